@@ -1,0 +1,583 @@
+"""LLVM IR as text, written quickly.
+
+Kernels are strings of LLVM IR; this module only spares their authors the bookkeeping: fresh names, block labels,
+loops, declarations of intrinsics, literals. Values are strings (SSA names or literals); wherever an ``i64`` is
+expected a Python ``int`` may stand for a constant, and the ``i64`` helpers (:meth:`FunctionBuilder.add`,
+:meth:`FunctionBuilder.mul`, ...) fold constants so that static extents leave no arithmetic behind.
+
+Types are strings too, as LLVM spells them: ``"float"``, ``"i64"``, ``"ptr"``, ``"<16 x float>"``.
+
+>>> module = ModuleBuilder()
+>>> fb = module.function("sum3", [("ptr", "x")], "float")
+>>> total = fb.alloca("float")
+>>> fb.store("float", fb.literal(0.0, "float"), total)
+>>> with fb.loop(0, 3) as i:
+...     item = fb.load("float", fb.gep("float", "%x", i))
+...     fb.store("float", fb.op("fadd", "float", fb.load("float", total), item), total)
+>>> fb.ret("float", fb.load("float", total))
+>>> "define float @sum3(ptr %x)" in module.text()
+True
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+__all__ = [
+    "FunctionBuilder",
+    "Loop",
+    "ModuleBuilder",
+    "Operand",
+    "element",
+    "is_float",
+    "lanes",
+    "literal",
+    "llvm_type",
+    "size_of",
+    "vec",
+]
+
+Operand = str | int
+"""An SSA name or literal, or a Python int that stands for a constant."""
+
+_TYPES = {
+    "float16": "half",
+    "bfloat16": "bfloat",
+    "float32": "float",
+    "float64": "double",
+    "bool": "i8",
+    "int8": "i8",
+    "int16": "i16",
+    "int32": "i32",
+    "int64": "i64",
+    "uint8": "i8",
+    "uint16": "i16",
+    "uint32": "i32",
+    "uint64": "i64",
+}
+_SIZES = {"half": 2, "bfloat": 2, "float": 4, "double": 8, "i1": 1, "i8": 1, "i16": 2, "i32": 4, "i64": 8, "ptr": 8}
+_MANGLED = {"half": "f16", "bfloat": "bf16", "float": "f32", "double": "f64", "ptr": "p0"}
+
+
+def llvm_type(dtype: str) -> str:
+    """The type of one element of ``dtype`` in memory, e.g. ``"float32"`` -> ``"float"`` (a bool is one byte).
+
+    >>> llvm_type("bfloat16")
+    'bfloat'
+    """
+    try:
+        return _TYPES[dtype]
+    except KeyError:
+        raise ValueError(f"No machine type for dtype {dtype!r}; known: {', '.join(_TYPES)}.") from None
+
+
+def vec(ty: str, count: int) -> str:
+    """The vector type of ``count`` lanes of the scalar type ``ty``; one lane is the scalar itself.
+
+    >>> vec("float", 16), vec("float", 1)
+    ('<16 x float>', 'float')
+    """
+    return ty if count == 1 else f"<{count} x {ty}>"
+
+
+def lanes(ty: str) -> int:
+    """How many lanes a type has (1 for a scalar)."""
+    return int(ty[1 : ty.index(" ")]) if ty[0] == "<" else 1
+
+
+def element(ty: str) -> str:
+    """The scalar type of a vector type, or the scalar type itself."""
+    return ty[ty.index("x ") + 2 : -1] if ty[0] == "<" else ty
+
+
+def size_of(ty: str) -> int:
+    """Bytes one value of the type takes in memory."""
+    return lanes(ty) * _SIZES[element(ty)]
+
+
+def is_float(ty: str) -> bool:
+    """Whether the (element) type is a floating point type."""
+    return element(ty) in ("half", "bfloat", "float", "double")
+
+
+def mangle(ty: str) -> str:
+    """The suffix by which an overloaded intrinsic names the type: ``"<16 x float>"`` -> ``"v16f32"``."""
+    scalar = element(ty)
+    name = _MANGLED.get(scalar, scalar)
+    return f"v{lanes(ty)}{name}" if ty[0] == "<" else name
+
+
+def literal(value: float | int | bool, ty: str) -> str:
+    """A constant of scalar or vector type as LLVM spells it, exact to the bit.
+
+    >>> literal(0.1, "float"), literal(3, "i64"), literal(1.5, "<2 x double>")
+    ('0x3FB99999A0000000', '3', '<double 0x3FF8000000000000, double 0x3FF8000000000000>')
+    """
+    if ty[0] == "<":
+        scalar = element(ty)
+        one = literal(value, scalar)
+        return "<" + ", ".join([f"{scalar} {one}"] * lanes(ty)) + ">"
+    if ty == "double":
+        return f"0x{struct.unpack('>Q', struct.pack('>d', value))[0]:016X}"
+    if ty == "float":  # a float literal is written as the double of the same value
+        return literal(_round_float(float(value)), "double")
+    if ty == "half":
+        return f"0xH{_half_bits(float(value)):04X}"
+    if ty == "bfloat":
+        return f"0xR{_bfloat_bits(float(value)):04X}"
+    if ty == "i1":
+        return "true" if value else "false"
+    return str(int(value))
+
+
+def _round_float(value: float) -> float:
+    try:
+        return struct.unpack("f", struct.pack("f", value))[0]
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
+def _half_bits(value: float) -> int:
+    try:
+        return struct.unpack("H", struct.pack("e", value))[0]
+    except OverflowError:
+        return 0x7C00 if value > 0 else 0xFC00
+
+
+def _bfloat_bits(value: float) -> int:
+    bits = struct.unpack("I", struct.pack("f", _round_float(value)))[0]
+    if value != value:
+        return 0x7FC0
+    return (bits + 0x7FFF + (bits >> 16 & 1)) >> 16  # round half to even
+
+
+class ModuleBuilder:
+    """The text of one LLVM module: functions, global constants, and each declaration once."""
+
+    def __init__(self) -> None:
+        self._declared: dict[str, str] = {}
+        self._globals: list[str] = []
+        self._constants: dict[tuple[str, str], str] = {}
+        self._functions: list[FunctionBuilder | str] = []
+
+    def declare(self, name: str, result: str, parameters: Sequence[str], attributes: str = "") -> str:
+        """Declares an external function or intrinsic (``name`` without the ``@``); declaring it again does nothing.
+
+        Returns the name with its ``@``.
+        """
+        if name not in self._declared:
+            self._declared[name] = f"declare {result} @{name}({', '.join(parameters)}) {attributes}".rstrip()
+        return f"@{name}"
+
+    def constant(self, ty: str, values: Sequence[float | int], align: int = 64) -> str:
+        """A private constant array of scalars; equal ones are stored once. Returns its name, a ``ptr``."""
+        body = ", ".join(f"{ty} {literal(value, ty)}" for value in values)
+        key = (ty, body)
+        if key not in self._constants:
+            name = f"@table.{len(self._constants)}"
+            self._globals.append(
+                f"{name} = private unnamed_addr constant [{len(values)} x {ty}] [{body}], align {align}"
+            )
+            self._constants[key] = name
+        return self._constants[key]
+
+    def raw(self, text: str) -> None:
+        """Adds whole functions or globals given as LLVM IR text."""
+        self._functions.append(text)
+
+    def function(
+        self,
+        name: str,
+        parameters: Sequence[tuple[str, str]],
+        result: str = "void",
+        linkage: str = "",
+        attributes: str = "",
+    ) -> FunctionBuilder:
+        """Starts a function. ``parameters`` are (type with attributes, name) pairs, e.g. ``("ptr noalias", "x")``.
+
+        The caller ends it with :meth:`FunctionBuilder.ret`; its arguments are ``%x``.
+        """
+        builder = FunctionBuilder(self, name, parameters, result, linkage, attributes)
+        self._functions.append(builder)
+        return builder
+
+    def text(self) -> str:
+        """The module as LLVM IR."""
+        parts = [*self._globals]
+        bodies = [item if isinstance(item, str) else item.text() for item in self._functions]
+        parts += bodies
+        parts += [line for name, line in self._declared.items() if not self._defines(name)]
+        return "\n".join(parts) + "\n"
+
+    def _defines(self, name: str) -> bool:
+        return any(isinstance(item, FunctionBuilder) and item.name == name for item in self._functions)
+
+
+@dataclass(slots=True)
+class Loop:
+    """What :meth:`FunctionBuilder.loop_carry` yields.
+
+    ``index`` is the i64 induction variable, ``carried`` the values at the start of an iteration; the body appends the
+    values for the next iteration to ``following``; after the loop ``results`` holds the final ones.
+    """
+
+    index: str
+    carried: list[str]
+    following: list[str]
+    results: list[str]
+
+
+class FunctionBuilder:
+    """Writes the body of one function; see the module's docstring for the conventions."""
+
+    def __init__(
+        self,
+        module: ModuleBuilder,
+        name: str,
+        parameters: Sequence[tuple[str, str]],
+        result: str,
+        linkage: str,
+        attributes: str,
+    ) -> None:
+        self.module = module
+        self.name = name
+        head = ", ".join(f"{ty} %{parameter}" for ty, parameter in parameters)
+        words = ["define", linkage, result, f"@{name}({head})", attributes]
+        self._head = " ".join(word for word in words if word)
+        self._lines: list[str] = []
+        self._entry: list[str] = []
+        self._count = 0
+        self.block = "entry"
+        """The label of the block being written, for use in :meth:`phi`."""
+
+    def text(self) -> str:
+        """The function as LLVM IR."""
+        return "\n".join([self._head + " {", "entry:", *self._entry, *self._lines, "}"])
+
+    # -- names and lines ---------------------------------------------------------------------------------------------
+
+    def name_value(self) -> str:
+        """A fresh SSA name."""
+        self._count += 1
+        return f"%v{self._count}"
+
+    def emit(self, line: str) -> None:
+        """Writes one line as it is."""
+        self._lines.append("  " + line)
+
+    def let(self, expression: str) -> str:
+        """Writes ``%new = expression`` and returns the name."""
+        self._count += 1
+        name = f"%v{self._count}"
+        self._lines.append(f"  {name} = {expression}")
+        return name
+
+    def label(self, hint: str = "b") -> str:
+        """A fresh block label (not yet placed)."""
+        self._count += 1
+        return f"{hint}{self._count}"
+
+    def place(self, label: str) -> None:
+        """Starts the block with this label; the block before must have ended with a branch."""
+        self._lines.append(f"{label}:")
+        self.block = label
+
+    def branch(self, label: str) -> None:
+        """Jumps."""
+        self._lines.append(f"  br label %{label}")
+
+    def branch_if(self, condition: Operand, then: str, otherwise: str) -> None:
+        """Jumps to one of two blocks on an i1."""
+        self._lines.append(f"  br i1 {condition}, label %{then}, label %{otherwise}")
+
+    def ret(self, ty: str = "void", value: Operand = "") -> None:
+        """Returns; no value for ``void``."""
+        self._lines.append(f"  ret {ty} {value}".rstrip())
+
+    # -- arithmetic of any type --------------------------------------------------------------------------------------
+
+    literal = staticmethod(literal)
+
+    def op(self, opcode: str, ty: str, a: Operand, b: Operand, flags: str = "") -> str:
+        """A binary instruction, e.g. ``op("fadd", "<16 x float>", x, y, "nnan")``."""
+        return self.let(f"{opcode} {flags} {ty} {a}, {b}" if flags else f"{opcode} {ty} {a}, {b}")
+
+    def fneg(self, ty: str, a: Operand) -> str:
+        """The float with its sign flipped."""
+        return self.let(f"fneg {ty} {a}")
+
+    def cmp(self, predicate: str, ty: str, a: Operand, b: Operand) -> str:
+        """A comparison; float predicates start with o or u (``oeq``, ``une``), integer ones are as in LLVM.
+
+        Gives an i1, or a vector of i1.
+        """
+        opcode = "fcmp" if is_float(ty) else "icmp"
+        return self.let(f"{opcode} {predicate} {ty} {a}, {b}")
+
+    def select(self, condition: Operand, ty: str, a: Operand, b: Operand) -> str:
+        """``a`` where the condition (i1, or a vector of i1 with as many lanes as ``ty``) holds, else ``b``."""
+        return self.let(f"select {vec('i1', lanes(ty))} {condition}, {ty} {a}, {ty} {b}")
+
+    def cast(self, opcode: str, value: Operand, source: str, target: str) -> str:
+        """A conversion instruction (``sitofp``, ``fptrunc``, ``zext``, ``bitcast``, ...)."""
+        return self.let(f"{opcode} {source} {value} to {target}")
+
+    def call(self, name: str, result: str, arguments: Sequence[tuple[str, Operand]], flags: str = "") -> str:
+        """Calls ``@name`` and declares it if need be; returns the result's name, ``""`` for void."""
+        name = name.removeprefix("@")
+        self.module.declare(name, result, [ty for ty, _ in arguments])
+        flags = flags and flags + " "
+        text = f"call {flags}{result} @{name}({', '.join(f'{ty} {value}' for ty, value in arguments)})"
+        if result == "void":
+            self.emit(text)
+            return ""
+        return self.let(text)
+
+    def intrinsic(self, name: str, ty: str, *arguments: Operand, flags: str = "") -> str:
+        """Calls an overloaded intrinsic whose operands and result have one type: ``intrinsic("llvm.sqrt", ty, x)``."""
+        return self.call(f"{name}.{mangle(ty)}", ty, [(ty, argument) for argument in arguments], flags)
+
+    def fma(self, ty: str, a: Operand, b: Operand, c: Operand) -> str:
+        """``a * b + c``, in one instruction where the target has one."""
+        return self.intrinsic("llvm.fmuladd", ty, a, b, c)
+
+    def phi(self, ty: str, incoming: Sequence[tuple[Operand, str]]) -> str:
+        """A phi node over (value, label) pairs; it must come first in its block."""
+        return self.let(f"phi {ty} " + ", ".join(f"[ {value}, %{label} ]" for value, label in incoming))
+
+    # -- vectors -----------------------------------------------------------------------------------------------------
+
+    def splat(self, scalar: Operand, ty: str, count: int) -> str:
+        """A vector of ``count`` lanes, each the scalar of type ``ty``; one lane is the scalar itself."""
+        if count == 1:
+            return str(scalar)
+        wide = vec(ty, count)
+        first = self.let(f"insertelement {wide} poison, {ty} {scalar}, i64 0")
+        return self.let(f"shufflevector {wide} {first}, {wide} poison, <{count} x i32> zeroinitializer")
+
+    def extract(self, ty: str, vector: Operand, lane: Operand) -> str:
+        """One lane of a vector of type ``ty``."""
+        return self.let(f"extractelement {ty} {vector}, i64 {lane}")
+
+    def insert(self, ty: str, vector: Operand, scalar: Operand, lane: Operand) -> str:
+        """The vector with one lane replaced."""
+        return self.let(f"insertelement {ty} {vector}, {element(ty)} {scalar}, i64 {lane}")
+
+    def shuffle(self, ty: str, a: Operand, b: Operand, pattern: Sequence[int]) -> str:
+        """Lanes picked from the concatenation of two vectors by a constant pattern."""
+        mask = ", ".join(f"i32 {lane}" for lane in pattern)
+        return self.let(f"shufflevector {ty} {a}, {ty} {b}, <{len(pattern)} x i32> <{mask}>")
+
+    def lane_ids(self, ty: str, count: int) -> str:
+        """The constant vector 0, 1, 2, ... of integer type ``ty`` (a literal)."""
+        return "<" + ", ".join(f"{ty} {i}" for i in range(count)) + ">" if count > 1 else "0"
+
+    def mask_first(self, valid: Operand, count: int) -> str:
+        """The mask (``<count x i1>``) of the first ``valid`` lanes; a literal if ``valid`` is a Python int."""
+        if isinstance(valid, int):
+            return "<" + ", ".join(f"i1 {'true' if i < valid else 'false'}" for i in range(count)) + ">"
+        narrow = self.let(f"trunc i64 {self.min(valid, count)} to i32")
+        wide = self.splat(narrow, "i32", count)
+        return self.cmp("ult", vec("i32", count), self.lane_ids("i32", count), wide)
+
+    # -- memory ------------------------------------------------------------------------------------------------------
+
+    def alloca(self, ty: str, count: int = 1, align: int = 0) -> str:
+        """A stack slot, placed in the entry block (so that the optimiser turns scalars and vectors into registers)."""
+        name = self.name_value()
+        size = f", i64 {count}" if count != 1 else ""
+        where = f", align {align}" if align else ""
+        self._entry.append(f"  {name} = alloca {ty}{size}{where}")
+        return name
+
+    def gep(self, ty: str, pointer: str, index: Operand) -> str:
+        """The address of element ``index`` of an array of ``ty``; the pointer itself for the constant 0."""
+        if index == 0:
+            return pointer
+        return self.let(f"getelementptr inbounds {ty}, ptr {pointer}, i64 {index}")
+
+    def load(self, ty: str, pointer: str, align: int = 0, metadata: str = "") -> str:
+        """Loads; the alignment is the element's unless given, so unaligned vectors are right by default."""
+        metadata = metadata and ", " + metadata
+        return self.let(f"load {ty}, ptr {pointer}, align {align or size_of(element(ty))}{metadata}")
+
+    def store(self, ty: str, value: Operand, pointer: str, align: int = 0, metadata: str = "") -> None:
+        """Stores; alignment as in :meth:`load`."""
+        metadata = metadata and ", " + metadata
+        self._lines.append(f"  store {ty} {value}, ptr {pointer}, align {align or size_of(element(ty))}{metadata}")
+
+    def masked_load(self, ty: str, pointer: str, mask: Operand, other: Operand = "zeroinitializer") -> str:
+        """Loads the lanes of a vector where the mask holds, the others are ``other``; never touches their memory."""
+        align = size_of(element(ty))
+        mask_ty = vec("i1", lanes(ty))
+        return self.call(
+            f"llvm.masked.load.{mangle(ty)}.p0",
+            ty,
+            [("ptr", pointer), ("i32", align), (mask_ty, mask), (ty, other)],
+        )
+
+    def masked_store(self, ty: str, value: Operand, pointer: str, mask: Operand) -> None:
+        """Stores the lanes where the mask holds."""
+        align = size_of(element(ty))
+        mask_ty = vec("i1", lanes(ty))
+        self.call(
+            f"llvm.masked.store.{mangle(ty)}.p0",
+            "void",
+            [(ty, value), ("ptr", pointer), ("i32", align), (mask_ty, mask)],
+        )
+
+    # -- i64 arithmetic that folds constants -------------------------------------------------------------------------
+
+    def add(self, a: Operand, b: Operand) -> Operand:
+        """``a + b`` on i64."""
+        if isinstance(a, int) and isinstance(b, int):
+            return a + b
+        if a == 0:
+            return b
+        if b == 0:
+            return a
+        return self.let(f"add nsw i64 {a}, {b}")
+
+    def sub(self, a: Operand, b: Operand) -> Operand:
+        """``a - b`` on i64."""
+        if isinstance(a, int) and isinstance(b, int):
+            return a - b
+        return a if b == 0 else self.let(f"sub nsw i64 {a}, {b}")
+
+    def mul(self, a: Operand, b: Operand) -> Operand:
+        """``a * b`` on i64."""
+        if isinstance(a, int) and isinstance(b, int):
+            return a * b
+        if a == 0 or b == 0:
+            return 0
+        if a == 1:
+            return b
+        return a if b == 1 else self.let(f"mul nsw i64 {a}, {b}")
+
+    def div(self, a: Operand, b: Operand) -> Operand:
+        """``a // b`` of non-negative i64s."""
+        if isinstance(a, int) and isinstance(b, int):
+            return a // b
+        return a if b == 1 else self.let(f"udiv i64 {a}, {b}")
+
+    def rem(self, a: Operand, b: Operand) -> Operand:
+        """``a % b`` of non-negative i64s."""
+        if isinstance(a, int) and isinstance(b, int):
+            return a % b
+        return 0 if b == 1 else self.let(f"urem i64 {a}, {b}")
+
+    def ceil_div(self, a: Operand, b: Operand) -> Operand:
+        """``ceil(a / b)`` of non-negative i64s."""
+        return a if b == 1 else self.div(self.add(a, self.sub(b, 1)), b)
+
+    def min(self, a: Operand, b: Operand) -> Operand:
+        """The smaller of two i64s."""
+        if isinstance(a, int) and isinstance(b, int):
+            return min(a, b)
+        return self.intrinsic("llvm.smin", "i64", a, b)
+
+    def max(self, a: Operand, b: Operand) -> Operand:
+        """The larger of two i64s."""
+        if isinstance(a, int) and isinstance(b, int):
+            return max(a, b)
+        return self.intrinsic("llvm.smax", "i64", a, b)
+
+    # -- control flow ------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def loop(self, start: Operand, stop: Operand, step: int = 1) -> Iterator[Operand]:
+        """``for i in range(start, stop, step)`` with a positive step; yields the i64 induction variable.
+
+        A loop that a constant bound shows to run exactly once yields the Python int and writes no loop.
+        """
+        if isinstance(start, int) and isinstance(stop, int) and start < stop <= start + step:
+            yield start
+            return
+        with self.loop_carry(start, stop, [], step) as loop:
+            yield loop.index
+
+    @contextmanager
+    def loop_carry(
+        self, start: Operand, stop: Operand, initial: Sequence[tuple[str, Operand]], step: int = 1
+    ) -> Iterator[Loop]:
+        """A loop with values carried from one iteration to the next, given as (type, initial value) pairs.
+
+        Written bottom-tested behind a guard (no guard where constants show that it runs), the form that needs no
+        loop rotation by the optimiser.
+        """
+        static = isinstance(start, int) and isinstance(stop, int)
+        head, latch, done = self.label("loop"), self.label("latch"), self.label("done")
+        before = self.block
+        guarded = not (static and start < stop)
+        if guarded:
+            self.branch_if(self.cmp("slt", "i64", start, stop), head, done)
+        else:
+            self.branch(head)
+        self.place(head)
+        mark = len(self._lines)
+        index = self.name_value()
+        carried = [self.name_value() for _ in initial]
+        state = Loop(index, carried, [], [])
+        yield state
+        if len(state.following) != len(initial):
+            raise ValueError(f"The loop carries {len(initial)} values, its body gave {len(state.following)}.")
+        self.branch(latch)
+        self.place(latch)
+        following = self.let(f"add nuw nsw i64 {index}, {step}")
+        self.branch_if(self.cmp("slt", "i64", following, stop), head, done)
+        phis = [f"  {index} = phi i64 [ {start}, %{before} ], [ {following}, %{latch} ]"]
+        for name, (ty, first), last in zip(carried, initial, state.following, strict=True):
+            phis.append(f"  {name} = phi {ty} [ {first}, %{before} ], [ {last}, %{latch} ]")
+        self._lines[mark:mark] = phis
+        self.place(done)
+        for (ty, first), last in zip(initial, state.following, strict=True):
+            incoming = [(last, latch), (first, before)] if guarded else [(last, latch)]
+            state.results.append(self.phi(ty, incoming))
+
+    @contextmanager
+    def if_(self, condition: Operand) -> Iterator[None]:
+        """Runs the body where the i1 holds; a Python bool is decided now (the body is then not written for False).
+
+        The body must still be written by the caller; for ``False`` it lands in an unreachable block.
+        """
+        then, done = self.label("then"), self.label("endif")
+        self.branch_if(literal(condition, "i1") if isinstance(condition, bool | int) else condition, then, done)
+        self.place(then)
+        yield
+        self.branch(done)
+        self.place(done)
+
+    @contextmanager
+    def if_else(self, condition: Operand) -> Iterator[tuple[_Arm, _Arm]]:
+        """Two arms, each a context manager, written in order: ``with fb.if_else(c) as (yes, no): with yes: ...``.
+
+        Join their values afterwards with ``phi(ty, [(a, yes.end), (b, no.end)])``.
+        """
+        done = self.label("endif")
+        yes, no = _Arm(self, self.label("then"), done), _Arm(self, self.label("else"), done)
+        self.branch_if(condition, yes.start, no.start)
+        yield yes, no
+        for arm in (yes, no):
+            if not arm.end:
+                with arm:
+                    pass
+        self.place(done)
+
+
+class _Arm:
+    """One side of :meth:`FunctionBuilder.if_else`; ``end`` is the label its last block had."""
+
+    def __init__(self, builder: FunctionBuilder, start: str, done: str) -> None:
+        self._builder, self.start, self._done = builder, start, done
+        self.end = ""
+
+    def __enter__(self) -> None:
+        self._builder.place(self.start)
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        if kind is None:
+            self.end = self._builder.block
+            self._builder.branch(self._done)
