@@ -1,0 +1,73 @@
+"""Pronghorn: the Keras 3 API on a small compiler of its own.
+
+    import pronghorn as keras
+
+Names are imported when they are first used, so the import itself costs little more than NumPy's.
+"""
+
+from pronghorn._lazy import attach, install_finder
+from pronghorn._version import __version__
+
+_SUBMODULES = (
+    "activations",
+    "applications",
+    "backend",
+    "callbacks",
+    "config",
+    "constraints",
+    "datasets",
+    "distillation",
+    "distribution",
+    "dtype_policies",
+    "export",
+    "initializers",
+    "layers",
+    "legacy",
+    "losses",
+    "metrics",
+    "mixed_precision",
+    "models",
+    "ops",
+    "optimizers",
+    "preprocessing",
+    "quantizers",
+    "random",
+    "regularizers",
+    "saving",
+    "tree",
+    "utils",
+    "visualization",
+    "wrappers",
+)
+
+_NAMES = {
+    "DTypePolicy": ".dtype_policies",
+    "FloatDTypePolicy": ".dtype_policies",
+    "Function": ".models.function",
+    "GradientTape": ".autodiff.tape",
+    "Initializer": ".initializers",
+    "Input": ".layers",
+    "InputSpec": ".layers",
+    "KerasTensor": ".graph.keras_tensor",
+    "Layer": ".layers",
+    "Loss": ".losses",
+    "Metric": ".metrics",
+    "Model": ".models",
+    "Operation": ".ops.operation",
+    "Optimizer": ".optimizers",
+    "Quantizer": ".quantizers",
+    "Regularizer": ".regularizers",
+    "RematScope": ".backend.remat",
+    "Sequential": ".models",
+    "StatelessScope": ".backend.scopes",
+    "SymbolicScope": ".backend.scopes",
+    "Variable": ".graph.variable",
+    "device": ".backend.scopes",
+    "name_scope": ".backend.scopes",
+    "remat": ".backend.remat",
+    "value_and_grad": ".autodiff.api",
+    "version": "._version",
+}
+
+attach(__name__, _NAMES, _SUBMODULES)
+install_finder()

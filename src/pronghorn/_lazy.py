@@ -1,0 +1,176 @@
+"""Packages whose public names are imported when they are first used.
+
+`import pronghorn` must cost little more than `import numpy`, so a package's `__init__.py` holds a table from
+public names to the modules that define them, and no imports:
+
+    from pronghorn._lazy import attach
+
+    attach(__name__, {"Dense": ".core.dense", "Convolution2D": ".convolutional.conv2d:Conv2D"})
+
+A module that starts with a dot is relative to the package; `module:name` is for a name that is called otherwise
+where it is defined, and `module:` stands for the module itself. An unknown name raises an error that says which
+names are nearest, for `package.name` as well as for `from package import name`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import sys
+from collections.abc import Iterable, Mapping
+from types import ModuleType
+from typing import Any
+
+_ROOT = __name__.partition(".")[0]
+
+#: What error messages call the root package; `pronghorn run` makes it "keras", the name the script uses.
+display_root = _ROOT
+
+
+def display_name(module_name: str) -> str:
+    """Return a module's name as the user knows it.
+
+    >>> display_name("pronghorn.layers")
+    'pronghorn.layers'
+    """
+    head, dot, rest = module_name.partition(".")
+    return (display_root if head == _ROOT else head) + dot + rest
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """Return the known names closest to `name`, best first; capital letters do not matter.
+
+    >>> nearest("dens", ["Dense", "Dropout", "Conv2D"])
+    ['Dense']
+    """
+    import difflib  # here, since only errors need it
+
+    by_folded: dict[str, str] = {}
+    for candidate in known:
+        by_folded.setdefault(candidate.casefold(), candidate)
+    close = difflib.get_close_matches(name.casefold(), by_folded, n=count, cutoff=0.6)
+    return [by_folded[folded] for folded in close]
+
+
+def nearest_clause(name: str, known: Iterable[str]) -> str:
+    """Return `"; nearest: a, b"`, or an empty string where nothing is close."""
+    close = nearest(name, known)
+    return f"; nearest: {', '.join(close)}" if close else ""
+
+
+def public_names(module: ModuleType) -> list[str]:
+    """Return the names without a leading underscore that `dir(module)` gives."""
+    return [name for name in dir(module) if not name.startswith("_")]
+
+
+class LazyModule(ModuleType):
+    """A module that resolves the names in its table on first use.
+
+    `vars(module)` asks for everything, so it loads everything; `dir(module)` does not.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        table = _table(self)
+        if name not in table:
+            raise AttributeError(
+                f"module {display_name(self.__name__)!r} has no attribute {name!r}"
+                + ("" if name.startswith("__") else nearest_clause(name, public_names(self)))
+            )
+        value = _resolve(self.__name__, name, table[name])
+        ModuleType.__setattr__(self, name, value)
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # The import system binds each submodule in its package. Where a public function is called like the
+        # module that defines it, the function must stay.
+        if isinstance(value, ModuleType) and value.__name__ == f"{self.__name__}.{name}":
+            target = _table(self).get(name)
+            if target is not None and _split(self.__name__, name, target) != (value.__name__, ""):
+                return
+        ModuleType.__setattr__(self, name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*_own_dict(self), *_table(self)})
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        loaded = _own_dict(self)
+        if not loaded.get("_lazy_complete"):
+            loaded["_lazy_complete"] = True  # first, since loading may ask again
+            for name in _table(self):
+                try:
+                    getattr(self, name)
+                except (ImportError, AttributeError):
+                    continue  # an optional dependency is not installed: the name still says so when it is used
+        return loaded
+
+
+def attach(package: str, table: Mapping[str, str] | None = None, submodules: Iterable[str] = ()) -> None:
+    """Make `package` resolve the names of `table`, and its `submodules`, on first use.
+
+    A plain module may call it without a table, for the errors that name the nearest names.
+
+    Args:
+        package: the package's `__name__`; it is being imported, so it is in `sys.modules`.
+        table: public name to `"module"`, `"module:name"` or `"module:"`; see the module's docstring.
+        submodules: names that are modules of the package.
+    """
+    module = sys.modules[package]
+    names = {**(table or {}), **{name: f".{name}:" for name in submodules}}
+    own = _own_dict(module)
+    own["_lazy_table"] = names
+    own.setdefault("__path__", [])  # else `from module import x` never asks the finder below
+    if names:
+        own.setdefault("__all__", sorted(names))
+    module.__class__ = LazyModule
+
+
+# A module's true dictionary: `LazyModule.__dict__` below it is a property that loads everything.
+_MODULE_DICT = ModuleType.__dict__["__dict__"]
+
+
+def _own_dict(module: ModuleType) -> dict[str, Any]:
+    return _MODULE_DICT.__get__(module)
+
+
+def _table(module: ModuleType) -> dict[str, str]:
+    return _own_dict(module)["_lazy_table"]
+
+
+def _split(package: str, name: str, target: str) -> tuple[str, str]:
+    """Return (absolute module name, attribute name or "" for the module itself) of a table's entry."""
+    module, colon, attribute = target.partition(":")
+    if module.startswith("."):
+        module = package + module
+    return module, attribute if colon else name
+
+
+def _resolve(package: str, name: str, target: str) -> Any:
+    module_name, attribute = _split(package, name, target)
+    module = importlib.import_module(module_name)
+    return getattr(module, attribute) if attribute else module
+
+
+class _NearestNameFinder(importlib.abc.MetaPathFinder):
+    """The last finder asked: says which names are nearest when `from pronghorn.x import y` finds no `y`.
+
+    Python turns an AttributeError into an ImportError without our words, but first looks for a submodule of
+    that name, and that is where we can speak.
+    """
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
+        parent_name, _, name = fullname.rpartition(".")
+        parent = sys.modules.get(parent_name)
+        if fullname.partition(".")[0] != _ROOT or not isinstance(parent, LazyModule) or name.startswith("_"):
+            return None
+        raise ImportError(
+            f"cannot import name {name!r} from {display_name(parent_name)!r}"
+            + nearest_clause(name, public_names(parent)),
+            name=parent_name,
+        )
+
+
+def install_finder() -> None:
+    """Put the finder that names the nearest names at the end of `sys.meta_path`, once."""
+    if not any(isinstance(finder, _NearestNameFinder) for finder in sys.meta_path):
+        sys.meta_path.append(_NearestNameFinder())

@@ -1,0 +1,255 @@
+"""Settings of the whole process: the default float type, epsilon, logging, threads.
+
+Each can also come from the environment, read once at import: `KERAS_FLOATX`, `KERAS_EPSILON`,
+`KERAS_IMAGE_DATA_FORMAT`, `KERAS_MAX_EPOCHS`, `KERAS_MAX_STEPS_PER_EPOCH`, and `PRONGHORN_NUM_THREADS`, which the
+thread pool reads when it starts.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from pronghorn._lazy import attach
+
+_FLOAT_TYPES = ("float32", "float64", "float16", "bfloat16")
+_DATA_FORMATS = ("channels_last", "channels_first")
+
+
+class _Settings:
+    """The values themselves, in one place."""
+
+    def __init__(self) -> None:
+        self.floatx = "float32"
+        self.epsilon = 1e-7
+        self.image_data_format = "channels_last"
+        self.interactive_logging = True
+        self.traceback_filtering = True
+        self.flash_attention: bool | None = None
+        self.unsafe_deserialization = False
+        self.max_epochs: int | None = None
+        self.max_steps_per_epoch: int | None = None
+
+
+_settings = _Settings()
+
+
+def backend() -> str:
+    """Return the name of the engine, `"pronghorn"`.
+
+    >>> backend()
+    'pronghorn'
+    """
+    return "pronghorn"
+
+
+def set_backend(backend: str) -> None:
+    """Accept `"pronghorn"`; there is no other engine to change to.
+
+    Raises:
+        ValueError: for any other name.
+    """
+    if backend != "pronghorn":
+        raise ValueError(
+            f"set_backend: got {backend!r}, but Pronghorn runs on its own engine only; leave the call out "
+            "or pass 'pronghorn'."
+        )
+
+
+def floatx() -> str:
+    """Return the default float dtype of layers and variables, `"float32"` unless it was set.
+
+    >>> floatx()
+    'float32'
+    """
+    return _settings.floatx
+
+
+def set_floatx(value: str) -> None:
+    """Set the default float dtype.
+
+    Args:
+        value: `"float32"`, `"float64"`, `"float16"` or `"bfloat16"`.
+
+    Raises:
+        ValueError: for any other value.
+    """
+    if value not in _FLOAT_TYPES:
+        raise ValueError(f"set_floatx: unknown floatx {value!r}; expected one of {', '.join(_FLOAT_TYPES)}.")
+    _settings.floatx = value
+
+
+def epsilon() -> float:
+    """Return the small number that losses and metrics add to avoid dividing by zero.
+
+    >>> epsilon()
+    1e-07
+    """
+    return _settings.epsilon
+
+
+def set_epsilon(value: float) -> None:
+    """Set what `epsilon()` returns."""
+    _settings.epsilon = value
+
+
+def image_data_format() -> str:
+    """Return the default axis order of images, `"channels_last"` or `"channels_first"`.
+
+    >>> image_data_format()
+    'channels_last'
+    """
+    return _settings.image_data_format
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Set the default axis order of images.
+
+    Raises:
+        ValueError: if it is neither `"channels_last"` nor `"channels_first"`.
+    """
+    _settings.image_data_format = standardize_data_format(data_format)
+
+
+def standardize_data_format(data_format: str | None) -> str:
+    """Return a checked, lower-case data format; None means the default."""
+    if data_format is None:
+        return _settings.image_data_format
+    lowered = str(data_format).lower()
+    if lowered not in _DATA_FORMATS:
+        raise ValueError(f"data_format: got {data_format!r}; it must be one of {', '.join(_DATA_FORMATS)}.")
+    return lowered
+
+
+def dtype_policy() -> Any:
+    """Return the dtype policy that new layers take."""
+    from pronghorn import dtype_policies
+
+    return dtype_policies.dtype_policy()
+
+
+def set_dtype_policy(policy: Any) -> None:
+    """Set the dtype policy that new layers take: a `DTypePolicy` or its name, such as `"mixed_bfloat16"`."""
+    from pronghorn import dtype_policies
+
+    dtype_policies.set_dtype_policy(policy)
+
+
+def get_num_threads() -> int:
+    """Return how many threads compiled code runs on."""
+    from pronghorn.runtime import threads
+
+    return threads.get_num_threads()
+
+
+def set_num_threads(count: int) -> None:
+    """Set how many threads compiled code runs on; results are the same to the bit for any number.
+
+    Args:
+        count: 1 or more.
+    """
+    from pronghorn.runtime import threads
+
+    threads.set_num_threads(count)
+
+
+def enable_interactive_logging() -> None:
+    """Print progress and messages to the standard output (the default)."""
+    _settings.interactive_logging = True
+
+
+def disable_interactive_logging() -> None:
+    """Send progress and messages to Python's `logging` instead of the standard output."""
+    _settings.interactive_logging = False
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Return whether progress is printed to the standard output."""
+    return _settings.interactive_logging
+
+
+def enable_traceback_filtering() -> None:
+    """Leave the library's own frames out of the tracebacks of errors raised in it (the default)."""
+    _settings.traceback_filtering = True
+
+
+def disable_traceback_filtering() -> None:
+    """Show every frame in tracebacks, for work on Pronghorn itself."""
+    _settings.traceback_filtering = False
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """Return whether the library's own frames are left out of tracebacks."""
+    return _settings.traceback_filtering
+
+
+def enable_flash_attention() -> None:
+    """Ask for fused attention. The compiler fuses where it can, so this only records the wish."""
+    _settings.flash_attention = True
+
+
+def disable_flash_attention() -> None:
+    """Ask for attention to be computed step by step; see `enable_flash_attention`."""
+    _settings.flash_attention = False
+
+
+def is_flash_attention_enabled() -> bool | None:
+    """Return True or False as it was set, None where it never was."""
+    return _settings.flash_attention
+
+
+def enable_unsafe_deserialization() -> None:
+    """Let `load_model` build `Lambda` layers from Python bytecode in files. Do this for files you trust only."""
+    _settings.unsafe_deserialization = True
+
+
+def is_unsafe_deserialization_enabled() -> bool:
+    """Return whether files may carry Python bytecode for the whole process."""
+    return _settings.unsafe_deserialization
+
+
+def is_nnx_enabled() -> bool:
+    """Return False: Flax NNX belongs to Keras's JAX backend."""
+    return False
+
+
+def max_epochs() -> int | None:
+    """Return the most epochs that any `fit` runs, or None for no limit."""
+    return _settings.max_epochs
+
+
+def set_max_epochs(max_epochs: int | None) -> None:
+    """Limit the epochs of every `fit`, to try a long script quickly. None takes the limit away."""
+    _settings.max_epochs = max_epochs
+
+
+def max_steps_per_epoch() -> int | None:
+    """Return the most steps that an epoch of any `fit`, `evaluate` or `predict` runs, or None for no limit."""
+    return _settings.max_steps_per_epoch
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
+    """Limit the steps of every epoch, to try a long script quickly. None takes the limit away."""
+    _settings.max_steps_per_epoch = max_steps_per_epoch
+
+
+def _from_environment() -> None:
+    """Apply the environment variables of the module's docstring."""
+    readers = {
+        "KERAS_FLOATX": set_floatx,
+        "KERAS_EPSILON": lambda text: set_epsilon(float(text)),
+        "KERAS_IMAGE_DATA_FORMAT": set_image_data_format,
+        "KERAS_MAX_EPOCHS": lambda text: set_max_epochs(int(text)),
+        "KERAS_MAX_STEPS_PER_EPOCH": lambda text: set_max_steps_per_epoch(int(text)),
+    }
+    for variable, apply in readers.items():
+        text = os.environ.get(variable)
+        if text:
+            try:
+                apply(text)
+            except ValueError as error:
+                raise ValueError(f"environment variable {variable}={text!r}: {error}") from None
+
+
+_from_environment()
+attach(__name__)
