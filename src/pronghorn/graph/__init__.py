@@ -1,0 +1,1 @@
+"""The graph: a closed set of primitives, symbolic extents, tracing, a verifier."""

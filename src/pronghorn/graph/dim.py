@@ -1,0 +1,242 @@
+"""Symbolic extents: the batch size (or any unknown length) of a traced graph.
+
+A ``Dim`` is a polynomial with integer coefficients over named symbols, for example ``2*batch + 1``. It has just enough
+arithmetic for shape rules. Whatever cannot be decided without knowing the symbols raises `SymbolicDimError`; the trainer
+then traces once more with concrete extents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Union
+
+Extent = Union[int, "Dim"]
+Shape = tuple[Extent, ...]
+# A factor of a monomial: a symbol's name, or the floor of a Dim over an integer that does not divide it.
+Atom = Union[str, "FloorDiv"]
+Monomial = tuple[Atom, ...]
+
+
+class SymbolicDimError(TypeError):
+    """A question about a symbolic extent that has no answer before the extent is known."""
+
+
+class FloorDiv:
+    """``floor(dim / divisor)`` where the division is not exact."""
+
+    __slots__ = ("dim", "divisor")
+
+    def __init__(self, dim: Dim, divisor: int):
+        self.dim, self.divisor = dim, divisor
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FloorDiv) and self.dim == other.dim and self.divisor == other.divisor
+
+    def __hash__(self) -> int:
+        return hash((self.dim, self.divisor))
+
+    def __repr__(self) -> str:
+        return f"floor(({self.dim})/{self.divisor})"
+
+
+class Dim:
+    """A symbolic extent.
+
+    Example:
+
+    >>> b = Dim.symbol("batch")
+    >>> (2 * b + 4) // 2
+    batch + 2
+    >>> (b * 3).evaluate({"batch": 5})
+    15
+    """
+
+    __slots__ = ("terms", "_hash")
+
+    def __init__(self, terms: Mapping[Monomial, int]):
+        self.terms: dict[Monomial, int] = {m: c for m, c in sorted(terms.items(), key=lambda t: str(t[0])) if c}
+        self._hash = hash(tuple(self.terms.items()))
+
+    @staticmethod
+    def symbol(name: str) -> Dim:
+        """The extent called ``name``."""
+        return Dim({(name,): 1})
+
+    @property
+    def symbols(self) -> set[str]:
+        """Names of the symbols in this extent."""
+        found: set[str] = set()
+        for monomial in self.terms:
+            for atom in monomial:
+                found |= atom.dim.symbols if isinstance(atom, FloorDiv) else {atom}
+        return found
+
+    def evaluate(self, env: Mapping[str, int]) -> int:
+        """The extent as a number, given a number for each symbol."""
+        total = 0
+        for monomial, coefficient in self.terms.items():
+            product = coefficient
+            for atom in monomial:
+                product *= atom.dim.evaluate(env) // atom.divisor if isinstance(atom, FloorDiv) else env[atom]
+            total += product
+        return total
+
+    def __add__(self, other: Extent) -> Extent:
+        if not isinstance(other, (int, Dim)):
+            return NotImplemented
+        terms = dict(self.terms)
+        for m, c in _terms(other).items():
+            terms[m] = terms.get(m, 0) + c
+        return _simplest(terms)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Extent:
+        return Dim({m: -c for m, c in self.terms.items()})
+
+    def __sub__(self, other: Extent) -> Extent:
+        return self + (-other)
+
+    def __rsub__(self, other: Extent) -> Extent:
+        return (-self) + other
+
+    def __mul__(self, other: Extent) -> Extent:
+        if not isinstance(other, (int, Dim)):
+            return NotImplemented
+        terms: dict[Monomial, int] = {}
+        for m1, c1 in self.terms.items():
+            for m2, c2 in _terms(other).items():
+                m = tuple(sorted(m1 + m2, key=str))
+                terms[m] = terms.get(m, 0) + c1 * c2
+        return _simplest(terms)
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other: Extent) -> Extent:
+        if isinstance(other, Dim):
+            return _exact_division(self, other)
+        if all(c % other == 0 for c in self.terms.values()):
+            return _simplest({m: c // other for m, c in self.terms.items()})
+        return Dim({(FloorDiv(self, other),): 1})
+
+    def __rfloordiv__(self, other: int) -> Extent:
+        raise SymbolicDimError(f"{other} // ({self}) is not known before the extent is.")
+
+    def __mod__(self, other: int) -> Extent:
+        return self - (self // other) * other
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Dim) and self.terms == other.terms
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def _sign_of_difference(self, other: Extent) -> int:
+        """Sign of ``self - other`` where it is the same for all symbols >= 1, else an error."""
+        difference = self - other
+        if isinstance(difference, int):
+            return (difference > 0) - (difference < 0)
+        lowest = {name: 1 for name in difference.symbols}
+        coefficients = [c for m, c in difference.terms.items() if m]
+        if all(c > 0 for c in coefficients) and difference.evaluate(lowest) >= 0:
+            return 1
+        if all(c < 0 for c in coefficients) and difference.evaluate(lowest) <= 0:
+            return -1
+        raise SymbolicDimError(f"Whether {self} is greater than {other} is not known before the extent is.")
+
+    def __lt__(self, other: Extent) -> bool:
+        return self._sign_of_difference(other) < 0
+
+    def __le__(self, other: Extent) -> bool:
+        return self._sign_of_difference(other) <= 0
+
+    def __gt__(self, other: Extent) -> bool:
+        return self._sign_of_difference(other) > 0
+
+    def __ge__(self, other: Extent) -> bool:
+        return self._sign_of_difference(other) >= 0
+
+    def __bool__(self) -> bool:
+        return True  # extents of data are at least one
+
+    def __int__(self) -> int:
+        raise SymbolicDimError(f"The extent {self} is not a number while a function is traced.")
+
+    __index__ = __int__
+
+    def __repr__(self) -> str:
+        parts = []
+        for monomial, c in sorted(self.terms.items(), key=lambda t: (-len(t[0]), str(t[0]))):
+            factors = [str(a) for a in monomial]
+            parts.append("*".join(([str(c)] if c != 1 or not factors else []) + factors))
+        return " + ".join(parts)
+
+
+def _terms(extent: Extent) -> Mapping[Monomial, int]:
+    return extent.terms if isinstance(extent, Dim) else {(): int(extent)}
+
+
+def _simplest(terms: dict[Monomial, int]) -> Extent:
+    terms = {m: c for m, c in terms.items() if c}
+    if not terms:
+        return 0
+    if len(terms) == 1 and () in terms:
+        return terms[()]
+    return Dim(terms)
+
+
+def _exact_division(dividend: Dim, divisor: Dim) -> Extent:
+    """``dividend / divisor`` for a divisor of one term that divides every term of the dividend."""
+    if len(divisor.terms) == 1:
+        ((dm, dc),) = divisor.terms.items()
+        quotient: dict[Monomial, int] = {}
+        for m, c in dividend.terms.items():
+            rest = list(m)
+            for atom in dm:
+                if atom not in rest:
+                    break
+                rest.remove(atom)
+            else:
+                if c % dc == 0:
+                    quotient[tuple(rest)] = c // dc
+                    continue
+            break
+        else:
+            return _simplest(quotient)
+    if dividend == divisor:
+        return 1
+    raise SymbolicDimError(f"({dividend}) // ({divisor}) is not known before the extents are.")
+
+
+def evaluate(extent: Extent, env: Mapping[str, int]) -> int:
+    """``extent`` as a number, given a number for each symbol."""
+    return extent.evaluate(env) if isinstance(extent, Dim) else int(extent)
+
+
+def is_static(shape: Shape) -> bool:
+    """Whether every extent of ``shape`` is a number."""
+    return all(isinstance(d, int) for d in shape)
+
+
+def product(extents: Shape) -> Extent:
+    """The number of elements of a shape."""
+    total: Extent = 1
+    for extent in extents:
+        total = total * extent
+    return total
+
+
+def substitute(extent: Extent, env: Mapping[str, Extent]) -> Extent:
+    """``extent`` with symbols replaced by numbers or other extents."""
+    if isinstance(extent, int):
+        return extent
+    total: Extent = 0
+    for monomial, coefficient in extent.terms.items():
+        factor: Extent = coefficient
+        for atom in monomial:
+            if isinstance(atom, FloorDiv):
+                factor = factor * (substitute(atom.dim, env) // atom.divisor)
+            else:
+                factor = factor * env.get(atom, Dim.symbol(atom))
+        total = total + factor
+    return total

@@ -1,0 +1,110 @@
+"""Element types: names, NumPy types, promotion."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+BOOL = ("bool",)
+SIGNED = ("int8", "int16", "int32", "int64")
+UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
+INTEGER = UNSIGNED + SIGNED
+FLOAT8 = ("float8_e4m3fn", "float8_e5m2")
+FLOAT = ("bfloat16", "float16", "float32", "float64")
+COMPLEX = ("complex64", "complex128")
+ALL = BOOL + INTEGER + FLOAT8 + FLOAT + COMPLEX
+
+_ML = {n: np.dtype(getattr(ml_dtypes, n)) for n in ("bfloat16", *FLOAT8)}
+_NUMPY = {n: _ML.get(n) or np.dtype(n) for n in ALL}
+_NAME = {d: n for n, d in _NUMPY.items()}
+
+
+def to_numpy(dtype: str) -> np.dtype:
+    """The NumPy dtype of an element type's name.
+
+    >>> to_numpy("bfloat16").itemsize
+    2
+    """
+    return _NUMPY[dtype]
+
+
+def name_of(dtype: Any) -> str:
+    """The name of a NumPy dtype, of a Python type or of a name itself.
+
+    Raises:
+        TypeError: for what is no numeric element type.
+    """
+    if isinstance(dtype, str) and dtype in _NUMPY:
+        return dtype
+    if dtype is bool:
+        return "bool"
+    if dtype is int:
+        return "int32"
+    if dtype is float:
+        return "float32"
+    try:
+        return _NAME[np.dtype(dtype)]
+    except (KeyError, TypeError):
+        raise TypeError(f"{dtype!r} is not an element type of Pronghorn; known: {', '.join(ALL)}.") from None
+
+
+def is_float(dtype: str) -> bool:
+    """Whether ``dtype`` is a real floating-point type."""
+    return dtype in FLOAT or dtype in FLOAT8
+
+
+def is_integer(dtype: str) -> bool:
+    """Whether ``dtype`` is a signed or unsigned integer type."""
+    return dtype in INTEGER
+
+
+def itemsize(dtype: str) -> int:
+    """Bytes of one element."""
+    return _NUMPY[dtype].itemsize
+
+
+# The lattice of promotion: Python scalars are weak ("int" below every integer, "float" below every float).
+_PARENTS: dict[str, tuple[str, ...]] = {
+    "bool": ("int",),
+    "int": ("uint8", "int8"),
+    "uint8": ("int16", "uint16"),
+    "uint16": ("int32", "uint32"),
+    "uint32": ("int64", "uint64"),
+    "uint64": ("float",),
+    "int8": ("int16",),
+    "int16": ("int32",),
+    "int32": ("int64",),
+    "int64": ("float",),
+    "float": ("float8_e4m3fn", "float8_e5m2", "bfloat16", "float16"),
+    "float8_e4m3fn": ("float32",),
+    "float8_e5m2": ("float32",),
+    "bfloat16": ("float32",),
+    "float16": ("float32",),
+    "float32": ("float64", "complex64"),
+    "float64": ("complex128",),
+    "complex64": ("complex128",),
+    "complex128": (),
+}
+
+
+@functools.lru_cache(None)
+def _above(name: str) -> frozenset[str]:
+    found = {name}
+    for parent in _PARENTS[name]:
+        found |= _above(parent)
+    return frozenset(found)
+
+
+@functools.lru_cache(None)
+def promote(*names: str) -> str:
+    """The least type that holds all of ``names``; ``"int"`` and ``"float"`` stand for weak Python scalars.
+
+    >>> promote("int32", "float32"), promote("bfloat16", "float"), promote("float16", "bfloat16")
+    ('float32', 'bfloat16', 'float32')
+    """
+    common = frozenset.intersection(*(_above(n) for n in names))
+    least = [n for n in common if common <= _above(n)]
+    return least[0]

@@ -1,0 +1,86 @@
+"""The graph: values, nodes, and the graph that holds them in topological order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pronghorn.graph.dim import Shape
+
+if TYPE_CHECKING:
+    from pronghorn.graph.primitives.registry import Primitive
+
+
+class Aval:
+    """What is known of an array before it exists: its shape and element type."""
+
+    __slots__ = ("shape", "dtype")
+
+    def __init__(self, shape: Shape, dtype: str):
+        self.shape, self.dtype = tuple(shape), dtype
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Aval) and (self.shape, self.dtype) == (other.shape, other.dtype)
+
+    def __hash__(self) -> int:
+        return hash((self.shape, self.dtype))
+
+    def __repr__(self) -> str:
+        return f"{self.dtype}[{','.join(map(str, self.shape))}]"
+
+
+class Value:
+    """One array in a graph: an input of the graph (``node`` is None) or output ``index`` of ``node``."""
+
+    __slots__ = ("shape", "dtype", "node", "index", "graph")
+
+    def __init__(self, aval: Aval, graph: Graph, node: Node | None = None, index: int = 0):
+        self.shape, self.dtype = aval.shape, aval.dtype
+        self.graph, self.node, self.index = graph, node, index
+
+    @property
+    def aval(self) -> Aval:
+        """Shape and element type."""
+        return Aval(self.shape, self.dtype)
+
+
+class Node:
+    """One application of a primitive. ``scope`` says which layer asked for it (for profiles and errors)."""
+
+    __slots__ = ("prim", "inputs", "params", "outputs", "scope")
+
+    def __init__(self, prim: Primitive, inputs: list[Value], params: dict[str, Any], scope: str = ""):
+        self.prim, self.inputs, self.params, self.scope = prim, inputs, params, scope
+        self.outputs: list[Value] = []
+
+
+class Graph:
+    """Nodes in topological order between ``inputs`` and ``outputs``."""
+
+    def __init__(self, name: str = "graph"):
+        self.name = name
+        self.inputs: list[Value] = []
+        self.nodes: list[Node] = []
+        self.outputs: list[Value] = []
+
+    def add_input(self, aval: Aval) -> Value:
+        """Append an input."""
+        value = Value(aval, self)
+        self.inputs.append(value)
+        return value
+
+    def add_node(self, prim: Primitive, inputs: list[Value], params: dict[str, Any], scope: str = "") -> list[Value]:
+        """Append ``prim`` applied to ``inputs``; its outputs, typed by the primitive's shape rule."""
+        avals = prim.infer([v.aval for v in inputs], params)
+        node = Node(prim, inputs, params, scope)
+        node.outputs = [Value(aval, self, node, i) for i, aval in enumerate(avals)]
+        self.nodes.append(node)
+        return node.outputs
+
+    def subgraphs(self) -> list[Graph]:
+        """Graphs in the parameters of this graph's nodes (loop bodies and branches)."""
+        return [p for node in self.nodes for p in node.params.values() if isinstance(p, Graph)]
+
+    def __str__(self) -> str:
+        from pronghorn.graph.printer import print_graph
+
+        return print_graph(self)

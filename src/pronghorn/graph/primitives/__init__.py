@@ -1,0 +1,25 @@
+"""The closed set of primitives: names, parameters, and rules for shapes and element types.
+
+``from pronghorn.graph import primitives as P`` and then ``P.add(x, y)``. What a primitive means is its NumPy function
+(`pronghorn.backends.numpy`), how it is differentiated its rule in `pronghorn.autodiff`, how it becomes machine code its
+lowering in `pronghorn.compiler`: tables with the same keys and the same module names as here.
+"""
+
+from pronghorn.graph.primitives.registry import PRIMITIVES, Primitive, ShapeError  # isort: skip
+from pronghorn.graph.primitives import (  # noqa: F401  (importing a family registers it)
+    contraction,
+    control,
+    elementwise,
+    indexing,
+    linalg,
+    random,
+    reduction,
+    structure,
+    window,
+)
+
+__all__ = ["PRIMITIVES", "Primitive", "ShapeError", *PRIMITIVES]
+
+# Primitives named like a Python keyword (and, or, not) or builtin are reached with a trailing underscore as well.
+globals().update(PRIMITIVES)
+globals().update({f"{name}_": PRIMITIVES[name] for name in ("and", "or", "not", "slice")})

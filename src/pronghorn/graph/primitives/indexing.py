@@ -1,0 +1,26 @@
+"""Gather and scatter along one axis; everything else is index arithmetic over these."""
+
+from __future__ import annotations
+
+from pronghorn.graph import dtypes
+from pronghorn.graph.ir import Aval
+from pronghorn.graph.primitives.registry import fail, primitive
+
+SCATTER_MODES = ("add", "set", "max", "min", "mul")
+
+
+@primitive("indexing")
+def take(x: Aval, indices: Aval, *, axis: int) -> Aval:
+    if indices.dtype not in dtypes.INTEGER or not 0 <= axis < len(x.shape):
+        raise fail("take", f"needs integer indices and an axis of {x}, got {indices} and axis {axis}.")
+    return Aval((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
+
+
+@primitive("indexing")
+def scatter(x: Aval, indices: Aval, updates: Aval, *, mode: str) -> Aval:
+    if mode not in SCATTER_MODES:
+        raise fail("scatter", f"mode {mode!r} is none of {SCATTER_MODES}.")
+    expected = (*indices.shape, *x.shape[1:])
+    if indices.dtype not in dtypes.INTEGER or updates != Aval(expected, x.dtype):
+        raise fail("scatter", f"updates of shape {expected} for {x} were expected, got {updates} at {indices}.")
+    return x

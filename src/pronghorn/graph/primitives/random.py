@@ -1,0 +1,14 @@
+"""The one source of randomness: counter-based bits (Philox-4x32-10, Salmon et al. 2011, doi 10.1145/2063384.2063405)."""
+
+from __future__ import annotations
+
+from pronghorn.graph.dim import Shape
+from pronghorn.graph.ir import Aval
+from pronghorn.graph.primitives.registry import fail, primitive
+
+
+@primitive("random")
+def random_bits(key: Aval, *, shape: Shape) -> Aval:
+    if key != Aval((2,), "uint32"):
+        raise fail("random_bits", f"the key must be uint32[2], got {key}.")
+    return Aval(shape, "uint32")

@@ -1,0 +1,174 @@
+"""The array that users hold: a NumPy array, or a value of the graph that is being traced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from pronghorn.graph import dtypes
+from pronghorn.graph.dim import Shape, product
+from pronghorn.graph.ir import Value
+
+
+def _ops() -> Any:
+    from pronghorn import ops
+
+    return ops
+
+
+class Tensor:
+    """An n-dimensional array.
+
+    Attributes:
+        data: the NumPy array, or the graph's `Value` while a function is traced.
+
+    Example:
+
+    >>> import numpy as np
+    >>> t = Tensor(np.arange(3.0, dtype="float32"))
+    >>> t.shape, t.dtype
+    ((3,), 'float32')
+    """
+
+    __slots__ = ("data", "__weakref__")
+    __array_priority__ = 100  # so that ndarray + Tensor comes to us
+
+    def __init__(self, data: np.ndarray | Value):
+        self.data = data
+
+    @property
+    def shape(self) -> Shape:
+        return self.data.shape
+
+    @property
+    def dtype(self) -> str:
+        return self.data.dtype if isinstance(self.data, Value) else dtypes.name_of(self.data.dtype)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.data.shape)
+
+    @property
+    def size(self) -> Any:
+        return product(self.shape)
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether this stands for a value that will exist only when the traced graph runs."""
+        return isinstance(self.data, Value)
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802 (NumPy's name)
+        return _ops().transpose(self)
+
+    def numpy(self) -> np.ndarray:
+        """The values as a NumPy array.
+
+        Raises:
+            TraceError: while the function that makes this array is being traced.
+        """
+        if isinstance(self.data, Value):
+            from pronghorn.graph.trace import TraceError
+
+            raise TraceError(
+                f"The values of {self.data.aval} are not known while a function is traced. Use ops instead of NumPy or "
+                "Python control flow, or compile with run_eagerly=True."
+            )
+        return self.data
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = self.numpy()
+        if dtype is not None and array.dtype != dtype:
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def item(self, *args: int) -> Any:
+        return self.numpy().item(*args)
+
+    def tolist(self) -> Any:
+        return self.numpy().tolist()
+
+    def astype(self, dtype: str) -> Tensor:
+        return _ops().cast(self, dtype)
+
+    def reshape(self, *shape: Any) -> Tensor:
+        return _ops().reshape(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a scalar array")
+        return int(self.shape[0])
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, key: Any) -> Tensor:
+        return _ops().get_item(self, key)
+
+    def __float__(self) -> float:
+        return float(self.numpy())
+
+    def __int__(self) -> int:
+        return int(self.numpy())
+
+    def __index__(self) -> int:
+        return self.numpy().__index__()
+
+    def __bool__(self) -> bool:
+        return bool(self.numpy())
+
+    def __complex__(self) -> complex:
+        return complex(self.numpy())
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        if isinstance(self.data, Value):
+            return f"<Tensor traced {self.data.aval}>"
+        return f"<Tensor shape={self.shape} dtype={self.dtype}\n{self.data!r}>"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.numpy().item() if self.shape == () else repr(self), spec)
+
+
+def _binary(name: str, swap: bool = False) -> Any:
+    def method(self: Any, other: Any) -> Any:
+        if isinstance(other, str) or other is None:
+            return NotImplemented
+        op = getattr(_ops(), name)
+        return op(other, self) if swap else op(self, other)
+
+    return method
+
+
+def _unary(name: str) -> Any:
+    return lambda self: getattr(_ops(), name)(self)
+
+
+OPERATORS = {
+    "__add__": _binary("add"), "__radd__": _binary("add", True),
+    "__sub__": _binary("subtract"), "__rsub__": _binary("subtract", True),
+    "__mul__": _binary("multiply"), "__rmul__": _binary("multiply", True),
+    "__truediv__": _binary("true_divide"), "__rtruediv__": _binary("true_divide", True),
+    "__floordiv__": _binary("floor_divide"), "__rfloordiv__": _binary("floor_divide", True),
+    "__mod__": _binary("mod"), "__rmod__": _binary("mod", True),
+    "__pow__": _binary("power"), "__rpow__": _binary("power", True),
+    "__matmul__": _binary("matmul"), "__rmatmul__": _binary("matmul", True),
+    "__and__": _binary("bitwise_and"), "__rand__": _binary("bitwise_and", True),
+    "__or__": _binary("bitwise_or"), "__ror__": _binary("bitwise_or", True),
+    "__xor__": _binary("bitwise_xor"), "__rxor__": _binary("bitwise_xor", True),
+    "__lshift__": _binary("left_shift"), "__rlshift__": _binary("left_shift", True),
+    "__rshift__": _binary("right_shift"), "__rrshift__": _binary("right_shift", True),
+    "__lt__": _binary("less"), "__le__": _binary("less_equal"),
+    "__gt__": _binary("greater"), "__ge__": _binary("greater_equal"),
+    "__eq__": _binary("equal"), "__ne__": _binary("not_equal"),
+    "__neg__": _unary("negative"), "__abs__": _unary("abs"), "__invert__": _unary("bitwise_not"),
+    "__pos__": lambda self: self, "__round__": lambda self, ndigits=0: _ops().round(self, ndigits),
+}  # fmt: skip
+"""Python's operators, as methods over `pronghorn.ops`; also given to Variable and KerasTensor."""
+
+for _name, _method in OPERATORS.items():
+    setattr(Tensor, _name, _method)

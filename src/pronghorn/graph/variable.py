@@ -1,0 +1,238 @@
+"""Variables: arrays that persist between calls and that training updates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pronghorn.graph import dtypes
+from pronghorn.graph.dim import Shape
+from pronghorn.graph.tensor import OPERATORS, Tensor
+from pronghorn.graph.trace import active_tapes, as_tensor, current_trace, eager
+
+
+class Variable:
+    """A named array with a value that can be assigned.
+
+    Args:
+        initializer: an array, or a callable ``(shape, dtype) -> array``, or an initializer's name.
+        shape: needed when ``initializer`` is callable.
+        dtype: element type; the array's own or the default float type if None.
+        trainable: whether optimizers update it.
+        autocast: whether layers in mixed precision see it in their compute type.
+        aggregation: how replicas are combined (kept for compatibility).
+        synchronization: when replicas are combined (kept for compatibility).
+        name: its name.
+
+    Example:
+
+    >>> import numpy as np
+    >>> v = Variable(np.zeros(2, "float32"), name="w")
+    >>> v.assign([1.0, 2.0]).numpy()
+    array([1., 2.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Shape | None = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str = "none",
+        synchronization: str = "auto",
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        from pronghorn.utils.naming import auto_name, current_path
+
+        self._name = name or auto_name(type(self).__name__)
+        if "/" in self._name:
+            raise ValueError(f"A variable's name must not contain '/', got name={name!r}.")
+        path = current_path()
+        self._path = f"{path}/{self._name}" if path else self._name
+        self._trainable = bool(trainable)
+        self._autocast = bool(autocast)
+        self.aggregation, self.synchronization = aggregation, synchronization
+        self.regularizer: Callable | None = None
+        self.constraint: Callable | None = None
+        self.overwrite_with_gradient = False
+        self.layout: Any = None
+        self._shared = False  # an eager Tensor may look at the storage
+        with eager():
+            self._array = self._initial(initializer, shape, dtype)
+        self._dtype = dtypes.name_of(self._array.dtype)
+
+    def _initial(self, initializer: Any, shape: Any, dtype: Any) -> np.ndarray:
+        from pronghorn import config
+
+        if isinstance(initializer, str):
+            from pronghorn import initializers
+
+            initializer = initializers.get(initializer)
+        if dtype is not None:
+            dtype = config.standardize_dtype(dtype)
+        if callable(initializer) and not isinstance(initializer, (Tensor, Variable)):
+            if shape is None:
+                raise ValueError("Variable: a callable initializer needs `shape`, for example shape=(3, 4).")
+            dtype = dtype or config.floatx()
+            value = initializer(tuple(int(d) for d in shape), dtype=dtype)
+        else:
+            value = initializer
+        array = np.asarray(as_tensor(value).numpy() if hasattr(value, "__array__") else value)
+        if dtype is None:
+            dtype = config.floatx() if array.dtype == np.float64 else dtypes.name_of(array.dtype)
+        own = np.array(array, dtype=dtypes.to_numpy(dtype), order="C", copy=True)
+        if shape is not None and not callable(initializer) and tuple(shape) != own.shape:
+            raise ValueError(f"Variable: the initial value has shape {own.shape}, but shape={tuple(shape)} was given.")
+        return own
+
+    # -- what it is -------------------------------------------------------------------------------------------------
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def path(self) -> str:
+        return self._path
+
+    @property
+    def shape(self) -> Shape:
+        return self._array.shape
+
+    @property
+    def dtype(self) -> str:
+        from pronghorn.utils.autocast import autocast_dtype
+
+        target = autocast_dtype() if self._autocast and dtypes.is_float(self._dtype) else None
+        return target or self._dtype
+
+    @property
+    def storage_dtype(self) -> str:
+        """The element type of the stored value, whatever an autocast scope shows."""
+        return self._dtype
+
+    @property
+    def ndim(self) -> int:
+        return self._array.ndim
+
+    @property
+    def size(self) -> int:
+        return self._array.size
+
+    @property
+    def trainable(self) -> bool:
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+
+    @property
+    def handle(self) -> Variable:
+        return self
+
+    # -- its value --------------------------------------------------------------------------------------------------
+    @property
+    def value(self) -> Tensor:
+        """The value now; inside a traced function, its traced value at this point. Cast in an autocast scope."""
+        tensor = self._raw()
+        return tensor if self.dtype == self._dtype else tensor.astype(self.dtype)
+
+    def eager_value(self) -> Tensor:
+        """The stored array as a Tensor, known to the gradient tapes as this variable."""
+        self._shared = True
+        tensor = Tensor(self._array)
+        for tape in active_tapes():
+            tensor = tape.variable_value(self, tensor)
+        return tensor
+
+    def assign(self, value: Any) -> Variable:
+        """Replace the value.
+
+        Raises:
+            ValueError: if the shape differs.
+        """
+        tensor = as_tensor(value)
+        if tuple(tensor.shape) != self.shape:
+            raise ValueError(
+                f"Variable {self._path!r} has shape {self.shape}; a value of shape {tuple(tensor.shape)} cannot be "
+                "assigned to it."
+            )
+        if tensor.dtype != self._dtype:
+            tensor = tensor.astype(self._dtype)
+        trace = current_trace()
+        if trace is not None:
+            trace.write(self, tensor)
+        else:
+            self._array = np.array(tensor.numpy(), order="C", copy=True)
+            self._shared = False
+        return self
+
+    def assign_add(self, value: Any) -> Variable:
+        """Add ``value`` in place."""
+        return self.assign(self._raw() + value)
+
+    def assign_sub(self, value: Any) -> Variable:
+        """Subtract ``value`` in place."""
+        return self.assign(self._raw() - value)
+
+    def _raw(self) -> Tensor:
+        trace = current_trace()
+        return trace.read_storage(self) if trace is not None else self.eager_value()
+
+    def numpy(self) -> np.ndarray:
+        """A copy of the value."""
+        self.value.numpy()  # raises while traced
+        return self._array.copy()
+
+    def storage(self) -> np.ndarray:
+        """The array that compiled code updates in place; a new one if an eager Tensor still looks at the old."""
+        if self._shared:
+            self._array = self._array.copy()
+            self._shared = False
+        return self._array
+
+    def __pronghorn_tensor__(self) -> Tensor:
+        return self.value
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self.value.__array__(dtype, copy=True)
+
+    def __getitem__(self, key: Any) -> Tensor:
+        return self.value[key]
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __iter__(self) -> Any:
+        return iter(self.value)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __index__(self) -> int:
+        return self.value.__index__()
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        shown = f", value={self._array!r}" if current_trace() is None else ""
+        return f"<Variable path={self._path}, shape={self.shape}, dtype={self._dtype}{shown}>"
+
+
+def _delegate(method: Any) -> Any:
+    return lambda self, *args: method(self.value, *args)
+
+
+for _name, _method in OPERATORS.items():
+    setattr(Variable, _name, _delegate(_method))

@@ -1,0 +1,36 @@
+"""The verifier: what must hold of every graph, checked after each stage in tests and under ``PRONGHORN_DEBUG``."""
+
+from __future__ import annotations
+
+from pronghorn.graph.ir import Graph, Value
+from pronghorn.graph.primitives.registry import PRIMITIVES
+
+
+class InvalidGraph(AssertionError):
+    """A graph that breaks an invariant: a fault of Pronghorn, never of its user."""
+
+
+def verify(graph: Graph) -> Graph:
+    """Check that values are defined before use and that every node's outputs are what its shape rule says.
+
+    Raises:
+        InvalidGraph: naming the node.
+    """
+    known: set[Value] = set(graph.inputs)
+    for node in graph.nodes:
+        if PRIMITIVES.get(node.prim.name) is not node.prim:
+            raise InvalidGraph(f"{node.prim.name} is not in the closed set of primitives.")
+        for value in node.inputs:
+            if value not in known:
+                raise InvalidGraph(f"{node.prim.name} uses {value.aval} before it is defined.")
+        expected = node.prim.infer([v.aval for v in node.inputs], node.params)
+        if expected != [v.aval for v in node.outputs]:
+            got = [v.aval for v in node.outputs]
+            raise InvalidGraph(f"{node.prim.name} should give {expected}, the graph says {got}.")
+        known.update(node.outputs)
+    for value in graph.outputs:
+        if value not in known:
+            raise InvalidGraph(f"the output {value.aval} is not defined.")
+    for sub in graph.subgraphs():
+        verify(sub)
+    return graph
