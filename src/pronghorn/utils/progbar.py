@@ -1,0 +1,181 @@
+"""The progress bar of `fit`, `evaluate` and `predict`, with Keras 3's content."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pronghorn.utils import io
+
+_BOLD, _GREEN, _GREY, _RESET = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
+_BLOCK = "━"
+
+
+class Progbar:
+    """A progress bar: on a terminal one line drawn anew, elsewhere one plain line at the end.
+
+    Args:
+        target: number of steps, or None where it is not known.
+        width: width of the bar in characters.
+        verbose: 0 silent, 1 a bar, 2 one line when finished.
+        interval: least number of seconds between two drawings.
+        stateful_metrics: names of values shown as they are; all others are averaged over the steps.
+        stateless_metrics: the opposite: names of values that are averaged; give one of the two.
+        unit_name: what a step is called.
+
+    >>> bar = Progbar(3, verbose=2)
+    >>> bar.update(1, [("loss", 2.0)])
+    >>> bar.update(3, [("loss", 1.0)])  # doctest: +ELLIPSIS
+    3/3 - 0s - ...s/step - loss: 1.0000
+    """
+
+    def __init__(
+        self,
+        target: int | None,
+        width: int = 20,
+        verbose: int = 1,
+        interval: float = 0.05,
+        stateful_metrics: Iterable[str] | None = None,
+        stateless_metrics: Iterable[str] | None = None,
+        unit_name: str = "step",
+    ) -> None:
+        if stateful_metrics is not None and stateless_metrics is not None:
+            raise ValueError("Progbar: give stateful_metrics or stateless_metrics, not both.")
+        self.target = target
+        self.width = width
+        self.verbose = verbose
+        self.interval = interval
+        self.unit_name = unit_name
+        self._stateful = set(stateful_metrics or ())
+        self._stateless = None if stateless_metrics is None else set(stateless_metrics)
+        # name -> [weighted sum, weight], or [value, None] for what is shown as it is
+        self._values: dict[str, list[Any]] = {}
+        self._seen_so_far = 0
+        self._start = time.time()
+        self._last_drawn = 0.0
+        self._after_first_step: float | None = None
+        self._drawn_width = 0
+
+    def add(self, n: int, values: Sequence[tuple[str, Any]] | None = None) -> None:
+        """Move on by `n` steps; see `update`."""
+        self.update(self._seen_so_far + n, values)
+
+    def update(
+        self, current: int, values: Sequence[tuple[str, Any]] | None = None, finalize: bool | None = None
+    ) -> None:
+        """Take the step number `current` and the values of this step, and draw if it is time to.
+
+        Args:
+            current: steps done.
+            values: pairs of name and value; averaged, weighted by the steps since the last call; those of the
+                last call are shown as they are.
+            finalize: whether this is the last call; by default when `current` reaches the target.
+        """
+        if finalize is None:
+            finalize = self.target is not None and current >= self.target
+        self._take(current, values or (), finalize)
+        self._seen_so_far = current
+        now = time.time()
+        seconds_a_step = self._seconds_a_step(current, now)
+        if self.verbose == 1:
+            if now - self._last_drawn < self.interval and not finalize:
+                return
+            self._draw(current, now - self._start, seconds_a_step, finalize)
+        elif self.verbose == 2 and finalize:
+            count = f"{current:d}/{current if self.target is None else self.target:d}"
+            elapsed = f"{now - self._start:.0f}s"
+            io.write(f"{count} - {elapsed} - {self._step_text(seconds_a_step)}{self._values_text()}")
+        self._last_drawn = now
+
+    def _take(self, current: int, values: Sequence[tuple[str, Any]], finalize: bool) -> None:
+        for name, value in values:
+            averaged = name not in self._stateful if self._stateless is None else name in self._stateless
+            if not averaged or finalize:  # the last call brings the results of the whole run
+                self._values[name] = [value, None]
+                continue
+            # A step counts once even where `update` is called twice with the same number.
+            weight = max(current - self._seen_so_far, 1)
+            entry = self._values.setdefault(name, [0.0, 0])
+            entry[0] += value * weight
+            entry[1] += weight
+
+    def _seconds_a_step(self, current: int, now: float) -> float:
+        """The mean over the steps after the first, which also holds the compilation."""
+        if not current:
+            return 0.0
+        if self._after_first_step is not None and current > 1:
+            seconds = (now - self._after_first_step) / (current - 1)
+        else:
+            seconds = (now - self._start) / current
+        if current == 1:
+            self._after_first_step = now
+        return seconds
+
+    def _draw(self, current: int, elapsed: float, seconds_a_step: float, finalize: bool) -> None:
+        redraws = io.stdout_redraws()
+        if not redraws and not finalize:
+            return
+        if self.target and not finalize:
+            timing = _eta_text(seconds_a_step * (self.target - current))
+        else:
+            timing = f"{elapsed:.0f}s"
+        tail = f" {self._step_text(seconds_a_step)}{self._values_text()}"
+        done, rest, count = self._bar(current)
+        if not redraws:
+            io.write(f"{count.strip()}{' ' if done or rest else ''}{_BLOCK * (done + rest)} {timing}{tail}")
+            return
+        width = len(count) + (1 + done + rest if done + rest else 0) + 1 + len(timing) + len(tail)
+        line = self._coloured(count, done, rest) + f" {_BOLD}{timing}{_RESET}{tail}"
+        line += " " * max(self._drawn_width - width, 0) + ("\n" if finalize else "")
+        io.write("\b" * self._drawn_width + "\r" + line, end="")
+        self._drawn_width = width
+
+    def _bar(self, current: int) -> tuple[int, int, str]:
+        """Return the number of full and of empty blocks, and the words before them."""
+        if not self.target:
+            return 0, 0, f"{current:>7d}/Unknown"
+        digits = len(str(self.target))
+        done = int(self.width * min(current / self.target, 1.0))
+        return done, self.width - done, f"{current:>{digits}d}/{self.target:d}"
+
+    def _coloured(self, count: str, done: int, rest: int) -> str:
+        if not self.target:
+            return count
+        full = f"{_GREEN}{_BLOCK * done}{_RESET}" if done else ""
+        return f"{_BOLD}{count}{_RESET} {full}{_GREY}{_BLOCK * rest}{_RESET}"
+
+    def _values_text(self) -> str:
+        parts = []
+        for name, (total, weight) in self._values.items():
+            value = total if weight is None else total / max(weight, 1)
+            parts.append(f" - {name}:{_value_text(value)}")
+        return "".join(parts)
+
+    def _step_text(self, seconds: float) -> str:
+        if seconds >= 1 or seconds == 0:
+            return f"{seconds:.0f}s/{self.unit_name}"
+        if seconds >= 1e-3:
+            return f"{seconds * 1e3:.0f}ms/{self.unit_name}"
+        return f"{seconds * 1e6:.0f}us/{self.unit_name}"
+
+
+def _value_text(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return f" {value}"
+    number = float(np.mean(np.asarray(value, dtype="float64")))
+    if math.isnan(number):
+        return " nan"
+    return f" {number:.4f}" if abs(number) > 1e-3 else f" {number:.4e}"
+
+
+def _eta_text(seconds: float) -> str:
+    whole = int(seconds)
+    if seconds > 3600:
+        return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
+    if seconds > 60:
+        return f"{whole // 60}:{whole % 60:02d}"
+    return f"{whole}s"

@@ -1,0 +1,25 @@
+"""One call that seeds every random number generator a script uses."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+
+
+def set_random_seed(seed: int) -> None:
+    """Seed Python's, NumPy's and Pronghorn's generators, so that a script gives the same numbers every time.
+
+    Args:
+        seed: an integer from 0 to 2**32 - 1.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise ValueError(f"set_random_seed: got {seed!r}; the seed must be an integer from 0 to 2**32 - 1.")
+    random.seed(int(seed))
+    np.random.seed(int(seed))
+    from pronghorn.random import seed_generator
+
+    seed_generator.set_global_seed(int(seed))
