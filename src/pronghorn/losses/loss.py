@@ -1,0 +1,137 @@
+"""The base class of losses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn import config, ops, tree
+from pronghorn.graph.tensor import Tensor
+from pronghorn.losses.reduction import reduce_weighted_values, same_rank, standardize_reduction
+from pronghorn.utils.masking import get_mask
+from pronghorn.utils.naming import auto_name
+
+
+class Loss:
+    """A loss: override `call(y_true, y_pred)` to give a value for each sample.
+
+    Args:
+        name: its name in logs.
+        reduction: `"sum_over_batch_size"` or `"mean"` (the sum of the weighted values by their number), `"sum"`,
+            `"mean_with_sample_weight"` (by the sum of the weights), `"none"` or None (the values as they are).
+        dtype: the type to compute in, a name or a dtype policy; `config.floatx()` by default.
+
+    >>> class Distance(Loss):
+    ...     def call(self, y_true, y_pred):
+    ...         return ops.mean(ops.abs(y_true - y_pred), axis=-1)
+    >>> float(Distance()([[1.0, 2.0]], [[2.0, 4.0]]))
+    1.5
+    """
+
+    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None):
+        self.name = name or auto_name(type(self).__name__)
+        self.reduction = standardize_reduction(reduction)
+        self._dtype_policy = _policy(dtype)
+        self._dtype = self._dtype_policy.compute_dtype
+
+    @property
+    def dtype(self) -> str:
+        """The type that the loss is computed in."""
+        return self._dtype
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
+        """Return the loss, reduced.
+
+        Args:
+            y_true: the targets, or a nested structure of them.
+            y_pred: the predictions, with the same structure. A mask that a layer left on them is applied.
+            sample_weight: a weight per sample (or per time step).
+        """
+        in_mask = get_mask(y_pred)
+        with ops_scope(self.name):
+            y_pred = tree.map_structure(lambda x: ops.convert_to_tensor(x, dtype=self._dtype), y_pred)
+            y_true = tree.map_structure(lambda x: ops.convert_to_tensor(x, dtype=self._dtype), y_true)
+            values = self.call(y_true, y_pred)
+            out_mask = get_mask(values)
+            mask = in_mask if out_mask is None else out_mask if in_mask is None else in_mask & out_mask
+            return reduce_weighted_values(values, self.reduction, sample_weight, mask, self._dtype)
+
+    def call(self, y_true: Any, y_pred: Any) -> Tensor:
+        """Return a value for each sample, shape `(batch, ...)`."""
+        raise NotImplementedError(
+            f"{type(self).__name__}: a loss must define `call(self, y_true, y_pred)` and return one value a sample."
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        return {"name": self.name, "reduction": self.reduction}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Loss:
+        """Build a loss from `get_config`'s result."""
+        return cls(**config)
+
+
+def ops_scope(name: str) -> Any:
+    """Mark the nodes of a traced loss with its name."""
+    from pronghorn.graph.trace import scope
+
+    return scope(name)
+
+
+def _policy(dtype: Any) -> Any:
+    from pronghorn import dtype_policies
+
+    return dtype_policies.get(dtype or config.floatx())
+
+
+class LossFunctionWrapper(Loss):
+    """A loss around a function `fn(y_true, y_pred, **kwargs)` that gives a value for each sample.
+
+    Args:
+        fn: the function.
+        reduction: see `Loss`.
+        name: see `Loss`.
+        dtype: see `Loss`.
+        **kwargs: passed on to `fn`.
+    """
+
+    def __init__(
+        self,
+        fn: Any,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.fn = fn
+        self._fn_kwargs = kwargs
+
+    def call(self, y_true: Any, y_pred: Any) -> Tensor:
+        """Return `fn` of targets and predictions brought to the same rank."""
+        structure = tree.map_structure(same_rank, y_true, y_pred) if tree.is_nested(y_true) else None
+        if structure is None:
+            y_true, y_pred = same_rank(y_true, y_pred)
+        else:
+            y_true = tree.map_structure_up_to(y_true, lambda pair: pair[0], structure)
+            y_pred = tree.map_structure_up_to(y_pred, lambda pair: pair[1], structure)
+        return self.fn(y_true, y_pred, **self._fn_kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        from pronghorn.saving import serialize_keras_object
+
+        own = {"fn": serialize_keras_object(self.fn), **serialize_keras_object(self._fn_kwargs)}
+        return {**super().get_config(), **own}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Loss:
+        """Build a loss from `get_config`'s result."""
+        from pronghorn.saving import deserialize_keras_object
+
+        if "fn" in config:
+            config = {**config, "fn": deserialize_keras_object(config["fn"])}
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<LossFunctionWrapper({self.fn}, kwargs={self._fn_kwargs})>"

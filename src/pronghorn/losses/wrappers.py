@@ -1,0 +1,336 @@
+"""The classes: each is its function with a reduction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn.losses import margin as _margin
+from pronghorn.losses import probabilistic, regression, segmentation
+from pronghorn.losses.loss import Loss, LossFunctionWrapper
+
+_REDUCTION = "sum_over_batch_size"
+_ARGUMENTS = """
+
+    Args:
+        reduction: how the values of the samples are combined; see `Loss`.
+        name: its name in logs.
+        dtype: the type to compute in; `config.floatx()` by default."""
+
+
+class _NamedLoss(LossFunctionWrapper):
+    """A loss whose function is known from its class; `_shown` names the arguments that its config shows."""
+
+    _shown: tuple[str, ...] = ()
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        return {**Loss.get_config(self), **{name: self._fn_kwargs[name] for name in self._shown}}
+
+
+def _simple(class_name: str, fn: Any, default_name: str, summary: str) -> type[_NamedLoss]:
+    """A class for a function without arguments of its own."""
+
+    def __init__(self: Any, reduction: str | None = _REDUCTION, name: str = default_name, dtype: Any = None) -> None:
+        _NamedLoss.__init__(self, fn, reduction=reduction, name=name, dtype=dtype)
+
+    body = {"__init__": __init__, "__doc__": summary + _ARGUMENTS, "__module__": __name__, "__qualname__": class_name}
+    return type(class_name, (_NamedLoss,), body)
+
+
+MeanSquaredError = _simple(
+    "MeanSquaredError", regression.mean_squared_error, "mean_squared_error", "The mean of the squared errors."
+)
+MeanAbsoluteError = _simple(
+    "MeanAbsoluteError", regression.mean_absolute_error, "mean_absolute_error", "The mean of the absolute errors."
+)
+MeanAbsolutePercentageError = _simple(
+    "MeanAbsolutePercentageError",
+    regression.mean_absolute_percentage_error,
+    "mean_absolute_percentage_error",
+    "The mean of the absolute errors in per cent of the targets.",
+)
+MeanSquaredLogarithmicError = _simple(
+    "MeanSquaredLogarithmicError",
+    regression.mean_squared_logarithmic_error,
+    "mean_squared_logarithmic_error",
+    "The mean of the squared differences of the logarithms.",
+)
+LogCosh = _simple("LogCosh", regression.log_cosh, "log_cosh", "The mean of `log(cosh(error))`.")
+Hinge = _simple("Hinge", _margin.hinge, "hinge", "The hinge loss, for labels -1 and 1.")
+SquaredHinge = _simple("SquaredHinge", _margin.squared_hinge, "squared_hinge", "The squared hinge loss.")
+CategoricalHinge = _simple(
+    "CategoricalHinge", _margin.categorical_hinge, "categorical_hinge", "The hinge loss of one-hot labels."
+)
+KLDivergence = _simple(
+    "KLDivergence", probabilistic.kl_divergence, "kl_divergence", "The Kullback-Leibler divergence of distributions."
+)
+Poisson = _simple("Poisson", probabilistic.poisson, "poisson", "The Poisson loss, for counts.")
+CTC = _simple("CTC", probabilistic.ctc, "ctc", "The connectionist temporal classification loss; see `losses.ctc`.")
+
+
+class CosineSimilarity(_NamedLoss):
+    """Minus the cosine of the angle between targets and predictions, along `axis`."""
+
+    def __init__(
+        self,
+        axis: int = -1,
+        reduction: str | None = _REDUCTION,
+        name: str = "cosine_similarity",
+        dtype: Any = None,
+    ):
+        super().__init__(regression.cosine_similarity, reduction=reduction, name=name, dtype=dtype, axis=axis)
+
+    _shown = ("axis",)
+
+
+class Huber(_NamedLoss):
+    """The Huber loss: quadratic to `delta`, linear beyond."""
+
+    def __init__(
+        self, delta: float = 1.0, reduction: str | None = _REDUCTION, name: str = "huber_loss", dtype: Any = None
+    ):
+        super().__init__(regression.huber, reduction=reduction, name=name, dtype=dtype, delta=delta)
+
+    _shown = ("delta",)
+
+
+class BinaryCrossentropy(_NamedLoss):
+    """The cross-entropy of labels 0 and 1; see `losses.binary_crossentropy` for its arguments.
+
+    >>> float(BinaryCrossentropy(from_logits=True)([[1.0]], [[0.0]]))
+    0.6931471824645996
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = _REDUCTION,
+        name: str = "binary_crossentropy",
+        dtype: Any = None,
+    ):
+        super().__init__(
+            probabilistic.binary_crossentropy,
+            reduction=reduction,
+            name=name,
+            dtype=dtype,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
+        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
+
+    _shown = ("from_logits", "label_smoothing", "axis")
+
+
+class BinaryFocalCrossentropy(_NamedLoss):
+    """The focal cross-entropy of labels 0 and 1; see `losses.binary_focal_crossentropy` for its arguments."""
+
+    def __init__(
+        self,
+        apply_class_balancing: bool = False,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = _REDUCTION,
+        name: str = "binary_focal_crossentropy",
+        dtype: Any = None,
+    ):
+        super().__init__(
+            probabilistic.binary_focal_crossentropy,
+            reduction=reduction,
+            name=name,
+            dtype=dtype,
+            apply_class_balancing=apply_class_balancing,
+            alpha=alpha,
+            gamma=gamma,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
+        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
+        self.apply_class_balancing, self.alpha, self.gamma = apply_class_balancing, alpha, gamma
+
+    _shown = ("from_logits", "label_smoothing", "axis", "apply_class_balancing", "alpha", "gamma")
+
+
+class CategoricalCrossentropy(_NamedLoss):
+    """The cross-entropy of one-hot labels; see `losses.categorical_crossentropy` for its arguments.
+
+    >>> float(CategoricalCrossentropy()([[0.0, 1.0]], [[0.5, 0.5]]))
+    0.6931471824645996
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = _REDUCTION,
+        name: str = "categorical_crossentropy",
+        dtype: Any = None,
+    ):
+        super().__init__(
+            probabilistic.categorical_crossentropy,
+            reduction=reduction,
+            name=name,
+            dtype=dtype,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
+        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
+
+    _shown = ("from_logits", "label_smoothing", "axis")
+
+
+class CategoricalFocalCrossentropy(_NamedLoss):
+    """The focal cross-entropy of one-hot labels; see `losses.categorical_focal_crossentropy` for its arguments."""
+
+    def __init__(
+        self,
+        alpha: Any = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = _REDUCTION,
+        name: str = "categorical_focal_crossentropy",
+        dtype: Any = None,
+    ):
+        super().__init__(
+            probabilistic.categorical_focal_crossentropy,
+            reduction=reduction,
+            name=name,
+            dtype=dtype,
+            alpha=alpha,
+            gamma=gamma,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
+        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
+        self.alpha, self.gamma = alpha, gamma
+
+    _shown = ("from_logits", "label_smoothing", "axis", "alpha", "gamma")
+
+
+class SparseCategoricalCrossentropy(_NamedLoss):
+    """The cross-entropy of class numbers; see `losses.sparse_categorical_crossentropy` for its arguments.
+
+    >>> float(SparseCategoricalCrossentropy()([1], [[0.5, 0.5]]))
+    0.6931471824645996
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: str | None = _REDUCTION,
+        axis: int = -1,
+        name: str = "sparse_categorical_crossentropy",
+        dtype: Any = None,
+    ):
+        super().__init__(
+            probabilistic.sparse_categorical_crossentropy,
+            reduction=reduction,
+            name=name,
+            dtype=dtype,
+            from_logits=from_logits,
+            ignore_class=ignore_class,
+            axis=axis,
+        )
+        self.from_logits, self.ignore_class = from_logits, ignore_class
+
+    _shown = ("from_logits", "ignore_class", "axis")
+
+
+class CategoricalGeneralizedCrossEntropy(_NamedLoss):
+    """A cross-entropy that is robust to wrong labels; see `losses.categorical_generalized_cross_entropy`.
+
+    Raises:
+        ValueError: unless `0 < q < 1`.
+    """
+
+    def __init__(
+        self,
+        q: float = 0.5,
+        reduction: str | None = _REDUCTION,
+        name: str = "categorical_generalized_cross_entropy",
+        dtype: Any = None,
+    ):
+        if not 0 < q < 1:
+            raise ValueError(f"CategoricalGeneralizedCrossEntropy: q must lie between 0 and 1, exclusive; got {q}.")
+        super().__init__(
+            probabilistic.categorical_generalized_cross_entropy, reduction=reduction, name=name, dtype=dtype, q=q
+        )
+        self.q = q
+
+    _shown = ("q",)
+
+
+class Circle(_NamedLoss):
+    """The circle loss of embeddings; see `losses.circle` for its arguments."""
+
+    def __init__(
+        self,
+        gamma: float = 80.0,
+        margin: float = 0.4,
+        remove_diagonal: bool = True,
+        reduction: str | None = _REDUCTION,
+        name: str = "circle",
+        dtype: Any = None,
+    ):
+        super().__init__(
+            _margin.circle,
+            reduction=reduction,
+            name=name,
+            dtype=dtype,
+            remove_diagonal=remove_diagonal,
+            gamma=gamma,
+            margin=margin,
+        )
+        self.gamma, self.margin, self.remove_diagonal = gamma, margin, remove_diagonal
+
+    _shown = ("gamma", "margin", "remove_diagonal")
+
+    def call(
+        self, y_true: Any, y_pred: Any, ref_labels: Any = None, ref_embeddings: Any = None
+    ) -> Any:
+        """Return one value a sample, against the batch or against reference embeddings."""
+        return self.fn(y_true, y_pred, ref_labels, ref_embeddings, **self._fn_kwargs)
+
+
+class Dice(_NamedLoss):
+    """One minus the Dice coefficient; see `losses.dice` for `axis`."""
+
+    def __init__(
+        self, reduction: str | None = _REDUCTION, name: str = "dice", axis: Any = None, dtype: Any = None
+    ):
+        super().__init__(segmentation.dice, reduction=reduction, name=name, dtype=dtype, axis=axis)
+        self.axis = axis
+
+    _shown = ("axis",)
+
+
+class Tversky(_NamedLoss):
+    """One minus the Tversky index; see `losses.tversky` for its arguments."""
+
+    def __init__(
+        self,
+        alpha: float = 0.5,
+        beta: float = 0.5,
+        reduction: str | None = _REDUCTION,
+        name: str = "tversky",
+        axis: Any = None,
+        dtype: Any = None,
+    ):
+        super().__init__(
+            segmentation.tversky, reduction=reduction, name=name, dtype=dtype, alpha=alpha, beta=beta, axis=axis
+        )
+        self.alpha, self.beta, self.axis = alpha, beta, axis
+
+    _shown = ("alpha", "beta", "axis")
