@@ -1,0 +1,109 @@
+"""Shapes and dtypes of a call's results, found by tracing the call and computing nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pronghorn import tree
+from pronghorn.graph.dim import Dim, Extent, SymbolicDimError
+from pronghorn.graph.ir import Aval
+from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.trace import abstract_eval
+from pronghorn.models.keras_tensor import KerasTensor, symbolic_leaves
+
+# Two lengths that few shapes contain: what differs between them in the results depends on the unknown extents.
+_PROBES = (83, 89)
+
+
+def infer_spec(fn: Callable[..., Any], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+    """The nested KerasTensors that ``fn(*args, **kwargs)`` would give.
+
+    Unknown extents (None) are symbols at first; where a shape rule cannot decide with symbols, the call is traced
+    with two numbers in their place, and extents that differ are unknown in the result.
+
+    Args:
+        fn: what is called, with Tensors in place of the KerasTensors.
+        args: positional arguments.
+        kwargs: keyword arguments.
+
+    Raises:
+        ValueError: or whatever ``fn`` raises for arguments that do not fit.
+    """
+    kwargs = kwargs or {}
+    inputs = _unique(symbolic_leaves((args, kwargs)))
+    static = all(d is not None for x in inputs for d in x.shape)
+    try:
+        return _to_spec(_evaluate(fn, args, kwargs, inputs, _symbol))
+    except (SymbolicDimError, ValueError, TypeError, IndexError, NotImplementedError) as error:
+        if static:
+            raise
+        first = error
+    try:
+        small, large = (_evaluate(fn, args, kwargs, inputs, _like_others(inputs, n)) for n in _PROBES)
+    except (ValueError, TypeError, IndexError, NotImplementedError) as error:
+        if isinstance(first, SymbolicDimError):
+            raise
+        raise first from error
+    return tree.map_structure(_merge, _to_spec(small), _to_spec(large))
+
+
+def _unique(tensors: list[KerasTensor]) -> list[KerasTensor]:
+    return list({id(x): x for x in tensors}.values())
+
+
+def _symbol(axis: int) -> Extent:
+    return Dim.symbol("batch" if axis == 0 else f"axis{axis}")
+
+
+def _like_others(inputs: list[KerasTensor], number: int) -> Callable[[int], Extent]:
+    """Fill unknown extents with ``number``, but an unknown batch with the batch of another input where that is known."""
+    known = {x.shape[0] for x in inputs if x.shape and x.shape[0] not in (None, 1)}
+    batch = known.pop() if len(known) == 1 else number
+    return lambda axis: batch if axis == 0 else number
+
+
+def _evaluate(
+    fn: Callable[..., Any], args: Any, kwargs: Any, inputs: list[KerasTensor], fill: Callable[[int], Extent]
+) -> Any:
+    """Trace the call; Avals in the structure of its result."""
+    avals = [Aval(tuple(fill(i) if d is None else d for i, d in enumerate(x.shape)), x.dtype) for x in inputs]
+    results: Any = None
+
+    def flat(*tensors: Tensor) -> list[Tensor]:
+        nonlocal results
+        values = {id(x): t for x, t in zip(inputs, tensors)}
+
+        def pick(x: Any) -> Any:
+            return values.get(id(x), x) if isinstance(x, KerasTensor) else x
+
+        results = fn(*tree.map_structure(pick, args), **tree.map_structure(pick, kwargs))
+        return []
+
+    abstract_eval(flat, *avals)
+    return tree.map_structure(_aval_of, results)
+
+
+def _aval_of(x: Any) -> Any:
+    if hasattr(x, "__pronghorn_tensor__") and not isinstance(x, KerasTensor):
+        x = x.__pronghorn_tensor__()
+    if isinstance(x, Tensor):
+        return Aval(x.shape, x.dtype)
+    return KerasTensor(x.shape, x.dtype) if isinstance(x, np.ndarray) else x
+
+
+def _to_spec(structure: Any) -> Any:
+    def spec(x: Any) -> Any:
+        if isinstance(x, Aval):
+            return KerasTensor(tuple(d if isinstance(d, int) else None for d in x.shape), x.dtype)
+        return x
+
+    return tree.map_structure(spec, structure)
+
+
+def _merge(a: Any, b: Any) -> Any:
+    if isinstance(a, KerasTensor):
+        return KerasTensor(tuple(m if m == n else None for m, n in zip(a.shape, b.shape)), a.dtype)
+    return a

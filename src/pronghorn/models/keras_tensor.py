@@ -1,0 +1,194 @@
+"""Symbolic tensors: a shape and a dtype that remember the operation they came from."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from pronghorn import tree
+from pronghorn.graph.tensor import OPERATORS
+from pronghorn.utils.naming import auto_name
+
+
+class KerasHistory(NamedTuple):
+    """Where a symbolic tensor comes from: output ``tensor_index`` of call ``node_index`` of ``operation``."""
+
+    operation: Any
+    node_index: int
+    tensor_index: int
+
+
+class KerasTensor:
+    """What `Input` returns and what layers and ops make of it while a functional model is described.
+
+    Args:
+        shape: integers, and None where the extent is not known yet.
+        dtype: element type.
+        sparse: accepted for compatibility; must be False.
+        ragged: accepted for compatibility; must be False.
+        record_history: kept for compatibility.
+        name: the tensor's name.
+
+    Example:
+
+    >>> x = KerasTensor((None, 3))
+    >>> x.shape, x.dtype, x.ndim
+    ((None, 3), 'float32', 2)
+    """
+
+    def __init__(
+        self,
+        shape: Any,
+        dtype: str = "float32",
+        sparse: bool = False,
+        ragged: bool = False,
+        record_history: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if sparse or ragged:
+            raise ValueError("KerasTensor: sparse and ragged tensors are not supported; use a dense one.")
+        self._shape = standardize_shape(shape)
+        self._dtype = dtype if dtype == "string" else _standardize_dtype(dtype)
+        self.name = name or auto_name(type(self).__name__)
+        self.record_history = record_history
+        self.sparse, self.ragged = False, False
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        return self._shape
+
+    @property
+    def dtype(self) -> str:
+        return self._dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self._shape)
+
+    @property
+    def T(self) -> Any:  # noqa: N802 (NumPy's name)
+        return _ops().transpose(self)
+
+    def reshape(self, *newshape: Any) -> Any:
+        """The same elements in another shape."""
+        shape = newshape[0] if len(newshape) == 1 and not isinstance(newshape[0], int) else newshape
+        return _ops().reshape(self, shape)
+
+    def squeeze(self, axis: Any = None) -> Any:
+        """Without the axes of extent one."""
+        return _ops().squeeze(self, axis)
+
+    def astype(self, dtype: str) -> Any:
+        """The same elements in another type."""
+        return _ops().cast(self, dtype)
+
+    def __getitem__(self, key: Any) -> Any:
+        return _ops().get_item(self, key)
+
+    def _no_value(self, use: str) -> TypeError:
+        return TypeError(
+            f"A KerasTensor has no values, so {use} is not possible: {self!r} only describes a part of a functional "
+            "model. Use pronghorn.ops and layers on it, or put the computation into a layer's call()."
+        )
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise self._no_value("using it as a NumPy array")
+
+    def __pronghorn_tensor__(self) -> Any:
+        raise self._no_value("computing with it here")
+
+    def __len__(self) -> int:
+        raise self._no_value("len()")
+
+    def __iter__(self) -> Any:
+        raise self._no_value("iterating over it")
+
+    def __bool__(self) -> bool:
+        raise self._no_value("using it as a Python bool (in `if`, `while`, `and`)")
+
+    def __int__(self) -> int:
+        raise self._no_value("int()")
+
+    def __float__(self) -> float:
+        raise self._no_value("float()")
+
+    def __index__(self) -> int:
+        raise self._no_value("using it as an index")
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, sparse=False, ragged=False, name={self.name}>"
+
+
+for _name, _method in OPERATORS.items():
+    setattr(KerasTensor, _name, _method)
+
+
+def standardize_shape(shape: Any) -> tuple[int | None, ...]:
+    """A checked shape: a tuple of non-negative integers and Nones.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    try:
+        extents = tuple(shape)
+    except TypeError:
+        raise ValueError(f"A shape must be a tuple of integers and None, got {shape!r}. Write ({shape!r},)?") from None
+    out: list[int | None] = []
+    for extent in extents:
+        if extent is None:
+            out.append(None)
+            continue
+        try:
+            number = extent.__index__()
+        except (AttributeError, TypeError):
+            raise ValueError(
+                f"A shape must be a tuple of integers and None; {shape!r} has the entry {extent!r}."
+            ) from None
+        if number < 0:
+            raise ValueError(f"A shape cannot have negative extents, got {shape!r}.")
+        out.append(number)
+    return tuple(out)
+
+
+def is_keras_tensor(x: Any) -> bool:
+    """Whether ``x`` is a symbolic tensor of a functional model.
+
+    >>> is_keras_tensor(KerasTensor((2,))), is_keras_tensor(1.0)
+    (True, False)
+    """
+    return isinstance(x, KerasTensor)
+
+
+def any_symbolic_tensors(args: Any = None, kwargs: Any = None) -> bool:
+    """Whether a KerasTensor is anywhere in the (nested) arguments of a call."""
+    return _any_symbolic(args) or _any_symbolic(kwargs)
+
+
+def _any_symbolic(x: Any) -> bool:
+    if isinstance(x, KerasTensor):
+        return True
+    if isinstance(x, (list, tuple)):
+        return any(_any_symbolic(e) for e in x)
+    if isinstance(x, dict):
+        return any(_any_symbolic(e) for e in x.values())
+    return False
+
+
+def symbolic_leaves(structure: Any) -> list[KerasTensor]:
+    """The KerasTensors in a nested structure, from left to right."""
+    return [x for x in tree.flatten(structure) if isinstance(x, KerasTensor)]
+
+
+def _ops() -> Any:
+    from pronghorn import ops
+
+    return ops
+
+
+def _standardize_dtype(dtype: Any) -> str:
+    from pronghorn.graph import dtypes
+
+    return dtypes.name_of(dtype)

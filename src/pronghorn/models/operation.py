@@ -1,0 +1,203 @@
+"""Operations: what can be called on symbolic tensors and becomes a node of a functional model."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from pronghorn import tree
+from pronghorn.models.infer import infer_spec
+from pronghorn.models.keras_tensor import any_symbolic_tensors
+from pronghorn.models.node import Node
+from pronghorn.utils.naming import auto_name
+
+
+class Operation:
+    """Base of layers and of the ops in functional models.
+
+    A subclass writes ``call`` and, where tracing it is not enough, ``compute_output_spec``.
+
+    Args:
+        name: a name without ``/``; automatic if None.
+
+    Raises:
+        ValueError: if the name is no string or has a ``/``.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        instance = super().__new__(cls)
+        # For get_config() of subclasses that do not write one; `object` since layers track what is set on them.
+        object.__setattr__(instance, "_init_arguments", (args, kwargs))
+        return instance
+
+    def __init__(self, name: str | None = None) -> None:
+        if name is None:
+            name = auto_name(type(self).__name__)
+        if not isinstance(name, str) or "/" in name:
+            raise ValueError(
+                f"{type(self).__name__}: `name` must be a string without '/', got name={name!r} of type "
+                f"{type(name).__name__}."
+            )
+        self.name = name
+        self._inbound_nodes: list[Node] = []
+        self._outbound_nodes: list[Node] = []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if any_symbolic_tensors(args, kwargs):
+            return self.symbolic_call(*args, **kwargs)
+        return self.call(*args, **kwargs)
+
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Record a call on KerasTensors; its results as KerasTensors."""
+        outputs = self.compute_output_spec(*args, **kwargs)
+        Node(self, args, kwargs, outputs)
+        return outputs
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """The computation, on arrays."""
+        raise NotImplementedError(f"{type(self).__name__} does not have a call() method; write one.")
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Shapes and dtypes of the results, as nested KerasTensors."""
+        return infer_spec(self.call, args, kwargs)
+
+    # -- configuration ----------------------------------------------------------------------------------------------
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make another operation like this one."""
+        config: dict[str, Any] = {"name": self.name}
+        if type(self).__init__ in (Operation.__init__, object.__init__):
+            return config
+        config.update(constructor_arguments(self))
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """An operation with the configuration that `get_config` gave."""
+        try:
+            return cls(**config)
+        except TypeError as error:
+            raise TypeError(
+                f"{cls.__name__} could not be made from its configuration {config!r}: {error}. If the constructor "
+                "takes other arguments than get_config() returns, write both to match, or a from_config() of its own."
+            ) from error
+
+    # -- symbolic inputs and outputs --------------------------------------------------------------------------------
+    @property
+    def input(self) -> Any:
+        """The symbolic input of the only call."""
+        return self._of_first_node("input")
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output of the only call."""
+        return self._of_first_node("output")
+
+    def _of_first_node(self, what: str) -> Any:
+        if not self._inbound_nodes:
+            raise AttributeError(
+                f"{type(self).__name__} {self.name!r} has no defined {what}: it was not yet called on a symbolic tensor."
+            )
+        tensors = getattr(self._inbound_nodes[0], f"{what}_tensors")
+        if len(self._inbound_nodes) > 1:
+            shapes = {tuple(t.shape for t in getattr(n, f"{what}_tensors")) for n in self._inbound_nodes}
+            if len(shapes) > 1 or what in ("input", "output"):
+                raise AttributeError(
+                    f"{type(self).__name__} {self.name!r} was called {len(self._inbound_nodes)} times, so it has no "
+                    f"single {what}. Ask for the tensors that you passed or got instead."
+                )
+        return tensors[0] if len(tensors) == 1 else list(tensors)
+
+
+def constructor_arguments(operation: Operation) -> dict[str, Any]:
+    """What the operation was made with, by parameter name.
+
+    Raises:
+        NotImplementedError: where the values are no plain data, so that a get_config() has to be written.
+    """
+    args, kwargs = operation._init_arguments
+    signature = inspect.signature(type(operation).__init__)
+    bound = signature.bind(operation, *args, **kwargs)
+    config: dict[str, Any] = {}
+    for i, (name, value) in enumerate(bound.arguments.items()):
+        if i == 0:
+            continue  # self
+        kind = signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            config.update(value)
+        elif kind is inspect.Parameter.VAR_POSITIONAL:
+            raise _needs_config(operation, name, value)
+        else:
+            config[name] = value
+    from pronghorn.saving import serialization
+
+    for name, value in config.items():
+        if not all(serialization.is_serializable(leaf) for leaf in tree.flatten(value)):
+            raise _needs_config(operation, name, value)
+    return {name: serialization.serialize_keras_object(value) for name, value in config.items()}
+
+
+def _needs_config(operation: Operation, name: str, value: Any) -> NotImplementedError:
+    return NotImplementedError(
+        f"{type(operation).__name__} was made with {name}={value!r}, which cannot be saved as it is. Write a "
+        f"get_config() method in {type(operation).__name__} that returns plain values for its constructor's arguments."
+    )
+
+
+class FunctionOperation(Operation):
+    """A function of arrays as an operation: what `pronghorn.ops.*` on KerasTensors and ``x + y`` become.
+
+    Args:
+        fn: the function; called with Tensors in place of the KerasTensors.
+        name: the prefix of its automatic name, the function's own name if None.
+    """
+
+    def __init__(self, fn: Callable[..., Any], name: str | None = None) -> None:
+        self.fn = fn
+        self.function_name = name or getattr(fn, "__name__", "function")
+        super().__init__(name=auto_name(self.function_name))
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        return self.fn(*args, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "function": public_function_name(self.fn, self.function_name)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> FunctionOperation:
+        path = config["function"]
+        operation = cls(_public_function(path), path.rpartition(".")[2])
+        operation.name = config["name"]
+        return operation
+
+
+# The only places a saved function may come from: a file must not name arbitrary code.
+_PUBLIC_MODULES = ("ops", "random", "activations")
+
+
+def public_function_name(fn: Callable[..., Any], name: str) -> str:
+    """Where ``fn`` is found again, such as ``"ops.add"``.
+
+    Raises:
+        NotImplementedError: if it is none of Pronghorn's public functions.
+    """
+    import pronghorn
+
+    for module in _PUBLIC_MODULES:
+        found = getattr(getattr(pronghorn, module), name, None)
+        if found is fn or getattr(found, "__wrapped__", None) in (fn, getattr(fn, "__wrapped__", fn)):
+            return f"{module}.{name}"
+    raise NotImplementedError(
+        f"The function {name!r} in a functional model is none of pronghorn.ops and cannot be saved. Put it into a "
+        "Layer with a get_config() method."
+    )
+
+
+def _public_function(path: str) -> Callable[..., Any]:
+    import pronghorn
+
+    module, _, name = path.rpartition(".")
+    found = getattr(getattr(pronghorn, module), name, None) if module in _PUBLIC_MODULES else None
+    if not callable(found) or isinstance(found, type) or name.startswith("_"):
+        raise ValueError(f"The saved function {path!r} is none of Pronghorn's public functions.")
+    return found
