@@ -1,0 +1,39 @@
+"""Counter-based random bits: Philox-4x32-10, Salmon et al. 2011, doi 10.1145/2063384.2063405."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pronghorn.backends.numpy.registry import implements
+
+MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+WEYL = (0x9E3779B9, 0xBB67AE85)
+ROUNDS = 10
+_LOW = np.uint64(0xFFFFFFFF)
+_HALF = np.uint64(32)
+
+
+@implements("random_bits")
+def random_bits(key: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
+    """Element ``i`` in row-major order is the first word of the block whose 128-bit counter is ``i``."""
+    index = np.arange(math.prod(shape), dtype=np.uint64)
+    words = (index & _LOW, index >> _HALF, np.zeros_like(index), np.zeros_like(index))
+    return philox(words, (int(key[0]), int(key[1])))[0].astype(np.uint32).reshape(shape)
+
+
+def philox(counter: tuple[np.ndarray, ...], key: tuple[int, int]) -> tuple[np.ndarray, ...]:
+    """The four output words of Philox-4x32-10, as uint64, for counters given as four words."""
+    c0, c1, c2, c3 = counter
+    k0, k1 = key
+    for _ in range(ROUNDS):
+        product0, product1 = c0 * np.uint64(MULTIPLIERS[0]), c2 * np.uint64(MULTIPLIERS[1])
+        c0, c1, c2, c3 = (
+            (product1 >> _HALF) ^ c1 ^ np.uint64(k0),
+            product1 & _LOW,
+            (product0 >> _HALF) ^ c3 ^ np.uint64(k1),
+            product0 & _LOW,
+        )
+        k0, k1 = (k0 + WEYL[0]) & 0xFFFFFFFF, (k1 + WEYL[1]) & 0xFFFFFFFF
+    return c0, c1, c2, c3

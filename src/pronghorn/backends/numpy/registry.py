@@ -1,0 +1,67 @@
+"""The table from a primitive's name to its function, and what many of the functions share."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Implementation = Callable[..., Any]
+
+IMPLEMENTATIONS: dict[str, Implementation] = {}
+
+# Results that overflow or are undefined are part of a primitive's meaning, and no reason to warn.
+quiet = np.errstate(all="ignore")
+
+
+def implements(name: str) -> Callable[[Implementation], Implementation]:
+    """Register the decorated function as the meaning of primitive ``name``."""
+
+    def register(fn: Implementation) -> Implementation:
+        return implement(name, fn)
+
+    return register
+
+
+def implement(name: str, fn: Implementation) -> Implementation:
+    """Register ``fn``, with NumPy's warnings off, as the meaning of primitive ``name``."""
+
+    @functools.wraps(fn)
+    def silent(*arrays: np.ndarray, **params: Any) -> Any:
+        with quiet:
+            return fn(*arrays, **params)
+
+    IMPLEMENTATIONS[name] = silent
+    return fn
+
+
+_NARROW = frozenset({"bfloat16", "float16", "float8_e4m3fn", "float8_e5m2"})
+
+
+def is_narrow(dtype: np.dtype) -> bool:
+    """Whether ``dtype`` is a float of fewer than 32 bits."""
+    return dtype.name in _NARROW
+
+
+def widened(fn: Implementation) -> Implementation:
+    """``fn`` computed in float32 and rounded once where its first operand is a narrower float."""
+
+    @functools.wraps(fn)
+    def wide(*arrays: np.ndarray, **params: Any) -> Any:
+        dtype = arrays[0].dtype
+        if not is_narrow(dtype):
+            return fn(*arrays, **params)
+        wider = [a.astype(np.float32) if a.dtype == dtype else a for a in arrays]
+        out = fn(*wider, **params)
+        if isinstance(out, tuple):
+            return tuple(_rounded(o, dtype) for o in out)
+        return _rounded(out, dtype)
+
+    return wide
+
+
+def _rounded(out: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    out = np.asarray(out)
+    return out.astype(dtype) if out.dtype in (np.float32, np.complex64) else out
