@@ -1,0 +1,27 @@
+"""What the operating system says about this machine, without loading LLVM."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+
+def host_arch() -> str:
+    """This machine's architecture as LLVM spells it: `"x86_64"`, `"aarch64"`, ..."""
+    machine = platform.machine().lower()
+    return {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
+
+
+def user_cache_dir() -> Path | None:
+    """Where this system keeps a user's caches, with our name appended; None for a user without a home."""
+    try:
+        if sys.platform == "win32":
+            local = os.environ.get("LOCALAPPDATA")
+            return (Path(local) if local else Path.home() / "AppData" / "Local") / "pronghorn" / "Cache"
+        if sys.platform == "darwin":
+            return Path.home() / "Library" / "Caches" / "pronghorn"
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pronghorn"
+    except RuntimeError:  # pathlib found no home directory
+        return None
