@@ -12,9 +12,6 @@ Implementation = Callable[..., Any]
 
 IMPLEMENTATIONS: dict[str, Implementation] = {}
 
-# Results that overflow or are undefined are part of a primitive's meaning, and no reason to warn.
-quiet = np.errstate(all="ignore")
-
 
 def implements(name: str) -> Callable[[Implementation], Implementation]:
     """Register the decorated function as the meaning of primitive ``name``."""
@@ -26,11 +23,14 @@ def implements(name: str) -> Callable[[Implementation], Implementation]:
 
 
 def implement(name: str, fn: Implementation) -> Implementation:
-    """Register ``fn``, with NumPy's warnings off, as the meaning of primitive ``name``."""
+    """Register ``fn`` as the meaning of primitive ``name``.
+
+    NumPy's warnings are off in it: results that overflow or are undefined belong to the meaning.
+    """
 
     @functools.wraps(fn)
     def silent(*arrays: np.ndarray, **params: Any) -> Any:
-        with quiet:
+        with np.errstate(all="ignore"):
             return fn(*arrays, **params)
 
     IMPLEMENTATIONS[name] = silent
