@@ -7,6 +7,7 @@ The modules, in the order in which a compiled step meets them:
 - `compile`, `cache`: LLVM IR text to callable addresses, kept on disk between runs;
 - `native`: the few machine-code routines that every step uses (barriers, work counters, failure reports);
 - `threads`, `pool`: how many threads, and the native pool that runs a step on them;
+- `callback`: Python functions that a step calls;
 - `arena`: aligned memory.
 
 Nothing is imported here, so that importing `pronghorn` does not load LLVM.

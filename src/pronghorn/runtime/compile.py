@@ -132,13 +132,7 @@ def cache_key(text: str, target: Target) -> str:
 
 def _load_cached(entry: str, name: str, make: Callable[[], str], target: Target) -> CompiledModule | None:
     code = cache.load(entry)
-    if code is None:
-        return None
-    try:
-        return CompiledModule(name, code, make, target, True)
-    except (RuntimeError, ValueError, OSError):  # LLVM cannot read the object
-        cache.discard(entry)
-        return None
+    return None if code is None else CompiledModule(name, code, make, target, True)
 
 
 def _generate(text: str, target: Target, name: str, verify: bool) -> bytes:

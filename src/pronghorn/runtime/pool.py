@@ -26,9 +26,9 @@ from . import native, threads
 from .arena import aligned_zeros
 from .compile import CompiledModule, compile_ir
 
-# A waiting thread spins about this long, then yields this often (some 2 ms on an idle machine), then sleeps. Short spins:
-# a thread just woken may share its waker's core, and only a yield lets it run. Many yields: the pause between two steps
-# of `fit` is often near a millisecond, and waking a thread that sleeps costs some 100 us.
+# A waiting thread spins about this long, then yields this often (some 2 ms on an idle machine), then sleeps. Short
+# spins: a thread just woken may share its waker's core, and only a yield lets it run. Many yields: the pause between
+# two steps of `fit` is often near a millisecond, and waking a thread that sleeps costs some 100 us.
 _SPIN_SECONDS = 10e-6
 _YIELDS = 3000
 # With more threads than cores the one waited for may need this core to get on.
@@ -167,7 +167,9 @@ _state = _State()
 
 
 def run(job: int, args: int) -> int:
-    """Run a job on the shared pool of `threads.get_num_threads()` threads, or on this thread alone if the pool is at work.
+    """Run a job on the process's shared pool, or on this thread alone if the pool is at work.
+
+    The pool has `threads.get_num_threads()` threads; it is made at the first call.
 
     Args:
         job: the address of a machine-code function `void job(ptr ctx, ptr args, i64 tid)`.

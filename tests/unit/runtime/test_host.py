@@ -1,0 +1,84 @@
+import ctypes
+
+import pytest
+
+from pronghorn.runtime import host
+from pronghorn.runtime.compile import compile_ir
+
+
+def test_the_native_target_is_usable():
+    target = host.native_target()
+    assert target.cpu and target.vector_bits in (128, 256, 512) and target.registers in (16, 32)
+
+
+@pytest.mark.parametrize(
+    ("name", "bits", "registers", "fma"),
+    [("sse2", 128, 16, False), ("avx2", 256, 16, True), ("avx512", 512, 32, True), ("neon", 128, 32, True)],
+)
+def test_named_targets(name, bits, registers, fma):
+    target = host.named_target(name)
+    assert (target.vector_bits, target.registers, target.has_fma) == (bits, registers, fma)
+
+
+def test_features_are_asked_by_name():
+    assert host.named_target("avx512").has("avx512f")
+    assert not host.named_target("avx2").has("avx512f")
+    assert not host.named_target("avx512").has("prefer-256-bit")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bits"),
+    [
+        ("float32", 32),
+        ("bfloat16", 16),
+        ("bool", 8),
+        ("uint8", 8),
+        ("complex128", 128),
+        ("float8_e4m3fn", 8),
+        ("int4", 8),
+    ],
+)
+def test_lanes(dtype, bits):
+    assert host.dtype_bits(dtype) == bits
+    assert host.named_target("avx2").lanes(dtype) == 256 // bits
+
+
+def test_the_environment_narrows_the_target(monkeypatch):
+    monkeypatch.delenv(host.VARIABLE, raising=False)
+    native = host.native_target()
+    assert host.host_target() == native
+    narrow = "sse2" if native.arch == "x86_64" else "neon"
+    monkeypatch.setenv(host.VARIABLE, narrow.upper())
+    assert host.host_target() == host.named_target(narrow)
+
+
+@pytest.mark.parametrize("name", ["avx1024", "neon" if host.native_target().arch == "x86_64" else "avx2"])
+def test_a_target_that_cannot_run_here_is_refused(monkeypatch, name):
+    monkeypatch.setenv(host.VARIABLE, name)
+    with pytest.raises(ValueError, match=f"PRONGHORN_TARGET.*{name}.*native"):
+        host.host_target()
+
+
+_ADD_ONE = """
+define void @add_one(ptr %p) {
+  %v = load <16 x float>, ptr %p, align 4
+  %w = fadd <16 x float> %v, splat (float 1.0)
+  store <16 x float> %w, ptr %p, align 4
+  ret void
+}
+"""
+
+
+@pytest.mark.parametrize(("name", "register"), [("sse2", "xmm"), ("avx2", "ymm"), ("avx512", "zmm")])
+def test_code_uses_the_target_s_registers(name, register):
+    target = host.named_target(name)
+    if host.native_target().arch != "x86_64":
+        pytest.skip("x86-64 code on another machine")
+    module = compile_ir(_ADD_ONE, target=target, use_cache=False)
+    text = module.assembly()
+    assert register in text
+    assert not any(wider in text for wider in ("ymm", "zmm") if wider > register)
+    if target.vector_bits <= host.native_target().vector_bits:
+        numbers = (ctypes.c_float * 16)(*range(16))
+        module.function("add_one", None, ctypes.c_void_p)(ctypes.addressof(numbers))
+        assert list(numbers) == [i + 1 for i in range(16)]

@@ -1,0 +1,134 @@
+import sys
+import threading
+import time
+
+import pytest
+
+from pronghorn.runtime import native, pool, threads
+from pronghorn.runtime.callback import Callback
+from pronghorn.runtime.pool import Pool
+
+KINDS = [None] if sys.platform == "win32" else [None, "nap"]  # this system's way to sleep, and the portable one
+
+
+@pytest.fixture
+def num_threads():
+    """Sets the shared pool's size, and restores the default afterwards."""
+    yield threads.set_num_threads
+    threads.set_num_threads(None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [1, 2, 4])
+def test_every_thread_runs_every_job_once(jobs, n, kind):
+    args = jobs.arguments()
+    with Pool(n, sleep=kind) as p:
+        assert p.num_threads == n
+        for _ in range(500):
+            assert p.run(jobs.job("mark"), args.ctypes.data) == 0
+    assert jobs.slots(args, n + 1) == [500 * (tid + 1) for tid in range(n)] + [0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [1, 2, 4])
+def test_barriers_order_what_threads_see(jobs, n, kind):
+    rounds = 300
+    args = jobs.arguments(rounds)
+    with Pool(n, sleep=kind) as p:
+        for _ in range(3):
+            p.run(jobs.job("rounds"), args.ctypes.data)
+    total = 3 * rounds
+    assert jobs.slots(args, n) == [total * (total + 1) // 2] * n
+
+
+@pytest.mark.parametrize("n", [1, 2, 4])
+def test_chunks_are_handed_out_once(jobs, n):
+    args = jobs.arguments(10_000)
+    with Pool(n) as p:
+        p.run(jobs.job("chunks"), args.ctypes.data)
+    assert sum(jobs.slots(args, n)) == sum(range(10_000))
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_the_largest_failure_code_is_returned_and_forgotten(jobs, n):
+    with Pool(n) as p:
+        assert p.run(jobs.job("fail"), jobs.arguments(code=7).ctypes.data) == 7 + n - 1
+        assert p.run(jobs.job("mark"), jobs.arguments().ctypes.data) == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sleeping_workers_wake(jobs, kind):
+    args = jobs.arguments()
+    with Pool(3, sleep=kind) as p:
+        for _ in range(3):
+            time.sleep(0.05)  # far longer than they spin and yield
+            p.run(jobs.job("mark"), args.ctypes.data)
+    assert jobs.slots(args, 3) == [3, 6, 9]
+
+
+@pytest.mark.parametrize("who", [0, 1])
+def test_threads_wait_asleep_for_a_slow_one(jobs, who):
+    callback = Callback(lambda: time.sleep(0.05))
+    args = jobs.arguments(code=who, callback=callback.address)
+    with Pool(2) as p:
+        before = time.process_time()
+        assert p.run(jobs.job("callback"), args.ctypes.data) == 0
+        assert time.process_time() - before < 0.04
+
+
+def test_a_closed_pool_runs_nothing(jobs):
+    p = Pool(2)
+    p.close()
+    args = jobs.arguments()
+    assert p.run(jobs.job("mark"), args.ctypes.data) == native.STATUS_BUSY
+    assert not args.any()
+
+
+def test_the_shared_pool_follows_set_num_threads(jobs, num_threads):
+    for n in (2, 3, 1, 2):
+        num_threads(n)
+        args = jobs.arguments()
+        assert pool.run(jobs.job("mark"), args.ctypes.data) == 0
+        assert jobs.slots(args, 4) == [tid + 1 if tid < n else 0 for tid in range(4)]
+
+
+@pytest.mark.parametrize("who", [0, 1])
+def test_a_job_s_callback_may_run_jobs(jobs, num_threads, who):
+    num_threads(2)
+    inner = jobs.arguments(10)
+    results = []
+
+    def body():
+        results.append(pool.run(jobs.job("rounds"), inner.ctypes.data))
+        num_threads(3)  # takes effect when the pool is free again
+        results.append(pool.run(jobs.job("mark"), inner.ctypes.data))
+
+    callback = Callback(body)
+    args = jobs.arguments(code=who, callback=callback.address)
+    assert pool.run(jobs.job("callback"), args.ctypes.data) == 0
+    callback.raise_error()
+    assert results == [0, 0]
+    assert jobs.slots(inner, 2) == [55 + 1, 0]  # on one thread alone
+    args = jobs.arguments()
+    pool.run(jobs.job("mark"), args.ctypes.data)
+    assert jobs.slots(args, 3) == [1, 2, 3]
+
+
+def test_python_threads_run_jobs_at_once(jobs, num_threads):
+    num_threads(2)
+    work = [jobs.arguments(20) for _ in range(4)]
+    failures = []
+
+    def client(args):
+        for _ in range(50):
+            failures.append(pool.run(jobs.job("rounds"), args.ctypes.data))
+
+    clients = [threading.Thread(target=client, args=(args,)) for args in work]
+    for thread in clients:
+        thread.start()
+    for thread in clients:
+        thread.join(60)
+        assert not thread.is_alive()
+    assert failures == [0] * 200
+    for args in work:
+        assert args[1] == 1000 and jobs.slots(args, 1) == [1000 * 1001 // 2]
