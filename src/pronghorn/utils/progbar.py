@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from pronghorn.utils import io
 
 _BOLD, _GREEN, _GREY, _RESET = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
 _BLOCK = "━"
+
+#: Pairs of name and value, or a function that gives them, called only when they are shown.
+Values = Sequence[tuple[str, Any]] | Callable[[], Sequence[tuple[str, Any]]]
 
 
 class Progbar:
@@ -64,28 +67,30 @@ class Progbar:
         """Move on by `n` steps; see `update`."""
         self.update(self._seen_so_far + n, values)
 
-    def update(
-        self, current: int, values: Sequence[tuple[str, Any]] | None = None, finalize: bool | None = None
-    ) -> None:
+    def update(self, current: int, values: Values | None = None, finalize: bool | None = None) -> None:
         """Take the step number `current` and the values of this step, and draw if it is time to.
 
         Args:
             current: steps done.
             values: pairs of name and value; averaged, weighted by the steps since the last call; those of the
-                last call are shown as they are.
+                last call are shown as they are. A function that gives the pairs is called only when they are
+                shown, so it must give values that need no averaging.
             finalize: whether this is the last call; by default when `current` reaches the target.
         """
         if finalize is None:
             finalize = self.target is not None and current >= self.target
-        self._take(current, values or (), finalize)
+        if values is not None and not callable(values):
+            self._take(current, values, finalize)
         self._seen_so_far = current
         now = time.time()
         seconds_a_step = self._seconds_a_step(current, now)
         if self.verbose == 1:
-            if now - self._last_drawn < self.interval and not finalize:
+            if not finalize and (now - self._last_drawn < self.interval or not io.stdout_redraws()):
                 return
+            self._take_lazily(current, values)
             self._draw(current, now - self._start, seconds_a_step, finalize)
         elif self.verbose == 2 and finalize:
+            self._take_lazily(current, values)
             count = f"{current:d}/{current if self.target is None else self.target:d}"
             elapsed = f"{now - self._start:.0f}s"
             io.write(f"{count} - {elapsed} - {self._step_text(seconds_a_step)}{self._values_text()}")
@@ -103,6 +108,10 @@ class Progbar:
             entry[0] += value * weight
             entry[1] += weight
 
+    def _take_lazily(self, current: int, values: Values | None) -> None:
+        if callable(values):
+            self._take(current, values(), finalize=True)
+
     def _seconds_a_step(self, current: int, now: float) -> float:
         """The mean over the steps after the first, which also holds the compilation."""
         if not current:
@@ -116,16 +125,13 @@ class Progbar:
         return seconds
 
     def _draw(self, current: int, elapsed: float, seconds_a_step: float, finalize: bool) -> None:
-        redraws = io.stdout_redraws()
-        if not redraws and not finalize:
-            return
         if self.target and not finalize:
             timing = _eta_text(seconds_a_step * (self.target - current))
         else:
             timing = f"{elapsed:.0f}s"
         tail = f" {self._step_text(seconds_a_step)}{self._values_text()}"
         done, rest, count = self._bar(current)
-        if not redraws:
+        if not io.stdout_redraws():
             io.write(f"{count.strip()}{' ' if done or rest else ''}{_BLOCK * (done + rest)} {timing}{tail}")
             return
         width = len(count) + (1 + done + rest if done + rest else 0) + 1 + len(timing) + len(tail)

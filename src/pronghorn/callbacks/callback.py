@@ -1,0 +1,108 @@
+"""The base class of callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Logs = Mapping[str, Any] | None
+
+
+class Callback:
+    """Base class: override the methods for the moments you care about.
+
+    Attributes:
+        model: the model being trained, evaluated or asked to predict.
+        params: a dict with `verbose`, `epochs` and `steps`, where known.
+
+    The `logs` that methods get hold the loss and the metrics so far, as floats. Batch methods are called only
+    where a callback overrides them, since they cost time in each step.
+
+    >>> class Last(Callback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         print(epoch, logs["loss"])
+    >>> Last().on_epoch_end(0, {"loss": 0.5})
+    0 0.5
+    """
+
+    def __init__(self) -> None:
+        self.params: Any = None
+        self._model: Any = None
+
+    def set_params(self, params: Any) -> None:
+        """Take the parameters of the run; called before anything else."""
+        self.params = params
+
+    def set_model(self, model: Any) -> None:
+        """Take the model; called before the first event."""
+        self._model = model
+
+    @property
+    def model(self) -> Any:
+        """The model this callback is attached to, or None before the run."""
+        return getattr(self, "_model", None)
+
+    def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """An older name of `on_train_batch_begin`."""
+
+    def on_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """An older name of `on_train_batch_end`."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Called at the start of an epoch of `fit`; `epoch` counts from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Called at the end of an epoch of `fit`, after the validation, whose results have the prefix `val_`."""
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Called before a training step."""
+        self.on_batch_begin(batch, logs=logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Called after a training step."""
+        self.on_batch_end(batch, logs=logs)
+
+    def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Called before a step of `evaluate`, or of the validation in `fit`."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Called after a step of `evaluate`, or of the validation in `fit`."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Called before a step of `predict`."""
+
+    def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Called after a step of `predict`; `logs["outputs"]` are the batch's predictions."""
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Called at the start of `fit`."""
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Called at the end of `fit`."""
+
+    def on_test_begin(self, logs: Logs = None) -> None:
+        """Called at the start of `evaluate` or of a validation."""
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        """Called at the end of `evaluate` or of a validation."""
+
+    def on_predict_begin(self, logs: Logs = None) -> None:
+        """Called at the start of `predict`."""
+
+    def on_predict_end(self, logs: Logs = None) -> None:
+        """Called at the end of `predict`."""
+
+
+def overrides(callback: Any, *method_names: str) -> bool:
+    """Return whether a callback has its own version of any of these methods.
+
+    An object that is no `Callback` but has the methods counts as overriding them.
+
+    >>> overrides(Callback(), "on_epoch_end")
+    False
+    """
+    for name in method_names:
+        method = getattr(callback, name, None)
+        if method is not None and getattr(method, "__func__", method) is not getattr(Callback, name):
+            return True
+    return False

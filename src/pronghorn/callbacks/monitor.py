@@ -1,0 +1,105 @@
+"""What callbacks that watch one result have in common."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from pronghorn.callbacks.callback import Callback, Logs
+
+_BETTER_HIGHER = ("acc", "auc", "precision", "recall", "f1", "fbeta", "fmeasure", "iou", "r2", "cosine_similarity")
+_BETTER_LOWER = (
+    "loss",
+    "error",
+    "mse",
+    "mae",
+    "mape",
+    "msle",
+    "entropy",
+    "divergence",
+    "hinge",
+    "perplexity",
+    "logcosh",
+)
+
+
+class MonitorCallback(Callback):
+    """Base of callbacks that compare a result with its best value so far.
+
+    Args:
+        monitor: name of the result, such as `"val_loss"`.
+        mode: `"min"`, `"max"` or `"auto"`: whether lower or higher is better; auto goes by the metric and its name.
+        baseline: the value to beat first, if any.
+        min_delta: how much better a value must be to count.
+
+    Raises:
+        ValueError: for an unknown mode, or, in training, where auto cannot tell.
+    """
+
+    def __init__(
+        self, monitor: str = "val_loss", mode: str = "auto", baseline: float | None = None, min_delta: float = 0
+    ) -> None:
+        super().__init__()
+        if mode not in ("auto", "min", "max"):
+            raise ValueError(f"{type(self).__name__}: mode={mode!r} is not known; it must be 'auto', 'min' or 'max'.")
+        self.monitor = monitor
+        self.mode = mode
+        self.best = baseline
+        self.min_delta = abs(min_delta)
+        self._higher: bool | None = None if mode == "auto" else mode == "max"
+
+    def is_improvement(self, value: float, reference: float | None) -> bool:
+        """Return whether `value` is better than `reference` by more than `min_delta`; anything beats None."""
+        if reference is None:
+            return True
+        if self._higher is None:
+            self._higher = self._find_direction()
+        return value - self.min_delta > reference if self._higher else value + self.min_delta < reference
+
+    def worst(self) -> float:
+        """Return the value that every other one beats."""
+        if self._higher is None:
+            self._higher = self._find_direction()
+        return -math.inf if self._higher else math.inf
+
+    def monitored(self, logs: Logs) -> Any:
+        """Return the watched result, or None with a warning where it is not there."""
+        logs = logs or {}
+        if self.monitor in logs:
+            return logs[self.monitor]
+        mend = " Pass validation_data or validation_split to fit." if self.monitor.startswith("val_") else ""
+        warnings.warn(
+            f"{type(self).__name__}: there is no result {self.monitor!r} to watch; there are: "
+            f"{', '.join(logs) or 'none'}.{mend}",
+            stacklevel=3,
+        )
+        return None
+
+    def _find_direction(self) -> bool:
+        name = self.monitor.removeprefix("val_")
+        if name == "loss" or name.endswith("_loss"):
+            return False
+        for metric in _metrics_of(self.model):
+            direction = getattr(metric, "_direction", None)
+            if getattr(metric, "name", None) == name and direction in ("up", "down"):
+                return direction == "up"
+        lowered = name.lower()
+        if any(part in lowered for part in _BETTER_LOWER):
+            return False
+        if any(part in lowered for part in _BETTER_HIGHER):
+            return True
+        raise ValueError(
+            f"{type(self).__name__}: whether {self.monitor!r} is better higher or lower cannot be told from its "
+            "name; pass mode='max' or mode='min'."
+        )
+
+
+def _metrics_of(model: Any) -> Iterator[Any]:
+    """The metrics of a model, those inside its compiled ones too."""
+    pending = list(getattr(model, "metrics", None) or ())
+    while pending:
+        metric = pending.pop()
+        yield metric
+        pending += [inner for inner in getattr(metric, "metrics", None) or () if inner is not metric]

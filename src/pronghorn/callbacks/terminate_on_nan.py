@@ -1,0 +1,33 @@
+"""Stopping when the loss is no number any more."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pronghorn.callbacks.callback import Callback, Logs
+from pronghorn.utils import io
+
+
+class TerminateOnNaN(Callback):
+    """Stops training when the loss is NaN or infinite.
+
+    Args:
+        raise_error: whether to raise instead of stopping quietly, so that the weights are not mistaken for good.
+
+    Raises:
+        RuntimeError: in training, when the loss is no finite number and `raise_error` is true.
+    """
+
+    def __init__(self, raise_error: bool = False) -> None:
+        super().__init__()
+        self.raise_error = raise_error
+
+    def on_batch_end(self, batch: int, logs: Logs = None) -> None:
+        loss = (logs or {}).get("loss")
+        if loss is None or np.isfinite(loss):
+            return
+        message = f"Batch {batch}: the loss is {float(loss)}, stopping training."
+        if self.raise_error:
+            raise RuntimeError(message + " A smaller learning rate or scaled inputs usually mend this.")
+        io.write(message)
+        self.model.stop_training = True
