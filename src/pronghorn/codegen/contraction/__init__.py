@@ -1,0 +1,30 @@
+"""One register-tiled contraction behind dense layers, batched matrix products and all convolutions.
+
+Describe the sum of products by axes and strides (:mod:`.spec`), plan it for a machine (:mod:`.plan`, which chooses the
+register tile by the model in :mod:`.tiling`), and write its kernels (:mod:`.emit`, :mod:`.panels`).
+"""
+
+from pronghorn.codegen.contraction.emit import Epilogue, TileEpilogue, TileResult, emit
+from pronghorn.codegen.contraction.nest import Place
+from pronghorn.codegen.contraction.plan import Kernel, Plan, Scratch, plan, worthwhile
+from pronghorn.codegen.contraction.spec import Array, Axis, Contraction, Count, Formula, Runtime, Size
+
+__all__ = [
+    "Array",
+    "Axis",
+    "Contraction",
+    "Count",
+    "Epilogue",
+    "Formula",
+    "Kernel",
+    "Place",
+    "Plan",
+    "Runtime",
+    "Scratch",
+    "Size",
+    "TileEpilogue",
+    "TileResult",
+    "emit",
+    "plan",
+    "worthwhile",
+]

@@ -1,0 +1,153 @@
+"""What the kernels of a contraction share: sizes from the run-time table, units to coordinates, and places in C."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, llvm_type, size_of, vec
+from pronghorn.codegen.contraction.spec import Array, Axis, Count, Runtime, Size
+from pronghorn.codegen.convert import HasFeatures, convert, storage_type
+
+__all__ = ["Coordinates", "Place", "Sizes", "begin_kernel", "load_elements", "split_unit", "store_elements"]
+
+
+class Sizes:
+    """Turns sizes into operands: ints stay, run-time ones are loaded once, at the start of the function."""
+
+    def __init__(self, fb: FunctionBuilder, sizes: Sequence[Size]) -> None:
+        self._fb = fb
+        self._loaded: dict[tuple[int, int], Operand] = {}
+        for size in sizes:
+            if isinstance(size, Runtime) and (size.index, size.factor) not in self._loaded:
+                if (size.index, 1) not in self._loaded:
+                    value = fb.load("i64", fb.gep("i64", "%dims", size.index), metadata="!invariant.load !{}")
+                    self._loaded[size.index, 1] = value
+                self._loaded[size.index, size.factor] = fb.mul(self._loaded[size.index, 1], size.factor)
+
+    def __getitem__(self, size: Size) -> Operand:
+        return size if isinstance(size, int) else self._loaded[size.index, size.factor]
+
+    def count(self, count: Count) -> Operand:
+        """The number that a count stands for, at least 0."""
+        number = self._fb.ceil_div(self[count.extent], count.step)
+        return self._fb.min(number, count.limit) if count.limit else number
+
+    def product(self, sizes: Sequence[Size]) -> Operand:
+        """The product of sizes."""
+        result: Operand = 1
+        for size in sizes:
+            result = self._fb.mul(result, self[size])
+        return result
+
+
+def begin_kernel(module: ModuleBuilder, name: str) -> FunctionBuilder:
+    """Starts ``void @name(ptr %bufs, ptr %dims, i64 %begin, i64 %end)``."""
+    parameters = [("ptr noalias readonly", "bufs"), ("ptr noalias readonly", "dims"), ("i64", "begin"), ("i64", "end")]
+    return module.function(name, parameters, attributes='nounwind "prefer-vector-width"="512"')
+
+
+def base_pointer(fb: FunctionBuilder, slot: int) -> str:
+    """The base pointer in a slot of the kernel's table."""
+    return fb.load("ptr", fb.gep("ptr", "%bufs", slot), metadata="!invariant.load !{}")
+
+
+def split_unit(fb: FunctionBuilder, unit: Operand, counts: Sequence[Operand]) -> list[Operand]:
+    """The index along each of the loops that were flattened into units, the last running fastest."""
+    indices: list[Operand] = []
+    for count in reversed(counts[1:]):
+        if count == 1:
+            indices.append(0)
+            continue
+        indices.append(fb.rem(unit, count))
+        unit = fb.div(unit, count)
+    return [unit, *reversed(indices)] if counts else []
+
+
+class Coordinates(Mapping[str, Operand]):
+    """The coordinates of a place by the caller's axis names; those of merged axes are worked out when asked for."""
+
+    def __init__(self, fb: FunctionBuilder, sizes: Sizes, axes: Sequence[Axis], values: Mapping[str, Operand]) -> None:
+        self._fb, self._sizes, self._values = fb, sizes, values
+        self._axes = {name: axis for axis in axes if axis.name in values for name in axis.names}
+
+    def __getitem__(self, name: str) -> Operand:
+        axis = self._axes[name]
+        value = self._values[axis.name]
+        if not axis.parts:
+            return value
+        position = axis.names.index(name)
+        for _, extent in reversed(axis.parts[position + 1 :]):
+            value = self._fb.div(value, self._sizes[extent])
+        return value if position == 0 else self._fb.rem(value, self._sizes[axis.parts[position][1]])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._axes)
+
+    def __len__(self) -> int:
+        return len(self._axes)
+
+
+@dataclass(slots=True)
+class Place:
+    """Where in C an accumulator belongs.
+
+    ``coords``: the coordinates of its first lane by axis name. ``offset``: that lane's element offset from C's base
+    pointer. ``lanes`` and ``valid``: its width, and how many of the lanes are in C (an i64); ``mask`` holds for those,
+    None if that is all. ``stride``: from one lane to the next in C, in elements. ``axis``: the names of the axis that
+    the lanes run along (``()`` for a scalar). ``store(value)`` writes the sum (dtype of the accumulators) to C.
+    """
+
+    coords: Coordinates
+    offset: Operand
+    lanes: int
+    valid: Operand
+    mask: Operand | None
+    stride: Operand
+    axis: tuple[str, ...]
+    store: Callable[[Operand], None]
+
+
+def load_elements(
+    fb: FunctionBuilder,
+    pointer: str,
+    dtype: str,
+    sum_dtype: str,
+    count: int,
+    machine: HasFeatures,
+    mask: Operand | None,
+) -> Operand:
+    """``count`` adjacent elements in the accumulators' dtype; zeros where the mask fails."""
+    ty = vec(storage_type(dtype), count)
+    value = fb.load(ty, pointer) if mask is None else fb.masked_load(ty, pointer, mask)
+    return convert(fb, value, dtype, sum_dtype, count, machine)
+
+
+def store_elements(
+    fb: FunctionBuilder, value: Operand, base: str, place: Place, array: Array, sum_dtype: str, machine: HasFeatures
+) -> None:
+    """Writes an accumulator to its place in C, converted to C's dtype; scattered lanes one by one."""
+    value = convert(fb, value, sum_dtype, array.dtype, place.lanes, machine)
+    scalar = storage_type(array.dtype)
+    pointer = fb.gep(scalar, base, place.offset)
+    ty = vec(scalar, place.lanes)
+    if place.stride == 1 or place.lanes == 1:
+        if place.mask is None:
+            fb.store(ty, value, pointer)
+        else:
+            fb.masked_store(ty, value, pointer, place.mask)
+    elif isinstance(place.valid, int):
+        for lane in range(place.valid):
+            item = fb.extract(ty, value, lane)
+            fb.store(scalar, item, fb.gep(scalar, pointer, fb.mul(lane, place.stride)))
+    else:
+        slot = fb.alloca(ty, align=size_of(ty))
+        fb.store(ty, value, slot)
+        with fb.loop(0, place.valid) as lane:
+            item = fb.load(scalar, fb.gep(scalar, slot, lane))
+            fb.store(scalar, item, fb.gep(scalar, pointer, fb.mul(lane, place.stride)))
+
+
+def zero(dtype: str, count: int) -> str:
+    """Zero in ``count`` lanes."""
+    return "zeroinitializer" if count > 1 else literal(0, llvm_type(dtype))

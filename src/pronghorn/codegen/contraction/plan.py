@@ -1,0 +1,308 @@
+"""From a contraction to kernels: tile, loop order, packing, splitting of long reductions, and units of work.
+
+A plan has one to three kernels, run one after another: *pack* copies B into panels where its own layout would make the
+vectors of B scattered or fight over the cache; *main* is the register-tiled loop nest; *combine* adds up the partial
+results if the reduction was split. What a kernel computes is cut into units; any partition of the units among threads
+gives the same bits, since every result is summed within one unit, in an order that only the extents decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import prod
+
+from pronghorn.codegen.builder import llvm_type, size_of
+from pronghorn.codegen.contraction.spec import Axis, Contraction, Count, Formula, Size
+from pronghorn.codegen.contraction.tiling import Machine, Tile, VectorChoice, choose_tile, choose_vector, estimate
+
+__all__ = ["Chunks", "Kernel", "Level", "Plan", "Scratch", "plan", "worthwhile"]
+
+L2_BYTES = 512 * 1024  # what may count on staying in the second-level cache
+L1_BYTES = 32 * 1024
+UNIT_CYCLES = 25_000  # a unit should take some microseconds ...
+GRAIN_CYCLES = 60_000  # ... and a thread should take several at a time
+MOST_PARTIALS = 16
+PACK_ROWS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One loop around the register tile: an axis in steps of the tile's factor. ``axis`` None: over the chunks."""
+
+    axis: Axis | None
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """A reduction split along ``axis`` into ``count`` chunks of equal length (the last may be shorter, or empty)."""
+
+    axis: str
+    count: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """A buffer that the caller provides: ``elements`` of ``dtype``, aligned to 64 bytes; ``purpose`` for debugging."""
+
+    purpose: str
+    dtype: str
+    elements: Formula
+
+    def bytes(self, dims: tuple[int, ...] = ()) -> int:
+        """Its size, given the run-time table."""
+        return self.elements.evaluate(dims) * size_of(llvm_type(self.dtype))
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """One of a plan's kernels: ``role`` is pack, main or combine.
+
+    ``units`` is how many units of work there are; ``grain`` how many a thread should take at once.
+    """
+
+    role: str
+    units: Formula
+    grain: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a contraction is computed; made by :func:`plan`, emitted by :func:`..emit.emit`.
+
+    ``spec`` may have A and B exchanged and axes merged. ``levels`` are the loops from the outside, of which the first
+    ``unit_levels`` make the units; ``depth`` the summed axes from the outermost.
+    """
+
+    spec: Contraction
+    vector: Axis
+    dot: bool
+    pack: bool
+    tile: Tile
+    levels: tuple[Level, ...]
+    unit_levels: int
+    depth: tuple[Axis, ...]
+    chunks: Chunks | None
+    kernels: tuple[Kernel, ...]
+    scratch: tuple[Scratch, ...]
+    multiples: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def panel(self) -> int:
+        """Elements across one panel of a packed B."""
+        return self.tile.lanes if self.dot else self.tile.lanes * self.tile.vectors
+
+    def outer_b(self) -> tuple[Axis, ...]:
+        """The axes of B besides the summed ones and the vector axis, outermost first."""
+        return tuple(axis for axis in self.spec.axes if axis.b != 0 and not axis.reduced and axis is not self.vector)
+
+    def depth_b(self) -> tuple[Axis, ...]:
+        """The summed axes of B, outermost first, without the vector axis."""
+        return tuple(axis for axis in self.depth if axis.b != 0 and axis is not self.vector)
+
+    def free(self) -> tuple[Axis, ...]:
+        """The axes of C, the vector axis last."""
+        axes = tuple(axis for axis in self.spec.axes if not axis.reduced and axis is not self.vector)
+        return axes if self.dot else (*axes, self.vector)
+
+
+def worthwhile(spec: Contraction) -> bool:
+    """Whether the tiled kernel gains anything over a plain fused loop: something is summed, and reused.
+
+    Not so without a summed axis (a product), or if A and B both move along every axis (a sum of products).
+    """
+    axes = [axis for axis in spec.axes if axis.extent != 1]
+    return any(axis.reduced for axis in axes) and any(axis.a == 0 or axis.b == 0 for axis in axes if not axis.reduced)
+
+
+def plan(spec: Contraction, machine: Machine, multiples: Mapping[str, int] | None = None) -> Plan:
+    """Plans a contraction for a machine.
+
+    ``multiples`` (for an epilogue over whole tiles) maps up to two row axes of fixed extent to factors that the tile's
+    extent along them must be a multiple of; the extents must be multiples too. Raises ValueError where that fails.
+    """
+    multiples = dict(multiples or {})
+    for axis in spec.axes:
+        wanted = multiples.get(axis.name, 1)
+        if isinstance(axis.extent, int) and axis.extent % wanted:
+            raise ValueError(f"Axis {axis.name!r} has extent {axis.extent}, not a multiple of {wanted}.")
+    spec = _with_some_axis(spec.simplified(keep=tuple(multiples)))
+    choice = choose_vector(spec, machine) if not multiples else _vector_besides(spec, machine, multiples)
+    tile = choose_tile(choice, machine, multiples)
+    spec = choice.spec
+    depth = _depth_order(choice)
+    chunks = None if multiples or choice.dot else _split(choice, tile, depth)
+    levels = _levels(choice, tile, chunks)
+    unit_levels, grain = _unit_levels(levels, tile)
+    pack = choice.pack or _panels_help(choice, tile, depth)
+    partial = Plan(spec, choice.axis, choice.dot, pack, tile, levels, unit_levels, depth, chunks, (), (), multiples)
+    main = Kernel("main", _units(levels[:unit_levels], chunks), grain)
+    return _with_kernels(partial, main)
+
+
+def _with_some_axis(spec: Contraction) -> Contraction:
+    """A contraction of single elements keeps one axis, of extent 1, to be the vector axis."""
+    if any(axis.b != 0 or axis.a != 0 for axis in spec.axes):
+        return spec
+    return Contraction((*spec.axes, Axis("one", 1, a=0, b=1, c=1)), spec.a, spec.b, spec.c)
+
+
+def _vector_besides(spec: Contraction, machine: Machine, multiples: Mapping[str, int]) -> VectorChoice:
+    """The vector axis where the tile's row axes are asked for: none of those, and not a summed one."""
+    choice = choose_vector(spec, machine)
+    if choice.dot or choice.axis.name in multiples:
+        for axis in spec.axes:
+            if not axis.reduced and axis.b != 0 and axis.a in (0, 1) and axis.name not in multiples:
+                return VectorChoice(spec, axis, False, axis.b != 1)
+        raise ValueError(f"No axis is left for the vectors when the tile covers {sorted(multiples)}.")
+    return choice
+
+
+def _far(size: Size) -> int:
+    return abs(size) if isinstance(size, int) else 1 << 40
+
+
+def _depth_order(choice: VectorChoice) -> tuple[Axis, ...]:
+    """The summed axes, those with the longest steps outside, so that the innermost loop walks along A."""
+    reduced = [axis for axis in choice.spec.axes if axis.reduced and axis is not choice.axis]
+    reduced.sort(key=lambda axis: (-_far(axis.a), -_far(axis.b)))
+    return (*reduced, choice.axis) if choice.dot else tuple(reduced)
+
+
+def _bytes_along(spec: Contraction, of: str) -> int:
+    """An estimate of how many bytes of A or B a contraction reads."""
+    array = spec.a if of == "a" else spec.b
+    return size_of(llvm_type(array.dtype)) * prod(estimate(axis.extent) for axis in spec.axes if getattr(axis, of) != 0)
+
+
+def _split(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...]) -> Chunks | None:
+    """Splits a long reduction if the tiles are too few to share out, or would each read all of a large A and B."""
+    spec = choice.spec
+    steps = prod(estimate(axis.extent) for axis in depth)
+    tiles = prod(
+        -(-(axis.extent if isinstance(axis.extent, int) else RUNTIME_TILES) // tile.factor(axis.name))
+        for axis in spec.axes
+        if not axis.reduced and axis is not choice.axis
+    ) * -(-estimate(choice.axis.extent) // (tile.lanes * tile.vectors))
+    partials = min(MOST_PARTIALS, steps // 32)
+    longest = [axis for axis in depth if not isinstance(axis.extent, int) or axis.extent >= 8]
+    if partials < 2 or not longest:
+        return None
+    sums = tile.vectors * prod(factor for _, factor in tile.rows)
+    few = tiles < 8 and steps * sums * tiles > 2 * UNIT_CYCLES
+    # One step of a tile reads its vectors of B, and at least a line of A.
+    streamed = steps * (tile.vectors * tile.lanes * size_of(llvm_type(spec.b.dtype)) + 64)
+    reread = tiles > 2 and streamed > 2 * L2_BYTES
+    results = prod(estimate(axis.extent) for axis in spec.axes if not axis.reduced)
+    affordable = results * 4 <= L2_BYTES
+    if not ((few or reread) and affordable):
+        return None
+    return Chunks(longest[0].name, Count(longest[0].extent, 1, partials))
+
+
+RUNTIME_TILES = 64
+
+
+def _levels(choice: VectorChoice, tile: Tile, chunks: Chunks | None) -> tuple[Level, ...]:
+    """The loops around the tile: chunks, batch axes, then rows and columns with the smaller operand inside."""
+    free = [axis for axis in choice.spec.axes if not axis.reduced and axis is not choice.axis]
+    batch = [axis for axis in free if axis.a != 0 and axis.b != 0]
+    rows = sorted((axis for axis in free if axis.b == 0), key=lambda axis: -_far(axis.a))
+    columns = sorted((axis for axis in free if axis.a == 0), key=lambda axis: -_far(axis.b))
+    across = [] if choice.dot else [Level(choice.axis, tile.vectors * tile.lanes)]
+    row_levels = [Level(axis, tile.factor(axis.name)) for axis in rows]
+    column_levels = [Level(axis, tile.factor(axis.name)) for axis in columns] + across
+    alike = prod(estimate(axis.extent) for axis in batch)
+    if _bytes_along(choice.spec, "b") // max(alike, 1) <= L2_BYTES * 3 // 4:
+        inside = row_levels + column_levels  # all of B stays in the cache while the rows go by
+    else:
+        inside = column_levels + row_levels  # a panel of B stays
+    head = [Level(None, 1)] if chunks else []
+    return tuple(head + [Level(axis, tile.factor(axis.name)) for axis in batch] + inside)
+
+
+def _level_count(level: Level, chunks: Chunks | None) -> Count:
+    if level.axis is None and chunks is not None:
+        return chunks.count
+    return Count(level.axis.extent, level.step) if level.axis else Count(1)
+
+
+def _units(levels: tuple[Level, ...], chunks: Chunks | None) -> Formula:
+    counts = [_level_count(level, chunks) for level in levels]
+    constant = prod(count.evaluate() for count in counts if isinstance(count.extent, int))
+    return Formula(constant, tuple(count for count in counts if not isinstance(count.extent, int)))
+
+
+def _unit_levels(levels: tuple[Level, ...], tile: Tile) -> tuple[int, int]:
+    """How many of the outer loops make the units, and the grain: units not too small, but enough of them."""
+    work = tile.cycles
+    fewest = 1
+    used = 0
+    for level in levels:
+        if work <= UNIT_CYCLES or fewest >= 64:
+            break
+        used += 1
+        if level.axis is None:
+            fewest, work = fewest * 8, work / MOST_PARTIALS
+        else:
+            many = -(-estimate(level.axis.extent) // level.step)
+            work /= many
+            fewest *= many if isinstance(level.axis.extent, int) else 1
+    return used, max(1, round(GRAIN_CYCLES / max(work, 1.0)))
+
+
+def _panels_help(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...]) -> bool:
+    """Whether to copy B into panels although its lanes are adjacent already.
+
+    That pays if many rows reuse a panel that is larger than the first-level cache and whose lines lie far apart.
+    """
+    spec = choice.spec
+    width = size_of(llvm_type(spec.b.dtype))
+    panel = tile.vectors * tile.lanes * width
+    inner = [axis for axis in depth if axis.b != 0]
+    if choice.dot or not inner or choice.axis.a != 0:
+        return False
+    stride = _far(inner[-1].b) * width
+    steps = prod(estimate(axis.extent) for axis in inner)
+    rows = prod(estimate(axis.extent) for axis in spec.axes if axis.b == 0)
+    return rows >= PACK_ROWS and steps * panel > L1_BYTES and stride >= 2 * panel and stride % 1024 == 0
+
+
+def _with_kernels(partial: Plan, main: Kernel) -> Plan:
+    """Adds the kernels before and after the main one, and their buffers."""
+    kernels, scratch = [main], []
+    if partial.pack:
+        panels = Count(partial.vector.extent, partial.panel)
+        outer = tuple(Count(axis.extent) for axis in (*partial.outer_b(), *partial.depth_b()))
+        scratch.append(Scratch("packed B", partial.spec.b.dtype, _formula(partial.panel, (panels, *outer))))
+        kernels.insert(0, Kernel("pack", _formula(1, pack_counts(partial)), 2))
+    if partial.chunks:
+        across = Count(partial.vector.extent, partial.tile.lanes)
+        others = tuple(Count(axis.extent) for axis in partial.free()[:-1])
+        counts = (partial.chunks.count, *others, across)
+        scratch.append(Scratch("partial sums", partial.spec.sum_dtype, _formula(partial.tile.lanes, counts)))
+        kernels.append(Kernel("combine", _formula(1, combine_counts(partial)), 16))
+    return replace(partial, kernels=tuple(kernels), scratch=tuple(scratch))
+
+
+PACK_DEPTH = 64  # steps of the innermost summed axis that one unit of packing takes
+
+
+def pack_counts(plan: Plan) -> tuple[Count, ...]:
+    """The loops that make the units of the pack kernel: outer axes, panels, summed axes (the innermost in blocks)."""
+    depth = [Count(axis.extent) for axis in plan.depth_b()]
+    if depth and not plan.dot:
+        depth[-1] = Count(plan.depth_b()[-1].extent, PACK_DEPTH)
+    panels = (Count(plan.vector.extent, 1 << 40),) if plan.dot else (Count(plan.vector.extent, plan.panel),)
+    return (*(Count(axis.extent) for axis in plan.outer_b()), *panels, *depth)
+
+
+def combine_counts(plan: Plan) -> tuple[Count, ...]:
+    """The loops that make the units of the combine kernel: every axis of C but the vector axis, then its vectors."""
+    return (*(Count(axis.extent) for axis in plan.free()[:-1]), Count(plan.vector.extent, plan.tile.lanes))
+
+
+def _formula(constant: int, counts: tuple[Count, ...]) -> Formula:
+    known = prod(count.evaluate() for count in counts if isinstance(count.extent, int))
+    return Formula(constant * known, tuple(count for count in counts if not isinstance(count.extent, int)))

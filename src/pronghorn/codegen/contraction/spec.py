@@ -1,0 +1,197 @@
+"""What a contraction is: axes with strides into three arrays, nothing of how it is computed.
+
+``C[...] = epilogue(sum over reduced axes of A[...] * B[...])``. Every axis has a stride, in elements, into each of A, B
+and C; stride 0 means that the array does not have the axis. So a convolution needs nothing special: its output row
+``oh`` and its kernel row ``kh`` are two axes that both move through A.
+
+Which part an axis plays follows from the strides: absent from C, it is summed over; else it is one of the *rows*
+(absent from B), the *columns* (absent from A) or a *batch* axis (in all three).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+__all__ = ["Array", "Axis", "Contraction", "Count", "Formula", "Runtime", "Size", "scaled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """A number known only when the kernel runs: entry ``index`` of its table ``dims``, times ``factor``."""
+
+    index: int
+    factor: int = 1
+
+
+Size = int | Runtime
+"""An extent, stride or offset: a Python int, or a run-time one."""
+
+
+def scaled(size: Size, factor: int) -> Size:
+    """``size * factor``."""
+    if isinstance(size, int):
+        return size * factor
+    return Runtime(size.index, size.factor * factor) if factor else 0
+
+
+def value_of(size: Size, dims: Sequence[int]) -> int:
+    """The number, given the run-time table."""
+    return size if isinstance(size, int) else dims[size.index] * size.factor
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One loop of a contraction.
+
+    ``extent`` is its length; ``a``, ``b``, ``c`` are the strides (elements, may be negative, 0 = absent).
+    ``parts`` is for axes that were merged from several: their (name, extent) pairs, outermost first.
+    """
+
+    name: str
+    extent: Size
+    a: Size = 0
+    b: Size = 0
+    c: Size = 0
+    parts: tuple[tuple[str, Size], ...] = ()
+
+    @property
+    def reduced(self) -> bool:
+        """Whether C lacks the axis, so that it is summed over."""
+        return self.c == 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The caller's names for this axis: its own, or those it was merged from."""
+        return tuple(name for name, _ in self.parts) or (self.name,)
+
+    def swapped(self) -> Axis:
+        """The axis with A and B exchanged."""
+        return replace(self, a=self.b, b=self.a)
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """Where an array lies: the slot of its base pointer in the kernel's table ``bufs``, and its first element."""
+
+    slot: int
+    dtype: str
+    offset: Size = 0
+
+
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+
+@dataclass(frozen=True, slots=True)
+class Contraction:
+    """The sum of products over three strided arrays; see the module's docstring.
+
+    dtypes: floats (float16 and bfloat16 are widened on loading and summed in float32) or integers (widened or wrapped
+    to C's dtype). Raises ValueError for mixed kinds, repeated names, or an axis that only C has.
+
+    >>> matmul = Contraction(
+    ...     (Axis("m", 4, a=3, c=5), Axis("n", 5, b=1, c=1), Axis("k", 3, a=1, b=5)),
+    ...     Array(0, "float32"), Array(1, "float32"), Array(2, "float32"))
+    >>> [axis.name for axis in matmul.axes if axis.reduced], matmul.sum_dtype
+    (['k'], 'float32')
+    """
+
+    axes: tuple[Axis, ...]
+    a: Array
+    b: Array
+    c: Array
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "axes", tuple(self.axes))
+        names = [name for axis in self.axes for name in axis.names]
+        if len(set(names)) != len(names):
+            raise ValueError(f"The axes of a contraction need names of their own, got {names}.")
+        for axis in self.axes:
+            if axis.a == 0 and axis.b == 0 and axis.extent != 1:
+                raise ValueError(f"Axis {axis.name!r} is in neither A nor B, so there is nothing to multiply along it.")
+        kinds = {array.dtype in _FLOATS for array in (self.a, self.b, self.c)}
+        if len(kinds) != 1:
+            raise ValueError(
+                f"A contraction takes all floats or all integers, got {self.a.dtype}, {self.b.dtype} -> {self.c.dtype}."
+            )
+
+    @property
+    def sum_dtype(self) -> str:
+        """The dtype of the accumulators."""
+        return "float32" if self.c.dtype in ("float16", "bfloat16") else self.c.dtype
+
+    def swapped(self) -> Contraction:
+        """The same contraction with A and B exchanged."""
+        return Contraction(tuple(axis.swapped() for axis in self.axes), self.b, self.a, self.c)
+
+    def simplified(self, keep: Sequence[str] = ()) -> Contraction:
+        """Drops axes of extent 1 and merges axes that are one loop in all three arrays.
+
+        Axes named in ``keep`` stay as they are.
+        """
+        axes = [axis for axis in self.axes if axis.extent != 1 or axis.name in keep]
+        merged = True
+        while merged:
+            merged = False
+            for outer in axes:
+                for inner in axes:
+                    if outer is inner or outer.name in keep or inner.name in keep or not _one_loop(outer, inner):
+                        continue
+                    axes[axes.index(outer)] = _merge(outer, inner)
+                    axes.remove(inner)
+                    merged = True
+                    break
+                if merged:
+                    break
+        return replace(self, axes=tuple(axes))
+
+
+def _one_loop(outer: Axis, inner: Axis) -> bool:
+    """Whether running ``inner`` within ``outer`` walks through each array with one stride."""
+    if not isinstance(inner.extent, int):
+        return False
+    pairs = ((outer.a, inner.a), (outer.b, inner.b), (outer.c, inner.c))
+    return all(big == scaled(small, inner.extent) for big, small in pairs)
+
+
+def _merge(outer: Axis, inner: Axis) -> Axis:
+    parts = (outer.parts or ((outer.name, outer.extent),)) + (inner.parts or ((inner.name, inner.extent),))
+    return replace(
+        inner, name=f"{outer.name}*{inner.name}", extent=scaled(outer.extent, inner.extent), parts=parts
+    )  # inner.extent is an int: _one_loop asked for that
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """``min(limit, ceil(extent / step))``, a number of tiles or of chunks (``limit`` 0 means none)."""
+
+    extent: Size
+    step: int = 1
+    limit: int = 0
+
+    def evaluate(self, dims: Sequence[int] = ()) -> int:
+        """The number, given the run-time table."""
+        count = -(-value_of(self.extent, dims) // self.step)
+        return min(count, self.limit) if self.limit else count
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A product of counts and a constant: how many units a kernel has, or how many elements a buffer.
+
+    >>> Formula(3, (Count(Runtime(0), step=4),)).evaluate([10])
+    9
+    """
+
+    constant: int = 1
+    counts: tuple[Count, ...] = ()
+
+    def evaluate(self, dims: Sequence[int] = ()) -> int:
+        """The number, given the run-time table of the kernel."""
+        return self.constant * prod(count.evaluate(dims) for count in self.counts)
+
+    @property
+    def static(self) -> int | None:
+        """The number if it is known without the table."""
+        return self.evaluate() if all(isinstance(count.extent, int) for count in self.counts) else None

@@ -1,0 +1,294 @@
+"""Choosing the vector axis and the register tile of a contraction, by a small model of the machine.
+
+The kernel keeps a tile of C in vector registers: a few steps of up to two axes (the *rows*) times a few vectors along
+the *vector axis*. Each step of the summed axes loads the tile's elements of A and vectors of B and multiplies them all;
+so a tile should be large enough that multiply-adds, not loads, take the time, should divide the extents, and should not
+spill. The model counts cycles of the whole contraction for each candidate and takes the least; no shape is known to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from math import prod
+from typing import Protocol
+
+from pronghorn.codegen.contraction.spec import Axis, Contraction, Size
+
+__all__ = ["Piece", "Tile", "VectorChoice", "choose_tile", "choose_vector", "estimate", "pieces_of"]
+
+
+class Machine(Protocol):
+    """The part of :class:`pronghorn.runtime.host.Target` that the model looks at."""
+
+    @property
+    def vector_bits(self) -> int: ...
+    @property
+    def registers(self) -> int: ...
+    @property
+    def has_fma(self) -> bool: ...
+    def lanes(self, dtype: str) -> int: ...
+
+
+RUNTIME_EXTENT = 64  # what a run-time extent, usually the batch, is taken to be where costs are compared
+REMAINDER_ROWS = 4  # rows of the tile that finishes an axis of run-time extent
+MOST_VECTORS = 6
+MOST_VARIANTS = 6  # each combination of whole and remaining tiles is compiled code of its own
+
+# Cycles on a machine with one full-width multiply-add a cycle (two on those with two, where all else doubles as well).
+_VECTOR_LOAD, _SCALAR_LOAD, _CONFLICTING_LOAD, _LATENCY = 1.0, 0.55, 1.6, 4.0
+_LOOP, _TILE, _RESULT, _FOLD, _SCATTER = 0.7, 14.0, 1.6, 9.0, 1.5
+_VARIANT = 0.015
+
+
+def estimate(size: Size) -> int:
+    """The extent, or a typical one if it is known at run time only."""
+    return size if isinstance(size, int) else RUNTIME_EXTENT * size.factor
+
+
+@dataclass(frozen=True, slots=True)
+class VectorChoice:
+    """Which axis the lanes of a vector run along.
+
+    ``spec`` is the contraction, A and B exchanged if that is better. ``dot``: the axis is summed over, so that each
+    accumulator's lanes are added up in the end. ``pack``: B must be copied first so that its lanes are adjacent.
+    """
+
+    spec: Contraction
+    axis: Axis
+    dot: bool
+    pack: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A register tile: up to two (axis name, factor) pairs, times ``vectors`` vectors of ``lanes`` elements."""
+
+    rows: tuple[tuple[str, int], ...]
+    vectors: int
+    lanes: int
+    cycles: float = 0.0
+    """The model's estimate for the whole contraction."""
+
+    def factor(self, name: str) -> int:
+        """The steps along an axis; 1 if the tile does not extend along it."""
+        return dict(self.rows).get(name, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Tiles that cover part of an axis: ``factor`` steps each, ``count`` times (an estimate at run-time extents)."""
+
+    factor: int
+    count: float
+
+
+def choose_vector(spec: Contraction, machine: Machine) -> VectorChoice:
+    """The axis for the lanes: the one that wastes the least on padding, on packing B and on scattered stores."""
+    best: tuple[float, VectorChoice] | None = None
+    for oriented in (spec, spec.swapped()):
+        for score, choice in _vector_candidates(oriented, machine):
+            if best is None or score < best[0]:
+                best = score, choice
+    if best is None:
+        raise ValueError("A contraction needs at least one axis of extent above 1 that A or B moves along.")
+    return best[1]
+
+
+def _vector_candidates(spec: Contraction, machine: Machine) -> Iterator[tuple[float, VectorChoice]]:
+    lanes = machine.lanes(spec.sum_dtype)
+    depth = prod(estimate(axis.extent) for axis in spec.axes if axis.reduced)
+    rows = prod(estimate(axis.extent) for axis in spec.axes if axis.b == 0)
+    for axis in spec.axes:
+        extent = estimate(axis.extent)
+        waste = -(-extent // lanes) * lanes / extent
+        packing = 0.0 if axis.b == 1 else 2.5 / rows
+        pack = axis.b != 1
+        if axis.b == 0 or axis.a not in (0, 1):
+            continue  # the lanes of A would have to be gathered anew for every multiplication
+        if axis.reduced:
+            if axis.a == 1:
+                yield waste * (1.05 + 12 * lanes / depth + packing), VectorChoice(spec, axis, True, pack)
+        else:
+            scatter = 0.0 if axis.c == 1 else _SCATTER * lanes / depth
+            yield waste * (1 + scatter + packing), VectorChoice(spec, axis, False, pack)
+
+
+def pieces_of(extent: Size, factor: int, exact: bool = True) -> tuple[Piece, ...]:
+    """How an axis is covered by tiles: whole ones, then the rest.
+
+    >>> pieces_of(11, 4)
+    (Piece(factor=4, count=2), Piece(factor=3, count=1))
+    """
+    if isinstance(extent, int):
+        whole, rest = divmod(extent, factor)
+        pieces = [Piece(factor, whole)] if whole else []
+        return tuple(pieces + ([Piece(rest, 1)] if rest else []))
+    if factor == 1:
+        return (Piece(1, estimate(extent)),)
+    small = min(factor, REMAINDER_ROWS)
+    left = (factor - 1) / 2
+    return Piece(factor, (estimate(extent) - left) / factor), Piece(small, left / small + 0.5)
+
+
+def choose_tile(choice: VectorChoice, machine: Machine, multiples: Mapping[str, int] | None = None) -> Tile:
+    """The register tile with the least estimated time.
+
+    ``multiples`` asks that the tile extend along those axes (at most two, of fixed extent) by multiples of the given
+    factors. Raises ValueError if that cannot be had.
+    """
+    multiples = dict(multiples or {})
+    model = _Model(choice, machine)
+    best: Tile | None = None
+    for limit in (MOST_VARIANTS, 1 << 30):
+        for axes in _tile_axes(choice, multiples):
+            for tile in model.tiles(axes, multiples, limit):
+                if best is None or tile.cycles < best.cycles:
+                    best = tile
+        if best is not None:
+            return best
+    raise ValueError(f"No register tile covers whole windows of {multiples} in the extents of {choice.spec.axes}.")
+
+
+def _tile_axes(choice: VectorChoice, multiples: Mapping[str, int]) -> Iterator[tuple[Axis, ...]]:
+    """Sets of axes that the tile may extend along."""
+    free = [axis for axis in choice.spec.axes if not axis.reduced and axis.name != choice.axis.name]
+    if multiples:
+        asked = [axis for axis in free if axis.name in multiples]
+        if len(asked) != len(multiples) or len(asked) > 2 or not all(isinstance(axis.extent, int) for axis in asked):
+            raise ValueError(
+                f"A tile can be asked to cover one or two row axes of fixed extent, not {dict(multiples)}."
+            )
+        yield tuple(asked)
+        if len(asked) == 1:
+            yield from ((*asked, axis) for axis in free if axis is not asked[0])
+        return
+    # Along a batch axis nothing is shared: it only helps to hide latency where there is nothing else.
+    sharing = [axis for axis in free if axis.a == 0 or axis.b == 0] or free
+    sharing = sorted(sharing, key=lambda axis: -estimate(axis.extent))[:4]
+    yield ()
+    yield from ((axis,) for axis in sharing)
+    yield from combinations(sharing, 2)
+
+
+def _factors(extent: Size, most: int, multiple: int) -> list[int]:
+    """Steps worth trying along an axis: those that cover it in equal tiles, or nearly; the largest first."""
+    if isinstance(extent, int):
+        found = {-(-extent // tiles) for tiles in range(1, extent + 1)}
+    else:
+        found = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14, 20, 24, 28}
+    return sorted((factor for factor in found if factor <= most and factor % multiple == 0), reverse=True)
+
+
+class _Model:
+    """The cost of tiles for one contraction."""
+
+    def __init__(self, choice: VectorChoice, machine: Machine) -> None:
+        spec = choice.spec
+        self.choice, self.machine = choice, machine
+        self.lanes = machine.lanes(spec.sum_dtype)
+        reduced = [axis for axis in spec.axes if axis.reduced]
+        self.depth = prod(estimate(axis.extent) for axis in reduced)
+        if choice.dot:
+            extent = estimate(choice.axis.extent)
+            self.depth = self.depth // extent * -(-extent // self.lanes)
+        self.contiguous = any(axis.a == 1 for axis in reduced)
+        self.scatter = not choice.dot and choice.axis.c != 1
+        self._seen: dict[tuple, float] = {}
+
+    def tiles(self, axes: tuple[Axis, ...], multiples: Mapping[str, int], most_variants: int) -> Iterator[Tile]:
+        """The candidates along these axes."""
+        choice = self.choice
+        most = 1 if choice.dot else min(MOST_VECTORS, -(-estimate(choice.axis.extent) // self.lanes))
+        rest = prod(
+            estimate(axis.extent)
+            for axis in choice.spec.axes
+            if not axis.reduced and axis is not choice.axis and axis not in axes
+        )
+        for vectors in range(1, most + 1):
+            room = (self.machine.registers - 1 - vectors - (0 if self.machine.has_fma else 1)) // vectors
+            for factors in self._row_factors(axes, multiples, room):
+                yield from self._tile(axes, factors, vectors, rest, most_variants)
+
+    def _row_factors(
+        self, axes: tuple[Axis, ...], multiples: Mapping[str, int], room: int
+    ) -> Iterator[tuple[int, ...]]:
+        if not axes:
+            yield ()
+            return
+        asked = [multiples.get(axis.name, 1) for axis in axes]
+        if len(axes) == 1:
+            yield from ((factor,) for factor in _factors(axes[0].extent, room, asked[0]))
+            return
+        for first in _factors(axes[0].extent, room, asked[0]):
+            # Of the second axis only tiles that fill at least half of the registers are of interest.
+            seconds = _factors(axes[1].extent, room // first, asked[1])
+            yield from ((first, second) for i, second in enumerate(seconds) if i == 0 or 2 * first * second >= room)
+
+    def _tile(
+        self, axes: tuple[Axis, ...], factors: tuple[int, ...], vectors: int, rest: int, most_variants: int
+    ) -> Iterator[Tile]:
+        pieces = [pieces_of(axis.extent, factor) for axis, factor in zip(axes, factors, strict=True)]
+        across = (Piece(1, 1),) if self.choice.dot else self._vector_pieces(vectors)
+        variants = prod(map(len, pieces)) * len(across)
+        if variants > most_variants:
+            return
+        total = 0.0
+        first = pieces[0] if pieces else (Piece(1, 1),)
+        second = pieces[1] if len(pieces) > 1 else (Piece(1, 1),)
+        for one in first:
+            for two in second:
+                for wide in across:
+                    sizes = (one.factor, two.factor)[: len(axes)]
+                    total += one.count * two.count * wide.count * self._tile_cycles(axes, sizes, wide.factor)
+        total *= rest * (1 + _VARIANT * (variants - 1))
+        rows = tuple((axis.name, factor) for axis, factor in zip(axes, factors, strict=True))
+        yield Tile(rows, vectors, self.lanes, total)
+
+    def _vector_pieces(self, vectors: int) -> tuple[Piece, ...]:
+        extent = self.choice.axis.extent
+        if isinstance(extent, int):
+            return pieces_of(-(-extent // self.lanes), vectors)
+        return (Piece(vectors, estimate(extent) / self.lanes / vectors), Piece(1, vectors / 2 + 0.5))
+
+    def _tile_cycles(self, axes: tuple[Axis, ...], factors: tuple[int, ...], vectors: int) -> float:
+        """Cycles of one tile over the whole reduction."""
+        key = (tuple(axis.name for axis in axes), factors, vectors)
+        if key not in self._seen:
+            self._seen[key] = self._count_cycles(axes, factors, vectors)
+        return self._seen[key]
+
+    def _count_cycles(self, axes: tuple[Axis, ...], factors: tuple[int, ...], vectors: int) -> float:
+        choice = self.choice
+        a_rows = prod(factor for axis, factor in zip(axes, factors, strict=True) if axis.a != 0)
+        b_rows = prod(factor for axis, factor in zip(axes, factors, strict=True) if axis.b != 0)
+        whole_vectors = choice.dot or choice.axis.a != 0
+        loads = vectors * b_rows * _VECTOR_LOAD
+        if whole_vectors:
+            loads += a_rows * vectors * _VECTOR_LOAD
+        else:
+            loads += a_rows * (_CONFLICTING_LOAD if self._conflicts(axes, factors) else _SCALAR_LOAD)
+        sums = prod(factors) * vectors
+        if sums + b_rows * vectors + 1 > self.machine.registers and b_rows > 1:
+            return float("inf")
+        step = max(sums, _LATENCY, loads) + 0.1 * loads + _LOOP
+        finish = _TILE + sums * (
+            _RESULT + (_FOLD if choice.dot else 0) + (_SCATTER * self.lanes if self.scatter else 0)
+        )
+        return self.depth * step + finish
+
+    def _conflicts(self, axes: tuple[Axis, ...], factors: tuple[int, ...]) -> bool:
+        """Whether the tile's rows of A fall into the same few lines of the first-level cache.
+
+        Rows a multiple of 4096 bytes apart share one set of eight lines, some of which B and C want.
+        """
+        if not self.contiguous:
+            return False
+        width = 4 if self.choice.spec.a.dtype != "float64" else 8
+        together = [
+            factor
+            for axis, factor in zip(axes, factors, strict=True)
+            if isinstance(axis.a, int) and axis.a and axis.a * width % 4096 == 0
+        ]
+        return prod(together) > 6

@@ -1,0 +1,477 @@
+"""The register-tiled contraction against NumPy: any strides, extents, dtypes and machines, and the same bits however split."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import zlib
+
+import ml_dtypes  # noqa: F401  (registers bfloat16 with NumPy)
+import numpy as np
+import pytest
+
+from pronghorn.codegen.builder import ModuleBuilder
+from pronghorn.codegen.contraction import (
+    Array,
+    Axis,
+    Contraction,
+    Count,
+    Formula,
+    Runtime,
+    emit,
+    plan,
+    worthwhile,
+)
+from pronghorn.runtime.host import named_target, native_target
+
+SLOT_A, SLOT_B, SLOT_C, SLOT_EXTRA = 0, 1, 2, 3
+TARGETS = ("native", "avx2", "sse2")
+
+
+class Problem:
+    """A contraction with its data: axes are (name, extent, a, b, c), strides 0 for absent; origins are made to fit."""
+
+    def __init__(self, axes, dtypes=("float32",) * 3, runtime=(), seed=0):
+        self.axes = [Axis(*axis) for axis in axes]
+        self.dtypes = dtypes
+        self.dims = [axis.extent for axis in self.axes if axis.name in runtime]
+        index = {name: i for i, name in enumerate(axis.name for axis in self.axes if axis.name in runtime)}
+        rng = np.random.default_rng(seed)
+        self.arrays, self.offsets = [], []
+        for key, dtype in zip("abc", dtypes, strict=True):
+            reach = [(axis.extent - 1) * getattr(axis, key) for axis in self.axes]
+            low, high = sum(min(r, 0) for r in reach), sum(max(r, 0) for r in reach)
+            size = high - low + 1 if all(axis.extent for axis in self.axes) else 64
+            self.offsets.append(-low)
+            if "int" in dtype:
+                data = rng.integers(-100, 100, size).astype(dtype)
+            else:
+                data = rng.standard_normal(size).astype(dtype)
+            self.arrays.append(data)
+        self.arrays[2][:] = 77
+        self.spec = Contraction(
+            tuple(
+                dataclasses.replace(axis, extent=Runtime(index[axis.name])) if axis.name in index else axis
+                for axis in self.axes
+            ),
+            *(Array(slot, dtype, offset) for slot, dtype, offset in zip(range(3), dtypes, self.offsets, strict=True)),
+        )
+
+    def view(self, which, array=None):
+        """The operand over all axes, those it lacks repeated."""
+        array = self.arrays["abc".index(which)] if array is None else array
+        array = array[self.offsets["abc".index(which)] :]
+        strides = [getattr(axis, which) * array.itemsize for axis in self.axes]
+        return np.lib.stride_tricks.as_strided(array, [axis.extent for axis in self.axes], strides)
+
+    def expected(self):
+        exact = np.float64 if "float" in self.dtypes[2] else np.int64
+        total = self.view("a").astype(exact) * self.view("b").astype(exact)
+        return total.sum(tuple(i for i, axis in enumerate(self.axes) if axis.c == 0))
+
+    def result(self, array):
+        full = self.view("c", array)
+        return full[tuple(0 if axis.c == 0 else slice(None) for axis in self.axes)]
+
+
+def machine_for(name):
+    if name == "native":
+        return native_target()
+    if named_target(name).arch != native_target().arch or named_target(name).vector_bits > native_target().vector_bits:
+        pytest.skip(f"this machine cannot run {name} code")
+    return named_target(name)
+
+
+def run(native, problem, target, cuts=(1.0,), epilogue=None, tile_epilogue=None, multiples=None, extra=(), changed=None):
+    """Plans, compiles and runs; ``cuts`` are the fractions at which the units are cut."""
+    machine = machine_for(target)
+    the_plan = plan(problem.spec, machine, multiples)
+    if changed:
+        the_plan = changed(the_plan)
+    module = ModuleBuilder()
+    first = SLOT_EXTRA + len(extra)
+    slots = range(first, first + len(the_plan.scratch))
+    names = emit(module, "k", the_plan, machine, epilogue, tile_epilogue, slots)
+    compiled = native(module.text(), machine.cpu, machine.features)
+    c = problem.arrays[2].copy()
+    guards = [np.full(scratch.bytes(problem.dims) + 256, 0xAB, "u1") for scratch in the_plan.scratch]
+    buffers = [problem.arrays[0], problem.arrays[1], c, *extra, *guards]
+    table = (ctypes.c_void_p * len(buffers))(*(buffer.ctypes.data for buffer in buffers))
+    dims = (ctypes.c_int64 * (len(problem.dims) + 1))(*problem.dims)
+    for name, kernel in zip(names, the_plan.kernels, strict=True):
+        function = compiled.function(name, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+        units = kernel.units.evaluate(problem.dims)
+        edges = sorted({0, units, *(int(cut * units) for cut in cuts)})
+        for begin, end in reversed(list(zip(edges[:-1], edges[1:], strict=True))):
+            function(table, dims, begin, end)
+    for guard, scratch in zip(guards, the_plan.scratch, strict=True):
+        assert (guard[scratch.bytes(problem.dims) :] == 0xAB).all(), "wrote beyond its scratch"
+    return c, the_plan
+
+
+TOLERANCE = {"float16": 4e-3, "bfloat16": 2e-2, "float32": 2e-5, "float64": 1e-12}
+
+
+def check(native, problem, target="native", **options):
+    c, the_plan = run(native, problem, target, **options)
+    expected = problem.expected()
+    got = problem.result(c)
+    if "int" in problem.dtypes[2]:
+        np.testing.assert_array_equal(got, expected.astype(problem.dtypes[2]))
+    else:
+        scale = max(np.abs(expected).max(initial=0), 1.0)
+        tolerance = TOLERANCE[problem.dtypes[2]]
+        np.testing.assert_allclose(got.astype("f8"), expected, atol=tolerance * scale, rtol=tolerance)
+    untouched = problem.arrays[2].copy()
+    problem.result(untouched)[...] = problem.result(c)
+    np.testing.assert_array_equal(c, untouched, err_msg="wrote outside of C")
+    return the_plan
+
+
+def matmul(m, k, n, *, a_transposed=False, b_transposed=False, **options):
+    a = (1, m) if a_transposed else (k, 1)
+    b = (1, k) if b_transposed else (n, 1)
+    return Problem([("m", m, a[0], 0, n), ("n", n, 0, b[1], 1), ("k", k, a[1], b[0])], **options)
+
+
+def conv(n, h, w, cin, cout, kh, kw, stride=1, dilation=1, **options):
+    oh, ow = ((size - (kernel - 1) * dilation - 1) // stride + 1 for size, kernel in ((h, kh), (w, kw)))
+    return Problem(
+        [
+            ("n", n, h * w * cin, 0, oh * ow * cout),
+            ("oh", oh, stride * w * cin, 0, ow * cout),
+            ("ow", ow, stride * cin, 0, cout),
+            ("co", cout, 0, 1, 1),
+            ("kh", kh, dilation * w * cin, kw * cin * cout),
+            ("kw", kw, dilation * cin, cin * cout),
+            ("ci", cin, 1, cout),
+        ],
+        **options,
+    )
+
+
+def filter_gradient(n, h, w, cin, cout, kh, kw, **options):
+    oh, ow = h - kh + 1, w - kw + 1
+    return Problem(
+        [
+            ("kh", kh, w * cin, 0, kw * cin * cout),
+            ("kw", kw, cin, 0, cin * cout),
+            ("ci", cin, 1, 0, cout),
+            ("co", cout, 0, 1, 1),
+            ("n", n, h * w * cin, oh * ow * cout),
+            ("oh", oh, w * cin, ow * cout),
+            ("ow", ow, cin, cout),
+        ],
+        **options,
+    )
+
+
+def input_gradient(n, h, w, cin, cout, kh, kw, **options):
+    """Over the output gradient padded by the kernel, the kernel flipped by negative strides."""
+    ph, pw = h + kh - 1, w + kw - 1
+    return Problem(
+        [
+            ("n", n, ph * pw * cout, 0, h * w * cin),
+            ("h", h, pw * cout, 0, w * cin),
+            ("w", w, cout, 0, cin),
+            ("ci", cin, 0, cout, 1),
+            ("kh", kh, pw * cout, -kw * cin * cout),
+            ("kw", kw, cout, -cin * cout),
+            ("co", cout, 1, 1),
+        ],
+        **options,
+    )
+
+
+def depthwise(n, h, w, channels, kh, kw, **options):
+    oh, ow = h - kh + 1, w - kw + 1
+    return Problem(
+        [
+            ("n", n, h * w * channels, 0, oh * ow * channels),
+            ("oh", oh, w * channels, 0, ow * channels),
+            ("ow", ow, channels, 0, channels),
+            ("c", channels, 1, 1, 1),
+            ("kh", kh, w * channels, kw * channels),
+            ("kw", kw, channels, channels),
+        ],
+        **options,
+    )
+
+
+def attention(batch, heads, q, k, d, **options):
+    """Scores of multi-head attention, [batch, length, heads, d] operands."""
+    return Problem(
+        [
+            ("b", batch, q * heads * d, k * heads * d, heads * q * k),
+            ("h", heads, d, d, q * k),
+            ("q", q, heads * d, 0, k),
+            ("k", k, 0, heads * d, 1),
+            ("d", d, 1, 1),
+        ],
+        **options,
+    )
+
+
+CASES = {
+    "matmul": lambda **o: matmul(37, 29, 53, **o),
+    "matmul, exact": lambda **o: matmul(24, 16, 64, **o),
+    "matmul, A transposed": lambda **o: matmul(37, 29, 53, a_transposed=True, **o),
+    "matmul, B transposed": lambda **o: matmul(37, 29, 53, b_transposed=True, **o),
+    "matmul, both": lambda **o: matmul(37, 29, 53, a_transposed=True, b_transposed=True, **o),
+    "matmul, 10 columns": lambda **o: matmul(40, 300, 10, **o),
+    "matmul, 3 columns": lambda **o: matmul(40, 70, 3, **o),
+    "matrix times vector": lambda **o: matmul(33, 100, 1, **o),
+    "vector times matrix": lambda **o: matmul(1, 100, 70, **o),
+    "dot product": lambda **o: matmul(1, 103, 1, **o),
+    "outer product": lambda **o: matmul(9, 1, 35, **o),
+    "matmul, row far apart": lambda **o: matmul(70, 300, 512, **o),
+    "conv": lambda **o: conv(3, 9, 11, 5, 20, 3, 3, **o),
+    "conv, one channel": lambda **o: conv(2, 28, 28, 1, 32, 3, 3, **o),
+    "conv, stride 2": lambda **o: conv(2, 15, 13, 4, 7, 3, 3, stride=2, **o),
+    "conv, dilated": lambda **o: conv(2, 13, 12, 4, 17, 3, 2, dilation=2, **o),
+    "conv, 1x1": lambda **o: conv(2, 6, 5, 8, 40, 1, 1, **o),
+    "conv, to one channel": lambda **o: conv(2, 10, 9, 32, 1, 3, 3, **o),
+    "filter gradient": lambda **o: filter_gradient(3, 9, 8, 6, 20, 3, 3, **o),
+    "filter gradient, split": lambda **o: filter_gradient(21, 28, 28, 1, 32, 3, 3, **o),
+    "filter gradient, split, odd": lambda **o: filter_gradient(19, 28, 28, 1, 21, 3, 3, **o),
+    "input gradient": lambda **o: input_gradient(2, 8, 7, 6, 20, 3, 3, **o),
+    "depthwise": lambda **o: depthwise(2, 9, 8, 21, 3, 3, **o),
+    "attention": lambda **o: attention(2, 3, 17, 19, 8, **o),
+}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", CASES)
+def test_matches_numpy(native, name, target):
+    check(native, CASES[name](), target)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in ("dot product", "vector times matrix")])
+def test_run_time_batch(native, name):
+    """The first axis at run time; the same code serves any extent, 0 and 1 included."""
+    problem = CASES[name]()
+    outer = "n" if "gradient" in name and "filter" in name else problem.axes[0].name
+    check(native, CASES[name](runtime=(outer,)))
+
+
+@pytest.mark.parametrize("extent", [0, 1, 2, 5, 13, 14, 15, 64])
+def test_run_time_rows(native, extent):
+    check(native, matmul(extent, 20, 24, runtime=("m",)))
+    check(native, matmul(7, extent, 24, runtime=("k",)))
+
+
+@pytest.mark.parametrize("extent", [1, 15, 16, 17, 63, 64, 65, 200])
+@pytest.mark.parametrize("b_transposed", [False, True])
+def test_run_time_vector_axis(native, extent, b_transposed):
+    check(native, matmul(9, 20, extent, b_transposed=b_transposed, runtime=("n",)))
+
+
+def test_run_time_everything(native):
+    check(native, matmul(37, 29, 53, runtime=("m", "n", "k")))
+    check(native, matmul(37, 29, 53, b_transposed=True, runtime=("m", "n", "k")))
+    check(native, conv(3, 9, 11, 5, 20, 3, 3, runtime=("n", "oh", "ow", "co", "kh", "kw", "ci")))
+    check(native, filter_gradient(21, 12, 12, 1, 32, 3, 3, runtime=("n", "co", "kh")))
+
+
+DTYPES = [
+    ("float64", "float64", "float64"),
+    ("float16", "float16", "float16"),
+    ("bfloat16", "bfloat16", "bfloat16"),
+    ("bfloat16", "float32", "float32"),
+    ("float32", "float16", "bfloat16"),
+    ("int32", "int32", "int32"),
+    ("int64", "int64", "int64"),
+    ("int8", "int8", "int32"),
+    ("uint8", "int8", "int32"),
+    ("int16", "int16", "int16"),
+]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("dtypes", DTYPES, ids="-".join)
+@pytest.mark.parametrize("name", ["matmul", "matmul, B transposed", "matrix times vector", "filter gradient, split"])
+def test_dtypes(native, name, dtypes, target):
+    problem = CASES[name](dtypes=dtypes)
+    check(native, problem, target)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_low_precision_special_values(native, dtype, target):
+    """An outer product with 1 converts every value there and back: infinities, NaNs and subnormals included."""
+    problem = matmul(1, 1, 65536, dtypes=(dtype, dtype, dtype))
+    problem.arrays[0][:] = 1
+    problem.arrays[1][:] = np.arange(65536, dtype="u2").view(dtype)
+    c, _ = run(native, problem, target)
+    np.testing.assert_array_equal(c.astype("f8"), problem.arrays[1].astype("f8"))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_low_precision_rounding(native, dtype, target):
+    problem = matmul(1, 1, 20000, dtypes=("float32", "float32", dtype))
+    bits = np.random.default_rng(3).integers(0, 1 << 32, 20000, dtype="u4")
+    problem.arrays[0][:] = 1
+    problem.arrays[1][:] = bits.view("f4")
+    c, _ = run(native, problem, target)
+    with np.errstate(all="ignore"):
+        expected = problem.arrays[1].astype(dtype)
+    np.testing.assert_array_equal(c.astype("f8"), expected.astype("f8"))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_bits_do_not_depend_on_the_cuts(native, name):
+    whole, _ = run(native, CASES[name](), "native")
+    cut, _ = run(native, CASES[name](), "native", cuts=(0.1, 0.33, 0.5, 0.9))
+    np.testing.assert_array_equal(whole, cut)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_random_contractions(native, target):
+    """Random axes, layouts (negative strides, gaps) and run-time extents."""
+    rng = np.random.default_rng(zlib.crc32(target.encode()))
+    for number in range(25):
+        problem = random_problem(rng, number)
+        try:
+            check(native, problem, target, cuts=tuple(rng.uniform(0, 1, 2)))
+        except Exception as error:
+            raise AssertionError(f"{problem.spec} with dims {problem.dims}") from error
+
+
+def random_problem(rng, seed):
+    roles = rng.permutation(["m", "m", "n", "n", "k", "k", "batch"])[: rng.integers(2, 7)]
+    extents = [int(rng.choice([1, 2, 3, 5, 8, 17, 33])) for _ in roles]
+    while np.prod(extents) > 60_000:
+        extents[int(np.argmax(extents))] //= 3
+    strides = {}
+    for which, absent in (("a", "n"), ("b", "m"), ("c", "k")):
+        present = [i for i, role in enumerate(roles) if role != absent]
+        stride, strides[which] = 1, [0] * len(roles)
+        for i in rng.permutation(present):
+            strides[which][i] = int(stride * (-1 if rng.uniform() < 0.15 else 1))
+            stride *= extents[i] + int(rng.integers(0, 2))
+    axes = [
+        (f"{role}{i}", extents[i], strides["a"][i], strides["b"][i], strides["c"][i]) for i, role in enumerate(roles)
+    ]
+    runtime = [axis[0] for axis in axes if rng.uniform() < 0.25]
+    return Problem(axes, runtime=runtime, seed=seed)
+
+
+def test_epilogue_sees_coordinates(native):
+    """Bias and ReLU where the channel and row coordinates come from the place, for merged axes too."""
+    for problem in (conv(2, 9, 8, 4, 20, 3, 3), conv(2, 9, 8, 4, 20, 1, 1), filter_gradient(21, 28, 28, 1, 32, 3, 3)):
+        bias = np.random.default_rng(1).standard_normal(40).astype("f4")
+
+        def epilogue(fb, value, ty, place):
+            base = fb.load("ptr", fb.gep("ptr", "%bufs", SLOT_EXTRA))
+            pointer = fb.gep("float", base, place.coords["co"])
+            if place.mask is None:
+                loaded = fb.load(ty, pointer)
+            else:
+                loaded = fb.masked_load(ty, pointer, place.mask)
+            row = place.coords["oh" if "oh" in place.coords else "kh"]
+            narrow = fb.cast("sitofp", row, "i64", "float")
+            value = fb.op("fadd", ty, value, fb.op("fadd", ty, loaded, fb.splat(narrow, "float", place.lanes)))
+            place.store(fb.intrinsic("llvm.maximum", ty, value, fb.literal(0.0, ty)))
+
+        c, the_plan = run(native, problem, "native", epilogue=epilogue, extra=(bias,))
+        assert "co" in the_plan.vector.names
+        expected = problem.expected()
+        names = [axis.name for axis in problem.axes if axis.c != 0]
+        row = names.index("oh" if "oh" in names else "kh")
+        shape = [1] * expected.ndim
+        shape[names.index("co")] = expected.shape[names.index("co")]
+        expected = expected + bias[: shape[names.index("co")]].reshape(shape)
+        shape = [1] * expected.ndim
+        shape[row] = expected.shape[row]
+        expected = np.maximum(expected + np.arange(shape[row]).reshape(shape), 0)
+        np.testing.assert_allclose(problem.result(c), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [11, 26, 28])
+@pytest.mark.parametrize("target", TARGETS)
+def test_tile_epilogue_pools_in_registers(native, size, target):
+    """A 2x2 max-pool over whole windows; the odd row and column are not computed at all."""
+    channels = 20
+    problem = conv(2, size + 2, size + 2, 3, channels, 3, 3)
+    even = size // 2 * 2
+    spec = problem.spec
+    axes = tuple(dataclasses.replace(axis, extent=even) if axis.name in ("oh", "ow") else axis for axis in spec.axes)
+    problem.spec = dataclasses.replace(spec, axes=axes)
+    pooled = np.zeros((2, even // 2, even // 2, channels), "f4")
+
+    def tile_epilogue(fb, tile):
+        assert set(tile.axes) == {"oh", "ow"}
+        for i in range(0, tile.sizes[0], 2):
+            for j in range(0, tile.sizes[1], 2):
+                for v in range(tile.sizes[2]):
+                    best = tile.sums[i, j, v]
+                    for other in ((i + 1, j), (i, j + 1), (i + 1, j + 1)):
+                        best = fb.intrinsic("llvm.maximum", tile.ty, best, tile.sums[(*other, v)])
+                    place = tile.place(i, j, v)
+                    row, column = (fb.div(place.coords[name], 2) for name in ("oh", "ow"))
+                    offset = fb.add(fb.mul(place.coords["n"], (even // 2) ** 2), fb.mul(row, even // 2))
+                    offset = fb.add(fb.mul(fb.add(offset, column), channels), place.coords["co"])
+                    pointer = fb.gep("float", fb.load("ptr", fb.gep("ptr", "%bufs", SLOT_EXTRA)), offset)
+                    if place.mask is None:
+                        fb.store(tile.ty, best, pointer)
+                    else:
+                        fb.masked_store(tile.ty, best, pointer, place.mask)
+
+    _, the_plan = run(
+        native, problem, target, tile_epilogue=tile_epilogue, multiples={"oh": 2, "ow": 2}, extra=(pooled,)
+    )
+    assert all(factor % 2 == 0 for _, factor in the_plan.tile.rows)
+    full = problem.expected()[:, :even, :even]
+    expected = full.reshape(2, even // 2, 2, even // 2, 2, channels).max((2, 4))
+    np.testing.assert_allclose(pooled, expected, atol=1e-4)
+
+
+def test_plans():
+    machine = named_target("avx512")
+    # A 3x3 convolution's kernel columns and channels are one run in A and B.
+    spec = conv(128, 13, 13, 32, 64, 3, 3, runtime=("n",)).spec
+    assert [axis.name for axis in plan(spec, machine).depth] == ["kh", "kw*ci"]
+    # A 1x1 convolution is a matrix product over all pixels of the batch.
+    spec = conv(128, 13, 13, 32, 64, 1, 1, runtime=("n",)).spec
+    assert {axis.name for axis in plan(spec, machine).spec.axes} == {"n*oh*ow", "co", "ci"}
+    # Long reductions into few results are split into a fixed number of chunks.
+    chosen = plan(filter_gradient(128, 28, 28, 1, 32, 3, 3, runtime=("n",)).spec, machine)
+    assert chosen.chunks is not None and [kernel.role for kernel in chosen.kernels] == ["main", "combine"]
+    assert chosen.kernels[0].units.evaluate([128]) == 16
+    # No splitting where each tile's own share is small.
+    assert plan(matmul(512, 784, 512, runtime=("m",)).spec, machine).chunks is None
+    # One column: the lanes run along the sum.
+    assert plan(matmul(128, 128, 1, runtime=("m",)).spec, machine).dot
+
+
+def test_worthwhile():
+    assert worthwhile(matmul(8, 8, 8).spec)
+    assert not worthwhile(matmul(8, 1, 8).spec)
+    product = Contraction((Axis("i", 8, 1, 1, 1), Axis("k", 4, 8, 8)), *(Array(i, "float32") for i in range(3)))
+    assert not worthwhile(product)
+
+
+def test_formulas():
+    assert Count(Runtime(1, 6), 4).evaluate([0, 3]) == 5
+    assert Count(100, 1, 16).evaluate() == 16
+    assert Formula(2, (Count(7, 2),)).static == 8 and Formula(2, (Count(Runtime(0), 2),)).static is None
+
+
+def test_wrong_use_is_named(native):
+    arrays = tuple(Array(i, "float32") for i in range(3))
+    with pytest.raises(ValueError, match="neither A nor B"):
+        Contraction((Axis("i", 3, 0, 0, 1),), *arrays)
+    with pytest.raises(ValueError, match="names of their own"):
+        Contraction((Axis("i", 3, 1, 0, 1), Axis("i", 3, 1, 1)), *arrays)
+    with pytest.raises(ValueError, match="all floats or all integers"):
+        Contraction((Axis("i", 3, 1, 0, 1),), arrays[0], Array(1, "int32"), arrays[2])
+    spec = conv(2, 11, 11, 3, 8, 3, 3).spec
+    with pytest.raises(ValueError, match="not a multiple of 2"):
+        plan(spec, native_target(), {"oh": 2, "ow": 2})
+    the_plan = plan(spec, native_target())
+    with pytest.raises(ValueError, match="multiples"):
+        emit(ModuleBuilder(), "k", the_plan, native_target(), tile_epilogue=lambda fb, tile: None)
+    packed = plan(matmul(9, 9, 9, b_transposed=True).spec, native_target())
+    with pytest.raises(ValueError, match="scratch"):
+        emit(ModuleBuilder(), "k", packed, native_target())
