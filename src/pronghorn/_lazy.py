@@ -15,7 +15,7 @@ names are nearest, for `package.name` as well as for `from package import name`.
 from __future__ import annotations
 
 import importlib
-import importlib.abc
+import importlib.machinery
 import sys
 from collections.abc import Iterable, Mapping
 from types import ModuleType
@@ -25,6 +25,10 @@ _ROOT = __name__.partition(".")[0]
 
 #: What error messages call the root package; `pronghorn run` makes it "keras", the name the script uses.
 display_root = _ROOT
+
+
+#: Names of older Keras versions without the root, such as "utils.np_utils", and what to write today.
+moved: dict[str, str] = {}
 
 
 def display_name(module_name: str) -> str:
@@ -58,6 +62,15 @@ def nearest_clause(name: str, known: Iterable[str]) -> str:
     return f"; nearest: {', '.join(close)}" if close else ""
 
 
+def missing_clause(module: ModuleType, name: str) -> str:
+    """Return what to add to the message that `module` has no `name`: where it went, or the nearest names."""
+    full = f"{module.__name__.partition('.')[2]}.{name}".strip(".")
+    for old, mend in moved.items():
+        if full == old or full.startswith(old + "."):
+            return f": {mend}"
+    return "" if name.startswith("__") else nearest_clause(name, public_names(module))
+
+
 def public_names(module: ModuleType) -> list[str]:
     """Return the names without a leading underscore that `dir(module)` gives."""
     return [name for name in dir(module) if not name.startswith("_")]
@@ -73,8 +86,7 @@ class LazyModule(ModuleType):
         table = _table(self)
         if name not in table:
             raise AttributeError(
-                f"module {display_name(self.__name__)!r} has no attribute {name!r}"
-                + ("" if name.startswith("__") else nearest_clause(name, public_names(self)))
+                f"module {display_name(self.__name__)!r} has no attribute {name!r}{missing_clause(self, name)}"
             )
         value = _resolve(self.__name__, name, table[name])
         ModuleType.__setattr__(self, name, value)
@@ -151,7 +163,7 @@ def _resolve(package: str, name: str, target: str) -> Any:
     return getattr(module, attribute) if attribute else module
 
 
-class _NearestNameFinder(importlib.abc.MetaPathFinder):
+class _NearestNameFinder:
     """The last finder asked: says which names are nearest when `from pronghorn.x import y` finds no `y`.
 
     Python turns an AttributeError into an ImportError without our words, but first looks for a submodule of
@@ -163,9 +175,12 @@ class _NearestNameFinder(importlib.abc.MetaPathFinder):
         parent = sys.modules.get(parent_name)
         if fullname.partition(".")[0] != _ROOT or not isinstance(parent, LazyModule) or name.startswith("_"):
             return None
+        if name in _table(parent):
+            return None  # a module that should be there: Python's own words are right
+        if importlib.machinery.PathFinder.find_spec(fullname, parent.__path__) is not None:
+            return None  # it is there: pytest asks every finder, whatever the others said
         raise ImportError(
-            f"cannot import name {name!r} from {display_name(parent_name)!r}"
-            + nearest_clause(name, public_names(parent)),
+            f"cannot import name {name!r} from {display_name(parent_name)!r}{missing_clause(parent, name)}",
             name=parent_name,
         )
 

@@ -39,8 +39,6 @@ class LearningRateScheduler(Callback):
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         current = _read(self.model, "LearningRateScheduler")
         rate = self.schedule(epoch, current) if _takes_two(self.schedule) else self.schedule(epoch)
-        if isinstance(rate, bool) or (not isinstance(rate, float | np.floating) and np.ndim(rate) != 0):
-            raise ValueError(f"LearningRateScheduler: the schedule must return a float; it returned {rate!r}.")
         try:
             rate = float(rate)
         except (TypeError, ValueError):

@@ -10,19 +10,7 @@ from typing import Any
 from pronghorn.callbacks.callback import Callback, Logs
 
 _BETTER_HIGHER = ("acc", "auc", "precision", "recall", "f1", "fbeta", "fmeasure", "iou", "r2", "cosine_similarity")
-_BETTER_LOWER = (
-    "loss",
-    "error",
-    "mse",
-    "mae",
-    "mape",
-    "msle",
-    "entropy",
-    "divergence",
-    "hinge",
-    "perplexity",
-    "logcosh",
-)
+_BETTER_LOWER = ("loss", "error", "mse", "mae", "mape", "msle", "entropy", "divergence", "hinge", "logcosh")
 
 
 class MonitorCallback(Callback):

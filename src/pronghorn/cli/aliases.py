@@ -1,0 +1,116 @@
+"""`keras` and `tensorflow.keras` under `pronghorn run`: an import hook that gives Pronghorn's modules instead.
+
+A script imports `keras.layers`, `tensorflow.keras.layers` or `tf.keras.layers`, and gets `pronghorn.layers`, one and
+the same module object under each name. What Pronghorn does not have raises an ImportError or an AttributeError with
+the nearest names.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from pronghorn import _lazy
+from pronghorn._version import KERAS_API_VERSION
+
+_PREFIXES = ("keras", "tensorflow.keras")
+
+# Names below `keras` that tutorials for older versions use, and what to write today.
+_MOVED = {
+    "utils.np_utils": "use keras.utils.to_categorical",
+    "wrappers.scikit_learn": "use keras.wrappers.SKLearnClassifier or SKLearnRegressor",
+    "preprocessing.text": "use the layer keras.layers.TextVectorization",
+    "layers.experimental": "its layers are in keras.layers now",
+    "optimizers.legacy": "its optimizers are in keras.optimizers now",
+    "layers.CuDNNLSTM": "use keras.layers.LSTM",
+    "layers.CuDNNGRU": "use keras.layers.GRU",
+    "layers.core": "its layers are in keras.layers now",
+    "layers.convolutional": "its layers are in keras.layers now",
+    "layers.normalization": "its layers are in keras.layers now",
+    "layers.embeddings": "its layers are in keras.layers now",
+    "layers.recurrent": "its layers are in keras.layers now",
+    "engine": "it was private; use keras.layers and keras.models",
+    "src": "it is private to the Keras package; use the public names",
+    "api": "it is private to the Keras package; use the public names",
+    "estimator": "estimators are gone from Keras; use model.fit",
+    "__internal__": "it is private to the Keras package; use the public names",
+}
+
+
+class KerasAlias(ModuleType):
+    """The module `keras`: Pronghorn under the other name, with the version of the Keras API it follows."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, "Keras, provided by Pronghorn.")
+        self.__path__: list[str] = []
+        self.__version__ = KERAS_API_VERSION
+
+    def __getattr__(self, name: str) -> Any:
+        import pronghorn
+
+        if name.startswith("__"):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        return getattr(pronghorn, name)
+
+    def __dir__(self) -> list[str]:
+        import pronghorn
+
+        return sorted({*super().__dir__(), *dir(pronghorn)})
+
+
+class _AliasFinder:
+    """Finds `keras`, `tensorflow` and what is below them."""
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
+        if fullname.partition(".")[0] not in ("keras", "tensorflow"):
+            return None
+        return ModuleSpec(fullname, self, is_package=True)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        if spec.name in _PREFIXES:
+            return KerasAlias(spec.name)
+        if spec.name == "tensorflow":
+            from pronghorn.cli.tensorflow_alias import TensorFlowAlias
+
+            return TensorFlowAlias(spec.name)
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        name = module.__name__
+        if name in _PREFIXES or name == "tensorflow":
+            return
+        # The import system takes what it then finds in sys.modules: Pronghorn's own module.
+        sys.modules[name] = _module_for(name)
+
+
+def _module_for(fullname: str) -> ModuleType:
+    """Return Pronghorn's module for a name such as `keras.layers` or `tensorflow.keras.layers`."""
+    keras_name = fullname.removeprefix("tensorflow.")
+    if not keras_name.startswith("keras."):
+        from pronghorn.cli.tensorflow_alias import submodule
+
+        return submodule(fullname)
+    parent_name, _, name = f"pronghorn.{keras_name.partition('.')[2]}".rpartition(".")
+    parent = importlib.import_module(parent_name)
+    value = getattr(parent, name, None)
+    shown = _lazy.display_name(parent_name)
+    if isinstance(value, ModuleType):
+        return value
+    if value is not None:
+        raise ImportError(f"{shown}.{name} is no module; write: from {shown} import {name}", name=fullname)
+    raise ImportError(
+        f"cannot import name {name!r} from {shown!r}{_lazy.missing_clause(parent, name)}",
+        name=fullname,
+    )
+
+
+def install() -> None:
+    """Make `keras` and `tensorflow.keras` mean Pronghorn in this process, also where the real ones are installed."""
+    _lazy.display_root = "keras"
+    _lazy.moved.update(_MOVED)
+    if not any(isinstance(finder, _AliasFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _AliasFinder())  # type: ignore[arg-type]

@@ -1,0 +1,49 @@
+"""`pronghorn info`: the machine and the installation."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from importlib import metadata
+
+from pronghorn._version import KERAS_API_VERSION, __version__
+
+
+def facts() -> Iterator[tuple[str, str]]:
+    """Give pairs of a title and its value; what cannot be found out says why."""
+    import llvmlite.binding as llvm
+
+    from pronghorn.runtime import cache, host, threads
+
+    yield "Pronghorn", f"{__version__}, Keras API {KERAS_API_VERSION}"
+    yield "Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    target = host.host_target()
+    yield "CPU", target.cpu
+    yield "Vectors", f"{target.vector_bits} bits, {target.registers} registers, {'FMA' if target.has_fma else 'no FMA'}"
+    yield "Threads", f"{threads.get_num_threads()} of {threads.available_cores()} cores"
+    yield "LLVM", f"{'.'.join(map(str, llvm.llvm_version_info))}, llvmlite {_version('llvmlite')}"
+    yield "NumPy", _version("numpy")
+    for package, purpose in (("matplotlib", "pictures"), ("pandas", "data frames"), ("pillow", "image files")):
+        yield package, _version(package, missing=f"not installed ({purpose})")
+    folder = cache.directory()
+    yield "Compile cache", str(folder) if folder else "off"
+
+
+def _version(package: str, missing: str = "not installed") -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return missing
+
+
+def print_info() -> None:
+    """Print the facts as a table; plain where the output is no terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for title, value in facts():
+        table.add_row(title, value)
+    Console(highlight=False).print(table)

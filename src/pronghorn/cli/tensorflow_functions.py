@@ -1,0 +1,109 @@
+"""TensorFlow functions whose arguments differ from those of `pronghorn.ops`, for `pronghorn run`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """`tf.function`: the function as it is, since Pronghorn compiles whole training steps by itself."""
+    return (lambda decorated: decorated) if func is None else func
+
+
+def Variable(
+    initial_value: Any, trainable: bool = True, dtype: Any = None, name: str | None = None, **ignored: Any
+) -> Any:
+    """`tf.Variable`: a Pronghorn variable with this value."""
+    import pronghorn
+
+    value = initial_value() if callable(initial_value) else initial_value
+    if dtype is None and isinstance(value, float | list):
+        dtype = "float32" if np.asarray(value).dtype == np.float64 else None
+    return pronghorn.Variable(
+        pronghorn.ops.convert_to_tensor(value, dtype), trainable=trainable, dtype=dtype, name=name
+    )
+
+
+def fill(dims: Any, value: Any) -> Any:
+    """`tf.fill`."""
+    from pronghorn import ops
+
+    return ops.full(dims, value)
+
+
+def assert_equal(x: Any, y: Any, message: str = "") -> None:
+    """`tf.assert_equal`, for values that are known."""
+    if not np.array_equal(np.asarray(x), np.asarray(y)):
+        raise ValueError(message or f"assert_equal: {x} and {y} differ.")
+
+
+def dropout(x: Any, rate: float, seed: Any = None) -> Any:
+    """`tf.nn.dropout`."""
+    from pronghorn import random
+
+    return random.dropout(x, rate, seed=seed)
+
+
+def random_uniform(shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = "float32", seed: Any = None) -> Any:
+    """`tf.random.uniform`, floats or integers."""
+    from pronghorn import random
+
+    if "int" in str(dtype):
+        return random.randint(shape, minval, maxval, dtype=dtype, seed=seed)
+    return random.uniform(shape, minval, 1.0 if maxval is None else maxval, dtype=dtype, seed=seed)
+
+
+def sigmoid_cross_entropy_with_logits(labels: Any, logits: Any) -> Any:
+    """`tf.nn.sigmoid_cross_entropy_with_logits`."""
+    from pronghorn import ops
+
+    return ops.binary_crossentropy(labels, logits, from_logits=True)
+
+
+def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1) -> Any:
+    """`tf.nn.softmax_cross_entropy_with_logits`."""
+    from pronghorn import ops
+
+    return ops.categorical_crossentropy(labels, logits, from_logits=True, axis=axis)
+
+
+def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any) -> Any:
+    """`tf.nn.sparse_softmax_cross_entropy_with_logits`."""
+    from pronghorn import ops
+
+    return ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+
+
+def embedding_lookup(params: Any, ids: Any) -> Any:
+    """`tf.nn.embedding_lookup`."""
+    from pronghorn import ops
+
+    return ops.take(params, ids, axis=0)
+
+
+def list_physical_devices(device_type: str | None = None) -> list[Any]:
+    """`tf.config.list_physical_devices`: no GPUs."""
+    return []
+
+
+def no_gpu(*ignored: Any, **ignored_too: Any) -> bool:
+    """`tf.test.is_gpu_available`: False."""
+    return False
+
+
+def run_functions_eagerly(run_eagerly: bool) -> None:
+    """`tf.config.run_functions_eagerly`: nothing to do, functions are not compiled one by one."""
+
+
+def executing_eagerly() -> bool:
+    """`tf.executing_eagerly`: whether values are known, which they are outside a compiled step."""
+    from pronghorn.graph.trace import current_trace
+
+    return current_trace() is None
+
+
+def nothing(*ignored: Any, **ignored_too: Any) -> None:
+    """For settings of TensorFlow that mean nothing here."""
