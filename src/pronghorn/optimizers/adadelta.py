@@ -1,0 +1,83 @@
+"""Adadelta."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pronghorn import ops
+from pronghorn.graph.variable import Variable
+from pronghorn.optimizers.optimizer import Optimizer
+
+
+class Adadelta(Optimizer):
+    """Steps scaled by the moving mean of the steps before (arXiv 1212.5701).
+
+    Args:
+        learning_rate: see `Optimizer`.
+        rho: how slowly the means change.
+        epsilon: keeps the divisor from zero.
+        **kwargs: see `Optimizer` for these and for the other arguments.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        rho: float = 0.95,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            loss_scale_factor=loss_scale_factor,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            name=name,
+            **kwargs,
+        )
+        self.rho = rho
+        self.epsilon = epsilon
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Create the slots."""
+        if self.built:
+            return
+        super().build(variables)
+        self._accumulated_grads, self._accumulated_delta_vars = self.add_optimizer_variables(
+            variables, ["accumulated_grad", "accumulated_delta_var"]
+        )
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update one weight."""
+        rate = self.rate(learning_rate, variable.dtype)
+        gradient = ops.cast(gradient, variable.dtype)
+        index = self._get_variable_index(variable)
+        squares, steps = self._accumulated_grads[index], self._accumulated_delta_vars[index]
+        self.assign(squares, self.rho * squares.value + (1.0 - self.rho) * ops.square(gradient))
+        step = gradient * ops.sqrt(steps.value + self.epsilon) / ops.sqrt(squares.value + self.epsilon)
+        self.assign(steps, self.rho * steps.value + (1.0 - self.rho) * ops.square(step))
+        self.assign_sub(variable, rate * step)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this optimizer."""
+        return {
+            **super().get_config(),
+            "rho": self.rho,
+            "epsilon": self.epsilon,
+        }

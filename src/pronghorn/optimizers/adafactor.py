@@ -1,0 +1,125 @@
+"""Adafactor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pronghorn import ops
+from pronghorn.graph.variable import Variable
+from pronghorn.optimizers.optimizer import Optimizer
+
+
+def _root_mean_square(x: Any) -> Any:
+    return ops.sqrt(ops.mean(ops.square(x)))
+
+
+class Adafactor(Optimizer):
+    """Adam with little memory: squares kept by rows and columns (arXiv 1804.04235).
+
+    Args:
+        learning_rate: see `Optimizer`.
+        beta_2_decay: the power of the step by which the means of the squares slow down.
+        epsilon_1: added to the squares.
+        epsilon_2: least size of a weight, for steps relative to it.
+        clip_threshold: limit of the root mean square of a step.
+        relative_step: whether the rate falls with the root of the step; not with a schedule.
+        **kwargs: see `Optimizer` for these and for the other arguments.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_2_decay: float = -0.8,
+        epsilon_1: float = 1e-30,
+        epsilon_2: float = 1e-3,
+        clip_threshold: float = 1.0,
+        relative_step: bool = True,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            loss_scale_factor=loss_scale_factor,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            name=name,
+            **kwargs,
+        )
+        self.beta_2_decay = beta_2_decay
+        self.epsilon_1 = epsilon_1
+        self.epsilon_2 = epsilon_2
+        self.clip_threshold = clip_threshold
+        self.relative_step = relative_step
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Create the slots: rows and columns for matrices, all squares for vectors."""
+        if self.built:
+            return
+        super().build(variables)
+        self._r: list[Variable] = []
+        self._c: list[Variable] = []
+        self._v: list[Variable] = []
+        for variable in variables:
+            shape, dtype = variable.shape, variable.storage_dtype
+            factored = len(shape) >= 2
+            rows, columns = (shape[:-1], (*shape[:-2], shape[-1])) if factored else ((), ())
+            self._r.append(self.add_variable(rows, dtype=dtype, name=f"{variable.name}_rows"))
+            self._c.append(self.add_variable(columns, dtype=dtype, name=f"{variable.name}_columns"))
+            self._v.append(self.add_variable_from_reference(variable, "velocity"))
+
+    def _mixing(self, dtype: str) -> Any:
+        return 1.0 - ops.power(self.step_number(dtype), self.beta_2_decay)
+
+    def _base_rate(self, learning_rate: Any, dtype: str) -> Any:
+        rate = self.rate(learning_rate, dtype)
+        if (callable(self._learning_rate) and not isinstance(self._learning_rate, Variable)) or not self.relative_step:
+            return rate
+        return ops.minimum(rate, ops.rsqrt(self.step_number(dtype)))
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update one weight."""
+        dtype = variable.dtype
+        gradient = ops.cast(gradient, dtype)
+        rate = self.once(("adafactor rate", dtype), lambda: self._base_rate(learning_rate, dtype))
+        mixing = self.once(("adafactor mixing", dtype), lambda: self._mixing(dtype))
+        index = self._get_variable_index(variable)
+        rows, columns, velocity = self._r[index], self._c[index], self._v[index]
+        squares = ops.square(gradient) + self.epsilon_1
+        if len(variable.shape) >= 2:
+            self.assign(rows, mixing * rows.value + (1.0 - mixing) * ops.mean(squares, axis=-1))
+            self.assign(columns, mixing * columns.value + (1.0 - mixing) * ops.mean(squares, axis=-2))
+            share = rows.value / ops.mean(rows.value, axis=-1, keepdims=True)
+            self.assign(velocity, ops.expand_dims(share, -1) * ops.expand_dims(columns.value, -2))
+        else:
+            self.assign(velocity, mixing * velocity.value + (1.0 - mixing) * squares)
+        step = gradient * ops.rsqrt(velocity.value)
+        step = step / ops.maximum(1.0, _root_mean_square(step) / self.clip_threshold)
+        size = rate * ops.maximum(self.epsilon_2, _root_mean_square(variable.value))
+        self.assign_sub(variable, size * step)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this optimizer."""
+        return {
+            **super().get_config(),
+            "beta_2_decay": self.beta_2_decay,
+            "epsilon_1": self.epsilon_1,
+            "epsilon_2": self.epsilon_2,
+            "clip_threshold": self.clip_threshold,
+            "relative_step": self.relative_step,
+        }

@@ -1,0 +1,79 @@
+"""Adagrad."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pronghorn import initializers, ops
+from pronghorn.graph.variable import Variable
+from pronghorn.optimizers.optimizer import Optimizer
+
+
+class Adagrad(Optimizer):
+    """Gradients by the root of the sum of all their squares so far.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        initial_accumulator_value: what the sums start from.
+        epsilon: keeps the divisor from zero.
+        **kwargs: see `Optimizer` for these and for the other arguments.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            loss_scale_factor=loss_scale_factor,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            name=name,
+            **kwargs,
+        )
+        self.initial_accumulator_value = initial_accumulator_value
+        self.epsilon = epsilon
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Create the slots."""
+        if self.built:
+            return
+        super().build(variables)
+        start = initializers.Constant(self.initial_accumulator_value)
+        self._accumulators = self.add_optimizer_variables(variables, "accumulator", initializer=start)
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update one weight."""
+        rate = self.rate(learning_rate, variable.dtype)
+        gradient = ops.cast(gradient, variable.dtype)
+        accumulator = self._accumulators[self._get_variable_index(variable)]
+        self.assign_add(accumulator, ops.square(gradient))
+        self.assign_sub(variable, rate * gradient / ops.sqrt(accumulator.value + self.epsilon))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this optimizer."""
+        return {
+            **super().get_config(),
+            "initial_accumulator_value": self.initial_accumulator_value,
+            "epsilon": self.epsilon,
+        }

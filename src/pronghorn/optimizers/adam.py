@@ -1,0 +1,102 @@
+"""Adam."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pronghorn import ops
+from pronghorn.graph.variable import Variable
+from pronghorn.optimizers.optimizer import Optimizer
+
+
+class Adam(Optimizer):
+    """Adam: steps from moving means of the gradients and of their squares (arXiv 1412.6980).
+
+    Args:
+        learning_rate: see `Optimizer`.
+        beta_1: how slowly the mean of the gradients changes.
+        beta_2: how slowly the mean of their squares changes.
+        epsilon: keeps the divisor from zero.
+        amsgrad: whether the mean of the squares never falls (Reddi et al., 2018).
+        **kwargs: see `Optimizer` for these and for the other arguments.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            loss_scale_factor=loss_scale_factor,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            name=name,
+            **kwargs,
+        )
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.amsgrad = amsgrad
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Create the slots."""
+        if self.built:
+            return
+        super().build(variables)
+        self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
+        self._largest = self.add_optimizer_variables(variables, "velocity_hat") if self.amsgrad else []
+
+    def _step_size(self, learning_rate: Any, dtype: str) -> Any:
+        """The learning rate with both bias corrections, a scalar."""
+        step = self.step_number(dtype)
+        correction_1 = 1.0 - ops.power(ops.cast(self.beta_1, dtype), step)
+        correction_2 = 1.0 - ops.power(ops.cast(self.beta_2, dtype), step)
+        return self.rate(learning_rate, dtype) * ops.sqrt(correction_2) / correction_1
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update one weight."""
+        dtype = variable.dtype
+        gradient = ops.cast(gradient, dtype)
+        size = self.once(("adam", dtype), lambda: self._step_size(learning_rate, dtype))
+        index = self._get_variable_index(variable)
+        momentum, velocity = self._momentums[index], self._velocities[index]
+        self.assign_add(momentum, (gradient - momentum.value) * (1.0 - self.beta_1))
+        self.assign_add(velocity, (ops.square(gradient) - velocity.value) * (1.0 - self.beta_2))
+        spread = velocity.value
+        if self.amsgrad:
+            largest = self._largest[index]
+            self.assign(largest, ops.maximum(largest.value, spread))
+            spread = largest.value
+        self.assign_sub(variable, momentum.value * size / (ops.sqrt(spread) + self.epsilon))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this optimizer."""
+        return {
+            **super().get_config(),
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "amsgrad": self.amsgrad,
+        }

@@ -1,0 +1,113 @@
+"""FTRL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pronghorn import initializers, ops
+from pronghorn.graph.variable import Variable
+from pronghorn.optimizers.optimizer import Optimizer
+
+
+class Ftrl(Optimizer):
+    """Follow the regularised leader (McMahan et al., 2013): sparse linear models.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        learning_rate_power: how the rate falls with the sum of the squared gradients; 0 or less.
+        initial_accumulator_value: what the sums start from; 0 or more.
+        l1_regularization_strength: penalty of the size of the weights; makes small ones exactly zero.
+        l2_regularization_strength: penalty of the squares of the weights.
+        l2_shrinkage_regularization_strength: like L2, but part of the gradient.
+        beta: added to the root of the sums.
+        **kwargs: see `Optimizer` for these and for the other arguments.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        learning_rate_power: float = -0.5,
+        initial_accumulator_value: float = 0.1,
+        l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0,
+        l2_shrinkage_regularization_strength: float = 0.0,
+        beta: float = 0.0,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        if initial_accumulator_value < 0.0:
+            raise ValueError(f"Ftrl: initial_accumulator_value must be 0 or more, got {initial_accumulator_value}.")
+        if learning_rate_power > 0.0:
+            raise ValueError(f"Ftrl: learning_rate_power must be 0 or less, got {learning_rate_power}.")
+        for strength in (l1_regularization_strength, l2_regularization_strength, l2_shrinkage_regularization_strength):
+            if strength < 0.0:
+                raise ValueError(f"Ftrl: the regularisation strengths must be 0 or more, got {strength}.")
+        super().__init__(
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            loss_scale_factor=loss_scale_factor,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            name=name,
+            **kwargs,
+        )
+        self.learning_rate_power = learning_rate_power
+        self.initial_accumulator_value = initial_accumulator_value
+        self.l1_regularization_strength = l1_regularization_strength
+        self.l2_regularization_strength = l2_regularization_strength
+        self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
+        self.beta = beta
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Create the slots."""
+        if self.built:
+            return
+        super().build(variables)
+        start = initializers.Constant(self.initial_accumulator_value)
+        self._accumulators = self.add_optimizer_variables(variables, "accumulator", initializer=start)
+        self._linears = self.add_optimizer_variables(variables, "linear")
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update one weight."""
+        dtype = variable.dtype
+        rate = self.rate(learning_rate, dtype)
+        gradient = ops.cast(gradient, dtype)
+        index = self._get_variable_index(variable)
+        accumulator, linear = self._accumulators[index], self._linears[index]
+        l2 = self.l2_regularization_strength + self.beta / (2.0 * rate)
+        shrunk = gradient + 2.0 * self.l2_shrinkage_regularization_strength * variable.value
+        old, new = accumulator.value, accumulator.value + ops.square(gradient)
+        old_scale = ops.power(old, -self.learning_rate_power)
+        new_scale = ops.power(new, -self.learning_rate_power)
+        self.assign_add(linear, shrunk - (new_scale - old_scale) / rate * variable.value)
+        self.assign(accumulator, new)
+        l1 = self.l1_regularization_strength
+        inside = ops.clip(linear.value, -l1, l1)
+        self.assign(variable, (inside - linear.value) / (new_scale / rate + 2.0 * l2))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this optimizer."""
+        return {
+            **super().get_config(),
+            "learning_rate_power": self.learning_rate_power,
+            "initial_accumulator_value": self.initial_accumulator_value,
+            "l1_regularization_strength": self.l1_regularization_strength,
+            "l2_regularization_strength": self.l2_regularization_strength,
+            "l2_shrinkage_regularization_strength": self.l2_shrinkage_regularization_strength,
+            "beta": self.beta,
+        }

@@ -1,0 +1,140 @@
+"""Loss scaling, for training in float16."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pronghorn import ops
+from pronghorn.graph.variable import Variable
+from pronghorn.optimizers.conditional import update_if
+from pronghorn.optimizers.optimizer import Optimizer
+
+
+class LossScaleOptimizer(Optimizer):
+    """An optimizer around another that multiplies the loss, so that small gradients do not become zero in float16.
+
+    A step whose gradients are not finite is left out and halves the scale; after `dynamic_growth_steps` finite ones the
+    scale doubles.
+
+    Args:
+        inner_optimizer: the optimizer that updates the weights.
+        initial_scale: the first scale.
+        dynamic_growth_steps: see above.
+        name: its name.
+        **kwargs: none of `Optimizer`'s other arguments may be set; they belong to the inner optimizer.
+
+    Raises:
+        ValueError: for such an argument.
+    """
+
+    def __init__(
+        self,
+        inner_optimizer: Optimizer,
+        initial_scale: float = 2.0**15,
+        dynamic_growth_steps: int = 2000,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        if not isinstance(inner_optimizer, Optimizer):
+            raise ValueError(f"LossScaleOptimizer: inner_optimizer must be an Optimizer, got {inner_optimizer!r}.")
+        if not kwargs.pop("dynamic", True):
+            raise ValueError("LossScaleOptimizer: for a fixed scale set loss_scale_factor of the inner optimizer.")
+        for option, value in kwargs.items():
+            if value:
+                raise ValueError(
+                    f"LossScaleOptimizer does not support `{option}`. Instead, set `{option}` on the `inner_optimizer`."
+                )
+        super().__init__(learning_rate=0.0, name=name)
+        self.inner_optimizer = inner_optimizer
+        self.initial_scale, self.dynamic_growth_steps = initial_scale, dynamic_growth_steps
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Create the scale, and build the inner optimizer."""
+        if self.built:
+            return
+        self.step_counter = self.add_variable((), dtype="int32", name="step_counter")
+        self.dynamic_scale = self.add_variable((), "ones", dtype="float32", name="dynamic_scale")
+        self.dynamic_scale.assign(self.initial_scale)
+        self.inner_optimizer.build(variables)
+        super().build(variables)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The own variables and those of the inner optimizer."""
+        return self._variables + self.inner_optimizer.variables
+
+    @property
+    def learning_rate(self) -> Any:
+        """The inner optimizer's learning rate."""
+        return self.inner_optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        self.inner_optimizer.learning_rate = value
+
+    @property
+    def iterations(self) -> Any:
+        """How many times the inner optimizer updated the weights."""
+        return self.inner_optimizer.iterations
+
+    def scale_loss(self, loss: Any) -> Any:
+        """Multiply a loss by the scale."""
+        scale = self.dynamic_scale.value if self.built else self.initial_scale
+        loss = ops.convert_to_tensor(loss)
+        return loss * ops.cast(scale, loss.dtype)
+
+    def check_finite(self, grads: Sequence[Any]) -> Any:
+        """Return whether all gradients are finite, a boolean scalar."""
+        finite = [ops.all(ops.isfinite(g)) for g in grads if g is not None]
+        result = finite[0]
+        for one in finite[1:]:
+            result = ops.logical_and(result, one)
+        return result
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None) -> None:
+        """Update the weights unless a gradient is not finite; adapt the scale."""
+        if not self.built:
+            self.build(list(trainable_variables or []))
+        variables = list(trainable_variables or self._trainable_variables)
+        if all(g is None for g in grads):
+            raise ValueError(f"{self.name}: no gradients provided for any variable.")
+        finite = self.check_finite(grads)
+        scale = self.dynamic_scale.value
+        unscaled = [None if g is None else g / ops.cast(scale, g.dtype) for g in map(_tensor, grads)]
+        update_if(
+            finite,
+            [*variables, *self.inner_optimizer.variables],
+            lambda: self.inner_optimizer.apply(unscaled, variables),
+        )
+        grown = ops.equal(self.step_counter.value, self.dynamic_growth_steps - 1)
+        count = ops.where(grown, 0, self.step_counter.value + 1)
+        self.step_counter.assign(ops.where(finite, count, 0))
+        self.dynamic_scale.assign(ops.where(finite, ops.where(grown, scale * 2.0, scale), scale / 2.0))
+
+    def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
+        """See `Optimizer.finalize_variable_values`."""
+        self.inner_optimizer.finalize_variable_values(var_list)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this optimizer."""
+        from pronghorn.optimizers.registry import serialize
+
+        return {
+            "name": self.name,
+            "inner_optimizer": serialize(self.inner_optimizer),
+            "initial_scale": self.initial_scale,
+            "dynamic_growth_steps": self.dynamic_growth_steps,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> LossScaleOptimizer:
+        """Build an optimizer from `get_config`'s result."""
+        from pronghorn.optimizers.registry import deserialize
+
+        inner = deserialize(config["inner_optimizer"], custom_objects=custom_objects)
+        return cls(**{**config, "inner_optimizer": inner})
+
+
+def _tensor(grad: Any) -> Any:
+    return None if grad is None else ops.convert_to_tensor(grad)

@@ -1,0 +1,166 @@
+"""Muon."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from pronghorn import ops
+from pronghorn.graph.variable import Variable
+from pronghorn.optimizers.clipping import norm
+from pronghorn.optimizers.optimizer import Optimizer
+
+
+class Muon(Optimizer):
+    """Momentum made orthogonal, for matrices; AdamW for all other weights.
+
+    See https://github.com/KellerJordan/Muon and arXiv 2502.16982. The output layer is better left to AdamW: name it in
+    `exclude_layers`.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        adam_beta_1: AdamW's `beta_1`.
+        adam_beta_2: AdamW's `beta_2`.
+        adam_weight_decay: AdamW's weight decay.
+        epsilon: AdamW's `epsilon`.
+        weight_decay: the weight decay of the matrices.
+        exclude_layers: regular expressions; weights whose path matches one are left to AdamW.
+        exclude_embeddings: whether embeddings are left to AdamW.
+        muon_a: first coefficient of the iteration that makes a matrix orthogonal.
+        muon_b: its second coefficient.
+        muon_c: its third coefficient.
+        adam_lr_ratio: AdamW's learning rate as a share of the learning rate.
+        momentum: how slowly the momentum changes.
+        ns_steps: number of iterations.
+        nesterov: whether to look ahead along the momentum.
+        rms_rate: root mean square of a step, which makes AdamW's learning rates usable; None to leave it out.
+        **kwargs: see `Optimizer` for these and for the other arguments.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        adam_beta_1: float = 0.9,
+        adam_beta_2: float = 0.999,
+        adam_weight_decay: float | None = 0.004,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = 0.004,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        exclude_layers: list[str] | None = None,
+        exclude_embeddings: bool = True,
+        muon_a: float = 3.4445,
+        muon_b: float = -4.7750,
+        muon_c: float = 2.0315,
+        adam_lr_ratio: float = 1,
+        momentum: float = 0.95,
+        ns_steps: int = 5,
+        nesterov: bool = True,
+        rms_rate: float | None = 0.2,
+        **kwargs: Any,
+    ):
+        super().__init__(
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            loss_scale_factor=loss_scale_factor,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            name=name,
+            **kwargs,
+        )
+        self.adam_beta_1, self.adam_beta_2, self.epsilon = adam_beta_1, adam_beta_2, epsilon
+        self.adam_weight_decay, self.adam_lr_ratio = adam_weight_decay, adam_lr_ratio
+        self.exclude_layers, self.exclude_embeddings = exclude_layers or [], exclude_embeddings
+        self.muon_a, self.muon_b, self.muon_c = muon_a, muon_b, muon_c
+        self.momentum, self.ns_steps, self.nesterov, self.rms_rate = momentum, ns_steps, nesterov, rms_rate
+
+    def _is_adams(self, variable: Variable) -> bool:
+        if len(variable.shape) != 2 or (self.exclude_embeddings and "embedding" in variable.path.lower()):
+            return True
+        return any(re.search(pattern, variable.path) for pattern in self.exclude_layers)
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Create the slots: a momentum for all, the squares for AdamW's weights."""
+        if self.built:
+            return
+        super().build(variables)
+        self._moments: list[Variable] = []
+        self._velocities: list[Variable | None] = []
+        for variable in variables:
+            self._moments.append(self.add_variable_from_reference(variable, "momentum"))
+            adams = self._is_adams(variable)
+            self._velocities.append(self.add_variable_from_reference(variable, "velocity") if adams else None)
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update one weight."""
+        gradient = ops.cast(gradient, variable.dtype)
+        rate = self.rate(learning_rate, variable.dtype)
+        index = self._get_variable_index(variable)
+        if self._velocities[index] is None:
+            self._muon_step(gradient, variable, self._moments[index], rate)
+        else:
+            self._adam_step(gradient, variable, self._moments[index], self._velocities[index], rate)
+
+    def _muon_step(self, gradient: Any, variable: Variable, momentum: Variable, rate: Any) -> None:
+        self.assign(momentum, momentum.value * self.momentum + gradient)
+        direction = gradient + self.momentum * momentum.value if self.nesterov else momentum.value
+        step = self.orthogonal(direction)
+        if self.rms_rate is not None:
+            step = step * (self.rms_rate * max(variable.shape) ** 0.5)
+        self.assign_sub(variable, rate * step)
+
+    def _adam_step(self, gradient: Any, variable: Variable, momentum: Variable, velocity: Any, rate: Any) -> None:
+        dtype = variable.dtype
+        size = self.once(("adam", dtype), lambda: self._adam_size(rate, dtype))
+        self.assign_add(momentum, (gradient - momentum.value) * (1.0 - self.adam_beta_1))
+        self.assign_add(velocity, (ops.square(gradient) - velocity.value) * (1.0 - self.adam_beta_2))
+        self.assign_sub(variable, momentum.value * size / (ops.sqrt(velocity.value) + self.epsilon))
+
+    def _adam_size(self, rate: Any, dtype: str) -> Any:
+        step = self.step_number(dtype)
+        correction_1 = 1.0 - ops.power(ops.cast(self.adam_beta_1, dtype), step)
+        correction_2 = 1.0 - ops.power(ops.cast(self.adam_beta_2, dtype), step)
+        return rate * self.adam_lr_ratio * ops.sqrt(correction_2) / correction_1
+
+    def orthogonal(self, x: Any) -> Any:
+        """Bring the singular values of a matrix near 1, by Newton and Schulz's iteration."""
+        tall = x.shape[0] > x.shape[1]
+        if tall:
+            x = ops.transpose(x)
+        x = x / (norm(x) + 1e-7)
+        for _ in range(self.ns_steps):
+            square = ops.matmul(x, ops.transpose(x))
+            x = self.muon_a * x + ops.matmul(
+                self.muon_b * square + self.muon_c * ops.matmul(square, square), x
+            )
+        return ops.transpose(x) if tall else x
+
+    def _apply_weight_decay(self, variables: Sequence[Variable]) -> None:
+        learning_rate = self._get_current_learning_rate()
+        for variable in variables:
+            adams = self._velocities[self._get_variable_index(variable)] is not None
+            decay = self.adam_weight_decay if adams else self.weight_decay
+            if decay is not None and self._use_weight_decay(variable):
+                value = variable.value
+                variable.assign(value - value * self.rate(learning_rate, variable.dtype) * decay)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this optimizer."""
+        own = (
+            "adam_beta_1", "adam_beta_2", "epsilon", "exclude_layers", "muon_a", "muon_b", "muon_c", "adam_lr_ratio",
+            "momentum", "ns_steps", "nesterov", "exclude_embeddings", "adam_weight_decay", "rms_rate",
+        )  # fmt: skip
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}

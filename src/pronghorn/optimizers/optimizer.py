@@ -1,0 +1,573 @@
+"""The base class of optimizers."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from pronghorn import ops
+from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.variable import Variable
+from pronghorn.optimizers import clipping
+from pronghorn.optimizers.conditional import update_if
+from pronghorn.optimizers.schedules import LearningRateSchedule
+from pronghorn.utils.naming import NameScope, auto_name
+
+
+class Optimizer:
+    """An optimizer: override `update_step`, and `build` to create slot variables.
+
+    Everything it does is ops on variables, so inside a compiled training step it becomes part of the step.
+
+    Args:
+        learning_rate: a number, a `schedules.LearningRateSchedule`, or a callable without arguments.
+        weight_decay: if set, weights shrink by this share of the learning rate each step.
+        clipnorm: limit of the norm of each gradient.
+        clipvalue: limit of the size of each element of the gradients.
+        global_clipnorm: limit of the common norm of all gradients. Only one of the three may be set.
+        use_ema: whether to keep an exponential moving average of the weights.
+        ema_momentum: weight of the old average, 0 to 1.
+        ema_overwrite_frequency: every how many steps the weights become their average; by default at the end only.
+        loss_scale_factor: the loss is multiplied by it and the gradients divided, against underflow.
+        gradient_accumulation_steps: update only every so many steps, by the mean of their gradients.
+        name: its name, the first part of its variables' paths.
+
+    Raises:
+        ValueError: for arguments that are unknown or do not fit together.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        if kwargs.pop("decay", None) is not None:
+            warnings.warn("`decay` is not supported and is ignored; pass a learning-rate schedule.", stacklevel=3)
+        if kwargs:
+            raise ValueError(f"{type(self).__name__}: argument(s) not recognized: {', '.join(map(repr, kwargs))}.")
+        _check_arguments(
+            type(self).__name__, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency,
+            gradient_accumulation_steps,
+        )  # fmt: skip
+        self.name = name or auto_name(type(self).__name__)
+        self.weight_decay = weight_decay
+        self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
+        self.use_ema, self.ema_momentum = use_ema, ema_momentum
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        self.loss_scale_factor = loss_scale_factor
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self.built = False
+        self._variables: list[Variable] = []
+        self._trainable_variables: list[Variable] = []
+        self._positions: dict[int, int] = {}
+        self._no_decay: set[int] = set()
+        self._no_decay_patterns: list[str] = []
+        self._scalars: dict[Any, Any] | None = None  # per step; None outside of `apply`
+        with NameScope(self.name, caller=self):
+            self._iterations = Variable(0, dtype="int32", trainable=False, name="iteration")
+            self._track(self._iterations)
+            self._learning_rate: Any = self._as_learning_rate(learning_rate)
+
+    # -- learning rate and step count -------------------------------------------------------------------------------
+    def _as_learning_rate(self, value: Any) -> Any:
+        if isinstance(value, LearningRateSchedule) or (callable(value) and not isinstance(value, Variable)):
+            return value
+        from pronghorn import config
+
+        rate = Variable(float(value), dtype=config.floatx(), trainable=False, name="learning_rate")
+        self._track(rate)
+        return rate
+
+    @property
+    def learning_rate(self) -> Any:
+        """The learning rate now. Assigning a number changes it; assigning a schedule replaces it."""
+        rate = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            return rate(self._iterations)
+        return rate if isinstance(rate, Variable) or not callable(rate) else rate()
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        old = self._learning_rate
+        if isinstance(value, LearningRateSchedule) or (callable(value) and not hasattr(value, "__array__")):
+            self._learning_rate = value
+            if isinstance(old, Variable):
+                self._untrack(old)
+        elif isinstance(old, LearningRateSchedule):
+            raise TypeError(
+                f"{type(self).__name__}: the learning rate is a {type(old).__name__} schedule, so it cannot be set to "
+                f"the number {value!r}. Create the optimizer with a number, or assign another schedule."
+            )
+        elif isinstance(old, Variable):
+            old.assign(value)
+        else:
+            with NameScope(self.name, caller=self):
+                self._learning_rate = self._as_learning_rate(value)
+
+    @property
+    def iterations(self) -> Any:
+        """How many times the weights were updated."""
+        if self.gradient_accumulation_steps:
+            return ops.floor_divide(self._iterations, self.gradient_accumulation_steps)
+        return self._iterations
+
+    def _get_current_learning_rate(self) -> Any:
+        return self.learning_rate
+
+    def once(self, key: Any, compute: Callable[[], Any]) -> Any:
+        """Return a scalar of this step, such as a bias correction, computed for the first variable only."""
+        if self._scalars is None:
+            return compute()
+        if key not in self._scalars:
+            self._scalars[key] = compute()
+        return self._scalars[key]
+
+    def step_number(self, dtype: str) -> Tensor:
+        """The number of this update as a scalar of type `dtype`, counted from 1."""
+        return self.once(("step", dtype), lambda: ops.cast(self.iterations, dtype) + 1.0)
+
+    def rate(self, learning_rate: Any, dtype: str) -> Tensor:
+        """A learning rate as a scalar of type `dtype`."""
+        return self.once(("rate", id(learning_rate), dtype), lambda: ops.cast(learning_rate, dtype))
+
+    # -- variables --------------------------------------------------------------------------------------------------
+    @property
+    def variables(self) -> list[Variable]:
+        """The step count, the learning rate and the slots, in the order of their creation."""
+        return self._variables[:]
+
+    def _track(self, variable: Variable) -> None:
+        self._variables.append(variable)
+
+    def _untrack(self, variable: Variable) -> None:
+        self._variables = [v for v in self._variables if v is not variable]
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Create the slots for the weights; subclasses call this first."""
+        if self.built:
+            return
+        variables = list(variables)
+        self._trainable_variables = variables
+        self._positions = {id(v): i for i, v in enumerate(variables)}
+        self._average: list[Variable] = []
+        self._accumulated: list[Variable] = []
+        if self.use_ema:
+            self._average = self.add_optimizer_variables(variables, "average")
+        if self.gradient_accumulation_steps:
+            self._accumulated = self.add_optimizer_variables(variables, "gradient_accumulator")
+        self.built = True
+
+    def add_variable(
+        self,
+        shape: Any,
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str = "none",
+        layout: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Create and track a variable of the optimizer."""
+        with NameScope(self.name, caller=self):
+            variable = Variable(
+                initializer, shape=tuple(shape), dtype=dtype, trainable=False, aggregation=aggregation, name=name
+            )
+        self._track(variable)
+        return variable
+
+    def add_variable_from_reference(
+        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
+    ) -> Variable:
+        """Create and track a slot with the shape and type of a weight.
+
+        Args:
+            reference_variable: the weight.
+            name: the slot's role, such as `"momentum"`; the weight's own path comes before it.
+            initializer: as for any variable.
+        """
+        path = getattr(reference_variable, "path", reference_variable.name).replace("/", "_")
+        dtype = getattr(reference_variable, "storage_dtype", reference_variable.dtype)
+        return self.add_variable(
+            reference_variable.shape, initializer, dtype=dtype, name=f"{path}_{name or 'slot'}"
+        )
+
+    def add_optimizer_variables(
+        self, trainable_variables: Sequence[Variable], name: Any, initializer: Any = "zeros"
+    ) -> Any:
+        """Create a slot for each weight; a list of names gives a tuple of such lists.
+
+        Args:
+            trainable_variables: the weights.
+            name: the slot's role, or a list of roles.
+            initializer: for all of them, or one for each role.
+        """
+        names = [name] if isinstance(name, str) else list(name)
+        initializers = [initializer] * len(names) if isinstance(name, str) or isinstance(initializer, str) else initializer
+        if len(names) != len(initializers):
+            raise ValueError(f"add_optimizer_variables: {len(names)} names but {len(initializers)} initializers.")
+        slots: tuple[list[Variable | None], ...] = tuple([] for _ in names)
+        for variable in trainable_variables:
+            for slot, role, init in zip(slots, names, initializers):
+                direct = getattr(variable, "overwrite_with_gradient", False)
+                slot.append(None if direct else self.add_variable_from_reference(variable, role, init))
+        return slots[0] if isinstance(name, str) else slots
+
+    def _get_variable_index(self, variable: Variable) -> int:
+        return self._positions[id(variable)]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Assign all of `variables`.
+
+        Raises:
+            ValueError: if the number or a shape does not fit, or the optimizer has no slots yet.
+        """
+        if not self.built:
+            raise ValueError(
+                f"{self.name}: set_weights needs the slot variables, which are created at the first step; call "
+                "build(model.trainable_variables) first."
+            )
+        if len(weights) != len(self.variables):
+            raise ValueError(f"{self.name} has {len(self.variables)} variables, but {len(weights)} weights came.")
+        for variable, weight in zip(self.variables, weights):
+            variable.assign(weight)
+
+    def save_own_variables(self, store: Any) -> None:
+        """Write the variables to a store, under `"0"`, `"1"`, ..."""
+        for i, variable in enumerate(self.variables):
+            store[str(i)] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Read the variables from a store; it warns and reads nothing if their number differs."""
+        if len(store.keys()) != len(self.variables):
+            hint = "" if self.built else " It has no slots yet: train or build the model before loading."
+            warnings.warn(
+                f"Skipping the variables of the optimizer {self.name!r}: it has {len(self.variables)}, and "
+                f"{len(store.keys())} are saved.{hint}",
+                stacklevel=2,
+            )
+            return
+        for i, variable in enumerate(self.variables):
+            variable.assign(store[str(i)])
+
+    # -- the step ---------------------------------------------------------------------------------------------------
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
+        """Update the weights of pairs (gradient, weight); return the step count."""
+        grads, variables = zip(*grads_and_vars)
+        self.apply(list(grads), list(variables))
+        return self._iterations
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None) -> None:
+        """Update the weights.
+
+        Args:
+            grads: a gradient, or None, for each weight.
+            trainable_variables: the weights; those of `build` by default.
+
+        Raises:
+            ValueError: if numbers differ, a weight is unknown, or no gradient is given.
+        """
+        grads = list(grads)
+        variables = self._known_variables(grads, trainable_variables)
+        pairs = self._with_gradient(self._write_direct(grads, variables))
+        if pairs:
+            outer, self._scalars = self._scalars, {}
+            try:
+                with NameScope(self.name, caller=self):
+                    self._apply_pairs([g for g, _ in pairs], [v for _, v in pairs])
+            finally:
+                self._scalars = outer
+        self._iterations.assign_add(1)
+
+    def _known_variables(self, grads: list[Any], variables: Sequence[Variable] | None) -> list[Variable]:
+        if variables is None:
+            if not self.built:
+                raise ValueError(f"{self.name}: the first call of `apply` needs `trainable_variables`.")
+            if len(grads) != len(self._trainable_variables):
+                raise ValueError(
+                    f"{self.name}: {len(grads)} gradients came for {len(self._trainable_variables)} trainable "
+                    "variables; pass one, or None, for each."
+                )
+            return self._trainable_variables
+        variables = list(variables)
+        if len(grads) != len(variables):
+            raise ValueError(f"{self.name}: {len(grads)} gradients came for {len(variables)} variables.")
+        if not self.built:
+            with NameScope(self.name, caller=self):
+                self.build(variables)
+            self.built = True
+        for variable in variables:
+            if id(variable) not in self._positions:
+                raise ValueError(
+                    f"Unknown variable {variable.path!r}: the optimizer {self.name!r} was built for other variables. "
+                    "Create a new optimizer (or compile the model again) after changing what is trained."
+                )
+        return variables
+
+    @staticmethod
+    def _write_direct(grads: list[Any], variables: list[Variable]) -> list[tuple[Any, Variable]]:
+        """Assign weights whose 'gradient' is their new value; return the other pairs."""
+        rest = []
+        for grad, variable in zip(grads, variables):
+            if getattr(variable, "overwrite_with_gradient", False) and grad is not None:
+                variable.assign(grad)
+            else:
+                rest.append((grad, variable))
+        return rest
+
+    def _with_gradient(self, pairs: list[tuple[Any, Variable]]) -> list[tuple[Any, Variable]]:
+        kept = [(g, v) for g, v in pairs if g is not None]
+        if pairs and not kept:
+            raise ValueError(
+                f"{self.name}: no gradients provided for any variable: the loss does not depend on the weights. "
+                "Compute the loss from the model's output, with ops."
+            )
+        missing = [v.path for g, v in pairs if g is None]
+        if missing:
+            warnings.warn(
+                f"Gradients do not exist for the variables {', '.join(missing)}: the loss does not depend on them, "
+                "and they stay as they are.",
+                stacklevel=4,
+            )
+        return kept
+
+    def _apply_pairs(self, grads: list[Any], variables: list[Variable]) -> None:
+        if self.loss_scale_factor is not None:
+            grads = [g / self.loss_scale_factor for g in grads]
+        steps = self.gradient_accumulation_steps
+        if not steps:
+            self._update(grads, variables)
+            return
+        accumulated = [self._accumulated[self._get_variable_index(v)] for v in variables]
+        for accumulator, grad in zip(accumulated, grads):
+            accumulator.assign_add(grad)
+        is_update = ops.equal(ops.mod(self._iterations + 1, steps), 0)
+
+        def update() -> None:
+            self._update([a.value / float(steps) for a in accumulated], variables)
+            for accumulator in accumulated:
+                accumulator.assign(ops.zeros_like(accumulator.value))
+
+        touched = [v for v in self._variables if v is not self._iterations and v is not self._learning_rate]
+        update_if(is_update, [*variables, *touched], update)
+
+    def _update(self, grads: list[Any], variables: list[Variable]) -> None:
+        grads = self._clip_gradients(grads)
+        self._apply_weight_decay(variables)
+        self._backend_update_step(grads, variables, self._get_current_learning_rate())
+        if self.use_ema:
+            self._update_average(variables)
+        for variable in variables:
+            if variable.constraint is not None:
+                variable.assign(variable.constraint(variable.value))
+
+    def _backend_update_step(self, grads: list[Any], trainable_variables: list[Variable], learning_rate: Any) -> None:
+        for grad, variable in zip(grads, trainable_variables):
+            self.update_step(grad, variable, learning_rate)
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update one weight; to be overridden."""
+        raise NotImplementedError(f"{type(self).__name__}: an optimizer must define `update_step`.")
+
+    def assign(self, variable: Variable, value: Any) -> None:
+        """Assign to a weight or a slot."""
+        variable.assign(value)
+
+    def assign_add(self, variable: Variable, value: Any) -> None:
+        """Add to a weight or a slot."""
+        variable.assign_add(value)
+
+    def assign_sub(self, variable: Variable, value: Any) -> None:
+        """Subtract from a weight or a slot."""
+        variable.assign_sub(value)
+
+    def stateless_apply(
+        self, optimizer_variables: Sequence[Any], grads: Sequence[Any], trainable_variables: Sequence[Any]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Compute an update from given values, leaving the variables as they are.
+
+        Args:
+            optimizer_variables: a value for each of `variables`.
+            grads: a gradient for each weight.
+            trainable_variables: a value for each weight.
+
+        Returns:
+            The new values of the weights and of `variables`.
+
+        Raises:
+            ValueError: if the optimizer is not built or a number of values differs.
+        """
+        if not self.built:
+            raise ValueError(f"{self.name}: stateless_apply needs the slots; call build(variables) first.")
+        weights, own = self._trainable_variables, self.variables
+        if len(optimizer_variables) != len(own) or len(trainable_variables) != len(weights):
+            raise ValueError(
+                f"{self.name}: stateless_apply needs {len(own)} optimizer variables and {len(weights)} trainable "
+                f"variables, got {len(optimizer_variables)} and {len(trainable_variables)}."
+            )
+        everything = [*weights, *own]
+        saved = [v.value for v in everything]
+        try:
+            for variable, value in zip(everything, [*trainable_variables, *optimizer_variables]):
+                variable.assign(value)
+            self.apply(grads, weights)
+            return [v.value for v in weights], [v.value for v in own]
+        finally:
+            for variable, value in zip(everything, saved):
+                variable.assign(value)
+
+    # -- loss scale, clipping, decay, average -----------------------------------------------------------------------
+    def scale_loss(self, loss: Any) -> Any:
+        """Multiply a loss by `loss_scale_factor`, if there is one."""
+        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
+    def _clip_gradients(self, grads: list[Any]) -> list[Any]:
+        if self.clipnorm and self.clipnorm > 0:
+            return [clipping.clip_by_norm(g, self.clipnorm) for g in grads]
+        if self.global_clipnorm and self.global_clipnorm > 0:
+            return clipping.clip_by_global_norm(grads, self.global_clipnorm)
+        if self.clipvalue and self.clipvalue > 0:
+            return [clipping.clip_by_value(g, self.clipvalue) for g in grads]
+        return grads
+
+    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
+        """Name weights that do not decay; before the first step.
+
+        Args:
+            var_list: the weights themselves.
+            var_names: regular expressions of names or paths.
+
+        Raises:
+            ValueError: once the optimizer is built.
+        """
+        if self.built:
+            raise ValueError(
+                f"{self.name}: exclude_from_weight_decay must be called before the optimizer is built, that is, before "
+                "the first training step."
+            )
+        self._no_decay = {id(v) for v in var_list or []}
+        self._no_decay_patterns = list(var_names or [])
+
+    def _use_weight_decay(self, variable: Variable) -> bool:
+        if id(variable) in self._no_decay:
+            return False
+        return not any(re.search(p, variable.name) or re.search(p, variable.path) for p in self._no_decay_patterns)
+
+    def _apply_weight_decay(self, variables: Sequence[Variable]) -> None:
+        if self.weight_decay is None:
+            return
+        learning_rate = self._get_current_learning_rate()
+        for variable in variables:
+            if self._use_weight_decay(variable):
+                dtype = variable.dtype
+                decay = self.once(
+                    ("decay", dtype), lambda dtype=dtype: self.rate(learning_rate, dtype) * self.weight_decay
+                )
+                variable.assign(variable.value - variable.value * decay)
+
+    def _update_average(self, variables: Sequence[Variable]) -> None:
+        for variable in variables:
+            average = self._average[self._get_variable_index(variable)]
+            not_first = ops.cast(ops.not_equal(self.iterations, 0), average.dtype)
+            momentum = not_first * self.ema_momentum
+            average.assign(momentum * average.value + (1.0 - momentum) * variable.value)
+        if self.ema_overwrite_frequency:
+            due = ops.equal(ops.mod(self.iterations + 1, self.ema_overwrite_frequency), 0)
+            for variable in variables:
+                average = self._average[self._get_variable_index(variable)]
+                variable.assign(ops.where(due, average.value, variable.value))
+
+    def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
+        """At the end of training: with `use_ema`, set the weights to their moving average."""
+        if not self.use_ema:
+            return
+        known = [v for v in var_list if id(v) in self._positions]
+        if len(known) != len(self._trainable_variables):
+            raise ValueError(
+                f"{self.name}: finalize_variable_values needs the {len(self._trainable_variables)} weights that the "
+                f"optimizer was built for, got {len(list(var_list))} variables."
+            )
+        for variable in known:
+            variable.assign(self._average[self._get_variable_index(variable)].value)
+
+    # -- config -----------------------------------------------------------------------------------------------------
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this optimizer, its state excepted."""
+        from pronghorn.optimizers import schedules
+
+        rate = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            shown: Any = schedules.serialize(rate)
+        elif isinstance(rate, Variable):
+            shown = float(rate.numpy())
+        elif callable(rate):
+            from pronghorn.saving import serialize_keras_object
+
+            shown = serialize_keras_object(rate)
+        else:
+            shown = 0.5
+        return {
+            "name": self.name,
+            "learning_rate": shown,
+            "weight_decay": self.weight_decay,
+            "clipnorm": self.clipnorm,
+            "global_clipnorm": self.global_clipnorm,
+            "clipvalue": self.clipvalue,
+            "use_ema": self.use_ema,
+            "ema_momentum": self.ema_momentum,
+            "ema_overwrite_frequency": self.ema_overwrite_frequency,
+            "loss_scale_factor": self.loss_scale_factor,
+            "gradient_accumulation_steps": self.gradient_accumulation_steps,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Optimizer:
+        """Build an optimizer from `get_config`'s result."""
+        rate = config.get("learning_rate")
+        if isinstance(rate, dict):
+            from pronghorn.saving import deserialize_keras_object
+
+            config = {**config, "learning_rate": deserialize_keras_object(rate, custom_objects=custom_objects)}
+        return cls(**config)
+
+
+def _check_arguments(
+    owner: str,
+    clipnorm: Any,
+    clipvalue: Any,
+    global_clipnorm: Any,
+    use_ema: bool,
+    ema_momentum: float,
+    ema_overwrite_frequency: Any,
+    gradient_accumulation_steps: Any,
+) -> None:
+    if sum(limit is not None for limit in (clipnorm, clipvalue, global_clipnorm)) > 1:
+        raise ValueError(
+            f"{owner}: only one of clipnorm, clipvalue and global_clipnorm can be set; got clipnorm={clipnorm}, "
+            f"clipvalue={clipvalue}, global_clipnorm={global_clipnorm}."
+        )
+    if use_ema and not 0 <= ema_momentum <= 1:
+        raise ValueError(f"{owner}: ema_momentum must lie between 0 and 1, got {ema_momentum}.")
+    if use_ema and ema_overwrite_frequency is not None and not _is_count(ema_overwrite_frequency, 1):
+        raise ValueError(
+            f"{owner}: ema_overwrite_frequency must be an integer of 1 or more, or None; got {ema_overwrite_frequency}."
+        )
+    if gradient_accumulation_steps is not None and not _is_count(gradient_accumulation_steps, 2):
+        raise ValueError(
+            f"{owner}: gradient_accumulation_steps must be an integer of 2 or more, or None; got "
+            f"{gradient_accumulation_steps}."
+        )
+
+
+def _is_count(value: Any, least: int) -> bool:
+    return isinstance(value, int) and value >= least

@@ -1,0 +1,106 @@
+"""Schedule-free AdamW."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pronghorn import ops
+from pronghorn.graph.variable import Variable
+from pronghorn.optimizers.optimizer import Optimizer
+
+
+class ScheduleFreeAdamW(Optimizer):
+    """AdamW that needs no schedule: it averages its own path (arXiv 2405.15682).
+
+    Args:
+        learning_rate: see `Optimizer`.
+        beta_1: share of the average in the point where gradients are taken.
+        beta_2: how slowly the mean of the squares changes.
+        epsilon: keeps the divisor from zero.
+        warmup_steps: steps of a linear rise of the learning rate.
+        **kwargs: see `Optimizer` for these and for the other arguments.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.0025,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        warmup_steps: int = 0,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        if not isinstance(warmup_steps, int) or warmup_steps < 0:
+            raise ValueError(f"ScheduleFreeAdamW: warmup_steps must be an integer of 0 or more, got {warmup_steps!r}.")
+        super().__init__(
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            loss_scale_factor=loss_scale_factor,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            name=name,
+            **kwargs,
+        )
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.warmup_steps = warmup_steps
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Create the slots: the path, which starts at the weights, and the squares."""
+        if self.built:
+            return
+        super().build(variables)
+        self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
+        for path, variable in zip(self._momentums, variables):
+            if path is not None:
+                path.assign(variable.value)
+
+    def _factors(self, learning_rate: Any, dtype: str) -> tuple[Any, Any, Any]:
+        """Scalars: the rate, the weight of the newest point in the average, the bias correction of the squares."""
+        step = self.step_number(dtype)
+        rate = self.rate(learning_rate, dtype)
+        if self.warmup_steps > 0:
+            rate = rate * ops.minimum(step / float(self.warmup_steps), 1.0)
+        return rate, 1.0 / step, 1.0 / (1.0 - ops.power(ops.cast(self.beta_2, dtype), step))
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update one weight."""
+        dtype = variable.dtype
+        gradient = ops.cast(gradient, dtype)
+        rate, newest, correction = self.once(("factors", dtype), lambda: self._factors(learning_rate, dtype))
+        index = self._get_variable_index(variable)
+        path, velocity = self._momentums[index], self._velocities[index]
+        self.assign_add(velocity, (ops.square(gradient) - velocity.value) * (1.0 - self.beta_2))
+        step = rate * gradient / (ops.sqrt(velocity.value * correction) + self.epsilon)
+        # the weights are beta_1 of the average and the rest of the path; both move, the average is never stored
+        weights = variable.value
+        weights = weights + (path.value - weights) * newest
+        self.assign(variable, weights + step * (self.beta_1 * (1.0 - newest) - 1.0))
+        self.assign_sub(path, step)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this optimizer."""
+        return {
+            **super().get_config(),
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "warmup_steps": self.warmup_steps,
+        }

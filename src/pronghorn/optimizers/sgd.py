@@ -1,0 +1,86 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pronghorn import ops
+from pronghorn.graph.variable import Variable
+from pronghorn.optimizers.optimizer import Optimizer
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum if asked for.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        momentum: share of the last step that is taken again.
+        nesterov: whether to look ahead along the momentum.
+        **kwargs: see `Optimizer` for these and for the other arguments.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        if not isinstance(momentum, int | float) or not 0 <= momentum <= 1:
+            raise ValueError(f"SGD: momentum must be a number between 0 and 1, got {momentum!r}.")
+        super().__init__(
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            loss_scale_factor=loss_scale_factor,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            name=name,
+            **kwargs,
+        )
+        self.momentum = momentum
+        self.nesterov = nesterov
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Create the slots."""
+        if self.built:
+            return
+        super().build(variables)
+        self.momentums = self.add_optimizer_variables(variables, "momentum") if self.momentum else []
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update one weight."""
+        rate = self.rate(learning_rate, variable.dtype)
+        gradient = ops.cast(gradient, variable.dtype)
+        if not self.momentum:
+            self.assign_sub(variable, gradient * rate)
+            return
+        slot = self.momentums[self._get_variable_index(variable)]
+        step = self.momentum * slot.value - gradient * rate
+        self.assign(slot, step)
+        if self.nesterov:
+            step = self.momentum * step - gradient * rate
+        self.assign_add(variable, step)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this optimizer."""
+        return {
+            **super().get_config(),
+            "momentum": self.momentum,
+            "nesterov": self.nesterov,
+        }
