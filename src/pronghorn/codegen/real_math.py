@@ -16,12 +16,15 @@ class RealMath:
         fb: where the code goes.
         lanes: how many values a register holds.
         scalar: ``"float"`` or ``"double"``.
-        ty: the type of a register, ``bits_ty`` the integer type of the same width.
+        ty: the type of a register, ``bits_ty`` the integer type of the same width, ``mask_ty`` that of comparisons.
+        is_single: whether the values are floats.
+        mantissa: the bits of a significand, ``bias`` the offset of exponents.
     """
 
     def __init__(self, fb: FunctionBuilder, scalar: str, lanes: int) -> None:
         self.fb, self.scalar, self.lanes = fb, scalar, lanes
         self.ty = vec(scalar, lanes)
+        self.mask_ty = vec("i1", lanes)
         self.is_single = scalar == "float"
         self.bits_ty = vec("i32" if self.is_single else "i64", lanes)
         self.mantissa, self.bias = (23, 127) if self.is_single else (52, 1023)
