@@ -43,7 +43,7 @@ _OPS_OF_SAME_NAME = {
     ),
     "nn": (
         "conv1d:conv conv2d:conv conv3d:conv elu gelu leaky_relu log_softmax max_pool moments relu relu6 selu "
-        "sigmoid silu softmax softplus softsign swish:silu tanh batch_normalization l2_normalize:normalize one_hot:one_hot"
+        "sigmoid silu softmax softplus softsign swish:silu tanh batch_normalization l2_normalize:normalize"
     ),
     "linalg": ("cholesky det diag einsum eigh:eigh eye inv:inv lu:lu_factor matmul norm pinv qr solve svd trace"),
     "signal": "fft fft2 stft irfft rfft",
