@@ -127,7 +127,7 @@ def plan(spec: Contraction, machine: Machine, multiples: Mapping[str, int] | Non
         wanted = multiples.get(axis.name, 1)
         if isinstance(axis.extent, int) and axis.extent % wanted:
             raise ValueError(f"Axis {axis.name!r} has extent {axis.extent}, not a multiple of {wanted}.")
-    spec = _with_some_axis(spec.simplified(keep=tuple(multiples)))
+    spec = spec.simplified(keep=tuple(multiples))
     choice = choose_vector(spec, machine) if not multiples else _vector_besides(spec, machine, multiples)
     tile = choose_tile(choice, machine, multiples)
     spec = choice.spec
@@ -139,13 +139,6 @@ def plan(spec: Contraction, machine: Machine, multiples: Mapping[str, int] | Non
     partial = Plan(spec, choice.axis, choice.dot, pack, tile, levels, unit_levels, depth, chunks, (), (), multiples)
     main = Kernel("main", _units(levels[:unit_levels], chunks), grain)
     return _with_kernels(partial, main)
-
-
-def _with_some_axis(spec: Contraction) -> Contraction:
-    """A contraction of single elements keeps one axis, of extent 1, to be the vector axis."""
-    if any(axis.b != 0 or axis.a != 0 for axis in spec.axes):
-        return spec
-    return Contraction((*spec.axes, Axis("one", 1, a=0, b=1, c=1)), spec.a, spec.b, spec.c)
 
 
 def _vector_besides(spec: Contraction, machine: Machine, multiples: Mapping[str, int]) -> VectorChoice:

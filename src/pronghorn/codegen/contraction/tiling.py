@@ -9,7 +9,7 @@ spill. The model counts cycles of the whole contraction for each candidate and t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import prod
 from typing import Protocol
@@ -91,8 +91,9 @@ def choose_vector(spec: Contraction, machine: Machine) -> VectorChoice:
         for score, choice in _vector_candidates(oriented, machine):
             if best is None or score < best[0]:
                 best = score, choice
-    if best is None:
-        raise ValueError("A contraction needs at least one axis of extent above 1 that A or B moves along.")
+    if best is None:  # nothing to vectorise: one lane of a vector, along an axis of extent 1
+        lane = Axis("(lane)", 1, a=0, b=1, c=1)
+        return VectorChoice(replace(spec, axes=(*spec.axes, lane)), lane, False, False)
     return best[1]
 
 
