@@ -57,7 +57,9 @@ def slice_(x: np.ndarray, *, start: tuple, limit: tuple, stride: tuple) -> np.nd
 @implements("pad")
 def pad(x: np.ndarray, fill: np.ndarray, *, low: tuple, high: tuple, interior: tuple) -> np.ndarray:
     """``interior`` holes between elements, then ``low`` and ``high`` added at the ends, or removed where negative."""
-    spread = [size + max(size - 1, 0) * hole for size, hole in zip(x.shape, interior)]
+    spread = [size + (size - 1) * hole for size, hole in zip(x.shape, interior)]
+    if x.size == 0:
+        return np.full([size + lo + hi for size, lo, hi in zip(spread, low, high)], fill, x.dtype)
     grown = [max(lo, 0) + size + max(hi, 0) for size, lo, hi in zip(spread, low, high)]
     out = np.full(grown, fill, x.dtype)
     places = (slice(max(lo, 0), max(lo, 0) + size, hole + 1) for lo, size, hole in zip(low, spread, interior))

@@ -1,0 +1,112 @@
+"""Gradients without a tape, for custom training loops and ``train_step``."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pronghorn.autodiff.registry import DifferentiationError
+from pronghorn.autodiff.tape import GradientTape, leaves_of
+from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.trace import as_tensor
+from pronghorn.graph.variable import Variable
+
+
+def value_and_grad(
+    fn: Callable[..., Any], variables: Any = None, *, argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., tuple[Any, Any]]:
+    """A function that computes what ``fn`` computes, and its gradient.
+
+    It works eagerly and in a ``train_step`` that is compiled.
+
+    Args:
+        fn: returns a scalar, or with ``has_aux`` a pair of a scalar and anything else.
+        variables: variables, or a structure of them, to differentiate with respect to; None for arguments of ``fn``.
+        argnums: which positional arguments, when ``variables`` is None: each an array or a structure of arrays.
+        has_aux: whether ``fn`` returns a pair.
+
+    Returns:
+        A function of the same arguments that returns ``(value, gradients)``. The gradients have the form of
+        ``variables``, or of the argument, or are a tuple of those for several ``argnums``. Where the value does not
+        depend on something, its gradient is zero.
+
+    Raises:
+        DifferentiationError: when called, if the value is no scalar.
+
+    Example:
+
+    >>> from pronghorn.graph import primitives as P
+    >>> value, slope = value_and_grad(lambda x: P.mul(x, x))(3.0)
+    >>> float(value), float(slope)
+    (9.0, 6.0)
+    """
+    if not callable(fn):
+        raise TypeError(f"value_and_grad: the first argument must be a function, got {type(fn).__name__}.")
+    if variables is not None:
+        for leaf in leaves_of(variables):
+            if not isinstance(leaf, Variable):
+                raise TypeError(
+                    f"value_and_grad: variables holds a {type(leaf).__name__}; pass Variables, for example "
+                    "model.trainable_variables, or leave it out to differentiate with respect to arguments."
+                )
+
+    @functools.wraps(fn)
+    def with_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        args, sources = (list(args), variables) if variables is not None else _as_sources(args, argnums)
+        with GradientTape() as tape:
+            tape.watch(sources)
+            result = fn(*args, **kwargs)
+        value = as_tensor(result[0] if has_aux else result)
+        if value.shape != ():
+            raise DifferentiationError(
+                f"value_and_grad: the function must return a scalar, got shape {value.shape}. Reduce it, for example "
+                "with ops.mean; a function that returns more than its value needs has_aux=True."
+            )
+        return result, tape.gradient(value, sources, unconnected_gradients="zero")
+
+    return with_gradient
+
+
+def grad(
+    fn: Callable[..., Any], variables: Any = None, *, argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
+    """Like `value_and_grad`, for the gradients alone; with ``has_aux`` for ``(gradients, aux)``.
+
+    >>> from pronghorn.graph import primitives as P
+    >>> float(grad(P.sin)(0.0))
+    1.0
+    """
+    both = value_and_grad(fn, variables, argnums=argnums, has_aux=has_aux)
+
+    @functools.wraps(fn)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        result, gradients = both(*args, **kwargs)
+        return (gradients, result[1]) if has_aux else gradients
+
+    return gradient
+
+
+def _as_sources(args: Sequence[Any], argnums: int | Sequence[int]) -> tuple[list[Any], Any]:
+    """The arguments with arrays in place of what is differentiated, and those."""
+    several = not isinstance(argnums, int)
+    numbers = list(argnums) if several else [argnums]
+    converted = list(args)
+    for i in numbers:
+        if not -len(args) <= i < len(args):
+            raise ValueError(f"value_and_grad: argnums={argnums} but the function got {len(args)} arguments.")
+        converted[i] = _as_arrays(args[i])
+    sources = [converted[i] for i in numbers]
+    return converted, tuple(sources) if several else sources[0]
+
+
+def _as_arrays(structure: Any) -> Any:
+    if isinstance(structure, dict):
+        return {key: _as_arrays(item) for key, item in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        items = [_as_arrays(item) for item in structure]
+        return type(structure)(*items) if hasattr(structure, "_fields") else type(structure)(items)
+    if isinstance(structure, Variable):
+        return structure
+    tensor = as_tensor(structure)
+    return Tensor(tensor.data)  # an object of its own, in case that the same array is passed twice

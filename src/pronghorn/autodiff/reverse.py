@@ -1,0 +1,79 @@
+"""Reverse accumulation over a list of records, whether they come from a tape or from a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple
+
+from pronghorn.autodiff.registry import Context, is_differentiable, vjp_rule
+from pronghorn.graph import primitives as P
+from pronghorn.graph.ir import Node
+from pronghorn.graph.primitives.registry import Primitive
+from pronghorn.graph.tensor import Tensor
+
+
+class Record(NamedTuple):
+    """One application of a primitive that happened."""
+
+    prim: Primitive
+    inputs: Sequence[Tensor]
+    params: dict[str, Any]
+    outputs: Sequence[Tensor]
+    node: Node | None = None
+
+
+def identity(tensor: Tensor) -> Hashable:
+    """What makes two Tensors one array: the graph's value, or the Tensor itself where it is concrete."""
+    return tensor.data if tensor.is_traced else id(tensor)
+
+
+def pull_back(
+    records: Sequence[Record],
+    outputs: Sequence[Tensor],
+    cotangents: Sequence[Tensor],
+    wrt: Sequence[Tensor],
+    leaves: Sequence[Tensor] = (),
+) -> list[Tensor | None]:
+    """Cotangents of ``wrt``, None for those on which no output depends.
+
+    Args:
+        records: what happened, in order.
+        outputs: arrays whose cotangents are known.
+        cotangents: those, one for each output.
+        wrt: arrays whose cotangents are wanted.
+        leaves: arrays through which nothing flows further back.
+    """
+    stops = {identity(t) for t in leaves}
+    active = _depend_on(records, wrt, stops)
+    found: dict[Hashable, Tensor] = {}
+    for output, cotangent in zip(outputs, cotangents):
+        if identity(output) in active:
+            _add(found, identity(output), cotangent)
+    for record in reversed(records):
+        keys = [identity(t) for t in record.outputs]
+        if not any(k in found and k not in stops for k in keys):
+            continue
+        needs = [identity(t) in active for t in record.inputs]
+        rule = vjp_rule(record.prim)
+        if rule is None or not any(needs):
+            continue
+        ctx = Context(record.inputs, record.outputs, record.params, needs, record.node)
+        given = rule(ctx, *(None if k in stops else found.get(k) for k in keys))
+        for tensor, needed, cotangent in zip(record.inputs, needs, given):
+            if needed and cotangent is not None:
+                _add(found, identity(tensor), cotangent)
+    return [found.get(identity(t)) for t in wrt]
+
+
+def _depend_on(records: Sequence[Record], wrt: Sequence[Tensor], stops: set[Hashable]) -> set[Hashable]:
+    """Which arrays depend on ``wrt`` in a way that has a derivative."""
+    active = {identity(t) for t in wrt if is_differentiable(t)}
+    for record in records:
+        if vjp_rule(record.prim) is not None and any(identity(t) in active for t in record.inputs):
+            active.update(identity(t) for t in record.outputs if is_differentiable(t) and identity(t) not in stops)
+    return active
+
+
+def _add(found: dict[Hashable, Tensor], key: Hashable, cotangent: Tensor) -> None:
+    known = found.get(key)
+    found[key] = cotangent if known is None else P.add(known, cotangent)

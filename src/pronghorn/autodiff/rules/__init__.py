@@ -1,0 +1,13 @@
+"""The rules, one module a family of primitives. Importing this registers all of them."""
+
+from pronghorn.autodiff.rules import (
+    contraction,
+    control,
+    elementwise,
+    indexing,
+    linalg,
+    random,
+    reduction,
+    structure,
+    window,
+)

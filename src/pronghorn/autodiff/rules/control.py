@@ -1,0 +1,68 @@
+"""Derivatives of branches and of functions with a gradient of their own; loops are in `pronghorn.autodiff.loops`."""
+
+from __future__ import annotations
+
+from pronghorn.autodiff.registry import Context, DifferentiationError, Gradients, is_differentiable, vjp
+from pronghorn.autodiff.rules.common import filled, zeros_like
+from pronghorn.graph import primitives as P
+from pronghorn.graph.ir import Aval, Graph, Value
+from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.trace import Subgraph, inline, trace_body
+
+
+@vjp("scan")
+def scan(ctx: Context, *cotangents: Tensor | None) -> Gradients:
+    from pronghorn.autodiff.loops import scan_gradient
+
+    return scan_gradient(ctx, cotangents)
+
+
+@vjp("while_loop")
+def while_loop(ctx: Context, *cotangents: Tensor | None) -> Gradients:
+    raise DifferentiationError(
+        "while_loop: it has no gradient, as the number of its steps is not known when the way back begins. Use scan or "
+        "fori_loop with a fixed number of steps, or stop_gradient on what the loop returns."
+    )
+
+
+@vjp("cond")
+def cond(ctx: Context, *cotangents: Tensor | None) -> Gradients:
+    """A cond of the branches' gradients, each of which runs its branch again."""
+    pred, *operands = ctx.inputs
+    wanted = [i for i, needed in enumerate(ctx.needs[1:]) if needed]
+    given = [k for k, c in enumerate(cotangents) if c is not None and is_differentiable(ctx.outputs[k])]
+    inputs = [*operands, *(cotangents[k] for k in given)]
+    avals = [Aval(t.shape, t.dtype) for t in inputs]
+
+    def gradient_of(branch: Graph) -> Subgraph:
+        from pronghorn.autodiff.backward import backward
+
+        def fn(*args: Tensor) -> list[Tensor]:
+            xs, cts = args[: len(operands)], args[len(operands) :]
+            outs = inline(branch, xs)
+            grads = backward([outs[k] for k in given], cts, [xs[i] for i in wanted])
+            return [zeros_like(xs[i]) if g is None else g for i, g in zip(wanted, grads)]
+
+        return trace_body(fn, avals, f"gradient of {branch.name}")
+
+    true, false = gradient_of(ctx.params["true"]), gradient_of(ctx.params["false"])
+    _insert_inputs(true.graph, len(true.captures), false.captures)
+    _insert_inputs(false.graph, 0, true.captures)
+    found = P.cond(pred, *true.captures, *false.captures, *inputs, true=true.graph, false=false.graph)
+    gradients: list[Tensor | None] = [None] * len(ctx.inputs)
+    for i, g in zip(wanted, found):
+        gradients[i + 1] = g
+    return tuple(gradients)
+
+
+def _insert_inputs(graph: Graph, at: int, tensors: list[Tensor]) -> None:
+    """Give ``graph`` inputs that it ignores, since both branches take the same."""
+    graph.inputs[at:at] = [Value(Aval(t.shape, t.dtype), graph) for t in tensors]
+
+
+@vjp("custom_vjp")
+def custom_vjp(ctx: Context, *cotangents: Tensor | None) -> Gradients:
+    num_args, num_outs = ctx.params["num_args"], ctx.params["num_outs"]
+    captures = ctx.inputs[num_args + num_outs :]
+    gradients = inline(ctx.params["vjp"], [*filled(cotangents, ctx.outputs), *captures])
+    return (*gradients, *[None] * (num_outs + len(captures)))
