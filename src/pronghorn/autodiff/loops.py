@@ -253,8 +253,8 @@ def _needed(nodes: list[Node], roots: Iterable[Value]) -> list[Node]:
 class _Later:
     """Sums over all steps that are cheaper as one operation after the loop.
 
-    ``plan`` says whether a step's share can be had from stacked values, and notes which are missing; ``build`` makes the
-    sum when all of them are there.
+    ``plan`` says whether a step's share can be had from stacked values, and notes which are missing; ``build`` makes
+    the sum when all of them are there.
     """
 
     def __init__(self, loop: _Loop, step: _Step, stacks: Env, emitted: list[Value]):

@@ -1,7 +1,7 @@
 """``GradientTape`` with TensorFlow's meaning, for eager code and inside of traced functions alike.
 
-Eagerly, every primitive that runs tells the tape. Inside a traced function nothing needs to be recorded, since the graph
-is the record: the tape only remembers which of its nodes were made while it was watching.
+Eagerly, every primitive that runs tells the tape. Inside a traced function nothing needs to be recorded, since the
+graph is the record: the tape only remembers which of its nodes were made while it was watching.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ class GradientTape:
         self._tracked: set[Hashable] = set()
         self._kept: list[Tensor] = []  # holds on to what `_tracked` knows by its id
         self._reads: dict[Variable, list[Tensor]] = {}
+        self._named: set[Variable] = set()  # variables given to `watch`
         self._trace: Trace | None = None
         self._spans: list[list[int]] = []  # [first node, end] of the traced graph
         self._before: dict[Variable, Tensor] = {}
@@ -95,10 +96,8 @@ class GradientTape:
         """
         for leaf in _leaves(tensor):
             if isinstance(leaf, Variable):
-                if leaf not in self._reads:
-                    self._reads[leaf] = []
-                if not self._watch_variables or not leaf.trainable:
-                    self._explicit_variables.add(leaf)
+                self._named.add(leaf)
+                self._reads.setdefault(leaf, [])
                 continue
             if not isinstance(leaf, Tensor):
                 raise ValueError(
@@ -107,13 +106,8 @@ class GradientTape:
                 )
             self._track(leaf)
 
-    @property
-    def _explicit_variables(self) -> set[Variable]:
-        self.__dict__.setdefault("_explicit", set())
-        return self.__dict__["_explicit"]
-
     def _watches(self, variable: Variable) -> bool:
-        return (self._watch_variables and variable.trainable) or variable in self._explicit_variables
+        return (self._watch_variables and variable.trainable) or variable in self._named
 
     def _track(self, tensor: Tensor) -> None:
         if is_differentiable(tensor):
@@ -312,10 +306,8 @@ class GradientTape:
             raise RuntimeError("GradientTape: a tape made inside a traced function must be used in that function.")
         owner = _owner(trace)
         versions = {v: _versions(trace, owner, self._before, v) for v in owner.variables if self._watches(v)}
-        watched = [t for t in self._kept if t.data is not None]
-        lifted_watched = [Tensor(trace.lift(t)) for t in watched]
-        everything = [*lifted_watched, *(t for ts in versions.values() for t in ts)]
-        tracked = {identity(t) for t in everything}
+        leaves = [t for ts in versions.values() for t in ts]
+        tracked = {identity(t) for t in [*(Tensor(trace.lift(t)) for t in self._kept), *leaves]}
         records = []
         for node in self._seen_nodes():
             if vjp_rule(node.prim) is not None and any(v in tracked for v in node.inputs):
@@ -330,7 +322,6 @@ class GradientTape:
                 arrays = [t for t in [Tensor(trace.lift(as_tensor(source)))] if identity(t) in tracked]
             spans.append((len(wanted), len(wanted) + len(arrays)))
             wanted += arrays
-        leaves = [t for ts in versions.values() for t in ts]
         lifted = [Tensor(trace.lift(t)) for t in targets]
         found = pull_back(records, lifted, cotangents, wanted, leaves)
         return [_sum_of(found[a:b]) for a, b in spans]

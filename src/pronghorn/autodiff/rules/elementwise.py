@@ -17,7 +17,7 @@ no_gradient("sign", "floor", "ceil", "round", "is_finite", "not", "stop_gradient
 no_gradient("and", "or", "xor", "shift_left", "shift_right", "eq", "ne", "lt", "le", "gt", "ge")
 
 
-# -- one operand: f'(x) g, from the output where that is cheaper --------------------------------------------------------
+# -- one operand: f'(x) g, from the output where that is cheaper -----------------------------------------------------
 @vjp("neg")
 def neg(ctx: Context, g: Tensor) -> Gradients:
     return (P.neg(g),)
@@ -202,7 +202,7 @@ def cast(ctx: Context, g: Tensor) -> Gradients:
     return (P.cast(g, dtype=ctx.inputs[0].dtype),)
 
 
-# -- two operands -------------------------------------------------------------------------------------------------------
+# -- two operands ----------------------------------------------------------------------------------------------------
 @vjp("add")
 def add(ctx: Context, g: Tensor) -> Gradients:
     return g, g

@@ -149,7 +149,8 @@ def qr(ctx: Context, gq: Tensor | None, gr: Tensor | None) -> Gradients:
     rows, columns = ctx.inputs[0].shape[-2:]
     if q.shape[-1] != r.shape[-1] and not (rows <= columns):
         raise DifferentiationError(
-            f"qr: the complete factorisation of a tall matrix {ctx.inputs[0].shape} has no gradient; use mode='reduced'."
+            f"qr: the complete factorisation of a tall matrix {ctx.inputs[0].shape} has no gradient; "
+            "use mode='reduced'."
         )
     if rows >= columns:
         return (_qr_gradient(q, r, gq, gr),)
