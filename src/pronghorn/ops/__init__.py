@@ -1,0 +1,60 @@
+"""Everything in `keras.ops`: each op a few lines over the primitives of `pronghorn.graph.primitives`.
+
+The names are also in the namespaces `ops.numpy`, `ops.nn`, `ops.linalg` and `ops.image`.
+"""
+
+from pronghorn._lazy import attach
+
+_MODULES = {
+    ".control": "associative_scan cond custom_gradient fori_loop map scan switch vectorized_map while_loop",
+    ".core": (
+        "cast convert_to_numpy convert_to_tensor dtype is_tensor saturate_cast scatter scatter_update shape slice "
+        "slice_update stop_gradient unstack"
+    ),
+    ".nn.activations": (
+        "celu elu gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu log_sigmoid log_softmax "
+        "normalize relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid "
+        "sparsemax squareplus swish tanh_shrink threshold"
+    ),
+    ".nn.convolution": "conv conv_transpose depthwise_conv separable_conv",
+    ".nn.losses": (
+        "binary_crossentropy categorical_crossentropy multi_hot one_hot psnr sparse_categorical_crossentropy"
+    ),
+    ".nn.normalization": "batch_normalization layer_normalization moments rms_normalization",
+    ".nn.pooling": "adaptive_average_pool adaptive_max_pool average_pool max_pool",
+    ".numpy.arithmetic": (
+        "add clip divide divide_no_nan floor_divide fmax fmin fmod gcd heaviside hypot lcm ldexp logaddexp logaddexp2 "
+        "maximum minimum mod multiply nextafter power reciprocal square subtract true_divide"
+    ),
+    ".numpy.comparison": (
+        "allclose bitwise_and bitwise_invert bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor "
+        "equal greater greater_equal isclose isfinite isinf isnan isneginf isposinf isreal left_shift less less_equal "
+        "logical_and logical_not logical_or logical_xor not_equal right_shift signbit"
+    ),
+    ".numpy.contraction": "cross dot einsum inner kron matmul outer tensordot vdot",
+    ".numpy.creation": (
+        "arange array empty empty_like eye full full_like geomspace identity linspace logspace meshgrid ones ones_like "
+        "tri tril triu vander zeros zeros_like"
+    ),
+    ".numpy.indexing": (
+        "diag diagflat diagonal get_item ndim nonzero select size take take_along_axis trace unravel_index where"
+    ),
+    ".numpy.joining": "append array_split concatenate dsplit dstack hsplit hstack split stack vsplit vstack",
+    ".numpy.reductions": (
+        "all amax amin any argmax argmin count_nonzero cumprod cumsum max mean min nanargmax nanargmin nancumprod "
+        "nancumsum nanmax nanmean nanmin nanprod nanstd nansum nanvar prod ptp std sum var"
+    ),
+    ".numpy.shaping": (
+        "broadcast_to expand_dims flip fliplr flipud moveaxis pad ravel repeat reshape roll rot90 squeeze swapaxes tile "
+        "transpose"
+    ),
+    ".numpy.unary": (
+        "abs absolute angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh cbrt ceil conj conjugate copy cos cosh "
+        "deg2rad exp exp2 expm1 fabs floor imag log log10 log1p log2 nan_to_num negative rad2deg real round rsqrt sign "
+        "sin sinc sinh sqrt tan tanh trunc view"
+    ),
+}
+
+_NAMES = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+attach(__name__, _NAMES, submodules=("image", "linalg", "nn", "numpy"))

@@ -1,0 +1,46 @@
+"""What lets every op be applied to symbolic tensors as well as to arrays.
+
+`pronghorn.layers.Input` gives a KerasTensor, which has a shape and a type but no values. An op that meets one among its
+arguments becomes a node of the model that is being described.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def symbolic_aware(fn: F) -> F:
+    """Make ``fn`` describe its result where one of its arguments, at any depth, is a KerasTensor."""
+
+    @functools.wraps(fn)
+    def op(*args: Any, **kwargs: Any) -> Any:
+        keras_tensor = _keras_tensor_class()
+        if keras_tensor is not None and (_holds(keras_tensor, args) or (kwargs and _holds(keras_tensor, kwargs))):
+            from pronghorn.models.operation import FunctionOperation
+
+            return FunctionOperation(op, name=fn.__name__)(*args, **kwargs)
+        return fn(*args, **kwargs)
+
+    return op  # type: ignore[return-value]
+
+
+def _keras_tensor_class() -> type | None:
+    """The class KerasTensor, or None while nobody has asked for it, so that there can be no instance."""
+    module = sys.modules.get("pronghorn.models.keras_tensor")
+    return getattr(module, "KerasTensor", None)
+
+
+def _holds(cls: type, nest: Any) -> bool:
+    if isinstance(nest, dict):
+        nest = nest.values()
+    for item in nest:
+        if isinstance(item, cls):
+            return True
+        if isinstance(item, (list, tuple, dict)) and item and _holds(cls, item):
+            return True
+    return False

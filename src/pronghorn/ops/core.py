@@ -1,0 +1,323 @@
+"""Ops that are about arrays as such: conversion, casts, shapes, slices that start anywhere, scatter.
+
+Control flow (`cond`, `scan`, ...) is in `pronghorn.ops.control`.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pronghorn.graph import dtypes
+from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import Shape, product
+from pronghorn.graph.tensor import Tensor
+from pronghorn.ops import _broadcast as B
+from pronghorn.ops._symbolic import symbolic_aware
+
+_MODES = {None: "set", "add": "add", "max": "max", "min": "min", "mul": "mul"}
+
+
+@symbolic_aware
+def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Tensor:
+    """``x`` as a Tensor.
+
+    Args:
+        x: an array, a number, a Variable, or a nest of lists of these.
+        dtype: element type of the result. By default Python numbers become int32, the default float type or bool,
+            NumPy's float64 becomes the default float type, and everything else keeps its type.
+        sparse: must not be true; there are no sparse arrays.
+        ragged: must not be true; there are no ragged arrays.
+
+    Raises:
+        ValueError: for what is no array of numbers.
+
+    >>> convert_to_tensor([1, 2]).dtype
+    'int32'
+    """
+    if sparse or ragged:
+        raise ValueError("convert_to_tensor: sparse and ragged arrays are not supported; pass a dense array.")
+    return B.convert(x) if dtype is None else B.cast(x, B.standardize_dtype(dtype))
+
+
+def convert_to_numpy(x: Any) -> np.ndarray:
+    """``x`` as a NumPy array.
+
+    >>> convert_to_numpy(convert_to_tensor([1.0, 2.0]))
+    array([1., 2.], dtype=float32)
+    """
+    if type(x) is np.ndarray:
+        return x
+    return np.array(B.convert(x).numpy())
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether ``x`` is a Tensor of Pronghorn.
+
+    >>> is_tensor(convert_to_tensor(1.0)), is_tensor(1.0)
+    (True, False)
+    """
+    return isinstance(x, Tensor)
+
+
+@symbolic_aware
+def cast(x: Any, dtype: Any) -> Tensor:
+    """``x`` with elements of another type.
+
+    >>> cast([0.5, 1.5], "int32").numpy()
+    array([0, 1], dtype=int32)
+    """
+    return B.cast(x, B.standardize_dtype(dtype))
+
+
+@symbolic_aware
+def saturate_cast(x: Any, dtype: Any) -> Tensor:
+    """``x`` with elements of another type; what does not fit becomes the type's nearest value.
+
+    >>> saturate_cast([-5.0, 300.0], "uint8").numpy()
+    array([  0, 255], dtype=uint8)
+    """
+    x, target = B.convert(x), B.standardize_dtype(dtype)
+    if x.dtype == "bool" or target in ("bool", *dtypes.COMPLEX) or x.dtype in dtypes.COMPLEX:
+        return B.cast(x, target)
+    low, high = _limits(target)
+    own_low, own_high = _limits(x.dtype)
+    if low > own_low:
+        x = P.max(x, B.full_like(x, _representable(low, x.dtype)))
+    if high < own_high:
+        x = P.min(x, B.full_like(x, _representable(high, x.dtype)))
+    return B.cast(x, target)
+
+
+def _limits(dtype: str) -> tuple[float, float]:
+    if dtypes.is_integer(dtype):
+        info = np.iinfo(dtypes.to_numpy(dtype))
+        return int(info.min), int(info.max)
+    import ml_dtypes
+
+    limits = ml_dtypes.finfo(dtypes.to_numpy(dtype))
+    return float(limits.min), float(limits.max)
+
+
+def _representable(limit: float, dtype: str) -> Any:
+    """``limit``, rounded towards zero to a value of the type."""
+    if dtypes.is_integer(dtype):
+        return int(limit)
+    numpy_type = dtypes.to_numpy(dtype)
+    value = np.asarray(limit).astype(numpy_type)
+    if abs(float(value)) > abs(limit):
+        value = np.nextafter(value.astype(np.float64) if numpy_type.itemsize < 4 else value, 0).astype(numpy_type)
+    return value
+
+
+def dtype(x: Any) -> str:
+    """The name of the element type of ``x``.
+
+    >>> dtype([1.0])
+    'float32'
+    """
+    own = getattr(x, "dtype", None)
+    return own if isinstance(own, str) else B.convert(x).dtype
+
+
+def shape(x: Any) -> Shape:
+    """The shape of ``x``: a tuple of numbers; an extent that is not known yet is a symbolic extent, or None.
+
+    >>> shape([[1, 2, 3]])
+    (1, 3)
+    """
+    own = getattr(x, "shape", None)
+    return tuple(own) if own is not None else B.convert(x).shape
+
+
+@symbolic_aware
+def slice(inputs: Any, start_indices: Any, shape: Sequence[Any]) -> Tensor:
+    """The part of ``inputs`` of shape ``shape`` that starts at ``start_indices``, which may be computed values.
+
+    A start from which the part would reach beyond the end is moved back.
+
+    >>> slice([1, 2, 3, 4], [1], [2]).numpy()
+    array([2, 3], dtype=int32)
+    """
+    x = B.convert(inputs)
+    starts = _starts(start_indices, x.ndim, "slice")
+    sizes = _target_shape(shape)
+    if all(isinstance(s, int) for s in starts):
+        start = tuple(s if isinstance(n, int) and s + k <= n else n - k for s, k, n in zip(starts, sizes, x.shape))
+        limit = tuple(s + k for s, k in zip(start, sizes))
+        return P.slice(x, start=start, limit=limit, stride=(1,) * x.ndim)
+    return P.dynamic_slice(x, *map(_index_scalar, starts), sizes=sizes)
+
+
+@symbolic_aware
+def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Tensor:
+    """A copy of ``inputs`` in which the part that starts at ``start_indices`` is ``updates``.
+
+    >>> slice_update([1, 2, 3, 4], [1], [8, 9]).numpy()
+    array([1, 8, 9, 4], dtype=int32)
+    """
+    x = B.convert(inputs)
+    updates = B.cast(updates, x.dtype)
+    starts = _starts(start_indices, x.ndim, "slice_update")
+    return P.dynamic_update_slice(x, updates, *map(_index_scalar, starts))
+
+
+def _starts(indices: Any, rank: int, name: str) -> list[Any]:
+    """One start an axis: a Python number where it is known, else an int32 scalar."""
+    if isinstance(indices, (list, tuple)):
+        starts = [_known_scalar(i) for i in indices]
+    else:
+        indices = B.convert(indices)
+        if not indices.is_traced:
+            starts = [int(i) for i in indices.numpy().reshape(-1)]
+        else:
+            starts = [P.reshape(_row(indices, i), shape=()) for i in range(int(indices.shape[0]))]
+    if len(starts) != rank:
+        raise ValueError(f"{name}: an array with {rank} axes needs {rank} start indices, got {len(starts)}.")
+    return starts
+
+
+def _row(x: Tensor, i: int) -> Tensor:
+    return P.slice(x, start=(i,), limit=(i + 1,), stride=(1,))
+
+
+def _known_scalar(i: Any) -> Any:
+    if isinstance(i, int):
+        return i
+    tensor = B.convert(i)
+    return tensor if tensor.is_traced else int(tensor.numpy())
+
+
+def _index_scalar(i: Any) -> Tensor:
+    return B.cast(P.reshape(B.convert(i), shape=()), "int32")
+
+
+def _target_shape(shape: Any) -> Shape:
+    if isinstance(shape, Tensor):
+        return tuple(int(n) for n in shape.numpy().reshape(-1))
+    return tuple(n if not isinstance(n, (Tensor, np.generic)) else int(n) for n in shape)
+
+
+@symbolic_aware
+def scatter(indices: Any, values: Any, shape: Sequence[Any]) -> Tensor:
+    """Zeros of shape ``shape`` to which ``values`` are added at ``indices``.
+
+    Args:
+        indices: ``[n..., k]``; each row points at an element, or a part, by its first ``k`` coordinates.
+        values: ``[n..., *shape[k:]]``.
+        shape: the result's shape.
+
+    >>> scatter([[0], [2]], [1, 5], (4,)).numpy()
+    array([1, 0, 5, 0], dtype=int32)
+    """
+    values = B.convert(values)
+    return _scatter(B.full(_target_shape(shape), 0, values.dtype), indices, values, "add")
+
+
+@symbolic_aware
+def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | None = None) -> Tensor:
+    """A copy of ``inputs`` with the elements at ``indices`` replaced by, or combined with, ``updates``.
+
+    Args:
+        inputs: the array.
+        indices: ``[n..., k]``, see `scatter`.
+        updates: ``[n..., *inputs.shape[k:]]``.
+        reduction: None (replace), "add", "max", "min" or "mul".
+
+    >>> scatter_update([1, 1, 1], [[1]], [7]).numpy()
+    array([1, 7, 1], dtype=int32)
+    """
+    if reduction not in _MODES:
+        known = ", ".join(map(repr, _MODES))
+        raise ValueError(f"scatter_update: reduction={reduction!r}; it must be one of {known}.")
+    x = B.convert(inputs)
+    return _scatter(x, indices, B.cast(updates, x.dtype), _MODES[reduction])
+
+
+def _scatter(x: Tensor, indices: Any, updates: Tensor, mode: str) -> Tensor:
+    """Scatter along the first axes as one along axis 0 of the array with these axes made one."""
+    indices = B.convert(indices)
+    depth = int(indices.shape[-1])
+    leading, rest = x.shape[:depth], x.shape[depth:]
+    flat = P.reshape(x, shape=(product(leading), *rest))
+    rows = linear_index([_coordinate(indices, i) for i in range(depth)], leading)
+    updates = B.broadcast_to(updates, (*rows.shape, *rest))
+    rows, updates = _one_axis(rows, updates, rest)
+    return P.reshape(P.scatter(flat, rows, updates, mode=mode), shape=x.shape)
+
+
+def _one_axis(rows: Tensor, updates: Tensor, rest: Shape) -> tuple[Tensor, Tensor]:
+    count = product(rows.shape)
+    return P.reshape(rows, shape=(count,)), P.reshape(updates, shape=(count, *rest))
+
+
+def _coordinate(indices: Tensor, i: int) -> Tensor:
+    rank = indices.ndim
+    part = P.slice(
+        indices,
+        start=(0,) * (rank - 1) + (i,),
+        limit=(*indices.shape[:-1], i + 1),
+        stride=(1,) * rank,
+    )
+    return P.reshape(part, shape=indices.shape[:-1])
+
+
+def linear_index(coordinates: Sequence[Tensor], extents: Shape) -> Tensor:
+    """The position in a flattened array of each point given by its coordinates; negative ones count from the end."""
+    if not coordinates:
+        return B.full((), 0, "int32")
+    total = wrap_index(coordinates[0], extents[0])
+    for coordinate, extent in zip(coordinates[1:], extents[1:]):
+        size = B.broadcast_to(B.convert(B.extent_scalar(extent, total.dtype), total.dtype), total.shape)
+        total = P.add(P.mul(total, size), B.cast(wrap_index(coordinate, extent), total.dtype))
+    return total
+
+
+def wrap_index(index: Tensor, extent: Any) -> Tensor:
+    """Indices with the negative ones counted from the end."""
+    if index.dtype == "bool" or dtypes.is_float(index.dtype):
+        raise ValueError(f"Indices must be integers, got an array of {index.dtype}.")
+    if not index.is_traced and isinstance(extent, builtins.int):
+        array = index.numpy()
+        if array.size == 0 or array.min() >= 0:
+            return index
+    if index.dtype in dtypes.UNSIGNED:
+        return index
+    if dtypes.itemsize(index.dtype) < 4:
+        index = P.cast(index, dtype="int32")
+    size = B.broadcast_to(B.convert(B.extent_scalar(extent, index.dtype), index.dtype), index.shape)
+    return P.select(P.lt(index, B.zeros_like(index)), P.add(index, size), index)
+
+
+@symbolic_aware
+def stop_gradient(variable: Any) -> Tensor:
+    """``variable`` as a constant: no gradient flows through it.
+
+    >>> stop_gradient([1.0, 2.0]).numpy()
+    array([1., 2.], dtype=float32)
+    """
+    return P.stop_gradient(B.convert(variable))
+
+
+@symbolic_aware
+def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
+    """The slices of ``x`` along ``axis``, as a list.
+
+    >>> [t.tolist() for t in unstack([[1, 2], [3, 4]])]
+    [[1, 2], [3, 4]]
+    """
+    x = B.convert(x)
+    axis = B.axis_of(axis, x.ndim)
+    extent = x.shape[axis]
+    if num is None and not isinstance(extent, builtins.int):
+        raise ValueError(f"unstack: the extent of axis {axis} of {x.shape} is not known; pass num=.")
+    rest = (*x.shape[:axis], *x.shape[axis + 1 :])
+    parts = []
+    for i in range(builtins.int(extent) if num is None else num):
+        start = tuple(i if a == axis else 0 for a in range(x.ndim))
+        limit = tuple(i + 1 if a == axis else n for a, n in enumerate(x.shape))
+        parts.append(P.reshape(P.slice(x, start=start, limit=limit, stride=(1,) * x.ndim), shape=rest))
+    return parts

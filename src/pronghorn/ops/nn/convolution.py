@@ -1,0 +1,234 @@
+"""Convolutions; all of them over one primitive and its gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import Extent
+from pronghorn.graph.tensor import Tensor
+from pronghorn.ops import _broadcast as B
+from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops.nn.geometry import (
+    Pairs,
+    channels_first,
+    from_channels_last,
+    padding_pairs,
+    per_axis,
+    spatial_rank,
+    to_channels_last,
+)
+
+
+def _operands(name: str, inputs: Any, kernel: Any) -> tuple[Tensor, Tensor, int]:
+    dtype = B.result_dtype(inputs, kernel)
+    if dtype in ("bool", "int8"):
+        dtype = "int32"
+    x, w = B.cast(B.convert(inputs), dtype), B.cast(B.convert(kernel), dtype)
+    rank = spatial_rank(name, x)
+    if w.ndim != rank + 2:
+        raise ValueError(
+            f"{name}: inputs of shape {x.shape} need a kernel with {rank + 2} axes, {rank} of them spatial; got a "
+            f"kernel of shape {w.shape}."
+        )
+    return x, w, rank
+
+
+@symbolic_aware
+def conv(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Tensor:
+    """A convolution over 1 to 3 spatial axes.
+
+    Args:
+        inputs: ``[n, *spatial, cin]``; ``[n, cin, *spatial]`` for "channels_first".
+        kernel: ``[*window, cin / groups, cout]``; the number of groups follows from the channels of both.
+        strides: step between windows: one number, or one an axis.
+        padding: "valid" (none), "same" (zeros, so that only strides shrink the output) or "causal" (zeros before).
+        data_format: "channels_last" or "channels_first"; the configured one by default.
+        dilation_rate: step between the elements of a window.
+
+    Returns:
+        ``[n, *spatial, cout]`` in the same data format.
+
+    Raises:
+        ValueError: if the channels do not fit, or the window is larger than the padded inputs.
+
+    >>> import numpy as np
+    >>> conv(np.ones((1, 5, 1), "float32"), np.ones((3, 1, 2), "float32")).shape
+    (1, 3, 2)
+    """
+    x, w, rank = _operands("conv", inputs, kernel)
+    first = channels_first(data_format)
+    x = to_channels_last(x, first)
+    channels, per_group = x.shape[-1], w.shape[-2]
+    if channels % per_group:
+        raise ValueError(
+            f"conv: inputs with {channels} channels and a kernel for {per_group} do not fit; the number of channels "
+            f"must be the kernel's second to last extent or a multiple of it. Got inputs {x.shape} (channels last) "
+            f"and kernel {w.shape}."
+        )
+    groups = channels // per_group
+    if w.shape[-1] % groups:
+        raise ValueError(f"conv: {w.shape[-1]} filters do not divide into the {groups} groups of kernel {w.shape}.")
+    strides, dilation = _steps("conv", strides, dilation_rate, rank)
+    pairs = padding_pairs("conv", padding, x.shape[1:-1], w.shape[:-2], strides, dilation, causal=True)
+    _check_window("conv", x.shape[1:-1], w.shape[:-2], dilation, pairs)
+    out = P.conv(x, w, strides=strides, padding=pairs, dilation=dilation, groups=groups)
+    return from_channels_last(out, first)
+
+
+def _steps(name: str, strides: Any, dilation_rate: Any, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return per_axis(strides, rank, name, "strides"), per_axis(dilation_rate, rank, name, "dilation_rate")
+
+
+def _check_window(name: str, sizes: Any, window: Any, dilation: Any, pairs: Pairs) -> None:
+    for axis, (size, k, d, (low, high)) in enumerate(zip(sizes, window, dilation, pairs)):
+        if isinstance(size, int) and (k - 1) * d + 1 > size + low + high:
+            reach = f"{(k - 1) * d + 1} (window {k}, dilation {d})" if d > 1 else str(k)
+            raise ValueError(
+                f"{name}: along spatial axis {axis} the kernel reaches over {reach} elements, but the inputs have "
+                f"only {size + low + high}. Use a smaller kernel, padding='same', or larger inputs."
+            )
+
+
+@symbolic_aware
+def depthwise_conv(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Tensor:
+    """A convolution of each channel by itself.
+
+    Args:
+        inputs: ``[n, *spatial, cin]``; ``[n, cin, *spatial]`` for "channels_first".
+        kernel: ``[*window, cin, multiplier]``.
+        strides: see `conv`.
+        padding: see `conv`.
+        data_format: see `conv`.
+        dilation_rate: see `conv`.
+
+    Returns:
+        ``[n, *spatial, cin * multiplier]``.
+    """
+    x, w, rank = _operands("depthwise_conv", inputs, kernel)
+    first = channels_first(data_format)
+    x = to_channels_last(x, first)
+    channels = x.shape[-1]
+    if w.shape[-2] != channels:
+        raise ValueError(
+            f"depthwise_conv: inputs have {channels} channels, the kernel {w.shape} is for {w.shape[-2]}; its second "
+            "to last extent must be the number of channels."
+        )
+    w = P.reshape(w, shape=(*w.shape[:-2], 1, channels * w.shape[-1]))
+    strides, dilation = _steps("depthwise_conv", strides, dilation_rate, rank)
+    pairs = padding_pairs("depthwise_conv", padding, x.shape[1:-1], w.shape[:-2], strides, dilation, causal=True)
+    _check_window("depthwise_conv", x.shape[1:-1], w.shape[:-2], dilation, pairs)
+    out = P.conv(x, w, strides=strides, padding=pairs, dilation=dilation, groups=channels)
+    return from_channels_last(out, first)
+
+
+@symbolic_aware
+def separable_conv(
+    inputs: Any,
+    depthwise_kernel: Any,
+    pointwise_kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Tensor:
+    """A `depthwise_conv` and then a convolution with windows of one element.
+
+    Args:
+        inputs: ``[n, *spatial, cin]``; ``[n, cin, *spatial]`` for "channels_first".
+        depthwise_kernel: ``[*window, cin, multiplier]``.
+        pointwise_kernel: ``[1..., cin * multiplier, cout]``.
+        strides: see `conv`.
+        padding: see `conv`.
+        data_format: see `conv`.
+        dilation_rate: see `conv`.
+    """
+    x = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
+    return conv(x, pointwise_kernel, 1, "valid", data_format, 1)
+
+
+@symbolic_aware
+def conv_transpose(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    output_padding: Any = None,
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Tensor:
+    """A transposed convolution: each input element adds the kernel, times itself, to a window of the output.
+
+    Args:
+        inputs: ``[n, *spatial, cin]``; ``[n, cin, *spatial]`` for "channels_first".
+        kernel: ``[*window, cout, cin]``.
+        strides: step between windows of the output.
+        padding: "valid" or "same" (the output has ``strides`` times the extent of the inputs).
+        output_padding: how many elements more the output has at its end; by default what ``padding`` implies.
+        data_format: see `conv`.
+        dilation_rate: see `conv`; may not be above 1 together with strides.
+
+    Returns:
+        ``[n, *spatial, cout]``.
+    """
+    x, w, rank = _operands("conv_transpose", inputs, kernel)
+    first = channels_first(data_format)
+    x = to_channels_last(x, first)
+    if w.shape[-1] != x.shape[-1]:
+        raise ValueError(
+            f"conv_transpose: inputs have {x.shape[-1]} channels, the kernel {w.shape} is for {w.shape[-1]}; its last "
+            "extent must be the number of input channels."
+        )
+    strides, dilation = _steps("conv_transpose", strides, dilation_rate, rank)
+    extra = (None,) * rank if output_padding is None else _output_padding(output_padding, rank, strides)
+    kind = padding.lower() if isinstance(padding, str) else padding
+    if kind not in ("valid", "same"):
+        raise ValueError(f"conv_transpose: padding={padding!r}; it must be 'valid' or 'same'.")
+    plan = [transposed_axis(*axis, kind) for axis in zip(x.shape[1:-1], w.shape[:-2], strides, dilation, extra)]
+    shape = (x.shape[0], *(size for size, _ in plan), w.shape[-2])
+    out = P.conv_input_grad(
+        x, w,
+        input_shape=shape, strides=strides, padding=tuple(pair for _, pair in plan), dilation=dilation, groups=1,
+    )  # fmt: skip
+    return from_channels_last(out, first)
+
+
+def _output_padding(value: Any, rank: int, strides: tuple[int, ...]) -> tuple[Any, ...]:
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * rank
+    if len(values) != rank:
+        raise ValueError(f"conv_transpose: output_padding={value!r} needs one number for each of {rank} axes.")
+    for extra, stride in zip(values, strides):
+        if extra is not None and extra >= stride:
+            raise ValueError(
+                f"conv_transpose: output_padding={value!r} must be less than strides={strides} along each axis."
+            )
+    return values
+
+
+def transposed_axis(
+    size: Extent, kernel: int, stride: int, dilation: int, extra: int | None, padding: str
+) -> tuple[Extent, tuple[int, int]]:
+    """The output extent of a transposed convolution along an axis, and the padding of the convolution it inverts."""
+    reach = (kernel - 1) * dilation + 1
+    if extra is None:
+        if padding == "valid":
+            return size * stride + max(reach - stride, 0), (0, 0)
+        total = max(reach - stride, 0)
+        return size * stride, (total // 2, total - total // 2)
+    low = 0 if padding == "valid" else reach // 2
+    out = (size - 1) * stride + reach - 2 * low + extra
+    return out, (low, low - extra if padding == "same" else 0)

@@ -1,0 +1,324 @@
+"""Arithmetic of two arrays, and what is arithmetic with a constant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn.graph import dtypes
+from pronghorn.graph import primitives as P
+from pronghorn.graph.tensor import Tensor
+from pronghorn.ops import _broadcast as B
+from pronghorn.ops._symbolic import symbolic_aware
+
+
+@symbolic_aware
+def add(x1: Any, x2: Any) -> Tensor:
+    """``x1 + x2``, element by element, broadcast and promoted as in NumPy; ``or`` for bools.
+
+    >>> add([1, 2], 0.5).numpy()
+    array([1.5, 2.5], dtype=float32)
+    """
+    x, y = B.operands(x1, x2)
+    return P.or_(x, y) if x.dtype == "bool" else P.add(x, y)
+
+
+@symbolic_aware
+def subtract(x1: Any, x2: Any) -> Tensor:
+    """``x1 - x2``, element by element.
+
+    Raises:
+        TypeError: for two bools.
+    """
+    x, y = B.operands(x1, x2)
+    if x.dtype == "bool":
+        raise TypeError("subtract: bools cannot be subtracted; use logical_xor, or cast them first.")
+    return P.sub(x, y)
+
+
+@symbolic_aware
+def multiply(x1: Any, x2: Any) -> Tensor:
+    """``x1 * x2``, element by element; ``and`` for bools."""
+    x, y = B.operands(x1, x2)
+    return P.and_(x, y) if x.dtype == "bool" else P.mul(x, y)
+
+
+@symbolic_aware
+def divide(x1: Any, x2: Any) -> Tensor:
+    """``x1 / x2``, element by element; integers give floats.
+
+    >>> divide(1, 4).numpy()
+    array(0.25, dtype=float32)
+    """
+    return P.div(*B.operands(x1, x2, dtype=_float_result(x1, x2)))
+
+
+@symbolic_aware
+def true_divide(x1: Any, x2: Any) -> Tensor:
+    """The same as `divide`."""
+    return P.div(*B.operands(x1, x2, dtype=_float_result(x1, x2)))
+
+
+def _float_result(*xs: Any) -> str:
+    return B.float_dtype(*map(B.weak_name, xs))
+
+
+@symbolic_aware
+def divide_no_nan(x1: Any, x2: Any) -> Tensor:
+    """``x1 / x2``, and 0 where ``x2`` is 0.
+
+    >>> divide_no_nan([1.0, 2.0], [0.0, 4.0]).numpy()
+    array([0. , 0.5], dtype=float32)
+    """
+    x, y = B.operands(x1, x2, dtype=_float_result(x1, x2))
+    zero = B.zeros_like(y)
+    none = P.eq(y, zero)
+    # the divisor is mended too, or the gradient of the branch not taken would be NaN
+    return P.select(none, zero, P.div(x, P.select(none, B.full_like(y, 1), y)))
+
+
+@symbolic_aware
+def floor_divide(x1: Any, x2: Any) -> Tensor:
+    """The greatest whole number not above ``x1 / x2``."""
+    x, y = B.operands(x1, x2, dtype=_no_bool(x1, x2))
+    if dtypes.is_integer(x.dtype):
+        return P.div(x, y)
+    quotient = P.div(P.sub(x, _python_mod(x, y)), y)  # floor(x / y) may be one off after rounding
+    return P.select(P.is_finite(quotient), P.round(quotient), P.floor(P.div(x, y)))
+
+
+def _no_bool(*xs: Any) -> str:
+    dtype = B.result_dtype(*xs)
+    return "int32" if dtype == "bool" else dtype
+
+
+@symbolic_aware
+def mod(x1: Any, x2: Any) -> Tensor:
+    """The rest of `floor_divide`; it has the sign of ``x2``, as in Python.
+
+    >>> mod([-3, 3], 2).numpy()
+    array([1, 1], dtype=int32)
+    """
+    return _python_mod(*B.operands(x1, x2, dtype=_no_bool(x1, x2)))
+
+
+def _python_mod(x: Tensor, y: Tensor) -> Tensor:
+    rest = P.rem(x, y)
+    if x.dtype in dtypes.UNSIGNED:
+        return rest
+    zero = B.zeros_like(rest)
+    other_sign = P.and_(P.ne(rest, zero), P.ne(P.lt(rest, zero), P.lt(y, zero)))
+    return P.select(other_sign, P.add(rest, y), rest)
+
+
+@symbolic_aware
+def fmod(x1: Any, x2: Any) -> Tensor:
+    """The rest of the division rounded towards zero; it has the sign of ``x1``, as in C."""
+    return P.rem(*B.operands(x1, x2, dtype=_no_bool(x1, x2)))
+
+
+@symbolic_aware
+def power(x1: Any, x2: Any) -> Tensor:
+    """``x1`` to the power of ``x2``, element by element.
+
+    >>> power([1.0, 2.0, 3.0], 2).numpy()
+    array([1., 4., 9.], dtype=float32)
+    """
+    if type(x2) in (int, float) and x2 in _CHEAP_POWERS:
+        x = B.cast(x1, _no_bool(x1, x2))
+        if not dtypes.is_integer(x.dtype) or x2 > 0:
+            return _CHEAP_POWERS[x2](x)
+    return P.pow(*B.operands(x1, x2, dtype=_no_bool(x1, x2)))
+
+
+_CHEAP_POWERS = {
+    1: lambda x: x,
+    2: lambda x: P.mul(x, x),
+    3: lambda x: P.mul(P.mul(x, x), x),
+    0.5: lambda x: P.sqrt(x),
+    -0.5: lambda x: P.rsqrt(x),
+    -1: lambda x: P.div(B.full_like(x, 1), x),
+}
+"""Exponents that are a multiplication or a root away; a general power is a logarithm and an exponential."""
+
+
+@symbolic_aware
+def maximum(x1: Any, x2: Any) -> Tensor:
+    """The greater of each two elements; NaN where either is NaN."""
+    return _real_pair(P.max, "gt", x1, x2)
+
+
+@symbolic_aware
+def minimum(x1: Any, x2: Any) -> Tensor:
+    """The lesser of each two elements; NaN where either is NaN."""
+    return _real_pair(P.min, "lt", x1, x2)
+
+
+def _real_pair(prim: Any, order: str, x1: Any, x2: Any) -> Tensor:
+    x, y = B.operands(x1, x2)
+    if x.dtype in dtypes.COMPLEX:
+        from pronghorn.ops.numpy.comparison import complex_order
+
+        return P.select(complex_order(order, x, y), x, y)
+    return prim(x, y)
+
+
+@symbolic_aware
+def fmax(x1: Any, x2: Any) -> Tensor:
+    """The greater of each two elements; where one is NaN, the other."""
+    return _ignoring_nan(P.max, x1, x2)
+
+
+@symbolic_aware
+def fmin(x1: Any, x2: Any) -> Tensor:
+    """The lesser of each two elements; where one is NaN, the other."""
+    return _ignoring_nan(P.min, x1, x2)
+
+
+def _ignoring_nan(prim: Any, x1: Any, x2: Any) -> Tensor:
+    x, y = B.operands(x1, x2)
+    if not dtypes.is_float(x.dtype):
+        return prim(x, y)
+    return P.select(P.ne(x, x), y, P.select(P.ne(y, y), x, prim(x, y)))
+
+
+@symbolic_aware
+def clip(x: Any, x_min: Any, x_max: Any) -> Tensor:
+    """``x`` with what is below ``x_min`` or above ``x_max`` replaced by these.
+
+    >>> clip([-1.0, 0.5, 3.0], 0, 1).numpy()
+    array([0. , 0.5, 1. ], dtype=float32)
+    """
+    dtype = _no_bool(x)
+    x = B.cast(x, dtype)
+    low, high = (_bound(b, dtype) for b in (x_min, x_max))
+    if low is not None:
+        x = P.max(*B.broadcast(x, low))
+    return P.min(*B.broadcast(x, high)) if high is not None else x
+
+
+def _bound(bound: Any, dtype: str) -> Tensor | None:
+    if bound is None:
+        return None
+    if type(bound) is float and dtypes.is_integer(dtype):
+        bound = int(bound)
+    return B.cast(B.convert(bound, dtype), dtype)
+
+
+@symbolic_aware
+def square(x: Any) -> Tensor:
+    """``x`` times itself."""
+    x = B.cast(x, _no_bool(x))
+    return P.mul(x, x)
+
+
+@symbolic_aware
+def reciprocal(x: Any) -> Tensor:
+    """``1 / x``."""
+    x = B.to_float(x)
+    return P.div(B.full_like(x, 1), x)
+
+
+@symbolic_aware
+def hypot(x1: Any, x2: Any) -> Tensor:
+    """The length of the vector ``(x1, x2)``, without overflow.
+
+    >>> hypot(3.0, 4.0).numpy()
+    array(5., dtype=float32)
+    """
+    x, y = (P.abs(t) for t in B.operands(x1, x2, dtype=_float_result(x1, x2)))
+    long, short = P.max(x, y), P.min(x, y)
+    zero = P.eq(long, B.zeros_like(long))
+    ratio = P.div(short, P.select(zero, B.full_like(long, 1), long))
+    length = P.mul(long, P.sqrt(P.add(P.mul(ratio, ratio), 1.0)))
+    return P.select(P.is_finite(long), length, long)
+
+
+@symbolic_aware
+def logaddexp(x1: Any, x2: Any) -> Tensor:
+    """``log(exp(x1) + exp(x2))``, without overflow."""
+    x, y = B.operands(x1, x2, dtype=_float_result(x1, x2))
+    top, gap = P.max(x, y), P.sub(x, y)
+    same = P.ne(gap, gap)  # both infinite alike, or NaN
+    return P.select(same, P.add(x, y), P.add(top, P.log1p(P.exp(P.neg(P.abs(gap))))))
+
+
+@symbolic_aware
+def logaddexp2(x1: Any, x2: Any) -> Tensor:
+    """``log2(2**x1 + 2**x2)``, without overflow."""
+    ln2 = 0.6931471805599453
+    x, y = B.operands(x1, x2, dtype=_float_result(x1, x2))
+    top, gap = P.max(x, y), P.sub(x, y)
+    same = P.ne(gap, gap)
+    tail = P.mul(P.log1p(P.exp(P.mul(P.abs(gap), -ln2))), 1 / ln2)
+    return P.select(same, P.add(x, y), P.add(top, tail))
+
+
+@symbolic_aware
+def heaviside(x1: Any, x2: Any) -> Tensor:
+    """0 where ``x1`` is negative, 1 where it is positive, ``x2`` where it is 0."""
+    x, y = B.operands(x1, x2, dtype=_float_result(x1, x2))
+    zero = B.zeros_like(x)
+    step = P.select(P.lt(x, zero), zero, P.select(P.gt(x, zero), B.full_like(x, 1), y))
+    return P.select(P.ne(x, x), x, step)
+
+
+@symbolic_aware
+def ldexp(x1: Any, x2: Any) -> Tensor:
+    """``x1 * 2**x2``; the exponents ``x2`` are integers.
+
+    Raises:
+        TypeError: if they are not.
+    """
+    exponent = B.convert(x2)
+    if not dtypes.is_integer(exponent.dtype):
+        raise TypeError(f"ldexp: the exponents x2 must be integers, got {exponent.dtype}.")
+    dtype = B.float_dtype(B.weak_name(x1), B.weak_name(x2))
+    x, e = B.operands(x1, exponent, dtype=dtype)
+    half = P.floor(P.mul(e, 0.5))  # in two steps, since 2**e alone may overflow
+    two = B.full_like(e, 2)
+    return P.mul(P.mul(x, P.pow(two, half)), P.pow(two, P.sub(e, half)))
+
+
+@symbolic_aware
+def nextafter(x1: Any, x2: Any) -> Tensor:
+    """The next number after ``x1`` in the direction of ``x2``."""
+    return P.nextafter(*B.operands(x1, x2, dtype=_float_result(x1, x2)))
+
+
+@symbolic_aware
+def gcd(x1: Any, x2: Any) -> Tensor:
+    """The greatest common divisor of each two integers.
+
+    >>> gcd([12, 18], 8).numpy()
+    array([4, 2], dtype=int32)
+    """
+    x, y = _integers("gcd", x1, x2)
+    return _euclid(x, y)
+
+
+@symbolic_aware
+def lcm(x1: Any, x2: Any) -> Tensor:
+    """The least common multiple of each two integers."""
+    x, y = _integers("lcm", x1, x2)
+    divisor = _euclid(x, y)
+    zero = P.eq(divisor, B.zeros_like(divisor))
+    return P.abs(P.mul(P.div(x, P.select(zero, B.full_like(divisor, 1), divisor)), y))
+
+
+def _integers(name: str, x1: Any, x2: Any) -> list[Tensor]:
+    xs = B.operands(x1, x2, dtype=_no_bool(x1, x2))
+    if not dtypes.is_integer(xs[0].dtype):
+        raise TypeError(f"{name}: needs integers, got {xs[0].dtype}.")
+    return [x if x.dtype in dtypes.UNSIGNED else P.abs(x) for x in xs]
+
+
+def _euclid(x: Tensor, y: Tensor) -> Tensor:
+    from pronghorn.ops.control import while_loop
+    from pronghorn.ops.numpy.reductions import any as any_
+
+    def step(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        zero = P.eq(b, B.zeros_like(b))
+        rest = P.rem(a, P.select(zero, B.full_like(b, 1), b))
+        return P.select(zero, a, b), P.select(zero, b, rest)
+
+    return while_loop(lambda a, b: any_(P.ne(b, B.zeros_like(b))), step, (x, y))[0]

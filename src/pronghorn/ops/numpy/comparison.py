@@ -1,0 +1,252 @@
+"""Comparisons, logic, and operations on bits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn.graph import dtypes
+from pronghorn.graph import primitives as P
+from pronghorn.graph.tensor import Tensor
+from pronghorn.ops import _broadcast as B
+from pronghorn.ops._symbolic import symbolic_aware
+
+
+@symbolic_aware
+def equal(x1: Any, x2: Any) -> Tensor:
+    """Whether each two elements are equal.
+
+    >>> equal([1, 2], [1, 3]).numpy()
+    array([ True, False])
+    """
+    return P.eq(*B.operands(x1, x2))
+
+
+@symbolic_aware
+def not_equal(x1: Any, x2: Any) -> Tensor:
+    """Whether each two elements differ."""
+    return P.ne(*B.operands(x1, x2))
+
+
+@symbolic_aware
+def less(x1: Any, x2: Any) -> Tensor:
+    """Whether ``x1 < x2``; complex numbers are ordered by their real, then by their imaginary parts."""
+    return _ordered("lt", x1, x2)
+
+
+@symbolic_aware
+def less_equal(x1: Any, x2: Any) -> Tensor:
+    """Whether ``x1 <= x2``."""
+    return _ordered("le", x1, x2)
+
+
+@symbolic_aware
+def greater(x1: Any, x2: Any) -> Tensor:
+    """Whether ``x1 > x2``."""
+    return _ordered("gt", x1, x2)
+
+
+@symbolic_aware
+def greater_equal(x1: Any, x2: Any) -> Tensor:
+    """Whether ``x1 >= x2``."""
+    return _ordered("ge", x1, x2)
+
+
+def _ordered(name: str, x1: Any, x2: Any) -> Tensor:
+    x, y = B.operands(x1, x2)
+    return complex_order(name, x, y) if x.dtype in dtypes.COMPLEX else P.PRIMITIVES[name](x, y)
+
+
+def complex_order(name: str, x: Tensor, y: Tensor) -> Tensor:
+    """``x < y`` and the like for complex numbers."""
+    by_real = P.PRIMITIVES[name[0] + "t"](P.real(x), P.real(y))
+    by_imag = P.PRIMITIVES[name](P.imag(x), P.imag(y))
+    return P.select(P.eq(P.real(x), P.real(y)), by_imag, by_real)
+
+
+@symbolic_aware
+def isclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+    """Whether ``|x1 - x2| <= atol + rtol * |x2|``.
+
+    >>> isclose([1.0, 2.0], [1.0, 2.1]).numpy()
+    array([ True, False])
+    """
+    x, y = B.operands(x1, x2, dtype=B.float_dtype(B.weak_name(x1), B.weak_name(x2)))
+    bound = P.add(P.mul(P.abs(y), float(rtol)), float(atol))
+    near = P.and_(P.le(P.abs(P.sub(x, y)), bound), P.and_(P.is_finite(x), P.is_finite(y)))
+    near = P.or_(near, P.eq(x, y))
+    return P.or_(near, P.and_(P.ne(x, x), P.ne(y, y))) if equal_nan else near
+
+
+@symbolic_aware
+def allclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+    """Whether all elements are close; see `isclose`. A bool scalar."""
+    near = isclose(x1, x2, rtol, atol, equal_nan)
+    return P.reduce_and(near, axes=tuple(range(near.ndim)))
+
+
+@symbolic_aware
+def logical_and(x1: Any, x2: Any) -> Tensor:
+    """Whether both elements are true (not zero)."""
+    return P.and_(*_bools(x1, x2))
+
+
+@symbolic_aware
+def logical_or(x1: Any, x2: Any) -> Tensor:
+    """Whether at least one of the elements is true (not zero)."""
+    return P.or_(*_bools(x1, x2))
+
+
+@symbolic_aware
+def logical_xor(x1: Any, x2: Any) -> Tensor:
+    """Whether exactly one of the elements is true (not zero)."""
+    return P.xor(*_bools(x1, x2))
+
+
+@symbolic_aware
+def logical_not(x: Any) -> Tensor:
+    """Whether the element is false (zero)."""
+    return P.not_(B.cast(x, "bool"))
+
+
+def _bools(*xs: Any) -> list[Tensor]:
+    return B.broadcast(*(B.cast(x, "bool") for x in xs))
+
+
+@symbolic_aware
+def isfinite(x: Any) -> Tensor:
+    """Whether each element is a number: neither infinite nor NaN."""
+    x = B.convert(x)
+    return P.is_finite(x) if dtypes.is_float(x.dtype) or x.dtype in dtypes.COMPLEX else B.full(x.shape, True, "bool")
+
+
+@symbolic_aware
+def isnan(x: Any) -> Tensor:
+    """Whether each element is NaN.
+
+    >>> isnan([1.0, float("nan")]).numpy()
+    array([False,  True])
+    """
+    x = B.convert(x)
+    return P.ne(x, x) if dtypes.is_float(x.dtype) or x.dtype in dtypes.COMPLEX else B.full(x.shape, False, "bool")
+
+
+@symbolic_aware
+def isinf(x: Any) -> Tensor:
+    """Whether each element is infinite."""
+    x = B.convert(x)
+    if x.dtype in dtypes.COMPLEX:
+        return P.or_(isinf(P.real(x)), isinf(P.imag(x)))
+    if not dtypes.is_float(x.dtype):
+        return B.full(x.shape, False, "bool")
+    return P.eq(P.abs(x), B.full_like(x, float("inf")))
+
+
+@symbolic_aware
+def isposinf(x: Any) -> Tensor:
+    """Whether each element is plus infinity."""
+    return _is_infinity("isposinf", x, float("inf"))
+
+
+@symbolic_aware
+def isneginf(x: Any) -> Tensor:
+    """Whether each element is minus infinity."""
+    return _is_infinity("isneginf", x, float("-inf"))
+
+
+def _is_infinity(name: str, x: Any, infinity: float) -> Tensor:
+    x = B.convert(x)
+    if x.dtype in dtypes.COMPLEX:
+        raise ValueError(f"{name} is not defined for {x.dtype}.")
+    return P.eq(x, B.full_like(x, infinity)) if dtypes.is_float(x.dtype) else B.full(x.shape, False, "bool")
+
+
+@symbolic_aware
+def isreal(x: Any) -> Tensor:
+    """Whether each element has no imaginary part."""
+    x = B.convert(x)
+    if x.dtype not in dtypes.COMPLEX:
+        return B.full(x.shape, True, "bool")
+    part = P.imag(x)
+    return P.eq(part, B.zeros_like(part))
+
+
+@symbolic_aware
+def signbit(x: Any) -> Tensor:
+    """Whether the sign of each element is minus, also that of -0.0."""
+    x = B.convert(x)
+    if x.dtype in dtypes.COMPLEX:
+        raise ValueError(f"signbit is not defined for {x.dtype}.")
+    if dtypes.is_float(x.dtype):
+        x = P.bitcast(x, dtype=f"int{8 * dtypes.itemsize(x.dtype)}")
+    return P.lt(x, B.zeros_like(x)) if x.dtype in dtypes.SIGNED else B.full(x.shape, False, "bool")
+
+
+# -- bits -------------------------------------------------------------------------------------------------------------
+def _bits(name: str, *xs: Any) -> list[Tensor]:
+    out = B.operands(*xs)
+    if out[0].dtype not in dtypes.INTEGER + ("bool",):
+        raise TypeError(f"{name}: needs integers or bools, got {out[0].dtype}.")
+    return out
+
+
+@symbolic_aware
+def bitwise_and(x: Any, y: Any) -> Tensor:
+    """``x & y``, bit by bit.
+
+    >>> bitwise_and([6], [3]).numpy()
+    array([2], dtype=int32)
+    """
+    return P.and_(*_bits("bitwise_and", x, y))
+
+
+@symbolic_aware
+def bitwise_or(x: Any, y: Any) -> Tensor:
+    """``x | y``, bit by bit."""
+    return P.or_(*_bits("bitwise_or", x, y))
+
+
+@symbolic_aware
+def bitwise_xor(x: Any, y: Any) -> Tensor:
+    """``x ^ y``, bit by bit."""
+    return P.xor(*_bits("bitwise_xor", x, y))
+
+
+@symbolic_aware
+def bitwise_not(x: Any) -> Tensor:
+    """``~x``: every bit inverted; ``not`` for bools."""
+    return P.not_(*_bits("bitwise_not", x))
+
+
+@symbolic_aware
+def bitwise_invert(x: Any) -> Tensor:
+    """The same as `bitwise_not`."""
+    return P.not_(*_bits("bitwise_invert", x))
+
+
+@symbolic_aware
+def left_shift(x: Any, y: Any) -> Tensor:
+    """``x << y``."""
+    return P.shift_left(*_shift("left_shift", x, y))
+
+
+@symbolic_aware
+def bitwise_left_shift(x: Any, y: Any) -> Tensor:
+    """The same as `left_shift`."""
+    return P.shift_left(*_shift("bitwise_left_shift", x, y))
+
+
+@symbolic_aware
+def right_shift(x: Any, y: Any) -> Tensor:
+    """``x >> y``; the sign of signed integers is kept."""
+    return P.shift_right(*_shift("right_shift", x, y))
+
+
+@symbolic_aware
+def bitwise_right_shift(x: Any, y: Any) -> Tensor:
+    """The same as `right_shift`."""
+    return P.shift_right(*_shift("bitwise_right_shift", x, y))
+
+
+def _shift(name: str, x: Any, y: Any) -> list[Tensor]:
+    pair = _bits(name, x, y)
+    return [P.cast(t, dtype="int32") for t in pair] if pair[0].dtype == "bool" else pair

@@ -1,0 +1,368 @@
+"""The order and grouping of axes: nothing is computed, elements move."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import Dim, Extent, Shape, product
+from pronghorn.graph.tensor import Tensor
+from pronghorn.ops import _broadcast as B
+from pronghorn.ops._symbolic import symbolic_aware
+
+
+def extents(shape: Any, name: str = "shape") -> tuple[Any, ...]:
+    """A shape given as a number, a sequence or an array, as a tuple of extents; -1 and None are kept as -1."""
+    if isinstance(shape, (int, np.integer, Dim)):
+        return (shape if isinstance(shape, Dim) else int(shape),)
+    if isinstance(shape, (Tensor, np.ndarray)):
+        array = shape.numpy() if isinstance(shape, Tensor) else shape
+        return tuple(int(n) for n in array.reshape(-1))
+    out = []
+    for n in shape:
+        if isinstance(n, (int, Dim)):
+            out.append(n)
+        elif n is None:
+            out.append(-1)
+        elif isinstance(n, (np.integer, Tensor)) or hasattr(n, "__index__"):
+            out.append(int(n))
+        else:
+            raise ValueError(f"{name} must be integers, got {n!r} in {shape!r}.")
+    return tuple(out)
+
+
+@symbolic_aware
+def reshape(x: Any, newshape: Any) -> Tensor:
+    """The elements of ``x``, in their order, in another shape.
+
+    Args:
+        x: the array.
+        newshape: its extents; one of them may be -1, and is then what is left over.
+
+    Raises:
+        ValueError: if the numbers of elements differ.
+
+    >>> reshape([1, 2, 3, 4], (2, -1)).shape
+    (2, 2)
+    """
+    x = B.convert(x)
+    shape = resolve(x.shape, extents(newshape, "newshape"))
+    return x if shape == x.shape else P.reshape(x, shape=shape)
+
+
+def resolve(old: Shape, new: tuple[Any, ...]) -> Shape:
+    """``new`` with its -1 replaced by the extent that is left over."""
+    holes = [i for i, n in enumerate(new) if isinstance(n, int) and n == -1]
+    if len(holes) > 1:
+        raise ValueError(f"reshape: only one extent may be -1, got newshape={new}.")
+    total = product(old)
+    rest = product(tuple(n for i, n in enumerate(new) if i not in holes))
+    if not holes:
+        if rest != total and isinstance(rest, int) and isinstance(total, int):
+            raise ValueError(f"reshape: {old} has {total} elements, newshape={new} would have {rest}.")
+        return new
+    if isinstance(rest, int) and isinstance(total, int):
+        if rest == 0 or total % rest:
+            raise ValueError(f"reshape: the {total} elements of {old} do not divide into newshape={new}.")
+    left = total // rest
+    return tuple(left if i in holes else n for i, n in enumerate(new))
+
+
+@symbolic_aware
+def ravel(x: Any) -> Tensor:
+    """The elements of ``x`` in one axis."""
+    x = B.convert(x)
+    return P.reshape(x, shape=(x.size,))
+
+
+@symbolic_aware
+def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
+    """``x`` with its axes in the order ``axes``; in reverse order by default.
+
+    >>> transpose([[1, 2], [3, 4]]).numpy()
+    array([[1, 3],
+           [2, 4]], dtype=int32)
+    """
+    x = B.convert(x)
+    if axes is None:
+        return permute(x, tuple(reversed(range(x.ndim))))
+    order = tuple(B.axis_of(a, x.ndim, "axes") for a in axes)
+    if sorted(order) != list(range(x.ndim)):
+        raise ValueError(f"transpose: axes={tuple(axes)} must name each of the {x.ndim} axes of {x.shape} once.")
+    return permute(x, order)
+
+
+def permute(x: Tensor, order: Sequence[int]) -> Tensor:
+    """`transpose` by a full permutation; nothing is done for the identity."""
+    return x if list(order) == list(range(x.ndim)) else P.transpose(x, perm=tuple(order))
+
+
+@symbolic_aware
+def swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
+    """``x`` with two axes exchanged."""
+    x = B.convert(x)
+    a, b = B.axis_of(axis1, x.ndim, "axis1"), B.axis_of(axis2, x.ndim, "axis2")
+    order = list(range(x.ndim))
+    order[a], order[b] = b, a
+    return permute(x, order)
+
+
+@symbolic_aware
+def moveaxis(x: Any, source: Any, destination: Any) -> Tensor:
+    """``x`` with the axes ``source`` moved to the places ``destination``.
+
+    >>> moveaxis([[[1, 2, 3]]], 0, -1).shape
+    (1, 3, 1)
+    """
+    x = B.convert(x)
+    return permute(x, moved(x.ndim, source, destination))
+
+
+def moved(rank: int, source: Any, destination: Any) -> list[int]:
+    """The order of axes after `moveaxis`."""
+    sources, targets = B.axes_of(source, rank), B.axes_of(destination, rank)
+    if len(sources) != len(targets):
+        raise ValueError(f"moveaxis: source={source} and destination={destination} must have the same length.")
+    order = [a for a in range(rank) if a not in sources]
+    for target, axis in sorted(zip(targets, sources)):
+        order.insert(target, axis)
+    return order
+
+
+@symbolic_aware
+def expand_dims(x: Any, axis: Any) -> Tensor:
+    """``x`` with new axes of extent 1 at ``axis``.
+
+    >>> expand_dims([1, 2], -1).shape
+    (2, 1)
+    """
+    x = B.convert(x)
+    count = len(axis) if isinstance(axis, (list, tuple)) else 1
+    places = B.axes_of(axis if isinstance(axis, (list, tuple)) else (axis,), x.ndim + count)
+    rest = iter(x.shape)
+    return P.reshape(x, shape=tuple(1 if i in places else next(rest) for i in range(x.ndim + count)))
+
+
+@symbolic_aware
+def squeeze(x: Any, axis: Any = None) -> Tensor:
+    """``x`` without the axes ``axis``, or without all axes, of extent 1.
+
+    Raises:
+        ValueError: if an axis named has another extent.
+    """
+    x = B.convert(x)
+    if axis is None:
+        gone = {i for i, n in enumerate(x.shape) if isinstance(n, int) and n == 1}
+    else:
+        gone = set(B.axes_of(axis, x.ndim))
+        for a in gone:
+            if isinstance(x.shape[a], int) and x.shape[a] != 1:
+                raise ValueError(f"squeeze: axis {a} of {x.shape} has extent {x.shape[a]}, not 1.")
+    return P.reshape(x, shape=tuple(n for i, n in enumerate(x.shape) if i not in gone)) if gone else x
+
+
+@symbolic_aware
+def broadcast_to(x: Any, shape: Any) -> Tensor:
+    """``x`` repeated to ``shape`` by NumPy's rule."""
+    x, target = B.convert(x), extents(shape)
+    if len(target) < x.ndim or B.broadcast_shapes(x.shape, target) != target:
+        raise ValueError(f"broadcast_to: {x.shape} cannot be broadcast to {target}.")
+    return B.broadcast_to(x, target)
+
+
+@symbolic_aware
+def flip(x: Any, axis: Any = None) -> Tensor:
+    """``x`` in reverse order along ``axis``, or along all axes."""
+    x = B.convert(x)
+    axes = B.axes_of(axis, x.ndim)
+    return P.reverse(x, axes=axes) if axes else x
+
+
+@symbolic_aware
+def fliplr(x: Any) -> Tensor:
+    """``x`` in reverse order along axis 1."""
+    return flip(x, 1)
+
+
+@symbolic_aware
+def flipud(x: Any) -> Tensor:
+    """``x`` in reverse order along axis 0."""
+    return flip(x, 0)
+
+
+@symbolic_aware
+def rot90(array: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
+    """``array`` turned ``k`` times by a quarter in the plane of two axes, from the first towards the second.
+
+    >>> rot90([[1, 2], [3, 4]]).numpy()
+    array([[2, 4],
+           [1, 3]], dtype=int32)
+    """
+    x = B.convert(array)
+    if x.ndim < 2:
+        raise ValueError(f"rot90: an array with two axes or more is needed, got shape {x.shape}.")
+    if len(axes) != 2 or (axes[0] - axes[1]) % x.ndim == 0:
+        raise ValueError(f"rot90: axes must be two different axes, got axes={axes}.")
+    a, b = (B.axis_of(i, x.ndim) for i in axes)
+    turns = k % 4
+    if turns == 0:
+        return x
+    if turns == 2:
+        return P.reverse(x, axes=tuple(sorted((a, b))))
+    return swapaxes(flip(x, b), a, b) if turns == 1 else flip(swapaxes(x, a, b), b)
+
+
+@symbolic_aware
+def roll(x: Any, shift: Any, axis: Any = None) -> Tensor:
+    """``x`` moved by ``shift`` places along ``axis``; what leaves at the end comes in again at the start.
+
+    >>> roll([1, 2, 3], 1).numpy()
+    array([3, 1, 2], dtype=int32)
+    """
+    x = B.convert(x)
+    if axis is None:
+        return reshape(roll(ravel(x), shift, 0), x.shape)
+    axes = axis if isinstance(axis, (list, tuple)) else (axis,)
+    shifts = shift if isinstance(shift, (list, tuple)) else (shift,) * len(axes)
+    for a, s in zip(axes, shifts):
+        x = _roll_axis(x, s, B.axis_of(a, x.ndim))
+    return x
+
+
+def _roll_axis(x: Tensor, shift: Any, axis: int) -> Tensor:
+    size = x.shape[axis]
+    if isinstance(shift, Tensor) and shift.is_traced:
+        from pronghorn.ops.numpy.arithmetic import mod
+
+        places = P.iota(shape=(size,), dtype="int32", axis=0)
+        return P.take(x, mod(P.sub(places, B.broadcast_to(B.cast(shift, "int32"), (size,))), size), axis=axis)
+    shift = int(shift)
+    if isinstance(size, int):
+        if size == 0 or shift % size == 0:
+            return x
+        shift %= size
+    elif shift == 0:
+        return x
+    cut: Extent = size - shift if shift > 0 else -shift
+    return P.concatenate(part(x, axis, cut, size), part(x, axis, 0, cut), axis=axis)
+
+
+def part(x: Tensor, axis: int, start: Extent, limit: Extent, stride: int = 1) -> Tensor:
+    """``x`` from ``start`` to ``limit`` along one axis."""
+    whole = builtins.range(x.ndim)
+    return P.slice(
+        x,
+        start=tuple(start if a == axis else 0 for a in whole),
+        limit=tuple(limit if a == axis else x.shape[a] for a in whole),
+        stride=tuple(stride if a == axis else 1 for a in whole),
+    )
+
+
+@symbolic_aware
+def tile(x: Any, repeats: Any) -> Tensor:
+    """``x`` laid side by side ``repeats`` times along each axis.
+
+    >>> tile([1, 2], 2).numpy()
+    array([1, 2, 1, 2], dtype=int32)
+    """
+    x = B.convert(x)
+    counts = extents(repeats, "repeats")
+    counts = (1,) * (x.ndim - len(counts)) + counts
+    shape = (1,) * (len(counts) - x.ndim) + x.shape
+    split = tuple(n for pair in zip((1,) * len(shape), shape) for n in pair)
+    wide = tuple(n for pair in zip(counts, shape) for n in pair)
+    out = B.broadcast_to(P.reshape(x, shape=split), wide)
+    return P.reshape(out, shape=tuple(c * n for c, n in zip(counts, shape)))
+
+
+@symbolic_aware
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
+    """Each element of ``x`` repeated along ``axis``, or in the flattened array.
+
+    Args:
+        x: the array.
+        repeats: how often: one number, or one for each element along the axis (these must be known values).
+        axis: the axis, or None to flatten first.
+
+    >>> repeat([1, 2], 2).numpy()
+    array([1, 1, 2, 2], dtype=int32)
+    """
+    x = B.convert(x)
+    if axis is None:
+        x, axis = ravel(x), 0
+    axis = B.axis_of(axis, x.ndim)
+    counts = np.asarray(repeats) if not isinstance(repeats, Dim) else None
+    if counts is None or counts.size == 1:
+        n = repeats if counts is None else int(counts.reshape(()) if counts.ndim == 0 else counts.reshape(-1)[0])
+        wide = (*x.shape[: axis + 1], n, *x.shape[axis + 1 :])
+        column = P.reshape(x, shape=(*x.shape[: axis + 1], 1, *x.shape[axis + 1 :]))
+        return P.reshape(B.broadcast_to(column, wide), shape=(*x.shape[:axis], x.shape[axis] * n, *x.shape[axis + 1 :]))
+    places = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    return P.take(x, Tensor(places), axis=axis)
+
+
+_PAD_MODES = ("edge", "reflect", "symmetric", "wrap")
+
+
+@symbolic_aware
+def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Tensor:
+    """``x`` with more elements before and after it.
+
+    Args:
+        x: the array.
+        pad_width: how many: one number, a pair ``(before, after)``, or one pair for each axis.
+        mode: "constant", "edge", "reflect" (the edge not repeated), "symmetric" (the edge repeated) or "wrap".
+        constant_values: the value put in for mode "constant"; 0 by default.
+
+    >>> pad([1, 2], (1, 2)).numpy()
+    array([0, 1, 2, 0, 0], dtype=int32)
+    """
+    x = B.convert(x)
+    pairs = _pairs(pad_width, x.ndim)
+    if mode == "constant":
+        low, high = zip(*pairs) if pairs else ((), ())
+        fill = B.cast(0 if constant_values is None else constant_values, x.dtype)
+        return P.pad(x, fill, low=low, high=high, interior=(0,) * x.ndim)
+    if constant_values is not None:
+        raise ValueError(f"pad: constant_values={constant_values!r} goes with mode='constant' only, got mode={mode!r}.")
+    if mode not in _PAD_MODES:
+        raise ValueError(f"pad: mode={mode!r}; it must be 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'.")
+    for axis, (low, high) in enumerate(pairs):
+        if low or high:
+            x = _pad_axis(x, axis, low, high, mode)
+    return x
+
+
+def _pairs(pad_width: Any, rank: int) -> list[tuple[int, int]]:
+    width = pad_width.numpy() if isinstance(pad_width, Tensor) else pad_width
+    width = np.asarray(width)
+    if width.ndim == 0:
+        width = width.reshape(1, 1)
+    if width.ndim == 1:
+        width = width.reshape(1, -1)
+    try:
+        pairs = np.broadcast_to(width, (rank, 2))
+    except ValueError:
+        raise ValueError(f"pad: pad_width={pad_width} needs one pair for each of {rank} axes.") from None
+    return [(int(lo), int(hi)) for lo, hi in pairs]
+
+
+def _pad_axis(x: Tensor, axis: int, low: int, high: int, mode: str) -> Tensor:
+    size = x.shape[axis]
+    if isinstance(size, int):
+        places = np.pad(np.arange(size, dtype=np.int32), (low, high), mode=mode)
+        return P.take(x, Tensor(places), axis=axis)
+    skip = 1 if mode == "reflect" else 0
+    if mode == "edge":
+        before = [part(x, axis, 0, 1)] * low
+        after = [part(x, axis, size - 1, size)] * high
+    elif mode == "wrap":
+        before, after = [part(x, axis, size - low, size)], [part(x, axis, 0, high)]
+    else:
+        before = [P.reverse(part(x, axis, skip, low + skip), axes=(axis,))] if low else []
+        after = [P.reverse(part(x, axis, size - high - skip, size - skip), axes=(axis,))] if high else []
+    return P.concatenate(*before, x, *after, axis=axis)
