@@ -1,0 +1,66 @@
+"""Correlations of targets and predictions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn import config, ops
+from pronghorn.graph.tensor import Tensor
+from pronghorn.losses.regression import as_pair
+from pronghorn.metrics.reduction_metrics import MeanMetricWrapper
+
+
+def pearson_correlation(y_true: Any, y_pred: Any, axis: Any = -1) -> Tensor:
+    """Pearson's correlation coefficient along an axis, -1 to 1.
+
+    >>> float(pearson_correlation([[0.0, 1.0, 2.0]], [[1.0, 2.0, 3.0]])[0]) > 0.999
+    True
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    true, pred = _centred(y_true, axis), _centred(y_pred, axis)
+    true = true / (ops.std(y_true, axis=axis, keepdims=True) + config.epsilon())
+    pred = pred / (ops.std(y_pred, axis=axis, keepdims=True) + config.epsilon())
+    return ops.mean(true * pred, axis=axis)
+
+
+def concordance_correlation(y_true: Any, y_pred: Any, axis: Any = -1) -> Tensor:
+    """The concordance correlation coefficient along an axis, -1 to 1: 1 only where both are equal.
+
+    >>> float(concordance_correlation([[0.0, 1.0, 2.0]], [[1.0, 2.0, 3.0]])[0]) < 0.99
+    True
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    covariance = ops.mean(_centred(y_true, axis) * _centred(y_pred, axis), axis=axis)
+    spread = ops.var(y_true, axis=axis) + ops.var(y_pred, axis=axis)
+    shift = ops.square(ops.mean(y_true, axis=axis) - ops.mean(y_pred, axis=axis))
+    return 2.0 * covariance / (spread + shift + config.epsilon())
+
+
+def _centred(x: Tensor, axis: Any) -> Tensor:
+    return x - ops.mean(x, axis=axis, keepdims=True)
+
+
+class PearsonCorrelation(MeanMetricWrapper):
+    """The mean of Pearson's correlation coefficient of each sample, along `axis`."""
+
+    def __init__(self, name: str = "pearson_correlation", dtype: Any = None, axis: Any = -1):
+        super().__init__(fn=pearson_correlation, name=name, dtype=dtype, axis=axis)
+        self.axis = axis
+        self._direction = "up"
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this metric."""
+        return {"name": self.name, "dtype": self.dtype, "axis": self.axis}
+
+
+class ConcordanceCorrelation(MeanMetricWrapper):
+    """The mean of the concordance correlation coefficient of each sample, along `axis`."""
+
+    def __init__(self, name: str = "concordance_correlation", dtype: Any = None, axis: Any = -1):
+        super().__init__(fn=concordance_correlation, name=name, dtype=dtype, axis=axis)
+        self.axis = axis
+        self._direction = "up"
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this metric."""
+        return {"name": self.name, "dtype": self.dtype, "axis": self.axis}

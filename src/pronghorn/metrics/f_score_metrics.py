@@ -1,0 +1,133 @@
+"""The F scores: means of precision and recall."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn import config, ops
+from pronghorn.graph.tensor import Tensor
+from pronghorn.metrics.metric import Metric
+
+_AVERAGES = (None, "micro", "macro", "weighted")
+
+
+class FBetaScore(Metric):
+    """`(1 + beta**2) * precision * recall / (beta**2 * precision + recall)`, for each class.
+
+    Args:
+        average: None for a score a class, `"micro"` to count all classes together, `"macro"` for the mean of the
+            classes, `"weighted"` for their mean weighted by how often they occur.
+        beta: weight of the recall.
+        threshold: scores above it are positives; None for the largest score of each sample.
+        name: its name in logs.
+        dtype: the type of the state.
+    """
+
+    def __init__(
+        self,
+        average: str | None = None,
+        beta: float = 1.0,
+        threshold: float | None = None,
+        name: str = "fbeta_score",
+        dtype: Any = None,
+    ):
+        super().__init__(name=name, dtype=dtype)
+        self._direction = "up"
+        owner = type(self).__name__
+        if average not in _AVERAGES:
+            raise ValueError(f"{owner}: average must be one of {_AVERAGES}, got {average!r}.")
+        if not isinstance(beta, float) or beta <= 0.0:
+            raise ValueError(f"{owner}: beta must be a float greater than 0, got {beta!r}.")
+        if threshold is not None and (not isinstance(threshold, float) or not 0.0 < threshold <= 1.0):
+            raise ValueError(f"{owner}: threshold must be None or a float with 0 < threshold <= 1, got {threshold!r}.")
+        self.average, self.beta, self.threshold = average, beta, threshold
+        self.axis = None if average == "micro" else 0
+        self._built = False
+
+    def _build(self, y_true: Tensor, y_pred: Tensor) -> None:
+        if len(y_pred.shape) != 2 or len(y_true.shape) != 2 or y_pred.shape[-1] != y_true.shape[-1]:
+            raise ValueError(
+                f"{type(self).__name__} expects one-hot y_true and y_pred of one shape (batch, classes), got shapes "
+                f"{tuple(y_true.shape)} and {tuple(y_pred.shape)}; turn class numbers into rows with to_categorical."
+            )
+        shape = () if self.average == "micro" else (y_pred.shape[-1],)
+        self.true_positives = self.add_variable(shape, "zeros", name="true_positives")
+        self.false_positives = self.add_variable(shape, "zeros", name="false_positives")
+        self.false_negatives = self.add_variable(shape, "zeros", name="false_negatives")
+        self.intermediate_weights = self.add_variable(shape, "zeros", name="intermediate_weights")
+        self._built = True
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in labels and scores, shape `(batch, classes)`."""
+        y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
+        y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
+        if not self._built:
+            self._build(y_true, y_pred)
+        if self.threshold is None:
+            # all-zero rows have no largest score
+            largest = ops.max(y_pred, axis=-1, keepdims=True)
+            positive = ops.logical_and(y_pred >= largest, ops.abs(y_pred) > 1e-9)
+        else:
+            positive = y_pred > self.threshold
+        y_pred = ops.cast(positive, self.dtype)
+        weight = None
+        if sample_weight is not None:
+            weight = ops.convert_to_tensor(sample_weight, dtype=self.dtype)
+            if len(weight.shape) == 1:
+                weight = ops.expand_dims(weight, 1)
+
+        def total(amount: Tensor) -> Tensor:
+            return ops.sum(amount if weight is None else amount * weight, axis=self.axis)
+
+        self.true_positives.assign_add(total(y_pred * y_true))
+        self.false_positives.assign_add(total(y_pred * (1.0 - y_true)))
+        self.false_negatives.assign_add(total((1.0 - y_pred) * y_true))
+        self.intermediate_weights.assign_add(total(y_true))
+
+    def result(self) -> Tensor:
+        """Return the score so far."""
+        hits, epsilon = self.true_positives.value, config.epsilon()
+        precision = ops.divide_no_nan(hits, hits + self.false_positives.value)
+        recall = ops.divide_no_nan(hits, hits + self.false_negatives.value)
+        square = self.beta**2
+        score = (1.0 + square) * precision * recall / (square * precision + recall + epsilon)
+        if self.average == "weighted":
+            share = self.intermediate_weights.value
+            return ops.sum(score * ops.divide_no_nan(share, ops.sum(share)))
+        return score if self.average is None else ops.mean(score)
+
+    def reset_state(self) -> None:
+        """Forget all batches."""
+        if self._built:
+            super().reset_state()
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this metric."""
+        return {
+            "name": self.name,
+            "dtype": self.dtype,
+            "average": self.average,
+            "beta": self.beta,
+            "threshold": self.threshold,
+        }
+
+
+class F1Score(FBetaScore):
+    """The harmonic mean of precision and recall; see `FBetaScore` for its arguments.
+
+    >>> metric = F1Score(threshold=0.5, average="micro")
+    >>> metric.update_state([[1, 0], [0, 1]], [[0.9, 0.1], [0.8, 0.7]])
+    >>> round(float(metric.result()), 4)
+    0.8
+    """
+
+    def __init__(
+        self, average: str | None = None, threshold: float | None = None, name: str = "f1_score", dtype: Any = None
+    ):
+        super().__init__(average=average, beta=1.0, threshold=threshold, name=name, dtype=dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this metric."""
+        config_ = super().get_config()
+        del config_["beta"]
+        return config_

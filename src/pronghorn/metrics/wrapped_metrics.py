@@ -1,0 +1,148 @@
+"""Means of loss functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn.losses import margin, probabilistic, regression
+from pronghorn.metrics.reduction_metrics import MeanMetricWrapper
+
+
+def _simple(class_name: str, fn: Any, default_name: str, summary: str) -> type[MeanMetricWrapper]:
+    """A class for a function without arguments of its own."""
+
+    def __init__(self: Any, name: str = default_name, dtype: Any = None) -> None:
+        MeanMetricWrapper.__init__(self, fn, name=name, dtype=dtype)
+        self._direction = "down"
+
+    doc = f"{summary}\n\n    Args:\n        name: its name in logs.\n        dtype: the type of the state."
+    body = {"__init__": __init__, "__doc__": doc, "__module__": __name__, "__qualname__": class_name}
+    return type(class_name, (MeanMetricWrapper,), body)
+
+
+MeanSquaredError = _simple(
+    "MeanSquaredError", regression.mean_squared_error, "mean_squared_error", "The mean of the squared errors."
+)
+MeanAbsoluteError = _simple(
+    "MeanAbsoluteError", regression.mean_absolute_error, "mean_absolute_error", "The mean of the absolute errors."
+)
+MeanAbsolutePercentageError = _simple(
+    "MeanAbsolutePercentageError",
+    regression.mean_absolute_percentage_error,
+    "mean_absolute_percentage_error",
+    "The mean of the absolute errors in per cent of the targets.",
+)
+MeanSquaredLogarithmicError = _simple(
+    "MeanSquaredLogarithmicError",
+    regression.mean_squared_logarithmic_error,
+    "mean_squared_logarithmic_error",
+    "The mean of the squared differences of the logarithms.",
+)
+LogCoshError = _simple("LogCoshError", regression.log_cosh, "logcosh", "The mean of `log(cosh(error))`.")
+Hinge = _simple("Hinge", margin.hinge, "hinge", "The mean of the hinge loss.")
+SquaredHinge = _simple("SquaredHinge", margin.squared_hinge, "squared_hinge", "The mean of the squared hinge loss.")
+CategoricalHinge = _simple(
+    "CategoricalHinge", margin.categorical_hinge, "categorical_hinge", "The mean of the hinge loss of one-hot labels."
+)
+KLDivergence = _simple(
+    "KLDivergence", probabilistic.kl_divergence, "kl_divergence", "The mean of the Kullback-Leibler divergence."
+)
+Poisson = _simple("Poisson", probabilistic.poisson, "poisson", "The mean of the Poisson loss.")
+
+
+def _cosine(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+    return -regression.cosine_similarity(y_true, y_pred, axis=axis)
+
+
+class _Configured(MeanMetricWrapper):
+    """A metric whose config shows the arguments of its function."""
+
+    _shown: tuple[str, ...] = ()
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this metric."""
+        shown = {name: self._fn_kwargs[name] for name in self._shown}
+        return {"name": self.name, "dtype": self.dtype, **shown}
+
+
+class CosineSimilarity(_Configured):
+    """The mean of the cosine of the angle between targets and predictions, along `axis`."""
+
+    _shown = ("axis",)
+
+    def __init__(self, name: str = "cosine_similarity", dtype: Any = None, axis: int = -1):
+        super().__init__(_cosine, name=name, dtype=dtype, axis=axis)
+        self._direction = "up"
+
+
+class BinaryCrossentropy(_Configured):
+    """The mean of the cross-entropy of labels 0 and 1; see `losses.binary_crossentropy` for its arguments."""
+
+    _shown = ("from_logits", "label_smoothing")
+
+    def __init__(
+        self,
+        name: str = "binary_crossentropy",
+        dtype: Any = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0,
+    ):
+        super().__init__(
+            probabilistic.binary_crossentropy,
+            name=name,
+            dtype=dtype,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+        )
+        self.from_logits, self.label_smoothing = from_logits, label_smoothing
+        self._direction = "down"
+
+
+class CategoricalCrossentropy(_Configured):
+    """The mean of the cross-entropy of one-hot labels; see `losses.categorical_crossentropy` for its arguments."""
+
+    _shown = ("from_logits", "label_smoothing", "axis")
+
+    def __init__(
+        self,
+        name: str = "categorical_crossentropy",
+        dtype: Any = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0,
+        axis: int = -1,
+    ):
+        super().__init__(
+            probabilistic.categorical_crossentropy,
+            name=name,
+            dtype=dtype,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
+        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
+        self._direction = "down"
+
+
+class SparseCategoricalCrossentropy(_Configured):
+    """The mean of the cross-entropy of class numbers; see `losses.sparse_categorical_crossentropy`."""
+
+    _shown = ("from_logits", "ignore_class", "axis")
+
+    def __init__(
+        self,
+        name: str = "sparse_categorical_crossentropy",
+        dtype: Any = None,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        axis: int = -1,
+    ):
+        super().__init__(
+            probabilistic.sparse_categorical_crossentropy,
+            name=name,
+            dtype=dtype,
+            from_logits=from_logits,
+            ignore_class=ignore_class,
+            axis=axis,
+        )
+        self.from_logits, self.ignore_class, self.axis = from_logits, ignore_class, axis
+        self._direction = "down"
