@@ -348,6 +348,10 @@ class FunctionBuilder:
         """A phi node over (value, label) pairs; it must come first in its block."""
         return self.let(f"phi {ty} " + ", ".join(f"[ {value}, %{label} ]" for value, label in incoming))
 
+    def opaque(self, pointer: str) -> str:
+        """The same pointer, but the optimiser no longer knows how it was computed (an empty piece of assembly)."""
+        return self.let(f'call ptr asm "", "=r,0"(ptr {pointer})')
+
     # -- vectors -----------------------------------------------------------------------------------------------------
 
     def splat(self, scalar: Operand, ty: str, count: int) -> str:
@@ -392,6 +396,13 @@ class FunctionBuilder:
         where = f", align {align}" if align else ""
         self._entry.append(f"  {name} = alloca {ty}{size}{where}")
         return name
+
+    def entry_load(self, ty: str, table: str, slot: int) -> str:
+        """Entry ``slot`` of a table given as a parameter, loaded in the entry block."""
+        pointer, value = self.name_value(), self.name_value()
+        self._entry.append(f"  {pointer} = getelementptr inbounds {ty}, ptr %{table}, i64 {slot}")
+        self._entry.append(f"  {value} = load {ty}, ptr {pointer}, align 8, !invariant.load !{{}}")
+        return value
 
     def gep(self, ty: str, pointer: str, index: Operand) -> str:
         """The address of element ``index`` of an array of ``ty``; the pointer itself for the constant 0."""

@@ -1,0 +1,174 @@
+"""Contraction kernels: from the compiler's loops and strides to the tiled kernels, with fused epilogues."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand
+from pronghorn.codegen.contraction import Array, Axis, Contraction, Place, Plan, Runtime, Size, emit, plan
+from pronghorn.codegen.evaluator import Evaluator
+from pronghorn.codegen.slots import Slots, Tables
+from pronghorn.compiler.expr import Index
+from pronghorn.compiler.kernels import Kernel, Part
+from pronghorn.compiler.reductions import typical
+from pronghorn.compiler.virtual import linear
+from pronghorn.graph.dim import Dim, Extent
+from pronghorn.graph.ir import Aval, Value
+from pronghorn.runtime.host import Target
+
+if TYPE_CHECKING:
+    from pronghorn.codegen.program import Launch
+
+
+def emit_contract(module: ModuleBuilder, kernel: Kernel, tables: Tables, target: Target) -> list[Launch]:
+    """Write a contraction kernel (for each of its parts up to three functions) and list what to launch."""
+    launches: list[Launch] = []
+    for number, part in enumerate(kernel.parts):
+        name = kernel.name if len(kernel.parts) == 1 else f"{kernel.name}_{number}"
+        launches += _emit_part(module, kernel, part, name, tables, target)
+    return launches
+
+
+def _size(extent: Extent, tables: Tables) -> Size:
+    """An extent or stride as the contraction generator takes it: one run-time number times a factor."""
+    if isinstance(extent, int):
+        return extent
+    if len(extent.terms) == 1:
+        ((monomial, factor),) = extent.terms.items()
+        return Runtime(tables.extent(Dim({monomial: 1})), factor)
+    return Runtime(tables.extent(extent))
+
+
+def _emit_part(
+    module: ModuleBuilder, kernel: Kernel, part: Part, name: str, tables: Tables, target: Target
+) -> list[Launch]:
+    c = kernel.accumulated[0]
+    axes = [Axis(d.name, *(_size(s, tables) for s in (d.extent, d.a, d.b, d.c))) for d in part.dims]
+    spec = Contraction(
+        tuple(axes),
+        Array(tables.buffer(part.a), part.a.dtype, _size(part.a_offset, tables)),
+        Array(tables.buffer(part.b), part.b.dtype, _size(part.b_offset, tables)),
+        Array(tables.buffer(c), c.dtype, _size(part.c_offset, tables)),
+    )
+    made = plan(spec, target)
+    scratch = [_scratch_value(s, kernel, tables) for s in made.scratch]
+    slots = [tables.buffer(v) for v in scratch]
+    plain = len(kernel.stores) == 1 and not kernel.details.get("epilogue_only")
+    epilogue = None if plain else _epilogue(kernel, part, tables)
+    names = emit(module, name, made, target, epilogue, scratch_slots=slots)
+    return [_launch(kernel, part, made, i, n, scratch, tables) for i, n in enumerate(names)]
+
+
+def _scratch_value(scratch: object, kernel: Kernel, tables: Tables) -> Value:
+    """A buffer for packed operands or partial sums, whose size may depend on run-time extents."""
+    elements = scratch.elements  # type: ignore[attr-defined]
+    by_slot = {slot: extent for extent, slot in tables.extents.items()}
+    total: Extent = elements.constant
+    for count in elements.counts:
+        extent = count.extent
+        if isinstance(extent, Runtime):
+            extent = by_slot[extent.index] * extent.factor
+        steps = (extent + (count.step - 1)) // count.step
+        if count.limit:
+            steps = count.limit if isinstance(steps, Dim) else min(steps, count.limit)
+        total = total * steps
+    assert kernel.node is not None
+    return Value(Aval((total,), scratch.dtype), kernel.node.outputs[0].graph)  # type: ignore[attr-defined]
+
+
+def _launch(
+    kernel: Kernel, part: Part, made: Plan, index: int, name: str, scratch: list[Value], tables: Tables
+) -> Launch:
+    from pronghorn.codegen.program import GRAIN_CYCLES, Launch
+
+    info = made.kernels[index]
+    typical_dims = [typical(e) for e in tables.extents]
+    units = info.units.evaluate(typical_dims)
+    cost = GRAIN_CYCLES / max(1, info.grain)
+    reads = kernel.reads | set(scratch) if info.role != "pack" else {part.b, part.a}
+    writes = set(scratch) if info.role == "pack" or (info.role == "main" and made.chunks) else set(kernel.writes)
+    if info.role == "main" and made.chunks:
+        reads, writes = {part.a, part.b} | set(scratch), set(scratch)
+    total = _flops(part) / 16
+    return Launch(
+        name,
+        lambda env, dims, formula=info.units: formula.evaluate(dims),
+        max(cost, total / max(1, units)) if info.role == "main" else cost,
+        units,
+        reads,
+        writes,
+        scope=kernel.scope,
+    )
+
+
+def _flops(part: Part) -> float:
+    total = 1.0
+    for d in part.dims:
+        total *= typical(d.extent)
+    return total
+
+
+def _epilogue(kernel: Kernel, part: Part, tables: Tables) -> Callable[[FunctionBuilder, str, str, Place], None]:
+    """What is stored instead of the plain sums: the kernel's expressions, computed from the accumulators."""
+    offsets = {s.value: linear(tuple(map(Index.of, kernel.vars)), kernel.domain) for s in kernel.stores}
+    by_function: dict[int, Slots] = {}
+
+    def write(fb: FunctionBuilder, sums: str, ty: str, place: Place) -> None:
+        slots = by_function.setdefault(id(fb), Slots(fb, tables))
+        lane_axis = _axis_of(place.axis[-1], kernel) if place.axis and place.lanes > 1 else None
+        vector = kernel.vars[lane_axis] if lane_axis is not None else None
+        ev = Evaluator(fb, slots, [s.expr for s in kernel.stores], vector)
+        with ExitStack() as stack:
+            for var, value in _coordinates(fb, kernel, part, place, slots):
+                stack.enter_context(ev.bind(var, value, hoist=False))
+            ev.mask = place.mask
+            ev.set_accumulated(0, _rounded(fb, sums, kernel, place.lanes), place.lanes)
+            for s in kernel.stores:
+                ev.store(s.value, offsets[s.value], s.expr, place.lanes)
+
+    return write
+
+
+def _rounded(fb: FunctionBuilder, sums: str, kernel: Kernel, lanes: int) -> str:
+    from pronghorn.codegen.values import round_to
+
+    return round_to(fb, kernel.accumulated[0].dtype, sums, lanes)
+
+
+def _axis_of(name: str, kernel: Kernel) -> int:
+    return int(name[1:])
+
+
+def _coordinates(
+    fb: FunctionBuilder, kernel: Kernel, part: Part, place: Place, slots: Slots
+) -> list[tuple]:
+    """(loop variable, value) pairs. Where lanes run along merged axes, the outer ones count in the innermost."""
+    merged = place.axis if place.lanes > 1 else ()
+    sizes = {d.name: d.extent for d in part.dims}
+    groups = {d.name: d for d in part.dims if d.name.startswith("g")}
+    pairs = []
+    for axis, var in enumerate(kernel.vars):
+        name = f"o{axis}"
+        if name not in sizes:
+            pairs.append((var, 0))
+            continue
+        value: Operand = 0
+        if name in merged[:-1]:
+            pairs.append((var, 0))
+            continue
+        if merged and name == merged[-1]:
+            for outer in merged[:-1]:
+                value = fb.mul(fb.add(value, place.coords[outer]), slots.extent(sizes[_after(outer, merged)]))
+        if name in place.coords:
+            value = fb.add(value, place.coords[name])
+        group = f"g{axis}"
+        if group in groups and group in place.coords:
+            value = fb.add(value, fb.mul(place.coords[group], slots.extent(groups[group].c)))
+        pairs.append((var, value))
+    return pairs
+
+
+def _after(name: str, merged: tuple[str, ...]) -> str:
+    return merged[merged.index(name) + 1]

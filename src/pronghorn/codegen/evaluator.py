@@ -1,0 +1,501 @@
+"""Expressions to machine code, one element or one vector of elements at a time.
+
+LLVM's light pipeline does not move code out of loops, so the evaluator does: `bind` is called as each loop is entered,
+and writes there whatever depends on the loops entered so far: the start of addresses, scalars, and their splats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pronghorn.codegen.builder import FunctionBuilder, Operand, is_float, literal, llvm_type, vec
+from pronghorn.codegen.casts import emit_cast
+from pronghorn.codegen.elementwise import emit_elementwise
+from pronghorn.codegen.philox import emit_random_bits
+from pronghorn.codegen.slots import Slots
+from pronghorn.codegen.values import decode, load_value, store_value, value_type
+from pronghorn.compiler.expr import (
+    Accumulated,
+    Apply,
+    Bits,
+    Bound,
+    Const,
+    Expr,
+    Guard,
+    Index,
+    IndexValue,
+    Load,
+    Loaded,
+    LoopVar,
+    Quotient,
+    Remainder,
+    depends,
+    walk,
+)
+from pronghorn.graph.dim import Extent
+from pronghorn.graph.ir import Value
+
+_HALVES = ("float16", "bfloat16")
+
+
+class Evaluator:
+    """Writes the values of expressions.
+
+    Args:
+        fb: the function being written.
+        slots: where buffers and run-time extents are found.
+        roots: every expression that will be asked for.
+        vector: the loop variable along which vectors run, if any.
+    """
+
+    def __init__(self, fb: FunctionBuilder, slots: Slots, roots: Iterable[Expr], vector: LoopVar | None):
+        self.fb, self.slots, self.vector = fb, slots, vector
+        self.roots = list(roots)
+        self.bound: dict[LoopVar, Operand] = {}
+        self.mask: Operand | None = None  # lanes that exist, in the last, partial vector
+        self._guards: list[tuple[Operand | None, Operand | None]] = []  # (scalar condition, lane mask)
+        self._levels: list[dict[Any, Operand]] = [{}]
+        self._order = _postorder(self.roots)
+        self._unguarded = _unguarded(self.roots)
+        self._loads = [e for e in self._order if isinstance(e, Load)]
+        for load in self._loads:
+            self._pointer_prefix(load)
+
+    # -- loops ------------------------------------------------------------------------------------------------------
+    @contextmanager
+    def bind(self, var: LoopVar, value: Operand, lanes: int = 1, hoist: bool = True) -> Iterator[None]:
+        """Inside the loop of ``var``, whose value is ``value``; writes what can be written here already."""
+        self._levels.append({})
+        self.bound[var] = value
+        for load in self._loads:
+            self._advance(load, var, value)
+        if hoist:
+            self.hoist()
+        yield
+        del self.bound[var]
+        self._levels.pop()
+
+    def hoist(self) -> None:
+        """Write the scalars that depend only on loops entered so far."""
+        for expr in self._order:
+            if id(expr) not in self._unguarded or isinstance(expr, (Const, Accumulated)) or self._varies(expr):
+                continue
+            if self._find(("value", id(expr), 1)) is None and self._ready(expr):
+                self.scalar(expr)
+
+    def splats(self, lanes: int) -> None:
+        """Write the vectors that hold one scalar in every lane, before the loop that uses them."""
+        for expr in self._order:
+            if self._varies(expr) or id(expr) not in self._unguarded or isinstance(expr, (Const, Accumulated)):
+                continue
+            if self._ready(expr):
+                self.vector_of(expr, lanes)
+
+    def _ready(self, expr: Expr) -> bool:
+        """Whether every loop and accumulator below ``expr`` is there."""
+        for e in walk(expr):
+            if isinstance(e, Accumulated) and self._find(("acc", e.number, 1)) is None:
+                return False
+            if any(not self._index_ready(i) for i in e.indices()):
+                return False
+        return True
+
+    def _index_ready(self, index: Index) -> bool:
+        for term in index.terms:
+            if isinstance(term, LoopVar):
+                if term not in self.bound:
+                    return False
+            elif isinstance(term, (Quotient, Remainder)) and not self._index_ready(term.index):
+                return False
+        return True
+
+    def _varies(self, expr: Expr) -> bool:
+        return self.vector is not None and expr.depends_on(self.vector)
+
+    def set_accumulated(self, number: int, value: Operand, lanes: int) -> None:
+        """Give the result of the kernel's reduction or contraction."""
+        self._levels[-1][("acc", number, lanes)] = value
+
+    @contextmanager
+    def level(self) -> Iterator[None]:
+        """A region whose values are not valid after it."""
+        self._levels.append({})
+        yield
+        self._levels.pop()
+
+    def _find(self, key: Any) -> Operand | None:
+        for level in reversed(self._levels):
+            if key in level:
+                return level[key]
+        return None
+
+    def _remember(self, key: Any, value: Operand) -> Operand:
+        self._levels[-1][key] = value
+        return value
+
+    # -- indices ----------------------------------------------------------------------------------------------------
+    def index(self, index: Index) -> Operand:
+        """A scalar index: that of the first lane."""
+        key = ("index", index)
+        known = self._find(key)
+        if known is not None:
+            return known
+        total: Operand = self.slots.extent(index.const)
+        for term, c in index.terms.items():
+            total = self.fb.add(total, self.fb.mul(self._term(term), self.slots.extent(c)))
+        return self._remember(key, total)
+
+    def _term(self, term: Any) -> Operand:
+        if isinstance(term, LoopVar):
+            return self.bound[term]
+        if isinstance(term, Quotient):
+            return self.fb.div(self.index(term.index), self.slots.extent(term.divisor))
+        if isinstance(term, Remainder):
+            return self.fb.rem(self.index(term.index), self.slots.extent(term.divisor))
+        assert isinstance(term, Loaded)
+        key = ("loaded", id(term))
+        known = self._find(key)
+        if known is None:
+            wide = emit_cast(self.fb, str(self.scalar(term.expr)), term.expr.dtype, "int64", 1)
+            top = self.fb.sub(self.slots.extent(term.extent), 1)
+            known = self.fb.max(self.fb.min(wide, top), 0)
+            self._remember(key, known)
+        return known
+
+    def _index_vector(self, index: Index, lanes: int) -> str:
+        """An index in every lane, ``<lanes x i64>``."""
+        key = ("index vector", index, lanes)
+        known = self._find(key)
+        if known is not None:
+            return str(known)
+        ty = vec("i64", lanes)
+        uniform = Index(index.const, {t: c for t, c in index.terms.items() if not depends(t, self.vector)})
+        total = self.fb.splat(self.index(uniform), "i64", lanes)
+        for term, c in index.terms.items():
+            if not depends(term, self.vector):
+                continue
+            lane = self._term_vector(term, lanes)
+            if not (isinstance(c, int) and c == 1):
+                lane = self.fb.op("mul", ty, lane, self.fb.splat(self.slots.extent(c), "i64", lanes))
+            total = self.fb.op("add", ty, total, lane)
+        return str(self._remember(key, total))
+
+    def _term_vector(self, term: Any, lanes: int) -> str:
+        fb, ty = self.fb, vec("i64", lanes)
+        if isinstance(term, LoopVar):
+            first = fb.splat(self.bound[term], "i64", lanes)
+            return fb.op("add", ty, first, fb.lane_ids("i64", lanes))
+        if isinstance(term, (Quotient, Remainder)):
+            opcode = "udiv" if isinstance(term, Quotient) else "urem"
+            divisor = self.slots.extent(term.divisor)
+            # a Python int becomes a constant vector, which LLVM divides by with a multiplication
+            by = literal(divisor, ty) if isinstance(divisor, int) else fb.splat(divisor, "i64", lanes)
+            return fb.op(opcode, ty, self._index_vector(term.index, lanes), by)
+        wide = emit_cast(fb, self.vector_of(term.expr, lanes), term.expr.dtype, "int64", lanes)
+        top = fb.splat(fb.sub(self.slots.extent(term.extent), 1), "i64", lanes)
+        low = fb.intrinsic("llvm.smin", ty, wide, top)
+        return fb.intrinsic("llvm.smax", ty, low, literal(0, ty))
+
+    # -- addresses --------------------------------------------------------------------------------------------------
+    def _advance(self, load: Load, var: LoopVar, value: Operand) -> None:
+        c = load.offset.terms.get(var)
+        if c is None or value == 0 and isinstance(value, int):
+            return
+        pointer = self._pointer_prefix(load)
+        moved = self.fb.mul(value, self.slots.extent(c))
+        self._remember(("pointer", load.value, load.offset), self._gep(load.value, pointer, moved))
+
+    def _pointer_prefix(self, load: Load) -> str:
+        """The address as far as the loops entered so far determine it (terms that are not loop variables left out)."""
+        key = ("pointer", load.value, load.offset)
+        known = self._find(key)
+        if known is None:
+            start = self._gep(load.value, self.slots.pointer(load.value), self.slots.extent(load.offset.const))
+            known = self._remember(key, start)
+        return str(known)
+
+    def _gep(self, value: Value, pointer: str, offset: Operand) -> str:
+        return self.fb.gep(_memory_type(value.dtype), pointer, offset)
+
+    def _address(self, load: Load) -> str:
+        """The address of the first lane's element."""
+        pointer = self._pointer_prefix(load)
+        for term, c in load.offset.terms.items():
+            if not isinstance(term, LoopVar):
+                moved = self.fb.mul(self._term(term), self.slots.extent(c))
+                pointer = self._gep(load.value, pointer, moved)
+        return pointer
+
+    # -- values -----------------------------------------------------------------------------------------------------
+    def value(self, expr: Expr, lanes: int) -> str:
+        """The value of an expression: a scalar, or a vector of ``lanes``."""
+        return self.scalar(expr) if lanes == 1 else self.vector_of(expr, lanes)
+
+    def scalar(self, expr: Expr) -> str:
+        """The value in the first lane, which is that in all lanes where it does not vary."""
+        key = ("value", id(expr), 1)
+        known = self._find(key)
+        if known is None:
+            known = self._remember(key, self._scalar(expr))
+        return str(known)
+
+    def _scalar(self, expr: Expr) -> str:
+        fb = self.fb
+        if isinstance(expr, Const):
+            return literal(expr.number, value_type(expr.dtype))
+        if isinstance(expr, Load):
+            pointer = self._address(expr)
+            condition = self._condition()
+            if condition is not None:
+                pointer = fb.select(condition, "ptr", pointer, self.slots.pointer(expr.value))
+            return load_value(fb, expr.dtype, pointer)
+        if isinstance(expr, IndexValue):
+            return emit_cast(fb, str(self.index(expr.index)), "int64", expr.dtype, 1)
+        if isinstance(expr, Apply):
+            args = [self.scalar(a) for a in expr.args]
+            return emit_elementwise(fb, expr.name, args, [a.dtype for a in expr.args], expr.dtype, 1, expr.params)
+        if isinstance(expr, Guard):
+            return self._guard(expr, 1)
+        if isinstance(expr, Bits):
+            k0, k1 = (self.scalar(k) for k in expr.key)
+            return emit_random_bits(fb, k0, k1, self.index(expr.index), 1)
+        assert isinstance(expr, Accumulated)
+        known = self._find(("acc", expr.number, 1))
+        assert known is not None, "the reduction's result is asked for before it is there"
+        return str(known)
+
+    def vector_of(self, expr: Expr, lanes: int) -> str:
+        """The values in ``lanes`` lanes."""
+        key = ("value", id(expr), lanes)
+        known = self._find(key)
+        if known is None:
+            known = self._remember(key, self._vector(expr, lanes))
+        return str(known)
+
+    def _vector(self, expr: Expr, lanes: int) -> str:
+        fb = self.fb
+        ty = value_type(expr.dtype, lanes)
+        if isinstance(expr, Const):
+            return literal(expr.number, ty)
+        if isinstance(expr, Accumulated):
+            known = self._find(("acc", expr.number, lanes))
+            if known is not None:
+                return str(known)
+        if not self._varies(expr):
+            return fb.splat(self.scalar(expr), value_type(expr.dtype), lanes)
+        if isinstance(expr, Load):
+            return self._load_vector(expr, lanes)
+        if isinstance(expr, IndexValue):
+            return emit_cast(fb, self._index_vector(expr.index, lanes), "int64", expr.dtype, lanes)
+        if isinstance(expr, Apply):
+            args = [self.vector_of(a, lanes) for a in expr.args]
+            dtypes = [a.dtype for a in expr.args]
+            return emit_elementwise(fb, expr.name, args, dtypes, expr.dtype, lanes, expr.params)
+        if isinstance(expr, Guard):
+            return self._guard(expr, lanes)
+        assert isinstance(expr, Bits)
+        k0, k1 = (self.scalar(k) for k in expr.key)
+        if expr.index.coefficient(self.vector) == 1:
+            return emit_random_bits(fb, k0, k1, self.index(expr.index), lanes)
+        return self._by_lane(expr, lanes, lambda i: emit_random_bits(fb, k0, k1, i, 1))
+
+    def _by_lane(self, expr: Bits, lanes: int, one: Any) -> str:
+        ty = value_type(expr.dtype, lanes)
+        indices = self._index_vector(expr.index, lanes)
+        result = "poison"
+        for lane in range(lanes):
+            index = self.fb.extract(vec("i64", lanes), indices, lane)
+            result = self.fb.insert(ty, result, one(index), lane)
+        return result
+
+    def _load_vector(self, load: Load, lanes: int) -> str:
+        assert self.vector is not None
+        mask = self._lane_mask(lanes)
+        if load.offset.coefficient(self.vector) == 1:
+            return load_value(self.fb, load.dtype, self._address(load), lanes, mask)
+        return self._gather(load, lanes, mask)
+
+    def _gather(self, load: Load, lanes: int, mask: Operand | None) -> str:
+        fb = self.fb
+        memory = _memory_type(load.dtype)
+        ty, pointers = vec(memory, lanes), vec("ptr", lanes)
+        base = self.slots.pointer(load.value)
+        offsets = self._index_vector(load.offset, lanes)
+        address = fb.let(f"getelementptr {memory}, ptr {base}, {vec('i64', lanes)} {offsets}")
+        mask_ty = vec("i1", lanes)
+        suffix = f"v{lanes}{_suffix(memory)}.v{lanes}p0"
+        arguments = [
+            (pointers, address), ("i32", max(1, _width(memory))),
+            (mask_ty, mask if mask is not None else literal(True, mask_ty)), (ty, literal(0, ty)),
+        ]  # fmt: skip
+        raw = fb.call(f"llvm.masked.gather.{suffix}", ty, arguments)
+        if load.dtype == "bool":
+            return fb.cmp("ne", ty, raw, literal(0, ty))
+        return decode(fb, load.dtype, raw, lanes)
+
+    # -- guards -----------------------------------------------------------------------------------------------------
+    def _condition(self) -> Operand | None:
+        """The scalar condition of the guards around what is being written."""
+        conditions = [c for c, _ in self._guards if c is not None]
+        return conditions[-1] if conditions else None
+
+    def _lane_mask(self, lanes: int) -> Operand | None:
+        mask = self.mask
+        for condition, lane_mask in self._guards[-1:]:
+            if lane_mask is not None:
+                mask = lane_mask if mask is None else self.fb.op("and", vec("i1", lanes), mask, lane_mask)
+            elif condition is not None:
+                splat = self.fb.splat(condition, "i1", lanes)
+                mask = splat if mask is None else self.fb.op("and", vec("i1", lanes), mask, splat)
+        return mask
+
+    def _guard(self, guard: Guard, lanes: int) -> str:
+        fb = self.fb
+        mask_ty = vec("i1", lanes)
+        outer = self._guards[-1] if self._guards else (None, None)
+        scalar: Operand | None = None
+        lane: Operand | None = None
+        for bound in guard.bounds:
+            if lanes > 1 and self.vector is not None and depends(bound.index, self.vector):
+                lane = self._and(mask_ty, lane, self._bound_vector(bound, lanes))
+            else:
+                scalar = self._and("i1", scalar, self._bound(bound))
+        own_scalar, own_lane = scalar, lane
+        if lanes > 1 and own_lane is not None and own_scalar is not None:
+            own_lane = fb.op("and", mask_ty, own_lane, fb.splat(own_scalar, "i1", lanes))
+        inner_scalar = self._and("i1", outer[0], own_scalar)
+        inner_lane = None
+        if lanes > 1 and (own_lane is not None or outer[1] is not None):
+            inner_lane = self._and(mask_ty, outer[1], own_lane)
+            if own_lane is None and own_scalar is not None:
+                inner_lane = self._and(mask_ty, inner_lane, fb.splat(own_scalar, "i1", lanes))
+        self._guards.append((inner_scalar, inner_lane))
+        with self.level():
+            value = self.value(guard.value, lanes)
+        self._guards.pop()
+        other = self.value(guard.other, lanes)
+        ty = value_type(guard.dtype, lanes)
+        if own_lane is not None:
+            return fb.select(own_lane, ty, value, other)
+        if own_scalar is None:
+            return value
+        return fb.let(f"select i1 {own_scalar}, {ty} {value}, {ty} {other}")
+
+    def _and(self, ty: str, a: Operand | None, b: Operand | None) -> Operand | None:
+        if a is None or b is None:
+            return b if a is None else a
+        return self.fb.op("and", ty, a, b)
+
+    def _bound(self, bound: Bound) -> Operand:
+        """``low <= index < high`` as one unsigned comparison."""
+        key = ("bound", bound)
+        known = self._find(key)
+        if known is None:
+            fb = self.fb
+            low, high = self.slots.extent(bound.low), self.slots.extent(bound.high)
+            inside = fb.sub(self.index(bound.index), low)
+            known = fb.cmp("ult", "i64", inside, fb.sub(high, low))
+            if bound.step != 1:
+                whole = fb.cmp("eq", "i64", fb.let(f"srem i64 {inside}, {bound.step}"), 0)
+                known = fb.op("and", "i1", known, whole)
+            self._remember(key, known)
+        return known
+
+    def _bound_vector(self, bound: Bound, lanes: int) -> str:
+        fb, ty = self.fb, vec("i64", lanes)
+        low, high = self.slots.extent(bound.low), self.slots.extent(bound.high)
+        index = self._index_vector(bound.index, lanes)
+        inside = fb.op("sub", ty, index, fb.splat(low, "i64", lanes))
+        known = fb.cmp("ult", ty, inside, fb.splat(fb.sub(high, low), "i64", lanes))
+        if bound.step != 1:
+            rest = fb.op("srem", ty, inside, literal(bound.step, ty))
+            known = fb.op("and", vec("i1", lanes), known, fb.cmp("eq", ty, rest, literal(0, ty)))
+        return known
+
+    # -- stores -----------------------------------------------------------------------------------------------------
+    def store(self, value: Value, offset: Index, expr: Expr, lanes: int) -> None:
+        """Write ``expr`` to element ``offset`` of a stored value, along the vector variable."""
+        fb = self.fb
+        result = self.value(expr, lanes)
+        pointer = self._gep(value, self.slots.pointer(value), self.index(offset))
+        if lanes == 1:
+            store_value(fb, value.dtype, result, pointer)
+            return
+        assert self.vector is not None
+        c = offset.coefficient(self.vector)
+        if c == 1:
+            store_value(fb, value.dtype, result, pointer, lanes, self.mask)
+            return
+        ty = value_type(value.dtype, lanes)
+        step = self.slots.extent(c if c is not None else 0)
+        for lane in range(lanes):
+            there = self._gep(value, pointer, fb.mul(lane, step))
+            inside = None if self.mask is None else fb.extract(vec("i1", lanes), self.mask, lane)
+            store_value(fb, value.dtype, fb.extract(ty, result, lane), there, 1, inside)
+
+
+def _memory_type(dtype: str) -> str:
+    return "i16" if dtype in _HALVES else llvm_type(dtype)
+
+
+def _suffix(memory: str) -> str:
+    return {"float": "f32", "double": "f64"}.get(memory, memory)
+
+
+def _width(memory: str) -> int:
+    return {"float": 4, "double": 8}.get(memory) or int(memory[1:]) // 8
+
+
+def _postorder(roots: Iterable[Expr]) -> list[Expr]:
+    order: list[Expr] = []
+    seen: set[int] = set()
+
+    def visit(expr: Expr) -> None:
+        if id(expr) in seen:
+            return
+        seen.add(id(expr))
+        for child in expr.children():
+            visit(child)
+        for index in expr.indices():
+            for term in index.terms:
+                _visit_term(term, visit)
+        order.append(expr)
+
+    for root in roots:
+        visit(root)
+    return order
+
+
+def _visit_term(term: Any, visit: Any) -> None:
+    if isinstance(term, Loaded):
+        visit(term.expr)
+    elif isinstance(term, (Quotient, Remainder)):
+        for inner in term.index.terms:
+            _visit_term(inner, visit)
+
+
+def _unguarded(roots: Iterable[Expr]) -> set[int]:
+    """Expressions that are computed whatever guards say (they may be computed early)."""
+    found: set[int] = set()
+    stack = list(roots)
+    while stack:
+        expr = stack.pop()
+        if id(expr) in found:
+            continue
+        found.add(id(expr))
+        if isinstance(expr, Guard):
+            stack.append(expr.other)
+            for index in expr.indices():
+                for term in index.terms:
+                    _visit_term(term, stack.append)
+            continue
+        stack.extend(expr.children())
+        for index in expr.indices():
+            for term in index.terms:
+                _visit_term(term, stack.append)
+    return found
+
+
+__all__ = ["Evaluator", "is_float"]

@@ -1,0 +1,491 @@
+"""Kernels that are loop nests: elementwise stores and reductions.
+
+Adjacent loops that every access walks through with one stride are run as one. The innermost loop (or the innermost
+reduced one) runs in vectors; what does not fill a vector is done under a mask. Results never depend on how the units of
+a kernel are shared out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, vec
+from pronghorn.codegen.contraction.nest import begin_kernel
+from pronghorn.codegen.elementwise import emit_elementwise
+from pronghorn.codegen.evaluator import Evaluator
+from pronghorn.codegen.slots import Slots, Tables
+from pronghorn.codegen.values import value_type
+from pronghorn.compiler.expr import Accumulated, Expr, Index, Load, LoopVar, all_indices, walk
+from pronghorn.compiler.kernels import Kernel, Reduction
+from pronghorn.compiler.reductions import typical
+from pronghorn.compiler.virtual import linear
+from pronghorn.graph.dim import Extent, product
+from pronghorn.runtime.host import Target
+
+BLOCK = 4096  # elements of a unit where a kernel is one long loop
+MANY_UNITS = 32
+Body = Callable[[], None]
+
+
+@dataclass
+class Loop:
+    """One loop of the nest: ``var`` counts, the variables in ``zero`` are merged into it."""
+
+    var: LoopVar
+    extent: Extent
+    zero: tuple[LoopVar, ...] = ()
+
+
+@dataclass
+class Units:
+    """How the work of a kernel is counted: ``count`` units of ``cost`` (rough cycles) each."""
+
+    count: Extent
+    cost: float
+
+
+def merge_loops(vars: Sequence[LoopVar], indices: Sequence[Index]) -> list[Loop]:
+    """``vars`` with adjacent ones merged where every index moves through both with one stride."""
+    loops: list[Loop] = []
+    for var in vars:
+        if isinstance(var.extent, int) and var.extent == 1:
+            loops.append(Loop(var, 1))
+            continue
+        last = loops[-1] if loops else None
+        if last is not None and last.extent != 1 and _one_stride(last, var, indices):
+            loops[-1] = Loop(var, last.extent * var.extent, (*last.zero, last.var))
+        else:
+            loops.append(Loop(var, var.extent))
+    real = [loop for loop in loops if loop.extent != 1]
+    return real or loops[:1]
+
+
+def _one_stride(outer: Loop, inner: LoopVar, indices: Sequence[Index]) -> bool:
+    for index in indices:
+        a, b = index.coefficient(outer.var), index.coefficient(inner)
+        if a is None or b is None or a != b * inner.extent:
+            return False
+    return True
+
+
+class LoopKernel:
+    """Writes one map or reduce kernel."""
+
+    def __init__(self, module: ModuleBuilder, kernel: Kernel, tables: Tables, target: Target):
+        self.kernel, self.target = kernel, target
+        self.fb = begin_kernel(module, kernel.name)
+        self.slots = Slots(self.fb, tables)
+        self.offsets = {s.value: linear(tuple(map(Index.of, kernel.vars)), kernel.domain) for s in kernel.stores}
+        self.roots = [s.expr for s in kernel.stores] + [r.element for r in kernel.reductions]
+        indices = [*all_indices(*self.roots), *self.offsets.values()]
+        # a chunk's own variable is not part of any index
+        chunked = [r.chunk[0] for r in kernel.reductions if r.chunk]
+        vars = [v for v in kernel.vars if v not in chunked]
+        self.loops = [Loop(v, v.extent) for v in chunked] + merge_loops(vars, indices)
+        if chunked and len(self.loops) > 1 and self.loops[-1].extent == 1:
+            self.loops.pop()
+        self.bound_zero = [v for v in kernel.vars if v.extent == 1 and all(v is not loop.var for loop in self.loops)]
+        self.reduced: list[Loop] = []
+        if kernel.reductions:
+            r = kernel.reductions[0]
+            first = [Loop(r.vars[0], r.vars[0].extent)] if r.chunk else []
+            rest = r.vars[1:] if r.chunk else r.vars
+            self.reduced = first + (merge_loops(rest, indices) if rest else [])
+            if len(self.reduced) > 1:
+                self.reduced = [x for x in self.reduced if x.extent != 1] or self.reduced[:1]
+            ones = [v for v in r.vars if v.extent == 1 and all(v is not loop.var for loop in self.reduced)]
+            self.bound_zero += ones
+
+    # -- shape of the nest ------------------------------------------------------------------------------------------
+    def write(self) -> Units:
+        """The whole function."""
+        along_reduced = bool(self.kernel.reductions) and self._reduce_in_lanes()
+        width = self.target.lanes("float32")
+        if along_reduced:
+            vector = self.reduced[-1].var
+        else:
+            vector = self.loops[-1].var if self.loops else None
+        self.evaluator = Evaluator(self.fb, self.slots, self.roots, vector)
+        self.lanes = self._lanes(width, along_reduced)
+        with ExitStack() as stack:
+            for var in self.bound_zero:
+                stack.enter_context(self.evaluator.bind(var, 0, hoist=False))
+            self.evaluator.hoist()
+            units = self._nest_reduced() if along_reduced else self._nest_mapped()
+        self.fb.ret()
+        return units
+
+    def _reduce_in_lanes(self) -> bool:
+        """Whether vectors run along the reduction (else along the results)."""
+        inner, outer = self.reduced[-1], self.loops[-1] if self.loops else None
+        if outer is None or outer.extent == 1 or self.kernel.reductions[0].chunk and len(self.loops) == 1:
+            return inner.extent != 1 or outer is None
+        loads = [e for e in walk(*self.roots) if isinstance(e, Load)]
+
+        def contiguous(loop: Loop) -> int:
+            return sum(1 for e in loads if e.offset.coefficient(loop.var) == 1)
+
+        if contiguous(outer) or typical(inner.extent) < 8:
+            return False
+        return contiguous(inner) > 0
+
+    def _lanes(self, width: int, along_reduced: bool) -> int:
+        """Lanes of a vector; several registers' worth for reductions, whose accumulators wait on one another."""
+        loop = self.reduced[-1] if along_reduced else self.loops[-1] if self.loops else None
+        if loop is None:
+            return 1
+        length = typical(loop.extent)
+        if self.kernel.reductions:
+            wide = width * 4
+            while wide > width and wide > length:
+                wide //= 2
+            return wide if length > 1 else 1
+        return width if length > 1 else 1
+
+    def _cost(self) -> float:
+        """Rough cycles of one element."""
+        work = 0.0
+        for e in walk(*self.roots):
+            work += {"Load": 0.3, "Apply": 0.15, "Bits": 6.0, "Guard": 0.3}.get(type(e).__name__, 0.05)
+        return max(work, 0.3)
+
+    def _outer(self) -> tuple[list[Loop], list[Loop]]:
+        """The outer loops flattened into units, and those inside of a unit."""
+        outer = self.loops[:-1]
+        taken, units = 0, 1
+        for loop in outer:
+            if units >= MANY_UNITS:
+                break
+            units *= typical(loop.extent)
+            taken += 1
+        return outer[:taken], outer[taken:]
+
+    # -- results in lanes -------------------------------------------------------------------------------------------
+    def _nest_mapped(self) -> Units:
+        last = self.loops[-1] if self.loops else None
+        if last is None:
+            return self._single()
+        per_element = self._cost() * float(_count(self.reduced))
+        if len(self.loops) == 1:
+            return self._one_long_loop(last, per_element)
+        united, inside = self._outer()
+        with self._unit_loop(united):
+            self._inner_loops(inside, lambda: self._vector_loop(last, 0, self.slots.extent(last.extent)))
+        size = product(tuple(x.extent for x in (*inside, last)))
+        return Units(product(tuple(x.extent for x in united)), per_element * typical(size))
+
+    def _single(self) -> Units:
+        with self.fb.loop("%begin", "%end"):
+            self._element(1)
+        return Units(1, self._cost() * _count(self.reduced))
+
+    def _one_long_loop(self, loop: Loop, per_element: float) -> Units:
+        fb = self.fb
+        extent = self.slots.extent(loop.extent)
+        block = max(self.lanes, min(BLOCK, BLOCK // max(1, int(per_element)) // self.lanes * self.lanes or self.lanes))
+        start = fb.mul("%begin", block)
+        stop = fb.min(fb.mul("%end", block), extent)
+        self._vector_loop(loop, start, stop)
+        count = (loop.extent + (block - 1)) // block
+        return Units(count, per_element * min(block, typical(loop.extent)))
+
+    @contextmanager
+    def _unit_loop(self, united: Sequence[Loop]) -> Iterator[None]:
+        """The loop over units, whose number is taken apart into the united loops' variables."""
+        fb = self.fb
+        with fb.loop("%begin", "%end") as unit, ExitStack() as stack:
+            rest: Operand = unit
+            values: list[Operand] = []
+            for loop in reversed(united[1:]):
+                extent = self.slots.extent(loop.extent)
+                values.append(fb.rem(rest, extent))
+                rest = fb.div(rest, extent)
+            values.append(rest)
+            for loop, value in zip(united, reversed(values)):
+                self._enter(stack, loop, value)
+            self.evaluator.hoist()
+            yield
+
+    def _enter(self, stack: ExitStack, loop: Loop, value: Operand, hoist: bool = False) -> None:
+        for var in loop.zero:
+            stack.enter_context(self.evaluator.bind(var, 0, hoist=False))
+        stack.enter_context(self.evaluator.bind(loop.var, value, hoist=hoist))
+
+    def _inner_loops(self, loops: Sequence[Loop], body: Body) -> None:
+        if not loops:
+            body()
+            return
+        with self.fb.loop(0, self.slots.extent(loops[0].extent)) as i, ExitStack() as stack:
+            self._enter(stack, loops[0], i, hoist=True)
+            self._inner_loops(loops[1:], body)
+
+    def _vector_loop(self, loop: Loop, start: Operand, stop: Operand) -> None:
+        """``body`` for each whole vector, then once under a mask for the rest."""
+        fb, lanes = self.fb, self.lanes
+        ev = self.evaluator
+        if lanes == 1:
+            with fb.loop(start, stop) as i, ExitStack() as stack:
+                self._enter(stack, loop, i)
+                self._element(1)
+            return
+        with ev.level():
+            ev.splats(lanes)
+            whole = fb.add(start, fb.mul(fb.div(fb.sub(stop, start), lanes), lanes))
+            if not (isinstance(whole, int) and isinstance(start, int) and whole <= start):
+                with fb.loop(start, whole, lanes) as i, ExitStack() as stack:
+                    self._enter(stack, loop, i)
+                    self._element(lanes)
+            if isinstance(whole, int) and isinstance(stop, int) and whole >= stop:
+                return
+            with fb.if_(fb.cmp("slt", "i64", whole, stop)), ExitStack() as stack:
+                ev.mask = fb.mask_first(fb.sub(stop, whole), lanes)
+                self._enter(stack, loop, whole)
+                self._element(lanes)
+                ev.mask = None
+
+    def _element(self, lanes: int) -> None:
+        """One vector of results: reductions, then stores."""
+        with self.evaluator.level():
+            for number, reduction in enumerate(self.kernel.reductions):
+                result = self._reduce(reduction, lanes)
+                self.evaluator.set_accumulated(number, result, lanes)
+            for store in self.kernel.stores:
+                self.evaluator.store(store.value, self.offsets[store.value], store.expr, lanes)
+
+    def _reduce(self, reduction: Reduction, lanes: int) -> str:
+        """A reduction whose results are in lanes."""
+        state = State(self.fb, reduction, lanes)
+        self._reduction_loops(reduction, 0, lambda: state.update(self._reduced_value(reduction, lanes), self._position()))
+        return state.finish()
+
+    def _reduced_value(self, reduction: Reduction, lanes: int) -> str:
+        return self.evaluator.value(reduction.element, lanes)
+
+    def _reduction_loops(self, reduction: Reduction, depth: int, body: Body, last: int | None = None) -> None:
+        """The reduced loops from ``depth`` on (up to ``last``, exclusive), then ``body``."""
+        loops = self.reduced[: last if last is not None else len(self.reduced)]
+        if depth == len(loops):
+            body()
+            return
+        loop = loops[depth]
+        start, stop = self._range(reduction, depth, loop)
+        with self.fb.loop(start, stop) as i, ExitStack() as stack:
+            self._enter(stack, loop, i, hoist=True)
+            self._reduction_loops(reduction, depth + 1, body, last)
+
+    def _range(self, reduction: Reduction, depth: int, loop: Loop) -> tuple[Operand, Operand]:
+        fb = self.fb
+        extent = self.slots.extent(loop.extent)
+        if depth or reduction.chunk is None:
+            return 0, extent
+        chunk, size = reduction.chunk
+        start = fb.mul(self.evaluator.bound[chunk], self.slots.extent(size))
+        return start, fb.min(fb.add(start, self.slots.extent(size)), extent)
+
+    def _position(self) -> Operand:
+        """The row-major number of the reduced element (for argmax)."""
+        number: Operand = 0
+        for loop in self.reduced:
+            number = self.fb.mul(number, self.slots.extent(loop.extent))
+            number = self.fb.add(number, self.evaluator.bound[loop.var])
+        return number
+
+    # -- the reduction in lanes -------------------------------------------------------------------------------------
+    def _nest_reduced(self) -> Units:
+        per_result = self._cost() * float(_count(self.reduced)) / 2
+        if not self.loops:
+            with self.fb.loop("%begin", "%end"):
+                self._reduce_in_vectors()
+            return Units(1, per_result)
+        loops = self.loops
+        taken, units = 0, 1
+        for loop in loops:
+            if units >= MANY_UNITS:
+                break
+            units *= typical(loop.extent)
+            taken += 1
+        with self._unit_loop(loops[:taken]):
+            self._inner_loops(loops[taken:], self._reduce_in_vectors)
+        inside = product(tuple(x.extent for x in loops[taken:]))
+        return Units(product(tuple(x.extent for x in loops[:taken])), per_result * typical(inside))
+
+    def _reduce_in_vectors(self) -> None:
+        with self.evaluator.level():
+            for number, reduction in enumerate(self.kernel.reductions):
+                state = State(self.fb, reduction, self.lanes, along_lanes=True)
+                inner = len(self.reduced) - 1
+                self._reduction_loops(reduction, 0, lambda s=state, r=reduction: self._row(r, s), inner)
+                self.evaluator.set_accumulated(number, state.finish_lanes(), 1)
+            for store in self.kernel.stores:
+                self.evaluator.store(store.value, self.offsets[store.value], store.expr, 1)
+
+    def _row(self, reduction: Reduction, state: State) -> None:
+        loop = self.reduced[-1]
+        depth = len(self.reduced) - 1
+        start, stop = self._range(reduction, depth, loop)
+        fb, ev, lanes = self.fb, self.evaluator, self.lanes
+
+        def element() -> None:
+            with ev.level():
+                state.update(ev.value(reduction.element, lanes), self._position(), ev.mask)
+
+        if lanes == 1:
+            with fb.loop(start, stop) as i, ExitStack() as stack:
+                self._enter(stack, loop, i)
+                element()
+            return
+        with ev.level():
+            ev.splats(lanes)
+            whole = fb.add(start, fb.mul(fb.div(fb.sub(stop, start), lanes), lanes))
+            if not (isinstance(whole, int) and isinstance(start, int) and whole <= start):
+                with fb.loop(start, whole, lanes) as i, ExitStack() as stack:
+                    self._enter(stack, loop, i)
+                    element()
+            if isinstance(whole, int) and isinstance(stop, int) and whole >= stop:
+                return
+            with fb.if_(fb.cmp("slt", "i64", whole, stop)), ExitStack() as stack:
+                ev.mask = fb.mask_first(fb.sub(stop, whole), lanes)
+                self._enter(stack, loop, whole)
+                element()
+                ev.mask = None
+
+
+def _count(loops: Sequence[Loop]) -> int:
+    total = 1
+    for loop in loops:
+        total *= typical(loop.extent)
+    return total
+
+
+# -- accumulators ----------------------------------------------------------------------------------------------------
+_COMBINE = {"sum": "add", "prod": "mul", "max": "max", "min": "min", "and": "and", "or": "or"}
+
+
+def neutral(op: str, dtype: str) -> float | int | bool:
+    """The value that changes nothing."""
+    import numpy as np
+
+    from pronghorn.graph import dtypes
+
+    if op in ("sum", "or"):
+        return 0
+    if op == "prod":
+        return 1
+    if op == "and":
+        return True if dtype == "bool" else -1 if dtype.startswith("int") else int(np.iinfo(dtype).max)
+    lowest = op in ("max", "argmax")
+    if dtype == "bool":
+        return not lowest
+    if dtypes.is_integer(dtype):
+        info = np.iinfo(dtype)
+        return int(info.min if lowest else info.max)
+    return float("-inf") if lowest else float("inf")
+
+
+class State:
+    """The accumulator of one reduction: a stack slot that the optimiser turns into a register."""
+
+    def __init__(self, fb: FunctionBuilder, reduction: Reduction, lanes: int, along_lanes: bool = False):
+        self.fb, self.lanes, self.op, self.along_lanes = fb, lanes, reduction.op, along_lanes
+        self.dtype = reduction.element.dtype
+        self.result = reduction.dtype
+        self.ty = value_type(self.dtype, lanes)
+        self.slot = fb.alloca(self.ty)
+        self.start = neutral(self.op, self.dtype)
+        fb.store(self.ty, literal(self.start, self.ty), self.slot)
+        self.arg = self.op.startswith("arg")
+        if self.arg:
+            self.where_ty = vec("i32", lanes)
+            self.where = fb.alloca(self.where_ty)
+            fb.store(self.where_ty, literal(-1, self.where_ty), self.where)
+
+    def update(self, value: str, position: Operand, mask: Operand | None = None) -> None:
+        """Take in one element per lane; ``position`` is that of the first lane."""
+        fb = self.fb
+        old = fb.load(self.ty, self.slot)
+        if not self.arg:
+            if mask is not None:
+                value = fb.select(mask, self.ty, value, literal(self.start, self.ty))
+            fb.store(self.ty, self._combined(self.lanes, old, value), self.slot)
+            return
+        where = fb.load(self.where_ty, self.where)
+        narrow = fb.let(f"trunc i64 {position} to i32") if not isinstance(position, int) else str(position)
+        index = fb.splat(narrow, "i32", self.lanes)
+        if self.lanes > 1 and self.along_lanes:
+            index = fb.op("add", self.where_ty, index, fb.lane_ids("i32", self.lanes))
+        better = self._better(self.lanes, value, index, old, where)
+        if mask is not None:
+            better = fb.op("and", vec("i1", self.lanes), better, mask)
+        fb.store(self.ty, fb.select(better, self.ty, value, old), self.slot)
+        fb.store(self.where_ty, fb.select(better, self.where_ty, index, where), self.where)
+
+    _in_lanes = False
+
+    def _combined(self, lanes: int, a: str, b: str) -> str:
+        return emit_elementwise(self.fb, _COMBINE[self.op], [a, b], [self.dtype] * 2, self.dtype, lanes, {})
+
+    def _better(self, lanes: int, value: str, index: str, old: str, where: str) -> str:
+        """Whether (value, index) comes before (old, where): larger (or smaller), NaN first, then the lower index."""
+        fb = self.fb
+        ty, ity, b = value_type(self.dtype, lanes), vec("i32", lanes), vec("i1", lanes)
+        compare = "gt" if self.op == "argmax" else "lt"
+
+        def test(name: str, x: str, y: str) -> str:
+            return emit_elementwise(fb, name, [x, y], [self.dtype] * 2, "bool", lanes, {})
+
+        first = fb.cmp("ult", ity, index, where)  # -1, "none yet", is the largest unsigned number
+        wins = fb.op("or", b, test(compare, value, old), fb.op("and", b, test("eq", value, old), first))
+        if ty.endswith("float") or "float" in ty or "double" in ty:
+            nan, was = fb.cmp("uno", ty, value, value), fb.cmp("uno", ty, old, old)
+            keep = fb.op("xor", b, was, literal(True, b))
+            wins = fb.op("and", b, wins, keep)
+            earlier = fb.op("or", b, keep, first)
+            wins = fb.op("or", b, wins, fb.op("and", b, nan, earlier))
+        return wins
+
+    def finish(self) -> str:
+        """The result in each lane."""
+        if self.arg:
+            return self.fb.load(self.where_ty, self.where)
+        return self._as_result(self.fb.load(self.ty, self.slot), self.lanes)
+
+    def finish_lanes(self) -> str:
+        """The one result over all lanes, combined in halves: an order that is always the same."""
+        fb, lanes = self.fb, self.lanes
+        value = fb.load(self.ty, self.slot)
+        where = fb.load(self.where_ty, self.where) if self.arg else ""
+        while lanes > 1:
+            half = lanes // 2
+            parts = self._halves(value_type(self.dtype), value, lanes)
+            if self.arg:
+                places = self._halves("i32", where, lanes)
+                better = self._better(half, parts[1], places[1], parts[0], places[0])
+                value = fb.select(better, value_type(self.dtype, half), parts[1], parts[0])
+                where = fb.select(better, vec("i32", half), places[1], places[0])
+            else:
+                value = self._combined(half, parts[0], parts[1])
+            lanes = half
+        return where if self.arg else self._as_result(value, 1)
+
+    def _halves(self, scalar: str, value: str, lanes: int) -> list[str]:
+        ty = vec(scalar, lanes)
+        if lanes == 2:
+            return [self.fb.extract(ty, value, lane) for lane in (0, 1)]
+        half = lanes // 2
+        return [self.fb.shuffle(ty, value, "poison", range(start, start + half)) for start in (0, half)]
+
+    def _as_result(self, value: str, lanes: int) -> str:
+        if self.dtype == self.result:
+            return value
+        params = {"dtype": self.result}
+        return emit_elementwise(self.fb, "cast", [value], [self.dtype], self.result, lanes, params)
+
+
+def emit_loops(module: ModuleBuilder, kernel: Kernel, tables: Tables, target: Target) -> Units:
+    """Write a map or reduce kernel as the function ``kernel.name``; how its work is counted."""
+    return LoopKernel(module, kernel, tables, target).write()
+
+
+__all__ = ["Accumulated", "Expr", "Units", "emit_loops", "merge_loops"]

@@ -1,0 +1,430 @@
+"""A whole program in machine code: every kernel, and the step function that runs them in order on all threads.
+
+The step is ``void step(ptr ctx, ptr args, i64 tid)``. Every thread runs it; it hands out the units of large kernels,
+leaves small kernels to thread 0, and meets at a barrier only where a kernel needs what another thread may still be
+writing. ``args`` points to four tables: buffers, run-time extents, (units, grain) of every launch, and work counters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand
+from pronghorn.codegen.contract import emit_contract
+from pronghorn.codegen.loops import emit_loops
+from pronghorn.codegen.slots import Tables
+from pronghorn.codegen.special_kernels import emit_special
+from pronghorn.compiler.kernels import Kernel, Program
+from pronghorn.compiler.memory import Lifetime
+from pronghorn.compiler.schedule import copy_kernel, fill_kernel
+from pronghorn.graph.dim import Extent, evaluate
+from pronghorn.graph.ir import Aval, Graph, Node, Value
+from pronghorn.runtime.host import Target
+
+SERIAL_CYCLES = 12_000  # work below this is not worth waking another thread for
+GRAIN_CYCLES = 25_000
+COUNTER_BYTES = 128  # counters are on cache lines of their own
+
+Count = Callable[[Mapping[str, int], Sequence[int]], int]
+"""Units of a launch, given the symbols and the table of extents."""
+
+
+def extent_count(extent: Extent) -> Count:
+    """A number of units that is an extent."""
+    return lambda env, dims: evaluate(extent, env)
+
+
+@dataclass
+class Launch:
+    """One function to run over its units."""
+
+    function: str
+    units: Count
+    cost: float  # rough cycles of a unit
+    typical_units: int
+    reads: set[Value]
+    writes: set[Value]
+    serial: bool = False
+    slot: int = -1
+    scope: str = ""
+
+    def __post_init__(self) -> None:
+        self.serial = self.serial or self.cost * self.typical_units < SERIAL_CYCLES or self.typical_units < 2
+
+
+@dataclass
+class HostCall:
+    """A call of Python code (matrix factorisations), by thread 0."""
+
+    node: Node
+    reads: set[Value]
+    writes: set[Value]
+    number: int = -1
+
+
+@dataclass
+class _Pending:
+    reads: set[Value]
+    writes: set[Value]
+    serial: bool
+
+
+@dataclass
+class Emitted:
+    """What `emit_program` made, for the runtime to fill the tables."""
+
+    module: ModuleBuilder
+    tables: Tables
+    launches: list[Launch] = field(default_factory=list)
+    host_calls: list[HostCall] = field(default_factory=list)
+    lifetimes: dict[Value, Lifetime] = field(default_factory=dict)
+    constants: dict[Value, Any] = field(default_factory=dict)
+    callback: Value | None = None
+    barriers: int = 0
+
+
+class ProgramEmitter:
+    """Writes a program and those nested in its loops and branches."""
+
+    def __init__(self, program: Program, target: Target, external: set[Value]):
+        self.target, self.external = target, external
+        self.module = ModuleBuilder()
+        self.module.target = target  # type: ignore[attr-defined]
+        self.tables = Tables()
+        self.out = Emitted(self.module, self.tables)
+        self.epoch = 0
+        self.pending: list[_Pending] = []
+        self.fb: FunctionBuilder = self.module.function(
+            "step", [("ptr", "ctx"), ("ptr", "args"), ("i64", "tid")], attributes="nounwind"
+        )
+        self.depth = 0
+        self.number = 0
+        self.program = program
+
+    def run(self) -> Emitted:
+        """Everything."""
+        fb = self.fb
+        self.bufs = fb.load("ptr", "%args")
+        self.dims = fb.load("ptr", fb.gep("ptr", "%args", 1))
+        self.units = fb.load("ptr", fb.gep("ptr", "%args", 2))
+        self.counters = fb.load("ptr", fb.gep("ptr", "%args", 3))
+        self.threads = fb.let("call i64 @ph_num_threads(ptr %ctx)")
+        if any(p.node is not None and p.node.prim.family == "control" for p in self.program.kernels):
+            self._private_buffers()
+        self._program(self.program)
+        fb.ret()
+        return self.out
+
+    def _private_buffers(self) -> None:
+        """A table of buffers of this thread's own, whose entries loops may change without telling the others."""
+        fb = self.fb
+        count = fb.load("i64", fb.gep("i64", "%args", 4))
+        mine = fb.let(f"alloca i64, i64 {count}, align 64")
+        with fb.loop(0, count) as i:
+            fb.store("i64", fb.load("i64", fb.gep("i64", self.bufs, i)), fb.gep("i64", mine, i))
+        self.bufs = mine
+
+    # -- buffers ----------------------------------------------------------------------------------------------------
+    def _touch(self, value: Value) -> None:
+        """Note that a buffer is in use in this epoch."""
+        root = self.tables.root(value)
+        self.tables.buffer(root)
+        if root in self.external or root in self.out.constants:
+            return
+        life = self.out.lifetimes.get(root)
+        if life is None:
+            self.out.lifetimes[root] = Lifetime(self.epoch, self.epoch)
+        else:
+            life.extend(self.epoch)
+
+    def _roots(self, values: set[Value]) -> set[Value]:
+        return {self.tables.root(v) for v in values}
+
+    def _adopt(self, program: Program) -> None:
+        """Take in a program's aliases and constants."""
+        self.tables.aliases.update(program.aliases)
+        for node in program.graph.nodes:
+            if node.prim.name == "constant" and node.params["value"].size != 1:
+                self.out.constants[node.outputs[0]] = node.params["value"]
+
+    # -- kernels ----------------------------------------------------------------------------------------------------
+    def _program(self, program: Program) -> None:
+        self._adopt(program)
+        for kernel in program.kernels:
+            self._kernel(kernel)
+
+    def _kernel(self, kernel: Kernel) -> None:
+        self.number += 1
+        kernel.name = f"k{self.number}_{kernel.node.prim.name if kernel.node else kernel.kind}"
+        if kernel.kind == "special":
+            assert kernel.node is not None
+            self._special(kernel, kernel.node)
+        elif kernel.kind == "contract":
+            if kernel.details.get("zero_first"):
+                self._kernel(fill_kernel(kernel.stores[0].value))
+            for launch in emit_contract(self.module, kernel, self.tables, self.target):
+                self._launch(launch)
+        else:
+            units = emit_loops(self.module, kernel, self.tables, self.target)
+            self._launch(_launch_of(kernel, units.count, units.cost))
+
+    def _special(self, kernel: Kernel, node: Node) -> None:
+        if node.prim.family == "linalg":
+            self._host_call(kernel, node)
+        elif node.prim.name == "scan":
+            self._scan(node)
+        elif node.prim.name == "while_loop":
+            self._while(node)
+        elif node.prim.name == "cond":
+            self._branch(node)
+        else:
+            for launch in emit_special(self.module, kernel, self.tables, self.target):
+                self._launch(launch)
+
+    def _copy(self, source: Value, target: Value) -> None:
+        if self.tables.root(source) is not self.tables.root(target):
+            self._kernel(copy_kernel(source, target))
+
+    # -- running them -----------------------------------------------------------------------------------------------
+    def _launch(self, launch: Launch) -> None:
+        reads, writes = self._roots(launch.reads), self._roots(launch.writes)
+        self._order(reads, writes, launch.serial)
+        for v in reads | writes:
+            self._touch(v)
+        launch.slot = len(self.out.launches)
+        self.out.launches.append(launch)
+        fb = self.fb
+        units = fb.load("i64", fb.gep("i64", self.units, 2 * launch.slot))
+        if launch.serial:
+            with fb.if_(fb.cmp("eq", "i64", "%tid", 0)):
+                self._call(launch.function, 0, units)
+        elif self.depth:
+            begin = fb.div(fb.mul(units, "%tid"), self.threads)
+            end = fb.div(fb.mul(units, fb.add("%tid", 1)), self.threads)
+            with fb.if_(fb.cmp("slt", "i64", begin, end)):
+                self._call(launch.function, begin, end)
+        else:
+            self._share_out(launch, units)
+
+    def _share_out(self, launch: Launch, units: Operand) -> None:
+        """Threads take a grain of units at a time until none are left."""
+        fb = self.fb
+        grain = fb.load("i64", fb.gep("i64", self.units, 2 * launch.slot + 1))
+        counter = fb.gep("i8", self.counters, launch.slot * COUNTER_BYTES)
+        head, work, done = fb.label("take"), fb.label("work"), fb.label("done")
+        fb.branch(head)
+        fb.place(head)
+        begin = fb.mul(fb.let(f"call i64 @ph_next_chunk(ptr {counter})"), grain)
+        fb.branch_if(fb.cmp("slt", "i64", begin, units), work, done)
+        fb.place(work)
+        self._call(launch.function, begin, fb.min(fb.add(begin, grain), units))
+        fb.branch(head)
+        fb.place(done)
+
+    def _call(self, function: str, begin: Operand, end: Operand) -> None:
+        arguments = [("ptr", self.bufs), ("ptr", self.dims), ("i64", begin), ("i64", end)]
+        self.fb.emit(f"call void @{function}({', '.join(f'{t} {v}' for t, v in arguments)})")
+
+    def _order(self, reads: set[Value], writes: set[Value], serial: bool) -> None:
+        """A barrier if another thread may still be at work on what the next kernel touches."""
+        for p in self.pending:
+            conflict = p.writes & (reads | writes) or p.reads & writes
+            if conflict and not (p.serial and serial):
+                self._barrier()
+                break
+        self.pending.append(_Pending(reads, writes, serial))
+
+    def _barrier(self) -> None:
+        self.fb.emit("call void @ph_barrier(ptr %ctx)")
+        self.out.barriers += 1
+        self.epoch += 1
+        self.pending = []
+
+    def _settle(self) -> None:
+        """A barrier unless nothing has run since the last one."""
+        if self.pending:
+            self._barrier()
+
+    def _host_call(self, kernel: Kernel, node: Node) -> None:
+        if self.out.callback is None:
+            self.out.callback = Value(Aval((), "int64"), Graph())
+            self.external.add(self.out.callback)
+        call = HostCall(node, kernel.reads, kernel.writes, len(self.out.host_calls))
+        self.out.host_calls.append(call)
+        reads, writes = self._roots(call.reads), self._roots(call.writes)
+        self._order(reads, writes, True)
+        for v in reads | writes:
+            self._touch(v)
+        fb = self.fb
+        with fb.if_(fb.cmp("eq", "i64", "%tid", 0)):
+            slot = self.tables.buffer(self.out.callback)
+            code = fb.load("ptr", fb.gep("ptr", self.bufs, slot))
+            fb.emit(f"call void {code}(i64 {call.number}, ptr {self.bufs})")
+
+    # -- control flow -----------------------------------------------------------------------------------------------
+    @contextmanager
+    def _region(self) -> Any:
+        """Code that may run many times or not at all: barriers around it, work shared out statically."""
+        self._settle()
+        self.epoch += 1
+        self.depth += 1
+        yield
+        self._settle()
+        self.depth -= 1
+        self.epoch += 1
+
+    def _nested(self, graph: Graph, inputs: Mapping[Value, Value]) -> tuple[Program, list[Value]]:
+        """The program of a body whose ``inputs`` lie in the memory of outer values, and its outputs, each with memory
+        of its own (a copy is added where it has not)."""
+        from pronghorn.compiler.stages import lower
+
+        program = lower(graph)
+        self._adopt(program)
+        self.tables.aliases.update(inputs)
+        claimed: set[Value] = set(graph.inputs)
+        outputs = []
+        for v in program.graph.outputs:
+            root = program.aliases.get(v, v)
+            if root in claimed or root.node is None or root in self.out.constants:
+                fresh = Value(v.aval, program.graph)
+                program.kernels.append(copy_kernel(root, fresh))
+                root = fresh
+            claimed.add(root)
+            outputs.append(root)
+        return program, outputs
+
+    def _slot_address(self, value: Value) -> str:
+        return self.fb.gep("ptr", self.bufs, self.tables.buffer(value))
+
+    def _keep(self, values: Sequence[Value], first: int) -> None:
+        """Buffers that live from epoch ``first`` to now."""
+        for v in values:
+            self._touch(v)
+            root = self.tables.root(v)
+            if root in self.out.lifetimes:
+                self.out.lifetimes[root].extend(first)
+
+    def _scan(self, node: Node) -> None:
+        p = node.params
+        body, nc, nk = p["body"], p["num_consts"], p["num_carry"]
+        operands = [self.tables.root(v) for v in node.inputs]
+        carry_in, slices = body.inputs[nc : nc + nk], body.inputs[nc + nk :]
+        program, outputs = self._nested(body, dict(zip(body.inputs[:nc], operands[:nc])))
+        for v, start in zip(carry_in, operands[nc:]):
+            self._kernel(copy_kernel(start, v))
+        first = self.epoch
+        finals, stacked = node.outputs[:nk], node.outputs[nk:]
+        with self._region():
+            moving = [*zip(slices, operands[nc + nk :]), *zip(outputs[nk:], stacked)]
+            self.external.update(v for v, _ in moving)
+            with self._steps(p["length"], p["reverse"]) as t:
+                for v, whole in moving:
+                    self._point(v, whole, t)
+                for kernel in program.kernels:
+                    self._kernel(kernel)
+                self._settle()
+                for a, b in zip(carry_in, outputs[:nk]):
+                    self._swap(a, b)
+        self._keep([*carry_in, *outputs[:nk], *operands, *stacked], first)
+        for v, final in zip(carry_in, finals):
+            self._kernel(copy_kernel(v, final))
+
+    @contextmanager
+    def _steps(self, length: Extent, reverse: bool) -> Any:
+        fb = self.fb
+        count: Operand = length if isinstance(length, int) else fb.load(
+            "i64", fb.gep("i64", self.dims, self.tables.extent(length))
+        )
+        # never unrolled away: the body must be written once, whatever the count
+        with fb.loop_carry(0, count, []) as loop:
+            yield fb.sub(fb.sub(count, 1), loop.index) if reverse else loop.index
+
+    def _point(self, part: Value, whole: Value, t: Operand) -> None:
+        """Have ``part``'s entry in the table point to row ``t`` of ``whole``."""
+        from pronghorn.graph import dtypes
+        from pronghorn.graph.dim import product
+
+        fb = self.fb
+        size = product(part.shape) * dtypes.itemsize(part.dtype)
+        row = size if isinstance(size, int) else fb.load("i64", fb.gep("i64", self.dims, self.tables.extent(size)))
+        base = fb.load("ptr", self._slot_address(whole))
+        fb.store("ptr", fb.gep("i8", base, fb.mul(t, row)), self._slot_address(part))
+
+    def _swap(self, a: Value, b: Value) -> None:
+        fb = self.fb
+        pa, pb = fb.load("ptr", self._slot_address(a)), fb.load("ptr", self._slot_address(b))
+        fb.store("ptr", pb, self._slot_address(a))
+        fb.store("ptr", pa, self._slot_address(b))
+
+    def _while(self, node: Node) -> None:
+        p = node.params
+        nc, nb = p["num_cond_consts"], p["num_body_consts"]
+        operands = [self.tables.root(v) for v in node.inputs]
+        carry = p["body"].inputs[nb:]
+        body, outputs = self._nested(p["body"], dict(zip(p["body"].inputs[:nb], operands[nc : nc + nb])))
+        shared = dict(zip(p["cond"].inputs[:nc], operands[:nc])) | dict(zip(p["cond"].inputs[nc:], carry))
+        condition, (verdict,) = self._nested(p["cond"], shared)
+        for v, start in zip(carry, operands[nc + nb :]):
+            self._kernel(copy_kernel(start, v))
+        first = self.epoch
+        fb = self.fb
+        with self._region():
+            head, work, done = fb.label("while"), fb.label("do"), fb.label("done")
+            fb.branch(head)
+            fb.place(head)
+            for kernel in condition.kernels:
+                self._kernel(kernel)
+            self._settle()
+            go = fb.load("i8", fb.load("ptr", self._slot_address(verdict)))
+            fb.branch_if(fb.cmp("ne", "i8", go, 0), work, done)
+            fb.place(work)
+            for kernel in body.kernels:
+                self._kernel(kernel)
+            self._barrier()  # also keeps the verdict from being overwritten before all have read it
+            for a, b in zip(carry, outputs):
+                self._swap(a, b)
+            fb.branch(head)
+            fb.place(done)
+        self._keep([*carry, *outputs, *operands, verdict], first)
+        for v, final in zip(carry, node.outputs):
+            self._kernel(copy_kernel(v, final))
+
+    def _branch(self, node: Node) -> None:
+        pred, *operands = (self.tables.root(v) for v in node.inputs)
+        arms = []
+        for name in ("true", "false"):
+            graph = node.params[name]
+            arms.append(self._nested(graph, dict(zip(graph.inputs, operands))))
+        first = self.epoch
+        self._settle()
+        fb = self.fb
+        chosen = fb.load("i8", fb.load("ptr", self._slot_address(pred)))
+        labels = fb.label("true"), fb.label("false")
+        done = fb.label("done")
+        fb.branch_if(fb.cmp("ne", "i8", chosen, 0), *labels)
+        for label, (program, outputs) in zip(labels, arms):
+            fb.place(label)
+            with self._region():
+                for kernel in program.kernels:
+                    self._kernel(kernel)
+                for v, final in zip(outputs, node.outputs):
+                    self._copy(v, final)
+            fb.branch(done)
+        fb.place(done)
+        self._keep([pred, *operands, *node.outputs], first)
+
+
+def _launch_of(kernel: Kernel, count: Extent, cost: float) -> Launch:
+    from pronghorn.compiler.reductions import typical
+
+    return Launch(
+        kernel.name, extent_count(count), cost, typical(count), kernel.reads, kernel.writes, scope=kernel.scope
+    )
+
+
+def emit_program(program: Program, target: Target, external: set[Value]) -> Emitted:
+    """The machine code (as LLVM IR) of a program. ``external``: values whose memory the caller provides."""
+    return ProgramEmitter(program, target, external).run()

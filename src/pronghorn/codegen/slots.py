@@ -1,0 +1,54 @@
+"""Where a kernel finds its buffers and run-time extents: two tables that it is given."""
+
+from __future__ import annotations
+
+from pronghorn.codegen.builder import FunctionBuilder, Operand
+from pronghorn.graph.dim import Dim, Extent
+from pronghorn.graph.ir import Value
+
+
+class Tables:
+    """The numbering of a program's buffers (table ``bufs``) and run-time numbers (table ``dims``)."""
+
+    def __init__(self) -> None:
+        self.buffers: dict[Value, int] = {}
+        self.extents: dict[Extent, int] = {}
+        self.aliases: dict[Value, Value] = {}
+
+    def root(self, value: Value) -> Value:
+        """The value whose memory ``value`` uses."""
+        while value in self.aliases:
+            value = self.aliases[value]
+        return value
+
+    def buffer(self, value: Value) -> int:
+        """The slot of a value's buffer."""
+        return self.buffers.setdefault(self.root(value), len(self.buffers))
+
+    def extent(self, extent: Dim) -> int:
+        """The slot of a run-time extent."""
+        return self.extents.setdefault(extent, len(self.extents))
+
+
+class Slots:
+    """Access to the tables from one function: everything is loaded once, in its entry block."""
+
+    def __init__(self, fb: FunctionBuilder, tables: Tables):
+        self.fb, self.tables = fb, tables
+        self._pointers: dict[int, str] = {}
+        self._extents: dict[Extent, str] = {}
+
+    def pointer(self, value: Value) -> str:
+        """The address of a value's buffer."""
+        slot = self.tables.buffer(value)
+        if slot not in self._pointers:
+            self._pointers[slot] = self.fb.entry_load("ptr", "bufs", slot)
+        return self._pointers[slot]
+
+    def extent(self, extent: Extent) -> Operand:
+        """An extent: an int, or loaded from the table."""
+        if isinstance(extent, int):
+            return extent
+        if extent not in self._extents:
+            self._extents[extent] = self.fb.entry_load("i64", "dims", self.tables.extent(extent))
+        return self._extents[extent]

@@ -1,0 +1,113 @@
+"""Kernels with an emitter of their own: cumulative operations, scatter, sort."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pronghorn.codegen.arguments import Extent as Argument
+from pronghorn.codegen.builder import ModuleBuilder
+from pronghorn.codegen.cumulative import cumulative_units, emit_cumulative
+from pronghorn.codegen.scattering import emit_scatter, scatter_units
+from pronghorn.codegen.slots import Tables
+from pronghorn.codegen.sorting import emit_sort, sort_scratch, sort_units
+from pronghorn.compiler.kernels import Kernel
+from pronghorn.compiler.reductions import typical
+from pronghorn.graph.dim import Extent, Shape, product
+from pronghorn.graph.ir import Aval, Graph, Node, Value
+from pronghorn.runtime.host import Target
+
+if TYPE_CHECKING:
+    from pronghorn.codegen.program import Launch
+
+
+def emit_special(module: ModuleBuilder, kernel: Kernel, tables: Tables, target: Target) -> list[Launch]:
+    """Write the functions of a special kernel and list what to launch."""
+    node = kernel.node
+    assert node is not None
+    return _EMITTERS[node.prim.name](module, kernel, node, tables)
+
+
+def _argument(extent: Extent, tables: Tables) -> Argument:
+    return extent if isinstance(extent, int) else ("dim", tables.extent(extent))
+
+
+def _around(shape: Shape, axis: int) -> tuple[Extent, Extent, Extent]:
+    """(outer, n, inner): a row-major array seen around one axis."""
+    return product(shape[:axis]), shape[axis], product(shape[axis + 1 :])
+
+
+def _launch(kernel: Kernel, units: Extent, cost: float, scratch: set[Value] | None = None) -> Launch:
+    from pronghorn.codegen.program import Launch, extent_count
+
+    extra = scratch or set()
+    return Launch(
+        kernel.name,
+        extent_count(units),
+        cost,
+        typical(units),
+        kernel.reads | extra,
+        kernel.writes | extra,
+        scope=kernel.scope,
+    )
+
+
+def _cumulative(module: ModuleBuilder, kernel: Kernel, node: Node, tables: Tables) -> list[Launch]:
+    (x,), (y,) = node.inputs, node.outputs
+    outer, n, inner = _around(x.shape, node.params["axis"])
+    arguments = (_argument(e, tables) for e in (outer, n, inner))
+    slots = tables.buffer(x), tables.buffer(y)
+    emit_cumulative(module, kernel.name, node.prim.name, x.dtype, *arguments, node.params["reverse"], *slots)
+    return [_launch(kernel, cumulative_units(outer, inner, x.dtype), 4.0 * typical(n))]
+
+
+def _scatter(module: ModuleBuilder, kernel: Kernel, node: Node, tables: Tables) -> list[Launch]:
+    x, indices, updates = node.inputs
+    (out,) = node.outputs
+    rows, inner, count = x.shape[0], product(x.shape[1:]), product(indices.shape)
+    emit_scatter(
+        module,
+        kernel.name,
+        node.params["mode"],
+        x.dtype,
+        indices.dtype,
+        _argument(rows, tables),
+        _argument(inner, tables),
+        _argument(count, tables),
+        tables.buffer(x),
+        tables.buffer(indices),
+        tables.buffer(updates),
+        tables.buffer(out),
+    )
+    cost = 2.0 * typical(rows) + 4.0 * typical(count)
+    return [_launch(kernel, scatter_units(inner, x.dtype), cost)]
+
+
+def _sort(module: ModuleBuilder, kernel: Kernel, node: Node, tables: Tables) -> list[Launch]:
+    first = node.inputs[0]
+    outer, n, inner = _around(first.shape, node.params["axis"])
+    units = sort_units(outer, inner)
+    keys = [v.dtype for v in node.inputs[: node.params["num_keys"]]]
+    scratch = Value(Aval((sort_scratch(keys, outer, n, inner),), "uint8"), Graph())
+    emit_sort(
+        module,
+        kernel.name,
+        [v.dtype for v in node.inputs],
+        node.params["num_keys"],
+        *(_argument(e, tables) for e in (outer, n, inner)),
+        [tables.buffer(v) for v in node.inputs],
+        [tables.buffer(v) for v in node.outputs],
+        tables.buffer(scratch),
+    )
+    return [_launch(kernel, units, 20.0 * typical(n), {scratch})]
+
+
+_Emitter = Callable[[ModuleBuilder, Kernel, Node, Tables], "list[Launch]"]
+_EMITTERS: dict[str, _Emitter] = {
+    "cumsum": _cumulative,
+    "cumprod": _cumulative,
+    "cummax": _cumulative,
+    "cummin": _cumulative,
+    "scatter": _scatter,
+    "sort": _sort,
+}

@@ -1,0 +1,1 @@
+"""The compiler: from graphs to kernels. Named stages (`stages`), each printable and verified."""

@@ -1,0 +1,195 @@
+"""Contractions as loop nests: dot products, convolutions and their gradients are one kind of kernel.
+
+Each rule gives the loops of a contraction with their strides. Convolution needs nothing special: an output row and a
+kernel row are two loops that both move through the input.
+"""
+
+from __future__ import annotations
+
+from itertools import product as cartesian
+from math import gcd
+
+from pronghorn.compiler.expr import Index, Load, LoopVar
+from pronghorn.compiler.kernels import ContractionDim, Part
+from pronghorn.compiler.lowering import Lowering
+from pronghorn.graph.dim import Extent, Shape
+from pronghorn.graph.ir import Node, Value
+
+
+
+class View:
+    """A stored value seen through moves: its buffer, an offset and a stride for each axis, in elements."""
+
+    def __init__(self, value: Value, offset: Extent, strides: tuple[Extent, ...]):
+        self.value, self.offset, self.strides = value, offset, strides
+
+
+def strided_view(value: Value, stored: set[Value]) -> View | None:
+    """``value`` as a strided view of a stored value, where it is one."""
+    lowering = Lowering(value.graph, stored)
+    vars = tuple(LoopVar(f"a{i}", e) for i, e in enumerate(value.shape))
+    expr = lowering.element(value, tuple(map(Index.of, vars)))
+    if not isinstance(expr, Load):
+        return None
+    if any(not isinstance(t, LoopVar) for t in expr.offset.terms):
+        return None
+    return View(expr.value, expr.offset.const, tuple(expr.offset.terms.get(v, 0) for v in vars))
+
+
+def row_major(shape: Shape) -> tuple[Extent, ...]:
+    """Strides of a contiguous array."""
+    strides: list[Extent] = []
+    stride: Extent = 1
+    for extent in reversed(shape):
+        strides.append(stride)
+        stride = stride * extent
+    return tuple(reversed(strides))
+
+
+def parts_of(node: Node, stored: set[Value]) -> list[Part] | None:
+    """The node as contractions that together fill its output, or None where a plain reduction serves better."""
+    return _RULES[node.prim.name](node, stored)
+
+
+def _dot_general(node: Node, stored: set[Value]) -> list[Part] | None:
+    x, y = node.inputs
+    (xc, yc), (xb, yb) = node.params["contract"], node.params["batch"]
+    vx, vy = strided_view(x, stored), strided_view(y, stored)
+    assert vx is not None and vy is not None
+    xf = [i for i in range(len(x.shape)) if i not in xc and i not in xb]
+    yf = [i for i in range(len(y.shape)) if i not in yc and i not in yb]
+    if not yf or not xc:
+        return None
+    out = row_major(node.outputs[0].shape)
+    dims = []
+    axis = 0
+    for i, j in zip(xb, yb):
+        dims.append(ContractionDim(f"o{axis}", x.shape[i], vx.strides[i], vy.strides[j], out[axis]))
+        axis += 1
+    for i in xf:
+        dims.append(ContractionDim(f"o{axis}", x.shape[i], vx.strides[i], 0, out[axis]))
+        axis += 1
+    for j in yf:
+        dims.append(ContractionDim(f"o{axis}", y.shape[j], 0, vy.strides[j], out[axis]))
+        axis += 1
+    for k, (i, j) in enumerate(zip(xc, yc)):
+        dims.append(ContractionDim(f"k{k}", x.shape[i], vx.strides[i], vy.strides[j], 0))
+    return [Part(vx.value, vy.value, dims, vx.offset, vy.offset)]
+
+
+def _grouped(cin: int, cout: int, groups: int) -> tuple[int, int]:
+    return cin // groups, cout // groups
+
+
+def _conv(node: Node, stored: set[Value]) -> list[Part] | None:
+    """``out[n, o, g*co] = sum x[n, o * stride + k * dilation, g*ci] * w[k, ci, g*co]``."""
+    x, w = node.inputs
+    p, out = node.params, node.outputs[0]
+    vx, vw = strided_view(x, stored), strided_view(w, stored)
+    assert vx is not None and vw is not None
+    ci, co = _grouped(x.shape[-1], out.shape[-1], p["groups"])
+    c = row_major(out.shape)
+    dims = [ContractionDim("o0", out.shape[0], vx.strides[0], 0, c[0])]
+    for i, s in enumerate(p["strides"], 1):
+        dims.append(ContractionDim(f"o{i}", out.shape[i], vx.strides[i] * s, 0, c[i]))
+    last = len(out.shape) - 1
+    dims += _channels(last, p["groups"], co, ci * vx.strides[-1], co * vw.strides[-1], 0, vw.strides[-1])
+    for i, (k, d) in enumerate(zip(w.shape[:-2], p["dilation"])):
+        dims.append(ContractionDim(f"k{i}", k, vx.strides[i + 1] * d, vw.strides[i], 0))
+    dims.append(ContractionDim("ki", ci, vx.strides[-1], vw.strides[-2], 0))
+    return [Part(vx.value, vw.value, dims, vx.offset, vw.offset)]
+
+
+def _channels(
+    axis: int, groups: int, size: int, a_group: Extent, b_group: Extent, a: Extent, b: Extent
+) -> list[ContractionDim]:
+    """The loops over the output's channels: groups (in all three) and the channels of a group."""
+    if groups == 1:
+        return [ContractionDim(f"o{axis}", size, a, b, 1)]
+    return [
+        ContractionDim(f"g{axis}", groups, a_group, b_group, size),
+        ContractionDim(f"o{axis}", size, a, b, 1),
+    ]
+
+
+def _conv_filter_grad(node: Node, stored: set[Value]) -> list[Part] | None:
+    """``dw[k, ci, g*co] = sum over n, o of x[n, o * stride + k * dilation, g*ci] * g[n, o, g*co]``."""
+    x, g = node.inputs
+    p, out = node.params, node.outputs[0]
+    vx, vg = strided_view(x, stored), strided_view(g, stored)
+    assert vx is not None and vg is not None
+    ci, co = _grouped(x.shape[-1], out.shape[-1], p["groups"])
+    c = row_major(out.shape)
+    dims = []
+    for i, (k, d) in enumerate(zip(out.shape[:-2], p["dilation"])):
+        dims.append(ContractionDim(f"o{i}", k, vx.strides[i + 1] * d, 0, c[i]))
+    last = len(out.shape) - 1
+    dims.append(ContractionDim(f"o{last - 1}", ci, vx.strides[-1], 0, c[-2]))
+    dims += _channels(last, p["groups"], co, ci * vx.strides[-1], co * vg.strides[-1], 0, vg.strides[-1])
+    dims.append(ContractionDim("kn", g.shape[0], vx.strides[0], vg.strides[0], 0))
+    for i, s in enumerate(p["strides"]):
+        dims.append(ContractionDim(f"k{i}", g.shape[i + 1], vx.strides[i + 1] * s, vg.strides[i + 1], 0))
+    return [Part(vx.value, vg.value, dims, vx.offset, vg.offset)]
+
+
+def gradient_border(node: Node) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """How much zero border the gradient needs before and after each spatial axis so that every tap stays inside."""
+    p, (g, w) = node.params, node.inputs
+    low, high = [], []
+    for i, (k, s, (lo, _), d) in enumerate(zip(w.shape, p["strides"], p["padding"], p["dilation"]), 1):
+        size, count = p["input_shape"][i], g.shape[i]
+        low.append(max(0, -((lo - (k - 1) * d) // s)))
+        high.append(max(0, (size - 1 + lo) // s - (count - 1)))
+    return tuple(low), tuple(high)
+
+
+def _conv_input_grad(node: Node, stored: set[Value]) -> list[Part] | None:
+    """``dx[n, i, ci] = sum over k, co of g[n, (i + pad - k * dilation) / stride, co] * w[k, ci, co]``.
+
+    Inputs ``i = stride * q + r`` of one residue r meet the same taps k, so each residue class is a contraction of its
+    own with affine strides. The gradient comes with a border, so that every tap stays inside (see `decompose`).
+    """
+    g, w = node.inputs
+    p, out = node.params, node.outputs[0]
+    vg, vw = strided_view(g, stored), strided_view(w, stored)
+    assert vg is not None and vw is not None
+    ci, co = _grouped(out.shape[-1], w.shape[-1], p["groups"])
+    c = row_major(out.shape)
+    last = len(out.shape) - 1
+    parts = []
+    axes = list(zip(range(1, last), w.shape[:-2], p["strides"], p["padding"], p["dilation"]))
+    for residues in cartesian(*(range(s) for _, _, s, _, _ in axes)):
+        dims = [ContractionDim("o0", out.shape[0], vg.strides[0], 0, c[0])]
+        reduced = []
+        a_offset, b_offset, c_offset = vg.offset, vw.offset, 0
+        for (axis, kernel, s, (lo, _), d), r in zip(axes, residues):
+            step = s // gcd(s, d)
+            first = next((k for k in range(min(step, kernel)) if (r + lo - k * d) % s == 0), None)
+            count = 0 if first is None else -((first - kernel) // step)
+            dims.append(ContractionDim(f"o{axis}", (out.shape[axis] - r + s - 1) // s, vg.strides[axis], 0, c[axis] * s))
+            reduced.append(
+                ContractionDim(f"k{axis}", count, -(step * d // s) * vg.strides[axis], step * vw.strides[axis - 1], 0)
+            )
+            a_offset += (r + lo - (first or 0) * d) // s * vg.strides[axis]
+            b_offset += (first or 0) * vw.strides[axis - 1]
+            c_offset += r * c[axis]
+        if any(d.extent == 0 for d in (*dims, *reduced)):
+            continue
+        dims += _channels(last, p["groups"], ci, co * vg.strides[-1], co * vw.strides[-1], 0, vw.strides[-2])
+        reduced.append(ContractionDim("ko", co, vg.strides[-1], vw.strides[-1], 0))
+        parts.append(Part(vg.value, vw.value, dims + reduced, a_offset, b_offset, c_offset))
+    return parts
+
+
+def covers(node: Node) -> bool:
+    """Whether every element of an input gradient is reached by some tap (else the rest has to be zeroed)."""
+    p, w = node.params, node.inputs[1]
+    return all(k >= s // gcd(s, d) and gcd(s, d) == 1 for k, s, d in zip(w.shape, p["strides"], p["dilation"]))
+
+
+_RULES = {
+    "dot_general": _dot_general,
+    "conv": _conv,
+    "conv_input_grad": _conv_input_grad,
+    "conv_filter_grad": _conv_filter_grad,
+}

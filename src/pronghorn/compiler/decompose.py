@@ -1,0 +1,75 @@
+"""Stage *decompose*: write primitives that need it in terms of simpler ones, before kernels are made.
+
+Padding of convolutions becomes an explicit pad, so that the contraction kernels never meet a border.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pronghorn.graph import primitives as P
+from pronghorn.graph.ir import Graph, Node, Value
+from pronghorn.graph.rewrite import Rewriter
+
+RULES: dict[str, Callable[[Rewriter, Node, list[Value]], list[Value]]] = {}
+
+
+def rule(name: str) -> Callable:
+    def register(fn: Callable) -> Callable:
+        RULES[name] = fn
+        return fn
+
+    return register
+
+
+def decompose(graph: Graph) -> Graph:
+    """``graph`` with the rules of this module applied."""
+    return Rewriter(graph, RULES).run()
+
+
+def _pad(rw: Rewriter, x: Value, low: tuple, high: tuple) -> Value:
+    """``x`` padded with zeros (cropped where negative)."""
+    if not any(low) and not any(high):
+        return x
+    import numpy as np
+
+    from pronghorn.graph import dtypes
+
+    (zero,) = rw.add(P.constant, [], {"value": np.zeros((), dtypes.to_numpy(x.dtype))})
+    rank = len(x.shape)
+    return rw.add(P.pad, [x, zero], {"low": low, "high": high, "interior": (0,) * rank})[0]
+
+
+@rule("conv")
+def _conv(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value]:
+    x, w = inputs
+    p = node.params
+    low = (0, *(lo for lo, _ in p["padding"]), 0)
+    high = (0, *(hi for _, hi in p["padding"]), 0)
+    x = _pad(rw, x, low, high)
+    return rw.add(P.conv, [x, w], {**p, "padding": ((0, 0),) * len(p["strides"])})
+
+
+@rule("conv_filter_grad")
+def _conv_filter_grad(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value]:
+    x, g = inputs
+    p = node.params
+    low = (0, *(lo for lo, _ in p["padding"]), 0)
+    high = (0, *(hi for _, hi in p["padding"]), 0)
+    x = _pad(rw, x, low, high)
+    return rw.add(P.conv_filter_grad, [x, g], {**p, "padding": ((0, 0),) * len(p["strides"])})
+
+
+@rule("conv_input_grad")
+def _conv_input_grad(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value]:
+    """A zero border around g: it is then the gradient of the same convolution with more padding."""
+    from pronghorn.compiler.contractions import gradient_border
+
+    g, w = inputs
+    p = node.params
+    low, high = gradient_border(node)
+    g = _pad(rw, g, (0, *low, 0), (0, *high, 0))
+    padding = tuple(
+        (lo + s * a, hi + s * b) for (lo, hi), s, a, b in zip(p["padding"], p["strides"], low, high)
+    )
+    return rw.add(P.conv_input_grad, [g, w], {**p, "padding": padding})

@@ -1,0 +1,227 @@
+"""Graph to kernels, first half: which values lie in memory, and what an element of any value is.
+
+A value is *stored* (a buffer holds it), a *view* (the reshape of a stored value: the same buffer) or *virtual* (computed
+where it is used).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn.compiler.expr import Apply, Const, Expr, Index, Load, Loaded
+from pronghorn.compiler.virtual import VIRTUAL, linear, reshape_index, windows_overlap
+from pronghorn.graph.dim import Extent
+from pronghorn.graph.ir import Graph, Node, Value
+
+# Reductions: kernels of their own, computed by a loop nest over the operand's elements.
+REDUCTIONS = frozenset(
+    {"reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or", "argmax", "argmin"}
+    | {"window_sum", "window_max", "window_argmax", "window_sum_grad"}
+)
+CONTRACTIONS = frozenset({"dot_general", "conv", "conv_input_grad", "conv_filter_grad"})
+# Elementwise primitives that cost so much more than a load that they are computed once and stored.
+EXPENSIVE = frozenset(
+    {"exp", "expm1", "log", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh"}
+    | {"acosh", "atanh", "logistic", "erf", "erfinv", "lgamma", "digamma", "pow", "atan2", "random_bits", "rem"}
+)
+MOVES = frozenset({"broadcast_in_dim", "reshape", "transpose", "slice", "reverse", "stop_gradient"})
+
+
+def is_virtual(node: Node) -> bool:
+    """Whether the node's output can be computed where it is used."""
+    name = node.prim.name
+    if name == "constant":
+        return node.params["value"].size == 1
+    if name == "unpool":
+        return not windows_overlap(node)
+    return name in VIRTUAL
+
+
+class Lowering:
+    """The state of lowering one graph."""
+
+    def __init__(self, graph: Graph, stored: set[Value]):
+        self.graph = graph
+        self.stored = stored
+        self._memo: dict[tuple, Expr] = {}
+        self._applied: dict[tuple, Expr] = {}
+        self.computed: dict[Value, tuple[tuple[Index, ...], Expr]] = {}  # values this kernel has in registers
+
+    def start_kernel(self) -> None:
+        """Forget shared expressions: each kernel has its own."""
+        self._memo, self._applied, self.computed = {}, {}, {}
+
+    def element(self, value: Value, index: tuple[Index, ...]) -> Expr:
+        """The element of ``value`` at ``index``."""
+        key = (value, index)
+        expr = self._memo.get(key)
+        if expr is None:
+            expr = self._memo[key] = self._element(value, index)
+        return expr
+
+    def _element(self, value: Value, index: tuple[Index, ...]) -> Expr:
+        known = self.computed.get(value)
+        if known is not None and known[0] == index:
+            return known[1]
+        if value in self.stored or value.node is None:
+            return self._load(value, linear(index, value.shape))
+        node = value.node
+        if node.prim.name == "reshape":
+            source = view_of(value, self.stored)
+            if source is not None:
+                inner = reshape_index(index, value.shape, source.shape) if source in self.computed else None
+                if inner is not None and self.computed[source][0] == inner:
+                    return self.computed[source][1]
+                return self._load(source, linear(index, value.shape))
+        return VIRTUAL[node.prim.name](self, node, index)
+
+    def _load(self, value: Value, offset: Index) -> Expr:
+        key = ("load", value, offset)
+        if key not in self._applied:
+            self._applied[key] = Load(value, offset)
+        return self._applied[key]
+
+    def apply(self, name: str, args: tuple[Expr, ...], dtype: str, params: Any) -> Expr:
+        """An elementwise primitive of expressions, shared with an equal one."""
+        if name == "cast" and args[0].dtype == dtype:
+            return args[0]
+        if name in ("stop_gradient", "conj", "real"):
+            return args[0]
+        key = (name, tuple(map(id, args)), dtype, tuple(params.values()))
+        known = self._applied.get(key)
+        if known is None:
+            if all(isinstance(a, Const) for a in args) and name == "cast":
+                known = _cast_const(args[0], dtype)
+            else:
+                known = Apply(name, args, dtype, params)
+            self._applied[key] = known
+        return known
+
+    def loaded(self, expr: Expr, extent: Extent) -> Any:
+        """An integer expression as an index term, the same object for the same expression."""
+        key = ("index", id(expr), extent)
+        if key not in self._applied:
+            self._applied[key] = Loaded(expr, extent)  # type: ignore[assignment]
+        return self._applied[key]
+
+
+def _cast_const(const: Expr, dtype: str) -> Expr:
+    import numpy as np
+
+    from pronghorn.graph import dtypes
+
+    assert isinstance(const, Const)
+    with np.errstate(all="ignore"):
+        number = np.asarray(const.number, dtypes.to_numpy(const.dtype)).astype(dtypes.to_numpy(dtype)).item()
+    return Const(number, dtype)
+
+
+def view_of(value: Value, stored: set[Value]) -> Value | None:
+    """The stored value whose buffer a chain of reshapes of it is, if it is one."""
+    while value not in stored and value.node is not None:
+        if value.node.prim.name not in ("reshape", "stop_gradient"):
+            return None
+        value = value.node.inputs[0]
+    return value
+
+
+# -- which values are stored -----------------------------------------------------------------------------------------
+def choose_stored(graph: Graph) -> set[Value]:
+    """The values that get a buffer.
+
+    Stored are: inputs, outputs of nodes that are kernels of their own, the operands of those (a contraction reads its
+    operands many times), and virtual values that would be computed again and again: expensive ones with several
+    users or behind a broadcast, and whatever lies behind a reshape that would need quotients to look through.
+    """
+    stored = set(graph.inputs)
+    uses = _uses(graph)
+    for value in graph.outputs:
+        _store(value, stored)
+    for node in graph.nodes:
+        if not is_virtual(node):
+            stored.update(v for v in node.outputs)
+            if node.prim.name in CONTRACTIONS:
+                _store_operands(node, stored)
+            elif node.prim.name not in REDUCTIONS:
+                for operand in node.inputs:
+                    _store(operand, stored)
+    cost: dict[Value, int] = {v: 0 for v in stored}
+    # in order, so that what an operand costs is known when its user is looked at
+    for node in graph.nodes:
+        for value in node.outputs:
+            if value in stored:
+                cost[value] = 0
+        if not is_virtual(node):
+            continue
+        (value,) = node.outputs
+        if value not in stored:
+            _consider(node, value, stored, cost, uses)
+    return stored
+
+
+def _consider(node: Node, value: Value, stored: set[Value], cost: dict[Value, int], uses: dict[Value, int]) -> None:
+    name = node.prim.name
+    own = 0 if name in MOVES or name in ("constant", "iota", "extent") else 12 if name in EXPENSIVE else 1
+    operand_costs = [0 if v in stored else cost.get(v, 0) for v in node.inputs]
+    if name in ("broadcast_in_dim", "reshape"):
+        (x,) = node.inputs
+        grows = name == "broadcast_in_dim" and any(
+            a != value.shape[d] for a, d in zip(x.shape, node.params["dims"])
+        ) or (name == "broadcast_in_dim" and len(x.shape) < len(value.shape))
+        splits = name == "reshape" and not _affine_reshape(value.shape, x.shape)
+        if (grows or splits) and operand_costs[0] > 0:
+            _store(x, stored)
+            cost[x] = 0
+            operand_costs = [0]
+    if name in ("window_sum", "window_max", "window_argmax"):
+        return
+    total = own + sum(operand_costs)
+    if uses[value] > 1 and total >= 8 or total > 400:
+        stored.add(value)
+        total = 0
+    cost[value] = total
+
+
+def _store_operands(node: Node, stored: set[Value]) -> None:
+    """A contraction reads strided views of buffers; operands that are none are stored."""
+    from pronghorn.compiler.contractions import strided_view
+
+    for operand in node.inputs:
+        if strided_view(operand, stored) is None:
+            _store(operand, stored)
+
+
+def _affine_reshape(shape: tuple[Extent, ...], into: tuple[Extent, ...]) -> bool:
+    """Whether the indices before the reshape are affine in those after it."""
+    from pronghorn.compiler.expr import LoopVar, Quotient, Remainder
+
+    index = tuple(Index.of(LoopVar(f"r{i}", e)) for i, e in enumerate(shape))
+    inner = reshape_index(index, shape, into)
+    if inner is None:
+        return False
+    return not any(isinstance(t, (Quotient, Remainder)) for i in inner for t in i.terms)
+
+
+def _store(value: Value, stored: set[Value]) -> None:
+    """Store ``value``, or what it is a reshape of."""
+    while value not in stored:
+        node = value.node
+        if node is None or node.prim.name not in ("reshape", "stop_gradient"):
+            stored.add(value)
+            return
+        value = node.inputs[0]
+
+
+def _uses(graph: Graph) -> dict[Value, int]:
+    """How many nodes (or outputs) use a value, looking through moves."""
+    uses: dict[Value, int] = {v: 0 for v in graph.inputs}
+    for node in graph.nodes:
+        for v in node.outputs:
+            uses[v] = 0
+    for v in graph.outputs:
+        uses[v] += 1
+    for node in reversed(graph.nodes):
+        passes = max((uses[v] for v in node.outputs), default=0) if node.prim.name in MOVES else 1
+        for v in node.inputs:
+            uses[v] += passes
+    return uses

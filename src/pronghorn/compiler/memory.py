@@ -1,0 +1,120 @@
+"""Stage *plan memory*: where in the arena each temporary lies.
+
+Lifetimes are counted in epochs: the stretches between barriers. Two buffers may share memory when their epochs do not
+overlap. Sizes may depend on the batch; buffers are planned in classes whose sizes grow alike (fixed, or proportional to
+one product of symbols), so that the plan is made once and serves every batch size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pronghorn.graph import dtypes
+from pronghorn.graph.dim import Dim, Extent, evaluate, product
+from pronghorn.graph.ir import Value
+
+ALIGN = 64
+SLACK = 64  # bytes after each buffer that vector code may read, never use
+
+
+@dataclass
+class Lifetime:
+    """The first and last epoch in which a buffer is used."""
+
+    first: int
+    last: int
+
+    def extend(self, epoch: int) -> None:
+        """Include ``epoch``."""
+        self.first, self.last = min(self.first, epoch), max(self.last, epoch)
+
+
+@dataclass
+class Placed:
+    """A buffer's place: ``offset`` units into its class."""
+
+    key: tuple
+    offset: int
+    units: int
+    life: Lifetime
+
+
+@dataclass
+class MemoryPlan:
+    """Places of all temporaries; `layout` gives addresses for one set of extents."""
+
+    placed: dict[Value, Placed] = field(default_factory=dict)
+    totals: dict[tuple, int] = field(default_factory=dict)
+    odd: dict[Value, Extent] = field(default_factory=dict)  # bytes of buffers that fit no class
+
+    def layout(self, env: Mapping[str, int]) -> tuple[dict[Value, int], int]:
+        """(byte offset of every buffer, bytes in all)."""
+        starts: dict[tuple, int] = {}
+        at = 0
+        for key, units in self.totals.items():
+            starts[key] = at
+            at += _round(units * _scale(key, env) + SLACK)
+        offsets = {v: starts[p.key] + p.offset * _scale(p.key, env) for v, p in self.placed.items()}
+        for value, size in self.odd.items():
+            offsets[value] = at
+            at += _round(evaluate(size, env) + SLACK)
+        return offsets, at
+
+
+def _round(n: int) -> int:
+    return -(-n // ALIGN) * ALIGN
+
+
+def _scale(key: tuple, env: Mapping[str, int]) -> int:
+    scale = 1
+    for symbol in key:
+        scale *= env[symbol]
+    return scale
+
+
+def _classify(size: Extent) -> tuple[tuple, int] | None:
+    """(class, units) of a size in bytes: the symbols it is proportional to, and how many bytes for each."""
+    if isinstance(size, int):
+        return (), _round(size + SLACK)
+    assert isinstance(size, Dim)
+    monomials = [m for m in size.terms if m]
+    if len(monomials) != 1 or not all(isinstance(a, str) for a in monomials[0]):
+        return None
+    constant = size.terms.get((), 0)
+    if constant < 0:
+        return None
+    return tuple(monomials[0]), _round(size.terms[monomials[0]] + constant + (SLACK if constant else 0))
+
+
+def plan_memory(lifetimes: Mapping[Value, Lifetime]) -> MemoryPlan:
+    """Places for buffers with the given lifetimes, the largest first, each as low as it fits."""
+    plan = MemoryPlan()
+    sized = []
+    for value, life in lifetimes.items():
+        size = product(value.shape) * dtypes.itemsize(value.dtype)
+        kind = _classify(size)
+        if kind is None:
+            plan.odd[value] = size
+        else:
+            sized.append((kind, value, life))
+    sized.sort(key=lambda t: -t[0][1])
+    for (key, units), value, life in sized:
+        offset = _lowest_gap(key, units, life, plan)
+        plan.placed[value] = Placed(key, offset, units, life)
+        plan.totals[key] = max(plan.totals.get(key, 0), offset + units)
+    return plan
+
+
+def _lowest_gap(key: tuple, units: int, life: Lifetime, plan: MemoryPlan) -> int:
+    neighbours = sorted(
+        (p.offset, p.units)
+        for p in plan.placed.values()
+        if p.key == key and p.life.first <= life.last and life.first <= p.life.last
+    )
+    at = 0
+    for offset, size in neighbours:
+        if at + units <= offset:
+            break
+        at = max(at, offset + size)
+    return at

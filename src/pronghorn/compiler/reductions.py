@@ -1,0 +1,181 @@
+"""Reductions as loop nests: over axes, over windows, and the contractions that no tiled kernel serves."""
+
+from __future__ import annotations
+
+from math import prod
+
+from pronghorn.compiler.expr import Apply, Bound, Const, Expr, Guard, Index, IndexValue, LoopVar
+from pronghorn.compiler.kernels import Kernel, Reduction, Store
+from pronghorn.compiler.lowering import Lowering
+from pronghorn.graph.dim import Dim, Extent, product
+from pronghorn.graph.ir import Aval, Node, Value
+
+CHUNKS = 16  # most chunks of a split reduction: fixed, so that results do not depend on the number of threads
+SPLIT_LENGTH = 4096  # a reduction this long whose results are few is split
+TYPICAL = 64  # what a symbolic extent is taken to be where costs are compared
+LOW_PRECISION = ("float16", "bfloat16")
+
+
+def reduction_of(lowering: Lowering, node: Node, index: tuple[Index, ...]) -> Reduction:
+    """The reduction that a node is, for the element of its output at ``index``."""
+    name = node.prim.name
+    if name.startswith("reduce_") or name in ("argmax", "argmin"):
+        return _over_axes(lowering, node, index)
+    return _OTHERS[name](lowering, node, index)
+
+
+def _over_axes(lowering: Lowering, node: Node, index: tuple[Index, ...]) -> Reduction:
+    (x,) = node.inputs
+    name = node.prim.name
+    axes = node.params["axes"] if name.startswith("reduce_") else (node.params["axis"],)
+    vars = tuple(LoopVar(f"r{a}", x.shape[a]) for a in sorted(axes))
+    by_axis = dict(zip(sorted(axes), vars))
+    rest = iter(index)
+    inner = tuple(Index.of(by_axis[a]) if a in by_axis else next(rest) for a in range(len(x.shape)))
+    return _reduction(lowering, name.removeprefix("reduce_"), lowering.element(x, inner), vars, node.outputs[0].dtype)
+
+
+def _reduction(lowering: Lowering, op: str, element: Expr, vars: tuple[LoopVar, ...], dtype: str) -> Reduction:
+    """Sums of low precision are taken in float32."""
+    if op in ("sum", "prod") and dtype in LOW_PRECISION:
+        element = lowering.apply("cast", (element,), "float32", {"dtype": "float32"})
+    return Reduction(op, element, vars, dtype)
+
+
+def _window_axes(node: Node) -> list[tuple[int, int, int, int, int]]:
+    p = node.params
+    return list(zip(p["window"], p["strides"], (lo for lo, _ in p["padding"]), p["dilation"], range(99)))
+
+
+def _window(lowering: Lowering, node: Node, index: tuple[Index, ...]) -> Reduction:
+    """``x[i * stride + k * dilation - low]`` over the window k; what lies in the padding is neutral."""
+    (x,) = node.inputs
+    name = node.prim.name
+    inner, vars, bounds, position = [], [], [], Index()
+    for window, stride, low, dilation, a in _window_axes(node):
+        if window == 1:
+            moved = index[a] * stride - low
+        else:
+            var = LoopVar(f"w{a}", window)
+            vars.append(var)
+            position = position * window + Index.of(var)
+            moved = index[a] * stride + Index.of(var) * dilation - low
+        inner.append(moved)
+        if low > 0 or node.params["padding"][a][1] > 0:
+            bounds.append(Bound(moved, 0, x.shape[a]))
+    op = {"window_sum": "sum", "window_max": "max", "window_argmax": "argmax"}[name]
+    element = lowering.element(x, tuple(inner))
+    if bounds:
+        neutral = Const(0 if op == "sum" else _lowest(x.dtype), x.dtype)
+        element = Guard(tuple(bounds), element, neutral)
+    return _reduction(lowering, op, element, tuple(vars), node.outputs[0].dtype)
+
+
+def _lowest(dtype: str) -> float | int:
+    from pronghorn.graph import dtypes
+
+    if dtype == "bool":
+        return 0
+    if dtypes.is_integer(dtype):
+        import numpy as np
+
+        return int(np.iinfo(dtype).min)
+    return float("-inf")
+
+
+def _window_gradient(lowering: Lowering, node: Node, index: tuple[Index, ...]) -> Reduction:
+    """Element i of the input gets g of every window (i + low - k * dilation) / stride that is a whole number."""
+    g = node.inputs[0]
+    scattered = node.prim.name == "unpool"
+    where, vars, bounds, position = [], [], [], Index()
+    for window, stride, low, dilation, a in _window_axes(node):
+        if window == 1 and stride == 1:
+            where.append(index[a] + low)
+            if low or node.params["padding"][a][1]:
+                bounds.append(Bound(index[a] + low, 0, g.shape[a]))
+            continue
+        var = LoopVar(f"w{a}", window)
+        vars.append(var)
+        position = position * window + Index.of(var)
+        reach = index[a] + low - Index.of(var) * dilation
+        bounds.append(Bound(reach, 0, (g.shape[a] - 1) * stride + 1, stride))
+        where.append(reach.floor_div(stride))
+    place = tuple(where)
+    element: Expr = lowering.element(g, place)
+    if scattered:
+        chosen = Apply("eq", (lowering.element(node.inputs[1], place), IndexValue(position, "int32")), "bool", {})
+        element = Apply("select", (chosen, element, Const(0, g.dtype)), g.dtype, {})
+    element = Guard(tuple(bounds), element, Const(0, g.dtype))
+    return _reduction(lowering, "sum", element, tuple(vars), node.outputs[0].dtype)
+
+
+def _product(lowering: Lowering, a: Expr, b: Expr, dtype: str) -> Expr:
+    if dtype in LOW_PRECISION:
+        a = lowering.apply("cast", (a,), "float32", {"dtype": "float32"})
+        b = lowering.apply("cast", (b,), "float32", {"dtype": "float32"})
+        dtype = "float32"
+    return lowering.apply("mul", (a, b), dtype, {})
+
+
+def _dot(lowering: Lowering, node: Node, index: tuple[Index, ...]) -> Reduction:
+    x, y = node.inputs
+    (xc, yc), (xb, yb) = node.params["contract"], node.params["batch"]
+    vars = tuple(LoopVar(f"r{i}", x.shape[a]) for i, a in enumerate(xc))
+    nb = len(xb)
+    free_x = [a for a in range(len(x.shape)) if a not in xc and a not in xb]
+    free_y = [a for a in range(len(y.shape)) if a not in yc and a not in yb]
+    at_x = dict(zip(xb, index)) | dict(zip(xc, map(Index.of, vars))) | dict(zip(free_x, index[nb:]))
+    at_y = dict(zip(yb, index)) | dict(zip(yc, map(Index.of, vars)))
+    at_y |= dict(zip(free_y, index[nb + len(free_x) :]))
+    a = lowering.element(x, tuple(at_x[i] for i in range(len(x.shape))))
+    b = lowering.element(y, tuple(at_y[i] for i in range(len(y.shape))))
+    dtype = node.outputs[0].dtype
+    return Reduction("sum", _product(lowering, a, b, dtype), vars, dtype)
+
+
+_OTHERS = {
+    "window_sum": _window,
+    "window_max": _window,
+    "window_argmax": _window,
+    "window_sum_grad": _window_gradient,
+    "unpool": _window_gradient,
+    "dot_general": _dot,
+}
+
+
+# -- splitting -------------------------------------------------------------------------------------------------------
+def typical(extent: Extent) -> int:
+    """A number for an extent where costs are compared."""
+    return extent.evaluate({s: TYPICAL for s in extent.symbols}) if isinstance(extent, Dim) else extent
+
+
+def split_reduction(
+    reduction: Reduction, vars: tuple[LoopVar, ...], value: Value
+) -> tuple[Kernel, Value] | None:
+    """The first kernel of a reduction split into chunks and the value of its partial results, where that pays.
+
+    Long reductions with few results would otherwise run on one thread. The chunks depend on the extents alone.
+    """
+    if reduction.op in ("argmax", "argmin") or not reduction.vars:
+        return None
+    length = prod(typical(v.extent) for v in reduction.vars)
+    results = prod(typical(v.extent) for v in vars)
+    outer = reduction.vars[0]
+    if length < SPLIT_LENGTH // 8 or length * results < 4 * SPLIT_LENGTH or results > 1024:
+        return None
+    if typical(outer.extent) < 4:
+        return None
+    size = (outer.extent + CHUNKS - 1) // CHUNKS
+    chunk = LoopVar("chunk", CHUNKS)
+    dtype = "float32" if reduction.dtype in LOW_PRECISION else reduction.dtype
+    partial = Value(Aval((CHUNKS, *(v.extent for v in vars)), dtype), value.graph)
+    first = Reduction(reduction.op, reduction.element, reduction.vars, dtype, (chunk, size))
+    kernel = Kernel("reduce", (chunk, *vars), reductions=[first], node=value.node)
+    from pronghorn.compiler.expr import Accumulated
+
+    kernel.stores.append(Store(partial, Accumulated(0, dtype, kernel.vars)))
+    kernel.scope = value.node.scope if value.node else ""
+    return kernel, partial
+
+
+__all__ = ["product", "reduction_of", "split_reduction", "typical"]

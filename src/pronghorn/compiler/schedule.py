@@ -1,0 +1,220 @@
+"""Stage *fuse*: a graph becomes a list of kernels.
+
+Each stored value is computed by one kernel. An elementwise value joins the kernel that made its operands when both run
+over the same elements (as the epilogue of a contraction or reduction, or as one more store of a loop), so that it is
+computed from registers.
+"""
+
+from __future__ import annotations
+
+from pronghorn.compiler.contractions import covers, parts_of, strided_view
+from pronghorn.compiler.expr import Accumulated, Apply, Const, Expr, Index, Load, LoopVar, walk
+from pronghorn.compiler.kernels import Kernel, Program, Reduction, Store
+from pronghorn.compiler.lowering import CONTRACTIONS, REDUCTIONS, Lowering, choose_stored, is_virtual, view_of
+from pronghorn.compiler.reductions import reduction_of, split_reduction
+from pronghorn.compiler.virtual import linear
+from pronghorn.graph.dim import Extent, Shape
+from pronghorn.graph.ir import Graph, Node, Value
+
+MOST_STORES = 8  # of one kernel: more would spill registers
+LOOK_BACK = 12  # kernels that are tried for sharing loads
+
+
+class Scheduler:
+    """Builds the kernels of one graph."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self.stored = choose_stored(graph)
+        self.kernels: list[Kernel] = []
+        self.made_by: dict[Value, int] = {}
+        self.lowerings: dict[int, Lowering] = {}
+
+    def run(self) -> Program:
+        """The program."""
+        for node in self.graph.nodes:
+            if is_virtual(node):
+                (value,) = node.outputs
+                if value in self.stored:
+                    self._map(value, node)
+            elif node.prim.name in CONTRACTIONS:
+                self._contraction(node)
+            elif node.prim.name in REDUCTIONS or node.prim.name == "unpool":
+                self._reduction(node)
+            elif node.prim.name != "constant":
+                self._special(node)
+        for number, kernel in enumerate(self.kernels):
+            kernel.name = f"k{number}"
+            kernel.reads, kernel.writes = self._memory(kernel)
+        aliases = {}
+        for node in self.graph.nodes:
+            for v in node.outputs:
+                root = view_of(v, self.stored)
+                if root is not None and root is not v:
+                    aliases[v] = root
+        return Program(self.graph, self.kernels, aliases)
+
+    # -- making kernels ---------------------------------------------------------------------------------------------
+    def _new(self, kernel: Kernel, lowering: Lowering, outputs: list[Value]) -> None:
+        number = len(self.kernels)
+        self.kernels.append(kernel)
+        self.lowerings[number] = lowering
+        for v in outputs:
+            self.made_by[v] = number
+
+    def _vars(self, shape: Shape) -> tuple[LoopVar, ...]:
+        return tuple(LoopVar(f"i{a}", e) for a, e in enumerate(shape))
+
+    def _map(self, value: Value, node: Node) -> None:
+        if self._join(value, node):
+            return
+        lowering = Lowering(self.graph, self.stored)
+        vars = self._vars(value.shape)
+        index = tuple(map(Index.of, vars))
+        expr = _virtual_element(lowering, value, node, index)
+        kernel = Kernel("map", vars, [Store(value, expr)], scope=node.scope)
+        lowering.computed[value] = (index, expr)
+        self._new(kernel, lowering, [value])
+
+    def _join(self, value: Value, node: Node) -> bool:
+        """Add ``value`` to an earlier kernel over the same elements, where it may go and something is gained."""
+        probe = Lowering(self.graph, self.stored)
+        index = tuple(map(Index.of, self._vars(value.shape)))
+        loads = {e.value for e in walk(_virtual_element(probe, value, node, index)) if isinstance(e, Load)}
+        last = max((self.made_by.get(v, -1) for v in loads), default=-1)
+        candidates = sorted({self.made_by[v] for v in loads if v in self.made_by}, reverse=True)
+        recent = range(len(self.kernels) - 1, max(-1, len(self.kernels) - LOOK_BACK), -1)
+        candidates += [k for k in recent if k not in candidates and loads & self._loads(k)]
+        for number in candidates:
+            if number >= last and self._join_kernel(number, value, node):
+                return True
+        return False
+
+    def _loads(self, number: int) -> set[Value]:
+        kernel = self.kernels[number]
+        roots = [s.expr for s in kernel.stores] + [r.element for r in kernel.reductions]
+        return {e.value for e in walk(*roots) if isinstance(e, Load) and e.value.shape}
+
+    def _join_kernel(self, number: int, value: Value, node: Node) -> bool:
+        kernel, lowering = self.kernels[number], self.lowerings.get(number)
+        if lowering is None or kernel.kind == "special" or kernel.domain != value.shape:
+            return False
+        if len(kernel.stores) >= MOST_STORES or len(kernel.parts) > 1 or kernel.details.get("zero_first"):
+            return False
+        index = tuple(map(Index.of, kernel.vars))
+        expr = _virtual_element(lowering, value, node, index)
+        own = {s.value for s in kernel.stores} | set(kernel.accumulated)
+        if any(isinstance(e, Load) and e.value in own for e in walk(expr)):
+            return False  # reads other elements of what this kernel makes
+        kernel.stores.append(Store(value, expr))
+        lowering.computed[value] = (index, expr)
+        self.made_by[value] = number
+        return True
+
+    def _accumulate(self, kernel: Kernel, lowering: Lowering, value: Value, number: int = 0) -> None:
+        expr = Accumulated(number, value.dtype, kernel.vars)
+        kernel.accumulated.append(value)
+        kernel.stores.append(Store(value, expr))
+        lowering.computed[value] = (tuple(map(Index.of, kernel.vars)), expr)
+
+    def _contraction(self, node: Node) -> None:
+        (value,) = node.outputs
+        parts = parts_of(node, self.stored)
+        if parts is None:
+            self._reduction(node)
+            return
+        vars = self._vars(value.shape)
+        kernel = Kernel("contract", vars, parts=parts, node=node, scope=node.scope)
+        if node.prim.name == "conv_input_grad" and not covers(node):
+            kernel.details["zero_first"] = True
+        lowering = Lowering(self.graph, self.stored)
+        self._accumulate(kernel, lowering, value)
+        self._new(kernel, lowering, [value])
+
+    def _reduction(self, node: Node) -> None:
+        (value,) = node.outputs
+        lowering = Lowering(self.graph, self.stored)
+        vars = self._vars(value.shape)
+        reduction = reduction_of(lowering, node, tuple(map(Index.of, vars)))
+        if self._share_reduction(node, value):
+            return
+        split = split_reduction(reduction, vars, value)
+        if split is not None:
+            first, partial = split
+            self.stored.add(partial)
+            self._new(first, lowering, [partial])
+            lowering = Lowering(self.graph, self.stored)
+            reduction = _combine(lowering, reduction, partial, vars)
+        kernel = Kernel("reduce", vars, reductions=[reduction], node=node, scope=node.scope)
+        self._accumulate(kernel, lowering, value)
+        self._new(kernel, lowering, [value])
+
+    def _share_reduction(self, node: Node, value: Value) -> bool:
+        """Reduce in the loops of an earlier reduction over the same elements that reads the same array."""
+        return False
+
+    def _special(self, node: Node) -> None:
+        kernel = Kernel("special", (), node=node, scope=node.scope)
+        self._new(kernel, Lowering(self.graph, self.stored), list(node.outputs))
+        del self.lowerings[len(self.kernels) - 1]
+
+    def _memory(self, kernel: Kernel) -> tuple[set[Value], set[Value]]:
+        """Stored values that the kernel reads and writes."""
+        roots = [s.expr for s in kernel.stores] + [r.element for r in kernel.reductions]
+        reads = {e.value for e in walk(*roots) if isinstance(e, Load)}
+        reads |= {v for part in kernel.parts for v in (part.a, part.b)}
+        writes = {s.value for s in kernel.stores}
+        if kernel.kind == "special":
+            assert kernel.node is not None
+            reads |= {view_of(v, self.stored) or v for v in kernel.node.inputs}
+            writes |= set(kernel.node.outputs)
+        return reads, writes
+
+
+def _virtual_element(lowering: Lowering, value: Value, node: Node, index: tuple[Index, ...]) -> Expr:
+    """How a stored value that needs no kernel of its own is computed."""
+    from pronghorn.compiler.virtual import VIRTUAL
+
+    if node.prim.name == "reshape" and view_of(node.inputs[0], lowering.stored) is not None:
+        source = view_of(node.inputs[0], lowering.stored)
+        return lowering.element(source, _flat(index, value, source))
+    return VIRTUAL[node.prim.name](lowering, node, index)
+
+
+def _flat(index: tuple[Index, ...], value: Value, source: Value) -> tuple[Index, ...]:
+    from pronghorn.compiler.virtual import _regroup, reshape_index
+
+    inner = reshape_index(index, value.shape, source.shape)
+    return inner if inner is not None else tuple(_regroup((linear(index, value.shape),), (1,), source.shape))
+
+
+def _combine(lowering: Lowering, reduction: Reduction, partial: Value, vars: tuple[LoopVar, ...]) -> Reduction:
+    """The second half of a split reduction: over the chunks' partial results."""
+    chunk = LoopVar("chunk", partial.shape[0])
+    element = lowering.element(partial, (Index.of(chunk), *map(Index.of, vars)))
+    return Reduction(reduction.op, element, (chunk,), reduction.dtype)
+
+
+def copy_kernel(source: Value, target: Value) -> Kernel:
+    """``target = source``, both stored."""
+    vars = tuple(LoopVar(f"i{a}", e) for a, e in enumerate(target.shape))
+    offset = linear(tuple(map(Index.of, vars)), target.shape)
+    kernel = Kernel("map", vars, [Store(target, Load(source, offset))])
+    kernel.reads, kernel.writes = {source}, {target}
+    return kernel
+
+
+def fill_kernel(target: Value) -> Kernel:
+    """``target = 0``."""
+    vars = tuple(LoopVar(f"i{a}", e) for a, e in enumerate(target.shape))
+    kernel = Kernel("map", vars, [Store(target, Const(0, target.dtype))])
+    kernel.writes = {target}
+    return kernel
+
+
+def fuse(graph: Graph) -> Program:
+    """The graph as kernels."""
+    return Scheduler(graph).run()
+
+
+__all__ = ["Apply", "Extent", "Scheduler", "copy_kernel", "fill_kernel", "fuse", "strided_view"]

@@ -1,0 +1,182 @@
+"""Stage *simplify*: drop what is not needed, share what is equal, fold what is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pronghorn.graph import dtypes
+from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import Dim
+from pronghorn.graph.ir import Graph, Node, Value
+from pronghorn.graph.rewrite import Rewriter
+
+FOLD_LIMIT = 64  # elements up to which an operation on constants is done now
+
+
+def eliminate_dead(graph: Graph) -> Graph:
+    """Drop nodes on which no output depends."""
+    needed: set[Value] = set(graph.outputs)
+    kept: list[Node] = []
+    for node in reversed(graph.nodes):
+        if any(v in needed for v in node.outputs):
+            needed.update(node.inputs)
+            kept.append(node)
+    graph.nodes = kept[::-1]
+    for sub in graph.subgraphs():
+        eliminate_dead(sub)
+    return graph
+
+
+def _key(param: Any) -> Any:
+    if isinstance(param, np.ndarray):
+        return (param.shape, str(param.dtype), param.tobytes()) if param.size <= FOLD_LIMIT else id(param)
+    return id(param) if isinstance(param, Graph) else param
+
+
+class Simplifier(Rewriter):
+    """Common subexpressions, identities and constants."""
+
+    def __init__(self, graph: Graph, rules: Any = None):
+        super().__init__(graph, {})
+        self._known: dict[tuple, list[Value]] = {}
+
+    def run(self) -> Graph:
+        for v in self.old.inputs:
+            self.map[v] = self.graph.add_input(v.aval)
+        for node in self.old.nodes:
+            self._scope = node.scope
+            self.map.update(zip(node.outputs, self._rewrite(node, [self.map[v] for v in node.inputs])))
+        self.graph.outputs = [self.map[v] for v in self.old.outputs]
+        return self.graph
+
+    def _rewrite(self, node: Node, inputs: list[Value]) -> list[Value]:
+        same = _identity(node, inputs)
+        if same is not None:
+            return same
+        params = {k: Simplifier(p).run() if isinstance(p, Graph) else p for k, p in node.params.items()}
+        return self.shared(node.prim, inputs, params)
+
+    def shared(self, prim: P.Primitive, inputs: list[Value], params: dict[str, Any]) -> list[Value]:
+        """A node, or the equal one that is there already."""
+        folded = _fold(prim, inputs, params)
+        if folded is not None:
+            prim, inputs, params = P.constant, [], {"value": folded}
+        key = (prim.name, tuple(inputs), tuple(sorted((k, _key(v)) for k, v in params.items())))
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self.add(prim, inputs, params)
+        return known
+
+
+def _constant(value: Value) -> np.ndarray | None:
+    node = value.node
+    return node.params["value"] if node is not None and node.prim is P.constant else None
+
+
+_NO_FOLD = frozenset({"constant", "iota", "extent", "random_bits", "scan", "while_loop", "cond", "custom_vjp"})
+
+
+def _fold(prim: P.Primitive, inputs: list[Value], params: dict[str, Any]) -> np.ndarray | None:
+    """The result of a small operation on constants."""
+    if prim.name in _NO_FOLD or prim.family == "linalg" or not inputs:
+        return None
+    constants = [_constant(v) for v in inputs]
+    if any(c is None or c.size > FOLD_LIMIT for c in constants) or _has_dim(params):
+        return None
+    avals = prim.infer([v.aval for v in inputs], params)
+    if len(avals) != 1 or np.prod([int(d) for d in avals[0].shape]) > FOLD_LIMIT:
+        return None
+    from pronghorn.backends.numpy import IMPLEMENTATIONS
+
+    with np.errstate(all="ignore"):
+        return np.asarray(IMPLEMENTATIONS[prim.name](*constants, **params), dtypes.to_numpy(avals[0].dtype))
+
+
+def _has_dim(param: Any) -> bool:
+    if isinstance(param, dict):
+        return any(map(_has_dim, param.values()))
+    if isinstance(param, (tuple, list)):
+        return any(map(_has_dim, param))
+    return isinstance(param, Dim)
+
+
+def scalar_constant(value: Value) -> Any:
+    """The number that fills ``value``, if it is a constant seen through broadcasts, else None."""
+    node = value.node
+    while node is not None and node.prim.name in ("broadcast_in_dim", "reshape"):
+        value = node.inputs[0]
+        node = value.node
+    if node is None or node.prim is not P.constant or node.params["value"].size != 1:
+        return None
+    return node.params["value"].reshape(-1)[0].item()
+
+
+def _identity(node: Node, inputs: list[Value]) -> list[Value] | None:
+    """Operands that a node returns unchanged."""
+    name, params = node.prim.name, node.params
+    out = node.outputs[0]
+    if name == "stop_gradient":
+        return [inputs[0]]
+    if name == "custom_vjp":
+        n = params["num_args"]
+        return inputs[n : n + params["num_outs"]]
+    if not inputs:
+        return None
+    x = inputs[0]
+    if name in ("reshape", "broadcast_in_dim", "transpose", "slice", "pad") and x.shape == out.shape:
+        if name == "transpose" and params["perm"] != tuple(range(len(x.shape))):
+            return None
+        if name == "pad" and any(params["low"]):
+            return None
+        if name == "slice" and any(s != 1 for s in params["stride"]):
+            return None
+        return [x]
+    if name == "cast" and x.dtype == out.dtype:
+        return [x]
+    if name in ("reverse", "reduce_sum", "reduce_max", "reduce_min", "reduce_prod") and not params["axes"]:
+        return [x]
+    if name in ("concatenate",) and len(inputs) == 1:
+        return [x]
+    if name in ("mul", "div") and scalar_constant(inputs[1]) == 1:
+        return [x]
+    if name == "mul" and scalar_constant(x) == 1:
+        return [inputs[1]]
+    if name in ("add", "sub") and _is_zero(inputs[1]):
+        return [x]
+    if name == "add" and _is_zero(x):
+        return [inputs[1]]
+    return None
+
+
+def _is_zero(value: Value) -> bool:
+    """Whether adding ``value`` changes nothing (-0.0 becomes 0.0, which compares equal)."""
+    return scalar_constant(value) == 0
+
+
+class _Merger(Rewriter):
+    """Chains of moves become one: transpose of transpose, reshape of reshape."""
+
+    def __init__(self, graph: Graph):
+        super().__init__(graph, {"transpose": _merge_transposes, "reshape": _merge_reshapes})
+
+
+def _merge_transposes(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
+    inner = inputs[0].node
+    if inner is None or inner.prim is not P.transpose:
+        return None
+    perm = tuple(inner.params["perm"][p] for p in node.params["perm"])
+    return rw.add(P.transpose, [inner.inputs[0]], {"perm": perm})
+
+
+def _merge_reshapes(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
+    inner = inputs[0].node
+    if inner is None or inner.prim is not P.reshape:
+        return None
+    return rw.add(P.reshape, [inner.inputs[0]], {"shape": node.params["shape"]})
+
+
+def simplify(graph: Graph) -> Graph:
+    """The graph with dead nodes, identities, repeated and constant computations removed."""
+    return eliminate_dead(Simplifier(Rewriter(eliminate_dead(graph), _Merger(graph).rules).run()).run())

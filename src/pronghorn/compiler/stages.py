@@ -1,0 +1,41 @@
+"""The stages from a traced graph to kernels, in order, each graph in and graph (at last, program) out.
+
+``PRONGHORN_DEBUG=graph`` prints the graph after each, ``fused`` the kernels; tests verify the graph after each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pronghorn.compiler.decompose import decompose
+from pronghorn.compiler.kernels import Program
+from pronghorn.compiler.printer import print_program
+from pronghorn.compiler.schedule import fuse
+from pronghorn.compiler.simplify import eliminate_dead, simplify
+from pronghorn.graph.ir import Graph
+from pronghorn.graph.verify import verify
+from pronghorn.runtime import debug
+
+GRAPH_STAGES: list[tuple[str, Callable[[Graph], Graph]]] = [
+    ("simplify", simplify),
+    ("decompose", decompose),
+    ("eliminate dead", eliminate_dead),
+]
+
+
+def rewrite(graph: Graph, check: bool = False) -> Graph:
+    """The graph after all stages that are graph to graph. With ``check`` it is verified after each."""
+    debug.emit("graph", f"{graph.name}: traced", graph.__str__)
+    for name, stage in GRAPH_STAGES:
+        graph = stage(graph)
+        debug.emit("graph", f"{graph.name}: {name}", graph.__str__)
+        if check:
+            verify(graph)
+    return graph
+
+
+def lower(graph: Graph) -> Program:
+    """The program of a graph that has been rewritten."""
+    program = fuse(graph)
+    debug.emit("fused", graph.name, lambda: print_program(program))
+    return program

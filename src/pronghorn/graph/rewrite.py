@@ -1,0 +1,50 @@
+"""Rewriting graphs: copy a graph node by node, with rules that replace some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pronghorn.graph.ir import Graph, Node, Value
+from pronghorn.graph.primitives.registry import Primitive
+
+RewriteRule = Callable[["Rewriter", Node, list[Value]], "list[Value] | None"]
+
+
+class Rewriter:
+    """Copies ``graph`` (and its subgraphs); a node with a rule becomes what the rule returns.
+
+    ``rules[name](rewriter, node, inputs)``: values for the node's outputs, made with `add` or taken from ``inputs``, or
+    None to keep the node.
+    """
+
+    def __init__(self, graph: Graph, rules: Mapping[str, RewriteRule]):
+        self.old, self.rules = graph, rules
+        self.graph = Graph(graph.name)
+        self.map: dict[Value, Value] = {}
+        self._scope = ""
+
+    def add(self, prim: Primitive, inputs: list[Value], params: dict[str, Any]) -> list[Value]:
+        """A node in the new graph."""
+        return self.graph.add_node(prim, inputs, params, self._scope)
+
+    def run(self) -> Graph:
+        """The new graph."""
+        for v in self.old.inputs:
+            self.map[v] = self.graph.add_input(v.aval)
+        for node in self.old.nodes:
+            self._scope = node.scope
+            inputs = [self.map[v] for v in node.inputs]
+            rule = self.rules.get(node.prim.name)
+            new = rule(self, node, inputs) if rule else None
+            if new is None:
+                new = self.add(node.prim, inputs, self._params(node))
+            self.map.update(zip(node.outputs, new))
+        self.graph.outputs = [self.map[v] for v in self.old.outputs]
+        return self.graph
+
+    def _params(self, node: Node) -> dict[str, Any]:
+        return {
+            k: Rewriter(p, self.rules).run() if isinstance(p, Graph) and node.prim.name != "custom_vjp" else p
+            for k, p in node.params.items()
+        }
