@@ -11,6 +11,10 @@ _MODULES = {
         "cast convert_to_numpy convert_to_tensor dtype is_tensor saturate_cast scatter scatter_update shape slice "
         "slice_update stop_gradient unstack"
     ),
+    ".math": (
+        "cdist erf erfc erfinv extract_sequences in_top_k logsumexp segment_max segment_min segment_prod segment_sum "
+        "top_k view_as_complex view_as_real"
+    ),
     ".nn.activations": (
         "celu elu gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu log_sigmoid log_softmax "
         "normalize relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid "
@@ -47,6 +51,11 @@ _MODULES = {
     ".numpy.shaping": (
         "broadcast_to expand_dims flip fliplr flipud moveaxis pad ravel repeat reshape roll rot90 squeeze swapaxes tile "
         "transpose"
+    ),
+    ".numpy.signal": "average bartlett blackman corrcoef correlate diff hamming hanning i0 kaiser trapezoid vectorize",
+    ".numpy.sorting": (
+        "argpartition argsort bincount digitize histogram isin median nanmedian nanpercentile nanquantile percentile "
+        "quantile searchsorted sort unique"
     ),
     ".numpy.unary": (
         "abs absolute angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh cbrt ceil conj conjugate copy cos cosh "

@@ -229,6 +229,7 @@ def transposed_axis(
             return size * stride + max(reach - stride, 0), (0, 0)
         total = max(reach - stride, 0)
         return size * stride, (total // 2, total - total // 2)
-    low = 0 if padding == "valid" else reach // 2
-    out = (size - 1) * stride + reach - 2 * low + extra
-    return out, (low, low - extra if padding == "same" else 0)
+    if padding == "valid":
+        return (size - 1) * stride + reach + extra, (0, 0)
+    total = 2 * (reach // 2) - extra
+    return (size - 1) * stride + reach - total, (total // 2, total - total // 2)

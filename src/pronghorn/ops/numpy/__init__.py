@@ -29,6 +29,11 @@ _MODULES = {
         "broadcast_to expand_dims flip fliplr flipud moveaxis pad ravel repeat reshape roll rot90 squeeze swapaxes tile "
         "transpose"
     ),
+    ".signal": "average bartlett blackman corrcoef correlate diff hamming hanning i0 kaiser trapezoid vectorize",
+    ".sorting": (
+        "argpartition argsort bincount digitize histogram isin median nanmedian nanpercentile nanquantile percentile "
+        "quantile searchsorted sort unique"
+    ),
     ".unary": (
         "abs absolute angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh cbrt ceil conj conjugate copy cos cosh "
         "deg2rad exp exp2 expm1 fabs floor imag log log10 log1p log2 nan_to_num negative rad2deg real round sign sin "

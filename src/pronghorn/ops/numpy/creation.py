@@ -129,7 +129,7 @@ def _symbolic_range(start: Any, stop: Any, step: Any, dtype: str) -> Tensor:
 
 
 @symbolic_aware
-def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Tensor:  # noqa: N803 (NumPy's names)
+def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Tensor:
     """Ones on the ``k``-th diagonal of an ``[N, M]`` array of zeros.
 
     >>> eye(2).numpy()
@@ -146,7 +146,7 @@ def identity(n: Any, dtype: Any = None) -> Tensor:
 
 
 @symbolic_aware
-def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Tensor:  # noqa: N803 (NumPy's names)
+def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Tensor:
     """Ones at and below the ``k``-th diagonal of an ``[N, M]`` array of zeros."""
     return B.cast(_diagonal_test(P.ge, N, M, k), B.standardize_dtype(dtype))
 
@@ -298,7 +298,7 @@ def meshgrid(*x: Any, indexing: str = "xy") -> list[Tensor]:
 
 
 @symbolic_aware
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Tensor:  # noqa: N803 (NumPy's name)
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Tensor:
     """The powers of ``x``, from the highest to the zeroth or the other way round, in columns.
 
     >>> vander([1, 2, 3]).numpy()

@@ -173,7 +173,7 @@ def _advanced(x: Tensor, keys: list[Any]) -> Tensor:
     """Arrays among the indices: what is basic first, then one gather along the arrays' axes made one."""
     is_array = [isinstance(k, (Tensor, np.ndarray)) for k in keys]
     # numbers between arrays count as arrays, as in NumPy
-    arrays = [i for i, k in enumerate(keys) if is_array[i] or isinstance(k, (int, Dim)) and k is not None]
+    arrays = [i for i, k in enumerate(keys) if is_array[i] or (isinstance(k, (int, Dim)) and k is not None)]
     adjacent = arrays == list(range(arrays[0], arrays[-1] + 1))
     basic = [builtins.slice(None) if i in arrays else k for i, k in enumerate(keys)]
     x = _basic(x, basic)

@@ -1,0 +1,257 @@
+"""Sums over segments, the greatest elements, Fourier transforms, and special functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pronghorn.graph import dtypes
+from pronghorn.graph import primitives as P
+from pronghorn.graph.tensor import Tensor
+from pronghorn.ops import _broadcast as B
+from pronghorn.ops._symbolic import symbolic_aware
+
+
+# -- special functions ------------------------------------------------------------------------------------------------
+@symbolic_aware
+def erf(x: Any) -> Tensor:
+    """The error function.
+
+    >>> erf(0.5).numpy()
+    array(0.5204999, dtype=float32)
+    """
+    return P.erf(B.to_float(x))
+
+
+@symbolic_aware
+def erfc(x: Any) -> Tensor:
+    """``1 - erf(x)``."""
+    x = B.to_float(x)
+    return P.sub(B.full_like(x, 1), P.erf(x))
+
+
+@symbolic_aware
+def erfinv(x: Any) -> Tensor:
+    """The inverse of the error function."""
+    return P.erfinv(B.to_float(x))
+
+
+@symbolic_aware
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """``log(sum(exp(x)))`` over ``axis``, without overflow.
+
+    >>> logsumexp([0.0, 0.0]).numpy()
+    array(0.6931472, dtype=float32)
+    """
+    x = B.to_float(x)
+    axes = B.axes_of(axis, x.ndim)
+    top = P.stop_gradient(P.reduce_max(P.real(x) if x.dtype in dtypes.COMPLEX else x, axes=axes))
+    top = P.select(P.is_finite(top), top, B.zeros_like(top))  # all -inf: the sum is 0, not NaN
+    top = B.cast(top, x.dtype)
+    below = P.sub(x, B.broadcast_to(B.keep_dims(top, axes, x.ndim), x.shape))
+    out = P.add(P.log(P.reduce_sum(P.exp(below), axes=axes)), top)
+    return B.keep_dims(out, axes, x.ndim) if keepdims else out
+
+
+# -- segments ---------------------------------------------------------------------------------------------------------
+@symbolic_aware
+def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Tensor:
+    """The sums of the rows of ``data`` that have the same segment number.
+
+    Args:
+        data: ``[n, ...]``.
+        segment_ids: integers ``[n]``; rows with a number out of range are left out.
+        num_segments: how many segments; by default one more than the greatest number, which must then be known.
+        sorted: whether the numbers are in order; accepted for compatibility.
+
+    Returns:
+        ``[num_segments, ...]``; segments without rows are 0.
+
+    >>> segment_sum([1, 2, 4], [0, 0, 2], num_segments=3).numpy()
+    array([3, 0, 4], dtype=int32)
+    """
+    return _segments("segment_sum", data, segment_ids, num_segments, "add", lambda dtype: 0)
+
+
+@symbolic_aware
+def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Tensor:
+    """The products of the rows of a segment, 1 for none; see `segment_sum`."""
+    return _segments("segment_prod", data, segment_ids, num_segments, "mul", lambda dtype: 1)
+
+
+@symbolic_aware
+def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Tensor:
+    """The greatest elements of the rows of a segment, the type's least number for none; see `segment_sum`."""
+    return _segments("segment_max", data, segment_ids, num_segments, "max", lambda dtype: lowest(dtype))
+
+
+@symbolic_aware
+def segment_min(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Tensor:
+    """The least elements of the rows of a segment, the type's greatest number for none; see `segment_sum`."""
+    return _segments("segment_min", data, segment_ids, num_segments, "min", lambda dtype: highest(dtype))
+
+
+def lowest(dtype: str) -> Any:
+    """Minus infinity, or the least integer of a type."""
+    return float("-inf") if dtypes.is_float(dtype) else np.iinfo(dtypes.to_numpy(dtype)).min
+
+
+def highest(dtype: str) -> Any:
+    """Infinity, or the greatest integer of a type."""
+    return float("inf") if dtypes.is_float(dtype) else np.iinfo(dtypes.to_numpy(dtype)).max
+
+
+def _segments(name: str, data: Any, ids: Any, count: int | None, mode: str, start: Any) -> Tensor:
+    from pronghorn.ops.numpy.indexing import needs_values
+
+    data, ids = B.convert(data), B.cast(ids, "int32")
+    if ids.ndim != 1:
+        raise ValueError(f"{name}: segment_ids must have one axis, got shape {ids.shape}.")
+    if count is None:
+        known = needs_values(name, ids, "Pass num_segments=.")
+        count = int(known.max()) + 1 if known.size else 0
+    dtype = "int32" if data.dtype == "bool" else data.dtype
+    base = B.full((int(count), *data.shape[1:]), start(dtype), dtype)
+    return P.scatter(base, ids, B.cast(data, dtype), mode=mode)
+
+
+# -- the greatest -----------------------------------------------------------------------------------------------------
+@symbolic_aware
+def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
+    """The ``k`` greatest elements along the last axis and their int32 indices, the greatest first.
+
+    >>> values, indices = top_k([3, 1, 2], 2)
+    >>> values.tolist(), indices.tolist()
+    ([3, 2], [0, 2])
+    """
+    from pronghorn.ops.numpy.shaping import part
+
+    x = B.convert(x)
+    axis = x.ndim - 1
+    if axis < 0 or (isinstance(x.shape[-1], int) and k > x.shape[-1]):
+        raise ValueError(f"top_k: the last axis of {x.shape} must have k={k} elements or more.")
+    keys = _descending_key(x)
+    places = P.iota(shape=x.shape, dtype="int32", axis=axis)
+    if k == 1:
+        first = B.keep_dims(P.argmax(P.cast(x, dtype="uint8") if x.dtype == "bool" else x, axis=axis), (axis,), x.ndim)
+        return _gather_last(x, first), first
+    _, places = P.sort(keys, places, axis=axis, num_keys=1)
+    indices = part(places, axis, 0, k)
+    return _gather_last(x, indices), indices
+
+
+def _descending_key(x: Tensor) -> Tensor:
+    """Keys whose ascending order is the descending order of ``x``."""
+    if x.dtype == "bool" or x.dtype in dtypes.UNSIGNED or x.dtype in dtypes.SIGNED:
+        return P.not_(x)
+    return P.neg(x)
+
+
+def _gather_last(x: Tensor, indices: Tensor) -> Tensor:
+    from pronghorn.ops.numpy.indexing import take_along_axis
+
+    return take_along_axis(x, indices, -1)
+
+
+@symbolic_aware
+def in_top_k(targets: Any, predictions: Any, k: int) -> Tensor:
+    """Whether each target class is among the ``k`` classes with the greatest predictions; ties count.
+
+    Args:
+        targets: integers ``[n]``.
+        predictions: ``[n, classes]``.
+        k: how many.
+
+    >>> in_top_k([1, 2], [[0.1, 0.9, 0.8], [0.1, 0.9, 0.8]], 1).numpy()
+    array([ True, False])
+    """
+    t, p = B.cast(targets, "int32"), B.to_float(predictions)
+    if t.ndim != p.ndim - 1:
+        raise ValueError(f"in_top_k: targets {t.shape} must have one axis less than predictions {p.shape}.")
+    axis = p.ndim - 1
+    wide = P.broadcast_in_dim(t, shape=p.shape, dims=tuple(range(axis)))
+    is_target = P.eq(wide, P.iota(shape=p.shape, dtype="int32", axis=axis))
+    own = P.reduce_max(P.select(is_target, p, B.full_like(p, float("-inf"))), axes=(axis,))
+    better = P.gt(p, P.broadcast_in_dim(own, shape=p.shape, dims=tuple(range(axis))))
+    count = P.reduce_sum(P.cast(better, dtype="int32"), axes=(axis,))
+    return P.and_(P.lt(count, B.full_like(count, k)), P.is_finite(own))
+
+
+# -- frames of a signal -----------------------------------------------------------------------------------------------
+@symbolic_aware
+def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Tensor:
+    """Overlapping pieces of the last axis.
+
+    Args:
+        x: ``[..., n]``.
+        sequence_length: the pieces' length.
+        sequence_stride: the step from one to the next.
+
+    Returns:
+        ``[..., pieces, sequence_length]``.
+
+    >>> extract_sequences([1, 2, 3, 4], 2, 1).tolist()
+    [[1, 2], [2, 3], [3, 4]]
+    """
+    x = B.convert(x)
+    size = int(x.shape[-1])
+    count = 1 + (size - sequence_length) // sequence_stride
+    if count < 1:
+        raise ValueError(f"extract_sequences: an axis of {size} has no piece of length {sequence_length}.")
+    places = np.arange(count)[:, None] * sequence_stride + np.arange(sequence_length)[None, :]
+    return P.take(x, Tensor(places.astype(np.int32)), axis=x.ndim - 1)
+
+
+# -- complex numbers as pairs -----------------------------------------------------------------------------------------
+@symbolic_aware
+def view_as_complex(x: Any) -> Tensor:
+    """``[..., 2]`` pairs of real and imaginary part as complex numbers ``[...]``.
+
+    >>> view_as_complex([[1.0, 2.0]]).numpy()
+    array([1.+2.j], dtype=complex64)
+    """
+    x = B.to_float(x)
+    if x.ndim < 1 or x.shape[-1] != 2:
+        raise ValueError(f"view_as_complex: the last axis must hold real and imaginary part, got shape {x.shape}.")
+    if x.dtype not in ("float32", "float64"):
+        x = P.cast(x, dtype="float32")
+    return P.complex(*_halves(x))
+
+
+def _halves(x: Tensor) -> list[Tensor]:
+    from pronghorn.ops.core import unstack
+
+    return unstack(x, 2, axis=-1)
+
+
+@symbolic_aware
+def view_as_real(x: Any) -> Tensor:
+    """Complex numbers ``[...]`` as pairs ``[..., 2]`` of real and imaginary part."""
+    from pronghorn.ops.numpy.joining import stack
+    from pronghorn.ops.numpy.unary import imag, real
+
+    x = B.convert(x)
+    return stack([real(x), imag(x)], axis=-1)
+
+
+# -- distances --------------------------------------------------------------------------------------------------------
+@symbolic_aware
+def cdist(x: Any, y: Any) -> Tensor:
+    """The Euclidean distances between the rows of two matrices: ``[..., m, d]`` and ``[..., n, d]`` to ``[..., m, n]``.
+
+    >>> cdist([[0.0, 0.0]], [[3.0, 4.0]]).numpy()
+    array([[5.]], dtype=float32)
+    """
+    from pronghorn.ops.numpy.arithmetic import subtract
+    from pronghorn.ops.numpy.shaping import expand_dims
+
+    dtype = B.float_dtype(B.weak_name(x), B.weak_name(y))
+    a, b = B.cast(B.convert(x), dtype), B.cast(B.convert(y), dtype)
+    if a.shape[-1] != b.shape[-1]:
+        raise ValueError(f"cdist: rows must have one length, got shapes {a.shape} and {b.shape}.")
+    apart = subtract(expand_dims(a, -2), expand_dims(b, -3))
+    total = P.reduce_sum(P.mul(apart, apart), axes=(apart.ndim - 1,))
+    zero = P.eq(total, B.zeros_like(total))
+    # the root of the mended value has a finite gradient where the distance is 0
+    return P.select(zero, total, P.sqrt(P.select(zero, B.full_like(total, 1), total)))
