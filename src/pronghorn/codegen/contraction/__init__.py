@@ -1,7 +1,7 @@
 """One register-tiled contraction behind dense layers, batched matrix products and all convolutions.
 
 Describe the sum of products by axes and strides (:mod:`.spec`), plan it for a machine (:mod:`.plan`, which chooses the
-register tile by the model in :mod:`.tiling`), and write its kernels (:mod:`.emit`, :mod:`.panels`).
+register tile by the model in :mod:`.tiling`), and write its kernels (:mod:`.pack`, :mod:`.emit`, :mod:`.combine`).
 """
 
 from pronghorn.codegen.contraction.emit import Epilogue, TileEpilogue, TileResult, emit

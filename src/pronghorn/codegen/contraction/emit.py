@@ -13,18 +13,21 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, llvm_type, vec
+from pronghorn.codegen.contraction.combine import emit_combine, partial_strides
 from pronghorn.codegen.contraction.nest import (
     Coordinates,
     Place,
     Sizes,
     base_pointer,
     begin_kernel,
+    linear,
     load_elements,
+    sizes_of,
     split_unit,
     store_elements,
     zero,
 )
-from pronghorn.codegen.contraction.panels import emit_combine, emit_pack, packed_strides, partial_strides
+from pronghorn.codegen.contraction.pack import emit_pack, packed_strides
 from pronghorn.codegen.contraction.plan import Level, Plan
 from pronghorn.codegen.contraction.spec import Axis, Count, Size
 from pronghorn.codegen.contraction.tiling import REMAINDER_ROWS
@@ -118,10 +121,7 @@ class _Main:
         self.plan, self.spec, self.machine = plan, plan.spec, machine
         fb = self.fb = begin_kernel(module, name)
         spec = plan.spec
-        wanted: list[Size] = [spec.a.offset, spec.b.offset, spec.c.offset]
-        for axis in spec.axes:
-            wanted += [axis.extent, axis.a, axis.b, axis.c, *(extent for _, extent in axis.parts)]
-        sizes = self.sizes = Sizes(fb, wanted)
+        sizes = self.sizes = Sizes(fb, sizes_of(spec))
         self.extent = {axis.name: sizes[axis.extent] for axis in spec.axes}
         self.a = {axis.name: sizes[axis.a] for axis in spec.axes}
         self.b = {axis.name: sizes[axis.b] for axis in spec.axes}
@@ -254,6 +254,7 @@ class _TileWriter:
         self.b_rows = [self._row_offset(main.b, row) for row in self.rows]
         a = fb.gep(storage_type(self.spec.a.dtype), main.a_base, self._offset(main.a))
         b = fb.gep(storage_type(self.spec.b.dtype), main.b_base, self._offset(main.b))
+        a, b = fb.opaque(a), fb.opaque(b)
         keys = [(row, v) for row in range(len(self.rows)) for v in range(self.vectors)]
         sums = self._sum(list(self.plan.depth), a, b, [zero(self.spec.sum_dtype, self.lanes)] * len(keys))
         if self.plan.dot:
@@ -313,7 +314,10 @@ class _TileWriter:
     def _advance(self, axis: Axis, index: Operand, a: str, b: str) -> tuple[str, str]:
         fb, main = self.fb, self.main
         a = fb.gep(storage_type(self.spec.a.dtype), a, fb.mul(index, main.a[axis.name]))
-        return a, fb.gep(storage_type(self.spec.b.dtype), b, fb.mul(index, main.b[axis.name]))
+        b = fb.gep(storage_type(self.spec.b.dtype), b, fb.mul(index, main.b[axis.name]))
+        # Left to see through the sums of all loops' steps, LLVM's loop strength reduction takes as long as all the rest
+        # of code generation, and needs more registers.
+        return (a, b) if axis is self.plan.depth[-1] else (fb.opaque(a), fb.opaque(b))
 
     def _lanes_along(self, axis: Axis, a: str, b: str, sums: list[str]) -> list[str]:
         """The innermost loop of a dot product: whole vectors, then the rest under a mask."""
@@ -432,8 +436,7 @@ class _TileWriter:
         offset = main.c_origin
         if plan.chunks:
             offset = fb.mul(self.state.chunk, main.chunk_stride)
-        for name, value in values.items():
-            offset = fb.add(offset, fb.mul(value, main.c[name]))
+        offset = fb.add(offset, linear(fb, [(value, main.c[name]) for name, value in values.items()]))
         lanes, last = (1, False) if plan.dot else (self.lanes, v == self.vectors - 1)
         place = Place(
             coords=Coordinates(fb, main.sizes, self.spec.axes, values),

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, llvm_type, size_of, vec
-from pronghorn.codegen.contraction.spec import Array, Axis, Count, Runtime, Size
+from pronghorn.codegen.contraction.spec import Array, Axis, Contraction, Count, Runtime, Size
 from pronghorn.codegen.convert import HasFeatures, convert, storage_type
 
-__all__ = ["Coordinates", "Place", "Sizes", "begin_kernel", "load_elements", "split_unit", "store_elements"]
+__all__ = [
+    "Coordinates",
+    "Place",
+    "Sizes",
+    "base_pointer",
+    "begin_kernel",
+    "linear",
+    "load_elements",
+    "sizes_of",
+    "split_unit",
+    "store_elements",
+    "zero",
+]
 
 
 class Sizes:
@@ -39,6 +51,22 @@ class Sizes:
         for size in sizes:
             result = self._fb.mul(result, self[size])
         return result
+
+
+def sizes_of(spec: Contraction) -> list[Size]:
+    """Every size that a contraction mentions."""
+    sizes: list[Size] = [spec.a.offset, spec.b.offset, spec.c.offset]
+    for axis in spec.axes:
+        sizes += [axis.extent, axis.a, axis.b, axis.c, *(extent for _, extent in axis.parts)]
+    return sizes
+
+
+def linear(fb: FunctionBuilder, terms: Iterable[tuple[Operand, Operand]]) -> Operand:
+    """The sum of index times stride."""
+    total: Operand = 0
+    for index, stride in terms:
+        total = fb.add(total, fb.mul(index, stride))
+    return total
 
 
 def begin_kernel(module: ModuleBuilder, name: str) -> FunctionBuilder:

@@ -33,13 +33,14 @@ class Machine(Protocol):
 
 RUNTIME_EXTENT = 64  # what a run-time extent, usually the batch, is taken to be where costs are compared
 REMAINDER_ROWS = 4  # rows of the tile that finishes an axis of run-time extent
-MOST_VECTORS = 6
+MOST_VECTORS = 8
+MOST_DOTS = 16  # more dot products at once gain nothing, and each ends in code to add up its lanes
 MOST_VARIANTS = 6  # each combination of whole and remaining tiles is compiled code of its own
 
 # Cycles on a machine with one full-width multiply-add a cycle (two on those with two, where all else doubles as well).
 _VECTOR_LOAD, _SCALAR_LOAD, _CONFLICTING_LOAD, _LATENCY = 1.0, 0.55, 1.6, 4.0
 _LOOP, _TILE, _RESULT, _FOLD, _SCATTER = 0.7, 14.0, 1.6, 9.0, 1.5
-_VARIANT = 0.015
+_VARIANT = 0.03
 
 
 def estimate(size: Size) -> int:
@@ -209,6 +210,8 @@ class _Model:
         )
         for vectors in range(1, most + 1):
             room = (self.machine.registers - 1 - vectors - (0 if self.machine.has_fma else 1)) // vectors
+            if choice.dot:
+                room = min(room, MOST_DOTS)
             for factors in self._row_factors(axes, multiples, room):
                 yield from self._tile(axes, factors, vectors, rest, most_variants)
 
