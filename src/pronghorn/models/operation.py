@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -168,6 +169,15 @@ class FunctionOperation(Operation):
         path = config["function"]
         operation = cls(_public_function(path), path.rpartition(".")[2])
         operation.name = config["name"]
+        return operation
+
+
+    @classmethod
+    def from_keras(cls, fn: Callable[..., Any], config: dict[str, Any]) -> FunctionOperation:
+        """An operation from the configuration that Keras writes, which keeps constant arguments in it."""
+        constants = {k: v for k, v in config.items() if k not in ("name", "trainable", "dtype")}
+        operation = cls(functools.partial(fn, **constants) if constants else fn, fn.__name__)
+        operation.name = config.get("name", operation.name)
         return operation
 
 

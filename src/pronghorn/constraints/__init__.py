@@ -1,0 +1,32 @@
+"""Constraints: functions that put weights back where they may be after each update."""
+
+from typing import Any
+
+from pronghorn.constraints.constraints import Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm
+from pronghorn.utils.registry import Registry
+
+max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
+
+_registry = Registry("constraint", Constraint, (Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm))
+
+
+def get(identifier: Any) -> Any:
+    """A constraint from its name, its configuration, a class or a callable; None for None.
+
+    Raises:
+        ValueError: if there is none of that name, with the nearest names.
+
+    >>> get("non_neg")
+    <NonNeg>
+    """
+    return _registry.get(identifier)
+
+
+def serialize(constraint: Any) -> Any:
+    """The configuration of a constraint."""
+    return _registry.serialize(constraint)
+
+
+def deserialize(config: Any, custom_objects: Any = None) -> Any:
+    """The constraint of a configuration."""
+    return _registry.deserialize(config, custom_objects)

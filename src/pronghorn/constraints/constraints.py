@@ -1,0 +1,103 @@
+"""The constraints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn import config, ops
+
+
+class Constraint:
+    """Base of constraints: an object called with a weight that returns the weight as it should be.
+
+    Example:
+
+    >>> class AtMostOne(Constraint):
+    ...     def __call__(self, w):
+    ...         return ops.minimum(w, 1.0)
+    >>> AtMostOne()([0.5, 2.0]).tolist()
+    [0.5, 1.0]
+    """
+
+    def __call__(self, w: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must have a __call__(self, w) that returns the new weight.")
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, as plain data."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Constraint:
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+def _norms(w: Any, axis: Any) -> Any:
+    return ops.sqrt(ops.sum(ops.square(w), axis=axis, keepdims=True))
+
+
+class MaxNorm(Constraint):
+    """Shrink vectors along ``axis`` that are longer than ``max_value`` to that length.
+
+    Args:
+        max_value: the greatest norm.
+        axis: the axis, or axes, along which norms are taken.
+    """
+
+    def __init__(self, max_value: float = 2, axis: Any = 0) -> None:
+        self.max_value, self.axis = max_value, axis
+
+    def __call__(self, w: Any) -> Any:
+        w = ops.convert_to_tensor(w)
+        norms = _norms(w, self.axis)
+        return w * (ops.clip(norms, 0, self.max_value) / (config.epsilon() + norms))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"max_value": self.max_value, "axis": self.axis}
+
+
+class NonNeg(Constraint):
+    """Put zero in place of negative weights."""
+
+    def __call__(self, w: Any) -> Any:
+        w = ops.convert_to_tensor(w)
+        return w * ops.cast(ops.greater_equal(w, 0.0), w.dtype)
+
+
+class UnitNorm(Constraint):
+    """Scale vectors along ``axis`` to length one."""
+
+    def __init__(self, axis: Any = 0) -> None:
+        self.axis = axis
+
+    def __call__(self, w: Any) -> Any:
+        w = ops.convert_to_tensor(w)
+        return w / (config.epsilon() + _norms(w, self.axis))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"axis": self.axis}
+
+
+class MinMaxNorm(Constraint):
+    """Bring the norms along ``axis`` between two values.
+
+    Args:
+        min_value: the least norm.
+        max_value: the greatest norm.
+        rate: how far towards it a single application goes; 1: all the way.
+        axis: the axis, or axes, along which norms are taken.
+    """
+
+    def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Any = 0) -> None:
+        self.min_value, self.max_value, self.rate, self.axis = min_value, max_value, rate, axis
+
+    def __call__(self, w: Any) -> Any:
+        w = ops.convert_to_tensor(w)
+        norms = _norms(w, self.axis)
+        wanted = self.rate * ops.clip(norms, self.min_value, self.max_value) + (1 - self.rate) * norms
+        return w * (wanted / (config.epsilon() + norms))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"min_value": self.min_value, "max_value": self.max_value, "rate": self.rate, "axis": self.axis}

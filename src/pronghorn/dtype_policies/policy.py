@@ -1,0 +1,165 @@
+"""`DTypePolicy`, and the policy that new layers take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn import config
+from pronghorn._lazy import nearest_clause
+from pronghorn.graph import dtypes
+
+_MIXED = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
+KNOWN = (*_MIXED, *dtypes.ALL, "string")
+
+
+class DTypePolicy:
+    """The element types of a layer's variables and of its computations.
+
+    Args:
+        name: an element type for both, or ``"mixed_bfloat16"`` or ``"mixed_float16"``: variables in float32,
+            computations in the small type. The default policy if None.
+        source_name: accepted for compatibility.
+
+    Raises:
+        ValueError: for a name that is not known.
+
+    Example:
+
+    >>> DTypePolicy("mixed_bfloat16").compute_dtype, DTypePolicy("mixed_bfloat16").variable_dtype
+    ('bfloat16', 'float32')
+    """
+
+    def __init__(self, name: Any = None, source_name: str | None = None) -> None:
+        name = _policy_name(name)
+        self._name = name
+        self._source_name = source_name
+        self._compute_dtype = _MIXED.get(name, name)
+        self._variable_dtype = "float32" if name in _MIXED else name
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def compute_dtype(self) -> str:
+        """The type that inputs are cast to and computations run in."""
+        return self._compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The type that variables are kept in."""
+        return self._variable_dtype
+
+    @property
+    def quantization_mode(self) -> None:
+        return None
+
+    def convert_input(self, x: Any, autocast: bool, dtype: str) -> Any:
+        """``x`` as a tensor; a float is cast to ``dtype`` where ``autocast``."""
+        from pronghorn import ops
+        from pronghorn.graph.tensor import Tensor
+        from pronghorn.models.keras_tensor import KerasTensor
+
+        if isinstance(x, (Tensor, KerasTensor)):
+            if autocast and dtypes.is_float(x.dtype) and x.dtype != dtype:
+                return ops.cast(x, dtype)
+            return x
+        if hasattr(x, "__array__") or hasattr(x, "__pronghorn_tensor__"):
+            x = ops.convert_to_tensor(x)
+            if autocast and dtypes.is_float(x.dtype) and x.dtype != dtype:
+                return ops.cast(x, dtype)
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> DTypePolicy:
+        return cls(**config)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.name == other.name  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        return f'<DTypePolicy "{self.name}">'
+
+
+def _policy_name(name: Any) -> str:
+    if name is None:
+        return config.floatx()
+    if not isinstance(name, str):
+        try:
+            name = dtypes.name_of(name)
+        except TypeError:
+            name = str(name)
+    if name not in KNOWN:
+        raise ValueError(
+            f"DTypePolicy: {name!r} is no element type and no policy{nearest_clause(name, KNOWN)}. Use a type such as "
+            "'float32' or 'bfloat16', or 'mixed_bfloat16' or 'mixed_float16'."
+        )
+    return name
+
+
+_default: DTypePolicy | None = None
+
+
+def dtype_policy() -> DTypePolicy:
+    """The policy that new layers take; `config.floatx()` unless it was set.
+
+    >>> dtype_policy().name
+    'float32'
+    """
+    return _default if _default is not None else DTypePolicy(config.floatx())
+
+
+def set_dtype_policy(policy: Any) -> None:
+    """Set the policy that new layers take.
+
+    Args:
+        policy: a `DTypePolicy` or the name of one.
+    """
+    global _default
+    _default = get(policy)
+
+
+def get(identifier: Any) -> Any:
+    """A policy from its name, its configuration or itself; the default policy for None.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    from pronghorn.dtype_policies.policy_map import DTypePolicyMap
+
+    if identifier is None:
+        return dtype_policy()
+    if isinstance(identifier, (DTypePolicy, DTypePolicyMap)):
+        return identifier
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    try:
+        return DTypePolicy(identifier)
+    except ValueError as error:
+        raise ValueError(f"Could not interpret the dtype policy {identifier!r}: {error}") from None
+
+
+def serialize(dtype_policy: Any) -> dict[str, Any]:
+    """The configuration of a policy."""
+    from pronghorn.saving import serialize_keras_object
+
+    return serialize_keras_object(dtype_policy)
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The policy of a configuration."""
+    from pronghorn.dtype_policies.policy_map import DTypePolicyMap
+    from pronghorn.saving import deserialize_keras_object
+
+    known = {"DTypePolicy": DTypePolicy, "FloatDTypePolicy": DTypePolicy, "DTypePolicyMap": DTypePolicyMap}
+    if isinstance(config, dict) and config.get("class_name", "").startswith("Quantized"):
+        from pronghorn.dtype_policies import quantized
+
+        return quantized.QuantizedDTypePolicy()
+    return deserialize_keras_object(config, custom_objects=custom_objects, module_objects=known)

@@ -1,0 +1,104 @@
+"""Initializers: how weights start."""
+
+from typing import Any
+
+from pronghorn.initializers.constant import STFT, Constant, Identity, Ones, Zeros
+from pronghorn.initializers.initializer import Initializer
+from pronghorn.initializers.random import (
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    LecunNormal,
+    LecunUniform,
+    Orthogonal,
+    RandomNormal,
+    RandomUniform,
+    TruncatedNormal,
+    VarianceScaling,
+)
+from pronghorn.utils.registry import Registry
+
+IdentityInitializer, OrthogonalInitializer, STFTInitializer = Identity, Orthogonal, STFT
+constant, identity, ones, zeros, stft = Constant, Identity, Ones, Zeros, STFT
+glorot_normal, glorot_uniform, he_normal, he_uniform = GlorotNormal, GlorotUniform, HeNormal, HeUniform
+lecun_normal, lecun_uniform, orthogonal = LecunNormal, LecunUniform, Orthogonal
+random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
+variance_scaling = VarianceScaling
+
+_registry = Registry(
+    "initializer",
+    Initializer,
+    (
+        Constant,
+        Identity,
+        Initializer,
+        Ones,
+        Zeros,
+        STFT,
+        GlorotNormal,
+        GlorotUniform,
+        HeNormal,
+        HeUniform,
+        LecunNormal,
+        LecunUniform,
+        Orthogonal,
+        RandomNormal,
+        RandomUniform,
+        TruncatedNormal,
+        VarianceScaling,
+    ),
+    {
+        "IdentityInitializer": Identity,
+        "OrthogonalInitializer": Orthogonal,
+        "STFTInitializer": STFT,
+        "normal": RandomNormal,
+        "uniform": RandomUniform,
+        "one": Ones,
+        "zero": Zeros,
+    },
+)
+
+
+def get(identifier: Any) -> Any:
+    """An initializer from its name, its configuration, a class, a callable or an array; None for None.
+
+    Raises:
+        ValueError: if there is none of that name, with the nearest names.
+
+    >>> get("he_normal").__class__.__name__
+    'HeNormal'
+    """
+    if hasattr(identifier, "shape") and hasattr(identifier, "dtype") and not callable(identifier):
+        return _FromArray(identifier)
+    return _registry.get(identifier)
+
+
+class _FromArray(Initializer):
+    """Starts a weight as a given array."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        from pronghorn import ops
+
+        if tuple(shape) != tuple(self.value.shape):
+            raise ValueError(
+                f"The array given as initializer has shape {tuple(self.value.shape)}, but the weight has shape "
+                f"{tuple(shape)}."
+            )
+        return ops.cast(ops.convert_to_tensor(self.value), dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"value": self.value}
+
+
+def serialize(initializer: Any) -> Any:
+    """The configuration of an initializer."""
+    return _registry.serialize(initializer)
+
+
+def deserialize(config: Any, custom_objects: Any = None) -> Any:
+    """The initializer of a configuration."""
+    return _registry.deserialize(config, custom_objects)

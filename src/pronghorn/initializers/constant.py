@@ -1,0 +1,113 @@
+"""Initializers that draw nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pronghorn import ops
+from pronghorn.initializers.initializer import Initializer, element_type
+
+
+class Constant(Initializer):
+    """All elements ``value``.
+
+    Args:
+        value: a number, or anything that broadcasts to the shape.
+    """
+
+    def __init__(self, value: Any = 0.0) -> None:
+        self.value = value
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        return ops.cast(self.value, element_type(dtype)) * ops.ones(shape, dtype=element_type(dtype))
+
+    def get_config(self) -> dict[str, Any]:
+        from pronghorn.saving import serialize_keras_object
+
+        return {"value": serialize_keras_object(self.value)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Constant:
+        from pronghorn.saving import deserialize_keras_object
+
+        return cls(deserialize_keras_object(config["value"]))
+
+
+class Zeros(Initializer):
+    """All elements zero."""
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        return ops.zeros(shape, dtype=element_type(dtype))
+
+
+class Ones(Initializer):
+    """All elements one."""
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        return ops.ones(shape, dtype=element_type(dtype))
+
+
+class Identity(Initializer):
+    """The identity matrix times ``gain``.
+
+    Raises:
+        ValueError: for a shape that is no matrix's.
+    """
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = gain
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        if len(shape) != 2:
+            raise ValueError(f"Identity: the weight must be a matrix (2 axes), got shape={tuple(shape)}.")
+        return self.gain * ops.eye(*shape, dtype=element_type(dtype))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"gain": self.gain}
+
+
+class STFT(Initializer):
+    """The real or imaginary part of the Fourier basis, as the kernel of a one-dimensional convolution.
+
+    Args:
+        side: ``"real"`` or ``"imag"``.
+        window: a window's name (of `scipy.signal`), an array, or None.
+        scaling: ``"density"``, ``"spectrum"`` or None.
+        periodic: whether the window is periodic rather than symmetric.
+    """
+
+    def __init__(
+        self, side: str = "real", window: Any = "hann", scaling: str | None = "density", periodic: bool = False
+    ) -> None:
+        if side not in ("real", "imag"):
+            raise ValueError(f"STFT: `side` must be 'real' or 'imag', got side={side!r}.")
+        if scaling not in (None, "density", "spectrum"):
+            raise ValueError(f"STFT: `scaling` must be 'density', 'spectrum' or None, got scaling={scaling!r}.")
+        self.side, self.window, self.scaling, self.periodic = side, window, scaling, periodic
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        frame, channels, fft_length = shape
+        if channels != 1:
+            raise ValueError(f"STFT: the kernel must have one input channel, got shape={tuple(shape)}.")
+        if fft_length // 2 + 1 < 1:
+            raise ValueError(f"STFT: the kernel needs at least one frequency, got shape={tuple(shape)}.")
+        freqs = fft_length
+        length = (freqs - 1) * 2 if freqs > 1 else 1
+        window = self._window(frame)
+        angle = 2.0 * np.pi * np.outer(np.arange(frame), np.arange(freqs)) / length
+        basis = np.cos(angle) if self.side == "real" else -np.sin(angle)
+        if self.scaling is not None:
+            power = np.sum(window**2) if self.scaling == "density" else np.sum(window) ** 2
+            window = window / np.sqrt(power)
+        kernel = (basis * window[:, None])[:, None, :]
+        return ops.cast(ops.convert_to_tensor(kernel), element_type(dtype))
+
+    def _window(self, frame: int) -> np.ndarray:
+        from pronghorn.utils.windows import window_array
+
+        return window_array(self.window, frame, periodic=self.periodic)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"side": self.side, "window": self.window, "periodic": self.periodic, "scaling": self.scaling}

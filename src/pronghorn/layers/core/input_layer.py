@@ -1,0 +1,128 @@
+"""`Input`: where functional models begin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn import config
+from pronghorn.layers.layer import Layer
+from pronghorn.models.keras_tensor import KerasTensor, standardize_shape
+from pronghorn.models.node import Node
+
+
+class InputLayer(Layer):
+    """The layer behind an `Input`.
+
+    Args:
+        shape: the shape of one sample, without the batch axis.
+        batch_size: the batch's extent, if it is fixed.
+        dtype: element type.
+        sparse: must not be True.
+        ragged: must not be True.
+        batch_shape: the whole shape, instead of ``shape`` and ``batch_size``.
+        input_tensor: the KerasTensor to use, instead of a new one.
+        optional: whether None may be passed for it.
+        name: a name; automatic if None.
+    """
+
+    def __init__(
+        self,
+        shape: Any = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        batch_shape: Any = None,
+        input_tensor: Any = None,
+        optional: bool = False,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if sparse or ragged:
+            raise ValueError(f"Input {name!r}: sparse and ragged inputs are not supported; pass dense arrays.")
+        if "input_shape" in kwargs:
+            shape = kwargs.pop("input_shape")
+        if "batch_input_shape" in kwargs:
+            batch_shape = kwargs.pop("batch_input_shape")
+        super().__init__(name=name, dtype=None)
+        if kwargs:
+            raise ValueError(f"Input {self.name!r}: unknown keyword arguments {kwargs}.")
+        if input_tensor is not None:
+            if not isinstance(input_tensor, KerasTensor):
+                raise ValueError(f"Input {self.name!r}: `input_tensor` must be a KerasTensor, got {input_tensor!r}.")
+            batch_shape, dtype = input_tensor.shape, dtype or input_tensor.dtype
+        elif shape is not None:
+            if batch_shape is not None:
+                raise ValueError(f"Input {self.name!r}: pass `shape` or `batch_shape`, not both.")
+            batch_shape = (batch_size, *standardize_shape(shape))
+        elif batch_shape is None:
+            raise ValueError(f"Input {self.name!r}: the shape of a sample is needed: Input(shape=(...)).")
+        self.batch_shape = standardize_shape(batch_shape)
+        self._input_dtype = "string" if dtype == "string" else KerasTensor((), dtype or config.floatx()).dtype
+        self.optional = optional
+        self.sparse = self.ragged = False
+        output = input_tensor
+        if output is None:
+            output = KerasTensor(self.batch_shape, dtype=self._input_dtype, name=self.name)
+        Node(operation=self, call_args=(), call_kwargs={}, outputs=output)
+        self.built = True
+
+    @property
+    def dtype(self) -> str:
+        return self._input_dtype
+
+    def call(self) -> None:
+        """Nothing: its only output is the symbolic one."""
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "batch_shape": self.batch_shape,
+            "dtype": self.dtype,
+            "sparse": self.sparse,
+            "ragged": self.ragged,
+            "name": self.name,
+            "optional": self.optional,
+        }
+
+
+def Input(  # noqa: N802 (Keras's name)
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
+    batch_shape: Any = None,
+    name: str | None = None,
+    tensor: Any = None,
+    optional: bool = False,
+) -> KerasTensor:
+    """A symbolic tensor to call layers on.
+
+    Args:
+        shape: the shape of one sample, without the batch axis; None where an extent is not known yet.
+        batch_size: the batch's extent, if it is fixed.
+        dtype: element type, the default float type if None.
+        sparse: must not be True.
+        ragged: must not be True.
+        batch_shape: the whole shape, instead of ``shape`` and ``batch_size``.
+        name: a name; automatic if None.
+        tensor: a KerasTensor to use, instead of a new one.
+        optional: whether None may be passed for it.
+
+    Example:
+
+    >>> Input(shape=(28, 28, 1)).shape
+    (None, 28, 28, 1)
+    """
+    layer = InputLayer(
+        shape=shape,
+        batch_size=batch_size,
+        dtype=dtype,
+        sparse=sparse,
+        ragged=ragged,
+        batch_shape=batch_shape,
+        name=name,
+        input_tensor=tensor,
+        optional=optional,
+    )
+    return layer.output

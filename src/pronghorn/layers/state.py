@@ -1,0 +1,348 @@
+"""The state of a layer: variables, weights, sublayers, losses; what `Layer` has besides being called."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from pronghorn import dtype_policies
+from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.trace import as_tensor, current_trace
+from pronghorn.graph.variable import Variable
+from pronghorn.layers.tracking import Tracker
+from pronghorn.models.operation import Operation
+
+
+class StatefulOperation(Operation):
+    """An operation that owns variables and other operations that do."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        instance = super().__new__(cls, *args, **kwargs)
+        object.__setattr__(instance, "_tracker", Tracker(instance))
+        return instance
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name[:1] == "_" and name in _UNTRACKED:
+            object.__setattr__(self, name, value)
+            return
+        object.__setattr__(self, name, self._tracker.track(value))
+
+    def __delattr__(self, name: str) -> None:
+        value = self.__dict__.get(name)
+        self._tracker.untrack(value)
+        for entry in value if isinstance(value, (list, set, tuple)) else ():
+            self._tracker.untrack(entry)
+        for entry in value.values() if isinstance(value, dict) else ():
+            self._tracker.untrack(entry)
+        object.__delattr__(self, name)
+
+    # -- what it owns -----------------------------------------------------------------------------------------------
+    @property
+    def _layers(self) -> list[Any]:
+        """The layers directly below this one, in the order in which they came."""
+        return self._tracker.layers
+
+    @property
+    def _metrics(self) -> list[Any]:
+        return self._tracker.metrics
+
+    @property
+    def _seed_generators(self) -> list[Any]:
+        return self._tracker.seed_generators
+
+    @property
+    def _trainable_variables(self) -> list[Variable]:
+        return self._tracker.trainable_variables
+
+    @property
+    def _non_trainable_variables(self) -> list[Variable]:
+        return self._tracker.non_trainable_variables
+
+    def _own_weights(self) -> list[Variable]:
+        return [*self._trainable_variables, *self._non_trainable_variables]
+
+    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> Iterator[Any]:
+        """This layer and those below it, each once."""
+        if include_self:
+            yield self
+        seen: set[int] = {id(self)}
+        stack = list(reversed(self._layers))
+        while stack:
+            layer = stack.pop()
+            if id(layer) in seen:
+                continue
+            seen.add(id(layer))
+            yield layer
+            if recursive:
+                stack.extend(reversed(layer._layers))
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All variables: the weights and the states of seed generators; not those of metrics."""
+        found: list[Variable] = list(self._own_weights())
+        found += [g.state for g in self._seed_generators]
+        for layer in self._layers:
+            found += layer.variables
+        return _unique(found)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """The variables that are saved: this layer's own and those of the layers below."""
+        found = list(self._own_weights())
+        for layer in self._layers:
+            found += layer.weights
+        return _unique(found)
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The variables that training updates."""
+        return [v for v in self.variables if v.trainable] if self.trainable else []
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The variables that training does not update by gradients, states of seed generators included."""
+        return [v for v in self.variables if not v.trainable] if self.trainable else self.variables
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training updates."""
+        return [v for v in self.weights if v.trainable] if self.trainable else []
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that training does not update by gradients, such as moving averages."""
+        return [v for v in self.weights if not v.trainable] if self.trainable else self.weights
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training updates this layer and those below it; setting it sets them all."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        value = bool(value)
+        self._trainable = value
+        for variable in self._trainable_variables:
+            variable.trainable = value
+        for layer in self._layers:
+            layer.trainable = value
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics of this layer and of those below."""
+        found = list(self._metrics)
+        for layer in self._layers:
+            found += layer.metrics
+        return found
+
+    @property
+    def metrics_variables(self) -> list[Variable]:
+        """The variables of `metrics`."""
+        return [v for m in self.metrics for v in m.variables]
+
+    # -- values of the weights --------------------------------------------------------------------------------------
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the weights' values, in the order of `weights`."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Set the weights' values.
+
+        Args:
+            weights: arrays in the order of `weights`.
+
+        Raises:
+            ValueError: if their number or a shape is not right; then nothing is changed.
+        """
+        own = self.weights
+        if len(own) != len(weights):
+            raise ValueError(
+                f"set_weights: layer {self.name!r} has {len(own)} weights, but {len(weights)} arrays were given."
+                + ("" if self.built else " The layer is not built yet: call it once on data, or build() it.")
+            )
+        for variable, value in zip(own, weights):
+            shape = tuple(np.shape(value))
+            if shape != tuple(variable.shape):
+                raise ValueError(
+                    f"set_weights: layer {self.name!r}: the weight {variable.path!r} has shape {variable.shape}, but an "
+                    f"array of shape {shape} was given for it."
+                )
+        for variable, value in zip(own, weights):
+            variable.assign(value)
+
+    def count_params(self) -> int:
+        """The number of elements of all weights.
+
+        Raises:
+            ValueError: if the layer is not built yet.
+        """
+        if not self.built:
+            raise ValueError(
+                f"count_params: layer {self.name!r} has no weights yet, since it is not built. Call it once on data, "
+                "or build(input_shape) it."
+            )
+        return sum(int(np.prod(v.shape)) for v in self.weights)
+
+    def save_own_variables(self, store: Any) -> None:
+        """Put the values of this layer's own weights into ``store``, under "0", "1", ..."""
+        for i, variable in enumerate(self._own_weights()):
+            store[f"{i}"] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Take the values of this layer's own weights from ``store``.
+
+        Raises:
+            ValueError: if there are more or fewer than the layer has.
+        """
+        own = self._own_weights()
+        if len(own) != len(store.keys()):
+            hint = " It is not built: give it a build() that makes them from the input shape." if not self.built else ""
+            raise ValueError(
+                f"Layer {self.name!r} has {len(own)} weights of its own, but {len(store.keys())} were saved for it.{hint}"
+            )
+        for i, variable in enumerate(own):
+            variable.assign(store[f"{i}"])
+
+    # -- types ------------------------------------------------------------------------------------------------------
+    @property
+    def dtype_policy(self) -> Any:
+        """Which types this layer's variables and computations have."""
+        policy = self._dtype_policy
+        if isinstance(policy, dtype_policies.DTypePolicyMap):
+            return policy[self.path or self.name]
+        return policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        self._dtype_policy = dtype_policies.get(value)
+
+    @property
+    def dtype(self) -> str:
+        """Same as `variable_dtype`."""
+        return self.variable_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The element type that weights are kept in."""
+        return self.dtype_policy.variable_dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """The element type of the layer's computations."""
+        return self.dtype_policy.compute_dtype
+
+    @property
+    def input_dtype(self) -> str:
+        """The element type that float inputs are cast to."""
+        return self.compute_dtype
+
+    @property
+    def quantization_mode(self) -> None:
+        return None
+
+    # -- losses -----------------------------------------------------------------------------------------------------
+    def add_loss(self, loss: Any) -> None:
+        """Add to the loss that training minimises; to be called in ``call``.
+
+        Args:
+            loss: a scalar, or a list of scalars. Larger arrays are added as their mean.
+        """
+        from pronghorn import ops
+
+        for value in loss if isinstance(loss, (list, tuple)) else [loss]:
+            tensor = ops.convert_to_tensor(value)
+            self._losses.append(tensor if tensor.shape == () else ops.mean(tensor))
+
+    @property
+    def losses(self) -> list[Tensor]:
+        """What `add_loss` and regularizers contribute to the loss, for this layer and those below."""
+        found: list[Tensor] = []
+        for layer in self._flatten_layers():
+            found += layer._losses
+        for variable in self.trainable_weights:
+            if variable.regularizer is not None:
+                found.append(as_tensor(variable.regularizer(variable)))
+        return found
+
+    def _clear_losses(self) -> None:
+        for layer in self._flatten_layers():
+            layer._losses.clear()
+
+    # -- functions of the state -------------------------------------------------------------------------------------
+    def stateless_call(
+        self,
+        trainable_variables: list[Any],
+        non_trainable_variables: list[Any],
+        *args: Any,
+        return_losses: bool = False,
+        **kwargs: Any,
+    ) -> tuple[Any, ...]:
+        """Call the layer with other values of its variables, and change none of them.
+
+        Args:
+            trainable_variables: values, in the order of `trainable_variables`.
+            non_trainable_variables: values, in the order of `non_trainable_variables`.
+            args: arguments of the call.
+            return_losses: whether to return `losses` as well.
+            kwargs: keyword arguments of the call.
+
+        Returns:
+            The results, the non-trainable variables' new values, and the losses if asked for.
+
+        Raises:
+            ValueError: if the layer is not built, or a list has the wrong length.
+        """
+        if not self.built:
+            raise ValueError(f"stateless_call: layer {self.name!r} is not built yet; build it or call it first.")
+        pairs: list[tuple[Variable, Any]] = []
+        for what, variables, values in (
+            ("trainable_variables", self.trainable_variables, trainable_variables),
+            ("non_trainable_variables", self.non_trainable_variables, non_trainable_variables),
+        ):
+            if len(variables) != len(values):
+                raise ValueError(
+                    f"stateless_call: layer {self.name!r} has {len(variables)} {what}, but {len(values)} values were "
+                    "given."
+                )
+            pairs += zip(variables, values)
+        with substituted(pairs):
+            outputs = self(*args, **kwargs)
+            updated = [v.eager_value() if current_trace() is None else v.value for v in self.non_trainable_variables]
+            losses = self.losses if return_losses else None
+        return (outputs, updated, losses) if return_losses else (outputs, updated)
+
+
+_UNTRACKED = frozenset(
+    ("_tracker", "_losses", "_input_shape_arg", "_dtype_policy", "_inbound_nodes", "_outbound_nodes", "_trainable")
+)
+
+
+def _unique(variables: list[Variable]) -> list[Variable]:
+    return list({id(v): v for v in variables}.values())
+
+
+@contextlib.contextmanager
+def substituted(pairs: list[tuple[Variable, Any]]) -> Iterator[None]:
+    """Let variables have other values inside this context; afterwards they have those of before."""
+    trace = current_trace()
+    if trace is not None:
+        before = [(v, trace.read_storage(v)) for v, _ in pairs]
+        try:
+            for variable, value in pairs:
+                variable.assign(as_tensor(value))
+            yield
+        finally:
+            for variable, value in before:
+                trace.write(variable, value)
+        return
+    stored = [(v, v._array) for v, _ in pairs]
+    try:
+        for variable, value in pairs:
+            variable.assign(as_tensor(value))
+        yield
+    finally:
+        for variable, array in stored:
+            variable._array, variable._shared = array, True

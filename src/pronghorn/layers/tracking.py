@@ -1,0 +1,208 @@
+"""How a layer notices the variables and layers that are put on it: as attributes, in lists, in dicts."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from pronghorn.graph.variable import Variable
+
+
+def _class(module: str, name: str) -> type | None:
+    """A class without importing its module: while nobody has, there is no instance."""
+    return getattr(sys.modules.get(module), name, None)
+
+
+class Tracker:
+    """Keeps what was put on a layer, sorted by kind and in order."""
+
+    def __init__(self, layer: Any) -> None:
+        self.layer = layer
+        self.trainable_variables: list[Variable] = []
+        self.non_trainable_variables: list[Variable] = []
+        self.layers: list[Any] = []
+        self.metrics: list[Any] = []
+        self.seed_generators: list[Any] = []
+        self.locked = False
+
+    def _store_of(self, value: Any) -> list[Any] | None:
+        from pronghorn.layers.layer import Layer
+
+        if isinstance(value, Variable):
+            return self.trainable_variables if value.trainable else self.non_trainable_variables
+        metric = _class("pronghorn.metrics.metric", "Metric")
+        if metric is not None and isinstance(value, metric):
+            return self.metrics
+        if isinstance(value, Layer):
+            return self.layers
+        seed_generator = _class("pronghorn.random.seed_generator", "SeedGenerator")
+        if seed_generator is not None and isinstance(value, seed_generator):
+            return self.seed_generators
+        return None
+
+    def track(self, value: Any) -> Any:
+        """Note ``value`` and what is in it; the value to store, with containers that go on noticing.
+
+        Raises:
+            ValueError: if something new comes to a layer whose state is complete.
+        """
+        store = self._store_of(value)
+        if store is not None:
+            if not any(x is value for x in store) and not self._is_known(value):
+                if self.locked and store is not self.metrics and store is not self.seed_generators:
+                    raise ValueError(
+                        f"{type(self.layer).__name__} {self.layer.name!r} is built already, so {value!r} cannot be "
+                        "added to it: make all variables and layers in __init__() or build()."
+                    )
+                store.append(value)
+            return value
+        if type(value) is list:
+            return TrackedList(value, self)
+        if type(value) is dict:
+            return TrackedDict(value, self)
+        if isinstance(value, tuple) and not hasattr(value, "_fields"):
+            for entry in value:
+                self.track(entry)
+            return value
+        if type(value) is set:
+            return TrackedSet(value, self)
+        return value
+
+    def _is_known(self, value: Any) -> bool:
+        if not isinstance(value, Variable):
+            return False
+        return any(v is value for v in (*self.trainable_variables, *self.non_trainable_variables))
+
+    def untrack(self, value: Any) -> None:
+        """Forget ``value``, if it is known."""
+        store = self._store_of(value)
+        if store is not None:
+            for stored in (self.trainable_variables, self.non_trainable_variables, store):
+                stored[:] = [x for x in stored if x is not value]
+
+
+class TrackedList(list):
+    """A list whose entries belong to a layer."""
+
+    def __init__(self, values: Any = (), tracker: Tracker | None = None) -> None:
+        self.tracker = tracker
+        super().__init__(values if tracker is None else [tracker.track(v) for v in values])
+
+    def _track(self, value: Any) -> Any:
+        return value if self.tracker is None else self.tracker.track(value)
+
+    def _untrack(self, value: Any) -> None:
+        if self.tracker is not None:
+            self.tracker.untrack(value)
+
+    def append(self, value: Any) -> None:
+        super().append(self._track(value))
+
+    def insert(self, index: Any, value: Any) -> None:
+        super().insert(index, self._track(value))
+
+    def extend(self, values: Any) -> None:
+        super().extend([self._track(v) for v in values])
+
+    def __iadd__(self, values: Any) -> TrackedList:
+        self.extend(values)
+        return self
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if isinstance(index, slice):
+            super().__setitem__(index, [self._track(v) for v in value])
+        else:
+            super().__setitem__(index, self._track(value))
+
+    def remove(self, value: Any) -> None:
+        self._untrack(value)
+        super().remove(value)
+
+    def pop(self, index: Any = -1) -> Any:
+        value = super().pop(index)
+        self._untrack(value)
+        return value
+
+    def clear(self) -> None:
+        for value in self:
+            self._untrack(value)
+        super().clear()
+
+    def __delitem__(self, index: Any) -> None:
+        for value in self[index] if isinstance(index, slice) else [self[index]]:
+            self._untrack(value)
+        super().__delitem__(index)
+
+    def __reduce__(self) -> Any:
+        return list, (list(self),)
+
+
+class TrackedDict(dict):
+    """A dict whose values belong to a layer."""
+
+    def __init__(self, values: Any = (), tracker: Tracker | None = None) -> None:
+        self.tracker = tracker
+        pairs = dict(values)
+        super().__init__(pairs if tracker is None else {k: tracker.track(v) for k, v in pairs.items()})
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, value if self.tracker is None else self.tracker.track(value))
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        for key, value in dict(*args, **kwargs).items():
+            self[key] = value
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def _untrack(self, value: Any) -> None:
+        if self.tracker is not None:
+            self.tracker.untrack(value)
+
+    def __delitem__(self, key: Any) -> None:
+        self._untrack(self[key])
+        super().__delitem__(key)
+
+    def pop(self, key: Any, *default: Any) -> Any:
+        value = super().pop(key, *default)
+        self._untrack(value)
+        return value
+
+    def popitem(self) -> tuple[Any, Any]:
+        key, value = super().popitem()
+        self._untrack(value)
+        return key, value
+
+    def clear(self) -> None:
+        for value in self.values():
+            self._untrack(value)
+        super().clear()
+
+    def __reduce__(self) -> Any:
+        return dict, (dict(self),)
+
+
+class TrackedSet(set):
+    """A set whose entries belong to a layer."""
+
+    def __init__(self, values: Any = (), tracker: Tracker | None = None) -> None:
+        self.tracker = tracker
+        super().__init__(values if tracker is None else [tracker.track(v) for v in values])
+
+    def add(self, value: Any) -> None:
+        super().add(value if self.tracker is None else self.tracker.track(value))
+
+    def update(self, *others: Any) -> None:
+        for other in others:
+            for value in other:
+                self.add(value)
+
+    def remove(self, value: Any) -> None:
+        if self.tracker is not None:
+            self.tracker.untrack(value)
+        super().remove(value)
+
+    def __reduce__(self) -> Any:
+        return set, (set(self),)

@@ -1,0 +1,133 @@
+"""`clone_model`: the same model with new weights."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from pronghorn import tree
+from pronghorn.layers.core.input_layer import Input, InputLayer
+from pronghorn.layers.layer import Layer
+from pronghorn.models.functional import Functional
+from pronghorn.models.keras_tensor import is_keras_tensor
+from pronghorn.models.model import Model
+from pronghorn.models.sequential import Sequential
+
+
+def clone_model(
+    model: Model,
+    input_tensors: Any = None,
+    clone_function: Callable[[Layer], Layer] | None = None,
+    call_function: Callable[..., Any] | None = None,
+    recursive: bool = False,
+    **kwargs: Any,
+) -> Model:
+    """A model with the same layers and new weights.
+
+    Args:
+        model: a functional or sequential model; a subclassed one needs a ``get_config``.
+        input_tensors: KerasTensors to use as inputs, instead of new ones.
+        clone_function: makes the new layer from an old one (inputs aside).
+        call_function: ``(layer, *args, **kwargs)``: calls a new layer, functional models only.
+        recursive: whether layers in models in the model are cloned by ``clone_function`` too.
+
+    Raises:
+        ValueError: for arguments that do not fit the kind of model.
+
+    Example:
+
+    >>> from pronghorn import layers
+    >>> model = Sequential([layers.Input((3,)), layers.Dense(2)])
+    >>> clone_model(model).count_params()
+    8
+    """
+    cache = kwargs.pop("cache", None)
+    if kwargs:
+        raise ValueError(f"clone_model: unknown keyword arguments {kwargs}.")
+    cache = {} if cache is None else cache
+    if isinstance(model, Sequential):
+        clone = _clone_function(clone_function, recursive, call_function, cache)
+        if call_function is not None:
+            raise ValueError("clone_model: `call_function` is for functional models, and this one is sequential.")
+        return _clone_sequential(model, clone, input_tensors)
+    if isinstance(model, Functional):
+        if not (type(model) is Functional or _made_from_tensors(model)):
+            if clone_function is None and call_function is None and input_tensors is None:
+                return type(model).from_config(model.get_config())
+        clone = _clone_function(clone_function, recursive, call_function, cache)
+        return _clone_functional(model, clone, input_tensors, call_function)
+    if recursive or clone_function is not None or input_tensors is not None or call_function is not None:
+        raise ValueError(
+            "clone_model: `clone_function`, `input_tensors`, `call_function` and `recursive` are for functional and "
+            f"sequential models; {type(model).__name__} is a subclassed one."
+        )
+    return type(model).from_config(model.get_config())
+
+
+def _made_from_tensors(model: Functional) -> bool:
+    return "inputs" in inspect.signature(type(model).__init__).parameters
+
+
+def _clone_function(clone_function: Any, recursive: bool, call_function: Any, cache: dict[int, Any]) -> Any:
+    one = clone_function or (lambda layer: type(layer).from_config(layer.get_config()))
+
+    def clone(layer: Any) -> Any:
+        if id(layer) in cache:
+            return cache[id(layer)]
+        if recursive and isinstance(layer, Sequential):
+            made = clone_model(layer, clone_function=clone_function, recursive=True, cache=cache)
+        elif recursive and isinstance(layer, Functional):
+            made = clone_model(layer, clone_function=clone_function, call_function=call_function, recursive=True, cache=cache)
+        else:
+            made = one(layer)
+        cache[id(layer)] = made
+        return made
+
+    return clone
+
+
+def _clone_sequential(model: Sequential, clone: Any, input_tensors: Any) -> Sequential:
+    layers: list[Any] = [clone(layer) for layer in model.layers]
+    if input_tensors is not None:
+        flat = tree.flatten(input_tensors)
+        if len(flat) != 1 or not is_keras_tensor(flat[0]):
+            raise ValueError(
+                f"clone_model: a sequential model has one input, so `input_tensors` must be one KerasTensor, got "
+                f"{input_tensors!r}."
+            )
+        return Sequential([flat[0], *layers], name=model.name)
+    if model._sequence and isinstance(model._sequence[0], InputLayer):
+        first = model._sequence[0]
+        new = Input(batch_shape=first.batch_shape, dtype=first.dtype, name=first.name)
+        return Sequential([new, *layers], name=model.name)
+    return Sequential(layers, name=model.name)
+
+
+def _clone_functional(model: Functional, clone: Any, input_tensors: Any, call_function: Any) -> Any:
+    if input_tensors is not None:
+        flat = tree.flatten(input_tensors)
+        if not all(is_keras_tensor(x) for x in flat):
+            raise ValueError(f"clone_model: `input_tensors` must be KerasTensors, got {input_tensors!r}.")
+        try:
+            tree.assert_same_structure(input_tensors, model._inputs_struct)
+        except ValueError as error:
+            if len(flat) != len(model.inputs):
+                raise ValueError(
+                    f"clone_model: `input_tensors` must have the same structure as the model's inputs: {error}"
+                ) from None
+    else:
+        flat = [Input(batch_shape=x.shape, dtype=x.dtype, name=x._keras_history.operation.name) for x in model.inputs]
+
+    def operation_fn(operation: Any) -> Any:
+        made = operation if not isinstance(operation, Layer) else clone(operation)
+        if made is operation:
+            made = type(operation).from_config(operation.get_config()) if not isinstance(operation, Layer) else made
+        if call_function is not None:
+            return lambda *args, **kwargs: call_function(made, *args, **kwargs)
+        return made
+
+    outputs = model._run_through_graph(tree.pack_sequence_as(model._inputs_struct, flat), operation_fn)
+    inputs = tree.pack_sequence_as(model._inputs_struct, flat)
+    cls = type(model) if _made_from_tensors(model) else Functional
+    return cls(inputs=inputs, outputs=outputs, name=model.name)

@@ -1,0 +1,236 @@
+"""`Function`: operations between symbolic inputs and outputs, put in order and run on arrays."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from pronghorn import tree
+from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.models.node import Node
+from pronghorn.models.operation import Operation
+
+
+class Function(Operation):
+    """What lies between ``inputs`` and ``outputs``, as one operation.
+
+    Args:
+        inputs: nested KerasTensors.
+        outputs: nested KerasTensors that were made from ``inputs``.
+        name: a name; automatic if None.
+
+    Attributes:
+        operations: all operations, inputs first.
+
+    Raises:
+        ValueError: if an output depends on a tensor that is not among the inputs.
+
+    Example:
+
+    >>> from pronghorn import ops
+    >>> from pronghorn.layers import Input
+    >>> x = Input((2,))
+    >>> double = Function(x, x * 2.0)
+    >>> double(ops.ones((1, 2))).tolist()
+    [[2.0, 2.0]]
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self._set_graph(inputs, outputs)
+
+    def _set_graph(self, inputs: Any, outputs: Any) -> None:
+        self._inputs_struct = tree.map_structure(lambda x: x, inputs)
+        self._outputs_struct = tree.map_structure(lambda x: x, outputs)
+        self._inputs = tree.flatten(inputs)
+        self._outputs = tree.flatten(outputs)
+        if not self._inputs or not self._outputs:
+            raise ValueError(
+                f"{type(self).__name__}: needs at least one input and one output, got inputs={inputs!r} and "
+                f"outputs={outputs!r}."
+            )
+        graph = map_graph(self._inputs, self._outputs)
+        self._nodes, self._nodes_by_depth = graph.nodes, graph.nodes_by_depth
+        self._operations, self._operations_by_depth = graph.operations, graph.operations_by_depth
+        self._run_order = [n for depth in sorted(self._nodes_by_depth, reverse=True) for n in self._nodes_by_depth[depth]]
+        self._run_order = [n for n in self._run_order if not n.is_input]
+
+    @property
+    def operations(self) -> list[Operation]:
+        return list(self._operations)
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The symbolic inputs, flattened."""
+        return self._inputs
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """The symbolic outputs, flattened."""
+        return self._outputs
+
+    def call(self, inputs: Any) -> Any:
+        self._check_structure(inputs)
+        return self._run_through_graph(inputs, lambda operation: operation)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        self._check_structure(inputs)
+        flat = tree.flatten(inputs)
+        if all(a.shape == b.shape and a.dtype == b.dtype for a, b in zip(flat, self._inputs)):
+            return tree.map_structure(lambda x: KerasTensor(x.shape, x.dtype), self._outputs_struct)
+        return self._run_through_graph(inputs, lambda operation: operation.compute_output_spec)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The outputs' shapes, given the inputs'."""
+        shapes = [input_shape] if tree.tree.is_shape(input_shape) else _shapes_of(input_shape)
+        inputs = [KerasTensor(s, x.dtype) for s, x in zip(shapes, self._inputs)]
+        spec = self._run_through_graph(
+            tree.pack_sequence_as(self._inputs_struct, inputs), lambda operation: operation.compute_output_spec
+        )
+        return tree.map_structure(lambda x: x.shape, spec)
+
+    def _check_structure(self, inputs: Any) -> None:
+        try:
+            tree.assert_same_paths(self._inputs_struct, inputs)
+        except ValueError:
+            expected = tree.map_structure(lambda x: x.name, self._inputs_struct)
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r} was made with inputs of the structure {expected}; it got "
+                f"{tree.map_structure(lambda x: getattr(x, 'shape', x), inputs)}."
+            ) from None
+
+    def _run_through_graph(self, inputs: Any, operation_fn: Callable[[Operation], Callable[..., Any]]) -> Any:
+        """Run the nodes in order; ``operation_fn`` says what to call for an operation."""
+        values: dict[int, Any] = {id(x): v for x, v in zip(self._inputs, tree.flatten(inputs))}
+        for node in self._run_order:
+            if any(id(x) not in values for x in node.input_tensors):
+                continue  # belongs to another call of a shared layer
+            args, kwargs = node.arguments.fill_in(values)
+            results = operation_fn(node.operation)(*args, **kwargs)
+            if len(node.outputs) == 1 and not tree.is_nested(results):
+                values[id(node.outputs[0])] = results
+            else:
+                results = [r for r in tree.flatten(results) if r is not None] if None in node.outputs else tree.flatten(results)
+                for tensor, value in zip(node.outputs, results):
+                    values[id(tensor)] = value
+        flat = [values[id(x)] for x in self._outputs]
+        return tree.pack_sequence_as(self._outputs_struct, flat)
+
+
+def _shapes_of(structure: Any) -> list[Any]:
+    found: list[Any] = []
+    tree.map_shape_structure(found.append, structure)
+    return found
+
+
+class Graph:
+    """Nodes and operations by their depth: how many calls lie between them and the outputs.
+
+    Attributes:
+        nodes: the calls that lead to the outputs.
+        nodes_by_depth: these by depth, outputs at 0.
+        operations: in the order in which a model lists its layers.
+        operations_by_depth: these by depth.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.nodes_by_depth: dict[int, list[Node]] = defaultdict(list)
+        self.operations: list[Operation] = []
+        self.operations_by_depth: dict[int, list[Operation]] = defaultdict(list)
+
+
+def map_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> Graph:
+    """Sort the operations between ``inputs`` and ``outputs``."""
+    order, seen_at = _topological(inputs, outputs)
+    node_depth: dict[Node, int] = {}
+    operation_depth: dict[int, int] = {}
+    operations: dict[int, Operation] = {}
+    for node in reversed(order):
+        depth = max(node_depth.get(node, 0), operation_depth.get(id(node.operation), 0))
+        node_depth[node] = operation_depth[id(node.operation)] = depth
+        operations[id(node.operation)] = node.operation
+        for parent in _parents(node, inputs):
+            node_depth[parent] = max(depth + 1, node_depth.get(parent, 0))
+    for x in inputs:  # those that no output needs
+        node = _node_of(x)
+        if id(node.operation) not in operation_depth:
+            operation_depth[id(node.operation)] = 0
+            operations[id(node.operation)] = node.operation
+            seen_at[id(node.operation)] = -1
+            node_depth[node] = 0
+            order.append(node)
+    graph = Graph()
+    graph.nodes = order
+    for node in order:
+        graph.nodes_by_depth[node_depth[node]].append(node)
+    for key, operation in operations.items():
+        graph.operations_by_depth[operation_depth[key]].append(operation)
+    for depth in sorted(graph.operations_by_depth, reverse=True):
+        graph.operations_by_depth[depth].sort(key=lambda op: seen_at[id(op)])
+        graph.operations += graph.operations_by_depth[depth]
+    _check_names(graph.operations)
+    return graph
+
+
+def _node_of(x: KerasTensor) -> Node:
+    operation, index, _ = x._keras_history
+    return operation._inbound_nodes[index]
+
+
+def _parents(node: Node, inputs: list[KerasTensor]) -> list[Node]:
+    """The nodes that made a node's arguments; none for the node of an input."""
+    if any(_node_of(x) is node for x in inputs):
+        return []
+    found: list[Node] = []
+    for x in node.input_tensors:
+        parent = _node_of(x)
+        if parent not in found:
+            found.append(parent)
+    return found
+
+
+def _topological(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple[list[Node], dict[int, int]]:
+    """Nodes with every node after its parents, and for each operation when the search from the outputs met it."""
+    order: list[Node] = []
+    done: set[Node] = set()
+    seen_at: dict[int, int] = {}
+    for output in outputs:
+        if not hasattr(output, "_keras_history"):
+            raise ValueError(
+                f"The output {output!r} was not made by calling layers on an Input(), so it cannot be an output of a "
+                "functional model."
+            )
+        stack: list[tuple[Node, int]] = [(_node_of(output), 0)]
+        while stack:
+            node, position = stack.pop()
+            if node in done:
+                continue
+            seen_at.setdefault(id(node.operation), len(seen_at))
+            parents = _parents(node, inputs)
+            if not parents and not any(_node_of(x) is node for x in inputs):
+                raise ValueError(
+                    f"The output {output!r} depends on the tensor {node.outputs[0]!r} of {node.operation.name!r}, which "
+                    "is not among the inputs of the model. Add it to `inputs`."
+                )
+            while position < len(parents) and parents[position] in done:
+                position += 1
+            if position < len(parents):
+                stack.append((node, position + 1))
+                stack.append((parents[position], 0))
+            else:
+                done.add(node)
+                order.append(node)
+    return order, seen_at
+
+
+def _check_names(operations: list[Operation]) -> None:
+    seen: dict[str, Operation] = {}
+    for operation in operations:
+        if operation.name in seen:
+            raise ValueError(
+                f"The name {operation.name!r} is used {sum(o.name == operation.name for o in operations)} times in the "
+                "model. All operation names should be unique: give one of them another `name`."
+            )
+        seen[operation.name] = operation

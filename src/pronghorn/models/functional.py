@@ -1,0 +1,315 @@
+"""Functional models: those that ``Model(inputs, outputs)`` makes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn import tree
+from pronghorn.graph.tensor import Tensor
+from pronghorn.layers import call as calls
+from pronghorn.layers.core.input_layer import Input, InputLayer
+from pronghorn.layers.input_spec import InputSpec
+from pronghorn.layers.layer import Layer
+from pronghorn.models.function import Function, map_graph
+from pronghorn.models.keras_tensor import KerasTensor, is_keras_tensor
+from pronghorn.models.model import Model
+from pronghorn.models.node import Node
+from pronghorn.trainers.trainer import Trainer
+from pronghorn.utils.masking import get_mask, set_mask
+from pronghorn.utils.naming import auto_name
+
+
+class Functional(Function, Model):
+    """A model described by symbolic tensors.
+
+    Args:
+        inputs: nested KerasTensors (lists, tuples, dicts).
+        outputs: nested KerasTensors made from them.
+        name: a name; automatic if None.
+        kwargs: ``trainable``.
+
+    Example:
+
+    >>> from pronghorn import layers
+    >>> x = layers.Input((4,))
+    >>> model = Model(x, layers.Dense(2)(x))
+    >>> model.output_shape, len(model.weights)
+    ((None, 2), 2)
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return Layer.__new__(cls, *args, **kwargs)
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
+        if "_tracker" in self.__dict__ and "_is_compiled" not in self.__dict__:
+            Trainer.__init__(self)
+        trainable = kwargs.pop("trainable", None)
+        for what, structure in (("inputs", inputs), ("outputs", outputs)):
+            for x in tree.flatten(structure):
+                if not isinstance(x, KerasTensor):
+                    raise ValueError(
+                        f"Functional model: all `{what}` must be KerasTensors (from Input() and layers called on them), "
+                        f"got {x!r} of type {type(x).__name__}."
+                    )
+        kind = "functional" if type(self) is Functional else type(self).__name__
+        Layer.__init__(self, name=name or auto_name(kind), **kwargs)
+        if not all(_is_input(x) for x in tree.flatten(inputs)):
+            inputs, outputs = _with_new_inputs(inputs, outputs)
+        self._set_graph(inputs, outputs)
+        for operation in self._operations:
+            if isinstance(operation, Layer):
+                self._tracker.track(operation)
+        self._convert_input_args = False
+        self._allow_non_tensor_positional_args = True
+        self.input_spec = self._make_input_spec()
+        self.built = True
+        self._build_shapes = {"input_shape": None}
+        self._path = self.name
+        self._functional_layers = [op for op in self._operations if isinstance(op, Layer)]
+        if trainable is not None:
+            self.trainable = trainable
+        self._tracker.locked = False
+
+    # -- running ----------------------------------------------------------------------------------------------------
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        flat = self._standardize_inputs(inputs)
+        if mask is not None:
+            for x, m in zip(flat, tree.flatten(mask)):
+                if m is not None:
+                    set_mask(x, m)
+        context = calls.current_call_context()
+        explicit = training if context is None or context.training is not training else None
+
+        def run(operation: Any) -> Any:
+            if explicit is None or not isinstance(operation, Layer):
+                return operation
+            if "training" not in calls.parameters_of(operation.call).names:
+                return operation
+            return lambda *args, **kwargs: operation(*args, **{"training": explicit, **kwargs})
+
+        return self._run_through_graph(tree.pack_sequence_as(self._inputs_struct, flat), run)
+
+    def compute_output_spec(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        flat = self._standardize_inputs(inputs)
+        if any(get_mask(x) is not None for x in flat):  # masks travel through the layers
+            outputs = self._run_through_graph(
+                tree.pack_sequence_as(self._inputs_struct, flat), lambda operation: operation
+            )
+            return tree.map_structure(lambda x: KerasTensor(x.shape, x.dtype), outputs)
+        return Function.compute_output_spec(self, tree.pack_sequence_as(self._inputs_struct, flat))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return Function.compute_output_shape(self, input_shape)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        return None  # the outputs carry theirs
+
+    def build(self, input_shape: Any = None) -> None:
+        self.built = True
+
+    def _put_masks(self, spec: Any, outputs: Any) -> None:
+        pass  # the layers inside have done it
+
+    def _standardize_inputs(self, inputs: Any) -> list[Any]:
+        """The inputs as a flat list of arrays, in the order of `inputs`, of their dtypes and ranks."""
+        if isinstance(inputs, dict) and not isinstance(self._inputs_struct, dict):
+            names = [x._keras_history.operation.name for x in self._inputs]
+            if not all(n in inputs for n in names):
+                raise ValueError(
+                    f"Model {self.name!r}: got a dict of inputs with the keys {sorted(inputs)}; the model's inputs are "
+                    f"{names}."
+                )
+            flat = [inputs[n] for n in names]
+        elif isinstance(self._inputs_struct, dict) and isinstance(inputs, dict):
+            missing = [k for k in self._inputs_struct if k not in inputs]
+            if missing:
+                raise ValueError(
+                    f"Model {self.name!r}: the inputs lack {missing}; it was made with inputs for the keys "
+                    f"{list(self._inputs_struct)}, and got {sorted(inputs)}."
+                )
+            flat = tree.flatten({k: inputs[k] for k in self._inputs_struct})
+        elif not tree.is_nested(inputs):
+            flat = [inputs]
+        else:
+            flat = tree.flatten(inputs)
+            if len(self._inputs) == 1 and len(flat) != 1 and not any(calls.is_tensor_like(x) for x in flat):
+                flat = [inputs]  # nested Python numbers
+        if len(flat) != len(self._inputs):
+            raise ValueError(
+                f"Model {self.name!r} has {len(self._inputs)} input(s), but {len(flat)} were passed: "
+                f"{[getattr(x, 'shape', x) for x in flat]}."
+            )
+        return [self._standardize(x, reference) for x, reference in zip(flat, self._inputs)]
+
+    def _standardize(self, x: Any, reference: KerasTensor) -> Any:
+        from pronghorn import ops
+
+        if x is None:
+            if not reference._keras_history.operation.optional:
+                raise ValueError(
+                    f"Model {self.name!r}: None was passed for the input {reference.name!r}, which is not optional."
+                )
+            return x
+        if reference.dtype == "string":
+            return x
+        if not calls.is_tensor_like(x):
+            x = ops.convert_to_tensor(x)
+        before = x
+        if x.dtype != reference.dtype:
+            x = ops.cast(x, reference.dtype)
+        if x is not before and isinstance(before, (Tensor, KerasTensor)) and get_mask(before) is not None:
+            set_mask(x, get_mask(before))
+        return self._adjust_rank(x, reference)
+
+    def _adjust_rank(self, x: Any, reference: KerasTensor) -> Any:
+        """Add or take away a last axis of extent one, where that makes the shape fit."""
+        from pronghorn import ops
+
+        rank, expected = len(x.shape), len(reference.shape)
+        if rank == expected:
+            adjusted = x
+        elif rank == expected + 1 and x.shape[-1] == 1:
+            adjusted = ops.squeeze(x, axis=-1)
+        elif rank == expected - 1 and reference.shape[-1] == 1:
+            adjusted = ops.expand_dims(x, axis=-1)
+        else:
+            raise ValueError(
+                f"Model {self.name!r}: the input {reference.name!r} has shape {reference.shape}, but an array of shape "
+                f"{calls.known_shape(x)} was passed for it.{_rank_hint(reference.shape, calls.known_shape(x))}"
+            )
+        if adjusted is not x and get_mask(x) is not None:
+            set_mask(adjusted, get_mask(x))
+        return adjusted
+
+    def _make_input_spec(self) -> Any:
+        specs = []
+        for x in self._inputs:
+            operation = x._keras_history.operation
+            specs.append(
+                InputSpec(
+                    shape=(None, *x.shape[1:]) if x.shape else None,
+                    allow_last_axis_squeeze=True,
+                    name=operation.name,
+                    optional=getattr(operation, "optional", False),
+                )
+            )
+        if isinstance(self._inputs_struct, dict):
+            for key, spec in zip(sorted(self._inputs_struct), specs):
+                spec.name = key
+        return specs[0] if len(specs) == 1 and not tree.is_nested(self._inputs_struct) else specs
+
+    # -- description ------------------------------------------------------------------------------------------------
+    @property
+    def layers(self) -> list[Layer]:
+        return list(self._functional_layers)
+
+    @layers.setter
+    def layers(self, _: Any) -> None:
+        raise AttributeError("`Model.layers` is made from the layers in the model; please use another name.")
+
+    @property
+    def input(self) -> Any:
+        """The symbolic inputs, in the structure that the model was made with."""
+        return self._inputs_struct
+
+    @property
+    def output(self) -> Any:
+        """The symbolic outputs, in the structure that the model was made with."""
+        return self._outputs_struct
+
+    @property
+    def input_shape(self) -> Any:
+        return tree.map_structure(lambda x: x.shape, self._inputs_struct)
+
+    @property
+    def output_shape(self) -> Any:
+        return tree.map_structure(lambda x: x.shape, self._outputs_struct)
+
+    @property
+    def input_names(self) -> list[str]:
+        return [x._keras_history.operation.name for x in self._inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        return [x._keras_history.operation.name for x in self._outputs]
+
+    def get_config(self) -> dict[str, Any]:
+        from pronghorn.models.functional_config import functional_config
+
+        if not _plain_functional(type(self)):
+            return Layer.get_config(self)
+        return functional_config(self)
+
+
+def functional_from_config(cls: type, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    """The functional model of a configuration; see `functional_config`."""
+    from pronghorn.models import functional_config
+
+    return functional_config.functional_from_config(cls, config, custom_objects)
+
+
+def make_functional(cls: type) -> None:
+    """Have a subclass of `Model` derive from `Functional` instead, since it was given symbolic tensors."""
+    if issubclass(cls, Functional) or cls is object:
+        return
+    for base in cls.__bases__:
+        if base is not Model and issubclass(base, Model):
+            make_functional(base)
+    if Model in cls.__bases__:
+        cls.__bases__ = tuple(Functional if b is Model else b for b in cls.__bases__)
+
+
+def _plain_functional(cls: type) -> bool:
+    """Whether instances are made like a functional model, from inputs and outputs."""
+    import inspect
+
+    if cls is Functional or cls.__init__ is Functional.__init__:
+        return True
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    names = [p.name for p in parameters]
+    return names[:2] == ["inputs", "outputs"] or [p.kind for p in parameters] == [
+        inspect.Parameter.VAR_POSITIONAL,
+        inspect.Parameter.VAR_KEYWORD,
+    ]
+
+
+def _is_input(x: KerasTensor) -> bool:
+    operation, index, _ = x._keras_history if hasattr(x, "_keras_history") else (None, 0, 0)
+    return isinstance(operation, InputLayer) and operation._inbound_nodes[index].is_input
+
+
+def _with_new_inputs(inputs: Any, outputs: Any) -> tuple[Any, Any]:
+    """The same calls from new Inputs in place of tensors in the middle of another model."""
+    flat_inputs, flat_outputs = tree.flatten(inputs), tree.flatten(outputs)
+    for x in flat_inputs:
+        if not hasattr(x, "_keras_history"):
+            raise ValueError(f"The input {x!r} was not made by Input() or a layer.")
+    values: dict[int, KerasTensor] = {}
+    new_inputs = []
+    for x in flat_inputs:
+        new = x if _is_input(x) else Input(batch_shape=x.shape, dtype=x.dtype, name=auto_name(x._keras_history.operation.name))
+        values[id(x)] = new
+        new_inputs.append(new)
+    for node in map_graph(flat_inputs, flat_outputs).nodes:
+        if node.is_input or all(id(x) in values for x in node.outputs):
+            continue
+        args, kwargs = node.arguments.fill_in(values)
+        copies = [KerasTensor(x.shape, x.dtype) for x in node.outputs]
+        Node(node.operation, args, kwargs, copies)
+        for x, copy in zip(node.outputs, copies):
+            values.setdefault(id(x), copy)
+    return (
+        tree.pack_sequence_as(inputs, new_inputs),
+        tree.pack_sequence_as(outputs, [values[id(x)] for x in flat_outputs]),
+    )
+
+
+def _rank_hint(expected: tuple[Any, ...], got: tuple[Any, ...]) -> str:
+    if len(got) == len(expected) - 1 and all(e is None or g is None or e == g for e, g in zip(expected[1:], got)):
+        return " The batch axis is missing: pass x[None] for a single sample."
+    if len(got) == len(expected) - 1:
+        return " An axis is missing; if it is that of the channels, pass x[..., None]."
+    return ""
+
+
+

@@ -1,0 +1,183 @@
+"""Functional models to configurations and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn import tree
+from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.models.node import Node
+
+
+def functional_config(model: Any) -> dict[str, Any]:
+    """The configuration of a functional model: its layers, and for each the calls that belong to the model."""
+    from pronghorn.saving import serialization
+
+    indices = _node_indices(model)
+    layers = []
+    for operation in model._operations:
+        data = serialization.serialize_keras_object(operation)
+        data["name"] = operation.name
+        data["inbound_nodes"] = [
+            _node_config(node, indices)
+            for node in operation._inbound_nodes
+            if node in indices and not node.is_input
+        ]
+        layers.append(data)
+
+    def where(x: KerasTensor) -> list[Any]:
+        operation, index, position = x._keras_history
+        return [operation.name, indices.get(operation._inbound_nodes[index], 0), position]
+
+    return {
+        "name": model.name,
+        "trainable": model.trainable,
+        "layers": layers,
+        "input_layers": _mapped(where, model._inputs_struct),
+        "output_layers": _mapped(where, model._outputs_struct),
+    }
+
+
+def _mapped(where: Any, structure: Any) -> Any:
+    return tree.map_structure(where, structure)
+
+
+def _node_indices(model: Any) -> dict[Node, int]:
+    """For each call in the model, the how-manieth of its operation it is there."""
+    own = set(model._nodes)
+    indices: dict[Node, int] = {}
+    for operation in model._operations:
+        for i, node in enumerate(n for n in operation._inbound_nodes if n in own):
+            indices[node] = i
+    return indices
+
+
+def _node_config(node: Node, indices: dict[Node, int]) -> dict[str, Any]:
+    from pronghorn.saving.serialization import serialize_keras_object
+
+    def plain(x: Any) -> Any:
+        data = serialize_keras_object(x)
+        if isinstance(x, KerasTensor):
+            operation, index, position = x._keras_history
+            history = [operation.name, indices[operation._inbound_nodes[index]], position]
+            data["config"]["keras_history"] = history
+        return data
+
+    return {
+        "args": tree.map_structure(plain, node.arguments.args),
+        "kwargs": tree.map_structure(plain, node.arguments.kwargs),
+    }
+
+
+class _Rebuilding:
+    """A functional model being put together from its configuration."""
+
+    def __init__(self, custom_objects: dict[str, Any] | None) -> None:
+        self.custom_objects = custom_objects
+        self.operations: dict[str, Any] = {}
+        self.nodes: dict[str, list[Node]] = {}
+        self.pending: list[tuple[Any, list[dict[str, Any]]]] = []
+
+    def add(self, data: dict[str, Any]) -> None:
+        from pronghorn.saving import serialization
+
+        operation = serialization.deserialize_keras_object(
+            {k: v for k, v in data.items() if k not in ("name", "inbound_nodes")},
+            custom_objects=self.custom_objects,
+            safe_mode=serialization.in_safe_mode(),
+        )
+        name = data.get("name", operation.name)
+        operation.name = name
+        self.operations[name] = operation
+        # What the constructor called on itself (InputLayer; nested models) comes first.
+        self.nodes[name] = [n for n in operation._inbound_nodes if n.is_input]
+        if data.get("inbound_nodes"):
+            self.pending.append((operation, list(data["inbound_nodes"])))
+
+    def connect(self) -> None:
+        """Make the calls, each as soon as its arguments are there."""
+        while self.pending:
+            waiting, progress = [], False
+            for operation, nodes in self.pending:
+                while nodes and self._call(operation, nodes[0]):
+                    nodes.pop(0)
+                    progress = True
+                if nodes:
+                    waiting.append((operation, nodes))
+            if not progress:
+                raise ValueError(
+                    "The configuration of the functional model is not complete: "
+                    f"{[o.name for o, _ in waiting]} are called on tensors that no layer in it makes."
+                )
+            self.pending = waiting
+
+    def tensor(self, history: Any) -> KerasTensor | None:
+        name, node_index, position = history[:3]
+        nodes = self.nodes.get(name, [])
+        return nodes[node_index].outputs[position] if node_index < len(nodes) else None
+
+    def _call(self, operation: Any, data: Any) -> bool:
+        args, kwargs, complete = self._arguments(data)
+        if not complete:
+            return False
+        operation(*args, **kwargs)
+        self.nodes[operation.name].append(operation._inbound_nodes[-1])
+        return True
+
+    def _arguments(self, data: Any) -> tuple[tuple[Any, ...], dict[str, Any], bool]:
+        from pronghorn.saving import serialization
+
+        if isinstance(data, list):  # Keras 2: [[layer, node, tensor, kwargs], ...]
+            tensors = [self.tensor(entry) for entry in data]
+            inputs = tensors[0] if len(tensors) == 1 else tensors
+            return (inputs,), dict(data[0][3]) if len(data[0]) > 3 else {}, all(t is not None for t in tensors)
+        complete = True
+
+        def fill(x: Any) -> Any:
+            nonlocal complete
+            if not isinstance(x, KerasTensor):
+                return x
+            history = x._pre_serialization_keras_history
+            found = self.tensor(history) if history else None
+            complete = complete and found is not None
+            return found
+
+        safe = serialization.in_safe_mode()
+        args = serialization.deserialize_keras_object(data["args"], self.custom_objects, safe_mode=safe)
+        kwargs = serialization.deserialize_keras_object(data["kwargs"], self.custom_objects, safe_mode=safe)
+        return tuple(tree.map_structure(fill, args)), tree.map_structure(fill, kwargs), complete
+
+
+def functional_from_config(cls: type, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    """The functional model of a configuration."""
+    work = _Rebuilding(custom_objects)
+    for data in config["layers"]:
+        work.add(data)
+    work.connect()
+
+    def tensors(structure: Any) -> Any:
+        if _is_history(structure):
+            found = work.tensor(structure)
+            if found is None:
+                raise ValueError(f"The configuration of the functional model names {structure}, which is not in it.")
+            return found
+        if isinstance(structure, dict):
+            return {k: tensors(v) for k, v in structure.items()}
+        items = [tensors(s) for s in structure]
+        return items
+
+    inputs, outputs = tensors(config["input_layers"]), tensors(config["output_layers"])
+    extra = {k: v for k, v in config.items() if k not in ("layers", "input_layers", "output_layers", "name", "trainable")}
+    model = cls(inputs=inputs, outputs=outputs, name=config.get("name"), **extra)
+    if config.get("trainable") is False:
+        model.trainable = False
+    return model
+
+
+def _is_history(structure: Any) -> bool:
+    return (
+        isinstance(structure, (list, tuple))
+        and len(structure) == 3
+        and isinstance(structure[0], str)
+        and isinstance(structure[1], int)
+    )

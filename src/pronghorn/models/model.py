@@ -1,0 +1,224 @@
+"""`Model`: a layer that can be trained, saved and summarised."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from pronghorn import tree
+from pronghorn.layers.layer import Layer
+from pronghorn.models.infer import infer_spec
+from pronghorn.models.keras_tensor import KerasTensor, is_keras_tensor
+from pronghorn.trainers.trainer import Trainer
+
+
+class Model(Trainer, Layer):
+    """Layers together, with training and inference.
+
+    Either ``Model(inputs, outputs)`` with symbolic tensors (see `Input`), or a subclass with layers made in ``__init__``
+    and used in ``call``.
+
+    Args:
+        inputs: nested KerasTensors.
+        outputs: nested KerasTensors made from them.
+        name: a name; automatic if None.
+
+    Example:
+
+    >>> from pronghorn import layers, ops
+    >>> class Net(Model):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.dense = layers.Dense(3)
+    ...     def call(self, x):
+    ...         return self.dense(x)
+    >>> Net()(ops.ones((2, 4))).shape
+    (2, 3)
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model and _is_functional(args, kwargs):
+            from pronghorn.models.functional import Functional
+
+            return Functional.__new__(Functional, *args, **kwargs)
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        Trainer.__init__(self)
+        from pronghorn.models import functional
+
+        if _is_functional(args, kwargs):
+            functional.make_functional(type(self))
+            functional.Functional.__init__(self, *args, **kwargs)
+        else:
+            Layer.__init__(self, *args, **kwargs)
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(
+            f"Model {type(self).__name__} does not have a call() method: write one, or make the model from symbolic "
+            "tensors, Model(inputs, outputs)."
+        )
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights for inputs of a shape, by tracing ``call``.
+
+        Args:
+            input_shape: the whole shape, batch axis included; or a nest of shapes.
+        """
+        if input_shape is not None and not self.built:
+            inputs = tree.map_shape_structure(lambda s: KerasTensor(s), input_shape)
+            infer_spec(self._run_call, (inputs,))
+        self.built = True
+
+    build._default_build = True  # type: ignore[attr-defined]
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers directly in the model."""
+        return list(self._flatten_layers(include_self=False, recursive=False))
+
+    @layers.setter
+    def layers(self, _: Any) -> None:
+        raise AttributeError("`Model.layers` is made from the layers in the model; please use another name.")
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of a name, or at a place in `layers`.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        if (name is None) == (index is None):
+            raise ValueError(f"get_layer: pass a name or an index (one of them), got name={name!r}, index={index!r}.")
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(f"get_layer: was asked for layer {index}, but the model has {len(self.layers)} layers.")
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(f"get_layer: no such layer: {name!r}. Existing layers are: {[x.name for x in self.layers]}.")
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Callable[..., Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Any = None,
+    ) -> None:
+        """Print a table of the layers, their output shapes and numbers of weights.
+
+        Args:
+            line_length: width of the table.
+            positions: where the columns end, as shares of the width.
+            print_fn: called with the text instead of printing it.
+            expand_nested: whether to show the layers of models in this one.
+            show_trainable: whether to show which layers are trained.
+            layer_range: names of the first and the last layer to show.
+        """
+        from pronghorn.utils.summary import print_summary
+
+        print_summary(
+            self,
+            line_length=line_length,
+            positions=positions,
+            print_fn=print_fn,
+            expand_nested=expand_nested,
+            show_trainable=show_trainable,
+            layer_range=layer_range,
+        )
+
+    # -- saving -----------------------------------------------------------------------------------------------------
+    def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
+        """Save the model to a file; see `saving.save_model`."""
+        from pronghorn.saving import save_model
+
+        save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None) -> None:
+        """Save the weights to a ``.weights.h5`` file; see `saving.save_weights`."""
+        from pronghorn.saving import save_weights
+
+        save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
+        """Load weights from a file; see `saving.load_weights`."""
+        from pronghorn.saving import load_weights
+
+        load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
+
+    def export(self, filepath: Any, format: str = "onnx", **kwargs: Any) -> Any:
+        """Write the model for another runtime; see `export`."""
+        from pronghorn.export import export_model
+
+        return export_model(self, filepath, format=format, **kwargs)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The model's configuration as JSON; weights are not in it.
+
+        Args:
+            kwargs: for `json.dumps`.
+        """
+        from pronghorn.saving import serialize_keras_object
+
+        return json.dumps(serialize_keras_object(self), **kwargs)
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        if not config or self.built:
+            return
+        shape = config.get("input_shape")
+        shapes = config.get("shapes_dict")
+        if shape is None and not shapes:
+            return
+        if not _default_build(self):
+            super().build_from_config(config)
+            return
+        tensors = (
+            (tree.map_shape_structure(lambda s: KerasTensor(s), shape),)
+            if shape is not None
+            else ()
+        )
+        named = {
+            k.removesuffix("_shape"): tree.map_shape_structure(lambda s: KerasTensor(s), v)
+            for k, v in (shapes or {}).items()
+        }
+        with self._open_name_scope():
+            infer_spec(self._run_call, tensors, named)
+            self._finish_build({"input_shape": shape} if shape is not None else shapes)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        from pronghorn.models.functional import Functional, functional_from_config
+
+        functional_keys = ("name", "layers", "input_layers", "output_layers")
+        if all(k in config for k in functional_keys):
+            if cls is Model:
+                cls = Functional
+            return functional_from_config(cls, config, custom_objects)
+        return super().from_config(config)
+
+
+def _default_build(model: Any) -> bool:
+    return getattr(type(model).build, "_default_build", False)
+
+
+def _is_functional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a constructor's arguments are symbolic inputs and outputs."""
+    if len(args) >= 2 or (len(args) == 1 and "outputs" in kwargs) or ("inputs" in kwargs and "outputs" in kwargs):
+        inputs = args[0] if args else kwargs["inputs"]
+        return any(is_keras_tensor(x) for x in tree.flatten(inputs)) or "outputs" in kwargs or not args
+    return False
+
+
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Model:
+    """The model that `Model.to_json` described, with new weights.
+
+    Args:
+        json_string: the JSON text.
+        custom_objects: names and the classes or functions they stand for.
+    """
+    from pronghorn.saving import deserialize_keras_object
+
+    return deserialize_keras_object(json.loads(json_string), custom_objects=custom_objects)

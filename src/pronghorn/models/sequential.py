@@ -1,0 +1,286 @@
+"""`Sequential`: layers one after the other."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from pronghorn import tree
+from pronghorn.layers.core.input_layer import InputLayer
+from pronghorn.layers.layer import Layer
+from pronghorn.models.functional import Functional
+from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.models.model import Model
+
+
+class Sequential(Model):
+    """A model whose layers are applied one after the other.
+
+    Args:
+        layers: the layers; an `Input` may come first.
+        trainable: whether training updates the weights.
+        name: a name; automatic if None.
+
+    Example:
+
+    >>> from pronghorn import layers
+    >>> model = Sequential([layers.Input((4,)), layers.Dense(8, activation="relu"), layers.Dense(1)])
+    >>> model.output_shape, model.count_params()
+    ((None, 1), 49)
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return Layer.__new__(cls, *args, **kwargs)
+
+    def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
+        super().__init__(trainable=trainable, name=name)
+        self._functional: Functional | None = None
+        self._sequence: Any = ()
+        self._convert_input_args = False
+        self._allow_non_tensor_positional_args = True
+        if layers:
+            for layer in layers if isinstance(layers, (list, tuple)) else [layers]:
+                self.add(layer, rebuild=False)
+            self._maybe_rebuild()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("_functional", "_sequence"):  # the layers are tracked by add() and pop()
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    # -- its layers -------------------------------------------------------------------------------------------------
+    def add(self, layer: Any, rebuild: bool = True) -> None:
+        """Append a layer.
+
+        Args:
+            layer: a layer, a model, or what `Input` returns.
+            rebuild: whether to build the model again at once, where its input shape is known.
+
+        Raises:
+            ValueError: for anything else, for a second Input, or for a name that is taken.
+        """
+        if isinstance(layer, KerasTensor) and hasattr(layer, "_keras_history"):
+            layer = layer._keras_history.operation
+        if not isinstance(layer, Layer):
+            hint = " Did you mean an instance? Add parentheses." if inspect.isclass(layer) else ""
+            raise ValueError(
+                f"Sequential {self.name!r}: only instances of `keras.Layer` can be added to it, got {layer!r} of type "
+                f"{type(layer).__name__}.{hint}"
+            )
+        if isinstance(layer, InputLayer) and self._sequence:
+            if isinstance(self._sequence[0], InputLayer):
+                raise ValueError(f"Sequential {self.name!r} has been given its Input already: {self._sequence[0]!r}.")
+            raise ValueError(f"Sequential {self.name!r}: an Input can only be the first layer.")
+        if any(x.name == layer.name for x in self._sequence):
+            raise ValueError(
+                f"Sequential {self.name!r}: all layers should have unique names; there is a layer called "
+                f"{layer.name!r} in it already. Give this one another `name`."
+            )
+        if not self._sequence and not isinstance(layer, InputLayer):
+            first = self._implied_input(layer)
+            if first is not None:
+                self._append(first)
+        self._append(layer)
+        if rebuild:
+            self._maybe_rebuild()
+        else:
+            self.built, self._functional = False, None
+
+    def _implied_input(self, layer: Layer) -> InputLayer | None:
+        """The Input that the first layer's ``input_shape`` argument, or a model as first layer, stands for."""
+        shape = getattr(layer, "_input_shape_arg", None)
+        if shape is not None:
+            return InputLayer(shape=shape, dtype=_input_dtype(layer))
+        if isinstance(layer, Functional) and len(layer.inputs) == 1:
+            return InputLayer(batch_shape=layer.inputs[0].shape, dtype=layer.inputs[0].dtype)
+        if isinstance(layer, Sequential) and layer.built and layer._functional is not None:
+            x = layer._functional.inputs[0]
+            return InputLayer(batch_shape=x.shape, dtype=x.dtype)
+        return None
+
+    def _append(self, layer: Layer) -> None:
+        self._tracker.locked = False
+        self._sequence = (*self._sequence, layer)
+        self._tracker.track(layer)
+
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Take the last layer away and return it."""
+        if not self.layers:
+            raise TypeError(f"Sequential {self.name!r} has no layers to pop.")
+        layer = self._sequence[-1]
+        self._sequence = self._sequence[:-1]
+        self._tracker.untrack(layer)
+        self.built, self._functional = False, None
+        if rebuild:
+            self._maybe_rebuild()
+        return layer
+
+    def _maybe_rebuild(self) -> None:
+        self.built, self._functional = False, None
+        if self._sequence and isinstance(self._sequence[0], InputLayer) and len(self._sequence) > 1:
+            self.build(self._sequence[0].batch_shape)
+        elif self._sequence and isinstance(self._sequence[0], InputLayer):
+            self.built = False
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the Input."""
+        return list(self._sequence[1:] if self._sequence and isinstance(self._sequence[0], InputLayer) else self._sequence)
+
+    @layers.setter
+    def layers(self, _: Any) -> None:
+        raise AttributeError("`Sequential.layers` is what was added to it; please use another name.")
+
+    # -- building and calling ---------------------------------------------------------------------------------------
+    def build(self, input_shape: Any = None) -> None:
+        """Make all weights.
+
+        Args:
+            input_shape: the whole shape of the inputs, batch axis included; not needed if there is an Input.
+
+        Raises:
+            ValueError: if there are no layers, or if the shape does not fit one of them.
+        """
+        if not self._sequence:
+            raise ValueError(
+                f"Sequential {self.name!r} cannot be built, because it has no layers. Call model.add(layer)."
+            )
+        if input_shape is None and isinstance(self._sequence[0], InputLayer):
+            input_shape = self._sequence[0].batch_shape
+        if input_shape is None:
+            raise ValueError(
+                f"Sequential {self.name!r}: the shape of the inputs is needed: pass it to build(), or add an Input()."
+            )
+        if tree.is_nested(input_shape) and not tree.tree.is_shape(input_shape):
+            raise ValueError(
+                f"Sequential {self.name!r} has one input, so it cannot be built for the shapes {input_shape!r}. Use "
+                "Model(inputs, outputs) for several inputs."
+            )
+        if not isinstance(self._sequence[0], InputLayer):
+            first = InputLayer(batch_shape=tuple(input_shape), dtype=_input_dtype(self._sequence[0]))
+            self._sequence = (first, *self._sequence)
+            self._tracker.layers.insert(0, first)
+        inputs = x = self._sequence[0].output
+        for layer in self._sequence[1:]:
+            try:
+                x = layer(x)
+            except NotImplementedError:
+                return  # its shapes are known only on real data
+        self._functional = Functional(inputs, x, name=self.name)
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        if self._functional is not None:
+            return self._functional.call(inputs, training=training, mask=mask)
+        outputs = inputs
+        for layer in self.layers:
+            outputs = layer(outputs)
+        return outputs
+
+    def _run_call(self, *args: Any, **kwargs: Any) -> Any:
+        return super()._run_call(*args, **kwargs)
+
+    def __call__(self, inputs: Any = None, *args: Any, **kwargs: Any) -> Any:
+        from pronghorn import ops
+        from pronghorn.layers import call as calls
+
+        if not self.layers:
+            raise ValueError(f"Sequential {self.name!r} has no layers; add some before it is called.")
+        if self._functional is None and not calls.has_tensors(inputs):
+            inputs = ops.convert_to_tensor(inputs)
+        return super().__call__(inputs, *args, **kwargs)
+
+    def _put_masks(self, spec: Any, outputs: Any) -> None:
+        pass  # the layers inside have done it
+
+    def compute_output_spec(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        if self._functional is not None:
+            return self._functional.compute_output_spec(inputs, training=training, mask=mask)
+        outputs = inputs
+        for layer in self.layers:
+            outputs = layer.compute_output_spec(outputs)
+        return outputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if self._functional is not None:
+            return self._functional.compute_output_shape(input_shape)
+        for layer in self.layers:
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
+
+    # -- description ------------------------------------------------------------------------------------------------
+    def _of_functional(self, name: str) -> Any:
+        if self._functional is None:
+            raise AttributeError(
+                f"Sequential {self.name!r} has no defined {name} yet: it was not built. Add an Input() first, or call "
+                "it on data."
+            )
+        return getattr(self._functional, name)
+
+    @property
+    def input_shape(self) -> Any:
+        return self._of_functional("input_shape")
+
+    @property
+    def output_shape(self) -> Any:
+        return self._of_functional("output_shape")
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        return self._of_functional("inputs")
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        return self._of_functional("outputs")
+
+    @property
+    def input(self) -> Any:
+        return self._of_functional("input")
+
+    @property
+    def output(self) -> Any:
+        return self._of_functional("output")
+
+    @property
+    def input_names(self) -> list[str]:
+        return self._of_functional("input_names")
+
+    @property
+    def output_names(self) -> list[str]:
+        return self._of_functional("output_names")
+
+    def get_config(self) -> dict[str, Any]:
+        from pronghorn import dtype_policies
+        from pronghorn.saving import serialize_keras_object
+
+        config: dict[str, Any] = {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": dtype_policies.serialize(self.dtype_policy),
+            "layers": [serialize_keras_object(layer) for layer in self._sequence],
+        }
+        if self._functional is not None:
+            config["build_input_shape"] = self._sequence[0].batch_shape
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        from pronghorn.saving import serialization
+
+        safe = serialization.in_safe_mode()
+        model = cls(name=config.get("name"))
+        for data in config["layers"]:
+            layer = serialization.deserialize_keras_object(data, custom_objects=custom_objects, safe_mode=safe)
+            model.add(layer, rebuild=False)
+        model._maybe_rebuild()
+        shape = config.get("build_input_shape")
+        if model._functional is None and shape and model.layers and tree.tree.is_shape(shape):
+            model.build(tuple(shape))
+        if config.get("trainable") is False:
+            model.trainable = False
+        return model
+
+
+def _input_dtype(layer: Layer) -> str:
+    """The element type of the Input that goes before a layer."""
+    return getattr(layer, "preferred_input_dtype", None) or layer.compute_dtype

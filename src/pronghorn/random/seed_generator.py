@@ -1,0 +1,126 @@
+"""Seeds: a generator that never gives the same one twice, and the one behind ``seed=None``."""
+
+from __future__ import annotations
+
+import random as python_random
+from typing import Any
+
+import numpy as np
+
+from pronghorn.graph import primitives as P
+from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.trace import as_tensor
+from pronghorn.graph.variable import Variable
+from pronghorn.utils.naming import NameScope, auto_name
+
+
+class SeedGenerator:
+    """A source of seeds whose state is a variable, so that a compiled function gives new numbers at every call.
+
+    Args:
+        seed: where it starts; drawn from Python's generator if None.
+        name: a name; automatic if None.
+
+    Raises:
+        ValueError: if the seed is no non-negative integer.
+
+    Example:
+
+    >>> from pronghorn import random
+    >>> seeds = SeedGenerator(7)
+    >>> a, b = random.uniform((2,), seed=seeds), random.uniform((2,), seed=seeds)
+    >>> bool((a == b).numpy().any())
+    False
+    """
+
+    def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: Any) -> None:
+        kwargs.pop("backend", None)
+        if kwargs:
+            raise ValueError(f"SeedGenerator: unknown keyword arguments {kwargs}; it takes `seed` and `name`.")
+        if seed is None:
+            seed = make_default_seed()
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+            raise ValueError(f"SeedGenerator: argument `seed` must be a non-negative integer, got seed={seed!r}.")
+        self.name = name or auto_name(type(self).__name__)
+        self._initial_seed = int(seed)
+        with NameScope(self.name, caller=self):
+            self.state = Variable(
+                np.array([seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF], "uint32"),
+                dtype="uint32",
+                trainable=False,
+                autocast=False,
+                name="seed_generator_state",
+            )
+
+    @property
+    def seed(self) -> int:
+        """Where it started."""
+        return self._initial_seed
+
+    def next(self, ordered: bool = True) -> Tensor:
+        """The next seed, ``uint32[2]``; ``ordered`` is accepted for compatibility."""
+        key = self.state.value
+        self.state.assign(P.add(key, np.array([0, 1], "uint32")))
+        return key
+
+    def get_config(self) -> dict[str, Any]:
+        return {"seed": self._initial_seed, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
+        return cls(**config)
+
+
+def make_default_seed() -> int:
+    """A seed from Python's own generator, so that `random.seed` determines it."""
+    return python_random.randint(1, int(1e9))
+
+
+_global: SeedGenerator | None = None
+
+
+def global_seed_generator() -> SeedGenerator:
+    """The generator behind ``seed=None``."""
+    global _global
+    if _global is None:
+        _global = SeedGenerator(name="global_seed_generator")
+    return _global
+
+
+def set_global_seed(seed: int) -> None:
+    """Start the generator behind ``seed=None`` at ``seed``."""
+    global _global
+    _global = SeedGenerator(seed, name="global_seed_generator")
+
+
+def reset_global_generator() -> None:
+    """Have the generator behind ``seed=None`` made anew, from Python's generator, when it is next needed."""
+    global _global
+    _global = None
+
+
+def draw_seed(seed: Any) -> Tensor:
+    """``uint32[2]``: the next of a `SeedGenerator`, the seed that an integer or array is, the next global one for None.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if isinstance(seed, SeedGenerator):
+        return seed.next()
+    if seed is None:
+        return global_seed_generator().next()
+    if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool):
+        return as_tensor(np.array([int(seed) & 0xFFFFFFFF, int(seed) >> 32 & 0xFFFFFFFF], "uint32"))
+    if hasattr(seed, "shape") and tuple(seed.shape) == (2,):
+        tensor = as_tensor(seed)
+        return tensor if tensor.dtype == "uint32" else P.cast(tensor, dtype="uint32")
+    if hasattr(seed, "state"):
+        return draw_seed_like(seed)
+    raise ValueError(
+        f"A seed must be an integer, a SeedGenerator or None, got seed={seed!r} of type {type(seed).__name__}."
+    )
+
+
+def draw_seed_like(seed: Any) -> Tensor:
+    """The next seed of an object that works like a `SeedGenerator`."""
+    return seed.next()

@@ -1,0 +1,114 @@
+"""Between our classes and the module names that configurations use (Keras's), without ever importing by name."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+# Where a configuration may find a class, and under which module name it is written. Nothing else is ever looked up:
+# a file that names another module names no class of ours.
+_NAMESPACES = (
+    "layers",
+    "initializers",
+    "regularizers",
+    "constraints",
+    "losses",
+    "metrics",
+    "optimizers.schedules",
+    "optimizers",
+    "models",
+    "random",
+    "dtype_policies",
+    "callbacks",
+    "activations",
+    "quantizers",
+)
+_AT_ROOT = ("Model", "Sequential", "DTypePolicy", "DTypePolicyMap", "FloatDTypePolicy", "Variable")
+# Spelled as modules in Keras's files although they are not public there.
+_PRIVATE = {"Functional": "keras.src.models.functional", "FunctionOperation": "keras.src.ops.operation"}
+
+
+def _namespace(path: str) -> Any:
+    import pronghorn
+
+    found: Any = pronghorn
+    for part in path.split("."):
+        found = getattr(found, part, None)
+        if found is None:
+            return None
+    return found
+
+
+def module_of(cls: type) -> str | None:
+    """The module name that a configuration gives for one of our classes; None for a user's class."""
+    if not cls.__module__.startswith("pronghorn."):
+        return None
+    name = cls.__name__
+    if name in _PRIVATE:
+        return _PRIVATE[name]
+    if name in _AT_ROOT:
+        return "keras"
+    folder = cls.__module__.split(".")[1]
+    candidates = sorted(_NAMESPACES, key=lambda n: n.split(".")[0] != folder)
+    for path in candidates:
+        if getattr(_namespace(path), name, None) is cls:
+            return f"keras.{path}"
+    return None
+
+
+def find_class(module: str | None, name: str) -> type | None:
+    """Our class of that name, or None.
+
+    Args:
+        module: the configuration's module, such as ``"keras.layers"``; also ``"keras.src..."`` and ``"pronghorn..."``.
+        name: the class's name.
+    """
+    if not module or module.split(".")[0] not in ("keras", "pronghorn", "tf_keras") or name.startswith("_"):
+        return None
+    if name in _PRIVATE:
+        return _private_class(name)
+    parts = [p for p in module.split(".")[1:] if p != "src"]
+    paths = [".".join(parts)] if ".".join(parts) in _NAMESPACES else []
+    paths += [n for n in _NAMESPACES if parts and n.split(".")[0] == parts[0] and n not in paths]
+    paths += [""] if name in _AT_ROOT or not parts else []
+    for path in paths:
+        found = getattr(_namespace(path), name, None) if path else _at_root(name)
+        if inspect.isclass(found) and found.__module__.startswith("pronghorn."):
+            return found
+    return None
+
+
+def _at_root(name: str) -> Any:
+    import pronghorn
+
+    return getattr(pronghorn, name, None) if name in _AT_ROOT else None
+
+
+def _private_class(name: str) -> type:
+    if name == "Functional":
+        from pronghorn.models.functional import Functional
+
+        return Functional
+    from pronghorn.models.operation import FunctionOperation
+
+    return FunctionOperation
+
+
+def find_function(name: str) -> Any:
+    """Our public function of that name (an activation, loss, metric or op), or None."""
+    for path in ("activations", "losses", "metrics", "initializers", "regularizers", "ops"):
+        found = getattr(_namespace(path), name, None) if not name.startswith("_") else None
+        if inspect.isfunction(found) and found.__module__.startswith("pronghorn."):
+            return found
+    return None
+
+
+def find_operation(module: str | None, name: str) -> Any:
+    """The function of `pronghorn.ops` that a Keras file means by an operation class such as ``Add``, or None."""
+    if not module or not module.startswith("keras.src.ops."):
+        return None
+    import pronghorn
+    from pronghorn.utils.naming import to_snake_case
+
+    found = getattr(pronghorn.ops, to_snake_case(name), None)
+    return found if inspect.isfunction(found) else None

@@ -1,0 +1,331 @@
+"""Objects to plain data (`serialize_keras_object`) and back (`deserialize_keras_object`)."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.variable import Variable
+from pronghorn.saving import public_names, python_code
+from pronghorn.saving.registration import (
+    CustomObjectScope,
+    get_registered_name,
+    get_registered_object,
+    is_registered,
+)
+
+PLAIN = (str, int, float, bool, type(None))
+
+
+class _Sharing(threading.local):
+    def __init__(self) -> None:
+        self.written: dict[int, dict[str, Any]] | None = None
+        self.made: dict[int, Any] | None = None
+
+
+_sharing = _Sharing()
+
+
+class ObjectSharingScope:
+    """A context in which an object that occurs several times stays one object through saving and loading."""
+
+    def __enter__(self) -> ObjectSharingScope:
+        self._outer = (_sharing.written, _sharing.made)
+        if _sharing.written is None:
+            _sharing.written, _sharing.made = {}, {}
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        _sharing.written, _sharing.made = self._outer
+
+
+def is_serializable(obj: Any) -> bool:
+    """Whether `serialize_keras_object` knows what to do with a leaf."""
+    if isinstance(obj, (*PLAIN, bytes, slice, np.ndarray, np.generic, Tensor, Variable, np.dtype)) or obj is Ellipsis:
+        return True
+    return inspect.isfunction(obj) or inspect.isclass(obj) or hasattr(obj, "get_config") or obj in (int, float, bool)
+
+
+def serialize_keras_object(obj: Any) -> Any:
+    """Plain data (dicts, lists, strings, numbers) that describes ``obj``.
+
+    Args:
+        obj: a layer, loss, initializer, ..., a function, an array, or nested containers of these.
+
+    Raises:
+        ValueError: for an object that has no ``get_config`` and is nothing else that is known.
+
+    Example:
+
+    >>> from pronghorn import initializers
+    >>> serialize_keras_object(initializers.Zeros())["class_name"]
+    'Zeros'
+    """
+    if isinstance(obj, (list, tuple)) and not hasattr(obj, "_fields"):
+        items = [serialize_keras_object(x) for x in obj]
+        return tuple(items) if isinstance(obj, tuple) else items
+    if isinstance(obj, dict):
+        return {k: serialize_keras_object(v) for k, v in obj.items()}
+    if isinstance(obj, np.generic):
+        return obj.item()
+    if isinstance(obj, PLAIN):
+        return obj
+    special = _special(obj)
+    if special is not None:
+        return special
+    if inspect.isfunction(obj) or inspect.isbuiltin(obj):
+        return _function_config(obj)
+    if inspect.isclass(obj):
+        return _class_config(obj)
+    if not hasattr(obj, "get_config"):
+        raise ValueError(
+            f"serialize_keras_object: do not know how to save {obj!r} of type {type(obj).__name__}. Give its class a "
+            "get_config() method that returns the constructor's arguments."
+        )
+    return _object_config(obj)
+
+
+def _special(obj: Any) -> dict[str, Any] | None:
+    """Arrays, symbolic tensors, bytes, slices and the like."""
+    from pronghorn.models.keras_tensor import KerasTensor
+
+    if isinstance(obj, KerasTensor):
+        history = getattr(obj, "_keras_history", None)
+        where = [history.operation.name, history.node_index, history.tensor_index] if history else None
+        return _tagged("keras_tensor", shape=obj.shape, dtype=obj.dtype, keras_history=where)
+    if isinstance(obj, Variable):
+        return _tagged("tensor", value=obj.numpy().tolist(), dtype=obj.dtype)
+    if isinstance(obj, Tensor):
+        return _tagged("tensor", value=obj.numpy().tolist(), dtype=obj.dtype)
+    if isinstance(obj, np.ndarray):
+        return _tagged("numpy", value=obj.tolist(), dtype=obj.dtype.name)
+    if isinstance(obj, bytes):
+        return _tagged("bytes", value=obj.decode("utf-8"))
+    if isinstance(obj, slice):
+        return _tagged("slice", start=obj.start, stop=obj.stop, step=obj.step)
+    if obj is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
+    if isinstance(obj, np.dtype):
+        return obj.name  # type: ignore[return-value]
+    return None
+
+
+def _tagged(tag: str, **config: Any) -> dict[str, Any]:
+    return {"class_name": f"__{tag}__", "config": config}
+
+
+def _function_config(fn: Callable[..., Any]) -> dict[str, Any]:
+    if fn.__name__ == "<lambda>":
+        return _tagged("lambda", value=python_code.dump(fn))
+    if is_registered(fn):
+        return {
+            "module": "builtins",
+            "class_name": "function",
+            "config": fn.__name__,
+            "registered_name": get_registered_name(fn),
+        }
+    return {"module": "builtins", "class_name": "function", "config": fn.__name__, "registered_name": "function"}
+
+
+def _class_config(cls: type) -> dict[str, Any]:
+    return {"module": "builtins", "class_name": "type", "config": cls.__name__, "registered_name": "type"}
+
+
+def _object_config(obj: Any) -> dict[str, Any]:
+    cls = type(obj)
+    module = public_names.module_of(cls)
+    registered = get_registered_name(cls) if module is None or module.startswith("keras.src") else None
+    result = {
+        "module": module,
+        "class_name": cls.__name__,
+        "config": _plain_config(obj),
+        "registered_name": registered,
+    }
+    for name in ("build_config", "compile_config"):
+        getter = getattr(obj, f"get_{name}", None)
+        extra = getter() if getter is not None else None
+        if extra is not None:
+            result[name] = serialize_keras_object(extra)
+    if _sharing.written is not None:
+        before = _sharing.written.get(id(obj))
+        if before is None:
+            _sharing.written[id(obj)] = result
+        else:
+            before["shared_object_id"] = result["shared_object_id"] = id(obj)
+    return result
+
+
+def _plain_config(obj: Any) -> dict[str, Any]:
+    config = obj.get_config()
+    if not isinstance(config, dict):
+        raise TypeError(
+            f"get_config() of {obj!r} must return a dict of constructor arguments, got {config!r} of type "
+            f"{type(config).__name__}."
+        )
+    return {k: serialize_keras_object(v) for k, v in config.items()}
+
+
+def deserialize_keras_object(
+    config: Any, custom_objects: dict[str, Any] | None = None, safe_mode: bool = True, **kwargs: Any
+) -> Any:
+    """The object that `serialize_keras_object` described.
+
+    Classes and functions are looked for among ``custom_objects``, those registered with
+    `register_keras_serializable`, and Pronghorn's own; nothing is ever imported because a configuration says so.
+
+    Args:
+        config: plain data.
+        custom_objects: names and the classes or functions they stand for.
+        safe_mode: refuse Python code in configurations (lambdas).
+        kwargs: ``module_objects``: names known to the caller; ``printable_module_name``: what they are called.
+
+    Raises:
+        TypeError: for a class or function that is not known.
+        ValueError: for Python code in safe mode.
+
+    Example:
+
+    >>> from pronghorn import initializers
+    >>> deserialize_keras_object(serialize_keras_object(initializers.Constant(3.0))).value
+    3.0
+    """
+    module_objects = kwargs.pop("module_objects", None)
+    if config is None:
+        return None
+    if isinstance(config, str):
+        named = get_registered_object(config, custom_objects, module_objects)
+        if named is not None:
+            return named() if inspect.isclass(named) and module_objects is not None else named
+        if module_objects is not None and isinstance(config, str):
+            raise ValueError(f"Unknown name {config!r}: it is none of {', '.join(sorted(module_objects))}.")
+        return config
+    with CustomObjectScope(custom_objects):
+        return _deserialize(config, safe_mode, module_objects)
+
+
+def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | None = None) -> Any:
+    if isinstance(config, (list, tuple)):
+        return type(config)(_deserialize(x, safe_mode) for x in config)
+    if isinstance(config, PLAIN):
+        found = get_registered_object(config) if isinstance(config, str) else None
+        return config if found is None else found
+    if not isinstance(config, dict):
+        raise TypeError(f"deserialize_keras_object: got {config!r} of type {type(config).__name__}; expected plain data.")
+    if "class_name" not in config or "config" not in config:
+        return {k: _deserialize(v, safe_mode) for k, v in config.items()}
+    name = config["class_name"]
+    inner = config["config"] if config["config"] is not None else {}
+    if isinstance(name, str) and name.startswith("__") and name.endswith("__"):
+        return _from_tag(name, inner, safe_mode)
+    if config.get("module") == "builtins" or name == "function":
+        return _find_function(inner, config)
+    shared = config.get("shared_object_id")
+    if shared is not None and _sharing.made is not None and shared in _sharing.made:
+        return _sharing.made[shared]
+    instance = _make(config, name, inner, safe_mode, module_objects)
+    if shared is not None and _sharing.made is not None:
+        _sharing.made[shared] = instance
+    return instance
+
+
+def _from_tag(tag: str, config: dict[str, Any], safe_mode: bool) -> Any:
+    if tag == "__keras_tensor__":
+        from pronghorn.models.keras_tensor import KerasTensor
+
+        tensor = KerasTensor(config["shape"], dtype=config["dtype"])
+        tensor._pre_serialization_keras_history = config["keras_history"]
+        return tensor
+    if tag == "__tensor__":
+        from pronghorn import ops
+
+        return ops.convert_to_tensor(config["value"], dtype=config["dtype"])
+    if tag == "__numpy__":
+        return np.array(config["value"], dtype=config["dtype"])
+    if tag == "__bytes__":
+        return config["value"].encode("utf-8")
+    if tag == "__slice__":
+        return slice(*(_deserialize(config[k], safe_mode) for k in ("start", "stop", "step")))
+    if tag == "__ellipsis__":
+        return Ellipsis
+    if tag == "__lambda__":
+        return python_code.load(config["value"], safe_mode)
+    raise TypeError(f"deserialize_keras_object: {tag!r} is no kind of value that a configuration can hold.")
+
+
+def _find_function(name: Any, config: dict[str, Any]) -> Any:
+    if config["class_name"] == "type":
+        builtin = {"int": int, "float": float, "bool": bool, "str": str}.get(name)
+        found = builtin or get_registered_object(name)
+    else:
+        found = get_registered_object(config.get("registered_name") or "") or get_registered_object(name)
+        found = found or public_names.find_function(name)
+    if found is None:
+        raise _unknown(config["class_name"], name, config)
+    return found
+
+
+def _make(
+    config: dict[str, Any], name: str, inner: Any, safe_mode: bool, module_objects: dict[str, Any] | None
+) -> Any:
+    registered = config.get("registered_name")
+    cls = (get_registered_object(registered) if registered else None) or get_registered_object(name)
+    cls = cls or public_names.find_class(config.get("module"), name)
+    cls = cls or (module_objects or {}).get(name)
+    if cls is None:
+        function = public_names.find_operation(config.get("module"), name)
+        if function is None:
+            raise _unknown("class", name, config)
+        from pronghorn.models.operation import FunctionOperation
+
+        return FunctionOperation.from_keras(function, inner)
+    if inspect.isfunction(cls):
+        return cls
+    if not hasattr(cls, "from_config"):
+        raise TypeError(f"deserialize_keras_object: the class {cls.__name__} has no from_config() class method.")
+    with SafeModeScope(safe_mode):
+        instance = cls.from_config(inner)
+        if config.get("build_config") and hasattr(instance, "build_from_config"):
+            instance.build_from_config(config["build_config"])
+        if config.get("compile_config") and hasattr(instance, "compile_from_config"):
+            instance.compile_from_config(config["compile_config"])
+    return instance
+
+
+def _unknown(kind: str, name: Any, config: dict[str, Any]) -> TypeError:
+    return TypeError(
+        f"deserialize_keras_object: the {kind} {name!r} is not known (module {config.get('module')!r}). If it is your "
+        "own, decorate it with @saving.register_keras_serializable() in a module that is imported before, or pass "
+        f"custom_objects={{{name!r}: ...}}."
+    )
+
+
+class _Safety(threading.local):
+    def __init__(self) -> None:
+        self.safe: bool | None = None
+
+
+_safety = _Safety()
+
+
+class SafeModeScope:
+    """Whether configurations that are read inside this context may carry Python code."""
+
+    def __init__(self, safe_mode: bool = True) -> None:
+        self.safe_mode = safe_mode
+
+    def __enter__(self) -> SafeModeScope:
+        self._outer, _safety.safe = _safety.safe, self.safe_mode
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        _safety.safe = self._outer
+
+
+def in_safe_mode() -> bool:
+    """Whether Python code in the configuration that is being read must be refused; outside of loading it must."""
+    return _safety.safe is not False
