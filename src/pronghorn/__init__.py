@@ -44,7 +44,7 @@ _NAMES = {
     "DTypePolicy": ".dtype_policies",
     "FloatDTypePolicy": ".dtype_policies",
     "Function": ".models.function",
-    "GradientTape": ".autodiff.tape",
+    "GradientTape": ".autodiff",
     "Initializer": ".initializers",
     "Input": ".layers",
     "InputSpec": ".layers",
@@ -62,10 +62,10 @@ _NAMES = {
     "StatelessScope": ".backend.scopes",
     "SymbolicScope": ".backend.scopes",
     "Variable": ".graph.variable",
-    "device": ".backend.scopes",
-    "name_scope": ".backend.scopes",
+    "device": ".backend.device",
+    "name_scope": ".utils.naming:NameScope",
     "remat": ".backend.remat",
-    "value_and_grad": ".autodiff.api",
+    "value_and_grad": ".autodiff",
     "version": "._version",
 }
 

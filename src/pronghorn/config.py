@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from pronghorn._lazy import attach
+from pronghorn._lazy import attach, nearest_clause
 
 _FLOAT_TYPES = ("float32", "float64", "float16", "bfloat16")
 _DATA_FORMATS = ("channels_last", "channels_first")
@@ -119,6 +119,35 @@ def standardize_data_format(data_format: str | None) -> str:
     if lowered not in _DATA_FORMATS:
         raise ValueError(f"data_format: got {data_format!r}; it must be one of {', '.join(_DATA_FORMATS)}.")
     return lowered
+
+
+def standardize_dtype(dtype: Any) -> str:
+    """Return the name of a dtype given as a name, a NumPy dtype or a Python type; None means `floatx()`.
+
+    Raises:
+        ValueError: if it is none.
+
+    >>> standardize_dtype(float), standardize_dtype("int"), standardize_dtype(None)
+    ('float32', 'int32', 'float32')
+    """
+    from pronghorn.graph import dtypes
+
+    if dtype is None or dtype is float:
+        return _settings.floatx
+    if dtype is int or (isinstance(dtype, str) and dtype == "int"):
+        return "int32"
+    if dtype is str or (isinstance(dtype, str) and dtype == "string"):
+        return "string"
+    name = getattr(dtype, "name", dtype) if not isinstance(dtype, type) else dtype
+    try:
+        if isinstance(name, str) and name not in dtypes.ALL:
+            raise TypeError
+        return dtypes.name_of(name)
+    except TypeError:
+        raise ValueError(
+            f"dtype: {dtype!r} is not known{nearest_clause(str(name), dtypes.ALL)}; it must be one of "
+            f"{', '.join(dtypes.ALL)}."
+        ) from None
 
 
 def dtype_policy() -> Any:

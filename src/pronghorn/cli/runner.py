@@ -94,12 +94,13 @@ def _show(error: BaseException) -> None:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
         if extra:
             error.add_note(f"To install it: pip install 'pronghorn[{extra}]'")
-    sys.excepthook(type(error), error, error.__traceback__)
-    if hidden:
+    if hidden and not isinstance(error, ImportError | AttributeError):  # those say all there is to say
+        # Before the traceback, so that the message is the last line, as always.
         print(
-            "(Frames inside Pronghorn are not shown; keras.config.disable_traceback_filtering() shows them.)",
+            "(Frames inside Pronghorn are left out; keras.config.disable_traceback_filtering() shows them.)",
             file=sys.stderr,
         )
+    sys.excepthook(type(error), error, error.__traceback__)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -43,7 +43,7 @@ def pad_sequences(
             raise ValueError(f"pad_sequences: {name}={choice!r} is not known; it must be 'pre' or 'post'.")
     rows = _as_rows(sequences)
     element_shape = _element_shape(rows)
-    if isinstance(value, str) and dtype != object and not np.issubdtype(dtype, np.str_):
+    if isinstance(value, str) and np.dtype(dtype).kind not in "OU":
         raise ValueError(f"pad_sequences: value={value!r} is a string, but dtype is {dtype}; pass dtype=object.")
     length = max((len(row) for row in rows), default=0) if maxlen is None else maxlen
     result = np.full((len(rows), length, *element_shape), value, dtype=dtype)

@@ -1,0 +1,24 @@
+"""`keras.device`: there is one device, the CPU."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def device(device_name: str) -> Iterator[None]:
+    """Run what is inside on a device; Pronghorn has the CPU only, so this checks the name and changes nothing.
+
+    Args:
+        device_name: such as `"cpu:0"`.
+
+    >>> with device("cpu:0"):
+    ...     pass
+    """
+    if not isinstance(device_name, str):
+        raise ValueError(f"device: expected a name such as 'cpu:0', got {device_name!r}.")
+    if not device_name.lower().lstrip("/").startswith("cpu"):
+        warnings.warn(f"device: {device_name!r} is not there; Pronghorn computes on the CPU.", stacklevel=3)
+    yield

@@ -1,0 +1,188 @@
+"""`pronghorn run`: a script runs as under Python, with keras and tensorflow.keras meaning Pronghorn."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+import pronghorn
+
+SOURCE = Path(pronghorn.__file__).parents[1]
+
+
+def environment(**extra):
+    env = {key: value for key, value in os.environ.items() if key not in ("MPLBACKEND", "DISPLAY", "WAYLAND_DISPLAY")}
+    return {**env, "PYTHONPATH": str(SOURCE), **extra}
+
+
+def pronghorn_command(*arguments, cwd=None, **extra):
+    command = [sys.executable, "-m", "pronghorn", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment(**extra), cwd=cwd, timeout=120)
+
+
+@pytest.fixture
+def run(tmp_path):
+    def run_script(text, *arguments, **extra):
+        script = tmp_path / "script.py"
+        script.write_text(textwrap.dedent(text))
+        return pronghorn_command("run", script, *arguments, **extra)
+
+    return run_script
+
+
+def test_version():
+    assert pronghorn_command("--version").stdout.startswith(f"pronghorn {pronghorn.__version__} ")
+
+
+def test_info_is_a_plain_table_where_there_is_no_terminal():
+    result = pronghorn_command("info")
+    assert result.returncode == 0, result.stderr
+    assert "\x1b" not in result.stdout
+    titles = [line.split("  ")[0] for line in result.stdout.splitlines()]
+    assert {"Pronghorn", "Python", "CPU", "Threads", "LLVM", "Compile cache"} <= set(titles)
+
+
+def test_the_script_is_main(run, tmp_path):
+    result = run("import sys; print(__name__, __file__, sys.argv, sys.path[0])", "--epochs", "3", "-m", "--help")
+    script = str(tmp_path / "script.py")
+    assert result.stdout == f"__main__ {script} {[script, '--epochs', '3', '-m', '--help']} {tmp_path}\n"
+
+
+def test_a_module_of_the_scripts_folder_is_found(run, tmp_path):
+    (tmp_path / "helper.py").write_text("import keras; NAME = keras.__name__")
+    assert run("import helper; print(helper.NAME)").stdout == "keras\n"
+
+
+def test_a_module_runs_with_m(tmp_path):
+    (tmp_path / "train.py").write_text("import sys, keras; print(__name__, sys.argv[1:], keras.config.backend())")
+    result = pronghorn_command("run", "-m", "train", "x", cwd=tmp_path)
+    assert result.stdout == "__main__ ['x'] pronghorn\n", result.stderr
+
+
+def test_one_module_under_each_name(run):
+    result = run(
+        """
+        import keras, pronghorn, tensorflow as tf
+        from tensorflow import keras as tf_keras
+        from tensorflow.keras.callbacks import EarlyStopping
+        import tensorflow.keras.callbacks as callbacks
+        import keras.utils
+        print(callbacks is keras.callbacks is tf.keras.callbacks is pronghorn.callbacks)
+        print(EarlyStopping is tf_keras.callbacks.EarlyStopping, keras.utils is pronghorn.utils)
+        print(keras.__version__ >= "3", tf.__version__ >= "2")
+        """
+    )
+    assert result.stdout == "True\nTrue True\nTrue True\n", result.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "from keras.callbacks import EarlyStoping",
+            "cannot import name 'EarlyStoping' from 'keras.callbacks'; nearest:",
+        ),
+        (
+            "from tensorflow.keras.datasets import minst",
+            "cannot import name 'minst' from 'keras.datasets'; nearest: mnist",
+        ),
+        ("import keras.layrs", "cannot import name 'layrs' from 'keras'; nearest: layers"),
+        ("import keras; keras.Sequental", "module 'keras' has no attribute 'Sequental'; nearest: Sequential"),
+        ("from keras.utils import np_utils", "use keras.utils.to_categorical"),
+        ("import keras.src.layers", "private to the Keras package"),
+        ("from tensorflow.keras.preprocessing.text import Tokenizer", "TextVectorization"),
+        ("import keras.callbacks.EarlyStopping", "is no module; write: from keras.callbacks import EarlyStopping"),
+        ("import tensorflow as tf; tf.data.Dataset", "pass NumPy arrays, a generator"),
+        ("import tensorflow as tf; tf.nn.sofmax", "nearest: softmax"),
+        ("from tensorflow.python.framework import ops", "private to TensorFlow"),
+    ],
+)
+def test_a_name_that_is_not_there_says_what_is_nearest(run, line, message):
+    result = run(line)
+    assert result.returncode == 1
+    assert message in result.stderr.splitlines()[-1]
+
+
+def test_tracebacks_show_the_script_and_not_the_runner(run, tmp_path):
+    result = run("def f():\n    1 / 0\n\nf()")
+    lines = result.stderr.splitlines()
+    assert result.returncode == 1
+    assert lines[0] == "Traceback (most recent call last):" and lines[-1] == "ZeroDivisionError: division by zero"
+    files = [line for line in lines if line.lstrip().startswith("File ")]
+    assert len(files) == 2 and all(str(tmp_path / "script.py") in line for line in files)
+
+
+def test_library_frames_are_hidden_until_asked_for(run):
+    hidden = run("import keras; keras.utils.to_categorical([5], 3)")
+    assert "ValueError: to_categorical: class number 5" in hidden.stderr and "numerical.py" not in hidden.stderr
+    shown = run("import keras; keras.config.disable_traceback_filtering(); keras.utils.to_categorical([5], 3)")
+    assert "numerical.py" in shown.stderr
+
+
+def test_chained_errors_are_free_of_the_runner(run):
+    result = run("try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    raise KeyError('x') from error")
+    assert "direct cause" in result.stderr and "runner.py" not in result.stderr
+
+
+def test_syntax_errors_are_the_scripts(run):
+    result = run("x = (")
+    assert result.returncode == 1 and "SyntaxError" in result.stderr and "runner.py" not in result.stderr
+
+
+def test_exit_status_is_the_scripts(run):
+    assert run("import sys; sys.exit(3)").returncode == 3
+    result = run("import sys; sys.exit('gone')")
+    assert (result.returncode, result.stderr) == (1, "gone\n")
+
+
+def test_missing_file():
+    result = pronghorn_command("run", "nothing.py")
+    assert result.returncode == 2 and "cannot read nothing.py" in result.stderr and "Traceback" not in result.stderr
+
+
+def test_a_missing_package_gets_the_hint(run):
+    result = run("import sys; sys.modules['matplotlib'] = None; import matplotlib.pyplot")
+    assert result.stderr.splitlines()[-1] == "To install it: pip install 'pronghorn[plot]'"
+
+
+def test_pictures_are_drawn_without_a_display(run):
+    code = "import os; print(os.environ.get('MPLBACKEND'))"
+    if sys.platform.startswith("linux"):
+        assert run(code).stdout == "Agg\n"
+        assert run(code, DISPLAY=":0").stdout == "None\n"
+    assert run(code, MPLBACKEND="svg").stdout == "svg\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_ctrl_c_ends_quietly_with_130(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("import time\nprint('ready', flush=True)\ntime.sleep(60)")
+    command = [sys.executable, "-m", "pronghorn", "run", str(script)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130 and "Traceback" not in errors
+
+
+def test_tensorflow_stand_in_for_small_things(run):
+    result = run(
+        """
+        import tensorflow as tf
+        tf.random.set_seed(1)
+        @tf.function
+        def f(x):
+            return x
+        @tf.function(jit_compile=True)
+        def g(x):
+            return x
+        print(f(1), g(2), tf.float32, tf.config.list_physical_devices("GPU"))
+        """
+    )
+    assert result.stdout == "1 2 float32 []\n", result.stderr
