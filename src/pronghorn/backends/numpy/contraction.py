@@ -25,8 +25,8 @@ def dot_general(x: np.ndarray, y: np.ndarray, *, contract: tuple[Ints, Ints], ba
     left = x.transpose(*xb, *x_free, *xc).reshape(*batches, math.prod(rows), k)
     right = y.transpose(*yb, *yc, *y_free).reshape(*batches, k, math.prod(columns))
     if x.dtype.kind == "b":
-        return (left.astype(np.int64) @ right.astype(np.int64) > 0).reshape(*batches, *rows, *columns)
-    return np.matmul(left, right).reshape(*batches, *rows, *columns)
+        return (left.astype(np.int64) @ right.astype(np.int64) > 0).reshape([*batches, *rows, *columns])
+    return np.matmul(left, right).reshape([*batches, *rows, *columns])
 
 
 def _spatial(padding: Pairs) -> Pairs:
