@@ -36,6 +36,7 @@ __all__ = [
     "lanes",
     "literal",
     "llvm_type",
+    "mangle",
     "size_of",
     "vec",
 ]
@@ -249,6 +250,7 @@ class FunctionBuilder:
         self._head = " ".join(word for word in words if word)
         self._lines: list[str] = []
         self._entry: list[str] = []
+        self._shared: dict[str, str] = {}
         self._count = 0
         self.block = "entry"
         """The label of the block being written, for use in :meth:`phi`."""
@@ -403,6 +405,12 @@ class FunctionBuilder:
         self._entry.append(f"  {pointer} = getelementptr inbounds {ty}, ptr %{table}, i64 {slot}")
         self._entry.append(f"  {value} = load {ty}, ptr {pointer}, align 8, !invariant.load !{{}}")
         return value
+
+    def shared_alloca(self, ty: str) -> str:
+        """An aligned stack slot of which a function has one for each type, for values that are needed only briefly."""
+        if ty not in self._shared:
+            self._shared[ty] = self.alloca(ty, align=size_of(ty))
+        return self._shared[ty]
 
     def gep(self, ty: str, pointer: str, index: Operand) -> str:
         """The address of element ``index`` of an array of ``ty``; the pointer itself for the constant 0."""

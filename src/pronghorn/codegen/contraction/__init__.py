@@ -1,13 +1,15 @@
 """One register-tiled contraction behind dense layers, batched matrix products and all convolutions.
 
 Describe the sum of products by axes and strides (:mod:`.spec`), plan it for a machine (:mod:`.plan`, which chooses the
-register tile by the model in :mod:`.tiling`), and write its kernels (:mod:`.pack`, :mod:`.emit`, :mod:`.combine`).
+register tile by the model in :mod:`.tiling`), and write its kernels: :mod:`.pack`, then :mod:`.emit` (the loops) with
+:mod:`.tile` (the register tile), then :mod:`.combine`.
 """
 
-from pronghorn.codegen.contraction.emit import Epilogue, TileEpilogue, TileResult, emit
+from pronghorn.codegen.contraction.emit import emit
 from pronghorn.codegen.contraction.nest import Place
 from pronghorn.codegen.contraction.plan import Kernel, Plan, Scratch, plan, worthwhile
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction, Count, Formula, Runtime, Size
+from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
 
 __all__ = [
     "Array",

@@ -88,7 +88,7 @@ def _place(
         valid=valid,
         mask=mask,
         stride=sizes[vector.c],
-        axis=vector.names,
+        axis=vector.names if lanes > 1 else (),
         store=lambda value: store_elements(fb, value, c_base, place, spec.c, spec.sum_dtype, machine),
     )
     return place

@@ -1,62 +1,25 @@
-"""The main kernel of a contraction: the loops around the register tile, and the tile itself.
+"""The kernels of a contraction, and the loops of the main one around its register tile.
 
 The loops are written from the outside in. Where a tile does not divide its axis, everything inside is written again for
-the remaining, smaller tile, so that whole tiles carry no test. The innermost loops run over the summed axes and carry
-the accumulators in SSA values; addresses are constant displacements from one pointer into A and one into B.
+the remaining, smaller tile, so that whole tiles carry no test.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from itertools import product
+from dataclasses import replace
 
-from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, llvm_type, vec
-from pronghorn.codegen.contraction.combine import emit_combine, partial_strides
-from pronghorn.codegen.contraction.nest import (
-    Coordinates,
-    Place,
-    Sizes,
-    base_pointer,
-    begin_kernel,
-    linear,
-    load_elements,
-    sizes_of,
-    split_unit,
-    store_elements,
-    zero,
-)
-from pronghorn.codegen.contraction.pack import emit_pack, packed_strides
+from pronghorn.codegen.builder import ModuleBuilder, Operand
+from pronghorn.codegen.contraction.combine import emit_combine
+from pronghorn.codegen.contraction.nest import split_unit
+from pronghorn.codegen.contraction.pack import emit_pack
 from pronghorn.codegen.contraction.plan import Level, Plan
-from pronghorn.codegen.contraction.spec import Axis, Count, Size
+from pronghorn.codegen.contraction.spec import Axis, Count
+from pronghorn.codegen.contraction.tile import Context, Epilogue, State, TileEpilogue, TileWriter
 from pronghorn.codegen.contraction.tiling import REMAINDER_ROWS
-from pronghorn.codegen.convert import HasFeatures, storage_type
+from pronghorn.codegen.convert import HasFeatures
 
-__all__ = ["Epilogue", "TileEpilogue", "TileResult", "emit"]
-
-Epilogue = Callable[[FunctionBuilder, str, str, Place], None]
-"""``epilogue(fb, sums, ty, place)``: what becomes of one accumulator, of type ``ty`` (a vector, or a scalar)."""
-
-
-@dataclass(slots=True)
-class TileResult:
-    """The finished accumulators of a register tile.
-
-    ``axes`` names the tile's row axes (two entries, ``""`` for none), ``sizes`` has their factors and how many vectors;
-    ``sums[i, j, v]`` is the accumulator at steps ``i`` and ``j`` along them in vector ``v``, of type ``ty``, and
-    ``place(i, j, v)`` says where it belongs.
-    """
-
-    axes: tuple[str, str]
-    sizes: tuple[int, int, int]
-    sums: dict[tuple[int, int, int], str]
-    ty: str
-    place: Callable[[int, int, int], Place]
-
-
-TileEpilogue = Callable[[FunctionBuilder, TileResult], None]
-"""``tile_epilogue(fb, tile)``: what becomes of a whole register tile (the plan was made with ``multiples``)."""
+__all__ = ["emit"]
 
 
 def emit(
@@ -93,84 +56,41 @@ def emit(
     return names
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What is known on the way in: start coordinates, steps along each axis, and what limits them.
-
-    ``limits`` has, for an axis whose tile may reach beyond its end, how many steps are left.
-    """
-
-    start: dict[str, Operand] = field(default_factory=dict)
-    steps: dict[str, int] = field(default_factory=dict)
-    limits: dict[str, Operand] = field(default_factory=dict)
-    chunk: Operand = 0
-
-    def along(self, axis: Axis, start: Operand, steps: int, limit: Operand | None = None) -> _State:
-        limits = self.limits if limit is None else {**self.limits, axis.name: limit}
-        return replace(
-            self, start={**self.start, axis.name: start}, steps={**self.steps, axis.name: steps}, limits=limits
-        )
-
-
 class _Main:
     """Writes the main kernel."""
 
     def __init__(
         self, module: ModuleBuilder, name: str, plan: Plan, machine: HasFeatures, slots: dict[str, int]
     ) -> None:
-        self.plan, self.spec, self.machine = plan, plan.spec, machine
-        fb = self.fb = begin_kernel(module, name)
-        spec = plan.spec
-        sizes = self.sizes = Sizes(fb, sizes_of(spec))
-        self.extent = {axis.name: sizes[axis.extent] for axis in spec.axes}
-        self.a = {axis.name: sizes[axis.a] for axis in spec.axes}
-        self.b = {axis.name: sizes[axis.b] for axis in spec.axes}
-        self.c = {axis.name: sizes[axis.c] for axis in spec.axes}
-        self.a_base = self._base(spec.a.slot, spec.a.dtype, spec.a.offset)
-        if plan.pack:
-            self.b |= packed_strides(fb, sizes, plan)
-            self.b_base = base_pointer(fb, slots["packed B"])
-        else:
-            self.b_base = self._base(spec.b.slot, spec.b.dtype, spec.b.offset)
-        self.c_base = base_pointer(fb, slots["partial sums"] if plan.chunks else spec.c.slot)
-        self.c_origin = 0 if plan.chunks else sizes[spec.c.offset]
-        if plan.chunks:
-            strides, self.chunk_stride = partial_strides(fb, sizes, plan)
-            self.c |= strides
-            split = self.extent[plan.chunks.axis]
-            self.chunk_count = sizes.count(plan.chunks.count)
-            # An extent of 0 has 0 chunks; max keeps the division defined.
-            self.chunk_length = fb.ceil_div(split, fb.max(self.chunk_count, 1))
-        self.lanes = plan.tile.lanes
-
-    def _base(self, slot: int, dtype: str, offset: Size) -> str:
-        return self.fb.gep(storage_type(dtype), base_pointer(self.fb, slot), self.sizes[offset])
+        self.plan = plan
+        self.context = Context(module, name, plan, machine, slots)
+        self.fb = self.context.fb
 
     def write(self, epilogue: Epilogue | None, tile_epilogue: TileEpilogue | None) -> None:
-        self.epilogue = None if self.plan.chunks else epilogue
-        self.tile_epilogue = tile_epilogue
+        self.context.epilogue = None if self.plan.chunks else epilogue
+        self.context.tile_epilogue = tile_epilogue
         fb, plan = self.fb, self.plan
         outer = plan.levels[: plan.unit_levels]
         counts = [self._count(level) for level in outer]
         with fb.loop("%begin", "%end") as unit:
-            self._level(0, split_unit(fb, unit, counts), _State())
+            self._level(0, split_unit(fb, unit, counts), State())
         fb.ret()
 
     def _count(self, level: Level) -> Operand:
-        return self.sizes.count(Count(level.axis.extent, level.step)) if level.axis else self.chunk_count
+        if level.axis is None:
+            return self.context.chunk_count
+        return self.context.sizes.count(Count(level.axis.extent, level.step))
 
-    # -- the loops around the tile -----------------------------------------------------------------------------------
-
-    def _level(self, number: int, unit: list[Operand], state: _State) -> None:
+    def _level(self, number: int, unit: list[Operand], state: State) -> None:
         """Writes the loop of one level, or its share of the unit, with everything inside it."""
         if number == len(self.plan.levels):
-            self._tile(state)
+            TileWriter(self.context, state).write()
             return
         level = self.plan.levels[number]
         index = unit[number] if number < self.plan.unit_levels else None
         if level.axis is None:
             if index is None:
-                with self.fb.loop(0, self.chunk_count) as chunk:
+                with self.fb.loop(0, self.context.chunk_count) as chunk:
                     self._level(number + 1, unit, replace(state, chunk=chunk))
             else:
                 self._level(number + 1, unit, replace(state, chunk=index))
@@ -178,9 +98,9 @@ class _Main:
         self._along(level, level.axis, index, lambda inside: self._level(number + 1, unit, inside), state)
 
     def _along(
-        self, level: Level, axis: Axis, index: Operand | None, inside: Callable[[_State], None], state: _State
+        self, level: Level, axis: Axis, index: Operand | None, inside: Callable[[State], None], state: State
     ) -> None:
-        fb, extent, step = self.fb, self.extent[axis.name], level.step
+        fb, extent, step = self.fb, self.context.extent[axis.name], level.step
         whole = fb.mul(fb.div(extent, step), step)
         divides = whole == extent or step == 1
         if index is None:
@@ -202,261 +122,12 @@ class _Main:
                 with no:
                     self._rest(axis, whole, step, inside, state)
 
-    def _rest(self, axis: Axis, whole: Operand, step: int, inside: Callable[[_State], None], state: _State) -> None:
+    def _rest(self, axis: Axis, whole: Operand, step: int, inside: Callable[[State], None], state: State) -> None:
         """What whole tiles leave of an axis: an exact tile if that is known now, else small tiles cut to fit."""
-        fb, extent = self.fb, self.extent[axis.name]
+        fb, extent = self.fb, self.context.extent[axis.name]
         if isinstance(extent, int) and isinstance(whole, int):
             inside(state.along(axis, whole, extent - whole))
             return
-        small = self.lanes if axis is self.plan.vector else min(step, REMAINDER_ROWS)
+        small = self.context.lanes if axis is self.plan.vector else min(step, REMAINDER_ROWS)
         with fb.loop(whole, extent, small) as start:
             inside(state.along(axis, start, small, fb.sub(extent, start)))
-
-    # -- the register tile -------------------------------------------------------------------------------------------
-
-    def _tile(self, state: _State) -> None:
-        _TileWriter(self, state).write()
-
-
-class _TileWriter:
-    """Writes one variant of the register tile: the sums, and what becomes of them."""
-
-    def __init__(self, main: _Main, state: _State) -> None:
-        self.main, self.fb, self.plan, self.spec, self.state = main, main.fb, main.plan, main.spec, state
-        plan = self.plan
-        by_name = {axis.name: axis for axis in self.spec.axes}
-        self.row_axes = [by_name[name] for name, _ in plan.tile.rows]
-        self.row_steps = [state.steps[axis.name] for axis in self.row_axes]
-        self.rows = list(product(*(range(steps) for steps in self.row_steps)))
-        self.scalar = llvm_type(self.spec.sum_dtype)
-        self.lanes = main.lanes
-        self.ty = vec(self.scalar, self.lanes)
-        self.tail_valid: Operand = self.lanes
-        self.tail_mask: Operand | None = None
-        self.vectors = 1
-        if not plan.dot:
-            self._measure_vectors()
-
-    def _measure_vectors(self) -> None:
-        """How many vectors this variant has, and the mask of the last."""
-        name = self.plan.vector.name
-        steps = self.state.steps[name]
-        self.vectors = -(-steps // self.lanes)
-        self.tail_valid = steps - (self.vectors - 1) * self.lanes
-        if name in self.state.limits:
-            self.tail_valid = self.fb.min(self.state.limits[name], self.lanes)
-        if self.tail_valid != self.lanes:
-            self.tail_mask = self.fb.mask_first(self.tail_valid, self.lanes)
-
-    def write(self) -> None:
-        fb, main = self.fb, self.main
-        self.a_rows = [self._row_offset(main.a, row) for row in self.rows]
-        self.b_rows = [self._row_offset(main.b, row) for row in self.rows]
-        a = fb.gep(storage_type(self.spec.a.dtype), main.a_base, self._offset(main.a))
-        b = fb.gep(storage_type(self.spec.b.dtype), main.b_base, self._offset(main.b))
-        a, b = fb.opaque(a), fb.opaque(b)
-        keys = [(row, v) for row in range(len(self.rows)) for v in range(self.vectors)]
-        sums = self._sum(list(self.plan.depth), a, b, [zero(self.spec.sum_dtype, self.lanes)] * len(keys))
-        if self.plan.dot:
-            sums = [self._fold(value) for value in sums]
-        self._finish(dict(zip(keys, sums, strict=True)))
-
-    def _offset(self, strides: dict[str, Operand]) -> Operand:
-        """Elements from an array's origin to the tile's first element."""
-        result: Operand = 0
-        for name, start in self.state.start.items():
-            inside: Operand = 0
-            if (
-                strides is self.main.b
-                and name == self.plan.vector.name
-                and name in self.state.limits
-                and self.plan.pack
-            ):
-                # Single vectors within the last, unfinished panel: only to its start does the stride apply.
-                inside = self.fb.rem(start, self.plan.panel)
-                start = self.fb.sub(start, inside)
-            result = self.fb.add(result, self.fb.add(inside, self.fb.mul(start, strides[name])))
-        return result
-
-    def _row_offset(self, strides: dict[str, Operand], row: Sequence[int]) -> Operand:
-        """Elements from the tile's first row to another; rows beyond the end of the axis fall back on its last."""
-        fb = self.fb
-        result: Operand = 0
-        for axis, step in zip(self.row_axes, row, strict=True):
-            where: Operand = step
-            if step and axis.name in self.state.limits and strides[axis.name] != 0:
-                where = fb.min(step, fb.sub(self.state.limits[axis.name], 1))
-            result = fb.add(result, fb.mul(where, strides[axis.name]))
-        return result
-
-    def _sum(self, depth: list[Axis], a: str, b: str, sums: list[str]) -> list[str]:
-        """The loops over the summed axes; each carries the accumulators."""
-        if not depth:
-            return self._step(a, b, sums, None)
-        axis, inner = depth[0], depth[1:]
-        if self.plan.dot and not inner:
-            return self._lanes_along(axis, a, b, sums)
-        fb = self.fb
-        start, stop = self._range(axis)
-        with fb.loop_carry(start, stop, [(self.ty, value) for value in sums]) as loop:
-            a_here, b_here = self._advance(axis, loop.index, a, b)
-            loop.following.extend(self._sum(inner, a_here, b_here, loop.carried))
-        return loop.results
-
-    def _range(self, axis: Axis) -> tuple[Operand, Operand]:
-        fb, main = self.fb, self.main
-        extent = main.extent[axis.name]
-        if self.plan.chunks is None or self.plan.chunks.axis != axis.name:
-            return 0, extent
-        start = fb.mul(self.state.chunk, main.chunk_length)
-        return start, fb.min(fb.add(start, main.chunk_length), extent)
-
-    def _advance(self, axis: Axis, index: Operand, a: str, b: str) -> tuple[str, str]:
-        fb, main = self.fb, self.main
-        a = fb.gep(storage_type(self.spec.a.dtype), a, fb.mul(index, main.a[axis.name]))
-        b = fb.gep(storage_type(self.spec.b.dtype), b, fb.mul(index, main.b[axis.name]))
-        # Left to see through the sums of all loops' steps, LLVM's loop strength reduction takes as long as all the rest
-        # of code generation, and needs more registers.
-        return (a, b) if axis is self.plan.depth[-1] else (fb.opaque(a), fb.opaque(b))
-
-    def _lanes_along(self, axis: Axis, a: str, b: str, sums: list[str]) -> list[str]:
-        """The innermost loop of a dot product: whole vectors, then the rest under a mask."""
-        fb, lanes, extent = self.fb, self.lanes, self.main.extent[axis.name]
-        whole = fb.mul(fb.div(extent, lanes), lanes)
-        if whole != 0:
-            with fb.loop_carry(0, whole, [(self.ty, value) for value in sums], lanes) as loop:
-                a_here, b_here = self._advance(axis, loop.index, a, b)
-                loop.following.extend(self._step(a_here, b_here, loop.carried, None))
-            sums = loop.results
-        if isinstance(extent, int) and extent == whole:
-            return sums
-        mask = fb.mask_first(fb.sub(extent, whole), lanes)
-        a_here, b_here = self._advance(axis, whole, a, b)
-        return self._step(a_here, b_here, sums, mask)
-
-    def _step(self, a: str, b: str, sums: Sequence[str], mask: Operand | None) -> list[str]:
-        """One step of the reduction: the multiply-adds of the whole tile, each element loaded once."""
-        loaded: dict[tuple, Operand] = {}
-        result = []
-        for number in range(len(self.rows)):
-            for v in range(self.vectors):
-                x = self._a_element(a, self.a_rows[number], v, mask, loaded)
-                y = self._b_element(b, self.b_rows[number], v, mask, loaded)
-                result.append(self._multiply_add(x, y, sums[number * self.vectors + v]))
-        return result
-
-    def _a_element(self, a: str, row: Operand, v: int, mask: Operand | None, loaded: dict[tuple, Operand]) -> Operand:
-        """A vector of A: one element in all lanes, or adjacent ones where A moves along the vector axis."""
-        spec, fb = self.spec, self.fb
-        along = self.plan.dot or self.plan.vector.a != 0
-        key = ("a", row, v if along else 0)
-        if key not in loaded:
-            dtype = spec.a.dtype
-            pointer = fb.gep(storage_type(dtype), a, row)
-            if along:
-                loaded[key] = self._vector(pointer, dtype, v, mask)
-            else:
-                value = load_elements(fb, pointer, dtype, spec.sum_dtype, 1, self.main.machine, None)
-                loaded[key] = fb.splat(value, self.scalar, self.lanes)
-        return loaded[key]
-
-    def _b_element(self, b: str, row: Operand, v: int, mask: Operand | None, loaded: dict[tuple, Operand]) -> Operand:
-        key = ("b", row, v)
-        if key not in loaded:
-            dtype = self.spec.b.dtype
-            packed = self.plan.pack  # panels are padded with zeros: no mask needed
-            loaded[key] = self._vector(self.fb.gep(storage_type(dtype), b, row), dtype, v, mask, packed)
-        return loaded[key]
-
-    def _vector(self, pointer: str, dtype: str, v: int, mask: Operand | None, padded: bool = False) -> Operand:
-        if not self.plan.dot and v == self.vectors - 1:
-            mask = self.tail_mask
-        pointer = self.fb.gep(storage_type(dtype), pointer, v * self.lanes)
-        mask = None if padded else mask
-        return load_elements(self.fb, pointer, dtype, self.spec.sum_dtype, self.lanes, self.main.machine, mask)
-
-    def _multiply_add(self, x: Operand, y: Operand, total: str) -> str:
-        fb = self.fb
-        if self.scalar in ("float", "double"):
-            return fb.fma(self.ty, x, y, total)
-        return fb.op("add", self.ty, fb.op("mul", self.ty, x, y), total)
-
-    def _fold(self, value: str) -> str:
-        """The sum of the lanes, as a tree."""
-        if self.lanes == 1:
-            return value
-        fb = self.fb
-        suffix = self.ty[1:-1].replace(" x ", "").replace(self.scalar, _SUFFIX.get(self.scalar, self.scalar))
-        if self.scalar in ("float", "double"):
-            arguments = [(self.scalar, fb.literal(-0.0, self.scalar)), (self.ty, value)]
-            return fb.call(f"llvm.vector.reduce.fadd.v{suffix}", self.scalar, arguments, "reassoc")
-        return fb.call(f"llvm.vector.reduce.add.v{suffix}", self.scalar, [(self.ty, value)])
-
-    # -- what becomes of the sums ------------------------------------------------------------------------------------
-
-    def _finish(self, sums: dict[tuple[int, int], str]) -> None:
-        ty = self.scalar if self.plan.dot else self.ty
-        if self.main.tile_epilogue:
-            self._finish_tile(sums, ty)
-            return
-        for number, row in enumerate(self.rows):
-            with ExitStack() as stack:
-                for axis, step in zip(self.row_axes, row, strict=True):
-                    if step and axis.name in self.state.limits:
-                        inside = self.fb.cmp("slt", "i64", step, self.state.limits[axis.name])
-                        stack.enter_context(self.fb.if_(inside))
-                for v in range(self.vectors):
-                    place = self._place(row, v)
-                    if self.main.epilogue:
-                        self.main.epilogue(self.fb, sums[number, v], ty, place)
-                    else:
-                        place.store(sums[number, v])
-
-    def _finish_tile(self, sums: dict[tuple[int, int], str], ty: str) -> None:
-        names = [*(axis.name for axis in self.row_axes), "", ""]
-        steps = [*self.row_steps, 1, 1]
-        rows = {tuple([*row, 0, 0][:2]): row for row in self.rows}
-        numbers = {row: number for number, row in enumerate(self.rows)}
-        result = TileResult(
-            (names[0], names[1]),
-            (steps[0], steps[1], self.vectors),
-            {(*key, v): sums[numbers[row], v] for key, row in rows.items() for v in range(self.vectors)},
-            ty,
-            lambda i, j, v: self._place(rows[i, j], v),
-        )
-        self.main.tile_epilogue(self.fb, result)
-
-    def _place(self, row: Sequence[int], v: int) -> Place:
-        fb, main, plan = self.fb, self.main, self.plan
-        values = dict(self.state.start)
-        for axis, step in zip(self.row_axes, row, strict=True):
-            values[axis.name] = fb.add(values[axis.name], step)
-        if not plan.dot:
-            values[plan.vector.name] = fb.add(values[plan.vector.name], v * self.lanes)
-        offset = main.c_origin
-        if plan.chunks:
-            offset = fb.mul(self.state.chunk, main.chunk_stride)
-        offset = fb.add(offset, linear(fb, [(value, main.c[name]) for name, value in values.items()]))
-        lanes, last = (1, False) if plan.dot else (self.lanes, v == self.vectors - 1)
-        place = Place(
-            coords=Coordinates(fb, main.sizes, self.spec.axes, values),
-            offset=offset,
-            lanes=lanes,
-            valid=self.tail_valid if last else lanes,
-            mask=self.tail_mask if last else None,
-            stride=1 if plan.dot else main.c[plan.vector.name],
-            axis=() if plan.dot else plan.vector.names,
-            store=lambda value: None,
-        )
-        place.store = lambda value: self._store(value, place)
-        return place
-
-    def _store(self, value: Operand, place: Place) -> None:
-        spec = self.spec
-        array = spec.c
-        if self.plan.chunks:  # partial sums are padded to whole vectors
-            array, place = replace(array, dtype=spec.sum_dtype), replace(place, mask=None, valid=place.lanes)
-        store_elements(self.fb, value, self.main.c_base, place, array, spec.sum_dtype, self.main.machine)
-
-
-_SUFFIX = {"float": "f32", "double": "f64"}

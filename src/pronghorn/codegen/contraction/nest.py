@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, llvm_type, size_of, vec
+from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, llvm_type, vec
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction, Count, Runtime, Size
 from pronghorn.codegen.convert import HasFeatures, convert, storage_type
 
@@ -164,12 +164,8 @@ def store_elements(
             fb.store(ty, value, pointer)
         else:
             fb.masked_store(ty, value, pointer, place.mask)
-    elif isinstance(place.valid, int):
-        for lane in range(place.valid):
-            item = fb.extract(ty, value, lane)
-            fb.store(scalar, item, fb.gep(scalar, pointer, fb.mul(lane, place.stride)))
     else:
-        slot = fb.alloca(ty, align=size_of(ty))
+        slot = fb.shared_alloca(ty)
         fb.store(ty, value, slot)
         with fb.loop(0, place.valid) as lane:
             item = fb.load(scalar, fb.gep(scalar, slot, lane))

@@ -41,6 +41,7 @@ MOST_VARIANTS = 6  # each combination of whole and remaining tiles is compiled c
 _VECTOR_LOAD, _SCALAR_LOAD, _CONFLICTING_LOAD, _LATENCY = 1.0, 0.55, 1.6, 4.0
 _LOOP, _TILE, _RESULT, _FOLD, _SCATTER = 0.7, 14.0, 1.6, 9.0, 1.5
 _VARIANT = 0.03
+_SCATTERED = 0.5  # against stores lane by lane, which a fused epilogue multiplies
 
 
 def estimate(size: Size) -> int:
@@ -92,7 +93,7 @@ def choose_vector(spec: Contraction, machine: Machine) -> VectorChoice:
         for score, choice in _vector_candidates(oriented, machine):
             if best is None or score < best[0]:
                 best = score, choice
-    if best is None:  # nothing to vectorise: one lane of a vector, along an axis of extent 1
+    if best is None:  # nothing to vectorise: scalars, along an axis of extent 1
         lane = Axis("(lane)", 1, a=0, b=1, c=1)
         return VectorChoice(replace(spec, axes=(*spec.axes, lane)), lane, False, False)
     return best[1]
@@ -114,7 +115,8 @@ def _vector_candidates(spec: Contraction, machine: Machine) -> Iterator[tuple[fl
                 yield waste * (1.05 + 12 * lanes / depth + packing), VectorChoice(spec, axis, True, pack)
         else:
             scatter = 0.0 if axis.c == 1 else _SCATTER * lanes / depth
-            yield waste * (1 + scatter + packing), VectorChoice(spec, axis, False, pack)
+            score = waste * (1 + scatter + packing) + (0.0 if axis.c == 1 else _SCATTERED)
+            yield score, VectorChoice(spec, axis, False, pack)
 
 
 def pieces_of(extent: Size, factor: int, exact: bool = True) -> tuple[Piece, ...]:
@@ -189,7 +191,7 @@ class _Model:
     def __init__(self, choice: VectorChoice, machine: Machine) -> None:
         spec = choice.spec
         self.choice, self.machine = choice, machine
-        self.lanes = machine.lanes(spec.sum_dtype)
+        self.lanes = 1 if choice.axis.extent == 1 else machine.lanes(spec.sum_dtype)
         reduced = [axis for axis in spec.axes if axis.reduced]
         self.depth = prod(estimate(axis.extent) for axis in reduced)
         if choice.dot:
