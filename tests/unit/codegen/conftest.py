@@ -42,3 +42,39 @@ class Native:
 def native() -> type[Native]:
     """``native(text)`` compiles a module for this machine."""
     return Native
+
+
+@pytest.fixture(scope="session")
+def kernel():
+    """``kernel(module, target)`` compiles the kernel ``k``: ``run(buffers, dims, units, split)`` then calls it.
+
+    ``split`` units go into each call; ``run.between(buffers, begin, end)`` makes a single one. Skips where this machine
+    cannot run the target.
+    """
+    import numpy as np
+
+    from pronghorn.runtime.compile import compile_ir
+    from pronghorn.runtime.host import named_target, native_target
+
+    def make(module, target="native"):
+        machine = named_target(target)
+        if machine.arch != native_target().arch or machine.vector_bits > native_target().vector_bits:
+            pytest.skip(f"this machine cannot run {target} code")
+        compiled = compile_ir(module.text(), target=machine, use_cache=False, verify=True)
+        function = compiled.function("k", None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+
+        def run(buffers, dims, units, split=1 << 40):
+            table = np.array([buffer.ctypes.data for buffer in buffers], np.int64)
+            numbers = np.array([*dims, 0], np.int64)
+            for begin in range(0, units, split):
+                function(table.ctypes.data, numbers.ctypes.data, begin, min(units, begin + split))
+
+        def between(buffers, begin, end):
+            table = np.array([buffer.ctypes.data for buffer in buffers], np.int64)
+            function(table.ctypes.data, None, begin, end)
+
+        run.between = between
+        run.compiled = compiled
+        return run
+
+    return make

@@ -1,0 +1,57 @@
+"""Scatter against the NumPy backend: order, rows that do not exist, in place."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pronghorn.backends.numpy import IMPLEMENTATIONS
+from pronghorn.codegen.builder import ModuleBuilder
+from pronghorn.codegen.scattering import emit_scatter, scatter_units
+from pronghorn.graph import dtypes
+from pronghorn.graph.primitives.indexing import SCATTER_MODES
+from pronghorn.runtime.host import named_target
+
+SHAPES = [(6, 5, 20), (9, 1, 40), (4, 64, 33), (5, 37, 9), (3, 3, 0), (7, 16, 30)]  # rows, columns, updates
+
+
+def sample(dtype: str, shape: tuple[int, ...], rng: np.random.Generator, mode: str) -> np.ndarray:
+    """Small whole numbers, whose sums and products are exact in every type."""
+    low = 0 if dtype == "bool" or dtype.startswith("u") else -1
+    return rng.integers(low, 3 if mode == "mul" else 5, shape).astype(dtypes.to_numpy(dtype))
+
+
+SOME = ("bool", "int8", "uint32", "bfloat16", "float32")
+CASES = [(d, m) for d in dtypes.BOOL + dtypes.INTEGER + dtypes.FLOAT for m in SCATTER_MODES if m == "add" or d in SOME]
+
+
+@pytest.mark.parametrize("dtype, mode", CASES)
+def test_against_numpy(kernel, dtype: str, mode: str) -> None:
+    rng = np.random.default_rng(2)
+    for number, (rows, columns, count) in enumerate(SHAPES):
+        symbolic, target = number % 2 == 0, ("native", "sse2", "avx2")[number % 3]
+        x, updates = sample(dtype, (rows, columns), rng, mode), sample(dtype, (count, columns), rng, mode)
+        index_dtype = dtypes.INTEGER[number]
+        indices = rng.integers(0 if index_dtype.startswith("u") else -3, rows + 3, count).astype(index_dtype)
+        module = ModuleBuilder()
+        module.target = named_target(target)
+        extents = [("dim", axis) for axis in range(3)] if symbolic else (rows, columns, count)
+        emit_scatter(module, "k", mode, dtype, index_dtype, *extents, 0, 1, 2, 3)
+        got = np.empty_like(x)
+        units = scatter_units(columns, dtype)
+        kernel(module, target)([x, indices, updates, got], (rows, columns, count), units, split=1 + number % 2)
+        want = IMPLEMENTATIONS["scatter"](x, indices, updates, mode=mode)
+        np.testing.assert_array_equal(got, want, f"{mode} of {dtype}, {rows} x {columns}")
+
+
+@pytest.mark.parametrize("start", ["zeros", "in place"])
+def test_where_it_starts_from(kernel, start: str) -> None:
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(5, 40)).astype(np.float32)
+    indices, updates = rng.integers(0, 5, 12), rng.normal(size=(12, 40)).astype(np.float32)
+    module = ModuleBuilder()
+    source, in_place = (None, False) if start == "zeros" else (0, True)
+    emit_scatter(module, "k", "add", "float32", "int64", 5, 40, 12, source, 1, 2, 0, in_place)
+    want = IMPLEMENTATIONS["scatter"](np.zeros_like(x) if start == "zeros" else x, indices, updates, mode="add")
+    kernel(module)([x, indices, updates], [], scatter_units(40, "float32"))
+    np.testing.assert_array_equal(x, want)
