@@ -74,7 +74,7 @@ print("actual:   ", *actual)
 
 # 5. The pictures.
 
-epochs = np.arange(1, options.epochs + 1)
+epochs = np.array(history.epoch) + 1
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 for axes, name in ((left, "loss"), (right, "accuracy")):
     axes.plot(epochs, history.history[name], marker="o", label="training")

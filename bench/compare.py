@@ -1,0 +1,166 @@
+"""Time the workloads under Pronghorn and under real Keras, side by side, and print the ratios.
+
+    python bench/compare.py                          # Pronghorn and Keras on TensorFlow, all workloads
+    python bench/compare.py --against jax torch --workloads mlp lstm --rounds 3
+    python bench/compare.py --python tensorflow=/path/to/venv/bin/python
+
+Each implementation has a virtual environment of its own, made on first use below `--venvs`, or named with `--python`.
+The implementations take turns, A B A B, workload by workload, so that a busy machine slows all of them alike; the
+table shows the best round of each. Needs `rich`, which comes with Pronghorn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = Path(__file__).with_name("workloads.py")
+sys.path.insert(0, str(SCRIPT.parent))
+
+from workloads import WORKLOADS  # noqa: E402
+
+_KERAS = "keras==3.15.1"
+
+#: Implementation to (packages to install, package to import, environment variables).
+IMPLEMENTATIONS: dict[str, tuple[list[str], str, dict[str, str]]] = {
+    "pronghorn": ([str(ROOT)], "pronghorn", {}),
+    "tensorflow": ([_KERAS, "tensorflow-cpu"], "keras", {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}),
+    "jax": ([_KERAS, "jax"], "keras", {"KERAS_BACKEND": "jax"}),
+    "torch": ([_KERAS, "torch"], "keras", {"KERAS_BACKEND": "torch"}),
+}
+
+_FIGURES = {
+    "step_ms": "training, ms a step",
+    "first_s": "first epoch, extra s",
+    "predict_1_ms": "predict 1, ms",
+    "predict_1024_ms": "predict 1,024, ms",
+}
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    others = [name for name in IMPLEMENTATIONS if name != "pronghorn"]
+    parser.add_argument("--against", nargs="+", choices=others, default=["tensorflow"], metavar="BACKEND",
+                        help=f"backends of real Keras to compare with: {', '.join(others)}")  # fmt: skip
+    parser.add_argument("--workloads", nargs="+", choices=list(WORKLOADS), default=list(WORKLOADS), metavar="WORKLOAD",
+                        help=f"which to run: {', '.join(WORKLOADS)}")  # fmt: skip
+    parser.add_argument("--rounds", type=int, default=2, help="how often each takes its turn (2)")
+    parser.add_argument("--epochs", type=int, default=4, help="epochs of a training (4)")
+    parser.add_argument("--venvs", type=Path, default=ROOT / "bench" / "results" / "venvs",
+                        help="where virtual environments are made and found again")  # fmt: skip
+    parser.add_argument("--python", action="append", default=[], metavar="NAME=INTERPRETER",
+                        help="use this interpreter for an implementation instead of making an environment")  # fmt: skip
+    parser.add_argument("--json", type=Path, help="also write all figures to this file")
+    options = parser.parse_args()
+    options.interpreters = dict(entry.split("=", 1) for entry in options.python)
+    unknown = set(options.interpreters) - set(IMPLEMENTATIONS)
+    if unknown:
+        parser.error(f"--python: {', '.join(unknown)} is none of {', '.join(IMPLEMENTATIONS)}")
+    return options
+
+
+def interpreter(name: str, options: argparse.Namespace, console: Console) -> str:
+    """Return the Python of an implementation, making its virtual environment if need be."""
+    if name in options.interpreters:
+        return options.interpreters[name]
+    folder = options.venvs.resolve() / name
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    done = folder / "installed.txt"
+    packages = IMPLEMENTATIONS[name][0]
+    if not done.exists() or name == "pronghorn":  # Pronghorn is the checkout as it is now
+        with console.status(f"installing {name}: {' '.join(packages)}"):
+            if not python.exists():
+                venv.create(folder, with_pip=True)
+            command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
+            subprocess.run(command, check=True)
+        done.write_text("\n".join(packages))
+    return str(python)
+
+
+def run_once(name: str, python: str, workload: str, epochs: int) -> dict[str, Any]:
+    """Run one workload in a process of its own and return its figures."""
+    _, package, variables = IMPLEMENTATIONS[name]
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    if name == "pronghorn":
+        env["PYTHONPATH"] = str(ROOT / "src")
+    command = [python, str(SCRIPT), package, workload, "--epochs", str(epochs)]
+    result = subprocess.run(command, env={**env, **variables}, capture_output=True, text=True)
+    figures: dict[str, Any] = {"implementation": name, "workload": workload}
+    for line in result.stdout.splitlines():
+        if line.startswith("{"):
+            figures.update(json.loads(line))
+    if "step_ms" not in figures and "error" not in figures:
+        figures["error"] = (result.stderr.strip().splitlines() or ["no output"])[-1][:300]
+    return figures
+
+
+def best(rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the lowest of each figure over the rounds."""
+    good = [figures for figures in rounds if "error" not in figures]
+    if not good:
+        return rounds[-1]
+    return {**good[-1], **{key: min(figures[key] for figures in good) for key in (*_FIGURES, "import_s")}}
+
+
+def table_of(figure: str, title: str, results: dict[tuple[str, str], dict[str, Any]], names: list[str],
+             workloads: list[str]) -> Table:  # fmt: skip
+    """Return the table of one figure: a row for each workload, and the ratio to Pronghorn."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("workload")
+    for name in names:
+        table.add_column(name if name == "pronghorn" else f"keras on {name}", justify="right")
+    for name in names[1:]:
+        table.add_column(f"{name} / pronghorn", justify="right", style="bold")
+    for workload in workloads:
+        values = [results[name, workload].get(figure) for name in names]
+        cells = ["failed" if value is None else f"{value:.3g}" for value in values]
+        for value in values[1:]:
+            known = value is not None and values[0] is not None and values[0] > 0
+            cells.append(f"{value / values[0]:.2f}" if known else "")
+        table.add_row(workload, *cells)
+    return table
+
+
+def main() -> None:
+    """Run the comparison."""
+    options = parse()
+    console = Console(highlight=False)
+    names = ["pronghorn", *options.against]
+    pythons = {name: interpreter(name, options, console) for name in names}
+    rounds: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=options.rounds * len(options.workloads) * len(names))
+        for turn in range(options.rounds):
+            for workload in options.workloads:
+                for name in names:
+                    progress.update(task, description=f"round {turn + 1}: {workload} on {name}")
+                    figures = run_once(name, pythons[name], workload, options.epochs)
+                    rounds.setdefault((name, workload), []).append(figures)
+                    progress.advance(task)
+    results = {key: best(runs) for key, runs in rounds.items()}
+    console.print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, best of {options.rounds}")
+    for figure, title in _FIGURES.items():
+        console.print(table_of(figure, title, results, names, options.workloads))
+    for (name, workload), figures in results.items():
+        if "error" in figures:
+            console.print(f"{name}, {workload}: {figures['error']}", markup=False)
+    if options.json:
+        options.json.write_text(json.dumps(list(rounds.values()), indent=1))
+
+
+if __name__ == "__main__":
+    main()
