@@ -117,6 +117,11 @@ def given(*arrays: Any) -> Callable[..., list[Array]]:
     return lambda rng: [np.asarray(a) for a in arrays]
 
 
+def number(value: int) -> Callable[..., Array]:
+    """A builder of one int32 scalar."""
+    return lambda rng: np.asarray(value, np.int32)
+
+
 def together(*builders: Callable[..., Array]) -> Callable[..., list[Array]]:
     """Several operands."""
     return lambda rng: [build(rng) for build in builders]
@@ -254,14 +259,11 @@ for dtype in MOVED:
          low=(-1, 2), high=(1, -2), interior=(0, 1))  # fmt: skip
     case("concatenate", f"{dtype}-0", together(*(values((n, 3), dtype) for n in (2, 1, 4))), axis=0)
     case("concatenate", f"{dtype}-2", together(*(values((2, 3, n), dtype) for n in (5, 2))), axis=2)
-    case("dynamic_slice", f"{dtype}-inside", together(values((6, 7), dtype), lambda rng: np.int32(2),
-                                                      lambda rng: np.int32(1)), sizes=(3, 4))  # fmt: skip
-    case("dynamic_slice", f"{dtype}-clamped", together(values((6, 7), dtype), lambda rng: np.int32(5),
-                                                       lambda rng: np.int32(-3)), sizes=(3, 4))  # fmt: skip
-    case("dynamic_update_slice", f"{dtype}-inside", together(values((6, 7), dtype), values((2, 3), dtype),
-                                                             lambda rng: np.int32(3), lambda rng: np.int32(1)))  # fmt: skip
-    case("dynamic_update_slice", f"{dtype}-clamped", together(values((6, 7), dtype), values((2, 3), dtype),
-                                                              lambda rng: np.int32(-1), lambda rng: np.int32(6)))  # fmt: skip
+    case("dynamic_slice", f"{dtype}-inside", together(values((6, 7), dtype), number(2), number(1)), sizes=(3, 4))
+    case("dynamic_slice", f"{dtype}-clamped", together(values((6, 7), dtype), number(5), number(-3)), sizes=(3, 4))
+    into = [values((6, 7), dtype), values((2, 3), dtype)]
+    case("dynamic_update_slice", f"{dtype}-inside", together(*into, number(3), number(1)))
+    case("dynamic_update_slice", f"{dtype}-clamped", together(*into, number(-1), number(6)))
 case("reshape", "float64-scalar", together(floats((1, 1), "float64")), shape=())
 
 
@@ -311,7 +313,8 @@ for dtype in ("float32", "float64", "int32", "bfloat16", "uint8"):
 case("sort", "float64-distinct", together(distinct((4, 9), "float64")), axis=1, num_keys=1)
 case("sort", "float64-with-payload", together(distinct((4, 9), "float64"), floats((4, 9), "float64"),
                                               integers((4, 9), "int32")), axis=1, num_keys=1)  # fmt: skip
-case("sort", "int32-stable", together(integers((2, 40), "int32", 0, 4), lambda rng: np.tile(np.arange(40, dtype="int32"), (2, 1))),
+case("sort", "int32-stable", together(integers((2, 40), "int32", 0, 4),
+                                      lambda rng: np.tile(np.arange(40, dtype="int32"), (2, 1))),
      axis=1, num_keys=1)  # fmt: skip
 case("sort", "two-keys", together(integers((40,), "int32", 0, 3), floats((40,), "float32"), integers((40,), "int32")),
      axis=0, num_keys=2, smooth=False)  # fmt: skip
@@ -339,8 +342,8 @@ DOTS = {
 }
 for name, (x_shape, y_shape, contract, batch) in DOTS.items():
     for dtype in (*FLOATS, "int32"):
-        case("dot_general", f"{dtype}-{name}", together(values(x_shape, dtype, low=-3, high=3), values(y_shape, dtype, low=-3, high=3)),
-             contract=contract, batch=batch)  # fmt: skip
+        pair = [values(shape, dtype, low=-3, high=3) for shape in (x_shape, y_shape)]
+        case("dot_general", f"{dtype}-{name}", together(*pair), contract=contract, batch=batch)
 case("dot_general", "complex64-matrix", together(floats((3, 4), "complex64"), floats((4, 2), "complex64")),
      contract=((1,), (0,)), batch=((), ()), smooth=False)  # fmt: skip
 
@@ -370,10 +373,10 @@ def conv_output(x: tuple, w: tuple, strides: tuple, padding: tuple, dilation: tu
 
 
 for name, (x, w, strides, padding, dilation, groups) in CONVS.items():
-    how = dict(strides=strides, padding=padding, dilation=dilation, groups=groups)
+    how = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
     out = conv_output(x, w, strides, padding, dilation)
     for dtype in ("float32", "float64") if name not in ("2d", "1d") else (*FLOATS, "int32"):
-        few = dict(low=-3, high=3)
+        few = {"low": -3, "high": 3}
         case("conv", f"{dtype}-{name}", together(values(x, dtype, **few), values(w, dtype, **few)), **how)
         case("conv_input_grad", f"{dtype}-{name}", together(values(out, dtype, **few), values(w, dtype, **few)),
              input_shape=x, **how)  # fmt: skip
@@ -441,8 +444,8 @@ for dtype in ("float32", "float64", "bfloat16", "int32"):
             repeated = integers(at, "int32", 0, x[0] - 1)
             build = together(values(x, dtype), repeated, values(one_row, dtype))
             case("scatter", f"{dtype}-{mode}-{name}", build, mode=mode)
-        case("scatter", f"{dtype}-{mode}-beyond", together(values((4, 2), dtype), lambda rng: np.int32([1, -1, 4, 1, 9]),
-                                                           values((5, 2), dtype)), mode=mode)  # fmt: skip
+        outside = together(values((4, 2), dtype), lambda rng: np.int32([1, -1, 4, 1, 9]), values((5, 2), dtype))
+        case("scatter", f"{dtype}-{mode}-beyond", outside, mode=mode)
 case("scatter", "float64-mul-zeros", given(np.array([2.0, 0.0, 3.0]), np.int32([0, 0, 1, 2, 2]),
                                            np.array([0.0, 5.0, 4.0, 0.0, 0.0])), mode="mul")  # fmt: skip
 
@@ -501,11 +504,12 @@ for dtype in WIDE:
             length=5,
             reverse=reverse,
         )
-    with_count = together(floats((), dtype), lambda rng: np.int32(3), floats((4,), dtype, 0.5, 1))
+    with_count = together(floats((), dtype), number(3), floats((4,), dtype, 0.5, 1))
     case("scan", f"{dtype}-counted", with_count, num_consts=0, num_carry=2, length=4, reverse=False,
          body=_graph(_counted, _scalar(dtype), _scalar("int32"), _scalar(dtype)))  # fmt: skip
-    case("scan", f"{dtype}-no-steps", together(floats((2, 3), dtype), floats((0, 2, 3), dtype)), num_consts=0, num_carry=1,
-         length=0, reverse=False, body=_graph(lambda h, x: [P.add(h, x), P.mul(h, x)], h, h))  # fmt: skip
+    case("scan", f"{dtype}-no-steps", together(floats((2, 3), dtype), floats((0, 2, 3), dtype)),
+         num_consts=0, num_carry=1, length=0, reverse=False,
+         body=_graph(lambda h, x: [P.add(h, x), P.mul(h, x)], h, h))  # fmt: skip
     limit, start = _scalar(dtype), _scalar(dtype)
     case("while_loop", f"{dtype}-halving", together(floats((), dtype, 0.01, 0.02), floats((), dtype, 5, 6)),
          cond=_graph(lambda low, x: [P.gt(x, low)], limit, start), body=_graph(_halve, start),
@@ -516,8 +520,8 @@ for dtype in WIDE:
         "false": _graph(lambda x, y: [P.exp(x), x], *pair),
     }
     for pred in (True, False):
-        case("cond", f"{dtype}-{pred}", together(lambda rng, p=pred: np.asarray(p), floats((3,), dtype), floats((3,), dtype)),
-             **branches)  # fmt: skip
+        operands = together(lambda rng, p=pred: np.asarray(p), floats((3,), dtype), floats((3,), dtype))
+        case("cond", f"{dtype}-{pred}", operands, **branches)
     # x, out = x * k with a gradient of its own (which is the true one here), and the captured k
     scale = _graph(lambda ct, k: [P.mul(ct, k)], Aval((4,), dtype), Aval((4,), dtype))
     case("custom_vjp", f"{dtype}-scale", together(floats((4,), dtype), floats((4,), dtype), floats((4,), dtype)),
