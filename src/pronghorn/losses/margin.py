@@ -7,6 +7,7 @@ from typing import Any
 from pronghorn import ops
 from pronghorn.graph.tensor import Tensor
 from pronghorn.losses.regression import as_pair
+from pronghorn.utils.masking import set_mask
 
 
 def _signed_labels(y_true: Tensor) -> Tensor:
@@ -79,13 +80,14 @@ def circle(
     other = ops.logical_not(same)
     similarity = ops.minimum(ops.matmul(y_pred, ops.transpose(reference)), 1.0)
     if remove_diagonal:
-        n, m = similarity.shape
         rows = ops.expand_dims(ops.cumsum(ops.ones_like(similarity[:, 0], dtype="int32")), 1)
         columns = ops.expand_dims(ops.cumsum(ops.ones_like(similarity[0, :], dtype="int32")), 0)
         same = ops.logical_and(same, rows != columns)
     pull = ops.maximum(1.0 + margin - similarity, 0.0) * (1.0 - margin - similarity)
     push = ops.maximum(similarity + margin, 0.0) * (similarity - margin)
-    return ops.softplus(_masked_logsumexp(gamma * pull, same) + _masked_logsumexp(gamma * push, other))
+    values = ops.softplus(_masked_logsumexp(gamma * pull, same) + _masked_logsumexp(gamma * push, other))
+    set_mask(values, ops.any(same, axis=1))  # a sample without another of its class says nothing
+    return values
 
 
 def _masked_logsumexp(x: Tensor, mask: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import config, ops
+from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import Tensor
 from pronghorn.losses.regression import as_pair
 from pronghorn.utils.masking import set_mask
@@ -73,7 +74,7 @@ def categorical_crossentropy(
 
 def _float_pair(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
     y_pred = ops.convert_to_tensor(y_pred)
-    if not ops.is_float(y_pred):
+    if not dtypes.is_float(y_pred.dtype):
         y_pred = ops.cast(y_pred, config.floatx())
     return ops.convert_to_tensor(y_true, dtype=y_pred.dtype), y_pred
 

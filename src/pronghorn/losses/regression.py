@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from pronghorn import config, ops
+from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import Tensor
 from pronghorn.losses.reduction import same_rank
 
@@ -16,7 +17,7 @@ def as_pair(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
     Whole numbers as predictions are taken as numbers of the default float type.
     """
     y_pred = ops.convert_to_tensor(y_pred)
-    if not ops.is_float(y_pred):
+    if not dtypes.is_float(y_pred.dtype):
         y_pred = ops.cast(y_pred, config.floatx())
     y_true = ops.convert_to_tensor(y_true, dtype=y_pred.dtype)
     return same_rank(y_true, y_pred)

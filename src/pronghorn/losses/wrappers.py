@@ -80,7 +80,10 @@ class CosineSimilarity(_NamedLoss):
     ):
         super().__init__(regression.cosine_similarity, reduction=reduction, name=name, dtype=dtype, axis=axis)
 
-    _shown = ("axis",)
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        axis = self._fn_kwargs["axis"]
+        return super().get_config() if axis == -1 else {**super().get_config(), "axis": axis}
 
 
 class Huber(_NamedLoss):
@@ -91,7 +94,10 @@ class Huber(_NamedLoss):
     ):
         super().__init__(regression.huber, reduction=reduction, name=name, dtype=dtype, delta=delta)
 
-    _shown = ("delta",)
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        delta = self._fn_kwargs["delta"]
+        return super().get_config() if delta == 1.0 else {**super().get_config(), "delta": delta}
 
 
 class BinaryCrossentropy(_NamedLoss):
@@ -245,7 +251,12 @@ class SparseCategoricalCrossentropy(_NamedLoss):
         )
         self.from_logits, self.ignore_class = from_logits, ignore_class
 
-    _shown = ("from_logits", "ignore_class", "axis")
+    _shown = ("from_logits", "ignore_class")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        axis = self._fn_kwargs["axis"]
+        return super().get_config() if axis == -1 else {**super().get_config(), "axis": axis}
 
 
 class CategoricalGeneralizedCrossEntropy(_NamedLoss):
@@ -297,9 +308,7 @@ class Circle(_NamedLoss):
 
     _shown = ("gamma", "margin", "remove_diagonal")
 
-    def call(
-        self, y_true: Any, y_pred: Any, ref_labels: Any = None, ref_embeddings: Any = None
-    ) -> Any:
+    def call(self, y_true: Any, y_pred: Any, ref_labels: Any = None, ref_embeddings: Any = None) -> Any:
         """Return one value a sample, against the batch or against reference embeddings."""
         return self.fn(y_true, y_pred, ref_labels, ref_embeddings, **self._fn_kwargs)
 
@@ -307,9 +316,7 @@ class Circle(_NamedLoss):
 class Dice(_NamedLoss):
     """One minus the Dice coefficient; see `losses.dice` for `axis`."""
 
-    def __init__(
-        self, reduction: str | None = _REDUCTION, name: str = "dice", axis: Any = None, dtype: Any = None
-    ):
+    def __init__(self, reduction: str | None = _REDUCTION, name: str = "dice", axis: Any = None, dtype: Any = None):
         super().__init__(segmentation.dice, reduction=reduction, name=name, dtype=dtype, axis=axis)
         self.axis = axis
 

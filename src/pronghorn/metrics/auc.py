@@ -125,10 +125,11 @@ class AUC(Metric):
         if self.curve == "PR":
             return recall, ops.divide_no_nan(tp, tp + fp)
         ratio = ops.divide_no_nan((tp + fn)[:1], (fp + tn)[:1])
-        return 1.0 - ratio * ops.divide_no_nan(fn, tp), 1.0 - ratio * ops.divide_no_nan(fp, tp)
+        recall_gain = ops.where(tp > 0, ops.maximum(1.0 - ratio * ops.divide_no_nan(fn, tp), 0.0), 0.0)
+        return recall_gain, 1.0 - ratio * ops.divide_no_nan(fp, tp)
 
     def interpolate_pr_auc(self) -> Tensor:
-        """The area under the precision-recall curve with true and false positives interpolated (Davis, Goadrich 2006)."""
+        """The area under the precision-recall curve, interpolating counts (Davis and Goadrich, 2006)."""
         tp, fp, fn = self.true_positives.value, self.false_positives.value, self.false_negatives.value
         positives = tp + fp
         slope = ops.divide_no_nan(tp[:-1] - tp[1:], ops.maximum(positives[:-1] - positives[1:], 0.0))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pronghorn import config, ops
+from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import Tensor
 from pronghorn.losses.reduction import same_rank
 
@@ -78,7 +79,7 @@ def confusion_counts(
         evenly_spaced: see `is_evenly_spaced`.
     """
     y_pred = ops.convert_to_tensor(y_pred)
-    if not ops.is_float(y_pred):
+    if not dtypes.is_float(y_pred.dtype):
         y_pred = ops.cast(y_pred, config.floatx())
     y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
     y_true, y_pred = same_rank(y_true, y_pred)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pronghorn import ops
+from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import Tensor
 from pronghorn.metrics.metric import Metric
 
@@ -148,7 +149,7 @@ class BinaryIoU(IoU):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in labels and probabilities."""
         y_pred = ops.convert_to_tensor(y_pred)
-        if not ops.is_float(y_pred):
+        if not dtypes.is_float(y_pred.dtype):
             y_pred = ops.cast(y_pred, "float32")
         super().update_state(y_true, ops.cast(y_pred >= self.threshold, "int32"), sample_weight)
 
@@ -175,9 +176,7 @@ class MeanIoU(IoU):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ):
-        super().__init__(
-            num_classes, range(num_classes), name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis
-        )
+        super().__init__(num_classes, range(num_classes), name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this metric."""

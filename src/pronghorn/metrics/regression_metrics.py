@@ -64,9 +64,7 @@ class R2Score(Metric):
         super().__init__(name=name, dtype=dtype)
         self._direction = "up"
         if class_aggregation not in _AGGREGATIONS:
-            raise ValueError(
-                f"R2Score: class_aggregation must be one of {_AGGREGATIONS}, got {class_aggregation!r}."
-            )
+            raise ValueError(f"R2Score: class_aggregation must be one of {_AGGREGATIONS}, got {class_aggregation!r}.")
         if num_regressors < 0:
             raise ValueError(f"R2Score: num_regressors must be 0 or more, got {num_regressors}.")
         self.class_aggregation, self.num_regressors = class_aggregation, num_regressors

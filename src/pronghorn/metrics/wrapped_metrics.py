@@ -68,10 +68,9 @@ class _Configured(MeanMetricWrapper):
 class CosineSimilarity(_Configured):
     """The mean of the cosine of the angle between targets and predictions, along `axis`."""
 
-    _shown = ("axis",)
-
     def __init__(self, name: str = "cosine_similarity", dtype: Any = None, axis: int = -1):
         super().__init__(_cosine, name=name, dtype=dtype, axis=axis)
+        self._shown = ("axis",) if axis != -1 else ()
         self._direction = "up"
 
 

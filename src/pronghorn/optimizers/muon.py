@@ -143,9 +143,7 @@ class Muon(Optimizer):
         x = x / (norm(x) + 1e-7)
         for _ in range(self.ns_steps):
             square = ops.matmul(x, ops.transpose(x))
-            x = self.muon_a * x + ops.matmul(
-                self.muon_b * square + self.muon_c * ops.matmul(square, square), x
-            )
+            x = self.muon_a * x + ops.matmul(self.muon_b * square + self.muon_c * ops.matmul(square, square), x)
         return ops.transpose(x) if tall else x
 
     def _apply_weight_decay(self, variables: Sequence[Variable]) -> None:

@@ -90,9 +90,7 @@ class Nadam(Optimizer):
         gradient = ops.cast(gradient, dtype)
         index = self._get_variable_index(variable)
         momentum, velocity = self._momentums[index], self._velocities[index]
-        of_momentum, of_gradient, of_squares = self.once(
-            ("nadam", dtype), lambda: self._factors(learning_rate, dtype)
-        )
+        of_momentum, of_gradient, of_squares = self.once(("nadam", dtype), lambda: self._factors(learning_rate, dtype))
         self.assign_add(momentum, (gradient - momentum.value) * (1.0 - self.beta_1))
         self.assign_add(velocity, (ops.square(gradient) - velocity.value) * (1.0 - self.beta_2))
         direction = of_momentum * momentum.value + of_gradient * gradient

@@ -9,6 +9,7 @@ from typing import Any
 
 from pronghorn import ops
 from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.trace import eager
 from pronghorn.graph.variable import Variable
 from pronghorn.optimizers import clipping
 from pronghorn.optimizers.conditional import update_if
@@ -198,9 +199,7 @@ class Optimizer:
         """
         path = getattr(reference_variable, "path", reference_variable.name).replace("/", "_")
         dtype = getattr(reference_variable, "storage_dtype", reference_variable.dtype)
-        return self.add_variable(
-            reference_variable.shape, initializer, dtype=dtype, name=f"{path}_{name or 'slot'}"
-        )
+        return self.add_variable(reference_variable.shape, initializer, dtype=dtype, name=f"{path}_{name or 'slot'}")
 
     def add_optimizer_variables(
         self, trainable_variables: Sequence[Variable], name: Any, initializer: Any = "zeros"
@@ -213,7 +212,9 @@ class Optimizer:
             initializer: for all of them, or one for each role.
         """
         names = [name] if isinstance(name, str) else list(name)
-        initializers = [initializer] * len(names) if isinstance(name, str) or isinstance(initializer, str) else initializer
+        initializers = (
+            [initializer] * len(names) if isinstance(name, str) or isinstance(initializer, str) else initializer
+        )
         if len(names) != len(initializers):
             raise ValueError(f"add_optimizer_variables: {len(names)} names but {len(initializers)} initializers.")
         slots: tuple[list[Variable | None], ...] = tuple([] for _ in names)
@@ -303,7 +304,7 @@ class Optimizer:
         if len(grads) != len(variables):
             raise ValueError(f"{self.name}: {len(grads)} gradients came for {len(variables)} variables.")
         if not self.built:
-            with NameScope(self.name, caller=self):
+            with eager(), NameScope(self.name, caller=self):  # eagerly: slots start once, not at every step
                 self.build(variables)
             self.built = True
         for variable in variables:

@@ -15,7 +15,7 @@ attach(
     __name__,
     {
         "LearningRateSchedule": ".schedule",
-        **{name: ".decay" for name in _CLASSES},
+        **dict.fromkeys(_CLASSES, ".decay"),
         "deserialize": ".registry",
         "serialize": ".registry",
     },
