@@ -2,7 +2,8 @@
 
 from pronghorn._lazy import attach
 
-_MODULES = {}
+_MODULES = {
+}
 
 _NAMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 

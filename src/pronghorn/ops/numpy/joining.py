@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -125,7 +126,7 @@ def _split(name: str, x: Any, cuts: Any, axis: int, equal: bool) -> list[Tensor]
         if isinstance(size, builtins.int):
             places = [min(max(i + size if i < 0 else i, 0), size) for i in places]
     bounds: list[Extent] = [0, *places, size]
-    return [_between(x, axis, lo, hi) for lo, hi in zip(bounds, bounds[1:])]
+    return [_between(x, axis, lo, hi) for lo, hi in itertools.pairwise(bounds)]
 
 
 def _between(x: Tensor, axis: int, low: Extent, high: Extent) -> Tensor:

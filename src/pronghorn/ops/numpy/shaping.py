@@ -65,9 +65,8 @@ def resolve(old: Shape, new: tuple[Any, ...]) -> Shape:
         if rest != total and isinstance(rest, int) and isinstance(total, int):
             raise ValueError(f"reshape: {old} has {total} elements, newshape={new} would have {rest}.")
         return new
-    if isinstance(rest, int) and isinstance(total, int):
-        if rest == 0 or total % rest:
-            raise ValueError(f"reshape: the {total} elements of {old} do not divide into newshape={new}.")
+    if isinstance(rest, int) and isinstance(total, int) and (rest == 0 or total % rest):
+        raise ValueError(f"reshape: the {total} elements of {old} do not divide into newshape={new}.")
     left = total // rest
     return tuple(left if i in holes else n for i, n in enumerate(new))
 
