@@ -15,6 +15,7 @@ from typing import Any
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand
 from pronghorn.codegen.contract import emit_contract
 from pronghorn.codegen.loops import emit_loops
+from pronghorn.codegen.pooled import emit_pooled
 from pronghorn.codegen.slots import Tables
 from pronghorn.codegen.special_kernels import emit_special
 from pronghorn.compiler.kernels import Kernel, Program
@@ -162,6 +163,9 @@ class ProgramEmitter:
         if kernel.kind == "special":
             assert kernel.node is not None
             self._special(kernel, kernel.node)
+        elif kernel.kind == "pooled":
+            units, cost = emit_pooled(self.module, kernel, self.tables, self.target)
+            self._launch(_launch_of(kernel, units, cost))
         elif kernel.kind == "contract":
             if kernel.details.get("zero_first"):
                 self._kernel(fill_kernel(kernel.stores[0].value))

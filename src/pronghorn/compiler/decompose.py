@@ -64,7 +64,11 @@ def _conv_filter_grad(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Val
 def _conv_input_grad(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value]:
     """A zero border around g: it is then the gradient of the same convolution with more padding."""
     from pronghorn.compiler.contractions import gradient_border
+    from pronghorn.compiler.pooled import prepare_input_gradient
 
+    pooled = prepare_input_gradient(rw, node, inputs)
+    if pooled is not None:
+        return pooled
     g, w = inputs
     p = node.params
     low, high = gradient_border(node)
@@ -73,3 +77,14 @@ def _conv_input_grad(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Valu
         (lo + s * a, hi + s * b) for (lo, hi), s, a, b in zip(p["padding"], p["strides"], low, high)
     )
     return rw.add(P.conv_input_grad, [g, w], {**p, "padding": padding})
+
+
+@rule("scatter")
+def _scatter(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
+    """Sums and products of 16-bit floats are taken in float32 and rounded once."""
+    x, indices, updates = inputs
+    if x.dtype not in ("float16", "bfloat16") or node.params["mode"] not in ("add", "mul"):
+        return None
+    wide = [rw.add(P.cast, [v], {"dtype": "float32"})[0] for v in (x, updates)]
+    (total,) = rw.add(P.scatter, [wide[0], indices, wide[1]], node.params)
+    return rw.add(P.cast, [total], {"dtype": x.dtype})

@@ -185,7 +185,13 @@ def _consider(node: Node, value: Value, stored: set[Value], cost: dict[Value, in
 def _store_operands(node: Node, stored: set[Value]) -> None:
     """A contraction reads strided views of buffers; operands that are none are stored."""
     from pronghorn.compiler.contractions import strided_view
+    from pronghorn.compiler.pooled import pooled_operands
 
+    pooled = pooled_operands(node)
+    if pooled is not None:
+        for operand in (pooled.values, pooled.argmax, pooled.other):
+            _store(operand, stored)
+        return
     for operand in node.inputs:
         if strided_view(operand, stored) is None:
             _store(operand, stored)

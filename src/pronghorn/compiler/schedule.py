@@ -11,10 +11,11 @@ from pronghorn.compiler.contractions import covers, parts_of, strided_view
 from pronghorn.compiler.expr import Accumulated, Apply, Const, Expr, Index, Load, LoopVar, walk
 from pronghorn.compiler.kernels import Kernel, Program, Reduction, Store
 from pronghorn.compiler.lowering import CONTRACTIONS, REDUCTIONS, Lowering, choose_stored, is_virtual, view_of
-from pronghorn.compiler.reductions import reduction_of, split_reduction
+from pronghorn.compiler.pooled import PooledOperands, pooled_operands
+from pronghorn.compiler.reductions import CHUNKS, reduction_of, split_reduction
 from pronghorn.compiler.virtual import linear
 from pronghorn.graph.dim import Extent, Shape
-from pronghorn.graph.ir import Graph, Node, Value
+from pronghorn.graph.ir import Aval, Graph, Node, Value
 
 MOST_STORES = 8  # of one kernel: more would spill registers
 LOOK_BACK = 12  # kernels that are tried for sharing loads
@@ -45,7 +46,8 @@ class Scheduler:
                 self._special(node)
         for number, kernel in enumerate(self.kernels):
             kernel.name = f"k{number}"
-            kernel.reads, kernel.writes = self._memory(kernel)
+            if kernel.kind != "pooled":
+                kernel.reads, kernel.writes = self._memory(kernel)
         aliases = {}
         for node in self.graph.nodes:
             for v in node.outputs:
@@ -97,7 +99,7 @@ class Scheduler:
 
     def _join_kernel(self, number: int, value: Value, node: Node) -> bool:
         kernel, lowering = self.kernels[number], self.lowerings.get(number)
-        if lowering is None or kernel.kind == "special" or kernel.domain != value.shape:
+        if lowering is None or kernel.kind in ("special", "pooled") or kernel.domain != value.shape:
             return False
         if len(kernel.stores) >= MOST_STORES or len(kernel.parts) > 1 or kernel.details.get("zero_first"):
             return False
@@ -117,8 +119,36 @@ class Scheduler:
         kernel.stores.append(Store(value, expr))
         lowering.computed[value] = (tuple(map(Index.of, kernel.vars)), expr)
 
+    def _pooled(self, node: Node, operands: PooledOperands) -> None:
+        """A convolution's gradient from pooled values: a kernel of its own; filter gradients in chunks that are summed."""
+        (value,) = node.outputs
+        kernel = Kernel("pooled", (), node=node, scope=node.scope, details={"pooled": operands})
+        stored = (operands.values, operands.argmax, operands.other)
+        kernel.reads = {view_of(v, self.stored) or v for v in stored}
+        if node.prim.name == "conv_input_grad":
+            kernel.writes = {value}
+            self._new(kernel, Lowering(self.graph, self.stored), [value])
+            return
+        *spatial, ci, co = value.shape
+        partial = Value(Aval((CHUNKS, co, *spatial, ci), value.dtype), self.graph)
+        self.stored.add(partial)
+        kernel.writes = {partial}
+        self._new(kernel, Lowering(self.graph, self.stored), [partial])
+        vars = self._vars(value.shape)
+        *where, channel = map(Index.of, vars)
+        lowering = Lowering(self.graph, self.stored)
+        chunk = LoopVar("chunk", CHUNKS)
+        element = lowering.element(partial, (Index.of(chunk), channel, *where))
+        total = Kernel("reduce", vars, reductions=[Reduction("sum", element, (chunk,), value.dtype)], scope=node.scope)
+        self._accumulate(total, lowering, value)
+        self._new(total, lowering, [value])
+
     def _contraction(self, node: Node) -> None:
         (value,) = node.outputs
+        pooled = pooled_operands(node)
+        if pooled is not None:
+            self._pooled(node, pooled)
+            return
         parts = parts_of(node, self.stored)
         if parts is None:
             self._reduction(node)

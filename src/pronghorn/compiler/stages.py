@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from pronghorn.compiler.decompose import decompose
 from pronghorn.compiler.kernels import Program
+from pronghorn.compiler.pooled import pool_gradients
 from pronghorn.compiler.printer import print_program
 from pronghorn.compiler.schedule import fuse
 from pronghorn.compiler.simplify import eliminate_dead, simplify
@@ -18,6 +19,8 @@ from pronghorn.runtime import debug
 
 GRAPH_STAGES: list[tuple[str, Callable[[Graph], Graph]]] = [
     ("simplify", simplify),
+    ("pooled gradients", pool_gradients),
+    ("simplify again", simplify),
     ("decompose", decompose),
     ("eliminate dead", eliminate_dead),
 ]

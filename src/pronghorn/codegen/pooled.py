@@ -1,0 +1,160 @@
+"""Gradients of a convolution from a max-pooled gradient: only one position of each window contributes.
+
+Each (image, output channel) visits its windows; a window whose gradient is not zero adds one outer product of its
+gradient with the taps of the input (filter gradient) or of the kernel (input gradient). Taps and input channels lie in
+vector registers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import product as cartesian
+from math import prod
+
+from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, vec
+from pronghorn.codegen.contraction.nest import begin_kernel
+from pronghorn.codegen.slots import Slots, Tables
+from pronghorn.compiler.kernels import Kernel
+from pronghorn.compiler.pooled import PooledOperands
+from pronghorn.compiler.reductions import CHUNKS
+from pronghorn.graph.dim import Extent
+from pronghorn.graph.ir import Node, Value
+from pronghorn.runtime.host import Target
+
+
+@dataclass
+class _Geometry:
+    """Sizes in elements, all known at compile time but the number of images."""
+
+    images: Extent
+    channels_in: int
+    channels_out: int
+    image: int  # elements of one input image
+    taps: list[int]  # offset of each tap in the input, without its channel
+    windows: list[int]  # offset in the input of each window's first position
+    positions: list[int]  # offset of each position inside a window
+
+
+def _row_offsets(counts: tuple[int, ...], steps: tuple[int, ...], strides: list[int]) -> list[int]:
+    """Offsets of the points of a grid, row-major."""
+    grid = cartesian(*(range(n) for n in counts))
+    return [sum(i * step * stride for i, step, stride in zip(point, steps, strides)) for point in grid]
+
+
+def _geometry(node: Node, operands: PooledOperands) -> _Geometry:
+    p, pool = node.params, operands.pool.params
+    if node.prim.name == "conv_filter_grad":
+        x, kernel = node.inputs[0].shape, node.outputs[0].shape
+    else:
+        x, kernel = node.outputs[0].shape, node.inputs[1].shape
+    spatial, channels = x[1:-1], x[-1]
+    strides = [prod(spatial[a + 1 :]) * channels for a in range(len(spatial))]
+    counts = operands.values.shape[1:-1]
+    steps = tuple(s * c for s, c in zip(pool["strides"][1:-1], p["strides"]))
+    return _Geometry(
+        x[0],
+        channels,
+        kernel[-1],
+        prod(spatial) * channels,
+        _row_offsets(kernel[:-2], p["dilation"], strides),
+        _row_offsets(counts, steps, strides),
+        _row_offsets(pool["window"][1:-1], p["strides"], strides),
+    )
+
+
+class _Pooled:
+    def __init__(self, module: ModuleBuilder, kernel: Kernel, tables: Tables, target: Target):
+        assert kernel.node is not None
+        self.node, self.operands = kernel.node, kernel.details["pooled"]
+        self.module = module
+        self.g = _geometry(kernel.node, self.operands)
+        self.lanes = target.lanes("float32")
+        self.fb = begin_kernel(module, kernel.name)
+        self.slots = Slots(self.fb, tables)
+        self.ty = vec("float", self.lanes)
+        self.values = self.slots.pointer(self.operands.values)
+        self.argmax = self.slots.pointer(self.operands.argmax)
+        self.windows = module.constant("i64", self.g.windows)
+        self.positions = module.constant("i64", self.g.positions)
+        self.vectors = [  # offset in the input of each register of taps and channels
+            tap + c for tap in self.g.taps for c in range(0, self.g.channels_in, self.lanes)
+        ]
+
+    @contextmanager
+    def _live_windows(self, fb: FunctionBuilder, image: Operand, channel: Operand) -> Iterator[tuple[str, Operand]]:
+        """For each window of (image, channel) with a gradient that is not zero: the gradient in every lane, and the
+        offset in the input of the position it belongs to."""
+        count, channels = len(self.g.windows), self.g.channels_out
+        start = fb.add(fb.mul(image, count * channels), channel)
+        values, argmax = fb.gep("float", self.values, start), fb.gep("i32", self.argmax, start)
+        with fb.loop(0, count) as window:
+            at = fb.mul(window, channels)
+            gradient = fb.load("float", fb.gep("float", values, at))
+            with fb.if_(fb.cmp("une", "float", gradient, literal(0.0, "float"))):
+                chosen = fb.cast("zext", fb.load("i32", fb.gep("i32", argmax, at)), "i32", "i64")
+                offset = fb.load("i64", fb.gep("i64", self.positions, chosen))
+                offset = fb.add(fb.load("i64", fb.gep("i64", self.windows, window)), offset)
+                yield fb.splat(gradient, "float", self.lanes), offset
+
+    def filter_gradient(self, partial: Value) -> None:
+        """``partial[chunk, co, taps, ci]``: units are (chunk, co); the sums of a unit stay in registers."""
+        fb, g = self.fb, self.g
+        x = self.slots.pointer(self.node.inputs[0])
+        out = self.slots.pointer(partial)
+        size = self.slots.extent((g.images + (CHUNKS - 1)) // CHUNKS)
+        images = self.slots.extent(g.images)
+        sums = [fb.alloca(self.ty) for _ in self.vectors]
+        with fb.loop("%begin", "%end") as unit:
+            chunk, channel = fb.div(unit, g.channels_out), fb.rem(unit, g.channels_out)
+            for s in sums:
+                fb.store(self.ty, literal(0.0, self.ty), s)
+            first = fb.mul(chunk, size)
+            with fb.loop(first, fb.min(fb.add(first, size), images)) as image:
+                base = fb.gep("float", x, fb.mul(image, g.image))
+                with self._live_windows(fb, image, channel) as (gradient, offset):
+                    here = fb.gep("float", base, offset)
+                    for s, at in zip(sums, self.vectors):
+                        taps = fb.load(self.ty, fb.gep("float", here, at))
+                        fb.store(self.ty, fb.fma(self.ty, gradient, taps, fb.load(self.ty, s)), s)
+            row = fb.gep("float", out, fb.mul(unit, len(self.vectors) * self.lanes))
+            for number, s in enumerate(sums):
+                fb.store(self.ty, fb.load(self.ty, s), fb.gep("float", row, number * self.lanes))
+        fb.ret()
+
+    def input_gradient(self) -> None:
+        """``dx[image]``: a unit zeroes its image, then adds the taps of every live window."""
+        fb, g = self.fb, self.g
+        kernel = self.slots.pointer(self.operands.other)  # [co, taps, ci]
+        out = self.slots.pointer(self.node.outputs[0])
+        with fb.loop("%begin", "%end") as image:
+            base = fb.gep("float", out, fb.mul(image, g.image))
+            with fb.loop(0, g.image, self.lanes) as i:
+                fb.store(self.ty, literal(0.0, self.ty), fb.gep("float", base, i))
+            with fb.loop(0, g.channels_out) as channel:
+                row = fb.gep("float", kernel, fb.mul(channel, len(self.vectors) * self.lanes))
+                taps = [
+                    fb.load(self.ty, fb.gep("float", row, n * self.lanes)) for n in range(len(self.vectors))
+                ]
+                with self._live_windows(fb, image, channel) as (gradient, offset):
+                    here = fb.gep("float", base, offset)
+                    for tap, at in zip(taps, self.vectors):
+                        place = fb.gep("float", here, at)
+                        fb.store(self.ty, fb.fma(self.ty, gradient, tap, fb.load(self.ty, place)), place)
+        fb.ret()
+
+    def cost(self) -> float:
+        """Rough cycles of one (image, output channel)."""
+        return len(self.g.windows) * len(self.vectors) * 1.2
+
+
+def emit_pooled(module: ModuleBuilder, kernel: Kernel, tables: Tables, target: Target) -> tuple[Extent, float]:
+    """Write a pooled gradient kernel; (units, rough cycles of a unit)."""
+    writer = _Pooled(module, kernel, tables, target)
+    if writer.node.prim.name == "conv_input_grad":
+        writer.input_gradient()
+        return writer.g.images, writer.cost() * writer.g.channels_out
+    (partial,) = kernel.writes
+    writer.filter_gradient(partial)
+    return CHUNKS * writer.g.channels_out, writer.cost() * 4

@@ -1,0 +1,197 @@
+"""Stage *pooled gradients*: behind a max-pool only one gradient in each window is not zero.
+
+The gradient of a max-pool scatters each window's gradient to one position (`unpool`). What follows it on the way back is
+elementwise and keeps zeros (the gradient of an activation), so it can be done on the pooled values before they are
+scattered: ``f(unpool(g), c) = unpool(f(g, pool_gather(c)))``. Sums over positions then need no scattering at all, and a
+convolution's gradients take the pooled values and their positions directly (`codegen.pooled`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from pronghorn.compiler.simplify import scalar_constant
+from pronghorn.compiler.virtual import windows_overlap
+from pronghorn.graph import primitives as P
+from pronghorn.graph.ir import Graph, Node, Value
+from pronghorn.graph.rewrite import Rewriter
+from pronghorn.runtime.host import host_target
+
+# Unary primitives that map zero to zero.
+_KEEP_ZERO = frozenset({"neg", "cast", "abs", "sign"})
+_WINDOW = ("window", "strides", "padding", "dilation")
+
+
+def pool_gradients(graph: Graph) -> Graph:
+    """``graph`` with elementwise work moved to the pooled side of `unpool`."""
+    if not any(n.prim is P.unpool for n in graph.nodes):
+        return graph
+    return _Pooler(graph).run()
+
+
+def scattered(value: Value) -> Node | None:
+    """The `unpool` node that makes ``value``, if its windows do not overlap."""
+    node = value.node
+    return node if node is not None and node.prim is P.unpool and not windows_overlap(node) else None
+
+
+def _is_zero(value: Value) -> bool:
+    return scalar_constant(value) == 0
+
+
+class _Pooler(Rewriter):
+    def __init__(self, graph: Graph):
+        super().__init__(
+            graph,
+            {name: self._unary for name in _KEEP_ZERO}
+            | {"select": self._select, "mul": self._mul, "reduce_sum": self._reduce_sum},
+        )
+        self._rectified: dict[Value, Value] = {}  # x (in the new graph) -> select(x > 0, x, 0)
+        self._gathered: dict[tuple[Value, Value], Value] = {}
+
+    # -- rules ------------------------------------------------------------------------------------------------------
+    def _unary(self, _: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
+        pool = scattered(inputs[0])
+        if pool is None:
+            return None
+        (inner,) = self.add(node.prim, [pool.inputs[0]], node.params)
+        return self._unpool(pool, inner)
+
+    def _select(self, _: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
+        condition, yes, no = inputs
+        pool = scattered(yes)
+        if pool is not None and _is_zero(no):
+            kept = self._gather(self._sign_of_rectified(condition), pool)
+            (inner,) = self.add(P.select, [kept, pool.inputs[0], self._fill(no, pool)], {})
+            return self._unpool(pool, inner)
+        x = self._positive(condition)
+        if x is yes and _is_zero(no):
+            new = self.add(P.select, inputs, {})
+            self._rectified[x] = new[0]
+            return new
+        return None
+
+    def _mul(self, _: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
+        for g, other in (inputs, inputs[::-1]):
+            pool = scattered(g)
+            if pool is not None:
+                (inner,) = self.add(P.mul, [pool.inputs[0], self._gather(other, pool)], {})
+                return self._unpool(pool, inner)
+        return None
+
+    def _reduce_sum(self, _: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
+        """Each window has one position, so the sum over all positions is the sum over the windows."""
+        pool = scattered(inputs[0])
+        if pool is None or any(p != (0, 0) for p in pool.params["padding"]):
+            return None
+        pooled = {a for a, w in enumerate(pool.params["window"]) if w > 1}
+        if not pooled <= set(node.params["axes"]):
+            return None
+        return self.add(P.reduce_sum, [pool.inputs[0]], node.params)
+
+    # -- pieces -----------------------------------------------------------------------------------------------------
+    def _unpool(self, pool: Node, inner: Value) -> list[Value]:
+        return self.add(P.unpool, [inner, pool.inputs[1]], pool.params)
+
+    def _fill(self, constant: Value, pool: Node) -> Value:
+        return self._gather(constant, pool)
+
+    def _positive(self, condition: Value) -> Value | None:
+        """x, if the condition is ``x > 0``."""
+        node = condition.node
+        if node is not None and node.prim is P.gt and _is_zero(node.inputs[1]):
+            return node.inputs[0]
+        return None
+
+    def _sign_of_rectified(self, condition: Value) -> Value:
+        """``x > 0`` as ``relu(x) > 0``, so that x itself need not be kept."""
+        x = self._positive(condition)
+        if x is None or x not in self._rectified:
+            return condition
+        assert condition.node is not None
+        return self.add(P.gt, [self._rectified[x], condition.node.inputs[1]], {})[0]
+
+    def _gather(self, value: Value, pool: Node) -> Value:
+        """``value`` at the positions that the pool chose."""
+        argmax = pool.inputs[1]
+        key = (value, argmax)
+        if key not in self._gathered:
+            self._gathered[key] = self._gather_new(value, pool, argmax)
+        return self._gathered[key]
+
+    def _gather_new(self, value: Value, pool: Node, argmax: Value) -> Value:
+        node = value.node
+        shape = argmax.shape
+        window = {k: pool.params[k] for k in _WINDOW}
+        chooser = argmax.node
+        if chooser is not None and chooser.prim is P.window_argmax and chooser.inputs[0] is value:
+            return self.add(P.window_max, [value], window)[0]
+        if node is not None and scalar_constant(value) is not None and node.prim is P.broadcast_in_dim:
+            return self.add(P.broadcast_in_dim, node.inputs, {"shape": shape, "dims": ()})[0]
+        if node is not None and node.prim.elementwise:
+            inputs = [self._gather(v, pool) for v in node.inputs]
+            return self.add(node.prim, inputs, node.params)[0]
+        return self.add(P.pool_gather, [value, argmax], window)[0]
+
+
+# -- convolutions ----------------------------------------------------------------------------------------------------
+MOST_VECTORS = 24  # registers that a kernel can keep for taps, of 32
+LEAST_WINDOW = 4  # positions in a window: with fewer, the dense kernels do less work
+
+
+@dataclass(frozen=True)
+class PooledOperands:
+    """What a pooled convolution gradient reads: the pool, its values and positions, and the other operand
+    (the input, or the kernel as ``[co, *k, ci]``)."""
+
+    pool: Node
+    values: Value
+    argmax: Value
+    other: Value
+
+
+def pooled_operands(node: Node) -> PooledOperands | None:
+    """The operands, if the node is a convolution's gradient that the pooled kernels compute (better)."""
+    name = node.prim.name
+    if name not in ("conv_filter_grad", "conv_input_grad"):
+        return None
+    pool = scattered(node.inputs[1 if name == "conv_filter_grad" else 0])
+    if pool is None or not _fits(node, pool):
+        return None
+    if name == "conv_filter_grad":
+        return PooledOperands(pool, *pool.inputs, node.inputs[0])
+    turned = node.inputs[1].node  # decompose has made the kernel a view of its transpose
+    if turned is None or turned.prim is not P.transpose:
+        return None
+    return PooledOperands(pool, *pool.inputs, turned.inputs[0])
+
+
+def _fits(node: Node, pool: Node) -> bool:
+    p = node.params
+    filters = node.prim.name == "conv_filter_grad"
+    x = node.inputs[0].shape if filters else p["input_shape"]
+    kernel = node.outputs[0].shape if filters else node.inputs[1].shape
+    target = host_target()
+    lanes = target.lanes("float32")
+    return (
+        node.outputs[0].dtype == "float32"
+        and p["groups"] == 1
+        and all(pad == (0, 0) for pad in (*p["padding"], *pool.params["padding"]))
+        and all(isinstance(d, int) for d in x[1:])
+        and x[-1] % lanes == 0
+        and prod(kernel[:-1]) // lanes <= MOST_VECTORS * target.registers // 32
+        and prod(pool.params["window"]) >= LEAST_WINDOW
+    )
+
+
+def prepare_input_gradient(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
+    """For `decompose`: a conv_input_grad of a pooled gradient with its kernel turned to ``[co, *k, ci]``, if it fits."""
+    g, w = inputs
+    pool = scattered(g)
+    if pool is None or not _fits(node, pool):
+        return None
+    rank = len(w.shape)
+    (turned,) = rw.add(P.transpose, [w], {"perm": (rank - 1, *range(rank - 1))})
+    (back,) = rw.add(P.transpose, [turned], {"perm": (*range(1, rank), 0)})
+    return rw.add(P.conv_input_grad, [g, back], node.params)
