@@ -1,0 +1,130 @@
+"""Event files, the format that TensorBoard reads, written without TensorFlow.
+
+A file is a row of records: a length, its checksum, a protocol buffer, its checksum. The few messages needed are
+encoded here by hand.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+
+def _crc_table() -> list[int]:
+    table = []
+    for index in range(256):
+        value = index
+        for _ in range(8):
+            value = (value >> 1) ^ (0x82F63B78 if value & 1 else 0)
+        table.append(value)
+    return table
+
+
+_TABLE = _crc_table()
+
+
+def crc32c(data: bytes) -> int:
+    """Return the Castagnoli checksum.
+
+    >>> hex(crc32c(b"123456789"))
+    '0xe3069283'
+    """
+    value = 0xFFFFFFFF
+    for byte in data:
+        value = _TABLE[(value ^ byte) & 0xFF] ^ (value >> 8)
+    return value ^ 0xFFFFFFFF
+
+
+def _masked(data: bytes) -> bytes:
+    value = crc32c(data)
+    return struct.pack("<I", (((value >> 15) | (value << 17)) + 0xA282EAD8) & 0xFFFFFFFF)
+
+
+def record(data: bytes) -> bytes:
+    """Return one record of an event file."""
+    length = struct.pack("<Q", len(data))
+    return length + _masked(length) + data + _masked(data)
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while True:
+        byte, value = value & 0x7F, value >> 7
+        out.append(byte | (0x80 if value else 0))
+        if not value:
+            return bytes(out)
+
+
+def _bytes_field(number: int, data: bytes) -> bytes:
+    return _varint(number << 3 | 2) + _varint(len(data)) + data
+
+
+def _double_field(number: int, value: float) -> bytes:
+    return _varint(number << 3 | 1) + struct.pack("<d", value)
+
+
+def _event(step: int, content: bytes) -> bytes:
+    return _double_field(1, time.time()) + _varint(2 << 3) + _varint(step) + content
+
+
+def _scalar(tag: str, value: float) -> bytes:
+    return _bytes_field(1, tag.encode()) + _varint(2 << 3 | 5) + struct.pack("<f", value)
+
+
+def _histogram(tag: str, values: np.ndarray) -> bytes:
+    flat = np.asarray(values, dtype="float64").ravel()
+    flat = flat[np.isfinite(flat)]
+    counts, edges = np.histogram(flat, bins=30) if flat.size else (np.zeros(1, int), np.array([0.0, 0.0]))
+    low, high = (float(flat.min()), float(flat.max())) if flat.size else (0.0, 0.0)
+    message = (
+        _double_field(1, low)
+        + _double_field(2, high)
+        + _double_field(3, float(flat.size))
+        + _double_field(4, float(flat.sum()))
+        + _double_field(5, float((flat * flat).sum()))
+        + _bytes_field(6, edges[1:].astype("<f8").tobytes())
+        + _bytes_field(7, counts.astype("<f8").tobytes())
+    )
+    return _bytes_field(1, tag.encode()) + _bytes_field(5, message)
+
+
+class EventFile:
+    """A new event file in a folder.
+
+    Args:
+        folder: made if it is not there.
+    """
+
+    _count = 0
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        EventFile._count += 1
+        name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}.{EventFile._count}.v2"
+        self.path = Path(folder) / name
+        self._stream = open(self.path, "ab")  # noqa: SIM115
+        self._stream.write(record(_event(0, _bytes_field(3, b"brain.Event:2"))))
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Write numbers under their tags."""
+        content = b"".join(_bytes_field(1, _scalar(tag, float(value))) for tag, value in values.items())
+        if content:
+            self._stream.write(record(_event(step, _bytes_field(5, content))))
+
+    def histogram(self, step: int, tag: str, values: np.ndarray) -> None:
+        """Write the distribution of an array under a tag."""
+        self._stream.write(record(_event(step, _bytes_field(5, _bytes_field(1, _histogram(tag, values))))))
+
+    def flush(self) -> None:
+        """Make what was written visible to readers."""
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()

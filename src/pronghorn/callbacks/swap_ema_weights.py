@@ -1,0 +1,73 @@
+"""Evaluating with averaged weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pronghorn.callbacks.callback import Callback, Logs
+
+
+class SwapEMAWeights(Callback):
+    """Puts the optimizer's moving averages of the weights into the model while it is evaluated.
+
+    The optimizer must have been made with `use_ema=True`.
+
+    Args:
+        swap_on_epoch: whether to swap from the end of an epoch to the start of the next, so that callbacks such as
+            `ModelCheckpoint` after this one see the averages too.
+    """
+
+    def __init__(self, swap_on_epoch: bool = False) -> None:
+        super().__init__()
+        self.swap_on_epoch = swap_on_epoch
+        self._swapped = False
+
+    def _swap(self) -> None:
+        optimizer = getattr(self.model, "optimizer", None)
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        if optimizer is None or not getattr(optimizer, "use_ema", False):
+            raise ValueError(
+                "SwapEMAWeights: the optimizer keeps no averages of the weights; make it with use_ema=True, and "
+                "compile the model with it."
+            )
+        averages: Any = optimizer._model_variables_moving_average
+        # Before the first step there are no averages to swap with.
+        for variable, average in zip(self.model.trainable_variables, averages):
+            weights = np.array(variable.numpy() if hasattr(variable, "numpy") else variable)
+            variable.assign(np.array(average.numpy() if hasattr(average, "numpy") else average))
+            average.assign(weights)
+
+    def _put_in(self) -> None:
+        if not self._swapped:
+            self._swap()
+            self._swapped = True
+
+    def _take_out(self) -> None:
+        if self._swapped:
+            self._swap()
+            self._swapped = False
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        if self.swap_on_epoch:
+            self._take_out()
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        if self.swap_on_epoch:
+            self._put_in()
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        self._take_out()
+
+    def on_test_begin(self, logs: Logs = None) -> None:
+        self._put_in()
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        self._take_out()
+
+    def on_predict_begin(self, logs: Logs = None) -> None:
+        self._put_in()
+
+    def on_predict_end(self, logs: Logs = None) -> None:
+        self._take_out()

@@ -1,0 +1,120 @@
+"""Results for TensorBoard, as event files."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+
+from pronghorn.callbacks.callback import Callback, Logs
+from pronghorn.callbacks.event_file import EventFile
+
+
+class TensorBoard(Callback):
+    """Writes losses, metrics, the learning rate and histograms of the weights for TensorBoard to show.
+
+    TensorFlow is not needed to write them; to look at them, `pip install tensorboard` and
+    `tensorboard --logdir logs`.
+
+    Args:
+        log_dir: the folder; training results go to `train` in it, validation results to `validation`.
+        histogram_freq: write histograms of the weights every so many epochs; 0 writes none.
+        write_graph: accepted; the graph is not written.
+        write_images: accepted; images of weights are not written.
+        write_steps_per_second: whether to write the speed too.
+        update_freq: `"epoch"`, `"batch"`, or a number of batches: how often results within an epoch are written.
+        profile_batch: accepted; `PRONGHORN_DEBUG=time` profiles.
+        embeddings_freq, embeddings_metadata: accepted; embeddings are not written.
+
+    Raises:
+        ValueError: for an unknown `update_freq`.
+    """
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str] = "logs",
+        histogram_freq: int = 0,
+        write_graph: bool = True,
+        write_images: bool = False,
+        write_steps_per_second: bool = False,
+        update_freq: str | int = "epoch",
+        profile_batch: Any = 0,
+        embeddings_freq: int = 0,
+        embeddings_metadata: Any = None,
+    ) -> None:
+        super().__init__()
+        if update_freq not in ("epoch", "batch") and (
+            isinstance(update_freq, bool) or not isinstance(update_freq, int)
+        ):
+            raise ValueError(f"TensorBoard: update_freq={update_freq!r}; it must be 'epoch', 'batch' or a number.")
+        for name, wanted in (("write_images", write_images), ("embeddings_freq", embeddings_freq)):
+            if wanted:
+                warnings.warn(f"TensorBoard: {name} is accepted, but nothing is written for it.", stacklevel=2)
+        self.log_dir = os.fspath(log_dir)
+        self.histogram_freq = histogram_freq
+        self.write_graph = write_graph
+        self.write_images = write_images
+        self.write_steps_per_second = write_steps_per_second
+        self.update_freq = 1 if update_freq == "batch" else update_freq
+        self._files: dict[str, EventFile] = {}
+        self._step = 0
+        self._epoch_start = (0.0, 0)
+
+    def _file(self, part: str) -> EventFile:
+        if part not in self._files:
+            self._files[part] = EventFile(os.path.join(self.log_dir, part))
+        return self._files[part]
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self._step = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self._epoch_start = time.time(), self._step
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        self._step += 1
+        if isinstance(self.update_freq, int) and self._step % self.update_freq == 0:
+            results = {f"batch_{name}": value for name, value in (logs or {}).items() if np.ndim(value) == 0}
+            if self.write_steps_per_second:
+                results["batch_steps_per_second"] = self._speed()
+            self._file("train").scalars(self._step, results)
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        optimizer = getattr(self.model, "optimizer", None)
+        iterations = getattr(optimizer, "iterations", None)
+        if iterations is not None:
+            results = {f"evaluation_{name}_vs_iterations": value for name, value in (logs or {}).items()}
+            self._file("validation").scalars(int(np.asarray(iterations)), results)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        train: dict[str, Any] = {}
+        validation: dict[str, Any] = {}
+        for name, value in (logs or {}).items():
+            if np.ndim(value) == 0:
+                part = validation if name.startswith("val_") else train
+                part[f"epoch_{name.removeprefix('val_')}"] = value
+        rate = getattr(getattr(self.model, "optimizer", None), "learning_rate", None)
+        if rate is not None:
+            train.setdefault("epoch_learning_rate", float(np.asarray(rate)))
+        if self.write_steps_per_second:
+            train["epoch_steps_per_second"] = self._speed()
+        self._file("train").scalars(epoch, train)
+        if validation:
+            self._file("validation").scalars(epoch, validation)
+        if self.histogram_freq and epoch % self.histogram_freq == 0:
+            for weight in self.model.weights:
+                self._file("train").histogram(epoch, f"{weight.path}/histogram", np.asarray(weight.numpy()))
+        for file in self._files.values():
+            file.flush()
+
+    def _speed(self) -> float:
+        start, step = self._epoch_start
+        return (self._step - step) / max(time.time() - start, 1e-9)
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        for file in self._files.values():
+            file.close()
+        self._files.clear()

@@ -1,0 +1,234 @@
+"""Callbacks that write files or talk to a server, against a model that only pretends."""
+
+import http.server
+import json
+import struct
+import threading
+import urllib.parse
+
+import numpy as np
+import pytest
+
+from pronghorn import callbacks
+from pronghorn.callbacks import event_file
+
+
+class Value:
+    def __init__(self, value, path="dense/kernel"):
+        self.value, self.path = np.asarray(value, dtype="float32"), path
+
+    def numpy(self):
+        return self.value
+
+    def assign(self, value):
+        self.value = value
+
+
+class Optimizer:
+    learning_rate, iterations, use_ema = 0.5, 7, True
+
+    def __init__(self):
+        self._model_variables_moving_average = [Value([1.0])]
+
+
+class Model:
+    built = True
+
+    def __init__(self):
+        self.state = 0
+        self.stop_training = False
+        self.optimizer = Optimizer()
+        self.weights = self.trainable_variables = [Value([5.0])]
+        self.metrics = []
+        self._initial_epoch = None
+
+    def save(self, path, overwrite=True):
+        with open(path, "w") as out:
+            out.write(f"model {self.state}")
+
+    def save_weights(self, path, overwrite=True):
+        with open(path, "w") as out:
+            out.write(str(self.state))
+
+    def load_weights(self, path):
+        with open(path) as stream:
+            self.state = int(stream.read())
+
+
+def train(callback, losses, model=None, start=0, batches=1, fail_at=None):
+    model = model or Model()
+    callback.set_model(model)
+    callback.on_train_begin()
+    for epoch in range(model._initial_epoch or start, len(losses)):
+        callback.on_epoch_begin(epoch)
+        for batch in range(batches):
+            callback.on_train_batch_end(batch, {"loss": losses[epoch]})
+        if epoch == fail_at:
+            raise InterruptedError
+        model.state = epoch + 1
+        callback.on_epoch_end(epoch, {"loss": losses[epoch], "val_loss": losses[epoch]})
+    callback.on_train_end()
+    return model
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_checkpoint_after_each_epoch(tmp_path):
+    train(callbacks.ModelCheckpoint(tmp_path / "new" / "{epoch:02d}-{val_loss:.1f}.keras"), [3, 2])
+    assert names(tmp_path / "new") == ["01-3.0.keras", "02-2.0.keras"]
+
+
+def test_checkpoint_of_the_best(tmp_path, capsys):
+    path = tmp_path / "best.weights.h5"
+    callback = callbacks.ModelCheckpoint(path, save_best_only=True, save_weights_only=True, verbose=1)
+    train(callback, [3, 1, 2])
+    assert path.read_text() == "2" and callback.best == 1
+    assert "Epoch 3: val_loss is no better than 1.00000" in capsys.readouterr().out
+    train(callbacks.ModelCheckpoint(tmp_path / "x.keras", save_best_only=True, initial_value_threshold=1), [3, 2])
+    assert not (tmp_path / "x.keras").exists()
+
+
+def test_checkpoint_every_so_many_batches(tmp_path):
+    train(callbacks.ModelCheckpoint(tmp_path / "{epoch}-{batch}.keras", save_freq=2), [1, 1], batches=3)
+    assert names(tmp_path) == ["1-2.keras", "2-1.keras", "2-3.keras"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"filepath": "x.txt"}, ".keras or .h5"),
+        ({"filepath": "x.keras", "save_weights_only": True}, ".weights.h5"),
+        ({"filepath": "x.keras", "save_freq": "batch"}, "save_freq='batch'"),
+    ],
+)
+def test_checkpoint_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        callbacks.ModelCheckpoint(**arguments)
+
+
+def test_checkpoint_names_the_unknown_result(tmp_path):
+    with pytest.raises(KeyError, match="'mae', which is no result; there are: epoch, loss, val_loss"):
+        train(callbacks.ModelCheckpoint(tmp_path / "{mae}.keras"), [1])
+
+
+def test_backup_goes_on_where_training_stopped(tmp_path):
+    folder = tmp_path / "backup"
+    with pytest.raises(InterruptedError):
+        train(callbacks.BackupAndRestore(folder, double_checkpoint=True), [1] * 5, fail_at=3)
+    assert "previous.weights.h5" in names(folder)
+    model = train(callbacks.BackupAndRestore(folder), [1] * 5)
+    assert model._initial_epoch == 3 and model.state == 5
+    assert not folder.exists()
+
+
+def test_backup_falls_back_to_the_one_before(tmp_path):
+    with pytest.raises(InterruptedError):
+        train(callbacks.BackupAndRestore(tmp_path, double_checkpoint=True), [1] * 5, fail_at=3)
+    (tmp_path / "latest.weights.h5").write_text("damaged")
+    assert train(callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False), [1] * 5)._initial_epoch == 2
+
+
+def test_backup_every_batch(tmp_path):
+    train(callbacks.BackupAndRestore(tmp_path, save_freq=2, delete_checkpoint=False), [1], batches=3)
+    assert json.loads((tmp_path / "latest_training_metadata.json").read_text()) == {"epoch": 0, "batch": 1}
+    with pytest.raises(ValueError, match="save_freq='x'"):
+        callbacks.BackupAndRestore(tmp_path, save_freq="x")
+
+
+def test_backup_needs_a_built_model(tmp_path):
+    train(callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False), [1])
+    model = Model()
+    model.built = False
+    with pytest.raises(RuntimeError, match="input shape"):
+        train(callbacks.BackupAndRestore(tmp_path), [1], model)
+
+
+def test_swap_ema_weights():
+    callback = callbacks.SwapEMAWeights()
+    model = Model()
+    callback.set_model(model)
+    callback.on_test_begin()
+    assert model.weights[0].value.tolist() == [1.0]
+    callback.on_test_end()
+    assert model.weights[0].value.tolist() == [5.0]
+    callback.on_train_end()
+    assert model.weights[0].value.tolist() == [5.0]
+    callback = callbacks.SwapEMAWeights(swap_on_epoch=True)
+    callback.set_model(model)
+    callback.on_epoch_begin(0)
+    callback.on_epoch_end(0)
+    assert model.weights[0].value.tolist() == [1.0]
+    callback.on_epoch_begin(1)
+    assert model.weights[0].value.tolist() == [5.0]
+    model.optimizer.use_ema = False
+    with pytest.raises(ValueError, match="use_ema=True"):
+        callback.on_test_begin()
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_remote_monitor(as_json):
+    received = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            received.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.handle_request)
+    thread.start()
+    root = f"http://127.0.0.1:{server.server_port}"
+    callbacks.RemoteMonitor(root, send_as_json=as_json).on_epoch_end(2, {"loss": np.float32(0.5), "cm": np.ones(2)})
+    thread.join(10)
+    server.server_close()
+    body = received[0] if as_json else urllib.parse.parse_qs(received[0])["data"][0]
+    assert json.loads(body) == {"epoch": 2, "loss": 0.5, "cm": [1.0, 1.0]}
+    with pytest.warns(UserWarning, match="does not take the results"):
+        callbacks.RemoteMonitor(root).on_epoch_end(0, {})
+
+
+def records(path):
+    data = path.read_bytes()
+    while data:
+        (length,) = struct.unpack("<Q", data[:8])
+        content = data[12 : 12 + length]
+        assert data[: 16 + length] == event_file.record(content)
+        yield content
+        data = data[16 + length :]
+
+
+def test_tensorboard_writes_event_files(tmp_path):
+    callback = callbacks.TensorBoard(tmp_path, histogram_freq=1, update_freq=2, write_steps_per_second=True)
+    train(callback, [0.5, 0.25], batches=2)
+    assert names(tmp_path) == ["train", "validation"]
+    (train_file,) = (tmp_path / "train").iterdir()
+    contents = list(records(train_file))
+    assert b"brain.Event:2" in contents[0]
+    whole = b"".join(contents)
+    for tag in (
+        b"epoch_loss",
+        b"batch_loss",
+        b"epoch_learning_rate",
+        b"epoch_steps_per_second",
+        b"dense/kernel/histogram",
+    ):
+        assert tag in whole
+    assert b"\x0a\x0aepoch_loss\x15" + struct.pack("<f", 0.25) in whole
+    (validation_file,) = (tmp_path / "validation").iterdir()
+    assert b"epoch_loss" in b"".join(records(validation_file))
+
+
+def test_tensorboard_refuses():
+    with pytest.raises(ValueError, match="update_freq='x'"):
+        callbacks.TensorBoard(update_freq="x")
+
+
+def test_orbax_names_the_other_way():
+    with pytest.raises(NotImplementedError, match="ModelCheckpoint"):
+        callbacks.OrbaxCheckpoint("x")
