@@ -55,7 +55,7 @@ def _emit_part(
     made = plan(spec, target)
     scratch = [_scratch_value(s, kernel, tables) for s in made.scratch]
     slots = [tables.buffer(v) for v in scratch]
-    plain = len(kernel.stores) == 1 and not kernel.details.get("epilogue_only")
+    plain = len(kernel.stores) == 1 and kernel.stores[0].value is c
     epilogue = None if plain else _epilogue(kernel, part, tables)
     names = emit(module, name, made, target, epilogue, scratch_slots=slots)
     return [_launch(kernel, part, made, i, n, scratch, tables) for i, n in enumerate(names)]

@@ -44,10 +44,7 @@ class Scheduler:
                 self._reduction(node)
             elif node.prim.name != "constant":
                 self._special(node)
-        for number, kernel in enumerate(self.kernels):
-            kernel.name = f"k{number}"
-            if kernel.kind != "pooled":
-                kernel.reads, kernel.writes = self._memory(kernel)
+        self._drop_dead_stores()
         aliases = {}
         for node in self.graph.nodes:
             for v in node.outputs:
@@ -55,6 +52,21 @@ class Scheduler:
                 if root is not None and root is not v:
                     aliases[v] = root
         return Program(self.graph, self.kernels, aliases)
+
+    def _drop_dead_stores(self) -> None:
+        """Leave out stores that nothing reads, and kernels that are left with none."""
+        needed = {view_of(v, self.stored) or v for v in self.graph.outputs}
+        kept = []
+        for kernel in reversed(self.kernels):
+            if kernel.kind in ("map", "reduce", "contract") and not kernel.details.get("zero_first"):
+                kernel.stores = [s for s in kernel.stores if s.value in needed]
+                if not kernel.stores:
+                    continue
+            if kernel.kind != "pooled":
+                kernel.reads, kernel.writes = self._memory(kernel)
+            needed |= kernel.reads
+            kept.append(kernel)
+        self.kernels = kept[::-1]
 
     # -- making kernels ---------------------------------------------------------------------------------------------
     def _new(self, kernel: Kernel, lowering: Lowering, outputs: list[Value]) -> None:

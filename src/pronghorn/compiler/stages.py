@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from pronghorn.compiler.decompose import decompose
 from pronghorn.compiler.kernels import Program
+from pronghorn.compiler.narrow import narrow
 from pronghorn.compiler.pooled import pool_gradients
 from pronghorn.compiler.printer import print_program
 from pronghorn.compiler.schedule import fuse
@@ -20,6 +21,7 @@ from pronghorn.runtime import debug
 GRAPH_STAGES: list[tuple[str, Callable[[Graph], Graph]]] = [
     ("simplify", simplify),
     ("pooled gradients", pool_gradients),
+    ("narrow", lambda graph: narrow(simplify(graph))),
     ("simplify again", simplify),
     ("decompose", decompose),
     ("eliminate dead", eliminate_dead),

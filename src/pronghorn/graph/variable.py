@@ -73,7 +73,7 @@ class Variable:
 
             initializer = initializers.get(initializer)
         if dtype is not None:
-            dtype = config.standardize_dtype(dtype)
+            dtype = dtypes.name_of(dtype)
         if callable(initializer) and not isinstance(initializer, (Tensor, Variable)):
             if shape is None:
                 raise ValueError("Variable: a callable initializer needs `shape`, for example shape=(3, 4).")
