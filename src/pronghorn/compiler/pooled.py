@@ -14,6 +14,7 @@ from math import prod
 from pronghorn.compiler.simplify import scalar_constant
 from pronghorn.compiler.virtual import windows_overlap
 from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import Shape
 from pronghorn.graph.ir import Graph, Node, Value
 from pronghorn.graph.rewrite import Rewriter
 from pronghorn.runtime.host import host_target
@@ -172,12 +173,15 @@ def _fits(node: Node, pool: Node) -> bool:
     filters = node.prim.name == "conv_filter_grad"
     x = node.inputs[0].shape if filters else p["input_shape"]
     kernel = node.outputs[0].shape if filters else node.inputs[1].shape
+    unpadded = all(pad == (0, 0) for pad in p["padding"])
+    return unpadded and node.outputs[0].dtype == "float32" and p["groups"] == 1 and _sizes_fit(x, kernel, pool)
+
+
+def _sizes_fit(x: Shape, kernel: Shape, pool: Node) -> bool:
     target = host_target()
     lanes = target.lanes("float32")
     return (
-        node.outputs[0].dtype == "float32"
-        and p["groups"] == 1
-        and all(pad == (0, 0) for pad in (*p["padding"], *pool.params["padding"]))
+        all(pad == (0, 0) for pad in pool.params["padding"])
         and all(isinstance(d, int) for d in x[1:])
         and x[-1] % lanes == 0
         and prod(kernel[:-1]) // lanes <= MOST_VECTORS * target.registers // 32
@@ -189,9 +193,21 @@ def prepare_input_gradient(rw: Rewriter, node: Node, inputs: list[Value]) -> lis
     """For `decompose`: a conv_input_grad of a pooled gradient with its kernel turned to ``[co, *k, ci]``, if it fits."""
     g, w = inputs
     pool = scattered(g)
-    if pool is None or not _fits(node, pool):
+    p = node.params
+    low = tuple(max(lo, 0) for lo, _ in p["padding"])
+    shape = p["input_shape"]
+    spatial = tuple(d + lo + hi for d, (lo, hi) in zip(shape[1:-1], p["padding"]))
+    padded = (shape[0], *spatial, shape[-1])
+    cropped = any(pad < 0 for pair in p["padding"] for pad in pair)
+    if pool is None or cropped or p["groups"] != 1 or g.dtype != "float32" or not _sizes_fit(padded, w.shape, pool):
         return None
     rank = len(w.shape)
     (turned,) = rw.add(P.transpose, [w], {"perm": (rank - 1, *range(rank - 1))})
     (back,) = rw.add(P.transpose, [turned], {"perm": (*range(1, rank), 0)})
-    return rw.add(P.conv_input_grad, [g, back], node.params)
+    params = {**p, "input_shape": padded, "padding": ((0, 0),) * len(low)}
+    dx = rw.add(P.conv_input_grad, [g, back], params)
+    if padded == shape:
+        return dx
+    start = (0, *low, 0)
+    limit = tuple(a + b for a, b in zip(start, shape))
+    return rw.add(P.slice_, dx, {"start": start, "limit": limit, "stride": (1,) * len(shape)})
