@@ -3,6 +3,10 @@
 from pronghorn._lazy import attach
 
 _MODULES = {
+    ".colors": "hsv_to_rgb rgb_to_grayscale rgb_to_hsv",
+    ".filters": "crop_images extract_patches extract_patches_3d gaussian_blur pad_images sobel_edges ssim",
+    ".resizing": "resize scale_and_translate",
+    ".sampling": "affine_transform elastic_transform map_coordinates perspective_transform",
 }
 
 _NAMES = {name: module for module, names in _MODULES.items() for name in names.split()}

@@ -1,0 +1,298 @@
+"""Filters, patches, borders and comparisons of images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pronghorn.graph import dtypes
+from pronghorn.graph import primitives as P
+from pronghorn.graph.tensor import Tensor
+from pronghorn.ops import _broadcast as B
+from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops.image._layout import batch_of
+from pronghorn.ops.nn.convolution import depthwise_conv
+from pronghorn.ops.nn.geometry import padding_pairs, per_axis
+from pronghorn.ops.numpy.reductions import mean_of
+from pronghorn.ops.numpy.shaping import part
+
+
+# -- borders ----------------------------------------------------------------------------------------------------------
+def _border(name: str, size: int, before: Any, after: Any, target: Any, sign: int) -> tuple[int, int]:
+    """Pixels before and after an axis, of which two of (before, after, target size) are given."""
+    given = {"before": before, "after": after, "target": target}
+    missing = [k for k, v in given.items() if v is None]
+    if len(missing) != 1:
+        raise ValueError(
+            f"{name}: along each axis give exactly two of the two borders and the target size; got "
+            f"{ {k: v for k, v in given.items() if v is not None} }."
+        )
+    change = None if target is None else sign * (int(target) - size)
+    if before is None:
+        before = change - int(after)
+    elif after is None:
+        after = change - int(before)
+    before, after = int(before), int(after)
+    if before < 0 or after < 0:
+        raise ValueError(f"{name}: borders must not be negative; an axis of {size} would get {before} and {after}.")
+    return before, after
+
+
+@symbolic_aware
+def pad_images(
+    images: Any,
+    top_padding: int | None = None,
+    left_padding: int | None = None,
+    bottom_padding: int | None = None,
+    right_padding: int | None = None,
+    target_height: int | None = None,
+    target_width: int | None = None,
+    data_format: str | None = None,
+) -> Tensor:
+    """Images with a border of zeros; for each axis two of both borders and the target size are given.
+
+    Args:
+        images: an image ``(height, width, channels)`` or a batch; channels come first for "channels_first".
+        top_padding: rows above.
+        left_padding: columns to the left.
+        bottom_padding: rows below.
+        right_padding: columns to the right.
+        target_height: rows of the result.
+        target_width: columns of the result.
+        data_format: "channels_last" or "channels_first"; the configured one by default.
+
+    >>> import numpy as np
+    >>> pad_images(np.ones((4, 4, 3)), 1, 1, target_height=6, target_width=8).shape
+    (6, 8, 3)
+    """
+    x, layout = batch_of("pad_images", images, data_format)
+    top, bottom = _border("pad_images", int(x.shape[1]), top_padding, bottom_padding, target_height, 1)
+    left, right = _border("pad_images", int(x.shape[2]), left_padding, right_padding, target_width, 1)
+    zero = B.full((), 0, x.dtype)
+    return layout.restore(P.pad(x, zero, low=(0, top, left, 0), high=(0, bottom, right, 0), interior=(0,) * 4))
+
+
+@symbolic_aware
+def crop_images(
+    images: Any,
+    top_cropping: int | None = None,
+    left_cropping: int | None = None,
+    bottom_cropping: int | None = None,
+    right_cropping: int | None = None,
+    target_height: int | None = None,
+    target_width: int | None = None,
+    data_format: str | None = None,
+) -> Tensor:
+    """Images without their borders; for each axis two of both borders and the target size are given.
+
+    Args:
+        images: an image ``(height, width, channels)`` or a batch; channels come first for "channels_first".
+        top_cropping: rows that go at the top.
+        left_cropping: columns that go at the left.
+        bottom_cropping: rows that go at the bottom.
+        right_cropping: columns that go at the right.
+        target_height: rows of the result.
+        target_width: columns of the result.
+        data_format: "channels_last" or "channels_first"; the configured one by default.
+    """
+    x, layout = batch_of("crop_images", images, data_format)
+    rows, columns = int(x.shape[1]), int(x.shape[2])
+    top, bottom = _border("crop_images", rows, top_cropping, bottom_cropping, target_height, -1)
+    left, right = _border("crop_images", columns, left_cropping, right_cropping, target_width, -1)
+    if top + bottom >= rows or left + right >= columns:
+        raise ValueError(f"crop_images: nothing is left of images of {rows} x {columns} pixels.")
+    return layout.restore(part(part(x, 1, top, rows - bottom), 2, left, columns - right))
+
+
+# -- patches ----------------------------------------------------------------------------------------------------------
+@symbolic_aware
+def extract_patches(
+    images: Any,
+    size: Any,
+    strides: Any = None,
+    dilation_rate: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Tensor:
+    """Windows of images, or of volumes, laid out as channels.
+
+    Args:
+        images: an image ``(height, width, channels)`` or a batch; volumes have a depth before the height.
+        size: the windows' extents: one number, or two, or three for volumes.
+        strides: step between windows; ``size`` by default.
+        dilation_rate: step between a window's pixels.
+        padding: "valid" or "same".
+        data_format: "channels_last" or "channels_first"; the configured one by default.
+
+    Returns:
+        ``(rows, columns, window * channels)``, with a batch axis if ``images`` has one.
+
+    >>> import numpy as np
+    >>> extract_patches(np.ones((2, 6, 6, 3), "float32"), 3).shape
+    (2, 2, 2, 27)
+    """
+    rank = len(size) if isinstance(size, (tuple, list)) else 2
+    if rank not in (2, 3):
+        raise ValueError(f"extract_patches: size must be one number, two or three, got {size!r}.")
+    return _patches("extract_patches", images, size, strides, dilation_rate, padding, data_format, rank)
+
+
+@symbolic_aware
+def extract_patches_3d(
+    volumes: Any,
+    size: Any,
+    strides: Any = None,
+    dilation_rate: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Tensor:
+    """`extract_patches` of volumes ``(depth, height, width, channels)``."""
+    if isinstance(size, (tuple, list)) and len(size) != 3:
+        raise ValueError(f"extract_patches_3d: size must be one number or three, got {size!r}.")
+    return _patches("extract_patches_3d", volumes, size, strides, dilation_rate, padding, data_format, 3)
+
+
+def _patches(
+    name: str, images: Any, size: Any, strides: Any, dilation_rate: Any, padding: str, data_format: Any, rank: int
+) -> Tensor:
+    x, layout = batch_of(name, images, data_format, spatial=rank)
+    window = per_axis(size, rank, name, "size")
+    steps = window if strides is None else per_axis(strides, rank, name, "strides")
+    dilation = per_axis(dilation_rate, rank, name, "dilation_rate")
+    pairs = padding_pairs(name, padding, x.shape[1:-1], window, steps, dilation)
+    low, high = zip(*pairs)
+    x = P.pad(x, B.full((), 0, x.dtype), low=(0, *low, 0), high=(0, *high, 0), interior=(0,) * (rank + 2))
+    counts = []
+    for n, k, s, d in zip(x.shape[1:-1], window, steps, dilation):
+        if isinstance(n, int) and (k - 1) * d + 1 > n:
+            raise ValueError(f"{name}: a window of {k} is larger than an axis of {n}.")
+        counts.append((n - ((k - 1) * d + 1)) // s + 1)
+    taps = []
+    for offset in np.ndindex(*window):
+        start = tuple(o * d for o, d in zip(offset, dilation))
+        limit = tuple(b + (c - 1) * s + 1 for b, c, s in zip(start, counts, steps))
+        taps.append(
+            P.slice(
+                x,
+                start=(0, *start, 0),
+                limit=(x.shape[0], *limit, x.shape[-1]),
+                stride=(1, *steps, 1),
+            )
+        )
+    return layout.restore(P.concatenate(*taps, axis=rank + 1) if len(taps) > 1 else taps[0])
+
+
+# -- filters ----------------------------------------------------------------------------------------------------------
+def _gaussian(count: int, sigma: Any, dtype: str) -> Tensor:
+    """``count`` samples of a bell curve around their middle, which add to 1."""
+    places = np.arange(count, dtype=np.float64) - (count - 1) / 2
+    distance = Tensor((-0.5 * places**2).astype(dtypes.to_numpy(dtype)))
+    width = B.broadcast_to(B.cast(B.convert(sigma), dtype), distance.shape)
+    curve = P.exp(P.div(distance, P.mul(width, width)))
+    total = P.reduce_sum(curve, axes=(0,))
+    return P.div(curve, B.broadcast_to(total, curve.shape))
+
+
+def _filter(x: Tensor, rows: Tensor, columns: Tensor, padding: str) -> Tensor:
+    """Every channel convolved with the product of a column and a row: one axis after the other."""
+    channels = x.shape[-1]
+    for axis, line in ((0, rows), (1, columns)):
+        shape = (line.shape[0], 1) if axis == 0 else (1, line.shape[0])
+        kernel = B.broadcast_to(P.reshape(line, shape=(*shape, 1, 1)), (*shape, channels, 1))
+        x = depthwise_conv(x, kernel, padding=padding, data_format="channels_last")
+    return x
+
+
+@symbolic_aware
+def gaussian_blur(
+    images: Any, kernel_size: Any = (3, 3), sigma: Any = (1.0, 1.0), data_format: str | None = None
+) -> Tensor:
+    """Images blurred by a bell curve; outside of them is zero.
+
+    Args:
+        images: an image ``(height, width, channels)`` or a batch; channels come first for "channels_first".
+        kernel_size: the filter's extents.
+        sigma: the standard deviations along height and width, in pixels.
+        data_format: "channels_last" or "channels_first"; the configured one by default.
+    """
+    x, layout = batch_of("gaussian_blur", images, data_format)
+    dtype = x.dtype
+    x = B.cast(x, dtype if dtypes.is_float(dtype) else "float32")
+    size = per_axis(kernel_size, 2, "gaussian_blur", "kernel_size")
+    if isinstance(sigma, (int, float)):
+        sigma = (sigma, sigma)
+    widths = [P.reshape(part(B.to_float(sigma), 0, i, i + 1), shape=()) for i in range(2)]
+    rows, columns = (_gaussian(n, s, x.dtype) for n, s in zip(size, widths))
+    return layout.restore(B.cast(_filter(x, rows, columns, "same"), dtype))
+
+
+@symbolic_aware
+def sobel_edges(images: Any, data_format: str | None = None) -> Tensor:
+    """The slopes of images, by Sobel's filters.
+
+    Args:
+        images: ``(batch, height, width, channels)``; channels come before the height for "channels_first".
+        data_format: "channels_last" or "channels_first"; the configured one by default.
+
+    Returns:
+        The shape of ``images`` and one axis more: the slope downwards, and the slope to the right.
+    """
+    from pronghorn.ops.numpy.joining import stack
+
+    x = B.to_float(images)
+    if x.ndim != 4:
+        raise ValueError(f"sobel_edges: a batch of images with 4 axes is needed, got shape {x.shape}.")
+    x, layout = batch_of("sobel_edges", x, data_format)
+    smooth, slope = (Tensor(np.array(v, dtypes.to_numpy(x.dtype))) for v in ((1, 2, 1), (-1, 0, 1)))
+    down, right = _filter(x, slope, smooth, "same"), _filter(x, smooth, slope, "same")
+    return stack([layout.restore(down), layout.restore(right)], axis=-1)
+
+
+@symbolic_aware
+def ssim(
+    image1: Any,
+    image2: Any,
+    max_val: float = 1.0,
+    filter_size: int = 11,
+    filter_sigma: float = 1.5,
+    k1: float = 0.01,
+    k2: float = 0.03,
+    data_format: str | None = None,
+) -> Tensor:
+    """How alike two images are in brightness, contrast and structure (Wang et al. 2004): 1 for equal ones.
+
+    Args:
+        image1: an image ``(height, width, channels)`` or a batch; channels come first for "channels_first".
+        image2: the other, of the same shape.
+        max_val: the greatest value that pixels can have.
+        filter_size: the extent of the window that is compared; odd.
+        filter_sigma: the standard deviation of the window's weights.
+        k1: a constant that keeps dark regions stable.
+        k2: a constant that keeps even regions stable.
+        data_format: "channels_last" or "channels_first"; the configured one by default.
+
+    Returns:
+        One number an image.
+    """
+    x, layout = batch_of("ssim", B.to_float(image1), data_format)
+    y, other = batch_of("ssim", B.to_float(image2), data_format)
+    if x.shape != y.shape or layout != other:
+        raise ValueError(f"ssim: both images must have one shape, got {x.shape} and {y.shape}.")
+    if not isinstance(filter_size, int) or filter_size < 1 or filter_size % 2 == 0:
+        raise ValueError(f"ssim: filter_size must be a positive odd integer, got {filter_size!r}.")
+    x, y = B.operands(x, y)
+    line = _gaussian(filter_size, filter_sigma, x.dtype)
+
+    def smooth(t: Tensor) -> Tensor:
+        return _filter(t, line, line, "valid")
+
+    mean_x, mean_y = smooth(x), smooth(y)
+    both, xx, yy = P.mul(mean_x, mean_y), P.mul(mean_x, mean_x), P.mul(mean_y, mean_y)
+    variance_x, variance_y = P.sub(smooth(P.mul(x, x)), xx), P.sub(smooth(P.mul(y, y)), yy)
+    covariance = P.sub(smooth(P.mul(x, y)), both)
+    c1, c2 = (k1 * max_val) ** 2, (k2 * max_val) ** 2
+    above = P.mul(P.add(P.mul(both, 2.0), c1), P.add(P.mul(covariance, 2.0), c2))
+    below = P.mul(P.add(P.add(xx, yy), c1), P.add(P.add(variance_x, variance_y), c2))
+    out = mean_of(P.div(above, below), (1, 2, 3))
+    return P.reshape(out, shape=()) if layout.single else out
