@@ -256,7 +256,8 @@ def scan(
     Returns:
         The last carry, and the ``y`` of all steps stacked along axis 0.
 
-    >>> total, partial = scan(lambda c, x: (c + x, c + x), 0, convert_to_tensor([1, 2, 3]))
+    >>> from pronghorn import ops
+    >>> total, partial = scan(lambda c, x: (c + x, c + x), 0, ops.convert_to_tensor([1, 2, 3]))
     >>> partial.numpy()
     array([1, 3, 6], dtype=int32)
     """
@@ -332,7 +333,8 @@ def _scan_traced(f: Any, carry: Any, xs: Any, leaves: list[Tensor], steps: Any, 
 def map(f: Callable[[Any], Any], xs: Any) -> Any:
     """``f`` of each slice of ``xs`` along axis 0, the results stacked.
 
-    >>> map(lambda x: x * 2, convert_to_tensor([1, 2])).numpy()
+    >>> from pronghorn import ops
+    >>> map(lambda x: x * 2, ops.convert_to_tensor([1, 2])).numpy()
     array([2, 4], dtype=int32)
     """
     return scan(lambda _, x: ((), f(x)), (), xs)[1]
@@ -354,7 +356,8 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
         reverse: whether to start at the end.
         axis: the axis.
 
-    >>> associative_scan(lambda a, b: a + b, convert_to_tensor([1, 2, 3])).numpy()
+    >>> from pronghorn import ops
+    >>> associative_scan(lambda a, b: a + b, ops.convert_to_tensor([1, 2, 3])).numpy()
     array([1, 3, 6], dtype=int32)
     """
     if not callable(f):
@@ -394,10 +397,11 @@ def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callabl
     Args:
         f: ``f(*args) -> (result, grad)``, where ``grad(*upstream) -> gradients``, one for each argument.
 
+    >>> from pronghorn import ops
     >>> @custom_gradient
     ... def twice(x):
     ...     return x * 2, lambda upstream: upstream * 10
-    >>> twice(convert_to_tensor(3.0)).numpy()
+    >>> twice(ops.convert_to_tensor(3.0)).numpy()
     array(6., dtype=float32)
     """
     import functools

@@ -123,7 +123,8 @@ def fft(x: Any) -> Pair:
     Args:
         x: a pair (real, imaginary) of float arrays.
 
-    >>> [t.tolist() for t in fft((convert_to_tensor([1.0, 2.0]), convert_to_tensor([0.0, 1.0])))]
+    >>> from pronghorn import ops
+    >>> [t.tolist() for t in fft((ops.convert_to_tensor([1.0, 2.0]), ops.convert_to_tensor([0.0, 1.0])))]
     [[3.0, -1.0], [1.0, -1.0]]
     """
     return _transform(_pair("fft", x), -1)

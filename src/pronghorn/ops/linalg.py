@@ -225,8 +225,8 @@ def _row(x: Tensor) -> Tensor:
 def det(x: Any) -> Tensor:
     """The determinant of square matrices.
 
-    >>> det([[1.0, 2.0], [3.0, 4.0]]).numpy()
-    array(-2., dtype=float32)
+    >>> det([[2.0, 1.0], [0.0, 3.0]]).numpy()
+    array(6., dtype=float32)
     """
     packed, sign = _triangle(_matrices("det", x, square=True))
     return P.mul(P.reduce_prod(packed, axes=(packed.ndim - 1,)), B.cast(sign, packed.dtype))

@@ -39,8 +39,8 @@ def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Tensor:
         images: an image ``(height, width, 3)`` or a batch; channels come first for "channels_first".
         data_format: "channels_last" or "channels_first"; the configured one by default.
 
-    >>> rgb_to_grayscale([[[1.0, 1.0, 1.0]]]).numpy().ravel()
-    array([0.9999], dtype=float32)
+    >>> rgb_to_grayscale([[[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]]).shape
+    (1, 2, 1)
     """
     (red, green, blue), axis, dtype = _channels("rgb_to_grayscale", images, data_format)
     total = P.add(P.add(P.mul(red, 0.2989), P.mul(green, 0.5870)), P.mul(blue, 0.1140))

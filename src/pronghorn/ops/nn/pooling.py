@@ -34,7 +34,8 @@ def max_pool(
         padding: "valid" or "same".
         data_format: "channels_last" or "channels_first"; the configured one by default.
 
-    >>> max_pool(convert_to_tensor([[[1.0], [3.0], [2.0], [0.0]]]), 2).numpy().ravel()
+    >>> from pronghorn import ops
+    >>> max_pool(ops.convert_to_tensor([[[1.0], [3.0], [2.0], [0.0]]]), 2).numpy().ravel()
     array([3., 2.], dtype=float32)
     """
     x = B.convert(inputs)

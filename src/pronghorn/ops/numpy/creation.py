@@ -253,7 +253,7 @@ def logspace(
 def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Tensor:
     """``num`` numbers from ``start`` to ``stop``, each the same multiple of the one before it.
 
-    >>> geomspace(1, 100, 3).numpy()
+    >>> geomspace(1, 100, 3).numpy().round(3)
     array([  1.,  10., 100.], dtype=float32)
     """
     target = B.float_dtype(B.weak_name(start), B.weak_name(stop)) if dtype is None else B.standardize_dtype(dtype)

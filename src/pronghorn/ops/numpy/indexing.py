@@ -41,7 +41,7 @@ def get_item(x: Any, key: Any) -> Tensor:
     Raises:
         IndexError: if there are more indices than axes, or a known index is out of range.
 
-    >>> get_item([[1, 2], [3, 4]], (builtins.slice(None), 1)).numpy()
+    >>> get_item([[1, 2], [3, 4]], (..., 1)).numpy()
     array([2, 4], dtype=int32)
     """
     x = B.convert(x)
