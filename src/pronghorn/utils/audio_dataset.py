@@ -1,0 +1,95 @@
+"""Folders of WAV files as a data set."""
+
+from __future__ import annotations
+
+import os
+import wave
+from typing import Any
+
+import numpy as np
+
+from pronghorn.utils import directory as folders
+
+
+def audio_dataset_from_directory(
+    directory: str | os.PathLike[str],
+    labels: Any = "inferred",
+    label_mode: str | None = "int",
+    class_names: Any = None,
+    batch_size: int | None = 32,
+    sampling_rate: int | None = None,
+    output_sequence_length: int | None = None,
+    ragged: bool = False,
+    shuffle: bool = True,
+    seed: int | None = None,
+    validation_split: float | None = None,
+    subset: str | None = None,
+    follow_links: bool = False,
+    verbose: bool = True,
+) -> Any:
+    """Return a data set of the `.wav` files below a folder, labelled by their folders.
+
+    Args:
+        directory: the folder; with `labels="inferred"` it has a folder for each class.
+        sampling_rate: samples a second that all are resampled to.
+        output_sequence_length: samples that all are cut or padded to.
+        ragged: not there; pass `output_sequence_length`.
+
+    The other arguments are those of `image_dataset_from_directory`.
+
+    Returns:
+        A data set of float32 arrays of shape `(batch, samples, channels)`, -1 to 1, with their labels; see
+        `image_dataset_from_directory`.
+
+    Raises:
+        ValueError: for arguments that do not fit together, or if there are no WAV files.
+    """
+    who = "audio_dataset_from_directory"
+    if ragged:
+        raise ValueError(f"{who}: ragged batches are not there; pass output_sequence_length instead.")
+    for name, value in (("sampling_rate", sampling_rate), ("output_sequence_length", output_sequence_length)):
+        if value is not None and value <= 0:
+            raise ValueError(f"{who}: {name}={value} must be greater than 0.")
+    folders.check_split(validation_split, subset, shuffle, seed, who)
+    files = folders.find(directory, labels, label_mode, class_names, (".wav",), follow_links, who)
+
+    def load(path: str) -> np.ndarray:
+        samples, rate = read_wav(path)
+        if sampling_rate is not None and rate != sampling_rate:
+            samples = _resampled(samples, round(len(samples) * sampling_rate / rate))
+        if output_sequence_length is not None:
+            samples = samples[:output_sequence_length]
+            samples = np.pad(samples, ((0, output_sequence_length - len(samples)), (0, 0)))
+        return samples
+
+    return folders.datasets(files, load, label_mode, batch_size, shuffle, seed, validation_split, subset, verbose)
+
+
+def read_wav(path: str) -> tuple[np.ndarray, int]:
+    """Return float32 samples of shape `(samples, channels)`, -1 to 1, and how many there are a second.
+
+    Raises:
+        ValueError: if the file is no uncompressed WAV file.
+    """
+    try:
+        with wave.open(path, "rb") as stream:
+            width, channels, rate = stream.getsampwidth(), stream.getnchannels(), stream.getframerate()
+            data = stream.readframes(stream.getnframes())
+    except (wave.Error, EOFError) as error:
+        raise ValueError(f"{path} is no uncompressed WAV file: {error}.") from None
+    if width == 1:
+        values = (np.frombuffer(data, "u1").astype("float32") - 128) / 128
+    elif width == 3:
+        parts = np.frombuffer(data, "u1").reshape(-1, 3).astype("int32")
+        numbers = parts[:, 0] | parts[:, 1] << 8 | parts[:, 2] << 16
+        values = (numbers - ((numbers & 0x800000) << 1)).astype("float32") / 2**23
+    else:
+        values = np.frombuffer(data, f"<i{width}").astype("float32") / 2.0 ** (8 * width - 1)
+    return values.reshape(-1, channels).astype("float32"), rate
+
+
+def _resampled(samples: np.ndarray, length: int) -> np.ndarray:
+    """Linear interpolation between samples."""
+    positions = np.linspace(0, len(samples) - 1, length)
+    columns = [np.interp(positions, np.arange(len(samples)), column) for column in samples.T]
+    return np.stack(columns, axis=1).astype("float32")

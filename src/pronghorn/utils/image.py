@@ -1,0 +1,184 @@
+"""Images as arrays, and arrays as images, through Pillow."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+
+from pronghorn import config
+from pronghorn._lazy import nearest_clause
+
+_MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
+_INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
+
+
+def _pillow() -> Any:
+    try:
+        from PIL import Image
+    except ImportError:
+        raise ImportError("Images need Pillow; to install it: pip install 'pronghorn[images]'") from None
+    return Image
+
+
+def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dtype: Any = None) -> Any:
+    """Make a Pillow image of an array.
+
+    Args:
+        x: an array of one image, `(height, width, channels)` or `(channels, height, width)`, of 1, 3 or 4 channels.
+        data_format: `"channels_last"`, `"channels_first"`, or None for the default.
+        scale: whether to stretch the values to 0 to 255; else they are taken as they are.
+        dtype: dtype to compute in.
+
+    Raises:
+        ValueError: for another shape.
+    """
+    images = _pillow()
+    data_format = config.standardize_data_format(data_format)
+    values = np.asarray(x.numpy() if hasattr(x, "numpy") else x, dtype=dtype or config.floatx())
+    if values.ndim != 3:
+        raise ValueError(f"array_to_img: an image has 3 axes, height, width and channels; got shape {values.shape}.")
+    if data_format == "channels_first":
+        values = np.transpose(values, (1, 2, 0))
+    if scale:
+        values = values - values.min()
+        top = values.max()
+        values = values / top * 255 if top else values
+    channels = values.shape[2]
+    if channels in (3, 4):
+        return images.fromarray(values.astype("uint8"), "RGB" if channels == 3 else "RGBA")
+    if channels == 1:
+        plane = values[:, :, 0]
+        # More than a byte holds: 32-bit integers.
+        return images.fromarray(plane.astype("int32" if plane.max(initial=0) > 255 else "uint8"))
+    raise ValueError(f"array_to_img: an image has 1, 3 or 4 channels; got {channels} in shape {np.shape(x)}.")
+
+
+def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) -> np.ndarray:
+    """Make an array of a Pillow image.
+
+    Args:
+        img: the image.
+        data_format: `"channels_last"`, `"channels_first"`, or None for the default.
+        dtype: dtype of the array, by default the default float type.
+
+    Returns:
+        An array of three axes; the channels are an axis also where there is one.
+    """
+    data_format = config.standardize_data_format(data_format)
+    values = np.asarray(img, dtype=dtype or config.floatx())
+    if values.ndim == 2:
+        values = values[:, :, None]
+    if values.ndim != 3:
+        raise ValueError(f"img_to_array: an image has 2 or 3 axes; got shape {values.shape}.")
+    return np.transpose(values, (2, 0, 1)) if data_format == "channels_first" else values
+
+
+def save_img(
+    path: Any, x: Any, data_format: str | None = None, file_format: str | None = None, scale: bool = True, **kwargs: Any
+) -> None:
+    """Save an array as an image file.
+
+    Args:
+        path: the file, or an open binary one.
+        x: see `array_to_img`.
+        file_format: such as `"png"`; by default what the file's name says.
+        **kwargs: for Pillow's `save`.
+    """
+    image = array_to_img(x, data_format=config.standardize_data_format(data_format), scale=scale)
+    if image.mode == "RGBA" and file_format in ("jpg", "jpeg"):
+        warnings.warn("save_img: JPEG has no transparency; saving without it.", stacklevel=2)
+        image = image.convert("RGB")
+    image.save(path, format={"jpg": "jpeg"}.get(file_format or "", file_format), **kwargs)
+
+
+def load_img(
+    path: Any,
+    color_mode: str = "rgb",
+    target_size: tuple[int, int] | None = None,
+    interpolation: str = "nearest",
+    keep_aspect_ratio: bool = False,
+) -> Any:
+    """Load an image file as a Pillow image.
+
+    Args:
+        path: the file's path, or an open binary file such as `io.BytesIO`.
+        color_mode: `"grayscale"`, `"rgb"` or `"rgba"`.
+        target_size: `(height, width)` to resize to.
+        interpolation: `"nearest"`, `"bilinear"`, `"bicubic"`, `"hamming"`, `"box"` or `"lanczos"`.
+        keep_aspect_ratio: whether to crop the middle first, so that nothing is stretched.
+
+    Raises:
+        ValueError: for an unknown mode or interpolation.
+        TypeError: if `path` is no path and no file.
+    """
+    images = _pillow()
+    if color_mode not in _MODES:
+        raise ValueError(f"load_img: color_mode={color_mode!r} is none of {', '.join(_MODES)}.")
+    if not isinstance(path, str | bytes | os.PathLike | io.IOBase):
+        raise TypeError(f"load_img: path must be a path or an open binary file; got {type(path).__name__}.")
+    if isinstance(path, io.IOBase):
+        image = images.open(path)
+        image.load()
+    else:
+        with open(path, "rb") as stream:
+            image = images.open(io.BytesIO(stream.read()))
+    if color_mode != "grayscale" or image.mode not in ("I;16", "I", "L"):
+        image = image.convert(_MODES[color_mode]) if image.mode != _MODES[color_mode] else image
+    return image if target_size is None else _resized(image, target_size, interpolation, keep_aspect_ratio)
+
+
+def _resized(image: Any, target_size: tuple[int, int], interpolation: str, keep_aspect_ratio: bool) -> Any:
+    size = (target_size[1], target_size[0])
+    if image.size == size:
+        return image
+    if interpolation not in _INTERPOLATIONS:
+        raise ValueError(
+            f"load_img: interpolation={interpolation!r} is none of {', '.join(_INTERPOLATIONS)}"
+            f"{nearest_clause(interpolation, _INTERPOLATIONS)}."
+        )
+    resample = getattr(_pillow().Resampling, interpolation.upper())
+    if not keep_aspect_ratio:
+        return image.resize(size, resample)
+    width, height = image.size
+    target_width, target_height = size
+    crop_height = min(height, int(width * target_height / target_width))
+    crop_width = min(width, int(height * target_width / target_height))
+    left, top = (width - crop_width) // 2, (height - crop_height) // 2
+    return image.resize(size, resample, box=(left, top, left + crop_width, top + crop_height))
+
+
+def smart_resize(
+    x: Any, size: tuple[int, int], interpolation: str = "bilinear", data_format: str = "channels_last", **kwargs: Any
+) -> np.ndarray:
+    """Resize images without stretching them: the middle is cut out in the shape of the result first.
+
+    Args:
+        x: an image of three axes, or a batch of four.
+        size: `(height, width)`.
+        interpolation: see `ops.image.resize`.
+        data_format: `"channels_last"` or `"channels_first"`.
+
+    Returns:
+        A NumPy array where `x` is one, else a tensor.
+
+    Raises:
+        ValueError: for another rank or size.
+    """
+    from pronghorn import ops
+
+    if len(size) != 2:
+        raise ValueError(f"smart_resize: size must be (height, width); got {size}.")
+    if len(x.shape) not in (3, 4):
+        raise ValueError(f"smart_resize: an image has 3 axes and a batch has 4; got shape {tuple(x.shape)}.")
+    resized = ops.image.resize(
+        ops.convert_to_tensor(x, config.floatx()),
+        tuple(size),
+        interpolation=interpolation,
+        data_format=data_format,
+        crop_to_aspect_ratio=True,
+    )
+    return np.asarray(resized) if isinstance(x, np.ndarray) else resized

@@ -1,0 +1,97 @@
+"""Folders of images as a data set."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from pronghorn import config
+from pronghorn.utils import directory as folders
+from pronghorn.utils.image import img_to_array, load_img
+
+_ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+_COLOR_MODES = ("grayscale", "rgb", "rgba")
+
+
+def image_dataset_from_directory(
+    directory: str | os.PathLike[str],
+    labels: Any = "inferred",
+    label_mode: str | None = "int",
+    class_names: Any = None,
+    color_mode: str = "rgb",
+    batch_size: int | None = 32,
+    image_size: tuple[int, int] = (256, 256),
+    shuffle: bool = True,
+    seed: int | None = None,
+    validation_split: float | None = None,
+    subset: str | None = None,
+    interpolation: str = "bilinear",
+    follow_links: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
+    data_format: str | None = None,
+    format: str = "tf",
+    verbose: bool = True,
+) -> Any:
+    """Return a data set of the images below a folder, labelled by their folders.
+
+    Args:
+        directory: the folder; with `labels="inferred"` it has a folder for each class.
+        labels: `"inferred"`, None, or a list of class numbers for the files in alphabetical order.
+        label_mode: `"int"`, `"categorical"` (one-hot), `"binary"` (0.0 or 1.0) or None.
+        class_names: the folders in the order of their numbers, by default alphabetical.
+        color_mode: `"grayscale"`, `"rgb"` or `"rgba"`.
+        batch_size: images in a batch; None for images one by one.
+        image_size: `(height, width)` that all are resized to.
+        shuffle: whether to shuffle, anew in each round.
+        seed: of the shuffling.
+        validation_split: fraction reserved for validation; `subset` says which part is wanted.
+        subset: `"training"`, `"validation"` or `"both"`.
+        interpolation: how images are resized; see `ops.image.resize`.
+        follow_links: whether to follow symbolic links to folders.
+        crop_to_aspect_ratio: whether to cut images to the shape of `image_size` instead of stretching them.
+        pad_to_aspect_ratio: whether to pad them instead.
+        data_format: `"channels_last"`, `"channels_first"`, or None for the default.
+        format: accepted as in Keras; the result is a `pronghorn.data.Dataset` either way.
+        verbose: whether to say how many files there are.
+
+    Returns:
+        A data set of float32 images of shape `(batch, height, width, channels)`, 0 to 255, with their labels; it has
+        the attributes `class_names` and `file_paths`. A pair of them where `subset` is `"both"`.
+
+    Raises:
+        ValueError: for arguments that do not fit together, or if there are no images.
+    """
+    who = "image_dataset_from_directory"
+    if color_mode not in _COLOR_MODES:
+        raise ValueError(f"{who}: color_mode={color_mode!r} is none of {', '.join(_COLOR_MODES)}.")
+    if crop_to_aspect_ratio and pad_to_aspect_ratio:
+        raise ValueError(f"{who}: crop_to_aspect_ratio and pad_to_aspect_ratio exclude each other.")
+    data_format = config.standardize_data_format(data_format)
+    folders.check_split(validation_split, subset, shuffle, seed, who)
+    files = folders.find(directory, labels, label_mode, class_names, _ENDINGS, follow_links, who)
+
+    def load(path: str) -> np.ndarray:
+        image = img_to_array(load_img(path, color_mode=color_mode), data_format="channels_last", dtype="float32")
+        if image.shape[:2] != tuple(image_size):
+            image = resize(image, image_size, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio)
+        return np.transpose(image, (2, 0, 1)) if data_format == "channels_first" else image
+
+    return folders.datasets(files, load, label_mode, batch_size, shuffle, seed, validation_split, subset, verbose)
+
+
+def resize(image: np.ndarray, size: tuple[int, int], interpolation: str, crop: bool, pad: bool) -> np.ndarray:
+    """Resize one image; see `image_dataset_from_directory`."""
+    from pronghorn import ops
+
+    resized = ops.image.resize(
+        ops.convert_to_tensor(image),
+        tuple(size),
+        interpolation=interpolation,
+        data_format="channels_last",
+        crop_to_aspect_ratio=crop,
+        pad_to_aspect_ratio=pad,
+    )
+    return np.asarray(resized)

@@ -1,0 +1,98 @@
+"""Data sets made of steps."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from pronghorn.data import Dataset
+
+
+def values(dataset):
+    return [element.tolist() if isinstance(element, np.ndarray) else element for element in dataset]
+
+
+def test_slices_of_nested_arrays():
+    data = Dataset.from_tensor_slices(({"a": np.arange(3), "b": np.ones((3, 2))}, [5, 6, 7]))
+    (first, label), *rest = data
+    assert first["a"] == 0 and first["b"].shape == (2,) and label == 5 and len(rest) == 2 and len(data) == 3
+    with pytest.raises(ValueError, match=r"different lengths: \[2, 3\]"):
+        Dataset.from_tensor_slices((np.ones(2), np.ones(3)))
+
+
+def test_lists_become_float32():
+    assert next(iter(Dataset.from_tensor_slices([1.5]))).dtype == np.float32
+    assert next(iter(Dataset.from_tensor_slices(np.array([1.5])))).dtype == np.float64
+
+
+def test_batches():
+    data = Dataset.range(5)
+    assert values(data.batch(2)) == [[0, 1], [2, 3], [4]] and len(data.batch(2)) == 3
+    assert values(data.batch(2, drop_remainder=True)) == [[0, 1], [2, 3]]
+    assert values(data.batch(2).unbatch()) == [0, 1, 2, 3, 4]
+    pairs = Dataset.from_tensor_slices((np.arange(2), np.arange(2))).batch(2)
+    assert [type(element) for element in pairs] == [tuple]
+    with pytest.raises(ValueError, match="different shapes"):
+        list(Dataset.from_generator(lambda: [np.ones(1), np.ones(2)]).batch(2))
+    with pytest.raises(ValueError, match="batch_size=0"):
+        data.batch(0)
+
+
+def test_map_takes_a_tuple_apart():
+    data = Dataset.from_tensor_slices((np.arange(2), np.arange(2) * 10))
+    assert list(data.map(lambda x, y: x + y)) == [0, 11]
+    assert list(data.map(lambda x, y: (y, x), num_parallel_calls=-1)) == [(0, 0), (10, 1)]
+
+
+def test_shuffle_is_another_order_each_time():
+    data = Dataset.range(100).shuffle(100, seed=3)
+    first, second = list(data), list(data)
+    assert sorted(first) == sorted(second) == list(range(100)) and first != second and first != sorted(first)
+    assert list(Dataset.range(100).shuffle(100, seed=3)) == first
+    fixed = Dataset.range(100).shuffle(100, seed=3, reshuffle_each_iteration=False)
+    assert list(fixed) == list(fixed)
+    near = list(Dataset.range(100).shuffle(5, seed=0))
+    assert max(abs(value - place) for place, value in enumerate(near) if value > place) <= 5
+
+
+def test_parts_and_repetitions():
+    data = Dataset.range(4)
+    assert list(data.take(2)) == [0, 1] and list(data.skip(3)) == [3] and len(data.skip(9)) == 0
+    assert list(data.repeat(2).take(6)) == [0, 1, 2, 3, 0, 1] and len(data.repeat(2)) == 8
+    assert list(data.repeat().take(5)) == [0, 1, 2, 3, 0] and data.repeat().cardinality() == -2
+    assert list(data.concatenate(data.take(1))) == [0, 1, 2, 3, 0]
+    assert list(data.filter(lambda x: x % 2 == 0)) == [0, 2]
+    assert list(Dataset.zip(data, data.skip(1))) == [(0, 1), (1, 2), (2, 3)]
+    assert list(data.take(1).enumerate()) == [(0, 0)]
+    with pytest.raises(TypeError, match="not known"):
+        len(data.filter(bool))
+
+
+def test_cache_reads_once():
+    reads = []
+    data = Dataset.from_generator(lambda: reads.append(1) or [1, 2]).cache()
+    assert values(data) == values(data) == [1, 2] and len(reads) == 1
+
+
+def test_prefetch_gives_the_same_and_hands_on_errors():
+    assert list(Dataset.range(5).prefetch(2)) == [0, 1, 2, 3, 4]
+
+    def broken():
+        yield 1
+        raise OSError("gone")
+
+    elements = iter(Dataset.from_generator(broken).prefetch())
+    next(elements)
+    with pytest.raises(OSError, match="gone"):
+        next(elements)
+
+
+def test_prefetch_stops_its_thread_when_abandoned():
+    before = threading.active_count()
+    elements = iter(Dataset.range(10**9).prefetch(1))
+    next(elements)
+    elements.close()
+    for thread in threading.enumerate():
+        if thread.daemon and thread is not threading.current_thread():
+            thread.join(1)
+    assert threading.active_count() <= before

@@ -1,0 +1,159 @@
+"""Images, and folders of images, texts and sounds as data sets."""
+
+import io
+import wave
+
+import numpy as np
+import pytest
+
+from pronghorn import preprocessing, utils
+
+pytest.importorskip("PIL")
+
+
+@pytest.fixture
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (10, 12, 3)).astype("float32")
+
+
+def test_array_to_img_and_back(pixels):
+    image = utils.array_to_img(pixels, scale=False)
+    assert image.size == (12, 10) and image.mode == "RGB"
+    np.testing.assert_array_equal(utils.img_to_array(image), pixels)
+    assert utils.img_to_array(image, data_format="channels_first").shape == (3, 10, 12)
+    assert utils.array_to_img(np.moveaxis(pixels, 2, 0), data_format="channels_first").size == (12, 10)
+    stretched = np.asarray(utils.array_to_img(pixels / 1000 + 5))
+    assert stretched.min() == 0 and stretched.max() == 255
+    assert utils.array_to_img(pixels[:, :, :1] * 9, scale=False).mode == "I"
+    assert utils.img_to_array(utils.array_to_img(pixels[:, :, :1])).shape == (10, 12, 1)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (3, 4, 5), (1, 3, 4, 3)])
+def test_arrays_that_are_no_images_are_refused(shape):
+    with pytest.raises(ValueError, match="an image has"):
+        utils.array_to_img(np.zeros(shape))
+
+
+def test_save_and_load(pixels, tmp_path):
+    path = tmp_path / "a.png"
+    utils.save_img(path, pixels, scale=False)
+    np.testing.assert_array_equal(utils.img_to_array(utils.load_img(path)), pixels)
+    assert utils.load_img(str(path), color_mode="grayscale").mode == "L"
+    assert utils.load_img(path, color_mode="rgba").mode == "RGBA"
+    assert utils.load_img(io.BytesIO(path.read_bytes()), target_size=(5, 6)).size == (6, 5)
+    assert utils.load_img(path, target_size=(5, 5), keep_aspect_ratio=True).size == (5, 5)
+    with pytest.raises(ValueError, match="color_mode='bgr'"):
+        utils.load_img(path, color_mode="bgr")
+    with pytest.raises(ValueError, match="nearest: bilinear"):
+        utils.load_img(path, target_size=(2, 2), interpolation="bilinar")
+    with pytest.raises(TypeError, match="got int"):
+        utils.load_img(3)
+
+
+def test_smart_resize(pixels):
+    resized = preprocessing.image.smart_resize(pixels, (5, 5))
+    assert isinstance(resized, np.ndarray) and resized.shape == (5, 5, 3)
+    np.testing.assert_allclose(resized[0, 0], pixels[:2, 1:3].mean((0, 1)), rtol=1e-5)
+    assert preprocessing.image.smart_resize(pixels[None], (3, 9)).shape == (1, 3, 9, 3)
+    with pytest.raises(ValueError, match="height, width"):
+        preprocessing.image.smart_resize(pixels, (3,))
+
+
+@pytest.fixture
+def folder(pixels, tmp_path):
+    for name, count in (("dogs", 3), ("cats", 2)):
+        (tmp_path / name).mkdir()
+        for index in range(count):
+            utils.save_img(tmp_path / name / f"{index}.png", pixels + 0 * index, scale=False)
+        (tmp_path / name / "notes.md").write_text("no image")
+    return tmp_path
+
+
+def test_folder_of_images(folder, pixels, capsys):
+    data = utils.image_dataset_from_directory(folder, image_size=(10, 12), batch_size=4, shuffle=False)
+    (images, labels), (rest, _) = data
+    assert images.shape == (4, 10, 12, 3) and images.dtype == np.float32 and len(rest) == 1 and len(data) == 2
+    np.testing.assert_array_equal(images[0], pixels)
+    assert labels.dtype == np.int32 and labels.tolist() == [0, 0, 1, 1] and data.class_names == ["cats", "dogs"]
+    assert len(data.file_paths) == 5 and capsys.readouterr().out == "Found 5 files of 2 classes.\n"
+
+
+def test_folder_of_images_resized_and_encoded(folder):
+    data = utils.image_dataset_from_directory(
+        folder, label_mode="categorical", class_names=["dogs", "cats"], color_mode="grayscale", image_size=(4, 4),
+        data_format="channels_first", verbose=False, seed=1,
+    )  # fmt: skip
+    ((images, labels),) = data
+    assert images.shape == (5, 1, 4, 4) and labels.sum(0).tolist() == [3, 2]
+    ((_, labels),) = utils.image_dataset_from_directory(folder, label_mode="binary", verbose=False, image_size=(2, 2))
+    assert labels.shape == (5, 1) and labels.dtype == np.float32
+    (images,) = utils.image_dataset_from_directory(folder, labels=None, verbose=False, image_size=(2, 2))
+    assert images.shape == (5, 2, 2, 3)
+    (first, *_) = utils.image_dataset_from_directory(folder, batch_size=None, verbose=False, image_size=(2, 2))
+    assert first[0].shape == (2, 2, 3)
+
+
+def test_folder_split_for_validation(folder):
+    both = utils.image_dataset_from_directory(folder, validation_split=0.4, subset="both", seed=1, verbose=False)
+    assert [len(part.file_paths) for part in both] == [3, 2]
+    part = utils.image_dataset_from_directory(folder, validation_split=0.4, subset="training", seed=1, verbose=False)
+    assert part.file_paths == both[0].file_paths and not set(part.file_paths) & set(both[1].file_paths)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"labels": [1, 2]}, "2 entries, but there are 5 files"),
+        ({"labels": "guess"}, "labels='guess'"),
+        ({"label_mode": "hot"}, "label_mode='hot'"),
+        ({"class_names": ["cats"]}, "are not the folders"),
+        ({"validation_split": 0.5}, "go together"),
+        ({"validation_split": 2.0, "subset": "both"}, "validation_split=2.0"),
+        ({"validation_split": 0.5, "subset": "training"}, "pass a seed"),
+        ({"validation_split": 0.5, "subset": "test", "seed": 1}, "subset='test'"),
+        ({"color_mode": "cmyk"}, "color_mode='cmyk'"),
+        ({"crop_to_aspect_ratio": True, "pad_to_aspect_ratio": True}, "exclude each other"),
+    ],
+)
+def test_folder_arguments_are_checked(folder, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        utils.image_dataset_from_directory(folder, **arguments)
+
+
+def test_empty_and_missing_folders(tmp_path):
+    with pytest.raises(ValueError, match=r"no files that end with \.bmp"):
+        utils.image_dataset_from_directory(tmp_path)
+    with pytest.raises(ValueError, match="there is no folder"):
+        utils.image_dataset_from_directory(tmp_path / "x")
+
+
+def test_folder_of_texts(tmp_path):
+    for name, text in (("a", "one"), ("b", "zwölf")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.txt").write_text(text, encoding="utf-8")
+    ((texts, labels),) = utils.text_dataset_from_directory(tmp_path, shuffle=False, verbose=False)
+    assert texts.tolist() == ["one", "zwölf"] and labels.tolist() == [0, 1]
+    (texts,) = utils.text_dataset_from_directory(tmp_path, labels=None, max_length=2, shuffle=False, verbose=False)
+    assert texts.tolist() == ["on", "zw"]
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+def test_folder_of_sounds(tmp_path, width):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        with wave.open(str(tmp_path / name / "x.wav"), "wb") as out:
+            out.setnchannels(1)
+            out.setsampwidth(width)
+            out.setframerate(8)
+            half = (192).to_bytes(1, "little") if width == 1 else (1 << (8 * width - 2)).to_bytes(width, "little")
+            out.writeframes(half * 8)
+    arguments = {"shuffle": False, "verbose": False}
+    ((sounds, labels),) = utils.audio_dataset_from_directory(tmp_path, **arguments)
+    assert sounds.shape == (2, 8, 1) and labels.tolist() == [0, 1]
+    np.testing.assert_allclose(sounds, 0.5, atol=1e-6)
+    ((sounds, _),) = utils.audio_dataset_from_directory(
+        tmp_path, sampling_rate=4, output_sequence_length=6, **arguments
+    )
+    assert sounds[0, :, 0].tolist() == [0.5] * 4 + [0.0] * 2
+    with pytest.raises(ValueError, match="sampling_rate=0"):
+        utils.audio_dataset_from_directory(tmp_path, sampling_rate=0)
