@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand
 from pronghorn.codegen.contraction import Array, Axis, Contraction, Place, Plan, Runtime, Size, emit, plan
 from pronghorn.codegen.evaluator import Evaluator
+from pronghorn.codegen.pooling import PoolEpilogue
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.compiler.expr import Index
 from pronghorn.compiler.kernels import Kernel, Part
+from pronghorn.compiler.pool_fusion import PoolFusion
 from pronghorn.compiler.reductions import typical
 from pronghorn.compiler.virtual import linear
 from pronghorn.graph.dim import Dim, Extent
@@ -41,24 +44,63 @@ def _size(extent: Extent, tables: Tables) -> Size:
     return Runtime(tables.extent(extent))
 
 
-def _emit_part(
-    module: ModuleBuilder, kernel: Kernel, part: Part, name: str, tables: Tables, target: Target
-) -> list[Launch]:
+def _specification(kernel: Kernel, part: Part, tables: Tables) -> Contraction:
     c = kernel.accumulated[0]
     axes = [Axis(d.name, *(_size(s, tables) for s in (d.extent, d.a, d.b, d.c))) for d in part.dims]
-    spec = Contraction(
+    return Contraction(
         tuple(axes),
         Array(tables.buffer(part.a), part.a.dtype, _size(part.a_offset, tables)),
         Array(tables.buffer(part.b), part.b.dtype, _size(part.b_offset, tables)),
         Array(tables.buffer(c), c.dtype, _size(part.c_offset, tables)),
     )
-    made = plan(spec, target)
+
+
+def _emit_part(
+    module: ModuleBuilder, kernel: Kernel, part: Part, name: str, tables: Tables, target: Target
+) -> list[Launch]:
+    spec = _specification(kernel, part, tables)
+    fusion = kernel.details.get("pool")
+    made = _pooling_plan(spec, fusion, target) if fusion is not None else None
+    epilogue = tile_epilogue = None
+    if made is not None:
+        tile_epilogue = PoolEpilogue(kernel, fusion, tables, partial(_coordinates, kernel, part))
+    else:
+        made = plan(spec, target)
+        if len(kernel.stores) > 1 or kernel.stores[0].value is not kernel.accumulated[0]:
+            epilogue = _epilogue(kernel, part, tables)
     scratch = [_scratch_value(s, kernel, tables) for s in made.scratch]
     slots = [tables.buffer(v) for v in scratch]
-    plain = len(kernel.stores) == 1 and kernel.stores[0].value is c
-    epilogue = None if plain else _epilogue(kernel, part, tables)
-    names = emit(module, name, made, target, epilogue, scratch_slots=slots)
-    return [_launch(kernel, part, made, i, n, scratch, tables) for i, n in enumerate(names)]
+    names = emit(module, name, made, target, epilogue, tile_epilogue, slots)
+    launches = [_launch(kernel, part, made, i, n, scratch, tables) for i, n in enumerate(names)]
+    if fusion is not None and tile_epilogue is None:  # no tile covers whole windows: they are pooled afterwards
+        launches += _separate_pools(module, kernel, fusion, launches, tables, target)
+    return launches
+
+
+def _pooling_plan(spec: Contraction, fusion: PoolFusion, target: Target) -> Plan | None:
+    try:
+        return plan(spec, target, multiples={f"o{a}": w for a, w in enumerate(fusion.window) if w > 1})
+    except ValueError:
+        return None
+
+
+def _separate_pools(
+    module: ModuleBuilder, kernel: Kernel, fusion: PoolFusion, main: list[Launch], tables: Tables, target: Target
+) -> list[Launch]:
+    from pronghorn.codegen.loops import emit_loops
+    from pronghorn.codegen.program import Launch, extent_count
+
+    source = fusion.source.value
+    for launch in main:
+        launch.writes |= {source}
+    launches = []
+    for number, reader in enumerate(fusion.readers):
+        reader.name = f"{kernel.name}.pool{number}"
+        units = emit_loops(module, reader, tables, target)
+        count = extent_count(units.count)
+        reads, writes = reader.reads | {source}, reader.writes
+        launches.append(Launch(reader.name, count, units.cost, typical(units.count), reads, writes, scope=reader.scope))
+    return launches
 
 
 def _scratch_value(scratch: object, kernel: Kernel, tables: Tables) -> Value:
@@ -121,7 +163,7 @@ def _epilogue(kernel: Kernel, part: Part, tables: Tables) -> Callable[[FunctionB
         vector = kernel.vars[lane_axis] if lane_axis is not None else None
         ev = Evaluator(fb, slots, [s.expr for s in kernel.stores], vector)
         with ExitStack() as stack:
-            for var, value in _coordinates(fb, kernel, part, place, slots):
+            for var, value in _coordinates(kernel, part, fb, place, slots):
                 stack.enter_context(ev.bind(var, value, hoist=False))
             ev.mask = place.mask
             ev.set_accumulated(0, _rounded(fb, sums, kernel, place.lanes), place.lanes)
@@ -141,9 +183,7 @@ def _axis_of(name: str, kernel: Kernel) -> int:
     return int(name[1:])
 
 
-def _coordinates(
-    fb: FunctionBuilder, kernel: Kernel, part: Part, place: Place, slots: Slots
-) -> list[tuple]:
+def _coordinates(kernel: Kernel, part: Part, fb: FunctionBuilder, place: Place, slots: Slots) -> list[tuple]:
     """(loop variable, value) pairs. Where lanes run along merged axes, the outer ones count in the innermost."""
     merged = place.axis if place.lanes > 1 else ()
     sizes = {d.name: d.extent for d in part.dims}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import Shape
 from pronghorn.graph.ir import Graph, Node, Value
 from pronghorn.graph.rewrite import Rewriter
 
@@ -77,6 +78,32 @@ def _conv_input_grad(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Valu
         (lo + s * a, hi + s * b) for (lo, hi), s, a, b in zip(p["padding"], p["strides"], low, high)
     )
     return rw.add(P.conv_input_grad, [g, w], {**p, "padding": padding})
+
+
+@rule("dot_general")
+def _dot_general(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
+    """Without a contracted axis it is an elementwise product."""
+    (contracted, _), batch = node.params["contract"], node.params["batch"]
+    if contracted:
+        return None
+    (out,) = node.outputs
+    shared = len(batch[0])
+    free = len(inputs[0].shape) - shared
+    first_free = (shared, shared + free)
+    factors = []
+    for x, batch_axes, start in zip(inputs, batch, first_free):
+        free_axes = iter(range(start, len(out.shape)))
+        dims = tuple(batch_axes.index(a) if a in batch_axes else next(free_axes) for a in range(len(x.shape)))
+        factors.append(_spread(rw, x, out.shape, dims))
+    return rw.add(P.mul, factors, {})
+
+
+def _spread(rw: Rewriter, x: Value, shape: Shape, dims: tuple[int, ...]) -> Value:
+    """``x`` broadcast so that its axis i is axis ``dims[i]``, whatever their order."""
+    order = tuple(sorted(range(len(dims)), key=dims.__getitem__))
+    if order != tuple(range(len(dims))):
+        (x,) = rw.add(P.transpose, [x], {"perm": order})
+    return rw.add(P.broadcast_in_dim, [x], {"shape": shape, "dims": tuple(sorted(dims))})[0]
 
 
 @rule("scatter")

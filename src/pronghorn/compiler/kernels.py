@@ -16,6 +16,8 @@ class Reduction:
 
     ``chunks``: when the outermost reduced loop is split, the kernel's first loop variable counts chunks and the loop
     runs over ``[chunk * chunk_size, min((chunk + 1) * chunk_size, extent))``.
+    ``position``: what ``argmax``/``argmin`` give for an element (-1: it is never chosen); the row-major number of the
+    iteration if None.
     """
 
     op: str
@@ -23,6 +25,12 @@ class Reduction:
     vars: tuple[LoopVar, ...]
     dtype: str
     chunk: tuple[LoopVar, Extent] | None = None
+    position: Expr | None = None
+
+    @property
+    def roots(self) -> tuple[Expr, ...]:
+        """The expressions computed for each element."""
+        return (self.element,) if self.position is None else (self.element, self.position)
 
 
 @dataclass

@@ -142,7 +142,7 @@ def choose_stored(graph: Graph) -> set[Value]:
             stored.update(v for v in node.outputs)
             if node.prim.name in CONTRACTIONS:
                 _store_operands(node, stored)
-            elif node.prim.name not in REDUCTIONS:
+            elif node.prim.name not in REDUCTIONS or node.prim.family == "window":
                 for operand in node.inputs:
                     _store(operand, stored)
     cost: dict[Value, int] = {v: 0 for v in stored}
@@ -173,8 +173,6 @@ def _consider(node: Node, value: Value, stored: set[Value], cost: dict[Value, in
             _store(x, stored)
             cost[x] = 0
             operand_costs = [0]
-    if name in ("window_sum", "window_max", "window_argmax"):
-        return
     total = own + sum(operand_costs)
     if uses[value] > 1 and total >= 8 or total > 400:
         stored.add(value)

@@ -68,7 +68,10 @@ def _window(lowering: Lowering, node: Node, index: tuple[Index, ...]) -> Reducti
     if bounds:
         neutral = Const(0 if op == "sum" else _lowest(x.dtype), x.dtype)
         element = Guard(tuple(bounds), element, neutral)
-    return _reduction(lowering, op, element, tuple(vars), node.outputs[0].dtype)
+    reduction = _reduction(lowering, op, element, tuple(vars), node.outputs[0].dtype)
+    if bounds and op == "argmax":  # padding is never chosen, not even among infinities
+        reduction.position = Guard(tuple(bounds), IndexValue(position, "int32"), Const(-1, "int32"))
+    return reduction
 
 
 def _lowest(dtype: str) -> float | int:

@@ -135,7 +135,7 @@ def _identity(node: Node, inputs: list[Value]) -> list[Value] | None:
         return [x]
     if name == "cast" and x.dtype == out.dtype:
         return [x]
-    if name in ("reverse", "reduce_sum", "reduce_max", "reduce_min", "reduce_prod") and not params["axes"]:
+    if (name == "reverse" or name.startswith("reduce_")) and not params["axes"]:
         return [x]
     if name in ("concatenate",) and len(inputs) == 1:
         return [x]

@@ -11,6 +11,7 @@ from pronghorn.compiler.decompose import decompose
 from pronghorn.compiler.kernels import Program
 from pronghorn.compiler.narrow import narrow
 from pronghorn.compiler.pooled import pool_gradients
+from pronghorn.compiler.pool_fusion import fuse_pools
 from pronghorn.compiler.printer import print_program
 from pronghorn.compiler.schedule import fuse
 from pronghorn.compiler.simplify import eliminate_dead, simplify
@@ -41,6 +42,6 @@ def rewrite(graph: Graph, check: bool = False) -> Graph:
 
 def lower(graph: Graph) -> Program:
     """The program of a graph that has been rewritten."""
-    program = fuse(graph)
+    program = fuse_pools(fuse(graph))
     debug.emit("fused", graph.name, lambda: print_program(program))
     return program

@@ -283,16 +283,19 @@ def _pool_gather(lowering: Lowering, node: Node, index: Indices) -> Expr:
     x, argmax = node.inputs
     p = node.params
     position = Index.of(lowering.loaded(lowering.element(argmax, index), int(np.prod(p["window"]))))
-    inner = []
-    for i, window, stride, (low, _), dilation, n in reversed(
+    inner, bounds = [], []
+    for i, window, stride, (low, high), dilation, n in reversed(
         list(zip(index, p["window"], p["strides"], p["padding"], p["dilation"], x.shape))
     ):
-        if window == 1:
-            inner.append(i * stride - low)
-            continue
-        inner.append(i * stride + position.mod(window) * dilation - low)
-        position = position.floor_div(window)
-    return lowering.element(x, tuple(reversed(inner)))
+        moved = i * stride - low
+        if window != 1:
+            moved += position.mod(window) * dilation
+            position = position.floor_div(window)
+        inner.append(moved)
+        if low > 0 or high > 0:
+            bounds.append(Bound(moved, 0, n))
+    value = lowering.element(x, tuple(reversed(inner)))
+    return Guard(tuple(bounds), value, Const(0, x.dtype)) if bounds else value
 
 
 __all__ = ["VIRTUAL", "Loaded", "linear", "reshape_index", "windows_overlap"]
