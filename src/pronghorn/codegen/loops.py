@@ -78,7 +78,7 @@ class LoopKernel:
         self.fb = begin_kernel(module, kernel.name)
         self.slots = Slots(self.fb, tables)
         self.offsets = {s.value: linear(tuple(map(Index.of, kernel.vars)), kernel.domain) for s in kernel.stores}
-        self.roots = [s.expr for s in kernel.stores] + [r.element for r in kernel.reductions]
+        self.roots = [s.expr for s in kernel.stores] + [e for r in kernel.reductions for e in r.roots]
         indices = [*all_indices(*self.roots), *self.offsets.values()]
         # a chunk's own variable is not part of any index
         chunked = [r.chunk[0] for r in kernel.reductions if r.chunk]
@@ -257,11 +257,25 @@ class LoopKernel:
     def _reduce(self, reduction: Reduction, lanes: int) -> str:
         """A reduction whose results are in lanes."""
         state = State(self.fb, reduction, lanes)
-        self._reduction_loops(reduction, 0, lambda: state.update(self._reduced_value(reduction, lanes), self._position()))
+
+        def element() -> None:
+            state.update(self.evaluator.value(reduction.element, lanes), self._place(reduction, state))
+
+        self._reduction_loops(reduction, 0, element)
         return state.finish()
 
-    def _reduced_value(self, reduction: Reduction, lanes: int) -> str:
-        return self.evaluator.value(reduction.element, lanes)
+    def _place(self, reduction: Reduction, state: State) -> str:
+        """For argmax: the number of the reduced element in each lane."""
+        if not state.arg:
+            return ""
+        if reduction.position is not None:
+            return self.evaluator.value(reduction.position, self.lanes)
+        position = self._position()
+        narrow = str(position) if isinstance(position, int) else self.fb.let(f"trunc i64 {position} to i32")
+        index = self.fb.splat(narrow, "i32", self.lanes)
+        if self.lanes > 1 and state.along_lanes:
+            index = self.fb.op("add", state.where_ty, index, self.fb.lane_ids("i32", self.lanes))
+        return index
 
     def _reduction_loops(self, reduction: Reduction, depth: int, body: Body, last: int | None = None) -> None:
         """The reduced loops from ``depth`` on (up to ``last``, exclusive), then ``body``."""
@@ -329,7 +343,7 @@ class LoopKernel:
 
         def element() -> None:
             with ev.level():
-                state.update(ev.value(reduction.element, lanes), self._position(), ev.mask)
+                state.update(ev.value(reduction.element, lanes), self._place(reduction, state), ev.mask)
 
         if lanes == 1:
             with fb.loop(start, stop) as i, ExitStack() as stack:
@@ -401,8 +415,8 @@ class State:
             self.where = fb.alloca(self.where_ty)
             fb.store(self.where_ty, literal(-1, self.where_ty), self.where)
 
-    def update(self, value: str, position: Operand, mask: Operand | None = None) -> None:
-        """Take in one element per lane; ``position`` is that of the first lane."""
+    def update(self, value: str, index: str, mask: Operand | None = None) -> None:
+        """Take in one element per lane; ``index`` is the number of each, for argmax."""
         fb = self.fb
         old = fb.load(self.ty, self.slot)
         if not self.arg:
@@ -411,17 +425,11 @@ class State:
             fb.store(self.ty, self._combined(self.lanes, old, value), self.slot)
             return
         where = fb.load(self.where_ty, self.where)
-        narrow = fb.let(f"trunc i64 {position} to i32") if not isinstance(position, int) else str(position)
-        index = fb.splat(narrow, "i32", self.lanes)
-        if self.lanes > 1 and self.along_lanes:
-            index = fb.op("add", self.where_ty, index, fb.lane_ids("i32", self.lanes))
         better = self._better(self.lanes, value, index, old, where)
         if mask is not None:
             better = fb.op("and", vec("i1", self.lanes), better, mask)
         fb.store(self.ty, fb.select(better, self.ty, value, old), self.slot)
         fb.store(self.where_ty, fb.select(better, self.where_ty, index, where), self.where)
-
-    _in_lanes = False
 
     def _combined(self, lanes: int, a: str, b: str) -> str:
         return emit_elementwise(self.fb, _COMBINE[self.op], [a, b], [self.dtype] * 2, self.dtype, lanes, {})
