@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,16 @@ from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.tensor import OPERATORS, Tensor
 from pronghorn.graph.trace import active_tapes, as_tensor, current_trace, eager
+
+
+class _Overlays(threading.local):
+    """The stateless scopes that this thread is in: they give and take the values of variables instead of the storage."""
+
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+
+
+overlays = _Overlays()
 
 
 class Variable:
@@ -164,7 +175,9 @@ class Variable:
         if tensor.dtype != self._dtype:
             tensor = tensor.astype(self._dtype)
         trace = current_trace()
-        if trace is not None:
+        if overlays.stack:
+            overlays.stack[-1].write(self, tensor)
+        elif trace is not None:
             trace.write(self, tensor)
         else:
             self._array = np.array(tensor.numpy(), order="C", copy=True)
@@ -180,6 +193,10 @@ class Variable:
         return self.assign(self._raw() - value)
 
     def _raw(self) -> Tensor:
+        for scope in reversed(overlays.stack):
+            value = scope.read(self)
+            if value is not None:
+                return value
         trace = current_trace()
         return trace.read_storage(self) if trace is not None else self.eager_value()
 
