@@ -1,0 +1,38 @@
+"""A traced function run by the reference interpreter, with the interface of `pronghorn.backends.llvm.Executable`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pronghorn.backends.numpy.interpreter import run
+from pronghorn.graph import dtypes
+from pronghorn.graph.trace import Traced
+
+
+class NumpyExecutable:
+    """Runs a traced function node by node.
+
+    Args:
+        traced: the function. Variables that it read are read at each call, those that it assigned are updated.
+        gathered: arguments that are given as a pair (array, row numbers), whose rows are gathered.
+    """
+
+    def __init__(self, traced: Traced, gathered: Sequence[int] = ()):
+        self.traced = traced
+        self.gathered = frozenset(gathered)
+
+    def __call__(self, *args: Any) -> list[np.ndarray]:
+        """Return the function's results for arrays."""
+        arrays = [a[0][a[1]] if i in self.gathered else a for i, a in enumerate(args)]
+        declared = self.traced.graph.inputs
+        arrays = [np.asarray(a, dtypes.to_numpy(v.dtype)) for a, v in zip(arrays, declared)]
+        results = run(self.traced.graph, [*arrays, *(v.storage() for v in self.traced.variables)])
+        count = self.traced.num_results
+        # Copies first: a new value may be a view of another variable's old one.
+        values = [np.array(value, copy=True) for value in results[count:]]
+        for variable, value in zip(self.traced.updated, values):
+            np.copyto(variable.storage(), value)
+        return results[:count]

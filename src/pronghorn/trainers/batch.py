@@ -1,0 +1,138 @@
+"""A batch on its way to a step: flat arrays, and the structure they came in."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pronghorn import tree
+from pronghorn.graph import dtypes
+
+
+class Layout:
+    """The structure of batches: nested containers, with a number in the place of each array.
+
+    Arrays of one data set share a layout, so it is made once; `key` tells layouts apart in a cache of compiled steps.
+    """
+
+    __slots__ = ("key", "structure")
+
+    def __init__(self, structure: Any):
+        self.structure = structure
+        self.key: Hashable = repr(structure)
+
+    def pack(self, leaves: Sequence[Any]) -> Any:
+        """Return the structure with leaves in place of the numbers."""
+        return tree.map_structure(lambda i: None if i is None else leaves[i], self.structure)
+
+
+def flatten_batch(data: Any) -> tuple[Layout, list[Any]]:
+    """Return the layout of nested data and its leaves, without those that are None."""
+    leaves: list[Any] = []
+
+    def number(leaf: Any) -> int | None:
+        if leaf is None:
+            return None
+        leaves.append(leaf)
+        return len(leaves) - 1
+
+    structure = tree.map_structure(number, data)
+    return Layout(structure), leaves
+
+
+class Batch:
+    """Arrays for one step.
+
+    Attributes:
+        layout: the structure.
+        arrays: the flat arrays; whole data sets, where `rows` says which of their rows are meant.
+        rows: None, or int64 row numbers.
+        key: tells apart what needs different compiled steps: structure, types, and all extents but the first.
+    """
+
+    __slots__ = ("arrays", "key", "layout", "rows")
+
+    def __init__(self, layout: Layout, arrays: list[np.ndarray], rows: np.ndarray | None = None, key: Hashable = None):
+        self.layout, self.arrays, self.rows = layout, arrays, rows
+        self.key = key if key is not None else batch_key(layout, arrays, rows is not None)
+
+    @property
+    def size(self) -> int:
+        """Number of samples."""
+        if self.rows is not None:
+            return len(self.rows)
+        return next((a.shape[0] for a in self.arrays if a.ndim), 1)
+
+    def shapes(self) -> list[tuple[int, ...]]:
+        """The shapes of the batch's arrays."""
+        if self.rows is None:
+            return [a.shape for a in self.arrays]
+        return [(len(self.rows), *a.shape[1:]) for a in self.arrays]
+
+    def gather(self) -> list[np.ndarray]:
+        """The batch's arrays, rows taken."""
+        return self.arrays if self.rows is None else [a[self.rows] for a in self.arrays]
+
+    def arguments(self) -> list[Any]:
+        """What an executable takes: arrays, or pairs of a data set and row numbers."""
+        rows = self.rows
+        return self.arrays if rows is None else [(a, rows) for a in self.arrays]
+
+
+def batch_key(layout: Layout, arrays: Sequence[np.ndarray], gathered: bool) -> Hashable:
+    """What tells apart batches that need different compiled steps."""
+    return layout.key, gathered, tuple((a.dtype.str, a.dtype.name, a.shape[1:], a.ndim) for a in arrays)
+
+
+def as_batch(data: Any) -> Batch:
+    """Nested arrays as a batch."""
+    layout, leaves = flatten_batch(data)
+    return Batch(layout, [as_array(leaf) for leaf in leaves])
+
+
+def as_array(leaf: Any, what: str = "data") -> np.ndarray:
+    """A leaf of the data as a NumPy array of a type that a step takes.
+
+    Floats of 64 bits become the default float type, as the weights are of that type.
+
+    Raises:
+        ValueError: for objects, strings and ragged lists.
+    """
+    from pronghorn import config
+
+    if hasattr(leaf, "detach"):  # a PyTorch tensor that may need gradients
+        leaf = leaf.detach().cpu()
+    elif hasattr(leaf, "toarray"):  # a SciPy sparse matrix
+        leaf = leaf.toarray()
+    try:
+        array = leaf if isinstance(leaf, np.ndarray) else np.asarray(leaf)
+    except ValueError:
+        raise ValueError(
+            f"{what}: the rows have different lengths, so they make no array. Pad them to one length, for example with "
+            "utils.pad_sequences."
+        ) from None
+    if array.dtype == np.float64 and config.floatx() != "float64":
+        return array.astype(dtypes.to_numpy(config.floatx()))
+    kind = array.dtype.kind
+    if kind in "OUSM" and array.dtype not in _KNOWN:
+        raise ValueError(_bad_type(array, what))
+    return array
+
+
+_KNOWN = frozenset(map(dtypes.to_numpy, dtypes.ALL))
+
+
+def _bad_type(array: np.ndarray, what: str) -> str:
+    if array.dtype.kind in "US" or (array.size and isinstance(array.flat[0], str | bytes)):
+        return (
+            f"{what}: got an array of strings, shape {array.shape}. A model computes with numbers: turn the strings "
+            "into numbers first, for example with a StringLookup or TextVectorization layer called on the data."
+        )
+    inside = type(array.flat[0]).__name__ if array.size else "nothing"
+    return (
+        f"{what}: got an array of Python objects (dtype {array.dtype}, shape {array.shape}, the first is a {inside}). "
+        "It must hold numbers: rows of one length make an array with np.stack or utils.pad_sequences, and numbers "
+        "stored as objects one with .astype('float32')."
+    )

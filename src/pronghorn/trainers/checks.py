@@ -1,0 +1,115 @@
+"""Checks that `fit` and its relatives make before they run."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any
+
+import numpy as np
+
+from pronghorn import tree
+from pronghorn.graph.tensor import Tensor
+from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.trainers import validation
+from pronghorn.trainers.data_adapters.adapter import DataAdapter
+from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
+
+
+def check_compiled(model: Any, method: str) -> None:
+    """Raise an error if the model was not compiled."""
+    if not model.compiled:
+        raise ValueError(
+            f"You must call compile() before {method}(): the model {model.name!r} has no loss and no optimizer yet. For "
+            "example: model.compile(optimizer='adam', loss='categorical_crossentropy', metrics=['accuracy'])."
+        )
+
+
+def check_flags(run_eagerly: Any, steps_per_execution: Any, jit_compile: Any) -> None:
+    """Raise an error for values of `compile`'s flags that contradict each other or make no sense."""
+    if jit_compile is True and run_eagerly:
+        raise ValueError("compile: jit_compile=True and run_eagerly=True contradict each other; leave one out.")
+    if isinstance(steps_per_execution, bool) or not isinstance(steps_per_execution, int) or steps_per_execution < 1:
+        raise ValueError(f"compile: steps_per_execution must be an integer of 1 or more, got {steps_per_execution!r}.")
+
+
+def limited_epochs(epochs: Any, initial_epoch: int) -> int:
+    """The number of the last epoch, within `config.max_epochs()`."""
+    from pronghorn import config
+
+    if isinstance(epochs, bool) or not isinstance(epochs, int | np.integer):
+        raise ValueError(f"fit: epochs must be an integer, got {epochs!r}.")
+    limit = config.max_epochs()
+    return int(epochs) if limit is None else min(int(epochs), initial_epoch + limit)
+
+
+def is_validation_epoch(epoch: int, frequency: Any) -> bool:
+    """Whether an epoch, counted from 0, ends with a validation.
+
+    >>> is_validation_epoch(1, 2), is_validation_epoch(1, [1, 3])
+    (True, False)
+    """
+    if isinstance(frequency, int):
+        return (epoch + 1) % frequency == 0
+    if isinstance(frequency, list | tuple | set):
+        return epoch + 1 in frequency
+    raise ValueError(f"fit: validation_freq must be an integer or a list of epochs, got {frequency!r}.")
+
+
+@functools.lru_cache(None)
+def takes_training(function: Any) -> bool:
+    """Whether a function has an argument `training`."""
+    parameters = inspect.signature(function).parameters
+    return "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+def call_takes_training(model: Any) -> bool:
+    """Whether a model's `call` has an argument `training`."""
+    call = getattr(type(model), "call", None)
+    return call is not None and takes_training(call)
+
+
+def check_labels(model: Any, adapter: DataAdapter) -> None:
+    """Check the targets against the outputs and their losses, before any training.
+
+    Only what the built-in step computes is checked: a model with a step or a loss of its own knows its data itself.
+    """
+    from pronghorn.trainers.trainer import Trainer
+
+    labels = adapter.labels()
+    loss = model._compile_loss
+    own = any(getattr(type(model), m) is not getattr(Trainer, m) for m in ("train_step", "compute_loss"))
+    if labels is None or loss is None or own:
+        return
+    spec = _output_spec(model, adapter)
+    if spec is None:
+        return
+    targets = tree.map_structure(
+        lambda a: None if a is None else KerasTensor((None, *a.shape[1:]), str(a.dtype)), labels
+    )
+    if not loss.built:
+        loss.build(targets, spec)
+    aligned = loss._targets(labels, spec, loss.names, loss.losses)
+    for name, one, array, output in zip(loss.names, loss.losses, aligned, tree.flatten(spec)):
+        if one is None or array is None:
+            continue
+        validation.check_target_shape(name, one, array, output)
+        if output.shape and isinstance(output.shape[-1], int):
+            validation.check_class_numbers(name, one, array, output.shape[-1])
+
+
+def _output_spec(model: Any, adapter: DataAdapter) -> Any:
+    """The model's outputs as KerasTensors for the data's shapes, or None where they cannot be told."""
+    batch = adapter.first()
+    if batch is None:
+        return None
+    inputs = [KerasTensor((None, *shape[1:]), _dtype(array)) for shape, array in zip(batch.shapes(), batch.arrays)]
+    x, _, _ = unpack_x_y_sample_weight(batch.layout.pack(inputs))
+    spec = model.compute_output_spec(x)
+    return spec if all(isinstance(leaf, KerasTensor | Tensor) for leaf in tree.flatten(spec)) else None
+
+
+def _dtype(array: np.ndarray) -> str:
+    from pronghorn.graph import dtypes
+
+    return dtypes.name_of(array.dtype)

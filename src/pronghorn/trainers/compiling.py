@@ -1,0 +1,43 @@
+"""What `Trainer.compile` and the step functions need to know of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+
+def known_output_names(model: Any) -> list[str] | None:
+    """The names of a model's outputs, where it has them before it is called."""
+    try:
+        names = getattr(model, "output_names", None)
+    except (AttributeError, ValueError, RuntimeError):  # a Sequential that is not built
+        return None
+    return list(names) if names else None
+
+
+def scaled_optimizer(model: Any, optimizer: Any) -> Any:
+    """The optimizer, wrapped for loss scaling where the model computes in float16."""
+    from pronghorn.optimizers import LossScaleOptimizer
+
+    policy = getattr(model, "dtype_policy", None)
+    name = getattr(policy, "name", None)
+    if optimizer is None or name != "mixed_float16" or isinstance(optimizer, LossScaleOptimizer):
+        return optimizer
+    return LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
+
+
+def state_key(model: Any, kind: str) -> Hashable:
+    """What changes a compiled step beside the batch: which weights are trained, and the schedule of the rate."""
+    if kind != "train":
+        return None
+    rate = getattr(model.optimizer, "_learning_rate", None) if model.optimizer is not None else None
+    return tuple(id(v) for v in model.trainable_variables), id(rate)
+
+
+def callback_list(callbacks: Any, model: Any, **settings: Any) -> Any:
+    """The callbacks of a run as a `CallbackList`; one that is given is used as it is."""
+    from pronghorn.callbacks import CallbackList
+
+    if isinstance(callbacks, CallbackList):
+        return callbacks
+    return CallbackList(callbacks, model=model, **settings)

@@ -1,0 +1,58 @@
+"""From what `fit`, `evaluate` and `predict` take to batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn.trainers.data_adapters.adapter import DataAdapter
+
+
+def make_adapter(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    batch_size: int | None = None,
+    shuffle: bool | str = False,
+    class_weight: dict[int, float] | None = None,
+    check: bool = True,
+) -> DataAdapter:
+    """Return the adapter for data of any kind.
+
+    Args:
+        x: arrays, or an iterable that gives whole batches.
+        y: targets, for arrays.
+        sample_weight: a weight a sample, for arrays.
+        batch_size: samples a batch, for arrays; 32 by default.
+        shuffle: whether to shuffle; `"batch"` shuffles whole batches.
+        class_weight: weights of classes, made into sample weights.
+        check: whether to look for NaN.
+
+    Raises:
+        ValueError: for data that cannot be used, with the reason.
+    """
+    from pronghorn.trainers.data_adapters import arrays, frameworks, generators, py_dataset
+
+    for is_kind, make in (
+        (py_dataset.is_py_dataset, py_dataset.PyDatasetAdapter),
+        (frameworks.is_tf_dataset, frameworks.TFDatasetAdapter),
+        (frameworks.is_torch_loader, frameworks.TorchLoaderAdapter),
+        (generators.is_generator, generators.GeneratorAdapter),
+    ):
+        if is_kind(x):
+            _only_x(x, y, sample_weight, batch_size)
+            return make(x, class_weight=class_weight, shuffle=shuffle)
+    return arrays.ArrayAdapter(x, y, sample_weight, batch_size, shuffle, class_weight, check)
+
+
+def _only_x(x: Any, y: Any, sample_weight: Any, batch_size: int | None) -> None:
+    kind = type(x).__name__
+    for name, value in (("y", y), ("sample_weight", sample_weight)):
+        if value is not None:
+            raise ValueError(
+                f"x is a {kind}, which gives batches of (inputs, targets) itself, so `{name}` must not be given. Let "
+                "it give tuples (inputs, targets, sample_weights) instead."
+            )
+    if batch_size is not None:
+        raise ValueError(
+            f"x is a {kind}, which makes its own batches, so batch_size={batch_size} has no effect; leave it out."
+        )

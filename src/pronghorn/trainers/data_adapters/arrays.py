@@ -1,0 +1,191 @@
+"""Arrays: the whole data set is in memory, batches are row numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from pronghorn import tree
+from pronghorn.trainers import validation
+from pronghorn.trainers.batch import Batch, as_array, batch_key, flatten_batch
+from pronghorn.trainers.data_adapters.adapter import DataAdapter, class_weights
+
+
+def to_arrays(data: Any, name: str) -> Any:
+    """Nested arrays from what users have: NumPy, pandas, tensors, lists of numbers.
+
+    Args:
+        data: an array, or a list, tuple or dict of them.
+        name: what it is called in errors.
+    """
+    if data is None:
+        return None
+    data = _from_pandas(data)
+    if isinstance(data, list | tuple) and not hasattr(data, "_fields") and _is_of_numbers(data):
+        return as_array(data, name)
+    if isinstance(data, dict):
+        return {key: to_arrays(value, f"{name}[{key!r}]") for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return type(data)(to_arrays(value, f"{name}[{i}]") for i, value in enumerate(data))
+    if not hasattr(data, "shape") and not hasattr(data, "__array__") and not np.isscalar(data):
+        raise ValueError(
+            f"`{name}` is a {type(data).__name__}, which is no data: pass NumPy arrays, lists or dicts of them, a "
+            "pandas table, a generator, a PyDataset, a tf.data data set or a torch DataLoader."
+        )
+    return np.ascontiguousarray(as_array(data, name)) if np.ndim(data) else as_array(data, name)
+
+
+def _from_pandas(data: Any) -> Any:
+    if type(data).__module__.split(".")[0] != "pandas":
+        return data
+    values = data.to_numpy()
+    if values.dtype == object:  # columns of several types
+        numbers = data.apply(_numeric) if hasattr(data, "columns") else _numeric(data)
+        values = numbers.to_numpy()
+    return values
+
+
+def _numeric(column: Any) -> Any:
+    return column.astype("float32") if column.dtype.kind in "biuf" else column
+
+
+def _is_of_numbers(data: Any) -> bool:
+    """Whether a list is rows of numbers, rather than a list of arrays for several inputs."""
+    if len(data) == 0:
+        return True
+    first = data[0]
+    while isinstance(first, list | tuple) and len(first):
+        first = first[0]
+    return isinstance(first, bool | int | float | np.generic | str | bytes)
+
+
+class ArrayAdapter(DataAdapter):
+    """Batches from arrays in memory.
+
+    Args:
+        x: nested arrays of inputs.
+        y: nested arrays of targets.
+        sample_weight: nested arrays of weights.
+        batch_size: samples a batch.
+        shuffle: whether each epoch has another order; `"batch"` keeps neighbours together.
+        class_weight: weights of classes.
+        check: whether to look for NaN.
+    """
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        batch_size: int | None = None,
+        shuffle: bool | str = False,
+        class_weight: dict[int, float] | None = None,
+        check: bool = True,
+    ):
+        x, y = to_arrays(x, "x"), to_arrays(y, "y")
+        sample_weight = to_arrays(sample_weight, "sample_weight")
+        validation.check_class_weight(class_weight, sample_weight, y)
+        parts = [("x", x), ("y", y), ("sample_weight", sample_weight)]
+        named = [
+            (part + "".join(f"[{key!r}]" for key in path), array)
+            for part, value in parts
+            if value is not None
+            for path, array in tree.flatten_with_path(value)
+            if array is not None
+        ]
+        self.num_samples = validation.check_lengths(named)
+        if check:
+            validation.check_no_nan(named)
+        if class_weight is not None:
+            sample_weight = class_weights(y, class_weight)
+        self._labels = y
+        self._data = (x,) if y is None and sample_weight is None else (x, y, sample_weight)
+        self._layout, self._arrays = flatten_batch(self._data)
+        self.batch_size = _checked_batch_size(batch_size)
+        self.num_batches = -(-self.num_samples // self.batch_size)
+        self._shuffle = shuffle
+        self._key = batch_key(self._layout, self._arrays, bool(shuffle))
+
+    def labels(self) -> Any:
+        return self._labels
+
+    def batches(self) -> Iterator[Batch]:
+        size, total = self.batch_size, self.num_samples
+        if not self._shuffle:
+            for start in range(0, total, size):
+                yield Batch(self._layout, [a[start : start + size] for a in self._arrays], key=self._key)
+            return
+        rows = epoch_order(total, size, self._shuffle == "batch")
+        for start in range(0, total, size):
+            yield Batch(self._layout, self._arrays, rows[start : start + size], key=self._key)
+
+    def first(self) -> Batch:
+        size = min(self.batch_size, self.num_samples)
+        if not self._shuffle:
+            return Batch(self._layout, [a[:size] for a in self._arrays], key=self._key)
+        return Batch(self._layout, self._arrays, np.arange(size), key=self._key)
+
+
+def epoch_order(total: int, batch_size: int, whole_batches: bool) -> np.ndarray:
+    """A random order of row numbers, int64, from the global seed.
+
+    Args:
+        total: number of rows.
+        batch_size: rows a batch.
+        whole_batches: whether rows stay with their neighbours in a batch.
+    """
+    from pronghorn.random.seed_generator import global_seed_generator
+
+    key = global_seed_generator().next().numpy()
+    generator = np.random.default_rng([int(k) for k in key])
+    if not whole_batches:
+        return generator.permutation(total)
+    full = total // batch_size
+    order = generator.permutation(full)
+    rows = (order[:, None] * batch_size + np.arange(batch_size)).ravel()
+    return np.concatenate([rows, np.arange(full * batch_size, total)])
+
+
+def _checked_batch_size(batch_size: Any) -> int:
+    if batch_size is None:
+        return 32
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
+        raise ValueError(f"batch_size must be an integer of 1 or more, got {batch_size!r}.")
+    return int(batch_size)
+
+
+def split_arrays(arrays: Any, validation_split: float) -> tuple[Any, Any]:
+    """Split nested arrays into the first part, for training, and the last, for validation.
+
+    Args:
+        arrays: a tuple such as (x, y, sample_weight); None stays None.
+        validation_split: share of the last part, between 0 and 1.
+
+    Raises:
+        ValueError: if there is nothing to split, or a part would be empty.
+    """
+    if not 0 < validation_split < 1:
+        raise ValueError(f"validation_split must lie between 0 and 1, got {validation_split}.")
+    names = ("x", "y", "sample_weight")
+    converted = tuple(to_arrays(part, name) for part, name in zip(arrays, names))
+    named = [
+        (name, array)
+        for name, part in zip(names, converted)
+        if part is not None
+        for array in tree.flatten(part)
+        if array is not None
+    ]
+    total = validation.check_lengths(named)
+    cut = int(np.floor(total * (1.0 - validation_split)))
+    if cut == 0 or cut == total:
+        raise ValueError(
+            f"The training data has {total} samples, which cannot be split with validation_split={validation_split}: "
+            "one of the two parts would be empty. Give more data or another share."
+        )
+
+    def part(rows: slice) -> Any:
+        return tree.map_structure(lambda a: None if a is None else a[rows], converted)
+
+    return part(slice(0, cut)), part(slice(cut, None))

@@ -1,0 +1,121 @@
+"""`utils.PyDataset`: batches by number, read ahead by workers."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from pronghorn.trainers.batch import Batch
+from pronghorn.trainers.data_adapters.adapter import DataAdapter, to_batch
+
+
+def is_py_dataset(x: Any) -> bool:
+    """Whether `x` is a `PyDataset`; by name, so that its module need not be loaded."""
+    return any(c.__name__ in ("PyDataset", "Sequence") and "utils" in c.__module__ for c in type(x).__mro__)
+
+
+class PyDatasetAdapter(DataAdapter):
+    """Batches from a `PyDataset`.
+
+    Args:
+        x: the data set.
+        class_weight: weights of classes.
+        shuffle: whether each epoch has its batches in another order.
+    """
+
+    def __init__(self, x: Any, class_weight: dict[int, float] | None = None, shuffle: bool | str = False):
+        self._dataset = x
+        self._class_weight = class_weight
+        self._shuffle = bool(shuffle)
+        self.num_batches = self._length()
+
+    def _length(self) -> int | None:
+        length = getattr(self._dataset, "num_batches", None)
+        if length is None:
+            try:
+                length = len(self._dataset)
+            except (TypeError, NotImplementedError):
+                return None
+        if callable(length):
+            length = length()
+        if length is None or length == np.inf:
+            return None
+        if length == 0:
+            raise ValueError(f"The data set is empty: {type(self._dataset).__name__} has 0 batches.")
+        return int(length)
+
+    def first(self) -> Batch:
+        return to_batch(self._dataset[0], self._class_weight)
+
+    def _order(self) -> Iterator[int]:
+        if self.num_batches is None:
+            number = 0
+            while True:
+                yield number
+                number += 1
+        elif self._shuffle:
+            from pronghorn.trainers.data_adapters.arrays import epoch_order
+
+            yield from (int(i) for i in epoch_order(self.num_batches, 1, False))
+        else:
+            yield from range(self.num_batches)
+
+    def batches(self) -> Iterator[Batch]:
+        workers = getattr(self._dataset, "workers", 1) or 1
+        parallel = workers > 1 or getattr(self._dataset, "use_multiprocessing", False)
+        source = self._read_ahead(workers) if parallel else (self._dataset[i] for i in self._order())
+        for data in source:
+            yield to_batch(data, self._class_weight)
+
+    def _read_ahead(self, workers: int) -> Iterator[Any]:
+        """Batches in order, up to `max_queue_size` of them made beforehand."""
+        processes = getattr(self._dataset, "use_multiprocessing", False)
+        depth = max(getattr(self._dataset, "max_queue_size", 10) or 10, workers)
+        pool: Executor
+        if processes:
+            pool = ProcessPoolExecutor(workers, initializer=_keep, initargs=(self._dataset,))
+        else:
+            pool = ThreadPoolExecutor(workers, initializer=None)
+        queue: collections.deque[Future] = collections.deque()
+        try:
+            for number in self._order():
+                queue.append(pool.submit(_get_kept, number) if processes else pool.submit(self._get, number))
+                if len(queue) >= depth:
+                    yield queue.popleft().result()
+            while queue:
+                yield queue.popleft().result()
+        finally:
+            for future in queue:
+                future.cancel()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _get(self, number: int) -> Any:
+        return self._dataset[number]
+
+    def on_epoch_begin(self) -> None:
+        begin = getattr(self._dataset, "on_epoch_begin", None)
+        if begin is not None:
+            begin()
+
+    def on_epoch_end(self) -> None:
+        end = getattr(self._dataset, "on_epoch_end", None)
+        if end is not None:
+            end()
+        self.num_batches = self._length()
+
+
+_kept: Any = None
+
+
+def _keep(dataset: Any) -> None:
+    """In a worker process: hold on to the data set, so that it is sent once."""
+    global _kept
+    _kept = dataset
+
+
+def _get_kept(number: int) -> Any:
+    return _kept[number]

@@ -1,0 +1,183 @@
+"""Checks of data and labels before any training; each error says what came, what was expected and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pronghorn import losses
+from pronghorn.losses.loss import LossFunctionWrapper
+from pronghorn.losses.probabilistic import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    sparse_categorical_crossentropy,
+)
+
+
+def check_lengths(named: Sequence[tuple[str, np.ndarray]]) -> int:
+    """The number of samples of all arrays.
+
+    Raises:
+        ValueError: if the arrays differ in it, or it is zero.
+    """
+    for name, array in named:
+        if array.ndim == 0:
+            raise ValueError(
+                f"`{name}` is a single number; the data must have a first axis with one entry a sample. For one "
+                "sample, wrap it in an array: np.array([value])."
+            )
+    lengths = {len(array) for _, array in named}
+    if len(lengths) > 1:
+        listed = ", ".join(f"`{name}` has {len(array)} (shape {array.shape})" for name, array in named)
+        raise ValueError(
+            f"Data cardinality is ambiguous: all arrays must hold the same number of samples, but {listed}. The first "
+            "axis counts the samples; check that x and y come from the same rows."
+        )
+    size = lengths.pop() if lengths else 0
+    if size == 0:
+        listed = ", ".join(f"`{name}` has shape {array.shape}" for name, array in named) or "there are no arrays"
+        raise ValueError(f"The data set is empty: {listed}. There must be at least one sample.")
+    return size
+
+
+def check_no_nan(named: Sequence[tuple[str, np.ndarray]]) -> None:
+    """Raise a ValueError if an array holds NaN, which would make all weights NaN in one step."""
+    for name, array in named:
+        if array.dtype.kind != "f" or array.size == 0:
+            continue
+        # the least element is NaN if any is; no temporary array
+        if np.isnan(np.min(array)):
+            where = np.isnan(array)
+            first = tuple(int(i) for i in np.argwhere(where)[0])
+            raise ValueError(
+                f"`{name}` holds {int(where.sum())} NaN values among its {array.size}, the first at index {first}. One "
+                "of them makes the loss and every weight NaN: drop those samples, or fill the gaps, for example with "
+                "np.nan_to_num."
+            )
+
+
+def check_target_shape(name: str, loss: Any, y_true: Any, y_pred: Any) -> None:
+    """Raise a ValueError if labels do not fit a cross-entropy, by their shape or type.
+
+    Args:
+        name: the output's name.
+        loss: the loss of the output.
+        y_true: labels, with `shape` and `dtype`.
+        y_pred: the output, with `shape`.
+    """
+    fn = _function_of(loss)
+    true, pred = tuple(y_true.shape), tuple(y_pred.shape)
+    if fn in (categorical_crossentropy, categorical_focal_crossentropy):
+        numbers = len(true) == len(pred) - 1 or (true and pred and true[-1] == 1 and _differs(pred[-1], 1))
+        if numbers:
+            raise ValueError(
+                f"The loss {fn.__name__} needs one-hot labels, of the shape {_shown(pred)} of the output {name!r}, but "
+                f"the labels have shape {_shown(true)}, like class numbers. Use the loss "
+                "sparse_categorical_crossentropy, or turn the labels into rows with "
+                f"utils.to_categorical(y, {pred[-1]})."
+            )
+        _check_same_shape(name, fn, true, pred)
+    elif fn is sparse_categorical_crossentropy:
+        one_hot = len(true) == len(pred) and true and _differs(true[-1], 1)
+        if one_hot:
+            raise ValueError(
+                f"The loss sparse_categorical_crossentropy needs class numbers, of shape {_shown(pred[:-1])} for the "
+                f"output {name!r}, but the labels have shape {_shown(true)}, like one-hot rows. Use the loss "
+                "categorical_crossentropy, or turn the rows into numbers with np.argmax(y, axis=-1)."
+            )
+    elif fn is binary_crossentropy:
+        expanded = (*true, 1) if len(true) == len(pred) - 1 else true
+        mend = ""
+        if len(true) == len(pred) - 1 and _differs(pred[-1], 1):
+            mend = (
+                " For one of several classes use the loss sparse_categorical_crossentropy and a softmax; for yes or no "
+                "give the model one output, Dense(1, activation='sigmoid')."
+            )
+        _check_same_shape(name, fn, expanded, pred, mend, shown=true)
+
+
+def _check_same_shape(name: str, fn: Any, true: tuple, pred: tuple, mend: str = "", shown: tuple | None = None) -> None:
+    if len(true) == len(pred) and not any(_differs(a, b) for a, b in zip(true[1:], pred[1:])):
+        return
+    raise ValueError(
+        f"The loss {fn.__name__} needs labels of the shape of the output {name!r}, {_shown(pred)}, but the labels have "
+        f"shape {_shown(shown or true)}."
+        + (mend or f" Check the number of units of the last layer ({pred[-1] if pred else 1}) against the labels.")
+    )
+
+
+def _differs(a: Any, b: Any) -> bool:
+    """Whether two extents are known to differ."""
+    return isinstance(a, int) and isinstance(b, int) and a != b
+
+
+def _shown(shape: tuple) -> str:
+    """A shape with the number of samples left open."""
+    if not shape:
+        return "()"
+    return "(" + ", ".join(["batch", *(str(d) for d in shape[1:])]) + ("," if len(shape) == 1 else "") + ")"
+
+
+def _function_of(loss: Any) -> Any:
+    return loss.fn if isinstance(loss, LossFunctionWrapper) else loss
+
+
+def check_class_numbers(name: str, loss: Any, labels: np.ndarray, classes: int) -> None:
+    """Raise a ValueError for class numbers outside of the output's classes.
+
+    Args:
+        name: the output's name.
+        loss: the loss of the output; only the sparse cross-entropy is checked.
+        labels: all labels.
+        classes: number of the output's classes.
+    """
+    fn = _function_of(loss)
+    if fn is not sparse_categorical_crossentropy or labels.size == 0 or labels.dtype.kind not in "iufb":
+        return
+    ignored = loss._fn_kwargs.get("ignore_class") if isinstance(loss, LossFunctionWrapper) else None
+    lowest, highest = labels.min(), labels.max()
+    if ignored is not None and (lowest == ignored or highest == ignored):
+        labels = labels[labels != ignored]
+        if labels.size == 0:
+            return
+        lowest, highest = labels.min(), labels.max()
+    if lowest >= 0 and highest < classes:
+        return
+    bad = lowest if lowest < 0 else highest
+    if lowest >= 1 and highest == classes:
+        mend = "The labels seem to count from 1: subtract 1."
+    elif lowest < 0:
+        mend = "If that number marks samples without a label, say so with ignore_class of the loss."
+    else:
+        mend = f"Give the last layer {int(highest) + 1} units, or check the labels."
+    raise ValueError(
+        f"The labels of the output {name!r} hold the class number {bad.item()}, but the output has {classes} classes, "
+        f"so the numbers must be 0 to {classes - 1}. {mend}"
+    )
+
+
+def check_class_weight(class_weight: Any, sample_weight: Any, y: Any) -> None:
+    """Raise a ValueError where `class_weight` cannot be used."""
+    if class_weight is None:
+        return
+    if sample_weight is not None:
+        raise ValueError(
+            "class_weight and sample_weight cannot both be given: multiply the sample weights by the weights of their "
+            "classes and pass sample_weight only."
+        )
+    if not isinstance(class_weight, dict):
+        raise ValueError(f"class_weight must be a dict from class numbers to weights, got {class_weight!r}.")
+    if y is None:
+        raise ValueError("class_weight needs labels, but there is no y.")
+    if isinstance(y, list | tuple | dict):
+        raise ValueError(
+            "class_weight is for models with one output; with several, pass a sample_weight for each output."
+        )
+
+
+def loss_object(identifier: Any) -> Any:
+    """The loss function or object of a name."""
+    return losses.get(identifier) if isinstance(identifier, str) else identifier
