@@ -157,9 +157,8 @@ def _one_loop(outer: Axis, inner: Axis) -> bool:
 
 def _merge(outer: Axis, inner: Axis) -> Axis:
     parts = (outer.parts or ((outer.name, outer.extent),)) + (inner.parts or ((inner.name, inner.extent),))
-    return replace(
-        inner, name=f"{outer.name}*{inner.name}", extent=scaled(outer.extent, inner.extent), parts=parts
-    )  # inner.extent is an int: _one_loop asked for that
+    extent = scaled(outer.extent, value_of(inner.extent, ()))  # an int, or they would not be one loop
+    return replace(inner, name=f"{outer.name}*{inner.name}", extent=extent, parts=parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -292,7 +292,7 @@ class TileWriter:
     def _finish(self, sums: dict[tuple[int, int], str]) -> None:
         ty = self.scalar if self.plan.dot else self.ty
         if self.main.tile_epilogue:
-            self._finish_tile(sums, ty)
+            self.main.tile_epilogue(self.fb, self._result(sums, ty))
             return
         for number, row in enumerate(self.rows):
             with ExitStack() as stack:
@@ -307,19 +307,18 @@ class TileWriter:
                     else:
                         place.store(sums[number, v])
 
-    def _finish_tile(self, sums: dict[tuple[int, int], str], ty: str) -> None:
+    def _result(self, sums: dict[tuple[int, int], str], ty: str) -> TileResult:
+        """The tile as an epilogue over whole tiles sees it: always two row axes."""
         names = [*(axis.name for axis in self.row_axes), "", ""]
         steps = [*self.row_steps, 1, 1]
-        rows = {tuple([*row, 0, 0][:2]): row for row in self.rows}
-        numbers = {row: number for number, row in enumerate(self.rows)}
-        result = TileResult(
+        numbers = {((*row, 0, 0)[0], (*row, 0, 0)[1]): number for number, row in enumerate(self.rows)}
+        return TileResult(
             (names[0], names[1]),
             (steps[0], steps[1], self.vectors),
-            {(*key, v): sums[numbers[row], v] for key, row in rows.items() for v in range(self.vectors)},
+            {(i, j, v): sums[number, v] for (i, j), number in numbers.items() for v in range(self.vectors)},
             ty,
-            lambda i, j, v: self._place(rows[i, j], v),
+            lambda i, j, v: self._place(self.rows[numbers[i, j]], v),
         )
-        self.main.tile_epilogue(self.fb, result)
 
     def _place(self, row: Sequence[int], v: int) -> Place:
         fb, main, plan = self.fb, self.main, self.plan
