@@ -1,0 +1,27 @@
+"""Names of Keras's that Pronghorn does not have: there to be found, and to say what to use instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+
+def absent_function(name: str, instead: str) -> Callable[..., NoReturn]:
+    """Return a function that raises NotImplementedError with a sentence on what to use instead."""
+
+    def function(*args: Any, **kwargs: Any) -> NoReturn:
+        raise NotImplementedError(f"{name} is not part of Pronghorn: {instead}.")
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"Not there: {instead}.\n\nRaises:\n    NotImplementedError: always."
+    return function
+
+
+def absent_class(name: str, instead: str, module: str, base: type = object) -> type:
+    """Return a class that cannot be made: its constructor raises NotImplementedError."""
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
+        raise NotImplementedError(f"{name} is not part of Pronghorn: {instead}.")
+
+    doc = f"Not there: {instead}.\n\nRaises:\n    NotImplementedError: always."
+    return type(name, (base,), {"__init__": init, "__doc__": doc, "__module__": module})

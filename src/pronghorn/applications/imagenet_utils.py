@@ -1,0 +1,88 @@
+"""What networks trained on ImageNet take and give."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from pronghorn import config
+from pronghorn._lazy import attach
+
+_CLASSES = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
+_CLASSES_HASH = "c2c37ea517e94d9795004a39431a14cb"
+
+# Mode to (means, standard deviations) of red, green and blue on the scale of the mode.
+_STATISTICS = {
+    "caffe": ((123.68, 116.779, 103.939), (1.0, 1.0, 1.0)),
+    "torch": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
+
+
+def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe") -> Any:
+    """Prepare images for a network trained on ImageNet.
+
+    Args:
+        x: RGB images, 0 to 255, of three or four axes.
+        data_format: `"channels_last"`, `"channels_first"`, or None for the default.
+        mode: `"caffe"` (blue, green, red, centred), `"tf"` (-1 to 1) or `"torch"` (normalized).
+
+    Returns:
+        An array or tensor like `x`.
+
+    Raises:
+        ValueError: for an unknown mode.
+
+    >>> preprocess_input(np.array([[[0.0, 127.5, 255.0]]]), mode="tf").tolist()
+    [[[-1.0, 0.0, 1.0]]]
+    """
+    if mode not in ("caffe", "tf", "torch"):
+        raise ValueError(f"preprocess_input: mode={mode!r} is not known; it must be 'caffe', 'tf' or 'torch'.")
+    return prepare(x, data_format, mode)
+
+
+def prepare(x: Any, data_format: str | None = None, mode: str | None = None) -> Any:
+    """`preprocess_input` with the mode None, which changes nothing."""
+    if mode is None:
+        return x
+    channels_first = config.standardize_data_format(data_format) == "channels_first"
+    if isinstance(x, np.ndarray) and not np.issubdtype(x.dtype, np.floating):
+        x = x.astype(config.floatx())
+    if mode == "tf":
+        return x / 127.5 - 1.0
+    if mode == "torch":
+        x = x / 255.0
+    else:
+        x = x[..., ::-1, :, :] if channels_first else x[..., ::-1]
+    means, deviations = (np.asarray(values, dtype=str(x.dtype)) for values in _STATISTICS[mode])
+    if mode == "caffe":
+        means = means[::-1].copy()
+    if channels_first:
+        means, deviations = means[:, None, None], deviations[:, None, None]
+    return (x - means) / deviations if mode == "torch" else x - means
+
+
+def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:
+    """Return the likeliest classes of each prediction as (identifier, name, score).
+
+    Args:
+        preds: scores of shape `(batch, 1000)`.
+        top: how many classes.
+
+    Raises:
+        ValueError: for another shape.
+    """
+    scores = np.asarray(preds)
+    if scores.ndim != 2 or scores.shape[1] != 1000:
+        raise ValueError(f"decode_predictions: preds must have the shape (batch, 1000); got {scores.shape}.")
+    from pronghorn.utils import get_file
+
+    path = get_file("imagenet_class_index.json", _CLASSES, cache_subdir="models", file_hash=_CLASSES_HASH)
+    with open(path, encoding="utf-8") as stream:
+        names = json.load(stream)
+    best = np.argsort(scores, axis=1)[:, : -top - 1 : -1]
+    return [[(*names[str(index)], float(row[index])) for index in order] for row, order in zip(scores, best)]
+
+
+attach(__name__)

@@ -1,0 +1,33 @@
+"""Questions about the graph of symbolic tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def get_source_inputs(tensor: Any) -> list[Any]:
+    """Return the inputs that a symbolic tensor is computed from.
+
+    Args:
+        tensor: a tensor of a functional model.
+
+    Returns:
+        The tensors that `Input` made, in the order in which they are met. A tensor without a history is its own.
+    """
+    history = getattr(tensor, "_keras_history", None)
+    if history is None:
+        return [tensor]
+    sources: list[Any] = []
+    pending, seen = [tensor], set()
+    while pending:
+        current = pending.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        operation, node_index, _ = current._keras_history
+        node = operation._inbound_nodes[node_index]
+        if node.input_tensors:
+            pending += node.input_tensors
+        else:
+            sources += [output for output in node.output_tensors if all(output is not known for known in sources)]
+    return sources

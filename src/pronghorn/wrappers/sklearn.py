@@ -1,0 +1,138 @@
+"""Models as estimators of scikit-learn: classifiers, regressors and transformers."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
+    from sklearn.exceptions import NotFittedError
+except ImportError:
+    raise ImportError(
+        "The wrappers need scikit-learn; to install it: pip install 'pronghorn[sklearn]'", name="sklearn"
+    ) from None
+
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import check_array, check_X_y
+
+
+class _Estimator(BaseEstimator):
+    """What the three wrappers share: making the model, and fitting it."""
+
+    def __init__(
+        self,
+        model: Any,
+        warm_start: bool = False,
+        model_kwargs: dict[str, Any] | None = None,
+        fit_kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        self.model = model
+        self.warm_start = warm_start
+        self.model_kwargs = model_kwargs
+        self.fit_kwargs = fit_kwargs
+
+    def _make_model(self, x: np.ndarray, y: Any) -> Any:
+        from pronghorn.models import Model, clone_model
+
+        name = type(self).__name__
+        if not isinstance(self.model, Model):
+            model = self.model(x, y, **(self.model_kwargs or {}))
+        elif self.warm_start:
+            model = self.model
+        else:
+            model = clone_model(self.model)
+            if self.model.optimizer is not None:
+                model.compile_from_config(copy.deepcopy(self.model.get_compile_config()))
+        if getattr(model, "loss", None) is None and getattr(model, "optimizer", None) is None:
+            raise RuntimeError(f"{name}: the model is not compiled; call model.compile(...) first.")
+        return model
+
+    def _fit(self, x: np.ndarray, y: Any, **kwargs: Any) -> None:
+        if self.warm_start and hasattr(self, "model_"):
+            model = self.model_
+        else:
+            model = self._make_model(x, y)
+        history = model.fit(x, y, **{**(self.fit_kwargs or {}), **kwargs})
+        self.model_ = model
+        self.history_ = history.history
+
+    def _checked(self, x: Any) -> np.ndarray:
+        if not hasattr(self, "model_"):
+            raise NotFittedError(f"{type(self).__name__} is not fitted yet; call fit first.")
+        x = check_array(x)
+        if x.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"X has {x.shape[1]} features, but {type(self).__name__} is expecting {self.n_features_in_} features "
+                "as input."
+            )
+        return x
+
+
+class SKLearnClassifier(ClassifierMixin, _Estimator):
+    """A classifier for scikit-learn.
+
+    Args:
+        model: a compiled model, which is cloned for each fit, or a function of `(X, y, **model_kwargs)` that returns
+            one.
+        warm_start: whether a fit goes on from the weights of the one before.
+        model_kwargs: arguments for the function.
+        fit_kwargs: arguments for `model.fit`.
+
+    Attributes:
+        model_, history_, classes_: the fitted model, its history, and the labels.
+    """
+
+    def fit(self, X: Any, y: Any, **kwargs: Any) -> SKLearnClassifier:
+        """Train on samples `X` of shape `(n, features)` and their labels `y`."""
+        X, y = check_X_y(X, y)
+        kind = type_of_target(y)
+        if kind not in ("binary", "multiclass"):
+            raise ValueError(f"Unknown label type: {kind}. {type(self).__name__} only supports classification.")
+        self.classes_, numbers = np.unique(y, return_inverse=True)
+        self.n_features_in_ = X.shape[1]
+        self._fit(X, np.eye(len(self.classes_))[numbers], **kwargs)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return what the model gives, a score for each class."""
+        return np.asarray(self.model_.predict(self._checked(X), verbose=0))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the likeliest label of each sample."""
+        X = self._checked(X)
+        return self.classes_[np.argmax(self.model_.predict(X, verbose=0), axis=-1)]
+
+
+class SKLearnRegressor(RegressorMixin, _Estimator):
+    """A regressor for scikit-learn; see `SKLearnClassifier` for the arguments."""
+
+    def fit(self, X: Any, y: Any, **kwargs: Any) -> SKLearnRegressor:
+        """Train on samples `X` of shape `(n, features)` and their targets `y`."""
+        X, y = check_X_y(X, y, multi_output=True, y_numeric=True)
+        self.n_features_in_ = X.shape[1]
+        self._one_target = y.ndim == 1
+        self._fit(X, y[:, None] if self._one_target else y, **kwargs)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the target of each sample."""
+        values = np.asarray(self.model_.predict(self._checked(X), verbose=0))
+        return values[:, 0] if self._one_target and values.ndim == 2 and values.shape[1] == 1 else values
+
+
+class SKLearnTransformer(TransformerMixin, _Estimator):
+    """A transformer for scikit-learn; see `SKLearnClassifier` for the arguments."""
+
+    def fit(self, X: Any, y: Any = None, **kwargs: Any) -> SKLearnTransformer:
+        """Train on samples `X` of shape `(n, features)`, and targets `y` if the model wants them."""
+        X = check_array(X)
+        self.n_features_in_ = X.shape[1]
+        self._fit(X, None if y is None else np.asarray(y), **kwargs)
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Return what the model gives for each sample."""
+        return np.asarray(self.model_.predict(self._checked(X), verbose=0))
