@@ -1,0 +1,200 @@
+"""Activation functions as layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn import activations, ops
+from pronghorn.layers import settings
+from pronghorn.layers.input_spec import InputSpec
+from pronghorn.layers.layer import Layer
+
+
+class _Elementwise(Layer):
+    """Base: outputs of the inputs' shape, no weights."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.built = True
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+class Activation(_Elementwise):
+    """An activation function as a layer.
+
+    Args:
+        activation: a function or its name.
+        kwargs: those of `Layer`.
+
+    Example:
+
+    >>> Activation("relu")(ops.convert_to_tensor([-1.0, 2.0])).tolist()
+    [0.0, 2.0]
+    """
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        settings.take(self, activation=activation)
+
+    def call(self, inputs: Any) -> Any:
+        return self.activation(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **settings.give(self, "activation")}
+
+
+def _not_negative(layer: str, name: str, value: Any) -> None:
+    if value is None or value < 0:
+        raise ValueError(f"{layer}: `{name}` must be a number that is not negative, got {name}={value!r}.")
+
+
+class ReLU(_Elementwise):
+    """``max(x, 0)``, with a slope, an upper limit and a threshold if asked for.
+
+    Args:
+        max_value: the upper limit, none if None.
+        negative_slope: the slope below the threshold.
+        threshold: where the function begins.
+        kwargs: those of `Layer`.
+    """
+
+    def __init__(
+        self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
+    ) -> None:
+        if "alpha" in kwargs:
+            negative_slope = kwargs.pop("alpha")
+        super().__init__(**kwargs)
+        if max_value is not None:
+            _not_negative("ReLU", "max_value", max_value)
+        _not_negative("ReLU", "negative_slope", negative_slope)
+        _not_negative("ReLU", "threshold", threshold)
+        self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
+
+    def call(self, inputs: Any) -> Any:
+        return activations.relu(
+            inputs, negative_slope=self.negative_slope, max_value=self.max_value, threshold=self.threshold
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **settings.give(self, "max_value", "negative_slope", "threshold")}
+
+
+class LeakyReLU(_Elementwise):
+    """``x`` where it is positive, else ``negative_slope * x``."""
+
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+        if "alpha" in kwargs:
+            negative_slope = kwargs.pop("alpha")
+        super().__init__(**kwargs)
+        if negative_slope is None:
+            raise ValueError("LeakyReLU: the `negative_slope` argument must be a number, got None.")
+        _not_negative("LeakyReLU", "negative_slope", negative_slope)
+        self.negative_slope = negative_slope
+
+    def call(self, inputs: Any) -> Any:
+        return activations.leaky_relu(inputs, negative_slope=self.negative_slope)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "negative_slope": self.negative_slope}
+
+
+class ELU(_Elementwise):
+    """``x`` where it is positive, else ``alpha * (exp(x) - 1)``."""
+
+    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alpha = alpha
+
+    def call(self, inputs: Any) -> Any:
+        return activations.elu(inputs, alpha=self.alpha)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "alpha": self.alpha}
+
+
+class PReLU(Layer):
+    """``x`` where it is positive, else ``alpha * x`` with a trained ``alpha`` for each feature.
+
+    Args:
+        alpha_initializer: how ``alpha`` starts.
+        alpha_regularizer: a function of it that is added to the loss.
+        alpha_constraint: applied to it after each update.
+        shared_axes: axes along which ``alpha`` is the same, counted with the batch as 0.
+        kwargs: those of `Layer`.
+    """
+
+    def __init__(
+        self,
+        alpha_initializer: Any = "Zeros",
+        alpha_regularizer: Any = None,
+        alpha_constraint: Any = None,
+        shared_axes: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        settings.take(
+            self,
+            alpha_initializer=alpha_initializer,
+            alpha_regularizer=alpha_regularizer,
+            alpha_constraint=alpha_constraint,
+        )
+        self.shared_axes = (
+            None if shared_axes is None else list(shared_axes) if isinstance(shared_axes, (list, tuple)) else [shared_axes]
+        )
+
+    def build(self, input_shape: Any) -> None:
+        shape = list(input_shape[1:])
+        for axis in self.shared_axes or ():
+            shape[axis - 1] = 1
+        self.alpha = self.add_weight(
+            shape=tuple(shape),
+            name="alpha",
+            initializer=self.alpha_initializer,
+            regularizer=self.alpha_regularizer,
+            constraint=self.alpha_constraint,
+        )
+        own = {i: d for i, d in enumerate(input_shape) if i > 0 and i not in (self.shared_axes or ())}
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=own)
+
+    def call(self, inputs: Any) -> Any:
+        return activations.relu(inputs) - self.alpha * activations.relu(-inputs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("alpha_initializer", "alpha_regularizer", "alpha_constraint", "shared_axes")
+        return {**super().get_config(), **settings.give(self, *names)}
+
+
+class Softmax(_Elementwise):
+    """Positive numbers that sum to one along an axis, or several.
+
+    Args:
+        axis: the axis or axes.
+        kwargs: those of `Layer`.
+
+    Call arguments:
+        inputs: scores.
+        mask: False where a score is to be left out.
+    """
+
+    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        if mask is not None:
+            least = -3e4 if inputs.dtype == "float16" else -1e9
+            inputs = inputs + (1.0 - ops.cast(mask, inputs.dtype)) * least
+        axis = tuple(self.axis) if isinstance(self.axis, list) else self.axis
+        if isinstance(axis, tuple) and len(axis) == 1:
+            axis = axis[0]
+        return activations.softmax(inputs, axis=axis)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "axis": self.axis}

@@ -1,0 +1,132 @@
+"""`Dense`: a matrix product, a bias and an activation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn import ops
+from pronghorn.layers import settings
+from pronghorn.layers.core.lora import LoraKernel
+from pronghorn.layers.input_spec import InputSpec
+from pronghorn.layers.layer import Layer
+
+
+class Dense(LoraKernel, Layer):
+    """``activation(inputs @ kernel + bias)`` along the last axis.
+
+    Args:
+        units: the extent of the outputs' last axis.
+        activation: applied to the result; none if None.
+        use_bias: whether there is a bias.
+        kernel_initializer: how the kernel ``[inputs, units]`` starts.
+        bias_initializer: how the bias ``[units]`` starts.
+        kernel_regularizer: a function of the kernel that is added to the loss.
+        bias_regularizer: the same for the bias.
+        activity_regularizer: the same for the outputs.
+        kernel_constraint: applied to the kernel after each update.
+        bias_constraint: applied to the bias after each update.
+        lora_rank: freeze the kernel and train an update of this rank.
+        lora_alpha: see `enable_lora`.
+        quantization_config: must be None.
+        kwargs: those of `Layer`.
+
+    Raises:
+        ValueError: if ``units`` is no positive integer.
+
+    Example:
+
+    >>> Dense(4, activation="relu")(ops.ones((2, 3))).shape
+    (2, 4)
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        settings.not_there(self, quantization_config=quantization_config)
+        self.units = settings.positive(units, "Dense", "units")
+        settings.take(
+            self,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
+        self.lora_rank = lora_rank
+        self.lora_alpha = lora_alpha if lora_alpha is not None else lora_rank
+        self.input_spec = InputSpec(min_ndim=2)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        self._kernel = self.add_weight(
+            name="kernel",
+            shape=(input_shape[-1], self.units),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(self.units,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
+        self.built = True
+        if self.lora_rank:
+            self.enable_lora(self.lora_rank, lora_alpha=self.lora_alpha)
+
+    @property
+    def kernel(self) -> Any:
+        if not self.built:
+            raise AttributeError(f"Layer {self.name!r} has no kernel before it is built.")
+        return self._with_lora(self._kernel)
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        x = ops.matmul(inputs, self.kernel)
+        if self.bias is not None:
+            x = ops.add(x, self.bias)
+        return self.activation(x)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            **settings.give(
+                self,
+                "units",
+                "activation",
+                "use_bias",
+                "kernel_initializer",
+                "bias_initializer",
+                "kernel_regularizer",
+                "bias_regularizer",
+                "kernel_constraint",
+                "bias_constraint",
+            ),
+            "quantization_config": None,
+            **self._lora_config(),
+        }

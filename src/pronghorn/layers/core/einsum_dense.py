@@ -1,0 +1,215 @@
+"""`EinsumDense`: a dense layer for any contraction."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pronghorn import ops
+from pronghorn.layers import settings
+from pronghorn.layers.core.lora import LoraKernel
+from pronghorn.layers.layer import Layer
+
+
+class EinsumDense(LoraKernel, Layer):
+    """``activation(einsum(equation, inputs, kernel) + bias)``.
+
+    Args:
+        equation: such as ``"ab,bc->ac"``: of the inputs and the kernel.
+        output_shape: the outputs' shape without the batch; None where it is that of the inputs.
+        activation: applied to the result; none if None.
+        bias_axes: the letters of the outputs' axes that the bias has; no bias if None.
+        kernel_initializer: how the kernel starts.
+        bias_initializer: how the bias starts.
+        kernel_regularizer: a function of the kernel that is added to the loss.
+        bias_regularizer: the same for the bias.
+        kernel_constraint: applied to the kernel after each update.
+        bias_constraint: applied to the bias after each update.
+        lora_rank: freeze the kernel and train an update of this rank.
+        lora_alpha: see `enable_lora`.
+        gptq_unpacked_column_size: must be None.
+        quantization_config: must be None.
+        kwargs: those of `Layer`.
+
+    Raises:
+        ValueError: if the equation is none, or the shapes do not fit it.
+
+    Example:
+
+    >>> EinsumDense("abc,cd->abd", output_shape=(None, 8), bias_axes="d")(ops.ones((2, 5, 3))).shape
+    (2, 5, 8)
+    """
+
+    def __init__(
+        self,
+        equation: str,
+        output_shape: Any,
+        activation: Any = None,
+        bias_axes: str | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        gptq_unpacked_column_size: int | None = None,
+        quantization_config: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        settings.not_there(
+            self, gptq_unpacked_column_size=gptq_unpacked_column_size, quantization_config=quantization_config
+        )
+        self.equation = equation
+        self.partial_output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+        settings.take(
+            self,
+            activation=activation,
+            bias_axes=bias_axes,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
+        self.lora_rank = lora_rank
+        self.lora_alpha = lora_alpha if lora_alpha is not None else lora_rank
+
+    def build(self, input_shape: Any) -> None:
+        kernel_shape, bias_shape, self.full_output_shape = analyze_equation(
+            self.equation, self.bias_axes, tuple(input_shape), self.partial_output_shape
+        )
+        self._kernel = self.add_weight(
+            name="kernel",
+            shape=kernel_shape,
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.bias = None
+        if bias_shape is not None:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=bias_shape,
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+        self.built = True
+        if self.lora_rank:
+            self.enable_lora(self.lora_rank, lora_alpha=self.lora_alpha)
+
+    @property
+    def kernel(self) -> Any:
+        if not self.built:
+            raise AttributeError(f"Layer {self.name!r} has no kernel before it is built.")
+        return self._with_lora(self._kernel)
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        x = ops.einsum(self.equation, inputs, self.kernel)
+        if self.bias is not None:
+            x = ops.add(x, self.bias)
+        return self.activation(x)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return analyze_equation(self.equation, self.bias_axes, tuple(input_shape), self.partial_output_shape)[2]
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "output_shape": self.partial_output_shape,
+            **settings.give(
+                self,
+                "equation",
+                "activation",
+                "bias_axes",
+                "kernel_initializer",
+                "bias_initializer",
+                "kernel_regularizer",
+                "bias_regularizer",
+                "kernel_constraint",
+                "bias_constraint",
+            ),
+            **self._lora_config(),
+        }
+
+
+_EQUATION = re.compile(r"^\s*(\.\.\.)?([a-zA-Z]+)(\.\.\.)?\s*,\s*([a-zA-Z]+)\s*->\s*(\.\.\.)?([a-zA-Z]+)(\.\.\.)?\s*$")
+
+
+def analyze_equation(
+    equation: str, bias_axes: str | None, input_shape: tuple[Any, ...], output_shape: tuple[Any, ...]
+) -> tuple[tuple[Any, ...], tuple[Any, ...] | None, tuple[Any, ...]]:
+    """Shapes of the kernel, of the bias (or None) and of the outputs.
+
+    >>> analyze_equation("ab,bc->ac", "c", (None, 3), (4,))
+    ((3, 4), (4,), (None, 4))
+    """
+    match = _EQUATION.match(equation)
+    if match is None:
+        raise ValueError(
+            f"EinsumDense: invalid einsum equation {equation!r}: it must have the form [X],[Y]->[Z], [...X],[Y]->[...Z] "
+            "or [X...],[Y]->[Z...]."
+        )
+    front, inputs, back, kernel, _, outputs, _ = match.groups()
+    extra = len(input_shape) - len(inputs) if front or back else 0
+    named_input = input_shape[extra:] if front else input_shape[: len(input_shape) - extra]
+    hidden = input_shape[:extra] if front else input_shape[len(input_shape) - extra :] if back else ()
+    if len(named_input) != len(inputs):
+        raise ValueError(
+            f"EinsumDense: the equation {equation!r} is for inputs with {len(inputs)} axes, got shape {input_shape}."
+        )
+    # The given output shape lacks the batch axis, and any axes behind the ellipsis in front.
+    missing = len(outputs) - len(output_shape)
+    full = [None] * max(missing, 0) + list(output_shape)
+    if front:
+        full = full[-len(outputs) :]
+    if len(full) < len(outputs):
+        raise ValueError(f"EinsumDense: output_shape={output_shape} does not fit the equation {equation!r}.")
+    extents = dict(zip(inputs, named_input))
+    wanted: dict[str, Any] = {}
+    for letter, extent in zip(outputs, full):
+        if letter in extents:
+            known = extents[letter]
+            if extent is not None and known is not None and extent != known:
+                raise ValueError(
+                    f"EinsumDense: input shape and output shape do not match at the shared dimension {letter!r} of "
+                    f"{equation!r}: {known} and {extent}."
+                )
+            wanted[letter] = extent if known is None else known
+        else:
+            wanted[letter] = extent
+    for letter in kernel:
+        if letter not in extents and letter not in wanted:
+            raise ValueError(
+                f"EinsumDense: the kernel's dimension {letter!r} of {equation!r} is neither in the inputs nor in the "
+                "outputs."
+            )
+    for letter in outputs:
+        if letter not in inputs and letter not in kernel:
+            raise ValueError(
+                f"EinsumDense: dimension {letter!r} was specified in the output of {equation!r}, but has no "
+                "corresponding dimension in the input or kernel."
+            )
+    kernel_shape = tuple(wanted[c] if extents.get(c) is None and c in wanted else extents[c] for c in kernel)
+    complete = tuple(wanted[c] for c in outputs)
+    complete = (*hidden, *complete) if front else (*complete, *hidden)
+    return kernel_shape, _bias_shape(bias_axes, outputs, wanted, bool(back), len(hidden)), complete
+
+
+def _bias_shape(
+    bias_axes: str | None, outputs: str, wanted: dict[str, Any], back: bool, hidden: int
+) -> tuple[Any, ...] | None:
+    if bias_axes is None:
+        return None
+    for letter in bias_axes:
+        if letter not in outputs:
+            raise ValueError(
+                f"EinsumDense: the bias dimension {letter!r} was requested, but is not part of the output {outputs!r}."
+            )
+    first = min(outputs.index(c) for c in bias_axes)
+    shape = tuple(wanted[c] if c in bias_axes else 1 for c in outputs[first:])
+    return (*shape, *(1,) * hidden) if back else shape

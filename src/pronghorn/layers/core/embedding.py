@@ -1,0 +1,207 @@
+"""`Embedding`: vectors for integers; and `ReversibleEmbedding`, which also goes back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn import ops
+from pronghorn.graph import dtypes
+from pronghorn.layers import settings
+from pronghorn.layers.core.lora import LoraKernel
+from pronghorn.layers.layer import Layer
+from pronghorn.models.keras_tensor import KerasTensor
+
+
+class Embedding(LoraKernel, Layer):
+    """The rows of a table that the inputs number.
+
+    Args:
+        input_dim: how many rows the table has: the largest index plus one.
+        output_dim: the extent of a row.
+        embeddings_initializer: how the table starts.
+        embeddings_regularizer: a function of the table that is added to the loss.
+        embeddings_constraint: applied to the table after each update.
+        mask_zero: whether index 0 stands for padding that later layers skip.
+        weights: the table itself, in a list or as it is.
+        lora_rank: freeze the table and train an update of this rank.
+        lora_alpha: see `enable_lora`.
+        quantization_config: must be None.
+        kwargs: those of `Layer`.
+
+    Example:
+
+    >>> Embedding(10, 4)(ops.convert_to_tensor([[1, 2, 3]])).shape
+    (1, 3, 4)
+    """
+
+    _lora_target = "_embeddings"
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        length = kwargs.pop("input_length", None)
+        if length is not None:
+            kwargs.setdefault("input_shape", (length,) if isinstance(length, int) else tuple(length))
+        super().__init__(**kwargs)
+        settings.not_there(self, quantization_config=quantization_config)
+        self.input_dim, self.output_dim = input_dim, output_dim
+        settings.take(
+            self,
+            embeddings_initializer=embeddings_initializer,
+            embeddings_regularizer=embeddings_regularizer,
+            embeddings_constraint=embeddings_constraint,
+        )
+        self.mask_zero = mask_zero
+        self.supports_masking = mask_zero
+        self.autocast = False
+        self.lora_rank = lora_rank
+        self.lora_alpha = lora_alpha if lora_alpha is not None else lora_rank
+        if weights is not None:
+            self.build()
+            if not isinstance(weights, list) or len(weights) != 1:
+                weights = [weights]
+            self.set_weights(weights)
+
+    def build(self, input_shape: Any = None) -> None:
+        if self.built:
+            return
+        self._embeddings = self.add_weight(
+            shape=(self.input_dim, self.output_dim),
+            initializer=self.embeddings_initializer,
+            name="embeddings",
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+        )
+        self.built = True
+        if self.lora_rank:
+            self.enable_lora(self.lora_rank, lora_alpha=self.lora_alpha)
+
+    @property
+    def embeddings(self) -> Any:
+        if not self.built:
+            raise AttributeError(f"Layer {self.name!r} has no embeddings before it is built.")
+        return self._with_lora(self._embeddings)
+
+    def call(self, inputs: Any) -> Any:
+        if inputs.dtype not in ("int32", "int64"):
+            inputs = ops.cast(inputs, "int32")
+        return ops.cast(ops.take(self.embeddings, inputs, axis=0), self.compute_dtype)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return ops.not_equal(inputs, 0) if self.mask_zero else None
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (*input_shape, self.output_dim)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            **settings.give(
+                self,
+                "input_dim",
+                "output_dim",
+                "embeddings_initializer",
+                "embeddings_regularizer",
+                "embeddings_constraint",
+                "mask_zero",
+            ),
+            "activity_regularizer": super().get_config().get("activity_regularizer"),
+            **self._lora_config(),
+        }
+
+
+class ReversibleEmbedding(Embedding):
+    """An embedding that can also turn vectors into scores for each index.
+
+    Args:
+        input_dim: how many rows the table has.
+        output_dim: the extent of a row.
+        tie_weights: whether the same table serves for going back; else there is a second one.
+        embeddings_initializer: how the table starts.
+        embeddings_regularizer: a function of the table that is added to the loss.
+        embeddings_constraint: applied to the table after each update.
+        mask_zero: whether index 0 stands for padding.
+        reverse_dtype: the type to compute scores in; the compute type if None.
+        logit_soft_cap: scores are kept within this of zero, smoothly.
+        kwargs: those of `Layer`.
+
+    Example:
+
+    >>> layer = ReversibleEmbedding(10, 4)
+    >>> layer(layer(ops.convert_to_tensor([[1, 2]])), reverse=True).shape
+    (1, 2, 10)
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        tie_weights: bool = True,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        reverse_dtype: Any = None,
+        logit_soft_cap: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            input_dim,
+            output_dim,
+            embeddings_initializer=embeddings_initializer,
+            embeddings_regularizer=embeddings_regularizer,
+            embeddings_constraint=embeddings_constraint,
+            mask_zero=mask_zero,
+            **kwargs,
+        )
+        self.tie_weights, self.reverse_dtype, self.logit_soft_cap = tie_weights, reverse_dtype, logit_soft_cap
+
+    def build(self, inputs_shape: Any = None) -> None:
+        if self.built:
+            return
+        super().build(inputs_shape)
+        if not self.tie_weights:
+            self.reverse_embeddings = self.add_weight(
+                shape=(self.output_dim, self.input_dim),
+                initializer=self.embeddings_initializer,
+                name="reverse_embeddings",
+            )
+
+    def call(self, inputs: Any, reverse: bool = False) -> Any:
+        if not reverse:
+            return super().call(inputs)
+        kernel = ops.transpose(self.embeddings) if self.tie_weights else self.reverse_embeddings.value
+        dtype = dtypes.name_of(self.reverse_dtype) if self.reverse_dtype is not None else self.compute_dtype
+        logits = ops.matmul(ops.cast(inputs, dtype), ops.cast(kernel, dtype))
+        if self.logit_soft_cap is not None:
+            logits = ops.tanh(logits / self.logit_soft_cap) * self.logit_soft_cap
+        return logits
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return super().compute_mask(inputs, mask) if not dtypes.is_float(inputs.dtype) else mask
+
+    def compute_output_shape(self, input_shape: Any, reverse: bool = False) -> Any:
+        return (*input_shape[:-1], self.input_dim) if reverse else (*input_shape, self.output_dim)
+
+    def compute_output_spec(self, inputs: Any, reverse: bool = False) -> Any:
+        dtype = self.reverse_dtype if reverse and self.reverse_dtype else self.compute_dtype
+        return KerasTensor(self.compute_output_shape(inputs.shape, reverse=reverse), dtype=dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "tie_weights": self.tie_weights,
+            "reverse_dtype": self.reverse_dtype,
+            "logit_soft_cap": self.logit_soft_cap,
+        }

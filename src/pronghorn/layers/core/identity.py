@@ -1,0 +1,27 @@
+"""`Identity`: a layer that does nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn import tree
+from pronghorn.layers.layer import Layer
+from pronghorn.models.keras_tensor import KerasTensor
+
+
+class Identity(Layer):
+    """Returns its inputs as they are."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        return tree.map_structure(lambda x: KerasTensor(x.shape, dtype=x.dtype), inputs)

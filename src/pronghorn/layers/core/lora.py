@@ -1,0 +1,91 @@
+"""Low-rank adaptation: train a product of two thin matrices beside a frozen kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn import initializers, ops
+from pronghorn.graph.variable import Variable
+
+
+class LoraKernel:
+    """Mixed into layers with one kernel, under the name that ``_lora_target`` tells."""
+
+    _lora_target = "_kernel"
+    lora_enabled = False
+
+    def _with_lora(self, kernel: Any) -> Any:
+        """The kernel that the layer computes with."""
+        if not self.lora_enabled:
+            return kernel
+        update = ops.matmul(self.lora_kernel_a, self.lora_kernel_b)
+        return kernel + (self.lora_alpha / self.lora_rank) * update
+
+    def enable_lora(
+        self,
+        rank: int,
+        a_initializer: Any = "he_uniform",
+        b_initializer: Any = "zeros",
+        lora_alpha: float | None = None,
+    ) -> None:
+        """Freeze the kernel and train an update of low rank instead.
+
+        Args:
+            rank: the rank of the update.
+            a_initializer: how the first factor starts.
+            b_initializer: how the second starts.
+            lora_alpha: the update counts ``lora_alpha / rank``; ``rank`` if None.
+
+        Raises:
+            ValueError: if the layer is not built, has an update already, or its kernel has a constraint.
+        """
+        kernel: Variable | None = getattr(self, self._lora_target, None)
+        if getattr(self, "kernel_constraint", None) is not None or getattr(self, "embeddings_constraint", None) is not None:
+            raise ValueError(f"Layer {self.name!r}: Lora is incompatible with a constraint on the kernel.")
+        if kernel is None or not self.built:
+            raise ValueError(f"Layer {self.name!r}: Cannot enable lora on a layer that isn't yet built.")
+        if self.lora_enabled:
+            raise ValueError(f"Layer {self.name!r}: lora is already enabled; this can only be done once per layer.")
+        self._tracker.locked = False
+        shape_a, shape_b = (*kernel.shape[:-1], rank), (rank, kernel.shape[-1])
+        self.lora_kernel_a = self.add_weight(
+            name="lora_kernel_a", shape=shape_a, initializer=initializers.get(a_initializer), regularizer=kernel.regularizer
+        )
+        self.lora_kernel_b = self.add_weight(
+            name="lora_kernel_b", shape=shape_b, initializer=initializers.get(b_initializer), regularizer=kernel.regularizer
+        )
+        kernel.trainable = False
+        self._tracker.trainable_variables[:] = [v for v in self._tracker.trainable_variables if v is not kernel]
+        self._tracker.non_trainable_variables.append(kernel)
+        self._tracker.locked = True
+        self.lora_enabled = True
+        self.lora_rank = rank
+        self.lora_alpha = lora_alpha if lora_alpha is not None else rank
+
+    def _lora_config(self) -> dict[str, Any]:
+        return {"lora_rank": self.lora_rank, "lora_alpha": self.lora_alpha} if self.lora_rank else {}
+
+    def save_own_variables(self, store: Any) -> None:
+        """Weights as without an update: it is added to the kernel."""
+        if not self.lora_enabled:
+            super().save_own_variables(store)
+            return
+        for i, (variable, value) in enumerate(self._merged()):
+            store[f"{i}"] = value if value is not None else variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Weights as without an update; the update starts anew at zero."""
+        if not self.lora_enabled:
+            super().load_own_variables(store)
+            return
+        for i, (variable, _) in enumerate(self._merged()):
+            variable.assign(store[f"{i}"])
+        self.lora_kernel_a.assign(ops.zeros(self.lora_kernel_a.shape))
+        self.lora_kernel_b.assign(ops.zeros(self.lora_kernel_b.shape))
+
+    def _merged(self) -> list[tuple[Variable, Any]]:
+        kernel = getattr(self, self._lora_target)
+        apart = {id(kernel), id(self.lora_kernel_a), id(self.lora_kernel_b)}
+        others = [v for v in self._own_weights() if id(v) not in apart]
+        merged = self._with_lora(kernel.value).numpy()
+        return [(kernel, merged), *((v, None) for v in others)]

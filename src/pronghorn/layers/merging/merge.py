@@ -1,0 +1,209 @@
+"""Layers that make one array of several, element by element."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+from pronghorn import ops
+from pronghorn.layers.layer import Layer
+from pronghorn.models.keras_tensor import KerasTensor
+
+
+class Merge(Layer):
+    """Base: combines a list of inputs that broadcast; a missing axis after the batch is added."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def _merge_function(self, inputs: list[Any]) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must have a _merge_function(inputs).")
+
+    def build(self, input_shape: Any) -> None:
+        shapes = self._checked(input_shape)
+        if len({len(s) for s in shapes}) == 1:
+            self._merged_shape(shapes)
+
+    def _checked(self, shapes: Any) -> list[tuple[Any, ...]]:
+        if not isinstance(shapes, (list, tuple)) or not shapes or not isinstance(shapes[0], (list, tuple)):
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}): a merge layer should be called on a list of inputs, got "
+                f"an input of shape {shapes}. Write {type(self).__name__}()([a, b])."
+            )
+        batches = {s[0] for s in shapes if s and s[0] is not None}
+        if len(batches) > 1:
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}): cannot merge tensors with different batch sizes, got "
+                f"shapes {shapes}."
+            )
+        return [tuple(s) for s in shapes]
+
+    def _merged_shape(self, shapes: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+        return reduce(self._broadcast, shapes)
+
+    def _broadcast(self, a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(a) < len(b):
+            a, b = b, a
+        missing = len(a) - len(b)
+        out = list(a[:missing])
+        for x, y in zip(a[missing:], b):
+            if x is None or y is None:
+                out.append(None if 1 in (x, y) or x is y else x if y is None else y)
+            elif x == 1 or y == 1 or x == y:
+                out.append(max(x, y))
+            else:
+                raise ValueError(
+                    f"Layer {self.name!r} ({type(self).__name__}): inputs have incompatible shapes: {a} and {b}."
+                )
+        return tuple(out)
+
+    def _of_one_rank(self, inputs: list[Any]) -> list[Any]:
+        """Inputs of fewer axes with axes of extent one put behind the batch."""
+        rank = max(len(x.shape) for x in inputs)
+
+        def expand(x: Any) -> Any:
+            for _ in range(rank - len(x.shape)):
+                x = ops.expand_dims(x, axis=1)
+            return x
+
+        return [expand(x) for x in inputs]
+
+    def call(self, inputs: Any) -> Any:
+        if not isinstance(inputs, (list, tuple)):
+            raise ValueError(f"Layer {self.name!r} ({type(self).__name__}) should be called on a list of inputs.")
+        return self._merge_function(self._of_one_rank(list(inputs)))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        shapes = self._checked(input_shape)
+        rank = max(map(len, shapes))
+        full = [(*s[:1], *(1,) * (rank - len(s)), *s[1:]) for s in shapes]
+        merged = self._merged_shape(full)
+        batches = {s[0] for s in shapes}
+        return (next(iter(batches)) if len(batches) == 1 else None, *merged[1:])
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        self._checked([x.shape for x in inputs] if isinstance(inputs, (list, tuple)) else inputs.shape)
+        from pronghorn.models.infer import infer_spec
+
+        spec = infer_spec(self._run_call, (inputs,))
+        return KerasTensor(self.compute_output_shape([x.shape for x in inputs]), dtype=spec.dtype)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        if mask is None:
+            return None
+        if not isinstance(mask, (list, tuple)) or not isinstance(inputs, (list, tuple)):
+            raise ValueError(f"Layer {self.name!r}: `mask` and `inputs` should be lists.")
+        if len(mask) != len(inputs):
+            raise ValueError(f"Layer {self.name!r}: `mask` and `inputs` should have the same length.")
+        if any(m is None for m in mask):
+            return None
+        merged = mask[0]
+        for m in mask[1:]:
+            merged = ops.logical_and(merged, m)
+        return merged
+
+
+class Add(Merge):
+    """The sum of the inputs.
+
+    Example:
+
+    >>> Add()([ops.ones((1, 2)), ops.ones((1, 2))]).tolist()
+    [[2.0, 2.0]]
+    """
+
+    def _merge_function(self, inputs: list[Any]) -> Any:
+        return reduce(ops.add, inputs)
+
+
+class Subtract(Merge):
+    """The first of two inputs minus the second."""
+
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        if len(input_shape) != 2:
+            raise ValueError(
+                f"Layer {self.name!r} (Subtract) should be called on exactly 2 inputs, got {len(input_shape)}."
+            )
+
+    def _merge_function(self, inputs: list[Any]) -> Any:
+        if len(inputs) != 2:
+            raise ValueError(f"Layer {self.name!r} (Subtract) should be called on exactly 2 inputs, got {len(inputs)}.")
+        return ops.subtract(inputs[0], inputs[1])
+
+
+class Multiply(Merge):
+    """The product of the inputs; where masks say so, an input counts as one."""
+
+    def _merge_function(self, inputs: list[Any]) -> Any:
+        from pronghorn.utils.masking import get_mask
+
+        masks = [get_mask(x) for x in inputs]
+        if any(m is None for m in masks):
+            return reduce(ops.multiply, inputs)
+        full = [ops.broadcast_to(_expanded(m, len(x.shape)), x.shape) for m, x in zip(masks, inputs)]
+        product = reduce(ops.multiply, [ops.where(m, x, ops.ones_like(x)) for m, x in zip(full, inputs)])
+        return ops.where(reduce(ops.logical_or, full), product, ops.zeros_like(product))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        if isinstance(mask, (list, tuple)) and isinstance(inputs, (list, tuple)) and all(m is not None for m in mask):
+            return reduce(ops.logical_or, mask)
+        return None
+
+
+def _expanded(mask: Any, rank: int) -> Any:
+    for _ in range(rank - len(mask.shape)):
+        mask = ops.expand_dims(mask, -1)
+    return mask
+
+
+class Average(Merge):
+    """The mean of the inputs."""
+
+    def _merge_function(self, inputs: list[Any]) -> Any:
+        return reduce(ops.add, inputs) / len(inputs)
+
+
+class Maximum(Merge):
+    """The greatest of the inputs, element by element."""
+
+    def _merge_function(self, inputs: list[Any]) -> Any:
+        return reduce(ops.maximum, inputs)
+
+
+class Minimum(Merge):
+    """The least of the inputs, element by element."""
+
+    def _merge_function(self, inputs: list[Any]) -> Any:
+        return reduce(ops.minimum, inputs)
+
+
+def add(inputs: Any, **kwargs: Any) -> Any:
+    """`Add` as a function."""
+    return Add(**kwargs)(inputs)
+
+
+def subtract(inputs: Any, **kwargs: Any) -> Any:
+    """`Subtract` as a function."""
+    return Subtract(**kwargs)(inputs)
+
+
+def multiply(inputs: Any, **kwargs: Any) -> Any:
+    """`Multiply` as a function."""
+    return Multiply(**kwargs)(inputs)
+
+
+def average(inputs: Any, **kwargs: Any) -> Any:
+    """`Average` as a function."""
+    return Average(**kwargs)(inputs)
+
+
+def maximum(inputs: Any, **kwargs: Any) -> Any:
+    """`Maximum` as a function."""
+    return Maximum(**kwargs)(inputs)
+
+
+def minimum(inputs: Any, **kwargs: Any) -> Any:
+    """`Minimum` as a function."""
+    return Minimum(**kwargs)(inputs)

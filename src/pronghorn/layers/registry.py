@@ -1,0 +1,33 @@
+"""Layers to configurations and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn.layers.layer import Layer
+
+
+def serialize(layer: Layer) -> dict[str, Any]:
+    """The configuration of a layer.
+
+    >>> from pronghorn import layers
+    >>> serialize(layers.Dense(3))["config"]["units"]
+    3
+    """
+    from pronghorn.saving import serialize_keras_object
+
+    return serialize_keras_object(layer)
+
+
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Layer:
+    """The layer of a configuration, with new weights.
+
+    Raises:
+        ValueError: if the configuration is that of something else.
+    """
+    from pronghorn.saving import deserialize_keras_object
+
+    found = deserialize_keras_object(config, custom_objects=custom_objects)
+    if not isinstance(found, Layer):
+        raise ValueError(f"layers.deserialize: the configuration is no layer's: it gave {found!r}.")
+    return found

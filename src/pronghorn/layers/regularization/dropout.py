@@ -1,0 +1,283 @@
+"""Dropout in its forms, and noise: what is random while training and nothing otherwise."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pronghorn import config, ops, random
+from pronghorn.layers.input_spec import InputSpec
+from pronghorn.layers.layer import Layer
+from pronghorn.random.seed_generator import SeedGenerator
+
+
+def _rate(rate: Any, layer: str) -> float:
+    if not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
+        raise ValueError(
+            f"{layer}: invalid value received for argument `rate`. Expected a float value between 0 and 1, got rate={rate!r}."
+        )
+    return rate
+
+
+class _Random(Layer):
+    """Base: has a seed generator if there is anything to draw, and keeps shapes."""
+
+    def __init__(self, seed: int | None = None, active: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.seed = seed
+        self.supports_masking = True
+        if active:
+            self.seed_generator = SeedGenerator(seed)
+        self.built = True
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+class Dropout(_Random):
+    """While training, a share of the elements is set to zero and the others are scaled to keep the sum.
+
+    Args:
+        rate: the share, between 0 and 1.
+        noise_shape: axes with extent one there are dropped as a whole; None stands for the extent of the inputs.
+        seed: an integer for the same numbers in every run.
+        kwargs: those of `Layer`.
+
+    Raises:
+        ValueError: if ``rate`` is not between 0 and 1.
+
+    Example:
+
+    >>> Dropout(0.5)(ops.ones((1, 3))).tolist()  # nothing happens outside of training
+    [[1.0, 1.0, 1.0]]
+    """
+
+    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
+        self_rate = _rate(rate, type(self).__name__)
+        super().__init__(seed, active=self_rate > 0, **kwargs)
+        self.rate = self_rate
+        self.noise_shape = self._checked_noise_shape(noise_shape)
+
+    @staticmethod
+    def _checked_noise_shape(noise_shape: Any) -> tuple[int | None, ...] | None:
+        if noise_shape is None:
+            return None
+        if not isinstance(noise_shape, (list, tuple)):
+            raise ValueError(f"Dropout: `noise_shape` must be a list or tuple, got noise_shape={noise_shape!r}.")
+        for extent in noise_shape:
+            if extent is not None and (not isinstance(extent, int) or extent <= 0):
+                raise ValueError(
+                    f"Dropout: `noise_shape` must hold positive integers and None, got noise_shape={noise_shape!r}."
+                )
+        return tuple(noise_shape)
+
+    def call(self, inputs: Any, training: Any = False) -> Any:
+        if training and self.rate > 0:
+            return random.dropout(inputs, rate=self.rate, noise_shape=self.noise_shape, seed=self.seed_generator)
+        return inputs
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed, "noise_shape": self.noise_shape}
+
+
+class BaseSpatialDropout(Dropout):
+    """Base: drops whole feature maps."""
+
+    def __init__(self, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(rate, seed=seed, name=name, dtype=dtype)
+
+    def _noise(self, shape: Any) -> tuple[Any, ...]:
+        raise NotImplementedError
+
+    def call(self, inputs: Any, training: Any = False) -> Any:
+        if training and self.rate > 0:
+            noise = self._noise(tuple(inputs.shape))
+            return random.dropout(inputs, rate=self.rate, noise_shape=noise, seed=self.seed_generator)
+        return inputs
+
+    def get_config(self) -> dict[str, Any]:
+        from pronghorn import dtype_policies
+
+        return {
+            "rate": self.rate,
+            "seed": self.seed,
+            "name": self.name,
+            "dtype": dtype_policies.serialize(self.dtype_policy),
+        }
+
+
+class SpatialDropout1D(BaseSpatialDropout):
+    """While training, whole channels of a sequence are set to zero.
+
+    Args:
+        rate: the share of channels, between 0 and 1.
+        seed: an integer for the same numbers in every run.
+        name: a name; automatic if None.
+        dtype: element type or dtype policy.
+    """
+
+    def __init__(self, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(rate, seed=seed, name=name, dtype=dtype)
+        self.input_spec = InputSpec(ndim=3)
+
+    def _noise(self, shape: Any) -> tuple[Any, ...]:
+        return (shape[0], 1, shape[2])
+
+
+class _SpatialDropoutND(BaseSpatialDropout):
+    rank: int
+
+    def __init__(
+        self,
+        rate: float,
+        data_format: str | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(rate, seed=seed, name=name, dtype=dtype)
+        self.data_format = config.standardize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def _noise(self, shape: Any) -> tuple[Any, ...]:
+        ones = (1,) * self.rank
+        return (shape[0], shape[1], *ones) if self.data_format == "channels_first" else (shape[0], *ones, shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "data_format": self.data_format}
+
+
+class SpatialDropout2D(_SpatialDropoutND):
+    """While training, whole channels of an image are set to zero.
+
+    Args:
+        rate: the share of channels, between 0 and 1.
+        data_format: ``"channels_last"`` or ``"channels_first"``; the default one if None.
+        seed: an integer for the same numbers in every run.
+        name: a name; automatic if None.
+        dtype: element type or dtype policy.
+    """
+
+    rank = 2
+
+
+class SpatialDropout3D(_SpatialDropoutND):
+    """While training, whole channels of a volume are set to zero. See `SpatialDropout2D` for the arguments."""
+
+    rank = 3
+
+
+class GaussianNoise(_Random):
+    """While training, normal numbers are added.
+
+    Args:
+        stddev: their standard deviation.
+        seed: an integer for the same numbers in every run.
+        kwargs: those of `Layer`.
+    """
+
+    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
+        if not isinstance(stddev, (int, float)) or not 0 <= stddev <= 1:
+            raise ValueError(
+                f"GaussianNoise: invalid value received for argument `stddev`. Expected a float value between 0 and 1, "
+                f"got stddev={stddev!r}."
+            )
+        super().__init__(seed, active=stddev > 0, **kwargs)
+        self.stddev = stddev
+
+    def call(self, inputs: Any, training: Any = False) -> Any:
+        if training and self.stddev > 0:
+            return inputs + random.normal(
+                tuple(inputs.shape), 0.0, self.stddev, dtype=self.compute_dtype, seed=self.seed_generator
+            )
+        return inputs
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "stddev": self.stddev, "seed": self.seed}
+
+
+class GaussianDropout(_Random):
+    """While training, elements are multiplied by normal numbers around one.
+
+    Args:
+        rate: their deviation is that of a `Dropout` of this rate: ``sqrt(rate / (1 - rate))``.
+        seed: an integer for the same numbers in every run.
+        kwargs: those of `Layer`.
+    """
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        _rate(rate, "GaussianDropout")
+        super().__init__(seed, active=rate > 0, **kwargs)
+        self.rate = rate
+
+    def call(self, inputs: Any, training: Any = False) -> Any:
+        if training and self.rate > 0:
+            stddev = math.sqrt(self.rate / (1.0 - self.rate))
+            return inputs * random.normal(
+                tuple(inputs.shape), 1.0, stddev, dtype=self.compute_dtype, seed=self.seed_generator
+            )
+        return inputs
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+class AlphaDropout(_Random):
+    """Dropout that keeps mean and variance behind `selu`: what is dropped goes to its negative limit.
+
+    Args:
+        rate: the share of elements, between 0 and 1.
+        noise_shape: see `Dropout`.
+        seed: an integer for the same numbers in every run.
+        kwargs: those of `Layer`.
+    """
+
+    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
+        _rate(rate, "AlphaDropout")
+        super().__init__(seed, active=rate > 0, **kwargs)
+        self.rate, self.noise_shape = rate, noise_shape
+
+    def call(self, inputs: Any, training: Any = False) -> Any:
+        if not training or self.rate <= 0:
+            return inputs
+        shape = tuple(inputs.shape)
+        if self.noise_shape is not None:
+            shape = tuple(n if d is None else d for d, n in zip(self.noise_shape, shape))
+        limit = -1.6732632423543772 * 1.0507009873554805  # of selu for x to minus infinity
+        kept = ops.greater_equal(random.uniform(shape, seed=self.seed_generator), self.rate)
+        kept = ops.cast(kept, inputs.dtype)
+        a = ((1.0 - self.rate) * (1.0 + self.rate * limit**2)) ** -0.5
+        b = -a * limit * self.rate
+        return a * (inputs * kept + limit * (1.0 - kept)) + b
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed, "noise_shape": self.noise_shape}
+
+
+class ActivityRegularization(Layer):
+    """Adds ``l1 * sum(|x|) + l2 * sum(x**2)`` of its inputs to the loss and returns them as they are.
+
+    Args:
+        l1: factor of the first term.
+        l2: factor of the second.
+        kwargs: those of `Layer`.
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
+        from pronghorn import regularizers
+
+        super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
+        self.supports_masking = True
+        self.l1, self.l2 = l1, l2
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        base = super().get_config()
+        base.pop("activity_regularizer", None)
+        return {**base, "l1": self.l1, "l2": self.l2}

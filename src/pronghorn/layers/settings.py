@@ -1,0 +1,103 @@
+"""Constructor arguments of layers to attributes and back to configurations, by the kind their name tells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn import activations, constraints, initializers, regularizers
+
+
+def _module(name: str) -> Any:
+    """The module whose ``get`` and ``serialize`` go with an argument's name, or None."""
+    if name.endswith("_initializer"):
+        return initializers
+    if name.endswith("_regularizer"):
+        return regularizers
+    if name.endswith("_constraint"):
+        return constraints
+    if name == "activation" or name.endswith("_activation"):
+        return activations
+    return None
+
+
+def take(layer: Any, **settings: Any) -> None:
+    """Put arguments on a layer: names of initializers, regularizers, constraints and activations become objects.
+
+    Raises:
+        ValueError: if there is none of a name; the message says which layer and argument it was for.
+    """
+    for name, value in settings.items():
+        module = _module(name)
+        if module is not None:
+            try:
+                value = module.get(value)
+            except ValueError as error:
+                raise ValueError(f"Layer {layer.name!r} ({type(layer).__name__}), argument {name}: {error}") from None
+        setattr(layer, name, value)
+
+
+def give(layer: Any, *names: str) -> dict[str, Any]:
+    """The configuration of what `take` put on a layer."""
+    config: dict[str, Any] = {}
+    for name in names:
+        value = getattr(layer, name)
+        module = _module(name)
+        config[name] = module.serialize(value) if module is not None and value is not None else value
+    return config
+
+
+def numbers(value: Any, count: int, layer: Any, name: str, allow_zero: bool = False) -> tuple[int, ...]:
+    """An argument that is one integer for all axes, or one for each, as a tuple.
+
+    Raises:
+        ValueError: for another number of entries, or for entries that are not positive.
+    """
+    entries = (value,) * count if not isinstance(value, (list, tuple)) else tuple(value)
+    least = 0 if allow_zero else 1
+    fits = len(entries) == count and all(hasattr(e, "__index__") and not isinstance(e, bool) for e in entries)
+    if not fits or any(int(e) < least for e in entries):
+        raise ValueError(
+            f"{type(layer).__name__}: the `{name}` argument must be a tuple of {count} integers of at least {least}, or "
+            f"one such integer, got {name}={value!r}."
+        )
+    return tuple(int(e) for e in entries)
+
+
+def positive(value: Any, layer: str, name: str) -> int:
+    """A positive integer argument.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) <= 0:
+        raise ValueError(
+            f"{layer}: invalid value for argument `{name}`: expected a positive integer, got {name}={value!r}."
+        )
+    return int(value)
+
+
+def one_of(value: Any, allowed: tuple[Any, ...], layer: str, name: str) -> Any:
+    """An argument with few allowed values.
+
+    Raises:
+        ValueError: for another one.
+    """
+    if value not in allowed:
+        raise ValueError(
+            f"{layer}: invalid value for argument `{name}`: expected one of {allowed}, got {name}={value!r}."
+        )
+    return value
+
+
+def not_there(layer: Any, **settings: Any) -> None:
+    """Refuse arguments for what is not there (quantization).
+
+    Raises:
+        NotImplementedError: if one of them is not None.
+    """
+    for name, value in settings.items():
+        if value is not None:
+            raise NotImplementedError(
+                f"{type(layer).__name__}: `{name}` is for quantized layers, which are not there. Use "
+                "dtype='mixed_bfloat16' for smaller and faster computations."
+            )
