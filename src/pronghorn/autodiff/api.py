@@ -8,7 +8,7 @@ from typing import Any
 
 from pronghorn.autodiff.registry import DifferentiationError
 from pronghorn.autodiff.tape import GradientTape, leaves_of
-from pronghorn.graph.tensor import Tensor
+from pronghorn.graph import primitives as P
 from pronghorn.graph.trace import as_tensor
 from pronghorn.graph.variable import Variable
 
@@ -92,21 +92,26 @@ def _as_sources(args: Sequence[Any], argnums: int | Sequence[int]) -> tuple[list
     several = not isinstance(argnums, int)
     numbers = list(argnums) if several else [argnums]
     converted = list(args)
+    seen: list[Any] = []
     for i in numbers:
         if not -len(args) <= i < len(args):
             raise ValueError(f"value_and_grad: argnums={argnums} but the function got {len(args)} arguments.")
-        converted[i] = _as_arrays(args[i])
+        converted[i] = _as_arrays(args[i], seen)
     sources = [converted[i] for i in numbers]
     return converted, tuple(sources) if several else sources[0]
 
 
-def _as_arrays(structure: Any) -> Any:
+def _as_arrays(structure: Any, seen: list[Any]) -> Any:
+    """``structure`` with Tensors for its arrays, each an array of its own; ``seen`` collects their data."""
     if isinstance(structure, dict):
-        return {key: _as_arrays(item) for key, item in structure.items()}
+        return {key: _as_arrays(item, seen) for key, item in structure.items()}
     if isinstance(structure, (list, tuple)):
-        items = [_as_arrays(item) for item in structure]
+        items = [_as_arrays(item, seen) for item in structure]
         return type(structure)(*items) if hasattr(structure, "_fields") else type(structure)(items)
     if isinstance(structure, Variable):
         return structure
     tensor = as_tensor(structure)
-    return Tensor(tensor.data)  # an object of its own, in case that the same array is passed twice
+    if any(tensor.data is other for other in seen):  # the same array passed twice has two gradients
+        tensor = P.reshape(tensor, shape=tensor.shape)
+    seen.append(tensor.data)
+    return tensor

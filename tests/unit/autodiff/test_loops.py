@@ -1,0 +1,132 @@
+"""The gradient of a scan: nothing is computed twice, and weights' gradients are one product after the loop."""
+
+import numpy as np
+import pytest
+
+from pronghorn.autodiff.backward import backward
+from pronghorn.backends.numpy import run
+from pronghorn.graph import primitives as P
+from pronghorn.graph.ir import Aval
+from pronghorn.graph.trace import trace, trace_body
+from pronghorn.graph.verify import verify
+
+LENGTH, BATCH, UNITS = 5, 4, 3
+STATE = Aval((BATCH, UNITS), "float64")
+
+
+def matmul(x, y):
+    return P.dot_general(x, y, contract=((1,), (0,)), batch=((), ()))
+
+
+def scan(body, consts, init, xs, reverse=False):
+    return P.scan(*body.captures, *consts, *init, *xs, body=body.graph, num_consts=len(body.captures) + len(consts),
+                  num_carry=len(init), length=LENGTH, reverse=reverse)  # fmt: skip
+
+
+def recurrent(u, h, x):
+    h = P.tanh(P.add(matmul(h, u), x))
+    return [h, h]
+
+
+def loss_and_gradients(u, h, xs):
+    body = trace_body(recurrent, [Aval((UNITS, UNITS), "float64"), STATE, STATE])
+    last, ys = scan(body, [u], [h], [xs])
+    loss = P.add(P.reduce_sum(P.mul(ys, ys), axes=(0, 1, 2)), P.reduce_sum(last, axes=(0, 1)))
+    return [loss, *backward([loss], None, [u, h, xs])]
+
+
+AVALS = [Aval((UNITS, UNITS), "float64"), STATE, Aval((LENGTH, BATCH, UNITS), "float64")]
+
+
+def names(graph):
+    return [n.prim.name for n in graph.nodes]
+
+
+def test_structure_of_the_gradient():
+    graph = verify(trace(loss_and_gradients, AVALS).graph)
+    forward, back = (n for n in graph.nodes if n.prim.name == "scan")
+    assert names(forward.params["body"]).count("dot_general") == 1
+    # on the way back only h's cotangent needs a product in the loop, and tanh is not computed again
+    inner = names(back.params["body"])
+    assert inner.count("dot_general") == 1
+    assert "tanh" not in inner
+    # u's gradient: one product over all steps
+    (product,) = [n for n in graph.nodes if n.prim.name == "dot_general"]
+    assert product.params["contract"] == ((0, 1), (0, 1))
+
+
+def test_numbers():
+    rng = np.random.default_rng(0)
+    u, h, xs = (rng.normal(size=a.shape) for a in AVALS)
+    loss, gu, gh, gx = run(trace(loss_and_gradients, AVALS).graph, [u, h, xs])
+
+    def value(u, h, xs):
+        total = 0.0
+        for x in xs:
+            h = np.tanh(h @ u + x)
+            total += np.sum(h * h)
+        return total + np.sum(h)
+
+    assert loss == pytest.approx(value(u, h, xs))
+    for array, gradient in [(u, gu), (h, gh), (xs, gx)]:
+        for index in [(0,) * array.ndim, (1,) * array.ndim, tuple(n - 1 for n in array.shape)]:
+            ends = []
+            for step in (-1e-6, 1e-6):
+                before = array[index]
+                array[index] = before + step
+                ends.append(value(u, h, xs))
+                array[index] = before
+            assert gradient[index] == pytest.approx((ends[1] - ends[0]) / 2e-6, rel=1e-6, abs=1e-8)
+
+
+def test_two_gradients_of_one_loop():
+    """The second finds what the first has added to the loop's results."""
+
+    def fn(u, h, xs):
+        body = trace_body(recurrent, [Aval((UNITS, UNITS), "float64"), STATE, STATE])
+        last, ys = scan(body, [u], [h], [xs])
+        first = P.reduce_sum(last, axes=(0, 1))
+        second = P.reduce_sum(ys, axes=(0, 1, 2))
+        return [*backward([first], None, [u]), *backward([second], None, [u]), *backward([first, second], None, [u])]
+
+    rng = np.random.default_rng(1)
+    a, b, both = run(verify(trace(fn, AVALS).graph), [rng.normal(size=v.shape) for v in AVALS])
+    np.testing.assert_allclose(a + b, both)
+
+
+def test_a_loop_in_a_loop():
+    """d/dw of (((x w) w) ...) for 2 x 3 steps."""
+    scalar = Aval((), "float64")
+
+    def inner(w, h):
+        return [P.mul(h, w)]
+
+    def fn(w, x):
+        def outer(w, h):
+            body = trace_body(inner, [scalar, scalar])
+            return list(P.scan(*body.captures, w, h, body=body.graph, num_consts=1 + len(body.captures), num_carry=1,
+                               length=3, reverse=False))  # fmt: skip
+
+        body = trace_body(outer, [scalar, scalar])
+        (y,) = P.scan(*body.captures, w, x, body=body.graph, num_consts=1 + len(body.captures), num_carry=1, length=2,
+                      reverse=False)  # fmt: skip
+        return [y, *backward([y], None, [w, x])]
+
+    y, gw, gx = run(verify(trace(fn, [scalar, scalar]).graph), [np.array(1.5), np.array(2.0)])
+    assert y == pytest.approx(2 * 1.5**6)
+    assert gw == pytest.approx(2 * 6 * 1.5**5)
+    assert gx == pytest.approx(1.5**6)
+
+
+def test_what_a_body_uses_from_outside():
+    """A captured array gets its gradient; one of integers is just used."""
+    scalar = Aval((), "float64")
+
+    def fn(w, k):
+        body = trace_body(lambda h: [P.mul(P.add(h, P.cast(k, dtype="float64")), w)], [scalar])
+        (y,) = P.scan(*body.captures, P.constant(value=np.asarray(0.0)), body=body.graph, num_consts=len(body.captures),
+                      num_carry=1, length=2, reverse=False)  # fmt: skip
+        return [y, *backward([y], None, [w])]
+
+    y, gw = run(verify(trace(fn, [scalar, Aval((), "int32")]).graph), [np.array(3.0), np.array(2, np.int32)])
+    assert (y, gw) == (2 * 9 + 2 * 3, 2 * 2 * 3 + 2)  # k w^2 + k w
