@@ -114,7 +114,11 @@ class LazyModule(ModuleType):
                     getattr(self, name)
                 except (ImportError, AttributeError):
                     continue  # an optional dependency is not installed: the name still says so when it is used
-        return loaded
+        table = _table(self)
+        if not table:
+            return loaded
+        # What imports happened to bind here, such as the modules that define the public names, is not public.
+        return {name: value for name, value in loaded.items() if name in table or name[:2] == "__"}
 
 
 def attach(package: str, table: Mapping[str, str] | None = None, submodules: Iterable[str] = ()) -> None:
