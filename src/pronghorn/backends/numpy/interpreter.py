@@ -128,7 +128,9 @@ def _solve(wanted: Dim, got: int, env: dict[str, int]) -> bool:
             factor += value
         else:
             rest -= value
-    if factor == 0 or rest % factor:
+    if factor == 0:
         return False
+    if rest % factor:
+        raise ValueError(f"an extent of {wanted} was expected, got {got}.")
     env[name] = rest // factor
     return True
