@@ -53,10 +53,10 @@ def value_and_grad(
 
     @functools.wraps(fn)
     def with_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        args, sources = (list(args), variables) if variables is not None else _as_sources(args, argnums)
+        arguments, sources = (args, variables) if variables is not None else _as_sources(args, argnums)
         with GradientTape() as tape:
             tape.watch(sources)
-            result = fn(*args, **kwargs)
+            result = fn(*arguments, **kwargs)
         value = as_tensor(result[0] if has_aux else result)
         if value.shape != ():
             raise DifferentiationError(
@@ -87,10 +87,9 @@ def grad(
     return gradient
 
 
-def _as_sources(args: Sequence[Any], argnums: int | Sequence[int]) -> tuple[list[Any], Any]:
+def _as_sources(args: Sequence[Any], argnums: int | Sequence[int]) -> tuple[Sequence[Any], Any]:
     """The arguments with arrays in place of what is differentiated, and those."""
-    several = not isinstance(argnums, int)
-    numbers = list(argnums) if several else [argnums]
+    numbers = [argnums] if isinstance(argnums, int) else list(argnums)
     converted = list(args)
     seen: list[Any] = []
     for i in numbers:
@@ -98,7 +97,7 @@ def _as_sources(args: Sequence[Any], argnums: int | Sequence[int]) -> tuple[list
             raise ValueError(f"value_and_grad: argnums={argnums} but the function got {len(args)} arguments.")
         converted[i] = _as_arrays(args[i], seen)
     sources = [converted[i] for i in numbers]
-    return converted, tuple(sources) if several else sources[0]
+    return converted, sources[0] if isinstance(argnums, int) else tuple(sources)
 
 
 def _as_arrays(structure: Any, seen: list[Any]) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from pronghorn.autodiff.backward import backward
 from pronghorn.autodiff.registry import Context, Gradients, is_differentiable
@@ -17,7 +18,7 @@ from pronghorn.autodiff.rules.common import full, zeros_like
 from pronghorn.graph import primitives as P
 from pronghorn.graph.ir import Aval, Graph, Node, Value
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import bind, current_trace, inline, trace_body
+from pronghorn.graph.trace import TraceError, bind, current_trace, inline, trace_body
 
 Env = dict[Value, Tensor]
 
@@ -90,15 +91,14 @@ def _trace_step(loop: _Loop) -> _Step:
         inputs = args[: len(loop.body.inputs)]
         cts = args[len(inputs) :]
         outs = inline(loop.body, inputs)
-        graph = current_trace().graph
-        step.forward_nodes = len(graph.nodes)
+        step.forward_nodes = len(_current_graph().nodes)
         consts, carry, slices = loop.split(inputs)
         wrt = [consts[i] for i in loop.wanted_consts] + [carry[i] for i in loop.smooth_carry]
         wrt += [slices[j] for j in loop.wanted_xs]
         targets = [outs[i] for i in loop.smooth_carry] + [outs[loop.num_carry + k] for k in loop.given_ys]
-        grads = [None if g is None else g.data for g in backward(targets, cts, wrt)]
-        step.inputs, step.outputs = [t.data for t in inputs], [t.data for t in outs]
-        ct_values = [t.data for t in cts]
+        grads = [None if g is None else _value(g) for g in backward(targets, cts, wrt)]
+        step.inputs, step.outputs = list(map(_value, inputs)), list(map(_value, outs))
+        ct_values = list(map(_value, cts))
         step.carry_cts = ct_values[: len(loop.smooth_carry)]
         step.y_cts = ct_values[len(loop.smooth_carry) :]
         a, b = len(loop.wanted_consts), len(loop.wanted_consts) + len(loop.smooth_carry)
@@ -108,6 +108,18 @@ def _trace_step(loop: _Loop) -> _Step:
     traced = trace_body(both_ways, avals, f"{loop.body.name}, both ways")
     step.graph, step.captures = traced.graph, traced.captures
     return step
+
+
+def _current_graph() -> Graph:
+    trace = current_trace()
+    if trace is None:
+        raise TraceError("a loop's gradient: the traced function has ended.")
+    return trace.graph
+
+
+def _value(tensor: Tensor) -> Value:
+    """The value of the graph that is being traced for ``tensor``."""
+    return cast(Value, tensor.data)
 
 
 def _invariant(loop: _Loop, step: _Step) -> set[Value]:
@@ -125,7 +137,7 @@ def _stack_residuals(loop: _Loop, step: _Step) -> Env:
     forward_values = {v for node in step.forward for v in node.outputs}.union(carry)
     invariant = _invariant(loop, step)
     stacks: Env = {}
-    stacks.update(zip(step.y_cts, [loop.y_cts[k] for k in loop.given_ys]))
+    stacks.update(zip(step.y_cts, [c for k in loop.given_ys if (c := loop.y_cts[k]) is not None]))
     stacks.update(zip(step.outputs[loop.num_carry :], loop.ys))
     stacks.update(zip(slices, loop.xs))
     extra = []
@@ -159,7 +171,7 @@ def _run_forward_again(loop: _Loop, step: _Step, extra: list[Value]) -> list[Ten
     if node is None:
         return list(P.scan(*loop.ctx.inputs, **params)[len(loop.ctx.outputs) :])
     node.params = params
-    graph, first = current_trace().graph, len(node.outputs)
+    graph, first = _current_graph(), len(node.outputs)
     for i, value in enumerate(extra):
         node.outputs.append(Value(Aval((params["length"], *value.shape), value.dtype), graph, node, first + i))
     return [Tensor(v) for v in node.outputs[first:]]
@@ -292,7 +304,7 @@ class _Later:
 
     def build(self, share: Value) -> Tensor:
         """The sum of ``share`` over the steps."""
-        node = share.node
+        node = cast(Node, share.node)
         if node.prim.name == "add":
             return P.add(*(self.build(v) for v in node.inputs))
         if node.prim.name in ("transpose", "reshape"):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pronghorn.autodiff.registry import Context, is_differentiable, vjp_rule
 from pronghorn.graph import primitives as P
-from pronghorn.graph.ir import Node
+from pronghorn.graph.ir import Node, Value
 from pronghorn.graph.primitives.registry import Primitive
 from pronghorn.graph.tensor import Tensor
 
@@ -24,7 +24,7 @@ class Record(NamedTuple):
 
 def identity(tensor: Tensor) -> Hashable:
     """What makes two Tensors one array: the graph's value, or the Tensor itself where it is concrete."""
-    return tensor.data if tensor.is_traced else id(tensor)
+    return tensor.data if isinstance(tensor.data, Value) else id(tensor)
 
 
 def pull_back(
@@ -59,9 +59,9 @@ def pull_back(
             continue
         ctx = Context(record.inputs, record.outputs, record.params, needs, record.node)
         given = rule(ctx, *(None if k in stops else found.get(k) for k in keys))
-        for tensor, needed, cotangent in zip(record.inputs, needs, given):
-            if needed and cotangent is not None:
-                _add(found, identity(tensor), cotangent)
+        for tensor, needed, gradient in zip(record.inputs, needs, given):
+            if needed and gradient is not None:
+                _add(found, identity(tensor), gradient)
     return [found.get(identity(t)) for t in wrt]
 
 

@@ -16,6 +16,7 @@ from pronghorn.autodiff.reverse import Record, identity, pull_back
 from pronghorn.autodiff.rules.common import full, zeros_like
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import is_static, product
+from pronghorn.graph.ir import Node
 from pronghorn.graph.primitives.registry import Primitive
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import Trace, active_tapes, as_tensor, current_trace, pop_tape, push_tape
@@ -302,14 +303,14 @@ class GradientTape:
         self, targets: list[Tensor], cotangents: list[Tensor], sources: Sequence[Any]
     ) -> list[Tensor | None]:
         trace = self._trace
-        if current_trace() is not trace:
+        if trace is None or current_trace() is not trace:
             raise RuntimeError("GradientTape: a tape made inside a traced function must be used in that function.")
         owner = _owner(trace)
         versions = {v: _versions(trace, owner, self._before, v) for v in owner.variables if self._watches(v)}
         leaves = [t for ts in versions.values() for t in ts]
         tracked = {identity(t) for t in [*(Tensor(trace.lift(t)) for t in self._kept), *leaves]}
         records = []
-        for node in self._seen_nodes():
+        for node in self._seen_nodes(trace):
             if vjp_rule(node.prim) is not None and any(v in tracked for v in node.inputs):
                 records.append(record_of(node))
                 tracked.update(node.outputs)
@@ -326,8 +327,8 @@ class GradientTape:
         found = pull_back(records, lifted, cotangents, wanted, leaves)
         return [_sum_of(found[a:b]) for a, b in spans]
 
-    def _seen_nodes(self) -> list[Any]:
-        nodes = self._trace.graph.nodes
+    def _seen_nodes(self, trace: Trace) -> list[Node]:
+        nodes = trace.graph.nodes
         if self._recording:
             return [n for a, b in self._spans for n in nodes[a : len(nodes) if b < 0 else b]]
         return [n for a, b in self._spans for n in nodes[a:b]]

@@ -30,8 +30,8 @@ def cond(ctx: Context, *cotangents: Tensor | None) -> Gradients:
     """A cond of the branches' gradients, each of which runs its branch again."""
     pred, *operands = ctx.inputs
     wanted = [i for i, needed in enumerate(ctx.needs[1:]) if needed]
-    given = [k for k, c in enumerate(cotangents) if c is not None and is_differentiable(ctx.outputs[k])]
-    inputs = [*operands, *(cotangents[k] for k in given)]
+    known = {k: c for k, c in enumerate(cotangents) if c is not None and is_differentiable(ctx.outputs[k])}
+    inputs = [*operands, *known.values()]
     avals = [Aval(t.shape, t.dtype) for t in inputs]
 
     def gradient_of(branch: Graph) -> Subgraph:
@@ -40,7 +40,7 @@ def cond(ctx: Context, *cotangents: Tensor | None) -> Gradients:
         def fn(*args: Tensor) -> list[Tensor]:
             xs, cts = args[: len(operands)], args[len(operands) :]
             outs = inline(branch, xs)
-            grads = backward([outs[k] for k in given], cts, [xs[i] for i in wanted])
+            grads = backward([outs[k] for k in known], cts, [xs[i] for i in wanted])
             return [zeros_like(xs[i]) if g is None else g for i, g in zip(wanted, grads)]
 
         return trace_body(fn, avals, f"gradient of {branch.name}")

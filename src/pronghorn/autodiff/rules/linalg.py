@@ -7,6 +7,7 @@ from pronghorn.autodiff.registry import Context, DifferentiationError, Gradients
 from pronghorn.autodiff.rules.common import filled, full, restore, zeros_like
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import Extent
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import trace_body
@@ -160,12 +161,12 @@ def qr(ctx: Context, gq: Tensor | None, gr: Tensor | None) -> Gradients:
     return (P.concatenate(gx, _matmul(q, gv), axis=gx.ndim - 1),)
 
 
-def _left_part(x: Tensor, columns: int) -> Tensor:
+def _left_part(x: Tensor, columns: Extent) -> Tensor:
     limit = (*x.shape[:-1], columns)
     return P.slice(x, start=(0,) * x.ndim, limit=limit, stride=(1,) * x.ndim)
 
 
-def _right_part(x: Tensor, columns: int) -> Tensor:
+def _right_part(x: Tensor, columns: Extent) -> Tensor:
     return P.slice(x, start=(*[0] * (x.ndim - 1), columns), limit=tuple(x.shape), stride=(1,) * x.ndim)
 
 
@@ -191,7 +192,8 @@ def svd(ctx: Context, *cotangents: Tensor | None) -> Gradients:
     (a,) = ctx.inputs
     if not ctx.params["compute_uv"]:
         u, _, vt = P.svd(a, full_matrices=False, compute_uv=True)
-        return (_matmul(P.mul(u, _columns(cotangents[0], u)), vt),)
+        (gs,) = filled(cotangents, ctx.outputs)
+        return (_matmul(P.mul(u, _columns(gs, u)), vt),)
     u, s, vt = ctx.outputs
     if u.shape[-1] != vt.shape[-2]:
         raise DifferentiationError(

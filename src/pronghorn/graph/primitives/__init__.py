@@ -5,6 +5,8 @@
 lowering in `pronghorn.compiler`: tables with the same keys and the same module names as here.
 """
 
+from typing import TYPE_CHECKING
+
 from pronghorn.graph.primitives.registry import PRIMITIVES, Primitive, ShapeError  # isort: skip
 from pronghorn.graph.primitives import (  # noqa: F401  (importing a family registers it)
     contraction,
@@ -23,3 +25,7 @@ __all__ = ["PRIMITIVES", "Primitive", "ShapeError", *PRIMITIVES]
 # Primitives named like a Python keyword (and, or, not) or builtin are reached with a trailing underscore as well.
 globals().update(PRIMITIVES)
 globals().update({f"{name}_": PRIMITIVES[name] for name in ("and", "or", "not", "slice")})
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Primitive: ...  # what the line above adds
