@@ -46,6 +46,14 @@ Operand = str | int
 """An SSA name or literal, or a Python int that stands for a constant."""
 
 
+def _only_lane(mask: Operand) -> int | None:
+    """The one lane of a mask written out as a constant in which a single lane is set."""
+    text = str(mask)
+    if not text.startswith("<") or text.count("true") != 1:
+        return None
+    return text[: text.index("true")].count(",")
+
+
 class ModuleBuilder:
     """The text of one LLVM module: functions, global constants, and each declaration once."""
 
@@ -323,6 +331,10 @@ class FunctionBuilder:
         """Loads the lanes of a vector where the mask holds, the others are ``other``; never touches their memory."""
         align = size_of(element(ty))
         mask_ty = vec("i1", lanes(ty))
+        lane = _only_lane(mask)
+        if lane is not None and other == "zeroinitializer":
+            at = self.gep(element(ty), pointer, lane)
+            return self.insert(ty, "zeroinitializer", self.load(element(ty), at, align), lane)
         return self.call(
             f"llvm.masked.load.{mangle(ty)}.p0",
             ty,
@@ -333,6 +345,11 @@ class FunctionBuilder:
         """Stores the lanes where the mask holds."""
         align = size_of(element(ty))
         mask_ty = vec("i1", lanes(ty))
+        lane = _only_lane(mask)
+        if lane is not None:  # LLVM makes four bytes of a masked store of one 16-bit lane
+            at = self.gep(element(ty), pointer, lane)
+            self.store(element(ty), self.extract(ty, value, lane), at, align)
+            return
         self.call(
             f"llvm.masked.store.{mangle(ty)}.p0",
             "void",

@@ -182,7 +182,7 @@ def _consider(node: Node, value: Value, stored: set[Value], cost: dict[Value, in
 
 def _store_operands(node: Node, stored: set[Value]) -> None:
     """A contraction reads strided views of buffers; operands that are none are stored."""
-    from pronghorn.compiler.contractions import strided_view
+    from pronghorn.compiler.contractions import parts_of, strided_view
     from pronghorn.compiler.pooled import pooled_operands
 
     pooled = pooled_operands(node)
@@ -193,6 +193,11 @@ def _store_operands(node: Node, stored: set[Value]) -> None:
     for operand in node.inputs:
         if strided_view(operand, stored) is None:
             _store(operand, stored)
+    parts = parts_of(node, stored)
+    for part in parts or ():
+        if any(d.a == 0 and d.b == 0 and d.extent != 1 for d in part.dims):  # both broadcast: one has to be real
+            for operand in node.inputs:
+                _store(operand, stored)
 
 
 def _affine_reshape(shape: tuple[Extent, ...], into: tuple[Extent, ...]) -> bool:

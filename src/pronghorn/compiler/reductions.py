@@ -36,7 +36,8 @@ def _over_axes(lowering: Lowering, node: Node, index: tuple[Index, ...]) -> Redu
 
 
 def _reduction(lowering: Lowering, op: str, element: Expr, vars: tuple[LoopVar, ...], dtype: str) -> Reduction:
-    """Sums of low precision are taken in float32."""
+    """Sums of low precision are taken in float32. Windows of one element have no loop; they are given one."""
+    vars = vars or (LoopVar("r0", 1),)
     if op in ("sum", "prod") and dtype in LOW_PRECISION:
         element = lowering.apply("cast", (element,), "float32", {"dtype": "float32"})
     return Reduction(op, element, vars, dtype)
