@@ -63,6 +63,7 @@ _NAMES = {
     "SymbolicScope": ".backend.scopes",
     "Variable": ".graph.variable",
     "device": ".backend.device",
+    "grad": ".autodiff",
     "name_scope": ".utils.naming:NameScope",
     "remat": ".backend.remat",
     "value_and_grad": ".autodiff",
