@@ -4,6 +4,7 @@ The names are also in the namespaces `ops.numpy`, `ops.nn`, `ops.linalg` and `op
 """
 
 from pronghorn._lazy import attach
+from pronghorn.ops._class_names import class_table
 
 _MODULES = {
     ".control": "associative_scan cond custom_gradient fori_loop map scan switch vectorized_map while_loop",
@@ -75,4 +76,4 @@ _MODULES = {
 
 _NAMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
-attach(__name__, _NAMES, submodules=("image", "linalg", "nn", "numpy"))
+attach(__name__, {**_NAMES, **class_table(_NAMES)}, submodules=("image", "linalg", "nn", "numpy"))

@@ -21,12 +21,27 @@ def symbolic_aware(fn: F) -> F:
     def op(*args: Any, **kwargs: Any) -> Any:
         keras_tensor = _keras_tensor_class()
         if keras_tensor is not None and (_holds(keras_tensor, args) or (kwargs and _holds(keras_tensor, kwargs))):
-            from pronghorn.models.operation import FunctionOperation
-
-            return FunctionOperation(op, name=fn.__name__)(*args, **kwargs)
+            return describe(op, fn.__name__, args, kwargs)
         return fn(*args, **kwargs)
 
     return op  # type: ignore[return-value]
+
+
+def describe(op: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What ``op`` gives for KerasTensors; a node of a model if they are parts of one."""
+    from pronghorn.models.operation import FunctionOperation
+
+    operation = FunctionOperation(op, name=name)
+    if in_a_model((args, kwargs)):
+        return operation(*args, **kwargs)
+    return operation.compute_output_spec(*args, **kwargs)
+
+
+def in_a_model(nest: Any) -> bool:
+    """Whether every KerasTensor in ``nest`` comes from an `Input` or an operation, and not from its constructor."""
+    from pronghorn.models.keras_tensor import symbolic_leaves
+
+    return all(hasattr(x, "_keras_history") for x in symbolic_leaves(nest))
 
 
 def _keras_tensor_class() -> type | None:

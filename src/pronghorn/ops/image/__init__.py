@@ -1,6 +1,7 @@
 """Operations on images: resizing, affine and other transforms, patches, colours, filters."""
 
 from pronghorn._lazy import attach
+from pronghorn.ops._class_names import class_table
 
 _MODULES = {
     ".colors": "hsv_to_rgb rgb_to_grayscale rgb_to_hsv",
@@ -11,4 +12,4 @@ _MODULES = {
 
 _NAMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
-attach(__name__, _NAMES)
+attach(__name__, {**_NAMES, **class_table(_NAMES)})

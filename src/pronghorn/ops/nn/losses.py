@@ -180,9 +180,9 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
 @symbolic_aware
 def psnr(x1: Any, x2: Any, max_val: float) -> Tensor:
     """The peak signal-to-noise ratio of two images, in decibels: ``20 log10(max_val) - 10 log10(mse)``."""
-    from pronghorn.ops.numpy.arithmetic import subtract
+    from pronghorn.ops.numpy.arithmetic import square, subtract
     from pronghorn.ops.numpy.reductions import mean
-    from pronghorn.ops.numpy.unary import log10, square
+    from pronghorn.ops.numpy.unary import log10
 
     x, y = B.to_float(x1), B.to_float(x2)
     if x.shape != y.shape:

@@ -236,6 +236,7 @@ def hypot(x1: Any, x2: Any) -> Tensor:
 @symbolic_aware
 def logaddexp(x1: Any, x2: Any) -> Tensor:
     """``log(exp(x1) + exp(x2))``, without overflow."""
+    x1, x2 = B.convert(x1), B.convert(x2)
     x, y = B.operands(x1, x2, dtype=_float_result(x1, x2))
     top, gap = P.max(x, y), P.sub(x, y)
     same = P.ne(gap, gap)  # both infinite alike, or NaN

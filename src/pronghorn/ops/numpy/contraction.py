@@ -15,10 +15,10 @@ from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.numpy.shaping import permute, ravel
 
 
-def _product_operands(*xs: Any) -> list[Tensor]:
-    """Operands of a contraction in their promoted type; int8 is multiplied in int32, bools are counted."""
+def _product_operands(*xs: Any, widen: bool = False) -> list[Tensor]:
+    """Operands of a contraction in their promoted type; with ``widen``, products of int8 are int32."""
     dtype = B.result_dtype(*xs)
-    if dtype == "int8":
+    if widen and all(B.weak_name(x) == "int8" for x in xs):
         dtype = "int32"
     return [B.cast(B.convert(x), dtype) for x in xs]
 
@@ -48,7 +48,7 @@ def matmul(x1: Any, x2: Any) -> Tensor:
     array([[3],
            [7]], dtype=int32)
     """
-    x, y = _product_operands(x1, x2)
+    x, y = _product_operands(x1, x2, widen=True)
     if x.ndim == 0 or y.ndim == 0:
         raise ValueError(f"matmul: scalars cannot be multiplied as matrices, got shapes {x.shape} and {y.shape}.")
     xk, yk = x.shape[-1], y.shape[-2 if y.ndim > 1 else 0]
@@ -111,7 +111,7 @@ def outer(x1: Any, x2: Any) -> Tensor:
     """The products of each element of ``x1`` with each of ``x2``, both flattened: ``[x1.size, x2.size]``."""
     from pronghorn.ops.numpy.arithmetic import multiply
 
-    x, y = ravel(x1), ravel(x2)
+    x, y = map(ravel, _product_operands(x1, x2))
     return multiply(P.reshape(x, shape=(x.size, 1)), y)
 
 
@@ -152,7 +152,7 @@ def kron(x1: Any, x2: Any) -> Tensor:
     """The Kronecker product: ``x2`` once for each element of ``x1``, times that element."""
     from pronghorn.ops.numpy.arithmetic import multiply
 
-    x, y = B.convert(x1), B.convert(x2)
+    x, y = _product_operands(x1, x2)
     rank = max(x.ndim, y.ndim)
     xs, ys = ((1,) * (rank - t.ndim) + t.shape for t in (x, y))
     wide_x = P.reshape(x, shape=tuple(n for d in xs for n in (d, 1)))
@@ -205,7 +205,7 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Tensor:
     >>> einsum("ij,j->i", [[1, 2], [3, 4]], [1, 1]).numpy()
     array([3, 7], dtype=int32)
     """
-    tensors = _product_operands(*operands)
+    tensors = _product_operands(*operands, widen=True)
     inputs, output = _parse(subscripts, tensors)
     terms = [_simple_term(t, names) for t, names in zip(tensors, inputs)]
     while len(terms) > 1:

@@ -378,7 +378,7 @@ def histogram(x: Any, bins: int = 10, range: tuple[float, float] | None = None) 
 
     >>> counts, edges = histogram([1.0, 2.0, 3.0], bins=2)
     >>> counts.tolist(), edges.tolist()
-    ([1, 2], [1.0, 2.0, 3.0])
+    ([1.0, 2.0], [1.0, 2.0, 3.0])
     """
     from pronghorn.ops.numpy.creation import linspace
 
@@ -402,5 +402,6 @@ def histogram(x: Any, bins: int = 10, range: tuple[float, float] | None = None) 
     place = P.select(last, B.full_like(place, bins - 1), place)
     outside = P.or_(P.lt(place, B.zeros_like(place)), P.ge(place, B.full_like(place, bins)))
     place = P.select(outside, B.full_like(place, bins), place)  # beyond the end: left out
-    counts = P.scatter(B.full((bins,), 0, "int32"), place, B.full(place.shape, 1, "int32"), mode="add")
+    ones = B.full(place.shape, 1, inner.dtype)
+    counts = P.scatter(B.full((bins,), 0, inner.dtype), place, ones, mode="add")
     return counts, edges

@@ -227,8 +227,8 @@ def arctan(x: Any) -> Tensor:
 @symbolic_aware
 def arctan2(x1: Any, x2: Any) -> Tensor:
     """The angle of the point whose ordinate is ``x1`` and whose abscissa is ``x2``."""
-    dtype = B.float_dtype(B.weak_name(x1), B.weak_name(x2))
-    return P.atan2(*B.operands(x1, x2, dtype=dtype))
+    x1, x2 = B.convert(x1), B.convert(x2)
+    return P.atan2(*B.operands(x1, x2, dtype=B.float_dtype(x1.dtype, x2.dtype)))
 
 
 @symbolic_aware
