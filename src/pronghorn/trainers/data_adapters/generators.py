@@ -38,8 +38,10 @@ class GeneratorAdapter(DataAdapter):
         self._peeked: list[Any] = []
         if not self.restarts:
             self._iterator = iter(x)
-        length = getattr(x, "__len__", None)
-        self.num_batches = length() if callable(length) else None
+        try:
+            self.num_batches: int | None = len(x)
+        except TypeError:  # a generator, or a data set whose length is not known before it was read
+            self.num_batches = None
 
     def first(self) -> Batch:
         if self._iterator is None:
