@@ -1,0 +1,66 @@
+"""The data that `adapt` methods take, as NumPy batches one after the other."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.variable import Variable
+
+
+def is_one_array(data: Any) -> bool:
+    """Whether ``data`` is one array, rather than something that gives batches."""
+    return isinstance(data, (np.ndarray, Tensor, Variable, np.generic, int, float, str, bytes)) or (
+        hasattr(data, "__array__") and not hasattr(data, "batch")
+    )
+
+
+def to_array(data: Any) -> np.ndarray:
+    """``data`` as a NumPy array; tensors of other libraries and pandas columns too."""
+    if isinstance(data, (Tensor, Variable)):
+        return data.numpy()
+    return np.asarray(data)
+
+
+def batches_of(data: Any, steps: int | None = None, layer: str = "adapt") -> Iterator[np.ndarray]:
+    """The batches of a data set.
+
+    Args:
+        data: an array or nested numbers or strings (one batch), a list of arrays (a batch each), a `Dataset` or tf.data
+            data set, a `PyDataset`, a generator or other iterable. Of tuples, the first entry is taken.
+        steps: how many batches at most.
+        layer: who asks, for the error.
+
+    Raises:
+        TypeError: for anything else.
+    """
+    if is_one_array(data):
+        yield to_array(data)
+        return
+    if isinstance(data, (list, tuple)) and not any(_has_shape(x) for x in data):
+        yield to_array(list(data))
+        return
+    yield from (to_array(_first(batch)) for batch in itertools.islice(_iterate(data, layer), steps))
+
+
+def _has_shape(x: Any) -> bool:
+    return hasattr(x, "shape") and not isinstance(x, np.generic)
+
+
+def _first(batch: Any) -> Any:
+    return batch[0] if isinstance(batch, tuple) else batch
+
+
+def _iterate(data: Any, layer: str) -> Iterable[Any]:
+    if hasattr(data, "__getitem__") and hasattr(data, "num_batches") and not isinstance(data, (list, tuple)):
+        return (data[i] for i in range(data.num_batches))  # a PyDataset
+    if hasattr(data, "__iter__") and not isinstance(data, dict):
+        return data
+    raise TypeError(
+        f"{layer}: the data must be an array, a list of arrays, a data set or a generator of batches, got {data!r} of "
+        f"type {type(data).__name__}."
+    )

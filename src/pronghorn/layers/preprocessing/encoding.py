@@ -1,0 +1,70 @@
+"""Category numbers as one-hot, multi-hot, count and TF-IDF vectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn import ops
+from pronghorn.graph.tensor import Tensor
+
+MODES = ("int", "one_hot", "multi_hot", "count")
+
+
+def encode(
+    indices: Any, mode: str, depth: int, dtype: str, count_weights: Any = None, idf_weights: Any = None
+) -> Tensor:
+    """Vectors for category numbers; numbers outside of ``range(depth)`` count for nothing.
+
+    Args:
+        indices: integers ``[..., n]``.
+        mode: ``"int"`` (as they are), ``"one_hot"`` (a vector for each), ``"multi_hot"`` (which occur in a row),
+            ``"count"`` (how often) or ``"tf_idf"`` (how often, times ``idf_weights``).
+        depth: the vectors' length.
+        dtype: their element type.
+        count_weights: what each occurrence counts for, of the shape of ``indices``.
+        idf_weights: the factor of each category ``[depth]``.
+    """
+    indices = ops.convert_to_tensor(indices)
+    if mode == "int":
+        return ops.cast(indices, dtype)
+    if len(indices.shape) == 0:
+        indices = ops.reshape(indices, (1,))
+    if mode == "one_hot":
+        if len(indices.shape) > 1 and indices.shape[-1] == 1:
+            indices = ops.squeeze(indices, axis=-1)
+        return ops.one_hot(indices, depth, dtype=dtype)
+    vectors = ops.one_hot(indices, depth, dtype=dtype)
+    axis = 1 if len(indices.shape) > 1 else 0
+    if mode == "multi_hot":
+        return ops.max(vectors, axis=axis)
+    if count_weights is not None:
+        weights = ops.cast(count_weights, dtype)
+        vectors = vectors * ops.expand_dims(ops.reshape(weights, indices.shape), -1)
+    counts = ops.sum(vectors, axis=axis)
+    return counts if mode == "count" else counts * ops.cast(idf_weights, dtype)
+
+
+def encoded_shape(shape: Any, mode: str, depth: int | None) -> tuple[Any, ...]:
+    """The shape that `encode` gives for indices of ``shape``."""
+    shape = tuple(shape)
+    if mode == "int":
+        return shape
+    if mode == "one_hot":
+        if len(shape) > 1 and shape[-1] == 1:
+            shape = shape[:-1]
+        return (*(shape or (1,)), depth)
+    return (*shape[:1], *shape[2:], depth) if len(shape) > 1 else (depth,)
+
+
+def check_no_sparse(layer: Any, sparse: bool) -> bool:
+    """Refuse sparse outputs, which only TensorFlow has.
+
+    Raises:
+        ValueError: if they were asked for.
+    """
+    if sparse:
+        raise ValueError(
+            f"{type(layer).__name__}: sparse=True is not there, since all arrays are dense. Leave it out, and use "
+            "output_mode='int' with an Embedding where the vectors would be large."
+        )
+    return False

@@ -1,0 +1,123 @@
+"""`HashedCrossing`: one bin for a combination of features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pronghorn import ops, tree
+from pronghorn.layers import settings
+from pronghorn.layers.layer import Layer
+from pronghorn.layers.preprocessing import encoding, strings
+from pronghorn.layers.preprocessing.fingerprint import cross, fingerprint64
+from pronghorn.layers.preprocessing.hashing import output_dtype
+from pronghorn.models.keras_tensor import KerasTensor
+
+
+class HashedCrossing(Layer):
+    """The bin, in ``range(num_bins)``, of each combination of two or more categorical features.
+
+    Takes a tuple or list of arrays of strings or integers, each of shape ``()``, ``[batch]`` or ``[batch, 1]``. It runs
+    outside of compiled models, like `Hashing`.
+
+    Args:
+        num_bins: how many bins there are.
+        output_mode: ``"int"`` (the bin) or ``"one_hot"``.
+        sparse: must be False.
+        name: a name; automatic if None.
+        dtype: the type of the results.
+        kwargs: those of `Layer`.
+
+    Raises:
+        ValueError: for arguments or inputs that do not fit.
+
+    Example:
+
+    >>> import numpy as np
+    >>> HashedCrossing(num_bins=5)((np.array(["A", "B"]), np.array([101, 101]))).tolist()
+    [1, 4]
+    """
+
+    def __init__(
+        self,
+        num_bins: int,
+        output_mode: str = "int",
+        sparse: bool = False,
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        settings.one_of(output_mode, ("int", "one_hot"), "HashedCrossing", "output_mode")
+        super().__init__(name=name, dtype=output_dtype(output_mode, dtype, "HashedCrossing"), **kwargs)
+        self.num_bins, self.output_mode = num_bins, output_mode
+        self.sparse = encoding.check_no_sparse(self, sparse)
+        self._convert_input_args = False
+        self._allow_non_tensor_positional_args = True
+        self.supports_jit = False
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        columns = self._columns(inputs)
+        hashes = [_hashes(column) for column in columns]
+        bins = [cross(row) % self.num_bins for row in zip(*hashes)]
+        bins = np.array(bins, "int64").reshape(columns[0].shape)
+        return encoding.encode(ops.convert_to_tensor(bins), self.output_mode, self.num_bins, self.compute_dtype)
+
+    def _columns(self, inputs: Any) -> list[np.ndarray]:
+        """The features as arrays, all of one shape.
+
+        Raises:
+            ValueError: if there are fewer than two, or their shapes or types do not fit.
+        """
+        _check_count(inputs)
+        columns = [strings.raw(x) for x in inputs]
+        first = columns[0].shape
+        if any(c.shape != first for c in columns):
+            raise ValueError(
+                f"HashedCrossing: all inputs should have equal shape, got {[c.shape for c in columns]}."
+            )
+        if len(first) > 2 or (len(first) == 2 and first[1] != 1):
+            raise ValueError(
+                f"HashedCrossing: all inputs should have shape (), (batch_size,) or (batch_size, 1), got {first}."
+            )
+        for column in columns:
+            if column.dtype.kind not in "iub" and not strings.is_text(column):
+                raise ValueError(
+                    f"HashedCrossing: all inputs should have an integer or string dtype, got {column.dtype}."
+                )
+        return columns
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        _check_count(input_shape)
+        return encoding.encoded_shape(input_shape[0], self.output_mode, self.num_bins)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        shapes = tree.map_structure(lambda x: x.shape, list(inputs))
+        return KerasTensor(self.compute_output_shape(shapes), dtype=self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "num_bins": self.num_bins,
+            "output_mode": self.output_mode,
+            "sparse": self.sparse,
+            "name": self.name,
+            "dtype": self.dtype,
+        }
+
+
+def _check_count(inputs: Any) -> None:
+    if not isinstance(inputs, (list, tuple)):
+        raise ValueError(
+            f"HashedCrossing: should be called on a list or tuple of inputs, got {type(inputs).__name__}."
+        )
+    if len(inputs) < 2:
+        raise ValueError(
+            f"HashedCrossing: should be called on at least two inputs, got {len(inputs)}. For one feature, use Hashing."
+        )
+
+
+def _hashes(column: np.ndarray) -> list[int]:
+    if column.dtype.kind in "iub":
+        return [int(v) for v in column.ravel()]
+    return [fingerprint64(s.encode("utf-8", "surrogateescape")) for s in strings.to_strings(column).ravel()]

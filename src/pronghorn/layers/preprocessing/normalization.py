@@ -1,0 +1,192 @@
+"""`Normalization`: features with mean 0 and variance 1."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from pronghorn import config, ops
+from pronghorn.layers.layer import Layer
+from pronghorn.layers.preprocessing.batches import batches_of, is_one_array, to_array
+
+
+class Normalization(Layer):
+    """``(inputs - mean) / sqrt(variance)``, with a mean and variance that are given or learned with `adapt`.
+
+    Args:
+        axis: the axis or axes whose indices each have a mean and variance of their own; None for one of each in all.
+        mean: the mean or means, if not learned; broadcast to the kept axes. ``variance`` has to be given too.
+        variance: the variances.
+        invert: whether to undo the normalization instead.
+        kwargs: those of `Layer`.
+
+    Raises:
+        ValueError: if only one of ``mean`` and ``variance`` is given; when built, if an axis does not fit the inputs.
+
+    Example:
+
+    >>> import numpy as np
+    >>> layer = Normalization()
+    >>> layer.adapt(np.array([[0.0, 7.0], [2.0, 9.0]]))
+    >>> layer(np.array([[1.0, 10.0]])).tolist()
+    [[0.0, 2.0]]
+    """
+
+    def __init__(
+        self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.axis = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+        self.invert = invert
+        if (mean is None) != (variance is None):
+            raise ValueError(
+                "Normalization: when setting values directly, both `mean` and `variance` must be set, got "
+                f"mean={mean} and variance={variance}."
+            )
+        self.input_mean = None if mean is None else to_array(mean)
+        self.input_variance = None if variance is None else to_array(variance)
+        self.supports_masking = True
+        self._mean_shape: tuple[int, ...] = ()
+
+    # -- state ------------------------------------------------------------------------------------------------------
+    def build(self, input_shape: Any = None) -> None:
+        if input_shape is None:
+            return
+        rank = len(input_shape)
+        if any(a < -rank or a >= rank for a in self.axis):
+            raise ValueError(
+                f"Normalization: all `axis` values must be in the range [-ndim, ndim), got inputs with ndim={rank} and "
+                f"axis={self.axis}. Use axis=None for one mean and variance over everything."
+            )
+        self._keep_axis = tuple(sorted(a % rank for a in self.axis))
+        for axis in self._keep_axis:
+            if input_shape[axis] is None:
+                raise ValueError(
+                    f"Normalization: all `axis` values to be kept must have a known shape, got axis={self.axis} and "
+                    f"inputs of shape {tuple(input_shape)}, unknown at index {axis}."
+                )
+        self._reduce_axis = tuple(a for a in range(rank) if a not in self._keep_axis)
+        self._broadcast_shape = tuple(input_shape[a] if a in self._keep_axis else 1 for a in range(rank))
+        self._mean_shape = tuple(input_shape[a] for a in self._keep_axis)
+        if self.input_mean is None:
+            self._add_weights()
+        else:
+            self._check_given()
+        self.built = True
+
+    def _add_weights(self) -> None:
+        self.adapt_mean = self.add_weight(name="mean", shape=self._mean_shape, initializer="zeros", trainable=False)
+        self.adapt_variance = self.add_weight(
+            name="variance", shape=self._mean_shape, initializer="ones", trainable=False
+        )
+        self.count = self.add_weight(name="count", shape=(), dtype="int64", initializer="zeros", trainable=False)
+
+    def _check_given(self) -> None:
+        for name, value in (("mean", self.input_mean), ("variance", self.input_variance)):
+            try:
+                np.broadcast_to(value, self._broadcast_shape)
+            except ValueError:
+                raise ValueError(
+                    f"Normalization: `{name}` of shape {value.shape} cannot be broadcast to the kept axes of the inputs, "
+                    f"of shape {self._broadcast_shape}."
+                ) from None
+
+    def _statistic(self, given: np.ndarray | None, learned: str) -> Any:
+        if given is not None:
+            value = given.astype(self.compute_dtype)
+            return ops.convert_to_tensor(np.broadcast_to(value, self._broadcast_shape) if self.built else value)
+        if not self.built:
+            return None
+        return ops.cast(ops.reshape(getattr(self, learned).value, self._broadcast_shape), self.compute_dtype)
+
+    @property
+    def mean(self) -> Any:
+        """The mean or means, with ones for the axes that they are over; None while there are none."""
+        return self._statistic(self.input_mean, "adapt_mean")
+
+    @property
+    def variance(self) -> Any:
+        """The variances, likewise."""
+        return self._statistic(self.input_variance, "adapt_variance")
+
+    def adapt(self, data: Any) -> None:
+        """Learn mean and variance; what was learned before is forgotten.
+
+        Args:
+            data: an array of samples, a data set or another iterable of batches.
+
+        Raises:
+            ValueError: if there is no data, or mean and variance were given to the constructor.
+        """
+        if self.input_mean is not None:
+            raise ValueError(
+                "Normalization: cannot adapt() a layer that was given `mean` and `variance`. Make one without them."
+            )
+        moments = None
+        for batch in [to_array(data)] if is_one_array(data) else batches_of(data, layer="Normalization.adapt"):
+            if not self.built:
+                self._build_for(batch)
+            moments = _combine(moments, self._moments_of(batch))
+        if moments is None:
+            raise ValueError("Normalization: adapt() was given no data.")
+        count, mean, variance = moments
+        self.adapt_mean.assign(mean.astype(self.adapt_mean.dtype))
+        self.adapt_variance.assign(variance.astype(self.adapt_variance.dtype))
+        self.count.assign(count)
+
+    def _build_for(self, batch: np.ndarray) -> None:
+        keep = [a % batch.ndim for a in self.axis if -batch.ndim <= a < batch.ndim]
+        self.build(tuple(n if i in keep else None for i, n in enumerate(batch.shape)))
+
+    def _moments_of(self, batch: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
+        if batch.dtype.kind not in "fiub" and batch.dtype.name != "bfloat16":
+            raise ValueError(f"Normalization: adapt() needs numbers, got an array of {batch.dtype}.")
+        if batch.ndim != len(self._broadcast_shape) or tuple(batch.shape[a] for a in self._keep_axis) != self._mean_shape:
+            raise ValueError(
+                f"Normalization: adapt() was given an array of shape {batch.shape}, which does not fit the layer: it was "
+                f"built for {len(self._broadcast_shape)} axes, of extents {self._mean_shape} along {self._keep_axis}."
+            )
+        count = math.prod(batch.shape[a] for a in self._reduce_axis)
+        if count == 0:
+            return 0, np.zeros(self._mean_shape), np.ones(self._mean_shape)
+        wide = batch.astype("float64", copy=False)
+        return count, wide.mean(self._reduce_axis), wide.var(self._reduce_axis)
+
+    def finalize_state(self) -> None:
+        """Nothing is left to do: mean and variance are read from the weights."""
+
+    # -- computation ------------------------------------------------------------------------------------------------
+    def call(self, inputs: Any) -> Any:
+        x = ops.cast(inputs, self.compute_dtype)
+        deviation = ops.maximum(ops.sqrt(self.variance), config.epsilon())
+        return x * deviation + self.mean if self.invert else (x - self.mean) / deviation
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        def plain(value: np.ndarray | None) -> Any:
+            return None if value is None else value.tolist()
+
+        return {
+            **super().get_config(),
+            "axis": self.axis or None,
+            "invert": self.invert,
+            "mean": plain(self.input_mean),
+            "variance": plain(self.input_variance),
+        }
+
+
+def _combine(a: Any, b: tuple[int, np.ndarray, np.ndarray]) -> tuple[int, np.ndarray, np.ndarray]:
+    """Count, mean and variance of two sets of samples together."""
+    if a is None or a[0] == 0:
+        return b
+    if b[0] == 0:
+        return a
+    (m, mean_a, var_a), (n, mean_b, var_b) = a, b
+    share = n / (m + n)
+    mean = mean_a + (mean_b - mean_a) * share
+    variance = (var_a + (mean_a - mean) ** 2) * (1 - share) + (var_b + (mean_b - mean) ** 2) * share
+    return m + n, mean, variance
