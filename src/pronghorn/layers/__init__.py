@@ -48,6 +48,14 @@ _MODULES = {
         "GroupNormalization LayerNormalization RMSNormalization UnitNormalization"
     ),
     ".normalization.spectral_normalization": "SpectralNormalization",
+    ".rnn.rnn": "RNN",
+    ".rnn.lstm": "LSTM LSTMCell",
+    ".rnn.gru": "GRU GRUCell",
+    ".rnn.simple_rnn": "SimpleRNN SimpleRNNCell",
+    ".rnn.stacked_cells": "StackedRNNCells",
+    ".rnn.bidirectional": "Bidirectional",
+    ".rnn.time_distributed": "TimeDistributed",
+    ".rnn.conv_lstm": "ConvLSTM1D ConvLSTM2D ConvLSTM3D",
     ".registry": "deserialize serialize",
 }
 

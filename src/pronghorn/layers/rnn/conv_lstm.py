@@ -1,0 +1,418 @@
+"""ConvLSTM in one, two and three dimensions (Shi et al. 2015): an LSTM whose products are convolutions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn import config, initializers, ops
+from pronghorn.layers import settings
+from pronghorn.layers.convolutional.conv import check_fits, conv_extent, pair_with_batch, spatial_axes
+from pronghorn.layers.input_spec import InputSpec
+from pronghorn.layers.layer import Layer
+from pronghorn.layers.rnn.dropout_cell import DropoutRNNCell
+from pronghorn.layers.rnn.gated_layer import CellRNN
+from pronghorn.random.seed_generator import SeedGenerator
+
+_SETTINGS = (
+    "filters",
+    "kernel_size",
+    "strides",
+    "padding",
+    "data_format",
+    "dilation_rate",
+    "activation",
+    "recurrent_activation",
+    "use_bias",
+    "kernel_initializer",
+    "recurrent_initializer",
+    "bias_initializer",
+    "unit_forget_bias",
+    "kernel_regularizer",
+    "recurrent_regularizer",
+    "bias_regularizer",
+    "kernel_constraint",
+    "recurrent_constraint",
+    "bias_constraint",
+    "dropout",
+    "recurrent_dropout",
+    "seed",
+)
+
+
+class ConvLSTMCell(DropoutRNNCell, Layer):
+    """One step of a ConvLSTM. See `ConvLSTM2D` for the arguments."""
+
+    def __init__(
+        self,
+        rank: int,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        name = type(self).__name__
+        self.rank = rank
+        self.filters = settings.positive(filters, name, "filters")
+        self.kernel_size = settings.numbers(kernel_size, rank, self, "kernel_size")
+        self.strides = settings.numbers(strides, rank, self, "strides")
+        self.dilation_rate = settings.numbers(dilation_rate, rank, self, "dilation_rate")
+        self.padding = settings.one_of(str(padding).lower(), ("valid", "same"), name, "padding")
+        self.data_format = config.standardize_data_format(data_format)
+        settings.take(
+            self,
+            activation=activation,
+            recurrent_activation=recurrent_activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            unit_forget_bias=unit_forget_bias,
+            kernel_regularizer=kernel_regularizer,
+            recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            recurrent_constraint=recurrent_constraint,
+            bias_constraint=bias_constraint,
+        )
+        self.dropout, self.recurrent_dropout = min(1.0, max(0.0, dropout)), min(1.0, max(0.0, recurrent_dropout))
+        self.seed = seed
+        self.seed_generator = SeedGenerator(seed=seed)
+        self.input_spec = InputSpec(ndim=rank + 2)
+        self.state_size: Any = [self.filters, self.filters]
+
+    @property
+    def _channel_axis(self) -> int:
+        return -1 if self.data_format == "channels_last" else 1
+
+    def build(self, inputs_shape: Any, states_shape: Any = None) -> None:
+        channels = inputs_shape[self._channel_axis]
+        if channels is None:
+            raise ValueError(
+                f"Layer {self.name!r} (ConvLSTMCell): the channel dimension of the inputs (last axis) should be defined, "
+                f"got shape {tuple(inputs_shape)}."
+            )
+        self.kernel = self.add_weight(
+            shape=(*self.kernel_size, channels, self.filters * 4),
+            name="kernel",
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.recurrent_kernel = self.add_weight(
+            shape=(*self.kernel_size, self.filters, self.filters * 4),
+            name="recurrent_kernel",
+            initializer=self.recurrent_initializer,
+            regularizer=self.recurrent_regularizer,
+            constraint=self.recurrent_constraint,
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                shape=(self.filters * 4,),
+                name="bias",
+                initializer=self._initial_bias,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+
+    def _initial_bias(self, shape: Any, dtype: Any = None) -> Any:
+        if not self.unit_forget_bias:
+            return self.bias_initializer(shape, dtype)
+        n = self.filters
+        parts = [
+            self.bias_initializer((n,), dtype),
+            initializers.Ones()((n,), dtype),
+            self.bias_initializer((n * 2,), dtype),
+        ]
+        return ops.concatenate(parts, axis=0)
+
+    def output_extents(self, space: Any) -> list[Any]:
+        """The extents in space of the outputs and states."""
+        sizes = zip(space, self.kernel_size, self.strides, self.dilation_rate)
+        return [conv_extent(n, k, s, self.padding, d) for n, k, s, d in sizes]
+
+    def project(self, inputs: Any, training: Any = False) -> Any:
+        """The convolution of a step's inputs, or of those of all steps: then time is folded into the batch."""
+        shape = tuple(inputs.shape)
+        sequences = len(shape) == self.rank + 3
+        mask = self.get_dropout_mask(inputs) if training and self.dropout else None
+        if mask is not None:
+            inputs = inputs * (ops.expand_dims(mask, 1) if sequences else mask)
+        if sequences:
+            inputs = ops.reshape(inputs, (shape[0] * shape[1], *shape[2:]))
+        x = ops.conv(
+            inputs,
+            self.kernel,
+            strides=self.strides,
+            padding=self.padding,
+            data_format=self.data_format,
+            dilation_rate=self.dilation_rate,
+        )
+        if self.bias is not None:
+            bias = self.bias.value
+            x = x + (bias if self._channel_axis == -1 else ops.reshape(bias, (1, -1, *(1,) * self.rank)))
+        return ops.reshape(x, (shape[0], shape[1], *x.shape[1:])) if sequences else x
+
+    def step(self, projected: Any, states: Any, training: Any = False) -> tuple[Any, list[Any]]:
+        """A step, given what `project` made of its inputs."""
+        h, c = states
+        mask = self.get_recurrent_dropout_mask(h) if training and self.recurrent_dropout else None
+        if mask is not None:
+            h = h * mask
+        z = projected + ops.conv(
+            h, self.recurrent_kernel, strides=1, padding="same", data_format=self.data_format
+        )
+        i, f, g, o = ops.split(z, 4, axis=self._channel_axis)
+        c = self.recurrent_activation(f) * c + self.recurrent_activation(i) * self.activation(g)
+        h = self.recurrent_activation(o) * self.activation(c)
+        return h, [h, c]
+
+    def call(self, inputs: Any, states: Any, training: Any = False) -> tuple[Any, Any]:
+        return self.step(self.project(inputs, training), states, training)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rank": self.rank, **settings.give(self, *_SETTINGS)}
+
+
+class ConvLSTM(CellRNN):
+    """What ConvLSTM layers share; see `ConvLSTM2D` for the arguments."""
+
+    def __init__(self, rank: int, activity_regularizer: Any = None, **arguments: Any) -> None:
+        loop = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
+        own = {k: arguments.pop(k) for k in _SETTINGS}
+        looping = {k: arguments.pop(k) for k in loop if k in arguments}
+        cell = ConvLSTMCell(rank=rank, name="conv_lstm_cell", dtype=arguments.get("dtype"), **own)
+        super().__init__(cell, activity_regularizer=activity_regularizer, **looping, **arguments)
+        self.input_spec = InputSpec(ndim=rank + 3)
+
+    def _state_shape(self, sequences_shape: Any) -> tuple[Any, ...]:
+        cell = self.cell
+        step = (sequences_shape[0], *sequences_shape[2:])
+        space = [step[a] for a in spatial_axes(cell.data_format, cell.rank)]
+        out = cell.output_extents(space)
+        check_fits(cell, [d if isinstance(d, int) else None for d in out], space, cell.kernel_size)
+        return pair_with_batch(out, step[0], cell.filters, cell.data_format)
+
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        if self.stateful and sequences_shape[0] is not None:
+            object.__setattr__(self, "_built_for", tuple(sequences_shape))
+        super().build(sequences_shape, initial_state_shape)
+
+    def get_initial_state(self, batch_size: Any) -> Any:
+        shape = self._state_shape((batch_size, *getattr(self, "_built_for", (None,) * (self.cell.rank + 3))[1:]))
+        if any(d is None for d in shape):
+            return [ops.zeros((1,)), ops.zeros((1,))]
+        return [ops.zeros(shape, dtype=self.cell.compute_dtype) for _ in range(2)]
+
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = False) -> Any:
+        object.__setattr__(self, "_built_for", tuple(sequences.shape))
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
+    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
+        state = self._state_shape(sequences_shape)
+        output = (state[0], sequences_shape[1], *state[1:]) if self.return_sequences else state
+        return [output, state, state] if self.return_state else output
+
+    def compute_mask(self, _: Any, mask: Any = None) -> Any:
+        if isinstance(mask, (list, tuple)):
+            mask = mask[0]
+        output_mask = mask if self.return_sequences else None
+        return [output_mask, None, None] if self.return_state else output_mask
+
+    def get_config(self) -> dict[str, Any]:
+        base = super().get_config()
+        base.pop("cell", None)
+        base["activity_regularizer"] = base.get("activity_regularizer")
+        return {**base, **settings.give(self.cell, *_SETTINGS)}
+
+
+for _name in ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate"):
+    setattr(ConvLSTM, _name, property(lambda self, name=_name: getattr(self.cell, name)))
+
+
+def _arguments(values: dict[str, Any]) -> dict[str, Any]:
+    own = {k: v for k, v in values.items() if k not in ("self", "kwargs", "__class__")}
+    return {**own, **values["kwargs"]}
+
+
+class ConvLSTM1D(ConvLSTM):
+    """A ConvLSTM on sequences of lines ``[batch, time, width, channels]``.
+
+    See `ConvLSTM2D` for the arguments.
+
+    Example:
+
+    >>> ConvLSTM1D(4, 3)(ops.ones((1, 2, 5, 3))).shape
+    (1, 3, 4)
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(rank=1, **_arguments(locals()))
+
+
+class ConvLSTM2D(ConvLSTM):
+    """A ConvLSTM on sequences of images ``[batch, time, height, width, channels]``.
+
+    Args:
+        filters: the number of output channels.
+        kernel_size: the extents of the kernels; one integer for all.
+        strides: steps between outputs, of the inputs' convolution.
+        padding: ``"valid"`` or ``"same"``, of the inputs' convolution.
+        data_format: ``"channels_last"`` or ``"channels_first"``; the default one if None.
+        dilation_rate: steps between the kernel's taps.
+        activation: of the new values.
+        recurrent_activation: of the gates.
+        use_bias: whether there is a bias.
+        kernel_initializer: how the kernel for the inputs starts.
+        recurrent_initializer: how the kernel for the state starts.
+        bias_initializer: how the bias starts.
+        unit_forget_bias: whether the bias of the forget gate starts at one.
+        kernel_regularizer: a function of the kernel that is added to the loss.
+        recurrent_regularizer: the same for the recurrent kernel.
+        bias_regularizer: the same for the bias.
+        activity_regularizer: the same for the outputs.
+        kernel_constraint: applied to the kernel after each update.
+        recurrent_constraint: the same for the recurrent kernel.
+        bias_constraint: the same for the bias.
+        dropout: the share of the inputs that is dropped while training.
+        recurrent_dropout: the share of the state that is dropped while training.
+        seed: for dropout.
+        return_sequences: whether to return the outputs of all steps, or that of the last.
+        return_state: whether to return the last states as well.
+        go_backwards: whether to start at the last step.
+        stateful: whether a batch starts with the states that the batch before ended with.
+        kwargs: those of `Layer`, and ``unroll``.
+
+    Example:
+
+    >>> ConvLSTM2D(4, 3)(ops.ones((1, 2, 5, 5, 3))).shape
+    (1, 3, 3, 4)
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(rank=2, **_arguments(locals()))
+
+
+class ConvLSTM3D(ConvLSTM):
+    """A ConvLSTM on sequences of volumes ``[batch, time, depth, height, width, channels]``.
+
+    See `ConvLSTM2D` for the arguments.
+
+    Example:
+
+    >>> ConvLSTM3D(4, 3)(ops.ones((1, 2, 5, 5, 5, 3))).shape
+    (1, 3, 3, 3, 4)
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(rank=3, **_arguments(locals()))
