@@ -56,6 +56,8 @@ _MODULES = {
     ".rnn.bidirectional": "Bidirectional",
     ".rnn.time_distributed": "TimeDistributed",
     ".rnn.conv_lstm": "ConvLSTM1D ConvLSTM2D ConvLSTM3D",
+    ".attention.multi_head_attention": "MultiHeadAttention",
+    ".attention.attention": "AdditiveAttention Attention",
     ".registry": "deserialize serialize",
 }
 
@@ -70,6 +72,7 @@ _ALIASES = {
 }
 
 _table = {name: module for module, names in _MODULES.items() for name in names.split()}
+_table["GroupQueryAttention"] = ".attention.grouped_query_attention:GroupedQueryAttention"
 for _alias, _name in _ALIASES.items():
     for _rank in (1, 2, 3):
         _target = _name.format(_rank)

@@ -286,8 +286,8 @@ class UnitNormalization(Layer):
 
     Example:
 
-    >>> UnitNormalization()(ops.convert_to_tensor([[3.0, 4.0]])).numpy().round(3).tolist()
-    [[0.6, 0.8]]
+    >>> UnitNormalization()(ops.convert_to_tensor([[0.0, 4.0]])).tolist()
+    [[0.0, 1.0]]
     """
 
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:

@@ -1,0 +1,362 @@
+"""`MultiHeadAttention`."""
+
+from __future__ import annotations
+
+import math
+import string
+from typing import Any
+
+from pronghorn import ops
+from pronghorn.layers import settings
+from pronghorn.layers.activations.layers import Softmax
+from pronghorn.layers.attention.masks import combined_mask
+from pronghorn.layers.core.einsum_dense import EinsumDense
+from pronghorn.layers.layer import Layer
+from pronghorn.layers.regularization.dropout import Dropout
+
+_WEIGHTS = (
+    "kernel_initializer",
+    "bias_initializer",
+    "kernel_regularizer",
+    "bias_regularizer",
+    "activity_regularizer",
+    "kernel_constraint",
+    "bias_constraint",
+)
+
+
+class HeadsLayer(Layer):
+    """Base of attention layers with heads: makes their dense layers."""
+
+    def _take_weights(self, **weights: Any) -> None:
+        settings.take(self, **weights)
+
+    def _dense(self, name: str, equation: str, output_shape: Any, bias_axes: str | None) -> EinsumDense:
+        """A projection. Initializers are copied, so that projections do not start alike."""
+
+        def fresh(initializer: Any) -> Any:
+            return type(initializer).from_config(initializer.get_config()) if hasattr(initializer, "get_config") else initializer
+
+        return EinsumDense(
+            equation,
+            output_shape=output_shape,
+            bias_axes=bias_axes if self.use_bias else None,
+            kernel_initializer=fresh(self.kernel_initializer),
+            bias_initializer=fresh(self.bias_initializer),
+            kernel_regularizer=self.kernel_regularizer,
+            bias_regularizer=self.bias_regularizer,
+            kernel_constraint=self.kernel_constraint,
+            bias_constraint=self.bias_constraint,
+            activity_regularizer=self.activity_regularizer,
+            name=name,
+            dtype=self._dtype_policy,
+        )
+
+
+class MultiHeadAttention(HeadsLayer):
+    """Attention in several heads (Vaswani et al. 2017).
+
+    Args:
+        num_heads: the number of heads.
+        key_dim: the extent of a head's queries and keys.
+        value_dim: that of its values; ``key_dim`` if None.
+        dropout: the share of the attention weights that is dropped while training.
+        use_bias: whether the projections have biases.
+        output_shape: the extents of the output's features; those of the query if None.
+        attention_axes: the axes over which attention goes; all between batch and features if None.
+        sliding_window: how far keys may be from a query: less than this many steps.
+        flash_attention: accepted for compatibility: the compiler fuses where it can.
+        kernel_initializer: how kernels start.
+        bias_initializer: how biases start.
+        kernel_regularizer: a function of the kernels that is added to the loss.
+        bias_regularizer: the same for the biases.
+        activity_regularizer: the same for the outputs.
+        kernel_constraint: applied to the kernels after each update.
+        bias_constraint: the same for the biases.
+        use_gate: whether the result is multiplied by a sigmoid of a projection of the query.
+        seed: for dropout.
+        kwargs: those of `Layer`.
+
+    Call arguments:
+        query: ``[batch, T, features]``.
+        value: ``[batch, S, features]``.
+        key: like ``value``, which it is if None.
+        query_mask: ``[batch, T]``.
+        value_mask: ``[batch, S]``.
+        key_mask: ``[batch, S]``.
+        attention_mask: ``[batch, T, S]``, False where a query must not see a key.
+        return_attention_scores: whether to return the attention weights as well.
+        training: whether to drop.
+        use_causal_mask: whether queries see no later keys.
+
+    Example:
+
+    >>> x = ops.ones((2, 5, 8))
+    >>> MultiHeadAttention(num_heads=2, key_dim=4)(x, x).shape
+    (2, 5, 8)
+    """
+
+    def __init__(
+        self,
+        num_heads: int,
+        key_dim: int,
+        value_dim: int | None = None,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        output_shape: Any = None,
+        attention_axes: Any = None,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        use_gate: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self._num_heads = settings.positive(num_heads, "MultiHeadAttention", "num_heads")
+        self._key_dim = settings.positive(key_dim, "MultiHeadAttention", "key_dim")
+        self._value_dim = value_dim or key_dim
+        self.use_bias, self.use_gate = use_bias, use_gate
+        self._output_shape = _output_shape(output_shape)
+        self.dropout, self.seed = dropout, seed
+        if sliding_window is not None:
+            settings.positive(sliding_window, "MultiHeadAttention", "sliding_window")
+        self.sliding_window = sliding_window
+        self._take_weights(
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
+        from pronghorn import regularizers
+
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        if isinstance(attention_axes, int):
+            attention_axes = (attention_axes,)
+        elif attention_axes and not isinstance(attention_axes, (list, tuple)):
+            raise ValueError(
+                f"MultiHeadAttention: `attention_axes` must be an int, list, or tuple, got {attention_axes!r}."
+            )
+        self._attention_axes = attention_axes
+        self._inverse_sqrt = 1.0 / math.sqrt(float(self._key_dim))
+
+    @property
+    def num_heads(self) -> int:
+        return self._num_heads
+
+    @property
+    def key_dim(self) -> int:
+        return self._key_dim
+
+    @property
+    def value_dim(self) -> int:
+        return self._value_dim
+
+    @property
+    def attention_axes(self) -> Any:
+        return self._attention_axes
+
+    @property
+    def query_dense(self) -> EinsumDense:
+        return self._query_dense
+
+    @property
+    def key_dense(self) -> EinsumDense:
+        return self._key_dense
+
+    @property
+    def value_dense(self) -> EinsumDense:
+        return self._value_dense
+
+    @property
+    def output_dense(self) -> EinsumDense:
+        return self._output_dense
+
+    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+        key_shape = value_shape if key_shape is None else key_shape
+        if value_shape[1:-1] != key_shape[1:-1]:
+            raise ValueError(
+                f"Layer {self.name!r} (MultiHeadAttention): all dimensions of `value` and `key`, except the last one, "
+                f"must be equal. Received: value_shape={value_shape} and key_shape={key_shape}."
+            )
+        rank = len(query_shape)
+
+        def project(name: str, shape: Any, extent: int) -> EinsumDense:
+            equation, bias_axes, output_rank = _projection(len(shape) - 1, bound=1, free=2)
+            output = _last_axes(output_rank, (self._num_heads, extent))
+            layer = self._dense(name, equation, output, bias_axes)
+            layer.build(shape)
+            return layer
+
+        self._query_dense = project("query", query_shape, self._key_dim)
+        self._key_dense = project("key", key_shape, self._key_dim)
+        if self.use_gate:
+            self._gate_dense = project("gate", query_shape, self._value_dim)
+        self._value_dense = project("value", value_shape, self._value_dim)
+        if self._attention_axes is None:
+            self._attention_axes = tuple(range(1, rank - 1))
+        else:
+            self._attention_axes = tuple(a % rank for a in self._attention_axes)
+        heads_rank = rank + 1
+        self._dot_equation, self._combine_equation, scores_rank = _attention_equations(heads_rank, self._attention_axes)
+        axes = tuple(range(scores_rank - len(self._attention_axes), scores_rank))
+        self._softmax = Softmax(axis=axes, dtype=self._dtype_policy)
+        self._dropout_layer = Dropout(rate=self.dropout, dtype=self._dtype_policy, seed=self.seed)
+        out = self._output_shape or (query_shape[-1],)
+        equation, bias_axes, output_rank = _projection(rank - 1, bound=2, free=len(out))
+        self._output_dense = self._dense("attention_output", equation, _last_axes(output_rank, out), bias_axes)
+        inner = (*query_shape[:-1], self._num_heads, self._value_dim)
+        self._output_dense.build(inner)
+
+    def call(
+        self,
+        query: Any,
+        value: Any,
+        key: Any = None,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
+        attention_mask: Any = None,
+        return_attention_scores: bool = False,
+        training: Any = None,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        key = value if key is None else key
+        mask = combined_mask(
+            query.shape[1],
+            value.shape[1],
+            query_mask=query_mask,
+            value_mask=value_mask,
+            key_mask=key_mask,
+            attention_mask=attention_mask,
+            causal=use_causal_mask,
+            window=self.sliding_window,
+        )
+        gate = ops.sigmoid(self._gate_dense(query)) if self.use_gate else None
+        query, key, value = self._query_dense(query), self._key_dense(key), self._value_dense(value)
+        output, scores = self._compute_attention(query, key, value, mask, training, return_attention_scores)
+        if gate is not None:
+            output = output * gate
+        output = self._output_dense(output)
+        return (output, scores) if return_attention_scores else output
+
+    def _compute_attention(
+        self,
+        query: Any,
+        key: Any,
+        value: Any,
+        attention_mask: Any = None,
+        training: Any = None,
+        return_attention_scores: bool = False,
+    ) -> tuple[Any, Any]:
+        """Weights of the keys for each query, and the sums of the values with these weights."""
+        scores = ops.einsum(self._dot_equation, key, query * self._inverse_sqrt)
+        if attention_mask is not None:
+            for _ in range(len(scores.shape) - len(attention_mask.shape)):
+                axis = -len(self._attention_axes) * 2 - 1
+                attention_mask = ops.expand_dims(attention_mask, axis=axis)
+        scores = self._softmax(scores, mask=attention_mask)
+        weights = self._dropout_layer(scores, training=training) if self.dropout > 0 else scores
+        return ops.einsum(self._combine_equation, weights, value), scores
+
+    def compute_output_shape(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> Any:
+        if value_shape[1:-1] != (value_shape if key_shape is None else key_shape)[1:-1]:
+            raise ValueError(
+                f"Layer {self.name!r} (MultiHeadAttention): all dimensions of `value` and `key`, except the last one, "
+                f"must be equal. Received: value_shape={value_shape} and key_shape={key_shape}."
+            )
+        return (*query_shape[:-1], *(self._output_shape or (query_shape[-1],)))
+
+    def compute_output_spec(
+        self,
+        query: Any,
+        value: Any,
+        key: Any = None,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
+        attention_mask: Any = None,
+        return_attention_scores: bool = False,
+        training: Any = None,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        from pronghorn.models.keras_tensor import KerasTensor
+
+        shape = self.compute_output_shape(query.shape, value.shape, None if key is None else key.shape)
+        output = KerasTensor(shape, dtype=self.compute_dtype)
+        if not return_attention_scores:
+            return output
+        return output, KerasTensor(
+            (query.shape[0], self._num_heads, query.shape[1], (value if key is None else key).shape[1]),
+            dtype=self.compute_dtype,
+        )
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return mask
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "num_heads": self._num_heads,
+            "key_dim": self._key_dim,
+            "value_dim": self._value_dim,
+            "dropout": self.dropout,
+            "use_bias": self.use_bias,
+            "use_gate": self.use_gate,
+            "output_shape": self._output_shape,
+            "attention_axes": self._attention_axes,
+            "sliding_window": self.sliding_window,
+            **settings.give(self, *_WEIGHTS),
+            "seed": self.seed,
+        }
+
+
+def _output_shape(output_shape: Any) -> tuple[int, ...] | None:
+    if output_shape is None:
+        return None
+    extents = (output_shape,) if isinstance(output_shape, int) else output_shape
+    try:
+        extents = tuple(extents)
+    except TypeError:
+        extents = (None,)
+    if not extents or not all(isinstance(d, int) and d > 0 for d in extents):
+        raise ValueError(
+            f"MultiHeadAttention: `output_shape` must be a positive integer or several, got output_shape={output_shape!r}."
+        )
+    return extents
+
+
+def _projection(free_dims: int, bound: int, free: int) -> tuple[str, str, int]:
+    """The equation of a projection of the last ``bound`` axes to ``free`` new ones, and the axes of its bias."""
+    letters = iter(string.ascii_lowercase)
+    kept = "".join(next(letters) for _ in range(free_dims))
+    summed = "".join(next(letters) for _ in range(bound))
+    new = "".join(next(letters) for _ in range(free))
+    return f"{kept}{summed},{summed}{new}->{kept}{new}", new, len(kept) + len(new)
+
+
+def _last_axes(rank: int, known: tuple[int, ...]) -> list[int | None]:
+    """A shape without the batch of which only the last extents are known."""
+    return [None] * (rank - 1 - len(known)) + list(known)
+
+
+def _attention_equations(rank: int, axes: tuple[int, ...]) -> tuple[str, str, int]:
+    """Equations of the scores and of the weighted sums, for queries of ``rank`` axes ``[batch, ..., heads, depth]``.
+
+    Scores are ``[batch and other axes, heads, query's attention axes, key's attention axes]``.
+    """
+    target = string.ascii_lowercase[:rank]
+    batch = [i for i in range(rank) if i not in axes and i != rank - 1]
+    letters = iter(string.ascii_lowercase[rank:])
+    source = "".join(target[i] if i in batch or i == rank - 1 else next(letters) for i in range(rank))
+    product = "".join(target[i] for i in batch) + "".join(target[i] for i in axes) + "".join(source[i] for i in axes)
+    return f"{source},{target}->{product}", f"{product},{source}->{target}", len(product)
