@@ -24,8 +24,8 @@ def standardize_reduction(reduction: str | None) -> str | None:
         return reduction
     known = [r for r in REDUCTIONS if r is not None]
     raise ValueError(
-        f"Unknown loss reduction {reduction!r}; it must be one of {', '.join(map(repr, known))} or None"
-        f"{nearest_clause(str(reduction), known)}."
+        f"Invalid value for argument `reduction`: {reduction!r}; it must be one of {', '.join(map(repr, known))} "
+        f"or None{nearest_clause(str(reduction), known)}."
     )
 
 

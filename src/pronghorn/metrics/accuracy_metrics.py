@@ -5,32 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import config, ops
+from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import Tensor
 from pronghorn.losses.reduction import same_rank
 from pronghorn.metrics.reduction_metrics import MeanMetricWrapper
 
 
 def accuracy(y_true: Any, y_pred: Any) -> Tensor:
-    """The share of equal entries along the last axis."""
+    """1 where predictions equal the labels."""
     y_pred = ops.convert_to_tensor(y_pred)
     y_true, y_pred = same_rank(ops.convert_to_tensor(y_true, dtype=y_pred.dtype), y_pred)
-    return ops.mean(ops.cast(ops.equal(y_true, y_pred), config.floatx()), axis=-1)
+    return ops.cast(ops.equal(y_true, y_pred), config.floatx())
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Tensor:
-    """The share of right answers along the last axis, for labels 0 and 1.
+    """1 where the answer is right, for labels 0 and 1.
 
     Args:
-        y_true: labels, shape `(batch, ..., d)`.
+        y_true: labels.
         y_pred: probabilities of the same shape.
         threshold: from where on, exclusive, a probability counts as 1.
 
     >>> binary_accuracy([[1.0, 0.0]], [[0.9, 0.7]]).numpy()
-    array([0.5], dtype=float32)
+    array([[1., 0.]], dtype=float32)
     """
     y_true, y_pred = same_rank(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))
+    if not dtypes.is_float(y_pred.dtype):
+        y_pred = ops.cast(y_pred, config.floatx())
     answers = ops.cast(y_pred > ops.cast(threshold, y_pred.dtype), y_true.dtype)
-    return ops.mean(ops.cast(ops.equal(y_true, answers), config.floatx()), axis=-1)
+    return ops.cast(ops.equal(y_true, answers), config.floatx())
 
 
 def _matches(right: Tensor, answers: Tensor) -> Tensor:

@@ -34,8 +34,9 @@ def check_thresholds(owner: str, thresholds: Any, default: float) -> list[float]
     if thresholds is None:
         return [default]
     found = list(thresholds) if isinstance(thresholds, list | tuple | np.ndarray) else [thresholds]
-    if any(t is None or t < 0 or t > 1 for t in found):
-        raise ValueError(f"{owner}: thresholds must lie between 0 and 1, got {found}.")
+    outside = [t for t in found if t is None or t < 0 or t > 1]
+    if outside:
+        raise ValueError(f"{owner}: Threshold values must be in [0, 1]. Received: {outside}")
     return found
 
 
@@ -86,6 +87,11 @@ def confusion_counts(
     if top_k is not None:
         y_pred = keep_top_k(y_pred, top_k)
     if class_id is not None:
+        if len(y_pred.shape) < 2:
+            raise ValueError(
+                "When class_id is provided, y_pred must be a 2D array with shape (num_samples, num_classes), found "
+                f"shape: {tuple(y_pred.shape)}. Leave class_id out for a single score a sample."
+            )
         y_true, y_pred = y_true[..., class_id], y_pred[..., class_id]
     weight = _weights(y_pred, sample_weight, label_weights)
     labels = y_pred.shape[-1] if multi_label else 1

@@ -169,9 +169,9 @@ class SensitivitySpecificityBase(Metric):
     ):
         owner = type(self).__name__
         if value < 0 or value > 1:
-            raise ValueError(f"{owner}: {self._given or 'value'} must lie between 0 and 1, got {value}.")
+            raise ValueError(f"{owner}: `{self._given or 'value'}` must be in the range [0, 1], got {value}.")
         if num_thresholds <= 0:
-            raise ValueError(f"{owner}: num_thresholds must be an integer greater than 0, got {num_thresholds}.")
+            raise ValueError(f"{owner}: Argument `num_thresholds` must be an integer > 0, got {num_thresholds}.")
         super().__init__(name=name, dtype=dtype)
         self._direction = "up"
         self.value, self.class_id, self.num_thresholds = value, class_id, num_thresholds

@@ -11,6 +11,14 @@ from pronghorn.metrics.metric import Metric
 _AVERAGES = (None, "micro", "macro", "weighted")
 
 
+def _check_float(owner: str, argument: str, value: Any) -> None:
+    if not isinstance(value, float):
+        raise ValueError(
+            f"{owner}: Invalid `{argument}` argument value. It should be a Python float. Received: {argument}={value} "
+            f"of type '{type(value)}'"
+        )
+
+
 class FBetaScore(Metric):
     """`(1 + beta**2) * precision * recall / (beta**2 * precision + recall)`, for each class.
 
@@ -35,22 +43,34 @@ class FBetaScore(Metric):
         self._direction = "up"
         owner = type(self).__name__
         if average not in _AVERAGES:
-            raise ValueError(f"{owner}: average must be one of {_AVERAGES}, got {average!r}.")
-        if not isinstance(beta, float) or beta <= 0.0:
-            raise ValueError(f"{owner}: beta must be a float greater than 0, got {beta!r}.")
-        if threshold is not None and (not isinstance(threshold, float) or not 0.0 < threshold <= 1.0):
-            raise ValueError(f"{owner}: threshold must be None or a float with 0 < threshold <= 1, got {threshold!r}.")
+            raise ValueError(
+                f"{owner}: Invalid `average` argument value. Expected one of: {{None, 'micro', 'macro', 'weighted'}}. "
+                f"Received: average={average}"
+            )
+        _check_float(owner, "beta", beta)
+        if beta <= 0.0:
+            raise ValueError(f"{owner}: Invalid `beta` argument value. It should be > 0. Received: beta={beta}")
+        if threshold is not None:
+            _check_float(owner, "threshold", threshold)
+            if not 0.0 < threshold <= 1.0:
+                raise ValueError(
+                    f"{owner}: Invalid `threshold` argument value. It should verify 0 < threshold <= 1. Received: "
+                    f"threshold={threshold}"
+                )
         self.average, self.beta, self.threshold = average, beta, threshold
         self.axis = None if average == "micro" else 0
         self._built = False
 
-    def _build(self, y_true: Tensor, y_pred: Tensor) -> None:
-        if len(y_pred.shape) != 2 or len(y_true.shape) != 2 or y_pred.shape[-1] != y_true.shape[-1]:
+    def _build(self, true_shape: Any, pred_shape: Any) -> None:
+        known = len(pred_shape) == 2 and len(true_shape) == 2 and None not in (pred_shape[-1], true_shape[-1])
+        if not known or pred_shape[-1] != true_shape[-1]:
+            exactly = ", with output_dim fully known" if len(pred_shape) == 2 == len(true_shape) else ""
             raise ValueError(
-                f"{type(self).__name__} expects one-hot y_true and y_pred of one shape (batch, classes), got shapes "
-                f"{tuple(y_true.shape)} and {tuple(y_pred.shape)}; turn class numbers into rows with to_categorical."
+                f"{type(self).__name__} expects 2D inputs with shape (batch_size, output_dim){exactly}: one-hot rows, "
+                f"and scores of the same shape; turn class numbers into rows with to_categorical. y_pred has shape "
+                f"{tuple(pred_shape)}, y_true {tuple(true_shape)}."
             )
-        shape = () if self.average == "micro" else (y_pred.shape[-1],)
+        shape = () if self.average == "micro" else (pred_shape[-1],)
         self.true_positives = self.add_variable(shape, "zeros", name="true_positives")
         self.false_positives = self.add_variable(shape, "zeros", name="false_positives")
         self.false_negatives = self.add_variable(shape, "zeros", name="false_negatives")
@@ -62,7 +82,7 @@ class FBetaScore(Metric):
         y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
         y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
         if not self._built:
-            self._build(y_true, y_pred)
+            self._build(y_true.shape, y_pred.shape)
         if self.threshold is None:
             # all-zero rows have no largest score
             largest = ops.max(y_pred, axis=-1, keepdims=True)

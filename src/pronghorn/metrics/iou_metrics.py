@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,7 +49,14 @@ class _IoUBase(Metric):
         y_true, y_pred = ops.reshape(y_true, (-1,)), ops.reshape(y_pred, (-1,))
         weight = None
         if sample_weight is not None:
-            weight = ops.reshape(ops.convert_to_tensor(sample_weight, dtype=self.dtype), (-1,))
+            weight = ops.convert_to_tensor(sample_weight)
+            if dtypes.is_float(weight.dtype) and not dtypes.is_float(self.dtype):
+                warnings.warn(
+                    f"{type(self).__name__}: the sample weights are float, the counts {self.dtype} (int): casting cuts "
+                    "off their fractions. Give the metric dtype='float32'.",
+                    stacklevel=2,
+                )
+            weight = ops.reshape(ops.cast(weight, self.dtype), (-1,))
         if self.ignore_class is not None:
             counts = y_true != ops.cast(self.ignore_class, y_true.dtype)
             # what does not count goes to class 0 with weight 0, since the number of samples stays fixed

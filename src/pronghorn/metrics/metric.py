@@ -45,12 +45,22 @@ class Metric:
         self._dtype = self._dtype_policy.compute_dtype
 
     def __setattr__(self, name: str, value: Any) -> None:
+        self._track(value)
+        object.__setattr__(self, name, value)
+
+    def _track(self, value: Any) -> None:
+        """Remember variables and metrics that are put on this one, in containers too."""
         if isinstance(value, Variable | Metric):
             self._check_initialised()
             store = self._variables if isinstance(value, Variable) else self._metrics
             if not any(value is known for known in store):
                 store.append(value)
-        object.__setattr__(self, name, value)
+        elif isinstance(value, list | tuple):
+            for entry in value:
+                self._track(entry)
+        elif isinstance(value, dict):
+            for entry in value.values():
+                self._track(entry)
 
     def _check_initialised(self) -> None:
         if "_variables" not in self.__dict__:

@@ -26,13 +26,14 @@ def by_sample(values: Any, sample_weight: Any, reduce: Any, dtype: str) -> tuple
     mask = get_mask(values)
     values = ops.cast(ops.convert_to_tensor(values), dtype)
     weight = None if sample_weight is None else ops.cast(ops.convert_to_tensor(sample_weight), dtype)
-    if mask is not None:
+    if weight is not None and mask is not None:
         weight = weights_with_mask(weight, mask, dtype, "sum")
     if weight is not None:
         values, weight = same_rank(values, weight)
         surplus = tuple(range(len(weight.shape), len(values.shape)))
         if surplus:
             values = reduce(values, axis=surplus)
+        weight = ops.broadcast_to(weight, values.shape)
         values = values * weight
         if len(weight.shape) > 1:
             weight = reduce(weight, axis=tuple(range(1, len(weight.shape))))

@@ -64,9 +64,14 @@ class R2Score(Metric):
         super().__init__(name=name, dtype=dtype)
         self._direction = "up"
         if class_aggregation not in _AGGREGATIONS:
-            raise ValueError(f"R2Score: class_aggregation must be one of {_AGGREGATIONS}, got {class_aggregation!r}.")
+            raise ValueError(
+                f"R2Score: Invalid value for argument `class_aggregation`: {class_aggregation!r}; it must be one "
+                f"{_AGGREGATIONS}."
+            )
         if num_regressors < 0:
-            raise ValueError(f"R2Score: num_regressors must be 0 or more, got {num_regressors}.")
+            raise ValueError(
+                f"R2Score: Invalid value for argument `num_regressors`: {num_regressors}; it must be 0 or more."
+            )
         self.class_aggregation, self.num_regressors = class_aggregation, num_regressors
         self.num_samples = self.add_variable((), "zeros", name="num_samples")
         self._built = False
@@ -74,7 +79,7 @@ class R2Score(Metric):
     def _build(self, y_true: Tensor, y_pred: Tensor) -> None:
         if len(y_true.shape) != 2 or len(y_pred.shape) != 2 or y_true.shape[-1] != y_pred.shape[-1]:
             raise ValueError(
-                "R2Score expects y_true and y_pred of one shape (batch, outputs), got shapes "
+                "R2Score expects 2D inputs with shape (batch_size, output_dim), the same for both, got shapes "
                 f"{tuple(y_true.shape)} and {tuple(y_pred.shape)}; for a single output use (batch, 1)."
             )
         shape = (y_pred.shape[-1],)

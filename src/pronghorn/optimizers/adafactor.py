@@ -23,7 +23,7 @@ class Adafactor(Optimizer):
         epsilon_1: added to the squares.
         epsilon_2: least size of a weight, for steps relative to it.
         clip_threshold: limit of the root mean square of a step.
-        relative_step: whether the rate falls with the root of the step; not with a schedule.
+        relative_step: accepted; the rate never exceeds one by the root of the step.
         **kwargs: see `Optimizer` for these and for the other arguments.
     """
 
@@ -87,10 +87,7 @@ class Adafactor(Optimizer):
         return 1.0 - ops.power(self.step_number(dtype), self.beta_2_decay)
 
     def _base_rate(self, learning_rate: Any, dtype: str) -> Any:
-        rate = self.rate(learning_rate, dtype)
-        if (callable(self._learning_rate) and not isinstance(self._learning_rate, Variable)) or not self.relative_step:
-            return rate
-        return ops.minimum(rate, ops.rsqrt(self.step_number(dtype)))
+        return ops.minimum(self.rate(learning_rate, dtype), ops.rsqrt(self.step_number(dtype)))
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         """Update one weight."""

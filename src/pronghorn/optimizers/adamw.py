@@ -43,7 +43,9 @@ class AdamW(Adam):
         **kwargs: Any,
     ):
         if weight_decay is None:
-            raise ValueError("AdamW: weight_decay must be a number; use Adam for training without it.")
+            raise ValueError(
+                "AdamW: Argument `weight_decay` must be a float, got None; use Adam for training without it."
+            )
         super().__init__(
             learning_rate=learning_rate,
             beta_1=beta_1,

@@ -38,7 +38,7 @@ class Lion(Optimizer):
         **kwargs: Any,
     ):
         if beta_1 <= 0 or beta_1 > 1:
-            raise ValueError(f"Lion: beta_1 must be greater than 0 and at most 1 (it is not Adam's), got {beta_1}.")
+            raise ValueError(f"Lion: `beta_1` must be greater than 0 and at most 1 (it is not Adam's), got {beta_1}.")
         super().__init__(
             learning_rate=learning_rate,
             weight_decay=weight_decay,

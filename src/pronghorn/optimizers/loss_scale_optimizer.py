@@ -10,6 +10,19 @@ from pronghorn.graph.variable import Variable
 from pronghorn.optimizers.conditional import update_if
 from pronghorn.optimizers.optimizer import Optimizer
 
+# The arguments that belong to the inner optimizer, with the values that old configs hold.
+_INNER = {
+    "weight_decay": None,
+    "clipnorm": None,
+    "clipvalue": None,
+    "global_clipnorm": None,
+    "use_ema": False,
+    "ema_momentum": 0.99,
+    "ema_overwrite_frequency": None,
+    "loss_scale_factor": None,
+    "gradient_accumulation_steps": None,
+}
+
 
 class LossScaleOptimizer(Optimizer):
     """An optimizer around another that multiplies the loss, so that small gradients do not become zero in float16.
@@ -39,13 +52,17 @@ class LossScaleOptimizer(Optimizer):
         if not isinstance(inner_optimizer, Optimizer):
             raise ValueError(f"LossScaleOptimizer: inner_optimizer must be an Optimizer, got {inner_optimizer!r}.")
         if not kwargs.pop("dynamic", True):
-            raise ValueError("LossScaleOptimizer: for a fixed scale set loss_scale_factor of the inner optimizer.")
+            raise ValueError("LossScaleOptimizer: for a fixed scale set `loss_scale_factor` of the inner optimizer.")
+        unknown = [f"`{option}`" for option in kwargs if option not in _INNER]
+        if unknown:
+            raise ValueError(f"LossScaleOptimizer does not know the arguments: {', '.join(unknown)}.")
         for option, value in kwargs.items():
-            if value:
+            if value != _INNER[option]:
                 raise ValueError(
                     f"LossScaleOptimizer does not support `{option}`. Instead, set `{option}` on the `inner_optimizer`."
                 )
         super().__init__(learning_rate=0.0, name=name)
+        inner_optimizer.loss_scale_factor = None  # this optimizer scales instead
         self.inner_optimizer = inner_optimizer
         self.initial_scale, self.dynamic_growth_steps = initial_scale, dynamic_growth_steps
 
@@ -101,7 +118,10 @@ class LossScaleOptimizer(Optimizer):
             raise ValueError(f"{self.name}: no gradients provided for any variable.")
         finite = self.check_finite(grads)
         scale = self.dynamic_scale.value
-        unscaled = [None if g is None else g / ops.cast(scale, g.dtype) for g in map(_tensor, grads)]
+        unscaled = [
+            g if g is None or getattr(v, "overwrite_with_gradient", False) else g / ops.cast(scale, g.dtype)
+            for g, v in zip(map(_tensor, grads), variables)
+        ]
         update_if(
             finite,
             [*variables, *self.inner_optimizer.variables],

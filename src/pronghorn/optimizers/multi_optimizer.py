@@ -48,6 +48,10 @@ class OptimizerMap(MutableMapping):
             raise ValueError(f"OptimizerMap: {key!r} has an optimizer already; delete it first.")
         if not isinstance(optimizer, Optimizer):
             raise ValueError(f"OptimizerMap: {key!r} needs an Optimizer, got {optimizer!r}.")
+        if _is_wrapper(optimizer):
+            raise ValueError(
+                f"OptimizerMap: an optimizer cannot be {type(optimizer).__name__}. Wrap the whole instead."
+            )
         self._optimizer_map[key] = optimizer
 
     def __delitem__(self, key: str) -> None:
@@ -81,6 +85,12 @@ class OptimizerMap(MutableMapping):
         return cls(default, others)
 
 
+def _is_wrapper(optimizer: Any) -> bool:
+    from pronghorn.optimizers.loss_scale_optimizer import LossScaleOptimizer
+
+    return isinstance(optimizer, MultiOptimizer | LossScaleOptimizer)
+
+
 class MultiOptimizer(Optimizer):
     """An optimizer that gives each weight to the one of several optimizers that is meant for it.
 
@@ -96,6 +106,8 @@ class MultiOptimizer(Optimizer):
         loss_scale_factor: float | None = None,
         name: str | None = None,
     ):
+        if isinstance(optimizer_map, Optimizer):
+            optimizer_map = OptimizerMap(optimizer_map)
         if not callable(optimizer_map):
             raise ValueError(
                 f"MultiOptimizer: optimizer_map must be an OptimizerMap or a callable from a variable to an optimizer, "
@@ -128,8 +140,13 @@ class MultiOptimizer(Optimizer):
         if self.built:
             return
         groups: dict[int, tuple[Optimizer, list[Variable]]] = {}
+        if isinstance(self.optimizer_map, OptimizerMap):
+            for optimizer in (*self.optimizer_map.values(), self.optimizer_map.default_optimizer):
+                groups[id(optimizer)] = (optimizer, [])
         for variable in variables:
             optimizer = self.optimizer_map(variable)
+            if _is_wrapper(optimizer):
+                raise ValueError(f"{type(optimizer).__name__} cannot be used inside an MultiOptimizer.")
             groups.setdefault(id(optimizer), (optimizer, []))[1].append(variable)
             self._owner[id(variable)] = optimizer
         for optimizer, own in groups.values():

@@ -87,7 +87,7 @@ class Muon(Optimizer):
         self.muon_a, self.muon_b, self.muon_c = muon_a, muon_b, muon_c
         self.momentum, self.ns_steps, self.nesterov, self.rms_rate = momentum, ns_steps, nesterov, rms_rate
 
-    def _is_adams(self, variable: Variable) -> bool:
+    def _should_use_adamw(self, variable: Variable) -> bool:
         if len(variable.shape) != 2 or (self.exclude_embeddings and "embedding" in variable.path.lower()):
             return True
         return any(re.search(pattern, variable.path) for pattern in self.exclude_layers)
@@ -101,7 +101,7 @@ class Muon(Optimizer):
         self._velocities: list[Variable | None] = []
         for variable in variables:
             self._moments.append(self.add_variable_from_reference(variable, "momentum"))
-            adams = self._is_adams(variable)
+            adams = self._should_use_adamw(variable)
             self._velocities.append(self.add_variable_from_reference(variable, "velocity") if adams else None)
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
@@ -117,10 +117,8 @@ class Muon(Optimizer):
     def _muon_step(self, gradient: Any, variable: Variable, momentum: Variable, rate: Any) -> None:
         self.assign(momentum, momentum.value * self.momentum + gradient)
         direction = gradient + self.momentum * momentum.value if self.nesterov else momentum.value
-        step = self.orthogonal(direction)
-        if self.rms_rate is not None:
-            step = step * (self.rms_rate * max(variable.shape) ** 0.5)
-        self.assign_sub(variable, rate * step)
+        step = self.zeropower_via_newtonschulz5(direction, self.ns_steps)
+        self.assign_sub(variable, rate * self.lr_adjust(step))
 
     def _adam_step(self, gradient: Any, variable: Variable, momentum: Variable, velocity: Any, rate: Any) -> None:
         dtype = variable.dtype
@@ -135,13 +133,17 @@ class Muon(Optimizer):
         correction_2 = 1.0 - ops.power(ops.cast(self.adam_beta_2, dtype), step)
         return rate * self.adam_lr_ratio * ops.sqrt(correction_2) / correction_1
 
-    def orthogonal(self, x: Any) -> Any:
+    def lr_adjust(self, x: Any) -> Any:
+        """Scale an orthogonal matrix so that its root mean square is `rms_rate`."""
+        return x if self.rms_rate is None else x * (self.rms_rate * max(x.shape) ** 0.5)
+
+    def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
         """Bring the singular values of a matrix near 1, by Newton and Schulz's iteration."""
         tall = x.shape[0] > x.shape[1]
         if tall:
             x = ops.transpose(x)
         x = x / (norm(x) + 1e-7)
-        for _ in range(self.ns_steps):
+        for _ in range(steps):
             square = ops.matmul(x, ops.transpose(x))
             x = self.muon_a * x + ops.matmul(self.muon_b * square + self.muon_c * ops.matmul(square, square), x)
         return ops.transpose(x) if tall else x
@@ -149,8 +151,7 @@ class Muon(Optimizer):
     def _apply_weight_decay(self, variables: Sequence[Variable]) -> None:
         learning_rate = self._get_current_learning_rate()
         for variable in variables:
-            adams = self._velocities[self._get_variable_index(variable)] is not None
-            decay = self.adam_weight_decay if adams else self.weight_decay
+            decay = self.adam_weight_decay if self._should_use_adamw(variable) else self.weight_decay
             if decay is not None and self._use_weight_decay(variable):
                 value = variable.value
                 variable.assign(value - value * self.rate(learning_rate, variable.dtype) * decay)

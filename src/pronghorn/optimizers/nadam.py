@@ -63,7 +63,9 @@ class Nadam(Optimizer):
             return
         super().build(variables)
         self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
-        self._u_product = self.add_variable((), "ones", dtype=variables[0].dtype, name="momentum_product")
+        self._u_product = self.add_variable(
+            (), "ones", dtype=variables[0].dtype if variables else None, name="momentum_product"
+        )
 
     def _momentum_at(self, step: Any) -> Any:
         """The schedule of the momentum, a scalar."""

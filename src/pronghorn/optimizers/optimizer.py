@@ -162,12 +162,14 @@ class Optimizer:
         variables = list(variables)
         self._trainable_variables = variables
         self._positions = {id(v): i for i, v in enumerate(variables)}
-        self._average: list[Variable] = []
-        self._accumulated: list[Variable] = []
+        self._model_variables_moving_average: list[Variable] = []
+        self._accumulated_gradients: list[Variable] = []
         if self.use_ema:
-            self._average = self.add_optimizer_variables(variables, "average")
+            self._model_variables_moving_average = self.add_optimizer_variables(variables, "average")
         if self.gradient_accumulation_steps:
-            self._accumulated = self.add_optimizer_variables(variables, "gradient_accumulator")
+            self._accumulated_gradients = [
+                self.add_variable_from_reference(v, "gradient_accumulator") for v in variables
+            ]
         self.built = True
 
     def add_variable(
@@ -235,8 +237,8 @@ class Optimizer:
         """
         if not self.built:
             raise ValueError(
-                f"{self.name}: set_weights needs the slot variables, which are created at the first step; call "
-                "build(model.trainable_variables) first."
+                f"You are calling set_weights() of {self.name!r} before its slot variables exist; they are created at "
+                "the first step, or by build(model.trainable_variables)."
             )
         if len(weights) != len(self.variables):
             raise ValueError(f"{self.name} has {len(self.variables)} variables, but {len(weights)} weights came.")
@@ -280,12 +282,12 @@ class Optimizer:
         """
         grads = list(grads)
         variables = self._known_variables(grads, trainable_variables)
-        pairs = self._with_gradient(self._write_direct(grads, variables))
+        pairs = self._with_gradient(list(zip(grads, variables)))
         if pairs:
             outer, self._scalars = self._scalars, {}
             try:
                 with NameScope(self.name, caller=self):
-                    self._apply_pairs([g for g, _ in pairs], [v for _, v in pairs])
+                    self._apply_pairs(pairs)
             finally:
                 self._scalars = outer
         self._iterations.assign_add(1)
@@ -315,22 +317,11 @@ class Optimizer:
                 )
         return variables
 
-    @staticmethod
-    def _write_direct(grads: list[Any], variables: list[Variable]) -> list[tuple[Any, Variable]]:
-        """Assign weights whose 'gradient' is their new value; return the other pairs."""
-        rest = []
-        for grad, variable in zip(grads, variables):
-            if getattr(variable, "overwrite_with_gradient", False) and grad is not None:
-                variable.assign(grad)
-            else:
-                rest.append((grad, variable))
-        return rest
-
     def _with_gradient(self, pairs: list[tuple[Any, Variable]]) -> list[tuple[Any, Variable]]:
         kept = [(g, v) for g, v in pairs if g is not None]
         if pairs and not kept:
             raise ValueError(
-                f"{self.name}: no gradients provided for any variable: the loss does not depend on the weights. "
+                f"{self.name}: No gradients provided for any variable. The loss does not depend on the weights. "
                 "Compute the loss from the model's output, with ops."
             )
         missing = [v.path for g, v in pairs if g is None]
@@ -342,27 +333,34 @@ class Optimizer:
             )
         return kept
 
-    def _apply_pairs(self, grads: list[Any], variables: list[Variable]) -> None:
-        if self.loss_scale_factor is not None:
-            grads = [g / self.loss_scale_factor for g in grads]
+    def _apply_pairs(self, pairs: list[tuple[Any, Variable]]) -> None:
         steps = self.gradient_accumulation_steps
         if not steps:
-            self._update(grads, variables)
+            self._update(pairs)
             return
-        accumulated = [self._accumulated[self._get_variable_index(v)] for v in variables]
-        for accumulator, grad in zip(accumulated, grads):
-            accumulator.assign_add(grad)
+        accumulators = {id(v): self._accumulated_gradients[self._get_variable_index(v)] for _, v in pairs}
+        for grad, variable in pairs:
+            accumulators[id(variable)].assign_add(grad)
         is_update = ops.equal(ops.mod(self._iterations + 1, steps), 0)
 
         def update() -> None:
-            self._update([a.value / float(steps) for a in accumulated], variables)
-            for accumulator in accumulated:
+            self._update([(g if _is_direct(v) else accumulators[id(v)].value / float(steps), v) for g, v in pairs])
+            for accumulator in accumulators.values():
                 accumulator.assign(ops.zeros_like(accumulator.value))
 
         touched = [v for v in self._variables if v is not self._iterations and v is not self._learning_rate]
-        update_if(is_update, [*variables, *touched], update)
+        update_if(is_update, [*(v for _, v in pairs), *touched], update)
 
-    def _update(self, grads: list[Any], variables: list[Variable]) -> None:
+    def _update(self, pairs: list[tuple[Any, Variable]]) -> None:
+        for grad, variable in pairs:
+            if _is_direct(variable):
+                variable.assign(grad)
+        rest = [(g, v) for g, v in pairs if not _is_direct(v)]
+        if not rest:
+            return
+        grads, variables = [g for g, _ in rest], [v for _, v in rest]
+        if self.loss_scale_factor is not None:
+            grads = [g / self.loss_scale_factor for g in grads]
         grads = self._clip_gradients(grads)
         self._apply_weight_decay(variables)
         self._backend_update_step(grads, variables, self._get_current_learning_rate())
@@ -478,14 +476,14 @@ class Optimizer:
 
     def _update_average(self, variables: Sequence[Variable]) -> None:
         for variable in variables:
-            average = self._average[self._get_variable_index(variable)]
+            average = self._model_variables_moving_average[self._get_variable_index(variable)]
             not_first = ops.cast(ops.not_equal(self.iterations, 0), average.dtype)
             momentum = not_first * self.ema_momentum
             average.assign(momentum * average.value + (1.0 - momentum) * variable.value)
         if self.ema_overwrite_frequency:
             due = ops.equal(ops.mod(self.iterations + 1, self.ema_overwrite_frequency), 0)
             for variable in variables:
-                average = self._average[self._get_variable_index(variable)]
+                average = self._model_variables_moving_average[self._get_variable_index(variable)]
                 variable.assign(ops.where(due, average.value, variable.value))
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
@@ -499,7 +497,7 @@ class Optimizer:
                 f"optimizer was built for, got {len(list(var_list))} variables."
             )
         for variable in known:
-            variable.assign(self._average[self._get_variable_index(variable)].value)
+            variable.assign(self._model_variables_moving_average[self._get_variable_index(variable)].value)
 
     # -- config -----------------------------------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:
@@ -542,6 +540,11 @@ class Optimizer:
         return cls(**config)
 
 
+def _is_direct(variable: Variable) -> bool:
+    """Whether the variable's 'gradient' is its new value."""
+    return getattr(variable, "overwrite_with_gradient", False)
+
+
 def _check_arguments(
     owner: str,
     clipnorm: Any,
@@ -554,7 +557,7 @@ def _check_arguments(
 ) -> None:
     if sum(limit is not None for limit in (clipnorm, clipvalue, global_clipnorm)) > 1:
         raise ValueError(
-            f"{owner}: only one of clipnorm, clipvalue and global_clipnorm can be set; got clipnorm={clipnorm}, "
+            f"{owner}: Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set; got clipnorm={clipnorm}, "
             f"clipvalue={clipvalue}, global_clipnorm={global_clipnorm}."
         )
     if use_ema and not 0 <= ema_momentum <= 1:

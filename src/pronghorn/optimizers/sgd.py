@@ -38,7 +38,7 @@ class SGD(Optimizer):
         **kwargs: Any,
     ):
         if not isinstance(momentum, int | float) or not 0 <= momentum <= 1:
-            raise ValueError(f"SGD: momentum must be a number between 0 and 1, got {momentum!r}.")
+            raise ValueError(f"SGD: `momentum` must be a float between [0, 1]. Received: {momentum!r}")
         super().__init__(
             learning_rate=learning_rate,
             weight_decay=weight_decay,

@@ -10,8 +10,10 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.graph.tensor import Tensor
+from pronghorn.models.infer import infer_spec
 from pronghorn.models.keras_tensor import KerasTensor
 from pronghorn.trainers import validation
+from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
 from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
 
@@ -20,8 +22,8 @@ def check_compiled(model: Any, method: str) -> None:
     """Raise an error if the model was not compiled."""
     if not model.compiled:
         raise ValueError(
-            f"You must call compile() before {method}(): the model {model.name!r} has no loss and no optimizer yet. For "
-            "example: model.compile(optimizer='adam', loss='categorical_crossentropy', metrics=['accuracy'])."
+            f"You must call compile() before {method}(): the model {model.name!r} has no loss and no optimizer yet. "
+            "For example: model.compile(optimizer='adam', loss='categorical_crossentropy', metrics=['accuracy'])."
         )
 
 
@@ -69,24 +71,56 @@ def call_takes_training(model: Any) -> bool:
     return call is not None and takes_training(call)
 
 
-def check_labels(model: Any, adapter: DataAdapter) -> None:
-    """Check the targets against the outputs and their losses, before any training.
+def check_data(model: Any, adapter: DataAdapter) -> None:
+    """Build the model for the data's shapes, and check the targets against the outputs and losses, before any training.
 
     Only what the built-in step computes is checked: a model with a step or a loss of its own knows its data itself.
     """
+    labels = adapter.labels()
+    check = labels is not None and model._compile_loss is not None and not _has_own_loss(model)
+    if not check and _is_built(model):
+        return
+    batch = adapter.first()
+    if batch is None:
+        return
+    spec = build(model, batch) if not check or not _is_built(model) else output_spec(model, batch)
+    if check and spec is not None:
+        check_labels(model._compile_loss, labels, spec)
+
+
+def _has_own_loss(model: Any) -> bool:
     from pronghorn.trainers.trainer import Trainer
 
-    labels = adapter.labels()
-    loss = model._compile_loss
-    own = any(getattr(type(model), m) is not getattr(Trainer, m) for m in ("train_step", "compute_loss"))
-    if labels is None or loss is None or own:
-        return
-    spec = _output_spec(model, adapter)
-    if spec is None:
-        return
-    targets = tree.map_structure(
-        lambda a: None if a is None else KerasTensor((None, *a.shape[1:]), str(a.dtype)), labels
-    )
+    return any(getattr(type(model), name) is not getattr(Trainer, name) for name in ("train_step", "compute_loss"))
+
+
+def _is_built(model: Any) -> bool:
+    return all(layer.built for layer in model._flatten_layers())
+
+
+def build(model: Any, batch: Batch) -> Any:
+    """Build a model that is not built yet, and its optimizer's slots; return its outputs' spec where it was computed.
+
+    A step that reads `trainable_variables` would otherwise find none at first.
+    """
+    spec = None
+    if not _is_built(model):
+        try:
+            spec = output_spec(model, batch)
+        except NotImplementedError:  # no call(): its step does everything
+            return None
+    return spec
+
+
+def check_labels(loss: Any, labels: Any, spec: Any) -> None:
+    """Check all targets against the outputs.
+
+    Args:
+        loss: the model's `CompileLoss`.
+        labels: nested arrays.
+        spec: the outputs as KerasTensors.
+    """
+    targets = tree.map_structure(lambda a: None if a is None else KerasTensor((None, *a.shape[1:]), _dtype(a)), labels)
     if not loss.built:
         loss.build(targets, spec)
     aligned = loss._targets(labels, spec, loss.names, loss.losses)
@@ -98,14 +132,11 @@ def check_labels(model: Any, adapter: DataAdapter) -> None:
             validation.check_class_numbers(name, one, array, output.shape[-1])
 
 
-def _output_spec(model: Any, adapter: DataAdapter) -> Any:
-    """The model's outputs as KerasTensors for the data's shapes, or None where they cannot be told."""
-    batch = adapter.first()
-    if batch is None:
-        return None
+def output_spec(model: Any, batch: Batch) -> Any:
+    """The model's outputs as KerasTensors for a batch's shapes, or None where they cannot be told."""
     inputs = [KerasTensor((None, *shape[1:]), _dtype(array)) for shape, array in zip(batch.shapes(), batch.arrays)]
     x, _, _ = unpack_x_y_sample_weight(batch.layout.pack(inputs))
-    spec = model.compute_output_spec(x)
+    spec = infer_spec(model, (x,))
     return spec if all(isinstance(leaf, KerasTensor | Tensor) for leaf in tree.flatten(spec)) else None
 
 

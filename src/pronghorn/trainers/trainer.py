@@ -289,11 +289,11 @@ class Trainer:
             The logs: a dict of scalars.
         """
         x, y, sample_weight = unpack_x_y_sample_weight(data)
-        weights = self.trainable_variables
         with GradientTape() as tape:
             y_pred = self._call_on(x, training=True)
             loss = self._compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
             scaled = loss if self.optimizer is None else self.optimizer.scale_loss(loss)
+        weights = self.trainable_variables
         self._loss_tracker.update_state(loss, sample_weight=_samples(x))
         if weights and self.optimizer is not None:
             self.optimizer.apply(tape.gradient(scaled, weights), weights)
@@ -399,7 +399,7 @@ class Trainer:
             (x, y, sample_weight), validation_data = split_arrays((x, y, sample_weight), validation_split)
         adapter = make_adapter(x, y, sample_weight, batch_size, shuffle, class_weight)
         steps = EpochIterator(adapter, steps_per_epoch, self.steps_per_execution)
-        checks.check_labels(self, adapter)
+        checks.check_data(self, adapter)
         validation = None
         if validation_data is not None:
             validation = self._validation_steps(validation_data, validation_batch_size or batch_size, validation_steps)
@@ -455,7 +455,7 @@ class Trainer:
         x, y, weight = unpack_x_y_sample_weight(data) if isinstance(data, tuple) else (data, None, None)
         own_batches = y is None and not hasattr(x, "shape") and not isinstance(x, list | tuple | dict)
         adapter = make_adapter(x, y, weight, None if own_batches else batch_size)
-        checks.check_labels(self, adapter)
+        checks.check_data(self, adapter)
         return EpochIterator(adapter, steps, self.steps_per_execution)
 
     # -- evaluate ---------------------------------------------------------------------------------------------------
@@ -490,7 +490,7 @@ class Trainer:
         if kwargs:
             raise ValueError(f"evaluate: unknown arguments {', '.join(kwargs)}.")
         adapter = make_adapter(x, y, sample_weight, batch_size)
-        checks.check_labels(self, adapter)
+        checks.check_data(self, adapter)
         iterator = EpochIterator(adapter, steps, self.steps_per_execution)
         callbacks = compiling.callback_list(
             callbacks, model=self, add_progbar=verbose != 0, verbose=verbose, epochs=1, steps=iterator.num_batches
@@ -598,6 +598,7 @@ class Trainer:
         """
         checks.check_compiled(self, "train_on_batch")
         batch = self._one_batch(x, y, sample_weight, class_weight)
+        checks.build(self, batch)
         function = self.make_train_function()
         function.refresh()
         logs = _as_floats(function(batch))
@@ -614,6 +615,7 @@ class Trainer:
         """
         checks.check_compiled(self, "test_on_batch")
         batch = self._one_batch(x, y, sample_weight)
+        checks.build(self, batch)
         function = self.make_test_function()
         function.refresh()
         logs = _as_floats(function(batch))
