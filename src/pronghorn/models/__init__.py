@@ -8,6 +8,8 @@ attach(
         "Model": ".model",
         "Sequential": ".sequential",
         "clone_model": ".cloning",
+        "load_model": "pronghorn.saving",
         "model_from_json": ".model",
+        "save_model": "pronghorn.saving",
     },
 )

@@ -215,7 +215,9 @@ def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | 
         found = get_registered_object(config) if isinstance(config, str) else None
         return config if found is None else found
     if not isinstance(config, dict):
-        raise TypeError(f"deserialize_keras_object: got {config!r} of type {type(config).__name__}; expected plain data.")
+        raise TypeError(
+            f"deserialize_keras_object: got {config!r} of type {type(config).__name__}; expected plain data."
+        )
     if "class_name" not in config or "config" not in config:
         return {k: _deserialize(v, safe_mode) for k, v in config.items()}
     name = config["class_name"]
@@ -258,12 +260,16 @@ def _from_tag(tag: str, config: dict[str, Any], safe_mode: bool) -> Any:
 
 
 def _find_function(name: Any, config: dict[str, Any]) -> Any:
+    if not isinstance(name, str):
+        raise TypeError(f"deserialize_keras_object: a function is given by its name; got {name!r}.")
     if config["class_name"] == "type":
         builtin = {"int": int, "float": float, "bool": bool, "str": str}.get(name)
         found = builtin or get_registered_object(name)
     else:
         found = get_registered_object(config.get("registered_name") or "") or get_registered_object(name)
         found = found or public_names.find_function(name)
+        if inspect.isclass(found):
+            raise TypeError(f"deserialize_keras_object: {name!r} was saved as a function, but it is a class.")
     if found is None:
         raise _unknown(config["class_name"], name, config)
     return found
@@ -273,6 +279,8 @@ def _make(
     config: dict[str, Any], name: str, inner: Any, safe_mode: bool, module_objects: dict[str, Any] | None
 ) -> Any:
     registered = config.get("registered_name")
+    if not all(isinstance(x, (str, type(None))) for x in (name, registered, config.get("module"))) or name is None:
+        raise TypeError("deserialize_keras_object: class_name, registered_name and module must be strings.")
     cls = (get_registered_object(registered) if registered else None) or get_registered_object(name)
     cls = cls or public_names.find_class(config.get("module"), name)
     cls = cls or (module_objects or {}).get(name)

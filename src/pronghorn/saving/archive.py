@@ -1,0 +1,153 @@
+"""The ``.keras`` file: a zip archive with a configuration, the weights and the layers' assets.
+
+Members are looked for by their names; what else an archive holds is not touched, so a name cannot lead anywhere.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import stat
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pronghorn._version import __version__
+
+CONFIG = "config.json"
+METADATA = "metadata.json"
+WEIGHTS = "model.weights.h5"
+ASSETS = "assets"
+
+#: The release of Keras whose layout the files have.
+LAYOUT = "3.15.1"
+
+_MAX_CONFIG_BYTES = 1 << 28
+_MAX_MEMBERS = 100_000
+_MAX_RATIO = 200
+_SMALL = 1 << 24
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give the path of a new file beside ``path``, which takes its place when all went well.
+
+    So a crash or a full disk never leaves half a file, nor loses the one that was there.
+
+    Args:
+        path: of the file to write.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-", suffix=".new")
+    os.close(handle)
+    fresh = Path(name)
+    try:
+        yield fresh
+        with open(fresh, "rb") as stream:
+            os.fsync(stream.fileno())
+        fresh.chmod(mode if mode is not None else 0o666 & ~_umask())
+        os.replace(fresh, target)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def metadata() -> dict[str, Any]:
+    """Return what a file says of itself."""
+    now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
+    return {"keras_version": LAYOUT, "date_saved": now, "pronghorn_version": __version__}
+
+
+def pack(folder: Path, path: Path) -> None:
+    """Write the files of a folder into a zip archive, uncompressed, since weights do not compress.
+
+    Args:
+        folder: with `CONFIG`, `WEIGHTS` and maybe `ASSETS`.
+        path: of the archive.
+    """
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name in (METADATA, CONFIG, WEIGHTS):
+            archive.write(folder / name, name)
+        for file in sorted((folder / ASSETS).rglob("*")):
+            if file.is_file():
+                archive.write(file, file.relative_to(folder).as_posix())
+
+
+def unpack(path: str | os.PathLike[str], folder: Path) -> None:
+    """Write the members of a ``.keras`` file that belong there into a folder.
+
+    Args:
+        path: of the archive.
+        folder: an empty folder.
+
+    Raises:
+        ValueError: if it is no such archive, or a member is a link, has a name that leads elsewhere, or grows beyond
+            all measure when it is uncompressed.
+    """
+    shown = os.fspath(path)
+    try:
+        archive = zipfile.ZipFile(path)
+    except zipfile.BadZipFile:
+        raise ValueError(f"{shown} is no .keras file: it is not a zip archive, or it is cut short.") from None
+    with archive:
+        members = {member.filename: member for member in archive.infolist()}
+        if len(members) != len(archive.infolist()) or len(members) > _MAX_MEMBERS:
+            raise ValueError(f"{shown} has the same member twice, or too many; it is refused.")
+        if CONFIG not in members or WEIGHTS not in members:
+            raise ValueError(f"{shown} is no .keras file: it has no {CONFIG if CONFIG not in members else WEIGHTS}.")
+        for name, member in members.items():
+            belongs = name in (CONFIG, WEIGHTS, METADATA) or name.startswith(f"{ASSETS}/")
+            if belongs and not member.is_dir():
+                _write_member(archive, member, folder, shown)
+
+
+def _write_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path, shown: str) -> None:
+    name = member.filename
+    parts = name.split("/")
+    if any(part in ("", ".", "..") or "\\" in part or ":" in part for part in parts):
+        raise ValueError(f"{shown} holds {name!r}, which would land outside its folder; it is refused.")
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise ValueError(f"{shown} holds {name!r}, a link; it is refused.")
+    limit = _MAX_CONFIG_BYTES if name in (CONFIG, METADATA) else max(_SMALL, _MAX_RATIO * member.compress_size)
+    if member.file_size > limit or member.compress_size > os.path.getsize(archive.filename or shown):
+        raise ValueError(
+            f"{shown}: {name!r} would take {member.file_size:,} bytes; it is refused as not to be trusted."
+        )
+    place = folder.joinpath(*parts)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    left = member.file_size
+    with archive.open(member) as source, open(place, "wb") as out:
+        while left > 0 and (block := source.read(min(left, 1 << 20))):
+            out.write(block)
+            left -= len(block)
+        if left or source.read(1):
+            raise ValueError(f"{shown}: {name!r} has not the length that the archive says; the file is damaged.")
+
+
+def read_config(folder: Path, shown: str) -> dict[str, Any]:
+    """Return the configuration in a folder.
+
+    Raises:
+        ValueError: if it is not JSON, or too large.
+    """
+    path = folder / CONFIG
+    if path.stat().st_size > _MAX_CONFIG_BYTES:
+        raise ValueError(f"{shown}: its {CONFIG} is too large to be one.")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{shown}: its {CONFIG} cannot be read ({error}).") from None
+    if not isinstance(config, dict) or "class_name" not in config:
+        raise ValueError(f"{shown}: its {CONFIG} describes no model.")
+    return config

@@ -1,0 +1,230 @@
+"""`save_model`, `load_model`, `save_weights` and `load_weights`: models in files that Keras 3 reads as well."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pronghorn.saving import archive, state
+from pronghorn.saving.serialization import ObjectSharingScope, deserialize_keras_object, serialize_keras_object
+from pronghorn.saving.weights_store import WeightsReader, WeightsWriter
+
+_WEIGHTS_SUFFIX = ".weights.h5"
+
+
+def save_model(
+    model: Any, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
+) -> None:
+    """Save a model, with its weights and the state of its optimizer.
+
+    Args:
+        model: a built model.
+        filepath: ends with ``.keras``.
+        overwrite: whether to replace a file of that name without asking.
+        zipped: False to write a folder instead of one file.
+
+    Raises:
+        ValueError: for another ending, or an unknown argument.
+        FileExistsError: if the file exists, is not to be replaced, and there is nobody to ask.
+
+    Example:
+
+    >>> import tempfile, pronghorn as keras
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(model, f"{folder}/model.keras")
+    ...     loaded = load_model(f"{folder}/model.keras")
+    >>> loaded.count_params()
+    3
+    """
+    path = Path(filepath)
+    kwargs.pop("include_optimizer", None)
+    if kwargs.pop("save_format", "keras") not in ("keras", None):
+        raise ValueError("save_model: save_format is gone; the file's ending says the format: '.keras'.")
+    if kwargs:
+        raise ValueError(f"save_model: unknown arguments: {', '.join(kwargs)}.")
+    if path.suffix in (".h5", ".hdf5"):
+        raise NotImplementedError(
+            f"save_model: {os.fspath(filepath)!r}: the older HDF5 format of whole models is not there; use the ending "
+            "'.keras', or save the weights alone with save_weights('... .weights.h5')."
+        )
+    if path.suffix != ".keras" and zipped is not False:
+        raise ValueError(
+            f"Invalid filepath extension for saving: {os.fspath(filepath)!r}. A model's file ends with '.keras'; for "
+            "other runtimes see model.export()."
+        )
+    if _may_write(path, overwrite):
+        with tempfile.TemporaryDirectory(prefix="saving-") as scratch:
+            folder = Path(scratch)
+            _write_folder(model, folder)
+            if zipped is False:
+                _place_folder(folder, path)
+            else:
+                with archive.replacing(path) as fresh:
+                    archive.pack(folder, fresh)
+
+
+def _write_folder(model: Any, folder: Path) -> None:
+    with ObjectSharingScope():
+        config = serialize_keras_object(model)
+    (folder / archive.METADATA).write_text(json.dumps(archive.metadata()), encoding="utf-8")
+    (folder / archive.CONFIG).write_text(json.dumps(config), encoding="utf-8")
+    with WeightsWriter(folder / archive.WEIGHTS) as writer:
+        state.write_weights(model, writer)
+    state.write_assets(model, folder / archive.ASSETS)
+
+
+def _place_folder(folder: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for name in (archive.METADATA, archive.WEIGHTS, archive.CONFIG):
+        with archive.replacing(target / name) as fresh:
+            shutil.copyfile(folder / name, fresh)
+    assets = target / archive.ASSETS
+    if assets.is_dir() and not assets.is_symlink():
+        shutil.rmtree(assets)
+    if (folder / archive.ASSETS).is_dir():
+        shutil.copytree(folder / archive.ASSETS, assets)
+
+
+def load_model(
+    filepath: str | os.PathLike[str],
+    custom_objects: dict[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Any:
+    """Load a model that `save_model`, or Keras 3, saved.
+
+    A file never makes Pronghorn import a module, run code or open another file: it may only name the library's own
+    classes, and those that you registered or pass here.
+
+    Args:
+        filepath: a ``.keras`` file, or a folder that was saved with ``zipped=False``.
+        custom_objects: your classes and functions by the names that the file has for them.
+        compile: whether to compile the model as it was.
+        safe_mode: whether to refuse Python code in the file (the lambda of a `Lambda` layer).
+
+    Returns:
+        The model.
+
+    Raises:
+        FileNotFoundError: if it is not there.
+        ValueError: if it is no such file, is damaged, or holds what a model's file must not.
+    """
+    path = Path(filepath)
+    if not path.exists():
+        raise FileNotFoundError(f"load_model: there is no file {os.fspath(filepath)!r}.")
+    if path.is_dir():
+        if not (path / archive.CONFIG).is_file() or not (path / archive.WEIGHTS).is_file():
+            raise ValueError(
+                f"load_model: the folder {os.fspath(filepath)!r} holds no {archive.CONFIG} and {archive.WEIGHTS}. (A "
+                "TensorFlow SavedModel cannot be loaded; save it as .keras with Keras first.)"
+            )
+        return _load_folder(path, os.fspath(filepath), custom_objects, compile, safe_mode)
+    if path.suffix in (".h5", ".hdf5"):
+        raise NotImplementedError(
+            f"load_model: {os.fspath(filepath)!r}: the older HDF5 format of whole models is not there. Load it with "
+            "Keras and save it as '.keras'; weights alone are read with load_weights('... .weights.h5')."
+        )
+    if path.suffix != ".keras":
+        raise ValueError(
+            f"load_model: {os.fspath(filepath)!r} does not say its format; a model's file ends with '.keras'."
+        )
+    with tempfile.TemporaryDirectory(prefix="loading-") as scratch:
+        archive.unpack(path, Path(scratch))
+        return _load_folder(Path(scratch), os.fspath(filepath), custom_objects, compile, safe_mode)
+
+
+def _load_folder(folder: Path, shown: str, custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
+    from pronghorn.models.model import Model
+
+    config = archive.read_config(folder, shown)
+    if not compile:
+        config.pop("compile_config", None)
+    with ObjectSharingScope():
+        try:
+            model = deserialize_keras_object(config, custom_objects, safe_mode=safe_mode)
+        except RecursionError:
+            raise ValueError(f"{shown}: its {archive.CONFIG} is nested too deeply to be a model's.") from None
+    if not isinstance(model, Model):
+        raise ValueError(f"{shown} describes {type(model).__name__}, which is not a model.")
+    with WeightsReader(folder / archive.WEIGHTS, shown) as reader:
+        state.read_weights(model, reader)
+    state.read_assets(model, folder / archive.ASSETS)
+    return model
+
+
+def save_weights(
+    model: Any, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
+) -> None:
+    """Save a model's weights, and the state of its optimizer.
+
+    Args:
+        model: a built model.
+        filepath: ends with ``.weights.h5``.
+        overwrite: whether to replace a file of that name without asking.
+        max_shard_size: must be None; one file is written.
+
+    Raises:
+        ValueError: for another ending.
+        FileExistsError: if the file exists, is not to be replaced, and there is nobody to ask.
+    """
+    if max_shard_size is not None:
+        raise NotImplementedError("save_weights: max_shard_size: weights are saved in one file; leave it out.")
+    path = Path(filepath)
+    if not path.name.endswith(_WEIGHTS_SUFFIX):
+        raise ValueError(f"save_weights: the file's name must end in '.weights.h5', got {os.fspath(filepath)!r}.")
+    if _may_write(path, overwrite):
+        with archive.replacing(path) as fresh, WeightsWriter(fresh) as writer:
+            state.write_weights(model, writer)
+
+
+def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False, **kwargs: Any) -> None:
+    """Load weights that `save_weights` or `save_model`, or Keras 3, saved. If they do not fit, nothing is changed.
+
+    Args:
+        model: a built model.
+        filepath: a ``.weights.h5`` or ``.keras`` file.
+        skip_mismatch: whether layers that do not fit the file keep their weights, with a warning.
+
+    Raises:
+        FileNotFoundError: if it is not there.
+        ValueError: if it is no such file, is damaged, or does not fit.
+    """
+    path = Path(filepath)
+    if kwargs.pop("by_name", False):
+        raise ValueError("load_weights: by_name=True is for the older HDF5 format, which is not there.")
+    if kwargs:
+        raise ValueError(f"load_weights: unknown arguments: {', '.join(kwargs)}.")
+    if not path.name.endswith((".weights.h5", ".keras", ".h5", ".hdf5")):
+        raise ValueError(f"load_weights: {os.fspath(filepath)!r} must end in '.weights.h5' or '.keras'.")
+    if not path.exists():
+        raise FileNotFoundError(f"load_weights: there is no file {os.fspath(filepath)!r}.")
+    if path.suffix != ".keras":
+        _load_weights_file(model, path, os.fspath(filepath), skip_mismatch)
+        return
+    with tempfile.TemporaryDirectory(prefix="loading-") as scratch:
+        archive.unpack(path, Path(scratch))
+        _load_weights_file(model, Path(scratch) / archive.WEIGHTS, os.fspath(filepath), skip_mismatch)
+
+
+def _load_weights_file(model: Any, path: Path, shown: str, skip_mismatch: bool) -> None:
+    with WeightsReader(path, shown) as reader:
+        if reader.is_legacy():
+            raise NotImplementedError(
+                f"{shown} has the layout of Keras 2, which is not there. Load it with Keras and save the weights as "
+                "'.weights.h5'."
+            )
+        state.read_weights(model, reader, skip_mismatch)
+
+
+def _may_write(path: Path, overwrite: bool) -> bool:
+    if overwrite or not path.exists():
+        return True
+    if not sys.stdin.isatty():
+        raise FileExistsError(f"{os.fspath(path)} exists, and overwrite=False; choose another name.")
+    return input(f"{os.fspath(path)} exists; replace it? [y/n] ").strip().lower() in ("y", "yes")

@@ -1,0 +1,82 @@
+"""The objects of a model that have something to save, and the path of each inside a weights file.
+
+The paths are those of Keras's files: a model's layers are below ``layers``, other layers below the names of the
+attributes that hold them; in a container each is called after its class, with a number where names meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pronghorn.utils.naming import to_snake_case
+
+# Attributes that the library itself uses; whatever they hold is reached by another way or is not saved.
+_SKIPPED = frozenset(
+    ("_tracker", "_layers", "_metrics", "_inbound_nodes", "_outbound_nodes", "_operations", "_nodes", "_nodes_by_depth")
+    + ("_functional", "_compile_metrics", "_compile_loss", "_compile_config", "_loss_tracker", "_losses", "layers")
+    + ("_inputs", "_outputs", "_inputs_struct", "_outputs_struct", "_operations_by_depth", "_input_layers")
+)
+
+
+def saveables(root: Any) -> Iterator[tuple[str, Any]]:
+    """Yield (path, object) for ``root``, whose path is empty, and everything below it, each object once.
+
+    Args:
+        root: a model, a layer or an optimizer.
+    """
+    yield from _walk(root, "", set())
+
+
+def _walk(obj: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    if id(obj) in seen:
+        return
+    seen.add(id(obj))
+    yield path, obj
+    for name, child in _children(obj):
+        inner = f"{path}/{name}" if path else name
+        if _is_saveable(child):
+            yield from _walk(child, inner, seen)
+        else:
+            yield from _walk_container(child, inner, seen)
+
+
+def _walk_container(container: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    if id(container) in seen:
+        return
+    seen.add(id(container))
+    used: dict[str, int] = {}
+    for entry in container.values() if isinstance(container, dict) else container:
+        is_leaf = _is_saveable(entry)
+        if not is_leaf and not _is_container(entry):
+            continue
+        name = to_snake_case(type(entry).__name__) if is_leaf else "container"
+        count = used[name] = used.get(name, -1) + 1
+        inner = f"{path}/{name}_{count}" if count else f"{path}/{name}"
+        yield from (_walk if is_leaf else _walk_container)(entry, inner, seen)
+
+
+def _children(obj: Any) -> Iterator[tuple[str, Any]]:
+    from pronghorn.models.functional import Functional
+    from pronghorn.models.model import Model
+    from pronghorn.models.sequential import Sequential
+
+    attributes = {name: value for name, value in vars(obj).items() if name not in _SKIPPED}
+    if isinstance(obj, Model):
+        attributes["layers"] = obj.layers
+    first = isinstance(obj, (Functional, Sequential))
+    for name in sorted(attributes, key=lambda name: (not (first and name == "layers"), name.startswith("_"), name)):
+        value = attributes[name]
+        if _is_saveable(value) or _is_container(value):
+            yield name, value
+
+
+def _is_saveable(value: Any) -> bool:
+    from pronghorn.layers.layer import Layer
+    from pronghorn.optimizers.optimizer import Optimizer
+
+    return isinstance(value, (Layer, Optimizer))
+
+
+def _is_container(value: Any) -> bool:
+    return isinstance(value, (list, tuple, dict, set)) and bool(value)

@@ -1,0 +1,198 @@
+"""Arrays in an HDF5 file: written plainly, and read with no trust in the file.
+
+A weights file is data. Whatever HDF5 has beside numbers that lie in the file itself is refused: links to other files
+or places, external storage, virtual data sets, strings, references, and shapes that promise more than the file holds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any
+
+import h5py
+import ml_dtypes
+import numpy as np
+
+# HDF5 does not know these types: they are written as bytes, and an attribute says what they are.
+_BY_NAME = {
+    "bfloat16": np.dtype(ml_dtypes.bfloat16),
+    "float8_e4m3fn": np.dtype(ml_dtypes.float8_e4m3fn),
+    "float8_e5m2": np.dtype(ml_dtypes.float8_e5m2),
+}
+# How much larger a compressed array may be than its bytes in the file; weights do not compress better.
+_MAX_RATIO = 200
+_SMALL = 1 << 24
+
+
+class WeightsWriter:
+    """Writes arrays into a new HDF5 file.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._file = h5py.File(path, "w")
+
+    def __enter__(self) -> WeightsWriter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def make(self, path: str, name: str | None = None) -> WriteGroup:
+        """Return a mapping to put the arrays of one object into.
+
+        Args:
+            path: of the object, such as ``"layers/dense"``; empty for the root.
+            name: of the object.
+        """
+        group = self._file.create_group(f"{path}/vars" if path else "vars")
+        if name is not None:
+            group.attrs["name"] = name
+        return WriteGroup(group)
+
+
+class WriteGroup(MutableMapping[str, Any]):
+    """The arrays of one object that is being written."""
+
+    def __init__(self, group: h5py.Group) -> None:
+        self._group = group
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        array = np.asarray(value)
+        name = array.dtype.name
+        if name in _BY_NAME:
+            array = array.view(f"V{array.dtype.itemsize}")
+        elif array.dtype.kind not in "biufc":
+            raise TypeError(f"Weights files hold numbers; {self._group.name}/{key} is an array of {array.dtype}.")
+        data = self._group.create_dataset(key, data=array)
+        if name in _BY_NAME:
+            data.attrs["dtype"] = name
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        return _array(self._group[key])
+
+    def __delitem__(self, key: str) -> None:
+        del self._group[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._group)
+
+    def __len__(self) -> int:
+        return len(self._group)
+
+
+class WeightsReader:
+    """Reads arrays from an HDF5 file that may come from anywhere.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ValueError: if it is no HDF5 file.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], shown_as: str | None = None) -> None:
+        self.shown_as = shown_as or os.fspath(path)
+        try:
+            self._file = h5py.File(path, "r")
+        except OSError as error:
+            if not os.path.exists(path):
+                raise
+            raise ValueError(f"{self.shown_as} is no weights file: it is not in the HDF5 format ({error}).") from None
+
+    def __enter__(self) -> WeightsReader:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def get(self, path: str) -> ReadGroup:
+        """Return the arrays of one object; an empty mapping where the file has none.
+
+        Args:
+            path: of the object, such as ``"layers/dense"``.
+
+        Raises:
+            ValueError: if the path leads through a link.
+        """
+        group: Any = self._file
+        for part in [*path.split("/"), "vars"] if path else ["vars"]:
+            group = _member(group, part, self.shown_as)
+            if not isinstance(group, h5py.Group):
+                return ReadGroup(None, self.shown_as)
+        return ReadGroup(group, self.shown_as)
+
+    def has_any(self) -> bool:
+        """Return whether the file has the layout of weights files: objects with ``vars`` groups."""
+        return any(name in self._file for name in ("vars", "layers", "_layer_checkpoint_dependencies"))
+
+    def is_legacy(self) -> bool:
+        """Return whether the file has the older layout, of `model.save_weights("....h5")` in Keras 2."""
+        return "layer_names" in self._file.attrs or "model_weights" in self._file
+
+
+class ReadGroup(Mapping[str, np.ndarray]):
+    """The arrays of one object; reading one checks it first."""
+
+    def __init__(self, group: h5py.Group | None, shown_as: str) -> None:
+        self._group = group
+        self._shown_as = shown_as
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        if self._group is None or key not in self._group:
+            raise KeyError(key)
+        return _array(_member(self._group, key, self._shown_as), self._shown_as)
+
+    def shape(self, key: str) -> tuple[int, ...] | None:
+        """Return the shape of an array without reading it; None if it is not there."""
+        data = _member(self._group, key, self._shown_as) if self._group is not None else None
+        return tuple(data.shape) if isinstance(data, h5py.Dataset) else None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._group if self._group is not None else ())
+
+    def __len__(self) -> int:
+        return len(self._group) if self._group is not None else 0
+
+
+def _member(group: h5py.Group, name: str, shown_as: str) -> Any:
+    """What is in a group under a name, or None; refuses everything but what lies there itself."""
+    link = group.get(name, getlink=True) if name and name not in (".", "..") else None
+    if link is None:
+        return None
+    if not isinstance(link, h5py.HardLink):
+        raise ValueError(
+            f"{shown_as}: {group.name}/{name} is a link ({type(link).__name__}) and not data. Weights files hold their "
+            "arrays themselves; this one is refused."
+        )
+    return group.get(name)
+
+
+def _array(data: Any, shown_as: str = "") -> np.ndarray:
+    """The array of a data set, after checks that cost nothing."""
+    if not isinstance(data, h5py.Dataset):
+        raise ValueError(f"{shown_as}: {getattr(data, 'name', data)} is no array.")
+    where = f"{shown_as}: {data.name}"
+    if data.external or data.is_virtual:
+        raise ValueError(f"{where} lies in another file; weights files hold their arrays themselves. It is refused.")
+    if data.shape is None or data.dtype.kind not in "biufcV" or data.dtype.fields or data.dtype.subdtype:
+        raise ValueError(f"{where} is not an array of numbers (it is of type {data.dtype}).")
+    size = int(np.prod(data.shape, dtype=object)) * data.dtype.itemsize
+    stored = data.id.get_storage_size()
+    allowed = stored if data.compression is None and data.chunks is None else max(_SMALL, stored * _MAX_RATIO)
+    if size > allowed and size > 0:
+        raise ValueError(
+            f"{where} is said to have the shape {data.shape}, {size:,} bytes, but the file has only {stored:,} bytes "
+            "for it. The file is damaged or not to be trusted."
+        )
+    array = data[()]
+    if data.dtype.kind != "V":
+        return np.asarray(array)
+    name = data.attrs.get("dtype")
+    name = name.decode("ascii", "replace") if isinstance(name, bytes) else name
+    if not isinstance(name, str) or name not in _BY_NAME or _BY_NAME[name].itemsize != data.dtype.itemsize:
+        raise ValueError(f"{where} is not an array of numbers (its bytes are said to be {name!r}).")
+    return np.asarray(array).view(_BY_NAME[name])
