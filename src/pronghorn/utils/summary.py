@@ -175,10 +175,11 @@ def _rows(layers: list[Any], expand_nested: bool, depth: int) -> Iterator[_Row]:
 
 def _name_cell(row: _Row) -> Any:
     prefix = f"{' ' * (3 * (row.depth - 1))}└ " if row.depth > 1 else ""
-    return _text(prefix + row.layer.name, " (", (_class_name(row.layer), _CLASS), ")")
+    return _text(prefix + row.layer.name, " (", (class_name(row.layer), _CLASS), ")")
 
 
-def _class_name(layer: Any) -> str:
+def class_name(layer: Any) -> str:
+    """Return what a layer, or an op in a graph, is called in a summary."""
     # An op in a graph is called like its function: `get_item` is shown as GetItem.
     function_name = getattr(layer, "function_name", None)
     if isinstance(function_name, str):
@@ -187,7 +188,7 @@ def _class_name(layer: Any) -> str:
 
 
 def _shape_cell(layer: Any) -> Any:
-    shapes = _output_shapes(layer)
+    shapes = output_shapes(layer)
     if not shapes:
         return _text("?")
     parts: list[Any] = []
@@ -205,7 +206,8 @@ def _shape_parts(shape: Sequence[int | None]) -> list[Any]:
     return [*parts, ",)" if len(shape) == 1 else ")"]
 
 
-def _output_shapes(layer: Any) -> list[tuple[int | None, ...]]:
+def output_shapes(layer: Any) -> list[tuple[int | None, ...]]:
+    """Return the shapes of a layer's outputs, none where they are not known."""
     nodes = getattr(layer, "_inbound_nodes", None)
     if nodes:
         return [tuple(tensor.shape) for tensor in nodes[-1].output_tensors]
