@@ -211,14 +211,14 @@ def output_shapes(layer: Any) -> list[tuple[int | None, ...]]:
     nodes = getattr(layer, "_inbound_nodes", None)
     if nodes:
         return [tuple(tensor.shape) for tensor in nodes[-1].output_tensors]
-    built_with = getattr(layer, "_build_shapes_dict", None)
+    built_with = layer.get_build_config() if hasattr(layer, "get_build_config") else None
     if not built_with:
         return []
     try:
-        if len(built_with) == 1:
-            shape = layer.compute_output_shape(next(iter(built_with.values())))
+        if "input_shape" in built_with:
+            shape = layer.compute_output_shape(built_with["input_shape"])
         else:
-            shape = layer.compute_output_shape(**built_with)
+            shape = layer.compute_output_shape(**built_with["shapes_dict"])
     except Exception:  # a user's layer that does not know its shape is no reason not to print the others
         return []
     return _flat_shapes(shape)
