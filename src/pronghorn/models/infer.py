@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
-from pronghorn.graph.dim import Dim, Extent, SymbolicDimError
+from pronghorn.graph.dim import Dim, Extent, SymbolicDimError, substitute
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import abstract_eval
@@ -36,7 +36,7 @@ def infer_spec(fn: Callable[..., Any], args: tuple[Any, ...] = (), kwargs: dict[
     inputs = _unique(symbolic_leaves((args, kwargs)))
     static = all(d is not None for x in inputs for d in x.shape)
     try:
-        return _to_spec(_evaluate(fn, args, kwargs, inputs, _symbol))
+        return _to_spec(_unified(fn, args, kwargs, inputs))
     except (SymbolicDimError, ValueError, TypeError, IndexError, NotImplementedError) as error:
         if static:
             raise
@@ -48,6 +48,27 @@ def infer_spec(fn: Callable[..., Any], args: tuple[Any, ...] = (), kwargs: dict[
             raise
         raise first from error
     return tree.map_structure(_merge, _to_spec(small), _to_spec(large))
+
+
+def _unified(fn: Callable[..., Any], args: Any, kwargs: Any, inputs: list[KerasTensor]) -> Any:
+    """Trace the call; where an unknown extent must equal another one, it is taken to be that one."""
+    from pronghorn.ops._broadcast import ExtentsMayDiffer
+
+    known: dict[str, Extent] = {}
+    while True:
+        try:
+            return _evaluate(fn, args, kwargs, inputs, lambda axis, known=known: substitute(_symbol(axis), known))
+        except ExtentsMayDiffer as question:
+            first, second = question.extents
+            symbol, other = (first, second) if _is_symbol(first) else (second, first)
+            if not _is_symbol(symbol) or str(symbol) in known:
+                raise
+            known = {name: substitute(value, {str(symbol): other}) for name, value in known.items()}
+            known[str(symbol)] = other
+
+
+def _is_symbol(extent: Extent) -> bool:
+    return isinstance(extent, Dim) and extent == Dim.symbol(str(extent))
 
 
 def _unique(tensors: list[KerasTensor]) -> list[KerasTensor]:

@@ -147,6 +147,27 @@ def cast(x: Any, dtype: str) -> Tensor:
     return P.cast(x, dtype=dtype)
 
 
+class ExtentsMayDiffer(SymbolicDimError):
+    """Two extents must be equal, and one of them is not known yet."""
+
+    def __init__(self, first: Extent, second: Extent):
+        self.extents = (first, second)
+        super().__init__(f"Whether the extents {first} and {second} are equal, as they must be, is not known yet.")
+
+
+def equal_extents(first: Extent, second: Extent) -> bool:
+    """Whether two extents are equal.
+
+    Raises:
+        ExtentsMayDiffer: if that is not known yet.
+    """
+    if first == second:
+        return True
+    if isinstance(first, Dim) or isinstance(second, Dim):
+        raise ExtentsMayDiffer(first, second)
+    return False
+
+
 # -- shapes -----------------------------------------------------------------------------------------------------------
 def broadcast_shapes(*shapes: Shape) -> Shape:
     """The shape to which all of ``shapes`` broadcast.
@@ -162,9 +183,7 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
         extents = [e for e in extents if not (isinstance(e, int) and e == 1)] or [1]
         first = extents[0]
         for other in extents[1:]:
-            if other != first:
-                if isinstance(first, Dim) or isinstance(other, Dim):
-                    raise SymbolicDimError(f"Whether shapes {shapes} broadcast depends on extents not known yet.")
+            if not equal_extents(first, other):
                 raise ValueError(
                     f"Shapes {' and '.join(map(str, shapes))} cannot be broadcast together: counted from the end, "
                     f"extents must be equal or 1, and axis {axis} has {first} and {other}."
@@ -233,7 +252,9 @@ def axis_of(axis: Any, rank: int, name: str = "axis") -> int:
     """
     index = int(axis)
     if not -rank <= index < rank:
-        raise ValueError(f"{name}={axis} is outside of an array with {rank} axes; use {-rank} to {rank - 1}.")
+        raise ValueError(
+            f"{name} {axis} is out of bounds: an array with {rank} axes has the axes {-rank} to {rank - 1}."
+        )
     return index % rank
 
 

@@ -28,20 +28,10 @@ def symbolic_aware(fn: F) -> F:
 
 
 def describe(op: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What ``op`` gives for KerasTensors; a node of a model if they are parts of one."""
+    """What ``op`` gives for KerasTensors, as a node of the model that they are parts of."""
     from pronghorn.models.operation import FunctionOperation
 
-    operation = FunctionOperation(op, name=name)
-    if in_a_model((args, kwargs)):
-        return operation(*args, **kwargs)
-    return operation.compute_output_spec(*args, **kwargs)
-
-
-def in_a_model(nest: Any) -> bool:
-    """Whether every KerasTensor in ``nest`` comes from an `Input` or an operation, and not from its constructor."""
-    from pronghorn.models.keras_tensor import symbolic_leaves
-
-    return all(hasattr(x, "_keras_history") for x in symbolic_leaves(nest))
+    return FunctionOperation(op, name=name)(*args, **kwargs)
 
 
 def _keras_tensor_class() -> type | None:

@@ -144,7 +144,7 @@ def slice(inputs: Any, start_indices: Any, shape: Sequence[Any]) -> Tensor:
     """
     x = B.convert(inputs)
     starts = _starts(start_indices, x.ndim, "slice")
-    sizes = _target_shape(shape)
+    sizes = _to_the_end(x.shape, starts, _target_shape(shape))
     if all(isinstance(s, int) for s in starts):
         start = tuple(s if isinstance(n, int) and s + k <= n else n - k for s, k, n in zip(starts, sizes, x.shape))
         limit = tuple(s + k for s, k in zip(start, sizes))
@@ -163,6 +163,18 @@ def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Tensor:
     updates = B.cast(updates, x.dtype)
     starts = _starts(start_indices, x.ndim, "slice_update")
     return P.dynamic_update_slice(x, updates, *map(_index_scalar, starts))
+
+
+def _to_the_end(extents: Shape, starts: Sequence[Any], sizes: Shape) -> Shape:
+    """Sizes in which -1 means: all that comes after the start."""
+    out = []
+    for n, start, size in zip(extents, starts, sizes):
+        if isinstance(size, int) and size == -1:
+            if isinstance(start, Tensor):
+                raise ValueError("slice: an extent of -1 needs a start that is known while a function is traced.")
+            size = n - start
+        out.append(size)
+    return tuple(out)
 
 
 def _starts(indices: Any, rank: int, name: str) -> list[Any]:

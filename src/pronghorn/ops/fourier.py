@@ -237,8 +237,8 @@ def _window(window: Any, length: int, fft_length: int, dtype: str) -> Tensor:
 def _check_lengths(name: str, sequence_length: int, sequence_stride: int, fft_length: int) -> None:
     if sequence_length > fft_length:
         raise ValueError(f"{name}: sequence_length={sequence_length} must not exceed fft_length={fft_length}.")
-    if sequence_stride < 1:
-        raise ValueError(f"{name}: sequence_stride must be positive, got {sequence_stride}.")
+    if not isinstance(sequence_stride, int) or sequence_stride < 1:
+        raise ValueError(f"{name}: sequence_stride must be a positive integer, got {sequence_stride}.")
 
 
 @symbolic_aware

@@ -14,7 +14,6 @@ from typing import Any
 
 from pronghorn.models.operation import Operation
 from pronghorn.ops._class_names import OP_OF_CLASS
-from pronghorn.ops._symbolic import in_a_model
 
 _ARRAYS = frozenset(
     """a angle abs_ array b beta bias bins body cond coordinates data depthwise_kernel elements elems end_points
@@ -82,6 +81,10 @@ class OpOperation(Operation):
         unknown = sorted(set(self.settings) - set(self.static))
         if unknown:
             raise TypeError(f"{type(self).__name__} has no argument {unknown[0]!r}; it takes {', '.join(self.static)}.")
+        defaults = inspect.signature(type(self).function).parameters
+        for setting in self.static:
+            value = self.settings.get(setting, getattr(defaults.get(setting), "default", None))
+            setattr(self, setting, value)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The op of these arrays, with the constructor's settings."""
@@ -91,12 +94,6 @@ class OpOperation(Operation):
             rest = {k: v for k, v in self.settings.items() if k != "subscripts"}
             return type(self).function(*leading, *args, **rest, **kwargs)
         return type(self).function(**dict(zip(bound, args)), **self.settings, **kwargs)
-
-    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
-        """The op's result described; a node of a model where the arguments are parts of one."""
-        if in_a_model((args, kwargs)):
-            return super().symbolic_call(*args, **kwargs)
-        return self.compute_output_spec(*args, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, **self.settings}

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import ops
+from pronghorn import ops as _ops  # private: the public names of this module are its functions
 from pronghorn._lazy import attach, nearest_clause
 
 FORMATS = ("xyxy", "yxyx", "xywh", "center_xywh", "center_yxhw")
@@ -24,7 +24,7 @@ def _parts(boxes: Any) -> list[Any]:
 
 
 def _join(*parts: Any) -> Any:
-    return ops.concatenate(list(parts), axis=-1)
+    return _ops.concatenate(list(parts), axis=-1)
 
 
 def _to_corners(boxes: Any, plain: str) -> Any:
@@ -87,7 +87,7 @@ def convert_format(
         return {**boxes, "boxes": convert_format(boxes["boxes"], source, target, height, width, dtype)}
     source_relative, source_plain = _split_format(source, "source")
     target_relative, target_plain = _split_format(target, "target")
-    values = ops.cast(ops.convert_to_tensor(boxes), dtype)
+    values = _ops.cast(_ops.convert_to_tensor(boxes), dtype)
     if values.shape[-1] != 4:
         raise ValueError(f"convert_format: the last axis of boxes must hold 4 numbers; got shape {values.shape}.")
     if source_relative != target_relative and (height is None or width is None):
@@ -98,7 +98,7 @@ def convert_format(
         return values
     corners = _to_corners(values, source_plain)
     if source_relative != target_relative:
-        scale = ops.cast(ops.stack([ops.convert_to_tensor(side) for side in (width, height, width, height)], -1), dtype)
+        scale = _ops.cast(_ops.stack([_ops.convert_to_tensor(side) for side in (width, height, width, height)], -1), dtype)
         corners = corners * scale if source_relative else corners / scale
     return _from_corners(corners, target_plain)
 
@@ -126,12 +126,12 @@ def clip_to_image_size(
     corners = convert_format(bounding_boxes["boxes"], bounding_box_format, inner)
     left, top, right, bottom = _parts(corners)
     limit_x, limit_y = (1.0, 1.0) if relative else (width, height)
-    left, right = (ops.clip(value, 0.0, limit_x) for value in (left, right))
-    top, bottom = (ops.clip(value, 0.0, limit_y) for value in (top, bottom))
-    empty = ops.squeeze((right - left) * (bottom - top) <= 0, -1)
-    labels = ops.convert_to_tensor(bounding_boxes["labels"])
+    left, right = (_ops.clip(value, 0.0, limit_x) for value in (left, right))
+    top, bottom = (_ops.clip(value, 0.0, limit_y) for value in (top, bottom))
+    empty = _ops.squeeze((right - left) * (bottom - top) <= 0, -1)
+    labels = _ops.convert_to_tensor(bounding_boxes["labels"])
     clipped = convert_format(_join(left, top, right, bottom), inner, bounding_box_format)
-    return {**bounding_boxes, "boxes": clipped, "labels": ops.where(empty, ops.cast(-1, labels.dtype), labels)}
+    return {**bounding_boxes, "boxes": clipped, "labels": _ops.where(empty, _ops.cast(-1, labels.dtype), labels)}
 
 
 def _on_corners(boxes: Any, bounding_box_format: str, change: Callable[..., Any]) -> Any:
@@ -150,8 +150,8 @@ def crop(boxes: Any, top: float, left: float, height: float, width: float, bound
     """
 
     def cropped(x1: Any, y1: Any, x2: Any, y2: Any) -> tuple[Any, ...]:
-        xs = (ops.clip(x - left, 0, width) for x in (x1, x2))
-        ys = (ops.clip(y - top, 0, height) for y in (y1, y2))
+        xs = (_ops.clip(x - left, 0, width) for x in (x1, x2))
+        ys = (_ops.clip(y - top, 0, height) for y in (y1, y2))
         (x1, x2), (y1, y2) = xs, ys
         return x1, y1, x2, y2
 
@@ -188,17 +188,17 @@ def compute_iou(
     """
     first, second = (_corners_for(boxes, bounding_box_format, image_shape) for boxes in (boxes1, boxes2))
     left1, top1, right1, bottom1 = _parts(first)
-    left2, top2, right2, bottom2 = (ops.swapaxes(part, -1, -2) for part in _parts(second))
-    width = ops.maximum(ops.minimum(right1, right2) - ops.maximum(left1, left2), 0)
-    height = ops.maximum(ops.minimum(bottom1, bottom2) - ops.maximum(top1, top2), 0)
+    left2, top2, right2, bottom2 = (_ops.swapaxes(part, -1, -2) for part in _parts(second))
+    width = _ops.maximum(_ops.minimum(right1, right2) - _ops.maximum(left1, left2), 0)
+    height = _ops.maximum(_ops.minimum(bottom1, bottom2) - _ops.maximum(top1, top2), 0)
     common = width * height
     both = (right1 - left1) * (bottom1 - top1) + (right2 - left2) * (bottom2 - top2) - common
-    overlap = ops.divide_no_nan(common, both)
+    overlap = _ops.divide_no_nan(common, both)
     if not use_masking:
         return overlap
-    masked1 = ops.all(first < 0, axis=-1)[..., :, None]
-    masked2 = ops.all(second < 0, axis=-1)[..., None, :]
-    return ops.where(ops.logical_or(masked1, masked2), ops.cast(mask_val, overlap.dtype), overlap)
+    masked1 = _ops.all(first < 0, axis=-1)[..., :, None]
+    masked2 = _ops.all(second < 0, axis=-1)[..., None, :]
+    return _ops.where(_ops.logical_or(masked1, masked2), _ops.cast(mask_val, overlap.dtype), overlap)
 
 
 def _corners_for(boxes: Any, bounding_box_format: str, image_shape: tuple[int, ...] | None) -> Any:
@@ -220,20 +220,20 @@ def compute_ciou(boxes1: Any, boxes2: Any, bounding_box_format: str, image_shape
         A tensor of shape `(...)`, at most 1.
     """
     first, second = (_corners_for(boxes, bounding_box_format, image_shape) for boxes in (boxes1, boxes2))
-    left1, top1, right1, bottom1 = (ops.squeeze(part, -1) for part in _parts(first))
-    left2, top2, right2, bottom2 = (ops.squeeze(part, -1) for part in _parts(second))
+    left1, top1, right1, bottom1 = (_ops.squeeze(part, -1) for part in _parts(first))
+    left2, top2, right2, bottom2 = (_ops.squeeze(part, -1) for part in _parts(second))
     tiny = 1e-7
     width1, height1 = right1 - left1, bottom1 - top1 + tiny
     width2, height2 = right2 - left2, bottom2 - top2 + tiny
-    common = ops.maximum(ops.minimum(right1, right2) - ops.maximum(left1, left2), 0) * ops.maximum(
-        ops.minimum(bottom1, bottom2) - ops.maximum(top1, top2), 0
+    common = _ops.maximum(_ops.minimum(right1, right2) - _ops.maximum(left1, left2), 0) * _ops.maximum(
+        _ops.minimum(bottom1, bottom2) - _ops.maximum(top1, top2), 0
     )
     overlap = common / (width1 * height1 + width2 * height2 - common + tiny)
-    hull_width = ops.maximum(right1, right2) - ops.minimum(left1, left2)
-    hull_height = ops.maximum(bottom1, bottom2) - ops.minimum(top1, top2)
+    hull_width = _ops.maximum(right1, right2) - _ops.minimum(left1, left2)
+    hull_height = _ops.maximum(bottom1, bottom2) - _ops.minimum(top1, top2)
     diagonal = hull_width**2 + hull_height**2 + tiny
     distance = ((left2 + right2 - left1 - right1) ** 2 + (top2 + bottom2 - top1 - bottom1) ** 2) / 4
-    shape = 4 / math.pi**2 * (ops.arctan(width2 / height2) - ops.arctan(width1 / height1)) ** 2
+    shape = 4 / math.pi**2 * (_ops.arctan(width2 / height2) - _ops.arctan(width1 / height1)) ** 2
     weight = shape / (shape - overlap + 1 + tiny)
     return overlap - (distance / diagonal + shape * weight)
 
@@ -250,7 +250,7 @@ def _variance(variance: Any) -> Any:
     values = np.asarray(variance, dtype="float32")
     if values.shape != (4,):
         raise ValueError(f"variance must hold 4 numbers; got shape {values.shape}.")
-    return ops.convert_to_tensor(values)
+    return _ops.convert_to_tensor(values)
 
 
 def _size_of(image_shape: tuple[int, ...] | None) -> tuple[Any, Any]:
@@ -285,10 +285,10 @@ def encode_box_to_deltas(
     anchor = convert_format(anchors, anchor_format, encoding, height=height, width=width)
     box = convert_format(boxes, box_format, encoding, height=height, width=width)
     tiny = 1e-7
-    size = ops.maximum(anchor[..., 2:], tiny)
+    size = _ops.maximum(anchor[..., 2:], tiny)
     shift = (box[..., :2] - anchor[..., :2]) / size
-    growth = ops.log(ops.maximum(box[..., 2:], tiny) / size)
-    return ops.concatenate([shift, growth], axis=-1) / scale
+    growth = _ops.log(_ops.maximum(box[..., 2:], tiny) / size)
+    return _ops.concatenate([shift, growth], axis=-1) / scale
 
 
 def decode_deltas_to_boxes(
@@ -316,9 +316,9 @@ def decode_deltas_to_boxes(
     encoding = _check_encoding(encoded_format, "encoded_format")
     height, width = _size_of(image_shape)
     anchor = convert_format(anchors, anchor_format, encoding, height=height, width=width)
-    delta = ops.cast(ops.convert_to_tensor(boxes_delta), "float32") * _variance(variance)
+    delta = _ops.cast(_ops.convert_to_tensor(boxes_delta), "float32") * _variance(variance)
     size = anchor[..., 2:]
-    box = ops.concatenate([delta[..., :2] * size + anchor[..., :2], ops.exp(delta[..., 2:]) * size], axis=-1)
+    box = _ops.concatenate([delta[..., :2] * size + anchor[..., :2], _ops.exp(delta[..., 2:]) * size], axis=-1)
     return convert_format(box, encoding, box_format, height=height, width=width)
 
 
@@ -355,25 +355,25 @@ def affine_transform(
     middle_y = (height - 1) * (0.5 if center_y is None else center_y)
 
     def number(value: Any) -> Any:
-        tensor = ops.cast(ops.convert_to_tensor(value), "float32")
-        return ops.reshape(tensor, (-1, 1, 1)) if len(tensor.shape) else tensor
+        tensor = _ops.cast(_ops.convert_to_tensor(value), "float32")
+        return _ops.reshape(tensor, (-1, 1, 1)) if len(tensor.shape) else tensor
 
     radians, lean_x, lean_y = (number(value) * (math.pi / 180) for value in (angle, shear_x, shear_y))
     factor = number(scale)
     # The matrix is the inverse of the one that images are sampled with, which shears before it turns.
-    cosine, sine = ops.cos(radians), ops.sin(radians)
-    yx, yy = ops.tan(lean_y) * cosine - sine, ops.tan(lean_y) * sine + cosine
-    xx, xy = cosine - ops.tan(lean_x) * yx, sine + ops.tan(lean_x) * yy
+    cosine, sine = _ops.cos(radians), _ops.sin(radians)
+    yx, yy = _ops.tan(lean_y) * cosine - sine, _ops.tan(lean_y) * sine + cosine
+    xx, xy = cosine - _ops.tan(lean_x) * yx, sine + _ops.tan(lean_x) * yy
     left, top, right, bottom = _parts(corners)
     x = _join(left, right, right, left) - middle_x + number(translate_x) * (width - 1)
     y = _join(top, top, bottom, bottom) - middle_y + number(translate_y) * (height - 1)
     moved_x = factor * (xx * x + xy * y) + middle_x
     moved_y = factor * (yx * x + yy * y) + middle_y
     around = [
-        ops.min(moved_x, axis=-1, keepdims=True),
-        ops.min(moved_y, axis=-1, keepdims=True),
-        ops.max(moved_x, axis=-1, keepdims=True),
-        ops.max(moved_y, axis=-1, keepdims=True),
+        _ops.min(moved_x, axis=-1, keepdims=True),
+        _ops.min(moved_y, axis=-1, keepdims=True),
+        _ops.max(moved_x, axis=-1, keepdims=True),
+        _ops.max(moved_y, axis=-1, keepdims=True),
     ]
     return convert_format(_join(*around), "xyxy", bounding_box_format, height=height, width=width)
 

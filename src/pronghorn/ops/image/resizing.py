@@ -183,6 +183,8 @@ def resize(
 def _check_resize(size: Any, interpolation: str, crop: bool, fill: bool, fill_mode: str) -> tuple[int, int]:
     if not isinstance(size, (tuple, list)) or len(size) != 2:
         raise ValueError(f"resize: size must be (height, width), got {size!r}.")
+    if int(size[0]) < 1 or int(size[1]) < 1:
+        raise ValueError(f"resize: size must be positive, got {tuple(size)}.")
     if interpolation not in _METHODS:
         raise ValueError(f"resize: interpolation={interpolation!r}; it must be one of {', '.join(_METHODS)}.")
     if fill_mode != "constant":

@@ -35,12 +35,16 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
             f"ctc_loss: target must be [batch, labels] and output [batch, time, classes], got {labels.shape} and "
             f"{logits.shape}."
         )
-    dtype = logits.dtype
-    log_probs = log_softmax(B.cast(logits, "float32") if dtype in ("float16", "bfloat16") else logits)
+    log_probs = log_softmax(_wide(logits))
     lengths, steps = B.cast(target_length, "int32"), B.cast(output_length, "int32")
     states = _with_blanks(labels, mask_index)
     alphas = _forward(log_probs, states, steps, mask_index)
-    return B.cast(P.neg(_ends(alphas, lengths)), dtype)
+    return P.neg(_ends(alphas, lengths))
+
+
+def _wide(x: Tensor) -> Tensor:
+    """Probabilities of long paths are computed in float32 at least."""
+    return P.cast(x, dtype="float32") if x.dtype in ("float16", "bfloat16") else x
 
 
 def _with_blanks(labels: Tensor, mask_index: int) -> Tensor:
@@ -135,7 +139,7 @@ def ctc_decode(
         Labels ``[paths, batch, time]``, filled with -1, and scores ``[batch, paths]``: minus the sum of the best
         logits, or the logarithm of the sequence's probability.
     """
-    logits, lengths = B.to_float(inputs), B.cast(sequence_lengths, "int32")
+    logits, lengths = _wide(B.to_float(inputs)), B.cast(sequence_lengths, "int32")
     if logits.ndim != 3:
         raise ValueError(f"ctc_decode: inputs must be [batch, time, classes], got shape {logits.shape}.")
     if strategy == "greedy":

@@ -19,6 +19,8 @@ def per_axis(value: Any, rank: int, name: str, what: str) -> tuple[int, ...]:
     Raises:
         ValueError: if there are others, or more or fewer.
     """
+    if hasattr(value, "tolist") and getattr(value, "ndim", 0) == 1:
+        value = value.tolist()
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * rank
     if len(values) == 1 and rank > 1:
         values = values * rank

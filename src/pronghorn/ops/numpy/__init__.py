@@ -3,7 +3,7 @@
 from pronghorn._lazy import attach
 
 _MODULES = {
-    "pronghorn.ops.linalg": "slogdet",
+    "pronghorn.ops.linalg.matrices": "slogdet",
     ".arithmetic": (
         "add clip divide divide_no_nan floor_divide fmax fmin fmod gcd heaviside hypot lcm ldexp logaddexp "
         "logaddexp2 maximum minimum mod multiply nextafter power reciprocal square subtract true_divide"

@@ -52,7 +52,7 @@ def matmul(x1: Any, x2: Any) -> Tensor:
     if x.ndim == 0 or y.ndim == 0:
         raise ValueError(f"matmul: scalars cannot be multiplied as matrices, got shapes {x.shape} and {y.shape}.")
     xk, yk = x.shape[-1], y.shape[-2 if y.ndim > 1 else 0]
-    if xk != yk:
+    if not B.equal_extents(xk, yk):
         raise ValueError(
             f"matmul: shapes {x.shape} and {y.shape} do not fit: the last axis of x1 has {xk} elements, "
             f"the {'second to last' if y.ndim > 1 else 'only'} axis of x2 has {yk}."
@@ -140,7 +140,7 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Tensor:
 
 def _check_axes(name: str, x: Tensor, y: Tensor, xa: Sequence[int], ya: Sequence[int]) -> None:
     mine, other = [x.shape[i] for i in xa], [y.shape[i] for i in ya]
-    if mine != other:
+    if len(mine) != len(other) or not all(map(B.equal_extents, mine, other)):
         raise ValueError(
             f"{name}: shapes {x.shape} and {y.shape} do not fit: the axes summed over have extents {mine} in x1 and "
             f"{other} in x2."
@@ -274,7 +274,7 @@ def _contract_pair(a: tuple[Tensor, str], b: tuple[Tensor, str], later: set[str]
     y, yn = _drop_ones(y, yn, x, xn)
     shared = [n for n in xn if n in yn]
     for n in shared:
-        if x.shape[xn.index(n)] != y.shape[yn.index(n)]:
+        if not B.equal_extents(x.shape[xn.index(n)], y.shape[yn.index(n)]):
             raise ValueError(
                 f"einsum: axis {n!r} has extent {x.shape[xn.index(n)]} in one operand and {y.shape[yn.index(n)]} in "
                 "another."

@@ -27,15 +27,28 @@ def _alike(xs: Any) -> list[Tensor]:
 
 
 @symbolic_aware
-def concatenate(xs: Sequence[Any], axis: int = 0) -> Tensor:
-    """Arrays one after the other along an axis; beside it their shapes must be equal.
+def concatenate(xs: Sequence[Any], axis: int | None = 0) -> Tensor:
+    """Arrays one after the other along an axis, beside which their shapes must be equal; flattened for None.
 
     >>> concatenate([[1, 2], [3]]).numpy()
     array([1, 2, 3], dtype=int32)
     """
     parts = _alike(xs)
-    axis = B.axis_of(axis, parts[0].ndim)
-    return parts[0] if len(parts) == 1 else P.concatenate(*parts, axis=axis)
+    if axis is None:
+        parts, axis = [ravel(p) for p in parts], 0
+    return _joined("concatenate", parts, B.axis_of(axis, parts[0].ndim))
+
+
+def _joined(name: str, parts: list[Tensor], axis: int) -> Tensor:
+    first = parts[0]
+    for other in parts[1:]:
+        same = other.ndim == first.ndim and all(
+            B.equal_extents(a, b) for i, (a, b) in enumerate(zip(first.shape, other.shape)) if i != axis
+        )
+        if not same:
+            shapes = " and ".join(str(p.shape) for p in parts)
+            raise ValueError(f"{name}: beside axis {axis} the arrays must have one shape, got {shapes}.")
+    return first if len(parts) == 1 else P.concatenate(*parts, axis=axis)
 
 
 @symbolic_aware
@@ -51,8 +64,7 @@ def stack(x: Sequence[Any], axis: int = 0) -> Tensor:
         if other.ndim != parts[0].ndim:
             raise ValueError(f"stack: arrays must have one shape, got {[p.shape for p in parts]}.")
     axis = B.axis_of(axis, parts[0].ndim + 1)
-    columns = [expand_dims(p, axis) for p in parts]
-    return columns[0] if len(columns) == 1 else P.concatenate(*columns, axis=axis)
+    return _joined("stack", [expand_dims(p, axis) for p in parts], axis)
 
 
 @symbolic_aware

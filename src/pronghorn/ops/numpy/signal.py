@@ -29,6 +29,8 @@ def diff(a: Any, n: int = 1, axis: int = -1) -> Tensor:
     axis = B.axis_of(axis, x.ndim)
     for _ in range(n):
         size = x.shape[axis]
+        if size == 0:
+            break
         first, second = part(x, axis, 0, size - 1), part(x, axis, 1, size)
         x = P.ne(second, first) if x.dtype == "bool" else P.sub(second, first)
     return x

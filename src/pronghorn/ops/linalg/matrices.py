@@ -48,6 +48,8 @@ def cholesky(x: Any, upper: bool = False) -> Tensor:
            [1., 2.]], dtype=float32)
     """
     lower = P.cholesky(_matrices("cholesky", x, square=True))
+    if not lower.is_traced and not np.isfinite(lower.numpy()).all():
+        raise ValueError("cholesky: the matrices must be symmetric and positive definite; at least one of them is not.")
     return _adjoint(lower) if upper else lower
 
 
