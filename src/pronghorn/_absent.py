@@ -14,6 +14,7 @@ def absent_function(name: str, instead: str) -> Callable[..., NoReturn]:
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"Not there: {instead}.\n\nRaises:\n    NotImplementedError: always."
+    function.__absent__ = instead  # type: ignore[attr-defined]
     return function
 
 
@@ -24,4 +25,14 @@ def absent_class(name: str, instead: str, module: str, base: type = object) -> t
         raise NotImplementedError(f"{name} is not part of Pronghorn: {instead}.")
 
     doc = f"Not there: {instead}.\n\nRaises:\n    NotImplementedError: always."
-    return type(name, (base,), {"__init__": init, "__doc__": doc, "__module__": module})
+    return type(name, (base,), {"__init__": init, "__doc__": doc, "__module__": module, "__absent__": instead})
+
+
+def instead_of(value: Any) -> str | None:
+    """Return what to use instead of something that is not there; None for what is.
+
+    >>> instead_of(absent_function("fly", "walk")), instead_of(print)
+    ('walk', None)
+    """
+    own = getattr(value, "__dict__", {})
+    return own.get("__absent__")

@@ -27,8 +27,11 @@ _ROOT = __name__.partition(".")[0]
 display_root = _ROOT
 
 
-#: Names of older Keras versions without the root, such as "utils.np_utils", and what to write today.
-moved: dict[str, str] = {}
+#: Names of Keras's without the root that are private or of older versions, such as "utils.np_utils", and what to write.
+moved: dict[str, str] = {
+    "src": "it is private to the Keras package; use the public names",
+    "api": "it is private to the Keras package; use the public names",
+}
 
 
 def display_name(module_name: str) -> str:

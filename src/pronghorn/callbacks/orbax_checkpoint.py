@@ -1,18 +1,8 @@
 """Orbax checkpoints, which Pronghorn does not write."""
 
-from __future__ import annotations
-
-from typing import Any
-
+from pronghorn._absent import absent_class
 from pronghorn.callbacks.callback import Callback
 
-
-class OrbaxCheckpoint(Callback):
-    """Not there: Orbax belongs to JAX. Use `ModelCheckpoint`.
-
-    Raises:
-        NotImplementedError: always.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise NotImplementedError("OrbaxCheckpoint belongs to JAX; use ModelCheckpoint, which writes .keras files.")
+OrbaxCheckpoint = absent_class(
+    "OrbaxCheckpoint", "Orbax belongs to JAX; use ModelCheckpoint, which writes .keras files", __name__, Callback
+)

@@ -34,8 +34,6 @@ _MOVED = {
     "layers.embeddings": "its layers are in keras.layers now",
     "layers.recurrent": "its layers are in keras.layers now",
     "engine": "it was private; use keras.layers and keras.models",
-    "src": "it is private to the Keras package; use the public names",
-    "api": "it is private to the Keras package; use the public names",
     "estimator": "estimators are gone from Keras; use model.fit",
     "__internal__": "it is private to the Keras package; use the public names",
 }

@@ -1,31 +1,11 @@
-"""Names of quantized policies, which say what to use instead."""
+"""Quantized policies, which Pronghorn does not have."""
 
-from __future__ import annotations
+from pronghorn._absent import absent_class
 
-from typing import Any
+_INSTEAD = "layers are not quantized; use the policy 'mixed_bfloat16' for smaller and faster computations"
 
-
-class QuantizedDTypePolicy:
-    """Not there: Pronghorn does not quantize."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise NotImplementedError(
-            f"{type(self).__name__}: quantized layers are not there. Use the policy 'mixed_bfloat16' for smaller and "
-            "faster computations."
-        )
-
-
-class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
-    """Not there: see `QuantizedDTypePolicy`."""
-
-
-class GPTQDTypePolicy(QuantizedDTypePolicy):
-    """Not there: see `QuantizedDTypePolicy`."""
-
-
-class AWQDTypePolicy(QuantizedDTypePolicy):
-    """Not there: see `QuantizedDTypePolicy`."""
-
-
-class Int4DTypePolicy(QuantizedDTypePolicy):
-    """Not there: see `QuantizedDTypePolicy`."""
+QuantizedDTypePolicy = absent_class("QuantizedDTypePolicy", _INSTEAD, __name__)
+AWQDTypePolicy = absent_class("AWQDTypePolicy", _INSTEAD, __name__, QuantizedDTypePolicy)
+GPTQDTypePolicy = absent_class("GPTQDTypePolicy", _INSTEAD, __name__, QuantizedDTypePolicy)
+Int4DTypePolicy = absent_class("Int4DTypePolicy", _INSTEAD, __name__, QuantizedDTypePolicy)
+QuantizedFloat8DTypePolicy = absent_class("QuantizedFloat8DTypePolicy", _INSTEAD, __name__, QuantizedDTypePolicy)

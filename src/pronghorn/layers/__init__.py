@@ -58,6 +58,7 @@ _MODULES = {
     ".rnn.conv_lstm": "ConvLSTM1D ConvLSTM2D ConvLSTM3D",
     ".attention.multi_head_attention": "MultiHeadAttention",
     ".attention.attention": "AdditiveAttention Attention",
+    ".other_frameworks": "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper",
     ".registry": "deserialize serialize",
 }
 

@@ -12,7 +12,8 @@ def _make(name: str) -> type:
         raise ImportError(f"optimizers.legacy.{name} is of Keras 2; use optimizers.{name} instead.")
 
     doc = f"Raises an ImportError that names `optimizers.{name}`."
-    return type(name, (), {"__init__": __init__, "__doc__": doc, "__module__": __name__})
+    extra = {"__module__": __name__, "__absent__": f"use optimizers.{name}"}
+    return type(name, (), {"__init__": __init__, "__doc__": doc, **extra})
 
 
 Adagrad, Adam, Ftrl, Optimizer, RMSprop, SGD = map(_make, _NAMES)

@@ -1,0 +1,106 @@
+"""Write docs/compatibility.md: for each public name of Keras 3, whether Pronghorn has it.
+
+    python docs/make_compatibility.py          writes the page
+    python docs/make_compatibility.py --check  writes nothing; exit status 1 if the page is stale
+
+The names are in docs/keras_api.txt; what is partly there or not is said in the code, by `pronghorn._compat`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from pronghorn._compat import Status, status
+
+_FOLDER = Path(__file__).parent
+PAGE = _FOLDER / "compatibility.md"
+NAMES = _FOLDER / "keras_api.txt"
+
+_KINDS = ("there", "partly", "not")
+
+_HEAD = """\
+# Which names of Keras 3 are there
+
+Made by `python docs/make_compatibility.py` from the code; do not edit. The names are the {count} public ones of Keras
+3.15.1. *There*: it behaves as Keras documents it. *Partly*: what is missing is said. *Not*: using it raises an error
+that says what to use instead, and so does this page.
+
+"""
+
+
+def read_names() -> list[str]:
+    """Return the names of `docs/keras_api.txt`."""
+    lines = NAMES.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def page(names: Iterable[str]) -> str:
+    """Return the text of the page.
+
+    Raises:
+        SystemExit: if a name neither resolves nor is explained; all such names are listed.
+    """
+    found = {name: status(name) for name in names}
+    unexplained = [f"{name}: {what.words}" for name, what in found.items() if what.kind == "unexplained"]
+    if unexplained:
+        raise SystemExit("Neither there nor explained in pronghorn._compat:\n" + "\n".join(unexplained))
+    parts = [_HEAD.format(count=len(found)), *_counts(found)]
+    by_namespace: dict[str, list[str]] = {}
+    for name in found:
+        by_namespace.setdefault(name.rpartition(".")[0], []).append(name)
+    for namespace, members in sorted(by_namespace.items()):
+        parts += _section(namespace, {name: found[name] for name in members})
+    return "\n".join(parts).rstrip("\n") + "\n"
+
+
+def _counts(found: dict[str, Status]) -> list[str]:
+    table: dict[str, Counter[str]] = {}
+    for name, what in found.items():
+        pieces = name.split(".")
+        table.setdefault(".".join(pieces[:2]) if len(pieces) > 2 else "keras", Counter())[what.kind] += 1
+    lines = ["| namespace | there | partly | not |", "|---|---:|---:|---:|"]
+    lines += [_row(namespace, counts) for namespace, counts in sorted(table.items())]
+    return [*lines, _row("**all**", sum(table.values(), Counter())), ""]
+
+
+def _row(title: str, counts: Counter[str]) -> str:
+    shown = title if title.startswith("*") else f"`{title}`"
+    return f"| {shown} | " + " | ".join(str(counts[kind]) for kind in _KINDS) + " |"
+
+
+def _section(namespace: str, found: dict[str, Status]) -> list[str]:
+    lines = [f"## `{namespace}`", ""]
+    remarks: dict[tuple[str, str], list[str]] = {}
+    for name, what in found.items():
+        remarks.setdefault((what.kind, what.words), []).append(f"`{name.rpartition('.')[2]}`")
+    for kind in _KINDS:
+        for (of_kind, words), names in remarks.items():
+            if of_kind == kind:
+                lines += [_sentence(kind, words, names), ""]
+    return lines
+
+
+def _sentence(kind: str, words: str, names: list[str]) -> str:
+    title = kind.capitalize()
+    if kind == "there":
+        return f"**{title}**{f' ({words})' if words else ''}: {', '.join(names)}"
+    return f"**{title}**: {', '.join(names)}. {words[:1].upper()}{words[1:]}."
+
+
+def main() -> int:
+    """Write the page, or check it."""
+    text = page(read_names())
+    if "--check" not in sys.argv[1:]:
+        PAGE.write_text(text, encoding="utf-8")
+        return 0
+    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
+        return 0
+    print(f"{PAGE.name} is stale: run python docs/make_compatibility.py", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

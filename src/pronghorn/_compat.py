@@ -1,0 +1,116 @@
+"""What is only partly there, or not, of the public names of Keras 3: the facts behind `docs/compatibility.md`.
+
+A name that works as documented needs no entry. What cannot be made at all says so itself (see `pronghorn._absent`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pronghorn._absent import instead_of
+
+_QUANTIZATION = "no quantization"
+_SPARSE = "sparse and ragged tensors are not there"
+_ONE_DEVICE = "there is one device, the CPU"
+
+#: Name without "keras." to what is missing.
+PARTLY: dict[str, str] = {
+    "KerasTensor": _SPARSE,
+    "Input": _SPARSE,
+    "Layer": _QUANTIZATION,
+    "Model": f"no export to other formats; {_QUANTIZATION}",
+    "RematScope": "accepted; the compiler plans memory itself and recomputes nothing",
+    "remat": "accepted; the compiler plans memory itself and recomputes nothing",
+    "device": _ONE_DEVICE,
+    "callbacks.TensorBoard": "no graph, no images, no embeddings, no profile",
+    "config.disable_flash_attention": "recorded; attention is always computed the same way",
+    "config.enable_flash_attention": "recorded; attention is always computed the same way",
+    "config.set_backend": "the own engine only",
+    "distribution.get_device_count": _ONE_DEVICE,
+    "distribution.list_devices": _ONE_DEVICE,
+    "distribution.distribution": "always None",
+    "distribution.set_distribution": "takes None only",
+    "layers.Dense": _QUANTIZATION,
+    "layers.EinsumDense": _QUANTIZATION,
+    "layers.Embedding": _QUANTIZATION,
+    "layers.InputLayer": _SPARSE,
+    "layers.Input": _SPARSE,
+    "ops.moments": "synchronized=True is for several devices",
+    "saving.load_model": "not the older whole-model HDF5 files (.h5)",
+    "saving.load_weights": "not the HDF5 files of Keras 2, and not weights in several files",
+    "saving.save_model": "not the older whole-model HDF5 files (.h5)",
+    "saving.save_weights": "one file only: no max_shard_size",
+    "utils.get_file": "downloads from http and https addresses",
+}
+
+#: The same objects under other names.
+_ALIASES: dict[str, str] = {
+    "layers.Layer": "Layer",
+    "models.Model": "Model",
+    "models.load_model": "saving.load_model",
+    "models.save_model": "saving.save_model",
+}
+
+#: What does not resolve, or is not there for another reason than it says itself: name to (why).
+NOT: dict[str, str] = {
+    "src": "private to the Keras package; use the public names",
+}
+
+#: Namespace to a package that has to be installed for it.
+NEEDS: dict[str, str] = {
+    "visualization": "Matplotlib",
+    "wrappers": "scikit-learn",
+    "utils.plot_model": "Graphviz or Matplotlib",
+}
+
+
+@dataclass(frozen=True)
+class Status:
+    """Whether a public name of Keras's is there.
+
+    Attributes:
+        kind: `"there"`, `"partly"`, `"not"`, or `"unexplained"` for a name that should be one of these and is none.
+        words: what is missing, what to use instead, or what it needs.
+    """
+
+    kind: str
+    words: str = ""
+
+
+def status(name: str) -> Status:
+    """Return whether a name such as `"keras.layers.Dense"` is there.
+
+    >>> status("keras.layers.Dropout").kind, status("keras.device").kind, status("keras.quantizers.get").kind
+    ('there', 'partly', 'not')
+    """
+    short = name.removeprefix("keras.")
+    if short in NOT:
+        return Status("not", NOT[short])
+    try:
+        value = _resolve(short)
+    except ImportError as error:
+        optional = error.name in ("sklearn", "matplotlib", "PIL") and _needs(short)
+        return Status("there", f"needs {_needs(short)}") if optional else Status("unexplained", str(error))
+    except AttributeError as error:
+        return Status("unexplained", str(error))
+    instead = instead_of(value)
+    if instead is not None:
+        return Status("not", instead)
+    missing = PARTLY.get(_ALIASES.get(short, short))
+    if missing is not None:
+        return Status("partly", missing)
+    return Status("there", f"needs {_needs(short)}" if _needs(short) else "")
+
+
+def _resolve(path: str) -> Any:
+    import pronghorn
+
+    value: Any = pronghorn
+    for part in path.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def _needs(short: str) -> str | None:
+    return next((what for place, what in NEEDS.items() if short == place or short.startswith(f"{place}.")), None)

@@ -1,0 +1,48 @@
+"""docs/compatibility.md says what is true: every public name of Keras's is there, or explained."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+import pronghorn as keras
+from pronghorn import _compat
+
+_SCRIPT = Path(__file__).parents[2] / "docs" / "make_compatibility.py"
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("make_compatibility", _SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_name_is_there_or_explained(script):
+    unexplained = [name for name in script.read_names() if _compat.status(name).kind == "unexplained"]
+    assert not unexplained
+
+
+def test_the_page_is_fresh(script):
+    stale = script.PAGE.read_text(encoding="utf-8") != script.page(script.read_names())
+    assert not stale, "run python docs/make_compatibility.py"
+
+
+def test_explanations_are_of_names_that_exist(script):
+    known = {name.removeprefix("keras.") for name in script.read_names()}
+    tables = {**_compat.PARTLY, **_compat.NOT, **_compat._ALIASES, **_compat.NEEDS}
+    assert set(tables) <= known
+
+
+def test_what_is_not_there_raises_when_used(script):
+    for name in script.read_names():
+        if _compat.status(name).kind == "not" and name != "keras.src":
+            value = _compat._resolve(name.removeprefix("keras."))
+            with pytest.raises((NotImplementedError, ImportError), match=r"\w+ .*[a-z]{3}"):
+                value()
+
+
+def test_private_modules_say_so():
+    with pytest.raises(AttributeError, match="private to the Keras package"):
+        keras.src  # noqa: B018
