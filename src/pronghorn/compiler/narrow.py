@@ -70,7 +70,9 @@ class _Narrower(Rewriter):
         if not node.prim.elementwise:
             return
         for v in node.inputs:
-            if v not in self.old.outputs and all(set(n.outputs) <= self.cuts.keys() for n in users[v]):
+            if v in self.old.outputs:
+                continue
+            if all(self.cuts.get(out) == extent for user in users[v] for out in user.outputs):
                 self.cuts[v] = extent
 
     def run(self) -> Graph:

@@ -51,6 +51,9 @@ class _Pooler(Rewriter):
         self._rectified: dict[Value, Value] = {}  # x (in the new graph) -> select(x > 0, x, 0)
         self._gathered: dict[tuple[Value, Value], Value] = {}
 
+    def subgraph(self, graph: Graph) -> Graph:
+        return _Pooler(graph).run()
+
     # -- rules ------------------------------------------------------------------------------------------------------
     def _unary(self, _: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
         pool = scattered(inputs[0])

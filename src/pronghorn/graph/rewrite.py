@@ -44,7 +44,10 @@ class Rewriter:
         return self.graph
 
     def _params(self, node: Node) -> dict[str, Any]:
-        return {
-            k: Rewriter(p, self.rules).run() if isinstance(p, Graph) and node.prim.name != "custom_vjp" else p
-            for k, p in node.params.items()
-        }
+        if node.prim.name == "custom_vjp":
+            return node.params
+        return {k: self.subgraph(p) if isinstance(p, Graph) else p for k, p in node.params.items()}
+
+    def subgraph(self, graph: Graph) -> Graph:
+        """A loop's body or a branch, rewritten alike. A subclass whose rules keep state makes a new one of itself."""
+        return Rewriter(graph, self.rules).run()
