@@ -40,9 +40,9 @@ def _namespace(path: str) -> Any:
 
 
 def module_of(cls: type) -> str | None:
-    """The module name that a configuration gives for one of our classes; None for a user's class."""
+    """The module name that a configuration gives for a class; None where it has no module to import."""
     if not cls.__module__.startswith("pronghorn."):
-        return None
+        return None if cls.__module__ == "__main__" else cls.__module__
     name = cls.__name__
     if name in _PRIVATE:
         return _PRIVATE[name]

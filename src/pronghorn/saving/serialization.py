@@ -139,7 +139,7 @@ def _class_config(cls: type) -> dict[str, Any]:
 def _object_config(obj: Any) -> dict[str, Any]:
     cls = type(obj)
     module = public_names.module_of(cls)
-    registered = get_registered_name(cls) if module is None or module.startswith("keras.src") else None
+    registered = None if _is_public(module) else get_registered_name(cls)
     result = {
         "module": module,
         "class_name": cls.__name__,
@@ -158,6 +158,10 @@ def _object_config(obj: Any) -> dict[str, Any]:
         else:
             before["shared_object_id"] = result["shared_object_id"] = id(obj)
     return result
+
+
+def _is_public(module: str | None) -> bool:
+    return module is not None and module.split(".")[0] == "keras" and not module.startswith("keras.src.")
 
 
 def _plain_config(obj: Any) -> dict[str, Any]:

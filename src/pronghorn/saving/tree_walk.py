@@ -16,6 +16,7 @@ _SKIPPED = frozenset(
     ("_tracker", "_layers", "_metrics", "_inbound_nodes", "_outbound_nodes", "_operations", "_nodes", "_nodes_by_depth")
     + ("_functional", "_compile_metrics", "_compile_loss", "_compile_config", "_loss_tracker", "_losses", "layers")
     + ("_inputs", "_outputs", "_inputs_struct", "_outputs_struct", "_operations_by_depth", "_input_layers")
+    + ("_init_arguments",)
 )
 
 
@@ -61,7 +62,7 @@ def _children(obj: Any) -> Iterator[tuple[str, Any]]:
     from pronghorn.models.model import Model
     from pronghorn.models.sequential import Sequential
 
-    attributes = {name: value for name, value in vars(obj).items() if name not in _SKIPPED}
+    attributes = {_public_name(obj, name): value for name, value in vars(obj).items() if name not in _SKIPPED}
     if isinstance(obj, Model):
         attributes["layers"] = obj.layers
     first = isinstance(obj, (Functional, Sequential))
@@ -69,6 +70,12 @@ def _children(obj: Any) -> Iterator[tuple[str, Any]]:
         value = attributes[name]
         if _is_saveable(value) or _is_container(value):
             yield name, value
+
+
+def _public_name(obj: Any, name: str) -> str:
+    """The name of the property that shows a private attribute, where there is one; else the attribute's own."""
+    shown = name[1:]
+    return shown if name.startswith("_") and isinstance(getattr(type(obj), shown, None), property) else name
 
 
 def _is_saveable(value: Any) -> bool:

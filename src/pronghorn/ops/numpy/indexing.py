@@ -53,6 +53,8 @@ def get_item(x: Any, key: Any) -> Tensor:
 
 def _expanded(key: Any, x: Tensor) -> list[Any]:
     """One entry an axis (and None for new ones): int, slice, None or integer array."""
+    if isinstance(key, list) and any(k is None or k is Ellipsis or isinstance(k, slice) for k in key):
+        key = tuple(key)  # no array of indices; so a tuple comes back from JSON
     raw = [_entry(k) for k in (key if isinstance(key, tuple) else (key,))]
     keys: list[Any] = []
     for k in raw:

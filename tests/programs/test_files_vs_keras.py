@@ -1,0 +1,110 @@
+"""Files go both ways: what Keras saves loads here, what is saved here loads in Keras, with the same predictions."""
+
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
+import numpy as np
+import pytest
+
+import pronghorn
+
+keras = pytest.importorskip("keras")
+
+
+def convolutional(k):
+    return k.Sequential(
+        [
+            k.Input((9, 9, 1)),
+            k.layers.Conv2D(4, 3, activation="relu"),
+            k.layers.MaxPooling2D(),
+            k.layers.BatchNormalization(),
+            k.layers.Flatten(),
+            k.layers.Dropout(0.5),
+            k.layers.Dense(3, activation="softmax", kernel_regularizer=k.regularizers.L2(1e-3)),
+        ]
+    )
+
+
+def two_inputs(k):
+    a, b = k.Input((8,), name="a"), k.Input((3, 2), name="b")
+    encoder = k.Sequential([k.layers.Dense(4, activation="gelu"), k.layers.LayerNormalization()], name="enc")
+    recurrent = k.layers.Bidirectional(k.layers.LSTM(3))(b)
+    joined = k.layers.Concatenate()([encoder(a), recurrent, k.layers.Reshape((8,))(a)])
+    return k.Model([a, b], k.layers.Dense(2, name="out")(joined), name="fun")
+
+
+def attention(k):
+    x = k.Input((5, 4))
+    y = k.layers.MultiHeadAttention(2, 3)(x, x)
+    y = k.layers.LayerNormalization()(k.layers.Add()([x, y]))
+    y = k.layers.TimeDistributed(k.layers.Dense(3, activation="tanh"))(y)
+    y = k.layers.GRU(2, return_sequences=True)(y)
+    return k.Model(x, k.layers.GlobalAveragePooling1D()(k.layers.Conv1D(2, 2, padding="same")(y)))
+
+
+def embedding(k):
+    return k.Sequential(
+        [
+            k.Input((6,), dtype="int32"),
+            k.layers.Embedding(10, 4, mask_zero=True),
+            k.layers.SimpleRNN(3),
+            k.layers.Dense(1),
+        ]
+    )
+
+
+MODELS = {
+    "convolutional": (convolutional, [(2, 9, 9, 1)]),
+    "two_inputs": (two_inputs, [(2, 8), (2, 3, 2)]),
+    "attention": (attention, [(2, 5, 4)]),
+    "embedding": (embedding, None),
+}
+
+
+def inputs_of(shapes):
+    rng = np.random.default_rng(3)
+    if shapes is None:
+        return rng.integers(0, 10, (2, 6)).astype("int32")
+    arrays = [rng.normal(size=shape).astype("float32") for shape in shapes]
+    return arrays[0] if len(arrays) == 1 else arrays
+
+
+def randomize(model):
+    rng = np.random.default_rng(5)
+    model.set_weights([rng.uniform(0.1, 0.9, w.shape).astype(w.dtype) for w in model.get_weights()])
+
+
+@pytest.mark.parametrize("ending", [".keras", ".weights.h5"])
+@pytest.mark.parametrize("direction", ["from_keras", "to_keras"])
+@pytest.mark.parametrize("name", MODELS)
+def test_files_go_both_ways(tmp_path, name, direction, ending):
+    build, shapes = MODELS[name]
+    writer, reader = (keras, pronghorn) if direction == "from_keras" else (pronghorn, keras)
+    model = build(writer)
+    model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)
+    randomize(model)
+    path = str(tmp_path / f"model{ending}")
+    if ending == ".keras":
+        model.save(path)
+        loaded = reader.saving.load_model(path)
+        assert loaded.optimizer is not None
+        assert len(loaded.optimizer.variables) == len(model.optimizer.variables)
+    else:
+        model.save_weights(path)
+        loaded = build(reader)
+        loaded.load_weights(path)
+    x = inputs_of(shapes)
+    np.testing.assert_allclose(np.asarray(loaded(x)), np.asarray(model(x)), rtol=2e-5, atol=1e-6)
+
+
+def test_operators_in_a_model_of_keras(tmp_path):
+    x = keras.Input((8,))
+    y = keras.ops.mean(1.0 - x * 2.0, axis=-1, keepdims=True)
+    z = keras.ops.concatenate([keras.ops.relu(x)[:, 1:3], y], axis=-1)
+    model = keras.Model(x, keras.layers.Dense(2)(keras.ops.reshape(z, (-1, 3))))
+    model.save(tmp_path / "model.keras")
+    loaded = pronghorn.saving.load_model(tmp_path / "model.keras")
+    values = np.random.default_rng(0).normal(size=(2, 8)).astype("float32")
+    np.testing.assert_allclose(np.asarray(loaded(values)), np.asarray(model(values)), rtol=2e-5, atol=1e-6)
