@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +22,7 @@ class MonitorCallback(Callback):
         min_delta: how much better a value must be to count.
 
     Raises:
-        ValueError: for an unknown mode, or, in training, where auto cannot tell.
+        ValueError: in training, where auto cannot tell.
     """
 
     def __init__(
@@ -31,7 +30,9 @@ class MonitorCallback(Callback):
     ) -> None:
         super().__init__()
         if mode not in ("auto", "min", "max"):
-            raise ValueError(f"{type(self).__name__}: mode={mode!r} is not known; it must be 'auto', 'min' or 'max'.")
+            name = type(self).__name__
+            warnings.warn(f"{name}: mode={mode!r} is none of 'auto', 'min' and 'max'; taking 'auto'.", stacklevel=3)
+            mode = "auto"
         self.monitor = monitor
         self.mode = mode
         self.best = baseline
@@ -46,11 +47,14 @@ class MonitorCallback(Callback):
             self._higher = self._find_direction()
         return value - self.min_delta > reference if self._higher else value + self.min_delta < reference
 
-    def worst(self) -> float:
-        """Return the value that every other one beats."""
+    @property
+    def monitor_op(self) -> Any:
+        """`ops.greater` or `ops.less`: what makes a value better; None before the first comparison."""
         if self._higher is None:
-            self._higher = self._find_direction()
-        return -math.inf if self._higher else math.inf
+            return None
+        from pronghorn import ops
+
+        return ops.greater if self._higher else ops.less
 
     def monitored(self, logs: Logs) -> Any:
         """Return the watched result, or None with a warning where it is not there."""

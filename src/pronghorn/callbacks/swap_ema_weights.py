@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ class SwapEMAWeights(Callback):
 
     Args:
         swap_on_epoch: whether to swap from the end of an epoch to the start of the next, so that callbacks such as
-            `ModelCheckpoint` after this one see the averages too.
+            `ModelCheckpoint` after this one see the averages too. The model keeps them after the last epoch.
     """
 
     def __init__(self, swap_on_epoch: bool = False) -> None:
@@ -24,7 +25,8 @@ class SwapEMAWeights(Callback):
         self.swap_on_epoch = swap_on_epoch
         self._swapped = False
 
-    def _swap(self) -> None:
+    def _pairs(self) -> Iterator[tuple[Any, Any]]:
+        """The model's weights with their averages; none before the first step."""
         optimizer = getattr(self.model, "optimizer", None)
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         if optimizer is None or not getattr(optimizer, "use_ema", False):
@@ -32,11 +34,12 @@ class SwapEMAWeights(Callback):
                 "SwapEMAWeights: the optimizer keeps no averages of the weights; make it with use_ema=True, and "
                 "compile the model with it."
             )
-        averages: Any = optimizer._model_variables_moving_average
-        # Before the first step there are no averages to swap with.
-        for variable, average in zip(self.model.trainable_variables, averages):
-            weights = np.array(variable.numpy() if hasattr(variable, "numpy") else variable)
-            variable.assign(np.array(average.numpy() if hasattr(average, "numpy") else average))
+        return zip(self.model.trainable_variables, optimizer._model_variables_moving_average)
+
+    def _swap(self) -> None:
+        for variable, average in self._pairs():
+            weights = np.array(variable.numpy())
+            variable.assign(average.numpy())
             average.assign(weights)
 
     def _put_in(self) -> None:
@@ -54,11 +57,13 @@ class SwapEMAWeights(Callback):
             self._take_out()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        if self.swap_on_epoch:
-            self._put_in()
-
-    def on_train_end(self, logs: Logs = None) -> None:
-        self._take_out()
+        if not self.swap_on_epoch:
+            return
+        self._put_in()
+        if epoch + 1 == (self.params or {}).get("epochs") or self.model.stop_training:
+            # At the end of training the optimizer puts what it holds for the averages into the model: let it be those.
+            for variable, average in self._pairs():
+                average.assign(variable.numpy())
 
     def on_test_begin(self, logs: Logs = None) -> None:
         self._put_in()

@@ -656,4 +656,7 @@ def _as_float(value: Any) -> Any:
     if isinstance(value, dict):
         return _as_floats(value)
     array = np.asarray(value)
-    return float(array) if array.size == 1 and array.dtype.kind in "fiub" else value if array.dtype == object else array
+    if array.dtype == object:
+        return value
+    # A metric of one class is an array of one number, and stays one.
+    return float(array) if array.ndim == 0 and array.dtype.kind in "fiub" else array
