@@ -8,7 +8,7 @@ from pronghorn import ops
 
 
 def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
-    """``x`` where it is at least ``threshold``, else ``negative_slope * (x - threshold)``; at most ``max_value``.
+    """``x`` where it is above ``threshold``, else ``negative_slope * (x - threshold)``; at most ``max_value``.
 
     >>> relu([-1.0, 2.0]).tolist(), relu([-1.0, 2.0], negative_slope=0.5, max_value=1.0).tolist()
     ([0.0, 2.0], [-0.5, 1.0])
@@ -21,7 +21,7 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     x = ops.convert_to_tensor(x) if not _symbolic(x) else x
     above = x if max_value is None else ops.minimum(x, max_value)
     below = (x - threshold) * negative_slope
-    return ops.where(ops.greater_equal(x, threshold) if negative_slope else ops.greater(x, threshold), above, below)
+    return ops.where(ops.greater(x, threshold), above, below)
 
 
 def _symbolic(x: Any) -> bool:

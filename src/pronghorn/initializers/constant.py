@@ -98,7 +98,7 @@ class STFT(Initializer):
         window = self._window(frame)
         angle = 2.0 * np.pi * np.outer(np.arange(frame), np.arange(freqs)) / length
         basis = np.cos(angle) if self.side == "real" else -np.sin(angle)
-        if self.scaling is not None:
+        if self.scaling is not None and self.window is not None:
             power = np.sum(window**2) if self.scaling == "density" else np.sum(window) ** 2
             window = window / np.sqrt(power)
         kernel = (basis * window[:, None])[:, None, :]

@@ -111,6 +111,12 @@ class Layer(StatefulOperation):
             self._parent_path = current_path()
         return NameScope(self.name, caller=self, override_parent=self._parent_path)
 
+    def _build_at_init(self) -> None:
+        """For layers without weights: they are built once made, unless a subclass has a ``build``."""
+        if _is_default(self, "build"):
+            self.built = True
+            self._path = current_path()
+
     def _finish_build(self, shapes: dict[str, Any]) -> None:
         """After the outermost ``build``: remember its shapes and close the layer for new state."""
         self.built = True
@@ -241,9 +247,13 @@ class Layer(StatefulOperation):
         parameters = calls.parameters_of(self.call)
         outer = calls.current_call_context()
         context = outer or calls.CallContext(self)
+        flag = None
+        if "training" in kwargs and "training" not in parameters.names and not parameters.takes_kwargs:
+            kwargs = dict(kwargs)
+            flag = kwargs.pop("training")  # for the layers below
         spec = calls.CallSpec(parameters, args, kwargs)
         kwargs = self._fill_masks(spec, parameters, kwargs)
-        training = self._resolve_training(spec, parameters, context)
+        training = self._resolve_training(spec, parameters, context) if flag is None else flag
         before = context.training
         try:
             calls.set_call_context(context)

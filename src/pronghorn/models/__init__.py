@@ -5,6 +5,7 @@ from pronghorn._lazy import attach
 attach(
     __name__,
     {
+        "Functional": ".functional",
         "Model": ".model",
         "Sequential": ".sequential",
         "clone_model": ".cloning",

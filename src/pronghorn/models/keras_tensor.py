@@ -123,7 +123,8 @@ class KerasTensor:
 
 
 for _name, _method in OPERATORS.items():
-    setattr(KerasTensor, _name, _method)
+    if _name != "__eq__":  # as Keras has it: symbolic tensors are equal only to themselves
+        setattr(KerasTensor, _name, _method)
 
 
 def standardize_shape(shape: Any) -> tuple[int | None, ...]:

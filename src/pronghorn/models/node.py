@@ -48,9 +48,6 @@ class Node:
         call_args: positional arguments.
         call_kwargs: keyword arguments.
         outputs: nested KerasTensors.
-
-    Raises:
-        ValueError: if an argument is a KerasTensor that no operation made.
     """
 
     def __init__(
@@ -59,14 +56,10 @@ class Node:
         self.operation = operation
         self.arguments = SymbolicArguments(call_args, call_kwargs or {})
         self.outputs = [] if outputs is None else symbolic_leaves(outputs)
-        for x in self.arguments.keras_tensors:
-            if not hasattr(x, "_keras_history"):
-                raise ValueError(
-                    f"{operation.name}: got {x!r}, which no Input() and no operation made. Start a functional model "
-                    "from Input(shape=...)."
-                )
         self._parents: list[Node] = []
         for x in self.arguments.keras_tensors:
+            if not hasattr(x, "_keras_history"):
+                continue  # made by hand, to ask for shapes; no model can be made of what comes of it
             parent, index, _ = x._keras_history
             node = parent._inbound_nodes[index]
             if node not in self._parents:

@@ -16,7 +16,7 @@ class _Elementwise(Layer):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.built = True
+        self._build_at_init()
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
@@ -189,12 +189,29 @@ class Softmax(_Elementwise):
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         if mask is not None:
+            mask = self._checked(mask, inputs)
             least = -3e4 if inputs.dtype == "float16" else -1e9
-            inputs = inputs + (1.0 - ops.cast(mask, inputs.dtype)) * least
+            inputs = ops.where(mask, inputs, least)
         axis = tuple(self.axis) if isinstance(self.axis, list) else self.axis
         if isinstance(axis, tuple) and len(axis) == 1:
             axis = axis[0]
-        return activations.softmax(inputs, axis=axis)
+        outputs = activations.softmax(inputs, axis=axis)
+        # Where everything is masked, nothing gets a share.
+        return outputs if mask is None else ops.where(mask, outputs, 0.0)
+
+    def _checked(self, mask: Any, inputs: Any) -> Any:
+        if len(mask.shape) > len(inputs.shape):
+            raise ValueError(
+                f"Layer {self.name!r} (Softmax): the mask must not have more dimensions than the inputs, got a mask of "
+                f"shape {tuple(mask.shape)} for inputs of shape {tuple(inputs.shape)}."
+            )
+        for m, n in zip(reversed(mask.shape), reversed(inputs.shape)):
+            if isinstance(m, int) and isinstance(n, int) and m not in (1, n):
+                raise ValueError(
+                    f"Layer {self.name!r} (Softmax): the mask must be broadcastable to the inputs, got a mask of shape "
+                    f"{tuple(mask.shape)} for inputs of shape {tuple(inputs.shape)}."
+                )
+        return ops.broadcast_to(ops.cast(mask, "bool"), inputs.shape)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "axis": self.axis}

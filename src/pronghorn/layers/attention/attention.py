@@ -53,7 +53,7 @@ class Attention(Layer):
         self.scale = self.concat_score_weight = None
 
     def build(self, input_shape: Any) -> None:
-        self._check_inputs(input_shape)
+        self._check_shapes(input_shape)
         if self.use_scale:
             self.scale = self.add_weight(name="scale", shape=(), initializer="ones", dtype=self.dtype, trainable=True)
         if self.score_mode == "concat":
@@ -64,7 +64,7 @@ class Attention(Layer):
     def _scores(self, query: Any, key: Any) -> Any:
         """How each key fits each query, ``[batch, Tq, Tv]``."""
         if self.score_mode == "dot":
-            scores = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
+            scores = ops.matmul(query, ops.swapaxes(key, -1, -2))
             return scores if self.scale is None else scores * self.scale
         total = ops.expand_dims(query, -2) + ops.expand_dims(key, -3)
         if self.scale is not None:
@@ -108,9 +108,13 @@ class Attention(Layer):
             raise ValueError(f"{name} layer {self.name!r} accepts inputs list of length 2 or 3, got {len(inputs)}.")
         if mask is not None:
             if not isinstance(mask, (list, tuple)):
-                raise ValueError(f"{name} layer {self.name!r}: the mask must be a list, got {mask!r}.")
+                raise ValueError(f"{name} layer {self.name!r}: the layer mask must be a list, got {mask!r}.")
             if not 2 <= len(mask) <= 3:
                 raise ValueError(f"{name} layer {self.name!r} accepts mask list of length 2 or 3, got {len(mask)}.")
+
+    def _check_shapes(self, input_shape: Any) -> None:
+        is_list = isinstance(input_shape, (list, tuple)) and input_shape and isinstance(input_shape[0], (list, tuple))
+        self._check_inputs(list(input_shape) if is_list else input_shape[0])
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         self._check_inputs(inputs, mask)
@@ -158,7 +162,7 @@ class AdditiveAttention(Attention):
         super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)
 
     def build(self, input_shape: Any) -> None:
-        self._check_inputs(input_shape)
+        self._check_shapes(input_shape)
         if self.use_scale:
             self.scale = self.add_weight(
                 name="scale", shape=[input_shape[0][-1]], initializer="glorot_uniform", dtype=self.dtype, trainable=True

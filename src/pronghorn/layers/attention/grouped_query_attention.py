@@ -77,6 +77,11 @@ class GroupedQueryAttention(HeadsLayer):
             )
         self.num_repeats = num_query_heads // num_key_value_heads
         self.dropout, self.use_bias, self.use_gate, self.seed = dropout, use_bias, use_gate, seed
+        self._flash_attention = bool(flash_attention)
+        if flash_attention and dropout:
+            raise ValueError(
+                f"{type(self).__name__}: with flash_attention=True dropout is not supported, got dropout={dropout}."
+            )
         if sliding_window is not None:
             settings.positive(sliding_window, name, "sliding_window")
         self.sliding_window = sliding_window
@@ -132,6 +137,11 @@ class GroupedQueryAttention(HeadsLayer):
         use_causal_mask: bool = False,
     ) -> Any:
         key = value if key is None else key
+        if return_attention_scores and self._flash_attention:
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}): with flash_attention=True the attention scores cannot be "
+                "returned."
+            )
         mask = combined_mask(
             query.shape[1],
             value.shape[1],

@@ -122,10 +122,15 @@ class MultiHeadAttention(HeadsLayer):
         self.supports_masking = True
         self._num_heads = settings.positive(num_heads, "MultiHeadAttention", "num_heads")
         self._key_dim = settings.positive(key_dim, "MultiHeadAttention", "key_dim")
-        self._value_dim = value_dim or key_dim
+        self._value_dim = key_dim if value_dim is None else settings.positive(value_dim, "MultiHeadAttention", "value_dim")
         self.use_bias, self.use_gate = use_bias, use_gate
         self._output_shape = _output_shape(output_shape)
         self.dropout, self.seed = dropout, seed
+        self._flash_attention = bool(flash_attention)
+        if flash_attention and dropout:
+            raise ValueError(
+                f"{type(self).__name__}: with flash_attention=True dropout is not supported, got dropout={dropout}."
+            )
         if sliding_window is not None:
             settings.positive(sliding_window, "MultiHeadAttention", "sliding_window")
         self.sliding_window = sliding_window
@@ -231,6 +236,11 @@ class MultiHeadAttention(HeadsLayer):
         use_causal_mask: bool = False,
     ) -> Any:
         key = value if key is None else key
+        if return_attention_scores and self._flash_attention:
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}): with flash_attention=True the attention scores cannot be "
+                "returned."
+            )
         mask = combined_mask(
             query.shape[1],
             value.shape[1],

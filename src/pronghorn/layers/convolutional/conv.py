@@ -171,7 +171,8 @@ class BaseConv(LoraKernel, Layer):
 
     def call(self, inputs: Any) -> Any:
         outputs = self.convolution_op(inputs, self.kernel)
-        return self.activation(add_bias(outputs, self.bias, self.data_format))
+        outputs = add_bias(outputs, self.bias, self.data_format)
+        return outputs if self.activation is None else self.activation(outputs)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         _check_rank(self, input_shape)

@@ -107,7 +107,8 @@ class BaseConvTranspose(Layer):
             dilation_rate=self.dilation_rate,
             data_format=self.data_format,
         )
-        return self.activation(add_bias(outputs, self.bias, self.data_format))
+        outputs = add_bias(outputs, self.bias, self.data_format)
+        return outputs if self.activation is None else self.activation(outputs)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         _check_rank(self, input_shape)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from typing import Any
 
 from pronghorn import ops
+from pronghorn.initializers import VarianceScaling
 from pronghorn.layers import settings
 from pronghorn.layers.core.lora import LoraKernel
 from pronghorn.layers.layer import Layer
@@ -85,7 +87,7 @@ class EinsumDense(LoraKernel, Layer):
         self._kernel = self.add_weight(
             name="kernel",
             shape=kernel_shape,
-            initializer=self.kernel_initializer,
+            initializer=self._initializer_for_equation(),
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
         )
@@ -102,6 +104,19 @@ class EinsumDense(LoraKernel, Layer):
         if self.lora_rank:
             self.enable_lora(self.lora_rank, lora_alpha=self.lora_alpha)
 
+    def _initializer_for_equation(self) -> Any:
+        """The kernel's initializer, told which of the kernel's axes are inputs and which outputs."""
+        initializer = self.kernel_initializer
+        if not isinstance(initializer, VarianceScaling):
+            return initializer
+        if initializer.input_axes is not None or initializer.output_axes is not None:
+            return initializer
+        inputs, kernel, outputs = _EQUATION.match(self.equation).group(2, 4, 6)
+        told = copy.copy(initializer)
+        told.input_axes = tuple(i for i, c in enumerate(kernel) if c in inputs and c not in outputs)
+        told.output_axes = tuple(i for i, c in enumerate(kernel) if c in outputs and c not in inputs)
+        return told
+
     @property
     def kernel(self) -> Any:
         if not self.built:
@@ -112,7 +127,7 @@ class EinsumDense(LoraKernel, Layer):
         x = ops.einsum(self.equation, inputs, self.kernel)
         if self.bias is not None:
             x = ops.add(x, self.bias)
-        return self.activation(x)
+        return x if self.activation is None else self.activation(x)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return analyze_equation(self.equation, self.bias_axes, tuple(input_shape), self.partial_output_shape)[2]

@@ -34,7 +34,7 @@ class Embedding(LoraKernel, Layer):
     (1, 3, 4)
     """
 
-    _lora_target = "_embeddings"
+    _lora_target, _lora_name = "_embeddings", "lora_embeddings"
 
     def __init__(
         self,
@@ -55,7 +55,8 @@ class Embedding(LoraKernel, Layer):
             kwargs.setdefault("input_shape", (length,) if isinstance(length, int) else tuple(length))
         super().__init__(**kwargs)
         settings.not_there(self, quantization_config=quantization_config)
-        self.input_dim, self.output_dim = input_dim, output_dim
+        self.input_dim = settings.positive(input_dim, type(self).__name__, "input_dim")
+        self.output_dim = settings.positive(output_dim, type(self).__name__, "output_dim")
         settings.take(
             self,
             embeddings_initializer=embeddings_initializer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from pronghorn import config
@@ -41,6 +42,7 @@ class InputLayer(Layer):
         if sparse or ragged:
             raise ValueError(f"Input {name!r}: sparse and ragged inputs are not supported; pass dense arrays.")
         if "input_shape" in kwargs:
+            warnings.warn(f"Input {name!r}: `input_shape` is an old name of the argument `shape`.", stacklevel=2)
             shape = kwargs.pop("input_shape")
         if "batch_input_shape" in kwargs:
             batch_shape = kwargs.pop("batch_input_shape")
@@ -50,11 +52,14 @@ class InputLayer(Layer):
         if input_tensor is not None:
             if not isinstance(input_tensor, KerasTensor):
                 raise ValueError(f"Input {self.name!r}: `input_tensor` must be a KerasTensor, got {input_tensor!r}.")
-            batch_shape, dtype = input_tensor.shape, dtype or input_tensor.dtype
+            _check_given(self.name, input_tensor, shape, batch_size, batch_shape, dtype)
+            batch_shape, dtype = input_tensor.shape, input_tensor.dtype
         elif shape is not None:
             if batch_shape is not None:
                 raise ValueError(f"Input {self.name!r}: pass `shape` or `batch_shape`, not both.")
             batch_shape = (batch_size, *standardize_shape(shape))
+        elif batch_shape is not None and batch_size is not None:
+            raise ValueError(f"Input {self.name!r}: pass `batch_size` or `batch_shape`, not both.")
         elif batch_shape is None:
             raise ValueError(f"Input {self.name!r}: the shape of a sample is needed: Input(shape=(...)).")
         self.batch_shape = standardize_shape(batch_shape)
@@ -83,6 +88,21 @@ class InputLayer(Layer):
             "name": self.name,
             "optional": self.optional,
         }
+
+
+def _check_given(name: str, tensor: KerasTensor, shape: Any, batch_size: Any, batch_shape: Any, dtype: Any) -> None:
+    """Refuse what contradicts the tensor that an Input is made for."""
+    for what, given, own in (
+        ("shape", None if shape is None else standardize_shape(shape), tensor.shape[1:]),
+        ("batch_size", batch_size, tensor.shape[0] if tensor.shape else None),
+        ("batch_shape", None if batch_shape is None else standardize_shape(batch_shape), tensor.shape),
+        ("dtype", dtype, tensor.dtype),
+    ):
+        if given is not None and given != own:
+            raise ValueError(
+                f"Input {name!r}: `input_tensor` has {what}={own}, so {what}={given} is incompatible with it; leave "
+                f"`{what}` out."
+            )
 
 
 def Input(  # noqa: N802 (Keras's name)

@@ -11,14 +11,14 @@ from pronghorn.graph.variable import Variable
 class LoraKernel:
     """Mixed into layers with one kernel, under the name that ``_lora_target`` tells."""
 
-    _lora_target = "_kernel"
+    _lora_target, _lora_name = "_kernel", "lora_kernel"
     lora_enabled = False
 
     def _with_lora(self, kernel: Any) -> Any:
         """The kernel that the layer computes with."""
         if not self.lora_enabled:
             return kernel
-        update = ops.matmul(self.lora_kernel_a, self.lora_kernel_b)
+        update = ops.matmul(*self._lora_factors())
         return kernel + (self.lora_alpha / self.lora_rank) * update
 
     def enable_lora(
@@ -48,12 +48,14 @@ class LoraKernel:
             raise ValueError(f"Layer {self.name!r}: lora is already enabled; this can only be done once per layer.")
         self._tracker.locked = False
         shape_a, shape_b = (*kernel.shape[:-1], rank), (rank, kernel.shape[-1])
-        self.lora_kernel_a = self.add_weight(
-            name="lora_kernel_a", shape=shape_a, initializer=initializers.get(a_initializer), regularizer=kernel.regularizer
-        )
-        self.lora_kernel_b = self.add_weight(
-            name="lora_kernel_b", shape=shape_b, initializer=initializers.get(b_initializer), regularizer=kernel.regularizer
-        )
+        for name, shape, initializer in (("a", shape_a, a_initializer), ("b", shape_b, b_initializer)):
+            factor = self.add_weight(
+                name=f"{self._lora_name}_{name}",
+                shape=shape,
+                initializer=initializers.get(initializer),
+                regularizer=kernel.regularizer,
+            )
+            setattr(self, f"{self._lora_name}_{name}", factor)
         kernel.trainable = False
         self._tracker.trainable_variables[:] = [v for v in self._tracker.trainable_variables if v is not kernel]
         self._tracker.non_trainable_variables.append(kernel)
@@ -61,6 +63,9 @@ class LoraKernel:
         self.lora_enabled = True
         self.lora_rank = rank
         self.lora_alpha = lora_alpha if lora_alpha is not None else rank
+
+    def _lora_factors(self) -> tuple[Variable, Variable]:
+        return getattr(self, f"{self._lora_name}_a"), getattr(self, f"{self._lora_name}_b")
 
     def _lora_config(self) -> dict[str, Any]:
         return {"lora_rank": self.lora_rank, "lora_alpha": self.lora_alpha} if self.lora_rank else {}
@@ -80,12 +85,12 @@ class LoraKernel:
             return
         for i, (variable, _) in enumerate(self._merged()):
             variable.assign(store[f"{i}"])
-        self.lora_kernel_a.assign(ops.zeros(self.lora_kernel_a.shape))
-        self.lora_kernel_b.assign(ops.zeros(self.lora_kernel_b.shape))
+        for factor in self._lora_factors():
+            factor.assign(ops.zeros(factor.shape))
 
     def _merged(self) -> list[tuple[Variable, Any]]:
         kernel = getattr(self, self._lora_target)
-        apart = {id(kernel), id(self.lora_kernel_a), id(self.lora_kernel_b)}
+        apart = {id(kernel), *map(id, self._lora_factors())}
         others = [v for v in self._own_weights() if id(v) not in apart]
         merged = self._with_lora(kernel.value).numpy()
         return [(kernel, merged), *((v, None) for v in others)]

@@ -6,6 +6,7 @@ from typing import Any
 
 from pronghorn import ops
 from pronghorn.layers.layer import Layer
+from pronghorn.models.keras_tensor import is_keras_tensor
 
 
 class Concatenate(Layer):
@@ -77,7 +78,10 @@ class Concatenate(Layer):
                 continue
             while len(m.shape) < len(x.shape):
                 m = ops.expand_dims(m, -1)
-            full.append(ops.broadcast_to(m, x.shape))
+            if is_keras_tensor(m):
+                full.append(ops.logical_and(m, ops.ones_like(x, dtype="bool")))
+            else:
+                full.append(ops.broadcast_to(m, tuple(n if d is None else d for d, n in zip(x.shape, m.shape))))
         joined = ops.concatenate(full, axis=self.axis)
         return ops.any(joined, axis=-1, keepdims=False)
 

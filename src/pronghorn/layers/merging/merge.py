@@ -8,6 +8,7 @@ from typing import Any
 from pronghorn import ops
 from pronghorn.layers.layer import Layer
 from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.utils.masking import get_mask, set_mask
 
 
 class Merge(Layer):
@@ -63,8 +64,11 @@ class Merge(Layer):
         rank = max(len(x.shape) for x in inputs)
 
         def expand(x: Any) -> Any:
+            mask = get_mask(x)
             for _ in range(rank - len(x.shape)):
                 x = ops.expand_dims(x, axis=1)
+            if mask is not None and get_mask(x) is None:
+                set_mask(x, mask)
             return x
 
         return [expand(x) for x in inputs]
@@ -90,17 +94,31 @@ class Merge(Layer):
         return KerasTensor(self.compute_output_shape([x.shape for x in inputs]), dtype=spec.dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Valid is what is valid in any of the inputs, if all have masks."""
         if mask is None:
             return None
-        if not isinstance(mask, (list, tuple)) or not isinstance(inputs, (list, tuple)):
-            raise ValueError(f"Layer {self.name!r}: `mask` and `inputs` should be lists.")
+        for name, value in (("mask", mask), ("inputs", inputs)):
+            if not isinstance(value, (list, tuple)):
+                raise ValueError(f"Layer {self.name!r} ({type(self).__name__}): `{name}` should be a list, got {value!r}.")
         if len(mask) != len(inputs):
-            raise ValueError(f"Layer {self.name!r}: `mask` and `inputs` should have the same length.")
-        if any(m is None for m in mask):
-            return None
-        merged = mask[0]
-        for m in mask[1:]:
-            merged = ops.logical_and(merged, m)
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}): `inputs` and `mask` should have the same length, got "
+                f"{len(inputs)} and {len(mask)}."
+            )
+        return None if any(m is None for m in mask) else reduce(ops.logical_or, mask)
+
+    def _where_valid(self, op: Any, inputs: list[Any]) -> Any:
+        """Combine the inputs with ``op``, where only one of two is valid take that one."""
+        masks = [get_mask(x) for x in inputs]
+        merged, mask = inputs[0], masks[0]
+        for x, m in zip(inputs[1:], masks[1:]):
+            both = op(merged, x)
+            if mask is not None:
+                wide = _expanded(mask, len(both.shape))
+                merged = ops.where(wide, both if m is None else ops.where(_expanded(m, len(both.shape)), both, merged), x)
+            else:
+                merged = both if m is None else ops.where(_expanded(m, len(both.shape)), both, merged)
+            mask = None if mask is None or m is None else ops.logical_or(mask, m)
         return merged
 
 
@@ -134,22 +152,10 @@ class Subtract(Merge):
 
 
 class Multiply(Merge):
-    """The product of the inputs; where masks say so, an input counts as one."""
+    """The product of the inputs; where only one of two is valid by its mask, that one."""
 
     def _merge_function(self, inputs: list[Any]) -> Any:
-        from pronghorn.utils.masking import get_mask
-
-        masks = [get_mask(x) for x in inputs]
-        if any(m is None for m in masks):
-            return reduce(ops.multiply, inputs)
-        full = [ops.broadcast_to(_expanded(m, len(x.shape)), x.shape) for m, x in zip(masks, inputs)]
-        product = reduce(ops.multiply, [ops.where(m, x, ops.ones_like(x)) for m, x in zip(full, inputs)])
-        return ops.where(reduce(ops.logical_or, full), product, ops.zeros_like(product))
-
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        if isinstance(mask, (list, tuple)) and isinstance(inputs, (list, tuple)) and all(m is not None for m in mask):
-            return reduce(ops.logical_or, mask)
-        return None
+        return self._where_valid(ops.multiply, inputs)
 
 
 def _expanded(mask: Any, rank: int) -> Any:
@@ -169,14 +175,14 @@ class Maximum(Merge):
     """The greatest of the inputs, element by element."""
 
     def _merge_function(self, inputs: list[Any]) -> Any:
-        return reduce(ops.maximum, inputs)
+        return self._where_valid(ops.maximum, inputs)
 
 
 class Minimum(Merge):
     """The least of the inputs, element by element."""
 
     def _merge_function(self, inputs: list[Any]) -> Any:
-        return reduce(ops.minimum, inputs)
+        return self._where_valid(ops.minimum, inputs)
 
 
 def add(inputs: Any, **kwargs: Any) -> Any:

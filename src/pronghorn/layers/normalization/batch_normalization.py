@@ -126,10 +126,14 @@ class BatchNormalization(Layer):
         self.moving_mean = self._statistic("moving_mean", self.moving_mean_initializer, shape)
         self.moving_variance = self._statistic("moving_variance", self.moving_variance_initializer, shape)
         if self.renorm:
+            self.moving_stddev = self._statistic("moving_stddev", self._initial_stddev, shape)
             self.renorm_mean = self._statistic("renorm_mean", self.moving_mean_initializer, shape)
-            self.renorm_stddev = self._statistic("renorm_stddev", self.moving_variance_initializer, shape)
+            self.renorm_stddev = self._statistic("renorm_stddev", self._initial_stddev, shape)
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: extent})
         self._reduction_axes = [i for i in range(len(input_shape)) if i != self.axis % len(input_shape)]
+
+    def _initial_stddev(self, shape: Any, dtype: Any = None) -> Any:
+        return ops.sqrt(self.moving_variance_initializer(shape, dtype=dtype))
 
     def _statistic(self, name: str, initializer: Any, shape: Any) -> Any:
         return self.add_weight(shape=shape, name=name, initializer=initializer, trainable=False, autocast=False)
@@ -150,7 +154,12 @@ class BatchNormalization(Layer):
             if self.renorm:
                 gamma, beta = self._renormalize(batch_mean, batch_variance, gamma, beta)
             self._move(self.moving_mean, batch_mean, self.momentum)
-            self._move(self.moving_variance, batch_variance, self.momentum)
+            if self.renorm:
+                self._move(self.moving_stddev, ops.sqrt(batch_variance + self.epsilon), self.momentum)
+                moved = ops.cast(self.moving_stddev.value, dtype)
+                self.moving_variance.assign(ops.square(moved) - self.epsilon)
+            else:
+                self._move(self.moving_variance, batch_variance, self.momentum)
             mean, variance = batch_mean, batch_variance
         outputs = ops.batch_normalization(
             x, mean=mean, variance=variance, axis=self.axis, offset=beta, scale=gamma, epsilon=self.epsilon

@@ -101,10 +101,9 @@ class LayerNormalization(_Affine):
         gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        rms_scaling = kwargs.pop("rms_scaling", False)
-        if rms_scaling:
-            raise ValueError("LayerNormalization: `rms_scaling` is a layer of its own: use RMSNormalization.")
+        self_rms_scaling = kwargs.pop("rms_scaling", False)
         super().__init__(**kwargs)
+        self.rms_scaling = self_rms_scaling  # an old option: only the scale is normalized
         if isinstance(axis, (list, tuple)):
             axis = list(axis)
         elif not isinstance(axis, int):
@@ -126,13 +125,15 @@ class LayerNormalization(_Affine):
 
     def build(self, input_shape: Any) -> None:
         axes = sorted(a % len(input_shape) for a in ([self.axis] if isinstance(self.axis, int) else self.axis))
+        if self.rms_scaling:
+            self.center, self.scale = False, True
         self._add_affine(tuple(input_shape[a] for a in axes))
         self._axes = axes
 
     def call(self, inputs: Any) -> Any:
         x = ops.cast(inputs, self._wide())
         mean, variance = ops.moments(x, axes=self._axes, keepdims=True)
-        outputs = (x - mean) * ops.rsqrt(variance + self.epsilon)
+        outputs = (x if self.rms_scaling else x - mean) * ops.rsqrt(variance + self.epsilon)
         # Where the normalized axes are the last ones, gamma and beta broadcast as they are.
         rank = len(inputs.shape)
         shape = tuple(inputs.shape[a] if a in self._axes else 1 for a in range(min(self._axes), rank))
@@ -182,7 +183,9 @@ class GroupNormalization(_Affine):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.groups, self.axis = groups, axis
+        self.autocast = False  # large inputs must not overflow before they are normalized
+        self.groups = groups if groups == -1 else settings.positive(groups, "GroupNormalization", "groups")
+        self.axis = axis
         self._take(
             epsilon,
             center,
@@ -301,7 +304,7 @@ class UnitNormalization(Layer):
             )
         self.axis = axis
         self.supports_masking = True
-        self.built = True
+        self._build_at_init()
 
     def call(self, inputs: Any) -> Any:
         return ops.normalize(inputs, axis=self.axis, order=2, epsilon=1e-12)

@@ -32,7 +32,7 @@ class BaseAdaptivePooling(Layer):
         self.data_format = config.standardize_data_format(data_format)
         self._pool = pool
         self.input_spec = InputSpec(ndim=rank + 2)
-        self.built = True
+        self._build_at_init()
 
     def call(self, inputs: Any) -> Any:
         return self._pool(inputs, output_size=self.output_size, data_format=self.data_format)

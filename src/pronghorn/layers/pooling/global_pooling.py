@@ -26,7 +26,7 @@ class BaseGlobalPooling(Layer):
         self.data_format = config.standardize_data_format(data_format)
         self.keepdims = keepdims
         self.input_spec = InputSpec(ndim=rank + 2)
-        self.built = True
+        self._build_at_init()
 
     @property
     def _axes(self) -> tuple[int, ...]:

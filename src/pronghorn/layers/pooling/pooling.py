@@ -35,7 +35,7 @@ class BasePooling(Layer):
         self._pool = ops.max_pool if mode == "max" else ops.average_pool
         self.input_spec = InputSpec(ndim=rank + 2)
         self.supports_masking = False
-        self.built = True
+        self._build_at_init()
 
     def call(self, inputs: Any) -> Any:
         return self._pool(inputs, self.pool_size, self.strides, padding=self.padding, data_format=self.data_format)

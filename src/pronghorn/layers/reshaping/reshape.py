@@ -29,7 +29,7 @@ class Flatten(Layer):
         super().__init__(**kwargs)
         self.data_format = config.standardize_data_format(data_format)
         self.input_spec = InputSpec(min_ndim=1)
-        self.built = True
+        self._build_at_init()
 
     def call(self, inputs: Any) -> Any:
         rank = len(inputs.shape)
@@ -69,9 +69,14 @@ class Reshape(Layer):
         self.target_shape = (target_shape,) if isinstance(target_shape, int) else tuple(target_shape)
         if self.target_shape.count(-1) > 1:
             raise ValueError(
-                f"Reshape: the `target_shape` argument must not contain more than one -1, got {self.target_shape}."
+                f"Reshape: at most one unknown dimension (-1) is possible, got target_shape={self.target_shape}."
             )
-        self.built = True
+        if any(not isinstance(d, int) or d < -1 for d in self.target_shape if d is not None):
+            raise ValueError(
+                f"Reshape: every entry must be a non-negative integer, or -1 for what is left over, got "
+                f"target_shape={self.target_shape}."
+            )
+        self._build_at_init()
 
     def _resolved(self, input_shape: Any) -> tuple[Any, ...]:
         """The outputs' shape without the batch."""
@@ -127,12 +132,12 @@ class Permute(Layer):
     def __init__(self, dims: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dims = tuple(dims)
-        if sorted(dims) != list(range(1, len(dims) + 1)):
+        if sorted(self.dims) != list(range(1, len(dims) + 1)):
             raise ValueError(
                 f"Permute: invalid permutation argument `dims`: it must hold each of 1 to {len(dims)} once, got {dims}."
             )
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
-        self.built = True
+        self._build_at_init()
 
     def call(self, inputs: Any) -> Any:
         return ops.transpose(inputs, axes=(0, *self.dims))
@@ -160,9 +165,11 @@ class RepeatVector(Layer):
         super().__init__(**kwargs)
         if not isinstance(n, int):
             raise TypeError(f"RepeatVector: expected an integer value for `n`, got n={n!r}.")
+        if n <= 0:
+            raise ValueError(f"RepeatVector: `n` should be a positive integer, got n={n}.")
         self.n = n
         self.input_spec = InputSpec(ndim=2)
-        self.built = True
+        self._build_at_init()
 
     def call(self, inputs: Any) -> Any:
         batch, features = inputs.shape

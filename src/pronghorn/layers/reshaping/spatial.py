@@ -14,9 +14,9 @@ from pronghorn.layers.layer import Layer
 def _margins(value: Any, rank: int, layer: str, name: str) -> tuple[tuple[int, int], ...]:
     """An argument that is one integer, one for each axis, or a pair for each axis."""
     if rank == 1 and isinstance(value, (list, tuple)):
-        value = (tuple(value),) if len(value) == 2 else value
-    entries = (value,) * rank if isinstance(value, int) else tuple(value) if hasattr(value, "__len__") else (value,)
-    pairs = [(e, e) if isinstance(e, int) else tuple(e) if hasattr(e, "__len__") else (e,) for e in entries]
+        value = (tuple(value),) if len(value) == 2 else "no pair"
+    entries = (value,) * rank if isinstance(value, int) else tuple(value) if isinstance(value, (list, tuple)) else ()
+    pairs = [(e, e) if isinstance(e, int) else tuple(e) if isinstance(e, (list, tuple)) else () for e in entries]
     good = len(pairs) == rank and all(len(p) == 2 and all(isinstance(x, int) and x >= 0 for x in p) for p in pairs)
     if not good:
         raise ValueError(
@@ -35,7 +35,7 @@ class _Spatial(Layer):
         super().__init__(**kwargs)
         self.data_format = config.standardize_data_format(data_format) if self.rank > 1 else "channels_last"
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
+        self._build_at_init()
 
     def _split(self, shape: Any) -> tuple[list[Any], Any]:
         space = [shape[a] for a in spatial_axes(self.data_format, self.rank)]

@@ -76,6 +76,11 @@ class ConvLSTMCell(DropoutRNNCell, Layer):
         self.kernel_size = settings.numbers(kernel_size, rank, self, "kernel_size")
         self.strides = settings.numbers(strides, rank, self, "strides")
         self.dilation_rate = settings.numbers(dilation_rate, rank, self, "dilation_rate")
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(
+                f"{name}: strides > 1 are not supported together with dilation_rate > 1, got strides={self.strides} "
+                f"and dilation_rate={self.dilation_rate}."
+            )
         self.padding = settings.one_of(str(padding).lower(), ("valid", "same"), name, "padding")
         self.data_format = config.standardize_data_format(data_format)
         settings.take(

@@ -113,6 +113,13 @@ class RNN(Layer):
             )
         if isinstance(mask, (list, tuple)):
             mask = mask[0]
+        if self.stateful and self.states is not None:
+            kept = tree.flatten(self.states)[0].shape[0]
+            if isinstance(first.shape[0], int) and first.shape[0] != kept:
+                raise ValueError(
+                    f"Layer {self.name!r} ({type(self).__name__}) is stateful and keeps states for a batch size of "
+                    f"{kept}, but got a batch of {first.shape[0]}. Every batch must have the same size."
+                )
         if initial_state is None:
             initial_state = (
                 tree.map_structure(lambda v: v.value, self.states)
