@@ -26,6 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pronghorn.codegen.llvm_types import element, is_float, lanes, literal, llvm_type, mangle, size_of, vec
+from pronghorn.runtime.host import Target
 
 __all__ = [
     "FunctionBuilder",
@@ -61,7 +62,8 @@ class ModuleBuilder:
         self._declared: dict[str, str] = {}
         self._globals: list[str] = []
         self._constants: dict[tuple[str, str], str] = {}
-        self._functions: list[FunctionBuilder | str] = []
+        self.functions: list[FunctionBuilder | str] = []
+        self.target: Target | None = None  # the machine the code is for; the host if None
 
     def declare(self, name: str, result: str, parameters: Sequence[str], attributes: str = "") -> str:
         """Declares an external function or intrinsic (``name`` without the ``@``); declaring it again does nothing.
@@ -86,7 +88,7 @@ class ModuleBuilder:
 
     def raw(self, text: str) -> None:
         """Adds whole functions or globals given as LLVM IR text."""
-        self._functions.append(text)
+        self.functions.append(text)
 
     def function(
         self,
@@ -101,19 +103,19 @@ class ModuleBuilder:
         The caller ends it with :meth:`FunctionBuilder.ret`; its arguments are ``%x``.
         """
         builder = FunctionBuilder(self, name, parameters, result, linkage, attributes)
-        self._functions.append(builder)
+        self.functions.append(builder)
         return builder
 
     def text(self) -> str:
         """The module as LLVM IR."""
         parts = [*self._globals]
-        bodies = [item if isinstance(item, str) else item.text() for item in self._functions]
+        bodies = [item if isinstance(item, str) else item.text() for item in self.functions]
         parts += bodies
         parts += [line for name, line in self._declared.items() if not self._defines(name)]
         return "\n".join(parts) + "\n"
 
     def _defines(self, name: str) -> bool:
-        return any(isinstance(item, FunctionBuilder) and item.name == name for item in self._functions)
+        return any(isinstance(item, FunctionBuilder) and item.name == name for item in self.functions)
 
 
 @dataclass(slots=True)

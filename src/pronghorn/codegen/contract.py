@@ -17,7 +17,7 @@ from pronghorn.compiler.kernels import Kernel, Part
 from pronghorn.compiler.pool_fusion import PoolFusion
 from pronghorn.compiler.reductions import typical
 from pronghorn.compiler.virtual import linear
-from pronghorn.graph.dim import Dim, Extent
+from pronghorn.graph.dim import Dim, Extent, product
 from pronghorn.graph.ir import Aval, Value
 from pronghorn.runtime.host import Target
 
@@ -142,6 +142,7 @@ def _launch(
         reads,
         writes,
         scope=kernel.scope,
+        work=product(tuple(d.extent for d in part.dims)) if info.role == "main" else 0,
     )
 
 
@@ -154,7 +155,7 @@ def _flops(part: Part) -> float:
 
 def _epilogue(kernel: Kernel, part: Part, tables: Tables) -> Callable[[FunctionBuilder, str, str, Place], None]:
     """What is stored instead of the plain sums: the kernel's expressions, computed from the accumulators."""
-    offsets = {s.value: linear(tuple(map(Index.of, kernel.vars)), kernel.domain) for s in kernel.stores}
+    offset = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
     by_function: dict[int, Slots] = {}
 
     def write(fb: FunctionBuilder, sums: str, ty: str, place: Place) -> None:
@@ -167,8 +168,7 @@ def _epilogue(kernel: Kernel, part: Part, tables: Tables) -> Callable[[FunctionB
                 stack.enter_context(ev.bind(var, value, hoist=False))
             ev.mask = place.mask
             ev.set_accumulated(0, _rounded(fb, sums, kernel, place.lanes), place.lanes)
-            for s in kernel.stores:
-                ev.store(s.value, offsets[s.value], s.expr, place.lanes)
+            ev.stores(kernel.stores, offset, place.lanes)
 
     return write
 

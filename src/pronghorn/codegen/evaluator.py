@@ -34,7 +34,7 @@ from pronghorn.compiler.expr import (
     depends,
     walk,
 )
-from pronghorn.graph.dim import Extent
+from pronghorn.compiler.kernels import Store
 from pronghorn.graph.ir import Value
 
 _HALVES = ("float16", "bfloat16")
@@ -415,6 +415,15 @@ class Evaluator:
         return known
 
     # -- stores -----------------------------------------------------------------------------------------------------
+    def stores(self, stores: Iterable[Store], offset: Index, lanes: int) -> None:
+        """Write the expressions of ``stores`` to element ``offset`` of their values. All are evaluated before any is
+        written: they may read what another overwrites."""
+        stores = list(stores)
+        for s in stores:
+            self.value(s.expr, lanes)
+        for s in stores:
+            self.store(s.value, offset, s.expr, lanes)
+
     def store(self, value: Value, offset: Index, expr: Expr, lanes: int) -> None:
         """Write ``expr`` to element ``offset`` of a stored value, along the vector variable."""
         fb = self.fb

@@ -77,9 +77,9 @@ class LoopKernel:
         self.kernel, self.target = kernel, target
         self.fb = begin_kernel(module, kernel.name)
         self.slots = Slots(self.fb, tables)
-        self.offsets = {s.value: linear(tuple(map(Index.of, kernel.vars)), kernel.domain) for s in kernel.stores}
+        self.offset = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
         self.roots = [s.expr for s in kernel.stores] + [e for r in kernel.reductions for e in r.roots]
-        indices = [*all_indices(*self.roots), *self.offsets.values()]
+        indices = [*all_indices(*self.roots), self.offset]
         # a chunk's own variable is not part of any index
         chunked = [r.chunk[0] for r in kernel.reductions if r.chunk]
         vars = [v for v in kernel.vars if v not in chunked]
@@ -251,8 +251,7 @@ class LoopKernel:
             for number, reduction in enumerate(self.kernel.reductions):
                 result = self._reduce(reduction, lanes)
                 self.evaluator.set_accumulated(number, result, lanes)
-            for store in self.kernel.stores:
-                self.evaluator.store(store.value, self.offsets[store.value], store.expr, lanes)
+            self.evaluator.stores(self.kernel.stores, self.offset, lanes)
 
     def _reduce(self, reduction: Reduction, lanes: int) -> str:
         """A reduction whose results are in lanes."""
@@ -332,8 +331,7 @@ class LoopKernel:
                 inner = len(self.reduced) - 1
                 self._reduction_loops(reduction, 0, lambda s=state, r=reduction: self._row(r, s), inner)
                 self.evaluator.set_accumulated(number, state.finish_lanes(), 1)
-            for store in self.kernel.stores:
-                self.evaluator.store(store.value, self.offsets[store.value], store.expr, 1)
+            self.evaluator.stores(self.kernel.stores, self.offset, 1)
 
     def _row(self, reduction: Reduction, state: State) -> None:
         loop = self.reduced[-1]

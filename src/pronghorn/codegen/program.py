@@ -2,12 +2,13 @@
 
 The step is ``void step(ptr ctx, ptr args, i64 tid)``. Every thread runs it; it hands out the units of large kernels,
 leaves small kernels to thread 0, and meets at a barrier only where a kernel needs what another thread may still be
-writing. ``args`` points to four tables: buffers, run-time extents, (units, grain) of every launch, and work counters.
+writing. ``args`` points to the tables: buffers, run-time extents, (units, grain) of every launch, work counters; the
+number of buffers; and, where the step is profiled, a table of cycles and the bytes it has for each thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,6 +52,8 @@ class Launch:
     serial: bool = False
     slot: int = -1
     scope: str = ""
+    barrier: bool = False  # threads meet before it
+    work: Extent = 0  # multiplications (each with an addition) of a contraction
 
     def __post_init__(self) -> None:
         self.serial = self.serial or self.cost * self.typical_units < SERIAL_CYCLES or self.typical_units < 2
@@ -64,6 +67,15 @@ class HostCall:
     reads: set[Value]
     writes: set[Value]
     number: int = -1
+
+
+@dataclass
+class Timed:
+    """What one row of the table of cycles counts: a launch, or a host call."""
+
+    name: str
+    scope: str
+    launch: Launch | None = None
 
 
 @dataclass
@@ -85,15 +97,16 @@ class Emitted:
     constants: dict[Value, Any] = field(default_factory=dict)
     callback: Value | None = None
     barriers: int = 0
+    timed: list[Timed] = field(default_factory=list)  # empty unless the step is profiled
 
 
 class ProgramEmitter:
     """Writes a program and those nested in its loops and branches."""
 
-    def __init__(self, program: Program, target: Target, external: set[Value]):
-        self.target, self.external = target, external
+    def __init__(self, program: Program, target: Target, external: set[Value], profile: bool = False):
+        self.target, self.external, self.profile = target, external, profile
         self.module = ModuleBuilder()
-        self.module.target = target  # type: ignore[attr-defined]
+        self.module.target = target
         self.tables = Tables()
         self.out = Emitted(self.module, self.tables)
         self.epoch = 0
@@ -113,6 +126,9 @@ class ProgramEmitter:
         self.units = fb.load("ptr", fb.gep("ptr", "%args", 2))
         self.counters = fb.load("ptr", fb.gep("ptr", "%args", 3))
         self.threads = fb.let("call i64 @ph_num_threads(ptr %ctx)")
+        if self.profile:
+            row = fb.load("i64", fb.gep("i64", "%args", 6))
+            self.ticks = fb.gep("i8", fb.load("ptr", fb.gep("ptr", "%args", 5)), fb.mul(row, "%tid"))
         if any(p.node is not None and p.node.prim.family == "control" for p in self.program.kernels):
             self._private_buffers()
         self._program(self.program)
@@ -195,12 +211,13 @@ class ProgramEmitter:
     # -- running them -----------------------------------------------------------------------------------------------
     def _launch(self, launch: Launch) -> None:
         reads, writes = self._roots(launch.reads), self._roots(launch.writes)
-        self._order(reads, writes, launch.serial)
+        launch.barrier = self._order(reads, writes, launch.serial)
         for v in reads | writes:
             self._touch(v)
         launch.slot = len(self.out.launches)
         self.out.launches.append(launch)
         fb = self.fb
+        self._row = self._timed(launch.function, launch.scope, launch)
         units = fb.load("i64", fb.gep("i64", self.units, 2 * launch.slot))
         if launch.serial:
             with fb.if_(fb.cmp("eq", "i64", "%tid", 0)):
@@ -230,16 +247,38 @@ class ProgramEmitter:
 
     def _call(self, function: str, begin: Operand, end: Operand) -> None:
         arguments = [("ptr", self.bufs), ("ptr", self.dims), ("i64", begin), ("i64", end)]
-        self.fb.emit(f"call void @{function}({', '.join(f'{t} {v}' for t, v in arguments)})")
+        with self._clock(self._row):
+            self.fb.emit(f"call void @{function}({', '.join(f'{t} {v}' for t, v in arguments)})")
 
-    def _order(self, reads: set[Value], writes: set[Value], serial: bool) -> None:
-        """A barrier if another thread may still be at work on what the next kernel touches."""
-        for p in self.pending:
-            conflict = p.writes & (reads | writes) or p.reads & writes
-            if conflict and not (p.serial and serial):
-                self._barrier()
-                break
+    def _timed(self, name: str, scope: str, launch: Launch | None = None) -> int:
+        """A new row of the table of cycles, if there is one."""
+        if self.profile:
+            self.out.timed.append(Timed(name, scope, launch))
+        return len(self.out.timed) - 1
+
+    @contextmanager
+    def _clock(self, row: int) -> Iterator[None]:
+        """Add the cycles that this thread spends on what is written inside to a row, and one to its calls."""
+        if not self.profile:
+            yield
+            return
+        fb = self.fb
+        start = fb.call("llvm.readcyclecounter", "i64", [])
+        yield
+        spent = fb.sub(fb.call("llvm.readcyclecounter", "i64", []), start)
+        for offset, amount in ((0, spent), (1, 1)):
+            cell = fb.gep("i64", self.ticks, 2 * row + offset)
+            fb.store("i64", fb.add(fb.load("i64", cell), amount), cell)
+
+    def _order(self, reads: set[Value], writes: set[Value], serial: bool) -> bool:
+        """A barrier if another thread may still be at work on what the next kernel touches; whether there is one."""
+        needed = any(
+            bool(p.writes & (reads | writes) or p.reads & writes) and not (p.serial and serial) for p in self.pending
+        )
+        if needed:
+            self._barrier()
         self.pending.append(_Pending(reads, writes, serial))
+        return needed
 
     def _barrier(self) -> None:
         self.fb.emit("call void @ph_barrier(ptr %ctx)")
@@ -266,7 +305,8 @@ class ProgramEmitter:
         with fb.if_(fb.cmp("eq", "i64", "%tid", 0)):
             slot = self.tables.buffer(self.out.callback)
             code = fb.load("ptr", fb.gep("ptr", self.bufs, slot))
-            fb.emit(f"call void {code}(i64 {call.number}, ptr {self.bufs})")
+            with self._clock(self._timed(f"host_{node.prim.name}", node.scope)):
+                fb.emit(f"call void {code}(i64 {call.number}, ptr {self.bufs})")
 
     # -- control flow -----------------------------------------------------------------------------------------------
     @contextmanager
@@ -429,6 +469,13 @@ def _launch_of(kernel: Kernel, count: Extent, cost: float) -> Launch:
     )
 
 
-def emit_program(program: Program, target: Target, external: set[Value]) -> Emitted:
-    """The machine code (as LLVM IR) of a program. ``external``: values whose memory the caller provides."""
-    return ProgramEmitter(program, target, external).run()
+def emit_program(program: Program, target: Target, external: set[Value], profile: bool = False) -> Emitted:
+    """The machine code (as LLVM IR) of a program.
+
+    Args:
+        program: the program.
+        target: the machine.
+        external: values whose memory the caller provides.
+        profile: whether the step counts the cycles of each kernel.
+    """
+    return ProgramEmitter(program, target, external, profile).run()

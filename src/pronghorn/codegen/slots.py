@@ -30,6 +30,23 @@ class Tables:
         return self.extents.setdefault(extent, len(self.extents))
 
 
+class KernelTables(Tables):
+    """The tables as one kernel sees them: its own buffers, numbered in the order in which it uses them.
+
+    The step hands each launch a table of just these, so that kernels that differ only in their buffers are one function.
+    """
+
+    def __init__(self, whole: Tables) -> None:
+        super().__init__()
+        self.whole = whole
+        self.extents, self.aliases = whole.extents, whole.aliases
+
+    @property
+    def values(self) -> list[Value]:
+        """The buffers' values, in the order of their slots."""
+        return list(self.buffers)
+
+
 class Slots:
     """Access to the tables from one function: everything is loaded once, in its entry block."""
 

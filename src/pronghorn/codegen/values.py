@@ -64,7 +64,7 @@ def is_literal(value: Operand) -> bool:
 
 def target_of(fb: FunctionBuilder) -> Target:
     """The machine that the function is generated for: the ``target`` of its module if it has one, else the host."""
-    return getattr(fb.module, "target", None) or host_target()
+    return fb.module.target or host_target()
 
 
 def load_value(fb: FunctionBuilder, dtype: str, pointer: str, lanes: int = 1, mask: Operand | None = None) -> str:

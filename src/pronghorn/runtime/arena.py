@@ -116,3 +116,22 @@ class Arena:
             dtype: anything that `numpy.dtype` takes.
         """
         return np.ndarray(shape, dtype, buffer=self._block, offset=offset)
+
+
+_idle: list[Arena] = []
+
+
+def borrow() -> Arena:
+    """An arena that nobody uses just now, a new one if there is none; `give_back` it.
+
+    Steps that never run at once (training, then evaluation) thus share one block of memory.
+    """
+    try:
+        return _idle.pop()
+    except IndexError:
+        return Arena()
+
+
+def give_back(arena: Arena) -> None:
+    """Let others have an arena that was borrowed."""
+    _idle.append(arena)

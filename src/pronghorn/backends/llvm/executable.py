@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import ctypes
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from pronghorn.codegen.program import COUNTER_BYTES, GRAIN_CYCLES, Emitted, emit_program
+from pronghorn.backends.llvm.gathering import gather_rows
+from pronghorn.backends.llvm.host_calls import HostCalls
+from pronghorn.backends.llvm.layout import Layout, address, make_layout
+from pronghorn.backends.llvm.profile import Profile
+from pronghorn.backends.numpy.interpreter import bind_extents
+from pronghorn.codegen.launches import print_launches
+from pronghorn.codegen.program import Emitted, emit_program
 from pronghorn.compiler.memory import MemoryPlan, plan_memory
-from pronghorn.compiler.schedule import copy_kernel
+from pronghorn.compiler.outputs import place_outputs
 from pronghorn.compiler.stages import lower, rewrite
 from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Dim, evaluate
-from pronghorn.graph.ir import Aval, Graph, Value
-from pronghorn.graph.rewrite import Rewriter
+from pronghorn.graph.dim import SymbolicDimError
+from pronghorn.graph.ir import Graph, Value
+from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import Traced
-from pronghorn.runtime import debug, native, pool
-from pronghorn.runtime.arena import Arena
-from pronghorn.runtime.callback import Callback
-from pronghorn.runtime.compile import compile_ir
+from pronghorn.runtime import arena, debug, native, pool
+from pronghorn.runtime.compile import CompilationError, compile_ir
 from pronghorn.runtime.host import host_target
-
-
-class _Layout:
-    """The tables of a step for one set of extents."""
-
-    def __init__(self, bufs: np.ndarray, dims: np.ndarray, units: np.ndarray, nbytes: int):
-        self.bufs, self.dims, self.units, self.nbytes = bufs, dims, units, nbytes
-        self.temporaries: list[tuple[int, int]] = []  # (slot, byte offset in the arena)
-        self.base = -1
 
 
 class Executable:
@@ -43,219 +37,142 @@ class Executable:
             are updated in place.
         gathered: arguments that are given as a pair (array, int64 row numbers), whose rows are gathered natively.
 
-    Calling it with NumPy arrays returns the function's results as a list of NumPy arrays.
+    Raises:
+        SymbolicDimError: the code would depend on an extent that is not known; trace with numbers.
+        CompilationError: the function cannot be compiled.
+
+    Calling it with NumPy arrays (or Tensors) returns the function's results as a list of NumPy arrays.
+
+    >>> from pronghorn.graph import primitives as P
+    >>> from pronghorn.graph.ir import Aval
+    >>> from pronghorn.graph.trace import trace
+    >>> double = Executable(trace(lambda x: [P.add(x, x)], [Aval((3,), "float32")]))
+    >>> double(np.float32([1, 2, 3]))
+    [array([2., 4., 6.], dtype=float32)]
     """
 
     def __init__(self, traced: Traced, gathered: Sequence[int] = ()):
-        self.traced = traced
+        self.traced, self.name = traced, traced.graph.name
         self.gathered = frozenset(gathered)
-        graph = _gather_rows(traced.graph, sorted(self.gathered)) if gathered else traced.graph
-        graph = rewrite(graph)
-        with debug.timed(f"kernels of {graph.name}"):
-            self._compile(graph)
         self._lock = threading.Lock()
-        self._arena = Arena()
-        self._layouts: dict[tuple, _Layout] = {}
+        self._layouts: dict[tuple, Layout] = {}
+        try:
+            self._compile(gather_rows(traced.graph, gathered) if gathered else traced.graph)
+        except (SymbolicDimError, CompilationError):
+            raise
+        except Exception as error:
+            raise CompilationError(
+                f"{self.name} could not be compiled ({type(error).__name__}: {error}). This is a defect of Pronghorn, "
+                "not of your program: please report it with the output of PRONGHORN_DEBUG=graph. Until it is mended, "
+                "compile(run_eagerly=True) or PRONGHORN_BACKEND=numpy runs the same function, more slowly."
+            ) from error
 
     # -- making it --------------------------------------------------------------------------------------------------
     def _compile(self, graph: Graph) -> None:
-        program = lower(graph)
-        self.inputs = list(graph.inputs)
-        count = len(self.inputs) - len(self.traced.variables)
-        self.arguments, self.variable_inputs = self.inputs[:count], self.inputs[count:]
-        results = self.traced.num_results
-        place = {v: i for i, v in enumerate(self.traced.variables)}
-        storage = [self.variable_inputs[place[v]] for v in self.traced.updated]
-        claimed: dict[Value, Value] = {}
-        copies = []
-        made_by = {v: n for n, k in enumerate(program.kernels) for v in k.writes}
-        for out, target in zip(graph.outputs[results:], storage):
-            root = program.aliases.get(out, out)
-            if root is target:
-                continue
-            if root not in claimed and _may_update_in_place(program, root, target, made_by):
-                claimed[root] = target
-            else:
-                fresh = Value(out.aval, graph)
-                copies.append((copy_kernel(root, fresh), copy_kernel(fresh, target)))
-        self.results = []
-        for out in graph.outputs[:results]:
-            root = program.aliases.get(out, out)
-            if root in claimed or root.node is None or root in self.results or root not in made_by:
-                fresh = Value(out.aval, graph)
-                program.kernels.append(copy_kernel(root, fresh))
-                root = fresh
-            self.results.append(root)
-        # reads of old values come before any variable is overwritten by a copy
-        program.kernels += [a for a, _ in copies] + [b for _, b in copies]
-        program.aliases.update(claimed)
-        self._result_avals = [v.aval for v in graph.outputs[:results]]
-        external = {*self.inputs, *self.results}
-        target = host_target()
-        emitted = emit_program(program, target, external)
+        with debug.timed(f"kernels of {self.name}"):
+            graph = rewrite(graph)
+            program = lower(graph)
+            count = len(graph.inputs) - len(self.traced.variables)
+            self.arguments, variables = graph.inputs[:count], graph.inputs[count:]
+            by_variable = dict(zip(self.traced.variables, variables))
+            updated = [by_variable[v] for v in self.traced.updated]
+            self.results = place_outputs(program, self.traced.num_results, updated)
+            target, profile = host_target(), debug.enabled("time")
+            emitted = emit_program(program, target, {*graph.inputs, *self.results}, profile)
+        debug.emit("kernels", self.name, lambda: print_launches(emitted))
         self.emitted: Emitted = emitted
         self.memory: MemoryPlan = plan_memory(emitted.lifetimes)
-        self.symbols = _symbols(self.arguments)
-        text = native.RUNTIME_IR + emitted.module.text()
-        self.module = compile_ir(text, name=graph.name, target=target)
-        self.address = self.module.address("step")
+        self.module = compile_ir(native.RUNTIME_IR + emitted.module.text(), name=self.name, target=target)
+        self._step = self.module.address("step")
+        self._result_values = graph.outputs[: self.traced.num_results]
         self._constants = {v: np.ascontiguousarray(a) for v, a in emitted.constants.items()}
-        self._callback = Callback(self._host_call, ctypes.c_int64, ctypes.c_void_p) if emitted.host_calls else None
+        self._host_calls = HostCalls(emitted) if emitted.host_calls else None
+        self._profile = Profile(self.name, emitted) if profile else None
+        self._dtypes = [dtypes.to_numpy(v.dtype) for v in self.arguments]
+        self._place(variables)
+
+    def _place(self, variables: Sequence[Value]) -> None:
+        """Look up the slots of everything whose address changes from call to call; -1 for what the code never reads."""
+        slots = self.emitted.tables.buffers
+        self._argument_slots = [slots.get(v, -1) for v in self.arguments]
+        self._result_slots = [slots.get(v, -1) for v in self.results]
+        self._variable_slots = [slots.get(v, -1) for v in variables]
 
     # -- running it -------------------------------------------------------------------------------------------------
     def __call__(self, *args: Any) -> list[np.ndarray]:
         arrays = self._arrays(args)
-        with self._lock:
-            return self._run(arrays)
+        shapes = tuple([a.shape for a in arrays])
+        memory = arena.borrow()
+        try:
+            with self._lock:
+                layout = self._layouts.get(shapes)
+                if layout is None:
+                    layout = self._layouts[shapes] = self._layout(arrays)
+                layout.move(memory.reserve(layout.nbytes))
+                return self._run(layout, arrays)
+        finally:
+            arena.give_back(memory)
 
     def _arrays(self, args: Sequence[Any]) -> list[np.ndarray]:
-        arrays: list[np.ndarray] = []
-        for i, a in enumerate(args):
-            arrays.extend(a if i in self.gathered else (a,))
-        if len(arrays) != len(self.arguments):
-            raise TypeError(f"{self.traced.graph.name} takes {len(self.arguments)} arrays, got {len(arrays)}.")
+        if self.gathered:
+            args = [a for i, arg in enumerate(args) for a in (arg if i in self.gathered else (arg,))]
+        if len(args) != len(self.arguments):
+            raise TypeError(f"{self.name} takes {len(self.arguments)} arrays, got {len(args)}.")
         return [
-            np.ascontiguousarray(a, dtypes.to_numpy(v.dtype)) if v.shape else np.asarray(a, dtypes.to_numpy(v.dtype))
-            for a, v in zip(arrays, self.arguments)
+            a if type(a) is np.ndarray and a.dtype == dtype and a.flags.c_contiguous else _as_array(a, dtype)
+            for a, dtype in zip(args, self._dtypes)
         ]
 
-    def _environment(self, arrays: Sequence[np.ndarray]) -> dict[str, int]:
-        env: dict[str, int] = {}
-        for name, (i, axis) in self.symbols.items():
-            env[name] = arrays[i].shape[axis]
-        for array, value in zip(arrays, self.arguments):
-            expected = tuple(evaluate(e, env) for e in value.shape)
-            if array.shape != expected:
-                raise ValueError(f"{self.traced.graph.name}: an argument has shape {array.shape}, expected {expected}.")
-        return env
-
-    def _run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        shapes = tuple(a.shape for a in arrays)
-        layout = self._layouts.get(shapes)
-        if layout is None:
-            layout = self._layouts[shapes] = self._layout(self._environment(arrays))
-        base = self._arena.reserve(layout.nbytes)
-        bufs = layout.bufs
-        if layout.base != base:
-            for slot, offset in layout.temporaries:
-                bufs[slot] = base + offset
-            layout.base = base
-        slots = self.emitted.tables.buffers
-        storages = [v.storage() for v in self.traced.variables]
-        results = [np.empty(shape, dtype) for shape, dtype in layout.results]  # type: ignore[attr-defined]
-        for value, array in zip((*self.inputs, *self.results), (*arrays, *storages, *results)):
-            slot = slots.get(value)
-            if slot is not None:
-                bufs[slot] = array.__array_interface__["data"][0]
-        layout.counters.fill(0)  # type: ignore[attr-defined]
-        self._current = layout
-        status = pool.run(self.address, layout.args.__array_interface__["data"][0])  # type: ignore[attr-defined]
-        if self._callback is not None:
-            self._callback.raise_error()
+    def _run(self, layout: Layout, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        bufs, held = layout.bufs, layout.held
+        for slot, array in zip(self._argument_slots, arrays):
+            bufs[slot] = array.__array_interface__["data"][0]
+        for i, variable in enumerate(self.traced.variables):
+            storage = variable.storage()
+            if storage is not held[i]:
+                held[i] = storage
+                bufs[self._variable_slots[i]] = address(storage)
+        results = [np.empty(shape, dtype) for shape, dtype in layout.results]
+        for slot, array in zip(self._result_slots, results):
+            bufs[slot] = array.__array_interface__["data"][0]
+        layout.counters.fill(0)
+        if self._host_calls is not None:
+            self._host_calls.env = layout.env
+        if self._profile is None:
+            status = pool.run(self._step, layout.args_address)
+        else:
+            status = self._run_profiled(self._profile, layout)
+        if self._host_calls is not None:
+            self._host_calls.raise_error()
         if status:
-            raise RuntimeError(f"{self.traced.graph.name}: the compiled step reported failure {status}.")
+            raise RuntimeError(f"{self.name}: the compiled step reported failure {status}.")
         return results
 
-    def _layout(self, env: Mapping[str, int]) -> _Layout:
-        emitted, tables = self.emitted, self.emitted.tables
-        dims = np.array([evaluate(e, env) for e in tables.extents] or [0], np.int64)
-        sizes = dims.tolist()
-        units = np.zeros(2 * len(emitted.launches) + 2, np.int64)
-        for launch in emitted.launches:
-            count = launch.units(env, sizes)
-            grain = max(1, min(int(GRAIN_CYCLES / max(launch.cost, 1.0)), -(-count // 8)))
-            units[2 * launch.slot : 2 * launch.slot + 2] = count, grain
-        offsets, nbytes = self.memory.layout(env)
-        bufs = np.zeros(max(1, len(tables.buffers)), np.int64)
-        layout = _Layout(bufs, dims, units, nbytes)
-        for value, offset in offsets.items():
-            layout.temporaries.append((tables.buffers[value], offset))
+    def _run_profiled(self, profile: Profile, layout: Layout) -> int:
+        start = time.perf_counter()
+        status = pool.run(self._step, layout.args_address)
+        profile.record(layout.ticks, layout.units, layout.env, time.perf_counter() - start)
+        return status
+
+    def _layout(self, arrays: Sequence[np.ndarray]) -> Layout:
+        env = self._extents(arrays)
+        layout = make_layout(self.emitted, self.memory, env, self._result_values, len(self.traced.variables))
+        tables = self.emitted.tables
         for value, array in self._constants.items():
             if value in tables.buffers:
-                bufs[tables.buffers[value]] = array.__array_interface__["data"][0]
-        if self._callback is not None and emitted.callback is not None:
-            bufs[tables.buffers[emitted.callback]] = self._callback.address
-        layout.counters = np.zeros(  # type: ignore[attr-defined]
-            (len(emitted.launches) + 1) * COUNTER_BYTES, np.uint8
-        )
-        addresses = [a.__array_interface__["data"][0] for a in (bufs, dims, units, layout.counters)]  # type: ignore[attr-defined]
-        layout.args = np.array([*addresses, len(bufs)], np.int64)  # type: ignore[attr-defined]
-        layout.results = [  # type: ignore[attr-defined]
-            (tuple(evaluate(e, env) for e in a.shape), dtypes.to_numpy(a.dtype)) for a in self._result_avals
-        ]
-        layout.env = dict(env)  # type: ignore[attr-defined]
+                layout.bufs[tables.buffers[value]] = address(array)
+        if self._host_calls is not None and self.emitted.callback is not None:
+            layout.bufs[tables.buffers[self.emitted.callback]] = self._host_calls.address
         return layout
 
-    def _host_call(self, number: int, bufs: int) -> None:
-        """Run a matrix factorisation in NumPy, on arrays over the step's own memory."""
-        from pronghorn.backends.numpy import IMPLEMENTATIONS
-
-        call = self.emitted.host_calls[number]
-        inputs = [self._view(v, bufs) for v in call.node.inputs]
-        result = IMPLEMENTATIONS[call.node.prim.name](*inputs, **call.node.params)
-        outputs = result if isinstance(result, (tuple, list)) else (result,)
-        for value, array in zip(call.node.outputs, outputs):
-            if self.emitted.tables.root(value) in self.emitted.tables.buffers:
-                self._view(value, bufs)[...] = array
-
-    def _view(self, value: Value, bufs: int) -> np.ndarray:
-        slot = self.emitted.tables.buffer(value)
-        address = ctypes.c_int64.from_address(bufs + 8 * slot).value
-        env = self._current.env  # type: ignore[attr-defined]
-        shape = tuple(evaluate(e, env) for e in value.shape)
-        dtype = dtypes.to_numpy(value.dtype)
-        nbytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        raw = (ctypes.c_uint8 * max(nbytes, 1)).from_address(address)
-        return np.frombuffer(raw, np.uint8, nbytes).view(dtype).reshape(shape)
+    def _extents(self, arrays: Sequence[np.ndarray]) -> Mapping[str, int]:
+        try:
+            return bind_extents([v.shape for v in self.arguments], [a.shape for a in arrays])
+        except ValueError as error:
+            shapes = ", ".join(str(v.shape) for v in self.arguments)
+            raise ValueError(f"{self.name}: the arguments do not fit the shapes ({shapes}): {error}") from None
 
 
-def _may_update_in_place(program: Any, root: Value, target: Value, made_by: Mapping[Value, int]) -> bool:
-    """Whether ``root`` can be written straight over the variable ``target``: nothing reads the old value afterwards,
-    and the kernel itself reads only the element that it is about to write."""
-    from pronghorn.compiler.expr import Index, Load, walk
-    from pronghorn.compiler.virtual import linear
-
-    number = made_by.get(root)
-    if number is None or root.shape != target.shape:
-        return False
-    kernel = program.kernels[number]
-    for later in program.kernels[number + 1 :]:
-        if target in later.reads:
-            return False
-    if target not in kernel.reads:
-        return kernel.kind != "special"
-    if kernel.kind != "map" or kernel.domain != root.shape:
-        return False
-    offset = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
-    loads = [e for e in walk(*(s.expr for s in kernel.stores)) if isinstance(e, Load) and e.value is target]
-    return all(e.offset == offset for e in loads)
-
-
-def _symbols(arguments: Sequence[Value]) -> dict[str, tuple[int, int]]:
-    """Where the value of each symbol is read off: (argument, axis)."""
-    found: dict[str, tuple[int, int]] = {}
-    for i, v in enumerate(arguments):
-        for axis, extent in enumerate(v.shape):
-            if isinstance(extent, Dim) and len(extent.symbols) == 1:
-                (name,) = extent.symbols
-                if extent == Dim.symbol(name):
-                    found.setdefault(name, (i, axis))
-    return found
-
-
-def _gather_rows(graph: Graph, gathered: Sequence[int]) -> Graph:
-    """The graph with the arguments ``gathered`` replaced by rows taken from a whole array."""
-    rewriter = Rewriter(graph, {})
-    new = rewriter.graph
-    for i, old in enumerate(graph.inputs):
-        if i in gathered:
-            whole = new.add_input(Aval((Dim.symbol(f"rows{i}"), *old.shape[1:]), old.dtype))
-            rows = new.add_input(Aval((old.shape[0],), "int64"))
-            (rewriter.map[old],) = new.add_node(P.take, [whole, rows], {"axis": 0})
-        else:
-            rewriter.map[old] = new.add_input(old.aval)
-    for node in graph.nodes:
-        inputs = [rewriter.map[v] for v in node.inputs]
-        rewriter.map.update(zip(node.outputs, new.add_node(node.prim, inputs, node.params, node.scope)))
-    new.outputs = [rewriter.map[v] for v in graph.outputs]
-    return new
+def _as_array(x: Any, dtype: np.dtype) -> np.ndarray:
+    """``x`` as a contiguous array of one type. (`numpy.ascontiguousarray` would make a scalar one-dimensional.)"""
+    return np.asarray(x.data if isinstance(x, Tensor) else x, dtype, order="C")

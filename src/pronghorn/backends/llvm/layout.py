@@ -1,0 +1,110 @@
+"""The tables that a compiled step reads, filled in for one set of extents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pronghorn.codegen.program import COUNTER_BYTES, GRAIN_CYCLES, Emitted
+from pronghorn.compiler.memory import MemoryPlan
+from pronghorn.graph import dtypes
+from pronghorn.graph.dim import Shape, evaluate
+from pronghorn.graph.ir import Value
+
+MOST_THREADS = 256  # of a step that is profiled
+
+
+def address(array: np.ndarray) -> int:
+    """Where an array's data lies."""
+    return array.__array_interface__["data"][0]
+
+
+def concrete(shape: Shape, env: Mapping[str, int]) -> tuple[int, ...]:
+    """A shape as numbers."""
+    return tuple(evaluate(e, env) for e in shape)
+
+
+@dataclass
+class Layout:
+    """A step's tables for one set of extents.
+
+    Attributes:
+        env: the extents.
+        bufs: the address of every buffer.
+        dims: run-time extents.
+        units: (units, grain) of every launch.
+        counters: what threads take work from.
+        ticks: cycles and calls of every thread and kernel, where the step is profiled.
+        nbytes: what the temporaries need.
+        slots: entries of ``bufs`` for the temporaries.
+        offsets: where each of those lies in the arena.
+        results: shape and type of each result.
+        held: the variables' arrays whose addresses are in ``bufs``.
+        base: the arena's address that ``bufs`` was filled in for.
+        args: what the step is given: the addresses of the tables above.
+    """
+
+    env: dict[str, int]
+    bufs: np.ndarray
+    dims: np.ndarray
+    units: np.ndarray
+    counters: np.ndarray
+    ticks: np.ndarray
+    nbytes: int
+    slots: np.ndarray
+    offsets: np.ndarray
+    results: list[tuple[tuple[int, ...], np.dtype]]
+    held: list[np.ndarray | None]
+    base: int = -1
+    args: np.ndarray = field(init=False)
+    args_address: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        tables = [address(t) for t in (self.bufs, self.dims, self.units, self.counters)]
+        row = self.ticks.itemsize * self.ticks.shape[1] * self.ticks.shape[2]
+        self.args = np.array([*tables, len(self.bufs), address(self.ticks), row], np.int64)
+        self.args_address = address(self.args)
+
+    def move(self, base: int) -> None:
+        """Have the temporaries lie in an arena at ``base``."""
+        if self.base != base:
+            self.bufs[self.slots] = self.offsets + base
+            self.base = base
+
+
+def make_layout(
+    emitted: Emitted,
+    memory: MemoryPlan,
+    env: Mapping[str, int],
+    results: list[Value],
+    variables: int,
+) -> Layout:
+    """The tables for the extents ``env``, with the addresses of temporaries, arguments and results left open."""
+    tables = emitted.tables
+    dims = np.array([evaluate(e, env) for e in tables.extents] or [0], np.int64)
+    offsets, nbytes = memory.layout(env)
+    places = [(tables.buffers[v], at) for v, at in offsets.items() if v in tables.buffers]
+    return Layout(
+        env=dict(env),
+        bufs=np.zeros(len(tables.buffers) + 1, np.int64),  # the last is for what the code never reads (slot -1)
+        dims=dims,
+        units=_units(emitted, env, dims.tolist()),
+        counters=np.zeros((len(emitted.launches) + 1) * COUNTER_BYTES, np.uint8),
+        ticks=np.zeros((MOST_THREADS, len(emitted.timed), 2), np.int64),
+        nbytes=nbytes,
+        slots=np.array([slot for slot, _ in places], np.intp),
+        offsets=np.array([at for _, at in places], np.int64),
+        results=[(concrete(v.shape, env), dtypes.to_numpy(v.dtype)) for v in results],
+        held=[None] * variables,
+    )
+
+
+def _units(emitted: Emitted, env: Mapping[str, int], sizes: list[int]) -> np.ndarray:
+    units = np.zeros(2 * len(emitted.launches) + 2, np.int64)
+    for launch in emitted.launches:
+        count = launch.units(env, sizes)
+        grain = max(1, min(int(GRAIN_CYCLES / max(launch.cost, 1.0)), -(-count // 8)))
+        units[2 * launch.slot : 2 * launch.slot + 2] = count, grain
+    return units

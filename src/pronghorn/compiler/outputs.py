@@ -1,0 +1,90 @@
+"""Stage *place outputs*: where a program's results lie, and how variables get their new values.
+
+A variable is updated in place where the kernel that makes its new value is the last to look at the old one; otherwise
+the new value is copied over it at the end. Results that are inputs, constants or variables' memory are copied out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pronghorn.compiler.expr import Expr, Index, Load, walk
+from pronghorn.compiler.kernels import Kernel, Program
+from pronghorn.compiler.schedule import copy_kernel
+from pronghorn.compiler.virtual import linear
+from pronghorn.graph.ir import Value
+
+
+def place_outputs(program: Program, num_results: int, variables: Sequence[Value]) -> list[Value]:
+    """Add the copies that a program's outputs need.
+
+    Args:
+        program: its graph's outputs are ``num_results`` results and then the new values of ``variables``.
+        num_results: how many outputs are results.
+        variables: the inputs that hold the variables, in the order of the new values.
+
+    Returns:
+        For each result a stored value of its own, for which the caller provides the memory.
+    """
+    graph = program.graph
+    roots = [program.aliases.get(v, v) for v in graph.outputs]
+    made_by = {v: k for k in program.kernels for v in k.writes}
+    first: list[Kernel] = []  # copies of old values, before anything is overwritten
+    last: list[Kernel] = []
+
+    def copied(value: Value, where: list[Kernel]) -> Value:
+        fresh = Value(value.aval, graph)
+        where.append(copy_kernel(value, fresh))
+        return fresh
+
+    results = [r if r in made_by else copied(r, first) for r in roots[:num_results]]
+    updates = [(r, v) for r, v in zip(roots[num_results:], variables) if r is not v]
+    updates = [(copied(r, first) if r in variables else r, v) for r, v in updates]
+    program.kernels[:0] = first
+    in_place: dict[Value, Value] = {}
+    for root, variable in updates:
+        kernel = made_by.get(root)
+        if kernel is not None and root not in in_place and _may_overwrite(program, kernel, root, variable):
+            in_place[root] = variable
+        else:
+            last.append(copy_kernel(root, variable))
+    taken: set[Value] = set(in_place)
+    for i, result in enumerate(results):
+        if result in taken:
+            results[i] = copied(result, last)
+        taken.add(results[i])
+    # what is copied out of a variable's memory must be there before another copy changes it: none does, as each
+    # variable is written once
+    program.kernels += last
+    program.aliases.update(in_place)
+    return results
+
+
+def _may_overwrite(program: Program, kernel: Kernel, root: Value, variable: Value) -> bool:
+    """Whether ``kernel`` may write ``root`` straight over ``variable``: nothing reads the old value afterwards, and the
+    kernel itself reads of it only the element that it is about to write."""
+    if root.shape != variable.shape:
+        return False
+    later = program.kernels[program.kernels.index(kernel) + 1 :]
+    if any(variable in k.reads for k in later):
+        return False
+    if variable not in kernel.reads:
+        return kernel.kind != "special"
+    return kernel.kind in ("map", "reduce", "contract") and _reads_own_element(kernel, root, variable)
+
+
+def _reads_own_element(kernel: Kernel, root: Value, variable: Value) -> bool:
+    """Whether ``variable`` is read only in the expressions that are stored, and there at the element stored.
+
+    These are evaluated, all of them, once for each element (or vector of elements) and before that is stored.
+    """
+    if kernel.domain != root.shape or kernel.details or any(variable in (p.a, p.b) for p in kernel.parts):
+        return False
+    if any(_loads(variable, *r.roots) for r in kernel.reductions):
+        return False
+    own = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
+    return all(load.offset == own for load in _loads(variable, *(s.expr for s in kernel.stores)))
+
+
+def _loads(value: Value, *roots: Expr) -> list[Load]:
+    return [e for e in walk(*roots) if isinstance(e, Load) and e.value is value]
