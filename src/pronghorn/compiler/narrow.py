@@ -35,7 +35,7 @@ def narrow(graph: Graph) -> Graph:
         if node.prim in _WINDOWS:
             x = node.inputs[0]
             extent = read_extent(node, x.shape)
-            if extent != x.shape and x not in cuts and _only_windows(x, extent, users, graph):
+            if extent != x.shape and x.node is not None and x not in cuts and _only_windows(x, extent, users, graph):
                 cuts[x] = extent
     return _Narrower(graph, cuts, users).run() if cuts else graph
 
@@ -70,7 +70,7 @@ class _Narrower(Rewriter):
         if not node.prim.elementwise:
             return
         for v in node.inputs:
-            if v in self.old.outputs:
+            if v in self.old.outputs or v.node is None:
                 continue
             if all(self.cuts.get(out) == extent for user in users[v] for out in user.outputs):
                 self.cuts[v] = extent
