@@ -60,7 +60,9 @@ class DTypePolicy:
         from pronghorn.graph.tensor import Tensor
         from pronghorn.models.keras_tensor import KerasTensor
 
-        if isinstance(x, (Tensor, KerasTensor)):
+        if isinstance(x, KerasTensor):
+            return x  # a layer's call casts; a model has no node for it
+        if isinstance(x, Tensor):
             if autocast and dtypes.is_float(x.dtype) and x.dtype != dtype:
                 return ops.cast(x, dtype)
             return x
@@ -90,6 +92,7 @@ class DTypePolicy:
 def _policy_name(name: Any) -> str:
     if name is None:
         return config.floatx()
+    name = {"int": "int32", "float": config.floatx()}.get(name, name) if isinstance(name, str) else name
     if not isinstance(name, str):
         try:
             name = dtypes.name_of(name)

@@ -10,6 +10,7 @@ from typing import Any
 
 from pronghorn import dtype_policies, tree
 from pronghorn.graph import dtypes
+from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import SymbolicDimError
 from pronghorn.graph.primitives.registry import ShapeError
 from pronghorn.graph.tensor import Tensor
@@ -82,7 +83,11 @@ class Layer(StatefulOperation):
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._dtype_policy = dtype_policies.get(dtype)
         self.autocast = autocast
-        self._trainable = bool(trainable)
+        if not isinstance(trainable, bool):
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r}: expected `trainable` to be a boolean, got trainable={trainable!r}."
+            )
+        self._trainable = trainable
         self._losses: list[Tensor] = []
         self.built = False
         self.input_spec: Any = None
@@ -147,7 +152,7 @@ class Layer(StatefulOperation):
         def to_spec(x: Any) -> Any:
             return KerasTensor(calls.known_shape(x), x.dtype) if calls.is_tensor_like(x) else x
 
-        with self._open_name_scope():
+        with self._open_name_scope(), self._keeping_losses():
             try:
                 infer_spec(self._run_call, (), tree.map_structure(to_spec, spec.given))
             except SymbolicDimError:
@@ -226,6 +231,12 @@ class Layer(StatefulOperation):
             variable.trainable = False
         return variable
 
+    def _track_variable(self, variable: Variable) -> None:
+        self._tracker.track(variable)
+
+    def _untrack_variable(self, variable: Variable) -> None:
+        self._tracker.untrack(variable)
+
     def add_variable(self, *args: Any, **kwargs: Any) -> Variable:
         """Same as `add_weight`."""
         return self.add_weight(*args, **kwargs)
@@ -288,7 +299,7 @@ class Layer(StatefulOperation):
         if self.activity_regularizer is not None and not symbolic:
             for output in tree.flatten(outputs):
                 if isinstance(output, Tensor):
-                    self.add_loss(self.activity_regularizer(output))
+                    self.add_loss(self.activity_regularizer(output) / _batch_size(output))
         self._put_masks(spec, outputs)
         return outputs
 
@@ -300,7 +311,7 @@ class Layer(StatefulOperation):
             return self.call(*args, **kwargs)
 
     def _convert_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
-        policy, dtype = self.dtype_policy, self.input_dtype
+        policy, dtype = self._own_policy(), self.input_dtype
 
         def convert(x: Any) -> Any:
             return policy.convert_input(x, self.autocast, dtype)
@@ -375,11 +386,8 @@ class Layer(StatefulOperation):
         return error
 
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
-        outputs = super().symbolic_call(*args, **kwargs)
-        context = calls.current_call_context()
-        if context is None or context.entry_layer is self:
-            self._clear_losses()
-        return outputs
+        with self._keeping_losses():
+            return super().symbolic_call(*args, **kwargs)
 
     # -- shapes -----------------------------------------------------------------------------------------------------
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
@@ -401,7 +409,12 @@ class Layer(StatefulOperation):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         if _is_default(self, "compute_output_shape"):
-            return infer_spec(self._run_call, args, kwargs)
+
+            def converted(*args: Any, **kwargs: Any) -> Any:
+                args, kwargs = self._convert_arguments(args, kwargs) if self._convert_input_args else (args, kwargs)
+                return self._run_call(*args, **kwargs)
+
+            return infer_spec(converted, args, kwargs)
         spec = calls.CallSpec(calls.parameters_of(self.call), args, kwargs)
         shapes = _shape_arguments(self.compute_output_shape, spec.shapes())
         output_shape = self.compute_output_shape(**shapes)
@@ -447,6 +460,14 @@ class Layer(StatefulOperation):
 
     def __str__(self) -> str:
         return self.__repr__()
+
+
+def _batch_size(output: Tensor) -> Any:
+    """The extent of the first axis, as a number or, where it is symbolic, as a scalar of the graph."""
+    extent = output.shape[0] if output.shape else 1
+    if isinstance(extent, int):
+        return float(max(extent, 1))
+    return P.cast(P.extent(dim=extent), dtype=output.dtype if dtypes.is_float(output.dtype) else "float32")
 
 
 def _wrap_build(build: Callable[..., Any]) -> Callable[..., Any]:

@@ -64,10 +64,9 @@ class StatefulOperation(Operation):
     def _own_weights(self) -> list[Variable]:
         return [*self._trainable_variables, *self._non_trainable_variables]
 
-    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> Iterator[Any]:
+    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Any]:
         """This layer and those below it, each once."""
-        if include_self:
-            yield self
+        found: list[Any] = [self] if include_self else []
         seen: set[int] = {id(self)}
         stack = list(reversed(self._layers))
         while stack:
@@ -75,9 +74,10 @@ class StatefulOperation(Operation):
             if id(layer) in seen:
                 continue
             seen.add(id(layer))
-            yield layer
+            found.append(layer)
             if recursive:
                 stack.extend(reversed(layer._layers))
+        return found
 
     @property
     def variables(self) -> list[Variable]:
@@ -210,14 +210,24 @@ class StatefulOperation(Operation):
     @property
     def dtype_policy(self) -> Any:
         """Which types this layer's variables and computations have."""
+        return self._dtype_policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        policy = dtype_policies.get(value)
+        by_path = self.__dict__.get("_dtype_policy")
+        if isinstance(by_path, dtype_policies.DTypePolicyMap) and self.path:  # this layer's entry, not the others'
+            by_path.pop(self.path, None)
+            by_path[self.path] = policy
+        else:
+            self._dtype_policy = policy
+
+    def _own_policy(self) -> Any:
+        """The policy; where layers have theirs by path, this layer's."""
         policy = self._dtype_policy
         if isinstance(policy, dtype_policies.DTypePolicyMap):
             return policy[self.path or self.name]
         return policy
-
-    @dtype_policy.setter
-    def dtype_policy(self, value: Any) -> None:
-        self._dtype_policy = dtype_policies.get(value)
 
     @property
     def dtype(self) -> str:
@@ -227,12 +237,12 @@ class StatefulOperation(Operation):
     @property
     def variable_dtype(self) -> str:
         """The element type that weights are kept in."""
-        return self.dtype_policy.variable_dtype
+        return self._own_policy().variable_dtype
 
     @property
     def compute_dtype(self) -> str:
         """The element type of the layer's computations."""
-        return self.dtype_policy.compute_dtype
+        return self._own_policy().compute_dtype
 
     @property
     def input_dtype(self) -> str:
@@ -266,6 +276,14 @@ class StatefulOperation(Operation):
             if variable.regularizer is not None:
                 found.append(as_tensor(variable.regularizer(variable)))
         return found
+
+    @contextlib.contextmanager
+    def _keeping_losses(self) -> Iterator[None]:
+        """Forget what is added to the loss inside this context: a call that is traced for shapes only."""
+        before = [(layer, len(layer._losses)) for layer in self._flatten_layers()]
+        yield
+        for layer, count in before:
+            del layer._losses[count:]
 
     def _clear_losses(self) -> None:
         for layer in self._flatten_layers():

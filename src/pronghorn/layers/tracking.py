@@ -25,6 +25,14 @@ class Tracker:
         self.seed_generators: list[Any] = []
         self.locked = False
 
+    def lock(self) -> None:
+        """Have `track` refuse new variables and layers."""
+        self.locked = True
+
+    def unlock(self) -> None:
+        """Have `track` take new variables and layers again."""
+        self.locked = False
+
     def _store_of(self, value: Any) -> list[Any] | None:
         from pronghorn.layers.layer import Layer
 

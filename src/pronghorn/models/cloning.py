@@ -50,19 +50,26 @@ def clone_model(
         clone = _clone_function(clone_function, recursive, call_function, cache)
         if call_function is not None:
             raise ValueError("clone_model: `call_function` is for functional models, and this one is sequential.")
-        return _clone_sequential(model, clone, input_tensors)
+        return _compiled_like(model, _clone_sequential(model, clone, input_tensors))
     if isinstance(model, Functional):
         if not (type(model) is Functional or _made_from_tensors(model)):
             if clone_function is None and call_function is None and input_tensors is None:
                 return type(model).from_config(model.get_config())
         clone = _clone_function(clone_function, recursive, call_function, cache)
-        return _clone_functional(model, clone, input_tensors, call_function)
+        return _compiled_like(model, _clone_functional(model, clone, input_tensors, call_function))
     if recursive or clone_function is not None or input_tensors is not None or call_function is not None:
         raise ValueError(
             "clone_model: `clone_function`, `input_tensors`, `call_function` and `recursive` are for functional and "
             f"sequential models; {type(model).__name__} is a subclassed one."
         )
     return type(model).from_config(model.get_config())
+
+
+def _compiled_like(model: Model, clone: Model) -> Model:
+    """``clone``, compiled with the settings that ``model`` was compiled with."""
+    if getattr(model, "compiled", False):
+        clone.compile_from_config(model.get_compile_config())
+    return clone
 
 
 def _made_from_tensors(model: Functional) -> bool:
@@ -112,7 +119,7 @@ def _clone_functional(model: Functional, clone: Any, input_tensors: Any, call_fu
         try:
             tree.assert_same_structure(input_tensors, model._inputs_struct)
         except ValueError as error:
-            if len(flat) != len(model.inputs):
+            if len(flat) != len(model.inputs) or isinstance(model._inputs_struct, dict):
                 raise ValueError(
                     f"clone_model: `input_tensors` must have the same structure as the model's inputs: {error}"
                 ) from None

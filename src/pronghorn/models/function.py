@@ -50,11 +50,21 @@ class Function(Operation):
                 f"{type(self).__name__}: needs at least one input and one output, got inputs={inputs!r} and "
                 f"outputs={outputs!r}."
             )
+        for x in self._inputs:
+            if not isinstance(x, KerasTensor):
+                raise ValueError(
+                    f"{type(self).__name__}: all `inputs` must be KerasTensors, got {x!r} of type {type(x).__name__}."
+                )
+            if not hasattr(x, "_keras_history"):  # made by hand: an Input of its own
+                from pronghorn.layers.core.input_layer import InputLayer
+
+                InputLayer(input_tensor=x)
         graph = map_graph(self._inputs, self._outputs)
         self._nodes, self._nodes_by_depth = graph.nodes, graph.nodes_by_depth
         self._operations, self._operations_by_depth = graph.operations, graph.operations_by_depth
         self._run_order = [n for depth in sorted(self._nodes_by_depth, reverse=True) for n in self._nodes_by_depth[depth]]
-        self._run_order = [n for n in self._run_order if not n.is_input]
+        given = {id(x) for x in self._inputs}
+        self._run_order = [n for n in self._run_order if not all(id(x) in given for x in n.outputs)]
 
     @property
     def operations(self) -> list[Operation]:
@@ -155,6 +165,8 @@ def map_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> Graph:
             node_depth[parent] = max(depth + 1, node_depth.get(parent, 0))
     for x in inputs:  # those that no output needs
         node = _node_of(x)
+        if not node.is_input:
+            continue
         if id(node.operation) not in operation_depth:
             operation_depth[id(node.operation)] = 0
             operations[id(node.operation)] = node.operation
@@ -165,7 +177,11 @@ def map_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> Graph:
     graph.nodes = order
     for node in order:
         graph.nodes_by_depth[node_depth[node]].append(node)
+    given = {id(_node_of(x)) for x in inputs if not _node_of(x).is_input}
     for key, operation in operations.items():
+        own = [n for n in order if n.operation is operation]
+        if all(id(n) in given for n in own):
+            continue  # it made an input, and is not part of what happens after
         graph.operations_by_depth[operation_depth[key]].append(operation)
     for depth in sorted(graph.operations_by_depth, reverse=True):
         graph.operations_by_depth[depth].sort(key=lambda op: seen_at[id(op)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from pronghorn import tree
@@ -59,6 +60,7 @@ class Functional(Function, Model):
         for operation in self._operations:
             if isinstance(operation, Layer):
                 self._tracker.track(operation)
+        self._warned_of_structure = False
         self._convert_input_args = False
         self._allow_non_tensor_positional_args = True
         self.input_spec = self._make_input_spec()
@@ -87,7 +89,7 @@ class Functional(Function, Model):
                 return operation
             return lambda *args, **kwargs: operation(*args, **{"training": explicit, **kwargs})
 
-        return self._run_through_graph(tree.pack_sequence_as(self._inputs_struct, flat), run)
+        return _unpacked(self._run_through_graph(tree.pack_sequence_as(self._inputs_struct, flat), run))
 
     def compute_output_spec(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         flat = self._standardize_inputs(inputs)
@@ -95,8 +97,8 @@ class Functional(Function, Model):
             outputs = self._run_through_graph(
                 tree.pack_sequence_as(self._inputs_struct, flat), lambda operation: operation
             )
-            return tree.map_structure(lambda x: KerasTensor(x.shape, x.dtype), outputs)
-        return Function.compute_output_spec(self, tree.pack_sequence_as(self._inputs_struct, flat))
+            return _unpacked(tree.map_structure(lambda x: KerasTensor(x.shape, x.dtype), outputs))
+        return _unpacked(Function.compute_output_spec(self, tree.pack_sequence_as(self._inputs_struct, flat)))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return Function.compute_output_shape(self, input_shape)
@@ -127,11 +129,15 @@ class Functional(Function, Model):
                     f"Model {self.name!r}: the inputs lack {missing}; it was made with inputs for the keys "
                     f"{list(self._inputs_struct)}, and got {sorted(inputs)}."
                 )
+            if len(inputs) > len(self._inputs_struct):
+                self._warn_of_structure(inputs)
             flat = tree.flatten({k: inputs[k] for k in self._inputs_struct})
         elif not tree.is_nested(inputs):
             flat = [inputs]
         else:
             flat = tree.flatten(inputs)
+            if isinstance(self._inputs_struct, dict) and len(flat) == len(self._inputs):
+                self._warn_of_structure(inputs)
             if len(self._inputs) == 1 and len(flat) != 1 and not any(calls.is_tensor_like(x) for x in flat):
                 flat = [inputs]  # nested Python numbers
         if len(flat) != len(self._inputs):
@@ -140,6 +146,17 @@ class Functional(Function, Model):
                 f"{[getattr(x, 'shape', x) for x in flat]}."
             )
         return [self._standardize(x, reference) for x, reference in zip(flat, self._inputs)]
+
+    def _warn_of_structure(self, inputs: Any) -> None:
+        if self._warned_of_structure:
+            return
+        self._warned_of_structure = True
+        given = tree.map_structure(lambda x: "*", inputs)
+        expected = tree.map_structure(lambda x: x.name, self._inputs_struct)
+        warnings.warn(
+            f"Model {self.name!r} was made with inputs in the structure {expected}, but is called with {given}.",
+            stacklevel=6,
+        )
 
     def _standardize(self, x: Any, reference: KerasTensor) -> Any:
         from pronghorn import ops
@@ -193,7 +210,10 @@ class Functional(Function, Model):
                     optional=getattr(operation, "optional", False),
                 )
             )
-        if isinstance(self._inputs_struct, dict):
+        if isinstance(self._inputs_struct, dict) and any(map(tree.is_nested, self._inputs_struct.values())):
+            for spec in specs:
+                spec.name = None
+        elif isinstance(self._inputs_struct, dict):
             for key, spec in zip(sorted(self._inputs_struct), specs):
                 spec.name = key
         return specs[0] if len(specs) == 1 and not tree.is_nested(self._inputs_struct) else specs
@@ -271,6 +291,11 @@ def _plain_functional(cls: type) -> bool:
         inspect.Parameter.VAR_POSITIONAL,
         inspect.Parameter.VAR_KEYWORD,
     ]
+
+
+def _unpacked(outputs: Any) -> Any:
+    """The only output of a list of one, as `Model(inputs, [output])` gives it."""
+    return outputs[0] if isinstance(outputs, list | tuple) and len(outputs) == 1 else outputs
 
 
 def _is_input(x: KerasTensor) -> bool:

@@ -163,8 +163,7 @@ def functional_from_config(cls: type, config: dict[str, Any], custom_objects: di
             return found
         if isinstance(structure, dict):
             return {k: tensors(v) for k, v in structure.items()}
-        items = [tensors(s) for s in structure]
-        return items
+        return type(structure)(tensors(s) for s in structure)
 
     inputs, outputs = tensors(config["input_layers"]), tensors(config["output_layers"])
     extra = {k: v for k, v in config.items() if k not in ("layers", "input_layers", "output_layers", "name", "trainable")}

@@ -54,6 +54,12 @@ class Model(Trainer, Layer):
         else:
             Layer.__init__(self, *args, **kwargs)
 
+    def __reduce__(self) -> Any:
+        # Compiled functions do not pickle, what a model's file holds does.
+        from pronghorn.models import pickling
+
+        return pickling.from_bytes, (pickling.to_bytes(self),)
+
     def call(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(
             f"Model {type(self).__name__} does not have a call() method: write one, or make the model from symbolic "

@@ -69,8 +69,9 @@ class Operation:
         config: dict[str, Any] = {"name": self.name}
         if type(self).__init__ in (Operation.__init__, object.__init__):
             return config
-        config.update(constructor_arguments(self))
-        return config
+        parameters = inspect.signature(type(self).__init__).parameters
+        named = "name" in parameters or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+        return {**constructor_arguments(self), **(config if named else {})}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
@@ -86,12 +87,12 @@ class Operation:
     # -- symbolic inputs and outputs --------------------------------------------------------------------------------
     @property
     def input(self) -> Any:
-        """The symbolic input of the only call."""
+        """The symbolic input of the first call."""
         return self._of_first_node("input")
 
     @property
     def output(self) -> Any:
-        """The symbolic output of the only call."""
+        """The symbolic output of the first call."""
         return self._of_first_node("output")
 
     def _of_first_node(self, what: str) -> Any:
@@ -100,13 +101,6 @@ class Operation:
                 f"{type(self).__name__} {self.name!r} has no defined {what}: it was not yet called on a symbolic tensor."
             )
         tensors = getattr(self._inbound_nodes[0], f"{what}_tensors")
-        if len(self._inbound_nodes) > 1:
-            shapes = {tuple(t.shape for t in getattr(n, f"{what}_tensors")) for n in self._inbound_nodes}
-            if len(shapes) > 1 or what in ("input", "output"):
-                raise AttributeError(
-                    f"{type(self).__name__} {self.name!r} was called {len(self._inbound_nodes)} times, so it has no "
-                    f"single {what}. Ask for the tensors that you passed or got instead."
-                )
         return tensors[0] if len(tensors) == 1 else list(tensors)
 
 
@@ -119,6 +113,7 @@ def constructor_arguments(operation: Operation) -> dict[str, Any]:
     args, kwargs = operation._init_arguments
     signature = inspect.signature(type(operation).__init__)
     bound = signature.bind(operation, *args, **kwargs)
+    bound.apply_defaults()
     config: dict[str, Any] = {}
     for i, (name, value) in enumerate(bound.arguments.items()):
         if i == 0:
@@ -127,6 +122,8 @@ def constructor_arguments(operation: Operation) -> dict[str, Any]:
         if kind is inspect.Parameter.VAR_KEYWORD:
             config.update(value)
         elif kind is inspect.Parameter.VAR_POSITIONAL:
+            if not value:
+                continue
             raise _needs_config(operation, name, value)
         else:
             config[name] = value

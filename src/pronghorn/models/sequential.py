@@ -153,10 +153,7 @@ class Sequential(Model):
                 f"Sequential {self.name!r}: the shape of the inputs is needed: pass it to build(), or add an Input()."
             )
         if tree.is_nested(input_shape) and not tree.tree.is_shape(input_shape):
-            raise ValueError(
-                f"Sequential {self.name!r} has one input, so it cannot be built for the shapes {input_shape!r}. Use "
-                "Model(inputs, outputs) for several inputs."
-            )
+            return  # a first layer that takes lists or dicts; the layers build themselves when they are called
         if not isinstance(self._sequence[0], InputLayer):
             first = InputLayer(batch_shape=tuple(input_shape), dtype=_input_dtype(self._sequence[0]))
             self._sequence = (first, *self._sequence)
@@ -187,7 +184,9 @@ class Sequential(Model):
         if not self.layers:
             raise ValueError(f"Sequential {self.name!r} has no layers; add some before it is called.")
         if self._functional is None and not calls.has_tensors(inputs):
-            inputs = ops.convert_to_tensor(inputs)
+            arrays = tree.is_nested(inputs) and any(hasattr(x, "shape") for x in tree.flatten(inputs))
+            convert = ops.convert_to_tensor
+            inputs = tree.map_structure(convert, inputs) if arrays else convert(inputs)
         return super().__call__(inputs, *args, **kwargs)
 
     def _put_masks(self, spec: Any, outputs: Any) -> None:

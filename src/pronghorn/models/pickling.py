@@ -1,0 +1,25 @@
+"""Pickled models: the bytes of the file that `model.save` writes."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+
+def to_bytes(model: Any) -> bytes:
+    """Return what `model.save` would write."""
+    with tempfile.TemporaryDirectory(prefix="pickling-") as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        return path.read_bytes()
+
+
+def from_bytes(data: bytes) -> Any:
+    """Return the model of such bytes. A pickle can run any code anyway, so its Lambda layers are loaded too."""
+    from pronghorn.saving import load_model
+
+    with tempfile.TemporaryDirectory(prefix="pickling-") as folder:
+        path = Path(folder) / "model.keras"
+        path.write_bytes(data)
+        return load_model(path, safe_mode=False)
