@@ -17,7 +17,7 @@ from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand
 from pronghorn.codegen.contract import emit_contract
 from pronghorn.codegen.loops import emit_loops
 from pronghorn.codegen.pooled import emit_pooled
-from pronghorn.codegen.slots import Tables
+from pronghorn.codegen.slots import KernelTables, Tables
 from pronghorn.codegen.special_kernels import emit_special
 from pronghorn.compiler.kernels import Kernel, Program
 from pronghorn.compiler.memory import Lifetime
@@ -54,6 +54,8 @@ class Launch:
     scope: str = ""
     barrier: bool = False  # threads meet before it
     work: Extent = 0  # multiplications (each with an addition) of a contraction
+    label: str = ""  # the kernel's own name, where its function is shared with others
+    buffers: list[Value] = field(default_factory=list)  # what the function finds in its table
 
     def __post_init__(self) -> None:
         self.serial = self.serial or self.cost * self.typical_units < SERIAL_CYCLES or self.typical_units < 2
@@ -117,6 +119,7 @@ class ProgramEmitter:
         self.depth = 0
         self.number = 0
         self.program = program
+        self.functions: dict[str, str] = {}  # by their text without the name
 
     def run(self) -> Emitted:
         """Everything."""
@@ -176,20 +179,46 @@ class ProgramEmitter:
     def _kernel(self, kernel: Kernel) -> None:
         self.number += 1
         kernel.name = f"k{self.number}_{kernel.node.prim.name if kernel.node else kernel.kind}"
-        if kernel.kind == "special":
-            assert kernel.node is not None
+        if kernel.kind == "special" and kernel.node is not None and kernel.node.prim.family in ("linalg", "control"):
             self._special(kernel, kernel.node)
-        elif kernel.kind == "pooled":
-            units, cost = emit_pooled(self.module, kernel, self.tables, self.target)
-            self._launch(_launch_of(kernel, units, cost))
-        elif kernel.kind == "contract":
-            if kernel.details.get("zero_first"):
-                self._kernel(fill_kernel(kernel.stores[0].value))
-            for launch in emit_contract(self.module, kernel, self.tables, self.target):
-                self._launch(launch)
-        else:
-            units = emit_loops(self.module, kernel, self.tables, self.target)
-            self._launch(_launch_of(kernel, units.count, units.cost))
+            return
+        if kernel.details.get("zero_first"):
+            self._kernel(fill_kernel(kernel.stores[0].value))
+        tables = KernelTables(self.tables)
+        before = len(self.module.functions)
+        launches = self._emit(kernel, tables)
+        names = self._share(before)
+        for launch in launches:
+            launch.label = launch.function
+            launch.function = names.get(launch.function, launch.function)
+            launch.buffers = tables.values
+            self._launch(launch)
+
+    def _emit(self, kernel: Kernel, tables: KernelTables) -> list[Launch]:
+        """Write a kernel's functions."""
+        if kernel.kind == "special":
+            return emit_special(self.module, kernel, tables, self.target)
+        if kernel.kind == "contract":
+            return emit_contract(self.module, kernel, tables, self.target)
+        if kernel.kind == "pooled":
+            return [_launch_of(kernel, *emit_pooled(self.module, kernel, tables, self.target))]
+        units = emit_loops(self.module, kernel, tables, self.target)
+        return [_launch_of(kernel, units.count, units.cost)]
+
+    def _share(self, before: int) -> dict[str, str]:
+        """Drop functions written since ``before`` that are the same as earlier ones; the names that replace theirs."""
+        names: dict[str, str] = {}
+        kept: list[FunctionBuilder | str] = []
+        for function in self.module.functions[before:]:
+            if isinstance(function, FunctionBuilder):
+                text = function.text().replace(f"@{function.name}(", "@(")
+                known = self.functions.setdefault(text, function.name)
+                if known != function.name:
+                    names[function.name] = known
+                    continue
+            kept.append(function)
+        self.module.functions[before:] = kept
+        return names
 
     def _special(self, kernel: Kernel, node: Node) -> None:
         if node.prim.family == "linalg":
@@ -198,11 +227,8 @@ class ProgramEmitter:
             self._scan(node)
         elif node.prim.name == "while_loop":
             self._while(node)
-        elif node.prim.name == "cond":
-            self._branch(node)
         else:
-            for launch in emit_special(self.module, kernel, self.tables, self.target):
-                self._launch(launch)
+            self._branch(node)
 
     def _copy(self, source: Value, target: Value) -> None:
         if self.tables.root(source) is not self.tables.root(target):
@@ -217,16 +243,16 @@ class ProgramEmitter:
         launch.slot = len(self.out.launches)
         self.out.launches.append(launch)
         fb = self.fb
-        self._row = self._timed(launch.function, launch.scope, launch)
+        self._row = self._timed(launch.label, launch.scope, launch)
         units = fb.load("i64", fb.gep("i64", self.units, 2 * launch.slot))
         if launch.serial:
             with fb.if_(fb.cmp("eq", "i64", "%tid", 0)):
-                self._call(launch.function, 0, units)
+                self._call(launch.function, self._table(launch), 0, units)
         elif self.depth:
             begin = fb.div(fb.mul(units, "%tid"), self.threads)
             end = fb.div(fb.mul(units, fb.add("%tid", 1)), self.threads)
             with fb.if_(fb.cmp("slt", "i64", begin, end)):
-                self._call(launch.function, begin, end)
+                self._call(launch.function, self._table(launch), begin, end)
         else:
             self._share_out(launch, units)
 
@@ -235,18 +261,27 @@ class ProgramEmitter:
         fb = self.fb
         grain = fb.load("i64", fb.gep("i64", self.units, 2 * launch.slot + 1))
         counter = fb.gep("i8", self.counters, launch.slot * COUNTER_BYTES)
+        table = self._table(launch)
         head, work, done = fb.label("take"), fb.label("work"), fb.label("done")
         fb.branch(head)
         fb.place(head)
         begin = fb.mul(fb.let(f"call i64 @ph_next_chunk(ptr {counter})"), grain)
         fb.branch_if(fb.cmp("slt", "i64", begin, units), work, done)
         fb.place(work)
-        self._call(launch.function, begin, fb.min(fb.add(begin, grain), units))
+        self._call(launch.function, table, begin, fb.min(fb.add(begin, grain), units))
         fb.branch(head)
         fb.place(done)
 
-    def _call(self, function: str, begin: Operand, end: Operand) -> None:
-        arguments = [("ptr", self.bufs), ("ptr", self.dims), ("i64", begin), ("i64", end)]
+    def _table(self, launch: Launch) -> str:
+        """The launch's own table of buffers, on the stack."""
+        fb = self.fb
+        table = fb.alloca("ptr", max(1, len(launch.buffers)))
+        for number, value in enumerate(launch.buffers):
+            fb.store("ptr", fb.load("ptr", self._slot_address(value)), fb.gep("ptr", table, number))
+        return table
+
+    def _call(self, function: str, table: str, begin: Operand, end: Operand) -> None:
+        arguments = [("ptr", table), ("ptr", self.dims), ("i64", begin), ("i64", end)]
         with self._clock(self._row):
             self.fb.emit(f"call void @{function}({', '.join(f'{t} {v}' for t, v in arguments)})")
 
