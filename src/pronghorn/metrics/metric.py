@@ -78,7 +78,7 @@ class Metric:
     ) -> Variable:
         """Create a variable of the metric's state."""
         self._check_initialised()
-        with NameScope(self.name, caller=self):
+        with NameScope(self.name.replace("/", ">"), caller=self):
             variable = Variable(
                 initializer,
                 shape=tuple(shape),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,15 @@ def is_validation_epoch(epoch: int, frequency: Any) -> bool:
     if isinstance(frequency, list | tuple | set):
         return epoch + 1 in frequency
     raise ValueError(f"fit: validation_freq must be an integer or a list of epochs, got {frequency!r}.")
+
+
+def warn_exhausted(epoch: int, epochs: int) -> None:
+    """Warn that a generator ended before the epochs did."""
+    warnings.warn(
+        f"The generator is exhausted after {epoch} of {epochs} epochs, so training ends here. Let it loop without end "
+        "and pass steps_per_epoch, or pass a PyDataset, which starts again for each epoch.",
+        stacklevel=3,
+    )
 
 
 @functools.lru_cache(None)

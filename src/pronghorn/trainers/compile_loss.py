@@ -12,7 +12,7 @@ from pronghorn.losses.loss import LossFunctionWrapper
 from pronghorn.losses.reduction import count
 from pronghorn.metrics import Mean
 from pronghorn.trainers import validation
-from pronghorn.trainers.outputs import align, output_names
+from pronghorn.trainers.outputs import align, are_named, output_names
 from pronghorn.utils.naming import to_snake_case
 
 _CROSSENTROPY = ("crossentropy", "ce")
@@ -104,14 +104,37 @@ class CompileLoss(Loss):
         self.losses = [resolve_loss(*triple) for triple in zip(specs, targets, flat_pred)]
         self._weights = align(self._user_loss_weights, y_pred, names, "loss_weights", _is_weight)
         several = sum(loss is not None for loss in self.losses) > 1
+        shown = self._shown_names(names, y_pred, specs)
         self._trackers = [
             Mean(name=f"{name}_loss") if several and loss is not None else None
-            for name, loss in zip(names, self.losses)
+            for name, loss in zip(shown, self.losses)
         ]
         self.names = names
         self.built = True
 
+    def _shown_names(self, names: list[str], y_pred: Any, specs: list[Any]) -> list[str]:
+        """The outputs' names in logs; outputs without a name of their own are called after their loss."""
+        if are_named(y_pred, self._output_names):
+            return names
+        shown: list[str] = []
+        for (path, _), spec in zip(tree.flatten_with_path(y_pred), specs):
+            own = spec if isinstance(spec, str) else object_name(spec)
+            parts = [str(part) for part in path if not isinstance(part, int)]
+            if not parts or isinstance(path[-1], int):
+                parts.append(own)
+            name = "/".join(parts)
+            again = sum(other == name or other.startswith(f"{name}_") for other in shown)
+            shown.append(f"{name}_{again}" if again else name)
+        return shown
+
     def _targets(self, y_true: Any, y_pred: Any, names: list[str], specs: list[Any]) -> list[Any]:
+        wanted = [i for i, spec in enumerate(specs) if spec is not None]
+        given = tree.flatten(y_true) if y_true is not None else []
+        if len(given) == len(wanted) < len(names) and not isinstance(y_true, dict):
+            targets: list[Any] = [None] * len(names)  # outputs without a loss need no target
+            for i, target in zip(wanted, given):
+                targets[i] = target
+            return targets
         if len(names) > 1 and y_true is not None and not tree.is_nested(y_true):
             raise ValueError(
                 f"The model has {len(names)} outputs ({', '.join(names)}), but y is a single array of shape "

@@ -11,7 +11,7 @@ from pronghorn.losses import Loss
 from pronghorn.metrics import Metric
 from pronghorn.metrics.reduction_metrics import MeanMetricWrapper
 from pronghorn.trainers.compile_loss import classes_and_labels, object_name
-from pronghorn.trainers.outputs import align, is_single, output_names
+from pronghorn.trainers.outputs import align, are_named, output_names
 
 _ACCURACY = ("accuracy", "acc")
 _CROSSENTROPY = ("crossentropy", "ce")
@@ -96,7 +96,9 @@ class CompileMetrics(Metric):
         names = output_names(y_pred, self._output_names)
         flat_pred = tree.flatten(y_pred)
         targets = align(y_true, y_pred, names, "y", _is_array)
+        prefixed = len(names) > 1 and are_named(y_pred, self._output_names)
         taken: dict[str, int] = {}
+        self._entries = []
         for argument, weighted in (("metrics", False), ("weighted_metrics", True)):
             spec = getattr(self, f"_user_{argument}")
             per_output = _by_output(spec, y_pred, names, argument)
@@ -105,7 +107,9 @@ class CompileMetrics(Metric):
                     if identifier is None or targets[i] is None:
                         continue
                     metric = resolve_metric(identifier, targets[i], flat_pred[i])
-                    shown = metric.name if is_single(y_pred) else f"{names[i]}_{metric.name}"
+                    shown = f"{names[i]}_{metric.name}" if prefixed else metric.name
+                    if weighted and shown in taken:
+                        shown = f"{names[i]}_weighted_{metric.name}" if prefixed else f"weighted_{metric.name}"
                     again = taken.get(shown, 0)
                     taken[shown] = again + 1
                     self._entries.append((i, f"{shown}_{again}" if again else shown, metric, weighted))
@@ -156,7 +160,7 @@ def _by_output(spec: Any, y_pred: Any, names: list[str], argument: str) -> list[
     if len(names) == 1 and isinstance(spec, list | tuple):
         inner = spec[0] if len(spec) == 1 and isinstance(spec[0], list | tuple) else spec
         return [list(inner)]
-    aligned = align(spec, y_pred, names, argument, _is_entry)
+    aligned = align(spec, y_pred, names, argument, _is_entry, lists=True)
     return [list(x) if isinstance(x, list | tuple) else [] if x is None else [x] for x in aligned]
 
 

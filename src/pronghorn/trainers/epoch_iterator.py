@@ -33,6 +33,11 @@ class EpochIterator:
         self._exhausted = False
 
     @property
+    def is_exhausted(self) -> bool:
+        """Whether a generator has nothing for another epoch."""
+        return self._exhausted
+
+    @property
     def num_batches(self) -> int | None:
         """Batches an epoch, or None where that is not known."""
         return self.steps_per_epoch or self.adapter.num_batches
@@ -40,6 +45,7 @@ class EpochIterator:
     def epoch(self) -> Iterator[tuple[int, list[Batch]]]:
         """The steps of an epoch."""
         self.adapter.on_epoch_begin()
+        self._exhausted = self._exhausted or (not self.adapter.restarts and not self.steps_per_epoch)
         source = self._limited() if self.steps_per_epoch else self.adapter.batches()
         group: list[Batch] = []
         first = 0
@@ -57,7 +63,7 @@ class EpochIterator:
         self.adapter.on_epoch_end()
 
     def _limited(self) -> Iterator[Batch]:
-        """`steps_per_epoch` batches, going on where the last epoch stopped, and starting again at the end."""
+        """`steps_per_epoch` batches, going on where the last epoch stopped; fewer where the data ends."""
         given = 0
         while given < self.steps_per_epoch and not self._exhausted:
             if self._running is None:
@@ -65,12 +71,12 @@ class EpochIterator:
             batch = next(self._running, None)
             if batch is None:
                 self._running = None
-                known = self.adapter.num_batches is not None
-                if not (known and self.adapter.restarts):
-                    self._exhausted = not self.adapter.restarts
+                self._exhausted = not self.adapter.restarts
+                if given or self._exhausted:  # at the start of an epoch, the last one just used everything up
                     warnings.warn(
-                        f"The data ended after {given} of {self.steps_per_epoch} steps of this epoch. Let the "
-                        "generator give steps_per_epoch * epochs batches, for example by looping without end.",
+                        f"Your input ran out of data after {given} of {self.steps_per_epoch} steps; this epoch ends "
+                        "early. Lower steps_per_epoch, or let a generator give steps_per_epoch * epochs batches, for "
+                        "example by looping without end.",
                         stacklevel=4,
                     )
                     return

@@ -9,21 +9,26 @@ from pronghorn import tree
 
 
 def output_names(y_pred: Any, names: Sequence[str] | None) -> list[str]:
-    """A name for each of the flat outputs: the model's own, the keys of a dict, or numbers."""
+    """A name for each of the flat outputs: the keys of a dict, the model's own, or numbers."""
     if isinstance(y_pred, dict):
-        return ["_".join(map(str, path)) for path, _ in tree.flatten_with_path(y_pred)]
+        return ["/".join(map(str, path)) for path, _ in tree.flatten_with_path(y_pred)]
     count = len(tree.flatten(y_pred))
     if names and len(names) == count:
         return list(names)
     return [f"output_{i}" for i in range(count)]
 
 
-def is_single(y_pred: Any) -> bool:
-    """Whether a model has one output that is in no container."""
-    return not tree.is_nested(y_pred)
+def are_named(y_pred: Any, names: Sequence[str] | None) -> bool:
+    """Whether the outputs have names that users chose or know: those are the first part of names in logs."""
+    flat = tree.flatten(y_pred)
+    if isinstance(y_pred, dict):
+        return len(y_pred) == len(flat)
+    return bool(names) and len(names) == len(flat)
 
 
-def align(spec: Any, y_pred: Any, names: Sequence[str], what: str, is_leaf: Callable[[Any], bool]) -> list[Any]:
+def align(
+    spec: Any, y_pred: Any, names: Sequence[str], what: str, is_leaf: Callable[[Any], bool], lists: bool = False
+) -> list[Any]:
     """Bring what was given for the outputs into their order.
 
     Args:
@@ -32,6 +37,7 @@ def align(spec: Any, y_pred: Any, names: Sequence[str], what: str, is_leaf: Call
         names: their names, in flat order.
         what: what is aligned, for messages.
         is_leaf: whether an entry of `spec` is one thing rather than a container.
+        lists: whether a single output may have a list of things, which is then its entry.
 
     Returns:
         A list with one thing, or None, for each flat output.
@@ -43,7 +49,9 @@ def align(spec: Any, y_pred: Any, names: Sequence[str], what: str, is_leaf: Call
     if spec is None or is_leaf(spec):
         return [spec] * count
     if isinstance(spec, dict):
-        return _align_dict(spec, y_pred, names, what, is_leaf)
+        return _align_dict(spec, y_pred, names, what, is_leaf, lists)
+    if lists and not tree.is_nested(y_pred):
+        return [spec]
     if isinstance(y_pred, dict) and count > 1 and not _are_positions(spec, count):
         raise ValueError(_mismatch(what, spec, names))
     entries = list(spec)
@@ -54,7 +62,7 @@ def align(spec: Any, y_pred: Any, names: Sequence[str], what: str, is_leaf: Call
         start = 0
         for entry, part in zip(entries, y_pred):
             width = len(tree.flatten(part))
-            aligned += align(entry, part, names[start : start + width], what, is_leaf)
+            aligned += align(entry, part, names[start : start + width], what, is_leaf, lists)
             start += width
         return aligned
     if len(entries) == count:
@@ -67,14 +75,14 @@ def _are_positions(spec: Any, count: int) -> bool:
 
 
 def _align_dict(
-    spec: dict[Any, Any], y_pred: Any, names: Sequence[str], what: str, is_leaf: Callable[[Any], bool]
+    spec: dict[Any, Any], y_pred: Any, names: Sequence[str], what: str, is_leaf: Callable[[Any], bool], lists: bool
 ) -> list[Any]:
     if isinstance(y_pred, dict) and not set(spec) - set(y_pred):
         aligned = []
         start = 0
         for key in _dict_order(y_pred):
             width = len(tree.flatten(y_pred[key]))
-            aligned += align(spec.get(key), y_pred[key], names[start : start + width], what, is_leaf)
+            aligned += align(spec.get(key), y_pred[key], names[start : start + width], what, is_leaf, lists)
             start += width
         return aligned
     unknown = [key for key in spec if key not in names]

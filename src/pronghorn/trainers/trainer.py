@@ -159,9 +159,12 @@ class Trainer:
         found: list[Any] = []
         if self.compiled and (self.loss is not None or self._compile_loss is not None or self._uses_built_in_step):
             found.append(self._loss_tracker)
-        found += super().metrics
         if self._compile_metrics is not None:
             found.append(self._compile_metrics)
+        found += self._metrics
+        for layer in self._flatten_layers(include_self=False, recursive=False):
+            if not isinstance(layer, Trainer):  # a model inside has metrics for its own training
+                found += layer.metrics
         if self._compile_loss is not None:
             found += self._compile_loss.metrics
         return found
@@ -412,6 +415,9 @@ class Trainer:
         callbacks.on_train_begin()
         epoch_logs: dict[str, Any] = {}
         for epoch in range(initial_epoch, epochs):
+            if steps.is_exhausted:
+                checks.warn_exhausted(epoch, epochs)
+                break
             self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
             logs = self._run_epoch(function, steps, callbacks)
@@ -587,7 +593,7 @@ class Trainer:
         class_weight: dict[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """Train on one batch; return the loss and the metrics so far, as `evaluate` does.
+        """Train on one batch; return its loss and metrics, as `evaluate` does.
 
         Args:
             x: inputs.
@@ -601,11 +607,12 @@ class Trainer:
         checks.build(self, batch)
         function = self.make_train_function()
         function.refresh()
+        self.reset_metrics()
         logs = _as_floats(function(batch))
         return logs if return_dict else self._in_order(logs)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """Evaluate one batch; return the loss and the metrics so far, as `evaluate` does.
+        """Evaluate one batch; return its loss and metrics, as `evaluate` does.
 
         Args:
             x: inputs.
@@ -618,6 +625,7 @@ class Trainer:
         checks.build(self, batch)
         function = self.make_test_function()
         function.refresh()
+        self.reset_metrics()
         logs = _as_floats(function(batch))
         return logs if return_dict else self._in_order(logs)
 
