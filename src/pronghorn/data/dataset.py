@@ -267,6 +267,8 @@ def _stack(*leaves: Any) -> np.ndarray:
             f"batch: the elements have different shapes ({', '.join(map(str, sorted(shapes)))}); pad or resize them "
             "to one shape first."
         )
+    if isinstance(leaves[0], str):
+        return np.array(leaves, dtype=object)
     return np.stack([np.asarray(leaf) for leaf in leaves])
 
 

@@ -89,7 +89,9 @@ def save_img(
         **kwargs: for Pillow's `save`.
     """
     image = array_to_img(x, data_format=config.standardize_data_format(data_format), scale=scale)
-    if image.mode == "RGBA" and file_format in ("jpg", "jpeg"):
+    ending = os.path.splitext(path)[1] if isinstance(path, str | os.PathLike) else ""
+    kind = file_format or ending.lstrip(".").lower()
+    if image.mode == "RGBA" and kind in ("jpg", "jpeg"):
         warnings.warn("save_img: JPEG has no transparency; saving without it.", stacklevel=2)
         image = image.convert("RGB")
     image.save(path, format={"jpg": "jpeg"}.get(file_format or "", file_format), **kwargs)

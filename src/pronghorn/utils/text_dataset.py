@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import numpy as np
-
 from pronghorn.utils import directory as folders
 
 
@@ -43,9 +41,9 @@ def text_dataset_from_directory(
     folders.check_split(validation_split, subset, shuffle, seed, who)
     files = folders.find(directory, labels, label_mode, class_names, (".txt",), follow_links, who)
 
-    def load(path: str) -> np.ndarray:
+    def load(path: str) -> str:
         with open(path, "rb") as stream:
             data = stream.read() if max_length is None else stream.read(max_length)
-        return np.asarray(data.decode("utf-8", "replace"), dtype=object)
+        return data.decode("utf-8", "replace")
 
     return folders.datasets(files, load, label_mode, batch_size, shuffle, seed, validation_split, subset, verbose)

@@ -16,10 +16,10 @@ except ImportError:
     ) from None
 
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import check_array, check_X_y
+from sklearn.utils.validation import check_array, check_X_y, column_or_1d
 
 
-class _Estimator(BaseEstimator):
+class _Wrapper:
     """What the three wrappers share: making the model, and fitting it."""
 
     def __init__(
@@ -33,6 +33,17 @@ class _Estimator(BaseEstimator):
         self.warm_start = warm_start
         self.model_kwargs = model_kwargs
         self.fit_kwargs = fit_kwargs
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        # A network trained for a few epochs is not held to the scores that scikit-learn expects of its estimators.
+        for kind in (tags.classifier_tags, tags.regressor_tags):
+            if kind is not None:
+                kind.poor_score = True
+        if tags.transformer_tags is not None:
+            tags.transformer_tags.preserves_dtype = []
+        tags.non_deterministic = True
+        return tags
 
     def _make_model(self, x: np.ndarray, y: Any) -> Any:
         from pronghorn.models import Model, clone_model
@@ -71,7 +82,11 @@ class _Estimator(BaseEstimator):
         return x
 
 
-class SKLearnClassifier(ClassifierMixin, _Estimator):
+def _is_object(y: Any) -> bool:
+    return np.asarray(y).dtype == object
+
+
+class SKLearnClassifier(_Wrapper, ClassifierMixin, BaseEstimator):
     """A classifier for scikit-learn.
 
     Args:
@@ -87,18 +102,19 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):
 
     def fit(self, X: Any, y: Any, **kwargs: Any) -> SKLearnClassifier:
         """Train on samples `X` of shape `(n, features)` and their labels `y`."""
-        X, y = check_X_y(X, y)
-        kind = type_of_target(y)
+        X, y = check_X_y(X, y, multi_output=True)
+        kind = type_of_target(y, raise_unknown=True)
         if kind not in ("binary", "multiclass"):
             raise ValueError(f"Unknown label type: {kind}. {type(self).__name__} only supports classification.")
-        self.classes_, numbers = np.unique(y, return_inverse=True)
+        self.classes_, numbers = np.unique(column_or_1d(y, warn=True), return_inverse=True)
         self.n_features_in_ = X.shape[1]
         self._fit(X, np.eye(len(self.classes_))[numbers], **kwargs)
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def decision_function(self, X: Any) -> np.ndarray:
         """Return what the model gives, a score for each class."""
-        return np.asarray(self.model_.predict(self._checked(X), verbose=0))
+        X = self._checked(X)
+        return np.asarray(self.model_.predict(X, verbose=0))
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the likeliest label of each sample."""
@@ -106,33 +122,37 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):
         return self.classes_[np.argmax(self.model_.predict(X, verbose=0), axis=-1)]
 
 
-class SKLearnRegressor(RegressorMixin, _Estimator):
+class SKLearnRegressor(_Wrapper, RegressorMixin, BaseEstimator):
     """A regressor for scikit-learn; see `SKLearnClassifier` for the arguments."""
 
     def fit(self, X: Any, y: Any, **kwargs: Any) -> SKLearnRegressor:
         """Train on samples `X` of shape `(n, features)` and their targets `y`."""
         X, y = check_X_y(X, y, multi_output=True, y_numeric=True)
         self.n_features_in_ = X.shape[1]
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
         self._one_target = y.ndim == 1
         self._fit(X, y[:, None] if self._one_target else y, **kwargs)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the target of each sample."""
-        values = np.asarray(self.model_.predict(self._checked(X), verbose=0))
+        X = self._checked(X)
+        values = np.asarray(self.model_.predict(X, verbose=0))
         return values[:, 0] if self._one_target and values.ndim == 2 and values.shape[1] == 1 else values
 
 
-class SKLearnTransformer(TransformerMixin, _Estimator):
+class SKLearnTransformer(_Wrapper, TransformerMixin, BaseEstimator):
     """A transformer for scikit-learn; see `SKLearnClassifier` for the arguments."""
 
     def fit(self, X: Any, y: Any = None, **kwargs: Any) -> SKLearnTransformer:
         """Train on samples `X` of shape `(n, features)`, and targets `y` if the model wants them."""
         X = check_array(X)
         self.n_features_in_ = X.shape[1]
-        self._fit(X, None if y is None else np.asarray(y), **kwargs)
+        self._fit(X, None if y is None else np.asarray(y, dtype="float64" if _is_object(y) else None), **kwargs)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
         """Return what the model gives for each sample."""
-        return np.asarray(self.model_.predict(self._checked(X), verbose=0))
+        X = self._checked(X)
+        return np.asarray(self.model_.predict(X, verbose=0))
