@@ -201,7 +201,8 @@ class StatefulOperation(Operation):
         if len(own) != len(store.keys()):
             hint = " It is not built: give it a build() that makes them from the input shape." if not self.built else ""
             raise ValueError(
-                f"Layer {self.name!r} has {len(own)} weights of its own, but {len(store.keys())} were saved for it.{hint}"
+                f"Layer {self.name!r} has {len(own)} weights of its own, but received {len(store.keys())} variables from "
+                f"the file.{hint}"
             )
         for i, variable in enumerate(own):
             variable.assign(store[f"{i}"])

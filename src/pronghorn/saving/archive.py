@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pronghorn._version import __version__
 
@@ -69,12 +69,12 @@ def metadata() -> dict[str, Any]:
     return {"keras_version": LAYOUT, "date_saved": now, "pronghorn_version": __version__}
 
 
-def pack(folder: Path, path: Path) -> None:
+def pack(folder: Path, path: Path | IO[bytes]) -> None:
     """Write the files of a folder into a zip archive, uncompressed, since weights do not compress.
 
     Args:
         folder: with `CONFIG`, `WEIGHTS` and maybe `ASSETS`.
-        path: of the archive.
+        path: of the archive, or an object to write bytes to.
     """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name in (METADATA, CONFIG, WEIGHTS):
@@ -84,20 +84,20 @@ def pack(folder: Path, path: Path) -> None:
                 archive.write(file, file.relative_to(folder).as_posix())
 
 
-def unpack(path: str | os.PathLike[str], folder: Path) -> None:
+def unpack(file: Path | IO[bytes], folder: Path, shown: str) -> None:
     """Write the members of a ``.keras`` file that belong there into a folder.
 
     Args:
-        path: of the archive.
+        file: the archive's path, or an object to read bytes from.
         folder: an empty folder.
+        shown: what messages call it.
 
     Raises:
         ValueError: if it is no such archive, or a member is a link, has a name that leads elsewhere, or grows beyond
             all measure when it is uncompressed.
     """
-    shown = os.fspath(path)
     try:
-        archive = zipfile.ZipFile(path)
+        archive = zipfile.ZipFile(file)
     except zipfile.BadZipFile:
         raise ValueError(f"{shown} is no .keras file: it is not a zip archive, or it is cut short.") from None
     with archive:
@@ -120,10 +120,8 @@ def _write_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Pat
     if stat.S_ISLNK(member.external_attr >> 16):
         raise ValueError(f"{shown} holds {name!r}, a link; it is refused.")
     limit = _MAX_CONFIG_BYTES if name in (CONFIG, METADATA) else max(_SMALL, _MAX_RATIO * member.compress_size)
-    if member.file_size > limit or member.compress_size > os.path.getsize(archive.filename or shown):
-        raise ValueError(
-            f"{shown}: {name!r} would take {member.file_size:,} bytes; it is refused as not to be trusted."
-        )
+    if member.file_size > limit:
+        raise ValueError(f"{shown}: {name!r} would take {member.file_size:,} bytes: a decompression bomb, refused.")
     place = folder.joinpath(*parts)
     place.parent.mkdir(parents=True, exist_ok=True)
     left = member.file_size

@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pronghorn.saving import archive, state
 from pronghorn.saving.serialization import ObjectSharingScope, deserialize_keras_object, serialize_keras_object
@@ -17,14 +17,22 @@ from pronghorn.saving.weights_store import WeightsReader, WeightsWriter
 _WEIGHTS_SUFFIX = ".weights.h5"
 
 
+class MissingFileError(FileNotFoundError, ValueError):
+    """There is no file of that name; a ValueError too, which is what Keras raises."""
+
+
 def save_model(
-    model: Any, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
+    model: Any,
+    filepath: str | os.PathLike[str] | IO[bytes],
+    overwrite: bool = True,
+    zipped: bool | None = None,
+    **kwargs: Any,
 ) -> None:
     """Save a model, with its weights and the state of its optimizer.
 
     Args:
         model: a built model.
-        filepath: ends with ``.keras``.
+        filepath: ends with ``.keras``; or an object to write bytes to.
         overwrite: whether to replace a file of that name without asking.
         zipped: False to write a folder instead of one file.
 
@@ -42,12 +50,24 @@ def save_model(
     >>> loaded.count_params()
     3
     """
-    path = Path(filepath)
     kwargs.pop("include_optimizer", None)
-    if kwargs.pop("save_format", "keras") not in ("keras", None):
-        raise ValueError("save_model: save_format is gone; the file's ending says the format: '.keras'.")
+    if "save_format" in kwargs:
+        raise ValueError(
+            "save_model: The `save_format` argument is deprecated: the file's ending says the format. Leave it out."
+        )
     if kwargs:
-        raise ValueError(f"save_model: unknown arguments: {', '.join(kwargs)}.")
+        raise ValueError(f"save_model: The following argument(s) are not supported: {', '.join(kwargs)}.")
+    if hasattr(filepath, "write"):
+        with tempfile.TemporaryDirectory(prefix="saving-") as scratch:
+            _write_folder(model, Path(scratch))
+            archive.pack(Path(scratch), filepath)
+        return
+    path = Path(filepath)
+    if zipped is False and path.suffix in (".keras", ".h5"):
+        raise ValueError(
+            f"save_model: with zipped=False a folder is written, so its name should not end in {path.suffix!r}; got "
+            f"{os.fspath(filepath)!r}."
+        )
     if path.suffix in (".h5", ".hdf5"):
         raise NotImplementedError(
             f"save_model: {os.fspath(filepath)!r}: the older HDF5 format of whole models is not there; use the ending "
@@ -92,7 +112,7 @@ def _place_folder(folder: Path, target: Path) -> None:
 
 
 def load_model(
-    filepath: str | os.PathLike[str],
+    filepath: str | os.PathLike[str] | IO[bytes],
     custom_objects: dict[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
@@ -103,7 +123,7 @@ def load_model(
     classes, and those that you registered or pass here.
 
     Args:
-        filepath: a ``.keras`` file, or a folder that was saved with ``zipped=False``.
+        filepath: a ``.keras`` file, or a folder that was saved with ``zipped=False``, or an object to read bytes from.
         custom_objects: your classes and functions by the names that the file has for them.
         compile: whether to compile the model as it was.
         safe_mode: whether to refuse Python code in the file (the lambda of a `Lambda` layer).
@@ -115,9 +135,13 @@ def load_model(
         FileNotFoundError: if it is not there.
         ValueError: if it is no such file, is damaged, or holds what a model's file must not.
     """
+    if hasattr(filepath, "read"):
+        return _load_archive(filepath, getattr(filepath, "name", "the file"), custom_objects, compile, safe_mode)
     path = Path(filepath)
     if not path.exists():
-        raise FileNotFoundError(f"load_model: there is no file {os.fspath(filepath)!r}.")
+        if path.suffix not in (".keras", ".h5", ".hdf5", ""):
+            raise MissingFileError(f"load_model: File format not supported, and no such file: {os.fspath(filepath)!r}.")
+        raise MissingFileError(f"load_model: File not found: {os.fspath(filepath)!r}.")
     if path.is_dir():
         if not (path / archive.CONFIG).is_file() or not (path / archive.WEIGHTS).is_file():
             raise ValueError(
@@ -132,11 +156,15 @@ def load_model(
         )
     if path.suffix != ".keras":
         raise ValueError(
-            f"load_model: {os.fspath(filepath)!r} does not say its format; a model's file ends with '.keras'."
+            f"load_model: File format not supported: {os.fspath(filepath)!r}; a model's file ends with '.keras'."
         )
+    return _load_archive(path, os.fspath(filepath), custom_objects, compile, safe_mode)
+
+
+def _load_archive(file: Any, shown: str, custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
     with tempfile.TemporaryDirectory(prefix="loading-") as scratch:
-        archive.unpack(path, Path(scratch))
-        return _load_folder(Path(scratch), os.fspath(filepath), custom_objects, compile, safe_mode)
+        archive.unpack(file, Path(scratch), shown)
+        return _load_folder(Path(scratch), shown, custom_objects, compile, safe_mode)
 
 
 def _load_folder(folder: Path, shown: str, custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
@@ -159,7 +187,11 @@ def _load_folder(folder: Path, shown: str, custom_objects: Any, compile: bool, s
 
 
 def save_weights(
-    model: Any, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
+    model: Any,
+    filepath: str | os.PathLike[str],
+    overwrite: bool = True,
+    max_shard_size: float | None = None,
+    **kwargs: Any,
 ) -> None:
     """Save a model's weights, and the state of its optimizer.
 
@@ -168,6 +200,7 @@ def save_weights(
         filepath: ends with ``.weights.h5``.
         overwrite: whether to replace a file of that name without asking.
         max_shard_size: must be None; one file is written.
+        kwargs: `objects_to_skip`, a list of layers whose weights are not written.
 
     Raises:
         ValueError: for another ending.
@@ -175,12 +208,13 @@ def save_weights(
     """
     if max_shard_size is not None:
         raise NotImplementedError("save_weights: max_shard_size: weights are saved in one file; leave it out.")
+    skipped = _objects_to_skip("save_weights", kwargs)
     path = Path(filepath)
     if not path.name.endswith(_WEIGHTS_SUFFIX):
         raise ValueError(f"save_weights: the file's name must end in '.weights.h5', got {os.fspath(filepath)!r}.")
     if _may_write(path, overwrite):
         with archive.replacing(path) as fresh, WeightsWriter(fresh) as writer:
-            state.write_weights(model, writer)
+            state.write_weights(model, writer, skipped)
 
 
 def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False, **kwargs: Any) -> None:
@@ -190,6 +224,7 @@ def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bo
         model: a built model.
         filepath: a ``.weights.h5`` or ``.keras`` file.
         skip_mismatch: whether layers that do not fit the file keep their weights, with a warning.
+        kwargs: `objects_to_skip`, a list of layers that keep their weights.
 
     Raises:
         FileNotFoundError: if it is not there.
@@ -198,28 +233,36 @@ def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bo
     path = Path(filepath)
     if kwargs.pop("by_name", False):
         raise ValueError("load_weights: by_name=True is for the older HDF5 format, which is not there.")
-    if kwargs:
-        raise ValueError(f"load_weights: unknown arguments: {', '.join(kwargs)}.")
+    skipped = _objects_to_skip("load_weights", kwargs)
     if not path.name.endswith((".weights.h5", ".keras", ".h5", ".hdf5")):
-        raise ValueError(f"load_weights: {os.fspath(filepath)!r} must end in '.weights.h5' or '.keras'.")
+        raise ValueError(
+            f"load_weights: File format not supported: {os.fspath(filepath)!r} must end in '.weights.h5' or '.keras'."
+        )
     if not path.exists():
-        raise FileNotFoundError(f"load_weights: there is no file {os.fspath(filepath)!r}.")
+        raise MissingFileError(f"load_weights: File not found: {os.fspath(filepath)!r}.")
     if path.suffix != ".keras":
-        _load_weights_file(model, path, os.fspath(filepath), skip_mismatch)
+        _load_weights_file(model, path, os.fspath(filepath), skip_mismatch, skipped)
         return
     with tempfile.TemporaryDirectory(prefix="loading-") as scratch:
-        archive.unpack(path, Path(scratch))
-        _load_weights_file(model, Path(scratch) / archive.WEIGHTS, os.fspath(filepath), skip_mismatch)
+        archive.unpack(path, Path(scratch), os.fspath(filepath))
+        _load_weights_file(model, Path(scratch) / archive.WEIGHTS, os.fspath(filepath), skip_mismatch, skipped)
 
 
-def _load_weights_file(model: Any, path: Path, shown: str, skip_mismatch: bool) -> None:
+def _objects_to_skip(function: str, kwargs: dict[str, Any]) -> list[Any]:
+    skipped = kwargs.pop("objects_to_skip", None) or []
+    if kwargs:
+        raise ValueError(f"{function}: the argument(s) {', '.join(kwargs)} are not supported.")
+    return list(skipped)
+
+
+def _load_weights_file(model: Any, path: Path, shown: str, skip_mismatch: bool, skipped: list[Any]) -> None:
     with WeightsReader(path, shown) as reader:
         if reader.is_legacy():
             raise NotImplementedError(
                 f"{shown} has the layout of Keras 2, which is not there. Load it with Keras and save the weights as "
                 "'.weights.h5'."
             )
-        state.read_weights(model, reader, skip_mismatch)
+        state.read_weights(model, reader, skip_mismatch, skipped)
 
 
 def _may_write(path: Path, overwrite: bool) -> bool:

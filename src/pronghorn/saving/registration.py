@@ -80,8 +80,8 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     def register(thing: T) -> T:
         if inspect.isclass(thing) and not hasattr(thing, "get_config"):
             raise ValueError(
-                f"register_keras_serializable: the class {thing.__name__} has no get_config() method, so it could not "
-                "be saved. Write one that returns the constructor's arguments."
+                f"register_keras_serializable: Cannot register a class that does not have a get_config() method, and "
+                f"{thing.__name__} has none. Write one that returns the constructor's arguments."
             )
         registered = f"{package}>{name or thing.__name__}"  # type: ignore[attr-defined]
         _custom_objects[registered] = thing
@@ -102,6 +102,16 @@ def get_registered_name(obj: Any) -> str:
 def is_registered(obj: Any) -> bool:
     """Whether ``obj`` was given to `register_keras_serializable`."""
     return obj in _custom_names
+
+
+def find_by_own_name(name: str) -> Any:
+    """What is registered, in whatever package, under a name; older files give a function's own name only.
+
+    Args:
+        name: the part after ``>``.
+    """
+    found = [thing for registered, thing in _custom_objects.items() if registered.endswith(f">{name}")]
+    return found[0] if len(found) == 1 and ">" not in name else None
 
 
 def get_registered_object(

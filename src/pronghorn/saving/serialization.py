@@ -14,6 +14,7 @@ from pronghorn.graph.variable import Variable
 from pronghorn.saving import public_names, python_code
 from pronghorn.saving.registration import (
     CustomObjectScope,
+    find_by_own_name,
     get_registered_name,
     get_registered_object,
     is_registered,
@@ -107,7 +108,8 @@ def _special(obj: Any) -> dict[str, Any] | None:
     if isinstance(obj, bytes):
         return _tagged("bytes", value=obj.decode("utf-8"))
     if isinstance(obj, slice):
-        return _tagged("slice", start=obj.start, stop=obj.stop, step=obj.step)
+        parts = {name: serialize_keras_object(getattr(obj, name)) for name in ("start", "stop", "step")}
+        return _tagged("slice", **parts)
     if obj is Ellipsis:
         return {"class_name": "__ellipsis__", "config": {}}
     if isinstance(obj, np.dtype):
@@ -265,13 +267,19 @@ def _from_tag(tag: str, config: dict[str, Any], safe_mode: bool) -> Any:
 
 def _find_function(name: Any, config: dict[str, Any]) -> Any:
     if not isinstance(name, str):
-        raise TypeError(f"deserialize_keras_object: a function is given by its name; got {name!r}.")
+        raise TypeError(
+            f"deserialize_keras_object: Expected 'config' to be a non-null str, the function's name; got {name!r}."
+        )
     if config["class_name"] == "type":
         builtin = {"int": int, "float": float, "bool": bool, "str": str}.get(name)
         found = builtin or get_registered_object(name)
     else:
         found = get_registered_object(config.get("registered_name") or "") or get_registered_object(name)
-        found = found or public_names.find_function(name)
+        if found is None:
+            found = public_names.find_function(name)
+            if found is not None:
+                _check_registered_name(name, config.get("registered_name"))
+        found = found or find_by_own_name(name)
         if inspect.isclass(found):
             raise TypeError(f"deserialize_keras_object: {name!r} was saved as a function, but it is a class.")
     if found is None:
@@ -286,7 +294,10 @@ def _make(
     if not all(isinstance(x, (str, type(None))) for x in (name, registered, config.get("module"))) or name is None:
         raise TypeError("deserialize_keras_object: class_name, registered_name and module must be strings.")
     cls = (get_registered_object(registered) if registered else None) or get_registered_object(name)
-    cls = cls or public_names.find_class(config.get("module"), name)
+    if cls is None:
+        cls = public_names.find_class(config.get("module"), name)
+        if cls is not None:
+            _check_registered_name(name, registered)
     cls = cls or (module_objects or {}).get(name)
     if cls is None:
         function = public_names.find_operation(config.get("module"), name)
@@ -299,6 +310,8 @@ def _make(
         return cls
     if not hasattr(cls, "from_config"):
         raise TypeError(f"deserialize_keras_object: the class {cls.__name__} has no from_config() class method.")
+    if not isinstance(inner, dict):
+        raise TypeError(f"deserialize_keras_object: Expected 'config' to be a dict for {name!r}; got {inner!r}.")
     with SafeModeScope(safe_mode):
         instance = cls.from_config(inner)
         if config.get("build_config") and hasattr(instance, "build_from_config"):
@@ -306,6 +319,19 @@ def _make(
         if config.get("compile_config") and hasattr(instance, "compile_from_config"):
             instance.compile_from_config(config["compile_config"])
     return instance
+
+
+def _check_registered_name(name: str, registered: str | None) -> None:
+    """Refuse an entry that says it is the user's and would become one of ours: it is damaged, or hides something.
+
+    Raises:
+        ValueError: if the two names differ.
+    """
+    if registered and registered not in (name, "function", "type"):
+        raise ValueError(
+            f"deserialize_keras_object: {name!r} with the registered name {registered!r} resolved to a Keras built-in, "
+            "which is never registered under another name. If it is your own, pass it in custom_objects."
+        )
 
 
 def _unknown(kind: str, name: Any, config: dict[str, Any]) -> TypeError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +12,28 @@ from pronghorn.saving.tree_walk import saveables
 from pronghorn.saving.weights_store import WeightsReader, WeightsWriter
 
 
-def write_weights(model: Any, writer: WeightsWriter) -> None:
+def write_weights(model: Any, writer: WeightsWriter, skipped: Sequence[Any] = ()) -> None:
     """Write the weights of everything in a model.
 
     Args:
         model: a model, a layer or an optimizer.
         writer: an open file.
+        skipped: layers that are left out.
     """
-    for path, obj in saveables(model):
+    for path, obj in saveables(model, skipped):
         store = writer.make(path, getattr(obj, "name", None))
         if hasattr(obj, "save_own_variables"):
             obj.save_own_variables(store)
 
 
-def read_weights(model: Any, reader: WeightsReader, skip_mismatch: bool = False) -> None:
+def read_weights(model: Any, reader: WeightsReader, skip_mismatch: bool = False, skipped: Sequence[Any] = ()) -> None:
     """Set the weights of everything in a model; if they do not fit, the model stays as it was.
 
     Args:
         model: a model, a layer or an optimizer.
         reader: an open file.
         skip_mismatch: whether objects that do not fit keep their values, with a warning, instead of an error.
+        skipped: layers that are left as they are.
 
     Raises:
         ValueError: if weights are missing or have other shapes.
@@ -39,7 +42,7 @@ def read_weights(model: Any, reader: WeightsReader, skip_mismatch: bool = False)
     failures: list[str] = []
     try:
         found_any = False
-        for path, obj in saveables(model):
+        for path, obj in saveables(model, skipped):
             store = reader.get(path)
             found_any = found_any or len(store) > 0
             failure = _load_one(path, obj, store)
@@ -68,7 +71,7 @@ def _load_one(path: str, obj: Any, store: Any) -> str | None:
                 if shape is not None and shape != tuple(variable.shape):
                     return (
                         f"{variable.path!r} has the shape {tuple(variable.shape)}, but {path}/vars/{index} in the file "
-                        f"has the shape {shape}."
+                        f"has the shape {shape}; they must match."
                     )
         obj.load_own_variables(store)
     except (ValueError, KeyError) as error:

@@ -6,7 +6,7 @@ attributes that hold them; in a container each is called after its class, with a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pronghorn.utils.naming import to_snake_case
@@ -20,13 +20,14 @@ _SKIPPED = frozenset(
 )
 
 
-def saveables(root: Any) -> Iterator[tuple[str, Any]]:
+def saveables(root: Any, skipped: Sequence[Any] = ()) -> Iterator[tuple[str, Any]]:
     """Yield (path, object) for ``root``, whose path is empty, and everything below it, each object once.
 
     Args:
         root: a model, a layer or an optimizer.
+        skipped: objects that are left out, with what is below them only.
     """
-    yield from _walk(root, "", set())
+    yield from _walk(root, "", {id(obj) for obj in skipped})
 
 
 def _walk(obj: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
