@@ -46,7 +46,7 @@ def _row(x: Tensor, index: int) -> Tensor:
 def _float_dtype(dtype: Any, name: str) -> str:
     dtype = config.floatx() if dtype is None else dtypes.name_of(dtype)
     if not dtypes.is_float(dtype):
-        raise ValueError(f"random.{name}: `dtype` must be a floating point type, got dtype={dtype!r}.")
+        raise ValueError(f"`keras.random.{name}` requires a floating point `dtype`. Got: dtype={dtype!r}.")
     return dtype
 
 
@@ -145,7 +145,7 @@ def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: An
 
     dtype = dtypes.name_of(dtype or "int32")
     if not dtypes.is_integer(dtype):
-        raise ValueError(f"random.randint: `dtype` must be an integer type, got dtype={dtype!r}.")
+        raise ValueError(f"`keras.random.randint` requires an integer `dtype`. Got: dtype={dtype!r}.")
     shape = _shape(shape, "randint")
     key = draw_seed(seed)
     if isinstance(minval, (int, np.integer)) and isinstance(maxval, (int, np.integer)):
