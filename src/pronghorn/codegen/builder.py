@@ -114,6 +114,13 @@ class ModuleBuilder:
         parts += [line for name, line in self._declared.items() if not self._defines(name)]
         return "\n".join(parts) + "\n"
 
+    def replace(self, function: FunctionBuilder, by: str) -> bool:
+        """Drops a function; those that call it call ``by`` instead. Whether any does."""
+        self.functions.remove(function)
+        if self._declared.pop(function.name, None) is None:  # called by name only from outside
+            return False
+        return any([f.redirect(function.name, by) for f in self.functions if isinstance(f, FunctionBuilder)])
+
     def _defines(self, name: str) -> bool:
         return any(isinstance(item, FunctionBuilder) and item.name == name for item in self.functions)
 
@@ -155,6 +162,13 @@ class FunctionBuilder:
         self._count = 0
         self.block = "entry"
         """The label of the block being written, for use in :meth:`phi`."""
+
+    def redirect(self, old: str, new: str) -> bool:
+        """Calls ``new`` wherever ``old`` was called; whether it was."""
+        lines = [line.replace(f"@{old}(", f"@{new}(") for line in self._lines]
+        changed = lines != self._lines
+        self._lines = lines
+        return changed
 
     def text(self) -> str:
         """The function as LLVM IR."""

@@ -208,17 +208,21 @@ class ProgramEmitter:
     def _share(self, before: int) -> dict[str, str]:
         """Drop functions written since ``before`` that are the same as earlier ones; the names that replace theirs."""
         names: dict[str, str] = {}
-        kept: list[FunctionBuilder | str] = []
-        for function in self.module.functions[before:]:
-            if isinstance(function, FunctionBuilder):
-                text = function.text().replace(f"@{function.name}(", "@(")
-                known = self.functions.setdefault(text, function.name)
-                if known != function.name:
+        again = True
+        while again:  # functions may become the same once those that they call are
+            again = False
+            for function in self.module.functions[before:]:
+                known = self._same(function) if isinstance(function, FunctionBuilder) else None
+                if known is not None and isinstance(function, FunctionBuilder):
                     names[function.name] = known
-                    continue
-            kept.append(function)
-        self.module.functions[before:] = kept
+                    again |= self.module.replace(function, known)
         return names
+
+    def _same(self, function: FunctionBuilder) -> str | None:
+        """The name of an earlier function with the same text, if there is one."""
+        text = function.text().replace(f"@{function.name}(", "@(")
+        known = self.functions.setdefault(text, function.name)
+        return known if known != function.name else None
 
     def _special(self, kernel: Kernel, node: Node) -> None:
         if node.prim.family == "linalg":
