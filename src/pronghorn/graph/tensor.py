@@ -168,7 +168,16 @@ OPERATORS = {
     "__neg__": _unary("negative"), "__abs__": _unary("abs"), "__invert__": _unary("bitwise_not"),
     "__pos__": lambda self: self, "__round__": lambda self, ndigits=0: _ops().round(self, ndigits),
 }  # fmt: skip
-"""Python's operators, as methods over `pronghorn.ops`; also given to Variable and KerasTensor."""
+"""Python's operators, as methods over `pronghorn.ops`."""
+
+LOGICAL_OPERATORS = {
+    **OPERATORS,
+    "__and__": _binary("logical_and"), "__rand__": _binary("logical_and", True),
+    "__or__": _binary("logical_or"), "__ror__": _binary("logical_or", True),
+    "__xor__": _binary("logical_xor"), "__rxor__": _binary("logical_xor", True),
+    "__invert__": _unary("logical_not"),
+}  # fmt: skip
+"""The same for Variable and KerasTensor, where Keras gives ``& | ^ ~`` the meaning of logic for all dtypes."""
 
 for _name, _method in OPERATORS.items():
     setattr(Tensor, _name, _method)

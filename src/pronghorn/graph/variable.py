@@ -10,7 +10,7 @@ import numpy as np
 
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Shape
-from pronghorn.graph.tensor import OPERATORS, Tensor
+from pronghorn.graph.tensor import LOGICAL_OPERATORS, Tensor
 from pronghorn.graph.trace import active_tapes, as_tensor, current_trace, eager
 
 
@@ -60,16 +60,16 @@ class Variable:
         from pronghorn.utils.naming import auto_name, current_path
 
         self._name = name or auto_name(type(self).__name__)
-        if "/" in self._name:
-            raise ValueError(f"A variable's name must not contain '/', got name={name!r}.")
+        if not isinstance(self._name, str) or "/" in self._name:
+            raise ValueError(f"Variable: Argument `name` must be a string without '/', got name={name!r}.")
         path = current_path()
         self._path = f"{path}/{self._name}" if path else self._name
         self._trainable = bool(trainable)
         self._autocast = bool(autocast)
         self.aggregation, self.synchronization = aggregation, synchronization
-        self.regularizer: Callable | None = None
-        self.constraint: Callable | None = None
-        self.overwrite_with_gradient = False
+        self._regularizer: Callable[..., Any] | None = None
+        self._constraint: Callable[..., Any] | None = None
+        self._overwrite_with_gradient = False
         self.layout: Any = None
         self._shared = False  # an eager Tensor may look at the storage
         with eager():
@@ -119,6 +119,35 @@ class Variable:
 
         target = autocast_dtype() if self._autocast and dtypes.is_float(self._dtype) else None
         return target or self._dtype
+
+    @property
+    def regularizer(self) -> Callable[..., Any] | None:
+        """What its value adds to the loss, or None."""
+        return self._regularizer
+
+    @regularizer.setter
+    def regularizer(self, value: Callable[..., Any] | None) -> None:
+        self._regularizer = _callable_or_none("regularizer", value)
+
+    @property
+    def constraint(self) -> Callable[..., Any] | None:
+        """What is applied to its value after each update, or None."""
+        return self._constraint
+
+    @constraint.setter
+    def constraint(self, value: Callable[..., Any] | None) -> None:
+        self._constraint = _callable_or_none("constraint", value)
+
+    @property
+    def overwrite_with_gradient(self) -> bool:
+        """Whether an update replaces its value with the gradient."""
+        return self._overwrite_with_gradient
+
+    @overwrite_with_gradient.setter
+    def overwrite_with_gradient(self, value: bool) -> None:
+        if not isinstance(value, bool):
+            raise TypeError(f"Variable: `overwrite_with_gradient` must be a boolean. Got: {value!r}")
+        self._overwrite_with_gradient = value
 
     @property
     def storage_dtype(self) -> str:
@@ -247,9 +276,15 @@ class Variable:
         return f"<Variable path={self._path}, shape={self.shape}, dtype={self._dtype}{shown}>"
 
 
+def _callable_or_none(what: str, value: Any) -> Any:
+    if value is not None and not callable(value):
+        raise ValueError(f"Variable: `{what}` must be callable or None. Got: {what}={value!r}")
+    return value
+
+
 def _delegate(method: Any) -> Any:
     return lambda self, *args: method(self.value, *args)
 
 
-for _name, _method in OPERATORS.items():
+for _name, _method in LOGICAL_OPERATORS.items():
     setattr(Variable, _name, _delegate(_method))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from pronghorn import tree
-from pronghorn.graph.tensor import OPERATORS
+from pronghorn.graph.tensor import LOGICAL_OPERATORS
 from pronghorn.utils.naming import auto_name
 
 
@@ -85,35 +85,35 @@ class KerasTensor:
     def __getitem__(self, key: Any) -> Any:
         return _ops().get_item(self, key)
 
-    def _no_value(self, use: str) -> TypeError:
-        return TypeError(
-            f"A KerasTensor has no values, so {use} is not possible: {self!r} only describes a part of a functional "
-            "model. Use pronghorn.ops and layers on it, or put the computation into a layer's call()."
+    def _no_value(self, use: str, kind: type[Exception] = TypeError) -> Exception:
+        return kind(
+            f"A KerasTensor doesn't have any actual numerical value, so {use}. {self!r} only describes a part of a "
+            "functional model. Use pronghorn.ops and layers on it, or put the computation into a layer's call()."
         )
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise self._no_value("using it as a NumPy array")
+        raise self._no_value("it cannot be used as a NumPy array", ValueError)
 
     def __pronghorn_tensor__(self) -> Any:
-        raise self._no_value("computing with it here")
+        raise self._no_value("it cannot be computed with here")
 
     def __len__(self) -> int:
-        raise self._no_value("len()")
+        raise self._no_value("it has no len()")
 
     def __iter__(self) -> Any:
-        raise self._no_value("iterating over it")
+        raise self._no_value("it cannot be iterated over", NotImplementedError)
 
     def __bool__(self) -> bool:
-        raise self._no_value("using it as a Python bool (in `if`, `while`, `and`)")
+        raise self._no_value("in `if`, `while` and `and` it cannot be used as a boolean")
 
     def __int__(self) -> int:
-        raise self._no_value("int()")
+        raise self._no_value("int() is not possible")
 
     def __float__(self) -> float:
-        raise self._no_value("float()")
+        raise self._no_value("float() is not possible")
 
     def __index__(self) -> int:
-        raise self._no_value("using it as an index")
+        raise self._no_value("it cannot be used as an index")
 
     def __hash__(self) -> int:
         return id(self)
@@ -122,7 +122,7 @@ class KerasTensor:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, sparse=False, ragged=False, name={self.name}>"
 
 
-for _name, _method in OPERATORS.items():
+for _name, _method in LOGICAL_OPERATORS.items():
     if _name != "__eq__":  # as Keras has it: symbolic tensors are equal only to themselves
         setattr(KerasTensor, _name, _method)
 
