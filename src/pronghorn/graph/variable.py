@@ -61,7 +61,7 @@ class Variable:
 
         self._name = name or auto_name(type(self).__name__)
         if not isinstance(self._name, str) or "/" in self._name:
-            raise ValueError(f"Variable: Argument `name` must be a string without '/', got name={name!r}.")
+            raise ValueError(f"Variable: Argument `name` must be a string; it cannot contain character `/`. Got: name={name!r}.")
         path = current_path()
         self._path = f"{path}/{self._name}" if path else self._name
         self._trainable = bool(trainable)
