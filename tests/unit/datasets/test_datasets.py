@@ -151,7 +151,7 @@ class Evil:
         return os.system, ("echo evil",)
 
 
-@pytest.mark.parametrize("value", [Evil(), {"a": [Evil()]}, print, np.random.default_rng], ids=str)
+@pytest.mark.parametrize("value", [Evil(), {"a": [Evil()]}, print, np.random.default_rng], ids=["object", "nested", "print", "default_rng"])
 def test_pickles_that_hold_more_than_data_are_refused(value):
     with pytest.raises(ValueError, match="more than plain data"):
         _archive.load_plain_pickle(io.BytesIO(pickle.dumps(value)))
