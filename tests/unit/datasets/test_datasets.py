@@ -172,7 +172,7 @@ def test_hostile_text_file_is_refused(cache, unchecked):
         datasets.reuters.load_data()
 
 
-@pytest.mark.parametrize("data", [b"", b"no gzip", gzip.compress(b"\0\0\x08\x01\0\0\0\x09abc"), gzip.compress(b"xx")])
+@pytest.mark.parametrize("data", [b"", b"no gzip", gzip.compress(b"\0\0\x08\x01\0\0\0\x09abc"), gzip.compress(b"xx")], ids=["empty", "not gzip", "cut short", "not idx"])
 def test_damaged_idx_files_are_refused(tmp_path, data):
     path = tmp_path / "x.gz"
     path.write_bytes(data)
