@@ -168,7 +168,7 @@ def _load_archive(file: Any, shown: str, custom_objects: Any, compile: bool, saf
 
 
 def _load_folder(folder: Path, shown: str, custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
-    from pronghorn.models.model import Model
+    from pronghorn.layers.layer import Layer
 
     config = archive.read_config(folder, shown)
     if not compile:
@@ -178,8 +178,8 @@ def _load_folder(folder: Path, shown: str, custom_objects: Any, compile: bool, s
             model = deserialize_keras_object(config, custom_objects, safe_mode=safe_mode)
         except RecursionError:
             raise ValueError(f"{shown}: its {archive.CONFIG} is nested too deeply to be a model's.") from None
-    if not isinstance(model, Model):
-        raise ValueError(f"{shown} describes {type(model).__name__}, which is not a model.")
+    if not isinstance(model, Layer):  # a model, or a layer that saves itself, such as a FeatureSpace
+        raise ValueError(f"{shown} describes {type(model).__name__}, which is neither a model nor a layer.")
     with WeightsReader(folder / archive.WEIGHTS, shown) as reader:
         state.read_weights(model, reader)
     state.read_assets(model, folder / archive.ASSETS)

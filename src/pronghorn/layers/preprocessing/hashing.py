@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import config, ops
+from pronghorn import config, dtype_policies, ops
 from pronghorn.graph import dtypes
 from pronghorn.layers import settings
 from pronghorn.layers.layer import Layer
@@ -23,6 +23,8 @@ def output_dtype(mode: str, dtype: Any, layer: str) -> Any:
     """
     if dtype is None:
         return "int64" if mode == "int" else config.floatx()
+    if isinstance(dtype, dict):  # from a configuration
+        dtype = dtype_policies.get(dtype)
     if mode == "int" and not dtypes.is_integer(getattr(dtype, "name", dtype)):
         raise ValueError(f"{layer}: with output_mode='int' the `dtype` must be an integer type, got dtype={dtype!r}.")
     return dtype
