@@ -138,7 +138,8 @@ def to_float(x: Any) -> Tensor:
 
 def cast(x: Any, dtype: str) -> Tensor:
     """``x`` with elements of type ``dtype``; complex to real takes the real part."""
-    x = convert(x)
+    if not isinstance(x, Tensor):
+        x = convert(x, None if _is_complex(x) else dtype)  # at once: float64 must not go through float32
     if x.dtype == dtype:
         return x
     if x.dtype in dtypes.COMPLEX and dtype not in dtypes.COMPLEX:
@@ -166,6 +167,10 @@ def equal_extents(first: Extent, second: Extent) -> bool:
     if isinstance(first, Dim) or isinstance(second, Dim):
         raise ExtentsMayDiffer(first, second)
     return False
+
+
+def _is_complex(x: Any) -> bool:
+    return str(getattr(x, "dtype", "")) in dtypes.COMPLEX
 
 
 # -- shapes -----------------------------------------------------------------------------------------------------------
@@ -212,12 +217,7 @@ def broadcast(*xs: Tensor) -> list[Tensor]:
 def operands(*xs: Any, dtype: str | None = None) -> list[Tensor]:
     """``xs`` as Tensors of one type (their promoted type by default) and one shape."""
     dtype = dtype or result_dtype(*xs)
-    return broadcast(*(cast(x if isinstance(x, Tensor) else convert(x, _direct(x, dtype)), dtype) for x in xs))
-
-
-def _direct(x: Any, dtype: str) -> str | None:
-    """Python numbers are made in the final type at once: float64 constants keep all their digits."""
-    return dtype if type(x) in (int, float, bool) else None
+    return broadcast(*(cast(x, dtype) for x in xs))
 
 
 def full(shape: Shape, value: Any, dtype: str) -> Tensor:

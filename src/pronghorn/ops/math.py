@@ -247,7 +247,7 @@ def cdist(x: Any, y: Any) -> Tensor:
     from pronghorn.ops.numpy.shaping import expand_dims
 
     dtype = B.float_dtype(B.weak_name(x), B.weak_name(y))
-    a, b = B.cast(B.convert(x), dtype), B.cast(B.convert(y), dtype)
+    a, b = B.cast(x, dtype), B.cast(y, dtype)
     if a.shape[-1] != b.shape[-1]:
         raise ValueError(f"cdist: rows must have one length, got shapes {a.shape} and {b.shape}.")
     apart = subtract(expand_dims(a, -2), expand_dims(b, -3))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import typing
 from collections.abc import Callable
-from typing import Any
 
 from pronghorn.models.operation import Operation
 from pronghorn.ops._class_names import OP_OF_CLASS
@@ -68,10 +68,10 @@ _EXCEPTIONS: dict[str, tuple[str, ...]] = {
 class OpOperation(Operation):
     """Base of the ops' classes; subclasses come from `operation_class`."""
 
-    function: Callable[..., Any]
+    function: Callable[..., typing.Any]
     static: tuple[str, ...]
 
-    def __init__(self, *args: Any, name: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: typing.Any, name: str | None = None, **kwargs: typing.Any) -> None:
         super().__init__(name=name)
         if len(args) > len(self.static):
             raise TypeError(
@@ -86,7 +86,7 @@ class OpOperation(Operation):
             value = self.settings.get(setting, getattr(defaults.get(setting), "default", None))
             setattr(self, setting, value)
 
-    def call(self, *args: Any, **kwargs: Any) -> Any:
+    def call(self, *args: typing.Any, **kwargs: typing.Any) -> typing.Any:
         """The op of these arrays, with the constructor's settings."""
         bound = [p for p in _parameters(type(self).function) if p not in self.settings]
         if _takes_any_number(type(self).function):
@@ -95,20 +95,20 @@ class OpOperation(Operation):
             return type(self).function(*leading, *args, **rest, **kwargs)
         return type(self).function(**dict(zip(bound, args)), **self.settings, **kwargs)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, typing.Any]:
         return {"name": self.name, **self.settings}
 
 
-def _parameters(fn: Callable[..., Any]) -> list[str]:
+def _parameters(fn: Callable[..., typing.Any]) -> list[str]:
     return list(inspect.signature(fn).parameters)
 
 
-def _takes_any_number(fn: Callable[..., Any]) -> bool:
+def _takes_any_number(fn: Callable[..., typing.Any]) -> bool:
     return any(p.kind is p.VAR_POSITIONAL for p in inspect.signature(fn).parameters.values())
 
 
 @functools.lru_cache(None)
-def operation_class(name: str, fn: Callable[..., Any]) -> type[OpOperation]:
+def operation_class(name: str, fn: Callable[..., typing.Any]) -> type[OpOperation]:
     """The class ``name`` of the op ``fn``.
 
     >>> from pronghorn import ops

@@ -188,7 +188,7 @@ def _gaussian(count: int, sigma: Any, dtype: str) -> Tensor:
     """``count`` samples of a bell curve around their middle, which add to 1."""
     places = np.arange(count, dtype=np.float64) - (count - 1) / 2
     distance = Tensor((-0.5 * places**2).astype(dtypes.to_numpy(dtype)))
-    width = B.broadcast_to(B.cast(B.convert(sigma), dtype), distance.shape)
+    width = B.broadcast_to(B.cast(sigma, dtype), distance.shape)
     curve = P.exp(P.div(distance, P.mul(width, width)))
     total = P.reduce_sum(curve, axes=(0,))
     return P.div(curve, B.broadcast_to(total, curve.shape))
@@ -212,8 +212,8 @@ def gaussian_blur(
 
     Args:
         images: an image ``(height, width, channels)`` or a batch; channels come first for "channels_first".
-        kernel_size: the filter's extents.
-        sigma: the standard deviations along height and width, in pixels.
+        kernel_size: the filter's extents along width and height, in the order in which Keras applies them.
+        sigma: the standard deviations along width and height, in pixels.
         data_format: "channels_last" or "channels_first"; the configured one by default.
     """
     x, layout = batch_of("gaussian_blur", images, data_format)
@@ -223,7 +223,7 @@ def gaussian_blur(
     if isinstance(sigma, (int, float)):
         sigma = (sigma, sigma)
     widths = [P.reshape(part(B.to_float(sigma), 0, i, i + 1), shape=()) for i in range(2)]
-    rows, columns = (_gaussian(n, s, x.dtype) for n, s in zip(size, widths))
+    columns, rows = (_gaussian(n, s, x.dtype) for n, s in zip(size, widths))
     return layout.restore(B.cast(_filter(x, rows, columns, "same"), dtype))
 
 

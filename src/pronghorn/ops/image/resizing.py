@@ -63,7 +63,7 @@ _KERNELS: dict[str, Kernel] = {
 
 def _weights(size: int, new: int, scale: Any, translation: Any, kernel: Kernel, antialias: bool, dtype: str) -> Tensor:
     """``[new, size]``: how much each pixel counts for each new one. Pixels are squares: pixel 0 is from 0 to 1."""
-    scale, translation = (P.reshape(B.cast(B.convert(v), dtype), shape=()) for v in (scale, translation))
+    scale, translation = (P.reshape(B.cast(v, dtype), shape=()) for v in (scale, translation))
     shape = (new, size)
     inverse = P.div(B.full((), 1, dtype), scale)
     place = P.cast(P.iota(shape=shape, dtype="int32", axis=0), dtype=dtype)

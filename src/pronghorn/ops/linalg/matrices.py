@@ -156,7 +156,7 @@ def _solve(a: Tensor, b: Tensor) -> Tensor:
 
 def _system(name: str, a: Any, b: Any) -> tuple[Tensor, Tensor, bool]:
     dtype = B.float_dtype(B.weak_name(a), B.weak_name(b))
-    a, b = B.cast(B.convert(a), dtype), B.cast(B.convert(b), dtype)
+    a, b = B.cast(a, dtype), B.cast(b, dtype)
     a = _matrices(name, a, square=True)
     vector = b.ndim == a.ndim - 1
     if vector:
@@ -189,7 +189,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Tensor:
         rcond: singular values below this share of the greatest count as zero.
     """
     dtype = B.float_dtype(B.weak_name(a), B.weak_name(b))
-    a, b = B.cast(B.convert(a), dtype), B.cast(B.convert(b), dtype)
+    a, b = B.cast(a, dtype), B.cast(b, dtype)
     if a.ndim != 2 or b.ndim not in (1, 2) or a.shape[0] != b.shape[0]:
         raise ValueError(f"lstsq: a must be [m, n] and b [m] or [m, k], got shapes {a.shape} and {b.shape}.")
     return matmul(_pseudo_inverse(a, rcond), b)
@@ -211,7 +211,7 @@ def _pseudo_inverse(x: Tensor, rcond: Any) -> Tensor:
     if rcond is None:
         rcond = 10.0 * max(int(n) for n in x.shape[-2:]) * float(np.finfo(dtypes.to_numpy(s.dtype)).eps)
     top = B.keep_dims(P.reduce_max(s, axes=(s.ndim - 1,)), (s.ndim - 1,), s.ndim)
-    cut = P.mul(*B.broadcast(top, B.cast(B.convert(rcond), s.dtype)))
+    cut = P.mul(*B.broadcast(top, B.cast(rcond, s.dtype)))
     kept = P.gt(s, B.broadcast_to(cut, s.shape))
     inverse = P.select(kept, P.div(B.full_like(s, 1), P.select(kept, s, B.full_like(s, 1))), B.zeros_like(s))
     scaled = P.mul(_adjoint(vh), B.broadcast_to(_row(B.cast(inverse, x.dtype)), _adjoint(vh).shape))
@@ -280,7 +280,7 @@ def matrix_rank(x: Any, tol: Any = None) -> Tensor:
     if tol is None:
         tol = max(int(n) for n in x.shape[-2:]) * float(np.finfo(dtypes.to_numpy(s.dtype)).eps)
     top = B.keep_dims(P.reduce_max(s, axes=(s.ndim - 1,)), (s.ndim - 1,), s.ndim)
-    cut = P.mul(*B.broadcast(top, B.cast(B.convert(tol), s.dtype)))
+    cut = P.mul(*B.broadcast(top, B.cast(tol, s.dtype)))
     above = P.gt(s, B.broadcast_to(cut, s.shape))
     return P.reduce_sum(P.cast(above, dtype="int32"), axes=(s.ndim - 1,))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 from pronghorn import config
@@ -281,6 +282,17 @@ def softmax(x: Any, axis: Any = -1) -> Tensor:
     """
     x = B.to_float(x)
     axes = _axes(axis, x.ndim)
+    if isinstance(axis, int) and x.shape[axis] == 1:
+        warnings.warn(
+            f"softmax over axis {axis} of an array of shape {x.shape}: the axis has one element, so the result is all "
+            "ones. For two classes and one output use a sigmoid.",
+            stacklevel=3,
+        )
+    return softmax_over(x, axes)
+
+
+def softmax_over(x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """`softmax` of floats over non-negative axes."""
     e = P.exp(_below_max(x, axes))
     total = B.keep_dims(P.reduce_sum(e, axes=axes), axes, x.ndim)
     return P.div(e, B.broadcast_to(total, x.shape))

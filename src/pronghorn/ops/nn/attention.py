@@ -9,7 +9,7 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
-from pronghorn.ops.nn.activations import softmax
+from pronghorn.ops.nn.activations import softmax_over
 
 
 @symbolic_aware
@@ -46,7 +46,7 @@ def dot_product_attention(
     (1, 3, 2, 4)
     """
     dtype = B.float_dtype(*map(B.weak_name, (query, key, value)))
-    q, k, v = (B.cast(B.convert(t), dtype) for t in (query, key, value))
+    q, k, v = (B.cast(t, dtype) for t in (query, key, value))
     for name, t in (("query", q), ("key", k), ("value", v)):
         if t.ndim != 4:
             raise ValueError(
@@ -57,7 +57,7 @@ def dot_product_attention(
     logits = P.dot_general(q, k, contract=((3,), (3,)), batch=((0, 2), (0, 2)))  # batch, heads, targets, sources
     if logits.dtype in ("float16", "bfloat16"):
         logits = P.cast(logits, dtype="float32")
-    logits = P.mul(logits, B.broadcast_to(B.cast(B.convert(factor), logits.dtype), logits.shape))
+    logits = P.mul(logits, B.broadcast_to(B.cast(factor, logits.dtype), logits.shape))
     if bias is not None:
         logits = P.add(logits, B.broadcast_to(B.cast(bias, logits.dtype), logits.shape))
     if attn_logits_soft_cap is not None:
@@ -66,7 +66,7 @@ def dot_product_attention(
     seen = _visible(mask, is_causal, logits)
     if seen is not None:
         logits = P.select(seen, logits, B.full_like(logits, -0.7 * 3.4028235e38))
-    weights = B.cast(softmax(logits, -1), dtype)
+    weights = B.cast(softmax_over(logits, (3,)), dtype)
     out = P.dot_general(weights, v, contract=((3,), (1,)), batch=((0, 1), (0, 2)))  # batch, heads, targets, size
     return P.transpose(out, perm=(0, 2, 1, 3))
 

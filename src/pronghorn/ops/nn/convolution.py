@@ -24,7 +24,7 @@ def _operands(name: str, inputs: Any, kernel: Any) -> tuple[Tensor, Tensor, int]
     dtype = B.result_dtype(inputs, kernel)
     if dtype in ("bool", "int8"):
         dtype = "int32"
-    x, w = B.cast(B.convert(inputs), dtype), B.cast(B.convert(kernel), dtype)
+    x, w = B.cast(inputs, dtype), B.cast(kernel, dtype)
     rank = spatial_rank(name, x)
     if w.ndim != rank + 2:
         raise ValueError(

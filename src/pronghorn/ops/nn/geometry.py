@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from pronghorn import config
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Extent, SymbolicDimError
@@ -19,7 +21,7 @@ def per_axis(value: Any, rank: int, name: str, what: str) -> tuple[int, ...]:
     Raises:
         ValueError: if there are others, or more or fewer.
     """
-    if hasattr(value, "tolist") and getattr(value, "ndim", 0) == 1:
+    if isinstance(value, np.ndarray) or (isinstance(value, Tensor) and not value.is_traced):
         value = value.tolist()
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * rank
     if len(values) == 1 and rank > 1:

@@ -103,7 +103,7 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     array([0.6931472], dtype=float32)
     """
     dtype = B.float_dtype(B.weak_name(target), B.weak_name(output))
-    t, x = B.cast(B.convert(target), dtype), B.cast(B.convert(output), dtype)
+    t, x = B.cast(target, dtype), B.cast(output, dtype)
     _check_shapes("binary_crossentropy", t, x)
     t, x = B.broadcast(t, x)
     if from_logits:
@@ -133,7 +133,7 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
     """
     name = "categorical_crossentropy"
     dtype = B.float_dtype(B.weak_name(target), B.weak_name(output))
-    t, x = B.cast(B.convert(target), dtype), B.cast(B.convert(output), dtype)
+    t, x = B.cast(target, dtype), B.cast(output, dtype)
     if x.ndim < 1:
         raise ValueError(f"{name}: target and output need an axis of classes, got shapes {t.shape} and {x.shape}.")
     _check_shapes(name, t, x)
@@ -157,7 +157,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     """
     name = "sparse_categorical_crossentropy"
     x = B.to_float(output)
-    t = B.cast(B.convert(target), "int32")
+    t = B.cast(target, "int32")
     if x.ndim < 1:
         raise ValueError(f"{name}: output needs an axis of classes, got shape {x.shape}.")
     axis = B.axis_of(axis, x.ndim)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from pronghorn import config
@@ -102,6 +103,8 @@ def layer_normalization(
         epsilon: added to the variance; the configured one by default.
     """
     rms_scaling = kwargs.pop("rms_scaling", False)
+    if rms_scaling:
+        warnings.warn("layer_normalization: for rms_scaling=True use rms_normalization.", stacklevel=3)
     if kwargs:
         raise ValueError(f"layer_normalization: unknown arguments {sorted(kwargs)}.")
     x = B.to_float(x)

@@ -20,7 +20,7 @@ def _product_operands(*xs: Any, widen: bool = False) -> list[Tensor]:
     dtype = B.result_dtype(*xs)
     if widen and all(B.weak_name(x) == "int8" for x in xs):
         dtype = "int32"
-    return [B.cast(B.convert(x), dtype) for x in xs]
+    return [B.cast(x, dtype) for x in xs]
 
 
 def _dot_general(x: Tensor, y: Tensor, contract: tuple, batch: tuple = ((), ())) -> Tensor:

@@ -48,7 +48,7 @@ def empty(shape: Any, dtype: Any = None) -> Tensor:
 @symbolic_aware
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Tensor:
     """An array filled with a value, which is broadcast to ``shape``."""
-    value = B.cast(B.convert(fill_value), config.floatx() if dtype is None else B.standardize_dtype(dtype))
+    value = B.cast(fill_value, config.floatx() if dtype is None else B.standardize_dtype(dtype))
     return B.broadcast_to(value, extents(shape))
 
 
@@ -154,7 +154,7 @@ def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Tensor:
 def _diagonal_test(compare: Any, rows: Any, columns: Any, k: Any) -> Tensor:
     """``compare(row + k, column)`` at each place of a matrix."""
     for name, value in (("N", rows), ("M", columns)):
-        if isinstance(value, float):
+        if isinstance(value, float) or dtypes.is_float(getattr(value, "dtype", "int32")):
             raise TypeError(f"{name} must be an integer, got {value!r}.")
     rows = rows if isinstance(rows, Dim) else int(rows)
     columns = rows if columns is None else columns if isinstance(columns, Dim) else int(columns)

@@ -23,19 +23,19 @@ def _alike(xs: Any) -> list[Tensor]:
     if not parts:
         raise ValueError("Nothing to join: at least one array is needed.")
     dtype = B.result_dtype(*parts)
-    return [B.cast(B.convert(x), dtype) for x in parts]
+    return [B.cast(x, dtype) for x in parts]
 
 
 @symbolic_aware
-def concatenate(xs: Sequence[Any], axis: int | None = 0) -> Tensor:
-    """Arrays one after the other along an axis, beside which their shapes must be equal; flattened for None.
+def concatenate(xs: Sequence[Any], axis: int = 0) -> Tensor:
+    """Arrays one after the other along an axis; beside it their shapes must be equal.
 
     >>> concatenate([[1, 2], [3]]).numpy()
     array([1, 2, 3], dtype=int32)
     """
     parts = _alike(xs)
     if axis is None:
-        parts, axis = [ravel(p) for p in parts], 0
+        raise ValueError("concatenate: axis must be an integer; ravel the arrays first to join them flat.")
     return _joined("concatenate", parts, B.axis_of(axis, parts[0].ndim))
 
 

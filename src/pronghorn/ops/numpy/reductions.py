@@ -220,6 +220,8 @@ def _cumulate(prim: Any, x: Any, axis: int | None, dtype: Any) -> Tensor:
     x = B.convert(x)
     target = x.dtype if dtype is None else B.standardize_dtype(dtype)
     x = B.cast(x, "int32" if target == "bool" else target)
+    if isinstance(axis, (tuple, list)) and len(axis) == 1:
+        axis = axis[0]
     if axis is None:
         x, axis = P.reshape(x, shape=(x.size,)), 0
     return prim(x, axis=B.axis_of(axis, x.ndim), reverse=False)

@@ -300,6 +300,9 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
         wide = (*x.shape[: axis + 1], n, *x.shape[axis + 1 :])
         column = P.reshape(x, shape=(*x.shape[: axis + 1], 1, *x.shape[axis + 1 :]))
         return P.reshape(B.broadcast_to(column, wide), shape=(*x.shape[:axis], x.shape[axis] * n, *x.shape[axis + 1 :]))
+    size = x.shape[axis]
+    if len(counts) != size and isinstance(size, int):
+        raise ValueError(f"repeat: an axis of {size} needs one number, or {size} of them; got {len(counts)}.")
     places = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
     return P.take(x, Tensor(places), axis=axis)
 

@@ -77,11 +77,11 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Tensor:
     array(1.5, dtype=float32)
     """
     dtype = B.float_dtype(*(B.weak_name(v) for v in (x, weights) if v is not None))
-    x = B.cast(B.convert(x), dtype)
+    x = B.cast(x, dtype)
     axes = B.axes_of(axis, x.ndim)
     if weights is None:
         return mean_of(x, axes)
-    w = B.cast(B.convert(weights), dtype)
+    w = B.cast(weights, dtype)
     if w.shape != x.shape:
         if w.ndim != 1 or len(axes) != 1 or w.shape[0] != x.shape[axes[0]]:
             raise ValueError(
@@ -136,7 +136,7 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Tensor:
         raise ValueError(f"correlate: mode={mode!r}; it must be 'valid', 'same' or 'full'.")
     dtype = B.result_dtype(x1, x2)
     dtype = dtype if dtypes.is_float(dtype) or dtype in dtypes.COMPLEX else config.floatx()
-    x, y = B.cast(B.convert(x1), dtype), conjugate(B.cast(B.convert(x2), dtype))
+    x, y = B.cast(x1, dtype), conjugate(B.cast(x2, dtype))
     if x.ndim != 1 or y.ndim != 1:
         raise ValueError(f"correlate: two vectors are needed, got shapes {x.shape} and {y.shape}.")
     n, m = int(x.shape[0]), int(y.shape[0])

@@ -131,7 +131,7 @@ def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) ->
     array([False,  True, False])
     """
     dtype = B.result_dtype(x1, x2)
-    x, line = B.cast(B.convert(x1), dtype), ravel(B.cast(B.convert(x2), dtype))
+    x, line = B.cast(x1, dtype), ravel(B.cast(x2, dtype))
     shape = (*x.shape, line.shape[0])
     wide = P.broadcast_in_dim(x, shape=shape, dims=tuple(range(x.ndim)))
     found = P.reduce_or(P.eq(wide, B.broadcast_to(line, shape)), axes=(x.ndim,))
@@ -261,7 +261,7 @@ def _quantile(x: Tensor, q: Any, axis: Any, method: str, keepdims: bool, skip_na
     dtype, rank = x.dtype, x.ndim
     if dtype in ("float16", "bfloat16"):
         x = P.cast(x, dtype="float32")
-    q = B.cast(B.convert(q), x.dtype)
+    q = B.cast(q, x.dtype)
     if q.ndim > 1:
         raise ValueError(f"q must be a number or a vector, got shape {q.shape}.")
     axes = B.axes_of(axis, rank)
@@ -372,7 +372,7 @@ def histogram(x: Any, bins: int = 10, range: tuple[float, float] | None = None) 
     """How many elements lie in each of ``bins`` intervals of one width, and the intervals' edges.
 
     Args:
-        x: the array, flattened.
+        x: a vector.
         bins: how many intervals.
         range: the first and the last edge; the least and the greatest element by default.
 
@@ -386,7 +386,10 @@ def histogram(x: Any, bins: int = 10, range: tuple[float, float] | None = None) 
         raise ValueError(f"histogram: bins must be a positive integer, got {bins!r}.")
     if range is not None and (not isinstance(range, (tuple, list)) or len(range) != 2 or range[1] < range[0]):
         raise ValueError(f"histogram: range must be a pair (low, high) with low <= high, got {range!r}.")
-    x = ravel(B.convert(x))
+    x = B.convert(x)
+    if x.ndim > 1:
+        raise ValueError(f"histogram: a vector is needed, got shape {x.shape}; use ops.ravel(x).")
+    x = ravel(x)
     inner = B.to_float(x)
     if range is None:
         low, high = (P.reduce_min(inner, axes=(0,)), P.reduce_max(inner, axes=(0,))) if x.size else (0.0, 1.0)

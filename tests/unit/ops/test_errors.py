@@ -1,0 +1,76 @@
+"""Mistakes of users: each is answered in one sentence that names the argument."""
+
+import numpy as np
+import pytest
+
+from pronghorn import ops
+
+X = np.ones((2, 5, 5, 3), "float32")
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: ops.add(np.ones(2), np.ones(3)), ValueError, "cannot be broadcast"),
+        (lambda: ops.matmul(np.ones((2, 3)), np.ones((4, 5))), ValueError, "last axis of x1 has 3"),
+        (lambda: ops.matmul(1.0, np.ones(3)), ValueError, "scalars"),
+        (lambda: ops.reshape(np.ones(6), (4, 2)), ValueError, "6 elements"),
+        (lambda: ops.reshape(np.ones(6), (-1, -1)), ValueError, "only one extent"),
+        (lambda: ops.transpose(X, (0, 1)), ValueError, "each of the 4 axes"),
+        (lambda: ops.sum(X, axis=4), ValueError, "axis 4 is out of bounds"),
+        (lambda: ops.sum(X, axis=(0, 0)), ValueError, "names an axis twice"),
+        (lambda: ops.concatenate([np.ones((2, 3)), np.ones((3, 3))], 1), ValueError, "beside axis 1"),
+        (lambda: ops.split(np.ones(5), 2), ValueError, "use array_split"),
+        (lambda: ops.squeeze(X, 1), ValueError, "extent 5, not 1"),
+        (lambda: ops.subtract([True], [False]), TypeError, "logical_xor"),
+        (lambda: ops.bitwise_and([1.0], [2.0]), TypeError, "integers or bools"),
+        (lambda: ops.convert_to_tensor(X)[0, 9], IndexError, "out of range"),
+        (lambda: ops.convert_to_tensor(X)[0, 0, 0, 0, 0], IndexError, "Too many indices"),
+        (lambda: ops.convert_to_tensor(X)[np.array([1.5])], IndexError, "must be integers"),
+        (lambda: ops.max(np.ones((0, 2)), axis=0), ValueError, "pass initial="),
+        (lambda: ops.conv(X, np.ones((3, 3, 2, 4))), ValueError, "channels"),
+        (lambda: ops.conv(X, np.ones((6, 6, 3, 4))), ValueError, "smaller kernel"),
+        (lambda: ops.conv(X[0, 0], np.ones((3, 3, 4))), ValueError, "batch axis"),
+        (lambda: ops.conv(X, np.ones((3, 3, 3, 4)), padding="full"), ValueError, "'valid', 'same'"),
+        (lambda: ops.conv(X, np.ones((3, 3, 3, 4)), strides=(1, 2, 3)), ValueError, "2 spatial axes"),
+        (lambda: ops.max_pool(X, 6), ValueError, "smaller pool_size"),
+        (lambda: ops.one_hot([1], 3, sparse=True), ValueError, "sparse=True"),
+        (
+            lambda: ops.categorical_crossentropy(np.ones((2, 3)), np.ones((2, 4))),
+            ValueError,
+            "must have the same shape",
+        ),
+        (
+            lambda: ops.sparse_categorical_crossentropy(np.ones((2, 3)), np.ones((2, 3))),
+            ValueError,
+            "one-hot targets use categorical_crossentropy",
+        ),
+        (lambda: ops.einsum("ij,jk->il", np.ones((2, 3)), np.ones((3, 4))), ValueError, "only known ones"),
+        (lambda: ops.einsum("ij,jk->ik", np.ones((2, 3)), np.ones((4, 4))), ValueError, "axis 'j'"),
+        (lambda: ops.cholesky(-np.eye(2)), ValueError, "positive definite"),
+        (lambda: ops.inv(np.ones((2, 3))), ValueError, "square"),
+        (lambda: ops.norm(X, ord=3), ValueError, "two \\(matrices\\)"),
+        (lambda: ops.image.resize(X, (0, 4)), ValueError, "positive"),
+        (lambda: ops.image.rgb_to_hsv(np.ones((4, 4, 3), "uint8")), ValueError, "Divide by 255"),
+        (lambda: ops.rearrange(np.ones((4, 5)), "a b -> a"), ValueError, "same axes on both sides"),
+        (lambda: ops.scan(lambda c, x: c, 0, np.ones(3)), TypeError, "pair \\(carry, y\\)"),
+        (lambda: ops.cond(np.array([True, False]), lambda: 1, lambda: 2), ValueError, "use where"),
+        (lambda: ops.pad(np.ones(3), 1, mode="mirror"), ValueError, "'symmetric'"),
+        (lambda: ops.repeat(np.ones(3), [1, 2]), ValueError, "axis of 3"),
+        (lambda: ops.eye(2.5), TypeError, "N must be an integer"),
+        (lambda: ops.top_k(np.ones(3), 4), ValueError, "k=4"),
+    ],
+)
+def test_message(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
+
+
+def test_unknown_name_tells_the_nearest():
+    with pytest.raises(AttributeError, match="softmax"):
+        ops.softmx  # noqa: B018
+
+
+def test_softmax_over_one_element_warns():
+    with pytest.warns(UserWarning, match="one element"):
+        ops.softmax(np.ones((3, 1)))
