@@ -115,6 +115,8 @@ with tf.GradientTape() as tape:
     loss = tf.reduce_sum(variable * variable)
 print(tape.gradient(loss, variable).numpy().tolist(), tf.random.normal((2, 3)).shape, tf.shape(variable))
 print(tf.clip_by_value(tf.constant([-1.0, 5.0]), 0.0, 1.0).numpy().tolist(), tf.executing_eagerly())
+data = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(64).batch(16).prefetch(tf.data.AUTOTUNE)
+assert model.fit(data, epochs=1, verbose=0).history["loss"] and len(data) == 4
 print(tf.concat([tf.zeros((1, 2)), tf.ones((1, 2))], axis=0).shape, tf.nn.relu(tf.constant([-1.0])).numpy())
 """
     result = subprocess.run(script(code), capture_output=True, text=True, env=environment(), timeout=120)

@@ -1,7 +1,7 @@
 """`import tensorflow as tf` under `pronghorn run`: `tf.keras`, and the part of TensorFlow that Keras tutorials use.
 
-Functions map to `pronghorn.ops` by a table; there is no TensorFlow here, so graphs, sessions, `tf.data` and devices
-are absent, and each says so when it is asked for.
+Functions map to `pronghorn.ops` by a table; there is no TensorFlow here, so graphs, sessions and devices
+are absent, and each says so when it is asked for. `tf.data.Dataset` is `pronghorn.data.Dataset`, on NumPy arrays.
 """
 
 from __future__ import annotations
@@ -99,11 +99,14 @@ _SPECIAL = {
         "enable_op_determinism": "pronghorn.cli.tensorflow_functions:nothing",
     },
     "errors": {"InvalidArgumentError": "builtins:ValueError"},
+    "data": {"AUTOTUNE": "pronghorn.data:AUTOTUNE", "Dataset": "pronghorn.data:Dataset"},
+    "data.experimental": {"AUTOTUNE": "pronghorn.data:AUTOTUNE"},
     "experimental": {},
 }
 
 _ABSENT = {
-    "data": "pass NumPy arrays, a generator or a keras.utils.PyDataset to fit",
+    "TFRecordDataset": "pass NumPy arrays, a generator or a keras.utils.PyDataset to fit",
+    "TextLineDataset": "read the file with open(), or use keras.utils.text_dataset_from_directory",
     "compat": "TensorFlow 1 code does not run on Keras 3",
     "Session": "TensorFlow 1 code does not run on Keras 3",
     "placeholder": "TensorFlow 1 code does not run on Keras 3; use keras.Input",

@@ -97,7 +97,7 @@ def test_one_module_under_each_name(run):
         ("import keras.src.layers", "private to the Keras package"),
         ("from tensorflow.keras.preprocessing.text import Tokenizer", "TextVectorization"),
         ("import keras.callbacks.EarlyStopping", "is no module; write: from keras.callbacks import EarlyStopping"),
-        ("import tensorflow as tf; tf.data.Dataset", "pass NumPy arrays, a generator"),
+        ("import tensorflow as tf; tf.data.TFRecordDataset", "pass NumPy arrays, a generator"),
         ("import tensorflow as tf; tf.nn.sofmax", "nearest: softmax"),
         ("from tensorflow.python.framework import ops", "private to TensorFlow"),
     ],
