@@ -39,7 +39,7 @@ _OPS_OF_SAME_NAME = {
         "logical_or maximum minimum mod multiply negative not_equal pow:power reduce_all:all reduce_any:any "
         "reduce_logsumexp:logsumexp reduce_max:max reduce_mean:mean reduce_min:min reduce_prod:prod reduce_std:std "
         "reduce_sum:sum reduce_variance:var round rsqrt segment_max segment_sum sigmoid sign sin sinh softplus sqrt "
-        "square squared_difference subtract tan tanh top_k bincount real imag conj reciprocal"
+        "square subtract tan tanh top_k bincount real imag conj reciprocal"
     ),
     "nn": (
         "conv1d:conv conv2d:conv conv3d:conv elu gelu leaky_relu log_softmax max_pool moments relu relu6 selu "
@@ -47,7 +47,7 @@ _OPS_OF_SAME_NAME = {
     ),
     "linalg": ("cholesky det diag einsum eigh:eigh eye inv:inv lu:lu_factor matmul norm pinv qr solve svd trace"),
     "signal": "fft fft2 stft irfft rfft",
-    "image": ("resize rgb_to_grayscale rgb_to_hsv hsv_to_rgb extract_patches crop_images pad_images"),
+    "image": "rgb_to_grayscale rgb_to_hsv hsv_to_rgb",
 }
 
 _SPECIAL = {
@@ -69,7 +69,11 @@ _SPECIAL = {
         "executing_eagerly": "pronghorn.cli.tensorflow_functions:executing_eagerly",
         "no_gradient": "pronghorn.ops:stop_gradient",
     },
-    "math": {"l2_normalize": "pronghorn.ops:normalize"},
+    "math": {
+        "l2_normalize": "pronghorn.ops:normalize",
+        "squared_difference": "pronghorn.cli.tensorflow_functions:squared_difference",
+    },
+    "image": {"resize": "pronghorn.cli.tensorflow_functions:resize"},
     "nn": {
         "dropout": "pronghorn.cli.tensorflow_functions:dropout",
         "sigmoid_cross_entropy_with_logits": "pronghorn.cli.tensorflow_functions:sigmoid_cross_entropy_with_logits",
@@ -127,9 +131,10 @@ _ABSENT = {
 
 def _table(namespace: str) -> dict[str, str]:
     table: dict[str, str] = {}
+    module = "pronghorn.ops.image" if namespace == "image" else "pronghorn.ops"
     for entry in _OPS_OF_SAME_NAME.get(namespace, "").split():
         name, _, ours = entry.partition(":")
-        table[name] = f"pronghorn.ops:{ours or name}"
+        table[name] = f"{module}:{ours or name}"
     return {**table, **_SPECIAL.get(namespace, {})}
 
 

@@ -84,6 +84,20 @@ def embedding_lookup(params: Any, ids: Any) -> Any:
     return ops.take(params, ids, axis=0)
 
 
+def squared_difference(x: Any, y: Any) -> Any:
+    """`tf.math.squared_difference`."""
+    from pronghorn import ops
+
+    return ops.square(ops.subtract(x, y))
+
+
+def resize(images: Any, size: Any, method: str = "bilinear", antialias: bool = False) -> Any:
+    """`tf.image.resize`."""
+    from pronghorn import ops
+
+    return ops.image.resize(images, size, interpolation=method, antialias=antialias, data_format="channels_last")
+
+
 def list_physical_devices(device_type: str | None = None) -> list[Any]:
     """`tf.config.list_physical_devices`: no GPUs."""
     return []

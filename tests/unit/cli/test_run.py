@@ -186,3 +186,18 @@ def test_tensorflow_stand_in_for_small_things(run):
         """
     )
     assert result.stdout == "1 2 float32 []\n", result.stderr
+
+
+def test_each_name_of_the_stand_in_resolves():
+    code = """
+        import importlib
+        from pronghorn.cli import tensorflow_alias as alias
+        for namespace in {*alias._OPS_OF_SAME_NAME, *alias._SPECIAL}:
+            for name, target in alias._table(namespace).items():
+                module, _, attribute = target.partition(":")
+                assert hasattr(importlib.import_module(module), attribute), (namespace, name, target)
+        print("all")
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=120)
+    assert result.stdout == "all\n", result.stderr
