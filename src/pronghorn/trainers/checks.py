@@ -99,9 +99,11 @@ def check_data(model: Any, adapter: DataAdapter) -> None:
 
 
 def _has_own_loss(model: Any) -> bool:
-    from pronghorn.trainers.trainer import Trainer
+    from pronghorn.trainers.compiled import CompiledModel
 
-    return any(getattr(type(model), name) is not getattr(Trainer, name) for name in ("train_step", "compute_loss"))
+    return any(
+        getattr(type(model), name) is not getattr(CompiledModel, name) for name in ("train_step", "compute_loss")
+    )
 
 
 def _is_built(model: Any) -> bool:

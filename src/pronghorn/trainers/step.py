@@ -35,17 +35,18 @@ def executable_class() -> Any:
 class Program:
     """A traced step, compiled, with the structure of its results."""
 
-    __slots__ = ("executable", "structure", "traced")
+    __slots__ = ("executable", "is_flat", "structure", "traced")
 
     def __init__(self, traced: Traced, structure: Any, gathered: tuple[int, ...]):
         self.traced = traced
         self.structure = structure
+        self.is_flat = type(structure) is dict and all(isinstance(i, int | _Fixed) for i in structure.values())
         self.executable = executable_class()(traced, gathered)
 
     def __call__(self, batch: Batch) -> Any:
         results = self.executable(*batch.arguments())
         structure = self.structure
-        if type(structure) is dict:  # a step's logs: flat, and read in every step
+        if self.is_flat:  # a step's logs, which are read in every step
             return {k: results[i] if type(i) is int else i.value for k, i in structure.items()}
         return tree.map_structure(lambda i: results[i] if type(i) is int else i.value, structure)
 

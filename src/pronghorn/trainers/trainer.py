@@ -2,351 +2,25 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
-from pronghorn import ops, optimizers, tree
-from pronghorn.autodiff.tape import GradientTape
-from pronghorn.graph.tensor import Tensor
-from pronghorn.losses.reduction import count
-from pronghorn.metrics import Mean
+from pronghorn import tree
 from pronghorn.trainers import checks, compiling
 from pronghorn.trainers.batch import Batch, as_batch
-from pronghorn.trainers.compile_loss import CompileLoss
 from pronghorn.trainers.compile_metrics import CompileMetrics
+from pronghorn.trainers.compiled import CompiledModel
 from pronghorn.trainers.data_adapters import make_adapter
 from pronghorn.trainers.data_adapters.adapter import class_weights
 from pronghorn.trainers.data_adapters.arrays import split_arrays, to_arrays
 from pronghorn.trainers.epoch_iterator import EpochIterator
 from pronghorn.trainers.step import StepFunction
-from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
+from pronghorn.utils.data_tuple import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
 
-class Trainer:
+class Trainer(CompiledModel):
     """Mixed into `Model`: `compile`, `fit`, `evaluate`, `predict`, and the steps they run, which can be overridden."""
-
-    def __init__(self) -> None:
-        set_plain = object.__setattr__
-        set_plain(self, "optimizer", None)
-        set_plain(self, "loss", None)
-        set_plain(self, "loss_weights", None)
-        set_plain(self, "compiled", False)
-        set_plain(self, "stop_training", False)
-        set_plain(self, "steps_per_execution", 1)
-        set_plain(self, "_jit_compile", None)
-        set_plain(self, "_run_eagerly", False)
-        set_plain(self, "_compile_loss", None)
-        set_plain(self, "_compile_metrics", None)
-        set_plain(self, "_loss_tracker", Mean(name="loss"))
-        set_plain(self, "_compile_config", None)
-        self._forget_functions()
-
-    def _forget_functions(self) -> None:
-        for name in ("train_function", "test_function", "predict_function"):
-            object.__setattr__(self, name, None)
-
-    # -- compile ----------------------------------------------------------------------------------------------------
-    def compile(
-        self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
-        run_eagerly: bool = False,
-        steps_per_execution: int = 1,
-        jit_compile: bool | str | None = "auto",
-        auto_scale_loss: bool = True,
-    ) -> None:
-        """Set how the model is trained.
-
-        Args:
-            optimizer: an optimizer or its name.
-            loss: a loss, its name or a function `(y_true, y_pred)`; for several outputs a list or a dict of them.
-            loss_weights: factors of the outputs' losses, a list or a dict.
-            metrics: a list of metrics, their names or functions; for several outputs a list or a dict of lists.
-            weighted_metrics: the same, for metrics that take sample weights and class weights.
-            run_eagerly: whether steps run as they are, without compilation, so that they can be debugged.
-            steps_per_execution: batches that are run between two calls of the callbacks.
-            jit_compile: accepted; steps are always compiled unless `run_eagerly`.
-            auto_scale_loss: whether to wrap the optimizer in a `LossScaleOptimizer` under the policy mixed_float16.
-
-        Raises:
-            ValueError: for unknown names, with the nearest ones.
-        """
-        set_plain = object.__setattr__
-        optimizer = optimizers.get(optimizer)
-        set_plain(self, "optimizer", compiling.scaled_optimizer(self, optimizer) if auto_scale_loss else optimizer)
-        set_plain(self, "loss", loss)
-        set_plain(self, "loss_weights", loss_weights)
-        names = compiling.known_output_names(self)
-        set_plain(self, "_compile_loss", CompileLoss(loss, loss_weights, output_names=names) if loss else None)
-        has_metrics = metrics is not None or weighted_metrics is not None
-        set_plain(
-            self,
-            "_compile_metrics",
-            CompileMetrics(metrics, weighted_metrics, output_names=names) if has_metrics else None,
-        )
-        checks.check_flags(run_eagerly, steps_per_execution, jit_compile)
-        set_plain(self, "_run_eagerly", bool(run_eagerly))
-        set_plain(self, "_jit_compile", jit_compile)
-        set_plain(self, "steps_per_execution", steps_per_execution)
-        set_plain(self, "stop_training", False)
-        set_plain(self, "compiled", True)
-        set_plain(self, "_loss_tracker", Mean(name="loss"))
-        set_plain(
-            self,
-            "_compile_config",
-            {
-                "optimizer": optimizer,
-                "loss": loss,
-                "loss_weights": loss_weights,
-                "metrics": metrics,
-                "weighted_metrics": weighted_metrics,
-                "run_eagerly": run_eagerly,
-                "steps_per_execution": steps_per_execution,
-                "jit_compile": jit_compile,
-            },
-        )
-        self._forget_functions()
-
-    @property
-    def run_eagerly(self) -> bool:
-        """Whether steps run without compilation."""
-        return self._run_eagerly
-
-    @run_eagerly.setter
-    def run_eagerly(self, value: bool) -> None:
-        object.__setattr__(self, "_run_eagerly", bool(value))
-        self._forget_functions()
-
-    @property
-    def jit_compile(self) -> bool:
-        """Whether steps are compiled."""
-        return not self._run_eagerly and self._jit_compile is not False
-
-    @jit_compile.setter
-    def jit_compile(self, value: Any) -> None:
-        object.__setattr__(self, "_jit_compile", value)
-
-    def get_compile_config(self) -> dict[str, Any]:
-        """Return the arguments of `compile` as a config."""
-        from pronghorn.saving import serialize_keras_object
-
-        return serialize_keras_object(self._compile_config) if self.compiled else {}
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile with the arguments that `get_compile_config` returned."""
-        from pronghorn.saving import deserialize_keras_object
-
-        if type(self).compile is not Trainer.compile:
-            warnings.warn(
-                f"{type(self).__name__} has a compile() of its own, so it cannot be compiled from a config; call "
-                "compile() again, or override compile_from_config() and get_compile_config().",
-                stacklevel=2,
-            )
-            return
-        self.compile(**deserialize_keras_object(config))
-        if self.optimizer is not None and getattr(self, "built", False):
-            self.optimizer.build(self.trainable_variables)
-
-    # -- metrics ----------------------------------------------------------------------------------------------------
-    @property
-    def metrics(self) -> list[Any]:
-        """The loss's mean, the model's own metrics and those of `compile`."""
-        found: list[Any] = []
-        if self.compiled and (self.loss is not None or self._compile_loss is not None or self._uses_built_in_step):
-            found.append(self._loss_tracker)
-        if self._compile_metrics is not None:
-            found.append(self._compile_metrics)
-        found += self._metrics
-        for layer in self._flatten_layers(include_self=False, recursive=False):
-            if not isinstance(layer, Trainer):  # a model inside has metrics for its own training
-                found += layer.metrics
-        if self._compile_loss is not None:
-            found += self._compile_loss.metrics
-        return found
-
-    @property
-    def _uses_built_in_step(self) -> bool:
-        return type(self).train_step is Trainer.train_step
-
-    @property
-    def metrics_names(self) -> list[str]:
-        """The names of `metrics`."""
-        return [metric.name for metric in self.metrics]
-
-    @property
-    def metrics_variables(self) -> list[Any]:
-        """The variables of `metrics`."""
-        return [v for metric in self.metrics for v in metric.variables]
-
-    def reset_metrics(self) -> None:
-        """Forget what the metrics collected."""
-        for metric in self.metrics:
-            metric.reset_state()
-
-    def get_metrics_result(self) -> dict[str, Any]:
-        """Return the results of all metrics, by their names in logs."""
-        results: dict[str, Any] = {}
-        for metric in self.metrics:
-            value = metric.result()
-            if isinstance(value, dict):
-                results.update(value)
-            else:
-                results[metric.name] = value
-        return results
-
-    # -- loss and metrics of a batch --------------------------------------------------------------------------------
-    def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> Tensor | None:
-        """Return the loss of a batch, a scalar: that of `compile` and those that layers added.
-
-        Args:
-            x: inputs.
-            y: targets.
-            y_pred: what the model made of the inputs.
-            sample_weight: weights of the samples.
-            training: whether this is a training step.
-        """
-        total = None
-        if self._compile_loss is not None:
-            total = self._compile_loss(y, y_pred, sample_weight)
-        for extra in self.losses:
-            extra = ops.sum(ops.cast(extra, total.dtype if total is not None else "float32"))
-            total = extra if total is None else total + extra
-        if total is None and training:
-            if self._compile_loss is None and type(self).compute_loss is Trainer.compute_loss:
-                warnings.warn(
-                    f"The model {self.name!r} has no loss: pass `loss` to compile(), or call add_loss() in a layer.",
-                    stacklevel=2,
-                )
-            total = ops.zeros(())
-        return total
-
-    def _compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> Any:
-        """`compute_loss`, also where a subclass overrides it without `training`."""
-        arguments = {"x": x, "y": y, "y_pred": y_pred, "sample_weight": sample_weight}
-        if checks.takes_training(type(self).compute_loss):
-            arguments["training"] = training
-        return self.compute_loss(**arguments)
-
-    def stateless_compute_loss(
-        self,
-        trainable_variables: Any,
-        non_trainable_variables: Any,
-        metrics_variables: Any,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> tuple[Any, tuple[Any, Any, Any]]:
-        """Return the loss for values of the variables that are given, and their values afterwards."""
-        groups = [
-            (self.trainable_variables, trainable_variables),
-            (self.non_trainable_variables, non_trainable_variables),
-            (self.metrics_variables, metrics_variables),
-        ]
-        pairs = [pair for variables, values in groups for pair in zip(variables, values)]
-        saved = [variable.value for variable, _ in pairs]
-        try:
-            for variable, value in pairs:
-                variable.assign(value)
-            loss = self._compute_loss(x, y, y_pred, sample_weight, training)
-            after = tuple([v.value for v in variables] for variables, _ in groups)
-            return loss, after
-        finally:
-            for (variable, _), value in zip(pairs, saved):
-                variable.assign(value)
-
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Take a batch into the metrics of `compile`, and return all results so far.
-
-        Args:
-            x: inputs.
-            y: targets.
-            y_pred: what the model made of the inputs.
-            sample_weight: weights of the samples.
-        """
-        if self._compile_metrics is not None:
-            self._compile_metrics.update_state(y, y_pred, sample_weight)
-        return self.get_metrics_result()
-
-    # -- steps ------------------------------------------------------------------------------------------------------
-    def train_step(self, data: Any) -> dict[str, Any]:
-        """Train on a batch; override it for training of your own.
-
-        It is traced once and compiled, so write it with ops. Gradients come from `GradientTape` or from
-        `pronghorn.value_and_grad`.
-
-        Args:
-            data: x, (x, y) or (x, y, sample_weight), as tensors.
-
-        Returns:
-            The logs: a dict of scalars.
-        """
-        x, y, sample_weight = unpack_x_y_sample_weight(data)
-        with GradientTape() as tape:
-            y_pred = self._call_on(x, training=True)
-            loss = self._compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
-            scaled = loss if self.optimizer is None else self.optimizer.scale_loss(loss)
-        weights = self.trainable_variables
-        self._loss_tracker.update_state(loss, sample_weight=_samples(x))
-        if weights and self.optimizer is not None:
-            self.optimizer.apply(tape.gradient(scaled, weights), weights)
-        elif not weights:
-            warnings.warn(f"The model {self.name!r} has no trainable weights.", stacklevel=2)
-        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-
-    def test_step(self, data: Any) -> dict[str, Any]:
-        """Evaluate a batch; override it for an evaluation of your own. See `train_step`."""
-        x, y, sample_weight = unpack_x_y_sample_weight(data)
-        y_pred = self._call_on(x, training=False)
-        loss = self._compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
-        if loss is not None:
-            self._loss_tracker.update_state(loss, sample_weight=_samples(x))
-        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-
-    def predict_step(self, data: Any) -> Any:
-        """Return the outputs for a batch; override it for predictions of your own. See `train_step`."""
-        x, _, _ = unpack_x_y_sample_weight(data)
-        return self._call_on(x, training=False)
-
-    def _call_on(self, x: Any, training: bool) -> Any:
-        return self(x, training=training) if checks.call_takes_training(self) else self(x)
-
-    # -- step functions ---------------------------------------------------------------------------------------------
-    def _make_function(self, kind: str, force: bool) -> StepFunction:
-        existing = getattr(self, f"{kind}_function")
-        if existing is not None and not force:
-            return existing
-        method = f"{kind}_step"
-        function = StepFunction(
-            lambda data: getattr(self, method)(data),
-            f"{self.name}.{method}",
-            state_key=lambda: compiling.state_key(self, kind),
-            run_eagerly=self._run_eagerly,
-        )
-        object.__setattr__(self, f"{kind}_function", function)
-        return function
-
-    def make_train_function(self, force: bool = False) -> StepFunction:
-        """Make `train_function`, the compiled `train_step`."""
-        return self._make_function("train", force)
-
-    def make_test_function(self, force: bool = False) -> StepFunction:
-        """Make `test_function`, the compiled `test_step`."""
-        return self._make_function("test", force)
-
-    def make_predict_function(self, force: bool = False) -> StepFunction:
-        """Make `predict_function`, the compiled `predict_step`."""
-        return self._make_function("predict", force)
 
     # -- fit --------------------------------------------------------------------------------------------------------
     def fit(
@@ -452,10 +126,8 @@ class Trainer:
 
     def _final_logs(self, logs: Any) -> dict[str, Any]:
         """The logs of an epoch: what the metrics say, or what a step of the user's own returned."""
-        results = self.get_metrics_result()
-        if isinstance(logs, dict) and set(logs) != set(results):
-            return _as_floats(logs)
-        return _as_floats(results)
+        logs, results = _as_floats(logs), _as_floats(self.get_metrics_result())
+        return logs if isinstance(logs, dict) and set(logs) != set(results) else results
 
     def _validation_steps(self, data: Any, batch_size: int | None, steps: int | None) -> EpochIterator:
         x, y, weight = unpack_x_y_sample_weight(data) if isinstance(data, tuple) else (data, None, None)
@@ -642,27 +314,25 @@ class Trainer:
         if class_weight is not None:
             checks.validation.check_class_weight(class_weight, sample_weight, y)
             sample_weight = class_weights(y, class_weight)
-        return as_batch((x,) if y is None and sample_weight is None else (x, y, sample_weight))
-
-
-def _samples(x: Any) -> Any:
-    """The number of samples of a batch, as the weight of its loss in the mean."""
-    first = next((leaf for leaf in tree.flatten(x) if leaf is not None and len(leaf.shape)), None)
-    return None if first is None else count(first.shape[:1], "float32")
+        return as_batch(pack_x_y_sample_weight(x, y, sample_weight))
 
 
 def _as_floats(logs: Any) -> Any:
-    """Logs with Python floats for scalars, in the order of their names."""
+    """Logs with Python floats for scalars, in the order of their names; dicts inside are taken apart."""
     if not isinstance(logs, dict):
         return logs
-    return {name: _as_float(logs[name]) for name in sorted(logs)}
+    flat: dict[str, Any] = {}
+    for name, value in logs.items():
+        if isinstance(value, dict):
+            flat.update(_as_floats(value))
+        else:
+            flat[name] = _as_float(value)
+    return {name: flat[name] for name in sorted(flat)}
 
 
 def _as_float(value: Any) -> Any:
     if isinstance(value, float):
         return value
-    if isinstance(value, dict):
-        return _as_floats(value)
     array = np.asarray(value)
     if array.dtype == object:
         return value

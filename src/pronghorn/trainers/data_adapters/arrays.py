@@ -11,6 +11,7 @@ from pronghorn import tree
 from pronghorn.trainers import validation
 from pronghorn.trainers.batch import Batch, as_array, batch_key, flatten_batch
 from pronghorn.trainers.data_adapters.adapter import DataAdapter, class_weights
+from pronghorn.utils.data_tuple import pack_x_y_sample_weight
 
 
 def to_arrays(data: Any, name: str) -> Any:
@@ -101,8 +102,7 @@ class ArrayAdapter(DataAdapter):
         if class_weight is not None:
             sample_weight = class_weights(y, class_weight)
         self._labels = y
-        self._data = (x,) if y is None and sample_weight is None else (x, y, sample_weight)
-        self._layout, self._arrays = flatten_batch(self._data)
+        self._layout, self._arrays = flatten_batch(pack_x_y_sample_weight(x, y, sample_weight))
         self.batch_size = _checked_batch_size(batch_size)
         self.num_batches = -(-self.num_samples // self.batch_size)
         self._shuffle = shuffle
