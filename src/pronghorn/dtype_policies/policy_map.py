@@ -96,9 +96,7 @@ class DTypePolicyMap(MutableMapping):
 
     def __eq__(self, other: object) -> bool:
         return (
-            isinstance(other, DTypePolicyMap)
-            and self._default == other._default
-            and self._policies == other._policies
+            isinstance(other, DTypePolicyMap) and self._default == other._default and self._policies == other._policies
         )
 
     __hash__ = None  # type: ignore[assignment]

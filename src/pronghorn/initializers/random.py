@@ -112,13 +112,13 @@ class VarianceScaling(RandomInitializer):
         output_axes: Any = None,
     ) -> None:
         if scale <= 0:
-            raise ValueError(f"VarianceScaling: `scale` must be positive float, got scale={scale!r}.")
+            raise ValueError(f"VarianceScaling: `scale` must be a positive number, got scale={scale!r}.")
         if mode not in _MODES:
-            raise ValueError(f"VarianceScaling: invalid `mode` argument {mode!r}; it must be one of {_MODES}.")
+            raise ValueError(f"VarianceScaling: unknown `mode` {mode!r}; it must be one of {_MODES}.")
         distribution = distribution.lower()
         if distribution not in _DISTRIBUTIONS:
             raise ValueError(
-                f"VarianceScaling: invalid `distribution` argument {distribution!r}; it must be one of {_DISTRIBUTIONS}."
+                f"VarianceScaling: unknown `distribution` {distribution!r}; it must be one of {_DISTRIBUTIONS}."
             )
         self.scale, self.mode = scale, mode
         self.distribution = "truncated_normal" if distribution == "normal" else distribution

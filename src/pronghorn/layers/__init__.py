@@ -18,9 +18,7 @@ _MODULES = {
     ".convolutional.conv_transpose": "Conv1DTranspose Conv2DTranspose Conv3DTranspose",
     ".convolutional.depthwise_conv": "DepthwiseConv1D DepthwiseConv2D",
     ".convolutional.separable_conv": "SeparableConv1D SeparableConv2D",
-    ".pooling.pooling": (
-        "AveragePooling1D AveragePooling2D AveragePooling3D MaxPooling1D MaxPooling2D MaxPooling3D"
-    ),
+    ".pooling.pooling": ("AveragePooling1D AveragePooling2D AveragePooling3D MaxPooling1D MaxPooling2D MaxPooling3D"),
     ".pooling.global_pooling": (
         "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D "
         "GlobalMaxPooling3D"
@@ -29,9 +27,7 @@ _MODULES = {
         "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D "
         "AdaptiveMaxPooling2D AdaptiveMaxPooling3D"
     ),
-    ".merging.merge": (
-        "Add Average Maximum Minimum Multiply Subtract add average maximum minimum multiply subtract"
-    ),
+    ".merging.merge": ("Add Average Maximum Minimum Multiply Subtract add average maximum minimum multiply subtract"),
     ".merging.concatenate": "Concatenate concatenate",
     ".merging.dot": "Dot dot",
     ".reshaping.reshape": "Flatten Permute RepeatVector Reshape",
@@ -44,9 +40,7 @@ _MODULES = {
         "SpatialDropout3D"
     ),
     ".normalization.batch_normalization": "BatchNormalization",
-    ".normalization.layer_normalization": (
-        "GroupNormalization LayerNormalization RMSNormalization UnitNormalization"
-    ),
+    ".normalization.layer_normalization": ("GroupNormalization LayerNormalization RMSNormalization UnitNormalization"),
     ".normalization.spectral_normalization": "SpectralNormalization",
     ".rnn.rnn": "RNN",
     ".rnn.lstm": "LSTM LSTMCell",

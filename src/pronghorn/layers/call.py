@@ -61,9 +61,7 @@ class Parameters:
         parameters = list(self.signature.parameters.values())
         kinds = inspect.Parameter
         self.names = [p.name for p in parameters if p.kind not in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD)]
-        self.positional = [
-            p.name for p in parameters if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
-        ]
+        self.positional = [p.name for p in parameters if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
         self.defaults = {p.name: p.default for p in parameters if p.default is not kinds.empty}
         self.takes_kwargs = any(p.kind is kinds.VAR_KEYWORD for p in parameters)
         self.takes_varargs = any(p.kind is kinds.VAR_POSITIONAL for p in parameters)

@@ -153,7 +153,9 @@ def _check_shape(spec: InputSpec, shape: tuple[int | None, ...], layer: Any) -> 
             got = got[:-1]
     fits = len(expected) == len(got) and all(e is None or g is None or e == g for e, g in zip(expected, got))
     if not fits:
-        raise ValueError(f"{_who(layer)}: expected shape={spec.shape}, found shape={shape}.{_batch_hint(spec.shape, shape)}")
+        raise ValueError(
+            f"{_who(layer)}: expected shape={spec.shape}, found shape={shape}.{_batch_hint(spec.shape, shape)}"
+        )
 
 
 def _batch_hint(expected: Any, got: tuple[int | None, ...]) -> str:

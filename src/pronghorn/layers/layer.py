@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 from pronghorn import dtype_policies, tree
 from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import SymbolicDimError
 from pronghorn.graph.primitives.registry import ShapeError
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import TraceError, scope
 from pronghorn.graph.variable import Variable
 from pronghorn.layers import call as calls
+from pronghorn.layers.building import (
+    KeepingMasks,
+    accepted,
+    batch_size,
+    build_arguments,
+    check_positional,
+    input_shape_argument,
+    is_default,
+    overrides_get_config,
+    replace_training,
+    shape_arguments,
+    shape_structure,
+    weight_shape,
+    wrap_build,
+)
 from pronghorn.layers.input_spec import InputSpec, assert_input_compatibility
 from pronghorn.layers.state import StatefulOperation
 from pronghorn.models.infer import infer_spec
@@ -27,7 +39,7 @@ from pronghorn.utils.naming import NameScope, current_path
 
 
 class Layer(StatefulOperation):
-    """A computation with weights. Write ``__init__`` for its settings, ``build`` for its weights, ``call`` for what it does.
+    """A computation with weights: ``__init__`` has its settings, ``build`` its weights, ``call`` what it does.
 
     Args:
         activity_regularizer: a function of the outputs that is added to the loss.
@@ -63,7 +75,7 @@ class Layer(StatefulOperation):
         super().__init_subclass__(**kwargs)
         build = cls.__dict__.get("build")
         if build is not None:
-            cls.build = _wrap_build(build)
+            cls.build = wrap_build(build)
             cls.build._default_build = getattr(build, "_default_build", False)
 
     def __init__(
@@ -79,13 +91,13 @@ class Layer(StatefulOperation):
         super().__init__(name=name)
         from pronghorn import regularizers
 
-        self._input_shape_arg = _input_shape_argument(type(self).__name__, self.name, kwargs)
+        self._input_shape_arg = input_shape_argument(type(self).__name__, self.name, kwargs)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._dtype_policy = dtype_policies.get(dtype)
         self.autocast = autocast
         if not isinstance(trainable, bool):
             raise ValueError(
-                f"{type(self).__name__} {self.name!r}: expected `trainable` to be a boolean, got trainable={trainable!r}."
+                f"{type(self).__name__} {self.name!r}: `trainable` has to be a boolean, got trainable={trainable!r}."
             )
         self._trainable = trainable
         self._losses: list[Tensor] = []
@@ -118,7 +130,7 @@ class Layer(StatefulOperation):
 
     def _build_at_init(self) -> None:
         """For layers without weights: they are built once made, unless a subclass has a ``build``."""
-        if _is_default(self, "build"):
+        if is_default(self, "build"):
             self.built = True
             self._path = current_path()
 
@@ -133,14 +145,14 @@ class Layer(StatefulOperation):
         if self.built:
             return
         shapes = spec.shapes()
-        if not _is_default(self, "build"):
-            arguments = _build_arguments(self, shapes)
+        if not is_default(self, "build"):
+            arguments = build_arguments(self, shapes)
         else:
             self._build_sublayers(spec)
             arguments = {}
         with self._open_name_scope():
             self._path = current_path()
-            if _is_default(self, "build"):
+            if is_default(self, "build"):
                 self._finish_build(shapes)
             else:
                 self.build(**arguments)
@@ -149,6 +161,7 @@ class Layer(StatefulOperation):
         """Trace ``call``, so that layers below build themselves, before ``built`` is set."""
         if all(layer.built for layer in self._flatten_layers(include_self=False)):
             return
+
         def to_spec(x: Any) -> Any:
             return KerasTensor(calls.known_shape(x), x.dtype) if calls.is_tensor_like(x) else x
 
@@ -174,9 +187,9 @@ class Layer(StatefulOperation):
         if "input_shape" in config:
             shape = config["input_shape"]
             if shape is not None:
-                self.build(_shape_structure(shape))
+                self.build(shape_structure(shape))
         elif config.get("shapes_dict"):
-            self.build(**{k: _shape_structure(v) for k, v in config["shapes_dict"].items()})
+            self.build(**{k: shape_structure(v) for k, v in config["shapes_dict"].items()})
         self.built = True
 
     def add_weight(
@@ -209,7 +222,7 @@ class Layer(StatefulOperation):
         """
         from pronghorn import constraints, initializers, regularizers
 
-        shape = _weight_shape(self, shape, name)
+        shape = weight_shape(self, shape, name)
         dtype = dtypes.name_of(dtype) if dtype is not None else self.variable_dtype
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
@@ -254,7 +267,7 @@ class Layer(StatefulOperation):
         if self._convert_input_args:
             args, kwargs = self._convert_arguments(args, kwargs)
         if not self._allow_non_tensor_positional_args:
-            _check_positional(self, args)
+            check_positional(self, args)
         parameters = calls.parameters_of(self.call)
         outer = calls.current_call_context()
         context = outer or calls.CallContext(self)
@@ -292,14 +305,15 @@ class Layer(StatefulOperation):
                 if "training" in parameters.names and training is not None:
                     kwargs = {**kwargs, "training": training} if "training" not in spec.given else kwargs
                     if spec.given.get("training", 0) is None:
-                        args, kwargs = _replace_training(parameters, args, kwargs, training)
+                        args, kwargs = replace_training(parameters, args, kwargs, training)
                 outputs = self._run_call(*args, **kwargs)
         except (ShapeError, ValueError, TypeError) as error:
-            raise self._explain(error, spec)
+            self._explain(error, spec)
+            raise
         if self.activity_regularizer is not None and not symbolic:
             for output in tree.flatten(outputs):
                 if isinstance(output, Tensor):
-                    self.add_loss(self.activity_regularizer(output) / _batch_size(output))
+                    self.add_loss(self.activity_regularizer(output) / batch_size(output))
         self._put_masks(spec, outputs)
         return outputs
 
@@ -318,7 +332,7 @@ class Layer(StatefulOperation):
 
         if not kwargs and len(args) == 1 and isinstance(args[0], Tensor):
             return (convert(args[0]),), kwargs
-        with _keeping_masks(args, kwargs) as keep:
+        with KeepingMasks(args, kwargs) as keep:
             return keep(tree.map_structure(convert, args), tree.map_structure(convert, kwargs))
 
     def _resolve_training(self, spec: calls.CallSpec, parameters: calls.Parameters, context: calls.CallContext) -> Any:
@@ -353,7 +367,7 @@ class Layer(StatefulOperation):
         else:
             previous = calls.masks_of(spec.first) if calls.has_tensors(spec.first) else None
         if self.supports_masking:
-            if previous is None and _is_default(self, "compute_mask"):
+            if previous is None and is_default(self, "compute_mask"):
                 return
             masks = self.compute_mask(spec.first, previous)
             if masks is None:
@@ -373,17 +387,16 @@ class Layer(StatefulOperation):
         """The mask of the outputs, given that of the inputs; by default the same."""
         return previous_mask
 
-    def _explain(self, error: Exception, spec: calls.CallSpec) -> Exception:
+    def _explain(self, error: Exception, spec: calls.CallSpec) -> None:
         """Say in the error's message which layer it comes from, once."""
         if getattr(error, "_names_layer", False) or isinstance(error, (SymbolicDimError, TraceError)):
-            return error
+            return
         message = str(error)
         if self.name not in message:
             shapes = ", ".join(f"{k.removesuffix('_shape')}: {v}" for k, v in spec.shapes().items())
             where = f"Layer {self.name!r} ({type(self).__name__})"
             error.args = (f"{where}: {message}" + (f" Shapes received: {shapes}." if shapes else ""),)
         error._names_layer = True  # type: ignore[attr-defined]
-        return error
 
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
         with self._keeping_losses():
@@ -402,13 +415,13 @@ class Layer(StatefulOperation):
             return KerasTensor(shape, dtype=self.compute_dtype)
 
         tensors = {k.removesuffix("_shape"): tree.map_shape_structure(to_spec, v) for k, v in shapes.items()}
-        if not self.built and not _is_default(self, "build"):
-            self.build(**_build_arguments(self, {k: tree.map_structure(lambda d: d, v) for k, v in shapes.items()}))
+        if not self.built and not is_default(self, "build"):
+            self.build(**build_arguments(self, {k: tree.map_structure(lambda d: d, v) for k, v in shapes.items()}))
         spec = infer_spec(self._run_call, (), tensors)
         return tree.map_structure(lambda x: x.shape if isinstance(x, KerasTensor) else x, spec)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        if _is_default(self, "compute_output_shape"):
+        if is_default(self, "compute_output_shape"):
 
             def converted(*args: Any, **kwargs: Any) -> Any:
                 args, kwargs = self._convert_arguments(args, kwargs) if self._convert_input_args else (args, kwargs)
@@ -416,7 +429,7 @@ class Layer(StatefulOperation):
 
             return infer_spec(converted, args, kwargs)
         spec = calls.CallSpec(calls.parameters_of(self.call), args, kwargs)
-        shapes = _shape_arguments(self.compute_output_shape, spec.shapes())
+        shapes = shape_arguments(self.compute_output_shape, spec.shapes())
         output_shape = self.compute_output_shape(**shapes)
         return tree.map_shape_structure(lambda s: KerasTensor(s, dtype=self.compute_dtype), output_shape)
 
@@ -426,7 +439,7 @@ class Layer(StatefulOperation):
         from pronghorn import regularizers
 
         base: dict[str, Any] = {"name": self.name}
-        if type(self).__init__ is not Layer.__init__ and not _overrides_get_config(type(self)):
+        if type(self).__init__ is not Layer.__init__ and not overrides_get_config(type(self)):
             from pronghorn.models.operation import constructor_arguments
 
             base.update(constructor_arguments(self))
@@ -434,11 +447,11 @@ class Layer(StatefulOperation):
         base["dtype"] = dtype_policies.serialize(self._dtype_policy)
         if self.activity_regularizer is not None:
             base["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
-        return base if _overrides_get_config(type(self)) else _accepted(type(self), base)
+        return base if overrides_get_config(type(self)) else accepted(type(self), base)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        if not _overrides_get_config(cls):
+        if not overrides_get_config(cls):
             from pronghorn.saving import deserialize_keras_object
 
             config = {k: deserialize_keras_object(v) if isinstance(v, dict) else v for k, v in config.items()}
@@ -460,157 +473,6 @@ class Layer(StatefulOperation):
 
     def __str__(self) -> str:
         return self.__repr__()
-
-
-def _batch_size(output: Tensor) -> Any:
-    """The extent of the first axis, as a number or, where it is symbolic, as a scalar of the graph."""
-    extent = output.shape[0] if output.shape else 1
-    if isinstance(extent, int):
-        return float(max(extent, 1))
-    return P.cast(P.extent(dim=extent), dtype=output.dtype if dtypes.is_float(output.dtype) else "float32")
-
-
-def _wrap_build(build: Callable[..., Any]) -> Callable[..., Any]:
-    """``build`` with what belongs around it: a name scope, and the layer marked as built after the outermost one."""
-
-    @functools.wraps(build)
-    def wrapped(self: Layer, *args: Any, **kwargs: Any) -> Any:
-        if self._build_depth:  # super().build() inside of a build()
-            return build(self, *args, **kwargs)
-        self._build_depth += 1
-        try:
-            with self._open_name_scope():
-                self._path = current_path()
-                result = build(self, *args, **kwargs)
-                try:
-                    shapes = inspect.signature(build).bind(self, *args, **kwargs).arguments
-                except TypeError:
-                    shapes = {}
-                self._finish_build({k: v for k, v in list(shapes.items())[1:] if v is not None})
-            return result
-        finally:
-            self._build_depth -= 1
-
-    wrapped._pronghorn_wrapped = True  # type: ignore[attr-defined]
-    return wrapped
-
-
-def _is_default(layer: Any, method: str) -> bool:
-    return getattr(type(layer), method) is getattr(Layer, method)
-
-
-def _overrides_get_config(cls: type) -> bool:
-    return any("get_config" in c.__dict__ for c in cls.__mro__ if c is not Layer and issubclass(c, Layer))
-
-
-def _accepted(cls: type, config: dict[str, Any]) -> dict[str, Any]:
-    """Those of the base class's arguments that the constructor of ``cls`` takes."""
-    parameters = inspect.signature(cls.__init__).parameters
-    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
-        return config
-    return {k: v for k, v in config.items() if k in parameters}
-
-
-def _shape_structure(shape: Any) -> Any:
-    """Shapes from JSON, where tuples became lists."""
-    return tree.map_shape_structure(lambda s: tuple(s), shape)
-
-
-def _shape_arguments(method: Callable[..., Any], shapes: dict[str, Any]) -> dict[str, Any]:
-    """The shapes to pass to ``build`` or ``compute_output_shape``, by the names of its parameters."""
-    parameters = calls.parameters_of(method)
-    if not shapes:
-        return {}
-    matching = {k: v for k, v in shapes.items() if k in parameters.names or parameters.takes_kwargs}
-    named = [k for k in matching if k in parameters.names]
-    if named:
-        return {k: matching[k] for k in (matching if parameters.takes_kwargs else named)}
-    if parameters.names:
-        return {parameters.names[0]: next(iter(shapes.values()))}
-    return matching
-
-
-def _build_arguments(layer: Any, shapes: dict[str, Any]) -> dict[str, Any]:
-    arguments = _shape_arguments(layer.build, shapes)
-    parameters = calls.parameters_of(layer.build)
-    missing = [n for n in parameters.names if n not in arguments and n not in parameters.defaults]
-    if missing and shapes:
-        raise ValueError(
-            f"Layer {layer.name!r} ({type(layer).__name__}): build() takes {parameters.names}, but call() was given "
-            f"tensors for {[k.removesuffix('_shape') for k in shapes]}. Name the parameters of build() after those of "
-            "call(), each with '_shape' added."
-        )
-    return arguments
-
-
-def _weight_shape(layer: Layer, shape: Any, name: str | None) -> tuple[int, ...]:
-    if shape is None:
-        return ()
-    extents = (shape,) if isinstance(shape, int) else tuple(shape)
-    if any(not hasattr(d, "__index__") for d in extents):
-        raise ValueError(
-            f"Layer {layer.name!r} ({type(layer).__name__}): the weight {name!r} would have shape {extents}, but every "
-            "extent of a weight must be known. Give Input() a shape with numbers in those places."
-        )
-    return tuple(int(d) for d in extents)
-
-
-def _check_positional(layer: Layer, args: tuple[Any, ...]) -> None:
-    for value in tree.flatten(args):
-        if value is not None and not isinstance(value, calls.TENSORS):
-            raise ValueError(
-                f"Layer {layer.name!r} ({type(layer).__name__}): positional arguments must be tensors, got {value!r} of "
-                f"type {type(value).__name__}. Pass settings by keyword, and data as an array (ops.convert_to_tensor)."
-            )
-
-
-def _replace_training(parameters: calls.Parameters, args: Any, kwargs: Any, training: Any) -> tuple[Any, Any]:
-    """Arguments with the training flag in place of a None that was passed for it."""
-    if "training" in kwargs:
-        return args, {**kwargs, "training": training}
-    position = parameters.positional.index("training")
-    return (*args[:position], training, *args[position + 1 :]), kwargs
-
-
-class _keeping_masks:  # noqa: N801
-    """Masks of tensors that a conversion replaces go to what replaces them."""
-
-    def __init__(self, args: Any, kwargs: Any) -> None:
-        self.before = (args, kwargs)
-
-    def __enter__(self) -> Callable[[Any, Any], tuple[Any, Any]]:
-        return self._keep
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    def _keep(self, args: Any, kwargs: Any) -> tuple[Any, Any]:
-        for old, new in zip(tree.flatten(self.before), tree.flatten((args, kwargs))):
-            if old is not new and isinstance(old, (Tensor, KerasTensor)) and isinstance(new, (Tensor, KerasTensor)):
-                mask = calls.masks_of(old)
-                if mask is not None:
-                    set_mask(new, mask)
-        return args, kwargs
-
-
-def _input_shape_argument(cls_name: str, name: str, kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
-    """The shape, without the batch axis, that the caller gave for the inputs; the rest of ``kwargs`` is an error."""
-    shape = None
-    if "input_dim" in kwargs:
-        shape = (kwargs.pop("input_dim"),)
-    if "input_shape" in kwargs:
-        given = kwargs.pop("input_shape")
-        shape = (given,) if isinstance(given, int) else None if given is None else tuple(given)
-    for key in ("batch_input_shape", "batch_shape"):
-        if key in kwargs:
-            shape = tuple(kwargs.pop(key))[1:]
-    if kwargs:
-        known = ["activity_regularizer", "trainable", "dtype", "autocast", "name", "input_shape", "input_dim"]
-        raise ValueError(
-            f"{cls_name} {name!r}: unknown keyword arguments {kwargs}. Besides its own, every layer takes "
-            f"{', '.join(known)}."
-        )
-    return shape
 
 
 __all__ = ["InputSpec", "Layer"]

@@ -57,8 +57,8 @@ def numbers(value: Any, count: int, layer: Any, name: str, allow_zero: bool = Fa
     fits = len(entries) == count and all(hasattr(e, "__index__") and not isinstance(e, bool) for e in entries)
     if not fits or any(int(e) < least for e in entries):
         raise ValueError(
-            f"{type(layer).__name__}: the `{name}` argument must be a tuple of {count} integers of at least {least}, or "
-            f"one such integer, got {name}={value!r}."
+            f"{type(layer).__name__}: `{name}` must be an integer of at least {least}, or a tuple of {count} of them, "
+            f"got {name}={value!r}."
         )
     return tuple(int(e) for e in entries)
 
@@ -70,9 +70,7 @@ def positive(value: Any, layer: str, name: str) -> int:
         ValueError: for anything else.
     """
     if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) <= 0:
-        raise ValueError(
-            f"{layer}: invalid value for argument `{name}`: expected a positive integer, got {name}={value!r}."
-        )
+        raise ValueError(f"{layer}: argument `{name}` must be a positive integer, got {name}={value!r}.")
     return int(value)
 
 
@@ -83,9 +81,7 @@ def one_of(value: Any, allowed: tuple[Any, ...], layer: str, name: str) -> Any:
         ValueError: for another one.
     """
     if value not in allowed:
-        raise ValueError(
-            f"{layer}: invalid value for argument `{name}`: expected one of {allowed}, got {name}={value!r}."
-        )
+        raise ValueError(f"{layer}: argument `{name}` must be one of {allowed}, got {name}={value!r}.")
     return value
 
 

@@ -167,8 +167,8 @@ class StatefulOperation(Operation):
             shape = tuple(np.shape(value))
             if shape != tuple(variable.shape):
                 raise ValueError(
-                    f"set_weights: layer {self.name!r}: the weight {variable.path!r} has shape {variable.shape}, but an "
-                    f"array of shape {shape} was given for it."
+                    f"set_weights: layer {self.name!r}: the weight {variable.path!r} has shape {variable.shape}, "
+                    f"but an array of shape {shape} was given for it."
                 )
         for variable, value in zip(own, weights):
             variable.assign(value)
@@ -201,8 +201,8 @@ class StatefulOperation(Operation):
         if len(own) != len(store.keys()):
             hint = " It is not built: give it a build() that makes them from the input shape." if not self.built else ""
             raise ValueError(
-                f"Layer {self.name!r} has {len(own)} weights of its own, but received {len(store.keys())} variables from "
-                f"the file.{hint}"
+                f"Layer {self.name!r} has {len(own)} weights of its own, but received {len(store.keys())} variables "
+                f"from the file.{hint}"
             )
         for i, variable in enumerate(own):
             variable.assign(store[f"{i}"])

@@ -52,9 +52,9 @@ def clone_model(
             raise ValueError("clone_model: `call_function` is for functional models, and this one is sequential.")
         return _compiled_like(model, _clone_sequential(model, clone, input_tensors))
     if isinstance(model, Functional):
-        if not (type(model) is Functional or _made_from_tensors(model)):
-            if clone_function is None and call_function is None and input_tensors is None:
-                return type(model).from_config(model.get_config())
+        simple = clone_function is None and call_function is None and input_tensors is None
+        if simple and type(model) is not Functional and not _made_from_tensors(model):
+            return type(model).from_config(model.get_config())
         clone = _clone_function(clone_function, recursive, call_function, cache)
         return _compiled_like(model, _clone_functional(model, clone, input_tensors, call_function))
     if recursive or clone_function is not None or input_tensors is not None or call_function is not None:
@@ -85,7 +85,9 @@ def _clone_function(clone_function: Any, recursive: bool, call_function: Any, ca
         if recursive and isinstance(layer, Sequential):
             made = clone_model(layer, clone_function=clone_function, recursive=True, cache=cache)
         elif recursive and isinstance(layer, Functional):
-            made = clone_model(layer, clone_function=clone_function, call_function=call_function, recursive=True, cache=cache)
+            made = clone_model(
+                layer, clone_function=clone_function, call_function=call_function, recursive=True, cache=cache
+            )
         else:
             made = one(layer)
         cache[id(layer)] = made

@@ -62,7 +62,9 @@ class Function(Operation):
         graph = map_graph(self._inputs, self._outputs)
         self._nodes, self._nodes_by_depth = graph.nodes, graph.nodes_by_depth
         self._operations, self._operations_by_depth = graph.operations, graph.operations_by_depth
-        self._run_order = [n for depth in sorted(self._nodes_by_depth, reverse=True) for n in self._nodes_by_depth[depth]]
+        self._run_order = [
+            n for depth in sorted(self._nodes_by_depth, reverse=True) for n in self._nodes_by_depth[depth]
+        ]
         given = {id(x) for x in self._inputs}
         self._run_order = [n for n in self._run_order if not all(id(x) in given for x in n.outputs)]
 
@@ -121,7 +123,11 @@ class Function(Operation):
             if len(node.outputs) == 1 and not tree.is_nested(results):
                 values[id(node.outputs[0])] = results
             else:
-                results = [r for r in tree.flatten(results) if r is not None] if None in node.outputs else tree.flatten(results)
+                results = (
+                    [r for r in tree.flatten(results) if r is not None]
+                    if None in node.outputs
+                    else tree.flatten(results)
+                )
                 for tensor, value in zip(node.outputs, results):
                     values[id(tensor)] = value
         flat = [values[id(x)] for x in self._outputs]
@@ -227,8 +233,8 @@ def _topological(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple
             parents = _parents(node, inputs)
             if not parents and not any(_node_of(x) is node for x in inputs):
                 raise ValueError(
-                    f"The output {output!r} depends on the tensor {node.outputs[0]!r} of {node.operation.name!r}, which "
-                    "is not among the inputs of the model. Add it to `inputs`."
+                    f"The output {output!r} depends on {node.outputs[0]!r} of {node.operation.name!r}, which is not "
+                    "among the inputs of the model. Add it to `inputs`."
                 )
             while position < len(parents) and parents[position] in done:
                 position += 1

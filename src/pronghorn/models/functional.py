@@ -12,7 +12,7 @@ from pronghorn.layers.core.input_layer import Input, InputLayer
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
 from pronghorn.models.function import Function, map_graph
-from pronghorn.models.keras_tensor import KerasTensor, is_keras_tensor
+from pronghorn.models.keras_tensor import KerasTensor
 from pronghorn.models.model import Model
 from pronghorn.models.node import Node
 from pronghorn.trainers.trainer import Trainer
@@ -49,8 +49,8 @@ class Functional(Function, Model):
             for x in tree.flatten(structure):
                 if not isinstance(x, KerasTensor):
                     raise ValueError(
-                        f"Functional model: all `{what}` must be KerasTensors (from Input() and layers called on them), "
-                        f"got {x!r} of type {type(x).__name__}."
+                        f"all `{what}` of a functional model must be KerasTensors, from Input() and layers called on "
+                        f"them; got {x!r} of type {type(x).__name__}."
                     )
         kind = "functional" if type(self) is Functional else type(self).__name__
         Layer.__init__(self, name=name or auto_name(kind), **kwargs)
@@ -312,7 +312,7 @@ def _with_new_inputs(inputs: Any, outputs: Any) -> tuple[Any, Any]:
     values: dict[int, KerasTensor] = {}
     new_inputs = []
     for x in flat_inputs:
-        new = x if _is_input(x) else Input(batch_shape=x.shape, dtype=x.dtype, name=auto_name(x._keras_history.operation.name))
+        new = x if _is_input(x) else Input(batch_shape=x.shape, dtype=x.dtype, name=x.name)
         values[id(x)] = new
         new_inputs.append(new)
     for node in map_graph(flat_inputs, flat_outputs).nodes:
@@ -335,6 +335,3 @@ def _rank_hint(expected: tuple[Any, ...], got: tuple[Any, ...]) -> str:
     if len(got) == len(expected) - 1:
         return " An axis is missing; if it is that of the channels, pass x[..., None]."
     return ""
-
-
-

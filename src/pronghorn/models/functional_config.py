@@ -19,9 +19,7 @@ def functional_config(model: Any) -> dict[str, Any]:
         data = serialization.serialize_keras_object(operation)
         data["name"] = operation.name
         data["inbound_nodes"] = [
-            _node_config(node, indices)
-            for node in operation._inbound_nodes
-            if node in indices and not node.is_input
+            _node_config(node, indices) for node in operation._inbound_nodes if node in indices and not node.is_input
         ]
         layers.append(data)
 
@@ -166,7 +164,9 @@ def functional_from_config(cls: type, config: dict[str, Any], custom_objects: di
         return type(structure)(tensors(s) for s in structure)
 
     inputs, outputs = tensors(config["input_layers"]), tensors(config["output_layers"])
-    extra = {k: v for k, v in config.items() if k not in ("layers", "input_layers", "output_layers", "name", "trainable")}
+    extra = {
+        k: v for k, v in config.items() if k not in ("layers", "input_layers", "output_layers", "name", "trainable")
+    }
     model = cls(inputs=inputs, outputs=outputs, name=config.get("name"), **extra)
     if config.get("trainable") is False:
         model.trainable = False

@@ -80,7 +80,7 @@ def _symbol(axis: int) -> Extent:
 
 
 def _like_others(inputs: list[KerasTensor], number: int) -> Callable[[int], Extent]:
-    """Fill unknown extents with ``number``, but an unknown batch with the batch of another input where that is known."""
+    """Fill unknown extents with ``number``, but an unknown batch with that of another input where it is known."""
     known = {x.shape[0] for x in inputs if x.shape and x.shape[0] not in (None, 1)}
     batch = known.pop() if len(known) == 1 else number
     return lambda axis: batch if axis == 0 else number

@@ -66,7 +66,7 @@ class KerasTensor:
         return len(self._shape)
 
     @property
-    def T(self) -> Any:  # noqa: N802 (NumPy's name)
+    def T(self) -> Any:
         return _ops().transpose(self)
 
     def reshape(self, *newshape: Any) -> Any:

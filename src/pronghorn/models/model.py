@@ -16,8 +16,8 @@ from pronghorn.trainers.trainer import Trainer
 class Model(Trainer, Layer):
     """Layers together, with training and inference.
 
-    Either ``Model(inputs, outputs)`` with symbolic tensors (see `Input`), or a subclass with layers made in ``__init__``
-    and used in ``call``.
+    Either ``Model(inputs, outputs)`` with symbolic tensors (see `Input`), or a subclass with layers that are made in
+    ``__init__`` and used in ``call``.
 
     Args:
         inputs: nested KerasTensors.
@@ -98,7 +98,9 @@ class Model(Trainer, Layer):
             raise ValueError(f"get_layer: pass a name or an index (one of them), got name={name!r}, index={index!r}.")
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
-                raise ValueError(f"get_layer: was asked for layer {index}, but the model has {len(self.layers)} layers.")
+                raise ValueError(
+                    f"get_layer: was asked for layer {index}, but the model has {len(self.layers)} layers."
+                )
             return self.layers[index]
         for layer in self.layers:
             if layer.name == name:
@@ -181,11 +183,7 @@ class Model(Trainer, Layer):
         if not _default_build(self):
             super().build_from_config(config)
             return
-        tensors = (
-            (tree.map_shape_structure(lambda s: KerasTensor(s), shape),)
-            if shape is not None
-            else ()
-        )
+        tensors = (tree.map_shape_structure(lambda s: KerasTensor(s), shape),) if shape is not None else ()
         named = {
             k.removesuffix("_shape"): tree.map_shape_structure(lambda s: KerasTensor(s), v)
             for k, v in (shapes or {}).items()

@@ -51,7 +51,11 @@ class Node:
     """
 
     def __init__(
-        self, operation: Any, call_args: tuple[Any, ...] = (), call_kwargs: dict[str, Any] | None = None, outputs: Any = None
+        self,
+        operation: Any,
+        call_args: tuple[Any, ...] = (),
+        call_kwargs: dict[str, Any] | None = None,
+        outputs: Any = None,
     ) -> None:
         self.operation = operation
         self.arguments = SymbolicArguments(call_args, call_kwargs or {})

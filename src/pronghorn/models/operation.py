@@ -98,7 +98,7 @@ class Operation:
     def _of_first_node(self, what: str) -> Any:
         if not self._inbound_nodes:
             raise AttributeError(
-                f"{type(self).__name__} {self.name!r} has no defined {what}: it was not yet called on a symbolic tensor."
+                f"{type(self).__name__} {self.name!r} has no defined {what}: it was not called on a KerasTensor."
             )
         tensors = getattr(self._inbound_nodes[0], f"{what}_tensors")
         return tensors[0] if len(tensors) == 1 else list(tensors)
@@ -167,7 +167,6 @@ class FunctionOperation(Operation):
         operation = cls(_public_function(path), path.rpartition(".")[2])
         operation.name = config["name"]
         return operation
-
 
     @classmethod
     def from_keras(cls, fn: Callable[..., Any], config: dict[str, Any]) -> FunctionOperation:

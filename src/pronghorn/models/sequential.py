@@ -126,7 +126,9 @@ class Sequential(Model):
     @property
     def layers(self) -> list[Layer]:
         """The layers, without the Input."""
-        return list(self._sequence[1:] if self._sequence and isinstance(self._sequence[0], InputLayer) else self._sequence)
+        return list(
+            self._sequence[1:] if self._sequence and isinstance(self._sequence[0], InputLayer) else self._sequence
+        )
 
     @layers.setter
     def layers(self, _: Any) -> None:

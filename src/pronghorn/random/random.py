@@ -210,7 +210,7 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
     if noise_shape is not None:
         shape = tuple(n if d is None else d for d, n in zip(_noise_extents(noise_shape), inputs.shape))
     bits = P.random_bits(draw_seed(seed), shape=shape)
-    dropped_below = min(int(round(float(rate) * 2**32)), 2**32 - 1)
+    dropped_below = min(round(float(rate) * 2**32), 2**32 - 1)
     kept = P.ge(bits, dropped_below)
     if shape != tuple(inputs.shape):
         kept = ops.broadcast_to(kept, inputs.shape)

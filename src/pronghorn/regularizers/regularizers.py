@@ -114,9 +114,7 @@ class OrthogonalRegularizer(Regularizer):
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
         self.factor = _factor("factor", factor)
         if mode not in ("rows", "columns"):
-            raise ValueError(
-                f"Invalid value for argument mode: it must be 'rows' or 'columns', got mode={mode!r}."
-            )
+            raise ValueError(f"Invalid value for argument mode: it must be 'rows' or 'columns', got mode={mode!r}.")
         self.mode = mode
 
     def __call__(self, inputs: Any) -> Any:

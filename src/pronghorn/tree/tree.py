@@ -10,7 +10,7 @@ _CONTAINERS = (list, tuple, dict, deque)
 Path = tuple[Any, ...]
 
 
-class MAP_TO_NONE:  # noqa: N801 (Keras's name)
+class MAP_TO_NONE:
     """What the function given to `traverse` returns for "put None here"."""
 
 
@@ -180,7 +180,9 @@ def assert_same_paths(a: Any, b: Any) -> None:
     paths_b = {path for path, _ in flatten_with_path(b)}
     if paths_a != paths_b:
         only_a, only_b = sorted(map(str, paths_a - paths_b)), sorted(map(str, paths_b - paths_a))
-        raise ValueError(f"tree: the structures differ: paths in the first only: {only_a}, in the second only: {only_b}.")
+        raise ValueError(
+            f"tree: the structures differ: paths in the first only: {only_a}, in the second only: {only_b}."
+        )
 
 
 def pack_sequence_as(structure: Any, flat_sequence: Any) -> Any:
@@ -198,7 +200,7 @@ def pack_sequence_as(structure: Any, flat_sequence: Any) -> Any:
     if not is_nested(structure):
         if len(flat_sequence) != 1:
             raise ValueError(
-                f"pack_sequence_as: the structure is a single leaf, but `flat_sequence` has {len(flat_sequence)} entries."
+                f"pack_sequence_as: the structure is one leaf, but `flat_sequence` has {len(flat_sequence)} entries."
             )
         return flat_sequence[0]
     count = len(flatten(structure))

@@ -143,7 +143,11 @@ class PReLU(Layer):
             alpha_constraint=alpha_constraint,
         )
         self.shared_axes = (
-            None if shared_axes is None else list(shared_axes) if isinstance(shared_axes, (list, tuple)) else [shared_axes]
+            None
+            if shared_axes is None
+            else list(shared_axes)
+            if isinstance(shared_axes, (list, tuple))
+            else [shared_axes]
         )
 
     def build(self, input_shape: Any) -> None:

@@ -103,7 +103,9 @@ class Attention(Layer):
     def _check_inputs(self, inputs: Any, mask: Any = None) -> None:
         name = type(self).__name__
         if not isinstance(inputs, (list, tuple)):
-            raise ValueError(f"{name} layer {self.name!r} must be called on a list of inputs, [query, value] or [query, value, key].")
+            raise ValueError(
+                f"{name} layer {self.name!r} must be called on a list of inputs, [query, value] or [query, value, key]."
+            )
         if len(inputs) not in (2, 3):
             raise ValueError(f"{name} layer {self.name!r} accepts inputs list of length 2 or 3, got {len(inputs)}.")
         if mask is not None:

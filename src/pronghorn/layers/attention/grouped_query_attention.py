@@ -119,8 +119,8 @@ class GroupedQueryAttention(HeadsLayer):
     def _check(self, query_shape: Any, value_shape: Any, key_shape: Any) -> None:
         if value_shape[1:-1] != key_shape[1:-1]:
             raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}): all dimensions of `value` and `key`, except the last one, "
-                f"must be equal. Received: value_shape={value_shape} and key_shape={key_shape}."
+                f"Layer {self.name!r} ({type(self).__name__}): `value` and `key` may differ in their last axis only, "
+                f"but have the shapes {value_shape} and {key_shape}."
             )
 
     def call(
@@ -139,8 +139,7 @@ class GroupedQueryAttention(HeadsLayer):
         key = value if key is None else key
         if return_attention_scores and self._flash_attention:
             raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}): with flash_attention=True the attention scores cannot be "
-                "returned."
+                f"Layer {self.name!r} ({type(self).__name__}): with flash_attention=True there are no scores to return."
             )
         mask = combined_mask(
             query.shape[1],

@@ -35,7 +35,11 @@ class HeadsLayer(Layer):
         """A projection. Initializers are copied, so that projections do not start alike."""
 
         def fresh(initializer: Any) -> Any:
-            return type(initializer).from_config(initializer.get_config()) if hasattr(initializer, "get_config") else initializer
+            return (
+                type(initializer).from_config(initializer.get_config())
+                if hasattr(initializer, "get_config")
+                else initializer
+            )
 
         return EinsumDense(
             equation,
@@ -122,7 +126,9 @@ class MultiHeadAttention(HeadsLayer):
         self.supports_masking = True
         self._num_heads = settings.positive(num_heads, "MultiHeadAttention", "num_heads")
         self._key_dim = settings.positive(key_dim, "MultiHeadAttention", "key_dim")
-        self._value_dim = key_dim if value_dim is None else settings.positive(value_dim, "MultiHeadAttention", "value_dim")
+        self._value_dim = (
+            key_dim if value_dim is None else settings.positive(value_dim, "MultiHeadAttention", "value_dim")
+        )
         self.use_bias, self.use_gate = use_bias, use_gate
         self._output_shape = _output_shape(output_shape)
         self.dropout, self.seed = dropout, seed
@@ -190,8 +196,8 @@ class MultiHeadAttention(HeadsLayer):
         key_shape = value_shape if key_shape is None else key_shape
         if value_shape[1:-1] != key_shape[1:-1]:
             raise ValueError(
-                f"Layer {self.name!r} (MultiHeadAttention): all dimensions of `value` and `key`, except the last one, "
-                f"must be equal. Received: value_shape={value_shape} and key_shape={key_shape}."
+                f"Layer {self.name!r} (MultiHeadAttention): `value` and `key` may differ in their last axis only, "
+                f"but have the shapes {value_shape} and {key_shape}."
             )
         rank = len(query_shape)
 
@@ -238,8 +244,7 @@ class MultiHeadAttention(HeadsLayer):
         key = value if key is None else key
         if return_attention_scores and self._flash_attention:
             raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}): with flash_attention=True the attention scores cannot be "
-                "returned."
+                f"Layer {self.name!r} ({type(self).__name__}): with flash_attention=True there are no scores to return."
             )
         mask = combined_mask(
             query.shape[1],
@@ -281,8 +286,8 @@ class MultiHeadAttention(HeadsLayer):
     def compute_output_shape(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> Any:
         if value_shape[1:-1] != (value_shape if key_shape is None else key_shape)[1:-1]:
             raise ValueError(
-                f"Layer {self.name!r} (MultiHeadAttention): all dimensions of `value` and `key`, except the last one, "
-                f"must be equal. Received: value_shape={value_shape} and key_shape={key_shape}."
+                f"Layer {self.name!r} (MultiHeadAttention): `value` and `key` may differ in their last axis only, "
+                f"but have the shapes {value_shape} and {key_shape}."
             )
         return (*query_shape[:-1], *(self._output_shape or (query_shape[-1],)))
 
@@ -340,7 +345,7 @@ def _output_shape(output_shape: Any) -> tuple[int, ...] | None:
         extents = (None,)
     if not extents or not all(isinstance(d, int) and d > 0 for d in extents):
         raise ValueError(
-            f"MultiHeadAttention: `output_shape` must be a positive integer or several, got output_shape={output_shape!r}."
+            f"MultiHeadAttention: `output_shape` must be one or several positive integers, got {output_shape!r}."
         )
     return extents
 

@@ -85,13 +85,13 @@ class BaseConv(LoraKernel, Layer):
             raise ValueError(f"{name}: padding='causal' needs data_format='channels_last'.")
         if self.filters % self.groups:
             raise ValueError(
-                f"{name}: the number of filters must be evenly divisible by the number of groups, got "
-                f"filters={filters} and groups={groups}."
+                f"{name}: filters={filters} cannot be split into groups={groups} of one size; make it a multiple of "
+                f"{groups}."
             )
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
-                f"{name}: `strides > 1` not supported in conjunction with `dilation_rate > 1`, got "
-                f"strides={self.strides} and dilation_rate={self.dilation_rate}."
+                f"{name}: strides and dilation_rate cannot both be above 1, got strides={self.strides} and "
+                f"dilation_rate={self.dilation_rate}."
             )
         settings.take(
             self,
@@ -123,8 +123,8 @@ class BaseConv(LoraKernel, Layer):
             )
         if channels % self.groups:
             raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}): the number of input channels must be evenly divisible by "
-                f"the number of groups, got groups={self.groups} and an input of shape {tuple(input_shape)}."
+                f"Layer {self.name!r} ({type(self).__name__}): {channels} channels cannot be split into "
+                f"groups={self.groups} of one size; the input has the shape {tuple(input_shape)}."
             )
         return channels
 

@@ -6,7 +6,14 @@ from typing import Any
 
 from pronghorn import config, ops
 from pronghorn.layers import settings
-from pronghorn.layers.convolutional.conv import _WEIGHTS, _arguments, _check_rank, add_bias, pair_with_batch, spatial_axes
+from pronghorn.layers.convolutional.conv import (
+    _WEIGHTS,
+    _arguments,
+    _check_rank,
+    add_bias,
+    pair_with_batch,
+    spatial_axes,
+)
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
 
@@ -48,14 +55,14 @@ class BaseConvTranspose(Layer):
             self.output_padding = settings.numbers(output_padding, rank, self, "output_padding", allow_zero=True)
             if any(p >= s for p, s in zip(self.output_padding, self.strides)):
                 raise ValueError(
-                    f"{name}: `output_padding` must be less than `strides`, got output_padding={self.output_padding} and "
-                    f"strides={self.strides}."
+                    f"{name}: output_padding={self.output_padding} must be less than strides={self.strides} along each "
+                    "axis."
                 )
         self.data_format = config.standardize_data_format(data_format)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
-                f"{name}: `strides > 1` not supported in conjunction with `dilation_rate > 1`, got "
-                f"strides={self.strides} and dilation_rate={self.dilation_rate}."
+                f"{name}: strides and dilation_rate cannot both be above 1, got strides={self.strides} and "
+                f"dilation_rate={self.dilation_rate}."
             )
         settings.take(
             self,

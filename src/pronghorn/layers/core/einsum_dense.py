@@ -147,7 +147,9 @@ class EinsumDense(LoraKernel, Layer):
                 "bias_regularizer",
                 "kernel_constraint",
                 "bias_constraint",
+                "activity_regularizer",
             ),
+            "quantization_config": None,
             **self._lora_config(),
         }
 
@@ -166,8 +168,8 @@ def analyze_equation(
     match = _EQUATION.match(equation)
     if match is None:
         raise ValueError(
-            f"EinsumDense: invalid einsum equation {equation!r}: it must have the form [X],[Y]->[Z], [...X],[Y]->[...Z] "
-            "or [X...],[Y]->[Z...]."
+            f"EinsumDense: {equation!r} is no equation of an input and a kernel. It looks like 'ab,bc->ac', with '...' "
+            "before or after the letters of the input and of the output, if at all."
         )
     front, inputs, back, kernel, _, outputs, _ = match.groups()
     extra = len(input_shape) - len(inputs) if front or back else 0
@@ -191,8 +193,8 @@ def analyze_equation(
             known = extents[letter]
             if extent is not None and known is not None and extent != known:
                 raise ValueError(
-                    f"EinsumDense: input shape and output shape do not match at the shared dimension {letter!r} of "
-                    f"{equation!r}: {known} and {extent}."
+                    f"EinsumDense: axis {letter!r} of {equation!r} has the extent {known} in the inputs and {extent} "
+                    "in `output_shape`."
                 )
             wanted[letter] = extent if known is None else known
         else:
@@ -206,8 +208,7 @@ def analyze_equation(
     for letter in outputs:
         if letter not in inputs and letter not in kernel:
             raise ValueError(
-                f"EinsumDense: dimension {letter!r} was specified in the output of {equation!r}, but has no "
-                "corresponding dimension in the input or kernel."
+                f"EinsumDense: axis {letter!r} of the output of {equation!r} is neither in the input nor in the kernel."
             )
     kernel_shape = tuple(wanted[c] if extents.get(c) is None and c in wanted else extents[c] for c in kernel)
     complete = tuple(wanted[c] for c in outputs)
@@ -222,9 +223,7 @@ def _bias_shape(
         return None
     for letter in bias_axes:
         if letter not in outputs:
-            raise ValueError(
-                f"EinsumDense: the bias dimension {letter!r} was requested, but is not part of the output {outputs!r}."
-            )
+            raise ValueError(f"EinsumDense: the bias has an axis {letter!r}, which the output {outputs!r} has not.")
     first = min(outputs.index(c) for c in bias_axes)
     shape = tuple(wanted[c] if c in bias_axes else 1 for c in outputs[first:])
     return (*shape, *(1,) * hidden) if back else shape

@@ -117,7 +117,8 @@ class Embedding(LoraKernel, Layer):
                 "embeddings_constraint",
                 "mask_zero",
             ),
-            "activity_regularizer": super().get_config().get("activity_regularizer"),
+            **settings.give(self, "activity_regularizer"),
+            "quantization_config": None,
             **self._lora_config(),
         }
 

@@ -105,7 +105,7 @@ def _check_given(name: str, tensor: KerasTensor, shape: Any, batch_size: Any, ba
             )
 
 
-def Input(  # noqa: N802 (Keras's name)
+def Input(
     shape: Any = None,
     batch_size: int | None = None,
     dtype: Any = None,

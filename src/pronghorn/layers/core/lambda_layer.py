@@ -17,7 +17,7 @@ class Lambda(Layer):
 
     Args:
         function: takes the inputs first; also ``mask`` and ``training`` if it has such arguments.
-        output_shape: the outputs' shape without the batch, or a function from the inputs' shape; found by tracing if None.
+        output_shape: the outputs' shape without the batch, or a function of the inputs' shape; found out if None.
         mask: the outputs' mask, or a function ``(inputs, mask)`` that gives it.
         arguments: further keyword arguments for ``function``.
         kwargs: those of `Layer`.
@@ -30,7 +30,12 @@ class Lambda(Layer):
     """
 
     def __init__(
-        self, function: Callable[..., Any], output_shape: Any = None, mask: Any = None, arguments: Any = None, **kwargs: Any
+        self,
+        function: Callable[..., Any],
+        output_shape: Any = None,
+        mask: Any = None,
+        arguments: Any = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.arguments = arguments or {}

@@ -21,7 +21,7 @@ class Wrapper(Layer):
     def __init__(self, layer: Layer, **kwargs: Any) -> None:
         if not isinstance(layer, Layer):
             raise ValueError(
-                f"{type(self).__name__}: `layer` must be a Layer instance, got {layer!r} of type {type(layer).__name__}."
+                f"{type(self).__name__}: `layer` must be a layer, got {layer!r} of type {type(layer).__name__}."
             )
         super().__init__(**kwargs)
         self.layer = layer

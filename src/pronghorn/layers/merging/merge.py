@@ -99,7 +99,9 @@ class Merge(Layer):
             return None
         for name, value in (("mask", mask), ("inputs", inputs)):
             if not isinstance(value, (list, tuple)):
-                raise ValueError(f"Layer {self.name!r} ({type(self).__name__}): `{name}` should be a list, got {value!r}.")
+                raise ValueError(
+                    f"Layer {self.name!r} ({type(self).__name__}): `{name}` should be a list, got {value!r}."
+                )
         if len(mask) != len(inputs):
             raise ValueError(
                 f"Layer {self.name!r} ({type(self).__name__}): `inputs` and `mask` should have the same length, got "
@@ -115,7 +117,9 @@ class Merge(Layer):
             both = op(merged, x)
             if mask is not None:
                 wide = _expanded(mask, len(both.shape))
-                merged = ops.where(wide, both if m is None else ops.where(_expanded(m, len(both.shape)), both, merged), x)
+                merged = ops.where(
+                    wide, both if m is None else ops.where(_expanded(m, len(both.shape)), both, merged), x
+                )
             else:
                 merged = both if m is None else ops.where(_expanded(m, len(both.shape)), both, merged)
             mask = None if mask is None or m is None else ops.logical_or(mask, m)

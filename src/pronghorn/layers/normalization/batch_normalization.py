@@ -90,7 +90,7 @@ class BatchNormalization(Layer):
         unknown = set(self.renorm_clipping) - {"rmin", "rmax", "dmax"}
         if unknown:
             raise ValueError(
-                f"BatchNormalization: `renorm_clipping` has the keys rmin, rmax and dmax; got {sorted(unknown)} as well."
+                f"BatchNormalization: `renorm_clipping` has the keys rmin, rmax and dmax, and not {sorted(unknown)}."
             )
         self.supports_masking = True
         self.gamma = self.beta = None
@@ -220,8 +220,8 @@ class BatchNormalization(Layer):
             "beta_constraint",
             "gamma_constraint",
             "synchronized",
+            "renorm",
+            "renorm_momentum",
         )
         config = {**super().get_config(), **settings.give(self, *names)}
-        if self.renorm:
-            config.update(settings.give(self, "renorm", "renorm_clipping", "renorm_momentum"))
-        return config
+        return {**config, "renorm_clipping": self.renorm_clipping or None}

@@ -108,7 +108,7 @@ class LayerNormalization(_Affine):
             axis = list(axis)
         elif not isinstance(axis, int):
             raise TypeError(
-                f"LayerNormalization: expected an int or a list/tuple of ints for the argument `axis`, got axis={axis!r}."
+                f"LayerNormalization: `axis` must be one axis, or a list or tuple of axes, got axis={axis!r}."
             )
         self.axis = axis
         self._take(
@@ -124,7 +124,8 @@ class LayerNormalization(_Affine):
         )
 
     def build(self, input_shape: Any) -> None:
-        axes = sorted(a % len(input_shape) for a in ([self.axis] if isinstance(self.axis, int) else self.axis))
+        self.axis = [self.axis] if isinstance(self.axis, int) else self.axis
+        axes = sorted(a % len(input_shape) for a in self.axis)
         if self.rms_scaling:
             self.center, self.scale = False, True
         self._add_affine(tuple(input_shape[a] for a in axes))
@@ -142,6 +143,9 @@ class LayerNormalization(_Affine):
         if self.beta is not None:
             outputs = outputs + ops.reshape(ops.cast(self.beta, x.dtype), shape)
         return ops.cast(outputs, self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rms_scaling": self.rms_scaling}
 
 
 class GroupNormalization(_Affine):
@@ -202,20 +206,20 @@ class GroupNormalization(_Affine):
         extent = input_shape[self.axis]
         if extent is None:
             raise ValueError(
-                f"Layer {self.name!r} (GroupNormalization): axis {self.axis} of input tensor should have a defined "
-                f"dimension, got an input of shape {tuple(input_shape)}."
+                f"Layer {self.name!r} (GroupNormalization): the extent of axis {self.axis} must be known, got an "
+                f"input of shape {tuple(input_shape)}."
             )
         if self.groups == -1:
             self.groups = extent
         if extent < self.groups:
             raise ValueError(
-                f"Layer {self.name!r} (GroupNormalization): number of groups ({self.groups}) cannot be more than the "
-                f"number of channels ({extent})."
+                f"Layer {self.name!r} (GroupNormalization): there are more groups ({self.groups}) than channels "
+                f"({extent})."
             )
         if extent % self.groups:
             raise ValueError(
-                f"Layer {self.name!r} (GroupNormalization): number of groups ({self.groups}) must be a multiple of the "
-                f"number of channels ({extent})."
+                f"Layer {self.name!r} (GroupNormalization): {extent} channels cannot be split into "
+                f"{self.groups} groups of one size."
             )
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: extent})
         self._add_affine((extent,))
@@ -259,9 +263,9 @@ class RMSNormalization(Layer):
         self.axis, self.epsilon = axis, epsilon
 
     def build(self, input_shape: Any) -> None:
-        axes = (self.axis,) if isinstance(self.axis, int) else tuple(self.axis)
+        self.axis = [self.axis] if isinstance(self.axis, int) else list(self.axis)
         self.scale = self.add_weight(
-            name="scale", shape=tuple(input_shape[a] for a in axes), initializer="ones", autocast=False
+            name="scale", shape=tuple(input_shape[a] for a in self.axis), initializer="ones", autocast=False
         )
 
     def call(self, inputs: Any) -> Any:
@@ -299,8 +303,7 @@ class UnitNormalization(Layer):
             axis = list(axis)
         elif not isinstance(axis, int):
             raise TypeError(
-                f"UnitNormalization: invalid value for `axis` argument: expected an int or a list/tuple of ints, got "
-                f"axis={axis!r}."
+                f"UnitNormalization: `axis` must be one axis, or a list or tuple of axes, got axis={axis!r}."
             )
         self.axis = axis
         self.supports_masking = True

@@ -51,7 +51,11 @@ class SpectralNormalization(Wrapper):
         self._target = kernel
         self.kernel_shape = kernel.shape
         self.vector_u = self.add_weight(
-            shape=(1, kernel.shape[-1]), initializer="truncated_normal", trainable=False, name="vector_u", dtype=kernel.dtype
+            shape=(1, kernel.shape[-1]),
+            initializer="truncated_normal",
+            trainable=False,
+            name="vector_u",
+            dtype=kernel.dtype,
         )
 
     @property

@@ -13,9 +13,7 @@ from pronghorn.random.seed_generator import SeedGenerator
 
 def _rate(rate: Any, layer: str) -> float:
     if not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
-        raise ValueError(
-            f"{layer}: invalid value received for argument `rate`. Expected a float value between 0 and 1, got rate={rate!r}."
-        )
+        raise ValueError(f"{layer}: `rate` is a share, a number from 0 to 1; got rate={rate!r}.")
     return rate
 
 
@@ -96,14 +94,7 @@ class BaseSpatialDropout(Dropout):
         return inputs
 
     def get_config(self) -> dict[str, Any]:
-        from pronghorn import dtype_policies
-
-        return {
-            "rate": self.rate,
-            "seed": self.seed,
-            "name": self.name,
-            "dtype": dtype_policies.serialize(self.dtype_policy),
-        }
+        return {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype}
 
 
 class SpatialDropout1D(BaseSpatialDropout):
@@ -178,10 +169,7 @@ class GaussianNoise(_Random):
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         if not isinstance(stddev, (int, float)) or not 0 <= stddev <= 1:
-            raise ValueError(
-                f"GaussianNoise: invalid value received for argument `stddev`. Expected a float value between 0 and 1, "
-                f"got stddev={stddev!r}."
-            )
+            raise ValueError(f"GaussianNoise: `stddev` must be a number from 0 to 1; got stddev={stddev!r}.")
         super().__init__(seed, active=stddev > 0, **kwargs)
         self.stddev = stddev
 

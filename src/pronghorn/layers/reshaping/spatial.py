@@ -20,8 +20,8 @@ def _margins(value: Any, rank: int, layer: str, name: str) -> tuple[tuple[int, i
     good = len(pairs) == rank and all(len(p) == 2 and all(isinstance(x, int) and x >= 0 for x in p) for p in pairs)
     if not good:
         raise ValueError(
-            f"{layer}: the `{name}` argument must be an integer that is not negative, or {rank} of them, or {rank} pairs "
-            f"of them, got {name}={value!r}."
+            f"{layer}: `{name}` must be an integer that is not negative, or {rank} of them, or {rank} pairs of "
+            f"them, got {name}={value!r}."
         )
     return tuple(pairs)
 
@@ -56,8 +56,8 @@ class _Cropping(_Spatial):
     def _check(self, extent: Any, low: int, high: int, shape: Any) -> None:
         if isinstance(extent, int) and extent <= low + high:
             raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}): values in `cropping` must be less than the spatial shape "
-                f"of the input: cropping={self.cropping}, input of shape {tuple(shape)}."
+                f"Layer {self.name!r} ({type(self).__name__}): cropping={self.cropping} leaves nothing of an input of "
+                f"shape {tuple(shape)}."
             )
 
     def compute_output_shape(self, input_shape: Any) -> Any:

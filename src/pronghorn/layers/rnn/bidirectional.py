@@ -40,9 +40,7 @@ class Bidirectional(Layer):
         **kwargs: Any,
     ) -> None:
         if not isinstance(layer, Layer):
-            raise ValueError(
-                f"Bidirectional: please initialize it with a `keras.layers.Layer` instance, got layer={layer!r}."
-            )
+            raise ValueError(f"Bidirectional: `layer` must be a layer, got {layer!r}.")
         if backward_layer is not None and not isinstance(backward_layer, Layer):
             raise ValueError(f"Bidirectional: `backward_layer` must be a Layer, got {backward_layer!r}.")
         if merge_mode not in _MODES:
@@ -50,7 +48,9 @@ class Bidirectional(Layer):
         kwargs.setdefault("name", None)
         super().__init__(**{k: v for k, v in kwargs.items() if k != "name"}, name=kwargs["name"] or None)
         self.merge_mode = merge_mode
-        self.forward_layer = _copy(layer, "forward", {"zero_output_for_mask": True} if _returns_sequences(layer) else {})
+        self.forward_layer = _copy(
+            layer, "forward", {"zero_output_for_mask": True} if _returns_sequences(layer) else {}
+        )
         if backward_layer is None:
             changes: dict[str, Any] = {"go_backwards": not layer.go_backwards}
             if _returns_sequences(layer):
@@ -69,14 +69,14 @@ class Bidirectional(Layer):
         forward, backward = self.forward_layer, self.backward_layer
         if forward.go_backwards == backward.go_backwards:
             raise ValueError(
-                "Bidirectional: forward layer and backward layer should have different `go_backwards` value; both have "
+                "Bidirectional: one of the layers must go forwards and the other one backwards; both have go_backwards="
                 f"{forward.go_backwards}."
             )
         for name in ("stateful", "return_sequences", "return_state"):
             if getattr(forward, name) != getattr(backward, name):
                 raise ValueError(
-                    f"Bidirectional: forward layer and backward layer are expected to have the same value for attribute "
-                    f"{name!r}, got {getattr(forward, name)} and {getattr(backward, name)}."
+                    f"Bidirectional: the two layers must agree in {name!r}; the forward one has "
+                    f"{getattr(forward, name)}, the backward one {getattr(backward, name)}."
                 )
 
     @property
@@ -154,7 +154,7 @@ class Bidirectional(Layer):
     def states(self) -> Any:
         if self.forward_layer.states is None:
             return None
-        return tuple([*self.forward_layer.states, *self.backward_layer.states])
+        return (*self.forward_layer.states, *self.backward_layer.states)
 
     def compute_mask(self, _: Any, mask: Any = None) -> Any:
         if mask is not None:
@@ -201,5 +201,3 @@ def _copy(layer: Layer, direction: str, changes: dict[str, Any]) -> Layer:
     config["name"] = name
     config.update(changes)
     return type(layer).from_config(config)
-
-

@@ -113,8 +113,8 @@ class ConvLSTMCell(DropoutRNNCell, Layer):
         channels = inputs_shape[self._channel_axis]
         if channels is None:
             raise ValueError(
-                f"Layer {self.name!r} (ConvLSTMCell): the channel dimension of the inputs (last axis) should be defined, "
-                f"got shape {tuple(inputs_shape)}."
+                f"Layer {self.name!r} (ConvLSTMCell): the number of channels of its inputs must be known, got "
+                f"shape {tuple(inputs_shape)}."
             )
         self.kernel = self.add_weight(
             shape=(*self.kernel_size, channels, self.filters * 4),
@@ -184,9 +184,7 @@ class ConvLSTMCell(DropoutRNNCell, Layer):
         mask = self.get_recurrent_dropout_mask(h) if training and self.recurrent_dropout else None
         if mask is not None:
             h = h * mask
-        z = projected + ops.conv(
-            h, self.recurrent_kernel, strides=1, padding="same", data_format=self.data_format
-        )
+        z = projected + ops.conv(h, self.recurrent_kernel, strides=1, padding="same", data_format=self.data_format)
         i, f, g, o = ops.split(z, 4, axis=self._channel_axis)
         c = self.recurrent_activation(f) * c + self.recurrent_activation(i) * self.activation(g)
         h = self.recurrent_activation(o) * self.activation(c)

@@ -128,7 +128,9 @@ class RNN(Layer):
             )
         elif not tree.is_nested(initial_state):
             initial_state = [initial_state]
-        initial_state = tree.map_structure(lambda x: ops.cast(ops.convert_to_tensor(x), self.compute_dtype), initial_state)
+        initial_state = tree.map_structure(
+            lambda x: ops.cast(ops.convert_to_tensor(x), self.compute_dtype), initial_state
+        )
         outputs, states = self.inner_loop(
             sequences=sequences, initial_state=list(initial_state), mask=mask, training=training
         )

@@ -27,17 +27,15 @@ class TimeDistributed(Wrapper):
 
     def __init__(self, layer: Layer, **kwargs: Any) -> None:
         if not isinstance(layer, Layer):
-            raise ValueError(
-                f"TimeDistributed: please initialize it with a `keras.layers.Layer` instance, got {layer!r}."
-            )
+            raise ValueError(f"TimeDistributed: `layer` must be a layer, got {layer!r}.")
         super().__init__(layer, **kwargs)
         self.supports_masking = True
 
     def _child_shape(self, input_shape: Any) -> tuple[Any, ...]:
         if not isinstance(input_shape, (list, tuple)) or len(input_shape) < 3:
             raise ValueError(
-                f"Layer {self.name!r} (TimeDistributed) should be passed an `input_shape` with at least 3 dimensions, got "
-                f"{input_shape}."
+                f"Layer {self.name!r} (TimeDistributed) needs inputs with a batch, a time and further axes, got "
+                f"shape {input_shape}."
             )
         return (input_shape[0], *input_shape[2:])
 
