@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pronghorn.compiler.complex_numbers import split_complex
 from pronghorn.compiler.decompose import decompose
+from pronghorn.compiler.float8 import widen_float8
 from pronghorn.compiler.kernels import Program
 from pronghorn.compiler.narrow import narrow
 from pronghorn.compiler.pooled import pool_gradients
@@ -25,6 +27,8 @@ GRAPH_STAGES: list[tuple[str, Callable[[Graph], Graph]]] = [
     ("narrow", lambda graph: narrow(simplify(graph))),
     ("simplify again", simplify),
     ("decompose", decompose),
+    ("widen float8", widen_float8),
+    ("split complex", split_complex),
     ("eliminate dead", eliminate_dead),
 ]
 

@@ -16,6 +16,7 @@ from pronghorn.backends.llvm.profile import Profile
 from pronghorn.backends.numpy.interpreter import bind_extents
 from pronghorn.codegen.launches import print_launches
 from pronghorn.codegen.program import Emitted, emit_program
+from pronghorn.compiler.complex_numbers import ComplexError
 from pronghorn.compiler.memory import MemoryPlan, plan_memory
 from pronghorn.compiler.outputs import place_outputs
 from pronghorn.compiler.stages import lower, rewrite
@@ -60,6 +61,8 @@ class Executable:
             self._compile(gather_rows(traced.graph, gathered) if gathered else traced.graph)
         except (SymbolicDimError, CompilationError):
             raise
+        except ComplexError as error:
+            raise CompilationError(f"{self.name}: {error}") from None
         except Exception as error:
             raise CompilationError(
                 f"{self.name} could not be compiled ({type(error).__name__}: {error}). This is a defect of Pronghorn, "
@@ -70,9 +73,11 @@ class Executable:
     # -- making it --------------------------------------------------------------------------------------------------
     def _compile(self, graph: Graph) -> None:
         with debug.timed(f"kernels of {self.name}"):
+            count = len(graph.inputs) - len(self.traced.variables)
+            # as the caller sees them: complex numbers are split by now in the graph below
+            self._given, self._result_values = graph.inputs[:count], graph.outputs[: self.traced.num_results]
             graph = rewrite(graph)
             program = lower(graph)
-            count = len(graph.inputs) - len(self.traced.variables)
             self.arguments, variables = graph.inputs[:count], graph.inputs[count:]
             by_variable = dict(zip(self.traced.variables, variables))
             updated = [by_variable[v] for v in self.traced.updated]
@@ -84,11 +89,10 @@ class Executable:
         self.memory: MemoryPlan = plan_memory(emitted.lifetimes)
         self.module = compile_ir(native.RUNTIME_IR + emitted.module.text(), name=self.name, target=target)
         self._step = self.module.address("step")
-        self._result_values = graph.outputs[: self.traced.num_results]
         self._constants = {v: np.ascontiguousarray(a) for v, a in emitted.constants.items()}
         self._host_calls = HostCalls(emitted) if emitted.host_calls else None
         self._profile = Profile(self.name, emitted) if profile else None
-        self._dtypes = [dtypes.to_numpy(v.dtype) for v in self.arguments]
+        self._dtypes = [dtypes.to_numpy(v.dtype) for v in self._given]
         self._place(variables)
 
     def _place(self, variables: Sequence[Value]) -> None:
@@ -167,9 +171,9 @@ class Executable:
 
     def _extents(self, arrays: Sequence[np.ndarray]) -> Mapping[str, int]:
         try:
-            return bind_extents([v.shape for v in self.arguments], [a.shape for a in arrays])
+            return bind_extents([v.shape for v in self._given], [a.shape for a in arrays])
         except ValueError as error:
-            shapes = ", ".join(str(v.shape) for v in self.arguments)
+            shapes = ", ".join(str(v.shape) for v in self._given)
             raise ValueError(f"{self.name}: the arguments do not fit the shapes ({shapes}): {error}") from None
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from pronghorn.backends.llvm.layout import concrete
 from pronghorn.codegen.program import Emitted
+from pronghorn.compiler.complex_numbers import COMPLEX_OPERANDS
 from pronghorn.graph import dtypes
 from pronghorn.graph.ir import Value
 from pronghorn.runtime.callback import Callback
@@ -31,11 +32,18 @@ class HostCalls:
         from pronghorn.backends.numpy import IMPLEMENTATIONS
 
         node = self._calls[number].node
-        result = IMPLEMENTATIONS[node.prim.name](*(self._view(v, bufs) for v in node.inputs), **node.params)
+        params = dict(node.params)
+        inputs = [self._view(v, bufs) for v in node.inputs]
+        for i, is_complex in enumerate(params.pop(COMPLEX_OPERANDS, ())):
+            if is_complex:
+                inputs[i] = _as_complex(inputs[i])
+        result = IMPLEMENTATIONS[node.prim.name](*inputs, **params)
         outputs = result if isinstance(result, (tuple, list)) else (result,)
         for value, array in zip(node.outputs, outputs):
             if self._tables.root(value) in self._tables.buffers:
-                self._view(value, bufs)[...] = array
+                view = self._view(value, bufs)
+                target = _as_complex(view) if np.iscomplexobj(array) else view
+                target[...] = array
 
     def _view(self, value: Value, bufs: int) -> np.ndarray:
         """The array that lies in a value's buffer; ``bufs`` is the calling thread's table."""
@@ -44,3 +52,8 @@ class HostCalls:
         nbytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
         raw = (ctypes.c_uint8 * max(nbytes, 1)).from_address(place)
         return np.frombuffer(raw, np.uint8, nbytes).view(dtype).reshape(shape)
+
+
+def _as_complex(pairs: np.ndarray) -> np.ndarray:
+    """An array of (real, imaginary) pairs along its last axis, as complex numbers in the same memory."""
+    return pairs.view(f"complex{16 * pairs.dtype.itemsize}")[..., 0]
