@@ -171,8 +171,8 @@ def resize(
         high = max(rows, int(float(columns * height) / width))
         wide = max(columns, int(float(rows * width) / height))
         top, left = int(float(high - rows) / 2), int(float(wide - columns) / 2)
-        low, after = (0, top, left, 0), (0, high - rows - top, wide - columns - left, 0)
-        x = P.pad(x, B.cast(fill_value, dtype), low=low, high=after, interior=(0,) * 4)
+        border = (0, top, left, 0)  # the same on both sides, also where an odd number of pixels is missing
+        x = P.pad(x, B.cast(fill_value, dtype), low=border, high=border, interior=(0,) * 4)
     for axis, new in ((1, height), (2, width)):
         x = _resize_axis(x, axis, new, interpolation, antialias)
     if x.dtype != dtype:

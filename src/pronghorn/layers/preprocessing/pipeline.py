@@ -1,0 +1,66 @@
+"""`Pipeline`: layers one after the other, without being a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn import tree
+from pronghorn.layers.call import parameters_of
+from pronghorn.layers.layer import Layer
+from pronghorn.utils.masking import get_mask
+
+
+class Pipeline(Layer):
+    """Applies layers one after the other, such as those that prepare data.
+
+    Unlike a `Sequential` model it is a plain layer; it takes what its first layer takes, strings and dicts too.
+
+    Args:
+        layers: the layers.
+        name: a name; automatic if None.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from pronghorn.layers import Rescaling
+    >>> Pipeline([Rescaling(2), Rescaling(1, offset=1)])(np.ones((1, 2))).tolist()
+    [[3.0, 3.0]]
+    """
+
+    def __init__(self, layers: Any, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self._pipeline_layers = list(layers)
+        self._convert_input_args = False
+        self._allow_non_tensor_positional_args = True
+        self.supports_masking = True
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers, in order."""
+        return list(self._pipeline_layers)
+
+    def call(self, inputs: Any, training: bool = True, mask: Any = None) -> Any:
+        for layer in self._pipeline_layers:
+            arguments = {}
+            names = parameters_of(layer.call).names if hasattr(layer, "call") else ()
+            if mask is not None and "mask" in names:
+                arguments["mask"] = mask
+            if training is not None and "training" in names:
+                arguments["training"] = training
+            inputs = layer(inputs, **arguments)
+            mask = tree.map_structure(lambda x: get_mask(x), inputs)
+            if all(m is None for m in tree.flatten(mask)):
+                mask = None
+        return inputs
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        from pronghorn.saving import deserialize_keras_object
+
+        layers = [deserialize_keras_object(x) if isinstance(x, dict) else x for x in config["layers"]]
+        return cls(**{**config, "layers": layers})
+
+    def get_config(self) -> dict[str, Any]:
+        from pronghorn.saving import serialize_keras_object
+
+        return {"layers": serialize_keras_object(list(self._pipeline_layers)), "name": self.name}

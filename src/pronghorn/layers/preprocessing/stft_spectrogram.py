@@ -1,0 +1,187 @@
+"""`STFTSpectrogram`: sound to a picture of its frequencies, by filters that can be trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pronghorn import config, ops
+from pronghorn.graph import dtypes
+from pronghorn.graph.tensor import Tensor
+from pronghorn.layers import settings
+from pronghorn.layers.layer import Layer
+
+_MODES = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
+_WINDOWS = {"hann": (0.5, 0.5), "hamming": (0.54, 0.46)}
+
+
+class STFTSpectrogram(Layer):
+    """Fourier transforms of overlapping pieces of signals, as a convolution whose kernels are weights.
+
+    Inputs are of shape ``[batch, time, channels]`` (``[batch, channels, time]`` for channels first); each channel is
+    transformed by itself.
+
+    Args:
+        mode: what comes out: ``"log"`` (logarithms of magnitudes), ``"magnitude"``, ``"psd"`` (power), ``"real"``,
+            ``"imag"``, ``"angle"`` or ``"stft"`` (real and imaginary parts one after the other).
+        frame_length: the length of the pieces.
+        frame_step: the step from one to the next; half of ``frame_length`` if None.
+        fft_length: the length of the transforms; the next power of two if None.
+        window: what the pieces are multiplied with: ``"hann"``, ``"hamming"``, an array, or None.
+        periodic: whether the window is one period of its curve, rather than symmetric.
+        scaling: ``"density"``, ``"spectrum"`` or None.
+        padding: ``"valid"`` or ``"same"``.
+        expand_dims: whether frequencies and channels have an axis each.
+        data_format: ``"channels_last"`` or ``"channels_first"``; the configured one if None.
+        kwargs: those of `Layer`.
+
+    Raises:
+        ValueError: for arguments that do not fit.
+        TypeError: for inputs that are no floats.
+
+    Example:
+
+    >>> STFTSpectrogram(frame_length=8)(ops.ones((2, 40, 1))).shape
+    (2, 9, 5)
+    """
+
+    def __init__(
+        self,
+        mode: str = "log",
+        frame_length: int = 256,
+        frame_step: int | None = None,
+        fft_length: int | None = None,
+        window: Any = "hann",
+        periodic: bool = False,
+        scaling: str | None = "density",
+        padding: str = "valid",
+        expand_dims: bool = False,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        name = "STFTSpectrogram"
+        settings.one_of(mode, _MODES, name, "mode")
+        settings.one_of(padding, ("valid", "same"), name, "padding")
+        settings.one_of(scaling, (None, "density", "spectrum"), name, "scaling")
+        frame_length = settings.positive(frame_length, name, "frame_length")
+        if frame_step is not None and not 0 < frame_step <= frame_length:
+            raise ValueError(
+                f"{name}: `frame_step` should be a positive integer not greater than `frame_length`, got "
+                f"frame_step={frame_step} and frame_length={frame_length}."
+            )
+        if fft_length is not None and fft_length < frame_length:
+            raise ValueError(
+                f"{name}: `fft_length` should be not less than `frame_length`, got fft_length={fft_length} and "
+                f"frame_length={frame_length}."
+            )
+        if isinstance(window, str):
+            settings.one_of(window, tuple(_WINDOWS), name, "window")
+        elif window is not None and np.shape(window) != (frame_length,):
+            raise ValueError(
+                f"{name}: a `window` that is an array must have frame_length={frame_length} entries, got an array of "
+                f"shape {np.shape(window)}."
+            )
+        super().__init__(**kwargs)
+        self.mode, self.frame_length, self.frame_step, self.fft_length = mode, frame_length, frame_step, fft_length
+        self.window, self.periodic, self.scaling, self.padding = window, periodic, scaling, padding
+        self.expand_dims, self.data_format = expand_dims, config.standardize_data_format(data_format)
+        self._step = frame_step or max(frame_length // 2, 1)
+        self._transform_length = fft_length or 1 << (frame_length - 1).bit_length()
+        self._bins = self._transform_length // 2 + 1
+
+    def build(self, input_shape: Any) -> None:
+        shape = (self.frame_length, 1, self._bins)
+        real, imag = self._kernels()
+        self.real_kernel = self.imag_kernel = None
+        if self.mode != "imag":
+            self.real_kernel = self.add_weight(name="real_kernel", shape=shape, initializer=_exactly(real))
+        if self.mode != "real":
+            self.imag_kernel = self.add_weight(name="imag_kernel", shape=shape, initializer=_exactly(imag))
+        self.built = True
+
+    def _kernels(self) -> tuple[np.ndarray, np.ndarray]:
+        """Cosines and sines times the window, ``[frame_length, 1, bins]``."""
+        window = self._window_values()
+        if self.window is None:
+            pass  # nothing to make up for
+        elif self.scaling == "density":
+            window = window / np.sqrt(np.sum(window**2))
+        elif self.scaling == "spectrum":
+            window = window / abs(np.sum(window))
+        product = np.outer(np.arange(self.frame_length), np.arange(self._bins)) % self._transform_length
+        angle = 2 * np.pi * product / self._transform_length
+        return tuple((window[:, None] * f)[:, None] for f in (np.cos(angle), -np.sin(angle)))  # type: ignore[return-value]
+
+    def _window_values(self) -> np.ndarray:
+        n = self.frame_length
+        if self.window is None:
+            return np.ones(n)
+        if not isinstance(self.window, str):
+            return np.asarray(self.window, "float64")
+        a, b = _WINDOWS[self.window]
+        period = n if self.periodic else max(n - 1, 1)
+        return a - b * np.cos(2 * np.pi * np.arange(n) / period) if n > 1 else np.ones(1)
+
+    def call(self, inputs: Any) -> Any:
+        if not dtypes.is_float(inputs.dtype):
+            raise TypeError(
+                f"STFTSpectrogram: inputs must be floats, got {inputs.dtype}. Divide integer samples by their largest "
+                "value, for instance by 32768.0."
+            )
+        first = self.data_format == "channels_first"
+        x = inputs if first else ops.transpose(inputs, (0, 2, 1))
+        batch, channels, time = x.shape
+        x = ops.reshape(x, (batch * channels, time, 1))
+        parts = [None if k is None else self._filtered(x, k.value) for k in (self.real_kernel, self.imag_kernel)]
+        x = self._combined(*parts)
+        x = ops.reshape(x, (batch, channels, *x.shape[1:]))  # [batch, channels, time, frequencies]
+        if self.expand_dims:
+            return x if first else ops.transpose(x, (0, 2, 3, 1))
+        pieces, frequencies = x.shape[2:]
+        if first:
+            return ops.reshape(ops.transpose(x, (0, 1, 3, 2)), (batch, channels * frequencies, pieces))
+        return ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (batch, pieces, channels * frequencies))
+
+    def _filtered(self, x: Tensor, kernel: Tensor) -> Tensor:
+        return ops.conv(
+            x, ops.cast(kernel, x.dtype), self._step, padding=self.padding, data_format="channels_last"
+        )
+
+    def _combined(self, real: Any, imag: Any) -> Tensor:
+        if self.mode == "real":
+            return real
+        if self.mode == "imag":
+            return imag
+        if self.mode == "stft":
+            return ops.concatenate([real, imag], axis=-1)
+        if self.mode == "angle":
+            return ops.arctan2(imag, real)
+        power = ops.square(real) + ops.square(imag)
+        if self.mode == "psd":
+            # All but the constant part stand for their negative frequencies too.
+            return ops.concatenate([power[..., :1], power[..., 1:] * 2], axis=-1)
+        magnitude = ops.sqrt(ops.maximum(power, config.epsilon() ** 2))
+        return magnitude if self.mode == "magnitude" else ops.log(magnitude)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        first = self.data_format == "channels_first"
+        batch, channels, time = (input_shape[i] for i in ((0, 1, 2) if first else (0, 2, 1)))
+        pieces = None
+        if time is not None:
+            pieces = (time - self.frame_length) // self._step + 1 if self.padding == "valid" else -(-time // self._step)
+        frequencies = self._bins * (2 if self.mode == "stft" else 1)
+        if self.expand_dims:
+            return (batch, channels, pieces, frequencies) if first else (batch, pieces, frequencies, channels)
+        both = None if channels is None else channels * frequencies
+        return (batch, both, pieces) if first else (batch, pieces, both)
+
+    def get_config(self) -> dict[str, Any]:
+        window = self.window if self.window is None or isinstance(self.window, str) else np.asarray(self.window).tolist()
+        names = "mode frame_length frame_step fft_length periodic scaling padding data_format expand_dims"
+        return {**super().get_config(), "window": window, **{name: getattr(self, name) for name in names.split()}}
+
+
+def _exactly(values: np.ndarray) -> Any:
+    """An initializer that gives ``values``."""
+    return lambda shape, dtype: ops.cast(ops.convert_to_tensor(values.astype("float32")), dtype)
