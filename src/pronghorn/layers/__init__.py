@@ -1,6 +1,7 @@
 """All layers. Each module below holds one kind; a layer's name is imported when it is first used."""
 
 from pronghorn._lazy import attach
+from pronghorn.layers.preprocessing import MODULES as _PREPROCESSING
 
 _MODULES = {
     ".layer": "Layer",
@@ -52,15 +53,6 @@ _MODULES = {
     ".rnn.conv_lstm": "ConvLSTM1D ConvLSTM2D ConvLSTM3D",
     ".attention.multi_head_attention": "MultiHeadAttention",
     ".attention.attention": "AdditiveAttention Attention",
-    ".preprocessing.category_encoding": "CategoryEncoding",
-    ".preprocessing.discretization": "Discretization",
-    ".preprocessing.hashed_crossing": "HashedCrossing",
-    ".preprocessing.hashing": "Hashing",
-    ".preprocessing.integer_lookup": "IntegerLookup",
-    ".preprocessing.normalization": "Normalization",
-    ".preprocessing.rescaling": "Rescaling",
-    ".preprocessing.string_lookup": "StringLookup",
-    ".preprocessing.text_vectorization": "TextVectorization",
     ".other_frameworks": "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper",
     ".registry": "deserialize serialize",
 }
@@ -76,6 +68,7 @@ _ALIASES = {
 }
 
 _table = {name: module for module, names in _MODULES.items() for name in names.split()}
+_table.update({n: f".preprocessing{m}" for m, names in _PREPROCESSING.items() for n in names.split()})
 _table["GroupQueryAttention"] = ".attention.grouped_query_attention:GroupedQueryAttention"
 for _alias, _name in _ALIASES.items():
     for _rank in (1, 2, 3):
