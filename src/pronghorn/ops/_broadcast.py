@@ -115,8 +115,10 @@ def weak_name(x: Any) -> str:
 
 
 def result_dtype(*xs: Any) -> str:
-    """The type to which arrays and Python numbers promote together."""
-    return strong(dtypes.promote(*map(weak_name, xs)))
+    """The type to which arrays and Python numbers promote together; 64 bits wide only if one of them is."""
+    names = tuple(map(weak_name, xs))
+    common = strong(dtypes.promote(*names))
+    return "int32" if common == "int64" and not {"int64", "uint64"}.intersection(names) else common
 
 
 def strong(name: str) -> str:

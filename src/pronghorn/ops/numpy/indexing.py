@@ -316,13 +316,14 @@ def unravel_index(indices: Any, shape: Any) -> tuple[Tensor, ...]:
     if not dtypes.is_integer(index.dtype):
         raise TypeError(f"unravel_index: indices must be integers, got {index.dtype}.")
     shape = tuple(int(n) for n in shape)
-    total = product(shape)
-    rest = P.min(P.max(index, B.full_like(index, -total)), B.full_like(index, total - 1))
+    total, dtype = product(shape), index.dtype
+    index = P.cast(index, dtype="int32") if dtypes.itemsize(dtype) < 4 else index
+    rest = index if dtype in dtypes.UNSIGNED else P.min(P.max(index, B.full_like(index, -total)), B.full_like(index, total - 1))
     rest = wrap_index(rest, total)
     out = []
     for n in reversed(shape):
         size = B.full_like(rest, n)
-        out.append(P.rem(rest, size))
+        out.append(B.cast(P.rem(rest, size), dtype))
         rest = P.div(rest, size)
     return tuple(reversed(out))
 

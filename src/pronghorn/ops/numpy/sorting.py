@@ -349,8 +349,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
         marks = B.full(x.shape, 1, "int32")
     else:
         marks = B.convert(weights)
-        dtype = B.result_dtype(marks, x)
-        marks = B.cast(marks, dtype)
+        marks = B.cast(marks, "int32") if marks.dtype == "bool" else marks
     return _count(x, marks, length)
 
 
