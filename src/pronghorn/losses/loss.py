@@ -48,8 +48,7 @@ class Loss:
         """
         in_mask = get_mask(y_pred)
         with ops_scope(self.name):
-            y_pred = tree.map_structure(lambda x: ops.convert_to_tensor(x, dtype=self._dtype), y_pred)
-            y_true = tree.map_structure(lambda x: ops.convert_to_tensor(x, dtype=self._dtype), y_true)
+            y_pred, y_true = _to_tensors(y_pred, self._dtype), _to_tensors(y_true, self._dtype)
             values = self.call(y_true, y_pred)
             out_mask = get_mask(values)
             mask = in_mask if out_mask is None else out_mask if in_mask is None else in_mask & out_mask
@@ -69,6 +68,13 @@ class Loss:
     def from_config(cls, config: dict[str, Any]) -> Loss:
         """Build a loss from `get_config`'s result."""
         return cls(**config)
+
+
+def _to_tensors(x: Any, dtype: str) -> Any:
+    """Nested tensors; lists of numbers are one tensor."""
+    if not isinstance(x, dict) and all(isinstance(leaf, bool | int | float) for leaf in tree.flatten(x)):
+        return ops.convert_to_tensor(x, dtype=dtype)
+    return tree.map_structure(lambda leaf: ops.convert_to_tensor(leaf, dtype=dtype), x)
 
 
 def ops_scope(name: str) -> Any:
