@@ -111,6 +111,8 @@ class Index:
 
     def _split(self, n: Extent) -> tuple[Index, Index | None]:
         """(quotient, remainder) by ``n`` where the terms tell them, else (_, None)."""
+        if _is_zero(n):  # an axis without elements: nothing is ever read there
+            return Index(), Index()
         whole, rest = Index(), Index()
         for term, c in self.terms.items():
             q = _divide(c, n)
@@ -168,7 +170,7 @@ def _limit(term: Term) -> Extent | None:
 def _divide(c: Extent, n: Extent) -> Extent | None:
     """``c / n`` if exact."""
     if isinstance(c, int) and isinstance(n, int):
-        return c // n if c % n == 0 else None
+        return c // n if n and c % n == 0 else None
     if c == n:
         return 1
     try:
