@@ -212,13 +212,18 @@ class CompiledModel:
             extra = ops.sum(ops.cast(extra, total.dtype if total is not None else "float32"))
             total = extra if total is None else total + extra
         if total is None and training:
-            if self._compile_loss is None and type(self).compute_loss is CompiledModel.compute_loss:
+            if not self._has_loss:
                 warnings.warn(
                     f"The model {self.name!r} has no loss: pass `loss` to compile(), or call add_loss() in a layer.",
                     stacklevel=2,
                 )
             total = ops.zeros(())
         return total
+
+    @property
+    def _has_loss(self) -> bool:
+        own = type(self).compute_loss is not CompiledModel.compute_loss
+        return own or self._compile_loss is not None or bool(self.losses)
 
     def _compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
@@ -291,7 +296,7 @@ class CompiledModel:
             scaled = loss if self.optimizer is None else self.optimizer.scale_loss(loss)
         weights = self.trainable_variables
         self._loss_tracker.update_state(loss, sample_weight=_samples(x))
-        if weights and self.optimizer is not None:
+        if weights and self.optimizer is not None and self._has_loss:
             self.optimizer.apply(tape.gradient(scaled, weights), weights)
         elif not weights:
             warnings.warn(f"The model {self.name!r} has no trainable weights.", stacklevel=2)

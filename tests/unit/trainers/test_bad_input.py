@@ -1,0 +1,142 @@
+"""Bad input: one paragraph that names what came, what was expected and the mend, before any training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import pronghorn
+from pronghorn.trainers.compile_loss import CompileLoss
+from pronghorn.trainers.outputs import align
+
+
+@pytest.fixture
+def fails(make_model):
+    """Return a function that checks that `fit` fails with the given words before it trains."""
+
+    def check(words, x, y=None, model=None, **arguments):
+        model = model or make_model()
+        before = [w.tobytes() for w in model.get_weights()]
+        with pytest.raises(ValueError) as caught:
+            model.fit(x, y, verbose=0, **arguments)
+        message = str(caught.value)
+        for word in words:
+            assert word in message, message
+        assert "\n" not in message
+        assert [w.tobytes() for w in model.get_weights()] == before
+
+    return check
+
+
+def test_labels_that_do_not_fit_the_loss(fails, make_model, data):
+    x, y = data
+    one_hot = np.eye(3, dtype="float32")[y]
+    fails(
+        ["one-hot", "sparse_categorical_crossentropy", "to_categorical(y, 3)"],
+        x,
+        y,
+        make_model("categorical_crossentropy"),
+    )
+    fails(["one-hot", "to_categorical"], x, y[:, None], make_model("categorical_crossentropy"))
+    fails(["class numbers", "np.argmax"], x, one_hot)
+    fails(["(batch, 3)", "(batch, 4)"], x, np.eye(4)[y], make_model("categorical_crossentropy"))
+    fails(["sigmoid"], x, y, make_model("binary_crossentropy"))
+
+
+def test_class_numbers_out_of_range(fails, data):
+    x, y = data
+    fails(["class number 3", "0 to 2", "subtract 1"], x, y + 1)
+    fails(["class number -1", "ignore_class"], x, y - 1)
+    fails(["class number 9", "10 units"], x, np.where(y == 2, 9, y))
+
+
+def test_ignored_class_numbers_are_no_error(make_model, data):
+    x, y = data
+    loss = pronghorn.losses.SparseCategoricalCrossentropy(ignore_class=-1)
+    make_model(loss, metrics=None).fit(x, y - 1, verbose=0)
+
+
+def test_lengths(fails, data):
+    x, y = data
+    fails(["`x` has 50", "`y` has 20", "same number of samples"], x, y[:20])
+    fails(["`sample_weight` has 3"], x, y, sample_weight=np.ones(3))
+    fails(["empty"], x[:0], y[:0])
+
+
+def test_values(fails, data):
+    x, y = data
+    holes = x.copy()
+    holes[3, 2] = np.nan
+    fails(["1 NaN", "(3, 2)", "nan_to_num"], holes, y)
+    fails(["`y` holds"], x, np.where(y == 1, np.nan, y))
+    fails(["Python objects", "pad_sequences"], np.array([[1], [1, 2]], dtype=object), y[:2])
+    fails(["strings", "StringLookup"], np.array([["a"] * 6] * 50), y)
+    fails(["different lengths", "pad_sequences"], [[1, 2], [3]], y[:2])
+
+
+def test_inputs_that_do_not_fit_the_model(fails, data):
+    x, y = data
+    fails(["dense", "6"], x[:, :4], y)
+
+
+def test_arguments(fails, data):
+    x, y = data
+    fails(["batch_size"], x, y, batch_size=0)
+    fails(["epochs"], x, y, epochs="many")
+    fails(["validation_split"], x, y, validation_split=1.5)
+    fails(["one of the two parts would be empty"], x[:1], y[:1], validation_split=0.5)
+    fails(["class_weight", "dict"], x, y, class_weight=[1, 2])
+    fails(["cannot both"], x, y, class_weight={0: 1.0}, sample_weight=np.ones(50))
+
+
+def test_generators(fails, data):
+    x, y = data
+    fails(["`y` must not be given"], iter([(x, y)]), y)
+    fails(["tuple of 4"], iter([(x, y, y, y)]))
+    fails(["empty"], iter([]))
+
+
+def test_names(make_model):
+    for arguments, words in (
+        ({"optimizer": "adm"}, "adam"),
+        ({"loss": "mean_square_error"}, "mean_squared_error"),
+        ({"metrics": ["acuracy"]}, "accuracy|Accuracy"),
+        ({"metrics": "accuracy"}, "list"),
+        ({"steps_per_execution": 0}, "steps_per_execution"),
+        ({"run_eagerly": True, "jit_compile": True}, "contradict"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            make_model(**arguments)
+    with pytest.raises(TypeError, match="loss_weights"):
+        make_model(loss_weights="heavy")
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
+def test_before_compile(data, method):
+    model = pronghorn.Sequential([pronghorn.layers.Dense(1)], name="net")
+    with pytest.raises(ValueError, match=r"compile\(\).*'net'"):
+        getattr(model, method)(*data)
+
+
+def test_a_model_without_a_loss_says_so(data):
+    model = pronghorn.Sequential([pronghorn.layers.Dense(1)])
+    model.compile("sgd")
+    with pytest.warns(UserWarning, match="no loss"):
+        model.fit(*data, verbose=0)
+
+
+def test_outputs_and_what_belongs_to_them():
+    pred = [np.zeros((2, 1)), np.zeros((2, 2))]
+
+    def is_leaf(x):
+        return x is None or isinstance(x, str)
+
+    assert align("mse", pred, ["a", "b"], "loss", is_leaf) == ["mse", "mse"]
+    assert align(["x", None], pred, ["a", "b"], "loss", is_leaf) == ["x", None]
+    assert align({"b": "x"}, pred, ["a", "b"], "loss", is_leaf) == [None, "x"]
+    with pytest.raises(ValueError, match="a, b"):
+        align({"c": "x"}, pred, ["a", "b"], "loss", is_leaf)
+    with pytest.raises(ValueError, match="3 entries"):
+        align(["x"] * 3, pred, ["a", "b"], "loss", is_leaf)
+    with pytest.raises(ValueError, match="2 outputs"):
+        CompileLoss("mse")(np.zeros((2, 1)), pred)

@@ -1,0 +1,121 @@
+"""What `fit`, `evaluate` and `predict` take."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import pronghorn
+from pronghorn.trainers.batch import as_batch, flatten_batch
+from pronghorn.trainers.data_adapters import make_adapter
+from pronghorn.trainers.data_adapters.adapter import class_weights
+from pronghorn.trainers.data_adapters.arrays import split_arrays
+from pronghorn.trainers.epoch_iterator import EpochIterator
+
+
+def endless(x, y, size):
+    while True:
+        for start in range(0, len(x), size):
+            yield x[start : start + size], y[start : start + size]
+
+
+def once(x, y, size):
+    for start in range(0, len(x), size):
+        yield x[start : start + size], y[start : start + size]
+
+
+class Batches(pronghorn.utils.PyDataset):
+    def __init__(self, x, y, size, **kwargs):
+        super().__init__(**kwargs)
+        self.x, self.y, self.size, self.ended = x, y, size, 0
+
+    def __len__(self):
+        return len(self.x) // self.size
+
+    def __getitem__(self, i):
+        part = slice(i * self.size, (i + 1) * self.size)
+        return self.x[part], self.y[part]
+
+    def on_epoch_end(self):
+        self.ended += 1
+
+
+def test_layouts_keep_structure_and_none():
+    layout, leaves = flatten_batch(({"b": 1, "a": [2, 3]}, None))
+    assert layout.pack([x * 10 for x in leaves]) == ({"b": 10, "a": [20, 30]}, None)
+    assert as_batch((np.zeros(3), None)).key != as_batch((np.zeros(3), np.zeros(3))).key
+    assert as_batch(np.zeros((3, 2))).key == as_batch(np.zeros((5, 2))).key
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32", "uint8", "int64", "bool"])
+def test_types_of_arrays(make_model, data, kind):
+    x = (data[0] > 0).astype(kind)
+    assert np.isfinite(make_model().fit(x, data[1], verbose=0).history["loss"][0])
+
+
+def test_kinds_of_data_give_the_same_result(make_model, data):
+    x, y = data
+    pandas = pytest.importorskip("pandas")
+    arrays = {
+        "numpy": (x, y),
+        "float64": (x.astype("float64"), y),
+        "lists": (x.tolist(), y.tolist()),
+        "pandas": (pandas.DataFrame(x), pandas.Series(y)),
+        "strided": (np.repeat(x, 2, axis=0)[::2], y),
+        "tensors": (pronghorn.ops.convert_to_tensor(x), pronghorn.ops.convert_to_tensor(y)),
+    }
+    results = {name: make_model().fit(*pair, shuffle=False, verbose=0).history["loss"] for name, pair in arrays.items()}
+    results["generator"] = make_model().fit(endless(x, y, 32), steps_per_epoch=2, verbose=0).history["loss"]
+    results["list of batches"] = make_model().fit(iter(list(once(x, y, 32))), verbose=0).history["loss"]
+    for name, losses in results.items():
+        np.testing.assert_allclose(losses, results["numpy"], rtol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_py_datasets(make_model, data, workers):
+    dataset = Batches(*data, 10, workers=workers)
+    model = make_model()
+    history = model.fit(dataset, epochs=2, shuffle=False, verbose=0, validation_data=Batches(*data, 25)).history
+    assert len(history["val_loss"]) == 2 and dataset.ended >= 2
+    wanted = make_model().fit(*data, batch_size=10, epochs=2, shuffle=False, verbose=0).history["loss"]
+    np.testing.assert_allclose(history["loss"], wanted, rtol=1e-5)
+    assert model.predict(Batches(*data, 10), verbose=0).shape == (50, 3)
+
+
+def test_a_generator_that_ends_stops_the_training(make_model, data):
+    with pytest.warns(UserWarning, match="exhausted"):
+        history = make_model().fit(once(*data, 10), epochs=3, verbose=0)
+    assert history.epoch == [0]
+
+
+def test_a_generator_with_too_few_batches(make_model, data):
+    with pytest.warns(UserWarning, match="ran out of data"):
+        history = make_model().fit(once(*data, 10), steps_per_epoch=4, epochs=2, verbose=0)
+    assert history.epoch == [0, 1]
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out")
+def test_steps_go_on_where_the_last_epoch_stopped():
+    x = np.arange(10, dtype="float32")
+    steps = EpochIterator(make_adapter(x, batch_size=2), steps_per_epoch=2)
+    seen = [[batch.arrays[0][0] for _, group in steps.epoch() for batch in group] for _ in range(3)]
+    assert seen == [[0, 4 - 2], [4, 6], [8]]
+
+
+def test_the_length_of_a_finite_iterable_is_learnt():
+    steps = EpochIterator(make_adapter(once(np.zeros((4, 1)), np.zeros(4), 2)))
+    assert steps.num_batches is None
+    list(steps.epoch())
+    assert steps.num_batches == 2 and steps.is_exhausted
+
+
+def test_splitting_takes_the_last_part():
+    (x, y, weight), (vx, vy, vw) = split_arrays((np.arange(10.0), {"a": np.arange(10)}, None), 0.25)
+    assert (len(x), len(vx), weight, vw) == (7, 3, None, None)
+    np.testing.assert_array_equal(vy["a"], [7, 8, 9])
+
+
+def test_weights_of_classes():
+    np.testing.assert_array_equal(class_weights(np.array([0, 2, 1]), {0: 3.0, 2: 0.5}), [3.0, 0.5, 1.0])
+    np.testing.assert_array_equal(class_weights(np.eye(3)[[1, 2]], {1: 2.0}), [2.0, 1.0])
+    np.testing.assert_array_equal(class_weights(np.array([[1], [0]]), {1: 2.0}), [2.0, 1.0])
