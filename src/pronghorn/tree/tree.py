@@ -259,13 +259,11 @@ def is_shape(node: Any) -> bool:
 
 
 def map_shape_structure(func: Callable[[Any], Any], structure: Any) -> Any:
-    """Apply ``func`` to each shape in a structure of shapes.
+    """Apply ``func`` to each shape in a structure of shapes: tuples and lists of integers and Nones, and other leaves.
 
     >>> map_shape_structure(len, {"a": (None, 3), "b": [(1, 2, 3)]})
     {'a': 2, 'b': [3]}
     """
-    if is_shape(structure):
-        return func(tuple(structure))
-    if is_nested(structure):
-        return _rebuild(structure, [map_shape_structure(func, child) for child in _children(structure)])
-    raise ValueError(f"map_shape_structure: expected shapes (tuples of integers or None), got {structure!r}.")
+    if is_shape(structure) or not is_nested(structure):
+        return func(structure)
+    return _rebuild(structure, [map_shape_structure(func, child) for child in _children(structure)])

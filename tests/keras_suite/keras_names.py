@@ -1,0 +1,261 @@
+"""Keras's names, public and private, as Pronghorn's public ones: what Keras's own tests are run against.
+
+A pytest plugin: with it, `keras` and everything below is Pronghorn. Only `keras.src.testing`, the tests' own helpers,
+is loaded from the real package. A private name that has no public equivalent becomes a placeholder, which can be
+imported and fails when it is used; such tests are listed in `private_names.txt`, since they test no behaviour of ours.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import sys
+import types
+from typing import Any
+
+import pronghorn
+from pronghorn.graph import dtypes
+
+#: Where the real package's files are; `run.py` sets it.
+SOURCE = os.environ.get("KERAS_SUITE_SOURCE", "")
+
+#: The message of a placeholder's error; `run.py` knows such failures by it.
+NO_EQUIVALENT = "no public equivalent of"
+
+# Frameworks that test files import at their top; what is not installed is a placeholder, and its tests are skipped.
+_FRAMEWORKS = {
+    *("PIL", "ai_edge_litert", "flax", "grain", "jax", "litert_torch", "onnx", "onnxruntime", "openvino", "pandas"),
+    *("requests", "sklearn", "tensorflow", "tf_keras", "torch"),
+}
+
+_REAL = ("float16", "float32", "float64", "bfloat16")
+_INTEGERS = (*dtypes.UNSIGNED, *dtypes.SIGNED)
+
+# What tests ask about Keras itself, and private names that have an equivalent of ours.
+_CONSTANTS: dict[str, Any] = {
+    "dmtree": types.SimpleNamespace(available=True),  # one of the libraries behind keras.tree; here, the one there is
+    "optree": types.SimpleNamespace(available=False),
+    "SUPPORTS_SPARSE_TENSORS": False,
+    "SUPPORTS_RAGGED_TENSORS": False,
+    "SUPPORTS_COMPLEX_DTYPES": True,
+    "IS_THREAD_SAFE": True,
+    "BOOL_TYPES": ("bool",),
+    "INT_TYPES": _INTEGERS,
+    "FLOAT_TYPES": ("bfloat16", "float16", "float32", "float64"),
+    "FLOAT8_TYPES": ("float8_e4m3fn", "float8_e5m2"),
+    "COMPLEX_TYPES": ("complex64", "complex128"),
+    "WEAK_TYPES": ("int", "float"),
+    "PYTHON_DTYPES_MAP": {bool: "bool", int: "int", float: "float", str: "string"},
+    "ALLOWED_DTYPES": {
+        *_REAL, *_INTEGERS, "bool", "string", "float8_e4m3fn", "float8_e5m2", "complex64", "complex128"
+    },
+}  # fmt: skip
+
+# Folders of Keras's source to the public namespaces where their names are found, first choice first.
+_PREFERRED = {
+    "backend": ("ops", "config", "", "utils", "random"),
+    "random": ("random",),
+    "models": ("models", ""),
+}
+
+
+class PublicNames:
+    """All public names of Pronghorn: namespace by path, and where each name occurs."""
+
+    def __init__(self) -> None:
+        self.namespaces: dict[str, types.ModuleType] = {}
+        self._by_name: dict[str, list[tuple[str, Any]]] = {}
+        self._walk(pronghorn, "")
+
+    def _walk(self, module: types.ModuleType, path: str) -> None:
+        if module in self.namespaces.values():
+            return
+        self.namespaces[path] = module
+        for name, value in list(vars(module).items()):
+            if name.startswith("_"):
+                continue
+            if isinstance(value, types.ModuleType):
+                if value.__name__.startswith("pronghorn."):
+                    self._walk(value, f"{path}.{name}" if path else name)
+                continue
+            self._by_name.setdefault(name, []).append((path, value))
+            own = getattr(value, "__name__", name)
+            if isinstance(own, str) and own != name and own.isidentifier():
+                self._by_name.setdefault(own, []).append((path, value))
+
+    def find(self, module: str, name: str) -> Any:
+        """The public object that a name in one of Keras's modules is, or None."""
+        found = self._by_name.get(name)
+        if not found:
+            return None
+        parts = path_of(module)
+        prefixes = [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
+        preferred = _PREFERRED.get(parts[0] if parts else "", ())
+        for wanted in (*prefixes, *preferred, "", "config", "ops", "saving", "utils"):
+            for namespace, value in found:
+                if namespace == wanted:
+                    return value
+        return found[0][1]
+
+
+def path_of(module: str) -> list[str]:
+    """The parts of a module's name without `keras` or `keras.src`.
+
+    >>> path_of("keras.src.layers.core")
+    ['layers', 'core']
+    """
+    parts = module.split(".")[1:]
+    return parts[1:] if parts[:1] == ["src"] else parts
+
+
+def placeholder(name: str) -> type:
+    """A class that can be imported, inherited from and named, but not used."""
+
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(f"{NO_EQUIVALENT} {name}")
+
+    class Meta(type):
+        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+            return refuse() if cls.__dict__.get("is_placeholder") else super().__call__(*args, **kwargs)
+
+        def __getattr__(cls, attribute: str) -> Any:
+            if attribute.startswith("__"):
+                raise AttributeError(attribute)
+            raise NotImplementedError(f"{NO_EQUIVALENT} {name}.{attribute}")
+
+    return Meta(name.rpartition(".")[2], (), {"is_placeholder": True, "__init__": refuse})
+
+
+class KerasModule(types.ModuleType):
+    """One of Keras's modules, made of Pronghorn's public names."""
+
+    names: PublicNames
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith(("__", "pytest", "setup", "setUp", "teardown", "tearDown", "collect_ignore")):
+            raise AttributeError(name)
+        full = f"{self.__name__}.{name}"
+        if full in sys.modules:
+            return sys.modules[full]
+        if name in _CONSTANTS:
+            return _CONSTANTS[name]
+        path = ".".join(path_of(full))
+        if path in self.names.namespaces or _is_module_of_keras(full):
+            return importlib.import_module(full)
+        found = self.names.find(self.__name__, name)
+        if found is not None:
+            return found
+        for namespace in (name, f"ops.{name}"):  # backend.random, ops.numpy, ...
+            if namespace in self.names.namespaces:
+                return importlib.import_module(f"keras.{namespace}")
+        return placeholder(full)
+
+
+def _is_module_of_keras(full: str) -> bool:
+    if not full.startswith("keras.src."):
+        return False
+    place = os.path.join(SOURCE, *path_of(full))
+    return os.path.isdir(place) or os.path.isfile(f"{place}.py")
+
+
+class KerasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds `keras` and what is below it."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name.partition(".")[0] != "keras":
+            return None
+        place = os.path.join(SOURCE, *path_of(name))
+        if name.startswith("keras.src.testing"):
+            if os.path.isdir(place):
+                init = os.path.join(place, "__init__.py")
+                return importlib.util.spec_from_file_location(name, init, submodule_search_locations=[place])
+            return importlib.util.spec_from_file_location(name, f"{place}.py")
+        if name.endswith("_test"):
+            return importlib.util.spec_from_file_location(name, f"{place}.py")
+        return importlib.machinery.ModuleSpec(name, self, is_package=True)
+
+    def create_module(self, spec: Any) -> types.ModuleType:
+        module = KerasModule(spec.name)
+        module.__path__ = []
+        module.__file__ = f"<{spec.name}, provided by Pronghorn>"
+        return module
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Nothing to run."""
+
+
+class AbsentFramework(types.ModuleType):
+    """A framework that is not installed, while a test file imports it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return placeholder(f"{self.__name__}.{name}")
+
+
+class FrameworkFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """The last resort: lets a test file, and nobody else, import a framework that is not installed."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name.partition(".")[0] not in _FRAMEWORKS:
+            return None
+        frame: Any = sys._getframe(1)
+        while frame is not None and "importlib" in frame.f_code.co_filename:
+            frame = frame.f_back
+        if frame is None or not frame.f_code.co_filename.endswith("_test.py"):
+            return None
+        return importlib.machinery.ModuleSpec(name, self, is_package=True)
+
+    def create_module(self, spec: Any) -> types.ModuleType:
+        module = AbsentFramework(spec.name)
+        module.__path__ = []
+        return module
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Nothing to run."""
+
+
+def _forget_frameworks() -> None:
+    for name in [name for name, module in sys.modules.items() if isinstance(module, AbsentFramework)]:
+        del sys.modules[name]
+
+
+# -- hooks of pytest ---------------------------------------------------------------------------------------------------
+def pytest_configure(config: Any) -> None:
+    """Put the names in place."""
+    import pytest
+
+    KerasModule.names = PublicNames()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "keras"]:
+        del sys.modules[name]
+    sys.meta_path.insert(0, KerasFinder())
+    sys.meta_path.append(FrameworkFinder())
+    for marker in ("requires_trainable_backend", "multi_device"):
+        config.addinivalue_line("markers", f"{marker}: of Keras's own")
+    conftest = types.ModuleType("conftest")
+    conftest.skip_if_backend = lambda backend, reason: pytest.mark.skipif(  # type: ignore[attr-defined]
+        pronghorn.config.backend() == backend, reason=reason
+    )
+    sys.modules["conftest"] = conftest
+
+
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """Skip what needs several devices."""
+    import pytest
+
+    for item in items:
+        if "multi_device" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="there is one device"))
+
+
+def pytest_collection_finish() -> None:
+    """Later imports of frameworks, by the code under test, must fail."""
+    _forget_frameworks()
+
+
+def pytest_pycollect_makemodule() -> None:
+    """The next file asks again."""
+    _forget_frameworks()

@@ -1,0 +1,189 @@
+"""Run Keras's own unit tests, from an installed `keras` package, against Pronghorn, and count.
+
+    python tests/keras_suite/run.py losses metrics layers/core
+    python tests/keras_suite/run.py --update ops          writes down newly found uses of private names
+    python tests/keras_suite/run.py --failures callbacks  says what failed
+
+Nothing of Keras's is in this repository: the tests are read where they are installed. Not counted are tests that are
+skipped, and those listed in `private_names.txt` (they reach for names that are private to Keras) and `not_asked.txt`
+(they test what Pronghorn does not set out to have), each with the reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import fnmatch
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+_PRIVATE = _HERE / "private_names.txt"
+_NOT_ASKED = _HERE / "not_asked.txt"
+_NO_EQUIVALENT = re.compile(r"no public equivalent of (\S+)")
+
+
+@dataclasses.dataclass
+class Result:
+    """One test.
+
+    Attributes:
+        name: `folder/file.py::Class::test`.
+        kind: `"passed"`, `"failed"` or `"skipped"`.
+        message: the first line of what went wrong.
+        private: the private name that it reached for, if that is what went wrong.
+    """
+
+    name: str
+    kind: str
+    message: str = ""
+    private: str = ""
+
+
+def keras_source() -> Path:
+    """Return the folder `keras/src` of the installed package, without importing it.
+
+    Raises:
+        SystemExit: if Keras is not installed.
+    """
+    spec = importlib.util.find_spec("keras")
+    if spec is None or spec.origin is None:
+        raise SystemExit("The suite needs Keras: pip install 'pronghorn[test]'")
+    return Path(spec.origin).parent / "src"
+
+
+def run_folder(folder: str, seconds: int = 1500) -> list[Result]:
+    """Run the tests of one folder, not of those below it, in a process of its own.
+
+    Args:
+        folder: below `keras/src`, such as `"layers/core"`.
+        seconds: the longest it may take.
+    """
+    source = keras_source()
+    files = sorted(map(str, (source / folder).glob("*_test.py")))
+    if not files:
+        return []
+    environment = {**os.environ, "KERAS_SUITE_SOURCE": str(source)}
+    path = [str(_HERE), *map(os.path.abspath, filter(None, environment.get("PYTHONPATH", "").split(os.pathsep)))]
+    environment["PYTHONPATH"] = os.pathsep.join(path)
+    environment.pop("KERAS_BACKEND", None)
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch) / "report.xml"
+        command = [sys.executable, "-m", "pytest", "-p", "keras_names", "-p", "no:cacheprovider", "--noconftest"]
+        command += ["-c", os.devnull, "--rootdir", str(source), "--continue-on-collection-errors", "-q"]
+        command += ["--tb=line", "-W", "ignore", f"--junitxml={report}", *files]
+        try:
+            done = subprocess.run(
+                command, env=environment, capture_output=True, timeout=seconds, cwd=scratch, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return [Result(f"{folder}::all", "failed", f"took more than {seconds} s")]
+        if not report.is_file():
+            return [Result(f"{folder}::all", "failed", done.stderr.decode(errors="replace").strip()[-300:])]
+        return [_result(folder, case) for case in ElementTree.parse(report).iter("testcase")]
+
+
+def _result(folder: str, case: ElementTree.Element) -> Result:
+    where = case.get("classname", "").split(".")
+    test_class = [part for part in where if part[:1].isupper() or part.endswith(("Test", "Tests"))]
+    file = next((part for part in reversed(where) if part.endswith("_test")), where[-1] if where else "")
+    name = "::".join([f"{folder}/{file}.py", *test_class[-1:], case.get("name", "")])
+    if case.find("skipped") is not None:
+        return Result(name, "skipped")
+    bad = case.find("failure")
+    bad = case.find("error") if bad is None else bad
+    if bad is None:
+        return Result(name, "passed")
+    message = (bad.get("message") or "").strip()
+    private = _NO_EQUIVALENT.search(message)
+    return Result(name, "failed", message.split("\n")[0], private.group(1) if private else "")
+
+
+def read_list(path: Path) -> dict[str, str]:
+    """Return the patterns of a list of tests and the reason of each: lines `pattern<two spaces>reason`."""
+    entries = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.strip() and not line.startswith("#"):
+            pattern, _, reason = line.partition("  ")
+            entries[pattern] = reason.strip()
+    return entries
+
+
+def counted(results: list[Result]) -> tuple[list[Result], list[Result]]:
+    """Return the tests that passed, and those that failed and are in no list."""
+    excused = {**read_list(_PRIVATE), **read_list(_NOT_ASKED)}
+    exact = {pattern for pattern in excused if "*" not in pattern}
+    globs = [pattern for pattern in excused if "*" in pattern]
+    passed = [result for result in results if result.kind == "passed"]
+    failed = [
+        result
+        for result in results
+        if result.kind == "failed"
+        and result.name not in exact
+        and not any(fnmatch.fnmatchcase(result.name, pattern) for pattern in globs)
+    ]
+    return passed, failed
+
+
+def rate(results: list[Result]) -> float:
+    """Return the share of the counted tests that passed, in per cent."""
+    passed, failed = counted(results)
+    return 100 * len(passed) / max(len(passed) + len(failed), 1)
+
+
+def update(results: list[Result]) -> None:
+    """Write the uses of private names among the failures into `private_names.txt`."""
+    entries = read_list(_PRIVATE)
+    for result in results:
+        entries.pop(result.name, None)
+        if result.private:
+            entries[result.name] = result.private
+    head = [line for line in _PRIVATE.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    lines = [*head, *(f"{name}  {entries[name]}" for name in sorted(entries))]
+    _PRIVATE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def folders_of(places: list[str]) -> list[str]:
+    """Return the folders with tests at and below the given ones; all where none is given."""
+    source = keras_source()
+    found = set()
+    for place in places or ["."]:
+        found |= {str(file.parent.relative_to(source)) for file in (source / place).rglob("*_test.py")}
+    return sorted(found)
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("places", nargs="*", help="folders below keras/src; all by default")
+    parser.add_argument("--update", action="store_true", help="write newly found uses of private names down")
+    parser.add_argument("--failures", action="store_true", help="list the failures")
+    parser.add_argument("--at-least", type=float, default=0.0, help="exit status 1 if a folder's rate is below this")
+    arguments = parser.parse_args()
+    low = False
+    for folder in folders_of(arguments.places):
+        results = run_folder(folder)
+        if arguments.update:
+            update(results)
+        passed, failed = counted(results)
+        excused = len(results) - len(passed) - len(failed)
+        share = rate(results)
+        low = low or share < arguments.at_least
+        print(
+            f"{folder:45} {len(passed):5} passed {len(failed):5} failed {excused:5} not counted {share:6.1f} %",
+            flush=True,
+        )
+        if arguments.failures:
+            for result in failed:
+                print(f"    {result.name}\n        {result.message[:200]}")
+    return int(low)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
