@@ -114,6 +114,7 @@ def _weighted_sum(outputs, multiply_sum):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [c for c in CASES if c.smooth], ids=lambda c: c.id)
 def test_gradients(case):
     mine, theirs, values = pair(case)

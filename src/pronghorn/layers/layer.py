@@ -376,7 +376,7 @@ class Layer(StatefulOperation):
             for output, mask in zip(flat_outputs, flat_masks):
                 if mask is not None and isinstance(output, (Tensor, KerasTensor)) and calls.masks_of(output) is None:
                     set_mask(output, mask)
-        elif calls.any_mask(previous):
+        elif calls.any_mask(previous) and "mask" not in calls.parameters_of(self.call).names:
             warnings.warn(
                 f"Layer {self.name!r} ({type(self).__name__}) does not support masking, so the mask of its input ends "
                 "here. If it should go on, set supports_masking = True in the layer.",

@@ -19,6 +19,20 @@ def serialize(layer: Layer) -> dict[str, Any]:
     return serialize_keras_object(layer)
 
 
+def clone_layer(layer: Layer, **changes: Any) -> Layer:
+    """A layer with the same settings and new weights; classes of layers inside need not be registered.
+
+    Args:
+        layer: the layer.
+        changes: settings that the copy has instead.
+    """
+    from pronghorn.saving import CustomObjectScope
+
+    own = [x for x in layer._flatten_layers() if not type(x).__module__.startswith("pronghorn.")]
+    with CustomObjectScope({type(x).__name__: type(x) for x in own}):
+        return type(layer).from_config({**layer.get_config(), **changes})
+
+
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Layer:
     """The layer of a configuration, with new weights.
 

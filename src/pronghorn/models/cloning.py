@@ -9,6 +9,7 @@ from typing import Any
 from pronghorn import tree
 from pronghorn.layers.core.input_layer import Input, InputLayer
 from pronghorn.layers.layer import Layer
+from pronghorn.layers.registry import clone_layer
 from pronghorn.models.functional import Functional
 from pronghorn.models.keras_tensor import is_keras_tensor
 from pronghorn.models.model import Model
@@ -77,7 +78,7 @@ def _made_from_tensors(model: Functional) -> bool:
 
 
 def _clone_function(clone_function: Any, recursive: bool, call_function: Any, cache: dict[int, Any]) -> Any:
-    one = clone_function or (lambda layer: type(layer).from_config(layer.get_config()))
+    one = clone_function or clone_layer
 
     def clone(layer: Any) -> Any:
         if id(layer) in cache:

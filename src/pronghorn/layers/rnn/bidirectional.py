@@ -7,6 +7,7 @@ from typing import Any
 from pronghorn import ops, tree
 from pronghorn.layers.call import parameters_of
 from pronghorn.layers.layer import Layer
+from pronghorn.layers.registry import clone_layer
 
 _MODES = ("sum", "mul", "ave", "concat", None)
 
@@ -194,10 +195,7 @@ def _returns_sequences(layer: Any) -> bool:
 
 def _copy(layer: Layer, direction: str, changes: dict[str, Any]) -> Layer:
     """A layer with the same settings and a name of its own."""
-    config = layer.get_config()
-    name = config.get("name") or layer.name
+    name = layer.name
     if not name.startswith(f"{direction}_"):
         name = f"{direction}_{name.removeprefix('forward_')}"
-    config["name"] = name
-    config.update(changes)
-    return type(layer).from_config(config)
+    return clone_layer(layer, name=name, **changes)

@@ -68,6 +68,11 @@ class RNN(Layer):
 
     # -- building ---------------------------------------------------------------------------------------------------
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        if self.unroll and tree.tree.is_shape(sequences_shape) and sequences_shape[1] is None:
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}): unroll=True needs a fixed number of time steps, got inputs "
+                f"of shape {tuple(sequences_shape)}. Give Input() the length of the sequences."
+            )
         if isinstance(self.cell, Layer) and not self.cell.built:
             self.cell.build(_step_shape(sequences_shape))
             self.cell.built = True
@@ -106,11 +111,6 @@ class RNN(Layer):
     # -- calling ----------------------------------------------------------------------------------------------------
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = False) -> Any:
         first = tree.flatten(sequences)[0]
-        if self.unroll and not isinstance(first.shape[1], int):
-            raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}): unroll=True needs a fixed number of time steps, got "
-                f"inputs of shape {tuple(first.shape)}. Give Input() the length of the sequences."
-            )
         if isinstance(mask, (list, tuple)):
             mask = mask[0]
         if self.stateful and self.states is not None:

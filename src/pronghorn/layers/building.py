@@ -1,0 +1,183 @@
+"""What happens around a layer's ``build``: scopes, which shapes to pass, and the checks of what was passed."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pronghorn import tree
+from pronghorn.graph import dtypes
+from pronghorn.graph import primitives as P
+from pronghorn.graph.tensor import Tensor
+from pronghorn.layers import call as calls
+from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.utils.masking import set_mask
+from pronghorn.utils.naming import current_path
+
+if TYPE_CHECKING:
+    from pronghorn.layers.layer import Layer
+
+
+def batch_size(output: Tensor) -> Any:
+    """The extent of the first axis, as a number or, where it is symbolic, as a scalar of the graph."""
+    extent = output.shape[0] if output.shape else 1
+    if isinstance(extent, int):
+        return float(max(extent, 1))
+    return P.cast(P.extent(dim=extent), dtype=output.dtype if dtypes.is_float(output.dtype) else "float32")
+
+
+def wrap_build(build: Callable[..., Any]) -> Callable[..., Any]:
+    """``build`` with what belongs around it: a name scope, and the layer marked as built after the outermost one."""
+
+    @functools.wraps(build)
+    def wrapped(self: Layer, *args: Any, **kwargs: Any) -> Any:
+        if self._build_depth:  # super().build() inside of a build()
+            return build(self, *args, **kwargs)
+        self._build_depth += 1
+        try:
+            with self._open_name_scope():
+                self._path = current_path()
+                result = build(self, *args, **kwargs)
+                try:
+                    shapes = inspect.signature(build).bind(self, *args, **kwargs).arguments
+                except TypeError:
+                    shapes = {}
+                self._finish_build({k: v for k, v in list(shapes.items())[1:] if v is not None})
+            return result
+        finally:
+            self._build_depth -= 1
+
+    wrapped._pronghorn_wrapped = True  # type: ignore[attr-defined]
+    return wrapped
+
+
+def is_default(layer: Any, method: str) -> bool:
+    """Whether a layer's class leaves a method as `Layer` (or `Model`) has it."""
+    from pronghorn.layers.layer import Layer
+
+    found = getattr(type(layer), method)
+    return found is getattr(Layer, method) or getattr(found, "_default_build", False)
+
+
+def overrides_get_config(cls: type) -> bool:
+    """Whether a layer's class, or one between it and `Layer`, writes a ``get_config``."""
+    from pronghorn.layers.layer import Layer
+
+    return any("get_config" in c.__dict__ for c in cls.__mro__ if c is not Layer and issubclass(c, Layer))
+
+
+def accepted(cls: type, config: dict[str, Any]) -> dict[str, Any]:
+    """Those of the base class's arguments that the constructor of ``cls`` takes."""
+    parameters = inspect.signature(cls.__init__).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        return config
+    return {k: v for k, v in config.items() if k in parameters}
+
+
+def shape_structure(shape: Any) -> Any:
+    """Shapes from JSON, where tuples became lists."""
+    return tree.map_shape_structure(lambda s: tuple(s) if isinstance(s, list) else s, shape)
+
+
+def shape_arguments(method: Callable[..., Any], shapes: dict[str, Any]) -> dict[str, Any]:
+    """The shapes to pass to ``build`` or ``compute_output_shape``, by the names of its parameters."""
+    parameters = calls.parameters_of(method)
+    if not shapes:
+        return {}
+    matching = {k: v for k, v in shapes.items() if k in parameters.names or parameters.takes_kwargs}
+    named = [k for k in matching if k in parameters.names]
+    if named:
+        return {k: matching[k] for k in (matching if parameters.takes_kwargs else named)}
+    if parameters.names:
+        return {parameters.names[0]: next(iter(shapes.values()))}
+    return matching
+
+
+def build_arguments(layer: Any, shapes: dict[str, Any]) -> dict[str, Any]:
+    """The shapes to pass to a layer's ``build``."""
+    arguments = shape_arguments(layer.build, shapes)
+    parameters = calls.parameters_of(layer.build)
+    missing = [n for n in parameters.names if n not in arguments and n not in parameters.defaults]
+    if missing and shapes:
+        raise ValueError(
+            f"Layer {layer.name!r} ({type(layer).__name__}): build() takes {parameters.names}, but call() was given "
+            f"tensors for {[k.removesuffix('_shape') for k in shapes]}. Name the parameters of build() after those of "
+            "call(), each with '_shape' added."
+        )
+    return arguments
+
+
+def weight_shape(layer: Layer, shape: Any, name: str | None) -> tuple[int, ...]:
+    """The shape of a weight, which must be numbers."""
+    if shape is None:
+        return ()
+    extents = (shape,) if isinstance(shape, int) else tuple(shape)
+    if any(not hasattr(d, "__index__") for d in extents):
+        raise ValueError(
+            f"Layer {layer.name!r} ({type(layer).__name__}): the weight {name!r} would have shape {extents}, but every "
+            "extent of a weight must be known. Give Input() a shape with numbers in those places."
+        )
+    return tuple(int(d) for d in extents)
+
+
+def check_positional(layer: Layer, args: tuple[Any, ...]) -> None:
+    """Raise an error where a positional argument of a call is no tensor."""
+    for value in tree.flatten(args):
+        if value is not None and not isinstance(value, calls.TENSORS):
+            raise ValueError(
+                f"Layer {layer.name!r} ({type(layer).__name__}): positional arguments must be tensors, got {value!r} "
+                f"of type {type(value).__name__}. Pass settings by keyword, and data as an array (ops.convert_to_tensor)."
+            )
+
+
+def replace_training(parameters: calls.Parameters, args: Any, kwargs: Any, training: Any) -> tuple[Any, Any]:
+    """Arguments with the training flag in place of a None that was passed for it."""
+    if "training" in kwargs:
+        return args, {**kwargs, "training": training}
+    position = parameters.positional.index("training")
+    return (*args[:position], training, *args[position + 1 :]), kwargs
+
+
+class KeepingMasks:
+    """Masks of tensors that a conversion replaces go to what replaces them."""
+
+    def __init__(self, args: Any, kwargs: Any) -> None:
+        self.before = (args, kwargs)
+
+    def __enter__(self) -> Callable[[Any, Any], tuple[Any, Any]]:
+        return self._keep
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def _keep(self, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        for old, new in zip(tree.flatten(self.before), tree.flatten((args, kwargs))):
+            if old is not new and isinstance(old, (Tensor, KerasTensor)) and isinstance(new, (Tensor, KerasTensor)):
+                mask = calls.masks_of(old)
+                if mask is not None:
+                    set_mask(new, mask)
+        return args, kwargs
+
+
+def input_shape_argument(cls_name: str, name: str, kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
+    """The shape, without the batch axis, that the caller gave for the inputs; the rest of ``kwargs`` is an error."""
+    shape = None
+    if "input_dim" in kwargs:
+        shape = (kwargs.pop("input_dim"),)
+    if "input_shape" in kwargs:
+        given = kwargs.pop("input_shape")
+        shape = (given,) if isinstance(given, int) else None if given is None else tuple(given)
+    for key in ("batch_input_shape", "batch_shape"):
+        if key in kwargs:
+            shape = tuple(kwargs.pop(key))[1:]
+    if kwargs:
+        known = ["activity_regularizer", "trainable", "dtype", "autocast", "name", "input_shape", "input_dim"]
+        raise ValueError(
+            f"{cls_name} {name!r}: unknown keyword arguments {kwargs}. Besides its own, every layer takes "
+            f"{', '.join(known)}."
+        )
+    return shape
+
+

@@ -1,0 +1,70 @@
+"""What users get wrong: the message names the layer, what it got, what it needs, and the likely mend."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pronghorn import Sequential, layers
+from pronghorn.layers import Input
+
+
+def _built_dense():
+    layer = layers.Dense(2, name="head")
+    layer.build((None, 4))
+    return layer
+
+
+CASES = {
+    "wrong rank": (lambda: layers.Conv2D(4, 3)(Input((8, 8))), "conv2d.*ndim=4.*found ndim=3.*None, 8, 8.*channels"),
+    "wrong channels": (lambda: _built_dense()(np.ones((2, 5))), r"'head'.*value 4.*\(2, 5\).*new layer"),
+    "batch in input_shape": (
+        lambda: Sequential([layers.Conv2D(4, 3, input_shape=(54000, 28, 28, 1))]),
+        r"batch axis.*input_shape=\(28, 28, 1\)",
+    ),
+    "one sample without batch": (lambda: layers.Dense(2)(np.ones(3)), r"min_ndim=2.*x\[None\]"),
+    "kernel too large": (
+        lambda: layers.Conv2D(4, 9)(Input((8, 8, 1))),
+        r"kernel \(9, 9\).*larger.*\(8, 8\).*smaller kernel",
+    ),
+    "dilated kernel too large": (lambda: layers.Conv1D(4, 3, dilation_rate=4)(Input((8, 1))), r"spanning \(9,\)"),
+    "window too large": (lambda: layers.MaxPooling2D(5)(Input((4, 4, 1))), r"window \(5, 5\).*larger"),
+    "too deep": (
+        lambda: Sequential([Input((8, 8, 1)), *(layers.Conv2D(2, 3, strides=2) for _ in range(3))]),
+        "larger than its input",
+    ),
+    "unknown activation": (lambda: layers.Dense(2, activation="rleu"), "dense.*activation.*'rleu'.*relu"),
+    "unknown initializer": (lambda: layers.Dense(2, kernel_initializer="he_norml"), "kernel_initializer.*he_normal"),
+    "unknown regularizer": (lambda: layers.Dense(2, kernel_regularizer="l3"), "kernel_regularizer.*l3"),
+    "unknown constraint": (lambda: layers.Dense(2, kernel_constraint="max_nrm"), "max_norm"),
+    "unknown argument": (lambda: layers.Dense(2, unit=3), "unknown keyword arguments.*unit"),
+    "no units": (lambda: layers.Dense(0), "units.*positive integer"),
+    "unknown padding": (lambda: layers.Conv2D(2, 3, padding="sam"), "padding.*'valid', 'same'"),
+    "groups": (lambda: layers.Conv2D(4, 3, groups=2)(Input((8, 8, 3))), "3 channels.*groups=2"),
+    "unknown channels": (lambda: layers.Conv2D(4, 3)(Input((8, 8, None))), "channels.*must be known"),
+    "shapes do not merge": (lambda: layers.Add()([np.ones((2, 3)), np.ones((2, 4))]), r"\(2, 3\).*\(2, 4\)"),
+    "one input to a merge": (lambda: layers.Concatenate()(np.ones((2, 3))), "list"),
+    "shapes do not concatenate": (
+        lambda: layers.Concatenate()([np.ones((2, 3, 1)), np.ones((2, 4, 1))]),
+        r"matching shapes.*\(2, 3, 1\)",
+    ),
+    "reshape": (lambda: layers.Reshape((5,))(Input((2, 3))), "6.*elements"),
+    "rate": (lambda: layers.Dropout(50), "rate.*0 to 1"),
+    "settings by position": (lambda: Flag()(np.ones((1, 1)), True), "keyword"),
+    "python list": (lambda: layers.Dense(2)([1.0, 2.0]), "convert_to_tensor"),
+    "unroll without length": (lambda: layers.LSTM(2, unroll=True)(Input((None, 3))), "number of time steps|time steps"),
+    "stateful without batch": (lambda: layers.LSTM(2, stateful=True)(Input((4, 3))), "batch_size"),
+}
+
+
+class Flag(layers.Layer):
+    def call(self, x, flag=False):
+        return x
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_message(name):
+    make, pattern = CASES[name]
+    with pytest.raises((ValueError, TypeError), match=f"(?s){pattern}") as caught:
+        make()
+    assert "\n" not in str(caught.value)

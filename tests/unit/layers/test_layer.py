@@ -1,0 +1,280 @@
+"""The base class: names, state, calls, masks, losses, configurations."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+
+from pronghorn import layers, ops
+from pronghorn.graph.variable import Variable
+from pronghorn.utils.masking import get_mask, set_mask
+from pronghorn.utils.naming import clear_session
+
+
+@pytest.fixture(autouse=True)
+def fresh_names():
+    clear_session()
+
+
+class Scale(layers.Layer):
+    def __init__(self, start=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.start = start
+
+    def build(self, input_shape):
+        self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="factor")
+
+    def call(self, x):
+        return x * self.factor * self.start
+
+
+class Block(layers.Layer):
+    """Layers as an attribute, in a list, in a dict."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.first = layers.Dense(3)
+        self.rest = [layers.Dense(2), layers.Dense(2)]
+        self.named = {"last": layers.Dense(1)}
+
+    def call(self, x):
+        x = self.first(x)
+        for layer in self.rest:
+            x = layer(x)
+        return self.named["last"](x)
+
+
+def test_automatic_names_count_up_and_start_anew():
+    assert [layers.Conv2D(1, 1).name, layers.Conv2D(1, 1).name, layers.MaxPooling2D().name] == [
+        "conv2d",
+        "conv2d_1",
+        "max_pooling2d",
+    ]
+    clear_session()
+    assert layers.Conv2D(1, 1).name == "conv2d"
+
+
+def test_paths_of_variables():
+    block = Block(name="block")
+    block(np.ones((1, 4), "float32"))
+    assert [w.path for w in block.weights][:4] == [
+        "block/dense/kernel",
+        "block/dense/bias",
+        "block/dense_1/kernel",
+        "block/dense_1/bias",
+    ]
+    assert block.path == "block" and block.first.path == "block/dense"
+
+
+def test_layers_in_containers_are_found():
+    block = Block()
+    block(np.ones((1, 4), "float32"))
+    assert len(block.weights) == 8 and block.built
+    assert [layer.name for layer in block._layers] == ["dense", "dense_1", "dense_2", "dense_3"]
+    assert block.count_params() == 15 + 8 + 6 + 3
+
+
+def test_appended_and_removed_layers_are_noticed():
+    block = Block()
+    extra = layers.Dense(2)
+    block.rest.append(extra)
+    assert extra in block._layers
+    block.rest.pop()
+    assert extra not in block._layers
+    del block.first
+    assert len(block._layers) == 3
+
+
+def test_a_built_layer_takes_no_new_state():
+    layer = Scale()
+    layer(np.ones((1, 2), "float32"))
+    with pytest.raises(ValueError, match="built already"):
+        layer.late = layers.Dense(1)
+    with pytest.raises(ValueError, match="__init__"):
+        layer.other = Variable(np.zeros(2, "float32"))
+
+
+def test_super_init_is_asked_for():
+    class Forgetful(layers.Layer):
+        def __init__(self):
+            self.size = 1
+
+    with pytest.raises(RuntimeError, match="super"):
+        Forgetful()(np.ones((1, 1)))
+
+
+def test_freezing_and_weights():
+    layer = layers.BatchNormalization()
+    layer.build((None, 3))
+    assert [w.name for w in layer.weights] == ["gamma", "beta", "moving_mean", "moving_variance"]
+    assert len(layer.trainable_weights) == 2 and len(layer.non_trainable_weights) == 2
+    layer.trainable = False
+    assert layer.trainable_weights == [] and len(layer.non_trainable_weights) == 4
+    values = [np.full(3, float(i), "float32") for i in range(4)]
+    layer.set_weights(values)
+    assert all((a == b).all() for a, b in zip(layer.get_weights(), values))
+
+
+def test_set_weights_says_what_does_not_fit_and_changes_nothing():
+    layer = layers.Dense(2)
+    layer.build((None, 3))
+    before = layer.get_weights()
+    with pytest.raises(ValueError, match="dense/bias"):
+        layer.set_weights([np.zeros((3, 2)), np.zeros(3)])
+    with pytest.raises(ValueError, match="2 weights, but 1"):
+        layer.set_weights([np.zeros((3, 2))])
+    assert all((a == b).all() for a, b in zip(layer.get_weights(), before))
+
+
+class Flag(layers.Layer):
+    def call(self, x, training=None):
+        self.seen = training
+        return x
+
+
+class Outer(layers.Layer):
+    def __init__(self, default=False):
+        super().__init__()
+        self.inner = Flag()
+
+    def call(self, x, training=None):
+        return self.inner(x)
+
+
+def test_training_reaches_inner_layers():
+    outer = Outer()
+    outer(np.ones((1, 1)), training=True)
+    assert outer.inner.seen is True
+    outer(np.ones((1, 1)))
+    assert outer.inner.seen is None
+
+
+def test_training_given_to_a_layer_wins():
+    class Stubborn(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = Flag()
+
+        def call(self, x, training=None):
+            return self.inner(x, training=False)
+
+    layer = Stubborn()
+    layer(np.ones((1, 1)), training=True)
+    assert layer.inner.seen is False
+
+
+def test_masks_go_on_where_they_are_supported():
+    x = ops.ones((2, 3, 4))
+    set_mask(x, ops.ones((2, 3), dtype="bool"))
+    assert get_mask(layers.Dense(2)(x)) is not None
+    with pytest.warns(UserWarning, match="does not support masking"):
+        assert get_mask(layers.Flatten()(x)) is None
+
+
+def test_masks_are_passed_to_call():
+    class Counting(layers.Layer):
+        def call(self, x, mask=None):
+            return ops.sum(ops.cast(mask, "int32"))
+
+    tokens = np.array([[1, 2, 0]])
+    embedded = layers.Embedding(5, 2, mask_zero=True)(tokens)
+    assert int(Counting()(embedded)) == 2
+
+
+def test_losses_are_those_of_the_last_call():
+    class Penalty(layers.Layer):
+        def call(self, x):
+            self.add_loss(ops.sum(x))
+            return x
+
+    layer = Penalty()
+    layer(np.ones((2, 2), "float32"))
+    layer(np.ones((1, 2), "float32"))
+    assert [float(v) for v in layer.losses] == [2.0]
+    symbolic = layer(layers.Input((2,)))
+    assert symbolic.shape == (None, 2) and len(layer.losses) == 0
+
+
+def test_regularizers_are_losses():
+    layer = layers.Dense(2, kernel_regularizer="l2", activity_regularizer="l1", kernel_initializer="ones")
+    layer(np.ones((4, 3), "float32"))
+    # activity: |3| * 8 elements * 0.01, by the batch of 4; weights: 6 * 0.01
+    np.testing.assert_allclose([float(v) for v in layer.losses], [0.06, 0.06], rtol=1e-6)
+
+
+def test_mixed_precision_casts_inputs_and_shows_weights_in_the_small_type():
+    layer = layers.Dense(2, dtype="mixed_bfloat16")
+    y = layer(np.ones((1, 3), "float32"))
+    assert y.dtype == "bfloat16" and layer.kernel.dtype == "float32" and layer.compute_dtype == "bfloat16"
+
+
+def test_stateless_call_changes_nothing():
+    layer = layers.BatchNormalization(momentum=0.5)
+    layer.build((None, 2))
+    x = np.array([[1.0, 3.0], [3.0, 5.0]], "float32")
+    y, updated = layer.stateless_call(
+        [v.value for v in layer.trainable_variables], [v.value for v in layer.non_trainable_variables], x, training=True
+    )
+    np.testing.assert_allclose(updated[0].numpy(), [1.0, 2.0])
+    np.testing.assert_allclose(layer.moving_mean.numpy(), [0.0, 0.0])
+    np.testing.assert_allclose(y.numpy(), [[-1, -1], [1, 1]], atol=1e-3)
+
+
+def test_configuration_of_a_layer_that_writes_none():
+    layer = Scale(start=2.0, name="mine")
+    again = Scale.from_config(layer.get_config())
+    assert again.start == 2.0 and again.name == "mine"
+
+
+def test_arguments_that_cannot_be_saved_ask_for_get_config():
+    class Odd(layers.Layer):
+        def __init__(self, thing):
+            super().__init__()
+
+    with pytest.raises(NotImplementedError, match="get_config"):
+        Odd(object()).get_config()
+
+
+def test_build_signature_must_match_call():
+    class Pair(layers.Layer):
+        def build(self, left_shape, other_shape):
+            pass
+
+        def call(self, left, right):
+            return left + right
+
+    with pytest.raises(ValueError, match="other_shape"):
+        Pair()(np.ones((1, 2)), np.ones((1, 2)))
+
+
+def test_several_arguments_are_built_by_name():
+    class Pair(layers.Layer):
+        def build(self, left_shape, right_shape):
+            self.shapes = (left_shape, right_shape)
+
+        def call(self, left, right):
+            return ops.matmul(left, right)
+
+    layer = Pair()
+    layer(np.ones((2, 3), "float32"), right=np.ones((3, 4), "float32"))
+    assert layer.shapes == ((2, 3), (3, 4))
+    assert layer.get_build_config() == {"shapes_dict": {"left_shape": (2, 3), "right_shape": (3, 4)}}
+
+
+def test_copies_are_independent():
+    layer = Scale()
+    layer(np.ones((1, 2), "float32"))
+    twin = copy.deepcopy(layer)
+    twin.factor.assign([5.0, 5.0])
+    assert layer.factor.numpy().tolist() == [1.0, 1.0]
+
+
+def test_inner_errors_name_the_layer():
+    class Wrong(layers.Layer):
+        def call(self, x):
+            return ops.matmul(x, ops.ones((7, 2)))
+
+    with pytest.raises(ValueError, match=r"'wrong' \(Wrong\).*x: \(2, 3\)"):
+        Wrong()(np.ones((2, 3), "float32"))

@@ -1,0 +1,173 @@
+"""Functional models: structures of inputs and outputs, shared layers, nesting, configurations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pronghorn import Model, Sequential, layers, ops
+from pronghorn.models import clone_model, model_from_json
+from pronghorn.models.function import Function
+from pronghorn.models.functional import Functional
+from pronghorn.models.infer import infer_spec
+from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.models.operation import Operation
+from pronghorn.utils.naming import clear_session
+
+A, B = np.ones((2, 3), "float32"), np.full((2, 3), 2.0, "float32")
+
+
+@pytest.fixture(autouse=True)
+def fresh_names():
+    clear_session()
+
+
+def two_in_two_out():
+    a, b = layers.Input((3,), name="a"), layers.Input((3,), name="b")
+    shared = layers.Dense(4, name="shared")
+    total = layers.Add(name="total")([shared(a), shared(b)])
+    return Model([a, b], [total, total * 2.0], name="two")
+
+
+def test_lists_of_inputs_and_outputs():
+    model = two_in_two_out()
+    total, doubled = model([A, B])
+    np.testing.assert_allclose(doubled.numpy(), 2 * total.numpy())
+    assert len(model.weights) == 2 and model.input_names == ["a", "b"]
+    assert model.output_names == ["total", "multiply"]
+
+
+def test_inputs_by_name():
+    model = two_in_two_out()
+    np.testing.assert_allclose(model({"b": B, "a": A})[0].numpy(), model([A, B])[0].numpy())
+
+
+def test_dicts_and_nests():
+    a, b = layers.Input((3,)), layers.Input((3,))
+    model = Model({"x": a, "rest": [b]}, {"sum": a + b, "parts": (a, b)})
+    result = model({"x": A, "rest": [B]})
+    assert result["sum"].numpy().tolist() == (A + B).tolist() and isinstance(result["parts"], tuple)
+
+
+def test_layers_are_in_the_order_of_their_depth():
+    model = two_in_two_out()
+    assert [layer.name for layer in model.layers] == ["a", "b", "shared", "total"]
+    assert [op.name for op in model.operations] == ["a", "b", "shared", "total", "multiply"]
+
+
+def test_models_nest_and_are_called_again():
+    inner = Sequential([layers.Input((3,)), layers.Dense(3)])
+    x = layers.Input((3,))
+    model = Model(x, inner(inner(x)))
+    np.testing.assert_allclose(model(A).numpy(), inner(inner(A)).numpy(), rtol=1e-6)
+    other = layers.Input((3,))
+    assert model(other).shape == (None, 3)
+
+
+def test_ops_and_operators_become_operations():
+    x = layers.Input((3, 4))
+    y = ops.softmax(ops.concatenate([x, -x], axis=-1))[:, 0] ** 2
+    model = Model(x, y)
+    assert y.shape == (None, 8)
+    v = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
+    e = np.exp(np.concatenate([v, -v], -1))
+    np.testing.assert_allclose(model(v).numpy(), (e / e.sum(-1, keepdims=True))[:, 0] ** 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("make", [two_in_two_out], ids=["two"])
+def test_configurations_give_the_same_model(make):
+    model = make()
+    for again in (Model.from_config(model.get_config()), model_from_json(model.to_json()), clone_model(model)):
+        assert type(again) is Functional and again.name == model.name
+        again.set_weights(model.get_weights())
+        np.testing.assert_allclose(again([A, B])[1].numpy(), model([A, B])[1].numpy())
+
+
+def test_a_model_from_the_middle_of_another():
+    x = layers.Input((3,))
+    hidden = layers.Dense(4)(x)
+    head = Model(hidden, layers.Dense(2)(hidden))
+    assert head.input_shape == (None, 4) and len(head.weights) == 2
+    assert head(np.ones((1, 4), "float32")).shape == (1, 2)
+
+
+def test_ranks_and_types_are_adjusted():
+    x = layers.Input((1,))
+    model = Model(x, x * 2.0)
+    assert model(np.array([1, 2])).shape == (2, 1)
+    assert model(np.array([[1], [2]], "uint8")).dtype == "float32"
+
+
+def test_forgotten_inputs_are_named():
+    a, b = layers.Input((3,), name="a"), layers.Input((3,), name="forgotten")
+    with pytest.raises(ValueError, match="forgotten"):
+        Model(a, a + b)
+
+
+def test_names_must_differ():
+    x = layers.Input((3,))
+    with pytest.raises(ValueError, match="'same'.*2 times"):
+        Model(x, layers.Dense(1, name="same")(layers.Dense(1, name="same")(x)))
+
+
+def test_arrays_of_another_shape_are_refused():
+    model = two_in_two_out()
+    with pytest.raises(ValueError, match="expects 2 input"):
+        model([A])
+    with pytest.raises(ValueError, match=r"found shape=\(2, 5\)"):
+        model([A, np.ones((2, 5))])
+
+
+def test_subclasses_may_be_made_of_tensors():
+    class Net(Model):
+        def __init__(self, width):
+            x = layers.Input((3,))
+            super().__init__(inputs=x, outputs=layers.Dense(width)(x))
+            self.width = width
+
+    net = Net(5)
+    assert isinstance(net, Functional) and net.output_shape == (None, 5) and net.width == 5
+
+
+def test_symbolic_tensors_say_that_they_have_no_values():
+    x = layers.Input((3,))
+    with pytest.raises((TypeError, ValueError), match="pronghorn.ops"):
+        np.exp(x)
+    with pytest.raises(TypeError, match="if"):
+        bool(x > 0)
+    with pytest.raises(TypeError, match="layer's call"):
+        len(x)
+
+
+def test_functions_are_operations():
+    x = layers.Input((3,))
+    square = Function(x, x * x)
+    assert isinstance(square, Operation) and square(B).numpy().tolist() == (B * B).tolist()
+    assert square.compute_output_shape((7, 3)) == (7, 3)
+
+
+# -- shapes of what is not known yet ----------------------------------------------------------------------------------
+def spec(fn, *shapes):
+    return infer_spec(fn, tuple(KerasTensor(s) for s in shapes)).shape
+
+
+def test_unknown_extents_stay_unknown():
+    assert spec(lambda x: x + 1.0, (None, 3)) == (None, 3)
+    assert spec(lambda x: ops.concatenate([x, x], axis=1), (None, None, 3)) == (None, None, 3)
+    assert spec(lambda x: ops.reshape(x, (-1, 6)), (None, 2, 3)) == (None, 6)
+
+
+def test_unknown_extents_of_different_axes_may_meet():
+    assert spec(lambda q, k: ops.matmul(ops.matmul(q, ops.swapaxes(k, 1, 2)), k), (None, None, 4), (None, None, 4)) == (
+        None,
+        None,
+        4,
+    )
+
+
+def test_calls_that_need_numbers_are_traced_with_numbers():
+    assert spec(lambda x: x[:, : int(x.shape[1]) // 2], (None, None, 2)) == (None, None, 2)
+
+
+def test_a_fixed_batch_meets_an_unknown_one():
+    assert spec(lambda x, y: x + y, (None, 3), (8, 3)) == (8, 3)

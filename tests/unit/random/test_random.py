@@ -1,0 +1,102 @@
+"""Random numbers: their distributions, their seeds, and that they do not depend on how they are computed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pronghorn import random, utils
+from pronghorn.backends.numpy import run
+from pronghorn.graph.trace import trace
+
+N = 40_000
+
+
+def draw(fn, *args, **kwargs):
+    return getattr(random, fn)(*args, seed=7, **kwargs).numpy().astype("float64")
+
+
+CASES = {
+    "uniform": (("uniform", (N,), 2.0, 5.0), 3.5, 3 / 12**0.5),
+    "normal": (("normal", (N,), 1.0, 2.0), 1.0, 2.0),
+    "truncated_normal": (("truncated_normal", (N,)), 0.0, 0.8796),
+    "gamma": (("gamma", (N,), 3.0), 3.0, 3**0.5),
+    "small gamma": (("gamma", (N,), 0.5), 0.5, 0.5**0.5),
+    "beta": (("beta", (N,), 2.0, 3.0), 0.4, 0.2),
+    "binomial": (("binomial", (N,), 10.0, 0.3), 3.0, 2.1**0.5),
+    "large binomial": (("binomial", (N,), 1000.0, 0.5), 500.0, 250**0.5),
+    "randint": (("randint", (N,), -2, 4), 0.5, (35 / 12) ** 0.5),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_mean_and_deviation(name):
+    args, mean, deviation = CASES[name]
+    x = draw(*args)
+    assert abs(x.mean() - mean) < 4 * deviation / N**0.5 + 1e-3
+    assert abs(x.std() / deviation - 1.0) < 0.03
+
+
+def test_ranges():
+    assert (np.abs(draw("truncated_normal", (N,))) <= 2.0).all()
+    x = draw("uniform", (N,))
+    assert x.min() >= 0.0 and x.max() < 1.0
+    assert set(np.unique(draw("randint", (N,), -2, 4))) == {-2, -1, 0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_no_type_rounds_up_to_one(dtype):
+    x = random.uniform((N,), dtype=dtype, seed=1)
+    assert x.dtype == dtype and x.numpy().astype("float64").max() < 1.0
+
+
+def test_categorical_follows_the_logits():
+    logits = np.log(np.array([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]]))
+    x = random.categorical(logits, N, seed=1).numpy()
+    assert x.shape == (2, N)
+    np.testing.assert_allclose([(x[1] == k).mean() for k in range(3)], [0.1, 0.1, 0.8], atol=0.01)
+
+
+def test_shuffle_is_a_permutation():
+    x = np.arange(24).reshape(4, 6)
+    y = random.shuffle(x, axis=1, seed=2).numpy()
+    assert (np.sort(y, 1) == x).all() and (y != x).any()
+    assert ((y - y[:1]) == (y - y[:1])[:, :1]).all()  # all rows alike
+
+
+def test_seeds():
+    a = random.normal((5,), seed=3).numpy()
+    assert (a == random.normal((5,), seed=3).numpy()).all()
+    assert (a != random.normal((5,), seed=4).numpy()).any()
+    generator = random.SeedGenerator(3)
+    first, second = random.normal((5,), seed=generator).numpy(), random.normal((5,), seed=generator).numpy()
+    assert (first == a).all() and (first != second).any()
+    assert (random.normal((5,)).numpy() != random.normal((5,)).numpy()).any()
+    with pytest.raises(ValueError, match="SeedGenerator"):
+        random.normal((2,), seed="x")
+    with pytest.raises(ValueError, match="negative"):
+        random.SeedGenerator(-1)
+
+
+def test_the_process_seed():
+    def numbers():
+        utils.set_random_seed(11)
+        return random.uniform((4,)).numpy()
+
+    assert (numbers() == numbers()).all()
+
+
+def test_traced_functions_draw_anew_at_every_call():
+    generator = random.SeedGenerator(3)
+    traced = trace(lambda: [random.normal((3,), seed=generator)], [])
+    assert traced.updated == [generator.state]
+    first, state = run(traced.graph, [generator.state.numpy()])
+    second, _ = run(traced.graph, [state])
+    assert (first == random.normal((3,), seed=3).numpy()).all() and (first != second).any()
+
+
+@pytest.mark.parametrize("fn,dtype", [("uniform", "int32"), ("randint", "float32")])
+def test_types_that_do_not_fit(fn, dtype):
+    args = ((2,),) if fn == "uniform" else ((2,), 0, 3)
+    with pytest.raises(ValueError, match="dtype"):
+        getattr(random, fn)(*args, dtype=dtype)
