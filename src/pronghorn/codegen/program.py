@@ -160,6 +160,13 @@ class ProgramEmitter:
         else:
             life.extend(self.epoch)
 
+    def _touch_all(self, touched: set[Value], order: Sequence[Value]) -> None:
+        """Note the use of buffers, those in ``order`` first: slots numbered in the order of a set would give one
+        program another text in every process, which the cache of machine code would never find again."""
+        ordered = dict.fromkeys(root for root in map(self.tables.root, order) if root in touched)
+        for root in [*ordered, *touched.difference(ordered)]:
+            self._touch(root)
+
     def _roots(self, values: set[Value]) -> set[Value]:
         return {self.tables.root(v) for v in values}
 
@@ -242,8 +249,7 @@ class ProgramEmitter:
     def _launch(self, launch: Launch) -> None:
         reads, writes = self._roots(launch.reads), self._roots(launch.writes)
         launch.barrier = self._order(reads, writes, launch.serial)
-        for v in reads | writes:
-            self._touch(v)
+        self._touch_all(reads | writes, launch.buffers)
         launch.slot = len(self.out.launches)
         self.out.launches.append(launch)
         fb = self.fb
@@ -338,8 +344,7 @@ class ProgramEmitter:
         self.out.host_calls.append(call)
         reads, writes = self._roots(call.reads), self._roots(call.writes)
         self._order(reads, writes, True)
-        for v in reads | writes:
-            self._touch(v)
+        self._touch_all(reads | writes, [*node.inputs, *node.outputs])
         fb = self.fb
         with fb.if_(fb.cmp("eq", "i64", "%tid", 0)):
             slot = self.tables.buffer(self.out.callback)
