@@ -23,6 +23,7 @@ _PREFIXES = ("keras", "tensorflow.keras")
 _MOVED = {
     "utils.np_utils": "use keras.utils.to_categorical",
     "wrappers.scikit_learn": "use keras.wrappers.SKLearnClassifier or SKLearnRegressor",
+    "preprocessing.image.ImageDataGenerator": "use keras.utils.image_dataset_from_directory",
     "preprocessing.text": "use the layer keras.layers.TextVectorization",
     "layers.experimental": "its layers are in keras.layers now",
     "optimizers.legacy": "its optimizers are in keras.optimizers now",
@@ -92,9 +93,11 @@ def _module_for(fullname: str) -> ModuleType:
         from pronghorn.cli.tensorflow_alias import submodule
 
         return submodule(fullname)
-    parent_name, _, name = f"pronghorn.{keras_name.partition('.')[2]}".rpartition(".")
+    path = keras_name.partition(".")[2]
+    parent_name, _, name = f"pronghorn.{path}".rpartition(".")
     parent = importlib.import_module(parent_name)
-    value = getattr(parent, name, None)
+    # A module of ours may happen to have the name of one that Keras no longer has.
+    value = None if path in _MOVED else getattr(parent, name, None)
     shown = _lazy.display_name(parent_name)
     if isinstance(value, ModuleType):
         return value

@@ -13,6 +13,7 @@ from typing import Any
 from pronghorn.cli import aliases
 
 _INTERRUPTED = 130  # what shells report for a process that Ctrl-C ended
+_FOR_CHILDREN = str(Path(__file__).resolve().parent / "for_children")
 _PACKAGE = str(Path(__file__).resolve().parents[1]) + os.sep
 
 # Packages a script may want, and the extra that brings them.
@@ -23,23 +24,25 @@ def run_file(path: str, arguments: Sequence[str]) -> int:
     """Run a Python file as `__main__` and return the exit status.
 
     Args:
-        path: the file.
+        path: the file, or `-` for what comes on the standard input.
         arguments: what it finds in `sys.argv[1:]`.
     """
-    script = Path(path)
+    # Absolute, as Python has it: the script may change its directory before it uses `__file__`.
+    script = Path(os.path.abspath(path))
     if script.is_dir():
         script = script / "__main__.py"
     try:
-        source = script.read_bytes()
+        source = sys.stdin.buffer.read() if path == "-" else script.read_bytes()
     except OSError as error:
         print(f"pronghorn run: cannot read {path}: {error.strerror}.", file=sys.stderr)
         return 2
-    _prepare(path, arguments, str(script.resolve().parent))
+    _prepare(path, arguments, os.getcwd() if path == "-" else str(script.resolve().parent))
 
     def body() -> None:
-        code = compile(source, str(script), "exec")
+        code = compile(source, "<stdin>" if path == "-" else str(script), "exec")
         module = ModuleType("__main__")
-        module.__file__ = str(script)
+        if path != "-":
+            module.__file__ = str(script)
         module.__dict__["__builtins__"] = __builtins__
         sys.modules["__main__"] = module
         exec(code, module.__dict__)
@@ -59,6 +62,8 @@ def _prepare(name: str, arguments: Sequence[str], folder: str) -> None:
     if not sys.flags.safe_path:
         # The first entry is the folder of the `pronghorn` command; the script's own takes its place.
         sys.path[:1] = [folder]
+    # Processes that multiprocessing starts afresh get this path, and import `keras` before they know of the hook.
+    sys.path.insert(1, _FOR_CHILDREN)
     if "MPLBACKEND" not in os.environ and not _has_display():
         os.environ["MPLBACKEND"] = "Agg"
 

@@ -53,6 +53,36 @@ def test_the_script_is_main(run, tmp_path):
     assert result.stdout == f"__main__ {script} {[script, '--epochs', '3', '-m', '--help']} {tmp_path}\n"
 
 
+def test_file_stays_valid_when_the_script_changes_its_directory(run, tmp_path):
+    (tmp_path / "script.py").write_text("import os; os.chdir('/'); print(os.path.exists(__file__), __file__)")
+    result = pronghorn_command("run", "script.py", cwd=tmp_path)
+    assert result.stdout == f"True {tmp_path / 'script.py'}\n", result.stderr
+
+
+def test_a_script_on_the_standard_input(tmp_path):
+    command = [sys.executable, "-m", "pronghorn", "run", "-", "x"]
+    code = "import keras, sys; print(__name__, sys.argv, keras.config.backend())"
+    result = subprocess.run(command, input=code, capture_output=True, text=True, env=environment(), timeout=120)
+    assert result.stdout == "__main__ ['-', 'x'] pronghorn\n", result.stderr
+
+
+@pytest.mark.parametrize("line", ["import keras", "from tensorflow.keras import config", "import tensorflow as tf"])
+def test_processes_that_multiprocessing_starts_afresh_know_the_names(run, line):
+    result = run(
+        f"""
+        import multiprocessing
+        {line}
+        def backend():
+            import keras
+            return keras.config.backend()
+        if __name__ == "__main__":
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                print(pool.apply(backend))
+        """
+    )
+    assert result.stdout == "pronghorn\n", result.stderr
+
+
 def test_a_module_of_the_scripts_folder_is_found(run, tmp_path):
     (tmp_path / "helper.py").write_text("import keras; NAME = keras.__name__")
     assert run("import helper; print(helper.NAME)").stdout == "keras\n"
@@ -95,6 +125,8 @@ def test_one_module_under_each_name(run):
         ("import keras; keras.Sequental", "module 'keras' has no attribute 'Sequental'; nearest: Sequential"),
         ("from keras.utils import np_utils", "use keras.utils.to_categorical"),
         ("import keras.src.layers", "private to the Keras package"),
+        ("from keras.layers.core import Dense", "its layers are in keras.layers now"),
+        ("from keras.preprocessing.image import ImageDataGenerator", "keras.utils.image_dataset_from_directory"),
         ("from tensorflow.keras.preprocessing.text import Tokenizer", "TextVectorization"),
         ("import keras.callbacks.EarlyStopping", "is no module; write: from keras.callbacks import EarlyStopping"),
         ("import tensorflow as tf; tf.data.TFRecordDataset", "pass NumPy arrays, a generator"),

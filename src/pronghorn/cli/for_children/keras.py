@@ -1,0 +1,11 @@
+"""`keras` in a process that multiprocessing starts for a script of `pronghorn run`: the hook, then the alias."""
+
+import importlib
+import sys
+
+if __name__ == "keras":  # not where this file is merely looked at, under its own name
+    from pronghorn.cli import aliases
+
+    aliases.install()
+    del sys.modules[__name__]
+    importlib.import_module(__name__)  # the import system gives what it then finds in sys.modules
