@@ -97,7 +97,10 @@ def _policy_name(name: Any) -> str:
         try:
             name = dtypes.name_of(name)
         except TypeError:
-            name = str(name)
+            raise TypeError(
+                f"DTypePolicy: 'name' must be a string, such as 'float32' or 'mixed_bfloat16'; got {name!r} of type "
+                f"{type(name).__name__}."
+            ) from None
     if name not in KNOWN:
         raise ValueError(
             f"DTypePolicy: {name!r} is no element type and no policy{nearest_clause(name, KNOWN)}. Use a type such as "
@@ -125,6 +128,8 @@ def set_dtype_policy(policy: Any) -> None:
         policy: a `DTypePolicy` or the name of one.
     """
     global _default
+    if policy is None:
+        raise ValueError("set_dtype_policy: the policy must be a DTypePolicy or the name of one, got None.")
     _default = get(policy)
 
 

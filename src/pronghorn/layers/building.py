@@ -128,7 +128,7 @@ def check_positional(layer: Layer, args: tuple[Any, ...]) -> None:
         if value is not None and not isinstance(value, calls.TENSORS):
             raise ValueError(
                 f"Layer {layer.name!r} ({type(layer).__name__}): positional arguments must be tensors, got {value!r} "
-                f"of type {type(value).__name__}. Pass settings by keyword, and data as an array (ops.convert_to_tensor)."
+                f"of type {type(value).__name__}. Pass settings by keyword, data as an array (ops.convert_to_tensor)."
             )
 
 

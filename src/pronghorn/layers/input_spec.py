@@ -89,7 +89,8 @@ def assert_input_compatibility(input_spec: Any, inputs: Any, layer: Any) -> None
     values = _by_name(specs, inputs) if isinstance(inputs, dict) else _leaves(inputs)
     if len(values) != len(specs):
         raise ValueError(
-            f"{_who(layer)} expects {len(specs)} input(s), but got {len(values)}: {[_describe(v) for v in values]}."
+            f"{_who(layer)} expects {len(specs)} input(s){_keys(specs)}, but got {len(values)}: "
+            f"{[_describe(v) for v in values]}."
         )
     for spec, value in zip(specs, values):
         if spec is None or (value is None and spec.optional):
@@ -97,6 +98,11 @@ def assert_input_compatibility(input_spec: Any, inputs: Any, layer: Any) -> None
         if value is None:
             raise ValueError(f"{_who(layer)}: None was passed for an input that is not optional.")
         _check(spec, value, layer)
+
+
+def _keys(specs: list[Any]) -> str:
+    names = [getattr(s, "name", None) for s in specs]
+    return f", named input(s) with keys {names}" if names and all(names) else ""
 
 
 def _leaves(inputs: Any) -> list[Any]:
@@ -109,7 +115,10 @@ def _by_name(specs: list[Any], inputs: dict[str, Any]) -> list[Any]:
         return tree.flatten(inputs)
     missing = [n for n in names if n not in inputs]
     if missing:
-        raise ValueError(f"The inputs lack {missing}; the keys given are {sorted(inputs)}.")
+        raise ValueError(
+            f"The inputs lack {missing}; named input(s) with keys {names} are expected, and the keys given are "
+            f"{sorted(inputs)}."
+        )
     return [inputs[n] for n in names]
 
 
@@ -137,8 +146,8 @@ def _check(spec: InputSpec, value: Any, layer: Any) -> None:
     for axis, extent in spec.axes.items():
         if extent is not None and (not -ndim <= axis < ndim or shape[axis] not in (extent, None)):
             raise ValueError(
-                f"{_who(layer)}: expected axis {axis} of input shape to have value {extent}, but received an input of "
-                f"shape {shape}. The layer's weights were made for {extent}: pass such inputs, or use a new layer."
+                f"{_who(layer)}: an input of shape {shape} is incompatible with the layer, which needs axis {axis} to "
+                f"have value {extent}, as its weights were made for that. Pass such inputs, or use a new layer."
             )
     if spec.shape is not None:
         _check_shape(spec, shape, layer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from typing import Any
 
@@ -225,7 +226,9 @@ class Functional(Function, Model):
 
     @layers.setter
     def layers(self, _: Any) -> None:
-        raise AttributeError("`Model.layers` is made from the layers in the model; please use another name.")
+        raise AttributeError(
+            "`Model.layers` attribute is reserved for the layers that the model finds; use another name."
+        )
 
     @property
     def input(self) -> Any:
@@ -281,16 +284,13 @@ def make_functional(cls: type) -> None:
 
 def _plain_functional(cls: type) -> bool:
     """Whether instances are made like a functional model, from inputs and outputs."""
-    import inspect
-
     if cls is Functional or cls.__init__ is Functional.__init__:
         return True
     parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
     names = [p.name for p in parameters]
-    return names[:2] == ["inputs", "outputs"] or [p.kind for p in parameters] == [
-        inspect.Parameter.VAR_POSITIONAL,
-        inspect.Parameter.VAR_KEYWORD,
-    ]
+    kinds = {p.kind for p in parameters}
+    passes_on = inspect.Parameter.VAR_POSITIONAL in kinds and inspect.Parameter.VAR_KEYWORD in kinds
+    return names[:2] == ["inputs", "outputs"] or passes_on
 
 
 def _unpacked(outputs: Any) -> Any:

@@ -86,7 +86,9 @@ class Model(Trainer, Layer):
 
     @layers.setter
     def layers(self, _: Any) -> None:
-        raise AttributeError("`Model.layers` is made from the layers in the model; please use another name.")
+        raise AttributeError(
+            "`Model.layers` attribute is reserved for the layers that the model finds; use another name."
+        )
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of a name, or at a place in `layers`.
@@ -137,6 +139,26 @@ class Model(Trainer, Layer):
             show_trainable=show_trainable,
             layer_range=layer_range,
         )
+
+    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, Any]:
+        """The values of all variables as a nested dict: kind, then the parts of the variable's path.
+
+        Args:
+            value_format: ``"backend_tensor"`` or ``"numpy_array"``.
+
+        Returns:
+            A dict with ``trainable_variables``, ``non_trainable_variables``, ``optimizer_variables`` and
+            ``metrics_variables``.
+        """
+        from pronghorn.models.state_tree import get_state_tree
+
+        return get_state_tree(self, value_format)
+
+    def set_state_tree(self, state_tree: dict[str, Any]) -> None:
+        """Assign the values that `get_state_tree` gave, or some of them."""
+        from pronghorn.models.state_tree import set_state_tree
+
+        set_state_tree(self, state_tree)
 
     # -- saving -----------------------------------------------------------------------------------------------------
     def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:

@@ -65,12 +65,14 @@ class Sequential(Model):
         if not isinstance(layer, Layer):
             hint = " Did you mean an instance? Add parentheses." if inspect.isclass(layer) else ""
             raise ValueError(
-                f"Sequential {self.name!r}: only instances of `keras.Layer` can be added to it, got {layer!r} of type "
+                f"Sequential {self.name!r}: Only instances of Layer can be added, got {layer!r} of type "
                 f"{type(layer).__name__}.{hint}"
             )
         if isinstance(layer, InputLayer) and self._sequence:
             if isinstance(self._sequence[0], InputLayer):
-                raise ValueError(f"Sequential {self.name!r} has been given its Input already: {self._sequence[0]!r}.")
+                raise ValueError(
+                    f"Sequential {self.name!r} has already been configured to start with {self._sequence[0]!r}."
+                )
             raise ValueError(f"Sequential {self.name!r}: an Input can only be the first layer.")
         if any(x.name == layer.name for x in self._sequence):
             raise ValueError(
@@ -132,7 +134,7 @@ class Sequential(Model):
 
     @layers.setter
     def layers(self, _: Any) -> None:
-        raise AttributeError("`Sequential.layers` is what was added to it; please use another name.")
+        raise AttributeError("`Sequential.layers` cannot be set. Use `add()` and `pop()` to change the layers.")
 
     # -- building and calling ---------------------------------------------------------------------------------------
     def build(self, input_shape: Any = None) -> None:

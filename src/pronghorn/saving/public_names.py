@@ -67,6 +67,9 @@ def find_class(module: str | None, name: str) -> type | None:
         module: the configuration's module, such as ``"keras.layers"``; also ``"keras.src..."`` and ``"pronghorn..."``.
         name: the class's name.
     """
+    if module is None and not name.startswith("_"):  # configurations of Keras 2 name only the class
+        found = getattr(_namespace("layers"), name, None)
+        return found if inspect.isclass(found) and found.__module__.startswith("pronghorn.") else None
     if not module or module.split(".")[0] not in ("keras", "pronghorn", "tf_keras") or name.startswith("_"):
         return None
     if name in _PRIVATE:

@@ -17,7 +17,7 @@ def _built_dense():
 
 CASES = {
     "wrong rank": (lambda: layers.Conv2D(4, 3)(Input((8, 8))), "conv2d.*ndim=4.*found ndim=3.*None, 8, 8.*channels"),
-    "wrong channels": (lambda: _built_dense()(np.ones((2, 5))), r"'head'.*value 4.*\(2, 5\).*new layer"),
+    "wrong channels": (lambda: _built_dense()(np.ones((2, 5))), r"'head'.*\(2, 5\).*value 4.*new layer"),
     "batch in input_shape": (
         lambda: Sequential([layers.Conv2D(4, 3, input_shape=(54000, 28, 28, 1))]),
         r"batch axis.*input_shape=\(28, 28, 1\)",

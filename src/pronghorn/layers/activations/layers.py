@@ -48,7 +48,7 @@ class Activation(_Elementwise):
 
 def _not_negative(layer: str, name: str, value: Any) -> None:
     if value is None or value < 0:
-        raise ValueError(f"{layer}: `{name}` must be a number that is not negative, got {name}={value!r}.")
+        raise ValueError(f"{name} of a {layer} layer cannot be None or a negative value, got {name}={value!r}.")
 
 
 class ReLU(_Elementwise):

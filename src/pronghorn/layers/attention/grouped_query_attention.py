@@ -119,8 +119,8 @@ class GroupedQueryAttention(HeadsLayer):
     def _check(self, query_shape: Any, value_shape: Any, key_shape: Any) -> None:
         if value_shape[1:-1] != key_shape[1:-1]:
             raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}): `value` and `key` may differ in their last axis only, "
-                f"but have the shapes {value_shape} and {key_shape}."
+                f"Layer {self.name!r} ({type(self).__name__}): the shapes of `value` and `key` must be equal up to the "
+                f"last axis, but they are {value_shape} and {key_shape}."
             )
 
     def call(

@@ -196,8 +196,8 @@ class MultiHeadAttention(HeadsLayer):
         key_shape = value_shape if key_shape is None else key_shape
         if value_shape[1:-1] != key_shape[1:-1]:
             raise ValueError(
-                f"Layer {self.name!r} (MultiHeadAttention): `value` and `key` may differ in their last axis only, "
-                f"but have the shapes {value_shape} and {key_shape}."
+                f"Layer {self.name!r} (MultiHeadAttention): the shapes of `value` and `key` must be equal up to the "
+                f"last axis, but they are {value_shape} and {key_shape}."
             )
         rank = len(query_shape)
 
@@ -286,8 +286,8 @@ class MultiHeadAttention(HeadsLayer):
     def compute_output_shape(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> Any:
         if value_shape[1:-1] != (value_shape if key_shape is None else key_shape)[1:-1]:
             raise ValueError(
-                f"Layer {self.name!r} (MultiHeadAttention): `value` and `key` may differ in their last axis only, "
-                f"but have the shapes {value_shape} and {key_shape}."
+                f"Layer {self.name!r} (MultiHeadAttention): the shapes of `value` and `key` must be equal up to the "
+                f"last axis, but they are {value_shape} and {key_shape}."
             )
         return (*query_shape[:-1], *(self._output_shape or (query_shape[-1],)))
 
@@ -345,7 +345,7 @@ def _output_shape(output_shape: Any) -> tuple[int, ...] | None:
         extents = (None,)
     if not extents or not all(isinstance(d, int) and d > 0 for d in extents):
         raise ValueError(
-            f"MultiHeadAttention: `output_shape` must be one or several positive integers, got {output_shape!r}."
+            f"MultiHeadAttention: Invalid `output_shape`: {output_shape!r}; it takes one or several positive integers."
         )
     return extents
 

@@ -40,7 +40,8 @@ class InputLayer(Layer):
         **kwargs: Any,
     ) -> None:
         if sparse or ragged:
-            raise ValueError(f"Input {name!r}: sparse and ragged inputs are not supported; pass dense arrays.")
+            what = "sparse" if sparse else "ragged"
+            raise ValueError(f"Input {name!r}: `{what}=True` is not supported; pass dense arrays.")
         if "input_shape" in kwargs:
             warnings.warn(f"Input {name!r}: `input_shape` is an old name of the argument `shape`.", stacklevel=2)
             shape = kwargs.pop("input_shape")
@@ -56,12 +57,12 @@ class InputLayer(Layer):
             batch_shape, dtype = input_tensor.shape, input_tensor.dtype
         elif shape is not None:
             if batch_shape is not None:
-                raise ValueError(f"Input {self.name!r}: pass `shape` or `batch_shape`, not both.")
+                raise ValueError(f"Input {self.name!r}: you cannot pass both `shape` and `batch_shape`.")
             batch_shape = (batch_size, *standardize_shape(shape))
         elif batch_shape is not None and batch_size is not None:
-            raise ValueError(f"Input {self.name!r}: pass `batch_size` or `batch_shape`, not both.")
+            raise ValueError(f"Input {self.name!r}: you cannot pass both `batch_size` and `batch_shape`.")
         elif batch_shape is None:
-            raise ValueError(f"Input {self.name!r}: the shape of a sample is needed: Input(shape=(...)).")
+            raise ValueError(f"Input {self.name!r}: the shape of a sample is not known: pass a `shape` argument.")
         self.batch_shape = standardize_shape(batch_shape)
         self._input_dtype = "string" if dtype == "string" else KerasTensor((), dtype or config.floatx()).dtype
         self.optional = optional
@@ -100,8 +101,8 @@ def _check_given(name: str, tensor: KerasTensor, shape: Any, batch_size: Any, ba
     ):
         if given is not None and given != own:
             raise ValueError(
-                f"Input {name!r}: `input_tensor` has {what}={own}, so {what}={given} is incompatible with it; leave "
-                f"`{what}` out."
+                f"Input {name!r}: you cannot provide an incompatible `{what}` with an `input_tensor`: it has "
+                f"{what}={own}, not {given}."
             )
 
 

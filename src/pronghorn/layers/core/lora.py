@@ -40,11 +40,9 @@ class LoraKernel:
             ValueError: if the layer is not built, has an update already, or its kernel has a constraint.
         """
         kernel: Variable | None = getattr(self, self._lora_target, None)
-        if (
-            getattr(self, "kernel_constraint", None) is not None
-            or getattr(self, "embeddings_constraint", None) is not None
-        ):
-            raise ValueError(f"Layer {self.name!r}: Lora is incompatible with a constraint on the kernel.")
+        for what, constraint in (("kernel", "kernel_constraint"), ("embedding", "embeddings_constraint")):
+            if getattr(self, constraint, None) is not None:
+                raise ValueError(f"Layer {self.name!r}: lora is incompatible with {what} constraints.")
         if kernel is None or not self.built:
             raise ValueError(f"Layer {self.name!r}: Cannot enable lora on a layer that isn't yet built.")
         if self.lora_enabled:

@@ -213,13 +213,13 @@ class GroupNormalization(_Affine):
             self.groups = extent
         if extent < self.groups:
             raise ValueError(
-                f"Layer {self.name!r} (GroupNormalization): there are more groups ({self.groups}) than channels "
-                f"({extent})."
+                f"Layer {self.name!r} (GroupNormalization): the number of groups ({self.groups}) "
+                f"cannot be more than the number of channels ({extent})."
             )
         if extent % self.groups:
             raise ValueError(
-                f"Layer {self.name!r} (GroupNormalization): {extent} channels cannot be split into "
-                f"{self.groups} groups of one size."
+                f"Layer {self.name!r} (GroupNormalization): {self.groups} groups: the channels "
+                f"({extent}) must be a multiple of that."
             )
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: extent})
         self._add_affine((extent,))

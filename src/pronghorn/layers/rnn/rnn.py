@@ -70,8 +70,8 @@ class RNN(Layer):
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
         if self.unroll and tree.tree.is_shape(sequences_shape) and sequences_shape[1] is None:
             raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}): unroll=True needs a fixed number of time steps, got inputs "
-                f"of shape {tuple(sequences_shape)}. Give Input() the length of the sequences."
+                f"Layer {self.name!r} ({type(self).__name__}): unroll=True needs a fixed number of time steps, got "
+                f"inputs of shape {tuple(sequences_shape)}. Give Input() the length of the sequences."
             )
         if isinstance(self.cell, Layer) and not self.cell.built:
             self.cell.build(_step_shape(sequences_shape))
