@@ -27,7 +27,6 @@ _HEAD = """\
 Made by `python docs/make_compatibility.py` from the code; do not edit. The names are the {count} public ones of Keras
 3.15.1. *There*: it behaves as Keras documents it. *Partly*: what is missing is said. *Not*: using it raises an error
 that says what to use instead, and so does this page.
-
 """
 
 
@@ -47,6 +46,7 @@ def page(names: Iterable[str]) -> str:
     unexplained = [f"{name}: {what.words}" for name, what in found.items() if what.kind == "unexplained"]
     if unexplained:
         raise SystemExit("Neither there nor explained in pronghorn._compat:\n" + "\n".join(unexplained))
+    _judge_namespaces(found)
     parts = [_HEAD.format(count=len(found)), *_counts(found)]
     by_namespace: dict[str, list[str]] = {}
     for name in found:
@@ -54,6 +54,14 @@ def page(names: Iterable[str]) -> str:
     for namespace, members in sorted(by_namespace.items()):
         parts += _section(namespace, {name: found[name] for name in members})
     return "\n".join(parts).rstrip("\n") + "\n"
+
+
+def _judge_namespaces(found: dict[str, Status]) -> None:
+    """A namespace in which nothing is there is not there itself, though it can be imported."""
+    for name in found:
+        inner = [what for other, what in found.items() if other.startswith(f"{name}.")]
+        if inner and all(what.kind == "not" for what in inner):
+            found[name] = Status("not", inner[0].words)
 
 
 def _counts(found: dict[str, Status]) -> list[str]:

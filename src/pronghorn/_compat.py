@@ -11,43 +11,62 @@ from typing import Any
 from pronghorn._absent import instead_of
 
 _QUANTIZATION = "no quantization"
-_SPARSE = "sparse and ragged tensors are not there"
+_DENSE = "dense arrays only, no sparse and no ragged ones"
+_DATASET = "gives a pronghorn.data.Dataset, whatever the format asked for"
+_REMAT = "accepted; the compiler plans memory itself and recomputes nothing"
+_FLASH = "recorded; the compiler decides how attention is computed"
 _ONE_DEVICE = "there is one device, the CPU"
 
 #: Name without "keras." to what is missing.
 PARTLY: dict[str, str] = {
-    "KerasTensor": _SPARSE,
-    "Input": _SPARSE,
+    "KerasTensor": _DENSE,
+    "Input": _DENSE,
     "Layer": _QUANTIZATION,
     "Model": f"no export to other formats; {_QUANTIZATION}",
-    "RematScope": "accepted; the compiler plans memory itself and recomputes nothing",
-    "remat": "accepted; the compiler plans memory itself and recomputes nothing",
+    "RematScope": _REMAT,
+    "remat": _REMAT,
     "device": _ONE_DEVICE,
     "callbacks.TensorBoard": "no graph, no images, no embeddings, no profile",
-    "config.disable_flash_attention": "recorded; attention is always computed the same way",
-    "config.enable_flash_attention": "recorded; attention is always computed the same way",
+    "config.disable_flash_attention": _FLASH,
+    "config.enable_flash_attention": _FLASH,
     "config.set_backend": "the own engine only",
     "distribution.get_device_count": _ONE_DEVICE,
     "distribution.list_devices": _ONE_DEVICE,
     "distribution.distribution": "always None",
     "distribution.set_distribution": "takes None only",
+    "layers.CategoryEncoding": _DENSE,
     "layers.Dense": _QUANTIZATION,
     "layers.EinsumDense": _QUANTIZATION,
     "layers.Embedding": _QUANTIZATION,
-    "layers.InputLayer": _SPARSE,
-    "layers.Input": _SPARSE,
+    "layers.HashedCrossing": _DENSE,
+    "layers.Hashing": _DENSE,
+    "layers.Input": _DENSE,
+    "layers.InputLayer": _DENSE,
+    "layers.IntegerLookup": _DENSE,
+    "layers.StringLookup": _DENSE,
+    "layers.TextVectorization": _DENSE,
+    "ops.bincount": _DENSE,
+    "ops.convert_to_tensor": _DENSE,
     "ops.moments": "synchronized=True is for several devices",
+    "ops.multi_hot": _DENSE,
+    "ops.one_hot": _DENSE,
     "saving.load_model": "not the older whole-model HDF5 files (.h5)",
     "saving.load_weights": "not the HDF5 files of Keras 2, and not weights in several files",
     "saving.save_model": "not the older whole-model HDF5 files (.h5)",
     "saving.save_weights": "one file only: no max_shard_size",
-    "utils.get_file": "downloads from http and https addresses",
+    "utils.audio_dataset_from_directory": f"{_DATASET}; no ragged batches",
+    "utils.image_dataset_from_directory": _DATASET,
+    "utils.text_dataset_from_directory": _DATASET,
+    "utils.timeseries_dataset_from_array": _DATASET,
 }
 
 #: The same objects under other names.
 _ALIASES: dict[str, str] = {
     "layers.Layer": "Layer",
     "models.Model": "Model",
+    "preprocessing.image_dataset_from_directory": "utils.image_dataset_from_directory",
+    "preprocessing.text_dataset_from_directory": "utils.text_dataset_from_directory",
+    "preprocessing.timeseries_dataset_from_array": "utils.timeseries_dataset_from_array",
     "models.load_model": "saving.load_model",
     "models.save_model": "saving.save_model",
 }
