@@ -11,7 +11,7 @@ from pronghorn import config
 logger = logging.getLogger("pronghorn")
 
 # What a terminal that cannot show these characters gets instead.
-_PLAIN = str.maketrans({"━": "-", "│": "|", "─": "-", "…": "."})
+_PLAIN = str.maketrans({"━": "=", "─": "-", "┃": "|", "│": "|", "…": "."} | dict.fromkeys("┏┳┓┡╇┩├┼┤└┴┘", "+"))
 
 
 def write(text: str, end: str = "\n") -> None:
@@ -37,3 +37,8 @@ def stdout_redraws() -> bool:
         return False
     isatty = getattr(sys.stdout, "isatty", None)
     return bool(isatty and isatty()) or "ipykernel" in sys.modules or "PYCHARM_HOSTED" in os.environ
+
+
+def wants_colour() -> bool:
+    """Return whether colours are welcome on a terminal: the variable `NO_COLOR`, set to anything, says no."""
+    return not os.environ.get("NO_COLOR")

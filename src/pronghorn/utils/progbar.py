@@ -12,7 +12,7 @@ import numpy as np
 from pronghorn.utils import io
 
 _BOLD, _GREEN, _GREY, _RESET = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
-_BLOCK = "━"
+_BLOCK, _THIN = "━", "─"
 
 #: Pairs of name and value, or a function that gives them, called only when they are shown.
 Values = Sequence[tuple[str, Any]] | Callable[[], Sequence[tuple[str, Any]]]
@@ -135,7 +135,10 @@ class Progbar:
             io.write(f"{count.strip()}{' ' if done or rest else ''}{_BLOCK * (done + rest)} {timing}{tail}")
             return
         width = len(count) + (1 + done + rest if done + rest else 0) + 1 + len(timing) + len(tail)
-        line = self._coloured(count, done, rest) + f" {_BOLD}{timing}{_RESET}{tail}"
+        if io.wants_colour():
+            line = self._coloured(count, done, rest) + f" {_BOLD}{timing}{_RESET}{tail}"
+        else:
+            line = f"{count}{' ' if done or rest else ''}{_BLOCK * done}{_THIN * rest} {timing}{tail}"
         line += " " * max(self._drawn_width - width, 0) + ("\n" if finalize else "")
         io.write("\b" * self._drawn_width + "\r" + line, end="")
         self._drawn_width = width

@@ -25,6 +25,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def terminal(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(io, "stdout_redraws", lambda: True)
 
 
@@ -45,6 +46,14 @@ def test_bytes_on_a_terminal(clock, terminal, capsys):
     assert capsys.readouterr().out == (
         "\b" * width + f"\r\x1b[1m2/2\x1b[0m {bar(20, 0)} \x1b[1m1s\x1b[0m 100ms/step - loss: 1.0000\n"
     )
+
+
+def test_no_color_leaves_out_the_colours(clock, terminal, capsys, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    progress = Progbar(2)
+    clock.now += 0.5
+    progress.update(1, [("loss", 2.0)])
+    assert capsys.readouterr().out == f"\r1/2 {'━' * 10}{'─' * 10} 0s 500ms/step - loss: 2.0000"
 
 
 def test_a_shorter_line_covers_the_longer_one(clock, terminal, capsys):
