@@ -44,7 +44,8 @@ class AdamW(Adam):
     ):
         if weight_decay is None:
             raise ValueError(
-                "AdamW: Argument `weight_decay` must be a float, got None; use Adam for training without it."
+                "AdamW: Argument `weight_decay` must be a float. Received: weight_decay=None. Use Adam for training "
+                "without it."
             )
         super().__init__(
             learning_rate=learning_rate,

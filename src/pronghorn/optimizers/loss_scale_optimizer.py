@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pronghorn import ops
+from pronghorn.graph.trace import eager
 from pronghorn.graph.variable import Variable
 from pronghorn.optimizers.conditional import update_if
 from pronghorn.optimizers.optimizer import Optimizer
@@ -65,14 +66,15 @@ class LossScaleOptimizer(Optimizer):
         inner_optimizer.loss_scale_factor = None  # this optimizer scales instead
         self.inner_optimizer = inner_optimizer
         self.initial_scale, self.dynamic_growth_steps = initial_scale, dynamic_growth_steps
-
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Create the scale, and build the inner optimizer."""
-        if self.built:
-            return
+        # made here and not in `build`, since the first loss is scaled before the first update
         self.step_counter = self.add_variable((), dtype="int32", name="step_counter")
         self.dynamic_scale = self.add_variable((), "ones", dtype="float32", name="dynamic_scale")
-        self.dynamic_scale.assign(self.initial_scale)
+        self.dynamic_scale.assign(initial_scale)
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Build the inner optimizer."""
+        if self.built:
+            return
         self.inner_optimizer.build(variables)
         super().build(variables)
 
@@ -97,9 +99,8 @@ class LossScaleOptimizer(Optimizer):
 
     def scale_loss(self, loss: Any) -> Any:
         """Multiply a loss by the scale."""
-        scale = self.dynamic_scale.value if self.built else self.initial_scale
         loss = ops.convert_to_tensor(loss)
-        return loss * ops.cast(scale, loss.dtype)
+        return loss * ops.cast(self.dynamic_scale.value, loss.dtype)
 
     def check_finite(self, grads: Sequence[Any]) -> Any:
         """Return whether all gradients are finite, a boolean scalar."""
@@ -112,7 +113,8 @@ class LossScaleOptimizer(Optimizer):
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None) -> None:
         """Update the weights unless a gradient is not finite; adapt the scale."""
         if not self.built:
-            self.build(list(trainable_variables or []))
+            with eager():
+                self.build(list(trainable_variables or []))
         variables = list(trainable_variables or self._trainable_variables)
         if all(g is None for g in grads):
             raise ValueError(f"{self.name}: no gradients provided for any variable.")

@@ -31,7 +31,7 @@ def state_key(model: Any, kind: str) -> Hashable:
     if kind != "train":
         return None
     rate = getattr(model.optimizer, "_learning_rate", None) if model.optimizer is not None else None
-    return tuple(id(v) for v in model.trainable_variables), id(rate)
+    return tuple(id(v) for v in model.trainable_variables), id(model.optimizer), id(rate)
 
 
 def callback_list(callbacks: Any, model: Any, **settings: Any) -> Any:

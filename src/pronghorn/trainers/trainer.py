@@ -111,6 +111,7 @@ class Trainer(CompiledModel):
         """The training steps of an epoch; returns the last step's logs."""
         wanted = callbacks.has_train_batch_hooks
         logs: Any = None
+        number: int | None = None
         for number, batches in steps.epoch():
             if wanted:
                 callbacks.on_train_batch_begin(number)
@@ -120,7 +121,7 @@ class Trainer(CompiledModel):
                 callbacks.on_train_batch_end(number + len(batches) - 1, _as_floats(logs))
             if self.stop_training:
                 break
-        if logs is None:
+        if number is None:
             raise ValueError("The data set is empty: it gave no batch in this epoch.")
         return logs
 
@@ -184,6 +185,7 @@ class Trainer(CompiledModel):
         self.reset_metrics()
         wanted = callbacks.has_test_batch_hooks
         logs: Any = None
+        number: int | None = None
         for number, batches in steps.epoch():
             if wanted:
                 callbacks.on_test_batch_begin(number)
@@ -193,7 +195,7 @@ class Trainer(CompiledModel):
                 callbacks.on_test_batch_end(number + len(batches) - 1, _as_floats(logs))
             if self.stop_evaluating:
                 break
-        if logs is None:
+        if number is None:
             raise ValueError("The data set is empty: it gave no batch to evaluate.")
         final = self._final_logs(logs)
         callbacks.on_test_end(final)

@@ -321,3 +321,21 @@ def test_limits_of_the_configuration(make_model, data):
     finally:
         config.set_max_epochs(None)
         config.set_max_steps_per_epoch(None)
+
+
+def test_loss_scaling_follows_the_scale(data):
+    model = pronghorn.Sequential([layers.Dense(1)])
+    inner = pronghorn.optimizers.SGD(0.01)
+    optimizer = pronghorn.optimizers.LossScaleOptimizer(inner, initial_scale=2.0, dynamic_growth_steps=2)
+    model.compile(optimizer, "mse")
+    plain = pronghorn.Sequential([layers.Dense(1)])
+    plain.compile(pronghorn.optimizers.SGD(0.01), "mse")
+    x = data[0]
+    model.build((None, 6))
+    plain.build((None, 6))
+    plain.set_weights(model.get_weights())
+    for one in (model, plain):
+        one.fit(x, x[:, :1], batch_size=10, shuffle=False, verbose=0)
+    assert float(optimizer.dynamic_scale) == 8.0
+    for a, b in zip(model.get_weights(), plain.get_weights()):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
