@@ -69,6 +69,19 @@ class KerasTensor:
     def T(self) -> Any:
         return _ops().transpose(self)
 
+    @property
+    def _keras_mask(self) -> Any:
+        """The symbolic mask that layers pass along; the name is Keras's, which custom layers use."""
+        from pronghorn.utils.masking import get_mask
+
+        return get_mask(self)
+
+    @_keras_mask.setter
+    def _keras_mask(self, mask: Any) -> None:
+        from pronghorn.utils.masking import set_mask
+
+        set_mask(self, mask)
+
     def reshape(self, *newshape: Any) -> Any:
         """The same elements in another shape."""
         shape = newshape[0] if len(newshape) == 1 and not isinstance(newshape[0], int) else newshape

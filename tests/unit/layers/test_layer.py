@@ -278,3 +278,10 @@ def test_inner_errors_name_the_layer():
 
     with pytest.raises(ValueError, match=r"'wrong' \(Wrong\).*x: \(2, 3\)"):
         Wrong()(np.ones((2, 3), "float32"))
+
+
+def test_masks_can_be_set_as_keras_scripts_do():
+    x = ops.ones((2, 3))
+    x._keras_mask = ops.ones((2, 3), dtype="bool")
+    assert layers.Dense(1)(x)._keras_mask.dtype == "bool"
+    assert layers.Embedding(3, 2, mask_zero=True)(layers.Input((4,)))._keras_mask.shape == (None, 4)
