@@ -113,25 +113,27 @@ class StepFunction:
         if concrete in self._programs:
             return self._programs[concrete]
         try:
-            if key not in self._concrete and _one_batch_size(shapes):
-                try:
-                    self._programs[key] = self._compile(batch, symbolic=True)
-                    return self._programs[key]
-                except KeyboardInterrupt:
-                    raise
-                except Exception:
-                    # The step asks for the number of samples, or is wrong: the second trace tells which.
-                    self._concrete.add(key)
-            self._programs[concrete] = self._compile(batch, symbolic=False)
+            traced = self._trace_for_any_size(batch, key, shapes)
+            place = concrete if traced is None else key
+            if traced is None:
+                traced = self._trace(batch, symbolic=False)
         except TraceError as error:
             self._fall_back(error)
             return None
-        return self._programs[concrete]
-
-    def _compile(self, batch: Batch, symbolic: bool) -> Program:
-        traced, structure = self._trace(batch, symbolic)
         gathered = tuple(range(len(batch.arrays))) if batch.rows is not None else ()
-        return Program(traced, structure, gathered)
+        self._programs[place] = Program(*traced, gathered)
+        return self._programs[place]
+
+    def _trace_for_any_size(self, batch: Batch, key: Hashable, shapes: Any) -> tuple[Traced, Any] | None:
+        """Trace with a symbolic number of samples; None where that is not possible."""
+        if key in self._concrete or not _one_batch_size(shapes):
+            return None
+        try:
+            return self._trace(batch, symbolic=True)
+        except Exception:
+            # The step asks for the number of samples, or is wrong: a trace with numbers tells which.
+            self._concrete.add(key)
+            return None
 
     def _trace(self, batch: Batch, symbolic: bool) -> tuple[Traced, Any]:
         size = Dim.symbol("batch")
