@@ -174,7 +174,7 @@ def indexing() -> list[Case]:
     keys = [
         0, -1, (0, 1), (full, 2), slice(1, 3), slice(None, None, -1), (slice(None, None, 2), slice(3, 0, -2)),
         None, (None, 0, Ellipsis, None), Ellipsis, (Ellipsis, 1), np.array([0, 2, -1]), (full, np.array([1, 1])),
-        (np.array([0, 1]), np.array([2, 3])), (np.array([[0], [1]]), full, np.array([2, 3])), 
+        (np.array([0, 1]), np.array([2, 3])), (np.array([[0], [1]]), full, np.array([2, 3])),
         (0, full, np.array([1, 2])),
         (full, np.array([0, 1]), np.array([2, 3])), x[:, 0, 0] > 0, (full, np.array([True, False, True, True])), [0, 2],
         (slice(5, 2), full),
@@ -211,13 +211,16 @@ def indexing() -> list[Case]:
         Case("slice_update", (x, (1, 0, 2), _r(2, 3, 2))),
         Case("scatter", (np.array([[0, 1], [2, 3], [0, 1]]), _r(3), (3, 4))),
         Case("scatter", (np.array([[1], [3]]), _r(2, 5), (4, 5))),
-        *(Case("scatter_update", (_r(4, 3), np.array([[1], [3]]), _r(2, 3)), {"reduction": r}) for r in (None, "add", "max", "min", "mul")),
+        *(
+            Case("scatter_update", (_r(4, 3), np.array([[1], [3]]), _r(2, 3)), {"reduction": r})
+            for r in (None, "add", "max", "min", "mul")
+        ),
         *(Case(f"segment_{k}", (_r(6, 2), np.array([0, 0, 1, 3, 3, 1]), 4)) for k in ("sum", "max", "min", "prod")),
         Case("one_hot", (_i(2, 3), 4)),
         Case("one_hot", (np.array([0, -1, 5]), 4), {"axis": 0, "dtype": "int32"}),
         Case("multi_hot", (_i(2, 3), 5)),
         Case("extract_sequences", (_r(2, 9), 4, 2)),
-    ]  # fmt: skip
+    ]
 
 
 def contractions() -> list[Case]:
@@ -269,7 +272,10 @@ def contractions() -> list[Case]:
         Case("lstsq", (_r(5, 3), _r(5, 2)), tolerance=1e-4),
         Case("matrix_rank", (np.outer(_r(4), _r(4)),)),
         *(Case("norm", (_r(3, 4),), {"ord": o, "axis": 1}) for o in (None, 1, 2, 3, 0, float("inf"), float("-inf"))),
-        *(Case("norm", (_r(3, 4),), {"ord": o, "axis": (0, 1), "keepdims": True}, 1e-4) for o in ("fro", "nuc", 1, -1, 2, -2, float("inf"))),
+        *(
+            Case("norm", (_r(3, 4),), {"ord": o, "axis": (0, 1), "keepdims": True}, 1e-4)
+            for o in ("fro", "nuc", 1, -1, 2, -2, float("inf"))
+        ),
         Case("norm", (_r(2, 3, 4),)),
         Case("fft", (z,), tolerance=1e-4),
         Case("rfft", (_r(2, 100),), tolerance=1e-4),
@@ -290,7 +296,7 @@ def contractions() -> list[Case]:
         Case("polar", (np.abs(_r(3)), _r(3))),
         Case("trapezoid", (_r(3, 4),), {"x": np.sort(_r(4)), "axis": 1}),
         Case("diff", (_r(3, 5),), {"n": 2}),
-    ]  # fmt: skip
+    ]
 
 
 def networks() -> list[Case]:
@@ -358,15 +364,30 @@ def images() -> list[Case]:
     x = np.abs(_IMAGE) % 1
     points = np.array([[0, 0], [0, 6], [5, 0], [5, 6]], "float32")
     return [
-        *(Case("image.resize", (x, (5, 9)), {"interpolation": m}, 1e-4) for m in ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")),
+        *(
+            Case("image.resize", (x, (5, 9)), {"interpolation": m}, 1e-4)
+            for m in ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+        ),
         Case("image.resize", (x, (3, 4)), {"antialias": True}, 1e-4),
         Case("image.resize", (x[0], (4, 9)), {"crop_to_aspect_ratio": True}, 1e-4),
         Case("image.resize", (x, (9, 4)), {"pad_to_aspect_ratio": True, "fill_value": 0.5}, 1e-4),
         Case("image.resize", ((x * 255).astype("uint8"), (14, 12))),
         Case("image.affine_transform", (x[0], np.array([1.1, 0.2, -1, 0.1, 0.9, 0.5, 0, 0], "float32")), {}, 1e-4),
-        *(Case("image.affine_transform", (x, np.array([[1.1, 0.2, -1, 0.1, 0.9, 0.4, 0, 0]] * 2, "float32")), {"fill_mode": m}, 1e-4) for m in ("nearest", "wrap", "reflect")),
+        *(
+            Case(
+                "image.affine_transform",
+                (x, np.array([[1.1, 0.2, -1, 0.1, 0.9, 0.4, 0, 0]] * 2, "float32")),
+                {"fill_mode": m},
+                1e-4,
+            )
+            for m in ("nearest", "wrap", "reflect")
+        ),
         Case("image.perspective_transform", (x[0], points, points + np.abs(_r(4, 2))), {}, 1e-3),
-        *(Case("image.map_coordinates", (_r(4, 5), np.stack([_r(6) * 3, _r(6, seed=4) * 4]), o), {"fill_mode": m}) for o in (0, 1) for m in ("constant", "nearest", "wrap", "mirror", "reflect")),
+        *(
+            Case("image.map_coordinates", (_r(4, 5), np.stack([_r(6) * 3, _r(6, seed=4) * 4]), o), {"fill_mode": m})
+            for o in (0, 1)
+            for m in ("constant", "nearest", "wrap", "mirror", "reflect")
+        ),
         Case("image.extract_patches", (x, (2, 3)), {"strides": 2, "padding": "same"}),
         Case("image.extract_patches_3d", (_r(1, 4, 5, 6, 2), 2), {"strides": 1}),
         Case("image.crop_images", (x, 1, 2), {"target_height": 3, "target_width": 2}),
@@ -376,8 +397,13 @@ def images() -> list[Case]:
         Case("image.hsv_to_rgb", (x,)),
         Case("image.sobel_edges", (x,)),
         Case("image.ssim", (np.abs(_r(2, 16, 16, 3)), np.abs(_r(2, 16, 16, 3, seed=4))), {}, 1e-3),
-        Case("image.scale_and_translate", (_r(4, 5), (6, 3), np.array([1.4, 0.6], "float32"), np.array([0.2, -0.3], "float32"), (0, 1), "cubic"), {}, 1e-4),
-    ]  # fmt: skip
+        Case(
+            "image.scale_and_translate",
+            (_r(4, 5), (6, 3), np.array([1.4, 0.6], "float32"), np.array([0.2, -0.3], "float32"), (0, 1), "cubic"),
+            {},
+            1e-4,
+        ),
+    ]
 
 
 CASES = [*reductions(), *shaping(), *creation(), *indexing(), *contractions(), *networks(), *images()]

@@ -32,7 +32,7 @@ def _find(namespace, name):
 
 
 def _leaves(result):
-    return [x for x in jax.tree_util.tree_leaves(result)]
+    return list(jax.tree_util.tree_leaves(result))
 
 
 def _as_float(x):

@@ -318,7 +318,11 @@ def unravel_index(indices: Any, shape: Any) -> tuple[Tensor, ...]:
     shape = tuple(int(n) for n in shape)
     total, dtype = product(shape), index.dtype
     index = P.cast(index, dtype="int32") if dtypes.itemsize(dtype) < 4 else index
-    rest = index if dtype in dtypes.UNSIGNED else P.min(P.max(index, B.full_like(index, -total)), B.full_like(index, total - 1))
+    rest = (
+        index
+        if dtype in dtypes.UNSIGNED
+        else P.min(P.max(index, B.full_like(index, -total)), B.full_like(index, total - 1))
+    )
     rest = wrap_index(rest, total)
     out = []
     for n in reversed(shape):
