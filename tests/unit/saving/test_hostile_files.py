@@ -53,7 +53,7 @@ def entry(module, name, config=None, registered=None):
 @pytest.mark.parametrize(
     "layer",
     [
-        entry("os", "system", {"command": "touch /tmp/owned"}),
+        entry("os", "system", {"command": "touch owned"}),
         entry("builtins", "exec", {}),
         entry("subprocess", "Popen", {"args": ["true"]}),
         entry("pronghorn.utils", "get_file", {}),
