@@ -12,7 +12,7 @@ from pronghorn.codegen.contraction import Array, Axis, Contraction, Place, Plan,
 from pronghorn.codegen.evaluator import Evaluator
 from pronghorn.codegen.pooling import PoolEpilogue
 from pronghorn.codegen.slots import Slots, Tables
-from pronghorn.compiler.expr import Index
+from pronghorn.compiler.expr import Index, LoopVar
 from pronghorn.compiler.kernels import Kernel, Part
 from pronghorn.compiler.pool_fusion import PoolFusion
 from pronghorn.compiler.reductions import typical
@@ -79,9 +79,11 @@ def _emit_part(
 
 def _pooling_plan(spec: Contraction, fusion: PoolFusion, target: Target) -> Plan | None:
     try:
-        return plan(spec, target, multiples={f"o{a}": w for a, w in enumerate(fusion.window) if w > 1})
+        made = plan(spec, target, multiples={f"o{a}": w for a, w in enumerate(fusion.window) if w > 1})
     except ValueError:
         return None
+    strided = made.vector.name.startswith("g") and made.vector.c != 1  # lanes a whole group apart
+    return None if strided else made
 
 
 def _separate_pools(
@@ -160,9 +162,7 @@ def _epilogue(kernel: Kernel, part: Part, tables: Tables) -> Callable[[FunctionB
 
     def write(fb: FunctionBuilder, sums: str, ty: str, place: Place) -> None:
         slots = by_function.setdefault(id(fb), Slots(fb, tables))
-        lane_axis = _axis_of(place.axis[-1], kernel) if place.axis and place.lanes > 1 else None
-        vector = kernel.vars[lane_axis] if lane_axis is not None else None
-        ev = Evaluator(fb, slots, [s.expr for s in kernel.stores], vector)
+        ev = Evaluator(fb, slots, [s.expr for s in kernel.stores], *lanes_along(kernel, part, place))
         with ExitStack() as stack:
             for var, value in _coordinates(kernel, part, fb, place, slots):
                 stack.enter_context(ev.bind(var, value, hoist=False))
@@ -179,8 +179,13 @@ def _rounded(fb: FunctionBuilder, sums: str, kernel: Kernel, lanes: int) -> str:
     return round_to(fb, kernel.accumulated[0].dtype, sums, lanes)
 
 
-def _axis_of(name: str, kernel: Kernel) -> int:
-    return int(name[1:])
+def lanes_along(kernel: Kernel, part: Part, place: Place) -> tuple[LoopVar | None, Extent]:
+    """The loop variable that differs from lane to lane, and by how much: along groups, by a whole group's channels."""
+    if not place.axis or place.lanes == 1:
+        return None, 1
+    name = place.axis[-1]
+    step = next((d.c for d in part.dims if d.name == name), 1) if name.startswith("g") else 1
+    return kernel.vars[int(name[1:])], step
 
 
 def _coordinates(kernel: Kernel, part: Part, fb: FunctionBuilder, place: Place, slots: Slots) -> list[tuple]:

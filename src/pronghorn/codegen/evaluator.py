@@ -35,6 +35,7 @@ from pronghorn.compiler.expr import (
     walk,
 )
 from pronghorn.compiler.kernels import Store
+from pronghorn.graph.dim import Extent
 from pronghorn.graph.ir import Value
 
 _HALVES = ("float16", "bfloat16")
@@ -48,10 +49,13 @@ class Evaluator:
         slots: where buffers and run-time extents are found.
         roots: every expression that will be asked for.
         vector: the loop variable along which vectors run, if any.
+        step: how much it grows from one lane to the next.
     """
 
-    def __init__(self, fb: FunctionBuilder, slots: Slots, roots: Iterable[Expr], vector: LoopVar | None):
-        self.fb, self.slots, self.vector = fb, slots, vector
+    def __init__(
+        self, fb: FunctionBuilder, slots: Slots, roots: Iterable[Expr], vector: LoopVar | None, step: Extent = 1
+    ):
+        self.fb, self.slots, self.vector, self.step = fb, slots, vector, step
         self.roots = list(roots)
         self.bound: dict[LoopVar, Operand] = {}
         self.mask: Operand | None = None  # lanes that exist, in the last, partial vector
@@ -186,7 +190,10 @@ class Evaluator:
         fb, ty = self.fb, vec("i64", lanes)
         if isinstance(term, LoopVar):
             first = fb.splat(self.bound[term], "i64", lanes)
-            return fb.op("add", ty, first, fb.lane_ids("i64", lanes))
+            ids = fb.lane_ids("i64", lanes)
+            if self.step != 1:
+                ids = fb.op("mul", ty, ids, fb.splat(self.slots.extent(self.step), "i64", lanes))
+            return fb.op("add", ty, first, ids)
         if isinstance(term, (Quotient, Remainder)):
             opcode = "udiv" if isinstance(term, Quotient) else "urem"
             divisor = self.slots.extent(term.divisor)
@@ -297,7 +304,7 @@ class Evaluator:
             return self._guard(expr, lanes)
         assert isinstance(expr, Bits)
         k0, k1 = (self.scalar(k) for k in expr.key)
-        if expr.index.coefficient(self.vector) == 1:
+        if self._per_lane(expr.index) == 1:
             return emit_random_bits(fb, k0, k1, self.index(expr.index), lanes)
         return self._by_lane(expr, lanes, lambda i: emit_random_bits(fb, k0, k1, i, 1))
 
@@ -310,10 +317,15 @@ class Evaluator:
             result = self.fb.insert(ty, result, one(index), lane)
         return result
 
+    def _per_lane(self, index: Index) -> Extent | None:
+        """How much an index grows from one lane to the next, if that is the same for all."""
+        c = index.coefficient(self.vector) if self.vector is not None else 0
+        return None if c is None else c * self.step
+
     def _load_vector(self, load: Load, lanes: int) -> str:
         assert self.vector is not None
         mask = self._lane_mask(lanes)
-        if load.offset.coefficient(self.vector) == 1:
+        if self._per_lane(load.offset) == 1:
             return load_value(self.fb, load.dtype, self._address(load), lanes, mask)
         return self._gather(load, lanes, mask)
 
@@ -433,7 +445,7 @@ class Evaluator:
             store_value(fb, value.dtype, result, pointer)
             return
         assert self.vector is not None
-        c = offset.coefficient(self.vector)
+        c = self._per_lane(offset)
         if c == 1:
             store_value(fb, value.dtype, result, pointer, lanes, self.mask)
             return
