@@ -234,7 +234,7 @@ def main() -> None:
     parser.add_argument("package", help="keras, pronghorn, or another package with Keras's API")
     parser.add_argument("workloads", nargs="*", help=f"{', '.join(WORKLOADS)}; all of them by default")
     parser.add_argument("--epochs", type=int, default=4)
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     unknown = [name for name in options.workloads if name not in WORKLOADS]
     if unknown:
         parser.error(f"no workload called {', '.join(unknown)}; there are {', '.join(WORKLOADS)}")
