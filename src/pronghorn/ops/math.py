@@ -105,7 +105,7 @@ def highest(dtype: str) -> Any:
 def _segments(name: str, data: Any, ids: Any, count: int | None, mode: str, start: Any) -> Tensor:
     from pronghorn.ops.numpy.indexing import needs_values
 
-    data, ids = B.convert(data), B.cast(ids, "int32")
+    data, ids = B.convert(data), B.convert(ids)
     if ids.ndim != 1:
         raise ValueError(f"{name}: segment_ids must have one axis, got shape {ids.shape}.")
     if count is None:
@@ -113,7 +113,7 @@ def _segments(name: str, data: Any, ids: Any, count: int | None, mode: str, star
         count = int(known.max()) + 1 if known.size else 0
     dtype = "int32" if data.dtype == "bool" else data.dtype
     base = B.full((int(count), *data.shape[1:]), start(dtype), dtype)
-    return P.scatter(base, ids, B.cast(data, dtype), mode=mode)
+    return P.scatter(base, B.cast(ids, "int32"), B.cast(data, dtype), mode=mode)
 
 
 # -- the greatest -----------------------------------------------------------------------------------------------------

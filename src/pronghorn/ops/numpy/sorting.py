@@ -342,8 +342,8 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     x = B.convert(x)
     if not dtypes.is_integer(x.dtype) and x.dtype != "bool":
         raise TypeError(f"bincount: integers are needed, got {x.dtype}.")
-    x = B.cast(x, "int32")
     known = needs_values("bincount", x, "Use ops.segment_sum(ones, x, num_segments).")
+    x = B.cast(x, "int32")
     length = builtins.max(int(known.max()) + 1 if known.size else 0, int(minlength))
     if weights is None:
         marks = B.full(x.shape, 1, "int32")
