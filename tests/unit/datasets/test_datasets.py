@@ -151,7 +151,9 @@ class Evil:
         return os.system, ("echo evil",)
 
 
-@pytest.mark.parametrize("value", [Evil(), {"a": [Evil()]}, print, np.random.default_rng], ids=["object", "nested", "print", "default_rng"])
+@pytest.mark.parametrize(
+    "value", [Evil(), {"a": [Evil()]}, print, np.random.default_rng], ids=["object", "nested", "print", "default_rng"]
+)
 def test_pickles_that_hold_more_than_data_are_refused(value):
     with pytest.raises(ValueError, match="more than plain data"):
         _archive.load_plain_pickle(io.BytesIO(pickle.dumps(value)))
@@ -172,7 +174,11 @@ def test_hostile_text_file_is_refused(cache, unchecked):
         datasets.reuters.load_data()
 
 
-@pytest.mark.parametrize("data", [b"", b"no gzip", gzip.compress(b"\0\0\x08\x01\0\0\0\x09abc"), gzip.compress(b"xx")], ids=["empty", "not gzip", "cut short", "not idx"])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no gzip", gzip.compress(b"\0\0\x08\x01\0\0\0\x09abc"), gzip.compress(b"xx")],
+    ids=["empty", "not gzip", "cut short", "not idx"],
+)
 def test_damaged_idx_files_are_refused(tmp_path, data):
     path = tmp_path / "x.gz"
     path.write_bytes(data)
