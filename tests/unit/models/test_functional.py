@@ -171,3 +171,13 @@ def test_calls_that_need_numbers_are_traced_with_numbers():
 
 def test_a_fixed_batch_meets_an_unknown_one():
     assert spec(lambda x, y: x + y, (None, 3), (8, 3)) == (8, 3)
+
+
+def test_a_training_flag_given_to_a_layer_stays():
+    base = Sequential([layers.Input((3,)), layers.BatchNormalization(momentum=0.5)])
+    x = layers.Input((3,))
+    frozen, free = Model(x, base(x, training=False)), Model(x, base(x))
+    frozen(A, training=True)
+    assert base.layers[0].moving_mean.numpy().tolist() == [0.0, 0.0, 0.0]
+    free(A, training=True)
+    assert base.layers[0].moving_mean.numpy().tolist() == [0.5, 0.5, 0.5]
