@@ -1,0 +1,87 @@
+"""Random programs give what the NumPy interpreter gives, to the bit wherever that is defined (see `random_graphs`)."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pronghorn.backends.llvm import Executable, executable
+from pronghorn.backends.numpy import run
+
+sys.path.insert(0, str(Path(__file__).parent))
+from random_graphs import Program, random_program  # noqa: E402
+
+BATCHES = (1, 3, 5)
+GUARD = 256
+
+
+class GuardedNumpy:
+    """NumPy, but the memory of new results has guards around it, which show writes outside."""
+
+    def __init__(self):
+        self.blocks = []
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+    def empty(self, shape, dtype):
+        dtype = np.dtype(dtype)
+        nbytes = int(np.prod(shape, dtype=int)) * dtype.itemsize
+        block = np.full(nbytes + 2 * GUARD, 0xAB, np.uint8)
+        self.blocks.append(block)
+        return block[GUARD : GUARD + nbytes].view(dtype).reshape(shape)
+
+    def check(self):
+        for block in self.blocks:
+            assert (block[:GUARD] == 0xAB).all() and (block[-GUARD:] == 0xAB).all(), "a write outside of a result"
+        self.blocks.clear()
+
+
+@pytest.fixture
+def guarded(monkeypatch):
+    numpy = GuardedNumpy()
+    monkeypatch.setattr(executable, "np", numpy)
+    return numpy
+
+
+def check(program: Program, seed: int, guarded: GuardedNumpy) -> None:
+    traced = program.traced
+    compiled = Executable(traced)
+    initial = [v.numpy() for v in traced.variables]
+    for batch in BATCHES:
+        for variable, value in zip(traced.variables, initial):
+            variable.assign(value)
+        arguments = program.arguments(np.random.default_rng(seed), batch)
+        with np.errstate(all="ignore"):
+            expected = run(traced.graph, [*arguments, *initial])
+        got = [*compiled(*arguments), *(v.numpy() for v in traced.updated)]
+        guarded.check()
+        for i, (a, b, exact) in enumerate(zip(got, expected, program.exact, strict=True)):
+            assert a.shape == b.shape and a.dtype == b.dtype
+            a, b = a.astype(np.float64), b.astype(np.float64)
+            where = f"seed {seed}, output {i}, batch {batch}"
+            if exact:
+                np.testing.assert_array_equal(a, b, err_msg=where)
+            else:
+                largest = np.abs(b[np.isfinite(b)]).max(initial=1)
+                np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * largest, err_msg=where)
+
+
+@pytest.mark.parametrize("start", range(0, 200, 25))
+def test_small_programs(start, guarded):
+    for seed in range(start, start + 25):
+        check(random_program(seed, steps=5, variables=seed % 3), seed, guarded)
+
+
+@pytest.mark.parametrize("start", range(1000, 1060, 15))
+def test_larger_programs(start, guarded):
+    for seed in range(start, start + 15):
+        check(random_program(seed, steps=14, variables=3), seed, guarded)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(2000, 2400, 25))
+def test_many_programs(start, guarded):
+    for seed in range(start, start + 25):
+        check(random_program(seed, steps=18, variables=seed % 5), seed, guarded)
