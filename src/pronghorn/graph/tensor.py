@@ -83,10 +83,12 @@ class Tensor:
             TraceError: while the function that makes this array is being traced.
         """
         if isinstance(self.data, Value):
-            from pronghorn.graph.trace import TraceError
+            from pronghorn.graph.trace import TraceError, current_scope
 
+            where = f" (in {current_scope()})" if current_scope() else ""
             raise TraceError(
-                f"The values of {self.data.aval} are not known while a function is traced. Use ops instead of NumPy or "
+                f"The values of {self.data.aval} are not known while a function is traced{where}. Use ops instead of "
+                "NumPy or "
                 "Python control flow, or compile with run_eagerly=True."
             )
         return self.data

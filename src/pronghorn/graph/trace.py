@@ -105,6 +105,11 @@ class Trace:
         self.current[variable] = Tensor(self.lift(value))
 
 
+def current_scope() -> str:
+    """The layers whose calls are going on, such as ``"sequential/dense"``; empty outside of them."""
+    return "/".join(_state.scopes)
+
+
 def current_trace() -> Trace | None:
     """The innermost active trace, or None where primitives run at once."""
     return _state.traces[-1] if _state.traces else None
@@ -178,11 +183,12 @@ def _operands(prim: Primitive, inputs: Sequence[Any]) -> list[Tensor]:
 
 
 def bind(prim: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
-    """Apply ``prim``: eagerly, or as a node of the active trace. One Tensor, or a tuple where it has several outputs."""
+    """Apply ``prim``: eagerly, or as a node of the active trace. One Tensor, or a tuple where it has several "
+    "outputs."""
     tensors = _operands(prim, inputs)
     trace = current_trace()
     if trace is not None:
-        values = trace.graph.add_node(prim, [trace.lift(t) for t in tensors], params, "/".join(_state.scopes))
+        values = trace.graph.add_node(prim, [trace.lift(t) for t in tensors], params, current_scope())
         outputs = tuple(Tensor(v) for v in values)
     else:
         outputs = _run_eagerly(prim, tensors, params)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pronghorn import tree
+from pronghorn._lazy import nearest_clause
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.tensor import Tensor
@@ -161,7 +162,7 @@ class KeepingMasks:
         return args, kwargs
 
 
-def input_shape_argument(cls_name: str, name: str, kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
+def input_shape_argument(cls: type, name: str, kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
     """The shape, without the batch axis, that the caller gave for the inputs; the rest of ``kwargs`` is an error."""
     shape = None
     if "input_dim" in kwargs:
@@ -174,10 +175,10 @@ def input_shape_argument(cls_name: str, name: str, kwargs: dict[str, Any]) -> tu
             shape = tuple(kwargs.pop(key))[1:]
     if kwargs:
         known = ["activity_regularizer", "trainable", "dtype", "autocast", "name", "input_shape", "input_dim"]
+        own = [n for n, p in inspect.signature(cls.__init__).parameters.items() if p.kind is not p.VAR_KEYWORD][1:]
+        hint = nearest_clause(next(iter(kwargs)), {*own, *known})
         raise ValueError(
-            f"{cls_name} {name!r}: unknown keyword arguments {kwargs}. Besides its own, every layer takes "
+            f"{cls.__name__} {name!r}: unknown keyword arguments {kwargs}{hint}. Besides its own, every layer takes "
             f"{', '.join(known)}."
         )
     return shape
-
-

@@ -147,10 +147,16 @@ def _check(spec: InputSpec, value: Any, layer: Any) -> None:
         if extent is not None and (not -ndim <= axis < ndim or shape[axis] not in (extent, None)):
             raise ValueError(
                 f"{_who(layer)}: an input of shape {shape} is incompatible with the layer, which needs axis {axis} to "
-                f"have value {extent}, as its weights were made for that. Pass such inputs, or use a new layer."
+                f"have value {extent}, as its weights were made for that. {_extent_hint(axis, extent, shape)}"
             )
     if spec.shape is not None:
         _check_shape(spec, shape, layer)
+
+
+def _extent_hint(axis: int, extent: int, shape: tuple[int | None, ...]) -> str:
+    if axis in (-1, len(shape) - 1) and len(shape) > 3 and shape[1] == extent:
+        return "If the channels come second, pass np.moveaxis(x, 1, -1)."
+    return "Pass such inputs, or use a new layer."
 
 
 def _check_shape(spec: InputSpec, shape: tuple[int | None, ...], layer: Any) -> None:

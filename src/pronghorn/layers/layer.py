@@ -91,7 +91,7 @@ class Layer(StatefulOperation):
         super().__init__(name=name)
         from pronghorn import regularizers
 
-        self._input_shape_arg = input_shape_argument(type(self).__name__, self.name, kwargs)
+        self._input_shape_arg = input_shape_argument(type(self), self.name, kwargs)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._dtype_policy = dtype_policies.get(dtype)
         self.autocast = autocast

@@ -30,6 +30,15 @@ class StatefulOperation(Operation):
             return
         object.__setattr__(self, name, self._tracker.track(value))
 
+    def __getattr__(self, name: str) -> Any:
+        # Asked only for what is not there, or whose property raised an AttributeError: again, for its own words.
+        if "_losses" in self.__dict__:
+            return object.__getattribute__(self, name)
+        raise AttributeError(
+            f"{type(self).__name__!r} object has no attribute {name!r}, because it is not initialized: call "
+            "super().__init__() in the first line of its __init__()."
+        )
+
     def __delattr__(self, name: str) -> None:
         value = self.__dict__.get(name)
         self._tracker.untrack(value)

@@ -50,6 +50,8 @@ class Loss:
         with ops_scope(self.name):
             y_pred, y_true = _to_tensors(y_pred, self._dtype), _to_tensors(y_true, self._dtype)
             values = self.call(y_true, y_pred)
+            if values is None:
+                raise ValueError(f"The loss {self.name!r} gave None: does its function end with a return?")
             out_mask = get_mask(values)
             mask = in_mask if out_mask is None else out_mask if in_mask is None else in_mask & out_mask
             return reduce_weighted_values(values, self.reduction, sample_weight, mask, self._dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import warnings
 from typing import Any
 
@@ -330,8 +331,24 @@ def _with_new_inputs(inputs: Any, outputs: Any) -> tuple[Any, Any]:
 
 
 def _rank_hint(expected: tuple[Any, ...], got: tuple[Any, ...]) -> str:
-    if len(got) == len(expected) - 1 and all(e is None or g is None or e == g for e, g in zip(expected[1:], got)):
-        return " The batch axis is missing: pass x[None] for a single sample."
+    """What is likely wrong where an array has another number of axes than the Input."""
+
+    def fits(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
+        return len(a) == len(b) and all(x is None or y is None or x == y for x, y in zip(a, b))
+
+    counted = len(got) > 1 and fits(expected[2:], got[1:])  # the Input counts the samples
+    if counted and got[0] is None:  # there is a batch axis
+        return f" The shape of an Input, or input_shape, leaves the batch axis out: write {got[1:]} for it."
+    if fits(expected[1:], got):
+        hint = " The batch axis is missing: pass x[None] for a single sample."
+        if counted:
+            hint += (
+                f" Or, if the first axis counts samples, leave it out of the Input's shape (input_shape): {got[1:]}."
+            )
+        return hint
+    known = len(got) > 1 and None not in expected[1:] + got[1:]
+    if known and math.prod(expected[1:]) == math.prod(got[1:]):
+        return f" A sample has as many values as it needs: pass x.reshape({(-1, *expected[1:])})."
     if len(got) == len(expected) - 1:
         return " An axis is missing; if it is that of the channels, pass x[..., None]."
     return ""

@@ -51,6 +51,12 @@ class Model(Trainer, Layer):
         if _is_functional(args, kwargs):
             functional.make_functional(type(self))
             functional.Functional.__init__(self, *args, **kwargs)
+        elif type(self) is Model and (args or {"inputs", "outputs"} & kwargs.keys()):
+            given = [*args, *(kwargs[k] for k in ("inputs", "outputs") if k in kwargs)]
+            raise ValueError(
+                "Model(inputs, outputs) takes symbolic tensors: Inputs, and what layers make of them, as in "
+                f"x = Input((4,)); Model(x, Dense(2)(x)). Got: {', '.join(type(x).__name__ for x in given)}."
+            )
         else:
             Layer.__init__(self, *args, **kwargs)
 

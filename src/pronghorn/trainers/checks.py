@@ -140,6 +140,7 @@ def check_labels(loss: Any, labels: Any, spec: Any) -> None:
         if one is None or array is None:
             continue
         validation.check_target_shape(name, one, array, output)
+        validation.warn_of_probabilities(name, one, array)
         if output.shape and isinstance(output.shape[-1], int):
             validation.check_class_numbers(name, one, array, output.shape[-1])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from pronghorn.losses.probabilistic import (
     categorical_focal_crossentropy,
     sparse_categorical_crossentropy,
 )
+
+_ELEMENTWISE = "pronghorn.losses.regression"  # the module of the losses that compare element by element
 
 
 def check_lengths(named: Sequence[tuple[str, np.ndarray]]) -> int:
@@ -97,6 +100,23 @@ def check_target_shape(name: str, loss: Any, y_true: Any, y_pred: Any) -> None:
                 "give the model one output, Dense(1, activation='sigmoid')."
             )
         _check_same_shape(name, fn, expanded, pred, mend, shown=true)
+    elif getattr(fn, "__module__", "") == _ELEMENTWISE and not _broadcast(true, pred):
+        raise ValueError(
+            f"The loss {fn.__name__} compares each number of the output {name!r}, of shape {_shown(pred)}, with one of "
+            f"the labels, but they have shape {_shown(true)}. Check the number of units of the last layer "
+            f"({pred[-1] if pred else 1}) against the labels."
+        )
+
+
+def _broadcast(true: tuple, pred: tuple) -> bool:
+    """Whether labels and output make one shape, with a last axis of one put on or left out where that is needed."""
+    if len(true) == len(pred) - 1 and not _differs(pred[-1], 1):
+        true = (*true, 1)
+    elif len(true) == len(pred) + 1 and not _differs(true[-1], 1):
+        true = true[:-1]
+    if len(true) != len(pred):
+        return not true or not pred
+    return not any(_differs(a, b) and 1 not in (a, b) for a, b in zip(true[1:], pred[1:]))
 
 
 def _check_same_shape(name: str, fn: Any, true: tuple, pred: tuple, mend: str = "", shown: tuple | None = None) -> None:
@@ -123,6 +143,31 @@ def _shown(shape: tuple) -> str:
 
 def _function_of(loss: Any) -> Any:
     return loss.fn if isinstance(loss, LossFunctionWrapper) else loss
+
+
+def warn_of_probabilities(name: str, loss: Any, labels: np.ndarray) -> None:
+    """Warn of labels that are no probabilities, where a binary cross-entropy takes them for such.
+
+    Args:
+        name: the output's name.
+        loss: the loss of the output; only the binary cross-entropy is checked.
+        labels: all labels.
+    """
+    if _function_of(loss) is not binary_crossentropy or labels.size == 0 or labels.dtype.kind not in "iuf":
+        return
+    lowest, highest = labels.min(), labels.max()
+    if lowest < 0 or highest > 1:
+        mend = (
+            "For -1 and 1 use the loss hinge, or map them to 0 and 1."
+            if lowest < 0
+            else "For one of several classes use the loss sparse_categorical_crossentropy, a softmax and one unit a "
+            "class; values such as those of pixels must be scaled to 0 to 1."
+        )
+        warnings.warn(
+            f"The loss binary_crossentropy needs labels from 0 to 1, but those of the output {name!r} go from "
+            f"{lowest.item()} to {highest.item()}, so it will make little sense. {mend}",
+            stacklevel=2,
+        )
 
 
 def check_class_numbers(name: str, loss: Any, labels: np.ndarray, classes: int) -> None:

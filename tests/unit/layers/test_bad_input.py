@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pronghorn import Sequential, layers
+from pronghorn import Model, Sequential, layers
+from pronghorn.graph.trace import TraceError
 from pronghorn.layers import Input
 
 
@@ -15,6 +16,25 @@ def _built_dense():
     return layer
 
 
+def _built_conv():
+    layer = layers.Conv2D(2, 3)
+    layer.build((None, 8, 8, 3))
+    return layer
+
+
+class Forgetful(layers.Layer):
+    def __init__(self):
+        self.units = 3
+
+
+def layer_of(function):
+    class Peek(layers.Layer):
+        def call(self, x):
+            return function(x)
+
+    return Peek(name="peek")
+
+
 CASES = {
     "wrong rank": (lambda: layers.Conv2D(4, 3)(Input((8, 8))), "conv2d.*ndim=4.*found ndim=3.*None, 8, 8.*channels"),
     "wrong channels": (lambda: _built_dense()(np.ones((2, 5))), r"'head'.*\(2, 5\).*value 4.*new layer"),
@@ -22,6 +42,16 @@ CASES = {
         lambda: Sequential([layers.Conv2D(4, 3, input_shape=(54000, 28, 28, 1))]),
         r"batch axis.*input_shape=\(28, 28, 1\)",
     ),
+    "batch in input_shape of a dense layer": (
+        lambda: Sequential([layers.Dense(3, input_shape=(32, 10))])(np.ones((32, 10))),
+        r"\(None, 32, 10\).*\(32, 10\).*leave it out.*\(10,\)",
+    ),
+    "flat images": (lambda: Sequential([Input((4, 4, 1)), layers.Flatten()])(np.ones((2, 16))), r"x.reshape\(\(-1, 4, 4, 1\)\)"),
+    "one image": (lambda: Sequential([Input((4, 3)), layers.Flatten()])(np.ones((4, 3))), r"x\[None\] for a single sample"),
+    "channels first": (lambda: _built_conv()(np.ones((2, 3, 8, 8))), r"axis -1.*value 3.*moveaxis\(x, 1, -1\)"),
+    "no super().__init__()": (lambda: Sequential([Forgetful()])(np.ones((2, 3))), r"Forgetful.*super\(\).__init__\(\)"),
+    "values asked for in call": (lambda: layer_of(np.sin)(Input((3,))), "not known while.*in peek.*ops"),
+    "arrays as a model": (lambda: Model(np.ones((2, 3)), np.ones((2, 1))), "symbolic.*Input.*ndarray, ndarray"),
     "one sample without batch": (lambda: layers.Dense(2)(np.ones(3)), r"min_ndim=2.*x\[None\]"),
     "kernel too large": (
         lambda: layers.Conv2D(4, 9)(Input((8, 8, 1))),
@@ -37,7 +67,7 @@ CASES = {
     "unknown initializer": (lambda: layers.Dense(2, kernel_initializer="he_norml"), "kernel_initializer.*he_normal"),
     "unknown regularizer": (lambda: layers.Dense(2, kernel_regularizer="l3"), "kernel_regularizer.*l3"),
     "unknown constraint": (lambda: layers.Dense(2, kernel_constraint="max_nrm"), "max_norm"),
-    "unknown argument": (lambda: layers.Dense(2, unit=3), "unknown keyword arguments.*unit"),
+    "unknown argument": (lambda: layers.Dense(2, unit=3), "unknown keyword arguments.*unit.*nearest: units"),
     "no units": (lambda: layers.Dense(0), "units.*positive integer"),
     "unknown padding": (lambda: layers.Conv2D(2, 3, padding="sam"), "padding.*'valid', 'same'"),
     "groups": (lambda: layers.Conv2D(4, 3, groups=2)(Input((8, 8, 3))), "3 channels.*groups=2"),
@@ -65,6 +95,6 @@ class Flag(layers.Layer):
 @pytest.mark.parametrize("name", CASES)
 def test_message(name):
     make, pattern = CASES[name]
-    with pytest.raises((ValueError, TypeError), match=f"(?s){pattern}") as caught:
+    with pytest.raises((ValueError, TypeError, AttributeError, TraceError), match=f"(?s){pattern}") as caught:
         make()
     assert "\n" not in str(caught.value)

@@ -43,6 +43,33 @@ def test_labels_that_do_not_fit_the_loss(fails, make_model, data):
     fails(["sigmoid"], x, y, make_model("binary_crossentropy"))
 
 
+def test_labels_that_no_regression_loss_can_compare(fails, make_model, data):
+    x, y = data
+    fails(["mean_squared_error", "(batch, 3)", "(batch, 2)", "units"], x, np.ones((50, 2)), make_model("mse"))
+    fails(["mean_absolute_error", "(batch,)"], x, y, make_model("mae"))
+    for units, labels in ((1, y), (1, y[:, None]), (3, np.ones((50, 3, 1))), (3, np.ones((50, 1)))):
+        make_model("mse", units=units, metrics=None).fit(x, labels, verbose=0)
+
+
+def test_batch_size_in_the_input_shape(fails, data):
+    x, y = data
+    model = pronghorn.Sequential([pronghorn.layers.Dense(3, input_shape=(50, 6))])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    fails(["(None, 50, 6)", "(None, 6)", "leaves the batch axis out", "write (6,)"], x, y, model)
+
+
+def test_labels_of_a_binary_cross_entropy_that_are_no_probabilities(make_model, data):
+    x, y = data
+    model = make_model("binary_crossentropy", units=1)
+    for labels, words in ((y, "from 0 to 2.*sparse_categorical"), (y.clip(0, 1) * 2 - 1, "from -1 to 1.*hinge")):
+        with pytest.warns(UserWarning, match=words):
+            model.fit(x, labels, verbose=0)
+
+
+def test_a_loss_that_gives_none(fails, make_model, data):
+    fails(["gave None", "return"], *data, make_model(lambda y_true, y_pred: None))
+
+
 def test_class_numbers_out_of_range(fails, data):
     x, y = data
     fails(["class number 3", "0 to 2", "subtract 1"], x, y + 1)
