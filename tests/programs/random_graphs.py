@@ -189,7 +189,7 @@ class Builder:
     # -- elementwise --------------------------------------------------------------------------------------------------
     def unary(self, x: Tensor) -> Tensor | None:
         name = str(self.rng.choice(["neg", "abs", "sign", "round"]))
-        if x in self.inexact and name in ("sign", "round") or name == "round" and not dtypes.is_float(x.dtype):
+        if (x in self.inexact and name in ("sign", "round")) or (name == "round" and not dtypes.is_float(x.dtype)):
             return None
         return self.mark(getattr(P, name)(x), x)
 

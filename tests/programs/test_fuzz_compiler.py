@@ -10,7 +10,7 @@ from pronghorn.backends.llvm import Executable, executable
 from pronghorn.backends.numpy import run
 
 sys.path.insert(0, str(Path(__file__).parent))
-from random_graphs import Program, random_program  # noqa: E402
+from random_graphs import Program, random_program
 
 BATCHES = (1, 3, 5)
 GUARD = 256

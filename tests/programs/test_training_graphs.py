@@ -67,7 +67,9 @@ class Network:
             return shape
         how = {"window": (1, size, size, 1), "strides": (1, stride, stride, 1), "padding": ((0, 0),) * 4,
                "dilation": (1,) * 4}  # fmt: skip
-        self.layers.append(lambda x, v: P.window_max(x, **how) if kind == "max" else P.mul(P.window_sum(x, **how), 1 / size**2))
+        self.layers.append(
+            lambda x, v: P.window_max(x, **how) if kind == "max" else P.mul(P.window_sum(x, **how), 1 / size**2)
+        )
         return (*((n - size) // stride + 1 for n in shape[:2]), shape[2])
 
     def dense(self, size, units):
@@ -126,7 +128,9 @@ def test_steps_agree_with_the_interpreter(start):
     for seed in range(start, start + 10):
         compiled, interpreted = train(seed, Executable), train(seed, NumpyExecutable)
         for i, (a, b) in enumerate(zip(compiled, interpreted, strict=True)):
-            np.testing.assert_allclose(a, b, rtol=1e-3, atol=3e-4 * max(1, largest(b)), err_msg=f"seed {seed}, array {i}")
+            np.testing.assert_allclose(
+                a, b, rtol=1e-3, atol=3e-4 * max(1, largest(b)), err_msg=f"seed {seed}, array {i}"
+            )
 
 
 @functools.cache

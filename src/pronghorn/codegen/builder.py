@@ -119,7 +119,8 @@ class ModuleBuilder:
         self.functions.remove(function)
         if self._declared.pop(function.name, None) is None:  # called by name only from outside
             return False
-        return any([f.redirect(function.name, by) for f in self.functions if isinstance(f, FunctionBuilder)])
+        redirected = [f.redirect(function.name, by) for f in self.functions if isinstance(f, FunctionBuilder)]
+        return any(redirected)
 
     def _defines(self, name: str) -> bool:
         return any(isinstance(item, FunctionBuilder) and item.name == name for item in self.functions)

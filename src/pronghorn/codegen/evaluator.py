@@ -208,7 +208,7 @@ class Evaluator:
     # -- addresses --------------------------------------------------------------------------------------------------
     def _advance(self, load: Load, var: LoopVar, value: Operand) -> None:
         c = load.offset.terms.get(var)
-        if c is None or value == 0 and isinstance(value, int):
+        if c is None or (value == 0 and isinstance(value, int)):
             return
         pointer = self._pointer_prefix(load)
         moved = self.fb.mul(value, self.slots.extent(c))

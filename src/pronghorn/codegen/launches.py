@@ -27,7 +27,8 @@ def print_launches(emitted: Emitted) -> str:
         scope = f"   # {launch.scope}" if launch.scope else ""
         size = f"{launch.typical_units} x {launch.cost:.0f} cycles"
         lines.append(
-            f"{launch.label or launch.function}  {how}, {size}  reads [{names(launch.reads)}] writes [{names(launch.writes)}]{scope}"
+            f"{launch.label or launch.function}  {how}, {size}  reads [{names(launch.reads)}] writes "
+            f"[{names(launch.writes)}]{scope}"
         )
     for call in emitted.host_calls:
         lines.append(f"host call {call.node.prim.name}  reads [{names(call.reads)}] writes [{names(call.writes)}]")

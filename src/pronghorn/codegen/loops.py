@@ -120,7 +120,7 @@ class LoopKernel:
     def _reduce_in_lanes(self) -> bool:
         """Whether vectors run along the reduction (else along the results)."""
         inner, outer = self.reduced[-1], self.loops[-1] if self.loops else None
-        if outer is None or outer.extent == 1 or self.kernel.reductions[0].chunk and len(self.loops) == 1:
+        if outer is None or outer.extent == 1 or (self.kernel.reductions[0].chunk and len(self.loops) == 1):
             return inner.extent != 1 or outer is None
         loads = [e for e in walk(*self.roots) if isinstance(e, Load)]
 

@@ -134,9 +134,7 @@ class _Pooled:
                 fb.store(self.ty, literal(0.0, self.ty), fb.gep("float", base, i))
             with fb.loop(0, g.channels_out) as channel:
                 row = fb.gep("float", kernel, fb.mul(channel, len(self.vectors) * self.lanes))
-                taps = [
-                    fb.load(self.ty, fb.gep("float", row, n * self.lanes)) for n in range(len(self.vectors))
-                ]
+                taps = [fb.load(self.ty, fb.gep("float", row, n * self.lanes)) for n in range(len(self.vectors))]
                 with self._live_windows(fb, image, channel) as (gradient, offset):
                     here = fb.gep("float", base, offset)
                     for tap, at in zip(taps, self.vectors):

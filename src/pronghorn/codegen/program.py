@@ -423,8 +423,8 @@ class ProgramEmitter:
     @contextmanager
     def _steps(self, length: Extent, reverse: bool) -> Any:
         fb = self.fb
-        count: Operand = length if isinstance(length, int) else fb.load(
-            "i64", fb.gep("i64", self.dims, self.tables.extent(length))
+        count: Operand = (
+            length if isinstance(length, int) else fb.load("i64", fb.gep("i64", self.dims, self.tables.extent(length)))
         )
         # never unrolled away: the body must be written once, whatever the count
         with fb.loop_carry(0, count, []) as loop:

@@ -33,7 +33,8 @@ class Tables:
 class KernelTables(Tables):
     """The tables as one kernel sees them: its own buffers, numbered in the order in which it uses them.
 
-    The step hands each launch a table of just these, so that kernels that differ only in their buffers are one function.
+    The step hands each launch a table of just these, so that kernels that differ only in their buffers are one
+    function.
     """
 
     def __init__(self, whole: Tables) -> None:

@@ -1,7 +1,8 @@
 """Stage *split complex*: complex numbers become pairs of real ones, so that nothing below knows about them.
 
 A complex input or output of the whole graph lies in memory as it does in NumPy: real and imaginary parts side by side,
-that is, as a real array with one more axis of two. Inside, and in the bodies of loops, the parts are arrays of their own.
+that is, as a real array with one more axis of two. Inside, and in the bodies of loops, the parts are arrays of their
+own.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ class _Splitter(Rewriter):
         name = node.prim.name
         if name in _LINEAR:
             return [self._each(node, node.inputs)]
-        if name in _MIXED or name == "scatter" and node.params["mode"] in ("add", "set"):
+        if name in _MIXED or (name == "scatter" and node.params["mode"] in ("add", "set")):
             return [self._each(node, node.inputs)]
         if name in FUNCTIONS:
             return [FUNCTIONS[name](self.m, self.pair(node.inputs[0]))]
@@ -188,7 +189,7 @@ _RULES: dict[str, _Rule] = {}
 
 def _rule(*names: str) -> Callable[[_Rule], _Rule]:
     def register(rule: _Rule) -> _Rule:
-        _RULES.update({name: rule for name in names})
+        _RULES.update(dict.fromkeys(names, rule))
         return rule
 
     return register
@@ -300,4 +301,3 @@ def _range(s: _Splitter, pair: Pair, axis: int, start: int, stop: int) -> Pair:
 
 def _joined(s: _Splitter, x: Pair, y: Pair, axis: int) -> Pair:
     return s.m.apply("concatenate", x[0], y[0], axis=axis), s.m.apply("concatenate", x[1], y[1], axis=axis)
-

@@ -16,7 +16,6 @@ from pronghorn.graph.dim import Extent, Shape
 from pronghorn.graph.ir import Node, Value
 
 
-
 class View:
     """A stored value seen through moves: its buffer, an offset and a stride for each axis, in elements."""
 
@@ -166,7 +165,9 @@ def _conv_input_grad(node: Node, stored: set[Value]) -> list[Part] | None:
             step = s // gcd(s, d)
             first = next((k for k in range(min(step, kernel)) if (r + lo - k * d) % s == 0), None)
             count = 0 if first is None else -((first - kernel) // step)
-            dims.append(ContractionDim(f"o{axis}", (out.shape[axis] - r + s - 1) // s, vg.strides[axis], 0, c[axis] * s))
+            dims.append(
+                ContractionDim(f"o{axis}", (out.shape[axis] - r + s - 1) // s, vg.strides[axis], 0, c[axis] * s)
+            )
             reduced.append(
                 ContractionDim(f"k{axis}", count, -(step * d // s) * vg.strides[axis], step * vw.strides[axis - 1], 0)
             )

@@ -74,9 +74,7 @@ def _conv_input_grad(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Valu
     p = node.params
     low, high = gradient_border(node)
     g = _pad(rw, g, (0, *low, 0), (0, *high, 0))
-    padding = tuple(
-        (lo + s * a, hi + s * b) for (lo, hi), s, a, b in zip(p["padding"], p["strides"], low, high)
-    )
+    padding = tuple((lo + s * a, hi + s * b) for (lo, hi), s, a, b in zip(p["padding"], p["strides"], low, high))
     return rw.add(P.conv_input_grad, [g, w], {**p, "padding": padding})
 
 

@@ -56,7 +56,7 @@ Term = Any  # LoopVar | Quotient | Remainder | Loaded
 class Index:
     """``const + sum(coefficient * term)``."""
 
-    __slots__ = ("const", "terms", "_hash")
+    __slots__ = ("_hash", "const", "terms")
 
     def __init__(self, const: Extent = 0, terms: Mapping[Term, Extent] | None = None):
         self.const = const
@@ -197,7 +197,7 @@ def depends(x: Any, var: LoopVar) -> bool:
 class Expr:
     """The value of one element."""
 
-    __slots__ = ("dtype", "_depends")
+    __slots__ = ("_depends", "dtype")
 
     def __init__(self, dtype: str):
         self.dtype = dtype
@@ -223,7 +223,7 @@ class Expr:
 class Load(Expr):
     """Element ``offset`` of the buffer that holds ``value``."""
 
-    __slots__ = ("value", "offset")
+    __slots__ = ("offset", "value")
 
     def __init__(self, value: Value, offset: Index):
         super().__init__(value.dtype)
@@ -268,7 +268,7 @@ class IndexValue(Expr):
 class Apply(Expr):
     """An elementwise primitive."""
 
-    __slots__ = ("name", "args", "params")
+    __slots__ = ("args", "name", "params")
 
     def __init__(self, name: str, args: tuple[Expr, ...], dtype: str, params: Mapping[str, Any]):
         super().__init__(dtype)
@@ -294,7 +294,7 @@ class Bound:
 class Guard(Expr):
     """``value`` where all bounds hold, else ``other``; ``value`` is not touched where they do not."""
 
-    __slots__ = ("bounds", "value", "other")
+    __slots__ = ("bounds", "other", "value")
 
     def __init__(self, bounds: tuple[Bound, ...], value: Expr, other: Expr):
         super().__init__(value.dtype)
@@ -313,7 +313,7 @@ class Guard(Expr):
 class Bits(Expr):
     """Random bits number ``index`` of a key."""
 
-    __slots__ = ("key", "index")
+    __slots__ = ("index", "key")
 
     def __init__(self, key: tuple[Expr, Expr], index: Index):
         super().__init__("uint32")

@@ -1,7 +1,7 @@
 """Graph to kernels, first half: which values lie in memory, and what an element of any value is.
 
-A value is *stored* (a buffer holds it), a *view* (the reshape of a stored value: the same buffer) or *virtual* (computed
-where it is used).
+A value is *stored* (a buffer holds it), a *view* (the reshape of a stored value: the same buffer) or *virtual*
+(computed where it is used).
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def choose_stored(graph: Graph) -> set[Value]:
             elif node.prim.name not in REDUCTIONS or node.prim.family == "window":
                 for operand in node.inputs:
                     _store(operand, stored)
-    cost: dict[Value, int] = {v: 0 for v in stored}
+    cost: dict[Value, int] = dict.fromkeys(stored, 0)
     # in order, so that what an operand costs is known when its user is looked at
     for node in graph.nodes:
         for value in node.outputs:
@@ -165,8 +165,8 @@ def _consider(node: Node, value: Value, stored: set[Value], cost: dict[Value, in
     operand_costs = [0 if v in stored else cost.get(v, 0) for v in node.inputs]
     if name in ("broadcast_in_dim", "reshape"):
         (x,) = node.inputs
-        grows = name == "broadcast_in_dim" and any(
-            a != value.shape[d] for a, d in zip(x.shape, node.params["dims"])
+        grows = (
+            name == "broadcast_in_dim" and any(a != value.shape[d] for a, d in zip(x.shape, node.params["dims"]))
         ) or (name == "broadcast_in_dim" and len(x.shape) < len(value.shape))
         splits = name == "reshape" and not _affine_reshape(value.shape, x.shape)
         if (grows or splits) and operand_costs[0] > 0:
@@ -174,7 +174,7 @@ def _consider(node: Node, value: Value, stored: set[Value], cost: dict[Value, in
             cost[x] = 0
             operand_costs = [0]
     total = own + sum(operand_costs)
-    if uses[value] > 1 and total >= 8 or total > 400:
+    if (uses[value] > 1 and total >= 8) or total > 400:
         stored.add(value)
         total = 0
     cost[value] = total
@@ -223,7 +223,7 @@ def _store(value: Value, stored: set[Value]) -> None:
 
 def _uses(graph: Graph) -> dict[Value, int]:
     """How many nodes (or outputs) use a value, looking through moves."""
-    uses: dict[Value, int] = {v: 0 for v in graph.inputs}
+    uses: dict[Value, int] = dict.fromkeys(graph.inputs, 0)
     for node in graph.nodes:
         for v in node.outputs:
             uses[v] = 0

@@ -1,7 +1,7 @@
 """Stage *pooled gradients*: behind a max-pool only one gradient in each window is not zero.
 
-The gradient of a max-pool scatters each window's gradient to one position (`unpool`). What follows it on the way back is
-elementwise and keeps zeros (the gradient of an activation), so it can be done on the pooled values before they are
+The gradient of a max-pool scatters each window's gradient to one position (`unpool`). What follows it on the way back
+is elementwise and keeps zeros (the gradient of an activation), so it can be done on the pooled values before they are
 scattered: ``f(unpool(g), c) = unpool(f(g, pool_gather(c)))``. Sums over positions then need no scattering at all, and a
 convolution's gradients take the pooled values and their positions directly (`codegen.pooled`).
 """
@@ -45,7 +45,7 @@ class _Pooler(Rewriter):
     def __init__(self, graph: Graph):
         super().__init__(
             graph,
-            {name: self._unary for name in _KEEP_ZERO}
+            dict.fromkeys(_KEEP_ZERO, self._unary)
             | {"select": self._select, "mul": self._mul, "reduce_sum": self._reduce_sum},
         )
         self._rectified: dict[Value, Value] = {}  # x (in the new graph) -> select(x > 0, x, 0)
@@ -193,7 +193,8 @@ def _sizes_fit(x: Shape, kernel: Shape, pool: Node) -> bool:
 
 
 def prepare_input_gradient(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
-    """For `decompose`: a conv_input_grad of a pooled gradient with its kernel turned to ``[co, *k, ci]``, if it fits."""
+    """For `decompose`: a conv_input_grad of a pooled gradient with its kernel turned to ``[co, *k, ci]``, if it
+    fits."""
     g, w = inputs
     pool = scattered(g)
     p = node.params

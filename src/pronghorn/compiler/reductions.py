@@ -150,12 +150,10 @@ _OTHERS = {
 # -- splitting -------------------------------------------------------------------------------------------------------
 def typical(extent: Extent) -> int:
     """A number for an extent where costs are compared."""
-    return extent.evaluate({s: TYPICAL for s in extent.symbols}) if isinstance(extent, Dim) else extent
+    return extent.evaluate(dict.fromkeys(extent.symbols, TYPICAL)) if isinstance(extent, Dim) else extent
 
 
-def split_reduction(
-    reduction: Reduction, vars: tuple[LoopVar, ...], value: Value
-) -> tuple[Kernel, Value] | None:
+def split_reduction(reduction: Reduction, vars: tuple[LoopVar, ...], value: Value) -> tuple[Kernel, Value] | None:
     """The first kernel of a reduction split into chunks and the value of its partial results, where that pays.
 
     Long reductions with few results would otherwise run on one thread. The chunks depend on the extents alone.

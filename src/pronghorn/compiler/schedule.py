@@ -99,10 +99,7 @@ class Scheduler:
         candidates = sorted({self.made_by[v] for v in loads if v in self.made_by}, reverse=True)
         recent = range(len(self.kernels) - 1, max(-1, len(self.kernels) - LOOK_BACK), -1)
         candidates += [k for k in recent if k not in candidates and loads & self._loads(k)]
-        for number in candidates:
-            if number >= last and self._join_kernel(number, value, node):
-                return True
-        return False
+        return any(number >= last and self._join_kernel(number, value, node) for number in candidates)
 
     def _loads(self, number: int) -> set[Value]:
         kernel = self.kernels[number]
@@ -132,7 +129,8 @@ class Scheduler:
         lowering.computed[value] = (tuple(map(Index.of, kernel.vars)), expr)
 
     def _pooled(self, node: Node, operands: PooledOperands) -> None:
-        """A convolution's gradient from pooled values: a kernel of its own; filter gradients in chunks that are summed."""
+        """A convolution's gradient from pooled values: a kernel of its own; filter gradients in chunks that are
+        summed."""
         (value,) = node.outputs
         kernel = Kernel("pooled", (), node=node, scope=node.scope, details={"pooled": operands})
         stored = (operands.values, operands.argmax, operands.other)

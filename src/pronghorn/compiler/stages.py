@@ -12,8 +12,8 @@ from pronghorn.compiler.decompose import decompose
 from pronghorn.compiler.float8 import widen_float8
 from pronghorn.compiler.kernels import Program
 from pronghorn.compiler.narrow import narrow
-from pronghorn.compiler.pooled import pool_gradients
 from pronghorn.compiler.pool_fusion import fuse_pools
+from pronghorn.compiler.pooled import pool_gradients
 from pronghorn.compiler.printer import print_program
 from pronghorn.compiler.schedule import fuse
 from pronghorn.compiler.simplify import eliminate_dead, simplify

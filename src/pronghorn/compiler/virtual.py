@@ -1,7 +1,7 @@
 """Primitives that need no kernel of their own: one rule each says what one element of the output is.
 
-``rule(lowering, node, index) -> Expr``: ``index`` holds one `Index` for each axis of the output; ``lowering.element(v, i)``
-is element ``i`` of an operand, whether it lies in memory or is itself virtual.
+``rule(lowering, node, index) -> Expr``: ``index`` holds one `Index` for each axis of the output; ``lowering.element(v,
+i)`` is element ``i`` of an operand, whether it lies in memory or is itself virtual.
 """
 
 from __future__ import annotations
@@ -155,9 +155,7 @@ def _transpose(lowering: Lowering, node: Node, index: Indices) -> Expr:
 @virtual("reverse")
 def _reverse(lowering: Lowering, node: Node, index: Indices) -> Expr:
     shape = node.outputs[0].shape
-    inner = tuple(
-        Index(shape[a] - 1) - i if a in node.params["axes"] else i for a, i in enumerate(index)
-    )
+    inner = tuple(Index(shape[a] - 1) - i if a in node.params["axes"] else i for a, i in enumerate(index))
     return lowering.element(node.inputs[0], inner)
 
 
@@ -171,8 +169,8 @@ def _slice(lowering: Lowering, node: Node, index: Indices) -> Expr:
 def _pad(lowering: Lowering, node: Node, index: Indices) -> Expr:
     x, fill = node.inputs
     bounds, inner = [], []
-    axes = zip(index, x.shape, node.outputs[0].shape, node.params["low"], node.params["high"], node.params["interior"])
-    for i, size, padded, low, high, interior in axes:
+    axes = zip(index, x.shape, node.params["low"], node.params["high"], node.params["interior"])
+    for i, size, low, high, interior in axes:
         if low > 0 or high > 0 or interior:
             span = (size - 1) * (interior + 1) + 1
             bounds.append(Bound(i, low, low + span, interior + 1))
@@ -212,9 +210,7 @@ def _clamped_start(lowering: Lowering, start: Value, last: Extent) -> Index:
 def _dynamic_slice(lowering: Lowering, node: Node, index: Indices) -> Expr:
     x, *starts = node.inputs
     sizes = node.params["sizes"]
-    inner = (
-        i + _clamped_start(lowering, s, n - size) for i, s, n, size in zip(index, starts, x.shape, sizes)
-    )
+    inner = (i + _clamped_start(lowering, s, n - size) for i, s, n, size in zip(index, starts, x.shape, sizes))
     return lowering.element(x, tuple(inner))
 
 

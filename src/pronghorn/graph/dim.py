@@ -1,8 +1,8 @@
 """Symbolic extents: the batch size (or any unknown length) of a traced graph.
 
 A ``Dim`` is a polynomial with integer coefficients over named symbols, for example ``2*batch + 1``. It has just enough
-arithmetic for shape rules. Whatever cannot be decided without knowing the symbols raises `SymbolicDimError`; the trainer
-then traces once more with concrete extents.
+arithmetic for shape rules. Whatever cannot be decided without knowing the symbols raises `SymbolicDimError`; the
+trainer then traces once more with concrete extents.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Dim:
     15
     """
 
-    __slots__ = ("terms", "_hash")
+    __slots__ = ("_hash", "terms")
 
     def __init__(self, terms: Mapping[Monomial, int]):
         self.terms: dict[Monomial, int] = {m: c for m, c in sorted(terms.items(), key=lambda t: str(t[0])) if c}
@@ -136,7 +136,7 @@ class Dim:
         difference = self - other
         if isinstance(difference, int):
             return (difference > 0) - (difference < 0)
-        lowest = {name: 1 for name in difference.symbols}
+        lowest = dict.fromkeys(difference.symbols, 1)
         coefficients = [c for m, c in difference.terms.items() if m]
         if all(c > 0 for c in coefficients) and difference.evaluate(lowest) >= 0:
             return 1

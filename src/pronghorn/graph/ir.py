@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Aval:
     """What is known of an array before it exists: its shape and element type."""
 
-    __slots__ = ("shape", "dtype")
+    __slots__ = ("dtype", "shape")
 
     def __init__(self, shape: Shape, dtype: str):
         self.shape, self.dtype = tuple(shape), dtype
@@ -31,7 +31,7 @@ class Aval:
 class Value:
     """One array in a graph: an input of the graph (``node`` is None) or output ``index`` of ``node``."""
 
-    __slots__ = ("shape", "dtype", "node", "index", "graph")
+    __slots__ = ("dtype", "graph", "index", "node", "shape")
 
     def __init__(self, aval: Aval, graph: Graph, node: Node | None = None, index: int = 0):
         self.shape, self.dtype = aval.shape, aval.dtype
@@ -46,7 +46,7 @@ class Value:
 class Node:
     """One application of a primitive. ``scope`` says which layer asked for it (for profiles and errors)."""
 
-    __slots__ = ("prim", "inputs", "params", "outputs", "scope")
+    __slots__ = ("inputs", "outputs", "params", "prim", "scope")
 
     def __init__(self, prim: Primitive, inputs: list[Value], params: dict[str, Any], scope: str = ""):
         self.prim, self.inputs, self.params, self.scope = prim, inputs, params, scope

@@ -15,7 +15,8 @@ from pronghorn.graph.trace import active_tapes, as_tensor, current_trace, eager
 
 
 class _Overlays(threading.local):
-    """The stateless scopes that this thread is in: they give and take the values of variables instead of the storage."""
+    """The stateless scopes that this thread is in: they give and take the values of variables instead of the
+    storage."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -61,7 +62,9 @@ class Variable:
 
         self._name = name or auto_name(type(self).__name__)
         if not isinstance(self._name, str) or "/" in self._name:
-            raise ValueError(f"Variable: Argument `name` must be a string; it cannot contain character `/`. Got: name={name!r}.")
+            raise ValueError(
+                f"Variable: Argument `name` must be a string; it cannot contain character `/`. Got: name={name!r}."
+            )
         path = current_path()
         self._path = f"{path}/{self._name}" if path else self._name
         self._trainable = bool(trainable)

@@ -287,9 +287,7 @@ def _find_function(name: Any, config: dict[str, Any]) -> Any:
     return found
 
 
-def _make(
-    config: dict[str, Any], name: str, inner: Any, safe_mode: bool, module_objects: dict[str, Any] | None
-) -> Any:
+def _make(config: dict[str, Any], name: str, inner: Any, safe_mode: bool, module_objects: dict[str, Any] | None) -> Any:
     registered = config.get("registered_name")
     if not all(isinstance(x, (str, type(None))) for x in (name, registered, config.get("module"))) or name is None:
         raise TypeError("deserialize_keras_object: class_name, registered_name and module must be strings.")

@@ -138,7 +138,7 @@ def test_pooling_runs_in_the_convolution():
 def test_the_first_of_equal_values_and_the_first_nan_win():
     def pooled(x, w, b):
         y = ops.conv(x, w, 1, "valid") + b
-        window = dict(window=(1, 2, 2, 1), strides=(1, 2, 2, 1), padding=((0, 0),) * 4, dilation=(1,) * 4)
+        window = {"window": (1, 2, 2, 1), "strides": (1, 2, 2, 1), "padding": ((0, 0),) * 4, "dilation": (1,) * 4}
         y = y[:, :8, :8]
         return [P.window_max(y, **window), P.window_argmax(y, **window)]
 

@@ -8,7 +8,7 @@ lowering in `pronghorn.compiler`: tables with the same keys and the same module 
 from typing import TYPE_CHECKING
 
 from pronghorn.graph.primitives.registry import PRIMITIVES, Primitive, ShapeError  # isort: skip
-from pronghorn.graph.primitives import (  # noqa: F401  (importing a family registers it)
+from pronghorn.graph.primitives import (
     contraction,
     control,
     elementwise,

@@ -1,4 +1,5 @@
-"""The one source of randomness: counter-based bits (Philox-4x32-10, Salmon et al. 2011, doi 10.1145/2063384.2063405)."""
+"""The one source of randomness: counter-based bits (Philox-4x32-10, Salmon et al. 2011, doi
+10.1145/2063384.2063405)."""
 
 from __future__ import annotations
 

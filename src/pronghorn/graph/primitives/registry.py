@@ -20,7 +20,7 @@ class Primitive:
     Calling it applies it: at once through the NumPy backend, or as a new node of the graph that is being traced.
     """
 
-    __slots__ = ("name", "family", "rule", "elementwise")
+    __slots__ = ("elementwise", "family", "name", "rule")
 
     def __init__(self, name: str, family: str, rule: Rule, elementwise: bool = False):
         self.name, self.family, self.rule, self.elementwise = name, family, rule, elementwise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def extent(*, dim: Extent) -> Aval:
 
 @primitive("structure")
 def broadcast_in_dim(x: Aval, *, shape: Shape, dims: tuple[int, ...]) -> Aval:
-    if len(dims) != len(x.shape) or any(a >= b for a, b in zip(dims, dims[1:])):
+    if len(dims) != len(x.shape) or any(a >= b for a, b in itertools.pairwise(dims)):
         raise fail("broadcast_in_dim", f"dims {dims} do not place the axes of {x} in order.")
     for axis, size in zip(dims, x.shape):
         if size != 1 and size != shape[axis]:

@@ -18,12 +18,8 @@ MODULES = {
     ".images.sizing": "CenterCrop RandomCrop Resizing",
     ".images.moving": "RandomFlip RandomRotation RandomShear RandomTranslation RandomZoom",
     ".images.warping": "RandomElasticTransform RandomPerspective",
-    ".images.light": (
-        "AutoContrast RandomBrightness RandomContrast RandomInvert RandomPosterization Solarization"
-    ),
-    ".images.color": (
-        "RandomColorDegeneration RandomColorJitter RandomGrayscale RandomHue RandomSaturation"
-    ),
+    ".images.light": ("AutoContrast RandomBrightness RandomContrast RandomInvert RandomPosterization Solarization"),
+    ".images.color": ("RandomColorDegeneration RandomColorJitter RandomGrayscale RandomHue RandomSaturation"),
     ".images.sharpness": "RandomGaussianBlur RandomSharpness",
     ".images.histogram": "ContrastLimitedAdaptiveHistogramEqualization Equalization",
     ".images.mixing": "CutMix MixUp RandomErasing",

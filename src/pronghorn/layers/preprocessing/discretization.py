@@ -108,7 +108,8 @@ class Discretization(Layer):
     def call(self, inputs: Any) -> Any:
         if self.num_bins is not None and self.num_bins > 1 and not self.bin_boundaries:
             raise ValueError(
-                "Discretization: either pass the `bin_boundaries` argument at construction, or call `adapt(data)` before "
+                "Discretization: either pass the `bin_boundaries` argument at construction, or call `adapt(data)` "
+                "before "
                 "you use the layer."
             )
         indices = ops.digitize(inputs, np.asarray(self.bin_boundaries, "float32"))

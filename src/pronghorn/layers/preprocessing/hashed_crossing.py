@@ -74,9 +74,7 @@ class HashedCrossing(Layer):
         columns = [strings.raw(x) for x in inputs]
         first = columns[0].shape
         if any(c.shape != first for c in columns):
-            raise ValueError(
-                f"HashedCrossing: all inputs should have equal shape, got {[c.shape for c in columns]}."
-            )
+            raise ValueError(f"HashedCrossing: all inputs should have equal shape, got {[c.shape for c in columns]}.")
         if len(first) > 2 or (len(first) == 2 and first[1] != 1):
             raise ValueError(
                 f"HashedCrossing: all inputs should have shape (), (batch_size,) or (batch_size, 1), got {first}."
@@ -108,9 +106,7 @@ class HashedCrossing(Layer):
 
 def _check_count(inputs: Any) -> None:
     if not isinstance(inputs, (list, tuple)):
-        raise ValueError(
-            f"HashedCrossing: should be called on a list or tuple of inputs, got {type(inputs).__name__}."
-        )
+        raise ValueError(f"HashedCrossing: should be called on a list or tuple of inputs, got {type(inputs).__name__}.")
     if len(inputs) < 2:
         raise ValueError(
             f"HashedCrossing: should be called on at least two inputs, got {len(inputs)}. For one feature, use Hashing."

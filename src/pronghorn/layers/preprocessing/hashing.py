@@ -78,7 +78,8 @@ class Hashing(Layer):
         array = strings.raw(inputs)
         if array.dtype.kind == "f":
             raise TypeError(
-                f"Hashing: inputs must be strings or integers, got an array of {array.dtype}. Cast it to an integer type."
+                f"Hashing: inputs must be strings or integers, got an array of {array.dtype}. Cast it to an integer "
+                "type."
             )
         bins = ops.convert_to_tensor(self._bins(array))
         return encoding.encode(bins, self.output_mode, self.num_bins, self.compute_dtype)

@@ -1,4 +1,5 @@
-"""`IndexLookup`: the base of `StringLookup` and `IntegerLookup`, from tokens to their places in a vocabulary and back."""
+"""`IndexLookup`: the base of `StringLookup` and `IntegerLookup`, from tokens to their places in a vocabulary and
+back."""
 
 from __future__ import annotations
 
@@ -66,7 +67,8 @@ class IndexLookup(Layer):
             raise ValueError(f"{cls}: `output_mode` must be 'int' when `invert` is true, got {output_mode!r}.")
         if idf_weights is not None and output_mode != "tf_idf":
             raise ValueError(
-                f"{cls}: `idf_weights` should only be set if `output_mode` is 'tf_idf', got idf_weights={idf_weights} and "
+                f"{cls}: `idf_weights` should only be set if `output_mode` is 'tf_idf', got "
+                f"idf_weights={idf_weights} and "
                 f"output_mode={output_mode!r}."
             )
         super().__init__(**kwargs)
@@ -171,14 +173,17 @@ class IndexLookup(Layer):
         for name, token in (("mask", self.mask_token), ("OOV", self.oov_token if self.invert else None)):
             if token is not None and token in own:
                 raise ValueError(
-                    f"{cls}: found the reserved {name} token {token!r} at an unexpected location in `vocabulary`, index "
-                    f"{tokens.index(token)}. Leave out all mask and OOV tokens, or have them at the start only, in this "
+                    f"{cls}: found the reserved {name} token {token!r} at an unexpected location in `vocabulary`, "
+                    "index "
+                    f"{tokens.index(token)}. Leave out all mask and OOV tokens, or have them at the start only, in "
+                    "this "
                     f"order: {specials}."
                 )
         size = len(specials) + len(own)
         if self.max_tokens is not None and size > self.max_tokens:
             raise ValueError(
-                f"{cls}: attempted to set a vocabulary larger than the maximum vocab size: it has {size} places with the "
+                f"{cls}: attempted to set a vocabulary larger than the maximum vocab size: it has {size} places with "
+                "the "
                 f"special ones, `max_tokens` is {self.max_tokens}."
             )
         if weights is not None and not found:
@@ -263,7 +268,8 @@ class IndexLookup(Layer):
     def _require_vocabulary(self) -> None:
         if not self._is_ready:
             raise RuntimeError(
-                f"Layer {self.name!r} ({type(self).__name__}) has no vocabulary yet. Pass a `vocabulary` argument to it, "
+                f"Layer {self.name!r} ({type(self).__name__}) has no vocabulary yet. Pass a `vocabulary` argument to "
+                "it, "
                 "or call adapt() with some sample data, before you use it."
             )
 
@@ -313,15 +319,22 @@ class IndexLookup(Layer):
         return self.compute_dtype if self.compute_dtype != "string" else global_config.floatx()
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        return encoding.encoded_shape(input_shape, "one_hot" if self.output_mode == "one_hot" else
-                                      "int" if self.output_mode == "int" else "count", self._depth())
+        return encoding.encoded_shape(
+            input_shape,
+            "one_hot" if self.output_mode == "one_hot" else "int" if self.output_mode == "int" else "count",
+            self._depth(),
+        )
 
     def compute_output_spec(self, inputs: Any) -> Any:
         return KerasTensor(self.compute_output_shape(inputs.shape), dtype=self._output_dtype())
 
     # -- saving -----------------------------------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:
-        weights = None if self.idf_weights is None or not self._static else self.idf_weights[: self.vocabulary_size()].tolist()
+        weights = (
+            None
+            if self.idf_weights is None or not self._static
+            else self.idf_weights[: self.vocabulary_size()].tolist()
+        )
         return {
             **super().get_config(),
             "invert": self.invert,
@@ -354,7 +367,7 @@ class IndexLookup(Layer):
             store["idf_weights"] = np.asarray(self.idf_weights, "float32")
 
     def load_own_variables(self, store: Any) -> None:
-        if self.output_mode == "tf_idf" and "idf_weights" in store.keys():
+        if self.output_mode == "tf_idf" and "idf_weights" in store:
             self.idf_weights = np.asarray(store["idf_weights"], "float32")
 
     def save_assets(self, dir_path: str) -> None:

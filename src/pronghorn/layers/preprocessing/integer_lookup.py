@@ -132,7 +132,8 @@ class IntegerLookup(IndexLookup):
         if self.num_oov_indices > 1:
             if self.oov_method == "farmhash":
                 raise NotImplementedError(
-                    f"Layer {self.name!r} (IntegerLookup): oov_method='farmhash' cannot be compiled. Use 'floormod', or "
+                    f"Layer {self.name!r} (IntegerLookup): oov_method='farmhash' cannot be compiled. Use 'floormod', "
+                    "or "
                     "call the layer on the data, in front of the model."
                 )
             unknown: Any = ops.mod(tokens, self.num_oov_indices) + self._oov_start

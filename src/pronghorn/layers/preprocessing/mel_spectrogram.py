@@ -103,7 +103,8 @@ class MelSpectrogram(Layer):
         upper_edge_hertz: float = 3800.0,
         dtype: str = "float32",
     ) -> Tensor:
-        """How much each frequency counts for each band, ``[num_spectrogram_bins, num_mel_bins]``: overlapping triangles."""
+        """How much each frequency counts for each band, ``[num_spectrogram_bins, num_mel_bins]``: overlapping
+        triangles."""
         edges = np.linspace(_mel(lower_edge_hertz), _mel(upper_edge_hertz), num_mel_bins + 2)
         frequencies = _mel(np.linspace(0.0, sampling_rate / 2.0, num_spectrogram_bins))[:, None]
         low, middle, high = edges[:-2], edges[1:-1], edges[2:]
@@ -119,7 +120,8 @@ class MelSpectrogram(Layer):
 
     def get_config(self) -> dict[str, Any]:
         names = (
-            "fft_length sequence_stride sequence_length window sampling_rate num_mel_bins min_freq max_freq power_to_db "
+            "fft_length sequence_stride sequence_length window sampling_rate num_mel_bins min_freq max_freq "
+            "power_to_db "
             "top_db mag_exp min_power ref_power"
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}

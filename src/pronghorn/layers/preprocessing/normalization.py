@@ -89,7 +89,8 @@ class Normalization(Layer):
                 np.broadcast_to(value, self._broadcast_shape)
             except ValueError:
                 raise ValueError(
-                    f"Normalization: `{name}` of shape {value.shape} cannot be broadcast to the kept axes of the inputs, "
+                    f"Normalization: `{name}` of shape {value.shape} cannot be broadcast to the kept axes of the "
+                    "inputs, "
                     f"of shape {self._broadcast_shape}."
                 ) from None
 
@@ -143,9 +144,13 @@ class Normalization(Layer):
     def _moments_of(self, batch: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
         if batch.dtype.kind not in "fiub" and batch.dtype.name != "bfloat16":
             raise ValueError(f"Normalization: adapt() needs numbers, got an array of {batch.dtype}.")
-        if batch.ndim != len(self._broadcast_shape) or tuple(batch.shape[a] for a in self._keep_axis) != self._mean_shape:
+        if (
+            batch.ndim != len(self._broadcast_shape)
+            or tuple(batch.shape[a] for a in self._keep_axis) != self._mean_shape
+        ):
             raise ValueError(
-                f"Normalization: adapt() was given an array of shape {batch.shape}, which does not fit the layer: it was "
+                f"Normalization: adapt() was given an array of shape {batch.shape}, which does not fit the layer: it "
+                "was "
                 f"built for {len(self._broadcast_shape)} axes, of extents {self._mean_shape} along {self._keep_axis}."
             )
         count = math.prod(batch.shape[a] for a in self._reduce_axis)

@@ -60,5 +60,7 @@ class Rescaling(Layer):
     def from_config(cls, config: dict[str, Any]) -> Any:
         from pronghorn.saving import deserialize_keras_object
 
-        arrays = {k: deserialize_keras_object(config[k]) for k in ("scale", "offset") if isinstance(config.get(k), dict)}
+        arrays = {
+            k: deserialize_keras_object(config[k]) for k in ("scale", "offset") if isinstance(config.get(k), dict)
+        }
         return super().from_config({**config, **arrays})

@@ -33,7 +33,8 @@ class TextVectorization(Layer):
         split: ``"whitespace"``, ``"character"``, None (inputs are tokens already), or a function of an array of
             strings that returns tokens for each.
         ngrams: tokens are runs of up to this many parts, or of these numbers of parts.
-        output_mode: ``"int"``, or a vector for each text: ``"multi_hot"``, ``"count"``, ``"tf_idf"``; ``"one_hot"``: one
+        output_mode: ``"int"``, or a vector for each text: ``"multi_hot"``, ``"count"``, ``"tf_idf"``; ``"one_hot"``:
+        one
             for each token.
         output_sequence_length: in the mode ``"int"``, how many numbers each text gives; that of the longest text of a
             call if None.
@@ -299,6 +300,7 @@ def _check_length(length: Any, mode: str) -> None:
         )
     if not hasattr(length, "__index__"):
         raise ValueError(
-            "TextVectorization: `output_sequence_length` must be either None or an integer when `output_mode` is 'int', "
+            "TextVectorization: `output_sequence_length` must be either None or an integer when `output_mode` is "
+            "'int', "
             f"got {length!r}."
         )

@@ -44,8 +44,10 @@ def read_vocabulary(path: str | os.PathLike[str], encoding: str = "utf-8") -> li
         ValueError: if there is no such file.
     """
     if not os.path.isfile(path):
-        raise ValueError(f"Vocabulary file {os.fspath(path)} does not exist. Pass a list of tokens, or the path of a file "
-                         "with one token a line.")
+        raise ValueError(
+            f"Vocabulary file {os.fspath(path)} does not exist. Pass a list of tokens, or the path of a file "
+            "with one token a line."
+        )
     with open(path, encoding=encoding, newline="\n") as file:
         lines = file.read().split("\n")
     return lines[:-1] if lines[-1] == "" else lines
@@ -60,7 +62,8 @@ def write_vocabulary(path: str | os.PathLike[str], tokens: list[Any], layer: str
     for token in tokens:
         if isinstance(token, str) and "\n" in token:
             raise ValueError(
-                f"Layer {layer!r} cannot be saved: its vocabulary is saved with one token a line, but the token {token!r} "
+                f"Layer {layer!r} cannot be saved: its vocabulary is saved with one token a line, but the token "
+                f"{token!r} "
                 "has a line break in it. Standardize the text so that line breaks are gone."
             )
     with open(path, "w", encoding="utf-8", newline="\n") as file:
@@ -75,7 +78,8 @@ def refuse_path(config: dict[str, Any], cls: type) -> None:
     """
     if isinstance(config.get("vocabulary"), (str, bytes, os.PathLike)):
         raise ValueError(
-            f"{cls.__name__}: the configuration names a vocabulary file, {config['vocabulary']!r}. A saved layer is not "
+            f"{cls.__name__}: the configuration names a vocabulary file, {config['vocabulary']!r}. A saved layer is "
+            "not "
             "allowed to read files of its choice; make the layer yourself with this path, or put the tokens themselves "
             "into the configuration."
         )

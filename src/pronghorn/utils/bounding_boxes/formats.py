@@ -42,7 +42,8 @@ def normalized(name: Any, argument: str = "bounding_box_format") -> str:
     """
     if not isinstance(name, str) or name.lower() not in FORMATS:
         raise ValueError(
-            f"Bounding boxes: invalid format {argument}={name!r}{nearest_clause(str(name), FORMATS)}. Supported formats: "
+            f"Bounding boxes: invalid format {argument}={name!r}{nearest_clause(str(name), FORMATS)}. Supported "
+            "formats: "
             f"{', '.join(FORMATS)}."
         )
     return name.lower()
@@ -91,7 +92,8 @@ def convert_format(
     relative = [f.startswith("rel_") for f in (source, target)]
     if any(relative) and (height is None or width is None):
         raise ValueError(
-            f"convert_format: `height` and `width` of the image are needed to convert from {source!r} to {target!r}, got "
+            f"convert_format: `height` and `width` of the image are needed to convert from {source!r} to {target!r}, "
+            "got "
             f"height={height} and width={width}."
         )
     boxes = ops.cast(ops.convert_to_tensor(boxes), dtype)

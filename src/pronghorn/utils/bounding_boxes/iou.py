@@ -16,7 +16,8 @@ def _corners(boxes: Any, fmt: str, image_shape: Any, function: str) -> Tensor:
         return convert_format(boxes, fmt, "xyxy")
     if image_shape is None:
         raise ValueError(
-            f"{function}: for boxes in a relative format such as {fmt!r}, the `image_shape` (height, width, channels) must "
+            f"{function}: for boxes in a relative format such as {fmt!r}, the `image_shape` (height, width, "
+            "channels) must "
             "be given."
         )
     height, width = image_shape[:2]
@@ -56,9 +57,7 @@ def compute_iou(
     first, second = ops.convert_to_tensor(boxes1), ops.convert_to_tensor(boxes2)
     for name, boxes in (("boxes1", first), ("boxes2", second)):
         if len(boxes.shape) not in (2, 3):
-            raise ValueError(
-                f"compute_iou: {name} must have shape (n, 4), or (batch, n, 4), got {tuple(boxes.shape)}."
-            )
+            raise ValueError(f"compute_iou: {name} must have shape (n, 4), or (batch, n, 4), got {tuple(boxes.shape)}.")
     a, b = (_corners(x, bounding_box_format, image_shape, "compute_iou") for x in (first, second))
     a, b = ops.expand_dims(a, -2), ops.expand_dims(b, -3)
     overlap, union = _overlap(a, b)

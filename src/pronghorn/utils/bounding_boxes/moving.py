@@ -58,9 +58,7 @@ def _clipped(x: Tensor, limit: Any) -> Tensor:
     return ops.minimum(ops.maximum(x, 0.0), ops.cast(limit, x.dtype))
 
 
-def crop(
-    boxes: Any, top: Any, left: Any, height: Any, width: Any, bounding_box_format: str = "xyxy"
-) -> Tensor:
+def crop(boxes: Any, top: Any, left: Any, height: Any, width: Any, bounding_box_format: str = "xyxy") -> Tensor:
     """Boxes in the coordinates of a part of the image, clipped to it.
 
     Args:
@@ -122,7 +120,9 @@ def affine_matrix(angle: Any, shear_x: Any, shear_y: Any, scale: Any) -> tuple[T
         scale: a factor.
     """
     degree = math.pi / 180
-    angle, shear_x, shear_y = (ops.cast(ops.convert_to_tensor(v), "float32") * degree for v in (angle, shear_x, shear_y))
+    angle, shear_x, shear_y = (
+        ops.cast(ops.convert_to_tensor(v), "float32") * degree for v in (angle, shear_x, shear_y)
+    )
     scale = ops.cast(ops.convert_to_tensor(scale), "float32")
     along = ops.cos(angle - shear_y) / ops.cos(shear_y)
     across = ops.sin(angle - shear_y) / ops.cos(shear_y)

@@ -21,8 +21,8 @@ class ImageLayer(Layer):
     ``"labels"``, ``"bounding_boxes"`` (a dict of ``"boxes"`` ``[n, 4]`` and ``"labels"`` ``[n]``) and
     ``"segmentation_masks"``. Images come out in the layer's compute type.
 
-    A subclass draws its random numbers in `get_random_transformation` and uses them in the ``transform_`` methods, which
-    get batches.
+    A subclass draws its random numbers in `get_random_transformation` and uses them in the ``transform_`` methods,
+    which get batches.
 
     Args:
         seed: makes the random numbers the same at every run.

@@ -69,7 +69,8 @@ class RandomHue(_ColorFactor):
     """Turns the hue of color images, at random while training.
 
     Args:
-        factor: how far, from 0 (not at all) to 1 (up to half around the color circle, either way): a range to draw from,
+        factor: how far, from 0 (not at all) to 1 (up to half around the color circle, either way): a range to draw
+        from,
             or one number ``f`` for ``(0, f)``.
         value_range: the lowest and highest value of a pixel.
         data_format: ``"channels_last"`` or ``"channels_first"``; the configured one if None.

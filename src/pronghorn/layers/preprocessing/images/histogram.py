@@ -155,8 +155,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
     def _interpolated(self, levels: Tensor, tables: Tensor, tile: tuple[int, int]) -> Tensor:
         n, height, width = levels.shape
         (y0, y1, fy), (x0, x1, fx) = (
-            _neighbours(size, extent, count)
-            for size, extent, count in zip((height, width), tile, self.tile_grid_size)
+            _neighbours(size, extent, count) for size, extent, count in zip((height, width), tile, self.tile_grid_size)
         )
         rows, columns = self.tile_grid_size
         image = ops.reshape(ops.arange(n, dtype="int32"), (n, 1, 1)) * (rows * columns)

@@ -254,9 +254,7 @@ class Solarization(ImageLayer):
         images = ops.cast(images, self.compute_dtype)
         if transformation is None:
             return images
-        additions, thresholds = (
-            ops.cast(transformation[k], images.dtype) for k in ("additions", "thresholds")
-        )
+        additions, thresholds = (ops.cast(transformation[k], images.dtype) for k in ("additions", "thresholds"))
         x = ops.clip(rescaled(images, self.value_range, (0, 255)) + additions, 0, 255)
         x = ops.where(x < thresholds, x, 255 - x)
         return ops.clip(rescaled(x, (0, 255), self.value_range), *self.value_range)

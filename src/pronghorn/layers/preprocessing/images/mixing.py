@@ -202,9 +202,7 @@ class CutMix(_Patches, _Partners):
         ValueError: for arguments that do not fit.
     """
 
-    def __init__(
-        self, factor: Any = 1.0, seed: Any = None, data_format: str | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, factor: Any = 1.0, seed: Any = None, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(self, "factor", factor, (0, 1))
 
