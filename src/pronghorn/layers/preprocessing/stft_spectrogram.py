@@ -132,21 +132,27 @@ class STFTSpectrogram(Layer):
         first = self.data_format == "channels_first"
         x = inputs if first else ops.transpose(inputs, (0, 2, 1))
         batch, channels, time = x.shape
-        x = ops.reshape(x, (batch * channels, time, 1))
-        parts = [None if k is None else self._filtered(x, k.value) for k in (self.real_kernel, self.imag_kernel)]
+        pieces = self._pieces(ops.reshape(x, (batch * channels, time)))
+        parts = [
+            None if k is None else ops.matmul(pieces, ops.cast(k.value[:, 0], x.dtype))
+            for k in (self.real_kernel, self.imag_kernel)
+        ]
         x = self._combined(*parts)
         x = ops.reshape(x, (batch, channels, *x.shape[1:]))  # [batch, channels, time, frequencies]
         if self.expand_dims:
             return x if first else ops.transpose(x, (0, 2, 3, 1))
-        pieces, frequencies = x.shape[2:]
+        count, frequencies = x.shape[2:]
         if first:
-            return ops.reshape(ops.transpose(x, (0, 1, 3, 2)), (batch, channels * frequencies, pieces))
-        return ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (batch, pieces, channels * frequencies))
+            return ops.reshape(ops.transpose(x, (0, 1, 3, 2)), (batch, channels * frequencies, count))
+        return ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (batch, count, channels * frequencies))
 
-    def _filtered(self, x: Tensor, kernel: Tensor) -> Tensor:
-        return ops.conv(
-            x, ops.cast(kernel, x.dtype), self._step, padding=self.padding, data_format="channels_last"
-        )
+    def _pieces(self, x: Tensor) -> Tensor:
+        """Overlapping pieces ``[n, pieces, frame_length]`` of signals ``[n, time]``."""
+        if self.padding == "same":
+            time = int(x.shape[1])
+            missing = max((-(-time // self._step) - 1) * self._step + self.frame_length - time, 0)
+            x = ops.pad(x, [[0, 0], [missing // 2, missing - missing // 2]])
+        return ops.extract_sequences(x, self.frame_length, self._step)
 
     def _combined(self, real: Any, imag: Any) -> Tensor:
         if self.mode == "real":
@@ -177,7 +183,9 @@ class STFTSpectrogram(Layer):
         return (batch, both, pieces) if first else (batch, pieces, both)
 
     def get_config(self) -> dict[str, Any]:
-        window = self.window if self.window is None or isinstance(self.window, str) else np.asarray(self.window).tolist()
+        window = (
+            self.window if self.window is None or isinstance(self.window, str) else np.asarray(self.window).tolist()
+        )
         names = "mode frame_length frame_step fft_length periodic scaling padding data_format expand_dims"
         return {**super().get_config(), "window": window, **{name: getattr(self, name) for name in names.split()}}
 
