@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand
-from pronghorn.codegen.contraction import Array, Axis, Contraction, Place, Plan, Runtime, Size, emit, plan
+from pronghorn.codegen.contraction import Array, Axis, Contraction, Formula, Place, Plan, Runtime, Size, emit, plan
 from pronghorn.codegen.evaluator import Evaluator
 from pronghorn.codegen.pooling import PoolEpilogue
 from pronghorn.codegen.slots import Slots, Tables
@@ -22,7 +22,7 @@ from pronghorn.graph.ir import Aval, Value
 from pronghorn.runtime.host import Target
 
 if TYPE_CHECKING:
-    from pronghorn.codegen.program import Launch
+    from pronghorn.codegen.program import Count, Launch
 
 
 def emit_contract(module: ModuleBuilder, kernel: Kernel, tables: Tables, target: Target) -> list[Launch]:
@@ -45,13 +45,13 @@ def _size(extent: Extent, tables: Tables) -> Size:
 
 
 def _specification(kernel: Kernel, part: Part, tables: Tables) -> Contraction:
-    c = kernel.accumulated[0]
-    axes = [Axis(d.name, *(_size(s, tables) for s in (d.extent, d.a, d.b, d.c))) for d in part.dims]
+    result = kernel.accumulated[0]
+    sizes = [[_size(s, tables) for s in (d.extent, d.a, d.b, d.c)] for d in part.dims]
     return Contraction(
-        tuple(axes),
+        tuple(Axis(d.name, extent, a, b, c) for d, (extent, a, b, c) in zip(part.dims, sizes)),
         Array(tables.buffer(part.a), part.a.dtype, _size(part.a_offset, tables)),
         Array(tables.buffer(part.b), part.b.dtype, _size(part.b_offset, tables)),
-        Array(tables.buffer(c), c.dtype, _size(part.c_offset, tables)),
+        Array(tables.buffer(result), result.dtype, _size(part.c_offset, tables)),
     )
 
 
@@ -59,10 +59,10 @@ def _emit_part(
     module: ModuleBuilder, kernel: Kernel, part: Part, name: str, tables: Tables, target: Target
 ) -> list[Launch]:
     spec = _specification(kernel, part, tables)
-    fusion = kernel.details.get("pool")
+    fusion: PoolFusion | None = kernel.details.get("pool")
     made = _pooling_plan(spec, fusion, target) if fusion is not None else None
     epilogue = tile_epilogue = None
-    if made is not None:
+    if made is not None and fusion is not None:
         tile_epilogue = PoolEpilogue(kernel, fusion, tables, partial(_coordinates, kernel, part))
     else:
         made = plan(spec, target)
@@ -138,7 +138,7 @@ def _launch(
     total = _flops(part) / 16
     return Launch(
         name,
-        lambda env, dims, formula=info.units: formula.evaluate(dims),
+        _formula_count(info.units),
         max(cost, total / max(1, units)) if info.role == "main" else cost,
         units,
         reads,
@@ -188,12 +188,16 @@ def lanes_along(kernel: Kernel, part: Part, place: Place) -> tuple[LoopVar | Non
     return kernel.vars[int(name[1:])], step
 
 
+def _formula_count(formula: Formula) -> Count:
+    return lambda env, dims: formula.evaluate(dims)
+
+
 def _coordinates(kernel: Kernel, part: Part, fb: FunctionBuilder, place: Place, slots: Slots) -> list[tuple]:
     """(loop variable, value) pairs. Where lanes run along merged axes, the outer ones count in the innermost."""
     merged = place.axis if place.lanes > 1 else ()
     sizes = {d.name: d.extent for d in part.dims}
     groups = {d.name: d for d in part.dims if d.name.startswith("g")}
-    pairs = []
+    pairs: list[tuple[LoopVar, Operand]] = []
     for axis, var in enumerate(kernel.vars):
         name = f"o{axis}"
         if name not in sizes:

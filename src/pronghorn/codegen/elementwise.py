@@ -11,7 +11,7 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pronghorn.codegen.builder import FunctionBuilder, literal, vec
@@ -37,7 +37,7 @@ def emit_elementwise(
     dtypes: Sequence[str],
     out_dtype: str,
     lanes: int,
-    params: dict[str, Any],
+    params: Mapping[str, Any],
 ) -> str:
     """Writes the code of one elementwise primitive.
 

@@ -174,6 +174,7 @@ class Evaluator:
         known = self._find(key)
         if known is not None:
             return str(known)
+        assert self.vector is not None
         ty = vec("i64", lanes)
         uniform = Index(index.const, {t: c for t, c in index.terms.items() if not depends(t, self.vector)})
         total = self.fb.splat(self.index(uniform), "i64", lanes)
@@ -338,7 +339,7 @@ class Evaluator:
         address = fb.let(f"getelementptr {memory}, ptr {base}, {vec('i64', lanes)} {offsets}")
         mask_ty = vec("i1", lanes)
         suffix = f"v{lanes}{_suffix(memory)}.v{lanes}p0"
-        arguments = [
+        arguments: list[tuple[str, Operand]] = [
             (pointers, address), ("i32", max(1, _width(memory))),
             (mask_ty, mask if mask is not None else literal(True, mask_ty)), (ty, literal(0, ty)),
         ]  # fmt: skip

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, vec
 from pronghorn.codegen.contraction.nest import begin_kernel
@@ -103,10 +104,8 @@ class LoopKernel:
         """The whole function."""
         along_reduced = bool(self.kernel.reductions) and self._reduce_in_lanes()
         width = self.target.lanes("float32")
-        if along_reduced:
-            vector = self.reduced[-1].var
-        else:
-            vector = self.loops[-1].var if self.loops else None
+        nest = self.reduced if along_reduced else self.loops
+        vector = nest[-1].var if nest else None
         self.evaluator = Evaluator(self.fb, self.slots, self.roots, vector)
         self.lanes = self._lanes(width, along_reduced)
         with ExitStack() as stack:
@@ -329,7 +328,7 @@ class LoopKernel:
             for number, reduction in enumerate(self.kernel.reductions):
                 state = State(self.fb, reduction, self.lanes, along_lanes=True)
                 inner = len(self.reduced) - 1
-                self._reduction_loops(reduction, 0, lambda s=state, r=reduction: self._row(r, s), inner)
+                self._reduction_loops(reduction, 0, partial(self._row, reduction, state), inner)
                 self.evaluator.set_accumulated(number, state.finish_lanes(), 1)
             self.evaluator.stores(self.kernel.stores, self.offset, 1)
 

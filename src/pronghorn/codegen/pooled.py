@@ -46,12 +46,13 @@ def _row_offsets(counts: tuple[int, ...], steps: tuple[int, ...], strides: list[
 def _geometry(node: Node, operands: PooledOperands) -> _Geometry:
     p, pool = node.params, operands.pool.params
     if node.prim.name == "conv_filter_grad":
-        x, kernel = node.inputs[0].shape, node.outputs[0].shape
+        x, w = node.inputs[0].shape, node.outputs[0].shape
     else:
-        x, kernel = node.outputs[0].shape, node.inputs[1].shape
-    spatial, channels = x[1:-1], x[-1]
+        x, w = node.outputs[0].shape, node.inputs[1].shape
+    *spatial, channels = map(int, x[1:])
+    kernel = tuple(map(int, w))
     strides = [prod(spatial[a + 1 :]) * channels for a in range(len(spatial))]
-    counts = operands.values.shape[1:-1]
+    counts = tuple(map(int, operands.values.shape[1:-1]))
     steps = tuple(s * c for s, c in zip(pool["strides"][1:-1], p["strides"]))
     return _Geometry(
         x[0],
@@ -94,8 +95,8 @@ class _Pooled:
             gradient = fb.load("float", fb.gep("float", values, at))
             with fb.if_(fb.cmp("une", "float", gradient, literal(0.0, "float"))):
                 chosen = fb.cast("zext", fb.load("i32", fb.gep("i32", argmax, at)), "i32", "i64")
-                offset = fb.load("i64", fb.gep("i64", self.positions, chosen))
-                offset = fb.add(fb.load("i64", fb.gep("i64", self.windows, window)), offset)
+                position = fb.load("i64", fb.gep("i64", self.positions, chosen))
+                offset = fb.add(fb.load("i64", fb.gep("i64", self.windows, window)), position)
                 yield fb.splat(gradient, "float", self.lanes), offset
 
     def filter_gradient(self, partial: Value) -> None:

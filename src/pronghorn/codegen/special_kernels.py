@@ -55,9 +55,10 @@ def _launch(kernel: Kernel, units: Extent, cost: float, scratch: set[Value] | No
 def _cumulative(module: ModuleBuilder, kernel: Kernel, node: Node, tables: Tables) -> list[Launch]:
     (x,), (y,) = node.inputs, node.outputs
     outer, n, inner = _around(x.shape, node.params["axis"])
-    arguments = (_argument(e, tables) for e in (outer, n, inner))
-    slots = tables.buffer(x), tables.buffer(y)
-    emit_cumulative(module, kernel.name, node.prim.name, x.dtype, *arguments, node.params["reverse"], *slots)
+    before, along, behind = (_argument(e, tables) for e in (outer, n, inner))
+    source, target = tables.buffer(x), tables.buffer(y)
+    op, backwards = node.prim.name, node.params["reverse"]
+    emit_cumulative(module, kernel.name, op, x.dtype, before, along, behind, backwards, source, target)
     return [_launch(kernel, cumulative_units(outer, inner, x.dtype), 4.0 * typical(n))]
 
 
@@ -94,7 +95,9 @@ def _sort(module: ModuleBuilder, kernel: Kernel, node: Node, tables: Tables) -> 
         kernel.name,
         [v.dtype for v in node.inputs],
         node.params["num_keys"],
-        *(_argument(e, tables) for e in (outer, n, inner)),
+        _argument(outer, tables),
+        _argument(n, tables),
+        _argument(inner, tables),
         [tables.buffer(v) for v in node.inputs],
         [tables.buffer(v) for v in node.outputs],
         tables.buffer(scratch),

@@ -86,7 +86,7 @@ def _conv(node: Node, stored: set[Value]) -> list[Part] | None:
     p, out = node.params, node.outputs[0]
     vx, vw = strided_view(x, stored), strided_view(w, stored)
     assert vx is not None and vw is not None
-    ci, co = _grouped(x.shape[-1], out.shape[-1], p["groups"])
+    ci, co = _grouped(int(x.shape[-1]), int(out.shape[-1]), p["groups"])
     c = row_major(out.shape)
     dims = [ContractionDim("o0", out.shape[0], vx.strides[0], 0, c[0])]
     for i, s in enumerate(p["strides"], 1):
@@ -117,7 +117,7 @@ def _conv_filter_grad(node: Node, stored: set[Value]) -> list[Part] | None:
     p, out = node.params, node.outputs[0]
     vx, vg = strided_view(x, stored), strided_view(g, stored)
     assert vx is not None and vg is not None
-    ci, co = _grouped(x.shape[-1], out.shape[-1], p["groups"])
+    ci, co = _grouped(int(x.shape[-1]), int(out.shape[-1]), p["groups"])
     c = row_major(out.shape)
     dims = []
     for i, (k, d) in enumerate(zip(out.shape[:-2], p["dilation"])):
@@ -152,7 +152,7 @@ def _conv_input_grad(node: Node, stored: set[Value]) -> list[Part] | None:
     p, out = node.params, node.outputs[0]
     vg, vw = strided_view(g, stored), strided_view(w, stored)
     assert vg is not None and vw is not None
-    ci, co = _grouped(out.shape[-1], w.shape[-1], p["groups"])
+    ci, co = _grouped(int(out.shape[-1]), int(w.shape[-1]), p["groups"])
     c = row_major(out.shape)
     last = len(out.shape) - 1
     parts = []
@@ -160,7 +160,8 @@ def _conv_input_grad(node: Node, stored: set[Value]) -> list[Part] | None:
     for residues in cartesian(*(range(s) for _, _, s, _, _ in axes)):
         dims = [ContractionDim("o0", out.shape[0], vg.strides[0], 0, c[0])]
         reduced = []
-        a_offset, b_offset, c_offset = vg.offset, vw.offset, 0
+        a_offset, b_offset = vg.offset, vw.offset
+        c_offset: Extent = 0
         for (axis, kernel, s, (lo, _), d), r in zip(axes, residues):
             step = s // gcd(s, d)
             first = next((k for k in range(min(step, kernel)) if (r + lo - k * d) % s == 0), None)

@@ -164,11 +164,11 @@ def pooled_operands(node: Node) -> PooledOperands | None:
     if pool is None or not _fits(node, pool):
         return None
     if name == "conv_filter_grad":
-        return PooledOperands(pool, *pool.inputs, node.inputs[0])
+        return PooledOperands(pool, pool.inputs[0], pool.inputs[1], node.inputs[0])
     turned = node.inputs[1].node  # decompose has made the kernel a view of its transpose
     if turned is None or turned.prim is not P.transpose:
         return None
-    return PooledOperands(pool, *pool.inputs, turned.inputs[0])
+    return PooledOperands(pool, pool.inputs[0], pool.inputs[1], turned.inputs[0])
 
 
 def _fits(node: Node, pool: Node) -> bool:

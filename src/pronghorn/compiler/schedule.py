@@ -215,8 +215,8 @@ def _virtual_element(lowering: Lowering, value: Value, node: Node, index: tuple[
     """How a stored value that needs no kernel of its own is computed."""
     from pronghorn.compiler.virtual import VIRTUAL
 
-    if node.prim.name == "reshape" and view_of(node.inputs[0], lowering.stored) is not None:
-        source = view_of(node.inputs[0], lowering.stored)
+    source = view_of(node.inputs[0], lowering.stored) if node.prim.name == "reshape" else None
+    if source is not None:
         return lowering.element(source, _flat(index, value, source))
     return VIRTUAL[node.prim.name](lowering, node, index)
 

@@ -36,7 +36,8 @@ def virtual(name: str) -> Callable[[Rule], Rule]:
 
 def linear(index: Indices, shape: Shape) -> Index:
     """The row-major offset of an element."""
-    offset, stride = Index(), 1
+    offset = Index()
+    stride: Extent = 1
     for i, extent in zip(reversed(index), reversed(shape)):
         offset = offset + i * stride
         stride = stride * extent

@@ -32,7 +32,7 @@ class Tensor:
     ((3,), 'float32')
     """
 
-    __slots__ = ("data", "__weakref__")
+    __slots__ = ("__weakref__", "data")
     __array_priority__ = 100  # so that ndarray + Tensor comes to us
 
     def __init__(self, data: np.ndarray | Value):
@@ -60,7 +60,7 @@ class Tensor:
         return isinstance(self.data, Value)
 
     @property
-    def T(self) -> Tensor:  # noqa: N802 (NumPy's name)
+    def T(self) -> Tensor:
         return _ops().transpose(self)
 
     @property

@@ -203,7 +203,7 @@ def _run_eagerly(prim: Primitive, tensors: list[Tensor], params: dict[str, Any])
     from pronghorn.backends.numpy import IMPLEMENTATIONS
 
     for t in tensors:
-        if t.is_traced:
+        if isinstance(t.data, Value):
             raise TraceError(f"{prim.name} got a traced array {t.data.aval} after its trace had ended.")
     prim.infer([Aval(t.shape, t.dtype) for t in tensors], params)
     result = IMPLEMENTATIONS[prim.name](*(t.data for t in tensors), **params)
@@ -245,7 +245,9 @@ def _tracing(name: str, own_state: bool) -> Iterator[Trace]:
 
 
 def trace(fn: Callable[..., Sequence[Any]], avals: Sequence[Aval], name: str = "graph") -> Traced:
-    """Trace ``fn(*tensors) -> sequence of tensors``. Variables that it reads become inputs, those that it assigns outputs.
+    """Trace ``fn(*tensors) -> sequence of tensors``.
+
+    Variables that it reads become inputs of the graph, those that it assigns outputs.
 
     >>> from pronghorn.graph import primitives as P
     >>> t = trace(lambda x: [P.add(x, 1.0)], [Aval((2,), "float32")])
@@ -255,11 +257,11 @@ def trace(fn: Callable[..., Sequence[Any]], avals: Sequence[Aval], name: str = "
     with _tracing(name, own_state=True) as tr:
         results = fn(*(Tensor(tr.graph.add_input(a)) for a in avals))
         results = [tr.lift(as_tensor(r)) for r in results]
-    captured = list(tr.variables)
-    updated = [v for v in captured if tr.current[v].data is not tr.variables[v].data]
-    tr.graph.outputs = [*results, *(tr.current[v].data for v in updated)]
-    arguments = tr.graph.inputs[: len(avals)]
-    tr.graph.inputs = [*arguments, *(tr.variables[v].data for v in captured)]
+        captured = list(tr.variables)
+        updated = [v for v in captured if tr.current[v].data is not tr.variables[v].data]
+        tr.graph.outputs = [*results, *(tr.lift(tr.current[v]) for v in updated)]
+        arguments = tr.graph.inputs[: len(avals)]
+        tr.graph.inputs = [*arguments, *(tr.lift(tr.variables[v]) for v in captured)]
     return Traced(tr.graph, len(avals), captured, updated, len(results))
 
 

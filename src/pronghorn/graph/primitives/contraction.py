@@ -32,7 +32,8 @@ def conv_extent(size: Extent, kernel: int, stride: int, padding: tuple[int, int]
 
 def conv_shape(x: Shape, w: Shape, strides: tuple[int, ...], padding: Pairs, dilation: tuple[int, ...]) -> Shape:
     """The output shape of `conv`."""
-    spatial = [conv_extent(*a) for a in zip(x[1:-1], w[:-2], strides, padding, dilation)]
+    kernel = map(int, w[:-2])
+    spatial = [conv_extent(*a) for a in zip(x[1:-1], kernel, strides, padding, dilation)]
     return (x[0], *spatial, w[-1])
 
 
