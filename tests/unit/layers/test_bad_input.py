@@ -46,8 +46,14 @@ CASES = {
         lambda: Sequential([layers.Dense(3, input_shape=(32, 10))])(np.ones((32, 10))),
         r"\(None, 32, 10\).*\(32, 10\).*leave it out.*\(10,\)",
     ),
-    "flat images": (lambda: Sequential([Input((4, 4, 1)), layers.Flatten()])(np.ones((2, 16))), r"x.reshape\(\(-1, 4, 4, 1\)\)"),
-    "one image": (lambda: Sequential([Input((4, 3)), layers.Flatten()])(np.ones((4, 3))), r"x\[None\] for a single sample"),
+    "flat images": (
+        lambda: Sequential([Input((4, 4, 1)), layers.Flatten()])(np.ones((2, 16))),
+        r"x.reshape\(\(-1, 4, 4, 1\)\)",
+    ),
+    "one image": (
+        lambda: Sequential([Input((4, 3)), layers.Flatten()])(np.ones((4, 3))),
+        r"x\[None\] for a single sample",
+    ),
     "channels first": (lambda: _built_conv()(np.ones((2, 3, 8, 8))), r"axis -1.*value 3.*moveaxis\(x, 1, -1\)"),
     "no super().__init__()": (lambda: Sequential([Forgetful()])(np.ones((2, 3))), r"Forgetful.*super\(\).__init__\(\)"),
     "values asked for in call": (lambda: layer_of(np.sin)(Input((3,))), "not known while.*in peek.*ops"),
