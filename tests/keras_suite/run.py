@@ -1,7 +1,7 @@
 """Run Keras's own unit tests, from an installed `keras` package, against Pronghorn, and count.
 
     python tests/keras_suite/run.py losses metrics layers/core
-    python tests/keras_suite/run.py --update ops          writes down newly found uses of private names
+    python tests/keras_suite/run.py --update ops          writes the two lists below anew for these folders
     python tests/keras_suite/run.py --failures callbacks  says what failed
 
 Nothing of Keras's is in this repository: the tests are read where they are installed. Not counted are tests that are
@@ -26,7 +26,8 @@ from pathlib import Path
 _HERE = Path(__file__).parent
 _PRIVATE = _HERE / "private_names.txt"
 _NOT_ASKED = _HERE / "not_asked.txt"
-_NO_EQUIVALENT = re.compile(r"no public equivalent of (\S+)")
+_NO_EQUIVALENT = re.compile(r"no public equivalent of (\S+)|has no attribute '(_[a-z]\w+)'")
+_ABSENT = re.compile(r"(\S+) is not part of Pronghorn: |(\S+): quantized layers are not there")
 
 
 @dataclasses.dataclass
@@ -38,12 +39,14 @@ class Result:
         kind: `"passed"`, `"failed"` or `"skipped"`.
         message: the first line of what went wrong.
         private: the private name that it reached for, if that is what went wrong.
+        absent: the name that is not part of Pronghorn and says so, if that is what went wrong.
     """
 
     name: str
     kind: str
     message: str = ""
     private: str = ""
+    absent: str = ""
 
 
 def keras_source() -> Path:
@@ -101,8 +104,10 @@ def _result(folder: str, case: ElementTree.Element) -> Result:
     if bad is None:
         return Result(name, "passed")
     message = (bad.get("message") or "").strip()
-    private = _NO_EQUIVALENT.search(message)
-    return Result(name, "failed", message.split("\n")[0], private.group(1) if private else "")
+    private, absent = _NO_EQUIVALENT.search(message), _ABSENT.search(message)
+    missing = (absent.group(1) or absent.group(2)) if absent else ""
+    reached = (private.group(1) or private.group(2)) if private else ""
+    return Result(name, "failed", message.split("\n")[0], reached, missing)
 
 
 def read_list(path: Path) -> dict[str, str]:
@@ -138,15 +143,17 @@ def rate(results: list[Result]) -> float:
 
 
 def update(results: list[Result]) -> None:
-    """Write the uses of private names among the failures into `private_names.txt`."""
-    entries = read_list(_PRIVATE)
-    for result in results:
-        entries.pop(result.name, None)
-        if result.private:
-            entries[result.name] = result.private
-    head = [line for line in _PRIVATE.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    """Write down which failures are uses of private names, and which of names that are not part of Pronghorn."""
+    _rewrite(_PRIVATE, {result.name: result.private for result in results})
+    _rewrite(_NOT_ASKED, {result.name: result.absent and f"needs {result.absent}" for result in results})
+
+
+def _rewrite(path: Path, reasons: dict[str, str]) -> None:
+    entries = {name: reason for name, reason in read_list(path).items() if name not in reasons}
+    entries.update({name: reason for name, reason in reasons.items() if reason})
+    head = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
     lines = [*head, *(f"{name}  {entries[name]}" for name in sorted(entries))]
-    _PRIVATE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def folders_of(places: list[str]) -> list[str]:
@@ -162,7 +169,7 @@ def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("places", nargs="*", help="folders below keras/src; all by default")
-    parser.add_argument("--update", action="store_true", help="write newly found uses of private names down")
+    parser.add_argument("--update", action="store_true", help="write the lists of what is not counted anew")
     parser.add_argument("--failures", action="store_true", help="list the failures")
     parser.add_argument("--at-least", type=float, default=0.0, help="exit status 1 if a folder's rate is below this")
     arguments = parser.parse_args()

@@ -352,6 +352,8 @@ class FunctionBuilder:
         if lane is not None and other == "zeroinitializer":
             at = self.gep(element(ty), pointer, lane)
             return self.insert(ty, "zeroinitializer", self.load(element(ty), at, align), lane)
+        if self._too_wide(ty) and other == "zeroinitializer":
+            return self._load_in_halves(ty, pointer, mask)
         return self.call(
             f"llvm.masked.load.{mangle(ty)}.p0",
             ty,
@@ -367,11 +369,41 @@ class FunctionBuilder:
             at = self.gep(element(ty), pointer, lane)
             self.store(element(ty), self.extract(ty, value, lane), at, align)
             return
+        if self._too_wide(ty):
+            for start, half, half_mask in self._halves(ty, mask):
+                part = self.shuffle(ty, value, "poison", range(start, start + lanes(half)))
+                self.masked_store(half, part, self.gep(element(ty), pointer, start), half_mask)
+            return
         self.call(
             f"llvm.masked.store.{mangle(ty)}.p0",
             "void",
             [(ty, value), ("ptr", pointer), ("i32", align), (mask_ty, mask)],
         )
+
+    def _too_wide(self, ty: str) -> bool:
+        """Whether a vector needs several registers: LLVM 20 loses halves of such masked loads whose mask is constant."""
+        target = self.module.target
+        return target is not None and lanes(ty) > 2 and size_of(ty) * 8 > target.vector_bits
+
+    def _halves(self, ty: str, mask: Operand) -> list[tuple[int, str, str]]:
+        """(first lane, type, mask) of the two halves of a vector."""
+        count = lanes(ty)
+        half = count // 2
+        parts = []
+        for start in (0, half):
+            if str(mask).startswith("<"):
+                part = "<" + ", ".join(str(mask).strip("<>").split(", ")[start : start + half]) + ">"
+            else:
+                part = self.shuffle(vec("i1", count), mask, "poison", range(start, start + half))
+            parts.append((start, vec(element(ty), half), part))
+        return parts
+
+    def _load_in_halves(self, ty: str, pointer: str, mask: Operand) -> str:
+        first, second = (
+            self.masked_load(half, self.gep(element(ty), pointer, start), half_mask)
+            for start, half, half_mask in self._halves(ty, mask)
+        )
+        return self.shuffle(vec(element(ty), lanes(ty) // 2), first, second, range(lanes(ty)))
 
     # -- i64 arithmetic that folds constants -------------------------------------------------------------------------
 

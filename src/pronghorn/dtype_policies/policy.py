@@ -91,7 +91,7 @@ class DTypePolicy:
 
 def _policy_name(name: Any) -> str:
     if name is None:
-        return config.floatx()
+        return config.floatx() if _default is None else _default.name
     name = {"int": "int32", "float": config.floatx()}.get(name, name) if isinstance(name, str) else name
     if not isinstance(name, str):
         try:
@@ -128,8 +128,10 @@ def set_dtype_policy(policy: Any) -> None:
         policy: a `DTypePolicy` or the name of one.
     """
     global _default
-    if policy is None:
-        raise ValueError("set_dtype_policy: the policy must be a DTypePolicy or the name of one, got None.")
+    if not isinstance(policy, (str, dict)) and not hasattr(policy, "compute_dtype"):
+        raise ValueError(
+            f"set_dtype_policy: Invalid `policy` argument: it must be a DTypePolicy or the name of one, got {policy!r}."
+        )
     _default = get(policy)
 
 

@@ -102,4 +102,5 @@ class DTypePolicyMap(MutableMapping):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"<DTypePolicyMap at {hex(id(self))}, default: {self._default!r}, mapped: {len(self)}>"
+        mapping = [(path, policy.name) for path, policy in self._policies.items()]
+        return f"<DTypePolicyMap at {hex(id(self))} default_policy={self._default!r}, mapping={mapping}>"

@@ -29,8 +29,11 @@ class NumpyExecutable:
         arrays = [a[0][a[1]] if i in self.gathered else a for i, a in enumerate(args)]
         declared = self.traced.graph.inputs
         arrays = [np.asarray(a, dtypes.to_numpy(v.dtype)) for a, v in zip(arrays, declared)]
-        results = run(self.traced.graph, [*arrays, *(v.storage() for v in self.traced.variables)])
+        held = [v.storage() for v in self.traced.variables]
+        results = run(self.traced.graph, [*arrays, *held])
         count = self.traced.num_results
+        # A result may be (a view of) a variable's storage, which the next call changes.
+        results[:count] = [r.copy() if any(np.may_share_memory(r, h) for h in held) else r for r in results[:count]]
         # Copies first: a new value may be a view of another variable's old one.
         values = [np.array(value, copy=True) for value in results[count:]]
         for variable, value in zip(self.traced.updated, values):

@@ -41,10 +41,17 @@ def batches_of(data: Any, steps: int | None = None, layer: str = "adapt") -> Ite
     if is_one_array(data):
         yield to_array(data)
         return
-    if isinstance(data, (list, tuple)) and not any(_has_shape(x) for x in data):
+    if isinstance(data, (list, tuple)) and data and not any(_has_shape(_first(x)) for x in data):
         yield to_array(list(data))
         return
-    yield from (to_array(_first(batch)) for batch in itertools.islice(_iterate(data, layer), steps))
+    for batch in itertools.islice(_iterate(data, layer), steps):
+        batch = _first(batch)
+        if isinstance(batch, (int, float, bool)) or batch is None:
+            raise TypeError(
+                f"{layer}: each element of the data must be a batch: an array with a `.shape`, not {batch!r}. Gather "
+                "the elements in batches, or pass one array of all of them."
+            )
+        yield to_array(batch)
 
 
 def _has_shape(x: Any) -> bool:
@@ -52,7 +59,7 @@ def _has_shape(x: Any) -> bool:
 
 
 def _first(batch: Any) -> Any:
-    return batch[0] if isinstance(batch, tuple) else batch
+    return batch[0] if isinstance(batch, tuple) and batch else batch
 
 
 def _iterate(data: Any, layer: str) -> Iterable[Any]:

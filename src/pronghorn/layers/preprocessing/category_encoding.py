@@ -51,7 +51,7 @@ class CategoryEncoding(Layer):
                 "IntegerLookup, which learns it with adapt()."
             )
         if num_tokens < 1:
-            raise ValueError(f"CategoryEncoding: num_tokens must be >= 1, got num_tokens={num_tokens}.")
+            raise ValueError(f"CategoryEncoding: `num_tokens` must be >= 1, got num_tokens={num_tokens}.")
         self.num_tokens, self.output_mode = num_tokens, output_mode
         self.sparse = encoding.check_no_sparse(self, sparse)
         self._allow_non_tensor_positional_args = True

@@ -53,19 +53,21 @@ class Discretization(Layer):
         if num_bins is not None and num_bins < 0:
             raise ValueError(f"Discretization: `num_bins` must be greater than or equal to 0, got num_bins={num_bins}.")
         if num_bins is not None and bin_boundaries is not None:
-            learned = len(bin_boundaries) == num_bins - 1  # the configuration of an adapted layer has both
-            if not learned:
-                raise ValueError(
-                    "Discretization: `num_bins` and `bin_boundaries` should not both be set, got "
-                    f"num_bins={num_bins} and bin_boundaries={bin_boundaries}."
-                )
+            raise ValueError(
+                "Discretization: Both `num_bins` and `bin_boundaries` are set, but only one may be: boundaries that "
+                f"are given need not be learned. Got num_bins={num_bins} and bin_boundaries={bin_boundaries}."
+            )
         if num_bins is None and bin_boundaries is None:
-            raise ValueError("Discretization: you need to set either `num_bins` or `bin_boundaries`.")
+            raise ValueError(
+                "Discretization: give either `num_bins` or `bin_boundaries`: how many bins to learn, or what is "
+                "between them."
+            )
         self.input_bin_boundaries = bin_boundaries
         self.bin_boundaries = [] if bin_boundaries is None else [float(b) for b in bin_boundaries]
         self.num_bins, self.epsilon, self.output_mode = num_bins, epsilon, output_mode
         self.summary = _EMPTY
-        self.supports_masking = True
+        self._convert_input_args = False
+        self._allow_non_tensor_positional_args = True
         self.built = True
 
     # -- learning ---------------------------------------------------------------------------------------------------
@@ -108,26 +110,36 @@ class Discretization(Layer):
     def call(self, inputs: Any) -> Any:
         if self.num_bins is not None and self.num_bins > 1 and not self.bin_boundaries:
             raise ValueError(
-                "Discretization: either pass the `bin_boundaries` argument at construction, or call `adapt(data)` "
-                "before "
-                "you use the layer."
+                "Discretization: there are no boundaries yet. You need to pass `bin_boundaries` to the constructor, or "
+                "to call adapt(data) before you use the layer."
             )
+        inputs = ops.convert_to_tensor(inputs)
         indices = ops.digitize(inputs, np.asarray(self.bin_boundaries, "float32"))
-        return encoding.encode(indices, self.output_mode, self._depth, self._output_dtype)
+        return encoding.encode(indices, self.output_mode, self._depth, self.output_dtype)
 
     @property
     def _depth(self) -> int:
         return len(self.bin_boundaries) + 1 if self.num_bins is None or self.bin_boundaries else self.num_bins
 
     @property
-    def _output_dtype(self) -> str:
+    def output_dtype(self) -> str:
+        """The element type of the results."""
         return "int32" if self.output_mode == "int" else self.compute_dtype
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return encoding.encoded_shape(input_shape, self.output_mode, self._depth)
 
     def compute_output_spec(self, inputs: Any) -> Any:
-        return KerasTensor(self.compute_output_shape(inputs.shape), dtype=self._output_dtype)
+        return KerasTensor(self.compute_output_shape(inputs.shape), dtype=self.output_dtype)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        # The configuration of a layer that has learned has both: how many bins it was to learn, and what they became.
+        if config.get("num_bins") is None or config.get("bin_boundaries") is None:
+            return cls(**config)
+        layer = cls(**{**config, "bin_boundaries": None})
+        layer.bin_boundaries = [float(b) for b in config["bin_boundaries"]]
+        return layer
 
     def load_own_variables(self, store: Any) -> None:
         if len(store.keys()) == 1:

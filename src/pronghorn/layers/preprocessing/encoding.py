@@ -52,7 +52,7 @@ def encoded_shape(shape: Any, mode: str, depth: int | None) -> tuple[Any, ...]:
     if mode == "one_hot":
         if len(shape) > 1 and shape[-1] == 1:
             shape = shape[:-1]
-        return (*(shape or (1,)), depth)
+        return (*shape, depth)
     return (*shape[:1], *shape[2:], depth) if len(shape) > 1 else (depth,)
 
 

@@ -113,7 +113,7 @@ def fingerprint64(data: bytes) -> int:
     """FarmHash's 64-bit fingerprint of a byte string.
 
     >>> fingerprint64(b"pronghorn") % 1000
-    473
+    819
     """
     if len(data) <= 16:
         return _hash_16(data)

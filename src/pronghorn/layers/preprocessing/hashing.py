@@ -66,7 +66,7 @@ class Hashing(Layer):
         kwargs["dtype"] = output_dtype(output_mode, kwargs.get("dtype"), "Hashing")
         super().__init__(**kwargs)
         if num_bins is None or num_bins <= 0:
-            raise ValueError(f"Hashing: num_bins cannot be None or non-positive, got num_bins={num_bins}.")
+            raise ValueError(f"Hashing: `num_bins` cannot be `None`, zero or negative, got num_bins={num_bins}.")
         self.num_bins, self.mask_value, self.output_mode = num_bins, mask_value, output_mode
         self.salt = list(key) if (key := checked_salt(salt, "Hashing")) else None
         self.sparse = encoding.check_no_sparse(self, sparse)

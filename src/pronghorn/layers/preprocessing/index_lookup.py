@@ -88,7 +88,8 @@ class IndexLookup(Layer):
         self._set_tokens([], None)
         if vocabulary is not None:
             self.set_vocabulary(vocabulary, idf_weights)
-            self._input_vocabulary = list(self._tokens)
+            if not isinstance(vocabulary, (str, os.PathLike)):  # what came from a file is saved in a file
+                self._input_vocabulary = list(self._tokens)
 
     # -- the vocabulary ---------------------------------------------------------------------------------------------
     def _read_tokens(self, values: Any) -> list[Any]:
@@ -174,17 +175,14 @@ class IndexLookup(Layer):
             if token is not None and token in own:
                 raise ValueError(
                     f"{cls}: found the reserved {name} token {token!r} at an unexpected location in `vocabulary`, "
-                    "index "
-                    f"{tokens.index(token)}. Leave out all mask and OOV tokens, or have them at the start only, in "
-                    "this "
-                    f"order: {specials}."
+                    f"index {tokens.index(token)}. Leave out all mask and OOV tokens, or have them at the start only, "
+                    f"in this order: {specials}."
                 )
         size = len(specials) + len(own)
         if self.max_tokens is not None and size > self.max_tokens:
             raise ValueError(
                 f"{cls}: attempted to set a vocabulary larger than the maximum vocab size: it has {size} places with "
-                "the "
-                f"special ones, `max_tokens` is {self.max_tokens}."
+                f"the special ones, `max_tokens` is {self.max_tokens}."
             )
         if weights is not None and not found:
             weights = np.concatenate([np.full(len(specials), weights.mean(), "float32"), weights])
@@ -269,8 +267,7 @@ class IndexLookup(Layer):
         if not self._is_ready:
             raise RuntimeError(
                 f"Layer {self.name!r} ({type(self).__name__}) has no vocabulary yet. Pass a `vocabulary` argument to "
-                "it, "
-                "or call adapt() with some sample data, before you use it."
+                "it, or call adapt() with some sample data, before you use it."
             )
 
     def _places_of(self, tokens: np.ndarray) -> np.ndarray:

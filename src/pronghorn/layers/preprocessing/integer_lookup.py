@@ -133,8 +133,7 @@ class IntegerLookup(IndexLookup):
             if self.oov_method == "farmhash":
                 raise NotImplementedError(
                     f"Layer {self.name!r} (IntegerLookup): oov_method='farmhash' cannot be compiled. Use 'floormod', "
-                    "or "
-                    "call the layer on the data, in front of the model."
+                    "or call the layer on the data, in front of the model."
                 )
             unknown: Any = ops.mod(tokens, self.num_oov_indices) + self._oov_start
         else:

@@ -121,8 +121,7 @@ class MelSpectrogram(Layer):
     def get_config(self) -> dict[str, Any]:
         names = (
             "fft_length sequence_stride sequence_length window sampling_rate num_mel_bins min_freq max_freq "
-            "power_to_db "
-            "top_db mag_exp min_power ref_power"
+            "power_to_db top_db mag_exp min_power ref_power"
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in names.split()}}
 

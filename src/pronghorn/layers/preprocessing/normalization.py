@@ -57,14 +57,14 @@ class Normalization(Layer):
         rank = len(input_shape)
         if any(a < -rank or a >= rank for a in self.axis):
             raise ValueError(
-                f"Normalization: all `axis` values must be in the range [-ndim, ndim), got inputs with ndim={rank} and "
+                f"Normalization: All `axis` values must be in the range [-ndim, ndim), got inputs with ndim={rank} and "
                 f"axis={self.axis}. Use axis=None for one mean and variance over everything."
             )
         self._keep_axis = tuple(sorted(a % rank for a in self.axis))
         for axis in self._keep_axis:
             if input_shape[axis] is None:
                 raise ValueError(
-                    f"Normalization: all `axis` values to be kept must have a known shape, got axis={self.axis} and "
+                    f"Normalization: All `axis` values to be kept must have a known shape, got axis={self.axis} and "
                     f"inputs of shape {tuple(input_shape)}, unknown at index {axis}."
                 )
         self._reduce_axis = tuple(a for a in range(rank) if a not in self._keep_axis)
@@ -86,18 +86,24 @@ class Normalization(Layer):
     def _check_given(self) -> None:
         for name, value in (("mean", self.input_mean), ("variance", self.input_variance)):
             try:
-                np.broadcast_to(value, self._broadcast_shape)
+                self._placed(value)
             except ValueError:
                 raise ValueError(
                     f"Normalization: `{name}` of shape {value.shape} cannot be broadcast to the kept axes of the "
-                    "inputs, "
-                    f"of shape {self._broadcast_shape}."
+                    f"inputs, of shape {self._mean_shape}."
                 ) from None
+
+    def _placed(self, value: np.ndarray) -> np.ndarray:
+        """Given means or variances, with extents of one for the axes that they are over."""
+        try:
+            return np.broadcast_to(value, self._mean_shape).reshape(self._broadcast_shape)
+        except ValueError:
+            return np.broadcast_to(value, self._broadcast_shape)
 
     def _statistic(self, given: np.ndarray | None, learned: str) -> Any:
         if given is not None:
             value = given.astype(self.compute_dtype)
-            return ops.convert_to_tensor(np.broadcast_to(value, self._broadcast_shape) if self.built else value)
+            return ops.convert_to_tensor(np.ascontiguousarray(self._placed(value)) if self.built else value)
         if not self.built:
             return None
         return ops.cast(ops.reshape(getattr(self, learned).value, self._broadcast_shape), self.compute_dtype)
@@ -131,7 +137,7 @@ class Normalization(Layer):
                 self._build_for(batch)
             moments = _combine(moments, self._moments_of(batch))
         if moments is None:
-            raise ValueError("Normalization: adapt() was given no data.")
+            raise ValueError("Normalization: adapt() was given no data, but an empty iterable.")
         count, mean, variance = moments
         self.adapt_mean.assign(mean.astype(self.adapt_mean.dtype))
         self.adapt_variance.assign(variance.astype(self.adapt_variance.dtype))
@@ -149,8 +155,7 @@ class Normalization(Layer):
             or tuple(batch.shape[a] for a in self._keep_axis) != self._mean_shape
         ):
             raise ValueError(
-                f"Normalization: adapt() was given an array of shape {batch.shape}, which does not fit the layer: it "
-                "was "
+                f"Normalization: adapt() was given an array of an incompatible shape, {batch.shape}: the layer was "
                 f"built for {len(self._broadcast_shape)} axes, of extents {self._mean_shape} along {self._keep_axis}."
             )
         count = math.prod(batch.shape[a] for a in self._reduce_axis)

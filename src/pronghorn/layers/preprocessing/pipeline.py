@@ -32,7 +32,6 @@ class Pipeline(Layer):
         self._pipeline_layers = list(layers)
         self._convert_input_args = False
         self._allow_non_tensor_positional_args = True
-        self.supports_masking = True
 
     @property
     def layers(self) -> list[Any]:
@@ -47,20 +46,30 @@ class Pipeline(Layer):
                 arguments["mask"] = mask
             if training is not None and "training" in names:
                 arguments["training"] = training
-            inputs = layer(inputs, **arguments)
-            mask = tree.map_structure(lambda x: get_mask(x), inputs)
-            if all(m is None for m in tree.flatten(mask)):
-                mask = None
+            outputs = layer(inputs, **arguments)
+            mask = _mask_after(layer, inputs, outputs, mask)
+            inputs = outputs
         return inputs
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         from pronghorn.saving import deserialize_keras_object
 
-        layers = [deserialize_keras_object(x) if isinstance(x, dict) else x for x in config["layers"]]
+        layers = config.get("layers")
+        if not isinstance(layers, (list, tuple)):
+            raise ValueError(f"Pipeline: the configuration must have a list under 'layers', got layers={layers!r}.")
+        layers = [deserialize_keras_object(x) if isinstance(x, dict) else x for x in layers]
         return cls(**{**config, "layers": layers})
 
     def get_config(self) -> dict[str, Any]:
         from pronghorn.saving import serialize_keras_object
 
         return {"layers": serialize_keras_object(list(self._pipeline_layers)), "name": self.name}
+
+
+def _mask_after(layer: Any, inputs: Any, outputs: Any, mask: Any) -> Any:
+    """The mask of a layer's outputs: what they carry, else what the layer makes of the mask before."""
+    carried = tree.map_structure(get_mask, outputs)
+    if any(m is not None for m in tree.flatten(carried)):
+        return carried
+    return layer.compute_mask(inputs, mask) if mask is not None and isinstance(layer, Layer) else None

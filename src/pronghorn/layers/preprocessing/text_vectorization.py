@@ -301,6 +301,5 @@ def _check_length(length: Any, mode: str) -> None:
     if not hasattr(length, "__index__"):
         raise ValueError(
             "TextVectorization: `output_sequence_length` must be either None or an integer when `output_mode` is "
-            "'int', "
-            f"got {length!r}."
+            f"'int', got {length!r}."
         )

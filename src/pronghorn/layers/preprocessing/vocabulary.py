@@ -78,8 +78,7 @@ def refuse_path(config: dict[str, Any], cls: type) -> None:
     """
     if isinstance(config.get("vocabulary"), (str, bytes, os.PathLike)):
         raise ValueError(
-            f"{cls.__name__}: the configuration names a vocabulary file, {config['vocabulary']!r}. A saved layer is "
-            "not "
-            "allowed to read files of its choice; make the layer yourself with this path, or put the tokens themselves "
-            "into the configuration."
+            f"{cls.__name__}: the configuration names a vocabulary file, {config['vocabulary']!r}. A saved layer may "
+            "not read files of its choice; make the layer yourself with this path, or put the tokens themselves into "
+            "the configuration."
         )

@@ -163,8 +163,8 @@ def resize(
     dtype = x.dtype
     rows, columns = int(x.shape[1]), int(x.shape[2])
     if crop_to_aspect_ratio:
-        high = min(rows, int(float(columns * height) / width))
-        wide = min(columns, int(float(rows * width) / height))
+        high = max(min(rows, int(float(columns * height) / width)), 1)
+        wide = max(min(columns, int(float(rows * width) / height)), 1)
         top, left = int(float(rows - high) / 2), int(float(columns - wide) / 2)
         x = part(part(x, 1, top, top + high), 2, left, left + wide)
     elif pad_to_aspect_ratio:

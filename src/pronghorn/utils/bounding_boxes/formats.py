@@ -43,8 +43,7 @@ def normalized(name: Any, argument: str = "bounding_box_format") -> str:
     if not isinstance(name, str) or name.lower() not in FORMATS:
         raise ValueError(
             f"Bounding boxes: invalid format {argument}={name!r}{nearest_clause(str(name), FORMATS)}. Supported "
-            "formats: "
-            f"{', '.join(FORMATS)}."
+            f"formats: {', '.join(FORMATS)}."
         )
     return name.lower()
 
@@ -93,8 +92,7 @@ def convert_format(
     if any(relative) and (height is None or width is None):
         raise ValueError(
             f"convert_format: `height` and `width` of the image are needed to convert from {source!r} to {target!r}, "
-            "got "
-            f"height={height} and width={width}."
+            f"got height={height} and width={width}."
         )
     boxes = ops.cast(ops.convert_to_tensor(boxes), dtype)
     x1, y1, x2, y2 = _TO_CORNERS[source.removeprefix("rel_")](*columns(boxes))

@@ -17,8 +17,7 @@ def _corners(boxes: Any, fmt: str, image_shape: Any, function: str) -> Tensor:
     if image_shape is None:
         raise ValueError(
             f"{function}: for boxes in a relative format such as {fmt!r}, the `image_shape` (height, width, "
-            "channels) must "
-            "be given."
+            "channels) must be given."
         )
     height, width = image_shape[:2]
     return convert_format(boxes, fmt, "xyxy", height=height, width=width)

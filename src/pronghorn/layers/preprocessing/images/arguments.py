@@ -24,7 +24,7 @@ def factor_range(
     Raises:
         ValueError: for anything else.
     """
-    allowed = f"a number in the range [{bounds[0]}, {bounds[1]}], or a list of two such numbers, the lower one first"
+    allowed = f"a number in the range [{bounds[0]}, {bounds[1]}], or a list of two such numbers"
     if isinstance(value, (tuple, list)):
         if len(value) != 2:
             raise _wrong(layer, name, value, allowed)
@@ -37,9 +37,7 @@ def factor_range(
     for number in (low, high):
         if not hasattr(number, "__float__") or not bounds[0] <= float(number) <= bounds[1]:
             raise _wrong(layer, name, value, allowed)
-    if low > high:
-        raise _wrong(layer, name, value, allowed)
-    return low, high
+    return (low, high) if low <= high else (high, low)
 
 
 def value_range(layer: Any, value: Any) -> Range:

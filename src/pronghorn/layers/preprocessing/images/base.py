@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from pronghorn import config, ops, random
@@ -47,6 +49,13 @@ class ImageLayer(Layer):
 
     #: Whether the layer draws random numbers.
     _is_random = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in ("transform_images", "transform_segmentation_masks"):
+            method = cls.__dict__.get(name)
+            if method is not None:
+                setattr(cls, name, _for_one_too(method))
 
     # -- what subclasses write --------------------------------------------------------------------------------------
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
@@ -165,6 +174,19 @@ class ImageLayer(Layer):
         if self._is_random:
             config["seed"] = self.seed
         return config
+
+
+def _for_one_too(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that changes a batch of images, for one image too."""
+
+    @functools.wraps(method)
+    def wrapped(self: Any, images: Any, *args: Any, **kwargs: Any) -> Any:
+        if len(ops.shape(images)) != 3:
+            return method(self, images, *args, **kwargs)
+        changed = method(self, ops.expand_dims(ops.convert_to_tensor(images), axis=0), *args, **kwargs)
+        return ops.squeeze(changed, axis=0)
+
+    return wrapped
 
 
 def per_image(values: Any, ndim: int = 4) -> Tensor:

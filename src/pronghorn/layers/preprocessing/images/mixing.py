@@ -121,7 +121,7 @@ class _Partners(ImageLayer):
         both = {}
         for key, value in bounding_boxes.items():
             value = ops.convert_to_tensor(value)
-            both[key] = ops.concatenate([value, ops.take(value, order, axis=0)], axis=1)
+            both[key] = ops.concatenate([value, ops.take(value, order, axis=0)], axis=min(1, len(value.shape) - 1))
         return both
 
     def _mixed(self, x: Any, transformation: Any) -> Tensor:

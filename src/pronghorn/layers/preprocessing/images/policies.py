@@ -131,10 +131,10 @@ class RandAugment(_Policy):
         **kwargs: Any,
     ) -> None:
         super().__init__(value_range, factor, interpolation, seed, data_format, **kwargs)
-        self.num_ops = settings.positive(num_ops, "RandAugment", "num_ops")
-        if num_ops > len(self._layer_names):
+        self.num_ops = num_ops
+        if not 0 <= num_ops <= len(self._layer_names):
             raise ValueError(
-                f"RandAugment: num_ops can be {len(self._layer_names)} at most, the number of changes there are. "
+                f"RandAugment: num_ops must be from 0 to {len(self._layer_names)}, the number of changes there are. "
                 f"Received: num_ops={num_ops}."
             )
 

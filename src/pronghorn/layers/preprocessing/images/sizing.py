@@ -67,8 +67,8 @@ class _Sized(ImageLayer):
     def _covered_boxes(self, boxes: dict[str, Any], before: tuple[Any, Any]) -> dict[str, Any]:
         """Boxes of images that `_covering` resized."""
         height, width = (int(n) for n in before)
-        high = min(height, int(width * self.height / self.width))
-        wide = min(width, int(height * self.width / self.height))
+        high = max(min(height, int(width * self.height / self.width)), 1)
+        wide = max(min(width, int(height * self.width / self.height)), 1)
         top, left = int((height - high) / 2), int((width - wide) / 2)
         sx, sy = self.width / wide, self.height / high
         return self._mapped_boxes(boxes, before, lambda x, y: ((x - left) * sx, (y - top) * sy))

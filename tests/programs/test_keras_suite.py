@@ -1,0 +1,42 @@
+"""Keras's own tests of the folders that are whole; see tests/keras_suite/run.py, which also runs the others."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("keras")
+pytest.importorskip("absl", reason="Keras's tests need absl-py")
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "keras_suite"))
+import run
+
+# Folder to the share of its counted tests, in per cent, that must pass.
+WHOLE = {
+    "activations": 95,
+    "constraints": 95,
+    "layers/merging": 95,
+    "layers/pooling": 95,
+    "losses": 95,
+    "metrics": 95,
+    "optimizers/schedules": 95,
+    "random": 95,
+    "tree": 95,
+    "wrappers": 95,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", WHOLE)
+def test_a_folder_of_keras_tests(folder):
+    results = run.run_folder(folder, seconds=600)
+    passed, failed = run.counted(results)
+    assert passed
+    assert run.rate(results) >= WHOLE[folder], "\n".join(f"{result.name}: {result.message}" for result in failed)
+
+
+def test_lists_give_reasons():
+    for path in (run._PRIVATE, run._NOT_ASKED):
+        entries = run.read_list(path)
+        assert entries
+        assert all(entries.values())
