@@ -381,7 +381,7 @@ class FunctionBuilder:
         )
 
     def _too_wide(self, ty: str) -> bool:
-        """Whether a vector needs several registers: of those, LLVM 20 loses halves of masked loads with a constant mask."""
+        """Whether a vector needs several registers: LLVM 20 loses halves of their masked loads under constant masks."""
         target = self.module.target
         return target is not None and lanes(ty) > 2 and size_of(ty) * 8 > target.vector_bits
 
