@@ -42,6 +42,11 @@ class EpochIterator:
         """Batches an epoch, or None where that is not known."""
         return self.steps_per_epoch or self.adapter.num_batches
 
+    def restart(self) -> None:
+        """Have the next epoch begin at the start of the data, where that can be."""
+        if self.adapter.restarts:
+            self._running = None
+
     def epoch(self) -> Iterator[tuple[int, list[Batch]]]:
         """The steps of an epoch."""
         self.adapter.on_epoch_begin()

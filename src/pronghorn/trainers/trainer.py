@@ -48,7 +48,7 @@ class Trainer(CompiledModel):
             x: inputs: an array, a list or a dict of arrays, a pandas table; or a generator, a `PyDataset`, a tf.data
                 data set or a torch DataLoader that gives batches (x, y) or (x, y, sample_weight).
             y: targets, for arrays.
-            batch_size: samples a step, for arrays; 32 by default.
+            batch_size: samples a step, for arrays; by default 32, or what spreads all samples over the steps asked for.
             epochs: number of the last epoch.
             verbose: 0 silent, 1 (and `"auto"`) a progress bar, 2 one line an epoch.
             callbacks: callbacks.
@@ -74,7 +74,7 @@ class Trainer(CompiledModel):
         object.__setattr__(self, "stop_training", False)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_arrays((x, y, sample_weight), validation_split)
-        adapter = make_adapter(x, y, sample_weight, batch_size, shuffle, class_weight)
+        adapter = make_adapter(x, y, sample_weight, batch_size, shuffle, class_weight, steps=steps_per_epoch)
         steps = EpochIterator(adapter, steps_per_epoch, self.steps_per_execution)
         checks.check_data(self, adapter)
         validation = None
@@ -99,6 +99,7 @@ class Trainer(CompiledModel):
             if validation is not None and checks.is_validation_epoch(epoch, validation_freq):
                 results = self._evaluate(validation, callbacks)
                 epoch_logs.update({f"val_{name}": value for name, value in results.items()})
+            epoch_logs = dict(sorted(epoch_logs.items()))
             callbacks.on_epoch_end(epoch, epoch_logs)
             if self.stop_training:
                 break
@@ -133,7 +134,7 @@ class Trainer(CompiledModel):
     def _validation_steps(self, data: Any, batch_size: int | None, steps: int | None) -> EpochIterator:
         x, y, weight = unpack_x_y_sample_weight(data) if isinstance(data, tuple) else (data, None, None)
         own_batches = y is None and not hasattr(x, "shape") and not isinstance(x, list | tuple | dict)
-        adapter = make_adapter(x, y, weight, None if own_batches else batch_size)
+        adapter = make_adapter(x, y, weight, None if own_batches else batch_size, steps=steps)
         checks.check_data(self, adapter)
         return EpochIterator(adapter, steps, self.steps_per_execution)
 
@@ -155,7 +156,7 @@ class Trainer(CompiledModel):
         Args:
             x: inputs; see `fit`.
             y: targets, for arrays.
-            batch_size: samples a step, for arrays; 32 by default.
+            batch_size: samples a step, for arrays; by default 32, or what spreads all samples over the steps asked for.
             verbose: 0 silent, 1 (and `"auto"`) a progress bar, 2 one line.
             sample_weight: a weight for each sample, for arrays.
             steps: number of steps; as many as the data has by default.
@@ -168,7 +169,7 @@ class Trainer(CompiledModel):
         checks.check_compiled(self, "evaluate")
         if kwargs:
             raise ValueError(f"evaluate: unknown arguments {', '.join(kwargs)}.")
-        adapter = make_adapter(x, y, sample_weight, batch_size)
+        adapter = make_adapter(x, y, sample_weight, batch_size, steps=steps)
         checks.check_data(self, adapter)
         iterator = EpochIterator(adapter, steps, self.steps_per_execution)
         callbacks = compiling.callback_list(
@@ -181,6 +182,7 @@ class Trainer(CompiledModel):
         object.__setattr__(self, "stop_evaluating", False)
         function = self.make_test_function()
         function.refresh()
+        steps.restart()
         callbacks.on_test_begin()
         self.reset_metrics()
         wanted = callbacks.has_test_batch_hooks
@@ -223,7 +225,7 @@ class Trainer(CompiledModel):
 
         Args:
             x: inputs; see `fit`.
-            batch_size: samples a step, for arrays; 32 by default.
+            batch_size: samples a step, for arrays; by default 32, or what spreads all samples over the steps asked for.
             verbose: 0 silent, 1 (and `"auto"`) a progress bar, 2 one line.
             steps: number of steps; as many as the data has by default.
             callbacks: callbacks.
@@ -231,7 +233,7 @@ class Trainer(CompiledModel):
         Returns:
             An array, or arrays in the structure of the model's outputs, with a row for each sample.
         """
-        adapter = make_adapter(x, batch_size=batch_size, check=False)
+        adapter = make_adapter(x, batch_size=batch_size, check=False, steps=steps)
         iterator = EpochIterator(adapter, steps, self.steps_per_execution)
         callbacks = compiling.callback_list(
             callbacks, model=self, add_progbar=verbose != 0, verbose=verbose, epochs=1, steps=iterator.num_batches

@@ -41,6 +41,31 @@ def test_events_and_logs(make_model, data):
     assert recorder.events == [("epoch", 0), *one, ("epoch", 1), *one]
 
 
+def test_validation_begins_anew_in_each_epoch(make_model, data):
+    x, y = data
+    model = make_model(optimizer="sgd")
+    model.optimizer.learning_rate = 0.0
+    history = model.fit(x, y, epochs=3, verbose=0, validation_data=(x, y), validation_steps=2, validation_batch_size=8)
+    expected = model.evaluate(x[:16], y[:16], verbose=0)[0]
+    assert history.history["val_loss"] == pytest.approx([expected] * 3)
+
+
+def test_steps_without_a_batch_size_share_the_samples(make_model, data):
+    x, y = data  # 50 samples
+    model = make_model()
+    model.fit(x, y, epochs=2, steps_per_epoch=3, verbose=0)
+    assert int(model.optimizer.iterations.numpy()) == 6
+    assert model.predict(x, steps=3, verbose=0).shape == (50, 3)
+    assert model.evaluate(x, y, steps=7, verbose=0) == pytest.approx(model.evaluate(x, y, verbose=0))
+
+
+def test_logs_are_in_order_of_their_names(make_model, data):
+    x, y = data
+    model = make_model(weighted_metrics=["accuracy"])
+    history = model.fit(x, y, verbose=0, validation_split=0.2).history
+    assert list(history) == sorted(history) and "val_weighted_accuracy" in history
+
+
 def test_validation_takes_the_last_samples(make_model, data):
     x, y = data
     model = make_model(optimizer=pronghorn.optimizers.SGD(0.0))

@@ -15,6 +15,7 @@ def make_adapter(
     shuffle: bool | str = False,
     class_weight: dict[int, float] | None = None,
     check: bool = True,
+    steps: int | None = None,
 ) -> DataAdapter:
     """Return the adapter for data of any kind.
 
@@ -22,10 +23,11 @@ def make_adapter(
         x: arrays, or an iterable that gives whole batches.
         y: targets, for arrays.
         sample_weight: a weight a sample, for arrays.
-        batch_size: samples a batch, for arrays; 32 by default.
+        batch_size: samples a batch, for arrays; by default 32, or what spreads all samples over `steps`.
         shuffle: whether to shuffle; `"batch"` shuffles whole batches.
         class_weight: weights of classes, made into sample weights.
         check: whether to look for NaN.
+        steps: number of batches an epoch, where it was given.
 
     Raises:
         ValueError: for data that cannot be used, with the reason.
@@ -41,7 +43,7 @@ def make_adapter(
         if is_kind(x):
             _only_x(x, y, sample_weight, batch_size)
             return make(x, class_weight=class_weight, shuffle=shuffle)
-    return arrays.ArrayAdapter(x, y, sample_weight, batch_size, shuffle, class_weight, check)
+    return arrays.ArrayAdapter(x, y, sample_weight, batch_size, shuffle, class_weight, check, steps)
 
 
 def _only_x(x: Any, y: Any, sample_weight: Any, batch_size: int | None) -> None:

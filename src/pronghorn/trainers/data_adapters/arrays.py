@@ -73,6 +73,7 @@ class ArrayAdapter(DataAdapter):
         shuffle: whether each epoch has another order; `"batch"` keeps neighbours together.
         class_weight: weights of classes.
         check: whether to look for NaN.
+        steps: number of batches, where there is no `batch_size`.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class ArrayAdapter(DataAdapter):
         shuffle: bool | str = False,
         class_weight: dict[int, float] | None = None,
         check: bool = True,
+        steps: int | None = None,
     ):
         x, y = to_arrays(x, "x"), to_arrays(y, "y")
         sample_weight = to_arrays(sample_weight, "sample_weight")
@@ -103,7 +105,7 @@ class ArrayAdapter(DataAdapter):
             sample_weight = class_weights(y, class_weight)
         self._labels = y
         self._layout, self._arrays = flatten_batch(pack_x_y_sample_weight(x, y, sample_weight))
-        self.batch_size = _checked_batch_size(batch_size)
+        self.batch_size = _checked_batch_size(batch_size, self.num_samples, steps)
         self.num_batches = -(-self.num_samples // self.batch_size)
         self._shuffle = shuffle
         self._key = batch_key(self._layout, self._arrays, bool(shuffle))
@@ -148,9 +150,10 @@ def epoch_order(total: int, batch_size: int, whole_batches: bool) -> np.ndarray:
     return np.concatenate([rows, np.arange(full * batch_size, total)])
 
 
-def _checked_batch_size(batch_size: Any) -> int:
+def _checked_batch_size(batch_size: Any, samples: int, steps: int | None) -> int:
+    """The samples of a batch: 32 by default, or as many as make all samples one epoch of that many steps."""
     if batch_size is None:
-        return 32
+        return -(-samples // steps) if steps else 32
     if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
         raise ValueError(f"batch_size must be an integer of 1 or more, got {batch_size!r}.")
     return int(batch_size)
