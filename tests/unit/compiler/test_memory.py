@@ -1,0 +1,47 @@
+"""The memory plan: no two buffers that are in use at once share memory, for any batch size."""
+
+import numpy as np
+import pytest
+
+from pronghorn.compiler.memory import ALIGN, Lifetime, plan_memory
+from pronghorn.graph import dtypes
+from pronghorn.graph.dim import Dim, evaluate, product
+from pronghorn.graph.ir import Aval, Graph, Value
+
+B, N = Dim.symbol("batch"), Dim.symbol("n")
+SHAPES = [(), (7,), (3, 5), (B,), (B, 8), (2 * B + 1, 3), (B * B,), (B, N), (N, 3), (B + N,), (0, 4)]
+
+
+def overlap(a, b):
+    return a.first <= b.last and b.first <= a.last
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_live_buffers_do_not_overlap(seed):
+    rng = np.random.default_rng(seed)
+    lifetimes = {}
+    for _ in range(int(rng.integers(1, 40))):
+        shape, dtype = SHAPES[int(rng.integers(len(SHAPES)))], str(rng.choice(["float32", "uint8", "float64"]))
+        first = int(rng.integers(0, 20))
+        lifetimes[Value(Aval(shape, dtype), Graph())] = Lifetime(first, first + int(rng.integers(0, 6)))
+    plan = plan_memory(lifetimes)
+    for env in ({"batch": 1, "n": 1}, {"batch": 5, "n": 2}, {"batch": 128, "n": 33}):
+        offsets, nbytes = plan.layout(env)
+        assert set(offsets) == set(lifetimes)
+        spans = {}
+        for value, start in offsets.items():
+            size = evaluate(product(value.shape), env) * dtypes.itemsize(value.dtype)
+            assert start % ALIGN == 0 and start + size <= nbytes
+            spans[value] = (start, start + size)
+        values = list(lifetimes)
+        for i, a in enumerate(values):
+            for b in values[i + 1 :]:
+                if overlap(lifetimes[a], lifetimes[b]):
+                    assert spans[a][1] <= spans[b][0] or spans[b][1] <= spans[a][0], (a.aval, b.aval, env)
+
+
+def test_memory_is_used_again():
+    shape = (B, 100)
+    chain = {Value(Aval(shape, "float32"), Graph()): Lifetime(i, i + 1) for i in range(20)}
+    _, nbytes = plan_memory(chain).layout({"batch": 64})
+    assert nbytes < 3 * 64 * 100 * 4
