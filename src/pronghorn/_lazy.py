@@ -34,6 +34,10 @@ moved: dict[str, str] = {
 }
 
 
+# Modules without the root, and the one that has names which used to be there.
+_ELSEWHERE = {"backend": "ops"}
+
+
 def display_name(module_name: str) -> str:
     """Return a module's name as the user knows it.
 
@@ -71,6 +75,9 @@ def missing_clause(module: ModuleType, name: str) -> str:
     for old, mend in moved.items():
         if full == old or full.startswith(old + "."):
             return f": {mend}"
+    other = _ELSEWHERE.get(module.__name__.partition(".")[2])
+    if other and name in public_names(importlib.import_module(f"{_ROOT}.{other}")):
+        return f": use {display_name(f'{_ROOT}.{other}')}.{name}"
     return "" if name.startswith("__") else nearest_clause(name, public_names(module))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from pronghorn import _lazy
 from pronghorn._version import KERAS_API_VERSION
+from pronghorn.cli import older_names
 
 _PREFIXES = ("keras", "tensorflow.keras")
 
@@ -53,6 +54,8 @@ class KerasAlias(ModuleType):
 
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        if self.__name__ == "tensorflow.keras" and older_names.has(name):
+            return importlib.import_module(f"tensorflow.keras.{name}")
         return getattr(pronghorn, name)
 
     def __dir__(self) -> list[str]:
@@ -94,6 +97,8 @@ def _module_for(fullname: str) -> ModuleType:
 
         return submodule(fullname)
     path = keras_name.partition(".")[2]
+    if fullname.startswith("tensorflow.") and older_names.has(path):
+        return older_names.module(path)
     parent_name, _, name = f"pronghorn.{path}".rpartition(".")
     parent = importlib.import_module(parent_name)
     # A module of ours may happen to have the name of one that Keras no longer has.
@@ -112,6 +117,6 @@ def _module_for(fullname: str) -> ModuleType:
 def install() -> None:
     """Make `keras` and `tensorflow.keras` mean Pronghorn in this process, also where the real ones are installed."""
     _lazy.display_root = "keras"
-    _lazy.moved.update(_MOVED)
+    _lazy.moved.update(_MOVED | older_names.MOVED)
     if not any(isinstance(finder, _AliasFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _AliasFinder())  # type: ignore[arg-type]

@@ -110,6 +110,31 @@ def test_one_module_under_each_name(run):
     assert result.stdout == "True\nTrue True\nTrue True\n", result.stderr
 
 
+def test_older_names_of_tensorflow_keras(run):
+    result = run(
+        """
+        import numpy as np
+        import keras, tensorflow as tf
+        import tensorflow.keras.backend as K2
+        from tensorflow.keras import backend as K
+        from tensorflow.keras.losses import mse, MeanSquaredError
+        print(K is K2 is tf.keras.backend, mse is keras.losses.mean_squared_error is tf.keras.metrics.MSE)
+        print(MeanSquaredError is keras.losses.MeanSquaredError, K.floatx(), K.int_shape(keras.Input((3,))))
+        x = np.array([[3.0, 4.0], [0.0, 2.0]])
+        print(K.sqrt(K.mean(K.square(x), axis=-1)).shape, K.eval(K.sum(x)), K.eval(K.argmax(x)))
+        print(K.concatenate([x, x]).shape, K.expand_dims(x).shape, K.eval(K.cumsum(x)).tolist())
+        print(K.eval(K.switch(x > 1, x, K.zeros_like(x))).tolist(), K.eval(K.l2_normalize(x[0])))
+        """
+    )
+    assert result.stdout.splitlines() == [
+        "True True",
+        "True float32 (None, 3)",
+        "(2,) 9.0 [1 1]",
+        "(2, 4) (2, 2, 1) [[3.0, 4.0], [3.0, 6.0]]",
+        "[[3.0, 4.0], [0.0, 2.0]] [0.6 0.8]",
+    ], result.stderr
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -125,6 +150,8 @@ def test_one_module_under_each_name(run):
         ("import keras; keras.Sequental", "module 'keras' has no attribute 'Sequental'; nearest: Sequential"),
         ("from keras.utils import np_utils", "use keras.utils.to_categorical"),
         ("import keras.src.layers", "private to the Keras package"),
+        ("from keras.losses import mse", "use keras.losses.mean_squared_error"),
+        ("from keras import backend as K; K.mean", "use keras.ops.mean"),
         ("from keras.layers.core import Dense", "its layers are in keras.layers now"),
         ("from keras.preprocessing.image import ImageDataGenerator", "keras.utils.image_dataset_from_directory"),
         ("from tensorflow.keras.preprocessing.text import Tokenizer", "TextVectorization"),
@@ -224,6 +251,10 @@ def test_each_name_of_the_stand_in_resolves():
     code = """
         import importlib
         from pronghorn.cli import tensorflow_alias as alias
+        from pronghorn.cli import older_names
+        for module in older_names._TABLES:
+            older = older_names.module(module)
+            assert all(callable(getattr(older, name)) for name in older._table), module
         for namespace in {*alias._OPS_OF_SAME_NAME, *alias._SPECIAL}:
             for name, target in alias._table(namespace).items():
                 module, _, attribute = target.partition(":")

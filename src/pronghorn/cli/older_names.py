@@ -1,0 +1,75 @@
+"""What `tensorflow.keras` has besides Keras 3: names of older versions that scripts for TensorFlow still use."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+_SHORT = {
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "mse": "mean_squared_error",
+    "msle": "mean_squared_logarithmic_error",
+    "kld": "kl_divergence",
+}
+_FUNCTIONS = {
+    **_SHORT,
+    **{short.upper(): long for short, long in _SHORT.items()},
+    "kullback_leibler_divergence": "kl_divergence",
+}
+_LOSSES = {name: f"pronghorn.losses:{long}" for name, long in _FUNCTIONS.items()}
+
+#: What is called otherwise today: names without the root, and what to write.
+MOVED = {
+    f"{where}.{name}": f"use keras.{where}.{long}"
+    for where in ("losses", "metrics")
+    for name, long in _FUNCTIONS.items()
+}
+
+
+def _backend() -> dict[str, str]:
+    from pronghorn.cli import tensorflow_backend
+
+    table = {}
+    for entry in tensorflow_backend.OPS.split():
+        name, _, ours = entry.partition(":")
+        table[name] = f"pronghorn.ops:{ours or name}"
+    own = [name for name, value in vars(tensorflow_backend).items() if callable(value) and name[:1].islower()]
+    return table | {name: f"{tensorflow_backend.__name__}:{name}" for name in own if name != "floatx"}
+
+
+_TABLES: dict[str, Any] = {"backend": _backend, "losses": lambda: _LOSSES, "metrics": lambda: _LOSSES}
+
+
+class _WithOlderNames(ModuleType):
+    """One of Pronghorn's modules, and the older names of its functions."""
+
+    def __init__(self, inner: ModuleType, table: dict[str, str]) -> None:
+        super().__init__(inner.__name__, inner.__doc__)
+        self.__path__: list[str] = []  # so that a name that is missing gets the words of Pronghorn's finder
+        self.__all__ = sorted({*inner.__all__, *table})
+        self._inner, self._table = inner, table
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._table:
+            module, _, attribute = self._table[name].partition(":")
+            return getattr(importlib.import_module(module), attribute)
+        return getattr(self._inner, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*dir(self._inner), *self._table})
+
+
+def has(name: str) -> bool:
+    """Return whether `tensorflow.keras.<name>` is more than Pronghorn's own module."""
+    return name in _TABLES
+
+
+def module(name: str) -> ModuleType:
+    """Return `tensorflow.keras.<name>`.
+
+    >>> module("losses").mse.__name__
+    'mean_squared_error'
+    """
+    return _WithOlderNames(importlib.import_module(f"pronghorn.{name}"), _TABLES[name]())
