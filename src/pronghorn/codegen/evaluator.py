@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pronghorn.codegen.builder import FunctionBuilder, Operand, is_float, literal, llvm_type, vec
+from pronghorn.codegen.builder import FunctionBuilder, Operand, literal, llvm_type, vec
 from pronghorn.codegen.casts import emit_cast
 from pronghorn.codegen.elementwise import emit_elementwise
 from pronghorn.codegen.philox import emit_random_bits
@@ -518,6 +518,3 @@ def _unguarded(roots: Iterable[Expr]) -> set[int]:
             for term in index.terms:
                 _visit_term(term, stack.append)
     return found
-
-
-__all__ = ["Evaluator", "is_float"]

@@ -18,7 +18,7 @@ from pronghorn.codegen.elementwise import emit_elementwise
 from pronghorn.codegen.evaluator import Evaluator
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.values import value_type
-from pronghorn.compiler.expr import Accumulated, Expr, Index, Load, LoopVar, all_indices, walk
+from pronghorn.compiler.expr import Index, Load, LoopVar, all_indices, walk
 from pronghorn.compiler.kernels import Kernel, Reduction
 from pronghorn.compiler.reductions import typical
 from pronghorn.compiler.virtual import linear
@@ -491,6 +491,3 @@ class State:
 def emit_loops(module: ModuleBuilder, kernel: Kernel, tables: Tables, target: Target) -> Units:
     """Write a map or reduce kernel as the function ``kernel.name``; how its work is counted."""
     return LoopKernel(module, kernel, tables, target).write()
-
-
-__all__ = ["Accumulated", "Expr", "Units", "emit_loops", "merge_loops"]

@@ -42,23 +42,13 @@ def _pad(rw: Rewriter, x: Value, low: tuple, high: tuple) -> Value:
 
 
 @rule("conv")
-def _conv(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value]:
-    x, w = inputs
-    p = node.params
-    low = (0, *(lo for lo, _ in p["padding"]), 0)
-    high = (0, *(hi for _, hi in p["padding"]), 0)
-    x = _pad(rw, x, low, high)
-    return rw.add(P.conv, [x, w], {**p, "padding": ((0, 0),) * len(p["strides"])})
-
-
 @rule("conv_filter_grad")
-def _conv_filter_grad(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value]:
-    x, g = inputs
-    p = node.params
-    low = (0, *(lo for lo, _ in p["padding"]), 0)
-    high = (0, *(hi for _, hi in p["padding"]), 0)
-    x = _pad(rw, x, low, high)
-    return rw.add(P.conv_filter_grad, [x, g], {**p, "padding": ((0, 0),) * len(p["strides"])})
+def _conv(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value]:
+    """The first operand, which is the convolution's input in both, padded beforehand."""
+    x, other = inputs
+    padding = node.params["padding"]
+    x = _pad(rw, x, (0, *(low for low, _ in padding), 0), (0, *(high for _, high in padding), 0))
+    return rw.add(node.prim, [x, other], {**node.params, "padding": ((0, 0),) * len(padding)})
 
 
 @rule("conv_input_grad")

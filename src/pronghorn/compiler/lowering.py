@@ -69,9 +69,9 @@ class Lowering:
         if node.prim.name == "reshape":
             source = view_of(value, self.stored)
             if source is not None:
-                inner = reshape_index(index, value.shape, source.shape) if source in self.computed else None
-                if inner is not None and self.computed[source][0] == inner:
-                    return self.computed[source][1]
+                known = self.computed.get(source)
+                if known is not None and known[0] == reshape_index(index, value.shape, source.shape):
+                    return known[1]
                 return self._load(source, linear(index, value.shape))
         return VIRTUAL[node.prim.name](self, node, index)
 
@@ -85,7 +85,7 @@ class Lowering:
         """An elementwise primitive of expressions, shared with an equal one."""
         if name == "cast" and args[0].dtype == dtype:
             return args[0]
-        if name in ("stop_gradient", "conj", "real"):
+        if name == "stop_gradient":
             return args[0]
         key = (name, tuple(map(id, args)), dtype, tuple(params.values()))
         known = self._applied.get(key)

@@ -7,7 +7,7 @@ from math import prod
 from pronghorn.compiler.expr import Apply, Bound, Const, Expr, Guard, Index, IndexValue, LoopVar
 from pronghorn.compiler.kernels import Kernel, Reduction, Store
 from pronghorn.compiler.lowering import Lowering
-from pronghorn.graph.dim import Dim, Extent, product
+from pronghorn.graph.dim import Dim, Extent
 from pronghorn.graph.ir import Aval, Node, Value
 
 CHUNKS = 16  # most chunks of a split reduction: fixed, so that results do not depend on the number of threads
@@ -178,6 +178,3 @@ def split_reduction(reduction: Reduction, vars: tuple[LoopVar, ...], value: Valu
     kernel.stores.append(Store(partial, Accumulated(0, dtype, kernel.vars)))
     kernel.scope = value.node.scope if value.node else ""
     return kernel, partial
-
-
-__all__ = ["product", "reduction_of", "split_reduction", "typical"]

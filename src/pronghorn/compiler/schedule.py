@@ -7,14 +7,14 @@ computed from registers.
 
 from __future__ import annotations
 
-from pronghorn.compiler.contractions import covers, parts_of, strided_view
-from pronghorn.compiler.expr import Accumulated, Apply, Const, Expr, Index, Load, LoopVar, walk
+from pronghorn.compiler.contractions import covers, parts_of
+from pronghorn.compiler.expr import Accumulated, Const, Expr, Index, Load, LoopVar, walk
 from pronghorn.compiler.kernels import Kernel, Program, Reduction, Store
 from pronghorn.compiler.lowering import CONTRACTIONS, REDUCTIONS, Lowering, choose_stored, is_virtual, view_of
 from pronghorn.compiler.pooled import PooledOperands, pooled_operands
 from pronghorn.compiler.reductions import CHUNKS, reduction_of, split_reduction
-from pronghorn.compiler.virtual import linear
-from pronghorn.graph.dim import Extent, Shape
+from pronghorn.compiler.virtual import VIRTUAL, linear, reshape_index
+from pronghorn.graph.dim import Shape
 from pronghorn.graph.ir import Aval, Graph, Node, Value
 
 MOST_STORES = 8  # of one kernel: more would spill registers
@@ -176,8 +176,6 @@ class Scheduler:
         lowering = Lowering(self.graph, self.stored)
         vars = self._vars(value.shape)
         reduction = reduction_of(lowering, node, tuple(map(Index.of, vars)))
-        if self._share_reduction(node, value):
-            return
         split = split_reduction(reduction, vars, value)
         if split is not None:
             first, partial = split
@@ -188,10 +186,6 @@ class Scheduler:
         kernel = Kernel("reduce", vars, reductions=[reduction], node=node, scope=node.scope)
         self._accumulate(kernel, lowering, value)
         self._new(kernel, lowering, [value])
-
-    def _share_reduction(self, node: Node, value: Value) -> bool:
-        """Reduce in the loops of an earlier reduction over the same elements that reads the same array."""
-        return False
 
     def _special(self, node: Node) -> None:
         kernel = Kernel("special", (), node=node, scope=node.scope)
@@ -213,19 +207,10 @@ class Scheduler:
 
 def _virtual_element(lowering: Lowering, value: Value, node: Node, index: tuple[Index, ...]) -> Expr:
     """How a stored value that needs no kernel of its own is computed."""
-    from pronghorn.compiler.virtual import VIRTUAL
-
     source = view_of(node.inputs[0], lowering.stored) if node.prim.name == "reshape" else None
     if source is not None:
-        return lowering.element(source, _flat(index, value, source))
+        return lowering.element(source, reshape_index(index, value.shape, source.shape))
     return VIRTUAL[node.prim.name](lowering, node, index)
-
-
-def _flat(index: tuple[Index, ...], value: Value, source: Value) -> tuple[Index, ...]:
-    from pronghorn.compiler.virtual import _regroup, reshape_index
-
-    inner = reshape_index(index, value.shape, source.shape)
-    return inner if inner is not None else tuple(_regroup((linear(index, value.shape),), (1,), source.shape))
 
 
 def _combine(lowering: Lowering, reduction: Reduction, partial: Value, vars: tuple[LoopVar, ...]) -> Reduction:
@@ -255,6 +240,3 @@ def fill_kernel(target: Value) -> Kernel:
 def fuse(graph: Graph) -> Program:
     """The graph as kernels."""
     return Scheduler(graph).run()
-
-
-__all__ = ["Apply", "Extent", "Scheduler", "copy_kernel", "fill_kernel", "fuse", "strided_view"]

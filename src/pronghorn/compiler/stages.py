@@ -24,8 +24,9 @@ from pronghorn.runtime import debug
 GRAPH_STAGES: list[tuple[str, Callable[[Graph], Graph]]] = [
     ("simplify", simplify),
     ("pooled gradients", pool_gradients),
-    ("narrow", lambda graph: narrow(simplify(graph))),
-    ("simplify again", simplify),
+    ("simplify pooled", simplify),
+    ("narrow", narrow),
+    ("simplify narrowed", simplify),
     ("decompose", decompose),
     ("widen float8", widen_float8),
     ("split complex", split_complex),

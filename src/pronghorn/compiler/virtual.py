@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pronghorn.compiler.expr import Apply, Bits, Bound, Const, Expr, Guard, Index, IndexValue, Loaded
+from pronghorn.compiler.expr import Apply, Bits, Bound, Const, Expr, Guard, Index, IndexValue
 from pronghorn.graph.dim import Extent, Shape
 from pronghorn.graph.ir import Node, Value
 from pronghorn.graph.primitives import PRIMITIVES
@@ -86,10 +86,11 @@ def _is_one(extent: Extent) -> bool:
     return isinstance(extent, int) and extent == 1
 
 
-def reshape_index(index: Indices, shape: Shape, into: Shape) -> Indices | None:
+def reshape_index(index: Indices, shape: Shape, into: Shape) -> Indices:
     """Indices of an array of shape ``shape`` in terms of those of its reshape ``into``'s source, axis group by group.
 
     ``index`` are the indices in ``shape`` (the reshaped array); the result are those in ``into`` (the array before).
+    Where the axes cannot be told apart into groups, all of them are one group.
     """
     result: list[Index] = []
     i = j = 0
@@ -106,7 +107,7 @@ def reshape_index(index: Indices, shape: Shape, into: Shape) -> Indices | None:
             elif j < len(into):
                 q, j = q * into[j], j + 1
             else:
-                return None
+                return tuple(_regroup(index, shape, into))
         result.extend(_regroup(index[a:i], shape[a:i], into[b:j]))
     return tuple(result)
 
@@ -137,11 +138,7 @@ def _regroup(index: Indices, shape: Shape, into: Shape) -> list[Index]:
 @virtual("reshape")
 def _reshape(lowering: Lowering, node: Node, index: Indices) -> Expr:
     (x,) = node.inputs
-    inner = reshape_index(index, node.outputs[0].shape, x.shape)
-    if inner is None:
-        rest = linear(index, node.outputs[0].shape)
-        inner = tuple(_regroup((rest,), (1,), x.shape))
-    return lowering.element(x, inner)
+    return lowering.element(x, reshape_index(index, node.outputs[0].shape, x.shape))
 
 
 @virtual("transpose")
@@ -293,6 +290,3 @@ def _pool_gather(lowering: Lowering, node: Node, index: Indices) -> Expr:
             bounds.append(Bound(moved, 0, n))
     value = lowering.element(x, tuple(reversed(inner)))
     return Guard(tuple(bounds), value, Const(0, x.dtype)) if bounds else value
-
-
-__all__ = ["VIRTUAL", "Loaded", "linear", "reshape_index", "windows_overlap"]

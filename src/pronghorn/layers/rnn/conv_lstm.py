@@ -200,6 +200,8 @@ class ConvLSTMCell(DropoutRNNCell, Layer):
 class ConvLSTM(CellRNN):
     """What ConvLSTM layers share; see `ConvLSTM2D` for the arguments."""
 
+    cell_settings = _SETTINGS
+
     def __init__(self, rank: int, activity_regularizer: Any = None, **arguments: Any) -> None:
         loop = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
         own = {k: arguments.pop(k) for k in _SETTINGS}
@@ -241,12 +243,6 @@ class ConvLSTM(CellRNN):
             mask = mask[0]
         output_mask = mask if self.return_sequences else None
         return [output_mask, None, None] if self.return_state else output_mask
-
-    def get_config(self) -> dict[str, Any]:
-        base = super().get_config()
-        base.pop("cell", None)
-        base["activity_regularizer"] = base.get("activity_regularizer")
-        return {**base, **settings.give(self.cell, *_SETTINGS)}
 
 
 for _name in ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate"):

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from pronghorn.layers import settings
 from pronghorn.layers.rnn.rnn import RNN
 
 
 class CellRNN(RNN):
-    """An `RNN` whose cell has ``project`` and ``step``. The cell's settings can be read on the layer."""
+    """An `RNN` whose cell has ``project`` and ``step``. The cell's settings can be read on the layer.
+
+    ``cell_settings`` names those that the layer's configuration holds in place of the cell's own.
+    """
+
+    cell_settings: tuple[str, ...] = ()
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.pop("cell", None)
+        config.setdefault("activity_regularizer", None)
+        return {**config, **settings.give(self.cell, *self.cell_settings)}
 
     def _step(self, sequences: Any, keywords: dict[str, Any]) -> tuple[Any, Any]:
         training = keywords.get("training", False)

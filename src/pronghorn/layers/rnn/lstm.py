@@ -236,6 +236,8 @@ class LSTM(CellRNN):
     (2, 4)
     """
 
+    cell_settings = _CELL_SETTINGS
+
     def __init__(
         self,
         units: int,
@@ -298,9 +300,3 @@ class LSTM(CellRNN):
             **kwargs,
         )
         self.input_spec = InputSpec(ndim=3)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.pop("cell", None)
-        config["activity_regularizer"] = config.get("activity_regularizer")
-        return {**config, **settings.give(self.cell, *_CELL_SETTINGS)}
