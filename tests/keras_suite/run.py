@@ -143,13 +143,17 @@ def rate(results: list[Result]) -> float:
 
 
 def update(results: list[Result]) -> None:
-    """Write down which failures are uses of private names, and which of names that are not part of Pronghorn."""
-    _rewrite(_PRIVATE, {result.name: result.private for result in results})
-    _rewrite(_NOT_ASKED, {result.name: result.absent and f"needs {result.absent}" for result in results})
+    """Write down which failures are uses of private names, and which of names that are not part of Pronghorn.
+
+    A reason written by hand stays for as long as its test fails.
+    """
+    passed = {result.name for result in results if result.kind != "failed"}
+    _rewrite(_PRIVATE, passed, {result.name: result.private for result in results})
+    _rewrite(_NOT_ASKED, passed, {result.name: result.absent and f"needs {result.absent}" for result in results})
 
 
-def _rewrite(path: Path, reasons: dict[str, str]) -> None:
-    entries = {name: reason for name, reason in read_list(path).items() if name not in reasons}
+def _rewrite(path: Path, passed: set[str], reasons: dict[str, str]) -> None:
+    entries = {name: reason for name, reason in read_list(path).items() if name not in passed}
     entries.update({name: reason for name, reason in reasons.items() if reason})
     head = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
     lines = [*head, *(f"{name}  {entries[name]}" for name in sorted(entries))]
