@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Iterator
+
+from pronghorn.utils.user_code import warn
 
 
 @contextlib.contextmanager
@@ -20,5 +21,5 @@ def device(device_name: str) -> Iterator[None]:
     if not isinstance(device_name, str):
         raise ValueError(f"device: expected a name such as 'cpu:0', got {device_name!r}.")
     if not device_name.lower().lstrip("/").startswith("cpu"):
-        warnings.warn(f"device: {device_name!r} is not there; Pronghorn computes on the CPU.", stacklevel=3)
+        warn(f"device: {device_name!r} is not there; Pronghorn computes on the CPU.")
     yield

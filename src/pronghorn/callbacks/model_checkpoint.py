@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from pronghorn.callbacks.callback import Logs
 from pronghorn.callbacks.monitor import MonitorCallback
 from pronghorn.utils import io
+from pronghorn.utils.user_code import warn
 
 
 class ModelCheckpoint(MonitorCallback):
@@ -107,9 +107,7 @@ class ModelCheckpoint(MonitorCallback):
         if value is None:
             return True  # warned about; losing the model would be worse
         if np.ndim(value) > 0:
-            warnings.warn(
-                f"ModelCheckpoint: {self.monitor!r} is no single number, so there is no best; saving.", stacklevel=4
-            )
+            warn(f"ModelCheckpoint: {self.monitor!r} is no single number, so there is no best; saving.")
             return True
         if not self.is_improvement(value, self.best):
             if self.verbose > 0:

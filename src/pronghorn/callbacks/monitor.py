@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from pronghorn.callbacks.callback import Callback, Logs
+from pronghorn.utils.user_code import warn
 
 _BETTER_HIGHER = ("acc", "auc", "precision", "recall", "f1", "fbeta", "fmeasure", "iou", "r2", "cosine_similarity")
 _BETTER_LOWER = ("loss", "error", "mse", "mae", "mape", "msle", "entropy", "divergence", "hinge", "logcosh")
@@ -31,7 +31,7 @@ class MonitorCallback(Callback):
         super().__init__()
         if mode not in ("auto", "min", "max"):
             name = type(self).__name__
-            warnings.warn(f"{name}: mode={mode!r} is none of 'auto', 'min' and 'max'; taking 'auto'.", stacklevel=3)
+            warn(f"{name}: mode={mode!r} is none of 'auto', 'min' and 'max'; taking 'auto'.")
             mode = "auto"
         self.monitor = monitor
         self.mode = mode
@@ -62,10 +62,9 @@ class MonitorCallback(Callback):
         if self.monitor in logs:
             return logs[self.monitor]
         mend = " Pass validation_data or validation_split to fit." if self.monitor.startswith("val_") else ""
-        warnings.warn(
+        warn(
             f"{type(self).__name__}: there is no result {self.monitor!r} to watch; there are: "
-            f"{', '.join(logs) or 'none'}.{mend}",
-            stacklevel=3,
+            f"{', '.join(logs) or 'none'}.{mend}"
         )
         return None
 

@@ -6,12 +6,12 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
-import warnings
 from typing import Any
 
 import numpy as np
 
 from pronghorn.callbacks.callback import Callback, Logs
+from pronghorn.utils.user_code import warn
 
 
 class RemoteMonitor(Callback):
@@ -52,7 +52,7 @@ class RemoteMonitor(Callback):
         try:
             urllib.request.urlopen(request, timeout=10).close()
         except (urllib.error.URLError, OSError) as error:
-            warnings.warn(f"RemoteMonitor: {self.root} does not take the results ({error}).", stacklevel=2)
+            warn(f"RemoteMonitor: {self.root} does not take the results ({error}).")
 
 
 def _plain(value: Any) -> Any:

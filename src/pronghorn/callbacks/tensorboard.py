@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from typing import Any
 
 import numpy as np
 
 from pronghorn.callbacks.callback import Callback, Logs
 from pronghorn.callbacks.event_file import EventFile
+from pronghorn.utils.user_code import warn
 
 
 class TensorBoard(Callback):
@@ -52,7 +52,7 @@ class TensorBoard(Callback):
             raise ValueError(f"TensorBoard: update_freq={update_freq!r}; it must be 'epoch', 'batch' or a number.")
         for name, wanted in (("write_images", write_images), ("embeddings_freq", embeddings_freq)):
             if wanted:
-                warnings.warn(f"TensorBoard: {name} is accepted, but nothing is written for it.", stacklevel=2)
+                warn(f"TensorBoard: {name} is accepted, but nothing is written for it.")
         self.log_dir = os.fspath(log_dir)
         self.histogram_freq = histogram_freq
         self.write_graph = write_graph

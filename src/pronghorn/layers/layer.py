@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +35,7 @@ from pronghorn.models.keras_tensor import KerasTensor
 from pronghorn.utils.autocast import AutocastScope
 from pronghorn.utils.masking import set_mask
 from pronghorn.utils.naming import NameScope, current_path
+from pronghorn.utils.user_code import warn
 
 
 class Layer(StatefulOperation):
@@ -377,10 +377,9 @@ class Layer(StatefulOperation):
                 if mask is not None and isinstance(output, (Tensor, KerasTensor)) and calls.masks_of(output) is None:
                     set_mask(output, mask)
         elif calls.any_mask(previous) and "mask" not in calls.parameters_of(self.call).names:
-            warnings.warn(
+            warn(
                 f"Layer {self.name!r} ({type(self).__name__}) does not support masking, so the mask of its input ends "
-                "here. If it should go on, set supports_masking = True in the layer.",
-                stacklevel=4,
+                "here. If it should go on, set supports_masking = True in the layer."
             )
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from pronghorn import ops
 from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import Tensor
 from pronghorn.metrics.metric import Metric
+from pronghorn.utils.user_code import warn
 
 
 def confusion_matrix(labels: Tensor, predictions: Tensor, num_classes: int, weights: Any, dtype: str) -> Tensor:
@@ -51,10 +51,9 @@ class _IoUBase(Metric):
         if sample_weight is not None:
             weight = ops.convert_to_tensor(sample_weight)
             if dtypes.is_float(weight.dtype) and not dtypes.is_float(self.dtype):
-                warnings.warn(
+                warn(
                     f"{type(self).__name__}: the sample weights are float, the counts {self.dtype} (int): casting cuts "
-                    "off their fractions. Give the metric dtype='float32'.",
-                    stacklevel=2,
+                    "off their fractions. Give the metric dtype='float32'."
                 )
             weight = ops.reshape(ops.cast(weight, self.dtype), (-1,))
         if self.ignore_class is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from pronghorn import ops
@@ -11,6 +10,7 @@ from pronghorn.losses.reduction import count, same_rank
 from pronghorn.losses.regression import as_pair
 from pronghorn.metrics.metric import Metric
 from pronghorn.metrics.reduction_metrics import Mean
+from pronghorn.utils.user_code import warn
 
 _AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
 
@@ -124,10 +124,7 @@ class R2Score(Metric):
     def _adjusted(self, scores: Tensor) -> Tensor:
         samples = self.num_samples.value
         if not samples.is_traced and float(samples) <= self.num_regressors + 1:
-            warnings.warn(
-                "R2Score: the adjusted score needs more samples than regressors; this is the plain score.",
-                stacklevel=3,
-            )
+            warn("R2Score: the adjusted score needs more samples than regressors; this is the plain score.")
             return scores
         return 1.0 - (1.0 - scores) * (samples - 1.0) / (samples - self.num_regressors - 1.0)
 

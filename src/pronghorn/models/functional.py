@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import warnings
 from typing import Any
 
 from pronghorn import tree
@@ -20,6 +19,7 @@ from pronghorn.models.node import Node
 from pronghorn.trainers.trainer import Trainer
 from pronghorn.utils.masking import get_mask, set_mask
 from pronghorn.utils.naming import auto_name
+from pronghorn.utils.user_code import warn
 
 
 class Functional(Function, Model):
@@ -155,10 +155,7 @@ class Functional(Function, Model):
         self._warned_of_structure = True
         given = tree.map_structure(lambda x: "*", inputs)
         expected = tree.map_structure(lambda x: x.name, self._inputs_struct)
-        warnings.warn(
-            f"Model {self.name!r} was made with inputs in the structure {expected}, but is called with {given}.",
-            stacklevel=6,
-        )
+        warn(f"Model {self.name!r} was made with inputs in the structure {expected}, but is called with {given}.")
 
     def _standardize(self, x: Any, reference: KerasTensor) -> Any:
         from pronghorn import ops

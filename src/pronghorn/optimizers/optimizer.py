@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from pronghorn.optimizers import clipping
 from pronghorn.optimizers.conditional import update_if
 from pronghorn.optimizers.schedules import LearningRateSchedule
 from pronghorn.utils.naming import NameScope, auto_name
+from pronghorn.utils.user_code import warn
 
 
 class Optimizer:
@@ -55,7 +55,7 @@ class Optimizer:
         **kwargs: Any,
     ):
         if kwargs.pop("decay", None) is not None:
-            warnings.warn("`decay` is not supported and is ignored; pass a learning-rate schedule.", stacklevel=3)
+            warn("`decay` is not supported and is ignored; pass a learning-rate schedule.")
         if kwargs:
             raise ValueError(f"{type(self).__name__}: argument(s) not recognized: {', '.join(map(repr, kwargs))}.")
         _check_arguments(
@@ -254,10 +254,9 @@ class Optimizer:
         """Read the variables from a store; it warns and reads nothing if their number differs."""
         if len(store.keys()) != len(self.variables):
             hint = "" if self.built else " It has no slots yet: train or build the model before loading."
-            warnings.warn(
+            warn(
                 f"Skipping the variables of the optimizer {self.name!r}: it has {len(self.variables)}, and "
-                f"{len(store.keys())} are saved.{hint}",
-                stacklevel=2,
+                f"{len(store.keys())} are saved.{hint}"
             )
             return
         for i, variable in enumerate(self.variables):
@@ -326,10 +325,9 @@ class Optimizer:
             )
         missing = [v.path for g, v in pairs if g is None]
         if missing:
-            warnings.warn(
+            warn(
                 f"Gradients do not exist for the variables {', '.join(missing)}: the loss does not depend on them, "
-                "and they stay as they are.",
-                stacklevel=4,
+                "and they stay as they are."
             )
         return kept
 

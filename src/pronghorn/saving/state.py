@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pronghorn.saving.tree_walk import saveables
 from pronghorn.saving.weights_store import WeightsReader, WeightsWriter
+from pronghorn.utils.user_code import warn
 
 
 def write_weights(model: Any, writer: WeightsWriter, skipped: Sequence[Any] = ()) -> None:
@@ -55,7 +55,7 @@ def read_weights(model: Any, reader: WeightsReader, skip_mismatch: bool = False,
             variable.assign(value)
         raise
     for failure in failures:
-        warnings.warn(f"{reader.shown_as}: not loaded: {failure}", stacklevel=3)
+        warn(f"{reader.shown_as}: not loaded: {failure}")
 
 
 def _load_one(path: str, obj: Any, store: Any) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import warnings
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from pronghorn.trainers import validation
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
 from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
+from pronghorn.utils.user_code import warn
 
 
 def check_compiled(model: Any, method: str) -> None:
@@ -61,10 +61,9 @@ def is_validation_epoch(epoch: int, frequency: Any) -> bool:
 
 def warn_exhausted(epoch: int, epochs: int) -> None:
     """Warn that a generator ended before the epochs did."""
-    warnings.warn(
+    warn(
         f"The generator is exhausted after {epoch} of {epochs} epochs, so training ends here. Let it loop without end "
-        "and pass steps_per_epoch, or pass a PyDataset, which starts again for each epoch.",
-        stacklevel=3,
+        "and pass steps_per_epoch, or pass a PyDataset, which starts again for each epoch."
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from pronghorn import ops, optimizers, tree
@@ -15,6 +14,7 @@ from pronghorn.trainers.compile_loss import CompileLoss
 from pronghorn.trainers.compile_metrics import CompileMetrics
 from pronghorn.trainers.step import StepFunction
 from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
+from pronghorn.utils.user_code import warn
 
 
 class CompiledModel:
@@ -135,10 +135,9 @@ class CompiledModel:
         from pronghorn.saving import deserialize_keras_object
 
         if type(self).compile is not CompiledModel.compile:
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} has a compile() of its own, so it cannot be compiled from a config; call "
-                "compile() again, or override compile_from_config() and get_compile_config().",
-                stacklevel=2,
+                "compile() again, or override compile_from_config() and get_compile_config()."
             )
             return
         self.compile(**deserialize_keras_object(config))
@@ -213,10 +212,7 @@ class CompiledModel:
             total = extra if total is None else total + extra
         if total is None and training:
             if not self._has_loss:
-                warnings.warn(
-                    f"The model {self.name!r} has no loss: pass `loss` to compile(), or call add_loss() in a layer.",
-                    stacklevel=2,
-                )
+                warn(f"The model {self.name!r} has no loss: pass `loss` to compile(), or call add_loss() in a layer.")
             total = ops.zeros(())
         return total
 
@@ -299,7 +295,7 @@ class CompiledModel:
         if weights and self.optimizer is not None and self._has_loss:
             self.optimizer.apply(tape.gradient(scaled, weights), weights)
         elif not weights:
-            warnings.warn(f"The model {self.name!r} has no trainable weights.", stacklevel=2)
+            warn(f"The model {self.name!r} has no trainable weights.")
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
     def test_step(self, data: Any) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
+from pronghorn.utils.user_code import warn
 
 
 class EpochIterator:
@@ -78,11 +78,10 @@ class EpochIterator:
                 self._running = None
                 self._exhausted = not self.adapter.restarts
                 if given or self._exhausted:  # at the start of an epoch, the last one just used everything up
-                    warnings.warn(
+                    warn(
                         f"Your input ran out of data after {given} of {self.steps_per_epoch} steps; this epoch ends "
                         "early. Lower steps_per_epoch, or let a generator give steps_per_epoch * epochs batches, for "
-                        "example by looping without end.",
-                        stacklevel=4,
+                        "example by looping without end."
                     )
                     return
                 continue

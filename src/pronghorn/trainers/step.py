@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -16,6 +15,7 @@ from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import Traced, TraceError, as_tensor, trace
 from pronghorn.trainers.batch import Batch
+from pronghorn.utils.user_code import warn
 
 
 def executable_class() -> Any:
@@ -165,10 +165,9 @@ class StepFunction:
 
     def _fall_back(self, error: TraceError) -> None:
         self.run_eagerly = True
-        warnings.warn(
+        warn(
             f"{self.name} cannot be compiled, so it runs eagerly, which is slower: {error} Use ops in place of what "
-            "needs the values, or compile(run_eagerly=True) to say that this is meant.",
-            stacklevel=2,
+            "needs the values, or compile(run_eagerly=True) to say that this is meant."
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from pronghorn.losses.probabilistic import (
     categorical_focal_crossentropy,
     sparse_categorical_crossentropy,
 )
+from pronghorn.utils.user_code import warn
 
 _ELEMENTWISE = "pronghorn.losses.regression"  # the module of the losses that compare element by element
 
@@ -163,10 +163,9 @@ def warn_of_probabilities(name: str, loss: Any, labels: np.ndarray) -> None:
             else "For one of several classes use the loss sparse_categorical_crossentropy, a softmax and one unit a "
             "class; values such as those of pixels must be scaled to 0 to 1."
         )
-        warnings.warn(
+        warn(
             f"The loss binary_crossentropy needs labels from 0 to 1, but those of the output {name!r} go from "
-            f"{lowest.item()} to {highest.item()}, so it will make little sense. {mend}",
-            stacklevel=2,
+            f"{lowest.item()} to {highest.item()}, so it will make little sense. {mend}"
         )
 
 

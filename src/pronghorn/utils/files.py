@@ -7,13 +7,13 @@ import os
 import tempfile
 import urllib.error
 import urllib.request
-import warnings
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pronghorn.utils import archives, io
 from pronghorn.utils.progbar import Progbar
+from pronghorn.utils.user_code import warn
 
 _CHUNK = 1 << 16
 _HASHES = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
@@ -101,7 +101,7 @@ def _extracted_name(fname: str) -> str:
 def _extract(archive: Path, folder: Path, archive_format: Any) -> Path:
     kind = archives.archive_format_of(archive, archive_format)
     if kind is None:
-        warnings.warn(f"get_file: {archive} is no {archive_format} archive; it was not unpacked.", stacklevel=3)
+        warn(f"get_file: {archive} is no {archive_format} archive; it was not unpacked.")
         return folder
     # A folder older than the archive comes from an earlier one.
     if not folder.exists() or folder.stat().st_mtime < archive.stat().st_mtime:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-import warnings
 from typing import Any
 
 import numpy as np
 
 from pronghorn import config
 from pronghorn._lazy import nearest_clause
+from pronghorn.utils.user_code import warn
 
 _MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
@@ -92,7 +92,7 @@ def save_img(
     ending = os.path.splitext(path)[1] if isinstance(path, str | os.PathLike) else ""
     kind = file_format or ending.lstrip(".").lower()
     if image.mode == "RGBA" and kind in ("jpg", "jpeg"):
-        warnings.warn("save_img: JPEG has no transparency; saving without it.", stacklevel=2)
+        warn("save_img: JPEG has no transparency; saving without it.")
         image = image.convert("RGB")
     image.save(path, format={"jpg": "jpeg"}.get(file_format or "", file_format), **kwargs)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from pronghorn import config
 from pronghorn.layers.layer import Layer
 from pronghorn.models.keras_tensor import KerasTensor, standardize_shape
 from pronghorn.models.node import Node
+from pronghorn.utils.user_code import warn
 
 
 class InputLayer(Layer):
@@ -43,7 +43,7 @@ class InputLayer(Layer):
             what = "sparse" if sparse else "ragged"
             raise ValueError(f"Input {name!r}: `{what}=True` is not supported; pass dense arrays.")
         if "input_shape" in kwargs:
-            warnings.warn(f"Input {name!r}: `input_shape` is an old name of the argument `shape`.", stacklevel=2)
+            warn(f"Input {name!r}: `input_shape` is an old name of the argument `shape`.")
             shape = kwargs.pop("input_shape")
         if "batch_input_shape" in kwargs:
             batch_shape = kwargs.pop("batch_input_shape")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 from pronghorn import config
@@ -12,6 +11,7 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.utils.user_code import warn
 
 
 def _where_positive(x: Tensor, yes: Tensor, no: Tensor) -> Tensor:
@@ -283,10 +283,9 @@ def softmax(x: Any, axis: Any = -1) -> Tensor:
     x = B.to_float(x)
     axes = _axes(axis, x.ndim)
     if isinstance(axis, int) and x.shape[axis] == 1:
-        warnings.warn(
+        warn(
             f"softmax over axis {axis} of an array of shape {x.shape}: the axis has one element, so the result is all "
-            "ones. For two classes and one output use a sigmoid.",
-            stacklevel=3,
+            "ones. For two classes and one output use a sigmoid."
         )
     return softmax_over(x, axes)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from pronghorn import config
@@ -11,6 +10,7 @@ from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.numpy.reductions import mean_of
+from pronghorn.utils.user_code import warn
 
 
 @symbolic_aware
@@ -104,7 +104,7 @@ def layer_normalization(
     """
     rms_scaling = kwargs.pop("rms_scaling", False)
     if rms_scaling:
-        warnings.warn("layer_normalization: for rms_scaling=True use rms_normalization.", stacklevel=3)
+        warn("layer_normalization: for rms_scaling=True use rms_normalization.")
     if kwargs:
         raise ValueError(f"layer_normalization: unknown arguments {sorted(kwargs)}.")
     x = B.to_float(x)

@@ -1,0 +1,79 @@
+"""Where the user's code is: the line that warnings and errors about traced arrays point at."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+import sysconfig
+import warnings
+from types import CodeType, FrameType
+
+import numpy as np
+
+#: Folders of files that are nobody's own code: the package, NumPy, and Python's library (but not what is installed).
+_LIBRARY = tuple(
+    os.path.join(os.path.realpath(folder), "")
+    for folder in (os.path.dirname(os.path.dirname(__file__)), os.path.dirname(np.__file__))
+)
+_STANDARD = tuple(os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib"))
+
+_known: dict[CodeType, bool] = {}
+
+
+def _is_users(code: CodeType) -> bool:
+    """Whether a function is the user's, by its file."""
+    known = _known.get(code)
+    if known is None:
+        file = code.co_filename
+        in_library = os.path.realpath(file).startswith(_LIBRARY) or file.startswith("<frozen ")
+        standard = file.startswith(_STANDARD) and "-packages" + os.sep not in file
+        known = _known[code] = not (in_library or standard)
+    return known
+
+
+def user_frame() -> FrameType | None:
+    """The innermost frame outside of Pronghorn, NumPy and Python's library; None in a thread with no such frame."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not _is_users(frame.f_code):
+        frame = frame.f_back
+    return frame
+
+
+def user_line() -> str:
+    """The user's line that is being run, such as ``'model.py:12: `if x > 0:`'``; empty where there is none.
+
+    >>> user_line()  # the file and the line of this example
+    '<doctest pronghorn.utils.user_code.user_line[0]>:1: `user_line()  # the file and the line of this example`'
+    """
+    frame = user_frame()
+    if frame is None:
+        return ""
+    file, number = frame.f_code.co_filename, frame.f_lineno
+    source = linecache.getline(file, number, frame.f_globals).strip()
+    return f"{_short(file)}:{number}" + (f": `{source}`" if source else "")
+
+
+def _short(file: str) -> str:
+    """A file as one would name it: relative to the current folder where it lies below it."""
+    try:
+        relative = os.path.relpath(file)
+    except ValueError:  # another drive
+        return file
+    return file if relative.startswith(os.pardir) or file.startswith("<") else relative
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn about the user's line, however deep in the library the cause was found.
+
+    Args:
+        message: what is wrong, and the mend.
+        category: the kind of warning.
+    """
+    frame = user_frame()
+    if frame is None:
+        warnings.warn(message, category, stacklevel=2)
+        return
+    registry = frame.f_globals.setdefault("__warningregistry__", {})
+    module = frame.f_globals.get("__name__", "<unknown>")
+    warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno, module, registry)
