@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.graph import dtypes
+from pronghorn.graph.concrete import values_needed
 from pronghorn.graph.dim import Shape, product
 from pronghorn.graph.ir import Value
 
@@ -82,15 +83,12 @@ class Tensor:
         Raises:
             TraceError: while the function that makes this array is being traced.
         """
-        if isinstance(self.data, Value):
-            from pronghorn.graph.trace import TraceError, current_scope
+        return self._values("array")
 
-            where = f" (in {current_scope()})" if current_scope() else ""
-            raise TraceError(
-                f"The values of {self.data.aval} are not known while a function is traced{where}. Use ops instead of "
-                "NumPy or "
-                "Python control flow, or compile with run_eagerly=True."
-            )
+    def _values(self, use: str) -> np.ndarray:
+        """The values; the error that there are none yet says what to write instead of this use of them."""
+        if isinstance(self.data, Value):
+            raise values_needed(self.data.aval, use)
         return self.data
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -100,7 +98,7 @@ class Tensor:
         return array.copy() if copy else array
 
     def item(self, *args: int) -> Any:
-        return self.numpy().item(*args)
+        return self._values("number").item(*args)
 
     def tolist(self) -> Any:
         return self.numpy().tolist()
@@ -122,20 +120,30 @@ class Tensor:
     def __getitem__(self, key: Any) -> Tensor:
         return _ops().get_item(self, key)
 
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise TypeError(
+            "A Tensor cannot be changed in place: make a new one, with ops.where(condition, value, x), "
+            "ops.slice_update(x, start, value) or ops.scatter_update(x, indices, values); a Variable has assign()."
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        hint = f": write ops.{name}(x)" if not name.startswith("_") and name in dir(_ops()) else ""
+        raise AttributeError(f"A Tensor has no attribute {name!r}{hint}.", name=name, obj=self)
+
     def __float__(self) -> float:
-        return float(self.numpy())
+        return float(self._values("number"))
 
     def __int__(self) -> int:
-        return int(self.numpy())
+        return int(self._values("number"))
 
     def __index__(self) -> int:
-        return self.numpy().__index__()
+        return self._values("index").__index__()
 
     def __bool__(self) -> bool:
-        return bool(self.numpy())
+        return bool(self._values("truth"))
 
     def __complex__(self) -> complex:
-        return complex(self.numpy())
+        return complex(self._values("number"))
 
     def __hash__(self) -> int:
         return id(self)
@@ -146,7 +154,9 @@ class Tensor:
         return f"<Tensor shape={self.shape} dtype={self.dtype}\n{self.data!r}>"
 
     def __format__(self, spec: str) -> str:
-        return format(self.numpy().item() if self.shape == () else repr(self), spec)
+        if self.shape != () or (self.is_traced and not spec):
+            return format(repr(self), spec)
+        return format(self._values("number").item(), spec)
 
 
 def _binary(name: str, swap: bool = False) -> Any:

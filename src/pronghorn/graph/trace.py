@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pronghorn.graph import dtypes
+from pronghorn.graph.concrete import at_line
 from pronghorn.graph.ir import Aval, Graph, Value
 from pronghorn.graph.tensor import Tensor
 
@@ -64,8 +65,8 @@ class Trace:
             return tensor.data
         if self.parent is None:
             raise TraceError(
-                f"A traced array {tensor.data.aval} is used outside of the function in which it was made. Return it "
-                "from that function, or keep it in a Variable."
+                f"A traced array {tensor.data.aval} was kept beyond the function in which it was made{at_line()}. "
+                "Return it from that function, or keep it in a Variable (assign)."
             )
         return self._capture(Tensor(self.parent.lift(tensor)))
 
@@ -98,8 +99,8 @@ class Trace:
         """Record an assignment."""
         if not self.own_state:
             raise TraceError(
-                f"Variable {variable.path!r} is assigned inside the body of a loop or branch. Carry its value through "
-                "the loop and assign it afterwards."
+                f"Variable {variable.path!r} cannot be assigned inside the body of a loop or branch{at_line()}. Carry "
+                "its value through the loop and assign it afterwards."
             )
         self.read_storage(variable)
         self.current[variable] = Tensor(self.lift(value))
@@ -148,6 +149,16 @@ def scope(name: str) -> Iterator[None]:
         yield
     finally:
         _state.scopes.pop()
+
+
+@contextlib.contextmanager
+def scope_at(path: str) -> Iterator[None]:
+    """Mark nodes made inside with ``path``, whatever scopes are open; for work that is done later on a layer's behalf."""
+    outer, _state.scopes = _state.scopes, [path] if path else []
+    try:
+        yield
+    finally:
+        _state.scopes = outer
 
 
 def as_tensor(x: Any, dtype: str | None = None) -> Tensor:
@@ -204,7 +215,10 @@ def _run_eagerly(prim: Primitive, tensors: list[Tensor], params: dict[str, Any])
 
     for t in tensors:
         if isinstance(t.data, Value):
-            raise TraceError(f"{prim.name} got a traced array {t.data.aval} after its trace had ended.")
+            raise TraceError(
+                f"{prim.name} got a traced array {t.data.aval} that was kept beyond the function in which it was "
+                f"made{at_line()}. Return it from that function, or keep it in a Variable (assign)."
+            )
     prim.infer([Aval(t.shape, t.dtype) for t in tensors], params)
     result = IMPLEMENTATIONS[prim.name](*(t.data for t in tensors), **params)
     arrays = result if isinstance(result, (tuple, list)) else (result,)

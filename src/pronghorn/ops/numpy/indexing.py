@@ -10,6 +10,7 @@ import numpy as np
 
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
+from pronghorn.graph.concrete import at_line
 from pronghorn.graph.dim import Dim, Extent, Shape, SymbolicDimError, product
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import TraceError
@@ -27,8 +28,8 @@ def needs_values(name: str, x: Tensor, instead: str) -> np.ndarray:
     """
     if x.is_traced:
         raise TraceError(
-            f"{name}: the shape of the result depends on the values of {x.data.aval}, which are not known while a "
-            f"function is traced (as in a compiled training step). {instead}"
+            f"{name}{at_line()}: the shape of the result depends on the values of {x.data.aval}, which are not known "
+            f"while a function is traced (as in a compiled training step). {instead}"
         )
     return x.numpy()
 
@@ -165,8 +166,8 @@ def _known_bound(bound: Any) -> Any:
         return bound
     if isinstance(bound, Tensor) and bound.is_traced:
         raise TraceError(
-            "A slice x[a:b] needs bounds that are known while a function is traced. For a start that is computed use "
-            "ops.slice(x, start_indices, shape)."
+            f"A slice x[a:b] needs bounds that are known while a function is traced{at_line()}. For a start that is "
+            "computed use ops.slice(x, start_indices, shape)."
         )
     return int(bound)
 
