@@ -10,6 +10,10 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.ir import Node, Value
 from pronghorn.graph.primitives.registry import Primitive
 from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.trace import scope_at
+
+#: What the scope of a layer's gradient ends with.
+GRADIENT = " (gradient)"
 
 
 class Record(NamedTuple):
@@ -58,11 +62,18 @@ def pull_back(
         if rule is None or not any(needs):
             continue
         ctx = Context(record.inputs, record.outputs, record.params, needs, record.node)
-        given = rule(ctx, *(None if k in stops else found.get(k) for k in keys))
+        with scope_at(_gradient_scope(record)):
+            given = rule(ctx, *(None if k in stops else found.get(k) for k in keys))
         for tensor, needed, gradient in zip(record.inputs, needs, given):
             if needed and gradient is not None:
                 _add(found, identity(tensor), gradient)
     return [found.get(identity(t)) for t in wrt]
+
+
+def _gradient_scope(record: Record) -> str:
+    """What the nodes of a gradient are marked with: the layer that made the node, and that this is its gradient."""
+    scope = record.node.scope if record.node is not None else ""
+    return scope if not scope or scope.endswith(GRADIENT) else scope + GRADIENT
 
 
 def _depend_on(records: Sequence[Record], wrt: Sequence[Tensor], stops: set[Hashable]) -> set[Hashable]:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pronghorn.graph import dtypes
-from pronghorn.graph.concrete import at_line
+from pronghorn.graph.concrete import at_line, kept_beyond
+from pronghorn.graph.dim import SymbolicDimError
 from pronghorn.graph.ir import Aval, Graph, Value
 from pronghorn.graph.tensor import Tensor
 
@@ -64,10 +65,7 @@ class Trace:
         if tensor.data.graph is self.graph:
             return tensor.data
         if self.parent is None:
-            raise TraceError(
-                f"A traced array {tensor.data.aval} was kept beyond the function in which it was made{at_line()}. "
-                "Return it from that function, or keep it in a Variable (assign)."
-            )
+            raise kept_beyond(tensor.data.aval)
         return self._capture(Tensor(self.parent.lift(tensor)))
 
     def _capture(self, outer: Tensor) -> Value:
@@ -153,7 +151,7 @@ def scope(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def scope_at(path: str) -> Iterator[None]:
-    """Mark nodes made inside with ``path``, whatever scopes are open; for work that is done later on a layer's behalf."""
+    """Mark nodes made inside with ``path``, whatever scopes are open: work done later on a layer's behalf."""
     outer, _state.scopes = _state.scopes, [path] if path else []
     try:
         yield
@@ -215,12 +213,14 @@ def _run_eagerly(prim: Primitive, tensors: list[Tensor], params: dict[str, Any])
 
     for t in tensors:
         if isinstance(t.data, Value):
-            raise TraceError(
-                f"{prim.name} got a traced array {t.data.aval} that was kept beyond the function in which it was "
-                f"made{at_line()}. Return it from that function, or keep it in a Variable (assign)."
-            )
-    prim.infer([Aval(t.shape, t.dtype) for t in tensors], params)
-    result = IMPLEMENTATIONS[prim.name](*(t.data for t in tensors), **params)
+            raise kept_beyond(t.data.aval)
+    try:
+        prim.infer([Aval(t.shape, t.dtype) for t in tensors], params)
+        result = IMPLEMENTATIONS[prim.name](*(t.data for t in tensors), **params)
+    except SymbolicDimError as error:
+        if _state.traces:
+            raise  # whoever traces can do so again with numbers
+        raise kept_beyond() from error
     arrays = result if isinstance(result, (tuple, list)) else (result,)
     outputs = tuple(Tensor(np.asarray(a)) for a in arrays)
     for tape in _state.tapes:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pronghorn import ops
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import eager
+from pronghorn.graph.trace import eager, scope
 from pronghorn.graph.variable import Variable
 from pronghorn.optimizers import clipping
 from pronghorn.optimizers.conditional import update_if
@@ -285,7 +285,7 @@ class Optimizer:
         if pairs:
             outer, self._scalars = self._scalars, {}
             try:
-                with NameScope(self.name, caller=self):
+                with NameScope(self.name, caller=self), scope(self.name):
                     self._apply_pairs(pairs)
             finally:
                 self._scalars = outer

@@ -7,6 +7,7 @@ from typing import Any
 
 from pronghorn import metrics as metrics_module
 from pronghorn import tree
+from pronghorn.graph.trace import scope
 from pronghorn.losses import Loss
 from pronghorn.metrics import Metric
 from pronghorn.metrics.reduction_metrics import MeanMetricWrapper
@@ -127,10 +128,9 @@ class CompileMetrics(Metric):
         targets = align(y_true, y_pred, self.names, "y", _is_array)
         weights = align(sample_weight, y_pred, self.names, "sample_weight", _is_array)
         for i, _, metric, weighted in self._entries:
-            if weighted and weights[i] is not None:
-                metric.update_state(targets[i], flat_pred[i], sample_weight=weights[i])
-            else:
-                metric.update_state(targets[i], flat_pred[i])
+            weight = {"sample_weight": weights[i]} if weighted and weights[i] is not None else {}
+            with scope(metric.name):
+                metric.update_state(targets[i], flat_pred[i], **weight)
 
     def result(self) -> dict[str, Any]:
         """Return the results by their names in logs."""

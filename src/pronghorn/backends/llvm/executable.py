@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,8 @@ class Executable:
         traced: the function. Variables that it read are read from their storage at each call, those that it assigned
             are updated in place.
         gathered: arguments that are given as a pair (array, int64 row numbers), whose rows are gathered natively.
+        profile: whether to count what each kernel takes, in the attribute `profile`; by default with
+            `PRONGHORN_DEBUG=time`, and then the table is printed when the process ends.
 
     Raises:
         SymbolicDimError: the code would depend on an extent that is not known; trace with numbers.
@@ -52,7 +55,9 @@ class Executable:
     [array([2., 4., 6.], dtype=float32)]
     """
 
-    def __init__(self, traced: Traced, gathered: Sequence[int] = ()):
+    def __init__(self, traced: Traced, gathered: Sequence[int] = (), profile: bool = False):
+        self._is_profiled = profile or debug.enabled("time")
+        self._shows_profile = self._is_profiled and not profile
         self.traced, self.name = traced, traced.graph.name
         self.gathered = frozenset(gathered)
         self._lock = threading.Lock()
@@ -82,8 +87,8 @@ class Executable:
             by_variable = dict(zip(self.traced.variables, variables))
             updated = [by_variable[v] for v in self.traced.updated]
             self.results = place_outputs(program, self.traced.num_results, updated)
-            target, profile = host_target(), debug.enabled("time")
-            emitted = emit_program(program, target, {*graph.inputs, *self.results}, profile)
+            target = host_target()
+            emitted = emit_program(program, target, {*graph.inputs, *self.results}, self._is_profiled)
         debug.emit("kernels", self.name, lambda: print_launches(emitted))
         self.emitted: Emitted = emitted
         self.memory: MemoryPlan = plan_memory(emitted.lifetimes)
@@ -91,7 +96,9 @@ class Executable:
         self._step = self.module.address("step")
         self._constants = {v: np.ascontiguousarray(a) for v, a in emitted.constants.items()}
         self._host_calls = HostCalls(emitted) if emitted.host_calls else None
-        self._profile = Profile(self.name, emitted) if profile else None
+        self.profile = Profile(self.name, emitted) if self._is_profiled else None
+        if self.profile is not None and self._shows_profile:
+            atexit.register(self.profile.show_at_end)
         self._dtypes = [dtypes.to_numpy(v.dtype) for v in self._given]
         self._place(variables)
 
@@ -142,10 +149,10 @@ class Executable:
         layout.counters.fill(0)
         if self._host_calls is not None:
             self._host_calls.env = layout.env
-        if self._profile is None:
+        if self.profile is None:
             status = pool.run(self._step, layout.args_address)
         else:
-            status = self._run_profiled(self._profile, layout)
+            status = self._run_profiled(self.profile, layout)
         if self._host_calls is not None:
             self._host_calls.raise_error()
         if status:

@@ -1,48 +1,71 @@
-"""`PRONGHORN_DEBUG=time`: how long each kernel of a compiled step takes, as a table when the program ends."""
+"""How long each kernel of a compiled step takes: `Model.profile`, and `PRONGHORN_DEBUG=time`."""
 
 from __future__ import annotations
 
-import atexit
 import ctypes
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from pronghorn.codegen.program import Emitted
-from pronghorn.graph.dim import evaluate
+from pronghorn.codegen.program import Emitted, Launch
+from pronghorn.graph import dtypes
+from pronghorn.graph.dim import evaluate, product
+from pronghorn.graph.ir import Value
 from pronghorn.runtime.compile import compile_ir
+from pronghorn.runtime.peak import peak_gflops
+
+MIN_WIDTH = 120  # a narrower table would fold every name
 
 
-@dataclass
-class Row:
-    """What one kernel took, all steps and threads together."""
+@dataclass(frozen=True)
+class KernelTime:
+    """What one kernel takes in a step.
 
-    name: str
-    scope: str
-    calls: int
-    seconds: float
-    units: int = 0
-    gflops: float = 0.0
+    Attributes:
+        kernel: its name, as `PRONGHORN_DEBUG=kernels` prints it.
+        layer: the layer, loss, metric or optimizer that it computes for; one that ends with `(gradient)` is part of the
+            backward pass.
+        ms: milliseconds, all threads together.
+        share: of the time in all kernels, 0 to 1.
+        calls: how often threads called it.
+        units: into how many pieces its work is cut.
+        gflops: of a contraction, 10^9 multiplications and additions a second of a thread; 0 for others.
+        peak: those as a share of what a thread can do at best, 0 to 1.
+        nbytes: the size of the arrays that it reads and writes, each counted once.
+    """
+
+    kernel: str
+    layer: str
+    ms: float
+    share: float
+    calls: float
+    units: int
+    gflops: float
+    peak: float
+    nbytes: int
 
 
 class Profile:
-    """Collects the cycles that steps count.
+    """The kernels of a compiled step and what they take, collected while it runs.
 
-    Cycles become seconds by the clock's rate, measured over the steps themselves. The first step of each layout is left
-    out: it pays for page faults.
+    Attributes:
+        name: what was measured, such as `"sequential.train_step"`.
+        steps: how many steps were counted. The first is left out: it pays for page faults.
+        seconds: how long those took in all.
+        threads: how many threads worked.
     """
 
     def __init__(self, name: str, emitted: Emitted):
         self.name, self._timed = name, emitted.timed
+        self._root: Callable[[Value], Value] = emitted.tables.root
         count = len(emitted.timed)
         self._cycles, self._calls = np.zeros(count), np.zeros(count, np.int64)
-        self._work, self._units = np.zeros(count), [0] * count
+        self._work, self._units, self._nbytes = np.zeros(count), [0] * count, [0] * count
         self._warm: set[int] = set()
-        self.steps, self.seconds, self._threads = 0, 0.0, 1
-        atexit.register(self.show)
+        self.steps, self.seconds, self.threads = 0, 0.0, 1
 
     def record(self, ticks: np.ndarray, units: np.ndarray, env: Mapping[str, int], seconds: float) -> None:
         """Take in the table of one step, which took ``seconds``, and clear it."""
@@ -53,53 +76,99 @@ class Profile:
                 if timed.launch is not None:
                     self._units[i] = int(units[2 * timed.launch.slot])
                     self._work[i] += 2.0 * evaluate(timed.launch.work, env)
+                    self._nbytes[i] = self._touched(timed.launch, env)
             self.steps += 1
             self.seconds += seconds
-            self._threads = int((ticks[:, :, 1].sum(axis=1) > 0).sum())
+            self.threads = int((ticks[:, :, 1].sum(axis=1) > 0).sum())
         self._warm.add(id(ticks))
         ticks.fill(0)
 
-    def rows(self) -> list[Row]:
-        """The kernels, slowest first."""
-        rate = cycles_per_second()
+    def _touched(self, launch: Launch, env: Mapping[str, int]) -> int:
+        arrays = {self._root(v) for v in launch.reads | launch.writes}
+        return sum(evaluate(product(v.shape), env) * dtypes.to_numpy(v.dtype).itemsize for v in arrays)
+
+    @property
+    def ms(self) -> float:
+        """Milliseconds a step."""
+        return 1e3 * self.seconds / max(self.steps, 1)
+
+    @property
+    def kernels(self) -> list[KernelTime]:
+        """A row for each kernel, slowest first."""
+        seconds = self._cycles / cycles_per_second()
+        inside = float(seconds.sum()) or 1.0
         rows = []
         for i, timed in enumerate(self._timed):
-            seconds = self._cycles[i] / rate
-            gflops = self._work[i] / seconds / 1e9 if seconds and self._work[i] else 0.0
-            rows.append(Row(timed.name, timed.scope, int(self._calls[i]), seconds, self._units[i], gflops))
-        return sorted(rows, key=lambda row: -row.seconds)
+            gflops = float(self._work[i] / seconds[i] / 1e9) if seconds[i] and self._work[i] else 0.0
+            row = KernelTime(
+                kernel=timed.name,
+                layer=timed.scope,
+                ms=1e3 * float(seconds[i]) / max(self.steps, 1),
+                share=float(seconds[i]) / inside,
+                calls=float(self._calls[i]) / max(self.steps, 1),
+                units=self._units[i],
+                gflops=gflops,
+                peak=gflops / peak_gflops(),
+                nbytes=self._nbytes[i],
+            )
+            rows.append(row)
+        return sorted(rows, key=lambda row: -row.ms)
 
-    def show(self) -> None:
-        """Print the table on the standard error stream."""
-        if not self.steps:
-            return
+    @property
+    def layers(self) -> dict[str, float]:
+        """Milliseconds a step of each layer's kernels, all threads together, slowest first."""
+        total: dict[str, float] = {}
+        for row in self.kernels:
+            total[row.layer] = total.get(row.layer, 0.0) + row.ms
+        return dict(sorted(total.items(), key=lambda item: -item[1]))
+
+    def __repr__(self) -> str:
+        return f"<Profile of {self.name}: {self.ms:.3f} ms a step, {len(self._timed)} kernels>"
+
+    def show(self, file: object = None, smallest: float = 0.0) -> None:
+        """Print the table.
+
+        Args:
+            file: where to; the standard output by default.
+            smallest: kernels with a smaller share than this (0 to 1) become one line.
+        """
         from rich.console import Console
 
-        Console(file=sys.stderr, width=140).print(self.table())
+        console = Console(file=file)  # type: ignore[arg-type]
+        console.width = max(console.width, MIN_WIDTH)
+        console.print(self.table(smallest))
 
-    def table(self) -> object:
-        """The kernels as a `rich` table. Times are milliseconds a step, the sum over all threads."""
+    def show_at_end(self) -> None:
+        """Print the table on the standard error stream, if any step was counted."""
+        if self.steps:
+            self.show(sys.stderr)
+
+    def table(self, smallest: float = 0.0) -> object:
+        """The kernels as a `rich` table; see `show`."""
         from rich.table import Table
 
-        rows = self.rows()
-        inside = sum(row.seconds for row in rows)
-        per_step = 1e3 / self.steps
+        rows = self.kernels
         title = (
-            f"{self.name}: {self.seconds * per_step:.3f} ms a step over {self.steps} steps, "
-            f"{inside * per_step:.3f} ms of it in kernels (sum over {self._threads} threads)"
+            f"{self.name}: {self.ms:.3f} ms a step over {self.steps} steps, {sum(row.ms for row in rows):.3f} ms of it "
+            f"in kernels (sum over {self.threads} {'thread' if self.threads == 1 else 'threads'}; the peak of one is "
+            f"{peak_gflops():.0f} GFLOP/s)"
         )
         table = Table(title=title, title_justify="left")
         for heading in ("kernel", "layer"):
             table.add_column(heading, overflow="fold")
-        for heading in ("ms", "%", "calls", "units", "GFLOP/s"):
+        for heading in ("ms", "%", "units", "GFLOP/s", "% of peak", "kB"):
             table.add_column(heading, justify="right")
         for row in rows:
-            share = 100 * row.seconds / inside if inside else 0.0
-            speed = f"{row.gflops:.1f}" if row.gflops else ""
-            calls = f"{row.calls / self.steps:.0f}"
-            table.add_row(
-                row.name, row.scope, f"{row.seconds * per_step:.4f}", f"{share:.1f}", calls, str(row.units), speed
-            )
+            if row.share >= smallest:
+                speed = (f"{row.gflops:.1f}", f"{100 * row.peak:.0f}") if row.gflops else ("", "")
+                size = f"{row.nbytes / 1e3:,.1f}"
+                table.add_row(
+                    row.kernel, row.layer, f"{row.ms:.4f}", f"{100 * row.share:.1f}", str(row.units), *speed, size
+                )
+        rest = [row for row in rows if row.share < smallest]
+        if rest:
+            ms, share = sum(row.ms for row in rest), sum(row.share for row in rest)
+            table.add_row(f"{len(rest)} smaller ones", "", f"{ms:.4f}", f"{100 * share:.1f}")
         return table
 
 
