@@ -35,12 +35,24 @@ def values_needed(aval: Aval, use: str) -> TraceError:
         aval: shape and type of the array.
         use: what it was used as: ``"truth"``, ``"number"``, ``"index"`` or ``"array"``.
     """
-    from pronghorn.graph.trace import TraceError, current_scope
+    from pronghorn.graph.trace import TraceError, current_scope, current_trace
 
+    if current_trace() is None:
+        return kept_beyond(aval)
     where = f" (in {current_scope()})" if current_scope() else ""
     return TraceError(
         f"The values of {aval} are needed{at_line()}, but they are not known while a function is traced{where}: it is "
         f"traced once and runs later. {_INSTEAD[use]}; or compile with run_eagerly=True, which is slower."
+    )
+
+
+def kept_beyond(aval: Aval | str = "") -> TraceError:
+    """The error for a traced array that is used after its function was traced."""
+    from pronghorn.graph.trace import TraceError
+
+    return TraceError(
+        f"A traced array{aval and f' {aval}'} was kept beyond the function in which it was made{at_line()}, where it has no values. "
+        "Return it from that function, or keep it in a Variable (assign)."
     )
 
 

@@ -165,10 +165,7 @@ class StepFunction:
 
     def _fall_back(self, error: TraceError) -> None:
         self.run_eagerly = True
-        warn(
-            f"{self.name} cannot be compiled, so it runs eagerly, which is slower: {error} Use ops in place of what "
-            "needs the values, or compile(run_eagerly=True) to say that this is meant."
-        )
+        warn(f"{self.name} cannot be compiled, so it runs eagerly, primitive by primitive: {error}")
 
 
 def _one_batch_size(shapes: tuple[tuple[int, ...], ...]) -> bool:
