@@ -17,6 +17,7 @@ import types
 from typing import Any
 
 import pronghorn
+import pronghorn.data
 from pronghorn.graph import dtypes
 from pronghorn.trainers.trainer import Trainer
 
@@ -35,11 +36,23 @@ _FRAMEWORKS = {
 _REAL = ("float16", "float32", "float64", "bfloat16")
 _INTEGERS = (*dtypes.UNSIGNED, *dtypes.SIGNED)
 
+# What `pronghorn run` gives scripts for a part of an absent framework, tests get as well.
+_PROVIDED = {"tensorflow.data": pronghorn.data}
+
+
+def _index_lookup(*arguments: Any, vocabulary_dtype: str = "int64", **options: Any) -> Any:
+    """Keras's private base of two public layers, as the one of them that reads such a vocabulary."""
+    layer = pronghorn.layers.StringLookup if vocabulary_dtype == "string" else pronghorn.layers.IntegerLookup
+    return layer(*arguments, **options)
+
+
 # What tests ask about Keras itself, and private names that have an equivalent of ours.
 _CONSTANTS: dict[str, Any] = {
     "dmtree": types.SimpleNamespace(available=True),  # one of the libraries behind keras.tree; here, the one there is
     "optree": types.SimpleNamespace(available=False),
     "TensorFlowTrainer": Trainer,
+    "IndexLookup": _index_lookup,
+    "convert_tf_tensor": lambda value, dtype=None: value,  # from a data set's array to what layers take: the same here
     "SUPPORTS_SPARSE_TENSORS": False,
     "SUPPORTS_RAGGED_TENSORS": False,
     "SUPPORTS_COMPLEX_DTYPES": True,
@@ -205,7 +218,8 @@ class AbsentFramework(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return placeholder(f"{self.__name__}.{name}")
+        full = f"{self.__name__}.{name}"
+        return _PROVIDED[full] if full in _PROVIDED else placeholder(full)
 
 
 class FrameworkFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):

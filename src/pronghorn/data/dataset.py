@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.data.element import as_element, as_plain
+
 #: The number of parallel calls or of batches to prepare ahead: chosen for you.
 AUTOTUNE = -1
 
@@ -110,7 +112,7 @@ class Dataset:
 
     # -- reading it ---------------------------------------------------------------------------------------------------
     def __iter__(self) -> Iterator[Any]:
-        return self._source()
+        return (_map(as_element, element) for element in self._source())
 
     def __len__(self) -> int:
         if self._length is None:
@@ -118,8 +120,8 @@ class Dataset:
         return self._length
 
     def as_numpy_iterator(self) -> Iterator[Any]:
-        """Return an iterator; elements are NumPy arrays anyway."""
-        return iter(self)
+        """Return an iterator over plain NumPy arrays and numbers."""
+        return (_map(as_plain, element) for element in self)
 
     def cardinality(self) -> int:
         """Return the number of elements, or -2 where it is not known."""

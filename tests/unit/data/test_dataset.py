@@ -96,3 +96,21 @@ def test_prefetch_stops_its_thread_when_abandoned():
         if thread.daemon and thread is not threading.current_thread():
             thread.join(1)
     assert threading.active_count() <= before
+
+
+def test_elements_answer_numpy_like_tensors():
+    data = Dataset.from_tensor_slices((np.ones((3, 2), "float32"), np.array([1, 0, 1]))).batch(2)
+    images, labels = next(iter(data))
+    assert type(images.numpy()) is np.ndarray and images[0].numpy().tolist() == [1, 1]
+    label = labels[1]
+    assert label.numpy() == 0 and ["cat", "dog"][label] == "cat" and {0: "cat"}[label] == "cat" and f"{label}" == "0"
+    assert [type(x.numpy()) for x in labels] == [np.int64, np.int64]
+    assert type(np.asarray(images)) is np.ndarray
+    assert [type(x) for x in next(data.as_numpy_iterator())] == [np.ndarray, np.ndarray]
+
+
+def test_elements_that_are_strings_stay_strings():
+    data = Dataset.from_tensor_slices(np.array(["ab", "c"]))
+    assert [x.upper() for x in data] == ["AB", "C"]
+    (batch,) = data.batch(2)
+    assert batch[0] == "ab" and isinstance(batch[0], str) and batch.numpy().tolist() == ["ab", "c"]
