@@ -54,7 +54,22 @@ def embedding(k):
     )
 
 
+def functions(k):
+    x, pictures = k.Input((4, 6)), k.Input((8, 8, 3))
+    o = k.ops
+    y = (x - o.mean(x, axis=1, keepdims=True)) * 2.0 / (o.std(x, axis=1, keepdims=True) + 1e-3)
+    y = o.concatenate([y, x], axis=-1)[:, :, 1:7]
+    y = o.where(y > 0, y, 0.1 * y)
+    y = 1.0 - o.softmax(o.einsum("bij,bjk->bik", o.transpose(y, (0, 2, 1)), x), axis=-1)
+    y = o.clip(o.reshape(o.squeeze(o.expand_dims(y, 1), 1), (-1, 36)), 0.1, 0.9)
+    y = o.sum(o.stack([y, o.cast(y, "float32")], axis=1), axis=1)
+    y = k.layers.Dense(3)(y) + o.max(o.image.resize(pictures, (4, 4)), axis=(1, 2))
+    a, b = o.split(o.concatenate([-abs(y), o.one_hot(o.argmax(y, axis=-1), 3)], -1), 2, axis=-1)
+    return k.Model([x, pictures], k.activations.gelu(a) * b + k.activations.relu(a, max_value=6.0))
+
+
 MODELS = {
+    "functions": (functions, [(2, 4, 6), (2, 8, 8, 3)]),
     "convolutional": (convolutional, [(2, 9, 9, 1)]),
     "two_inputs": (two_inputs, [(2, 8), (2, 3, 2)]),
     "attention": (attention, [(2, 5, 4)]),

@@ -11,17 +11,8 @@ from pronghorn.models.node import Node
 
 def functional_config(model: Any) -> dict[str, Any]:
     """The configuration of a functional model: its layers, and for each the calls that belong to the model."""
-    from pronghorn.saving import serialization
-
     indices = _node_indices(model)
-    layers = []
-    for operation in model._operations:
-        data = serialization.serialize_keras_object(operation)
-        data["name"] = operation.name
-        data["inbound_nodes"] = [
-            _node_config(node, indices) for node in operation._inbound_nodes if node in indices and not node.is_input
-        ]
-        layers.append(data)
+    layers = [_operation_config(operation, indices) for operation in model._operations]
 
     def where(x: KerasTensor) -> list[Any]:
         operation, index, position = x._keras_history
@@ -40,6 +31,41 @@ def _mapped(where: Any, structure: Any) -> Any:
     return tree.map_structure(where, structure)
 
 
+def _operation_config(operation: Any, indices: dict[Node, int]) -> dict[str, Any]:
+    """A layer or a function, and its calls that belong to the model."""
+    from pronghorn.saving import serialization
+
+    nodes = [node for node in operation._inbound_nodes if node in indices and not node.is_input]
+    spelled = _as_keras_operation(operation, nodes)
+    if spelled is not None:
+        row, settings, args, kwargs = spelled
+        return {
+            "module": row.module,
+            "class_name": row.name,
+            "config": {"name": operation.name, **serialization.serialize_keras_object(settings)},
+            "registered_name": row.name,
+            "name": operation.name,
+            "inbound_nodes": [_node_config(args, kwargs, indices)],
+        }
+    data = serialization.serialize_keras_object(operation)
+    data["name"] = operation.name
+    data["inbound_nodes"] = [_node_config(node.arguments.args, node.arguments.kwargs, indices) for node in nodes]
+    return data
+
+
+def _as_keras_operation(operation: Any, nodes: list[Node]) -> Any:
+    """The spelling of a function that Keras has as well; None for layers and other functions."""
+    from pronghorn.models.operation import FunctionOperation
+    from pronghorn.saving import keras_operations
+
+    if not isinstance(operation, FunctionOperation) or len(nodes) != 1:
+        return None
+    found = keras_operations.spell(operation.fn, nodes[0].arguments.args, nodes[0].arguments.kwargs)
+    if found is None or any(isinstance(x, KerasTensor) for x in tree.flatten(found[1])):
+        return None
+    return found
+
+
 def _node_indices(model: Any) -> dict[Node, int]:
     """For each call in the model, the how-manieth of its operation it is there."""
     own = set(model._nodes)
@@ -50,7 +76,7 @@ def _node_indices(model: Any) -> dict[Node, int]:
     return indices
 
 
-def _node_config(node: Node, indices: dict[Node, int]) -> dict[str, Any]:
+def _node_config(args: Any, kwargs: Any, indices: dict[Node, int]) -> dict[str, Any]:
     from pronghorn.saving.serialization import serialize_keras_object
 
     def plain(x: Any) -> Any:
@@ -62,8 +88,8 @@ def _node_config(node: Node, indices: dict[Node, int]) -> dict[str, Any]:
         return data
 
     return {
-        "args": tree.map_structure(plain, node.arguments.args),
-        "kwargs": tree.map_structure(plain, node.arguments.kwargs),
+        "args": tree.map_structure(plain, list(args)),
+        "kwargs": tree.map_structure(plain, dict(kwargs)),
     }
 
 

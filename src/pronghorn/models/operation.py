@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +10,11 @@ from pronghorn import tree
 from pronghorn.models.infer import infer_spec
 from pronghorn.models.keras_tensor import any_symbolic_tensors
 from pronghorn.models.node import Node
+from pronghorn.utils.arguments import CheckedArguments
 from pronghorn.utils.naming import auto_name
 
 
-class Operation:
+class Operation(CheckedArguments):
     """Base of layers and of the ops in functional models.
 
     A subclass writes ``call`` and, where tracing it is not enough, ``compute_output_spec``.
@@ -75,9 +75,15 @@ class Operation:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """An operation with the configuration that `get_config` gave."""
+        """An operation with the configuration that `get_config` gave.
+
+        Raises:
+            TypeError: if the constructor does not take it.
+        """
         try:
             return cls(**config)
+        except ValueError as error:
+            raise TypeError(f"{cls.__name__} could not be made from its configuration {config!r}: {error}") from error
         except TypeError as error:
             raise TypeError(
                 f"{cls.__name__} could not be made from its configuration {config!r}: {error}. If the constructor "
@@ -159,20 +165,32 @@ class FunctionOperation(Operation):
         return self.fn(*args, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
+        from pronghorn.saving.keras_operations import WithSettings
+        from pronghorn.saving.serialization import serialize_keras_object
+
+        if isinstance(self.fn, WithSettings):
+            path = public_function_name(self.fn.fn, self.function_name)
+            return {"name": self.name, "function": path, "settings": serialize_keras_object(self.fn.settings)}
         return {"name": self.name, "function": public_function_name(self.fn, self.function_name)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> FunctionOperation:
+        from pronghorn.saving.serialization import deserialize_keras_object
+
         path = config["function"]
-        operation = cls(_public_function(path), path.rpartition(".")[2])
-        operation.name = config["name"]
-        return operation
+        function = _public_function(path)
+        settings = deserialize_keras_object(config.get("settings") or {})
+        return cls.from_keras(function, {"name": config["name"], **settings})
 
     @classmethod
     def from_keras(cls, fn: Callable[..., Any], config: dict[str, Any]) -> FunctionOperation:
         """An operation from the configuration that Keras writes, which keeps constant arguments in it."""
-        constants = {k: v for k, v in config.items() if k not in ("name", "trainable", "dtype")}
-        operation = cls(functools.partial(fn, **constants) if constants else fn, fn.__name__)
+        from pronghorn.saving.keras_operations import WithSettings
+
+        parameters = inspect.signature(fn).parameters
+        takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+        constants = {k: v for k, v in config.items() if (k in parameters or takes_any) and k != "name"}
+        operation = cls(WithSettings(fn, constants) if constants else fn, fn.__name__)
         operation.name = config.get("name", operation.name)
         return operation
 

@@ -108,14 +108,3 @@ def find_function(name: str) -> Any:
         if inspect.isfunction(found) and found.__module__.startswith("pronghorn."):
             return found
     return None
-
-
-def find_operation(module: str | None, name: str) -> Any:
-    """The function of `pronghorn.ops` that a Keras file means by an operation class such as ``Add``, or None."""
-    if not module or not module.startswith("keras.src.ops."):
-        return None
-    import pronghorn
-    from pronghorn.utils.naming import to_snake_case
-
-    found = getattr(pronghorn.ops, to_snake_case(name), None)
-    return found if inspect.isfunction(found) else None

@@ -29,8 +29,8 @@ def load(value: Any, safe_mode: bool = True) -> Callable[..., Any]:
 
     if safe_mode and not config.is_unsafe_deserialization_enabled():
         raise ValueError(
-            "The configuration carries a Python lambda: loading it means arbitrary code execution. If you trust where "
-            "the file comes from, load with safe_mode=False, or call "
+            "The configuration carries a Python lambda, of a Lambda layer for example: loading it means arbitrary code "
+            "execution. If you trust where the file comes from, load with safe_mode=False, or call "
             "config.enable_unsafe_deserialization() first. Better: save a named, registered function instead."
         )
     if isinstance(value, (list, tuple)):

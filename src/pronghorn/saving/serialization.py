@@ -11,7 +11,7 @@ import numpy as np
 
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.variable import Variable
-from pronghorn.saving import public_names, python_code
+from pronghorn.saving import keras_operations, public_names, python_code
 from pronghorn.saving.registration import (
     CustomObjectScope,
     find_by_own_name,
@@ -298,7 +298,7 @@ def _make(config: dict[str, Any], name: str, inner: Any, safe_mode: bool, module
             _check_registered_name(name, registered)
     cls = cls or (module_objects or {}).get(name)
     if cls is None:
-        function = public_names.find_operation(config.get("module"), name)
+        function = keras_operations.function_of(config.get("module") or "", name)
         if function is None:
             raise _unknown("class", name, config)
         from pronghorn.models.operation import FunctionOperation
