@@ -16,6 +16,9 @@ import sys
 import types
 from typing import Any
 
+import private_equivalents
+import pytest
+
 import pronghorn
 import pronghorn.data
 from pronghorn.graph import dtypes
@@ -159,6 +162,8 @@ class KerasModule(types.ModuleType):
             return _backend
         if name in _CONSTANTS:
             return _CONSTANTS[name]
+        if name in private_equivalents.EQUIVALENTS:
+            return private_equivalents.EQUIVALENTS[name]
         path = ".".join(path_of(full))
         if path in self.names.namespaces or _is_module_of_keras(full):
             return importlib.import_module(full)
@@ -252,8 +257,6 @@ def _forget_frameworks() -> None:
 # -- hooks of pytest ---------------------------------------------------------------------------------------------------
 def pytest_configure(config: Any) -> None:
     """Put the names in place."""
-    import pytest
-
     KerasModule.names = PublicNames()
     for name in [name for name in sys.modules if name.partition(".")[0] == "keras"]:
         del sys.modules[name]
@@ -270,8 +273,6 @@ def pytest_configure(config: Any) -> None:
 
 def pytest_collection_modifyitems(items: list[Any]) -> None:
     """Skip what needs several devices."""
-    import pytest
-
     for item in items:
         if "multi_device" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="there is one device"))
@@ -285,3 +286,10 @@ def pytest_collection_finish() -> None:
 def pytest_pycollect_makemodule() -> None:
     """The next file asks again."""
     _forget_frameworks()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: Any) -> Any:
+    """Tests may save and load what their file defines."""
+    with private_equivalents.classes_of(getattr(item, "module", None)):
+        return (yield)

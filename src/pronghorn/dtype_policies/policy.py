@@ -139,6 +139,7 @@ def get(identifier: Any) -> Any:
     """A policy from its name, its configuration or itself; the default policy for None.
 
     Raises:
+        NotImplementedError: for a policy of quantized layers, which are not there.
         ValueError: for anything else.
     """
     from pronghorn.dtype_policies.policy_map import DTypePolicyMap
@@ -149,6 +150,10 @@ def get(identifier: Any) -> Any:
         return identifier
     if isinstance(identifier, dict):
         return deserialize(identifier)
+    if isinstance(identifier, str) and "_from_" in identifier:  # such as "int8_from_float32"
+        from pronghorn.dtype_policies import quantized
+
+        return quantized.QuantizedDTypePolicy(identifier)
     try:
         return DTypePolicy(identifier)
     except ValueError as error:

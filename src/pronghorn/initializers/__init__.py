@@ -85,8 +85,8 @@ class _FromArray(Initializer):
 
         if tuple(shape) != tuple(self.value.shape):
             raise ValueError(
-                f"The array given as initializer has shape {tuple(self.value.shape)}, but the weight has shape "
-                f"{tuple(shape)}."
+                f"An array was given as the initializer of a weight. Expected `shape` to be that of the array, "
+                f"{tuple(self.value.shape)}, but the weight has shape {tuple(shape)}."
             )
         return ops.cast(ops.convert_to_tensor(self.value), dtype)
 

@@ -76,6 +76,9 @@ class STFT(Initializer):
         window: a window's name (of `scipy.signal`), an array, or None.
         scaling: ``"density"``, ``"spectrum"`` or None.
         periodic: whether the window is periodic rather than symmetric.
+
+    Raises:
+        ValueError: for an unknown side, window or scaling.
     """
 
     def __init__(
@@ -85,6 +88,8 @@ class STFT(Initializer):
             raise ValueError(f"STFT: `side` must be 'real' or 'imag', got side={side!r}.")
         if scaling not in (None, "density", "spectrum"):
             raise ValueError(f"STFT: `scaling` must be 'density', 'spectrum' or None, got scaling={scaling!r}.")
+        if isinstance(window, str):
+            _check_window(window)
         self.side, self.window, self.scaling, self.periodic = side, window, scaling, periodic
 
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
@@ -111,3 +116,13 @@ class STFT(Initializer):
 
     def get_config(self) -> dict[str, Any]:
         return {"side": self.side, "window": self.window, "periodic": self.periodic, "scaling": self.scaling}
+
+
+def _check_window(name: str) -> None:
+    """Refuse an unknown window when the initializer is made, not when it is first used."""
+    from pronghorn.utils.windows import window_array
+
+    try:
+        window_array(name, 2)
+    except ValueError as error:
+        raise ValueError(f"STFT: the `window` argument is no window's name, got window={name!r}: {error}") from None

@@ -114,11 +114,11 @@ class VarianceScaling(RandomInitializer):
         if scale <= 0:
             raise ValueError(f"VarianceScaling: `scale` must be a positive number, got scale={scale!r}.")
         if mode not in _MODES:
-            raise ValueError(f"VarianceScaling: unknown `mode` {mode!r}; it must be one of {_MODES}.")
+            raise ValueError(f"VarianceScaling: Invalid `mode` argument: {mode!r} is none of {_MODES}.")
         distribution = distribution.lower()
         if distribution not in _DISTRIBUTIONS:
             raise ValueError(
-                f"VarianceScaling: unknown `distribution` {distribution!r}; it must be one of {_DISTRIBUTIONS}."
+                f"VarianceScaling: Invalid `distribution` argument: {distribution!r} is none of {_DISTRIBUTIONS}."
             )
         self.scale, self.mode = scale, mode
         self.distribution = "truncated_normal" if distribution == "normal" else distribution

@@ -77,6 +77,16 @@ def accepted(cls: type, config: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in config.items() if k in parameters}
 
 
+def with_plain_dtype(config: dict[str, Any]) -> dict[str, Any]:
+    """A layer's configuration with the dtype policy by its name, which constructors of users may expect."""
+    from pronghorn import dtype_policies
+
+    if not isinstance(config.get("dtype"), dict):
+        return config
+    policy = dtype_policies.deserialize(config["dtype"])
+    return {**config, "dtype": policy.name if type(policy) is dtype_policies.DTypePolicy else policy}
+
+
 def shape_structure(shape: Any) -> Any:
     """Shapes from JSON, where tuples became lists."""
     return tree.map_shape_structure(lambda s: tuple(s) if isinstance(s, list) else s, shape)
@@ -103,11 +113,50 @@ def build_arguments(layer: Any, shapes: dict[str, Any]) -> dict[str, Any]:
     missing = [n for n in parameters.names if n not in arguments and n not in parameters.defaults]
     if missing and shapes:
         raise ValueError(
-            f"Layer {layer.name!r} ({type(layer).__name__}): build() takes {parameters.names}, but call() was given "
-            f"tensors for {[k.removesuffix('_shape') for k in shapes]}. Name the parameters of build() after those of "
-            "call(), each with '_shape' added."
+            f"Layer {layer.name!r} ({type(layer).__name__}): build() has the "
+            f"{_why_not_a_shape(layer, missing[0])}. Name the parameters of build() after those of call() that are "
+            f"tensors, each with '_shape' added; here {list(shapes)}."
         )
     return arguments
+
+
+def _why_not_a_shape(layer: Any, name: str) -> str:
+    """What is wrong with a parameter of a ``build`` that goes with no tensor given to ``call``."""
+    wanted = name.removesuffix("_shape")
+    if wanted == name:
+        return f"argument `{name}`, which does not end in `_shape`"
+    if wanted not in calls.parameters_of(layer.call).names:
+        return f"argument `{name}`, but `call()` does not have argument `{wanted}`"
+    return f"argument `{name}`, but call() was given no tensor for `{wanted}`"
+
+
+def weight_arguments(layer: Layer, args: tuple[Any, ...], *by_keyword: Any) -> list[Any]:
+    """The shape, initializer and dtype that `Layer.add_weight` was given, by position or by keyword.
+
+    Raises:
+        TypeError: if there are more positional arguments.
+        ValueError: if one is given twice, or a name is where the shape belongs, as older Keras had it.
+    """
+    where = f"Layer {layer.name!r} ({type(layer).__name__}): add_weight()"
+    if args and isinstance(args[0], str):
+        raise ValueError(
+            f"{where} got the string {args[0]!r} in place of the shape. Pass the name of a weight as a keyword "
+            f"argument: add_weight(name={args[0]!r}, shape=...)."
+        )
+    if len(args) > 3:
+        raise TypeError(
+            f"{where} takes at most 3 positional arguments, the shape, the initializer and the dtype, got {len(args)}: "
+            f"{args!r}. Pass the others by keyword."
+        )
+    given = list(by_keyword)
+    for i, (name, value) in enumerate(zip(("shape", "initializer", "dtype"), args)):
+        if by_keyword[i] is not None:
+            raise ValueError(
+                f"{where}: `{name}` was passed both positionally and as a keyword argument, as {value!r} and "
+                f"{by_keyword[i]!r}. Pass it once."
+            )
+        given[i] = value
+    return given
 
 
 def weight_shape(layer: Layer, shape: Any, name: str | None) -> tuple[int, ...]:
@@ -128,8 +177,9 @@ def check_positional(layer: Layer, args: tuple[Any, ...]) -> None:
     for value in tree.flatten(args):
         if value is not None and not isinstance(value, calls.TENSORS):
             raise ValueError(
-                f"Layer {layer.name!r} ({type(layer).__name__}): positional arguments must be tensors, got {value!r} "
-                f"of type {type(value).__name__}. Pass settings by keyword, data as an array (ops.convert_to_tensor)."
+                f"Layer {layer.name!r} ({type(layer).__name__}): Only input tensors may be passed as positional "
+                f"arguments, got {value!r} of type {type(value).__name__}. Pass settings by keyword, data as an array "
+                "(ops.convert_to_tensor)."
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,17 @@ TENSORS = (Tensor, KerasTensor, Variable)
 
 
 class CallContext:
-    """The outermost layer call that is running, and the training flag it set."""
+    """The outermost layer call that is running, and what goes from it to the layers inside.
+
+    Attributes:
+        training: the training flag.
+        values: other arguments by name, for the layers that registered them.
+    """
 
     def __init__(self, entry_layer: Any) -> None:
         self.entry_layer = entry_layer
         self.training: Any = None
+        self.values: dict[str, Any] = {}
 
 
 class _Current(threading.local):
@@ -115,6 +121,33 @@ def has_tensors(structure: Any) -> bool:
         return False
     leaves = tree.flatten(structure)
     return any(isinstance(x, TENSORS) for x in leaves) and all(x is None or isinstance(x, TENSORS) for x in leaves)
+
+
+def resolve_context_arguments(
+    names: Iterable[str], parameters: Parameters, args: tuple[Any, ...], kwargs: dict[str, Any], context: CallContext
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Values of the arguments that go from a layer's call to the layers inside.
+
+    Each is what was passed here, else what the call around this one has, else the default of ``call``.
+
+    Returns:
+        The keyword arguments for ``call``, and the values for the layers inside.
+    """
+    kwargs, values = dict(kwargs), dict(context.values)
+    by_position = dict(zip(parameters.positional, args))
+    for name in names:
+        value = by_position.get(name, kwargs.get(name))
+        if value is None:
+            value = context.values.get(name)
+            if value is not None and name in parameters.names:
+                kwargs[name] = value
+        if value is None:
+            value = parameters.defaults.get(name)
+        if value is not None:
+            values[name] = value
+        if name not in parameters.names and not parameters.takes_kwargs:
+            kwargs.pop(name, None)
+    return kwargs, values
 
 
 class CallSpec:

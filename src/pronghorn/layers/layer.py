@@ -25,7 +25,9 @@ from pronghorn.layers.building import (
     replace_training,
     shape_arguments,
     shape_structure,
+    weight_arguments,
     weight_shape,
+    with_plain_dtype,
     wrap_build,
 )
 from pronghorn.layers.input_spec import InputSpec, assert_input_compatibility
@@ -112,6 +114,7 @@ class Layer(StatefulOperation):
         self._convert_input_args = True
         self._allow_non_tensor_positional_args = False
         self._called = False
+        self._call_context_args = frozenset(("training",))
 
     @property
     def path(self) -> str | None:
@@ -194,6 +197,7 @@ class Layer(StatefulOperation):
 
     def add_weight(
         self,
+        *args: Any,
         shape: Any = None,
         initializer: Any = None,
         dtype: Any = None,
@@ -208,6 +212,7 @@ class Layer(StatefulOperation):
         """Make a weight of this layer.
 
         Args:
+            args: ``shape``, ``initializer`` and ``dtype`` may be passed by position.
             shape: its shape; a scalar if None.
             initializer: how it starts: an initializer or its name; ``"glorot_uniform"`` for floats, ``"zeros"``
                 for other types if None.
@@ -219,9 +224,14 @@ class Layer(StatefulOperation):
             aggregation: kept for compatibility.
             overwrite_with_gradient: whether optimizers put the gradient itself in its place.
             name: its name.
+
+        Raises:
+            TypeError: if more is passed by position.
+            ValueError: for a shape that is not known, or that is a string: a name in the shape's place.
         """
         from pronghorn import constraints, initializers, regularizers
 
+        shape, initializer, dtype = weight_arguments(self, args, shape, initializer, dtype)
         shape = weight_shape(self, shape, name)
         dtype = dtypes.name_of(dtype) if dtype is not None else self.variable_dtype
         if initializer is None:
@@ -257,7 +267,10 @@ class Layer(StatefulOperation):
     # -- calling ----------------------------------------------------------------------------------------------------
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The computation, on arrays."""
-        raise NotImplementedError(f"Layer {type(self).__name__} does not have a call() method; write one.")
+        raise NotImplementedError(
+            f"{type(self).__name__} {self.name!r} does not have a `call` method implemented: write one, which computes "
+            "the outputs from the inputs."
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if "_losses" not in self.__dict__:
@@ -275,22 +288,43 @@ class Layer(StatefulOperation):
         if "training" in kwargs and "training" not in parameters.names and not parameters.takes_kwargs:
             kwargs = dict(kwargs)
             flag = kwargs.pop("training")  # for the layers below
+        values = before_values = context.values
+        if len(self._call_context_args) > 1:
+            names = self._call_context_args - {"training"}
+            kwargs, values = calls.resolve_context_arguments(names, parameters, args, kwargs, context)
         spec = calls.CallSpec(parameters, args, kwargs)
         kwargs = self._fill_masks(spec, parameters, kwargs)
         training = self._resolve_training(spec, parameters, context) if flag is None else flag
         before = context.training
+        self._called = True
         try:
             calls.set_call_context(context)
-            context.training = training
+            context.training, context.values = training, values
             if outer is None:
                 self._clear_losses()
             if not self.built:
                 self._maybe_build(spec)
             outputs = self._call_explained(spec, args, kwargs, training, parameters)
         finally:
-            context.training = before
+            context.training, context.values = before, before_values
             calls.set_call_context(outer)
         return outputs
+
+    def _register_call_context_args(self, *names: str) -> None:
+        """Have arguments go, as ``training`` does, from a call of this layer to layers inside that register them too.
+
+        Args:
+            names: of the arguments. This layer's ``call`` may have them, but need not.
+
+        Raises:
+            RuntimeError: if the layer has been called.
+        """
+        if self._called:
+            raise RuntimeError(
+                f"Layer {self.name!r} ({type(self).__name__}) has been called, so it is too late to register the "
+                f"call-context arguments {names}: do it in __init__(), or at least before the first call."
+            )
+        self._call_context_args = self._call_context_args | set(names)
 
     def _call_explained(
         self, spec: calls.CallSpec, args: Any, kwargs: Any, training: Any, parameters: calls.Parameters
@@ -404,6 +438,11 @@ class Layer(StatefulOperation):
     # -- shapes -----------------------------------------------------------------------------------------------------
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
         """The outputs' shape, given the inputs'; found by tracing ``call`` where a layer does not say."""
+        if is_default(self, "call"):
+            raise NotImplementedError(
+                f"{type(self).__name__} {self.name!r} does not have a `compute_output_shape` method implemented, nor a "
+                "call() to find the shape with: write one of them."
+            )
         parameters = calls.parameters_of(self.call)
         shapes: dict[str, Any] = dict(zip((f"{n}_shape" for n in parameters.names), args))
         for name, shape in kwargs.items():
@@ -450,6 +489,7 @@ class Layer(StatefulOperation):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
+        config = with_plain_dtype(config)
         if not overrides_get_config(cls):
             from pronghorn.saving import deserialize_keras_object
 
@@ -461,6 +501,13 @@ class Layer(StatefulOperation):
         """Not there; use the dtype policy ``"mixed_bfloat16"``."""
         raise NotImplementedError(
             "quantize: quantized layers are not there. Use dtype='mixed_bfloat16' for smaller and faster computations."
+        )
+
+    def quantized_build(self, input_shape: Any = None, mode: Any = None) -> None:
+        """Not there; see `quantize`."""
+        raise NotImplementedError(
+            "quantized_build: quantized layers are not there. Use dtype='mixed_bfloat16' for smaller and faster "
+            "computations."
         )
 
     def rematerialized_call(self, layer_call: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[..., Any]:

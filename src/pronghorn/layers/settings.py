@@ -74,6 +74,22 @@ def positive(value: Any, layer: str, name: str) -> int:
     return int(value)
 
 
+def positive_integer(value: Any, layer: str, name: str) -> int:
+    """A positive integer argument, where Keras tells a wrong type from a wrong number.
+
+    Raises:
+        TypeError: for what is no integer.
+        ValueError: for an integer that is not positive.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(
+            f"{layer}: Expected an integer value for `{name}`, got {name}={value!r} of type {type(value).__name__}."
+        )
+    if int(value) <= 0:
+        raise ValueError(f"{layer}: `{name}` should be a positive integer, got {name}={value!r}.")
+    return int(value)
+
+
 def one_of(value: Any, allowed: tuple[Any, ...], layer: str, name: str) -> Any:
     """An argument with few allowed values.
 

@@ -227,7 +227,8 @@ class StatefulOperation(Operation):
         policy = dtype_policies.get(value)
         by_path = self.__dict__.get("_dtype_policy")
         if isinstance(by_path, dtype_policies.DTypePolicyMap) and self.path:  # this layer's entry, not the others'
-            by_path.pop(self.path, None)
+            if self.path in by_path:  # pop() would ask the map, which answers for every path
+                del by_path[self.path]
             by_path[self.path] = policy
         else:
             self._dtype_policy = policy
@@ -344,7 +345,10 @@ class StatefulOperation(Operation):
 
 
 _UNTRACKED = frozenset(
-    ("_tracker", "_losses", "_input_shape_arg", "_dtype_policy", "_inbound_nodes", "_outbound_nodes", "_trainable")
+    (
+        *("_tracker", "_losses", "_input_shape_arg", "_dtype_policy", "_inbound_nodes", "_outbound_nodes"),
+        *("_trainable", "_called", "_call_context_args"),
+    )
 )
 
 

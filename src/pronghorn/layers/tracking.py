@@ -59,8 +59,8 @@ class Tracker:
             if not any(x is value for x in store) and not self._is_known(value):
                 if self.locked and store is not self.metrics and store is not self.seed_generators:
                     raise ValueError(
-                        f"{type(self.layer).__name__} {self.layer.name!r} is built already, so {value!r} cannot be "
-                        "added to it: make all variables and layers in __init__() or build()."
+                        f"{type(self.layer).__name__} {self.layer.name!r} is built already, so it cannot add new "
+                        f"elements of state, such as {value!r}: make all variables and layers in __init__() or build()."
                     )
                 store.append(value)
             return value

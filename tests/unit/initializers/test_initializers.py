@@ -88,3 +88,8 @@ def test_arrays_and_functions_serve():
 def test_mistakes(make, pattern):
     with pytest.raises(ValueError, match=pattern):
         make()
+
+
+def test_an_unknown_window_is_refused_at_once():
+    with pytest.raises(ValueError, match="STFT.*window='unknown'"):
+        initializers.STFT("real", window="unknown")

@@ -85,12 +85,36 @@ CASES = {
         r"matching shapes.*\(2, 3, 1\)",
     ),
     "reshape": (lambda: layers.Reshape((5,))(Input((2, 3))), "6.*elements"),
+    "cropping": (
+        lambda: layers.Cropping2D(((2, 2), (0, 0)))(Input((4, 4, 1))),
+        r"cropping.*smaller.*2 and 2.*axis of 4",
+    ),
+    "upsampling": (lambda: layers.UpSampling1D(2.5), "UpSampling1D.*integer.*size=2.5"),
+    "mask of other steps": (
+        lambda: layers.TimeDistributed(layers.Dense(2))(np.ones((2, 3, 4)), mask=np.ones((2, 5))),
+        r"`mask`.*\(2, 5\).*\(2, 3, 4\)",
+    ),
+    "unnamed shape in build": (lambda: OddBuild()(np.ones((2, 3))), "`width`.*does not end in `_shape`"),
+    "shape of no argument": (lambda: ForeignBuild()(np.ones((2, 3))), "`z_shape`.*not have argument `z`"),
     "rate": (lambda: layers.Dropout(50), "rate.*0 to 1"),
     "settings by position": (lambda: Flag()(np.ones((1, 1)), True), "keyword"),
     "python list": (lambda: layers.Dense(2)([1.0, 2.0]), "convert_to_tensor"),
     "unroll without length": (lambda: layers.LSTM(2, unroll=True)(Input((None, 3))), "number of time steps|time steps"),
     "stateful without batch": (lambda: layers.LSTM(2, stateful=True)(Input((4, 3))), "batch_size"),
 }
+
+
+class OddBuild(layers.Layer):
+    def build(self, x_shape, width):
+        pass
+
+    def call(self, x):
+        return x
+
+
+class ForeignBuild(OddBuild):
+    def build(self, x_shape, z_shape):
+        pass
 
 
 class Flag(layers.Layer):

@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import pytest
 
-from pronghorn import layers, ops
+from pronghorn import dtype_policies, layers, ops
 from pronghorn.graph.variable import Variable
 from pronghorn.utils.masking import get_mask, set_mask
 from pronghorn.utils.naming import clear_session
@@ -285,3 +285,45 @@ def test_masks_can_be_set_as_keras_scripts_do():
     x._keras_mask = ops.ones((2, 3), dtype="bool")
     assert layers.Dense(1)(x)._keras_mask.dtype == "bool"
     assert layers.Embedding(3, 2, mask_zero=True)(layers.Input((4,)))._keras_mask.shape == (None, 4)
+
+
+def test_weights_by_position():
+    layer = layers.Layer(name="free")
+    weight = layer.add_weight((3, 4), "ones", "float16")
+    assert (weight.shape, weight.dtype, weight.numpy().min()) == ((3, 4), "float16", 1)
+    with pytest.raises(ValueError, match="'free'.*add_weight.*name='kernel', shape"):
+        layer.add_weight("kernel", shape=(3, 4))
+    with pytest.raises(ValueError, match="`shape`.*both.*Pass it once"):
+        layer.add_weight((3,), shape=(3,))
+    with pytest.raises(TypeError, match="at most 3 positional"):
+        layer.add_weight((3,), "ones", "float32", True)
+
+
+def test_the_policy_of_one_layer_in_a_map():
+    policies = dtype_policies.DTypePolicyMap("float32")
+    layer, other = layers.Dense(2, dtype=policies), layers.Dense(2, dtype=policies)
+    layer.build((None, 1))
+    other.build((None, 1))
+    for name in ("mixed_bfloat16", "float16"):
+        layer.dtype_policy = name
+        assert policies[layer.path].name == name
+    assert other.compute_dtype == "float32"
+
+
+def test_constructors_get_the_policy_by_name():
+    class Named(layers.Dense):
+        def __init__(self, *args, dtype=None, **kwargs):
+            assert dtype == "bfloat16"
+            super().__init__(*args, dtype=dtype, **kwargs)
+
+    assert Named.from_config(layers.Dense(2, dtype="bfloat16").get_config()).compute_dtype == "bfloat16"
+
+
+def test_quantized_policies_say_that_they_are_not_there():
+    with pytest.raises(NotImplementedError, match="mixed_bfloat16"):
+        layers.Dense(2, dtype="int8_from_float32")
+
+
+def test_a_configuration_with_a_wrong_value_is_a_type_error_that_shows_it():
+    with pytest.raises(TypeError, match="Embedding.*'input_dim': 3.7.*positive integer"):
+        layers.Embedding.from_config({"input_dim": 3.7, "output_dim": 8})

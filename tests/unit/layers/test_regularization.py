@@ -59,3 +59,8 @@ def test_alpha_dropout_keeps_mean_and_variance():
 @pytest.mark.parametrize("name,argument", [("Dropout", 0.5), ("GaussianNoise", 0.5), ("GaussianDropout", 0.5)])
 def test_nothing_happens_outside_of_training(name, argument):
     assert (getattr(layers, name)(argument)(ONES).numpy() == 1.0).all()
+
+
+def test_rates_may_be_numbers_of_numpy():
+    layer = layers.Dropout(np.float32(0.5))
+    assert layer.rate == 0.5 and type(layer.get_config()["rate"]) is float

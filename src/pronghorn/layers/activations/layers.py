@@ -47,8 +47,10 @@ class Activation(_Elementwise):
 
 
 def _not_negative(layer: str, name: str, value: Any) -> None:
-    if value is None or value < 0:
-        raise ValueError(f"{name} of a {layer} layer cannot be None or a negative value, got {name}={value!r}.")
+    if value is None:
+        raise ValueError(f"{name} of a {layer} layer cannot be None: it must be a number that is not negative.")
+    if value < 0:
+        raise ValueError(f"{name} of a {layer} layer cannot be a negative value, got {name}={value!r}.")
 
 
 class ReLU(_Elementwise):
@@ -89,8 +91,6 @@ class LeakyReLU(_Elementwise):
         if "alpha" in kwargs:
             negative_slope = kwargs.pop("alpha")
         super().__init__(**kwargs)
-        if negative_slope is None:
-            raise ValueError("LeakyReLU: the `negative_slope` argument must be a number, got None.")
         _not_negative("LeakyReLU", "negative_slope", negative_slope)
         self.negative_slope = negative_slope
 

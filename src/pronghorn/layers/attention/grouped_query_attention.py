@@ -153,17 +153,24 @@ class GroupedQueryAttention(HeadsLayer):
         )
         gate = ops.sigmoid(self._gate_dense(query)) if self.use_gate else None
         query, key, value = self._query_dense(query), self._key_dense(key), self._value_dense(value)
-        key, value = self._for_all_queries(key), self._for_all_queries(value)
-        scores = ops.einsum("bquh,bkuh->buqk", query * (1.0 / math.sqrt(self.head_dim)), key)
-        if mask is not None and len(mask.shape) < 4:
-            mask = ops.expand_dims(mask, 1)
-        scores = self._softmax(scores, mask=mask)
-        weights = self._dropout_layer(scores, training=training) if self.dropout > 0 else scores
-        output = ops.einsum("buqk,bkuh->bquh", weights, value)
+        output, scores = self._compute_attention(
+            query, self._for_all_queries(key), self._for_all_queries(value), mask, training
+        )
         if gate is not None:
             output = output * gate
         output = self._output_dense(output)
         return (output, scores) if return_attention_scores else output
+
+    def _compute_attention(
+        self, query: Any, key: Any, value: Any, attention_mask: Any = None, training: Any = None
+    ) -> tuple[Any, Any]:
+        """The sums of the values, and the weights of the keys for each query; the place to override for subclasses."""
+        scores = ops.einsum("bquh,bkuh->buqk", query * (1.0 / math.sqrt(self.head_dim)), key)
+        if attention_mask is not None and len(attention_mask.shape) < 4:
+            attention_mask = ops.expand_dims(attention_mask, 1)
+        scores = self._softmax(scores, mask=attention_mask)
+        weights = self._dropout_layer(scores, training=training) if self.dropout > 0 else scores
+        return ops.einsum("buqk,bkuh->bquh", weights, value), scores
 
     def _for_all_queries(self, x: Any) -> Any:
         """Each head as often as heads of queries share it."""

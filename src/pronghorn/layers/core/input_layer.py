@@ -39,6 +39,10 @@ class InputLayer(Layer):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
+        if input_tensor is not None and sparse:
+            raise ValueError(
+                f"Input {name!r}: you cannot provide an incompatible `sparse` with an `input_tensor`, which is dense."
+            )
         if sparse or ragged:
             what = "sparse" if sparse else "ragged"
             raise ValueError(f"Input {name!r}: `{what}=True` is not supported; pass dense arrays.")
@@ -52,7 +56,10 @@ class InputLayer(Layer):
             raise ValueError(f"Input {self.name!r}: unknown keyword arguments {kwargs}.")
         if input_tensor is not None:
             if not isinstance(input_tensor, KerasTensor):
-                raise ValueError(f"Input {self.name!r}: `input_tensor` must be a KerasTensor, got {input_tensor!r}.")
+                raise ValueError(
+                    f"Input {self.name!r}: Argument `input_tensor` must be a KerasTensor, as Input() returns, got "
+                    f"{input_tensor!r} of type {type(input_tensor).__name__}."
+                )
             _check_given(self.name, input_tensor, shape, batch_size, batch_shape, dtype)
             batch_shape, dtype = input_tensor.shape, input_tensor.dtype
         elif shape is not None:

@@ -151,7 +151,9 @@ class Subtract(Merge):
 
     def _merge_function(self, inputs: list[Any]) -> Any:
         if len(inputs) != 2:
-            raise ValueError(f"Layer {self.name!r} (Subtract) should be called on exactly 2 inputs, got {len(inputs)}.")
+            raise ValueError(
+                f"Layer {self.name!r}: a Subtract layer should be called on exactly 2 inputs, got {len(inputs)}."
+            )
         return ops.subtract(inputs[0], inputs[1])
 
 

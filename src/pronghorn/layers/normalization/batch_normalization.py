@@ -90,7 +90,8 @@ class BatchNormalization(Layer):
         unknown = set(self.renorm_clipping) - {"rmin", "rmax", "dmax"}
         if unknown:
             raise ValueError(
-                f"BatchNormalization: `renorm_clipping` has the keys rmin, rmax and dmax, and not {sorted(unknown)}."
+                f"BatchNormalization: Received invalid keys {sorted(unknown)} in `renorm_clipping`; it may have rmin, "
+                "rmax and dmax."
             )
         self.supports_masking = True
         self.gamma = self.beta = None

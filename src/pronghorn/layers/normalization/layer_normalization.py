@@ -108,7 +108,8 @@ class LayerNormalization(_Affine):
             axis = list(axis)
         elif not isinstance(axis, int):
             raise TypeError(
-                f"LayerNormalization: `axis` must be one axis, or a list or tuple of axes, got axis={axis!r}."
+                f"LayerNormalization: Expected an int or a list/tuple of ints for the argument 'axis', the axes to "
+                f"normalize over, got axis={axis!r} of type {type(axis).__name__}."
             )
         self.axis = axis
         self._take(

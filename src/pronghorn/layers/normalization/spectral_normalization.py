@@ -45,8 +45,8 @@ class SpectralNormalization(Wrapper):
                 break
         else:
             raise ValueError(
-                f"Layer {self.name!r} (SpectralNormalization): the layer inside, {type(self.layer).__name__}, has "
-                "neither a `kernel` nor `embeddings`, so it cannot be wrapped."
+                f"Layer {self.name!r} (SpectralNormalization): the layer inside, {self.layer.name!r}, cannot be "
+                f"wrapped: a {type(self.layer).__name__} object has no attribute 'kernel' nor 'embeddings'."
             )
         self._target = kernel
         self.kernel_shape = kernel.shape

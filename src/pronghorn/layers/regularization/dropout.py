@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from typing import Any
 
 from pronghorn import config, ops, random
@@ -12,9 +13,9 @@ from pronghorn.random.seed_generator import SeedGenerator
 
 
 def _rate(rate: Any, layer: str) -> float:
-    if not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
+    if not isinstance(rate, numbers.Real) or not 0 <= rate <= 1:
         raise ValueError(f"{layer}: `rate` is a share, a number from 0 to 1; got rate={rate!r}.")
-    return rate
+    return rate if isinstance(rate, int) else float(rate)
 
 
 class _Random(Layer):
@@ -168,7 +169,7 @@ class GaussianNoise(_Random):
     """
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
-        if not isinstance(stddev, (int, float)) or not 0 <= stddev <= 1:
+        if not isinstance(stddev, numbers.Real) or not 0 <= stddev <= 1:
             raise ValueError(f"GaussianNoise: `stddev` must be a number from 0 to 1; got stddev={stddev!r}.")
         super().__init__(seed, active=stddev > 0, **kwargs)
         self.stddev = stddev

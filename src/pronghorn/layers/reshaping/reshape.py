@@ -134,7 +134,7 @@ class Permute(Layer):
         self.dims = tuple(dims)
         if sorted(self.dims) != list(range(1, len(dims) + 1)):
             raise ValueError(
-                f"Permute: invalid permutation argument `dims`: it must hold each of 1 to {len(dims)} once, got {dims}."
+                f"Permute: Invalid permutation argument `dims`: it must hold each of 1 to {len(dims)} once, got {dims}."
             )
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
         self._build_at_init()
@@ -163,11 +163,7 @@ class RepeatVector(Layer):
 
     def __init__(self, n: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not isinstance(n, int):
-            raise TypeError(f"RepeatVector: expected an integer value for `n`, got n={n!r}.")
-        if n <= 0:
-            raise ValueError(f"RepeatVector: `n` should be a positive integer, got n={n}.")
-        self.n = n
+        self.n = settings.positive_integer(n, "RepeatVector", "n")
         self.input_spec = InputSpec(ndim=2)
         self._build_at_init()
 

@@ -56,8 +56,9 @@ class _Cropping(_Spatial):
     def _check(self, extent: Any, low: int, high: int, shape: Any) -> None:
         if isinstance(extent, int) and extent <= low + high:
             raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}): cropping={self.cropping} leaves nothing of an input of "
-                f"shape {tuple(shape)}."
+                f"Layer {self.name!r} ({type(self).__name__}): Values in `cropping` argument should be smaller than "
+                f"the inputs, but cropping={self.cropping} takes {low} and {high} off an axis of {extent} and leaves "
+                f"nothing of an input of shape {tuple(shape)}."
             )
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -227,7 +228,7 @@ class UpSampling1D(_UpSampling):
 
     def __init__(self, size: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.size = settings.numbers(size, 1, self, "size")
+        self.size = (settings.positive_integer(size, "UpSampling1D", "size"),)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "size": self.size[0]}
