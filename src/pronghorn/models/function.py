@@ -41,8 +41,11 @@ class Function(Operation):
         self._set_graph(inputs, outputs)
 
     def _set_graph(self, inputs: Any, outputs: Any) -> None:
-        self._inputs_struct = tree.map_structure(lambda x: x, inputs)
-        self._outputs_struct = tree.map_structure(lambda x: x, outputs)
+        set_plain = (
+            object.__setattr__
+        )  # results have these structures, so a layer must not track them as lists of its own
+        set_plain(self, "_inputs_struct", tree.map_structure(lambda x: x, inputs))
+        set_plain(self, "_outputs_struct", tree.map_structure(lambda x: x, outputs))
         self._inputs = tree.flatten(inputs)
         self._outputs = tree.flatten(outputs)
         if not self._inputs or not self._outputs:

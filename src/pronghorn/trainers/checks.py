@@ -134,9 +134,10 @@ def check_labels(loss: Any, labels: Any, spec: Any) -> None:
     targets = tree.map_structure(lambda a: None if a is None else KerasTensor((None, *a.shape[1:]), _dtype(a)), labels)
     if not loss.built:
         loss.build(targets, spec)
-    aligned = loss._targets(labels, spec, loss.names, loss.losses)
-    for name, one, array, output in zip(loss.names, loss.losses, aligned, tree.flatten(spec)):
-        if one is None or array is None:
+    arrays, outputs = loss.targets(labels, spec), tree.flatten(spec)
+    for term, one in zip(loss.terms, loss.losses):
+        name, array, output = loss.names[term.start], arrays[term.start], outputs[term.start]
+        if one is None or array is None or not term.is_single:
             continue
         validation.check_target_shape(name, one, array, output)
         validation.warn_of_probabilities(name, one, array)

@@ -12,23 +12,10 @@ from pronghorn.losses.loss import LossFunctionWrapper
 from pronghorn.losses.reduction import count
 from pronghorn.metrics import Mean
 from pronghorn.trainers import validation
-from pronghorn.trainers.outputs import align, are_named, output_names
-from pronghorn.utils.naming import to_snake_case
+from pronghorn.trainers.loss_terms import Term, is_loss, is_weight, loss_terms, object_name, shown_names, term_weights
+from pronghorn.trainers.outputs import align, output_names
 
 _CROSSENTROPY = ("crossentropy", "ce")
-
-
-def is_loss(entry: Any) -> bool:
-    """Whether an entry of `compile`'s `loss` is one loss rather than a container of them."""
-    if isinstance(entry, dict):
-        return "class_name" in entry and "config" in entry
-    return entry is None or isinstance(entry, str) or callable(entry)
-
-
-def object_name(obj: Any) -> str:
-    """The name of a loss or a metric in logs."""
-    name = getattr(obj, "name", None) or getattr(obj, "__name__", None)
-    return to_snake_case(name) if name else to_snake_case(type(obj).__name__)
 
 
 def classes_and_labels(y_true: Any, y_pred: Any) -> tuple[bool, bool]:
@@ -52,7 +39,14 @@ def resolve_loss(identifier: Any, y_true: Any, y_pred: Any) -> Loss | None:
 
 def check_names(spec: Any) -> None:
     """Raise an error for unknown names in `compile`'s `loss`, before any data is seen."""
-    for entry in [spec] if is_loss(spec) else tree.flatten(spec):
+    if isinstance(spec, list | tuple) and not is_loss(spec):
+        for entry in spec:
+            check_names(entry)
+    elif isinstance(spec, dict) and not is_loss(spec):
+        for entry in spec.values():
+            check_names(entry)
+    else:
+        entry = spec
         by_shape = isinstance(entry, str) and entry.lower() in _CROSSENTROPY
         if entry is not None and not by_shape and not callable(entry):
             losses.get(entry)
@@ -62,8 +56,8 @@ class CompileLoss(Loss):
     """The weighted sum of the losses of all outputs.
 
     Args:
-        loss: one loss for all outputs, or a list or a dict with one for each.
-        loss_weights: a factor, or a list or a dict of them.
+        loss: one loss for all outputs, or losses in lists, tuples and dicts; see `loss_terms`.
+        loss_weights: a factor, or factors nested as the losses or the outputs are.
         reduction: see `Loss`.
         output_names: the model's names of its outputs.
     """
@@ -81,14 +75,16 @@ class CompileLoss(Loss):
         self._user_loss, self._user_loss_weights = loss, loss_weights
         self._output_names = output_names
         self.built = False
-        self.losses: list[Loss | None] = []
-        self._weights: list[float | None] = []
-        self._trackers: list[Mean | None] = []
+        self.terms: list[Term] = []
+        self.losses: list[Loss | None] = []  # of the terms
+        self._weights: list[Any] = []
+        self._shown: list[str] = []  # the terms' names in logs
+        self._trackers: dict[str, Mean] = {}
 
     @property
     def metrics(self) -> list[Mean]:
         """A mean of each output's loss, where there are several."""
-        return [tracker for tracker in self._trackers if tracker is not None]
+        return list(self._trackers.values())
 
     @property
     def variables(self) -> list[Any]:
@@ -96,43 +92,36 @@ class CompileLoss(Loss):
         return [v for metric in self.metrics for v in metric.variables]
 
     def build(self, y_true: Any, y_pred: Any) -> None:
-        """Find the loss of each output."""
-        names = output_names(y_pred, self._output_names)
+        """Find the losses of the outputs.
+
+        Raises:
+            ValueError: if losses, weights or targets do not fit the outputs.
+        """
+        self.names = output_names(y_pred, self._output_names)
+        self.terms = loss_terms(self._user_loss, y_pred, self.names)
+        targets = self.targets(y_true, y_pred)
         flat_pred = tree.flatten(y_pred)
-        specs = align(self._user_loss, y_pred, names, "loss", is_loss)
-        targets = self._targets(y_true, y_pred, names, specs)
-        self.losses = [resolve_loss(*triple) for triple in zip(specs, targets, flat_pred)]
-        self._weights = align(self._user_loss_weights, y_pred, names, "loss_weights", _is_weight)
-        several = sum(loss is not None for loss in self.losses) > 1
-        shown = self._shown_names(names, y_pred, specs)
-        self._trackers = [
-            Mean(name=f"{name}_loss") if several and loss is not None else None
-            for name, loss in zip(shown, self.losses)
-        ]
-        self.names = names
+        self.losses = [resolve_loss(term.loss, targets[term.start], flat_pred[term.start]) for term in self.terms]
+        self._weights = term_weights(self._user_loss_weights, self.terms, y_pred, self.names)
+        wanted = [term for term in self.terms if term.loss is not None]
+        shown = iter(shown_names(wanted, y_pred, self.names, self._output_names))
+        self._shown = ["" if term.loss is None else next(shown) for term in self.terms]
+        unique = list(dict.fromkeys(name for name in self._shown if name))
+        self._trackers = {name: Mean(name=f"{name}_loss") for name in unique} if len(unique) > 1 else {}
         self.built = True
 
-    def _shown_names(self, names: list[str], y_pred: Any, specs: list[Any]) -> list[str]:
-        """The outputs' names in logs; outputs without a name of their own are called after their loss."""
-        if are_named(y_pred, self._output_names):
-            return names
-        shown: list[str] = []
-        for (path, _), spec in zip(tree.flatten_with_path(y_pred), specs):
-            own = spec if isinstance(spec, str) else object_name(spec)
-            parts = [str(part) for part in path if not isinstance(part, int)]
-            if not parts or isinstance(path[-1], int):
-                parts.append(own)
-            name = "/".join(parts)
-            again = sum(other == name or other.startswith(f"{name}_") for other in shown)
-            shown.append(f"{name}_{again}" if again else name)
-        return shown
+    def targets(self, y_true: Any, y_pred: Any) -> list[Any]:
+        """The targets of the flat outputs; None for those that have no loss.
 
-    def _targets(self, y_true: Any, y_pred: Any, names: list[str], specs: list[Any]) -> list[Any]:
-        wanted = [i for i, spec in enumerate(specs) if spec is not None]
+        Raises:
+            ValueError: if they do not fit the outputs.
+        """
+        names = self.names
+        covered = {i for term in self.terms if term.loss is not None for i in range(term.start, term.stop)}
         given = tree.flatten(y_true) if y_true is not None else []
-        if len(given) == len(wanted) < len(names) and not isinstance(y_true, dict):
+        if len(given) == len(covered) < len(names) and not isinstance(y_true, dict):
             targets: list[Any] = [None] * len(names)  # outputs without a loss need no target
-            for i, target in zip(wanted, given):
+            for i, target in zip(sorted(covered), given):
                 targets[i] = target
             return targets
         if len(names) > 1 and y_true is not None and not tree.is_nested(y_true):
@@ -142,8 +131,8 @@ class CompileLoss(Loss):
                 "outputs' names as keys."
             )
         targets = align(y_true, y_pred, names, "y", _is_array)
-        for name, spec, target in zip(names, specs, targets):
-            if spec is not None and target is None:
+        for i, (name, target) in enumerate(zip(names, targets)):
+            if i in covered and target is None:
                 raise ValueError(
                     f"The output {name!r} has a loss, but y holds no target for it. Pass one, or None as its loss."
                 )
@@ -157,25 +146,43 @@ class CompileLoss(Loss):
         """Return the total loss, and update the means of the single ones."""
         if not self.built:
             self.build(y_true, y_pred)
-        flat_pred = tree.flatten(y_pred)
-        targets = self._targets(y_true, y_pred, self.names, self.losses)
+        targets = self.targets(y_true, y_pred)
         weights = align(sample_weight, y_pred, self.names, "sample_weight", _is_array)
+        totals: dict[str, Tensor] = {}
         total: Tensor | None = None
-        parts = zip(self.names, self.losses, self._weights, self._trackers, targets, flat_pred, weights)
-        for name, loss, factor, tracker, target, pred, weight in parts:
+        for term, loss, factor, name in zip(self.terms, self.losses, self._weights, self._shown):
             if loss is None:
                 continue
-            validation.check_target_shape(name, loss, target, pred)
-            value = loss(target, pred, sample_weight=weight)
-            if value.shape != ():
-                value = ops.mean(value)  # a loss without reduction trains on the mean of its values
-            if tracker is not None:
-                size = count(pred.shape[:1], "float32") if pred.shape else None
-                tracker.update_state(value, sample_weight=size)
+            value = self._value(term, loss, targets, y_pred, weights)
+            totals[name] = value if name not in totals else totals[name] + value
             if factor is not None:
                 value = value * factor
             total = value if total is None else total + value
+        if self._trackers:
+            first = tree.flatten(y_pred)[0]
+            size = count(first.shape[:1], "float32") if first.shape else None
+            for name, value in totals.items():
+                self._trackers[name].update_state(value, sample_weight=size)
         return total
+
+    def _value(self, term: Term, loss: Loss, targets: list[Any], y_pred: Any, weights: list[Any]) -> Tensor:
+        """The value of one term."""
+        if term.is_single:
+            pred = tree.flatten(y_pred)[term.start]
+            validation.check_target_shape(self.names[term.start], loss, targets[term.start], pred)
+            value = loss(targets[term.start], pred, sample_weight=weights[term.start])
+        else:
+            part = y_pred
+            for key in term.path:
+                part = part[key]
+            own = [weights[i] for i in range(term.start, term.stop)]
+            same = all(weight is own[0] for weight in own)
+            value = loss(
+                tree.pack_sequence_as(part, targets[term.start : term.stop]),
+                part,
+                sample_weight=own[0] if same else tree.pack_sequence_as(part, own),
+            )
+        return value if value.shape == () else ops.mean(value)  # without a reduction, the mean is what is trained
 
     def get_config(self) -> dict[str, Any]:
         """Not defined: a compiled loss is rebuilt from the model's compile config."""
@@ -186,12 +193,8 @@ def _is_array(entry: Any) -> bool:
     return entry is None or hasattr(entry, "shape")
 
 
-def _is_weight(entry: Any) -> bool:
-    return entry is None or isinstance(entry, int | float) or hasattr(entry, "shape")
-
-
 def _check_weights(loss_weights: Any) -> None:
-    if loss_weights is not None and not isinstance(loss_weights, int | float | list | tuple | dict):
+    if not is_weight(loss_weights) and not isinstance(loss_weights, list | tuple | dict):
         raise TypeError(
             f"compile: loss_weights must be a number, or a list or a dict of numbers; got {loss_weights!r}."
         )

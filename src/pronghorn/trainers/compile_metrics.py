@@ -11,7 +11,8 @@ from pronghorn.graph.trace import scope
 from pronghorn.losses import Loss
 from pronghorn.metrics import Metric
 from pronghorn.metrics.reduction_metrics import MeanMetricWrapper
-from pronghorn.trainers.compile_loss import classes_and_labels, object_name
+from pronghorn.trainers.compile_loss import classes_and_labels
+from pronghorn.trainers.loss_terms import object_name
 from pronghorn.trainers.outputs import align, are_named, output_names
 
 _ACCURACY = ("accuracy", "acc")

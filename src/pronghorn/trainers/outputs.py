@@ -9,21 +9,25 @@ from pronghorn import tree
 
 
 def output_names(y_pred: Any, names: Sequence[str] | None) -> list[str]:
-    """A name for each of the flat outputs: the keys of a dict, the model's own, or numbers."""
-    if isinstance(y_pred, dict):
-        return ["/".join(map(str, path)) for path, _ in tree.flatten_with_path(y_pred)]
-    count = len(tree.flatten(y_pred))
-    if names and len(names) == count:
+    """A name for each of the flat outputs: the keys of a dict, the model's own, or their places."""
+    paths = [path for path, _ in tree.flatten_with_path(y_pred)]
+    if _is_flat_dict(y_pred, len(paths)):
+        return [str(path[0]) for path in paths]
+    if names and len(names) == len(paths):
         return list(names)
-    return [f"output_{i}" for i in range(count)]
+    if isinstance(y_pred, dict):
+        return ["/".join(map(str, path)) for path in paths]
+    return [f"output_{i}" for i in range(len(paths))]
 
 
 def are_named(y_pred: Any, names: Sequence[str] | None) -> bool:
     """Whether the outputs have names that users chose or know: those are the first part of names in logs."""
-    flat = tree.flatten(y_pred)
-    if isinstance(y_pred, dict):
-        return len(y_pred) == len(flat)
-    return bool(names) and len(names) == len(flat)
+    count = len(tree.flatten(y_pred))
+    return _is_flat_dict(y_pred, count) or (bool(names) and len(names or ()) == count)
+
+
+def _is_flat_dict(y_pred: Any, count: int) -> bool:
+    return isinstance(y_pred, dict) and len(y_pred) == count and not any(map(tree.is_nested, y_pred.values()))
 
 
 def align(

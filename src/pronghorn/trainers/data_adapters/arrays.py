@@ -29,7 +29,8 @@ def to_arrays(data: Any, name: str) -> Any:
     if isinstance(data, dict):
         return {key: to_arrays(value, f"{name}[{key!r}]") for key, value in data.items()}
     if isinstance(data, list | tuple):
-        return type(data)(to_arrays(value, f"{name}[{i}]") for i, value in enumerate(data))
+        parts = [to_arrays(value, f"{name}[{i}]") for i, value in enumerate(data)]
+        return type(data)(*parts) if hasattr(data, "_fields") else type(data)(parts)
     if not hasattr(data, "shape") and not hasattr(data, "__array__") and not np.isscalar(data):
         raise ValueError(
             f"`{name}` is a {type(data).__name__}, which is no data: pass NumPy arrays, lists or dicts of them, a "
