@@ -437,3 +437,18 @@ def test_low_precision_types_round_after_every_step():
         executable = compiled(fn, aval(x))
         y = ((x + x).astype(kind) * x).astype(kind)
         np.testing.assert_array_equal(executable(x)[0], y - (x * x))
+
+
+@pytest.mark.parametrize("order", [(0, 2, 1, 3), (3, 1, 2, 0), (1, 0, 3, 2), (2, 3, 1, 0), (0, 1, 3, 2)])
+def test_an_epilogue_that_reads_along_other_strides_than_the_product(order):
+    """The product's free axes are one loop for its operands, not for what its results are multiplied with."""
+    shape = (3, 5, 2, 2)
+    rng = np.random.default_rng(0)
+    x, w, other = (rng.normal(size=s).astype(F) for s in ((3, 5, 2), (2, 2, 2), tuple(shape[a] for a in order)))
+    back = tuple(int(i) for i in np.argsort(order))
+
+    def fn(x, w, other):
+        product = P.dot_general(x, w, contract=((2,), (2,)), batch=((), ()))
+        return [P.mul(P.transpose(other, perm=back), product)]
+
+    check(fn, x, w, other)

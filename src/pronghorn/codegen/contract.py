@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand
@@ -12,7 +13,7 @@ from pronghorn.codegen.contraction import Array, Axis, Contraction, Formula, Pla
 from pronghorn.codegen.evaluator import Evaluator
 from pronghorn.codegen.pooling import PoolEpilogue
 from pronghorn.codegen.slots import Slots, Tables
-from pronghorn.compiler.expr import Index, LoopVar
+from pronghorn.compiler.expr import Index, LoopVar, all_indices
 from pronghorn.compiler.kernels import Kernel, Part
 from pronghorn.compiler.pool_fusion import PoolFusion
 from pronghorn.compiler.reductions import typical
@@ -60,12 +61,12 @@ def _emit_part(
 ) -> list[Launch]:
     spec = _specification(kernel, part, tables)
     fusion: PoolFusion | None = kernel.details.get("pool")
-    made = _pooling_plan(spec, fusion, target) if fusion is not None else None
+    made = _pooling_plan(kernel, part, spec, fusion, target) if fusion is not None else None
     epilogue = tile_epilogue = None
     if made is not None and fusion is not None:
         tile_epilogue = PoolEpilogue(kernel, fusion, tables, partial(_coordinates, kernel, part))
     else:
-        made = plan(spec, target)
+        made = _plan_with_epilogue(kernel, part, spec, target)
         if len(kernel.stores) > 1 or kernel.stores[0].value is not kernel.accumulated[0]:
             epilogue = _epilogue(kernel, part, tables)
     scratch = [_scratch_value(s, kernel, tables) for s in made.scratch]
@@ -77,9 +78,39 @@ def _emit_part(
     return launches
 
 
-def _pooling_plan(spec: Contraction, fusion: PoolFusion, target: Target) -> Plan | None:
+def _plan_with_epilogue(
+    kernel: Kernel, part: Part, spec: Contraction, target: Target, multiples: Mapping[str, int] | None = None
+) -> Plan:
+    """A plan whose lanes run along merged axes only where all that the epilogue reads runs on with one stride, too."""
+    offset = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
+    indices = [*all_indices(*(s.expr for s in kernel.stores)), offset]
+    extents = {d.name: d.extent for d in part.dims}
+    apart: list[str] = []
+    while True:
+        made = plan(spec, target, multiples, apart)
+        names = () if made.dot else made.vector.names
+        broken = [
+            inner
+            for outer, inner in pairwise(names)
+            if not _one_stride(kernel.vars[int(outer[1:])], kernel.vars[int(inner[1:])], extents[inner], indices)
+        ]
+        if not broken:
+            return made
+        apart += broken
+
+
+def _one_stride(outer: LoopVar, inner: LoopVar, extent: Extent, indices: Sequence[Index]) -> bool:
+    """Whether counting on in ``inner`` beyond ``extent`` is, for each of ``indices``, a step of ``outer``.
+
+    What an index holds of quotients and remainders is among ``indices`` itself.
+    """
+    return all(index.terms.get(outer, 0) == index.terms.get(inner, 0) * extent for index in indices)
+
+
+def _pooling_plan(kernel: Kernel, part: Part, spec: Contraction, fusion: PoolFusion, target: Target) -> Plan | None:
     try:
-        made = plan(spec, target, multiples={f"o{a}": w for a, w in enumerate(fusion.window) if w > 1})
+        multiples = {f"o{a}": w for a, w in enumerate(fusion.window) if w > 1}
+        made = _plan_with_epilogue(kernel, part, spec, target, multiples)
     except ValueError:
         return None
     strided = made.vector.name.startswith("g") and made.vector.c != 1  # lanes a whole group apart

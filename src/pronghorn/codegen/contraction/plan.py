@@ -8,7 +8,7 @@ gives the same bits, since every result is summed within one unit, in an order t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
@@ -116,18 +116,21 @@ def worthwhile(spec: Contraction) -> bool:
     return any(axis.reduced for axis in axes) and any(axis.a == 0 or axis.b == 0 for axis in axes if not axis.reduced)
 
 
-def plan(spec: Contraction, machine: Machine, multiples: Mapping[str, int] | None = None) -> Plan:
+def plan(
+    spec: Contraction, machine: Machine, multiples: Mapping[str, int] | None = None, apart: Sequence[str] = ()
+) -> Plan:
     """Plans a contraction for a machine.
 
     ``multiples`` (for an epilogue over whole tiles) maps up to two row axes of fixed extent to factors that the tile's
     extent along them must be a multiple of; the extents must be multiples too. Raises ValueError where that fails.
+    ``apart`` names axes that are not merged with others.
     """
     multiples = dict(multiples or {})
     for axis in spec.axes:
         wanted = multiples.get(axis.name, 1)
         if isinstance(axis.extent, int) and axis.extent % wanted:
             raise ValueError(f"Axis {axis.name!r} has extent {axis.extent}, not a multiple of {wanted}.")
-    spec = spec.simplified(keep=tuple(multiples))
+    spec = spec.simplified(keep=(*multiples, *apart))
     choice = choose_vector(spec, machine) if not multiples else _vector_besides(spec, machine, multiples)
     tile = choose_tile(choice, machine, multiples)
     spec = choice.spec
