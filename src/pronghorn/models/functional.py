@@ -111,7 +111,7 @@ class Functional(Function, Model):
     def build(self, input_shape: Any = None) -> None:
         self.built = True
 
-    def _put_masks(self, spec: Any, outputs: Any) -> None:
+    def _put_masks(self, spec: Any, outputs: Any, previous: Any) -> None:
         pass  # the layers inside have done it
 
     def _standardize_inputs(self, inputs: Any) -> list[Any]:

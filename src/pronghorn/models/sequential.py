@@ -193,7 +193,7 @@ class Sequential(Model):
             inputs = tree.map_structure(convert, inputs) if arrays else convert(inputs)
         return super().__call__(inputs, *args, **kwargs)
 
-    def _put_masks(self, spec: Any, outputs: Any) -> None:
+    def _put_masks(self, spec: Any, outputs: Any, previous: Any) -> None:
         pass  # the layers inside have done it
 
     def compute_output_spec(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:

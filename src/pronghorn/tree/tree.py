@@ -6,7 +6,12 @@ from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-_CONTAINERS = (list, tuple, dict, deque)
+
+class Container:
+    """Mixed into a list, dict or set of another type that is to be visited, and rebuilt as that type."""
+
+
+_CONTAINERS = (list, tuple, dict, deque, Container)
 Path = tuple[Any, ...]
 
 
@@ -50,9 +55,13 @@ def _rebuild(structure: Any, children: Iterable[Any]) -> Any:
     if isinstance(structure, dict):
         values = dict(zip(_keys(structure), children))
         ordered = [(k, values[k]) for k in structure]
+        if isinstance(structure, Container):
+            return type(structure)(ordered)
         if isinstance(structure, defaultdict):
             return defaultdict(structure.default_factory, ordered)
         return OrderedDict(ordered) if isinstance(structure, OrderedDict) else dict(ordered)
+    if isinstance(structure, Container):
+        return type(structure)(children)
     if _is_named_tuple(structure):
         return type(structure)(*children)
     if isinstance(structure, deque):
@@ -94,19 +103,35 @@ def flatten_with_path(structure: Any) -> list[tuple[Path, Any]]:
     return list(walk(structure, ()))
 
 
+def _differ(expected: str, first: Any, other: Any) -> ValueError:
+    return ValueError(
+        f"tree: the structures don't have the same nested form: expected {expected} like {first!r}, got {other!r} of "
+        f"type {type(other).__name__}."
+    )
+
+
 def _check_alike(first: Any, other: Any) -> None:
     """Raise a ValueError where two containers are not of one kind and size."""
+    if isinstance(first, Container) or isinstance(other, Container):
+        kind = type(first)
+        alike = type(other) is kind
+    else:
+        kind = type(first) if _is_named_tuple(first) else next(c for c in _CONTAINERS if isinstance(first, c))
+        alike = isinstance(other, kind) and _is_named_tuple(first) == _is_named_tuple(other)
+    if not alike:
+        what = "namedtuple " if _is_named_tuple(first) else ""
+        raise _differ(f"a {what}{kind.__name__}", first, other)
     if isinstance(first, dict):
-        if not isinstance(other, dict):
-            raise ValueError(f"tree: the structures differ: a dict {first!r} against {other!r}.")
         if set(first) != set(other):
-            raise ValueError(f"tree: the dicts have different keys: {list(first)} against {list(other)}.")
-        return
-    kind = type(first) if _is_named_tuple(first) else next(c for c in _CONTAINERS if isinstance(first, c))
-    if not isinstance(other, kind) or _is_named_tuple(first) != _is_named_tuple(other):
-        raise ValueError(f"tree: the structures differ: {kind.__name__} {first!r} against {other!r}.")
-    if len(first) != len(other):
-        raise ValueError(f"tree: {first!r} has {len(first)} entries, but {other!r} has {len(other)}.")
+            raise ValueError(
+                f"tree: the structures don't have the same nested form, by a dictionary key mismatch: {list(first)} "
+                f"against {list(other)}."
+            )
+    elif len(first) != len(other):
+        raise ValueError(
+            "tree: the structures don't have the same nested form, by an arity mismatch (the number of entries): "
+            f"{first!r} has {len(first)}, {other!r} has {len(other)}."
+        )
 
 
 def _aligned(first: Any, other: Any) -> list[Any]:
@@ -141,10 +166,11 @@ def _map(func: Callable[..., Any], structures: tuple[Any, ...], none_is_leaf: bo
     if not is_nested(first):
         if first is None and not none_is_leaf:
             if any(s is not None for s in structures):
-                raise ValueError(f"tree: None against {structures[1:]!r}: the structures differ.")
+                raise _differ("None", first, structures[1])
             return None
-        if any(is_nested(s) for s in structures[1:]):
-            raise ValueError(f"tree: a leaf {first!r} against {structures[1:]!r}: the structures differ.")
+        for other in structures[1:]:
+            if is_nested(other):
+                raise _differ("a leaf", first, other)
         return func(*structures)
     for other in structures[1:]:
         _check_alike(first, other)
@@ -181,7 +207,8 @@ def assert_same_paths(a: Any, b: Any) -> None:
     if paths_a != paths_b:
         only_a, only_b = sorted(map(str, paths_a - paths_b)), sorted(map(str, paths_b - paths_a))
         raise ValueError(
-            f"tree: the structures differ: paths in the first only: {only_a}, in the second only: {only_b}."
+            "tree: the structures don't have the same paths: "
+            f"in the first only: {only_a}, in the second only: {only_b}."
         )
 
 
@@ -196,17 +223,15 @@ def pack_sequence_as(structure: Any, flat_sequence: Any) -> Any:
     [1, (2, 3)]
     """
     if not isinstance(flat_sequence, (list, tuple, deque)):
-        raise TypeError(f"pack_sequence_as: `flat_sequence` must be a list or tuple, got {flat_sequence!r}.")
+        raise TypeError(
+            f"pack_sequence_as: `flat_sequence` must be an iterable of leaves, a list or tuple, got {flat_sequence!r}."
+        )
     if not is_nested(structure):
-        if len(flat_sequence) != 1:
-            raise ValueError(
-                f"pack_sequence_as: the structure is one leaf, but `flat_sequence` has {len(flat_sequence)} entries."
-            )
-        return flat_sequence[0]
+        structure = None
     count = len(flatten(structure))
     if count != len(flat_sequence):
         raise ValueError(
-            f"pack_sequence_as: the structure has {count} leaves, but `flat_sequence` has {len(flat_sequence)} entries."
+            f"pack_sequence_as: `flat_sequence` has {len(flat_sequence)} leaves, but the structure holds {count}."
         )
     leaves = iter(flat_sequence)
     return _map(lambda _: next(leaves), (structure,), True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict, defaultdict
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -327,3 +329,52 @@ def test_quantized_policies_say_that_they_are_not_there():
 def test_a_configuration_with_a_wrong_value_is_a_type_error_that_shows_it():
     with pytest.raises(TypeError, match="Embedding.*'input_dim': 3.7.*positive integer"):
         layers.Embedding.from_config({"input_dim": 3.7, "output_dim": 8})
+
+
+def test_layers_in_ordered_dicts_and_named_tuples_are_found():
+    class Pair(NamedTuple):
+        left: layers.Layer
+        right: list
+
+    class Holder(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.by_name = OrderedDict(b=layers.Dense(1, name="b"), a=layers.Dense(1, name="a"))
+            self.pair = Pair(layers.Dense(1, name="left"), [layers.Dense(1, name="right")])
+            self.kinds = defaultdict(list, {"more": [layers.Dense(1, name="more")]})
+
+    holder = Holder()
+    assert [x.name for x in holder._layers] == ["b", "a", "left", "right", "more"]
+    assert list(holder.by_name) == ["b", "a"] and isinstance(holder.by_name, OrderedDict)
+    assert type(holder.pair) is Pair and holder.kinds["new"] == []
+    del holder.by_name["b"]
+    holder.by_name.popitem(last=False)
+    assert [x.name for x in holder._layers] == ["left", "right", "more"]
+
+
+class KeepsMask(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, x, mask=None):
+        set_mask(x, None)
+        return x if mask is None else x + 0
+
+
+def test_masks_survive_the_cast_to_the_compute_type():
+    x = ops.ones((2, 3))
+    set_mask(x, ops.convert_to_tensor([True, False]))
+    y = KeepsMask(dtype="float16")(x)
+    assert y.dtype == "float16" and get_mask(y).tolist() == [True, False]
+
+
+def test_a_mask_that_was_passed_goes_on():
+    y = KeepsMask()(ops.ones((2, 3)), mask=ops.convert_to_tensor([True, False]))
+    assert get_mask(y).tolist() == [True, False]
+
+
+def test_masks_are_those_before_the_call():
+    x = ops.ones((2, 3))
+    set_mask(x, ops.convert_to_tensor([True, False]))
+    assert get_mask(KeepsMask()(x)).tolist() == [True, False]

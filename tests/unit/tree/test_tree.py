@@ -7,6 +7,7 @@ from collections import OrderedDict, defaultdict, deque, namedtuple
 import pytest
 
 from pronghorn import tree
+from pronghorn.tree.tree import Container
 
 Point = namedtuple("Point", "x y")
 NEST = {"b": [1, (2, None)], "a": Point(3, deque([4]))}
@@ -55,7 +56,17 @@ def test_shapes():
 
 
 def test_wrong_numbers_of_leaves():
-    with pytest.raises(ValueError, match="3 leaves"):
+    with pytest.raises(ValueError, match="1 leaves.*holds 3"):
         tree.pack_sequence_as([1, [2, 3]], [1])
     with pytest.raises(TypeError):
         tree.pack_sequence_as([1], 5)
+
+
+def test_containers_of_a_type_of_their_own_keep_it():
+    class Row(Container, list):
+        """A list that is more than a list."""
+
+    doubled = tree.map_structure(lambda x: 2 * x, {"a": Row([1, 2])})
+    assert type(doubled["a"]) is Row and doubled == {"a": [2, 4]}
+    with pytest.raises(ValueError, match="expected a Row"):
+        tree.assert_same_structure(Row([1]), [1])
