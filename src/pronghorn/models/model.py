@@ -248,9 +248,13 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     """The model that `Model.to_json` described, with new weights.
 
     Args:
-        json_string: the JSON text.
+        json_string: the JSON text, of Keras 3 or 2.
         custom_objects: names and the classes or functions they stand for.
     """
     from pronghorn.saving import deserialize_keras_object
+    from pronghorn.saving.legacy.configs import is_keras_2, modernise
 
-    return deserialize_keras_object(json.loads(json_string), custom_objects=custom_objects)
+    config = json.loads(json_string)
+    if is_keras_2(config):
+        config = modernise(config)
+    return deserialize_keras_object(config, custom_objects=custom_objects)

@@ -56,20 +56,24 @@ def _public(path: str) -> Callable[..., Any]:
     return functools.reduce(getattr, path.split("."), pronghorn)  # type: ignore[arg-type]
 
 
-def function_of(module: str | None, name: str) -> Callable[..., Any] | None:
+def find_row(function: str | None = None, class_name: str | None = None) -> KerasOperation | None:
+    """A row of the table, by the function's path (``"ops.mean"``) or by the class alone; None if there is none."""
+    if function is not None:
+        return _table().get(function)
+    return next((row for row in _table().values() if row.name == class_name), None)
+
+
+def function_of(module: str, name: str) -> Callable[..., Any] | None:
     """Our function that an entry of a file means, or None.
 
     Args:
-        module: such as ``"keras.src.ops.numpy"``; None where the file does not say.
+        module: such as ``"keras.src.ops.numpy"``.
         name: of the class.
 
     >>> function_of("keras.src.ops.numpy", "Mean").__name__
     'mean'
     """
-    if module is None:
-        row = next((row for row in _table().values() if row.name == name), None)
-    else:
-        row = _by_class().get((module, name))
+    row = _by_class().get((module, name))
     return None if row is None else _public(row.function)
 
 

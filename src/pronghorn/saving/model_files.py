@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from pronghorn.saving import archive, state
+from pronghorn.saving.legacy import h5_files
 from pronghorn.saving.serialization import ObjectSharingScope, deserialize_keras_object, serialize_keras_object
 from pronghorn.saving.weights_store import WeightsReader, WeightsWriter
 
 _WEIGHTS_SUFFIX = ".weights.h5"
+_HDF5 = (".h5", ".hdf5")
 
 
 class MissingFileError(FileNotFoundError, ValueError):
@@ -32,9 +34,11 @@ def save_model(
 
     Args:
         model: a built model.
-        filepath: ends with ``.keras``; or an object to write bytes to.
+        filepath: ends with ``.keras``, or with ``.h5`` or ``.hdf5`` for the format of Keras 2; or an object to write
+            bytes to.
         overwrite: whether to replace a file of that name without asking.
         zipped: False to write a folder instead of one file.
+        kwargs: `include_optimizer`, for the format of Keras 2: whether to write the state of the optimizer.
 
     Raises:
         ValueError: for another ending, or an unknown argument.
@@ -50,7 +54,7 @@ def save_model(
     >>> loaded.count_params()
     3
     """
-    kwargs.pop("include_optimizer", None)
+    include_optimizer = kwargs.pop("include_optimizer", True)
     if "save_format" in kwargs:
         raise ValueError(
             "save_model: The `save_format` argument is deprecated: the file's ending says the format. Leave it out."
@@ -68,11 +72,11 @@ def save_model(
             f"save_model: with zipped=False a folder is written, so its name should not end in {path.suffix!r}; got "
             f"{os.fspath(filepath)!r}."
         )
-    if path.suffix in (".h5", ".hdf5"):
-        raise NotImplementedError(
-            f"save_model: {os.fspath(filepath)!r}: the older HDF5 format of whole models is not there; use the ending "
-            "'.keras', or save the weights alone with save_weights('... .weights.h5')."
-        )
+    if path.suffix in _HDF5:
+        if _may_write(path, overwrite):
+            with archive.replacing(path) as fresh:
+                h5_files.save_model(model, fresh, include_optimizer)
+        return
     if path.suffix != ".keras" and zipped is not False:
         raise ValueError(
             f"Invalid filepath extension for saving: {os.fspath(filepath)!r}. A model's file ends with '.keras'; for "
@@ -149,11 +153,8 @@ def load_model(
                 "TensorFlow SavedModel cannot be loaded; save it as .keras with Keras first.)"
             )
         return _load_folder(path, os.fspath(filepath), custom_objects, compile, safe_mode)
-    if path.suffix in (".h5", ".hdf5"):
-        raise NotImplementedError(
-            f"load_model: {os.fspath(filepath)!r}: the older HDF5 format of whole models is not there. Load it with "
-            "Keras and save it as '.keras'; weights alone are read with load_weights('... .weights.h5')."
-        )
+    if path.suffix in _HDF5:
+        return h5_files.load_model(path, os.fspath(filepath), custom_objects, compile, safe_mode)
     if path.suffix != ".keras":
         raise ValueError(
             f"load_model: File format not supported: {os.fspath(filepath)!r}; a model's file ends with '.keras'."
@@ -222,17 +223,17 @@ def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bo
 
     Args:
         model: a built model.
-        filepath: a ``.weights.h5`` or ``.keras`` file.
+        filepath: a ``.weights.h5`` or ``.keras`` file; or an ``.h5`` or ``.hdf5`` file of Keras 2.
         skip_mismatch: whether layers that do not fit the file keep their weights, with a warning.
-        kwargs: `objects_to_skip`, a list of layers that keep their weights.
+        kwargs: `objects_to_skip`, a list of layers that keep their weights; `by_name`, for files of Keras 2: whether to
+            go by the layers' names.
 
     Raises:
         FileNotFoundError: if it is not there.
         ValueError: if it is no such file, is damaged, or does not fit.
     """
     path = Path(filepath)
-    if kwargs.pop("by_name", False):
-        raise ValueError("load_weights: by_name=True is for the older HDF5 format, which is not there.")
+    by_name = kwargs.pop("by_name", False)
     skipped = _objects_to_skip("load_weights", kwargs)
     if not path.name.endswith((".weights.h5", ".keras", ".h5", ".hdf5")):
         raise ValueError(
@@ -240,6 +241,14 @@ def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bo
         )
     if not path.exists():
         raise MissingFileError(f"load_weights: File not found: {os.fspath(filepath)!r}.")
+    if path.suffix in _HDF5 and _is_legacy(path, os.fspath(filepath)):
+        h5_files.load_weights(model, path, os.fspath(filepath), by_name, skip_mismatch)
+        return
+    if by_name:
+        raise ValueError(
+            f"load_weights: by_name=True is for files of Keras 2; {os.fspath(filepath)!r} has the newer layout, which "
+            "goes by the model's structure. Leave it out; skip_mismatch=True passes over layers that do not fit."
+        )
     if path.suffix != ".keras":
         _load_weights_file(model, path, os.fspath(filepath), skip_mismatch, skipped)
         return
@@ -257,12 +266,12 @@ def _objects_to_skip(function: str, kwargs: dict[str, Any]) -> list[Any]:
 
 def _load_weights_file(model: Any, path: Path, shown: str, skip_mismatch: bool, skipped: list[Any]) -> None:
     with WeightsReader(path, shown) as reader:
-        if reader.is_legacy():
-            raise NotImplementedError(
-                f"{shown} has the layout of Keras 2, which is not there. Load it with Keras and save the weights as "
-                "'.weights.h5'."
-            )
         state.read_weights(model, reader, skip_mismatch, skipped)
+
+
+def _is_legacy(path: Path, shown: str) -> bool:
+    with WeightsReader(path, shown) as reader:
+        return reader.is_legacy()
 
 
 def _may_write(path: Path, overwrite: bool) -> bool:

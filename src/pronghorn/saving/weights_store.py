@@ -72,7 +72,7 @@ class WriteGroup(MutableMapping[str, Any]):
             data.attrs["dtype"] = name
 
     def __getitem__(self, key: str) -> np.ndarray:
-        return _array(self._group[key])
+        return array_of(self._group[key])
 
     def __delitem__(self, key: str) -> None:
         del self._group[key]
@@ -120,7 +120,7 @@ class WeightsReader:
         """
         group: Any = self._file
         for part in [*path.split("/"), "vars"] if path else ["vars"]:
-            group = _member(group, part, self.shown_as)
+            group = member_of(group, part, self.shown_as)
             if not isinstance(group, h5py.Group):
                 return ReadGroup(None, self.shown_as)
         return ReadGroup(group, self.shown_as)
@@ -144,11 +144,11 @@ class ReadGroup(Mapping[str, np.ndarray]):
     def __getitem__(self, key: str) -> np.ndarray:
         if self._group is None or key not in self._group:
             raise KeyError(key)
-        return _array(_member(self._group, key, self._shown_as), self._shown_as)
+        return array_of(member_of(self._group, key, self._shown_as), self._shown_as)
 
     def shape(self, key: str) -> tuple[int, ...] | None:
         """Return the shape of an array without reading it; None if it is not there."""
-        data = _member(self._group, key, self._shown_as) if self._group is not None else None
+        data = member_of(self._group, key, self._shown_as) if self._group is not None else None
         return tuple(data.shape) if isinstance(data, h5py.Dataset) else None
 
     def __iter__(self) -> Iterator[str]:
@@ -158,8 +158,17 @@ class ReadGroup(Mapping[str, np.ndarray]):
         return len(self._group) if self._group is not None else 0
 
 
-def _member(group: h5py.Group, name: str, shown_as: str) -> Any:
-    """What is in a group under a name, or None; refuses everything but what lies there itself."""
+def member_of(group: h5py.Group, name: str, shown_as: str) -> Any:
+    """What is in a group under a name, or None; refuses everything but what lies there itself.
+
+    Args:
+        group: an open group.
+        name: of one of its members.
+        shown_as: what messages call the file.
+
+    Raises:
+        ValueError: for a link.
+    """
     link = group.get(name, getlink=True) if name and name not in (".", "..") else None
     if link is None:
         return None
@@ -171,8 +180,16 @@ def _member(group: h5py.Group, name: str, shown_as: str) -> Any:
     return group.get(name)
 
 
-def _array(data: Any, shown_as: str = "") -> np.ndarray:
-    """The array of a data set, after checks that cost nothing."""
+def array_of(data: Any, shown_as: str = "") -> np.ndarray:
+    """The array of a data set, after checks that cost nothing.
+
+    Args:
+        data: what `member_of` found.
+        shown_as: what messages call the file.
+
+    Raises:
+        ValueError: if it is no array of numbers, lies in another file, or is said to be larger than the file.
+    """
     if not isinstance(data, h5py.Dataset):
         raise ValueError(f"{shown_as}: {getattr(data, 'name', data)} is no array.")
     where = f"{shown_as}: {data.name}"

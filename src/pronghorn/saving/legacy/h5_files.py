@@ -1,0 +1,348 @@
+"""Models and weights in the HDF5 files of Keras 2, which Keras 3 still reads and writes.
+
+The configuration and the compile arguments are JSON in attributes; the weights of each layer are in a group, in the
+order of the list of names beside them. Everything is read as in `weights_store`: with no trust in the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import h5py
+import numpy as np
+
+from pronghorn.saving.archive import LAYOUT
+from pronghorn.saving.legacy.configs import modernise
+from pronghorn.saving.legacy.optimizers import read_optimizer, training_arguments, write_optimizer
+from pronghorn.saving.serialization import deserialize_keras_object, serialize_keras_object
+from pronghorn.saving.weights_store import WriteGroup, array_of, member_of
+from pronghorn.utils.user_code import warn
+
+_MAX_JSON = 1 << 28
+_CHUNK = 60_000  # bytes of an attribute; HDF5 allows 64 kB
+
+
+class LegacyFile:
+    """An HDF5 file of Keras 2 that may come from anywhere.
+
+    Args:
+        path: the file.
+        shown: what messages call it.
+
+    Raises:
+        ValueError: if it is no HDF5 file.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], shown: str) -> None:
+        self.shown = shown
+        try:
+            self._file = h5py.File(path, "r")
+        except OSError as error:
+            raise ValueError(f"{shown} is not in the HDF5 format, or is damaged ({error}).") from None
+
+    def __enter__(self) -> LegacyFile:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def json(self, name: str) -> Any:
+        """An attribute of the file that holds JSON; None where there is none.
+
+        Raises:
+            ValueError: if it is damaged.
+        """
+        if name not in self._file.attrs:
+            return None
+        value = self._file.attrs[name]
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        if not isinstance(text, str) or len(text) > _MAX_JSON:
+            raise ValueError(f"{self.shown}: its {name} is not text.")
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{self.shown}: its {name} cannot be read ({error}).") from None
+
+    def layers(self) -> list[tuple[str, list[np.ndarray]]]:
+        """The name and the weights of each layer that has any, in order.
+
+        Raises:
+            ValueError: if the file holds no weights, or is not to be trusted.
+        """
+        group = self._file
+        if "layer_names" not in group.attrs and "model_weights" in group:
+            group = self._group(group, "model_weights")
+        found = []
+        for name in _names(group.attrs, "layer_names", self.shown):
+            arrays = self.arrays(self._group(group, name))
+            if arrays:
+                found.append((name, arrays))
+        top = member_of(group, "top_level_model_weights", self.shown)
+        if isinstance(top, h5py.Group) and (arrays := self.arrays(top)):
+            found.append(("", arrays))
+        return found
+
+    def optimizer(self) -> tuple[list[str], list[np.ndarray]]:
+        """The names and the values of the optimizer's state; empty where there is none."""
+        group = member_of(self._file, "optimizer_weights", self.shown)
+        if not isinstance(group, h5py.Group):
+            return [], []
+        return _names(group.attrs, "weight_names", self.shown), self.arrays(group)
+
+    def arrays(self, group: h5py.Group) -> list[np.ndarray]:
+        """The arrays that a group lists."""
+        return [self._array(group, name) for name in _names(group.attrs, "weight_names", self.shown)]
+
+    def _array(self, group: h5py.Group, path: str) -> np.ndarray:
+        found: Any = group
+        for part in path.split("/"):
+            found = member_of(found, part, self.shown) if isinstance(found, h5py.Group) else None
+        if found is None:
+            raise ValueError(f"{self.shown}: {group.name} lists {path!r}, which is not there; the file is damaged.")
+        return array_of(found, self.shown)
+
+    def _group(self, group: h5py.Group, name: str) -> h5py.Group:
+        found: Any = group
+        for part in name.split("/"):
+            found = member_of(found, part, self.shown) if isinstance(found, h5py.Group) else None
+        if not isinstance(found, h5py.Group):
+            raise ValueError(f"{self.shown} lists the layer {name!r}, which is not there; the file is damaged.")
+        return found
+
+
+def _names(attributes: Any, name: str, shown: str) -> list[str]:
+    """A list of names in an attribute, or, where it is long, in several that are numbered."""
+    if name in attributes:
+        values = [attributes[name]]
+    else:
+        values = []
+        while f"{name}{len(values)}" in attributes:
+            values.append(attributes[f"{name}{len(values)}"])
+    if not values:
+        raise ValueError(f"{shown} has no {name}; it is no file with a model's weights, or it is damaged.")
+    names = [entry for value in values for entry in np.ravel(np.asarray(value, dtype=object))]
+    texts = [entry.decode("utf-8", "replace") if isinstance(entry, bytes) else entry for entry in names]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"{shown}: its {name} is no list of names.")
+    return texts
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+def load_model(path: str | os.PathLike[str], shown: str, custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
+    """The model in a file.
+
+    Args:
+        path: of the file.
+        shown: what messages call it.
+        custom_objects: the user's classes and functions by name.
+        compile: whether to compile it as it was.
+        safe_mode: whether to refuse Python code in the file.
+
+    Raises:
+        ValueError: if the file holds no model, is damaged, or holds what it must not.
+    """
+    from pronghorn.models.model import Model
+
+    with LegacyFile(path, shown) as file:
+        config = file.json("model_config")
+        if config is None:
+            raise ValueError(
+                f"{shown} holds no model, only weights perhaps: it has no model_config. Build the model and call its "
+                "load_weights()."
+            )
+        model = deserialize_keras_object(_modern(config, shown), custom_objects, safe_mode=safe_mode)
+        if not isinstance(model, Model):
+            raise ValueError(f"{shown} describes {type(model).__name__}, which is no model.")
+        assign_weights(model, file)
+        training = file.json("training_config") if compile else None
+        if training is not None:
+            _compile(model, training, file, custom_objects)
+    return model
+
+
+def _modern(config: Any, shown: str) -> dict[str, Any]:
+    try:
+        return modernise(config)
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ValueError(f"{shown}: its model_config is not what Keras writes ({error!r}).") from None
+
+
+def _compile(model: Any, training: dict[str, Any], file: LegacyFile, custom_objects: Any) -> None:
+    try:
+        arguments = training_arguments(training, model, custom_objects)
+    except (KeyError, TypeError, ValueError) as error:
+        warn(f"{file.shown}: the model was not compiled as it was ({error}). Call compile().")
+        return
+    model.compile(**arguments)
+    names, values = file.optimizer()
+    if model.optimizer is not None:
+        model.optimizer.build(model.trainable_variables)
+        if names and not read_optimizer(model.optimizer, names, values):
+            warn(f"{file.shown}: the state of its optimizer is of another kind; the optimizer starts afresh.")
+
+
+def load_weights(model: Any, path: str | os.PathLike[str], shown: str, by_name: bool, skip_mismatch: bool) -> None:
+    """Set a model's weights from a file; if they do not fit, nothing is changed.
+
+    Args:
+        model: a built model.
+        path: of the file.
+        shown: what messages call it.
+        by_name: whether to go by the layers' names, and not by their order.
+        skip_mismatch: with `by_name`, whether layers with other shapes keep their weights, with a warning.
+
+    Raises:
+        ValueError: if they do not fit.
+    """
+    with LegacyFile(path, shown) as file:
+        assign_weights(model, file, by_name, skip_mismatch)
+
+
+def assign_weights(model: Any, file: LegacyFile, by_name: bool = False, skip_mismatch: bool = False) -> None:
+    """Set a model's weights from an open file; see `load_weights`."""
+    stored = file.layers()
+    own = [(layer.name, ordered(layer)) for layer in model.layers if ordered(layer)]
+    top = _top_level(model)
+    if top:
+        own.append(("", top))
+    pairs: list[tuple[Any, np.ndarray]] = []
+    if by_name:
+        named = dict(own)
+        matches = [(name, named[name], arrays) for name, arrays in stored if name in named]
+    else:
+        if len(own) != len(stored):
+            raise ValueError(
+                f"{file.shown} has {len(stored)} layers with weights, but the model has {len(own)}: "
+                f"{', '.join(n for n, _ in stored) or 'none'} against {', '.join(n for n, _ in own) or 'none'}."
+            )
+        matches = [(name, variables, arrays) for (name, variables), (_, arrays) in zip(own, stored)]
+    for name, variables, arrays in matches:
+        wrong = _misfit(name, variables, arrays)
+        if wrong is None:
+            pairs += zip(variables, arrays)
+        elif by_name and skip_mismatch:
+            warn(f"{file.shown}: not loaded: {wrong}")
+        else:
+            raise ValueError(f"{file.shown} does not fit the model, so nothing was changed: {wrong}")
+    for variable, array in pairs:
+        variable.assign(array)
+
+
+def ordered(layer: Any) -> list[Any]:
+    """A layer's variables in the order of the files: what is trained first."""
+    return [*layer.trainable_weights, *layer.non_trainable_weights]
+
+
+def _top_level(model: Any) -> list[Any]:
+    below = {id(v) for layer in model.layers for v in layer.weights}
+    return [v for v in ordered(model) if id(v) not in below]
+
+
+def _misfit(name: str, variables: Sequence[Any], arrays: Sequence[np.ndarray]) -> str | None:
+    if len(variables) != len(arrays):
+        return f"the layer {name!r} has {len(variables)} weights, the file has {len(arrays)} for it."
+    for variable, array in zip(variables, arrays):
+        if tuple(variable.shape) != array.shape:
+            return f"{variable.path!r} has the shape {tuple(variable.shape)}, the file's array {array.shape}."
+    return None
+
+
+# -- writing ----------------------------------------------------------------------------------------------------------
+def save_model(model: Any, path: str | os.PathLike[str], include_optimizer: bool = True) -> None:
+    """Write a model into a new file.
+
+    Args:
+        model: a Sequential or functional model.
+        path: of the file.
+        include_optimizer: whether to write the state of the optimizer.
+    """
+    config = _plain(serialize_keras_object(model))
+    with h5py.File(path, "w") as file:
+        _stamp(file)
+        file.attrs["model_config"] = json.dumps(config)
+        _write_layers(model, file.create_group("model_weights"))
+        if getattr(model, "compiled", False) and model.optimizer is not None:
+            training = dict(model.get_compile_config())
+            optimizer = training.pop("optimizer", None)
+            training["optimizer_config"] = {k: optimizer[k] for k in ("class_name", "config")}
+            file.attrs["training_config"] = json.dumps(training)
+            if include_optimizer:
+                write_optimizer(model.optimizer, file.create_group("optimizer_weights"), _write_arrays)
+
+
+def save_weights(model: Any, path: str | os.PathLike[str]) -> None:
+    """Write a model's weights into a new file.
+
+    Args:
+        model: a built model.
+        path: of the file.
+    """
+    with h5py.File(path, "w") as file:
+        _write_layers(model, file)
+
+
+def _plain(data: dict[str, Any]) -> dict[str, Any]:
+    """The class and the configuration of a model and its layers, without modules, which these files do not name."""
+    inner = dict(data["config"])
+    if isinstance(inner.get("layers"), (list, tuple)):
+        inner["layers"] = [
+            {**_plain(layer), **{k: layer[k] for k in ("name", "inbound_nodes") if k in layer}}
+            for layer in inner["layers"]
+        ]
+    registered = data.get("registered_name")
+    own = registered if registered and ">" in registered else data["class_name"]
+    return {"class_name": own, "config": inner}
+
+
+def _stamp(group: h5py.Group) -> None:
+    group.attrs["keras_version"] = LAYOUT
+    group.attrs["backend"] = "pronghorn"
+
+
+def _write_layers(model: Any, group: h5py.Group) -> None:
+    _stamp(group)
+    _write_names(group, "layer_names", [layer.name for layer in model.layers])
+    for layer in model.layers:
+        variables = ordered(layer)
+        names = _unique(_weight_name(layer, v) for v in variables)
+        _write_arrays(group.create_group(layer.name), names, [v.numpy() for v in variables])
+    top = _top_level(model)
+    names = _unique(v.path for v in top)
+    _write_arrays(group.create_group("top_level_model_weights"), names, [v.numpy() for v in top])
+
+
+def _weight_name(layer: Any, variable: Any) -> str:
+    start = variable.path.find(f"{layer.name}/")
+    return variable.path[start:] if start >= 0 else f"{layer.name}/{variable.name}"
+
+
+def _unique(names: Iterator[str]) -> list[str]:
+    found: dict[str, int] = {}
+    result = []
+    for name in names:
+        count = found[name] = found.get(name, -1) + 1
+        result.append(f"{name}_{count}" if count else name)
+    return result
+
+
+def _write_arrays(group: h5py.Group, names: Sequence[str], arrays: Sequence[np.ndarray]) -> None:
+    _write_names(group, "weight_names", names)
+    written = WriteGroup(group)
+    for name, array in zip(names, arrays):
+        written[name] = array
+
+
+def _write_names(group: h5py.Group, name: str, values: Sequence[str]) -> None:
+    """A list of names as an attribute, or as several where it is too long for one."""
+    encoded = [value.encode("utf-8") for value in values]
+    chunks: list[list[bytes]] = [[]]
+    for value in encoded:
+        longest = max([len(value), *map(len, chunks[-1])])
+        if chunks[-1] and longest * (len(chunks[-1]) + 1) > _CHUNK:
+            chunks.append([])
+        chunks[-1].append(value)
+    for number, chunk in enumerate(chunks):
+        group.attrs[name if len(chunks) == 1 else f"{name}{number}"] = np.array(chunk) if chunk else np.array([], "S1")

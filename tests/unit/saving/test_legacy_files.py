@@ -1,0 +1,154 @@
+"""Files of Keras 2: read with their weights, their optimizer's state and how they were compiled; and written."""
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import pronghorn as keras
+from pronghorn import layers, saving
+
+FILES = Path(__file__).parents[2] / "data" / "keras2"
+NAMES = ("convolutional", "functional", "attention", "embedding")
+
+
+def recorded(name):
+    with np.load(FILES / f"{name}.npz") as data:
+        xs = [data[key] for key in sorted(data.files) if key.startswith("arr")]
+        return xs[0] if len(xs) == 1 else xs, data["pred"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_of_keras_2(name, tmp_path):
+    x, expected = recorded(name)
+    model = saving.load_model(FILES / f"{name}.h5")
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected, atol=1e-6)
+    assert int(model.optimizer.iterations.numpy()) == 2
+    assert any(np.abs(v.numpy()).max() > 0 for v in model.optimizer.variables[2:])
+    model.save(tmp_path / "again.h5")
+    again = saving.load_model(tmp_path / "again.h5")
+    np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+    for one, other in zip(model.optimizer.variables, again.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+def test_it_is_compiled_as_it_was():
+    model = saving.load_model(FILES / "convolutional.h5")
+    x, _ = recorded("convolutional")
+    logs = model.evaluate(x, np.zeros(4), verbose=0, return_dict=True)
+    assert set(logs) == {"accuracy", "loss"}
+    assert float(model.optimizer.learning_rate.numpy()) == pytest.approx(1e-3)
+    assert saving.load_model(FILES / "convolutional.h5", compile=False).compiled is False
+
+
+def test_weights_alone_by_order_and_by_name():
+    x, expected = recorded("functional")
+    model = keras.models.clone_model(saving.load_model(FILES / "functional.h5"))
+    model.load_weights(FILES / "functional_weights.h5")
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected, atol=1e-6)
+    head = keras.Sequential([keras.Input((22,)), layers.Dense(2, name="out"), layers.Dense(1, name="mine")])
+    before = head.layers[1].kernel.numpy().copy()
+    head.load_weights(FILES / "functional_weights.h5", by_name=True)
+    np.testing.assert_array_equal(head.layers[0].kernel.numpy(), model.get_layer("out").kernel.numpy())
+    np.testing.assert_array_equal(head.layers[1].kernel.numpy(), before)
+
+
+def test_weights_that_do_not_fit_change_nothing():
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(3, name="out")])
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="layers with weights"):
+        model.load_weights(FILES / "functional_weights.h5")
+    with pytest.raises(ValueError, match="shape"):
+        model.load_weights(FILES / "functional_weights.h5", by_name=True)
+    with pytest.warns(UserWarning, match="not loaded"):
+        model.load_weights(FILES / "functional_weights.h5", by_name=True, skip_mismatch=True)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights()))
+
+
+def test_a_model_as_json():
+    with h5py.File(FILES / "functional.h5") as file:
+        text = file.attrs["model_config"]
+    model = keras.models.model_from_json(text)
+    assert model.name == "fun"
+    assert [i.name for i in model.inputs] == ["a", "b"]
+
+
+def altered(tmp_path, change, name="convolutional"):
+    path = tmp_path / "altered.h5"
+    path.write_bytes((FILES / f"{name}.h5").read_bytes())
+    with h5py.File(path, "r+") as file:
+        change(file)
+    return path
+
+
+def set_layer(entry):
+    def change(file):
+        config = json.loads(file.attrs["model_config"])
+        config["config"]["layers"].append(entry)
+        file.attrs["model_config"] = json.dumps(config)
+
+    return change
+
+
+def link_outside(kind):
+    def change(file):
+        group = file["model_weights/dense/dense"]
+        del group["kernel:0"]
+        group["kernel:0"] = kind
+
+    return change
+
+
+def huge(file):
+    group = file["model_weights/dense/dense"]
+    del group["kernel:0"]
+    group.create_dataset("kernel:0", shape=(1 << 20, 1 << 20), dtype="float32", chunks=True, compression="gzip")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (set_layer({"class_name": "Lambda", "config": {"function": ["4wEAAAA=", None, None], "name": "x"}}), "Lambda"),
+        (set_layer({"class_name": "os>system", "config": {}}), "not known"),
+        (set_layer({"class_name": "system", "config": {"command": "true"}, "module": "os"}), "not known"),
+        (set_layer({"class_name": "Dense", "config": 3}), "dict"),
+        (link_outside(h5py.ExternalLink("/etc/passwd", "/x")), "link"),
+        (link_outside(h5py.SoftLink("/model_weights")), "link"),
+        (huge, "damaged|trusted"),
+        (lambda file: file.attrs.__setitem__("model_config", "{"), "model_config"),
+        (lambda file: file.attrs.__delitem__("model_config"), "no model"),
+        (lambda file: file["model_weights"].attrs.__delitem__("layer_names"), "layer_names"),
+    ],
+)
+def test_files_that_are_damaged_or_hostile(tmp_path, change, said):
+    with pytest.raises((ValueError, TypeError), match=said):
+        saving.load_model(altered(tmp_path, change))
+
+
+def test_a_file_of_another_kind(tmp_path):
+    (tmp_path / "text.h5").write_text("not a model")
+    with pytest.raises(ValueError, match="HDF5"):
+        saving.load_model(tmp_path / "text.h5")
+
+
+def test_long_lists_of_names(tmp_path):
+    model = keras.Sequential([keras.Input((1,)), *(layers.Dense(1, name="d" * 900 + str(i)) for i in range(90))])
+    model.save(tmp_path / "long.h5")
+    with h5py.File(tmp_path / "long.h5") as file:
+        assert "layer_names1" in file["model_weights"].attrs
+    again = saving.load_model(tmp_path / "long.h5")
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), again.get_weights(), strict=True))
+
+
+def test_an_unknown_function_of_tensorflow_is_named(tmp_path):
+    def change(file):
+        config = json.loads(file.attrs["model_config"])
+        for layer in config["config"]["layers"]:
+            if layer["class_name"] == "TFOpLambda":
+                layer["config"]["function"] = "raw_ops.WriteFile"
+        file.attrs["model_config"] = json.dumps(config)
+
+    with pytest.raises(ValueError, match="raw_ops.WriteFile"):
+        saving.load_model(altered(tmp_path, change, "functional"))
