@@ -20,15 +20,16 @@ _BITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float8_e4m3fn": 4, "float
 
 
 def unit_uniform(key: Tensor, shape: Shape, dtype: str, open_at_zero: bool = False) -> Tensor:
-    """Floats in [0, 1), or in (0, 1) with ``open_at_zero``."""
+    """Floats in [0, 1), or in (0, 1) with ``open_at_zero``: odd multiples of half a step."""
     half = 0.5 if open_at_zero else 0.0
     if dtype == "float64":
         words = P.random_bits(key, shape=(2, *shape))
         high, low = (P.cast(_row(words, i), dtype="float64") for i in (0, 1))
-        # 53 bits: 32 of one word and 21 of the other.
-        fraction = P.floor(P.mul(low, 2.0**-11))
-        return P.mul(P.add(P.add(P.mul(high, 2.0**21), fraction), half), 2.0**-53)
-    bits = _BITS[dtype]
+        # 53 bits: 32 of one word and the rest of the other.
+        rest = 20 if open_at_zero else 21
+        fraction = P.floor(P.mul(low, 2.0 ** (rest - 32)))
+        return P.mul(P.add(P.add(P.mul(high, 2.0**rest), fraction), half), 2.0 ** -(32 + rest))
+    bits = _BITS[dtype] - open_at_zero
     words = P.shift_right(P.random_bits(key, shape=shape), 32 - bits)
     # The words are below 2**31 now; as int32 they convert to float in one instruction.
     number = P.cast(P.bitcast(words, dtype="int32"), dtype="float32" if dtype != "float64" else dtype)

@@ -7,7 +7,9 @@ import pytest
 
 from pronghorn import random, utils
 from pronghorn.backends.numpy import run
-from pronghorn.graph.trace import trace
+from pronghorn.graph import primitives
+from pronghorn.graph.trace import as_tensor, trace
+from pronghorn.random.random import unit_uniform
 
 N = 40_000
 
@@ -35,6 +37,19 @@ def test_mean_and_deviation(name):
     x = draw(*args)
     assert abs(x.mean() - mean) < 4 * deviation / N**0.5 + 1e-3
     assert abs(x.std() / deviation - 1.0) < 0.03
+
+
+@pytest.mark.parametrize("word", [0, 2**32 - 1])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_the_outermost_random_bits_give_finite_numbers(monkeypatch, word, dtype):
+    # one of 2**24 normal numbers used to be infinite, and made an orthogonal matrix of NaN
+    bits = lambda key, shape: as_tensor(np.full(shape, word, "uint32"))  # noqa: E731
+    monkeypatch.setattr(primitives, "random_bits", bits)
+    u = unit_uniform(None, (2,), dtype, open_at_zero=True).numpy().astype("float64")
+    assert np.all((u > 0.0) & (u < 1.0))
+    for draw_some in (random.normal, random.truncated_normal):
+        x = draw_some((2,), dtype=dtype, seed=1).numpy().astype("float64")
+        assert np.all(np.isfinite(x)) and np.all((x > 0) == (word > 0))
 
 
 def test_ranges():
