@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pronghorn.utils.arguments import CheckedArguments
+
 Logs = Mapping[str, Any] | None
 
 
-class Callback:
+class Callback(CheckedArguments):
     """Base class: override the methods for the moments you care about.
 
     Attributes:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import config, ops
+from pronghorn.utils.arguments import CheckedArguments
 
 
-class Constraint:
+class Constraint(CheckedArguments):
     """Base of constraints: an object called with a weight that returns the weight as it should be.
 
     Example:

@@ -6,9 +6,10 @@ from typing import Any
 
 from pronghorn import config
 from pronghorn.graph import dtypes
+from pronghorn.utils.arguments import CheckedArguments
 
 
-class Initializer:
+class Initializer(CheckedArguments):
     """An object called with a shape that returns an array to start a weight with.
 
     Example:

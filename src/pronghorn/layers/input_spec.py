@@ -6,9 +6,10 @@ from typing import Any
 
 from pronghorn import tree
 from pronghorn.graph.dim import Dim
+from pronghorn.utils.arguments import CheckedArguments
 
 
-class InputSpec:
+class InputSpec(CheckedArguments):
     """What a layer expects of one input; attributes that are None are not checked.
 
     Args:
@@ -55,6 +56,17 @@ class InputSpec:
         limit = self.ndim if self.ndim is not None else self.max_ndim
         if self.axes and limit is not None and max(self.axes) >= limit:
             raise ValueError(f"InputSpec: axis {max(self.axes)} is beyond the {limit} axes of the input.")
+
+    @property
+    def where(self) -> str:
+        """Which of several inputs it is for, in an error."""
+        return ""
+
+    def shape_hint(self, got: tuple[int | None, ...]) -> str:
+        """What is likely wrong with an input of another shape, for an error."""
+        if len(self.shape) == len(got) + 1 and tuple(self.shape[1:]) == got:
+            return " A batch axis in front is missing: pass x[None] for a single sample."
+        return ""
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -169,14 +181,8 @@ def _check_shape(spec: InputSpec, shape: tuple[int | None, ...], layer: Any) -> 
     fits = len(expected) == len(got) and all(e is None or g is None or e == g for e, g in zip(expected, got))
     if not fits:
         raise ValueError(
-            f"{_who(layer)}: expected shape={spec.shape}, found shape={shape}.{_batch_hint(spec.shape, shape)}"
+            f"{_who(layer)}: expected shape={spec.shape}, found shape={shape}{spec.where}.{spec.shape_hint(shape)}"
         )
-
-
-def _batch_hint(expected: Any, got: tuple[int | None, ...]) -> str:
-    if len(expected) == len(got) + 1 and tuple(expected[1:]) == got:
-        return " A batch axis in front is missing: pass x[None] for a single sample."
-    return ""
 
 
 def _rank(layer: Any, expected: str, shape: tuple[int | None, ...], number: int) -> str:

@@ -7,11 +7,12 @@ from typing import Any
 from pronghorn import config, ops, tree
 from pronghorn.graph.tensor import Tensor
 from pronghorn.losses.reduction import reduce_weighted_values, same_rank, standardize_reduction
+from pronghorn.utils.arguments import CheckedArguments
 from pronghorn.utils.masking import get_mask
 from pronghorn.utils.naming import auto_name
 
 
-class Loss:
+class Loss(CheckedArguments):
     """A loss: override `call(y_true, y_pred)` to give a value for each sample.
 
     Args:

@@ -11,6 +11,7 @@ from pronghorn import config, ops
 from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import Tensor
 from pronghorn.losses.reduction import same_rank
+from pronghorn.utils.arguments import is_number
 
 #: What scores outside of the top k become: below every threshold.
 LOWEST = -1e10
@@ -34,7 +35,7 @@ def check_thresholds(owner: str, thresholds: Any, default: float) -> list[float]
     if thresholds is None:
         return [default]
     found = list(thresholds) if isinstance(thresholds, list | tuple | np.ndarray) else [thresholds]
-    outside = [t for t in found if t is None or t < 0 or t > 1]
+    outside = [t for t in found if not is_number(t) or not 0 <= t <= 1]
     if outside:
         raise ValueError(f"{owner}: Threshold values must be in [0, 1]. Received: {outside}")
     return found

@@ -7,10 +7,11 @@ from typing import Any
 
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.variable import Variable
+from pronghorn.utils.arguments import CheckedArguments
 from pronghorn.utils.naming import NameScope, auto_name
 
 
-class Metric:
+class Metric(CheckedArguments):
     """A measure collected over batches: override `update_state` and `result`.
 
     Its state is in variables, made by `add_variable` in `__init__`; inside a compiled step they are updated with the

@@ -68,10 +68,6 @@ class R2Score(Metric):
                 f"R2Score: Invalid value for argument `class_aggregation`: {class_aggregation!r}; it must be one "
                 f"{_AGGREGATIONS}."
             )
-        if num_regressors < 0:
-            raise ValueError(
-                f"R2Score: Invalid value for argument `num_regressors`: {num_regressors}; it must be 0 or more."
-            )
         self.class_aggregation, self.num_regressors = class_aggregation, num_regressors
         self.num_samples = self.add_variable((), "zeros", name="num_samples")
         self._built = False

@@ -13,11 +13,12 @@ from pronghorn.graph.variable import Variable
 from pronghorn.optimizers import clipping
 from pronghorn.optimizers.conditional import update_if
 from pronghorn.optimizers.schedules import LearningRateSchedule
+from pronghorn.utils.arguments import CheckedArguments
 from pronghorn.utils.naming import NameScope, auto_name
 from pronghorn.utils.user_code import warn
 
 
-class Optimizer:
+class Optimizer(CheckedArguments):
     """An optimizer: override `update_step`, and `build` to create slot variables.
 
     Everything it does is ops on variables, so inside a compiled training step it becomes part of the step.

@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 from pronghorn import ops
+from pronghorn.utils.arguments import CheckedArguments
 
 
-class Regularizer:
+class Regularizer(CheckedArguments):
     """Base of regularizers: an object called with an array that returns a scalar.
 
     Example:
@@ -36,16 +37,16 @@ def _factor(name: str, value: Any) -> float:
     """A penalty factor as a float.
 
     Raises:
-        ValueError: for what is no number, or is not finite.
+        ValueError: for what is no number, is not finite, or is negative.
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
     try:
         number = float(value) if not isinstance(value, (str, bool)) and hasattr(value, "__float__") else math.nan
     except (TypeError, ValueError):
         number = math.nan
-    if not math.isfinite(number):
-        raise ValueError(f"Invalid value for argument {name}: expected a finite number, got {name}={value!r}.")
+    if not math.isfinite(number) or number < 0:
+        raise ValueError(
+            f"The factor of a penalty, argument `{name}`: expected a non-negative float, got {name}={value!r}."
+        )
     return number
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pronghorn.utils.arguments import CheckedArguments
 
-class LearningRateSchedule:
+
+class LearningRateSchedule(CheckedArguments):
     """A learning rate that depends on the step: override `__call__(step)`, in ops, and `get_config`."""
 
     def __call__(self, step: Any) -> Any:

@@ -1,0 +1,271 @@
+"""Checks of constructors' arguments: what kind of value each name stands for, in one table.
+
+A base class that inherits `CheckedArguments` has the constructors of Pronghorn's own classes below it checked before
+they run, by the names of their parameters. What depends on several arguments, or on the inputs, is left to the classes.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a value may be.
+
+    Attributes:
+        words: as an error message says it, after "must be".
+        accepts: whether a value is one.
+        none: whether None is one even where it is not the default.
+        error: the kind of error for what is none.
+    """
+
+    words: str
+    accepts: Callable[[Any], bool]
+    none: bool = False
+    error: type[Exception] = ValueError
+
+
+def is_number(x: Any) -> bool:
+    """Whether ``x`` is a real number: Python's, NumPy's, or an array or variable that is a scalar.
+
+    >>> is_number(2), is_number(np.float32(0.5)), is_number("2"), is_number([2])
+    (True, True, False, False)
+    """
+    if isinstance(x, (int, float, np.number, np.bool_)):
+        return not isinstance(x, np.complexfloating)
+    return getattr(x, "shape", None) == () and not isinstance(x, (str, bytes)) and hasattr(x, "dtype")
+
+
+def is_integer(x: Any) -> bool:
+    """Whether ``x`` is an integer and no boolean.
+
+    >>> is_integer(2), is_integer(np.int64(2)), is_integer(2.0), is_integer(True)
+    (True, True, False, False)
+    """
+    return isinstance(x, (int, np.integer)) and not isinstance(x, bool)
+
+
+def is_axes(x: Any) -> bool:
+    """Whether ``x`` is an axis, or a list or tuple of them."""
+    return is_integer(x) or _is_integers(x)
+
+
+def _is_integers(x: Any) -> bool:
+    return isinstance(x, (list, tuple, range, np.ndarray)) and all(map(is_integer, x))
+
+
+def _is_list(x: Any) -> bool:
+    return isinstance(x, (list, tuple)) or (hasattr(x, "shape") and len(x.shape) > 0)
+
+
+def _is_flag(x: Any) -> bool:
+    return isinstance(x, (bool, np.bool_)) or (isinstance(x, (int, float)) and x in (0, 1))
+
+
+def _is_array(x: Any) -> bool:
+    """Whether ``x`` is a number, or a list of numbers or an array of them."""
+    if is_number(x):
+        return True
+    if isinstance(x, (list, tuple)):
+        return all(map(_is_array, x)) and len({np.shape(e) for e in x}) <= 1
+    return hasattr(x, "shape") and hasattr(x, "dtype") and np.dtype(getattr(x, "dtype", "O")).kind in "biuf"
+
+
+def _at_least(least: int) -> Callable[[Any], bool]:
+    return lambda x: is_integer(x) and x >= least
+
+
+FLAG = Kind("True or False", _is_flag, none=True)
+NUMBER = Kind("a number", is_number)
+NUMBER_OR_NONE = Kind("a number or None", is_number, none=True)
+NUMBERS = Kind("a number, or a list or array of numbers", _is_array)
+NUMBER_LIST = Kind("a list or array of numbers", lambda x: _is_list(x) and _is_array(x))
+INTEGER = Kind("an integer", is_integer)
+INTEGER_OR_NONE = Kind("an integer or None", is_integer, none=True)
+COUNT = Kind("an integer that is not negative", _at_least(0))
+POSITIVE = Kind("a positive integer", _at_least(1))
+AXIS = Kind("an axis, an integer", is_integer)
+AXES = Kind("an axis, an integer, or a list or tuple of them", is_axes, True, TypeError)
+EXTENTS = Kind("a tuple or list of integers", _is_integers)
+CLASSES = Kind("a list of class numbers", _is_integers)
+NAME = Kind("a string", lambda x: isinstance(x, str), none=True)
+TEXT = Kind("a string", lambda x: isinstance(x, str))
+PATH = Kind("a path: a string or a pathlib.Path", lambda x: isinstance(x, (str, os.PathLike)) and x != "")
+PATH_TO_CHECK = Kind(PATH.words, lambda x: isinstance(x, (str, os.PathLike)), none=True)
+FUNCTION = Kind("a function", callable)
+FUNCTION_OR_NONE = Kind("a function or None", callable, none=True)
+LIST = Kind("a list", _is_list)
+DICT = Kind("a dict", lambda x: isinstance(x, Mapping))
+RATE = Kind(
+    "a number, a LearningRateSchedule or a function without arguments",
+    lambda x: is_number(x) or callable(x) or isinstance(x, Mapping),  # the configuration of a schedule
+)
+VERBOSITY = Kind("0, 1, 2 or 'auto'", lambda x: is_number(x) or (isinstance(x, str) and x == "auto"))
+SHARE = Kind("a number from 0 to 1", is_number)
+AUTO_FLAG = Kind("'auto', True or False", lambda x: _is_flag(x) or (isinstance(x, str) and x == "auto"))
+WINDOW = Kind(
+    "the name of a window, or an array of its weights", lambda x: isinstance(x, str) or _is_array(x), none=True
+)
+OUTPUT_SHAPE = Kind(
+    "an integer, or a tuple of integers and None",
+    lambda x: is_integer(x) or (isinstance(x, (list, tuple)) and all(e is None or is_integer(e) for e in x)),
+)
+BATCHES = Kind("a batch number, or two: the first and the last", lambda x: isinstance(x, str) or is_axes(x), none=True)
+
+
+def _named(kind: Kind, names: str) -> dict[str, Kind]:
+    return dict.fromkeys(names.split(), kind)
+
+
+#: Arguments by name, or as ``Class.name`` where a class means something else by it. None: the class checks it itself.
+KINDS: dict[str, Kind | None] = {
+    **_named(
+        FLAG,
+        "add_history add_progbar all_ops allow_last_axis_squeeze amsgrad antialias append apply_class_balancing "
+        "auto_scale_loss center centered crop_to_aspect_ratio cycle delete_checkpoint double_checkpoint "
+        "exclude_embeddings expand_dims flash_attention from_logits from_sorted_ids go_backwards invert keepdims "
+        "mask_zero multi_label nesterov normalize optional pad_to_aspect_ratio pad_to_max_tokens periodic power_to_db "
+        "raise_error relative_step remove_diagonal renorm reset_after restore_best_weights return_sequences "
+        "return_state save_best_only save_weights_only send_as_json sparse_y_pred sparse_y_true staircase stateful "
+        "swap_on_epoch synchronized tie_weights unit_forget_bias unroll use_bias use_ema use_gate use_scale "
+        "write_graph write_images write_steps_per_second zero_output_for_mask "
+        "BatchNormalization.scale GroupNormalization.scale "
+        "LayerNormalization.scale",
+    ),
+    **_named(
+        NUMBER,
+        "adam_beta_1 adam_beta_2 adam_lr_ratio adam_weight_decay alpha beta beta_1 beta_2 beta_2_decay clip_limit "
+        "clip_threshold clipnorm clipvalue decay_rate decay_steps delta ema_momentum end_learning_rate epsilon "
+        "epsilon_1 epsilon_2 first_decay_steps gain gamma global_clipnorm initial_accumulator_value "
+        "initial_learning_rate initial_scale l1_regularization_strength l2_regularization_strength "
+        "l2_shrinkage_regularization_strength learning_rate_power logit_soft_cap lora_alpha loss_scale_factor m_mul "
+        "mag_exp margin max_freq max_value maxval min_delta min_freq min_lr min_power min_value minval momentum muon_a "
+        "muon_b muon_c power precision q recall ref_power renorm_momentum rho sampling_rate "
+        "sensitivity specificity t_mul threshold top_db warmup_target baseline initial_value_threshold "
+        "Masking.mask_value MinMaxNorm.rate RandomNormal.mean RandomNormal.stddev TruncatedNormal.mean "
+        "patience cooldown start_from_epoch ignore_class MaxNumBoundingBoxes.fill_value TruncatedNormal.stddev "
+        "VarianceScaling.scale RandomPerspective.scale ReduceLROnPlateau.factor",
+    ),
+    **_named(SHARE, "dropout recurrent_dropout"),
+    **_named(NUMBER_OR_NONE, "label_smoothing weight_decay rms_rate negative_slope ReLU.threshold"),
+    **_named(
+        NUMBERS,
+        "value CategoricalFocalCrossentropy.alpha Normalization.mean Normalization.variance Rescaling.scale "
+        "Rescaling.offset label_weights",
+    ),
+    **_named(NUMBER_LIST, "boundaries values AUC.thresholds"),
+    **_named(INTEGER, "class_id bins num_ops num_thresholds power_iterations"),
+    **_named(INTEGER_OR_NONE, "num_bins num_tokens max_tokens num_oov_indices histogram_freq embeddings_freq"),
+    **_named(COUNT, "num_regressors lora_rank ema_overwrite_frequency"),
+    **_named(
+        POSITIVE,
+        "dynamic_growth_steps k ns_steps num_classes "
+        "sequence_stride top_k num_mel_bins fft_length frame_step sequence_length",
+    ),
+    **_named(AXIS, "Concatenate.axis GroupNormalization.axis BatchNormalization.axis"),
+    **_named(AXES, "axis attention_axes input_axes output_axes shared_axes"),
+    **_named(EXTENTS, "dims target_shape"),
+    **_named(CLASSES, "target_class_ids"),
+    **_named(NAME, "name"),
+    **_named(TEXT, "monitor separator root path field equation distribution EinsumDense.bias_axes"),
+    **_named(PATH, "filepath filename log_dir"),
+    **_named(PATH_TO_CHECK, "backup_dir"),
+    **_named(FUNCTION, "fn schedule"),
+    **_named(
+        FUNCTION_OR_NONE,
+        "on_epoch_begin on_epoch_end on_train_begin on_train_end on_train_batch_begin on_train_batch_end",
+    ),
+    **_named(LIST, "layers cells weights exclude_layers"),
+    **_named(DICT, "arguments headers renorm_clipping"),
+    **_named(RATE, "learning_rate"),
+    **_named(VERBOSITY, "verbose"),
+    **_named(AUTO_FLAG, "use_cudnn"),
+    **_named(WINDOW, "window"),
+    **_named(OUTPUT_SHAPE, "EinsumDense.output_shape"),
+    **_named(BATCHES, "profile_batch"),
+    **dict.fromkeys(
+        (
+            *("Layer.name", "SGD.momentum", "InputSpec.axes", "FBetaScore.beta", "FBetaScore.threshold"),
+            "F1Score.threshold",
+        )
+    ),
+}
+
+
+def shown(value: Any, width: int = 120) -> str:
+    """``value`` on one line, cut where it is long.
+
+    >>> shown("a"), shown(np.arange(3))
+    ("'a'", 'array([0, 1, 2])')
+    """
+    text = " ".join(repr(value).split())
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def check(owner: str, name: str, value: Any, kind: Kind, none: bool = False) -> None:
+    """Raise an error for a value that is not of a kind.
+
+    Args:
+        owner: whose argument it is.
+        name: the argument's name.
+        value: what came.
+        kind: what it must be.
+        none: whether None is allowed, whatever the kind.
+
+    Raises:
+        ValueError: or the kind's error, naming all of them.
+    """
+    if value is None and (none or kind.none):
+        return
+    if value is None or not kind.accepts(value):
+        also = " or None" if none and not kind.words.endswith("None") else ""
+        raise kind.error(
+            f"{owner}: Invalid value for argument `{name}`: it must be {kind.words}{also}. Received: "
+            f"{name}={shown(value)}, of type {type(value).__name__}."
+        )
+
+
+class CheckedArguments:
+    """Base of what has its constructor's arguments checked by `KINDS`."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in cls.__dict__ and cls.__module__.startswith("pronghorn."):
+            kinds = _kinds_of(cls)
+            if kinds:
+                cls.__init__ = _checking(cls.__init__, kinds)  # type: ignore[method-assign]
+
+
+def _kinds_of(cls: type) -> dict[str, tuple[int, Kind, bool]]:
+    """Position, kind and whether None is allowed, of those of a constructor's parameters that have a kind."""
+    owners = [base.__name__ for base in cls.__mro__]
+    found = {}
+    for position, (name, parameter) in enumerate(inspect.signature(cls.__init__).parameters.items()):
+        keys = [f"{owner}.{name}" for owner in owners] + [name]
+        kind = next((KINDS[key] for key in keys if key in KINDS), None)
+        if kind is not None:
+            place = sys.maxsize if parameter.kind is parameter.KEYWORD_ONLY else position
+            found[name] = (place, kind, parameter.default is None)
+    return found
+
+
+def _checking(init: Callable[..., None], kinds: dict[str, tuple[int, Kind, bool]]) -> Callable[..., None]:
+    @functools.wraps(init)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        for name, (position, kind, none) in kinds.items():
+            if position <= len(args):
+                check(type(self).__name__, name, args[position - 1], kind, none)
+            elif name in kwargs:
+                check(type(self).__name__, name, kwargs[name], kind, none)
+        init(self, *args, **kwargs)
+
+    return __init__
