@@ -21,12 +21,19 @@ _LARGEST_MATRIX = 64  # transforms up to this length are one product with a matr
 _LARGEST_PRIME = 512  # longer prime lengths go through a convolution of a length that divides well
 
 
-def _pair(name: str, x: Any) -> Pair:
+def _pair(name: str, x: Any, rank: int = 1) -> Pair:
     if not isinstance(x, (tuple, list)) or len(x) != 2:
-        raise ValueError(f"{name}: x must be a pair (real, imaginary) of arrays, got {type(x).__name__}.")
+        count = f" of {len(x)}" if isinstance(x, (tuple, list)) else ""
+        raise ValueError(
+            f"{name}: `x` should be a tuple of two tensors, real and imaginary part; got {type(x).__name__}{count}."
+        )
     real, imag = (B.convert(t) for t in x)
     if real.shape != imag.shape:
         raise ValueError(f"{name}: real and imaginary part must have one shape, got {real.shape} and {imag.shape}.")
+    if real.ndim < rank:
+        raise ValueError(
+            f"{name}: Input should have rank >= {rank}, got real and imaginary part of shape {real.shape}."
+        )
     if not (dtypes.is_float(real.dtype) and dtypes.is_float(imag.dtype)):
         raise ValueError(f"{name}: real and imaginary part must be floats, got {real.dtype} and {imag.dtype}.")
     dtype = B.result_dtype(real, imag)
@@ -133,20 +140,18 @@ def fft(x: Any) -> Pair:
 @symbolic_aware
 def fft2(x: Any) -> Pair:
     """The Fourier transform of the last two axes of a pair (real, imaginary)."""
-    return _two(_pair("fft2", x), -1)
+    return _two(_pair("fft2", x, 2), -1)
 
 
 @symbolic_aware
 def ifft2(x: Any) -> Pair:
     """The inverse of `fft2`."""
-    pair = _two(_pair("ifft2", x), 1)
+    pair = _two(_pair("ifft2", x, 2), 1)
     scale = 1 / (int(pair[0].shape[-1]) * int(pair[0].shape[-2]))
     return tuple(P.mul(t, scale) for t in pair)  # type: ignore[return-value]
 
 
 def _two(x: Pair, sign: int) -> Pair:
-    if x[0].ndim < 2:
-        raise ValueError(f"A transform of two axes needs arrays with two axes or more, got shape {x[0].shape}.")
     rank = x[0].ndim
     swap = [*range(rank - 2), rank - 1, rank - 2]
     rows = tuple(permute(t, swap) for t in _transform(x, sign))
@@ -173,6 +178,8 @@ def rfft(x: Any, fft_length: int | None = None) -> Pair:
         A pair (real, imaginary).
     """
     x = B.to_float(x)
+    if x.ndim < 1:
+        raise ValueError(f"rfft: Input should have rank >= 1. Received: an array of shape {x.shape}.")
     dtype = x.dtype if x.dtype in ("float32", "float64") else "float32"
     x = B.cast(x, dtype)
     length = int(x.shape[-1]) if fft_length is None else int(fft_length)
@@ -209,9 +216,9 @@ def irfft(x: Any, fft_length: int | None = None) -> Tensor:
 
 # -- short-time transforms --------------------------------------------------------------------------------------------
 def _window(window: Any, length: int, fft_length: int, dtype: str) -> Tensor:
-    """A window of ``length`` samples in the middle of ``fft_length``."""
+    """A window of ``length`` samples in the middle of ``fft_length``; without one, all of that is seen."""
     if window is None:
-        values = np.ones(length)
+        return B.full((fft_length,), 1, dtype)
     elif isinstance(window, str):
         cosine = np.cos(2 * math.pi * np.arange(length) / length)
         if window == "hann":
@@ -219,13 +226,13 @@ def _window(window: Any, length: int, fft_length: int, dtype: str) -> Tensor:
         elif window == "hamming":
             values = 0.54 - 0.46 * cosine
         else:
-            raise ValueError(f"window={window!r}; it must be 'hann', 'hamming', None or an array.")
+            raise ValueError(f"stft: window={window!r}; it must be 'hann', 'hamming', None or an array.")
         values = np.ones(1) if length == 1 else values
     else:
         given = B.cast(window, dtype)
         if given.ndim != 1 or given.shape[0] != length:
             raise ValueError(
-                f"window: an array of shape ({length},), as sequence_length says, is needed; got {given.shape}."
+                f"The shape of `window` must be equal to ({length},), as sequence_length says; it is {given.shape}."
             )
         low = (fft_length - length) // 2
         return pad(given, (low, fft_length - length - low))
@@ -236,9 +243,11 @@ def _window(window: Any, length: int, fft_length: int, dtype: str) -> Tensor:
 
 def _check_lengths(name: str, sequence_length: int, sequence_stride: int, fft_length: int) -> None:
     if sequence_length > fft_length:
-        raise ValueError(f"{name}: sequence_length={sequence_length} must not exceed fft_length={fft_length}.")
+        raise ValueError(
+            f"{name}: `fft_length` must equal or exceed sequence_length={sequence_length}, got {fft_length}."
+        )
     if not isinstance(sequence_stride, int) or sequence_stride < 1:
-        raise ValueError(f"{name}: sequence_stride must be a positive integer, got {sequence_stride}.")
+        raise ValueError(f"{name}: `sequence_stride` must be a positive integer, got {sequence_stride}.")
 
 
 @symbolic_aware
@@ -257,7 +266,8 @@ def stft(
         sequence_length: the pieces' length.
         sequence_stride: the step from one to the next.
         fft_length: the transforms' length.
-        window: what the pieces are multiplied with: "hann", "hamming", an array, or None.
+        window: what the pieces are multiplied with: "hann", "hamming", an array of ``sequence_length`` numbers, or
+            None, with which the pieces are as long as the transforms.
         center: whether ``x`` is continued at both ends by reflection, so that pieces are centred.
 
     Returns:
@@ -287,7 +297,7 @@ def istft(
     window: Any = "hann",
     center: bool = True,
 ) -> Tensor:
-    """The inverse of `stft` with the same arguments.
+    """The inverse of `stft` with the same arguments; without a window, ``fft_length / sequence_stride`` times that.
 
     Args:
         x: a pair (real, imaginary).
@@ -299,7 +309,7 @@ def istft(
         center: see `stft`.
     """
     _check_lengths("istft", sequence_length, sequence_stride, fft_length)
-    pieces = irfft(x, fft_length)
+    pieces = irfft(_pair("istft", x, 2), fft_length)
     weights = _window(window, sequence_length, fft_length, pieces.dtype)
     pieces = P.mul(pieces, B.broadcast_to(weights, pieces.shape))
     squares = B.broadcast_to(P.mul(weights, weights), pieces.shape[-2:])
@@ -307,6 +317,8 @@ def istft(
     some = P.gt(cover, B.full_like(cover, 1e-10))
     safe = P.select(some, cover, B.full_like(cover, 1))
     out = P.div(total, B.broadcast_to(safe, total.shape))
+    if window is None:  # Keras then gives the plain sum of the pieces, which is larger by how often they overlap
+        out = P.mul(out, B.full_like(out, fft_length / sequence_stride))
     start = fft_length // 2 if center else 0
     size = int(out.shape[-1])
     stop = size - start if length is None else min(size, start + length)

@@ -13,7 +13,7 @@ from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import current_trace, trace
+from pronghorn.graph.trace import current_trace, inline, trace
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.numpy.contraction import matmul
@@ -25,8 +25,9 @@ from pronghorn.ops.numpy.unary import conjugate
 def _matrices(name: str, x: Any, square: bool = False) -> Tensor:
     x = B.to_float(x)
     if x.ndim < 2 or (square and x.shape[-1] != x.shape[-2]):
+        same = " and its last two extents equal" if square else ""
         wanted = "square matrices [..., n, n]" if square else "matrices [..., m, n]"
-        raise ValueError(f"{name}: {wanted} are needed, got shape {x.shape}.")
+        raise ValueError(f"{name}: {wanted} are needed. Input should have rank >= 2{same}. Received: shape {x.shape}.")
     return x
 
 
@@ -75,7 +76,7 @@ def qr(x: Any, mode: str = "reduced") -> tuple[Tensor, Tensor]:
         mode: "reduced" (``q`` is ``[..., m, min(m, n)]``) or "complete" (``[..., m, m]``).
     """
     if mode not in ("reduced", "complete"):
-        raise ValueError(f"qr: mode={mode!r}; it must be 'reduced' or 'complete'.")
+        raise ValueError(f"qr: mode={mode!r}. Expected one of {{'reduced', 'complete'}}.")
     return tuple(P.qr(_matrices("qr", x), mode=mode))  # type: ignore[return-value]
 
 
@@ -111,10 +112,13 @@ def eig(x: Any) -> tuple[Tensor, Tensor]:
 def lu_factor(x: Any) -> tuple[Tensor, Tensor]:
     """``L`` (without its ones) and ``U`` in one matrix, and the int32 pivots: row ``i`` was swapped with ``pivots[i]``.
 
+    Args:
+        x: ``[..., m, n]``. There is a gradient for square matrices only.
+
     >>> lu_factor([[0.0, 1.0], [2.0, 3.0]])[1].numpy()
     array([1, 1], dtype=int32)
     """
-    return tuple(P.lu(_matrices("lu_factor", x, square=True)))  # type: ignore[return-value]
+    return tuple(P.lu(_matrices("lu_factor", x)))  # type: ignore[return-value]
 
 
 # -- systems of equations ---------------------------------------------------------------------------------------------
@@ -366,6 +370,7 @@ def _matrix_norm(x: Tensor, ord: Any, axes: tuple[int, ...]) -> Tensor:
 
 
 # -- derivatives ------------------------------------------------------------------------------------------------------
+@symbolic_aware
 def jvp(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:
     """A function's result, and its derivative in a direction.
 
@@ -418,9 +423,6 @@ def _push_forward(outputs: list[Tensor], at: list[Tensor], towards: list[Tensor]
 
 
 def _run(fn: Callable[..., list[Tensor]], leaves: list[Tensor]) -> list[Tensor]:
-    """Trace a function and run its graph at once."""
-    from pronghorn.backends.numpy import run
-
+    """Trace a function and run its graph at once, primitive by primitive, so that a tape sees it."""
     traced = trace(fn, [Aval(t.shape, t.dtype) for t in leaves], "jvp")
-    arrays = [t.numpy() for t in leaves] + [v.storage() for v in traced.variables]
-    return [Tensor(a) for a in run(traced.graph, arrays)[: traced.num_results]]
+    return inline(traced.graph, [*leaves, *(v.value for v in traced.variables)])[: traced.num_results]

@@ -1,0 +1,29 @@
+"""Transforms of pieces of a signal."""
+
+import numpy as np
+import pytest
+
+from pronghorn import ops
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("stride", [2, 3])
+def test_without_a_window_the_whole_transform_is_seen(stride):
+    x = RNG.normal(size=20).astype("float32")
+    real, imag = ops.stft(x, 4, stride, 8, window=None, center=False)
+    pieces = np.stack([x[i : i + 8] for i in range(0, 13, stride)])
+    np.testing.assert_allclose(real.numpy() + 1j * imag.numpy(), np.fft.rfft(pieces), rtol=1e-5, atol=1e-5)
+
+
+def test_without_a_window_the_inverse_counts_overlaps():
+    x = RNG.normal(size=32).astype("float32")
+    spectrum = ops.stft(x, 8, 4, 8, window=None, center=False)
+    back = ops.istft(spectrum, 8, 4, 8, window=None, center=False)
+    np.testing.assert_allclose(back.numpy(), 2 * x, rtol=1e-5, atol=1e-5)
+
+
+def test_with_a_window_the_inverse_is_the_inverse():
+    x = RNG.normal(size=32).astype("float32")
+    spectrum = ops.stft(x, 8, 4, 8, window="hamming", center=False)
+    np.testing.assert_allclose(ops.istft(spectrum, 8, 4, 8, window="hamming", center=False).numpy(), x, atol=1e-5)
