@@ -551,6 +551,8 @@ def positive_definite(shape: tuple[int, ...], dtype: str) -> Callable[..., Array
 
 
 for dtype in WIDE:
+    for shape in [(4, 3), (2, 3, 5)]:
+        case("lu", dtype + "-" + "x".join(map(str, shape)), together(floats(shape, dtype)), smooth=False)
     for shape in [(4, 4), (2, 3, 3)]:
         name = dtype + "-" + "x".join(map(str, shape))
         case("cholesky", name, together(positive_definite(shape, dtype)))

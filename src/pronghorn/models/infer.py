@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -16,13 +17,16 @@ from pronghorn.models.keras_tensor import KerasTensor, symbolic_leaves
 
 # Two lengths that few shapes contain: what differs between them in the results depends on the unknown extents.
 _PROBES = (83, 89)
+# A short one, for what depends on an unknown extent only while it is small, such as the length of `x[:5]`.
+_SHORT = 2
 
 
 def infer_spec(fn: Callable[..., Any], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
     """The nested KerasTensors that ``fn(*args, **kwargs)`` would give.
 
     Unknown extents (None) are symbols at first; where a shape rule cannot decide with symbols, the call is traced
-    with two numbers in their place, and extents that differ are unknown in the result.
+    with numbers in their place, and extents that differ are unknown in the result. So are those that depend on values,
+    such as the number of elements that are not zero.
 
     Args:
         fn: what is called, with Tensors in place of the KerasTensors.
@@ -47,7 +51,25 @@ def infer_spec(fn: Callable[..., Any], args: tuple[Any, ...] = (), kwargs: dict[
         if isinstance(first, SymbolicDimError):
             raise
         raise first from error
-    return tree.map_structure(_merge, _to_spec(small), _to_spec(large))
+    specs = [_to_spec(small), _to_spec(large)]
+    if not _alike(*specs):
+        raise first
+    with contextlib.suppress(ValueError, TypeError, IndexError, NotImplementedError):  # may be too short for the call
+        specs.append(_to_spec(_evaluate(fn, args, kwargs, inputs, _like_others(inputs, _SHORT))))
+    if not _alike(*specs):
+        specs.pop()
+    return tree.map_structure(_merge, *specs)
+
+
+def _alike(*specs: Any) -> bool:
+    """Whether results of several probes can be merged: the same structure, and as many axes."""
+    try:
+        for other in specs[1:]:
+            tree.assert_same_structure(specs[0], other)
+    except (ValueError, TypeError):
+        return False
+    flat = [tree.flatten(s) for s in specs]
+    return all(len({x.ndim for x in xs if isinstance(x, KerasTensor)}) <= 1 for xs in zip(*flat))
 
 
 def _unified(fn: Callable[..., Any], args: Any, kwargs: Any, inputs: list[KerasTensor]) -> Any:
@@ -90,6 +112,8 @@ def _evaluate(
     fn: Callable[..., Any], args: Any, kwargs: Any, inputs: list[KerasTensor], fill: Callable[[int], Extent]
 ) -> Any:
     """Trace the call; Avals in the structure of its result."""
+    from pronghorn.ops._symbolic import describing
+
     avals = [Aval(tuple(fill(i) if d is None else d for i, d in enumerate(x.shape)), x.dtype) for x in inputs]
     results: Any = None
 
@@ -103,7 +127,8 @@ def _evaluate(
         results = fn(*tree.map_structure(pick, args), **tree.map_structure(pick, kwargs))
         return []
 
-    abstract_eval(flat, *avals)
+    with describing():
+        abstract_eval(flat, *avals)
     return tree.map_structure(_aval_of, results)
 
 
@@ -124,7 +149,8 @@ def _to_spec(structure: Any) -> Any:
     return tree.map_structure(spec, structure)
 
 
-def _merge(a: Any, b: Any) -> Any:
-    if isinstance(a, KerasTensor):
-        return KerasTensor(tuple(m if m == n else None for m, n in zip(a.shape, b.shape)), a.dtype)
-    return a
+def _merge(first: Any, *others: Any) -> Any:
+    if isinstance(first, KerasTensor):
+        shapes = zip(first.shape, *(other.shape for other in others))
+        return KerasTensor(tuple(ns[0] if len(set(ns)) == 1 else None for ns in shapes), first.dtype)
+    return first

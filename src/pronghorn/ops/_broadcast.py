@@ -32,6 +32,9 @@ def convert(x: Any, dtype: str | None = None) -> Tensor:
     as_tensor = getattr(x, "__pronghorn_tensor__", None)
     if as_tensor is not None:
         return convert(as_tensor(), dtype)
+    if isinstance(x, Dim):  # a number when it runs
+        extent = P.extent(dim=x)
+        return extent if dtype in (None, "int32") else P.cast(extent, dtype=dtype)
     if isinstance(x, (list, tuple)) and _has_tensor(x):
         return _stack_nested(x, dtype)
     return Tensor(_to_array(x, dtype))
@@ -45,8 +48,6 @@ def _to_array(x: Any, dtype: str | None) -> np.ndarray:
         return np.asarray(x, dtypes.to_numpy(dtype or "bool"))
     if kind is int:
         return np.asarray(x).astype(dtypes.to_numpy(dtype or _int_type(x)))
-    if isinstance(x, Dim):
-        raise SymbolicDimError(f"The extent {x} is not a number while a function is traced.")
     array = x if isinstance(x, np.ndarray) else _array_of(x)
     if dtype is not None:
         return array if array.dtype == dtypes.to_numpy(dtype) else array.astype(dtypes.to_numpy(dtype))
@@ -105,6 +106,8 @@ def weak_name(x: Any) -> str:
         return kind.__name__
     if kind is bool:
         return "bool"
+    if kind is Dim:
+        return "int"
     dtype = getattr(x, "dtype", None)
     if dtype is None:
         return convert(x).dtype
@@ -148,6 +151,10 @@ def cast(x: Any, dtype: str) -> Tensor:
         x = P.ne(x, zeros_like(x)) if dtype == "bool" else P.real(x)
         return x if x.dtype == dtype else P.cast(x, dtype=dtype)
     return P.cast(x, dtype=dtype)
+
+
+class BadIndex(IndexError, ValueError):
+    """An index that does not fit the array: an IndexError as in NumPy, and a ValueError as in Keras."""
 
 
 class ExtentsMayDiffer(SymbolicDimError):
@@ -252,10 +259,14 @@ def axis_of(axis: Any, rank: int, name: str = "axis") -> int:
     Raises:
         ValueError: if it is outside of the array.
     """
-    index = int(axis)
+    try:
+        index = axis.__index__()
+    except (AttributeError, TypeError):
+        raise TypeError(f"{name} must be one integer, got {axis!r} of type {type(axis).__name__}.") from None
     if not -rank <= index < rank:
+        argument = "" if name == "axis" else f" (of the argument {name})"
         raise ValueError(
-            f"{name} {axis} is out of bounds: an array with {rank} axes has the axes {-rank} to {rank - 1}."
+            f"axis {axis} is out of bounds{argument}: an array with {rank} axes has the axes {-rank} to {rank - 1}."
         )
     return index % rank
 

@@ -6,10 +6,18 @@ arguments becomes a node of the model that is being described.
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import functools
+import itertools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
+
+from pronghorn.graph.dim import Dim
+
+_DESCRIBING: contextvars.ContextVar[bool] = contextvars.ContextVar("describing", default=False)
+_unknown = itertools.count()
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,6 +40,29 @@ def describe(op: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: d
     from pronghorn.models.operation import FunctionOperation
 
     return FunctionOperation(op, name=name)(*args, **kwargs)
+
+
+@contextlib.contextmanager
+def describing() -> Iterator[None]:
+    """While only shapes and types of results are asked for: there will be no values, and nothing will run."""
+    token = _DESCRIBING.set(True)
+    try:
+        yield
+    finally:
+        _DESCRIBING.reset(token)
+
+
+def is_described(x: Any) -> bool:
+    """Whether ``x`` stands for an array of which only the shape and the type will ever be known.
+
+    An op whose result's extents depend on values then gives a result with `unknown_extent`; elsewhere it has to refuse.
+    """
+    return _DESCRIBING.get() and getattr(x, "is_traced", False)
+
+
+def unknown_extent() -> Dim:
+    """An extent that nobody knows before the values are there; each is another one."""
+    return Dim.symbol(f"unknown{next(_unknown)}")
 
 
 def _keras_tensor_class() -> type | None:

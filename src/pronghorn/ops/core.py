@@ -15,8 +15,9 @@ from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Shape, product
 from pronghorn.graph.tensor import Tensor
+from pronghorn.models.keras_tensor import is_keras_tensor
 from pronghorn.ops import _broadcast as B
-from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops._symbolic import is_described, symbolic_aware, unknown_extent
 
 _MODES = {None: "set", "add": "add", "max": "max", "min": "min", "mul": "mul"}
 
@@ -46,11 +47,16 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
 def convert_to_numpy(x: Any) -> np.ndarray:
     """``x`` as a NumPy array.
 
+    Raises:
+        ValueError: for a symbolic tensor, which has no values.
+
     >>> convert_to_numpy(convert_to_tensor([1.0, 2.0]))
     array([1., 2.], dtype=float32)
     """
     if type(x) is np.ndarray:
         return x
+    if is_keras_tensor(x):
+        return np.asarray(x)  # says why not
     return np.array(B.convert(x).numpy())
 
 
@@ -143,8 +149,13 @@ def slice(inputs: Any, start_indices: Any, shape: Sequence[Any]) -> Tensor:
     array([2, 3], dtype=int32)
     """
     x = B.convert(inputs)
-    starts = _starts(start_indices, x.ndim, "slice")
-    sizes = _to_the_end(x.shape, starts, _target_shape(shape))
+    starts, target = _starts(start_indices, x.ndim, "slice"), _target_shape(shape)
+    if len(target) != x.ndim:
+        raise ValueError(
+            f"slice: dimensions in `inputs` must match those of the result, dimensions in `shape`: inputs of shape "
+            f"{x.shape} have {x.ndim}, shape={target} has {len(target)}."
+        )
+    sizes = _to_the_end(x.shape, starts, target)
     if all(isinstance(s, int) for s in starts):
         start = tuple(s if isinstance(n, int) and s + k <= n else n - k for s, k, n in zip(starts, sizes, x.shape))
         limit = tuple(s + k for s, k in zip(start, sizes))
@@ -170,6 +181,9 @@ def _to_the_end(extents: Shape, starts: Sequence[Any], sizes: Shape) -> Shape:
     out = []
     for n, start, size in zip(extents, starts, sizes):
         if isinstance(size, int) and size == -1:
+            if is_described(start):
+                out.append(unknown_extent())
+                continue
             if isinstance(start, Tensor):
                 raise ValueError("slice: an extent of -1 needs a start that is known while a function is traced.")
             size = n - start
@@ -188,7 +202,10 @@ def _starts(indices: Any, rank: int, name: str) -> list[Any]:
         else:
             starts = [P.reshape(_row(indices, i), shape=()) for i in range(int(indices.shape[0]))]
     if len(starts) != rank:
-        raise ValueError(f"{name}: an array with {rank} axes needs {rank} start indices, got {len(starts)}.")
+        raise ValueError(
+            f"{name}: dimensions in `start_indices` must match dimensions in `inputs`: an array with {rank} axes needs "
+            f"{rank} start indices, got {len(starts)}."
+        )
     return starts
 
 
@@ -325,7 +342,9 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
     axis = B.axis_of(axis, x.ndim)
     extent = x.shape[axis]
     if num is None and not isinstance(extent, builtins.int):
-        raise ValueError(f"unstack: the extent of axis {axis} of {x.shape} is not known; pass num=.")
+        raise ValueError(
+            f"unstack: the extent of axis {axis} of {x.shape} is not known; pass it as the argument `num`."
+        )
     rest = (*x.shape[:axis], *x.shape[axis + 1 :])
     parts = []
     for i in range(builtins.int(extent) if num is None else num):

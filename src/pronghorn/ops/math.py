@@ -10,7 +10,7 @@ from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
-from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops._symbolic import is_described, symbolic_aware, unknown_extent
 
 
 # -- special functions ------------------------------------------------------------------------------------------------
@@ -108,6 +108,12 @@ def _segments(name: str, data: Any, ids: Any, count: int | None, mode: str, star
     data, ids = B.convert(data), B.convert(ids)
     if ids.ndim != 1:
         raise ValueError(f"{name}: segment_ids must have one axis, got shape {ids.shape}.")
+    if data.ndim < 1 or not B.equal_extents(data.shape[0], ids.shape[0]):
+        raise ValueError(
+            f"{name}: segment_ids must have one number for each row of data, got shapes {ids.shape} and {data.shape}."
+        )
+    if count is None and is_described(ids):
+        return B.full((unknown_extent(), *data.shape[1:]), 0, "int32" if data.dtype == "bool" else data.dtype)
     if count is None:
         known = needs_values(name, ids, "Pass num_segments=.")
         count = int(known.max()) + 1 if known.size else 0
@@ -195,6 +201,8 @@ def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Ten
     [[1, 2], [2, 3], [3, 4]]
     """
     x = B.convert(x)
+    if x.ndim < 1:
+        raise ValueError(f"extract_sequences: Input should have rank >= 1. Received: an array of shape {x.shape}.")
     size = int(x.shape[-1])
     count = 1 + (size - sequence_length) // sequence_stride
     if count < 1:

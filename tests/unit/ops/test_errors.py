@@ -74,3 +74,33 @@ def test_unknown_name_tells_the_nearest():
 def test_softmax_over_one_element_warns():
     with pytest.warns(UserWarning, match="one element"):
         ops.softmax(np.ones((3, 1)))
+
+
+def test_indices_that_do_not_fit():
+    x = ops.ones((2, 3))
+    for key in (5, (0, 7), (..., 0, ...), (0, 0, 0)):
+        for kind in (IndexError, ValueError):  # as in NumPy, and as in Keras
+            with pytest.raises(kind):
+                ops.get_item(x, key)
+
+
+def test_segments_need_a_number_for_each_row():
+    with pytest.raises(ValueError, match="segment_sum: segment_ids must have one number for each row"):
+        ops.segment_sum(np.ones((3, 2)), [0, 1])
+
+
+def test_transforms_need_an_axis():
+    for transform in (ops.rfft, lambda x: ops.fft((x, x)), lambda x: ops.extract_sequences(x, 2, 1)):
+        with pytest.raises(ValueError, match="rank >= 1"):
+            transform(np.float32(1))
+    with pytest.raises(ValueError, match="rank >= 2"):
+        ops.istft((np.ones(3), np.ones(3)), 2, 1, 4)
+    with pytest.raises(ValueError, match="tuple of two tensors"):
+        ops.irfft(np.ones(3))
+
+
+def test_slice_needs_one_start_and_extent_an_axis():
+    with pytest.raises(ValueError, match="`start_indices`"):
+        ops.slice(np.ones((3, 3)), (1, 1, 1), (2, 2))
+    with pytest.raises(ValueError, match="`shape`"):
+        ops.slice(np.ones((3, 3)), (1, 1), (2, 2, 2))

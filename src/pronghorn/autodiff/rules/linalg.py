@@ -93,6 +93,8 @@ def lu(ctx: Context, g: Tensor | None, _: Tensor | None) -> Gradients:
     if g is None:
         return (None,)
     packed, pivots = ctx.outputs
+    if packed.shape[-1] != packed.shape[-2]:
+        raise NotImplementedError(f"lu: there is a gradient for square matrices only, got shape {packed.shape}.")
     identity = _with_diagonal(zeros_like(packed), full(packed.shape[:-1], packed.dtype, 1))
     unit_lower, upper = P.add(_lower(packed, strictly=True), identity), _upper(packed)
     below = _lower(_matmul(_t(unit_lower), _lower(g, strictly=True)), strictly=True)

@@ -51,11 +51,11 @@ def triangular_solve(a: np.ndarray, b: np.ndarray, *, lower: bool, transpose: bo
 @widened
 def lu(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both factors in one matrix, and LAPACK's pivots: at step ``i``, row ``i`` was swapped with row ``pivots[i]``."""
-    n = x.shape[-1]
-    a = x.reshape(-1, n, n).copy()
+    m, n = x.shape[-2:]
+    a = x.reshape(-1, m, n).copy()
     each = np.arange(a.shape[0])
-    pivots = np.zeros((a.shape[0], n), np.int32)
-    for k in range(n):
+    pivots = np.zeros((a.shape[0], min(m, n)), np.int32)
+    for k in range(min(m, n)):
         row = k + np.argmax(np.abs(a[:, k:, k]), axis=1)
         pivots[:, k] = row
         a[each, k], a[each, row] = a[each, row], a[each, k].copy()
@@ -63,7 +63,7 @@ def lu(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         # A column of zeros stays as it is: the matrix is singular, the factors still multiply to it.
         a[:, k + 1 :, k] /= np.where(pivot == 0, 1, pivot)[:, None]
         a[:, k + 1 :, k + 1 :] -= a[:, k + 1 :, k, None] * a[:, None, k, k + 1 :]
-    return a.reshape(x.shape), pivots.reshape(x.shape[:-1])
+    return a.reshape(x.shape), pivots.reshape(*x.shape[:-2], -1)
 
 
 @implements("qr")

@@ -30,8 +30,10 @@ def triangular_solve(a: Aval, b: Aval, *, lower: bool, transpose: bool) -> Aval:
 
 @primitive("linalg")
 def lu(x: Aval) -> list[Aval]:
-    _square("lu", x)
-    return [x, Aval(x.shape[:-1], "int32")]
+    if len(x.shape) < 2:
+        raise fail("lu", f"needs matrices [..., m, n], got {x}.")
+    *batch, m, n = x.shape
+    return [x, Aval((*batch, m if m <= n else n), "int32")]
 
 
 @primitive("linalg")

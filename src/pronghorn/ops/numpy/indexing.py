@@ -15,7 +15,7 @@ from pronghorn.graph.dim import Dim, Extent, Shape, SymbolicDimError, product
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import TraceError
 from pronghorn.ops import _broadcast as B
-from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops._symbolic import is_described, symbolic_aware, unknown_extent
 from pronghorn.ops.core import linear_index, wrap_index
 from pronghorn.ops.numpy.shaping import permute, ravel
 
@@ -60,19 +60,23 @@ def _expanded(key: Any, x: Tensor) -> list[Any]:
     keys: list[Any] = []
     for k in raw:
         if isinstance(k, (Tensor, np.ndarray)) and B.weak_name(k) == "bool":
-            mask = k if isinstance(k, np.ndarray) else needs_values("x[mask]", k, "Use where(mask, x, other).")
-            if mask.ndim == 0:
+            if k.ndim == 0:
                 raise IndexError("A single bool is no index; use where() or a Python `if`.")
+            if is_described(k):
+                keys.extend(_places(k))
+                continue
+            mask = k if isinstance(k, np.ndarray) else needs_values("x[mask]", k, "Use where(mask, x, other).")
             keys.extend(i.astype(np.int32) for i in np.nonzero(mask))
         else:
             keys.append(k)
     used = builtins.sum(1 for k in keys if k is not None and k is not Ellipsis)
     if used > x.ndim:
-        raise IndexError(f"Too many indices: an array of shape {x.shape} was given {used}.")
+        raise B.BadIndex(f"Too many indices: an array of shape {x.shape} was given {used}.")
+    if builtins.sum(1 for k in keys if k is Ellipsis) > 1:
+        raise B.BadIndex("An index can have one `...` only.")
     fill = [builtins.slice(None)] * (x.ndim - used)
     place = next((i for i, k in enumerate(keys) if k is Ellipsis), len(keys))
-    rest = [k for k in keys[place + 1 :] if k is not Ellipsis]
-    return keys[:place] + fill + rest
+    return keys[:place] + fill + keys[place + 1 :]
 
 
 def _entry(k: Any) -> Any:
@@ -123,7 +127,7 @@ def _basic(x: Tensor, keys: list[Any]) -> Tensor:
 def _position(k: Any, size: Extent, shape: Shape) -> Extent:
     position = k + size if isinstance(k, int) and k < 0 else k
     if isinstance(size, int) and isinstance(position, int) and not 0 <= position < size:
-        raise IndexError(f"Index {k} is out of range for an axis of {size} in an array of shape {shape}.")
+        raise B.BadIndex(f"Index {k} is out of range for an axis of {size} in an array of shape {shape}.")
     return position
 
 
@@ -200,7 +204,7 @@ def _as_index(k: Any, size: Extent, shape: Shape) -> Tensor:
     if isinstance(k, np.ndarray):
         if isinstance(size, int) and k.size and (k.min() < -size or k.max() >= size):
             worst = k.max() if k.max() >= size else k.min()
-            raise IndexError(f"Index {worst} is out of range for an axis of {size} in an array of shape {shape}.")
+            raise B.BadIndex(f"Index {worst} is out of range for an axis of {size} in an array of shape {shape}.")
         k = Tensor(k)
     return wrap_index(k, size)
 
@@ -301,9 +305,21 @@ def nonzero(x: Any) -> Any:
 
     Raises:
         TraceError: while a function is traced, since the number of places depends on the values.
+
+    >>> [places.tolist() for places in nonzero([0, 5, 7])]
+    [[1, 2]]
     """
-    array = needs_values("nonzero", B.convert(x), "Use where(condition, a, b), which keeps the shape.")
+    x = B.convert(x)
+    if is_described(x):
+        return _places(x)
+    array = needs_values("nonzero", x, "Use where(condition, a, b), which keeps the shape.")
     return tuple(Tensor(i.astype(np.int32)) for i in np.nonzero(array))
+
+
+def _places(x: Tensor) -> tuple[Tensor, ...]:
+    """What `nonzero` gives for a symbolic array: indices, nobody knows how many."""
+    count = unknown_extent()
+    return tuple(B.full((count,), 0, "int32") for _ in x.shape)
 
 
 @symbolic_aware
@@ -407,8 +423,9 @@ def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
 
 @symbolic_aware
 def size(x: Any) -> Any:
-    """The number of elements of ``x``; an int, or a scalar where it is not known yet."""
-    return B.extent_scalar(product(_shape(x)), "int32")
+    """The number of elements of ``x``; an int, or a scalar where it is not known yet or ``x`` is symbolic."""
+    count = B.extent_scalar(product(_shape(x)), "int32")
+    return B.convert(count) if is_described(x) else count
 
 
 @symbolic_aware

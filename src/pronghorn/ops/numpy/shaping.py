@@ -12,13 +12,15 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim, Extent, Shape, product
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
-from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops._symbolic import is_described, symbolic_aware, unknown_extent
 
 
 def extents(shape: Any, name: str = "shape") -> tuple[Any, ...]:
     """A shape given as a number, a sequence or an array, as a tuple of extents; -1 and None are kept as -1."""
     if isinstance(shape, (int, np.integer, Dim)):
         return (shape if isinstance(shape, Dim) else int(shape),)
+    if is_described(shape):
+        return tuple(unknown_extent() for _ in builtins.range(int(shape.shape[0])))
     if isinstance(shape, (Tensor, np.ndarray)):
         array = shape.numpy() if isinstance(shape, Tensor) else shape
         return tuple(int(n) for n in array.reshape(-1))
@@ -28,6 +30,8 @@ def extents(shape: Any, name: str = "shape") -> tuple[Any, ...]:
             out.append(n)
         elif n is None:
             out.append(-1)
+        elif is_described(n):
+            out.append(unknown_extent())
         elif isinstance(n, (np.integer, Tensor)) or hasattr(n, "__index__"):
             out.append(int(n))
         else:
@@ -50,12 +54,21 @@ def reshape(x: Any, newshape: Any) -> Tensor:
     (2, 2)
     """
     x = B.convert(x)
-    shape = resolve(x.shape, extents(newshape, "newshape"))
+    target = extents(newshape, "newshape")
+    if _has_described(newshape):  # the values of the new shape will be known when it runs, and are checked then
+        return B.full(tuple(unknown_extent() if isinstance(n, int) and n == -1 else n for n in target), 0, x.dtype)
+    shape = resolve(x.shape, target)
     return x if shape == x.shape else P.reshape(x, shape=shape)
+
+
+def _has_described(shape: Any) -> bool:
+    return is_described(shape) or (isinstance(shape, (tuple, list)) and any(map(is_described, shape)))
 
 
 def resolve(old: Shape, new: tuple[Any, ...]) -> Shape:
     """``new`` with its -1 replaced by the extent that is left over."""
+    if any(isinstance(n, int) and n < -1 for n in new):
+        raise ValueError(f"reshape: extents are non-negative integers, and once -1 for the rest; got newshape={new}.")
     holes = [i for i, n in enumerate(new) if isinstance(n, int) and n == -1]
     if len(holes) > 1:
         raise ValueError(f"reshape: only one extent may be -1, got newshape={new}.")
@@ -64,11 +77,22 @@ def resolve(old: Shape, new: tuple[Any, ...]) -> Shape:
     if not holes:
         if rest != total and isinstance(rest, int) and isinstance(total, int):
             raise ValueError(f"reshape: {old} has {total} elements, newshape={new} would have {rest}.")
+        _settle(old, total, rest)
         return new
     if isinstance(rest, int) and isinstance(total, int) and (rest == 0 or total % rest):
         raise ValueError(f"reshape: the {total} elements of {old} do not divide into newshape={new}.")
     left = total // rest
     return tuple(left if i in holes else n for i, n in enumerate(new))
+
+
+def _settle(old: Shape, total: Extent, rest: Extent) -> None:
+    """Ask for the one unknown extent of ``old`` to be what makes ``total`` equal to the number ``rest``."""
+    unknown = [n for n in old if isinstance(n, Dim)]
+    if not isinstance(rest, int) or len(unknown) != 1:
+        return
+    known = product(tuple(n for n in old if not isinstance(n, Dim)))
+    if isinstance(known, int) and known and rest % known == 0 and total == unknown[0] * known:
+        B.equal_extents(unknown[0], rest // known)
 
 
 @symbolic_aware
@@ -91,7 +115,9 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
         return permute(x, tuple(reversed(range(x.ndim))))
     order = tuple(B.axis_of(a, x.ndim, "axes") for a in axes)
     if sorted(order) != list(range(x.ndim)):
-        raise ValueError(f"transpose: axes={tuple(axes)} must name each of the {x.ndim} axes of {x.shape} once.")
+        raise ValueError(
+            f"transpose: a valid permutation names each of the {x.ndim} axes of {x.shape} once; got axes={axes}."
+        )
     return permute(x, order)
 
 

@@ -11,7 +11,7 @@ from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
-from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops._symbolic import is_described, symbolic_aware, unknown_extent
 from pronghorn.ops.numpy.indexing import needs_values
 from pronghorn.ops.numpy.shaping import permute, ravel
 
@@ -168,7 +168,11 @@ def unique(
     >>> unique([2, 1, 2]).numpy()
     array([1, 2], dtype=int32)
     """
-    array = needs_values("unique", B.convert(x), "Compute it outside of the traced function.")
+    x = B.convert(x)
+    if is_described(x):
+        wanted = (return_index, return_inverse, return_counts)
+        return _described_unique(x, wanted, axis, size)
+    array = needs_values("unique", x, "Compute it outside of the traced function.")
     values, first, inverse, counts = np.unique(
         array, return_index=True, return_inverse=True, return_counts=True, axis=axis
     )
@@ -180,6 +184,19 @@ def unique(
     out = [Tensor(values)]
     chosen = ((return_index, first), (return_inverse, inverse), (return_counts, counts))
     out += [Tensor(np.asarray(a, np.int32)) for wanted, a in chosen if wanted]
+    return out[0] if len(out) == 1 else tuple(out)
+
+
+def _described_unique(x: Tensor, wanted: tuple[bool, bool, bool], axis: int | None, size: int | None) -> Any:
+    """The shapes of what `unique` gives for a symbolic array."""
+    count = unknown_extent() if size is None else size
+    if axis is None:
+        shape, inverse = (count,), x.shape
+    else:
+        axis = B.axis_of(axis, x.ndim)
+        shape, inverse = (*x.shape[:axis], count, *x.shape[axis + 1 :]), (x.shape[axis],)
+    places = zip(wanted, ((count,), inverse, (count,)))
+    out = [B.full(shape, 0, x.dtype), *(B.full(s, 0, "int32") for is_wanted, s in places if is_wanted)]
     return out[0] if len(out) == 1 else tuple(out)
 
 
@@ -342,6 +359,9 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     x = B.convert(x)
     if not dtypes.is_integer(x.dtype) and x.dtype != "bool":
         raise TypeError(f"bincount: integers are needed, got {x.dtype}.")
+    if is_described(x):
+        dtype = "int32" if weights is None else B.convert(weights).dtype
+        return B.full((*x.shape[:-1], unknown_extent()), 0, "int32" if dtype == "bool" else dtype)
     known = needs_values("bincount", x, "Use ops.segment_sum(ones, x, num_segments).")
     x = B.cast(x, "int32")
     length = builtins.max(int(known.max()) + 1 if known.size else 0, int(minlength))
