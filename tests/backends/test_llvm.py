@@ -449,6 +449,6 @@ def test_an_epilogue_that_reads_along_other_strides_than_the_product(order):
 
     def fn(x, w, other):
         product = P.dot_general(x, w, contract=((2,), (2,)), batch=((), ()))
-        return [P.mul(P.transpose(other, perm=back), product)]
+        return P.mul(P.transpose(other, perm=back), product)
 
     check(fn, x, w, other)
