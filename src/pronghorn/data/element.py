@@ -34,7 +34,7 @@ class Array(np.ndarray):
 
 def as_element(value: Any) -> Any:
     """Return an array or a NumPy number as an `Array` without a copy; anything else, such as a string, as it is."""
-    if isinstance(value, Array) or isinstance(value, str | bytes):
+    if isinstance(value, Array | str | bytes):
         return value
     if isinstance(value, np.ndarray | np.generic):
         return np.asarray(value).view(Array)

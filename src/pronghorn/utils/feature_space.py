@@ -120,7 +120,9 @@ class FeatureSpace(_layers.Layer):
     ) -> None:
         super().__init__(name=name)
         if not features:
-            raise ValueError("FeatureSpace: features is empty; name the columns and their kinds.")
+            raise ValueError(
+                f"FeatureSpace: features={features!r} cannot be None or empty; name the columns and their kinds."
+            )
         if output_mode not in ("concat", "dict"):
             raise ValueError(f"FeatureSpace: output_mode={output_mode!r}; it must be 'concat' or 'dict'.")
         self.crossing_dim = crossing_dim

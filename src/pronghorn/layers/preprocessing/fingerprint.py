@@ -6,7 +6,7 @@ hashes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -125,7 +125,7 @@ def fingerprint64(data: bytes) -> int:
     return state.finish()
 
 
-def siphash(data: bytes, key: tuple[int, int]) -> int:
+def siphash(data: bytes, key: Sequence[int]) -> int:
     """SipHash-2-4 of a byte string, with a key of two 64-bit integers."""
     k0, k1 = key[0] & _MASK, key[1] & _MASK
     state = [k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D, k0 ^ 0x6C7967656E657261, k1 ^ 0x7465646279746573]
@@ -165,7 +165,7 @@ def cross(hashes: tuple[int, ...]) -> int:
     return result
 
 
-def hash_strings(strings: np.ndarray, buckets: int, salt: tuple[int, int] | None = None) -> np.ndarray:
+def hash_strings(strings: np.ndarray, buckets: int, salt: Sequence[int] | None = None) -> np.ndarray:
     """The bucket of each string.
 
     Args:

@@ -122,6 +122,6 @@ def checked_salt(salt: Any, layer: str) -> tuple[int, int] | None:
     if hasattr(salt, "__index__"):
         return int(salt), int(salt)
     raise ValueError(
-        f"{layer}: the `salt` argument can only be one integer, or a list or tuple of size 2 of integers, got "
-        f"salt={salt!r}."
+        f"{layer}: `salt` must be one integer or two: where it is no integer, it can only be a tuple of size 2 (or a "
+        f"list) of integers, got salt={salt!r}."
     )

@@ -64,19 +64,18 @@ class IndexLookup(Layer):
         settings.one_of(output_mode, MODES, cls, "output_mode")
         _check_numbers(cls, max_tokens, num_oov_indices, pad_to_max_tokens)
         if invert and output_mode != "int":
-            raise ValueError(f"{cls}: `output_mode` must be 'int' when `invert` is true, got {output_mode!r}.")
+            raise ValueError(f"{cls}: `output_mode` must be `'int'` when `invert` is true, got {output_mode!r}.")
         if idf_weights is not None and output_mode != "tf_idf":
             raise ValueError(
-                f"{cls}: `idf_weights` should only be set if `output_mode` is 'tf_idf', got "
-                f"idf_weights={idf_weights} and "
-                f"output_mode={output_mode!r}."
+                f"{cls}: `idf_weights` should only be set if `output_mode` is `'tf_idf'`, got "
+                f"idf_weights={idf_weights} and output_mode={output_mode!r}."
             )
         super().__init__(**kwargs)
         self.sparse = encoding.check_no_sparse(self, sparse)
         self.max_tokens, self.num_oov_indices = max_tokens, num_oov_indices
         self.mask_token, self.oov_token = mask_token, oov_token
         self.invert, self.output_mode, self.pad_to_max_tokens = invert, output_mode, pad_to_max_tokens
-        self.salt = salt
+        self.salt = None if salt is None else list(salt)
         self._convert_input_args = False
         self._allow_non_tensor_positional_args = True
         self.supports_jit = False
@@ -142,7 +141,9 @@ class IndexLookup(Layer):
         tokens = self._read_tokens(vocabulary)
         cls = type(self).__name__
         if idf_weights is not None and self.output_mode != "tf_idf":
-            raise ValueError(f"{cls}: `idf_weights` should only be set if `output_mode` is 'tf_idf'.")
+            raise ValueError(
+                f"{cls}: `idf_weights` should only be set if `output_mode` is `'tf_idf'`; it is {self.output_mode!r}."
+            )
         if self.output_mode == "tf_idf" and idf_weights is None:
             raise ValueError(
                 f"{cls}: `idf_weights` must be set along with the vocabulary if output_mode is 'tf_idf', for they tell "
@@ -345,7 +346,7 @@ class IndexLookup(Layer):
             "vocabulary": self._config_vocabulary(weights),
             "idf_weights": None if self._input_vocabulary is None else weights,
             "vocabulary_size": self._depth() if not self.pad_to_max_tokens else self.vocabulary_size(),
-            "salt": list(self.salt) if self.salt else None,
+            "salt": self.salt,
         }
 
     def _config_vocabulary(self, weights: list[float] | None) -> Any:

@@ -9,11 +9,12 @@ import numpy as np
 from pronghorn import config, ops
 from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import Tensor
+from pronghorn.initializers import STFT
 from pronghorn.layers import settings
 from pronghorn.layers.layer import Layer
+from pronghorn.utils.windows import window_array
 
 _MODES = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
-_WINDOWS = {"hann": (0.5, 0.5), "hamming": (0.54, 0.46)}
 
 
 class STFTSpectrogram(Layer):
@@ -27,8 +28,10 @@ class STFTSpectrogram(Layer):
             ``"imag"``, ``"angle"`` or ``"stft"`` (real and imaginary parts one after the other).
         frame_length: the length of the pieces.
         frame_step: the step from one to the next; half of ``frame_length`` if None.
-        fft_length: the length of the transforms; the next power of two if None.
-        window: what the pieces are multiplied with: ``"hann"``, ``"hamming"``, an array, or None.
+        fft_length: the length of the transforms; the next power of two if None. An odd length counts as the even one
+            below it.
+        window: what the pieces are multiplied with: ``"hann"``, ``"hamming"``, ``"blackman"``, an array, or None;
+            where SciPy is installed, any window that `scipy.signal.get_window` knows by name.
         periodic: whether the window is one period of its curve, rather than symmetric.
         scaling: ``"density"``, ``"spectrum"`` or None.
         padding: ``"valid"`` or ``"same"``.
@@ -76,7 +79,7 @@ class STFTSpectrogram(Layer):
                 f"frame_length={frame_length}."
             )
         if isinstance(window, str):
-            settings.one_of(window, tuple(_WINDOWS), name, "window")
+            _check_window(window)
         elif window is not None and np.shape(window) != (frame_length,):
             raise ValueError(
                 f"{name}: a `window` that is an array must have frame_length={frame_length} entries, got an array of "
@@ -87,41 +90,17 @@ class STFTSpectrogram(Layer):
         self.window, self.periodic, self.scaling, self.padding = window, periodic, scaling, padding
         self.expand_dims, self.data_format = expand_dims, config.standardize_data_format(data_format)
         self._step = frame_step or max(frame_length // 2, 1)
-        self._transform_length = fft_length or 1 << (frame_length - 1).bit_length()
-        self._bins = self._transform_length // 2 + 1
+        self._bins = (fft_length or 1 << (frame_length - 1).bit_length()) // 2 + 1
 
     def build(self, input_shape: Any) -> None:
-        shape = (self.frame_length, 1, self._bins)
-        real, imag = self._kernels()
-        self.real_kernel = self.imag_kernel = None
-        if self.mode != "imag":
-            self.real_kernel = self.add_weight(name="real_kernel", shape=shape, initializer=_exactly(real))
-        if self.mode != "real":
-            self.imag_kernel = self.add_weight(name="imag_kernel", shape=shape, initializer=_exactly(imag))
+        self.real_kernel = None if self.mode == "imag" else self._kernel("real")
+        self.imag_kernel = None if self.mode == "real" else self._kernel("imag")
         self.built = True
 
-    def _kernels(self) -> tuple[np.ndarray, np.ndarray]:
-        """Cosines and sines times the window, ``[frame_length, 1, bins]``."""
-        window = self._window_values()
-        if self.window is None:
-            pass  # nothing to make up for
-        elif self.scaling == "density":
-            window = window / np.sqrt(np.sum(window**2))
-        elif self.scaling == "spectrum":
-            window = window / abs(np.sum(window))
-        product = np.outer(np.arange(self.frame_length), np.arange(self._bins)) % self._transform_length
-        angle = 2 * np.pi * product / self._transform_length
-        return tuple((window[:, None] * f)[:, None] for f in (np.cos(angle), -np.sin(angle)))  # type: ignore[return-value]
-
-    def _window_values(self) -> np.ndarray:
-        n = self.frame_length
-        if self.window is None:
-            return np.ones(n)
-        if not isinstance(self.window, str):
-            return np.asarray(self.window, "float64")
-        a, b = _WINDOWS[self.window]
-        period = n if self.periodic else max(n - 1, 1)
-        return a - b * np.cos(2 * np.pi * np.arange(n) / period) if n > 1 else np.ones(1)
+    def _kernel(self, side: str) -> Any:
+        """Cosines or sines times the window, ``[frame_length, 1, bins]``."""
+        basis = STFT(side, self.window, self.scaling, self.periodic)
+        return self.add_weight(name=f"{side}_kernel", shape=(self.frame_length, 1, self._bins), initializer=basis)
 
     def call(self, inputs: Any) -> Any:
         if not dtypes.is_float(inputs.dtype):
@@ -165,8 +144,8 @@ class STFTSpectrogram(Layer):
             return ops.arctan2(imag, real)
         power = ops.square(real) + ops.square(imag)
         if self.mode == "psd":
-            # All but the constant part stand for their negative frequencies too.
-            return ops.concatenate([power[..., :1], power[..., 1:] * 2], axis=-1)
+            # All but the lowest and the highest frequency stand for their negatives too.
+            return ops.concatenate([power[..., :1], power[..., 1:-1] * 2, power[..., -1:][..., : self._bins - 1]], -1)
         magnitude = ops.sqrt(ops.maximum(power, config.epsilon() ** 2))
         return magnitude if self.mode == "magnitude" else ops.log(magnitude)
 
@@ -190,6 +169,9 @@ class STFTSpectrogram(Layer):
         return {**super().get_config(), "window": window, **{name: getattr(self, name) for name in names.split()}}
 
 
-def _exactly(values: np.ndarray) -> Any:
-    """An initializer that gives ``values``."""
-    return lambda shape, dtype: ops.cast(ops.convert_to_tensor(values.astype("float32")), dtype)
+def _check_window(name: str) -> None:
+    """Refuse an unknown window when the layer is made, not when it is built."""
+    try:
+        window_array(name, 2)
+    except ValueError as error:
+        raise ValueError(f"STFTSpectrogram: the `window` is no window's name, got window={name!r}: {error}") from None

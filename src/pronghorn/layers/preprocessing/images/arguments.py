@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pronghorn.utils.arguments import is_number
+
 Range = tuple[float, float]
 
 
@@ -29,13 +31,13 @@ def factor_range(
         if len(value) != 2:
             raise _wrong(layer, name, value, allowed)
         low, high = value
-    elif isinstance(value, bool) or not hasattr(value, "__float__"):
+    elif isinstance(value, bool) or not is_number(value):
         raise _wrong(layer, name, value, allowed)
     else:
         high = abs(value) if symmetric else value
         low = -high if symmetric else high if exact else bounds[0] if bounds[0] > 0 else 0
     for number in (low, high):
-        if not hasattr(number, "__float__") or not bounds[0] <= float(number) <= bounds[1]:
+        if not is_number(number) or not bounds[0] <= float(number) <= bounds[1]:
             raise _wrong(layer, name, value, allowed)
     return (low, high) if low <= high else (high, low)
 
@@ -50,7 +52,7 @@ def value_range(layer: Any, value: Any) -> Range:
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise _wrong(layer, "value_range", value, allowed)
     low, high = value
-    if not all(hasattr(v, "__float__") for v in value) or low > high:
+    if not all(map(is_number, value)) or low > high:
         raise _wrong(layer, "value_range", value, allowed)
     return tuple(value)  # type: ignore[return-value]
 

@@ -52,10 +52,14 @@ class ImageLayer(Layer):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for name in ("transform_images", "transform_segmentation_masks"):
-            method = cls.__dict__.get(name)
-            if method is not None:
-                setattr(cls, name, _for_one_too(method))
+        wrappers = {
+            "transform_images": _for_one_too,
+            "transform_segmentation_masks": _for_one_too,
+            "transform_bounding_boxes": _for_boxes_of_one_too,
+        }
+        for name, wrapper in wrappers.items():
+            if name in cls.__dict__:
+                setattr(cls, name, wrapper(cls.__dict__[name]))
 
     # -- what subclasses write --------------------------------------------------------------------------------------
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
@@ -71,7 +75,10 @@ class ImageLayer(Layer):
         return labels
 
     def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any = None, training: bool = True) -> Any:
-        """The boxes ``{"boxes": [batch, n, 4], "labels": [batch, n]}`` that belong to changed images."""
+        """The boxes ``{"boxes": [batch, n, 4], "labels": [batch, n]}`` that belong to changed images.
+
+        Subclasses get batches; callers may pass the boxes ``[n, 4]`` of one image.
+        """
         return bounding_boxes
 
     def transform_segmentation_masks(
@@ -185,6 +192,19 @@ def _for_one_too(method: Callable[..., Any]) -> Callable[..., Any]:
             return method(self, images, *args, **kwargs)
         changed = method(self, ops.expand_dims(ops.convert_to_tensor(images), axis=0), *args, **kwargs)
         return ops.squeeze(changed, axis=0)
+
+    return wrapped
+
+
+def _for_boxes_of_one_too(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that changes the boxes of a batch of images, for those of one image too."""
+
+    @functools.wraps(method)
+    def wrapped(self: Any, bounding_boxes: Any, *args: Any, **kwargs: Any) -> Any:
+        if len(ops.shape(bounding_boxes["boxes"])) != 2:
+            return method(self, bounding_boxes, *args, **kwargs)
+        batch = {k: ops.expand_dims(ops.convert_to_tensor(v), 0) for k, v in bounding_boxes.items()}
+        return {k: ops.squeeze(v, 0) for k, v in method(self, batch, *args, **kwargs).items()}
 
     return wrapped
 

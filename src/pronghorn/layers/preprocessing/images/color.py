@@ -152,7 +152,7 @@ class RandomGrayscale(ImageLayer):
 
     def __init__(self, factor: float = 0.5, data_format: str | None = None, seed: Any = None, **kwargs: Any) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
-        if isinstance(factor, (tuple, list)) or not 0 <= factor <= 1:
+        if not is_number(factor) or not 0 <= factor <= 1:
             raise ValueError(
                 f"RandomGrayscale: The `factor` argument should be between 0 and 1, a probability. Received: "
                 f"factor={factor!r}."

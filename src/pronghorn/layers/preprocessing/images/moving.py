@@ -425,9 +425,10 @@ class RandomShear(_Affine):
 
     def _moved_points(self, x: Tensor, y: Tensor, transformation: Any) -> tuple[Tensor, Tensor]:
         by_x, by_y = (per_image(column_of(transformation["shear_factor"], i), 3) for i in range(2))
-        # The inverse of the matrix that images are sampled with.
-        determinant = 1.0 - by_x * by_y
-        return (x - by_x * y) / determinant, (y - by_y * x) / determinant
+        # One axis after the other, in units of the image, as Keras does: never singular.
+        height, width = (float(n) for n in self._size_of(transformation))
+        x = x - by_x * y * (width / height)
+        return x, y - by_y * x * (height / width)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "x_factor": self.x_factor, "y_factor": self.y_factor}

@@ -152,16 +152,13 @@ class Resizing(_Sized):
 
     def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any = None, training: bool = True) -> Any:
         height, width = transformation
-        if self.crop_to_aspect_ratio:
-            return self._covered_boxes(bounding_boxes, transformation)
-        if not self.pad_to_aspect_ratio:
-            sx, sy = self.width / width, self.height / height
-            return self._mapped_boxes(bounding_boxes, transformation, lambda x, y: (x * sx, y * sy))
-        high = max(height, int(width * self.height / self.width))
-        wide = max(width, int(height * self.width / self.height))
-        top, left = int((high - height) / 2), int((wide - width) / 2)
-        sx, sy = self.width / (width + 2 * left), self.height / (height + 2 * top)
-        return self._mapped_boxes(bounding_boxes, transformation, lambda x, y: ((x + left) * sx, (y + top) * sy))
+        sx, sy = self.width / width, self.height / height
+        left = top = 0
+        if self.crop_to_aspect_ratio or self.pad_to_aspect_ratio:
+            sx = sy = max(sx, sy) if self.crop_to_aspect_ratio else min(sx, sy)
+            # What sticks out, or is filled up, is halved in whole pixels of the result.
+            left, top = int((self.width - width * sx) / 2), int((self.height - height * sy) / 2)
+        return self._mapped_boxes(bounding_boxes, transformation, lambda x, y: (x * sx + left, y * sy + top))
 
     def get_config(self) -> dict[str, Any]:
         return {
