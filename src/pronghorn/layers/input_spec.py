@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import tree
+from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Dim
 from pronghorn.utils.arguments import CheckedArguments
 
@@ -43,7 +44,7 @@ class InputSpec(CheckedArguments):
     ) -> None:
         from pronghorn.models.keras_tensor import standardize_shape
 
-        self.dtype = dtype
+        self.dtype = dtype if dtype in (None, "string") else dtypes.name_of(dtype)
         self.shape = None if shape is None else standardize_shape(shape)
         self.ndim = len(self.shape) if self.shape is not None else ndim
         self.max_ndim, self.min_ndim = max_ndim, min_ndim

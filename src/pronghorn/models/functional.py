@@ -139,6 +139,7 @@ class Functional(Function, Model):
         else:
             flat = tree.flatten(inputs)
             if isinstance(self._inputs_struct, dict) and len(flat) == len(self._inputs):
+                self._check_order_is_clear(inputs)
                 self._warn_of_structure(inputs)
             if len(self._inputs) == 1 and len(flat) != 1 and not any(calls.is_tensor_like(x) for x in flat):
                 flat = [inputs]  # nested Python numbers
@@ -148,6 +149,15 @@ class Functional(Function, Model):
                 f"{[getattr(x, 'shape', x) for x in flat]}."
             )
         return [self._standardize(x, reference) for x, reference in zip(flat, self._inputs)]
+
+    def _check_order_is_clear(self, inputs: Any) -> None:
+        """Raise a ValueError for a list in place of a dict whose keys are in another order than the sorted one."""
+        keys = list(self._inputs_struct)
+        if keys != sorted(keys):
+            raise ValueError(
+                f"Model {self.name!r} was made with a dict of inputs, {keys}, but is called with a "
+                f"{type(inputs).__name__}, which does not say which entry is which. Pass a dict with these keys."
+            )
 
     def _warn_of_structure(self, inputs: Any) -> None:
         if self._warned_of_structure:
@@ -189,26 +199,17 @@ class Functional(Function, Model):
         elif rank == expected - 1 and reference.shape[-1] == 1:
             adjusted = ops.expand_dims(x, axis=-1)
         else:
+            got = calls.known_shape(x)
             raise ValueError(
                 f"Model {self.name!r}: the input {reference.name!r} has shape {reference.shape}, but an array of shape "
-                f"{calls.known_shape(x)} was passed for it.{_rank_hint(reference.shape, calls.known_shape(x))}"
+                f"{got} was passed for it.{_rank_hint(reference.shape, got)}"
             )
         if adjusted is not x and get_mask(x) is not None:
             set_mask(adjusted, get_mask(x))
         return adjusted
 
     def _make_input_spec(self) -> Any:
-        specs = []
-        for x in self._inputs:
-            operation = x._keras_history.operation
-            specs.append(
-                InputSpec(
-                    shape=(None, *x.shape[1:]) if x.shape else None,
-                    allow_last_axis_squeeze=True,
-                    name=operation.name,
-                    optional=getattr(operation, "optional", False),
-                )
-            )
+        specs = [_ModelInputSpec(x, place) for place, x in tree.flatten_with_path(self._inputs_struct)]
         if isinstance(self._inputs_struct, dict) and any(map(tree.is_nested, self._inputs_struct.values())):
             for spec in specs:
                 spec.name = None
@@ -260,6 +261,32 @@ class Functional(Function, Model):
         if not _plain_functional(type(self)):
             return Layer.get_config(self)
         return functional_config(self)
+
+
+class _ModelInputSpec(InputSpec):
+    """What a model expects of one of its inputs.
+
+    Args:
+        x: the symbolic input.
+        place: where it is in the structure of the inputs.
+    """
+
+    def __init__(self, x: KerasTensor, place: tuple[Any, ...]) -> None:
+        operation = x._keras_history.operation
+        super().__init__(
+            shape=(None, *x.shape[1:]) if x.shape else None,
+            allow_last_axis_squeeze=True,
+            name=operation.name,
+            optional=getattr(operation, "optional", False),
+        )
+        self._input_name, self._place = operation.name, place
+
+    @property
+    def where(self) -> str:
+        return f" for the Input with name {self._input_name!r} at path {'.'.join(map(str, self._place))!r}"
+
+    def shape_hint(self, got: tuple[int | None, ...]) -> str:
+        return _rank_hint(self.shape, got)
 
 
 def functional_from_config(cls: type, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:

@@ -129,11 +129,18 @@ class _Rebuilding:
                 if nodes:
                     waiting.append((operation, nodes))
             if not progress:
-                raise ValueError(
-                    "The configuration of the functional model is not complete: "
-                    f"{[o.name for o, _ in waiting]} are called on tensors that no layer in it makes."
-                )
+                raise ValueError(self._why_stuck(waiting))
             self.pending = waiting
+
+    def _why_stuck(self, waiting: list[tuple[Any, list[dict[str, Any]]]]) -> str:
+        """Why none of these calls can be made, for an error."""
+        wanted = {name for _, nodes in waiting for name in _called_on(nodes[0])}
+        missing = sorted(wanted - self.operations.keys())
+        names = ", ".join(repr(operation.name) for operation, _ in waiting)
+        what = "The configuration of the functional model makes no model: "
+        if missing:
+            return f"{what}{names} need what layers make that are not in it. Missing node: {', '.join(missing)}."
+        return f"{what}{names} are in a loop, each waiting for what another one makes."
 
     def tensor(self, history: Any) -> KerasTensor | None:
         name, node_index, position = history[:3]
@@ -170,6 +177,16 @@ class _Rebuilding:
         args = serialization.deserialize_keras_object(data["args"], self.custom_objects, safe_mode=safe)
         kwargs = serialization.deserialize_keras_object(data["kwargs"], self.custom_objects, safe_mode=safe)
         return tuple(tree.map_structure(fill, args)), tree.map_structure(fill, kwargs), complete
+
+
+def _called_on(data: Any) -> set[str]:
+    """The names of the layers whose outputs are the arguments of a call in a configuration."""
+    if _is_history(data[:3] if isinstance(data, list) else data):
+        return {data[0]}
+    if isinstance(data, dict):
+        history = data.get("keras_history")
+        return {history[0]} if history else set().union(*map(_called_on, data.values()))
+    return set().union(*map(_called_on, data)) if isinstance(data, list | tuple) else set()
 
 
 def functional_from_config(cls: type, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:

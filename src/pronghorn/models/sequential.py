@@ -156,6 +156,7 @@ class Sequential(Model):
             raise ValueError(
                 f"Sequential {self.name!r}: the shape of the inputs is needed: pass it to build(), or add an Input()."
             )
+        self._check_no_other_shape(input_shape)
         if tree.is_nested(input_shape) and not tree.tree.is_shape(input_shape):
             return  # a first layer that takes lists or dicts; the layers build themselves when they are called
         if not isinstance(self._sequence[0], InputLayer):
@@ -168,7 +169,37 @@ class Sequential(Model):
                 x = layer(x)
             except NotImplementedError:
                 return  # its shapes are known only on real data
+            except TypeError:
+                self._check_takes_one_input(layer)
+                raise
         self._functional = Functional(inputs, x, name=self.name)
+
+    def _check_no_other_shape(self, shape: Any) -> None:
+        """Raise a ValueError if there is an Input of another shape."""
+        first = self._sequence[0]
+        if not isinstance(first, InputLayer) or not tree.tree.is_shape(shape):
+            return
+        own, shape = first.batch_shape, tuple(shape)
+        if len(own) != len(shape) or any(a != b and None not in (a, b) for a, b in zip(own, shape)):
+            raise ValueError(
+                f"Sequential {self.name!r}: build() got input_shape={shape}, but the model has already been configured "
+                f"by its Input for the shape {own}. Call build() without a shape, or leave out the Input."
+            )
+
+    def _check_takes_one_input(self, layer: Layer) -> None:
+        """Raise a ValueError if a layer cannot be called on one argument."""
+        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        required = [
+            p.name
+            for p in inspect.signature(layer.call).parameters.values()
+            if p.kind in kinds and p.default is p.empty
+        ]
+        if len(required) > 1:
+            raise ValueError(
+                f"Sequential {self.name!r}: the call() of its layer {layer.name!r} needs the arguments "
+                f"{', '.join(required)}, but a layer here can only have a single positional argument, the output of "
+                "the one before it. Give the others a default, or write the model with Model(inputs, outputs)."
+            )
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         if self._functional is not None:

@@ -108,6 +108,6 @@ def _dict_order(structure: dict[Any, Any]) -> list[Any]:
 def _mismatch(what: str, spec: Any, names: Sequence[str]) -> str:
     given = f"keys {sorted(map(str, spec))}" if isinstance(spec, dict) else f"{len(spec)} entries"
     return (
-        f"`{what}` does not fit the model's outputs: it has {given}, the outputs are {', '.join(names)}. Pass one "
+        f"Invalid `{what}` for the model's outputs: it has {given}, the outputs are {', '.join(names)}. Pass one "
         "entry for each output, in their order, or a dict with the outputs' names as keys."
     )
