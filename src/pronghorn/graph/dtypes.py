@@ -48,7 +48,7 @@ def name_of(dtype: Any) -> str:
     try:
         return _NAME[np.dtype(dtype)]
     except (KeyError, TypeError):
-        raise TypeError(f"{dtype!r} is not an element type of Pronghorn; known: {', '.join(ALL)}.") from None
+        raise TypeError(f"dtype={dtype!r} is not an element type of Pronghorn; known: {', '.join(ALL)}.") from None
 
 
 def is_float(dtype: str) -> bool:

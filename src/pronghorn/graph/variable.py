@@ -12,6 +12,7 @@ from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.tensor import LOGICAL_OPERATORS, Tensor
 from pronghorn.graph.trace import active_tapes, as_tensor, current_trace, eager
+from pronghorn.utils.arguments import CheckedArguments
 
 
 class _Overlays(threading.local):
@@ -25,7 +26,7 @@ class _Overlays(threading.local):
 overlays = _Overlays()
 
 
-class Variable:
+class Variable(CheckedArguments):
     """A named array with a value that can be assigned.
 
     Args:

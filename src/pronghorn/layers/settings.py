@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import activations, constraints, initializers, regularizers
+from pronghorn.utils.arguments import is_integer
 
 
 def _module(name: str) -> Any:
@@ -54,7 +55,7 @@ def numbers(value: Any, count: int, layer: Any, name: str, allow_zero: bool = Fa
     """
     entries = (value,) * count if not isinstance(value, (list, tuple)) else tuple(value)
     least = 0 if allow_zero else 1
-    fits = len(entries) == count and all(hasattr(e, "__index__") and not isinstance(e, bool) for e in entries)
+    fits = len(entries) == count and all(map(is_integer, entries))
     if not fits or any(int(e) < least for e in entries):
         raise ValueError(
             f"{type(layer).__name__}: `{name}` must be an integer of at least {least}, or a tuple of {count} of them, "
@@ -69,7 +70,7 @@ def positive(value: Any, layer: str, name: str) -> int:
     Raises:
         ValueError: for anything else.
     """
-    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) <= 0:
+    if not is_integer(value) or int(value) <= 0:
         raise ValueError(f"{layer}: argument `{name}` must be a positive integer, got {name}={value!r}.")
     return int(value)
 
@@ -81,7 +82,7 @@ def positive_integer(value: Any, layer: str, name: str) -> int:
         TypeError: for what is no integer.
         ValueError: for an integer that is not positive.
     """
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    if not is_integer(value):
         raise TypeError(
             f"{layer}: Expected an integer value for `{name}`, got {name}={value!r} of type {type(value).__name__}."
         )
@@ -96,7 +97,7 @@ def one_of(value: Any, allowed: tuple[Any, ...], layer: str, name: str) -> Any:
     Raises:
         ValueError: for another one.
     """
-    if value not in allowed:
+    if not any(value is choice or (isinstance(value, str) and value == choice) for choice in allowed):
         raise ValueError(f"{layer}: argument `{name}` must be one of {allowed}, got {name}={value!r}.")
     return value
 

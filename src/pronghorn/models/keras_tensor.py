@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from pronghorn import tree
 from pronghorn.graph.tensor import LOGICAL_OPERATORS
+from pronghorn.utils.arguments import CheckedArguments
 from pronghorn.utils.naming import auto_name
 
 
@@ -17,7 +18,7 @@ class KerasHistory(NamedTuple):
     tensor_index: int
 
 
-class KerasTensor:
+class KerasTensor(CheckedArguments):
     """What `Input` returns and what layers and ops make of it while a functional model is described.
 
     Args:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from pronghorn.graph.variable import Variable
 from pronghorn.optimizers.optimizer import Optimizer
+from pronghorn.utils.arguments import shown
 
 
 class OptimizerMap(MutableMapping):
@@ -24,8 +25,17 @@ class OptimizerMap(MutableMapping):
     """
 
     def __init__(self, default_optimizer: Optimizer, optimizer_map: dict[str, Optimizer] | None = None):
+        if not isinstance(default_optimizer, Optimizer):
+            raise TypeError(f"OptimizerMap: default_optimizer must be an Optimizer, got {shown(default_optimizer)}.")
+        if optimizer_map is not None and not isinstance(optimizer_map, Mapping):
+            raise TypeError(
+                "OptimizerMap: optimizer_map must be a dictionary from expressions to optimizers, got "
+                f"{shown(optimizer_map)}."
+            )
         self._default_optimizer = default_optimizer
-        self._optimizer_map = dict(optimizer_map or {})
+        self._optimizer_map: dict[str, Optimizer] = {}
+        for expression, optimizer in (optimizer_map or {}).items():
+            self[expression] = optimizer
 
     @property
     def default_optimizer(self) -> Optimizer:

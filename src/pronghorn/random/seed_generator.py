@@ -11,10 +11,11 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import as_tensor
 from pronghorn.graph.variable import Variable
+from pronghorn.utils.arguments import CheckedArguments, is_integer
 from pronghorn.utils.naming import NameScope, auto_name
 
 
-class SeedGenerator:
+class SeedGenerator(CheckedArguments):
     """A source of seeds whose state is a variable, so that a compiled function gives new numbers at every call.
 
     Args:
@@ -39,7 +40,7 @@ class SeedGenerator:
             raise ValueError(f"SeedGenerator: Unrecognized keyword arguments {kwargs}; it takes `seed` and `name`.")
         if seed is None:
             seed = make_default_seed()
-        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        if not is_integer(seed) or seed < 0:
             raise ValueError(f"SeedGenerator: Argument `seed` must be an integer, not negative; got seed={seed!r}.")
         self.name = name or auto_name(type(self).__name__)
         self._initial_seed = int(seed)

@@ -80,6 +80,19 @@ def _is_array(x: Any) -> bool:
     return hasattr(x, "shape") and hasattr(x, "dtype") and np.dtype(getattr(x, "dtype", "O")).kind in "biuf"
 
 
+def _is_single(x: Any) -> bool:
+    """Whether ``x`` is one thing, no list, dict or array of several: for what is one of a few named values."""
+    return not isinstance(x, (list, tuple, Mapping)) and getattr(x, "shape", ()) == ()
+
+
+def _is_dtype(x: Any) -> bool:
+    if isinstance(x, Mapping):  # the configuration of a policy
+        return "class_name" in x
+    if isinstance(x, (bool, int, float, bytes)) or not _is_single(x):
+        return False
+    return isinstance(x, (str, type)) or any(hasattr(x, name) for name in ("compute_dtype", "name", "as_numpy_dtype"))
+
+
 def _at_least(least: int) -> Callable[[Any], bool]:
     return lambda x: is_integer(x) and x >= least
 
@@ -107,7 +120,7 @@ LIST = Kind("a list", _is_list)
 DICT = Kind("a dict", lambda x: isinstance(x, Mapping))
 RATE = Kind(
     "a number, a LearningRateSchedule or a function without arguments",
-    lambda x: is_number(x) or callable(x) or isinstance(x, Mapping),  # the configuration of a schedule
+    lambda x: is_number(x) or callable(x),
 )
 VERBOSITY = Kind("0, 1, 2 or 'auto'", lambda x: is_number(x) or (isinstance(x, str) and x == "auto"))
 SHARE = Kind("a number from 0 to 1", is_number)
@@ -118,6 +131,18 @@ WINDOW = Kind(
 OUTPUT_SHAPE = Kind(
     "an integer, or a tuple of integers and None",
     lambda x: is_integer(x) or (isinstance(x, (list, tuple)) and all(e is None or is_integer(e) for e in x)),
+)
+CHOICE = Kind("one of the documented values, a single one", _is_single, none=True)
+DTYPE = Kind("the name of an element type, such as 'float32', or a dtype policy", _is_dtype, none=True)
+AGGREGATION = Kind(
+    "one of 'none', 'mean', 'sum' and 'only_first_replica'",
+    lambda x: isinstance(x, str) and x in ("none", "mean", "sum", "only_first_replica"),
+    none=True,
+)
+SYNCHRONIZATION = Kind(
+    "one of 'none', 'auto', 'on_read' and 'on_write'",
+    lambda x: isinstance(x, str) and x in ("none", "auto", "on_read", "on_write"),
+    none=True,
 )
 BATCHES = Kind("a batch number, or two: the first and the last", lambda x: isinstance(x, str) or is_axes(x), none=True)
 
@@ -139,7 +164,7 @@ KINDS: dict[str, Kind | None] = {
         "swap_on_epoch synchronized tie_weights unit_forget_bias unroll use_bias use_ema use_gate use_scale "
         "write_graph write_images write_steps_per_second zero_output_for_mask "
         "BatchNormalization.scale GroupNormalization.scale "
-        "LayerNormalization.scale",
+        "LayerNormalization.scale autocast Variable.trainable",
     ),
     **_named(
         NUMBER,
@@ -192,10 +217,19 @@ KINDS: dict[str, Kind | None] = {
     **_named(WINDOW, "window"),
     **_named(OUTPUT_SHAPE, "EinsumDense.output_shape"),
     **_named(BATCHES, "profile_batch"),
+    **_named(DTYPE, "dtype"),
+    **_named(AGGREGATION, "aggregation"),
+    **_named(SYNCHRONIZATION, "synchronization"),
+    **_named(
+        CHOICE,
+        "average class_aggregation fill_mode interpolation merge_mode mode oov_method oov_token output_mode ragged "
+        "reduction save_freq scaling score_mode side sparse summation_method update_freq"
+        "STFTSpectrogram.padding GroupNormalization.groups mask_token",
+    ),
     **dict.fromkeys(
         (
             *("Layer.name", "SGD.momentum", "InputSpec.axes", "FBetaScore.beta", "FBetaScore.threshold"),
-            "F1Score.threshold",
+            *("F1Score.threshold", "DTypePolicy.name", "Variable.name"),
         )
     ),
 }

@@ -23,9 +23,9 @@ class _Decay(LearningRateSchedule):
         return ops.cast(step, config.floatx())
 
 
-def _check_positive(owner: str, decay_steps: float) -> None:
-    if decay_steps <= 0:
-        raise ValueError(f"{owner}: decay_steps must be greater than 0, got {decay_steps}.")
+def _check_positive(owner: str, value: float, name: str = "decay_steps") -> None:
+    if value <= 0:
+        raise ValueError(f"{owner}: {name} must be greater than 0, got {name}={value}.")
 
 
 class ExponentialDecay(_Decay):
@@ -243,7 +243,8 @@ class CosineDecayRestarts(_Decay):
         alpha: float = 0.0,
         name: str = "SGDRDecay",
     ):
-        _check_positive("CosineDecayRestarts", first_decay_steps)
+        _check_positive("CosineDecayRestarts", first_decay_steps, "first_decay_steps")
+        _check_positive("CosineDecayRestarts", t_mul, "t_mul")
         self.initial_learning_rate, self.first_decay_steps = initial_learning_rate, first_decay_steps
         self.t_mul, self.m_mul, self.alpha, self.name = t_mul, m_mul, alpha, name
 

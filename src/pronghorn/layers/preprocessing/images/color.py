@@ -10,6 +10,7 @@ from pronghorn.layers.preprocessing.images.arguments import factor_range
 from pronghorn.layers.preprocessing.images.arguments import value_range as checked_range
 from pronghorn.layers.preprocessing.images.base import ImageLayer, per_image
 from pronghorn.layers.preprocessing.images.light import RandomBrightness, RandomContrast, rescaled
+from pronghorn.utils.arguments import is_number
 
 
 class _ColorFactor(ImageLayer):
