@@ -11,6 +11,7 @@ from typing import Any
 
 from pronghorn import saving
 from pronghorn.layers.rnn.conv_lstm import ConvLSTM, ConvLSTMCell
+from pronghorn.layers.rnn.dropout_cell import DropoutRNNCell
 from pronghorn.layers.tracking import TrackedDict, TrackedList, TrackedOrderedDict, TrackedSet
 from pronghorn.models.infer import infer_spec
 from pronghorn.models.keras_tensor import standardize_shape
@@ -36,6 +37,7 @@ EQUIVALENTS: dict[str, Any] = {
     "AutocastScope": AutocastScope,
     "ConvLSTM": ConvLSTM,
     "ConvLSTMCell": ConvLSTMCell,
+    "DropoutRNNCell": DropoutRNNCell,
     "TrackedDict": TrackedDict,
     "TrackedList": TrackedList,
     "TrackedOrderedDict": TrackedOrderedDict,

@@ -137,3 +137,9 @@ def test_time_distributed_updates_averages_step_by_step():
     for t in range(3):
         mean = 0.5 * mean + 0.5 * X[:, t].mean(0)
     np.testing.assert_allclose(layer.layer.moving_mean.numpy(), mean, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["GRU", "LSTM"])
+def test_both_directions_keep_what_the_layer_was_made_with(kind):
+    both = layers.Bidirectional(getattr(layers, kind)(2, use_cudnn=False))
+    assert both.forward_layer.use_cudnn is False and both.backward_layer.use_cudnn is False

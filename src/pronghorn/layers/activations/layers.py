@@ -46,11 +46,12 @@ class Activation(_Elementwise):
         return {**super().get_config(), **settings.give(self, "activation")}
 
 
-def _not_negative(layer: str, name: str, value: Any) -> None:
-    if value is None:
-        raise ValueError(f"{name} of a {layer} layer cannot be None: it must be a number that is not negative.")
-    if value < 0:
-        raise ValueError(f"{name} of a {layer} layer cannot be a negative value, got {name}={value!r}.")
+def _not_negative(layer: str, name: str, value: Any, optional: bool = False) -> None:
+    if value is None and optional:
+        return
+    if value is None or value < 0:
+        what = "a negative value" if optional else "None or a negative value"
+        raise ValueError(f"{name} of a {layer} layer cannot be {what}, got {name}={value!r}.")
 
 
 class ReLU(_Elementwise):
@@ -69,8 +70,7 @@ class ReLU(_Elementwise):
         if "alpha" in kwargs:
             negative_slope = kwargs.pop("alpha")
         super().__init__(**kwargs)
-        if max_value is not None:
-            _not_negative("ReLU", "max_value", max_value)
+        _not_negative("ReLU", "max_value", max_value, optional=True)
         _not_negative("ReLU", "negative_slope", negative_slope)
         _not_negative("ReLU", "threshold", threshold)
         self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
@@ -152,8 +152,9 @@ class PReLU(Layer):
 
     def build(self, input_shape: Any) -> None:
         shape = list(input_shape[1:])
+        settings.check_axes(self, self.shared_axes or (), input_shape, "shared_axes")
         for axis in self.shared_axes or ():
-            shape[axis - 1] = 1
+            shape[axis % len(input_shape) - 1] = 1
         self.alpha = self.add_weight(
             shape=tuple(shape),
             name="alpha",

@@ -144,16 +144,16 @@ class Subtract(Merge):
 
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)
-        if len(input_shape) != 2:
+        self._check_two(input_shape)
+
+    def _check_two(self, given: Any) -> None:
+        if len(given) != 2:
             raise ValueError(
-                f"Layer {self.name!r} (Subtract) should be called on exactly 2 inputs, got {len(input_shape)}."
+                f"Layer {self.name!r}: a Subtract layer should be called on exactly 2 inputs, got {len(given)}."
             )
 
     def _merge_function(self, inputs: list[Any]) -> Any:
-        if len(inputs) != 2:
-            raise ValueError(
-                f"Layer {self.name!r}: a Subtract layer should be called on exactly 2 inputs, got {len(inputs)}."
-            )
+        self._check_two(inputs)
         return ops.subtract(inputs[0], inputs[1])
 
 

@@ -46,8 +46,7 @@ class Bidirectional(Layer):
             raise ValueError(f"Bidirectional: `backward_layer` must be a Layer, got {backward_layer!r}.")
         if merge_mode not in _MODES:
             raise ValueError(f"Bidirectional: invalid merge mode {merge_mode!r}; it must be one of {_MODES}.")
-        kwargs.setdefault("name", None)
-        super().__init__(**{k: v for k, v in kwargs.items() if k != "name"}, name=kwargs["name"] or None)
+        super().__init__(**kwargs)
         self.merge_mode = merge_mode
         self.forward_layer = _copy(
             layer, "forward", {"zero_output_for_mask": True} if _returns_sequences(layer) else {}
@@ -198,4 +197,6 @@ def _copy(layer: Layer, direction: str, changes: dict[str, Any]) -> Layer:
     name = layer.name
     if not name.startswith(f"{direction}_"):
         name = f"{direction}_{name.removeprefix('forward_')}"
+    if hasattr(layer, "use_cudnn"):  # which no configuration holds
+        changes = {**changes, "use_cudnn": layer.use_cudnn}
     return clone_layer(layer, name=name, **changes)

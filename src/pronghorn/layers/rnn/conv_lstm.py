@@ -204,7 +204,7 @@ class ConvLSTM(CellRNN):
 
     def __init__(self, rank: int, activity_regularizer: Any = None, **arguments: Any) -> None:
         loop = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
-        own = {k: arguments.pop(k) for k in _SETTINGS}
+        own = {k: arguments.pop(k) for k in _SETTINGS if k in arguments}
         looping = {k: arguments.pop(k) for k in loop if k in arguments}
         cell = ConvLSTMCell(rank=rank, name="conv_lstm_cell", dtype=arguments.get("dtype"), **own)
         super().__init__(cell, activity_regularizer=activity_regularizer, **looping, **arguments)
