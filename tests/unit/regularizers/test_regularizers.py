@@ -35,3 +35,9 @@ def test_mistakes():
         regularizers.OrthogonalRegularizer(mode="diagonals")
     with pytest.raises(ValueError, match="nearest: .*orthogonal"):
         regularizers.get("orthogonal_regulariser")
+
+
+@pytest.mark.parametrize("factor", [-0.1, float("nan"), "much", None])
+def test_factors_are_numbers_that_are_not_negative(factor):
+    with pytest.raises(ValueError, match=f"`factor`.*non-negative.*{factor}"):
+        regularizers.OrthogonalRegularizer(factor)
