@@ -50,8 +50,6 @@ PARTLY: dict[str, str] = {
     "ops.moments": "synchronized=True is for several devices",
     "ops.multi_hot": _DENSE,
     "ops.one_hot": _DENSE,
-    "saving.load_weights": "not weights in several files",
-    "saving.save_weights": "one file only: no max_shard_size",
     "utils.audio_dataset_from_directory": f"{_DATASET}; no ragged batches",
     "utils.image_dataset_from_directory": _DATASET,
     "utils.text_dataset_from_directory": _DATASET,

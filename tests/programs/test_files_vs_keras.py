@@ -123,3 +123,16 @@ def test_operators_in_a_model_of_keras(tmp_path):
     loaded = pronghorn.saving.load_model(tmp_path / "model.keras")
     values = np.random.default_rng(0).normal(size=(2, 8)).astype("float32")
     np.testing.assert_allclose(np.asarray(loaded(values)), np.asarray(model(values)), rtol=2e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("direction", ["from_keras", "to_keras"])
+def test_weights_in_several_files(tmp_path, direction):
+    writer, reader = (keras, pronghorn) if direction == "from_keras" else (pronghorn, keras)
+    model, loaded = two_inputs(writer), two_inputs(reader)
+    randomize(model)
+    path = str(tmp_path / "w.weights.json")
+    model.save_weights(path, max_shard_size=600 / (1 << 30))
+    assert len(list(tmp_path.iterdir())) > 2
+    loaded.load_weights(path)
+    for one, other in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)

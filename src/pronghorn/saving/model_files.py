@@ -10,10 +10,12 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any
 
-from pronghorn.saving import archive, state
+from pronghorn.saving import archive, shards, state
 from pronghorn.saving.legacy import h5_files
+from pronghorn.saving.safetensors_store import SafetensorsReader, SafetensorsWriter
 from pronghorn.saving.serialization import ObjectSharingScope, deserialize_keras_object, serialize_keras_object
 from pronghorn.saving.weights_store import WeightsReader, WeightsWriter
+from pronghorn.utils.user_code import warn
 
 _WEIGHTS_SUFFIX = ".weights.h5"
 _HDF5 = (".h5", ".hdf5")
@@ -198,24 +200,47 @@ def save_weights(
 
     Args:
         model: a built model.
-        filepath: ends with ``.weights.h5``.
+        filepath: ends with ``.weights.h5``; with ``.weights.json`` for weights in several files; or with
+            ``.safetensors``.
         overwrite: whether to replace a file of that name without asking.
-        max_shard_size: must be None; one file is written.
+        max_shard_size: the size of each of several files, in GB.
         kwargs: `objects_to_skip`, a list of layers whose weights are not written.
 
     Raises:
-        ValueError: for another ending.
+        ValueError: for another ending, or an array larger than `max_shard_size`.
         FileExistsError: if the file exists, is not to be replaced, and there is nobody to ask.
+        ImportError: for ``.safetensors``, if its library is not installed.
     """
-    if max_shard_size is not None:
-        raise NotImplementedError("save_weights: max_shard_size: weights are saved in one file; leave it out.")
     skipped = _objects_to_skip("save_weights", kwargs)
-    path = Path(filepath)
-    if not path.name.endswith(_WEIGHTS_SUFFIX):
-        raise ValueError(f"save_weights: the file's name must end in '.weights.h5', got {os.fspath(filepath)!r}.")
-    if _may_write(path, overwrite):
-        with archive.replacing(path) as fresh, WeightsWriter(fresh) as writer:
+    path = _weights_path(filepath, max_shard_size)
+    if not _may_write(path, overwrite):
+        return
+    if path.name.endswith(shards.INDEX_SUFFIX):
+        with shards.ShardedWriter(path, float("inf") if max_shard_size is None else max_shard_size) as writer:
             state.write_weights(model, writer, skipped)
+        return
+    kind = SafetensorsWriter if path.suffix == ".safetensors" else WeightsWriter
+    with archive.replacing(path) as fresh, kind(fresh) as writer:
+        state.write_weights(model, writer, skipped)
+
+
+def _weights_path(filepath: str | os.PathLike[str], max_shard_size: float | None) -> Path:
+    """Where weights go; the index, if they go into several files."""
+    path = Path(filepath)
+    if max_shard_size is not None:
+        if isinstance(max_shard_size, bool) or not isinstance(max_shard_size, int | float) or max_shard_size <= 0:
+            raise ValueError(f"save_weights: `max_shard_size` must be a positive number of GB, got {max_shard_size!r}.")
+        if path.name.endswith(_WEIGHTS_SUFFIX):
+            path = path.with_name(path.name.removesuffix(_WEIGHTS_SUFFIX) + shards.INDEX_SUFFIX)
+            warn(f"save_weights: several files are found through an index, {path.name!r}; load that.")
+        if not path.name.endswith(shards.INDEX_SUFFIX):
+            raise ValueError(f"save_weights: with max_shard_size, `filepath` must end in '.weights.json', got {path}.")
+    if not path.name.endswith((_WEIGHTS_SUFFIX, shards.INDEX_SUFFIX, ".safetensors")):
+        raise ValueError(
+            f"save_weights: `filepath` must end in '.weights.h5', '.weights.json' (several files) or '.safetensors', "
+            f"got {os.fspath(filepath)!r}."
+        )
+    return path
 
 
 def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False, **kwargs: Any) -> None:
@@ -223,7 +248,8 @@ def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bo
 
     Args:
         model: a built model.
-        filepath: a ``.weights.h5`` or ``.keras`` file; or an ``.h5`` or ``.hdf5`` file of Keras 2.
+        filepath: a ``.weights.h5``, ``.weights.json``, ``.safetensors`` or ``.keras`` file; or an ``.h5`` or ``.hdf5``
+            file of Keras 2.
         skip_mismatch: whether layers that do not fit the file keep their weights, with a warning.
         kwargs: `objects_to_skip`, a list of layers that keep their weights; `by_name`, for files of Keras 2: whether to
             go by the layers' names.
@@ -235,9 +261,10 @@ def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bo
     path = Path(filepath)
     by_name = kwargs.pop("by_name", False)
     skipped = _objects_to_skip("load_weights", kwargs)
-    if not path.name.endswith((".weights.h5", ".keras", ".h5", ".hdf5")):
+    if not path.name.endswith((".weights.h5", shards.INDEX_SUFFIX, ".keras", ".h5", ".hdf5", ".safetensors")):
         raise ValueError(
-            f"load_weights: File format not supported: {os.fspath(filepath)!r} must end in '.weights.h5' or '.keras'."
+            f"load_weights: File format not supported: {os.fspath(filepath)!r} must end in '.weights.h5', "
+            "'.weights.json', '.safetensors', '.keras', or in '.h5' or '.hdf5' for files of Keras 2."
         )
     if not path.exists():
         raise MissingFileError(f"load_weights: File not found: {os.fspath(filepath)!r}.")
@@ -265,7 +292,12 @@ def _objects_to_skip(function: str, kwargs: dict[str, Any]) -> list[Any]:
 
 
 def _load_weights_file(model: Any, path: Path, shown: str, skip_mismatch: bool, skipped: list[Any]) -> None:
-    with WeightsReader(path, shown) as reader:
+    kind: Any = WeightsReader
+    if path.name.endswith(shards.INDEX_SUFFIX):
+        kind = shards.ShardedReader
+    elif path.suffix == ".safetensors":
+        kind = SafetensorsReader
+    with kind(path, shown) as reader:
         state.read_weights(model, reader, skip_mismatch, skipped)
 
 

@@ -1,0 +1,154 @@
+"""Arrays in a safetensors file, through its own library: a header, and then nothing but numbers.
+
+The arrays have the names that they have in Keras's weights files, such as ``layers/dense/vars/0``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+_DTYPES = {
+    "BOOL": np.dtype("bool"),
+    "U8": np.dtype("uint8"),
+    "I8": np.dtype("int8"),
+    "U16": np.dtype("uint16"),
+    "I16": np.dtype("int16"),
+    "U32": np.dtype("uint32"),
+    "I32": np.dtype("int32"),
+    "U64": np.dtype("uint64"),
+    "I64": np.dtype("int64"),
+    "F16": np.dtype("float16"),
+    "F32": np.dtype("float32"),
+    "F64": np.dtype("float64"),
+    "C64": np.dtype("complex64"),
+    "BF16": np.dtype(ml_dtypes.bfloat16),
+    "F8_E4M3": np.dtype(ml_dtypes.float8_e4m3fn),
+    "F8_E5M2": np.dtype(ml_dtypes.float8_e5m2),
+}
+
+
+def _library() -> Any:
+    try:
+        import safetensors
+        import safetensors.numpy
+    except ImportError:
+        raise ImportError(
+            "safetensors files need their library; to install it: pip install 'pronghorn[safetensors]'"
+        ) from None
+    return safetensors
+
+
+class SafetensorsWriter:
+    """Collects arrays and writes them into a new file when it is closed without an error.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ImportError: if the library is not installed.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = path
+        self._library = _library()
+        self._arrays: dict[str, np.ndarray] = {}
+
+    def __enter__(self) -> SafetensorsWriter:
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if error is None:
+            data = self._library.numpy.save(self._arrays, metadata={"format": "keras weights"})
+            Path(self._path).write_bytes(data)
+
+    def make(self, path: str, name: str | None = None) -> MutableMapping[str, Any]:
+        """Return a mapping to put the arrays of one object into; see `WeightsWriter.make`."""
+        return _Collected(self._arrays, f"{path}/vars/" if path else "vars/")
+
+
+class _Collected(MutableMapping[str, Any]):
+    """The arrays of one object: those of a dict whose keys begin alike."""
+
+    def __init__(self, arrays: dict[str, np.ndarray], prefix: str) -> None:
+        self._arrays, self._prefix = arrays, prefix
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        array = np.ascontiguousarray(value).reshape(np.shape(value))
+        if array.dtype not in _DTYPES.values():
+            raise TypeError(f"safetensors files hold numbers; {self._prefix}{key} is an array of {array.dtype}.")
+        self._arrays[self._prefix + key] = array
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        return self._arrays[self._prefix + key]
+
+    def __delitem__(self, key: str) -> None:
+        del self._arrays[self._prefix + key]
+
+    def __iter__(self) -> Iterator[str]:
+        return (key[len(self._prefix) :] for key in self._arrays if key.startswith(self._prefix))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class SafetensorsReader:
+    """Reads arrays from a file that may come from anywhere.
+
+    Args:
+        path: the file.
+        shown_as: what messages call it.
+
+    Raises:
+        ImportError: if the library is not installed.
+        ValueError: if it is no such file, or damaged.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], shown_as: str | None = None) -> None:
+        self.shown_as = shown_as or os.fspath(path)
+        library = _library()
+        try:
+            entries = library.deserialize(Path(path).read_bytes())
+        except library.SafetensorError as error:
+            raise ValueError(f"{self.shown_as} is no safetensors file, or it is damaged ({error}).") from None
+        self._arrays: dict[str, np.ndarray] = {}
+        for name, entry in entries:
+            dtype = _DTYPES.get(entry["dtype"])
+            if dtype is None:
+                raise ValueError(f"{self.shown_as}: {name!r} is of the type {entry['dtype']!r}, which is not read.")
+            self._arrays[name] = np.frombuffer(entry["data"], dtype).reshape(entry["shape"])
+
+    def __enter__(self) -> SafetensorsReader:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._arrays = {}
+
+    def get(self, path: str) -> SafetensorsGroup:
+        """Return the arrays of one object; an empty mapping where the file has none."""
+        return SafetensorsGroup(self._arrays, f"{path}/vars/" if path else "vars/")
+
+
+class SafetensorsGroup(Mapping[str, np.ndarray]):
+    """The arrays of one object."""
+
+    def __init__(self, arrays: dict[str, np.ndarray], prefix: str) -> None:
+        self._inner = _Collected(arrays, prefix)
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        return self._inner[key]
+
+    def shape(self, key: str) -> tuple[int, ...] | None:
+        """Return the shape of an array; None if it is not there."""
+        return self._inner[key].shape if key in self._inner else None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._inner)
+
+    def __len__(self) -> int:
+        return len(self._inner)
