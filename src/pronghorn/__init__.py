@@ -64,6 +64,7 @@ _NAMES = {
     "Variable": ".graph.variable",
     "device": ".backend.device",
     "grad": ".autodiff",
+    "jit": ".trainers.jit",
     "name_scope": ".utils.naming:NameScope",
     "remat": ".backend.remat",
     "value_and_grad": ".autodiff",

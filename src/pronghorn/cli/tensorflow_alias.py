@@ -60,7 +60,7 @@ _SPECIAL = {
         "is_tensor": "pronghorn.ops:is_tensor",
         "newaxis": "numpy:newaxis",
         "fill": "pronghorn.cli.tensorflow_functions:fill",
-        "print": "builtins:print",
+        "print": "pronghorn.cli.tensorflow_functions:tf_print",
         "rank": "pronghorn.ops:ndim",
         "assert_equal": "pronghorn.cli.tensorflow_functions:assert_equal",
         "custom_gradient": "pronghorn.ops:custom_gradient",

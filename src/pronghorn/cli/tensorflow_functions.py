@@ -9,8 +9,24 @@ import numpy as np
 
 
 def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:
-    """`tf.function`: the function as it is, since Pronghorn compiles whole training steps by itself."""
-    return (lambda decorated: decorated) if func is None else func
+    """`tf.function`: `pronghorn.jit`; its options have no meaning here."""
+    import pronghorn
+
+    return pronghorn.jit if func is None else pronghorn.jit(func)
+
+
+def tf_print(*values: Any, end: str = "\n", output_stream: Any = None, **ignored: Any) -> None:
+    """`tf.print`: prints values, so that what uses it is not compiled.
+
+    Raises:
+        TraceError: where there are none, inside of what is being compiled.
+    """
+    from pronghorn.graph.trace import TraceError, current_trace
+
+    if current_trace() is not None:
+        raise TraceError("tf.print shows values, and there are none while a function is compiled.")
+    shown = (value.numpy() if hasattr(value, "numpy") else value for value in values)
+    print(*shown, end=end, file=output_stream if hasattr(output_stream, "write") else None)
 
 
 def Variable(
@@ -109,7 +125,10 @@ def no_gpu(*ignored: Any, **ignored_too: Any) -> bool:
 
 
 def run_functions_eagerly(run_eagerly: bool) -> None:
-    """`tf.config.run_functions_eagerly`: nothing to do, functions are not compiled one by one."""
+    """`tf.config.run_functions_eagerly`."""
+    from pronghorn.trainers import jit
+
+    jit.run_functions_eagerly(run_eagerly)
 
 
 def executing_eagerly() -> bool:
