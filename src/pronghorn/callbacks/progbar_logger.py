@@ -80,7 +80,7 @@ class ProgbarLogger(Callback):
             self.progbar = Progbar(self.target, verbose=self.verbose, stateless_metrics=())
 
     def _update(self, batch: int, logs: Logs) -> None:
-        self.seen = batch + 1
+        self.seen = batch + 1 if self.target is None else min(batch + 1, self.target)  # the last group may be short
         if self.progbar is not None and self.verbose == 1:
             self.progbar.update(self.seen, _values(logs), finalize=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from pronghorn.trainers.batch import Batch
@@ -48,42 +49,43 @@ class EpochIterator:
             self._running = None
 
     def epoch(self) -> Iterator[tuple[int, list[Batch]]]:
-        """The steps of an epoch."""
+        """The steps of an epoch: the number of the first batch of each execution, and its batches.
+
+        Every execution but the last of the data is whole, so an epoch of `steps_per_epoch` batches goes on to the end
+        of an execution.
+        """
         self.adapter.on_epoch_begin()
         self._exhausted = self._exhausted or (not self.adapter.restarts and not self.steps_per_epoch)
-        source = self._limited() if self.steps_per_epoch else self.adapter.batches()
-        group: list[Batch] = []
-        first = 0
-        for batch in source:
-            group.append(batch)
-            if len(group) == self.steps_per_execution:
-                yield first, group
-                first += len(group)
-                group = []
-        if group:
-            yield first, group
-            first += len(group)
-        if not self.steps_per_epoch and self.adapter.num_batches is None and first:
-            self.adapter.num_batches = first  # the next epoch's progress bar knows how long it is
+        source = self._going_on() if self.steps_per_epoch else self.adapter.batches()
+        given = 0
+        group: list[Batch] | None = None
+        while group != [] and (not self.steps_per_epoch or given < self.steps_per_epoch):
+            group = list(itertools.islice(source, self.steps_per_execution))
+            if group:
+                yield given, group
+            given += len(group)
+        if not self.steps_per_epoch and self.adapter.num_batches is None and given:
+            self.adapter.num_batches = given  # the next epoch's progress bar knows how long it is
+        if self.steps_per_epoch and given < self.steps_per_epoch:
+            warn(
+                f"Your input ran out of data after {given} of {self.steps_per_epoch} steps; this epoch ends early. "
+                "Lower steps_per_epoch, or let a generator give steps_per_epoch * epochs batches, for example by "
+                "looping without end."
+            )
         self.adapter.on_epoch_end()
 
-    def _limited(self) -> Iterator[Batch]:
-        """`steps_per_epoch` batches, going on where the last epoch stopped; fewer where the data ends."""
+    def _going_on(self) -> Iterator[Batch]:
+        """Batches from where the last epoch stopped to the end of the data; from its start, if it had used all."""
         given = 0
-        while given < self.steps_per_epoch and not self._exhausted:
+        while not self._exhausted:
             if self._running is None:
                 self._running = self.adapter.batches()
             batch = next(self._running, None)
             if batch is None:
                 self._running = None
                 self._exhausted = not self.adapter.restarts
-                if given or self._exhausted:  # at the start of an epoch, the last one just used everything up
-                    warn(
-                        f"Your input ran out of data after {given} of {self.steps_per_epoch} steps; this epoch ends "
-                        "early. Lower steps_per_epoch, or let a generator give steps_per_epoch * epochs batches, for "
-                        "example by looping without end."
-                    )
+                if given:
                     return
-                continue
-            given += 1
-            yield batch
+            else:
+                given += 1
+                yield batch

@@ -120,7 +120,7 @@ class Trainer(CompiledModel):
             for batch in batches:
                 logs = function(batch)
             if wanted:
-                callbacks.on_train_batch_end(number + len(batches) - 1, _as_floats(logs))
+                callbacks.on_train_batch_end(number + steps.steps_per_execution - 1, _as_floats(logs))
             if self.stop_training:
                 break
         if number is None:
@@ -195,7 +195,7 @@ class Trainer(CompiledModel):
             for batch in batches:
                 logs = function(batch)
             if wanted:
-                callbacks.on_test_batch_end(number + len(batches) - 1, _as_floats(logs))
+                callbacks.on_test_batch_end(number + steps.steps_per_execution - 1, _as_floats(logs))
             if self.stop_evaluating:
                 break
         if number is None:
@@ -251,7 +251,7 @@ class Trainer(CompiledModel):
             for batch in batches:
                 outputs.append(function(batch))
             if wanted:
-                callbacks.on_predict_batch_end(number + len(batches) - 1, {"outputs": outputs[-1]})
+                callbacks.on_predict_batch_end(number + iterator.steps_per_execution - 1, {"outputs": outputs[-1]})
             if self.stop_predicting:
                 break
         callbacks.on_predict_end()
