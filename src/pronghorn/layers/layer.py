@@ -34,6 +34,7 @@ from pronghorn.layers.input_spec import InputSpec, assert_input_compatibility
 from pronghorn.layers.state import StatefulOperation
 from pronghorn.models.infer import infer_spec
 from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.models.node import Node
 from pronghorn.utils.autocast import AutocastScope
 from pronghorn.utils.masking import get_mask, set_mask
 from pronghorn.utils.naming import NameScope, current_path
@@ -436,7 +437,22 @@ class Layer(StatefulOperation):
 
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
         with self._keeping_losses():
-            return super().symbolic_call(*args, **kwargs)
+            seen, named = self._as_call_sees(args, kwargs) if self._convert_input_args else (args, kwargs)
+            outputs = self.compute_output_spec(*seen, **named)
+        Node(self, args, kwargs, outputs)
+        return outputs
+
+    def _as_call_sees(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+        """Symbolic arguments in the type that ``call`` gets them in. No node of a model stands for that cast."""
+        dtype = self.input_dtype
+
+        def seen(x: Any) -> Any:
+            if not isinstance(x, KerasTensor) or not self.autocast or not dtypes.is_float(x.dtype) or x.dtype == dtype:
+                return x
+            return KerasTensor(x.shape, dtype=dtype)
+
+        with KeepingMasks(args, kwargs) as keep:
+            return keep(tree.map_structure(seen, args), tree.map_structure(seen, kwargs))
 
     # -- shapes -----------------------------------------------------------------------------------------------------
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from pronghorn import dtype_policies, layers, ops
+from pronghorn import dtype_policies, layers, models, ops
 from pronghorn.graph.variable import Variable
 from pronghorn.utils.masking import get_mask, set_mask
 from pronghorn.utils.naming import clear_session
@@ -378,3 +378,22 @@ def test_masks_are_those_before_the_call():
     x = ops.ones((2, 3))
     set_mask(x, ops.convert_to_tensor([True, False]))
     assert get_mask(KeepsMask()(x)).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        layers.Identity,
+        layers.Flatten,
+        lambda dtype: layers.Reshape((3, 2), dtype=dtype),
+        lambda dtype: layers.Permute((2, 1), dtype=dtype),
+        lambda dtype: layers.Lambda(lambda x: x * 2, dtype=dtype),
+    ],
+)
+def test_a_symbolic_call_says_the_type_that_the_call_gives(make, dtype):
+    layer = make(dtype=dtype)
+    x = layers.Input((2, 3))
+    symbolic = layer(x)
+    assert symbolic.dtype == layer(np.ones((1, 2, 3), "float32")).dtype == "bfloat16"
+    assert [type(op).__name__ for op in models.Model(x, symbolic).layers] == ["InputLayer", type(layer).__name__]

@@ -69,9 +69,8 @@ def conv(
     channels, per_group = x.shape[-1], w.shape[-2]
     if channels % per_group:
         raise ValueError(
-            f"conv: inputs with {channels} channels and a kernel for {per_group} do not fit; the number of channels "
-            f"must be the kernel's second to last extent or a multiple of it. Got inputs {x.shape} (channels last) "
-            f"and kernel {w.shape}."
+            f"conv: input channels must match the kernel: there are {channels} in inputs {x.shape} (channels last), "
+            f"and kernel {w.shape} is for {per_group}, its second to last extent, or a multiple of that."
         )
     groups = channels // per_group
     if w.shape[-1] % groups:
@@ -122,11 +121,11 @@ def depthwise_conv(
     x, w, rank = _operands("depthwise_conv", inputs, kernel)
     first = channels_first(data_format)
     x = to_channels_last(x, first)
-    channels = x.shape[-1]
-    if w.shape[-2] != channels:
+    channels = w.shape[-2]
+    if not B.equal_extents(x.shape[-1], channels):
         raise ValueError(
-            f"depthwise_conv: inputs have {channels} channels, the kernel {w.shape} is for {w.shape[-2]}; its second "
-            "to last extent must be the number of channels."
+            f"depthwise_conv: input channels must match the kernel: there are {x.shape[-1]} in the inputs, and kernel "
+            f"{w.shape} is for {channels}, its second to last extent."
         )
     w = P.reshape(w, shape=(*w.shape[:-2], 1, channels * w.shape[-1]))
     strides, dilation = _steps("depthwise_conv", strides, dilation_rate, rank)
@@ -188,10 +187,10 @@ def conv_transpose(
     x, w, rank = _operands("conv_transpose", inputs, kernel)
     first = channels_first(data_format)
     x = to_channels_last(x, first)
-    if w.shape[-1] != x.shape[-1]:
+    if not B.equal_extents(x.shape[-1], w.shape[-1]):
         raise ValueError(
-            f"conv_transpose: inputs have {x.shape[-1]} channels, the kernel {w.shape} is for {w.shape[-1]}; its last "
-            "extent must be the number of input channels."
+            f"conv_transpose: input channels must match the kernel: there are {x.shape[-1]} in the inputs, and kernel "
+            f"{w.shape} is for {w.shape[-1]}, its last extent."
         )
     strides, dilation = _steps("conv_transpose", strides, dilation_rate, rank)
     extra = (None,) * rank if output_padding is None else _output_padding(output_padding, rank, strides)
@@ -232,4 +231,5 @@ def transposed_axis(
     if padding == "valid":
         return (size - 1) * stride + reach + extra, (0, 0)
     total = 2 * (reach // 2) - extra
-    return (size - 1) * stride + reach - total, (total // 2, total - total // 2)
+    low = max(total // 2, 0)  # what is added, and not taken away, all comes at the end
+    return (size - 1) * stride + reach - total, (low, total - low)
