@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.tensor import LOGICAL_OPERATORS, Tensor
 from pronghorn.graph.trace import active_tapes, as_tensor, current_trace, eager
-from pronghorn.utils.arguments import CheckedArguments
+from pronghorn.utils.arguments import CheckedArguments, shown
 
 
 class _Overlays(threading.local):
@@ -89,19 +90,21 @@ class Variable(CheckedArguments):
             initializer = initializers.get(initializer)
         if dtype is not None:
             dtype = dtypes.name_of(dtype)
+        if shape is not None:
+            shape = _checked_shape(shape)
         if callable(initializer) and not isinstance(initializer, (Tensor, Variable)):
             if shape is None:
                 raise ValueError("Variable: a callable initializer needs `shape`, for example shape=(3, 4).")
             dtype = dtype or config.floatx()
-            value = initializer(tuple(int(d) for d in shape), dtype=dtype)
+            value = initializer(shape, dtype=dtype)
         else:
             value = initializer
-        array = np.asarray(as_tensor(value).numpy() if hasattr(value, "__array__") else value)
+        array = _as_array(value)
         if dtype is None:
             dtype = config.floatx() if array.dtype == np.float64 else dtypes.name_of(array.dtype)
         own = np.array(array, dtype=dtypes.to_numpy(dtype), order="C", copy=True)
-        if shape is not None and not callable(initializer) and tuple(shape) != own.shape:
-            raise ValueError(f"Variable: the initial value has shape {own.shape}, but shape={tuple(shape)} was given.")
+        if shape is not None and not callable(initializer) and shape != own.shape:
+            raise ValueError(f"Variable: the initial value has shape {own.shape}, but shape={shape} was given.")
         return own
 
     # -- what it is -------------------------------------------------------------------------------------------------
@@ -278,6 +281,30 @@ class Variable(CheckedArguments):
     def __repr__(self) -> str:
         shown = f", value={self._array!r}" if current_trace() is None else ""
         return f"<Variable path={self._path}, shape={self.shape}, dtype={self._dtype}{shown}>"
+
+
+def _checked_shape(shape: Any) -> tuple[int, ...]:
+    try:
+        extents = tuple(operator.index(d) for d in shape)
+    except TypeError:
+        extents = (-1,)
+    if any(d < 0 for d in extents):
+        raise ValueError(f"Variable: `shape` must be a tuple of integers that are not negative, got shape={shape!r}.")
+    return extents
+
+
+def _as_array(value: Any) -> np.ndarray:
+    """An initial value as an array of numbers."""
+    try:
+        array = np.asarray(as_tensor(value).numpy() if hasattr(value, "__array__") else value)
+    except ValueError:  # nested lists of different lengths
+        array = np.asarray(None)
+    if array.dtype.kind in "OUSmM":
+        raise ValueError(
+            f"Variable: `initializer` must be an array of numbers, an initializer or the name of one, got "
+            f"initializer={shown(value)}."
+        )
+    return array
 
 
 def _callable_or_none(what: str, value: Any) -> Any:

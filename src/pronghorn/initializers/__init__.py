@@ -1,5 +1,6 @@
 """Initializers: how weights start."""
 
+import inspect
 from typing import Any
 
 from pronghorn.initializers.constant import STFT, Constant, Identity, Ones, Zeros
@@ -71,7 +72,25 @@ def get(identifier: Any) -> Any:
     """
     if hasattr(identifier, "shape") and hasattr(identifier, "dtype") and not callable(identifier):
         return _FromArray(identifier)
-    return _registry.get(identifier)
+    found = _registry.get(identifier)
+    if found is not None and not isinstance(found, Initializer):
+        _check_function(found)
+    return found
+
+
+def _check_function(function: Any) -> None:
+    """Raise an error for a function that cannot be called as an initializer is."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a built-in function that does not say
+        return
+    try:
+        signature.bind((1,), dtype="float32")
+    except TypeError as error:
+        raise ValueError(
+            f"An initializer that is a function must take (shape, dtype=None) and return an array; {function!r} takes "
+            f"{signature}: {error}."
+        ) from None
 
 
 class _FromArray(Initializer):

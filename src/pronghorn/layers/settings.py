@@ -91,6 +91,20 @@ def positive_integer(value: Any, layer: str, name: str) -> int:
     return int(value)
 
 
+def check_axes(layer: Any, axes: Any, shape: Any, name: str = "axis") -> None:
+    """Check that an input has the axes that an argument names.
+
+    Raises:
+        ValueError: if one is beyond them.
+    """
+    beyond = [axis for axis in axes if not -len(shape) <= axis < len(shape)]
+    if beyond:
+        raise ValueError(
+            f"Layer {layer.name!r} ({type(layer).__name__}): `{name}` names the axis {beyond[0]}, but the input of "
+            f"shape {tuple(shape)} has {len(shape)} axes, 0 to {len(shape) - 1}."
+        )
+
+
 def one_of(value: Any, allowed: tuple[Any, ...], layer: str, name: str) -> Any:
     """An argument with few allowed values.
 

@@ -103,6 +103,8 @@ class IoU(_IoUBase):
         axis: int = -1,
     ):
         super().__init__(num_classes, name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
+        if len(target_class_ids) == 0:
+            raise ValueError(f"{type(self).__name__}: `target_class_ids` is empty; name the classes that count.")
         outside = [i for i in target_class_ids if not 0 <= i < num_classes]
         if outside:
             raise ValueError(

@@ -10,6 +10,7 @@ from pronghorn.graph.trace import eager
 from pronghorn.graph.variable import Variable
 from pronghorn.optimizers.conditional import update_if
 from pronghorn.optimizers.optimizer import Optimizer
+from pronghorn.utils.arguments import is_number
 
 # The arguments that belong to the inner optimizer, with the values that old configs hold.
 _INNER = {
@@ -58,7 +59,7 @@ class LossScaleOptimizer(Optimizer):
         if unknown:
             raise ValueError(f"LossScaleOptimizer does not know the arguments: {', '.join(unknown)}.")
         for option, value in kwargs.items():
-            if value != _INNER[option]:
+            if value is not _INNER[option] and not (is_number(value) and value == _INNER[option]):
                 raise ValueError(
                     f"LossScaleOptimizer does not support `{option}`. Instead, set `{option}` on the `inner_optimizer`."
                 )

@@ -82,15 +82,17 @@ def _is_array(x: Any) -> bool:
 
 def _is_single(x: Any) -> bool:
     """Whether ``x`` is one thing, no list, dict or array of several: for what is one of a few named values."""
-    return not isinstance(x, (list, tuple, Mapping)) and getattr(x, "shape", ()) == ()
+    return not isinstance(x, (list, tuple, dict)) and getattr(x, "shape", ()) == ()
 
 
 def _is_dtype(x: Any) -> bool:
-    if isinstance(x, Mapping):  # the configuration of a policy
+    if hasattr(x, "compute_dtype"):
+        return True
+    if isinstance(x, dict):  # the configuration of a policy
         return "class_name" in x
     if isinstance(x, (bool, int, float, bytes)) or not _is_single(x):
         return False
-    return isinstance(x, (str, type)) or any(hasattr(x, name) for name in ("compute_dtype", "name", "as_numpy_dtype"))
+    return isinstance(x, (str, type)) or any(hasattr(x, name) for name in ("name", "as_numpy_dtype"))
 
 
 def _at_least(least: int) -> Callable[[Any], bool]:

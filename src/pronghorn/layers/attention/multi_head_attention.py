@@ -216,6 +216,7 @@ class MultiHeadAttention(HeadsLayer):
         if self._attention_axes is None:
             self._attention_axes = tuple(range(1, rank - 1))
         else:
+            settings.check_axes(self, self._attention_axes, query_shape, "attention_axes")
             self._attention_axes = tuple(a % rank for a in self._attention_axes)
         heads_rank = rank + 1
         self._dot_equation, self._combine_equation, scores_rank = _attention_equations(heads_rank, self._attention_axes)

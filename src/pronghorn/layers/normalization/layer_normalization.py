@@ -265,6 +265,7 @@ class RMSNormalization(Layer):
 
     def build(self, input_shape: Any) -> None:
         self.axis = [self.axis] if isinstance(self.axis, int) else list(self.axis)
+        settings.check_axes(self, self.axis, input_shape)
         self.scale = self.add_weight(
             name="scale", shape=tuple(input_shape[a] for a in self.axis), initializer="ones", autocast=False
         )

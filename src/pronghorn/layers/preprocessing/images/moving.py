@@ -343,9 +343,17 @@ class RandomZoom(_Affine):
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.height_factor, self.width_factor = height_factor, width_factor
-        bounds = (-1.0, float("inf"))
-        self.height_lower, self.height_upper = factor_range(self, "height_factor", height_factor, bounds, True)
-        self._width = None if width_factor is None else factor_range(self, "width_factor", width_factor, bounds, True)
+        self.height_lower, self.height_upper = self._zoom("height_factor", height_factor)
+        self._width = None if width_factor is None else self._zoom("width_factor", width_factor)
+
+    def _zoom(self, name: str, value: Any) -> tuple[float, float]:
+        found = factor_range(self, name, value, (-1.0, 1.0), True)
+        if any(number <= -1 for number in (value if isinstance(value, (tuple, list)) else (value,))):
+            raise ValueError(
+                f"RandomZoom: The `{name}` argument should be greater than -1, which would show nothing, and at most "
+                f"1. Received: {name}={value}."
+            )
+        return found
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         if not training:

@@ -43,6 +43,11 @@ class RandomPerspective(MovedImages):
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(self, "factor", factor, (0, 1))
+        if not 0 <= scale <= 1:
+            raise ValueError(
+                "RandomPerspective: The `scale` argument should be a number in the range [0, 1]. Received: "
+                f"scale={scale}."
+            )
         self.scale = scale
         self.interpolation = settings.one_of(interpolation, _INTERPOLATIONS, "RandomPerspective", "interpolation")
         self.fill_value = fill_value
