@@ -262,7 +262,7 @@ def scan(
     array([1, 3, 6], dtype=int32)
     """
     if not callable(f):
-        raise TypeError(f"scan: f must be callable, got {f!r}.")
+        raise TypeError(f"scan: f must be a function f(carry, x), got {f!r}.")
     if not isinstance(unroll, (bool, int)) or (not isinstance(unroll, bool) and unroll < 1):
         raise ValueError(f"scan: unroll must be a bool or a positive integer, got {unroll!r}.")
     leaves = _tensors(xs) if xs is not None else []

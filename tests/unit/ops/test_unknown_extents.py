@@ -84,3 +84,8 @@ def test_derivatives_of_symbolic_tensors():
     x = KerasTensor((None, 7))
     out, slope = ops.jvp(ops.sin, (x,), (x,))
     assert out.shape == slope.shape == (None, 7)
+
+
+def test_each_nan_is_unique():
+    values, counts = ops.unique(np.array([1.0, np.nan, 2.0, np.nan], "float32"), return_counts=True)
+    assert counts.tolist() == [1, 1, 1, 1] and np.isnan(values.numpy()[2:]).all()

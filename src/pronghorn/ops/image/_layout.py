@@ -22,6 +22,15 @@ class Layout(NamedTuple):
         return P.reshape(x, shape=x.shape[1:]) if self.single else x
 
 
+def bad_rank(name: str, x: Tensor, spatial: int = 2) -> str:
+    """What to say of images with too many or too few axes."""
+    axes = "height, width, channels" if spatial == 2 else "depth, height, width, channels"
+    return (
+        f"{name}: Invalid images rank: expected rank {spatial + 1} (one image: {axes}, in the order of data_format) or "
+        f"rank {spatial + 2} (a batch of them). Received: images.shape={x.shape}."
+    )
+
+
 def batch_of(name: str, images: Any, data_format: Any, spatial: int = 2) -> tuple[Tensor, Layout]:
     """Images ``[n, *spatial, c]``, and how they were laid out.
 
@@ -30,10 +39,7 @@ def batch_of(name: str, images: Any, data_format: Any, spatial: int = 2) -> tupl
     """
     x = B.convert(images)
     if x.ndim not in (spatial + 1, spatial + 2):
-        wanted = "(height, width, channels)" if spatial == 2 else "(depth, height, width, channels)"
-        raise ValueError(
-            f"{name}: images must be {wanted}, or a batch of them, in the order of data_format; got shape {x.shape}."
-        )
+        raise ValueError(bad_rank(name, x, spatial))
     single = x.ndim == spatial + 1
     if single:
         x = P.reshape(x, shape=(1, *x.shape))

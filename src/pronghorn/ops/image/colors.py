@@ -10,17 +10,23 @@ from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.core import unstack
+from pronghorn.ops.image._layout import bad_rank
 from pronghorn.ops.nn.geometry import channels_first
 from pronghorn.ops.numpy.arithmetic import mod
 from pronghorn.ops.numpy.joining import stack
 
 
-def _channels(name: str, images: Any, data_format: Any) -> tuple[list[Tensor], int, str]:
-    """The three channels of images, the axis they are in, and the images' type."""
+def _with_axis(name: str, images: Any, data_format: Any) -> tuple[Tensor, int]:
+    """Images, and the axis of their channels."""
     x = B.convert(images)
     if x.ndim not in (3, 4):
-        raise ValueError(f"{name}: an image with 3 axes or a batch with 4 is needed, got shape {x.shape}.")
-    axis = x.ndim - 3 if channels_first(data_format) else x.ndim - 1
+        raise ValueError(bad_rank(name, x))
+    return x, x.ndim - 3 if channels_first(data_format) else x.ndim - 1
+
+
+def _channels(name: str, images: Any, data_format: Any) -> tuple[list[Tensor], int, str]:
+    """The three channels of images, the axis they are in, and the images' type."""
+    x, axis = _with_axis(name, images, data_format)
     if x.shape[axis] != 3:
         raise ValueError(f"{name}: images must have 3 channels, in axis {axis}; got shape {x.shape}.")
     return unstack(B.to_float(x), 3, axis=axis), axis, x.dtype
@@ -28,7 +34,10 @@ def _channels(name: str, images: Any, data_format: Any) -> tuple[list[Tensor], i
 
 def _require_floats(name: str, dtype: str) -> None:
     if not dtypes.is_float(dtype):
-        raise ValueError(f"{name}: images must be floats between 0 and 1, got {dtype}. Divide by 255 first.")
+        raise ValueError(
+            f"{name}: Invalid images dtype: expected float dtype, with values from 0 to 1. Received: {dtype}. Divide "
+            "by 255 first."
+        )
 
 
 @symbolic_aware
@@ -36,13 +45,17 @@ def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Tensor:
     """The brightness of images: one channel instead of three.
 
     Args:
-        images: an image ``(height, width, 3)`` or a batch; channels come first for "channels_first".
+        images: an image ``(height, width, 3)`` or a batch; channels come first for "channels_first". Images with one
+            channel stay as they are.
         data_format: "channels_last" or "channels_first"; the configured one by default.
 
     >>> rgb_to_grayscale([[[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]]).shape
     (1, 2, 1)
     """
-    (red, green, blue), axis, dtype = _channels("rgb_to_grayscale", images, data_format)
+    x, axis = _with_axis("rgb_to_grayscale", images, data_format)
+    if x.shape[axis] == 1:
+        return x
+    (red, green, blue), axis, dtype = _channels("rgb_to_grayscale", x, data_format)
     total = P.add(P.add(P.mul(red, 0.2989), P.mul(green, 0.5870)), P.mul(blue, 0.1140))
     return B.cast(B.keep_dims(total, (axis,), total.ndim + 1), dtype)
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import Extent, is_static
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
-from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops._symbolic import is_described, symbolic_aware
 from pronghorn.ops.image._layout import batch_of
 from pronghorn.ops.nn.convolution import depthwise_conv
 from pronghorn.ops.nn.geometry import padding_pairs, per_axis
@@ -19,24 +20,40 @@ from pronghorn.ops.numpy.shaping import part
 
 
 # -- borders ----------------------------------------------------------------------------------------------------------
-def _border(name: str, size: int, before: Any, after: Any, target: Any, sign: int) -> tuple[int, int]:
-    """Pixels before and after an axis, of which two of (before, after, target size) are given."""
-    given = {"before": before, "after": after, "target": target}
-    missing = [k for k, v in given.items() if v is None]
-    if len(missing) != 1:
-        raise ValueError(
-            f"{name}: along each axis give exactly two of the two borders and the target size; got "
-            f"{ {k: v for k, v in given.items() if v is not None} }."
-        )
-    change = None if target is None else sign * (int(target) - size)
+def _check_borders(name: str, given: dict[str, Any]) -> None:
+    """Of the border before, the border after and the target size, by the names of the arguments, two must be given."""
+    known = {argument: v for argument, v in given.items() if v is not None}
+    if len(known) != 2:
+        shown = ", ".join(f"{k}={v}" for k, v in known.items()) or "none of them"
+        raise ValueError(f"{name}: give exactly two of {', '.join(given)}; got {shown}.")
+    for argument, value in known.items():
+        if int(value) < 0:
+            raise ValueError(f"{name}: {argument} must be >= 0, got {value}.")
+
+
+def _border(name: str, size: Extent, given: dict[str, Any], sign: int) -> tuple[int, int]:
+    """Pixels before and after an axis; they come to the images for the sign 1, and go for -1."""
+    first, last, target = given
+    before, after = given[first], given[last]
     if before is None:
-        before = change - int(after)
+        before = sign * (int(given[target]) - size) - int(after)
     elif after is None:
-        after = change - int(before)
-    before, after = int(before), int(after)
-    if before < 0 or after < 0:
-        raise ValueError(f"{name}: borders must not be negative; an axis of {size} would get {before} and {after}.")
-    return before, after
+        after = sign * (int(given[target]) - size) - int(before)
+    for argument, border in ((first, before), (last, after)):
+        if border.__index__() < 0:
+            raise ValueError(
+                f"{name}: {argument} must be >= 0; {target}={given[target]} makes it {border} for an axis of {size}."
+            )
+    return int(before), int(after)
+
+
+def _described(x: Tensor, rows: dict[str, Any], columns: dict[str, Any], sign: int) -> Tensor:
+    """The result for symbolic images of unknown size."""
+    shape = []
+    for size, given in zip(x.shape[1:3], (rows, columns)):
+        before, after, target = given.values()
+        shape.append(size + sign * (int(before or 0) + int(after or 0)) if target is None else int(target))
+    return B.full((x.shape[0], *shape, x.shape[3]), 0, x.dtype)
 
 
 @symbolic_aware
@@ -67,8 +84,14 @@ def pad_images(
     (6, 8, 3)
     """
     x, layout = batch_of("pad_images", images, data_format)
-    top, bottom = _border("pad_images", int(x.shape[1]), top_padding, bottom_padding, target_height, 1)
-    left, right = _border("pad_images", int(x.shape[2]), left_padding, right_padding, target_width, 1)
+    rows = {"top_padding": top_padding, "bottom_padding": bottom_padding, "target_height": target_height}
+    columns = {"left_padding": left_padding, "right_padding": right_padding, "target_width": target_width}
+    for given in (rows, columns):
+        _check_borders("pad_images", given)
+    if is_described(x) and not is_static(x.shape[1:3]):
+        return layout.restore(_described(x, rows, columns, 1))
+    top, bottom = _border("pad_images", x.shape[1], rows, 1)
+    left, right = _border("pad_images", x.shape[2], columns, 1)
     zero = B.full((), 0, x.dtype)
     return layout.restore(P.pad(x, zero, low=(0, top, left, 0), high=(0, bottom, right, 0), interior=(0,) * 4))
 
@@ -97,12 +120,18 @@ def crop_images(
         data_format: "channels_last" or "channels_first"; the configured one by default.
     """
     x, layout = batch_of("crop_images", images, data_format)
-    rows, columns = int(x.shape[1]), int(x.shape[2])
-    top, bottom = _border("crop_images", rows, top_cropping, bottom_cropping, target_height, -1)
-    left, right = _border("crop_images", columns, left_cropping, right_cropping, target_width, -1)
-    if top + bottom >= rows or left + right >= columns:
-        raise ValueError(f"crop_images: nothing is left of images of {rows} x {columns} pixels.")
-    return layout.restore(part(part(x, 1, top, rows - bottom), 2, left, columns - right))
+    rows = {"top_cropping": top_cropping, "bottom_cropping": bottom_cropping, "target_height": target_height}
+    columns = {"left_cropping": left_cropping, "right_cropping": right_cropping, "target_width": target_width}
+    for given in (rows, columns):
+        _check_borders("crop_images", given)
+    if is_described(x) and not is_static(x.shape[1:3]):
+        return layout.restore(_described(x, rows, columns, -1))
+    high, wide = x.shape[1:3]
+    top, bottom = _border("crop_images", high, rows, -1)
+    left, right = _border("crop_images", wide, columns, -1)
+    if top + bottom >= high or left + right >= wide:
+        raise ValueError(f"crop_images: nothing is left of images of {high} x {wide} pixels.")
+    return layout.restore(part(part(x, 1, top, high - bottom), 2, left, wide - right))
 
 
 # -- patches ----------------------------------------------------------------------------------------------------------
@@ -132,9 +161,7 @@ def extract_patches(
     >>> extract_patches(np.ones((2, 6, 6, 3), "float32"), 3).shape
     (2, 2, 2, 27)
     """
-    rank = len(size) if isinstance(size, (tuple, list)) else 2
-    if rank not in (2, 3):
-        raise ValueError(f"extract_patches: size must be one number, two or three, got {size!r}.")
+    rank = _size_rank("extract_patches", size, (2, 3))
     return _patches("extract_patches", images, size, strides, dilation_rate, padding, data_format, rank)
 
 
@@ -148,9 +175,21 @@ def extract_patches_3d(
     data_format: str | None = None,
 ) -> Tensor:
     """`extract_patches` of volumes ``(depth, height, width, channels)``."""
-    if isinstance(size, (tuple, list)) and len(size) != 3:
-        raise ValueError(f"extract_patches_3d: size must be one number or three, got {size!r}.")
+    _size_rank("extract_patches_3d", size, (3,))
     return _patches("extract_patches_3d", volumes, size, strides, dilation_rate, padding, data_format, 3)
+
+
+def _size_rank(name: str, size: Any, ranks: tuple[int, ...]) -> int:
+    """How many spatial axes a window's ``size`` is for; the first of ``ranks`` for a number."""
+    counts = " or ".join(map(str, ranks))
+    if isinstance(size, (tuple, list)):
+        if len(size) in ranks:
+            return len(size)
+        kind = ValueError if len(ranks) > 1 else TypeError  # as in Keras
+        raise kind(f"{name}: Expected a tuple of length {counts}, or an int, as `size`. Received: size={size!r}.")
+    if isinstance(size, bool) or not hasattr(size, "__index__"):
+        raise TypeError(f"{name}: Expected an int or a tuple of length {counts} as `size`. Received: size={size!r}.")
+    return ranks[0]
 
 
 def _patches(

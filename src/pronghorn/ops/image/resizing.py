@@ -95,7 +95,7 @@ def scale_and_translate(
 
     Args:
         images: the array.
-        output_shape: the result's shape.
+        output_shape: the result's shape; None leaves an axis as it is.
         scale: one factor for each of ``spatial_dims``; above 1 enlarges.
         translation: one shift, in new pixels, for each of them.
         spatial_dims: the axes that change.
@@ -110,14 +110,21 @@ def scale_and_translate(
     if method not in _KERNELS:
         raise ValueError(f"scale_and_translate: method={method!r}; it must be one of {', '.join(_KERNELS)}.")
     x = B.to_float(images)
-    shape = tuple(int(n) for n in output_shape)
+    shape = tuple(n if n is None else int(n) for n in output_shape)
     axes = [B.axis_of(a, x.ndim, "spatial_dims") for a in spatial_dims]
     scale, translation = B.to_float(scale), B.to_float(translation)
     if len(shape) != x.ndim:
         raise ValueError(f"scale_and_translate: output_shape={shape} must have as many axes as images {x.shape}.")
+    shape = tuple(m if n is None else n for n, m in zip(shape, x.shape))
+    for axis, (n, m) in enumerate(zip(shape, x.shape)):
+        if axis not in axes and isinstance(m, int) and n != m:
+            raise ValueError(
+                f"scale_and_translate: output_shape={shape} changes axis {axis} of images {x.shape}, which is none of "
+                f"spatial_dims={tuple(spatial_dims)}."
+            )
     for i, axis in enumerate(axes):
         factor, shift = (part(v, 0, i, i + 1) for v in (scale, translation))
-        weights = _weights(int(x.shape[axis]), shape[axis], factor, shift, _KERNELS[method], antialias, x.dtype)
+        weights = _weights(int(x.shape[axis]), int(shape[axis]), factor, shift, _KERNELS[method], antialias, x.dtype)
         x = _along(x, weights, axis)
     return x
 
@@ -184,7 +191,7 @@ def _check_resize(size: Any, interpolation: str, crop: bool, fill: bool, fill_mo
     if not isinstance(size, (tuple, list)) or len(size) != 2:
         raise ValueError(f"resize: size must be (height, width), got {size!r}.")
     if int(size[0]) < 1 or int(size[1]) < 1:
-        raise ValueError(f"resize: size must be positive, got {tuple(size)}.")
+        raise ValueError(f"resize: `size` must have positive height and width, got {tuple(size)}.")
     if interpolation not in _METHODS:
         raise ValueError(f"resize: interpolation={interpolation!r}; it must be one of {', '.join(_METHODS)}.")
     if fill_mode != "constant":

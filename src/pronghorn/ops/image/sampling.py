@@ -125,8 +125,8 @@ def map_coordinates(
     x, places = B.convert(inputs), B.to_float(coordinates)
     if places.ndim < 2 or places.shape[0] != x.ndim:
         raise ValueError(
-            f"map_coordinates: coordinates of shape {places.shape} must have one row for each of the {x.ndim} axes of "
-            "inputs, and an axis of places."
+            f"map_coordinates: the first extent of `coordinates` must be the same as the rank of `inputs`, here "
+            f"{x.ndim}, and another axis must follow: expected at least rank 2. Received: shape {places.shape}."
         )
     dtype = x.dtype
     whole = not dtypes.is_float(dtype)
@@ -205,6 +205,11 @@ def affine_transform(
     x, layout, dtype = _prepared("affine_transform", images, interpolation, fill_mode, data_format)
     t = P.stop_gradient(B.cast(transform, x.dtype))
     if t.ndim not in (1, 2) or t.shape[-1] != 8:
+        if t.ndim not in (1, 2):
+            raise ValueError(
+                "affine_transform: Invalid transform rank: expected rank 1, for the shape (8,), or rank 2, for (n, 8). "
+                f"Received: transform.shape={t.shape}."
+            )
         raise ValueError(f"affine_transform: transform must have the shape (8,) or (n, 8), got {t.shape}.")
     t = P.reshape(t, shape=(1, 8)) if t.ndim == 1 else t
     shape = x.shape[:3]
@@ -242,7 +247,7 @@ def perspective_transform(
     start, end = (B.cast(p, x.dtype) for p in (start_points, end_points))
     for label, p in (("start_points", start), ("end_points", end)):
         if p.ndim not in (2, 3) or p.shape[-2:] != (4, 2):
-            raise ValueError(f"{name}: {label} must have the shape (4, 2) or (n, 4, 2), got {p.shape}.")
+            raise ValueError(f"{name}: Invalid {label} shape: expected (4, 2) or (n, 4, 2), got {p.shape}.")
     start, end = (P.reshape(p, shape=(1, 4, 2)) if p.ndim == 2 else p for p in (start, end))
     t = _perspective(start, end)
     shape = x.shape[:3]

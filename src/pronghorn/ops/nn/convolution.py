@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Extent
+from pronghorn.graph.dim import Dim, Extent
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
@@ -67,6 +67,8 @@ def conv(
     first = channels_first(data_format)
     x = to_channels_last(x, first)
     channels, per_group = x.shape[-1], w.shape[-2]
+    if isinstance(channels, Dim) and B.equal_extents(channels, per_group):
+        channels = per_group
     if channels % per_group:
         raise ValueError(
             f"conv: input channels must match the kernel: there are {channels} in inputs {x.shape} (channels last), "

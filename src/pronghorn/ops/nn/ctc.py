@@ -9,7 +9,7 @@ import numpy as np
 from pronghorn.graph import primitives as P
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
-from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops._symbolic import is_described, symbolic_aware
 from pronghorn.ops.nn.activations import log_softmax
 
 _MINUS_INFINITY = -1e30  # an impossible path; finite, so that gradients stay numbers
@@ -38,7 +38,7 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
     log_probs = log_softmax(_wide(logits))
     lengths, steps = B.cast(target_length, "int32"), B.cast(output_length, "int32")
     states = _with_blanks(labels, mask_index)
-    alphas = _forward(log_probs, states, steps, mask_index)
+    alphas = _forward(log_probs, states, steps)
     return P.neg(_ends(alphas, lengths))
 
 
@@ -55,7 +55,7 @@ def _with_blanks(labels: Tensor, mask_index: int) -> Tensor:
     return P.pad(labels, blank, **pads) if count else B.full((batch, 1), mask_index, "int32")
 
 
-def _forward(log_probs: Tensor, states: Tensor, steps: Tensor, mask_index: int) -> Tensor:
+def _forward(log_probs: Tensor, states: Tensor, steps: Tensor) -> Tensor:
     """The logarithms of the probabilities of all paths that end in each state at the last step that counts."""
     from pronghorn.ops.control import scan
 
@@ -66,9 +66,10 @@ def _forward(log_probs: Tensor, states: Tensor, steps: Tensor, mask_index: int) 
     # emission of each state at each time: [time, batch, states]
     emissions = P.dot_general(log_probs, one_hot, contract=((2,), (2,)), batch=((0,), (0,)))
     emissions = P.transpose(emissions, perm=(1, 0, 2))
-    blank = P.eq(states, B.full_like(states, mask_index))
-    skip = P.and_(P.not_(blank), P.ne(states, _shifted(states, 2, mask_index)))
     place = P.iota(shape=(batch, count), dtype="int32", axis=1)
+    # The blanks are told by their places: a label may be of the blank's class, as padding is.
+    is_label = P.eq(P.and_(place, B.full_like(place, 1)), B.full_like(place, 1))
+    skip = P.and_(is_label, P.ne(states, _shifted(states, 2, -1)))
     never = B.full((batch, count), _MINUS_INFINITY, log_probs.dtype)
     before = P.select(P.eq(place, B.zeros_like(place)), B.zeros_like(never), never)  # as if at a blank before time 0
     first = P.select(P.lt(place, B.full_like(place, 2)), B.zeros_like(never), never)
@@ -140,13 +141,13 @@ def ctc_decode(
         logits, or the logarithm of the sequence's probability.
     """
     logits, lengths = _wide(B.to_float(inputs)), B.cast(sequence_lengths, "int32")
+    if strategy not in ("greedy", "beam_search"):
+        raise ValueError(f"Invalid strategy {strategy!r} for ctc_decode; it must be 'greedy' or 'beam_search'.")
     if logits.ndim != 3:
         raise ValueError(f"ctc_decode: inputs must be [batch, time, classes], got shape {logits.shape}.")
     if strategy == "greedy":
         return _greedy(logits, lengths, merge_repeated, mask_index)
-    if strategy == "beam_search":
-        return _beam_search(logits, lengths, beam_width, top_paths, mask_index)
-    raise ValueError(f"ctc_decode: strategy={strategy!r}; it must be 'greedy' or 'beam_search'.")
+    return _beam_search(logits, lengths, beam_width, top_paths, mask_index)
 
 
 def _greedy(logits: Tensor, lengths: Tensor, merge: bool, mask_index: int) -> tuple[Tensor, Tensor]:
@@ -173,8 +174,12 @@ def _beam_search(logits: Tensor, lengths: Tensor, width: int, paths: int, mask_i
 
     if paths > width:
         raise ValueError(f"ctc_decode: top_paths={paths} must not exceed beam_width={width}.")
+    weights = log_softmax(logits)
+    if is_described(weights):
+        batch, time, _ = weights.shape
+        return B.full((paths, batch, time), -1, "int32"), B.full((batch, paths), 0, weights.dtype)
     instead = "Use strategy='greedy', or decode outside of the traced function."
-    log_probs = needs_values("ctc_decode", log_softmax(logits), instead).astype(np.float64)
+    log_probs = needs_values("ctc_decode", weights, instead).astype(np.float64)
     steps = needs_values("ctc_decode", lengths, instead)
     batch, time, classes = log_probs.shape
     labels = np.full((paths, batch, time), -1, np.int32)

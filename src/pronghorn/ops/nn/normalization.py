@@ -75,7 +75,8 @@ def batch_normalization(
         v = B.cast(v, x.dtype)
         if v.ndim != 1 or v.shape[0] != x.shape[axis]:
             raise ValueError(
-                f"batch_normalization: {name} must have the extent {x.shape[axis]} of axis {axis} of x, got {v.shape}."
+                f"batch_normalization: `{name}` must be a vector of length {x.shape[axis]}, as axis {axis} of x is; "
+                f"got shape {v.shape}."
             )
         return v
 

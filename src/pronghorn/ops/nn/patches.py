@@ -58,7 +58,7 @@ def _image(name: str, x: Any, block_size: int, data_format: str) -> tuple[Tensor
     if x.ndim != 4:
         raise ValueError(f"{name}: a batch of images with 4 axes is needed, got shape {x.shape}.")
     if not isinstance(block_size, (int, np.integer)) or block_size < 2:
-        raise ValueError(f"{name}: block_size must be an integer of 2 or more, got {block_size!r}.")
+        raise ValueError(f"{name}: `block_size` must be at least 2, and an integer; got {block_size!r}.")
     return x, channels_first(data_format), int(block_size)
 
 
@@ -123,7 +123,7 @@ def fold(x: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding:
     """
     x = B.convert(x)
     if x.ndim != 3:
-        raise ValueError(f"fold: columns [n, c * kh * kw, windows] are needed, got shape {x.shape}.")
+        raise ValueError(f"fold: columns [n, c * kh * kw, windows] are needed, a 3D array; got shape {x.shape}.")
     size, k, d, p, s = (
         _two(output_size, "output_size"), _two(kernel_size, "kernel_size"), _two(dilation, "dilation"),
         _two(padding, "padding"), _two(stride, "stride"),

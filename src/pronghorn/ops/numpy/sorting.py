@@ -150,7 +150,7 @@ def unique(
     size: int | None = None,
     fill_value: Any = None,
 ) -> Any:
-    """The different elements of ``x``, in order.
+    """The different elements of ``x``, in order; each NaN is another one.
 
     Args:
         x: the array; it must have known values.
@@ -174,7 +174,7 @@ def unique(
         return _described_unique(x, wanted, axis, size)
     array = needs_values("unique", x, "Compute it outside of the traced function.")
     values, first, inverse, counts = np.unique(
-        array, return_index=True, return_inverse=True, return_counts=True, axis=axis
+        array, return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=False
     )
     inverse = inverse.reshape(array.shape) if axis is None else inverse.reshape(-1)
     along = 0 if axis is None else axis
