@@ -39,8 +39,16 @@ _FRAMEWORKS = {
 _REAL = ("float16", "float32", "float64", "bfloat16")
 _INTEGERS = (*dtypes.UNSIGNED, *dtypes.SIGNED)
 
-# What `pronghorn run` gives scripts for a part of an absent framework, tests get as well.
-_PROVIDED = {"tensorflow.data": pronghorn.data}
+# What `pronghorn run` gives scripts for a part of an absent framework, tests get as well: enough to make a data set.
+_PROVIDED = {
+    "tensorflow.TensorSpec": pronghorn.data.TensorSpec,
+    "tensorflow.available": False,
+    "tensorflow.data": pronghorn.data,
+    "tensorflow.float32": "float32",
+    "tensorflow.int32": "int32",
+    "tensorflow.ones": pronghorn.ops.ones,
+    "tensorflow.zeros": pronghorn.ops.zeros,
+}
 
 
 def _index_lookup(*arguments: Any, vocabulary_dtype: str = "int64", **options: Any) -> Any:
@@ -161,6 +169,8 @@ class KerasModule(types.ModuleType):
             return sys.modules[full]
         if full == "keras.src.backend.backend":
             return _backend
+        if full == "keras.src.utils.module_utils.tensorflow":
+            return AbsentFramework(name)
         if name in _CONSTANTS:
             return _CONSTANTS[name]
         if name in private_equivalents.EQUIVALENTS:
@@ -178,9 +188,9 @@ class KerasModule(types.ModuleType):
 
 
 def _backend() -> str:
-    """The backend's name; a test file that picks its `Trainer` by it, and knows no other, gets the one there is."""
+    """The backend's name; a file that picks its `Trainer` or a device by it, and knows no other, gets one it knows."""
     caller = sys._getframe(1).f_code
-    if caller.co_name == "<module>" and caller.co_filename.endswith("trainer_test.py"):
+    if caller.co_name in ("<module>", "__getitem__") and caller.co_filename.endswith("trainer_test.py"):
         return "tensorflow"
     return pronghorn.config.backend()
 

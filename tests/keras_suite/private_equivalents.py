@@ -17,6 +17,8 @@ from pronghorn.models.infer import infer_spec
 from pronghorn.models.keras_tensor import standardize_shape
 from pronghorn.random import seed_generator
 from pronghorn.regularizers import OrthogonalRegularizer
+from pronghorn.trainers.compile_loss import CompileLoss
+from pronghorn.trainers.compile_metrics import CompileMetrics
 from pronghorn.utils.autocast import AutocastScope
 from pronghorn.utils.masking import get_mask, set_mask
 
@@ -35,6 +37,8 @@ def _penalty_factor(value: Any, name: str) -> float:
 
 EQUIVALENTS: dict[str, Any] = {
     "AutocastScope": AutocastScope,
+    "CompileLoss": CompileLoss,
+    "CompileMetrics": CompileMetrics,
     "ConvLSTM": ConvLSTM,
     "ConvLSTMCell": ConvLSTMCell,
     "DropoutRNNCell": DropoutRNNCell,
@@ -45,6 +49,9 @@ EQUIVALENTS: dict[str, Any] = {
     "compute_output_spec": _compute_output_spec,
     "draw_seed": seed_generator.draw_seed,
     "get_keras_mask": get_mask,
+    "in_symbolic_scope": lambda: (
+        False
+    ),  # a step is traced with the arguments it runs with, and never described otherwise
     "global_seed_generator": seed_generator.global_seed_generator,
     "random_seed_dtype": lambda: "uint32",
     "removesuffix": str.removesuffix,

@@ -54,6 +54,7 @@ _SPECIAL = {
     "": {
         "GradientTape": "pronghorn:GradientTape",
         "Tensor": "pronghorn.graph.tensor:Tensor",
+        "TensorSpec": "pronghorn.data:TensorSpec",
         "Variable": "pronghorn.cli.tensorflow_functions:Variable",
         "constant": "pronghorn.ops:convert_to_tensor",
         "function": "pronghorn.cli.tensorflow_functions:function",

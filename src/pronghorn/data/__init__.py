@@ -2,4 +2,4 @@
 
 from pronghorn._lazy import attach
 
-attach(__name__, {"AUTOTUNE": ".dataset", "Dataset": ".dataset"})
+attach(__name__, {"AUTOTUNE": ".dataset", "Dataset": ".dataset", "TensorSpec": ".tensor_spec"})

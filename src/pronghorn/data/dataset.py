@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from pronghorn.data.element import as_element, as_plain
+from pronghorn.data.tensor_spec import TensorSpec, dtype_name
+from pronghorn.graph import dtypes
 
 #: The number of parallel calls or of batches to prepare ahead: chosen for you.
 AUTOTUNE = -1
@@ -48,6 +50,16 @@ def _row(structure: Any, index: int) -> Any:
 def _array(value: Any) -> np.ndarray:
     array = np.asarray(value)
     return array if array.dtype != np.float64 or hasattr(value, "dtype") else array.astype("float32")
+
+
+def _spec_of(leaf: Any) -> TensorSpec:
+    array = np.asarray(leaf)
+    return TensorSpec(array.shape, "string" if array.dtype.kind in "OSU" else array.dtype)
+
+
+def _array_of(value: Any, dtype: Any) -> Any:
+    name = dtype_name(dtype)
+    return np.asarray(value, object if name == "string" else dtypes.to_numpy(name))
 
 
 class Dataset:
@@ -92,9 +104,30 @@ class Dataset:
         return Dataset(lambda: iter([_map(_array, tensors)]), 1)
 
     @staticmethod
-    def from_generator(generator: Callable[[], Iterable[Any]], *ignored: Any, **ignored_too: Any) -> Dataset:
-        """Return what a function's generators give; output types and signatures are accepted and not needed."""
-        return Dataset(lambda: (_map(_array, element) for element in generator()))
+    def from_generator(
+        generator: Callable[..., Iterable[Any]],
+        output_types: Any = None,
+        output_shapes: Any = None,
+        args: Any = None,
+        output_signature: Any = None,
+    ) -> Dataset:
+        """Return what a function's generators give.
+
+        Args:
+            generator: called with `args` for each round; returns an iterable of elements.
+            output_types: the types of an element's arrays, to which they are converted; as they come by default.
+            output_shapes: accepted; shapes are those that come.
+            args: arguments for `generator`.
+            output_signature: instead of types and shapes, `TensorSpec`s for an element's arrays.
+        """
+        types = output_types if output_signature is None else _map(lambda spec: spec.dtype, output_signature)
+
+        def elements() -> Iterator[Any]:
+            for element in generator(*(args or ())):
+                element = tuple(element) if isinstance(element, list) and isinstance(types, tuple) else element
+                yield _map(_array, element) if types is None else _map(_array_of, element, types)
+
+        return Dataset(elements)
 
     @staticmethod
     def range(*arguments: int) -> Dataset:
@@ -129,8 +162,8 @@ class Dataset:
 
     @property
     def element_spec(self) -> Any:
-        """The shapes and dtypes of the first element, as pairs."""
-        return _map(lambda leaf: (np.shape(leaf), np.asarray(leaf).dtype), next(iter(self)))
+        """`TensorSpec`s of the first element."""
+        return _map(_spec_of, next(iter(self)))
 
     # -- refining it --------------------------------------------------------------------------------------------------
     def map(self, function: Callable[..., Any], num_parallel_calls: int | None = None, **ignored: Any) -> Dataset:

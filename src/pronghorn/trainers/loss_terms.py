@@ -128,8 +128,9 @@ def _walk(spec: Any, y_pred: Any, path: Path, spec_path: Path, names: Sequence[s
 def _check_keys(spec: dict[Any, Any], y_pred: Any, path: Path) -> None:
     if not isinstance(y_pred, dict):
         found = f"a {type(y_pred).__name__} of {len(y_pred)} outputs" if tree.is_nested(y_pred) else "a single output"
-        raise ValueError(
-            f"compile: `loss` has a dict with the keys {_listed(spec)}{_at(path)}, where there is {found}."
+        raise UnknownOutputError(
+            f"compile: `loss` has the keys {_listed(spec)}{_at(path)}, which can't be found in the model's outputs: "
+            f"there is {found}."
         )
     unknown = [key for key in spec if key not in y_pred]
     if unknown:
