@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 
 import click
 
@@ -43,3 +45,53 @@ def info() -> None:
     from pronghorn.cli.info import print_info
 
     print_info()
+
+
+@main.command(short_help="Show what is in a model's file.")
+@click.option("--arrays", is_flag=True, help="List every array, with its type.")
+@click.argument("file")
+def inspect(arrays: bool, file: str) -> None:
+    """Show the layers, shapes, optimizer, date and size of a model's or a weights file, without building a model.
+
+    FILE is a .keras, .weights.h5, .weights.json, .safetensors, .h5 or .hdf5 file.
+    """
+    from pronghorn.cli.inspect import print_file
+
+    with _told():
+        print_file(file, arrays)
+
+
+@main.command(short_help="Convert a model's file to another format.")
+@click.option("-f", "--force", is_flag=True, help="Replace TARGET if it exists.")
+@click.option("--max-shard-size", type=float, metavar="GB", help="For .weights.json: the size of each file.")
+@click.option(
+    "--import", "modules", multiple=True, metavar="MODULE", help="Import a module that registers your classes."
+)
+@click.argument("source")
+@click.argument("target")
+def convert(force: bool, max_shard_size: float | None, modules: tuple[str, ...], source: str, target: str) -> None:
+    """Write what is in SOURCE into TARGET; their endings say the formats.
+
+    \b
+      models:   .keras, .h5, .hdf5
+      weights:  .weights.h5, .weights.json (several files), .safetensors
+    """
+    import importlib
+
+    from pronghorn.saving.conversion import convert_file
+
+    sys.path.insert(0, "")
+    with _told():
+        for module in modules:
+            importlib.import_module(module)
+        convert_file(source, target, max_shard_size, overwrite=force)
+    click.echo(f"{source} -> {target}")
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """What a user can mend is said in a line, without a traceback."""
+    try:
+        yield
+    except (OSError, ValueError, TypeError, ImportError, NotImplementedError) as error:
+        raise click.ClickException(str(error)) from None

@@ -129,6 +129,27 @@ class SafetensorsReader:
     def __exit__(self, *error: object) -> None:
         self._arrays = {}
 
+    def arrays(self) -> list[tuple[str, tuple[int, ...], str]]:
+        """Return the name, the shape and the type of every array."""
+        return [(name, array.shape, array.dtype.name) for name, array in self._arrays.items()]
+
+    def objects(self) -> list[str]:
+        """Return the paths of all objects that have arrays, such as ``"layers/dense"``.
+
+        Raises:
+            ValueError: for arrays with other names.
+        """
+        found = set()
+        for name in self._arrays:
+            path, mark, _ = f"/{name}".rpartition("/vars/")
+            if not mark:
+                raise ValueError(
+                    f"{self.shown_as}: {name!r} is not called as in Keras's weights files (layers/dense/vars/0), so it "
+                    "is not known whose it is."
+                )
+            found.add(path.removeprefix("/"))
+        return sorted(found)
+
     def get(self, path: str) -> SafetensorsGroup:
         """Return the arrays of one object; an empty mapping where the file has none."""
         return SafetensorsGroup(self._arrays, f"{path}/vars/" if path else "vars/")

@@ -162,6 +162,10 @@ class ShardedReader:
         files = self._map.get(f"/{path}/vars" if path else "/vars", [])
         return MergedGroup([self._reader(file).get(path) for file in files])
 
+    def objects(self) -> list[str]:
+        """Return the paths of all objects that have arrays, such as ``"layers/dense"``."""
+        return sorted(key.strip("/").removesuffix("vars").rstrip("/") for key in self._map)
+
     def _reader(self, file: str) -> WeightsReader:
         if file not in self._readers:
             place = self._folder / file
@@ -205,11 +209,24 @@ def _read_map(path: Path, shown: str) -> dict[str, list[str]]:
     return found
 
 
+def files_of(index: Path, shown: str) -> list[str]:
+    """The names of the files of an index, sorted.
+
+    Args:
+        index: its path.
+        shown: what messages call it.
+
+    Raises:
+        ValueError: if it is no such index.
+    """
+    return sorted({file for files in _read_map(index, shown).values() for file in files})
+
+
 def _files_of(index: Path) -> set[Path]:
     """The files that an index of ours names now; none where it cannot be read."""
     if not index.exists():
         return set()
     try:
-        return {index.with_name(file) for files in _read_map(index, "").values() for file in files}
+        return {index.with_name(file) for file in files_of(index, "")}
     except (OSError, ValueError):
         return set()

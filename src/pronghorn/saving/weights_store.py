@@ -125,6 +125,14 @@ class WeightsReader:
                 return ReadGroup(None, self.shown_as)
         return ReadGroup(group, self.shown_as)
 
+    def objects(self) -> list[str]:
+        """Return the paths of all objects that have arrays, such as ``"layers/dense"``.
+
+        Raises:
+            ValueError: if something on the way is a link.
+        """
+        return sorted(_objects(self._file, self.shown_as))
+
     def has_any(self) -> bool:
         """Return whether the file has the layout of weights files: objects with ``vars`` groups."""
         return any(name in self._file for name in ("vars", "layers", "_layer_checkpoint_dependencies"))
@@ -213,3 +221,20 @@ def array_of(data: Any, shown_as: str = "") -> np.ndarray:
     if not isinstance(name, str) or name not in _BY_NAME or _BY_NAME[name].itemsize != data.dtype.itemsize:
         raise ValueError(f"{where} is not an array of numbers (its bytes are said to be {name!r}).")
     return np.asarray(array).view(_BY_NAME[name])
+
+
+def array_info(data: h5py.Dataset) -> tuple[tuple[int, ...], str]:
+    """The shape and the type of an array, without reading it."""
+    name = data.attrs.get("dtype")
+    known = name if isinstance(name, str) and name in _BY_NAME else None
+    return tuple(data.shape or ()), known or data.dtype.name
+
+
+def _objects(group: h5py.Group, shown_as: str, path: str = "") -> Iterator[str]:
+    for name in group:
+        member = member_of(group, name, shown_as)
+        if isinstance(member, h5py.Group):
+            if name == "vars":
+                yield path
+            else:
+                yield from _objects(member, shown_as, f"{path}/{name}" if path else name)

@@ -18,7 +18,7 @@ from pronghorn.saving.archive import LAYOUT
 from pronghorn.saving.legacy.configs import modernise
 from pronghorn.saving.legacy.optimizers import read_optimizer, training_arguments, write_optimizer
 from pronghorn.saving.serialization import deserialize_keras_object, serialize_keras_object
-from pronghorn.saving.weights_store import WriteGroup, array_of, member_of
+from pronghorn.saving.weights_store import WriteGroup, array_info, array_of, member_of
 from pronghorn.utils.user_code import warn
 
 _MAX_JSON = 1 << 28
@@ -72,9 +72,7 @@ class LegacyFile:
         Raises:
             ValueError: if the file holds no weights, or is not to be trusted.
         """
-        group = self._file
-        if "layer_names" not in group.attrs and "model_weights" in group:
-            group = self._group(group, "model_weights")
+        group = self._weights()
         found = []
         for name in _names(group.attrs, "layer_names", self.shown):
             arrays = self.arrays(self._group(group, name))
@@ -84,6 +82,28 @@ class LegacyFile:
         if isinstance(top, h5py.Group) and (arrays := self.arrays(top)):
             found.append(("", arrays))
         return found
+
+    def shapes(self) -> list[tuple[str, list[tuple[str, tuple[int, ...], str]]]]:
+        """The layers, and of each of their weights the name, the shape and the type; nothing is read."""
+        group = self._weights()
+        names = _names(group.attrs, "layer_names", self.shown)
+        return [(name, self._shapes_in(self._group(group, name))) for name in names]
+
+    def optimizer_shapes(self) -> list[tuple[str, tuple[int, ...], str]]:
+        """The same of the optimizer's state."""
+        group = member_of(self._file, "optimizer_weights", self.shown)
+        return self._shapes_in(group) if isinstance(group, h5py.Group) else []
+
+    def _shapes_in(self, group: h5py.Group) -> list[tuple[str, tuple[int, ...], str]]:
+        names = _names(group.attrs, "weight_names", self.shown)
+        return [(name, *array_info(self._dataset(group, name))) for name in names]
+
+    def versions(self) -> list[tuple[str, str]]:
+        """Pairs of a title and what the file says: who wrote it."""
+        titles = {"keras_version": "Keras version", "backend": "written by"}
+        group = self._file if "keras_version" in self._file.attrs else self._weights()
+        found = [(title, group.attrs[key]) for key, title in titles.items() if key in group.attrs]
+        return [(title, v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v)[:80]) for title, v in found]
 
     def optimizer(self) -> tuple[list[str], list[np.ndarray]]:
         """The names and the values of the optimizer's state; empty where there is none."""
@@ -96,13 +116,20 @@ class LegacyFile:
         """The arrays that a group lists."""
         return [self._array(group, name) for name in _names(group.attrs, "weight_names", self.shown)]
 
+    def _weights(self) -> h5py.Group:
+        group = self._file
+        return self._group(group, "model_weights") if "model_weights" in group else group
+
     def _array(self, group: h5py.Group, path: str) -> np.ndarray:
+        return array_of(self._dataset(group, path), self.shown)
+
+    def _dataset(self, group: h5py.Group, path: str) -> h5py.Dataset:
         found: Any = group
         for part in path.split("/"):
             found = member_of(found, part, self.shown) if isinstance(found, h5py.Group) else None
-        if found is None:
+        if not isinstance(found, h5py.Dataset):
             raise ValueError(f"{self.shown}: {group.name} lists {path!r}, which is not there; the file is damaged.")
-        return array_of(found, self.shown)
+        return found
 
     def _group(self, group: h5py.Group, name: str) -> h5py.Group:
         found: Any = group
