@@ -231,7 +231,7 @@ KINDS: dict[str, Kind | None] = {
     **dict.fromkeys(
         (
             *("Layer.name", "SGD.momentum", "InputSpec.axes", "FBetaScore.beta", "FBetaScore.threshold"),
-            *("F1Score.threshold", "DTypePolicy.name", "Variable.name"),
+            *("F1Score.threshold", "DTypePolicy.name", "Variable.name", "LayerNormalization.axis"),
         )
     ),
 }

@@ -96,6 +96,11 @@ CASES = {
     ),
     "unnamed shape in build": (lambda: OddBuild()(np.ones((2, 3))), "`width`.*does not end in `_shape`"),
     "shape of no argument": (lambda: ForeignBuild()(np.ones((2, 3))), "`z_shape`.*not have argument `z`"),
+    "limits of renormalization": (
+        lambda: layers.BatchNormalization(renorm=True, renorm_clipping={"rmin": 2.0, "rmax": 1.0}),
+        "rmax.*at least rmin.*'rmin': 2.0",
+    ),
+    "axis by name": (lambda: layers.LayerNormalization(axis="last"), "'axis'.*normalize over.*'last'"),
     "rate": (lambda: layers.Dropout(50), "rate.*0 to 1"),
     "settings by position": (lambda: Flag()(np.ones((1, 1)), True), "keyword"),
     "python list": (lambda: layers.Dense(2)([1.0, 2.0]), "convert_to_tensor"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pronghorn import ops
@@ -87,12 +88,7 @@ class BatchNormalization(Layer):
         )
         self.renorm, self.renorm_momentum = renorm, renorm_momentum
         self.renorm_clipping = dict(renorm_clipping or {})
-        unknown = set(self.renorm_clipping) - {"rmin", "rmax", "dmax"}
-        if unknown:
-            raise ValueError(
-                f"BatchNormalization: Received invalid keys {sorted(unknown)} in `renorm_clipping`; it may have rmin, "
-                "rmax and dmax."
-            )
+        _check_limits(self.renorm_clipping)
         self.supports_masking = True
         self.gamma = self.beta = None
 
@@ -226,3 +222,17 @@ class BatchNormalization(Layer):
         )
         config = {**super().get_config(), **settings.give(self, *names)}
         return {**config, "renorm_clipping": self.renorm_clipping or None}
+
+
+def _check_limits(clipping: dict[str, float]) -> None:
+    """Refuse limits of the renormalization that mean nothing."""
+    unknown = set(clipping) - {"rmin", "rmax", "dmax"}
+    if unknown:
+        problem = f"Received invalid keys {sorted(unknown)}; it may have rmin, rmax and dmax"
+    elif clipping.get("rmax", math.inf) < clipping.get("rmin", -math.inf):
+        problem = "rmax should be at least rmin"
+    elif clipping.get("dmax", 0) < 0:
+        problem = "dmax should be non-negative"
+    else:
+        return
+    raise ValueError(f"BatchNormalization: {problem}, got renorm_clipping={clipping}.")

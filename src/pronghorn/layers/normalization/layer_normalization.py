@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pronghorn import ops
 from pronghorn.layers import settings
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
+from pronghorn.utils.arguments import is_axes
 
 _SETTINGS = (
     "axis",
@@ -104,14 +107,12 @@ class LayerNormalization(_Affine):
         self_rms_scaling = kwargs.pop("rms_scaling", False)
         super().__init__(**kwargs)
         self.rms_scaling = self_rms_scaling  # an old option: only the scale is normalized
-        if isinstance(axis, (list, tuple)):
-            axis = list(axis)
-        elif not isinstance(axis, int):
+        if not is_axes(axis):
             raise TypeError(
                 f"LayerNormalization: Expected an int or a list/tuple of ints for the argument 'axis', the axes to "
-                f"normalize over, got axis={axis!r} of type {type(axis).__name__}."
+                f"normalize over. Received: axis={axis!r}, of type {type(axis).__name__}."
             )
-        self.axis = axis
+        self.axis = axis if isinstance(axis, int) else list(axis) if np.ndim(axis) else int(axis)
         self._take(
             epsilon,
             center,
