@@ -51,13 +51,13 @@ def convert_file(
             model_files.save_weights(model, target, max_shard_size=max_shard_size)
     elif ending(there) in MODELS:
         raise ValueError(
-            f"{here!r} holds weights only, and {there!r} would be a model. Build the model in Python, load_weights() and "
-            "save() it."
+            f"{here!r} holds weights only, and {there!r} would be a model. Build the model in Python, "
+            "load_weights() and save() it."
         )
     elif facts.format.startswith("Keras 2"):
         raise ValueError(
-            f"{here!r} holds the weights of Keras 2, which only their model can put in order. Build the model in Python, "
-            "load_weights() and save_weights()."
+            f"{here!r} holds the weights of Keras 2, which only their model can put in order. Build the model in "
+            "Python, load_weights() and save_weights()."
         )
     else:
         _copy(Path(source), Path(target), max_shard_size)

@@ -288,9 +288,8 @@ def _describe_model(facts: FileFacts, config: dict[str, Any], compiled: Any) -> 
         settings = optimizer.get("config") if isinstance(optimizer.get("config"), dict) else {}
         rate = settings.get("learning_rate", settings.get("lr"))
         shown = f"{rate:.6g}" if isinstance(rate, int | float) else _short(rate)
-        facts.facts.append(
-            ("optimizer", f"{_short(optimizer.get('class_name')).rpartition('>')[2]}, learning_rate={shown}")
-        )
+        kind = _short(optimizer.get("class_name")).rpartition(">")[2]
+        facts.facts.append(("optimizer", f"{kind}, learning_rate={shown}"))
     elif optimizer:
         facts.facts.append(("optimizer", _short(optimizer)))
     for key in ("loss", "metrics"):

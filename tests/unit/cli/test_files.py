@@ -1,5 +1,6 @@
 """`pronghorn inspect` and `pronghorn convert`."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def test_inspect_shows_files_of_keras_2():
 def test_convert_goes_round(model, tmp_path):
     model.save(tmp_path / "a.keras")
     chain = ["a.keras", "b.h5", "c.keras", "d.safetensors", "e.weights.json", "f.weights.h5"]
-    for source, target in zip(chain, chain[1:]):
+    for source, target in itertools.pairwise(chain):
         run("convert", tmp_path / source, tmp_path / target)
     x = np.ones((2, 4), "float32")
     expected = model.predict(x, verbose=0)
