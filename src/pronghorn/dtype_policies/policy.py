@@ -103,8 +103,8 @@ def _policy_name(name: Any) -> str:
             ) from None
     if name not in KNOWN:
         raise ValueError(
-            f"DTypePolicy: {name!r} is no element type and no policy{nearest_clause(name, KNOWN)}. Use a type such as "
-            "'float32' or 'bfloat16', or 'mixed_bfloat16' or 'mixed_float16'."
+            f"DTypePolicy: Cannot convert {name!r} to an element type or a policy{nearest_clause(name, KNOWN)}. Use a "
+            "type such as 'float32' or 'bfloat16', or 'mixed_bfloat16' or 'mixed_float16'."
         )
     return name
 
@@ -156,7 +156,7 @@ def get(identifier: Any) -> Any:
         return quantized.QuantizedDTypePolicy(identifier)
     try:
         return DTypePolicy(identifier)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"Could not interpret the dtype policy {identifier!r}: {error}") from None
 
 

@@ -41,5 +41,7 @@ def test_policies_by_path():
 def test_unknown_names():
     with pytest.raises(ValueError, match="mixed_bfloat16"):
         dtype_policies.get("mixed_bfloat")
+    with pytest.raises(ValueError, match="got 123 of type int"):
+        dtype_policies.get(123)
     with pytest.raises(NotImplementedError, match="mixed_bfloat16"):
         dtype_policies.QuantizedDTypePolicy("int8", "float32")
