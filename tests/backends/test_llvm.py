@@ -452,3 +452,11 @@ def test_an_epilogue_that_reads_along_other_strides_than_the_product(order):
         return P.mul(P.transpose(other, perm=back), product)
 
     check(fn, x, w, other)
+
+
+@pytest.mark.parametrize("shapes", [((4, 0), (0, 3)), ((0, 5), (5, 3)), ((4, 3), (3, 0))])
+def test_products_of_nothing(shapes):
+    product = {"contract": ((1,), (0,)), "batch": ((), ())}
+    traced = trace(lambda x, y: [P.dot_general(x, y, **product)], [Aval(s, "float32") for s in shapes])
+    arrays = [np.ones(s, "float32") for s in shapes]
+    np.testing.assert_array_equal(Executable(traced)(*arrays)[0], arrays[0] @ arrays[1])

@@ -9,7 +9,7 @@ import numpy as np
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim
-from pronghorn.graph.ir import Graph, Node, Value
+from pronghorn.graph.ir import Aval, Graph, Node, Value
 from pronghorn.graph.rewrite import Rewriter
 
 FOLD_LIMIT = 64  # elements up to which an operation on constants is done now
@@ -55,8 +55,16 @@ class Simplifier(Rewriter):
         same = _identity(node, inputs)
         if same is not None:
             return same
+        if _is_of_nothing(node, inputs):
+            return [self._zeros(v.aval) for v in node.outputs]
         params = {k: Simplifier(p).run() if isinstance(p, Graph) else p for k, p in node.params.items()}
         return self.shared(node.prim, inputs, params)
+
+    def _zeros(self, aval: Aval) -> Value:
+        """An array of zeros."""
+        [zero] = self.shared(P.constant, [], {"value": np.zeros((), dtypes.to_numpy(aval.dtype))})
+        [zeros] = self.shared(P.broadcast_in_dim, [zero], {"shape": aval.shape, "dims": ()})
+        return zeros
 
     def shared(self, prim: P.Primitive, inputs: list[Value], params: dict[str, Any]) -> list[Value]:
         """A node, or the equal one that is there already."""
@@ -68,6 +76,17 @@ class Simplifier(Rewriter):
         if known is None:
             known = self._known[key] = self.add(prim, inputs, params)
         return known
+
+
+def _is_of_nothing(node: Node, inputs: list[Value]) -> bool:
+    """Whether the results have no elements, or are sums of products of which there are none."""
+    if node.prim.name in ("constant", "broadcast_in_dim", "iota"):
+        return False
+    return all(map(_is_empty, node.outputs)) or (node.prim.family == "contraction" and any(map(_is_empty, inputs)))
+
+
+def _is_empty(value: Value) -> bool:
+    return any(isinstance(d, int) and d == 0 for d in value.shape)
 
 
 def _constant(value: Value) -> np.ndarray | None:

@@ -87,7 +87,7 @@ def saturate_cast(x: Any, dtype: Any) -> Tensor:
     array([  0, 255], dtype=uint8)
     """
     x, target = B.convert(x), B.standardize_dtype(dtype)
-    if x.dtype == "bool" or target in ("bool", *dtypes.COMPLEX) or x.dtype in dtypes.COMPLEX:
+    if x.dtype == "bool" or target in dtypes.COMPLEX or x.dtype in dtypes.COMPLEX:
         return B.cast(x, target)
     low, high = _limits(target)
     own_low, own_high = _limits(x.dtype)
@@ -99,6 +99,8 @@ def saturate_cast(x: Any, dtype: Any) -> Tensor:
 
 
 def _limits(dtype: str) -> tuple[float, float]:
+    if dtype == "bool":
+        return 0, 1
     if dtypes.is_integer(dtype):
         info = np.iinfo(dtypes.to_numpy(dtype))
         return int(info.min), int(info.max)

@@ -82,3 +82,8 @@ def test_view_changes_the_width():
     x = ops.convert_to_tensor(np.arange(4, dtype="int32"))
     for dtype in ("uint8", "int64", "float32", "int16"):
         np.testing.assert_array_equal(ops.view(x, dtype), np.asarray(x).view(dtype))
+
+
+def test_saturate_cast_to_bool_clips_first():
+    assert ops.saturate_cast([-2.0, 0.0, 0.5, 3.0], "bool").numpy().tolist() == [False, False, True, True]
+    assert ops.saturate_cast(np.array([-2, 0, 3]), "bool").numpy().tolist() == [False, False, True]
