@@ -1,4 +1,4 @@
-"""What the strategies for ops share: a call as data, the register of strategies, and how shapes and numbers are drawn."""
+"""What the strategies for ops share: a call as data, the register of strategies, how shapes and numbers are drawn."""
 
 from __future__ import annotations
 

@@ -37,7 +37,8 @@ DOMAINS = {
 DOMAIN = {name: limits for names, limits in DOMAINS.items() for name in names.split()}
 
 PLAIN = """
-abs absolute arcsinh arctan cbrt ceil conj conjugate copy cos cosh deg2rad erf erfc exp exp2 expm1 fabs floor i0 imag real
+abs absolute arcsinh arctan cbrt ceil conj conjugate copy cos cosh deg2rad erf erfc exp exp2 expm1 fabs floor i0 imag
+real
 isfinite isinf isnan isneginf isposinf isreal logical_not negative rad2deg sigmoid sign signbit sin sinc sinh square
 swish silu relu softplus softsign selu log_sigmoid sparse_plus sparse_sigmoid hard_tanh tanh tanh_shrink trunc angle
 ones_like zeros_like stop_gradient
@@ -46,7 +47,8 @@ ones_like zeros_like stop_gradient
 
 @covers(PLAIN + " ".join(DOMAINS))
 def unary(draw: Any, name: str) -> Call:
-    kind = dtype(draw)
+    # Some constants and signs of Keras's formulas wrap around in unsigned types.
+    kind = dtype(draw) if name not in ("hard_tanh", "log_sigmoid") else dtype(draw, "int32", "int8")
     low, high = DOMAIN.get(name, (-2.0, 2.0))
     return Call(name, (numbers(draw, maybe_empty(draw), kind, low, high),), gradient=kind == "float32")
 

@@ -162,6 +162,11 @@ def patches(draw: Any, name: str) -> Call:
         (extent + 2 * kwargs["padding"] - kwargs["dilation"] * (k - 1) - 1) // s + 1
         for extent, k, s in zip((h, w), sizes, strides)
     ]
+    # Where the last patch ends before the image does, JAX's image ends there too.
+    h, w = (
+        (count - 1) * s + kwargs["dilation"] * (k - 1) + 1 - 2 * kwargs["padding"]
+        for count, k, s in zip(places, sizes, strides)
+    )
     x = floats(draw, (n, c * sizes[0] * sizes[1], places[0] * places[1]))
     return Call(name, (x, (h, w), kernel), kwargs)
 

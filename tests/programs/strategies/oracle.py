@@ -63,12 +63,12 @@ def weights(index: int, shape: tuple[int, ...]) -> np.ndarray:
 
 def by_keras(it: Computation) -> list[np.ndarray]:
     """Results, then gradients."""
-    if not it.compiled or not it.arrays:
-        return [np.asarray(r) for r in it.results(keras, [jax.numpy.asarray(a) for a in it.arrays])]
+    arrays = [jax.numpy.asarray(a) for a in it.arrays]
+    maybe_jit = jax.jit if it.compiled and arrays else lambda fn: fn
     if not it.wrt:
-        return [np.asarray(r) for r in jax.jit(lambda *a: it.results(keras, a))(*it.arrays)]
+        return [np.asarray(r) for r in maybe_jit(lambda *a: it.results(keras, a))(*arrays)]
     graded = jax.value_and_grad(lambda *a: it.weighted(keras, a), it.wrt, has_aux=True)
-    (_, results), gradients = jax.jit(graded)(*it.arrays)
+    (_, results), gradients = maybe_jit(graded)(*arrays)
     return [np.asarray(x) for x in (*results, *gradients)]
 
 

@@ -1,0 +1,34 @@
+"""The first stage: what is known is folded, what is not needed goes."""
+
+import numpy as np
+import pytest
+
+from pronghorn.backends.numpy import run
+from pronghorn.compiler.simplify import simplify
+from pronghorn.graph import primitives as P
+from pronghorn.graph.ir import Aval
+from pronghorn.graph.trace import trace
+
+PRODUCT = {"contract": ((1,), (0,)), "batch": ((), ())}
+
+
+def _names(graph):
+    return [node.prim.name for node in graph.nodes]
+
+
+@pytest.mark.parametrize("shapes", [((4, 0), (0, 3)), ((0, 5), (5, 3)), ((4, 3), (3, 0))])
+def test_products_of_nothing_are_zeros(shapes):
+    graph = simplify(trace(lambda x, y: [P.dot_general(x, y, **PRODUCT)], [Aval(s, "float32") for s in shapes]).graph)
+    assert set(_names(graph)) <= {"constant", "broadcast_in_dim"}
+    [result] = run(graph, [np.ones(s, "float32") for s in shapes])
+    np.testing.assert_array_equal(result, np.ones(shapes[0]) @ np.ones(shapes[1]))
+
+
+def test_nothing_is_computed_of_nothing():
+    graph = simplify(trace(lambda x: [P.add(P.exp(x), x)], [Aval((2, 0), "float32")]).graph)
+    assert set(_names(graph)) <= {"constant", "broadcast_in_dim"}
+
+
+def test_a_sum_over_nothing_stays():
+    graph = simplify(trace(lambda x: [P.reduce_prod(x, axes=(1,))], [Aval((2, 0), "float32")]).graph)
+    np.testing.assert_array_equal(run(graph, [np.ones((2, 0), "float32")])[0], [1.0, 1.0])
