@@ -94,7 +94,8 @@ class FeatureSpace(_layers.Layer):
     Args:
         features: name of a column to its kind: a string such as `"float_normalized"`, or what one of the functions
             below returns.
-        output_mode: `"concat"` for one vector of all columns, `"dict"` for a dict of them.
+        output_mode: `"concat"` for one vector of all columns, in the order of their names and with the crosses last;
+            `"dict"` for a dict of them.
         crosses: tuples of column names, or what `FeatureSpace.cross` returns.
         crossing_dim: bins of a cross.
         hashing_dim: bins of a hashed column.
@@ -124,7 +125,9 @@ class FeatureSpace(_layers.Layer):
                 f"FeatureSpace: features={features!r} cannot be None or empty; name the columns and their kinds."
             )
         if output_mode not in ("concat", "dict"):
-            raise ValueError(f"FeatureSpace: output_mode={output_mode!r}; it must be 'concat' or 'dict'.")
+            raise ValueError(
+                f"FeatureSpace: the value for argument `output_mode` must be 'concat' or 'dict', got {output_mode!r}."
+            )
         self.crossing_dim = crossing_dim
         self.hashing_dim = hashing_dim
         self.num_discretization_bins = num_discretization_bins
@@ -235,12 +238,17 @@ class FeatureSpace(_layers.Layer):
         if isinstance(cross, dict):
             cross = deserialize_keras_object(cross)
         elif not isinstance(cross, Cross):
+            if not isinstance(self.crossing_dim, int):
+                raise ValueError(
+                    f"FeatureSpace: `crossing_dim` must say how many bins the cross {tuple(cross)} has, got "
+                    f"crossing_dim={self.crossing_dim!r}. Give it, or make the cross with FeatureSpace.cross."
+                )
             cross = Cross(tuple(cross), self.crossing_dim)
         for column in cross.feature_names:
             if column not in self.features:
                 raise ValueError(
-                    f"FeatureSpace: the cross {cross.name} names the column {column!r}"
-                    f"{nearest_clause(column, self.features)}; features has {', '.join(self.features)}."
+                    f"FeatureSpace: a cross's columns should be present in `features`, but {column!r} of {cross.name} is "
+                    f"not{nearest_clause(column, self.features)}; `features` has {', '.join(self.features)}."
                 )
             if self.features[column].output_mode == "float":
                 raise ValueError(
@@ -323,7 +331,8 @@ class FeatureSpace(_layers.Layer):
     def _check_adapted(self) -> None:
         if not self._is_adapted:
             raise ValueError(
-                f"FeatureSpace: call adapt(data) first; the columns {', '.join(self._adaptable())} must see data."
+                "FeatureSpace: You need to call `.adapt(data)` first; these columns must see data: "
+                f"{', '.join(self._adaptable())}."
             )
 
     def _encode(self, columns: Mapping[str, Any]) -> Any:
@@ -338,10 +347,10 @@ class FeatureSpace(_layers.Layer):
 
     def _prepared(self, columns: Mapping[str, Any]) -> Iterator[tuple[str, Any, int, str]]:
         prepared = {column: feature.preprocessor(columns[column]) for column, feature in self.features.items()}
-        for column, feature in self.features.items():
+        for column, feature in sorted(self.features.items()):
             categories = _categories(feature.preprocessor) if feature.output_mode == "one_hot" else 0
             yield column, prepared[column], categories, feature.output_mode
-        for cross in self.crosses:
+        for cross in sorted(self.crosses, key=lambda cross: cross.name):
             values = self.crossers[cross.name](tuple(prepared[column] for column in cross.feature_names))
             yield cross.name, values, cross.crossing_dim, cross.output_mode
 

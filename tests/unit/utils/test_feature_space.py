@@ -19,14 +19,17 @@ TABLE = {
 def test_one_vector_of_all_columns():
     kinds = {"size": "float", "price": "float_normalized", "age": "float_discretized", "rooms": "integer_categorical"}
     space = FeatureSpace({**kinds, "city": "string_hashed"}, crosses=[("rooms", "city")])
-    with pytest.raises(ValueError, match=r"adapt\(data\) first; the columns price, age, rooms"):
+    with pytest.raises(ValueError, match=r"adapt\(data\)` first; .*: price, age, rooms"):
         space(TABLE)
     space.adapt(Dataset.from_tensor_slices(TABLE))
     encoded = np.asarray(space(TABLE))
     assert encoded.shape == (10, 1 + 1 + 32 + 11 + 32 + 32)
-    np.testing.assert_allclose(encoded[:, 0], TABLE["size"], rtol=1e-6)
-    np.testing.assert_allclose(encoded[:, 1].mean(), 0, atol=1e-5)
-    assert (encoded[:, 2:].sum(1) == 4).all() and set(np.unique(encoded[:, 2:])) == {0, 1}
+    ends = np.cumsum([32, 32, 1, 11, 1])  # in the order of the columns' names, the cross at the end
+    age, city, price, rooms, size, cross = np.split(encoded, ends, axis=1)
+    np.testing.assert_allclose(size[:, 0], TABLE["size"], rtol=1e-6)
+    np.testing.assert_allclose(price.mean(), 0, atol=1e-5)
+    for one_hot in (age, city, rooms, cross):
+        assert (one_hot.sum(1) == 1).all() and set(np.unique(one_hot)) == {0, 1}
     one = space({column: values[3] for column, values in TABLE.items()})
     np.testing.assert_array_equal(one, encoded[3])
 
@@ -74,10 +77,14 @@ def test_in_a_model():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"features": {}}, "features is empty"),
+        ({"features": {}}, "cannot be None or empty"),
         ({"features": {"a": "floats"}}, "unknown kind 'floats'; nearest: float"),
-        ({"features": {"a": "float"}, "output_mode": "vector"}, "output_mode='vector'"),
-        ({"features": {"a": "integer_hashed"}, "crosses": [("a", "b")]}, "names the column 'b'"),
+        ({"features": {"a": "float"}, "output_mode": "vector"}, "must be 'concat' or 'dict', got 'vector'"),
+        ({"features": {"a": "integer_hashed"}, "crosses": [("a", "b")]}, "'b' of a_X_b is not"),
+        (
+            {"features": {"a": "integer_hashed", "b": "integer_hashed"}, "crosses": [("a", "b")], "crossing_dim": None},
+            "`crossing_dim` must say",
+        ),
         ({"features": {"a": "float", "b": "integer_hashed"}, "crosses": [("a", "b")]}, "'a' .* comes out as floats"),
     ],
 )

@@ -8,14 +8,14 @@ import numpy as np
 
 from pronghorn import ops, tree
 from pronghorn.layers import settings
-from pronghorn.layers.layer import Layer
 from pronghorn.layers.preprocessing import encoding, strings
 from pronghorn.layers.preprocessing.fingerprint import cross, fingerprint64
 from pronghorn.layers.preprocessing.hashing import output_dtype
+from pronghorn.layers.preprocessing.on_strings import StringLayer
 from pronghorn.models.keras_tensor import KerasTensor
 
 
-class HashedCrossing(Layer):
+class HashedCrossing(StringLayer):
     """The bin, in ``range(num_bins)``, of each combination of two or more categorical features.
 
     Takes a tuple or list of arrays of strings or integers, each of shape ``()``, ``[batch]`` or ``[batch, 1]``. It runs

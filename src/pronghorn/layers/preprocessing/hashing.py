@@ -9,9 +9,9 @@ import numpy as np
 from pronghorn import config, dtype_policies, ops
 from pronghorn.graph import dtypes
 from pronghorn.layers import settings
-from pronghorn.layers.layer import Layer
 from pronghorn.layers.preprocessing import encoding, strings
 from pronghorn.layers.preprocessing.fingerprint import hash_strings
+from pronghorn.layers.preprocessing.on_strings import StringLayer
 from pronghorn.models.keras_tensor import KerasTensor
 
 
@@ -30,7 +30,7 @@ def output_dtype(mode: str, dtype: Any, layer: str) -> Any:
     return dtype
 
 
-class Hashing(Layer):
+class Hashing(StringLayer):
     """The bin, in ``range(num_bins)``, of each string or integer: always the same one, and evenly spread.
 
     Works on arrays of strings and integers outside of compiled models: put it in front of the model, for instance in

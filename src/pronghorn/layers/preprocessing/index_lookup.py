@@ -12,9 +12,9 @@ from pronghorn import config as global_config
 from pronghorn import ops
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import settings
-from pronghorn.layers.layer import Layer
 from pronghorn.layers.preprocessing import encoding
 from pronghorn.layers.preprocessing.batches import batches_of, to_array
+from pronghorn.layers.preprocessing.on_strings import StringLayer
 from pronghorn.layers.preprocessing.vocabulary import TokenCounts, read_vocabulary, refuse_path, write_vocabulary
 from pronghorn.models.keras_tensor import KerasTensor
 
@@ -22,7 +22,7 @@ MODES = (*encoding.MODES, "tf_idf")
 _OLD_MODES = {"binary": "multi_hot", "tf-idf": "tf_idf"}
 
 
-class IndexLookup(Layer):
+class IndexLookup(StringLayer):
     """A vocabulary: the mask token's place, if any, places for tokens that are not in it (OOV), then its tokens.
 
     A subclass says how tokens are read (`_tokens_of`), looked up (`_lookup`) and returned (`_to_output`).

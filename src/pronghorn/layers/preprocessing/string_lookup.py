@@ -95,6 +95,11 @@ class StringLookup(IndexLookup):
     def _to_output(self, tokens: np.ndarray) -> np.ndarray:
         return tokens
 
+    @property
+    def preferred_input_dtype(self) -> str | None:
+        """The element type of the input of a model that begins with this layer."""
+        return None if self.invert else "string"
+
     def compute_output_spec(self, inputs: Any) -> Any:
         if self.invert:
             return KerasTensor(inputs.shape, dtype="string")

@@ -8,11 +8,11 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.layers import settings
-from pronghorn.layers.layer import Layer
 from pronghorn.layers.preprocessing import encoding as encodings
 from pronghorn.layers.preprocessing import strings, tokens
 from pronghorn.layers.preprocessing.batches import batches_of
 from pronghorn.layers.preprocessing.index_lookup import MODES
+from pronghorn.layers.preprocessing.on_strings import StringLayer
 from pronghorn.layers.preprocessing.string_lookup import StringLookup
 from pronghorn.layers.preprocessing.vocabulary import refuse_path
 from pronghorn.models.keras_tensor import KerasTensor
@@ -20,7 +20,7 @@ from pronghorn.models.keras_tensor import KerasTensor
 _OLD_MODES = {"binary": "multi_hot", "tf-idf": "tf_idf"}
 
 
-class TextVectorization(Layer):
+class TextVectorization(StringLayer):
     """Texts, each split into tokens, as the tokens' numbers in a vocabulary, or as one vector for each text.
 
     Strings are no arrays of numbers, so this runs in front of a compiled model, for instance in ``Dataset.map``. In the
@@ -30,7 +30,8 @@ class TextVectorization(Layer):
         max_tokens: the vocabulary's size at most, special tokens included; no limit if None.
         standardize: ``"lower_and_strip_punctuation"``, ``"lower"``, ``"strip_punctuation"``, None, or a function of an
             array of strings.
-        split: ``"whitespace"``, ``"character"``, None (inputs are tokens already), or a function of an array of
+        split: ``"whitespace"``, ``"character"``, None (inputs are tokens already; an array of one axis holds those of
+            one text), or a function of an array of
             strings that returns tokens for each.
         ngrams: tokens are runs of up to this many parts, or of these numbers of parts.
         output_mode: ``"int"``, or a vector for each text: ``"multi_hot"``, ``"count"``, ``"tf_idf"``; ``"one_hot"``:
@@ -58,6 +59,8 @@ class TextVectorization(Layer):
     >>> layer(["Foo, qux bar!", "qux baz"]).tolist()
     [[4, 1, 3, 0], [1, 2, 0, 0]]
     """
+
+    preferred_input_dtype = "string"
 
     def __init__(
         self,
@@ -143,8 +146,7 @@ class TextVectorization(Layer):
     def update_state(self, data: Any) -> None:
         """Count the tokens of more texts; `finalize_state` then makes the vocabulary."""
         text = strings.to_strings(data, self._encoding)
-        rows, _ = self._token_rows(text.reshape(1) if text.ndim == 0 else text)
-        self._lookup_layer._counts.add(rows)
+        self._lookup_layer._counts.add(self._token_rows(text.reshape(1) if text.ndim == 0 else text))
 
     def finalize_state(self) -> None:
         """Make the vocabulary from the tokens counted so far."""
@@ -172,8 +174,8 @@ class TextVectorization(Layer):
         self._lookup_layer.set_vocabulary(vocabulary, idf_weights=idf_weights)
 
     # -- computation ------------------------------------------------------------------------------------------------
-    def _token_rows(self, text: np.ndarray) -> tuple[list[list[str]], bool]:
-        """The tokens of each text, and whether these are single tokens rather than lists."""
+    def _token_rows(self, text: np.ndarray) -> list[list[str]]:
+        """The tokens of each text."""
         if self._split is not None and text.ndim > 1:
             if text.ndim > 2 or text.shape[-1] != 1:
                 raise ValueError(
@@ -182,30 +184,16 @@ class TextVectorization(Layer):
                 )
             text = text[:, 0]
         text = tokens.standardize(text, self._standardize)
-        single = False
-        if self._split is not None:
-            rows = tokens.split(text, self._split)
-        elif text.ndim == 1:
-            rows, single = [[x] for x in text.tolist()], self._ngrams is None
-        else:
-            rows = text.reshape(text.shape[0], -1).tolist()
-        if self._ngrams is not None:
-            rows = [tokens.ngrams(row, self._ngrams) for row in rows]
-        return rows, single
+        rows = text.reshape(text.shape[0], -1).tolist() if self._split is None else tokens.split(text, self._split)
+        return rows if self._ngrams is None else [tokens.ngrams(row, self._ngrams) for row in rows]
 
     def call(self, inputs: Any) -> Any:
         lookup = self._lookup_layer
         lookup._require_vocabulary()
         text = strings.to_strings(inputs, self._encoding)
-        scalar = text.ndim == 0
-        rows, single = self._token_rows(text.reshape(1) if scalar else text)
-        places = self._padded(rows)
-        if self._output_mode != "int":
-            result = lookup._encode(ops.convert_to_tensor(places))
-            return result[0] if scalar else result
-        if single and self._output_sequence_length is None:
-            places = places[:, 0]
-        return ops.convert_to_tensor(places[0] if scalar else places)
+        alone = text.ndim == 0 or (text.ndim == 1 and self._split is None)  # one text, or its tokens
+        places = self._padded(self._token_rows(text.reshape(1, -1) if alone else text))
+        return lookup._encode(ops.convert_to_tensor(places[0] if alone else places))
 
     def _padded(self, rows: list[list[str]]) -> np.ndarray:
         """The tokens' places, each row filled up with what means nothing."""

@@ -70,8 +70,8 @@ class Equalization(ImageLayer):
         total = ops.cumsum(counts, axis=1)
         first = ops.min(ops.where(total > 0, total, float(height * width)), axis=1, keepdims=True)
         share = (total - first) / ops.maximum(height * width - first, 1.0)
-        table = ops.clip(ops.round(share * (self.bins - 1)), 0, self.bins - 1)
-        equalized = rescaled(ops.take_along_axis(table, levels, axis=1), (0, self.bins - 1), self.value_range)
+        table = ops.round(ops.clip(share, 0.0, 1.0) * 255)
+        equalized = rescaled(ops.take_along_axis(table, levels, axis=1), (0, 255), self.value_range)
         same = ops.equal(first, float(height * width))  # one level only: nothing to spread
         x = ops.where(same, x, ops.cast(equalized, x.dtype))
         x = ops.reshape(x, (batch, channels, height, width))

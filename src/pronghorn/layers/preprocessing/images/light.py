@@ -207,7 +207,7 @@ class RandomPosterization(ImageLayer):
 
 
 class Solarization(ImageLayer):
-    """Inverts values above a threshold, in training and in inference.
+    """Inverts values above a threshold, while training.
 
     Args:
         addition_factor: what to add first, as a fraction of the value range; a range to draw from for each image, or
@@ -244,6 +244,8 @@ class Solarization(ImageLayer):
         self.value_range = checked_range(self, limits)
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+        if not training:
+            return None
         shape = (self._image_shape(data)[0], 1, 1, 1)
         return {
             "additions": self._uniform(shape, *self.addition_factor, seed) * 255.0,
@@ -252,7 +254,7 @@ class Solarization(ImageLayer):
 
     def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Any:
         images = ops.cast(images, self.compute_dtype)
-        if transformation is None:
+        if not training or transformation is None:
             return images
         additions, thresholds = (ops.cast(transformation[k], images.dtype) for k in ("additions", "thresholds"))
         x = ops.clip(rescaled(images, self.value_range, (0, 255)) + additions, 0, 255)
