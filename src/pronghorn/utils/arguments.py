@@ -158,7 +158,7 @@ KINDS: dict[str, Kind | None] = {
     **_named(
         FLAG,
         "add_history add_progbar all_ops allow_last_axis_squeeze amsgrad antialias append apply_class_balancing "
-        "auto_scale_loss center centered crop_to_aspect_ratio cycle delete_checkpoint double_checkpoint "
+        "center centered crop_to_aspect_ratio cycle delete_checkpoint double_checkpoint "
         "exclude_embeddings expand_dims flash_attention from_logits from_sorted_ids go_backwards invert keepdims "
         "mask_zero multi_label nesterov normalize optional pad_to_aspect_ratio pad_to_max_tokens periodic power_to_db "
         "raise_error relative_step remove_diagonal renorm reset_after restore_best_weights return_sequences "
@@ -225,13 +225,13 @@ KINDS: dict[str, Kind | None] = {
     **_named(
         CHOICE,
         "average class_aggregation fill_mode interpolation merge_mode mode oov_method oov_token output_mode ragged "
-        "reduction save_freq scaling score_mode side sparse summation_method update_freq"
+        "reduction save_freq scaling score_mode side sparse summation_method update_freq "
         "STFTSpectrogram.padding GroupNormalization.groups mask_token",
     ),
     **dict.fromkeys(
         (
             *("Layer.name", "SGD.momentum", "InputSpec.axes", "FBetaScore.beta", "FBetaScore.threshold"),
-            *("F1Score.threshold", "DTypePolicy.name", "Variable.name", "LayerNormalization.axis"),
+            *("F1Score.threshold", "Variable.name", "LayerNormalization.axis"),
         )
     ),
 }

@@ -42,7 +42,6 @@ CASES = {
     "index of a list": (lambda x: [x, -x][ops.argmax(x[0])], "[x, -x]", "ops.take"),
     "max": (lambda x: max(x[0], x[1]), "max(x[0], x[1])", "ops.where"),
     "computed slice": (lambda x: x[: ops.argmax(x[0])], "x[: ops.argmax(x[0])]", "ops.slice"),
-    "unique": (lambda x: ops.unique(x), "ops.unique(x)", "outside"),
 }
 
 
