@@ -15,6 +15,7 @@ from pronghorn.layers.rnn.dropout_cell import DropoutRNNCell
 from pronghorn.layers.tracking import TrackedDict, TrackedList, TrackedOrderedDict, TrackedSet
 from pronghorn.models.infer import infer_spec
 from pronghorn.models.keras_tensor import standardize_shape
+from pronghorn.ops.nn.convolution import transposed_axis
 from pronghorn.random import seed_generator
 from pronghorn.regularizers import OrthogonalRegularizer
 from pronghorn.trainers.compile_loss import CompileLoss
@@ -35,6 +36,43 @@ def _penalty_factor(value: Any, name: str) -> float:
         raise ValueError(str(error).replace("factor", name)) from error
 
 
+def _transposed_axes(
+    input_shape: Any, kernel_shape: Any, strides: Any, padding: str, output_padding: Any, dilation_rate: Any
+) -> list[tuple[int, int, int]]:
+    """For each axis of a transposed convolution: the output extent, and the zeros before and after the inputs."""
+    space, kernel = input_shape[1:-1], kernel_shape[:-2]
+    each = [x if isinstance(x, (list, tuple)) else (x,) * len(space) for x in (strides, dilation_rate, output_padding)]
+    found = []
+    for size, k, stride, dilation, extra in zip(space, kernel, *each):
+        out, (low, _) = transposed_axis(size, k, stride, dilation, extra, padding)
+        reach = (k - 1) * dilation
+        before = reach - low
+        found.append((out, before, out - (size - 1) * stride + reach - 1 - before))
+    return found
+
+
+def _transposed_output_shape(
+    input_shape: Any,
+    kernel_shape: Any,
+    filters: int,
+    strides: Any,
+    padding: str,
+    output_padding: Any,
+    data_format: str,
+    dilation_rate: Any,
+) -> list[int]:
+    if data_format == "channels_first":
+        input_shape = (input_shape[0], *input_shape[2:], input_shape[1])
+    axes = _transposed_axes(input_shape, kernel_shape, strides, padding, output_padding, dilation_rate)
+    space = [out for out, _, _ in axes]
+    batch = input_shape[0]
+    return [batch, filters, *space] if data_format == "channels_first" else [batch, *space, filters]
+
+
+def _transposed_padding(**arguments: Any) -> list[tuple[int, int]]:
+    return [(before, after) for _, before, after in _transposed_axes(**arguments)]
+
+
 EQUIVALENTS: dict[str, Any] = {
     "AutocastScope": AutocastScope,
     "CompileLoss": CompileLoss,
@@ -46,6 +84,8 @@ EQUIVALENTS: dict[str, Any] = {
     "TrackedList": TrackedList,
     "TrackedOrderedDict": TrackedOrderedDict,
     "TrackedSet": TrackedSet,
+    "compute_conv_transpose_output_shape": _transposed_output_shape,
+    "compute_conv_transpose_padding_args_for_jax": _transposed_padding,
     "compute_output_spec": _compute_output_spec,
     "draw_seed": seed_generator.draw_seed,
     "get_keras_mask": get_mask,
