@@ -55,8 +55,9 @@ class DTypePolicy:
         return None
 
     def convert_input(self, x: Any, autocast: bool, dtype: str) -> Any:
-        """``x`` as a tensor; a float is cast to ``dtype`` where ``autocast``."""
+        """``x`` as a tensor; a float is cast to ``dtype`` where ``autocast``. Strings stay as they are."""
         from pronghorn import ops
+        from pronghorn.graph import strings
         from pronghorn.graph.tensor import Tensor
         from pronghorn.models.keras_tensor import KerasTensor
 
@@ -66,7 +67,7 @@ class DTypePolicy:
             if autocast and dtypes.is_float(x.dtype) and x.dtype != dtype:
                 return ops.cast(x, dtype)
             return x
-        if hasattr(x, "__array__") or hasattr(x, "__pronghorn_tensor__"):
+        if (hasattr(x, "__array__") or hasattr(x, "__pronghorn_tensor__")) and not strings.holds_text(x):
             x = ops.convert_to_tensor(x)
             if autocast and dtypes.is_float(x.dtype) and x.dtype != dtype:
                 return ops.cast(x, dtype)

@@ -48,6 +48,11 @@ def name_of(dtype: Any) -> str:
     try:
         return _NAME[np.dtype(dtype)]
     except (KeyError, TypeError):
+        if isinstance(dtype, np.dtype) and dtype.kind in "OUST":
+            raise TypeError(
+                f"An array of strings or other objects (NumPy's {dtype}) came where numbers are needed. Turn strings "
+                "into numbers first, for example with a StringLookup or TextVectorization layer."
+            ) from None
         raise TypeError(f"dtype={dtype!r} is not an element type of Pronghorn; known: {', '.join(ALL)}.") from None
 
 

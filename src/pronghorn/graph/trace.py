@@ -55,6 +55,7 @@ class Trace:
         self.constants: dict[int, tuple[np.ndarray, Value]] = {}
         self.variables: dict[Variable, Tensor] = {}  # captured: the value at entry
         self.current: dict[Variable, Tensor] = {}  # the value now
+        self.host_inputs: list[tuple[Value, Callable[..., np.ndarray]]] = []  # see pronghorn.graph.strings
 
     def lift(self, tensor: Tensor) -> Value:
         """The value in this graph that stands for ``tensor``."""
@@ -83,6 +84,12 @@ class Trace:
             (value,) = self.graph.add_node(constant, [], {"value": array})
             self.constants[id(array)] = known = (array, value)
         return known[1]
+
+    def add_host_input(self, aval: Aval, compute: Callable[..., np.ndarray]) -> Tensor:
+        """An input of the graph that ``compute`` makes from a batch's strings in front of every call."""
+        value = self.graph.add_input(aval)
+        self.host_inputs.append((value, compute))
+        return Tensor(value)
 
     def read_storage(self, variable: Variable) -> Tensor:
         """The variable's value at this point of the traced function, in its own element type."""
@@ -230,14 +237,15 @@ def _run_eagerly(prim: Primitive, tensors: list[Tensor], params: dict[str, Any])
 
 @dataclass
 class Traced:
-    """A traced function: ``graph`` takes the arguments and then ``variables``; it returns the results and then the new
-    values of ``updated``."""
+    """A traced function: ``graph`` takes the arguments, what ``host`` makes of a batch's strings, and then
+    ``variables``; it returns the results and then the new values of ``updated``."""
 
     graph: Graph
     num_args: int
     variables: list[Variable]
     updated: list[Variable]
     num_results: int = 0
+    host: list[Callable[..., np.ndarray]] = field(default_factory=list)
 
 
 @dataclass
@@ -275,8 +283,10 @@ def trace(fn: Callable[..., Sequence[Any]], avals: Sequence[Aval], name: str = "
         updated = [v for v in captured if tr.current[v].data is not tr.variables[v].data]
         tr.graph.outputs = [*results, *(tr.lift(tr.current[v]) for v in updated)]
         arguments = tr.graph.inputs[: len(avals)]
-        tr.graph.inputs = [*arguments, *(tr.lift(tr.variables[v]) for v in captured)]
-    return Traced(tr.graph, len(avals), captured, updated, len(results))
+        host = [value for value, _ in tr.host_inputs]
+        tr.graph.inputs = [*arguments, *host, *(tr.lift(tr.variables[v]) for v in captured)]
+    computes = [compute for _, compute in tr.host_inputs]
+    return Traced(tr.graph, len(avals) + len(host), captured, updated, len(results), computes)
 
 
 def trace_body(fn: Callable[..., Sequence[Any]], avals: Sequence[Aval], name: str = "body") -> Subgraph:

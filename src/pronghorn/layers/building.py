@@ -11,6 +11,7 @@ from pronghorn import tree
 from pronghorn._lazy import nearest_clause
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
+from pronghorn.graph.strings import holds_text
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import call as calls
 from pronghorn.models.keras_tensor import KerasTensor
@@ -175,6 +176,14 @@ def weight_shape(layer: Layer, shape: Any, name: str | None) -> tuple[int, ...]:
 def check_positional(layer: Layer, args: tuple[Any, ...]) -> None:
     """Raise an error where a positional argument of a call is no tensor."""
     for value in tree.flatten(args):
+        if holds_text(value) and not isinstance(value, str):
+            if any(layer._flatten_layers(include_self=False)):
+                continue  # one of the layers inside makes numbers of it
+            raise ValueError(
+                f"Layer {layer.name!r} ({type(layer).__name__}) takes numbers, got strings of shape "
+                f"{getattr(value, 'shape', ())}. Turn them into numbers first, for example with a StringLookup or "
+                "TextVectorization layer."
+            )
         if value is not None and not isinstance(value, calls.TENSORS):
             raise ValueError(
                 f"Layer {layer.name!r} ({type(layer).__name__}): Only input tensors may be passed as positional "

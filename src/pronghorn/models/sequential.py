@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import numpy as np
+
 from pronghorn import tree
 from pronghorn.layers.core.input_layer import InputLayer
 from pronghorn.layers.layer import Layer
@@ -214,11 +216,16 @@ class Sequential(Model):
 
     def __call__(self, inputs: Any = None, *args: Any, **kwargs: Any) -> Any:
         from pronghorn import ops
+        from pronghorn.graph import strings
         from pronghorn.layers import call as calls
 
         if not self.layers:
             raise ValueError(f"Sequential {self.name!r} has no layers; add some before it is called.")
-        if self._functional is None and not calls.has_tensors(inputs):
+        if strings.holds_text(inputs):
+            inputs = inputs if isinstance(inputs, strings.StringArray) else np.asarray(inputs, object)
+            if not self.built and inputs.shape:
+                self.build((None, *inputs.shape[1:]))
+        elif self._functional is None and not calls.has_tensors(inputs):
             arrays = tree.is_nested(inputs) and any(hasattr(x, "shape") for x in tree.flatten(inputs))
             convert = ops.convert_to_tensor
             inputs = tree.map_structure(convert, inputs) if arrays else convert(inputs)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import operator
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pronghorn import tree
 from pronghorn.graph import dtypes
+from pronghorn.graph.dim import Shape
+from pronghorn.graph.strings import StringArray, is_text
 
 
 class Layout:
@@ -23,7 +26,7 @@ class Layout:
         self.structure = structure
         self.key: Hashable = repr(structure)
 
-    def pack(self, leaves: Sequence[Any]) -> Any:
+    def pack(self, leaves: Sequence[Any] | Mapping[int, Any]) -> Any:
         """Return the structure with leaves in place of the numbers."""
         return tree.map_structure(lambda i: None if i is None else leaves[i], self.structure)
 
@@ -49,14 +52,18 @@ class Batch:
         layout: the structure.
         arrays: the flat arrays; whole data sets, where `rows` says which of their rows are meant.
         rows: None, or int64 row numbers.
+        numbers: the places of the arrays of numbers, which a compiled step takes.
+        texts: the places of the arrays of strings.
         key: tells apart what needs different compiled steps: structure, types, and all extents but the first.
     """
 
-    __slots__ = ("arrays", "key", "layout", "rows")
+    __slots__ = ("arrays", "key", "layout", "numbers", "rows", "texts")
 
     def __init__(self, layout: Layout, arrays: list[np.ndarray], rows: np.ndarray | None = None, key: Hashable = None):
         self.layout, self.arrays, self.rows = layout, arrays, rows
         self.key = key if key is not None else batch_key(layout, arrays, rows is not None)
+        self.texts = tuple(i for i, a in enumerate(arrays) if a.dtype == object)
+        self.numbers = tuple(i for i in range(len(arrays)) if i not in self.texts) if self.texts else range(len(arrays))
 
     @property
     def size(self) -> int:
@@ -76,9 +83,23 @@ class Batch:
         return self.arrays if self.rows is None else [a[self.rows] for a in self.arrays]
 
     def arguments(self) -> list[Any]:
-        """What an executable takes: arrays, or pairs of a data set and row numbers."""
+        """What an executable takes: arrays of numbers, or pairs of one of all samples and row numbers."""
         rows = self.rows
-        return self.arrays if rows is None else [(a, rows) for a in self.arrays]
+        arrays = [self.arrays[i] for i in self.numbers] if self.texts else self.arrays
+        return arrays if rows is None else [(a, rows) for a in arrays]
+
+    def strings(self) -> list[np.ndarray]:
+        """The arrays of strings, rows taken."""
+        arrays = [self.arrays[i] for i in self.texts]
+        return arrays if self.rows is None else [a[self.rows] for a in arrays]
+
+    def traced_leaves(self, tensors: Sequence[Any], shapes: Sequence[Shape]) -> dict[int, Any]:
+        """The leaves for a trace with this batch: `tensors` for arrays of numbers, `StringArray`s for strings."""
+        texts = [
+            StringArray(sample, shapes[i], operator.itemgetter(place))
+            for place, (i, sample) in enumerate(zip(self.texts, self.strings()))
+        ]
+        return dict(zip((*self.numbers, *self.texts), (*tensors, *texts)))
 
 
 def batch_key(layout: Layout, arrays: Sequence[np.ndarray], gathered: bool) -> Hashable:
@@ -89,13 +110,18 @@ def batch_key(layout: Layout, arrays: Sequence[np.ndarray], gathered: bool) -> H
 def as_batch(data: Any) -> Batch:
     """Nested arrays as a batch."""
     layout, leaves = flatten_batch(data)
-    return Batch(layout, [as_array(leaf) for leaf in leaves])
+    return Batch(layout, [as_array(leaf, text=True) for leaf in leaves])
 
 
-def as_array(leaf: Any, what: str = "data") -> np.ndarray:
+def as_array(leaf: Any, what: str = "data", text: bool = False) -> np.ndarray:
     """A leaf of the data as a NumPy array of a type that a step takes.
 
     Floats of 64 bits become the default float type, as the weights are of that type.
+
+    Args:
+        leaf: an array, or something that can be one.
+        what: what it is called in errors.
+        text: whether it may hold strings, for a model that makes numbers of them; they become objects.
 
     Raises:
         ValueError: for objects, strings and ragged lists.
@@ -115,6 +141,8 @@ def as_array(leaf: Any, what: str = "data") -> np.ndarray:
         ) from None
     if array.dtype == np.float64 and config.floatx() != "float64":
         return array.astype(dtypes.to_numpy(config.floatx()))
+    if text and is_text(array):
+        return array.astype(object)
     kind = array.dtype.kind
     if kind in "OUSM" and array.dtype not in _KNOWN:
         raise ValueError(_bad_type(array, what))

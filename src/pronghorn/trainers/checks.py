@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
+from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.trace import abstract_eval, as_tensor
 from pronghorn.models.infer import infer_spec
 from pronghorn.models.keras_tensor import KerasTensor
 from pronghorn.trainers import validation
@@ -147,13 +149,31 @@ def check_labels(loss: Any, labels: Any, spec: Any) -> None:
 
 def output_spec(model: Any, batch: Batch) -> Any:
     """The model's outputs as KerasTensors for a batch's shapes, or None where they cannot be told."""
+    if batch.texts:
+        return _output_spec_for_strings(model, batch)
     inputs = [KerasTensor((None, *shape[1:]), _dtype(array)) for shape, array in zip(batch.shapes(), batch.arrays)]
     x, _, _ = unpack_x_y_sample_weight(batch.layout.pack(inputs))
     spec = infer_spec(model, (x,))
     return spec if all(isinstance(leaf, KerasTensor | Tensor) for leaf in tree.flatten(spec)) else None
 
 
-def _dtype(array: np.ndarray) -> str:
-    from pronghorn.graph import dtypes
+def _output_spec_for_strings(model: Any, batch: Batch) -> Any:
+    """`output_spec` where what comes after the strings depends on them, such as how many words there are."""
+    shapes = batch.shapes()
+    spec = None
 
-    return dtypes.name_of(array.dtype)
+    def call(*tensors: Tensor) -> list[Tensor]:
+        nonlocal spec
+        x, _, _ = unpack_x_y_sample_weight(batch.layout.pack(batch.traced_leaves(tensors, shapes)))
+        outputs = tree.map_structure(as_tensor, model(x))
+        spec = tree.map_structure(lambda t: KerasTensor((None, *t.shape[1:]), t.dtype), outputs)
+        return []
+
+    abstract_eval(call, *(Aval(shapes[i], _dtype(batch.arrays[i])) for i in batch.numbers))
+    return spec
+
+
+def _dtype(array: np.ndarray) -> str:
+    from pronghorn.graph import dtypes, strings
+
+    return "string" if strings.is_text(array) else dtypes.name_of(array.dtype)

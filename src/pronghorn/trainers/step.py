@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,16 +35,30 @@ def executable_class() -> Any:
 class Program:
     """A traced step, compiled, with the structure of its results."""
 
-    __slots__ = ("executable", "is_flat", "structure", "traced")
+    __slots__ = ("executable", "host_kinds", "is_flat", "structure", "traced")
 
     def __init__(self, traced: Traced, structure: Any, gathered: tuple[int, ...]):
         self.traced = traced
         self.structure = structure
         self.is_flat = type(structure) is dict and all(isinstance(i, int | _Fixed) for i in structure.values())
         self.executable = executable_class()(traced, gathered)
+        place = traced.num_args - len(traced.host)
+        self.host_kinds = [(v.dtype, v.shape[1:]) for v in traced.graph.inputs[place : traced.num_args]]
 
-    def __call__(self, batch: Batch) -> Any:
-        results = self.executable(*batch.arguments())
+    def host_arrays(self, batch: Batch) -> list[np.ndarray]:
+        """What the step computes from the batch's strings in front of the compiled part."""
+        strings = batch.strings()
+        return [compute(strings) for compute in self.traced.host]
+
+    def takes(self, host_arrays: Sequence[np.ndarray]) -> bool:
+        """Whether it was compiled for arrays of these types and extents."""
+        return [(dtypes.name_of(a.dtype), a.shape[1:]) for a in host_arrays] == self.host_kinds
+
+    def __call__(self, batch: Batch, host_arrays: Sequence[np.ndarray] | None = None) -> Any:
+        arguments = batch.arguments()
+        if self.traced.host:
+            arguments = [*arguments, *(self.host_arrays(batch) if host_arrays is None else host_arrays)]
+        results = self.executable(*arguments)
         structure = self.structure
         if self.is_flat:  # a step's logs, which are read in every step
             return {k: results[i] if type(i) is int else i.value for k, i in structure.items()}
@@ -99,30 +113,51 @@ class StepFunction:
             program = self.prepare(batch)
             if program is None:
                 return self._run_eagerly(batch)
+        if program.traced.host:
+            return self._run_with_strings(program, batch)
         return program(batch)
 
-    def prepare(self, batch: Batch) -> Program | None:
-        """Compile the step for batches like this one, or return None where it can only run eagerly."""
-        key: Hashable = (self._state, batch.key)
+    def _run_with_strings(self, program: Program, batch: Batch) -> Any:
+        """Run a step that makes arrays of the batch's strings, for their extents, such as the words of a text."""
+        host_arrays = program.host_arrays(batch)
+        fitting: Program | None = program
+        if not program.takes(host_arrays):
+            fitting = self.prepare(batch, tuple((a.dtype.str, a.shape[1:]) for a in host_arrays))
+        return self._run_eagerly(batch) if fitting is None else fitting(batch, host_arrays)
+
+    def prepare(self, batch: Batch, host_kinds: Hashable = None) -> Program | None:
+        """Compile the step for batches like this one, or return None where it can only run eagerly.
+
+        Args:
+            batch: a batch.
+            host_kinds: types and extents of what is made of its strings, where they are known.
+        """
+        key: Hashable = (self._state, batch.key) if host_kinds is None else (self._state, batch.key, host_kinds)
         if key in self._programs:
             return self._programs[key]
         if self.run_eagerly:
             return None
-        shapes = tuple(batch.shapes())
-        concrete = (key, shapes)
+        concrete = (key, tuple(batch.shapes()))
         if concrete in self._programs:
             return self._programs[concrete]
+        program, any_size = self._compile(batch)
+        if program is not None:
+            self._programs[key if any_size else concrete] = program
+        return program
+
+    def _compile(self, batch: Batch) -> tuple[Program | None, bool]:
+        """Compile the step for a batch; returns also whether it takes any number of samples."""
+        key: Hashable = (self._state, batch.key)
         try:
-            traced = self._trace_for_any_size(batch, key, shapes)
-            place = concrete if traced is None else key
+            traced = self._trace_for_any_size(batch, key, tuple(batch.shapes()))
+            any_size = traced is not None
             if traced is None:
                 traced = self._trace(batch, symbolic=False)
         except TraceError as error:
             self._fall_back(error)
-            return None
-        gathered = tuple(range(len(batch.arrays))) if batch.rows is not None else ()
-        self._programs[place] = Program(*traced, gathered)
-        return self._programs[place]
+            return None, False
+        gathered = tuple(range(len(batch.numbers))) if batch.rows is not None else ()
+        return Program(*traced, gathered), any_size
 
     def _trace_for_any_size(self, batch: Batch, key: Hashable, shapes: Any) -> tuple[Traced, Any] | None:
         """Trace with a symbolic number of samples; None where that is not possible."""
@@ -137,10 +172,8 @@ class StepFunction:
 
     def _trace(self, batch: Batch, symbolic: bool) -> tuple[Traced, Any]:
         size = Dim.symbol("batch")
-        avals = [
-            Aval((size, *shape[1:]) if symbolic and shape else shape, dtypes.name_of(array.dtype))
-            for shape, array in zip(batch.shapes(), batch.arrays)
-        ]
+        shapes = [(size, *shape[1:]) if symbolic and shape else shape for shape in batch.shapes()]
+        avals = [Aval(shapes[i], dtypes.name_of(batch.arrays[i].dtype)) for i in batch.numbers]
         structure: Any = None
 
         def flat(*tensors: Tensor) -> list[Any]:
@@ -153,13 +186,14 @@ class StepFunction:
                 results.append(as_tensor(leaf))
                 return len(results) - 1
 
-            structure = tree.map_structure(number, self._step(batch.layout.pack(tensors)))
+            leaves = batch.traced_leaves(tensors, shapes)
+            structure = tree.map_structure(number, self._step(batch.layout.pack(leaves)))
             return results
 
         return trace(flat, avals, name=self.name), structure
 
     def _run_eagerly(self, batch: Batch) -> Any:
-        tensors = [Tensor(np.asarray(a)) for a in batch.gather()]
+        tensors = [Tensor(np.asarray(a)) if a.dtype != object else a for a in batch.gather()]
         result = self._step(batch.layout.pack(tensors))
         return tree.map_structure(lambda x: x.numpy() if hasattr(x, "numpy") else x, result)
 

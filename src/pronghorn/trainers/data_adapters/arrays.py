@@ -19,13 +19,14 @@ def to_arrays(data: Any, name: str) -> Any:
 
     Args:
         data: an array, or a list, tuple or dict of them.
-        name: what it is called in errors.
+        name: what it is called in errors; inputs, whose name begins with x, may be strings.
     """
+    text = name.startswith("x")
     if data is None:
         return None
     data = _from_pandas(data)
     if isinstance(data, list | tuple) and not hasattr(data, "_fields") and _is_of_numbers(data):
-        return as_array(data, name)
+        return as_array(data, name, text)
     if isinstance(data, dict):
         return {key: to_arrays(value, f"{name}[{key!r}]") for key, value in data.items()}
     if isinstance(data, list | tuple):
@@ -36,7 +37,8 @@ def to_arrays(data: Any, name: str) -> Any:
             f"`{name}` is a {type(data).__name__}, which is no data: pass NumPy arrays, lists or dicts of them, a "
             "pandas table, a generator, a PyDataset, a tf.data data set or a torch DataLoader."
         )
-    return np.ascontiguousarray(as_array(data, name)) if np.ndim(data) else as_array(data, name)
+    array = as_array(data, name, text)
+    return np.ascontiguousarray(array) if array.ndim else array
 
 
 def _from_pandas(data: Any) -> Any:
