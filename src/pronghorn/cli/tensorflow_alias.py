@@ -24,7 +24,7 @@ _DTYPES = (
 # Namespace to {name in TensorFlow: "module:name" in Pronghorn}; a bare name stands for pronghorn.ops.
 _OPS_OF_SAME_NAME = {
     "": (
-        "abs add argmax argmin argsort cast clip_by_value:clip concat:concatenate cond convert_to_tensor cos cumsum "
+        "abs add argmax argmin argsort cast clip_by_value:clip concat:concatenate cond cos cumsum "
         "divide einsum equal exp expand_dims eye floor greater greater_equal less less_equal linspace logical_and "
         "logical_not logical_or map_fn:map matmul maximum meshgrid minimum multiply norm not_equal one_hot ones "
         "ones_like pad pow:power range:arange reduce_all:all reduce_any:any reduce_logsumexp:logsumexp reduce_max:max "
@@ -56,7 +56,8 @@ _SPECIAL = {
         "Tensor": "pronghorn.graph.tensor:Tensor",
         "TensorSpec": "pronghorn.data:TensorSpec",
         "Variable": "pronghorn.cli.tensorflow_functions:Variable",
-        "constant": "pronghorn.ops:convert_to_tensor",
+        "constant": "pronghorn.cli.tensorflow_functions:constant",
+        "convert_to_tensor": "pronghorn.cli.tensorflow_functions:convert_to_tensor",
         "function": "pronghorn.cli.tensorflow_functions:function",
         "is_tensor": "pronghorn.ops:is_tensor",
         "newaxis": "numpy:newaxis",

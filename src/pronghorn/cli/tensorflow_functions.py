@@ -43,6 +43,27 @@ def Variable(
     )
 
 
+def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None = None) -> Any:
+    """`tf.constant`; strings become an array of Python strings, which layers for text take.
+
+    >>> constant([["a"], ["b"]]).shape
+    (2, 1)
+    """
+    from pronghorn import ops
+    from pronghorn.data.element import as_element
+    from pronghorn.graph.strings import holds_text
+
+    if dtype == "string" or holds_text(value):
+        return as_element(np.asarray(value, object))
+    tensor = ops.convert_to_tensor(value, dtype)
+    return tensor if shape is None else ops.broadcast_to(tensor, shape)
+
+
+def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, name: str | None = None) -> Any:
+    """`tf.convert_to_tensor`; see `constant`."""
+    return constant(value, dtype)
+
+
 def fill(dims: Any, value: Any) -> Any:
     """`tf.fill`."""
     from pronghorn import ops

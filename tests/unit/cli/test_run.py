@@ -241,10 +241,10 @@ def test_tensorflow_stand_in_for_small_things(run):
         @tf.function(jit_compile=True)
         def g(x):
             return x
-        print(f(1), g(2), tf.float32, tf.config.list_physical_devices("GPU"))
+        print(int(f(1)), int(g(2)), tf.constant(["a"])[0], tf.float32, tf.config.list_physical_devices("GPU"))
         """
     )
-    assert result.stdout == "1 2 float32 []\n", result.stderr
+    assert result.stdout == "1 2 a float32 []\n", result.stderr
 
 
 def test_each_name_of_the_stand_in_resolves():

@@ -16,7 +16,7 @@ from pronghorn.models.keras_tensor import KerasTensor
 class StringLookup(IndexLookup):
     """The place of each string in a vocabulary that is given or learned with `adapt`.
 
-    Strings are no arrays of numbers, so this runs in front of a compiled model, for instance in ``Dataset.map``.
+    Strings are no arrays of numbers: in a model this runs in front of the compiled step.
 
     Args:
         max_tokens: how many places the vocabulary has at most, special ones included; no limit if None.

@@ -23,7 +23,7 @@ _OLD_MODES = {"binary": "multi_hot", "tf-idf": "tf_idf"}
 class TextVectorization(StringLayer):
     """Texts, each split into tokens, as the tokens' numbers in a vocabulary, or as one vector for each text.
 
-    Strings are no arrays of numbers, so this runs in front of a compiled model, for instance in ``Dataset.map``. In the
+    Strings are no arrays of numbers: in a model this runs in front of the compiled step. In the
     mode ``"int"``, 0 stands for padding and 1 for tokens that are not in the vocabulary.
 
     Args:
