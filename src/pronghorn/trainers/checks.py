@@ -14,7 +14,7 @@ from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import abstract_eval, as_tensor
 from pronghorn.models.infer import infer_spec
 from pronghorn.models.keras_tensor import KerasTensor
-from pronghorn.trainers import validation
+from pronghorn.trainers import indices, validation
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
 from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
@@ -83,7 +83,13 @@ def call_takes_training(model: Any) -> bool:
 
 
 def check_data(model: Any, adapter: DataAdapter) -> None:
-    """Build the model for the data's shapes, and check the targets against the outputs and losses, before any training.
+    """Build the model for the data's shapes, and check indices and targets, before any training."""
+    _check_targets(model, adapter)
+    indices.check_indices(model, adapter.inputs())
+
+
+def _check_targets(model: Any, adapter: DataAdapter) -> None:
+    """Build the model for the data's shapes, and check the targets against the outputs and losses.
 
     Only what the built-in step computes is checked: a model with a step or a loss of its own knows its data itself.
     """

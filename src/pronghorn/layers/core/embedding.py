@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pronghorn import ops
 from pronghorn.graph import dtypes
+from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import settings
 from pronghorn.layers.core.lora import LoraKernel
 from pronghorn.layers.layer import Layer
@@ -14,6 +17,10 @@ from pronghorn.models.keras_tensor import KerasTensor
 
 class Embedding(LoraKernel, Layer):
     """The rows of a table that the inputs number.
+
+    An index must be from 0 to ``input_dim - 1``. Others are an error where the numbers are known: in a call on arrays,
+    and when `fit`, `evaluate` or `predict` begins with arrays for a model whose input the layer is called on. Inside
+    of compiled code they count as the nearest row that there is.
 
     Args:
         input_dim: how many rows the table has: the largest index plus one.
@@ -94,7 +101,35 @@ class Embedding(LoraKernel, Layer):
             raise AttributeError(f"Layer {self.name!r} has no embeddings before it is built.")
         return self._with_lora(self._embeddings)
 
+    def check_indices(self, indices: np.ndarray) -> None:
+        """Raise an error for indices that the table has no row for.
+
+        Args:
+            indices: an array of numbers.
+
+        Raises:
+            ValueError: if one is negative, or ``input_dim`` or more.
+        """
+        if indices.size == 0 or indices.dtype.kind not in "iuf":
+            return
+        lowest, highest = int(indices.min()), int(indices.max())
+        if lowest >= 0 and highest < self.input_dim:
+            return
+        if lowest < 0:
+            mend = "Number missing entries too, for example 0 with mask_zero=True, and count the others from 1."
+        elif highest == self.input_dim:
+            mend = f"input_dim is the largest index plus one, here {highest + 1}."
+        else:
+            mend = f"Give the layer input_dim={highest + 1}, or map rarer entries to one index."
+        bad = lowest if lowest < 0 else highest
+        raise ValueError(
+            f"Layer {self.name!r} ({type(self).__name__}): the inputs hold the index {bad}, "
+            f"but the table has {self.input_dim} rows (input_dim), so indices must be 0 to {self.input_dim - 1}. {mend}"
+        )
+
     def call(self, inputs: Any) -> Any:
+        if isinstance(inputs, Tensor) and not inputs.is_traced:
+            self.check_indices(inputs.numpy())
         if inputs.dtype not in ("int32", "int64"):
             inputs = ops.cast(inputs, "int32")
         return ops.cast(ops.take(self.embeddings, inputs, axis=0), self.compute_dtype)

@@ -42,6 +42,10 @@ class DataAdapter:
         """All targets, where they are known beforehand."""
         return None
 
+    def inputs(self) -> Any:
+        """All inputs, where they are known beforehand."""
+        return None
+
 
 def to_batch(data: Any, class_weight: dict[int, float] | None = None) -> Batch:
     """What an iterable gave as a batch `(x, y, sample_weight)`, without those that are missing.

@@ -106,7 +106,7 @@ class ArrayAdapter(DataAdapter):
             validation.check_no_nan(named)
         if class_weight is not None:
             sample_weight = class_weights(y, class_weight)
-        self._labels = y
+        self._inputs, self._labels = x, y
         self._layout, self._arrays = flatten_batch(pack_x_y_sample_weight(x, y, sample_weight))
         self.batch_size = _checked_batch_size(batch_size, self.num_samples, steps)
         self.num_batches = -(-self.num_samples // self.batch_size)
@@ -115,6 +115,9 @@ class ArrayAdapter(DataAdapter):
 
     def labels(self) -> Any:
         return self._labels
+
+    def inputs(self) -> Any:
+        return self._inputs
 
     def batches(self) -> Iterator[Batch]:
         size, total = self.batch_size, self.num_samples

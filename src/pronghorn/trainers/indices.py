@@ -1,0 +1,58 @@
+"""The check that data only number rows which the embeddings have: compiled code takes the nearest row instead."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pronghorn import tree
+
+if TYPE_CHECKING:
+    from pronghorn.layers.core.embedding import Embedding
+    from pronghorn.models.functional import Functional
+
+_lookups: weakref.WeakKeyDictionary[Functional, list[tuple[int, Embedding]]] = weakref.WeakKeyDictionary()
+
+
+def check_indices(model: Any, inputs: Any) -> None:
+    """Raise a ValueError where data hold an index that the `Embedding` right behind their input has no row for.
+
+    Args:
+        model: any model; those that are no graph of layers are not checked.
+        inputs: nested NumPy arrays, all of the data; None if they are not known beforehand.
+    """
+    from pronghorn.models.functional import Functional
+
+    graph = model if isinstance(model, Functional) else getattr(model, "_functional", None)
+    if inputs is None or not isinstance(graph, Functional):
+        return
+    found = _lookups.get(graph)
+    if found is None:
+        found = _lookups[graph] = _lookups_of(graph)
+    if not found:
+        return
+    arrays = _by_input(graph, inputs)
+    for position, layer in found:
+        if position < len(arrays) and isinstance(arrays[position], np.ndarray):
+            layer.check_indices(arrays[position])
+
+
+def _lookups_of(graph: Functional) -> list[tuple[int, Embedding]]:
+    """The embeddings that are called on an input as it is, and the inputs' positions."""
+    from pronghorn.layers.core.embedding import Embedding
+
+    positions = {id(x): i for i, x in enumerate(graph.inputs)}
+    return [
+        (positions[id(node.input_tensors[0])], node.operation)
+        for node in graph._nodes
+        if isinstance(node.operation, Embedding) and id(node.input_tensors[0]) in positions
+    ]
+
+
+def _by_input(graph: Functional, inputs: Any) -> list[Any]:
+    """The arrays in the order of the model's inputs."""
+    if isinstance(inputs, dict) and not isinstance(graph.input, dict):
+        return [inputs.get(name) for name in graph.input_names]
+    return tree.flatten(inputs)
