@@ -247,8 +247,8 @@ class FeatureSpace(_layers.Layer):
         for column in cross.feature_names:
             if column not in self.features:
                 raise ValueError(
-                    f"FeatureSpace: a cross's columns should be present in `features`, but {column!r} of {cross.name} is "
-                    f"not{nearest_clause(column, self.features)}; `features` has {', '.join(self.features)}."
+                    f"FeatureSpace: what is crossed should be present in `features`, but {column!r} of {cross.name} "
+                    f"is not{nearest_clause(column, self.features)}; `features` has {', '.join(self.features)}."
                 )
             if self.features[column].output_mode == "float":
                 raise ValueError(

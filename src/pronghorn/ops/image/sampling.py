@@ -281,7 +281,7 @@ def _perspective(start: Tensor, end: Tensor) -> Tensor:
 @symbolic_aware
 def elastic_transform(
     images: Any,
-    alpha: float = 20.0,
+    alpha: Any = 20.0,
     sigma: float = 5.0,
     interpolation: str = "bilinear",
     fill_mode: str = "reflect",
@@ -293,7 +293,7 @@ def elastic_transform(
 
     Args:
         images: an image ``(height, width, channels)`` or a batch; channels come first for "channels_first".
-        alpha: how far pixels move.
+        alpha: how far pixels move: a number, or a tensor without axes.
         sigma: how smooth the field is: the standard deviation of the filter, in pixels.
         interpolation: "nearest" or "bilinear".
         fill_mode: what lies outside: "constant", "nearest", "wrap", "mirror" or "reflect".
@@ -309,7 +309,7 @@ def elastic_transform(
     noise = random.uniform((*shape, 2), -1.0, 1.0, dtype=x.dtype, seed=seed)
     reach = max(int(6 * sigma) | 1, 1)
     field = gaussian_blur(noise, (reach, reach), (sigma, sigma), data_format="channels_last")
-    field = P.mul(field, B.full_like(field, alpha))
+    field = P.mul(field, B.broadcast_to(B.cast(alpha, x.dtype), field.shape))
     down, right = (P.reshape(part(field, 3, i, i + 1), shape=shape) for i in range(2))
     row, column = _grid(shape, x.dtype)
     order = _ORDERS[interpolation]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pronghorn import ops, random
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import settings
@@ -21,6 +23,7 @@ from pronghorn.layers.preprocessing.images.light import (
 )
 from pronghorn.layers.preprocessing.images.moving import RandomRotation, RandomShear, RandomTranslation
 from pronghorn.layers.preprocessing.images.sharpness import RandomSharpness
+from pronghorn.random.seed_generator import draw_seed
 
 
 class _Policy(ImageLayer):
@@ -145,9 +148,13 @@ class RandAugment(_Policy):
         return {"transforms": self._transforms(data, seed), "layer_idxes": order[: self.num_ops]}
 
     def _all(self, x: Any, transformation: Any, method: str) -> Any:
-        for i in range(self.num_ops):
-            x = self._apply(transformation["layer_idxes"][i], x, transformation["transforms"], method)
-        return x
+        if not self.num_ops:
+            return x
+
+        def change(x: Any, index: Any) -> tuple[Any, None]:
+            return self._apply(index, x, transformation["transforms"], method), None
+
+        return ops.scan(change, x, transformation["layer_idxes"])[0]
 
     def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Any:
         images = ops.cast(images, self.compute_dtype)
@@ -227,30 +234,48 @@ class AugMix(_Policy):
         return {
             "chain_mixing_weights": weights / ops.maximum(ops.sum(weights), 1e-7),
             "weight_sample": random.beta((), self.alpha, self.alpha, dtype="float32", seed=source),
-            "chain_transforms": [self._chain(data, seed) for _ in range(self.num_chains)],
+            "chain_changes": ops.stack([self._chosen_changes(seed) for _ in range(self.num_chains)]),
+            "chain_seed": draw_seed(source),
         }
 
-    def _chain(self, data: Any, seed: Any) -> list[dict[str, Any]]:
-        """Which change at each link of a chain, and its random numbers; links at the end may be empty."""
+    def _chosen_changes(self, seed: Any) -> Tensor:
+        """Which change at each link of a chain, ``int32[chain_depth]``; links at the end may be empty."""
         count = len(self._layer_names)
         depth = random.randint((), 1, self.chain_depth + 1, dtype="int32", seed=self._seed(seed))
         chosen = random.randint((self.chain_depth,), 0, count, dtype="int32", seed=self._seed(seed))
-        chosen = ops.where(ops.arange(self.chain_depth, dtype="int32") < depth, chosen, count)
-        return [{"index": chosen[i], "transforms": self._transforms(data, seed)} for i in range(self.chain_depth)]
+        return ops.where(ops.arange(self.chain_depth, dtype="int32") < depth, chosen, count)
 
     def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Any:
         images = ops.cast(images, self.compute_dtype)
         if not training or transformation is None:
             return images
-        weights = ops.cast(transformation["chain_mixing_weights"], images.dtype)
-        mixed: Tensor | None = None
-        for i, chain in enumerate(transformation["chain_transforms"]):
-            x = images
-            for link in chain:
-                x = self._apply(link["index"], x, link["transforms"])
-            mixed = x * weights[i] if mixed is None else mixed + x * weights[i]
+        mixed = self._mixture(images, transformation)
         share = ops.cast(transformation["weight_sample"], images.dtype)
         return ops.clip(images * (1 - share) + mixed * share, *self.value_range)
+
+    def _mixture(self, images: Tensor, transformation: Any) -> Tensor:
+        """What the chains make of the images, weighed.
+
+        A loop over the chains, and in it one over the links, so that a compiled program has each change once; links
+        draw their numbers where they are, for the same reason.
+        """
+        seed = transformation["chain_seed"]
+
+        def chain(mixed: Any, step: tuple[Any, Any, Any]) -> tuple[Any, None]:
+            weight, changes, numbers = step
+
+            def link(x: Any, step: tuple[Any, Any]) -> tuple[Any, None]:
+                change, number = step
+                return self._apply(change, x, self._transforms(x, _Seeds(seed, number))), None
+
+            return mixed + weight * ops.scan(link, images, (changes, numbers))[0], None
+
+        weights = ops.cast(transformation["chain_mixing_weights"], images.dtype)
+        numbers = ops.reshape(
+            ops.arange(self.num_chains * self.chain_depth, dtype="uint32"), (self.num_chains, self.chain_depth)
+        )
+        steps = (weights, transformation["chain_changes"], numbers)
+        return ops.scan(chain, ops.zeros_like(images), steps)[0]
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -260,3 +285,25 @@ class AugMix(_Policy):
             "alpha": self.alpha,
             "all_ops": self.all_ops,
         }
+
+
+class _Seeds:
+    """Seeds that follow from one seed and a number, for the steps of a loop, where a `SeedGenerator` cannot move on.
+
+    Args:
+        seed: ``uint32[2]``.
+        number: ``uint32[]``, the loop's step.
+    """
+
+    # Odd and large, so that neither steps nor draws come near the seeds of other calls, which are one apart.
+    _STEP, _DRAW = 0x9E3779B9, 0x85EBCA6B
+
+    def __init__(self, seed: Tensor, number: Tensor) -> None:
+        step = (number + 1) * np.array([self._STEP, 0], "uint32")
+        self.state = seed + step
+        self._draws = 0
+
+    def next(self, ordered: bool = True) -> Tensor:
+        """The next seed."""
+        self._draws += 1
+        return self.state + np.array([0, self._DRAW * self._draws & 0xFFFFFFFF], "uint32")
