@@ -49,7 +49,7 @@ class ModelCheckpoint(MonitorCallback):
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
         if save_freq != "epoch" and (isinstance(save_freq, bool) or not isinstance(save_freq, int)):
-            raise ValueError(f"ModelCheckpoint: save_freq={save_freq!r}; it must be 'epoch' or a number of batches.")
+            raise ValueError(f"ModelCheckpoint: Unrecognized save_freq {save_freq!r}: 'epoch' or a number of batches.")
         endings = (".weights.h5",) if save_weights_only else (".keras", ".h5")
         if not self.filepath.endswith(endings):
             what = "save_weights_only=True" if save_weights_only else "the whole model"

@@ -31,7 +31,7 @@ class MonitorCallback(Callback):
         super().__init__()
         if mode not in ("auto", "min", "max"):
             name = type(self).__name__
-            warn(f"{name}: mode={mode!r} is none of 'auto', 'min' and 'max'; taking 'auto'.")
+            warn(f"{name} mode {mode!r} is unknown: it must be 'auto', 'min' or 'max'; taking 'auto'.")
             mode = "auto"
         self.monitor = monitor
         self.mode = mode
@@ -43,9 +43,17 @@ class MonitorCallback(Callback):
         """Return whether `value` is better than `reference` by more than `min_delta`; anything beats None."""
         if reference is None:
             return True
-        if self._higher is None:
-            self._higher = self._find_direction()
+        self.find_direction()
         return value - self.min_delta > reference if self._higher else value + self.min_delta < reference
+
+    def find_direction(self) -> None:
+        """Find out whether higher or lower is better, where `mode` is auto.
+
+        Raises:
+            ValueError: if the metrics and the name do not tell.
+        """
+        if self._higher is None:
+            self._higher = self._higher_is_better()
 
     @property
     def monitor_op(self) -> Any:
@@ -68,7 +76,7 @@ class MonitorCallback(Callback):
         )
         return None
 
-    def _find_direction(self) -> bool:
+    def _higher_is_better(self) -> bool:
         name = self.monitor.removeprefix("val_")
         if name == "loss" or name.endswith("_loss"):
             return False

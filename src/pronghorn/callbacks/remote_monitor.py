@@ -52,7 +52,10 @@ class RemoteMonitor(Callback):
         try:
             urllib.request.urlopen(request, timeout=10).close()
         except (urllib.error.URLError, OSError) as error:
-            warn(f"RemoteMonitor: {self.root} does not take the results ({error}).")
+            warn(
+                f"Could not reach RemoteMonitor root server {self.root}{self.path} ({error}); the results of epoch "
+                f"{epoch} are not sent. Is it running, and is `root` its address?"
+            )
 
 
 def _plain(value: Any) -> Any:

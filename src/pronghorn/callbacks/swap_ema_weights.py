@@ -31,8 +31,9 @@ class SwapEMAWeights(Callback):
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         if optimizer is None or not getattr(optimizer, "use_ema", False):
             raise ValueError(
-                "SwapEMAWeights: the optimizer keeps no averages of the weights; make it with use_ema=True, and "
-                "compile the model with it."
+                "SwapEMAWeights must be used when `use_ema=True` is set, so that there are averages, but the model's "
+                f"optimizer is {type(optimizer).__name__} without it. Write for example "
+                "model.compile(keras.optimizers.Adam(use_ema=True), ...)."
             )
         return zip(self.model.trainable_variables, optimizer._model_variables_moving_average)
 

@@ -26,7 +26,7 @@ class TerminateOnNaN(Callback):
         loss = (logs or {}).get("loss")
         if loss is None or np.isfinite(loss):
             return
-        message = f"The loss is {float(loss)} in batch {batch}; training stops."
+        message = f"NaN or Inf loss encountered: it is {float(loss)} in batch {batch}; training stops."
         if self.raise_error:
             raise RuntimeError(message + " A smaller learning rate or scaled inputs usually mend this.")
         io.write(message)

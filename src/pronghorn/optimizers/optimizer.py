@@ -109,8 +109,9 @@ class Optimizer(CheckedArguments):
                 self._untrack(old)
         elif isinstance(old, LearningRateSchedule):
             raise TypeError(
-                f"{type(self).__name__}: the learning rate is a {type(old).__name__} schedule, so it cannot be set to "
-                f"the number {value!r}. Create the optimizer with a number, or assign another schedule."
+                f"{type(self).__name__}: the learning rate cannot be set to the number {value!r}. This optimizer was "
+                f"created with a `LearningRateSchedule`, {type(old).__name__}, which decides it. Create the optimizer "
+                "with a number, leave out callbacks that change the rate, or assign another schedule."
             )
         elif isinstance(old, Variable):
             old.assign(value)

@@ -71,7 +71,9 @@ def test_early_stopping_knows_which_way_is_better():
     assert train(callbacks.EarlyStopping("val_score", patience=1), [1, 2, 3], "val_score", model)[1] == 3
     with pytest.raises(ValueError, match="mode='max' or mode='min'"):
         train(callbacks.EarlyStopping("thing"), [1, 2], "thing")
-    with pytest.warns(UserWarning, match="mode='up' is none of"):
+    with pytest.raises(ValueError, match="'unheard_of' is better higher or lower"):  # rather than a warning every epoch
+        train(callbacks.EarlyStopping("unheard_of"), [1, 2], "loss")
+    with pytest.warns(UserWarning, match="mode 'up' is unknown"):
         callbacks.EarlyStopping(mode="up")
 
 

@@ -100,7 +100,7 @@ def test_checkpoint_every_so_many_batches(tmp_path):
     [
         ({"filepath": "x.txt"}, ".keras or .h5"),
         ({"filepath": "x.keras", "save_weights_only": True}, ".weights.h5"),
-        ({"filepath": "x.keras", "save_freq": "batch"}, "save_freq='batch'"),
+        ({"filepath": "x.keras", "save_freq": "batch"}, "save_freq 'batch'"),
     ],
 )
 def test_checkpoint_refuses(arguments, message):
@@ -111,38 +111,6 @@ def test_checkpoint_refuses(arguments, message):
 def test_checkpoint_names_the_unknown_result(tmp_path):
     with pytest.raises(KeyError, match="'mae', which is no result; there are: epoch, loss, val_loss"):
         train(callbacks.ModelCheckpoint(tmp_path / "{mae}.keras"), [1])
-
-
-def test_backup_goes_on_where_training_stopped(tmp_path):
-    folder = tmp_path / "backup"
-    with pytest.raises(InterruptedError):
-        train(callbacks.BackupAndRestore(folder, double_checkpoint=True), [1] * 5, fail_at=3)
-    assert "previous.weights.h5" in names(folder)
-    model = train(callbacks.BackupAndRestore(folder), [1] * 5)
-    assert model._initial_epoch == 3 and model.state == 5
-    assert not folder.exists()
-
-
-def test_backup_falls_back_to_the_one_before(tmp_path):
-    with pytest.raises(InterruptedError):
-        train(callbacks.BackupAndRestore(tmp_path, double_checkpoint=True), [1] * 5, fail_at=3)
-    (tmp_path / "latest.weights.h5").write_text("damaged")
-    assert train(callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False), [1] * 5)._initial_epoch == 2
-
-
-def test_backup_every_batch(tmp_path):
-    train(callbacks.BackupAndRestore(tmp_path, save_freq=2, delete_checkpoint=False), [1], batches=3)
-    assert json.loads((tmp_path / "latest_training_metadata.json").read_text()) == {"epoch": 0, "batch": 1}
-    with pytest.raises(ValueError, match="save_freq='x'"):
-        callbacks.BackupAndRestore(tmp_path, save_freq="x")
-
-
-def test_backup_needs_a_built_model(tmp_path):
-    train(callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False), [1])
-    model = Model()
-    model.built = False
-    with pytest.raises(RuntimeError, match="input shape"):
-        train(callbacks.BackupAndRestore(tmp_path), [1], model)
 
 
 def test_swap_ema_weights():
@@ -187,7 +155,7 @@ def test_remote_monitor(as_json):
     server.server_close()
     body = received[0] if as_json else urllib.parse.parse_qs(received[0])["data"][0]
     assert json.loads(body) == {"epoch": 2, "loss": 0.5, "cm": [1.0, 1.0]}
-    with pytest.warns(UserWarning, match="does not take the results"):
+    with pytest.warns(UserWarning, match="Could not reach"):
         callbacks.RemoteMonitor(root).on_epoch_end(0, {})
 
 
