@@ -73,20 +73,37 @@ def _alike(*specs: Any) -> bool:
 
 
 def _unified(fn: Callable[..., Any], args: Any, kwargs: Any, inputs: list[KerasTensor]) -> Any:
-    """Trace the call; where an unknown extent must equal another one, it is taken to be that one."""
+    """Trace the call; where an unknown extent must equal another one, it is taken to be that one.
+
+    Unknown extents of several inputs are taken to be the same along the same axis, above all the batch. Where one of
+    them turns out to be a number, this may be so for one input alone, and each gets symbols of its own.
+    """
+    results, known = _settled(fn, args, kwargs, inputs, lambda place, axis: _symbol(axis))
+    unknown = [x for x in inputs if None in x.shape]
+    if len(unknown) < 2 or not any(isinstance(n, int) for n in known.values()):
+        return results
+    with contextlib.suppress(SymbolicDimError, ValueError, TypeError, IndexError, NotImplementedError):
+        results, _ = _settled(fn, args, kwargs, inputs, lambda place, axis: Dim.symbol(f"input{place}axis{axis}"))
+    return results
+
+
+def _settled(
+    fn: Callable[..., Any], args: Any, kwargs: Any, inputs: list[KerasTensor], symbol: Callable[[int, int], Dim]
+) -> tuple[Any, dict[str, Extent]]:
+    """The results of the call, and what it made of the symbols."""
     from pronghorn.ops._broadcast import ExtentsMayDiffer
 
     known: dict[str, Extent] = {}
     while True:
         try:
-            return _evaluate(fn, args, kwargs, inputs, lambda axis, known=known: substitute(_symbol(axis), known))
+            return _evaluate(fn, args, kwargs, inputs, lambda *at, known=known: substitute(symbol(*at), known)), known
         except ExtentsMayDiffer as question:
             first, second = question.extents
-            symbol, other = (first, second) if _is_symbol(first) else (second, first)
-            if not _is_symbol(symbol) or str(symbol) in known:
+            unknown, other = (first, second) if _is_symbol(first) else (second, first)
+            if not _is_symbol(unknown) or str(unknown) in known:
                 raise
-            known = {name: substitute(value, {str(symbol): other}) for name, value in known.items()}
-            known[str(symbol)] = other
+            known = {name: substitute(value, {str(unknown): other}) for name, value in known.items()}
+            known[str(unknown)] = other
 
 
 def _is_symbol(extent: Extent) -> bool:
@@ -97,24 +114,27 @@ def _unique(tensors: list[KerasTensor]) -> list[KerasTensor]:
     return list({id(x): x for x in tensors}.values())
 
 
-def _symbol(axis: int) -> Extent:
+def _symbol(axis: int) -> Dim:
     return Dim.symbol("batch" if axis == 0 else f"axis{axis}")
 
 
-def _like_others(inputs: list[KerasTensor], number: int) -> Callable[[int], Extent]:
+def _like_others(inputs: list[KerasTensor], number: int) -> Callable[[int, int], Extent]:
     """Fill unknown extents with ``number``, but an unknown batch with that of another input where it is known."""
     known = {x.shape[0] for x in inputs if x.shape and x.shape[0] not in (None, 1)}
     batch = known.pop() if len(known) == 1 else number
-    return lambda axis: batch if axis == 0 else number
+    return lambda place, axis: batch if axis == 0 else number
 
 
 def _evaluate(
-    fn: Callable[..., Any], args: Any, kwargs: Any, inputs: list[KerasTensor], fill: Callable[[int], Extent]
+    fn: Callable[..., Any], args: Any, kwargs: Any, inputs: list[KerasTensor], fill: Callable[[int, int], Extent]
 ) -> Any:
     """Trace the call; Avals in the structure of its result."""
     from pronghorn.ops._symbolic import describing
 
-    avals = [Aval(tuple(fill(i) if d is None else d for i, d in enumerate(x.shape)), x.dtype) for x in inputs]
+    avals = [
+        Aval(tuple(fill(place, axis) if n is None else n for axis, n in enumerate(x.shape)), x.dtype)
+        for place, x in enumerate(inputs)
+    ]
     results: Any = None
 
     def flat(*tensors: Tensor) -> list[Tensor]:

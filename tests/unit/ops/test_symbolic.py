@@ -10,13 +10,16 @@ from pronghorn import KerasTensor, ops
     ("fn", "shapes", "expected"),
     [
         (lambda x, y: ops.add(x, y), [(None, 3), (2, None)], (2, 3)),
-        (lambda x, y: ops.matmul(x, y), [(None, 3), (None, 4)], (3, 4)),
+        (lambda x, y: ops.matmul(x, y), [(None, 3), (None, 4)], (None, 4)),
         (lambda x: ops.reshape(x, (-1, 6)), [(None, 4, 3)], (None, 6)),
         (lambda x: x[:, 1:], [(None, 3)], (None, 2)),
         (lambda x: ops.concatenate([x, x], 0), [(None, 3)], (None, 3)),
         (lambda x: ops.conv(x, np.ones((3, 3, 3, 8)), 2, "same"), [(None, None, None, 3)], (None, None, None, 8)),
         (lambda x: ops.einsum("bi,bj->bij", x, x), [(None, 3)], (None, 3, 3)),
         (lambda x: ops.sum(x, axis=0, keepdims=True), [(None, 3)], (1, 3)),
+        (lambda x, y: ops.einsum("ijk,jkl->li", x, y), [(None, 3, 4), (None, 4, 5)], (5, None)),
+        (lambda x, y: ops.matmul(x, y), [(None, 3), (None, None)], (None, None)),
+        (lambda x, y, z: x * y + z, [(None, 3), (None, None), (2, 1)], (2, 3)),
     ],
 )
 def test_shapes(fn, shapes, expected):
