@@ -11,16 +11,28 @@ pytest.importorskip("absl", reason="Keras's tests need absl-py")
 sys.path.insert(0, str(Path(__file__).parents[1] / "keras_suite"))
 import run
 
-# Folder to the share of its counted tests, in per cent, that must pass.
+# Folder to the share of its counted tests, in per cent, that must pass. What fails in the two regularization folders
+# compares whole sentences of messages with Keras's; ours are our own.
 WHOLE = {
     "activations": 95,
     "constraints": 95,
+    "initializers": 95,
+    "layers": 95,
+    "layers/activations": 95,
+    "layers/attention": 95,
+    "layers/convolutional": 95,
+    "layers/core": 95,
     "layers/merging": 95,
+    "layers/normalization": 95,
     "layers/pooling": 95,
+    "layers/regularization": 75,
+    "layers/reshaping": 95,
+    "layers/rnn": 95,
     "losses": 95,
     "metrics": 95,
     "optimizers/schedules": 95,
     "random": 95,
+    "regularizers": 90,
     "tree": 95,
     "wrappers": 95,
 }
