@@ -6,7 +6,7 @@
 
 Nothing of Keras's is in this repository: the tests are read where they are installed. Not counted are tests that are
 skipped, and those listed in `private_names.txt` (they reach for names that are private to Keras) and `not_asked.txt`
-(they test what Pronghorn does not set out to have), each with the reason.
+(they test what Pronghorn does not set out to have, or need another framework), each with the reason.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _HERE = Path(__file__).parent
 _PRIVATE = _HERE / "private_names.txt"
 _NOT_ASKED = _HERE / "not_asked.txt"
 _NO_EQUIVALENT = re.compile(r"no public equivalent of (\S+)|has no attribute '(_[a-z]\w+)'")
+_FRAMEWORKS = ("jax", "tensorflow", "torch")
 _ABSENT = re.compile(r"(\S+) is not part of Pronghorn: |(\S+): quantized layers are not there")
 
 
@@ -39,7 +40,8 @@ class Result:
         kind: `"passed"`, `"failed"` or `"skipped"`.
         message: the first line of what went wrong.
         private: the private name that it reached for, if that is what went wrong.
-        absent: the name that is not part of Pronghorn and says so, if that is what went wrong.
+        absent: the name that is not part of Pronghorn and says so, or is another framework's, if that is what went
+            wrong.
     """
 
     name: str
@@ -107,6 +109,8 @@ def _result(folder: str, case: ElementTree.Element) -> Result:
     private, absent = _NO_EQUIVALENT.search(message), _ABSENT.search(message)
     missing = (absent.group(1) or absent.group(2)) if absent else ""
     reached = (private.group(1) or private.group(2)) if private else ""
+    if reached.partition(".")[0] in _FRAMEWORKS:
+        reached, missing = "", reached
     return Result(name, "failed", message.split("\n")[0], reached, missing)
 
 
