@@ -7,19 +7,23 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops, tree
+from pronghorn.graph import dtypes
+from pronghorn.graph.strings import StringArray, on_host
+from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import settings
+from pronghorn.layers.layer import Layer
 from pronghorn.layers.preprocessing import encoding, strings
 from pronghorn.layers.preprocessing.fingerprint import cross, fingerprint64
 from pronghorn.layers.preprocessing.hashing import output_dtype
-from pronghorn.layers.preprocessing.on_strings import StringLayer
+from pronghorn.layers.preprocessing.traced_hashing import cross_integers
 from pronghorn.models.keras_tensor import KerasTensor
 
 
-class HashedCrossing(StringLayer):
+class HashedCrossing(Layer):
     """The bin, in ``range(num_bins)``, of each combination of two or more categorical features.
 
-    Takes a tuple or list of arrays of strings or integers, each of shape ``()``, ``[batch]`` or ``[batch, 1]``. It runs
-    outside of compiled models, like `Hashing`.
+    Takes a tuple or list of arrays of strings or integers, each of shape ``()``, ``[batch]`` or ``[batch, 1]``, in
+    front of a model or as a part of it.
 
     Args:
         num_bins: how many bins there are.
@@ -54,24 +58,26 @@ class HashedCrossing(StringLayer):
         self.sparse = encoding.check_no_sparse(self, sparse)
         self._convert_input_args = False
         self._allow_non_tensor_positional_args = True
-        self.supports_jit = False
         self.built = True
 
     def call(self, inputs: Any) -> Any:
         columns = self._columns(inputs)
+        if any(_is_traced(column) for column in columns):
+            bins = cross_integers([_as_integers(column) for column in columns], self.num_bins)
+            return encoding.encode(bins, self.output_mode, self.num_bins, self.compute_dtype)
         hashes = [_hashes(column) for column in columns]
         bins = [cross(row) % self.num_bins for row in zip(*hashes)]
         bins = np.array(bins, "int64").reshape(columns[0].shape)
         return encoding.encode(ops.convert_to_tensor(bins), self.output_mode, self.num_bins, self.compute_dtype)
 
-    def _columns(self, inputs: Any) -> list[np.ndarray]:
-        """The features as arrays, all of one shape.
+    def _columns(self, inputs: Any) -> list[Any]:
+        """The features, all of one shape: NumPy arrays, and what is traced as it is.
 
         Raises:
             ValueError: if there are fewer than two, or their shapes or types do not fit.
         """
         _check_count(inputs)
-        columns = [strings.raw(x) for x in inputs]
+        columns = [x if _is_traced(x) else strings.raw(x) for x in inputs]
         first = columns[0].shape
         if any(c.shape != first for c in columns):
             raise ValueError(f"HashedCrossing: all inputs should have equal shape, got {[c.shape for c in columns]}.")
@@ -80,7 +86,7 @@ class HashedCrossing(StringLayer):
                 f"HashedCrossing: all inputs should have shape (), (batch_size,) or (batch_size, 1), got {first}."
             )
         for column in columns:
-            if column.dtype.kind not in "iub" and not strings.is_text(column):
+            if not _is_category(column):
                 raise ValueError(
                     f"HashedCrossing: all inputs should have an integer or string dtype, got {column.dtype}."
                 )
@@ -113,7 +119,30 @@ def _check_count(inputs: Any) -> None:
         )
 
 
+def _is_traced(x: Any) -> bool:
+    return isinstance(x, StringArray) or (isinstance(x, Tensor) and x.is_traced)
+
+
+def _is_category(column: Any) -> bool:
+    if isinstance(column, Tensor):
+        return dtypes.is_integer(column.dtype) or column.dtype == "bool"
+    return isinstance(column, StringArray) or column.dtype.kind in "iub" or strings.is_text(column)
+
+
 def _hashes(column: np.ndarray) -> list[int]:
     if column.dtype.kind in "iub":
         return [int(v) for v in column.ravel()]
     return [fingerprint64(s.encode("utf-8", "surrogateescape")) for s in strings.to_strings(column).ravel()]
+
+
+def _as_integers(column: Any) -> Any:
+    """A column as integers for `cross_integers`: itself, or the strings' hashes."""
+    if isinstance(column, Tensor):
+        return column
+
+    def hashes(values: Any) -> np.ndarray:
+        values = np.asarray(values)
+        words = [h & 0xFFFFFFFFFFFFFFFF for h in _hashes(values)]
+        return np.array(words, "uint64").view("int64").reshape(values.shape)
+
+    return on_host(hashes, column) if isinstance(column, StringArray) else hashes(column)

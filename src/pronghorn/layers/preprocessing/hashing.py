@@ -8,10 +8,12 @@ import numpy as np
 
 from pronghorn import config, dtype_policies, ops
 from pronghorn.graph import dtypes
+from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import settings
 from pronghorn.layers.preprocessing import encoding, strings
 from pronghorn.layers.preprocessing.fingerprint import hash_strings
 from pronghorn.layers.preprocessing.on_strings import StringLayer
+from pronghorn.layers.preprocessing.traced_hashing import hash_integers
 from pronghorn.models.keras_tensor import KerasTensor
 
 
@@ -33,8 +35,8 @@ def output_dtype(mode: str, dtype: Any, layer: str) -> Any:
 class Hashing(StringLayer):
     """The bin, in ``range(num_bins)``, of each string or integer: always the same one, and evenly spread.
 
-    Works on arrays of strings and integers outside of compiled models: put it in front of the model, for instance in
-    ``Dataset.map``.
+    Works in front of a model, for instance in ``Dataset.map``, and as a part of it. An integer is hashed as the string
+    of its decimal digits.
 
     Args:
         num_bins: how many bins there are, that of ``mask_value`` included.
@@ -75,14 +77,21 @@ class Hashing(StringLayer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        array = strings.raw(inputs)
-        if array.dtype.kind == "f":
-            raise TypeError(
-                f"Hashing: inputs must be strings or integers, got an array of {array.dtype}. Cast it to an integer "
-                "type."
-            )
-        bins = ops.convert_to_tensor(self._bins(array))
+        if isinstance(inputs, Tensor) and inputs.is_traced:
+            self._check_type(inputs.dtype, dtypes.is_float(inputs.dtype))
+            bins = self._traced_bins(inputs)
+        else:
+            array = strings.raw(inputs)
+            self._check_type(array.dtype, array.dtype.kind == "f")
+            bins = ops.convert_to_tensor(self._bins(array))
         return encoding.encode(bins, self.output_mode, self.num_bins, self.compute_dtype)
+
+    def _check_type(self, dtype: Any, is_float: bool) -> None:
+        if is_float:
+            raise TypeError(
+                f"Hashing: inputs must be strings or integers, got an array of {dtype}. Cast it to an integer type, or "
+                "give the model an Input of dtype 'int64'."
+            )
 
     def _bins(self, array: np.ndarray) -> np.ndarray:
         text = strings.to_strings(array)
@@ -91,6 +100,16 @@ class Hashing(StringLayer):
             return hash_strings(text, self.num_bins, salt)
         bins = hash_strings(text, self.num_bins - 1, salt) + 1
         return np.where(text == strings.to_strings(self.mask_value).item(), 0, bins)
+
+    def _traced_bins(self, integers: Tensor) -> Tensor:
+        """`_bins` in ops, for compiled functions."""
+        if self.mask_value is None or self.num_bins == 1:
+            return hash_integers(integers, self.num_bins, self.salt)
+        bins = hash_integers(integers, self.num_bins - 1, self.salt) + 1
+        mask = strings.to_strings(self.mask_value).item()
+        if not mask.removeprefix("-").isdecimal() or str(int(mask)) != mask:
+            return bins  # no integer looks like this
+        return ops.where(ops.equal(ops.cast(integers, "int64"), int(mask)), 0, bins)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return encoding.encoded_shape(input_shape, self.output_mode, self.num_bins)

@@ -13,13 +13,14 @@ from pronghorn.layers.preprocessing.batches import to_array
 from pronghorn.layers.preprocessing.fingerprint import hash_strings
 from pronghorn.layers.preprocessing.hashing import checked_salt
 from pronghorn.layers.preprocessing.index_lookup import IndexLookup
+from pronghorn.layers.preprocessing.traced_hashing import hash_integers
 from pronghorn.models.keras_tensor import KerasTensor
 
 
 class IntegerLookup(IndexLookup):
     """The place of each integer in a vocabulary that is given or learned with `adapt`.
 
-    Works inside of compiled models too, unless ``oov_method="farmhash"``.
+    Works in front of a model and as a part of it.
 
     Args:
         max_tokens: how many places the vocabulary has at most, special ones included; no limit if None.
@@ -130,12 +131,9 @@ class IntegerLookup(IndexLookup):
         places = np.array([self._places[token] for token in known.tolist()], "int64")
         at = ops.clip(ops.searchsorted(known, tokens), 0, len(known) - 1)
         if self.num_oov_indices > 1:
-            if self.oov_method == "farmhash":
-                raise NotImplementedError(
-                    f"Layer {self.name!r} (IntegerLookup): oov_method='farmhash' cannot be compiled. Use 'floormod', "
-                    "or call the layer on the data, in front of the model."
-                )
-            unknown: Any = ops.mod(tokens, self.num_oov_indices) + self._oov_start
+            hashed = self.oov_method == "farmhash"
+            bucket = hash_integers(tokens, self.num_oov_indices, self.salt) if hashed else tokens % self.num_oov_indices
+            unknown: Any = bucket + self._oov_start
         else:
             unknown = ops.full_like(tokens, self._oov_start if self.num_oov_indices else -1)
         return ops.where(ops.equal(ops.take(known, at), tokens), ops.take(places, at), unknown)
