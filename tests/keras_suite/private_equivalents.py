@@ -6,8 +6,13 @@ Only what does the same, in the same words of arguments, belongs here: a test th
 from __future__ import annotations
 
 import contextlib
+import io
+import os
+import wave
 from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
 
 from pronghorn import saving
 from pronghorn.layers.rnn.conv_lstm import ConvLSTM, ConvLSTMCell
@@ -20,6 +25,7 @@ from pronghorn.random import seed_generator
 from pronghorn.regularizers import OrthogonalRegularizer
 from pronghorn.trainers.compile_loss import CompileLoss
 from pronghorn.trainers.compile_metrics import CompileMetrics
+from pronghorn.utils import archives, files, naming
 from pronghorn.utils.autocast import AutocastScope
 from pronghorn.utils.masking import get_mask, set_mask
 
@@ -73,6 +79,32 @@ def _transposed_padding(**arguments: Any) -> list[tuple[int, int]]:
     return [(before, after) for _, before, after in _transposed_axes(**arguments)]
 
 
+def _extract_archive(file_path: Any, path: Any = ".", archive_format: Any = "auto") -> bool:
+    """What `utils.get_file` does with a file that it has; whether it was an archive."""
+    kind = archives.archive_format_of(file_path, archive_format)
+    if kind is not None:
+        archives.extract(file_path, path, kind)
+    return kind is not None
+
+
+class _Bytes(bytes):
+    """What TensorFlow's functions return a string of bytes as."""
+
+    def numpy(self) -> bytes:
+        return bytes(self)
+
+
+def encode_wav(audio: np.ndarray, sample_rate: int) -> _Bytes:
+    """Samples from -1 to 1, of shape ``(samples, channels)``, as a file: tests write their data by it."""
+    stream = io.BytesIO()
+    with wave.open(stream, "wb") as out:
+        out.setnchannels(audio.shape[1])
+        out.setsampwidth(2)
+        out.setframerate(sample_rate)
+        out.writeframes((np.clip(audio, -1, 1) * 32767).astype("<i2").tobytes())
+    return _Bytes(stream.getvalue())
+
+
 EQUIVALENTS: dict[str, Any] = {
     "AutocastScope": AutocastScope,
     "CompileLoss": CompileLoss,
@@ -80,6 +112,7 @@ EQUIVALENTS: dict[str, Any] = {
     "ConvLSTM": ConvLSTM,
     "ConvLSTMCell": ConvLSTMCell,
     "DropoutRNNCell": DropoutRNNCell,
+    "auto_name": naming.auto_name,
     "TrackedDict": TrackedDict,
     "TrackedList": TrackedList,
     "TrackedOrderedDict": TrackedOrderedDict,
@@ -87,16 +120,24 @@ EQUIVALENTS: dict[str, Any] = {
     "compute_conv_transpose_output_shape": _transposed_output_shape,
     "compute_conv_transpose_padding_args_for_jax": _transposed_padding,
     "compute_output_spec": _compute_output_spec,
+    "extract_archive": _extract_archive,
     "draw_seed": seed_generator.draw_seed,
     "get_keras_mask": get_mask,
     "in_symbolic_scope": lambda: (
         False
     ),  # a step is traced with the arguments it runs with, and never described otherwise
     "global_seed_generator": seed_generator.global_seed_generator,
+    "hash_file": files.hash_file,
+    "exists": os.path.exists,
+    "join": os.path.join,
     "random_seed_dtype": lambda: "uint32",
+    "removeprefix": str.removeprefix,
+    "reset_uids": naming.reset_names,
     "removesuffix": str.removesuffix,
     "set_keras_mask": set_mask,
     "standardize_shape": standardize_shape,
+    "to_snake_case": naming.to_snake_case,
+    "uniquify": naming.unique_name,
     "validate_float_arg": _penalty_factor,
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -69,6 +71,15 @@ class PyDataset:
 
     def __getitem__(self, index: int) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must have a __getitem__ method that returns a batch.")
+
+    def __iter__(self) -> Iterator[Any]:
+        """The batches in their order; without end where their number is not known."""
+        try:
+            count = self.num_batches
+        except NotImplementedError:
+            count = None
+        for index in itertools.count() if count is None else range(count):
+            yield self[index]
 
     def on_epoch_begin(self) -> None:
         """Called at the start of each epoch."""
