@@ -48,11 +48,12 @@ class Function(Operation):
         set_plain(self, "_outputs_struct", tree.map_structure(lambda x: x, outputs))
         self._inputs = tree.flatten(inputs)
         self._outputs = tree.flatten(outputs)
-        if not self._inputs or not self._outputs:
-            raise ValueError(
-                f"{type(self).__name__}: needs at least one input and one output, got inputs={inputs!r} and "
-                f"outputs={outputs!r}."
-            )
+        for argument, flat in (("inputs", self._inputs), ("outputs", self._outputs)):
+            if not flat:
+                raise ValueError(
+                    f"{type(self).__name__}: the `{argument}` argument cannot be empty, got inputs={inputs!r} and "
+                    f"outputs={outputs!r}."
+                )
         for x in self._inputs:
             if not isinstance(x, KerasTensor):
                 raise ValueError(
@@ -111,8 +112,8 @@ class Function(Operation):
         except ValueError:
             expected = tree.map_structure(lambda x: x.name, self._inputs_struct)
             raise ValueError(
-                f"{type(self).__name__} {self.name!r} was made with inputs of the structure {expected}; it got "
-                f"{tree.map_structure(lambda x: getattr(x, 'shape', x), inputs)}."
+                f"{type(self).__name__} {self.name!r}: invalid input structure. It was made with inputs of the "
+                f"structure {expected}; it got {tree.map_structure(lambda x: getattr(x, 'shape', x), inputs)}."
             ) from None
 
     def _run_through_graph(self, inputs: Any, operation_fn: Callable[[Operation], Callable[..., Any]]) -> Any:

@@ -45,13 +45,17 @@ class Ftrl(Optimizer):
         name: str | None = None,
         **kwargs: Any,
     ):
-        if initial_accumulator_value < 0.0:
-            raise ValueError(f"Ftrl: initial_accumulator_value must be 0 or more, got {initial_accumulator_value}.")
+        not_negative = {
+            "initial_accumulator_value": initial_accumulator_value,
+            "l1_regularization_strength": l1_regularization_strength,
+            "l2_regularization_strength": l2_regularization_strength,
+            "l2_shrinkage_regularization_strength": l2_shrinkage_regularization_strength,
+        }
+        for argument, value in not_negative.items():
+            if value < 0.0:
+                raise ValueError(f"Ftrl: `{argument}` must be 0 or more, got {value}.")
         if learning_rate_power > 0.0:
-            raise ValueError(f"Ftrl: learning_rate_power must be 0 or less, got {learning_rate_power}.")
-        for strength in (l1_regularization_strength, l2_regularization_strength, l2_shrinkage_regularization_strength):
-            if strength < 0.0:
-                raise ValueError(f"Ftrl: the regularisation strengths must be 0 or more, got {strength}.")
+            raise ValueError(f"Ftrl: `learning_rate_power` must be 0 or less, got {learning_rate_power}.")
         super().__init__(
             learning_rate=learning_rate,
             weight_decay=weight_decay,

@@ -12,11 +12,8 @@ def get_source_inputs(tensor: Any) -> list[Any]:
         tensor: a tensor of a functional model.
 
     Returns:
-        The tensors that `Input` made, in the order in which they are met. A tensor without a history is its own.
+        The tensors that `Input` made, or that have no history, in the order in which they are met.
     """
-    history = getattr(tensor, "_keras_history", None)
-    if history is None:
-        return [tensor]
     sources: list[Any] = []
     pending, seen = [tensor], set()
     while pending:
@@ -24,7 +21,11 @@ def get_source_inputs(tensor: Any) -> list[Any]:
         if id(current) in seen:
             continue
         seen.add(id(current))
-        operation, node_index, _ = current._keras_history
+        history = getattr(current, "_keras_history", None)
+        if history is None:
+            sources.append(current)
+            continue
+        operation, node_index, _ = history
         node = operation._inbound_nodes[node_index]
         if node.input_tensors:
             pending += node.input_tensors

@@ -181,3 +181,13 @@ def test_a_training_flag_given_to_a_layer_stays():
     assert base.layers[0].moving_mean.numpy().tolist() == [0.0, 0.0, 0.0]
     free(A, training=True)
     assert base.layers[0].moving_mean.numpy().tolist() == [0.5, 0.5, 0.5]
+
+
+def test_a_function_needs_inputs_outputs_and_its_structure():
+    x = KerasTensor((2, 3))
+    with pytest.raises(ValueError, match="`inputs` argument cannot be empty"):
+        Function([], x)
+    with pytest.raises(ValueError, match="`outputs` argument cannot be empty"):
+        Function(x, [])
+    with pytest.raises(ValueError, match="invalid input structure"):
+        Function([x, x + 1], x * 2)(np.ones((2, 3)))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pronghorn import utils, visualization
+from pronghorn.models.keras_tensor import KerasTensor
 from pronghorn.utils import bounding_boxes, dot
 
 FORMATS = [
@@ -162,3 +163,5 @@ def test_a_model_is_drawn(model, tmp_path, monkeypatch):
 
 def test_source_inputs(model):
     assert utils.get_source_inputs(model.outputs[0]) == model.inputs
+    first, second = KerasTensor((2,)), KerasTensor((2,))
+    assert utils.get_source_inputs(first * 2 + second) == [first, second]

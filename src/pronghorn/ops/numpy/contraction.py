@@ -93,7 +93,7 @@ def inner(x1: Any, x2: Any) -> Tensor:
         from pronghorn.ops.numpy.arithmetic import multiply
 
         return multiply(x, y)
-    _check_axes("inner", x, y, (x.ndim - 1,), (y.ndim - 1,))
+    _check_axes("inner", x, y, (x.ndim - 1,), (y.ndim - 1,), "the last dimension, which is summed over, has")
     return _dot_general(x, y, ((x.ndim - 1,), (y.ndim - 1,)))
 
 
@@ -138,12 +138,13 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Tensor:
     return _dot_general(x, y, (xa, ya))
 
 
-def _check_axes(name: str, x: Tensor, y: Tensor, xa: Sequence[int], ya: Sequence[int]) -> None:
+def _check_axes(
+    name: str, x: Tensor, y: Tensor, xa: Sequence[int], ya: Sequence[int], which: str = "the axes summed over have"
+) -> None:
     mine, other = [x.shape[i] for i in xa], [y.shape[i] for i in ya]
     if len(mine) != len(other) or not all(map(B.equal_extents, mine, other)):
         raise ValueError(
-            f"{name}: shapes {x.shape} and {y.shape} do not fit: the axes summed over have extents {mine} in x1 and "
-            f"{other} in x2."
+            f"{name}: shapes {x.shape} and {y.shape} do not fit: {which} extents {mine} in x1 and {other} in x2."
         )
 
 
