@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 from pronghorn.callbacks.callback import Callback, Logs
+from pronghorn.saving import state
+from pronghorn.saving.archive import explained, replacing
+from pronghorn.saving.weights_store import WeightsReader, WeightsWriter
+from pronghorn.trainers.resumption import Position, position, seed_variables
+from pronghorn.utils.user_code import warn
+
+_NOTE = "training"
 
 
 class BackupAndRestore(Callback):
     """Backs up the training, and goes on from the backup when `fit` is called again after an interruption.
+
+    What it goes on with is to the bit what it would have been: the weights, the optimizer, the epoch and the step, the
+    order of the samples and the seeds of dropout. That holds for data in memory, data sets that give the same again,
+    and the random numbers of Pronghorn, NumPy's and Python's global generators; not for what else the program keeps.
 
     Args:
         backup_dir: a folder for this callback alone.
@@ -35,68 +45,95 @@ class BackupAndRestore(Callback):
         if not backup_dir:
             raise ValueError("BackupAndRestore: backup_dir is empty; pass a folder for the backups.")
         if save_freq != "epoch" and (isinstance(save_freq, bool) or not isinstance(save_freq, int)):
-            raise ValueError(f"BackupAndRestore: save_freq={save_freq!r}; it must be 'epoch' or a number of batches.")
+            raise ValueError(
+                f"BackupAndRestore: Invalid value for save_freq, {save_freq!r}: it is 'epoch' or a number of batches."
+            )
         self.backup_dir = os.fspath(backup_dir)
         self.save_freq = save_freq
         self.double_checkpoint = double_checkpoint
         self.delete_checkpoint = delete_checkpoint
         self._batches = 0
         self._epoch = 0
+        self._step = 0
 
-    def _files(self, prefix: str = "latest") -> tuple[Path, Path]:
-        folder = Path(self.backup_dir)
-        return folder / f"{prefix}.weights.h5", folder / f"{prefix}_training_metadata.json"
+    def _file(self, prefix: str = "latest") -> Path:
+        return Path(self.backup_dir) / f"{prefix}.weights.h5"
 
+    # -- restoring --------------------------------------------------------------------------------------------------
     def on_train_begin(self, logs: Logs = None) -> None:
-        for prefix in ("latest", "previous"):
-            weights, metadata = self._files(prefix)
-            if not weights.exists() or not metadata.exists():
-                continue
+        self._batches = self._step = 0
+        for unfinished in Path(self.backup_dir).glob(".*.weights.h5-*.new"):  # of runs that were killed
+            unfinished.unlink(missing_ok=True)
+        kept = [file for file in (self._file("latest"), self._file("previous")) if file.exists()]
+        for number, file in enumerate(kept):
             try:
-                position = json.loads(metadata.read_text())
-                self._restore(weights, position)
+                self._restore(file)
                 return
-            except (OSError, ValueError, KeyError):
-                if prefix == "previous" or not self._files("previous")[0].exists():
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                if number == len(kept) - 1:
                     raise
+                warn(f"BackupAndRestore: {file} cannot be restored ({error}); going on from {kept[-1].name}.")
 
-    def _restore(self, weights: Path, position: dict[str, Any]) -> None:
-        if not self.model.built:
+    def _restore(self, file: Path) -> None:
+        model = self.model
+        if not model.built:
             raise RuntimeError(
                 "BackupAndRestore: the model has no weights yet to restore; give its first layer an input shape, "
                 "or call model.build(...) before fit."
             )
-        self.model.load_weights(weights)
-        self.model._initial_epoch = position["epoch"]
+        with WeightsReader(file) as reader:
+            noted = reader.noted(_NOTE)
+            if noted is None:
+                raise ValueError(f"{file} is no backup of a training run: it does not say where the run stood.")
+            place = Position.from_plain(noted[0])
+            seeds = seed_variables(model)
+            values, place.metrics = noted[1][: noted[0]["seeds"]], noted[1][noted[0]["seeds"] :]
+            if [a.shape for a in values] != [tuple(v.shape) for v in seeds]:
+                raise ValueError(f"{file} is the backup of another model: its seeds do not fit.")
+            if model.optimizer is not None and not model.optimizer.built:
+                model.optimizer.build(model.trainable_variables)
+            state.read_weights(model, reader)
+        for variable, array in zip(seeds, values):
+            variable.assign(array)
+        self._step = place.step
+        model._resume_at = place
 
+    # -- backing up -------------------------------------------------------------------------------------------------
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        if epoch != self._epoch:
+            self._step = 0
         self._epoch = epoch
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        self._step = 0
         if self.save_freq == "epoch":
             self._save(epoch + 1, 0)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        if self.save_freq == "epoch":
-            return
+        self._step = batch + 1
         self._batches += 1
-        if self._batches % int(self.save_freq) == 0:
-            self._save(self._epoch, batch)
+        if self.save_freq != "epoch" and self._batches % int(self.save_freq) == 0:
+            self._save(self._epoch, batch + 1)
 
-    def _save(self, epoch: int, batch: int) -> None:
-        weights, metadata = self._files()
-        weights.parent.mkdir(parents=True, exist_ok=True)
-        fresh, fresh_metadata = self._files("unfinished")
-        self.model.save_weights(fresh, overwrite=True)
-        fresh_metadata.write_text(json.dumps({"epoch": epoch, "batch": batch}))
-        if self.double_checkpoint and weights.exists() and metadata.exists():
-            previous, previous_metadata = self._files("previous")
-            os.replace(weights, previous)
-            os.replace(metadata, previous_metadata)
-        # Whole files take the place of whole files: an interruption leaves one backup or the other.
-        os.replace(fresh, weights)
-        os.replace(fresh_metadata, metadata)
+    def _save(self, epoch: int, step: int) -> None:
+        # One file holds everything, and takes the place of the one before at once.
+        latest = self._file()
+        place = position(epoch, step, self.model._training_steps.place())
+        with explained(latest, "BackupAndRestore"), replacing(latest) as fresh:
+            with WeightsWriter(fresh) as writer:
+                state.write_weights(self.model, writer)
+                seeds = seed_variables(self.model)
+                values = [v.numpy() for v in [*seeds, *self.model.metrics_variables]]
+                writer.note(_NOTE, {**place.as_plain(), "seeds": len(seeds)}, values)
+            if self.double_checkpoint and latest.exists():
+                with replacing(self._file("previous")) as older:
+                    shutil.copyfile(latest, older)
 
     def on_train_end(self, logs: Logs = None) -> None:
-        if self.delete_checkpoint and os.path.isdir(self.backup_dir):
-            shutil.rmtree(self.backup_dir)
+        folder = Path(self.backup_dir)
+        if not self.delete_checkpoint or not folder.is_dir():
+            return
+        for prefix in ("latest", "previous"):
+            self._file(prefix).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a file of somebody else's is in it
+            folder.rmdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.callbacks.callback import Callback, Logs
+from pronghorn.saving.archive import explained
 
 
 class CSVLogger(Callback):
@@ -28,15 +30,15 @@ class CSVLogger(Callback):
         self.append = append
         self.keys: list[str] | None = None
         self._file: Any = None
-        self._writer: Any = None
         self._needs_header = True
 
     def on_train_begin(self, logs: Logs = None) -> None:
         if self.append and os.path.exists(self.filename):
+            _drop_torn_line(self.filename)
             self._needs_header = os.path.getsize(self.filename) == 0
         elif not self.append:
             self._needs_header = True
-        self._file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")  # noqa: SIM115
+        self._file = open(self.filename, "ab" if self.append else "wb", buffering=0)  # noqa: SIM115
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         logs = logs or {}
@@ -46,19 +48,46 @@ class CSVLogger(Callback):
             extra = [f"val_{key}" for key in self.keys if not key.startswith("val_")]
             if not any(key.startswith("val_") for key in self.keys):
                 self.keys += [key for key in extra if key.removeprefix("val_") != "learning_rate"]
-        if self._writer is None:
-            self._writer = csv.DictWriter(self._file, ["epoch", *self.keys], delimiter=self.sep, lineterminator="\n")
-            if self._needs_header:
-                self._writer.writeheader()
-                self._needs_header = False
-        row = {"epoch": epoch, **{key: _cell(logs.get(key, "NA")) for key in self.keys}}
-        self._writer.writerow(row)
-        self._file.flush()
+        text = io.StringIO()
+        writer = csv.DictWriter(text, ["epoch", *self.keys], delimiter=self.sep, lineterminator="\n")
+        if self._needs_header:
+            writer.writeheader()
+            self._needs_header = False
+        writer.writerow({"epoch": epoch, **{key: _cell(logs.get(key, "NA")) for key in self.keys}})
+        self._write(text.getvalue().encode("utf-8"))
+
+    def _write(self, data: bytes) -> None:
+        """Write whole lines at once, so that an interruption or a full disk leaves no part of one."""
+        size = os.fstat(self._file.fileno()).st_size
+        with explained(self.filename, "CSVLogger"):
+            try:
+                while data:
+                    data = data[self._file.write(data) :]
+            except OSError:
+                self._file.truncate(size)
+                raise
 
     def on_train_end(self, logs: Logs = None) -> None:
         if self._file is not None:
             self._file.close()
-        self._file = self._writer = None
+        self._file = None
+
+
+def _drop_torn_line(filename: str) -> None:
+    """Cut off a last line without an end, which a kill in the middle of writing it may have left."""
+    with open(filename, "r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        keep, step = size, 1 << 12
+        while keep > 0:
+            begin = max(0, keep - step)
+            file.seek(begin)
+            at = file.read(keep - begin).rfind(b"\n")
+            if at >= 0:
+                keep = begin + at + 1
+                break
+            keep = begin
+        if keep < size:
+            file.truncate(keep)
 
 
 def _cell(value: Any) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import re
 import stat
 import tempfile
 import zipfile
@@ -55,6 +56,30 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(fresh, target)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def explained(path: str | os.PathLike[str], who: str) -> Iterator[None]:
+    """Have what goes wrong in writing a file say which file, why, and that the one before is untouched.
+
+    Args:
+        path: of the file.
+        who: what writes it, such as `"save_model"`.
+
+    Raises:
+        OSError: in place of the operating system's and HDF5's errors.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        number = error.errno if isinstance(error, OSError) else None
+        found = re.search(r"errno = (\d+)", str(error))  # HDF5's errors have it in their text only
+        number = int(found.group(1)) if found else number
+        if number is None:
+            raise
+        was = "The file that was there before is untouched." if os.path.exists(path) else "Nothing was written."
+        message = f"{who}: {os.fspath(path)!r} could not be written ({os.strerror(number).lower()}). {was}"
+        raise OSError(number, message) from error
 
 
 def _umask() -> int:

@@ -76,7 +76,7 @@ def save_model(
         )
     if path.suffix in _HDF5:
         if _may_write(path, overwrite):
-            with archive.replacing(path) as fresh:
+            with archive.explained(path, "save_model"), archive.replacing(path) as fresh:
                 h5_files.save_model(model, fresh, include_optimizer)
         return
     if path.suffix != ".keras" and zipped is not False:
@@ -85,7 +85,7 @@ def save_model(
             "other runtimes see model.export()."
         )
     if _may_write(path, overwrite):
-        with tempfile.TemporaryDirectory(prefix="saving-") as scratch:
+        with archive.explained(path, "save_model"), tempfile.TemporaryDirectory(prefix="saving-") as scratch:
             folder = Path(scratch)
             _write_folder(model, folder)
             if zipped is False:
@@ -216,11 +216,14 @@ def save_weights(
     if not _may_write(path, overwrite):
         return
     if path.name.endswith(shards.INDEX_SUFFIX):
-        with shards.ShardedWriter(path, float("inf") if max_shard_size is None else max_shard_size) as writer:
+        with (
+            archive.explained(path, "save_weights"),
+            shards.ShardedWriter(path, float("inf") if max_shard_size is None else max_shard_size) as writer,
+        ):
             state.write_weights(model, writer, skipped)
         return
     kind = SafetensorsWriter if path.suffix == ".safetensors" else WeightsWriter
-    with archive.replacing(path) as fresh, kind(fresh) as writer:
+    with archive.explained(path, "save_weights"), archive.replacing(path) as fresh, kind(fresh) as writer:
         state.write_weights(model, writer, skipped)
 
 

@@ -6,8 +6,9 @@ or places, external storage, virtual data sets, strings, references, and shapes 
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import h5py
@@ -52,6 +53,20 @@ class WeightsWriter:
         if name is not None:
             group.attrs["name"] = name
         return WriteGroup(group)
+
+    def note(self, name: str, data: Any, arrays: Sequence[Any] = ()) -> None:
+        """Write plain data and arrays that are no weights beside them.
+
+        Args:
+            name: of the group that holds them.
+            data: what `json.dumps` takes.
+            arrays: arrays of numbers.
+        """
+        group = self._file.create_group(name)
+        group.create_dataset("json", data=np.frombuffer(json.dumps(data).encode("utf-8"), "uint8"))
+        written = WriteGroup(group)
+        for number, array in enumerate(arrays):
+            written[str(number)] = array
 
 
 class WriteGroup(MutableMapping[str, Any]):
@@ -124,6 +139,22 @@ class WeightsReader:
             if not isinstance(group, h5py.Group):
                 return ReadGroup(None, self.shown_as)
         return ReadGroup(group, self.shown_as)
+
+    def noted(self, name: str) -> tuple[Any, list[np.ndarray]] | None:
+        """Return what `WeightsWriter.note` wrote, or None where there is nothing.
+
+        Raises:
+            ValueError: if it is damaged.
+        """
+        group = member_of(self._file, name, self.shown_as)
+        if not isinstance(group, h5py.Group):
+            return None
+        found = ReadGroup(group, self.shown_as)
+        try:
+            data = json.loads(found["json"].astype("uint8").tobytes().decode("utf-8"))
+        except (KeyError, ValueError, RecursionError) as error:
+            raise ValueError(f"{self.shown_as}: its {name} cannot be read ({error}).") from None
+        return data, [found[str(number)] for number in range(len(found) - 1)]
 
     def objects(self) -> list[str]:
         """Return the paths of all objects that have arrays, such as ``"layers/dense"``.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterator
 
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
+from pronghorn.trainers.resumption import DataPosition, Position, global_seed, restore_seeds, set_global_seed
 from pronghorn.utils.user_code import warn
 
 
@@ -32,6 +34,9 @@ class EpochIterator:
         self.steps_per_execution = steps_per_execution
         self._running: Iterator[Batch] | None = None
         self._exhausted = False
+        self._place = DataPosition(global_seed())
+        self._done = 0  # batches of the coming epoch that an earlier run has done
+        self.is_resumed = False  # whether an earlier run has done a part of the epoch that goes on
 
     @property
     def is_exhausted(self) -> bool:
@@ -56,14 +61,19 @@ class EpochIterator:
         """
         self.adapter.on_epoch_begin()
         self._exhausted = self._exhausted or (not self.adapter.restarts and not self.steps_per_epoch)
-        source = self._going_on() if self.steps_per_epoch else self.adapter.batches()
-        given = 0
+        source = self._going_on(self._done) if self.steps_per_epoch else self._pass()
+        given, self._done = self._done, 0
+        self.is_resumed = given > 0
         group: list[Batch] | None = None
         while group != [] and (not self.steps_per_epoch or given < self.steps_per_epoch):
             group = list(itertools.islice(source, self.steps_per_execution))
+            self._place.in_pass += len(group)
+            self._place.total += len(group)
             if group:
                 yield given, group
             given += len(group)
+        if not self.steps_per_epoch:
+            self._place.in_pass = 0  # the next epoch is another pass
         if not self.steps_per_epoch and self.adapter.num_batches is None and given:
             self.adapter.num_batches = given  # the next epoch's progress bar knows how long it is
         if self.steps_per_epoch and given < self.steps_per_epoch:
@@ -74,12 +84,11 @@ class EpochIterator:
             )
         self.adapter.on_epoch_end()
 
-    def _going_on(self) -> Iterator[Batch]:
+    def _going_on(self, given: int) -> Iterator[Batch]:
         """Batches from where the last epoch stopped to the end of the data; from its start, if it had used all."""
-        given = 0
         while not self._exhausted:
             if self._running is None:
-                self._running = self.adapter.batches()
+                self._running = self._pass()
             batch = next(self._running, None)
             if batch is None:
                 self._running = None
@@ -89,3 +98,32 @@ class EpochIterator:
             else:
                 given += 1
                 yield batch
+
+    def _pass(self) -> Iterator[Batch]:
+        """The batches of a pass over the data, or the rest of one that was begun."""
+        if self._running is not None and not self.steps_per_epoch:
+            running, self._running = self._running, None
+            return running
+        self._place = DataPosition(global_seed(), 0, self._place.total)
+        return iter(self.adapter.batches())
+
+    def place(self) -> DataPosition:
+        """Return the place in the data, as it is between two executions."""
+        return dataclasses.replace(self._place)
+
+    def go_to(self, place: Position) -> None:
+        """Go on where an earlier run stood, with the same order of the data, and set all seeds as they were then.
+
+        Args:
+            place: where it stood. Data that cannot be restarted, such as a generator, gives again what it gave then.
+        """
+        data = place.data
+        self._done = place.step
+        if data is not None and (data.in_pass or not self.adapter.restarts):
+            restore_seeds(place)
+            set_global_seed(data.seed)
+            self._running = iter(self.adapter.batches())
+            for _ in range(data.in_pass if self.adapter.restarts else data.total):
+                next(self._running, None)
+            self._place = dataclasses.replace(data)
+        restore_seeds(place)

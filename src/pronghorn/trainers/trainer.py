@@ -16,6 +16,7 @@ from pronghorn.trainers.data_adapters.adapter import class_weights
 from pronghorn.trainers.data_adapters.arrays import split_arrays, to_arrays
 from pronghorn.trainers.epoch_iterator import EpochIterator
 from pronghorn.trainers.profiling import profile_step
+from pronghorn.trainers.resumption import Position, restore_metrics
 from pronghorn.trainers.step import StepFunction
 from pronghorn.utils.data_tuple import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
@@ -87,13 +88,24 @@ class Trainer(CompiledModel):
         )  # fmt: skip
         function = self.make_train_function()
         function.refresh()
+        object.__setattr__(self, "_training_steps", steps)
+        object.__setattr__(self, "_resume_at", None)
         callbacks.on_train_begin()
+        place: Position | None = self._resume_at  # a callback may have restored an earlier run
+        if place is not None:
+            initial_epoch = place.epoch
+            steps.go_to(place)
+            first = adapter.first() if place.step else None
+            if first is not None:
+                function.prepare(first)  # builds the metrics
+                restore_metrics(self, place.metrics)
         epoch_logs: dict[str, Any] = {}
         for epoch in range(initial_epoch, epochs):
             if steps.is_exhausted:
                 checks.warn_exhausted(epoch, epochs)
                 break
-            self.reset_metrics()
+            if place is None or not place.step or epoch > place.epoch:
+                self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
             logs = self._run_epoch(function, steps, callbacks)
             epoch_logs = self._final_logs(logs)
@@ -123,7 +135,7 @@ class Trainer(CompiledModel):
                 callbacks.on_train_batch_end(number + steps.steps_per_execution - 1, _as_floats(logs))
             if self.stop_training:
                 break
-        if number is None:
+        if number is None and not steps.is_resumed:
             raise ValueError("The data set is empty: it gave no batch in this epoch.")
         return logs
 
@@ -235,6 +247,7 @@ class Trainer(CompiledModel):
             An array, or arrays in the structure of the model's outputs, with a row for each sample.
         """
         adapter = make_adapter(x, batch_size=batch_size, check=False, steps=steps)
+        checks.indices.check_indices(self, adapter.inputs())
         iterator = EpochIterator(adapter, steps, self.steps_per_execution)
         callbacks = compiling.callback_list(
             callbacks, model=self, add_progbar=verbose != 0, verbose=verbose, epochs=1, steps=iterator.num_batches

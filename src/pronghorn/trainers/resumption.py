@@ -1,0 +1,112 @@
+"""Where a training run stands, so that another process can go on from there to the same bits.
+
+The weights and the optimizer are in a weights file. What else decides how a run goes on is here: the epoch and the
+step, the place in the data and the seed that its order came from, the states of all seeds, and the metrics so far.
+"""
+
+from __future__ import annotations
+
+import random as python_random
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from pronghorn.random.seed_generator import global_seed_generator
+
+
+@dataclass
+class DataPosition:
+    """A place in the data.
+
+    Attributes:
+        seed: the global generator's state when this pass over the data began.
+        in_pass: batches that were taken in this pass.
+        total: batches that were taken since `fit` began.
+    """
+
+    seed: list[int]
+    in_pass: int = 0
+    total: int = 0
+
+
+@dataclass
+class Position:
+    """Where a run stands.
+
+    Attributes:
+        epoch: the number of the epoch that goes on.
+        step: batches that are done in it.
+        data: the place in the data; None where an epoch begins with a new pass.
+        seed: the state of the global generator.
+        numpy: the state of NumPy's own generator, which a data set of the user's may use.
+        python: the state of Python's.
+        metrics: the values of the metrics; not part of the plain data.
+    """
+
+    epoch: int
+    step: int
+    data: DataPosition | None
+    seed: list[int]
+    numpy: list[Any]
+    python: list[Any]
+    metrics: Sequence[np.ndarray] = ()
+
+    def as_plain(self) -> dict[str, Any]:
+        """Return the position as plain data, for JSON."""
+        data = asdict(self)
+        del data["metrics"]
+        return data
+
+    @classmethod
+    def from_plain(cls, data: Mapping[str, Any]) -> Position:
+        """Return the position that `as_plain` gave.
+
+        Raises:
+            KeyError: if the data is of another kind.
+        """
+        place = data["data"]
+        names = ("epoch", "step", "seed", "numpy", "python")
+        return cls(data=None if place is None else DataPosition(**place), **{name: data[name] for name in names})
+
+
+def global_seed() -> list[int]:
+    """Return the state of the generator behind `seed=None`."""
+    return [int(k) for k in global_seed_generator().state.numpy()]
+
+
+def set_global_seed(state: list[int]) -> None:
+    """Set the state of the generator behind `seed=None`."""
+    global_seed_generator().state.assign(np.array(state, "uint32"))
+
+
+def position(epoch: int, step: int, data: DataPosition | None) -> Position:
+    """Return where a run stands now."""
+    kind, keys, *rest = np.random.get_state()
+    version, words, gauss = python_random.getstate()
+    numpy_state = [kind, np.asarray(keys).tolist(), *(float(r) if isinstance(r, float) else int(r) for r in rest)]
+    return Position(epoch, step, data, global_seed(), numpy_state, [version, list(words), gauss])
+
+
+def restore_seeds(place: Position) -> None:
+    """Set all global generators to where they stood."""
+    set_global_seed(place.seed)
+    kind, keys, *rest = place.numpy
+    np.random.set_state((kind, np.array(keys, "uint32"), *rest))
+    version, words, gauss = place.python
+    python_random.setstate((version, tuple(words), gauss))
+
+
+def seed_variables(model: Any) -> list[Any]:
+    """Return the variables of a model that are neither weights nor metrics: the states of its seeds."""
+    known = {id(v) for v in [*model.weights, *model.metrics_variables]}
+    return [v for v in model.variables if id(v) not in known]
+
+
+def restore_metrics(model: Any, values: Sequence[np.ndarray]) -> None:
+    """Set a model's metrics to what they were in the middle of an epoch, where they have been built."""
+    variables = model.metrics_variables
+    if [tuple(v.shape) for v in variables] == [value.shape for value in values]:
+        for variable, value in zip(variables, values):
+            variable.assign(value)
