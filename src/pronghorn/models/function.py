@@ -88,6 +88,7 @@ class Function(Operation):
 
     def call(self, inputs: Any) -> Any:
         self._check_structure(inputs)
+        self._check_shapes(inputs)
         return self._run_through_graph(inputs, lambda operation: operation)
 
     def compute_output_spec(self, inputs: Any) -> Any:
@@ -115,6 +116,18 @@ class Function(Operation):
                 f"{type(self).__name__} {self.name!r}: invalid input structure. It was made with inputs of the "
                 f"structure {expected}; it got {tree.map_structure(lambda x: getattr(x, 'shape', x), inputs)}."
             ) from None
+
+    def _check_shapes(self, inputs: Any) -> None:
+        for expected, x in zip(self._inputs, tree.flatten(inputs)):
+            shape = getattr(x, "shape", expected.shape)
+            fits = len(shape) == len(expected.shape) and all(
+                n is None or not isinstance(m, int) or m == n for m, n in zip(shape, expected.shape)
+            )
+            if not fits:
+                raise ValueError(
+                    f"{type(self).__name__} {self.name!r}: incompatible inputs. It was made for {expected.name} of "
+                    f"shape {expected.shape}; it got one of shape {tuple(shape)}."
+                )
 
     def _run_through_graph(self, inputs: Any, operation_fn: Callable[[Operation], Callable[..., Any]]) -> Any:
         """Run the nodes in order; ``operation_fn`` says what to call for an operation."""

@@ -28,7 +28,7 @@ def get_source_inputs(tensor: Any) -> list[Any]:
         operation, node_index, _ = history
         node = operation._inbound_nodes[node_index]
         if node.input_tensors:
-            pending += node.input_tensors
+            pending = [*node.input_tensors, *pending]  # depth first: from left to right as the model was written
         else:
             sources += [output for output in node.output_tensors if all(output is not known for known in sources)]
     return sources

@@ -191,3 +191,6 @@ def test_a_function_needs_inputs_outputs_and_its_structure():
         Function(x, [])
     with pytest.raises(ValueError, match="invalid input structure"):
         Function([x, x + 1], x * 2)(np.ones((2, 3)))
+    for wrong in (np.ones((4, 3)), np.ones((2, 3, 3))):
+        with pytest.raises(ValueError, match="incompatible inputs"):
+            Function(x, x * 2)(wrong)
