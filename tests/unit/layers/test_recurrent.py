@@ -143,3 +143,13 @@ def test_time_distributed_updates_averages_step_by_step():
 def test_both_directions_keep_what_the_layer_was_made_with(kind):
     both = layers.Bidirectional(getattr(layers, kind)(2, use_cudnn=False))
     assert both.forward_layer.use_cudnn is False and both.backward_layer.use_cudnn is False
+
+
+def test_kept_states_are_no_weights():
+    layer = layers.LSTM(3, stateful=True)
+    first, second = layer(np.ones((2, 4, 5), "float32")), layer(np.ones((2, 4, 5), "float32"))
+    assert [w.name for w in layer.weights] == ["kernel", "recurrent_kernel", "bias"]
+    assert len(layer.get_weights()) == 3 and layer.count_params() == 3 * 4 * (5 + 3 + 1)
+    assert not np.allclose(first.numpy(), second.numpy()), "the second batch starts where the first ended"
+    layer.reset_state()
+    assert np.allclose(first.numpy(), layer(np.ones((2, 4, 5), "float32")).numpy())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import ops, tree
+from pronghorn.graph.variable import Variable
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.rnn.dropout_cell import DropoutRNNCell
 from pronghorn.layers.rnn.loop import run_over_time
@@ -90,12 +91,12 @@ class RNN(Layer):
 
     def _create_state_variables(self, batch: int) -> None:
         with self._open_name_scope():
-            self.states = tree.map_structure(
-                lambda x: self.add_weight(
-                    shape=tuple(x.shape), initializer="zeros", dtype=x.dtype, trainable=False, name="rnn_state"
-                ),
+            states = tree.map_structure(
+                lambda x: Variable(x, dtype=self.variable_dtype, trainable=False, name="rnn_state"),
                 self.get_initial_state(batch),
             )
+        # What a batch leaves for the next one is no weight: it is not counted, and not saved.
+        object.__setattr__(self, "states", states)
 
     def get_initial_state(self, batch_size: Any) -> Any:
         """Zero states for a batch of that size."""
