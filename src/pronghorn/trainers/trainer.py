@@ -94,11 +94,11 @@ class Trainer(CompiledModel):
         place: Position | None = self._resume_at  # a callback may have restored an earlier run
         if place is not None:
             initial_epoch = place.epoch
-            steps.go_to(place)
             first = adapter.first() if place.step else None
             if first is not None:
-                function.prepare(first)  # builds the metrics
-                restore_metrics(self, place.metrics)
+                function.prepare(first)  # builds the metrics; it may draw random numbers, so it comes first
+            restore_metrics(self, place.metrics)
+            steps.go_to(place)
         epoch_logs: dict[str, Any] = {}
         for epoch in range(initial_epoch, epochs):
             if steps.is_exhausted:
