@@ -136,8 +136,8 @@ def standardize_dtype(dtype: Any) -> str:
         return _settings.floatx
     if dtype is int or (isinstance(dtype, str) and dtype == "int"):
         return "int32"
-    if dtype is str or (isinstance(dtype, str) and dtype == "string"):
-        return "string"
+    if dtype is str or (isinstance(dtype, str) and dtype == "string") or getattr(dtype, "kind", "") in ("U", "O"):
+        return "string"  # arrays of texts: of NumPy's own type, or of Python's objects
     name = getattr(dtype, "name", dtype) if not isinstance(dtype, type) else dtype
     try:
         if isinstance(name, str) and name not in dtypes.ALL:

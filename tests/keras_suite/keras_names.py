@@ -42,6 +42,7 @@ _INTEGERS = (*dtypes.UNSIGNED, *dtypes.SIGNED)
 # What `pronghorn run` gives scripts for a part of an absent framework, tests get as well: enough to make a data set.
 _PROVIDED = {
     "tensorflow.TensorSpec": pronghorn.data.TensorSpec,
+    "tensorflow.audio": types.SimpleNamespace(encode_wav=private_equivalents.encode_wav),
     "tensorflow.available": False,
     "tensorflow.data": pronghorn.data,
     "tensorflow.float32": "float32",

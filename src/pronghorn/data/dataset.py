@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -193,6 +193,36 @@ class Dataset:
         Raises:
             ValueError: if `batch_size` is not positive, or, when reading, if elements differ in shape.
         """
+        return self._batched(batch_size, drop_remainder, _stack)
+
+    def padded_batch(
+        self,
+        batch_size: int,
+        padded_shapes: Any = None,
+        padding_values: Any = 0,
+        drop_remainder: bool = False,
+        name: str | None = None,
+    ) -> Dataset:
+        """Stack elements into batches, each padded at its ends to the largest extents in the batch.
+
+        Args:
+            batch_size: elements in a batch.
+            padded_shapes: accepted as in TensorFlow; the extents are those of the largest element either way.
+            padding_values: what is put there.
+            drop_remainder: whether a last, smaller batch is dropped.
+            name: accepted as in TensorFlow.
+
+        >>> rows = Dataset.from_generator(lambda: iter([np.ones(1), np.ones(3)]))
+        >>> [batch.tolist() for batch in rows.padded_batch(2)]
+        [[[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]]]
+        """
+
+        def stack(*leaves: Any) -> np.ndarray:
+            return _stack_padded(leaves, padding_values or 0)
+
+        return self._batched(batch_size, drop_remainder, stack)
+
+    def _batched(self, batch_size: int, drop_remainder: bool, stack: Callable[..., Any]) -> Dataset:
         if batch_size < 1:
             raise ValueError(f"batch: batch_size={batch_size} must be 1 or more.")
 
@@ -200,7 +230,7 @@ class Dataset:
             elements = iter(self)
             while chunk := list(itertools.islice(elements, batch_size)):
                 if len(chunk) == batch_size or not drop_remainder:
-                    yield _map(_stack, *chunk)
+                    yield _map(stack, *chunk)
 
         length = self._length
         if length is not None:
@@ -305,6 +335,17 @@ def _stack(*leaves: Any) -> np.ndarray:
     if isinstance(leaves[0], str):
         return np.array(leaves, dtype=object)
     return np.stack([np.asarray(leaf) for leaf in leaves])
+
+
+def _stack_padded(leaves: Sequence[Any], value: Any) -> np.ndarray:
+    arrays = [np.asarray(leaf) for leaf in leaves]
+    if len({array.ndim for array in arrays}) > 1 or arrays[0].dtype.kind not in "biufc":
+        return _stack(*leaves)
+    extents = [max(array.shape[axis] for array in arrays) for axis in range(arrays[0].ndim)]
+    result = np.full((len(arrays), *extents), value, dtype=arrays[0].dtype)
+    for number, array in enumerate(arrays):
+        result[(number, *(slice(extent) for extent in array.shape))] = array
+    return result
 
 
 def _read_ahead(elements: Iterator[Any], size: int) -> Iterator[Any]:

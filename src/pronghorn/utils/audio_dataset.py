@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.utils import directory as folders
+from pronghorn.utils.arguments import is_integer
 
 
 def audio_dataset_from_directory(
@@ -32,8 +33,9 @@ def audio_dataset_from_directory(
     Args:
         directory: the folder; with `labels="inferred"` it has a folder for each class.
         sampling_rate: samples a second that all are resampled to.
-        output_sequence_length: samples that all are cut or padded to.
-        ragged: not there; pass `output_sequence_length`.
+        output_sequence_length: samples that all are cut or padded to; by default those of a batch are padded to the
+            longest of it.
+        ragged: not there.
 
     The other arguments are those of `image_dataset_from_directory`.
 
@@ -45,11 +47,15 @@ def audio_dataset_from_directory(
         ValueError: for arguments that do not fit together, or if there are no WAV files.
     """
     who = "audio_dataset_from_directory"
+    if ragged and output_sequence_length is not None:
+        raise ValueError(f"{who}: Cannot set both `ragged` and `output_sequence_length`; they contradict each other.")
     if ragged:
-        raise ValueError(f"{who}: ragged batches are not there; pass output_sequence_length instead.")
+        raise ValueError(f"{who}: ragged batches are not there; without ragged=True samples are padded with zeros.")
     for name, value in (("sampling_rate", sampling_rate), ("output_sequence_length", output_sequence_length)):
+        if value is not None and not is_integer(value):
+            raise ValueError(f"{who}: `{name}` should have an integer value. Received: {name}={value!r}.")
         if value is not None and value <= 0:
-            raise ValueError(f"{who}: {name}={value} must be greater than 0.")
+            raise ValueError(f"{who}: `{name}` should be higher than 0. Received: {name}={value}.")
     folders.check_split(validation_split, subset, shuffle, seed, who)
     files = folders.find(directory, labels, label_mode, class_names, (".wav",), follow_links, who)
 
@@ -62,7 +68,9 @@ def audio_dataset_from_directory(
             samples = np.pad(samples, ((0, output_sequence_length - len(samples)), (0, 0)))
         return samples
 
-    return folders.datasets(files, load, label_mode, batch_size, shuffle, seed, validation_split, subset, verbose)
+    return folders.datasets(
+        files, load, label_mode, batch_size, shuffle, seed, validation_split, subset, verbose, pad=True
+    )
 
 
 def read_wav(path: str) -> tuple[np.ndarray, int]:

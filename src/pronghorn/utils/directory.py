@@ -12,6 +12,7 @@ import numpy as np
 
 from pronghorn.data.dataset import Dataset
 from pronghorn.utils import io
+from pronghorn.utils.arguments import shown
 
 _AHEAD = 32  # files read at the same time by a few threads, while the model trains
 
@@ -43,20 +44,30 @@ def find(
     if not os.path.isdir(folder):
         raise ValueError(f"{who}: there is no folder {folder}.")
     if label_mode not in ("int", "categorical", "binary", None):
-        raise ValueError(f"{who}: label_mode={label_mode!r}; it must be 'int', 'categorical', 'binary' or None.")
+        raise ValueError(
+            f"{who}: the `label_mode` argument must be 'int', 'categorical', 'binary' or None; got "
+            f"label_mode={label_mode!r}."
+        )
     if labels is None or label_mode is None:
         labels = label_mode = None
     elif not isinstance(labels, list | tuple) and not (isinstance(labels, str) and labels == "inferred"):
-        raise ValueError(f"{who}: labels={labels!r}; it must be 'inferred', None or a list of integers.")
+        raise ValueError(
+            f"{who}: the `labels` argument should be 'inferred', a list of integers or None; got labels={labels!r}."
+        )
     if not isinstance(labels, str) and class_names:
-        raise ValueError(f"{who}: class_names needs labels='inferred'.")
+        raise ValueError(
+            f'{who}: you can only pass `class_names` if `labels="inferred"`, where they are the names of the folders; '
+            f"got labels={shown(labels)}."
+        )
     if not isinstance(labels, str):
         paths = list(_walk(folder, endings, follow_links))
         return _with_list(paths, labels, label_mode, endings, folder, who)
     found = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
     names = found if class_names is None else list(class_names)
     if class_names is not None and set(names) != set(found):
-        raise ValueError(f"{who}: class_names {names} are not the folders in {folder}: {found}.")
+        raise ValueError(
+            f"{who}: the `class_names` passed did not match the folders in {folder}, {found}; got class_names={names}."
+        )
     paths, numbers = [], []
     for number, name in enumerate(names):
         of_class = list(_walk(os.path.join(folder, name), endings, follow_links))
@@ -71,7 +82,10 @@ def _with_list(
 ) -> Files:
     numbers = None if labels is None else [int(label) for label in labels]
     if numbers is not None and len(numbers) != len(paths):
-        raise ValueError(f"{who}: labels has {len(numbers)} entries, but there are {len(paths)} files in {folder}.")
+        raise ValueError(
+            f"{who}: Expected the lengths of `labels` to match the number of files, but there are {len(numbers)} "
+            f"labels for the {len(paths)} files in {folder}."
+        )
     names = None if numbers is None else [str(number) for number in sorted(set(numbers))]
     _check(paths, numbers, len(names or ()), label_mode, endings, folder, who)
     return Files(paths, numbers, names)
@@ -81,9 +95,11 @@ def _check(
     paths: list[str], numbers: Any, classes: int, label_mode: Any, endings: tuple[str, ...], folder: str, who: str
 ) -> None:
     if not paths:
-        raise ValueError(f"{who}: there are no files that end with {', '.join(endings)} in {folder}.")
+        kind = who.partition("_")[0]
+        found = "No images found." if kind == "image" else f"No {kind} files found in directory {folder}."
+        raise ValueError(f"{who}: {found} Nothing below {folder} ends with {', '.join(endings)}.")
     if numbers is not None and label_mode == "binary" and classes != 2:
-        raise ValueError(f"{who}: label_mode='binary' needs two classes; there are {classes}.")
+        raise ValueError(f"{who}: with label_mode='binary' there must be exactly 2 classes; found {classes}.")
 
 
 def _walk(folder: str, endings: tuple[str, ...], follow_links: bool) -> Iterator[str]:
@@ -94,20 +110,40 @@ def _walk(folder: str, endings: tuple[str, ...], follow_links: bool) -> Iterator
                 yield os.path.join(root, name)
 
 
+def check_format(format: Any, who: str) -> None:
+    """Check the argument that chooses between Keras's kinds of data sets, which are one here.
+
+    Raises:
+        ValueError: if it is none of them.
+    """
+    if format not in ("tf", "grain"):
+        raise ValueError(
+            f"{who}: `format` should be 'tf' or 'grain' (the result is a pronghorn.data.Dataset either way); got "
+            f"{format!r}."
+        )
+
+
 def check_split(validation_split: float | None, subset: str | None, shuffle: bool, seed: int | None, who: str) -> None:
     """Check the arguments that reserve a part for validation.
 
     Raises:
         ValueError: if they do not fit together.
     """
-    if validation_split is not None and not 0 < validation_split < 1:
-        raise ValueError(f"{who}: validation_split={validation_split} must be greater than 0 and less than 1.")
-    if (validation_split is None) != (subset is None):
-        raise ValueError(f"{who}: validation_split and subset go together; pass both or neither.")
+    if validation_split is not None and validation_split != 0 and not 0 < validation_split < 1:
+        raise ValueError(
+            f"{who}: `validation_split` must be between 0 and 1, without these; got "
+            f"validation_split={validation_split}."
+        )
     if subset not in ("training", "validation", "both", None):
-        raise ValueError(f"{who}: subset={subset!r}; it must be 'training', 'validation' or 'both'.")
+        raise ValueError(f'{who}: `subset` must be either "training", "validation" or "both"; got subset={subset!r}.')
+    if bool(validation_split) != (subset is not None):
+        missing, given = ("validation_split", "subset") if subset else ("subset", "validation_split")
+        raise ValueError(f"{who}: `{missing}` must be set where `{given}` is; pass both or neither.")
     if validation_split and shuffle and seed is None and subset != "both":
-        raise ValueError(f"{who}: pass a seed, else training and validation files are drawn twice and overlap.")
+        raise ValueError(
+            f"{who}: to shuffle and split you must provide a `seed`, since the files are drawn once for training and "
+            "once for validation, and would overlap."
+        )
 
 
 def datasets(
@@ -120,20 +156,45 @@ def datasets(
     validation_split: float | None,
     subset: str | None,
     verbose: bool,
+    pad: bool = False,
+    reshuffle: bool = True,
 ) -> Any:
-    """Return the data set of the files, or a pair of them where `subset` is `"both"`."""
+    """Return the data set of the files, or a pair of them where `subset` is `"both"`.
+
+    Args:
+        files: what `find` found.
+        load: from a path to a sample.
+        label_mode: see `image_dataset_from_directory`, also for the arguments until `subset`.
+        batch_size: samples in a batch; None for samples one by one.
+        shuffle: whether to shuffle.
+        seed: of the shuffling.
+        validation_split: the share of the files that is for validation.
+        subset: which part to return.
+        verbose: whether to say how many files there are.
+        pad: whether samples are padded to the longest of their batch.
+        reshuffle: whether each epoch has an order of its own.
+    """
+
+    def dataset(order: np.ndarray, shuffle: bool) -> Dataset:
+        samples = _dataset(files, order, load, label_mode, shuffle and reshuffle, int(seed or 0))
+        batched = samples
+        if batch_size is not None:
+            batched = samples.padded_batch(batch_size) if pad else samples.batch(batch_size)
+        batched.class_names = files.class_names  # type: ignore[attr-defined]
+        batched.file_paths = [files.paths[index] for index in order]  # type: ignore[attr-defined]
+        return batched
+
     seed = int(np.random.randint(10**6)) if seed is None else seed
     order = np.random.default_rng(seed).permutation(len(files.paths)) if shuffle else np.arange(len(files.paths))
     if verbose:
         classes = "" if files.class_names is None else f" of {len(files.class_names)} classes"
         io.write(f"Found {len(files.paths)} files{classes}.")
     if not validation_split:
-        return _dataset(files, order, load, label_mode, batch_size, shuffle, seed)
+        return dataset(order, shuffle)
     cut = len(order) - int(validation_split * len(order))
     if verbose:
         io.write(f"{cut} of them are for training, {len(order) - cut} for validation.")
-    training = _dataset(files, order[:cut], load, label_mode, batch_size, shuffle, seed)
-    validation = _dataset(files, order[cut:], load, label_mode, batch_size, False, seed)
+    training, validation = dataset(order[:cut], shuffle), dataset(order[cut:], False)
     return {"training": training, "validation": validation, "both": (training, validation)}[str(subset)]
 
 
@@ -142,7 +203,6 @@ def _dataset(
     order: np.ndarray,
     load: Callable[[str], Any],
     label_mode: str | None,
-    batch_size: int | None,
     shuffle: bool,
     seed: int,
 ) -> Dataset:
@@ -161,12 +221,7 @@ def _dataset(
                 for index, sample in zip(chunk, loaded):
                     yield sample if labels is None else (sample, labels[index])
 
-    dataset = Dataset(read, len(order))
-    if batch_size is not None:
-        dataset = dataset.batch(batch_size)
-    dataset.class_names = files.class_names  # type: ignore[attr-defined]
-    dataset.file_paths = [files.paths[index] for index in order]  # type: ignore[attr-defined]
-    return dataset
+    return Dataset(read, len(order))
 
 
 def _encoded(labels: list[int], classes: int, label_mode: str | None) -> np.ndarray:

@@ -143,7 +143,8 @@ def _download(origin: str, target: Path, file_hash: str | None, algorithm: str) 
             _fetch(origin, out, target)
         if not _fits(part, file_hash, algorithm):
             raise ValueError(
-                f"get_file: what came from {origin} has the {_algorithm_of(str(file_hash), algorithm)} checksum "
+                f"get_file: Incomplete or corrupted file: what came from {origin} has the "
+                f"{_algorithm_of(str(file_hash), algorithm)} checksum "
                 f"{hash_file(part, _algorithm_of(str(file_hash), algorithm))} instead of {file_hash}: it is damaged "
                 "or another version."
             )

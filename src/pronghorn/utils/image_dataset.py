@@ -54,7 +54,7 @@ def image_dataset_from_directory(
         crop_to_aspect_ratio: whether to cut images to the shape of `image_size` instead of stretching them.
         pad_to_aspect_ratio: whether to pad them instead.
         data_format: `"channels_last"`, `"channels_first"`, or None for the default.
-        format: accepted as in Keras; the result is a `pronghorn.data.Dataset` either way.
+        format: `"tf"`, or `"grain"` for the same order in every epoch; a `pronghorn.data.Dataset` either way.
         verbose: whether to say how many files there are.
 
     Returns:
@@ -66,10 +66,13 @@ def image_dataset_from_directory(
     """
     who = "image_dataset_from_directory"
     if color_mode not in _COLOR_MODES:
-        raise ValueError(f"{who}: color_mode={color_mode!r} is none of {', '.join(_COLOR_MODES)}.")
+        raise ValueError(
+            f"{who}: `color_mode` must be one of {', '.join(_COLOR_MODES)}; got color_mode={color_mode!r}."
+        )
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ValueError(f"{who}: crop_to_aspect_ratio and pad_to_aspect_ratio exclude each other.")
     data_format = config.standardize_data_format(data_format)
+    folders.check_format(format, who)
     folders.check_split(validation_split, subset, shuffle, seed, who)
     files = folders.find(directory, labels, label_mode, class_names, _ENDINGS, follow_links, who)
 
@@ -79,7 +82,10 @@ def image_dataset_from_directory(
             image = resize(image, image_size, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio)
         return np.transpose(image, (2, 0, 1)) if data_format == "channels_first" else image
 
-    return folders.datasets(files, load, label_mode, batch_size, shuffle, seed, validation_split, subset, verbose)
+    again = format != "grain"  # Keras's data sets of that kind have one order for all epochs
+    return folders.datasets(
+        files, load, label_mode, batch_size, shuffle, seed, validation_split, subset, verbose, reshuffle=again
+    )
 
 
 def resize(image: np.ndarray, size: tuple[int, int], interpolation: str, crop: bool, pad: bool) -> np.ndarray:

@@ -25,7 +25,8 @@ class Progbar:
         target: number of steps, or None where it is not known.
         width: width of the bar in characters.
         verbose: 0 silent, 1 a bar, 2 one line when finished.
-        interval: least number of seconds between two drawings.
+        interval: least number of seconds between two drawings; with 0 every call is shown, even where no line can be
+            drawn anew.
         stateful_metrics: names of values shown as they are; all others are averaged over the steps.
         stateless_metrics: the opposite: names of values that are averaged; give one of the two.
         unit_name: what a step is called.
@@ -47,7 +48,7 @@ class Progbar:
         unit_name: str = "step",
     ) -> None:
         if stateful_metrics is not None and stateless_metrics is not None:
-            raise ValueError("Progbar: give stateful_metrics or stateless_metrics, not both.")
+            raise ValueError("Progbar: Only one of stateful_metrics and stateless_metrics can be given, not both.")
         self.target = target
         self.width = width
         self.verbose = verbose
@@ -85,7 +86,8 @@ class Progbar:
         now = time.time()
         seconds_a_step = self._seconds_a_step(current, now)
         if self.verbose == 1:
-            if not finalize and (now - self._last_drawn < self.interval or not io.stdout_redraws()):
+            waits = now - self._last_drawn < self.interval or (self.interval > 0 and not io.stdout_redraws())
+            if waits and not finalize:
                 return
             self._take_lazily(current, values)
             self._draw(current, now - self._start, seconds_a_step, finalize)

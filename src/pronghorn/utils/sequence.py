@@ -44,7 +44,9 @@ def pad_sequences(
     rows = _as_rows(sequences)
     element_shape = _element_shape(rows)
     if isinstance(value, str) and np.dtype(dtype).kind not in "OU":
-        raise ValueError(f"pad_sequences: value={value!r} is a string, but dtype is {dtype}; pass dtype=object.")
+        raise ValueError(
+            f"pad_sequences: `dtype` {dtype} is not compatible with a string, value={value!r}; pass dtype=object."
+        )
     length = max((len(row) for row in rows), default=0) if maxlen is None else maxlen
     result = np.full((len(rows), length, *element_shape), value, dtype=dtype)
     for index, row in enumerate(rows):

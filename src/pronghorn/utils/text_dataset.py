@@ -38,6 +38,7 @@ def text_dataset_from_directory(
         ValueError: for arguments that do not fit together, or if there are no text files.
     """
     who = "text_dataset_from_directory"
+    folders.check_format(format, who)
     folders.check_split(validation_split, subset, shuffle, seed, who)
     files = folders.find(directory, labels, label_mode, class_names, (".txt",), follow_links, who)
 
@@ -46,4 +47,7 @@ def text_dataset_from_directory(
             data = stream.read() if max_length is None else stream.read(max_length)
         return data.decode("utf-8", "replace")
 
-    return folders.datasets(files, load, label_mode, batch_size, shuffle, seed, validation_split, subset, verbose)
+    again = format != "grain"  # Keras's data sets of that kind have one order for all epochs
+    return folders.datasets(
+        files, load, label_mode, batch_size, shuffle, seed, validation_split, subset, verbose, reshuffle=again
+    )

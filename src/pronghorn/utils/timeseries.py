@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.data.dataset import Dataset
+from pronghorn.utils.directory import check_format
 
 
 def timeseries_dataset_from_array(
@@ -49,6 +50,7 @@ def timeseries_dataset_from_array(
     [[0, 1, 2], [2, 3, 4]] [0, 20]
     """
     name = "timeseries_dataset_from_array"
+    check_format(format, name)
     series = np.asarray(data)
     count = len(series)
     for argument, value in (
@@ -57,11 +59,16 @@ def timeseries_dataset_from_array(
         ("sampling_rate", sampling_rate),
     ):
         if value < 1 or value >= count + (argument == "sequence_length"):
-            raise ValueError(f"{name}: {argument}={value} must be at least 1 and less than the data's {count} steps.")
+            raise ValueError(
+                f"{name}: `{argument}` must be at least 1 and less than the {count} steps of the data; got "
+                f"{argument}={value}."
+            )
     start = _index(name, "start_index", start_index, 0, count)
     end = _index(name, "end_index", end_index, count, count)
     if end <= start:
-        raise ValueError(f"{name}: end_index={end} must be greater than start_index={start}.")
+        raise ValueError(
+            f"{name}: `end_index` must be greater than `start_index`; got end_index={end}, start_index={start}."
+        )
     span = sequence_length * sampling_rate
     limit = end - span + sampling_rate
     if targets is not None:
@@ -89,5 +96,7 @@ def _index(name: str, argument: str, value: int | None, default: int, count: int
     if value is None:
         return default
     if value < 0 or value > count:
-        raise ValueError(f"{name}: {argument}={value} must lie in the data's {count} steps.")
+        raise ValueError(
+            f"{name}: `{argument}` must be one of the data's {count} steps, 0 to {count}; got {argument}={value}."
+        )
     return value

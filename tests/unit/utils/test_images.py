@@ -103,13 +103,13 @@ def test_folder_split_for_validation(folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"labels": [1, 2]}, "2 entries, but there are 5 files"),
+        ({"labels": [1, 2]}, "2 labels for the 5 files"),
         ({"labels": "guess"}, "labels='guess'"),
         ({"label_mode": "hot"}, "label_mode='hot'"),
-        ({"class_names": ["cats"]}, "are not the folders"),
-        ({"validation_split": 0.5}, "go together"),
+        ({"class_names": ["cats"]}, "did not match the folders"),
+        ({"validation_split": 0.5}, "pass both or neither"),
         ({"validation_split": 2.0, "subset": "both"}, "validation_split=2.0"),
-        ({"validation_split": 0.5, "subset": "training"}, "pass a seed"),
+        ({"validation_split": 0.5, "subset": "training"}, "provide a `seed`"),
         ({"validation_split": 0.5, "subset": "test", "seed": 1}, "subset='test'"),
         ({"color_mode": "cmyk"}, "color_mode='cmyk'"),
         ({"crop_to_aspect_ratio": True, "pad_to_aspect_ratio": True}, "exclude each other"),
@@ -121,7 +121,7 @@ def test_folder_arguments_are_checked(folder, arguments, message):
 
 
 def test_empty_and_missing_folders(tmp_path):
-    with pytest.raises(ValueError, match=r"no files that end with \.bmp"):
+    with pytest.raises(ValueError, match=r"No images found.*ends with \.bmp"):
         utils.image_dataset_from_directory(tmp_path)
     with pytest.raises(ValueError, match="there is no folder"):
         utils.image_dataset_from_directory(tmp_path / "x")
@@ -157,3 +157,35 @@ def test_folder_of_sounds(tmp_path, width):
     assert sounds[0, :, 0].tolist() == [0.5] * 4 + [0.0] * 2
     with pytest.raises(ValueError, match="sampling_rate=0"):
         utils.audio_dataset_from_directory(tmp_path, sampling_rate=0)
+
+
+def test_folder_of_sounds_of_different_lengths(tmp_path):
+    for name, samples in (("a", 4), ("b", 7)):
+        (tmp_path / name).mkdir()
+        with wave.open(str(tmp_path / name / "x.wav"), "wb") as out:
+            out.setnchannels(1)
+            out.setsampwidth(2)
+            out.setframerate(1000)
+            out.writeframes(np.full(samples, 2**14, "<i2").tobytes())
+    read = utils.audio_dataset_from_directory
+    sounds, labels = next(iter(read(tmp_path, shuffle=False, verbose=False)))
+    assert sounds.shape == (2, 7, 1) and labels.tolist() == [0, 1]
+    np.testing.assert_array_equal(sounds[:, :, 0], [[0.5] * 4 + [0] * 3, [0.5] * 7])
+    assert next(iter(read(tmp_path, output_sequence_length=5, verbose=False)))[0].shape == (2, 5, 1)
+    for arguments, message in (
+        ({"sampling_rate": 0}, "higher than 0.*sampling_rate=0"),
+        ({"sampling_rate": 1.5}, "integer"),
+        ({"ragged": True}, "padded with zeros"),
+        ({"ragged": True, "output_sequence_length": 3}, "Cannot set both"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            read(tmp_path, **arguments)
+
+
+def test_order_of_the_epochs(folder):
+    for format, same in (("tf", False), ("grain", True)):
+        files = utils.image_dataset_from_directory(folder, image_size=(2, 2), seed=3, format=format, verbose=False)
+        epochs = [next(iter(files))[1] for _ in range(4)]
+        assert all(np.array_equal(epochs[0], epoch) for epoch in epochs) == same
+    with pytest.raises(ValueError, match="`format` should be"):
+        utils.image_dataset_from_directory(folder, format="torch")
