@@ -1,9 +1,11 @@
-"""Each script in examples/ runs through `pronghorn run`, a few steps of it, in a folder of its own."""
+"""Each script in examples/ runs through `pronghorn run`, a few steps of it, in a folder of its own, and learns."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -13,23 +15,94 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
+class Short(NamedTuple):
+    """A short run of an example: what limits it, and what it has to print.
+
+    `finds` are pairs of a pattern with a number in it, and the range that the number has to be in: far from what an
+    untrained network gives.
+    """
+
+    finds: list
+    epochs: int = 1
+    steps: int = 20
+    arguments: tuple = ()
+
+
+SHORT = {
+    "mnist_cnn": Short([(r"test accuracy ([\d.]+)%", 60, 100)]),
+    "multi_input_output": Short(
+        [(r"Rain: ([\d.]+)% right", 80, 100), (r"Temperature: ([\d.]+) degrees off", 0, 3)], epochs=3, steps=80
+    ),
+    "lstm_text_classifier": Short([(r"Test accuracy ([\d.]+)%", 95, 100)], epochs=4, steps=100),
+    "bidirectional_gru": Short(
+        [(r"both_ways: ([\d.]+)%", 92, 100), (r"forwards: ([\d.]+)%", 60, 92)], epochs=2, steps=110
+    ),
+    "transformer": Short([(r"([\d.]+)% of the digits in place", 40, 100)], steps=60),
+    "resnet": Short([(r"Test loss ([\d.]+)", 0, 2.4)], steps=10),
+    "convolutional_autoencoder": Short([(r"([\d.]+) without", 0.01, 0.16)], steps=30),
+    "vae": Short([(r"Drawing loss on test images: [\d.]+ before, ([\d.]+) after", 100, 270)], steps=40),
+    "dcgan": Short([(r"correlation ([\d.]+)", 0.4, 1)], steps=15),
+    "siamese_network": Short([(r"Digits it knows: ([\d.]+)%", 75, 100)], steps=40),
+    "transfer_learning": Short(
+        [(r"Digits 0 to 4, [\d,]+ images: ([\d.]+)%", 90, 100), (r"with frozen eyes: ([\d.]+)%", 55, 100)],
+        epochs=8,
+        steps=20,
+    ),
+    "custom_layer_and_loss": Short(
+        [(r"; ([\d.]+)% of new points", 60, 95), (r"at the left end, ([\d.]+) at the right", 0.8, 2)],
+        epochs=6,
+        steps=63,
+    ),
+    "gradient_tape_loop": Short(
+        [(r"test accuracy ([\d.]+)%", 85, 100)], arguments=("--epochs", "1", "--images", "10000")
+    ),
+    "time_series_forecast": Short([(r"LSTM: ([\d.]+) degrees off", 0, 2.5)], epochs=2, steps=60),
+    "structured_data": Short([(r"Test accuracy ([\d.]+)%", 85, 100)], epochs=3, steps=80),
+    "value_and_grad_loop": Short([(r"step 60: loss [\d.]+, ([\d.]+)% right", 80, 100)], arguments=("--steps", "60")),
+}
+
+# What a script says when something is wrong that no number shows.
+WRONG = ("CHANGED", "DIFFERENT", "nan", "cannot be compiled")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.stem)
-def test_example_runs(script, tmp_path):
-    if "matplotlib" in script.read_text():
-        pytest.importorskip("matplotlib")
+def test_example_runs_and_learns(script, tmp_path):
+    text = script.read_text()
+    for package in ("matplotlib", "pandas"):
+        if re.search(rf"^import {package}", text, re.MULTILINE):
+            pytest.importorskip(package)
+    short = SHORT[script.stem]
     env = {
         **os.environ,
         "PYTHONPATH": str(Path(pronghorn.__file__).parents[1]),
-        "KERAS_MAX_EPOCHS": "1",
-        "KERAS_MAX_STEPS_PER_EPOCH": "20",
+        "KERAS_MAX_EPOCHS": str(short.epochs),
+        "KERAS_MAX_STEPS_PER_EPOCH": str(short.steps),
         "MPLBACKEND": "Agg",
     }
-    command = [sys.executable, "-m", "pronghorn", "run", str(script)]
+    command = [sys.executable, "-m", "pronghorn", "run", str(script), *short.arguments]
     result = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
-    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
+    output = result.stdout + result.stderr
+    assert result.returncode == 0, output[-6000:]
     assert "\x1b" not in result.stdout and "\b" not in result.stdout
+    for pattern, least, most in short.finds:
+        found = re.findall(pattern, result.stdout)
+        assert found, f"{pattern!r} is not in: {output[-3000:]}"
+        assert least <= float(found[-1].replace(",", "")) <= most, f"{pattern!r}: {found[-1]}\n{output[-3000:]}"
+    for word in WRONG:
+        assert word not in output, output[-3000:]
+    for picture in re.findall(r'savefig\("([^"]+)"', text):
+        assert (tmp_path / picture).stat().st_size > 5_000, picture
 
 
-def test_there_are_examples():
-    assert ROOT / "examples" / "mnist_cnn.py" in EXAMPLES
+def test_each_example_has_a_short_run_and_a_line_in_the_table():
+    assert [path.stem for path in EXAMPLES] == sorted(SHORT)
+    table = (ROOT / "examples" / "README.md").read_text()
+    missing = [path.name for path in EXAMPLES if f"[{path.name}]({path.name})" not in table]
+    assert not missing
+
+
+def test_each_example_says_what_it_shows():
+    for path in EXAMPLES:
+        first = path.read_text().split('"""')[1]
+        assert f"examples/{path.name}" in first, path.name

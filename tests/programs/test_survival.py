@@ -36,7 +36,7 @@ def test_killed_at_fifty_random_moments_it_ends_with_the_same_bits(tmp_path):
     while kills < 50:
         folder = tmp_path / f"killed{rounds}"  # a run that comes to its end makes room for another
         save_freq = ("3", "epoch")[rounds % 2]
-        process = start(folder, save_freq, 0.012)
+        process = start(folder, save_freq, 0.008)
         if draw.random() < 0.8:
             wait_for(folder / f"started{process.pid}", process)
         time.sleep(draw.uniform(0, 0.6))

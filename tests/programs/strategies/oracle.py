@@ -13,7 +13,7 @@ import jax
 import keras
 import ml_dtypes
 import numpy as np
-from hypothesis import reject
+from hypothesis import reject, settings
 
 import pronghorn
 from pronghorn.backends.llvm import Executable
@@ -110,3 +110,11 @@ def check(it: Computation) -> None:
         assert_same(by_pronghorn(it, it.arrays), theirs, it.tolerance, "at once")
         if it.compiled and it.arrays:
             assert_same(compiled(it), theirs, it.tolerance, "compiled")
+
+
+def examples(at_least: int) -> settings:
+    """How many examples: ``at_least`` in the profile "ci" of five, in others as many times more.
+
+    Each has other shapes, which JAX compiles anew: in every run there is time for few.
+    """
+    return settings(max_examples=max(1, at_least * settings().max_examples // 5))
