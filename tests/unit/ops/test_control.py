@@ -132,3 +132,49 @@ def test_the_state_of_a_loop_keeps_its_type():
 def test_jvp():
     out, slope, aux = ops.jvp(lambda x: (ops.sum(x * x), x), (X,), (np.ones(3),), has_aux=True)
     assert (float(out), float(slope), aux.shape) == (14.0, 12.0, (3,))
+
+
+WEIGHTS = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+ROWS = np.random.default_rng(1).normal(size=(5, 3)).astype("float32")
+
+
+def test_vectorized_map_computes_all_slices_at_once():
+    calls = []
+
+    def fn(pair):
+        calls.append(pair)
+        row, number = pair
+        return {"product": ops.matmul(row, WEIGHTS) * number, "best": ops.argmax(row), "none": ops.ones(2)}
+
+    numbers = np.arange(5, dtype="float32")
+    for run_it in (lambda f, *xs: f(*xs), lambda f, *xs: both(f, *xs)):
+        calls.clear()
+        out = run_it(lambda r, n: list(ops.vectorized_map(fn, (r, n)).values()), ROWS, numbers)
+        best, none, product = sorted((np.asarray(t) for t in out), key=lambda t: (t.ndim, t.shape))
+        np.testing.assert_allclose(product, ROWS @ WEIGHTS * numbers[:, None], rtol=1e-5)
+        np.testing.assert_array_equal(best, ROWS.argmax(1))
+        assert none.shape == (5, 2) and len(calls) <= 2  # eagerly and traced: once each
+
+
+def test_vectorized_map_goes_one_by_one_where_it_must():
+    def halved(row):
+        return ops.while_loop(lambda v: ops.sum(v * v) > 0.1, lambda v: (v / 2,), (row,))[0]
+
+    out = ops.vectorized_map(halved, ROWS)
+    np.testing.assert_allclose(out, np.stack([ops.convert_to_numpy(halved(r)) for r in ROWS]))
+    out = ops.vectorized_map(lambda row: row * 2 if float(ops.sum(row)) > 0 else row, ROWS)
+    np.testing.assert_allclose(out, np.where(ROWS.sum(1, keepdims=True) > 0, ROWS * 2, ROWS))
+
+
+def test_gradient_of_a_vectorized_map():
+    x = ops.convert_to_tensor(ROWS)
+    with GradientTape() as tape:
+        tape.watch(x)
+        loss = ops.sum(ops.vectorized_map(lambda row: ops.sum(row * row) * row[0], x))
+    expected = 2 * ROWS * ROWS[:, :1] + np.eye(3)[0] * (ROWS**2).sum(1, keepdims=True)
+    np.testing.assert_allclose(tape.gradient(loss, x), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_vectorized_map_of_arrays_of_several_extents():
+    with pytest.raises(ValueError, match="vectorized_map: elements must be arrays with one extent"):
+        ops.vectorized_map(lambda pair: pair[0], (np.ones(3), np.ones(4)))
