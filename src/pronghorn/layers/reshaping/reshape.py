@@ -174,5 +174,8 @@ class RepeatVector(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (input_shape[0], self.n, input_shape[1])
 
+    def compute_output_spec(self, inputs: Any) -> Any:
+        return KerasTensor(self.compute_output_shape(inputs.shape), dtype=inputs.dtype)
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **settings.give(self, "n")}
