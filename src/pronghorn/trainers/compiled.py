@@ -321,8 +321,15 @@ class CompiledModel:
         if existing is not None and not force:
             return existing
         method = f"{kind}_step"
+
+        def step(data: Any) -> Any:
+            try:
+                return getattr(self, method)(data)
+            finally:
+                self._clear_losses()  # those that layers added are of this batch, and where it is traced, no numbers
+
         function = StepFunction(
-            lambda data: getattr(self, method)(data),
+            step,
             f"{self.name}.{method}",
             state_key=lambda: compiling.state_key(self, kind),
             run_eagerly=self._run_eagerly,
