@@ -23,6 +23,7 @@ from pronghorn.models.keras_tensor import standardize_shape
 from pronghorn.ops.nn.convolution import transposed_axis
 from pronghorn.random import seed_generator
 from pronghorn.regularizers import OrthogonalRegularizer
+from pronghorn.saving import archive
 from pronghorn.trainers.compile_loss import CompileLoss
 from pronghorn.trainers.compile_metrics import CompileMetrics
 from pronghorn.utils import archives, files, naming
@@ -106,6 +107,8 @@ def encode_wav(audio: np.ndarray, sample_rate: int) -> _Bytes:
 
 
 EQUIVALENTS: dict[str, Any] = {
+    "_CONFIG_FILENAME": archive.CONFIG,
+    "_METADATA_FILENAME": archive.METADATA,
     "AutocastScope": AutocastScope,
     "CompileLoss": CompileLoss,
     "CompileMetrics": CompileMetrics,

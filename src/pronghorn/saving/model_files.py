@@ -147,7 +147,10 @@ def load_model(
     if not path.exists():
         if path.suffix not in (".keras", ".h5", ".hdf5", ""):
             raise MissingFileError(f"load_model: File format not supported, and no such file: {os.fspath(filepath)!r}.")
-        raise MissingFileError(f"load_model: File not found: {os.fspath(filepath)!r}.")
+        raise MissingFileError(
+            f"load_model: File not found: {os.fspath(filepath)!r}. Please ensure the file is an accessible one; the current "
+            f"folder is {os.getcwd()!r}."
+        )
     if path.is_dir():
         if not (path / archive.CONFIG).is_file() or not (path / archive.WEIGHTS).is_file():
             raise ValueError(
@@ -176,16 +179,13 @@ def _load_folder(folder: Path, shown: str, custom_objects: Any, compile: bool, s
     config = archive.read_config(folder, shown)
     if not compile:
         config.pop("compile_config", None)
-    with ObjectSharingScope():
-        try:
+    with WeightsReader(folder / archive.WEIGHTS, shown) as reader, archive.loading(shown, reader.nbytes()):
+        with ObjectSharingScope():
             model = deserialize_keras_object(config, custom_objects, safe_mode=safe_mode)
-        except RecursionError:
-            raise ValueError(f"{shown}: its {archive.CONFIG} is nested too deeply to be a model's.") from None
-    if not isinstance(model, Layer):  # a model, or a layer that saves itself, such as a FeatureSpace
-        raise ValueError(f"{shown} describes {type(model).__name__}, which is neither a model nor a layer.")
-    with WeightsReader(folder / archive.WEIGHTS, shown) as reader:
+        if not isinstance(model, Layer):  # a model, or a layer that saves itself, such as a FeatureSpace
+            raise ValueError(f"{shown} describes {type(model).__name__}, which is neither a model nor a layer.")
         state.read_weights(model, reader)
-    state.read_assets(model, folder / archive.ASSETS)
+        state.read_assets(model, folder / archive.ASSETS)
     return model
 
 
@@ -300,7 +300,7 @@ def _load_weights_file(model: Any, path: Path, shown: str, skip_mismatch: bool, 
         kind = shards.ShardedReader
     elif path.suffix == ".safetensors":
         kind = SafetensorsReader
-    with kind(path, shown) as reader:
+    with archive.loading(shown), kind(path, shown) as reader:
         state.read_weights(model, reader, skip_mismatch, skipped)
 
 
