@@ -54,9 +54,9 @@ def dot_product_attention(
             )
     k, v = (_for_heads(t, q.shape[2]) for t in (k, v))
     factor = 1 / math.sqrt(int(q.shape[-1])) if scale is None else scale
+    if dtype in ("float16", "bfloat16"):  # logits have too few digits there, or are too large
+        q, k = P.cast(q, dtype="float32"), P.cast(k, dtype="float32")
     logits = P.dot_general(q, k, contract=((3,), (3,)), batch=((0, 2), (0, 2)))  # batch, heads, targets, sources
-    if logits.dtype in ("float16", "bfloat16"):
-        logits = P.cast(logits, dtype="float32")
     logits = P.mul(logits, B.broadcast_to(B.cast(factor, logits.dtype), logits.shape))
     if bias is not None:
         logits = P.add(logits, B.broadcast_to(B.cast(bias, logits.dtype), logits.shape))
