@@ -112,7 +112,12 @@ def build_arguments(layer: Any, shapes: dict[str, Any]) -> dict[str, Any]:
     arguments = shape_arguments(layer.build, shapes)
     parameters = calls.parameters_of(layer.build)
     missing = [n for n in parameters.names if n not in arguments and n not in parameters.defaults]
-    if missing and shapes:
+    if missing and not shapes:
+        raise ValueError(
+            f"Layer {layer.name!r} ({type(layer).__name__}) was called on None or on something else that is no array, "
+            "so the shape to build it for is not known. Did a function before it return nothing?"
+        )
+    if missing:
         raise ValueError(
             f"Layer {layer.name!r} ({type(layer).__name__}): build() has the "
             f"{_why_not_a_shape(layer, missing[0])}. Name the parameters of build() after those of call() that are "

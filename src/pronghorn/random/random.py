@@ -47,7 +47,7 @@ def _row(x: Tensor, index: int) -> Tensor:
 def _float_dtype(dtype: Any, name: str) -> str:
     dtype = config.floatx() if dtype is None else dtypes.name_of(dtype)
     if not dtypes.is_float(dtype):
-        raise ValueError(f"`keras.random.{name}` requires a floating point `dtype`. Got: dtype={dtype!r}.")
+        raise ValueError(f"random.{name}: the `dtype` must be a float type, such as 'float32', got dtype={dtype!r}.")
     return dtype
 
 
@@ -146,7 +146,7 @@ def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: An
 
     dtype = dtypes.name_of(dtype or "int32")
     if not dtypes.is_integer(dtype):
-        raise ValueError(f"`keras.random.randint` requires an integer `dtype`. Got: dtype={dtype!r}.")
+        raise ValueError(f"random.randint: the `dtype` must be an integer type, such as 'int32', got dtype={dtype!r}.")
     shape = _shape(shape, "randint")
     key = draw_seed(seed)
     if isinstance(minval, (int, np.integer)) and isinstance(maxval, (int, np.integer)):

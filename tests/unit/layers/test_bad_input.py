@@ -101,6 +101,25 @@ CASES = {
         "rmax.*at least rmin.*'rmin': 2.0",
     ),
     "axis by name": (lambda: layers.LayerNormalization(axis="last"), "'axis'.*normalize over.*'last'"),
+    "axis beyond the input of a layer normalization": (
+        lambda: layers.LayerNormalization(axis=5)(np.ones((2, 4))),
+        r"axis 5.*\(2, 4\)",
+    ),
+    "axis beyond the input of a batch normalization": (
+        lambda: layers.BatchNormalization(axis=5)(np.ones((2, 4))),
+        r"axis 5.*\(2, 4\)",
+    ),
+    "both directions of a layer that has none": (lambda: layers.Bidirectional(layers.Dense(2)), "'dense.*go_backwards"),
+    "too few states": (
+        lambda: layers.LSTM(3)(np.ones((2, 5, 4)), initial_state=[np.ones((2, 3))]),
+        r"2 state\(s\).*has 1",
+    ),
+    "states of another size": (
+        lambda: layers.LSTM(3)(np.ones((2, 5, 4)), initial_state=[np.ones((2, 4))] * 2),
+        r"\(batch, 3\).*\(2, 4\)",
+    ),
+    "a number as function": (lambda: layers.Lambda(3), "Lambda.*function.*got 3"),
+    "nothing as input": (lambda: layers.Dense(2)(None), "'dense.*None"),
     "rate": (lambda: layers.Dropout(50), "rate.*0 to 1"),
     "settings by position": (lambda: Flag()(np.ones((1, 1)), True), "keyword"),
     "python list": (lambda: layers.Dense(2)([1.0, 2.0]), "convert_to_tensor"),

@@ -38,6 +38,11 @@ class Lambda(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if not callable(function):
+            raise TypeError(
+                f"Lambda: the first argument must be a function of the inputs, got {function!r} of type "
+                f"{type(function).__name__}."
+            )
         self.arguments = arguments or {}
         self.function = function
         if mask is not None:

@@ -93,6 +93,7 @@ class BatchNormalization(Layer):
         self.gamma = self.beta = None
 
     def build(self, input_shape: Any) -> None:
+        settings.check_axes(self, [self.axis], input_shape)
         extent = input_shape[self.axis]
         if extent is None:
             raise ValueError(

@@ -127,6 +127,7 @@ class LayerNormalization(_Affine):
 
     def build(self, input_shape: Any) -> None:
         self.axis = [self.axis] if isinstance(self.axis, int) else self.axis
+        settings.check_axes(self, self.axis, input_shape)
         axes = sorted(a % len(input_shape) for a in self.axis)
         if self.rms_scaling:
             self.center, self.scale = False, True
@@ -205,6 +206,7 @@ class GroupNormalization(_Affine):
         )
 
     def build(self, input_shape: Any) -> None:
+        settings.check_axes(self, [self.axis], input_shape)
         extent = input_shape[self.axis]
         if extent is None:
             raise ValueError(

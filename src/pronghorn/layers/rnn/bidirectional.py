@@ -44,6 +44,13 @@ class Bidirectional(Layer):
             raise ValueError(f"Bidirectional: `layer` must be a layer, got {layer!r}.")
         if backward_layer is not None and not isinstance(backward_layer, Layer):
             raise ValueError(f"Bidirectional: `backward_layer` must be a Layer, got {backward_layer!r}.")
+        for given in (layer, backward_layer):
+            missing = [n for n in _NEEDED if given is not None and not hasattr(given, n)]
+            if missing:
+                raise ValueError(
+                    f"Bidirectional: a layer that runs along time is needed, such as LSTM or RNN(cell), but "
+                    f"{given.name!r} ({type(given).__name__}) has no {', '.join(missing)}."
+                )
         if merge_mode not in _MODES:
             raise ValueError(f"Bidirectional: invalid merge mode {merge_mode!r}; it must be one of {_MODES}.")
         super().__init__(**kwargs)
@@ -186,6 +193,9 @@ class Bidirectional(Layer):
         if config.get("backward_layer") is not None:
             config["backward_layer"] = deserialize_keras_object(config["backward_layer"], custom_objects=custom_objects)
         return cls(**config)
+
+
+_NEEDED = ("go_backwards", "stateful", "return_sequences", "return_state")
 
 
 def _returns_sequences(layer: Any) -> bool:

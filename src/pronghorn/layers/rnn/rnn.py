@@ -127,8 +127,9 @@ class RNN(Layer):
                 if self.stateful and self.states is not None
                 else self.get_initial_state(first.shape[0])
             )
-        elif not tree.is_nested(initial_state):
-            initial_state = [initial_state]
+        else:
+            initial_state = initial_state if tree.is_nested(initial_state) else [initial_state]
+            self._check_states(initial_state)
         initial_state = tree.map_structure(
             lambda x: ops.cast(ops.convert_to_tensor(x), self.compute_dtype), initial_state
         )
@@ -141,6 +142,23 @@ class RNN(Layer):
             for variable, value in zip(tree.flatten(self.states), tree.flatten(states)):
                 variable.assign(ops.cast(value, variable.storage_dtype))
         return [outputs, *states] if self.return_state else outputs
+
+    def _check_states(self, states: Any) -> None:
+        """Raise an error where initial states are not those that the cell needs."""
+        given, wanted = tree.flatten(states), tree.flatten(self.get_initial_state(1))
+        if len(given) != len(wanted):
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}): its cell has {len(wanted)} state(s), but "
+                f"`initial_state` has {len(given)}. Pass a list of {len(wanted)} arrays."
+            )
+        for x, like in zip(given, wanted):
+            known = [(a, b) for a, b in zip(x.shape[1:], like.shape[1:]) if isinstance(a, int) and isinstance(b, int)]
+            if len(like.shape) > 1 and (len(x.shape) != len(like.shape) or any(a != b for a, b in known)):
+                raise ValueError(
+                    f"Layer {self.name!r} ({type(self).__name__}): a state of its cell has the shape (batch, "
+                    f"{', '.join(map(str, like.shape[1:]))}), but `initial_state` has an array of shape "
+                    f"{tuple(x.shape)} in its place."
+                )
 
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: Any = False) -> tuple[Any, Any]:
         """The cell along time: outputs and last states."""
