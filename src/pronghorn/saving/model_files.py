@@ -145,11 +145,11 @@ def load_model(
         return _load_archive(filepath, getattr(filepath, "name", "the file"), custom_objects, compile, safe_mode)
     path = Path(filepath)
     if not path.exists():
-        if path.suffix not in (".keras", ".h5", ".hdf5", ""):
+        if path.suffix not in (".keras", ".h5", ".hdf5"):
             raise MissingFileError(f"load_model: File format not supported, and no such file: {os.fspath(filepath)!r}.")
         raise MissingFileError(
-            f"load_model: File not found: {os.fspath(filepath)!r}. Please ensure the file is an accessible one; the current "
-            f"folder is {os.getcwd()!r}."
+            f"load_model: File not found: {os.fspath(filepath)!r}. Please ensure the file is an accessible "
+            f"one; the current folder is {os.getcwd()!r}."
         )
     if path.is_dir():
         if not (path / archive.CONFIG).is_file() or not (path / archive.WEIGHTS).is_file():

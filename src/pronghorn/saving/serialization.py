@@ -124,14 +124,8 @@ def _tagged(tag: str, **config: Any) -> dict[str, Any]:
 def _function_config(fn: Callable[..., Any]) -> dict[str, Any]:
     if fn.__name__ == "<lambda>":
         return _tagged("lambda", value=python_code.dump(fn))
-    if is_registered(fn):
-        return {
-            "module": "builtins",
-            "class_name": "function",
-            "config": fn.__name__,
-            "registered_name": get_registered_name(fn),
-        }
-    return {"module": "builtins", "class_name": "function", "config": fn.__name__, "registered_name": "function"}
+    name = get_registered_name(fn) if is_registered(fn) else fn.__name__
+    return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
 
 
 def _class_config(cls: type) -> dict[str, Any]:
