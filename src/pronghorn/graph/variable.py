@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.graph import dtypes
+from pronghorn.graph import budget, dtypes
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.tensor import LOGICAL_OPERATORS, Tensor
 from pronghorn.graph.trace import active_tapes, as_tensor, current_trace, eager
@@ -96,6 +96,7 @@ class Variable(CheckedArguments):
             if shape is None:
                 raise ValueError("Variable: a callable initializer needs `shape`, for example shape=(3, 4).")
             dtype = dtype or config.floatx()
+            budget.charge(shape, dtype)
             value = initializer(shape, dtype=dtype)
         else:
             value = initializer

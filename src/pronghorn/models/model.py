@@ -252,9 +252,11 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
         custom_objects: names and the classes or functions they stand for.
     """
     from pronghorn.saving import deserialize_keras_object
+    from pronghorn.saving.archive import limited_to, reading
     from pronghorn.saving.legacy.configs import is_keras_2, modernise
 
-    config = json.loads(json_string)
-    if is_keras_2(config):
-        config = modernise(config)
-    return deserialize_keras_object(config, custom_objects=custom_objects)
+    with reading("The JSON text"), limited_to(None):
+        config = json.loads(json_string)
+        if is_keras_2(config):
+            config = modernise(config)
+        return deserialize_keras_object(config, custom_objects=custom_objects)

@@ -13,11 +13,12 @@ import stat
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from pronghorn._version import __version__
+from pronghorn.graph.budget import variables_limited
 
 CONFIG = "config.json"
 METADATA = "metadata.json"
@@ -30,7 +31,8 @@ LAYOUT = "3.15.1"
 _MAX_CONFIG_BYTES = 1 << 28
 _MAX_MEMBERS = 100_000
 _MAX_RATIO = 200
-_SMALL = 1 << 24
+_SMALL = 1 << 22
+_SLACK = 1 << 26
 
 
 @contextmanager
@@ -80,6 +82,49 @@ def explained(path: str | os.PathLike[str], who: str) -> Iterator[None]:
         was = "The file that was there before is untouched." if os.path.exists(path) else "Nothing was written."
         message = f"{who}: {os.fspath(path)!r} could not be written ({os.strerror(number).lower()}). {was}"
         raise OSError(number, message) from error
+
+
+@contextmanager
+def reading(shown: str) -> Iterator[None]:
+    """Have whatever a damaged or hostile file leads to become one of the errors that are documented.
+
+    Args:
+        shown: what messages call the file.
+
+    Raises:
+        ValueError: for what goes wrong inside. What is documented (TypeError, ValueError, NotImplementedError,
+            ImportError, and a file that is not there or may not be read) stays as it is.
+    """
+    try:
+        yield
+    except RecursionError:
+        raise ValueError(f"{shown}: its configuration is nested too deeply to be a model's.") from None
+    except MemoryError:
+        raise ValueError(f"{shown} asks for more memory than there is.") from None
+    except (TypeError, ValueError, NotImplementedError, ImportError, FileNotFoundError, PermissionError):
+        raise
+    except Exception as error:
+        raise ValueError(f"{shown} is damaged, or no model: {type(error).__name__}: {error}") from error
+
+
+def limited_to(weights: int | None) -> AbstractContextManager[None]:
+    """Have the variables that are made inside take no more memory than a file accounts for.
+
+    Args:
+        weights: the bytes of the weights that it holds; None where it holds none, as JSON does.
+    """
+    if weights is None:
+        return variables_limited(available_memory() / 2, "that is more than half of the memory that there is")
+    # An optimizer has some states for each weight; seeds, metrics and the like come on top.
+    return variables_limited(4.0 * weights + _SLACK, f"the file holds {weights:,} bytes of weights")
+
+
+def available_memory() -> float:
+    """How much memory the machine has free, in bytes; without bound where it does not say."""
+    try:
+        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
 
 
 def _umask() -> int:

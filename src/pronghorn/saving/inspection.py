@@ -103,6 +103,11 @@ def inspect_file(path: str | os.PathLike[str]) -> FileFacts:
     place, shown = Path(path), os.fspath(path)
     if not place.exists():
         raise FileNotFoundError(f"There is no file {shown!r}.")
+    with archive.reading(shown):
+        return _inspect(place, shown)
+
+
+def _inspect(place: Path, shown: str) -> FileFacts:
     if place.is_dir() or place.suffix == ".keras":
         return _keras_file(place, shown)
     facts = FileFacts(shown, "", place.stat().st_size)

@@ -141,6 +141,12 @@ def load_model(
         FileNotFoundError: if it is not there.
         ValueError: if it is no such file, is damaged, or holds what a model's file must not.
     """
+    shown = getattr(filepath, "name", "the file") if hasattr(filepath, "read") else os.fspath(filepath)
+    with archive.reading(str(shown)):
+        return _load(filepath, custom_objects, compile, safe_mode)
+
+
+def _load(filepath: Any, custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
     if hasattr(filepath, "read"):
         return _load_archive(filepath, getattr(filepath, "name", "the file"), custom_objects, compile, safe_mode)
     path = Path(filepath)
@@ -179,7 +185,7 @@ def _load_folder(folder: Path, shown: str, custom_objects: Any, compile: bool, s
     config = archive.read_config(folder, shown)
     if not compile:
         config.pop("compile_config", None)
-    with WeightsReader(folder / archive.WEIGHTS, shown) as reader, archive.loading(shown, reader.nbytes()):
+    with WeightsReader(folder / archive.WEIGHTS, shown) as reader, archive.limited_to(reader.nbytes()):
         with ObjectSharingScope():
             model = deserialize_keras_object(config, custom_objects, safe_mode=safe_mode)
         if not isinstance(model, Layer):  # a model, or a layer that saves itself, such as a FeatureSpace
@@ -261,9 +267,16 @@ def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bo
         FileNotFoundError: if it is not there.
         ValueError: if it is no such file, is damaged, or does not fit.
     """
-    path = Path(filepath)
     by_name = kwargs.pop("by_name", False)
     skipped = _objects_to_skip("load_weights", kwargs)
+    with archive.reading(os.fspath(filepath)):
+        _load_weights(model, filepath, skip_mismatch, by_name, skipped)
+
+
+def _load_weights(
+    model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool, by_name: bool, skipped: list[Any]
+) -> None:
+    path = Path(filepath)
     if not path.name.endswith((".weights.h5", shards.INDEX_SUFFIX, ".keras", ".h5", ".hdf5", ".safetensors")):
         raise ValueError(
             f"load_weights: File format not supported: {os.fspath(filepath)!r} must end in '.weights.h5', "
@@ -300,7 +313,7 @@ def _load_weights_file(model: Any, path: Path, shown: str, skip_mismatch: bool, 
         kind = shards.ShardedReader
     elif path.suffix == ".safetensors":
         kind = SafetensorsReader
-    with archive.loading(shown), kind(path, shown) as reader:
+    with kind(path, shown) as reader:
         state.read_weights(model, reader, skip_mismatch, skipped)
 
 

@@ -23,7 +23,7 @@ _BY_NAME = {
 }
 # How much larger a compressed array may be than its bytes in the file; weights do not compress better.
 _MAX_RATIO = 200
-_SMALL = 1 << 24
+_SMALL = 1 << 22
 
 
 class WeightsWriter:
@@ -164,6 +164,14 @@ class WeightsReader:
         """
         return sorted(_objects(self._file, self.shown_as))
 
+    def nbytes(self) -> int:
+        """Return the size of all arrays, after the checks that cost nothing.
+
+        Raises:
+            ValueError: if one is not to be trusted.
+        """
+        return total_bytes(self._file, self.shown_as)
+
     def has_any(self) -> bool:
         """Return whether the file has the layout of weights files: objects with ``vars`` groups."""
         return any(name in self._file for name in ("vars", "layers", "_layer_checkpoint_dependencies"))
@@ -229,6 +237,24 @@ def array_of(data: Any, shown_as: str = "") -> np.ndarray:
     Raises:
         ValueError: if it is no array of numbers, lies in another file, or is said to be larger than the file.
     """
+    checked_size(data, shown_as)
+    array = data[()]
+    if data.dtype.kind != "V":
+        return np.asarray(array)
+    where = f"{shown_as}: {data.name}"
+    name = data.attrs.get("dtype")
+    name = name.decode("ascii", "replace") if isinstance(name, bytes) else name
+    if not isinstance(name, str) or name not in _BY_NAME or _BY_NAME[name].itemsize != data.dtype.itemsize:
+        raise ValueError(f"{where} is not an array of numbers (its bytes are said to be {name!r}).")
+    return np.asarray(array).view(_BY_NAME[name])
+
+
+def checked_size(data: Any, shown_as: str) -> int:
+    """The size of an array in bytes, without reading it.
+
+    Raises:
+        ValueError: if it is no array of numbers, lies in another file, or is said to be larger than the file.
+    """
     if not isinstance(data, h5py.Dataset):
         raise ValueError(f"{shown_as}: {getattr(data, 'name', data)} is no array.")
     where = f"{shown_as}: {data.name}"
@@ -244,14 +270,19 @@ def array_of(data: Any, shown_as: str = "") -> np.ndarray:
             f"{where} is said to have the shape {data.shape}, {size:,} bytes, but the file has only {stored:,} bytes "
             "for it. The file is damaged or not to be trusted."
         )
-    array = data[()]
-    if data.dtype.kind != "V":
-        return np.asarray(array)
-    name = data.attrs.get("dtype")
-    name = name.decode("ascii", "replace") if isinstance(name, bytes) else name
-    if not isinstance(name, str) or name not in _BY_NAME or _BY_NAME[name].itemsize != data.dtype.itemsize:
-        raise ValueError(f"{where} is not an array of numbers (its bytes are said to be {name!r}).")
-    return np.asarray(array).view(_BY_NAME[name])
+    return size
+
+
+def total_bytes(group: h5py.Group, shown_as: str) -> int:
+    """The size of all arrays at and below a group; see `checked_size`."""
+    total = 0
+    for name in group:
+        member = member_of(group, name, shown_as)
+        if isinstance(member, h5py.Group):
+            total += total_bytes(member, shown_as)
+        else:
+            total += checked_size(member, shown_as)
+    return total
 
 
 def array_info(data: h5py.Dataset) -> tuple[tuple[int, ...], str]:

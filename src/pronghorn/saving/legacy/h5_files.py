@@ -14,11 +14,11 @@ from typing import Any
 import h5py
 import numpy as np
 
-from pronghorn.saving.archive import LAYOUT
+from pronghorn.saving.archive import LAYOUT, limited_to
 from pronghorn.saving.legacy.configs import modernise
 from pronghorn.saving.legacy.optimizers import read_optimizer, training_arguments, write_optimizer
 from pronghorn.saving.serialization import deserialize_keras_object, serialize_keras_object
-from pronghorn.saving.weights_store import WriteGroup, array_info, array_of, member_of
+from pronghorn.saving.weights_store import WriteGroup, array_info, array_of, member_of, total_bytes
 from pronghorn.utils.user_code import warn
 
 _MAX_JSON = 1 << 28
@@ -82,6 +82,14 @@ class LegacyFile:
         if isinstance(top, h5py.Group) and (arrays := self.arrays(top)):
             found.append(("", arrays))
         return found
+
+    def nbytes(self) -> int:
+        """The size of all arrays.
+
+        Raises:
+            ValueError: if one is not to be trusted.
+        """
+        return total_bytes(self._file, self.shown)
 
     def shapes(self) -> list[tuple[str, list[tuple[str, tuple[int, ...], str]]]]:
         """The layers, and of each of their weights the name, the shape and the type; nothing is read."""
@@ -173,7 +181,7 @@ def load_model(path: str | os.PathLike[str], shown: str, custom_objects: Any, co
     """
     from pronghorn.models.model import Model
 
-    with LegacyFile(path, shown) as file:
+    with LegacyFile(path, shown) as file, limited_to(file.nbytes()):
         config = file.json("model_config")
         if config is None:
             raise ValueError(
