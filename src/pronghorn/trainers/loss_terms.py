@@ -178,9 +178,9 @@ def shown_names(terms: Sequence[Term], y_pred: Any, names: Sequence[str], known:
     shown: list[str] = []
     for term in terms:
         own = term.loss if isinstance(term.loss, str) else object_name(term.loss)
-        parts = [str(part) for part in term.path if not isinstance(part, int)]
+        parts = [str(part) for part in term.path]
         if not parts or isinstance(term.path[-1], int):
-            parts.append(own)
+            parts[-1:] = [own]
         name = "/".join(parts)
         again = sum(other == name or other.startswith(f"{name}_") for other in shown)
         shown.append(f"{name}_{again}" if again else name)

@@ -32,7 +32,8 @@ def to_arrays(data: Any, name: str) -> Any:
     if isinstance(data, list | tuple):
         parts = [to_arrays(value, f"{name}[{i}]") for i, value in enumerate(data)]
         return type(data)(*parts) if hasattr(data, "_fields") else type(data)(parts)
-    if not hasattr(data, "shape") and not hasattr(data, "__array__") and not np.isscalar(data):
+    is_array = hasattr(data, "shape") or hasattr(data, "__array__")
+    if isinstance(data, str | bytes) or not (is_array or np.isscalar(data)):
         raise ValueError(
             f"`{name}` is a {type(data).__name__}, which is no data: pass NumPy arrays, lists or dicts of them, a "
             "pandas table, a generator, a PyDataset, a tf.data data set or a torch DataLoader."
