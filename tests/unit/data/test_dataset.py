@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from pronghorn.data import Dataset
+from pronghorn.data import Dataset, TensorSpec
 
 
 def values(dataset):
@@ -114,3 +114,20 @@ def test_elements_that_are_strings_stay_strings():
     assert [x.upper() for x in data] == ["AB", "C"]
     (batch,) = data.batch(2)
     assert batch[0] == "ab" and isinstance(batch[0], str) and batch.numpy().tolist() == ["ab", "c"]
+
+
+def test_from_generator_converts_to_the_signature():
+    signature = (TensorSpec(shape=(2,), dtype="int32"), {"a": TensorSpec((), "float32")})
+    data = Dataset.from_generator(
+        lambda n: (([i, i], {"a": i}) for i in range(n)), output_signature=signature, args=(3,)
+    )
+    x, other = next(iter(data))
+    assert (x.dtype, other["a"].dtype) == ("int32", "float32")
+    assert len(list(data)) == 3
+    x, y = next(iter(Dataset.from_generator(lambda: [(1, "a")], output_types=("uint8", "string"))))
+    assert x.dtype == "uint8" and y == "a"
+
+
+def test_element_spec():
+    spec = Dataset.from_tensor_slices((np.zeros((4, 2), "float32"), np.array(["a"] * 4))).element_spec
+    assert spec == (TensorSpec((2,), "float32"), TensorSpec((), "string"))

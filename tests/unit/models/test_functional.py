@@ -118,6 +118,54 @@ def test_arrays_of_another_shape_are_refused():
         model([A, np.ones((2, 5))])
 
 
+def test_an_input_of_another_shape_is_named_with_where_it_is():
+    x = layers.Input((2, 3), name="picture")
+    model = Model([{"image": x}], layers.Flatten()(x))
+    for wrong, said in (
+        (np.ones((5, 6)), r"A sample has as many values as it needs: pass x.reshape\(\(-1, 2, 3\)\)"),
+        (np.ones((2, 3)), "The batch axis is missing"),
+        (np.ones((5, 2, 4)), "name 'picture' at path '0.image'"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            model([{"image": wrong}])
+
+
+def test_a_list_for_a_dict_of_inputs_in_no_clear_order():
+    def subtract(first, second):
+        x, y = layers.Input((2,), name=first), layers.Input((2,), name=second)
+        return Model({first: x, second: y}, layers.Subtract()([x, y]))
+
+    with pytest.warns(UserWarning, match="is called with"):
+        subtract("a", "b")([np.ones((1, 2)), np.zeros((1, 2))])
+    with pytest.raises(ValueError, match="does not say which entry is which"):
+        subtract("b", "a")([np.ones((1, 2)), np.zeros((1, 2))])
+
+
+def test_configurations_that_make_no_model():
+    config = {
+        "name": "m",
+        "layers": [
+            {"class_name": "InputLayer", "name": "x", "config": {"batch_shape": [None, 2], "name": "x"}},
+            *(
+                {
+                    "class_name": "Dense",
+                    "name": name,
+                    "config": {"units": 2, "name": name},
+                    "inbound_nodes": [[[source, 0, 0, {}]]],
+                }
+                for name, source in (("a", "b"), ("b", "a"))
+            ),
+        ],
+        "input_layers": [["x", 0, 0]],
+        "output_layers": [["b", 0, 0]],
+    }
+    with pytest.raises(ValueError, match="'a', 'b' are in a loop"):
+        Functional.from_config(config)
+    del config["layers"][2]
+    with pytest.raises(ValueError, match="Missing node: b"):
+        Functional.from_config(config)
+
+
 def test_subclasses_may_be_made_of_tensors():
     class Net(Model):
         def __init__(self, width):

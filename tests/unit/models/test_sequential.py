@@ -60,6 +60,20 @@ def test_what_cannot_be_added():
             model.add(wrong)
 
 
+def test_what_it_cannot_be_built_with():
+    model = Sequential([layers.Input((4,)), layers.Dense(3)])
+    with pytest.raises(ValueError, match=r"already been configured by its Input for the shape \(None, 4\)"):
+        model.build((2, 5))
+    model.build((2, 4))
+
+    class Two(layers.Layer):
+        def call(self, inputs, other):
+            return inputs + other
+
+    with pytest.raises(ValueError, match="needs the arguments inputs, other, but a layer here can only have a single"):
+        Sequential([layers.Input((4,)), Two()])
+
+
 def test_a_model_as_first_layer_gives_the_shape():
     inner = Sequential([layers.Input((4,)), layers.Dense(3)])
     assert Sequential([inner, layers.Dense(1)]).output_shape == (None, 1)

@@ -102,6 +102,48 @@ def test_steps_go_on_where_the_last_epoch_stopped():
     assert seen == [[0, 4 - 2], [4, 6], [8]]
 
 
+def groups(steps):
+    return [(first, len(group)) for first, group in steps.epoch()]
+
+
+def test_executions_of_several_steps():
+    x = np.zeros(14, "float32")
+    assert groups(EpochIterator(make_adapter(x, batch_size=2), None, 3)) == [(0, 3), (3, 3), (6, 1)]
+    steps = EpochIterator(make_adapter(x, batch_size=2), 2, 3)  # whole up to the end of the data
+    assert groups(steps) == [(0, 3)]
+    assert groups(steps) == [(0, 3)]
+    with pytest.warns(UserWarning, match="ran out of data after 1 of 2 steps"):
+        assert groups(steps) == [(0, 1)]
+    assert groups(steps) == [(0, 3)]  # from the start again
+
+
+def test_a_py_dataset_can_be_iterated():
+    dataset = Batches(np.zeros((6, 2)), np.zeros(6), 2)
+    assert len(list(dataset)) == 3
+
+    class Endless(pronghorn.utils.PyDataset):
+        num_batches = None
+
+        def __getitem__(self, i):
+            return i
+
+    assert [i for i, _ in zip(Endless(), range(4))] == [0, 1, 2, 3]
+
+
+def test_named_tuples_of_arrays(data):
+    import collections
+
+    both = collections.namedtuple("Both", ["p", "q"])
+    batch = make_adapter(both(data[0], data[0]), both(data[1], data[1]), batch_size=5).first()
+    x, y = batch.layout.pack(batch.arrays)
+    assert type(x) is type(y) is both
+
+
+def test_what_is_no_data(make_model):
+    with pytest.raises(ValueError, match="`x` is a str, which is no data"):
+        make_model().fit("data.csv")
+
+
 def test_the_length_of_a_finite_iterable_is_learnt():
     steps = EpochIterator(make_adapter(once(np.zeros((4, 1)), np.zeros(4), 2)))
     assert steps.num_batches is None

@@ -1,0 +1,58 @@
+"""Data of other frameworks, where those are installed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pronghorn.data import Dataset
+
+
+def assert_same(history, expected):
+    for name, values in expected.history.items():
+        np.testing.assert_allclose(history.history[name], values, rtol=1e-5)
+
+
+@pytest.fixture
+def expected(make_model, data):
+    return make_model().fit(*data, batch_size=10, epochs=2, shuffle=False, verbose=0)
+
+
+def test_torch(make_model, data, expected):
+    torch = pytest.importorskip("torch")
+    x, y = map(torch.tensor, data)
+    dataset = torch.utils.data.TensorDataset(x, y)
+    loader = torch.utils.data.DataLoader(dataset, batch_size=10)
+
+    class Rows(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            return iter(loader)
+
+    assert_same(make_model().fit(loader, epochs=2, verbose=0), expected)
+    assert_same(make_model().fit(x, y, batch_size=10, epochs=2, shuffle=False, verbose=0), expected)
+    assert_same(make_model().fit(torch.utils.data.DataLoader(Rows(), batch_size=None), epochs=2, verbose=0), expected)
+    model = make_model()
+    assert model.predict(loader, verbose=0).shape[0] == len(x)
+    assert model.evaluate(loader, verbose=0) == pytest.approx(model.evaluate(*data, verbose=0), rel=1e-5)
+    with pytest.raises(ValueError, match="DataLoader, which gives batches"):
+        model.fit(loader, y)
+
+
+def test_tensorflow(make_model, data, expected):
+    tf = pytest.importorskip("tensorflow")
+    dataset = tf.data.Dataset.from_tensor_slices(data).batch(10)
+    steps = int(dataset.cardinality())
+    assert_same(make_model().fit(dataset, epochs=2, verbose=0), expected)
+    assert_same(make_model().fit(dataset.repeat(), steps_per_epoch=steps, epochs=2, verbose=0), expected)
+    assert_same(make_model().fit(*map(tf.constant, data), batch_size=10, epochs=2, shuffle=False, verbose=0), expected)
+    model = make_model()
+    assert model.predict(dataset, verbose=0).shape[0] == len(data[0])
+    ragged = tf.data.Dataset.from_tensor_slices(tf.ragged.constant([[1.0, 2.0], [3.0]])).batch(2)
+    with pytest.raises(ValueError, match="pad_sequences"):
+        model.predict(ragged)
+
+
+def test_data_sets_of_our_own(make_model, data, expected):
+    dataset = Dataset.from_tensor_slices(data).batch(10)
+    assert_same(make_model().fit(dataset, epochs=2, verbose=0), expected)
+    assert_same(make_model().fit(dataset.repeat(), steps_per_epoch=len(dataset), epochs=2, verbose=0), expected)
