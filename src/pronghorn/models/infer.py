@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from pronghorn.models.keras_tensor import KerasTensor, symbolic_leaves
 _PROBES = (83, 89)
 # A short one, for what depends on an unknown extent only while it is small, such as the length of `x[:5]`.
 _SHORT = 2
+# What a call raises for extents that do not fit it, or that it needs as numbers.
+_MISFITS = (SymbolicDimError, ValueError, TypeError, IndexError, NotImplementedError)
 
 
 def infer_spec(fn: Callable[..., Any], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
@@ -41,7 +44,7 @@ def infer_spec(fn: Callable[..., Any], args: tuple[Any, ...] = (), kwargs: dict[
     static = all(d is not None for x in inputs for d in x.shape)
     try:
         return _to_spec(_unified(fn, args, kwargs, inputs))
-    except (SymbolicDimError, ValueError, TypeError, IndexError, NotImplementedError) as error:
+    except _MISFITS as error:
         if static:
             raise
         first = error
@@ -54,7 +57,7 @@ def infer_spec(fn: Callable[..., Any], args: tuple[Any, ...] = (), kwargs: dict[
     specs = [_to_spec(small), _to_spec(large)]
     if not _alike(*specs):
         raise first
-    with contextlib.suppress(ValueError, TypeError, IndexError, NotImplementedError):  # may be too short for the call
+    with contextlib.suppress(*_MISFITS):  # may be too short for the call
         specs.append(_to_spec(_evaluate(fn, args, kwargs, inputs, _like_others(inputs, _SHORT))))
     if not _alike(*specs):
         specs.pop()
@@ -75,15 +78,21 @@ def _alike(*specs: Any) -> bool:
 def _unified(fn: Callable[..., Any], args: Any, kwargs: Any, inputs: list[KerasTensor]) -> Any:
     """Trace the call; where an unknown extent must equal another one, it is taken to be that one.
 
-    Unknown extents of several inputs are taken to be the same along the same axis, above all the batch. Where one of
-    them turns out to be a number, this may be so for one input alone, and each gets symbols of its own.
+    Unknown extents of several inputs are taken to be the same along the same axis, above all the batch. Where that does
+    not fit, or one of them turns out to be a number, which may be so for one input alone, each gets its own symbols.
     """
-    results, known = _settled(fn, args, kwargs, inputs, lambda place, axis: _symbol(axis))
-    unknown = [x for x in inputs if None in x.shape]
-    if len(unknown) < 2 or not any(isinstance(n, int) for n in known.values()):
-        return results
-    with contextlib.suppress(SymbolicDimError, ValueError, TypeError, IndexError, NotImplementedError):
-        results, _ = _settled(fn, args, kwargs, inputs, lambda place, axis: Dim.symbol(f"input{place}axis{axis}"))
+    problem, results = None, None
+    try:
+        results, known = _settled(fn, args, kwargs, inputs, lambda place, axis: _symbol(axis))
+        if not any(isinstance(n, int) for n in known.values()):
+            return results
+    except _MISFITS as error:
+        problem = error
+    if len([x for x in inputs if None in x.shape]) > 1:
+        with contextlib.suppress(*_MISFITS):
+            return _settled(fn, args, kwargs, inputs, lambda place, axis: Dim.symbol(f"input{place}axis{axis}"))[0]
+    if problem is not None:
+        raise problem
     return results
 
 
@@ -96,18 +105,32 @@ def _settled(
     known: dict[str, Extent] = {}
     while True:
         try:
-            return _evaluate(fn, args, kwargs, inputs, lambda *at, known=known: substitute(symbol(*at), known)), known
+            fill = lambda *at, known=known: substitute(symbol(*at), known)  # noqa: E731 (it is one of two)
+            return _evaluate(fn, args, kwargs, inputs, fill, known), known
         except ExtentsMayDiffer as question:
-            first, second = question.extents
-            unknown, other = (first, second) if _is_symbol(first) else (second, first)
-            if not _is_symbol(unknown) or str(unknown) in known:
+            solution = _solved(*question.extents)
+            if solution is None or solution[0] in known:
                 raise
-            known = {name: substitute(value, {str(unknown): other}) for name, value in known.items()}
-            known[str(unknown)] = other
+            unknown, extent = solution
+            known = {name: substitute(value, {unknown: extent}) for name, value in known.items()}
+            known[unknown] = extent
 
 
-def _is_symbol(extent: Extent) -> bool:
-    return isinstance(extent, Dim) and extent == Dim.symbol(str(extent))
+def _solved(first: Extent, second: Extent) -> tuple[str, Extent] | None:
+    """A symbol, and what it must be for both extents to be equal; None if that cannot be told."""
+    difference = first - second
+    if not isinstance(difference, Dim):
+        return None
+    for monomial, factor in difference.terms.items():
+        if len(monomial) == 1 and isinstance(monomial[0], str) and factor in (1, -1):
+            name = monomial[0]
+            rest = difference - factor * Dim.symbol(name)
+            extent = -factor * rest
+            if isinstance(extent, int):
+                return (name, extent) if extent >= 0 else None
+            if name not in extent.symbols:
+                return name, extent
+    return None
 
 
 def _unique(tensors: list[KerasTensor]) -> list[KerasTensor]:
@@ -126,9 +149,14 @@ def _like_others(inputs: list[KerasTensor], number: int) -> Callable[[int, int],
 
 
 def _evaluate(
-    fn: Callable[..., Any], args: Any, kwargs: Any, inputs: list[KerasTensor], fill: Callable[[int, int], Extent]
+    fn: Callable[..., Any],
+    args: Any,
+    kwargs: Any,
+    inputs: list[KerasTensor],
+    fill: Callable[[int, int], Extent],
+    known: Mapping[str, Extent] = MappingProxyType({}),
 ) -> Any:
-    """Trace the call; Avals in the structure of its result."""
+    """Trace the call, with ``fill(input, axis)`` for unknown extents; Avals in the structure of its result."""
     from pronghorn.ops._symbolic import describing
 
     avals = [
@@ -147,7 +175,7 @@ def _evaluate(
         results = fn(*tree.map_structure(pick, args), **tree.map_structure(pick, kwargs))
         return []
 
-    with describing():
+    with describing(known):
         abstract_eval(flat, *avals)
     return tree.map_structure(_aval_of, results)
 

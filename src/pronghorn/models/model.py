@@ -66,6 +66,12 @@ class Model(Trainer, Layer):
 
         return pickling.from_bytes, (pickling.to_bytes(self),)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        from pronghorn.models import pickling
+
+        copied = memo[id(self)] = pickling.from_bytes(pickling.to_bytes(self), safe_mode=False)
+        return copied
+
     def call(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(
             f"Model {type(self).__name__} does not have a call() method: write one, or make the model from symbolic "

@@ -15,11 +15,16 @@ def to_bytes(model: Any) -> bytes:
         return path.read_bytes()
 
 
-def from_bytes(data: bytes) -> Any:
-    """Return the model of such bytes. A pickle can run any code anyway, so its Lambda layers are loaded too."""
+def from_bytes(data: bytes, safe_mode: bool = True) -> Any:
+    """Return the model of such bytes.
+
+    Args:
+        data: what `to_bytes` returned.
+        safe_mode: whether to refuse Python code in the model (the lambda of a `Lambda` layer).
+    """
     from pronghorn.saving import load_model
 
     with tempfile.TemporaryDirectory(prefix="pickling-") as folder:
         path = Path(folder) / "model.keras"
         path.write_bytes(data)
-        return load_model(path, safe_mode=False)
+        return load_model(path, safe_mode=safe_mode)
