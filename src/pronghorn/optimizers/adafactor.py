@@ -76,8 +76,9 @@ class Adafactor(Optimizer):
         self._c: list[Variable] = []
         self._v: list[Variable] = []
         for variable in variables:
-            shape, dtype = variable.shape, variable.storage_dtype
+            shape = variable.shape
             factored = len(shape) >= 2
+            dtype = variable.storage_dtype if factored else "int32"  # as in Keras's files, where nothing is kept
             rows, columns = (shape[:-1], (*shape[:-2], shape[-1])) if factored else ((), ())
             self._r.append(self.add_variable(rows, dtype=dtype, name=f"{variable.name}_rows"))
             self._c.append(self.add_variable(columns, dtype=dtype, name=f"{variable.name}_columns"))

@@ -83,8 +83,10 @@ class Ftrl(Optimizer):
             return
         super().build(variables)
         start = initializers.Constant(self.initial_accumulator_value)
-        self._accumulators = self.add_optimizer_variables(variables, "accumulator", initializer=start)
-        self._linears = self.add_optimizer_variables(variables, "linear")
+        # In turn, variable by variable: the order of Keras's files.
+        self._accumulators, self._linears = self.add_optimizer_variables(
+            variables, ["accumulator", "linear"], initializer=[start, "zeros"]
+        )
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         """Update one weight."""

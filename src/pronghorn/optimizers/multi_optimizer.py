@@ -106,7 +106,7 @@ class MultiOptimizer(Optimizer):
 
     Args:
         optimizer_map: an `OptimizerMap`, or a callable from a variable to an optimizer.
-        loss_scale_factor: takes the place of that of the single optimizers.
+        loss_scale_factor: takes the place of that of the single optimizers, also if it is None.
         name: its name.
     """
 
@@ -161,8 +161,7 @@ class MultiOptimizer(Optimizer):
             self._owner[id(variable)] = optimizer
         for optimizer, own in groups.values():
             optimizer.build(own)
-            if self._loss_scale_factor is not None:
-                optimizer.loss_scale_factor = self._loss_scale_factor
+            optimizer.loss_scale_factor = self._loss_scale_factor
             self._optimizers.append(optimizer)
         super().build(variables)
 

@@ -334,17 +334,32 @@ class Optimizer(CheckedArguments):
         return kept
 
     def _apply_pairs(self, pairs: list[tuple[Any, Variable]]) -> None:
-        steps = self.gradient_accumulation_steps
-        if not steps:
-            self._update(pairs)
+        for grad, variable in pairs:
+            if _is_direct(variable):
+                variable.assign(grad)
+        pairs = [(g, v) for g, v in pairs if not _is_direct(v)]
+        if not pairs:
             return
+        if self.loss_scale_factor is not None:
+            pairs = [(g / self.loss_scale_factor, v) for g, v in pairs]
+        if self.gradient_accumulation_steps:
+            self._accumulate(pairs, self.gradient_accumulation_steps)
+        else:
+            self._update(pairs)
+        if self.use_ema:
+            self._update_average([v for v in self._trainable_variables if not _is_direct(v)])
+        for _, variable in pairs:
+            if variable.constraint is not None:
+                variable.assign(variable.constraint(variable.value))
+
+    def _accumulate(self, pairs: list[tuple[Any, Variable]], steps: int) -> None:
         accumulators = {id(v): self._accumulated_gradients[self._get_variable_index(v)] for _, v in pairs}
         for grad, variable in pairs:
             accumulators[id(variable)].assign_add(grad)
         is_update = ops.equal(ops.mod(self._iterations + 1, steps), 0)
 
         def update() -> None:
-            self._update([(g if _is_direct(v) else accumulators[id(v)].value / float(steps), v) for g, v in pairs])
+            self._update([(accumulators[id(v)].value / float(steps), v) for _, v in pairs])
             for accumulator in accumulators.values():
                 accumulator.assign(ops.zeros_like(accumulator.value))
 
@@ -352,23 +367,10 @@ class Optimizer(CheckedArguments):
         update_if(is_update, [*(v for _, v in pairs), *touched], update)
 
     def _update(self, pairs: list[tuple[Any, Variable]]) -> None:
-        for grad, variable in pairs:
-            if _is_direct(variable):
-                variable.assign(grad)
-        rest = [(g, v) for g, v in pairs if not _is_direct(v)]
-        if not rest:
-            return
-        grads, variables = [g for g, _ in rest], [v for _, v in rest]
-        if self.loss_scale_factor is not None:
-            grads = [g / self.loss_scale_factor for g in grads]
-        grads = self._clip_gradients(grads)
+        variables = [v for _, v in pairs]
+        grads = self._clip_gradients([g for g, _ in pairs])
         self._apply_weight_decay(variables)
         self._backend_update_step(grads, variables, self._get_current_learning_rate())
-        if self.use_ema:
-            self._update_average(variables)
-        for variable in variables:
-            if variable.constraint is not None:
-                variable.assign(variable.constraint(variable.value))
 
     def _backend_update_step(self, grads: list[Any], trainable_variables: list[Variable], learning_rate: Any) -> None:
         for grad, variable in zip(grads, trainable_variables):

@@ -254,3 +254,43 @@ def test_schedules_go_round():
     assert [float(again(i)) for i in (0, 2, 3, 5, 6)] == pytest.approx([1.0, 1.0, 0.5, 0.5, 0.1])
     with pytest.raises(ValueError, match="one value more"):
         optimizers.schedules.PiecewiseConstantDecay([2], [1.0])
+
+
+def test_gradients_are_accumulated_without_their_scale():
+    w, grad = weight(), np.ones(2, "float32")
+    optimizer = optimizers.SGD(0.1, gradient_accumulation_steps=2, loss_scale_factor=4.0)
+    optimizer.apply([grad], [w])
+    np.testing.assert_allclose(optimizer.variables[-1].numpy(), grad / 4)
+    optimizer.apply([grad], [w])
+    np.testing.assert_allclose(w.numpy(), [1.0 - 0.025, 2.0 - 0.025], rtol=1e-6)
+
+
+def test_averages_and_constraints_also_follow_steps_that_only_accumulate():
+    w = Variable(np.array([1.0, 2.0], "float32"), name="w")
+    w.constraint = lambda value: value * 0.5
+    optimizer = optimizers.SGD(0.1, gradient_accumulation_steps=2, use_ema=True, ema_momentum=0.5)
+    optimizer.apply([np.zeros(2, "float32")], [w])
+    np.testing.assert_allclose(w.numpy(), [0.5, 1.0])
+    for _ in range(2):
+        optimizer.apply([np.zeros(2, "float32")], [w])
+    [average] = [v for v in optimizer.variables if "average" in v.path]
+    np.testing.assert_allclose(average.numpy(), [0.375, 0.75])  # of 0.5 and 0.25, the constraint comes after it
+
+
+def test_several_optimizers_have_one_loss_scale():
+    inner = optimizers.SGD(0.1, loss_scale_factor=4.0)
+    several = optimizers.MultiOptimizer(optimizers.OptimizerMap(inner))
+    several.build([weight()])
+    assert inner.loss_scale_factor is None
+    several.loss_scale_factor = 2.0
+    assert inner.loss_scale_factor == 2.0
+
+
+def test_slots_come_in_the_order_of_kerass_files():
+    weights = [weight(name="a"), weight(np.ones((2, 3)), name="b")]
+    for optimizer, shapes in (
+        (optimizers.Ftrl(), [(2,), (2,), (2, 3), (2, 3)]),
+        (optimizers.Adafactor(), [(), (), (2,), (2,), (3,), (2, 3)]),
+    ):
+        optimizer.build(weights)
+        assert [v.shape for v in optimizer.variables[2:]] == shapes
