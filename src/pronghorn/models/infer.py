@@ -103,9 +103,12 @@ def _settled(
     from pronghorn.ops._broadcast import ExtentsMayDiffer
 
     known: dict[str, Extent] = {}
+
+    def fill(place: int, axis: int) -> Extent:
+        return substitute(symbol(place, axis), known)
+
     while True:
         try:
-            fill = lambda *at, known=known: substitute(symbol(*at), known)  # noqa: E731 (it is one of two)
             return _evaluate(fn, args, kwargs, inputs, fill, known), known
         except ExtentsMayDiffer as question:
             solution = _solved(*question.extents)

@@ -11,13 +11,20 @@ import contextvars
 import functools
 import itertools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from pronghorn.graph.dim import Dim
+from pronghorn.graph.dim import Dim, Extent, substitute
 
-_DESCRIBING: contextvars.ContextVar[bool] = contextvars.ContextVar("describing", default=False)
-_unknown = itertools.count()
+
+class _Description:
+    """The extents that depend on values, met so far: the first is ``unknown0``, and so on."""
+
+    def __init__(self, known: Mapping[str, Extent]) -> None:
+        self.known, self.numbers = known, itertools.count()
+
+
+_DESCRIPTION: contextvars.ContextVar[_Description | None] = contextvars.ContextVar("description", default=None)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,13 +50,17 @@ def describe(op: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: d
 
 
 @contextlib.contextmanager
-def describing() -> Iterator[None]:
-    """While only shapes and types of results are asked for: there will be no values, and nothing will run."""
-    token = _DESCRIBING.set(True)
+def describing(known: Mapping[str, Extent]) -> Iterator[None]:
+    """While only shapes and types of results are asked for: there will be no values, and nothing will run.
+
+    Args:
+        known: what is known, from describing the same before, about extents that depend on values.
+    """
+    token = _DESCRIPTION.set(_Description(known))
     try:
         yield
     finally:
-        _DESCRIBING.reset(token)
+        _DESCRIPTION.reset(token)
 
 
 def is_described(x: Any) -> bool:
@@ -57,12 +68,16 @@ def is_described(x: Any) -> bool:
 
     An op whose result's extents depend on values then gives a result with `unknown_extent`; elsewhere it has to refuse.
     """
-    return _DESCRIBING.get() and getattr(x, "is_traced", False)
+    return _DESCRIPTION.get() is not None and getattr(x, "is_traced", False)
 
 
-def unknown_extent() -> Dim:
+def unknown_extent() -> Extent:
     """An extent that nobody knows before the values are there; each is another one."""
-    return Dim.symbol(f"unknown{next(_unknown)}")
+    description = _DESCRIPTION.get()
+    if description is None:
+        raise RuntimeError("Only symbolic tensors have extents that nobody knows.")
+    name = f"unknown{next(description.numbers)}"
+    return substitute(Dim.symbol(name), description.known)
 
 
 def _keras_tensor_class() -> type | None:

@@ -19,6 +19,10 @@ from pronghorn import KerasTensor, ops
         (lambda x: ops.sum(x, axis=0, keepdims=True), [(None, 3)], (1, 3)),
         (lambda x, y: ops.einsum("ijk,jkl->li", x, y), [(None, 3, 4), (None, 4, 5)], (5, None)),
         (lambda x, y: ops.matmul(x, y), [(None, 3), (None, None)], (None, None)),
+        (lambda x, y: ops.tensordot(x, y, ((0, 2), (1, 0))), [(None, 3, 4), (None, 2)], (3,)),
+        (lambda x, w: ops.average(x, axis=1, weights=w), [(None, 4), (None,)], (None,)),
+        (lambda y, x: ops.trapezoid(y, x=x, axis=1), [(None, 4), (None,)], (None,)),
+        (lambda x, y: x[:, 1:] + y, [(None, None), (None, 4)], (None, 4)),
         (lambda x, y, z: x * y + z, [(None, 3), (None, None), (2, 1)], (2, 3)),
     ],
 )

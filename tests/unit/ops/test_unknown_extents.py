@@ -89,3 +89,11 @@ def test_derivatives_of_symbolic_tensors():
 def test_each_nan_is_unique():
     values, counts = ops.unique(np.array([1.0, np.nan, 2.0, np.nan], "float32"), return_counts=True)
     assert counts.tolist() == [1, 1, 1, 1] and np.isnan(values.numpy()[2:]).all()
+
+
+def test_an_unknown_extent_that_must_be_another_one_is_that_one():
+    class Weighted(layers.Layer):
+        def call(self, x):
+            return ops.cast(ops.nonzero(x)[0], "float32") * ops.ones(5) + ops.cast(ops.nonzero(x)[0], "float32")
+
+    assert Weighted()(KerasTensor((None, 4))).shape == (5,)

@@ -83,7 +83,7 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Tensor:
         return mean_of(x, axes)
     w = B.cast(weights, dtype)
     if w.shape != x.shape:
-        if w.ndim != 1 or len(axes) != 1 or w.shape[0] != x.shape[axes[0]]:
+        if w.ndim != 1 or len(axes) != 1 or not B.equal_extents(w.shape[0], x.shape[axes[0]]):
             raise ValueError(
                 f"average: weights of shape {w.shape} fit neither x {x.shape} nor its axis {axis}; they must have the "
                 "shape of x, or be one vector as long as the one axis."
