@@ -18,6 +18,7 @@ from pronghorn.initializers.random import (
     TruncatedNormal,
     VarianceScaling,
 )
+from pronghorn.utils.arguments import cannot_take
 from pronghorn.utils.registry import Registry
 
 IdentityInitializer, OrthogonalInitializer, STFTInitializer = Identity, Orthogonal, STFT
@@ -80,17 +81,11 @@ def get(identifier: Any) -> Any:
 
 def _check_function(function: Any) -> None:
     """Raise an error for a function that cannot be called as an initializer is."""
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # a built-in function that does not say
-        return
-    try:
-        signature.bind((1,), dtype="float32")
-    except TypeError as error:
+    reason = cannot_take(function, (1,), dtype="float32")
+    if reason:
         raise ValueError(
-            f"An initializer that is a function must take (shape, dtype=None) and return an array; {function!r} takes "
-            f"{signature}: {error}."
-        ) from None
+            f"{function!r} is no initializer, which must take (shape, dtype=None) and return an array: {reason}."
+        )
 
 
 class _FromArray(Initializer):

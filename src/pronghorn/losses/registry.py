@@ -9,6 +9,7 @@ from typing import Any
 from pronghorn._lazy import nearest_clause
 from pronghorn.losses import margin, probabilistic, regression, segmentation, wrappers
 from pronghorn.losses.loss import Loss
+from pronghorn.utils.arguments import cannot_take
 
 _FUNCTIONS = (
     regression.mean_absolute_error,
@@ -103,6 +104,10 @@ def get(identifier: Any) -> Loss | Callable[..., Any] | None:
             f"Could not interpret loss identifier: {identifier!r}. A loss is a name, a function (y_true, y_pred), "
             "an instance of losses.Loss or a config of one."
         )
+    if inspect.isfunction(found):
+        reason = cannot_take(found, None, None)
+        if reason:
+            raise TypeError(f"The loss {found.__name__!r} must be a function of (y_true, y_pred), but {reason}.")
     return found() if inspect.isclass(found) else found
 
 

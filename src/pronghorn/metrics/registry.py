@@ -8,6 +8,7 @@ from typing import Any
 from pronghorn import metrics as _package
 from pronghorn._lazy import nearest_clause
 from pronghorn.metrics.metric import Metric
+from pronghorn.utils.arguments import cannot_take
 from pronghorn.utils.naming import to_snake_case
 
 _CLASSES: dict[str, type[Metric]] = {
@@ -67,6 +68,10 @@ def get(identifier: Any) -> Any:
             f"Could not interpret metric identifier: {identifier!r}. A metric is a name, a function (y_true, y_pred), "
             "an instance of metrics.Metric or a config of one."
         )
+    if inspect.isfunction(found):
+        reason = cannot_take(found, None, None)
+        if reason:
+            raise TypeError(f"The metric {found.__name__!r} must be a function of (y_true, y_pred), but {reason}.")
     return found() if inspect.isclass(found) else found
 
 

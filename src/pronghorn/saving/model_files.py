@@ -218,6 +218,11 @@ def save_weights(
         ImportError: for ``.safetensors``, if its library is not installed.
     """
     skipped = _objects_to_skip("save_weights", kwargs)
+    if hasattr(model, "_flatten_layers") and not model.built and not model.weights:
+        raise ValueError(
+            f"save_weights: the model {model.name!r} has not yet been built, so it has no weights. Call it on some "
+            "data, or build() it, first."
+        )
     path = _weights_path(filepath, max_shard_size)
     if not _may_write(path, overwrite):
         return

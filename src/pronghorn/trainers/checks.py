@@ -17,6 +17,7 @@ from pronghorn.models.keras_tensor import KerasTensor
 from pronghorn.trainers import indices, validation
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
+from pronghorn.utils.arguments import is_integer
 from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
 from pronghorn.utils.user_code import warn
 
@@ -42,8 +43,8 @@ def limited_epochs(epochs: Any, initial_epoch: int) -> int:
     """The number of the last epoch, within `config.max_epochs()`."""
     from pronghorn import config
 
-    if isinstance(epochs, bool) or not isinstance(epochs, int | np.integer):
-        raise ValueError(f"fit: epochs must be an integer, got {epochs!r}.")
+    if not is_integer(epochs) or epochs < 0:
+        raise ValueError(f"fit: epochs must be an integer that is not negative, got {epochs!r}.")
     limit = config.max_epochs()
     return int(epochs) if limit is None else min(int(epochs), initial_epoch + limit)
 
@@ -56,9 +57,7 @@ def is_validation_epoch(epoch: int, frequency: Any) -> bool:
     """
     if isinstance(frequency, int):
         return (epoch + 1) % frequency == 0
-    if isinstance(frequency, list | tuple | set):
-        return epoch + 1 in frequency
-    raise ValueError(f"fit: validation_freq must be an integer or a list of epochs, got {frequency!r}.")
+    return epoch + 1 in frequency
 
 
 def warn_exhausted(epoch: int, epochs: int) -> None:

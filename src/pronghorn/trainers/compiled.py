@@ -10,6 +10,7 @@ from pronghorn.graph.tensor import Tensor
 from pronghorn.losses.reduction import count
 from pronghorn.metrics import Mean
 from pronghorn.trainers import checks, compiling
+from pronghorn.trainers.arguments import known_arguments
 from pronghorn.trainers.compile_loss import CompileLoss
 from pronghorn.trainers.compile_metrics import CompileMetrics
 from pronghorn.trainers.step import StepFunction
@@ -41,6 +42,7 @@ class CompiledModel:
             object.__setattr__(self, name, None)
 
     # -- compile ----------------------------------------------------------------------------------------------------
+    @known_arguments
     def compile(
         self,
         optimizer: Any = "rmsprop",

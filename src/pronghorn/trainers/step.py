@@ -106,6 +106,13 @@ class StepFunction:
 
     def __call__(self, batch: Batch) -> Any:
         """Run the step; results are NumPy arrays."""
+        try:
+            return self._run(batch)
+        except ValueError as error:
+            _explain_lengths(error, batch)
+            raise
+
+    def _run(self, batch: Batch) -> Any:
         if self.run_eagerly:
             return self._run_eagerly(batch)
         program = self._programs.get((self._state, batch.key))
@@ -200,6 +207,16 @@ class StepFunction:
     def _fall_back(self, error: TraceError) -> None:
         self.run_eagerly = True
         warn(f"{self.name} cannot be compiled, so it runs eagerly, primitive by primitive: {error}")
+
+
+def _explain_lengths(error: ValueError, batch: Batch) -> None:
+    """Add to an error's message that the arrays of the batch differ in their number of samples, where they do."""
+    lengths = [shape[0] for shape in batch.shapes() if shape]
+    if len(set(lengths)) > 1:
+        error.args = (
+            f"The arrays of the batch hold different numbers of samples, {', '.join(map(str, lengths))} in turn, where "
+            f"inputs, targets and weights of the same samples are needed. {error}",
+        )
 
 
 def _one_batch_size(shapes: tuple[tuple[int, ...], ...]) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.trainers import checks, compiling
+from pronghorn.trainers.arguments import check_frequency, check_run, check_validation_data, known_arguments
 from pronghorn.trainers.batch import Batch, as_batch
 from pronghorn.trainers.compile_metrics import CompileMetrics
 from pronghorn.trainers.compiled import CompiledModel
@@ -25,6 +26,7 @@ class Trainer(CompiledModel):
     """Mixed into `Model`: `compile`, `fit`, `evaluate`, `predict`, and the steps they run, which can be overridden."""
 
     # -- fit --------------------------------------------------------------------------------------------------------
+    @known_arguments
     def fit(
         self,
         x: Any = None,
@@ -72,6 +74,15 @@ class Trainer(CompiledModel):
             ValueError: if the model was not compiled, or the data does not fit it.
         """
         checks.check_compiled(self, "fit")
+        check_run(
+            "fit",
+            verbose,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+        )
+        check_frequency(validation_freq)
+        check_validation_data(validation_data, self._compile_loss is not None)
         epochs = checks.limited_epochs(epochs, initial_epoch)
         object.__setattr__(self, "stop_training", False)
         if validation_split and validation_data is None:
@@ -182,6 +193,7 @@ class Trainer(CompiledModel):
         checks.check_compiled(self, "evaluate")
         if kwargs:
             raise ValueError(f"evaluate: unknown arguments {', '.join(kwargs)}.")
+        check_run("evaluate", verbose, steps=steps)
         adapter = make_adapter(x, y, sample_weight, batch_size, steps=steps)
         checks.check_data(self, adapter)
         iterator = EpochIterator(adapter, steps, self.steps_per_execution)
@@ -226,6 +238,7 @@ class Trainer(CompiledModel):
         return ordered[0] if len(ordered) == 1 else ordered
 
     # -- predict ----------------------------------------------------------------------------------------------------
+    @known_arguments
     def predict(
         self,
         x: Any,

@@ -15,6 +15,7 @@ from pronghorn.losses.probabilistic import (
     categorical_focal_crossentropy,
     sparse_categorical_crossentropy,
 )
+from pronghorn.utils.arguments import is_integer, is_number
 from pronghorn.utils.user_code import warn
 
 _ELEMENTWISE = "pronghorn.losses.regression"  # the module of the losses that compare element by element
@@ -47,12 +48,19 @@ def check_lengths(named: Sequence[tuple[str, np.ndarray]]) -> int:
 
 
 def check_no_nan(named: Sequence[tuple[str, np.ndarray]]) -> None:
-    """Raise a ValueError if an array holds NaN, which would make all weights NaN in one step."""
+    """Raise a ValueError if an array holds NaN, which would make all weights NaN in one step; warn of infinities."""
     for name, array in named:
         if array.dtype.kind != "f" or array.size == 0:
             continue
         # the least element is NaN if any is; no temporary array
-        if np.isnan(np.min(array)):
+        least = np.min(array)
+        if np.isinf(least) or np.isinf(np.max(array)):
+            first = tuple(int(i) for i in np.argwhere(np.isinf(array))[0])
+            warn(
+                f"`{name}` holds infinite values, the first at index {first}; most models make NaN of them. Drop those "
+                "samples, or limit the values, for example with np.clip."
+            )
+        if np.isnan(least):
             where = np.isnan(array)
             first = tuple(int(i) for i in np.argwhere(where)[0])
             raise ValueError(
@@ -181,6 +189,12 @@ def check_class_numbers(name: str, loss: Any, labels: np.ndarray, classes: int) 
     fn = _function_of(loss)
     if fn is not sparse_categorical_crossentropy or labels.size == 0 or labels.dtype.kind not in "iufb":
         return
+    if labels.dtype.kind == "f" and not (labels == np.round(labels)).all():
+        raise ValueError(
+            f"The labels of the output {name!r} must be class numbers, 0 to {classes - 1}, for the loss {fn.__name__}, "
+            f"but {labels[labels != np.round(labels)].flat[0].item()} is among them, which is no whole number. For "
+            "numbers to predict use a loss such as mean_squared_error."
+        )
     ignored = loss._fn_kwargs.get("ignore_class") if isinstance(loss, LossFunctionWrapper) else None
     lowest, highest = labels.min(), labels.max()
     if ignored is not None and (lowest == ignored or highest == ignored):
@@ -214,6 +228,12 @@ def check_class_weight(class_weight: Any, sample_weight: Any, y: Any) -> None:
         )
     if not isinstance(class_weight, dict):
         raise ValueError(f"class_weight must be a dict from class numbers to weights, got {class_weight!r}.")
+    for number, weight in class_weight.items():
+        if not is_integer(number) or number < 0 or not is_number(weight):
+            raise ValueError(
+                "class_weight must be a dict from class numbers, integers from 0, to weights, got the entry "
+                f"{number!r}: {weight!r}."
+            )
     if y is None:
         raise ValueError("class_weight needs labels, but there is no y.")
     if isinstance(y, list | tuple | dict):

@@ -247,6 +247,23 @@ def shown(value: Any, width: int = 120) -> str:
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
+def cannot_take(function: Any, *args: Any, **kwargs: Any) -> str:
+    """Why a function cannot be called with such arguments, empty where it can or where that is not known.
+
+    >>> cannot_take(lambda y_true: 0, None, None)
+    'it takes (y_true): too many positional arguments'
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a built-in function that does not say
+        return ""
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        return f"it takes {signature}: {error}"
+    return ""
+
+
 def check(owner: str, name: str, value: Any, kind: Kind, none: bool = False) -> None:
     """Raise an error for a value that is not of a kind.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
+from pronghorn.utils.user_code import warn
 
 
 def make_adapter(
@@ -55,6 +56,4 @@ def _only_x(x: Any, y: Any, sample_weight: Any, batch_size: int | None) -> None:
                 "it give tuples (inputs, targets, sample_weights) instead."
             )
     if batch_size is not None:
-        raise ValueError(
-            f"x is a {kind}, which makes its own batches, so batch_size={batch_size} has no effect; leave it out."
-        )
+        warn(f"x is a {kind}, which makes its own batches, so batch_size={batch_size} has no effect; leave it out.")

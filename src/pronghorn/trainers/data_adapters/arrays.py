@@ -179,6 +179,12 @@ def split_arrays(arrays: Any, validation_split: float) -> tuple[Any, Any]:
     if not 0 < validation_split < 1:
         raise ValueError(f"validation_split must lie between 0 and 1, got {validation_split}.")
     names = ("x", "y", "sample_weight")
+    x = arrays[0]
+    if not isinstance(x, list | tuple | dict) and not hasattr(x, "shape") and hasattr(x, "__iter__"):
+        raise ValueError(
+            f"validation_split is only supported for arrays, since it counts their samples; x is a {type(x).__name__}. "
+            "Pass validation_data, another of the kind."
+        )
     converted = tuple(to_arrays(part, name) for part, name in zip(arrays, names))
     named = [
         (name, array)

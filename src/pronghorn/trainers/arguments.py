@@ -1,0 +1,78 @@
+"""The arguments of `compile`, `fit` and their relatives: unknown names, and numbers that make no sense."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from pronghorn._lazy import nearest_clause
+from pronghorn.utils.arguments import VERBOSITY, check, is_integer
+
+
+def known_arguments(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that answers keyword arguments that it does not take with the nearest that it does.
+
+    >>> @known_arguments
+    ... def fit(self, x, epochs=1):
+    ...     pass
+    >>> fit(None, 0, epoch=3)
+    Traceback (most recent call last):
+    TypeError: fit() has no argument 'epoch'; nearest: epochs. It takes x, epochs.
+    """
+    names = list(inspect.signature(method).parameters)[1:]
+
+    @functools.wraps(method)
+    def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        for name in kwargs:
+            if name not in names:
+                raise TypeError(
+                    f"{method.__name__}() has no argument {name!r}{nearest_clause(name, names)}. It takes "
+                    f"{', '.join(names)}."
+                )
+        return method(self, *args, **kwargs)
+
+    return checked
+
+
+def check_run(method: str, verbose: Any, **counts: Any) -> None:
+    """Check the arguments of a run over data.
+
+    Args:
+        method: such as `"fit"`.
+        verbose: 0, 1, 2 or `"auto"`.
+        counts: numbers of steps or epochs, by name; None stands for all.
+
+    Raises:
+        ValueError: for anything else, or for a number below 0.
+    """
+    check(method, "verbose", verbose, VERBOSITY)
+    for name, value in counts.items():
+        if value is not None and (not is_integer(value) or value < 0):
+            raise ValueError(f"{method}: {name} must be an integer that is not negative, got {name}={value!r}.")
+
+
+def check_frequency(frequency: Any) -> None:
+    """Check `validation_freq`.
+
+    Raises:
+        ValueError: if it is neither a positive integer nor a list of epochs.
+    """
+    if not isinstance(frequency, list | tuple | set) and (not is_integer(frequency) or frequency < 1):
+        raise ValueError(
+            f"fit: validation_freq must be an integer of 1 or more, or a list of epochs, got {frequency!r}."
+        )
+
+
+def check_validation_data(data: Any, has_loss: bool) -> None:
+    """Check `validation_data` where it is plain arrays.
+
+    Raises:
+        ValueError: if it has no targets.
+    """
+    if has_loss and hasattr(data, "shape"):
+        raise ValueError(
+            f"fit: validation_data must be a tuple (x, y) or (x, y, sample_weight), got one array of shape "
+            f"{tuple(data.shape)}."
+        )

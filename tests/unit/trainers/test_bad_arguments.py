@@ -1,0 +1,106 @@
+"""Arguments of `compile`, `fit` and their relatives, and data that does not fit: what the errors and warnings say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import pronghorn
+from pronghorn import layers
+
+
+def forever(x, y):
+    while True:
+        yield x, y
+
+
+CASES = {
+    "fit": {
+        "a misspelt name": ({"epoch": 3}, "no argument 'epoch'; nearest: epochs"),
+        "verbose": ({"verbose": "loud"}, "`verbose`.*'auto'.*'loud'"),
+        "negative epochs": ({"epochs": -1}, "epochs must be an integer that is not negative, got -1"),
+        "negative steps": ({"steps_per_epoch": -1}, "steps_per_epoch=-1"),
+        "half a step": ({"validation_steps": 0.5}, "validation_steps=0.5"),
+        "frequency": ({"validation_freq": 0}, "validation_freq.*1 or more"),
+        "classes by name": ({"class_weight": {"cat": 1.0}}, "class numbers.*'cat': 1.0"),
+        "weights by name": ({"class_weight": {0: "much"}}, "class numbers.*0: 'much'"),
+        "callbacks": ({"callbacks": "early"}, "Callback objects.*'early'"),
+    },
+    "evaluate": {"verbose": ({"verbose": "loud"}, "`verbose`"), "steps": ({"steps": -2}, "steps=-2")},
+    "compile": {"a misspelt name": ({"metric": ["mae"]}, "no argument 'metric'; nearest: metrics")},
+}
+
+
+@pytest.mark.parametrize(("method", "name"), [(method, name) for method in CASES for name in CASES[method]])
+def test_arguments(make_model, data, method, name):
+    arguments, message = CASES[method][name]
+    model = make_model()
+    with pytest.raises((ValueError, TypeError), match=message) as caught:
+        getattr(model, method)(*(() if method == "compile" else data), **arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_validation(make_model, data):
+    x, y = data
+    model = make_model()
+    with pytest.raises(ValueError, match=r"validation_data must be a tuple \(x, y\).*\(50, 6\)"):
+        model.fit(x, y, validation_data=x, verbose=0)
+    with pytest.raises(ValueError, match="only supported for arrays.*generator.*validation_data"):
+        model.fit(forever(x, y), validation_split=0.5, steps_per_epoch=1, verbose=0)
+
+
+def test_class_numbers_with_fractions(make_model, data):
+    x, y = data
+    with pytest.raises(ValueError, match=r"class numbers, 0 to 2.*\.5 is among them.*mean_squared_error"):
+        make_model().fit(x, y + 0.5, verbose=0)
+    make_model().fit(x, y.astype("float32"), verbose=0)
+
+
+def test_infinite_values(make_model, data):
+    x, y = data
+    x = x.copy()
+    x[2, 1] = np.inf
+    with pytest.warns(UserWarning, match=r"`x` holds infinite values, the first at index \(2, 1\)") as caught:
+        make_model().fit(x, y, verbose=0)
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("samples", [3, 5])
+def test_batches_of_different_lengths(make_model, data, samples):
+    x, y = data
+    message = rf"different numbers of samples, 4, {samples} in turn"
+    for batches in ([(x[:4], y[:samples])], [(x[:4], y[:4]), (x[:4], y[:samples])]):
+        with pytest.raises(ValueError, match=message):
+            make_model().fit(iter(batches), verbose=0)
+    with pytest.raises(ValueError, match=message):
+        make_model().train_on_batch(x[:4], y[:samples])
+
+
+def test_a_generator_makes_its_own_batches(make_model, data):
+    with pytest.warns(UserWarning, match="generator.*batch_size=7 has no effect"):
+        make_model().fit(forever(*data), batch_size=7, steps_per_epoch=1, verbose=0)
+
+
+def test_a_generator_that_ends_early(make_model, data):
+    x, y = data
+    with pytest.warns(UserWarning, match="ran out of data after 1 of 3 steps") as caught:
+        make_model().fit(iter([(x, y)]), steps_per_epoch=3, verbose=0)
+    assert all(warning.filename == __file__ for warning in caught)
+
+
+def test_functions_of_other_arguments(make_model, data):
+    with pytest.raises(TypeError, match=r"loss '<lambda>' must be a function of \(y_true, y_pred\).*\(y\)"):
+        make_model(lambda y: y)
+    with pytest.raises(TypeError, match=r"metric 'far' must be a function of \(y_true, y_pred\)"):
+        make_model(metrics=[far]).fit(*data, verbose=0)
+    make_model(lambda y_true, y_pred, scale=1.0: scale * pronghorn.losses.mean_squared_error(y_true, y_pred))
+
+
+def far(y_true):
+    return y_true
+
+
+def test_weights_of_a_model_that_has_none_yet(tmp_path):
+    model = pronghorn.Sequential([layers.Dense(2)], name="net")
+    with pytest.raises(ValueError, match="'net' has not yet been built"):
+        model.save_weights(tmp_path / "net.weights.h5")
