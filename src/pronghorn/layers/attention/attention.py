@@ -104,15 +104,24 @@ class Attention(Layer):
         name = type(self).__name__
         if not isinstance(inputs, (list, tuple)):
             raise ValueError(
-                f"{name} layer {self.name!r} must be called on a list of inputs, [query, value] or [query, value, key]."
+                f"Layer {self.name!r} ({name}) must be called on a list, [query, value] or [query, value, key], got "
+                f"{inputs!r}."
             )
         if len(inputs) not in (2, 3):
-            raise ValueError(f"{name} layer {self.name!r} accepts inputs list of length 2 or 3, got {len(inputs)}.")
+            raise ValueError(
+                f"Layer {self.name!r} ({name}) takes its inputs in a list of length 2 or 3, query, value and perhaps "
+                f"key, got {len(inputs)}."
+            )
         if mask is not None:
             if not isinstance(mask, (list, tuple)):
-                raise ValueError(f"{name} layer {self.name!r}: the layer mask must be a list, got {mask!r}.")
+                raise ValueError(
+                    f"Layer {self.name!r} ({name}): the layer mask must be a list, like the inputs, got {mask!r}."
+                )
             if not 2 <= len(mask) <= 3:
-                raise ValueError(f"{name} layer {self.name!r} accepts mask list of length 2 or 3, got {len(mask)}.")
+                raise ValueError(
+                    f"Layer {self.name!r} ({name}) takes masks in a list of length 2 or 3, like the inputs, got "
+                    f"{len(mask)}."
+                )
 
     def _check_shapes(self, input_shape: Any) -> None:
         is_list = isinstance(input_shape, (list, tuple)) and input_shape and isinstance(input_shape[0], (list, tuple))

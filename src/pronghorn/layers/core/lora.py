@@ -44,9 +44,14 @@ class LoraKernel:
             if getattr(self, constraint, None) is not None:
                 raise ValueError(f"Layer {self.name!r}: lora is incompatible with {what} constraints.")
         if kernel is None or not self.built:
-            raise ValueError(f"Layer {self.name!r}: Cannot enable lora on a layer that isn't yet built.")
+            raise ValueError(
+                f"Layer {self.name!r} is not built, so it has no kernel for enable_lora() to adapt: call the layer on "
+                "data, or build() it, before."
+            )
         if self.lora_enabled:
-            raise ValueError(f"Layer {self.name!r}: lora is already enabled; this can only be done once per layer.")
+            raise ValueError(
+                f"Layer {self.name!r}: lora is already enabled, with rank {self.lora_rank}; there is one update a layer."
+            )
         self._tracker.locked = False
         shape_a, shape_b = (*kernel.shape[:-1], rank), (rank, kernel.shape[-1])
         for name, shape, initializer in (("a", shape_a, a_initializer), ("b", shape_b, b_initializer)):

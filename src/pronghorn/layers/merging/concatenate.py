@@ -30,8 +30,8 @@ class Concatenate(Layer):
     def build(self, input_shape: Any) -> None:
         if len(input_shape) < 1 or not isinstance(input_shape[0], (list, tuple)):
             raise ValueError(
-                f"Layer {self.name!r} (Concatenate) should be called on a list of at least 1 input, got shape "
-                f"{input_shape}."
+                f"Layer {self.name!r} (Concatenate) joins the inputs in a list, one or more, but got one input of "
+                f"shape {input_shape}. Write Concatenate()([a, b])."
             )
         if all(s is None for s in input_shape):
             return
@@ -42,7 +42,7 @@ class Concatenate(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         if not isinstance(input_shape, (list, tuple)) or not all(isinstance(s, (list, tuple)) for s in input_shape):
-            raise ValueError(f"Layer {self.name!r} (Concatenate) should be called on a list of inputs.")
+            raise ValueError(f"Layer {self.name!r} (Concatenate) joins the inputs in a list, got {input_shape}.")
         shapes = [tuple(s) for s in input_shape]
         rank = len(shapes[0])
         axis = self.axis % rank if rank else 0

@@ -86,7 +86,7 @@ class Dot(Layer):
     def _check(self, input_shape: Any) -> tuple[tuple[Any, ...], tuple[Any, ...], int, int]:
         fits = isinstance(input_shape, (list, tuple)) and len(input_shape) == 2
         if not fits or not isinstance(input_shape[0], (list, tuple)):
-            raise ValueError(f"Layer {self.name!r} (Dot) should be called on a list of 2 inputs, got {input_shape}.")
+            raise ValueError(f"Layer {self.name!r} (Dot) multiplies two inputs, in a list, but got {input_shape}.")
         x, y = map(tuple, input_shape)
         a, b = _axes(self.axes, len(x), len(y))
         if x[a] is not None and y[b] is not None and x[a] != y[b]:
@@ -98,7 +98,7 @@ class Dot(Layer):
 
     def call(self, inputs: Any) -> Any:
         if not isinstance(inputs, (list, tuple)) or len(inputs) != 2:
-            raise ValueError(f"Layer {self.name!r} (Dot) should be called on exactly 2 inputs.")
+            raise ValueError(f"Layer {self.name!r} (Dot) multiplies two inputs, in a list, but got {inputs!r}.")
         x, y = inputs
         a, b = _axes(self.axes, len(x.shape), len(y.shape))
         if self.normalize:

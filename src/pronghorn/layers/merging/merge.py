@@ -29,8 +29,8 @@ class Merge(Layer):
     def _checked(self, shapes: Any) -> list[tuple[Any, ...]]:
         if not isinstance(shapes, (list, tuple)) or not shapes or not isinstance(shapes[0], (list, tuple)):
             raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}): a merge layer should be called on a list of inputs, got "
-                f"an input of shape {shapes}. Write {type(self).__name__}()([a, b])."
+                f"Layer {self.name!r} ({type(self).__name__}) merges the inputs in a list, but got one input of shape "
+                f"{shapes}. Write {type(self).__name__}()([a, b])."
             )
         batches = {s[0] for s in shapes if s and s[0] is not None}
         if len(batches) > 1:
@@ -75,7 +75,9 @@ class Merge(Layer):
 
     def call(self, inputs: Any) -> Any:
         if not isinstance(inputs, (list, tuple)):
-            raise ValueError(f"Layer {self.name!r} ({type(self).__name__}) should be called on a list of inputs.")
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}) merges the inputs in a list, but got a single input."
+            )
         return self._merge_function(self._of_one_rank(list(inputs)))
 
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -64,7 +64,7 @@ class RNN(Layer):
         self.states: Any = None
         size = getattr(cell, "state_size", None)
         if size is None:
-            raise ValueError("RNN: `state_size` must be specified as property on the RNN cell; it is None.")
+            raise ValueError(f"RNN: the cell {cell!r} has the `state_size` None; it says how large a state is.")
         self.single_state = isinstance(size, int)
 
     # -- building ---------------------------------------------------------------------------------------------------
@@ -84,8 +84,8 @@ class RNN(Layer):
                 batch = sequences_shape[0]
                 if batch is None:
                     raise ValueError(
-                        f"Layer {self.name!r} ({type(self).__name__}): when using `stateful=True` in a RNN, the batch "
-                        "size must be static. Give Input() a batch_size."
+                        f"Layer {self.name!r} ({type(self).__name__}) is stateful and keeps a state for each sample, "
+                        "so the batch size must be known. Give Input() a batch_size."
                     )
                 self._create_state_variables(batch)
 
