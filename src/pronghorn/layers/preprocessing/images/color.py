@@ -16,6 +16,7 @@ from pronghorn.utils.arguments import is_number
 class _ColorFactor(ImageLayer):
     """A layer with a factor for each image and a value range."""
 
+    #: The lowest and highest factor.
     _bounds = (0.0, 1.0)
 
     def __init__(
@@ -107,6 +108,9 @@ class RandomSaturation(_ColorFactor):
         ValueError: for arguments that do not fit.
     """
 
+    # Keras writes one number `f` into configurations as `(-f, f)`.
+    _bounds = (-1.0, 1.0)
+
     def _draw(self, batch: Any, seed: Any) -> Tensor:
         factor = super()._draw(batch, seed)
         return factor / ops.maximum(1.0 - factor, 1e-7)
@@ -120,7 +124,8 @@ class RandomColorDegeneration(_ColorFactor):
     """Mixes color images with gray ones, at random while training.
 
     Args:
-        factor: how gray, from 0 (not at all) to 1: a range to draw from, or one number ``f`` for ``(0, f)``.
+        factor: how gray, from 0 (not at all) to 1, or, down to -1, how much more colorful: a range to draw from, or one
+            number ``f`` for ``(0, f)``.
         value_range: the lowest and highest value of a pixel.
         data_format: ``"channels_last"`` or ``"channels_first"``; the configured one if None.
         seed: makes the random numbers the same at every run.
@@ -129,6 +134,9 @@ class RandomColorDegeneration(_ColorFactor):
     Raises:
         ValueError: for arguments that do not fit.
     """
+
+    # Keras writes one number `f` into configurations as `(-f, f)`.
+    _bounds = (-1.0, 1.0)
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         return {"factor": per_image(self._draw(self._image_shape(data)[0], seed))} if training else None

@@ -51,8 +51,6 @@ class MovedImages(ImageLayer):
         if not training or transformation is None:
             return bounding_boxes
         self._require_box_format()
-        if len(ops.shape(bounding_boxes["boxes"])) == 2:
-            return self._boxes_of_one(bounding_boxes, transformation)
         height, width = self._size_of(transformation)
         fmt = self.bounding_box_format
         boxes = ops.convert_to_tensor(bounding_boxes["boxes"])
@@ -65,21 +63,6 @@ class MovedImages(ImageLayer):
         moved["boxes"] = convert_format(
             moved["boxes"], "xyxy", fmt, height=height, width=width, dtype=self.compute_dtype
         )
-        return moved
-
-    def _boxes_of_one(self, bounding_boxes: dict[str, Any], transformation: Any) -> dict[str, Any]:
-        """The same for the boxes ``[n, 4]`` of one image."""
-        labels = ops.convert_to_tensor(bounding_boxes["labels"])
-        single = len(labels.shape) == 1
-        batch = {
-            **bounding_boxes,
-            "boxes": ops.expand_dims(ops.convert_to_tensor(bounding_boxes["boxes"]), 0),
-            "labels": ops.expand_dims(labels, 0) if single else labels,
-        }
-        moved = self.transform_bounding_boxes(batch, transformation)
-        moved["boxes"] = ops.squeeze(moved["boxes"], 0)
-        if single:
-            moved["labels"] = ops.squeeze(moved["labels"], 0)
         return moved
 
 
@@ -433,9 +416,11 @@ class RandomShear(_Affine):
 
     def _moved_points(self, x: Tensor, y: Tensor, transformation: Any) -> tuple[Tensor, Tensor]:
         by_x, by_y = (per_image(column_of(transformation["shear_factor"], i), 3) for i in range(2))
-        # One axis after the other, in units of the image, as Keras does: never singular.
+        # One axis after the other, in units of the image, and each time the box around what came out, as in Keras.
         height, width = (float(n) for n in self._size_of(transformation))
         x = x - by_x * y * (width / height)
+        left, right = ops.min(x, axis=-1, keepdims=True), ops.max(x, axis=-1, keepdims=True)
+        x = ops.concatenate([left, right, right, left], axis=-1)  # the corners' order
         return x, y - by_y * x * (height / width)
 
     def get_config(self) -> dict[str, Any]:
