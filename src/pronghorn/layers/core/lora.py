@@ -50,7 +50,7 @@ class LoraKernel:
             )
         if self.lora_enabled:
             raise ValueError(
-                f"Layer {self.name!r}: lora is already enabled, with rank {self.lora_rank}; there is one update a layer."
+                f"Layer {self.name!r}: lora is already enabled, with rank {self.lora_rank}; there is one a layer."
             )
         self._tracker.locked = False
         shape_a, shape_b = (*kernel.shape[:-1], rank), (rank, kernel.shape[-1])
