@@ -12,15 +12,46 @@ from pronghorn.callbacks.monitor import MonitorCallback
 from pronghorn.utils import io
 
 
-def _read(model: Any, who: str) -> float:
+def optimizers_by_name(model: Any) -> dict[str, Any]:
+    """The model's optimizer, or those of a `MultiOptimizer`, by the name under which logs show the learning rate."""
     optimizer = getattr(model, "optimizer", None)
-    if optimizer is None or not hasattr(optimizer, "learning_rate"):
-        raise ValueError(f"{who}: the model's optimizer has no learning_rate to change.")
+    single = getattr(getattr(optimizer, "inner_optimizer", optimizer), "optimizers", None)
+    if single is None:
+        return {"learning_rate": optimizer} if hasattr(optimizer, "learning_rate") else {}
+    named: dict[str, Any] = {}
+    for each in single:
+        name, count = f"learning_rate_{each.name}", 0
+        while name in named:
+            count += 1
+            name = f"learning_rate_{each.name}_{count}"
+        named[name] = each
+    return named
+
+
+def learning_rates(model: Any) -> dict[str, float]:
+    """The learning rates of the model's optimizers, by the names under which logs show them."""
+    return {name: _read(optimizer) for name, optimizer in optimizers_by_name(model).items()}
+
+
+def _read(optimizer: Any) -> float:
     return float(np.asarray(optimizer.learning_rate))
 
 
+def _needed(model: Any, who: str) -> dict[str, Any]:
+    found = optimizers_by_name(model)
+    if not found:
+        raise ValueError(f"{who}: the model's optimizer has no learning_rate to change.")
+    return found
+
+
+def _put_into(logs: Logs, model: Any, who: str) -> None:
+    _needed(model, who)
+    if isinstance(logs, dict):
+        logs.update(learning_rates(model))
+
+
 class LearningRateScheduler(Callback):
-    """Sets the learning rate at the start of each epoch.
+    """Sets the learning rate at the start of each epoch, of a `MultiOptimizer` that of each of its optimizers.
 
     Args:
         schedule: a function of the epoch, counted from 0, and the current learning rate, or of the epoch alone;
@@ -37,21 +68,26 @@ class LearningRateScheduler(Callback):
         self.verbose = verbose
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        current = _read(self.model, "LearningRateScheduler")
-        rate = self.schedule(epoch, current) if _takes_two(self.schedule) else self.schedule(epoch)
-        try:
-            rate = float(rate)
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"LearningRateScheduler: the schedule must return a float; it returned {rate!r}."
-            ) from None
-        self.model.optimizer.learning_rate = rate
-        if self.verbose > 0:
-            io.write(f"\nEpoch {epoch + 1}: the learning rate is {rate}.")
+        for name, optimizer in _needed(self.model, "LearningRateScheduler").items():
+            current = _read(optimizer)
+            rate = self.schedule(epoch, current) if _takes_two(self.schedule) else self.schedule(epoch)
+            try:
+                rate = float(rate)
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f"LearningRateScheduler: the schedule must return a float; it returned {rate!r}."
+                ) from None
+            optimizer.learning_rate = rate
+            if self.verbose > 0:
+                io.write(f"\nEpoch {epoch + 1}: {_shown(name)} is {rate}.")
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        if isinstance(logs, dict):
-            logs["learning_rate"] = _read(self.model, "LearningRateScheduler")
+        _put_into(logs, self.model, "LearningRateScheduler")
+
+
+def _shown(name: str) -> str:
+    own = name.removeprefix("learning_rate").removeprefix("_")
+    return f"the learning rate of {own}" if own else "the learning rate"
 
 
 def _takes_two(schedule: Callable[..., float]) -> bool:
@@ -67,7 +103,7 @@ def _takes_two(schedule: Callable[..., float]) -> bool:
 
 
 class ReduceLROnPlateau(MonitorCallback):
-    """Lowers the learning rate when a watched result has stopped getting better.
+    """Lowers the learning rate, or all of a `MultiOptimizer`, when a watched result has stopped getting better.
 
     Args:
         monitor: name of the result, such as `"val_loss"`.
@@ -114,8 +150,7 @@ class ReduceLROnPlateau(MonitorCallback):
         self.wait = 0
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        if isinstance(logs, dict):
-            logs["learning_rate"] = _read(self.model, "ReduceLROnPlateau")
+        _put_into(logs, self.model, "ReduceLROnPlateau")
         value = self.monitored(logs)
         if value is None:
             return
@@ -131,15 +166,16 @@ class ReduceLROnPlateau(MonitorCallback):
                 self._reduce(epoch)
 
     def _reduce(self, epoch: int) -> None:
-        old = _read(self.model, "ReduceLROnPlateau")
-        if old <= np.float32(self.min_lr):
-            return
-        new = max(old * self.factor, self.min_lr)
-        self.model.optimizer.learning_rate = new
-        if self.verbose > 0:
-            io.write(f"\nEpoch {epoch + 1}: no better {self.monitor}, the learning rate goes down to {new}.")
-        self.cooldown_counter = self.cooldown
-        self.wait = 0
+        for name, optimizer in _needed(self.model, "ReduceLROnPlateau").items():
+            old = _read(optimizer)
+            if old <= np.float32(self.min_lr):
+                continue
+            new = max(old * self.factor, self.min_lr)
+            optimizer.learning_rate = new
+            if self.verbose > 0:
+                io.write(f"\nEpoch {epoch + 1}: no better {self.monitor}, {_shown(name)} goes down to {new}.")
+            self.cooldown_counter = self.cooldown
+            self.wait = 0
 
     def in_cooldown(self) -> bool:
         """Return whether the last change is too recent for another."""

@@ -29,13 +29,16 @@ class SwapEMAWeights(Callback):
         """The model's weights with their averages; none before the first step."""
         optimizer = getattr(self.model, "optimizer", None)
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-        if optimizer is None or not getattr(optimizer, "use_ema", False):
+        single = [o for o in getattr(optimizer, "optimizers", [optimizer]) if getattr(o, "use_ema", False)]
+        if not single:
             raise ValueError(
                 "SwapEMAWeights must be used when `use_ema=True` is set, so that there are averages, but the model's "
                 f"optimizer is {type(optimizer).__name__} without it. Write for example "
                 "model.compile(keras.optimizers.Adam(use_ema=True), ...)."
             )
-        return zip(self.model.trainable_variables, optimizer._model_variables_moving_average)
+        for each in single:
+            own = self.model.trainable_variables if each is optimizer else each._trainable_variables
+            yield from zip(own, each._model_variables_moving_average)
 
     def _swap(self) -> None:
         for variable, average in self._pairs():

@@ -10,6 +10,7 @@ import numpy as np
 
 from pronghorn.callbacks.callback import Callback, Logs
 from pronghorn.callbacks.event_file import EventFile
+from pronghorn.callbacks.learning_rate import learning_rates
 from pronghorn.utils.user_code import warn
 
 
@@ -96,9 +97,8 @@ class TensorBoard(Callback):
             if np.ndim(value) == 0:
                 part = validation if name.startswith("val_") else train
                 part[f"epoch_{name.removeprefix('val_')}"] = value
-        rate = getattr(getattr(self.model, "optimizer", None), "learning_rate", None)
-        if rate is not None:
-            train.setdefault("epoch_learning_rate", float(np.asarray(rate)))
+        for name, rate in learning_rates(self.model).items():
+            train.setdefault(f"epoch_{name}", rate)
         if self.write_steps_per_second:
             train["epoch_steps_per_second"] = self._speed()
         self._file("train").scalars(epoch, train)

@@ -142,8 +142,14 @@ class MultiOptimizer(Optimizer):
 
     @property
     def optimizers(self) -> list[Optimizer]:
-        """The single optimizers, once built."""
-        return list(self._optimizers)
+        """The single optimizers; where they come from a function, once built."""
+        if self._optimizers or not isinstance(self.optimizer_map, OptimizerMap):
+            return list(self._optimizers)
+        return self._mapped()
+
+    def _mapped(self) -> list[Optimizer]:
+        every = (*self.optimizer_map.values(), self.optimizer_map.default_optimizer)
+        return list({id(optimizer): optimizer for optimizer in every}.values())
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Ask for the optimizer of each weight, and build them."""
@@ -151,8 +157,7 @@ class MultiOptimizer(Optimizer):
             return
         groups: dict[int, tuple[Optimizer, list[Variable]]] = {}
         if isinstance(self.optimizer_map, OptimizerMap):
-            for optimizer in (*self.optimizer_map.values(), self.optimizer_map.default_optimizer):
-                groups[id(optimizer)] = (optimizer, [])
+            groups = {id(optimizer): (optimizer, []) for optimizer in self._mapped()}
         for variable in variables:
             optimizer = self.optimizer_map(variable)
             if _is_wrapper(optimizer):

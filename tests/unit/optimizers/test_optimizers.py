@@ -294,3 +294,29 @@ def test_slots_come_in_the_order_of_kerass_files():
     ):
         optimizer.build(weights)
         assert [v.shape for v in optimizer.variables[2:]] == shapes
+
+
+def test_callbacks_change_the_learning_rates_of_all_optimizers():
+    from pronghorn import Sequential, callbacks, layers
+
+    slow, fast = optimizers.SGD(0.1, name="slow", use_ema=True), optimizers.SGD(0.01, name="fast")
+    model = Sequential([layers.Dense(2, name="dense_1"), layers.Dense(1, name="dense_2")])
+    model.compile(optimizers.MultiOptimizer(optimizers.OptimizerMap(fast, {".*dense_1/.*": slow})), "mse")
+    halve = callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    plateau = callbacks.ReduceLROnPlateau("loss", factor=0.1, patience=1, min_delta=1e9)
+    data = np.ones((8, 3), "float32"), np.zeros((8, 1), "float32")
+    history = model.fit(*data, epochs=2, verbose=0, callbacks=[halve, plateau, callbacks.SwapEMAWeights()]).history
+    np.testing.assert_allclose(history["learning_rate_slow"], [0.05, 0.025])
+    np.testing.assert_allclose(history["learning_rate_fast"], [0.005, 0.0025])
+    np.testing.assert_allclose([float(o.learning_rate) for o in (slow, fast)], [0.0025, 0.00025])
+    before = model.get_weights()
+    average = next(v for v in slow.variables if v.shape == (3, 2))
+    average.assign(np.zeros((3, 2)))
+    swap = callbacks.SwapEMAWeights()
+    swap.set_model(model)
+    swap.on_test_begin()
+    during = model.get_weights()
+    assert not during[0].any()
+    np.testing.assert_array_equal(before[2], during[2])
+    swap.on_test_end()
+    np.testing.assert_array_equal(before[0], model.get_weights()[0])
