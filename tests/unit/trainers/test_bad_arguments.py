@@ -90,7 +90,7 @@ def test_a_generator_that_ends_early(make_model, data):
 
 def test_functions_of_other_arguments(make_model, data):
     with pytest.raises(TypeError, match=r"loss '<lambda>' must be a function of \(y_true, y_pred\).*\(y\)"):
-        make_model(lambda y: y)
+        make_model(lambda y: y).fit(*data, verbose=0)
     with pytest.raises(TypeError, match=r"metric 'far' must be a function of \(y_true, y_pred\)"):
         make_model(metrics=[far]).fit(*data, verbose=0)
     make_model(lambda y_true, y_pred, scale=1.0: scale * pronghorn.losses.mean_squared_error(y_true, y_pred))
