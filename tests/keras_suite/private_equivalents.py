@@ -12,6 +12,7 @@ import wave
 from collections.abc import Iterator
 from typing import Any
 
+import data_adapters
 import numpy as np
 
 from pronghorn import saving
@@ -107,6 +108,10 @@ def encode_wav(audio: np.ndarray, sample_rate: int) -> _Bytes:
 
 
 EQUIVALENTS: dict[str, Any] = {
+    "ArrayDataAdapter": data_adapters.ArrayDataAdapter,
+    "GeneratorDataAdapter": data_adapters.GeneratorDataAdapter,
+    "PyDatasetAdapter": data_adapters.PyDatasetAdapter,
+    "TorchDataLoaderAdapter": data_adapters.TorchDataLoaderAdapter,
     "_CONFIG_FILENAME": archive.CONFIG,
     "_METADATA_FILENAME": archive.METADATA,
     "AutocastScope": AutocastScope,

@@ -38,18 +38,15 @@ def resolve_loss(identifier: Any, y_true: Any, y_pred: Any) -> Loss | None:
 
 
 def check_names(spec: Any) -> None:
-    """Raise an error for unknown names in `compile`'s `loss`, before any data is seen."""
+    """Raise an error for what is no loss in `compile`'s `loss`, before any data is seen."""
     if isinstance(spec, list | tuple) and not is_loss(spec):
         for entry in spec:
             check_names(entry)
     elif isinstance(spec, dict) and not is_loss(spec):
         for entry in spec.values():
             check_names(entry)
-    else:
-        entry = spec
-        by_shape = isinstance(entry, str) and entry.lower() in _CROSSENTROPY
-        if entry is not None and not by_shape and not callable(entry):
-            losses.get(entry)
+    elif not (isinstance(spec, str) and spec.lower() in _CROSSENTROPY):
+        losses.get(spec)
 
 
 class CompileLoss(Loss):

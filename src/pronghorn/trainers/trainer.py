@@ -58,7 +58,7 @@ class Trainer(CompiledModel):
             callbacks: callbacks.
             validation_split: share of the last samples that is left out for validation, for arrays.
             validation_data: (x, y), (x, y, sample_weight), or anything that `x` may be.
-            shuffle: whether each epoch has the samples in another order; `"batch"` shuffles whole batches.
+            shuffle: whether each epoch has the samples in another order; `"batch"` shuffles within each batch.
             class_weight: weights of classes, by their numbers.
             sample_weight: a weight for each sample, for arrays.
             initial_epoch: epochs done before.

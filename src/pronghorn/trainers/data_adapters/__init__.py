@@ -25,7 +25,7 @@ def make_adapter(
         y: targets, for arrays.
         sample_weight: a weight a sample, for arrays.
         batch_size: samples a batch, for arrays; by default 32, or what spreads all samples over `steps`.
-        shuffle: whether to shuffle; `"batch"` shuffles whole batches.
+        shuffle: whether to shuffle; `"batch"` shuffles within each batch.
         class_weight: weights of classes, made into sample weights.
         check: whether to look for NaN.
         steps: number of batches an epoch, where it was given.

@@ -49,7 +49,8 @@ def _from_pandas(data: Any) -> Any:
     if values.dtype == object:  # columns of several types
         numbers = data.apply(_numeric) if hasattr(data, "columns") else _numeric(data)
         values = numbers.to_numpy()
-    return values
+    # A column is one number a sample, shape (n, 1), like a table of one column and the output of one unit.
+    return values[:, None] if values.ndim == 1 and values.dtype.kind in "biuf" else values
 
 
 def _numeric(column: Any) -> Any:
@@ -74,7 +75,7 @@ class ArrayAdapter(DataAdapter):
         y: nested arrays of targets.
         sample_weight: nested arrays of weights.
         batch_size: samples a batch.
-        shuffle: whether each epoch has another order; `"batch"` keeps neighbours together.
+        shuffle: whether each epoch has another order; `"batch"` only within the batches.
         class_weight: weights of classes.
         check: whether to look for NaN.
         steps: number of batches, where there is no `batch_size`.
@@ -126,7 +127,7 @@ class ArrayAdapter(DataAdapter):
             for start in range(0, total, size):
                 yield Batch(self._layout, [a[start : start + size] for a in self._arrays], key=self._key)
             return
-        rows = epoch_order(total, size, self._shuffle == "batch")
+        rows = epoch_order(total, size if self._shuffle == "batch" else total)
         for start in range(0, total, size):
             yield Batch(self._layout, self._arrays, rows[start : start + size], key=self._key)
 
@@ -137,24 +138,21 @@ class ArrayAdapter(DataAdapter):
         return Batch(self._layout, self._arrays, np.arange(size), key=self._key)
 
 
-def epoch_order(total: int, batch_size: int, whole_batches: bool) -> np.ndarray:
+def epoch_order(total: int, chunk: int) -> np.ndarray:
     """A random order of row numbers, int64, from the global seed.
 
     Args:
         total: number of rows.
-        batch_size: rows a batch.
-        whole_batches: whether rows stay with their neighbours in a batch.
+        chunk: rows are shuffled within so many; all of them where it is the total.
     """
     from pronghorn.random.seed_generator import global_seed_generator
 
     key = global_seed_generator().next().numpy()
     generator = np.random.default_rng([int(k) for k in key])
-    if not whole_batches:
+    if chunk >= total:
         return generator.permutation(total)
-    full = total // batch_size
-    order = generator.permutation(full)
-    rows = (order[:, None] * batch_size + np.arange(batch_size)).ravel()
-    return np.concatenate([rows, np.arange(full * batch_size, total)])
+    starts = range(0, total, chunk)
+    return np.concatenate([start + generator.permutation(min(chunk, total - start)) for start in starts])
 
 
 def _checked_batch_size(batch_size: Any, samples: int, steps: int | None) -> int:

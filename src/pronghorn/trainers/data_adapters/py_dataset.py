@@ -60,7 +60,7 @@ class PyDatasetAdapter(DataAdapter):
         elif self._shuffle:
             from pronghorn.trainers.data_adapters.arrays import epoch_order
 
-            yield from (int(i) for i in epoch_order(self.num_batches, 1, False))
+            yield from (int(i) for i in epoch_order(self.num_batches, self.num_batches))
         else:
             yield from range(self.num_batches)
 
