@@ -29,7 +29,7 @@ _PRIVATE = {"Functional": "keras.src.models.functional", "FunctionOperation": "k
 
 
 # Classes that are public under another name than their own.
-_EXPORTED_AS = {"GroupedQueryAttention": "GroupQueryAttention"}
+EXPORTED_AS = {"GroupedQueryAttention": "GroupQueryAttention"}
 
 
 def _namespace(path: str) -> Any:
@@ -55,7 +55,7 @@ def module_of(cls: type) -> str | None:
     folder = cls.__module__.split(".")[1]
     candidates = sorted(_NAMESPACES, key=lambda n: n.split(".")[0] != folder)
     for path in candidates:
-        if getattr(_namespace(path), _EXPORTED_AS.get(name, name), None) is cls:
+        if getattr(_namespace(path), EXPORTED_AS.get(name, name), None) is cls:
             return f"keras.{path}"
     return None
 
@@ -79,7 +79,7 @@ def find_class(module: str | None, name: str) -> type | None:
     paths += [n for n in _NAMESPACES if parts and n.split(".")[0] == parts[0] and n not in paths]
     paths += [""] if name in _AT_ROOT or not parts else []
     for path in paths:
-        found = getattr(_namespace(path), _EXPORTED_AS.get(name, name), None) if path else _at_root(name)
+        found = getattr(_namespace(path), EXPORTED_AS.get(name, name), None) if path else _at_root(name)
         if inspect.isclass(found) and found.__module__.startswith("pronghorn."):
             return found
     return None

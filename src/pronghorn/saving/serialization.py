@@ -138,7 +138,7 @@ def _object_config(obj: Any) -> dict[str, Any]:
     registered = None if _is_public(module) else get_registered_name(cls)
     result = {
         "module": module,
-        "class_name": cls.__name__,
+        "class_name": public_names.EXPORTED_AS.get(cls.__name__, cls.__name__) if _is_public(module) else cls.__name__,
         "config": _plain_config(obj),
         "registered_name": registered,
     }
