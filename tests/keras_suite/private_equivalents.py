@@ -27,6 +27,7 @@ from pronghorn.regularizers import OrthogonalRegularizer
 from pronghorn.saving import archive
 from pronghorn.trainers.compile_loss import CompileLoss
 from pronghorn.trainers.compile_metrics import CompileMetrics
+from pronghorn.trainers.data_adapters.adapter import class_weights
 from pronghorn.utils import archives, files, naming
 from pronghorn.utils.autocast import AutocastScope
 from pronghorn.utils.masking import get_mask, set_mask
@@ -127,6 +128,7 @@ EQUIVALENTS: dict[str, Any] = {
     "TrackedSet": TrackedSet,
     "compute_conv_transpose_output_shape": _transposed_output_shape,
     "compute_conv_transpose_padding_args_for_jax": _transposed_padding,
+    "class_weight_to_sample_weights": lambda y, weights: class_weights(np.asarray(y), weights),
     "compute_output_spec": _compute_output_spec,
     "extract_archive": _extract_archive,
     "draw_seed": seed_generator.draw_seed,

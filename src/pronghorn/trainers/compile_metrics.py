@@ -14,6 +14,7 @@ from pronghorn.metrics.reduction_metrics import MeanMetricWrapper
 from pronghorn.trainers.compile_loss import classes_and_labels
 from pronghorn.trainers.loss_terms import object_name
 from pronghorn.trainers.outputs import align, are_named, output_names
+from pronghorn.utils.explain import explained
 
 _ACCURACY = ("accuracy", "acc")
 _CROSSENTROPY = ("crossentropy", "ce")
@@ -130,7 +131,8 @@ class CompileMetrics(Metric):
         weights = align(sample_weight, y_pred, self.names, "sample_weight", _is_array)
         for i, _, metric, weighted in self._entries:
             weight = {"sample_weight": weights[i]} if weighted and weights[i] is not None else {}
-            with scope(metric.name):
+            named = explained(f"metric {metric.name!r}", y_true=targets[i], y_pred=flat_pred[i])
+            with scope(metric.name), named:
                 metric.update_state(targets[i], flat_pred[i], **weight)
 
     def result(self) -> dict[str, Any]:

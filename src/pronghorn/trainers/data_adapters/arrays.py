@@ -95,6 +95,8 @@ class ArrayAdapter(DataAdapter):
         x, y = to_arrays(x, "x"), to_arrays(y, "y")
         sample_weight = to_arrays(sample_weight, "sample_weight")
         validation.check_class_weight(class_weight, sample_weight, y)
+        if sample_weight is not None and tree.is_nested(y) and not tree.is_nested(sample_weight):
+            sample_weight = tree.map_structure(lambda _: sample_weight, y)  # the same for all outputs
         parts = [("x", x), ("y", y), ("sample_weight", sample_weight)]
         named = [
             (part + "".join(f"[{key!r}]" for key in path), array)

@@ -38,12 +38,13 @@ class GeneratorAdapter(DataAdapter):
         self._peeked: list[Any] = []
         if not self.restarts:
             self._iterator = iter(x)
+            self._peek()  # an empty one is an error before anything is run
         try:
             self.num_batches: int | None = len(x)
         except TypeError:  # a generator, or a data set whose length is not known before it was read
             self.num_batches = None
 
-    def first(self) -> Batch:
+    def _peek(self) -> None:
         if self._iterator is None:
             self._iterator = iter(self._source)
         if not self._peeked:
@@ -51,9 +52,12 @@ class GeneratorAdapter(DataAdapter):
                 self._peeked.append(next(self._iterator))
             except StopIteration:
                 raise ValueError(
-                    "The data set is empty: the generator gave no batch. A generator that was used before is "
-                    "exhausted; make a new one."
+                    "The data set is empty: the generator must yield at least one batch, but gave no batch. One that "
+                    "was used before is exhausted; make a new one."
                 ) from None
+
+    def first(self) -> Batch:
+        self._peek()
         return to_batch(self._peeked[0], self._class_weight)
 
     def batches(self) -> Iterator[Batch]:
