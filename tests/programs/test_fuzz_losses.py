@@ -14,7 +14,7 @@ pytest.importorskip("jax")
 from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from strategies.losses import FUNCTIONS, USES, class_computation, function_computation  # noqa: E402
-from strategies.oracle import check, examples  # noqa: E402
+from strategies.oracle import beyond_the_simplest, check, examples  # noqa: E402
 
 pytestmark = [
     pytest.mark.slow,
@@ -33,6 +33,7 @@ def test_every_loss_is_covered():
 @pytest.mark.parametrize("name", sorted(USES))
 @given(data=st.data())
 def test_loss(name, data):
+    beyond_the_simplest(data)
     check(data.draw(class_computation(name)))
 
 
@@ -40,4 +41,5 @@ def test_loss(name, data):
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
 @given(data=st.data())
 def test_loss_function(name, data):
+    beyond_the_simplest(data)
     check(data.draw(function_computation(name)))

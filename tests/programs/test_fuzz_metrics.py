@@ -16,7 +16,7 @@ from hypothesis import given, reject  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from strategies.losses import FUNCTIONS as LOSS_FUNCTIONS  # noqa: E402
 from strategies.metrics import FUNCTIONS, USES, Use, uses  # noqa: E402
-from strategies.oracle import REFUSALS, Computation, assert_same, check, examples  # noqa: E402
+from strategies.oracle import REFUSALS, Computation, assert_same, beyond_the_simplest, check, examples  # noqa: E402
 
 import pronghorn  # noqa: E402
 from pronghorn.backends.llvm import Executable  # noqa: E402
@@ -91,6 +91,7 @@ def _compiled(use: Use):
 @pytest.mark.parametrize("name", sorted(USES))
 @given(data=st.data())
 def test_metric(name, data):
+    beyond_the_simplest(data)
     use = data.draw(uses(name))
     try:
         theirs = _by_keras(use, use.batches)
@@ -111,5 +112,6 @@ def test_metric(name, data):
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
 @given(data=st.data())
 def test_metric_function(name, data):
+    beyond_the_simplest(data)
     options, arrays, _ = USES[FUNCTIONS[name]](data.draw)
     check(Computation(lambda library, xs: getattr(library.metrics, name)(*xs, **options), list(arrays)))

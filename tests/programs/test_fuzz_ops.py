@@ -25,7 +25,7 @@ from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from strategies.ops_check import computation  # noqa: E402
 from strategies.ops_common import STRATEGIES  # noqa: E402
-from strategies.oracle import check, examples  # noqa: E402
+from strategies.oracle import beyond_the_simplest, check, examples  # noqa: E402
 
 pytestmark = [
     pytest.mark.slow,
@@ -34,11 +34,11 @@ pytestmark = [
 
 # Public ops that no strategy covers, and why.
 ELSEWHERE = {
-    "dtype": "gives a name: tests/unit/ops",
-    "is_tensor": "is about arrays of a library's own: tests/unit/ops",
-    "eig": "eigenvectors have no one order and phase: tests/unit/ops",
-    "qr": "factors have no one sign: tests/unit/ops",
-    "image.elastic_transform": "random: tests/unit/ops",
+    "dtype": "gives a name: tests/unit/ops/test_dtypes.py",
+    "is_tensor": "is about arrays of a library's own: tests/unit/ops/test_dtypes.py",
+    "eig": "eigenvectors have no one order and phase: tests/unit/ops/test_factors.py",
+    "qr": "factors have no one sign: tests/unit/ops/test_factors.py",
+    "image.elastic_transform": "random: tests/unit/ops/test_elastic.py",
 }
 
 
@@ -56,4 +56,5 @@ def test_every_op_is_covered():
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
 @given(data=st.data())
 def test_op(name, data):
+    beyond_the_simplest(data)
     check(computation(data.draw(STRATEGIES[name])))

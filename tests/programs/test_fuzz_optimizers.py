@@ -15,7 +15,7 @@ jax = pytest.importorskip("jax")
 from hypothesis import given, reject  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from strategies.optimizers import HYPERPARAMETERS, SCHEDULES, Use, schedules, uses  # noqa: E402
-from strategies.oracle import REFUSALS, Computation, assert_same, check, examples  # noqa: E402
+from strategies.oracle import REFUSALS, Computation, assert_same, beyond_the_simplest, check, examples  # noqa: E402
 
 import pronghorn  # noqa: E402
 from pronghorn.backends.llvm import Executable  # noqa: E402
@@ -91,6 +91,7 @@ def _compiled(use: Use):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @given(data=st.data())
 def test_optimizer(name, data):
+    beyond_the_simplest(data)
     use = data.draw(uses(name))
     try:
         theirs = _by_keras(use)

@@ -87,3 +87,13 @@ def test_view_changes_the_width():
 def test_saturate_cast_to_bool_clips_first():
     assert ops.saturate_cast([-2.0, 0.0, 0.5, 3.0], "bool").numpy().tolist() == [False, False, True, True]
     assert ops.saturate_cast(np.array([-2, 0, 3]), "bool").numpy().tolist() == [False, False, True]
+
+
+def test_names_of_types():
+    assert ops.dtype(np.zeros(2, "int16")) == "int16"
+    assert ops.dtype(ops.ones(2)) == "float32"
+
+
+def test_what_is_a_tensor():
+    assert ops.is_tensor(ops.ones(2))
+    assert not any(map(ops.is_tensor, (np.ones(2), 1.0, [1.0])))
