@@ -50,6 +50,10 @@ class ImageLayer(Layer):
     #: Whether the layer draws random numbers.
     _is_random = True
 
+    #: What `transform_bounding_boxes` makes of boxes `[n, 4]`: those of ``"one"`` image again, or a ``"batch"`` of one;
+    #: or it takes the array as it is, ``"rows"``. Keras's layers differ in this, and each is like Keras's.
+    _lone_boxes = "one"
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         wrappers = {
@@ -77,7 +81,7 @@ class ImageLayer(Layer):
     def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any = None, training: bool = True) -> Any:
         """The boxes ``{"boxes": [batch, n, 4], "labels": [batch, n]}`` that belong to changed images.
 
-        Subclasses get batches; callers may pass the boxes ``[n, 4]`` of one image.
+        Subclasses get batches; callers may pass the boxes ``[n, 4]`` of one image (see `_lone_boxes`).
         """
         return bounding_boxes
 
@@ -201,10 +205,11 @@ def _for_boxes_of_one_too(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def wrapped(self: Any, bounding_boxes: Any, *args: Any, **kwargs: Any) -> Any:
-        if len(ops.shape(bounding_boxes["boxes"])) != 2:
+        if len(ops.shape(bounding_boxes["boxes"])) != 2 or self._lone_boxes == "rows":
             return method(self, bounding_boxes, *args, **kwargs)
         batch = {k: ops.expand_dims(ops.convert_to_tensor(v), 0) for k, v in bounding_boxes.items()}
-        return {k: ops.squeeze(v, 0) for k, v in method(self, batch, *args, **kwargs).items()}
+        changed = method(self, batch, *args, **kwargs)
+        return changed if self._lone_boxes == "batch" else {k: ops.squeeze(v, 0) for k, v in changed.items()}
 
     return wrapped
 

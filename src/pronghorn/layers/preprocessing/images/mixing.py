@@ -114,6 +114,8 @@ class RandomErasing(_Patches):
 class _Partners(ImageLayer):
     """A layer that mixes each image with another one of its batch."""
 
+    _lone_boxes = "rows"
+
     def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any = None, training: bool = True) -> Any:
         if not training or transformation is None:
             return bounding_boxes

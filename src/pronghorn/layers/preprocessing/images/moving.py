@@ -313,6 +313,8 @@ class RandomZoom(_Affine):
         ValueError: for arguments that do not fit.
     """
 
+    _lone_boxes = "batch"
+
     def __init__(
         self,
         height_factor: Any,
@@ -382,6 +384,8 @@ class RandomShear(_Affine):
     Raises:
         ValueError: for arguments that do not fit.
     """
+
+    _lone_boxes = "batch"
 
     def __init__(
         self,
