@@ -250,10 +250,13 @@ class Traced:
 
 @dataclass
 class Subgraph:
-    """A traced body: ``graph`` takes ``captures`` (arrays of the trace around it) and then its arguments."""
+    """A traced body: ``graph`` takes ``captures`` (arrays of the trace around it), the values at entry of
+    ``variables``, and then its arguments; it returns the results and then the new values of ``updated``."""
 
     graph: Graph
     captures: list[Tensor] = field(default_factory=list)
+    variables: list[Variable] = field(default_factory=list)
+    updated: list[Variable] = field(default_factory=list)
 
 
 @contextlib.contextmanager
@@ -289,14 +292,26 @@ def trace(fn: Callable[..., Sequence[Any]], avals: Sequence[Aval], name: str = "
     return Traced(tr.graph, len(avals) + len(host), captured, updated, len(results), computes)
 
 
-def trace_body(fn: Callable[..., Sequence[Any]], avals: Sequence[Aval], name: str = "body") -> Subgraph:
-    """Trace the body of a loop or a branch; what it uses from outside becomes leading inputs."""
-    with _tracing(name, own_state=False) as tr:
+def trace_body(
+    fn: Callable[..., Sequence[Any]], avals: Sequence[Aval], name: str = "body", own_state: bool = False
+) -> Subgraph:
+    """Trace the body of a loop or a branch; what it uses from outside becomes leading inputs.
+
+    Args:
+        fn: takes Tensors, returns Tensors.
+        avals: the types of its arguments.
+        name: the graph's name.
+        own_state: whether it may assign variables: those that it uses are then inputs, and their new values outputs.
+    """
+    with _tracing(name, own_state) as tr:
         arguments = [tr.graph.add_input(a) for a in avals]
         results = [tr.lift(as_tensor(r)) for r in fn(*map(Tensor, arguments))]
-    tr.graph.outputs = results
-    tr.graph.inputs = [*(inner for _, inner in tr.captures.values()), *arguments]
-    return Subgraph(tr.graph, [outer for outer, _ in tr.captures.values()])
+        variables = list(tr.variables)
+        entries = [tr.lift(tr.variables[v]) for v in variables]
+        updated = [v for v in variables if tr.current[v].data is not tr.variables[v].data]
+        tr.graph.outputs = [*results, *(tr.lift(tr.current[v]) for v in updated)]
+    tr.graph.inputs = [*(inner for _, inner in tr.captures.values()), *entries, *arguments]
+    return Subgraph(tr.graph, [outer for outer, _ in tr.captures.values()], variables, updated)
 
 
 def abstract_eval(fn: Callable[..., Sequence[Any]], *avals: Aval) -> list[Aval]:
