@@ -325,6 +325,13 @@ class Optimizer(CheckedArguments):
                 f"{self.name}: No gradients provided for any variable. The loss does not depend on the weights. "
                 "Compute the loss from the model's output, with ops."
             )
+        for gradient, variable in kept:
+            shape = getattr(gradient, "shape", variable.shape)
+            if tuple(shape) != tuple(variable.shape):
+                raise ValueError(
+                    f"{self.name}: the gradient for the variable {variable.path!r} of shape {variable.shape} has shape "
+                    f"{tuple(shape)}; are the gradients in the order of the variables?"
+                )
         missing = [v.path for g, v in pairs if g is None]
         if missing:
             warn(
@@ -334,39 +341,45 @@ class Optimizer(CheckedArguments):
         return kept
 
     def _apply_pairs(self, pairs: list[tuple[Any, Variable]]) -> None:
-        for grad, variable in pairs:
-            if _is_direct(variable):
-                variable.assign(grad)
+        direct = [(g, v) for g, v in pairs if _is_direct(v)]
         pairs = [(g, v) for g, v in pairs if not _is_direct(v)]
-        if not pairs:
-            return
         if self.loss_scale_factor is not None:
             pairs = [(g / self.loss_scale_factor, v) for g, v in pairs]
         if self.gradient_accumulation_steps:
-            self._accumulate(pairs, self.gradient_accumulation_steps)
+            self._accumulate(pairs, direct, self.gradient_accumulation_steps)
         else:
-            self._update(pairs)
+            self._update(pairs, direct)
+        if not pairs:
+            return
         if self.use_ema:
             self._update_average([v for v in self._trainable_variables if not _is_direct(v)])
         for _, variable in pairs:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable.value))
 
-    def _accumulate(self, pairs: list[tuple[Any, Variable]], steps: int) -> None:
-        accumulators = {id(v): self._accumulated_gradients[self._get_variable_index(v)] for _, v in pairs}
+    def _accumulate(self, pairs: list[tuple[Any, Variable]], direct: list[tuple[Any, Variable]], steps: int) -> None:
+        every = [v for _, v in (*pairs, *direct)]
+        accumulators = {id(v): self._accumulated_gradients[self._get_variable_index(v)] for v in every}
         for grad, variable in pairs:
             accumulators[id(variable)].assign_add(grad)
+        for value, variable in direct:  # of values, the greatest counts, as in Keras
+            accumulators[id(variable)].assign(ops.maximum(accumulators[id(variable)].value, value))
         is_update = ops.equal(ops.mod(self._iterations + 1, steps), 0)
 
         def update() -> None:
-            self._update([(accumulators[id(v)].value / float(steps), v) for _, v in pairs])
+            means = [(accumulators[id(v)].value / float(steps), v) for _, v in pairs]
+            self._update(means, [(accumulators[id(v)].value, v) for _, v in direct])
             for accumulator in accumulators.values():
                 accumulator.assign(ops.zeros_like(accumulator.value))
 
         touched = [v for v in self._variables if v is not self._iterations and v is not self._learning_rate]
-        update_if(is_update, [*(v for _, v in pairs), *touched], update)
+        update_if(is_update, [*every, *touched], update)
 
-    def _update(self, pairs: list[tuple[Any, Variable]]) -> None:
+    def _update(self, pairs: list[tuple[Any, Variable]], direct: list[tuple[Any, Variable]]) -> None:
+        for value, variable in direct:
+            variable.assign(value)
+        if not pairs:
+            return
         variables = [v for _, v in pairs]
         grads = self._clip_gradients([g for g, _ in pairs])
         self._apply_weight_decay(variables)

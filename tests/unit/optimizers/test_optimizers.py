@@ -320,3 +320,15 @@ def test_callbacks_change_the_learning_rates_of_all_optimizers():
     np.testing.assert_array_equal(before[2], during[2])
     swap.on_test_end()
     np.testing.assert_array_equal(before[0], model.get_weights()[0])
+
+
+def test_variables_overwritten_by_what_is_accumulated_for_them():
+    value, weight = Variable([1.0, 2.0]), Variable([1.0, 2.0])
+    value.overwrite_with_gradient = True
+    optimizer = optimizers.SGD(1.0, gradient_accumulation_steps=2)
+    seen = []
+    for gradient in ([3.0, -4.0], [2.0, -5.0], [7.0, 1.0]):
+        optimizer.apply_gradients([(np.float32(gradient), value), (np.float32(gradient), weight)])
+        seen.append(value.numpy().tolist())
+    assert seen == [[1.0, 2.0], [3.0, 0.0], [3.0, 0.0]]
+    np.testing.assert_allclose(weight.numpy(), [1 - 2.5, 2 + 4.5])
