@@ -42,7 +42,7 @@ def batches_of(data: Any, steps: int | None = None, layer: str = "adapt") -> Ite
         yield to_array(data)
         return
     if isinstance(data, (list, tuple)) and data and not any(_has_shape(_first(x)) for x in data):
-        yield to_array(list(data))
+        yield _as_rows(list(data), layer)
         return
     for batch in itertools.islice(_iterate(data, layer), steps):
         batch = _first(batch)
@@ -52,6 +52,16 @@ def batches_of(data: Any, steps: int | None = None, layer: str = "adapt") -> Ite
                 "the elements in batches, or pass one array of all of them."
             )
         yield to_array(batch)
+
+
+def _as_rows(data: list[Any], layer: str) -> np.ndarray:
+    try:
+        return to_array(data)
+    except ValueError as error:
+        raise ValueError(
+            f"{layer}: the rows of the data have different lengths, so they are no array. Pass their entries one after "
+            "the other in one list, fill them up to one length, or, for words, join each row to one string."
+        ) from error
 
 
 def _has_shape(x: Any) -> bool:

@@ -10,7 +10,7 @@ from pronghorn import ops
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import settings
 from pronghorn.layers.layer import Layer
-from pronghorn.layers.preprocessing import encoding
+from pronghorn.layers.preprocessing import encoding, strings
 from pronghorn.models.keras_tensor import KerasTensor
 
 _MODES = ("count", "one_hot", "multi_hot")
@@ -63,6 +63,11 @@ class CategoryEncoding(Layer):
             raise ValueError(
                 "CategoryEncoding: `count_weights` is not used when `output_mode` is not 'count'; it is "
                 f"{self.output_mode!r}."
+            )
+        if not isinstance(inputs, Tensor) and strings.is_text(strings.raw(inputs)):
+            raise TypeError(
+                "CategoryEncoding: inputs must be integers, got strings. Turn them into integers first, with a "
+                "StringLookup, which can also encode them: StringLookup(output_mode=...)."
             )
         inputs = ops.convert_to_tensor(inputs)
         self._check_range(inputs)

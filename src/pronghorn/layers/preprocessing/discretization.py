@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from pronghorn import ops
 from pronghorn.layers import settings
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.preprocessing import encoding
-from pronghorn.layers.preprocessing.batches import batches_of
+from pronghorn.layers.preprocessing.batches import batches_of, to_array
 from pronghorn.models.keras_tensor import KerasTensor
 
 
@@ -64,6 +65,11 @@ class Discretization(Layer):
             )
         self.input_bin_boundaries = bin_boundaries
         self.bin_boundaries = [] if bin_boundaries is None else [float(b) for b in bin_boundaries]
+        if any(a > b for a, b in itertools.pairwise(self.bin_boundaries)):
+            raise ValueError(
+                f"Discretization: `bin_boundaries` must be in ascending order, got {bin_boundaries}. Give "
+                "sorted(bin_boundaries)."
+            )
         self.num_bins, self.epsilon, self.output_mode = num_bins, epsilon, output_mode
         self.summary = _EMPTY
         self._convert_input_args = False
@@ -93,7 +99,12 @@ class Discretization(Layer):
 
     def update_state(self, data: Any) -> None:
         """Take more data into account; `finalize_state` then makes the boundaries."""
-        summary = _summarize(np.asarray(data, "float32"), self.epsilon)
+        values = to_array(data)
+        if values.dtype.kind not in "fiub" and values.dtype.name != "bfloat16":
+            raise ValueError(
+                f"Discretization: adapt() needs numbers, got an array of {values.dtype}. For strings, use StringLookup."
+            )
+        summary = _summarize(values.astype("float32"), self.epsilon)
         self.summary = _merge(self.summary, summary, self.epsilon)
 
     def finalize_state(self) -> None:

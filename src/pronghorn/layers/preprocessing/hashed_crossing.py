@@ -54,7 +54,8 @@ class HashedCrossing(Layer):
     ) -> None:
         settings.one_of(output_mode, ("int", "one_hot"), "HashedCrossing", "output_mode")
         super().__init__(name=name, dtype=output_dtype(output_mode, dtype, "HashedCrossing"), **kwargs)
-        self.num_bins, self.output_mode = num_bins, output_mode
+        self.num_bins = settings.positive(num_bins, "HashedCrossing", "num_bins")
+        self.output_mode = output_mode
         self.sparse = encoding.check_no_sparse(self, sparse)
         self._convert_input_args = False
         self._allow_non_tensor_positional_args = True

@@ -83,7 +83,7 @@ class Hashing(StringLayer):
         else:
             array = strings.raw(inputs)
             self._check_type(array.dtype, array.dtype.kind == "f")
-            bins = ops.convert_to_tensor(self._bins(array))
+            bins = ops.convert_to_tensor(self._bins(array.astype("int64") if array.dtype == bool else array))
         return encoding.encode(bins, self.output_mode, self.num_bins, self.compute_dtype)
 
     def _check_type(self, dtype: Any, is_float: bool) -> None:

@@ -138,8 +138,13 @@ class IndexLookup(StringLayer):
         """
         if isinstance(vocabulary, (str, os.PathLike)):
             vocabulary = read_vocabulary(vocabulary)
-        tokens = self._read_tokens(vocabulary)
         cls = type(self).__name__
+        if isinstance(vocabulary, dict | set | frozenset):
+            raise ValueError(
+                f"{cls}: the vocabulary must be a list or an array, whose order gives the tokens their places, or the "
+                f"path of a file; got a {type(vocabulary).__name__}. Pass list(vocabulary), or sorted(vocabulary)."
+            )
+        tokens = self._read_tokens(vocabulary)
         if idf_weights is not None and self.output_mode != "tf_idf":
             raise ValueError(
                 f"{cls}: `idf_weights` should only be set if `output_mode` is `'tf_idf'`; it is {self.output_mode!r}."

@@ -95,9 +95,16 @@ class IntegerLookup(IndexLookup):
 
     def _read_tokens(self, values: Any) -> list[int]:
         try:
-            return [int(v) for v in to_array(values).ravel().tolist()]
+            tokens = [(v, int(v)) for v in to_array(values).ravel().tolist()]
         except ValueError as error:
             raise ValueError(f"IntegerLookup: the vocabulary must be integers: {error}.") from None
+        for given, token in tokens:
+            if isinstance(given, float) and given != token:
+                raise ValueError(
+                    f"IntegerLookup: the vocabulary must be integers, got {given}. For bins of numbers, use "
+                    "Discretization."
+                )
+        return [token for _, token in tokens]
 
     def _tokens_of(self, inputs: Any) -> np.ndarray:
         array = to_array(inputs)

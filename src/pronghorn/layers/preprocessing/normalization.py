@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config, ops
+from pronghorn.graph.dim import Dim
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.preprocessing.batches import batches_of, is_one_array, to_array
 
@@ -169,9 +170,21 @@ class Normalization(Layer):
 
     # -- computation ------------------------------------------------------------------------------------------------
     def call(self, inputs: Any) -> Any:
+        self._check_extents(inputs.shape)
         x = ops.cast(inputs, self.compute_dtype)
         deviation = ops.maximum(ops.sqrt(self.variance), config.epsilon())
         return x * deviation + self.mean if self.invert else (x - self.mean) / deviation
+
+    def _check_extents(self, shape: Any) -> None:
+        kept = [shape[axis] if axis < len(shape) else None for axis in self._keep_axis]
+        fits = all(a == b or 1 in (a, b) or isinstance(a, Dim) for a, b in zip(kept, self._mean_shape))
+        if not kept or (fits and len(shape) == len(self._broadcast_shape)):
+            return
+        raise ValueError(
+            f"Normalization: the layer was built for inputs with {len(self._broadcast_shape)} axes, of extents "
+            f"{self._mean_shape} along the axes {self._keep_axis}, each with a mean of its own; got inputs of shape "
+            f"{tuple(shape)}. Adapt a layer to data of this shape."
+        )
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

@@ -30,6 +30,9 @@ class Pipeline(Layer):
     def __init__(self, layers: Any, name: str | None = None) -> None:
         super().__init__(name=name)
         self._pipeline_layers = list(layers)
+        for layer in self._pipeline_layers:
+            if not callable(layer):
+                raise ValueError(f"Pipeline: `layers` must be a list of layers, got {layer!r} in it.")
         self._convert_input_args = False
         self._allow_non_tensor_positional_args = True
 

@@ -93,6 +93,14 @@ class STFTSpectrogram(Layer):
         self._bins = (fft_length or 1 << (frame_length - 1).bit_length()) // 2 + 1
 
     def build(self, input_shape: Any) -> None:
+        if len(input_shape) != 3:
+            axes, mend = "(batch, time, channels)", "x[..., None]"
+            if self.data_format == "channels_first":
+                axes, mend = "(batch, channels, time)", "x[:, None]"
+            raise ValueError(
+                f"STFTSpectrogram: inputs must be of shape {axes}, got {tuple(input_shape)}. For one channel, add an "
+                f"axis: {mend}."
+            )
         self.real_kernel = None if self.mode == "imag" else self._kernel("real")
         self.imag_kernel = None if self.mode == "real" else self._kernel("imag")
         self.built = True

@@ -100,6 +100,8 @@ def test_learned_bins_come_back():
         (lambda: layers.Discretization(), "either `num_bins` or `bin_boundaries`"),
         (lambda: layers.Discretization([0.0], num_bins=2), "Both `num_bins` and `bin_boundaries` are set"),
         (lambda: layers.Discretization(num_bins=-1), "num_bins=-1"),
+        (lambda: layers.Discretization([1.0, 0.0]), "ascending order"),
+        (lambda: layers.Discretization(num_bins=2).adapt(["a"]), "needs numbers.*use StringLookup"),
         (lambda: layers.Discretization([0.0], output_mode="bins"), "`output_mode` must be one of"),
         (lambda: layers.Discretization([0.0]).adapt(TABLE), "cannot adapt a layer .* `bin_boundaries`"),
         (lambda: layers.Discretization(num_bins=3)(TABLE), r"no boundaries yet.*adapt\(data\)"),
@@ -160,6 +162,18 @@ def test_given_mean_and_variance():
 def test_mistakes_with_means(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_categories_that_are_strings():
+    with pytest.raises(TypeError, match="must be integers, got strings.*StringLookup"):
+        layers.CategoryEncoding(3)(["a"])
+
+
+def test_inputs_of_another_width():
+    layer = layers.Normalization()
+    layer.adapt(TABLE)
+    with pytest.raises(ValueError, match=r"of extents \(4,\) along the axes \(1,\).*shape \(2, 3\)"):
+        layer(np.ones((2, 3)))
 
 
 def test_a_second_batch_of_another_width():

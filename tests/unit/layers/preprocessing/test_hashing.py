@@ -67,6 +67,11 @@ def test_the_masked_value_has_the_first_bin_for_itself():
     assert layers.Hashing(1, mask_value=7)(np.arange(3)).numpy().tolist() == [0, 0, 0]
 
 
+def test_truth_values_are_hashed_as_0_and_1():
+    truth = np.array([True, False])
+    np.testing.assert_array_equal(layers.Hashing(99)(truth).numpy(), layers.Hashing(99)(truth.astype(int)).numpy())
+
+
 def test_vectors():
     words = np.array([["a", "b", "a"], ["c", "c", "c"]])
     bins = layers.Hashing(5)(words).numpy()
@@ -99,6 +104,7 @@ def test_configurations_come_back():
         (lambda: layers.Hashing(3, output_mode="count", sparse=True), ValueError, "sparse=True is not there"),
         (lambda: layers.Hashing(3)(np.ones(3)), TypeError, "strings or integers, got an array of float64"),
         (lambda: layers.Hashing(3)([["a"], ["b", "c"]]), ValueError, "rows have different lengths.*Pad"),
+        (lambda: layers.HashedCrossing(0), ValueError, "`num_bins` must be a positive integer"),
         (lambda: layers.HashedCrossing(3)(np.ones(3)), ValueError, "on a list or tuple of inputs"),
         (lambda: layers.HashedCrossing(3)([["a"]]), ValueError, "at least two inputs, got 1.*use Hashing"),
         (lambda: layers.HashedCrossing(3)((["a"], ["b", "c"])), ValueError, r"equal shape, got \[\(1,\), \(2,\)\]"),

@@ -147,6 +147,13 @@ def test_configurations_come_back(layer):
         (lambda: layers.StringLookup(vocabulary=["a"], output_mode="tf_idf"), ValueError, r"Use adapt\(\) to learn"),
         (lambda: layers.StringLookup(vocabulary=["a"]).adapt(["b"]), ValueError, "Cannot adapt layer"),
         (lambda: layers.StringLookup(vocabulary=["a"], num_oov_indices=0)(["b"]), ValueError, r"OOV values \['b'\]"),
+        (lambda: layers.StringLookup(vocabulary={"a", "b"}), ValueError, "whose order gives.*got a set"),
+        (
+            lambda: layers.StringLookup().adapt([["a"], ["b", "c"]]),
+            ValueError,
+            "rows of the data have different lengths",
+        ),
+        (lambda: layers.IntegerLookup(vocabulary=[1.5]), ValueError, "must be integers, got 1.5"),
         (lambda: layers.IntegerLookup(vocabulary=["a"]), ValueError, "vocabulary must be integers"),
         (lambda: layers.IntegerLookup(vocabulary=[1])(["a"]), TypeError, "use StringLookup"),
         (lambda: layers.IntegerLookup(salt=3), ValueError, "only be used when `oov_method='farmhash'`"),

@@ -39,3 +39,5 @@ def test_configurations_come_back():
     np.testing.assert_array_equal(again(x).numpy(), pipeline(x).numpy())
     with pytest.raises(ValueError, match="must have a list under 'layers'"):
         layers.Pipeline.from_config({"name": "p"})
+    with pytest.raises(ValueError, match="list of layers, got 3 in it"):
+        layers.Pipeline([layers.Rescaling(2.0), 3])

@@ -80,6 +80,10 @@ def test_windows_and_layouts(window):
         (lambda: layers.STFTSpectrogram(frame_length=8, fft_length=4), "`fft_length` should be not less"),
         (lambda: layers.STFTSpectrogram(window="no-such-window"), "`window` is no window's name"),
         (lambda: layers.STFTSpectrogram(frame_length=8, window=np.ones(7)), "must have frame_length=8 entries"),
+        (
+            lambda: layers.STFTSpectrogram()(np.ones((2, 999))),
+            r"\(batch, time, channels\), got \(2, 999\).*x\[..., None\]",
+        ),
         (lambda: layers.MelSpectrogram(fft_length=64, sequence_length=128), "greater than or equal to"),
     ],
 )
