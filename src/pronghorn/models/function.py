@@ -63,7 +63,8 @@ class Function(Operation):
                 from pronghorn.layers.core.input_layer import InputLayer
 
                 InputLayer(input_tensor=x)
-        graph = map_graph(self._inputs, self._outputs)
+        paths = [".".join(map(str, path)) for path, _ in tree.flatten_with_path(outputs)]
+        graph = map_graph(self._inputs, self._outputs, paths)
         self._nodes, self._nodes_by_depth = graph.nodes, graph.nodes_by_depth
         self._operations, self._operations_by_depth = graph.operations, graph.operations_by_depth
         self._run_order = [
@@ -174,9 +175,9 @@ class Graph:
         self.operations_by_depth: dict[int, list[Operation]] = defaultdict(list)
 
 
-def map_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> Graph:
-    """Sort the operations between ``inputs`` and ``outputs``."""
-    order, seen_at = _topological(inputs, outputs)
+def map_graph(inputs: list[KerasTensor], outputs: list[KerasTensor], paths: list[str] | None = None) -> Graph:
+    """Sort the operations between ``inputs`` and ``outputs``, whose ``paths`` errors name."""
+    order, seen_at = _topological(inputs, outputs, paths or [""] * len(outputs))
     node_depth: dict[Node, int] = {}
     operation_depth: dict[int, int] = {}
     operations: dict[int, Operation] = {}
@@ -230,15 +231,18 @@ def _parents(node: Node, inputs: list[KerasTensor]) -> list[Node]:
     return found
 
 
-def _topological(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple[list[Node], dict[int, int]]:
+def _topological(
+    inputs: list[KerasTensor], outputs: list[KerasTensor], paths: list[str]
+) -> tuple[list[Node], dict[int, int]]:
     """Nodes with every node after its parents, and for each operation when the search from the outputs met it."""
     order: list[Node] = []
     done: set[Node] = set()
     seen_at: dict[int, int] = {}
-    for output in outputs:
+    for output, path in zip(outputs, paths):
+        who = f"Output with path `{path}`" if path else "The output"
         if not hasattr(output, "_keras_history"):
             raise ValueError(
-                f"The output {output!r} was not made by calling layers on an Input(), so it cannot be an output of a "
+                f"{who}, {output!r}, was not made by calling layers on an Input(), so it cannot be an output of a "
                 "functional model."
             )
         stack: list[tuple[Node, int]] = [(_node_of(output), 0)]
@@ -250,8 +254,8 @@ def _topological(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple
             parents = _parents(node, inputs)
             if not parents and not any(_node_of(x) is node for x in inputs):
                 raise ValueError(
-                    f"The output {output!r} depends on {node.outputs[0]!r} of {node.operation.name!r}, which is not "
-                    "among the inputs of the model. Add it to `inputs`."
+                    f"{who} is not connected to the model's inputs alone: it depends on {node.outputs[0]!r} of "
+                    f"{node.operation.name!r}, which is not among them. Add that to `inputs`."
                 )
             while position < len(parents) and parents[position] in done:
                 position += 1
