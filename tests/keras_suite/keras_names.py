@@ -1,8 +1,9 @@
 """Keras's names, public and private, as Pronghorn's public ones: what Keras's own tests are run against.
 
 A pytest plugin: with it, `keras` and everything below is Pronghorn. Only `keras.src.testing`, the tests' own helpers,
-is loaded from the real package. A private name that has no public equivalent becomes a placeholder, which can be
-imported and fails when it is used; such tests are listed in `private_names.txt`, since they test no behaviour of ours.
+is loaded from the real package. A private name is what `private_equivalents.py` has for it; one that has no equivalent
+becomes a placeholder, which can be imported and fails when it is used. Tests that use one are listed in
+`private_names.txt`, since they test no behaviour of ours.
 """
 
 from __future__ import annotations
