@@ -97,3 +97,12 @@ def test_an_unknown_extent_that_must_be_another_one_is_that_one():
             return ops.cast(ops.nonzero(x)[0], "float32") * ops.ones(5) + ops.cast(ops.nonzero(x)[0], "float32")
 
     assert Weighted()(KerasTensor((None, 4))).shape == (5,)
+
+
+def test_a_layer_that_cannot_take_short_axes_is_described():
+    class Parts(layers.Layer):
+        def call(self, x):
+            part = int(x.shape[1]) // 4  # no number while the extent is a symbol, and 0 for a short axis
+            return ops.reshape(x[:, : part * 4], (-1, (part * 4) // part, part))
+
+    assert Parts()(KerasTensor((None, None))).shape == (None, 4, None)
