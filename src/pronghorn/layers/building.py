@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pronghorn import tree
@@ -14,6 +15,7 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.strings import holds_text
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import call as calls
+from pronghorn.layers.input_spec import InputSpec
 from pronghorn.models.keras_tensor import KerasTensor
 from pronghorn.utils.masking import set_mask
 from pronghorn.utils.naming import current_path
@@ -176,6 +178,21 @@ def weight_shape(layer: Layer, shape: Any, name: str | None) -> tuple[int, ...]:
             "extent of a weight must be known. Give Input() a shape with numbers in those places."
         )
     return tuple(int(d) for d in extents)
+
+
+@contextlib.contextmanager
+def naming_containers(layer: Layer, inputs: Any) -> Iterator[None]:
+    """Have a failure to build for a list or dict of arrays say so, where the layer takes one array."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        if not isinstance(inputs, (list, tuple, dict)) or not isinstance(layer.input_spec, InputSpec):
+            raise
+        kind = type(inputs).__name__
+        raise ValueError(
+            f"Layer {layer.name!r} ({type(layer).__name__}) takes one array, but was called on a {kind} of "
+            f"{len(inputs)}. Take the array out of the {kind}."
+        ) from error
 
 
 def check_positional(layer: Layer, args: tuple[Any, ...]) -> None:

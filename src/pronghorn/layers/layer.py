@@ -21,6 +21,7 @@ from pronghorn.layers.building import (
     check_positional,
     input_shape_argument,
     is_default,
+    naming_containers,
     overrides_get_config,
     replace_training,
     shape_arguments,
@@ -293,7 +294,12 @@ class Layer(StatefulOperation):
         if len(self._call_context_args) > 1:
             names = self._call_context_args - {"training"}
             kwargs, values = calls.resolve_context_arguments(names, parameters, args, kwargs, context)
-        spec = calls.CallSpec(parameters, args, kwargs)
+        try:
+            spec = calls.CallSpec(parameters, args, kwargs)
+        except TypeError as error:
+            raise TypeError(
+                f"Layer {self.name!r} ({type(self).__name__}) takes {', '.join(parameters.names)}: {error}."
+            ) from None
         kwargs = self._fill_masks(spec, parameters, kwargs)
         training = self._resolve_training(spec, parameters, context) if flag is None else flag
         before = context.training
@@ -304,7 +310,9 @@ class Layer(StatefulOperation):
             if outer is None:
                 self._clear_losses()
             if not self.built:
-                self._maybe_build(spec)
+                assert_input_compatibility(self.input_spec, spec.first, self)
+                with naming_containers(self, spec.first):
+                    self._maybe_build(spec)
             outputs = self._call_explained(spec, args, kwargs, training, parameters)
         finally:
             context.training, context.values = before, before_values

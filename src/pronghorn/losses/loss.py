@@ -8,6 +8,7 @@ from pronghorn import config, ops, tree
 from pronghorn.graph.tensor import Tensor
 from pronghorn.losses.reduction import reduce_weighted_values, same_rank, standardize_reduction
 from pronghorn.utils.arguments import CheckedArguments
+from pronghorn.utils.explain import explained
 from pronghorn.utils.masking import get_mask
 from pronghorn.utils.naming import auto_name
 
@@ -48,7 +49,8 @@ class Loss(CheckedArguments):
             sample_weight: a weight per sample (or per time step).
         """
         in_mask = get_mask(y_pred)
-        with ops_scope(self.name):
+        arrays = {"y_true": y_true, "y_pred": y_pred, "sample_weight": sample_weight}
+        with ops_scope(self.name), explained(f"loss {self.name!r}", **arrays):
             y_pred, y_true = _to_tensors(y_pred, self._dtype), _to_tensors(y_true, self._dtype)
             values = self.call(y_true, y_pred)
             if values is None:

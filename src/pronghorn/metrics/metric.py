@@ -8,6 +8,7 @@ from typing import Any
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.variable import Variable
 from pronghorn.utils.arguments import CheckedArguments
+from pronghorn.utils.explain import explained
 from pronghorn.utils.naming import NameScope, auto_name
 
 
@@ -120,7 +121,8 @@ class Metric(CheckedArguments):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Take in a batch and return the value so far."""
         self._check_initialised()
-        self.update_state(*args, **kwargs)
+        with explained(f"metric {self.name!r}", **dict(zip(("y_true", "y_pred"), args)), **kwargs):
+            self.update_state(*args, **kwargs)
         return self.result()
 
     # -- without side effects ---------------------------------------------------------------------------------------
