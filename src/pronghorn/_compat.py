@@ -26,7 +26,7 @@ PARTLY: dict[str, str] = {
     "RematScope": _REMAT,
     "remat": _REMAT,
     "device": _ONE_DEVICE,
-    "callbacks.TensorBoard": "no graph, no images, no embeddings, no profile",
+    "callbacks.TensorBoard": "no graph, no profile",
     "config.disable_flash_attention": _FLASH,
     "config.enable_flash_attention": _FLASH,
     "config.set_backend": "the own engine only",

@@ -10,10 +10,14 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+
+from pronghorn.callbacks.pictures import png
+
+_STRINGS = 7  # the number of that type in a tensor's message
 
 
 def _crc_table() -> list[int]:
@@ -94,6 +98,17 @@ def _histogram(tag: str, values: np.ndarray) -> bytes:
     return _bytes_field(1, tag.encode()) + _bytes_field(5, message)
 
 
+def _images(tag: str, pictures: Sequence[np.ndarray]) -> bytes:
+    """Pictures as a tensor of strings: width, height, then a PNG for each."""
+    height, width = pictures[0].shape
+    strings = [str(width).encode(), str(height).encode(), *map(png, pictures)]
+    extent = _bytes_field(2, _varint(1 << 3) + _varint(len(strings)))
+    tensor = _varint(1 << 3) + _varint(_STRINGS) + _bytes_field(2, extent)
+    tensor += b"".join(_bytes_field(8, string) for string in strings)
+    plugin = _bytes_field(1, _bytes_field(1, b"images"))
+    return _bytes_field(1, tag.encode()) + _bytes_field(9, plugin) + _bytes_field(8, tensor)
+
+
 class EventFile:
     """A new event file in a folder.
 
@@ -120,6 +135,11 @@ class EventFile:
     def histogram(self, step: int, tag: str, values: np.ndarray) -> None:
         """Write the distribution of an array under a tag."""
         self._stream.write(record(_event(step, _bytes_field(5, _bytes_field(1, _histogram(tag, values))))))
+
+    def images(self, step: int, tag: str, pictures: Sequence[np.ndarray]) -> None:
+        """Write grey pictures, uint8 of one shape `(height, width)`, under a tag."""
+        if pictures:
+            self._stream.write(record(_event(step, _bytes_field(5, _bytes_field(1, _images(tag, pictures))))))
 
     def flush(self) -> None:
         """Make what was written visible to readers."""

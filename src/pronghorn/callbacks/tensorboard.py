@@ -11,7 +11,8 @@ import numpy as np
 from pronghorn.callbacks.callback import Callback, Logs
 from pronghorn.callbacks.event_file import EventFile
 from pronghorn.callbacks.learning_rate import learning_rates
-from pronghorn.utils.user_code import warn
+from pronghorn.callbacks.pictures import pictures_of
+from pronghorn.callbacks.projector import Projector
 
 
 class TensorBoard(Callback):
@@ -24,11 +25,13 @@ class TensorBoard(Callback):
         log_dir: the folder; training results go to `train` in it, validation results to `validation`.
         histogram_freq: write histograms of the weights every so many epochs; 0 writes none.
         write_graph: accepted; the graph is not written.
-        write_images: accepted; images of weights are not written.
+        write_images: whether to write pictures of the weights as well, where histograms are written.
         write_steps_per_second: whether to write the speed too.
         update_freq: `"epoch"`, `"batch"`, or a number of batches: how often results within an epoch are written.
         profile_batch: accepted; `PRONGHORN_DEBUG=time` profiles.
-        embeddings_freq, embeddings_metadata: accepted; embeddings are not written.
+        embeddings_freq: write embeddings for the projector every so many epochs; 0 writes none.
+        embeddings_metadata: a file in `log_dir` with a label for each row of an embedding: one for all, or a dict by
+            the names of the layers.
 
     Raises:
         ValueError: for an unknown `update_freq`.
@@ -51,14 +54,14 @@ class TensorBoard(Callback):
             isinstance(update_freq, bool) or not isinstance(update_freq, int)
         ):
             raise ValueError(f"TensorBoard: update_freq={update_freq!r}; it must be 'epoch', 'batch' or a number.")
-        for name, wanted in (("write_images", write_images), ("embeddings_freq", embeddings_freq)):
-            if wanted:
-                warn(f"TensorBoard: {name} is accepted, but nothing is written for it.")
         self.log_dir = os.fspath(log_dir)
         self.histogram_freq = histogram_freq
         self.write_graph = write_graph
         self.write_images = write_images
         self.write_steps_per_second = write_steps_per_second
+        self.embeddings_freq = embeddings_freq
+        self.embeddings_metadata = embeddings_metadata
+        self._projector = Projector(self.log_dir, embeddings_metadata)
         self.update_freq = 1 if update_freq == "batch" else update_freq
         self._files: dict[str, EventFile] = {}
         self._step = 0
@@ -71,6 +74,8 @@ class TensorBoard(Callback):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self._step = 0
+        if self.embeddings_freq:
+            self._projector.check(self.model)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch_start = time.time(), self._step
@@ -105,10 +110,18 @@ class TensorBoard(Callback):
         if validation:
             self._file("validation").scalars(epoch, validation)
         if self.histogram_freq and epoch % self.histogram_freq == 0:
-            for weight in self.model.weights:
-                self._file("train").histogram(epoch, f"{weight.path}/histogram", np.asarray(weight.numpy()))
+            self._write_weights(epoch)
+        if self.embeddings_freq and epoch % self.embeddings_freq == 0:
+            self._projector.write(self.model)
         for file in self._files.values():
             file.flush()
+
+    def _write_weights(self, epoch: int) -> None:
+        for weight in self.model.weights:
+            values = np.asarray(weight.numpy())
+            self._file("train").histogram(epoch, f"{weight.path}/histogram", values)
+            if self.write_images:
+                self._file("train").images(epoch, f"{weight.path}/image", pictures_of(values))
 
     def _speed(self) -> float:
         start, step = self._epoch_start

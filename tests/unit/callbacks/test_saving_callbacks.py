@@ -198,3 +198,39 @@ def test_tensorboard_refuses():
 def test_orbax_names_the_other_way():
     with pytest.raises(NotImplementedError, match="ModelCheckpoint"):
         callbacks.OrbaxCheckpoint("x")
+
+
+def test_tensorboard_writes_pictures_and_embeddings(tmp_path):
+    from pronghorn import Input, Sequential, layers
+
+    model = Sequential([Input((4,)), layers.Embedding(6, 3, name="words"), layers.Flatten(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = np.zeros((4, 4)), np.zeros((4, 1))
+    board = callbacks.TensorBoard(
+        tmp_path, histogram_freq=1, write_images=True, embeddings_freq=1, embeddings_metadata={"words": "words.txt"}
+    )
+    model.fit(x, y, verbose=0, callbacks=[board])
+    written = b"".join(file.read_bytes() for file in (tmp_path / "train").iterdir())
+    assert written.count(b"IHDR") == written.count(b"/image") == len(model.weights)
+    assert np.loadtxt(tmp_path / "words.tsv").shape == (6, 3)
+    config = (tmp_path / "projector_config.pbtxt").read_text()
+    for line in ('tensor_name: "words"', 'tensor_path: "words.tsv"', 'metadata_path: "words.txt"'):
+        assert line in config
+    with pytest.raises(ValueError, match="names 'letters', but the model's embedding layers are 'words'"):
+        model.fit(
+            x,
+            y,
+            verbose=0,
+            callbacks=[callbacks.TensorBoard(tmp_path, embeddings_freq=1, embeddings_metadata={"letters": "x"})],
+        )
+
+
+def test_pictures_can_be_read(tmp_path):
+    from pronghorn.callbacks.pictures import pictures_of, png
+
+    image = pytest.importorskip("PIL.Image")
+    picture = (np.arange(12).reshape(3, 4) * 20).astype("uint8")
+    (tmp_path / "a.png").write_bytes(png(picture))
+    np.testing.assert_array_equal(np.asarray(image.open(tmp_path / "a.png")), picture)
+    assert [p.shape for p in pictures_of(np.ones((5, 2)))] == [(2, 5)]
+    assert pictures_of(np.ones((0, 3))) == []
