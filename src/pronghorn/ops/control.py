@@ -7,8 +7,7 @@ become one node whose parameters are the graphs of the branches or of the loop's
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pronghorn import tree
@@ -18,6 +17,7 @@ from pronghorn.graph.ir import Aval, Value
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import Subgraph, TraceError, active_tapes, current_trace, trace_body
 from pronghorn.ops import _broadcast as B
+from pronghorn.ops._bodies import assign_last, carry, entry_values, stateful_body
 from pronghorn.ops._symbolic import symbolic_aware
 
 
@@ -69,7 +69,7 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
     if not pred.is_traced:
         return true_fn() if bool(pred) else false_fn()
     yes, no = _Flat(true_fn, ()), _Flat(false_fn, ())
-    outputs = _branch(P.reshape(pred, shape=()), _stateful(yes, [], "true"), _stateful(no, [], "false"))
+    outputs = _branch(P.reshape(pred, shape=()), stateful_body(yes, [], "true"), stateful_body(no, [], "false"))
     _check_alike("cond", yes, no)
     return yes.pack(outputs)
 
@@ -78,65 +78,14 @@ def _branch(pred: Tensor, yes: Subgraph, no: Subgraph) -> list[Tensor]:
     """A `cond` node: both graphs take what either of them uses from outside, and the variables that either assigns."""
     state = list(dict.fromkeys([*yes.updated, *no.updated]))
     for body in (yes, no):
-        _carry(body, state)
+        carry(body, state)
     _check_results("cond", yes.graph.outputs, no.graph.outputs)
     first, second = yes.graph.inputs[: len(yes.captures)], no.graph.inputs[: len(no.captures)]
     entries = [body.graph.inputs[len(body.captures) :] for body in (yes, no)]
     yes.graph.inputs = [*first, *(Value(v.aval, yes.graph) for v in second), *entries[0]]
     no.graph.inputs = [*(Value(v.aval, no.graph) for v in first), *second, *entries[1]]
-    out = P.cond(pred, *yes.captures, *no.captures, *_read(state), true=yes.graph, false=no.graph)
-    return _assigned(state, out)
-
-
-# -- variables in bodies ----------------------------------------------------------------------------------------------
-def _stateful(fn: Callable[..., Any], avals: Sequence[Aval], name: str, carried: Sequence[Any] = ()) -> Subgraph:
-    """A body that may assign variables.
-
-    Its graph takes the captures, among them variables that it only reads, then the arguments, and then the values at
-    entry of the variables in ``updated``: those that it assigns, and those in ``carried``. It returns the results, and
-    then their new values.
-    """
-    body = trace_body(fn, avals, name, own_state=True)
-    graph, start = body.graph, len(body.captures)
-    arguments = graph.inputs[start + len(body.variables) :]
-    entries = dict(zip(body.variables, graph.inputs[start:]))
-    kept = dict.fromkeys([*body.updated, *carried])  # no list: variables compare elementwise
-    read = [v for v in body.variables if v not in kept]
-    inner = [*graph.inputs[:start], *(entries[v] for v in read)]
-    graph.inputs = [*inner, *arguments, *(entries[v] for v in body.updated)]
-    result = Subgraph(graph, [*body.captures, *_read(read)], [], body.updated)
-    _carry(result, list(kept), entries)
-    return result
-
-
-def _carry(body: Subgraph, state: Sequence[Any], entries: Mapping[Any, Value] = MappingProxyType({})) -> None:
-    """Have a body take and return the variables ``state``, in this order; those that it does not assign as they are."""
-    graph, count = body.graph, len(body.updated)
-    first, rest = len(graph.inputs) - count, len(graph.outputs) - count
-    known = dict(zip(body.updated, zip(graph.inputs[first:], graph.outputs[rest:])))
-    for variable in state:
-        if variable not in known:
-            aval = Aval(variable.shape, variable.storage_dtype)
-            entry = entries.get(variable) or Value(aval, graph)
-            known[variable] = (entry, entry)
-    graph.inputs = [*graph.inputs[:first], *(known[v][0] for v in state)]
-    graph.outputs = [*graph.outputs[:rest], *(known[v][1] for v in state)]
-    body.updated = list(state)
-
-
-def _read(variables: Sequence[Any]) -> list[Tensor]:
-    """What variables hold where the loop or branch begins."""
-    trace = current_trace()
-    return [trace.read_storage(v) for v in variables] if trace is not None else []
-
-
-def _assigned(variables: Sequence[Any], outputs: Sequence[Tensor]) -> list[Tensor]:
-    """Assign the last outputs of a loop or branch to variables; the other outputs."""
-    trace = current_trace()
-    count = len(outputs) - len(variables)
-    for variable, value in zip(variables, outputs[count:]):
-        trace.write(variable, value)  # type: ignore[union-attr]  # variables are assigned in traces only
-    return list(outputs[:count])
+    out = P.cond(pred, *yes.captures, *no.captures, *entry_values(state), true=yes.graph, false=no.graph)
+    return assign_last(state, out)
 
 
 def _check_results(name: str, first: Sequence[Value], second: Sequence[Value]) -> None:
@@ -168,7 +117,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     if not index.is_traced:
         return branches[min(max(int(index), 0), len(branches) - 1)](*operands)
     flat = [_Flat(lambda fn=fn: fn(*operands), ()) for fn in branches]
-    bodies = [_stateful(f, [], "branch") for f in flat]
+    bodies = [stateful_body(f, [], "branch") for f in flat]
     outputs = _switch(P.reshape(index, shape=()), flat, bodies, 0)
     for other in flat[1:]:
         _check_alike("switch", flat[0], other)
@@ -181,8 +130,8 @@ def _switch(index: Tensor, flat: list[_Flat], bodies: list[Subgraph], first: int
     if first == len(bodies) - 1:
         from pronghorn.graph.trace import inline
 
-        return _assigned(yes.updated, inline(yes.graph, [*yes.captures, *_read(yes.updated)]))
-    no = _stateful(lambda: _switch(index, flat, bodies, first + 1), [], "rest")
+        return assign_last(yes.updated, inline(yes.graph, [*yes.captures, *entry_values(yes.updated)]))
+    no = stateful_body(lambda: _switch(index, flat, bodies, first + 1), [], "rest")
     return _branch(P.le(index, B.full_like(index, first)), yes, no)
 
 
@@ -236,19 +185,19 @@ def _traced_while(cond: Any, step: Any, state: tuple[Any, ...], limit: int | Non
     leaves = _tensors(state)
     test = _Flat(lambda *v: P.reshape(B.cast(cond(*v), "bool"), shape=()), state)
     body = _Flat(step, state)
-    bodies = _stateful(body, _avals(leaves), "while_body")
+    bodies = stateful_body(body, _avals(leaves), "while_body")
     changed = bodies.updated
-    conds = _stateful(test, _avals(leaves), "while_cond", changed)
+    conds = stateful_body(test, _avals(leaves), "while_cond", changed)
     if len(conds.updated) > len(changed):
         raise ValueError("while_loop: cond must not assign variables; do it in body.")
     del conds.graph.outputs[1:]
     _check_carry("while_loop", leaves, bodies.graph.outputs[: len(leaves)])
     out = P.while_loop(
-        *conds.captures, *bodies.captures, *leaves, *_read(changed),
+        *conds.captures, *bodies.captures, *leaves, *entry_values(changed),
         cond=conds.graph, body=bodies.graph,
         num_cond_consts=len(conds.captures), num_body_consts=len(bodies.captures),
     )  # fmt: skip
-    packed = tree.pack_sequence_as(state, _assigned(changed, out))
+    packed = tree.pack_sequence_as(state, assign_last(changed, out))
     return packed[1:] if limit is not None else packed
 
 
@@ -382,7 +331,7 @@ def _scan_traced(f: Any, carry: Any, xs: Any, leaves: list[Tensor], steps: Any, 
     else:
         body = _Flat(lambda c, x: _pair(f(c, x)), (carry, xs))
     slices = [Aval(t.shape[1:], t.dtype) for t in leaves]
-    sub = _stateful(body, [*_avals(state), *slices], "scan_body")
+    sub = stateful_body(body, [*_avals(state), *slices], "scan_body")
     graph, changed, count = sub.graph, sub.updated, len(state)
     _check_carry("scan", state, graph.outputs[:count])
     # the variables are the last of what is carried
@@ -390,11 +339,11 @@ def _scan_traced(f: Any, carry: Any, xs: Any, leaves: list[Tensor], steps: Any, 
     graph.inputs = [*graph.inputs[:at], *graph.inputs[at + len(leaves) :], *graph.inputs[at : at + len(leaves)]]
     graph.outputs = [*graph.outputs[:count], *graph.outputs[results:], *graph.outputs[count:results]]
     out = P.scan(
-        *sub.captures, *state, *_read(changed), *leaves,
+        *sub.captures, *state, *entry_values(changed), *leaves,
         body=graph, num_consts=len(sub.captures), num_carry=count + len(changed), length=steps, reverse=bool(reverse),
     )  # fmt: skip
     last, ys = out[: count + len(changed)], out[count + len(changed) :]
-    return body.pack([*_assigned(changed, last), *ys])
+    return body.pack([*assign_last(changed, last), *ys])
 
 
 @symbolic_aware
