@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from pronghorn.utils.arguments import PATH, check
 from pronghorn.utils.files import get_file
 
 _KERAS_FILES = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
@@ -18,6 +19,7 @@ def fetch(name: str, file_hash: str | None = None, origin: str | None = None, ex
         origin: the URL; by default the one Keras publishes the file at.
         extract: whether to unpack it.
     """
+    check("load_data", "path", name, PATH)
     if os.path.isabs(name):
         if not os.path.exists(name):
             raise FileNotFoundError(f"There is no file {name}.")

@@ -9,6 +9,23 @@ from typing import Any
 import numpy as np
 
 from pronghorn.datasets._source import fetch
+from pronghorn.utils.arguments import COUNT, INTEGER, check
+
+
+def check_arguments(
+    who: str, num_words: Any, skip_top: Any, maxlen: Any, start_char: Any, oov_char: Any, index_from: Any, seed: Any
+) -> None:
+    """Check the numbers that both text data sets take, before anything is downloaded.
+
+    Raises:
+        ValueError: if one is no integer.
+    """
+    for name, value in (("num_words", num_words), ("maxlen", maxlen)):
+        check(who, name, value, COUNT, none=True)
+    for name, value in (("start_char", start_char), ("oov_char", oov_char)):
+        check(who, name, value, INTEGER, none=True)
+    for name, value in (("skip_top", skip_top), ("index_from", index_from), ("seed", seed)):
+        check(who, name, value, COUNT)
 
 
 def shuffled(texts: np.ndarray, labels: np.ndarray, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:

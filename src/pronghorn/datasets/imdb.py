@@ -41,6 +41,7 @@ def load_data(
     """
     if kwargs:
         raise TypeError(f"imdb.load_data: unknown arguments: {', '.join(kwargs)}.")
+    _text.check_arguments("imdb.load_data", num_words, skip_top, maxlen, start_char, oov_char, index_from, seed)
     names = ("x_train", "y_train", "x_test", "y_test")
     x_train, y_train, x_test, y_test = load_npz_of_lists(fetch(path, _HASH), names)
     rng = np.random.RandomState(seed)

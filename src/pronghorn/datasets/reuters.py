@@ -8,6 +8,7 @@ from pronghorn._lazy import attach
 from pronghorn.datasets import _text
 from pronghorn.datasets._archive import Split, load_npz_of_lists
 from pronghorn.datasets._source import fetch
+from pronghorn.utils.arguments import is_number
 
 _HASH = "d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916"
 _INDEX_HASH = "4d44cc38712099c9e383dc6e5f11a921"
@@ -38,6 +39,9 @@ def load_data(
     Returns:
         `(x_train, y_train), (x_test, y_test)`: object arrays of lists of integers, and topics 0 to 45.
     """
+    _text.check_arguments("reuters.load_data", num_words, skip_top, maxlen, start_char, oov_char, index_from, seed)
+    if not is_number(test_split) or not 0 <= test_split <= 1:
+        raise ValueError(f"reuters.load_data: test_split={test_split!r} must be a number from 0 to 1.")
     x, y = load_npz_of_lists(fetch(path, _HASH), ("x", "y"))
     x, y = _text.shuffled(x, y, np.random.RandomState(seed))
     texts, y = _text.without_long(_text.with_markers(x, start_char, index_from), y, maxlen, "reuters")

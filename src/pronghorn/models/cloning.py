@@ -14,6 +14,7 @@ from pronghorn.models.functional import Functional
 from pronghorn.models.keras_tensor import is_keras_tensor
 from pronghorn.models.model import Model
 from pronghorn.models.sequential import Sequential
+from pronghorn.utils.arguments import shown
 
 
 def clone_model(
@@ -46,6 +47,8 @@ def clone_model(
     cache = kwargs.pop("cache", None)
     if kwargs:
         raise ValueError(f"clone_model: unknown keyword arguments {kwargs}.")
+    if not isinstance(model, Model):
+        raise ValueError(f"clone_model: `model` must be a Model, got {shown(model)} of type {type(model).__name__}.")
     cache = {} if cache is None else cache
     if isinstance(model, Sequential):
         clone = _clone_function(clone_function, recursive, call_function, cache)

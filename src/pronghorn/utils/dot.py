@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pronghorn.utils.arguments import shown
 from pronghorn.utils.summary import class_name, output_shapes
 
 _RANKDIRS = ("TB", "BT", "LR", "RL")
@@ -128,6 +129,8 @@ def model_to_dot(
     kwargs.pop("layer_range", None)
     if kwargs:
         raise ValueError(f"model_to_dot: unknown arguments: {', '.join(kwargs)}.")
+    if not hasattr(model, "layers"):
+        raise ValueError(f"model_to_dot: `model` must be a model, got {shown(model)} of type {type(model).__name__}.")
     if not getattr(model, "built", True):
         raise ValueError(
             "The model is not built yet: give its first layer an input shape, or call it on data, and draw it then."

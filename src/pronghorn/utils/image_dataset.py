@@ -9,6 +9,7 @@ import numpy as np
 
 from pronghorn import config
 from pronghorn.utils import directory as folders
+from pronghorn.utils.arguments import is_integer
 from pronghorn.utils.image import img_to_array, load_img
 
 _ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
@@ -72,6 +73,8 @@ def image_dataset_from_directory(
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ValueError(f"{who}: crop_to_aspect_ratio and pad_to_aspect_ratio exclude each other.")
     data_format = config.standardize_data_format(data_format)
+    if not isinstance(image_size, tuple | list) or len(image_size) != 2 or not all(map(is_integer, image_size)):
+        raise ValueError(f"{who}: `image_size` must be two integers, (height, width); got image_size={image_size!r}.")
     folders.check_format(format, who)
     folders.check_split(validation_split, subset, shuffle, seed, who)
     files = folders.find(directory, labels, label_mode, class_names, _ENDINGS, follow_links, who)

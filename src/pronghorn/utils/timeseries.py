@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.data.dataset import Dataset
+from pronghorn.utils.arguments import INTEGER, check
 from pronghorn.utils.directory import check_format
 
 
@@ -58,6 +59,7 @@ def timeseries_dataset_from_array(
         ("sequence_stride", sequence_stride),
         ("sampling_rate", sampling_rate),
     ):
+        check(name, argument, value, INTEGER)
         if value < 1 or value >= count + (argument == "sequence_length"):
             raise ValueError(
                 f"{name}: `{argument}` must be at least 1 and less than the {count} steps of the data; got "

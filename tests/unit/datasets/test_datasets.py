@@ -190,3 +190,17 @@ def test_a_file_that_is_no_archive_is_refused(cache, unchecked):
     (cache / "boston_housing.npz").write_bytes(b"<html>")
     with pytest.raises(ValueError, match="delete it"):
         datasets.boston_housing.load_data()
+
+
+@pytest.mark.parametrize(
+    ("load", "message"),
+    [
+        (lambda: datasets.imdb.load_data(num_words="many"), r"imdb\.load_data.*`num_words`.*'many'"),
+        (lambda: datasets.reuters.load_data(maxlen=2.5), r"reuters\.load_data.*`maxlen`.*2\.5"),
+        (lambda: datasets.reuters.load_data(test_split=2), "test_split=2.*0 to 1"),
+        (lambda: datasets.imdb.load_data(path=3), "`path`.*path=3"),
+    ],
+)
+def test_arguments_are_checked_before_a_download(load, message):
+    with pytest.raises(ValueError, match=message):
+        load()
