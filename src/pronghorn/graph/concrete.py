@@ -51,8 +51,8 @@ def kept_beyond(aval: Aval | str = "") -> TraceError:
     from pronghorn.graph.trace import TraceError
 
     return TraceError(
-        f"A traced array{aval and f' {aval}'} was kept beyond the function in which it was made{at_line()}, where it has "
-        "no values. Return it from that function, or keep it in a Variable (assign)."
+        f"A traced array{aval and f' {aval}'} was kept beyond the function in which it was made{at_line()}, where it "
+        "has no values. Return it from that function, or keep it in a Variable (assign)."
     )
 
 
