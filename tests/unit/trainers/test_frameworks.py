@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pronghorn.data import Dataset
+from pronghorn.trainers.data_adapters.arrays import to_arrays
 
 
 def assert_same(history, expected):
@@ -34,6 +35,7 @@ def test_torch(make_model, data, expected):
     model = make_model()
     assert model.predict(loader, verbose=0).shape[0] == len(x)
     assert model.evaluate(loader, verbose=0) == pytest.approx(model.evaluate(*data, verbose=0), rel=1e-5)
+    np.testing.assert_array_equal(to_arrays(x.to_sparse(), "x"), data[0])
     with pytest.raises(ValueError, match="DataLoader, which gives batches"):
         model.fit(loader, y)
 
@@ -47,9 +49,19 @@ def test_tensorflow(make_model, data, expected):
     assert_same(make_model().fit(*map(tf.constant, data), batch_size=10, epochs=2, shuffle=False, verbose=0), expected)
     model = make_model()
     assert model.predict(dataset, verbose=0).shape[0] == len(data[0])
+    np.testing.assert_array_equal(to_arrays(tf.sparse.from_dense(data[0]), "x"), data[0])
+    with pytest.raises(ValueError, match="x: a ragged tensor .* to_tensor"):
+        model.predict(tf.ragged.constant([[1.0, 2.0], [3.0]]))
     ragged = tf.data.Dataset.from_tensor_slices(tf.ragged.constant([[1.0, 2.0], [3.0]])).batch(2)
     with pytest.raises(ValueError, match="pad_sequences"):
         model.predict(ragged)
+
+
+def test_sparse_arrays_are_filled_up(data):
+    scipy = pytest.importorskip("scipy.sparse")
+    jax = pytest.importorskip("jax.experimental.sparse")
+    for sparse in (scipy.coo_matrix(data[0]), jax.BCOO.fromdense(data[0])):
+        np.testing.assert_array_equal(to_arrays(sparse, "x"), data[0])
 
 
 def test_data_sets_of_our_own(make_model, data, expected):
