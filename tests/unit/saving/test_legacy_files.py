@@ -152,3 +152,13 @@ def test_an_unknown_function_of_tensorflow_is_named(tmp_path):
 
     with pytest.raises(ValueError, match="raw_ops.WriteFile"):
         saving.load_model(altered(tmp_path, change, "functional"))
+
+
+def test_a_subclassed_model_needs_the_newer_format(tmp_path):
+    class Own(keras.Model):
+        def call(self, x):
+            return x
+
+    with pytest.raises(NotImplementedError, match=r"\.keras"):
+        Own().save(tmp_path / "own.h5")
+    assert not list(tmp_path.iterdir())

@@ -293,7 +293,18 @@ def save_model(model: Any, path: str | os.PathLike[str], include_optimizer: bool
         model: a Sequential or functional model.
         path: of the file.
         include_optimizer: whether to write the state of the optimizer.
+
+    Raises:
+        NotImplementedError: for a model of another kind.
     """
+    from pronghorn.models.functional import Functional
+    from pronghorn.models.sequential import Sequential
+
+    if not isinstance(model, (Functional, Sequential)):
+        raise NotImplementedError(
+            f"save_model: the HDF5 format of Keras 2 holds Sequential and functional models; {type(model).__name__} "
+            "has a call() of its own. Save it as '.keras'."
+        )
     config = _plain(serialize_keras_object(model))
     with h5py.File(path, "w") as file:
         _stamp(file)
