@@ -146,8 +146,11 @@ def _arrays(value: Any) -> list[np.ndarray]:
 
 
 def _steps_mask(d: Draw, x: np.ndarray) -> np.ndarray | None:
-    """A mask of the steps of ``x`` of which none is without any; None for what has no steps."""
-    if x.ndim < 3:
+    """A mask of the steps of ``x`` of which none is without any; None for what has no steps.
+
+    Beyond rank three Keras's merging layers cannot broadcast it.
+    """
+    if x.ndim != 3:
         return None
     mask = d.mask(*x.shape[:2])
     mask[:, [0, -1]] = True

@@ -153,3 +153,21 @@ def test_kept_states_are_no_weights():
     assert not np.allclose(first.numpy(), second.numpy()), "the second batch starts where the first ended"
     layer.reset_state()
     assert np.allclose(first.numpy(), layer(np.ones((2, 4, 5), "float32")).numpy())
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16", "float32"])
+@pytest.mark.parametrize("cell", [layers.LSTMCell, layers.GRUCell, layers.SimpleRNNCell])
+def test_a_cell_with_another_type_than_its_loop(cell, dtype):
+    layer = layers.RNN(cell(3, dtype="float32"), return_state=True, dtype=dtype)
+    result, *states = layer(X)
+    assert {str(s.dtype) for s in (result, *states)} == {layer.compute_dtype}
+    expected = layers.RNN(layer.cell)(X.astype(layer.compute_dtype))
+    np.testing.assert_allclose(result.numpy().astype("float32"), expected.numpy(), rtol=1e-2, atol=1e-2)
+
+
+def test_steps_left_out_are_zero_in_both_directions():
+    forward = layers.LSTM(2, return_sequences=True)
+    backward = layers.LSTM(2, return_sequences=True, go_backwards=True)
+    layer = layers.Bidirectional(forward, merge_mode=None, backward_layer=backward)
+    for result in layer(X, mask=MASK):
+        assert (np.abs(result.numpy()).max(axis=-1) > 0).tolist() == MASK.tolist()

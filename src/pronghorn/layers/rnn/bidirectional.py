@@ -65,6 +65,8 @@ class Bidirectional(Layer):
             self.backward_layer = _copy(layer, "backward", changes)
         else:
             self.backward_layer = backward_layer
+            if _returns_sequences(backward_layer):
+                backward_layer.zero_output_for_mask = True
         self._check_alike()
         self.stateful = layer.stateful
         self.return_sequences, self.return_state = layer.return_sequences, layer.return_state

@@ -130,9 +130,8 @@ class RNN(Layer):
         else:
             initial_state = initial_state if tree.is_nested(initial_state) else [initial_state]
             self._check_states(initial_state)
-        initial_state = tree.map_structure(
-            lambda x: ops.cast(ops.convert_to_tensor(x), self.compute_dtype), initial_state
-        )
+        dtype = getattr(self.cell, "compute_dtype", self.compute_dtype)  # the cell's own: its steps give states in it
+        initial_state = tree.map_structure(lambda x: ops.cast(ops.convert_to_tensor(x), dtype), initial_state)
         outputs, states = self.inner_loop(
             sequences=sequences, initial_state=list(initial_state), mask=mask, training=training
         )
