@@ -97,6 +97,7 @@ def categorical(draw: Any, name: str) -> Use:
     if draw(st.integers(0, 3)) == 0:
         where = draw(st.integers(-len(extents) + 1, len(extents) - 1)) or -1
         options["axis"] = where
+        options.pop("label_smoothing", None)  # Keras spreads it over the last axis's number of classes, whatever axis
     if name == "CategoricalFocalCrossentropy":
         options |= optional(draw, {"alpha": st.floats(0.1, 0.9), "gamma": st.floats(1, 3)})
     classes = extents[where]

@@ -158,12 +158,13 @@ def patches(draw: Any, name: str) -> Call:
     if name == "unfold":
         return Call(name, (floats(draw, (n, c, h, w)), kernel), kwargs)
     sizes = (kernel, kernel) if isinstance(kernel, int) else kernel
+    # Where patches leave gaps, or the last one ends before the image does, JAX's image has another size.
     strides = kwargs["stride"] if isinstance(kwargs["stride"], tuple) else (kwargs["stride"],) * 2
+    strides = kwargs["stride"] = tuple(min(s, kwargs["dilation"] * (k - 1) + 1) for s, k in zip(strides, sizes))
     places = [
         (extent + 2 * kwargs["padding"] - kwargs["dilation"] * (k - 1) - 1) // s + 1
         for extent, k, s in zip((h, w), sizes, strides)
     ]
-    # Where the last patch ends before the image does, JAX's image ends there too.
     h, w = (
         (count - 1) * s + kwargs["dilation"] * (k - 1) + 1 - 2 * kwargs["padding"]
         for count, k, s in zip(places, sizes, strides)
