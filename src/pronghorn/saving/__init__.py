@@ -1,16 +1,12 @@
 """Objects to configurations and files, and back. Both are Keras's, so they can be read by either library."""
 
-from pronghorn._absent import absent_class
 from pronghorn._lazy import attach
-
-KerasFileEditor = absent_class(
-    "KerasFileEditor", "load the model with saving.load_model and change it, or open its weights with h5py", __name__
-)
 
 attach(
     __name__,
     {
         "CustomObjectScope": ".registration",
+        "KerasFileEditor": ".file_editor",
         "custom_object_scope": ".registration:CustomObjectScope",
         "deserialize_keras_object": ".serialization",
         "get_custom_objects": ".registration",

@@ -203,6 +203,16 @@ def _write_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Pat
             raise ValueError(f"{shown}: {name!r} has not the length that the archive says; the file is damaged.")
 
 
+def read_metadata(folder: Path) -> dict[str, Any]:
+    """Return what a file says of itself; empty where that cannot be read."""
+    path = folder / METADATA
+    try:
+        said = json.loads(path.read_text(encoding="utf-8")) if path.stat().st_size < 1 << 20 else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
 def read_config(folder: Path, shown: str) -> dict[str, Any]:
     """Return the configuration in a folder.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import tempfile
@@ -140,9 +139,7 @@ def _keras_file(place: Path, shown: str) -> FileFacts:
 
 def _folder(folder: Path, facts: FileFacts) -> FileFacts:
     config = archive.read_config(folder, facts.path)
-    metadata = folder / archive.METADATA
-    if metadata.is_file() and metadata.stat().st_size < 1 << 20:
-        facts.facts += _said(metadata)
+    facts.facts += _said(archive.read_metadata(folder))
     _describe_model(facts, config, config.get("compile_config"))
     facts.layers = [_layer(entry) for entry in _entries(config)]
     with h5py.File(folder / archive.WEIGHTS, "r") as file:
@@ -153,14 +150,8 @@ def _folder(folder: Path, facts: FileFacts) -> FileFacts:
     return facts
 
 
-def _said(metadata: Path) -> list[tuple[str, str]]:
-    try:
-        said = json.loads(metadata.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
-        return [("metadata", "damaged")]
+def _said(said: dict[str, Any]) -> list[tuple[str, str]]:
     titles = {"keras_version": "Keras version", "pronghorn_version": "written by Pronghorn", "date_saved": "saved"}
-    if not isinstance(said, dict):
-        return []
     return [(titles.get(key, key), str(value).replace("@", " ")[:80]) for key, value in said.items()]
 
 

@@ -204,22 +204,3 @@ def test_unknown_endings(tmp_path, name):
         small_model().save_weights(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         saving.load_model(tmp_path / name)
-
-
-def test_what_is_not_there_says_so():
-    with pytest.raises(NotImplementedError, match="load_model"):
-        saving.KerasFileEditor("model.keras")
-
-
-def test_a_registered_function_is_written_as_keras_does():
-    @saving.register_keras_serializable(package="mine", name="gap")
-    def distance(y_true, y_pred):
-        return y_pred - y_true
-
-    config = saving.serialize_keras_object(distance)
-    assert config == {
-        "module": "builtins", "class_name": "function", "config": "mine>gap", "registered_name": "function"
-    }  # fmt: skip
-    assert saving.deserialize_keras_object(config) is distance
-    older = {**config, "config": "distance", "registered_name": "mine>gap"}
-    assert saving.deserialize_keras_object(older) is distance
