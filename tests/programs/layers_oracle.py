@@ -75,66 +75,19 @@ class Arguments:
         return [library.KerasTensor(a.shape, str(a.dtype)) for a in self.arrays]
 
 
-class Pair:
-    """A sample's layer of Keras and ours, built, with the same weights."""
+class Ours:
+    """A sample's layer, built, to be run at once or compiled; its variables are afterwards what they were."""
 
     def __init__(self, sample: Sample):
         self.sample, self.arguments = sample, Arguments(sample)
-        self.theirs, self.mine = sample.make(keras), sample.make(pronghorn)
-        self.arguments.call(self.theirs, self.arguments.symbolic(keras), set_keras_mask)
+        self.mine = sample.make(pronghorn)
         self.form = form(self.arguments.call(self.mine, self.arguments.symbolic(pronghorn)))
-        self._give_weights(np.random.default_rng(sample.seed))
-
-    def _give_weights(self, rng: np.random.Generator) -> None:
-        names = [[w.path.split("/")[-1] for w in layer.weights] for layer in (self.mine, self.theirs)]
-        assert names[0] == names[1], "the weights' names"
-        shapes = [[tuple(w.shape) for w in layer.weights] for layer in (self.mine, self.theirs)]
-        assert shapes[0] == shapes[1], "the weights' shapes"
-        values = [weight_value(name, shape, rng) for name, shape in zip(names[0], shapes[0])]
-        self.mine.set_weights(values)
-        self.theirs.set_weights([v.numpy() for v in self.mine.weights])
 
     def cotangents(self, shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
         """What the outputs are weighted with, to be summed to one number that is differentiated."""
         rng = np.random.default_rng(self.sample.seed + 1)
         return [rng.normal(size=shape).astype("float32") for shape in shapes]
 
-    # -- Keras ------------------------------------------------------------------------------------------------------
-    def on_keras(self) -> Results:
-        layer, arguments = self.theirs, self.arguments
-
-        def loss(trained, floats):
-            arrays = list(arguments.arrays)
-            for i, x in zip(arguments.floats, floats):
-                arrays[i] = x
-            outputs, losses, after, masks = self._call_keras(trained, arrays)
-            weighted = [
-                (y.astype("float32") * c).sum() for y, c in zip(outputs, self.cotangents([y.shape for y in outputs]))
-            ]
-            return sum(weighted) + sum(x.astype("float32") for x in losses), (outputs, losses, after, masks)
-
-        trained = [v.value for v in layer.trainable_variables]
-        floats = [arguments.arrays[i] for i in arguments.floats]
-        step = jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)
-        (_, (outputs, losses, after, masks)), gradients = jax.jit(step)(trained, floats)
-        flat = [g for group in gradients for g in group]
-        return Results(*([np.asarray(x) for x in xs] for xs in (outputs, losses, after, masks, flat)))
-
-    def _call_keras(self, trained: list[Any], arrays: list[Any]) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
-        """Outputs, losses, new state and masks.
-
-        Not by `stateless_call`, which leaves out casts and activity regularizers.
-        """
-        layer = self.theirs
-        with keras.StatelessScope(zip(layer.trainable_variables, trained), collect_losses=True) as scope:
-            outputs = self.arguments.call(layer, arrays, set_keras_mask)
-            losses = list(layer.losses)
-        outputs = jax.tree_util.tree_leaves(outputs)
-        masks = [mask for y in outputs if (mask := get_keras_mask(y)) is not None]
-        after = [v.value if (now := scope.get_current_value(v)) is None else now for v in state_of(layer)]
-        return outputs, losses, after, masks
-
-    # -- ours -------------------------------------------------------------------------------------------------------
     def step(self, *arrays: Any) -> list[Any]:
         """Outputs, losses, masks of outputs and gradients, flat: eager or traced."""
         layer, arguments = self.mine, self.arguments
@@ -174,7 +127,7 @@ class Pair:
         return Executable(trace(self.step, avals, self.sample.layer))
 
     def _run(self, run: Callable[[], list[np.ndarray]]) -> Results:
-        """``run()``; the layer's variables are afterwards what they were."""
+        """What ``run`` gives, in its groups, and the state after it."""
         before = [v.numpy().copy() for v in self.mine.variables]
         flat = [np.asarray(a) for a in run()]
         state = [v.numpy().copy() for v in state_of(self.mine)]
@@ -183,6 +136,60 @@ class Pair:
         rest = iter(flat)
         outputs, losses, masks, gradients = ([next(rest) for _ in range(count)] for count in self._counts)
         return Results(outputs, losses, state, masks, gradients)
+
+
+class Pair(Ours):
+    """The same layer of Keras beside ours, with the same weights."""
+
+    def __init__(self, sample: Sample):
+        self.theirs = sample.make(keras)
+        arguments = Arguments(sample)
+        arguments.call(self.theirs, arguments.symbolic(keras), set_keras_mask)
+        super().__init__(sample)
+        self._give_weights(np.random.default_rng(sample.seed))
+
+    def _give_weights(self, rng: np.random.Generator) -> None:
+        names = [[w.path.split("/")[-1] for w in layer.weights] for layer in (self.mine, self.theirs)]
+        assert names[0] == names[1], "the weights' names"
+        shapes = [[tuple(w.shape) for w in layer.weights] for layer in (self.mine, self.theirs)]
+        assert shapes[0] == shapes[1], "the weights' shapes"
+        values = [weight_value(name, shape, rng) for name, shape in zip(names[0], shapes[0])]
+        self.mine.set_weights(values)
+        self.theirs.set_weights([v.numpy() for v in self.mine.weights])
+
+    def on_keras(self) -> Results:
+        layer, arguments = self.theirs, self.arguments
+
+        def loss(trained, floats):
+            arrays = list(arguments.arrays)
+            for i, x in zip(arguments.floats, floats):
+                arrays[i] = x
+            outputs, losses, after, masks = self._call_keras(trained, arrays)
+            weighted = [
+                (y.astype("float32") * c).sum() for y, c in zip(outputs, self.cotangents([y.shape for y in outputs]))
+            ]
+            return sum(weighted) + sum(x.astype("float32") for x in losses), (outputs, losses, after, masks)
+
+        trained = [v.value for v in layer.trainable_variables]
+        floats = [arguments.arrays[i] for i in arguments.floats]
+        step = jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)
+        (_, (outputs, losses, after, masks)), gradients = jax.jit(step)(trained, floats)
+        flat = [g for group in gradients for g in group]
+        return Results(*([np.asarray(x) for x in xs] for xs in (outputs, losses, after, masks, flat)))
+
+    def _call_keras(self, trained: list[Any], arrays: list[Any]) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+        """Outputs, losses, new state and masks.
+
+        Not by `stateless_call`, which leaves out casts and activity regularizers.
+        """
+        layer = self.theirs
+        with keras.StatelessScope(zip(layer.trainable_variables, trained), collect_losses=True) as scope:
+            outputs = self.arguments.call(layer, arrays, set_keras_mask)
+            losses = list(layer.losses)
+        outputs = jax.tree_util.tree_leaves(outputs)
+        masks = [mask for y in outputs if (mask := get_keras_mask(y)) is not None]
+        after = [v.value if (now := scope.get_current_value(v)) is None else now for v in state_of(layer)]
+        return outputs, losses, after, masks
 
 
 def _anew(array: Any) -> Any:
@@ -218,7 +225,7 @@ def all_differences(pair: Pair) -> list[str]:
     return lines + [f"LLVM, {line}" for line in differences(pair, llvm, want)]
 
 
-def differences(pair: Pair, got: Results, want: Results) -> list[str]:
+def differences(pair: Ours, got: Results, want: Results) -> list[str]:
     """What of ``got`` is not ``want``: a line for each array that differs."""
     names = [w.path for w in pair.mine.trainable_variables]
     names += [f"input {i}" for i in pair.arguments.floats]
@@ -239,7 +246,7 @@ def differences(pair: Pair, got: Results, want: Results) -> list[str]:
     return lines
 
 
-def _precision(pair: Pair, want: Results) -> float:
+def _precision(pair: Ours, want: Results) -> float:
     """The spacing of 16-bit floats at one, if the layer computes in them."""
     dtype = pair.mine.compute_dtype
     return float(ml_dtypes.finfo(dtype).eps) if dtype in ("float16", "bfloat16") else 0.0
