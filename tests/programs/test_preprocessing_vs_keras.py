@@ -12,7 +12,7 @@ keras = pytest.importorskip("keras")
 pytest.importorskip("jax")
 pytest.importorskip("hypothesis")
 
-from hypothesis import given  # noqa: E402
+from hypothesis import assume, given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
 import pronghorn  # noqa: E402
@@ -77,9 +77,13 @@ def test_center_crop(images, height, width):
     compare("CenterCrop", images, height=height, width=width)
 
 
+@pytest.mark.slow
 @given(image_batches(batch=ONE), SIDES, SIDES, st.sampled_from(["", "crop", "pad"]))
 def test_boxes_of_resized_images(images, height, width, how):
     h, w = images.shape[1:3]
+    scale = max(height / h, width / w) if how == "crop" else min(height / h, width / w)
+    outside = [abs(h * scale - height) / 2, abs(w * scale - width) / 2]
+    assume(not how or not any(x and x == round(x) for x in outside))  # there Keras's float32 rounds either way
     boxes = np.array([[[0, 0, w, h], [w / 4, h / 3, w / 2, h]]], "float32")
     data = {"images": images, "bounding_boxes": {"boxes": boxes, "labels": np.array([[1, 2]])}}
     settings = {f"{how}_to_aspect_ratio": True} if how else {}
@@ -141,11 +145,13 @@ def test_local_equalization(images, grid, limit):
     compare(name, images, tile_grid_size=grid, clip_limit=limit, tolerance=1e-4)
 
 
+@pytest.mark.slow
 @given(image_batches(), st.sampled_from([3, 5, (3, 1), (1, 5)]), st.floats(0.3, 1.0))
 def test_gaussian_blur(images, size, sigma):
     compare("RandomGaussianBlur", images, factor=(1.0, 1.0), kernel_size=size, sigma=(sigma, sigma), tolerance=1e-4)
 
 
+@pytest.mark.slow
 @given(st.data(), RANGES, SEEDS)
 def test_layers_with_given_numbers(data, value_range, seed):
     images = data.draw(image_batches(value_range))
@@ -215,6 +221,7 @@ def test_perspective(images, seed):
     assert (np.abs(mine - theirs) > 0.1).any(-1).mean() < 0.05
 
 
+@pytest.mark.slow
 @given(image_batches(batch=st.integers(2, 4)), SEEDS)
 def test_mixed_images_and_labels(images, seed):
     rng, batch = np.random.default_rng(seed), len(images)
