@@ -39,13 +39,13 @@ SHORT = {
     ),
     "transformer": Short([(r"([\d.]+)% of the digits in place", 40, 100)], steps=60),
     "resnet": Short([(r"Test loss ([\d.]+)", 0, 2.4)], steps=10),
-    "convolutional_autoencoder": Short([(r"([\d.]+) without", 0.01, 0.16)], steps=30),
+    "convolutional_autoencoder": Short([(r"([\d.]+) without", 0.01, 0.15)], steps=80),
     "vae": Short([(r"Drawing loss on test images: [\d.]+ before, ([\d.]+) after", 100, 270)], steps=40),
-    "dcgan": Short([(r"correlation ([\d.]+)", 0.4, 1)], steps=15),
+    "dcgan": Short([(r"correlation (-?[\d.]+)", 0.5, 1)], steps=80),
     "siamese_network": Short([(r"Digits it knows: ([\d.]+)%", 75, 100)], steps=40),
     "transfer_learning": Short(
-        [(r"Digits 0 to 4, [\d,]+ images: ([\d.]+)%", 90, 100), (r"with frozen eyes: ([\d.]+)%", 55, 100)],
-        epochs=8,
+        [(r"Digits 0 to 6, [\d,]+ images: ([\d.]+)%", 90, 100), (r"with frozen eyes: ([\d.]+)%", 60, 100)],
+        epochs=15,
         steps=20,
     ),
     "custom_layer_and_loss": Short(
