@@ -57,7 +57,8 @@ class Layer(StatefulOperation):
     Attributes:
         built: whether the weights exist.
         input_spec: an `InputSpec`, or a nest of them, that inputs are checked against.
-        supports_masking: whether masks of the inputs apply to the outputs.
+        supports_masking: whether masks of the inputs apply to the outputs; from the start, whether the class has a
+            `compute_mask` of its own.
 
     Raises:
         ValueError: for unknown keyword arguments.
@@ -107,7 +108,7 @@ class Layer(StatefulOperation):
         self._losses: list[Tensor] = []
         self.built = False
         self.input_spec: Any = None
-        self.supports_masking = False
+        self.supports_masking = not is_default(self, "compute_mask")
         self.supports_jit = True
         self._path: str | None = None
         self._parent_path: str | None = None

@@ -64,6 +64,7 @@ class Functional(Function, Model):
                 self._tracker.track(operation)
         self._warned_of_structure = False
         self._convert_input_args = False
+        self.supports_masking = False  # that is for the layers inside to say
         self._allow_non_tensor_positional_args = True
         self.input_spec = self._make_input_spec()
         self.built = True

@@ -397,3 +397,19 @@ def test_a_symbolic_call_says_the_type_that_the_call_gives(make, dtype):
     symbolic = layer(x)
     assert symbolic.dtype == layer(np.ones((1, 2, 3), "float32")).dtype == "bfloat16"
     assert [type(op).__name__ for op in models.Model(x, symbolic).layers] == ["InputLayer", type(layer).__name__]
+
+
+def test_a_layer_with_its_own_compute_mask_passes_masks_on():
+    class Lookup(layers.Layer):
+        def call(self, x):
+            return ops.cast(x, "float32")[..., None] * ops.ones((1, 1, 3))
+
+        def compute_mask(self, x, mask=None):
+            return ops.not_equal(x, 0)
+
+    x = np.array([[1, 2, 0]])
+    assert get_mask(Lookup()(x)).tolist() == [[True, True, False]]
+    both = layers.LSTM(2)(Lookup()(x)).numpy()
+    lstm = layers.LSTM(2)
+    assert both.shape == (1, 2)
+    assert np.allclose(lstm(Lookup()(x)).numpy(), lstm(Lookup()(x[:, :2])).numpy()), "the masked step is skipped"

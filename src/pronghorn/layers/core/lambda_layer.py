@@ -45,8 +45,7 @@ class Lambda(Layer):
             )
         self.arguments = arguments or {}
         self.function = function
-        if mask is not None:
-            self.supports_masking = True
+        self.supports_masking = mask is not None
         self.mask = mask
         self._output_shape = output_shape
         parameters = inspect.signature(function).parameters
