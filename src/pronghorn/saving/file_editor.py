@@ -98,8 +98,11 @@ class KerasFileEditor:
                 state.write_weights(reference_model, writer)
             expected = _flat(_read(path, "the model"))
         found = _flat(self.weights_dict)
-        errors = [f"{path} is in the model only ({_shape(expected[path])})" for path in expected if path not in found]
-        errors += [f"{path} is in the file only ({_shape(found[path])})" for path in found if path not in expected]
+        errors = [f"{owner} is in the model only" for owner in _owners(expected) if owner not in _owners(found)]
+        errors += [f"{owner} is in the file only" for owner in _owners(found) if owner not in _owners(expected)]
+        for one, other, where in ((expected, found, "model"), (found, expected, "file")):
+            shared = [path for path in one if path not in other and path.rpartition("/")[0] in _owners(other)]
+            errors += [f"{path} is in the {where} only ({_shape(one[path])})" for path in shared]
         both = [path for path in expected if path in found]
         errors += [
             f"{path} has the shape {_shape(found[path])} in the file and {_shape(expected[path])} in the model"
@@ -266,6 +269,11 @@ def _checked(weights: Any) -> Weights:
 
 def _shape(value: Any) -> str:
     return "x".join(map(str, np.shape(value))) or "scalar"
+
+
+def _owners(flat: dict[str, Any]) -> list[str]:
+    """The paths of the objects that have arrays."""
+    return list(dict.fromkeys(path.rpartition("/")[0] for path in flat))
 
 
 def _flat(weights: Weights, path: str = "") -> dict[str, Any]:

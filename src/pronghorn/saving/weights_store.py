@@ -15,6 +15,8 @@ import h5py
 import ml_dtypes
 import numpy as np
 
+from pronghorn.saving.memory_cap import capped
+
 # HDF5 does not know these types: they are written as bytes, and an attribute says what they are.
 _BY_NAME = {
     "bfloat16": np.dtype(ml_dtypes.bfloat16),
@@ -24,6 +26,7 @@ _BY_NAME = {
 # How much larger a compressed array may be than its bytes in the file; weights do not compress better.
 _MAX_RATIO = 200
 _SMALL = 1 << 22
+_TEXT = 1 << 28
 
 
 class WeightsWriter:
@@ -242,11 +245,32 @@ def array_of(data: Any, shown_as: str = "") -> np.ndarray:
     if data.dtype.kind != "V":
         return np.asarray(array)
     where = f"{shown_as}: {data.name}"
-    name = data.attrs.get("dtype")
+    name = attribute(data, "dtype", shown_as)
     name = name.decode("ascii", "replace") if isinstance(name, bytes) else name
     if not isinstance(name, str) or name not in _BY_NAME or _BY_NAME[name].itemsize != data.dtype.itemsize:
         raise ValueError(f"{where} is not an array of numbers (its bytes are said to be {name!r}).")
     return np.asarray(array).view(_BY_NAME[name])
+
+
+def attribute(holder: Any, name: str, shown_as: str) -> Any:
+    """An attribute of a file, a group or an array, or None, after a check that it is no larger than the file.
+
+    Args:
+        holder: what has the attribute.
+        name: of the attribute.
+        shown_as: what messages call the file.
+
+    Raises:
+        ValueError: if it is said to be larger than the file.
+    """
+    if name not in holder.attrs:
+        return None
+    found = h5py.h5a.open(holder.id, name.encode("utf-8"))
+    size = found.get_space().get_simple_extent_npoints() * found.get_type().get_size()
+    if size > holder.file.id.get_filesize():
+        raise ValueError(f"{shown_as}: its {name} is said to have {size:,} bytes, more than the file; it is refused.")
+    with capped(_TEXT + holder.file.id.get_filesize()):  # HDF5 takes the length of a text from the file, unchecked
+        return holder.attrs[name]
 
 
 def checked_size(data: Any, shown_as: str) -> int:
@@ -287,7 +311,7 @@ def total_bytes(group: h5py.Group, shown_as: str) -> int:
 
 def array_info(data: h5py.Dataset) -> tuple[tuple[int, ...], str]:
     """The shape and the type of an array, without reading it."""
-    name = data.attrs.get("dtype")
+    name = attribute(data, "dtype", data.file.filename)
     known = name if isinstance(name, str) and name in _BY_NAME else None
     return tuple(data.shape or ()), known or data.dtype.name
 

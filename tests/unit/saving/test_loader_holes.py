@@ -262,3 +262,22 @@ def test_bombs_take_neither_memory_nor_time(tmp_path):
         assert said != "loaded" or file.stem in ("pictures", "buckets", "spectrogram"), file.name
         assert kilobytes < 400_000, (file.name, said, figures)
         assert seconds < 30, (file.name, said, figures)
+
+
+def test_a_text_that_is_said_to_be_gigabytes_long(tmp_path):
+    """HDF5 allocates what the file says before it looks whether it is there."""
+    path = tmp_path / "bad.h5"
+    keras.Sequential([keras.Input((2,)), layers.Dense(1)]).save(path)
+    data = bytearray(path.read_bytes())
+    heap = data.index(b"GCOL")
+    at = data.index(heap.to_bytes(8, "little"))
+    while at >= 0:
+        data[at - 4 : at] = (0xF0000000).to_bytes(4, "little")
+        at = data.find(heap.to_bytes(8, "little"), at + 8)
+    path.write_bytes(data)
+    command = [sys.executable, "-c", BOMB, path]
+    environment = {**os.environ, "PYTHONPATH": str(Path(keras.__file__).parents[1])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    said, figures = done.stdout.strip().splitlines()
+    assert said.startswith("ValueError"), done.stderr
+    assert float(figures.split()[0]) < 400_000

@@ -18,7 +18,7 @@ from pronghorn.saving.archive import LAYOUT, limited_to
 from pronghorn.saving.legacy.configs import modernise
 from pronghorn.saving.legacy.optimizers import read_optimizer, training_arguments, write_optimizer
 from pronghorn.saving.serialization import deserialize_keras_object, serialize_keras_object
-from pronghorn.saving.weights_store import WriteGroup, array_info, array_of, member_of, total_bytes
+from pronghorn.saving.weights_store import WriteGroup, array_info, array_of, attribute, member_of, total_bytes
 from pronghorn.utils.user_code import warn
 
 _MAX_JSON = 1 << 28
@@ -55,9 +55,9 @@ class LegacyFile:
         Raises:
             ValueError: if it is damaged.
         """
-        if name not in self._file.attrs:
+        value = attribute(self._file, name, self.shown)
+        if value is None:
             return None
-        value = self._file.attrs[name]
         text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
         if not isinstance(text, str) or len(text) > _MAX_JSON:
             raise ValueError(f"{self.shown}: its {name} is not text.")
@@ -74,7 +74,7 @@ class LegacyFile:
         """
         group = self._weights()
         found = []
-        for name in _names(group.attrs, "layer_names", self.shown):
+        for name in _names(group, "layer_names", self.shown):
             arrays = self.arrays(self._group(group, name))
             if arrays:
                 found.append((name, arrays))
@@ -94,7 +94,7 @@ class LegacyFile:
     def shapes(self) -> list[tuple[str, list[tuple[str, tuple[int, ...], str]]]]:
         """The layers, and of each of their weights the name, the shape and the type; nothing is read."""
         group = self._weights()
-        names = _names(group.attrs, "layer_names", self.shown)
+        names = _names(group, "layer_names", self.shown)
         return [(name, self._shapes_in(self._group(group, name))) for name in names]
 
     def optimizer_shapes(self) -> list[tuple[str, tuple[int, ...], str]]:
@@ -103,14 +103,14 @@ class LegacyFile:
         return self._shapes_in(group) if isinstance(group, h5py.Group) else []
 
     def _shapes_in(self, group: h5py.Group) -> list[tuple[str, tuple[int, ...], str]]:
-        names = _names(group.attrs, "weight_names", self.shown)
+        names = _names(group, "weight_names", self.shown)
         return [(name, *array_info(self._dataset(group, name))) for name in names]
 
     def versions(self) -> list[tuple[str, str]]:
         """Pairs of a title and what the file says: who wrote it."""
         titles = {"keras_version": "Keras version", "backend": "written by"}
         group = self._file if "keras_version" in self._file.attrs else self._weights()
-        found = [(title, group.attrs[key]) for key, title in titles.items() if key in group.attrs]
+        found = [(title, attribute(group, key, self.shown)) for key, title in titles.items() if key in group.attrs]
         return [(title, v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v)[:80]) for title, v in found]
 
     def optimizer(self) -> tuple[list[str], list[np.ndarray]]:
@@ -118,11 +118,11 @@ class LegacyFile:
         group = member_of(self._file, "optimizer_weights", self.shown)
         if not isinstance(group, h5py.Group):
             return [], []
-        return _names(group.attrs, "weight_names", self.shown), self.arrays(group)
+        return _names(group, "weight_names", self.shown), self.arrays(group)
 
     def arrays(self, group: h5py.Group) -> list[np.ndarray]:
         """The arrays that a group lists."""
-        return [self._array(group, name) for name in _names(group.attrs, "weight_names", self.shown)]
+        return [self._array(group, name) for name in _names(group, "weight_names", self.shown)]
 
     def _weights(self) -> h5py.Group:
         group = self._file
@@ -148,14 +148,14 @@ class LegacyFile:
         return found
 
 
-def _names(attributes: Any, name: str, shown: str) -> list[str]:
+def _names(group: h5py.Group, name: str, shown: str) -> list[str]:
     """A list of names in an attribute, or, where it is long, in several that are numbered."""
-    if name in attributes:
-        values = [attributes[name]]
+    if name in group.attrs:
+        values = [attribute(group, name, shown)]
     else:
         values = []
-        while f"{name}{len(values)}" in attributes:
-            values.append(attributes[f"{name}{len(values)}"])
+        while f"{name}{len(values)}" in group.attrs:
+            values.append(attribute(group, f"{name}{len(values)}", shown))
     if not values:
         raise ValueError(f"{shown} has no {name}; it is no file with a model's weights, or it is damaged.")
     names = [entry for value in values for entry in np.ravel(np.asarray(value, dtype=object))]
