@@ -134,7 +134,7 @@ OUTPUT_SHAPE = Kind(
     "an integer, or a tuple of integers and None",
     lambda x: is_integer(x) or (isinstance(x, (list, tuple)) and all(e is None or is_integer(e) for e in x)),
 )
-CHOICE = Kind("one of the documented values, a single one", _is_single, none=True)
+CHOICE = Kind("one of the values in its documentation, and no list or array of several", _is_single, none=True)
 DTYPE = Kind("the name of an element type, such as 'float32', or a dtype policy", _is_dtype, none=True)
 AGGREGATION = Kind(
     "one of 'none', 'mean', 'sum' and 'only_first_replica'",

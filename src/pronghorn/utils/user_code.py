@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
 import sys
 import sysconfig
 import warnings
-from types import CodeType, FrameType
+from types import FrameType
 
 import numpy as np
 
@@ -18,24 +19,19 @@ _LIBRARY = tuple(
 )
 _STANDARD = tuple(os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib"))
 
-_known: dict[CodeType, bool] = {}
 
-
-def _is_users(code: CodeType) -> bool:
-    """Whether a function is the user's, by its file."""
-    known = _known.get(code)
-    if known is None:
-        file = code.co_filename
-        in_library = os.path.realpath(file).startswith(_LIBRARY) or file.startswith("<frozen ")
-        standard = file.startswith(_STANDARD) and "-packages" + os.sep not in file
-        known = _known[code] = not (in_library or standard)
-    return known
+@functools.lru_cache(maxsize=4096)
+def _is_users(file: str) -> bool:
+    """Whether the functions of a file are the user's."""
+    in_library = os.path.realpath(file).startswith(_LIBRARY) or file.startswith("<frozen ")
+    standard = file.startswith(_STANDARD) and "-packages" + os.sep not in file
+    return not (in_library or standard)
 
 
 def user_frame() -> FrameType | None:
     """The innermost frame outside of Pronghorn, NumPy and Python's library; None in a thread with no such frame."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and not _is_users(frame.f_code):
+    while frame is not None and not _is_users(frame.f_code.co_filename):
         frame = frame.f_back
     return frame
 
