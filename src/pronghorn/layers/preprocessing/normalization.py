@@ -176,9 +176,10 @@ class Normalization(Layer):
         return x * deviation + self.mean if self.invert else (x - self.mean) / deviation
 
     def _check_extents(self, shape: Any) -> None:
-        kept = [shape[axis] if axis < len(shape) else None for axis in self._keep_axis]
-        fits = all(a == b or 1 in (a, b) or isinstance(a, Dim) for a, b in zip(kept, self._mean_shape))
-        if not kept or (fits and len(shape) == len(self._broadcast_shape)):
+        if len(shape) != len(self._broadcast_shape):
+            return  # broadcast, from the last axis on
+        kept = [shape[axis] for axis in self._keep_axis]
+        if all(a == b or 1 in (a, b) or isinstance(a, Dim) for a, b in zip(kept, self._mean_shape)):
             return
         raise ValueError(
             f"Normalization: the layer was built for inputs with {len(self._broadcast_shape)} axes, of extents "
