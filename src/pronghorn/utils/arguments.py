@@ -287,15 +287,19 @@ def check(owner: str, name: str, value: Any, kind: Kind, none: bool = False) -> 
         )
 
 
+_NAMES = frozenset(key.rpartition(".")[2] for key in KINDS)
+
+
 class CheckedArguments:
     """Base of what has its constructor's arguments checked by `KINDS`."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "__init__" in cls.__dict__ and cls.__module__.startswith("pronghorn."):
-            kinds = _kinds_of(cls)
-            if kinds:
-                cls.__init__ = _checking(cls.__init__, kinds)  # type: ignore[method-assign]
+        init = cls.__dict__.get("__init__")
+        if inspect.isfunction(init) and cls.__module__.startswith("pronghorn."):
+            code = init.__code__
+            if not _NAMES.isdisjoint(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]):
+                cls.__init__ = _checking(cls, init)  # type: ignore[misc]
 
 
 def _kinds_of(cls: type) -> dict[str, tuple[int, Kind, bool]]:
@@ -311,9 +315,14 @@ def _kinds_of(cls: type) -> dict[str, tuple[int, Kind, bool]]:
     return found
 
 
-def _checking(init: Callable[..., None], kinds: dict[str, tuple[int, Kind, bool]]) -> Callable[..., None]:
+def _checking(cls: type, init: Callable[..., None]) -> Callable[..., None]:
+    kinds: dict[str, tuple[int, Kind, bool]] | None = None  # read when first needed, since most classes never are
+
     @functools.wraps(init)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        nonlocal kinds
+        if kinds is None:
+            kinds = _kinds_of(cls)
         for name, (position, kind, none) in kinds.items():
             if position <= len(args):
                 check(type(self).__name__, name, args[position - 1], kind, none)
