@@ -125,3 +125,13 @@ def test_a_loss_of_ones_own():
 
 def test_reduce_weighted_values_alone():
     np.testing.assert_allclose(reduce_weighted_values([1.0, 3.0], sample_weight=[1.0, 0.5]), 1.25)
+
+
+def test_labels_are_smoothed_over_the_classes_of_their_axis():
+    y_true = np.moveaxis(np.eye(5, dtype="float32")[np.arange(6).reshape(2, 3) % 5], -1, 1)
+    y_pred = np.random.default_rng(0).random((2, 5, 3)).astype("float32") + 0.1
+    first = losses.categorical_crossentropy(y_true, y_pred, label_smoothing=0.2, axis=1)
+    last = losses.categorical_crossentropy(
+        np.moveaxis(y_true, 1, -1), np.moveaxis(y_pred, 1, -1), label_smoothing=0.2, axis=-1
+    )
+    np.testing.assert_allclose(first.numpy(), last.numpy(), rtol=1e-5)
