@@ -6,6 +6,8 @@ import inspect
 import math
 from typing import Any
 
+import numpy as np
+
 from pronghorn import tree
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import call as calls
@@ -178,7 +180,7 @@ class Functional(Function, Model):
                 )
             return x
         if reference.dtype == "string":
-            return x
+            return _text_of_rank(x, len(reference.shape))
         if not calls.is_tensor_like(x):
             x = ops.convert_to_tensor(x)
         before = x
@@ -317,6 +319,17 @@ def _plain_functional(cls: type) -> bool:
     kinds = {p.kind for p in parameters}
     passes_on = inspect.Parameter.VAR_POSITIONAL in kinds and inspect.Parameter.VAR_KEYWORD in kinds
     return names[:2] == ["inputs", "outputs"] or passes_on
+
+
+def _text_of_rank(x: Any, rank: int) -> Any:
+    """Strings with a last axis of extent one more or less, where that makes the rank fit."""
+    if isinstance(x, KerasTensor | str | bytes):
+        return x
+    if not hasattr(x, "shape"):
+        x = np.asarray(x, object)
+    if len(x.shape) == rank - 1:
+        return x[..., None]
+    return x[..., 0] if len(x.shape) == rank + 1 and x.shape[-1] == 1 else x
 
 
 def _unpacked(outputs: Any) -> Any:

@@ -92,6 +92,25 @@ def test_data_sets_of_strings():
     assert model.fit(data, epochs=15, verbose=0).history["accuracy"][-1] == 1.0
 
 
+def test_a_column_without_its_last_axis():
+    model = table_model()
+    flat = {name: column[:, 0] for name, column in TABLE.items()}
+    assert model.fit(flat, GREEN, epochs=15, verbose=0).history["accuracy"][-1] == 1.0
+    np.testing.assert_allclose(model.predict(flat, verbose=0), model.predict(TABLE, verbose=0), rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(model(flat)), model.predict(TABLE, verbose=0), rtol=1e-5)
+
+
+def test_a_feature_space():
+    space = keras.utils.FeatureSpace({"colour": "string_categorical", "size": "float_normalized"}, output_mode="concat")
+    flat = {name: column[:, 0] for name, column in TABLE.items()}
+    space.adapt(Dataset.from_tensor_slices(flat))
+    inputs = space.get_inputs()
+    model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(space.get_encoded_features()))
+    model.compile(keras.optimizers.Adam(0.05), "binary_crossentropy", metrics=["accuracy"])
+    data = Dataset.from_tensor_slices((flat, GREEN)).batch(16)
+    assert model.fit(data, epochs=15, verbose=0).history["accuracy"][-1] == 1.0
+
+
 @pytest.mark.parametrize("length", [None, 6])
 @pytest.mark.parametrize("style", ["sequential", "subclass"])
 def test_texts(length, style):
