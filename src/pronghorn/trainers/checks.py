@@ -17,6 +17,7 @@ from pronghorn.models.keras_tensor import KerasTensor
 from pronghorn.trainers import indices, validation
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
+from pronghorn.trainers.data_adapters.generators import GeneratorAdapter
 from pronghorn.utils.arguments import is_integer
 from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
 from pronghorn.utils.user_code import warn
@@ -93,7 +94,11 @@ def _check_targets(model: Any, adapter: DataAdapter) -> None:
     Only what the built-in step computes is checked: a model with a step or a loss of its own knows its data itself.
     """
     labels = adapter.labels()
-    check = labels is not None and model._compile_loss is not None and not _has_own_loss(model)
+    has_loss = model._compile_loss is not None and not _has_own_loss(model)
+    if labels is None and has_loss and isinstance(adapter, GeneratorAdapter):
+        first = adapter.first()  # it is kept for the first step
+        labels = unpack_x_y_sample_weight(first.layout.pack(first.gather()))[1]
+    check = labels is not None and has_loss
     if not check and _is_built(model):
         return
     batch = adapter.first()

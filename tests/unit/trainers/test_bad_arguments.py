@@ -104,3 +104,15 @@ def test_weights_of_a_model_that_has_none_yet(tmp_path):
     model = pronghorn.Sequential([layers.Dense(2)], name="net")
     with pytest.raises(ValueError, match="'net' has not yet been built"):
         model.save_weights(tmp_path / "net.weights.h5")
+
+
+def test_the_first_batch_of_a_generator_is_checked_before_training(make_model, data):
+    x, y = data
+    model = make_model()
+    before = model.get_weights()
+    for labels, message in ((y + 1, "class number 3"), (np.eye(3)[y], "one-hot")):
+        with pytest.raises(ValueError, match=message):
+            model.fit(iter([(x, labels)]), verbose=0)
+    for now, then in zip(model.get_weights(), before):
+        np.testing.assert_array_equal(now, then)
+    assert len(model.fit(iter([(x, y)] * 2), verbose=0).history["loss"]) == 1
