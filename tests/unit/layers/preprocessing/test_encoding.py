@@ -103,7 +103,7 @@ def test_learned_bins_come_back():
         (lambda: layers.Discretization([1.0, 0.0]), "ascending order"),
         (lambda: layers.Discretization(num_bins=2).adapt(["a"]), "needs numbers.*use StringLookup"),
         (lambda: layers.Discretization([0.0], output_mode="bins"), "`output_mode` must be one of"),
-        (lambda: layers.Discretization([0.0]).adapt(TABLE), "cannot adapt a layer .* `bin_boundaries`"),
+        (lambda: layers.Discretization([0.0]).adapt(TABLE), "Discretization: .*adapt"),
         (lambda: layers.Discretization(num_bins=3)(TABLE), r"no boundaries yet.*adapt\(data\)"),
     ],
 )
@@ -148,7 +148,7 @@ def test_given_mean_and_variance():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: layers.Normalization(mean=1.0), "both `mean` and `variance` must be set"),
+        (lambda: layers.Normalization(mean=1.0), "`mean` and `variance`"),
         (lambda: layers.Normalization(axis=3)(TABLE), r"in the range \[-ndim, ndim\).*axis=\(3,\)"),
         (lambda: layers.Normalization(mean=1.0, variance=1.0).adapt(TABLE), r"cannot adapt\(\) a layer that was given"),
         (lambda: layers.Normalization().adapt([]), r"no data|must be"),

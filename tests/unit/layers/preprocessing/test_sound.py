@@ -76,7 +76,7 @@ def test_windows_and_layouts(window):
     ("make", "message"),
     [
         (lambda: layers.STFTSpectrogram(mode="power"), "`mode` must be one of"),
-        (lambda: layers.STFTSpectrogram(frame_length=8, frame_step=9), "`frame_step` should be"),
+        (lambda: layers.STFTSpectrogram(frame_length=8, frame_step=9), "frame_step=9 and frame_length=8"),
         (lambda: layers.STFTSpectrogram(frame_length=8, fft_length=4), "`fft_length` should be not less"),
         (lambda: layers.STFTSpectrogram(window="no-such-window"), "`window` is no window's name"),
         (lambda: layers.STFTSpectrogram(frame_length=8, window=np.ones(7)), "must have frame_length=8 entries"),
