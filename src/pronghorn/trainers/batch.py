@@ -20,10 +20,11 @@ class Layout:
     Arrays of one data set share a layout, so it is made once; `key` tells layouts apart in a cache of compiled steps.
     """
 
-    __slots__ = ("key", "structure")
+    __slots__ = ("key", "structure", "texts")
 
     def __init__(self, structure: Any):
         self.structure = structure
+        self.texts: tuple[int, ...] | None = None  # the places of strings, once a batch has looked
         self.key: Hashable = repr(structure)
 
     def pack(self, leaves: Sequence[Any] | Mapping[int, Any]) -> Any:
@@ -52,18 +53,26 @@ class Batch:
         layout: the structure.
         arrays: the flat arrays; whole data sets, where `rows` says which of their rows are meant.
         rows: None, or int64 row numbers.
-        numbers: the places of the arrays of numbers, which a compiled step takes.
-        texts: the places of the arrays of strings.
         key: tells apart what needs different compiled steps: structure, types, and all extents but the first.
     """
 
-    __slots__ = ("arrays", "key", "layout", "numbers", "rows", "texts")
+    __slots__ = ("arrays", "key", "layout", "rows")
 
     def __init__(self, layout: Layout, arrays: list[np.ndarray], rows: np.ndarray | None = None, key: Hashable = None):
         self.layout, self.arrays, self.rows = layout, arrays, rows
         self.key = key if key is not None else batch_key(layout, arrays, rows is not None)
-        self.texts = tuple(i for i, a in enumerate(arrays) if a.dtype == object)
-        self.numbers = tuple(i for i in range(len(arrays)) if i not in self.texts) if self.texts else range(len(arrays))
+
+    @property
+    def texts(self) -> tuple[int, ...]:
+        """The places of the arrays of strings."""
+        if self.layout.texts is None:
+            self.layout.texts = tuple(i for i, a in enumerate(self.arrays) if a.dtype == object)
+        return self.layout.texts
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The places of the arrays of numbers, which a compiled step takes."""
+        return tuple(i for i in range(len(self.arrays)) if i not in self.texts)
 
     @property
     def size(self) -> int:

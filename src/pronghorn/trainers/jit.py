@@ -48,6 +48,9 @@ class _Arguments(Layout):
 
     __slots__ = ()
 
+    def __init__(self, structure: Any):
+        self.structure, self.key, self.texts = structure, None, ()
+
     def pack(self, leaves: Sequence[Any]) -> Any:
         return tree.map_structure(lambda x: x.value if isinstance(x, _Known) else leaves[x], self.structure)
 
