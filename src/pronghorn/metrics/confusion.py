@@ -90,8 +90,8 @@ def confusion_counts(
     if class_id is not None:
         if len(y_pred.shape) < 2:
             raise ValueError(
-                "When class_id is provided, y_pred must be a 2D array with shape (num_samples, num_classes), found "
-                f"shape: {tuple(y_pred.shape)}. Leave class_id out for a single score a sample."
+                f"class_id={class_id} picks a column of y_pred, which needs an axis of classes after that of samples; "
+                f"its shape is {tuple(y_pred.shape)}. Leave class_id out for a single score a sample."
             )
         y_true, y_pred = y_true[..., class_id], y_pred[..., class_id]
     weight = _weights(y_pred, sample_weight, label_weights)

@@ -14,8 +14,8 @@ _AVERAGES = (None, "micro", "macro", "weighted")
 def _check_float(owner: str, argument: str, value: Any) -> None:
     if not isinstance(value, float):
         raise ValueError(
-            f"{owner}: Invalid `{argument}` argument value. It should be a Python float. Received: {argument}={value} "
-            f"of type '{type(value)}'"
+            f"{owner}: `{argument}` must be a float, such as {argument}=0.5; got {value!r} of type "
+            f"{type(value).__name__}."
         )
 
 
@@ -44,18 +44,16 @@ class FBetaScore(Metric):
         owner = type(self).__name__
         if average not in _AVERAGES:
             raise ValueError(
-                f"{owner}: Invalid `average` argument value. Expected one of: {{None, 'micro', 'macro', 'weighted'}}. "
-                f"Received: average={average}"
+                f"{owner}: `average` must be None, 'micro', 'macro' or 'weighted'; got average={average!r}."
             )
         _check_float(owner, "beta", beta)
         if beta <= 0.0:
-            raise ValueError(f"{owner}: Invalid `beta` argument value. It should be > 0. Received: beta={beta}")
+            raise ValueError(f"{owner}: `beta` weighs recall against precision and is above 0; got beta={beta}.")
         if threshold is not None:
             _check_float(owner, "threshold", threshold)
             if not 0.0 < threshold <= 1.0:
                 raise ValueError(
-                    f"{owner}: Invalid `threshold` argument value. It should verify 0 < threshold <= 1. Received: "
-                    f"threshold={threshold}"
+                    f"{owner}: `threshold` is a probability above 0, at most 1; got threshold={threshold}."
                 )
         self.average, self.beta, self.threshold = average, beta, threshold
         self.axis = None if average == "micro" else 0

@@ -24,9 +24,7 @@ _LARGEST_PRIME = 512  # longer prime lengths go through a convolution of a lengt
 def _pair(name: str, x: Any, rank: int = 1) -> Pair:
     if not isinstance(x, (tuple, list)) or len(x) != 2:
         count = f" of {len(x)}" if isinstance(x, (tuple, list)) else ""
-        raise ValueError(
-            f"{name}: `x` should be a tuple of two tensors, real and imaginary part; got {type(x).__name__}{count}."
-        )
+        raise ValueError(f"{name}: `x` is a pair (real part, imaginary part); got {type(x).__name__}{count}.")
     real, imag = (B.convert(t) for t in x)
     if real.shape != imag.shape:
         raise ValueError(f"{name}: real and imaginary part must have one shape, got {real.shape} and {imag.shape}.")

@@ -572,8 +572,8 @@ def _check_arguments(
 ) -> None:
     if sum(limit is not None for limit in (clipnorm, clipvalue, global_clipnorm)) > 1:
         raise ValueError(
-            f"{owner}: Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set; got clipnorm={clipnorm}, "
-            f"clipvalue={clipvalue}, global_clipnorm={global_clipnorm}."
+            f"{owner}: gradients are clipped in one way only, got clipnorm={clipnorm}, clipvalue={clipvalue} and "
+            f"global_clipnorm={global_clipnorm}. Leave all but one out."
         )
     if use_ema and not 0 <= ema_momentum <= 1:
         raise ValueError(f"{owner}: ema_momentum must lie between 0 and 1, got {ema_momentum}.")

@@ -80,8 +80,8 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     def register(thing: T) -> T:
         if inspect.isclass(thing) and not hasattr(thing, "get_config"):
             raise ValueError(
-                f"register_keras_serializable: Cannot register a class that does not have a get_config() method, and "
-                f"{thing.__name__} has none. Write one that returns the constructor's arguments."
+                f"register_keras_serializable: {thing.__name__} has no get_config() method, so a file could not say "
+                "how to make it again. Write one that returns the constructor's arguments."
             )
         registered = f"{package}>{name or thing.__name__}"  # type: ignore[attr-defined]
         _custom_objects[registered] = thing

@@ -83,8 +83,8 @@ def _with_list(
     numbers = None if labels is None else [int(label) for label in labels]
     if numbers is not None and len(numbers) != len(paths):
         raise ValueError(
-            f"{who}: Expected the lengths of `labels` to match the number of files, but there are {len(numbers)} "
-            f"labels for the {len(paths)} files in {folder}."
+            f"{who}: `labels` needs one entry for each file, but there are {len(numbers)} labels for the {len(paths)} "
+            f"files in {folder}."
         )
     names = None if numbers is None else [str(number) for number in sorted(set(numbers))]
     _check(paths, numbers, len(names or ()), label_mode, endings, folder, who)

@@ -109,8 +109,8 @@ class LayerNormalization(_Affine):
         self.rms_scaling = self_rms_scaling  # an old option: only the scale is normalized
         if not is_axes(axis):
             raise TypeError(
-                f"LayerNormalization: Expected an int or a list/tuple of ints for the argument 'axis', the axes to "
-                f"normalize over. Received: axis={axis!r}, of type {type(axis).__name__}."
+                f"LayerNormalization: 'axis' names the axes to normalize over, an int or several; got "
+                f"axis={axis!r}, of type {type(axis).__name__}."
             )
         self.axis = axis if isinstance(axis, int) else list(axis) if np.ndim(axis) else int(axis)
         self._take(

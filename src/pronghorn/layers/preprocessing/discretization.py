@@ -89,8 +89,8 @@ class Discretization(Layer):
         """
         if self.num_bins is None:
             raise ValueError(
-                "Discretization: cannot adapt a layer that has been initialized with `bin_boundaries`; use `num_bins` "
-                "instead."
+                "Discretization: this layer has boundaries already, so there is nothing to adapt. Make it with "
+                "num_bins=... to learn them from data."
             )
         self.reset_state()
         for batch in batches_of(data, steps, "Discretization.adapt"):

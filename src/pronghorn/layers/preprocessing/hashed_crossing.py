@@ -113,7 +113,7 @@ class HashedCrossing(Layer):
 
 def _check_count(inputs: Any) -> None:
     if not isinstance(inputs, (list, tuple)):
-        raise ValueError(f"HashedCrossing: should be called on a list or tuple of inputs, got {type(inputs).__name__}.")
+        raise ValueError(f"HashedCrossing: crosses several inputs, given as a list; got {type(inputs).__name__}.")
     if len(inputs) < 2:
         raise ValueError(
             f"HashedCrossing: should be called on at least two inputs, got {len(inputs)}. For one feature, use Hashing."

@@ -67,8 +67,8 @@ class IndexLookup(StringLayer):
             raise ValueError(f"{cls}: `output_mode` must be `'int'` when `invert` is true, got {output_mode!r}.")
         if idf_weights is not None and output_mode != "tf_idf":
             raise ValueError(
-                f"{cls}: `idf_weights` should only be set if `output_mode` is `'tf_idf'`, got "
-                f"idf_weights={idf_weights} and output_mode={output_mode!r}."
+                f"{cls}: only output_mode='tf_idf' uses idf_weights; got output_mode={output_mode!r} with "
+                f"idf_weights={idf_weights}."
             )
         super().__init__(**kwargs)
         self.sparse = encoding.check_no_sparse(self, sparse)
@@ -187,8 +187,8 @@ class IndexLookup(StringLayer):
         size = len(specials) + len(own)
         if self.max_tokens is not None and size > self.max_tokens:
             raise ValueError(
-                f"{cls}: attempted to set a vocabulary larger than the maximum vocab size: it has {size} places with "
-                f"the special ones, `max_tokens` is {self.max_tokens}."
+                f"{cls}: the vocabulary takes {size} places with the special tokens, more than "
+                f"max_tokens={self.max_tokens}. Shorten it, or raise max_tokens."
             )
         if weights is not None and not found:
             weights = np.concatenate([np.full(len(specials), weights.mean(), "float32"), weights])
@@ -217,8 +217,8 @@ class IndexLookup(StringLayer):
         """
         if self._static:
             raise ValueError(
-                f"Cannot adapt layer {self.name!r} after setting a static vocabulary via `vocabulary` argument or "
-                "`set_vocabulary()` method. Make a layer without one."
+                f"Cannot adapt layer {self.name!r}: it has a vocabulary that was given to it. Make a layer without "
+                "one, which learns it from the data."
             )
         self.reset_state()
         for batch in batches_of(data, steps, f"{type(self).__name__}.adapt"):

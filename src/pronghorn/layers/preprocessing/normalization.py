@@ -43,8 +43,8 @@ class Normalization(Layer):
         self.invert = invert
         if (mean is None) != (variance is None):
             raise ValueError(
-                "Normalization: when setting values directly, both `mean` and `variance` must be set, got "
-                f"mean={mean} and variance={variance}."
+                f"Normalization: `mean` and `variance` go together, got mean={mean} and variance={variance}. Give "
+                "both, or neither and call adapt()."
             )
         self.input_mean = None if mean is None else to_array(mean)
         self.input_variance = None if variance is None else to_array(variance)
@@ -65,8 +65,8 @@ class Normalization(Layer):
         for axis in self._keep_axis:
             if input_shape[axis] is None:
                 raise ValueError(
-                    f"Normalization: All `axis` values to be kept must have a known shape, got axis={self.axis} and "
-                    f"inputs of shape {tuple(input_shape)}, unknown at index {axis}."
+                    f"Normalization: an axis with a mean of its own for each entry needs a known length, but inputs of "
+                    f"shape {tuple(input_shape)} have none at index {axis} of axis={self.axis}."
                 )
         self._reduce_axis = tuple(a for a in range(rank) if a not in self._keep_axis)
         self._broadcast_shape = tuple(input_shape[a] if a in self._keep_axis else 1 for a in range(rank))

@@ -70,7 +70,7 @@ class STFTSpectrogram(Layer):
         frame_length = settings.positive(frame_length, name, "frame_length")
         if frame_step is not None and not 0 < frame_step <= frame_length:
             raise ValueError(
-                f"{name}: `frame_step` should be a positive integer not greater than `frame_length`, got "
+                f"{name}: frames are at least a step of 1 and at most their length apart, got "
                 f"frame_step={frame_step} and frame_length={frame_length}."
             )
         if fft_length is not None and fft_length < frame_length:

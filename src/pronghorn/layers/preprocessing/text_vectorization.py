@@ -135,8 +135,8 @@ class TextVectorization(StringLayer):
         """
         if self._lookup_layer._static:
             raise ValueError(
-                f"Cannot adapt layer {self.name!r} after setting a static vocabulary via `vocabulary` argument or "
-                "`set_vocabulary()` method. Make a layer without one."
+                f"Cannot adapt layer {self.name!r}: it has a vocabulary that was given to it. Make a layer without "
+                "one, which learns it from the data."
             )
         self.reset_state()
         for batch in batches_of(data, steps, "TextVectorization.adapt"):
@@ -274,7 +274,7 @@ def _ngram_sizes(ngrams: Any) -> tuple[int, ...] | None:
     if isinstance(ngrams, (tuple, list)) and all(isinstance(n, int) for n in ngrams):
         return tuple(ngrams)
     raise ValueError(
-        f"TextVectorization: `ngrams` must be None, an integer, or a tuple of integers, got ngrams={ngrams!r}."
+        f"TextVectorization: `ngrams` is the longest length of word groups, or a tuple of lengths; got {ngrams!r}."
     )
 
 
@@ -283,11 +283,8 @@ def _check_length(length: Any, mode: str) -> None:
         return
     if mode != "int":
         raise ValueError(
-            f"TextVectorization: `output_sequence_length` must not be set if `output_mode` is not 'int', got "
-            f"output_sequence_length={length} and output_mode={mode!r}."
+            f"TextVectorization: output_mode={mode!r} gives no sequences, so it has no output_sequence_length; got "
+            f"{length}. Leave it out, or take output_mode='int'."
         )
     if not hasattr(length, "__index__"):
-        raise ValueError(
-            "TextVectorization: `output_sequence_length` must be either None or an integer when `output_mode` is "
-            f"'int', got {length!r}."
-        )
+        raise ValueError(f"TextVectorization: `output_sequence_length` is a number of tokens, or None; got {length!r}.")

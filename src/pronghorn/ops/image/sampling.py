@@ -125,8 +125,8 @@ def map_coordinates(
     x, places = B.convert(inputs), B.to_float(coordinates)
     if places.ndim < 2 or places.shape[0] != x.ndim:
         raise ValueError(
-            f"map_coordinates: the first extent of `coordinates` must be the same as the rank of `inputs`, here "
-            f"{x.ndim}, and another axis must follow: expected at least rank 2. Received: shape {places.shape}."
+            f"map_coordinates: `coordinates` has a row for each axis of `inputs`, here {x.ndim} rows, and at least one "
+            f"axis of places after that; got shape {places.shape}."
         )
     dtype = x.dtype
     whole = not dtypes.is_float(dtype)

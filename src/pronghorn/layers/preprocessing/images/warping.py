@@ -45,7 +45,7 @@ class RandomPerspective(MovedImages):
         self.factor = factor_range(self, "factor", factor, (0, 1))
         if not 0 <= scale <= 1:
             raise ValueError(
-                "RandomPerspective: The `scale` argument should be a number in the range [0, 1]. Received: "
+                f"RandomPerspective: `scale` is how far corners move, a share of the size from 0 to 1; got "
                 f"scale={scale}."
             )
         self.scale = scale
