@@ -1,4 +1,4 @@
-"""Lets the tests import the tables of cases beside them, fixes which Keras is the oracle, and how far Hypothesis looks."""
+"""Lets the tests import the tables of cases beside them; fixes which Keras is the oracle, how far Hypothesis looks."""
 
 import os
 import sys
