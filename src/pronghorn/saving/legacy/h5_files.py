@@ -132,19 +132,18 @@ class LegacyFile:
         return array_of(self._dataset(group, path), self.shown)
 
     def _dataset(self, group: h5py.Group, path: str) -> h5py.Dataset:
+        return self._listed(group, path, h5py.Dataset)
+
+    def _group(self, group: h5py.Group, path: str) -> h5py.Group:
+        return self._listed(group, path, h5py.Group)
+
+    def _listed(self, group: h5py.Group, path: str, kind: type) -> Any:
+        """What a list of names says is below a group."""
         found: Any = group
         for part in path.split("/"):
             found = member_of(found, part, self.shown) if isinstance(found, h5py.Group) else None
-        if not isinstance(found, h5py.Dataset):
+        if not isinstance(found, kind):
             raise ValueError(f"{self.shown}: {group.name} lists {path!r}, which is not there; the file is damaged.")
-        return found
-
-    def _group(self, group: h5py.Group, name: str) -> h5py.Group:
-        found: Any = group
-        for part in name.split("/"):
-            found = member_of(found, part, self.shown) if isinstance(found, h5py.Group) else None
-        if not isinstance(found, h5py.Group):
-            raise ValueError(f"{self.shown} lists the layer {name!r}, which is not there; the file is damaged.")
         return found
 
 
