@@ -1,7 +1,7 @@
 """Object code kept on disk between runs, so that a script's second run compiles nothing.
 
-Each entry is a file named by the hash of everything that its code depends on; it begins with a hash of its content, so
-a damaged file is noticed and dropped. Files are written under another name and then renamed: readers see a whole entry
+Each entry is a file named by the hash of everything that its code depends on; it begins with a hash of its name and
+content, so a damaged file, or one under another's name, is noticed and dropped. Files are written under another name and then renamed: readers see a whole entry
 or none. The directory is the user's own (its mode keeps others out), since what is read from it will be executed.
 Whatever goes wrong with the cache, the run goes on without it.
 
@@ -23,7 +23,7 @@ DIRECTORY_VARIABLE = "PRONGHORN_CACHE_DIR"
 SWITCH_VARIABLE = "PRONGHORN_CACHE"
 LIMIT_BYTES = 512 << 20
 
-_FOLDER = "code-1"  # a new number when the format of an entry changes
+_FOLDER = "code-2"  # a new number when the format of an entry changes
 _SUFFIX = ".bin"
 _MAGIC = b"pronghorn object\n"
 _HEADER = len(_MAGIC) + hashlib.sha256().digest_size
@@ -82,7 +82,7 @@ def load(name: str) -> bytes | None:
     except OSError:
         return None
     body = data[_HEADER:]
-    if data[:_HEADER] != _MAGIC + hashlib.sha256(body).digest():
+    if data[:_HEADER] != _header(name, body):
         discard(name)
         return None
     with contextlib.suppress(OSError):
@@ -107,11 +107,15 @@ def store(name: str, code: bytes) -> bool:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not _is_private(folder):
             return False
-        _write_whole(folder / (name + _SUFFIX), _MAGIC + hashlib.sha256(code).digest() + code)
+        _write_whole(folder / (name + _SUFFIX), _header(name, code) + code)
         _make_room(folder, _HEADER + len(code))
     except OSError:
         return False
     return True
+
+
+def _header(name: str, code: bytes) -> bytes:
+    return _MAGIC + hashlib.sha256(name.encode() + code).digest()
 
 
 def discard(name: str) -> None:

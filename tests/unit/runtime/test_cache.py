@@ -40,6 +40,14 @@ def test_a_damaged_entry_is_dropped(cache_dir, damage):
     assert not path.exists()
 
 
+def test_an_entry_under_another_s_name_is_dropped(cache_dir):
+    cache.store("name", b"some code")
+    (path,) = cache_dir.iterdir()
+    path.rename(path.with_name(path.name.replace("name", "other")))
+    assert cache.load("other") is None
+    assert not list(cache_dir.iterdir())
+
+
 def test_an_unusable_directory_is_no_error(tmp_path, monkeypatch):
     file = tmp_path / "file"
     file.write_text("")
