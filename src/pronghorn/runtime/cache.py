@@ -1,9 +1,9 @@
 """Object code kept on disk between runs, so that a script's second run compiles nothing.
 
 Each entry is a file named by the hash of everything that its code depends on; it begins with a hash of its name and
-content, so a damaged file, or one under another's name, is noticed and dropped. Files are written under another name and then renamed: readers see a whole entry
-or none. The directory is the user's own (its mode keeps others out), since what is read from it will be executed.
-Whatever goes wrong with the cache, the run goes on without it.
+content, so a damaged file, or one under another's name, is noticed and dropped. Files are written under another name
+and then renamed: readers see a whole entry or none. The directory is the user's own (its mode keeps others out), since
+what is read from it will be executed. Whatever goes wrong with the cache, the run goes on without it.
 
 `PRONGHORN_CACHE_DIR` chooses the directory (by default the system's place for caches, such as `~/.cache/pronghorn`) and
 `PRONGHORN_CACHE=0` does without. Past 512 MiB the entries not used for longest make room.
