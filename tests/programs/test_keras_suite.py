@@ -11,7 +11,8 @@ pytest.importorskip("absl", reason="Keras's tests need absl-py")
 sys.path.insert(0, str(Path(__file__).parents[1] / "keras_suite"))
 import run
 
-# Folder to the share of its counted tests, in per cent, that must pass.
+# Folder to the share of its counted tests, in per cent, that must pass. Two of the 33 tests of regularizers take whole
+# messages for equal to Keras's; ours are our own.
 WHOLE = {
     "activations": 95,
     "callbacks": 95,
@@ -35,15 +36,15 @@ WHOLE = {
     "optimizers": 95,
     "optimizers/schedules": 95,
     "random": 95,
-    "regularizers": 95,
+    "regularizers": 90,
     "trainers": 95,
     "tree": 95,
     "wrappers": 95,
 }
 
-# Small folders in which much of what is tested is whole sentences of messages. Ours are our own, which fails those
-# tests; apart from them the folders are held to the shares above.
-LESS_FOR_WORDING = {"layers/normalization": 93, "layers/regularization": 75, "regularizers": 90}
+# Small folders in which much of what is tested is sentences of messages, which fails with ours; apart from those tests
+# the folders are held to the shares above.
+LESS_FOR_WORDING = {"layers/normalization": 93, "layers/regularization": 75}
 
 
 @pytest.mark.slow
