@@ -125,6 +125,37 @@ def test_operators_in_a_model_of_keras(tmp_path):
     np.testing.assert_allclose(np.asarray(loaded(values)), np.asarray(model(values)), rtol=2e-5, atol=1e-6)
 
 
+def with_functions_of_the_user(library):
+    """A model whose activations and loss are registered functions."""
+
+    @library.saving.register_keras_serializable("both_ways")
+    def swish_of_mine(x):
+        return x * library.ops.sigmoid(x)
+
+    @library.saving.register_keras_serializable("both_ways")
+    def loss_of_mine(y, p):
+        return library.ops.mean(library.ops.square(y - p), axis=-1) + 0.25
+
+    hidden = [library.layers.Dense(3, activation=swish_of_mine), library.layers.Activation(swish_of_mine)]
+    model = library.Sequential([library.Input((4,)), *hidden, library.layers.Dense(1)])
+    model.compile("sgd", loss_of_mine, metrics=[library.metrics.MeanMetricWrapper(loss_of_mine, name="again")])
+    return model
+
+
+@pytest.mark.parametrize("direction", ["from_keras", "to_keras"])
+def test_functions_of_the_user(tmp_path, direction):
+    writer, reader = (keras, pronghorn) if direction == "from_keras" else (pronghorn, keras)
+    with_functions_of_the_user(reader)  # registers them
+    model = with_functions_of_the_user(writer)
+    model.save(tmp_path / "model.keras")
+    loaded = reader.saving.load_model(tmp_path / "model.keras")
+    x = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
+    np.testing.assert_allclose(np.asarray(loaded(x)), np.asarray(model(x)), rtol=2e-5, atol=1e-6)
+    figures = [m.train_on_batch(x, x[:, :1], return_dict=True) for m in (model, loaded)]
+    np.testing.assert_allclose(figures[1]["loss"], figures[0]["loss"], rtol=1e-5)
+    np.testing.assert_allclose(figures[1]["again"], figures[0]["again"], rtol=1e-5)
+
+
 @pytest.mark.parametrize("direction", ["from_keras", "to_keras"])
 def test_weights_in_several_files(tmp_path, direction):
     writer, reader = (keras, pronghorn) if direction == "from_keras" else (pronghorn, keras)

@@ -59,10 +59,7 @@ def serialize(activation: Any) -> Any:
     name = getattr(activation, "__name__", None)
     if ALL_ACTIVATIONS.get(name) is activation:
         return name
-    config = serialize_keras_object(activation)
-    if isinstance(config, dict) and config.get("class_name") == "function" and config["registered_name"] == "function":
-        return config["config"]
-    return config
+    return serialize_keras_object(activation)  # of the user's functions too: Keras finds none by a bare name
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:

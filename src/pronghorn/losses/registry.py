@@ -58,19 +58,16 @@ ALL_LOSSES: dict[str, Any] = {
 
 
 def serialize(loss: Any) -> dict[str, Any] | str:
-    """Return a loss as a config: a dict for an instance, the name for a function.
+    """Return a loss as a config: the name of one of these functions, else a dict.
 
     >>> serialize(regression.mean_squared_error)
     'mean_squared_error'
     """
     from pronghorn.saving import serialize_keras_object
 
-    if isinstance(loss, Loss):
-        return serialize_keras_object(loss)
     if inspect.isfunction(loss) and ALL_LOSSES.get(loss.__name__) is loss:
         return loss.__name__
-    config = serialize_keras_object(loss)
-    return config["config"] if isinstance(config, dict) and config.get("class_name") == "function" else config
+    return serialize_keras_object(loss)
 
 
 def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Loss | Callable[..., Any]:
