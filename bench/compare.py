@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import subprocess
@@ -117,20 +118,24 @@ def best(rounds: list[dict[str, Any]]) -> dict[str, Any]:
 
 def table_of(figure: str, title: str, results: dict[tuple[str, str], dict[str, Any]], names: list[str],
              workloads: list[str]) -> Table:  # fmt: skip
-    """Return the table of one figure: a row for each workload, and the ratio to Pronghorn."""
+    """Return the table of one figure: a row for each workload, and how much longer the best of the others takes."""
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("workload")
     for name in names:
         table.add_column(name if name == "pronghorn" else f"keras on {name}", justify="right")
-    for name in names[1:]:
-        table.add_column(f"{name} / pronghorn", justify="right", style="bold")
+    table.add_column("best / pronghorn", justify="right", style="bold")
+    ratios = []
     for workload in workloads:
         values = [results[name, workload].get(figure) for name in names]
         cells = ["failed" if value is None else f"{value:.3g}" for value in values]
-        for value in values[1:]:
-            known = value is not None and values[0] is not None and values[0] > 0
-            cells.append(f"{value / values[0]:.2f}" if known else "")
+        others = [value for value in values[1:] if value is not None]
+        if others and values[0]:
+            ratios.append(min(others) / values[0])
+            cells.append(f"{ratios[-1]:.2f}")
         table.add_row(workload, *cells)
+    if len(ratios) > 1:
+        table.add_section()
+        table.add_row("geometric mean", *[""] * len(names), f"{math.prod(ratios) ** (1 / len(ratios)):.2f}")
     return table
 
 
