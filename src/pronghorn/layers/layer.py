@@ -76,6 +76,9 @@ class Layer(StatefulOperation):
     ((2, 3), 3)
     """
 
+    #: Whether ``call`` on arrays looks at their values or runs code of the user's, so that it is not to be compiled.
+    _looks_at_values = False
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         build = cls.__dict__.get("build")

@@ -12,7 +12,7 @@ from pronghorn import dtype_policies
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import as_tensor, current_trace
 from pronghorn.graph.variable import Variable
-from pronghorn.layers.tracking import Tracker
+from pronghorn.layers.tracking import Tracker, changes
 from pronghorn.models.operation import Operation
 
 
@@ -28,6 +28,7 @@ class StatefulOperation(Operation):
         if name[:1] == "_" and name in _UNTRACKED:
             object.__setattr__(self, name, value)
             return
+        changes.count += 1
         object.__setattr__(self, name, self._tracker.track(value))
 
     def __getattr__(self, name: str) -> Any:

@@ -15,6 +15,15 @@ def _class(module: str, name: str) -> type | None:
     return getattr(sys.modules.get(module), name, None)
 
 
+class _Changes:
+    """How often an attribute of any layer was set, for those who remember what layers compute."""
+
+    count = 0
+
+
+changes = _Changes
+
+
 class Tracker:
     """Keeps what was put on a layer, sorted by kind and in order."""
 

@@ -17,7 +17,8 @@ class Model(Trainer, Layer):
     """Layers together, with training and inference.
 
     Either ``Model(inputs, outputs)`` with symbolic tensors (see `Input`), or a subclass with layers that are made in
-    ``__init__`` and used in ``call``.
+    ``__init__`` and used in ``call``. A model of layers and symbolic tensors that is called on arrays often, as
+    ``model(x)``, compiles after ten calls.
 
     Args:
         inputs: nested KerasTensors.
@@ -36,6 +37,8 @@ class Model(Trainer, Layer):
     >>> Net()(ops.ones((2, 4))).shape
     (2, 3)
     """
+
+    _compiled_calls: Any = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and _is_functional(args, kwargs):
@@ -71,6 +74,17 @@ class Model(Trainer, Layer):
 
         copied = memo[id(self)] = pickling.from_bytes(pickling.to_bytes(self), safe_mode=False)
         return copied
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and (not kwargs or (len(kwargs) == 1 and kwargs.get("training", True) in (False, None))):
+            if self._compiled_calls is None:
+                from pronghorn.models.compiled_call import CompiledCalls
+
+                object.__setattr__(self, "_compiled_calls", CompiledCalls(self))
+            outputs = self._compiled_calls.run(args[0], kwargs.get("training"))
+            if outputs is not None:
+                return outputs
+        return super().__call__(*args, **kwargs)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(

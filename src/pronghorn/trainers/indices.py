@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 _lookups: weakref.WeakKeyDictionary[Functional, list[tuple[int, Embedding]]] = weakref.WeakKeyDictionary()
 
 
+def is_checked(model: Any, layer: Any) -> bool:
+    """Whether `check_indices` checks what a layer of the model gets."""
+    graph = _graph_of(model)
+    return graph is not None and any(lookup is layer for _, lookup in _lookups_in(graph))
+
+
 def check_indices(model: Any, inputs: Any) -> None:
     """Raise a ValueError where data hold an index that the `Embedding` right behind their input has no row for.
 
@@ -23,20 +29,28 @@ def check_indices(model: Any, inputs: Any) -> None:
         model: any model; those that are no graph of layers are not checked.
         inputs: nested NumPy arrays, all of the data; None if they are not known beforehand.
     """
-    from pronghorn.models.functional import Functional
-
-    graph = model if isinstance(model, Functional) else getattr(model, "_functional", None)
-    if inputs is None or not isinstance(graph, Functional):
-        return
-    found = _lookups.get(graph)
-    if found is None:
-        found = _lookups[graph] = _lookups_of(graph)
-    if not found:
+    graph = _graph_of(model)
+    found = [] if inputs is None or graph is None else _lookups_in(graph)
+    if not found or graph is None:
         return
     arrays = _by_input(graph, inputs)
     for position, layer in found:
         if position < len(arrays) and isinstance(arrays[position], np.ndarray):
             layer.check_indices(arrays[position])
+
+
+def _graph_of(model: Any) -> Functional | None:
+    from pronghorn.models.functional import Functional
+
+    graph = model if isinstance(model, Functional) else getattr(model, "_functional", None)
+    return graph if isinstance(graph, Functional) else None
+
+
+def _lookups_in(graph: Functional) -> list[tuple[int, Embedding]]:
+    found = _lookups.get(graph)
+    if found is None:
+        found = _lookups[graph] = _lookups_of(graph)
+    return found
 
 
 def _lookups_of(graph: Functional) -> list[tuple[int, Embedding]]:

@@ -29,6 +29,11 @@ def run_functions_eagerly(run_eagerly: bool) -> None:
     _Settings.run_eagerly = bool(run_eagerly)
 
 
+def runs_eagerly() -> bool:
+    """Whether `run_functions_eagerly` has switched compilation off."""
+    return _Settings.run_eagerly
+
+
 class _Known:
     """An argument, or a part of one, that is no array: the compiled function holds for this very value."""
 

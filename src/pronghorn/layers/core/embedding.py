@@ -43,6 +43,8 @@ class Embedding(LoraKernel, Layer):
 
     _lora_target, _lora_name = "_embeddings", "lora_embeddings"
 
+    _looks_at_values = True
+
     def __init__(
         self,
         input_dim: int,

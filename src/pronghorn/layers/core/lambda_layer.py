@@ -29,6 +29,8 @@ class Lambda(Layer):
     [9.0]
     """
 
+    _looks_at_values = True
+
     def __init__(
         self,
         function: Callable[..., Any],

@@ -28,6 +28,8 @@ class SpectralNormalization(Wrapper):
     (2, 4)
     """
 
+    _looks_at_values = True
+
     def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Any) -> None:
         super().__init__(layer, **kwargs)
         if power_iterations <= 0:

@@ -38,6 +38,8 @@ class CategoryEncoding(Layer):
     [[1.0, 0.0, 2.0]]
     """
 
+    _looks_at_values = True
+
     def __init__(
         self, num_tokens: int | None = None, output_mode: str = "multi_hot", sparse: bool = False, **kwargs: Any
     ) -> None:

@@ -43,6 +43,8 @@ class HashedCrossing(Layer):
     [1, 4]
     """
 
+    _looks_at_values = True
+
     def __init__(
         self,
         num_bins: int,

@@ -11,6 +11,8 @@ from pronghorn.layers.layer import Layer
 class StringLayer(Layer):
     """A layer that may be called on strings. In a compiled step it runs in front of the compiled part."""
 
+    _looks_at_values = True
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not has_strings(*args):
             return super().__call__(*args, **kwargs)

@@ -27,6 +27,8 @@ class Pipeline(Layer):
     [[3.0, 3.0]]
     """
 
+    _looks_at_values = True
+
     def __init__(self, layers: Any, name: str | None = None) -> None:
         super().__init__(name=name)
         self._pipeline_layers = list(layers)

@@ -1,0 +1,171 @@
+"""Calls of models on arrays: op by op at first, compiled after some."""
+
+import numpy as np
+import pytest
+
+import pronghorn as keras
+from pronghorn import layers, ops
+from pronghorn.models.compiled_call import CALLS_OP_BY_OP
+
+ENOUGH = CALLS_OP_BY_OP + 2
+
+
+def data(*shape):
+    return np.random.default_rng(0).normal(size=shape).astype("float32")
+
+
+def dense():
+    return keras.Sequential([keras.Input((4,)), layers.Dense(8, activation="relu"), layers.Dense(3)])
+
+
+def compiled(model):
+    """How many kinds of calls of a model are compiled."""
+    return sum(step is not None for step in model._compiled_calls._steps.values())
+
+
+def call_often(model, *args, **kwargs):
+    results = [model(*args, **kwargs) for _ in range(ENOUGH)]
+    return results[0], results[-1]
+
+
+def nested_inputs():
+    a, b = keras.Input((4,), name="a"), keras.Input((3,), name="b")
+    x = layers.Concatenate()([layers.Dense(5)(a), b])
+    return keras.Model({"a": a, "b": b}, {"sum": layers.Dense(1)(x), "parts": [x, a]})
+
+
+@pytest.mark.parametrize(
+    ("make", "inputs"),
+    [
+        (dense, data(5, 4)),
+        (lambda: keras.Sequential([layers.Dense(3), layers.BatchNormalization(), layers.Dropout(0.5)]), data(5, 4)),
+        (nested_inputs, {"a": data(2, 4), "b": data(2, 3)}),
+        (lambda: keras.Sequential([keras.Input((6,)), layers.Embedding(9, 4), layers.LSTM(3)]), np.arange(6)[None]),
+    ],
+)
+def test_the_same_results(make, inputs):
+    model = make()
+    first, last = call_often(model, inputs)
+    assert compiled(model) == 1
+    keras.tree.map_structure(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), first, last)
+    assert keras.tree.map_structure(lambda t: (type(t), t.dtype, t.shape), first) == keras.tree.map_structure(
+        lambda t: (type(t), t.dtype, t.shape), last
+    )
+
+
+def test_another_number_of_samples_compiles_nothing():
+    model = dense()
+    call_often(model, data(5, 4))
+    assert model(data(2, 4)).shape == (2, 3)
+    assert compiled(model) == 1
+
+
+def test_tensors_and_flags():
+    model = dense()
+    tensor = ops.convert_to_tensor(data(5, 4))
+    first, last = call_often(model, tensor, training=False)
+    np.testing.assert_allclose(first, last, rtol=1e-5)
+    assert compiled(model) == 1
+
+
+def test_new_weights_are_seen():
+    model = dense()
+    call_often(model, data(5, 4))
+    for weight in model.weights:
+        weight.assign(ops.zeros_like(weight))
+    assert not np.asarray(model(data(5, 4))).any()
+
+
+def test_a_changed_attribute_is_seen():
+    model = dense()
+    x = data(5, 4)
+    call_often(model, x)
+    model.layers[-1].activation = ops.zeros_like
+    assert all(not np.asarray(model(x)).any() for _ in range(ENOUGH))
+
+
+def test_a_layer_of_the_user_s_runs_in_each_call():
+    calls = []
+
+    class Counting(layers.Layer):
+        def call(self, x):
+            if not x.is_traced:
+                calls.append(x.numpy())
+            return x
+
+    model = keras.Sequential([layers.Dense(3), Counting()])
+    call_often(model, data(5, 4))
+    assert len(calls) == ENOUGH
+
+
+def test_a_call_of_the_user_s_on_an_instance():
+    model = dense()
+    calls = []
+    model.layers[0].call = lambda x: calls.append(1) or ops.ones((x.shape[0], 8))
+    call_often(model, data(5, 4))
+    assert len(calls) == ENOUGH
+
+
+def test_a_tape_sees_the_operations():
+    model = dense()
+    call_often(model, data(5, 4))
+    with keras.GradientTape() as tape:
+        loss = ops.sum(model(data(5, 4)) ** 2)
+    assert all(g is not None for g in tape.gradient(loss, model.trainable_variables))
+
+
+def test_indices_are_checked_in_each_call():
+    model = keras.Sequential([keras.Input((2,)), layers.Embedding(3, 4)])
+    call_often(model, np.array([[0, 2]]))
+    assert compiled(model) == 1
+    with pytest.raises(ValueError, match="index 7"):
+        model(np.array([[0, 7]]))
+
+
+def test_what_arrays_cannot_say_runs_op_by_op():
+    masked = keras.Sequential([keras.Input((3, 2)), layers.Masking()])
+    _, last = call_often(masked, data(2, 3, 2))
+    assert last._keras_mask is not None and compiled(masked) == 0
+    regularized = keras.Sequential([keras.Input((4,)), layers.Dense(2, activity_regularizer="l2")])
+    call_often(regularized, data(2, 4))
+    assert len(regularized.losses) == 1 and compiled(regularized) == 0
+
+
+def test_states_move_on():
+    model = keras.Sequential([keras.Input(batch_shape=(1, 2, 3)), layers.GRU(2, stateful=True)])
+    x = data(1, 2, 3)
+    step_by_step = [np.asarray(model(x)) for _ in range(ENOUGH)]
+    model.layers[0].reset_states()
+    again = [np.asarray(model(x)) for _ in range(ENOUGH)]  # compiled from the start
+    np.testing.assert_allclose(step_by_step, again, rtol=1e-5)
+    assert not np.allclose(again[0], again[1])
+
+
+def test_eagerly_on_demand():
+    model = dense()
+    model.compile("sgd", "mse", run_eagerly=True)
+    call_often(model, data(5, 4))
+    assert compiled(model) == 0
+
+
+def test_errors_are_those_of_the_layers():
+    model = dense()
+    call_often(model, data(5, 4))
+    for _ in range(ENOUGH):
+        with pytest.raises(ValueError, match="Dense"):
+            model(data(5, 7))
+
+
+def test_inside_of_a_model_of_the_user_s():
+    class Outer(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = dense()
+
+        def call(self, x):
+            return self.inner(x) + 1.0
+
+    model = Outer()
+    first, last = call_often(model, data(5, 4))
+    np.testing.assert_array_equal(first, last)
+    assert model.inner._compiled_calls is None or compiled(model.inner) == 0
