@@ -156,6 +156,22 @@ def test_functions_of_the_user(tmp_path, direction):
     np.testing.assert_allclose(figures[1]["again"], figures[0]["again"], rtol=1e-5)
 
 
+@pytest.mark.parametrize("writer", [keras, pronghorn], ids=["from_keras", "from_itself"])
+def test_a_layer_in_two_models(tmp_path, writer):
+    """Keras does not read such a file of its own: in it the layer's first entry lacks the mark of a shared object."""
+    shared = writer.layers.Dense(3, activation="tanh")
+    x, inner = writer.Input((3,)), writer.Input((3,))
+    tower = writer.Model(inner, writer.layers.Dense(3)(shared(shared(inner))), name="tower")
+    model = writer.Model(x, writer.layers.Dense(1)(writer.layers.Concatenate()([tower(x), shared(x)])))
+    randomize(model)
+    model.save(tmp_path / "model.keras")
+    loaded = pronghorn.saving.load_model(tmp_path / "model.keras")
+    assert len(loaded.weights) == len(model.weights) == 6
+    assert loaded.get_layer(shared.name) is loaded.get_layer("tower").get_layer(shared.name)
+    values = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
+    np.testing.assert_allclose(np.asarray(loaded(values)), np.asarray(model(values)), rtol=2e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("direction", ["from_keras", "to_keras"])
 def test_weights_in_several_files(tmp_path, direction):
     writer, reader = (keras, pronghorn) if direction == "from_keras" else (pronghorn, keras)

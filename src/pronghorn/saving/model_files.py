@@ -13,7 +13,8 @@ from typing import IO, Any
 from pronghorn.saving import archive, shards, state
 from pronghorn.saving.legacy import h5_files
 from pronghorn.saving.safetensors_store import SafetensorsReader, SafetensorsWriter
-from pronghorn.saving.serialization import ObjectSharingScope, deserialize_keras_object, serialize_keras_object
+from pronghorn.saving.serialization import deserialize_keras_object, serialize_keras_object
+from pronghorn.saving.sharing import ObjectSharingScope
 from pronghorn.saving.weights_store import WeightsReader, WeightsWriter
 from pronghorn.utils.user_code import warn
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.variable import Variable
-from pronghorn.saving import keras_operations, public_names, python_code
+from pronghorn.saving import keras_operations, public_names, python_code, sharing
 from pronghorn.saving.registration import (
     CustomObjectScope,
     find_by_own_name,
@@ -21,28 +21,6 @@ from pronghorn.saving.registration import (
 )
 
 PLAIN = (str, int, float, bool, type(None))
-
-
-class _Sharing(threading.local):
-    def __init__(self) -> None:
-        self.written: dict[int, dict[str, Any]] | None = None
-        self.made: dict[int, Any] | None = None
-
-
-_sharing = _Sharing()
-
-
-class ObjectSharingScope:
-    """A context in which an object that occurs several times stays one object through saving and loading."""
-
-    def __enter__(self) -> ObjectSharingScope:
-        self._outer = (_sharing.written, _sharing.made)
-        if _sharing.written is None:
-            _sharing.written, _sharing.made = {}, {}
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        _sharing.written, _sharing.made = self._outer
 
 
 def is_serializable(obj: Any) -> bool:
@@ -147,12 +125,7 @@ def _object_config(obj: Any) -> dict[str, Any]:
         extra = getter() if getter is not None else None
         if extra is not None:
             result[name] = serialize_keras_object(extra)
-    if _sharing.written is not None:
-        before = _sharing.written.get(id(obj))
-        if before is None:
-            _sharing.written[id(obj)] = result
-        else:
-            before["shared_object_id"] = result["shared_object_id"] = id(obj)
+    sharing.mark(obj, result)
     return result
 
 
@@ -226,12 +199,10 @@ def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | 
         return _from_tag(name, inner, safe_mode)
     if config.get("module") == "builtins" or name == "function":
         return _find_function(inner, config)
-    shared = config.get("shared_object_id")
-    if shared is not None and _sharing.made is not None and shared in _sharing.made:
-        return _sharing.made[shared]
-    instance = _make(config, name, inner, safe_mode, module_objects)
-    if shared is not None and _sharing.made is not None:
-        _sharing.made[shared] = instance
+    instance = sharing.find(config)
+    if instance is None:
+        instance = _make(config, name, inner, safe_mode, module_objects)
+        sharing.remember(config, instance)
     return instance
 
 

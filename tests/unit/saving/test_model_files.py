@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pronghorn as keras
-from pronghorn import layers, saving
+from pronghorn import initializers, layers, saving
 from pronghorn.saving.tree_walk import saveables
 
 
@@ -204,3 +204,27 @@ def test_unknown_endings(tmp_path, name):
         small_model().save_weights(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         saving.load_model(tmp_path / name)
+
+
+@saving.register_keras_serializable("short_lived")
+class Starts(layers.Layer):
+    """Says how it starts with objects that are gone as soon as they are written."""
+
+    def __init__(self, first, second, **kwargs):
+        super().__init__(**kwargs)
+        self.first, self.second = (initializers.get(name) for name in (first, second))
+        self.names = [first, second]
+
+    def get_config(self):
+        first, second = (saving.serialize_keras_object(initializers.get(name)) for name in self.names)
+        return {**super().get_config(), "first": first, "second": second}
+
+
+def test_objects_that_are_gone_are_not_taken_for_others(tmp_path):
+    """Another object may get the id of one that is gone, and is none the less another."""
+    names = ["zeros", "ones"] * 10
+    model = keras.Sequential([keras.Input((2,)), *(Starts(names[i], names[i + 1]) for i in range(0, 20, 2))])
+    model.save(tmp_path / "model.keras")
+    loaded = saving.load_model(tmp_path / "model.keras")
+    for layer in loaded.layers:
+        assert isinstance(layer.first, initializers.Zeros) and isinstance(layer.second, initializers.Ones)
