@@ -183,7 +183,7 @@ class GradientTape:
         """
         self._check_use("gradient")
         zero = _wants_zero(unconnected_gradients)
-        targets = [as_tensor(t) for t in _leaves(target)]
+        targets = [self._target_value(t) for t in _leaves(target)]
         given = _leaves(output_gradients) if output_gradients is not None else [None] * len(targets)
         if len(given) != len(targets):
             raise ValueError(f"GradientTape.gradient: {len(targets)} targets but {len(given)} output_gradients.")
@@ -275,8 +275,17 @@ class GradientTape:
         if self._recording and not self._persistent:
             self._stop()
 
+    def _target_value(self, target: Any) -> Tensor:
+        """The value of a target; one that is a variable itself counts as a read, so that its own gradient is one."""
+        if isinstance(target, Variable) and self._trace is None and self._watches(target):
+            reads = self._reads.get(target)
+            return reads[-1] if reads else self.variable_value(target, as_tensor(target))
+        return as_tensor(target)
+
     def _forget(self) -> None:
+        watched = self.watched_variables()
         self._reset()
+        self._reads = {variable: [] for variable in watched}
         self._used = True
 
     def _differentiate(

@@ -337,3 +337,26 @@ def test_tape_sees_through_a_loop_in_eager_code():
                       length=4, reverse=False)  # fmt: skip
     assert float(y) == 16.0
     assert float(tape.gradient(y, v)) == 32.0
+
+
+@both
+def test_a_variable_that_is_the_target_has_a_gradient_of_one(way):
+    unread, read, other = variable(3.0), variable(5.0), variable(7.0)
+
+    def fn():
+        with GradientTape(persistent=True) as tape:
+            y = P.mul(read.value, other.value)
+        return [
+            *tape.gradient([unread, read, y], [unread, read, other]),
+            tape.gradient(other, unread),
+        ]
+
+    assert values(way(fn)) == [1.0, 8.0, 5.0, None]
+
+
+def test_the_watched_variables_are_known_after_the_gradient_too():
+    v = variable(3.0)
+    with GradientTape() as tape:
+        y = P.mul(v.value, v.value)
+    tape.gradient(y, v)
+    assert tape.watched_variables() == (v,)
