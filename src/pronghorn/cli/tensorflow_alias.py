@@ -24,30 +24,65 @@ _DTYPES = (
 # Namespace to {name in TensorFlow: "module:name" in Pronghorn}; a bare name stands for pronghorn.ops.
 _OPS_OF_SAME_NAME = {
     "": (
-        "abs add argmax argmin argsort cast clip_by_value:clip concat:concatenate cond cos cumsum "
-        "divide einsum equal exp expand_dims eye floor greater greater_equal less less_equal linspace logical_and "
-        "logical_not logical_or map_fn:map matmul maximum meshgrid minimum multiply norm not_equal one_hot ones "
-        "ones_like pad pow:power range:arange reduce_all:all reduce_any:any reduce_logsumexp:logsumexp reduce_max:max "
-        "reduce_mean:mean reduce_min:min reduce_prod:prod reduce_sum:sum repeat reshape reverse:flip roll round scan "
-        "shape sigmoid sign sin sinh cosh size slice split sqrt square squeeze stack stop_gradient subtract "
-        "tan tanh tensordot tile transpose unstack vectorized_map where while_loop zeros zeros_like "
-        "gather:take identity:copy newaxis sort searchsorted eig:eig truediv:true_divide"
+        "abs add cond cos divide einsum equal exp floor greater greater_equal less less_equal linspace "
+        "logical_and logical_not logical_or maximum meshgrid minimum multiply not_equal ones pow:power round "
+        "shape sigmoid sign sin sinh cosh size slice sqrt square stop_gradient subtract tan tanh tensordot "
+        "vectorized_map while_loop zeros identity:copy newaxis searchsorted eig:eig truediv:true_divide "
+        "negative acos:arccos asin:arcsin atan:arctan floordiv:floor_divide"
     ),
     "math": (
-        "abs add argmax argmin ceil cos cosh cumsum cumprod divide equal erf exp expm1 floor greater "
-        "greater_equal is_finite:isfinite is_inf:isinf is_nan:isnan less less_equal log log1p logical_and logical_not "
-        "logical_or maximum minimum mod multiply negative not_equal pow:power reduce_all:all reduce_any:any "
-        "reduce_logsumexp:logsumexp reduce_max:max reduce_mean:mean reduce_min:min reduce_prod:prod reduce_std:std "
-        "reduce_sum:sum reduce_variance:var round rsqrt segment_max segment_sum sigmoid sign sin sinh softplus sqrt "
-        "square subtract tan tanh top_k bincount real imag conj reciprocal"
+        "abs add ceil cos cosh divide equal erf exp expm1 floor greater greater_equal is_finite:isfinite "
+        "is_inf:isinf is_nan:isnan less less_equal log log1p logical_and logical_not logical_or maximum "
+        "minimum mod multiply negative not_equal pow:power round rsqrt segment_max segment_sum sigmoid sign "
+        "sin sinh softplus sqrt square subtract tan tanh bincount real imag conj reciprocal floormod:mod "
+        "floordiv:floor_divide acos:arccos asin:arcsin atan:arctan atan2:arctan2 log_sigmoid in_top_k"
     ),
-    "nn": (
-        "conv1d:conv conv2d:conv conv3d:conv elu gelu leaky_relu log_softmax max_pool moments relu relu6 selu "
-        "sigmoid silu softmax softplus softsign swish:silu tanh batch_normalization l2_normalize:normalize"
-    ),
-    "linalg": ("cholesky det diag einsum eigh:eigh eye inv:inv lu:lu_factor matmul norm pinv qr solve svd trace"),
+    "nn": "moments sigmoid tanh in_top_k",
+    "linalg": "cholesky det diag einsum eigh:eigh inv:inv lu:lu_factor pinv qr solve svd trace",
     "signal": "fft fft2 stft irfft rfft",
     "image": "rgb_to_grayscale rgb_to_hsv hsv_to_rgb",
+}
+
+#: Namespace to what is written out beside this module, since TensorFlow calls or means its arguments otherwise: the
+#: module, and the names in it (`name in TensorFlow:name there` where they differ).
+_WRITTEN_OUT: dict[str, dict[str, str]] = {
+    "": {
+        "tensorflow_arrays": (
+            "argmax argmin broadcast_to cast clip_by_value concat expand_dims ones_like repeat reshape "
+            "reverse roll squeeze stack tile transpose unstack zeros_like boolean_mask eye ensure_shape "
+            "gather gather_nd one_hot pad range:arange scatter_nd tensor_scatter_nd_update "
+            "tensor_scatter_nd_add tensor_scatter_nd_max tensor_scatter_nd_min sequence_mask sort argsort "
+            "split where map_fn scan foldl"
+        ),
+        "tensorflow_math": (
+            "reduce_all reduce_any reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_sum "
+            "cumsum matmul add_n clip_by_norm clip_by_global_norm norm unique"
+        ),
+    },
+    "math": {
+        "tensorflow_arrays": "argmax argmin",
+        "tensorflow_math": (
+            "reduce_all reduce_any reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_std "
+            "reduce_sum reduce_variance cumsum cumprod add_n accumulate_n:add_n divide_no_nan "
+            "multiply_no_nan count_nonzero l2_normalize top_k unsorted_segment_sum unsorted_segment_max "
+            "unsorted_segment_mean confusion_matrix"
+        ),
+    },
+    "nn": {
+        "tensorflow_nn": (
+            "elu leaky_relu log_softmax relu relu6 selu softmax softplus softsign silu swish:silu gelu crelu "
+            "l2_loss batch_normalization conv1d conv2d conv3d depthwise_conv2d max_pool avg_pool max_pool1d "
+            "avg_pool1d max_pool2d avg_pool2d max_pool3d avg_pool3d depth_to_space space_to_depth"
+        ),
+        "tensorflow_math": "l2_normalize top_k",
+    },
+    "linalg": {
+        "tensorflow_math": "matmul matvec global_norm norm l2_normalize band_part diag_part set_diag",
+        "tensorflow_arrays": "eye",
+    },
+    "dtypes": {
+        "tensorflow_arrays": "cast",
+    },
 }
 
 _SPECIAL = {
@@ -55,24 +90,25 @@ _SPECIAL = {
         "GradientTape": "pronghorn:GradientTape",
         "Tensor": "pronghorn.graph.tensor:Tensor",
         "TensorSpec": "pronghorn.data:TensorSpec",
+        "UnconnectedGradients": "pronghorn.cli.tensorflow_functions:UnconnectedGradients",
         "Variable": "pronghorn.cli.tensorflow_functions:Variable",
         "constant": "pronghorn.cli.tensorflow_functions:constant",
         "convert_to_tensor": "pronghorn.cli.tensorflow_functions:convert_to_tensor",
         "function": "pronghorn.cli.tensorflow_functions:function",
         "is_tensor": "pronghorn.ops:is_tensor",
         "newaxis": "numpy:newaxis",
+        "device": "pronghorn:device",
+        "name_scope": "pronghorn:name_scope",
         "fill": "pronghorn.cli.tensorflow_functions:fill",
         "print": "pronghorn.cli.tensorflow_functions:tf_print",
         "rank": "pronghorn.ops:ndim",
         "assert_equal": "pronghorn.cli.tensorflow_functions:assert_equal",
         "custom_gradient": "pronghorn.ops:custom_gradient",
         "get_static_value": "pronghorn.ops:convert_to_numpy",
-        "reduce_std": "pronghorn.ops:std",
         "executing_eagerly": "pronghorn.cli.tensorflow_functions:executing_eagerly",
         "no_gradient": "pronghorn.ops:stop_gradient",
     },
     "math": {
-        "l2_normalize": "pronghorn.ops:normalize",
         "squared_difference": "pronghorn.cli.tensorflow_functions:squared_difference",
     },
     "image": {"resize": "pronghorn.cli.tensorflow_functions:resize"},
@@ -104,11 +140,20 @@ _SPECIAL = {
         "set_memory_growth": "pronghorn.cli.tensorflow_functions:nothing",
         "enable_op_determinism": "pronghorn.cli.tensorflow_functions:nothing",
     },
+    "debugging": {"assert_equal": "pronghorn.cli.tensorflow_functions:assert_equal"},
+    "nest": {
+        "flatten": "pronghorn.tree:flatten",
+        "map_structure": "pronghorn.tree:map_structure",
+        "pack_sequence_as": "pronghorn.tree:pack_sequence_as",
+    },
     "errors": {"InvalidArgumentError": "builtins:ValueError"},
     "data": {"AUTOTUNE": "pronghorn.data:AUTOTUNE", "Dataset": "pronghorn.data:Dataset"},
     "data.experimental": {"AUTOTUNE": "pronghorn.data:AUTOTUNE"},
     "experimental": {},
 }
+
+#: Parts of Keras that TensorFlow has as its own, too.
+_KERAS_TOO = ("initializers", "losses", "metrics", "optimizers")
 
 _ABSENT = {
     "TFRecordDataset": "pass NumPy arrays, a generator or a keras.utils.PyDataset to fit",
@@ -137,6 +182,10 @@ def _table(namespace: str) -> dict[str, str]:
     for entry in _OPS_OF_SAME_NAME.get(namespace, "").split():
         name, _, ours = entry.partition(":")
         table[name] = f"{module}:{ours or name}"
+    for written, names in _WRITTEN_OUT.get(namespace, {}).items():
+        for entry in names.split():
+            name, _, ours = entry.partition(":")
+            table[name] = f"pronghorn.cli.{written}:{ours or name}"
     return {**table, **_SPECIAL.get(namespace, {})}
 
 
@@ -178,11 +227,13 @@ class TensorFlowAlias(_Namespace):
     def __getattr__(self, name: str) -> Any:
         if name == "keras":
             return importlib.import_module("tensorflow.keras")
+        if name in _KERAS_TOO:
+            return importlib.import_module(f"tensorflow.keras.{name}")
         return super().__getattr__(name)
 
 
 def _children() -> set[str]:
-    return {name for name in (*_OPS_OF_SAME_NAME, *_SPECIAL) if name}
+    return {name for name in (*_OPS_OF_SAME_NAME, *_WRITTEN_OUT, *_SPECIAL) if name}
 
 
 def _absent_message(full_name: str, name: str, known: Any) -> str:

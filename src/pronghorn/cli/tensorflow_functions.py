@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+
+class UnconnectedGradients(enum.Enum):
+    """`tf.UnconnectedGradients`: what `GradientTape.gradient` gives for a source that does not matter."""
+
+    NONE = "none"
+    ZERO = "zero"
 
 
 def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:
@@ -56,7 +64,9 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None 
     if dtype == "string" or holds_text(value):
         return as_element(np.asarray(value, object))
     tensor = ops.convert_to_tensor(value, dtype)
-    return tensor if shape is None else ops.broadcast_to(tensor, shape)
+    if shape is None:
+        return tensor
+    return ops.reshape(tensor, shape) if tensor.size > 1 else ops.broadcast_to(ops.reshape(tensor, ()), shape)
 
 
 def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, name: str | None = None) -> Any:
@@ -68,7 +78,7 @@ def fill(dims: Any, value: Any) -> Any:
     """`tf.fill`."""
     from pronghorn import ops
 
-    return ops.full(dims, value)
+    return ops.full(dims, value, dtype=ops.convert_to_tensor(value).dtype)
 
 
 def assert_equal(x: Any, y: Any, message: str = "") -> None:

@@ -1,0 +1,141 @@
+"""`tf.nn` where its arguments or defaults are not those of `pronghorn.ops`, for `pronghorn run`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pronghorn import ops
+from pronghorn.cli.tensorflow_arrays import renamed
+
+elu = renamed(ops.elu, features="x")
+leaky_relu = renamed(ops.leaky_relu, features="x", alpha="negative_slope")
+log_softmax = renamed(ops.log_softmax, logits="x")
+relu = renamed(ops.relu, features="x")
+relu6 = renamed(ops.relu6, features="x")
+selu = renamed(ops.selu, features="x")
+softmax = renamed(ops.softmax, logits="x")
+softplus = renamed(ops.softplus, features="x")
+softsign = renamed(ops.softsign, features="x")
+silu = renamed(ops.silu, features="x")
+
+
+def gelu(features: Any, approximate: bool = False, name: str | None = None) -> Any:
+    """`tf.nn.gelu`: exact unless told otherwise."""
+    return ops.gelu(features, approximate=approximate)
+
+
+def crelu(features: Any, axis: int = -1, name: str | None = None) -> Any:
+    """`tf.nn.crelu`: the positive parts of `x` and of `-x` side by side."""
+    features = ops.convert_to_tensor(features)
+    return ops.relu(ops.concatenate([features, -features], axis=axis))
+
+
+def l2_loss(t: Any, name: str | None = None) -> Any:
+    """`tf.nn.l2_loss`: half of the sum of squares."""
+    return ops.sum(ops.square(t)) / 2
+
+
+def batch_normalization(
+    x: Any, mean: Any, variance: Any, offset: Any, scale: Any, variance_epsilon: float, name: str | None = None
+) -> Any:
+    """`tf.nn.batch_normalization`: along whatever axes the moments broadcast."""
+    factor = ops.rsqrt(ops.add(variance, variance_epsilon))
+    if scale is not None:
+        factor = factor * scale
+    found = ops.subtract(x, mean) * factor
+    return found if offset is None else found + offset
+
+
+def _format(data_format: str | None) -> str:
+    return "channels_first" if data_format and data_format.startswith("NC") else "channels_last"
+
+
+def _spatial(value: Any, rank: int, data_format: str | None) -> Any:
+    """The extents of the `rank` spatial axes, where TensorFlow may also list batch and channels."""
+    if isinstance(value, int):
+        return value
+    value = tuple(value)
+    if len(value) == rank + 2:
+        return value[2:] if _format(data_format) == "channels_first" else value[1:-1]
+    return value[0] if len(value) == 1 else value
+
+
+def _convolution(rank: int) -> Callable[..., Any]:
+    def function(
+        input: Any,
+        filters: Any,
+        strides: Any = 1,
+        padding: str = "VALID",
+        data_format: str | None = None,
+        dilations: Any = 1,
+        name: str | None = None,
+        stride: Any = None,
+    ) -> Any:
+        return ops.conv(
+            input,
+            filters,
+            strides=_spatial(strides if stride is None else stride, rank, data_format),
+            padding=padding.lower(),
+            data_format=_format(data_format),
+            dilation_rate=_spatial(dilations or 1, rank, data_format),
+        )
+
+    return function
+
+
+conv1d = _convolution(1)
+conv2d = _convolution(2)
+conv3d = _convolution(3)
+
+
+def depthwise_conv2d(
+    input: Any,
+    filter: Any,
+    strides: Any,
+    padding: str,
+    data_format: str | None = None,
+    dilations: Any = None,
+    name: str | None = None,
+) -> Any:
+    """`tf.nn.depthwise_conv2d`."""
+    return ops.depthwise_conv(
+        input,
+        filter,
+        strides=_spatial(strides, 2, data_format),
+        padding=padding.lower(),
+        data_format=_format(data_format),
+        dilation_rate=_spatial(dilations or 1, 2, data_format),
+    )
+
+
+def _pooling(op: Callable[..., Any], rank: int | None) -> Callable[..., Any]:
+    def function(
+        input: Any, ksize: Any, strides: Any, padding: str, data_format: str | None = None, name: str | None = None
+    ) -> Any:
+        axes = rank or ops.convert_to_tensor(input).ndim - 2
+        return op(
+            input,
+            _spatial(ksize, axes, data_format),
+            strides=_spatial(strides, axes, data_format),
+            padding=padding.lower(),
+            data_format=_format(data_format),
+        )
+
+    return function
+
+
+max_pool, avg_pool = _pooling(ops.max_pool, None), _pooling(ops.average_pool, None)
+max_pool1d, avg_pool1d = _pooling(ops.max_pool, 1), _pooling(ops.average_pool, 1)
+max_pool2d, avg_pool2d = _pooling(ops.max_pool, 2), _pooling(ops.average_pool, 2)
+max_pool3d, avg_pool3d = _pooling(ops.max_pool, 3), _pooling(ops.average_pool, 3)
+
+
+def depth_to_space(input: Any, block_size: int, data_format: str = "NHWC", name: str | None = None) -> Any:
+    """`tf.nn.depth_to_space`."""
+    return ops.depth_to_space(input, block_size, data_format=_format(data_format))
+
+
+def space_to_depth(input: Any, block_size: int, data_format: str = "NHWC", name: str | None = None) -> Any:
+    """`tf.nn.space_to_depth`."""
+    return ops.space_to_depth(input, block_size, data_format=_format(data_format))

@@ -1,0 +1,102 @@
+"""The functions of the stand-in for TensorFlow mean what TensorFlow's mean, by its names of arguments and defaults."""
+
+import numpy as np
+import pytest
+
+import pronghorn
+from pronghorn import layers, ops
+from pronghorn.cli.tensorflow_alias import TensorFlowAlias, submodule
+
+tf = TensorFlowAlias("tensorflow")
+math, nn, linalg = (submodule(f"tensorflow.{name}") for name in ("math", "nn", "linalg"))
+A = np.array([[3.0, -1.0, 2.0], [0.5, 4.0, -2.0]], "float32")
+
+
+def same(found, expected):
+    np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (lambda: tf.argmax(A), A.argmax(0)),
+        (lambda: math.argmin(A), A.argmin(0)),
+        (lambda: tf.argmax(input=A, axis=1, output_type="int32"), A.argmax(1)),
+        (lambda: tf.cumsum(A), A.cumsum(0)),
+        (lambda: tf.cumsum(A, axis=1, exclusive=True), [[0, 3, 2], [0, 0.5, 4.5]]),
+        (lambda: tf.cumsum(A, axis=1, reverse=True), [[4, 1, 2], [2.5, 2, -2]]),
+        (lambda: math.cumprod(A, axis=-1, exclusive=True, reverse=True), [[-2, 2, 1], [-8, -2, 1]]),
+        (lambda: tf.gather(A, [1]), A[[1]]),
+        (lambda: tf.gather(params=A, indices=[2, 0], axis=-1), A[:, [2, 0]]),
+        (lambda: tf.gather(A, np.array([[2, 0], [1, 1]]), batch_dims=1), [[2, 3], [4, 4]]),
+        (lambda: tf.gather_nd(A, [[0, 2], [1, 1]]), [2, 4]),
+        (lambda: tf.concat(tf.split(A, [1, -1], axis=1)[::-1], axis=1), A[:, [1, 2, 0]]),
+        (lambda: tf.split(value=A, num_or_size_splits=2)[1], A[1:]),
+        (lambda: tf.matmul(A, A, transpose_b=True), A @ A.T),
+        (lambda: tf.matmul(a=A, b=A, transpose_a=True), A.T @ A),
+        (lambda: linalg.matvec(A, [1.0, 2.0, 3.0]), A @ [1, 2, 3]),
+        (lambda: tf.transpose(A, perm=[1, 0]), A.T),
+        (lambda: tf.pad(A, [[0, 0], [1, 1]], "REFLECT"), np.pad(A, [(0, 0), (1, 1)], "reflect")),
+        (
+            lambda: tf.pad(A, paddings=[[1, 0], [0, 0]], constant_values=7),
+            np.pad(A, [(1, 0), (0, 0)], constant_values=7),
+        ),
+        (lambda: tf.clip_by_value(A, clip_value_min=-1, clip_value_max=1), A.clip(-1, 1)),
+        (lambda: tf.clip_by_norm([3.0, 4.0], 1.0), [0.6, 0.8]),
+        (lambda: tf.clip_by_global_norm([[3.0], None, [4.0]], 10.0)[1], 5.0),
+        (lambda: tf.clip_by_global_norm([[3.0], None, [4.0]], 1.0)[0][2], [0.8]),
+        (lambda: tf.sort(A, direction="DESCENDING"), -np.sort(-A)),
+        (lambda: tf.argsort([2, 1, 2, 3], direction="DESCENDING"), [3, 0, 2, 1]),
+        (lambda: tf.one_hot([0, 2], depth=3, on_value=0.9, off_value=0.1), np.eye(3)[[0, 2]] * 0.8 + 0.1),
+        (lambda: tf.where(A > 2), np.argwhere(A > 2)),
+        (lambda: tf.boolean_mask(A, A > 2), A[A > 2]),
+        (lambda: tf.boolean_mask(A, [True, False, True], axis=1), A[:, [0, 2]]),
+        (lambda: tf.range(start=1, limit=10, delta=4), [1, 5, 9]),
+        (lambda: tf.scan(lambda a, b: a + b, np.array([1.0, 2.0, 3.0])), [1, 3, 6]),
+        (lambda: tf.scan(lambda a, b: a + b, np.array([1.0, 2.0, 3.0]), initializer=1.0, reverse=True), [7, 6, 4]),
+        (lambda: tf.foldl(lambda a, b: a * b, np.array([2.0, 3.0, 4.0])), 24),
+        (lambda: tf.map_fn(fn=lambda row: ops.sum(row), elems=A), A.sum(1)),
+        (lambda: tf.scatter_nd([[0], [2]], [1.0, 2.0], [3]), [1, 0, 2]),
+        (lambda: tf.tensor_scatter_nd_update([1.0, 1.0], [[1]], [5.0]), [1, 5]),
+        (lambda: tf.sequence_mask([1, 3], dtype="float32"), [[1, 0, 0], [1, 1, 1]]),
+        (lambda: tf.unique([5, 2, 5, 1]).idx, [0, 1, 0, 2]),
+        (lambda: tf.norm(A), np.linalg.norm(A)),
+        (lambda: tf.norm(A, axis=1, keepdims=True), np.linalg.norm(A, axis=1, keepdims=True)),
+        (lambda: tf.constant([1, 2, 3, 4], shape=(2, 2)), [[1, 2], [3, 4]]),
+        (lambda: math.l2_normalize(A), A / np.linalg.norm(A)),
+        (lambda: math.top_k(A, 2).indices, [[0, 2], [1, 0]]),
+        (lambda: math.count_nonzero(A > 0, axis=1), [2, 2]),
+        (lambda: math.confusion_matrix([0, 1, 1], [0, 1, 0]), [[1, 0], [1, 1]]),
+        (lambda: math.multiply_no_nan([np.inf, 2.0], [0.0, 3.0]), [0, 6]),
+        (lambda: linalg.band_part(np.ones((3, 3)), -1, 0), np.tril(np.ones((3, 3)))),
+        (lambda: linalg.set_diag(np.zeros((2, 2)), [1.0, 2.0]), np.diag([1, 2])),
+        (lambda: nn.gelu([1.0]), [0.8413447]),
+        (lambda: nn.leaky_relu([-1.0], alpha=0.5), [-0.5]),
+        (lambda: nn.batch_normalization(A, 1.0, 4.0, 2.0, 3.0, 0.0), (A - 1) / 2 * 3 + 2),
+        (lambda: nn.max_pool2d(A[None, ..., None], 2, 1, "VALID")[0, ..., 0], [[4, 4]]),
+        (lambda: nn.avg_pool(A[None, ..., None], [1, 2, 2, 1], [1, 1, 1, 1], "VALID")[0, ..., 0], [[1.625, 0.75]]),
+        (lambda: nn.conv2d(A[None, ..., None], np.ones((2, 2, 1, 1)), [1, 1, 1, 1], "VALID")[0, ..., 0], [[6.5, 3]]),
+    ],
+)
+def test_functions_mean_what_tensorflows_mean(call, expected):
+    same(call(), expected)
+
+
+def test_parts_that_do_not_fill_an_axis_are_refused():
+    with pytest.raises(ValueError, match="do not add up"):
+        tf.split(A, [1, 1], axis=1)
+
+
+def test_what_no_gradient_reaches_can_be_asked_to_be_zero():
+    v = tf.Variable(2.0)
+    with tf.GradientTape() as tape:
+        y = tf.constant(3.0) * 2
+    same(tape.gradient(y, v, unconnected_gradients=tf.UnconnectedGradients.ZERO), 0.0)
+
+
+def test_the_functions_work_on_what_a_functional_model_is_made_of():
+    x = pronghorn.Input((4,))
+    first, second = tf.split(x, [1, 3], axis=1)
+    y = tf.concat([math.l2_normalize(second, axis=1), tf.cumsum(first, axis=1), nn.gelu(tf.gather(x, [0], axis=1))], 1)
+    model = pronghorn.Model(x, layers.Dense(1)(y))
+    assert model.predict(np.ones((2, 4)), verbose=0).shape == (2, 1)
