@@ -139,6 +139,7 @@ def standardize_dtype(dtype: Any) -> str:
     if dtype is str or (isinstance(dtype, str) and dtype == "string") or getattr(dtype, "kind", "") in ("U", "O"):
         return "string"  # arrays of texts: of NumPy's own type, or of Python's objects
     name = getattr(dtype, "name", dtype) if not isinstance(dtype, type) else dtype
+    name = dtypes.name_in_framework(name) or name
     try:
         if isinstance(name, str) and name not in dtypes.ALL:
             raise TypeError

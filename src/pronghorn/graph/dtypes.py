@@ -53,7 +53,17 @@ def name_of(dtype: Any) -> str:
                 f"An array of strings or other objects (NumPy's {dtype}) came where numbers are needed. Turn strings "
                 "into numbers first, for example with a StringLookup or TextVectorization layer."
             ) from None
+        if (foreign := name_in_framework(dtype)) is not None:
+            return foreign
         raise TypeError(f"dtype={dtype!r} is not an element type of Pronghorn; known: {', '.join(ALL)}.") from None
+
+
+def name_in_framework(dtype: Any) -> str | None:
+    """The name of an element type of another framework, such as `torch.float32` or `tf.int32`; None if it is none."""
+    if isinstance(dtype, (str, type)):
+        return None
+    last = str(getattr(dtype, "name", dtype)).rpartition(".")[2]
+    return last if last in _NUMPY else None
 
 
 def is_float(dtype: str) -> bool:

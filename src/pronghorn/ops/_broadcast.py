@@ -15,6 +15,7 @@ from pronghorn import config
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim, Extent, Shape, SymbolicDimError
+from pronghorn.graph.foreign import without_framework
 from pronghorn.graph.tensor import Tensor
 
 _INT32 = np.iinfo(np.int32)
@@ -69,7 +70,7 @@ def _array_of(x: Any) -> np.ndarray:
     if x is None:
         raise ValueError("None is no array: an op got None where it needs an array or a number.")
     try:
-        array = np.asarray(x)
+        array = np.asarray(without_framework(x))
     except ValueError as error:
         raise ValueError(
             f"A {type(x).__name__} whose parts differ in shape cannot become one array ({error}). Pad the parts to "

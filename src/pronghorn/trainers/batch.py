@@ -11,6 +11,7 @@ import numpy as np
 from pronghorn import tree
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Shape
+from pronghorn.graph.foreign import without_framework
 from pronghorn.graph.strings import StringArray, is_text
 
 
@@ -137,7 +138,7 @@ def as_array(leaf: Any, what: str = "data", text: bool = False) -> np.ndarray:
     """
     from pronghorn import config
 
-    leaf = _without_framework(leaf, what)
+    leaf = without_framework(leaf, what)
     try:
         array = leaf if isinstance(leaf, np.ndarray) else np.asarray(leaf)
     except ValueError:
@@ -153,32 +154,6 @@ def as_array(leaf: Any, what: str = "data", text: bool = False) -> np.ndarray:
     if kind in "OUSM" and array.dtype not in _KNOWN:
         raise ValueError(_bad_type(array, what))
     return array
-
-
-def _without_framework(leaf: Any, what: str) -> Any:
-    """A leaf in something that NumPy reads: sparse arrays are filled up, and PyTorch's tensors need no gradients.
-
-    Raises:
-        ValueError: for a ragged tensor.
-    """
-    if hasattr(leaf, "detach"):  # PyTorch
-        leaf = leaf.detach().cpu()
-        return leaf.to_dense() if leaf.is_sparse else leaf
-    if hasattr(leaf, "toarray"):  # SciPy
-        return leaf.toarray()
-    if hasattr(leaf, "todense"):  # JAX
-        return leaf.todense()
-    if hasattr(leaf, "dense_shape") and hasattr(leaf, "indices"):  # TensorFlow
-        values = np.asarray(leaf.values)
-        dense = np.zeros(tuple(np.asarray(leaf.dense_shape)), values.dtype)
-        dense[tuple(np.asarray(leaf.indices).T)] = values
-        return dense
-    if hasattr(leaf, "ragged_rank"):
-        raise ValueError(
-            f"{what}: a ragged tensor has rows of different lengths, so it makes no array. Pad them to one length with "
-            "its method to_tensor()."
-        )
-    return leaf
 
 
 _KNOWN = frozenset(map(dtypes.to_numpy, dtypes.ALL))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pronghorn import layers, losses, ops
+from pronghorn.config import standardize_dtype
 from pronghorn.data import Dataset
 from pronghorn.trainers.data_adapters.arrays import to_arrays
 
@@ -68,3 +70,52 @@ def test_data_sets_of_our_own(make_model, data, expected):
     dataset = Dataset.from_tensor_slices(data).batch(10)
     assert_same(make_model().fit(dataset, epochs=2, verbose=0), expected)
     assert_same(make_model().fit(dataset.repeat(), steps_per_epoch=len(dataset), epochs=2, verbose=0), expected)
+
+
+def test_ops_losses_and_layers_take_torch_tensors():
+    torch = pytest.importorskip("torch")
+    x = torch.tensor([[0.25, 0.5], [1.0, 2.0]])
+    assert ops.add(x, 1).dtype == standardize_dtype(x.dtype) == "float32"
+    np.testing.assert_array_equal(ops.where(x > 0.5, x, 0.0), [[0, 0], [1, 2]])
+    assert float(losses.MeanSquaredError()(x, ops.zeros((2, 2)))) == pytest.approx(1.328125)
+    trained = x.clone().requires_grad_()
+    np.testing.assert_array_equal(layers.Add()([trained, x]), 2 * x)
+    small = ops.convert_to_tensor(x.to(torch.bfloat16))
+    assert small.dtype == "bfloat16"
+    np.testing.assert_array_equal(ops.cast(small, "float32"), x)
+
+
+def test_ops_losses_and_layers_take_tensorflow_tensors():
+    tf = pytest.importorskip("tensorflow")
+    x = tf.constant([[0.25, 0.5], [1.0, 2.0]])
+    assert ops.add(x, 1).dtype == standardize_dtype(x.dtype) == "float32"
+    np.testing.assert_array_equal(ops.zeros((2, 2)) + x, x)
+    assert float(losses.MeanSquaredError()(x, ops.zeros((2, 2)))) == pytest.approx(1.328125)
+    np.testing.assert_array_equal(layers.Add()([x, x]), 2 * x)
+
+
+class OfAnotherFramework:
+    """An array with a type that only has a name, and that gives its elements away once it lets go of its gradients."""
+
+    class Type:
+        def __repr__(self):
+            return "elsewhere.float32"
+
+    dtype, is_sparse = Type(), False
+
+    def detach(self):
+        return self
+
+    def cpu(self):
+        self.let_go = True
+        return self
+
+    def __array__(self, dtype=None, copy=None):
+        assert self.let_go
+        return np.ones(2, "float32")
+
+
+def test_element_types_of_other_frameworks_go_by_their_names():
+    x = OfAnotherFramework()
+    assert ops.add(x, 1).dtype == ops.zeros((2,), dtype=x.dtype).dtype == standardize_dtype(x.dtype) == "float32"
+    np.testing.assert_array_equal(ops.add(x, 1), [2, 2])
