@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pronghorn.graph import dtypes
+from pronghorn.graph import budget, dtypes
 from pronghorn.graph.concrete import at_line, kept_beyond
 from pronghorn.graph.dim import SymbolicDimError
 from pronghorn.graph.ir import Aval, Graph, Value
@@ -204,6 +204,7 @@ def bind(prim: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     tensors = _operands(prim, inputs)
     trace = current_trace()
     if trace is not None:
+        budget.count_operation()
         values = trace.graph.add_node(prim, [trace.lift(t) for t in tensors], params, current_scope())
         outputs = tuple(Tensor(v) for v in values)
     else:

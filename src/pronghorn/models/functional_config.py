@@ -151,6 +151,12 @@ class _Rebuilding:
         args, kwargs, complete = self._arguments(data)
         if not complete:
             return False
+        if not any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs))):
+            # It would be computed here and now, and may take any time and memory; no model has such calls.
+            raise ValueError(
+                f"The configuration of the functional model calls {operation.name!r} on nothing that the model "
+                "computes: a call's arguments must hold at least one output of another layer."
+            )
         operation(*args, **kwargs)
         self.nodes[operation.name].append(operation._inbound_nodes[-1])
         return True

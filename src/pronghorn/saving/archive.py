@@ -189,7 +189,9 @@ def _write_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Pat
         raise ValueError(f"{shown} holds {name!r}, which would land outside its folder; it is refused.")
     if stat.S_ISLNK(member.external_attr >> 16):
         raise ValueError(f"{shown} holds {name!r}, a link; it is refused.")
-    limit = _MAX_CONFIG_BYTES if name in (CONFIG, METADATA) else max(_SMALL, _MAX_RATIO * member.compress_size)
+    limit = max(_SMALL, _MAX_RATIO * member.compress_size)
+    if name in (CONFIG, METADATA):
+        limit = min(limit, _MAX_CONFIG_BYTES)
     if member.file_size > limit:
         raise ValueError(f"{shown}: {name!r} would take {member.file_size:,} bytes: a decompression bomb, refused.")
     place = folder.joinpath(*parts)

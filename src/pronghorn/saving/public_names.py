@@ -101,10 +101,17 @@ def _private_class(name: str) -> type:
     return FunctionOperation
 
 
+# Functions in these namespaces that make objects and do not calculate.
+_NO_CALCULATION = ("get", "serialize", "deserialize")
+
+
 def find_function(name: str) -> Any:
-    """Our public function of that name (an activation, loss, metric or op), or None."""
-    for path in ("activations", "losses", "metrics", "initializers", "regularizers", "ops"):
-        found = getattr(_namespace(path), name, None) if not name.startswith("_") else None
-        if inspect.isfunction(found) and found.__module__.startswith("pronghorn."):
+    """Our public function of that name that calculates (an activation, loss, metric or op), or None."""
+    if name.startswith("_") or name in _NO_CALCULATION:
+        return None
+    for path in ("activations", "losses", "metrics", "ops"):
+        found = getattr(_namespace(path), name, None)
+        # Not what a namespace has for itself, such as the function that fills it.
+        if inspect.isfunction(found) and found.__module__.startswith(f"pronghorn.{path}."):
             return found
     return None

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.variable import Variable
 from pronghorn.saving import keras_operations, public_names, python_code, sharing
@@ -216,9 +217,9 @@ def _from_tag(tag: str, config: dict[str, Any], safe_mode: bool) -> Any:
     if tag == "__tensor__":
         from pronghorn import ops
 
-        return ops.convert_to_tensor(config["value"], dtype=config["dtype"])
+        return ops.convert_to_tensor(_array(config))
     if tag == "__numpy__":
-        return np.array(config["value"], dtype=config["dtype"])
+        return _array(config)
     if tag == "__bytes__":
         return config["value"].encode("utf-8")
     if tag == "__slice__":
@@ -228,6 +229,20 @@ def _from_tag(tag: str, config: dict[str, Any], safe_mode: bool) -> Any:
     if tag == "__lambda__":
         return python_code.load(config["value"], safe_mode)
     raise TypeError(f"deserialize_keras_object: {tag!r} is no kind of value that a configuration can hold.")
+
+
+def _array(config: dict[str, Any]) -> np.ndarray:
+    """The array of a tag. Its type is one of numbers or text: NumPy's others are as large as their names say.
+
+    Raises:
+        ValueError: for another type.
+    """
+    name = config["dtype"]
+    if isinstance(name, str) and name.startswith("str"):
+        return np.array(config["value"], dtype=str)
+    if name not in dtypes.ALL:
+        raise ValueError(f"deserialize_keras_object: an array in a configuration holds numbers or text, not {name!r}.")
+    return np.array(config["value"], dtype=dtypes.to_numpy(name))
 
 
 def _find_function(name: Any, config: dict[str, Any]) -> Any:

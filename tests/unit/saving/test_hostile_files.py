@@ -9,6 +9,7 @@ import pytest
 
 import pronghorn as keras
 from pronghorn import layers, saving
+from pronghorn.graph import budget
 from pronghorn.saving import archive
 
 
@@ -208,3 +209,89 @@ def test_a_huge_shape_is_not_read(tmp_path):
         for key in "01":
             with pytest.raises(ValueError, match="not to be trusted"):
                 reader.get("")[key]
+
+
+@pytest.mark.parametrize("function", ["get", "serialize", "deserialize", "attach"])
+def test_functions_that_do_not_calculate(saved, tmp_path, function):
+    named = {"module": "builtins", "class_name": "function", "config": function, "registered_name": "function"}
+    for layer in (
+        entry("keras.layers", "Activation", {"name": "l", "activation": named}),
+        entry("keras.layers", "Lambda", {"name": "l", "function": named}),
+    ):
+        with pytest.raises(TypeError, match=function):
+            saving.load_model(with_layer(saved, tmp_path / "bad.keras", layer))
+
+
+@pytest.mark.parametrize(
+    "dtype", ["U100000000", "S4000000000", "O", "object", "(1000000000,)f8", {"names": ["a"], "formats": ["f8"]}, [], 5]
+)
+@pytest.mark.parametrize("tag", ["__numpy__", "__tensor__"])
+def test_arrays_in_configurations_are_of_numbers_or_text(tag, dtype):
+    for value in ("a", [1]):
+        with pytest.raises((TypeError, ValueError), match="holds numbers or text"):
+            saving.deserialize_keras_object({"class_name": tag, "config": {"value": value, "dtype": dtype}})
+
+
+@pytest.mark.parametrize("array", [np.array([["a", "bcd"]]), np.array([True]), np.array([1.5], "float16")])
+def test_arrays_in_configurations_come_back(array):
+    back = saving.deserialize_keras_object(json.loads(json.dumps(saving.serialize_keras_object(array))))
+    np.testing.assert_array_equal(back, array)
+    assert back.dtype == array.dtype
+
+
+def functional_file(saved, target, call):
+    """A file of a functional model of two layers, the first of which is given with its calls."""
+    tensor = {"class_name": "__keras_tensor__", "config": {"shape": [None, 2], "dtype": "float32"}}
+
+    def layer(data, *calls):
+        return {
+            **data,
+            "name": data["config"]["name"],
+            "inbound_nodes": [{"args": args, "kwargs": {}} for args in calls],
+        }
+
+    def of(name, position=0):
+        return {**tensor, "config": {**tensor["config"], "keras_history": [name, 0, position]}}
+
+    def change(members):
+        first = entry("keras.layers", "InputLayer", {"name": "i", "batch_shape": [None, 2], "dtype": "float32"})
+        last = entry("keras.layers", "Dense", {"name": "d", "units": 1})
+        layers_ = [layer(first), layer(call[0], [of("i") if x == "i" else x for x in call[1]]), layer(last, [of("x")])]
+        inner = {"name": "f", "layers": layers_, "input_layers": [["i", 0, 0]], "output_layers": [["d", 0, 0]]}
+        members["config.json"] = json.dumps(entry("keras.src.models.functional", "Functional", inner)).encode()
+
+    return rewrite(saved, target, change)
+
+
+@pytest.mark.parametrize(
+    "name, settings, arguments",
+    [
+        ("Arange", {}, [10**9]),
+        ("Linspace", {"num": 10**9}, [0, 1]),
+        ("Pad", {"pad_width": [[0, 10**9], [0, 0]]}, [[[1.0]]]),
+        ("Tile", {"repeats": [10**9]}, [[1.0]]),
+    ],
+)
+def test_nothing_is_computed_while_a_file_is_loaded(saved, tmp_path, name, settings, arguments):
+    call = entry("keras.src.ops.numpy", name, {"name": "x", **settings}, name)
+    path = functional_file(saved, tmp_path / "bad.keras", (call, arguments))
+    with pytest.raises(ValueError, match="nothing that the model"):
+        saving.load_model(path)
+
+
+def test_endless_graphs(saved, tmp_path, monkeypatch):
+    monkeypatch.setattr(budget, "_OPERATIONS", 2_000)
+    call = entry("keras.src.ops.core", "Unstack", {"name": "x", "num": 10**9}, "Unstack")
+    path = functional_file(saved, tmp_path / "bad.keras", (call, ["i"]))
+    with pytest.raises(ValueError, match="more than 2,000 operations"):
+        saving.load_model(path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_configuration_that_unfolds_to_much(saved, tmp_path, method):
+    path = tmp_path / "bad.keras"
+    with zipfile.ZipFile(saved) as archive_, zipfile.ZipFile(path, "w", method) as bad:
+        bad.writestr("config.json", b'{"class_name": [' + b"{}," * (1 << 22) + b"{}]}")
+        bad.writestr("model.weights.h5", archive_.read("model.weights.h5"))
+    with pytest.raises(ValueError, match="would take"):
+        saving.load_model(path)
