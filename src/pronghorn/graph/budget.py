@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pronghorn.graph import dtypes
 
 # Operations that are traced to find out the shapes in a model; the largest models there are have some ten thousands.
-_OPERATIONS = 200_000
+_OPERATIONS = 100_000
 
 
 class BudgetError(ValueError):

@@ -295,3 +295,11 @@ def test_a_configuration_that_unfolds_to_much(saved, tmp_path, method):
         bad.writestr("model.weights.h5", archive_.read("model.weights.h5"))
     with pytest.raises(ValueError, match="would take"):
         saving.load_model(path)
+
+
+def test_a_split_into_endless_parts(saved, tmp_path, monkeypatch):
+    monkeypatch.setattr(budget, "_OPERATIONS", 2_000)
+    call = entry("keras.src.ops.numpy", "Split", {"name": "x", "indices_or_sections": 10**12}, "Split")
+    path = functional_file(saved, tmp_path / "bad.keras", (call, ["i"]))
+    with pytest.raises(ValueError, match="more than 2,000 operations"):
+        saving.load_model(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -131,13 +131,13 @@ def _split(name: str, x: Any, cuts: Any, axis: int, equal: bool) -> list[Tensor]
     axis = B.axis_of(axis, x.ndim)
     size = x.shape[axis]
     if isinstance(cuts, (int, np.integer)):
-        places = _equal_cuts(name, size, int(cuts), equal)
+        places: Iterable[Extent] = _equal_cuts(name, size, int(cuts), equal)
     else:
         given = cuts.numpy() if isinstance(cuts, Tensor) else cuts
         places = [int(i) for i in np.asarray(given).reshape(-1)]
         if isinstance(size, builtins.int):
             places = [min(max(i + size if i < 0 else i, 0), size) for i in places]
-    bounds: list[Extent] = [0, *places, size]
+    bounds: Iterator[Extent] = itertools.chain([0], places, [size])
     return [_between(x, axis, lo, hi) for lo, hi in itertools.pairwise(bounds)]
 
 
@@ -147,7 +147,8 @@ def _between(x: Tensor, axis: int, low: Extent, high: Extent) -> Tensor:
     return part(x, axis, low, high)
 
 
-def _equal_cuts(name: str, size: Extent, sections: int, equal: bool) -> list[Extent]:
+def _equal_cuts(name: str, size: Extent, sections: int, equal: bool) -> Iterator[Extent]:
+    """The places where to cut, one by one: there may be more than any memory holds."""
     if sections < 1:
         raise ValueError(f"{name}: at least one part is needed, got {sections}.")
     if isinstance(size, int) and equal and size % sections:
@@ -155,7 +156,7 @@ def _equal_cuts(name: str, size: Extent, sections: int, equal: bool) -> list[Ext
     step, longer = size // sections, size % sections
     if not isinstance(longer, int):
         longer = 0  # a symbolic extent is taken to divide; the slices are checked when it is known
-    return [step * i + min(i, longer) for i in builtins.range(1, sections)]
+    return (step * i + min(i, longer) for i in builtins.range(1, sections))
 
 
 @symbolic_aware
