@@ -47,10 +47,10 @@ def _tap_weights(w: np.ndarray, tap: Ints, groups: int) -> np.ndarray:
 
 def _mix_channels(x: np.ndarray, w: np.ndarray) -> np.ndarray:
     """``[groups, elements, a] @ [groups, a, b]`` as ``[elements, groups * b]``."""
-    elements = x.shape[1]
+    shape = (x.shape[1], w.shape[0] * w.shape[-1])  # in numbers: there may be no elements to infer it from
     if x.shape[-1] == 1:  # depthwise: a product of millions of 1 x 1 matrices is slow
-        return (x * w).transpose(1, 0, 2).reshape(elements, -1)
-    return np.matmul(x, w).transpose(1, 0, 2).reshape(elements, -1)
+        return (x * w).transpose(1, 0, 2).reshape(shape)
+    return np.matmul(x, w).transpose(1, 0, 2).reshape(shape)
 
 
 @implements("conv")
