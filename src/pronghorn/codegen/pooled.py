@@ -2,7 +2,7 @@
 
 Each (image, output channel) visits its windows; a window whose gradient is not zero adds one outer product of its
 gradient with the taps of the input (filter gradient) or of the kernel (input gradient). Taps and input channels lie in
-vector registers.
+vector registers. Sums are float32, whatever the dtype.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from itertools import product as cartesian
 from math import prod
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, vec
-from pronghorn.codegen.contraction.nest import begin_kernel
+from pronghorn.codegen.contraction.nest import begin_kernel, load_elements
+from pronghorn.codegen.convert import convert, storage_type
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.compiler.kernels import Kernel
 from pronghorn.compiler.pooled import PooledOperands
@@ -69,7 +70,9 @@ class _Pooled:
     def __init__(self, module: ModuleBuilder, kernel: Kernel, tables: Tables, target: Target):
         assert kernel.node is not None
         self.node, self.operands = kernel.node, kernel.details["pooled"]
-        self.module = module
+        self.module, self.target = module, target
+        self.dtype = self.operands.values.dtype
+        self.storage = storage_type(self.dtype)
         self.g = _geometry(kernel.node, self.operands)
         self.lanes = target.lanes("float32")
         self.fb = begin_kernel(module, kernel.name)
@@ -89,15 +92,20 @@ class _Pooled:
         offset in the input of the position it belongs to."""
         count, channels = len(self.g.windows), self.g.channels_out
         start = fb.add(fb.mul(image, count * channels), channel)
-        values, argmax = fb.gep("float", self.values, start), fb.gep("i32", self.argmax, start)
+        values, argmax = fb.gep(self.storage, self.values, start), fb.gep("i32", self.argmax, start)
         with fb.loop(0, count) as window:
             at = fb.mul(window, channels)
-            gradient = fb.load("float", fb.gep("float", values, at))
+            gradient = self._load(values, at, 1)
             with fb.if_(fb.cmp("une", "float", gradient, literal(0.0, "float"))):
                 chosen = fb.cast("zext", fb.load("i32", fb.gep("i32", argmax, at)), "i32", "i64")
                 position = fb.load("i64", fb.gep("i64", self.positions, chosen))
                 offset = fb.add(fb.load("i64", fb.gep("i64", self.windows, window)), position)
                 yield fb.splat(gradient, "float", self.lanes), offset
+
+    def _load(self, base: str, at: Operand, lanes: int) -> Operand:
+        """Adjacent elements of an array, as float32."""
+        pointer = self.fb.gep(self.storage, base, at)
+        return load_elements(self.fb, pointer, self.dtype, "float32", lanes, self.target, None)
 
     def filter_gradient(self, partial: Value) -> None:
         """``partial[chunk, co, taps, ci]``: units are (chunk, co); the sums of a unit stay in registers."""
@@ -113,11 +121,11 @@ class _Pooled:
                 fb.store(self.ty, literal(0.0, self.ty), s)
             first = fb.mul(chunk, size)
             with fb.loop(first, fb.min(fb.add(first, size), images)) as image:
-                base = fb.gep("float", x, fb.mul(image, g.image))
+                base = fb.gep(self.storage, x, fb.mul(image, g.image))
                 with self._live_windows(fb, image, channel) as (gradient, offset):
-                    here = fb.gep("float", base, offset)
+                    here = fb.gep(self.storage, base, offset)
                     for s, at in zip(sums, self.vectors):
-                        taps = fb.load(self.ty, fb.gep("float", here, at))
+                        taps = self._load(here, at, self.lanes)
                         fb.store(self.ty, fb.fma(self.ty, gradient, taps, fb.load(self.ty, s)), s)
             row = fb.gep("float", out, fb.mul(unit, len(self.vectors) * self.lanes))
             for number, s in enumerate(sums):
@@ -129,19 +137,33 @@ class _Pooled:
         fb, g = self.fb, self.g
         kernel = self.slots.pointer(self.operands.other)  # [co, taps, ci]
         out = self.slots.pointer(self.node.outputs[0])
+        narrow = self.dtype != "float32"
+        sums = fb.alloca("float", g.image, align=64) if narrow else ""
         with fb.loop("%begin", "%end") as image:
-            base = fb.gep("float", out, fb.mul(image, g.image))
+            place = fb.gep(self.storage, out, fb.mul(image, g.image))
+            base = sums or place
             with fb.loop(0, g.image, self.lanes) as i:
                 fb.store(self.ty, literal(0.0, self.ty), fb.gep("float", base, i))
             with fb.loop(0, g.channels_out) as channel:
-                row = fb.gep("float", kernel, fb.mul(channel, len(self.vectors) * self.lanes))
-                taps = [fb.load(self.ty, fb.gep("float", row, n * self.lanes)) for n in range(len(self.vectors))]
+                row = fb.mul(channel, len(self.vectors) * self.lanes)
+                taps = [self._load(kernel, fb.add(row, n * self.lanes), self.lanes) for n in range(len(self.vectors))]
                 with self._live_windows(fb, image, channel) as (gradient, offset):
                     here = fb.gep("float", base, offset)
                     for tap, at in zip(taps, self.vectors):
-                        place = fb.gep("float", here, at)
-                        fb.store(self.ty, fb.fma(self.ty, gradient, tap, fb.load(self.ty, place)), place)
+                        cell = fb.gep("float", here, at)
+                        fb.store(self.ty, fb.fma(self.ty, gradient, tap, fb.load(self.ty, cell)), cell)
+            if narrow:
+                self._store_rounded(sums, place)
         fb.ret()
+
+    def _store_rounded(self, sums: str, place: str) -> None:
+        """One image's sums, in the output's dtype."""
+        fb = self.fb
+        with fb.loop(0, self.g.image, self.lanes) as i:
+            value = convert(
+                fb, fb.load(self.ty, fb.gep("float", sums, i)), "float32", self.dtype, self.lanes, self.target
+            )
+            fb.store(vec(self.storage, self.lanes), value, fb.gep(self.storage, place, i))
 
     def cost(self) -> float:
         """Rough cycles of one (image, output channel)."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+from pronghorn.compiler.reductions import LOW_PRECISION
 from pronghorn.compiler.simplify import scalar_constant
 from pronghorn.compiler.virtual import windows_overlap
 from pronghorn.graph import primitives as P
@@ -141,6 +142,7 @@ class _Pooler(Rewriter):
 
 # -- convolutions ----------------------------------------------------------------------------------------------------
 MOST_VECTORS = 24  # registers that a kernel can keep for taps, of 32
+SUMS_BYTES = 64 * 1024  # of one image, which a kernel may keep on the stack where the gradient is no float32
 LEAST_WINDOW = 4  # positions in a window: with fewer, the dense kernels do less work
 
 
@@ -177,10 +179,13 @@ def _fits(node: Node, pool: Node) -> bool:
     x = node.inputs[0].shape if filters else p["input_shape"]
     kernel = node.outputs[0].shape if filters else node.inputs[1].shape
     unpadded = all(pad == (0, 0) for pad in p["padding"])
-    return unpadded and node.outputs[0].dtype == "float32" and p["groups"] == 1 and _sizes_fit(x, kernel, pool)
+    return unpadded and p["groups"] == 1 and _sizes_fit(x, kernel, pool)
 
 
 def _sizes_fit(x: Shape, kernel: Shape, pool: Node) -> bool:
+    dtype = pool.outputs[0].dtype
+    if dtype != "float32" and (dtype not in LOW_PRECISION or not _has_room(x)):
+        return False
     target = host_target()
     lanes = target.lanes("float32")
     return (
@@ -190,6 +195,10 @@ def _sizes_fit(x: Shape, kernel: Shape, pool: Node) -> bool:
         and prod(kernel[:-1]) // lanes <= MOST_VECTORS * target.registers // 32
         and prod(pool.params["window"]) >= LEAST_WINDOW
     )
+
+
+def _has_room(x: Shape) -> bool:
+    return all(isinstance(d, int) for d in x[1:]) and 4 * prod(map(int, x[1:])) <= SUMS_BYTES
 
 
 def prepare_input_gradient(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
@@ -203,7 +212,7 @@ def prepare_input_gradient(rw: Rewriter, node: Node, inputs: list[Value]) -> lis
     spatial = tuple(d + lo + hi for d, (lo, hi) in zip(shape[1:-1], p["padding"]))
     padded = (shape[0], *spatial, shape[-1])
     cropped = any(pad < 0 for pair in p["padding"] for pad in pair)
-    if pool is None or cropped or p["groups"] != 1 or g.dtype != "float32" or not _sizes_fit(padded, w.shape, pool):
+    if pool is None or cropped or p["groups"] != 1 or not _sizes_fit(padded, w.shape, pool):
         return None
     rank = len(w.shape)
     (turned,) = rw.add(P.transpose, [w], {"perm": (rank - 1, *range(rank - 1))})

@@ -12,7 +12,7 @@ from pronghorn.compiler.expr import Accumulated, Const, Expr, Index, Load, LoopV
 from pronghorn.compiler.kernels import Kernel, Program, Reduction, Store
 from pronghorn.compiler.lowering import CONTRACTIONS, REDUCTIONS, Lowering, choose_stored, is_virtual, view_of
 from pronghorn.compiler.pooled import PooledOperands, pooled_operands
-from pronghorn.compiler.reductions import CHUNKS, reduction_of, split_reduction
+from pronghorn.compiler.reductions import CHUNKS, LOW_PRECISION, reduction_of, split_reduction
 from pronghorn.compiler.virtual import VIRTUAL, linear, reshape_index
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.ir import Aval, Graph, Node, Value
@@ -33,7 +33,7 @@ class Scheduler:
 
     def run(self) -> Program:
         """The program."""
-        for node in self.graph.nodes:
+        for node in casts_first(self.graph):
             if is_virtual(node):
                 (value,) = node.outputs
                 if value in self.stored:
@@ -140,18 +140,32 @@ class Scheduler:
             self._new(kernel, Lowering(self.graph, self.stored), [value])
             return
         *spatial, ci, co = value.shape
-        partial = Value(Aval((CHUNKS, co, *spatial, ci), value.dtype), self.graph)
-        self.stored.add(partial)
+        turned = (co, *spatial, ci)  # as the kernel has it: summed first, then turned, everything is read in order
+        dtype = "float32" if value.dtype in LOW_PRECISION else value.dtype
+        partial = self._buffer((CHUNKS, *turned), dtype)
         kernel.writes = {partial}
         self._new(kernel, Lowering(self.graph, self.stored), [partial])
-        vars = self._vars(value.shape)
+        total = self._buffer(turned, dtype)
+        lowering, vars, chunk = Lowering(self.graph, self.stored), self._vars(turned), LoopVar("chunk", CHUNKS)
+        element = lowering.element(partial, (Index.of(chunk), *map(Index.of, vars)))
+        sums = Kernel("reduce", vars, reductions=[Reduction("sum", element, (chunk,), dtype)], scope=node.scope)
+        self._accumulate(sums, lowering, total)
+        self._new(sums, lowering, [total])
+        self._turn(node, total, value)
+
+    def _buffer(self, shape: Shape, dtype: str) -> Value:
+        value = Value(Aval(shape, dtype), self.graph)
+        self.stored.add(value)
+        return value
+
+    def _turn(self, node: Node, source: Value, value: Value) -> None:
+        """``value`` from ``source``, which has its last axis first."""
+        lowering, vars = Lowering(self.graph, self.stored), self._vars(value.shape)
         *where, channel = map(Index.of, vars)
-        lowering = Lowering(self.graph, self.stored)
-        chunk = LoopVar("chunk", CHUNKS)
-        element = lowering.element(partial, (Index.of(chunk), channel, *where))
-        total = Kernel("reduce", vars, reductions=[Reduction("sum", element, (chunk,), value.dtype)], scope=node.scope)
-        self._accumulate(total, lowering, value)
-        self._new(total, lowering, [value])
+        expr = lowering.element(source, (channel, *where))
+        expr = lowering.apply("cast", (expr,), value.dtype, {"dtype": value.dtype})
+        lowering.computed[value] = (tuple(map(Index.of, vars)), expr)
+        self._new(Kernel("map", vars, [Store(value, expr)], scope=node.scope), lowering, [value])
 
     def _contraction(self, node: Node) -> None:
         (value,) = node.outputs
@@ -203,6 +217,23 @@ class Scheduler:
             reads |= {view_of(v, self.stored) or v for v in kernel.node.inputs}
             writes |= set(kernel.node.outputs)
         return reads, writes
+
+
+def casts_first(graph: Graph) -> list[Node]:
+    """The nodes, in front of the others those that only bring inputs into another dtype.
+
+    In mixed precision a weight is converted where it is used, such as a bias after the product that it is added to;
+    done before, the addition can be the product's epilogue.
+    """
+    early: set[Value] = set(graph.inputs)
+    first, rest = [], []
+    for node in graph.nodes:
+        if node.prim.name in ("cast", "reshape", "stop_gradient") and all(v in early for v in node.inputs):
+            early.update(node.outputs)
+            first.append(node)
+        else:
+            rest.append(node)
+    return first + rest
 
 
 def _virtual_element(lowering: Lowering, value: Value, node: Node, index: tuple[Index, ...]) -> Expr:

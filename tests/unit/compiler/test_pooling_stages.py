@@ -11,6 +11,7 @@ from pronghorn.compiler.narrow import narrow
 from pronghorn.compiler.pooled import pool_gradients, pooled_operands, scattered
 from pronghorn.compiler.simplify import simplify
 from pronghorn.compiler.stages import lower, rewrite
+from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval
@@ -76,6 +77,38 @@ def test_gradients_mean_the_same(name):
         inputs = arrays(batch)
         for got, expected in zip(executable(*inputs), run(traced.graph, inputs)):
             np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_gradients_of_16_bits(dtype):
+    """All sums are of whole numbers, exact in float32 in any order, so that what is rounded is the same."""
+
+    def loss(x, w, b):
+        y = ops.max_pool(ops.relu(ops.conv(x, w, 1, "valid") + b), 2, 2, "valid")
+        return ops.sum(y * ops.cast(ops.reshape(ops.arange(4 * FILTERS) % 4 - 1, (4, FILTERS)), dtype))
+
+    shapes = [(BATCH, SIZE, SIZE, CHANNELS), (3, 3, CHANNELS, FILTERS), (FILTERS,)]
+
+    def step(x, w, b):
+        value = loss(x, w, b)
+        return backward([value], [np.ones((), dtypes.to_numpy(dtype))], [x, w, b])
+
+    traced = trace(step, [Aval(shape, dtype) for shape in shapes])
+    graph = rewrite(traced.graph, check=True)
+    assert sum(pooled_operands(n) is not None for n in graph.nodes) == 2
+    inputs = [np.sign(a).astype(dtypes.to_numpy(dtype)) for a in arrays()]
+    for got, expected in zip(Executable(traced)(*inputs), run(traced.graph, inputs), strict=True):
+        assert got.dtype == expected.dtype and got.astype("float32").any()
+        np.testing.assert_array_equal(got.astype("float32"), expected.astype("float32"))
+
+
+def test_a_weight_s_other_dtype_does_not_keep_the_bias_from_the_epilogue():
+    def mixed(x, w, b):
+        return [ops.relu(ops.cast(x, "bfloat16") @ ops.cast(w, "bfloat16") + ops.cast(b, "bfloat16"))]
+
+    traced = trace(mixed, [Aval((BATCH, 8), "float32"), Aval((8, 4), "float32"), Aval((4,), "float32")])
+    program = lower(rewrite(traced.graph))
+    assert [k.kind for k in program.kernels] == ["map", "map", "map", "contract"]
 
 
 @pytest.mark.parametrize("name", BLOCKS)

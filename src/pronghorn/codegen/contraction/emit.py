@@ -47,7 +47,7 @@ def emit(
     for kernel in plan.kernels:
         kernel_name = f"{name}.{kernel.role}" if len(plan.kernels) > 1 else name
         if kernel.role == "pack":
-            emit_pack(module, kernel_name, plan, slots["packed B"])
+            emit_pack(module, kernel_name, plan, machine, slots["packed B"])
         elif kernel.role == "combine":
             emit_combine(module, kernel_name, plan, machine, slots["partial sums"], epilogue)
         else:

@@ -11,7 +11,7 @@ from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, l
 from pronghorn.codegen.contraction.nest import Sizes, base_pointer, begin_kernel, linear, sizes_of, split_unit
 from pronghorn.codegen.contraction.plan import PACK_DEPTH, Plan, pack_counts
 from pronghorn.codegen.contraction.spec import Count
-from pronghorn.codegen.convert import storage_type
+from pronghorn.codegen.convert import HasFeatures, convert, storage_type
 
 __all__ = ["emit_pack", "packed_strides"]
 
@@ -42,20 +42,20 @@ def packed_strides(fb: FunctionBuilder, sizes: Sizes, plan: Plan) -> dict[str, O
     return strides
 
 
-def emit_pack(module: ModuleBuilder, name: str, plan: Plan, slot: int) -> None:
+def emit_pack(module: ModuleBuilder, name: str, plan: Plan, machine: HasFeatures, slot: int) -> None:
     """Writes the kernel; ``slot`` is that of the panels."""
-    _Packer(module, name, plan, slot).write()
+    _Packer(module, name, plan, machine, slot).write()
 
 
 class _Packer:
     """Writes the kernel: its units, and in each the copy of a piece of one panel."""
 
-    def __init__(self, module: ModuleBuilder, name: str, plan: Plan, slot: int) -> None:
+    def __init__(self, module: ModuleBuilder, name: str, plan: Plan, machine: HasFeatures, slot: int) -> None:
         fb = self.fb = begin_kernel(module, name)
-        self.plan = plan
+        self.plan, self.machine = plan, machine
         sizes = self.sizes = Sizes(fb, sizes_of(plan.spec))
         b = plan.spec.b
-        self.scalar = storage_type(b.dtype)
+        self.scalar, self.packed = storage_type(b.dtype), storage_type(plan.packed_dtype)
         self.source = fb.gep(self.scalar, base_pointer(fb, b.slot), sizes[b.offset])
         self.target = base_pointer(fb, slot)
         self.strides = packed_strides(fb, sizes, plan)
@@ -90,7 +90,7 @@ class _Packer:
             if self.inner:
                 begin = fb.mul(steps[-1], PACK_DEPTH)
                 span = begin, fb.min(fb.add(begin, PACK_DEPTH), sizes[self.inner.extent])
-            self._copy(fb.gep(self.scalar, self.source, origin), fb.gep(self.scalar, self.target, place), valid, span)
+            self._copy(fb.gep(self.scalar, self.source, origin), fb.gep(self.packed, self.target, place), valid, span)
         fb.ret()
 
     def _copy(self, source: str, target: str, valid: Operand, span: Span) -> None:
@@ -104,14 +104,19 @@ class _Packer:
         else:
             self._copy_elements(source, target, (0, valid), span)
         with fb.loop(valid, self.width) as lane, fb.loop(*span) as step:
-            fb.store(self.scalar, literal(0, self.scalar), self._to(target, lane, step))
+            fb.store(self.packed, literal(0, self.packed), self._to(target, lane, step))
 
     def _from(self, source: str, lane: Operand, step: Operand) -> str:
         fb = self.fb
         return fb.gep(self.scalar, source, linear(fb, [(lane, self.lane_stride), (step, self.step_stride)]))
 
     def _to(self, target: str, lane: Operand, step: Operand) -> str:
-        return self.fb.gep(self.scalar, target, self.fb.add(lane, self.fb.mul(step, self.width)))
+        return self.fb.gep(self.packed, target, self.fb.add(lane, self.fb.mul(step, self.width)))
+
+    def _store(self, value: Operand, pointer: str, count: int) -> None:
+        """Elements of B into a panel, in its dtype."""
+        value = convert(self.fb, value, self.plan.spec.b.dtype, self.plan.packed_dtype, count, self.machine)
+        self.fb.store(vec(self.packed, count), value, pointer)
 
     def _copy_rows(self, source: str, target: str, valid: Operand, span: Span) -> None:
         """Where the lanes are adjacent in B: vector by vector."""
@@ -123,7 +128,7 @@ class _Packer:
             row, out = self._from(source, 0, step), self._to(target, 0, step)
             for v in vectors:
                 value = fb.masked_load(ty, fb.gep(self.scalar, row, v * lanes), masks[v])
-                fb.store(ty, value, fb.gep(self.scalar, out, v * lanes))
+                self._store(value, fb.gep(self.packed, out, v * lanes), lanes)
 
     def _copy_transposed(self, source: str, target: str, valid: Operand, span: Span) -> None:
         """Where the steps are adjacent in B: square blocks, then what they leave."""
@@ -135,14 +140,14 @@ class _Packer:
         with fb.loop(0, lanes, BLOCK) as lane, fb.loop(start, steps, BLOCK) as step:
             rows = [fb.load(ty, self._from(source, fb.add(lane, i), step)) for i in range(BLOCK)]
             for i, row in enumerate(_transposed(fb, ty, rows)):
-                fb.store(ty, row, self._to(target, lane, fb.add(step, i)))
+                self._store(row, self._to(target, lane, fb.add(step, i)), BLOCK)
         self._copy_elements(source, target, (0, lanes), (steps, stop))
         self._copy_elements(source, target, (lanes, valid), span)
 
     def _copy_elements(self, source: str, target: str, lanes: Span, steps: Span) -> None:
         fb = self.fb
         with fb.loop(*lanes) as lane, fb.loop(*steps) as step:
-            fb.store(self.scalar, fb.load(self.scalar, self._from(source, lane, step)), self._to(target, lane, step))
+            self._store(fb.load(self.scalar, self._from(source, lane, step)), self._to(target, lane, step), 1)
 
 
 def _transposed(fb: FunctionBuilder, ty: str, rows: list[str]) -> list[str]:

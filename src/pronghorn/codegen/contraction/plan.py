@@ -24,6 +24,7 @@ UNIT_CYCLES = 25_000  # a unit should take some microseconds ...
 GRAIN_CYCLES = 60_000  # ... and a thread should take several at a time
 MOST_PARTIALS = 16
 PACK_ROWS = 64
+LOW_PRECISION = ("float16", "bfloat16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,11 @@ class Plan:
     def panel(self) -> int:
         """Elements across one panel of a packed B."""
         return self.tile.lanes if self.dot else self.tile.lanes * self.tile.vectors
+
+    @property
+    def packed_dtype(self) -> str:
+        """The dtype of a packed B: 16-bit floats are widened on the way, once instead of in every use."""
+        return self.spec.sum_dtype if self.spec.b.dtype in LOW_PRECISION else self.spec.b.dtype
 
     def outer_b(self) -> tuple[Axis, ...]:
         """The axes of B besides the summed ones and the vector axis, outermost first."""
@@ -251,7 +257,8 @@ def _unit_levels(levels: tuple[Level, ...], tile: Tile) -> tuple[int, int]:
 def _panels_help(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...]) -> bool:
     """Whether to copy B into panels although its lanes are adjacent already.
 
-    That pays if many rows reuse a panel that is larger than the first-level cache and whose lines lie far apart.
+    That pays if many rows reuse a panel, and either it is larger than the first-level cache and its lines lie far
+    apart, or its elements have to be widened.
     """
     spec = choice.spec
     width = size_of(llvm_type(spec.b.dtype))
@@ -262,7 +269,8 @@ def _panels_help(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...]) -> b
     stride = _far(inner[-1].b) * width
     steps = prod(estimate(axis.extent) for axis in inner)
     rows = prod(estimate(axis.extent) for axis in spec.axes if axis.b == 0)
-    return rows >= PACK_ROWS and steps * panel > L1_BYTES and stride >= 2 * panel and stride % 1024 == 0
+    far_apart = steps * panel > L1_BYTES and stride >= 2 * panel and stride % 1024 == 0
+    return rows >= PACK_ROWS and (far_apart or spec.b.dtype in LOW_PRECISION)
 
 
 def _with_kernels(partial: Plan, main: Kernel) -> Plan:
@@ -271,7 +279,7 @@ def _with_kernels(partial: Plan, main: Kernel) -> Plan:
     if partial.pack:
         panels = Count(partial.vector.extent, partial.panel)
         outer = tuple(Count(axis.extent) for axis in (*partial.outer_b(), *partial.depth_b()))
-        scratch.append(Scratch("packed B", partial.spec.b.dtype, _formula(partial.panel, (panels, *outer))))
+        scratch.append(Scratch("packed B", partial.packed_dtype, _formula(partial.panel, (panels, *outer))))
         kernels.insert(0, Kernel("pack", _formula(1, pack_counts(partial)), 2))
     if partial.chunks:
         across = Count(partial.vector.extent, partial.tile.lanes)

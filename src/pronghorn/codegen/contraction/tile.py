@@ -93,6 +93,7 @@ class Context:
         self.a = {axis.name: sizes[axis.a] for axis in spec.axes}
         self.b = {axis.name: sizes[axis.b] for axis in spec.axes}
         self.c = {axis.name: sizes[axis.c] for axis in spec.axes}
+        self.b_dtype = plan.packed_dtype if plan.pack else spec.b.dtype
         self.a_base = self._base(spec.a.slot, spec.a.dtype, spec.a.offset)
         if plan.pack:
             self.b |= packed_strides(fb, sizes, plan)
@@ -149,7 +150,7 @@ class TileWriter:
         self.a_rows = [self._row_offset(main.a, row) for row in self.rows]
         self.b_rows = [self._row_offset(main.b, row) for row in self.rows]
         a = fb.gep(storage_type(self.spec.a.dtype), main.a_base, self._offset(main.a))
-        b = fb.gep(storage_type(self.spec.b.dtype), main.b_base, self._offset(main.b))
+        b = fb.gep(storage_type(main.b_dtype), main.b_base, self._offset(main.b))
         a, b = fb.opaque(a), fb.opaque(b)
         keys = [(row, v) for row in range(len(self.rows)) for v in range(self.vectors)]
         sums = self._sum(list(self.plan.depth), a, b, [zero(self.spec.sum_dtype, self.lanes)] * len(keys))
@@ -210,7 +211,7 @@ class TileWriter:
     def _advance(self, axis: Axis, index: Operand, a: str, b: str) -> tuple[str, str]:
         fb, main = self.fb, self.main
         a = fb.gep(storage_type(self.spec.a.dtype), a, fb.mul(index, main.a[axis.name]))
-        b = fb.gep(storage_type(self.spec.b.dtype), b, fb.mul(index, main.b[axis.name]))
+        b = fb.gep(storage_type(main.b_dtype), b, fb.mul(index, main.b[axis.name]))
         # Left to see through the sums of all loops' steps, LLVM's loop strength reduction takes as long as all the rest
         # of code generation, and needs more registers.
         return (a, b) if axis is self.plan.depth[-1] else (fb.opaque(a), fb.opaque(b))
@@ -259,7 +260,7 @@ class TileWriter:
     def _b_element(self, b: str, row: Operand, v: int, mask: Operand | None, loaded: dict[tuple, Operand]) -> Operand:
         key = ("b", row, v)
         if key not in loaded:
-            dtype = self.spec.b.dtype
+            dtype = self.main.b_dtype
             packed = self.plan.pack  # panels are padded with zeros: no mask needed
             loaded[key] = self._vector(self.fb.gep(storage_type(dtype), b, row), dtype, v, mask, packed)
         return loaded[key]
