@@ -153,22 +153,29 @@ class GroupedQueryAttention(HeadsLayer):
         )
         gate = ops.sigmoid(self._gate_dense(query)) if self.use_gate else None
         query, key, value = self._query_dense(query), self._key_dense(key), self._value_dense(value)
-        output, scores = self._compute_attention(
-            query, self._for_all_queries(key), self._for_all_queries(value), mask, training
-        )
+        key, value = self._for_all_queries(key), self._for_all_queries(value)
+        # Subclasses may leave the last argument out.
+        asked = {"return_attention_scores": True} if return_attention_scores else {}
+        output, scores = self._compute_attention(query, key, value, mask, training, **asked)
         if gate is not None:
             output = output * gate
         output = self._output_dense(output)
         return (output, scores) if return_attention_scores else output
 
     def _compute_attention(
-        self, query: Any, key: Any, value: Any, attention_mask: Any = None, training: Any = None
+        self,
+        query: Any,
+        key: Any,
+        value: Any,
+        attention_mask: Any = None,
+        training: Any = None,
+        return_attention_scores: bool = False,
     ) -> tuple[Any, Any]:
         """The sums of the values, and the weights of the keys for each query; the place to override for subclasses."""
         scores = ops.einsum("bquh,bkuh->buqk", query * (1.0 / math.sqrt(self.head_dim)), key)
         if attention_mask is not None and len(attention_mask.shape) < 4:
             attention_mask = ops.expand_dims(attention_mask, 1)
-        scores = self._softmax(scores, mask=attention_mask)
+        scores = self._weights_of_keys(scores, attention_mask, return_attention_scores)
         weights = self._dropout_layer(scores, training=training) if self.dropout > 0 else scores
         return ops.einsum("buqk,bkuh->bquh", weights, value), scores
 

@@ -41,7 +41,7 @@ class HeadsLayer(Layer):
                 else initializer
             )
 
-        return EinsumDense(
+        dense = EinsumDense(
             equation,
             output_shape=output_shape,
             bias_axes=bias_axes if self.use_bias else None,
@@ -55,6 +55,19 @@ class HeadsLayer(Layer):
             name=name,
             dtype=self._dtype_policy,
         )
+        dense.supports_masking = True  # the masks of what it projects are this layer's business
+        return dense
+
+    def _weights_of_keys(self, scores: Any, mask: Any, asked_for: bool) -> Any:
+        """The softmax of scores, 0 where masked.
+
+        A query that may see no key at all, such as one of padding, has no weights where they can be seen, dropped or
+        lie on several axes, and else equal weights: so it is in Keras, whose models' files are read.
+        """
+        if mask is None or asked_for or self.dropout > 0 or len(scores.shape) != 4:
+            return self._softmax(scores, mask=mask)
+        far_below = -3e4 if scores.dtype == "float16" else -1e9
+        return self._softmax(ops.where(ops.cast(mask, "bool"), scores, ops.cast(far_below, scores.dtype)))
 
 
 class MultiHeadAttention(HeadsLayer):
@@ -280,7 +293,7 @@ class MultiHeadAttention(HeadsLayer):
             for _ in range(len(scores.shape) - len(attention_mask.shape)):
                 axis = -len(self._attention_axes) * 2 - 1
                 attention_mask = ops.expand_dims(attention_mask, axis=axis)
-        scores = self._softmax(scores, mask=attention_mask)
+        scores = self._weights_of_keys(scores, attention_mask, return_attention_scores)
         weights = self._dropout_layer(scores, training=training) if self.dropout > 0 else scores
         return ops.einsum(self._combine_equation, weights, value), scores
 

@@ -1,0 +1,54 @@
+"""Attention over padded texts: masks arrive without warnings, and padding has the weights that Keras gives it."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import pronghorn
+from pronghorn import layers
+
+X = np.random.default_rng(0).normal(size=(1, 4, 6)).astype("float32")
+NO_KEY_FOR_THE_LAST = np.array([[[1, 1, 0, 0], [1, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]]], bool)
+
+heads = pytest.mark.parametrize(
+    "make",
+    [lambda **kw: layers.MultiHeadAttention(2, 3, **kw), lambda **kw: layers.GroupQueryAttention(3, 2, 1, **kw)],
+    ids=["multi-head", "grouped"],
+)
+
+
+@heads
+def test_a_query_without_keys_takes_the_mean_of_all_values(make):
+    layer = make()
+    layer.build(X.shape, X.shape)
+    masked = layer(X, X, attention_mask=NO_KEY_FOR_THE_LAST)
+    kernel, bias = layer._value_dense.kernel.numpy(), layer._value_dense.bias.numpy()
+    mean = np.einsum("btc,chd->bthd", X, kernel).mean(1, keepdims=True) + bias
+    if mean.shape[2] == 1:
+        mean = np.repeat(mean, 2, axis=2)
+    np.testing.assert_allclose(masked[:, 3:].numpy(), layer._output_dense(mean).numpy(), rtol=1e-5, atol=1e-6)
+
+
+@heads
+def test_the_weights_of_a_query_without_keys_are_zero_where_they_are_asked_for(make):
+    _, weights = make()(X, X, attention_mask=NO_KEY_FOR_THE_LAST, return_attention_scores=True)
+    np.testing.assert_allclose(weights.numpy().sum(-1)[0, 0], [1, 1, 1, 0], rtol=1e-6)
+
+
+@heads
+def test_other_queries_are_the_same_whether_or_not_weights_are_asked_for(make):
+    layer = make()
+    plain = layer(X, X, attention_mask=NO_KEY_FOR_THE_LAST.astype("int32"))
+    asked, _ = layer(X, X, attention_mask=NO_KEY_FOR_THE_LAST, return_attention_scores=True)
+    np.testing.assert_allclose(plain[:, :3].numpy(), asked[:, :3].numpy(), rtol=1e-5, atol=1e-6)
+
+
+@heads
+def test_a_mask_that_arrives_with_the_inputs_raises_no_warning(make):
+    tokens = pronghorn.Input((None,), dtype="int32")
+    x = layers.Embedding(10, 6, mask_zero=True)(tokens)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = pronghorn.Model(tokens, layers.GlobalAveragePooling1D()(make()(x, x)))
+        model.predict(np.array([[1, 2, 0, 0]]), verbose=0)
