@@ -132,7 +132,19 @@ def build(model: Any, batch: Batch) -> Any:
             spec = output_spec(model, batch)
         except NotImplementedError:  # no call(): its step does everything
             return None
+        except Exception:
+            # A step of its own knows what the parts of a batch are, such as the three images of a triplet, and need
+            # not hand the first of them to call(). What is really wrong shows when that step runs.
+            if not _has_own_step(model):
+                raise
+            return None
     return spec
+
+
+def _has_own_step(model: Any) -> bool:
+    from pronghorn.trainers.compiled import CompiledModel
+
+    return type(model).train_step is not CompiledModel.train_step
 
 
 def check_labels(loss: Any, labels: Any, spec: Any) -> None:

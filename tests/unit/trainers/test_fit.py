@@ -7,6 +7,7 @@ import pytest
 
 import pronghorn
 from pronghorn import callbacks, layers, ops
+from pronghorn.data import Dataset
 
 
 class Recorder(callbacks.Callback):
@@ -363,3 +364,32 @@ def test_loss_scaling_follows_the_scale(data):
     assert float(optimizer.dynamic_scale) == 8.0
     for a, b in zip(model.get_weights(), plain.get_weights()):
         np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
+def test_a_step_of_its_own_may_give_call_something_else_than_the_first_part_of_a_batch():
+    class Triplets(pronghorn.Model):
+        def __init__(self, distances):
+            super().__init__()
+            self.distances = distances
+
+        def call(self, inputs):
+            return self.distances(inputs)
+
+        def train_step(self, data):
+            with pronghorn.GradientTape() as tape:
+                near, far = self(data)
+                loss = ops.mean(ops.maximum(near - far + 1.0, 0.0))
+            variables = self.trainable_variables
+            self.optimizer.apply(tape.gradient(loss, variables), variables)
+            return {"loss": loss}
+
+    embed = layers.Dense(2)
+    inputs = [pronghorn.Input((3,)) for _ in range(3)]
+    anchor, positive, negative = (embed(x) for x in inputs)
+    near, far = (ops.sum(ops.square(anchor - other), axis=-1) for other in (positive, negative))
+    model = Triplets(pronghorn.Model(inputs, [near, far]))
+    model.compile("sgd")
+    rows = np.random.default_rng(0).normal(size=(12, 3)).astype("float32")
+    batches = Dataset.from_tensor_slices((rows, rows + 0.1, -rows)).batch(4)
+    losses = model.fit(batches, epochs=3, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
