@@ -13,6 +13,7 @@ from pronghorn._absent import instead_of
 _QUANTIZATION = "no quantization"
 _DENSE = "dense arrays only, no sparse and no ragged ones"
 _DATASET = "gives a pronghorn.data.Dataset, whatever the format asked for"
+_INTERPOLATION = "the interpolations area, gaussian and mitchellcubic are not there"
 _REMAT = "accepted; the compiler plans memory itself and recomputes nothing"
 _FLASH = "recorded; the compiler decides how attention is computed"
 _ONE_DEVICE = "there is one device, the CPU"
@@ -51,7 +52,8 @@ PARTLY: dict[str, str] = {
     "ops.multi_hot": _DENSE,
     "ops.one_hot": _DENSE,
     "utils.audio_dataset_from_directory": f"{_DATASET}; no ragged batches",
-    "utils.image_dataset_from_directory": _DATASET,
+    "preprocessing.image.smart_resize": _INTERPOLATION,
+    "utils.image_dataset_from_directory": f"{_DATASET}; {_INTERPOLATION}",
     "utils.text_dataset_from_directory": _DATASET,
     "utils.timeseries_dataset_from_array": _DATASET,
 }

@@ -11,6 +11,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -47,6 +48,7 @@ class KerasAlias(ModuleType):
     def __init__(self, name: str) -> None:
         super().__init__(name, "Keras, provided by Pronghorn.")
         self.__path__: list[str] = []
+        self.__file__ = str(Path(__file__).parents[1] / "__init__.py")  # scripts print it, and `inspect` reads it
         self.__version__ = KERAS_API_VERSION
 
     def __getattr__(self, name: str) -> Any:

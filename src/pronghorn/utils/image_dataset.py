@@ -50,7 +50,7 @@ def image_dataset_from_directory(
         seed: of the shuffling.
         validation_split: fraction reserved for validation; `subset` says which part is wanted.
         subset: `"training"`, `"validation"` or `"both"`.
-        interpolation: how images are resized; see `ops.image.resize`.
+        interpolation: how images are resized: `"nearest"`, `"bilinear"`, `"bicubic"`, `"lanczos3"` or `"lanczos5"`.
         follow_links: whether to follow symbolic links to folders.
         crop_to_aspect_ratio: whether to cut images to the shape of `image_size` instead of stretching them.
         pad_to_aspect_ratio: whether to pad them instead.

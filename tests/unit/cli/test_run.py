@@ -110,6 +110,11 @@ def test_one_module_under_each_name(run):
     assert result.stdout == "True\nTrue True\nTrue True\n", result.stderr
 
 
+def test_keras_says_where_it_is(run):
+    result = run("import inspect, keras; print(keras.__file__ == inspect.getfile(keras), keras.__file__)")
+    assert result.stdout.strip() == f"True {SOURCE / 'pronghorn' / '__init__.py'}", result.stderr
+
+
 def test_older_names_of_tensorflow_keras(run):
     result = run(
         """
