@@ -179,8 +179,9 @@ class Stop(Exception):
     """What interrupts training in these tests."""
 
 
-def interrupted(folder, save_freq, steps, data, **fit):
+def interrupted(folder, save_freq, steps, data, build=None, **fit):
     """Train, stop after so many steps, train on in a new model; return the state of both ways."""
+    build = build or dense_model
     states = []
     for stop in (None, steps):
         keras.utils.set_random_seed(7)
@@ -198,7 +199,7 @@ def interrupted(folder, save_freq, steps, data, **fit):
     return states
 
 
-def build():
+def dense_model():
     model = keras.Sequential(
         [keras.Input((4,)), keras.layers.Dense(8), keras.layers.Dropout(0.5), keras.layers.Dense(1)]
     )
@@ -253,8 +254,24 @@ def test_interrupted_at_any_step_it_ends_with_the_same_bits(tmp_path, data, fit,
     assert all(np.array_equal(a, b) for a, b in zip(whole, resumed, strict=True))
 
 
+def stateful_model():
+    model = keras.Sequential(
+        [keras.Input(batch_shape=(8, 4)), keras.layers.Reshape((2, 2)), keras.layers.LSTM(3, stateful=True)]
+    )
+    model.add(keras.layers.Dense(1))
+    model.compile("adam", "mse", metrics=["mae"])
+    return model
+
+
+@pytest.mark.parametrize("save_freq, steps", [(1, 8), ("epoch", 13)])
+def test_what_a_layer_keeps_between_batches_is_backed_up(tmp_path, save_freq, steps):
+    fit = {"build": stateful_model, "epochs": 4, "batch_size": 8}
+    whole, resumed = interrupted(tmp_path, save_freq, steps, arrays, **fit)
+    assert all(np.array_equal(a, b) for a, b in zip(whole, resumed, strict=True))
+
+
 def test_a_damaged_backup_gives_way_to_the_one_before(tmp_path):
-    model = build()
+    model = dense_model()
     backup = keras.callbacks.BackupAndRestore(tmp_path / "b", double_checkpoint=True)
     with pytest.raises(Stop):
         model.fit(*arrays(), verbose=0, epochs=4, batch_size=8, callbacks=[backup, stop_after(17)])
@@ -267,13 +284,13 @@ def test_a_damaged_backup_gives_way_to_the_one_before(tmp_path):
 
 def test_only_its_own_files_are_deleted(tmp_path):
     (tmp_path / "mine.txt").write_text("keep")
-    model = build()
+    model = dense_model()
     model.fit(*arrays(), verbose=0, callbacks=[keras.callbacks.BackupAndRestore(tmp_path)])
     assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
 
 
 def test_a_backup_of_another_model_is_told(tmp_path):
-    model = build()
+    model = dense_model()
     backup = keras.callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)
     model.fit(*arrays(), verbose=0, callbacks=[backup])
     other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), keras.layers.Dense(1)])

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn import tree
+from pronghorn.graph.variable import Variable
 from pronghorn.random.seed_generator import global_seed_generator
 
 
@@ -99,9 +101,14 @@ def restore_seeds(place: Position) -> None:
 
 
 def seed_variables(model: Any) -> list[Any]:
-    """Return the variables of a model that are neither weights nor metrics: the states of its seeds."""
+    """Return the variables of a model that are neither weights nor metrics.
+
+    They are the states of its seeds, and what layers with `stateful=True` keep from one batch to the next.
+    """
     known = {id(v) for v in [*model.weights, *model.metrics_variables]}
-    return [v for v in model.variables if id(v) not in known]
+    kept = [state for layer in model._flatten_layers() for state in tree.flatten(getattr(layer, "states", None))]
+    own = [*model.variables, *(state for state in kept if isinstance(state, Variable))]
+    return list({id(v): v for v in own if id(v) not in known}.values())
 
 
 def restore_metrics(model: Any, values: Sequence[np.ndarray]) -> None:
