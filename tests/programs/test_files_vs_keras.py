@@ -183,3 +183,15 @@ def test_weights_in_several_files(tmp_path, direction):
     loaded.load_weights(path)
     for one, other in zip(model.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("loss", ["mse", ["mse", "mae"]], ids=["one", "two"])
+def test_short_names_of_losses_in_an_hdf5_file(tmp_path, loss):
+    """Keras refuses such a file of its own."""
+    x = pronghorn.Input((3,))
+    outputs = [pronghorn.layers.Dense(1, name=f"d{number}")(x) for number in range(1 if loss == "mse" else 2)]
+    model = pronghorn.Model(x, outputs)
+    model.compile("sgd", loss)
+    model.save(tmp_path / "model.h5")
+    assert keras.saving.load_model(tmp_path / "model.h5").compiled
+    assert pronghorn.saving.load_model(tmp_path / "model.h5").compiled

@@ -6,6 +6,7 @@ order of the list of names beside them. Everything is read as in `weights_store`
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from pronghorn.losses.registry import ALL_LOSSES
 from pronghorn.saving.archive import LAYOUT, limited_to
 from pronghorn.saving.legacy.configs import modernise
 from pronghorn.saving.legacy.optimizers import read_optimizer, training_arguments, write_optimizer
@@ -311,6 +313,7 @@ def save_model(model: Any, path: str | os.PathLike[str], include_optimizer: bool
         _write_layers(model, file.create_group("model_weights"))
         if getattr(model, "compiled", False) and model.optimizer is not None:
             training = dict(model.get_compile_config())
+            training["loss"] = _whole_names(training.get("loss"))
             optimizer = training.pop("optimizer", None)
             training["optimizer_config"] = {k: optimizer[k] for k in ("class_name", "config")}
             file.attrs["training_config"] = json.dumps(training)
@@ -340,6 +343,16 @@ def _plain(data: dict[str, Any]) -> dict[str, Any]:
     registered = data.get("registered_name")
     own = registered if registered and ">" in registered else data["class_name"]
     return {"class_name": own, "config": inner}
+
+
+def _whole_names(loss: Any) -> Any:
+    """Losses, given by names, in full: of a short name such as "mse" Keras takes its own files to be damaged."""
+    if isinstance(loss, list | tuple):
+        return [_whole_names(one) for one in loss]
+    if isinstance(loss, dict) and "class_name" not in loss:
+        return {key: _whole_names(one) for key, one in loss.items()}
+    function = ALL_LOSSES.get(loss) if isinstance(loss, str) else None
+    return function.__name__ if inspect.isfunction(function) else loss
 
 
 def _stamp(group: h5py.Group) -> None:
