@@ -94,6 +94,20 @@ def test_ops_losses_and_layers_take_tensorflow_tensors():
     np.testing.assert_array_equal(layers.Add()([x, x]), 2 * x)
 
 
+@pytest.mark.parametrize(
+    ("layer", "data"),
+    [
+        (lambda: layers.Rescaling(2.0), [1.0, 2.0]),
+        (lambda: layers.StringLookup(vocabulary=["a"]), ["a", "b"]),
+        (lambda: layers.TextVectorization(vocabulary=["a"]), ["a", "b"]),
+    ],
+)
+def test_a_layer_inside_of_a_tensorflow_graph_says_what_to_do(layer, data):
+    tf = pytest.importorskip("tensorflow")
+    with pytest.raises(TypeError, match="no values yet.*tf.numpy_function"):
+        tf.data.Dataset.from_tensor_slices(data).batch(2).map(layer())
+
+
 class OfAnotherFramework:
     """An array with a type that only has a name, and that gives its elements away once it lets go of its gradients."""
 

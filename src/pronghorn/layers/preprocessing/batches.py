@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.graph.foreign import without_framework
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.variable import Variable
 
@@ -23,7 +24,7 @@ def to_array(data: Any) -> np.ndarray:
     """``data`` as a NumPy array; tensors of other libraries and pandas columns too."""
     if isinstance(data, (Tensor, Variable)):
         return data.numpy()
-    return np.asarray(data)
+    return np.asarray(without_framework(data))
 
 
 def batches_of(data: Any, steps: int | None = None, layer: str = "adapt") -> Iterator[np.ndarray]:
