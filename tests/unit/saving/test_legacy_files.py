@@ -162,3 +162,17 @@ def test_a_subclassed_model_needs_the_newer_format(tmp_path):
     with pytest.raises(NotImplementedError, match=r"\.keras"):
         Own().save(tmp_path / "own.h5")
     assert not list(tmp_path.iterdir())
+
+
+def test_json_of_late_versions_of_keras_2():
+    """It names the layers' modules, and one shape for a layer that is built with two."""
+    x = {"module": "keras.layers", "class_name": "InputLayer", "name": "x", "inbound_nodes": []}
+    x["config"] = {"batch_input_shape": [None, 5, 4], "dtype": "float32", "name": "x"}
+    attention = {"module": "keras.layers", "class_name": "MultiHeadAttention", "name": "a", "registered_name": None}
+    attention["config"] = {"name": "a", "num_heads": 2, "key_dim": 2, "query_shape": None, "value_shape": None}
+    attention["build_config"] = {"input_shape": [None, 5, 4]}
+    attention["inbound_nodes"] = [[["x", 0, 0, {"value": ["x", 0, 0]}]]]
+    config = {"name": "m", "layers": [x, attention], "input_layers": [["x", 0, 0]], "output_layers": [["a", 0, 0]]}
+    text = json.dumps({"class_name": "Functional", "config": config, "keras_version": "2.21.0"})
+    model = keras.models.model_from_json(text)
+    assert model(np.ones((1, 5, 4), "float32")).shape == (1, 5, 4)

@@ -79,6 +79,8 @@ def modernise(config: dict[str, Any]) -> dict[str, Any]:
     if name in ("Functional", "Model") and "layers" in inner:
         return _entry("keras.src.models.functional", "Functional", _functional(inner))
     if config.get("module") or registered:
+        if not registered:  # built when called: Keras 2 notes one shape also for layers that are built with several
+            config = {key: value for key, value in config.items() if key != "build_config"}
         return {**config, "config": _layer(name, inner), "class_name": name, "registered_name": registered}
     return _entry("keras.layers", name, _layer(name, inner))
 
