@@ -27,7 +27,7 @@ def print_file(path: str, arrays: bool = False) -> None:
     heading.add_column(style="bold", no_wrap=True)
     heading.add_column(overflow="fold")
     for title, value in _heading(facts):
-        heading.add_row(title, value)
+        heading.add_row(_printable(title), _printable(value))
     console.print(heading)
     if facts.layers:
         console.print()
@@ -65,7 +65,7 @@ def _layers_table(facts: FileFacts) -> Table:
         table.add_column(titles[i], overflow="fold")
     table.add_column("parameters", justify="right", no_wrap=True)
     for layer, row in zip(facts.layers, rows):
-        table.add_row(*(row[i] for i in shown), f"{layer.parameters:,}" if layer.arrays else "")
+        table.add_row(*(_printable(row[i]) for i in shown), f"{layer.parameters:,}" if layer.arrays else "")
     return table
 
 
@@ -75,8 +75,17 @@ def _arrays_table(facts: FileFacts) -> Table:
         table.add_column(title, overflow="fold")
     for name, arrays in [*((layer.name, layer.arrays) for layer in facts.layers), ("optimizer", facts.optimizer)]:
         for array in arrays:
-            table.add_row(name, array.name, _shape(array), array.dtype)
+            table.add_row(_printable(name), _printable(array.name), _shape(array), array.dtype)
     return table
+
+
+def _printable(text: str) -> str:
+    """Text of a stranger's file for a terminal, which would take what is in it for commands.
+
+    >>> print(_printable("\x1b[2Jgone"))
+    \\x1b[2Jgone
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _shape(array: ArrayFacts) -> str:

@@ -130,6 +130,8 @@ def _inspect(place: Path, shown: str) -> FileFacts:
 # -- the kinds of files -----------------------------------------------------------------------------------------------
 def _keras_file(place: Path, shown: str) -> FileFacts:
     if place.is_dir():
+        if not (place / archive.CONFIG).is_file() or not (place / archive.WEIGHTS).is_file():
+            raise ValueError(f"The folder {shown!r} holds no model: it has no {archive.CONFIG} and {archive.WEIGHTS}.")
         size = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
         return _folder(place, FileFacts(shown, "a folder of Keras 3", size))
     with tempfile.TemporaryDirectory(prefix="inspecting-") as scratch:

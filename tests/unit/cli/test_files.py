@@ -1,6 +1,7 @@
 """`pronghorn inspect` and `pronghorn convert`."""
 
 import itertools
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -123,3 +124,20 @@ def test_convert_imports_what_registers_classes(tmp_path, monkeypatch):
     model.save("m.keras")
     run("convert", "--import", "mine_to_convert", "m.keras", "m.h5")
     assert type(keras.models.load_model("m.h5").layers[-1]) is mine_to_convert.Doubling
+
+
+def test_inspect_sends_no_commands_to_the_terminal(tmp_path):
+    """A stranger chose the names in a file; with them he could clear the screen, or write what is not so."""
+    path = tmp_path / "m.keras"
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="x\x1b[2J")], name="m\x1b]0;t\x07")
+    model.save(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("assets/\x1b[31m.txt", "")
+    for arguments in ([], ["--arrays"]):
+        shown = run("inspect", *arguments, path)
+        assert "\x1b" not in shown and "\x07" not in shown
+        assert "\\x1b[2J" in shown
+
+
+def test_inspect_of_a_folder_without_a_model(tmp_path):
+    assert "holds no model" in run("inspect", tmp_path, code=1)
