@@ -66,8 +66,11 @@ def write_vocabulary(path: str | os.PathLike[str], tokens: list[Any], layer: str
                 f"{token!r} "
                 "has a line break in it. Standardize the text so that line breaks are gone."
             )
+    text = "\n".join(str(token) for token in tokens)
+    if tokens and tokens[-1] == "":
+        text += "\n"  # else the empty last line would be taken for the end of the one before it
     with open(path, "w", encoding="utf-8", newline="\n") as file:
-        file.write("\n".join(str(token) for token in tokens))
+        file.write(text)
 
 
 def refuse_path(config: dict[str, Any], cls: type) -> None:

@@ -164,3 +164,13 @@ def test_configurations_come_back(layer):
 def test_mistakes(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize("tokens", [["a", "b", ""], ["a", "", "b"], [""], ["a"]])
+def test_empty_tokens_are_saved_wherever_they_stand(tmp_path, tokens):
+    layer = layers.StringLookup()
+    layer.set_vocabulary(tokens)
+    layer.save_assets(tmp_path)
+    again = layers.StringLookup()
+    again.load_assets(tmp_path)
+    assert list(again.get_vocabulary()) == ["[UNK]", *tokens]
