@@ -61,6 +61,16 @@ def is_validation_epoch(epoch: int, frequency: Any) -> bool:
     return epoch + 1 in frequency
 
 
+def used_up(adapter: Any) -> str:
+    """What to do about a data set that gave its batches to an earlier epoch; nothing where it can start again."""
+    if adapter.restarts:
+        return ""
+    return (
+        " A generator gives its batches once, and an earlier epoch may have had them: let it loop without end and pass "
+        "validation_steps, or pass arrays or a PyDataset, which start again for each epoch."
+    )
+
+
 def warn_exhausted(epoch: int, epochs: int) -> None:
     """Warn that a generator ended before the epochs did."""
     warn(

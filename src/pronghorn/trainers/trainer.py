@@ -223,7 +223,7 @@ class Trainer(CompiledModel):
             if self.stop_evaluating:
                 break
         if number is None:
-            raise ValueError("The data set is empty: it gave no batch to evaluate.")
+            raise ValueError(f"The data set is empty: it gave no batch to evaluate.{checks.used_up(steps.adapter)}")
         final = self._final_logs(logs)
         callbacks.on_test_end(final)
         return final

@@ -116,3 +116,10 @@ def test_the_first_batch_of_a_generator_is_checked_before_training(make_model, d
     for now, then in zip(model.get_weights(), before):
         np.testing.assert_array_equal(now, then)
     assert len(model.fit(iter([(x, y)] * 2), verbose=0).history["loss"]) == 1
+
+
+def test_a_validation_generator_that_is_used_up_after_an_epoch(make_model, data):
+    x, y = data
+    batches = ((x[i : i + 8], y[i : i + 8]) for i in (0, 8))
+    with pytest.raises(ValueError, match="gives its batches once.*validation_steps"):
+        make_model().fit(x, y, validation_data=batches, epochs=3, verbose=0)
