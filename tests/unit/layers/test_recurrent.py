@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pronghorn import Sequential, layers
+from pronghorn import Input, Sequential, layers, ops
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
 
@@ -171,3 +171,10 @@ def test_steps_left_out_are_zero_in_both_directions():
     layer = layers.Bidirectional(forward, merge_mode=None, backward_layer=backward)
     for result in layer(X, mask=MASK):
         assert (np.abs(result.numpy()).max(axis=-1) > 0).tolist() == MASK.tolist()
+
+
+def test_output_and_states_are_a_tuple_as_in_keras():
+    x = ops.ones((2, 3, 4))
+    for layer in (layers.LSTM(2, return_state=True), layers.Bidirectional(layers.GRU(2, return_state=True))):
+        assert type(layer(x)) is tuple
+    assert type(layers.GRU(2, return_state=True)(Input((3, 4)))) is tuple

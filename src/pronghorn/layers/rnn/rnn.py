@@ -140,7 +140,7 @@ class RNN(Layer):
         if self.stateful:
             for variable, value in zip(tree.flatten(self.states), tree.flatten(states)):
                 variable.assign(ops.cast(value, variable.storage_dtype))
-        return [outputs, *states] if self.return_state else outputs
+        return (outputs, *states) if self.return_state else outputs
 
     def _check_states(self, states: Any) -> None:
         """Raise an error where initial states are not those that the cell needs."""
@@ -233,7 +233,7 @@ class RNN(Layer):
             raise ValueError(f"RNN: `output_size` of the cell must be an integer, got {output_size!r}.")
         extents = (output_size,) if isinstance(output_size, int) else tuple(output_size)
         output = (batch, length, *extents) if self.return_sequences else (batch, *extents)
-        return [output, *states] if self.return_state else output
+        return (output, *states) if self.return_state else output
 
     def compute_mask(self, _: Any, mask: Any = None) -> Any:
         mask = tree.flatten(mask)[0] if mask is not None else None
