@@ -277,9 +277,13 @@ def test_a_damaged_backup_gives_way_to_the_one_before(tmp_path):
         model.fit(*arrays(), verbose=0, epochs=4, batch_size=8, callbacks=[backup, stop_after(17)])
     latest = tmp_path / "b" / "latest.weights.h5"
     latest.write_bytes(latest.read_bytes()[:1000])
+    begun = []
+    note = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: begun.append(epoch))
     with pytest.warns(UserWarning, match="previous"):
-        history = model.fit(*arrays(), verbose=0, epochs=4, batch_size=8, callbacks=[backup])
-    assert history.epoch == [2, 3]
+        history = model.fit(*arrays(), verbose=0, epochs=4, batch_size=8, callbacks=[backup, note])
+    assert begun == [2, 3]
+    assert history.epoch == [0, 1, 2, 3]
+    assert len(history.history["loss"]) == 4
 
 
 def test_only_its_own_files_are_deleted(tmp_path):

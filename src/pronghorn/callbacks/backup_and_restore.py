@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pronghorn.callbacks.callback import Callback, Logs
+from pronghorn.callbacks.states import states_of
 from pronghorn.saving import state
 from pronghorn.saving.archive import explained, replacing
 from pronghorn.saving.weights_store import WeightsReader, WeightsWriter
@@ -23,6 +26,9 @@ class BackupAndRestore(Callback):
     What it goes on with is to the bit what it would have been: the weights, the optimizer, the epoch and the step, the
     order of the samples and the seeds of dropout. That holds for data in memory, data sets that give the same again,
     and the random numbers of Pronghorn, NumPy's and Python's global generators; not for what else the program keeps.
+    What other callbacks of Pronghorn have counted goes on too, whatever the order of the callbacks: such as the best
+    value, the patience and the best weights of `EarlyStopping`, and the record that `fit` returns. Callbacks of your
+    own are left alone.
 
     Args:
         backup_dir: a folder for this callback alone.
@@ -33,6 +39,9 @@ class BackupAndRestore(Callback):
     Raises:
         ValueError: for an unknown `save_freq` or an empty folder name.
     """
+
+    _makes_backups = True
+    _companions: Sequence[Any] = ()  # the callbacks of the run
 
     def __init__(
         self,
@@ -85,9 +94,8 @@ class BackupAndRestore(Callback):
             noted = reader.noted(_NOTE)
             if noted is None:
                 raise ValueError(f"{file} is no backup of a training run: it does not say where the run stood.")
-            place = Position.from_plain(noted[0])
+            place, values = Position.from_note(*noted)
             seeds = seed_variables(model)
-            values, place.metrics = noted[1][: noted[0]["seeds"]], noted[1][noted[0]["seeds"] :]
             if [a.shape for a in values] != [tuple(v.shape) for v in seeds]:
                 raise ValueError(f"{file} is the backup of another model: its seeds do not fit.")
             if model.optimizer is not None and not model.optimizer.built:
@@ -107,7 +115,7 @@ class BackupAndRestore(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self._step = 0
         if self.save_freq == "epoch":
-            self._save(epoch + 1, 0)
+            self._save(epoch + 1, 0, (epoch, logs or {}))
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         self._step = batch + 1
@@ -115,16 +123,17 @@ class BackupAndRestore(Callback):
         if self.save_freq != "epoch" and self._batches % int(self.save_freq) == 0:
             self._save(self._epoch, batch + 1)
 
-    def _save(self, epoch: int, step: int) -> None:
+    def _save(self, epoch: int, step: int, ended: tuple[int, Mapping[str, Any]] | None = None) -> None:
         # One file holds everything, and takes the place of the one before at once.
         latest = self._file()
         place = position(epoch, step, self.model._training_steps.place())
+        place.stopped, place.ended = bool(self.model.stop_training), ended
+        place.metrics = [v.numpy() for v in self.model.metrics_variables]
+        place.callbacks = states_of(self._companions)
         with explained(latest, "BackupAndRestore"), replacing(latest) as fresh:
             with WeightsWriter(fresh) as writer:
                 state.write_weights(self.model, writer)
-                seeds = seed_variables(self.model)
-                values = [v.numpy() for v in [*seeds, *self.model.metrics_variables]]
-                writer.note(_NOTE, {**place.as_plain(), "seeds": len(seeds)}, values)
+                writer.note(_NOTE, *place.as_note([v.numpy() for v in seed_variables(self.model)]))
             if self.double_checkpoint and latest.exists():
                 with replacing(self._file("previous")) as older:
                     shutil.copyfile(latest, older)

@@ -27,6 +27,11 @@ class Callback(CheckedArguments):
     0 0.5
     """
 
+    #: Names of the attributes that `BackupAndRestore` backs up; None for callbacks that it knows nothing of. Those that
+    #: it knows have done their part when it backs up, whatever the order they came in.
+    _kept: tuple[str, ...] | None = None
+    _makes_backups = False
+
     def __init__(self) -> None:
         self.params: Any = None
         self._model: Any = None
@@ -43,6 +48,19 @@ class Callback(CheckedArguments):
     def model(self) -> Any:
         """The model this callback is attached to, or None before the run."""
         return getattr(self, "_model", None)
+
+    def _state(self) -> dict[str, Any]:
+        """What `BackupAndRestore` backs up: numbers, texts, arrays, and lists and dicts of them."""
+        return {name: getattr(self, name) for name in self._kept or ()}
+
+    def _set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on with what `_state` gave in an earlier run; called after `on_train_begin` of all callbacks."""
+        for name, value in {name: state[name] for name in self._kept or ()}.items():
+            setattr(self, name, value)
+
+    def _label(self) -> str:
+        """What tells this callback from others in the backup of a run."""
+        return type(self).__name__
 
     def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """An older name of `on_train_batch_begin`."""

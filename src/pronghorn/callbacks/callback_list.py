@@ -20,6 +20,10 @@ def _flatten(callbacks: Any) -> Iterator[Any]:
         yield callbacks
 
 
+def _is_backed_up(callback: Any) -> bool:
+    return isinstance(callback, Callback) and callback._kept is not None and not isinstance(callback, History)
+
+
 class CallbackList(Callback):
     """Calls each of its callbacks in turn.
 
@@ -31,7 +35,8 @@ class CallbackList(Callback):
         **params: handed to `set_params` of each.
 
     Attributes:
-        callbacks: the callbacks, in the order of calling.
+        callbacks: the callbacks, in the order of calling: as given, but `BackupAndRestore` after those that it backs
+            up.
         has_train_batch_hooks, has_test_batch_hooks, has_predict_batch_hooks: whether any callback wants to hear of
             single steps; a loop need not call the batch methods where none does.
 
@@ -65,7 +70,20 @@ class CallbackList(Callback):
             self.set_params(params)
         self._find_batch_hooks()
 
+    def _arrange(self) -> None:
+        """Have backups made after all callbacks that are part of them have done theirs.
+
+        A `History` alone may come later, since other callbacks add to the results that it keeps.
+        """
+        known = [i for i, entry in enumerate(self.callbacks) if _is_backed_up(entry)]
+        head = self.callbacks[: known[-1] + 1] if known else []
+        backups = [entry for entry in head if getattr(entry, "_makes_backups", False)]
+        if backups:
+            self.callbacks[: len(head)] = [entry for entry in head if entry not in backups] + backups
+
     def _find_batch_hooks(self) -> None:
+        self._arrange()
+
         def wanting(*names: str) -> list[Any]:
             return [entry for entry in self.callbacks if overrides(entry, *names)]
 
@@ -93,6 +111,8 @@ class CallbackList(Callback):
             model.history = self._history
         for callback in self.callbacks:
             callback.set_model(model)
+            if getattr(callback, "_makes_backups", False):
+                callback._companions = self.callbacks
 
     def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
         self.on_train_batch_begin(batch, logs)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from pronghorn.callbacks.callback import Callback, Logs
 from pronghorn.saving.archive import explained
+
+_MOST_TO_COMPARE = 1 << 22
 
 
 class CSVLogger(Callback):
@@ -20,8 +22,11 @@ class CSVLogger(Callback):
     Args:
         filename: the file.
         separator: what stands between two values.
-        append: whether to go on with a file that is there, instead of starting it anew.
+        append: whether to go on with a file that is there, instead of starting it anew. A training that
+            `BackupAndRestore` resumes goes on with its own file in any case.
     """
+
+    _kept = ("keys",)
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         super().__init__()
@@ -31,6 +36,26 @@ class CSVLogger(Callback):
         self.keys: list[str] | None = None
         self._file: Any = None
         self._needs_header = True
+        self._starts_anew = False
+        self._written_before = b""  # by an interrupted run, after its backup
+
+    def _label(self) -> str:
+        return f"{super()._label()} in {os.path.basename(self.filename)}"
+
+    def _state(self) -> dict[str, Any]:
+        size = 0 if self._file is None or self._starts_anew else os.fstat(self._file.fileno()).st_size
+        return {**super()._state(), "size": size}
+
+    def _set_state(self, state: Mapping[str, Any]) -> None:
+        size = int(state["size"])
+        if self._file is None or not 0 <= size <= os.path.getsize(self.filename):
+            return  # another file has taken its place
+        super()._set_state(state)
+        _drop_torn_line(self.filename)
+        with open(self.filename, "rb") as file:
+            file.seek(size)
+            self._written_before = file.read(_MOST_TO_COMPARE)
+        self._starts_anew, self._needs_header = False, size == 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
         if self.append and os.path.exists(self.filename):
@@ -38,7 +63,10 @@ class CSVLogger(Callback):
             self._needs_header = os.path.getsize(self.filename) == 0
         elif not self.append:
             self._needs_header = True
-        self._file = open(self.filename, "ab" if self.append else "wb", buffering=0)  # noqa: SIM115
+        # What is there goes when the first row comes: a training that is resumed needs it.
+        self._starts_anew = not self.append
+        self._written_before = b""
+        self._file = open(self.filename, "ab", buffering=0)  # noqa: SIM115
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         logs = logs or {}
@@ -58,6 +86,13 @@ class CSVLogger(Callback):
 
     def _write(self, data: bytes) -> None:
         """Write whole lines at once, so that an interruption or a full disk leaves no part of one."""
+        before, self._written_before = self._written_before, b""
+        if data and before.startswith(data):  # the same bits again
+            self._written_before = before[len(data) :]
+            return
+        if self._starts_anew:
+            self._file.truncate(0)
+            self._starts_anew = False
         size = os.fstat(self._file.fileno()).st_size
         with explained(self.filename, "CSVLogger"):
             try:
@@ -69,6 +104,8 @@ class CSVLogger(Callback):
 
     def on_train_end(self, logs: Logs = None) -> None:
         if self._file is not None:
+            if self._starts_anew:
+                self._file.truncate(0)
             self._file.close()
         self._file = None
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from pronghorn.callbacks.callback import Logs
 from pronghorn.callbacks.monitor import MonitorCallback
@@ -27,6 +30,8 @@ class EarlyStopping(MonitorCallback):
         best, best_epoch: the best value and its epoch.
     """
 
+    _kept = ("best", "wait", "best_epoch", "stopped_epoch", "best_weights")
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -48,6 +53,12 @@ class EarlyStopping(MonitorCallback):
         self.stopped_epoch = 0
         self.best_epoch = 0
         self.best_weights: Any = None
+
+    def _set_state(self, state: Mapping[str, Any]) -> None:
+        weights = state["best_weights"]
+        if weights is not None and [np.shape(w) for w in weights] != [np.shape(w) for w in self.model.get_weights()]:
+            raise ValueError("BackupAndRestore: the best weights that were backed up are those of another model.")
+        super()._set_state(state)
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self.wait = 0

@@ -21,6 +21,8 @@ class History(Callback):
     {'loss': [0.5]}
     """
 
+    _kept = ("epoch", "history")
+
     def __init__(self) -> None:
         super().__init__()
         self.epoch: list[int] = []

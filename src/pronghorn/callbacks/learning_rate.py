@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -62,12 +62,25 @@ class LearningRateScheduler(Callback):
         ValueError: in training, if the function does not return a float.
     """
 
+    _kept = ("_begun",)
+
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         super().__init__()
         self.schedule = schedule
         self.verbose = verbose
+        self._begun: int | None = None
+        self._resumed: int | None = None
+
+    def _set_state(self, state: Mapping[str, Any]) -> None:
+        self._begun = self._resumed = state["_begun"]
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self._begun = self._resumed = None
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        resumed, self._resumed, self._begun = self._resumed, None, epoch
+        if epoch == resumed:  # in the middle: the restored rate is this epoch's, and may not be changed twice
+            return
         for name, optimizer in _needed(self.model, "LearningRateScheduler").items():
             current = _read(optimizer)
             rate = self.schedule(epoch, current) if _takes_two(self.schedule) else self.schedule(epoch)
@@ -118,6 +131,8 @@ class ReduceLROnPlateau(MonitorCallback):
     Raises:
         ValueError: if `factor` is 1 or more.
     """
+
+    _kept = ("best", "wait", "cooldown_counter")
 
     def __init__(
         self,

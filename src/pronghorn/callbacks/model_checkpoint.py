@@ -32,6 +32,8 @@ class ModelCheckpoint(MonitorCallback):
         ValueError: for a file name that does not fit, or an unknown `save_freq`.
     """
 
+    _kept = ("best", "_batches_since_saving", "_last_batch")
+
     def __init__(
         self,
         filepath: str | os.PathLike[str],
@@ -61,6 +63,9 @@ class ModelCheckpoint(MonitorCallback):
         self._batches_since_saving = 0
         self._last_batch = 0
         self._epoch = 0
+
+    def _label(self) -> str:
+        return f"{super()._label()} in {os.path.basename(self.filepath)}"
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         if self._is_due(batch):

@@ -39,6 +39,9 @@ class MonitorCallback(Callback):
         self.min_delta = abs(min_delta)
         self._higher: bool | None = None if mode == "auto" else mode == "max"
 
+    def _label(self) -> str:
+        return f"{type(self).__name__} of {self.monitor}"
+
     def is_improvement(self, value: float, reference: float | None) -> bool:
         """Return whether `value` is better than `reference` by more than `min_delta`; anything beats None."""
         if reference is None:

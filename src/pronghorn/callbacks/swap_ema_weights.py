@@ -20,6 +20,8 @@ class SwapEMAWeights(Callback):
             `ModelCheckpoint` after this one see the averages too. The model keeps them after the last epoch.
     """
 
+    _kept = ("_swapped",)
+
     def __init__(self, swap_on_epoch: bool = False) -> None:
         super().__init__()
         self.swap_on_epoch = swap_on_epoch

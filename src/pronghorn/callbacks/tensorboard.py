@@ -37,6 +37,8 @@ class TensorBoard(Callback):
         ValueError: for an unknown `update_freq`.
     """
 
+    _kept = ("_step",)
+
     def __init__(
         self,
         log_dir: str | os.PathLike[str] = "logs",

@@ -18,6 +18,8 @@ class TerminateOnNaN(Callback):
         RuntimeError: in training, when the loss is no finite number and `raise_error` is true.
     """
 
+    _kept = ()  # a backup must know that it stopped the training
+
     def __init__(self, raise_error: bool = False) -> None:
         super().__init__()
         self.raise_error = raise_error

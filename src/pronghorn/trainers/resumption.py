@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import random as python_random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from pronghorn import tree
+from pronghorn.callbacks.states import packed, set_states, unpack
 from pronghorn.graph.variable import Variable
 from pronghorn.random.seed_generator import global_seed_generator
+from pronghorn.utils.user_code import warn
+
+_PLAIN = ("epoch", "step", "seed", "numpy", "python")
 
 
 @dataclass
@@ -44,7 +48,10 @@ class Position:
         seed: the state of the global generator.
         numpy: the state of NumPy's own generator, which a data set of the user's may use.
         python: the state of Python's.
-        metrics: the values of the metrics; not part of the plain data.
+        stopped: whether a callback has stopped the training.
+        metrics: the values of the metrics.
+        callbacks: what callbacks have counted, by their names.
+        ended: the epoch that has just ended, and its logs.
     """
 
     epoch: int
@@ -53,24 +60,37 @@ class Position:
     seed: list[int]
     numpy: list[Any]
     python: list[Any]
+    stopped: bool = False
     metrics: Sequence[np.ndarray] = ()
+    callbacks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    ended: tuple[int, Mapping[str, Any]] | None = None
 
-    def as_plain(self) -> dict[str, Any]:
-        """Return the position as plain data, for JSON."""
-        data = asdict(self)
-        del data["metrics"]
-        return data
+    def as_note(self, seeds: Sequence[np.ndarray]) -> tuple[dict[str, Any], list[np.ndarray]]:
+        """Return the position, and the states of a model's seeds, as data for JSON and arrays."""
+        arrays = [*seeds, *self.metrics]
+        data = {name: getattr(self, name) for name in (*_PLAIN, "stopped")}
+        data["data"] = None if self.data is None else asdict(self.data)
+        data |= {"seeds": len(seeds), "metrics": len(self.metrics), "callbacks": packed(self.callbacks, arrays)}
+        ended = {} if self.ended is None else {"epoch": self.ended[0], "logs": self.ended[1]}
+        return {**data, "ended": packed({"the record of the epoch": ended}, arrays)}, arrays
 
     @classmethod
-    def from_plain(cls, data: Mapping[str, Any]) -> Position:
-        """Return the position that `as_plain` gave.
+    def from_note(cls, data: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> tuple[Position, list[np.ndarray]]:
+        """Return the position and the states of seeds that `as_note` gave.
 
         Raises:
-            KeyError: if the data is of another kind.
+            KeyError, TypeError, ValueError: if the data is of another kind.
         """
-        place = data["data"]
-        names = ("epoch", "step", "seed", "numpy", "python")
-        return cls(data=None if place is None else DataPosition(**place), **{name: data[name] for name in names})
+        seeds, place = data["seeds"], data["data"]
+        metrics = data.get("metrics", len(arrays) - seeds)  # earlier releases had no callbacks' states behind them
+        found = cls(data=None if place is None else DataPosition(**place), **{name: data[name] for name in _PLAIN})
+        found.stopped = data.get("stopped") is True
+        found.metrics = arrays[seeds : seeds + metrics]
+        found.callbacks = {label: dict(unpack(each, arrays)) for label, each in data.get("callbacks", {}).items()}
+        for ended in data.get("ended", {}).values():
+            logs = unpack(ended, arrays)
+            found.ended = (logs["epoch"], dict(logs["logs"])) if logs else None
+        return found, list(arrays[:seeds])
 
 
 def global_seed() -> list[int]:
@@ -117,3 +137,27 @@ def restore_metrics(model: Any, values: Sequence[np.ndarray]) -> None:
     if [tuple(v.shape) for v in variables] == [value.shape for value in values]:
         for variable, value in zip(variables, values):
             variable.assign(value)
+
+
+def resume(model: Any, place: Position, function: Any, steps: Any, callbacks: Any) -> None:
+    """Have a training go on where an earlier run stood, whose weights the model has already.
+
+    Args:
+        model: the model.
+        place: where it stood.
+        function: the training step.
+        steps: the epochs' steps, an `EpochIterator`.
+        callbacks: the `CallbackList`, after `on_train_begin`.
+    """
+    first = steps.adapter.first() if place.step else None
+    if first is not None:
+        function.prepare(first)  # builds the metrics; it may draw random numbers, so it comes first
+    restore_metrics(model, place.metrics)
+    steps.go_to(place)
+    set_states(callbacks.callbacks, place.callbacks, place.ended)
+    object.__setattr__(model, "stop_training", place.stopped)
+    if place.stopped and not place.step:
+        warn(
+            f"The training that was backed up had been stopped by a callback at the end of epoch {place.epoch}, so "
+            "nothing is left of it. For another training delete the backup, or name another backup_dir."
+        )

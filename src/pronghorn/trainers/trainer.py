@@ -17,7 +17,7 @@ from pronghorn.trainers.data_adapters.adapter import class_weights
 from pronghorn.trainers.data_adapters.arrays import split_arrays, to_arrays
 from pronghorn.trainers.epoch_iterator import EpochIterator
 from pronghorn.trainers.profiling import profile_step
-from pronghorn.trainers.resumption import Position, restore_metrics
+from pronghorn.trainers.resumption import Position, resume
 from pronghorn.trainers.step import StepFunction
 from pronghorn.utils.data_tuple import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
@@ -103,22 +103,20 @@ class Trainer(CompiledModel):
         object.__setattr__(self, "_resume_at", None)
         callbacks.on_train_begin()
         place: Position | None = self._resume_at  # a callback may have restored an earlier run
+        begin, end = initial_epoch, epochs
         if place is not None:
-            initial_epoch = place.epoch
-            first = adapter.first() if place.step else None
-            if first is not None:
-                function.prepare(first)  # builds the metrics; it may draw random numbers, so it comes first
-            restore_metrics(self, place.metrics)
-            steps.go_to(place)
-        epoch_logs: dict[str, Any] = {}
-        for epoch in range(initial_epoch, epochs):
+            resume(self, place, function, steps, callbacks)
+            begin, end = place.epoch, place.epoch if self.stop_training and not place.step else epochs
+        epoch_logs: dict[str, Any] = {} if place is None or place.ended is None else dict(place.ended[1])
+        for epoch in range(begin, end):
             if steps.is_exhausted:
                 checks.warn_exhausted(epoch, epochs)
                 break
             if place is None or not place.step or epoch > place.epoch:
                 self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
-            logs = self._run_epoch(function, steps, callbacks)
+            stopped = place is not None and place.stopped  # in the middle of the epoch that goes on
+            logs = None if stopped else self._run_epoch(function, steps, callbacks)
             epoch_logs = self._final_logs(logs)
             if validation is not None and checks.is_validation_epoch(epoch, validation_freq):
                 results = self._evaluate(validation, callbacks)

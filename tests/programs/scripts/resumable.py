@@ -38,10 +38,12 @@ class Pause(keras.callbacks.Callback):
 folder.mkdir(exist_ok=True)
 callbacks = [
     keras.callbacks.BackupAndRestore(folder / "backup", "epoch" if save_freq == "epoch" else int(save_freq)),
+    keras.callbacks.EarlyStopping("loss", patience=20, restore_best_weights=True),
+    keras.callbacks.ReduceLROnPlateau("loss", min_delta=0.02, patience=1, factor=0.7, cooldown=1),
     keras.callbacks.CSVLogger(folder / "log.csv", append=True),
     keras.callbacks.ModelCheckpoint(folder / "model.keras"),
     Pause(),
 ]
 history = model.fit(x, y, batch_size=32, epochs=12, verbose=0, callbacks=callbacks)
 state = [v.numpy() for v in [*model.variables, *model.optimizer.variables]]
-np.savez(folder / "final.npz", *state, loss=history.history["loss"][-1:])
+np.savez(folder / "final.npz", *state, loss=history.history["loss"], rate=history.history["learning_rate"])
