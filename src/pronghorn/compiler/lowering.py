@@ -131,7 +131,8 @@ def choose_stored(graph: Graph) -> set[Value]:
 
     Stored are: inputs, outputs of nodes that are kernels of their own, the operands of those (a contraction reads its
     operands many times), and virtual values that would be computed again and again: expensive ones with several
-    users or behind a broadcast, and whatever lies behind a reshape that would need quotients to look through.
+    users or behind a broadcast, those for which their users would read more than once what they are made of, and
+    whatever lies behind a reshape that would need quotients to look through.
     """
     stored = set(graph.inputs)
     uses = _uses(graph)
@@ -146,6 +147,7 @@ def choose_stored(graph: Graph) -> set[Value]:
                 for operand in node.inputs:
                     _store(operand, stored)
     cost: dict[Value, int] = dict.fromkeys(stored, 0)
+    reads: dict[Value, frozenset[Value]] = {}
     # in order, so that what an operand costs is known when its user is looked at
     for node in graph.nodes:
         for value in node.outputs:
@@ -156,6 +158,7 @@ def choose_stored(graph: Graph) -> set[Value]:
         (value,) = node.outputs
         if value not in stored:
             _consider(node, value, stored, cost, uses)
+            _consider_reads(node, value, stored, reads, uses)
     return stored
 
 
@@ -178,6 +181,24 @@ def _consider(node: Node, value: Value, stored: set[Value], cost: dict[Value, in
         stored.add(value)
         total = 0
     cost[value] = total
+
+
+def _consider_reads(
+    node: Node, value: Value, stored: set[Value], reads: dict[Value, frozenset[Value]], uses: dict[Value, int]
+) -> None:
+    """Store what several users would each compute from several arrays of its own size, if that is less to read."""
+    if value in stored:
+        return
+    found: set[Value] = set()
+    for operand in node.inputs:
+        if operand in stored:
+            found |= {operand} if len(operand.shape) >= len(value.shape) else set()
+        else:
+            found |= {v for v in reads.get(operand, ()) if len(v.shape) >= len(value.shape)}
+    many, readers = len(found), uses[value]
+    if node.prim.elementwise and many * readers > many + 1 + readers:  # reads, or reads and a write
+        stored.add(value)
+    reads[value] = frozenset(found)
 
 
 def _store_operands(node: Node, stored: set[Value]) -> None:
