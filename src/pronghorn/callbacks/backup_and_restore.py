@@ -26,6 +26,8 @@ class BackupAndRestore(Callback):
     What it goes on with is to the bit what it would have been: the weights, the optimizer, the epoch and the step, the
     order of the samples and the seeds of dropout. That holds for data in memory, data sets that give the same again,
     and the random numbers of Pronghorn, NumPy's and Python's global generators; not for what else the program keeps.
+    Where the batch size or the number of batches is another, a warning says where the training goes on.
+
     What other callbacks of Pronghorn have counted goes on too, whatever the order of the callbacks: such as the best
     value, the patience and the best weights of `EarlyStopping`, and the record that `fit` returns. Callbacks of your
     own are left alone.
@@ -126,7 +128,10 @@ class BackupAndRestore(Callback):
     def _save(self, epoch: int, step: int, ended: tuple[int, Mapping[str, Any]] | None = None) -> None:
         # One file holds everything, and takes the place of the one before at once.
         latest = self._file()
-        place = position(epoch, step, self.model._training_steps.place())
+        steps = self.model._training_steps
+        place = position(epoch, step, steps.place())
+        sizes = (steps.adapter.batch_size, steps.num_batches)
+        place.batch_size, place.num_batches = (None if size is None else int(size) for size in sizes)
         place.stopped, place.ended = bool(self.model.stop_training), ended
         place.metrics = [v.numpy() for v in self.model.metrics_variables]
         place.callbacks = states_of(self._companions)

@@ -124,6 +124,7 @@ class EpochIterator:
             set_global_seed(data.seed)
             self._running = iter(self.adapter.batches())
             for _ in range(data.in_pass if self.adapter.restarts else data.total):
-                next(self._running, None)
+                if next(self._running, None) is None:
+                    break
             self._place = dataclasses.replace(data)
         restore_seeds(place)

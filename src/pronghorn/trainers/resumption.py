@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random as python_random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from pronghorn.random.seed_generator import global_seed_generator
 from pronghorn.utils.user_code import warn
 
 _PLAIN = ("epoch", "step", "seed", "numpy", "python")
+_LATER = ("stopped", "batch_size", "num_batches")  # not in the backups of earlier releases
 
 
 @dataclass
@@ -48,6 +49,8 @@ class Position:
         seed: the state of the global generator.
         numpy: the state of NumPy's own generator, which a data set of the user's may use.
         python: the state of Python's.
+        batch_size: samples a batch, None where that is not known.
+        num_batches: batches an epoch, None where that is not known.
         stopped: whether a callback has stopped the training.
         metrics: the values of the metrics.
         callbacks: what callbacks have counted, by their names.
@@ -60,6 +63,8 @@ class Position:
     seed: list[int]
     numpy: list[Any]
     python: list[Any]
+    batch_size: int | None = None
+    num_batches: int | None = None
     stopped: bool = False
     metrics: Sequence[np.ndarray] = ()
     callbacks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -68,7 +73,7 @@ class Position:
     def as_note(self, seeds: Sequence[np.ndarray]) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Return the position, and the states of a model's seeds, as data for JSON and arrays."""
         arrays = [*seeds, *self.metrics]
-        data = {name: getattr(self, name) for name in (*_PLAIN, "stopped")}
+        data = {name: getattr(self, name) for name in (*_PLAIN, *_LATER)}
         data["data"] = None if self.data is None else asdict(self.data)
         data |= {"seeds": len(seeds), "metrics": len(self.metrics), "callbacks": packed(self.callbacks, arrays)}
         ended = {} if self.ended is None else {"epoch": self.ended[0], "logs": self.ended[1]}
@@ -84,7 +89,12 @@ class Position:
         seeds, place = data["seeds"], data["data"]
         metrics = data.get("metrics", len(arrays) - seeds)  # earlier releases had no callbacks' states behind them
         found = cls(data=None if place is None else DataPosition(**place), **{name: data[name] for name in _PLAIN})
-        found.stopped = data.get("stopped") is True
+        for name in _LATER:
+            setattr(found, name, data.get(name, getattr(found, name)))
+        counts = [found.epoch, found.step, found.batch_size or 0, found.num_batches or 0, seeds]
+        counts += [found.data.in_pass, found.data.total] if found.data is not None else []
+        if any(isinstance(count, bool) or not isinstance(count, int) or count < 0 for count in counts):
+            raise ValueError(f"it counts epochs, steps and batches by {counts}, which are no such numbers")
         found.metrics = arrays[seeds : seeds + metrics]
         found.callbacks = {label: dict(unpack(each, arrays)) for label, each in data.get("callbacks", {}).items()}
         for ended in data.get("ended", {}).values():
@@ -139,8 +149,41 @@ def restore_metrics(model: Any, values: Sequence[np.ndarray]) -> None:
             variable.assign(value)
 
 
-def resume(model: Any, place: Position, function: Any, steps: Any, callbacks: Any) -> None:
-    """Have a training go on where an earlier run stood, whose weights the model has already.
+def fitted(place: Position, batch_size: int | None, num_batches: int | None) -> Position:
+    """Return where to go on with other batches than those of the earlier run, with a warning; else the same place.
+
+    Args:
+        place: where the earlier run stood.
+        batch_size: samples a batch now, None where that is not known.
+        num_batches: batches an epoch now, None where that is not known.
+    """
+    pairs = [
+        ("batches of {} samples", place.batch_size, batch_size),
+        ("{} batches an epoch", place.num_batches, num_batches),
+    ]
+    other = [pair for pair in pairs if None not in pair and pair[1] != pair[2]]
+    if not other:
+        return place
+    old, new = (" and ".join(words.format(pair[i]) for words, *pair in other) for i in (0, 1))
+    factor = place.batch_size / batch_size if place.batch_size and batch_size else 1.0
+    most = float("inf") if num_batches is None else num_batches
+    step = int(min(place.step * factor, most))
+    data = place.data
+    if data is not None:
+        data = DataPosition(data.seed, int(data.in_pass * factor), int(data.total * factor))
+    done = f"with batch {step + 1}, since {place.step} of the earlier ones were done" if place.step else "at its start"
+    if step == num_batches:
+        done = f"at its end, since {place.step} of the earlier ones were done"
+    warn(
+        f"BackupAndRestore: the training that was backed up had {old}; this one has {new}. It goes on in epoch "
+        f"{place.epoch + 1} {done}, but not to the same bits as without the interruption. To have those, pass fit what "
+        "it was given before; for another training delete the backup, or name another backup_dir."
+    )
+    return replace(place, step=step, data=data)
+
+
+def resume(model: Any, place: Position, function: Any, steps: Any, callbacks: Any) -> Position:
+    """Have a training go on where an earlier run stood, whose weights the model has already; return the place.
 
     Args:
         model: the model.
@@ -149,6 +192,7 @@ def resume(model: Any, place: Position, function: Any, steps: Any, callbacks: An
         steps: the epochs' steps, an `EpochIterator`.
         callbacks: the `CallbackList`, after `on_train_begin`.
     """
+    place = fitted(place, steps.adapter.batch_size, steps.num_batches)
     first = steps.adapter.first() if place.step else None
     if first is not None:
         function.prepare(first)  # builds the metrics; it may draw random numbers, so it comes first
@@ -161,3 +205,4 @@ def resume(model: Any, place: Position, function: Any, steps: Any, callbacks: An
             f"The training that was backed up had been stopped by a callback at the end of epoch {place.epoch}, so "
             "nothing is left of it. For another training delete the backup, or name another backup_dir."
         )
+    return place

@@ -105,7 +105,7 @@ class Trainer(CompiledModel):
         place: Position | None = self._resume_at  # a callback may have restored an earlier run
         begin, end = initial_epoch, epochs
         if place is not None:
-            resume(self, place, function, steps, callbacks)
+            place = resume(self, place, function, steps, callbacks)
             begin, end = place.epoch, place.epoch if self.stop_training and not place.step else epochs
         epoch_logs: dict[str, Any] = {} if place is None or place.ended is None else dict(place.ended[1])
         for epoch in range(begin, end):

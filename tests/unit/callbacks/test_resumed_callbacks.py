@@ -2,7 +2,9 @@
 
 import contextlib
 import csv
+import json
 
+import h5py
 import numpy as np
 import pytest
 
@@ -254,3 +256,66 @@ def test_states_are_plain_data():
         states.unpack({"array": 7}, kept)
     with pytest.raises(ValueError, match="EarlyStopping of val_loss does not fit"):
         states.set_states([callbacks.EarlyStopping()], {"EarlyStopping of val_loss": {"best_weights": None}})
+
+
+def resumed_with(folder, first, second, steps):
+    """Train, interrupted after so many steps and resumed with other arguments; return the steps and the losses."""
+    ran = []
+    note = callbacks.LambdaCallback(on_train_batch_begin=lambda batch, logs: ran.append(batch))
+    for fit, more in [(first, [stop_after(steps)]), (second, [note])]:
+        keras.utils.set_random_seed(3)
+        model = build(adam)
+        backup = callbacks.BackupAndRestore(folder, save_freq=1)
+        with pytest.raises(Stop) if more[0] is not note else contextlib.nullcontext():
+            history = model.fit(*arrays(), verbose=0, epochs=2, callbacks=[backup, *more], **fit)
+    return ran, history.history["loss"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "steps", "message", "batches"),
+    [
+        (
+            {"batch_size": 4},
+            {"batch_size": np.int64(8)},
+            3,
+            "had batches of 4 samples and 6 batches an epoch; this one has batches of 8 samples and 3 batches an "
+            "epoch. It goes on in epoch 1 with batch 2, since 3 of the earlier ones were done, but not to the same",
+            [1, 2, 0, 1, 2],
+        ),
+        ({"batch_size": 4}, {"batch_size": 12}, 1, "in epoch 1 with batch 1, since 1 of", [0, 1, 0, 1]),
+        ({"batch_size": 8}, {"batch_size": 4}, 2, "in epoch 1 with batch 5", [4, 5, 0, 1, 2, 3, 4, 5]),
+        ({"batch_size": 8}, {"batch_size": 24}, 3, "in epoch 1 at its end, since 3 of", [0]),
+        (
+            {"batch_size": 8, "steps_per_epoch": 3},
+            {"batch_size": 8, "steps_per_epoch": 2},
+            3,
+            "had 3 batches an epoch; this one has 2 batches an epoch. It goes on in epoch 1 at its end",
+            [0, 1],
+        ),
+    ],
+)
+def test_other_batches_than_those_of_the_backup_are_told(tmp_path, first, second, steps, message, batches):
+    with pytest.warns(UserWarning, match=message):
+        ran, losses = resumed_with(tmp_path / "backup", first, second, steps)
+    assert ran == batches
+    assert len(losses) == 2
+    assert np.all(np.isfinite(losses))
+
+
+def test_the_same_batches_are_not_worth_a_word(tmp_path, recwarn):
+    resumed_with(tmp_path / "backup", {"batch_size": 8}, {"batch_size": 8}, 2)
+    assert not [w for w in recwarn if "BackupAndRestore" in str(w.message)]
+
+
+def test_counts_in_a_backup_that_are_none_are_refused(tmp_path):
+    keras.utils.set_random_seed(3)
+    model = build(adam)
+    backup = callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)
+    model.fit(*arrays(), verbose=0, callbacks=[backup])
+    file = tmp_path / "latest.weights.h5"
+    with h5py.File(file, "r+") as stored:
+        note = json.loads(bytes(stored["training/json"][()]))
+        del stored["training/json"]
+        stored["training/json"] = np.frombuffer(json.dumps({**note, "step": "one"}).encode(), "uint8")
+    with pytest.raises(ValueError, match="it counts epochs, steps and batches by .*'one'"):
+        model.fit(*arrays(), verbose=0, callbacks=[backup])
