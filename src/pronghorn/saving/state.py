@@ -95,18 +95,22 @@ def _failure_message(shown_as: str, failures: list[str], found_any: bool) -> str
     )
 
 
-def write_assets(model: Any, folder: Path) -> None:
-    """Let the layers that have vocabularies and the like write them, each into a folder of its own.
+def write_assets(model: Any, folder: Path) -> list[Any]:
+    """Let the layers that have vocabularies and the like write them, each into a folder of its own; return those.
 
     Args:
         model: a model or a layer.
         folder: where the folders go.
     """
+    written = []
     for path, obj in saveables(model):
         if hasattr(obj, "save_assets"):
             own = folder.joinpath(*path.split("/")) if path else folder
             own.mkdir(parents=True, exist_ok=True)
             obj.save_assets(os.fspath(own))
+            if any(own.iterdir()):
+                written.append(obj)
+    return written
 
 
 def read_assets(model: Any, folder: Path) -> None:

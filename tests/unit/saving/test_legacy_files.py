@@ -176,3 +176,27 @@ def test_json_of_late_versions_of_keras_2():
     text = json.dumps({"class_name": "Functional", "config": config, "keras_version": "2.21.0"})
     model = keras.models.model_from_json(text)
     assert model(np.ones((1, 5, 4), "float32")).shape == (1, 5, 4)
+
+
+@pytest.mark.parametrize("name", ["m.h5", "m.hdf5"])
+@pytest.mark.parametrize(
+    ("layer", "data"),
+    [
+        (layers.StringLookup, np.array(["a", "b", "a"])),
+        (layers.IntegerLookup, np.array([7, 9, 7])),
+        (layers.TextVectorization, np.array(["a b", "b c"])),
+    ],
+)
+def test_learned_vocabularies_that_hdf5_files_have_no_place_for_are_told(tmp_path, recwarn, name, layer, data):
+    learned = layer(name="words")
+    learned.adapt(data)
+    kind = "int64" if data.dtype.kind == "i" else "string"
+    model = keras.Sequential([keras.Input((1,), dtype=kind), learned])
+    with pytest.warns(UserWarning, match=rf"no place for.*without those of 'words' \({layer.__name__}\)\. Save it as"):
+        model.save(tmp_path / name)
+    recwarn.clear()
+    model.save(tmp_path / "m.keras")
+    model = keras.Sequential([keras.Input((1,), dtype=kind), layer(name="words", vocabulary=learned.get_vocabulary())])
+    model.save(tmp_path / name)
+    assert not recwarn.list
+    assert saving.load_model(tmp_path / name).layers[0].get_vocabulary() == learned.get_vocabulary()

@@ -9,7 +9,9 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -20,6 +22,7 @@ from pronghorn.saving.archive import LAYOUT, limited_to
 from pronghorn.saving.legacy.configs import modernise
 from pronghorn.saving.legacy.optimizers import read_optimizer, training_arguments, write_optimizer
 from pronghorn.saving.serialization import deserialize_keras_object, serialize_keras_object
+from pronghorn.saving.state import write_assets
 from pronghorn.saving.weights_store import WriteGroup, array_info, array_of, attribute, member_of, total_bytes
 from pronghorn.utils.user_code import warn
 
@@ -307,6 +310,7 @@ def save_model(model: Any, path: str | os.PathLike[str], include_optimizer: bool
             "has a call() of its own. Save it as '.keras'."
         )
     config = _plain(serialize_keras_object(model))
+    _warn_of_assets(model)
     with h5py.File(path, "w") as file:
         _stamp(file)
         file.attrs["model_config"] = json.dumps(config)
@@ -319,6 +323,20 @@ def save_model(model: Any, path: str | os.PathLike[str], include_optimizer: bool
             file.attrs["training_config"] = json.dumps(training)
             if include_optimizer:
                 write_optimizer(model.optimizer, file.create_group("optimizer_weights"), _write_arrays)
+
+
+def _warn_of_assets(model: Any) -> None:
+    """Say what the model has beside its weights and its configuration, since the format has no place for it."""
+    with tempfile.TemporaryDirectory(prefix="saving-") as scratch:
+        lost = write_assets(model, Path(scratch))
+    if lost:
+        kinds = {getattr(obj, "name", ""): type(obj).__name__ for obj in reversed(lost)}  # the outer of two of one name
+        names = ", ".join(f"{name!r} ({kind})" for name, kind in kinds.items())
+        warn(
+            "save_model: the HDF5 format of Keras 2 has no place for vocabularies that layers have learned, so the "
+            f"saved model is without those of {names}. Save it as '.keras', or make the layers with "
+            "vocabulary=layer.get_vocabulary(), which is saved with their arguments."
+        )
 
 
 def save_weights(model: Any, path: str | os.PathLike[str]) -> None:
