@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pronghorn.saving import archive, shards, state
-from pronghorn.saving.legacy import h5_files
+from pronghorn.saving.legacy import h5_files, zip_files
 from pronghorn.saving.safetensors_store import SafetensorsReader, SafetensorsWriter
 from pronghorn.saving.serialization import deserialize_keras_object, serialize_keras_object
 from pronghorn.saving.sharing import ObjectSharingScope
@@ -188,6 +188,8 @@ def _load_folder(folder: Path, shown: str, custom_objects: Any, compile: bool, s
         config.pop("compile_config", None)
     with WeightsReader(folder / archive.WEIGHTS, shown) as reader, archive.limited_to(reader.nbytes()):
         with ObjectSharingScope():
+            if zip_files.is_keras_2(folder):
+                return zip_files.load_model(config, reader, custom_objects, compile, safe_mode)
             model = deserialize_keras_object(config, custom_objects, safe_mode=safe_mode)
         if not isinstance(model, Layer):  # a model, or a layer that saves itself, such as a FeatureSpace
             raise ValueError(f"{shown} describes {type(model).__name__}, which is neither a model nor a layer.")
@@ -303,6 +305,10 @@ def _load_weights(
         return
     with tempfile.TemporaryDirectory(prefix="loading-") as scratch:
         archive.unpack(path, Path(scratch), os.fspath(filepath))
+        if zip_files.is_keras_2(Path(scratch)):
+            weights = Path(scratch) / archive.WEIGHTS
+            zip_files.load_weights(model, weights, os.fspath(filepath), skip_mismatch, skipped)
+            return
         _load_weights_file(model, Path(scratch) / archive.WEIGHTS, os.fspath(filepath), skip_mismatch, skipped)
 
 

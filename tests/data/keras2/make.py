@@ -71,6 +71,7 @@ if __name__ == "__main__":
         y = rng.integers(0, 2, shape).astype("float32")
         model.fit(x, y, epochs=2, verbose=0)
         model.save(f"{build.__name__}.h5")
+        model.save(f"{build.__name__}.keras")
         if build is functional:
             model.save_weights("functional_weights.h5")
         np.savez(f"{build.__name__}.npz", *xs, pred=model.predict(x, verbose=0))

@@ -1,6 +1,7 @@
 """Files of Keras 2: read with their weights, their optimizer's state and how they were compiled; and written."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -200,3 +201,78 @@ def test_learned_vocabularies_that_hdf5_files_have_no_place_for_are_told(tmp_pat
     model.save(tmp_path / name)
     assert not recwarn.list
     assert saving.load_model(tmp_path / name).layers[0].get_vocabulary() == learned.get_vocabulary()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_keras_file_of_keras_2(name):
+    x, expected = recorded(name)
+    model, other = (saving.load_model(FILES / f"{name}.{ending}") for ending in ("keras", "h5"))
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected, atol=1e-6)
+    assert int(model.optimizer.iterations.numpy()) == 2
+    for one, two in zip(model.optimizer.variables, other.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(one.numpy(), two.numpy())
+    assert type(model.optimizer) is type(other.optimizer)
+    y = np.zeros((4,) if name == "convolutional" else expected.shape)
+    losses = [m.evaluate(x, y, verbose=0, return_dict=True) for m in (model, other)]
+    assert losses[0] == losses[1]
+    assert saving.load_model(FILES / f"{name}.keras", compile=False).compiled is False
+
+
+def test_weights_of_a_keras_file_of_keras_2():
+    x, expected = recorded("attention")
+    model = keras.models.clone_model(saving.load_model(FILES / "attention.keras"))
+    model.compile("rmsprop", "mae")
+    model.load_weights(FILES / "attention.keras")
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected, atol=1e-6)
+
+
+def rewritten(name, path, change):
+    """A file of Keras 2 with another configuration."""
+    with zipfile.ZipFile(FILES / f"{name}.keras") as old, zipfile.ZipFile(path, "w") as new:
+        for member in old.namelist():
+            data = old.read(member)
+            new.writestr(member, json.dumps(change(json.loads(data))) if member == "config.json" else data)
+    return path
+
+
+def with_class(name, registered, **more):
+    def change(config):
+        config["config"]["layers"][-1] |= {"module": None, "class_name": name, "registered_name": registered, **more}
+        return config
+
+    return change
+
+
+def test_classes_of_ones_own_in_a_keras_file_of_keras_2(tmp_path):
+    @saving.register_keras_serializable("mine")
+    class Dense(layers.Dense):
+        def call(self, x):
+            return 2 * super().call(x)
+
+    file = rewritten("embedding", tmp_path / "own.keras", with_class("Dense", "mine>Dense"))
+    assert type(saving.load_model(file).layers[-1]) is Dense
+    file = rewritten("embedding", tmp_path / "other.keras", with_class("Other", "Other"))
+    with pytest.raises(ValueError, match=r"written by Keras 2, and something in it cannot be read.*'Other'.*tf_keras"):
+        saving.load_model(file)
+    assert isinstance(saving.load_model(file, custom_objects={"Other": Dense}).layers[-1], Dense)
+
+
+def test_code_in_a_keras_file_of_keras_2_is_refused(tmp_path):
+    code = {"class_name": "__lambda__", "config": {"value": ["AAAA", None, None]}}
+    inner = {"name": "f", "function": code, "function_type": "lambda"}
+    change = with_class("Lambda", None, module="keras.layers", config=inner)
+    with pytest.raises(ValueError, match=r"(?i)lambda"):
+        saving.load_model(rewritten("embedding", tmp_path / "m.keras", change))
+
+
+def test_what_keras_2_notes_of_its_losses_and_of_sgd(tmp_path):
+    loss = {"class_name": "Huber", "config": {"reduction": "auto", "name": "huber_loss", "fn": "huber", "delta": 2.0}}
+
+    def change(config):
+        config["compile_config"] |= {"optimizer": "sgd", "loss": {"module": "keras.losses", **loss}}
+        return config
+
+    model = saving.load_model(rewritten("embedding", tmp_path / "m.keras", change))
+    assert isinstance(model.loss, keras.losses.Huber)
+    assert model.loss.get_config()["delta"] == 2.0
+    assert int(model.optimizer.iterations.numpy()) == 2  # and momenta, which SGD does not have, are left

@@ -78,11 +78,18 @@ def modernise(config: dict[str, Any]) -> dict[str, Any]:
         return _entry("keras", name, _sequential(inner))
     if name in ("Functional", "Model") and "layers" in inner:
         return _entry("keras.src.models.functional", "Functional", _functional(inner))
+    if _is_own(config):
+        return {**config, "config": _layer(name, inner)}
     if config.get("module") or registered:
         if not registered:  # built when called: Keras 2 notes one shape also for layers that are built with several
             config = {key: value for key, value in config.items() if key != "build_config"}
         return {**config, "config": _layer(name, inner), "class_name": name, "registered_name": registered}
     return _entry("keras.layers", name, _layer(name, inner))
+
+
+def _is_own(config: dict[str, Any]) -> bool:
+    """Whether a configuration from a ``.keras`` file is that of a user's class: the library's name their modules."""
+    return config.get("module") is None and isinstance(config.get("registered_name"), str)
 
 
 def _entry(module: str, name: str, config: dict[str, Any]) -> dict[str, Any]:

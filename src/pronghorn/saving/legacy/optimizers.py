@@ -36,7 +36,9 @@ def training_arguments(training: dict[str, Any], model: Any, custom_objects: Any
     }
 
 
-def _optimizer(config: dict[str, Any], custom_objects: Any) -> Any:
+def _optimizer(config: Any, custom_objects: Any) -> Any:
+    if isinstance(config, str):
+        return config
     name = config["class_name"].rpartition(">")[2]
     inner = {k: v for k, v in config["config"].items() if k not in _GONE}
     if "lr" in inner:
@@ -58,12 +60,20 @@ def _each(spec: Any, module: str, custom_objects: Any) -> Any:
     """Losses or metrics: names, objects, or lists or dicts of them."""
     if isinstance(spec, dict) and "class_name" in spec and "config" in spec:
         config = spec if spec.get("module") else _entry(module, spec)
+        if config["module"] == "keras.losses" and isinstance(config["config"], dict):
+            config = {**config, "config": _loss(config["config"])}
         return deserialize_keras_object(config, custom_objects)
     if isinstance(spec, dict):
         return {key: _each(value, module, custom_objects) for key, value in spec.items()}
     if isinstance(spec, list):
         return [_each(value, module, custom_objects) for value in spec]
     return spec
+
+
+def _loss(config: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a loss: Keras 2 notes its function beside its class, and has a word for what is usual."""
+    new = {key: value for key, value in config.items() if key != "fn"}
+    return {**new, "reduction": "sum_over_batch_size"} if new.get("reduction") == "auto" else new
 
 
 def _metrics(spec: Any, custom_objects: Any) -> Any:
@@ -110,6 +120,8 @@ def read_optimizer(optimizer: Any, names: Sequence[str], values: Sequence[np.nda
     stored = [(n, a) for n, a in zip(names, values) if not _is_counter(n)]
     steps = next((a for n, a in zip(names, values) if _last(n).startswith("iter")), None)
     pairs = _by_kind(slots, stored, len(optimizer._trainable_variables))
+    if not slots:  # SGD of late Keras 2 writes momenta that it does not use
+        pairs = []
     if steps is None or steps.size != 1 or pairs is None:
         return False
     optimizer.iterations.assign(int(steps.reshape(())))
