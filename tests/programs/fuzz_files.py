@@ -37,6 +37,7 @@ SECONDS = 20  # for one input
 MEMORY = 1 << 30  # of a process
 DOCUMENTED = (ValueError, TypeError, NotImplementedError, ImportError)
 FORMATS = ("keras", "weights.h5", "h5", "json", "safetensors", "weights.json")
+KERAS_2 = Path(__file__).parents[1] / "data" / "keras2"
 
 _WORDS = [
     "Dense",
@@ -123,6 +124,8 @@ def corpus(folder: Path) -> list[tuple[str, bytes]]:
             else:
                 model.save_weights(path)
             found.append((ending, path.read_bytes()))
+    for name in ("convolutional", "functional", "embedding"):
+        found += [(ending, (KERAS_2 / f"{name}.{ending}").read_bytes()) for ending in ("keras", "h5")]
     return found
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from pronghorn.saving import archive, shards
 from pronghorn.saving.legacy.h5_files import LegacyFile
+from pronghorn.saving.legacy.zip_files import is_keras_2
 from pronghorn.saving.safetensors_store import SafetensorsReader
 from pronghorn.saving.weights_store import WeightsReader, array_info, member_of
 
@@ -141,6 +142,8 @@ def _keras_file(place: Path, shown: str) -> FileFacts:
 
 def _folder(folder: Path, facts: FileFacts) -> FileFacts:
     config = archive.read_config(folder, facts.path)
+    if is_keras_2(folder):
+        facts.format = facts.format.replace("Keras 3", "Keras 2")
     facts.facts += _said(archive.read_metadata(folder))
     _describe_model(facts, config, config.get("compile_config"))
     facts.layers = [_layer(entry) for entry in _entries(config)]

@@ -55,9 +55,10 @@ def test_every_format_says_the_same(model, tmp_path):
 
 
 def test_inspect_shows_files_of_keras_2():
-    shown = run("inspect", KERAS_2 / "convolutional.h5")
-    assert "Keras 2 model" in shown
-    assert "Adam" in shown
+    for ending in ("h5", "keras"):
+        shown = run("inspect", KERAS_2 / f"convolutional.{ending}")
+        assert "Keras 2 model" in shown
+        assert "Adam" in shown
     assert "3x3x2x4 4" in shown
     assert "Keras 2 weights" in run("inspect", KERAS_2 / "functional_weights.h5")
 
