@@ -96,7 +96,10 @@ class BackupAndRestore(Callback):
             noted = reader.noted(_NOTE)
             if noted is None:
                 raise ValueError(f"{file} is no backup of a training run: it does not say where the run stood.")
-            place, values = Position.from_note(*noted)
+            try:
+                place, values = Position.from_note(*noted)
+            except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+                raise ValueError(f"{file} is damaged: where the run stood cannot be read ({error!r}).") from error
             seeds = seed_variables(model)
             if [a.shape for a in values] != [tuple(v.shape) for v in seeds]:
                 raise ValueError(f"{file} is the backup of another model: its seeds do not fit.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from pronghorn.utils.arguments import CheckedArguments
 
 Logs = Mapping[str, Any] | None
@@ -55,7 +57,11 @@ class Callback(CheckedArguments):
 
     def _set_state(self, state: Mapping[str, Any]) -> None:
         """Go on with what `_state` gave in an earlier run; called after `on_train_begin` of all callbacks."""
-        for name, value in {name: state[name] for name in self._kept or ()}.items():
+        values = {name: state[name] for name in self._kept or ()}
+        for name, value in values.items():
+            if not _is_alike(value, getattr(self, name)):
+                raise TypeError(f"{name} cannot be {value!r:.80}")
+        for name, value in values.items():
             setattr(self, name, value)
 
     def _label(self) -> str:
@@ -111,6 +117,14 @@ class Callback(CheckedArguments):
 
     def on_predict_end(self, logs: Logs = None) -> None:
         """Called at the end of `predict`."""
+
+
+def _is_alike(value: Any, now: Any) -> bool:
+    """Whether what a file has for an attribute is of the kind that the attribute has: numbers, a list or a dict."""
+    if value is None or now is None:
+        return True
+    kinds = ((int, float, np.generic), (list, tuple), (dict,))
+    return any(isinstance(value, kind) and isinstance(now, kind) for kind in kinds)
 
 
 def overrides(callback: Any, *method_names: str) -> bool:

@@ -101,7 +101,7 @@ def set_states(callbacks: Sequence[Any], states: States, ended: tuple[int, Mappi
             continue
         try:
             callback._set_state(states[label])
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ValueError(f"BackupAndRestore: what was backed up of {label} does not fit it ({error!r}).") from None
         if isinstance(callback, History) and ended is not None and ended[0] not in callback.epoch[-1:]:
             callback.on_epoch_end(*ended)

@@ -84,7 +84,7 @@ class Position:
         """Return the position and the states of seeds that `as_note` gave.
 
         Raises:
-            KeyError, TypeError, ValueError: if the data is of another kind.
+            KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError: if the data is of another kind.
         """
         seeds, place = data["seeds"], data["data"]
         metrics = data.get("metrics", len(arrays) - seeds)  # earlier releases had no callbacks' states behind them
@@ -100,6 +100,12 @@ class Position:
         for ended in data.get("ended", {}).values():
             logs = unpack(ended, arrays)
             found.ended = (logs["epoch"], dict(logs["logs"])) if logs else None
+        _set_generators(
+            found, np.random.RandomState(), python_random.Random()
+        )  # those of nobody: to see whether it fits
+        states = [found.seed, *([] if found.data is None else [found.data.seed])]
+        if any(np.array(state, "uint32").shape != np.shape(global_seed()) for state in states):
+            raise ValueError(f"the states of the seed are {states}")
         return found, list(arrays[:seeds])
 
 
@@ -124,10 +130,15 @@ def position(epoch: int, step: int, data: DataPosition | None) -> Position:
 def restore_seeds(place: Position) -> None:
     """Set all global generators to where they stood."""
     set_global_seed(place.seed)
+    _set_generators(place, np.random, python_random)
+
+
+def _set_generators(place: Position, numpy: Any, python: Any) -> None:
+    """Set a generator of NumPy's and one of Python's to where they stood."""
     kind, keys, *rest = place.numpy
-    np.random.set_state((kind, np.array(keys, "uint32"), *rest))
+    numpy.set_state((kind, np.array(keys, "uint32"), *rest))
     version, words, gauss = place.python
-    python_random.setstate((version, tuple(words), gauss))
+    python.setstate((version, tuple(words), gauss))
 
 
 def seed_variables(model: Any) -> list[Any]:

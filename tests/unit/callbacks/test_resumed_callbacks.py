@@ -307,7 +307,23 @@ def test_the_same_batches_are_not_worth_a_word(tmp_path, recwarn):
     assert not [w for w in recwarn if "BackupAndRestore" in str(w.message)]
 
 
-def test_counts_in_a_backup_that_are_none_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"step": "one"}, "is damaged: .*it counts epochs, steps and batches by .*'one'"),
+        ({"epoch": True}, "it counts"),
+        ({"numpy": ["MT19937", [1], 2, 0, 0.0]}, "is damaged: where the run stood cannot be read"),
+        ({"python": 3}, "is damaged: where the run stood cannot be read"),
+        ({"seed": [2**40, 1]}, "is damaged: where the run stood cannot be read"),
+        ({"data": {"seed": [1], "in_pass": 1, "total": 1}}, "the states of the seed are"),
+        ({"callbacks": {"History": {"array": 999}}}, "an array 999, which is not there"),
+        (
+            {"callbacks": {"History": {"dict": {"epoch": "x", "history": 1}}}},
+            "History does not fit it .*epoch cannot be 'x'",
+        ),
+    ],
+)
+def test_a_damaged_backup_says_what_is_damaged(tmp_path, change, message):
     keras.utils.set_random_seed(3)
     model = build(adam)
     backup = callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)
@@ -316,6 +332,6 @@ def test_counts_in_a_backup_that_are_none_are_refused(tmp_path):
     with h5py.File(file, "r+") as stored:
         note = json.loads(bytes(stored["training/json"][()]))
         del stored["training/json"]
-        stored["training/json"] = np.frombuffer(json.dumps({**note, "step": "one"}).encode(), "uint8")
-    with pytest.raises(ValueError, match="it counts epochs, steps and batches by .*'one'"):
+        stored["training/json"] = np.frombuffer(json.dumps({**note, **change}).encode(), "uint8")
+    with pytest.raises(ValueError, match=message):
         model.fit(*arrays(), verbose=0, callbacks=[backup])
