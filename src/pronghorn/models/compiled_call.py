@@ -39,7 +39,7 @@ class CompiledCalls:
         self._changes = -1
         self._counts: dict[Hashable, int] = {}
         self._steps: dict[Hashable, StepFunction | None] = {}
-        self._layouts: dict[Hashable, Layout] = {}
+        self._looks_up = False  # whether values are checked before a call
 
     def run(self, inputs: Any, training: bool | None) -> Any:
         """The outputs of ``model(inputs, training=training)`` as nested tensors, or None."""
@@ -53,14 +53,15 @@ class CompiledCalls:
             self._changes = changes.count
             self._counts.clear()
             self._steps.clear()
-        kinds = tuple([(a.dtype.str, a.dtype.name, a.shape[1:], a.ndim) for a in arrays])
+        kinds = tuple([(a.dtype, a.shape[1:], a.ndim) for a in arrays])
         key = (layout.key, kinds, training)
         step = self._steps.get(key)
         if step is None:
             step = self._after_some_calls(key, training)
             if step is None:
                 return None
-        check_indices(self._model, layout.pack(arrays))
+        if self._looks_up:
+            check_indices(self._model, layout.pack(arrays))
         return self._outputs(key, step, Batch(layout, arrays, key=key))
 
     def _after_some_calls(self, key: Hashable, training: bool | None) -> StepFunction | None:
@@ -70,6 +71,7 @@ class CompiledCalls:
         count = self._counts[key] = self._counts.get(key, 0) + 1
         if count <= CALLS_OP_BY_OP:
             return None
+        self._looks_up = any(layer._looks_at_values for layer in self._model._flatten_layers())
         self._steps[key] = self._step(training) if can_be_compiled(self._model) else None
         return self._steps[key]
 
@@ -95,7 +97,8 @@ class CompiledCalls:
         if program is None:
             self._steps[key] = None
             return None
-        return tree.map_structure(lambda x: Tensor(np.asarray(x)), program(batch))
+        outputs = program(batch)
+        return Tensor(outputs) if isinstance(outputs, np.ndarray) else tree.map_structure(Tensor, outputs)
 
 
 _ONE_ARRAY = flatten_batch(0)[0]
