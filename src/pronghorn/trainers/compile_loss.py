@@ -13,7 +13,7 @@ from pronghorn.losses.reduction import count
 from pronghorn.metrics import Mean
 from pronghorn.trainers import validation
 from pronghorn.trainers.loss_terms import Term, is_loss, is_weight, loss_terms, object_name, shown_names, term_weights
-from pronghorn.trainers.outputs import align, output_names
+from pronghorn.trainers.outputs import align, check_keys, output_names
 
 _CROSSENTROPY = ("crossentropy", "ce")
 
@@ -114,6 +114,7 @@ class CompileLoss(Loss):
             ValueError: if they do not fit the outputs.
         """
         names = self.names
+        check_keys(y_true, y_pred, self._output_names, "y")
         covered = {i for term in self.terms if term.loss is not None for i in range(term.start, term.stop)}
         given = tree.flatten(y_true) if y_true is not None else []
         if len(given) == len(covered) < len(names) and not isinstance(y_true, dict):
@@ -144,6 +145,7 @@ class CompileLoss(Loss):
         if not self.built:
             self.build(y_true, y_pred)
         targets = self.targets(y_true, y_pred)
+        check_keys(sample_weight, y_pred, self._output_names, "sample_weight")
         weights = align(sample_weight, y_pred, self.names, "sample_weight", _is_array)
         totals: dict[str, Tensor] = {}
         total: Tensor | None = None

@@ -74,6 +74,31 @@ def align(
     raise ValueError(_mismatch(what, spec, names))
 
 
+def check_keys(spec: Any, y_pred: Any, known: Sequence[str] | None, what: str) -> None:
+    """Refuse keys that name no output where there is one output only; for several, `align` does.
+
+    An output that has no name, such as that of a subclassed model, takes what is given under any single key.
+
+    Args:
+        spec: what was given for the outputs.
+        y_pred: the outputs.
+        known: the model's own names of them, if it has any.
+        what: what is checked, for messages.
+
+    Raises:
+        ValueError: if a key names no output.
+    """
+    if not isinstance(spec, dict) or not are_named(y_pred, known):
+        return
+    names = output_names(y_pred, known)
+    unknown = [key for key in spec if key not in names]
+    if len(names) == 1 and unknown:
+        raise ValueError(
+            f"`{what}` has the key {unknown[0]!r}, which names no output: the model's output is {names[0]!r}. Use "
+            f"that as the key, give the output's layer the name {unknown[0]!r}, or pass the array without a dict."
+        )
+
+
 def _are_positions(spec: Any, count: int) -> bool:
     return isinstance(spec, list | tuple) and len(spec) == count
 

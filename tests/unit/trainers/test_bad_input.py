@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import pronghorn
+from pronghorn import layers
 from pronghorn.trainers.compile_loss import CompileLoss
 from pronghorn.trainers.outputs import align
 
@@ -167,3 +168,35 @@ def test_outputs_and_what_belongs_to_them():
         align(["x"] * 3, pred, ["a", "b"], "loss", is_leaf)
     with pytest.raises(ValueError, match="2 outputs"):
         CompileLoss("mse")(np.zeros((2, 1)), pred)
+
+
+@pytest.mark.parametrize("outputs", ["a single one", "a list", "a dict"])
+def test_keys_that_name_no_output_of_a_model_with_one(data, outputs):
+    x, y = data
+    inputs = pronghorn.Input((6,))
+    output = layers.Dense(3, name="species")(inputs)
+    named = {"a single one": output, "a list": [output], "a dict": {"species": output}}[outputs]
+    model = pronghorn.Model(inputs, named)
+    model.compile("sgd", pronghorn.losses.SparseCategoricalCrossentropy(from_logits=True))
+    with pytest.raises(ValueError, match="`y` has the key 'kind', which names no output.*'species'"):
+        model.fit(x, {"kind": y}, verbose=0)
+    with pytest.raises(ValueError, match="`y` has the key 'kind', which names no output.*'species'"):
+        model.fit(x, {"species": y, "kind": y}, verbose=0)
+    weights = np.ones(len(x), "float32")
+    with pytest.raises(ValueError, match="`sample_weight` has the key 'kind', which names no output.*'species'"):
+        model.fit(x, {"species": y}, sample_weight={"kind": weights}, verbose=0)
+    model.fit(x, {"species": y}, sample_weight={"species": weights}, verbose=0)
+
+
+def test_an_output_that_nobody_named_takes_any_key(data):
+    class Subclassed(pronghorn.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(3)
+
+        def call(self, x):
+            return self.dense(x)
+
+    model = Subclassed()
+    model.compile("sgd", pronghorn.losses.SparseCategoricalCrossentropy(from_logits=True))
+    assert "loss" in model.fit(data[0], {"kind": data[1]}, verbose=0).history
