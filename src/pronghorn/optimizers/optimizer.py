@@ -13,7 +13,7 @@ from pronghorn.graph.variable import Variable
 from pronghorn.optimizers import clipping
 from pronghorn.optimizers.conditional import update_if
 from pronghorn.optimizers.schedules import LearningRateSchedule
-from pronghorn.utils.arguments import CheckedArguments
+from pronghorn.utils.arguments import RATE, CheckedArguments, check, is_number
 from pronghorn.utils.naming import NameScope, auto_name
 from pronghorn.utils.user_code import warn
 
@@ -103,6 +103,8 @@ class Optimizer(CheckedArguments):
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
         old = self._learning_rate
+        if not is_number(value) and not callable(value) and getattr(value, "shape", None) is None:
+            check(type(self).__name__, "learning_rate", value, RATE)
         if isinstance(value, LearningRateSchedule) or (callable(value) and not hasattr(value, "__array__")):
             self._learning_rate = value
             if isinstance(old, Variable):

@@ -45,6 +45,17 @@ def is_number(x: Any) -> bool:
     return getattr(x, "shape", None) == () and not isinstance(x, (str, bytes)) and hasattr(x, "dtype")
 
 
+def _is_rate(x: Any) -> bool:
+    """Whether ``x`` may be a learning rate.
+
+    Keras takes no integers: here those that make sense are as good as floats. A negative float is taken as there: it
+    may be meant, to climb.
+    """
+    if not is_number(x):
+        return callable(x)
+    return not isinstance(x, (bool, np.bool_)) and not (is_integer(x) and x < 0)
+
+
 def is_integer(x: Any) -> bool:
     """Whether ``x`` is an integer and no boolean.
 
@@ -121,8 +132,7 @@ FUNCTION_OR_NONE = Kind("a function or None", callable, none=True)
 LIST = Kind("a list", _is_list)
 DICT = Kind("a dict", lambda x: isinstance(x, Mapping))
 RATE = Kind(
-    "a number, a LearningRateSchedule or a function without arguments",
-    lambda x: is_number(x) or callable(x),
+    "a number that is not negative, a LearningRateSchedule or a function without arguments", lambda x: _is_rate(x)
 )
 VERBOSITY = Kind("0, 1, 2 or 'auto'", lambda x: is_number(x) or (isinstance(x, str) and x == "auto"))
 SHARE = Kind("a number from 0 to 1", is_number)

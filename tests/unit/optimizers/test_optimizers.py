@@ -332,3 +332,23 @@ def test_variables_overwritten_by_what_is_accumulated_for_them():
         seen.append(value.numpy().tolist())
     assert seen == [[1.0, 2.0], [3.0, 0.0], [3.0, 0.0]]
     np.testing.assert_allclose(weight.numpy(), [1 - 2.5, 2 + 4.5])
+
+
+@pytest.mark.parametrize("rate", [-1, True, "fast", "0.1", None, [0.1], 1j, np.array([0.1])])
+def test_learning_rates_that_are_none(rate):
+    with pytest.raises(ValueError, match="Adam: Invalid value for argument `learning_rate`.*Received: learning_rate="):
+        optimizers.Adam(rate)
+
+
+@pytest.mark.parametrize("rate", [0, 0.0, 1, -0.5, np.float32(0.25), lambda: 0.5])
+def test_learning_rates_that_are_taken(rate):
+    expected = rate() if callable(rate) else rate
+    assert float(optimizers.Adam(rate).learning_rate) == expected
+
+
+@pytest.mark.parametrize("rate", ["fast", None, 1j, {"rate": 1}])
+def test_a_learning_rate_that_is_none_cannot_be_set(rate):
+    optimizer = optimizers.SGD(0.5)
+    with pytest.raises(ValueError, match="SGD: Invalid value for argument `learning_rate`"):
+        optimizer.learning_rate = rate
+    assert float(optimizer.learning_rate) == 0.5
