@@ -337,6 +337,14 @@ def stop_gradient(variable: Any) -> Tensor:
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
     """The slices of ``x`` along ``axis``, as a list.
 
+    Args:
+        x: an array.
+        num: how many slices there are: needed only where the extent of the axis is not known.
+        axis: the axis, which the slices do not have.
+
+    Raises:
+        ValueError: if ``num`` is not the extent of the axis, or if neither is known.
+
     >>> [t.tolist() for t in unstack([[1, 2], [3, 4]])]
     [[1, 2], [3, 4]]
     """
@@ -346,6 +354,11 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
     if num is None and not isinstance(extent, builtins.int):
         raise ValueError(
             f"unstack: the extent of axis {axis} of {x.shape} is not known; pass it as the argument `num`."
+        )
+    if num is not None and (num < 0 or (isinstance(extent, builtins.int) and num != extent)):
+        raise ValueError(
+            f"unstack: num={num!r} is not the extent of axis {axis} of an array of shape {x.shape}, which is {extent}. "
+            "Leave `num` out, or pass that extent."
         )
     rest = (*x.shape[:axis], *x.shape[axis + 1 :])
     parts = []

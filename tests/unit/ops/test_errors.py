@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pronghorn import ops
+from pronghorn import KerasTensor, ops
 
 X = np.ones((2, 5, 5, 3), "float32")
 
@@ -58,6 +58,10 @@ X = np.ones((2, 5, 5, 3), "float32")
         (lambda: ops.pad(np.ones(3), 1, mode="mirror"), ValueError, "'symmetric'"),
         (lambda: ops.repeat(np.ones(3), [1, 2]), ValueError, "axis of 3"),
         (lambda: ops.eye(2.5), TypeError, "N must be an integer"),
+        (lambda: ops.unstack(np.ones((3, 2)), 2), ValueError, "num=2.*axis 0.*which is 3"),
+        (lambda: ops.unstack(np.ones((3, 2)), 3, axis=1), ValueError, "num=3.*axis 1.*which is 2"),
+        (lambda: ops.unstack(KerasTensor((3, 2)), 4), ValueError, "num=4.*axis 0.*which is 3"),
+        (lambda: ops.unstack(KerasTensor((None, 2)), -1), ValueError, "num=-1"),
         (lambda: ops.top_k(np.ones(3), 4), ValueError, "k=4"),
     ],
 )
