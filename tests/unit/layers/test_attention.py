@@ -52,3 +52,12 @@ def test_a_mask_that_arrives_with_the_inputs_raises_no_warning(make):
         warnings.simplefilter("error")
         model = pronghorn.Model(tokens, layers.GlobalAveragePooling1D()(make()(x, x)))
         model.predict(np.array([[1, 2, 0, 0]]), verbose=0)
+
+
+def test_a_query_and_values_of_different_last_extents_have_no_output_shape():
+    layer = layers.GroupQueryAttention(4, 2, 1, name="shared")
+    with pytest.raises(ValueError, match=r"'shared'.*last axes of `query` and `value`.*\(2, 5, 8\) and \(2, 6, 12\)"):
+        layer.compute_output_shape((2, 5, 8), (2, 6, 12))
+    with pytest.raises(ValueError, match="last axes of `query` and `value`"):
+        layer(pronghorn.KerasTensor((2, 5, 8)), pronghorn.KerasTensor((2, 6, 12)))
+    assert layer.compute_output_shape((2, 5, 8), (2, 6, 8), (2, 6, 12)) == (2, 5, 8)  # keys may differ
