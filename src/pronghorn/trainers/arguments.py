@@ -45,12 +45,28 @@ def check_run(method: str, verbose: Any, **counts: Any) -> None:
         counts: numbers of steps or epochs, by name; None stands for all.
 
     Raises:
-        ValueError: for anything else, or for a number below 0.
+        ValueError: for anything else, for a number below 0, or for epochs without a step.
     """
     check(method, "verbose", verbose, VERBOSITY)
     for name, value in counts.items():
         if value is not None and (not is_integer(value) or value < 0):
             raise ValueError(f"{method}: {name} must be an integer that is not negative, got {name}={value!r}.")
+    if counts.get("steps_per_epoch") == 0:
+        raise ValueError(
+            f"{method}: steps_per_epoch must be an integer of 1 or more, got 0, which trains nothing. Leave it out to "
+            "go through all the data in each epoch; where it is samples // batch_size, the batches are larger than "
+            "the data."
+        )
+
+
+def check_batch_size(name: str, batch_size: Any) -> None:
+    """Check the argument `name`, the samples of a batch; None stands for the default.
+
+    Raises:
+        ValueError: if it is no positive integer.
+    """
+    if batch_size is not None and (not is_integer(batch_size) or batch_size < 1):
+        raise ValueError(f"{name} must be an integer of 1 or more, got {batch_size!r}.")
 
 
 def check_frequency(frequency: Any) -> None:

@@ -8,7 +8,13 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.trainers import checks, compiling
-from pronghorn.trainers.arguments import check_frequency, check_run, check_validation_data, known_arguments
+from pronghorn.trainers.arguments import (
+    check_batch_size,
+    check_frequency,
+    check_run,
+    check_validation_data,
+    known_arguments,
+)
 from pronghorn.trainers.batch import Batch, as_batch
 from pronghorn.trainers.compile_metrics import CompileMetrics
 from pronghorn.trainers.compiled import CompiledModel
@@ -81,6 +87,7 @@ class Trainer(CompiledModel):
             steps_per_epoch=steps_per_epoch,
             validation_steps=validation_steps,
         )
+        check_batch_size("validation_batch_size", validation_batch_size)
         check_frequency(validation_freq)
         check_validation_data(validation_data, self._compile_loss is not None)
         epochs = checks.limited_epochs(epochs, initial_epoch)
@@ -257,6 +264,7 @@ class Trainer(CompiledModel):
         Returns:
             An array, or arrays in the structure of the model's outputs, with a row for each sample.
         """
+        check_run("predict", verbose, steps=steps)
         adapter = make_adapter(x, batch_size=batch_size, check=False, steps=steps)
         checks.indices.check_indices(self, adapter.inputs())
         iterator = EpochIterator(adapter, steps, self.steps_per_execution)

@@ -20,6 +20,9 @@ CASES = {
         "verbose": ({"verbose": "loud"}, "`verbose`.*'auto'.*'loud'"),
         "negative epochs": ({"epochs": -1}, "epochs must be an integer that is not negative, got -1"),
         "negative steps": ({"steps_per_epoch": -1}, "steps_per_epoch=-1"),
+        "no steps": ({"steps_per_epoch": 0}, "steps_per_epoch must be an integer of 1 or more, got 0.*Leave it out"),
+        "empty batches": ({"batch_size": 0}, "^batch_size must be an integer of 1 or more, got 0"),
+        "empty batches of a validation": ({"validation_batch_size": 0}, "^validation_batch_size must be .*1 or more"),
         "half a step": ({"validation_steps": 0.5}, "validation_steps=0.5"),
         "frequency": ({"validation_freq": 0}, "validation_freq.*1 or more"),
         "classes by name": ({"class_weight": {"cat": 1.0}}, "class numbers.*'cat': 1.0"),
@@ -27,6 +30,7 @@ CASES = {
         "callbacks": ({"callbacks": "early"}, "Callback objects.*'early'"),
     },
     "evaluate": {"verbose": ({"verbose": "loud"}, "`verbose`"), "steps": ({"steps": -2}, "steps=-2")},
+    "predict": {"verbose": ({"verbose": "loud"}, "`verbose`"), "steps": ({"steps": -2}, "steps=-2")},
     "compile": {"a misspelt name": ({"metric": ["mae"]}, "no argument 'metric'; nearest: metrics")},
 }
 
@@ -36,7 +40,7 @@ def test_arguments(make_model, data, method, name):
     arguments, message = CASES[method][name]
     model = make_model()
     with pytest.raises((ValueError, TypeError), match=message) as caught:
-        getattr(model, method)(*(() if method == "compile" else data), **arguments)
+        getattr(model, method)(*{"compile": (), "predict": data[:1]}.get(method, data), **arguments)
     assert "\n" not in str(caught.value)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.trainers import validation
+from pronghorn.trainers.arguments import check_batch_size
 from pronghorn.trainers.batch import Batch, as_array, batch_key, flatten_batch
 from pronghorn.trainers.data_adapters.adapter import DataAdapter, class_weights
 from pronghorn.utils.data_tuple import pack_x_y_sample_weight
@@ -161,8 +162,7 @@ def _checked_batch_size(batch_size: Any, samples: int, steps: int | None) -> int
     """The samples of a batch: 32 by default, or as many as make all samples one epoch of that many steps."""
     if batch_size is None:
         return -(-samples // steps) if steps else 32
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
-        raise ValueError(f"batch_size must be an integer of 1 or more, got {batch_size!r}.")
+    check_batch_size("batch_size", batch_size)
     return int(batch_size)
 
 
