@@ -40,7 +40,7 @@ _OPS_OF_SAME_NAME = {
     "nn": "moments sigmoid tanh in_top_k",
     "linalg": "cholesky det diag einsum eigh:eigh inv:inv lu:lu_factor pinv qr solve svd trace",
     "signal": "fft fft2 stft irfft rfft",
-    "image": "rgb_to_grayscale rgb_to_hsv hsv_to_rgb",
+    "image": "rgb_to_hsv hsv_to_rgb",
 }
 
 #: Namespace to what is written out beside this module, since TensorFlow calls or means its arguments otherwise: the
@@ -65,13 +65,14 @@ _WRITTEN_OUT: dict[str, dict[str, str]] = {
             "reduce_all reduce_any reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_std "
             "reduce_sum reduce_variance cumsum cumprod add_n accumulate_n:add_n divide_no_nan "
             "multiply_no_nan count_nonzero l2_normalize top_k unsorted_segment_sum unsorted_segment_max "
-            "unsorted_segment_mean confusion_matrix"
+            "unsorted_segment_mean confusion_matrix lgamma digamma"
         ),
     },
     "nn": {
         "tensorflow_nn": (
             "elu leaky_relu log_softmax relu relu6 selu softmax softplus softsign silu swish:silu gelu crelu "
-            "l2_loss batch_normalization conv1d conv2d conv3d depthwise_conv2d max_pool avg_pool max_pool1d "
+            "l2_loss batch_normalization conv1d conv2d conv3d depthwise_conv2d "
+            "conv1d_transpose conv2d_transpose conv3d_transpose max_pool avg_pool max_pool1d "
             "avg_pool1d max_pool2d avg_pool2d max_pool3d avg_pool3d depth_to_space space_to_depth"
         ),
         "tensorflow_math": "l2_normalize top_k",
@@ -79,6 +80,14 @@ _WRITTEN_OUT: dict[str, dict[str, str]] = {
     "linalg": {
         "tensorflow_math": "matmul matvec global_norm norm l2_normalize band_part diag_part set_diag",
         "tensorflow_arrays": "eye",
+    },
+    "image": {
+        "tensorflow_image": (
+            "adjust_brightness adjust_contrast adjust_saturation central_crop convert_image_dtype "
+            "crop_to_bounding_box flip_left_right flip_up_down grayscale_to_rgb pad_to_bounding_box "
+            "per_image_standardization random_brightness random_contrast random_flip_left_right "
+            "random_flip_up_down resize_with_crop_or_pad rgb_to_grayscale rot90"
+        ),
     },
     "dtypes": {
         "tensorflow_arrays": "cast",

@@ -9,6 +9,9 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.cli.tensorflow_arrays import renamed
+from pronghorn.graph import primitives as P
+from pronghorn.ops import _broadcast as B
+from pronghorn.ops._symbolic import symbolic_aware
 
 
 class TopK(NamedTuple):
@@ -39,6 +42,18 @@ reduce_prod = _reduction(ops.prod)
 reduce_std = _reduction(ops.std)
 reduce_sum = _reduction(ops.sum)
 reduce_variance = _reduction(ops.var)
+
+
+@symbolic_aware
+def lgamma(x: Any, name: str | None = None) -> Any:
+    """`tf.math.lgamma`: the logarithm of the gamma function's size."""
+    return P.lgamma(B.to_float(x))
+
+
+@symbolic_aware
+def digamma(x: Any, name: str | None = None) -> Any:
+    """`tf.math.digamma`: the derivative of `lgamma`."""
+    return P.digamma(B.to_float(x))
 
 
 def _cumulative(op: Callable[..., Any], neutral: int) -> Callable[..., Any]:

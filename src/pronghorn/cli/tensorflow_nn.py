@@ -7,6 +7,10 @@ from typing import Any
 
 from pronghorn import ops
 from pronghorn.cli.tensorflow_arrays import renamed
+from pronghorn.graph import primitives as P
+from pronghorn.ops import _broadcast as B
+from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops.nn.geometry import from_channels_last, padding_pairs, per_axis, to_channels_last
 
 elu = renamed(ops.elu, features="x")
 leaky_relu = renamed(ops.leaky_relu, features="x", alpha="negative_slope")
@@ -87,6 +91,71 @@ def _convolution(rank: int) -> Callable[..., Any]:
 conv1d = _convolution(1)
 conv2d = _convolution(2)
 conv3d = _convolution(3)
+
+
+@symbolic_aware
+def _transposed(
+    x: Any, kernel: Any, sizes: tuple[int, ...], strides: Any, padding: str, first: bool, dilation: Any
+) -> Any:
+    """The transposed convolution whose outputs have these extents; `ops.conv_transpose` decides them itself."""
+    dtype = B.result_dtype(x, kernel)
+    x, kernel, rank = B.cast(x, dtype), B.cast(kernel, dtype), len(sizes)
+    name = f"tf.nn.conv{rank}d_transpose"
+    if x.ndim != rank + 2 or kernel.ndim != rank + 2:
+        raise ValueError(
+            f"{name}: the input and the filters must have {rank + 2} axes; their shapes are {tuple(x.shape)} and "
+            f"{tuple(kernel.shape)}."
+        )
+    x = to_channels_last(x, first)
+    if x.shape[-1] != kernel.shape[-1]:
+        raise ValueError(
+            f"{name}: the input has {x.shape[-1]} channels, but filters of shape "
+            f"{tuple(kernel.shape)} are for {kernel.shape[-1]}, their last extent."
+        )
+    strides, dilation = per_axis(strides, rank, name, "strides"), per_axis(dilation, rank, name, "dilations")
+    pairs = padding_pairs(name, padding, sizes, kernel.shape[:-2], strides, dilation)
+    for axis, (size, window) in enumerate(zip(sizes, kernel.shape)):
+        reach = (window - 1) * dilation[axis] + 1
+        found = (size + sum(pairs[axis]) - reach) // strides[axis] + 1
+        if not B.equal_extents(found, x.shape[1 + axis]):
+            raise ValueError(
+                f"{name}: output_shape has the spatial extents {sizes}, from which a convolution "
+                f"with strides {strides} and padding {padding!r} makes {found} elements along spatial axis {axis}; "
+                f"the input has {x.shape[1 + axis]}."
+            )
+    shape = (x.shape[0], *sizes, kernel.shape[-2])
+    options = {"strides": strides, "padding": pairs, "dilation": dilation, "groups": 1}
+    return from_channels_last(P.conv_input_grad(x, kernel, input_shape=shape, **options), first)
+
+
+def _transposed_convolution(rank: int) -> Callable[..., Any]:
+    def function(
+        input: Any,
+        filters: Any,
+        output_shape: Any,
+        strides: Any,
+        padding: str = "SAME",
+        data_format: str | None = None,
+        dilations: Any = None,
+        name: str | None = None,
+    ) -> Any:
+        first = _format(data_format) == "channels_first"
+        wanted = list(output_shape)  # the batch may be a tensor, of which the value is not known
+        if len(wanted) != rank + 2:
+            raise ValueError(
+                f"tf.nn.conv{rank}d_transpose: output_shape must have {rank + 2} entries, the batch and the channels "
+                f"too; got {wanted}."
+            )
+        sizes = tuple(map(int, wanted[2:] if first else wanted[1:-1]))
+        steps, dilation = _spatial(strides, rank, data_format), _spatial(dilations or 1, rank, data_format)
+        return _transposed(input, filters, sizes, steps, padding.lower(), first, dilation)
+
+    return function
+
+
+conv1d_transpose = _transposed_convolution(1)
+conv2d_transpose = _transposed_convolution(2)
+conv3d_transpose = _transposed_convolution(3)
 
 
 def depthwise_conv2d(
