@@ -14,7 +14,7 @@ from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import abstract_eval, as_tensor
 from pronghorn.models.infer import infer_spec
 from pronghorn.models.keras_tensor import KerasTensor
-from pronghorn.trainers import indices, validation
+from pronghorn.trainers import compiling, indices, validation
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
 from pronghorn.trainers.data_adapters.generators import GeneratorAdapter
@@ -116,6 +116,7 @@ def _check_targets(model: Any, adapter: DataAdapter) -> None:
         return
     spec = build(model, batch) if not check or not _is_built(model) else output_spec(model, batch)
     if check and spec is not None:
+        model._compile_loss.learn_names(compiling.known_output_names(model))
         check_labels(model._compile_loss, labels, spec)
 
 

@@ -88,6 +88,11 @@ class CompileLoss(Loss):
         """The variables of `metrics`."""
         return [v for metric in self.metrics for v in metric.variables]
 
+    def learn_names(self, names: Sequence[str] | None) -> None:
+        """Take the names of the outputs, where the model had none yet when it was compiled."""
+        if not self.built and not self._output_names:
+            self._output_names = names
+
     def build(self, y_true: Any, y_pred: Any) -> None:
         """Find the losses of the outputs.
 

@@ -188,6 +188,14 @@ def test_keys_that_name_no_output_of_a_model_with_one(data, outputs):
     model.fit(x, {"species": y}, sample_weight={"species": weights}, verbose=0)
 
 
+def test_a_model_that_is_built_by_its_data_has_a_name_for_its_output_too(data):
+    model = pronghorn.Sequential([layers.Dense(3, activation="softmax", name="species")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match="`y` has the key 'kind', which names no output.*'species'"):
+        model.fit(data[0], {"kind": data[1]}, verbose=0)
+    model.fit(data[0], {"species": data[1]}, verbose=0)
+
+
 def test_an_output_that_nobody_named_takes_any_key(data):
     class Subclassed(pronghorn.Model):
         def __init__(self):
