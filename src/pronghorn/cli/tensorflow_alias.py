@@ -76,6 +76,7 @@ _WRITTEN_OUT: dict[str, dict[str, str]] = {
             "avg_pool1d max_pool2d avg_pool2d max_pool3d avg_pool3d depth_to_space space_to_depth"
         ),
         "tensorflow_math": "l2_normalize top_k",
+        "tensorflow_random": "dropout",
     },
     "linalg": {
         "tensorflow_math": "matmul matvec global_norm norm l2_normalize band_part diag_part set_diag",
@@ -88,6 +89,9 @@ _WRITTEN_OUT: dict[str, dict[str, str]] = {
             "per_image_standardization random_brightness random_contrast random_flip_left_right "
             "random_flip_up_down resize_with_crop_or_pad rgb_to_grayscale rot90"
         ),
+    },
+    "random": {
+        "tensorflow_random": "categorical gamma normal set_seed shuffle truncated_normal uniform",
     },
     "dtypes": {
         "tensorflow_arrays": "cast",
@@ -122,7 +126,6 @@ _SPECIAL = {
     },
     "image": {"resize": "pronghorn.cli.tensorflow_functions:resize"},
     "nn": {
-        "dropout": "pronghorn.cli.tensorflow_functions:dropout",
         "sigmoid_cross_entropy_with_logits": "pronghorn.cli.tensorflow_functions:sigmoid_cross_entropy_with_logits",
         "softmax_cross_entropy_with_logits": "pronghorn.cli.tensorflow_functions:softmax_cross_entropy_with_logits",
         "sparse_softmax_cross_entropy_with_logits": (
@@ -130,14 +133,6 @@ _SPECIAL = {
         ),
         "embedding_lookup": "pronghorn.cli.tensorflow_functions:embedding_lookup",
         "bias_add": "pronghorn.ops:add",
-    },
-    "random": {
-        "set_seed": "pronghorn.utils:set_random_seed",
-        "normal": "pronghorn.random:normal",
-        "truncated_normal": "pronghorn.random:truncated_normal",
-        "uniform": "pronghorn.cli.tensorflow_functions:random_uniform",
-        "categorical": "pronghorn.random:categorical",
-        "shuffle": "pronghorn.random:shuffle",
     },
     "test": {"is_gpu_available": "pronghorn.cli.tensorflow_functions:no_gpu"},
     "config": {

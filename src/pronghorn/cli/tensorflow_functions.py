@@ -87,22 +87,6 @@ def assert_equal(x: Any, y: Any, message: str = "") -> None:
         raise ValueError(message or f"assert_equal: {x} and {y} differ.")
 
 
-def dropout(x: Any, rate: float, seed: Any = None) -> Any:
-    """`tf.nn.dropout`."""
-    from pronghorn import random
-
-    return random.dropout(x, rate, seed=seed)
-
-
-def random_uniform(shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = "float32", seed: Any = None) -> Any:
-    """`tf.random.uniform`, floats or integers."""
-    from pronghorn import random
-
-    if "int" in str(dtype):
-        return random.randint(shape, minval, maxval, dtype=dtype, seed=seed)
-    return random.uniform(shape, minval, 1.0 if maxval is None else maxval, dtype=dtype, seed=seed)
-
-
 def sigmoid_cross_entropy_with_logits(labels: Any, logits: Any) -> Any:
     """`tf.nn.sigmoid_cross_entropy_with_logits`."""
     from pronghorn import ops

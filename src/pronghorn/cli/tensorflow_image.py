@@ -6,15 +6,14 @@ leaves to its callers.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from pronghorn import ops, random
+from pronghorn import ops
+from pronghorn.cli.tensorflow_random import uniform
 from pronghorn.graph import dtypes
-from pronghorn.graph.trace import eager
 
 
 def _images(name: str, images: Any) -> Any:
@@ -101,22 +100,11 @@ def rot90(image: Any, k: Any = 1, name: str | None = None) -> Any:
     return ops.rot90(x, int(k), axes=(rank - 3, rank - 2))
 
 
-@functools.lru_cache(None)
-def _generator(seed: int) -> random.SeedGenerator:
-    """The generator of all calls with a seed: as in TensorFlow, each call gets the next of its numbers."""
-    with eager():
-        return random.SeedGenerator(seed)
-
-
-def _uniform(shape: Any, low: Any, high: Any, seed: Any) -> Any:
-    return random.uniform(shape, low, high, seed=_generator(seed) if isinstance(seed, int) else seed)
-
-
 def _by_chance(flip: Callable[[Any], Any], name: str, image: Any, seed: Any) -> Any:
     """Half of the images flipped."""
     x = _images(name, image)
     each = (x.shape[0], 1, 1, 1) if len(x.shape) == 4 else (1, 1, 1)
-    return ops.where(_uniform(each, 0.0, 1.0, seed) < 0.5, flip(x), x)
+    return ops.where(uniform(each, seed=seed) < 0.5, flip(x), x)
 
 
 def random_flip_left_right(image: Any, seed: Any = None) -> Any:
@@ -241,12 +229,12 @@ def adjust_saturation(image: Any, saturation_factor: Any, name: str | None = Non
 
 def random_brightness(image: Any, max_delta: float, seed: Any = None) -> Any:
     """`tf.image.random_brightness`: `adjust_brightness` by up to `max_delta` in either direction."""
-    return adjust_brightness(image, _uniform((), -max_delta, max_delta, seed))
+    return adjust_brightness(image, uniform((), -max_delta, max_delta, seed=seed))
 
 
 def random_contrast(image: Any, lower: float, upper: float, seed: Any = None) -> Any:
     """`tf.image.random_contrast`: `adjust_contrast` by a factor between two numbers."""
-    return adjust_contrast(image, _uniform((), lower, upper, seed))
+    return adjust_contrast(image, uniform((), lower, upper, seed=seed))
 
 
 def per_image_standardization(image: Any) -> Any:
