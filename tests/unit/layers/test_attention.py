@@ -56,8 +56,10 @@ def test_a_mask_that_arrives_with_the_inputs_raises_no_warning(make):
 
 def test_a_query_and_values_of_different_last_extents_have_no_output_shape():
     layer = layers.GroupQueryAttention(4, 2, 1, name="shared")
-    with pytest.raises(ValueError, match=r"'shared'.*last axes of `query` and `value`.*\(2, 5, 8\) and \(2, 6, 12\)"):
+    with pytest.raises(ValueError, match=r"'shared'.*`query` and `value` must be equal.*\(2, 5, 8\) and \(2, 6, 12\)"):
         layer.compute_output_shape((2, 5, 8), (2, 6, 12))
     with pytest.raises(ValueError, match="last axes of `query` and `value`"):
         layer(pronghorn.KerasTensor((2, 5, 8)), pronghorn.KerasTensor((2, 6, 12)))
+    with pytest.raises(ValueError, match="last axes of `query` and `value`"):  # before keys are looked at
+        layer.compute_output_shape((2, 5, 8), (2, 6, 12), 2)
     assert layer.compute_output_shape((2, 5, 8), (2, 6, 8), (2, 6, 12)) == (2, 5, 8)  # keys may differ

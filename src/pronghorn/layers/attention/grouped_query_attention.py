@@ -188,12 +188,13 @@ class GroupedQueryAttention(HeadsLayer):
         return ops.reshape(wide, (batch, steps, heads * self.num_repeats, extent))
 
     def compute_output_shape(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> Any:
-        self._check(query_shape, value_shape, value_shape if key_shape is None else key_shape)
         if query_shape[-1] != value_shape[-1]:
             raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}): the last axes of `query` and `value` must have the same "
-                f"extent, but their shapes are {query_shape} and {value_shape}. Project one of them first, with Dense."
+                f"Layer {self.name!r} ({type(self).__name__}): the extents of the last axes of `query` and "
+                f"`value` must be equal, but their shapes are {query_shape} and {value_shape}. "
+                "Project one of them first, with Dense."
             )
+        self._check(query_shape, value_shape, value_shape if key_shape is None else key_shape)
         return query_shape
 
     def compute_output_spec(self, query: Any, value: Any, key: Any = None, **kwargs: Any) -> Any:
