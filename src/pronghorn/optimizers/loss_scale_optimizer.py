@@ -61,7 +61,7 @@ class LossScaleOptimizer(Optimizer):
         for option, value in kwargs.items():
             if value is not _INNER[option] and not (is_number(value) and value == _INNER[option]):
                 raise ValueError(
-                    f"LossScaleOptimizer only scales: `{option}` belongs to its inner_optimizer, as in "
+                    f"LossScaleOptimizer only scales: set `{option}` on the `inner_optimizer`, as in "
                     f"LossScaleOptimizer(Adam({option}={value!r}))."
                 )
         super().__init__(learning_rate=0.0, name=name)
