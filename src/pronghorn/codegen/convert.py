@@ -10,10 +10,10 @@ from typing import Protocol
 
 from pronghorn.codegen.builder import FunctionBuilder, Operand, literal, llvm_type, vec
 
-__all__ = ["convert", "storage_type"]
+__all__ = ["LOW_PRECISION", "convert", "storage_type"]
 
-_LOW = ("float16", "bfloat16")
-_FLOATS = (*_LOW, "float32", "float64")
+LOW_PRECISION = ("float16", "bfloat16")
+_FLOATS = (*LOW_PRECISION, "float32", "float64")
 _BITS = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64, "bool": 8}
 
 
@@ -32,7 +32,7 @@ def storage_type(dtype: str) -> str:
     >>> storage_type("bfloat16"), storage_type("float32")
     ('i16', 'float')
     """
-    return "i16" if dtype in _LOW else llvm_type(dtype)
+    return "i16" if dtype in LOW_PRECISION else llvm_type(dtype)
 
 
 def convert(fb: FunctionBuilder, value: Operand, source: str, target: str, count: int, machine: HasFeatures) -> Operand:
@@ -46,10 +46,10 @@ def convert(fb: FunctionBuilder, value: Operand, source: str, target: str, count
         raise ValueError(f"No storage conversion from {source} to {target}.")
     if source not in _FLOATS:
         return _convert_integer(fb, value, source, target, count)
-    if source in _LOW:
+    if source in LOW_PRECISION:
         value = (_widen_bfloat if source == "bfloat16" else _widen_half)(fb, value, count, machine)
         source = "float32"
-    if target in _LOW:
+    if target in LOW_PRECISION:
         value = convert(fb, value, source, "float32", count, machine)
         return (_narrow_bfloat if target == "bfloat16" else _narrow_half)(fb, value, count, machine)
     if source == target:

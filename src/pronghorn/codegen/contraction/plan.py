@@ -15,6 +15,7 @@ from math import prod
 from pronghorn.codegen.builder import llvm_type, size_of
 from pronghorn.codegen.contraction.spec import Axis, Contraction, Count, Formula, Size
 from pronghorn.codegen.contraction.tiling import Machine, Tile, VectorChoice, choose_tile, choose_vector, estimate
+from pronghorn.codegen.convert import LOW_PRECISION
 
 __all__ = ["Chunks", "Kernel", "Level", "Plan", "Scratch", "plan", "worthwhile"]
 
@@ -24,7 +25,6 @@ UNIT_CYCLES = 25_000  # a unit should take some microseconds ...
 GRAIN_CYCLES = 60_000  # ... and a thread should take several at a time
 MOST_PARTIALS = 16
 PACK_ROWS = 64
-LOW_PRECISION = ("float16", "bfloat16")
 
 
 @dataclass(frozen=True, slots=True)
