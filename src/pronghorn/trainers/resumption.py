@@ -100,9 +100,8 @@ class Position:
         for ended in data.get("ended", {}).values():
             logs = unpack(ended, arrays)
             found.ended = (logs["epoch"], dict(logs["logs"])) if logs else None
-        _set_generators(
-            found, np.random.RandomState(), python_random.Random()
-        )  # those of nobody: to see whether it fits
+        # Generators of nobody, to see whether it fits.
+        _set_generators(found, np.random.RandomState(), python_random.Random())
         states = [found.seed, *([] if found.data is None else [found.data.seed])]
         if any(np.array(state, "uint32").shape != np.shape(global_seed()) for state in states):
             raise ValueError(f"the states of the seed are {states}")
