@@ -448,6 +448,9 @@ def test_plans():
     chosen = plan(filter_gradient(128, 28, 28, 1, 32, 3, 3, runtime=("n",)).spec, machine)
     assert chosen.chunks is not None and [kernel.role for kernel in chosen.kernels] == ["main", "combine"]
     assert chosen.kernels[0].units.evaluate([128]) == 16
+    # Operands beyond the cache are taken piece by piece, also where the results are many.
+    chosen = plan(filter_gradient(32, 34, 34, 128, 128, 3, 3).spec, machine)
+    assert chosen.chunks is not None and chosen.chunks.count == Count(32, 1, 46)
     # No splitting where each tile's own share is small.
     assert plan(matmul(512, 784, 512, runtime=("m",)).spec, machine).chunks is None
     # One column: the lanes run along the sum.

@@ -27,6 +27,7 @@ from pronghorn.graph.ir import Graph, Value
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import Traced
 from pronghorn.runtime import arena, debug, native, pool
+from pronghorn.runtime.arena import aligned_empty
 from pronghorn.runtime.compile import CompilationError, compile_ir
 from pronghorn.runtime.host import host_target
 
@@ -94,7 +95,7 @@ class Executable:
         self.memory: MemoryPlan = plan_memory(emitted.lifetimes)
         self.module = compile_ir(native.RUNTIME_IR + emitted.module.text(), name=self.name, target=target)
         self._step = self.module.address("step")
-        self._constants = {v: np.ascontiguousarray(a) for v, a in emitted.constants.items()}
+        self._constants = {v: _aligned(a) for v, a in emitted.constants.items()}
         self._host_calls = HostCalls(emitted) if emitted.host_calls else None
         self.profile = Profile(self.name, emitted) if self._is_profiled else None
         if self.profile is not None and self._shows_profile:
@@ -187,3 +188,9 @@ class Executable:
 def _as_array(x: Any, dtype: np.dtype) -> np.ndarray:
     """``x`` as a contiguous array of one type. (`numpy.ascontiguousarray` would make a scalar one-dimensional.)"""
     return np.asarray(x.data if isinstance(x, Tensor) else x, dtype, order="C")
+
+
+def _aligned(array: np.ndarray) -> np.ndarray:
+    copy = aligned_empty(array.shape, array.dtype)
+    np.copyto(copy, array)
+    return copy

@@ -23,7 +23,9 @@ L2_BYTES = 512 * 1024  # what may count on staying in the second-level cache
 L1_BYTES = 32 * 1024
 UNIT_CYCLES = 25_000  # a unit should take some microseconds ...
 GRAIN_CYCLES = 60_000  # ... and a thread should take several at a time
-MOST_PARTIALS = 16
+FEW_PARTIALS = 16  # where there are not enough tiles otherwise
+MOST_PARTIALS = 64
+CHUNK_BYTES = 768 * 1024  # of A and B, where they are large
 PACK_ROWS = 64
 
 
@@ -187,20 +189,29 @@ def _split(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...]) -> Chunks 
         for axis in spec.axes
         if not axis.reduced and axis is not choice.axis
     ) * -(-estimate(choice.axis.extent) // (tile.lanes * tile.vectors))
-    partials = min(MOST_PARTIALS, steps // 32)
     longest = [axis for axis in depth if not isinstance(axis.extent, int) or axis.extent >= 8]
-    if partials < 2 or not longest:
-        return None
+    results = 4 * prod(estimate(axis.extent) for axis in spec.axes if not axis.reduced)
     sums = tile.vectors * prod(factor for _, factor in tile.rows)
-    few = tiles < 8 and steps * sums * tiles > 2 * UNIT_CYCLES
+    partials = 0
+    if tiles < 8 and steps * sums * tiles > 2 * UNIT_CYCLES and results <= L2_BYTES:
+        partials = FEW_PARTIALS
     # One step of a tile reads its vectors of B, and at least a line of A.
     streamed = steps * (tile.vectors * tile.lanes * size_of(llvm_type(spec.b.dtype)) + 64)
-    reread = tiles > 2 and streamed > 2 * L2_BYTES
-    results = prod(estimate(axis.extent) for axis in spec.axes if not axis.reduced)
-    affordable = results * 4 <= L2_BYTES
-    if not ((few or reread) and affordable):
-        return None
-    return Chunks(longest[0].name, Count(longest[0].extent, 1, partials))
+    operands = _span(spec, "a") + _span(spec, "b")
+    if tiles > 2 and streamed > L2_BYTES and operands > 2 * L2_BYTES:
+        wanted = min(-(-operands // CHUNK_BYTES), MOST_PARTIALS)
+        # Partial sums are written once and read once: little enough against what each tile would read from afar?
+        if 2 * wanted * results <= tiles * streamed // 8:
+            partials = max(partials, wanted)
+    partials = min(partials, steps // 32)
+    return Chunks(longest[0].name, Count(longest[0].extent, 1, partials)) if partials > 1 and longest else None
+
+
+def _span(spec: Contraction, of: str) -> int:
+    """An estimate of the bytes from the first to the last element of A or B."""
+    array = spec.a if of == "a" else spec.b
+    steps = sum((estimate(axis.extent) - 1) * abs(estimate(getattr(axis, of))) for axis in spec.axes)
+    return size_of(llvm_type(array.dtype)) * (steps + 1)
 
 
 RUNTIME_TILES = 64
@@ -246,7 +257,7 @@ def _unit_levels(levels: tuple[Level, ...], tile: Tile) -> tuple[int, int]:
             break
         used += 1
         if level.axis is None:
-            fewest, work = fewest * 8, work / MOST_PARTIALS
+            fewest, work = fewest * 8, work / FEW_PARTIALS
         else:
             many = -(-estimate(level.axis.extent) // level.step)
             work /= many
