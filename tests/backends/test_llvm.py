@@ -415,12 +415,12 @@ def test_a_failing_factorisation_raises():
 
 
 def test_a_defect_of_the_compiler_is_one_clear_error(monkeypatch):
-    from pronghorn.backends.llvm import executable
+    from pronghorn.backends.llvm import build
 
     def broken(graph):
         raise KeyError("nothing")
 
-    monkeypatch.setattr(executable, "rewrite", broken)
+    monkeypatch.setattr(build, "rewrite", broken)
     with pytest.raises(CompilationError, match="could not be compiled.*a defect of Pronghorn.*run_eagerly=True"):
         compiled(lambda x: x, VECTOR)
 

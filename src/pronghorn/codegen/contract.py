@@ -13,6 +13,7 @@ from pronghorn.codegen.contraction import Array, Axis, Contraction, Formula, Pla
 from pronghorn.codegen.evaluator import Evaluator
 from pronghorn.codegen.pooling import PoolEpilogue
 from pronghorn.codegen.slots import Slots, Tables
+from pronghorn.codegen.units import GRAIN_CYCLES, Units
 from pronghorn.compiler.expr import Index, LoopVar, all_indices
 from pronghorn.compiler.kernels import Kernel, Part
 from pronghorn.compiler.pool_fusion import PoolFusion
@@ -23,7 +24,7 @@ from pronghorn.graph.ir import Aval, Value
 from pronghorn.runtime.host import Target
 
 if TYPE_CHECKING:
-    from pronghorn.codegen.program import Count, Launch
+    from pronghorn.codegen.program import Launch
 
 
 def emit_contract(module: ModuleBuilder, kernel: Kernel, tables: Tables, target: Target) -> list[Launch]:
@@ -121,7 +122,7 @@ def _separate_pools(
     module: ModuleBuilder, kernel: Kernel, fusion: PoolFusion, main: list[Launch], tables: Tables, target: Target
 ) -> list[Launch]:
     from pronghorn.codegen.loops import emit_loops
-    from pronghorn.codegen.program import Launch, extent_count
+    from pronghorn.codegen.program import Launch
 
     source = fusion.source.value
     for launch in main:
@@ -130,7 +131,7 @@ def _separate_pools(
     for number, reader in enumerate(fusion.readers):
         reader.name = f"{kernel.name}.pool{number}"
         units = emit_loops(module, reader, tables, target)
-        count = extent_count(units.count)
+        count = Units.of(units.count)
         reads, writes = reader.reads | {source}, reader.writes
         launches.append(Launch(reader.name, count, units.cost, typical(units.count), reads, writes, scope=reader.scope))
     return launches
@@ -139,12 +140,9 @@ def _separate_pools(
 def _scratch_value(scratch: object, kernel: Kernel, tables: Tables) -> Value:
     """A buffer for packed operands or partial sums, whose size may depend on run-time extents."""
     elements = scratch.elements  # type: ignore[attr-defined]
-    by_slot = {slot: extent for extent, slot in tables.extents.items()}
     total: Extent = elements.constant
     for count in elements.counts:
-        extent = count.extent
-        if isinstance(extent, Runtime):
-            extent = by_slot[extent.index] * extent.factor
+        extent = _extent(count.extent, tables)
         steps = (extent + (count.step - 1)) // count.step
         if count.limit:
             steps = count.limit if isinstance(steps, Dim) else min(steps, count.limit)
@@ -156,7 +154,7 @@ def _scratch_value(scratch: object, kernel: Kernel, tables: Tables) -> Value:
 def _launch(
     kernel: Kernel, part: Part, made: Plan, index: int, name: str, scratch: list[Value], tables: Tables
 ) -> Launch:
-    from pronghorn.codegen.program import GRAIN_CYCLES, Launch
+    from pronghorn.codegen.program import Launch
 
     info = made.kernels[index]
     typical_dims = [typical(e) for e in tables.extents]
@@ -169,7 +167,7 @@ def _launch(
     total = _flops(part) / 16
     return Launch(
         name,
-        _formula_count(info.units),
+        _units(info.units, tables),
         max(cost, total / max(1, units)) if info.role == "main" else cost,
         units,
         reads,
@@ -219,8 +217,17 @@ def lanes_along(kernel: Kernel, part: Part, place: Place) -> tuple[LoopVar | Non
     return kernel.vars[int(name[1:])], step
 
 
-def _formula_count(formula: Formula) -> Count:
-    return lambda env, dims: formula.evaluate(dims)
+def _units(formula: Formula, tables: Tables) -> Units:
+    counts = [(_extent(count.extent, tables), count.step, count.limit) for count in formula.counts]
+    return Units(formula.constant, tuple(counts))
+
+
+def _extent(size: Size, tables: Tables) -> Extent:
+    """An extent as the compiler knows it: the reverse of `_size`."""
+    if isinstance(size, int):
+        return size
+    by_slot = {slot: extent for extent, slot in tables.extents.items()}
+    return by_slot[size.index] * size.factor
 
 
 def _coordinates(kernel: Kernel, part: Part, fb: FunctionBuilder, place: Place, slots: Slots) -> list[tuple]:

@@ -8,7 +8,7 @@ number of buffers; and, where the step is profiled, a table of cycles and the by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,24 +19,13 @@ from pronghorn.codegen.loops import emit_loops
 from pronghorn.codegen.pooled import emit_pooled
 from pronghorn.codegen.slots import KernelTables, Tables
 from pronghorn.codegen.special_kernels import emit_special
+from pronghorn.codegen.units import COUNTER_BYTES, SERIAL_CYCLES, Units
 from pronghorn.compiler.kernels import Kernel, Program
 from pronghorn.compiler.memory import Lifetime
 from pronghorn.compiler.schedule import copy_kernel, fill_kernel
-from pronghorn.graph.dim import Extent, evaluate
+from pronghorn.graph.dim import Extent
 from pronghorn.graph.ir import Aval, Graph, Node, Value
 from pronghorn.runtime.host import Target
-
-SERIAL_CYCLES = 12_000  # work below this is not worth waking another thread for
-GRAIN_CYCLES = 25_000
-COUNTER_BYTES = 128  # counters are on cache lines of their own
-
-Count = Callable[[Mapping[str, int], Sequence[int]], int]
-"""Units of a launch, given the symbols and the table of extents."""
-
-
-def extent_count(extent: Extent) -> Count:
-    """A number of units that is an extent."""
-    return lambda env, dims: evaluate(extent, env)
 
 
 @dataclass
@@ -44,7 +33,7 @@ class Launch:
     """One function to run over its units."""
 
     function: str
-    units: Count
+    units: Units
     cost: float  # rough cycles of a unit
     typical_units: int
     reads: set[Value]
@@ -508,9 +497,7 @@ class ProgramEmitter:
 def _launch_of(kernel: Kernel, count: Extent, cost: float) -> Launch:
     from pronghorn.compiler.reductions import typical
 
-    return Launch(
-        kernel.name, extent_count(count), cost, typical(count), kernel.reads, kernel.writes, scope=kernel.scope
-    )
+    return Launch(kernel.name, Units.of(count), cost, typical(count), kernel.reads, kernel.writes, scope=kernel.scope)
 
 
 def emit_program(program: Program, target: Target, external: set[Value], profile: bool = False) -> Emitted:

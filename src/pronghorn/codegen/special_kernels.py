@@ -11,6 +11,7 @@ from pronghorn.codegen.cumulative import cumulative_units, emit_cumulative
 from pronghorn.codegen.scattering import emit_scatter, scatter_units
 from pronghorn.codegen.slots import Tables
 from pronghorn.codegen.sorting import emit_sort, sort_scratch, sort_units
+from pronghorn.codegen.units import Units
 from pronghorn.compiler.kernels import Kernel
 from pronghorn.compiler.reductions import typical
 from pronghorn.graph.dim import Extent, Shape, product
@@ -38,12 +39,12 @@ def _around(shape: Shape, axis: int) -> tuple[Extent, Extent, Extent]:
 
 
 def _launch(kernel: Kernel, units: Extent, cost: float, scratch: set[Value] | None = None) -> Launch:
-    from pronghorn.codegen.program import Launch, extent_count
+    from pronghorn.codegen.program import Launch
 
     extra = scratch or set()
     return Launch(
         kernel.name,
-        extent_count(units),
+        Units.of(units),
         cost,
         typical(units),
         kernel.reads | extra,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Dim, Extent, evaluate, product
@@ -42,13 +43,13 @@ class Placed:
 
 @dataclass
 class MemoryPlan:
-    """Places of all temporaries; `layout` gives addresses for one set of extents."""
+    """Places of all temporaries, by value or by slot; `layout` gives addresses for one set of extents."""
 
-    placed: dict[Value, Placed] = field(default_factory=dict)
+    placed: dict[Any, Placed] = field(default_factory=dict)
     totals: dict[tuple, int] = field(default_factory=dict)
-    odd: dict[Value, Extent] = field(default_factory=dict)  # bytes of buffers that fit no class
+    odd: dict[Any, Extent] = field(default_factory=dict)  # bytes of buffers that fit no class
 
-    def layout(self, env: Mapping[str, int]) -> tuple[dict[Value, int], int]:
+    def layout(self, env: Mapping[str, int]) -> tuple[dict[Any, int], int]:
         """(byte offset of every buffer, bytes in all)."""
         starts: dict[tuple, int] = {}
         at = 0

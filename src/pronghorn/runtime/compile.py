@@ -34,12 +34,14 @@ class CompiledModule:
 
     Attributes:
         name: what the module is, for messages.
-        from_cache: whether its code came from the on-disk cache.
+        code: the machine code, an object file.
+        from_cache: whether it came from the on-disk cache.
         seconds: how long it took to make.
     """
 
     def __init__(self, name: str, code: bytes, source: Callable[[], str], target: Target, from_cache: bool) -> None:
         self.name = name
+        self.code = code
         self.from_cache = from_cache
         self.seconds = 0.0
         self._source = source

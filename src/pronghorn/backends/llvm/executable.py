@@ -6,30 +6,27 @@ import atexit
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pronghorn.backends.llvm.gathering import gather_rows
-from pronghorn.backends.llvm.host_calls import HostCalls
+from pronghorn.backends.llvm import kept_steps
+from pronghorn.backends.llvm.gathering import gathered_avals
 from pronghorn.backends.llvm.layout import Layout, address, make_layout
-from pronghorn.backends.llvm.profile import Profile
 from pronghorn.backends.numpy.interpreter import bind_extents
-from pronghorn.codegen.launches import print_launches
-from pronghorn.codegen.program import Emitted, emit_program
-from pronghorn.compiler.complex_numbers import ComplexError
-from pronghorn.compiler.memory import MemoryPlan, plan_memory
-from pronghorn.compiler.outputs import place_outputs
-from pronghorn.compiler.stages import lower, rewrite
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import SymbolicDimError
-from pronghorn.graph.ir import Graph, Value
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import Traced
-from pronghorn.runtime import arena, debug, native, pool
+from pronghorn.runtime import arena, debug, pool
 from pronghorn.runtime.arena import aligned_empty
-from pronghorn.runtime.compile import CompilationError, compile_ir
-from pronghorn.runtime.host import host_target
+from pronghorn.runtime.compile import CompilationError, CompiledModule, compile_ir
+from pronghorn.runtime.host import Target, host_target
+
+if TYPE_CHECKING:  # the compiler, which a step that was kept does without
+    from pronghorn.backends.llvm.build import Built
+    from pronghorn.backends.llvm.host_calls import HostCalls
+    from pronghorn.backends.llvm.profile import Profile
 
 
 class Executable:
@@ -63,52 +60,65 @@ class Executable:
         self.gathered = frozenset(gathered)
         self._lock = threading.Lock()
         self._layouts: dict[tuple, Layout] = {}
+        self._given = gathered_avals(traced.graph.inputs[: traced.num_args], gathered)
+        self._result_avals = [v.aval for v in traced.graph.outputs[: traced.num_results]]
+        self._dtypes = [dtypes.to_numpy(aval.dtype) for aval in self._given]
+        self._host_calls: HostCalls | None = None
+        self.profile: Profile | None = None
         try:
-            self._compile(gather_rows(traced.graph, gathered) if gathered else traced.graph)
+            self._compile()
         except (SymbolicDimError, CompilationError):
             raise
-        except ComplexError as error:
-            raise CompilationError(f"{self.name}: {error}") from None
         except Exception as error:
             raise CompilationError(
                 f"{self.name} could not be compiled ({type(error).__name__}: {error}). This is a defect of Pronghorn, "
                 "not of your program: please report it with the output of PRONGHORN_DEBUG=graph. Until it is mended, "
                 "compile(run_eagerly=True) or PRONGHORN_BACKEND=numpy runs the same function, more slowly."
             ) from error
+        self._constants = {slot: _aligned(a) for slot, a in self.plan.constants.items()}
+        self._step = self.module.address("step")
 
     # -- making it --------------------------------------------------------------------------------------------------
-    def _compile(self, graph: Graph) -> None:
-        with debug.timed(f"kernels of {self.name}"):
-            count = len(graph.inputs) - len(self.traced.variables)
-            # as the caller sees them: complex numbers are split by now in the graph below
-            self._given, self._result_values = graph.inputs[:count], graph.outputs[: self.traced.num_results]
-            graph = rewrite(graph)
-            program = lower(graph)
-            self.arguments, variables = graph.inputs[:count], graph.inputs[count:]
-            by_variable = dict(zip(self.traced.variables, variables))
-            updated = [by_variable[v] for v in self.traced.updated]
-            self.results = place_outputs(program, self.traced.num_results, updated)
-            target = host_target()
-            emitted = emit_program(program, target, {*graph.inputs, *self.results}, self._is_profiled)
-        debug.emit("kernels", self.name, lambda: print_launches(emitted))
-        self.emitted: Emitted = emitted
-        self.memory: MemoryPlan = plan_memory(emitted.lifetimes)
-        self.module = compile_ir(native.RUNTIME_IR + emitted.module.text(), name=self.name, target=target)
-        self._step = self.module.address("step")
-        self._constants = {v: _aligned(a) for v, a in emitted.constants.items()}
-        self._host_calls = HostCalls(emitted) if emitted.host_calls else None
-        self.profile = Profile(self.name, emitted) if self._is_profiled else None
-        if self.profile is not None and self._shows_profile:
-            atexit.register(self.profile.show_at_end)
-        self._dtypes = [dtypes.to_numpy(v.dtype) for v in self._given]
-        self._place(variables)
+    def _compile(self) -> None:
+        target = host_target()
+        # what is to be looked at, or counted, has to be made
+        shown = self._is_profiled or any(debug.enabled(flag) for flag in debug.FLAGS)
+        name = None if shown else kept_steps.key(self.traced, sorted(self.gathered), target)
+        kept = kept_steps.load(name) if name is not None else None
+        if kept is not None:
+            self.plan, code = kept
+            self.module = CompiledModule(self.name, code, lambda: self._build(target).text, target, True)
+            return
+        built = self._build(target)
+        self.plan = built.plan
+        if name is None or built.emitted.host_calls:
+            self.module = compile_ir(built.text, name=self.name, target=target)
+        else:
+            self.module = compile_ir(built.text, name=self.name, target=target, use_cache=False)
+            kept_steps.store(name, built.plan, self.module.code)
+        self._attach(built)
 
-    def _place(self, variables: Sequence[Value]) -> None:
-        """Look up the slots of everything whose address changes from call to call; -1 for what the code never reads."""
-        slots = self.emitted.tables.buffers
-        self._argument_slots = [slots.get(v, -1) for v in self.arguments]
-        self._result_slots = [slots.get(v, -1) for v in self.results]
-        self._variable_slots = [slots.get(v, -1) for v in variables]
+    def _build(self, target: Target) -> Built:
+        from pronghorn.backends.llvm.build import build
+        from pronghorn.compiler.complex_numbers import ComplexError
+
+        try:
+            return build(self.traced, sorted(self.gathered), target, self._is_profiled)
+        except ComplexError as error:
+            raise CompilationError(f"{self.name}: {error}") from None
+
+    def _attach(self, built: Built) -> None:
+        """What needs the compiler's own view of the step."""
+        if built.emitted.host_calls:
+            from pronghorn.backends.llvm.host_calls import HostCalls
+
+            self._host_calls = HostCalls(built.emitted)
+        if self._is_profiled:
+            from pronghorn.backends.llvm.profile import Profile
+
+            self.profile = Profile(self.name, built.emitted)
+            if self._shows_profile:
+                atexit.register(self.profile.show_at_end)
 
     # -- running it -------------------------------------------------------------------------------------------------
     def __call__(self, *args: Any) -> list[np.ndarray]:
@@ -128,8 +138,8 @@ class Executable:
     def _arrays(self, args: Sequence[Any]) -> list[np.ndarray]:
         if self.gathered:
             args = [a for i, arg in enumerate(args) for a in (arg if i in self.gathered else (arg,))]
-        if len(args) != len(self.arguments):
-            raise TypeError(f"{self.name} takes {len(self.arguments)} arrays, got {len(args)}.")
+        if len(args) != len(self._dtypes):
+            raise TypeError(f"{self.name} takes {len(self._dtypes)} arrays, got {len(args)}.")
         return [
             a if type(a) is np.ndarray and a.dtype == dtype and a.flags.c_contiguous else _as_array(a, dtype)
             for a, dtype in zip(args, self._dtypes)
@@ -137,15 +147,15 @@ class Executable:
 
     def _run(self, layout: Layout, arrays: list[np.ndarray]) -> list[np.ndarray]:
         bufs, held = layout.bufs, layout.held
-        for slot, array in zip(self._argument_slots, arrays):
+        for slot, array in zip(self.plan.arguments, arrays):
             bufs[slot] = array.__array_interface__["data"][0]
         for i, variable in enumerate(self.traced.variables):
             storage = variable.storage()
             if storage is not held[i]:
                 held[i] = storage
-                bufs[self._variable_slots[i]] = address(storage)
+                bufs[self.plan.variables[i]] = address(storage)
         results = [np.empty(shape, dtype) for shape, dtype in layout.results]
-        for slot, array in zip(self._result_slots, results):
+        for slot, array in zip(self.plan.results, results):
             bufs[slot] = array.__array_interface__["data"][0]
         layout.counters.fill(0)
         if self._host_calls is not None:
@@ -168,13 +178,12 @@ class Executable:
 
     def _layout(self, arrays: Sequence[np.ndarray]) -> Layout:
         env = self._extents(arrays)
-        layout = make_layout(self.emitted, self.memory, env, self._result_values, len(self.traced.variables))
-        tables = self.emitted.tables
-        for value, array in self._constants.items():
-            if value in tables.buffers:
-                layout.bufs[tables.buffers[value]] = address(array)
-        if self._host_calls is not None and self.emitted.callback is not None:
-            layout.bufs[tables.buffers[self.emitted.callback]] = self._host_calls.address
+        timed = 0 if self.profile is None else self.profile.rows
+        layout = make_layout(self.plan, env, self._result_avals, timed)
+        for slot, array in self._constants.items():
+            layout.bufs[slot] = address(array)
+        if self._host_calls is not None:
+            layout.bufs[self._host_calls.slot] = self._host_calls.address
         return layout
 
     def _extents(self, arrays: Sequence[np.ndarray]) -> Mapping[str, int]:

@@ -6,13 +6,26 @@ from collections.abc import Sequence
 
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim
-from pronghorn.graph.ir import Aval, Graph
+from pronghorn.graph.ir import Aval, Graph, Value
 from pronghorn.graph.rewrite import Rewriter
 
 
 def gather_rows(graph: Graph, gathered: Sequence[int]) -> Graph:
     """The graph with each argument in ``gathered`` replaced by a whole array and the numbers of the rows to take."""
     return _Gatherer(graph, frozenset(gathered)).run()
+
+
+def gathered_avals(inputs: Sequence[Value], gathered: Sequence[int]) -> list[Aval]:
+    """The types of a graph's ``inputs`` once those in ``gathered`` are replaced."""
+    avals: list[Aval] = []
+    for i, value in enumerate(inputs):
+        avals += _whole_and_rows(i, value) if i in gathered else [value.aval]
+    return avals
+
+
+def _whole_and_rows(number: int, value: Value) -> list[Aval]:
+    whole = Aval((Dim.symbol(f"rows{number}"), *value.shape[1:]), value.dtype)
+    return [whole, Aval((value.shape[0],), "int64")]
 
 
 class _Gatherer(Rewriter):
@@ -26,8 +39,7 @@ class _Gatherer(Rewriter):
             if i not in self.gathered:
                 self.map[old] = new.add_input(old.aval)
                 continue
-            whole = new.add_input(Aval((Dim.symbol(f"rows{i}"), *old.shape[1:]), old.dtype))
-            rows = new.add_input(Aval((old.shape[0],), "int64"))
+            whole, rows = map(new.add_input, _whole_and_rows(i, old))
             (self.map[old],) = new.add_node(P.take, [whole, rows], {"axis": 0})
         for node in self.old.nodes:
             inputs = [self.map[v] for v in node.inputs]

@@ -22,6 +22,8 @@ class HostCalls:
         self._calls, self._tables = emitted.host_calls, emitted.tables
         self._callback = Callback(self._run, ctypes.c_int64, ctypes.c_void_p)
         self.address = self._callback.address
+        assert emitted.callback is not None
+        self.slot = emitted.tables.buffers[emitted.callback]
         self.env: Mapping[str, int] = {}  # the extents of the step that runs
 
     def raise_error(self) -> None:

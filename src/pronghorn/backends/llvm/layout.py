@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pronghorn.codegen.program import COUNTER_BYTES, GRAIN_CYCLES, Emitted
-from pronghorn.compiler.memory import MemoryPlan
+from pronghorn.backends.llvm.step_plan import StepPlan
+from pronghorn.codegen.units import COUNTER_BYTES
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Shape, evaluate
-from pronghorn.graph.ir import Value
+from pronghorn.graph.ir import Aval
 
 MOST_THREADS = 256  # of a step that is profiled
 
@@ -74,37 +74,27 @@ class Layout:
             self.base = base
 
 
-def make_layout(
-    emitted: Emitted,
-    memory: MemoryPlan,
-    env: Mapping[str, int],
-    results: list[Value],
-    variables: int,
-) -> Layout:
-    """The tables for the extents ``env``, with the addresses of temporaries, arguments and results left open."""
-    tables = emitted.tables
-    dims = np.array([evaluate(e, env) for e in tables.extents] or [0], np.int64)
-    offsets, nbytes = memory.layout(env)
-    places = [(tables.buffers[v], at) for v, at in offsets.items() if v in tables.buffers]
+def make_layout(plan: StepPlan, env: Mapping[str, int], results: list[Aval], timed: int) -> Layout:
+    """The tables for the extents ``env``, with the addresses of temporaries, arguments and results left open.
+
+    ``timed``: how many rows the table of cycles has.
+    """
+    offsets, nbytes = plan.memory.layout(env)
     return Layout(
         env=dict(env),
-        bufs=np.zeros(len(tables.buffers) + 1, np.int64),  # the last is for what the code never reads (slot -1)
-        dims=dims,
-        units=_units(emitted, env, dims.tolist()),
-        counters=np.zeros((len(emitted.launches) + 1) * COUNTER_BYTES, np.uint8),
-        ticks=np.zeros((MOST_THREADS, len(emitted.timed), 2), np.int64),
+        bufs=np.zeros(plan.buffers + 1, np.int64),  # the last is for what the code never reads (slot -1)
+        dims=np.array([evaluate(e, env) for e in plan.extents] or [0], np.int64),
+        units=_units(plan, env),
+        counters=np.zeros((len(plan.launches) + 1) * COUNTER_BYTES, np.uint8),
+        ticks=np.zeros((MOST_THREADS, timed, 2), np.int64),
         nbytes=nbytes,
-        slots=np.array([slot for slot, _ in places], np.intp),
-        offsets=np.array([at for _, at in places], np.int64),
+        slots=np.array(list(offsets), np.intp),
+        offsets=np.array(list(offsets.values()), np.int64),
         results=[(concrete(v.shape, env), dtypes.to_numpy(v.dtype)) for v in results],
-        held=[None] * variables,
+        held=[None] * len(plan.variables),
     )
 
 
-def _units(emitted: Emitted, env: Mapping[str, int], sizes: list[int]) -> np.ndarray:
-    units = np.zeros(2 * len(emitted.launches) + 2, np.int64)
-    for launch in emitted.launches:
-        count = launch.units(env, sizes)
-        grain = max(1, min(int(GRAIN_CYCLES / max(launch.cost, 1.0)), -(-count // 8)))
-        units[2 * launch.slot : 2 * launch.slot + 2] = count, grain
-    return units
+def _units(plan: StepPlan, env: Mapping[str, int]) -> np.ndarray:
+    table = [units.grain(env, cost) for units, cost in plan.launches]
+    return np.array([*table, (0, 0)], np.int64).ravel()

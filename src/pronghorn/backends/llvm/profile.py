@@ -53,6 +53,7 @@ class Profile:
 
     Attributes:
         name: what was measured, such as `"sequential.train_step"`.
+        rows: how many kernels and calls are counted.
         steps: how many steps were counted. The first is left out: it pays for page faults.
         seconds: how long those took in all.
         threads: how many threads worked.
@@ -61,7 +62,7 @@ class Profile:
     def __init__(self, name: str, emitted: Emitted):
         self.name, self._timed = name, emitted.timed
         self._root: Callable[[Value], Value] = emitted.tables.root
-        count = len(emitted.timed)
+        self.rows = count = len(emitted.timed)
         self._cycles, self._calls = np.zeros(count), np.zeros(count, np.int64)
         self._work, self._units, self._nbytes = np.zeros(count), [0] * count, [0] * count
         self._warm: set[int] = set()

@@ -1,0 +1,69 @@
+"""From a traced function to the text of its machine code and the plan of its tables: the compiler's stages in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pronghorn.backends.llvm.gathering import gather_rows
+from pronghorn.backends.llvm.step_plan import StepPlan, slots_of
+from pronghorn.codegen.launches import print_launches
+from pronghorn.codegen.program import Emitted, emit_program
+from pronghorn.compiler.memory import MemoryPlan, plan_memory
+from pronghorn.compiler.outputs import place_outputs
+from pronghorn.compiler.stages import lower, rewrite
+from pronghorn.graph.trace import Traced
+from pronghorn.runtime import debug, native
+from pronghorn.runtime.host import Target
+
+
+@dataclass
+class Built:
+    """What `build` made: the LLVM IR, the plan of the tables, and the compiler's own view of both."""
+
+    text: str
+    plan: StepPlan
+    emitted: Emitted
+
+
+def build(traced: Traced, gathered: Sequence[int], target: Target, profile: bool) -> Built:
+    """Run all stages on a traced function.
+
+    Args:
+        traced: the function.
+        gathered: arguments that are given as a whole array and row numbers.
+        target: the machine.
+        profile: whether the step counts the cycles of each kernel.
+    """
+    name = traced.graph.name
+    with debug.timed(f"kernels of {name}"):
+        graph = rewrite(gather_rows(traced.graph, gathered) if gathered else traced.graph)
+        program = lower(graph)
+        count = len(graph.inputs) - len(traced.variables)
+        arguments, variables = graph.inputs[:count], graph.inputs[count:]
+        by_variable = dict(zip(traced.variables, variables))
+        results = place_outputs(program, traced.num_results, [by_variable[v] for v in traced.updated])
+        emitted = emit_program(program, target, {*graph.inputs, *results}, profile)
+        text = native.RUNTIME_IR + emitted.module.text()
+    debug.emit("kernels", name, lambda: print_launches(emitted))
+    slots = emitted.tables.buffers
+    plan = StepPlan(
+        buffers=len(slots),
+        extents=list(emitted.tables.extents),
+        launches=[(launch.units, launch.cost) for launch in emitted.launches],
+        memory=_by_slot(plan_memory(emitted.lifetimes), emitted),
+        arguments=slots_of(arguments, slots),
+        results=slots_of(results, slots),
+        variables=slots_of(variables, slots),
+        constants={slots[v]: a for v, a in emitted.constants.items() if v in slots},
+    )
+    return Built(text, plan, emitted)
+
+
+def _by_slot(memory: MemoryPlan, emitted: Emitted) -> MemoryPlan:
+    slots = emitted.tables.buffers
+    return MemoryPlan(
+        {slots[v]: place for v, place in memory.placed.items() if v in slots},
+        memory.totals,
+        {slots[v]: size for v, size in memory.odd.items() if v in slots},
+    )

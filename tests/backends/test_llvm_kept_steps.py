@@ -1,0 +1,161 @@
+"""Compiled steps in the on-disk cache: found again by their graph, whole, and for nothing else."""
+
+from functools import partial
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from pronghorn import ops
+from pronghorn.backends.llvm import Executable, build, kept_steps
+from pronghorn.backends.llvm.step_plan import from_bytes, to_bytes
+from pronghorn.graph import dtypes
+from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import Dim
+from pronghorn.graph.fingerprint import fingerprint
+from pronghorn.graph.ir import Aval
+from pronghorn.graph.trace import trace
+from pronghorn.graph.variable import Variable
+from pronghorn.runtime import cache
+from pronghorn.runtime.host import host_target, named_target
+
+from .cases import CASES
+
+ROWS = Aval((Dim.symbol("batch"), 6), "float32")
+TABLE = np.arange(36, dtype="float32").reshape(6, 6)
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv(cache.DIRECTORY_VARIABLE, str(tmp_path))
+
+
+@pytest.fixture
+def no_compiler(monkeypatch):
+    """From when it is called, building anything fails."""
+
+    def refuse(*args):
+        raise AssertionError("built again")
+
+    return lambda: monkeypatch.setattr(build, "build", refuse)
+
+
+def layer(x, factor=2.0):
+    y = ops.matmul(x, factor * TABLE)
+    return [ops.cumsum(y, axis=0), ops.sum(y, axis=0)]
+
+
+def test_it_is_found_again_and_serves_any_batch(no_compiler):
+    first = Executable(trace(layer, [ROWS], name="first"))
+    no_compiler()
+    again = Executable(trace(layer, [ROWS], name="second"))
+    assert not first.module.from_cache and again.module.from_cache
+    for batch in (1, 5, 64):
+        x = np.random.default_rng(batch).normal(size=(batch, 6)).astype("float32")
+        for a, b in zip(first(x), again(x), strict=True):
+            np.testing.assert_array_equal(a, b)
+            assert a.shape == b.shape and a.dtype == b.dtype
+
+
+def test_another_graph_is_not_taken_for_it(no_compiler):
+    Executable(trace(layer, [ROWS]))
+    no_compiler()
+    with pytest.raises(RuntimeError, match="built again"):
+        Executable(trace(lambda x: layer(x, 3.0), [ROWS]))
+
+
+def test_variables_and_gathered_rows(no_compiler):
+    def make():
+        total, other = Variable(np.zeros(6, "float32")), Variable(np.ones(6, "float32"))
+
+        def step(x):
+            total.assign_add(ops.sum(x, axis=0) * other.value)
+            return [x]
+
+        return Executable(trace(step, [ROWS]), gathered=(0,)), total
+
+    first, expected = make()
+    no_compiler()
+    again, total = make()
+    for rows in ([0, 3], [5, 5, 5]):
+        for executable in (first, again):
+            np.testing.assert_array_equal(executable((TABLE, np.array(rows)))[0], TABLE[rows])
+    np.testing.assert_array_equal(total.numpy(), expected.numpy())
+    assert total.numpy().any()
+
+
+def test_which_variable_is_updated_counts():
+    def key(number):
+        held = [Variable(np.zeros(6, "float32")) for _ in range(2)]
+
+        def step(x):
+            values = [v.value for v in held]
+            held[number].assign(values[0] + values[1])
+            return [x]
+
+        return kept_steps.key(trace(step, [ROWS]), (), host_target())
+
+    assert key(0) == key(0) != key(1)
+
+
+def test_machine_arguments_and_compiler_count(monkeypatch):
+    traced = trace(layer, [ROWS])
+    keys = [kept_steps.key(traced, gathered, named_target(n)) for n in ("sse2", "avx2") for gathered in ((), (0,))]
+    monkeypatch.setattr(kept_steps, "_compiler", lambda: "another version")
+    keys.append(kept_steps.key(traced, (), named_target("sse2")))
+    assert len(set(keys)) == 5
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-1], lambda data: b"", lambda data: data[:60] + b"!" + data[61:]]
+)
+def test_a_damaged_entry_is_compiled_again(tmp_path, damage):
+    expected = Executable(trace(layer, [ROWS]))(TABLE)
+    (path,) = tmp_path.rglob("*.bin")
+    path.write_bytes(damage(path.read_bytes()))
+    again = Executable(trace(layer, [ROWS]))
+    assert not again.module.from_cache
+    for a, b in zip(expected, again(TABLE), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_is_to_be_looked_at_is_built(monkeypatch, capsys):
+    Executable(trace(layer, [ROWS]))
+    monkeypatch.setenv("PRONGHORN_DEBUG", "fused")
+    Executable(trace(layer, [ROWS]))
+    assert "dot_general" in capsys.readouterr().err
+
+
+def test_the_text_can_be_had_all_the_same():
+    first, again = (Executable(trace(layer, [ROWS])) for _ in range(2))
+    assert again.module.from_cache and again.module.ir() == first.module.ir()
+
+
+def test_a_plan_survives_the_disk():
+    def step(x):
+        halves = ops.max_pool(ops.pad(x, ((0, 3), (0, 0)))[None, ..., None], 2, 2)  # floor(batch / 2) + 1 rows
+        return [ops.sort(halves, axis=1), ops.matmul(x, TABLE)]
+
+    made = build.build(trace(step, [ROWS]), (), host_target(), False)
+    made.plan.constants[1] = np.arange(7).astype(ml_dtypes.bfloat16)
+    plan, rest = from_bytes(to_bytes(made.plan) + b"code")
+    assert rest == b"code"
+    for name in ("buffers", "extents", "launches", "memory", "arguments", "results", "variables"):
+        assert getattr(plan, name) == getattr(made.plan, name), name
+    for slot, array in made.plan.constants.items():
+        assert plan.constants[slot].dtype == array.dtype
+        np.testing.assert_array_equal(plan.constants[slot], array)
+
+
+def test_large_constants_are_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept_steps, "MOST_CONSTANT_BYTES", 100)
+    Executable(trace(layer, [ROWS]))
+    assert not list(tmp_path.rglob("*.bin"))
+
+
+def test_every_primitive_can_be_written_down():
+    for case in CASES:
+        call = partial(getattr(P, case.prim), **case.params)
+        avals = [Aval(a.shape, dtypes.name_of(a.dtype)) for a in case.args()]
+        traced = trace(lambda *xs, call=call: out if isinstance(out := call(*xs), tuple) else (out,), avals)
+        assert fingerprint(traced.graph)
