@@ -39,6 +39,7 @@ class CallbackList(Callback):
             up.
         has_train_batch_hooks, has_test_batch_hooks, has_predict_batch_hooks: whether any callback wants to hear of
             single steps; a loop need not call the batch methods where none does.
+        watches_predictions: whether any but a progress bar wants to hear of single steps of `predict`.
 
     Raises:
         TypeError: for an entry that is no callback.
@@ -93,7 +94,9 @@ class CallbackList(Callback):
         self._predict_begin, self._predict_end = wanting("on_predict_batch_begin"), wanting("on_predict_batch_end")
         self.has_train_batch_hooks = bool(self._train_begin or self._train_end)
         self.has_test_batch_hooks = bool(self._test_begin or self._test_end)
-        self.has_predict_batch_hooks = bool(self._predict_begin or self._predict_end)
+        predicting = [*self._predict_begin, *self._predict_end]
+        self.has_predict_batch_hooks = bool(predicting)
+        self.watches_predictions = any(type(entry) is not ProgbarLogger for entry in predicting)
 
     def append(self, callback: Any) -> None:
         """Add a callback at the end."""

@@ -20,6 +20,7 @@ from pronghorn.layers import call as calls
 from pronghorn.layers.tracking import changes
 from pronghorn.trainers import jit
 from pronghorn.trainers.batch import Batch, Layout, flatten_batch
+from pronghorn.trainers.grouping import in_pieces
 from pronghorn.trainers.indices import check_indices, is_checked
 from pronghorn.trainers.step import StepFunction
 
@@ -97,7 +98,7 @@ class CompiledCalls:
         if program is None:
             self._steps[key] = None
             return None
-        outputs = program(batch)
+        outputs = in_pieces(step, batch)
         return Tensor(outputs) if isinstance(outputs, np.ndarray) else tree.map_structure(Tensor, outputs)
 
 

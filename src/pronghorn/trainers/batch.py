@@ -92,6 +92,12 @@ class Batch:
         """The batch's arrays, rows taken."""
         return self.arrays if self.rows is None else [a[self.rows] for a in self.arrays]
 
+    def part(self, start: int, stop: int) -> Batch:
+        """Some of the samples."""
+        if self.rows is not None:
+            return Batch(self.layout, self.arrays, self.rows[start:stop], self.key)
+        return Batch(self.layout, [a[start:stop] if a.ndim else a for a in self.arrays], None, self.key)
+
     def arguments(self) -> list[Any]:
         """What an executable takes: arrays of numbers, or pairs of one of all samples and row numbers."""
         rows = self.rows

@@ -112,6 +112,21 @@ class StepFunction:
             _explain_lengths(error, batch)
             raise
 
+    def rows_at_once(self, batch: Batch) -> int | None:
+        """How many samples of such a batch are best computed at a time; None where all have to be."""
+        if self.run_eagerly:
+            return None
+        program = self._programs.get((self._state, batch.key))
+        if program is None:
+            try:
+                program = self.prepare(batch)
+            except ValueError as error:
+                _explain_lengths(error, batch)
+                raise
+        if program is None or program.traced.host or not _one_batch_size(tuple(batch.shapes())):
+            return None
+        return program.executable.rows_at_once
+
     def _run(self, batch: Batch) -> Any:
         if self.run_eagerly:
             return self._run_eagerly(batch)

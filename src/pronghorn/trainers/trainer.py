@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import tree
 from pronghorn.trainers import checks, compiling
 from pronghorn.trainers.arguments import (
     check_batch_size,
@@ -22,6 +21,7 @@ from pronghorn.trainers.data_adapters import make_adapter
 from pronghorn.trainers.data_adapters.adapter import class_weights
 from pronghorn.trainers.data_adapters.arrays import split_arrays, to_arrays
 from pronghorn.trainers.epoch_iterator import EpochIterator
+from pronghorn.trainers.grouping import grouped, in_pieces, joined
 from pronghorn.trainers.profiling import profile_step
 from pronghorn.trainers.resumption import Position, resume
 from pronghorn.trainers.step import StepFunction
@@ -277,21 +277,18 @@ class Trainer(CompiledModel):
         callbacks.on_predict_begin()
         wanted = callbacks.has_predict_batch_hooks
         outputs: list[Any] = []
-        for number, batches in iterator.epoch():
-            if wanted:
+        for numbers, batches in grouped(iterator.epoch(), function, join=not callbacks.watches_predictions):
+            for number in numbers if wanted else ():
                 callbacks.on_predict_batch_begin(number)
-            for batch in batches:
-                outputs.append(function(batch))
-            if wanted:
+            outputs.append(joined([function(batch) for batch in batches]))
+            for number in numbers if wanted else ():
                 callbacks.on_predict_batch_end(number + iterator.steps_per_execution - 1, {"outputs": outputs[-1]})
             if self.stop_predicting:
                 break
         callbacks.on_predict_end()
         if not outputs:
             raise ValueError("The data set is empty: it gave no batch to predict.")
-        if len(outputs) == 1:
-            return outputs[0]
-        return tree.map_structure(lambda *parts: np.concatenate(parts), *outputs)
+        return joined(outputs)
 
     # -- profile ----------------------------------------------------------------------------------------------------
     def profile(
@@ -385,7 +382,7 @@ class Trainer(CompiledModel):
         """Return the outputs for one batch, as NumPy arrays."""
         function = self.make_predict_function()
         function.refresh()
-        return function(self._one_batch(x))
+        return in_pieces(function, self._one_batch(x))
 
     def _one_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None) -> Batch:
         x, y, sample_weight = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from pronghorn.backends.llvm import kept_steps
 from pronghorn.backends.llvm.gathering import gathered_avals
 from pronghorn.backends.llvm.layout import Layout, address, make_layout
 from pronghorn.backends.numpy.interpreter import bind_extents
+from pronghorn.compiler.rows import rows_apart
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import SymbolicDimError
 from pronghorn.graph.tensor import Tensor
@@ -27,6 +29,9 @@ if TYPE_CHECKING:  # the compiler, which a step that was kept does without
     from pronghorn.backends.llvm.build import Built
     from pronghorn.backends.llvm.host_calls import HostCalls
     from pronghorn.backends.llvm.profile import Profile
+
+CACHE_BYTES = 12 << 20  # about what the second and third-level caches leave to one program
+LEAST_ROWS, MOST_ROWS = 8, 512
 
 
 class Executable:
@@ -119,6 +124,19 @@ class Executable:
             self.profile = Profile(self.name, built.emitted)
             if self._shows_profile:
                 atexit.register(self.profile.show_at_end)
+
+    @functools.cached_property
+    def rows_at_once(self) -> int | None:
+        """How many rows of a batch are best computed at a time: those whose intermediate results the caches hold.
+
+        None where rows meet, so that a batch has to be computed as a whole.
+        """
+        if self.traced.updated or not rows_apart(self.traced.graph):
+            return None
+        symbols = {"batch", *(f"rows{i}" for i in self.gathered)}
+        few, many = (self.plan.memory.layout(dict.fromkeys(symbols, rows))[1] for rows in (64, 128))
+        rows = CACHE_BYTES * 64 // max(many - few, 1)
+        return max(LEAST_ROWS, min(rows - rows % LEAST_ROWS, MOST_ROWS))
 
     # -- running it -------------------------------------------------------------------------------------------------
     def __call__(self, *args: Any) -> list[np.ndarray]:

@@ -20,6 +20,8 @@ class NumpyExecutable:
         gathered: arguments that are given as a pair (array, row numbers), whose rows are gathered.
     """
 
+    rows_at_once: int | None = None  # a batch is run as it comes
+
     def __init__(self, traced: Traced, gathered: Sequence[int] = ()):
         self.traced = traced
         self.gathered = frozenset(gathered)

@@ -1,0 +1,91 @@
+"""Batches to predict, as many rows at a time as suit the machine.
+
+Where the rows of a batch do not meet (`compiler/rows.py`), no bit of the results depends on how they are grouped. So a
+large batch is taken in pieces whose intermediate results stay in the caches, and small batches are taken together: the
+weights are then read once for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from pronghorn import tree
+from pronghorn.trainers.batch import Batch
+from pronghorn.trainers.step import StepFunction
+
+
+def grouped(
+    executions: Iterable[tuple[int, list[Batch]]], function: StepFunction, join: bool
+) -> Iterator[tuple[list[int], list[Batch]]]:
+    """Executions as they are to be run: the numbers of those that are run together, and what to run for them.
+
+    Args:
+        executions: numbered lists of batches; see `EpochIterator.epoch`.
+        function: what will be run.
+        join: whether several executions may be run together.
+    """
+    numbers: list[int] = []
+    waiting: list[Batch] = []
+    at_once: int | None = None
+    for number, batches in executions:
+        if waiting and not _alike([waiting[0], *batches]):
+            yield numbers, regrouped(waiting, at_once)
+            numbers, waiting = [], []
+        numbers.append(number)
+        waiting += batches
+        at_once = function.rows_at_once(batches[0])
+        if join and at_once and _alike(waiting) and sum(batch.size for batch in waiting) < at_once:
+            continue
+        yield numbers, regrouped(waiting, at_once)
+        numbers, waiting = [], []
+    if waiting:
+        yield numbers, regrouped(waiting, at_once)
+
+
+def regrouped(batches: list[Batch], at_once: int | None) -> list[Batch]:
+    """The same rows in pieces of about ``at_once``, in order; as they are where that is None."""
+    if at_once is None:
+        return batches
+    if len(batches) > 1 and _alike(batches):
+        batches = [_together(batches)]
+    pieces: list[Batch] = []
+    for batch in batches:
+        size = batch.size
+        length = -(-size // max(1, -(-size // at_once)))
+        pieces += [batch] if size <= at_once else [batch.part(i, i + length) for i in range(0, size, length)]
+    return pieces
+
+
+def in_pieces(function: StepFunction, batch: Batch) -> Any:
+    """The function's outputs for one batch, computed piece by piece where that is faster."""
+    return joined([function(piece) for piece in regrouped([batch], function.rows_at_once(batch))])
+
+
+def joined(outputs: Sequence[Any]) -> Any:
+    """The outputs for pieces as one."""
+    if len(outputs) == 1:
+        return outputs[0]
+    return tree.map_structure(lambda *parts: None if parts[0] is None else np.concatenate(parts), *outputs)
+
+
+def _alike(batches: Sequence[Batch]) -> bool:
+    """Whether batches can be one: all with rows of the same arrays, or all with arrays of their own, of one kind."""
+    first = batches[0]
+    if first.rows is None:
+        return all(b.rows is None and b.key == first.key and all(a.ndim for a in b.arrays) for b in batches)
+    return all(
+        b.rows is not None and b.key == first.key and all(x is y for x, y in zip(b.arrays, first.arrays))
+        for b in batches
+    )
+
+
+def _together(batches: Sequence[Batch]) -> Batch:
+    first = batches[0]
+    if first.rows is None:
+        arrays = [np.concatenate(parts) for parts in zip(*(b.arrays for b in batches))]
+        return Batch(first.layout, arrays, None, first.key)
+    rows = np.concatenate([b.rows for b in batches if b.rows is not None])
+    return Batch(first.layout, first.arrays, rows, first.key)
