@@ -13,6 +13,7 @@ from pronghorn.codegen.slots import Tables
 from pronghorn.codegen.sorting import emit_sort, sort_scratch, sort_units
 from pronghorn.codegen.units import Units
 from pronghorn.compiler.kernels import Kernel
+from pronghorn.compiler.lowering import is_zeros
 from pronghorn.compiler.reductions import typical
 from pronghorn.graph.dim import Extent, Shape, product
 from pronghorn.graph.ir import Aval, Graph, Node, Value
@@ -76,7 +77,7 @@ def _scatter(module: ModuleBuilder, kernel: Kernel, node: Node, tables: Tables) 
         _argument(rows, tables),
         _argument(inner, tables),
         _argument(count, tables),
-        tables.buffer(x),
+        None if is_zeros(x) else tables.buffer(x),
         tables.buffer(indices),
         tables.buffer(updates),
         tables.buffer(out),

@@ -144,7 +144,7 @@ def choose_stored(graph: Graph) -> set[Value]:
             if node.prim.name in CONTRACTIONS:
                 _store_operands(node, stored)
             elif node.prim.name not in REDUCTIONS or node.prim.family == "window":
-                for operand in node.inputs:
+                for operand in operands_in_memory(node):
                     _store(operand, stored)
     cost: dict[Value, int] = dict.fromkeys(stored, 0)
     reads: dict[Value, frozenset[Value]] = {}
@@ -160,6 +160,19 @@ def choose_stored(graph: Graph) -> set[Value]:
             _consider(node, value, stored, cost, uses)
             _consider_reads(node, value, stored, reads, uses)
     return stored
+
+
+def operands_in_memory(node: Node) -> list[Value]:
+    """The operands that a special kernel reads: a scatter into zeros makes these itself."""
+    return node.inputs[1:] if node.prim.name == "scatter" and is_zeros(node.inputs[0]) else node.inputs
+
+
+def is_zeros(value: Value) -> bool:
+    """Whether a value is an array of (positive) zeros."""
+    node = value.node
+    while node is not None and node.prim.name == "broadcast_in_dim":
+        node = node.inputs[0].node
+    return node is not None and node.prim.name == "constant" and not any(node.params["value"].tobytes())
 
 
 def _consider(node: Node, value: Value, stored: set[Value], cost: dict[Value, int], uses: dict[Value, int]) -> None:

@@ -10,7 +10,15 @@ from __future__ import annotations
 from pronghorn.compiler.contractions import covers, parts_of
 from pronghorn.compiler.expr import Accumulated, Const, Expr, Index, Load, LoopVar, walk
 from pronghorn.compiler.kernels import Kernel, Program, Reduction, Store
-from pronghorn.compiler.lowering import CONTRACTIONS, REDUCTIONS, Lowering, choose_stored, is_virtual, view_of
+from pronghorn.compiler.lowering import (
+    CONTRACTIONS,
+    REDUCTIONS,
+    Lowering,
+    choose_stored,
+    is_virtual,
+    operands_in_memory,
+    view_of,
+)
 from pronghorn.compiler.pooled import PooledOperands, pooled_operands
 from pronghorn.compiler.reductions import CHUNKS, LOW_PRECISION, reduction_of, split_reduction
 from pronghorn.compiler.virtual import VIRTUAL, linear, reshape_index
@@ -214,7 +222,7 @@ class Scheduler:
         writes = {s.value for s in kernel.stores}
         if kernel.kind == "special":
             assert kernel.node is not None
-            reads |= {view_of(v, self.stored) or v for v in kernel.node.inputs}
+            reads |= {view_of(v, self.stored) or v for v in operands_in_memory(kernel.node)}
             writes |= set(kernel.node.outputs)
         return reads, writes
 

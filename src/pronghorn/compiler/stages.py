@@ -17,6 +17,7 @@ from pronghorn.compiler.pooled import pool_gradients
 from pronghorn.compiler.printer import print_program
 from pronghorn.compiler.schedule import fuse
 from pronghorn.compiler.simplify import eliminate_dead, simplify
+from pronghorn.compiler.sparse import sparse_sums
 from pronghorn.graph.ir import Graph
 from pronghorn.graph.verify import verify
 from pronghorn.runtime import debug
@@ -27,6 +28,7 @@ GRAPH_STAGES: list[tuple[str, Callable[[Graph], Graph]]] = [
     ("simplify pooled", simplify),
     ("narrow", narrow),
     ("simplify narrowed", simplify),
+    ("sparse sums", sparse_sums),
     ("decompose", decompose),
     ("widen float8", widen_float8),
     ("split complex", split_complex),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn.layers import settings
+from pronghorn.layers.rnn.loop import time_first
 from pronghorn.layers.rnn.rnn import RNN
 
 
@@ -27,8 +28,9 @@ class CellRNN(RNN):
         if training:
             self.cell.reset_dropout_mask()
             self.cell.get_dropout_mask(sequences[:, 0])
-        # One large product for all time steps; the loop is left with the state's.
-        projected = self.cell.project(sequences, training)
+        # One large product for all time steps; the loop is left with the state's. That wants time first, which is seen
+        # to before the product: the inputs are seldom wider than what is made of them.
+        projected = time_first(self.cell.project(time_first(sequences), training))
         return projected, lambda x, states: self.cell.step(x, states, training)
 
     def _prepare_dropout(self, sequences: Any, states: Any, training: Any) -> None:

@@ -122,10 +122,10 @@ class GRUCell(DropoutRNNCell, Layer):
             )
 
     def project(self, inputs: Any, training: Any = False) -> Any:
-        """The part of a step that does not depend on the state; of all steps at once where there is a time axis."""
+        """The part of a step that does not depend on the state; of all steps at once where time is the first axis."""
         mask = self.get_dropout_mask(inputs) if training and self.dropout else None
         if mask is not None:
-            inputs = inputs * (ops.expand_dims(mask, 1) if len(inputs.shape) > len(mask.shape) else mask)
+            inputs = inputs * mask
         x = ops.matmul(inputs, self.kernel)
         if self.bias is None:
             return x

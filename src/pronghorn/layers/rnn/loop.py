@@ -38,7 +38,7 @@ def run_over_time(
     Returns:
         The outputs and the last states.
     """
-    inputs = tree.map_structure(_time_first, inputs)
+    inputs = tree.map_structure(time_first, inputs)
     if mask is not None:
         mask = ops.cast(mask, "bool")
         if len(mask.shape) == 3:
@@ -48,11 +48,12 @@ def run_over_time(
     loop = _unrolled if unroll else _scanned
     outputs, states = loop(runner, inputs, states, mask, go_backwards)
     if return_sequences:
-        outputs = tree.map_structure(_time_first, outputs)
+        outputs = tree.map_structure(time_first, outputs)
     return outputs, states
 
 
-def _time_first(x: Any) -> Any:
+def time_first(x: Any) -> Any:
+    """The first two axes exchanged: ``[batch, time, ...]`` and ``[time, batch, ...]``."""
     return ops.transpose(x, (1, 0, *range(2, len(x.shape))))
 
 
