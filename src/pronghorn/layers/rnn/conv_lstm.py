@@ -157,12 +157,12 @@ class ConvLSTMCell(DropoutRNNCell, Layer):
         return [conv_extent(n, k, s, self.padding, d) for n, k, s, d in sizes]
 
     def project(self, inputs: Any, training: Any = False) -> Any:
-        """The convolution of a step's inputs, or of those of all steps: then time is folded into the batch."""
+        """The convolution of a step's inputs, or of those of all steps, time first: it is folded into the batch."""
         shape = tuple(inputs.shape)
         sequences = len(shape) == self.rank + 3
         mask = self.get_dropout_mask(inputs) if training and self.dropout else None
         if mask is not None:
-            inputs = inputs * (ops.expand_dims(mask, 1) if sequences else mask)
+            inputs = inputs * mask
         if sequences:
             inputs = ops.reshape(inputs, (shape[0] * shape[1], *shape[2:]))
         x = ops.conv(
