@@ -1,7 +1,35 @@
 """What all tests share."""
 
+import collections
+import gc
 import signal
+
+import pytest
 
 # Started in the background of a shell, a process and its children ignore Ctrl-C; the tests of interrupts need it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)  # before cases are chosen by their marks
+def pytest_collection_modifyitems(items):
+    """Mark the cases slow that ``mostly_slow`` leaves out: all but every n-th, or all whose ids hold no given word."""
+    seen = collections.Counter()
+    for item in items:
+        mark = item.get_closest_marker("mostly_slow")
+        if mark is None:
+            continue
+        number = seen[item.parent, item.originalname]
+        seen[item.parent, item.originalname] += 1
+        if mark.args:
+            quick = any(word in item.callspec.id for word in mark.args)
+        else:
+            quick = number % mark.kwargs["every"] == 0
+        if not quick:
+            item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish():
+    """Leave what the imports made out of garbage collections: with Keras and JAX loaded, each takes up to a second."""
+    gc.collect()
+    gc.freeze()

@@ -126,6 +126,7 @@ def test_sort(case):
         np.testing.assert_array_equal(a.astype(np.float64), np.asarray(b).astype(np.float64))
 
 
+@pytest.mark.mostly_slow(every=3)
 @pytest.mark.parametrize("case", cases("scatter"))
 def test_scatter(case):
     x, indices, updates = arguments(case)

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import pronghorn
 
 SCRIPT = """
@@ -25,6 +27,7 @@ train([layers.Embedding(9, 8), layers.LSTM(8)], np.ones((10, 5), "int32"))
 """
 
 
+@pytest.mark.slow
 def test_second_process_compiles_nothing(tmp_path):
     entries = []
     for seed in ("1", "2"):

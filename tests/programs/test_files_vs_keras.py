@@ -90,6 +90,7 @@ def randomize(model):
     model.set_weights([rng.uniform(0.1, 0.9, w.shape).astype(w.dtype) for w in model.get_weights()])
 
 
+@pytest.mark.mostly_slow("convolutional")
 @pytest.mark.parametrize("ending", [".keras", ".weights.h5"])
 @pytest.mark.parametrize("direction", ["from_keras", "to_keras"])
 @pytest.mark.parametrize("name", MODELS)

@@ -68,12 +68,14 @@ def check(program: Program, seed: int, guarded: GuardedNumpy) -> None:
                 np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * largest, err_msg=where)
 
 
+@pytest.mark.mostly_slow(every=2)
 @pytest.mark.parametrize("start", range(0, 200, 25))
 def test_small_programs(start, guarded):
     for seed in range(start, start + 25):
         check(random_program(seed, steps=5, variables=seed % 3), seed, guarded)
 
 
+@pytest.mark.mostly_slow(every=2)
 @pytest.mark.parametrize("start", range(1000, 1060, 15))
 def test_larger_programs(start, guarded):
     for seed in range(start, start + 15):

@@ -67,6 +67,7 @@ def assert_close(got, wanted):
     np.testing.assert_allclose(got, wanted, rtol=2e-5, atol=5e-6)
 
 
+@pytest.mark.mostly_slow(every=9)
 @pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", "none", "mean_with_sample_weight"])
 @pytest.mark.parametrize(("name", "arguments", "data"), LOSSES, ids=_ids(LOSSES))
 def test_loss(name, arguments, data, reduction):
@@ -135,6 +136,7 @@ METRICS = [
 ]  # fmt: skip
 
 
+@pytest.mark.mostly_slow(every=13)
 @pytest.mark.filterwarnings("ignore:.*weight")
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
 @pytest.mark.parametrize(("name", "arguments", "data"), METRICS, ids=_ids(METRICS))

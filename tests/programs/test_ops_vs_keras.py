@@ -51,6 +51,7 @@ def _compare(mine, theirs, tolerance):
         np.testing.assert_allclose(_as_float(a), _as_float(b), rtol=tolerance, atol=tolerance * scale)
 
 
+@pytest.mark.mostly_slow(every=8)
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
 def test_same_as_keras(case: Case):
     mine = _find(ops, case.name)(*case.args, **case.kwargs)
@@ -96,6 +97,7 @@ def test_dtype_of_unary(name):
         assert (dtype, mine.shape, mine.dtype) == (dtype, theirs.shape, str(theirs.dtype))
 
 
+@pytest.mark.mostly_slow(every=3)
 @pytest.mark.parametrize("name", UNARY)
 def test_values_of_unary(name):
     x = sample("float32", (3, 3), seed=7)
@@ -104,6 +106,7 @@ def test_values_of_unary(name):
     _compare(mine, theirs, 3e-5)
 
 
+@pytest.mark.mostly_slow(every=6)
 @pytest.mark.parametrize("name", BINARY)
 def test_dtype_of_binary(name):
     shape = (3, 3) if _square(name) else (2, 3)
@@ -126,6 +129,7 @@ def test_dtype_of_binary(name):
     assert different == []
 
 
+@pytest.mark.mostly_slow(every=3)
 @pytest.mark.parametrize("name", [n for n in BINARY if n not in ("gcd", "lcm", "left_shift", "right_shift")])
 @pytest.mark.parametrize("dtype", ["float32", "int32"])
 def test_values_of_binary(name, dtype):

@@ -76,6 +76,7 @@ def losses(model):
     return model.fit(IMAGES, LABELS, epochs=4, batch_size=5, shuffle=False, verbose=0).history["loss"]
 
 
+@pytest.mark.mostly_slow(every=3)
 @pytest.mark.parametrize("name", RANDOM)
 def test_random_layers_vary_in_every_step_of_a_compiled_fit(name):
     model = image_model(getattr(layers, name)(seed=1, **RANDOM[name]))
@@ -149,6 +150,7 @@ def train(model, inputs):
     np.testing.assert_allclose(predicted, model.predict(inputs, verbose=0), atol=1e-5)
 
 
+@pytest.mark.mostly_slow(every=5)
 @pytest.mark.parametrize("mode", ["int", "one_hot", "multi_hot", "count"])
 @pytest.mark.parametrize(
     ("layer", "settings"),

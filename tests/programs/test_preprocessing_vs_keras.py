@@ -61,6 +61,7 @@ def transformed(name, images, numbers, method="transform_images", **settings):
 
 
 # -- images: sizes ----------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 @given(image_batches(), SIDES, SIDES, st.sampled_from(["nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"]))
 def test_resizing(images, height, width, interpolation):
     for antialias in (False, True):
@@ -121,6 +122,7 @@ def test_saturation(images, share):
     compare("RandomSaturation", images, factor=(share, share), value_range=(0, 1), tolerance=1e-4)
 
 
+@pytest.mark.slow
 @given(st.data(), RANGES, st.integers(1, 8))
 def test_posterization(data, value_range, bits):
     levels = np.round(data.draw(image_batches()))  # values between two levels may be rounded to either
@@ -240,6 +242,7 @@ def test_mixed_images_and_labels(images, seed):
     close(*transformed("RandomErasing", images, erased))
 
 
+@pytest.mark.mostly_slow(every=3)
 @pytest.mark.parametrize(
     "name",
     [

@@ -98,7 +98,7 @@ MODELS = [
 
 
 def text_of(k, build, **options):
-    k.utils.clear_session()
+    k.utils.clear_session(free_memory=False)
     model = build(k)
     lines = []
     model.summary(print_fn=lambda text, line_break=True: lines.append(text), **options)

@@ -102,6 +102,7 @@ print(open(path, "rb").read() == before)
 """
 
 
+@pytest.mark.mostly_slow("m.keras-model", "m.safetensors")
 @posix
 @pytest.mark.parametrize(
     ("name", "kind"),
@@ -238,6 +239,7 @@ class Own(keras.utils.PyDataset):
         return self.x[rows] + np.random.normal(size=(8, 4)), self.y[rows]
 
 
+@pytest.mark.mostly_slow(every=5)
 @pytest.mark.parametrize("steps", [1, 7, 10, 13])
 @pytest.mark.parametrize(
     ("data", "fit"),

@@ -165,7 +165,7 @@ def train_both(theirs, ours, batches):
         assert_close(ours_w.numpy(), theirs_w.numpy(), f"weight {ours_w.path}")
 
 
-SLOW = ("cnn", "residual", "lstm", "gru", "attention", "embedding")
+SLOW = ("cnn", "residual", "autoencoder", "lstm", "gru", "attention", "embedding", "regularised")
 NAMES = [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in PROGRAMS]
 
 
@@ -241,6 +241,7 @@ def _id(value):
     return value if isinstance(value, str) else "-".join(value) or "plain"
 
 
+@pytest.mark.mostly_slow("nesterov", "Adam-plain")
 @pytest.mark.parametrize(("name", "arguments"), OPTIMIZERS, ids=_id)
 def test_every_optimizer(name, arguments):
     theirs, ours = _pair("mlp")
@@ -260,6 +261,7 @@ SCHEDULES = [
 ]
 
 
+@pytest.mark.mostly_slow("ExponentialDecay")
 @pytest.mark.parametrize(("name", "positional", "named"), SCHEDULES, ids=[s[0] for s in SCHEDULES])
 def test_every_schedule(name, positional, named):
     theirs, ours = _pair("mlp")
@@ -303,6 +305,7 @@ def two_outputs(k):
     return k.Model([a, b], [number, k.layers.Dense(3, activation="softmax", name="kind")(x)])
 
 
+@pytest.mark.mostly_slow("list")
 @pytest.mark.parametrize("form", ["list", "dict"])
 def test_two_inputs_and_two_outputs(form):
     theirs, ours = two_outputs(keras), two_outputs(pronghorn)
@@ -322,6 +325,7 @@ def test_two_inputs_and_two_outputs(form):
     _fit_both(theirs, ours, x, y, epochs=2, batch_size=16)
 
 
+@pytest.mark.slow
 def test_eager_steps_give_the_same_curve():
     _, compiled = _pair("cnn")
     eager = cnn(pronghorn)
@@ -332,6 +336,7 @@ def test_eager_steps_give_the_same_curve():
         assert_close(eager.train_on_batch(x, y), compiled.train_on_batch(x, y), "logs")
 
 
+@pytest.mark.mostly_slow("mlp")
 @pytest.mark.parametrize("name", ["mlp", "residual"])
 def test_the_reference_backend_trains_alike(name, monkeypatch):
     monkeypatch.setenv("PRONGHORN_BACKEND", "numpy")

@@ -104,6 +104,7 @@ def watching(folder):
     ]
 
 
+@pytest.mark.mostly_slow(every=5)
 @pytest.mark.parametrize("last", [False, True], ids=["backup first", "backup last"])
 @pytest.mark.parametrize(("save_freq", "steps"), [("epoch", 5), ("epoch", 13), (1, 1), (1, 6), (1, 11), (2, 12)])
 def test_what_callbacks_counted_goes_on(tmp_path, save_freq, steps, last):
@@ -151,6 +152,7 @@ def resumed_at_its_end(tmp_path, make, optimizer, fail):
     )
 
 
+@pytest.mark.mostly_slow(every=3)
 @pytest.mark.parametrize("swap_on_epoch", [False, True])
 @pytest.mark.parametrize(("save_freq", "steps"), [("epoch", 7), (1, 10), (1, 24)])
 def test_averages_are_swapped_back(tmp_path, save_freq, steps, swap_on_epoch):

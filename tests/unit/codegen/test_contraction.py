@@ -295,6 +295,7 @@ DTYPES = [
 ]
 
 
+@pytest.mark.mostly_slow(every=7)
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("dtypes", DTYPES, ids="-".join)
 @pytest.mark.parametrize("name", ["matmul", "matmul, B transposed", "matrix times vector", "filter gradient, split"])
@@ -328,6 +329,7 @@ def test_low_precision_rounding(native, dtype, target):
     np.testing.assert_array_equal(c.astype("f8"), expected.astype("f8"))
 
 
+@pytest.mark.mostly_slow(every=3)
 @pytest.mark.parametrize("name", CASES)
 def test_bits_do_not_depend_on_the_cuts(native, name):
     whole, _ = run(native, CASES[name](), "native")
@@ -335,6 +337,7 @@ def test_bits_do_not_depend_on_the_cuts(native, name):
     np.testing.assert_array_equal(whole, cut)
 
 
+@pytest.mark.mostly_slow("native")
 @pytest.mark.parametrize("target", TARGETS)
 def test_random_contractions(native, target):
     """Random axes, layouts (negative strides, gaps) and run-time extents."""

@@ -24,6 +24,7 @@ def sample(dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     return x.astype(kind)
 
 
+@pytest.mark.mostly_slow(every=3)
 @pytest.mark.parametrize("op", ["cumsum", "cumprod", "cummax", "cummin"])
 @pytest.mark.parametrize("dtype", dtypes.BOOL + dtypes.INTEGER + dtypes.FLOAT)
 def test_against_numpy(kernel, dtype: str, op: str) -> None:

@@ -112,6 +112,7 @@ def check(kernel, name: str, dtype: str, lanes: int, target: str) -> None:
         assert_close(got, want, ulps, label, 1.0 if name in CANCELLING else 1e-37)
 
 
+@pytest.mark.mostly_slow("16-")
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("lanes", [1, 16])
 def test_native(kernel, name: str, lanes: int) -> None:
@@ -119,6 +120,7 @@ def test_native(kernel, name: str, lanes: int) -> None:
         check(kernel, name, dtype, lanes, "native")
 
 
+@pytest.mark.mostly_slow(every=5)
 @pytest.mark.parametrize("target, lanes", [("sse2", 4), ("avx2", 8), ("avx512", 32)])
 @pytest.mark.parametrize(
     "name", ["add", "max", "div", "rem", "round", "floor", "exp", "log", "tanh", "pow", "sin", "erf"]

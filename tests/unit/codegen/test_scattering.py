@@ -25,6 +25,7 @@ SOME = ("bool", "int8", "uint32", "bfloat16", "float32")
 CASES = [(d, m) for d in dtypes.BOOL + dtypes.INTEGER + dtypes.FLOAT for m in SCATTER_MODES if m == "add" or d in SOME]
 
 
+@pytest.mark.mostly_slow(every=3)
 @pytest.mark.parametrize("dtype, mode", CASES)
 def test_against_numpy(kernel, dtype: str, mode: str) -> None:
     rng = np.random.default_rng(2)

@@ -17,7 +17,7 @@ from pronghorn.utils.naming import clear_session
 
 @pytest.fixture(autouse=True)
 def fresh_names():
-    clear_session()
+    clear_session(free_memory=False)  # a garbage collection would take longer than the test
 
 
 class Scale(layers.Layer):

@@ -19,7 +19,7 @@ A, B = np.ones((2, 3), "float32"), np.full((2, 3), 2.0, "float32")
 
 @pytest.fixture(autouse=True)
 def fresh_names():
-    clear_session()
+    clear_session(free_memory=False)
 
 
 def two_in_two_out():

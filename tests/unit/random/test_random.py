@@ -31,6 +31,7 @@ CASES = {
 }
 
 
+@pytest.mark.mostly_slow(every=2)
 @pytest.mark.parametrize("name", CASES)
 def test_mean_and_deviation(name):
     args, mean, deviation = CASES[name]

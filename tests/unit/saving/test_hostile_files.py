@@ -291,6 +291,7 @@ def test_endless_graphs(saved, tmp_path, monkeypatch, place, name, settings):
         saving.load_model(path)
 
 
+@pytest.mark.mostly_slow(every=3)
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_a_configuration_that_unfolds_to_much(saved, tmp_path, method):
     path = tmp_path / "bad.keras"
