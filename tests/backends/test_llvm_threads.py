@@ -17,7 +17,7 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
-from pronghorn.runtime import threads
+from pronghorn.runtime import pool, threads
 from pronghorn.runtime.host import native_target
 
 BATCH = Dim.symbol("batch")
@@ -122,3 +122,18 @@ def test_narrower_instruction_sets(target):
     done = subprocess.run(command, env=env, cwd=HERE.parents[1], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert " passed" in done.stdout
+
+
+def test_a_small_step_wakes_no_other_thread(monkeypatch):
+    rows = Dim.symbol("batch")
+    executable = Executable(trace(lambda x: [P.tanh(P.add(x, x))], [Aval((rows, 2000), "float32")]))
+    large = np.random.default_rng(0).normal(size=(100, 2000)).astype("float32")
+    used = []
+    run_shared = pool.run
+    monkeypatch.setattr(pool, "run", lambda *args: used.append(args) or run_shared(*args))
+    (expected,) = executable(large)
+    assert used
+    used.clear()
+    (small,) = executable(large[:1])
+    assert not used
+    np.testing.assert_array_equal(small, expected[:1])

@@ -184,7 +184,7 @@ def run(job: int, args: int) -> int:
     if pool is None or pool.requested != threads.get_num_threads():
         pool = _renew_pool()
     status = pool.run(job, args)
-    return status if status != native.STATUS_BUSY else _run_alone(job, args)
+    return status if status != native.STATUS_BUSY else run_alone(job, args)
 
 
 def _renew_pool() -> Pool:
@@ -201,7 +201,8 @@ def _renew_pool() -> Pool:
         return pool
 
 
-def _run_alone(job: int, args: int) -> int:
+def run_alone(job: int, args: int) -> int:
+    """Run a job on this thread only, which wakes no other: for jobs too small to share; see `run`."""
     for solo in list(_state.solos):
         status = solo.run(job, args)
         if status != native.STATUS_BUSY:
@@ -212,7 +213,7 @@ def _run_alone(job: int, args: int) -> int:
             time.sleep(3600)
     solo = Pool(1)
     _state.solos.append(solo)
-    return _run_alone(job, args)
+    return run_alone(job, args)
 
 
 def _at_exit() -> None:

@@ -179,7 +179,7 @@ class Executable:
         if self._host_calls is not None:
             self._host_calls.env = layout.env
         if self.profile is None:
-            status = pool.run(self._step, layout.args_address)
+            status = (pool.run_alone if layout.is_small else pool.run)(self._step, layout.args_address)
         else:
             status = self._run_profiled(self.profile, layout)
         if self._host_calls is not None:

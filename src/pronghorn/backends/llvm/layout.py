@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pronghorn.backends.llvm.step_plan import StepPlan
-from pronghorn.codegen.units import COUNTER_BYTES
+from pronghorn.codegen.units import COUNTER_BYTES, SERIAL_CYCLES
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Shape, evaluate
 from pronghorn.graph.ir import Aval
@@ -42,6 +42,7 @@ class Layout:
         offsets: where each of those lies in the arena.
         results: shape and type of each result.
         held: the variables' arrays whose addresses are in ``bufs``.
+        is_small: whether no launch is worth waking another thread for.
         base: the arena's address that ``bufs`` was filled in for.
         args: what the step is given: the addresses of the tables above.
     """
@@ -57,6 +58,7 @@ class Layout:
     offsets: np.ndarray
     results: list[tuple[tuple[int, ...], np.dtype]]
     held: list[np.ndarray | None]
+    is_small: bool
     base: int = -1
     args: np.ndarray = field(init=False)
     args_address: int = field(init=False)
@@ -92,9 +94,14 @@ def make_layout(plan: StepPlan, env: Mapping[str, int], results: list[Aval], tim
         offsets=np.array(list(offsets.values()), np.int64),
         results=[(concrete(v.shape, env), dtypes.to_numpy(v.dtype)) for v in results],
         held=[None] * len(plan.variables),
+        is_small=_is_small(plan, env),
     )
 
 
 def _units(plan: StepPlan, env: Mapping[str, int]) -> np.ndarray:
-    table = [units.grain(env, cost) for units, cost in plan.launches]
+    table = [units.grain(env, cost) for units, cost, _ in plan.launches]
     return np.array([*table, (0, 0)], np.int64).ravel()
+
+
+def _is_small(plan: StepPlan, env: Mapping[str, int]) -> bool:
+    return all(serial or units.evaluate(env) * cost < SERIAL_CYCLES for units, cost, serial in plan.launches)

@@ -25,7 +25,7 @@ class StepPlan:
     Attributes:
         buffers: how many buffers there are.
         extents: the table of run-time extents.
-        launches: units of each launch, and rough cycles of a unit.
+        launches: units of each launch, rough cycles of a unit, and whether one thread does it all.
         memory: places of the temporaries, by their slots.
         arguments, results, variables: slots of everything whose address changes from call to call.
         constants: arrays by their slots.
@@ -33,7 +33,7 @@ class StepPlan:
 
     buffers: int
     extents: list[Extent]
-    launches: list[tuple[Units, float]]
+    launches: list[tuple[Units, float, bool]]
     memory: MemoryPlan
     arguments: list[int]
     results: list[int]
@@ -49,8 +49,8 @@ def to_bytes(plan: StepPlan) -> bytes:
             "buffers": plan.buffers,
             "extents": [_extent_out(e) for e in plan.extents],
             "launches": [
-                [units.constant, [[_extent_out(e), step, limit] for e, step, limit in units.counts], cost]
-                for units, cost in plan.launches
+                [units.constant, [[_extent_out(e), step, limit] for e, step, limit in units.counts], cost, serial]
+                for units, cost, serial in plan.launches
             ],
             "placed": [
                 [slot, p.key, p.offset, p.units, p.life.first, p.life.last] for slot, p in memory.placed.items()
@@ -93,8 +93,8 @@ def from_bytes(data: bytes) -> tuple[StepPlan, bytes]:
         buffers=given["buffers"],
         extents=[_extent_in(e) for e in given["extents"]],
         launches=[
-            (Units(constant, tuple((_extent_in(e), step, limit) for e, step, limit in counts)), cost)
-            for constant, counts, cost in given["launches"]
+            (Units(constant, tuple((_extent_in(e), step, limit) for e, step, limit in counts)), cost, serial)
+            for constant, counts, cost, serial in given["launches"]
         ],
         memory=memory,
         arguments=given["arguments"],
