@@ -129,9 +129,52 @@ def test_batches_of_different_kinds_are_not_joined():
     from pronghorn.trainers.batch import as_batch
 
     wide, narrow = as_batch(np.zeros((5, 3), "float32")), as_batch(np.zeros((5, 2), "float32"))
-    runs = list(grouped([(0, [wide]), (1, [wide]), (2, [narrow]), (3, [narrow])], Whole(), join=True))
+    runs = list(grouped([(0, [wide]), (1, [wide]), (2, [narrow]), (3, [narrow])], Whole(), join=lambda: True))
     assert [numbers for numbers, _ in runs] == [[0, 1], [2, 3]]
     assert [[b.size for b in batches] for _, batches in runs] == [[10], [10]]
     assert [b.size for b in regrouped([wide, wide], 4)] == [4, 4, 2]
     assert [b.size for b in regrouped([wide, narrow], 4)] == [3, 2, 3, 2]
     assert regrouped([wide, narrow], None) == [wide, narrow]
+
+
+def test_arrays_that_a_generator_fills_anew():
+    def batches():
+        held = np.zeros((4, 8, 8, 1), "float32")
+        for number in range(6):
+            held[:] = number
+            yield held
+
+    model = a_model()
+    expected = {k: np.zeros((0, v.shape[1]), "float32") for k, v in model.output.items()}
+    for batch in batches():
+        expected = {k: np.concatenate([v, model.predict_on_batch(batch)[k]]) for k, v in expected.items()}
+    check_same(model.predict(batches(), verbose=0), expected)
+
+
+def test_predicting_stops_where_it_is_told_to():
+    model, x = a_model(), some_data()
+
+    class Stop(keras.callbacks.Callback):
+        def on_predict_begin(self, logs=None):
+            self.model.stop_predicting = True
+
+    def batches():
+        for number in range(10):
+            model.stop_predicting = number == 3
+            yield x[:2]
+
+    assert len(model.predict(x, batch_size=4, verbose=0, callbacks=[Stop()])["size"]) == 4
+    assert len(model.predict(batches(), verbose=0)["size"]) == 8
+
+
+def test_results_that_are_no_arrays(small_caches):
+    class Named(keras.Model):
+        def call(self, x):
+            return x * 2
+
+        def predict_step(self, x):
+            return {"values": self(x), "name": "twice", "nothing": None}
+
+    got = Named().predict(np.ones((ROWS, 4), "float32"), batch_size=ROWS, verbose=0)
+    assert got["values"].shape == (ROWS, 4)
+    assert got["name"] == "twice" and got["nothing"] is None

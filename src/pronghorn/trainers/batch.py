@@ -98,6 +98,12 @@ class Batch:
             return Batch(self.layout, self.arrays, self.rows[start:stop], self.key)
         return Batch(self.layout, [a[start:stop] if a.ndim else a for a in self.arrays], None, self.key)
 
+    def kept(self) -> Batch:
+        """The same batch, for use after the next one was asked for: a generator may fill its arrays anew."""
+        if self.rows is not None:
+            return self
+        return Batch(self.layout, [a.copy() for a in self.arrays], None, self.key)
+
     def arguments(self) -> list[Any]:
         """What an executable takes: arrays of numbers, or pairs of one of all samples and row numbers."""
         rows = self.rows

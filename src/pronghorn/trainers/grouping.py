@@ -7,7 +7,7 @@ weights are then read once for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,29 +18,31 @@ from pronghorn.trainers.step import StepFunction
 
 
 def grouped(
-    executions: Iterable[tuple[int, list[Batch]]], function: StepFunction, join: bool
+    executions: Iterable[tuple[int, list[Batch]]], function: StepFunction, join: Callable[[], bool]
 ) -> Iterator[tuple[list[int], list[Batch]]]:
     """Executions as they are to be run: the numbers of those that are run together, and what to run for them.
 
     Args:
         executions: numbered lists of batches; see `EpochIterator.epoch`.
         function: what will be run.
-        join: whether several executions may be run together.
+        join: whether the execution that was taken last may be run together with the next.
     """
     numbers: list[int] = []
     waiting: list[Batch] = []
+    rows = 0
     at_once: int | None = None
     for number, batches in executions:
         if waiting and not _alike([waiting[0], *batches]):
             yield numbers, regrouped(waiting, at_once)
-            numbers, waiting = [], []
-        numbers.append(number)
-        waiting += batches
+            numbers, waiting, rows = [], [], 0
         at_once = function.rows_at_once(batches[0])
-        if join and at_once and _alike(waiting) and sum(batch.size for batch in waiting) < at_once:
+        numbers.append(number)
+        rows += sum(batch.size for batch in batches)
+        if at_once and rows < at_once and _alike(batches) and join():
+            waiting += [batch.kept() for batch in batches]
             continue
-        yield numbers, regrouped(waiting, at_once)
-        numbers, waiting = [], []
+        yield numbers, regrouped([*waiting, *batches], at_once)
+        numbers, waiting, rows = [], [], 0
     if waiting:
         yield numbers, regrouped(waiting, at_once)
 
@@ -68,7 +70,11 @@ def joined(outputs: Sequence[Any]) -> Any:
     """The outputs for pieces as one."""
     if len(outputs) == 1:
         return outputs[0]
-    return tree.map_structure(lambda *parts: None if parts[0] is None else np.concatenate(parts), *outputs)
+    return tree.map_structure(_joined_leaf, *outputs)
+
+
+def _joined_leaf(*parts: Any) -> Any:
+    return parts[0] if parts[0] is None or isinstance(parts[0], str) else np.concatenate(parts)
 
 
 def _alike(batches: Sequence[Batch]) -> bool:

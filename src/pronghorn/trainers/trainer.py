@@ -277,7 +277,11 @@ class Trainer(CompiledModel):
         callbacks.on_predict_begin()
         wanted = callbacks.has_predict_batch_hooks
         outputs: list[Any] = []
-        for numbers, batches in grouped(iterator.epoch(), function, join=not callbacks.watches_predictions):
+
+        def join() -> bool:
+            return not (callbacks.watches_predictions or self.stop_predicting)
+
+        for numbers, batches in grouped(iterator.epoch(), function, join):
             for number in numbers if wanted else ():
                 callbacks.on_predict_batch_begin(number)
             outputs.append(joined([function(batch) for batch in batches]))
