@@ -1,6 +1,7 @@
 """Compiled steps in the on-disk cache: found again by their graph, whole, and for nothing else."""
 
 from functools import partial
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
@@ -159,3 +160,11 @@ def test_every_primitive_can_be_written_down():
         avals = [Aval(a.shape, dtypes.name_of(a.dtype)) for a in case.args()]
         traced = trace(lambda *xs, call=call: out if isinstance(out := call(*xs), tuple) else (out,), avals)
         assert fingerprint(traced.graph)
+
+
+def test_what_folds_constants_is_a_part_of_the_compiler(monkeypatch):
+    read = []
+    whole = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path.parent.name) or whole(path))
+    kept_steps._compiler.__wrapped__()
+    assert {"graph", "compiler", "codegen", "runtime", "llvm", "numpy"} <= set(read)

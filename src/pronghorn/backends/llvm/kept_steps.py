@@ -56,7 +56,7 @@ def _compiler() -> str:
     """A hash of the source of all that stands between a graph and its code, so that no change of it meets old code."""
     digest = hashlib.sha256(__version__.encode())
     root = Path(__file__).parents[2]
-    for folder in ("graph", "compiler", "codegen", "runtime", "backends/llvm"):
+    for folder in ("graph", "compiler", "codegen", "runtime", "backends/llvm", "backends/numpy"):
         for path in sorted((root / folder).rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()
