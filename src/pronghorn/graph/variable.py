@@ -13,7 +13,7 @@ from pronghorn.graph import budget, dtypes
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.tensor import LOGICAL_OPERATORS, Tensor
 from pronghorn.graph.trace import active_tapes, as_tensor, current_trace, eager
-from pronghorn.runtime.arena import aligned_empty
+from pronghorn.runtime.arena import aligned_copy
 from pronghorn.utils.arguments import CheckedArguments, shown
 
 
@@ -78,6 +78,7 @@ class Variable(CheckedArguments):
         self._overwrite_with_gradient = False
         self.layout: Any = None
         self._shared = False  # an eager Tensor may look at the storage
+        # Storage starts on a cache line: a vector that lies across two takes twice as long to load.
         with eager():
             self._array = self._initial(initializer, shape, dtype)
         self._dtype = dtypes.name_of(self._array.dtype)
@@ -104,7 +105,7 @@ class Variable(CheckedArguments):
         array = _as_array(value)
         if dtype is None:
             dtype = config.floatx() if array.dtype == np.float64 else dtypes.name_of(array.dtype)
-        own = _own_copy(array, dtypes.to_numpy(dtype))
+        own = aligned_copy(array, dtypes.to_numpy(dtype))
         if shape is not None and not callable(initializer) and shape != own.shape:
             raise ValueError(f"Variable: the initial value has shape {own.shape}, but shape={shape} was given.")
         return own
@@ -218,7 +219,7 @@ class Variable(CheckedArguments):
         elif trace is not None:
             trace.write(self, tensor)
         else:
-            self._array = _own_copy(tensor.numpy())
+            self._array = aligned_copy(tensor.numpy())
             self._shared = False
         return self
 
@@ -246,7 +247,7 @@ class Variable(CheckedArguments):
     def storage(self) -> np.ndarray:
         """The array that compiled code updates in place; a new one if an eager Tensor still looks at the old."""
         if self._shared:
-            self._array = _own_copy(self._array)
+            self._array = aligned_copy(self._array)
             self._shared = False
         return self._array
 
@@ -283,13 +284,6 @@ class Variable(CheckedArguments):
     def __repr__(self) -> str:
         shown = f", value={self._array!r}" if current_trace() is None else ""
         return f"<Variable path={self._path}, shape={self.shape}, dtype={self._dtype}{shown}>"
-
-
-def _own_copy(array: np.ndarray, dtype: np.dtype | None = None) -> np.ndarray:
-    """A copy that starts on a cache line: a vector that lies across two takes twice as long to load."""
-    own = aligned_empty(array.shape, dtype or array.dtype)
-    np.copyto(own, array, casting="unsafe")
-    return own
 
 
 def _checked_shape(shape: Any) -> tuple[int, ...]:

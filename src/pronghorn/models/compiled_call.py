@@ -19,7 +19,7 @@ from pronghorn.graph.trace import active_tapes, current_trace
 from pronghorn.layers import call as calls
 from pronghorn.layers.tracking import changes
 from pronghorn.trainers import jit
-from pronghorn.trainers.batch import Batch, Layout, flatten_batch
+from pronghorn.trainers.batch import Batch, Layout, flatten_batch, kinds
 from pronghorn.trainers.grouping import in_pieces
 from pronghorn.trainers.indices import check_indices, is_checked
 from pronghorn.trainers.step import StepFunction
@@ -54,8 +54,7 @@ class CompiledCalls:
             self._changes = changes.count
             self._counts.clear()
             self._steps.clear()
-        kinds = tuple([(a.dtype, a.shape[1:], a.ndim) for a in arrays])
-        key = (layout.key, kinds, training)
+        key = (layout.key, kinds(arrays), training)
         step = self._steps.get(key)
         if step is None:
             step = self._after_some_calls(key, training)

@@ -63,6 +63,13 @@ def aligned_zeros(shape: int | tuple[int, ...], dtype: np.dtype | type | str) ->
     return array
 
 
+def aligned_copy(array: np.ndarray, dtype: np.dtype | type | str | None = None) -> np.ndarray:
+    """A copy of an array whose data starts on a cache line, cast to ``dtype`` if one is given."""
+    copy = aligned_empty(array.shape, dtype or array.dtype)
+    np.copyto(copy, array, casting="unsafe")
+    return copy
+
+
 class Arena:
     """One block of memory that grows: the place of a compiled step's intermediate buffers.
 

@@ -124,6 +124,11 @@ class Batch:
         return dict(zip((*self.numbers, *self.texts), (*tensors, *texts)))
 
 
+def kinds(arrays: Sequence[np.ndarray]) -> Hashable:
+    """Types and extents of arrays, but for how many rows they have."""
+    return tuple([(a.dtype, a.shape[1:], a.ndim) for a in arrays])
+
+
 def batch_key(layout: Layout, arrays: Sequence[np.ndarray], gathered: bool) -> Hashable:
     """What tells apart batches that need different compiled steps."""
     return layout.key, gathered, tuple((a.dtype.str, a.dtype.name, a.shape[1:], a.ndim) for a in arrays)

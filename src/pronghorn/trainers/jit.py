@@ -13,7 +13,7 @@ import numpy as np
 from pronghorn import tree
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import TraceError, active_tapes, current_trace
-from pronghorn.trainers.batch import Batch, Layout
+from pronghorn.trainers.batch import Batch, Layout, kinds
 from pronghorn.trainers.step import StepFunction
 
 # With more kinds of arguments than this, one of them is likely to be a Python number that changes in every call.
@@ -91,7 +91,7 @@ class CompiledFunction:
         step = self._step(structure, key) if arrays is not None else None
         if step is None or step.run_eagerly:
             return self._run_as_it_is(args, kwargs)
-        batch = Batch(_Arguments(structure), arrays or [], key=_kinds(arrays or []))
+        batch = Batch(_Arguments(structure), arrays or [], key=kinds(arrays or []))
         program = self._prepare(step, batch)
         if program is None:
             return self._run_as_it_is(args, kwargs)
@@ -162,10 +162,6 @@ def _is_numbers(x: Any) -> bool:
 
 def _as_result(x: Any) -> Any:
     return Tensor(np.asarray(x)) if isinstance(x, np.ndarray | np.generic) else x
-
-
-def _kinds(arrays: list[np.ndarray]) -> Hashable:
-    return tuple([(a.dtype, a.shape[1:], a.ndim) for a in arrays])
 
 
 def jit(function: Callable[..., Any]) -> CompiledFunction:

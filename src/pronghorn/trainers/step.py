@@ -116,25 +116,25 @@ class StepFunction:
         """How many samples of such a batch are best computed at a time; None where all have to be."""
         if self.run_eagerly:
             return None
-        program = self._programs.get((self._state, batch.key))
-        if program is None:
-            try:
-                program = self.prepare(batch)
-            except ValueError as error:
-                _explain_lengths(error, batch)
-                raise
+        try:
+            program = self._program(batch)
+        except ValueError as error:
+            _explain_lengths(error, batch)
+            raise
         if program is None or program.traced.host or not _one_batch_size(tuple(batch.shapes())):
             return None
         return program.executable.rows_at_once
 
+    def _program(self, batch: Batch) -> Program | None:
+        program = self._programs.get((self._state, batch.key))
+        return self.prepare(batch) if program is None else program
+
     def _run(self, batch: Batch) -> Any:
         if self.run_eagerly:
             return self._run_eagerly(batch)
-        program = self._programs.get((self._state, batch.key))
+        program = self._program(batch)
         if program is None:
-            program = self.prepare(batch)
-            if program is None:
-                return self._run_eagerly(batch)
+            return self._run_eagerly(batch)
         if program.traced.host:
             return self._run_with_strings(program, batch)
         return program(batch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from pronghorn.backends.llvm.gathering import gather_rows
@@ -26,7 +26,7 @@ class Built:
     emitted: Emitted
 
 
-def build(traced: Traced, gathered: Sequence[int], target: Target, profile: bool) -> Built:
+def build(traced: Traced, gathered: Collection[int], target: Target, profile: bool) -> Built:
     """Run all stages on a traced function.
 
     Args:

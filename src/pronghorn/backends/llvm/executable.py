@@ -21,7 +21,7 @@ from pronghorn.graph.dim import SymbolicDimError
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import Traced
 from pronghorn.runtime import arena, debug, pool
-from pronghorn.runtime.arena import aligned_empty
+from pronghorn.runtime.arena import aligned_copy
 from pronghorn.runtime.compile import CompilationError, CompiledModule, compile_ir
 from pronghorn.runtime.host import Target, host_target
 
@@ -65,7 +65,7 @@ class Executable:
         self.gathered = frozenset(gathered)
         self._lock = threading.Lock()
         self._layouts: dict[tuple, Layout] = {}
-        self._given = gathered_avals(traced.graph.inputs[: traced.num_args], gathered)
+        self._given = gathered_avals(traced.graph.inputs[: traced.num_args], self.gathered)
         self._result_avals = [v.aval for v in traced.graph.outputs[: traced.num_results]]
         self._dtypes = [dtypes.to_numpy(aval.dtype) for aval in self._given]
         self._host_calls: HostCalls | None = None
@@ -80,7 +80,7 @@ class Executable:
                 "not of your program: please report it with the output of PRONGHORN_DEBUG=graph. Until it is mended, "
                 "compile(run_eagerly=True) or PRONGHORN_BACKEND=numpy runs the same function, more slowly."
             ) from error
-        self._constants = {slot: _aligned(a) for slot, a in self.plan.constants.items()}
+        self._constants = {slot: aligned_copy(a) for slot, a in self.plan.constants.items()}
         self._step = self.module.address("step")
 
     # -- making it --------------------------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ class Executable:
         target = host_target()
         # what is to be looked at, or counted, has to be made
         shown = self._is_profiled or any(debug.enabled(flag) for flag in debug.FLAGS)
-        name = None if shown else kept_steps.key(self.traced, sorted(self.gathered), target)
+        name = None if shown else kept_steps.key(self.traced, self.gathered, target)
         kept = kept_steps.load(name) if name is not None else None
         if kept is not None:
             self.plan, code = kept
@@ -96,10 +96,9 @@ class Executable:
             return
         built = self._build(target)
         self.plan = built.plan
-        if name is None or built.emitted.host_calls:
-            self.module = compile_ir(built.text, name=self.name, target=target)
-        else:
-            self.module = compile_ir(built.text, name=self.name, target=target, use_cache=False)
+        keeps = name is not None and not built.emitted.host_calls  # else its text may be known
+        self.module = compile_ir(built.text, name=self.name, target=target, use_cache=not keeps)
+        if name is not None and keeps:
             kept_steps.store(name, built.plan, self.module.code)
         self._attach(built)
 
@@ -108,7 +107,7 @@ class Executable:
         from pronghorn.compiler.complex_numbers import ComplexError
 
         try:
-            return build(self.traced, sorted(self.gathered), target, self._is_profiled)
+            return build(self.traced, self.gathered, target, self._is_profiled)
         except ComplexError as error:
             raise CompilationError(f"{self.name}: {error}") from None
 
@@ -215,9 +214,3 @@ class Executable:
 def _as_array(x: Any, dtype: np.dtype) -> np.ndarray:
     """``x`` as a contiguous array of one type. (`numpy.ascontiguousarray` would make a scalar one-dimensional.)"""
     return np.asarray(x.data if isinstance(x, Tensor) else x, dtype, order="C")
-
-
-def _aligned(array: np.ndarray) -> np.ndarray:
-    copy = aligned_empty(array.shape, array.dtype)
-    np.copyto(copy, array)
-    return copy

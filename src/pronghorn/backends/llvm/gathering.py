@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim
@@ -10,12 +10,12 @@ from pronghorn.graph.ir import Aval, Graph, Value
 from pronghorn.graph.rewrite import Rewriter
 
 
-def gather_rows(graph: Graph, gathered: Sequence[int]) -> Graph:
+def gather_rows(graph: Graph, gathered: Collection[int]) -> Graph:
     """The graph with each argument in ``gathered`` replaced by a whole array and the numbers of the rows to take."""
     return _Gatherer(graph, frozenset(gathered)).run()
 
 
-def gathered_avals(inputs: Sequence[Value], gathered: Sequence[int]) -> list[Aval]:
+def gathered_avals(inputs: Sequence[Value], gathered: Collection[int]) -> list[Aval]:
     """The types of a graph's ``inputs`` once those in ``gathered`` are replaced."""
     avals: list[Aval] = []
     for i, value in enumerate(inputs):

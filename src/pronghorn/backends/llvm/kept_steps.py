@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 from pronghorn._version import __version__
@@ -22,7 +22,7 @@ from pronghorn.runtime.host import Target
 MOST_CONSTANT_BYTES = 16 << 20  # a step with larger ones is not kept
 
 
-def key(traced: Traced, gathered: Sequence[int], target: Target) -> str | None:
+def key(traced: Traced, gathered: Collection[int], target: Target) -> str | None:
     """The name of a function's entry; None if there can be none."""
     try:
         graph = fingerprint(traced.graph)
