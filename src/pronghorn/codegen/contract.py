@@ -9,7 +9,20 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand
-from pronghorn.codegen.contraction import Array, Axis, Contraction, Formula, Place, Plan, Runtime, Size, emit, plan
+from pronghorn.codegen.contraction import (
+    Array,
+    Axis,
+    Contraction,
+    Formula,
+    Place,
+    Plan,
+    Runtime,
+    Size,
+    WinogradPlan,
+    emit,
+    plan,
+    plan_winograd,
+)
 from pronghorn.codegen.evaluator import Evaluator
 from pronghorn.codegen.pooling import PoolEpilogue
 from pronghorn.codegen.slots import Slots, Tables
@@ -62,12 +75,15 @@ def _emit_part(
 ) -> list[Launch]:
     spec = _specification(kernel, part, tables)
     fusion: PoolFusion | None = kernel.details.get("pool")
-    made = _pooling_plan(kernel, part, spec, fusion, target) if fusion is not None else None
+    made: Plan | WinogradPlan | None = None
+    if fusion is not None:
+        made = _pooling_plan(kernel, part, spec, fusion, target)
     epilogue = tile_epilogue = None
     if made is not None and fusion is not None:
         tile_epilogue = PoolEpilogue(kernel, fusion, tables, partial(_coordinates, kernel, part))
     else:
-        made = _plan_with_epilogue(kernel, part, spec, target)
+        usual = _plan_with_epilogue(kernel, part, spec, target)
+        made = plan_winograd(spec, target, usual) or usual
         if len(kernel.stores) > 1 or kernel.stores[0].value is not kernel.accumulated[0]:
             epilogue = _epilogue(kernel, part, tables)
     scratch = [_scratch_value(s, kernel, tables) for s in made.scratch]
@@ -108,14 +124,16 @@ def _one_stride(outer: LoopVar, inner: LoopVar, extent: Extent, indices: Sequenc
     return all(index.terms.get(outer, 0) == index.terms.get(inner, 0) * extent for index in indices)
 
 
-def _pooling_plan(kernel: Kernel, part: Part, spec: Contraction, fusion: PoolFusion, target: Target) -> Plan | None:
+def _pooling_plan(
+    kernel: Kernel, part: Part, spec: Contraction, fusion: PoolFusion, target: Target
+) -> Plan | WinogradPlan | None:
+    multiples = {f"o{a}": w for a, w in enumerate(fusion.window) if w > 1}
     try:
-        multiples = {f"o{a}": w for a, w in enumerate(fusion.window) if w > 1}
         made = _plan_with_epilogue(kernel, part, spec, target, multiples)
     except ValueError:
         return None
     strided = made.vector.name.startswith("g") and made.vector.c != 1  # lanes a whole group apart
-    return None if strided else made
+    return None if strided else plan_winograd(spec, target, made, multiples) or made
 
 
 def _separate_pools(
@@ -152,7 +170,7 @@ def _scratch_value(scratch: object, kernel: Kernel, tables: Tables) -> Value:
 
 
 def _launch(
-    kernel: Kernel, part: Part, made: Plan, index: int, name: str, scratch: list[Value], tables: Tables
+    kernel: Kernel, part: Part, made: Plan | WinogradPlan, index: int, name: str, scratch: list[Value], tables: Tables
 ) -> Launch:
     from pronghorn.codegen.program import Launch
 

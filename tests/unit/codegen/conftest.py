@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import sys
+from pathlib import Path
 
 import llvmlite.binding as llvm
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for contraction_problems
 
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()

@@ -10,6 +10,7 @@ from pronghorn.codegen.contraction.nest import Place
 from pronghorn.codegen.contraction.plan import Kernel, Plan, Scratch, plan, worthwhile
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction, Count, Formula, Runtime, Size
 from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
+from pronghorn.codegen.contraction.winograd import WinogradPlan, plan_winograd
 
 __all__ = [
     "Array",
@@ -26,7 +27,9 @@ __all__ = [
     "Size",
     "TileEpilogue",
     "TileResult",
+    "WinogradPlan",
     "emit",
     "plan",
+    "plan_winograd",
     "worthwhile",
 ]

@@ -17,6 +17,8 @@ from pronghorn.codegen.contraction.plan import Level, Plan
 from pronghorn.codegen.contraction.spec import Axis, Count
 from pronghorn.codegen.contraction.tile import Context, Epilogue, State, TileEpilogue, TileWriter
 from pronghorn.codegen.contraction.tiling import REMAINDER_ROWS
+from pronghorn.codegen.contraction.winograd import WinogradPlan
+from pronghorn.codegen.contraction.winograd_kernels import emit_filters, emit_tiles
 from pronghorn.codegen.convert import HasFeatures
 
 __all__ = ["emit"]
@@ -25,7 +27,7 @@ __all__ = ["emit"]
 def emit(
     module: ModuleBuilder,
     name: str,
-    plan: Plan,
+    plan: Plan | WinogradPlan,
     machine: HasFeatures,
     epilogue: Epilogue | None = None,
     tile_epilogue: TileEpilogue | None = None,
@@ -40,6 +42,8 @@ def emit(
     """
     if len(scratch_slots) != len(plan.scratch):
         raise ValueError(f"The plan needs {len(plan.scratch)} scratch slots ({plan.scratch}), got {scratch_slots}.")
+    if isinstance(plan, WinogradPlan):
+        return _emit_winograd(module, name, plan, machine, epilogue, tile_epilogue, scratch_slots[0])
     if tile_epilogue and (not plan.multiples or plan.chunks):
         raise ValueError("An epilogue over whole tiles needs a plan made with `multiples`.")
     slots = {scratch.purpose: slot for scratch, slot in zip(plan.scratch, scratch_slots, strict=True)}
@@ -53,6 +57,22 @@ def emit(
         else:
             _Main(module, kernel_name, plan, machine, slots).write(epilogue, tile_epilogue)
         names.append(kernel_name)
+    return names
+
+
+def _emit_winograd(
+    module: ModuleBuilder,
+    name: str,
+    plan: WinogradPlan,
+    machine: HasFeatures,
+    epilogue: Epilogue | None,
+    tile_epilogue: TileEpilogue | None,
+    slot: int,
+) -> list[str]:
+    (product,) = emit(module, f"{name}.product", plan.product, machine)
+    names = [f"{name}.{kernel.role}" for kernel in plan.kernels]
+    emit_filters(module, names[0], plan, machine, slot)
+    emit_tiles(module, names[1], plan, machine, slot, product, epilogue, tile_epilogue)
     return names
 
 

@@ -1,0 +1,296 @@
+"""The kernels of a Winograd plan: one transforms the filters, the other takes blocks of tiles from input to result.
+
+A block's tiles are transformed into a buffer on the stack, multiplied with the transformed filters by the
+register-tiled contraction, sixteen matrices at once, and transformed back in registers, where the epilogue takes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, vec
+from pronghorn.codegen.contraction.nest import (
+    Coordinates,
+    Place,
+    Sizes,
+    base_pointer,
+    begin_kernel,
+    linear,
+    load_elements,
+    sizes_of,
+    split_unit,
+    store_elements,
+)
+from pronghorn.codegen.contraction.spec import Count
+from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
+from pronghorn.codegen.contraction.winograd import STEP, TAPS, WINDOW, WinogradPlan, static
+from pronghorn.codegen.convert import HasFeatures, storage_type
+
+__all__ = ["emit_filters", "emit_tiles"]
+
+Vectors = list[str]
+
+
+class _Arithmetic:
+    """The three transforms along one axis, on vectors."""
+
+    def __init__(self, fb: FunctionBuilder, ty: str) -> None:
+        self.fb, self.ty = fb, ty
+
+    def _add(self, a: str, b: str) -> str:
+        return self.fb.op("fadd", self.ty, a, b)
+
+    def _sub(self, a: str, b: str) -> str:
+        return self.fb.op("fsub", self.ty, a, b)
+
+    def inputs(self, d: Vectors) -> Vectors:
+        """``B d``: four inputs."""
+        return [self._sub(d[0], d[2]), self._add(d[1], d[2]), self._sub(d[2], d[1]), self._sub(d[1], d[3])]
+
+    def filters(self, g: Vectors) -> Vectors:
+        """``G g``: three taps as four."""
+        half = literal(0.5, self.ty)
+        outer, middle = (self.fb.op("fmul", self.ty, x, half) for x in (self._add(g[0], g[2]), g[1]))
+        return [g[0], self._add(outer, middle), self._sub(outer, middle), g[2]]
+
+    def results(self, m: Vectors) -> Vectors:
+        """``A m``: four products as two results."""
+        return [self._add(self._add(m[0], m[1]), m[2]), self._sub(self._sub(m[1], m[2]), m[3])]
+
+
+def _along_both(transform: Callable[[Vectors], Vectors], grid: list[Vectors]) -> list[Vectors]:
+    """A transform along the columns, then along the rows, of a grid of vectors."""
+    columns = [transform(list(column)) for column in zip(*grid, strict=True)]
+    return [transform(list(row)) for row in zip(*columns, strict=True)]
+
+
+def emit_filters(module: ModuleBuilder, name: str, plan: WinogradPlan, machine: HasFeatures, slot: int) -> None:
+    """Writes the kernel that transforms the filters into ``slot``: [points, channels, filters]; a unit is a channel."""
+    fb = begin_kernel(module, name)
+    spec, lanes = plan.spec, plan.lanes
+    sizes = Sizes(fb, sizes_of(spec))
+    scalar, ty = storage_type(spec.b.dtype), vec("float", lanes)
+    source = fb.gep(scalar, base_pointer(fb, spec.b.slot), sizes[spec.b.offset])
+    target = base_pointer(fb, slot)
+    extent, stride = sizes[plan.vector.extent], sizes[plan.vector.b]
+    arithmetic = _Arithmetic(fb, ty)
+    with fb.loop("%begin", "%end") as channel:
+        origin = fb.gep(scalar, source, fb.mul(channel, sizes[plan.channels.b]))
+        row = fb.gep("float", target, fb.mul(channel, plan.filters))
+        with fb.loop(0, plan.filters, lanes) as first:
+            valid = fb.max(fb.min(fb.sub(extent, first), lanes), 0)
+            here = fb.gep(scalar, origin, fb.mul(first, stride))
+            taps = [[_taps_offset(plan, i, j) for j in range(TAPS)] for i in range(TAPS)]
+            grid = [
+                [_lanes(fb, fb.gep(scalar, here, at), spec.b.dtype, stride, valid, plan, machine) for at in line]
+                for line in taps
+            ]
+            for i, line in enumerate(_along_both(arithmetic.filters, grid)):
+                for j, value in enumerate(line):
+                    plane = (WINDOW * i + j) * plan.filter_plane
+                    fb.store(ty, value, fb.gep("float", row, fb.add(plane, first)))
+    fb.ret()
+
+
+def _taps_offset(plan: WinogradPlan, i: int, j: int) -> int:
+    """Elements from the first tap in B to the one that meets the tile's input row i and column j."""
+    total = 0
+    for pair, number in ((plan.rows, i), (plan.columns, j)):
+        total += (TAPS - 1 - number if pair.backward else number) * static(pair.taps.b)
+    return total
+
+
+def _lanes(
+    fb: FunctionBuilder,
+    pointer: str,
+    dtype: str,
+    stride: Operand,
+    valid: Operand,
+    plan: WinogradPlan,
+    machine: HasFeatures,
+) -> str:
+    """The first ``valid`` of a vector of elements ``stride`` apart, zeros behind them."""
+    lanes = plan.lanes
+    ty = vec("float", lanes)
+    if stride == 1:
+        return str(load_elements(fb, pointer, dtype, "float32", lanes, machine, fb.mask_first(valid, lanes)))
+    slot = fb.alloca(ty, align=4 * lanes)
+    fb.store(ty, literal(0.0, ty), slot)
+    with fb.loop(0, valid) as lane:
+        at = fb.gep(storage_type(dtype), pointer, fb.mul(lane, stride))
+        fb.store("float", load_elements(fb, at, dtype, "float32", 1, machine, None), fb.gep("float", slot, lane))
+    return fb.load(ty, slot)
+
+
+def emit_tiles(
+    module: ModuleBuilder,
+    name: str,
+    plan: WinogradPlan,
+    machine: HasFeatures,
+    slot: int,
+    product: str,
+    epilogue: Epilogue | None,
+    tile_epilogue: TileEpilogue | None,
+) -> None:
+    """Writes the main kernel. ``product`` is the name of the kernel of ``plan.product``; ``slot`` has the filters."""
+    _Tiles(module, name, plan, machine, slot, product, epilogue, tile_epilogue).write()
+
+
+class _Tiles:
+    """Writes the main kernel; a unit is a block of tiles of one image."""
+
+    def __init__(
+        self,
+        module: ModuleBuilder,
+        name: str,
+        plan: WinogradPlan,
+        machine: HasFeatures,
+        slot: int,
+        product: str,
+        epilogue: Epilogue | None,
+        tile_epilogue: TileEpilogue | None,
+    ) -> None:
+        self.plan, self.spec, self.machine, self.product = plan, plan.spec, machine, product
+        self.epilogue, self.tile_epilogue = epilogue, tile_epilogue
+        fb = self.fb = begin_kernel(module, name)
+        self.sizes = Sizes(fb, sizes_of(plan.spec))
+        self.ty = vec("float", plan.lanes)
+        self.arithmetic = _Arithmetic(fb, self.ty)
+        spec = plan.spec
+        self.storage = storage_type(spec.a.dtype)
+        self.a_base = fb.gep(self.storage, base_pointer(fb, spec.a.slot), self.sizes[spec.a.offset])
+        self.b_base = base_pointer(fb, slot)
+        self.c_base = base_pointer(fb, spec.c.slot)
+        points = WINDOW * WINDOW
+        self.inputs = fb.alloca("float", points * plan.input_plane, align=64)
+        self.products = fb.alloca("float", points * plan.product_plane, align=64)
+        self.tables = [self._table(block) for block in range(plan.filters // plan.width)]
+
+    def _table(self, block: int) -> str:
+        """What the product's kernel gets: its buffers, for one block of filters."""
+        fb = self.fb
+        table = fb.alloca("ptr", 3, align=8)
+        filters = fb.gep("float", self.b_base, block * self.plan.width)
+        for number, pointer in enumerate((self.inputs, filters, self.products)):
+            fb.store("ptr", pointer, fb.gep("ptr", table, number))
+        return table
+
+    def write(self) -> None:
+        fb, plan = self.fb, self.plan
+        counts = [*(self.sizes.count(Count(axis.extent)) for axis in plan.images), plan.blocks]
+        with fb.loop("%begin", "%end") as unit:
+            *images, block = split_unit(fb, unit, counts)
+            start = {axis.name: index for axis, index in zip(plan.images, images, strict=True)}
+            first = fb.mul(block, plan.tiles)
+            with fb.loop(0, plan.tiles) as number:
+                self._transform(start, number, fb.min(fb.add(first, number), plan.tiles_of_image - 1))
+            for index, table in enumerate(self.tables):
+                units = plan.product.kernels[0].units.evaluate()
+                fb.call(self.product, "void", [("ptr", table), ("ptr", "%dims"), ("i64", 0), ("i64", units)])
+                last = fb.min(fb.sub(plan.tiles_of_image, first), plan.tiles)
+                with fb.loop(0, last) as number:
+                    self._finish(start, number, fb.add(first, number), index * plan.width)
+        fb.ret()
+
+    def _position(self, tile: Operand) -> tuple[Operand, Operand]:
+        """The tile's first result, along both axes."""
+        fb, across = self.fb, self.plan.columns.tiles
+        return fb.mul(fb.div(tile, across), STEP), fb.mul(fb.rem(tile, across), STEP)
+
+    def _transform(self, start: dict[str, Operand], number: Operand, tile: Operand) -> None:
+        """One tile of the input, all channels, into the buffer."""
+        fb, plan, lanes = self.fb, self.plan, self.plan.lanes
+        where = self._position(tile)
+        terms = [(index, self.sizes[axis.a]) for axis, index in zip(plan.images, start.values(), strict=True)]
+        offsets: list[list[Operand]] = []
+        origin: Operand = linear(fb, terms)
+        for pair, at in zip((plan.rows, plan.columns), where, strict=True):
+            origin = fb.add(origin, fb.mul(at, static(pair.results.a)))
+            if pair.backward:
+                origin = fb.add(origin, (TAPS - 1) * static(pair.taps.a))
+            # The last tile of an odd extent has results that are not wanted; what they alone would read is not there.
+            last = fb.min(fb.sub(pair.extent + TAPS - 1 - 1, at), WINDOW - 1) if pair.extent % STEP else WINDOW - 1
+            steps: list[Operand] = [*range(WINDOW - 1), last]
+            offsets.append([fb.mul(step, static(pair.results.a)) for step in steps])
+        source = fb.gep(self.storage, self.a_base, origin)
+        target = fb.gep("float", self.inputs, fb.mul(number, plan.depth))
+        channels = static(plan.channels.extent)
+        with fb.loop(0, plan.depth, lanes) as channel:
+            mask = fb.mask_first(fb.sub(channels, channel), lanes) if channels % lanes else None
+            here = fb.gep(self.storage, source, channel)
+            grid = [[self._load(here, fb.add(row, column), mask) for column in offsets[1]] for row in offsets[0]]
+            out = fb.gep("float", target, channel)
+            for i, line in enumerate(_along_both(self.arithmetic.inputs, grid)):
+                for j, value in enumerate(line):
+                    fb.store(self.ty, value, fb.gep("float", out, (WINDOW * i + j) * plan.input_plane))
+
+    def _load(self, source: str, offset: Operand, mask: Operand | None) -> str:
+        dtype = self.spec.a.dtype
+        pointer = self.fb.gep(self.storage, source, offset)
+        return str(load_elements(self.fb, pointer, dtype, "float32", self.plan.lanes, self.machine, mask))
+
+    def _finish(self, start: dict[str, Operand], number: Operand, tile: Operand, column: int) -> None:
+        """One tile's results, from their sixteen products, for one block of filters."""
+        fb, plan, lanes = self.fb, self.plan, self.plan.lanes
+        row, across = self._position(tile)
+        source = fb.gep("float", self.products, fb.mul(number, plan.width))
+        extent = static(plan.vector.extent)
+        with fb.loop(0, min(plan.width, extent - column), lanes) as first:
+            here = fb.gep("float", source, first)
+            grid = [
+                [fb.load(self.ty, fb.gep("float", here, (WINDOW * i + j) * plan.product_plane)) for j in range(WINDOW)]
+                for i in range(WINDOW)
+            ]
+            channel = fb.add(first, column)
+            valid: Operand = lanes if extent % lanes == 0 else fb.min(fb.sub(extent, channel), lanes)
+            values = {**start, plan.vector.name: channel}
+            self._give(_along_both(self.arithmetic.results, grid), (row, across), values, valid)
+
+    def _give(self, results: list[Vectors], at: Sequence[Operand], values: dict[str, Operand], valid: Operand) -> None:
+        """Hands 2x2 results to the epilogue, or stores them; those beyond an odd extent are dropped."""
+        fb, pairs = self.fb, (self.plan.rows, self.plan.columns)
+        mask = None if valid == self.plan.lanes else fb.mask_first(valid, self.plan.lanes)
+
+        def place(i: int, j: int, _: int = 0) -> Place:
+            here = dict(values)
+            for pair, first, step in zip(pairs, at, (i, j), strict=True):
+                here[pair.results.name] = fb.add(first, step)
+            return self._place(here, valid, mask)
+
+        if self.tile_epilogue is not None:
+            sums = {(i, j, 0): results[i][j] for i in range(STEP) for j in range(STEP)}
+            names = (pairs[0].results.name, pairs[1].results.name)
+            self.tile_epilogue(fb, TileResult(names, (STEP, STEP, 1), sums, self.ty, place))
+            return
+        for i in range(STEP):
+            for j in range(STEP):
+                with ExitStack() as stack:
+                    for pair, first, step in zip(pairs, at, (i, j), strict=True):
+                        if step and pair.extent % STEP:
+                            inside = fb.cmp("slt", "i64", fb.add(first, step), pair.extent)
+                            stack.enter_context(fb.if_(inside))
+                    here = place(i, j)
+                    if self.epilogue is not None:
+                        self.epilogue(fb, results[i][j], self.ty, here)
+                    else:
+                        here.store(results[i][j])
+
+    def _place(self, values: dict[str, Operand], valid: Operand, mask: Operand | None) -> Place:
+        fb, plan, sizes = self.fb, self.plan, self.sizes
+        strides = {axis.name: sizes[axis.c] for axis in self.spec.axes}
+        offset = linear(fb, [(value, strides[name]) for name, value in values.items()])
+        place = Place(
+            coords=Coordinates(fb, sizes, self.spec.axes, values),
+            offset=fb.add(sizes[self.spec.c.offset], offset),
+            lanes=plan.lanes,
+            valid=valid,
+            mask=mask,
+            stride=1,
+            axis=plan.vector.names,
+            store=lambda value: None,
+        )
+        place.store = lambda value: store_elements(
+            fb, value, self.c_base, place, self.spec.c, self.spec.sum_dtype, self.machine
+        )
+        return place

@@ -1,0 +1,205 @@
+"""Contractions with their data, and what runs and checks their kernels."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import itertools
+
+import ml_dtypes  # noqa: F401  (registers bfloat16 with NumPy)
+import numpy as np
+import pytest
+
+from pronghorn.codegen.builder import ModuleBuilder
+from pronghorn.codegen.contraction import Array, Axis, Contraction, Runtime, emit, plan
+from pronghorn.runtime.host import named_target, native_target
+
+SLOT_A, SLOT_B, SLOT_C, SLOT_EXTRA = 0, 1, 2, 3
+TARGETS = ("native", "avx2", "sse2")
+
+
+class Problem:
+    """A contraction with its data: axes are (name, extent, a, b, c), strides 0 for absent; origins are made to fit."""
+
+    def __init__(self, axes, dtypes=("float32",) * 3, runtime=(), seed=0):
+        self.axes = [Axis(*axis) for axis in axes]
+        self.dtypes = dtypes
+        self.dims = [axis.extent for axis in self.axes if axis.name in runtime]
+        index = {name: i for i, name in enumerate(axis.name for axis in self.axes if axis.name in runtime)}
+        rng = np.random.default_rng(seed)
+        self.arrays, self.offsets = [], []
+        for key, dtype in zip("abc", dtypes, strict=True):
+            reach = [max(axis.extent - 1, 0) * getattr(axis, key) for axis in self.axes]
+            low, high = sum(min(r, 0) for r in reach), sum(max(r, 0) for r in reach)
+            size = high - low + 1
+            self.offsets.append(-low)
+            if "int" in dtype:
+                data = rng.integers(-100, 100, size).astype(dtype)
+            else:
+                data = rng.standard_normal(size).astype(dtype)
+            self.arrays.append(data)
+        self.arrays[2][:] = 77
+        self.spec = Contraction(
+            tuple(
+                dataclasses.replace(axis, extent=Runtime(index[axis.name])) if axis.name in index else axis
+                for axis in self.axes
+            ),
+            *(Array(slot, dtype, offset) for slot, dtype, offset in zip(range(3), dtypes, self.offsets, strict=True)),
+        )
+
+    def view(self, which, array=None):
+        """The operand over all axes, those it lacks repeated."""
+        array = self.arrays["abc".index(which)] if array is None else array
+        array = array[self.offsets["abc".index(which)] :]
+        strides = [getattr(axis, which) * array.itemsize for axis in self.axes]
+        return np.lib.stride_tricks.as_strided(array, [axis.extent for axis in self.axes], strides)
+
+    def expected(self):
+        exact = np.float64 if "float" in self.dtypes[2] else np.int64
+        total = self.view("a").astype(exact) * self.view("b").astype(exact)
+        return total.sum(tuple(i for i, axis in enumerate(self.axes) if axis.c == 0))
+
+    def result(self, array):
+        array = array[self.offsets[2] :]
+        axes = [axis for axis in self.axes if axis.c != 0]
+        strides = [axis.c * array.itemsize for axis in axes]
+        return np.lib.stride_tricks.as_strided(array, [axis.extent for axis in axes], strides)
+
+
+def machine_for(name):
+    if name == "native":
+        return native_target()
+    if named_target(name).arch != native_target().arch or named_target(name).vector_bits > native_target().vector_bits:
+        pytest.skip(f"this machine cannot run {name} code")
+    return named_target(name)
+
+
+def run(
+    native, problem, target, cuts=(1.0,), epilogue=None, tile_epilogue=None, multiples=None, extra=(), planner=plan
+):
+    """Plans, compiles and runs; ``cuts`` are the fractions at which the units are cut."""
+    machine = machine_for(target)
+    the_plan = planner(problem.spec, machine, multiples=multiples)
+    module = ModuleBuilder()
+    first = SLOT_EXTRA + len(extra)
+    slots = range(first, first + len(the_plan.scratch))
+    names = emit(module, "k", the_plan, machine, epilogue, tile_epilogue, slots)
+    compiled = native(module.text(), machine.cpu, machine.features)
+    c = problem.arrays[2].copy()
+    guards = [np.full(scratch.bytes(problem.dims) + 256, 0xAB, "u1") for scratch in the_plan.scratch]
+    buffers = [problem.arrays[0], problem.arrays[1], c, *extra, *guards]
+    table = (ctypes.c_void_p * len(buffers))(*(buffer.ctypes.data for buffer in buffers))
+    dims = (ctypes.c_int64 * (len(problem.dims) + 1))(*problem.dims)
+    for name, kernel in zip(names, the_plan.kernels, strict=True):
+        function = compiled.function(name, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+        units = kernel.units.evaluate(problem.dims)
+        edges = sorted({0, units, *(int(cut * units) for cut in cuts)})
+        for begin, end in reversed(list(itertools.pairwise(edges))):
+            function(table, dims, begin, end)
+    for guard, scratch in zip(guards, the_plan.scratch, strict=True):
+        assert (guard[scratch.bytes(problem.dims) :] == 0xAB).all(), "wrote beyond its scratch"
+    return c, the_plan
+
+
+TOLERANCE = {"float16": 4e-3, "bfloat16": 2e-2, "float32": 2e-5, "float64": 1e-12}
+
+
+def check(native, problem, target="native", **options):
+    c, the_plan = run(native, problem, target, **options)
+    expected = problem.expected()
+    got = problem.result(c)
+    if "int" in problem.dtypes[2]:
+        np.testing.assert_array_equal(got, expected.astype(problem.dtypes[2]))
+    else:
+        scale = max(np.abs(expected).max(initial=0), 1.0)
+        tolerance = TOLERANCE[problem.dtypes[2]]
+        np.testing.assert_allclose(got.astype("f8"), expected, atol=tolerance * scale, rtol=tolerance)
+    untouched = problem.arrays[2].copy()
+    problem.result(untouched)[...] = problem.result(c)
+    np.testing.assert_array_equal(c, untouched, err_msg="wrote outside of C")
+    return the_plan
+
+
+def matmul(m, k, n, *, a_transposed=False, b_transposed=False, **options):
+    k_stride, n_stride = max(k, 1), max(n, 1)  # no stride may vanish for an extent of 0
+    a = (1, max(m, 1)) if a_transposed else (k_stride, 1)
+    b = (1, k_stride) if b_transposed else (n_stride, 1)
+    return Problem([("m", m, a[0], 0, n_stride), ("n", n, 0, b[1], 1), ("k", k, a[1], b[0])], **options)
+
+
+def conv(n, h, w, cin, cout, kh, kw, stride=1, dilation=1, **options):
+    oh, ow = ((size - (kernel - 1) * dilation - 1) // stride + 1 for size, kernel in ((h, kh), (w, kw)))
+    return Problem(
+        [
+            ("n", n, h * w * cin, 0, oh * ow * cout),
+            ("oh", oh, stride * w * cin, 0, ow * cout),
+            ("ow", ow, stride * cin, 0, cout),
+            ("co", cout, 0, 1, 1),
+            ("kh", kh, dilation * w * cin, kw * cin * cout),
+            ("kw", kw, dilation * cin, cin * cout),
+            ("ci", cin, 1, cout),
+        ],
+        **options,
+    )
+
+
+def filter_gradient(n, h, w, cin, cout, kh, kw, **options):
+    oh, ow = h - kh + 1, w - kw + 1
+    return Problem(
+        [
+            ("kh", kh, w * cin, 0, kw * cin * cout),
+            ("kw", kw, cin, 0, cin * cout),
+            ("ci", cin, 1, 0, cout),
+            ("co", cout, 0, 1, 1),
+            ("n", n, h * w * cin, oh * ow * cout),
+            ("oh", oh, w * cin, ow * cout),
+            ("ow", ow, cin, cout),
+        ],
+        **options,
+    )
+
+
+def input_gradient(n, h, w, cin, cout, kh, kw, **options):
+    """Over the output gradient padded by the kernel, the kernel flipped by negative strides."""
+    ph, pw = h + kh - 1, w + kw - 1
+    return Problem(
+        [
+            ("n", n, ph * pw * cout, 0, h * w * cin),
+            ("h", h, pw * cout, 0, w * cin),
+            ("w", w, cout, 0, cin),
+            ("ci", cin, 0, cout, 1),
+            ("kh", kh, pw * cout, -kw * cin * cout),
+            ("kw", kw, cout, -cin * cout),
+            ("co", cout, 1, 1),
+        ],
+        **options,
+    )
+
+
+def depthwise(n, h, w, channels, kh, kw, **options):
+    oh, ow = h - kh + 1, w - kw + 1
+    return Problem(
+        [
+            ("n", n, h * w * channels, 0, oh * ow * channels),
+            ("oh", oh, w * channels, 0, ow * channels),
+            ("ow", ow, channels, 0, channels),
+            ("c", channels, 1, 1, 1),
+            ("kh", kh, w * channels, kw * channels),
+            ("kw", kw, channels, channels),
+        ],
+        **options,
+    )
+
+
+def attention(batch, heads, q, k, d, **options):
+    """Scores of multi-head attention, [batch, length, heads, d] operands."""
+    return Problem(
+        [
+            ("b", batch, q * heads * d, k * heads * d, heads * q * k),
+            ("h", heads, d, d, q * k),
+            ("q", q, heads * d, 0, k),
+            ("k", k, 0, heads * d, 1),
+            ("d", d, 1, 1),
+        ],
+        **options,
+    )

@@ -1,0 +1,220 @@
+"""Convolutions by minimal filtering against NumPy; which contractions it takes, and what its rounding keeps."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from contraction_problems import (
+    SLOT_EXTRA,
+    TARGETS,
+    attention,
+    check,
+    conv,
+    depthwise,
+    filter_gradient,
+    input_gradient,
+    matmul,
+    run,
+)
+
+from pronghorn.codegen.contraction import WinogradPlan, plan, plan_winograd
+from pronghorn.runtime.host import named_target, native_target
+
+
+def winograd(spec, machine, multiples=None):
+    """The plan, whatever it gains."""
+    made = plan_winograd(spec, machine, multiples=multiples)
+    assert isinstance(made, WinogradPlan)
+    return made
+
+
+CASES = {
+    "even": lambda **o: conv(2, 10, 10, 32, 64, 3, 3, **o),
+    "odd": lambda **o: conv(3, 9, 11, 16, 32, 3, 3, **o),
+    "channels that fill no vector": lambda **o: conv(2, 9, 12, 5, 20, 3, 3, **o),
+    "two channels in": lambda **o: conv(1, 12, 9, 2, 17, 3, 3, **o),
+    "two channels out": lambda **o: conv(1, 9, 9, 20, 2, 3, 3, **o),
+    "several blocks of tiles": lambda **o: conv(2, 25, 31, 8, 16, 3, 3, **o),
+    "several blocks of filters": lambda **o: conv(1, 11, 12, 24, 150, 3, 3, **o),
+    "input gradient": lambda **o: input_gradient(2, 9, 10, 32, 20, 3, 3, **o),
+    "input gradient, odd": lambda **o: input_gradient(2, 11, 7, 17, 48, 3, 3, **o),
+}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", CASES)
+def test_matches_numpy(native, name, target):
+    check(native, CASES[name](), target, planner=winograd)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_run_time_batch(native, name):
+    check(native, CASES[name](runtime=("n",)), planner=winograd)
+
+
+@pytest.mark.parametrize("images", [0, 1, 7])
+def test_any_batch(native, images):
+    check(native, conv(images, 9, 9, 6, 9, 3, 3, runtime=("n",)), planner=winograd)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_bits_do_not_depend_on_the_cuts(native, name):
+    whole, _ = run(native, CASES[name](), "native", planner=winograd)
+    cut, _ = run(native, CASES[name](), "native", planner=winograd, cuts=(0.1, 0.33, 0.5, 0.9))
+    np.testing.assert_array_equal(whole, cut)
+
+
+@pytest.mark.parametrize("dtypes", [("bfloat16",) * 3, ("float16",) * 3, ("bfloat16", "float32", "float32")], ids=str)
+@pytest.mark.parametrize("target", TARGETS)
+def test_low_precision(native, dtypes, target):
+    for name in ("odd", "input gradient"):
+        check(native, CASES[name](dtypes=dtypes), target, planner=winograd)
+
+
+def test_random_convolutions(native):
+    rng = np.random.default_rng(5)
+    for number in range(20):
+        n, h, w = (int(rng.integers(*bounds)) for bounds in ((1, 4), (9, 24), (9, 24)))
+        cin, cout = int(rng.integers(2, 40)), int(rng.integers(2, 90))
+        make = conv if rng.uniform() < 0.5 else input_gradient
+        check(native, make(n, h, w, cin, cout, 3, 3, seed=number), planner=winograd)
+
+
+def test_error_is_that_of_float32(native):
+    """Some times the rounding of a plain sum over as many products, no more."""
+    problem = conv(2, 18, 18, 64, 64, 3, 3)
+    expected = problem.expected()
+    scale = np.abs(expected).max()
+    errors = []
+    for planner in (winograd, plan):
+        c, _ = run(native, problem, "native", planner=planner)
+        errors.append(np.abs(problem.result(c) - expected).max() / scale)
+    assert errors[0] < 4 * errors[1] < 1e-5
+
+
+def test_a_result_depends_on_its_own_window_only(native):
+    """A NaN, an infinity or a huge value changes no bit of the results that do not read it, and zeros stay zeros."""
+    problem = conv(1, 12, 13, 16, 16, 3, 3)
+    before, _ = run(native, problem, "native", planner=winograd)
+    before = problem.result(before).copy()
+    image = problem.arrays[0].reshape(12, 13, 16)
+    for row, column in ((0, 0), (5, 6), (6, 5), (11, 12)):
+        kept = image[row, column].copy()
+        for value in (np.nan, np.inf, 1e30):
+            image[row, column] = value
+            after, _ = run(native, problem, "native", planner=winograd)
+            reads = np.zeros((10, 11), bool)
+            reads[max(row - 2, 0) : row + 1, max(column - 2, 0) : column + 1] = True
+            np.testing.assert_array_equal(problem.result(after)[0][~reads], before[0][~reads])
+        image[row, column] = kept
+    image[:5] = 0
+    after, _ = run(native, problem, "native", planner=winograd)
+    assert not problem.result(after)[0][:3].any()
+
+
+def test_small_integers_are_exact(native):
+    problem = conv(2, 11, 10, 16, 24, 3, 3)
+    rng = np.random.default_rng(0)
+    for array in problem.arrays[:2]:
+        array[:] = rng.integers(-4, 5, array.size)
+    c, _ = run(native, problem, "native", planner=winograd)
+    np.testing.assert_array_equal(problem.result(c), problem.expected())
+
+
+def test_epilogue_sees_coordinates(native):
+    problem = conv(2, 9, 12, 4, 20, 3, 3)
+    bias = np.random.default_rng(1).standard_normal(20).astype("f4")
+
+    def epilogue(fb, value, ty, place):
+        pointer = fb.gep("float", fb.load("ptr", fb.gep("ptr", "%bufs", SLOT_EXTRA)), place.coords["co"])
+        loaded = fb.load(ty, pointer) if place.mask is None else fb.masked_load(ty, pointer, place.mask)
+        for name in ("n", "oh", "ow"):
+            number = fb.cast("sitofp", place.coords[name], "i64", "float")
+            loaded = fb.op("fadd", ty, loaded, fb.splat(number, "float", place.lanes))
+        place.store(fb.op("fadd", ty, value, loaded))
+
+    c, _ = run(native, problem, "native", planner=winograd, epilogue=epilogue, extra=(bias,))
+    places = sum(np.meshgrid(np.arange(2), np.arange(7), np.arange(10), indexing="ij"))
+    np.testing.assert_allclose(problem.result(c), problem.expected() + bias + places[..., None], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("window", [{"oh": 2, "ow": 2}, {"oh": 2}, {"ow": 2}], ids=str)
+def test_tile_epilogue_gets_whole_windows(native, window):
+    problem = conv(2, 14, 16, 3, 20, 3, 3)
+    steps = window.get("oh", 1), window.get("ow", 1)
+    shape = (2, 12 // steps[0], 14 // steps[1], 20)
+    summed = np.zeros(shape, "f4")
+
+    def tile_epilogue(fb, tile):
+        assert tile.axes == ("oh", "ow") and tile.sizes == (2, 2, 1)
+        for i in range(0, 2, steps[0]):
+            for j in range(0, 2, steps[1]):
+                place = tile.place(i, j, 0)
+                inside = [tile.sums[i + di, j + dj, 0] for di in range(steps[0]) for dj in range(steps[1])]
+                total = inside[0]
+                for other in inside[1:]:
+                    total = fb.op("fadd", tile.ty, total, other)
+                row, column = (fb.div(place.coords[a], s) for a, s in zip(("oh", "ow"), steps, strict=True))
+                offset = fb.add(fb.mul(place.coords["n"], shape[1]), row)
+                offset = fb.add(fb.mul(fb.add(fb.mul(offset, shape[2]), column), 20), place.coords["co"])
+                pointer = fb.gep("float", fb.load("ptr", fb.gep("ptr", "%bufs", SLOT_EXTRA)), offset)
+                if place.mask is None:
+                    fb.store(tile.ty, total, pointer)
+                else:
+                    fb.masked_store(tile.ty, total, pointer, place.mask)
+
+    options = {"tile_epilogue": tile_epilogue, "multiples": window, "extra": (summed,)}
+    run(native, problem, "native", planner=winograd, **options)
+    expected = problem.expected().reshape(2, shape[1], steps[0], shape[2], steps[1], 20).sum((2, 4))
+    np.testing.assert_allclose(summed, expected, atol=1e-4)
+
+
+OTHERS = {
+    "stride": conv(2, 15, 15, 32, 32, 3, 3, stride=2),
+    "dilation": conv(2, 15, 15, 32, 32, 3, 3, dilation=2),
+    "1x1": conv(2, 12, 12, 32, 32, 1, 1),
+    "3x1": conv(2, 12, 12, 32, 32, 3, 1),
+    "5x5": conv(2, 16, 16, 32, 32, 5, 5),
+    "three channels are no taps": conv(2, 16, 16, 3, 32, 5, 3),
+    "filter gradient": filter_gradient(2, 12, 12, 32, 32, 3, 3),
+    "depthwise": depthwise(2, 12, 12, 32, 3, 3),
+    "attention": attention(2, 3, 17, 19, 8),
+    "product": matmul(64, 9, 64),
+    "one channel": conv(2, 12, 12, 1, 32, 3, 3),
+    "few tiles": conv(2, 8, 8, 32, 32, 3, 3),
+    "double": conv(2, 12, 12, 32, 32, 3, 3, dtypes=("float64",) * 3),
+    "integers": conv(2, 12, 12, 32, 32, 3, 3, dtypes=("int32",) * 3),
+    "run-time rows": conv(2, 12, 12, 32, 32, 3, 3, runtime=("oh",)),
+    "run-time channels": conv(2, 12, 12, 32, 32, 3, 3, runtime=("co",)),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_contractions_are_left(name):
+    assert plan_winograd(OTHERS[name].spec, native_target()) is None
+
+
+def test_windows_that_no_tile_covers_are_left():
+    spec = conv(2, 14, 14, 32, 32, 3, 3).spec
+    assert plan_winograd(spec, native_target(), multiples={"oh": 3, "ow": 3}) is None
+    odd = conv(2, 13, 14, 32, 32, 3, 3).spec
+    assert plan_winograd(odd, native_target(), multiples={"ow": 2}) is None
+
+
+def test_taken_where_it_gains():
+    machine = named_target("avx512")
+    for size, cin, cout, gains in ((34, 64, 64, True), (34, 32, 32, True), (18, 128, 128, True), (34, 1, 32, False)):
+        spec = conv(32, size, size, cin, cout, 3, 3, runtime=("n",)).spec
+        assert (plan_winograd(spec, machine, plan(spec, machine)) is not None) == gains
+    spec = conv(32, 34, 34, 512, 512, 3, 3).spec  # its transformed filters outgrow the caches
+    assert plan_winograd(spec, machine) is None
+    merged = dataclasses.replace(spec, axes=tuple(reversed(spec.axes)))
+    assert plan_winograd(merged, machine) is None
+
+
+def test_plan_fits_the_stack():
+    for cin, cout in ((16, 16), (256, 64), (256, 256), (64, 512)):
+        made = winograd(conv(4, 34, 34, cin, cout, 3, 3).spec, named_target("avx512"))
+        assert 4 * 16 * (made.input_plane + made.product_plane) <= 400 * 1024
