@@ -58,6 +58,23 @@ def test_it_is_found_again_and_serves_any_batch(no_compiler):
             assert a.shape == b.shape and a.dtype == b.dtype
 
 
+def test_kernels_for_few_rows_and_for_many(no_compiler):
+    """A large matrix is packed for many rows only; the bits are the same, and from the disk."""
+    avals = [Aval((Dim.symbol("batch"), 300), "float32"), Aval((300, 1024), "float32")]
+    x, w = (np.random.default_rng(0).normal(size=shape).astype("float32") for shape in ((64, 300), (300, 1024)))
+
+    def product(x, w):
+        return [ops.relu(ops.matmul(x, w))]
+
+    first = Executable(trace(product, avals))
+    no_compiler()
+    for executable in (first, Executable(trace(product, avals))):
+        (whole,) = executable(x, w)
+        np.testing.assert_allclose(whole, np.maximum(x @ w, 0), atol=1e-4)
+        for rows in (1, 7, 23, 24, 63):
+            np.testing.assert_array_equal(executable(x[:rows], w)[0], whole[:rows])
+
+
 def test_another_graph_is_not_taken_for_it(no_compiler):
     Executable(trace(layer, [ROWS]))
     no_compiler()

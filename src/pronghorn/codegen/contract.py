@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand
 from pronghorn.codegen.contraction import (
+    FEW_ROWS,
     Array,
     Axis,
     Contraction,
@@ -20,6 +22,7 @@ from pronghorn.codegen.contraction import (
     Size,
     WinogradPlan,
     emit,
+    for_few_rows,
     plan,
     plan_winograd,
 )
@@ -90,9 +93,24 @@ def _emit_part(
     slots = [tables.buffer(v) for v in scratch]
     names = emit(module, name, made, target, epilogue, tile_epilogue, slots)
     launches = [_launch(kernel, part, made, i, n, scratch, tables) for i, n in enumerate(names)]
+    few = for_few_rows(made) if isinstance(made, Plan) else None
+    if few is not None:
+        kept = [(value, slot) for value, slot, s in zip(scratch, slots, made.scratch) if s in few.scratch]
+        (name,) = emit(module, f"{name}.few", few, target, epilogue, tile_epilogue, [slot for _, slot in kept])
+        launch = _launch(kernel, part, few, 0, name, [value for value, _ in kept], tables)
+        launches = _by_rows(launches, launch, few, tables)
     if fusion is not None and tile_epilogue is None:  # no tile covers whole windows: they are pooled afterwards
         launches += _separate_pools(module, kernel, fusion, launches, tables, target)
     return launches
+
+
+def _by_rows(launches: list[Launch], few: Launch, plan: Plan, tables: Tables) -> list[Launch]:
+    """The launches of a packing plan with that of :func:`for_few_rows`: which of them run is up to the rows."""
+    rows = product(tuple(_extent(axis.extent, tables) for axis in plan.spec.axes if axis.b == 0))
+    few.units = replace(few.units, only=(rows, 0, FEW_ROWS))
+    for launch in launches[:2]:  # packing, and the main kernel; partial sums are combined after either
+        launch.units = replace(launch.units, only=(rows, FEW_ROWS, 0))
+    return [launches[0], few, *launches[1:]]
 
 
 def _plan_with_epilogue(

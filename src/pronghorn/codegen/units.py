@@ -17,6 +17,8 @@ class Units:
     """A number of units: a constant times, for each (extent, step, limit), the smaller of ceil(extent / step) and the
     limit (0: none).
 
+    ``only``: there are none unless an extent is at least one number and below another (0: any).
+
     >>> from pronghorn.graph.dim import Dim
     >>> Units(3, ((Dim.symbol("batch"), 4, 0),)).evaluate({"batch": 10})
     9
@@ -24,6 +26,7 @@ class Units:
 
     constant: int = 1
     counts: tuple[tuple[Extent, int, int], ...] = ()
+    only: tuple[Extent, int, int] | None = None
 
     @staticmethod
     def of(extent: Extent) -> Units:
@@ -32,6 +35,11 @@ class Units:
 
     def evaluate(self, env: Mapping[str, int]) -> int:
         """The number, given one for each symbol."""
+        if self.only is not None:
+            extent, least, below = self.only
+            value = evaluate(extent, env)
+            if value < least or (below and value >= below):
+                return 0
         total = self.constant
         for extent, step, limit in self.counts:
             count = -(-evaluate(extent, env) // step)

@@ -30,6 +30,7 @@ from pronghorn.codegen.contraction import (
     Formula,
     Runtime,
     emit,
+    for_few_rows,
     plan,
     worthwhile,
 )
@@ -277,6 +278,43 @@ def test_plans():
     assert plan(matmul(512, 784, 512, runtime=("m",)).spec, machine).chunks is None
     # One column: the lanes run along the sum.
     assert plan(matmul(128, 128, 1, runtime=("m",)).spec, machine).dot
+
+
+@pytest.mark.parametrize("dtypes", [("float32",) * 3, ("bfloat16",) * 3], ids=str)
+@pytest.mark.parametrize("rows", [1, 3, 8, 23, 40])
+def test_few_rows_give_the_same_bits(native, rows, dtypes):
+    """B is read where it lies, or packed: the choice is up to the number of rows, which no bit may depend on."""
+    problem = matmul(rows, 300, 1024, runtime=("m",), dtypes=dtypes)
+    packed, many = run(native, problem, "native")
+    assert many.pack
+    unpacked, few = run(native, problem, "native", planner=lambda *a, **o: for_few_rows(plan(*a, **o)))
+    assert not few.pack and [kernel.role for kernel in few.kernels] == ["main"]
+    np.testing.assert_array_equal(packed, unpacked)
+
+
+def test_where_few_rows_have_a_plan_of_their_own():
+    machine = named_target("avx512")
+    assert for_few_rows(plan(matmul(64, 784, 512, runtime=("m",)).spec, machine)) is not None
+    assert for_few_rows(plan(matmul(1024, 784, 512).spec, machine)) is None  # the rows are known
+    assert for_few_rows(plan(matmul(64, 784, 512, b_transposed=True, runtime=("m",)).spec, machine)) is None
+    assert for_few_rows(plan(matmul(64, 784, 500, runtime=("m",)).spec, machine)) is None  # not packed
+    pixels = conv(4, 8, 8, 700, 512, 1, 1, runtime=("n",)).spec  # 64 rows an image
+    assert plan(pixels, machine).pack and for_few_rows(plan(pixels, machine)) is None
+
+
+def test_what_is_packed():
+    machine = named_target("avx512")
+
+    def packed(*sizes, **options):
+        chosen = plan(matmul(*sizes, **options).spec, machine)
+        return chosen.pack, chosen.chunks and chosen.chunks.count.limit
+
+    assert packed(1024, 1024, 1024) == (True, None)
+    assert packed(128, 500, 512) == (False, None)  # the cache keeps a panel where it lies
+    assert packed(128, 784, 512) == (False, 2)  # ... or half of one
+    assert packed(128, 784, 512, runtime=("m",)) == (True, None)  # the order of summation is the same for any rows
+    assert packed(128, 784, 4096)[0] and not packed(16, 784, 4096)[0]
+    assert packed(128, 784, 500) == (False, None)  # lines at odd distances do not compete
 
 
 def test_worthwhile():

@@ -95,11 +95,13 @@ class Profile:
 
     @property
     def kernels(self) -> list[KernelTime]:
-        """A row for each kernel, slowest first."""
+        """A row for each kernel that had something to do, slowest first."""
         seconds = self._cycles / cycles_per_second()
         inside = float(seconds.sum()) or 1.0
         rows = []
         for i, timed in enumerate(self._timed):
+            if timed.launch is not None and not self._units[i]:
+                continue  # there is another for this number of rows
             gflops = float(self._work[i] / seconds[i] / 1e9) if seconds[i] and self._work[i] else 0.0
             row = KernelTime(
                 kernel=timed.name,

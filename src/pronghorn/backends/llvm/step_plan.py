@@ -48,10 +48,7 @@ def to_bytes(plan: StepPlan) -> bytes:
         {
             "buffers": plan.buffers,
             "extents": [_extent_out(e) for e in plan.extents],
-            "launches": [
-                [units.constant, [[_extent_out(e), step, limit] for e, step, limit in units.counts], cost, serial]
-                for units, cost, serial in plan.launches
-            ],
+            "launches": [[_units_out(units), cost, serial] for units, cost, serial in plan.launches],
             "placed": [
                 [slot, p.key, p.offset, p.units, p.life.first, p.life.last] for slot, p in memory.placed.items()
             ],
@@ -92,10 +89,7 @@ def from_bytes(data: bytes) -> tuple[StepPlan, bytes]:
     plan = StepPlan(
         buffers=given["buffers"],
         extents=[_extent_in(e) for e in given["extents"]],
-        launches=[
-            (Units(constant, tuple((_extent_in(e), step, limit) for e, step, limit in counts)), cost, serial)
-            for constant, counts, cost, serial in given["launches"]
-        ],
+        launches=[(_units_in(*units), cost, serial) for units, cost, serial in given["launches"]],
         memory=memory,
         arguments=given["arguments"],
         results=given["results"],
@@ -108,6 +102,16 @@ def from_bytes(data: bytes) -> tuple[StepPlan, bytes]:
 def slots_of(values: Sequence[Any], slots: Mapping[Any, int]) -> list[int]:
     """The slot of each value."""
     return [slots.get(v, ABSENT) for v in values]
+
+
+def _units_out(units: Units) -> Any:
+    counts = [[_extent_out(e), step, limit] for e, step, limit in units.counts]
+    return [units.constant, counts, units.only and [_extent_out(units.only[0]), *units.only[1:]]]
+
+
+def _units_in(constant: int, counts: Any, only: Any) -> Units:
+    read = tuple((_extent_in(e), step, limit) for e, step, limit in counts)
+    return Units(constant, read, only and (_extent_in(only[0]), only[1], only[2]))
 
 
 def _extent_out(extent: Extent) -> Any:

@@ -7,12 +7,13 @@ register tile by the model in :mod:`.tiling`), and write its kernels: :mod:`.pac
 
 from pronghorn.codegen.contraction.emit import emit
 from pronghorn.codegen.contraction.nest import Place
-from pronghorn.codegen.contraction.plan import Kernel, Plan, Scratch, plan, worthwhile
+from pronghorn.codegen.contraction.plan import FEW_ROWS, Kernel, Plan, Scratch, for_few_rows, plan, worthwhile
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction, Count, Formula, Runtime, Size
 from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
 from pronghorn.codegen.contraction.winograd import WinogradPlan, plan_winograd
 
 __all__ = [
+    "FEW_ROWS",
     "Array",
     "Axis",
     "Contraction",
@@ -29,6 +30,7 @@ __all__ = [
     "TileResult",
     "WinogradPlan",
     "emit",
+    "for_few_rows",
     "plan",
     "plan_winograd",
     "worthwhile",

@@ -10,23 +10,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import prod
+from math import gcd, prod
 
 from pronghorn.codegen.builder import llvm_type, size_of
 from pronghorn.codegen.contraction.spec import Axis, Contraction, Count, Formula, Size
-from pronghorn.codegen.contraction.tiling import Machine, Tile, VectorChoice, choose_tile, choose_vector, estimate
+from pronghorn.codegen.contraction.tiling import (
+    L1_BYTES,
+    Machine,
+    Tile,
+    VectorChoice,
+    choose_tile,
+    choose_vector,
+    estimate,
+)
 from pronghorn.codegen.convert import LOW_PRECISION
 
-__all__ = ["Chunks", "Kernel", "Level", "Plan", "Scratch", "plan", "worthwhile"]
+__all__ = ["FEW_ROWS", "Chunks", "Kernel", "Level", "Plan", "Scratch", "for_few_rows", "plan", "worthwhile"]
 
 L2_BYTES = 512 * 1024  # what may count on staying in the second-level cache
-L1_BYTES = 32 * 1024
 UNIT_CYCLES = 25_000  # a unit should take some microseconds ...
 GRAIN_CYCLES = 60_000  # ... and a thread should take several at a time
 FEW_PARTIALS = 16  # where there are not enough tiles otherwise
 MOST_PARTIALS = 64
 CHUNK_BYTES = 768 * 1024  # of A and B, where they are large
 PACK_ROWS = 64
+FEW_ROWS = 24
+MANY_ROWS = 512  # that reuse a panel before its packing is a small part of the time
+LINE_BYTES, LINES_APART, WAYS = 64, 2048, 8  # of a second-level cache: lines so far apart compete for so many places
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +153,10 @@ def plan(
     tile = choose_tile(choice, machine, multiples)
     spec = choice.spec
     depth = _depth_order(choice)
-    chunks = None if multiples or choice.dot else _split(choice, tile, depth)
+    pack, kept = _panels(choice, tile, depth)
+    chunks = None if multiples or choice.dot else _split(choice, tile, depth, kept)
     levels = _levels(choice, tile, chunks)
     unit_levels, grain = _unit_levels(levels, tile)
-    pack = choice.pack or _panels_help(choice, tile, depth)
     partial = Plan(spec, choice.axis, choice.dot, pack, tile, levels, unit_levels, depth, chunks, (), (), multiples)
     main = Kernel("main", _units(levels[:unit_levels], chunks), grain)
     return _with_kernels(partial, main)
@@ -180,8 +190,11 @@ def _bytes_along(spec: Contraction, of: str) -> int:
     return size_of(llvm_type(array.dtype)) * prod(estimate(axis.extent) for axis in spec.axes if getattr(axis, of) != 0)
 
 
-def _split(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...]) -> Chunks | None:
-    """Splits a long reduction if the tiles are too few to share out, or would each read all of a large A and B."""
+def _split(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], kept: int) -> Chunks | None:
+    """Splits a long reduction if the tiles are too few to share out, or would each read all of a large A and B.
+
+    ``kept`` (0: no matter) is how many steps of a panel of B the cache keeps.
+    """
     spec = choice.spec
     steps = prod(estimate(axis.extent) for axis in depth)
     tiles = prod(
@@ -203,6 +216,8 @@ def _split(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...]) -> Chunks 
         # Partial sums are written once and read once: little enough against what each tile would read from afar?
         if 2 * wanted * results <= tiles * streamed // 8:
             partials = max(partials, wanted)
+    if kept and steps > kept:
+        partials = max(partials, -(-steps // kept))
     partials = min(partials, steps // 32)
     return Chunks(longest[0].name, Count(longest[0].extent, 1, partials)) if partials > 1 and longest else None
 
@@ -253,7 +268,8 @@ def _unit_levels(levels: tuple[Level, ...], tile: Tile) -> tuple[int, int]:
     fewest = 1
     used = 0
     for level in levels:
-        if work <= UNIT_CYCLES or fewest >= 64:
+        enough = 32 if work <= 4 * UNIT_CYCLES else 64  # small pieces of one row of tiles share its lines among threads
+        if work <= UNIT_CYCLES or fewest >= enough:
             break
         used += 1
         if level.axis is None:
@@ -265,23 +281,49 @@ def _unit_levels(levels: tuple[Level, ...], tile: Tile) -> tuple[int, int]:
     return used, max(1, round(GRAIN_CYCLES / max(work, 1.0)))
 
 
-def _panels_help(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...]) -> bool:
-    """Whether to copy B into panels although its lanes are adjacent already.
+def _panels(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...]) -> tuple[bool, int]:
+    """Whether to copy B into panels; if not, how many steps of one the cache keeps (0: no matter).
 
-    That pays if many rows reuse a panel, and either it is larger than the first-level cache and its lines lie far
-    apart, or its elements have to be widened.
+    Where its lanes are adjacent already, that pays if many rows reuse a panel, and either its elements have to be
+    widened, or it is larger than the first-level cache and its lines lie so far apart that they compete for few places
+    in the second-level cache, too. With few rows, a part of the reduction at a time does better.
     """
     spec = choice.spec
     width = size_of(llvm_type(spec.b.dtype))
     panel = tile.vectors * tile.lanes * width
     inner = [axis for axis in depth if axis.b != 0]
-    if choice.dot or not inner or choice.axis.a != 0:
-        return False
+    if choice.pack or choice.dot or not inner or choice.axis.a != 0:
+        return choice.pack, 0
+    extents = [axis.extent for axis in spec.axes if axis.b == 0]
+    rows = prod(map(estimate, extents))
+    if spec.b.dtype in LOW_PRECISION:
+        return rows >= PACK_ROWS, 0
     stride = _far(inner[-1].b) * width
     steps = prod(estimate(axis.extent) for axis in inner)
-    rows = prod(estimate(axis.extent) for axis in spec.axes if axis.b == 0)
-    far_apart = steps * panel > L1_BYTES and stride >= 2 * panel and stride % 1024 == 0
-    return rows >= PACK_ROWS and (far_apart or spec.b.dtype in LOW_PRECISION)
+    if steps * panel <= L1_BYTES or stride < 2 * panel or stride % 1024:
+        return False, 0
+    kept = WAYS * LINES_APART // gcd(stride // LINE_BYTES, LINES_APART)
+    if steps <= kept or rows < PACK_ROWS:
+        return False, 0
+    # The order of summation must not depend on how many rows there are, so that it is decided for known extents only.
+    known = all(isinstance(extent, int) for extent in extents)
+    return (False, kept) if known and rows < MANY_ROWS <= kept else (True, 0)
+
+
+def for_few_rows(many: Plan) -> Plan | None:
+    """The plan of the main kernel that reads B where it lies, if ``many`` packs it for rows whose number is not known.
+
+    It gives the same bits, and is better below :data:`FEW_ROWS`.
+    """
+    rows = [axis.extent for axis in many.spec.axes if axis.b == 0]
+    fewest = prod(extent if isinstance(extent, int) else extent.factor for extent in rows)
+    if not many.pack or many.dot or many.vector.b != 1 or fewest >= FEW_ROWS:
+        return None
+    if all(isinstance(extent, int) for extent in rows):
+        return None
+    kernels = tuple(kernel for kernel in many.kernels if kernel.role == "main")
+    scratch = tuple(buffer for buffer in many.scratch if buffer.purpose != "packed B")
+    return replace(many, pack=False, kernels=kernels, scratch=scratch)
 
 
 def _with_kernels(partial: Plan, main: Kernel) -> Plan:

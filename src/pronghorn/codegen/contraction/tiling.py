@@ -14,9 +14,10 @@ from itertools import combinations
 from math import prod
 from typing import Protocol
 
+from pronghorn.codegen.builder import llvm_type, size_of
 from pronghorn.codegen.contraction.spec import Axis, Contraction, Size
 
-__all__ = ["Piece", "Tile", "VectorChoice", "choose_tile", "choose_vector", "estimate", "pieces_of"]
+__all__ = ["L1_BYTES", "Piece", "Tile", "VectorChoice", "choose_tile", "choose_vector", "estimate", "pieces_of"]
 
 
 class Machine(Protocol):
@@ -33,12 +34,16 @@ class Machine(Protocol):
 
 RUNTIME_EXTENT = 64  # what a run-time extent, usually the batch, is taken to be where costs are compared
 REMAINDER_ROWS = 4  # rows of the tile that finishes an axis of run-time extent
+L1_BYTES = 32 * 1024
 MOST_VECTORS = 8
 MOST_DOTS = 16  # more dot products at once gain nothing, and each ends in code to add up its lanes
 MOST_VARIANTS = 6  # each combination of whole and remaining tiles is compiled code of its own
 
 # Cycles on a machine with one full-width multiply-add a cycle (two on those with two, where all else doubles as well).
 _VECTOR_LOAD, _SCALAR_LOAD, _CONFLICTING_LOAD, _LATENCY = 1.0, 0.55, 1.6, 4.0
+# From the second-level cache, which a panel of B of some width is in if the sum is long; A, too, unless the windows of
+# neighbouring rows share its elements.
+_FAR_VECTOR_LOAD, _FAR_SCALAR_LOAD, _PANEL_VECTORS = 2.8, 1.6, 4
 _LOOP, _TILE, _RESULT, _FOLD, _SCATTER = 0.7, 14.0, 1.6, 9.0, 1.5
 _VARIANT = 0.03
 _SCATTERED = 0.5  # against stores lane by lane, which a fused epilogue multiplies
@@ -197,6 +202,12 @@ class _Model:
         if choice.dot:
             extent = estimate(choice.axis.extent)
             self.depth = self.depth // extent * -(-extent // self.lanes)
+        panel = self.depth * _PANEL_VECTORS * self.lanes * size_of(llvm_type(spec.b.dtype))
+        self.vector_load, self.scalar_load = _VECTOR_LOAD, _SCALAR_LOAD
+        if panel > L1_BYTES:
+            self.vector_load = _FAR_VECTOR_LOAD
+            rows = {axis.a for axis in spec.axes if axis.b == 0}
+            self.scalar_load = _SCALAR_LOAD if any(axis.a in rows for axis in reduced) else _FAR_SCALAR_LOAD
         self.contiguous = any(axis.a == 1 for axis in reduced)
         self.scatter = not choice.dot and choice.axis.c != 1
         self._seen: dict[tuple, float] = {}
@@ -270,15 +281,15 @@ class _Model:
         a_rows = prod(factor for axis, factor in zip(axes, factors, strict=True) if axis.a != 0)
         b_rows = prod(factor for axis, factor in zip(axes, factors, strict=True) if axis.b != 0)
         whole_vectors = choice.dot or choice.axis.a != 0
-        loads = vectors * b_rows * _VECTOR_LOAD
+        loads = vectors * b_rows * self.vector_load
         if whole_vectors:
             loads += a_rows * vectors * _VECTOR_LOAD
         else:
-            loads += a_rows * (_CONFLICTING_LOAD if self._conflicts(axes, factors) else _SCALAR_LOAD)
+            loads += a_rows * (_CONFLICTING_LOAD if self._conflicts(axes, factors) else self.scalar_load)
         sums = prod(factors) * vectors
         if sums + b_rows * vectors + 1 > self.machine.registers and b_rows > 1:
             return float("inf")
-        step = max(sums, _LATENCY, loads) + 0.1 * loads + _LOOP
+        step = max(sums, _LATENCY, loads) + 0.2 * loads + _LOOP
         finish = _TILE + sums * (
             _RESULT + (_FOLD if choice.dot else 0) + (_SCATTER * self.lanes if self.scatter else 0)
         )
