@@ -15,6 +15,7 @@ from pronghorn.codegen.contraction import (
     Array,
     Axis,
     Contraction,
+    FilterGradientPlan,
     Formula,
     Place,
     Plan,
@@ -41,6 +42,9 @@ from pronghorn.runtime.host import Target
 
 if TYPE_CHECKING:
     from pronghorn.codegen.program import Launch
+
+
+AnyPlan = Plan | WinogradPlan | FilterGradientPlan
 
 
 def emit_contract(module: ModuleBuilder, kernel: Kernel, tables: Tables, target: Target) -> list[Launch]:
@@ -78,7 +82,7 @@ def _emit_part(
 ) -> list[Launch]:
     spec = _specification(kernel, part, tables)
     fusion: PoolFusion | None = kernel.details.get("pool")
-    made: Plan | WinogradPlan | None = None
+    made: AnyPlan | None = None
     if fusion is not None:
         made = _pooling_plan(kernel, part, spec, fusion, target)
     epilogue = tile_epilogue = None
@@ -142,9 +146,7 @@ def _one_stride(outer: LoopVar, inner: LoopVar, extent: Extent, indices: Sequenc
     return all(index.terms.get(outer, 0) == index.terms.get(inner, 0) * extent for index in indices)
 
 
-def _pooling_plan(
-    kernel: Kernel, part: Part, spec: Contraction, fusion: PoolFusion, target: Target
-) -> Plan | WinogradPlan | None:
+def _pooling_plan(kernel: Kernel, part: Part, spec: Contraction, fusion: PoolFusion, target: Target) -> AnyPlan | None:
     multiples = {f"o{a}": w for a, w in enumerate(fusion.window) if w > 1}
     try:
         made = _plan_with_epilogue(kernel, part, spec, target, multiples)
@@ -188,7 +190,7 @@ def _scratch_value(scratch: object, kernel: Kernel, tables: Tables) -> Value:
 
 
 def _launch(
-    kernel: Kernel, part: Part, made: Plan | WinogradPlan, index: int, name: str, scratch: list[Value], tables: Tables
+    kernel: Kernel, part: Part, made: AnyPlan, index: int, name: str, scratch: list[Value], tables: Tables
 ) -> Launch:
     from pronghorn.codegen.program import Launch
 

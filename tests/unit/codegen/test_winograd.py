@@ -19,14 +19,14 @@ from contraction_problems import (
     run,
 )
 
-from pronghorn.codegen.contraction import WinogradPlan, plan, plan_winograd
+from pronghorn.codegen.contraction import FilterGradientPlan, WinogradPlan, plan, plan_winograd
 from pronghorn.runtime.host import named_target, native_target
 
 
 def winograd(spec, machine, multiples=None):
     """The plan, whatever it gains."""
     made = plan_winograd(spec, machine, multiples=multiples)
-    assert isinstance(made, WinogradPlan)
+    assert isinstance(made, WinogradPlan | FilterGradientPlan)
     return made
 
 
@@ -40,6 +40,10 @@ CASES = {
     "several blocks of filters": lambda **o: conv(1, 11, 12, 24, 150, 3, 3, **o),
     "input gradient": lambda **o: input_gradient(2, 9, 10, 32, 20, 3, 3, **o),
     "input gradient, odd": lambda **o: input_gradient(2, 11, 7, 17, 48, 3, 3, **o),
+    "filter gradient": lambda **o: filter_gradient(3, 10, 12, 32, 64, 3, 3, **o),
+    "filter gradient, odd": lambda **o: filter_gradient(5, 9, 11, 16, 20, 3, 3, **o),
+    "filter gradient, few tiles": lambda **o: filter_gradient(41, 5, 4, 17, 9, 3, 3, **o),
+    "filter gradient, many chunks": lambda **o: filter_gradient(37, 20, 20, 5, 6, 3, 3, **o),
 }
 
 
@@ -54,9 +58,10 @@ def test_run_time_batch(native, name):
     check(native, CASES[name](runtime=("n",)), planner=winograd)
 
 
-@pytest.mark.parametrize("images", [0, 1, 7])
+@pytest.mark.parametrize("images", [0, 1, 7, 40])
 def test_any_batch(native, images):
     check(native, conv(images, 9, 9, 6, 9, 3, 3, runtime=("n",)), planner=winograd)
+    check(native, filter_gradient(images, 9, 9, 6, 9, 3, 3, runtime=("n",)), planner=winograd)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -69,7 +74,7 @@ def test_bits_do_not_depend_on_the_cuts(native, name):
 @pytest.mark.parametrize("dtypes", [("bfloat16",) * 3, ("float16",) * 3, ("bfloat16", "float32", "float32")], ids=str)
 @pytest.mark.parametrize("target", TARGETS)
 def test_low_precision(native, dtypes, target):
-    for name in ("odd", "input gradient"):
+    for name in ("odd", "input gradient", "filter gradient, odd"):
         check(native, CASES[name](dtypes=dtypes), target, planner=winograd)
 
 
@@ -78,20 +83,20 @@ def test_random_convolutions(native):
     for number in range(20):
         n, h, w = (int(rng.integers(*bounds)) for bounds in ((1, 4), (9, 24), (9, 24)))
         cin, cout = int(rng.integers(2, 40)), int(rng.integers(2, 90))
-        make = conv if rng.uniform() < 0.5 else input_gradient
-        check(native, make(n, h, w, cin, cout, 3, 3, seed=number), planner=winograd)
+        make = (conv, input_gradient, filter_gradient)[number % 3]
+        check(native, make(n + 1, h, w, cin, cout, 3, 3, seed=number), planner=winograd)
 
 
 def test_error_is_that_of_float32(native):
     """Some times the rounding of a plain sum over as many products, no more."""
-    problem = conv(2, 18, 18, 64, 64, 3, 3)
-    expected = problem.expected()
-    scale = np.abs(expected).max()
-    errors = []
-    for planner in (winograd, plan):
-        c, _ = run(native, problem, "native", planner=planner)
-        errors.append(np.abs(problem.result(c) - expected).max() / scale)
-    assert errors[0] < 4 * errors[1] < 1e-5
+    for problem in (conv(2, 18, 18, 64, 64, 3, 3), filter_gradient(32, 18, 18, 8, 16, 3, 3)):
+        expected = problem.expected()
+        scale = np.abs(expected).max()
+        errors = []
+        for planner in (winograd, plan):
+            c, _ = run(native, problem, "native", planner=planner)
+            errors.append(np.abs(problem.result(c) - expected).max() / scale)
+        assert errors[0] < 4 * errors[1] < 1e-5
 
 
 def test_a_result_depends_on_its_own_window_only(native):
@@ -115,12 +120,12 @@ def test_a_result_depends_on_its_own_window_only(native):
 
 
 def test_small_integers_are_exact(native):
-    problem = conv(2, 11, 10, 16, 24, 3, 3)
     rng = np.random.default_rng(0)
-    for array in problem.arrays[:2]:
-        array[:] = rng.integers(-4, 5, array.size)
-    c, _ = run(native, problem, "native", planner=winograd)
-    np.testing.assert_array_equal(problem.result(c), problem.expected())
+    for problem in (conv(2, 11, 10, 16, 24, 3, 3), filter_gradient(20, 11, 10, 5, 9, 3, 3)):
+        for array in problem.arrays[:2]:
+            array[:] = rng.integers(-4, 5, array.size)
+        c, _ = run(native, problem, "native", planner=winograd)
+        np.testing.assert_array_equal(problem.result(c), problem.expected())
 
 
 def test_epilogue_sees_coordinates(native):
@@ -138,6 +143,21 @@ def test_epilogue_sees_coordinates(native):
     c, _ = run(native, problem, "native", planner=winograd, epilogue=epilogue, extra=(bias,))
     places = sum(np.meshgrid(np.arange(2), np.arange(7), np.arange(10), indexing="ij"))
     np.testing.assert_allclose(problem.result(c), problem.expected() + bias + places[..., None], rtol=1e-4, atol=1e-4)
+
+
+def test_epilogue_of_a_filter_gradient_sees_coordinates(native):
+    problem = filter_gradient(3, 9, 12, 5, 20, 3, 3)
+
+    def epilogue(fb, value, ty, place):
+        for name, weight in (("kh", 100), ("kw", 10), ("ci", 1)):
+            number = fb.cast("sitofp", fb.mul(place.coords[name], weight), "i64", "float")
+            value = fb.op("fadd", ty, value, fb.splat(number, "float", place.lanes))
+        place.store(value)
+
+    c, _ = run(native, problem, "native", planner=winograd, epilogue=epilogue)
+    kh, kw, ci = np.meshgrid(np.arange(3), np.arange(3), np.arange(5), indexing="ij")
+    expected = problem.expected() + (100 * kh + 10 * kw + ci)[..., None]
+    np.testing.assert_allclose(problem.result(c), expected, rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("window", [{"oh": 2, "ow": 2}, {"oh": 2}, {"ow": 2}], ids=str)
@@ -178,7 +198,10 @@ OTHERS = {
     "3x1": conv(2, 12, 12, 32, 32, 3, 1),
     "5x5": conv(2, 16, 16, 32, 32, 5, 5),
     "three channels are no taps": conv(2, 16, 16, 3, 32, 5, 3),
-    "filter gradient": filter_gradient(2, 12, 12, 32, 32, 3, 3),
+    "filter gradient, 5x5": filter_gradient(2, 12, 12, 32, 32, 5, 5),
+    "filter gradient, one image": filter_gradient(1, 12, 12, 32, 32, 3, 3),
+    "filter gradient, sums that outgrow the cache": filter_gradient(2, 12, 12, 128, 144, 3, 3),
+    "filter gradient, double": filter_gradient(2, 12, 12, 32, 32, 3, 3, dtypes=("float64",) * 3),
     "depthwise": depthwise(2, 12, 12, 32, 3, 3),
     "attention": attention(2, 3, 17, 19, 8),
     "product": matmul(64, 9, 64),
@@ -208,6 +231,8 @@ def test_taken_where_it_gains():
     for size, cin, cout, gains in ((34, 64, 64, True), (34, 32, 32, True), (18, 128, 128, True), (34, 1, 32, False)):
         spec = conv(32, size, size, cin, cout, 3, 3, runtime=("n",)).spec
         assert (plan_winograd(spec, machine, plan(spec, machine)) is not None) == gains
+        spec = filter_gradient(32, size, size, cin, cout, 3, 3, runtime=("n",)).spec
+        assert (plan_winograd(spec, machine, plan(spec, machine)) is not None) == gains
     spec = conv(32, 34, 34, 512, 512, 3, 3).spec  # its transformed filters outgrow the caches
     assert plan_winograd(spec, machine) is None
     merged = dataclasses.replace(spec, axes=tuple(reversed(spec.axes)))
@@ -218,3 +243,6 @@ def test_plan_fits_the_stack():
     for cin, cout in ((16, 16), (256, 64), (256, 256), (64, 512)):
         made = winograd(conv(4, 34, 34, cin, cout, 3, 3).spec, named_target("avx512"))
         assert 4 * 16 * (made.input_plane + made.product_plane) <= 400 * 1024
+    for cin, cout in ((16, 16), (128, 128), (256, 64)):
+        made = winograd(filter_gradient(4, 34, 34, cin, cout, 3, 3).spec, named_target("avx512"))
+        assert 4 * 16 * (made.input_plane + made.gradient_plane) <= 400 * 1024

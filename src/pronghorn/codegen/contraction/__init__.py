@@ -10,7 +10,7 @@ from pronghorn.codegen.contraction.nest import Place
 from pronghorn.codegen.contraction.plan import FEW_ROWS, Kernel, Plan, Scratch, for_few_rows, plan, worthwhile
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction, Count, Formula, Runtime, Size
 from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
-from pronghorn.codegen.contraction.winograd import WinogradPlan, plan_winograd
+from pronghorn.codegen.contraction.winograd import FilterGradientPlan, WinogradPlan, plan_winograd
 
 __all__ = [
     "FEW_ROWS",
@@ -19,6 +19,7 @@ __all__ = [
     "Contraction",
     "Count",
     "Epilogue",
+    "FilterGradientPlan",
     "Formula",
     "Kernel",
     "Place",

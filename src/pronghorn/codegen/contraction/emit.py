@@ -17,8 +17,9 @@ from pronghorn.codegen.contraction.plan import Level, Plan
 from pronghorn.codegen.contraction.spec import Axis, Count
 from pronghorn.codegen.contraction.tile import Context, Epilogue, State, TileEpilogue, TileWriter
 from pronghorn.codegen.contraction.tiling import REMAINDER_ROWS
-from pronghorn.codegen.contraction.winograd import WinogradPlan
-from pronghorn.codegen.contraction.winograd_kernels import emit_filters, emit_tiles
+from pronghorn.codegen.contraction.winograd import FilterGradientPlan, WinogradPlan
+from pronghorn.codegen.contraction.winograd.gradient_kernels import accumulate, emit_chunk_sums, emit_sums
+from pronghorn.codegen.contraction.winograd.kernels import emit_filters, emit_tiles
 from pronghorn.codegen.convert import HasFeatures
 
 __all__ = ["emit"]
@@ -27,7 +28,7 @@ __all__ = ["emit"]
 def emit(
     module: ModuleBuilder,
     name: str,
-    plan: Plan | WinogradPlan,
+    plan: Plan | WinogradPlan | FilterGradientPlan,
     machine: HasFeatures,
     epilogue: Epilogue | None = None,
     tile_epilogue: TileEpilogue | None = None,
@@ -42,6 +43,8 @@ def emit(
     """
     if len(scratch_slots) != len(plan.scratch):
         raise ValueError(f"The plan needs {len(plan.scratch)} scratch slots ({plan.scratch}), got {scratch_slots}.")
+    if isinstance(plan, FilterGradientPlan):
+        return _emit_filter_gradient(module, name, plan, machine, epilogue, scratch_slots[0])
     if isinstance(plan, WinogradPlan):
         return _emit_winograd(module, name, plan, machine, epilogue, tile_epilogue, scratch_slots[0])
     if tile_epilogue and (not plan.multiples or plan.chunks):
@@ -73,6 +76,21 @@ def _emit_winograd(
     names = [f"{name}.{kernel.role}" for kernel in plan.kernels]
     emit_filters(module, names[0], plan, machine, slot)
     emit_tiles(module, names[1], plan, machine, slot, product, epilogue, tile_epilogue)
+    return names
+
+
+def _emit_filter_gradient(
+    module: ModuleBuilder,
+    name: str,
+    plan: FilterGradientPlan,
+    machine: HasFeatures,
+    epilogue: Epilogue | None,
+    slot: int,
+) -> list[str]:
+    (product,) = emit(module, f"{name}.product", plan.product, machine, accumulate)
+    names = [f"{name}.{kernel.role}" for kernel in plan.kernels]
+    emit_sums(module, names[0], plan, machine, slot, product)
+    emit_chunk_sums(module, names[1], plan, machine, slot, epilogue)
     return names
 
 

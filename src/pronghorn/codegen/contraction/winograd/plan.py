@@ -1,14 +1,4 @@
-"""Planning 3x3 convolutions by Winograd's minimal filtering: 16 multiplications for four results, not 36.
-
-Along one axis, two neighbouring results of a filter of three taps take four multiplications instead of six:
-``y = A (G g * B d)``, where the four inputs ``d`` and the taps ``g`` are first transformed by additions. Nested over
-two axes, a tile of 4x4 inputs gives 2x2 results; with many channels the products are sixteen matrix products (Lavin and
-Gray, 2015, arXiv:1509.09308, section 4.1).
-
-Any contraction of that shape qualifies, so a convolution's gradient by its input does, too. A result depends on the
-same nine inputs as ever, since no other enters its sums: where they are zero it is zero, and a NaN elsewhere does not
-reach it. :mod:`.winograd_kernels` writes the kernels.
-"""
+"""Planning 3x3 convolutions, and gradients by their input."""
 
 from __future__ import annotations
 
@@ -17,47 +7,29 @@ from dataclasses import dataclass
 from math import prod
 
 from pronghorn.codegen.contraction.plan import GRAIN_CYCLES, Kernel, Plan, Scratch, plan
-from pronghorn.codegen.contraction.spec import Array, Axis, Contraction, Count, Formula, Size
+from pronghorn.codegen.contraction.spec import Array, Axis, Contraction, Count, Formula
 from pronghorn.codegen.contraction.tiling import Machine, estimate
+from pronghorn.codegen.contraction.winograd.shape import (
+    GAIN,
+    POINTS,
+    STACK_BYTES,
+    STEP,
+    TAPS,
+    Taps,
+    pairs_of,
+    static,
+    whole,
+)
 
-__all__ = ["TAPS", "WINDOW", "Taps", "WinogradPlan", "plan_winograd", "static"]
-
-TAPS = 3  # of the filter, along each of the two axes
-WINDOW = 4  # inputs of a tile along each axis; WINDOW * WINDOW is how many products there are
-STEP = WINDOW - TAPS + 1  # results of a tile along each axis
+__all__ = ["WinogradPlan", "plan_results"]
 
 MOST_TILES = 32  # taken at a time
 FEWEST_TILES = 12  # below which the products have too few rows
-STACK_BYTES = 384 * 1024  # for the transformed tiles and their products, on a thread's stack
 FILTER_BYTES = 5 * 1024 * 1024  # of transformed taps, which every block of tiles reads
 BLOCK_COLUMNS = 64
-GAIN = 1.15  # the estimates must differ by more than what they get wrong
 
 # Cycles, in the model's units, of transforming one vector of a tile, of a filter, and of its results.
 _INPUT, _FILTER, _RESULT = 55.0, 45.0, 75.0
-
-
-@dataclass(frozen=True, slots=True)
-class Taps:
-    """An axis of results and the filter's axis that moves through A with it, if need be backwards."""
-
-    results: Axis
-    taps: Axis
-
-    @property
-    def backward(self) -> bool:
-        """Whether later taps meet earlier inputs."""
-        return static(self.taps.a) < 0
-
-    @property
-    def extent(self) -> int:
-        """How many results."""
-        return static(self.results.extent)
-
-    @property
-    def tiles(self) -> int:
-        """How many tiles cover them."""
-        return -(-self.extent // STEP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +70,12 @@ class WinogradPlan:
     @property
     def depth(self) -> int:
         """The summed channels, in whole vectors."""
-        return _whole(static(self.channels.extent), self.lanes)
+        return whole(static(self.channels.extent), self.lanes)
 
     @property
     def filters(self) -> int:
         """The result's channels, in whole blocks of ``width``."""
-        return _whole(static(self.vector.extent), self.width)
+        return whole(static(self.vector.extent), self.width)
 
     @property
     def filter_plane(self) -> int:
@@ -122,17 +94,7 @@ class WinogradPlan:
         return self.tiles * self.width + self.lanes
 
 
-def static(size: Size) -> int:
-    """A size of a plan that is known now; :func:`plan_winograd` asks for it."""
-    assert isinstance(size, int)
-    return size
-
-
-def _whole(number: int, step: int) -> int:
-    return -(-number // step) * step
-
-
-def plan_winograd(
+def plan_results(
     spec: Contraction, machine: Machine, usual: Plan | None = None, multiples: Mapping[str, int] | None = None
 ) -> WinogradPlan | None:
     """Plans a contraction so, if it is a convolution of that kind and the estimate is less than that of ``usual``.
@@ -150,7 +112,7 @@ def plan_winograd(
     if multiples and (rows.extent % STEP or columns.extent % STEP):
         return None
     best: WinogradPlan | None = None
-    most = STACK_BYTES // (4 * WINDOW * WINDOW * sum(_widths(channels, vector, machine.lanes("float32"))))
+    most = STACK_BYTES // (4 * POINTS * sum(_widths(channels, vector, machine.lanes("float32"))))
     for tiles in _tile_counts(rows.tiles * columns.tiles, min(most, MOST_TILES)):
         made = _planned(spec, machine, rows, columns, images, channels, vector, tiles)
         if made is not None and (best is None or made.cycles < best.cycles):
@@ -162,8 +124,6 @@ def plan_winograd(
 
 def _recognised(spec: Contraction) -> tuple[tuple[Taps, Taps], tuple[Axis, ...], Axis, Axis] | None:
     """The parts that the axes play, or None: two pairs of axes, one summed axis, one axis of result channels."""
-    if spec.sum_dtype != "float32":
-        return None
     axes = [axis for axis in spec.axes if axis.extent != 1]
     if any(not isinstance(size, int) for axis in axes for size in (axis.a, axis.b, axis.c)):
         return None
@@ -172,22 +132,15 @@ def _recognised(spec: Contraction) -> tuple[tuple[Taps, Taps], tuple[Axis, ...],
     columns = [axis for axis in axes if not axis.reduced and axis.a == 0]
     taps = [axis for axis in reduced if axis.extent == TAPS and axis.a != 1]
     channels = [axis for axis in reduced if axis not in taps]
-    if len(taps) != 2 or len(channels) != 1 or len(columns) != 1 or len(rows) + 1 != len(axes) - len(reduced):
+    if len(channels) != 1 or len(columns) != 1 or len(rows) + 1 != len(axes) - len(reduced):
         return None
-    pairs = []
-    for tap in taps:
-        match = [axis for axis in rows if axis.a == abs(static(tap.a)) and isinstance(axis.extent, int)]
-        if len(match) != 1:
-            return None
-        pairs.append(Taps(match[0], tap))
-    pairs.sort(key=lambda pair: -static(pair.results.a))
-    images = tuple(axis for axis in rows if all(axis is not pair.results for pair in pairs))
+    pairs = pairs_of(spec, taps, rows)
     (channel,), (vector,) = channels, columns
-    dense = channel.a == 1 and vector.c == 1
     known = isinstance(channel.extent, int) and isinstance(vector.extent, int)
-    if not dense or not known or pairs[0].results is pairs[1].results:
+    if pairs is None or not known or channel.a != 1 or vector.c != 1:
         return None
-    return (pairs[0], pairs[1]), images, channel, vector
+    images = tuple(axis for axis in rows if all(axis is not pair.results for pair in pairs))
+    return pairs, images, channel, vector
 
 
 def _tile_counts(of_image: int, most: int) -> list[int]:
@@ -202,7 +155,7 @@ def _tile_counts(of_image: int, most: int) -> list[int]:
 def _widths(channels: Axis, vector: Axis, lanes: int) -> tuple[int, int]:
     """The summed channels in whole vectors, and how many of the result's are taken at a time."""
     extent = static(vector.extent)
-    return _whole(static(channels.extent), lanes), _whole(-(-extent // -(-extent // BLOCK_COLUMNS)), lanes)
+    return whole(static(channels.extent), lanes), whole(-(-extent // -(-extent // BLOCK_COLUMNS)), lanes)
 
 
 def _planned(
@@ -217,12 +170,12 @@ def _planned(
 ) -> WinogradPlan | None:
     lanes = machine.lanes("float32")
     depth, width = _widths(channels, vector, lanes)
-    filters, points = _whole(static(vector.extent), width), WINDOW * WINDOW
-    if 4 * points * depth * filters > FILTER_BYTES:
+    filters = whole(static(vector.extent), width)
+    if 4 * POINTS * depth * filters > FILTER_BYTES:
         return None
     inner = Contraction(
         (
-            Axis("point", points, a=tiles * depth + lanes, b=depth * filters + lanes, c=tiles * width + lanes),
+            Axis("point", POINTS, a=tiles * depth + lanes, b=depth * filters + lanes, c=tiles * width + lanes),
             Axis("tile", tiles, a=depth, c=width),
             Axis("filter", width, b=1, c=1),
             Axis("channel", static(channels.extent), a=1, b=filters),
@@ -244,7 +197,7 @@ def _planned(
         Kernel("pack", Formula(static(channels.extent)), max(1, round(GRAIN_CYCLES / (filters // lanes * _FILTER)))),
         Kernel("main", Formula(blocks, counts), max(1, round(GRAIN_CYCLES / block))),
     )
-    scratch = (Scratch("packed B", "float32", Formula(points * (depth * filters + lanes))),)
+    scratch = (Scratch("packed B", "float32", Formula(POINTS * (depth * filters + lanes))),)
     return WinogradPlan(
         spec, rows, columns, images, channels, vector, tiles, width, lanes, product, cycles, kernels, scratch
     )

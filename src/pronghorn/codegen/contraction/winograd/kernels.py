@@ -6,12 +6,11 @@ register-tiled contraction, sixteen matrices at once, and transformed back in re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, vec
 from pronghorn.codegen.contraction.nest import (
-    Coordinates,
     Place,
     Sizes,
     base_pointer,
@@ -20,49 +19,16 @@ from pronghorn.codegen.contraction.nest import (
     load_elements,
     sizes_of,
     split_unit,
-    store_elements,
 )
 from pronghorn.codegen.contraction.spec import Count
 from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
-from pronghorn.codegen.contraction.winograd import STEP, TAPS, WINDOW, WinogradPlan, static
+from pronghorn.codegen.contraction.winograd.places import place_at
+from pronghorn.codegen.contraction.winograd.plan import WinogradPlan
+from pronghorn.codegen.contraction.winograd.shape import POINTS, STEP, TAPS, WINDOW, static
+from pronghorn.codegen.contraction.winograd.transforms import Arithmetic, Vectors, along_both
 from pronghorn.codegen.convert import HasFeatures, storage_type
 
 __all__ = ["emit_filters", "emit_tiles"]
-
-Vectors = list[str]
-
-
-class _Arithmetic:
-    """The three transforms along one axis, on vectors."""
-
-    def __init__(self, fb: FunctionBuilder, ty: str) -> None:
-        self.fb, self.ty = fb, ty
-
-    def _add(self, a: str, b: str) -> str:
-        return self.fb.op("fadd", self.ty, a, b)
-
-    def _sub(self, a: str, b: str) -> str:
-        return self.fb.op("fsub", self.ty, a, b)
-
-    def inputs(self, d: Vectors) -> Vectors:
-        """``B d``: four inputs."""
-        return [self._sub(d[0], d[2]), self._add(d[1], d[2]), self._sub(d[2], d[1]), self._sub(d[1], d[3])]
-
-    def filters(self, g: Vectors) -> Vectors:
-        """``G g``: three taps as four."""
-        half = literal(0.5, self.ty)
-        outer, middle = (self.fb.op("fmul", self.ty, x, half) for x in (self._add(g[0], g[2]), g[1]))
-        return [g[0], self._add(outer, middle), self._sub(outer, middle), g[2]]
-
-    def results(self, m: Vectors) -> Vectors:
-        """``A m``: four products as two results."""
-        return [self._add(self._add(m[0], m[1]), m[2]), self._sub(self._sub(m[1], m[2]), m[3])]
-
-
-def _along_both(transform: Callable[[Vectors], Vectors], grid: list[Vectors]) -> list[Vectors]:
-    """A transform along the columns, then along the rows, of a grid of vectors."""
-    columns = [transform(list(column)) for column in zip(*grid, strict=True)]
-    return [transform(list(row)) for row in zip(*columns, strict=True)]
 
 
 def emit_filters(module: ModuleBuilder, name: str, plan: WinogradPlan, machine: HasFeatures, slot: int) -> None:
@@ -74,7 +40,7 @@ def emit_filters(module: ModuleBuilder, name: str, plan: WinogradPlan, machine: 
     source = fb.gep(scalar, base_pointer(fb, spec.b.slot), sizes[spec.b.offset])
     target = base_pointer(fb, slot)
     extent, stride = sizes[plan.vector.extent], sizes[plan.vector.b]
-    arithmetic = _Arithmetic(fb, ty)
+    arithmetic = Arithmetic(fb, ty)
     with fb.loop("%begin", "%end") as channel:
         origin = fb.gep(scalar, source, fb.mul(channel, sizes[plan.channels.b]))
         row = fb.gep("float", target, fb.mul(channel, plan.filters))
@@ -86,7 +52,7 @@ def emit_filters(module: ModuleBuilder, name: str, plan: WinogradPlan, machine: 
                 [_lanes(fb, fb.gep(scalar, here, at), spec.b.dtype, stride, valid, plan, machine) for at in line]
                 for line in taps
             ]
-            for i, line in enumerate(_along_both(arithmetic.filters, grid)):
+            for i, line in enumerate(along_both(arithmetic.filters, grid)):
                 for j, value in enumerate(line):
                     plane = (WINDOW * i + j) * plan.filter_plane
                     fb.store(ty, value, fb.gep("float", row, fb.add(plane, first)))
@@ -156,15 +122,14 @@ class _Tiles:
         fb = self.fb = begin_kernel(module, name)
         self.sizes = Sizes(fb, sizes_of(plan.spec))
         self.ty = vec("float", plan.lanes)
-        self.arithmetic = _Arithmetic(fb, self.ty)
+        self.arithmetic = Arithmetic(fb, self.ty)
         spec = plan.spec
         self.storage = storage_type(spec.a.dtype)
         self.a_base = fb.gep(self.storage, base_pointer(fb, spec.a.slot), self.sizes[spec.a.offset])
         self.b_base = base_pointer(fb, slot)
         self.c_base = base_pointer(fb, spec.c.slot)
-        points = WINDOW * WINDOW
-        self.inputs = fb.alloca("float", points * plan.input_plane, align=64)
-        self.products = fb.alloca("float", points * plan.product_plane, align=64)
+        self.inputs = fb.alloca("float", POINTS * plan.input_plane, align=64)
+        self.products = fb.alloca("float", POINTS * plan.product_plane, align=64)
         self.tables = [self._table(block) for block in range(plan.filters // plan.width)]
 
     def _table(self, block: int) -> str:
@@ -221,7 +186,7 @@ class _Tiles:
             here = fb.gep(self.storage, source, channel)
             grid = [[self._load(here, fb.add(row, column), mask) for column in offsets[1]] for row in offsets[0]]
             out = fb.gep("float", target, channel)
-            for i, line in enumerate(_along_both(self.arithmetic.inputs, grid)):
+            for i, line in enumerate(along_both(self.arithmetic.inputs, grid)):
                 for j, value in enumerate(line):
                     fb.store(self.ty, value, fb.gep("float", out, (WINDOW * i + j) * plan.input_plane))
 
@@ -245,18 +210,19 @@ class _Tiles:
             channel = fb.add(first, column)
             valid: Operand = lanes if extent % lanes == 0 else fb.min(fb.sub(extent, channel), lanes)
             values = {**start, plan.vector.name: channel}
-            self._give(_along_both(self.arithmetic.results, grid), (row, across), values, valid)
+            self._give(along_both(self.arithmetic.results, grid), (row, across), values, valid)
 
     def _give(self, results: list[Vectors], at: Sequence[Operand], values: dict[str, Operand], valid: Operand) -> None:
         """Hands 2x2 results to the epilogue, or stores them; those beyond an odd extent are dropped."""
         fb, pairs = self.fb, (self.plan.rows, self.plan.columns)
-        mask = None if valid == self.plan.lanes else fb.mask_first(valid, self.plan.lanes)
 
         def place(i: int, j: int, _: int = 0) -> Place:
             here = dict(values)
             for pair, first, step in zip(pairs, at, (i, j), strict=True):
                 here[pair.results.name] = fb.add(first, step)
-            return self._place(here, valid, mask)
+            return place_at(
+                fb, self.spec, self.sizes, here, self.plan.vector, self.plan.lanes, valid, self.c_base, self.machine
+            )
 
         if self.tile_epilogue is not None:
             sums = {(i, j, 0): results[i][j] for i in range(STEP) for j in range(STEP)}
@@ -275,22 +241,3 @@ class _Tiles:
                         self.epilogue(fb, results[i][j], self.ty, here)
                     else:
                         here.store(results[i][j])
-
-    def _place(self, values: dict[str, Operand], valid: Operand, mask: Operand | None) -> Place:
-        fb, plan, sizes = self.fb, self.plan, self.sizes
-        strides = {axis.name: sizes[axis.c] for axis in self.spec.axes}
-        offset = linear(fb, [(value, strides[name]) for name, value in values.items()])
-        place = Place(
-            coords=Coordinates(fb, sizes, self.spec.axes, values),
-            offset=fb.add(sizes[self.spec.c.offset], offset),
-            lanes=plan.lanes,
-            valid=valid,
-            mask=mask,
-            stride=1,
-            axis=plan.vector.names,
-            store=lambda value: None,
-        )
-        place.store = lambda value: store_elements(
-            fb, value, self.c_base, place, self.spec.c, self.spec.sum_dtype, self.machine
-        )
-        return place

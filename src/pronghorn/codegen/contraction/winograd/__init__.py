@@ -1,0 +1,35 @@
+"""3x3 convolutions by Winograd's minimal filtering: 16 multiplications for four results, not 36.
+
+Along one axis, two neighbouring results of a filter of three taps take four multiplications instead of six:
+``y = A (G g * B d)``, where the four inputs ``d`` and the taps ``g`` are first transformed by additions (Lavin and
+Gray, 2015, arXiv:1509.09308, section 4.1). Nested over two axes, a tile of 4x4 inputs gives 2x2 results; with many
+channels the products are sixteen matrix products. A result depends on the same nine inputs as ever, since no other
+enters its sums: where they are zero it is zero, and a NaN elsewhere does not reach it.
+
+:mod:`.plan` and :mod:`.kernels` are for any contraction of that shape, so for a convolution's gradient by its input,
+too; :mod:`.gradient_plan` and :mod:`.gradient_kernels` for the gradient by its filter, which transposes the transforms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pronghorn.codegen.contraction.plan import Plan
+from pronghorn.codegen.contraction.spec import Contraction
+from pronghorn.codegen.contraction.tiling import Machine
+from pronghorn.codegen.contraction.winograd.gradient_plan import FilterGradientPlan, plan_filter_gradient
+from pronghorn.codegen.contraction.winograd.plan import WinogradPlan, plan_results
+
+__all__ = ["FilterGradientPlan", "WinogradPlan", "plan_winograd"]
+
+
+def plan_winograd(
+    spec: Contraction, machine: Machine, usual: Plan | None = None, multiples: Mapping[str, int] | None = None
+) -> WinogradPlan | FilterGradientPlan | None:
+    """Plans a contraction so, if it is of such a shape and the estimate is less than that of ``usual``.
+
+    Without ``usual``, whatever the estimate. ``multiples`` (for an epilogue over whole tiles) is as in
+    :func:`.plan.plan`.
+    """
+    found = plan_results(spec, machine, usual, multiples)
+    return found if found is not None or multiples else plan_filter_gradient(spec, machine, usual)

@@ -1,0 +1,198 @@
+"""The kernels of a filter gradient's plan: one sums up transformed tiles by chunks; the other combines the chunks."""
+
+from __future__ import annotations
+
+from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, vec
+from pronghorn.codegen.contraction.nest import Place, Sizes, base_pointer, begin_kernel, load_elements, sizes_of
+from pronghorn.codegen.contraction.spec import Array
+from pronghorn.codegen.contraction.tile import Epilogue
+from pronghorn.codegen.contraction.winograd.gradient_plan import FilterGradientPlan
+from pronghorn.codegen.contraction.winograd.places import place_at
+from pronghorn.codegen.contraction.winograd.shape import POINTS, STEP, TAPS, WINDOW, Taps, static
+from pronghorn.codegen.contraction.winograd.transforms import Arithmetic, along_both
+from pronghorn.codegen.convert import HasFeatures, storage_type
+
+__all__ = ["accumulate", "emit_chunk_sums", "emit_sums"]
+
+
+def accumulate(fb: FunctionBuilder, sums: str, ty: str, place: Place) -> None:
+    """The epilogue of the product's kernel: its sums are added to what is there."""
+    pointer = fb.gep("float", base_pointer(fb, 2), place.offset)
+    fb.store(ty, fb.op("fadd", ty, fb.load(ty, pointer), sums), pointer)
+
+
+def emit_sums(
+    module: ModuleBuilder, name: str, plan: FilterGradientPlan, machine: HasFeatures, slot: int, product: str
+) -> None:
+    """Writes the main kernel; a unit is a chunk of the images, whose sums lie in ``slot``.
+
+    ``product`` is the name of the kernel of ``plan.product``, which adds to its results.
+    """
+    _Sums(module, name, plan, machine, slot, product).write()
+
+
+class _Sums:
+    """Writes the main kernel."""
+
+    def __init__(
+        self, module: ModuleBuilder, name: str, plan: FilterGradientPlan, machine: HasFeatures, slot: int, product: str
+    ) -> None:
+        self.plan, self.spec, self.machine, self.product = plan, plan.spec, machine, product
+        fb = self.fb = begin_kernel(module, name)
+        self.sizes = Sizes(fb, sizes_of(plan.spec))
+        self.ty = vec("float", plan.lanes)
+        self.arithmetic = Arithmetic(fb, self.ty)
+        self.a_base, self.b_base = self._base(plan.spec.a), self._base(plan.spec.b)
+        self.sums = base_pointer(fb, slot)
+        self.inputs = fb.alloca("float", POINTS * plan.input_plane, align=64)
+        self.gradients = fb.alloca("float", POINTS * plan.gradient_plane, align=64)
+        self.table = fb.alloca("ptr", 3, align=8)
+
+    def _base(self, array: Array) -> str:
+        return self.fb.gep(storage_type(array.dtype), base_pointer(self.fb, array.slot), self.sizes[array.offset])
+
+    def write(self) -> None:
+        fb, plan = self.fb, self.plan
+        images = self.sizes[plan.images.extent]
+        length = fb.ceil_div(images, fb.max(self.sizes.count(plan.chunks), 1))
+        with fb.loop("%begin", "%end") as chunk:
+            sums = fb.gep("float", self.sums, fb.mul(chunk, POINTS * plan.sums_plane))
+            for number, pointer in enumerate((self.inputs, self.gradients, sums)):
+                fb.store("ptr", pointer, fb.gep("ptr", self.table, number))
+            with fb.loop(0, POINTS * plan.sums_plane, plan.lanes) as at:
+                fb.store(self.ty, literal(0.0, self.ty), fb.gep("float", sums, at))
+            first = fb.mul(fb.mul(chunk, length), plan.tiles_of_image)
+            last = fb.mul(fb.min(fb.mul(fb.add(chunk, 1), length), images), plan.tiles_of_image)
+            with fb.loop(first, last, plan.tiles) as start:
+                self._block(start, last)
+        fb.ret()
+
+    def _block(self, start: Operand, last: Operand) -> None:
+        fb, plan = self.fb, self.plan
+        with fb.loop(0, plan.tiles) as number:
+            tile = fb.add(start, number)
+            with fb.if_else(fb.cmp("slt", "i64", tile, last)) as (yes, no):
+                with yes:
+                    self._transform(number, tile)
+                with no:  # the last block of a chunk is filled up
+                    self._clear(self.inputs, fb.mul(number, plan.depth), plan.depth, plan.input_plane)
+                    self._clear(self.gradients, fb.mul(number, plan.width), plan.width, plan.gradient_plane)
+        units = plan.product.kernels[0].units.evaluate()
+        fb.call(self.product, "void", [("ptr", self.table), ("ptr", "%dims"), ("i64", 0), ("i64", units)])
+
+    def _clear(self, base: str, offset: Operand, extent: int, plane: int) -> None:
+        fb = self.fb
+        with fb.loop(0, POINTS) as point, fb.loop(0, extent, self.plan.lanes) as at:
+            where = fb.add(fb.add(offset, at), fb.mul(point, plane))
+            fb.store(self.ty, literal(0.0, self.ty), fb.gep("float", base, where))
+
+    def _transform(self, number: Operand, tile: Operand) -> None:
+        """One tile of the inputs and of the gradients, all channels, into the buffers."""
+        fb, plan, sizes = self.fb, self.plan, self.sizes
+        image, inside = fb.div(tile, plan.tiles_of_image), fb.rem(tile, plan.tiles_of_image)
+        across = plan.columns.tiles
+        at = fb.mul(fb.div(inside, across), STEP), fb.mul(fb.rem(inside, across), STEP)
+        pairs = (plan.rows, plan.columns)
+        inputs: Operand = fb.mul(image, sizes[plan.images.a])
+        gradients: Operand = fb.mul(image, sizes[plan.images.b])
+        for pair, first in zip(pairs, at, strict=True):
+            inputs = fb.add(inputs, fb.mul(first, static(pair.results.a)))
+            gradients = fb.add(gradients, fb.mul(first, static(pair.results.b)))
+        last = [self._last(pair, first) for pair, first in zip(pairs, at, strict=True)]
+        self._transform_inputs(inputs, fb.mul(number, plan.depth), [fb.add(step, WINDOW - STEP) for step in last])
+        self._transform_gradients(gradients, fb.mul(number, plan.width), last)
+
+    def _last(self, pair: Taps, first: Operand) -> Operand:
+        """How far the tile's last position is from its first: not at all at the end of an odd extent."""
+        return self.fb.min(self.fb.sub(pair.extent - 1, first), STEP - 1) if pair.extent % STEP else STEP - 1
+
+    def _transform_inputs(self, origin: Operand, target: Operand, last: list[Operand]) -> None:
+        fb, plan, spec = self.fb, self.plan, self.spec
+        scalar, extent = storage_type(spec.a.dtype), static(plan.channels.extent)
+        steps = [
+            [fb.mul(step, static(pair.results.a)) for step in (*range(WINDOW - 1), end)]
+            for pair, end in zip((plan.rows, plan.columns), last, strict=True)
+        ]
+        with fb.loop(0, plan.depth, plan.lanes) as channel:
+            mask = fb.mask_first(fb.sub(extent, channel), plan.lanes) if extent % plan.lanes else None
+            here = fb.gep(scalar, self.a_base, fb.add(origin, channel))
+            grid = [
+                [self._load(fb.gep(scalar, here, fb.add(i, j)), spec.a.dtype, mask) for j in steps[1]] for i in steps[0]
+            ]
+            out = fb.gep("float", self.inputs, fb.add(target, channel))
+            self._store(along_both(self.arithmetic.inputs, grid), out, plan.input_plane)
+
+    def _transform_gradients(self, origin: Operand, target: Operand, last: list[Operand]) -> None:
+        """Positions beyond an odd extent have no gradient: zeros."""
+        fb, plan, spec = self.fb, self.plan, self.spec
+        scalar, extent = storage_type(spec.b.dtype), static(plan.vector.extent)
+        pairs = (plan.rows, plan.columns)
+        there = [
+            fb.cmp("sgt", "i64", end, 0) if pair.extent % STEP else None for pair, end in zip(pairs, last, strict=True)
+        ]
+        with fb.loop(0, plan.width, plan.lanes) as channel:
+            mask = fb.mask_first(fb.sub(extent, channel), plan.lanes) if extent % plan.lanes else None
+            here = fb.gep(scalar, self.b_base, fb.add(origin, channel))
+            grid = []
+            for i in (0, last[0]):
+                line = []
+                for j in (0, last[1]):
+                    at = fb.add(fb.mul(i, static(pairs[0].results.b)), fb.mul(j, static(pairs[1].results.b)))
+                    value = self._load(fb.gep(scalar, here, at), spec.b.dtype, mask)
+                    for condition, wanted in zip(there, (i != 0, j != 0), strict=True):
+                        if condition is not None and wanted:
+                            value = fb.let(f"select i1 {condition}, {self.ty} {value}, {self.ty} zeroinitializer")
+                    line.append(value)
+                grid.append(line)
+            out = fb.gep("float", self.gradients, fb.add(target, channel))
+            self._store(along_both(self.arithmetic.result_gradients, grid), out, plan.gradient_plane)
+
+    def _load(self, pointer: str, dtype: str, mask: Operand | None) -> str:
+        return str(load_elements(self.fb, pointer, dtype, "float32", self.plan.lanes, self.machine, mask))
+
+    def _store(self, grid: list[list[str]], out: str, plane: int) -> None:
+        for i, line in enumerate(grid):
+            for j, value in enumerate(line):
+                self.fb.store(self.ty, value, self.fb.gep("float", out, (WINDOW * i + j) * plane))
+
+
+def emit_chunk_sums(
+    module: ModuleBuilder,
+    name: str,
+    plan: FilterGradientPlan,
+    machine: HasFeatures,
+    slot: int,
+    epilogue: Epilogue | None,
+) -> None:
+    """Writes the kernel that adds up the chunks' sums, in order, and transforms them; a unit is a channel of A."""
+    fb = begin_kernel(module, name)
+    spec, lanes = plan.spec, plan.lanes
+    sizes = Sizes(fb, sizes_of(spec))
+    ty, extent = vec("float", lanes), static(plan.vector.extent)
+    sums, c_base = base_pointer(fb, slot), base_pointer(fb, spec.c.slot)
+    chunks = sizes.count(plan.chunks)
+    arithmetic = Arithmetic(fb, ty)
+    with fb.loop("%begin", "%end") as channel, fb.loop(0, extent, lanes) as first:
+        here = fb.gep("float", sums, fb.add(fb.mul(channel, plan.width), first))
+        with fb.loop_carry(0, chunks, [(ty, "zeroinitializer")] * POINTS) as loop:
+            chunk = fb.gep("float", here, fb.mul(loop.index, POINTS * plan.sums_plane))
+            for point, carried in enumerate(loop.carried):
+                part = fb.load(ty, fb.gep("float", chunk, point * plan.sums_plane))
+                loop.following.append(fb.op("fadd", ty, carried, part))
+        grid = [loop.results[WINDOW * i : WINDOW * (i + 1)] for i in range(WINDOW)]
+        taps = along_both(arithmetic.filter_gradients, grid)
+        valid: Operand = lanes if extent % lanes == 0 else fb.min(fb.sub(extent, first), lanes)
+        for i in range(TAPS):
+            for j in range(TAPS):
+                values = {
+                    plan.rows.taps.name: i,
+                    plan.columns.taps.name: j,
+                    plan.channels.name: channel,
+                    plan.vector.name: first,
+                }
+                place = place_at(fb, spec, sizes, values, plan.vector, lanes, valid, c_base, machine)
+                if epilogue is not None:
+                    epilogue(fb, taps[i][j], ty, place)
+                else:
+                    place.store(taps[i][j])
+    fb.ret()

@@ -1,0 +1,38 @@
+"""Where in C a vector of results belongs."""
+
+from __future__ import annotations
+
+from pronghorn.codegen.builder import FunctionBuilder, Operand
+from pronghorn.codegen.contraction.nest import Coordinates, Place, Sizes, linear, store_elements
+from pronghorn.codegen.contraction.spec import Axis, Contraction
+from pronghorn.codegen.convert import HasFeatures
+
+__all__ = ["place_at"]
+
+
+def place_at(
+    fb: FunctionBuilder,
+    spec: Contraction,
+    sizes: Sizes,
+    values: dict[str, Operand],
+    vector: Axis,
+    lanes: int,
+    valid: Operand,
+    c_base: str,
+    machine: HasFeatures,
+) -> Place:
+    """The place at ``values``, of ``lanes`` adjacent elements along ``vector``, the first ``valid`` of them in C."""
+    strides = {axis.name: sizes[axis.c] for axis in spec.axes}
+    offset = linear(fb, [(value, strides[name]) for name, value in values.items()])
+    place = Place(
+        coords=Coordinates(fb, sizes, spec.axes, values),
+        offset=fb.add(sizes[spec.c.offset], offset),
+        lanes=lanes,
+        valid=valid,
+        mask=None if valid == lanes else fb.mask_first(valid, lanes),
+        stride=1,
+        axis=vector.names,
+        store=lambda value: None,
+    )
+    place.store = lambda value: store_elements(fb, value, c_base, place, spec.c, spec.sum_dtype, machine)
+    return place

@@ -1,0 +1,65 @@
+"""What the algorithms for 3x3 filters have in common: the sizes of their tiles, and which axes move together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pronghorn.codegen.contraction.spec import Axis, Contraction, Size
+
+__all__ = ["GAIN", "POINTS", "STACK_BYTES", "STEP", "TAPS", "WINDOW", "Taps", "pairs_of", "static", "whole"]
+
+TAPS = 3  # of the filter, along each of two axes
+WINDOW = 4  # inputs of a tile along each axis
+STEP = WINDOW - TAPS + 1  # results of a tile along each axis
+POINTS = WINDOW * WINDOW  # how many products there are
+
+STACK_BYTES = 384 * 1024  # for what a block of tiles is transformed to, on a thread's stack
+GAIN = 1.15  # the estimates must differ by more than what they get wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Taps:
+    """An axis of results and the filter's axis that moves through A with it, if need be backwards."""
+
+    results: Axis
+    taps: Axis
+
+    @property
+    def backward(self) -> bool:
+        """Whether later taps meet earlier inputs."""
+        return static(self.taps.a) < 0
+
+    @property
+    def extent(self) -> int:
+        """How many results."""
+        return static(self.results.extent)
+
+    @property
+    def tiles(self) -> int:
+        """How many tiles cover them."""
+        return -(-self.extent // STEP)
+
+
+def static(size: Size) -> int:
+    """A size of a plan that is known now; the planners ask for it."""
+    assert isinstance(size, int)
+    return size
+
+
+def whole(number: int, step: int) -> int:
+    """The least multiple of ``step`` that is no less."""
+    return -(-number // step) * step
+
+
+def pairs_of(spec: Contraction, taps: list[Axis], others: list[Axis]) -> tuple[Taps, Taps] | None:
+    """The two axes of taps, each with the one of ``others`` that moves through A with it; the longer steps first."""
+    if spec.sum_dtype != "float32" or len(taps) != 2:
+        return None
+    pairs = []
+    for tap in taps:
+        match = [axis for axis in others if axis.a == abs(static(tap.a)) and isinstance(axis.extent, int)]
+        if len(match) != 1:
+            return None
+        pairs.append(Taps(match[0], tap))
+    first, second = sorted(pairs, key=lambda pair: -static(pair.results.a))
+    return None if first.results is second.results else (first, second)
