@@ -60,14 +60,18 @@ class Trace:
     def lift(self, tensor: Tensor) -> Value:
         """The value in this graph that stands for ``tensor``."""
         if not isinstance(tensor.data, Value):
-            if self.own_state or self.parent is not None:
+            if not self._in_eager_code():
                 return self._constant(tensor.data)
-            return self._capture(tensor)  # a loop in eager code: gradients may be asked for what it uses
+            return self._capture(tensor)  # gradients may be asked for what it uses
         if tensor.data.graph is self.graph:
             return tensor.data
         if self.parent is None:
             raise kept_beyond(tensor.data.aval)
         return self._capture(Tensor(self.parent.lift(tensor)))
+
+    def _in_eager_code(self) -> bool:
+        """Whether this is a loop, or a loop within loops, that is no part of a traced function."""
+        return not self.own_state and (self.parent is None or self.parent._in_eager_code())
 
     def _capture(self, outer: Tensor) -> Value:
         known = self.captures.get(id(outer.data))

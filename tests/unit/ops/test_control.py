@@ -175,6 +175,16 @@ def test_gradient_of_a_vectorized_map():
     np.testing.assert_allclose(tape.gradient(loss, x), expected, rtol=1e-4, atol=1e-5)
 
 
+def test_gradient_by_what_nested_maps_use():
+    weights = ops.convert_to_tensor(X)
+    elements = np.ones((2, 4, 3), "float32")
+    for op in (ops.map, ops.vectorized_map):
+        with GradientTape() as tape:
+            tape.watch(weights)
+            loss = ops.sum(op(lambda rows, op=op: op(lambda row: row * weights, rows), elements))
+        np.testing.assert_array_equal(tape.gradient(loss, weights), [8, 8, 8])
+
+
 def test_vectorized_map_of_arrays_of_several_extents():
     with pytest.raises(ValueError, match="vectorized_map: elements must be arrays with one extent"):
         ops.vectorized_map(lambda pair: pair[0], (np.ones(3), np.ones(4)))
