@@ -34,6 +34,9 @@ _YIELDS = 3000
 # With more threads than cores the one waited for may need this core to get on.
 _SPIN_SECONDS_CROWDED = 1e-6
 
+# Kernels keep up to some 400 KB on the stack, whatever the program has chosen for threads of its own.
+_STACK_BYTES = 2 << 20
+
 _EXIT_SECONDS = 5.0  # how long the interpreter's exit waits for a job that a daemon thread runs
 
 
@@ -100,6 +103,13 @@ class Pool:
         self._words[offset // 8] = value
 
     def _start_workers(self, count: int) -> list[threading.Thread]:
+        before = _set_stack_size(_STACK_BYTES)
+        try:
+            return self._started(count)
+        finally:
+            _set_stack_size(before)
+
+    def _started(self, count: int) -> list[threading.Thread]:
         workers = []
         for tid in range(1, count + 1):
             worker = threading.Thread(
@@ -151,6 +161,14 @@ class Pool:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _set_stack_size(nbytes: int) -> int:
+    """Of the threads started from now on; gives what it was. 0 means the system's choice."""
+    try:
+        return threading.stack_size(nbytes)
+    except (ValueError, RuntimeError):  # the system has no such size, or none to choose
+        return 0
 
 
 class _State:

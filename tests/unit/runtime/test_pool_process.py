@@ -154,3 +154,19 @@ signal.setitimer(signal.ITIMER_REAL, 0)
 check()
 """
     _run(script)
+
+
+def test_workers_have_room_for_kernels_whatever_other_threads_have():
+    script = """
+threading.stack_size(128 * 1024)
+import numpy as np
+import pronghorn
+model = pronghorn.Sequential([pronghorn.Input((34, 34, 128)), pronghorn.layers.Conv2D(128, 3)])
+model.compile("sgd", "mse")
+x = np.ones((16, 34, 34, 128), "float32")
+threads.set_num_threads(3)
+model.fit(x, np.zeros((16, 32, 32, 128), "float32"), verbose=0)
+model.predict(x, verbose=0)
+assert threading.stack_size() == 128 * 1024
+"""
+    _run(script)
