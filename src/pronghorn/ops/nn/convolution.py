@@ -69,7 +69,7 @@ def conv(
     channels, per_group = x.shape[-1], w.shape[-2]
     if isinstance(channels, Dim) and B.equal_extents(channels, per_group):
         channels = per_group
-    if channels % per_group:
+    if not per_group or not channels or channels % per_group:
         raise ValueError(
             f"conv: input channels must match the kernel: there are {channels} in inputs {x.shape} (channels last), "
             f"and kernel {w.shape} is for {per_group}, its second to last extent, or a multiple of that."
