@@ -58,10 +58,11 @@ def test_it_is_found_again_and_serves_any_batch(no_compiler):
             assert a.shape == b.shape and a.dtype == b.dtype
 
 
-def test_kernels_for_few_rows_and_for_many(no_compiler):
+@pytest.mark.parametrize(("depth", "width"), [(300, 1024), (2560, 256)])  # the second in chunks
+def test_kernels_for_few_rows_and_for_many(no_compiler, depth, width):
     """A large matrix is packed for many rows only; the bits are the same, and from the disk."""
-    avals = [Aval((Dim.symbol("batch"), 300), "float32"), Aval((300, 1024), "float32")]
-    x, w = (np.random.default_rng(0).normal(size=shape).astype("float32") for shape in ((64, 300), (300, 1024)))
+    avals = [Aval((Dim.symbol("batch"), depth), "float32"), Aval((depth, width), "float32")]
+    x, w = (np.random.default_rng(0).normal(size=shape).astype("float32") for shape in ((64, depth), (depth, width)))
 
     def product(x, w):
         return [ops.relu(ops.matmul(x, w))]
@@ -70,7 +71,7 @@ def test_kernels_for_few_rows_and_for_many(no_compiler):
     no_compiler()
     for executable in (first, Executable(trace(product, avals))):
         (whole,) = executable(x, w)
-        np.testing.assert_allclose(whole, np.maximum(x @ w, 0), atol=1e-4)
+        np.testing.assert_allclose(whole, np.maximum(x @ w, 0), atol=1e-3)
         for rows in (1, 7, 23, 24, 63):
             np.testing.assert_array_equal(executable(x[:rows], w)[0], whole[:rows])
 

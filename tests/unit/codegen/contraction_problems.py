@@ -86,7 +86,7 @@ def run(
     names = emit(module, "k", the_plan, machine, epilogue, tile_epilogue, slots)
     compiled = native(module.text(), machine.cpu, machine.features)
     c = problem.arrays[2].copy()
-    guards = [np.full(scratch.bytes(problem.dims) + 256, 0xAB, "u1") for scratch in the_plan.scratch]
+    guards = [np.full(scratch.bytes(problem.dims) + 256, 0x7F, "u1") for scratch in the_plan.scratch]
     buffers = [problem.arrays[0], problem.arrays[1], c, *extra, *guards]
     table = (ctypes.c_void_p * len(buffers))(*(buffer.ctypes.data for buffer in buffers))
     dims = (ctypes.c_int64 * (len(problem.dims) + 1))(*problem.dims)
@@ -97,7 +97,7 @@ def run(
         for begin, end in reversed(list(itertools.pairwise(edges))):
             function(table, dims, begin, end)
     for guard, scratch in zip(guards, the_plan.scratch, strict=True):
-        assert (guard[scratch.bytes(problem.dims) :] == 0xAB).all(), "wrote beyond its scratch"
+        assert (guard[scratch.bytes(problem.dims) :] == 0x7F).all(), "wrote beyond its scratch"
     return c, the_plan
 
 

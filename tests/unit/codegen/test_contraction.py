@@ -259,6 +259,31 @@ def test_tile_epilogue_pools_in_registers(native, size, target):
     np.testing.assert_allclose(pooled, expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("images", [1, 2, 4, 7])
+@pytest.mark.parametrize("target", TARGETS)
+def test_tile_epilogue_stays_within_a_run_time_batch(native, images, target):
+    """Windows along one axis: the tile may take a second one, but none whose end it is not told."""
+    problem = conv(images, 6, 1, 64, 64, 3, 1, runtime=("n",))
+    summed = np.full((images + 8, 2, 64), 77, "f4")
+
+    def tile_epilogue(fb, tile):
+        steps = [2 if name == "oh" else 1 for name in tile.axes]
+        for i in range(0, tile.sizes[0], steps[0]):
+            for j in range(0, tile.sizes[1], steps[1]):
+                for v in range(tile.sizes[2]):
+                    second = tile.sums[i + steps[0] - 1, j + steps[1] - 1, v]
+                    place = tile.place(i, j, v)
+                    offset = fb.add(fb.mul(place.coords["n"], 2), fb.div(place.coords["oh"], 2))
+                    offset = fb.add(fb.mul(offset, 64), place.coords["co"])
+                    pointer = fb.gep("float", fb.load("ptr", fb.gep("ptr", "%bufs", SLOT_EXTRA)), offset)
+                    fb.store(tile.ty, fb.op("fadd", tile.ty, tile.sums[i, j, v], second), pointer)
+
+    run(native, problem, target, tile_epilogue=tile_epilogue, multiples={"oh": 2}, extra=(summed,))
+    expected = problem.expected().reshape(images, 2, 2, 64).sum(2)
+    np.testing.assert_allclose(summed[:images], expected, atol=1e-4)
+    assert (summed[images:] == 77).all()
+
+
 def test_plans():
     machine = named_target("avx512")
     # A 3x3 convolution's kernel columns and channels are one run in A and B.
@@ -278,6 +303,31 @@ def test_plans():
     assert plan(matmul(512, 784, 512, runtime=("m",)).spec, machine).chunks is None
     # One column: the lanes run along the sum.
     assert plan(matmul(128, 128, 1, runtime=("m",)).spec, machine).dot
+
+
+BLOCKED = {
+    "filter gradient": lambda **o: filter_gradient(33, 20, 20, 16, 64, 3, 3, **o),
+    "filter gradient, odd": lambda **o: filter_gradient(19, 31, 17, 9, 33, 3, 3, **o),
+    "1x1 filter gradient": lambda **o: filter_gradient(21, 24, 25, 40, 70, 1, 1, **o),
+}
+
+
+@pytest.mark.mostly_slow("filter gradient-native", "1x1 filter gradient-native")
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", BLOCKED)
+def test_long_sums_in_blocks(native, name, target):
+    """A chunk's sum in blocks that stay in the first-level cache, each adding to what is there."""
+    for runtime in ((), ("n",)):
+        made = check(native, BLOCKED[name](runtime=runtime), target, cuts=(0.3,))
+        assert made.chunks and any(level.axis and level.axis.reduced for level in made.levels)
+    ints = BLOCKED[name](dtypes=("int32",) * 3)
+    check(native, ints, target)
+
+
+@pytest.mark.parametrize("images", [0, 1, 17])
+def test_blocks_of_empty_chunks(native, images):
+    made = check(native, filter_gradient(images, 20, 20, 16, 64, 3, 3, runtime=("n",)))
+    assert any(level.axis and level.axis.reduced for level in made.levels)
 
 
 @pytest.mark.parametrize("dtypes", [("float32",) * 3, ("bfloat16",) * 3], ids=str)

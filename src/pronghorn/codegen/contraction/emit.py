@@ -133,7 +133,22 @@ class _Main:
             else:
                 self._level(number + 1, unit, replace(state, chunk=index))
             return
+        if level.axis.reduced:
+            self._block(level.axis, level.step, lambda inside: self._level(number + 1, unit, inside), state)
+            return
         self._along(level, level.axis, index, lambda inside: self._level(number + 1, unit, inside), state)
+
+    def _block(self, axis: Axis, step: int, inside: Callable[[State], None], state: State) -> None:
+        """A loop over a summed axis: each block adds to the sums of those before. The first is there even if empty."""
+        fb = self.fb
+        start, stop = self.context.range_of(axis, state.chunk)
+        surely = isinstance(start, int) and isinstance(stop, int) and start < stop
+        with fb.loop(start, stop if surely else fb.max(stop, fb.add(start, 1)), step) as here:
+            first = fb.cmp("eq", "i64", here, start)
+            if surely and step == 1:
+                inside(state.at(fb, axis, here, first))
+            else:
+                inside(state.within(fb, axis, (here, fb.min(fb.add(here, step), stop)), first))
 
     def _along(
         self, level: Level, axis: Axis, index: Operand | None, inside: Callable[[State], None], state: State

@@ -70,9 +70,12 @@ def linear(fb: FunctionBuilder, terms: Iterable[tuple[Operand, Operand]]) -> Ope
 
 
 def begin_kernel(module: ModuleBuilder, name: str) -> FunctionBuilder:
-    """Starts ``void @name(ptr %bufs, ptr %dims, i64 %begin, i64 %end)``."""
+    """Starts ``void @name(ptr %bufs, ptr %dims, i64 %begin, i64 %end)``.
+
+    Entries of the tables count as constant within the kernel, not from call to call: it must not be inlined.
+    """
     parameters = [("ptr noalias readonly", "bufs"), ("ptr noalias readonly", "dims"), ("i64", "begin"), ("i64", "end")]
-    return module.function(name, parameters, attributes='nounwind "prefer-vector-width"="512"')
+    return module.function(name, parameters, attributes='noinline nounwind "prefer-vector-width"="512"')
 
 
 def base_pointer(fb: FunctionBuilder, slot: int) -> str:

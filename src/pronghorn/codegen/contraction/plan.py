@@ -32,10 +32,13 @@ UNIT_CYCLES = 25_000  # a unit should take some microseconds ...
 GRAIN_CYCLES = 60_000  # ... and a thread should take several at a time
 FEW_PARTIALS = 16  # where there are not enough tiles otherwise
 MOST_PARTIALS = 64
+BLOCK_BYTES = 24 * 1024  # of A and B in the first-level cache
+LEAST_BLOCK = 48  # steps, or reading and writing the sums takes long
 CHUNK_BYTES = 768 * 1024  # of A and B, where they are large
-PACK_ROWS = 64
-FEW_ROWS = 24
-MANY_ROWS = 512  # that reuse a panel before its packing is a small part of the time
+PACK_ROWS = 64  # that reuse a panel before packing it pays at all
+FEW_ROWS = 24  # up to which reading B once, as it lies, beats writing and reading a copy
+MANY_ROWS = 512  # that reuse a panel before packing it is a small part of the time
+LEAST_PART = 512  # steps of a sum that is cut instead, or combining the parts shows
 LINE_BYTES, LINES_APART, WAYS = 64, 2048, 8  # of a second-level cache: lines so far apart compete for so many places
 
 
@@ -85,7 +88,8 @@ class Plan:
     """How a contraction is computed; made by :func:`plan`, emitted by :func:`..emit.emit`.
 
     ``spec`` may have A and B exchanged and axes merged. ``levels`` are the loops from the outside, of which the first
-    ``unit_levels`` make the units; ``depth`` the summed axes from the outermost.
+    ``unit_levels`` make the units; ``depth`` the summed axes from the outermost. Levels over summed axes take a chunk's
+    sum in blocks: each adds to what the one before left in the partial sums.
     """
 
     spec: Contraction
@@ -155,7 +159,8 @@ def plan(
     depth = _depth_order(choice)
     pack, kept = _panels(choice, tile, depth)
     chunks = None if multiples or choice.dot else _split(choice, tile, depth, kept)
-    levels = _levels(choice, tile, chunks)
+    blocks = _blocks(choice, tile, depth, chunks)
+    levels = _levels(choice, tile, chunks, blocks)
     unit_levels, grain = _unit_levels(levels, tile)
     partial = Plan(spec, choice.axis, choice.dot, pack, tile, levels, unit_levels, depth, chunks, (), (), multiples)
     main = Kernel("main", _units(levels[:unit_levels], chunks), grain)
@@ -197,11 +202,7 @@ def _split(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], kept: int)
     """
     spec = choice.spec
     steps = prod(estimate(axis.extent) for axis in depth)
-    tiles = prod(
-        -(-(axis.extent if isinstance(axis.extent, int) else RUNTIME_TILES) // tile.factor(axis.name))
-        for axis in spec.axes
-        if not axis.reduced and axis is not choice.axis
-    ) * -(-estimate(choice.axis.extent) // (tile.lanes * tile.vectors))
+    tiles = _tiles(choice, tile)
     longest = [axis for axis in depth if not isinstance(axis.extent, int) or axis.extent >= 8]
     results = 4 * prod(estimate(axis.extent) for axis in spec.axes if not axis.reduced)
     sums = tile.vectors * prod(factor for _, factor in tile.rows)
@@ -214,12 +215,27 @@ def _split(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], kept: int)
     if tiles > 2 and streamed > L2_BYTES and operands > 2 * L2_BYTES:
         wanted = min(-(-operands // CHUNK_BYTES), MOST_PARTIALS)
         # Partial sums are written once and read once: little enough against what each tile would read from afar?
-        if 2 * wanted * results <= tiles * streamed // 8:
+        affordable = tiles * streamed // 8 // (2 * results)
+        if wanted < FEW_PARTIALS <= affordable and _blocks(choice, tile, depth, _chunks(longest, FEW_PARTIALS)):
+            wanted = FEW_PARTIALS
+        if wanted <= affordable:
             partials = max(partials, wanted)
     if kept and steps > kept:
         partials = max(partials, -(-steps // kept))
     partials = min(partials, steps // 32)
-    return Chunks(longest[0].name, Count(longest[0].extent, 1, partials)) if partials > 1 and longest else None
+    return _chunks(longest, partials) if partials > 1 else None
+
+
+def _chunks(longest: list[Axis], partials: int) -> Chunks | None:
+    return Chunks(longest[0].name, Count(longest[0].extent, 1, partials)) if longest else None
+
+
+def _tiles(choice: VectorChoice, tile: Tile) -> int:
+    """An estimate of how many tiles cover C."""
+    free = [axis for axis in choice.spec.axes if not axis.reduced and axis is not choice.axis]
+    extents = [axis.extent if isinstance(axis.extent, int) else RUNTIME_TILES for axis in free]
+    rows = prod(-(-extent // tile.factor(axis.name)) for axis, extent in zip(free, extents, strict=True))
+    return rows * -(-estimate(choice.axis.extent) // (tile.lanes * tile.vectors))
 
 
 def _span(spec: Contraction, of: str) -> int:
@@ -232,8 +248,45 @@ def _span(spec: Contraction, of: str) -> int:
 RUNTIME_TILES = 64
 
 
-def _levels(choice: VectorChoice, tile: Tile, chunks: Chunks | None) -> tuple[Level, ...]:
-    """The loops around the tile: chunks, batch axes, then rows and columns with the smaller operand inside."""
+def _blocks(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], chunks: Chunks | None) -> tuple[Level, ...]:
+    """Loops over summed axes around a chunk's tiles, so that A and B of a block stay in the first-level cache.
+
+    That pays if several tiles read a block, and if the chunks alone make enough units.
+    """
+    if chunks is None or chunks.count.limit < FEW_PARTIALS or _tiles(choice, tile) < 2:
+        return ()
+    if any(axis.b and axis.a for axis in choice.spec.axes if axis.c):
+        return ()
+    for number in reversed(range(len(depth))):
+        axis, inner = depth[number], depth[number + 1 :]
+        one = _block_bytes(choice.spec, inner, None, 1)
+        longest = estimate(axis.extent)
+        if axis.name == chunks.axis:
+            longest = -(-longest // chunks.count.limit)
+        if number and _block_bytes(choice.spec, inner, axis, longest) <= BLOCK_BYTES:
+            continue  # all of this axis fits: a block takes steps of the next, too
+        more = (_block_bytes(choice.spec, inner, axis, 2) - one) or 1
+        steps = 1 + max(0, BLOCK_BYTES - one) // more
+        if (steps >= longest and not number) or steps * prod(estimate(a.extent) for a in inner) < LEAST_BLOCK:
+            return ()
+        return (*(Level(outer, 1) for outer in depth[:number]), Level(axis, min(steps, longest)))
+    return ()
+
+
+def _block_bytes(spec: Contraction, inner: tuple[Axis, ...], axis: Axis | None, steps: int) -> int:
+    """An estimate of what a block of some steps along ``axis``, and all of the ``inner`` axes, touches of A and B."""
+    extents = {other.name: 1 for other in spec.axes if other.reduced} | {a.name: estimate(a.extent) for a in inner}
+    if axis is not None:
+        extents[axis.name] = steps
+    cut = [replace(other, extent=extents.get(other.name, other.extent)) for other in spec.axes]
+    part = replace(spec, axes=tuple(cut))
+    return sum(min(_span(part, of), _bytes_along(part, of)) for of in "ab")
+
+
+def _levels(
+    choice: VectorChoice, tile: Tile, chunks: Chunks | None, blocks: tuple[Level, ...] = ()
+) -> tuple[Level, ...]:
+    """The loops around the tile: chunks, blocks, batch axes, then rows and columns with the smaller operand inside."""
     free = [axis for axis in choice.spec.axes if not axis.reduced and axis is not choice.axis]
     batch = [axis for axis in free if axis.a != 0 and axis.b != 0]
     rows = sorted((axis for axis in free if axis.b == 0), key=lambda axis: -_far(axis.a))
@@ -246,7 +299,7 @@ def _levels(choice: VectorChoice, tile: Tile, chunks: Chunks | None) -> tuple[Le
         inside = row_levels + column_levels  # all of B stays in the cache while the rows go by
     else:
         inside = column_levels + row_levels  # a panel of B stays
-    head = [Level(None, 1)] if chunks else []
+    head = [Level(None, 1), *blocks] if chunks else []
     return tuple(head + [Level(axis, tile.factor(axis.name)) for axis in batch] + inside)
 
 
@@ -268,6 +321,8 @@ def _unit_levels(levels: tuple[Level, ...], tile: Tile) -> tuple[int, int]:
     fewest = 1
     used = 0
     for level in levels:
+        if level.axis is not None and level.axis.reduced:
+            break
         enough = 32 if work <= 4 * UNIT_CYCLES else 64  # small pieces of one row of tiles share its lines among threads
         if work <= UNIT_CYCLES or fewest >= enough:
             break
@@ -307,13 +362,14 @@ def _panels(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...]) -> tuple[
         return False, 0
     # The order of summation must not depend on how many rows there are, so that it is decided for known extents only.
     known = all(isinstance(extent, int) for extent in extents)
-    return (False, kept) if known and rows < MANY_ROWS <= kept else (True, 0)
+    return (False, kept) if known and rows < MANY_ROWS and kept >= LEAST_PART else (True, 0)
 
 
 def for_few_rows(many: Plan) -> Plan | None:
-    """The plan of the main kernel that reads B where it lies, if ``many`` packs it for rows whose number is not known.
+    """The plan of a main kernel that reads B where it lies, if ``many`` packs it for rows whose number is not known.
 
-    It gives the same bits, and is better below :data:`FEW_ROWS`.
+    It takes the place of packing and main kernel below :data:`FEW_ROWS`, with the same bits; partial sums are combined
+    by the kernel of ``many``.
     """
     rows = [axis.extent for axis in many.spec.axes if axis.b == 0]
     fewest = prod(extent if isinstance(extent, int) else extent.factor for extent in rows)

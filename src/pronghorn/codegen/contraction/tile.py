@@ -61,13 +61,27 @@ TileEpilogue = Callable[[FunctionBuilder, TileResult], None]
 class State:
     """What is known on the way in: start coordinates, steps along each axis, and what limits them.
 
-    ``limits`` has, for an axis whose tile may reach beyond its end, how many steps are left.
+    ``limits`` has, for an axis whose tile may reach beyond its end, how many steps are left. ``ranges`` has the part of
+    a summed axis that is taken in a block, and ``first`` (an i1) says whether the block is the first of its chunk.
     """
 
     start: dict[str, Operand] = field(default_factory=dict)
     steps: dict[str, int] = field(default_factory=dict)
     limits: dict[str, Operand] = field(default_factory=dict)
     chunk: Operand = 0
+    ranges: dict[str, tuple[Operand, Operand]] = field(default_factory=dict)
+    first: Operand | None = None
+
+    def within(self, fb: FunctionBuilder, axis: Axis, block: tuple[Operand, Operand], first: Operand) -> State:
+        """In a block of a summed axis; ``first``: whether it is the first."""
+        return replace(self, ranges={**self.ranges, axis.name: block}, first=self._also(fb, first))
+
+    def at(self, fb: FunctionBuilder, axis: Axis, place: Operand, first: Operand) -> State:
+        """At one place of a summed axis; ``first``: whether it is the first."""
+        return replace(self, start={**self.start, axis.name: place}, first=self._also(fb, first))
+
+    def _also(self, fb: FunctionBuilder, first: Operand) -> Operand:
+        return first if self.first is None else fb.op("and", "i1", self.first, first)
 
     def along(self, axis: Axis, start: Operand, steps: int, limit: Operand | None = None) -> State:
         limits = self.limits if limit is None else {**self.limits, axis.name: limit}
@@ -114,6 +128,14 @@ class Context:
     def _base(self, slot: int, dtype: str, offset: Size) -> str:
         return self.fb.gep(storage_type(dtype), base_pointer(self.fb, slot), self.sizes[offset])
 
+    def range_of(self, axis: Axis, chunk: Operand) -> tuple[Operand, Operand]:
+        """The steps of a summed axis that belong to a chunk."""
+        fb, extent = self.fb, self.extent[axis.name]
+        if self.plan.chunks is None or self.plan.chunks.axis != axis.name:
+            return 0, extent
+        start = fb.mul(chunk, self.chunk_length)
+        return start, fb.min(fb.add(start, self.chunk_length), extent)
+
 
 class TileWriter:
     """Writes one variant of the register tile: the sums, and what becomes of them."""
@@ -153,7 +175,8 @@ class TileWriter:
         b = fb.gep(storage_type(main.b_dtype), main.b_base, self._offset(main.b))
         a, b = fb.opaque(a), fb.opaque(b)
         keys = [(row, v) for row in range(len(self.rows)) for v in range(self.vectors)]
-        sums = self._sum(list(self.plan.depth), a, b, [zero(self.spec.sum_dtype, self.lanes)] * len(keys))
+        depth = [axis for axis in self.plan.depth if axis.name not in self.state.start]
+        sums = self._sum(depth, a, b, [self._initial(self.rows[row], v) for row, v in keys])
         if self.plan.dot:
             sums = [self._fold(value) for value in sums]
         self._finish(dict(zip(keys, sums, strict=True)))
@@ -201,12 +224,20 @@ class TileWriter:
         return loop.results
 
     def _range(self, axis: Axis) -> tuple[Operand, Operand]:
-        fb, main = self.fb, self.main
-        extent = main.extent[axis.name]
-        if self.plan.chunks is None or self.plan.chunks.axis != axis.name:
-            return 0, extent
-        start = fb.mul(self.state.chunk, main.chunk_length)
-        return start, fb.min(fb.add(start, main.chunk_length), extent)
+        return self.state.ranges.get(axis.name) or self.main.range_of(axis, self.state.chunk)
+
+    def _initial(self, row: Sequence[int], v: int) -> str:
+        """What a sum starts from: zero, or what the blocks before have left."""
+        nothing = zero(self.spec.sum_dtype, self.lanes)
+        if self.state.first is None:
+            return nothing
+        fb = self.fb
+        inside = [
+            fb.min(step, fb.sub(self.state.limits[axis.name], 1)) if axis.name in self.state.limits else step
+            for axis, step in zip(self.row_axes, row, strict=True)
+        ]
+        left = fb.load(self.ty, fb.gep(self.scalar, self.main.c_base, self._place_offset(self._values(inside, v))))
+        return fb.let(f"select i1 {self.state.first}, {self.ty} {nothing}, {self.ty} {left}")
 
     def _advance(self, axis: Axis, index: Operand, a: str, b: str) -> tuple[str, str]:
         fb, main = self.fb, self.main
@@ -321,17 +352,25 @@ class TileWriter:
             lambda i, j, v: self._place(self.rows[numbers[i, j]], v),
         )
 
-    def _place(self, row: Sequence[int], v: int) -> Place:
-        fb, main, plan = self.fb, self.main, self.plan
-        values = dict(self.state.start)
+    def _values(self, row: Sequence[Operand], v: int) -> dict[str, Operand]:
+        """The coordinates of an accumulator's first lane."""
+        fb, values = self.fb, dict(self.state.start)
         for axis, step in zip(self.row_axes, row, strict=True):
             values[axis.name] = fb.add(values[axis.name], step)
-        if not plan.dot:
-            values[plan.vector.name] = fb.add(values[plan.vector.name], v * self.lanes)
-        offset = main.c_origin
-        if plan.chunks:
-            offset = fb.mul(self.state.chunk, main.chunk_stride)
-        offset = fb.add(offset, linear(fb, [(value, main.c[name]) for name, value in values.items()]))
+        if not self.plan.dot:
+            values[self.plan.vector.name] = fb.add(values[self.plan.vector.name], v * self.lanes)
+        return values
+
+    def _place_offset(self, values: dict[str, Operand]) -> Operand:
+        """Elements from the base of C, or of the partial sums, to the place at some coordinates."""
+        fb, main = self.fb, self.main
+        offset = fb.mul(self.state.chunk, main.chunk_stride) if self.plan.chunks else main.c_origin
+        return fb.add(offset, linear(fb, [(value, main.c[name]) for name, value in values.items()]))
+
+    def _place(self, row: Sequence[int], v: int) -> Place:
+        fb, main, plan = self.fb, self.main, self.plan
+        values = self._values(row, v)
+        offset = self._place_offset(values)
         lanes, last = (1, False) if plan.dot else (self.lanes, v == self.vectors - 1)
         place = Place(
             coords=Coordinates(fb, main.sizes, self.spec.axes, values),

@@ -145,7 +145,7 @@ def choose_tile(choice: VectorChoice, machine: Machine, multiples: Mapping[str, 
     """The register tile with the least estimated time.
 
     ``multiples`` asks that the tile extend along those axes (at most two, of fixed extent) by multiples of the given
-    factors. Raises ValueError if that cannot be had.
+    factors, and along no axis of run-time extent. Raises ValueError if that cannot be had.
     """
     multiples = dict(multiples or {})
     model = _Model(choice, machine)
@@ -170,8 +170,10 @@ def _tile_axes(choice: VectorChoice, multiples: Mapping[str, int]) -> Iterator[t
                 f"A tile can be asked to cover one or two row axes of fixed extent, not {dict(multiples)}."
             )
         yield tuple(asked)
+        # An epilogue over whole tiles is not told how many rows of a tile there are: none may reach beyond the end.
         if len(asked) == 1:
-            yield from ((*asked, axis) for axis in free if axis is not asked[0])
+            known = (axis for axis in free if axis is not asked[0] and isinstance(axis.extent, int))
+            yield from ((*asked, axis) for axis in known)
         return
     # Along a batch axis nothing is shared: it only helps to hide latency where there is nothing else.
     sharing = [axis for axis in free if axis.a == 0 or axis.b == 0] or free

@@ -18,6 +18,7 @@ from pronghorn.codegen.contraction.winograd.shape import (
     TAPS,
     Taps,
     pairs_of,
+    roles,
     static,
     whole,
 )
@@ -26,10 +27,10 @@ __all__ = ["FilterGradientPlan", "plan_filter_gradient"]
 
 MOST_TILES = 64  # taken at a time
 FEWEST_TILES = 16  # below which writing sums takes as long as summing
-FEWEST_CHUNKS, MOST_CHUNKS = 8, 16  # of the images: each has sums of its own
-FEWEST_BLOCKS = 2
+FEWEST_CHUNKS, MOST_CHUNKS = 8, 16  # of the images, shared out among threads: each has sums of its own
+FEWEST_BLOCKS = 2  # of tiles in a chunk, or its sums would cost more than what is summed
 SUMS_BYTES = 1024 * 1024  # of a chunk, which stay in the second-level cache
-ALL_SUMS_BYTES = 4 * 1024 * 1024
+ALL_SUMS_BYTES = 4 * 1024 * 1024  # of all chunks, which are combined in the end
 
 # Cycles, in the model's units, of transforming one vector of a tile's inputs and gradients, of taking a vector of sums
 # up, and of combining it.
@@ -93,15 +94,13 @@ class FilterGradientPlan:
 
 def plan_filter_gradient(spec: Contraction, machine: Machine, usual: Plan | None = None) -> FilterGradientPlan | None:
     """Plans a contraction so, if it is such a gradient and the estimate is less than that of ``usual``."""
-    axes = [axis for axis in spec.axes if axis.extent != 1]
-    if any(not isinstance(size, int) for axis in axes for size in (axis.a, axis.b, axis.c)):
+    found = roles(spec)
+    if found is None:
         return None
-    reduced = [axis for axis in axes if axis.reduced]
-    rows = [axis for axis in axes if not axis.reduced and axis.b == 0]
-    columns = [axis for axis in axes if not axis.reduced and axis.a == 0]
+    reduced, rows, columns = found
     taps = [axis for axis in rows if axis.extent == TAPS and axis.a != 1]
     channels = [axis for axis in rows if axis not in taps]
-    if len(channels) != 1 or len(columns) != 1 or len(reduced) != 3 or len(rows) + 1 != len(axes) - len(reduced):
+    if len(channels) != 1 or len(columns) != 1 or len(reduced) != 3:
         return None
     pairs = pairs_of(spec, taps, reduced)
     (channel,), (vector,) = channels, columns
@@ -112,9 +111,15 @@ def plan_filter_gradient(spec: Contraction, machine: Machine, usual: Plan | None
         return None
     (images,) = (axis for axis in reduced if all(axis is not pair.results for pair in pairs))
     made = _planned(spec, machine, pairs, images, channel, vector)
-    if made is None or (usual is not None and made.cycles * GAIN >= usual.tile.cycles):
-        return None
-    return made
+    if made is None or usual is None:
+        return made
+    # With few chunks, many threads have nothing to do; the usual sums are cut finer.
+    worth = made.cycles * GAIN < usual.tile.cycles and _typical(made.chunks) >= FEWEST_CHUNKS
+    return made if worth else None
+
+
+def _typical(chunks: Count) -> int:
+    return min(-(-estimate(chunks.extent) // chunks.step), chunks.limit)
 
 
 def _planned(
@@ -142,13 +147,11 @@ def _planned(
     product = plan(inner, machine)
     if len(product.kernels) != 1 or product.dot or product.vector.c != 1:
         return None
-    # A chunk takes some blocks of tiles, or its sums would cost more than what is summed.
     fewest = -(-FEWEST_BLOCKS * tiles // (rows.tiles * columns.tiles))
     limit = max(FEWEST_CHUNKS, min(MOST_CHUNKS, ALL_SUMS_BYTES // sums))
     chunks = Count(images.extent, fewest, limit)
     block = product.tile.cycles + tiles * (depth * _INPUT + width * _GRADIENT) / lanes + sums / 4 / lanes * _SUM
-    many = -(-estimate(images.extent) // fewest)
-    many = min(many, limit)
+    many = _typical(chunks)
     blocks = many * -(-rows.tiles * columns.tiles * -(-estimate(images.extent) // many) // tiles)
     combine = POINTS * static(channels.extent) * width // lanes * _COMBINE
     cycles = block * blocks + combine * many

@@ -17,6 +17,7 @@ from pronghorn.codegen.contraction.winograd.shape import (
     TAPS,
     Taps,
     pairs_of,
+    roles,
     static,
     whole,
 )
@@ -124,15 +125,13 @@ def plan_results(
 
 def _recognised(spec: Contraction) -> tuple[tuple[Taps, Taps], tuple[Axis, ...], Axis, Axis] | None:
     """The parts that the axes play, or None: two pairs of axes, one summed axis, one axis of result channels."""
-    axes = [axis for axis in spec.axes if axis.extent != 1]
-    if any(not isinstance(size, int) for axis in axes for size in (axis.a, axis.b, axis.c)):
+    found = roles(spec)
+    if found is None:
         return None
-    reduced = [axis for axis in axes if axis.reduced]
-    rows = [axis for axis in axes if not axis.reduced and axis.b == 0]
-    columns = [axis for axis in axes if not axis.reduced and axis.a == 0]
+    reduced, rows, columns = found
     taps = [axis for axis in reduced if axis.extent == TAPS and axis.a != 1]
     channels = [axis for axis in reduced if axis not in taps]
-    if len(channels) != 1 or len(columns) != 1 or len(rows) + 1 != len(axes) - len(reduced):
+    if len(channels) != 1 or len(columns) != 1:
         return None
     pairs = pairs_of(spec, taps, rows)
     (channel,), (vector,) = channels, columns

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pronghorn.codegen.contraction.spec import Axis, Contraction, Size
 
-__all__ = ["GAIN", "POINTS", "STACK_BYTES", "STEP", "TAPS", "WINDOW", "Taps", "pairs_of", "static", "whole"]
+__all__ = ["GAIN", "POINTS", "STACK_BYTES", "STEP", "TAPS", "WINDOW", "Taps", "pairs_of", "roles", "static", "whole"]
 
 TAPS = 3  # of the filter, along each of two axes
 WINDOW = 4  # inputs of a tile along each axis
@@ -49,6 +49,17 @@ def static(size: Size) -> int:
 def whole(number: int, step: int) -> int:
     """The least multiple of ``step`` that is no less."""
     return -(-number // step) * step
+
+
+def roles(spec: Contraction) -> tuple[list[Axis], list[Axis], list[Axis]] | None:
+    """The summed axes, rows and columns, or None if there are others, or steps that are not known."""
+    axes = [axis for axis in spec.axes if axis.extent != 1]
+    if any(not isinstance(size, int) for axis in axes for size in (axis.a, axis.b, axis.c)):
+        return None
+    reduced = [axis for axis in axes if axis.reduced]
+    rows = [axis for axis in axes if not axis.reduced and axis.b == 0]
+    columns = [axis for axis in axes if not axis.reduced and axis.a == 0]
+    return (reduced, rows, columns) if len(reduced) + len(rows) + len(columns) == len(axes) else None
 
 
 def pairs_of(spec: Contraction, taps: list[Axis], others: list[Axis]) -> tuple[Taps, Taps] | None:
