@@ -16,9 +16,10 @@ from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, l
 from pronghorn.codegen.contraction.nest import begin_kernel
 from pronghorn.codegen.elementwise import emit_elementwise
 from pronghorn.codegen.evaluator import Evaluator
+from pronghorn.codegen.math_functions import FUNCTIONS
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.values import value_type
-from pronghorn.compiler.expr import Index, Load, LoopVar, all_indices, walk
+from pronghorn.compiler.expr import Apply, Index, Load, LoopVar, all_indices, walk
 from pronghorn.compiler.kernels import Kernel, Reduction
 from pronghorn.compiler.reductions import typical
 from pronghorn.compiler.virtual import linear
@@ -27,6 +28,7 @@ from pronghorn.runtime.host import Target
 
 BLOCK = 4096  # elements of a unit where a kernel is one long loop
 MANY_UNITS = 32
+SLOW = FUNCTIONS - {"sqrt", "rsqrt"}  # take some ten times as long as an addition
 Body = Callable[[], None]
 
 
@@ -147,7 +149,8 @@ class LoopKernel:
         """Rough cycles of one element."""
         work = 0.0
         for e in walk(*self.roots):
-            work += {"Load": 0.3, "Apply": 0.15, "Bits": 6.0, "Guard": 0.3}.get(type(e).__name__, 0.05)
+            kind = "Function" if isinstance(e, Apply) and e.name in SLOW else type(e).__name__
+            work += {"Load": 0.3, "Apply": 0.15, "Function": 1.5, "Bits": 6.0, "Guard": 0.3}.get(kind, 0.05)
         return max(work, 0.3)
 
     def _outer(self) -> tuple[list[Loop], list[Loop]]:
