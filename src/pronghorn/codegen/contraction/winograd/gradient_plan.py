@@ -17,6 +17,7 @@ from pronghorn.codegen.contraction.winograd.shape import (
     STACK_BYTES,
     TAPS,
     Taps,
+    Tiled,
     pairs_of,
     roles,
     static,
@@ -38,7 +39,7 @@ _INPUT, _GRADIENT, _SUM, _COMBINE = 55.0, 45.0, 2.0, 12.0
 
 
 @dataclass(frozen=True, slots=True)
-class FilterGradientPlan:
+class FilterGradientPlan(Tiled):
     """How such a gradient is computed; it stands in for a :class:`..plan.Plan`.
 
     ``rows`` and ``columns`` pair the summed axes of positions with those of taps; ``images`` is summed over in chunks,
@@ -61,25 +62,9 @@ class FilterGradientPlan:
     dot: bool = False
 
     @property
-    def tiles_of_image(self) -> int:
-        """Tiles of one image."""
-        return self.rows.tiles * self.columns.tiles
-
-    @property
-    def depth(self) -> int:
-        """A's channels, in whole vectors."""
-        return whole(static(self.channels.extent), self.lanes)
-
-    @property
     def width(self) -> int:
         """B's channels, in whole vectors."""
         return whole(static(self.vector.extent), self.lanes)
-
-    @property
-    def input_plane(self) -> int:
-        """Elements from one of the sixteen transformed inputs to the next; planes a multiple of 4096 bytes apart would
-        share a few lines of the cache."""
-        return self.tiles * self.depth + self.lanes
 
     @property
     def gradient_plane(self) -> int:

@@ -16,6 +16,7 @@ from pronghorn.codegen.contraction.winograd.shape import (
     STEP,
     TAPS,
     Taps,
+    Tiled,
     pairs_of,
     roles,
     static,
@@ -34,7 +35,7 @@ _INPUT, _FILTER, _RESULT = 55.0, 45.0, 75.0
 
 
 @dataclass(frozen=True, slots=True)
-class WinogradPlan:
+class WinogradPlan(Tiled):
     """How a contraction is computed by minimal filtering; it stands in for a :class:`.plan.Plan`.
 
     ``rows`` and ``columns`` are the tile's two axes; ``images`` other rows of the result, ``channels`` is summed over,
@@ -59,19 +60,9 @@ class WinogradPlan:
     chunks: None = None
 
     @property
-    def tiles_of_image(self) -> int:
-        """Tiles of one image."""
-        return self.rows.tiles * self.columns.tiles
-
-    @property
     def blocks(self) -> int:
         """How many blocks of tiles an image has."""
         return -(-self.tiles_of_image // self.tiles)
-
-    @property
-    def depth(self) -> int:
-        """The summed channels, in whole vectors."""
-        return whole(static(self.channels.extent), self.lanes)
 
     @property
     def filters(self) -> int:
@@ -83,11 +74,6 @@ class WinogradPlan:
         """Elements from one of the sixteen transformed filters to the next; planes a multiple of 4096 bytes apart would
         share a few lines of the cache."""
         return self.depth * self.filters + self.lanes
-
-    @property
-    def input_plane(self) -> int:
-        """Elements from one of the sixteen transformed inputs to the next."""
-        return self.tiles * self.depth + self.lanes
 
     @property
     def product_plane(self) -> int:

@@ -6,7 +6,20 @@ from dataclasses import dataclass
 
 from pronghorn.codegen.contraction.spec import Axis, Contraction, Size
 
-__all__ = ["GAIN", "POINTS", "STACK_BYTES", "STEP", "TAPS", "WINDOW", "Taps", "pairs_of", "roles", "static", "whole"]
+__all__ = [
+    "GAIN",
+    "POINTS",
+    "STACK_BYTES",
+    "STEP",
+    "TAPS",
+    "WINDOW",
+    "Taps",
+    "Tiled",
+    "pairs_of",
+    "roles",
+    "static",
+    "whole",
+]
 
 TAPS = 3  # of the filter, along each of two axes
 WINDOW = 4  # inputs of a tile along each axis
@@ -38,6 +51,34 @@ class Taps:
     def tiles(self) -> int:
         """How many tiles cover them."""
         return -(-self.extent // STEP)
+
+
+class Tiled:
+    """What plans derive from their tiles and channels."""
+
+    __slots__ = ()
+
+    rows: Taps
+    columns: Taps
+    channels: Axis
+    tiles: int
+    lanes: int
+
+    @property
+    def tiles_of_image(self) -> int:
+        """Tiles of one image."""
+        return self.rows.tiles * self.columns.tiles
+
+    @property
+    def depth(self) -> int:
+        """A's channels, in whole vectors."""
+        return whole(static(self.channels.extent), self.lanes)
+
+    @property
+    def input_plane(self) -> int:
+        """Elements from one of the sixteen transformed inputs to the next; planes a multiple of 4096 bytes apart would
+        share a few lines of the cache."""
+        return self.tiles * self.depth + self.lanes
 
 
 def static(size: Size) -> int:
