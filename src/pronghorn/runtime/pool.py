@@ -12,6 +12,7 @@ to the bit for any number of threads.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import ctypes
 import dataclasses
 import functools
@@ -103,7 +104,8 @@ class Pool:
         self._words[offset // 8] = value
 
     def _start_workers(self, count: int) -> list[threading.Thread]:
-        before = _set_stack_size(_STACK_BYTES)
+        before = threading.stack_size()
+        _set_stack_size(_STACK_BYTES)
         try:
             return self._started(count)
         finally:
@@ -163,12 +165,10 @@ class Pool:
         self.close()
 
 
-def _set_stack_size(nbytes: int) -> int:
-    """Of the threads started from now on; gives what it was. 0 means the system's choice."""
-    try:
-        return threading.stack_size(nbytes)
-    except (ValueError, RuntimeError):  # the system has no such size, or none to choose
-        return 0
+def _set_stack_size(nbytes: int) -> None:
+    """Of the threads started from now on, 0 for the system's choice; stays as it is where that cannot be had."""
+    with contextlib.suppress(ValueError, RuntimeError):
+        threading.stack_size(nbytes)
 
 
 class _State:
