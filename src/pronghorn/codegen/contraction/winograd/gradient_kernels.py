@@ -7,8 +7,9 @@ from pronghorn.codegen.contraction.nest import Place, Sizes, base_pointer, begin
 from pronghorn.codegen.contraction.spec import Array
 from pronghorn.codegen.contraction.tile import Epilogue
 from pronghorn.codegen.contraction.winograd.gradient_plan import FilterGradientPlan
+from pronghorn.codegen.contraction.winograd.inputs import last_step, position, store_planes, transform_inputs
 from pronghorn.codegen.contraction.winograd.places import place_at
-from pronghorn.codegen.contraction.winograd.shape import POINTS, STEP, TAPS, WINDOW, Taps, static
+from pronghorn.codegen.contraction.winograd.shape import POINTS, STEP, TAPS, WINDOW, static
 from pronghorn.codegen.contraction.winograd.transforms import Arithmetic, along_both
 from pronghorn.codegen.convert import HasFeatures, storage_type
 
@@ -90,37 +91,16 @@ class _Sums:
         """One tile of the inputs and of the gradients, all channels, into the buffers."""
         fb, plan, sizes = self.fb, self.plan, self.sizes
         image, inside = fb.div(tile, plan.tiles_of_image), fb.rem(tile, plan.tiles_of_image)
-        across = plan.columns.tiles
-        at = fb.mul(fb.div(inside, across), STEP), fb.mul(fb.rem(inside, across), STEP)
+        at = position(fb, plan, inside)
+        source = fb.gep(storage_type(self.spec.a.dtype), self.a_base, fb.mul(image, sizes[plan.images.a]))
+        target = fb.gep("float", self.inputs, fb.mul(number, plan.depth))
+        transform_inputs(fb, plan, self.machine, source, at, target)
         pairs = (plan.rows, plan.columns)
-        inputs: Operand = fb.mul(image, sizes[plan.images.a])
         gradients: Operand = fb.mul(image, sizes[plan.images.b])
         for pair, first in zip(pairs, at, strict=True):
-            inputs = fb.add(inputs, fb.mul(first, static(pair.results.a)))
             gradients = fb.add(gradients, fb.mul(first, static(pair.results.b)))
-        last = [self._last(pair, first) for pair, first in zip(pairs, at, strict=True)]
-        self._transform_inputs(inputs, fb.mul(number, plan.depth), [fb.add(step, WINDOW - STEP) for step in last])
+        last = [last_step(fb, pair, first) for pair, first in zip(pairs, at, strict=True)]
         self._transform_gradients(gradients, fb.mul(number, plan.width), last)
-
-    def _last(self, pair: Taps, first: Operand) -> Operand:
-        """How far the tile's last position is from its first: not at all at the end of an odd extent."""
-        return self.fb.min(self.fb.sub(pair.extent - 1, first), STEP - 1) if pair.extent % STEP else STEP - 1
-
-    def _transform_inputs(self, origin: Operand, target: Operand, last: list[Operand]) -> None:
-        fb, plan, spec = self.fb, self.plan, self.spec
-        scalar, extent = storage_type(spec.a.dtype), static(plan.channels.extent)
-        steps = [
-            [fb.mul(step, static(pair.results.a)) for step in (*range(WINDOW - 1), end)]
-            for pair, end in zip((plan.rows, plan.columns), last, strict=True)
-        ]
-        with fb.loop(0, plan.depth, plan.lanes) as channel:
-            mask = fb.mask_first(fb.sub(extent, channel), plan.lanes) if extent % plan.lanes else None
-            here = fb.gep(scalar, self.a_base, fb.add(origin, channel))
-            grid = [
-                [self._load(fb.gep(scalar, here, fb.add(i, j)), spec.a.dtype, mask) for j in steps[1]] for i in steps[0]
-            ]
-            out = fb.gep("float", self.inputs, fb.add(target, channel))
-            self._store(along_both(self.arithmetic.inputs, grid), out, plan.input_plane)
 
     def _transform_gradients(self, origin: Operand, target: Operand, last: list[Operand]) -> None:
         """Positions beyond an odd extent have no gradient: zeros."""
@@ -145,15 +125,12 @@ class _Sums:
                     line.append(value)
                 grid.append(line)
             out = fb.gep("float", self.gradients, fb.add(target, channel))
-            self._store(along_both(self.arithmetic.result_gradients, grid), out, plan.gradient_plane)
+            store_planes(
+                fb, self.arithmetic, along_both(self.arithmetic.result_gradients, grid), out, plan.gradient_plane
+            )
 
     def _load(self, pointer: str, dtype: str, mask: Operand | None) -> str:
         return str(load_elements(self.fb, pointer, dtype, "float32", self.plan.lanes, self.machine, mask))
-
-    def _store(self, grid: list[list[str]], out: str, plane: int) -> None:
-        for i, line in enumerate(grid):
-            for j, value in enumerate(line):
-                self.fb.store(self.ty, value, self.fb.gep("float", out, (WINDOW * i + j) * plane))
 
 
 def emit_chunk_sums(

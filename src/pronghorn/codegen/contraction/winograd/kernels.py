@@ -22,6 +22,7 @@ from pronghorn.codegen.contraction.nest import (
 )
 from pronghorn.codegen.contraction.spec import Count
 from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
+from pronghorn.codegen.contraction.winograd.inputs import position, store_planes, transform_inputs
 from pronghorn.codegen.contraction.winograd.places import place_at
 from pronghorn.codegen.contraction.winograd.plan import WinogradPlan
 from pronghorn.codegen.contraction.winograd.shape import POINTS, STEP, TAPS, WINDOW, static
@@ -52,10 +53,8 @@ def emit_filters(module: ModuleBuilder, name: str, plan: WinogradPlan, machine: 
                 [_lanes(fb, fb.gep(scalar, here, at), spec.b.dtype, stride, valid, plan, machine) for at in line]
                 for line in taps
             ]
-            for i, line in enumerate(along_both(arithmetic.filters, grid)):
-                for j, value in enumerate(line):
-                    plane = (WINDOW * i + j) * plan.filter_plane
-                    fb.store(ty, value, fb.gep("float", row, fb.add(plane, first)))
+            out = fb.gep("float", row, first)
+            store_planes(fb, arithmetic, along_both(arithmetic.filters, grid), out, plan.filter_plane)
     fb.ret()
 
 
@@ -124,8 +123,7 @@ class _Tiles:
         self.ty = vec("float", plan.lanes)
         self.arithmetic = Arithmetic(fb, self.ty)
         spec = plan.spec
-        self.storage = storage_type(spec.a.dtype)
-        self.a_base = fb.gep(self.storage, base_pointer(fb, spec.a.slot), self.sizes[spec.a.offset])
+        self.a_base = fb.gep(storage_type(spec.a.dtype), base_pointer(fb, spec.a.slot), self.sizes[spec.a.offset])
         self.b_base = base_pointer(fb, slot)
         self.c_base = base_pointer(fb, spec.c.slot)
         self.inputs = fb.alloca("float", POINTS * plan.input_plane, align=64)
@@ -158,47 +156,18 @@ class _Tiles:
                     self._finish(start, number, fb.add(first, number), index * plan.width)
         fb.ret()
 
-    def _position(self, tile: Operand) -> tuple[Operand, Operand]:
-        """The tile's first result, along both axes."""
-        fb, across = self.fb, self.plan.columns.tiles
-        return fb.mul(fb.div(tile, across), STEP), fb.mul(fb.rem(tile, across), STEP)
-
     def _transform(self, start: dict[str, Operand], number: Operand, tile: Operand) -> None:
         """One tile of the input, all channels, into the buffer."""
-        fb, plan, lanes = self.fb, self.plan, self.plan.lanes
-        where = self._position(tile)
+        fb, plan = self.fb, self.plan
         terms = [(index, self.sizes[axis.a]) for axis, index in zip(plan.images, start.values(), strict=True)]
-        offsets: list[list[Operand]] = []
-        origin: Operand = linear(fb, terms)
-        for pair, at in zip((plan.rows, plan.columns), where, strict=True):
-            origin = fb.add(origin, fb.mul(at, static(pair.results.a)))
-            if pair.backward:
-                origin = fb.add(origin, (TAPS - 1) * static(pair.taps.a))
-            # The last tile of an odd extent has results that are not wanted; what they alone would read is not there.
-            last = fb.min(fb.sub(pair.extent + TAPS - 1 - 1, at), WINDOW - 1) if pair.extent % STEP else WINDOW - 1
-            steps: list[Operand] = [*range(WINDOW - 1), last]
-            offsets.append([fb.mul(step, static(pair.results.a)) for step in steps])
-        source = fb.gep(self.storage, self.a_base, origin)
+        image = fb.gep(storage_type(self.spec.a.dtype), self.a_base, linear(fb, terms))
         target = fb.gep("float", self.inputs, fb.mul(number, plan.depth))
-        channels = static(plan.channels.extent)
-        with fb.loop(0, plan.depth, lanes) as channel:
-            mask = fb.mask_first(fb.sub(channels, channel), lanes) if channels % lanes else None
-            here = fb.gep(self.storage, source, channel)
-            grid = [[self._load(here, fb.add(row, column), mask) for column in offsets[1]] for row in offsets[0]]
-            out = fb.gep("float", target, channel)
-            for i, line in enumerate(along_both(self.arithmetic.inputs, grid)):
-                for j, value in enumerate(line):
-                    fb.store(self.ty, value, fb.gep("float", out, (WINDOW * i + j) * plan.input_plane))
-
-    def _load(self, source: str, offset: Operand, mask: Operand | None) -> str:
-        dtype = self.spec.a.dtype
-        pointer = self.fb.gep(self.storage, source, offset)
-        return str(load_elements(self.fb, pointer, dtype, "float32", self.plan.lanes, self.machine, mask))
+        transform_inputs(fb, plan, self.machine, image, position(fb, plan, tile), target)
 
     def _finish(self, start: dict[str, Operand], number: Operand, tile: Operand, column: int) -> None:
         """One tile's results, from their sixteen products, for one block of filters."""
         fb, plan, lanes = self.fb, self.plan, self.plan.lanes
-        row, across = self._position(tile)
+        row, across = position(fb, plan, tile)
         source = fb.gep("float", self.products, fb.mul(number, plan.width))
         extent = static(plan.vector.extent)
         with fb.loop(0, min(plan.width, extent - column), lanes) as first:

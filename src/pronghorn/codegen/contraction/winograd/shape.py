@@ -58,6 +58,7 @@ class Tiled:
 
     __slots__ = ()
 
+    spec: Contraction
     rows: Taps
     columns: Taps
     channels: Axis

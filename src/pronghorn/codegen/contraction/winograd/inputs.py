@@ -1,0 +1,66 @@
+"""Tiles of the input, as both algorithms take them: where one lies, and its transform into a buffer."""
+
+from __future__ import annotations
+
+from pronghorn.codegen.builder import FunctionBuilder, Operand, vec
+from pronghorn.codegen.contraction.nest import load_elements
+from pronghorn.codegen.contraction.winograd.shape import STEP, TAPS, WINDOW, Taps, Tiled, static
+from pronghorn.codegen.contraction.winograd.transforms import Arithmetic, Vectors, along_both
+from pronghorn.codegen.convert import HasFeatures, storage_type
+
+__all__ = ["last_step", "position", "store_planes", "transform_inputs"]
+
+
+def position(fb: FunctionBuilder, plan: Tiled, tile: Operand) -> tuple[Operand, Operand]:
+    """The first result of a tile of an image, along both axes."""
+    across = plan.columns.tiles
+    return fb.mul(fb.div(tile, across), STEP), fb.mul(fb.rem(tile, across), STEP)
+
+
+def last_step(fb: FunctionBuilder, pair: Taps, first: Operand) -> Operand:
+    """How far a tile's last result is from its ``first``: not at all at the end of an odd extent."""
+    return fb.min(fb.sub(pair.extent - 1, first), STEP - 1) if pair.extent % STEP else STEP - 1
+
+
+def transform_inputs(
+    fb: FunctionBuilder,
+    plan: Tiled,
+    machine: HasFeatures,
+    image: str,
+    at: tuple[Operand, Operand],
+    target: str,
+) -> None:
+    """Transforms the tile of an ``image`` whose first result is ``at``, all channels, into the planes of ``target``."""
+    dtype, lanes, extent = plan.spec.a.dtype, plan.lanes, static(plan.channels.extent)
+    scalar = storage_type(dtype)
+    arithmetic = Arithmetic(fb, vec("float", lanes))
+    offsets: list[list[Operand]] = []
+    origin: Operand = 0
+    for pair, first in zip((plan.rows, plan.columns), at, strict=True):
+        step = static(pair.results.a)
+        origin = fb.add(origin, fb.mul(first, step))
+        if pair.backward:
+            origin = fb.add(origin, (TAPS - 1) * static(pair.taps.a))
+        # The last tile of an odd extent has results that are not wanted; what they alone would read is not there.
+        last = fb.add(last_step(fb, pair, first), TAPS - 1)
+        offsets.append([fb.mul(number, step) for number in (*range(WINDOW - 1), last)])
+    source = fb.gep(scalar, image, origin)
+    with fb.loop(0, plan.depth, lanes) as channel:
+        mask = fb.mask_first(fb.sub(extent, channel), lanes) if extent % lanes else None
+        here = fb.gep(scalar, source, channel)
+        grid = [
+            [
+                str(load_elements(fb, fb.gep(scalar, here, fb.add(i, j)), dtype, "float32", lanes, machine, mask))
+                for j in offsets[1]
+            ]
+            for i in offsets[0]
+        ]
+        out = fb.gep("float", target, channel)
+        store_planes(fb, arithmetic, along_both(arithmetic.inputs, grid), out, plan.input_plane)
+
+
+def store_planes(fb: FunctionBuilder, arithmetic: Arithmetic, grid: list[Vectors], out: str, plane: int) -> None:
+    """Stores a transformed grid, each vector ``plane`` elements from the last."""
+    for i, line in enumerate(grid):
+        for j, value in enumerate(line):
+            fb.store(arithmetic.ty, value, fb.gep("float", out, (WINDOW * i + j) * plane))
