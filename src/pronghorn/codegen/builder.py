@@ -383,7 +383,7 @@ class FunctionBuilder:
     def _too_wide(self, ty: str) -> bool:
         """Whether a vector needs several registers: LLVM 20 loses halves of their masked loads under constant masks."""
         target = self.module.target
-        return target is not None and lanes(ty) > 2 and size_of(ty) * 8 > target.vector_bits
+        return target is not None and lanes(ty) > 2 and size_of(ty) * 8 > target.register_bits
 
     def _halves(self, ty: str, mask: Operand) -> list[tuple[int, str, str]]:
         """(first lane, type, mask) of the two halves of a vector."""

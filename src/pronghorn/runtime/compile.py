@@ -129,7 +129,7 @@ def compile_ir(
 def cache_key(text: str, target: Target) -> str:
     """The name of a module's entry in the on-disk cache: it depends on all that the module's code depends on."""
     versions = f"llvmlite {llvmlite.__version__}, LLVM {llvm.llvm_version_info}"
-    return cache.key(text, _PIPELINE, target.arch, target.cpu, target.features, versions, os.name)
+    return cache.key(text, _PIPELINE, repr(target), versions, os.name)
 
 
 def _load_cached(entry: str, name: str, make: Callable[[], str], target: Target) -> CompiledModule | None:

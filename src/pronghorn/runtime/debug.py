@@ -1,4 +1,4 @@
-"""What `PRONGHORN_DEBUG` asks for: a comma-separated list of things to print on the standard error stream.
+"""What `PRONGHORN_DEBUG` asks for: a comma-separated list of things to print on the standard error stream, or to do.
 
 =========  =====================================================================
 `graph`    the traced graph, and the graph after each rewrite stage
@@ -7,6 +7,8 @@
 `llvm`     the LLVM IR handed to the compiler (and have LLVM verify it)
 `asm`      the machine code, as assembly
 `time`     how long each stage took
+`poison`   (prints nothing) compiled steps run on copies of their arrays between
+           forbidden pages, and in memory full of NaNs: see `runtime.guard`
 =========  =====================================================================
 """
 
@@ -21,7 +23,8 @@ import time
 from collections.abc import Callable, Iterator
 
 VARIABLE = "PRONGHORN_DEBUG"
-FLAGS = ("graph", "fused", "kernels", "llvm", "asm", "time")
+PRINTED = ("graph", "fused", "kernels", "llvm", "asm", "time")
+FLAGS = (*PRINTED, "poison")
 
 
 @functools.lru_cache(maxsize=8)
@@ -29,7 +32,7 @@ def parse(text: str) -> frozenset[str]:
     """Turn the value of `PRONGHORN_DEBUG` into a set of flags.
 
     Args:
-        text: flags separated by commas (or by `|` or spaces), in any case; `all` stands for every flag.
+        text: flags separated by commas (or by `|` or spaces), in any case; `all` stands for all that print.
 
     Returns:
         The flags, each one of `FLAGS`.
@@ -49,7 +52,7 @@ def parse(text: str) -> frozenset[str]:
                 f"The environment variable {VARIABLE} contains {word!r}, which is not one of its flags: "
                 f"{', '.join(FLAGS)} (or all){hint}"
             )
-    return frozenset(FLAGS if "all" in words else words)
+    return frozenset(word for word in (*words, *(PRINTED if "all" in words else ())) if word != "all")
 
 
 def enabled(flag: str) -> bool:

@@ -2,7 +2,9 @@
 
 `host_target()` is the machine at hand, narrowed by `PRONGHORN_TARGET` (`sse2`, `avx2`, `avx512`, `neon` or `native`)
 so that tests can exercise the code generated for smaller machines. `named_target(name)` describes one of those machines
-whether or not this is one, for looking at the code that it would get.
+whether or not this is one, for looking at the code that it would get. `avx2-emulated` and `avx512-emulated` run
+anywhere: kernels are planned and written for that machine's vectors and registers, and LLVM makes of them what the host
+has. They are slow, and find what goes wrong with vectors that the host lacks.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ class Target:
         vector_bits: the width of the vectors to use: 128, 256 or 512.
         registers: how many vector registers there are: 16 or 32.
         has_fma: whether there is a fused multiply-add.
+        emulated_on: the width of the registers that wider vectors are split into; 0 where none are.
     """
 
     arch: str
@@ -43,6 +46,12 @@ class Target:
     vector_bits: int
     registers: int
     has_fma: bool
+    emulated_on: int = 0
+
+    @property
+    def register_bits(self) -> int:
+        """The width of the registers that there really are."""
+        return self.emulated_on or self.vector_bits
 
     def lanes(self, dtype: str) -> int:
         """How many elements of a dtype one vector holds.
@@ -110,13 +119,16 @@ _NAMED = {
     "avx512": Target("x86_64", "x86-64-v4", f"{_AVX2_FEATURES},+{',+'.join(AVX512)},-prefer-256-bit", 512, 32, True),
     "neon": Target("aarch64", "generic", "+neon,+fp-armv8", 128, 32, True),
 }
+_EMULATED = "-emulated"  # behind a name: with its vectors and registers, on whatever machine this is
+EMULATED = tuple(name + _EMULATED for name in ("avx2", "avx512"))
 
 
 def named_target(name: str) -> Target:
     """A machine by name, whether or not the host is one.
 
     Args:
-        name: `"sse2"`, `"avx2"`, `"avx512"`, `"neon"` or `"native"` (the host itself).
+        name: `"sse2"`, `"avx2"`, `"avx512"`, `"neon"` or `"native"` (the host itself), or `"avx2-emulated"` or
+            `"avx512-emulated"` (the host, with the other's vectors and registers).
 
     Raises:
         ValueError: there is no such name.
@@ -126,8 +138,12 @@ def named_target(name: str) -> Target:
     """
     if name == "native":
         return native_target()
+    if name in EMULATED:
+        native, other = native_target(), _NAMED[name.removesuffix(_EMULATED)]
+        narrow = min(native.vector_bits, other.vector_bits)
+        return dataclasses.replace(native, vector_bits=other.vector_bits, registers=other.registers, emulated_on=narrow)
     if name not in _NAMED:
-        raise ValueError(f"Unknown target {name!r}; expected one of {', '.join(_NAMED)} or native")
+        raise ValueError(f"Unknown target {name!r}; expected one of {', '.join((*_NAMED, *EMULATED))} or native")
     return _NAMED[name]
 
 
@@ -139,7 +155,7 @@ def _checked_target(name: str) -> Target:
     except ValueError as error:
         raise ValueError(f"The environment variable {VARIABLE} is {name!r}. {error}") from None
     lacking = "" if target.arch == native.arch else f"its architecture is {native.arch}, not {target.arch}"
-    if not lacking and target.vector_bits > native.vector_bits:
+    if not lacking and target.register_bits > native.vector_bits:
         lacking = f"its widest usable vectors are {native.vector_bits} bits"
     if lacking:
         raise ValueError(

@@ -62,7 +62,7 @@ def kernel():
 
     def make(module, target="native"):
         machine = named_target(target)
-        if machine.arch != native_target().arch or machine.vector_bits > native_target().vector_bits:
+        if machine.arch != native_target().arch or machine.register_bits > native_target().vector_bits:
             pytest.skip(f"this machine cannot run {target} code")
         compiled = compile_ir(module.text(), target=machine, use_cache=False, verify=True)
         function = compiled.function("k", None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)

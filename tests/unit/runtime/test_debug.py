@@ -10,7 +10,8 @@ from pronghorn.runtime import debug
         ("graph", {"graph"}),
         ("graph,time", {"graph", "time"}),
         (" LLVM | asm ,, ", {"llvm", "asm"}),
-        ("all", set(debug.FLAGS)),
+        ("all", set(debug.PRINTED)),
+        ("all, poison", set(debug.FLAGS)),
     ],
 )
 def test_parse(text, flags):

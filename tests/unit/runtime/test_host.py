@@ -20,6 +20,17 @@ def test_named_targets(name, bits, registers, fma):
     assert (target.vector_bits, target.registers, target.has_fma) == (bits, registers, fma)
 
 
+@pytest.mark.parametrize(("name", "bits", "registers"), [("avx2-emulated", 256, 16), ("avx512-emulated", 512, 32)])
+def test_emulated_targets_run_anywhere(monkeypatch, name, bits, registers):
+    native = host.native_target()
+    target = host.named_target(name)
+    assert (target.vector_bits, target.registers) == (bits, registers)
+    assert (target.cpu, target.features, target.has_fma) == (native.cpu, native.features, native.has_fma)
+    assert target.register_bits == min(bits, native.vector_bits) and native.register_bits == native.vector_bits
+    monkeypatch.setenv(host.VARIABLE, name)
+    assert host.host_target() == target
+
+
 def test_features_are_asked_by_name():
     assert host.named_target("avx512").has("avx512f")
     assert not host.named_target("avx2").has("avx512f")

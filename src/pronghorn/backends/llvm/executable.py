@@ -21,8 +21,9 @@ from pronghorn.graph.dim import SymbolicDimError
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import Traced
 from pronghorn.runtime import arena, debug, pool
-from pronghorn.runtime.arena import aligned_copy
+from pronghorn.runtime.arena import Arena, aligned_copy
 from pronghorn.runtime.compile import CompilationError, CompiledModule, compile_ir
+from pronghorn.runtime.guard import POISON, guarded_copy, guarded_empty
 from pronghorn.runtime.host import Target, host_target
 
 if TYPE_CHECKING:  # the compiler, which a step that was kept does without
@@ -80,14 +81,17 @@ class Executable:
                 "not of your program: please report it with the output of PRONGHORN_DEBUG=graph. Until it is mended, "
                 "compile(run_eagerly=True) or PRONGHORN_BACKEND=numpy runs the same function, more slowly."
             ) from error
-        self._constants = {slot: aligned_copy(a) for slot, a in self.plan.constants.items()}
+        self._is_guarded = debug.enabled("poison")
+        self._calls = 0
+        keep = guarded_copy if self._is_guarded else aligned_copy
+        self._constants = {slot: keep(a) for slot, a in self.plan.constants.items()}
         self._step = self.module.address("step")
 
     # -- making it --------------------------------------------------------------------------------------------------
     def _compile(self) -> None:
         target = host_target()
         # what is to be looked at, or counted, has to be made
-        shown = self._is_profiled or any(debug.enabled(flag) for flag in debug.FLAGS)
+        shown = self._is_profiled or any(debug.enabled(flag) for flag in debug.PRINTED)
         name = None if shown else kept_steps.key(self.traced, self.gathered, target)
         kept = kept_steps.load(name) if name is not None else None
         if kept is not None:
@@ -148,6 +152,8 @@ class Executable:
                 if layout is None:
                     layout = self._layouts[shapes] = self._layout(arrays)
                 layout.move(memory.reserve(layout.nbytes))
+                if self._is_guarded:
+                    return self._run_guarded(layout, arrays, memory)
                 return self._run(layout, arrays)
         finally:
             arena.give_back(memory)
@@ -174,6 +180,27 @@ class Executable:
         results = [np.empty(shape, dtype) for shape, dtype in layout.results]
         for slot, array in zip(self.plan.results, results):
             bufs[slot] = array.__array_interface__["data"][0]
+        self._call(layout)
+        return results
+
+    def _run_guarded(self, layout: Layout, arrays: list[np.ndarray], memory: Arena) -> list[np.ndarray]:
+        """The same on copies of all arrays, every other time against the forbidden page before them."""
+        memory.view(0, (layout.nbytes,), np.uint8).fill(POISON)
+        self._calls += 1
+        at_end = self._calls % 2 == 1
+        storages = [variable.storage() for variable in self.traced.variables]
+        copies = [guarded_copy(array, at_end) for array in (*arrays, *storages)]
+        results = [guarded_empty(shape, dtype, at_end) for shape, dtype in layout.results]
+        slots = (*self.plan.arguments, *self.plan.variables, *self.plan.results)
+        for slot, array in zip(slots, (*copies, *results), strict=True):
+            layout.bufs[slot] = address(array)
+        self._call(layout)
+        for storage, copy in zip(storages, copies[len(arrays) :], strict=True):
+            np.copyto(storage, copy)
+        return [array.copy() for array in results]
+
+    def _call(self, layout: Layout) -> None:
+        """Runs the step with the tables of ``layout``."""
         layout.counters.fill(0)
         if self._host_calls is not None:
             self._host_calls.env = layout.env
@@ -185,7 +212,6 @@ class Executable:
             self._host_calls.raise_error()
         if status:
             raise RuntimeError(f"{self.name}: the compiled step reported failure {status}.")
-        return results
 
     def _run_profiled(self, profile: Profile, layout: Layout) -> int:
         start = time.perf_counter()

@@ -292,8 +292,10 @@ class TileWriter:
         key = ("b", row, v)
         if key not in loaded:
             dtype = self.main.b_dtype
-            packed = self.plan.pack  # panels are padded with zeros: no mask needed
-            loaded[key] = self._vector(self.fb.gep(storage_type(dtype), b, row), dtype, v, mask, packed)
+            # Panels are padded with zeros to whole vectors: no mask needed, except behind a sum of whole vectors whose
+            # number only shows at run time, where nothing is left and a panel has ended.
+            padded = self.plan.pack and not self.plan.dot
+            loaded[key] = self._vector(self.fb.gep(storage_type(dtype), b, row), dtype, v, mask, padded)
         return loaded[key]
 
     def _vector(self, pointer: str, dtype: str, v: int, mask: Operand | None, padded: bool = False) -> Operand:
