@@ -12,6 +12,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import json
 import os
 import sys
 import types
@@ -27,6 +28,9 @@ from pronghorn.trainers.trainer import Trainer
 
 #: Where the real package's files are; `run.py` sets it.
 SOURCE = os.environ.get("KERAS_SUITE_SOURCE", "")
+
+#: Where the outcomes are noted, a line of JSON each; `run.py` sets it.
+RESULTS = os.environ.get("KERAS_SUITE_RESULTS", "")
 
 #: The message of a placeholder's error; `run.py` knows such failures by it.
 NO_EQUIVALENT = "no public equivalent of"
@@ -299,6 +303,29 @@ def pytest_collection_finish() -> None:
 def pytest_pycollect_makemodule() -> None:
     """The next file asks again."""
     _forget_frameworks()
+
+
+def pytest_collectreport(report: Any) -> None:
+    """A file that cannot be read is a failure by the file's name."""
+    if report.failed:
+        _note(report.nodeid, "failed", str(report.longrepr))
+
+
+def pytest_runtest_logreport(report: Any) -> None:
+    """Note what became of a test: failed where any of its three phases did."""
+    if report.failed:
+        crash = getattr(report.longrepr, "reprcrash", None)
+        _note(report.nodeid, "failed", crash.message if crash else str(report.longrepr))
+    elif report.skipped:
+        _note(report.nodeid, "skipped", "")
+    elif report.when == "call":
+        _note(report.nodeid, "passed", "")
+
+
+def _note(test: str, outcome: str, message: str) -> None:
+    if RESULTS:
+        with open(RESULTS, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"test": test, "outcome": outcome, "message": message[:4000]}) + "\n")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -23,6 +23,7 @@ import tempfile
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
 _HERE = Path(__file__).parent
 _PRIVATE = _HERE / "private_names.txt"
 _NOT_ASKED = _HERE / "not_asked.txt"

@@ -34,8 +34,8 @@ class SwapEMAWeights(Callback):
         single = [o for o in getattr(optimizer, "optimizers", [optimizer]) if getattr(o, "use_ema", False)]
         if not single:
             raise ValueError(
-                "SwapEMAWeights must be used when `use_ema=True` is set, so that there are averages, but the model's "
-                f"optimizer is {type(optimizer).__name__} without it. Write for example "
+                f"SwapEMAWeights: the model's optimizer, {type(optimizer).__name__}, keeps no averages of the weights; "
+                "`use_ema=True` makes it do so. Write for example "
                 "model.compile(keras.optimizers.Adam(use_ema=True), ...)."
             )
         for each in single:

@@ -160,8 +160,8 @@ def weight_arguments(layer: Layer, args: tuple[Any, ...], *by_keyword: Any) -> l
     for i, (name, value) in enumerate(zip(("shape", "initializer", "dtype"), args)):
         if by_keyword[i] is not None:
             raise ValueError(
-                f"{where}: `{name}` was passed both positionally and as a keyword argument, as {value!r} and "
-                f"{by_keyword[i]!r}. Pass it once."
+                f"{where}: `{name}` came twice, by its place as {value!r} and by its name as {by_keyword[i]!r}. Pass "
+                "it once."
             )
         given[i] = value
     return given
@@ -208,8 +208,8 @@ def check_positional(layer: Layer, args: tuple[Any, ...]) -> None:
             )
         if value is not None and not isinstance(value, calls.TENSORS):
             raise ValueError(
-                f"Layer {layer.name!r} ({type(layer).__name__}): Only input tensors may be passed as positional "
-                f"arguments, got {value!r} of type {type(value).__name__}. Pass settings by keyword, data as an array "
+                f"Layer {layer.name!r} ({type(layer).__name__}): arguments without a name are its inputs, which are "
+                f"tensors, got {value!r} of type {type(value).__name__}. Pass settings by keyword, data as an array "
                 "(ops.convert_to_tensor)."
             )
 

@@ -62,10 +62,9 @@ class FBetaScore(Metric):
     def _build(self, true_shape: Any, pred_shape: Any) -> None:
         known = len(pred_shape) == 2 and len(true_shape) == 2 and None not in (pred_shape[-1], true_shape[-1])
         if not known or pred_shape[-1] != true_shape[-1]:
-            exactly = ", with output_dim fully known" if len(pred_shape) == 2 == len(true_shape) else ""
             raise ValueError(
-                f"{type(self).__name__} expects 2D inputs with shape (batch_size, output_dim){exactly}: one-hot rows, "
-                f"and scores of the same shape; turn class numbers into rows with to_categorical. y_pred has shape "
+                f"{type(self).__name__} compares one-hot rows with scores, a column for each of a known number of "
+                f"classes in both; turn class numbers into rows with to_categorical. y_pred has shape "
                 f"{tuple(pred_shape)}, y_true {tuple(true_shape)}."
             )
         shape = () if self.average == "micro" else (pred_shape[-1],)
@@ -77,30 +76,29 @@ class FBetaScore(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in labels and scores, shape `(batch, classes)`."""
-        y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
-        y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
+        truth, scores = (ops.convert_to_tensor(y, dtype=self.dtype) for y in (y_true, y_pred))
         if not self._built:
-            self._build(y_true.shape, y_pred.shape)
-        if self.threshold is None:
-            # all-zero rows have no largest score
-            largest = ops.max(y_pred, axis=-1, keepdims=True)
-            positive = ops.logical_and(y_pred >= largest, ops.abs(y_pred) > 1e-9)
-        else:
-            positive = y_pred > self.threshold
-        y_pred = ops.cast(positive, self.dtype)
-        weight = None
+            self._build(truth.shape, scores.shape)
+        chosen = self._chosen(scores)
+        parts = [
+            (self.true_positives, chosen * truth),
+            (self.false_positives, chosen * (1.0 - truth)),
+            (self.false_negatives, (1.0 - chosen) * truth),
+            (self.intermediate_weights, truth),
+        ]
         if sample_weight is not None:
             weight = ops.convert_to_tensor(sample_weight, dtype=self.dtype)
-            if len(weight.shape) == 1:
-                weight = ops.expand_dims(weight, 1)
+            weight = ops.expand_dims(weight, 1) if len(weight.shape) == 1 else weight
+            parts = [(state, amount * weight) for state, amount in parts]
+        for state, amount in parts:
+            state.assign_add(ops.sum(amount, axis=self.axis))
 
-        def total(amount: Tensor) -> Tensor:
-            return ops.sum(amount if weight is None else amount * weight, axis=self.axis)
-
-        self.true_positives.assign_add(total(y_pred * y_true))
-        self.false_positives.assign_add(total(y_pred * (1.0 - y_true)))
-        self.false_negatives.assign_add(total((1.0 - y_pred) * y_true))
-        self.intermediate_weights.assign_add(total(y_true))
+    def _chosen(self, scores: Tensor) -> Tensor:
+        """1 for each class that the scores speak for: those above the threshold, or the best of a row that has one."""
+        if self.threshold is not None:
+            return ops.cast(scores > self.threshold, self.dtype)
+        best = scores >= ops.max(scores, axis=-1, keepdims=True)
+        return ops.cast(ops.logical_and(best, ops.abs(scores) > 1e-9), self.dtype)
 
     def result(self) -> Tensor:
         """Return the score so far."""

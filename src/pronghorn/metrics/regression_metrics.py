@@ -75,7 +75,7 @@ class R2Score(Metric):
     def _build(self, y_true: Tensor, y_pred: Tensor) -> None:
         if len(y_true.shape) != 2 or len(y_pred.shape) != 2 or y_true.shape[-1] != y_pred.shape[-1]:
             raise ValueError(
-                "R2Score expects 2D inputs with shape (batch_size, output_dim), the same for both, got shapes "
+                "R2Score compares a row of outputs for each sample, of one length in y_true and y_pred, got shapes "
                 f"{tuple(y_true.shape)} and {tuple(y_pred.shape)}; for a single output use (batch, 1)."
             )
         shape = (y_pred.shape[-1],)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -49,9 +50,9 @@ def clone_model(
         raise ValueError(f"clone_model: unknown keyword arguments {kwargs}.")
     if not isinstance(model, Model):
         raise ValueError(f"clone_model: `model` must be a Model, got {shown(model)} of type {type(model).__name__}.")
-    cache = {} if cache is None else cache
+    options = {"clone_function": clone_function, "call_function": call_function}
+    clone = _Clones(options, recursive, {} if cache is None else cache)
     if isinstance(model, Sequential):
-        clone = _clone_function(clone_function, recursive, call_function, cache)
         if call_function is not None:
             raise ValueError("clone_model: `call_function` is for functional models, and this one is sequential.")
         return _compiled_like(model, _clone_sequential(model, clone, input_tensors))
@@ -59,7 +60,6 @@ def clone_model(
         simple = clone_function is None and call_function is None and input_tensors is None
         if simple and type(model) is not Functional and not _made_from_tensors(model):
             return type(model).from_config(model.get_config())
-        clone = _clone_function(clone_function, recursive, call_function, cache)
         return _compiled_like(model, _clone_functional(model, clone, input_tensors, call_function))
     if recursive or clone_function is not None or input_tensors is not None or call_function is not None:
         raise ValueError(
@@ -80,24 +80,26 @@ def _made_from_tensors(model: Functional) -> bool:
     return "inputs" in inspect.signature(type(model).__init__).parameters
 
 
-def _clone_function(clone_function: Any, recursive: bool, call_function: Any, cache: dict[int, Any]) -> Any:
-    one = clone_function or clone_layer
+@dataclasses.dataclass
+class _Clones:
+    """Layers to their clones, each made when it is first asked for: a layer that is shared stays shared."""
 
-    def clone(layer: Any) -> Any:
-        if id(layer) in cache:
-            return cache[id(layer)]
-        if recursive and isinstance(layer, Sequential):
-            made = clone_model(layer, clone_function=clone_function, recursive=True, cache=cache)
-        elif recursive and isinstance(layer, Functional):
-            made = clone_model(
-                layer, clone_function=clone_function, call_function=call_function, recursive=True, cache=cache
-            )
-        else:
-            made = one(layer)
-        cache[id(layer)] = made
-        return made
+    options: dict[str, Any]  # of `clone_model`, for the models within the model
+    recursive: bool
+    made: dict[int, Any]
 
-    return clone
+    def __call__(self, layer: Any) -> Any:
+        if id(layer) not in self.made:
+            self.made[id(layer)] = self._new(layer)
+        return self.made[id(layer)]
+
+    def _new(self, layer: Any) -> Any:
+        if not self.recursive or not isinstance(layer, (Sequential, Functional)):
+            return (self.options["clone_function"] or clone_layer)(layer)
+        options = dict(self.options)
+        if isinstance(layer, Sequential):
+            del options["call_function"]  # for functional models only
+        return clone_model(layer, **options, recursive=True, cache=self.made)
 
 
 def _clone_sequential(model: Sequential, clone: Any, input_tensors: Any) -> Sequential:
@@ -133,9 +135,7 @@ def _clone_functional(model: Functional, clone: Any, input_tensors: Any, call_fu
         flat = [Input(batch_shape=x.shape, dtype=x.dtype, name=x._keras_history.operation.name) for x in model.inputs]
 
     def operation_fn(operation: Any) -> Any:
-        made = operation if not isinstance(operation, Layer) else clone(operation)
-        if made is operation:
-            made = type(operation).from_config(operation.get_config()) if not isinstance(operation, Layer) else made
+        made = clone(operation) if isinstance(operation, Layer) else type(operation).from_config(operation.get_config())
         if call_function is not None:
             return lambda *args, **kwargs: call_function(made, *args, **kwargs)
         return made

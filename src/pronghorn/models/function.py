@@ -273,7 +273,7 @@ def _check_names(operations: list[Operation]) -> None:
     for operation in operations:
         if operation.name in seen:
             raise ValueError(
-                f"The name {operation.name!r} is used {sum(o.name == operation.name for o in operations)} times in the "
-                "model. All operation names should be unique: give one of them another `name`."
+                f"{sum(o.name == operation.name for o in operations)} operations of the model have the name "
+                f"{operation.name!r}, by which saved weights would be found: give them different ones."
             )
         seen[operation.name] = operation

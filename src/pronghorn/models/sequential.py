@@ -150,7 +150,7 @@ class Sequential(Model):
         """
         if not self._sequence:
             raise ValueError(
-                f"Sequential {self.name!r} cannot be built, because it has no layers. Call model.add(layer)."
+                f"Sequential {self.name!r} is empty: there is nothing to build. Add layers first, by model.add(...)."
             )
         if input_shape is None and isinstance(self._sequence[0], InputLayer):
             input_shape = self._sequence[0].batch_shape

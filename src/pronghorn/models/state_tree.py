@@ -32,8 +32,7 @@ def get_state_tree(model: Any, value_format: str = "backend_tensor") -> dict[str
                 node = node.setdefault(parent, {})
             if last in node:
                 raise ValueError(
-                    f"get_state_tree: the variable path {variable.path!r} is found twice in the model. Give the layers "
-                    "different names."
+                    f"get_state_tree: two variables have the path {variable.path!r}. Give the layers different names."
                 )
             node[last] = variable.numpy() if value_format == "numpy_array" else variable.value
     return state

@@ -44,8 +44,7 @@ class AdamW(Adam):
     ):
         if weight_decay is None:
             raise ValueError(
-                "AdamW: Argument `weight_decay` must be a float. Received: weight_decay=None. Use Adam for training "
-                "without it."
+                "AdamW: it is Adam with `weight_decay`, a number, which is None here. Use Adam for training without it."
             )
         super().__init__(
             learning_rate=learning_rate,

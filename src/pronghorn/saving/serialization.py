@@ -247,9 +247,7 @@ def _array(config: dict[str, Any]) -> np.ndarray:
 
 def _find_function(name: Any, config: dict[str, Any]) -> Any:
     if not isinstance(name, str):
-        raise TypeError(
-            f"deserialize_keras_object: Expected 'config' to be a non-null str, the function's name; got {name!r}."
-        )
+        raise TypeError(f"deserialize_keras_object: the 'config' of a function is its name, a string; got {name!r}.")
     if config["class_name"] == "type":
         builtin = {"int": int, "float": float, "bool": bool, "str": str}.get(name)
         found = builtin or get_registered_object(name)

@@ -19,7 +19,9 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     if not isinstance(data, tuple):
         return data, None, None
     if not 1 <= len(data) <= 3:
-        raise ValueError(f"A batch must be x, (x,), (x, y) or (x, y, sample_weight); got a tuple of {len(data)}.")
+        raise ValueError(
+            f"A batch is the inputs, or a tuple: inputs, targets if any, sample weights if any; got one of {len(data)}."
+        )
     return (*data, None, None)[:3]
 
 

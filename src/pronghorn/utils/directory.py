@@ -56,8 +56,8 @@ def find(
         )
     if not isinstance(labels, str) and class_names:
         raise ValueError(
-            f'{who}: you can only pass `class_names` if `labels="inferred"`, where they are the names of the folders; '
-            f"got labels={shown(labels)}."
+            f"{who}: `class_names` are the names of the folders that labels='inferred' takes labels from; got "
+            f"labels={shown(labels)}."
         )
     if not isinstance(labels, str):
         paths = list(_walk(folder, endings, follow_links))

@@ -82,12 +82,12 @@ CASES = {
     "one input to a merge": (lambda: layers.Concatenate()(np.ones((2, 3))), "list"),
     "shapes do not concatenate": (
         lambda: layers.Concatenate()([np.ones((2, 3, 1)), np.ones((2, 4, 1))]),
-        r"matching shapes.*\(2, 3, 1\)",
+        r"may differ in length along axis.*\(2, 3, 1\)",
     ),
     "reshape": (lambda: layers.Reshape((5,))(Input((2, 3))), "6.*elements"),
     "cropping": (
         lambda: layers.Cropping2D(((2, 2), (0, 0)))(Input((4, 4, 1))),
-        r"cropping.*smaller.*2 and 2.*axis of 4",
+        r"cropping.*2 and 2.*axis of 4",
     ),
     "upsampling": (lambda: layers.UpSampling1D(2.5), "UpSampling1D.*integer.*size=2.5"),
     "mask of other steps": (

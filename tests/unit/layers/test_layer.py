@@ -295,7 +295,7 @@ def test_weights_by_position():
     assert (weight.shape, weight.dtype, weight.numpy().min()) == ((3, 4), "float16", 1)
     with pytest.raises(ValueError, match="'free'.*add_weight.*name='kernel', shape"):
         layer.add_weight("kernel", shape=(3, 4))
-    with pytest.raises(ValueError, match="`shape`.*both.*Pass it once"):
+    with pytest.raises(ValueError, match="`shape` came twice.*Pass it once"):
         layer.add_weight((3,), shape=(3,))
     with pytest.raises(TypeError, match="at most 3 positional"):
         layer.add_weight((3,), "ones", "float32", True)

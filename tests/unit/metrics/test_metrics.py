@@ -165,7 +165,7 @@ def test_calling_super_is_asked_for():
         (lambda: metrics.IoU(2, [5]), "out of range"),
         (lambda: metrics.PrecisionAtRecall(2), "recall"),
         (lambda: metrics.BinaryAccuracy(threshold=2), "threshold"),
-        (lambda: metrics.R2Score().update_state([1.0], [1.0]), "2D"),
+        (lambda: metrics.R2Score().update_state([1.0], [1.0]), "a row of outputs"),
     ],
 )
 def test_bad_arguments(make, words):

@@ -106,7 +106,7 @@ def test_forgotten_inputs_are_named():
 
 def test_names_must_differ():
     x = layers.Input((3,))
-    with pytest.raises(ValueError, match="'same'.*2 times"):
+    with pytest.raises(ValueError, match="2 operations .*'same'"):
         Model(x, layers.Dense(1, name="same")(layers.Dense(1, name="same")(x)))
 
 

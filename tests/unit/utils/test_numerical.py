@@ -79,7 +79,7 @@ def test_packing_and_unpacking():
     assert utils.unpack_x_y_sample_weight([1, 2]) == (1, 2, None)
     assert utils.pack_x_y_sample_weight([1, 2]) == ([1, 2],)
     assert utils.pack_x_y_sample_weight(1, 2, 3) == (1, 2, 3)
-    with pytest.raises(ValueError, match="tuple of 4"):
+    with pytest.raises(ValueError, match="got one of 4"):
         utils.unpack_x_y_sample_weight((1, 2, 3, 4))
 
 

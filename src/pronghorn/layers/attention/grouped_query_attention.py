@@ -72,8 +72,8 @@ class GroupedQueryAttention(HeadsLayer):
         self.num_key_value_heads = settings.positive(num_key_value_heads, name, "num_key_value_heads")
         if num_query_heads % num_key_value_heads:
             raise ValueError(
-                f"{name}: `num_query_heads` must be divisible by `num_key_value_heads`, got {num_query_heads} and "
-                f"{num_key_value_heads}."
+                f"{name}: equally many query heads share each key-value head, but num_query_heads={num_query_heads} is "
+                f"no multiple of num_key_value_heads={num_key_value_heads}."
             )
         self.num_repeats = num_query_heads // num_key_value_heads
         self.dropout, self.use_bias, self.use_gate, self.seed = dropout, use_bias, use_gate, seed

@@ -168,7 +168,7 @@ class MultiHeadAttention(HeadsLayer):
             attention_axes = (attention_axes,)
         elif attention_axes and not isinstance(attention_axes, (list, tuple)):
             raise ValueError(
-                f"MultiHeadAttention: `attention_axes` must be an int, list, or tuple, got {attention_axes!r}."
+                f"MultiHeadAttention: `attention_axes` is one axis or several in a tuple, got {attention_axes!r}."
             )
         self._attention_axes = attention_axes
         self._inverse_sqrt = 1.0 / math.sqrt(float(self._key_dim))

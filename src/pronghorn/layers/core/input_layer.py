@@ -64,10 +64,12 @@ class InputLayer(Layer):
             batch_shape, dtype = input_tensor.shape, input_tensor.dtype
         elif shape is not None:
             if batch_shape is not None:
-                raise ValueError(f"Input {self.name!r}: you cannot pass both `shape` and `batch_shape`.")
+                raise ValueError(f"Input {self.name!r}: `batch_shape` says it all; leave out `shape`.")
             batch_shape = (batch_size, *standardize_shape(shape))
         elif batch_shape is not None and batch_size is not None:
-            raise ValueError(f"Input {self.name!r}: you cannot pass both `batch_size` and `batch_shape`.")
+            raise ValueError(
+                f"Input {self.name!r}: `batch_shape` begins with the batch's size; leave out `batch_size`."
+            )
         elif batch_shape is None:
             raise ValueError(f"Input {self.name!r}: the shape of a sample is not known: pass a `shape` argument.")
         self.batch_shape = standardize_shape(batch_shape)

@@ -53,8 +53,8 @@ class Concatenate(Layer):
                 fits = fits and len({d for d in column if d is not None}) <= 1
         if not fits:
             raise ValueError(
-                f"Layer {self.name!r} (Concatenate) requires inputs with matching shapes except for the concatenation "
-                f"axis {self.axis}, got shapes {shapes}."
+                f"Layer {self.name!r} (Concatenate): the inputs may differ in length along axis {self.axis} alone, "
+                f"where they are joined, got shapes {shapes}."
             )
         merged = [next((s[i] for s in shapes if s[i] is not None), None) for i in range(rank)]
         merged[axis] = None if any(s[axis] is None for s in shapes) else sum(s[axis] for s in shapes)

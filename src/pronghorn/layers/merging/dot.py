@@ -91,8 +91,8 @@ class Dot(Layer):
         a, b = _axes(self.axes, len(x), len(y))
         if x[a] is not None and y[b] is not None and x[a] != y[b]:
             raise ValueError(
-                f"Layer {self.name!r} (Dot): incompatible input shapes: axis values {x[a]} (at axis {a}) != {y[b]} (at "
-                f"axis {b}). Full input shapes: {x}, {y}."
+                f"Layer {self.name!r} (Dot): the axes that it sums over are of one length, but axis {a} of {x} has "
+                f"{x[a]} and axis {b} of {y} has {y[b]}. Choose others with `axes`."
             )
         return x, y, a, b
 

@@ -151,7 +151,7 @@ class Subtract(Merge):
     def _check_two(self, given: Any) -> None:
         if len(given) != 2:
             raise ValueError(
-                f"Layer {self.name!r}: a Subtract layer should be called on exactly 2 inputs, got {len(given)}."
+                f"Layer {self.name!r} (Subtract): it takes the second of two inputs from the first, got {len(given)}."
             )
 
     def _merge_function(self, inputs: list[Any]) -> Any:

@@ -217,8 +217,8 @@ class GroupNormalization(_Affine):
             self.groups = extent
         if extent < self.groups:
             raise ValueError(
-                f"Layer {self.name!r} (GroupNormalization): the number of groups ({self.groups}) "
-                f"cannot be more than the number of channels ({extent})."
+                f"Layer {self.name!r} (GroupNormalization): {extent} channels along axis {self.axis} are too few for "
+                f"groups={self.groups}; each group has at least one."
             )
         if extent % self.groups:
             raise ValueError(

@@ -48,7 +48,7 @@ class SpectralNormalization(Wrapper):
         else:
             raise ValueError(
                 f"Layer {self.name!r} (SpectralNormalization): the layer inside, {self.layer.name!r}, cannot be "
-                f"wrapped: a {type(self.layer).__name__} object has no attribute 'kernel' nor 'embeddings'."
+                f"wrapped: a {type(self.layer).__name__} owns neither a `kernel` nor `embeddings` to normalize."
             )
         self._target = kernel
         self.kernel_shape = kernel.shape

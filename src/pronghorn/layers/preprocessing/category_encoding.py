@@ -63,8 +63,8 @@ class CategoryEncoding(Layer):
     def call(self, inputs: Any, count_weights: Any = None) -> Any:
         if count_weights is not None and self.output_mode != "count":
             raise ValueError(
-                "CategoryEncoding: `count_weights` is not used when `output_mode` is not 'count'; it is "
-                f"{self.output_mode!r}."
+                "CategoryEncoding: `count_weights` weigh what output_mode='count' counts; with "
+                f"output_mode={self.output_mode!r}, leave them out."
             )
         if not isinstance(inputs, Tensor) and strings.is_text(strings.raw(inputs)):
             raise TypeError(

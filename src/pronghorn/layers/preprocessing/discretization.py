@@ -52,11 +52,11 @@ class Discretization(Layer):
         settings.one_of(output_mode, encoding.MODES, "Discretization", "output_mode")
         self.sparse = encoding.check_no_sparse(self, sparse)
         if num_bins is not None and num_bins < 0:
-            raise ValueError(f"Discretization: `num_bins` must be greater than or equal to 0, got num_bins={num_bins}.")
+            raise ValueError(f"Discretization: there cannot be fewer than no bins, got num_bins={num_bins}.")
         if num_bins is not None and bin_boundaries is not None:
             raise ValueError(
                 "Discretization: Both `num_bins` and `bin_boundaries` are set, but only one may be: boundaries that "
-                f"are given need not be learned. Got num_bins={num_bins} and bin_boundaries={bin_boundaries}."
+                f"are given, here {bin_boundaries}, need not be learned, here for num_bins={num_bins}."
             )
         if num_bins is None and bin_boundaries is None:
             raise ValueError(

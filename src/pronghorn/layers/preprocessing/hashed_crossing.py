@@ -83,15 +83,15 @@ class HashedCrossing(Layer):
         columns = [x if _is_traced(x) else strings.raw(x) for x in inputs]
         first = columns[0].shape
         if any(c.shape != first for c in columns):
-            raise ValueError(f"HashedCrossing: all inputs should have equal shape, got {[c.shape for c in columns]}.")
+            raise ValueError(f"HashedCrossing: the features' shapes differ, got {[c.shape for c in columns]}.")
         if len(first) > 2 or (len(first) == 2 and first[1] != 1):
             raise ValueError(
-                f"HashedCrossing: all inputs should have shape (), (batch_size,) or (batch_size, 1), got {first}."
+                f"HashedCrossing: a feature has one value a sample, of shape (), (batch,) or (batch, 1), got {first}."
             )
         for column in columns:
             if not _is_category(column):
                 raise ValueError(
-                    f"HashedCrossing: all inputs should have an integer or string dtype, got {column.dtype}."
+                    f"HashedCrossing: what is crossed are categories, integers or strings, got {column.dtype}."
                 )
         return columns
 
@@ -118,7 +118,7 @@ def _check_count(inputs: Any) -> None:
         raise ValueError(f"HashedCrossing: crosses several inputs, given as a list; got {type(inputs).__name__}.")
     if len(inputs) < 2:
         raise ValueError(
-            f"HashedCrossing: should be called on at least two inputs, got {len(inputs)}. For one feature, use Hashing."
+            f"HashedCrossing: a cross is of two features or more, got {len(inputs)}. For one feature, use Hashing."
         )
 
 

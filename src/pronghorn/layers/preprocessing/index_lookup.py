@@ -64,7 +64,10 @@ class IndexLookup(StringLayer):
         settings.one_of(output_mode, MODES, cls, "output_mode")
         _check_numbers(cls, max_tokens, num_oov_indices, pad_to_max_tokens)
         if invert and output_mode != "int":
-            raise ValueError(f"{cls}: `output_mode` must be `'int'` when `invert` is true, got {output_mode!r}.")
+            raise ValueError(
+                f"{cls}: invert=True turns numbers into tokens, which output_mode={output_mode!r} does not go with; "
+                "leave it at 'int'."
+            )
         if idf_weights is not None and output_mode != "tf_idf":
             raise ValueError(
                 f"{cls}: only output_mode='tf_idf' uses idf_weights; got output_mode={output_mode!r} with "
@@ -147,7 +150,7 @@ class IndexLookup(StringLayer):
         tokens = self._read_tokens(vocabulary)
         if idf_weights is not None and self.output_mode != "tf_idf":
             raise ValueError(
-                f"{cls}: `idf_weights` should only be set if `output_mode` is `'tf_idf'`; it is {self.output_mode!r}."
+                f"{cls}: no mode but 'tf_idf' has a use for `idf_weights`; this layer's is {self.output_mode!r}."
             )
         if self.output_mode == "tf_idf" and idf_weights is None:
             raise ValueError(
@@ -174,7 +177,7 @@ class IndexLookup(StringLayer):
         repeated = [t for t, n in _occurrences(own).items() if n > 1]
         if repeated:
             raise ValueError(
-                f"{cls}: the passed vocabulary has at least one repeated term: {repeated[:10]}. Leave out the "
+                f"{cls}: a token stands in the vocabulary once, but these come again: {repeated[:10]}. Leave out the "
                 "repetitions, for instance with list(dict.fromkeys(vocabulary))."
             )
         for name, token in (("mask", self.mask_token), ("OOV", self.oov_token if self.invert else None)):
@@ -291,8 +294,8 @@ class IndexLookup(StringLayer):
         if self.num_oov_indices == 0:
             found = list(dict.fromkeys(tokens[unknown].tolist()))
             raise ValueError(
-                f"{type(self).__name__}: when `num_oov_indices=0` all inputs should be in vocabulary, found OOV values "
-                f"{found[:10]}, consider setting `num_oov_indices=1`."
+                f"{type(self).__name__}: {found[:10]} are not in the vocabulary, and num_oov_indices=0 leaves no "
+                "number for them. Use num_oov_indices=1 if that may happen."
             )
         if self.num_oov_indices == 1:
             places[unknown] = self._oov_start
@@ -402,6 +405,4 @@ def _check_numbers(cls: str, max_tokens: int | None, num_oov_indices: int, pad_t
     if pad_to_max_tokens and max_tokens is None:
         raise ValueError(f"{cls}: if pad_to_max_tokens is True, `max_tokens` must be set.")
     if num_oov_indices < 0:
-        raise ValueError(
-            f"{cls}: `num_oov_indices` must be greater than or equal to 0, got num_oov_indices={num_oov_indices}."
-        )
+        raise ValueError(f"{cls}: `num_oov_indices` counts something and cannot be {num_oov_indices}.")

@@ -74,7 +74,7 @@ class IntegerLookup(IndexLookup):
         settings.one_of(oov_method, ("floormod", "farmhash"), "IntegerLookup", "oov_method")
         if salt is not None and oov_method != "farmhash":
             raise ValueError(
-                f"IntegerLookup: `salt` can only be used when `oov_method='farmhash'`, got oov_method={oov_method!r}."
+                f"IntegerLookup: `salt` changes a hash, but oov_method={oov_method!r} takes none; 'farmhash' does."
             )
         super().__init__(
             max_tokens=max_tokens,

@@ -64,8 +64,8 @@ class MelSpectrogram(Layer):
         self.sequence_length = sequence_length or fft_length
         if self.sequence_length > fft_length:
             raise ValueError(
-                "MelSpectrogram: `fft_length` must be greater than or equal to `sequence_length`, got "
-                f"fft_length={fft_length} and sequence_length={self.sequence_length}."
+                f"MelSpectrogram: windows of sequence_length={self.sequence_length} samples are padded up to "
+                f"`fft_length`, which cannot be shorter, got {fft_length}."
             )
         self.window, self.sampling_rate, self.num_mel_bins = window, sampling_rate, num_mel_bins
         self.min_freq, self.max_freq = min_freq, max_freq or sampling_rate / 2

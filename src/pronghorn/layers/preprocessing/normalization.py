@@ -58,8 +58,8 @@ class Normalization(Layer):
         rank = len(input_shape)
         if any(a < -rank or a >= rank for a in self.axis):
             raise ValueError(
-                f"Normalization: All `axis` values must be in the range [-ndim, ndim), got inputs with ndim={rank} and "
-                f"axis={self.axis}. Use axis=None for one mean and variance over everything."
+                f"Normalization: inputs of {rank} axes have none of some numbers in axis={self.axis}. Use axis=None "
+                "for one mean and variance over everything."
             )
         self._keep_axis = tuple(sorted(a % rank for a in self.axis))
         for axis in self._keep_axis:

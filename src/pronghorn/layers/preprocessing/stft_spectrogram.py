@@ -75,8 +75,8 @@ class STFTSpectrogram(Layer):
             )
         if fft_length is not None and fft_length < frame_length:
             raise ValueError(
-                f"{name}: `fft_length` should be not less than `frame_length`, got fft_length={fft_length} and "
-                f"frame_length={frame_length}."
+                f"{name}: frames of frame_length={frame_length} samples are padded up to `fft_length`, which cannot be "
+                f"shorter, got {fft_length}."
             )
         if isinstance(window, str):
             _check_window(window)

@@ -55,9 +55,9 @@ class TextVectorization(StringLayer):
     Example:
 
     >>> layer = TextVectorization(output_sequence_length=4)
-    >>> layer.adapt(["foo bar", "bar baz", "baz bada boom"])
-    >>> layer(["Foo, qux bar!", "qux baz"]).tolist()
-    [[4, 1, 3, 0], [1, 2, 0, 0]]
+    >>> layer.adapt(["red sun", "sun set", "set sail early"])
+    >>> layer(["Red, new sun!", "new set"]).tolist()
+    [[5, 1, 2, 0], [1, 3, 0, 0]]
     """
 
     preferred_input_dtype = "string"
@@ -179,8 +179,8 @@ class TextVectorization(StringLayer):
         if self._split is not None and text.ndim > 1:
             if text.ndim > 2 or text.shape[-1] != 1:
                 raise ValueError(
-                    "TextVectorization: to split strings into tokens, the input rank must be 1 or the last of two axes "
-                    f"must have extent 1, got inputs of shape {text.shape}. For tokens, use split=None."
+                    "TextVectorization: it splits one text a sample, so inputs have the shape (batch,) or (batch, 1), "
+                    f"got {text.shape}. For tokens, use split=None."
                 )
             text = text[:, 0]
         text = tokens.standardize(text, self._standardize)

@@ -73,7 +73,7 @@ class Reshape(Layer):
             )
         if any(not isinstance(d, int) or d < -1 for d in self.target_shape if d is not None):
             raise ValueError(
-                f"Reshape: every entry must be a non-negative integer, or -1 for what is left over, got "
+                f"Reshape: an entry is the length of an axis, or -1 for what is left over, got "
                 f"target_shape={self.target_shape}."
             )
         self._build_at_init()

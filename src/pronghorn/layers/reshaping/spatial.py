@@ -56,9 +56,8 @@ class _Cropping(_Spatial):
     def _check(self, extent: Any, low: int, high: int, shape: Any) -> None:
         if isinstance(extent, int) and extent <= low + high:
             raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}): Values in `cropping` argument should be smaller than "
-                f"the inputs, but cropping={self.cropping} takes {low} and {high} off an axis of {extent} and leaves "
-                f"nothing of an input of shape {tuple(shape)}."
+                f"Layer {self.name!r} ({type(self).__name__}): cropping={self.cropping} takes {low} and {high} off "
+                f"an axis of {extent} and leaves nothing of an input of shape {tuple(shape)}."
             )
 
     def compute_output_shape(self, input_shape: Any) -> Any:

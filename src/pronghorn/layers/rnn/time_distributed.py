@@ -55,9 +55,8 @@ class TimeDistributed(Wrapper):
         batch, steps = inputs.shape[:2]
         if mask is not None and len(mask.shape) >= 2 and tuple(mask.shape[:2]) != (batch, steps):
             raise ValueError(
-                f"Layer {self.name!r}: The `mask` passed to the `TimeDistributed` layer has a shape "
-                f"{tuple(mask.shape)} that does not begin like that of the inputs, {tuple(inputs.shape)}: it needs an "
-                "entry for every sample and every step."
+                f"Layer {self.name!r} (TimeDistributed): a `mask` has an entry for every sample and every step; its "
+                f"shape, {tuple(mask.shape)}, does not begin like that of the inputs, {tuple(inputs.shape)}."
             )
         names = parameters_of(self.layer.call).names
         keywords = {"training": training} if "training" in names and training is not None else {}

@@ -186,9 +186,9 @@ def _size_rank(name: str, size: Any, ranks: tuple[int, ...]) -> int:
         if len(size) in ranks:
             return len(size)
         kind = ValueError if len(ranks) > 1 else TypeError  # as in Keras
-        raise kind(f"{name}: Expected a tuple of length {counts}, or an int, as `size`. Received: size={size!r}.")
+        raise kind(f"{name}: `size` is one number, or {counts} of them in a tuple; got size={size!r}.")
     if isinstance(size, bool) or not hasattr(size, "__index__"):
-        raise TypeError(f"{name}: Expected an int or a tuple of length {counts} as `size`. Received: size={size!r}.")
+        raise TypeError(f"{name}: `size` is one number, or {counts} of them in a tuple; got size={size!r}.")
     return ranks[0]
 
 

@@ -75,7 +75,7 @@ def batch_normalization(
         v = B.cast(v, x.dtype)
         if v.ndim != 1 or v.shape[0] != x.shape[axis]:
             raise ValueError(
-                f"batch_normalization: `{name}` must be a vector of length {x.shape[axis]}, as axis {axis} of x is; "
+                f"batch_normalization: `{name}` has one number for each of the {x.shape[axis]} along axis {axis} of x; "
                 f"got shape {v.shape}."
             )
         return v

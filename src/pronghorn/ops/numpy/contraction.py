@@ -70,7 +70,7 @@ def matmul(x1: Any, x2: Any) -> Tensor:
 
 @symbolic_aware
 def dot(x1: Any, x2: Any) -> Tensor:
-    """The sum of products over the last axis of ``x1`` and the second to last (or only) one of ``x2``.
+    """Products summed: the last axis of ``x1`` is gone through along with the only or last but one of ``x2``.
 
     >>> dot([1, 2], [3, 4]).numpy()
     array(11, dtype=int32)

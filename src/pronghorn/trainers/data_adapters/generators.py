@@ -52,8 +52,8 @@ class GeneratorAdapter(DataAdapter):
                 self._peeked.append(next(self._iterator))
             except StopIteration:
                 raise ValueError(
-                    "The data set is empty: the generator must yield at least one batch, but gave no batch. One that "
-                    "was used before is exhausted; make a new one."
+                    "The data set is empty: its generator ended before the first batch. One that was used before is "
+                    "exhausted; make a new one."
                 ) from None
 
     def first(self) -> Batch:

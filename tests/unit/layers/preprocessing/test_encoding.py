@@ -32,7 +32,7 @@ def test_vectors(mode, inputs, vectors):
 def test_weighed_counts():
     layer = layers.CategoryEncoding(3, output_mode="count")
     assert layer([[0, 2, 2]], count_weights=[[0.5, 1.0, 2.0]]).numpy().tolist() == [[0.5, 0, 3]]
-    with pytest.raises(ValueError, match="`count_weights` is not used when `output_mode` is not 'count'"):
+    with pytest.raises(ValueError, match="`count_weights` weigh what output_mode='count' counts"):
         layers.CategoryEncoding(3)([[0]], count_weights=[[1.0]])
 
 
@@ -149,7 +149,7 @@ def test_given_mean_and_variance():
     ("make", "message"),
     [
         (lambda: layers.Normalization(mean=1.0), "`mean` and `variance`"),
-        (lambda: layers.Normalization(axis=3)(TABLE), r"in the range \[-ndim, ndim\).*axis=\(3,\)"),
+        (lambda: layers.Normalization(axis=3)(TABLE), r"have none of some numbers in axis=\(3,\)"),
         (lambda: layers.Normalization(mean=1.0, variance=1.0).adapt(TABLE), r"cannot adapt\(\) a layer that was given"),
         (lambda: layers.Normalization().adapt([]), r"no data|must be"),
         (lambda: layers.Normalization().adapt(np.array([["a"]])), "needs numbers"),

@@ -112,7 +112,7 @@ def test_configurations_and_vocabularies_come_back(tmp_path):
         (
             lambda: layers.TextVectorization(vocabulary=["a"])([["a", "b"]]),
             ValueError,
-            r"shape \(1, 2\).*use split=None",
+            r"one text a sample.*got \(1, 2\).*use split=None",
         ),
         (
             lambda: layers.TextVectorization(vocabulary=["a"], standardize=lambda texts: texts[:1])(["a", "b"]),
