@@ -1,14 +1,18 @@
 """Symbolic extents: the batch size (or any unknown length) of a traced graph.
 
 A ``Dim`` is a polynomial with integer coefficients over named symbols, for example ``2*batch + 1``. It has just enough
-arithmetic for shape rules. Whatever cannot be decided without knowing the symbols raises `SymbolicDimError`; the
-trainer then traces once more with concrete extents.
+arithmetic for shape rules, and comparisons. While a function is traced for arrays that are at hand, a comparison that
+depends on a symbol is decided by their extents, and what was decided becomes a guard of the trace
+(`pronghorn.graph.guards`). Whatever cannot be decided raises `SymbolicDimError`; the trainer then traces once more with
+concrete extents.
 """
 
 from __future__ import annotations
 
+import operator
+import threading
 from collections.abc import Mapping
-from typing import Union
+from typing import Any, Protocol, SupportsIndex, Union
 
 Extent = Union[int, "Dim"]
 Shape = tuple[Extent, ...]
@@ -21,6 +25,26 @@ class SymbolicDimError(TypeError):
     """A question about a symbolic extent that has no answer before the extent is known."""
 
 
+class Decider(Protocol):
+    """What decides comparisons of extents while a function is traced; see `pronghorn.graph.guards.Guards`."""
+
+    def covers(self, extent: Dim) -> bool:
+        """Whether it knows numbers for all symbols of an extent."""
+
+    def is_positive(self, extent: Dim) -> bool:
+        """Whether an extent is greater than zero."""
+
+    def is_zero(self, extent: Dim) -> bool:
+        """Whether an extent is zero."""
+
+
+class _Active(threading.local):
+    decider: Decider | None = None
+
+
+ACTIVE = _Active()  # which decider holds for this thread
+
+
 class FloorDiv:
     """``floor(dim / divisor)`` where the division is not exact."""
 
@@ -30,7 +54,7 @@ class FloorDiv:
         self.dim, self.divisor = dim, divisor
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, FloorDiv) and self.dim == other.dim and self.divisor == other.divisor
+        return isinstance(other, FloorDiv) and identical(self.dim, other.dim) and self.divisor == other.divisor
 
     def __hash__(self) -> int:
         return hash((self.dim, self.divisor))
@@ -41,6 +65,9 @@ class FloorDiv:
 
 class Dim:
     """A symbolic extent.
+
+    ``==``, ``<`` and so on compare numbers: inside a trace they may become guards. Where only the form of an extent
+    matters, as in a cache, `identical` compares that. Equal hashes go with the same form.
 
     Example:
 
@@ -81,8 +108,9 @@ class Dim:
             total += product
         return total
 
-    def __add__(self, other: Extent) -> Extent:
-        if not isinstance(other, (int, Dim)):
+    def __add__(self, other: Any) -> Extent:
+        other = _extent(other)
+        if other is None:
             return NotImplemented
         terms = dict(self.terms)
         for m, c in _terms(other).items():
@@ -94,14 +122,15 @@ class Dim:
     def __neg__(self) -> Extent:
         return Dim({m: -c for m, c in self.terms.items()})
 
-    def __sub__(self, other: Extent) -> Extent:
-        return self + (-other)
+    def __sub__(self, other: Any) -> Extent:
+        return NotImplemented if _extent(other) is None else self + (-other)
 
-    def __rsub__(self, other: Extent) -> Extent:
+    def __rsub__(self, other: Any) -> Extent:
         return (-self) + other
 
-    def __mul__(self, other: Extent) -> Extent:
-        if not isinstance(other, (int, Dim)):
+    def __mul__(self, other: Any) -> Extent:
+        other = _extent(other)
+        if other is None:
             return NotImplemented
         terms: dict[Monomial, int] = {}
         for m1, c1 in self.terms.items():
@@ -112,7 +141,10 @@ class Dim:
 
     __rmul__ = __mul__
 
-    def __floordiv__(self, other: Extent) -> Extent:
+    def __floordiv__(self, other: Any) -> Extent:
+        other = _extent(other)
+        if other is None:
+            return NotImplemented
         if isinstance(other, Dim):
             return _exact_division(self, other)
         if all(c % other == 0 for c in self.terms.values()):
@@ -125,39 +157,38 @@ class Dim:
     def __mod__(self, other: int) -> Extent:
         return self - (self // other) * other
 
+    def __rmod__(self, other: int) -> Extent:
+        raise SymbolicDimError(f"{other} % ({self}) is not known before the extent is.")
+
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Dim) and self.terms == other.terms
+        other = _extent(other)
+        if other is None:
+            return False
+        if isinstance(other, Dim) and self.terms == other.terms:
+            return True
+        decider = ACTIVE.decider
+        if decider is None:
+            return False
+        difference = self - other
+        return isinstance(difference, Dim) and decider.covers(difference) and decider.is_zero(difference)
 
     def __hash__(self) -> int:
         return self._hash
 
-    def _sign_of_difference(self, other: Extent) -> int:
-        """Sign of ``self - other`` where it is the same for all symbols >= 1, else an error."""
-        difference = self - other
-        if isinstance(difference, int):
-            return (difference > 0) - (difference < 0)
-        lowest = dict.fromkeys(difference.symbols, 1)
-        coefficients = [c for m, c in difference.terms.items() if m]
-        if all(c > 0 for c in coefficients) and difference.evaluate(lowest) >= 0:
-            return 1
-        if all(c < 0 for c in coefficients) and difference.evaluate(lowest) <= 0:
-            return -1
-        raise SymbolicDimError(f"Whether {self} is greater than {other} is not known before the extent is.")
-
     def __lt__(self, other: Extent) -> bool:
-        return self._sign_of_difference(other) < 0
+        return _is_positive(other - self, self, other)
 
     def __le__(self, other: Extent) -> bool:
-        return self._sign_of_difference(other) <= 0
+        return _is_positive(other - self + 1, self, other)
 
     def __gt__(self, other: Extent) -> bool:
-        return self._sign_of_difference(other) > 0
+        return _is_positive(self - other, self, other)
 
     def __ge__(self, other: Extent) -> bool:
-        return self._sign_of_difference(other) >= 0
+        return _is_positive(self - other + 1, self, other)
 
     def __bool__(self) -> bool:
-        return True  # extents of data are at least one
+        return self != 0
 
     def __int__(self) -> int:
         raise SymbolicDimError(f"The extent {self} is not a number while a function is traced.")
@@ -170,6 +201,48 @@ class Dim:
             factors = [str(a) for a in monomial]
             parts.append("*".join(([str(c)] if c != 1 or not factors else []) + factors))
         return " + ".join(parts)
+
+
+def identical(first: Extent | Shape, second: Extent | Shape) -> bool:
+    """Whether two extents, or two shapes, are written alike, and so equal whatever the symbols are. It asks nothing.
+
+    >>> identical((Dim.symbol("batch"), 3), (Dim.symbol("batch"), 3)), identical(Dim.symbol("batch"), 1)
+    (True, False)
+    """
+    if isinstance(first, tuple) and isinstance(second, tuple):
+        return len(first) == len(second) and all(map(identical, first, second))
+    if isinstance(first, Dim) or isinstance(second, Dim):
+        return isinstance(first, Dim) and isinstance(second, Dim) and first.terms == second.terms
+    return first == second
+
+
+def comparable(*extents: Extent) -> bool:
+    """Whether comparisons of these extents have answers: they are numbers, or a trace knows numbers for them."""
+    return all(isinstance(n, int) or (ACTIVE.decider is not None and ACTIVE.decider.covers(n)) for n in extents)
+
+
+def _extent(x: Any) -> Extent | None:
+    """``x`` as an extent; None if it is none."""
+    if isinstance(x, (int, Dim)):
+        return x
+    return operator.index(x) if isinstance(x, SupportsIndex) and getattr(x, "ndim", 0) == 0 else None
+
+
+def _is_positive(difference: Extent, first: Extent, second: Extent) -> bool:
+    """Whether a difference of two extents is greater than zero."""
+    if isinstance(difference, int):
+        return difference > 0
+    decider = ACTIVE.decider
+    if decider is not None and decider.covers(difference):
+        return decider.is_positive(difference)
+    # the same for all symbols >= 1?
+    lowest = difference.evaluate(dict.fromkeys(difference.symbols, 1))
+    coefficients = [c for m, c in difference.terms.items() if m]
+    if all(c > 0 for c in coefficients) and lowest > 0:
+        return True
+    if all(c < 0 for c in coefficients) and lowest <= 0:
+        return False
+    raise SymbolicDimError(f"How {first} and {second} compare is not known before the extent is.")
 
 
 def _terms(extent: Extent) -> Mapping[Monomial, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ import numpy as np
 from pronghorn.graph import budget, dtypes
 from pronghorn.graph.concrete import at_line, kept_beyond
 from pronghorn.graph.dim import SymbolicDimError
+from pronghorn.graph.guards import Guards, guarding
 from pronghorn.graph.ir import Aval, Graph, Value
 from pronghorn.graph.tensor import Tensor
 
@@ -243,7 +244,8 @@ def _run_eagerly(prim: Primitive, tensors: list[Tensor], params: dict[str, Any])
 @dataclass
 class Traced:
     """A traced function: ``graph`` takes the arguments, what ``host`` makes of a batch's strings, and then
-    ``variables``; it returns the results and then the new values of ``updated``."""
+    ``variables``; it returns the results and then the new values of ``updated``. It is the function that was traced
+    for those extents for which ``guards`` hold."""
 
     graph: Graph
     num_args: int
@@ -251,6 +253,7 @@ class Traced:
     updated: list[Variable]
     num_results: int = 0
     host: list[Callable[..., np.ndarray]] = field(default_factory=list)
+    guards: Guards = field(default_factory=lambda: Guards({}))
 
 
 @dataclass
@@ -274,17 +277,33 @@ def _tracing(name: str, own_state: bool) -> Iterator[Trace]:
         _state.traces.pop()
 
 
-def trace(fn: Callable[..., Sequence[Any]], avals: Sequence[Aval], name: str = "graph") -> Traced:
+def trace(
+    fn: Callable[..., Sequence[Any]],
+    avals: Sequence[Aval],
+    name: str = "graph",
+    hints: Mapping[str, int] | None = None,
+) -> Traced:
     """Trace ``fn(*tensors) -> sequence of tensors``.
 
     Variables that it reads become inputs of the graph, those that it assigns outputs.
+
+    Args:
+        fn: the function.
+        avals: the types of its arguments.
+        name: the graph's name.
+        hints: a number for each symbol in ``avals``, by which comparisons of extents are decided; `Traced.guards`
+            says what was decided.
+
+    Raises:
+        SymbolicDimError: if ``fn`` needs to know an extent that is symbolic.
 
     >>> from pronghorn.graph import primitives as P
     >>> t = trace(lambda x: [P.add(x, 1.0)], [Aval((2,), "float32")])
     >>> [n.prim.name for n in t.graph.nodes]
     ['constant', 'broadcast_in_dim', 'add']
     """
-    with _tracing(name, own_state=True) as tr:
+    guards = Guards(hints or {})
+    with _tracing(name, own_state=True) as tr, guarding(guards if hints else None):
         results = fn(*(Tensor(tr.graph.add_input(a)) for a in avals))
         results = [tr.lift(as_tensor(r)) for r in results]
         captured = list(tr.variables)
@@ -293,8 +312,10 @@ def trace(fn: Callable[..., Sequence[Any]], avals: Sequence[Aval], name: str = "
         arguments = tr.graph.inputs[: len(avals)]
         host = [value for value, _ in tr.host_inputs]
         tr.graph.inputs = [*arguments, *host, *(tr.lift(tr.variables[v]) for v in captured)]
+    if guards.needs_numbers is not None:  # though something caught it
+        raise guards.needs_numbers
     computes = [compute for _, compute in tr.host_inputs]
-    return Traced(tr.graph, len(avals) + len(host), captured, updated, len(results), computes)
+    return Traced(tr.graph, len(avals) + len(host), captured, updated, len(results), computes, guards)
 
 
 def trace_body(

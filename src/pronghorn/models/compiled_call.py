@@ -23,6 +23,7 @@ from pronghorn.trainers.batch import Batch, Layout, flatten_batch, kinds
 from pronghorn.trainers.grouping import in_pieces
 from pronghorn.trainers.indices import check_indices, is_checked
 from pronghorn.trainers.step import StepFunction
+from pronghorn.trainers.variants import MOST_FAILURES
 
 #: So many calls for arrays of one kind run op by op.
 CALLS_OP_BY_OP = 10
@@ -39,6 +40,7 @@ class CompiledCalls:
         self._model = model
         self._changes = -1
         self._counts: dict[Hashable, int] = {}
+        self._failures: dict[Hashable, int] = {}
         self._steps: dict[Hashable, StepFunction | None] = {}
         self._looks_up = False  # whether values are checked before a call
 
@@ -53,6 +55,7 @@ class CompiledCalls:
         if self._changes != changes.count:  # an attribute of some layer: what was compiled may no longer hold
             self._changes = changes.count
             self._counts.clear()
+            self._failures.clear()
             self._steps.clear()
         key = (layout.key, kinds(arrays), training)
         step = self._steps.get(key)
@@ -92,10 +95,14 @@ class CompiledCalls:
     def _outputs(self, key: Hashable, step: StepFunction, batch: Batch) -> Any:
         try:
             program = step.prepare(batch)
-        except Exception:  # it says more where it runs op by op
-            program = None
+        except Exception as error:  # it says more where it runs op by op
+            self._failures[key] = self._failures.get(key, 0) + 1
+            if isinstance(error, NotCompilable) or self._failures[key] > MOST_FAILURES:
+                self._steps[key] = None
+            return None
         if program is None:
-            self._steps[key] = None
+            if step.run_eagerly:
+                self._steps[key] = None
             return None
         outputs = in_pieces(step, batch)
         return Tensor(outputs) if isinstance(outputs, np.ndarray) else tree.map_structure(Tensor, outputs)

@@ -11,6 +11,7 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.graph.dim import Dim, Extent, SymbolicDimError, substitute
+from pronghorn.graph.guards import guarding
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import abstract_eval
@@ -178,7 +179,7 @@ def _evaluate(
         results = fn(*tree.map_structure(pick, args), **tree.map_structure(pick, kwargs))
         return []
 
-    with describing(known):
+    with describing(known), guarding(None):  # nothing that is at hand says what these extents are
         abstract_eval(flat, *avals)
     return tree.map_structure(_aval_of, results)
 

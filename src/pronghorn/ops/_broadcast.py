@@ -14,7 +14,7 @@ import numpy as np
 from pronghorn import config
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Dim, Extent, Shape, SymbolicDimError
+from pronghorn.graph.dim import ACTIVE, Dim, Extent, Shape, SymbolicDimError, identical
 from pronghorn.graph.foreign import without_framework
 from pronghorn.graph.tensor import Tensor
 
@@ -172,11 +172,12 @@ def equal_extents(first: Extent, second: Extent) -> bool:
     Raises:
         ExtentsMayDiffer: if that is not known yet.
     """
-    if first == second:
+    if identical(first, second):
         return True
-    if isinstance(first, Dim) or isinstance(second, Dim):
+    difference = first - second
+    if isinstance(difference, Dim) and (ACTIVE.decider is None or not ACTIVE.decider.covers(difference)):
         raise ExtentsMayDiffer(first, second)
-    return False
+    return first == second
 
 
 def _is_complex(x: Any) -> bool:
@@ -209,7 +210,7 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
 
 def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
     """``x`` repeated to ``shape`` by NumPy's rule."""
-    if x.shape == shape:
+    if identical(x.shape, shape):
         return x
     offset = len(shape) - len(x.shape)
     return P.broadcast_in_dim(x, shape=shape, dims=tuple(range(offset, len(shape))))
@@ -218,7 +219,7 @@ def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
 def broadcast(*xs: Tensor) -> list[Tensor]:
     """``xs`` in their common shape."""
     first = xs[0].shape
-    if all(x.shape == first for x in xs[1:]):
+    if all(identical(x.shape, first) for x in xs[1:]):
         return list(xs)
     shape = broadcast_shapes(*(x.shape for x in xs))
     return [broadcast_to(x, shape) for x in xs]

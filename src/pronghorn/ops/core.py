@@ -13,7 +13,7 @@ import numpy as np
 
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Shape, product
+from pronghorn.graph.dim import Extent, Shape, comparable, identical, product
 from pronghorn.graph.tensor import Tensor
 from pronghorn.models.keras_tensor import is_keras_tensor
 from pronghorn.ops import _broadcast as B
@@ -145,7 +145,7 @@ def shape(x: Any) -> Shape:
 def slice(inputs: Any, start_indices: Any, shape: Sequence[Any]) -> Tensor:
     """The part of ``inputs`` of shape ``shape`` that starts at ``start_indices``, which may be computed values.
 
-    A start from which the part would reach beyond the end is moved back.
+    A negative start counts from the end; one from which the part would reach beyond the end is moved back.
 
     >>> slice([1, 2, 3, 4], [1], [2]).numpy()
     array([2, 3], dtype=int32)
@@ -159,10 +159,10 @@ def slice(inputs: Any, start_indices: Any, shape: Sequence[Any]) -> Tensor:
         )
     sizes = _to_the_end(x.shape, starts, target)
     if all(isinstance(s, int) for s in starts):
-        start = tuple(s if isinstance(n, int) and s + k <= n else n - k for s, k, n in zip(starts, sizes, x.shape))
+        start = tuple(_moved_back(*a) for a in zip(starts, sizes, x.shape))
         limit = tuple(s + k for s, k in zip(start, sizes))
         return P.slice(x, start=start, limit=limit, stride=(1,) * x.ndim)
-    return P.dynamic_slice(x, *map(_index_scalar, starts), sizes=sizes)
+    return P.dynamic_slice(x, *map(_index_scalar, starts, x.shape), sizes=sizes)
 
 
 @symbolic_aware
@@ -175,7 +175,19 @@ def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Tensor:
     x = B.convert(inputs)
     updates = B.cast(updates, x.dtype)
     starts = _starts(start_indices, x.ndim, "slice_update")
-    return P.dynamic_update_slice(x, updates, *map(_index_scalar, starts))
+    return P.dynamic_update_slice(x, updates, *map(_index_scalar, starts, x.shape))
+
+
+def _moved_back(start: Extent, size: Extent, extent: Extent) -> Extent:
+    """Where a part begins that would reach beyond the end of its axis from ``start``, or is as long as it."""
+    if identical(start, 0) and identical(size, extent):
+        return 0
+    if not comparable(start, size, extent):  # nobody will run it
+        return extent - size
+    if size > extent:
+        raise ValueError(f"slice: a part of {size} is larger than its axis of {extent}.")
+    start = max(start + extent if start < 0 else start, 0)
+    return start if start + size <= extent else extent - size
 
 
 def _to_the_end(extents: Shape, starts: Sequence[Any], sizes: Shape) -> Shape:
@@ -222,8 +234,9 @@ def _known_scalar(i: Any) -> Any:
     return tensor if tensor.is_traced else int(tensor.numpy())
 
 
-def _index_scalar(i: Any) -> Tensor:
-    return B.cast(P.reshape(B.convert(i), shape=()), "int32")
+def _index_scalar(i: Any, extent: Extent) -> Tensor:
+    """A start as an int32 scalar, counted from the end where it is negative."""
+    return wrap_index(B.cast(P.reshape(B.convert(i), shape=()), "int32"), extent)
 
 
 def _target_shape(shape: Any) -> Shape:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Extent, product
+from pronghorn.graph.dim import Extent, comparable, product
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
@@ -100,7 +100,7 @@ def _extents(x: Tensor, before: list[list[str]], given: dict[str, int], pattern:
         if len(unknown) > 1:
             raise ValueError(f"rearrange: the extents of {', '.join(unknown[1:])} in {pattern!r} must be given.")
         if unknown:
-            if isinstance(size, int) and isinstance(known, int) and (known == 0 or size % known):
+            if comparable(size, known) and (known == 0 or size % known != 0):
                 raise ValueError(f"rearrange: an axis of {size} does not divide by {known} for {pattern!r}.")
             extents[unknown[0]] = size // known
         elif known != size:

@@ -8,6 +8,7 @@ import numpy as np
 
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import comparable
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import is_described, symbolic_aware, unknown_extent
@@ -135,7 +136,7 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
 
     x = B.convert(x)
     axis = x.ndim - 1
-    if axis < 0 or (isinstance(x.shape[-1], int) and k > x.shape[-1]):
+    if axis < 0 or (comparable(x.shape[-1]) and k > x.shape[-1]):
         raise ValueError(f"top_k: the last axis of {x.shape} must have k={k} elements or more.")
     keys = _descending_key(x)
     places = P.iota(shape=x.shape, dtype="int32", axis=axis)

@@ -82,6 +82,21 @@ class Batch:
             return len(self.rows)
         return next((a.shape[0] for a in self.arrays if a.ndim), 1)
 
+    @property
+    def extents(self) -> Hashable:
+        """The first extents of the batch's arrays."""
+        if self.rows is not None:
+            return len(self.rows)
+        return tuple([a.shape[:1] for a in self.arrays])
+
+    @property
+    def common_size(self) -> int | None:
+        """The number of samples that all arrays have; None where they differ, or none has any."""
+        if self.rows is not None:
+            return len(self.rows)
+        sizes = {a.shape[0] for a in self.arrays if a.ndim}
+        return sizes.pop() if len(sizes) == 1 else None
+
     def shapes(self) -> list[tuple[int, ...]]:
         """The shapes of the batch's arrays."""
         if self.rows is None:

@@ -92,7 +92,13 @@ class CompiledFunction:
         if step is None or step.run_eagerly:
             return self._run_as_it_is(args, kwargs)
         batch = Batch(_Arguments(structure), arrays or [], key=kinds(arrays or []))
-        program = self._prepare(step, batch)
+        try:
+            program = step.prepare(batch)
+        except Exception as error:
+            # Its own fault, or something that only works with values: running it tells, with the plainer message.
+            results = self._run_as_it_is(args, kwargs)
+            step._fall_back(error if isinstance(error, TraceError) else TraceError(f"{type(error).__name__}: {error}"))
+            return results
         if program is None:
             return self._run_as_it_is(args, kwargs)
         results = program(batch)
@@ -114,16 +120,6 @@ class CompiledFunction:
 
             step = self._steps[key] = _Step(run, getattr(self.python_function, "__name__", "function"))
         return step
-
-    def _prepare(self, step: _Step, batch: Batch) -> Any:
-        try:
-            return step.prepare(batch)
-        except TraceError as error:
-            step._fall_back(error)
-        except Exception as error:
-            # Its own fault, or something that only works with values: running it tells, with the plainer message.
-            step._fall_back(TraceError(f"{type(error).__name__}: {error}"))
-        return None
 
 
 def _take_apart(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[np.ndarray] | None, Hashable]:

@@ -10,11 +10,12 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Dim
+from pronghorn.graph.dim import Dim, SymbolicDimError, evaluate
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import Traced, TraceError, as_tensor, trace
 from pronghorn.trainers.batch import Batch
+from pronghorn.trainers.variants import Variants
 from pronghorn.utils.user_code import warn
 
 
@@ -43,16 +44,18 @@ class Program:
         self.is_flat = type(structure) is dict and all(isinstance(i, int | _Fixed) for i in structure.values())
         self.executable = executable_class()(traced, gathered)
         place = traced.num_args - len(traced.host)
-        self.host_kinds = [(v.dtype, v.shape[1:]) for v in traced.graph.inputs[place : traced.num_args]]
+        self.host_kinds = [(v.dtype, v.shape) for v in traced.graph.inputs[place : traced.num_args]]
 
     def host_arrays(self, batch: Batch) -> list[np.ndarray]:
         """What the step computes from the batch's strings in front of the compiled part."""
         strings = batch.strings()
         return [compute(strings) for compute in self.traced.host]
 
-    def takes(self, host_arrays: Sequence[np.ndarray]) -> bool:
-        """Whether it was compiled for arrays of these types and extents."""
-        return [(dtypes.name_of(a.dtype), a.shape[1:]) for a in host_arrays] == self.host_kinds
+    def takes(self, host_arrays: Sequence[np.ndarray], samples: int) -> bool:
+        """Whether it was compiled for arrays of these types and extents, in a batch of so many samples."""
+        numbers = {"batch": samples}
+        kinds = [(dtype, tuple(evaluate(n, numbers) for n in shape)) for dtype, shape in self.host_kinds]
+        return [(dtypes.name_of(a.dtype), a.shape) for a in host_arrays] == kinds
 
     def __call__(self, batch: Batch, host_arrays: Sequence[np.ndarray] | None = None) -> Any:
         arguments = batch.arguments()
@@ -96,8 +99,7 @@ class StepFunction:
         self.run_eagerly = run_eagerly
         self._state_key = state_key
         self._state: Hashable = None
-        self._programs: dict[Hashable, Program] = {}
-        self._concrete: set[Hashable] = set()  # keys of batches whose step needs to know their extents
+        self._variants: dict[Hashable, Variants] = {}  # by kinds of batches
 
     def refresh(self) -> None:
         """Look again at the model's state; called at the start of a run."""
@@ -121,12 +123,13 @@ class StepFunction:
         except ValueError as error:
             _explain_lengths(error, batch)
             raise
-        if program is None or program.traced.host or not _one_batch_size(tuple(batch.shapes())):
-            return None
+        if program is None or program.traced.host or program.traced.guards:
+            return None  # other numbers of rows may need another program
         return program.executable.rows_at_once
 
     def _program(self, batch: Batch) -> Program | None:
-        program = self._programs.get((self._state, batch.key))
+        variants = self._variants.get((self._state, batch.key))
+        program = None if variants is None else variants.find(batch.extents, None)
         return self.prepare(batch) if program is None else program
 
     def _run(self, batch: Batch) -> Any:
@@ -143,54 +146,62 @@ class StepFunction:
         """Run a step that makes arrays of the batch's strings, for their extents, such as the words of a text."""
         host_arrays = program.host_arrays(batch)
         fitting: Program | None = program
-        if not program.takes(host_arrays):
-            fitting = self.prepare(batch, tuple((a.dtype.str, a.shape[1:]) for a in host_arrays))
+        size = batch.size
+        if not program.takes(host_arrays, size):
+            kinds = tuple((a.dtype.str, a.shape[:1] == (size,), a.shape[1:]) for a in host_arrays)
+            fitting = self.prepare(batch, kinds)
+            if fitting is not None and not fitting.takes(host_arrays, size):
+                fitting = None  # what it makes of the strings depends on something else
         return self._run_eagerly(batch) if fitting is None else fitting(batch, host_arrays)
 
     def prepare(self, batch: Batch, host_kinds: Hashable = None) -> Program | None:
-        """Compile the step for batches like this one, or return None where it can only run eagerly.
+        """Compile the step for batches like this one, or return None where it is to run eagerly.
 
         Args:
             batch: a batch.
             host_kinds: types and extents of what is made of its strings, where they are known.
         """
         key: Hashable = (self._state, batch.key) if host_kinds is None else (self._state, batch.key, host_kinds)
-        if key in self._programs:
-            return self._programs[key]
-        if self.run_eagerly:
-            return None
-        concrete = (key, tuple(batch.shapes()))
-        if concrete in self._programs:
-            return self._programs[concrete]
-        program, any_size = self._compile(batch)
-        if program is not None:
-            self._programs[key if any_size else concrete] = program
-        return program
-
-    def _compile(self, batch: Batch) -> tuple[Program | None, bool]:
-        """Compile the step for a batch; returns also whether it takes any number of samples."""
-        key: Hashable = (self._state, batch.key)
+        variants = self._variants.get(key)
+        if variants is None:
+            variants = self._variants[key] = Variants()
+        program = variants.find(batch.extents, batch.common_size)
+        if program is not None or self.run_eagerly:
+            return program
         try:
-            traced = self._trace_for_any_size(batch, key, tuple(batch.shapes()))
-            any_size = traced is not None
-            if traced is None:
-                traced = self._trace(batch, symbolic=False)
+            return self._compile(batch, variants)
         except TraceError as error:
             self._fall_back(error)
-            return None, False
-        gathered = tuple(range(len(batch.numbers))) if batch.rows is not None else ()
-        return Program(*traced, gathered), any_size
+            return None
 
-    def _trace_for_any_size(self, batch: Batch, key: Hashable, shapes: Any) -> tuple[Traced, Any] | None:
-        """Trace with a symbolic number of samples; None where that is not possible."""
-        if key in self._concrete or not _one_batch_size(shapes):
+    def _compile(self, batch: Batch, variants: Variants) -> Program | None:
+        """Compile the step for a batch: for any number of samples, if that is possible, or for that of the batch."""
+        if variants.may_be_symbolic(batch.common_size):
+            program = self._compile_for_any_size(batch, variants)
+            if program is not None:
+                variants.add_symbolic(batch.extents, program)
+                return program
+        if not variants.may_compile(batch.extents):
+            return None
+        program = self._assembled(batch, *self._trace(batch, symbolic=False))
+        variants.add_concrete(batch.extents, program)
+        return program
+
+    def _compile_for_any_size(self, batch: Batch, variants: Variants) -> Program | None:
+        try:
+            traced, structure = self._trace(batch, symbolic=True)
+        except Exception as error:
+            # The step asks for the number of samples, or is wrong: a trace with numbers tells which.
+            variants.failed(error)
             return None
         try:
-            return self._trace(batch, symbolic=True)
-        except Exception:
-            # The step asks for the number of samples, or is wrong: a trace with numbers tells which.
-            self._concrete.add(key)
+            return self._assembled(batch, traced, structure)
+        except SymbolicDimError as error:  # the compiler asks
+            variants.failed(error)
             return None
+
+    def _assembled(self, batch: Batch, traced: Traced, structure: Any) -> Program:
+        return Program(traced, structure, tuple(range(len(batch.numbers))) if batch.rows is not None else ())
 
     def _trace(self, batch: Batch, symbolic: bool) -> tuple[Traced, Any]:
         size = Dim.symbol("batch")
@@ -212,7 +223,8 @@ class StepFunction:
             structure = tree.map_structure(number, self._step(batch.layout.pack(leaves)))
             return results
 
-        return trace(flat, avals, name=self.name), structure
+        hints = {"batch": batch.size} if symbolic else None
+        return trace(flat, avals, self.name, hints), structure
 
     def _run_eagerly(self, batch: Batch) -> Any:
         tensors = [Tensor(np.asarray(a)) if a.dtype != object else a for a in batch.gather()]
@@ -232,8 +244,3 @@ def _explain_lengths(error: ValueError, batch: Batch) -> None:
             f"The arrays of the batch hold different numbers of samples, {', '.join(map(str, lengths))} in turn, where "
             f"inputs, targets and weights of the same samples are needed. {error}",
         )
-
-
-def _one_batch_size(shapes: tuple[tuple[int, ...], ...]) -> bool:
-    """Whether all arrays have the same first extent, which then may be symbolic."""
-    return len({shape[0] for shape in shapes if shape}) == 1

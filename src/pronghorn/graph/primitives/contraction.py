@@ -7,7 +7,7 @@ under differentiation, and a transposed convolution is `conv_input_grad`.
 from __future__ import annotations
 
 from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Extent, Shape
+from pronghorn.graph.dim import Extent, Shape, comparable
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.primitives.registry import fail, primitive
 
@@ -44,7 +44,7 @@ def _check_conv(name: str, x: Shape, w: Shape, strides: tuple, padding: Pairs, d
     if x[-1] != w[-2] * groups or w[-1] % groups:
         raise fail(name, f"x has {x[-1]} channels; a kernel {w} in {groups} groups needs {w[-2] * groups}.")
     out = conv_shape(x, w, strides, padding, dilation)
-    if any(isinstance(d, int) and d < 1 for d in out[1:-1]):
+    if any(comparable(d) and d < 1 for d in out[1:-1]):
         raise fail(name, f"a kernel {w[:-2]} (dilation {dilation}) is larger than its padded input {x[1:-1]}.")
     return out
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pronghorn.graph import dtypes
+from pronghorn.graph.dim import product
 from pronghorn.graph.ir import Aval
-from pronghorn.graph.primitives.registry import fail, primitive
+from pronghorn.graph.primitives.registry import NothingToTake, fail, primitive
 
 SCATTER_MODES = ("add", "set", "max", "min", "mul")
 
@@ -13,6 +14,8 @@ SCATTER_MODES = ("add", "set", "max", "min", "mul")
 def take(x: Aval, indices: Aval, *, axis: int) -> Aval:
     if indices.dtype not in dtypes.INTEGER or not 0 <= axis < len(x.shape):
         raise fail("take", f"needs integer indices and an axis of {x}, got {indices} and axis {axis}.")
+    if x.shape[axis] == 0 and product(indices.shape) != 0:
+        raise NothingToTake(f"take: axis {axis} of {x} has no elements to take.")
     return Aval((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
 
 

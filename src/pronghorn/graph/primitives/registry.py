@@ -14,6 +14,10 @@ class ShapeError(ValueError):
     """Operands that do not fit a primitive."""
 
 
+class NothingToTake(ShapeError, IndexError):
+    """Indices into an axis that has no elements."""
+
+
 class Primitive:
     """One member of the closed set: a name, a family and the rule for its outputs' shapes and types.
 

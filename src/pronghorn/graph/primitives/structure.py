@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Dim, Extent, Shape, SymbolicDimError, product
+from pronghorn.graph.dim import Dim, Extent, Shape, SymbolicDimError, comparable, identical, product
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.primitives.registry import fail, primitive
 
@@ -35,7 +35,7 @@ def broadcast_in_dim(x: Aval, *, shape: Shape, dims: tuple[int, ...]) -> Aval:
     if len(dims) != len(x.shape) or any(a >= b for a, b in itertools.pairwise(dims)):
         raise fail("broadcast_in_dim", f"dims {dims} do not place the axes of {x} in order.")
     for axis, size in zip(dims, x.shape):
-        if size != 1 and size != shape[axis]:
+        if not identical(size, 1) and not identical(size, shape[axis]) and size != 1 and size != shape[axis]:
             raise fail("broadcast_in_dim", f"{x} cannot be broadcast to {shape} with dims {dims}.")
     return Aval(shape, x.dtype)
 
@@ -65,7 +65,7 @@ def slice_(x: Aval, *, start: Shape, limit: Shape, stride: tuple[int, ...]) -> A
         raise fail("slice", f"{x} needs one start, limit and stride an axis.")
     shape = []
     for size, lo, hi, step in zip(x.shape, start, limit, stride):
-        if _known_greater(hi, size) or _known_greater(lo, hi) or step < 1:
+        if _known_greater(0, lo) or _known_greater(hi, size) or _known_greater(lo, hi) or step < 1:
             raise fail("slice", f"[{lo}:{hi}:{step}] does not fit an axis of {size}.")
         shape.append(-((lo - hi) // step))
     return Aval(tuple(shape), x.dtype)
@@ -86,7 +86,7 @@ def pad(x: Aval, fill: Aval, *, low: Any, high: Any, interior: Any) -> Aval:
     for size, lo, hi, inner in zip(x.shape, low, high, interior):
         # (size - 1) * inner holes lie between the elements
         new = size + lo + hi + (size - 1) * inner
-        if isinstance(new, int) and new < 0:
+        if comparable(new) and new < 0:
             raise fail("pad", f"low {lo} and high {hi} remove more than the {size} elements of an axis.")
         shape.append(new)
     return Aval(tuple(shape), x.dtype)
@@ -109,9 +109,15 @@ def _check_starts(name: str, x: Aval, starts: tuple[Aval, ...]) -> None:
         raise fail(name, f"{x} needs one int32 scalar an axis, got {starts}.")
 
 
+def _check_sizes(name: str, x: Aval, sizes: Shape) -> None:
+    if len(sizes) != len(x.shape) or any(map(_known_greater, sizes, x.shape)):
+        raise fail(name, f"a part of shape {sizes} does not fit into {x}.")
+
+
 @primitive("structure")
 def dynamic_slice(x: Aval, *starts: Aval, sizes: Shape) -> Aval:
     _check_starts("dynamic_slice", x, starts)
+    _check_sizes("dynamic_slice", x, sizes)
     return Aval(sizes, x.dtype)
 
 
@@ -120,6 +126,7 @@ def dynamic_update_slice(x: Aval, update: Aval, *starts: Aval) -> Aval:
     _check_starts("dynamic_update_slice", x, starts)
     if update.dtype != x.dtype or len(update.shape) != len(x.shape):
         raise fail("dynamic_update_slice", f"{update} does not fit into {x}.")
+    _check_sizes("dynamic_update_slice", x, update.shape)
     return x
 
 

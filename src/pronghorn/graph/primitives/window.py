@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from pronghorn.graph.dim import Shape
+from pronghorn.graph.dim import Shape, comparable
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.primitives.contraction import Pairs, conv_extent
 from pronghorn.graph.primitives.registry import Primitive, define, fail, primitive
@@ -22,7 +22,7 @@ def _windowed(name: str, x: Shape, window: tuple, strides: tuple, padding: Pairs
         raise fail(name, f"window, strides, padding and dilation need one entry for each axis of {x}.")
     out = window_shape(x, window, strides, padding, dilation)
     # An axis that is not pooled, such as that of the rows, may be empty; one that is pooled must hold a window.
-    if any(isinstance(d, int) and d < 1 and (n != 0 or k != 1) for d, n, k in zip(out, x, window)):
+    if any(comparable(d) and (n != 0 or k != 1) and d < 1 for d, n, k in zip(out, x, window)):
         raise fail(name, f"a window {window} (dilation {dilation}) is larger than its padded input {x}.")
     return out
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Extent, is_static
+from pronghorn.graph.dim import Extent, comparable, is_static
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import is_described, symbolic_aware
@@ -204,7 +204,7 @@ def _patches(
     x = P.pad(x, B.full((), 0, x.dtype), low=(0, *low, 0), high=(0, *high, 0), interior=(0,) * (rank + 2))
     counts = []
     for n, k, s, d in zip(x.shape[1:-1], window, steps, dilation):
-        if isinstance(n, int) and (k - 1) * d + 1 > n:
+        if comparable(n) and (k - 1) * d + 1 > n:
             raise ValueError(f"{name}: a window of {k} is larger than an axis of {n}.")
         counts.append((n - ((k - 1) * d + 1)) // s + 1)
     taps = []

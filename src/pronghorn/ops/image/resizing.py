@@ -10,6 +10,7 @@ import numpy as np
 
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import comparable
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
@@ -117,7 +118,7 @@ def scale_and_translate(
         raise ValueError(f"scale_and_translate: output_shape={shape} must have as many axes as images {x.shape}.")
     shape = tuple(m if n is None else n for n, m in zip(shape, x.shape))
     for axis, (n, m) in enumerate(zip(shape, x.shape)):
-        if axis not in axes and isinstance(m, int) and n != m:
+        if axis not in axes and comparable(m) and n != m:
             raise ValueError(
                 f"scale_and_translate: output_shape={shape} changes axis {axis} of images {x.shape}, which is none of "
                 f"spatial_dims={tuple(spatial_dims)}."

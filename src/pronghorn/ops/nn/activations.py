@@ -8,6 +8,7 @@ from typing import Any
 from pronghorn import config
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import comparable
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
@@ -258,7 +259,7 @@ def glu(x: Any, axis: int = -1) -> Tensor:
     x = B.to_float(x)
     axis = B.axis_of(axis, x.ndim)
     size = x.shape[axis]
-    if isinstance(size, int) and size % 2:
+    if comparable(size) and size % 2 != 0:
         raise ValueError(f"glu: axis {axis} of {x.shape} must have an even extent.")
     half = size // 2
     return P.mul(part(x, axis, 0, half), P.logistic(part(x, axis, half, size)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Dim, Extent
+from pronghorn.graph.dim import Dim, Extent, comparable
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
@@ -90,7 +90,7 @@ def _steps(name: str, strides: Any, dilation_rate: Any, rank: int) -> tuple[tupl
 
 def _check_window(name: str, sizes: Any, window: Any, dilation: Any, pairs: Pairs) -> None:
     for axis, (size, k, d, (low, high)) in enumerate(zip(sizes, window, dilation, pairs)):
-        if isinstance(size, int) and (k - 1) * d + 1 > size + low + high:
+        if comparable(size) and (k - 1) * d + 1 > size + low + high:
             reach = f"{(k - 1) * d + 1} (window {k}, dilation {d})" if d > 1 else str(k)
             raise ValueError(
                 f"{name}: along spatial axis {axis} the kernel reaches over {reach} elements, but the inputs have "

@@ -9,7 +9,7 @@ import numpy as np
 
 from pronghorn import config
 from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Extent, SymbolicDimError
+from pronghorn.graph.dim import Extent, SymbolicDimError, comparable
 from pronghorn.graph.tensor import Tensor
 
 Pairs = tuple[tuple[int, int], ...]
@@ -38,7 +38,7 @@ def same_padding(size: Extent, kernel: int, stride: int, dilation: int) -> tuple
     reach = (kernel - 1) * dilation + 1
     if stride == 1:
         total = reach - 1
-    elif isinstance(size, int):
+    elif comparable(size):
         outputs = -(-size // stride)
         total = max((outputs - 1) * stride + reach - size, 0)
     else:

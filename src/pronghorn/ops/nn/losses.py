@@ -7,6 +7,7 @@ from typing import Any
 from pronghorn import config
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import comparable
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
@@ -79,11 +80,7 @@ def _epsilon_clipped(x: Tensor) -> Tensor:
 
 
 def _check_shapes(name: str, target: Tensor, output: Tensor) -> None:
-    from pronghorn.graph.dim import Dim
-
-    same = target.ndim == output.ndim and all(
-        a == b for a, b in zip(target.shape, output.shape) if not isinstance(a, Dim) and not isinstance(b, Dim)
-    )
+    same = target.ndim == output.ndim and all(a == b for a, b in zip(target.shape, output.shape) if comparable(a, b))
     if not same:
         raise ValueError(
             f"{name}: target and output must have the same shape, got target {target.shape} and output {output.shape}."
@@ -161,7 +158,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     if x.ndim < 1:
         raise ValueError(f"{name}: output needs an axis of classes, got shape {x.shape}.")
     axis = B.axis_of(axis, x.ndim)
-    if t.ndim == x.ndim and isinstance(t.shape[-1], int) and t.shape[-1] == 1:
+    if t.ndim == x.ndim and t.shape[-1] == 1:
         t = P.reshape(t, shape=t.shape[:-1])
     rest = x.shape[:axis] + x.shape[axis + 1 :]
     if t.ndim != len(rest):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import comparable
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
@@ -45,7 +46,7 @@ def space_to_depth(x: Any, block_size: int, data_format: str = "channels_last") 
     x = to_channels_last(x, first)
     n, h, w, c = x.shape
     for name, size in (("height", h), ("width", w)):
-        if isinstance(size, int) and size % block:
+        if comparable(size) and size % block != 0:
             raise ValueError(f"space_to_depth: the {name} {size} does not divide by block_size={block}.")
     split = P.reshape(x, shape=(n, h // block, block, w // block, block, c))
     order = (0, 1, 3, 5, 2, 4) if first else (0, 1, 3, 2, 4, 5)

@@ -8,6 +8,7 @@ import numpy as np
 
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import comparable
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
@@ -52,7 +53,7 @@ def _geometry(name: str, x: Tensor, pool_size: Any, strides: Any, padding: str) 
     steps = window if strides is None else per_axis(strides, rank, name, "strides")
     pairs = padding_pairs(name, padding, x.shape[1:-1], window, steps, (1,) * rank)
     for axis, (size, k, (low, high)) in enumerate(zip(x.shape[1:-1], window, pairs)):
-        if isinstance(size, int) and k > size + low + high:
+        if comparable(size) and k > size + low + high:
             raise ValueError(
                 f"{name}: along spatial axis {axis} the window has {k} elements, but the inputs only {size}. Use a "
                 "smaller pool_size, padding='same', or larger inputs."

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import builtins
 import string
 from collections.abc import Sequence
 from typing import Any
 
 from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Extent
+from pronghorn.graph.dim import identical
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
@@ -293,10 +292,8 @@ def _contract_pair(a: tuple[Tensor, str], b: tuple[Tensor, str], later: set[str]
 
 
 def _drop_ones(x: Tensor, xn: str, y: Tensor, yn: str) -> tuple[Tensor, str]:
-    def is_one(extent: Extent) -> bool:
-        return isinstance(extent, builtins.int) and extent == 1
-
-    gone = [i for i, n in enumerate(xn) if n in yn and is_one(x.shape[i]) and not is_one(y.shape[yn.index(n)])]
+    pairs = [(i, x.shape[i], y.shape[yn.index(n)]) for i, n in enumerate(xn) if n in yn]
+    gone = [i for i, mine, other in pairs if not identical(mine, other) and mine == 1 and other != 1]
     if not gone:
         return x, xn
     x = P.reshape(x, shape=tuple(d for i, d in enumerate(x.shape) if i not in gone))

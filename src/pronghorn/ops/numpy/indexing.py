@@ -11,7 +11,7 @@ import numpy as np
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.concrete import at_line
-from pronghorn.graph.dim import Dim, Extent, Shape, SymbolicDimError, product
+from pronghorn.graph.dim import Dim, Extent, Shape, comparable, identical, product
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import TraceError
 from pronghorn.ops import _broadcast as B
@@ -116,17 +116,17 @@ def _basic(x: Tensor, keys: list[Any]) -> Tensor:
         limit.append(hi)
         stride.append(step)
         axis += 1
-    whole = all(a == 0 and isinstance(a, int) for a in start) and tuple(limit) == x.shape
+    whole = all(identical(a, 0) for a in start) and identical(tuple(limit), x.shape)
     if not (whole and all(s == 1 for s in stride)):
         x = P.slice(x, start=tuple(start), limit=tuple(limit), stride=tuple(stride))
     if flipped:
         x = P.reverse(x, axes=tuple(flipped))
-    return x if x.shape == tuple(shape) else P.reshape(x, shape=tuple(shape))
+    return x if identical(x.shape, tuple(shape)) else P.reshape(x, shape=tuple(shape))
 
 
 def _position(k: Any, size: Extent, shape: Shape) -> Extent:
-    position = k + size if isinstance(k, int) and k < 0 else k
-    if isinstance(size, int) and isinstance(position, int) and not 0 <= position < size:
+    position = k + size if comparable(k) and k < 0 else k
+    if comparable(size, position) and not 0 <= position < size:
         raise B.BadIndex(f"Index {k} is out of range for an axis of {size} in an array of shape {shape}.")
     return position
 
@@ -137,32 +137,24 @@ def _bounds(k: builtins.slice, size: Extent) -> tuple[Extent, Extent, int, bool]
     if step == 0:
         raise ValueError("A slice's step must not be 0.")
     lo, hi = (_known_bound(b) for b in (k.start, k.stop))
-    if isinstance(size, int) and not isinstance(lo, Dim) and not isinstance(hi, Dim):
-        first, last, step = builtins.slice(lo, hi, step).indices(size)
-        if step > 0:
-            return first, max(first, last), step, False
-        count = max(0, -((last - first) // -step))
-        low = first + (count - 1) * step if count else 0
-        return low, (first + 1 if count else 0), -step, True
     if step < 0:
         if lo is None and hi is None and step == -1:
             return 0, size, 1, True
-        raise SymbolicDimError(f"Slice {k} of an axis of {size} is not known before the extent is.")
-    return *_symbolic_bounds(lo, hi, size), step, False
+        first = _placed(lo, size, size - 1, -1, size - 1)
+        count = (first - _placed(hi, size, -1, -1, size - 1) - step - 1) // -step
+        if comparable(count) and count <= 0:
+            return 0, 0, -step, True
+        return first + (count - 1) * step, first + 1, -step, True
+    first, last = _placed(lo, size, 0, 0, size), _placed(hi, size, size, 0, size)
+    return first, (last if identical(first, 0) or identical(last, size) else max(first, last)), step, False
 
 
-def _symbolic_bounds(lo: Any, hi: Any, size: Extent) -> tuple[Extent, Extent]:
-    def placed(bound: Any, default: Extent) -> Extent:
-        if bound is None:
-            return default
-        at = bound + size if isinstance(bound, int) and bound < 0 else bound
-        if at == size:
-            return size
-        # comparisons that cannot be decided raise SymbolicDimError, and the caller traces again with numbers
-        return size if at > size else 0 if at < 0 else at
-
-    first, last = placed(lo, 0), placed(hi, size)
-    return (first, last) if last == size or last >= first else (first, first)
+def _placed(bound: Any, size: Extent, default: Extent, least: Extent, most: Extent) -> Extent:
+    """Where a bound of a slice falls. What cannot be decided raises SymbolicDimError, and is traced with numbers."""
+    if bound is None:
+        return default
+    at = bound + size if bound < 0 else bound
+    return most if at > most else least if at < least else at
 
 
 def _known_bound(bound: Any) -> Any:
@@ -202,7 +194,7 @@ def _as_index(k: Any, size: Extent, shape: Shape) -> Tensor:
         position = _position(k, size, shape)
         return B.convert(B.extent_scalar(position, "int32"), "int32")
     if isinstance(k, np.ndarray):
-        if isinstance(size, int) and k.size and (k.min() < -size or k.max() >= size):
+        if comparable(size) and k.size and (int(k.min()) < -size or int(k.max()) >= size):
             worst = k.max() if k.max() >= size else k.min()
             raise B.BadIndex(f"Index {worst} is out of range for an axis of {size} in an array of shape {shape}.")
         k = Tensor(k)

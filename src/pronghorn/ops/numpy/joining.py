@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Extent
+from pronghorn.graph.dim import Extent, comparable
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
@@ -135,27 +135,24 @@ def _split(name: str, x: Any, cuts: Any, axis: int, equal: bool) -> list[Tensor]
     else:
         given = cuts.numpy() if isinstance(cuts, Tensor) else cuts
         places = [int(i) for i in np.asarray(given).reshape(-1)]
-        if isinstance(size, builtins.int):
-            places = [min(max(i + size if i < 0 else i, 0), size) for i in places]
+        places = [min(max(i + size if i < 0 else i, 0), size) for i in places]
     bounds: Iterator[Extent] = itertools.chain([0], places, [size])
     return [_between(x, axis, lo, hi) for lo, hi in itertools.pairwise(bounds)]
 
 
 def _between(x: Tensor, axis: int, low: Extent, high: Extent) -> Tensor:
-    if isinstance(low, int) and isinstance(high, int) and high < low:
-        high = low
-    return part(x, axis, low, high)
+    return part(x, axis, low, max(low, high))
 
 
 def _equal_cuts(name: str, size: Extent, sections: int, equal: bool) -> Iterator[Extent]:
     """The places where to cut, one by one: there may be more than any memory holds."""
     if sections < 1:
         raise ValueError(f"{name}: at least one part is needed, got {sections}.")
-    if isinstance(size, int) and equal and size % sections:
+    if equal and comparable(size) and size % sections != 0:
         raise ValueError(f"{name}: an axis of {size} does not divide into {sections} equal parts; use array_split.")
     step, longer = size // sections, size % sections
-    if not isinstance(longer, int):
-        longer = 0  # a symbolic extent is taken to divide; the slices are checked when it is known
+    if equal:  # a symbolic extent is taken to divide; the slices are checked when it is known
+        return (step * i for i in builtins.range(1, sections))
     return (step * i + min(i, longer) for i in builtins.range(1, sections))
 
 

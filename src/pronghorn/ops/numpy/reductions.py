@@ -131,7 +131,7 @@ def amin(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def _extremum(reduce: Any, pair: Any, name: str, x: Any, axis: Axis, keepdims: bool, initial: Any) -> Tensor:
     x = B.convert(x)
     axes = B.axes_of(axis, x.ndim)
-    if builtins.any(isinstance(x.shape[a], int) and x.shape[a] == 0 for a in axes):
+    if builtins.any(x.shape[a] == 0 for a in axes):
         if initial is None:
             raise ValueError(f"{name}: an array of shape {x.shape} has no elements; pass initial=.")
         shape = tuple(1 if i in axes else d for i, d in enumerate(x.shape) if keepdims or i not in axes)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Dim, Extent, Shape, product
+from pronghorn.graph.dim import Dim, Extent, Shape, SymbolicDimError, comparable, product
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import is_described, symbolic_aware, unknown_extent
@@ -75,14 +75,21 @@ def resolve(old: Shape, new: tuple[Any, ...]) -> Shape:
     total = product(old)
     rest = product(tuple(n for i, n in enumerate(new) if i not in holes))
     if not holes:
-        if rest != total and isinstance(rest, int) and isinstance(total, int):
+        if comparable(rest, total) and rest != total:
             raise ValueError(f"reshape: {old} has {total} elements, newshape={new} would have {rest}.")
         _settle(old, total, rest)
         return new
-    if isinstance(rest, int) and isinstance(total, int) and (rest == 0 or total % rest):
+    if comparable(rest, total) and _leaves_over(total, rest):
         raise ValueError(f"reshape: the {total} elements of {old} do not divide into newshape={new}.")
     left = total // rest
     return tuple(left if i in holes else n for i, n in enumerate(new))
+
+
+def _leaves_over(total: Extent, rest: Extent) -> bool:
+    """Whether ``total`` elements are no multiple of ``rest``."""
+    if isinstance(total, int) and isinstance(rest, int):
+        return rest == 0 or total % rest != 0
+    return rest == 0 or total != total // rest * rest
 
 
 def _settle(old: Shape, total: Extent, rest: Extent) -> None:
@@ -181,11 +188,11 @@ def squeeze(x: Any, axis: Any = None) -> Tensor:
     """
     x = B.convert(x)
     if axis is None:
-        gone = {i for i, n in enumerate(x.shape) if isinstance(n, int) and n == 1}
+        gone = {i for i, n in enumerate(x.shape) if n == 1}
     else:
         gone = set(B.axes_of(axis, x.ndim))
         for a in gone:
-            if isinstance(x.shape[a], int) and x.shape[a] != 1:
+            if comparable(x.shape[a]) and x.shape[a] != 1:
                 raise ValueError(f"squeeze: axis {a} of {x.shape} has extent {x.shape[a]}, not 1.")
     return P.reshape(x, shape=tuple(n for i, n in enumerate(x.shape) if i not in gone)) if gone else x
 
@@ -267,10 +274,10 @@ def _roll_axis(x: Tensor, shift: Any, axis: int) -> Tensor:
         return P.take(x, mod(P.sub(places, B.broadcast_to(B.cast(shift, "int32"), (size,))), size), axis=axis)
     shift = int(shift)
     if isinstance(size, int):
-        if size == 0 or shift % size == 0:
-            return x
-        shift %= size
-    elif shift == 0:
+        shift = shift % size if size else 0
+    elif not -size < shift < size:  # more than once around: by how much is a matter of the number
+        raise SymbolicDimError(f"roll: where {shift} places along an axis of {size} lead is not known.")
+    if shift == 0:
         return x
     cut: Extent = size - shift if shift > 0 else -shift
     return P.concatenate(part(x, axis, cut, size), part(x, axis, 0, cut), axis=axis)
@@ -327,7 +334,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
         column = P.reshape(x, shape=(*x.shape[: axis + 1], 1, *x.shape[axis + 1 :]))
         return P.reshape(B.broadcast_to(column, wide), shape=(*x.shape[:axis], x.shape[axis] * n, *x.shape[axis + 1 :]))
     size = x.shape[axis]
-    if len(counts) != size and isinstance(size, int):
+    if not B.equal_extents(len(counts), size):
         raise ValueError(f"repeat: an axis of {size} needs one number, or {size} of them; got {len(counts)}.")
     places = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
     return P.take(x, Tensor(places), axis=axis)
@@ -385,6 +392,8 @@ def _pad_axis(x: Tensor, axis: int, low: int, high: int, mode: str) -> Tensor:
         places = np.pad(np.arange(size, dtype=np.int32), (low, high), mode=mode)
         return P.take(x, Tensor(places), axis=axis)
     skip = 1 if mode == "reflect" else 0
+    if not builtins.max(low, high) + skip <= size:
+        raise SymbolicDimError(f"pad: {max(low, high)} elements are more than an axis of {size} has.")
     if mode == "edge":
         before = [part(x, axis, 0, 1)] * low
         after = [part(x, axis, size - 1, size)] * high

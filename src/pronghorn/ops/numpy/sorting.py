@@ -9,6 +9,7 @@ import numpy as np
 
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import comparable
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import is_described, symbolic_aware, unknown_extent
@@ -54,7 +55,7 @@ def argpartition(x: Any, kth: int, axis: int | None = -1) -> Tensor:
     """
     x = B.convert(x)
     size = x.size if axis is None else x.shape[B.axis_of(axis, x.ndim)]
-    if isinstance(size, int) and not -size <= kth < size:
+    if comparable(size) and not -size <= kth < size:
         raise ValueError(f"argpartition: kth={kth} is outside of an axis of {size}.")
     return argsort(x, axis)
 

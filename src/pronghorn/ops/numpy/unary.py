@@ -8,6 +8,7 @@ from typing import Any
 
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import comparable
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
@@ -376,7 +377,7 @@ def view(x: Any, dtype: Any = None) -> Tensor:
     old, new = dtypes.itemsize(x.dtype), dtypes.itemsize(target)
     if old == new:
         return x if target == x.dtype else P.bitcast(x, dtype=target)
-    if x.ndim == 0 or (new > old and isinstance(x.shape[-1], int) and x.shape[-1] % (new // old)):
+    if x.ndim == 0 or (new > old and comparable(x.shape[-1]) and x.shape[-1] % (new // old) != 0):
         raise ValueError(f"view: an array of {x.dtype} of shape {x.shape} cannot be looked at as {target}.")
     return _narrower(x, target, old // new) if new < old else _wider(x, target, new // old)
 
