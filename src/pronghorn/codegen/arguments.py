@@ -1,4 +1,4 @@
-"""What the whole-kernel emitters share: their signature, and access to their tables.
+"""What the whole-kernel emitters share: their signature, and access to their buffers.
 
 Every kernel is ``void name(ptr bufs, ptr dims, i64 begin, i64 end)``: ``bufs`` is a table of the buffers' addresses,
 ``dims`` one of run-time numbers, and ``begin`` and ``end`` delimit the units of work to do. Units are independent of
@@ -7,12 +7,9 @@ each other, so that any split of them among threads gives the same bits.
 
 from __future__ import annotations
 
-from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand
+from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder
 
-__all__ = ["Extent", "extent", "pointer", "start_kernel"]
-
-Extent = int | tuple[str, int]
-"""A number known now, or ``("dim", slot)`` for entry ``slot`` of the table ``dims``."""
+__all__ = ["pointer", "start_kernel"]
 
 _PARAMETERS = (("ptr noalias", "bufs"), ("ptr noalias", "dims"), ("i64", "begin"), ("i64", "end"))
 
@@ -25,8 +22,3 @@ def start_kernel(module: ModuleBuilder, name: str) -> FunctionBuilder:
 def pointer(fb: FunctionBuilder, slot: int) -> str:
     """The address of the buffer in ``slot``."""
     return fb.entry_load("ptr", "bufs", slot)
-
-
-def extent(fb: FunctionBuilder, value: Extent) -> Operand:
-    """The number an extent stands for: a Python int, or an i64."""
-    return value if isinstance(value, int) else fb.entry_load("i64", "dims", value[1])

@@ -322,6 +322,14 @@ class FunctionBuilder:
         self._entry.append(f"  {value} = load {ty}, ptr {pointer}, align 8, !invariant.load !{{}}")
         return value
 
+    def entry_mul(self, value: str, factor: int) -> str:
+        """A run-time number times ``factor``, in the entry block."""
+        if factor == 1:
+            return value
+        name = self.name_value()
+        self._entry.append(f"  {name} = mul nsw i64 {value}, {factor}")
+        return name
+
     def shared_alloca(self, ty: str) -> str:
         """An aligned stack slot of which a function has one for each type, for values that are needed only briefly."""
         if ty not in self._shared:

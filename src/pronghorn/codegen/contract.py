@@ -16,11 +16,9 @@ from pronghorn.codegen.contraction import (
     Axis,
     Contraction,
     FilterGradientPlan,
-    Formula,
     Place,
     Plan,
-    Runtime,
-    Size,
+    Scratch,
     WinogradPlan,
     emit,
     for_few_rows,
@@ -31,12 +29,12 @@ from pronghorn.codegen.evaluator import Evaluator
 from pronghorn.codegen.pooling import PoolEpilogue
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.units import GRAIN_CYCLES, Units
+from pronghorn.compiler.costs import typical
 from pronghorn.compiler.expr import Index, LoopVar, all_indices
 from pronghorn.compiler.kernels import Kernel, Part
 from pronghorn.compiler.pool_fusion import PoolFusion
-from pronghorn.compiler.reductions import typical
 from pronghorn.compiler.virtual import linear
-from pronghorn.graph.dim import Dim, Extent, product
+from pronghorn.graph.dim import Extent, product
 from pronghorn.graph.ir import Aval, Value
 from pronghorn.runtime.host import Target
 
@@ -56,24 +54,13 @@ def emit_contract(module: ModuleBuilder, kernel: Kernel, tables: Tables, target:
     return launches
 
 
-def _size(extent: Extent, tables: Tables) -> Size:
-    """An extent or stride as the contraction generator takes it: one run-time number times a factor."""
-    if isinstance(extent, int):
-        return extent
-    if len(extent.terms) == 1:
-        ((monomial, factor),) = extent.terms.items()
-        return Runtime(tables.extent(Dim({monomial: 1})), factor)
-    return Runtime(tables.extent(extent))
-
-
 def _specification(kernel: Kernel, part: Part, tables: Tables) -> Contraction:
     result = kernel.accumulated[0]
-    sizes = [[_size(s, tables) for s in (d.extent, d.a, d.b, d.c)] for d in part.dims]
     return Contraction(
-        tuple(Axis(d.name, extent, a, b, c) for d, (extent, a, b, c) in zip(part.dims, sizes)),
-        Array(tables.buffer(part.a), part.a.dtype, _size(part.a_offset, tables)),
-        Array(tables.buffer(part.b), part.b.dtype, _size(part.b_offset, tables)),
-        Array(tables.buffer(result), result.dtype, _size(part.c_offset, tables)),
+        tuple(Axis(d.name, d.extent, d.a, d.b, d.c) for d in part.dims),
+        Array(tables.buffer(part.a), part.a.dtype, part.a_offset),
+        Array(tables.buffer(part.b), part.b.dtype, part.b_offset),
+        Array(tables.buffer(result), result.dtype, part.c_offset),
     )
 
 
@@ -93,24 +80,24 @@ def _emit_part(
         made = plan_winograd(spec, target, usual) or usual
         if len(kernel.stores) > 1 or kernel.stores[0].value is not kernel.accumulated[0]:
             epilogue = _epilogue(kernel, part, tables)
-    scratch = [_scratch_value(s, kernel, tables) for s in made.scratch]
+    scratch = [_scratch_value(s, kernel) for s in made.scratch]
     slots = [tables.buffer(v) for v in scratch]
-    names = emit(module, name, made, target, epilogue, tile_epilogue, slots)
-    launches = [_launch(kernel, part, made, i, n, scratch, tables) for i, n in enumerate(names)]
+    names = emit(module, name, made, target, tables, epilogue, tile_epilogue, slots)
+    launches = [_launch(kernel, part, made, i, n, scratch) for i, n in enumerate(names)]
     few = for_few_rows(made) if isinstance(made, Plan) else None
     if few is not None:
         kept = [(value, slot) for value, slot, s in zip(scratch, slots, made.scratch) if s in few.scratch]
-        (name,) = emit(module, f"{name}.few", few, target, epilogue, tile_epilogue, [slot for _, slot in kept])
-        launch = _launch(kernel, part, few, 0, name, [value for value, _ in kept], tables)
-        launches = _by_rows(launches, launch, few, tables)
+        (name,) = emit(module, f"{name}.few", few, target, tables, epilogue, tile_epilogue, [slot for _, slot in kept])
+        launch = _launch(kernel, part, few, 0, name, [value for value, _ in kept])
+        launches = _by_rows(launches, launch, few)
     if fusion is not None and tile_epilogue is None:  # no tile covers whole windows: they are pooled afterwards
         launches += _separate_pools(module, kernel, fusion, launches, tables, target)
     return launches
 
 
-def _by_rows(launches: list[Launch], few: Launch, plan: Plan, tables: Tables) -> list[Launch]:
+def _by_rows(launches: list[Launch], few: Launch, plan: Plan) -> list[Launch]:
     """The launches of a packing plan with that of :func:`for_few_rows`: which of them run is up to the rows."""
-    rows = product(tuple(_extent(axis.extent, tables) for axis in plan.spec.axes if axis.b == 0))
+    rows = product(tuple(axis.extent for axis in plan.spec.axes if axis.b == 0))
     few.units = replace(few.units, only=(rows, 0, FEW_ROWS))
     for launch in launches[:2]:  # packing, and the main kernel; partial sums are combined after either
         launch.units = replace(launch.units, only=(rows, FEW_ROWS, 0))
@@ -175,28 +162,17 @@ def _separate_pools(
     return launches
 
 
-def _scratch_value(scratch: object, kernel: Kernel, tables: Tables) -> Value:
+def _scratch_value(scratch: Scratch, kernel: Kernel) -> Value:
     """A buffer for packed operands or partial sums, whose size may depend on run-time extents."""
-    elements = scratch.elements  # type: ignore[attr-defined]
-    total: Extent = elements.constant
-    for count in elements.counts:
-        extent = _extent(count.extent, tables)
-        steps = (extent + (count.step - 1)) // count.step
-        if count.limit:
-            steps = count.limit if isinstance(steps, Dim) else min(steps, count.limit)
-        total = total * steps
     assert kernel.node is not None
-    return Value(Aval((total,), scratch.dtype), kernel.node.outputs[0].graph)  # type: ignore[attr-defined]
+    return Value(Aval((scratch.elements,), scratch.dtype), kernel.node.outputs[0].graph)
 
 
-def _launch(
-    kernel: Kernel, part: Part, made: AnyPlan, index: int, name: str, scratch: list[Value], tables: Tables
-) -> Launch:
+def _launch(kernel: Kernel, part: Part, made: AnyPlan, index: int, name: str, scratch: list[Value]) -> Launch:
     from pronghorn.codegen.program import Launch
 
     info = made.kernels[index]
-    typical_dims = [typical(e) for e in tables.extents]
-    units = info.units.evaluate(typical_dims)
+    units = info.units.typical
     cost = GRAIN_CYCLES / max(1, info.grain)
     reads = kernel.reads | set(scratch) if info.role != "pack" else {part.b, part.a}
     writes = set(scratch) if info.role == "pack" or (info.role == "main" and made.chunks) else set(kernel.writes)
@@ -205,7 +181,7 @@ def _launch(
     total = _flops(part) / 16
     return Launch(
         name,
-        _units(info.units, tables),
+        info.units,
         max(cost, total / max(1, units)) if info.role == "main" else cost,
         units,
         reads,
@@ -253,19 +229,6 @@ def lanes_along(kernel: Kernel, part: Part, place: Place) -> tuple[LoopVar | Non
     name = place.axis[-1]
     step = next((d.c for d in part.dims if d.name == name), 1) if name.startswith("g") else 1
     return kernel.vars[int(name[1:])], step
-
-
-def _units(formula: Formula, tables: Tables) -> Units:
-    counts = [(_extent(count.extent, tables), count.step, count.limit) for count in formula.counts]
-    return Units(formula.constant, tuple(counts))
-
-
-def _extent(size: Size, tables: Tables) -> Extent:
-    """An extent as the compiler knows it: the reverse of `_size`."""
-    if isinstance(size, int):
-        return size
-    by_slot = {slot: extent for extent, slot in tables.extents.items()}
-    return by_slot[size.index] * size.factor
 
 
 def _coordinates(kernel: Kernel, part: Part, fb: FunctionBuilder, place: Place, slots: Slots) -> list[tuple]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pronghorn.codegen.arguments import Extent, extent, pointer, start_kernel
+from pronghorn.codegen.arguments import pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, size_of
 from pronghorn.codegen.convert import storage_type
 from pronghorn.codegen.elementwise import emit_elementwise
+from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.values import load_value, round_to, store_value, value_type
+from pronghorn.graph.dim import Extent
 
 __all__ = ["block_lanes", "combine", "cumulative_units", "emit_cumulative"]
 
@@ -21,7 +21,7 @@ def block_lanes(dtype: str) -> int:
     return _LINE // size_of(storage_type(dtype))
 
 
-def cumulative_units(outer: Any, inner: Any, dtype: str) -> Any:
+def cumulative_units(outer: Extent, inner: Extent, dtype: str) -> Extent:
     """How many units of work there are; the extents may be ints or symbolic.
 
     >>> cumulative_units(10, 33, "float32")
@@ -43,6 +43,7 @@ def combine(fb: FunctionBuilder, op: str, a: str, b: str, dtype: str, lanes: int
 def emit_cumulative(
     module: ModuleBuilder,
     name: str,
+    tables: Tables,
     op: str,
     dtype: str,
     outer: Extent,
@@ -57,6 +58,7 @@ def emit_cumulative(
     Args:
         module: where the kernel goes.
         name: its name.
+        tables: where the step has run-time extents.
         op: the primitive: ``"cumsum"``, ``"cumprod"``, ``"cummax"`` or ``"cummin"``.
         dtype: the element type; 16-bit floats accumulate in float32 and are rounded where they are stored.
         outer: the extent of all axes before the axis of accumulation, which is ``n`` long.
@@ -67,8 +69,9 @@ def emit_cumulative(
         target: the result's.
     """
     fb = start_kernel(module, name)
+    extent = Slots(fb, tables).extent
     x, y = pointer(fb, source), pointer(fb, target)
-    length, width = extent(fb, n), extent(fb, inner)
+    length, width = extent(n), extent(inner)
     flags = (_STEP[op], dtype, reverse)
     if width == 1:
         with fb.loop("%begin", "%end") as row:

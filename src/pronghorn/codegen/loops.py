@@ -19,9 +19,9 @@ from pronghorn.codegen.evaluator import Evaluator
 from pronghorn.codegen.math_functions import FUNCTIONS
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.values import value_type
+from pronghorn.compiler.costs import typical
 from pronghorn.compiler.expr import Apply, Index, Load, LoopVar, all_indices, walk
 from pronghorn.compiler.kernels import Kernel, Reduction
-from pronghorn.compiler.reductions import typical
 from pronghorn.compiler.virtual import linear
 from pronghorn.graph.dim import Extent, product
 from pronghorn.runtime.host import Target

@@ -495,7 +495,7 @@ class ProgramEmitter:
 
 
 def _launch_of(kernel: Kernel, count: Extent, cost: float) -> Launch:
-    from pronghorn.compiler.reductions import typical
+    from pronghorn.compiler.costs import typical
 
     return Launch(kernel.name, Units.of(count), cost, typical(count), kernel.reads, kernel.writes, scope=kernel.scope)
 

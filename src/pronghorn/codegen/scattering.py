@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pronghorn.codegen.arguments import Extent, extent, pointer, start_kernel
+from pronghorn.codegen.arguments import pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, llvm_type
 from pronghorn.codegen.convert import storage_type
 from pronghorn.codegen.cumulative import block_lanes, combine
+from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.values import is_signed, load_value, store_value, value_type
+from pronghorn.graph.dim import Extent
 
 __all__ = ["emit_scatter", "scatter_units"]
 
 
-def scatter_units(inner: Any, dtype: str) -> Any:
+def scatter_units(inner: Extent, dtype: str) -> Extent:
     """How many units of work there are: blocks of columns, a cache line wide; ``inner`` may be an int or symbolic.
 
     >>> scatter_units(64, "float32"), scatter_units(1, "int32")
@@ -26,6 +26,7 @@ def scatter_units(inner: Any, dtype: str) -> Any:
 def emit_scatter(
     module: ModuleBuilder,
     name: str,
+    tables: Tables,
     mode: str,
     dtype: str,
     index_dtype: str,
@@ -45,6 +46,7 @@ def emit_scatter(
     Args:
         module: where the kernel goes.
         name: its name.
+        tables: where the step has run-time extents.
         mode: ``"add"``, ``"set"``, ``"max"``, ``"min"`` or ``"mul"``.
         dtype: the element type of the array and of the updates.
         index_dtype: the integer type of the indices.
@@ -58,9 +60,10 @@ def emit_scatter(
         in_place: whether the result's buffer holds the array to start from already.
     """
     fb = start_kernel(module, name)
+    extent = Slots(fb, tables).extent
     x = None if source is None else pointer(fb, source)
     at, new, out = (pointer(fb, slot) for slot in (indices, updates, target))
-    height, width, total = extent(fb, rows), extent(fb, inner), extent(fb, count)
+    height, width, total = extent(rows), extent(inner), extent(count)
     lanes = _lanes(width, dtype)
     kernel = _Scatter(fb, mode, dtype, index_dtype, height, width, total, lanes)
     with fb.loop("%begin", "%end") as unit:

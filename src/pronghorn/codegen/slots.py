@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pronghorn.codegen.builder import FunctionBuilder, Operand
+from pronghorn.codegen.units import Count
 from pronghorn.graph.dim import Dim, Extent
 from pronghorn.graph.ir import Value
 
@@ -54,7 +55,7 @@ class Slots:
     def __init__(self, fb: FunctionBuilder, tables: Tables):
         self.fb, self.tables = fb, tables
         self._pointers: dict[int, str] = {}
-        self._extents: dict[Extent, str] = {}
+        self._extents: dict[Dim, str] = {}
 
     def pointer(self, value: Value) -> str:
         """The address of a value's buffer."""
@@ -64,9 +65,25 @@ class Slots:
         return self._pointers[slot]
 
     def extent(self, extent: Extent) -> Operand:
-        """An extent: an int, or loaded from the table."""
+        """An extent: an int, or loaded from the table. Multiples of one number are loaded once."""
         if isinstance(extent, int):
             return extent
         if extent not in self._extents:
-            self._extents[extent] = self.fb.entry_load("i64", "dims", self.tables.extent(extent))
+            base, factor = _base_of(extent)
+            if base not in self._extents:
+                self._extents[base] = self.fb.entry_load("i64", "dims", self.tables.extent(base))
+            self._extents[extent] = self.fb.entry_mul(self._extents[base], factor)
         return self._extents[extent]
+
+    def count(self, count: Count) -> Operand:
+        """The number that a count stands for, at least 0."""
+        number = self.fb.ceil_div(self.extent(count.extent), count.step)
+        return self.fb.min(number, count.limit) if count.limit else number
+
+
+def _base_of(extent: Dim) -> tuple[Dim, int]:
+    """What an extent is a multiple of, and how many times."""
+    if len(extent.terms) > 1:
+        return extent, 1
+    ((monomial, factor),) = extent.terms.items()
+    return Dim({monomial: 1}), factor

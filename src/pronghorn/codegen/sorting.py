@@ -9,12 +9,13 @@ positions at the bottom of the integers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from pronghorn.codegen.arguments import Extent, extent, pointer, start_kernel
+from pronghorn.codegen.arguments import pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, size_of
 from pronghorn.codegen.convert import storage_type
+from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.values import is_real, is_signed, load_value, value_type
+from pronghorn.graph.dim import Extent
 
 __all__ = ["emit_sort", "sort_scratch", "sort_units"]
 
@@ -22,12 +23,12 @@ _RUN = 16  # elements sorted by insertion before merging starts
 _POSITION_BITS = 32
 
 
-def sort_units(outer: Any, inner: Any) -> Any:
+def sort_units(outer: Extent, inner: Extent) -> Extent:
     """How many units of work there are: rows; the extents may be ints or symbolic."""
     return outer * inner
 
 
-def sort_scratch(key_dtypes: Sequence[str], outer: Any, n: Any, inner: Any) -> Any:
+def sort_scratch(key_dtypes: Sequence[str], outer: Extent, n: Extent, inner: Extent) -> Extent:
     """How many bytes of scratch memory the kernel needs, all units together.
 
     >>> sort_scratch(["float32"], 2, 100, 1)
@@ -50,6 +51,7 @@ def _packed_bits(key_dtypes: Sequence[str]) -> int:
 def emit_sort(
     module: ModuleBuilder,
     name: str,
+    tables: Tables,
     dtypes: Sequence[str],
     num_keys: int,
     outer: Extent,
@@ -64,6 +66,7 @@ def emit_sort(
     Args:
         module: where the kernel goes.
         name: its name.
+        tables: where the step has run-time extents.
         dtypes: the operands' element types.
         num_keys: how many of the operands are keys.
         outer: the extent of all axes before the axis to sort along, which is ``n`` long (less than 2**32).
@@ -77,9 +80,10 @@ def emit_sort(
     _define_runs(module, name, width)
     _define_merge(module, name, width)
     fb = start_kernel(module, name)
+    extent = Slots(fb, tables).extent
     inputs, outputs = ([pointer(fb, slot) for slot in slots] for slots in (sources, targets))
     memory = pointer(fb, scratch)
-    length, stride = extent(fb, n), extent(fb, inner)
+    length, stride = extent(n), extent(inner)
     size = fb.mul(length, width // 8)
     with fb.loop("%begin", "%end") as unit:
         first = fb.add(fb.mul(fb.div(unit, stride), fb.mul(length, stride)), fb.rem(unit, stride))

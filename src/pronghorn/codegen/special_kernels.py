@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pronghorn.codegen.arguments import Extent as Argument
 from pronghorn.codegen.builder import ModuleBuilder
 from pronghorn.codegen.cumulative import cumulative_units, emit_cumulative
 from pronghorn.codegen.scattering import emit_scatter, scatter_units
 from pronghorn.codegen.slots import Tables
 from pronghorn.codegen.sorting import emit_sort, sort_scratch, sort_units
 from pronghorn.codegen.units import Units
+from pronghorn.compiler.costs import typical
 from pronghorn.compiler.kernels import Kernel
 from pronghorn.compiler.lowering import is_zeros
-from pronghorn.compiler.reductions import typical
 from pronghorn.graph.dim import Extent, Shape, product
 from pronghorn.graph.ir import Aval, Graph, Node, Value
 from pronghorn.runtime.host import Target
@@ -28,10 +27,6 @@ def emit_special(module: ModuleBuilder, kernel: Kernel, tables: Tables, target: 
     node = kernel.node
     assert node is not None
     return _EMITTERS[node.prim.name](module, kernel, node, tables)
-
-
-def _argument(extent: Extent, tables: Tables) -> Argument:
-    return extent if isinstance(extent, int) else ("dim", tables.extent(extent))
 
 
 def _around(shape: Shape, axis: int) -> tuple[Extent, Extent, Extent]:
@@ -57,10 +52,9 @@ def _launch(kernel: Kernel, units: Extent, cost: float, scratch: set[Value] | No
 def _cumulative(module: ModuleBuilder, kernel: Kernel, node: Node, tables: Tables) -> list[Launch]:
     (x,), (y,) = node.inputs, node.outputs
     outer, n, inner = _around(x.shape, node.params["axis"])
-    before, along, behind = (_argument(e, tables) for e in (outer, n, inner))
     source, target = tables.buffer(x), tables.buffer(y)
     op, backwards = node.prim.name, node.params["reverse"]
-    emit_cumulative(module, kernel.name, op, x.dtype, before, along, behind, backwards, source, target)
+    emit_cumulative(module, kernel.name, tables, op, x.dtype, outer, n, inner, backwards, source, target)
     return [_launch(kernel, cumulative_units(outer, inner, x.dtype), 4.0 * typical(n))]
 
 
@@ -71,12 +65,13 @@ def _scatter(module: ModuleBuilder, kernel: Kernel, node: Node, tables: Tables) 
     emit_scatter(
         module,
         kernel.name,
+        tables,
         node.params["mode"],
         x.dtype,
         indices.dtype,
-        _argument(rows, tables),
-        _argument(inner, tables),
-        _argument(count, tables),
+        rows,
+        inner,
+        count,
         None if is_zeros(x) else tables.buffer(x),
         tables.buffer(indices),
         tables.buffer(updates),
@@ -95,11 +90,12 @@ def _sort(module: ModuleBuilder, kernel: Kernel, node: Node, tables: Tables) -> 
     emit_sort(
         module,
         kernel.name,
+        tables,
         [v.dtype for v in node.inputs],
         node.params["num_keys"],
-        _argument(outer, tables),
-        _argument(n, tables),
-        _argument(inner, tables),
+        outer,
+        n,
+        inner,
         [tables.buffer(v) for v in node.inputs],
         [tables.buffer(v) for v in node.outputs],
         tables.buffer(scratch),

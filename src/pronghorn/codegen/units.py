@@ -4,34 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
-from pronghorn.graph.dim import Extent, evaluate
+from pronghorn.compiler.costs import typical
+from pronghorn.graph.dim import Dim, Extent, evaluate
 
 SERIAL_CYCLES = 12_000  # work below this is not worth waking another thread for
 GRAIN_CYCLES = 25_000
 COUNTER_BYTES = 128  # counters are on cache lines of their own
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """``min(limit, ceil(extent / step))``, a number of tiles or of chunks (``limit`` 0 means none).
+
+    >>> Count(100, 8).evaluate({}), Count(100, 8, limit=4).evaluate({}), Count(Dim.symbol("batch"), 8).typical
+    (13, 4, 8)
+    """
+
+    extent: Extent
+    step: int = 1
+    limit: int = 0
+
+    def evaluate(self, env: Mapping[str, int]) -> int:
+        """The number, given one for each symbol."""
+        return self._of(evaluate(self.extent, env))
+
+    @property
+    def typical(self) -> int:
+        """What the number is likely to be."""
+        return self._of(typical(self.extent))
+
+    @property
+    def most(self) -> Extent:
+        """The number, or its limit where it is not known yet."""
+        if isinstance(self.extent, int):
+            return self._of(self.extent)
+        return self.limit or (self.extent + (self.step - 1)) // self.step
+
+    def _of(self, extent: int) -> int:
+        count = -(-extent // self.step)
+        return min(count, self.limit) if self.limit else count
+
+
 @dataclass(frozen=True)
 class Units:
-    """A number of units: a constant times, for each (extent, step, limit), the smaller of ceil(extent / step) and the
-    limit (0: none).
+    """A number of units: a constant times some counts.
 
     ``only``: there are none unless an extent is at least one number and below another (0: any).
 
-    >>> from pronghorn.graph.dim import Dim
-    >>> Units(3, ((Dim.symbol("batch"), 4, 0),)).evaluate({"batch": 10})
+    >>> Units(3, (Count(Dim.symbol("batch"), 4),)).evaluate({"batch": 10})
     9
     """
 
     constant: int = 1
-    counts: tuple[tuple[Extent, int, int], ...] = ()
+    counts: tuple[Count, ...] = ()
     only: tuple[Extent, int, int] | None = None
 
     @staticmethod
-    def of(extent: Extent) -> Units:
-        """As many units as ``extent``."""
-        return Units(extent) if isinstance(extent, int) else Units(1, ((extent, 1, 0),))
+    def of(*counts: Count | Extent) -> Units:
+        """The product of counts, of which those that are known become the constant."""
+        all_counts = [count if isinstance(count, Count) else Count(count) for count in counts]
+        known = prod(count.evaluate({}) for count in all_counts if isinstance(count.extent, int))
+        return Units(known, tuple(count for count in all_counts if isinstance(count.extent, Dim)))
+
+    @property
+    def typical(self) -> int:
+        """What the number is likely to be."""
+        return self.constant * prod(count.typical for count in self.counts)
 
     def evaluate(self, env: Mapping[str, int]) -> int:
         """The number, given one for each symbol."""
@@ -40,11 +80,7 @@ class Units:
             value = evaluate(extent, env)
             if value < least or (below and value >= below):
                 return 0
-        total = self.constant
-        for extent, step, limit in self.counts:
-            count = -(-evaluate(extent, env) // step)
-            total *= min(count, limit) if limit else count
-        return total
+        return self.constant * prod(count.evaluate(env) for count in self.counts)
 
     def grain(self, env: Mapping[str, int], cost: float) -> tuple[int, int]:
         """The number of units, and how many of them (``cost`` cycles each) a thread takes at a time."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from math import prod
 
+from pronghorn.compiler.costs import typical
 from pronghorn.compiler.expr import Apply, Bound, Const, Expr, Guard, Index, IndexValue, LoopVar
 from pronghorn.compiler.kernels import Kernel, Reduction, Store
 from pronghorn.compiler.lowering import Lowering
-from pronghorn.graph.dim import Dim, Extent
 from pronghorn.graph.ir import Aval, Node, Value
 
 CHUNKS = 16  # most chunks of a split reduction: fixed, so that results do not depend on the number of threads
 SPLIT_LENGTH = 4096  # a reduction this long whose results are few is split
-TYPICAL = 64  # what a symbolic extent is taken to be where costs are compared
 LOW_PRECISION = ("float16", "bfloat16")
 
 
@@ -148,11 +147,6 @@ _OTHERS = {
 
 
 # -- splitting -------------------------------------------------------------------------------------------------------
-def typical(extent: Extent) -> int:
-    """A number for an extent where costs are compared."""
-    return extent.evaluate(dict.fromkeys(extent.symbols, TYPICAL)) if isinstance(extent, Dim) else extent
-
-
 def split_reduction(reduction: Reduction, vars: tuple[LoopVar, ...], value: Value) -> tuple[Kernel, Value] | None:
     """The first kernel of a reduction split into chunks and the value of its partial results, where that pays.
 

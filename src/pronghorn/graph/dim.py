@@ -286,6 +286,11 @@ def evaluate(extent: Extent, env: Mapping[str, int]) -> int:
     return extent.evaluate(env) if isinstance(extent, Dim) else int(extent)
 
 
+def least(extent: Extent) -> int:
+    """``extent`` where every symbol is 1."""
+    return extent.evaluate(dict.fromkeys(extent.symbols, 1)) if isinstance(extent, Dim) else extent
+
+
 def is_static(shape: Shape) -> bool:
     """Whether every extent of ``shape`` is a number."""
     return all(isinstance(d, int) for d in shape)

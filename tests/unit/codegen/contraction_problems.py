@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from pronghorn.codegen.builder import ModuleBuilder
-from pronghorn.codegen.contraction import Array, Axis, Contraction, Runtime, emit, plan
+from pronghorn.codegen.contraction import Array, Axis, Contraction, emit, plan
+from pronghorn.codegen.slots import Tables
+from pronghorn.graph.dim import Dim, evaluate
 from pronghorn.runtime.guard import guarded, guarded_copy
 from pronghorn.runtime.host import named_target, native_target
 
@@ -25,8 +27,7 @@ class Problem:
     def __init__(self, axes, dtypes=("float32",) * 3, runtime=(), seed=0):
         self.axes = [Axis(*axis) for axis in axes]
         self.dtypes = dtypes
-        self.dims = [axis.extent for axis in self.axes if axis.name in runtime]
-        index = {name: i for i, name in enumerate(axis.name for axis in self.axes if axis.name in runtime)}
+        self.env = {axis.name: axis.extent for axis in self.axes if axis.name in runtime}
         rng = np.random.default_rng(seed)
         self.arrays, self.offsets = [], []
         for key, dtype in zip("abc", dtypes, strict=True):
@@ -42,7 +43,7 @@ class Problem:
         self.arrays[2][:] = 77
         self.spec = Contraction(
             tuple(
-                dataclasses.replace(axis, extent=Runtime(index[axis.name])) if axis.name in index else axis
+                dataclasses.replace(axis, extent=Dim.symbol(axis.name)) if axis.name in runtime else axis
                 for axis in self.axes
             ),
             *(Array(slot, dtype, offset) for slot, dtype, offset in zip(range(3), dtypes, self.offsets, strict=True)),
@@ -88,18 +89,19 @@ def run(
     module.target = machine
     first = SLOT_EXTRA + len(extra)
     slots = range(first, first + len(the_plan.scratch))
-    names = emit(module, "k", the_plan, machine, epilogue, tile_epilogue, slots)
+    tables = Tables()
+    names = emit(module, "k", the_plan, machine, tables, epilogue, tile_epilogue, slots)
     compiled = native(module.text(), machine.cpu, machine.features)
-    dims = (ctypes.c_int64 * (len(problem.dims) + 1))(*problem.dims)
+    dims = (ctypes.c_int64 * (len(tables.extents) + 1))(*(evaluate(e, problem.env) for e in tables.extents))
     results = []
     for at_end in (True, False):
         a, b, c = (guarded_copy(array, at_end) for array in problem.arrays)
-        scratch = [guarded(scratch.bytes(problem.dims), at_end) for scratch in the_plan.scratch]
+        scratch = [guarded(scratch.bytes(problem.env), at_end) for scratch in the_plan.scratch]
         buffers = [a, b, c, *extra, *scratch]
         table = (ctypes.c_void_p * len(buffers))(*(buffer.ctypes.data for buffer in buffers))
         for name, kernel in zip(names, the_plan.kernels, strict=True):
             function = compiled.function(name, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-            units = kernel.units.evaluate(problem.dims)
+            units = kernel.units.evaluate(problem.env)
             edges = sorted({0, units, *(int(cut * units) for cut in cuts)})
             for begin, end in reversed(list(itertools.pairwise(edges))):
                 function(table, dims, begin, end)

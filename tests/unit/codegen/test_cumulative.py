@@ -8,7 +8,20 @@ import pytest
 from pronghorn.backends.numpy import IMPLEMENTATIONS
 from pronghorn.codegen.builder import ModuleBuilder
 from pronghorn.codegen.cumulative import cumulative_units, emit_cumulative
+from pronghorn.codegen.slots import Tables
 from pronghorn.graph import dtypes
+from pronghorn.graph.dim import Dim
+
+SYMBOLS = [Dim.symbol(name) for name in ("a", "b", "c")]
+
+
+def tables() -> Tables:
+    """Run-time extents in the order of `SYMBOLS`."""
+    made = Tables()
+    for symbol in SYMBOLS:
+        made.extent(symbol)
+    return made
+
 
 SHAPES = [(3, 7, 5), (2, 5, 1), (4, 6, 64), (1, 0, 3), (2, 3, 37)]
 
@@ -32,8 +45,8 @@ def test_against_numpy(kernel, dtype: str, op: str) -> None:
         reverse, symbolic = bool(number % 2), number % 3 == 0
         x = sample(dtype, shape)
         module = ModuleBuilder()
-        extents = [("dim", axis) for axis in range(3)] if symbolic else shape
-        emit_cumulative(module, "k", op, dtype, *extents, reverse, 0, 1)
+        extents = SYMBOLS if symbolic else shape
+        emit_cumulative(module, "k", tables(), op, dtype, *extents, reverse, 0, 1)
         got = np.empty_like(x)
         units = cumulative_units(shape[0], shape[2], dtype)
         kernel(module)([x, got], shape, units, split=1 + number)

@@ -8,9 +8,22 @@ import pytest
 from pronghorn.backends.numpy import IMPLEMENTATIONS
 from pronghorn.codegen.builder import ModuleBuilder
 from pronghorn.codegen.scattering import emit_scatter, scatter_units
+from pronghorn.codegen.slots import Tables
 from pronghorn.graph import dtypes
+from pronghorn.graph.dim import Dim
 from pronghorn.graph.primitives.indexing import SCATTER_MODES
 from pronghorn.runtime.host import named_target
+
+SYMBOLS = [Dim.symbol(name) for name in ("a", "b", "c")]
+
+
+def tables() -> Tables:
+    """Run-time extents in the order of `SYMBOLS`."""
+    made = Tables()
+    for symbol in SYMBOLS:
+        made.extent(symbol)
+    return made
+
 
 SHAPES = [(6, 5, 20), (9, 1, 40), (4, 64, 33), (5, 37, 9), (3, 3, 0), (7, 16, 30)]  # rows, columns, updates
 
@@ -36,8 +49,8 @@ def test_against_numpy(kernel, dtype: str, mode: str) -> None:
         indices = rng.integers(0 if index_dtype.startswith("u") else -3, rows + 3, count).astype(index_dtype)
         module = ModuleBuilder()
         module.target = named_target(target)
-        extents = [("dim", axis) for axis in range(3)] if symbolic else (rows, columns, count)
-        emit_scatter(module, "k", mode, dtype, index_dtype, *extents, 0, 1, 2, 3)
+        extents = SYMBOLS if symbolic else (rows, columns, count)
+        emit_scatter(module, "k", tables(), mode, dtype, index_dtype, *extents, 0, 1, 2, 3)
         got = np.empty_like(x)
         units = scatter_units(columns, dtype)
         kernel(module, target)([x, indices, updates, got], (rows, columns, count), units, split=1 + number % 2)
@@ -52,7 +65,7 @@ def test_where_it_starts_from(kernel, start: str) -> None:
     indices, updates = rng.integers(0, 5, 12), rng.normal(size=(12, 40)).astype(np.float32)
     module = ModuleBuilder()
     source, in_place = (None, False) if start == "zeros" else (0, True)
-    emit_scatter(module, "k", "add", "float32", "int64", 5, 40, 12, source, 1, 2, 0, in_place)
+    emit_scatter(module, "k", tables(), "add", "float32", "int64", 5, 40, 12, source, 1, 2, 0, in_place)
     want = IMPLEMENTATIONS["scatter"](np.zeros_like(x) if start == "zeros" else x, indices, updates, mode="add")
     kernel(module)([x, indices, updates], [], scatter_units(40, "float32"))
     np.testing.assert_array_equal(x, want)

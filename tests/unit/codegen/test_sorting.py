@@ -7,9 +7,22 @@ import pytest
 
 from pronghorn.backends.numpy import IMPLEMENTATIONS
 from pronghorn.codegen.builder import ModuleBuilder
+from pronghorn.codegen.slots import Tables
 from pronghorn.codegen.sorting import emit_sort, sort_scratch, sort_units
 from pronghorn.graph import dtypes
+from pronghorn.graph.dim import Dim
 from pronghorn.runtime.host import named_target
+
+SYMBOLS = [Dim.symbol(name) for name in ("a", "b", "c")]
+
+
+def tables() -> Tables:
+    """Run-time extents in the order of `SYMBOLS`."""
+    made = Tables()
+    for symbol in SYMBOLS:
+        made.extent(symbol)
+    return made
+
 
 SHAPES = [(2, 5, 3), (1, 1000, 1), (3, 17, 1), (2, 64, 2), (1, 0, 1), (2, 1, 2)]
 
@@ -40,8 +53,8 @@ def check(kernel, kinds, num_keys, shape, ties=True, symbolic=False, target="nat
     count = len(kinds)
     module = ModuleBuilder()
     module.target = named_target(target)
-    extents = [("dim", axis) for axis in range(3)] if symbolic else shape
-    emit_sort(module, "k", kinds, num_keys, *extents, range(count), range(count, 2 * count), 2 * count)
+    extents = SYMBOLS if symbolic else shape
+    emit_sort(module, "k", tables(), kinds, num_keys, *extents, range(count), range(count, 2 * count), 2 * count)
     results = [np.empty_like(x) for x in arrays]
     scratch = np.empty(sort_scratch(kinds[:num_keys], *shape), np.uint8)
     kernel(module, target)([*arrays, *results, scratch], shape, sort_units(shape[0], shape[2]), split)

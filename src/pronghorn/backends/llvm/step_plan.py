@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.codegen.units import Units
+from pronghorn.codegen.units import Count, Units
 from pronghorn.compiler.memory import Lifetime, MemoryPlan, Placed
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Dim, Extent, FloorDiv
@@ -105,12 +105,12 @@ def slots_of(values: Sequence[Any], slots: Mapping[Any, int]) -> list[int]:
 
 
 def _units_out(units: Units) -> Any:
-    counts = [[_extent_out(e), step, limit] for e, step, limit in units.counts]
+    counts = [[_extent_out(count.extent), count.step, count.limit] for count in units.counts]
     return [units.constant, counts, units.only and [_extent_out(units.only[0]), *units.only[1:]]]
 
 
 def _units_in(constant: int, counts: Any, only: Any) -> Units:
-    read = tuple((_extent_in(e), step, limit) for e, step, limit in counts)
+    read = tuple(Count(_extent_in(e), step, limit) for e, step, limit in counts)
     return Units(constant, read, only and (_extent_in(only[0]), only[1], only[2]))
 
 

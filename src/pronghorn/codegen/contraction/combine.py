@@ -11,29 +11,28 @@ from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, l
 from pronghorn.codegen.contraction.nest import (
     Coordinates,
     Place,
-    Sizes,
     base_pointer,
     begin_kernel,
     linear,
-    sizes_of,
     split_unit,
     store_elements,
     zero,
 )
 from pronghorn.codegen.contraction.plan import Plan, combine_counts
-from pronghorn.codegen.contraction.spec import Count
 from pronghorn.codegen.convert import HasFeatures
+from pronghorn.codegen.slots import Slots, Tables
+from pronghorn.codegen.units import Count
 
 __all__ = ["emit_combine", "partial_strides"]
 
 
-def partial_strides(fb: FunctionBuilder, sizes: Sizes, plan: Plan) -> tuple[dict[str, Operand], Operand]:
+def partial_strides(fb: FunctionBuilder, slots: Slots, plan: Plan) -> tuple[dict[str, Operand], Operand]:
     """The strides of C's axes within a chunk's partial sums, and the stride from chunk to chunk."""
     strides: dict[str, Operand] = {plan.vector.name: 1}
-    stride = fb.mul(sizes.count(Count(plan.vector.extent, plan.tile.lanes)), plan.tile.lanes)
+    stride = fb.mul(slots.count(Count(plan.vector.extent, plan.tile.lanes)), plan.tile.lanes)
     for axis in reversed(plan.free()[:-1]):
         strides[axis.name] = stride
-        stride = fb.mul(stride, sizes[axis.extent])
+        stride = fb.mul(stride, slots.extent(axis.extent))
     return strides, stride
 
 
@@ -42,19 +41,20 @@ def emit_combine(
     name: str,
     plan: Plan,
     machine: HasFeatures,
+    tables: Tables,
     slot: int,
     epilogue: Callable[[FunctionBuilder, str, str, Place], None] | None,
 ) -> None:
     """Writes the kernel: it adds the partial sums (in ``slot``) in the order of the chunks and calls the epilogue."""
     fb = begin_kernel(module, name)
     spec, lanes = plan.spec, plan.tile.lanes
-    sizes = Sizes(fb, sizes_of(spec))
-    strides, chunk_stride = partial_strides(fb, sizes, plan)
+    slots = Slots(fb, tables)
+    strides, chunk_stride = partial_strides(fb, slots, plan)
     partials, c_base = base_pointer(fb, slot), base_pointer(fb, spec.c.slot)
     scalar = llvm_type(spec.sum_dtype)
     ty = vec(scalar, lanes)
-    chunks = sizes.count(plan.chunks.count) if plan.chunks else 1
-    counts = [sizes.count(count) for count in combine_counts(plan)]
+    chunks = slots.count(plan.chunks.count) if plan.chunks else 1
+    counts = [slots.count(count) for count in combine_counts(plan)]
     with fb.loop("%begin", "%end") as unit:
         indices = split_unit(fb, unit, counts)
         values = {axis.name: index for axis, index in zip(plan.free(), indices, strict=True)}
@@ -64,7 +64,7 @@ def emit_combine(
             part = fb.load(ty, fb.gep(scalar, here, fb.mul(loop.index, chunk_stride)))
             opcode = "fadd" if scalar in ("float", "double") else "add"
             loop.following.append(fb.op(opcode, ty, loop.carried[0], part))
-        place = _place(fb, plan, sizes, values, c_base, machine)
+        place = _place(fb, plan, slots, values, c_base, machine)
         if epilogue:
             epilogue(fb, loop.results[0], ty, place)
         else:
@@ -73,21 +73,23 @@ def emit_combine(
 
 
 def _place(
-    fb: FunctionBuilder, plan: Plan, sizes: Sizes, values: dict[str, Operand], c_base: str, machine: HasFeatures
+    fb: FunctionBuilder, plan: Plan, slots: Slots, values: dict[str, Operand], c_base: str, machine: HasFeatures
 ) -> Place:
     spec, lanes, vector = plan.spec, plan.tile.lanes, plan.vector
     valid: Operand = lanes
     mask = None
     if not isinstance(vector.extent, int) or vector.extent % lanes:
-        valid = fb.min(fb.sub(sizes[vector.extent], values[vector.name]), lanes)
+        valid = fb.min(fb.sub(slots.extent(vector.extent), values[vector.name]), lanes)
         mask = fb.mask_first(valid, lanes)
     place = Place(
-        coords=Coordinates(fb, sizes, spec.axes, values),
-        offset=fb.add(sizes[spec.c.offset], linear(fb, [(values[axis.name], sizes[axis.c]) for axis in plan.free()])),
+        coords=Coordinates(fb, slots, spec.axes, values),
+        offset=fb.add(
+            slots.extent(spec.c.offset), linear(fb, [(values[axis.name], slots.extent(axis.c)) for axis in plan.free()])
+        ),
         lanes=lanes,
         valid=valid,
         mask=mask,
-        stride=sizes[vector.c],
+        stride=slots.extent(vector.c),
         axis=vector.names if lanes > 1 else (),
         store=lambda value: store_elements(fb, value, c_base, place, spec.c, spec.sum_dtype, machine),
     )

@@ -14,13 +14,15 @@ from pronghorn.codegen.contraction.combine import emit_combine
 from pronghorn.codegen.contraction.nest import split_unit
 from pronghorn.codegen.contraction.pack import emit_pack
 from pronghorn.codegen.contraction.plan import Level, Plan
-from pronghorn.codegen.contraction.spec import Axis, Count
+from pronghorn.codegen.contraction.spec import Axis
 from pronghorn.codegen.contraction.tile import Context, Epilogue, State, TileEpilogue, TileWriter
 from pronghorn.codegen.contraction.tiling import REMAINDER_ROWS
 from pronghorn.codegen.contraction.winograd import FilterGradientPlan, WinogradPlan
 from pronghorn.codegen.contraction.winograd.gradient_kernels import accumulate, emit_chunk_sums, emit_sums
 from pronghorn.codegen.contraction.winograd.kernels import emit_filters, emit_tiles
 from pronghorn.codegen.convert import HasFeatures
+from pronghorn.codegen.slots import Tables
+from pronghorn.codegen.units import Count
 
 __all__ = ["emit"]
 
@@ -30,6 +32,7 @@ def emit(
     name: str,
     plan: Plan | WinogradPlan | FilterGradientPlan,
     machine: HasFeatures,
+    tables: Tables,
     epilogue: Epilogue | None = None,
     tile_epilogue: TileEpilogue | None = None,
     scratch_slots: Sequence[int] = (),
@@ -37,28 +40,29 @@ def emit(
     """Writes a plan's kernels into a module; returns their names, in the order of ``plan.kernels``.
 
     Each is ``void @name(ptr %bufs, ptr %dims, i64 %begin, i64 %end)`` and computes units ``begin`` to ``end``; they run
-    one after another, each when all units of the one before are done. ``scratch_slots``: the slots of ``plan.scratch``.
+    one after another, each when all units of the one before are done. Run-time extents are in the slots that ``tables``
+    give them; ``scratch_slots`` are the slots of ``plan.scratch``.
     Without an epilogue the sums are stored to C. Raises ValueError for missing scratch slots, or a tile epilogue on a
     plan that was not made for one.
     """
     if len(scratch_slots) != len(plan.scratch):
         raise ValueError(f"The plan needs {len(plan.scratch)} scratch slots ({plan.scratch}), got {scratch_slots}.")
     if isinstance(plan, FilterGradientPlan):
-        return _emit_filter_gradient(module, name, plan, machine, epilogue, scratch_slots[0])
+        return _emit_filter_gradient(module, name, plan, machine, tables, epilogue, scratch_slots[0])
     if isinstance(plan, WinogradPlan):
-        return _emit_winograd(module, name, plan, machine, epilogue, tile_epilogue, scratch_slots[0])
+        return _emit_winograd(module, name, plan, machine, tables, epilogue, tile_epilogue, scratch_slots[0])
     if tile_epilogue and (not plan.multiples or plan.chunks):
         raise ValueError("An epilogue over whole tiles needs a plan made with `multiples`.")
-    slots = {scratch.purpose: slot for scratch, slot in zip(plan.scratch, scratch_slots, strict=True)}
+    scratch = {buffer.purpose: slot for buffer, slot in zip(plan.scratch, scratch_slots, strict=True)}
     names = []
     for kernel in plan.kernels:
         kernel_name = f"{name}.{kernel.role}" if len(plan.kernels) > 1 else name
         if kernel.role == "pack":
-            emit_pack(module, kernel_name, plan, machine, slots["packed B"])
+            emit_pack(module, kernel_name, plan, machine, tables, scratch["packed B"])
         elif kernel.role == "combine":
-            emit_combine(module, kernel_name, plan, machine, slots["partial sums"], epilogue)
+            emit_combine(module, kernel_name, plan, machine, tables, scratch["partial sums"], epilogue)
         else:
-            _Main(module, kernel_name, plan, machine, slots).write(epilogue, tile_epilogue)
+            _Main(module, kernel_name, plan, machine, tables, scratch).write(epilogue, tile_epilogue)
         names.append(kernel_name)
     return names
 
@@ -68,14 +72,15 @@ def _emit_winograd(
     name: str,
     plan: WinogradPlan,
     machine: HasFeatures,
+    tables: Tables,
     epilogue: Epilogue | None,
     tile_epilogue: TileEpilogue | None,
     slot: int,
 ) -> list[str]:
-    (product,) = emit(module, f"{name}.product", plan.product, machine)
+    (product,) = emit(module, f"{name}.product", plan.product, machine, tables)
     names = [f"{name}.{kernel.role}" for kernel in plan.kernels]
-    emit_filters(module, names[0], plan, machine, slot)
-    emit_tiles(module, names[1], plan, machine, slot, product, epilogue, tile_epilogue)
+    emit_filters(module, names[0], plan, machine, tables, slot)
+    emit_tiles(module, names[1], plan, machine, tables, slot, product, epilogue, tile_epilogue)
     return names
 
 
@@ -84,13 +89,14 @@ def _emit_filter_gradient(
     name: str,
     plan: FilterGradientPlan,
     machine: HasFeatures,
+    tables: Tables,
     epilogue: Epilogue | None,
     slot: int,
 ) -> list[str]:
-    (product,) = emit(module, f"{name}.product", plan.product, machine, accumulate)
+    (product,) = emit(module, f"{name}.product", plan.product, machine, tables, accumulate)
     names = [f"{name}.{kernel.role}" for kernel in plan.kernels]
-    emit_sums(module, names[0], plan, machine, slot, product)
-    emit_chunk_sums(module, names[1], plan, machine, slot, epilogue)
+    emit_sums(module, names[0], plan, machine, tables, slot, product)
+    emit_chunk_sums(module, names[1], plan, machine, tables, slot, epilogue)
     return names
 
 
@@ -98,10 +104,16 @@ class _Main:
     """Writes the main kernel."""
 
     def __init__(
-        self, module: ModuleBuilder, name: str, plan: Plan, machine: HasFeatures, slots: dict[str, int]
+        self,
+        module: ModuleBuilder,
+        name: str,
+        plan: Plan,
+        machine: HasFeatures,
+        tables: Tables,
+        scratch: dict[str, int],
     ) -> None:
         self.plan = plan
-        self.context = Context(module, name, plan, machine, slots)
+        self.context = Context(module, name, plan, machine, tables, scratch)
         self.fb = self.context.fb
 
     def write(self, epilogue: Epilogue | None, tile_epilogue: TileEpilogue | None) -> None:
@@ -117,7 +129,7 @@ class _Main:
     def _count(self, level: Level) -> Operand:
         if level.axis is None:
             return self.context.chunk_count
-        return self.context.sizes.count(Count(level.axis.extent, level.step))
+        return self.context.slots.count(Count(level.axis.extent, level.step))
 
     def _level(self, number: int, unit: list[Operand], state: State) -> None:
         """Writes the loop of one level, or its share of the unit, with everything inside it."""

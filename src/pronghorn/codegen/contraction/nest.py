@@ -6,59 +6,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, llvm_type, vec
-from pronghorn.codegen.contraction.spec import Array, Axis, Contraction, Count, Runtime, Size
+from pronghorn.codegen.contraction.spec import Array, Axis
 from pronghorn.codegen.convert import HasFeatures, convert, storage_type
+from pronghorn.codegen.slots import Slots
 
 __all__ = [
     "Coordinates",
     "Place",
-    "Sizes",
     "base_pointer",
     "begin_kernel",
     "linear",
     "load_elements",
-    "sizes_of",
     "split_unit",
     "store_elements",
     "zero",
 ]
-
-
-class Sizes:
-    """Turns sizes into operands: ints stay, run-time ones are loaded once, at the start of the function."""
-
-    def __init__(self, fb: FunctionBuilder, sizes: Sequence[Size]) -> None:
-        self._fb = fb
-        self._loaded: dict[tuple[int, int], Operand] = {}
-        for size in sizes:
-            if isinstance(size, Runtime) and (size.index, size.factor) not in self._loaded:
-                if (size.index, 1) not in self._loaded:
-                    value = fb.load("i64", fb.gep("i64", "%dims", size.index), metadata="!invariant.load !{}")
-                    self._loaded[size.index, 1] = value
-                self._loaded[size.index, size.factor] = fb.mul(self._loaded[size.index, 1], size.factor)
-
-    def __getitem__(self, size: Size) -> Operand:
-        return size if isinstance(size, int) else self._loaded[size.index, size.factor]
-
-    def count(self, count: Count) -> Operand:
-        """The number that a count stands for, at least 0."""
-        number = self._fb.ceil_div(self[count.extent], count.step)
-        return self._fb.min(number, count.limit) if count.limit else number
-
-    def product(self, sizes: Sequence[Size]) -> Operand:
-        """The product of sizes."""
-        result: Operand = 1
-        for size in sizes:
-            result = self._fb.mul(result, self[size])
-        return result
-
-
-def sizes_of(spec: Contraction) -> list[Size]:
-    """Every size that a contraction mentions."""
-    sizes: list[Size] = [spec.a.offset, spec.b.offset, spec.c.offset]
-    for axis in spec.axes:
-        sizes += [axis.extent, axis.a, axis.b, axis.c, *(extent for _, extent in axis.parts)]
-    return sizes
 
 
 def linear(fb: FunctionBuilder, terms: Iterable[tuple[Operand, Operand]]) -> Operand:
@@ -98,8 +60,8 @@ def split_unit(fb: FunctionBuilder, unit: Operand, counts: Sequence[Operand]) ->
 class Coordinates(Mapping[str, Operand]):
     """The coordinates of a place by the caller's axis names; those of merged axes are worked out when asked for."""
 
-    def __init__(self, fb: FunctionBuilder, sizes: Sizes, axes: Sequence[Axis], values: Mapping[str, Operand]) -> None:
-        self._fb, self._sizes, self._values = fb, sizes, values
+    def __init__(self, fb: FunctionBuilder, slots: Slots, axes: Sequence[Axis], values: Mapping[str, Operand]) -> None:
+        self._fb, self._slots, self._values = fb, slots, values
         self._axes = {name: axis for axis in axes if axis.name in values for name in axis.names}
 
     def __getitem__(self, name: str) -> Operand:
@@ -109,8 +71,8 @@ class Coordinates(Mapping[str, Operand]):
             return value
         position = axis.names.index(name)
         for _, extent in reversed(axis.parts[position + 1 :]):
-            value = self._fb.div(value, self._sizes[extent])
-        return value if position == 0 else self._fb.rem(value, self._sizes[axis.parts[position][1]])
+            value = self._fb.div(value, self._slots.extent(extent))
+        return value if position == 0 else self._fb.rem(value, self._slots.extent(axis.parts[position][1]))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._axes)

@@ -8,10 +8,12 @@ with that axis innermost.)
 from __future__ import annotations
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, vec
-from pronghorn.codegen.contraction.nest import Sizes, base_pointer, begin_kernel, linear, sizes_of, split_unit
+from pronghorn.codegen.contraction.nest import base_pointer, begin_kernel, linear, split_unit
 from pronghorn.codegen.contraction.plan import PACK_DEPTH, Plan, pack_counts
-from pronghorn.codegen.contraction.spec import Count
 from pronghorn.codegen.convert import HasFeatures, convert, storage_type
+from pronghorn.codegen.slots import Slots, Tables
+from pronghorn.codegen.units import Count
+from pronghorn.graph.dim import product
 
 __all__ = ["emit_pack", "packed_strides"]
 
@@ -20,7 +22,7 @@ Span = tuple[Operand, Operand]
 BLOCK = 8  # a transposed B is copied in blocks of this many rows and columns, transposed in registers
 
 
-def packed_strides(fb: FunctionBuilder, sizes: Sizes, plan: Plan) -> dict[str, Operand]:
+def packed_strides(fb: FunctionBuilder, slots: Slots, plan: Plan) -> dict[str, Operand]:
     """The strides of B's axes in its panels.
 
     That of the vector axis counts whole panels: it is to be multiplied with a coordinate at which a panel starts.
@@ -28,49 +30,51 @@ def packed_strides(fb: FunctionBuilder, sizes: Sizes, plan: Plan) -> dict[str, O
     strides: dict[str, Operand] = {}
     stride: Operand = plan.panel
     if plan.dot:
-        stride = fb.mul(sizes.count(Count(plan.vector.extent, plan.panel)), plan.panel)
+        stride = fb.mul(slots.count(Count(plan.vector.extent, plan.panel)), plan.panel)
         strides[plan.vector.name] = 1
     for axis in reversed(plan.depth_b()):
         strides[axis.name] = stride
-        stride = fb.mul(stride, sizes[axis.extent])
+        stride = fb.mul(stride, slots.extent(axis.extent))
     if not plan.dot:
-        strides[plan.vector.name] = sizes.product([axis.extent for axis in plan.depth_b()])
-        stride = fb.mul(stride, sizes.count(Count(plan.vector.extent, plan.panel)))
+        strides[plan.vector.name] = slots.extent(product(tuple(axis.extent for axis in plan.depth_b())))
+        stride = fb.mul(stride, slots.count(Count(plan.vector.extent, plan.panel)))
     for axis in reversed(plan.outer_b()):
         strides[axis.name] = stride
-        stride = fb.mul(stride, sizes[axis.extent])
+        stride = fb.mul(stride, slots.extent(axis.extent))
     return strides
 
 
-def emit_pack(module: ModuleBuilder, name: str, plan: Plan, machine: HasFeatures, slot: int) -> None:
+def emit_pack(module: ModuleBuilder, name: str, plan: Plan, machine: HasFeatures, tables: Tables, slot: int) -> None:
     """Writes the kernel; ``slot`` is that of the panels."""
-    _Packer(module, name, plan, machine, slot).write()
+    _Packer(module, name, plan, machine, tables, slot).write()
 
 
 class _Packer:
     """Writes the kernel: its units, and in each the copy of a piece of one panel."""
 
-    def __init__(self, module: ModuleBuilder, name: str, plan: Plan, machine: HasFeatures, slot: int) -> None:
+    def __init__(
+        self, module: ModuleBuilder, name: str, plan: Plan, machine: HasFeatures, tables: Tables, slot: int
+    ) -> None:
         fb = self.fb = begin_kernel(module, name)
         self.plan, self.machine = plan, machine
-        sizes = self.sizes = Sizes(fb, sizes_of(plan.spec))
+        slots = self.slots = Slots(fb, tables)
         b = plan.spec.b
         self.scalar, self.packed = storage_type(b.dtype), storage_type(plan.packed_dtype)
-        self.source = fb.gep(self.scalar, base_pointer(fb, b.slot), sizes[b.offset])
+        self.source = fb.gep(self.scalar, base_pointer(fb, b.slot), slots.extent(b.offset))
         self.target = base_pointer(fb, slot)
-        self.strides = packed_strides(fb, sizes, plan)
-        self.counts = [sizes.count(count) for count in pack_counts(plan)]
+        self.strides = packed_strides(fb, slots, plan)
+        self.counts = [slots.count(count) for count in pack_counts(plan)]
         # Elements in B from one lane, and from one step of the innermost summed axis, to the next; in a panel: `width`.
         depth = plan.depth_b()
         self.inner = depth[-1] if depth and not plan.dot else None
-        self.lane_stride: Operand = sizes[plan.vector.b]
-        self.step_stride: Operand = sizes[self.inner.b] if self.inner else 0
+        self.lane_stride: Operand = slots.extent(plan.vector.b)
+        self.step_stride: Operand = slots.extent(self.inner.b) if self.inner else 0
         self.width: Operand = plan.panel
         if plan.dot:
-            self.width = fb.mul(sizes.count(Count(plan.vector.extent, plan.panel)), plan.panel)
+            self.width = fb.mul(slots.count(Count(plan.vector.extent, plan.panel)), plan.panel)
 
     def write(self) -> None:
-        fb, plan, sizes = self.fb, self.plan, self.sizes
+        fb, plan, slots = self.fb, self.plan, self.slots
         outer, depth = plan.outer_b(), plan.depth_b()
         with fb.loop("%begin", "%end") as unit:
             indices = split_unit(fb, unit, self.counts)
@@ -78,9 +82,9 @@ class _Packer:
             loops = [*zip(outer, indices, strict=False), *zip(depth, steps, strict=True)]
             if self.inner:
                 loops.pop()  # counted in blocks, see below
-            origin = linear(fb, [(index, sizes[axis.b]) for axis, index in loops])
+            origin = linear(fb, [(index, slots.extent(axis.b)) for axis, index in loops])
             place = linear(fb, [(index, self.strides[axis.name]) for axis, index in loops])
-            valid = sizes[plan.vector.extent]
+            valid = slots.extent(plan.vector.extent)
             if not plan.dot:
                 first = fb.mul(indices[len(outer)], plan.panel)
                 origin = fb.add(origin, fb.mul(first, self.lane_stride))
@@ -89,7 +93,7 @@ class _Packer:
             span: Span = (0, 1)
             if self.inner:
                 begin = fb.mul(steps[-1], PACK_DEPTH)
-                span = begin, fb.min(fb.add(begin, PACK_DEPTH), sizes[self.inner.extent])
+                span = begin, fb.min(fb.add(begin, PACK_DEPTH), slots.extent(self.inner.extent))
             self._copy(fb.gep(self.scalar, self.source, origin), fb.gep(self.packed, self.target, place), valid, span)
         fb.ret()
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from math import gcd, prod
 
 from pronghorn.codegen.builder import llvm_type, size_of
-from pronghorn.codegen.contraction.spec import Axis, Contraction, Count, Formula, Size
+from pronghorn.codegen.contraction.spec import Axis, Contraction
 from pronghorn.codegen.contraction.tiling import (
     L1_BYTES,
     Machine,
@@ -21,9 +21,11 @@ from pronghorn.codegen.contraction.tiling import (
     VectorChoice,
     choose_tile,
     choose_vector,
-    estimate,
 )
 from pronghorn.codegen.convert import LOW_PRECISION
+from pronghorn.codegen.units import Count, Units
+from pronghorn.compiler.costs import typical
+from pronghorn.graph.dim import Extent, evaluate, least, product
 
 __all__ = ["FEW_ROWS", "Chunks", "Kernel", "Level", "Plan", "Scratch", "for_few_rows", "plan", "worthwhile"]
 
@@ -64,11 +66,11 @@ class Scratch:
 
     purpose: str
     dtype: str
-    elements: Formula
+    elements: Extent
 
-    def bytes(self, dims: tuple[int, ...] = ()) -> int:
-        """Its size, given the run-time table."""
-        return self.elements.evaluate(dims) * size_of(llvm_type(self.dtype))
+    def bytes(self, env: Mapping[str, int]) -> int:
+        """Its size, given a number for each symbol."""
+        return evaluate(self.elements, env) * size_of(llvm_type(self.dtype))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Kernel:
     """
 
     role: str
-    units: Formula
+    units: Units
     grain: int
 
 
@@ -178,7 +180,7 @@ def _vector_besides(spec: Contraction, machine: Machine, multiples: Mapping[str,
     return choice
 
 
-def _far(size: Size) -> int:
+def _far(size: Extent) -> int:
     return abs(size) if isinstance(size, int) else 1 << 40
 
 
@@ -192,7 +194,7 @@ def _depth_order(choice: VectorChoice) -> tuple[Axis, ...]:
 def _bytes_along(spec: Contraction, of: str) -> int:
     """An estimate of how many bytes of A or B a contraction reads."""
     array = spec.a if of == "a" else spec.b
-    return size_of(llvm_type(array.dtype)) * prod(estimate(axis.extent) for axis in spec.axes if getattr(axis, of) != 0)
+    return size_of(llvm_type(array.dtype)) * prod(typical(axis.extent) for axis in spec.axes if getattr(axis, of) != 0)
 
 
 def _split(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], kept: int) -> Chunks | None:
@@ -201,10 +203,10 @@ def _split(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], kept: int)
     ``kept`` (0: no matter) is how many steps of a panel of B the cache keeps.
     """
     spec = choice.spec
-    steps = prod(estimate(axis.extent) for axis in depth)
+    steps = prod(typical(axis.extent) for axis in depth)
     tiles = _tiles(choice, tile)
     longest = [axis for axis in depth if not isinstance(axis.extent, int) or axis.extent >= 8]
-    results = 4 * prod(estimate(axis.extent) for axis in spec.axes if not axis.reduced)
+    results = 4 * prod(typical(axis.extent) for axis in spec.axes if not axis.reduced)
     sums = tile.vectors * prod(factor for _, factor in tile.rows)
     partials = 0
     if tiles < 8 and steps * sums * tiles > 2 * UNIT_CYCLES and results <= L2_BYTES:
@@ -233,19 +235,15 @@ def _chunks(longest: list[Axis], partials: int) -> Chunks | None:
 def _tiles(choice: VectorChoice, tile: Tile) -> int:
     """An estimate of how many tiles cover C."""
     free = [axis for axis in choice.spec.axes if not axis.reduced and axis is not choice.axis]
-    extents = [axis.extent if isinstance(axis.extent, int) else RUNTIME_TILES for axis in free]
-    rows = prod(-(-extent // tile.factor(axis.name)) for axis, extent in zip(free, extents, strict=True))
-    return rows * -(-estimate(choice.axis.extent) // (tile.lanes * tile.vectors))
+    rows = prod(-(-typical(axis.extent) // tile.factor(axis.name)) for axis in free)
+    return rows * -(-typical(choice.axis.extent) // (tile.lanes * tile.vectors))
 
 
 def _span(spec: Contraction, of: str) -> int:
     """An estimate of the bytes from the first to the last element of A or B."""
     array = spec.a if of == "a" else spec.b
-    steps = sum((estimate(axis.extent) - 1) * abs(estimate(getattr(axis, of))) for axis in spec.axes)
+    steps = sum((typical(axis.extent) - 1) * abs(typical(getattr(axis, of))) for axis in spec.axes)
     return size_of(llvm_type(array.dtype)) * (steps + 1)
-
-
-RUNTIME_TILES = 64
 
 
 def _blocks(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], chunks: Chunks | None) -> tuple[Level, ...]:
@@ -260,14 +258,14 @@ def _blocks(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], chunks: C
     for number in reversed(range(len(depth))):
         axis, inner = depth[number], depth[number + 1 :]
         one = _block_bytes(choice.spec, inner, None, 1)
-        longest = estimate(axis.extent)
+        longest = typical(axis.extent)
         if axis.name == chunks.axis:
             longest = -(-longest // chunks.count.limit)
         if number and _block_bytes(choice.spec, inner, axis, longest) <= BLOCK_BYTES:
             continue  # all of this axis fits: a block takes steps of the next, too
         more = (_block_bytes(choice.spec, inner, axis, 2) - one) or 1
         steps = 1 + max(0, BLOCK_BYTES - one) // more
-        if (steps >= longest and not number) or steps * prod(estimate(a.extent) for a in inner) < LEAST_BLOCK:
+        if (steps >= longest and not number) or steps * prod(typical(a.extent) for a in inner) < LEAST_BLOCK:
             return ()
         return (*(Level(outer, 1) for outer in depth[:number]), Level(axis, min(steps, longest)))
     return ()
@@ -275,7 +273,7 @@ def _blocks(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], chunks: C
 
 def _block_bytes(spec: Contraction, inner: tuple[Axis, ...], axis: Axis | None, steps: int) -> int:
     """An estimate of what a block of some steps along ``axis``, and all of the ``inner`` axes, touches of A and B."""
-    extents = {other.name: 1 for other in spec.axes if other.reduced} | {a.name: estimate(a.extent) for a in inner}
+    extents = {other.name: 1 for other in spec.axes if other.reduced} | {a.name: typical(a.extent) for a in inner}
     if axis is not None:
         extents[axis.name] = steps
     cut = [replace(other, extent=extents.get(other.name, other.extent)) for other in spec.axes]
@@ -294,7 +292,7 @@ def _levels(
     across = [] if choice.dot else [Level(choice.axis, tile.vectors * tile.lanes)]
     row_levels = [Level(axis, tile.factor(axis.name)) for axis in rows]
     column_levels = [Level(axis, tile.factor(axis.name)) for axis in columns] + across
-    alike = prod(estimate(axis.extent) for axis in batch)
+    alike = prod(typical(axis.extent) for axis in batch)
     if _bytes_along(choice.spec, "b") // max(alike, 1) <= L2_BYTES * 3 // 4:
         inside = row_levels + column_levels  # all of B stays in the cache while the rows go by
     else:
@@ -309,10 +307,8 @@ def _level_count(level: Level, chunks: Chunks | None) -> Count:
     return Count(level.axis.extent, level.step) if level.axis else Count(1)
 
 
-def _units(levels: tuple[Level, ...], chunks: Chunks | None) -> Formula:
-    counts = [_level_count(level, chunks) for level in levels]
-    constant = prod(count.evaluate() for count in counts if isinstance(count.extent, int))
-    return Formula(constant, tuple(count for count in counts if not isinstance(count.extent, int)))
+def _units(levels: tuple[Level, ...], chunks: Chunks | None) -> Units:
+    return Units.of(*(_level_count(level, chunks) for level in levels))
 
 
 def _unit_levels(levels: tuple[Level, ...], tile: Tile) -> tuple[int, int]:
@@ -330,7 +326,7 @@ def _unit_levels(levels: tuple[Level, ...], tile: Tile) -> tuple[int, int]:
         if level.axis is None:
             fewest, work = fewest * 8, work / FEW_PARTIALS
         else:
-            many = -(-estimate(level.axis.extent) // level.step)
+            many = -(-typical(level.axis.extent) // level.step)
             work /= many
             fewest *= many if isinstance(level.axis.extent, int) else 1
     return used, max(1, round(GRAIN_CYCLES / max(work, 1.0)))
@@ -350,11 +346,11 @@ def _panels(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...]) -> tuple[
     if choice.pack or choice.dot or not inner or choice.axis.a != 0:
         return choice.pack, 0
     extents = [axis.extent for axis in spec.axes if axis.b == 0]
-    rows = prod(map(estimate, extents))
+    rows = prod(map(typical, extents))
     if spec.b.dtype in LOW_PRECISION:
         return rows >= PACK_ROWS, 0
     stride = _far(inner[-1].b) * width
-    steps = prod(estimate(axis.extent) for axis in inner)
+    steps = prod(typical(axis.extent) for axis in inner)
     if steps * panel <= L1_BYTES or stride < 2 * panel or stride % 1024:
         return False, 0
     kept = WAYS * LINES_APART // gcd(stride // LINE_BYTES, LINES_APART)
@@ -372,7 +368,7 @@ def for_few_rows(many: Plan) -> Plan | None:
     by the kernel of ``many``.
     """
     rows = [axis.extent for axis in many.spec.axes if axis.b == 0]
-    fewest = prod(extent if isinstance(extent, int) else extent.factor for extent in rows)
+    fewest = prod(map(least, rows))
     if not many.pack or many.dot or many.vector.b != 1 or fewest >= FEW_ROWS:
         return None
     if all(isinstance(extent, int) for extent in rows):
@@ -388,14 +384,14 @@ def _with_kernels(partial: Plan, main: Kernel) -> Plan:
     if partial.pack:
         panels = Count(partial.vector.extent, partial.panel)
         outer = tuple(Count(axis.extent) for axis in (*partial.outer_b(), *partial.depth_b()))
-        scratch.append(Scratch("packed B", partial.packed_dtype, _formula(partial.panel, (panels, *outer))))
-        kernels.insert(0, Kernel("pack", _formula(1, pack_counts(partial)), 2))
+        scratch.append(Scratch("packed B", partial.packed_dtype, _elements(partial.panel, panels, *outer)))
+        kernels.insert(0, Kernel("pack", Units.of(*pack_counts(partial)), 2))
     if partial.chunks:
         across = Count(partial.vector.extent, partial.tile.lanes)
         others = tuple(Count(axis.extent) for axis in partial.free()[:-1])
-        counts = (partial.chunks.count, *others, across)
-        scratch.append(Scratch("partial sums", partial.spec.sum_dtype, _formula(partial.tile.lanes, counts)))
-        kernels.append(Kernel("combine", _formula(1, combine_counts(partial)), 16))
+        elements = _elements(partial.tile.lanes, partial.chunks.count, *others, across)
+        scratch.append(Scratch("partial sums", partial.spec.sum_dtype, elements))
+        kernels.append(Kernel("combine", Units.of(*combine_counts(partial)), 16))
     return replace(partial, kernels=tuple(kernels), scratch=tuple(scratch))
 
 
@@ -416,6 +412,5 @@ def combine_counts(plan: Plan) -> tuple[Count, ...]:
     return (*(Count(axis.extent) for axis in plan.free()[:-1]), Count(plan.vector.extent, plan.tile.lanes))
 
 
-def _formula(constant: int, counts: tuple[Count, ...]) -> Formula:
-    known = prod(count.evaluate() for count in counts if isinstance(count.extent, int))
-    return Formula(constant * known, tuple(count for count in counts if not isinstance(count.extent, int)))
+def _elements(width: int, *counts: Count) -> Extent:
+    return product((width, *(count.most for count in counts)))

@@ -12,33 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import prod
 
-__all__ = ["Array", "Axis", "Contraction", "Count", "Formula", "Runtime", "Size", "scaled"]
+from pronghorn.graph.dim import Extent
 
-
-@dataclass(frozen=True, slots=True)
-class Runtime:
-    """A number known only when the kernel runs: entry ``index`` of its table ``dims``, times ``factor``."""
-
-    index: int
-    factor: int = 1
-
-
-Size = int | Runtime
-"""An extent, stride or offset: a Python int, or a run-time one."""
-
-
-def scaled(size: Size, factor: int) -> Size:
-    """``size * factor``."""
-    if isinstance(size, int):
-        return size * factor
-    return Runtime(size.index, size.factor * factor) if factor else 0
-
-
-def value_of(size: Size, dims: Sequence[int]) -> int:
-    """The number, given the run-time table."""
-    return size if isinstance(size, int) else dims[size.index] * size.factor
+__all__ = ["Array", "Axis", "Contraction"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +27,11 @@ class Axis:
     """
 
     name: str
-    extent: Size
-    a: Size = 0
-    b: Size = 0
-    c: Size = 0
-    parts: tuple[tuple[str, Size], ...] = ()
+    extent: Extent
+    a: Extent = 0
+    b: Extent = 0
+    c: Extent = 0
+    parts: tuple[tuple[str, Extent], ...] = ()
 
     @property
     def reduced(self) -> bool:
@@ -77,7 +54,7 @@ class Array:
 
     slot: int
     dtype: str
-    offset: Size = 0
+    offset: Extent = 0
 
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -152,45 +129,9 @@ def _one_loop(outer: Axis, inner: Axis) -> bool:
     if not isinstance(inner.extent, int):
         return False
     pairs = ((outer.a, inner.a), (outer.b, inner.b), (outer.c, inner.c))
-    return all(big == scaled(small, inner.extent) for big, small in pairs)
+    return all(big == small * inner.extent for big, small in pairs)
 
 
 def _merge(outer: Axis, inner: Axis) -> Axis:
     parts = (outer.parts or ((outer.name, outer.extent),)) + (inner.parts or ((inner.name, inner.extent),))
-    extent = scaled(outer.extent, value_of(inner.extent, ()))  # an int, or they would not be one loop
-    return replace(inner, name=f"{outer.name}*{inner.name}", extent=extent, parts=parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """``min(limit, ceil(extent / step))``, a number of tiles or of chunks (``limit`` 0 means none)."""
-
-    extent: Size
-    step: int = 1
-    limit: int = 0
-
-    def evaluate(self, dims: Sequence[int] = ()) -> int:
-        """The number, given the run-time table."""
-        count = -(-value_of(self.extent, dims) // self.step)
-        return min(count, self.limit) if self.limit else count
-
-
-@dataclass(frozen=True, slots=True)
-class Formula:
-    """A product of counts and a constant: how many units a kernel has, or how many elements a buffer.
-
-    >>> Formula(3, (Count(Runtime(0), step=4),)).evaluate([10])
-    9
-    """
-
-    constant: int = 1
-    counts: tuple[Count, ...] = ()
-
-    def evaluate(self, dims: Sequence[int] = ()) -> int:
-        """The number, given the run-time table of the kernel."""
-        return self.constant * prod(count.evaluate(dims) for count in self.counts)
-
-    @property
-    def static(self) -> int | None:
-        """The number if it is known without the table."""
-        return self.evaluate() if all(isinstance(count.extent, int) for count in self.counts) else None
+    return replace(inner, name=f"{outer.name}*{inner.name}", extent=outer.extent * inner.extent, parts=parts)

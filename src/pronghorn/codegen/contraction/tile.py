@@ -17,19 +17,19 @@ from pronghorn.codegen.contraction.combine import partial_strides
 from pronghorn.codegen.contraction.nest import (
     Coordinates,
     Place,
-    Sizes,
     base_pointer,
     begin_kernel,
     linear,
     load_elements,
-    sizes_of,
     store_elements,
     zero,
 )
 from pronghorn.codegen.contraction.pack import packed_strides
 from pronghorn.codegen.contraction.plan import Plan
-from pronghorn.codegen.contraction.spec import Axis, Size
+from pronghorn.codegen.contraction.spec import Axis
 from pronghorn.codegen.convert import HasFeatures, storage_type
+from pronghorn.codegen.slots import Slots, Tables
+from pronghorn.graph.dim import Extent
 
 __all__ = ["Context", "Epilogue", "State", "TileEpilogue", "TileResult", "TileWriter"]
 
@@ -97,36 +97,42 @@ class Context:
     tile_epilogue: TileEpilogue | None = None
 
     def __init__(
-        self, module: ModuleBuilder, name: str, plan: Plan, machine: HasFeatures, slots: dict[str, int]
+        self,
+        module: ModuleBuilder,
+        name: str,
+        plan: Plan,
+        machine: HasFeatures,
+        tables: Tables,
+        scratch: dict[str, int],
     ) -> None:
         self.plan, self.spec, self.machine = plan, plan.spec, machine
         fb = self.fb = begin_kernel(module, name)
         spec = plan.spec
-        sizes = self.sizes = Sizes(fb, sizes_of(spec))
-        self.extent = {axis.name: sizes[axis.extent] for axis in spec.axes}
-        self.a = {axis.name: sizes[axis.a] for axis in spec.axes}
-        self.b = {axis.name: sizes[axis.b] for axis in spec.axes}
-        self.c = {axis.name: sizes[axis.c] for axis in spec.axes}
+        slots = self.slots = Slots(fb, tables)
+        self.extent = {axis.name: slots.extent(axis.extent) for axis in spec.axes}
+        self.a = {axis.name: slots.extent(axis.a) for axis in spec.axes}
+        self.b = {axis.name: slots.extent(axis.b) for axis in spec.axes}
+        self.c = {axis.name: slots.extent(axis.c) for axis in spec.axes}
         self.b_dtype = plan.packed_dtype if plan.pack else spec.b.dtype
         self.a_base = self._base(spec.a.slot, spec.a.dtype, spec.a.offset)
         if plan.pack:
-            self.b |= packed_strides(fb, sizes, plan)
-            self.b_base = base_pointer(fb, slots["packed B"])
+            self.b |= packed_strides(fb, slots, plan)
+            self.b_base = base_pointer(fb, scratch["packed B"])
         else:
             self.b_base = self._base(spec.b.slot, spec.b.dtype, spec.b.offset)
-        self.c_base = base_pointer(fb, slots["partial sums"] if plan.chunks else spec.c.slot)
-        self.c_origin = 0 if plan.chunks else sizes[spec.c.offset]
+        self.c_base = base_pointer(fb, scratch["partial sums"] if plan.chunks else spec.c.slot)
+        self.c_origin = 0 if plan.chunks else slots.extent(spec.c.offset)
         if plan.chunks:
-            strides, self.chunk_stride = partial_strides(fb, sizes, plan)
+            strides, self.chunk_stride = partial_strides(fb, slots, plan)
             self.c |= strides
             split = self.extent[plan.chunks.axis]
-            self.chunk_count = sizes.count(plan.chunks.count)
+            self.chunk_count = slots.count(plan.chunks.count)
             # An extent of 0 has 0 chunks; max keeps the division defined.
             self.chunk_length = fb.ceil_div(split, fb.max(self.chunk_count, 1))
         self.lanes = plan.tile.lanes
 
-    def _base(self, slot: int, dtype: str, offset: Size) -> str:
-        return self.fb.gep(storage_type(dtype), base_pointer(self.fb, slot), self.sizes[offset])
+    def _base(self, slot: int, dtype: str, offset: Extent) -> str:
+        return self.fb.gep(storage_type(dtype), base_pointer(self.fb, slot), self.slots.extent(offset))
 
     def range_of(self, axis: Axis, chunk: Operand) -> tuple[Operand, Operand]:
         """The steps of a summed axis that belong to a chunk."""
@@ -375,7 +381,7 @@ class TileWriter:
         offset = self._place_offset(values)
         lanes, last = (1, False) if plan.dot else (self.lanes, v == self.vectors - 1)
         place = Place(
-            coords=Coordinates(fb, main.sizes, self.spec.axes, values),
+            coords=Coordinates(fb, main.slots, self.spec.axes, values),
             offset=offset,
             lanes=lanes,
             valid=self.tail_valid if last else lanes,

@@ -15,9 +15,11 @@ from math import prod
 from typing import Protocol
 
 from pronghorn.codegen.builder import llvm_type, size_of
-from pronghorn.codegen.contraction.spec import Axis, Contraction, Size
+from pronghorn.codegen.contraction.spec import Axis, Contraction
+from pronghorn.compiler.costs import typical
+from pronghorn.graph.dim import Extent
 
-__all__ = ["L1_BYTES", "Piece", "Tile", "VectorChoice", "choose_tile", "choose_vector", "estimate", "pieces_of"]
+__all__ = ["L1_BYTES", "Piece", "Tile", "VectorChoice", "choose_tile", "choose_vector", "pieces_of"]
 
 
 class Machine(Protocol):
@@ -32,7 +34,6 @@ class Machine(Protocol):
     def lanes(self, dtype: str) -> int: ...
 
 
-RUNTIME_EXTENT = 64  # what a run-time extent, usually the batch, is taken to be where costs are compared
 REMAINDER_ROWS = 4  # rows of the tile that finishes an axis of run-time extent
 L1_BYTES = 32 * 1024
 MOST_VECTORS = 8
@@ -47,11 +48,6 @@ _FAR_VECTOR_LOAD, _FAR_SCALAR_LOAD, _PANEL_VECTORS = 2.8, 1.6, 4
 _LOOP, _TILE, _RESULT, _FOLD, _SCATTER = 0.7, 14.0, 1.6, 9.0, 1.5
 _VARIANT = 0.03
 _SCATTERED = 0.5  # against stores lane by lane, which a fused epilogue multiplies
-
-
-def estimate(size: Size) -> int:
-    """The extent, or a typical one if it is known at run time only."""
-    return size if isinstance(size, int) else RUNTIME_EXTENT * size.factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +102,10 @@ def choose_vector(spec: Contraction, machine: Machine) -> VectorChoice:
 
 def _vector_candidates(spec: Contraction, machine: Machine) -> Iterator[tuple[float, VectorChoice]]:
     lanes = machine.lanes(spec.sum_dtype)
-    depth = prod(estimate(axis.extent) for axis in spec.axes if axis.reduced)
-    rows = prod(estimate(axis.extent) for axis in spec.axes if axis.b == 0)
+    depth = prod(typical(axis.extent) for axis in spec.axes if axis.reduced)
+    rows = prod(typical(axis.extent) for axis in spec.axes if axis.b == 0)
     for axis in spec.axes:
-        extent = estimate(axis.extent)
+        extent = typical(axis.extent)
         waste = -(-extent // lanes) * lanes / extent
         packing = 0.0 if axis.b == 1 else 2.5 / rows
         pack = axis.b != 1
@@ -124,7 +120,7 @@ def _vector_candidates(spec: Contraction, machine: Machine) -> Iterator[tuple[fl
             yield score, VectorChoice(spec, axis, False, pack)
 
 
-def pieces_of(extent: Size, factor: int, exact: bool = True) -> tuple[Piece, ...]:
+def pieces_of(extent: Extent, factor: int, exact: bool = True) -> tuple[Piece, ...]:
     """How an axis is covered by tiles: whole ones, then the rest.
 
     >>> pieces_of(11, 4)
@@ -135,10 +131,10 @@ def pieces_of(extent: Size, factor: int, exact: bool = True) -> tuple[Piece, ...
         pieces = [Piece(factor, whole)] if whole else []
         return tuple(pieces + ([Piece(rest, 1)] if rest else []))
     if factor == 1:
-        return (Piece(1, estimate(extent)),)
+        return (Piece(1, typical(extent)),)
     small = min(factor, REMAINDER_ROWS)
     left = (factor - 1) / 2
-    return Piece(factor, (estimate(extent) - left) / factor), Piece(small, left / small + 0.5)
+    return Piece(factor, (typical(extent) - left) / factor), Piece(small, left / small + 0.5)
 
 
 def choose_tile(choice: VectorChoice, machine: Machine, multiples: Mapping[str, int] | None = None) -> Tile:
@@ -177,13 +173,13 @@ def _tile_axes(choice: VectorChoice, multiples: Mapping[str, int]) -> Iterator[t
         return
     # Along a batch axis nothing is shared: it only helps to hide latency where there is nothing else.
     sharing = [axis for axis in free if axis.a == 0 or axis.b == 0] or free
-    sharing = sorted(sharing, key=lambda axis: -estimate(axis.extent))[:4]
+    sharing = sorted(sharing, key=lambda axis: -typical(axis.extent))[:4]
     yield ()
     yield from ((axis,) for axis in sharing)
     yield from combinations(sharing, 2)
 
 
-def _factors(extent: Size, most: int, multiple: int) -> list[int]:
+def _factors(extent: Extent, most: int, multiple: int) -> list[int]:
     """Steps worth trying along an axis: those that cover it in equal tiles, or nearly; the largest first."""
     if isinstance(extent, int):
         found = {-(-extent // tiles) for tiles in range(1, extent + 1)}
@@ -200,9 +196,9 @@ class _Model:
         self.choice, self.machine = choice, machine
         self.lanes = 1 if choice.axis.extent == 1 else machine.lanes(spec.sum_dtype)
         reduced = [axis for axis in spec.axes if axis.reduced]
-        self.depth = prod(estimate(axis.extent) for axis in reduced)
+        self.depth = prod(typical(axis.extent) for axis in reduced)
         if choice.dot:
-            extent = estimate(choice.axis.extent)
+            extent = typical(choice.axis.extent)
             self.depth = self.depth // extent * -(-extent // self.lanes)
         panel = self.depth * _PANEL_VECTORS * self.lanes * size_of(llvm_type(spec.b.dtype))
         self.vector_load, self.scalar_load = _VECTOR_LOAD, _SCALAR_LOAD
@@ -217,9 +213,9 @@ class _Model:
     def tiles(self, axes: tuple[Axis, ...], multiples: Mapping[str, int], most_variants: int) -> Iterator[Tile]:
         """The candidates along these axes."""
         choice = self.choice
-        most = 1 if choice.dot else min(MOST_VECTORS, -(-estimate(choice.axis.extent) // self.lanes))
+        most = 1 if choice.dot else min(MOST_VECTORS, -(-typical(choice.axis.extent) // self.lanes))
         rest = prod(
-            estimate(axis.extent)
+            typical(axis.extent)
             for axis in choice.spec.axes
             if not axis.reduced and axis is not choice.axis and axis not in axes
         )
@@ -269,7 +265,7 @@ class _Model:
         extent = self.choice.axis.extent
         if isinstance(extent, int):
             return pieces_of(-(-extent // self.lanes), vectors)
-        return (Piece(vectors, estimate(extent) / self.lanes / vectors), Piece(1, vectors / 2 + 0.5))
+        return (Piece(vectors, typical(extent) / self.lanes / vectors), Piece(1, vectors / 2 + 0.5))
 
     def _tile_cycles(self, axes: tuple[Axis, ...], factors: tuple[int, ...], vectors: int) -> float:
         """Cycles of one tile over the whole reduction."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, vec
-from pronghorn.codegen.contraction.nest import Place, Sizes, base_pointer, begin_kernel, load_elements, sizes_of
+from pronghorn.codegen.contraction.nest import Place, base_pointer, begin_kernel, load_elements
 from pronghorn.codegen.contraction.spec import Array
 from pronghorn.codegen.contraction.tile import Epilogue
 from pronghorn.codegen.contraction.winograd.gradient_plan import FilterGradientPlan
@@ -12,6 +12,7 @@ from pronghorn.codegen.contraction.winograd.places import place_at
 from pronghorn.codegen.contraction.winograd.shape import POINTS, STEP, TAPS, WINDOW, static
 from pronghorn.codegen.contraction.winograd.transforms import Arithmetic, along_both
 from pronghorn.codegen.convert import HasFeatures, storage_type
+from pronghorn.codegen.slots import Slots, Tables
 
 __all__ = ["accumulate", "emit_chunk_sums", "emit_sums"]
 
@@ -23,24 +24,37 @@ def accumulate(fb: FunctionBuilder, sums: str, ty: str, place: Place) -> None:
 
 
 def emit_sums(
-    module: ModuleBuilder, name: str, plan: FilterGradientPlan, machine: HasFeatures, slot: int, product: str
+    module: ModuleBuilder,
+    name: str,
+    plan: FilterGradientPlan,
+    machine: HasFeatures,
+    tables: Tables,
+    slot: int,
+    product: str,
 ) -> None:
     """Writes the main kernel; a unit is a chunk of the images, whose sums lie in ``slot``.
 
     ``product`` is the name of the kernel of ``plan.product``, which adds to its results.
     """
-    _Sums(module, name, plan, machine, slot, product).write()
+    _Sums(module, name, plan, machine, tables, slot, product).write()
 
 
 class _Sums:
     """Writes the main kernel."""
 
     def __init__(
-        self, module: ModuleBuilder, name: str, plan: FilterGradientPlan, machine: HasFeatures, slot: int, product: str
+        self,
+        module: ModuleBuilder,
+        name: str,
+        plan: FilterGradientPlan,
+        machine: HasFeatures,
+        tables: Tables,
+        slot: int,
+        product: str,
     ) -> None:
         self.plan, self.spec, self.machine, self.product = plan, plan.spec, machine, product
         fb = self.fb = begin_kernel(module, name)
-        self.sizes = Sizes(fb, sizes_of(plan.spec))
+        self.slots = Slots(fb, tables)
         self.ty = vec("float", plan.lanes)
         self.arithmetic = Arithmetic(fb, self.ty)
         self.a_base, self.b_base = self._base(plan.spec.a), self._base(plan.spec.b)
@@ -50,12 +64,14 @@ class _Sums:
         self.table = fb.alloca("ptr", 3, align=8)
 
     def _base(self, array: Array) -> str:
-        return self.fb.gep(storage_type(array.dtype), base_pointer(self.fb, array.slot), self.sizes[array.offset])
+        return self.fb.gep(
+            storage_type(array.dtype), base_pointer(self.fb, array.slot), self.slots.extent(array.offset)
+        )
 
     def write(self) -> None:
         fb, plan = self.fb, self.plan
-        images = self.sizes[plan.images.extent]
-        length = fb.ceil_div(images, fb.max(self.sizes.count(plan.chunks), 1))
+        images = self.slots.extent(plan.images.extent)
+        length = fb.ceil_div(images, fb.max(self.slots.count(plan.chunks), 1))
         with fb.loop("%begin", "%end") as chunk:
             sums = fb.gep("float", self.sums, fb.mul(chunk, POINTS * plan.sums_plane))
             for number, pointer in enumerate((self.inputs, self.gradients, sums)):
@@ -78,7 +94,7 @@ class _Sums:
                 with no:  # the last block of a chunk is filled up
                     self._clear(self.inputs, fb.mul(number, plan.depth), plan.depth, plan.input_plane)
                     self._clear(self.gradients, fb.mul(number, plan.width), plan.width, plan.gradient_plane)
-        units = plan.product.kernels[0].units.evaluate()
+        units = plan.product.kernels[0].units.evaluate({})
         fb.call(self.product, "void", [("ptr", self.table), ("ptr", "%dims"), ("i64", 0), ("i64", units)])
 
     def _clear(self, base: str, offset: Operand, extent: int, plane: int) -> None:
@@ -89,14 +105,14 @@ class _Sums:
 
     def _transform(self, number: Operand, tile: Operand) -> None:
         """One tile of the inputs and of the gradients, all channels, into the buffers."""
-        fb, plan, sizes = self.fb, self.plan, self.sizes
+        fb, plan, slots = self.fb, self.plan, self.slots
         image, inside = fb.div(tile, plan.tiles_of_image), fb.rem(tile, plan.tiles_of_image)
         at = position(fb, plan, inside)
-        source = fb.gep(storage_type(self.spec.a.dtype), self.a_base, fb.mul(image, sizes[plan.images.a]))
+        source = fb.gep(storage_type(self.spec.a.dtype), self.a_base, fb.mul(image, slots.extent(plan.images.a)))
         target = fb.gep("float", self.inputs, fb.mul(number, plan.depth))
         transform_inputs(fb, plan, self.machine, source, at, target)
         pairs = (plan.rows, plan.columns)
-        gradients: Operand = fb.mul(image, sizes[plan.images.b])
+        gradients: Operand = fb.mul(image, slots.extent(plan.images.b))
         for pair, first in zip(pairs, at, strict=True):
             gradients = fb.add(gradients, fb.mul(first, static(pair.results.b)))
         last = [last_step(fb, pair, first) for pair, first in zip(pairs, at, strict=True)]
@@ -138,16 +154,17 @@ def emit_chunk_sums(
     name: str,
     plan: FilterGradientPlan,
     machine: HasFeatures,
+    tables: Tables,
     slot: int,
     epilogue: Epilogue | None,
 ) -> None:
     """Writes the kernel that adds up the chunks' sums, in order, and transforms them; a unit is a channel of A."""
     fb = begin_kernel(module, name)
     spec, lanes = plan.spec, plan.lanes
-    sizes = Sizes(fb, sizes_of(spec))
+    slots = Slots(fb, tables)
     ty, extent = vec("float", lanes), static(plan.vector.extent)
     sums, c_base = base_pointer(fb, slot), base_pointer(fb, spec.c.slot)
-    chunks = sizes.count(plan.chunks)
+    chunks = slots.count(plan.chunks)
     arithmetic = Arithmetic(fb, ty)
     with fb.loop("%begin", "%end") as channel, fb.loop(0, extent, lanes) as first:
         here = fb.gep("float", sums, fb.add(fb.mul(channel, plan.width), first))
@@ -167,7 +184,7 @@ def emit_chunk_sums(
                     plan.channels.name: channel,
                     plan.vector.name: first,
                 }
-                place = place_at(fb, spec, sizes, values, plan.vector, lanes, valid, c_base, machine)
+                place = place_at(fb, spec, slots, values, plan.vector, lanes, valid, c_base, machine)
                 if epilogue is not None:
                     epilogue(fb, taps[i][j], ty, place)
                 else:

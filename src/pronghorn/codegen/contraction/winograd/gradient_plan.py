@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pronghorn.codegen.contraction.plan import GRAIN_CYCLES, Kernel, Plan, Scratch, plan
-from pronghorn.codegen.contraction.spec import Array, Axis, Contraction, Count, Formula
-from pronghorn.codegen.contraction.tiling import Machine, estimate
+from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
+from pronghorn.codegen.contraction.tiling import Machine
 from pronghorn.codegen.contraction.winograd.shape import (
     GAIN,
     POINTS,
@@ -23,6 +23,8 @@ from pronghorn.codegen.contraction.winograd.shape import (
     static,
     whole,
 )
+from pronghorn.codegen.units import Count, Units
+from pronghorn.compiler.costs import typical
 
 __all__ = ["FilterGradientPlan", "plan_filter_gradient"]
 
@@ -99,12 +101,8 @@ def plan_filter_gradient(spec: Contraction, machine: Machine, usual: Plan | None
     if made is None or usual is None:
         return made
     # With few chunks, many threads have nothing to do; the usual sums are cut finer.
-    worth = made.cycles * GAIN < usual.tile.cycles and _typical(made.chunks) >= FEWEST_CHUNKS
+    worth = made.cycles * GAIN < usual.tile.cycles and made.chunks.typical >= FEWEST_CHUNKS
     return made if worth else None
-
-
-def _typical(chunks: Count) -> int:
-    return min(-(-estimate(chunks.extent) // chunks.step), chunks.limit)
 
 
 def _planned(
@@ -136,16 +134,16 @@ def _planned(
     limit = max(FEWEST_CHUNKS, min(MOST_CHUNKS, ALL_SUMS_BYTES // sums))
     chunks = Count(images.extent, fewest, limit)
     block = product.tile.cycles + tiles * (depth * _INPUT + width * _GRADIENT) / lanes + sums / 4 / lanes * _SUM
-    many = _typical(chunks)
-    blocks = many * -(-rows.tiles * columns.tiles * -(-estimate(images.extent) // many) // tiles)
+    many = chunks.typical
+    blocks = many * -(-rows.tiles * columns.tiles * -(-typical(images.extent) // many) // tiles)
     combine = POINTS * static(channels.extent) * width // lanes * _COMBINE
     cycles = block * blocks + combine * many
     grain = max(1, round(GRAIN_CYCLES / (combine * many / static(channels.extent))))
     kernels = (
-        Kernel("main", Formula(1, (chunks,)), 1),
-        Kernel("combine", Formula(static(channels.extent)), grain),
+        Kernel("main", Units.of(chunks), 1),
+        Kernel("combine", Units(static(channels.extent)), grain),
     )
-    scratch = (Scratch("partial sums", "float32", Formula(POINTS * plane, (chunks,))),)
+    scratch = (Scratch("partial sums", "float32", POINTS * plane * chunks.most),)
     return FilterGradientPlan(
         spec, rows, columns, images, channels, vector, tiles, lanes, product, cycles, chunks, kernels, scratch
     )

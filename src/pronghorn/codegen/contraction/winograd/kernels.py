@@ -12,15 +12,12 @@ from contextlib import ExitStack
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, vec
 from pronghorn.codegen.contraction.nest import (
     Place,
-    Sizes,
     base_pointer,
     begin_kernel,
     linear,
     load_elements,
-    sizes_of,
     split_unit,
 )
-from pronghorn.codegen.contraction.spec import Count
 from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
 from pronghorn.codegen.contraction.winograd.inputs import position, store_planes, transform_inputs
 from pronghorn.codegen.contraction.winograd.places import place_at
@@ -28,22 +25,26 @@ from pronghorn.codegen.contraction.winograd.plan import WinogradPlan
 from pronghorn.codegen.contraction.winograd.shape import POINTS, STEP, TAPS, WINDOW, static
 from pronghorn.codegen.contraction.winograd.transforms import Arithmetic, Vectors, along_both
 from pronghorn.codegen.convert import HasFeatures, storage_type
+from pronghorn.codegen.slots import Slots, Tables
+from pronghorn.codegen.units import Count
 
 __all__ = ["emit_filters", "emit_tiles"]
 
 
-def emit_filters(module: ModuleBuilder, name: str, plan: WinogradPlan, machine: HasFeatures, slot: int) -> None:
+def emit_filters(
+    module: ModuleBuilder, name: str, plan: WinogradPlan, machine: HasFeatures, tables: Tables, slot: int
+) -> None:
     """Writes the kernel that transforms the filters into ``slot``: [points, channels, filters]; a unit is a channel."""
     fb = begin_kernel(module, name)
     spec, lanes = plan.spec, plan.lanes
-    sizes = Sizes(fb, sizes_of(spec))
+    slots = Slots(fb, tables)
     scalar, ty = storage_type(spec.b.dtype), vec("float", lanes)
-    source = fb.gep(scalar, base_pointer(fb, spec.b.slot), sizes[spec.b.offset])
+    source = fb.gep(scalar, base_pointer(fb, spec.b.slot), slots.extent(spec.b.offset))
     target = base_pointer(fb, slot)
-    extent, stride = sizes[plan.vector.extent], sizes[plan.vector.b]
+    extent, stride = slots.extent(plan.vector.extent), slots.extent(plan.vector.b)
     arithmetic = Arithmetic(fb, ty)
     with fb.loop("%begin", "%end") as channel:
-        origin = fb.gep(scalar, source, fb.mul(channel, sizes[plan.channels.b]))
+        origin = fb.gep(scalar, source, fb.mul(channel, slots.extent(plan.channels.b)))
         row = fb.gep("float", target, fb.mul(channel, plan.filters))
         with fb.loop(0, plan.filters, lanes) as first:
             valid = fb.max(fb.min(fb.sub(extent, first), lanes), 0)
@@ -93,13 +94,14 @@ def emit_tiles(
     name: str,
     plan: WinogradPlan,
     machine: HasFeatures,
+    tables: Tables,
     slot: int,
     product: str,
     epilogue: Epilogue | None,
     tile_epilogue: TileEpilogue | None,
 ) -> None:
     """Writes the main kernel. ``product`` is the name of the kernel of ``plan.product``; ``slot`` has the filters."""
-    _Tiles(module, name, plan, machine, slot, product, epilogue, tile_epilogue).write()
+    _Tiles(module, name, plan, machine, tables, slot, product, epilogue, tile_epilogue).write()
 
 
 class _Tiles:
@@ -111,6 +113,7 @@ class _Tiles:
         name: str,
         plan: WinogradPlan,
         machine: HasFeatures,
+        tables: Tables,
         slot: int,
         product: str,
         epilogue: Epilogue | None,
@@ -119,11 +122,13 @@ class _Tiles:
         self.plan, self.spec, self.machine, self.product = plan, plan.spec, machine, product
         self.epilogue, self.tile_epilogue = epilogue, tile_epilogue
         fb = self.fb = begin_kernel(module, name)
-        self.sizes = Sizes(fb, sizes_of(plan.spec))
+        self.slots = Slots(fb, tables)
         self.ty = vec("float", plan.lanes)
         self.arithmetic = Arithmetic(fb, self.ty)
         spec = plan.spec
-        self.a_base = fb.gep(storage_type(spec.a.dtype), base_pointer(fb, spec.a.slot), self.sizes[spec.a.offset])
+        self.a_base = fb.gep(
+            storage_type(spec.a.dtype), base_pointer(fb, spec.a.slot), self.slots.extent(spec.a.offset)
+        )
         self.b_base = base_pointer(fb, slot)
         self.c_base = base_pointer(fb, spec.c.slot)
         self.inputs = fb.alloca("float", POINTS * plan.input_plane, align=64)
@@ -141,7 +146,7 @@ class _Tiles:
 
     def write(self) -> None:
         fb, plan = self.fb, self.plan
-        counts = [*(self.sizes.count(Count(axis.extent)) for axis in plan.images), plan.blocks]
+        counts = [*(self.slots.count(Count(axis.extent)) for axis in plan.images), plan.blocks]
         with fb.loop("%begin", "%end") as unit:
             *images, block = split_unit(fb, unit, counts)
             start = {axis.name: index for axis, index in zip(plan.images, images, strict=True)}
@@ -149,7 +154,7 @@ class _Tiles:
             with fb.loop(0, plan.tiles) as number:
                 self._transform(start, number, fb.min(fb.add(first, number), plan.tiles_of_image - 1))
             for index, table in enumerate(self.tables):
-                units = plan.product.kernels[0].units.evaluate()
+                units = plan.product.kernels[0].units.evaluate({})
                 fb.call(self.product, "void", [("ptr", table), ("ptr", "%dims"), ("i64", 0), ("i64", units)])
                 last = fb.min(fb.sub(plan.tiles_of_image, first), plan.tiles)
                 with fb.loop(0, last) as number:
@@ -159,7 +164,7 @@ class _Tiles:
     def _transform(self, start: dict[str, Operand], number: Operand, tile: Operand) -> None:
         """One tile of the input, all channels, into the buffer."""
         fb, plan = self.fb, self.plan
-        terms = [(index, self.sizes[axis.a]) for axis, index in zip(plan.images, start.values(), strict=True)]
+        terms = [(index, self.slots.extent(axis.a)) for axis, index in zip(plan.images, start.values(), strict=True)]
         image = fb.gep(storage_type(self.spec.a.dtype), self.a_base, linear(fb, terms))
         target = fb.gep("float", self.inputs, fb.mul(number, plan.depth))
         transform_inputs(fb, plan, self.machine, image, position(fb, plan, tile), target)
@@ -190,7 +195,7 @@ class _Tiles:
             for pair, first, step in zip(pairs, at, (i, j), strict=True):
                 here[pair.results.name] = fb.add(first, step)
             return place_at(
-                fb, self.spec, self.sizes, here, self.plan.vector, self.plan.lanes, valid, self.c_base, self.machine
+                fb, self.spec, self.slots, here, self.plan.vector, self.plan.lanes, valid, self.c_base, self.machine
             )
 
         if self.tile_epilogue is not None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pronghorn.codegen.builder import FunctionBuilder, Operand
-from pronghorn.codegen.contraction.nest import Coordinates, Place, Sizes, linear, store_elements
+from pronghorn.codegen.contraction.nest import Coordinates, Place, linear, store_elements
 from pronghorn.codegen.contraction.spec import Axis, Contraction
 from pronghorn.codegen.convert import HasFeatures
+from pronghorn.codegen.slots import Slots
 
 __all__ = ["place_at"]
 
@@ -13,7 +14,7 @@ __all__ = ["place_at"]
 def place_at(
     fb: FunctionBuilder,
     spec: Contraction,
-    sizes: Sizes,
+    slots: Slots,
     values: dict[str, Operand],
     vector: Axis,
     lanes: int,
@@ -22,11 +23,11 @@ def place_at(
     machine: HasFeatures,
 ) -> Place:
     """The place at ``values``, of ``lanes`` adjacent elements along ``vector``, the first ``valid`` of them in C."""
-    strides = {axis.name: sizes[axis.c] for axis in spec.axes}
+    strides = {axis.name: slots.extent(axis.c) for axis in spec.axes}
     offset = linear(fb, [(value, strides[name]) for name, value in values.items()])
     place = Place(
-        coords=Coordinates(fb, sizes, spec.axes, values),
-        offset=fb.add(sizes[spec.c.offset], offset),
+        coords=Coordinates(fb, slots, spec.axes, values),
+        offset=fb.add(slots.extent(spec.c.offset), offset),
         lanes=lanes,
         valid=valid,
         mask=None if valid == lanes else fb.mask_first(valid, lanes),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import prod
 
 from pronghorn.codegen.contraction.plan import GRAIN_CYCLES, Kernel, Plan, Scratch, plan
-from pronghorn.codegen.contraction.spec import Array, Axis, Contraction, Count, Formula
-from pronghorn.codegen.contraction.tiling import Machine, estimate
+from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
+from pronghorn.codegen.contraction.tiling import Machine
 from pronghorn.codegen.contraction.winograd.shape import (
     GAIN,
     POINTS,
@@ -22,6 +22,8 @@ from pronghorn.codegen.contraction.winograd.shape import (
     static,
     whole,
 )
+from pronghorn.codegen.units import Units
+from pronghorn.compiler.costs import typical
 
 __all__ = ["WinogradPlan", "plan_results"]
 
@@ -175,14 +177,13 @@ def _planned(
     blocks = -(-rows.tiles * columns.tiles // tiles)
     transforms = tiles * (depth // lanes * _INPUT + filters // lanes * _RESULT)
     block = product.tile.cycles * (filters // width) + transforms
-    many = prod(estimate(axis.extent) for axis in images)
+    many = prod(typical(axis.extent) for axis in images)
     cycles = block * blocks * many + depth * filters // lanes * _FILTER
-    counts = tuple(Count(axis.extent) for axis in images)
     kernels = (
-        Kernel("pack", Formula(static(channels.extent)), max(1, round(GRAIN_CYCLES / (filters // lanes * _FILTER)))),
-        Kernel("main", Formula(blocks, counts), max(1, round(GRAIN_CYCLES / block))),
+        Kernel("pack", Units(static(channels.extent)), max(1, round(GRAIN_CYCLES / (filters // lanes * _FILTER)))),
+        Kernel("main", Units.of(blocks, *(axis.extent for axis in images)), max(1, round(GRAIN_CYCLES / block))),
     )
-    scratch = (Scratch("packed B", "float32", Formula(POINTS * (depth * filters + lanes))),)
+    scratch = (Scratch("packed B", "float32", POINTS * (depth * filters + lanes)),)
     return WinogradPlan(
         spec, rows, columns, images, channels, vector, tiles, width, lanes, product, cycles, kernels, scratch
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pronghorn.codegen.contraction.spec import Axis, Contraction, Size
+from pronghorn.codegen.contraction.spec import Axis, Contraction
+from pronghorn.graph.dim import Extent
 
 __all__ = [
     "GAIN",
@@ -82,7 +83,7 @@ class Tiled:
         return self.tiles * self.depth + self.lanes
 
 
-def static(size: Size) -> int:
+def static(size: Extent) -> int:
     """A size of a plan that is known now; the planners ask for it."""
     assert isinstance(size, int)
     return size
