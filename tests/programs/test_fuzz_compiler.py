@@ -6,46 +6,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pronghorn.backends.llvm import Executable, executable
+from pronghorn.backends.llvm import Executable
 from pronghorn.backends.numpy import run
 
 sys.path.insert(0, str(Path(__file__).parent))
 from random_graphs import Program, random_program
 
 BATCHES = (1, 3, 5)
-GUARD = 256
 
 
-class GuardedNumpy:
-    """NumPy, but the memory of new results has guards around it, which show writes outside."""
-
-    def __init__(self):
-        self.blocks = []
-
-    def __getattr__(self, name):
-        return getattr(np, name)
-
-    def empty(self, shape, dtype):
-        dtype = np.dtype(dtype)
-        nbytes = int(np.prod(shape, dtype=int)) * dtype.itemsize
-        block = np.full(nbytes + 2 * GUARD, 0xAB, np.uint8)
-        self.blocks.append(block)
-        return block[GUARD : GUARD + nbytes].view(dtype).reshape(shape)
-
-    def check(self):
-        for block in self.blocks:
-            assert (block[:GUARD] == 0xAB).all() and (block[-GUARD:] == 0xAB).all(), "a write outside of a result"
-        self.blocks.clear()
-
-
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def guarded(monkeypatch):
-    numpy = GuardedNumpy()
-    monkeypatch.setattr(executable, "np", numpy)
-    return numpy
+    """Steps run on arrays between forbidden pages, in memory full of NaNs: what leaves an array ends the process."""
+    monkeypatch.setenv("PRONGHORN_DEBUG", "poison")
 
 
-def check(program: Program, seed: int, guarded: GuardedNumpy) -> None:
+def check(program: Program, seed: int) -> None:
     traced = program.traced
     compiled = Executable(traced)
     initial = [v.numpy() for v in traced.variables]
@@ -56,7 +32,6 @@ def check(program: Program, seed: int, guarded: GuardedNumpy) -> None:
         with np.errstate(all="ignore"):
             expected = run(traced.graph, [*arguments, *initial])
         got = [*compiled(*arguments), *(v.numpy() for v in traced.updated)]
-        guarded.check()
         for i, (a, b, exact) in enumerate(zip(got, expected, program.exact, strict=True)):
             assert a.shape == b.shape and a.dtype == b.dtype
             a, b = a.astype(np.float64), b.astype(np.float64)
@@ -70,20 +45,20 @@ def check(program: Program, seed: int, guarded: GuardedNumpy) -> None:
 
 @pytest.mark.mostly_slow(every=2)
 @pytest.mark.parametrize("start", range(0, 200, 25))
-def test_small_programs(start, guarded):
+def test_small_programs(start):
     for seed in range(start, start + 25):
-        check(random_program(seed, steps=5, variables=seed % 3), seed, guarded)
+        check(random_program(seed, steps=5, variables=seed % 3), seed)
 
 
 @pytest.mark.mostly_slow(every=2)
 @pytest.mark.parametrize("start", range(1000, 1060, 15))
-def test_larger_programs(start, guarded):
+def test_larger_programs(start):
     for seed in range(start, start + 15):
-        check(random_program(seed, steps=14, variables=3), seed, guarded)
+        check(random_program(seed, steps=14, variables=3), seed)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("start", range(2000, 2400, 25))
-def test_many_programs(start, guarded):
+def test_many_programs(start):
     for seed in range(start, start + 25):
-        check(random_program(seed, steps=18, variables=seed % 5), seed, guarded)
+        check(random_program(seed, steps=18, variables=seed % 5), seed)

@@ -257,7 +257,8 @@ class Evaluator:
             pointer = self._address(expr)
             condition = self._condition()
             if condition is not None:
-                pointer = fb.select(condition, "ptr", pointer, self.slots.pointer(expr.value))
+                nothing = fb.module.constant("i64", [0])  # the array itself may have no element
+                pointer = fb.select(condition, "ptr", pointer, nothing)
             return load_value(fb, expr.dtype, pointer)
         if isinstance(expr, IndexValue):
             return emit_cast(fb, str(self.index(expr.index)), "int64", expr.dtype, 1)
@@ -381,7 +382,10 @@ class Evaluator:
         inner_scalar = self._and("i1", outer[0], own_scalar)
         inner_lane = None
         if lanes > 1 and (own_lane is not None or outer[1] is not None):
-            inner_lane = self._and(mask_ty, outer[1], own_lane)
+            outer_lane = outer[1]
+            if outer_lane is None and outer[0] is not None:
+                outer_lane = fb.splat(outer[0], "i1", lanes)
+            inner_lane = self._and(mask_ty, outer_lane, own_lane)
             if own_lane is None and own_scalar is not None:
                 inner_lane = self._and(mask_ty, inner_lane, fb.splat(own_scalar, "i1", lanes))
         self._guards.append((inner_scalar, inner_lane))
@@ -401,15 +405,20 @@ class Evaluator:
             return b if a is None else a
         return self.fb.op("and", ty, a, b)
 
+    def _range_of(self, bound: Bound) -> tuple[Operand, Operand]:
+        """Where a bound's range starts, and how long it is: at an extent of 0 its end may lie before its start."""
+        low, high = self.slots.extent(bound.low), self.slots.extent(bound.high)
+        return low, self.fb.max(self.fb.sub(high, low), 0)
+
     def _bound(self, bound: Bound) -> Operand:
         """``low <= index < high`` as one unsigned comparison."""
         key = ("bound", bound)
         known = self._find(key)
         if known is None:
             fb = self.fb
-            low, high = self.slots.extent(bound.low), self.slots.extent(bound.high)
+            low, length = self._range_of(bound)
             inside = fb.sub(self.index(bound.index), low)
-            known = fb.cmp("ult", "i64", inside, fb.sub(high, low))
+            known = fb.cmp("ult", "i64", inside, length)
             if bound.step != 1:
                 whole = fb.cmp("eq", "i64", fb.let(f"srem i64 {inside}, {bound.step}"), 0)
                 known = fb.op("and", "i1", known, whole)
@@ -418,10 +427,10 @@ class Evaluator:
 
     def _bound_vector(self, bound: Bound, lanes: int) -> str:
         fb, ty = self.fb, vec("i64", lanes)
-        low, high = self.slots.extent(bound.low), self.slots.extent(bound.high)
+        low, length = self._range_of(bound)
         index = self._index_vector(bound.index, lanes)
         inside = fb.op("sub", ty, index, fb.splat(low, "i64", lanes))
-        known = fb.cmp("ult", ty, inside, fb.splat(fb.sub(high, low), "i64", lanes))
+        known = fb.cmp("ult", ty, inside, fb.splat(length, "i64", lanes))
         if bound.step != 1:
             rest = fb.op("srem", ty, inside, literal(bound.step, ty))
             known = fb.op("and", vec("i1", lanes), known, fb.cmp("eq", ty, rest, literal(0, ty)))

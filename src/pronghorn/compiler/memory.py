@@ -68,10 +68,11 @@ def _round(n: int) -> int:
 
 
 def _scale(key: tuple, env: Mapping[str, int]) -> int:
+    """How many units' worth of bytes a class takes: at extents of 0 as many as at 1, for sizes with a constant part."""
     scale = 1
     for symbol in key:
         scale *= env[symbol]
-    return scale
+    return max(scale, 1)
 
 
 def _classify(size: Extent) -> tuple[tuple, int] | None:
@@ -82,10 +83,10 @@ def _classify(size: Extent) -> tuple[tuple, int] | None:
     monomials = [m for m in size.terms if m]
     if len(monomials) != 1 or not all(isinstance(a, str) for a in monomials[0]):
         return None
-    constant = size.terms.get((), 0)
-    if constant < 0:
+    factor, constant = size.terms[monomials[0]], size.terms.get((), 0)
+    if factor < 0 or constant < 0:
         return None
-    return tuple(monomials[0]), _round(size.terms[monomials[0]] + constant + (SLACK if constant else 0))
+    return tuple(monomials[0]), _round(factor + constant + (SLACK if constant else 0))
 
 
 def plan_memory(lifetimes: Mapping[Value, Lifetime]) -> MemoryPlan:

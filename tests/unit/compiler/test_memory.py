@@ -9,7 +9,21 @@ from pronghorn.graph.dim import Dim, evaluate, product
 from pronghorn.graph.ir import Aval, Graph, Value
 
 B, N = Dim.symbol("batch"), Dim.symbol("n")
-SHAPES = [(), (7,), (3, 5), (B,), (B, 8), (2 * B + 1, 3), (B * B,), (B, N), (N, 3), (B + N,), (0, 4)]
+SHAPES = [
+    (),
+    (7,),
+    (3, 5),
+    (B,),
+    (B, 8),
+    (2 * B + 1, 3),
+    (B * B,),
+    (B, N),
+    (N, 3),
+    (B + N,),
+    (0, 4),
+    (B * N + 40, 3),
+    (70 - B, 5),
+]
 
 
 def overlap(a, b):
@@ -25,7 +39,8 @@ def test_live_buffers_do_not_overlap(seed):
         first = int(rng.integers(0, 20))
         lifetimes[Value(Aval(shape, dtype), Graph())] = Lifetime(first, first + int(rng.integers(0, 6)))
     plan = plan_memory(lifetimes)
-    for env in ({"batch": 1, "n": 1}, {"batch": 5, "n": 2}, {"batch": 128, "n": 33}):
+    for batch, n in ((0, 0), (0, 7), (1, 1), (2, 0), (5, 2), (70, 33)):
+        env = {"batch": batch, "n": n}
         offsets, nbytes = plan.layout(env)
         assert set(offsets) == set(lifetimes)
         spans = {}

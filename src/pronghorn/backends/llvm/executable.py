@@ -21,9 +21,9 @@ from pronghorn.graph.dim import SymbolicDimError
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import Traced
 from pronghorn.runtime import arena, debug, pool
-from pronghorn.runtime.arena import Arena, aligned_copy
+from pronghorn.runtime.arena import aligned_copy
 from pronghorn.runtime.compile import CompilationError, CompiledModule, compile_ir
-from pronghorn.runtime.guard import POISON, guarded_copy, guarded_empty
+from pronghorn.runtime.guard import guarded, guarded_copy, guarded_empty
 from pronghorn.runtime.host import Target, host_target
 
 if TYPE_CHECKING:  # the compiler, which a step that was kept does without
@@ -151,9 +151,9 @@ class Executable:
                 layout = self._layouts.get(shapes)
                 if layout is None:
                     layout = self._layouts[shapes] = self._layout(arrays)
-                layout.move(memory.reserve(layout.nbytes))
                 if self._is_guarded:
-                    return self._run_guarded(layout, arrays, memory)
+                    return self._run_guarded(layout, arrays)
+                layout.move(memory.reserve(layout.nbytes))
                 return self._run(layout, arrays)
         finally:
             arena.give_back(memory)
@@ -183,9 +183,10 @@ class Executable:
         self._call(layout)
         return results
 
-    def _run_guarded(self, layout: Layout, arrays: list[np.ndarray], memory: Arena) -> list[np.ndarray]:
+    def _run_guarded(self, layout: Layout, arrays: list[np.ndarray]) -> list[np.ndarray]:
         """The same on copies of all arrays, every other time against the forbidden page before them."""
-        memory.view(0, (layout.nbytes,), np.uint8).fill(POISON)
+        memory = guarded(layout.nbytes)
+        layout.move(address(memory))
         self._calls += 1
         at_end = self._calls % 2 == 1
         storages = [variable.storage() for variable in self.traced.variables]
