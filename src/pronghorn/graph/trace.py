@@ -222,14 +222,18 @@ _ALWAYS_TUPLE = frozenset({"sort", "scan", "while_loop", "cond", "custom_vjp", "
 
 
 def _run_eagerly(prim: Primitive, tensors: list[Tensor], params: dict[str, Any]) -> tuple[Tensor, ...]:
+    from pronghorn.backends import eager as eager_kernels
     from pronghorn.backends.numpy import IMPLEMENTATIONS
 
     for t in tensors:
         if isinstance(t.data, Value):
             raise kept_beyond(t.data.aval)
     try:
-        prim.infer([Aval(t.shape, t.dtype) for t in tensors], params)
-        result = IMPLEMENTATIONS[prim.name](*(t.data for t in tensors), **params)
+        avals = prim.infer([Aval(t.shape, t.dtype) for t in tensors], params)
+        operands: list[Any] = [t.data for t in tensors]
+        result = eager_kernels.run(prim, operands, params, avals[0]) if len(avals) == 1 else None
+        if result is None:
+            result = IMPLEMENTATIONS[prim.name](*operands, **params)
     except SymbolicDimError as error:
         if _state.traces:
             raise  # whoever traces can do so again with numbers

@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # the compiler, which a step that was kept does without
 
 CACHE_BYTES = 12 << 20  # about what the second and third-level caches leave to one program
 LEAST_ROWS, MOST_ROWS = 8, 512
+MOST_LAYOUTS = 128  # a step is seldom called with as many sizes
 
 
 class Executable:
@@ -150,6 +151,8 @@ class Executable:
             with self._lock:
                 layout = self._layouts.get(shapes)
                 if layout is None:
+                    if len(self._layouts) >= MOST_LAYOUTS:
+                        self._layouts.clear()
                     layout = self._layouts[shapes] = self._layout(arrays)
                 if self._is_guarded:
                     return self._run_guarded(layout, arrays)

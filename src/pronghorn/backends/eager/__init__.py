@@ -1,0 +1,9 @@
+"""Eager calls on large arrays as small compiled functions; small ones stay with NumPy.
+
+`worth` decides which calls are worth it, `shapes` for which other calls a kernel holds, `kernels` makes, keeps and runs
+them. With ``PRONGHORN_BACKEND=numpy`` there are none.
+"""
+
+from pronghorn.backends.eager.kernels import run, run_function
+
+__all__ = ["run", "run_function"]

@@ -1,0 +1,117 @@
+"""For which calls one kernel holds: shapes with as few numbers in them as the code allows.
+
+Elementwise, axes are merged and a repeated operand is given once, so that a kernel for ``[n, 32] + [32]`` serves all
+shapes that end in 32. Others keep their extents, but for the number of rows where rows are computed alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pronghorn.graph.dim import Dim, Shape
+
+#: The extent that is left open. No trace of a user's function has a symbol of this name.
+ROWS = Dim.symbol("eager rows")
+
+
+class Call(NamedTuple):
+    """A call as a kernel takes it.
+
+    Attributes:
+        arrays: the operands.
+        shapes: theirs, with `ROWS` for the open extent.
+        repeats: for each operand the axes of the result that it has; the others repeat it. None: as it is.
+        shape: the shape in which the kernel computes (elementwise).
+        params: the primitive's parameters.
+    """
+
+    arrays: list[np.ndarray]
+    shapes: list[Shape]
+    repeats: list[tuple[int, ...] | None]
+    shape: Shape
+    params: dict[str, Any]
+
+    @property
+    def key(self) -> Hashable:
+        """Equal for calls that one kernel serves."""
+        kinds = tuple(a.dtype.name for a in self.arrays)
+        params = tuple((k, _plain(v)) for k, v in sorted(self.params.items()))
+        return kinds, tuple(map(_plain, self.shapes)), tuple(self.repeats), _plain(self.shape), params
+
+
+def _plain(x: Any) -> Hashable:
+    """A parameter with the open extent as None, whose comparison asks no trace."""
+    if isinstance(x, tuple | list):
+        return tuple(map(_plain, x))
+    return None if isinstance(x, Dim) else x
+
+
+def elementwise(arrays: Sequence[np.ndarray], params: dict[str, Any]) -> tuple[Call, list[int]]:
+    """A call of an elementwise primitive, and the shape of what the kernel gives: 1 where all operands repeat."""
+    extents: list[int] = []  # of merged axes
+    merged: list[tuple[bool, ...]] = []  # which operands repeat along them
+    given: list[int] = []
+    for axis, extent in enumerate(arrays[0].shape):
+        repeated = tuple(a.strides[axis] == 0 for a in arrays)
+        if extent == 1 or all(repeated):
+            given.append(1)
+            continue
+        given.append(extent)
+        if merged and merged[-1] == repeated:
+            extents[-1] *= extent
+        else:
+            extents.append(extent)
+            merged.append(repeated)
+    shape: Shape = (ROWS, *extents[1:]) if extents else ()
+    bases, shapes, repeats = [], [], []
+    for number, array in enumerate(arrays):
+        axes = tuple(i for i, repeated in enumerate(merged) if not repeated[number])
+        bases.append(_base(array).reshape([extents[i] for i in axes]))
+        shapes.append(tuple(shape[i] for i in axes))
+        repeats.append(axes if len(axes) < len(extents) else None)
+    return Call(bases, shapes, repeats, shape, params), given
+
+
+def _base(array: np.ndarray) -> np.ndarray:
+    """What a repeated array repeats."""
+    if 0 not in array.strides:
+        return array
+    return array[tuple(slice(0, 1) if step == 0 else slice(None) for step in array.strides)]
+
+
+#: Which operands have the rows as their first axis, where rows are computed alike.
+_ROWS_OF = {
+    **dict.fromkeys(("conv", "conv_input_grad", "window_sum", "window_max", "window_argmax", "window_sum_grad"), (0,)),
+    **dict.fromkeys(("conv_filter_grad", "unpool", "pool_gather"), (0, 1)),
+    **dict.fromkeys(("reduce_sum", "reduce_max", "reduce_min", "reduce_prod", "argmax", "argmin"), (0,)),
+    "take": (1,),
+}
+
+
+def general(name: str, arrays: Sequence[np.ndarray], params: dict[str, Any]) -> Iterator[Call]:
+    """A call of another primitive: with the number of rows open where that is possible, and with all numbers."""
+    exact = Call(list(arrays), [a.shape for a in arrays], [None] * len(arrays), (), params)
+    axes = _open_axes(name, arrays, params)
+    if axes and all(arrays[i].shape[axis] > 1 for i, axis in axes):
+        shapes = [
+            tuple(ROWS if (i, axis) in axes else d for axis, d in enumerate(a.shape)) for i, a in enumerate(arrays)
+        ]
+        opened = dict(params)
+        if "input_shape" in opened:
+            opened["input_shape"] = (ROWS, *opened["input_shape"][1:])
+        yield exact._replace(shapes=shapes, params=opened)
+    yield exact
+
+
+def _open_axes(name: str, arrays: Sequence[np.ndarray], params: dict[str, Any]) -> list[tuple[int, int]]:
+    """(operand, axis) of what may be left open."""
+    if name == "dot_general":
+        (xc, yc), (xb, yb) = params["contract"], params["batch"]
+        paired = {**dict(zip(xc, yc)), **dict(zip(xb, yb))}
+        return [(0, 0), *([(1, paired[0])] if 0 in paired else [])] if arrays[0].ndim else []
+    if "window" in params and (params["window"][0] != 1 or params["padding"][0] != (0, 0)):
+        return []
+    return [(i, 0) for i in _ROWS_OF.get(name, ()) if arrays[i].ndim]
