@@ -72,21 +72,16 @@ class EarlyStopping(MonitorCallback):
         value = self.get_monitor_value(logs)
         if value is None or epoch < self.start_from_epoch:
             return
-        if self.restore_best_weights and self.best_weights is None:
-            # Also where no value ever counts as better, for example if the first is NaN.
-            self.best_weights = self.model.get_weights()
-            self.best_epoch = epoch
-        self.wait += 1
-        if self.is_improvement(value, self.best):
-            self.best = value
-            self.best_epoch = epoch
-            if self.restore_best_weights:
-                self.best_weights = self.model.get_weights()
-            # An improvement below the baseline is worth keeping, but does not earn more patience.
-            if self.baseline is None or self.is_improvement(value, self.baseline):
-                self.wait = 0
-                return
-        if self.wait >= self.patience and epoch > 0:
+        better = self.is_improvement(value, self.best)
+        if better:
+            self.best, self.best_epoch = value, epoch
+        # The first weights are kept also where no value ever counts as better, for example if all are NaN.
+        if self.restore_best_weights and (better or self.best_weights is None):
+            self.best_weights, self.best_epoch = self.model.get_weights(), epoch
+        # An improvement short of the baseline earns no new patience, but training does not stop at one.
+        earned = better and self.is_improvement(value, self.baseline)
+        self.wait = 0 if earned else self.wait + 1
+        if not better and epoch > 0 and self.wait >= self.patience:
             self.stopped_epoch = epoch
             self.model.stop_training = True
 

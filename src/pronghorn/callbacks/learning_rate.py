@@ -169,16 +169,12 @@ class ReduceLROnPlateau(MonitorCallback):
         value = self.monitored(logs)
         if value is None:
             return
-        if self.in_cooldown():
-            self.cooldown_counter -= 1
-            self.wait = 0
-        if self.is_improvement(value, self.best):
-            self.best = value
-            self.wait = 0
-        elif not self.in_cooldown():
-            self.wait += 1
-            if self.wait >= self.patience:
-                self._reduce(epoch)
+        self.cooldown_counter = max(0, self.cooldown_counter - 1)
+        better = self.is_improvement(value, self.best)
+        self.best = value if better else self.best
+        self.wait = 0 if better or self.in_cooldown() else self.wait + 1
+        if self.wait >= max(1, self.patience):
+            self._reduce(epoch)
 
     def _reduce(self, epoch: int) -> None:
         for name, optimizer in _needed(self.model, "ReduceLROnPlateau").items():

@@ -398,7 +398,11 @@ class Layer(StatefulOperation):
         return training
 
     def _fill_masks(self, spec: calls.CallSpec, parameters: calls.Parameters, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Pass the inputs' masks where ``call`` has an argument for them and the caller gave none."""
+        """Pass the inputs' masks where ``call`` has an argument for them and the caller gave none.
+
+        It is ``mask`` for a single tensor, ``<its name>_mask`` for each of several: an RNN called on a masked sequence
+        and an initial state thus runs over all steps, as in Keras, unless it is given the mask.
+        """
         if len(spec.tensors) == 1:
             (name,) = spec.tensors
             if "mask" in parameters.names and spec.given.get("mask") is None:
@@ -407,7 +411,7 @@ class Layer(StatefulOperation):
                     return {**kwargs, "mask": masks}
             return kwargs
         for name, value in spec.tensors.items():
-            argument = "mask" if f"{name}_mask" not in parameters.names and name == spec.first_name else f"{name}_mask"
+            argument = f"{name}_mask"  # never `mask`: whose it is would not be clear
             if argument in parameters.names and spec.given.get(argument) is None:
                 masks = calls.masks_of(value)
                 if calls.any_mask(masks):

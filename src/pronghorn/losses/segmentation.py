@@ -36,12 +36,12 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axi
     Args:
         y_true: masks.
         y_pred: predicted masks of the same shape.
-        alpha: weight of false negatives.
-        beta: weight of false positives.
+        alpha: weight of false positives.
+        beta: weight of false negatives.
         axis: the axes that are counted together; all by default.
     """
     y_true, y_pred = _pair(y_true, y_pred)
     overlap = ops.sum(y_true * y_pred, axis=axis)
     false_positives = ops.sum((1.0 - y_true) * y_pred, axis=axis)
     false_negatives = ops.sum(y_true * (1.0 - y_pred), axis=axis)
-    return 1.0 - overlap / (overlap + alpha * false_negatives + beta * false_positives + config.epsilon())
+    return 1.0 - overlap / (overlap + alpha * false_positives + beta * false_negatives + config.epsilon())

@@ -6,7 +6,7 @@ from typing import Any
 
 from pronghorn import ops
 from pronghorn.graph.tensor import Tensor
-from pronghorn.losses.reduction import count, same_rank
+from pronghorn.losses.reduction import same_rank
 from pronghorn.losses.regression import as_pair
 from pronghorn.metrics.metric import Metric
 from pronghorn.metrics.reduction_metrics import Mean
@@ -103,7 +103,8 @@ class R2Score(Metric):
         self.squared_sum.assign_add(ops.sum(y_true * weighted, axis=0))
         self.total_mse.assign_add(ops.sum(ops.square(y_true - y_pred) * weight, axis=0))
         self.count.assign_add(ops.sum(weight, axis=0))
-        self.num_samples.assign_add(count(y_true.shape, self.dtype))
+        # A sample counts where any of its weights does, for the adjusted score.
+        self.num_samples.assign_add(ops.sum(ops.cast(ops.any(weight != 0, axis=-1), self.dtype)))
 
     def result(self) -> Tensor:
         """Return the score so far."""

@@ -102,8 +102,8 @@ class Functional(Function, Model):
             outputs = self._run_through_graph(
                 tree.pack_sequence_as(self._inputs_struct, flat), lambda operation: operation
             )
-            return _unpacked(tree.map_structure(lambda x: KerasTensor(x.shape, x.dtype), outputs))
-        return _unpacked(Function.compute_output_spec(self, tree.pack_sequence_as(self._inputs_struct, flat)))
+            return tree.map_structure(lambda x: KerasTensor(x.shape, x.dtype), outputs)
+        return Function.compute_output_spec(self, tree.pack_sequence_as(self._inputs_struct, flat))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return Function.compute_output_shape(self, input_shape)
@@ -244,11 +244,13 @@ class Functional(Function, Model):
 
     @property
     def input_shape(self) -> Any:
-        return tree.map_structure(lambda x: x.shape, self._inputs_struct)
+        """The shape of the only input, or a list of those of `inputs`, whatever their structure."""
+        return _shape_or_shapes(self._inputs)
 
     @property
     def output_shape(self) -> Any:
-        return tree.map_structure(lambda x: x.shape, self._outputs_struct)
+        """The shape of the only output, or a list of those of `outputs`, whatever their structure."""
+        return _shape_or_shapes(self._outputs)
 
     @property
     def input_names(self) -> list[str]:
@@ -335,6 +337,11 @@ def _text_of_rank(x: Any, rank: int) -> Any:
 def _unpacked(outputs: Any) -> Any:
     """The only output of a list of one, as `Model(inputs, [output])` gives it."""
     return outputs[0] if isinstance(outputs, list | tuple) and len(outputs) == 1 else outputs
+
+
+def _shape_or_shapes(tensors: list[KerasTensor]) -> Any:
+    shapes = [x.shape for x in tensors]
+    return shapes[0] if len(shapes) == 1 else shapes
 
 
 def _is_input(x: KerasTensor) -> bool:

@@ -25,7 +25,7 @@ def keras_home() -> Path:
 
 
 def get_file(
-    fname: str | None = None,
+    fname: str | os.PathLike[str] | None = None,
     origin: str | None = None,
     untar: bool = False,
     md5_hash: str | None = None,
@@ -45,7 +45,7 @@ def get_file(
     Args:
         fname: name of the file; by default the last part of `origin`.
         origin: the URL.
-        untar: an older way to say `extract=True` with the folder called `fname`.
+        untar: an older way to say `extract=True` with `archive_format="tar"`.
         md5_hash: an older name of `file_hash`.
         file_hash: the checksum in hexadecimal: MD5, SHA-1, SHA-256 or SHA-512.
         cache_subdir: folder below `cache_dir`, or an absolute one.
@@ -56,7 +56,9 @@ def get_file(
         force_download: whether to download even if the file is there.
 
     Returns:
-        The path of the file, or of the folder it was unpacked to, `<fname without its ending>_extracted`.
+        The path of the file, or of the folder it was unpacked to. The folder is called like the file, and the file
+        beside it `<name>_archive`; where `fname` is given and has a dot, the folder is what stands before its first
+        one and `_extracted`, and the file `fname`.
 
     Raises:
         ValueError: for a missing `origin`, an `fname` with folders in it, or a checksum that does not fit.
@@ -64,22 +66,28 @@ def get_file(
     """
     if origin is None:
         raise ValueError("get_file: origin is missing; pass the URL of the file.")
-    if fname is None:
-        fname = os.path.basename(unquote(urlsplit(origin).path))
-        if not fname:
-            raise ValueError(f"get_file: origin={origin!r} does not end with a file name; pass fname.")
-    if os.path.basename(fname) != fname or fname in (".", ".."):
-        raise ValueError(f"get_file: fname={fname!r} must be a bare file name; the folder goes into cache_dir.")
-    folder = _usable(Path(cache_dir) if cache_dir is not None else keras_home()) / cache_subdir
+    name = os.fspath(fname) if fname else os.path.basename(unquote(urlsplit(origin).path))
+    if not name:
+        raise ValueError(f"get_file: origin={origin!r} does not end with a file name; pass fname.")
+    if os.path.basename(name) != name or name in (".", ".."):
+        raise ValueError(f"get_file: fname={name!r} must be a bare file name; the folder goes into cache_dir.")
+    base = Path(cache_dir).expanduser() if cache_dir is not None else keras_home()
+    folder = _usable(base) / cache_subdir
     folder.mkdir(parents=True, exist_ok=True)
     wanted_hash = file_hash or md5_hash
     algorithm = "md5" if wanted_hash and not file_hash and hash_algorithm == "auto" else hash_algorithm
-    target = folder / (f"{fname}_archive" if untar else fname)
+    unpack = extract or untar
+    target, unpacked = (folder / each for each in (_places(name, bool(fname)) if unpack else (name, name)))
     if force_download or not target.exists() or not _fits(target, wanted_hash, algorithm):
         _download(origin, target, wanted_hash, algorithm)
-    if not (untar or extract):
-        return str(target)
-    return str(_extract(target, folder / fname if untar else folder / _extracted_name(fname), archive_format))
+    return str(_extract(target, unpacked, "tar" if untar else archive_format) if unpack else target)
+
+
+def _places(name: str, given: bool) -> tuple[str, str]:
+    """The names of an archive and of the folder that it is unpacked to, which Keras chooses so."""
+    if given and "." in name:
+        return name, f"{name.partition('.')[0]}_extracted"
+    return f"{name}_archive", name
 
 
 def _usable(folder: Path) -> Path:
@@ -89,13 +97,6 @@ def _usable(folder: Path) -> Path:
     except OSError:
         return Path(tempfile.gettempdir()) / ".keras"
     return folder if os.access(folder, os.W_OK) else Path(tempfile.gettempdir()) / ".keras"
-
-
-def _extracted_name(fname: str) -> str:
-    for ending in (".tar.gz", ".tar.bz2", ".tar.xz"):
-        if fname.endswith(ending):
-            return f"{fname.removesuffix(ending)}_extracted"
-    return f"{os.path.splitext(fname)[0]}_extracted"
 
 
 def _extract(archive: Path, folder: Path, archive_format: Any) -> Path:

@@ -127,7 +127,9 @@ def overlap(draw: Any, name: str) -> Use:
     extents = shape(draw, 2, 4, (2, 4))
     options: dict[str, Any] = {"axis": pick(draw, None, tuple(range(1, len(extents))), -1)}
     if name == "Tversky":
-        options |= optional(draw, {"alpha": st.floats(0.2, 0.8), "beta": st.floats(0.2, 0.8)})
+        weight = draw(st.floats(0.2, 0.8))  # one for both, which Keras 3.15 takes for each other
+        options |= optional(draw, {"alpha": st.just(weight)})
+        options["beta"] = options.get("alpha", 0.5)
     values = {None: (), -1: extents[:-1]}.get(options["axis"], extents[:1])
     return Use(integers(draw, extents, 0, 2, "float32"), floats(draw, extents, 0.05, 0.95), options, values)
 

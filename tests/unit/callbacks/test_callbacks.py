@@ -78,7 +78,10 @@ def test_early_stopping_knows_which_way_is_better():
 
 
 def test_early_stopping_baseline_and_start():
-    assert train(callbacks.EarlyStopping(baseline=1, patience=2), [5, 4, 3, 2])[1] == 2
+    # An improvement short of the baseline neither stops the training nor earns patience.
+    assert train(callbacks.EarlyStopping(baseline=1, patience=2), [5, 4, 3, 2])[1] == 4
+    assert train(callbacks.EarlyStopping(baseline=1, patience=2), [5, 4, 3, 3, 2])[1] == 4
+    assert train(callbacks.EarlyStopping(baseline=1, patience=2), [5, 4, 0.5, 3, 0.4, 1, 1, 1])[1] == 7
     assert train(callbacks.EarlyStopping(start_from_epoch=3), [1, 2, 3, 4, 5])[1] == 5
 
 

@@ -178,3 +178,19 @@ def test_output_and_states_are_a_tuple_as_in_keras():
     for layer in (layers.LSTM(2, return_state=True), layers.Bidirectional(layers.GRU(2, return_state=True))):
         assert type(layer(x)) is tuple
     assert type(layers.GRU(2, return_state=True)(Input((3, 4)))) is tuple
+
+
+@pytest.mark.parametrize("make", [layers.LSTM, layers.GRU, layers.SimpleRNN])
+def test_a_mask_does_not_reach_a_layer_with_initial_states(make):
+    """With two tensor arguments `mask` is filled in for neither, as in Keras; given by hand, it counts."""
+    embedding, layer = layers.Embedding(6, 5, mask_zero=True), make(3, return_sequences=True)
+    ids = np.array([[1, 2, 0, 0], [3, 0, 4, 0]], "int32")
+    states = [ops.ones((2, 3))] * (2 if make is layers.LSTM else 1)
+    embedded = embedding(ids)
+    plain = ops.convert_to_tensor(np.asarray(embedded))
+    found = np.asarray(layer(embedded, initial_state=states))
+    np.testing.assert_array_equal(found, layer(plain, initial_state=states))
+    masked = np.asarray(layer(plain, initial_state=states, mask=embedding.compute_mask(ids)))
+    np.testing.assert_array_equal(masked[0, 2], masked[0, 1])
+    assert (masked[0, 2] != found[0, 2]).any()
+    np.testing.assert_array_equal(layer(embedded), layer(plain, mask=embedding.compute_mask(ids)))

@@ -135,3 +135,11 @@ def test_labels_are_smoothed_over_the_classes_of_their_axis():
         np.moveaxis(y_true, 1, -1), np.moveaxis(y_pred, 1, -1), label_smoothing=0.2, axis=-1
     )
     np.testing.assert_allclose(first.numpy(), last.numpy(), rtol=1e-5)
+
+
+def test_tversky_weighs_false_positives_by_alpha():
+    """As it is documented; Keras 3.15 exchanged the two, 3.16 does not."""
+    positive = losses.Tversky(alpha=0.25, beta=0.75)([[1.0, 0.0]], [[1.0, 1.0]])
+    negative = losses.Tversky(alpha=0.25, beta=0.75)([[1.0, 1.0]], [[1.0, 0.0]])
+    assert float(positive) == pytest.approx(1 - 1 / 1.25, abs=1e-6)
+    assert float(negative) == pytest.approx(1 - 1 / 1.75, abs=1e-6)

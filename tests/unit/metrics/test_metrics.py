@@ -171,3 +171,19 @@ def test_calling_super_is_asked_for():
 def test_bad_arguments(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_the_adjusted_r2_score_counts_samples_that_weigh_something():
+    """One for each row, however many outputs it has, and none for a weight of 0: as Keras does from 3.16 on."""
+    x = np.random.RandomState(0).rand(8, 2).astype("float32")
+    y_true, y_pred, weights = x, x + np.float32([0.1, -0.05]) * x[::-1], np.float32([1, 2, 0, 1, 0.5, 1, 0, 3])
+
+    def score(count, **options):
+        metric = metrics.R2Score(**options)
+        metric.update_state(y_true[:count], y_pred[:count], sample_weight=weights[:count])
+        metric.update_state(y_true[count:], y_pred[count:], sample_weight=weights[count:])
+        return float(metric.result())
+
+    adjusted = 1 - (1 - score(8)) * (6 - 1) / (6 - 2 - 1)
+    assert score(8, num_regressors=2) == pytest.approx(adjusted, rel=1e-5)
+    assert score(3, num_regressors=2) == pytest.approx(adjusted, rel=1e-5)

@@ -242,3 +242,35 @@ def test_a_function_needs_inputs_outputs_and_its_structure():
     for wrong in (np.ones((4, 3)), np.ones((2, 3, 3))):
         with pytest.raises(ValueError, match="incompatible inputs"):
             Function(x, x * 2)(wrong)
+
+
+def _structures(a, b):
+    """Structures of one and of two tensors."""
+    return [a, [a], (a,), {"x": a}, [[a]]], [[a, b], (a, b), {"z": b, "y": a}, [a, {"z": b}], {"x": [a, b]}]
+
+
+def test_shapes_do_not_depend_on_the_structure():
+    """The shape of a single tensor, or a list of shapes, as in Keras; the structure is that of `input` and `output`."""
+    a, b = layers.Input((3,)), layers.Input((4,))
+    h = layers.Concatenate()([a, b])
+    ones, twos = _structures(layers.Dense(2)(h), layers.Dense(5)(h))
+    for outputs in ones:
+        assert Model([a, b], outputs).output_shape == (None, 2)
+    for outputs in twos:
+        model = Model((a, b), outputs)
+        assert sorted(model.output_shape) == [(None, 2), (None, 5)] and isinstance(model.output_shape, list)
+        assert model.input_shape == [(None, 3), (None, 4)]
+    for inputs in _structures(a, b)[0]:
+        assert Model(inputs, layers.Dense(2)(a)).input_shape == (None, 3)
+    for inputs in _structures(a, b)[1]:
+        shapes = Model(inputs, layers.Dense(2)(h)).input_shape
+        assert sorted(shapes) == [(None, 3), (None, 4)] and isinstance(shapes, list)
+
+
+def test_a_list_of_one_output_stays_one_in_symbolic_calls():
+    a = layers.Input((3,))
+    for outputs in ([layers.Dense(2)(a)], (layers.Dense(2)(a),)):
+        found = Model(a, outputs)(layers.Input((3,)))
+        assert type(found) is type(outputs) and found[0].shape == (None, 2)
+    inner = Model(a, [layers.Dense(2)(a)])
+    assert np.shape(Model(a, layers.Dense(1)(inner(a)[0]))(np.ones((2, 3), "float32"))) == (2, 1)

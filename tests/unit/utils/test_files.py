@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import pathlib
 import tarfile
 import zipfile
 
@@ -105,10 +106,48 @@ def test_unpacks_tar_and_zip(site, cache):
     with zipfile.ZipFile(site / "b.zip", "w") as archive:
         archive.writestr("folder/x.txt", "x")
     tar = get_file(origin=(site / "a.tar.gz").as_uri(), cache_dir=cache, extract=True)
-    assert tar == str(cache / "datasets" / "a_extracted")
+    assert tar == str(cache / "datasets" / "a.tar.gz")
     assert open(os.path.join(tar, "folder", "x.txt")).read() == "x"
     zipped = get_file(origin=(site / "b.zip").as_uri(), cache_dir=cache, extract=True)
     assert open(os.path.join(zipped, "folder", "x.txt")).read() == "x"
+
+
+@pytest.mark.parametrize(
+    ("fname", "folder", "file"),
+    [
+        (None, "x.tar.gz", "x.tar.gz_archive"),
+        ("named", "named", "named_archive"),
+        ("named.tar.gz", "named_extracted", "named.tar.gz"),
+        ("my.data.zip", "my_extracted", "my.data.zip"),
+        (pathlib.Path("named.tgz"), "named_extracted", "named.tgz"),
+    ],
+)
+@pytest.mark.parametrize(
+    "how", [{"extract": True}, {"untar": True}, {"extract": True, "archive_format": ["zip", "tar"]}]
+)
+def test_where_archives_are_unpacked(site, cache, fname, folder, file, how):
+    """As Keras 3.15.1 does, which was tried out."""
+    make_tar(site / "x.tar.gz", ("a.txt", b"a"))
+    for _ in range(2):
+        found = get_file(fname, (site / "x.tar.gz").as_uri(), cache_dir=cache, cache_subdir="deep/er", **how)
+        assert found == str(cache / "deep" / "er" / folder)
+        assert sorted(os.listdir(cache / "deep" / "er")) == sorted([folder, file])
+        assert os.listdir(found) == ["a.txt"]
+
+
+def test_untar_takes_no_zip(site, cache):
+    with zipfile.ZipFile(site / "b.zip", "w") as archive:
+        archive.writestr("x.txt", "x")
+    with pytest.warns(UserWarning, match="no tar archive"):
+        folder = get_file(origin=(site / "b.zip").as_uri(), cache_dir=cache, untar=True)
+    assert not os.path.exists(folder)
+
+
+def test_the_cache_may_lie_in_the_home_folder(site, cache, monkeypatch):
+    monkeypatch.setenv("HOME", str(cache.parent))
+    (site / "x.txt").write_text("x")
+    found = get_file(origin=(site / "x.txt").as_uri(), cache_dir=f"~/{cache.name}")
+    assert found == str(cache / "datasets" / "x.txt")
 
 
 def test_untar_goes_to_the_name(site, cache):
@@ -135,7 +174,7 @@ def test_hostile_tars_leave_nothing_behind(site, cache, member):
     make_tar(site / "a.tar.gz", ("x.txt", b"x"), (member, b""))
     with pytest.raises(ValueError, match="not unpacked"):
         get_file(origin=(site / "a.tar.gz").as_uri(), cache_dir=cache, extract=True)
-    assert os.listdir(cache / "datasets") == ["a.tar.gz"]
+    assert os.listdir(cache / "datasets") == ["a.tar.gz_archive"]
 
 
 def test_hostile_zips_leave_nothing_behind(site, cache):
@@ -144,7 +183,7 @@ def test_hostile_zips_leave_nothing_behind(site, cache):
         archive.writestr("../evil.txt", "x")
     with pytest.raises(ValueError, match="outside its folder"):
         get_file(origin=(site / "a.zip").as_uri(), cache_dir=cache, extract=True)
-    assert os.listdir(cache / "datasets") == ["a.zip"]
+    assert os.listdir(cache / "datasets") == ["a.zip_archive"]
     info = zipfile.ZipInfo("link")
     info.external_attr = 0o120777 << 16
     with zipfile.ZipFile(site / "b.zip", "w") as archive:
