@@ -65,3 +65,14 @@ def test_a_guard_whose_end_lies_before_its_start():
         return [P.pad(total, P.constant(value=np.float64(-1)), low=(3,), high=(3,), interior=(1,))]
 
     check(function, [Aval((BATCH, 9), "float64")])
+
+
+def test_half_a_vector_that_is_not_there(monkeypatch):
+    """Vectors of two registers each, of which the second holds nothing; LLVM must not find out and read it all."""
+    monkeypatch.setenv("PRONGHORN_TARGET", "avx512-emulated")
+
+    def function(x):
+        shifted = P.pad(x, P.constant(value=np.float32(-2)), low=(0, 0, 1), high=(1, 0, -1), interior=(0,) * 3)
+        return [P.reduce_sum(shifted, axes=(0,))]
+
+    check(function, [Aval((4, 3, 8), "float32")], batches=(1,))
