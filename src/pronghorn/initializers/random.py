@@ -10,6 +10,7 @@ import numpy as np
 from pronghorn import ops
 from pronghorn import random as rng
 from pronghorn.initializers.initializer import Initializer, element_type
+from pronghorn.initializers.orthonormal import orthonormal_columns
 from pronghorn.random.seed_generator import SeedGenerator, make_default_seed
 
 
@@ -220,8 +221,7 @@ class Orthogonal(RandomInitializer):
             raise ValueError(f"Orthogonal: the weight must be at least two-dimensional, got shape={tuple(shape)}.")
         rows, columns = math.prod(shape[:-1]), shape[-1]
         drawn = rng.normal((max(rows, columns), min(rows, columns)), seed=self.seed, dtype="float32")
-        q, r = ops.qr(drawn)
-        q = q * ops.sign(ops.diagonal(r))  # makes it uniform over all orthogonal matrices
+        q = orthonormal_columns(drawn)
         if rows < columns:
             q = ops.transpose(q)
         return ops.cast(self.gain * ops.reshape(q, tuple(shape)), element_type(dtype))

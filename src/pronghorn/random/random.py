@@ -13,6 +13,7 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import as_tensor
+from pronghorn.random.drawing import drawn
 from pronghorn.random.seed_generator import draw_seed
 
 # How many random bits a float type takes: as many as its significand holds, so that no value rounds up to one.
@@ -79,17 +80,26 @@ def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, se
     >>> normal((2, 3), seed=1).shape
     (2, 3)
     """
+    dtype = _float_dtype(dtype, "normal")
+    mean, stddev = (None if _is_scalar(x, usual) else x for x, usual in ((mean, 0.0), (stddev, 1.0)))
+    return drawn(_normal, draw_seed(seed), _shape(shape, "normal"), dtype, mean, stddev)
+
+
+def _normal(key: Tensor, shape: Shape, dtype: str, mean: Any, stddev: Any) -> Tensor:
     from pronghorn import ops
 
-    dtype = _float_dtype(dtype, "normal")
-    work = dtype if dtype == "float64" else "float32"
-    u = unit_uniform(draw_seed(seed), _shape(shape, "normal"), work, open_at_zero=True)
+    u = unit_uniform(key, shape, _work_type(dtype), open_at_zero=True)
     x = P.mul(P.erfinv(P.sub(P.mul(u, 2.0), 1.0)), math.sqrt(2.0))
-    if not _is_scalar(stddev, 1.0):
+    if stddev is not None:
         x = x * stddev
-    if not _is_scalar(mean, 0.0):
+    if mean is not None:
         x = x + mean
     return ops.cast(x, dtype)
+
+
+def _work_type(dtype: str) -> str:
+    """The type in which numbers of a type are made."""
+    return dtype if dtype == "float64" else "float32"
 
 
 def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:
@@ -97,11 +107,14 @@ def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any 
 
     See `normal` for the arguments.
     """
+    dtype = _float_dtype(dtype, "truncated_normal")
+    return drawn(_truncated_normal, draw_seed(seed), _shape(shape, "truncated_normal"), dtype, mean, stddev)
+
+
+def _truncated_normal(key: Tensor, shape: Shape, dtype: str, mean: Any, stddev: Any) -> Tensor:
     from pronghorn import ops
 
-    dtype = _float_dtype(dtype, "truncated_normal")
-    work = dtype if dtype == "float64" else "float32"
-    u = unit_uniform(draw_seed(seed), _shape(shape, "truncated_normal"), work, open_at_zero=True)
+    u = unit_uniform(key, shape, _work_type(dtype), open_at_zero=True)
     edge = math.erf(math.sqrt(2.0))  # the share within two standard deviations
     x = P.mul(P.erfinv(P.mul(P.sub(P.mul(u, 2.0), 1.0), edge)), math.sqrt(2.0))
     x = P.max(P.min(x, 2.0), -2.0)
@@ -117,16 +130,22 @@ def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None,
     >>> bool(x.min() >= 2.0 and x.max() < 3.0)
     True
     """
+    dtype = _float_dtype(dtype, "uniform")
+    key, shape = draw_seed(seed), _shape(shape, "uniform")
+    if _is_scalar(minval, 0.0) and _is_scalar(maxval, 1.0):
+        return drawn(unit_uniform, key, shape, dtype)
+    if isinstance(minval, (int, float)) and isinstance(maxval, (int, float)):
+        return drawn(_between, key, shape, dtype, float(minval), float(maxval) - float(minval))
     from pronghorn import ops
 
-    dtype = _float_dtype(dtype, "uniform")
-    u = unit_uniform(draw_seed(seed), _shape(shape, "uniform"), dtype)
-    if _is_scalar(minval, 0.0) and _is_scalar(maxval, 1.0):
-        return u
-    if isinstance(minval, (int, float)) and isinstance(maxval, (int, float)):
-        return P.add(P.mul(u, float(maxval) - float(minval)), float(minval))
     low, high = ops.cast(minval, dtype), ops.cast(maxval, dtype)
-    return low + u * (high - low)
+    return _between(key, shape, dtype, low, high - low)
+
+
+def _between(key: Tensor, shape: Shape, dtype: str, low: Any, span: Any) -> Tensor:
+    from pronghorn import ops
+
+    return unit_uniform(key, shape, dtype) * ops.cast(span, dtype) + ops.cast(low, dtype)
 
 
 def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None) -> Tensor:
@@ -211,8 +230,7 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
     if noise_shape is not None:
         shape = tuple(n if d is None else d for d, n in zip(_noise_extents(noise_shape), inputs.shape))
     bits = P.random_bits(draw_seed(seed), shape=shape)
-    dropped_below = min(round(float(rate) * 2**32), 2**32 - 1)
-    kept = P.ge(bits, dropped_below)
+    kept = P.ge(bits, min(round(float(rate) * 2**32), 2**32 - 1))
     if shape != tuple(inputs.shape):
         kept = ops.broadcast_to(kept, inputs.shape)
     scale = 1.0 / (1.0 - float(rate)) if rate < 1 else 0.0
