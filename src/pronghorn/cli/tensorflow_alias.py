@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from pronghorn._lazy import nearest_clause
+from pronghorn.cli.tensorflow_doubles import keeping_doubles
 
 #: The TensorFlow release whose Keras tutorials are meant to run.
 _TF_VERSION = "2.21.0"
@@ -24,14 +25,14 @@ _DTYPES = (
 # Namespace to {name in TensorFlow: "module:name" in Pronghorn}; a bare name stands for pronghorn.ops.
 _OPS_OF_SAME_NAME = {
     "": (
-        "abs add cond cos divide einsum equal exp floor greater greater_equal less less_equal linspace "
+        "abs add cond cos einsum equal exp floor greater greater_equal less less_equal linspace "
         "logical_and logical_not logical_or maximum meshgrid minimum multiply not_equal ones pow:power round "
-        "shape sigmoid sign sin sinh cosh size slice sqrt square stop_gradient subtract tan tanh tensordot "
-        "vectorized_map while_loop zeros identity:copy newaxis searchsorted eig:eig truediv:true_divide "
+        "sigmoid sign sin sinh cosh slice sqrt square stop_gradient subtract tan tanh tensordot "
+        "vectorized_map while_loop zeros identity:copy newaxis searchsorted eig:eig "
         "negative acos:arccos asin:arcsin atan:arctan floordiv:floor_divide"
     ),
     "math": (
-        "abs add ceil cos cosh divide equal erf exp expm1 floor greater greater_equal is_finite:isfinite "
+        "abs add ceil cos cosh equal erf exp expm1 floor greater greater_equal is_finite:isfinite "
         "is_inf:isinf is_nan:isnan less less_equal log log1p logical_and logical_not logical_or maximum "
         "minimum mod multiply negative not_equal pow:power round rsqrt segment_max segment_sum sigmoid sign "
         "sin sinh softplus sqrt square subtract tan tanh bincount real imag conj reciprocal floormod:mod "
@@ -40,7 +41,6 @@ _OPS_OF_SAME_NAME = {
     "nn": "moments sigmoid tanh in_top_k",
     "linalg": "cholesky det diag einsum eigh:eigh inv:inv lu:lu_factor pinv qr solve svd trace",
     "signal": "fft fft2 stft irfft rfft",
-    "image": "rgb_to_hsv hsv_to_rgb",
 }
 
 #: Namespace to what is written out beside this module, since TensorFlow calls or means its arguments otherwise: the
@@ -56,7 +56,7 @@ _WRITTEN_OUT: dict[str, dict[str, str]] = {
         ),
         "tensorflow_math": (
             "reduce_all reduce_any reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_sum "
-            "cumsum matmul add_n clip_by_norm clip_by_global_norm norm unique"
+            "cumsum matmul add_n clip_by_norm clip_by_global_norm norm unique shape size divide truediv:divide"
         ),
     },
     "math": {
@@ -65,7 +65,7 @@ _WRITTEN_OUT: dict[str, dict[str, str]] = {
             "reduce_all reduce_any reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_std "
             "reduce_sum reduce_variance cumsum cumprod add_n accumulate_n:add_n divide_no_nan "
             "multiply_no_nan count_nonzero l2_normalize top_k unsorted_segment_sum unsorted_segment_max "
-            "unsorted_segment_mean confusion_matrix lgamma digamma"
+            "unsorted_segment_mean confusion_matrix lgamma digamma divide truediv:divide"
         ),
     },
     "nn": {
@@ -84,11 +84,13 @@ _WRITTEN_OUT: dict[str, dict[str, str]] = {
     },
     "image": {
         "tensorflow_image": (
-            "adjust_brightness adjust_contrast adjust_saturation central_crop convert_image_dtype "
-            "crop_to_bounding_box flip_left_right flip_up_down grayscale_to_rgb pad_to_bounding_box "
-            "per_image_standardization random_brightness random_contrast random_flip_left_right "
-            "random_flip_up_down resize_with_crop_or_pad rgb_to_grayscale rot90"
+            "adjust_brightness adjust_contrast adjust_gamma adjust_hue adjust_saturation central_crop "
+            "convert_image_dtype crop_to_bounding_box flip_left_right flip_up_down grayscale_to_rgb "
+            "pad_to_bounding_box per_image_standardization random_brightness random_contrast random_flip_left_right "
+            "random_flip_up_down random_crop random_hue random_saturation resize_with_crop_or_pad rgb_to_grayscale "
+            "rgb_to_hsv hsv_to_rgb rot90 transpose psnr"
         ),
+        "tensorflow_resizing": "ResizeMethod crop_and_resize resize resize_with_pad",
     },
     "random": {
         "tensorflow_random": "categorical gamma normal set_seed shuffle truncated_normal uniform",
@@ -124,7 +126,6 @@ _SPECIAL = {
     "math": {
         "squared_difference": "pronghorn.cli.tensorflow_functions:squared_difference",
     },
-    "image": {"resize": "pronghorn.cli.tensorflow_functions:resize"},
     "nn": {
         "sigmoid_cross_entropy_with_logits": "pronghorn.cli.tensorflow_functions:sigmoid_cross_entropy_with_logits",
         "softmax_cross_entropy_with_logits": "pronghorn.cli.tensorflow_functions:softmax_cross_entropy_with_logits",
@@ -155,6 +156,9 @@ _SPECIAL = {
     "data.experimental": {"AUTOTUNE": "pronghorn.data:AUTOTUNE"},
     "experimental": {},
 }
+
+#: The namespaces of functions of arrays.
+_OF_ARRAYS = ("", "image", "linalg", "math", "nn", "signal")
 
 #: Parts of Keras that TensorFlow has as its own, too.
 _KERAS_TOO = ("initializers", "losses", "metrics", "optimizers")
@@ -208,6 +212,8 @@ class _Namespace(ModuleType):
         if name in self._names:
             module_name, _, attribute = self._names[name].partition(":")
             value = getattr(importlib.import_module(module_name), attribute)
+            if self._path in _OF_ARRAYS and callable(value) and not isinstance(value, type):
+                value = keeping_doubles(value)
         elif f"{self._path}.{name}".strip(".") in _children():
             value = importlib.import_module(f"{self.__name__}.{name}")
         else:

@@ -128,15 +128,16 @@ def gather_nd(params: Any, indices: Any, batch_dims: int = 0, name: str | None =
 def one_hot(
     indices: Any,
     depth: int,
-    on_value: Any = 1,
-    off_value: Any = 0,
+    on_value: Any = None,
+    off_value: Any = None,
     axis: int | None = None,
     dtype: Any = None,
     name: str | None = None,
 ) -> Any:
     """`tf.one_hot`."""
-    given = [v for v in (on_value, off_value) if not isinstance(v, int)]
+    given = [v for v in (on_value, off_value) if v is not None]
     dtype = dtype or (ops.convert_to_tensor(given[0]).dtype if given else "float32")
+    on_value, off_value = 1 if on_value is None else on_value, 0 if off_value is None else off_value
     hot = ops.one_hot(indices, depth, axis=-1 if axis is None else axis, dtype="bool")
     return ops.where(hot, ops.cast(on_value, dtype), ops.cast(off_value, dtype))
 

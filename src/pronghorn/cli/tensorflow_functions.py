@@ -46,9 +46,8 @@ def Variable(
     value = initial_value() if callable(initial_value) else initial_value
     if dtype is None and isinstance(value, float | list):
         dtype = "float32" if np.asarray(value).dtype == np.float64 else None
-    return pronghorn.Variable(
-        pronghorn.ops.convert_to_tensor(value, dtype), trainable=trainable, dtype=dtype, name=name
-    )
+    value = constant(value, dtype)
+    return pronghorn.Variable(value, trainable=trainable, dtype=value.dtype, name=name)
 
 
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None = None) -> Any:
@@ -63,6 +62,8 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None 
 
     if dtype == "string" or holds_text(value):
         return as_element(np.asarray(value, object))
+    if dtype is None and isinstance(value, complex):
+        dtype = "complex128"
     tensor = ops.convert_to_tensor(value, dtype)
     if shape is None:
         return tensor
@@ -120,13 +121,6 @@ def squared_difference(x: Any, y: Any) -> Any:
     from pronghorn import ops
 
     return ops.square(ops.subtract(x, y))
-
-
-def resize(images: Any, size: Any, method: str = "bilinear", antialias: bool = False) -> Any:
-    """`tf.image.resize`."""
-    from pronghorn import ops
-
-    return ops.image.resize(images, size, interpolation=method, antialias=antialias, data_format="channels_last")
 
 
 def list_physical_devices(device_type: str | None = None) -> list[Any]:

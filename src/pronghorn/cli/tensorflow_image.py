@@ -82,6 +82,16 @@ def _in_floats(change: Callable[[Any], Any], x: Any, saturate: bool = True) -> A
     return convert_image_dtype(change(floats), x.dtype, saturate=saturate)
 
 
+def _in_hsv(change: Callable[[Any, Any], tuple[Any, Any]]) -> Callable[[Any], Any]:
+    """A function of hues and saturations as one of RGB images."""
+
+    def changed(x: Any) -> Any:
+        hue, saturation, value = ops.split(rgb_to_hsv(x), 3, axis=-1)
+        return hsv_to_rgb(ops.concatenate([*change(hue, saturation), value], -1))
+
+    return changed
+
+
 # -- turns ------------------------------------------------------------------------------------------------------------
 def flip_left_right(image: Any) -> Any:
     """`tf.image.flip_left_right`."""
@@ -175,7 +185,48 @@ def resize_with_crop_or_pad(image: Any, target_height: int, target_width: int) -
     return pad_to_bounding_box(x, top, left, target_height, target_width)
 
 
+def random_crop(value: Any, size: Any, seed: Any = None, name: str | None = None) -> Any:
+    """`tf.image.random_crop`: a part of this size, of an array of any number of axes.
+
+    Raises:
+        ValueError: if it does not fit.
+    """
+    x, size = ops.convert_to_tensor(value), tuple(int(n) for n in size)
+    if len(size) != len(x.shape) or any(part > whole for part, whole in zip(size, x.shape)):
+        raise ValueError(f"tf.image.random_crop: size={size} does not fit into the shape {tuple(x.shape)}.")
+    starts = [uniform((), 0, whole - part + 1, "int32", seed) for part, whole in zip(size, x.shape)]
+    return ops.slice(x, starts, size)
+
+
+def transpose(image: Any, name: str | None = None) -> Any:
+    """`tf.image.transpose`: rows and columns exchanged."""
+    return ops.swapaxes(_images("transpose", image), -3, -2)
+
+
+def psnr(a: Any, b: Any, max_val: Any, name: str | None = None) -> Any:
+    """`tf.image.psnr`: the peak signal-to-noise ratio of each pair of images, in decibels."""
+    a, b = ops.convert_to_tensor(a), ops.convert_to_tensor(b)
+    peak = convert_image_dtype(ops.cast(max_val, a.dtype), "float32")
+    error = convert_image_dtype(a, "float32") - convert_image_dtype(b, "float32")
+    return 20 * ops.log10(peak) - 10 * ops.log10(ops.mean(ops.square(error), axis=(-3, -2, -1)))
+
+
 # -- colours ----------------------------------------------------------------------------------------------------------
+def _colours(change: Callable[..., Any], images: Any) -> Any:
+    x = ops.convert_to_tensor(images)
+    return change(ops.cast(x, "float32") if x.dtype == "float16" else x, data_format="channels_last")
+
+
+def rgb_to_hsv(images: Any, name: str | None = None) -> Any:
+    """`tf.image.rgb_to_hsv`: floats from 0 to 1; in float32 at least."""
+    return _colours(ops.image.rgb_to_hsv, images)
+
+
+def hsv_to_rgb(images: Any, name: str | None = None) -> Any:
+    """`tf.image.hsv_to_rgb`: floats from 0 to 1; in float32 at least."""
+    return _colours(ops.image.hsv_to_rgb, images)
+
+
 def grayscale_to_rgb(images: Any, name: str | None = None) -> Any:
     """`tf.image.grayscale_to_rgb`: the one channel three times."""
     x = ops.convert_to_tensor(images)
@@ -219,12 +270,46 @@ def adjust_contrast(images: Any, contrast_factor: Any) -> Any:
 def adjust_saturation(image: Any, saturation_factor: Any, name: str | None = None) -> Any:
     """`tf.image.adjust_saturation`: the saturation times a factor."""
 
-    def change(x: Any) -> Any:
-        hue, saturation, value = ops.split(ops.image.rgb_to_hsv(x, data_format="channels_last"), 3, axis=-1)
-        saturation = ops.clip(saturation * ops.cast(saturation_factor, x.dtype), 0.0, 1.0)
-        return ops.image.hsv_to_rgb(ops.concatenate([hue, saturation, value], -1), data_format="channels_last")
+    def change(hue: Any, saturation: Any) -> tuple[Any, Any]:
+        return hue, ops.clip(saturation * ops.cast(saturation_factor, saturation.dtype), 0.0, 1.0)
 
-    return _in_floats(change, _images("adjust_saturation", image))
+    return _in_floats(_in_hsv(change), _images("adjust_saturation", image))
+
+
+def adjust_hue(image: Any, delta: Any, name: str | None = None) -> Any:
+    """`tf.image.adjust_hue`: the hue, a circle of length 1, turned by `delta`."""
+
+    def change(hue: Any, saturation: Any) -> tuple[Any, Any]:
+        return ops.mod(hue + ops.cast(delta, hue.dtype), 1.0), saturation
+
+    return _in_floats(_in_hsv(change), _images("adjust_hue", image))
+
+
+def adjust_gamma(image: Any, gamma: float = 1, gain: float = 1) -> Any:
+    """`tf.image.adjust_gamma`: ``gain * image ** gamma``, where the images go from 0 to 1.
+
+    Raises:
+        ValueError: for a negative `gamma`.
+    """
+    if isinstance(gamma, int | float) and gamma < 0:
+        raise ValueError(f"tf.image.adjust_gamma: gamma must be 0 or more, got {gamma}.")
+    return _in_floats(lambda x: x ** ops.cast(gamma, x.dtype) * ops.cast(gain, x.dtype), ops.convert_to_tensor(image))
+
+
+def random_hue(image: Any, max_delta: float, seed: Any = None) -> Any:
+    """`tf.image.random_hue`: `adjust_hue` by up to `max_delta`, at most 0.5, in either direction.
+
+    Raises:
+        ValueError: for another `max_delta`.
+    """
+    if not 0 <= max_delta <= 0.5:
+        raise ValueError(f"tf.image.random_hue: max_delta must be from 0 to 0.5, got {max_delta}.")
+    return adjust_hue(image, uniform((), -max_delta, max_delta, seed=seed))
+
+
+def random_saturation(image: Any, lower: float, upper: float, seed: Any = None) -> Any:
+    """`tf.image.random_saturation`: `adjust_saturation` by a factor between two numbers."""
+    return adjust_saturation(image, uniform((), lower, upper, seed=seed))
 
 
 def random_brightness(image: Any, max_delta: float, seed: Any = None) -> Any:

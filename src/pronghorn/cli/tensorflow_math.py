@@ -9,6 +9,7 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.cli.tensorflow_arrays import renamed
+from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
@@ -32,15 +33,33 @@ def _reduction(op: Callable[..., Any]) -> Callable[..., Any]:
     return renamed(op, input_tensor="x")
 
 
+def _keeping_type(op: Callable[..., Any]) -> Callable[..., Any]:
+    """A reduction whose results have the type of its inputs, where `ops` takes a wider one for small integers."""
+
+    def function(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+        x = ops.convert_to_tensor(input_tensor)
+        return ops.cast(op(x, axis=axis, keepdims=keepdims), x.dtype)
+
+    return function
+
+
+def _mean(x: Any, axis: Any, keepdims: bool) -> Any:
+    if not dtypes.is_integer(x.dtype):
+        return ops.mean(x, axis=axis, keepdims=keepdims)
+    total = ops.sum(ops.cast(x, "int64"), axis=axis, keepdims=keepdims)
+    count = ops.sum(ops.ones_like(x, dtype="int64"), axis=axis, keepdims=keepdims)
+    return ops.sign(total) * ops.floor_divide(ops.abs(total), count)  # integer division, towards zero
+
+
 reduce_all = _reduction(ops.all)
 reduce_any = _reduction(ops.any)
 reduce_logsumexp = _reduction(ops.logsumexp)
 reduce_max = _reduction(ops.max)
-reduce_mean = _reduction(ops.mean)
+reduce_mean = _keeping_type(_mean)
 reduce_min = _reduction(ops.min)
-reduce_prod = _reduction(ops.prod)
+reduce_prod = _keeping_type(ops.prod)
 reduce_std = _reduction(ops.std)
-reduce_sum = _reduction(ops.sum)
+reduce_sum = _keeping_type(ops.sum)
 reduce_variance = _reduction(ops.var)
 
 
@@ -115,9 +134,36 @@ def add_n(inputs: Sequence[Any], name: str | None = None) -> Any:
     return total
 
 
+#: Integers whose quotients are float64 in TensorFlow; those of shorter ones are float32.
+_LONG = ("int32", "int64", "uint32", "uint64")
+
+
+def _quotient(op: Callable[..., Any], x: Any, y: Any) -> Any:
+    x, y = (v if isinstance(v, bool | int | float) else ops.convert_to_tensor(v) for v in (x, y))
+    found = [v.dtype for v in (x, y) if hasattr(v, "dtype")] or ["int32"]
+    if all(dtype in _LONG for dtype in found) and not any(isinstance(v, float) for v in (x, y)):
+        x, y = ops.cast(x, "float64"), ops.cast(y, "float64")
+    return op(x, y)
+
+
+def divide(x: Any, y: Any, name: str | None = None) -> Any:
+    """`tf.divide` and `tf.truediv`: quotients of integers of 32 bits or more are float64."""
+    return _quotient(ops.true_divide, x, y)
+
+
 def divide_no_nan(x: Any, y: Any, name: str | None = None) -> Any:
     """`tf.math.divide_no_nan`."""
-    return ops.divide_no_nan(x, y)
+    return _quotient(ops.divide_no_nan, x, y)
+
+
+def shape(input: Any, out_type: Any = None, name: str | None = None) -> Any:
+    """`tf.shape`: a tuple, whatever `out_type` is, of which entries may not be known yet."""
+    return ops.shape(input)
+
+
+def size(input: Any, out_type: Any = None, name: str | None = None) -> Any:
+    """`tf.size`: an int, whatever `out_type` is, or a scalar where it is not known yet."""
+    return ops.size(input)
 
 
 def multiply_no_nan(x: Any, y: Any, name: str | None = None) -> Any:

@@ -16,12 +16,17 @@ elu = renamed(ops.elu, features="x")
 leaky_relu = renamed(ops.leaky_relu, features="x", alpha="negative_slope")
 log_softmax = renamed(ops.log_softmax, logits="x")
 relu = renamed(ops.relu, features="x")
-relu6 = renamed(ops.relu6, features="x")
 selu = renamed(ops.selu, features="x")
 softmax = renamed(ops.softmax, logits="x")
 softplus = renamed(ops.softplus, features="x")
 softsign = renamed(ops.softsign, features="x")
 silu = renamed(ops.silu, features="x")
+
+
+def relu6(features: Any, name: str | None = None) -> Any:
+    """`tf.nn.relu6`: of integers too, which stay integers."""
+    features = ops.convert_to_tensor(features)
+    return ops.cast(ops.relu6(features), features.dtype)
 
 
 def gelu(features: Any, approximate: bool = False, name: str | None = None) -> Any:
