@@ -2,8 +2,7 @@
 
 A pytest plugin: with it, `keras` and everything below is Pronghorn. Only `keras.src.testing`, the tests' own helpers,
 is loaded from the real package. A private name is what `private_equivalents.py` has for it; one that has no equivalent
-becomes a placeholder, which can be imported and fails when it is used. Tests that use one are listed in
-`private_names.txt`, since they test no behaviour of ours.
+becomes a placeholder, which can be imported and fails when it is used.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import json
 import os
 import sys
 import types
+import zlib
 from typing import Any
 
 import private_equivalents
@@ -289,7 +289,9 @@ def pytest_configure(config: Any) -> None:
 
 
 def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """Skip what needs several devices."""
+    """Leave the other parts' tests out, and skip what needs several devices."""
+    part, parts = map(int, os.environ.get("KERAS_SUITE_PART", "0/1").split("/"))
+    items[:] = items[part::parts]
     for item in items:
         if "multi_device" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="there is one device"))
@@ -303,6 +305,11 @@ def pytest_collection_finish() -> None:
 def pytest_pycollect_makemodule() -> None:
     """The next file asks again."""
     _forget_frameworks()
+
+
+def pytest_runtest_setup(item: Any) -> None:
+    """A test draws the same numbers each time, whatever ran before it."""
+    pronghorn.utils.set_random_seed(zlib.crc32(item.nodeid.encode()))
 
 
 def pytest_collectreport(report: Any) -> None:

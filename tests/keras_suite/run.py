@@ -1,56 +1,95 @@
-"""Run Keras's own unit tests, from an installed `keras` package, against Pronghorn, and count.
+"""Run Keras's own tests, from an installed `keras` package, against Pronghorn: exactly the listed ones may fail.
 
-    python tests/keras_suite/run.py losses metrics layers/core
-    python tests/keras_suite/run.py --update ops          writes the two lists below anew for these folders
-    python tests/keras_suite/run.py --failures callbacks  says what failed
+    python tests/keras_suite/run.py                       all of them, and says what is not as listed
+    python tests/keras_suite/run.py losses layers/core    those of these folders and of what is below
+    python tests/keras_suite/run.py --update ops          writes the list anew for these folders, and keeps reasons
 
-Nothing of Keras's is in this repository: the tests are read where they are installed. Not counted are tests that are
-skipped, and those listed in `private_names.txt` (they reach for names that are private to Keras) and `not_asked.txt`
-(they test what Pronghorn does not set out to have, or need another framework), each with the reason.
+Nothing of Keras's is in this repository: the tests are read where they are installed. `expected_failures.txt` has a
+line for each test that fails, `test<two spaces>kind: word`. The kinds:
+
+| kind | why the test fails | the word |
+|---|---|---|
+| private | it reaches for a name that is private to Keras | the name |
+| framework | it needs another framework | what of it |
+| absent | it tests what is not part of Pronghorn (docs/compatibility.md) | what that is |
+| wording | the right kind of error comes, in our words; Keras's sentences are not copied | the error's class |
+| differs | Pronghorn does otherwise on purpose | what it does |
+| fault | Pronghorn does wrong, or not yet what it should | what is missing |
+
+`passing.txt` has the number of tests of each folder, or part of one, that pass, so that none is lost by being skipped.
+A test that is listed and does not fail is told as well as one that fails and is not listed, or that fails in another
+way than by an error's wording where that is its reason.
 """
 
 from __future__ import annotations
 
 import argparse
+import collections
+import concurrent.futures
 import dataclasses
-import fnmatch
 import importlib.util
+import itertools
+import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
-import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 _HERE = Path(__file__).parent
-_PRIVATE = _HERE / "private_names.txt"
-_NOT_ASKED = _HERE / "not_asked.txt"
-_NO_EQUIVALENT = re.compile(r"no public equivalent of (\S+)|has no attribute '(_[a-z]\w+)'")
-_FRAMEWORKS = ("jax", "tensorflow", "torch")
-_WORDING = '" does not match "'  # the right kind of error came, in our words; Keras's sentences are not copied
-_ABSENT = re.compile(r"(\S+) is not part of Pronghorn: |(\S+): quantized layers are not there")
+LIST = _HERE / "expected_failures.txt"
+PASSING = _HERE / "passing.txt"
+
+KINDS = ("private", "framework", "absent", "wording", "differs", "fault")
+#: What `--update` writes where it cannot say why a test fails; a person replaces it.
+UNEXPLAINED = "unexplained"
+#: The reason where the right kind of error came. It is checked each time; the others are for people to read.
+WORDING = "wording: the error's message"
+
+_FRAMEWORKS = ("grain", "jax", "tensorflow", "torch")
+_PLACEHOLDER = re.compile(r"no public equivalent of ([\w.]+)")
+_PRIVATE = re.compile(r"(?:has no attribute|does not have the attribute) '(_[a-z]\w*)'")
+_ABSENT = re.compile(r"([\w.]+) is not part of Pronghorn: |(\w+): quantized layers are not there")
+_WORDING = re.compile(r'^(\w+): "[^\n]*" does not match "|(Regex) pattern did not match', re.DOTALL)
+
+#: Folders with so many tests that they are run in parts.
+PARTS = {"ops": 6}
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Result:
-    """One test.
+    """What became of one test.
 
     Attributes:
-        name: `folder/file.py::Class::test`.
-        kind: `"passed"`, `"failed"` or `"skipped"`.
-        message: the first line of what went wrong.
-        private: the private name that it reached for, if that is what went wrong.
-        absent: the name that is not part of Pronghorn and says so, or is another framework's, if that is what went
-            wrong.
+        test: `folder/file.py::Class::test`, or the file's name if it cannot be read.
+        outcome: `"passed"`, `"failed"` or `"skipped"`.
+        message: what went wrong.
     """
 
-    name: str
-    kind: str
+    test: str
+    outcome: str
     message: str = ""
-    private: str = ""
-    absent: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The test file's folder."""
+        return self.test.partition("::")[0].rpartition("/")[0]
+
+    def reason(self) -> str:
+        """Why it failed, where the message itself says so; otherwise the message's first line, as unexplained."""
+        if match := _PLACEHOLDER.search(self.message):
+            name = match[1].removeprefix("keras.src.")
+            return f"{'framework' if name.partition('.')[0] in _FRAMEWORKS else 'private'}: {name}"
+        if match := _PRIVATE.search(self.message):
+            return f"private: {match[1]}"
+        if match := _ABSENT.search(self.message):
+            return f"absent: {match[1] or match[2]}"
+        if _WORDING.search(self.message):
+            return WORDING
+        return f"{UNEXPLAINED}: {' '.join(self.message.split())[:100]}"
 
 
 def keras_source() -> Path:
@@ -65,114 +104,7 @@ def keras_source() -> Path:
     return Path(spec.origin).parent / "src"
 
 
-def run_folder(folder: str, seconds: int = 1500) -> list[Result]:
-    """Run the tests of one folder, not of those below it, in a process of its own.
-
-    Args:
-        folder: below `keras/src`, such as `"layers/core"`.
-        seconds: the longest it may take.
-    """
-    source = keras_source()
-    files = sorted(map(str, (source / folder).glob("*_test.py")))
-    if not files:
-        return []
-    environment = {**os.environ, "KERAS_SUITE_SOURCE": str(source)}
-    path = [str(_HERE), *map(os.path.abspath, filter(None, environment.get("PYTHONPATH", "").split(os.pathsep)))]
-    environment["PYTHONPATH"] = os.pathsep.join(path)
-    environment.pop("KERAS_BACKEND", None)
-    with tempfile.TemporaryDirectory() as scratch:
-        report = Path(scratch) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-p", "keras_names", "-p", "no:cacheprovider", "--noconftest"]
-        command += ["-c", os.devnull, "--rootdir", str(source), "--continue-on-collection-errors", "-q"]
-        command += ["--tb=line", "-W", "ignore", f"--junitxml={report}", *files]
-        try:
-            done = subprocess.run(
-                command, env=environment, capture_output=True, timeout=seconds, cwd=scratch, check=False
-            )
-        except subprocess.TimeoutExpired:
-            return [Result(f"{folder}::all", "failed", f"took more than {seconds} s")]
-        if not report.is_file():
-            return [Result(f"{folder}::all", "failed", done.stderr.decode(errors="replace").strip()[-300:])]
-        return [_result(folder, case) for case in ElementTree.parse(report).iter("testcase")]
-
-
-def _result(folder: str, case: ElementTree.Element) -> Result:
-    where = case.get("classname", "").split(".")
-    test_class = [part for part in where if part[:1].isupper() or part.endswith(("Test", "Tests"))]
-    file = next((part for part in reversed(where) if part.endswith("_test")), where[-1] if where else "")
-    name = "::".join([f"{folder}/{file}.py", *test_class[-1:], case.get("name", "")])
-    if case.find("skipped") is not None:
-        return Result(name, "skipped")
-    bad = case.find("failure")
-    bad = case.find("error") if bad is None else bad
-    if bad is None:
-        return Result(name, "passed")
-    message = (bad.get("message") or "").strip()
-    private, absent = _NO_EQUIVALENT.search(message), _ABSENT.search(message)
-    missing = (absent.group(1) or absent.group(2)) if absent else ""
-    reached = (private.group(1) or private.group(2)) if private else ""
-    if reached.partition(".")[0] in _FRAMEWORKS:
-        reached, missing = "", reached
-    return Result(name, "failed", message.split("\n")[0], reached, missing)
-
-
-def read_list(path: Path) -> dict[str, str]:
-    """Return the patterns of a list of tests and the reason of each: lines `pattern<two spaces>reason`."""
-    entries = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.strip() and not line.startswith("#"):
-            pattern, _, reason = line.partition("  ")
-            entries[pattern] = reason.strip()
-    return entries
-
-
-def counted(results: list[Result]) -> tuple[list[Result], list[Result]]:
-    """Return the tests that passed, and those that failed and are in no list."""
-    excused = {**read_list(_PRIVATE), **read_list(_NOT_ASKED)}
-    exact = {pattern for pattern in excused if "*" not in pattern}
-    globs = [pattern for pattern in excused if "*" in pattern]
-    passed = [result for result in results if result.kind == "passed"]
-    failed = [
-        result
-        for result in results
-        if result.kind == "failed"
-        and result.name not in exact
-        and not any(fnmatch.fnmatchcase(result.name, pattern) for pattern in globs)
-    ]
-    return passed, failed
-
-
-def rate(results: list[Result], any_wording: bool = False) -> float:
-    """Return the share of the counted tests that passed, in per cent.
-
-    Args:
-        results: what `run_folder` returned.
-        any_wording: whether a test counts as passed that got the right kind of error in other words than Keras's.
-    """
-    passed, failed = counted(results)
-    worded = sum(_WORDING in result.message for result in failed) if any_wording else 0
-    return 100 * (len(passed) + worded) / max(len(passed) + len(failed), 1)
-
-
-def update(results: list[Result]) -> None:
-    """Write down which failures are uses of private names, and which of names that are not part of Pronghorn.
-
-    A reason written by hand stays for as long as its test fails.
-    """
-    passed = {result.name for result in results if result.kind != "failed"}
-    _rewrite(_PRIVATE, passed, {result.name: result.private for result in results})
-    _rewrite(_NOT_ASKED, passed, {result.name: result.absent and f"needs {result.absent}" for result in results})
-
-
-def _rewrite(path: Path, passed: set[str], reasons: dict[str, str]) -> None:
-    entries = {name: reason for name, reason in read_list(path).items() if name not in passed}
-    entries.update({name: reason for name, reason in reasons.items() if reason})
-    head = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
-    lines = [*head, *(f"{name}  {entries[name]}" for name in sorted(entries))]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def folders_of(places: list[str]) -> list[str]:
+def folders(places: Iterable[str] = ()) -> list[str]:
     """Return the folders with tests at and below the given ones; all where none is given."""
     source = keras_source()
     found = set()
@@ -181,30 +113,135 @@ def folders_of(places: list[str]) -> list[str]:
     return sorted(found)
 
 
+def run(folder: str, part: int = 0, seconds: int = 1500) -> list[Result]:
+    """Run the tests of one folder, not of those below it, in a process of its own.
+
+    Args:
+        folder: below `keras/src`, such as `"layers/core"`.
+        part: which of the folder's `PARTS`.
+        seconds: the longest it may take.
+    """
+    source = keras_source()
+    environment = {**os.environ, "KERAS_SUITE_SOURCE": str(source), "PYTHONHASHSEED": "0"}
+    environment["KERAS_SUITE_PART"] = f"{part}/{PARTS.get(folder, 1)}"
+    path = [str(_HERE), *map(os.path.abspath, filter(None, environment.get("PYTHONPATH", "").split(os.pathsep)))]
+    environment["PYTHONPATH"] = os.pathsep.join([*path, str(ROOT / "src")])
+    environment.pop("KERAS_BACKEND", None)
+    with tempfile.TemporaryDirectory() as scratch:
+        notes = Path(scratch) / "results.jsonl"
+        environment["KERAS_SUITE_RESULTS"] = str(notes)
+        command = [sys.executable, "-m", "pytest", "-p", "keras_names", "-p", "no:cacheprovider", "--noconftest"]
+        command += ["-c", os.devnull, "--rootdir", str(source), "--continue-on-collection-errors", "-q"]
+        command += ["--tb=line", "-W", "ignore", *sorted(map(str, (source / folder).glob("*_test.py")))]
+        try:
+            done = subprocess.run(
+                command, env=environment, capture_output=True, timeout=seconds, cwd=scratch, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return [Result(f"{folder}/", "failed", f"took more than {seconds} s")]
+        if done.returncode not in (0, 1, 2, 5):  # all passed, some failed, some could not be read, there was none
+            return [Result(f"{folder}/", "failed", (done.stdout + done.stderr).decode(errors="replace")[-2000:])]
+        return _read(notes)
+
+
+def _read(notes: Path) -> list[Result]:
+    found: dict[str, Result] = {}
+    for line in notes.read_text(encoding="utf-8").splitlines() if notes.is_file() else ():
+        result = Result(**json.loads(line))
+        if result.test not in found or result.outcome == "failed":  # of a test's phases, one that failed counts
+            found[result.test] = result
+    return list(found.values())
+
+
+def expected() -> dict[str, str]:
+    """Return the tests that are expected to fail, and why."""
+    lines = [line for line in LIST.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    return {test: reason for test, _, reason in (line.rpartition("  ") for line in lines)}
+
+
+def unit(folder: str, part: int) -> str:
+    """Return the name of what `run` runs: the folder, and which part of it where there are several."""
+    return f"{folder}:{part}" if folder in PARTS else folder
+
+
+def passing() -> dict[str, int]:
+    """Return how many tests of each `unit` pass."""
+    lines = PASSING.read_text(encoding="utf-8").splitlines() if PASSING.is_file() else []
+    return {folder: int(count) for folder, count in (line.split() for line in lines if not line.startswith("#"))}
+
+
+def differences(results: Iterable[Result], listed: dict[str, str]) -> list[str]:
+    """Return a line for each test that is not as listed.
+
+    Args:
+        results: what ran.
+        listed: of `expected`, the tests that may have run.
+    """
+    lines = []
+    ran = {result.test: result for result in results}
+    for test, result in sorted(ran.items()):
+        reason = listed.get(test)
+        if result.outcome == "failed" and reason is None:
+            lines.append(f"newly fails: {test}\n    {result.message[:600]}")
+        elif result.outcome == "failed":
+            if reason == WORDING != result.reason():
+                lines.append(f"fails for another reason than an error's wording: {test}\n    {result.message[:600]}")
+        elif reason is not None:
+            lines.append(f"is listed as failing and {result.outcome}: {test}")
+    lines += [f"is listed as failing and did not run: {test}" for test in sorted(listed.keys() - ran.keys())]
+    return lines
+
+
+def of_folder(listed: dict[str, str], folder: str) -> dict[str, str]:
+    """Return what a list says about the files of one folder."""
+    return {test: reason for test, reason in listed.items() if Result(test, "").folder == folder}
+
+
+def update(folder: str, parts: list[list[Result]]) -> None:
+    """Write the two lists anew for one folder, from the results of its parts. A reason stays while its test fails."""
+    listed = expected()
+    old = of_folder(listed, folder)
+    for test in old:
+        del listed[test]
+    for result in itertools.chain(*parts):
+        if result.outcome == "failed":
+            known = old.get(result.test, UNEXPLAINED)
+            listed[result.test] = result.reason() if known == WORDING or known.startswith(UNEXPLAINED) else known
+    counts = passing()
+    for part, results in enumerate(parts):
+        counts[unit(folder, part)] = sum(result.outcome == "passed" for result in results)
+    for path, lines in (
+        (LIST, [f"{test}  {listed[test]}" for test in sorted(listed)]),
+        (PASSING, [f"{name} {counts[name]}" for name in sorted(counts)]),
+    ):
+        head = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+        path.write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
+
+
 def main() -> int:
-    """The command."""
+    """The command; exit status 1 where something is not as listed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("places", nargs="*", help="folders below keras/src; all by default")
-    parser.add_argument("--update", action="store_true", help="write the lists of what is not counted anew")
-    parser.add_argument("--failures", action="store_true", help="list the failures")
-    parser.add_argument("--at-least", type=float, default=0.0, help="exit status 1 if a folder's rate is below this")
+    parser.add_argument("--update", action="store_true", help="write the lists anew")
+    parser.add_argument("--workers", type=int, default=2, help="how many processes at a time")
     arguments = parser.parse_args()
-    low = False
-    for folder in folders_of(arguments.places):
-        results = run_folder(folder)
-        if arguments.update:
-            update(results)
-        passed, failed = counted(results)
-        excused = len(results) - len(passed) - len(failed)
-        share = rate(results)
-        low = low or share < arguments.at_least
-        worded = sum(_WORDING in result.message for result in failed)
-        line = f"{folder:45} {len(passed):5} passed {len(failed):5} failed {excused:5} not counted {share:6.1f} %"
-        print(line + (f"   ({worded} fail by a message's wording alone)" if worded else ""), flush=True)
-        if arguments.failures:
-            for result in failed:
-                print(f"    {result.name}\n        {result.message[:200]}")
-    return int(low)
+    wrong = 0
+    with concurrent.futures.ThreadPoolExecutor(arguments.workers) as pool:
+        jobs = {
+            folder: [pool.submit(run, folder, part) for part in range(PARTS.get(folder, 1))]
+            for folder in folders(arguments.places)
+        }
+        for folder, pending in jobs.items():
+            parts = [part.result() for part in pending]
+            results = list(itertools.chain(*parts))
+            if arguments.update and not any(result.test.endswith("/") for result in results):
+                update(folder, parts)
+            lines = differences(results, of_folder(expected(), folder))
+            count = collections.Counter(result.outcome for result in results)
+            print(f"{folder:50} {count['passed']:5} passed {count['failed']:5} failed {count['skipped']:5} skipped")
+            print("".join(f"    {line}\n" for line in lines), end="", flush=True)
+            wrong += len(lines)
+    return int(wrong > 0)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Keras's own tests of the folders that are whole; see tests/keras_suite/run.py, which also runs the others."""
+"""Keras's own tests, all of them: those that fail are those that are listed; see tests/keras_suite/run.py."""
 
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -11,55 +12,70 @@ pytest.importorskip("absl", reason="Keras's tests need absl-py")
 sys.path.insert(0, str(Path(__file__).parents[1] / "keras_suite"))
 import run
 
-# Folder to the share of its counted tests, in per cent, that must pass. Two of the 33 tests of regularizers take whole
-# messages for equal to Keras's; ours are our own.
-WHOLE = {
-    "activations": 95,
-    "callbacks": 95,
-    "constraints": 95,
-    "dtype_policies": 90,
-    "initializers": 95,
-    "layers": 95,
-    "layers/activations": 95,
-    "layers/attention": 95,
-    "layers/convolutional": 95,
-    "layers/core": 95,
-    "layers/merging": 95,
-    "layers/normalization": 95,
-    "layers/pooling": 95,
-    "layers/regularization": 95,
-    "layers/reshaping": 95,
-    "layers/rnn": 95,
-    "losses": 95,
-    "metrics": 95,
-    "models": 90,
-    "optimizers": 95,
-    "optimizers/schedules": 95,
-    "random": 95,
-    "regularizers": 90,
-    "trainers": 95,
-    "tree": 95,
-    "wrappers": 95,
-}
+# The list is of one version's tests, run without other frameworks but JAX.
+KERAS = "3.15.1"
+PARTS = [(folder, part) for folder in run.folders() for part in range(run.PARTS.get(folder, 1))]
 
-# Small folders in which much of what is tested is sentences of messages, which fails with ours; apart from those tests
-# the folders are held to the shares above.
-LESS_FOR_WORDING = {"layers/normalization": 93, "layers/regularization": 75}
+exactly = pytest.mark.skipif(metadata.version("keras") != KERAS, reason=f"the list is that of Keras {KERAS}")
 
 
+@exactly
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", WHOLE)
-def test_a_folder_of_keras_tests(folder):
-    results = run.run_folder(folder, seconds=600)
-    passed, failed = run.counted(results)
-    assert passed
-    failures = "\n".join(f"{result.name}: {result.message}" for result in failed)
-    assert run.rate(results) >= LESS_FOR_WORDING.get(folder, WHOLE[folder]), failures
-    assert run.rate(results, any_wording=True) >= WHOLE[folder], failures
+@pytest.mark.parametrize(("folder", "part"), PARTS, ids=lambda value: str(value))
+def test_the_listed_tests_of_a_folder_fail_and_no_others(folder, part):
+    results = run.run(folder, part)
+    listed = run.of_folder(run.expected(), folder)
+    if folder in run.PARTS:  # those of the other parts are not to be missed
+        listed = {test: listed[test] for test in {result.test for result in results} & listed.keys()}
+    assert run.differences(results, listed) == []
+    assert sum(result.outcome == "passed" for result in results) >= run.passing()[run.unit(folder, part)]
 
 
-def test_lists_give_reasons():
-    for path in (run._PRIVATE, run._NOT_ASKED):
-        entries = run.read_list(path)
-        assert entries
-        assert all(entries.values())
+@exactly
+def test_every_folder_is_listed():
+    assert run.passing().keys() == {run.unit(folder, part) for folder, part in PARTS}
+    assert {run.Result(test, "").folder for test in run.expected()} <= set(run.folders())
+
+
+def test_every_expected_failure_has_a_reason():
+    for test, reason in run.expected().items():
+        kind, _, word = reason.partition(": ")
+        assert kind in run.KINDS, (test, reason)
+        assert word.strip(), test
+
+
+LISTED = {"losses/a_test.py::A::test_x": "wording: the error's message"}
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        (run.Result("losses/a_test.py::A::test_x", "failed", 'E: "ours" does not match "theirs"'), None),
+        (run.Result("losses/a_test.py::A::test_x", "passed"), "is listed as failing and passed"),
+        (run.Result("losses/a_test.py::A::test_x", "skipped"), "is listed as failing and skipped"),
+        (
+            run.Result("losses/a_test.py::A::test_x", "failed", "no public equivalent of keras.src.a"),
+            "another reason than an error's wording",
+        ),
+        (run.Result("losses/a_test.py::A::test_y", "passed"), "did not run: losses/a_test.py::A::test_x"),
+        (run.Result("losses/a_test.py::A::test_y", "failed", "0 != 1"), "newly fails: losses/a_test.py::A::test_y"),
+    ],
+)
+def test_what_is_told(result, told):
+    lines = run.differences([result], LISTED)
+    assert [told in line for line in lines[:1]] == [True] * (told is not None)
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("NotImplementedError: no public equivalent of keras.src.utils.io.ask", "private: utils.io.ask"),
+        ("NotImplementedError: no public equivalent of tensorflow.constant", "framework: tensorflow.constant"),
+        ("AttributeError: 'Dense' object has no attribute '_float8_call'", "private: _float8_call"),
+        ("AttributeError: quantize is not part of Pronghorn: see", "absent: quantize"),
+        ('AssertionError: "theirs" does not match "ours"', "wording: the error's message"),
+        ("AssertionError: 0 != 1", "unexplained: AssertionError: 0 != 1"),
+    ],
+)
+def test_reasons_that_a_message_gives(message, reason):
+    assert run.Result("a_test.py::A::test_x", "failed", message).reason() == reason

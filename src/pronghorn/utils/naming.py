@@ -61,12 +61,14 @@ def reset_names() -> None:
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Forget what was created so far: automatic names start anew and the global seed generator is made again.
+    """Forget what was created so far: automatic names start anew, outside of all name scopes of this thread, and the
+    global seed generator is made again.
 
     Args:
         free_memory: also run Python's garbage collector.
     """
     reset_names()
+    _scopes.stack = []
     from pronghorn.random import seed_generator
 
     seed_generator.reset_global_generator()
@@ -112,7 +114,7 @@ class NameScope:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._pushed.pop():
+        if self._pushed.pop() and _scopes.stack:  # none are left after `clear_session`
             _scopes.stack.pop()
 
 
