@@ -149,11 +149,11 @@ def _check(spec: InputSpec, value: Any, layer: Any) -> None:
     shape = known_shape(value)
     ndim = len(shape)
     if spec.ndim is not None and not spec.allow_last_axis_squeeze and ndim != spec.ndim:
-        raise ValueError(_rank(layer, f"ndim={spec.ndim}", shape, spec.ndim))
+        raise ValueError(wrong_rank(layer, f"ndim={spec.ndim}", shape, spec.ndim))
     if spec.max_ndim is not None and ndim > spec.max_ndim:
-        raise ValueError(_rank(layer, f"max_ndim={spec.max_ndim}", shape, spec.max_ndim))
+        raise ValueError(wrong_rank(layer, f"max_ndim={spec.max_ndim}", shape, spec.max_ndim))
     if spec.min_ndim is not None and ndim < spec.min_ndim:
-        raise ValueError(_rank(layer, f"min_ndim={spec.min_ndim}", shape, spec.min_ndim))
+        raise ValueError(wrong_rank(layer, f"min_ndim={spec.min_ndim}", shape, spec.min_ndim))
     if spec.dtype is not None and value.dtype != spec.dtype:
         raise ValueError(f"{_who(layer)} expected dtype={spec.dtype}, found dtype={value.dtype}.")
     for axis, extent in spec.axes.items():
@@ -186,7 +186,7 @@ def _check_shape(spec: InputSpec, shape: tuple[int | None, ...], layer: Any) -> 
         )
 
 
-def _rank(layer: Any, expected: str, shape: tuple[int | None, ...], number: int) -> str:
+def wrong_rank(layer: Any, expected: str, shape: tuple[int | None, ...], number: int) -> str:
     message = f"{_who(layer)}: expected {expected}, found ndim={len(shape)}. Full shape received: {shape}."
     given = getattr(layer, "_input_shape_arg", None)
     if given is not None and len(shape) > number and len(given) == len(shape) - 1:

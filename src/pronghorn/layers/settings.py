@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from pronghorn import activations, constraints, initializers, regularizers
+from pronghorn import activations, config, constraints, initializers, regularizers
 from pronghorn.utils.arguments import is_integer
+
+#: Settings that the constructor of `Layer` takes by itself.
+OF_EVERY_LAYER = ("activity_regularizer",)
 
 
 def _module(name: str) -> Any:
@@ -21,8 +25,19 @@ def _module(name: str) -> Any:
     return None
 
 
+def arguments(values: dict[str, Any]) -> dict[str, Any]:
+    """A constructor's arguments by name, those in ``kwargs`` included, from the ``locals()`` at its begin.
+
+    So a signature, which is there for people and for `inspect`, says what there is to set, and nothing repeats it.
+    """
+    own = {name: value for name, value in values.items() if name not in ("self", "kwargs", "__class__")}
+    return {**own, **values.get("kwargs", {})}
+
+
 def take(layer: Any, **settings: Any) -> None:
-    """Put arguments on a layer: names of initializers, regularizers, constraints and activations become objects.
+    """Put arguments on a layer, checked and converted by what their name tells.
+
+    Names of initializers, regularizers, constraints and activations become objects; `_KINDS` lists numbers and choices.
 
     Raises:
         ValueError: if there is none of a name; the message says which layer and argument it was for.
@@ -34,7 +49,35 @@ def take(layer: Any, **settings: Any) -> None:
                 value = module.get(value)
             except ValueError as error:
                 raise ValueError(f"Layer {layer.name!r} ({type(layer).__name__}), argument {name}: {error}") from None
+        elif name in _KINDS:
+            value = _KINDS[name](layer, name, value)
         setattr(layer, name, value)
+
+
+def take_named(layer: Any, values: dict[str, Any], names: Iterable[str]) -> None:
+    """Put those of a constructor's arguments on a layer that are named, given the constructor's ``locals()``."""
+    take(layer, **{name: values[name] for name in names if name not in OF_EVERY_LAYER})
+
+
+def weight(layer: Any, name: str, shape: Any, of: str | None = None, **options: Any) -> Any:
+    """A new weight of a layer, as the layer's settings have it.
+
+    Args:
+        layer: it has ``kernel_initializer``, ``kernel_regularizer`` and ``kernel_constraint``, for a ``"kernel"``.
+        name: the weight's name.
+        shape: its shape.
+        of: the settings' prefix, where it is not the name.
+        options: what ``add_weight`` takes besides, or takes in place of a setting.
+    """
+    kinds = ("initializer", "regularizer", "constraint")
+    return layer.add_weight(
+        name=name, shape=shape, **{**{kind: getattr(layer, f"{of or name}_{kind}") for kind in kinds}, **options}
+    )
+
+
+def bias(layer: Any, shape: Any, **options: Any) -> Any:
+    """A `weight` named ``"bias"``; None for a layer without ``use_bias``."""
+    return weight(layer, "bias", shape, **options) if layer.use_bias else None
 
 
 def give(layer: Any, *names: str) -> dict[str, Any]:
@@ -128,3 +171,32 @@ def not_there(layer: Any, **settings: Any) -> None:
                 f"{type(layer).__name__}: `{name}` is for quantized layers, which are not there. Use "
                 "dtype='mixed_bfloat16' for smaller and faster computations."
             )
+
+
+def _count(layer: Any, name: str, value: Any) -> int:
+    return positive(value, type(layer).__name__, name)
+
+
+def _extents(layer: Any, name: str, value: Any) -> tuple[int, ...]:
+    return numbers(value, layer.rank, layer, name)
+
+
+def _padding(layer: Any, name: str, value: Any) -> str:
+    return one_of(str(value).lower(), getattr(layer, "paddings", ("valid", "same")), type(layer).__name__, name)
+
+
+def _share(layer: Any, name: str, value: float) -> float:
+    return min(1.0, max(0.0, value))
+
+
+# What `take` makes of a setting, by its name.
+_KINDS: dict[str, Callable[[Any, str, Any], Any]] = {
+    **dict.fromkeys(("units", "filters", "groups", "depth_multiplier", "input_dim", "output_dim"), _count),
+    **dict.fromkeys(("kernel_size", "strides", "dilation_rate"), _extents),
+    **dict.fromkeys(("dropout", "recurrent_dropout"), _share),
+    "output_padding": lambda layer, name, value: (
+        None if value is None else numbers(value, layer.rank, layer, name, allow_zero=True)
+    ),
+    "padding": _padding,
+    "data_format": lambda layer, name, value: config.standardize_data_format(value),
+}

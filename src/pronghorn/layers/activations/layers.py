@@ -155,13 +155,7 @@ class PReLU(Layer):
         settings.check_axes(self, self.shared_axes or (), input_shape, "shared_axes")
         for axis in self.shared_axes or ():
             shape[axis % len(input_shape) - 1] = 1
-        self.alpha = self.add_weight(
-            shape=tuple(shape),
-            name="alpha",
-            initializer=self.alpha_initializer,
-            regularizer=self.alpha_regularizer,
-            constraint=self.alpha_constraint,
-        )
+        self.alpha = settings.weight(self, "alpha", tuple(shape))
         own = {i: d for i, d in enumerate(input_shape) if i > 0 and i not in (self.shared_axes or ())}
         self.input_spec = InputSpec(ndim=len(input_shape), axes=own)
 

@@ -64,7 +64,7 @@ class GroupedQueryAttention(HeadsLayer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         name = type(self).__name__
         self.supports_masking = True
         self.head_dim = settings.positive(head_dim, name, "head_dim")
@@ -85,17 +85,7 @@ class GroupedQueryAttention(HeadsLayer):
         if sliding_window is not None:
             settings.positive(sliding_window, name, "sliding_window")
         self.sliding_window = sliding_window
-        self._take_weights(
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
-        from pronghorn import regularizers
-
-        self.activity_regularizer = regularizers.get(activity_regularizer)
+        settings.take_named(self, locals(), _WEIGHTS)
 
     def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
         key_shape = value_shape if key_shape is None else key_shape

@@ -28,9 +28,6 @@ _WEIGHTS = (
 class HeadsLayer(Layer):
     """Base of attention layers with heads: makes their dense layers."""
 
-    def _take_weights(self, **weights: Any) -> None:
-        settings.take(self, **weights)
-
     def _dense(self, name: str, equation: str, output_shape: Any, bias_axes: str | None) -> EinsumDense:
         """A projection. Initializers are copied, so that projections do not start alike."""
 
@@ -135,7 +132,7 @@ class MultiHeadAttention(HeadsLayer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.supports_masking = True
         self._num_heads = settings.positive(num_heads, "MultiHeadAttention", "num_heads")
         self._key_dim = settings.positive(key_dim, "MultiHeadAttention", "key_dim")
@@ -153,17 +150,7 @@ class MultiHeadAttention(HeadsLayer):
         if sliding_window is not None:
             settings.positive(sliding_window, "MultiHeadAttention", "sliding_window")
         self.sliding_window = sliding_window
-        self._take_weights(
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
-        from pronghorn import regularizers
-
-        self.activity_regularizer = regularizers.get(activity_regularizer)
+        settings.take_named(self, locals(), _WEIGHTS)
         if isinstance(attention_axes, int):
             attention_axes = (attention_axes,)
         elif attention_axes and not isinstance(attention_axes, (list, tuple)):

@@ -4,146 +4,55 @@ from __future__ import annotations
 
 from typing import Any
 
-from pronghorn import config, ops
+from pronghorn import ops
 from pronghorn.layers import settings
-from pronghorn.layers.convolutional.conv import (
-    _WEIGHTS,
-    _arguments,
-    _check_rank,
-    add_bias,
-    pair_with_batch,
-    spatial_axes,
-)
-from pronghorn.layers.input_spec import InputSpec
-from pronghorn.layers.layer import Layer
+from pronghorn.layers.convolutional.base import Convolution
+from pronghorn.ops.nn.convolution import transposed_axis
 
 
-class BaseConvTranspose(Layer):
+class BaseConvTranspose(Convolution):
     """What all transposed convolutions share; see `Conv2DTranspose` for the arguments."""
 
-    def __init__(
-        self,
-        rank: int,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        output_padding: Any = None,
-        data_format: str | None = None,
-        dilation_rate: Any = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        name = type(self).__name__
-        self.rank = rank
-        self.filters = settings.positive(filters, name, "filters")
-        self.kernel_size = settings.numbers(kernel_size, rank, self, "kernel_size")
-        self.strides = settings.numbers(strides, rank, self, "strides")
-        self.dilation_rate = settings.numbers(dilation_rate, rank, self, "dilation_rate")
-        self.padding = settings.one_of(str(padding).lower(), ("valid", "same"), name, "padding")
-        self.output_padding = None
-        if output_padding is not None:
-            self.output_padding = settings.numbers(output_padding, rank, self, "output_padding", allow_zero=True)
-            if any(p >= s for p, s in zip(self.output_padding, self.strides)):
-                raise ValueError(
-                    f"{name}: output_padding={self.output_padding} must be less than strides={self.strides} along each "
-                    "axis."
-                )
-        self.data_format = config.standardize_data_format(data_format)
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+    setting_names = (
+        "filters",
+        "kernel_size",
+        "strides",
+        "padding",
+        "output_padding",
+        "data_format",
+        "dilation_rate",
+        "activation",
+        "use_bias",
+        "kernel_initializer",
+        "bias_initializer",
+        "kernel_regularizer",
+        "bias_regularizer",
+        "activity_regularizer",
+        "kernel_constraint",
+        "bias_constraint",
+    )
+    strided_and_dilated = False
+
+    def __init__(self, rank: int, **given: Any) -> None:
+        super().__init__(rank, **given)
+        if any(p >= s for p, s in zip(self.output_padding or (), self.strides)):
             raise ValueError(
-                f"{name}: strides and dilation_rate cannot both be above 1, got strides={self.strides} and "
-                f"dilation_rate={self.dilation_rate}."
+                f"{type(self).__name__}: output_padding={self.output_padding} must be less than "
+                f"strides={self.strides} along each axis."
             )
-        settings.take(
-            self,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
-        self.input_spec = InputSpec(ndim=rank + 2)
 
     def build(self, input_shape: Any) -> None:
-        _check_rank(self, input_shape)
-        axis = -1 if self.data_format == "channels_last" else 1
-        channels = input_shape[axis]
-        if channels is None:
-            raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}): the channels (axis {axis}) of its input must be known, "
-                f"got shape {tuple(input_shape)}."
-            )
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(*self.kernel_size, self.filters, channels),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(self.filters,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
-        self.input_spec = InputSpec(ndim=self.rank + 2, axes={axis: channels})
+        channels = self._channels(input_shape)
+        self.kernel = settings.weight(self, "kernel", (*self.kernel_size, self.filters, channels))
+        self.bias = settings.bias(self, (self.filters,))
 
-    def call(self, inputs: Any) -> Any:
-        outputs = ops.conv_transpose(
-            inputs,
-            self.kernel,
-            strides=self.strides,
-            padding=self.padding,
-            output_padding=self.output_padding,
-            dilation_rate=self.dilation_rate,
-            data_format=self.data_format,
-        )
-        outputs = add_bias(outputs, self.bias, self.data_format)
-        return outputs if self.activation is None else self.activation(outputs)
+    def _convolve(self, inputs: Any) -> Any:
+        return ops.conv_transpose(inputs, self.kernel, output_padding=self.output_padding, **self._geometry())
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        _check_rank(self, input_shape)
-        space = [input_shape[a] for a in spatial_axes(self.data_format, self.rank)]
+    def _output_extents(self, space: list[Any]) -> list[Any]:
         extra = self.output_padding or (None,) * self.rank
-        out = [
-            transposed_extent(size, k, s, d, e, self.padding)
-            for size, k, s, d, e in zip(space, self.kernel_size, self.strides, self.dilation_rate, extra)
-        ]
-        return pair_with_batch(out, input_shape[0], self.filters, self.data_format)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            **settings.give(
-                self,
-                "filters",
-                "kernel_size",
-                "strides",
-                "padding",
-                "output_padding",
-                "data_format",
-                "dilation_rate",
-                "activation",
-                "use_bias",
-                *_WEIGHTS,
-            ),
-        }
+        sizes = zip(space, self.kernel_size, self.strides, self.dilation_rate, extra)
+        return [transposed_extent(size, k, s, d, e, self.padding) for size, k, s, d, e in sizes]
 
 
 def transposed_extent(
@@ -156,8 +65,6 @@ def transposed_extent(
     """
     if size is None:
         return None
-    from pronghorn.ops.nn.convolution import transposed_axis
-
     return transposed_axis(size, kernel, stride, dilation, extra, padding)[0]
 
 
@@ -192,7 +99,7 @@ class Conv1DTranspose(BaseConvTranspose):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**_arguments(1, locals()))
+        super().__init__(1, **settings.arguments(locals()))
 
 
 class Conv2DTranspose(BaseConvTranspose):
@@ -243,7 +150,7 @@ class Conv2DTranspose(BaseConvTranspose):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**_arguments(2, locals()))
+        super().__init__(2, **settings.arguments(locals()))
 
 
 class Conv3DTranspose(BaseConvTranspose):
@@ -277,4 +184,4 @@ class Conv3DTranspose(BaseConvTranspose):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**_arguments(3, locals()))
+        super().__init__(3, **settings.arguments(locals()))

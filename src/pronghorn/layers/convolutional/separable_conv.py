@@ -4,157 +4,48 @@ from __future__ import annotations
 
 from typing import Any
 
-from pronghorn import config, ops
+from pronghorn import ops
 from pronghorn.layers import settings
-from pronghorn.layers.convolutional.conv import (
-    _arguments,
-    _check_rank,
-    add_bias,
-    check_fits,
-    conv_extent,
-    pair_with_batch,
-    spatial_axes,
-)
-from pronghorn.layers.input_spec import InputSpec
-from pronghorn.layers.layer import Layer
+from pronghorn.layers.convolutional.base import Convolution
 
 
-class BaseSeparableConv(Layer):
+class BaseSeparableConv(Convolution):
     """What separable convolutions share; see `SeparableConv2D` for the arguments."""
 
-    def __init__(
-        self,
-        rank: int,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = 1,
-        depth_multiplier: int = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        pointwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        pointwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        pointwise_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        name = type(self).__name__
-        self.rank = rank
-        self.filters = settings.positive(filters, name, "filters")
-        self.depth_multiplier = settings.positive(depth_multiplier, name, "depth_multiplier")
-        self.kernel_size = settings.numbers(kernel_size, rank, self, "kernel_size")
-        self.strides = settings.numbers(strides, rank, self, "strides")
-        self.dilation_rate = settings.numbers(dilation_rate, rank, self, "dilation_rate")
-        self.padding = settings.one_of(str(padding).lower(), ("valid", "same"), name, "padding")
-        self.data_format = config.standardize_data_format(data_format)
-        settings.take(
-            self,
-            activation=activation,
-            use_bias=use_bias,
-            depthwise_initializer=depthwise_initializer,
-            pointwise_initializer=pointwise_initializer,
-            bias_initializer=bias_initializer,
-            depthwise_regularizer=depthwise_regularizer,
-            pointwise_regularizer=pointwise_regularizer,
-            bias_regularizer=bias_regularizer,
-            depthwise_constraint=depthwise_constraint,
-            pointwise_constraint=pointwise_constraint,
-            bias_constraint=bias_constraint,
-        )
-        self.input_spec = InputSpec(ndim=rank + 2)
+    setting_names = (
+        "depth_multiplier",
+        "filters",
+        "kernel_size",
+        "strides",
+        "padding",
+        "data_format",
+        "dilation_rate",
+        "activation",
+        "use_bias",
+        "depthwise_initializer",
+        "pointwise_initializer",
+        "bias_initializer",
+        "depthwise_regularizer",
+        "pointwise_regularizer",
+        "bias_regularizer",
+        "activity_regularizer",
+        "depthwise_constraint",
+        "pointwise_constraint",
+        "bias_constraint",
+    )
 
     def build(self, input_shape: Any) -> None:
-        _check_rank(self, input_shape)
-        axis = -1 if self.data_format == "channels_last" else 1
-        channels = input_shape[axis]
-        if channels is None:
-            raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}): the channels (axis {axis}) of its input must be known, "
-                f"got shape {tuple(input_shape)}."
-            )
-        self.depthwise_kernel = self.add_weight(
-            name="depthwise_kernel",
-            shape=(*self.kernel_size, channels, self.depth_multiplier),
-            initializer=self.depthwise_initializer,
-            regularizer=self.depthwise_regularizer,
-            constraint=self.depthwise_constraint,
+        channels, multiplier = self._channels(input_shape), self.depth_multiplier
+        self.depthwise_kernel = settings.weight(
+            self, "depthwise_kernel", (*self.kernel_size, channels, multiplier), of="depthwise"
         )
-        self.pointwise_kernel = self.add_weight(
-            name="pointwise_kernel",
-            shape=(*(1,) * self.rank, channels * self.depth_multiplier, self.filters),
-            initializer=self.pointwise_initializer,
-            regularizer=self.pointwise_regularizer,
-            constraint=self.pointwise_constraint,
+        self.pointwise_kernel = settings.weight(
+            self, "pointwise_kernel", (*(1,) * self.rank, channels * multiplier, self.filters), of="pointwise"
         )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(self.filters,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
-        self.input_spec = InputSpec(ndim=self.rank + 2, axes={axis: channels})
+        self.bias = settings.bias(self, (self.filters,))
 
-    def call(self, inputs: Any) -> Any:
-        outputs = ops.separable_conv(
-            inputs,
-            self.depthwise_kernel,
-            self.pointwise_kernel,
-            strides=self.strides,
-            padding=self.padding,
-            dilation_rate=self.dilation_rate,
-            data_format=self.data_format,
-        )
-        outputs = add_bias(outputs, self.bias, self.data_format)
-        return outputs if self.activation is None else self.activation(outputs)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        _check_rank(self, input_shape)
-        space = [input_shape[a] for a in spatial_axes(self.data_format, self.rank)]
-        out = [
-            conv_extent(size, k, s, self.padding, d)
-            for size, k, s, d in zip(space, self.kernel_size, self.strides, self.dilation_rate)
-        ]
-        check_fits(self, out, space, self.kernel_size)
-        return pair_with_batch(out, input_shape[0], self.filters, self.data_format)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            **settings.give(
-                self,
-                "depth_multiplier",
-                "filters",
-                "kernel_size",
-                "strides",
-                "padding",
-                "data_format",
-                "dilation_rate",
-                "activation",
-                "use_bias",
-                "depthwise_initializer",
-                "pointwise_initializer",
-                "bias_initializer",
-                "depthwise_regularizer",
-                "pointwise_regularizer",
-                "bias_regularizer",
-                "activity_regularizer",
-                "depthwise_constraint",
-                "pointwise_constraint",
-                "bias_constraint",
-            ),
-        }
+    def _convolve(self, inputs: Any) -> Any:
+        return ops.separable_conv(inputs, self.depthwise_kernel, self.pointwise_kernel, **self._geometry())
 
 
 class SeparableConv1D(BaseSeparableConv):
@@ -191,7 +82,7 @@ class SeparableConv1D(BaseSeparableConv):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**_arguments(1, locals()))
+        super().__init__(1, **settings.arguments(locals()))
 
 
 class SeparableConv2D(BaseSeparableConv):
@@ -248,4 +139,4 @@ class SeparableConv2D(BaseSeparableConv):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**_arguments(2, locals()))
+        super().__init__(2, **settings.arguments(locals()))

@@ -39,6 +39,18 @@ class Dense(LoraKernel, Layer):
     (2, 4)
     """
 
+    setting_names = (
+        "units",
+        "activation",
+        "use_bias",
+        "kernel_initializer",
+        "bias_initializer",
+        "kernel_regularizer",
+        "bias_regularizer",
+        "kernel_constraint",
+        "bias_constraint",
+    )
+
     def __init__(
         self,
         units: int,
@@ -58,40 +70,15 @@ class Dense(LoraKernel, Layer):
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         settings.not_there(self, quantization_config=quantization_config)
-        self.units = settings.positive(units, "Dense", "units")
-        settings.take(
-            self,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
+        settings.take_named(self, locals(), self.setting_names)
         self.lora_rank = lora_rank
         self.lora_alpha = lora_alpha if lora_alpha is not None else lora_rank
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
-        self._kernel = self.add_weight(
-            name="kernel",
-            shape=(input_shape[-1], self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(self.units,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+        self._kernel = settings.weight(self, "kernel", (input_shape[-1], self.units))
+        self.bias = settings.bias(self, (self.units,))
         self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
         self.built = True
         if self.lora_rank:
@@ -115,18 +102,7 @@ class Dense(LoraKernel, Layer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            **settings.give(
-                self,
-                "units",
-                "activation",
-                "use_bias",
-                "kernel_initializer",
-                "bias_initializer",
-                "kernel_regularizer",
-                "bias_regularizer",
-                "kernel_constraint",
-                "bias_constraint",
-            ),
+            **settings.give(self, *self.setting_names),
             "quantization_config": None,
             **self._lora_config(),
         }

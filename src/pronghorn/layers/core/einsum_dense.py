@@ -42,6 +42,19 @@ class EinsumDense(LoraKernel, Layer):
     (2, 5, 8)
     """
 
+    setting_names = (
+        "equation",
+        "activation",
+        "bias_axes",
+        "kernel_initializer",
+        "bias_initializer",
+        "kernel_regularizer",
+        "bias_regularizer",
+        "kernel_constraint",
+        "bias_constraint",
+        "activity_regularizer",
+    )
+
     def __init__(
         self,
         equation: str,
@@ -64,19 +77,8 @@ class EinsumDense(LoraKernel, Layer):
         settings.not_there(
             self, gptq_unpacked_column_size=gptq_unpacked_column_size, quantization_config=quantization_config
         )
-        self.equation = equation
         self.partial_output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
-        settings.take(
-            self,
-            activation=activation,
-            bias_axes=bias_axes,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
+        settings.take_named(self, locals(), self.setting_names)
         self.lora_rank = lora_rank
         self.lora_alpha = lora_alpha if lora_alpha is not None else lora_rank
 
@@ -84,22 +86,10 @@ class EinsumDense(LoraKernel, Layer):
         kernel_shape, bias_shape, self.full_output_shape = analyze_equation(
             self.equation, self.bias_axes, tuple(input_shape), self.partial_output_shape
         )
-        self._kernel = self.add_weight(
-            name="kernel",
-            shape=kernel_shape,
-            initializer=self._initializer_for_equation(),
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self._kernel = settings.weight(self, "kernel", kernel_shape, initializer=self._initializer_for_equation())
         self.bias = None
         if bias_shape is not None:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=bias_shape,
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.bias = settings.weight(self, "bias", bias_shape)
         self.built = True
         if self.lora_rank:
             self.enable_lora(self.lora_rank, lora_alpha=self.lora_alpha)
@@ -136,19 +126,7 @@ class EinsumDense(LoraKernel, Layer):
         return {
             **super().get_config(),
             "output_shape": self.partial_output_shape,
-            **settings.give(
-                self,
-                "equation",
-                "activation",
-                "bias_axes",
-                "kernel_initializer",
-                "bias_initializer",
-                "kernel_regularizer",
-                "bias_regularizer",
-                "kernel_constraint",
-                "bias_constraint",
-                "activity_regularizer",
-            ),
+            **settings.give(self, *self.setting_names),
             "quantization_config": None,
             **self._lora_config(),
         }

@@ -45,6 +45,16 @@ class Embedding(LoraKernel, Layer):
 
     _looks_at_values = True
 
+    setting_names = (
+        "input_dim",
+        "output_dim",
+        "embeddings_initializer",
+        "embeddings_regularizer",
+        "embeddings_constraint",
+        "mask_zero",
+        "activity_regularizer",
+    )
+
     def __init__(
         self,
         input_dim: int,
@@ -64,15 +74,7 @@ class Embedding(LoraKernel, Layer):
             kwargs.setdefault("input_shape", (length,) if isinstance(length, int) else tuple(length))
         super().__init__(**kwargs)
         settings.not_there(self, quantization_config=quantization_config)
-        self.input_dim = settings.positive(input_dim, type(self).__name__, "input_dim")
-        self.output_dim = settings.positive(output_dim, type(self).__name__, "output_dim")
-        settings.take(
-            self,
-            embeddings_initializer=embeddings_initializer,
-            embeddings_regularizer=embeddings_regularizer,
-            embeddings_constraint=embeddings_constraint,
-        )
-        self.mask_zero = mask_zero
+        settings.take_named(self, locals(), self.setting_names)
         self.supports_masking = mask_zero
         self.autocast = False
         self.lora_rank = lora_rank
@@ -86,13 +88,7 @@ class Embedding(LoraKernel, Layer):
     def build(self, input_shape: Any = None) -> None:
         if self.built:
             return
-        self._embeddings = self.add_weight(
-            shape=(self.input_dim, self.output_dim),
-            initializer=self.embeddings_initializer,
-            name="embeddings",
-            regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-        )
+        self._embeddings = settings.weight(self, "embeddings", (self.input_dim, self.output_dim))
         self.built = True
         if self.lora_rank:
             self.enable_lora(self.lora_rank, lora_alpha=self.lora_alpha)
@@ -145,16 +141,7 @@ class Embedding(LoraKernel, Layer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            **settings.give(
-                self,
-                "input_dim",
-                "output_dim",
-                "embeddings_initializer",
-                "embeddings_regularizer",
-                "embeddings_constraint",
-                "mask_zero",
-            ),
-            **settings.give(self, "activity_regularizer"),
+            **settings.give(self, *self.setting_names),
             "quantization_config": None,
             **self._lora_config(),
         }

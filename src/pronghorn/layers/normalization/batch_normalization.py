@@ -47,6 +47,25 @@ class BatchNormalization(Layer):
     [0.0, 0.0, 0.0]
     """
 
+    setting_names = (
+        "axis",
+        "momentum",
+        "epsilon",
+        "center",
+        "scale",
+        "beta_initializer",
+        "gamma_initializer",
+        "moving_mean_initializer",
+        "moving_variance_initializer",
+        "beta_regularizer",
+        "gamma_regularizer",
+        "beta_constraint",
+        "gamma_constraint",
+        "synchronized",
+        "renorm",
+        "renorm_momentum",
+    )
+
     def __init__(
         self,
         axis: int = -1,
@@ -73,20 +92,8 @@ class BatchNormalization(Layer):
             if len(axis) != 1:
                 raise ValueError(f"BatchNormalization: `axis` must be one integer, got axis={axis!r}.")
             axis = axis[0]
-        self.axis, self.momentum, self.epsilon = int(axis), float(momentum), epsilon
-        self.center, self.scale, self.synchronized = center, scale, synchronized
-        settings.take(
-            self,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            moving_mean_initializer=moving_mean_initializer,
-            moving_variance_initializer=moving_variance_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-        )
-        self.renorm, self.renorm_momentum = renorm, renorm_momentum
+        axis, momentum = int(axis), float(momentum)
+        settings.take_named(self, locals(), self.setting_names)
         self.renorm_clipping = dict(renorm_clipping or {})
         _check_limits(self.renorm_clipping)
         self.supports_masking = True
@@ -102,25 +109,9 @@ class BatchNormalization(Layer):
             )
         shape = (extent,)
         if self.scale:
-            self.gamma = self.add_weight(
-                shape=shape,
-                name="gamma",
-                initializer=self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-                trainable=True,
-                autocast=False,
-            )
+            self.gamma = settings.weight(self, "gamma", shape, trainable=True, autocast=False)
         if self.center:
-            self.beta = self.add_weight(
-                shape=shape,
-                name="beta",
-                initializer=self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-                trainable=True,
-                autocast=False,
-            )
+            self.beta = settings.weight(self, "beta", shape, trainable=True, autocast=False)
         self.moving_mean = self._statistic("moving_mean", self.moving_mean_initializer, shape)
         self.moving_variance = self._statistic("moving_variance", self.moving_variance_initializer, shape)
         if self.renorm:
@@ -203,25 +194,7 @@ class BatchNormalization(Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        names = (
-            "axis",
-            "momentum",
-            "epsilon",
-            "center",
-            "scale",
-            "beta_initializer",
-            "gamma_initializer",
-            "moving_mean_initializer",
-            "moving_variance_initializer",
-            "beta_regularizer",
-            "gamma_regularizer",
-            "beta_constraint",
-            "gamma_constraint",
-            "synchronized",
-            "renorm",
-            "renorm_momentum",
-        )
-        config = {**super().get_config(), **settings.give(self, *names)}
+        config = {**super().get_config(), **settings.give(self, *self.setting_names)}
         return {**config, "renorm_clipping": self.renorm_clipping or None}
 
 

@@ -29,33 +29,17 @@ _SETTINGS = (
 class _Affine(Layer):
     """Base: a factor ``gamma`` and an offset ``beta`` that are trained."""
 
-    def _take(self, epsilon: float, center: bool, scale: bool, **weights: Any) -> None:
-        self.epsilon, self.center, self.scale = epsilon, center, scale
-        settings.take(self, **weights)
+    def _take(self, values: dict[str, Any]) -> None:
+        """Take over a constructor's arguments, given its ``locals()``."""
+        settings.take_named(self, values, _SETTINGS)
         self.supports_masking = True
         self.gamma = self.beta = None
 
     def _add_affine(self, shape: tuple[int, ...]) -> None:
         if self.scale:
-            self.gamma = self.add_weight(
-                name="gamma",
-                shape=shape,
-                initializer=self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-                trainable=True,
-                autocast=False,
-            )
+            self.gamma = settings.weight(self, "gamma", shape, trainable=True, autocast=False)
         if self.center:
-            self.beta = self.add_weight(
-                name="beta",
-                shape=shape,
-                initializer=self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-                trainable=True,
-                autocast=False,
-            )
+            self.beta = settings.weight(self, "beta", shape, trainable=True, autocast=False)
 
     def _wide(self) -> str:
         """The type to compute in: statistics need more digits than the small types have."""
@@ -112,18 +96,8 @@ class LayerNormalization(_Affine):
                 f"LayerNormalization: 'axis' names the axes to normalize over, an int or several; got "
                 f"axis={axis!r}, of type {type(axis).__name__}."
             )
-        self.axis = axis if isinstance(axis, int) else list(axis) if np.ndim(axis) else int(axis)
-        self._take(
-            epsilon,
-            center,
-            scale,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-        )
+        axis = axis if isinstance(axis, int) else list(axis) if np.ndim(axis) else int(axis)
+        self._take(locals())
 
     def build(self, input_shape: Any) -> None:
         self.axis = [self.axis] if isinstance(self.axis, int) else self.axis
@@ -192,18 +166,7 @@ class GroupNormalization(_Affine):
         super().__init__(**kwargs)
         self.autocast = False  # large inputs must not overflow before they are normalized
         self.groups = groups if groups == -1 else settings.positive(groups, "GroupNormalization", "groups")
-        self.axis = axis
-        self._take(
-            epsilon,
-            center,
-            scale,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-        )
+        self._take(locals())
 
     def build(self, input_shape: Any) -> None:
         settings.check_axes(self, [self.axis], input_shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import config, ops
-from pronghorn.layers.convolutional.conv import spatial_axes
+from pronghorn.layers.convolutional.base import spatial_axes
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pronghorn import config, ops
 from pronghorn.layers import settings
-from pronghorn.layers.convolutional.conv import _check_rank, check_fits, conv_extent, pair_with_batch, spatial_axes
+from pronghorn.layers.convolutional.base import check_fits, check_rank, conv_extent, pair_with_batch, spatial_axes
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
 
@@ -41,7 +41,7 @@ class BasePooling(Layer):
         return self._pool(inputs, self.pool_size, self.strides, padding=self.padding, data_format=self.data_format)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        _check_rank(self, input_shape)
+        check_rank(self, input_shape)
         space = [input_shape[a] for a in spatial_axes(self.data_format, self.rank)]
         out = [conv_extent(n, k, s, self.padding, 1) for n, k, s in zip(space, self.pool_size, self.strides)]
         check_fits(self, out, space, self.pool_size)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pronghorn import config, ops
 from pronghorn.layers import settings
-from pronghorn.layers.convolutional.conv import pair_with_batch, spatial_axes
+from pronghorn.layers.convolutional.base import pair_with_batch, spatial_axes
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pronghorn import config, initializers, ops
 from pronghorn.layers import settings
-from pronghorn.layers.convolutional.conv import check_fits, conv_extent, pair_with_batch, spatial_axes
+from pronghorn.layers.convolutional.base import check_fits, conv_extent, pair_with_batch, spatial_axes
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.rnn.dropout_cell import DropoutRNNCell
