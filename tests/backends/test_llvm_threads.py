@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pronghorn.backends.llvm import Executable
+from pronghorn import ops
+from pronghorn.backends.llvm import Executable, kept_steps
 from pronghorn.backends.numpy import run
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
-from pronghorn.runtime import pool, threads
+from pronghorn.runtime import native, pool, threads
 from pronghorn.runtime.host import native_target
 
 BATCH = Dim.symbol("batch")
@@ -135,3 +136,76 @@ def test_a_small_step_wakes_no_other_thread(monkeypatch):
     (small,) = executable(large[:1])
     assert not used
     np.testing.assert_array_equal(small, expected[:1])
+
+
+# Threads lose their cores at the worst moments: about every sixteenth time that one comes by, in an order that depends
+# on how all of them come by.
+DISTURBANCE = """
+@ph_times = internal global i64 0
+declare i32 @usleep(i32)
+define internal void @ph_disturb() noinline nounwind {
+  %n = atomicrmw add ptr @ph_times, i64 1 monotonic
+  %a = mul i64 %n, 6364136223846793005
+  %b = lshr i64 %a, 48
+  %c = and i64 %b, 15
+  %hit = icmp eq i64 %c, 5
+  br i1 %hit, label %sleep, label %out
+sleep:
+  %d = lshr i64 %a, 52
+  %e = and i64 %d, 255
+  %time = trunc i64 %e to i32
+  %r = call i32 @usleep(i32 %time)
+  br label %out
+out:
+  ret void
+}
+"""
+DISTURBED = ("@ph_take(", "@ph_take_whole(", "@ph_await(", "@ph_report(")
+
+
+def disturbed(text):
+    parts = text.split("define ")
+    for i, part in enumerate(parts):
+        if any(name in part.splitlines()[0] for name in DISTURBED):
+            head, body = part.split("{\n", 1)
+            label, body = body.split("\n", 1) if body.startswith("entry:") else ("entry:", body)
+            parts[i] = f"{head}{{\n{label}\n  call void @ph_disturb()\n{body}"
+    assert "define ".join(parts).count("call void @ph_disturb") == len(DISTURBED)
+    return "define ".join(parts) + DISTURBANCE
+
+
+def winding(x, w):
+    """Loops within loops, branches, host calls: with small kernels and with some that are shared out."""
+
+    def step(state, row):
+        count, h = state
+        h = ops.tanh(h @ w + row)
+        h = ops.cond(ops.sum(h) > 0, lambda: h * 0.9 - 0.1, lambda: ops.flip(h, axis=0))
+        h, total, _ = ops.while_loop(
+            lambda h, total, i: ops.logical_and(total < 3.0, i < 4),
+            lambda h, total, i: (ops.sin(h + total), total + ops.mean(h * h), i + 1),
+            (h, ops.zeros(()), 0),
+        )
+        return (count + 1, h), ops.sum(h, axis=0) + total
+
+    (count, h), rows = ops.scan(step, (0, x), ops.stack([x[:1] * k for k in range(7)]))
+    lower = ops.cholesky(ops.matmul(ops.transpose(w), w) + ops.eye(w.shape[0]))
+    return [h @ lower, rows, count]
+
+
+@pytest.mark.parametrize("calls", [4, pytest.param(100, marks=pytest.mark.slow)])
+def test_threads_that_lose_their_cores_change_no_bit(monkeypatch, restore_threads, calls):
+    shapes = [Aval((BATCH, 160), "float32"), Aval((160, 160), "float32")]
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(100, 160)).astype("float32"), (rng.normal(size=(160, 160)) / 9).astype("float32")
+    traced = trace(lambda x, w: winding(x, w), shapes)
+    threads.set_num_threads(1)
+    expected = Executable(traced)(x, w)
+    monkeypatch.setattr(native, "RUNTIME_IR", disturbed(native.RUNTIME_IR))
+    monkeypatch.setattr(kept_steps, "key", lambda *_: None)
+    executable = Executable(traced)
+    for count in (2, 8):
+        threads.set_num_threads(count)
+        for _ in range(calls):
+            for a, b in zip(executable(x, w), expected, strict=True):
+                np.testing.assert_array_equal(a, b)

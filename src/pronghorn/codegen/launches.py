@@ -23,7 +23,7 @@ def print_launches(emitted: Emitted) -> str:
     for launch in emitted.launches:
         if launch.barrier:
             lines.append("---- barrier")
-        how = "thread 0" if launch.serial else "shared"
+        how = "whole" if launch.serial else "shared"
         scope = f"   # {launch.scope}" if launch.scope else ""
         size = f"{launch.typical_units} x {launch.cost:.0f} cycles"
         lines.append(

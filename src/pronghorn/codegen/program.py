@@ -1,9 +1,14 @@
 """A whole program in machine code: every kernel, and the step function that runs them in order on all threads.
 
-The step is ``void step(ptr ctx, ptr args, i64 tid)``. Every thread runs it; it hands out the units of large kernels,
-leaves small kernels to thread 0, and meets at a barrier only where a kernel needs what another thread may still be
-writing. ``args`` points to the tables: buffers, run-time extents, (units, grain) of every launch, work counters; the
-number of buffers; and, where the step is profiled, a table of cycles and the bytes it has for each thread.
+The step is ``void step(ptr ctx, ptr args, i64 tid, i64 first)``. Every thread runs it and knows the number of every
+grain of work, from ``first`` on: some units of a large kernel, or a few small kernels in a row. A grain is run by the
+thread that takes it, and at a barrier, which stands only where a kernel needs what another thread may be writing, a
+thread waits for the grains before it. ``args`` points to the tables: buffers, run-time extents, (units, units of a
+grain, grains) of every launch; the number of buffers; and, where the step is profiled, a table of cycles and the bytes
+it has for each thread.
+
+Threads that are late run through what others have done and take nothing: between grains, a step reads only its own
+stack, the tables and what `ph_decided` says, never a buffer.
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ from pronghorn.codegen.loops import emit_loops
 from pronghorn.codegen.pooled import emit_pooled
 from pronghorn.codegen.slots import KernelTables, Tables
 from pronghorn.codegen.special_kernels import emit_special
-from pronghorn.codegen.units import COUNTER_BYTES, SERIAL_CYCLES, Units
+from pronghorn.codegen.units import COLUMNS, SERIAL_CYCLES, Units
 from pronghorn.compiler.kernels import Kernel, Program
 from pronghorn.compiler.memory import Lifetime
 from pronghorn.compiler.schedule import copy_kernel, fill_kernel
@@ -42,6 +47,8 @@ class Launch:
     slot: int = -1
     scope: str = ""
     barrier: bool = False  # threads meet before it
+    phase: int = 0  # the number of barriers written before it
+    repeats: Extent = 1  # how often it runs in a step, as far as known
     work: Extent = 0  # multiplications (each with an addition) of a contraction
     label: str = ""  # the kernel's own name, where its function is shared with others
     buffers: list[Value] = field(default_factory=list)  # what the function finds in its table
@@ -73,7 +80,7 @@ class Timed:
 class _Pending:
     reads: set[Value]
     writes: set[Value]
-    serial: bool
+    run: int  # of small kernels in a row that it belongs to, or 0
 
 
 @dataclass
@@ -103,9 +110,8 @@ class ProgramEmitter:
         self.epoch = 0
         self.pending: list[_Pending] = []
         self.fb: FunctionBuilder = self.module.function(
-            "step", [("ptr", "ctx"), ("ptr", "args"), ("i64", "tid")], attributes="nounwind"
+            "step", [("ptr", "ctx"), ("ptr", "args"), ("i64", "tid"), ("i64", "first")], attributes="nounwind"
         )
-        self.depth = 0
         self.number = 0
         self.program = program
         self.functions: dict[str, str] = {}  # by their text without the name
@@ -116,21 +122,31 @@ class ProgramEmitter:
         self.bufs = fb.load("ptr", "%args")
         self.dims = fb.load("ptr", fb.gep("ptr", "%args", 1))
         self.units = fb.load("ptr", fb.gep("ptr", "%args", 2))
-        self.counters = fb.load("ptr", fb.gep("ptr", "%args", 3))
-        self.threads = fb.let("call i64 @ph_num_threads(ptr %ctx)")
+        self.next = fb.alloca("i64")  # the number of the next grain that the step will name
+        self.done = fb.alloca("i64")  # grains that this thread has run and not reported
+        self.decisions = fb.alloca("i64")
+        for variable, start in ((self.next, "%first"), (self.done, "0"), (self.decisions, "0")):
+            fb.store("i64", start, variable)
+        self.lost = fb.label("lost")
+        self.repeats: Extent = 1
+        self.run_number, self.run_end = 0, ""  # of the small kernels being written; how often, and where it ends
         if self.profile:
-            row = fb.load("i64", fb.gep("i64", "%args", 6))
-            self.ticks = fb.gep("i8", fb.load("ptr", fb.gep("ptr", "%args", 5)), fb.mul(row, "%tid"))
+            row = fb.load("i64", fb.gep("i64", "%args", 5))
+            self.ticks = fb.gep("i8", fb.load("ptr", fb.gep("ptr", "%args", 4)), fb.mul(row, "%tid"))
         if any(p.node is not None and p.node.prim.family == "control" for p in self.program.kernels):
             self._private_buffers()
         self._program(self.program)
+        self._end_run()
+        fb.branch(self.lost)
+        fb.place(self.lost)
+        self._report("ph_leave")
         fb.ret()
         return self.out
 
     def _private_buffers(self) -> None:
         """A table of buffers of this thread's own, whose entries loops may change without telling the others."""
         fb = self.fb
-        count = fb.load("i64", fb.gep("i64", "%args", 4))
+        count = fb.load("i64", fb.gep("i64", "%args", 3))
         mine = fb.let(f"alloca i64, i64 {count}, align 64")
         with fb.loop(0, count) as i:
             fb.store("i64", fb.load("i64", fb.gep("i64", self.bufs, i)), fb.gep("i64", mine, i))
@@ -240,36 +256,67 @@ class ProgramEmitter:
         launch.barrier = self._order(reads, writes, launch.serial)
         self._touch_all(reads | writes, launch.buffers)
         launch.slot = len(self.out.launches)
+        launch.phase, launch.repeats = self.out.barriers, self.repeats
         self.out.launches.append(launch)
-        fb = self.fb
         self._row = self._timed(launch.label, launch.scope, launch)
-        units = fb.load("i64", fb.gep("i64", self.units, 2 * launch.slot))
         if launch.serial:
-            with fb.if_(fb.cmp("eq", "i64", "%tid", 0)):
-                self._call(launch.function, self._table(launch), 0, units)
-        elif self.depth:
-            begin = fb.div(fb.mul(units, "%tid"), self.threads)
-            end = fb.div(fb.mul(units, fb.add("%tid", 1)), self.threads)
-            with fb.if_(fb.cmp("slt", "i64", begin, end)):
-                self._call(launch.function, self._table(launch), begin, end)
+            self._call(launch.function, self._table(launch), 0, self._column(launch, 0))
         else:
-            self._share_out(launch, units)
+            self._share_out(launch)
 
-    def _share_out(self, launch: Launch, units: Operand) -> None:
+    def _column(self, launch: Launch, column: int) -> str:
+        return self.fb.load("i64", self.fb.gep("i64", self.units, COLUMNS * launch.slot + column))
+
+    def _share_out(self, launch: Launch) -> None:
         """Threads take a grain of units at a time until none are left."""
         fb = self.fb
-        grain = fb.load("i64", fb.gep("i64", self.units, 2 * launch.slot + 1))
-        counter = fb.gep("i8", self.counters, launch.slot * COUNTER_BYTES)
+        units, grain, grains = (self._column(launch, column) for column in range(COLUMNS))
         table = self._table(launch)
+        first = fb.load("i64", self.next)
+        end = fb.add(first, grains)
+        fb.store("i64", end, self.next)
         head, work, done = fb.label("take"), fb.label("work"), fb.label("done")
         fb.branch(head)
         fb.place(head)
-        begin = fb.mul(fb.let(f"call i64 @ph_next_chunk(ptr {counter})"), grain)
-        fb.branch_if(fb.cmp("slt", "i64", begin, units), work, done)
+        number = fb.let(f"call i64 @ph_take(ptr %ctx, i64 {first}, i64 {end})")
+        fb.branch_if(fb.cmp("slt", "i64", number, 0), done, work)
         fb.place(work)
+        begin = fb.mul(fb.sub(number, first), grain)
         self._call(launch.function, table, begin, fb.min(fb.add(begin, grain), units))
+        self._count_done()
         fb.branch(head)
         fb.place(done)
+
+    def _begin_run(self, leader: bool = False) -> None:
+        """What follows, up to `_end_run`, is one grain; with ``leader``, thread 0's."""
+        fb = self.fb
+        first = fb.load("i64", self.next)
+        fb.store("i64", fb.add(first, 1), self.next)
+        self.run_number += 1
+        work, self.run_end = fb.label("run"), fb.label("ran")
+        if leader:
+            look = fb.label("mine")
+            fb.branch_if(fb.cmp("eq", "i64", "%tid", 0), look, self.run_end)
+            fb.place(look)
+        number = fb.let(f"call i64 @ph_take_whole(ptr %ctx, i64 {first}, i64 %tid)")
+        fb.branch_if(fb.cmp("slt", "i64", number, 0), self.run_end, work)
+        fb.place(work)
+
+    def _end_run(self) -> None:
+        if self.run_end:
+            self._count_done()
+            self.fb.branch(self.run_end)
+            self.fb.place(self.run_end)
+            self.run_end = ""
+
+    def _count_done(self) -> None:
+        self.fb.store("i64", self.fb.add(self.fb.load("i64", self.done), 1), self.done)
+
+    def _report(self, routine: str) -> None:
+        fb = self.fb
+        end, done = fb.load("i64", self.next), fb.load("i64", self.done)
+        fb.emit(f"call void @{routine}(ptr %ctx, i64 {end}, i64 {done}, i64 %tid)")
+        fb.store("i64", 0, self.done)
 
     def _table(self, launch: Launch) -> str:
         """The launch's own table of buffers, on the stack."""
@@ -304,18 +351,27 @@ class ProgramEmitter:
             cell = fb.gep("i64", self.ticks, 2 * row + offset)
             fb.store("i64", fb.add(fb.load("i64", cell), amount), cell)
 
-    def _order(self, reads: set[Value], writes: set[Value], serial: bool) -> bool:
-        """A barrier if another thread may still be at work on what the next kernel touches; whether there is one."""
+    def _order(self, reads: set[Value], writes: set[Value], small: bool, leader: bool = False) -> bool:
+        """A barrier if another thread may still be at work on what the next kernel touches; whether there is one.
+
+        A small kernel then is in a run, with ``leader`` one of its own.
+        """
+        if not small or leader:
+            self._end_run()
+        run = self.run_number if self.run_end else 0
         needed = any(
-            bool(p.writes & (reads | writes) or p.reads & writes) and not (p.serial and serial) for p in self.pending
+            bool(p.writes & (reads | writes) or p.reads & writes) and not (run and p.run == run) for p in self.pending
         )
         if needed:
             self._barrier()
-        self.pending.append(_Pending(reads, writes, serial))
+        if small and not self.run_end:
+            self._begin_run(leader)
+        self.pending.append(_Pending(reads, writes, self.run_number if small else 0))
         return needed
 
     def _barrier(self) -> None:
-        self.fb.emit("call void @ph_barrier(ptr %ctx)")
+        self._end_run()
+        self._report("ph_meet")
         self.out.barriers += 1
         self.epoch += 1
         self.pending = []
@@ -332,26 +388,45 @@ class ProgramEmitter:
         call = HostCall(node, kernel.reads, kernel.writes, len(self.out.host_calls))
         self.out.host_calls.append(call)
         reads, writes = self._roots(call.reads), self._roots(call.writes)
-        self._order(reads, writes, True)
+        self._order(reads, writes, True, leader=True)
         self._touch_all(reads | writes, [*node.inputs, *node.outputs])
         fb = self.fb
-        with fb.if_(fb.cmp("eq", "i64", "%tid", 0)):
-            slot = self.tables.buffer(self.out.callback)
-            code = fb.load("ptr", fb.gep("ptr", self.bufs, slot))
-            with self._clock(self._timed(f"host_{node.prim.name}", node.scope)):
-                fb.emit(f"call void {code}(i64 {call.number}, ptr {self.bufs})")
+        slot = self.tables.buffer(self.out.callback)
+        code = fb.load("ptr", fb.gep("ptr", self.bufs, slot))
+        with self._clock(self._timed(f"host_{node.prim.name}", node.scope)):
+            fb.emit(f"call void {code}(i64 {call.number}, ptr {self.bufs})")
+        self._end_run()
 
     # -- control flow -----------------------------------------------------------------------------------------------
     @contextmanager
-    def _region(self) -> Any:
-        """Code that may run many times or not at all: barriers around it, work shared out statically."""
+    def _region(self, repeats: Extent = 1) -> Any:
+        """Code that may run many times or not at all: barriers around it."""
         self._settle()
         self.epoch += 1
-        self.depth += 1
+        outside, self.repeats = self.repeats, self.repeats * repeats
         yield
         self._settle()
-        self.depth -= 1
         self.epoch += 1
+        self.repeats = outside
+
+    def _decide(self, verdict: Value) -> str:
+        """Whether a truth value holds, the same for every thread whenever it comes here.
+
+        Thread 0 decides, which thus never loses its way; one that is thousands of decisions late does and leaves.
+        """
+        fb = self.fb
+        self._settle()
+        grain, count = fb.load("i64", self.next), fb.load("i64", self.decisions)
+        fb.store("i64", fb.add(count, 1), self.decisions)
+        self._begin_run(leader=True)
+        truth = fb.load("i8", fb.load("ptr", self._slot_address(verdict)))
+        fb.emit(f"call void @ph_decide(ptr %ctx, i64 {grain}, i64 {count}, i8 {truth})")
+        self._barrier()
+        known = fb.let(f"call i64 @ph_decided(ptr %ctx, i64 {grain}, i64 {count})")
+        follow = fb.label("follow")
+        fb.branch_if(fb.cmp("slt", "i64", known, 0), self.lost, follow)
+        fb.place(follow)
+        return fb.cmp("ne", "i64", known, 0)
 
     def _nested(self, graph: Graph, inputs: Mapping[Value, Value]) -> tuple[Program, list[Value]]:
         """The program of a body whose ``inputs`` lie in the memory of outer values, and its outputs, each with memory
@@ -394,7 +469,7 @@ class ProgramEmitter:
             self._kernel(copy_kernel(start, v))
         first = self.epoch
         finals, stacked = node.outputs[:nk], node.outputs[nk:]
-        with self._region():
+        with self._region(p["length"]):
             moving = [*zip(slices, operands[nc + nk :]), *zip(outputs[nk:], stacked)]
             self.external.update(v for v, _ in moving)
             with self._steps(p["length"], p["reverse"]) as t:
@@ -454,13 +529,11 @@ class ProgramEmitter:
             fb.place(head)
             for kernel in condition.kernels:
                 self._kernel(kernel)
-            self._settle()
-            go = fb.load("i8", fb.load("ptr", self._slot_address(verdict)))
-            fb.branch_if(fb.cmp("ne", "i8", go, 0), work, done)
+            fb.branch_if(self._decide(verdict), work, done)
             fb.place(work)
             for kernel in body.kernels:
                 self._kernel(kernel)
-            self._barrier()  # also keeps the verdict from being overwritten before all have read it
+            self._settle()
             for a, b in zip(carry, outputs):
                 self._swap(a, b)
             fb.branch(head)
@@ -476,12 +549,11 @@ class ProgramEmitter:
             graph = node.params[name]
             arms.append(self._nested(graph, dict(zip(graph.inputs, operands))))
         first = self.epoch
-        self._settle()
         fb = self.fb
-        chosen = fb.load("i8", fb.load("ptr", self._slot_address(pred)))
+        chosen = self._decide(pred)
         labels = fb.label("true"), fb.label("false")
         done = fb.label("done")
-        fb.branch_if(fb.cmp("ne", "i8", chosen, 0), *labels)
+        fb.branch_if(chosen, *labels)
         for label, (program, outputs) in zip(labels, arms):
             fb.place(label)
             with self._region():

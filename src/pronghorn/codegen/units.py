@@ -10,8 +10,12 @@ from pronghorn.compiler.costs import typical
 from pronghorn.graph.dim import Dim, Extent, evaluate
 
 SERIAL_CYCLES = 12_000  # work below this is not worth waking another thread for
+MEETING_CYCLES = 4_000  # of a barrier: threads wait for the last, and for what it has in its cache
+JOINING_CYCLES = 30_000  # of a second thread that joins a step
 GRAIN_CYCLES = 25_000
-COUNTER_BYTES = 128  # counters are on cache lines of their own
+LEAST_GRAIN_CYCLES = 4_000  # taking one costs some hundred where threads compete
+MOST_GRAINS = 1 << 20
+COLUMNS = 3  # of the table of launches: see `Units.grain`
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,9 @@ class Units:
                 return 0
         return self.constant * prod(count.evaluate(env) for count in self.counts)
 
-    def grain(self, env: Mapping[str, int], cost: float) -> tuple[int, int]:
-        """The number of units, and how many of them (``cost`` cycles each) a thread takes at a time."""
-        count = self.evaluate(env)
-        return count, max(1, min(int(GRAIN_CYCLES / max(cost, 1.0)), -(-count // 8)))
+    def grain(self, env: Mapping[str, int], cost: float) -> tuple[int, int, int]:
+        """The number of units, how many of them (``cost`` cycles each) a thread takes at a time, and how many times."""
+        count, cost = self.evaluate(env), max(cost, 1.0)
+        least = max(1, int(LEAST_GRAIN_CYCLES / cost), -(-count // MOST_GRAINS))
+        grain = max(least, min(int(GRAIN_CYCLES / cost), -(-count // 8)))
+        return count, grain, -(-count // grain)

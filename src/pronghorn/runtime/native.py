@@ -1,221 +1,183 @@
-"""The machine-code routines behind every compiled step, as LLVM IR text: barriers, work counters, the pool's two ends.
+"""The machine code behind every compiled step, as LLVM IR text: taking work, waiting for it, the pool's two ends.
 
-A *job* is a function `void job(ptr ctx, ptr args, i64 tid)` in machine code. `ph_run` starts one on every thread of a
-pool; between its kernels the threads meet at `ph_barrier(ctx)`. Generated modules include `RUNTIME_IR`, which defines
+A *job* is a function `void job(ptr ctx, ptr args, i64 tid, i64 first)` in machine code. `ph_run` runs one on the
+calling thread; the other threads of the pool join in as they get to it, and nothing waits for one that has not. The
+work of a job is cut into *grains*, numbered in the order in which the job names them, from `first` on; no number comes
+twice. Every thread runs the whole job and so knows each grain's number; a grain is run by whoever takes it. Why
+late threads can do no harm is in docs/design/threads.md. Generated modules include `RUNTIME_IR`, which defines
 
-- `void @ph_barrier(ptr ctx)`: returns when every thread of the step has called it; free with one thread;
-- `i64 @ph_next_chunk(ptr counter)`: takes the next number from a shared i64 counter, for work handed out dynamically;
-- `i64 @ph_num_threads(ptr ctx)`: how many threads run the step;
+- `i64 @ph_take(ptr ctx, i64 first, i64 end)`: takes the next grain if its number is in [first, end), else -1;
+- `i64 @ph_take_whole(ptr ctx, i64 first, i64 tid)`: the same for one grain, left to thread 0 if that comes soon;
+- `void @ph_meet(ptr ctx, i64 end, i64 done, i64 tid)`: reports the grains that this thread has run since its last
+  report and returns once all below `end` have been run;
+- `void @ph_leave(ptr ctx, i64 end, i64 done, i64 tid)`: the same at the end of the job, where only thread 0 waits;
+- `void @ph_decide(ptr ctx, i64 grain, i64 count, i8 verdict)`, `i64 @ph_decided(ptr ctx, i64 grain, i64 count)`: which
+  way a job goes at its decision number `count`, written while running a grain, read by all (-1: no longer known);
 - `void @ph_fail(ptr ctx, i64 code)`: reports a failure (a positive code). `ph_run` returns the largest code reported,
   so the answer does not depend on which thread came first; 0 means success.
 
-**The context** (`ctx`) is 1 KiB of memory, one per pool. Every word that some thread writes while others watch it is on
-cache lines of its own (128 bytes: the CPUs that fetch lines in pairs, and Apple's, share at that grain). The offsets in
-bytes are the constants below. An *event* is two i64: a value that changes when the event happens, and the number of
-threads asleep until it does.
-
-**Waiting** has three phases: spin with pauses, since the next kernel is usually microseconds away; yield, so that a
-thread that was preempted gets a core; sleep in the kernel until woken. The low half of an event's value is the word
-that the operating system compares before it puts a thread to sleep, so no wake-up is lost.
+What `ctx` holds is in `context`, how threads wait in `waiting`.
 """
 
 from __future__ import annotations
 
 import sys
 
+from .context import (
+    ARGS,
+    BUSY,
+    DECISIONS,
+    DONE,
+    GO,
+    INSIDE,
+    JOB,
+    MOST_DECISIONS,
+    NEXT,
+    STATUS,
+    THREADS,
+    WOKEN,
+)
 from .system import host_arch
+from .waiting import PAUSE, sleep_kind, waiting_ir
 
-GO = 0  # event: the number of the step to run
-DONE = 128  # event: the number of the last step that all workers have finished
-GATE = 256  # event: how many barriers have opened
-ARRIVED = 384  # i64: threads waiting at the barrier
-FINISHED = 512  # i64: workers done with this step
-JOB = 640  # ptr: the job's code; null asks the workers to leave
-ARGS = 648  # ptr: its arguments
-THREADS = 656  # i64: the number of threads, the caller's included; set once
-SPINS = 664  # i64: how many pauses a waiting thread spins through before it yields
-YIELDS = 672  # i64: how many times it yields before it sleeps
-STATUS = 768  # i64: the largest failure code so far
-BUSY = 896  # i64: 1 while a step runs, or for good once the pool is closed
-CONTEXT_BYTES = 1024
+WAKE_TIME = 2_000_000  # nanoseconds between two times that workers are woken where cores are short
+DEFERENCE = 64  # pauses for which workers leave a whole launch to thread 0
 
 STATUS_BUSY = -1  # what ph_run returns when the context is in use: the job has not run
 
-# The number of the futex system call on the Linux ports whose words are little-endian.
-_FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98, "ppc64le": 221, "loongarch64": 98}
 
-_PAUSE = {
-    "x86_64": ("declare void @llvm.x86.sse2.pause()", "call void @llvm.x86.sse2.pause()"),
-    # An instruction barrier waits about as long as x86's pause; arm64's own `yield` hint does nothing.
-    "aarch64": ("declare void @llvm.aarch64.isb(i32)", "call void @llvm.aarch64.isb(i32 15)"),
-}
-
-
-def _sleep_futex(number: int) -> str:
+def _taking_ir(arch: str) -> str:
     return f"""
-declare i64 @syscall(i64, ...)
-define internal void @ph_os_wait(ptr %event, i64 %old, i64 %round) noinline nounwind {{
-  %low = trunc i64 %old to i32
-  %r = call i64 (i64, ...) @syscall(i64 {number}, ptr %event, i32 128, i32 %low, ptr null, ptr null, i32 0)
-  ret void
-}}
-define internal void @ph_os_wake(ptr %event) noinline nounwind {{
-  %r = call i64 (i64, ...) @syscall(i64 {number}, ptr %event, i32 129, i32 2147483647, ptr null, ptr null, i32 0)
-  ret void
-}}
-"""
-
-
-_SLEEP_WINDOWS = """
-declare i32 @WaitOnAddress(ptr, ptr, i64, i32)
-declare void @WakeByAddressAll(ptr)
-define internal void @ph_os_wait(ptr %event, i64 %old, i64 %round) noinline nounwind {
-  %compare = alloca i64, align 8
-  store i64 %old, ptr %compare, align 8
-  %r = call i32 @WaitOnAddress(ptr %event, ptr %compare, i64 8, i32 1000)
-  ret void
-}
-define internal void @ph_os_wake(ptr %event) noinline nounwind {
-  call void @WakeByAddressAll(ptr %event)
-  ret void
-}
-"""
-
-# Where the system has no public way to sleep on a word: naps of 50 us, and of 1 ms after some 100 ms of them.
-_SLEEP_NAPS = """
-declare i32 @usleep(i32)
-define internal void @ph_os_wait(ptr %event, i64 %old, i64 %round) noinline nounwind {
-  %early = icmp ult i64 %round, 1000
-  %time = select i1 %early, i32 50, i32 1000
-  %r = call i32 @usleep(i32 %time)
-  ret void
-}
-define internal void @ph_os_wake(ptr %event) noinline nounwind {
-  ret void
-}
-"""
-
-
-def sleep_kind(system: str, arch: str) -> str:
-    """How threads sleep on a system (a value of `sys.platform`): `"futex"`, `"address"` (Windows) or `"nap"`."""
-    if system.startswith("linux") and arch in _FUTEX:
-        return "futex"
-    return "address" if system == "win32" else "nap"
-
-
-def _waiting_ir(arch: str, system: str, kind: str) -> str:
-    sleep = {"futex": _sleep_futex(_FUTEX.get(arch, 0)), "address": _SLEEP_WINDOWS, "nap": _SLEEP_NAPS}[kind]
-    give_way = "SwitchToThread" if system == "win32" else "sched_yield"
-    declare_pause, pause = _PAUSE.get(arch, ("", ""))
-    return f"""{sleep}
-{declare_pause}
-declare i32 @{give_way}()
-
-; Return once the event's value is no longer %old.
-define internal void @ph_wait(ptr %ctx, ptr %event, i64 %old) noinline nounwind {{
+; A number is taken by compare-and-swap and never comes again, so that a thread that is late, in this job or from an
+; earlier one, finds that the next number is beyond the grains it asks for, and takes nothing.
+define internal i64 @ph_take(ptr %ctx, i64 %first, i64 %end) noinline nounwind {{
 entry:
-  %spins.p = getelementptr i8, ptr %ctx, i64 {SPINS}
-  %spins = load i64, ptr %spins.p, align 8
-  %yields.p = getelementptr i8, ptr %ctx, i64 {YIELDS}
-  %yields = load i64, ptr %yields.p, align 8
-  %sleepers = getelementptr i8, ptr %event, i64 8
-  br label %spin
-spin:
-  %s = phi i64 [ 0, %entry ], [ %s.next, %spin.more ]
-  %v1 = load atomic i64, ptr %event acquire, align 8
-  %same1 = icmp eq i64 %v1, %old
-  br i1 %same1, label %spin.more, label %out
-spin.more:
-  {pause}
-  %s.next = add i64 %s, 1
-  %s.again = icmp ult i64 %s.next, %spins
-  br i1 %s.again, label %spin, label %yield
-yield:
-  %y = phi i64 [ 0, %spin.more ], [ %y.next, %yield.more ]
-  %v2 = load atomic i64, ptr %event acquire, align 8
-  %same2 = icmp eq i64 %v2, %old
-  br i1 %same2, label %yield.more, label %out
-yield.more:
-  %r = call i32 @{give_way}()
-  %y.next = add i64 %y, 1
-  %y.again = icmp ult i64 %y.next, %yields
-  br i1 %y.again, label %yield, label %sleep
-sleep:
-  %round = phi i64 [ 0, %yield.more ], [ %round.next, %awake ]
-  %asleep = atomicrmw add ptr %sleepers, i64 1 seq_cst
-  %v3 = load atomic i64, ptr %event seq_cst, align 8
-  %same3 = icmp eq i64 %v3, %old
-  br i1 %same3, label %dream, label %awake
-dream:
-  call void @ph_os_wait(ptr %event, i64 %old, i64 %round)
-  br label %awake
-awake:
-  %left = atomicrmw sub ptr %sleepers, i64 1 seq_cst
-  %round.next = add i64 %round, 1
-  %v4 = load atomic i64, ptr %event acquire, align 8
-  %same4 = icmp eq i64 %v4, %old
-  br i1 %same4, label %sleep, label %out
-out:
-  ret void
+  %next.p = getelementptr i8, ptr %ctx, i64 {NEXT}
+  %start = load atomic i64, ptr %next.p acquire, align 8
+  br label %look
+look:
+  %n = phi i64 [ %start, %entry ], [ %found, %try ]
+  %begun = icmp sge i64 %n, %first
+  %more = icmp slt i64 %n, %end
+  %ok = and i1 %begun, %more
+  br i1 %ok, label %try, label %none
+try:
+  %n.next = add i64 %n, 1
+  %pair = cmpxchg ptr %next.p, i64 %n, i64 %n.next acq_rel acquire
+  %found = extractvalue {{ i64, i1 }} %pair, 0
+  %won = extractvalue {{ i64, i1 }} %pair, 1
+  br i1 %won, label %mine, label %look
+mine:
+  ret i64 %n
+none:
+  ret i64 -1
 }}
 
-; Give the event a new value and wake whoever sleeps on it. Both accesses are sequentially consistent, as are those of a
-; thread that falls asleep: either it sees the new value, or it is seen among the sleepers.
-define internal void @ph_signal(ptr %event, i64 %value) nounwind {{
-  store atomic i64 %value, ptr %event seq_cst, align 8
-  %sleepers = getelementptr i8, ptr %event, i64 8
-  %n = load atomic i64, ptr %sleepers seq_cst, align 8
-  %none = icmp eq i64 %n, 0
-  br i1 %none, label %out, label %wake
+define internal i64 @ph_take_whole(ptr %ctx, i64 %first, i64 %tid) noinline nounwind {{
+entry:
+  %end = add i64 %first, 1
+  %next.p = getelementptr i8, ptr %ctx, i64 {NEXT}
+  %leads = icmp eq i64 %tid, 0
+  br i1 %leads, label %take, label %defer
+defer:
+  %i = phi i64 [ 0, %entry ], [ %i.next, %wait ]
+  %n = load atomic i64, ptr %next.p acquire, align 8
+  %free = icmp eq i64 %n, %first
+  br i1 %free, label %wait, label %take
+wait:
+  {PAUSE.get(arch, ("", ""))[1]}
+  %i.next = add i64 %i, 1
+  %again = icmp ult i64 %i.next, {DEFERENCE}
+  br i1 %again, label %defer, label %take
+take:
+  %r = call i64 @ph_take(ptr %ctx, i64 %first, i64 %end)
+  ret i64 %r
+}}
+
+; Report %count grains as run; wake those who wait for these if they were the last below %end.
+define internal void @ph_report(ptr %ctx, i64 %end, i64 %count) noinline nounwind {{
+  %none = icmp eq i64 %count, 0
+  br i1 %none, label %out, label %some
+some:
+  %done.p = getelementptr i8, ptr %ctx, i64 {DONE}
+  %before = atomicrmw add ptr %done.p, i64 %count seq_cst
+  %after = add i64 %before, %count
+  %last = icmp eq i64 %after, %end
+  br i1 %last, label %wake, label %out
 wake:
-  call void @ph_os_wake(ptr %event)
+  call void @ph_wake(ptr %done.p)
   br label %out
 out:
   ret void
 }}
-"""
 
-
-_STEP_IR = f"""
-define internal void @ph_barrier_meet(ptr %ctx, i64 %n) noinline nounwind {{
-  %gate = getelementptr i8, ptr %ctx, i64 {GATE}
-  %arrived = getelementptr i8, ptr %ctx, i64 {ARRIVED}
-  %g = load atomic i64, ptr %gate acquire, align 8
-  %before = atomicrmw add ptr %arrived, i64 1 acq_rel
-  %count = add i64 %before, 1
-  %last = icmp eq i64 %count, %n
-  br i1 %last, label %open, label %wait
-open:
-  store atomic i64 0, ptr %arrived monotonic, align 8
-  %g.next = add i64 %g, 1
-  call void @ph_signal(ptr %gate, i64 %g.next)
-  ret void
+; Return once all grains below %end have been run.
+define internal void @ph_await(ptr %ctx, i64 %end, i64 %tid) noinline nounwind {{
+entry:
+  %done.p = getelementptr i8, ptr %ctx, i64 {DONE}
+  %naps = icmp ne i64 %tid, 0
+  br label %look
+look:
+  %done = load atomic i64, ptr %done.p acquire, align 8
+  %all = icmp sge i64 %done, %end
+  br i1 %all, label %out, label %wait
 wait:
-  call void @ph_wait(ptr %ctx, ptr %gate, i64 %g)
+  call void @ph_wait(ptr %ctx, ptr %done.p, i64 %done, i1 %naps)
+  br label %look
+out:
   ret void
 }}
 
-define internal void @ph_barrier(ptr %ctx) alwaysinline nounwind {{
+define internal void @ph_meet(ptr %ctx, i64 %end, i64 %count, i64 %tid) noinline nounwind {{
   %p = getelementptr i8, ptr %ctx, i64 {THREADS}
   %n = load i64, ptr %p, align 8
   %alone = icmp eq i64 %n, 1
   br i1 %alone, label %out, label %meet
 meet:
-  call void @ph_barrier_meet(ptr %ctx, i64 %n)
+  call void @ph_report(ptr %ctx, i64 %end, i64 %count)
+  call void @ph_await(ptr %ctx, i64 %end, i64 %tid)
   br label %out
 out:
   ret void
 }}
 
-define internal i64 @ph_num_threads(ptr %ctx) alwaysinline nounwind {{
-  %p = getelementptr i8, ptr %ctx, i64 {THREADS}
-  %n = load i64, ptr %p, align 8
-  ret i64 %n
+define internal void @ph_leave(ptr %ctx, i64 %end, i64 %count, i64 %tid) noinline nounwind {{
+  %leads = icmp eq i64 %tid, 0
+  br i1 %leads, label %meet, label %report
+meet:
+  call void @ph_meet(ptr %ctx, i64 %end, i64 %count, i64 0)
+  ret void
+report:
+  call void @ph_report(ptr %ctx, i64 %end, i64 %count)
+  ret void
 }}
 
-define internal i64 @ph_next_chunk(ptr %counter) alwaysinline nounwind {{
-  %i = atomicrmw add ptr %counter, i64 1 monotonic
-  ret i64 %i
+define internal ptr @ph_decision(ptr %ctx, i64 %count) alwaysinline nounwind {{
+  %i = and i64 %count, {MOST_DECISIONS - 1}
+  %offset = mul i64 %i, 8
+  %at = add i64 %offset, {DECISIONS}
+  %p = getelementptr i8, ptr %ctx, i64 %at
+  ret ptr %p
+}}
+
+define internal void @ph_decide(ptr %ctx, i64 %grain, i64 %count, i8 %verdict) noinline nounwind {{
+  %p = call ptr @ph_decision(ptr %ctx, i64 %count)
+  %holds = icmp ne i8 %verdict, 0
+  %bit = zext i1 %holds to i64
+  %twice = mul i64 %grain, 2
+  %word = add i64 %twice, %bit
+  store atomic i64 %word, ptr %p release, align 8
+  ret void
+}}
+
+define internal i64 @ph_decided(ptr %ctx, i64 %grain, i64 %count) noinline nounwind {{
+  %p = call ptr @ph_decision(ptr %ctx, i64 %count)
+  %word = load atomic i64, ptr %p acquire, align 8
+  %written = lshr i64 %word, 1
+  %known = icmp eq i64 %written, %grain
+  %bit = and i64 %word, 1
+  %r = select i1 %known, i64 %bit, i64 -1
+  ret i64 %r
 }}
 
 define internal void @ph_fail(ptr %ctx, i64 %code) nounwind {{
@@ -225,6 +187,7 @@ define internal void @ph_fail(ptr %ctx, i64 %code) nounwind {{
 }}
 """
 
+
 _POOL_IR = f"""
 ; Take the context for one step: 1 if it was free.
 define i64 @ph_acquire(ptr %ctx) nounwind {{
@@ -233,6 +196,31 @@ define i64 @ph_acquire(ptr %ctx) nounwind {{
   %won = extractvalue {{ i64, i1 }} %pair, 1
   %r = zext i1 %won to i64
   ret i64 %r
+}}
+
+; Let workers join a job; wake those that sleep, though where cores are short only now and then.
+define internal void @ph_open(ptr %ctx, i64 %first) nounwind {{
+  %go.p = getelementptr i8, ptr %ctx, i64 {GO}
+  store atomic i64 %first, ptr %go.p seq_cst, align 8
+  %sleepers = getelementptr i8, ptr %go.p, i64 8
+  %n = load atomic i64, ptr %sleepers seq_cst, align 8
+  %none = icmp eq i64 %n, 0
+  br i1 %none, label %out, label %look
+look:
+  %woken.p = getelementptr i8, ptr %ctx, i64 {WOKEN}
+  %woken = load i64, ptr %woken.p, align 8
+  %now = call i64 @ph_now()
+  %short = call i1 @ph_is_short(ptr %ctx, i64 %now)
+  %since = sub i64 %now, %woken
+  %recent = icmp slt i64 %since, {WAKE_TIME}
+  %skip = and i1 %short, %recent
+  br i1 %skip, label %out, label %wake
+wake:
+  store i64 %now, ptr %woken.p, align 8
+  call void @ph_os_wake(ptr %go.p)
+  br label %out
+out:
+  ret void
 }}
 
 ; Run a job on all threads of a context; its status, or {STATUS_BUSY} at once if the context is in use. Taking and
@@ -246,32 +234,32 @@ taken:
 mine:
   %status.p = getelementptr i8, ptr %ctx, i64 {STATUS}
   store atomic i64 0, ptr %status.p monotonic, align 8
+  ; a number that no other job has had, even one of no grains
+  %next.p = getelementptr i8, ptr %ctx, i64 {NEXT}
+  %next = load atomic i64, ptr %next.p monotonic, align 8
+  %first = add i64 %next, 1
+  store atomic i64 %first, ptr %next.p monotonic, align 8
   %n.p = getelementptr i8, ptr %ctx, i64 {THREADS}
   %n = load i64, ptr %n.p, align 8
   %alone = icmp eq i64 %n, 1
   br i1 %alone, label %solo, label %start
 solo:
-  call void %job(ptr %ctx, ptr %args, i64 0)
+  call void %job(ptr %ctx, ptr %args, i64 0, i64 %first)
   br label %end
 start:
-  %job.p = getelementptr i8, ptr %ctx, i64 {JOB}
-  store ptr %job, ptr %job.p, align 8
-  %args.p = getelementptr i8, ptr %ctx, i64 {ARGS}
-  store ptr %args, ptr %args.p, align 8
-  %go.p = getelementptr i8, ptr %ctx, i64 {GO}
-  %go.old = load atomic i64, ptr %go.p monotonic, align 8
-  %go = add i64 %go.old, 1
-  call void @ph_signal(ptr %go.p, i64 %go)
-  call void %job(ptr %ctx, ptr %args, i64 0)
   %done.p = getelementptr i8, ptr %ctx, i64 {DONE}
-  br label %join
-join:
-  %done = load atomic i64, ptr %done.p acquire, align 8
-  %all = icmp eq i64 %done, %go
-  br i1 %all, label %end, label %wait
-wait:
-  call void @ph_wait(ptr %ctx, ptr %done.p, i64 %done)
-  br label %join
+  store atomic i64 %first, ptr %done.p monotonic, align 8
+  %job.p = getelementptr i8, ptr %ctx, i64 {JOB}
+  store atomic ptr %job, ptr %job.p release, align 8
+  %args.p = getelementptr i8, ptr %ctx, i64 {ARGS}
+  store atomic ptr %args, ptr %args.p release, align 8
+  call void @ph_open(ptr %ctx, i64 %first)
+  call void %job(ptr %ctx, ptr %args, i64 0, i64 %first)
+  ; A worker that joins sees that the job has ended, or whoever looks for workers inside from now on sees it.
+  %go.p = getelementptr i8, ptr %ctx, i64 {GO}
+  %ended = sub i64 0, %first
+  store atomic i64 %ended, ptr %go.p seq_cst, align 8
+  br label %end
 end:
   %status = load atomic i64, ptr %status.p monotonic, align 8
   %busy = getelementptr i8, ptr %ctx, i64 {BUSY}
@@ -283,30 +271,33 @@ end:
 define void @ph_work(ptr %ctx, i64 %tid, i64 %seen) nounwind {{
 entry:
   %go.p = getelementptr i8, ptr %ctx, i64 {GO}
-  %done.p = getelementptr i8, ptr %ctx, i64 {DONE}
-  %finished.p = getelementptr i8, ptr %ctx, i64 {FINISHED}
+  %inside.p = getelementptr i8, ptr %ctx, i64 {INSIDE}
   %job.p = getelementptr i8, ptr %ctx, i64 {JOB}
   %args.p = getelementptr i8, ptr %ctx, i64 {ARGS}
-  %n.p = getelementptr i8, ptr %ctx, i64 {THREADS}
   br label %park
 park:
-  %last = phi i64 [ %seen, %entry ], [ %go, %work ], [ %go, %tell ]
-  call void @ph_wait(ptr %ctx, ptr %go.p, i64 %last)
+  %last = phi i64 [ %seen, %entry ], [ %go, %open ], [ %go, %leave ]
+  call void @ph_wait(ptr %ctx, ptr %go.p, i64 %last, i1 false)
   %go = load atomic i64, ptr %go.p acquire, align 8
-  %job = load ptr, ptr %job.p, align 8
-  %leave = icmp eq ptr %job, null
-  br i1 %leave, label %out, label %work
+  br label %open
+open:
+  %is.open = icmp sgt i64 %go, 0
+  br i1 %is.open, label %join, label %park
+join:
+  %before = atomicrmw add ptr %inside.p, i64 1 seq_cst
+  %job = load atomic ptr, ptr %job.p acquire, align 8
+  %args = load atomic ptr, ptr %args.p acquire, align 8
+  %still = load atomic i64, ptr %go.p seq_cst, align 8
+  %same = icmp eq i64 %still, %go
+  br i1 %same, label %check, label %leave
+check:
+  %asked = icmp eq ptr %job, null
+  br i1 %asked, label %out, label %work
 work:
-  %args = load ptr, ptr %args.p, align 8
-  call void %job(ptr %ctx, ptr %args, i64 %tid)
-  %before = atomicrmw add ptr %finished.p, i64 1 acq_rel
-  %count = add i64 %before, 2
-  %n = load i64, ptr %n.p, align 8
-  %all = icmp eq i64 %count, %n
-  br i1 %all, label %tell, label %park
-tell:
-  store atomic i64 0, ptr %finished.p monotonic, align 8
-  call void @ph_signal(ptr %done.p, i64 %go)
+  call void %job(ptr %ctx, ptr %args, i64 %tid, i64 %go)
+  br label %leave
+leave:
+  %after = atomicrmw sub ptr %inside.p, i64 1 seq_cst
   br label %park
 out:
   ret void
@@ -315,10 +306,11 @@ out:
 ; Ask the workers of an acquired context to leave.
 define void @ph_stop(ptr %ctx) nounwind {{
   %job.p = getelementptr i8, ptr %ctx, i64 {JOB}
-  store ptr null, ptr %job.p, align 8
+  store atomic ptr null, ptr %job.p release, align 8
+  %next.p = getelementptr i8, ptr %ctx, i64 {NEXT}
+  %next = load atomic i64, ptr %next.p monotonic, align 8
+  %go = add i64 %next, 1
   %go.p = getelementptr i8, ptr %ctx, i64 {GO}
-  %go.old = load atomic i64, ptr %go.p monotonic, align 8
-  %go = add i64 %go.old, 1
   call void @ph_signal(ptr %go.p, i64 %go)
   ret void
 }}
@@ -333,7 +325,7 @@ entry:
   br label %loop
 loop:
   %i = phi i64 [ 0, %entry ], [ %i.next, %loop ]
-  {_PAUSE.get(arch, ("", ""))[1]}
+  {PAUSE.get(arch, ("", ""))[1]}
   %i.next = add i64 %i, 1
   %more = icmp ult i64 %i.next, %n
   br i1 %more, label %loop, label %out
@@ -355,7 +347,7 @@ def runtime_ir(arch: str | None = None, system: str | None = None, kind: str | N
         LLVM IR text: declarations, and internal definitions that vanish where they are not used.
     """
     arch, system = arch or host_arch(), system or sys.platform
-    return _waiting_ir(arch, system, kind or sleep_kind(system, arch)) + _STEP_IR
+    return waiting_ir(arch, system, kind or sleep_kind(system, arch)) + _taking_ir(arch)
 
 
 def pool_ir(arch: str | None = None, system: str | None = None, kind: str | None = None) -> str:

@@ -1,8 +1,9 @@
 """The native thread pool: runs a job, which is a function in machine code, on every thread at once.
 
 The calling thread is the job's thread 0. The others are Python threads parked inside one foreign call each, with the
-interpreter lock released; they wait in machine code (see `native`), so a step starts in well under a microsecond while
-they spin and in some tens of microseconds once they sleep.
+interpreter lock released; they wait in machine code (see `native`), so they join a step in well under a microsecond
+while they spin and in some tens of microseconds once they sleep. Nobody waits for one that has not joined: a job ends
+when its work is done, while workers may still be on their way through its code (see `outlive`).
 
 A pool runs one job at a time. A call that finds it at work (from another Python thread, or from a Python function that
 the job itself called) runs its job on the calling thread alone, so nothing ever waits for itself; results are the same
@@ -23,7 +24,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from . import native, threads
+from . import context, native, threads
 from .arena import aligned_zeros
 from .compile import CompiledModule, compile_ir
 
@@ -82,23 +83,23 @@ class Pool:
 
     Args:
         num_threads: how many threads, the caller's included.
-        sleep: how idle threads sleep, to try another system's way (see `native.sleep_kind`); this system's by default.
+        sleep: how idle threads sleep, to try another system's way (see `waiting.sleep_kind`); this system's by default.
     """
 
     def __init__(self, num_threads: int, *, sleep: str | None = None) -> None:
         self.requested = num_threads
         self._natives = _natives(sleep)
-        self._words = aligned_zeros(native.CONTEXT_BYTES // 8, np.int64)
+        self._words = aligned_zeros(context.CONTEXT_BYTES // 8, np.int64)
         self._address = self._words.ctypes.data
         # A daemon thread may still be in machine code, watching these words, while the interpreter takes itself apart:
         # they are never freed.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._words))
         crowded = num_threads > threads.available_cores()
         spin = _SPIN_SECONDS_CROWDED if crowded else _SPIN_SECONDS
-        self._set(native.SPINS, max(1, int(spin * self._natives.pauses_per_second)))
-        self._set(native.YIELDS, _YIELDS)
+        self._set(context.SPINS, max(1, int(spin * self._natives.pauses_per_second)))
+        self._set(context.YIELDS, _YIELDS)
         self._workers = self._start_workers(num_threads - 1)
-        self._set(native.THREADS, 1 + len(self._workers))
+        self._set(context.THREADS, 1 + len(self._workers))
 
     def _set(self, offset: int, value: int) -> None:
         self._words[offset // 8] = value
@@ -130,10 +131,12 @@ class Pool:
         return 1 + len(self._workers)
 
     def run(self, job: int, args: int) -> int:
-        """Run a job on every thread and return when all are done.
+        """Run a job on every thread that comes to it and return when all its work is done.
+
+        Its code and arguments must `outlive` it.
 
         Args:
-            job: the address of a machine-code function `void job(ptr ctx, ptr args, i64 tid)`.
+            job: the address of a machine-code function `void job(ptr ctx, ptr args, i64 tid, i64 first)`.
             args: an address passed on to it.
 
         Returns:
@@ -141,6 +144,10 @@ class Pool:
             job or closed, in which case the job did not run.
         """
         return self._natives.run(self._address, job, args)
+
+    def is_joined(self) -> bool:
+        """Whether a worker is in some job, which may have ended."""
+        return bool(self._words[context.INSIDE // 8])
 
     def try_acquire(self) -> bool:
         """Keep the pool from running jobs for good; False if it is running one, and nothing is changed."""
@@ -179,6 +186,8 @@ class _State:
         self.solos: list[Pool] = []
         self.exiting = False
         self.lock = threading.RLock()  # held only to replace the pool, never while a job runs
+        self.ended: list[object] = []
+        self.ended_lock = threading.RLock()
 
 
 _state = _State()
@@ -190,7 +199,8 @@ def run(job: int, args: int) -> int:
     The pool has `threads.get_num_threads()` threads; it is made at the first call.
 
     Args:
-        job: the address of a machine-code function `void job(ptr ctx, ptr args, i64 tid)`.
+        job: the address of a machine-code function `void job(ptr ctx, ptr args, i64 tid, i64 first)`. It and what it
+            reads must `outlive` it.
         args: an address passed on to it.
 
     Returns:
@@ -232,6 +242,20 @@ def run_alone(job: int, args: int) -> int:
     solo = Pool(1)
     _state.solos.append(solo)
     return run_alone(job, args)
+
+
+def outlive(thing: object) -> None:
+    """Keep what ended jobs had until no worker can be reading it any more.
+
+    To be called with the code and the tables of jobs that will not run again: a worker that lost its core amid one of
+    them finds on waking that there is nothing left to do, but needs them to find its way out.
+    """
+    with _state.ended_lock:
+        ended = _state.ended
+        ended.append(thing)
+        count = len(ended)  # more may come while the next line runs, from the garbage collector
+        if _state.pool is None or not _state.pool.is_joined():
+            del ended[:count]
 
 
 def _at_exit() -> None:

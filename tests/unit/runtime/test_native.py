@@ -1,7 +1,7 @@
 import llvmlite.binding as llvm
 import pytest
 
-from pronghorn.runtime import native
+from pronghorn.runtime import context, native, waiting
 from pronghorn.runtime.host import initialize_llvm
 
 
@@ -24,10 +24,20 @@ def test_the_routines_are_valid_ir_for_every_system(arch, system):
     ],
 )
 def test_how_threads_sleep(system, arch, kind):
-    assert native.sleep_kind(system, arch) == kind
+    assert waiting.sleep_kind(system, arch) == kind
 
 
 def test_hot_words_are_on_lines_of_their_own():
-    hot = [native.GO, native.DONE, native.GATE, native.ARRIVED, native.FINISHED, native.JOB, native.STATUS, native.BUSY]
+    hot = [
+        context.GO,
+        context.DONE,
+        context.NEXT,
+        context.INSIDE,
+        context.JOB,
+        context.STATUS,
+        context.BUSY,
+        context.SHORT,
+    ]
+    hot += [context.WOKEN, context.DECISIONS]
     assert len({offset // 128 for offset in hot}) == len(hot)
-    assert max(hot) + 128 <= native.CONTEXT_BYTES
+    assert max(hot) + 128 <= context.CONTEXT_BYTES

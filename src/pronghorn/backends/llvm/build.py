@@ -50,7 +50,7 @@ def build(traced: Traced, gathered: Collection[int], target: Target, profile: bo
     plan = StepPlan(
         buffers=len(slots),
         extents=list(emitted.tables.extents),
-        launches=[(launch.units, launch.cost, launch.serial) for launch in emitted.launches],
+        launches=[(x.units, x.cost, x.serial, x.phase, x.repeats) for x in emitted.launches],
         memory=_by_slot(plan_memory(emitted.lifetimes), emitted),
         arguments=slots_of(arguments, slots),
         results=slots_of(results, slots),

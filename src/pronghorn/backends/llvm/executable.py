@@ -88,6 +88,10 @@ class Executable:
         self._constants = {slot: keep(a) for slot, a in self.plan.constants.items()}
         self._step = self.module.address("step")
 
+    def __del__(self) -> None:
+        if hasattr(self, "module"):
+            pool.outlive((self.module, self._layouts))
+
     # -- making it --------------------------------------------------------------------------------------------------
     def _compile(self) -> None:
         target = host_target()
@@ -152,7 +156,8 @@ class Executable:
                 layout = self._layouts.get(shapes)
                 if layout is None:
                     if len(self._layouts) >= MOST_LAYOUTS:
-                        self._layouts.clear()
+                        pool.outlive(self._layouts)
+                        self._layouts = {}
                     layout = self._layouts[shapes] = self._layout(arrays)
                 if self._is_guarded:
                     return self._run_guarded(layout, arrays)
@@ -205,7 +210,6 @@ class Executable:
 
     def _call(self, layout: Layout) -> None:
         """Runs the step with the tables of ``layout``."""
-        layout.counters.fill(0)
         if self._host_calls is not None:
             self._host_calls.env = layout.env
         if self.profile is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pronghorn.backends.llvm.step_plan import StepPlan
-from pronghorn.codegen.units import COUNTER_BYTES, SERIAL_CYCLES
+from pronghorn.codegen.units import COLUMNS, JOINING_CYCLES, MEETING_CYCLES, SERIAL_CYCLES
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Shape, evaluate
 from pronghorn.graph.ir import Aval
@@ -34,8 +34,7 @@ class Layout:
         env: the extents.
         bufs: the address of every buffer.
         dims: run-time extents.
-        units: (units, grain) of every launch.
-        counters: what threads take work from.
+        units: of every launch, see `Units.grain`.
         ticks: cycles and calls of every thread and kernel, where the step is profiled.
         nbytes: what the temporaries need.
         slots: entries of ``bufs`` for the temporaries.
@@ -51,7 +50,6 @@ class Layout:
     bufs: np.ndarray
     dims: np.ndarray
     units: np.ndarray
-    counters: np.ndarray
     ticks: np.ndarray
     nbytes: int
     slots: np.ndarray
@@ -64,7 +62,7 @@ class Layout:
     args_address: int = field(init=False)
 
     def __post_init__(self) -> None:
-        tables = [address(t) for t in (self.bufs, self.dims, self.units, self.counters)]
+        tables = [address(t) for t in (self.bufs, self.dims, self.units)]
         row = self.ticks.itemsize * self.ticks.shape[1] * self.ticks.shape[2]
         self.args = np.array([*tables, len(self.bufs), address(self.ticks), row], np.int64)
         self.args_address = address(self.args)
@@ -87,7 +85,6 @@ def make_layout(plan: StepPlan, env: Mapping[str, int], results: list[Aval], tim
         bufs=np.zeros(plan.buffers + 1, np.int64),  # the last is for what the code never reads (slot -1)
         dims=np.array([evaluate(e, env) for e in plan.extents] or [0], np.int64),
         units=_units(plan, env),
-        counters=np.zeros((len(plan.launches) + 1) * COUNTER_BYTES, np.uint8),
         ticks=np.zeros((MOST_THREADS, timed, 2), np.int64),
         nbytes=nbytes,
         slots=np.array(list(offsets), np.intp),
@@ -99,9 +96,18 @@ def make_layout(plan: StepPlan, env: Mapping[str, int], results: list[Aval], tim
 
 
 def _units(plan: StepPlan, env: Mapping[str, int]) -> np.ndarray:
-    table = [units.grain(env, cost) for units, cost, _ in plan.launches]
-    return np.array([*table, (0, 0)], np.int64).ravel()
+    table = [units.grain(env, cost) for units, cost, *_ in plan.launches]
+    return np.array([*table, (0,) * COLUMNS], np.int64).ravel()
 
 
 def _is_small(plan: StepPlan, env: Mapping[str, int]) -> bool:
-    return all(serial or units.evaluate(env) * cost < SERIAL_CYCLES for units, cost, serial in plan.launches)
+    """Whether a second thread would save less than it costs: a step that gains little has many barriers, at which
+    threads wait for each other, between little work that they can share."""
+    shared: dict[int, float] = {}  # cycles between two barriers that more than one thread can work on
+    times: dict[int, int] = {}
+    for units, cost, serial, phase, repeats in plan.launches:
+        cycles = units.evaluate(env) * cost
+        shared[phase] = shared.get(phase, 0.0) + (0.0 if serial or cycles < SERIAL_CYCLES else cycles)
+        times[phase] = max(times.get(phase, 0), evaluate(repeats, env))
+    saved = sum(times[phase] * (cycles / 2 - MEETING_CYCLES) for phase, cycles in shared.items())
+    return saved < JOINING_CYCLES

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pronghorn.codegen.program import Emitted, Launch
+from pronghorn.codegen.units import COLUMNS
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import evaluate, product
 from pronghorn.graph.ir import Value
@@ -75,7 +76,7 @@ class Profile:
             self._calls += ticks[:, :, 1].sum(axis=0)
             for i, timed in enumerate(self._timed):
                 if timed.launch is not None:
-                    self._units[i] = int(units[2 * timed.launch.slot])
+                    self._units[i] = int(units[COLUMNS * timed.launch.slot])
                     self._work[i] += 2.0 * evaluate(timed.launch.work, env)
                     self._nbytes[i] = self._touched(timed.launch, env)
             self.steps += 1

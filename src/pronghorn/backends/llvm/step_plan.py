@@ -25,7 +25,8 @@ class StepPlan:
     Attributes:
         buffers: how many buffers there are.
         extents: the table of run-time extents.
-        launches: units of each launch, rough cycles of a unit, and whether one thread does it all.
+        launches: units of each launch, rough cycles of a unit, whether one thread does it all, how many barriers stand
+            before it, and how often it runs.
         memory: places of the temporaries, by their slots.
         arguments, results, variables: slots of everything whose address changes from call to call.
         constants: arrays by their slots.
@@ -33,7 +34,7 @@ class StepPlan:
 
     buffers: int
     extents: list[Extent]
-    launches: list[tuple[Units, float, bool]]
+    launches: list[tuple[Units, float, bool, int, Extent]]
     memory: MemoryPlan
     arguments: list[int]
     results: list[int]
@@ -48,7 +49,7 @@ def to_bytes(plan: StepPlan) -> bytes:
         {
             "buffers": plan.buffers,
             "extents": [_extent_out(e) for e in plan.extents],
-            "launches": [[_units_out(units), cost, serial] for units, cost, serial in plan.launches],
+            "launches": [[_units_out(units), *rest, _extent_out(repeats)] for units, *rest, repeats in plan.launches],
             "placed": [
                 [slot, p.key, p.offset, p.units, p.life.first, p.life.last] for slot, p in memory.placed.items()
             ],
@@ -89,7 +90,7 @@ def from_bytes(data: bytes) -> tuple[StepPlan, bytes]:
     plan = StepPlan(
         buffers=given["buffers"],
         extents=[_extent_in(e) for e in given["extents"]],
-        launches=[(_units_in(*units), cost, serial) for units, cost, serial in given["launches"]],
+        launches=[(_units_in(*units), *rest, _extent_in(repeats)) for units, *rest, repeats in given["launches"]],
         memory=memory,
         arguments=given["arguments"],
         results=given["results"],
