@@ -4,6 +4,6 @@
 them. With ``PRONGHORN_BACKEND=numpy`` there are none.
 """
 
-from pronghorn.backends.eager.kernels import run, run_function
+from pronghorn.backends.eager.kernels import is_enabled, run, run_function
 
-__all__ = ["run", "run_function"]
+__all__ = ["is_enabled", "run", "run_function"]

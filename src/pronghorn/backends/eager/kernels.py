@@ -68,7 +68,8 @@ def _compiled(make: Callable[[], Traced]) -> Executable | None:
         return None
 
 
-def _enabled() -> bool:
+def is_enabled() -> bool:
+    """Whether eager calls may be compiled."""
     return os.environ.get("PRONGHORN_BACKEND", "llvm") == "llvm"
 
 
@@ -81,7 +82,7 @@ def run(prim: Primitive, arrays: Sequence[np.ndarray], params: dict[str, Any], r
         params: its parameters.
         result: its output's shape and type.
     """
-    if not is_worth_it(prim.name, arrays, result.shape, params) or not _enabled():
+    if not is_worth_it(prim.name, arrays, result.shape, params) or not is_enabled():
         return None
     if prim.elementwise:
         return _run_elementwise(prim, arrays, params, result)
@@ -130,7 +131,7 @@ def run_function(
         arrays: its arguments.
         shape: of the result.
     """
-    if not _enabled():
+    if not is_enabled():
         return None
     kinds = tuple((a.shape, a.dtype.name) for a in arrays)
 

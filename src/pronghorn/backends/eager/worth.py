@@ -69,7 +69,7 @@ RULES: dict[str, tuple[Work, int]] = {
     **dict.fromkeys(_WINDOWS, (_operand, 1 << 15)),
     "take": (_elements, 1 << 18),
     "scatter": (_updates, 1 << 15),
-    "dot_general": (_dot, 1 << 24),
+    "dot_general": (_dot, 1 << 20),
     "conv": (_conv, 1 << 20),
     "conv_input_grad": (_conv_input_grad, 1 << 20),
     "conv_filter_grad": (_conv_filter_grad, 1 << 20),

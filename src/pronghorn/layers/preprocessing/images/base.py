@@ -9,6 +9,7 @@ from typing import Any
 from pronghorn import config, ops, random
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers.layer import Layer
+from pronghorn.layers.preprocessing.images.whole_calls import call_compiled
 from pronghorn.models.infer import infer_spec
 from pronghorn.models.keras_tensor import KerasTensor
 from pronghorn.random import SeedGenerator
@@ -93,6 +94,10 @@ class ImageLayer(Layer):
 
     # -- the call ---------------------------------------------------------------------------------------------------
     def call(self, inputs: Any, training: bool = True) -> Any:
+        changed = call_compiled(self, ImageLayer._change, inputs, training)
+        return self._change(inputs, training) if changed is None else changed
+
+    def _change(self, inputs: Any, training: bool) -> Any:
         nested = isinstance(inputs, dict)
         data = dict(inputs) if nested else {"images": inputs}
         self._check(data)

@@ -1,0 +1,83 @@
+"""Calls of image layers on large arrays: the whole of a layer's ``call`` as one compiled function.
+
+Such a call is some ten to some hundred operations over all pixels; compiled, each pixel is read and written once. What
+is compiled depends on shapes and types alone. A gradient tape sees operations one by one, and so does who writes a
+layer of one's own.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import numpy as np
+
+from pronghorn import tree
+from pronghorn.backends.eager import is_enabled
+from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.trace import active_tapes, current_trace
+from pronghorn.layers.tracking import changes
+from pronghorn.trainers import jit
+from pronghorn.trainers.batch import Batch, flatten_batch, kinds
+from pronghorn.trainers.step import StepFunction
+
+#: Images with fewer numbers than this in all are changed op by op.
+LEAST_NUMBERS = 1 << 16
+
+MOST_KINDS = 32
+
+
+class _Steps:
+    """The compiled calls of one layer, None for those that run op by op."""
+
+    def __init__(self) -> None:
+        self.changes = changes.count
+        self.steps: dict[Hashable, StepFunction | None] = {}
+
+    def get(self, key: Hashable, make: Callable[[], StepFunction]) -> StepFunction | None:
+        if self.changes != changes.count:  # an attribute of some layer: what was compiled may no longer hold
+            self.changes, self.steps = changes.count, {}
+        if key not in self.steps:
+            self.steps[key] = make() if len(self.steps) < MOST_KINDS else None
+        return self.steps[key]
+
+
+_known: weakref.WeakKeyDictionary[Any, _Steps] = weakref.WeakKeyDictionary()
+
+
+def call_compiled(layer: Any, change: Callable[[Any, Any, Any], Any], inputs: Any, training: Any) -> Any:
+    """``change(layer, inputs, training)`` compiled, or None where it is to run op by op."""
+    if current_trace() is not None or active_tapes() or not isinstance(training, bool | None):
+        return None
+    arrays = _large_arrays(layer, inputs)
+    if arrays is None or jit.runs_eagerly() or not is_enabled():
+        return None
+    layout, leaves = arrays
+    key = (layout.key, kinds(leaves), training)
+    steps = _known.setdefault(layer, _Steps())
+    itself = weakref.ref(layer)  # the table must not hold what it is about
+    step = steps.get(key, lambda: StepFunction(lambda data: change(itself(), data, training), f"{layer.name}.call"))
+    if step is None:
+        return None
+    batch = Batch(layout, leaves, key=key)
+    try:
+        program = step.prepare(batch)
+    except Exception:  # it says more where it runs op by op
+        program = None
+    if program is None:
+        steps.steps[key] = None
+        return None
+    return tree.map_structure(lambda x: Tensor(np.asarray(x)), program(batch))
+
+
+def _large_arrays(layer: Any, inputs: Any) -> Any:
+    """The layout and the arrays of inputs that are worth compiling for, or None."""
+    if not type(layer).__module__.startswith("pronghorn.") or "call" in vars(layer):
+        return None
+    images = inputs.get("images") if isinstance(inputs, dict) else inputs
+    if not isinstance(images, Tensor | np.ndarray) or int(np.prod(images.shape)) < LEAST_NUMBERS:
+        return None
+    layout, leaves = flatten_batch(inputs)
+    arrays = [leaf.data if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+    return (layout, arrays) if all(isinstance(a, np.ndarray) and a.dtype.kind in "biufV" for a in arrays) else None
