@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
+from math import prod
 from typing import TYPE_CHECKING
 
-from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand
+from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder
 from pronghorn.codegen.contraction import (
     FEW_ROWS,
     Array,
-    Axis,
     Contraction,
     FilterGradientPlan,
     Place,
@@ -25,14 +25,14 @@ from pronghorn.codegen.contraction import (
     plan,
     plan_winograd,
 )
+from pronghorn.codegen.coordinates import coordinates, lanes_along, variable_of
 from pronghorn.codegen.evaluator import Evaluator
 from pronghorn.codegen.pooling import PoolEpilogue
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.units import GRAIN_CYCLES, Units
 from pronghorn.compiler.costs import typical
 from pronghorn.compiler.expr import Index, LoopVar, all_indices
-from pronghorn.compiler.kernels import Kernel, Part
-from pronghorn.compiler.pool_fusion import PoolFusion
+from pronghorn.compiler.kernels import ContractionKernel, Part, PoolFusion
 from pronghorn.compiler.virtual import linear
 from pronghorn.graph.dim import Extent, product
 from pronghorn.graph.ir import Aval, Value
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 AnyPlan = Plan | WinogradPlan | FilterGradientPlan
 
 
-def emit_contract(module: ModuleBuilder, kernel: Kernel, tables: Tables, target: Target) -> list[Launch]:
+def emit_contract(module: ModuleBuilder, kernel: ContractionKernel, tables: Tables, target: Target) -> list[Launch]:
     """Write a contraction kernel (for each of its parts up to three functions) and list what to launch."""
     launches: list[Launch] = []
     for number, part in enumerate(kernel.parts):
@@ -54,10 +54,10 @@ def emit_contract(module: ModuleBuilder, kernel: Kernel, tables: Tables, target:
     return launches
 
 
-def _specification(kernel: Kernel, part: Part, tables: Tables) -> Contraction:
+def _specification(kernel: ContractionKernel, part: Part, tables: Tables) -> Contraction:
     result = kernel.accumulated[0]
     return Contraction(
-        tuple(Axis(d.name, d.extent, d.a, d.b, d.c) for d in part.dims),
+        tuple(part.axes),
         Array(tables.buffer(part.a), part.a.dtype, part.a_offset),
         Array(tables.buffer(part.b), part.b.dtype, part.b_offset),
         Array(tables.buffer(result), result.dtype, part.c_offset),
@@ -65,16 +65,16 @@ def _specification(kernel: Kernel, part: Part, tables: Tables) -> Contraction:
 
 
 def _emit_part(
-    module: ModuleBuilder, kernel: Kernel, part: Part, name: str, tables: Tables, target: Target
+    module: ModuleBuilder, kernel: ContractionKernel, part: Part, name: str, tables: Tables, target: Target
 ) -> list[Launch]:
     spec = _specification(kernel, part, tables)
-    fusion: PoolFusion | None = kernel.details.get("pool")
+    fusion = kernel.pool
     made: AnyPlan | None = None
     if fusion is not None:
         made = _pooling_plan(kernel, part, spec, fusion, target)
     epilogue = tile_epilogue = None
     if made is not None and fusion is not None:
-        tile_epilogue = PoolEpilogue(kernel, fusion, tables, partial(_coordinates, kernel, part))
+        tile_epilogue = PoolEpilogue(kernel, fusion, tables, partial(coordinates, kernel, part))
     else:
         usual = _plan_with_epilogue(kernel, part, spec, target)
         made = plan_winograd(spec, target, usual) or usual
@@ -105,20 +105,18 @@ def _by_rows(launches: list[Launch], few: Launch, plan: Plan) -> list[Launch]:
 
 
 def _plan_with_epilogue(
-    kernel: Kernel, part: Part, spec: Contraction, target: Target, multiples: Mapping[str, int] | None = None
+    kernel: ContractionKernel, part: Part, spec: Contraction, target: Target, multiples: Mapping[str, int] | None = None
 ) -> Plan:
     """A plan whose lanes run along merged axes only where all that the epilogue reads runs on with one stride, too."""
     offset = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
     indices = [*all_indices(*(s.expr for s in kernel.stores)), offset]
-    extents = {d.name: d.extent for d in part.dims}
     apart: list[str] = []
     while True:
         made = plan(spec, target, multiples, apart)
-        names = () if made.dot else made.vector.names
         broken = [
-            inner
-            for outer, inner in pairwise(names)
-            if not _one_stride(kernel.vars[int(outer[1:])], kernel.vars[int(inner[1:])], extents[inner], indices)
+            inner.name
+            for outer, inner in pairwise(() if made.dot else made.vector.whole)
+            if not _one_stride(variable_of(kernel, outer), variable_of(kernel, inner), inner.extent, indices)
         ]
         if not broken:
             return made
@@ -133,18 +131,29 @@ def _one_stride(outer: LoopVar, inner: LoopVar, extent: Extent, indices: Sequenc
     return all(index.terms.get(outer, 0) == index.terms.get(inner, 0) * extent for index in indices)
 
 
-def _pooling_plan(kernel: Kernel, part: Part, spec: Contraction, fusion: PoolFusion, target: Target) -> AnyPlan | None:
-    multiples = {f"o{a}": w for a, w in enumerate(fusion.window) if w > 1}
+def _pooling_plan(
+    kernel: ContractionKernel, part: Part, spec: Contraction, fusion: PoolFusion, target: Target
+) -> AnyPlan | None:
+    multiples = {
+        axis.name: fusion.window[axis.output]
+        for axis in part.axes
+        if axis.output is not None and not axis.group and fusion.window[axis.output] > 1
+    }
     try:
         made = _plan_with_epilogue(kernel, part, spec, target, multiples)
     except ValueError:
         return None
-    strided = made.vector.name.startswith("g") and made.vector.c != 1  # lanes a whole group apart
+    strided = made.vector.group and made.vector.c != 1  # lanes a whole group apart
     return None if strided else plan_winograd(spec, target, made, multiples) or made
 
 
 def _separate_pools(
-    module: ModuleBuilder, kernel: Kernel, fusion: PoolFusion, main: list[Launch], tables: Tables, target: Target
+    module: ModuleBuilder,
+    kernel: ContractionKernel,
+    fusion: PoolFusion,
+    main: list[Launch],
+    tables: Tables,
+    target: Target,
 ) -> list[Launch]:
     from pronghorn.codegen.loops import emit_loops
     from pronghorn.codegen.program import Launch
@@ -162,13 +171,15 @@ def _separate_pools(
     return launches
 
 
-def _scratch_value(scratch: Scratch, kernel: Kernel) -> Value:
+def _scratch_value(scratch: Scratch, kernel: ContractionKernel) -> Value:
     """A buffer for packed operands or partial sums, whose size may depend on run-time extents."""
     assert kernel.node is not None
     return Value(Aval((scratch.elements,), scratch.dtype), kernel.node.outputs[0].graph)
 
 
-def _launch(kernel: Kernel, part: Part, made: AnyPlan, index: int, name: str, scratch: list[Value]) -> Launch:
+def _launch(
+    kernel: ContractionKernel, part: Part, made: AnyPlan, index: int, name: str, scratch: list[Value]
+) -> Launch:
     from pronghorn.codegen.program import Launch
 
     info = made.kernels[index]
@@ -187,27 +198,26 @@ def _launch(kernel: Kernel, part: Part, made: AnyPlan, index: int, name: str, sc
         reads,
         writes,
         scope=kernel.scope,
-        work=product(tuple(d.extent for d in part.dims)) if info.role == "main" else 0,
+        work=product(tuple(axis.extent for axis in part.axes)) if info.role == "main" else 0,
     )
 
 
 def _flops(part: Part) -> float:
-    total = 1.0
-    for d in part.dims:
-        total *= typical(d.extent)
-    return total
+    return float(prod(typical(axis.extent) for axis in part.axes))
 
 
-def _epilogue(kernel: Kernel, part: Part, tables: Tables) -> Callable[[FunctionBuilder, str, str, Place], None]:
+def _epilogue(
+    kernel: ContractionKernel, part: Part, tables: Tables
+) -> Callable[[FunctionBuilder, str, str, Place], None]:
     """What is stored instead of the plain sums: the kernel's expressions, computed from the accumulators."""
     offset = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
     by_function: dict[int, Slots] = {}
 
     def write(fb: FunctionBuilder, sums: str, ty: str, place: Place) -> None:
         slots = by_function.setdefault(id(fb), Slots(fb, tables))
-        ev = Evaluator(fb, slots, [s.expr for s in kernel.stores], *lanes_along(kernel, part, place))
+        ev = Evaluator(fb, slots, [s.expr for s in kernel.stores], *lanes_along(kernel, place))
         with ExitStack() as stack:
-            for var, value in _coordinates(kernel, part, fb, place, slots):
+            for var, value in coordinates(kernel, part, fb, place, slots):
                 stack.enter_context(ev.bind(var, value, hoist=False))
             ev.mask = place.mask
             ev.set_accumulated(0, _rounded(fb, sums, kernel, place.lanes), place.lanes)
@@ -216,47 +226,7 @@ def _epilogue(kernel: Kernel, part: Part, tables: Tables) -> Callable[[FunctionB
     return write
 
 
-def _rounded(fb: FunctionBuilder, sums: str, kernel: Kernel, lanes: int) -> str:
+def _rounded(fb: FunctionBuilder, sums: str, kernel: ContractionKernel, lanes: int) -> str:
     from pronghorn.codegen.values import round_to
 
     return round_to(fb, kernel.accumulated[0].dtype, sums, lanes)
-
-
-def lanes_along(kernel: Kernel, part: Part, place: Place) -> tuple[LoopVar | None, Extent]:
-    """The loop variable that differs from lane to lane, and by how much: along groups, by a whole group's channels."""
-    if not place.axis or place.lanes == 1:
-        return None, 1
-    name = place.axis[-1]
-    step = next((d.c for d in part.dims if d.name == name), 1) if name.startswith("g") else 1
-    return kernel.vars[int(name[1:])], step
-
-
-def _coordinates(kernel: Kernel, part: Part, fb: FunctionBuilder, place: Place, slots: Slots) -> list[tuple]:
-    """(loop variable, value) pairs. Where lanes run along merged axes, the outer ones count in the innermost."""
-    merged = place.axis if place.lanes > 1 else ()
-    sizes = {d.name: d.extent for d in part.dims}
-    groups = {d.name: d for d in part.dims if d.name.startswith("g")}
-    pairs: list[tuple[LoopVar, Operand]] = []
-    for axis, var in enumerate(kernel.vars):
-        name = f"o{axis}"
-        if name not in sizes:
-            pairs.append((var, 0))
-            continue
-        value: Operand = 0
-        if name in merged[:-1]:
-            pairs.append((var, 0))
-            continue
-        if merged and name == merged[-1]:
-            for outer in merged[:-1]:
-                value = fb.mul(fb.add(value, place.coords[outer]), slots.extent(sizes[_after(outer, merged)]))
-        if name in place.coords:
-            value = fb.add(value, place.coords[name])
-        group = f"g{axis}"
-        if group in groups and group in place.coords:
-            value = fb.add(value, fb.mul(place.coords[group], slots.extent(groups[group].c)))
-        pairs.append((var, value))
-    return pairs
-
-
-def _after(name: str, merged: tuple[str, ...]) -> str:
-    return merged[merged.index(name) + 1]

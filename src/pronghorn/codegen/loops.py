@@ -21,7 +21,7 @@ from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.values import value_type
 from pronghorn.compiler.costs import typical
 from pronghorn.compiler.expr import Apply, Index, Load, LoopVar, all_indices, walk
-from pronghorn.compiler.kernels import Kernel, Reduction
+from pronghorn.compiler.kernels import LoopKernel, Reduction
 from pronghorn.compiler.virtual import linear
 from pronghorn.graph.dim import Extent, product
 from pronghorn.runtime.host import Target
@@ -73,10 +73,10 @@ def _one_stride(outer: Loop, inner: LoopVar, indices: Sequence[Index]) -> bool:
     return True
 
 
-class LoopKernel:
+class LoopEmitter:
     """Writes one map or reduce kernel."""
 
-    def __init__(self, module: ModuleBuilder, kernel: Kernel, tables: Tables, target: Target):
+    def __init__(self, module: ModuleBuilder, kernel: LoopKernel, tables: Tables, target: Target):
         self.kernel, self.target = kernel, target
         self.fb = begin_kernel(module, kernel.name)
         self.slots = Slots(self.fb, tables)
@@ -491,6 +491,6 @@ class State:
         return emit_elementwise(self.fb, "cast", [value], [self.dtype], self.result, lanes, params)
 
 
-def emit_loops(module: ModuleBuilder, kernel: Kernel, tables: Tables, target: Target) -> Units:
+def emit_loops(module: ModuleBuilder, kernel: LoopKernel, tables: Tables, target: Target) -> Units:
     """Write a map or reduce kernel as the function ``kernel.name``; how its work is counted."""
-    return LoopKernel(module, kernel, tables, target).write()
+    return LoopEmitter(module, kernel, tables, target).write()

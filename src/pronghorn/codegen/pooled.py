@@ -17,8 +17,7 @@ from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, l
 from pronghorn.codegen.contraction.nest import begin_kernel, load_elements
 from pronghorn.codegen.convert import convert, storage_type
 from pronghorn.codegen.slots import Slots, Tables
-from pronghorn.compiler.kernels import Kernel
-from pronghorn.compiler.pooled import PooledOperands
+from pronghorn.compiler.kernels import PooledKernel, PooledOperands
 from pronghorn.compiler.reductions import CHUNKS
 from pronghorn.graph.dim import Extent
 from pronghorn.graph.ir import Node, Value
@@ -67,9 +66,8 @@ def _geometry(node: Node, operands: PooledOperands) -> _Geometry:
 
 
 class _Pooled:
-    def __init__(self, module: ModuleBuilder, kernel: Kernel, tables: Tables, target: Target):
-        assert kernel.node is not None
-        self.node, self.operands = kernel.node, kernel.details["pooled"]
+    def __init__(self, module: ModuleBuilder, kernel: PooledKernel, tables: Tables, target: Target):
+        self.node, self.operands = kernel.node, kernel.operands
         self.module, self.target = module, target
         self.dtype = self.operands.values.dtype
         self.storage = storage_type(self.dtype)
@@ -170,7 +168,7 @@ class _Pooled:
         return len(self.g.windows) * len(self.vectors) * 1.2
 
 
-def emit_pooled(module: ModuleBuilder, kernel: Kernel, tables: Tables, target: Target) -> tuple[Extent, float]:
+def emit_pooled(module: ModuleBuilder, kernel: PooledKernel, tables: Tables, target: Target) -> tuple[Extent, float]:
     """Write a pooled gradient kernel; (units, rough cycles of a unit)."""
     writer = _Pooled(module, kernel, tables, target)
     if writer.node.prim.name == "conv_input_grad":

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import product as cartesian
 
 from pronghorn.codegen.builder import FunctionBuilder, Operand, literal, vec
 from pronghorn.codegen.contraction import Place, TileResult
+from pronghorn.codegen.coordinates import lanes_along
 from pronghorn.codegen.elementwise import emit_elementwise
 from pronghorn.codegen.evaluator import Evaluator
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.values import is_real, round_to, value_type
 from pronghorn.compiler.expr import Index, LoopVar
-from pronghorn.compiler.kernels import Kernel
-from pronghorn.compiler.pool_fusion import PoolFusion
+from pronghorn.compiler.kernels import Axis, ContractionKernel, LoopKernel, PoolFusion
 from pronghorn.compiler.virtual import linear
 
 Coordinates = Callable[[FunctionBuilder, Place, Slots], list[tuple[LoopVar, Operand]]]
@@ -26,22 +26,30 @@ class PoolEpilogue:
     ``coordinates(fb, place, slots)`` gives the kernel's loop variables with their values at a place.
     """
 
-    def __init__(self, kernel: Kernel, fusion: PoolFusion, tables: Tables, coordinates: Coordinates):
+    def __init__(self, kernel: ContractionKernel, fusion: PoolFusion, tables: Tables, coordinates: Coordinates):
         self.kernel, self.fusion, self.tables = kernel, fusion, tables
         self.coordinates = coordinates
         self._slots: dict[int, Slots] = {}
 
     def __call__(self, fb: FunctionBuilder, tile: TileResult) -> None:
         slots = self._slots.setdefault(id(fb), Slots(fb, self.tables))
-        window = {f"o{a}": w for a, w in enumerate(self.fusion.window)}
-        steps = [window.get(name, 1) for name in tile.axes]
+        steps = [self._step(axis) for axis in tile.axes]
         rows = range(0, tile.sizes[0], steps[0])
         columns = range(0, tile.sizes[1], steps[1])
         for i, j, v in cartesian(rows, columns, range(tile.sizes[2])):
             order = cartesian(range(steps[0]), range(steps[1]))
-            positions = sorted(order, key=lambda d: [d[tile.axes.index(n)] for n in sorted(n for n in tile.axes if n)])
+            positions = sorted(order, key=self._row_major(tile))
             values = [self._position(fb, slots, tile, (i + di, j + dj, v)) for di, dj in positions]
-            self._pool(fb, slots, tile.place(i, j, v), values, window)
+            self._pool(fb, slots, tile.place(i, j, v), values)
+
+    def _step(self, axis: Axis | None) -> int:
+        return 1 if axis is None or axis.output is None else self.fusion.window[axis.output]
+
+    def _row_major(self, tile: TileResult) -> Callable[[tuple[int, ...]], list[int]]:
+        """The order of positions in a window: that of the result's axes."""
+        numbers = [number for number, axis in enumerate(tile.axes) if axis is not None]
+        numbers.sort(key=lambda number: getattr(tile.axes[number], "output", 0))
+        return lambda steps: [steps[number] for number in numbers]
 
     def _position(self, fb: FunctionBuilder, slots: Slots, tile: TileResult, at: tuple[int, int, int]) -> str:
         """The value of one element that is pooled; other stores of the kernel are written."""
@@ -62,11 +70,9 @@ class PoolEpilogue:
             return ev.value(fusion.source.expr, place.lanes)
 
     def _vector(self, place: Place) -> LoopVar | None:
-        return self.kernel.vars[int(place.axis[-1][1:])] if place.axis and place.lanes > 1 else None
+        return lanes_along(self.kernel, place)[0]
 
-    def _pool(
-        self, fb: FunctionBuilder, slots: Slots, place: Place, values: list[str], window: Mapping[str, int]
-    ) -> None:
+    def _pool(self, fb: FunctionBuilder, slots: Slots, place: Place, values: list[str]) -> None:
         dtype, lanes = self.fusion.source.value.dtype, place.lanes
         best, where = values[0], literal(0, vec("i32", lanes))
         for number, value in enumerate(values[1:], 1):
@@ -75,18 +81,16 @@ class PoolEpilogue:
             best = fb.select(wins, value_type(dtype, lanes), value, best)
         for reader in self.fusion.readers:
             result = where if reader.reductions[0].op == "argmax" else best
-            self._store(fb, slots, place, reader, result, window)
+            self._store(fb, slots, place, reader, result)
 
-    def _store(
-        self, fb: FunctionBuilder, slots: Slots, place: Place, reader: Kernel, result: str, window: Mapping[str, int]
-    ) -> None:
+    def _store(self, fb: FunctionBuilder, slots: Slots, place: Place, reader: LoopKernel, result: str) -> None:
         vector = self._vector(place)
         lane_var = reader.vars[self.kernel.vars.index(vector)] if vector is not None else None
         ev = Evaluator(fb, slots, [s.expr for s in reader.stores], lane_var)
         places: list[Operand] = [value for _, value in self.coordinates(fb, place, slots)]
         with ExitStack() as stack:
             for axis, (var, value) in enumerate(zip(reader.vars, places)):
-                stack.enter_context(ev.bind(var, fb.div(value, window[f"o{axis}"]), hoist=False))
+                stack.enter_context(ev.bind(var, fb.div(value, self.fusion.window[axis]), hoist=False))
             ev.mask = place.mask
             ev.set_accumulated(0, result, place.lanes)
             offset = linear(tuple(map(Index.of, reader.vars)), reader.domain)

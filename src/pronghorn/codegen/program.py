@@ -25,7 +25,7 @@ from pronghorn.codegen.pooled import emit_pooled
 from pronghorn.codegen.slots import KernelTables, Tables
 from pronghorn.codegen.special_kernels import emit_special
 from pronghorn.codegen.units import COLUMNS, SERIAL_CYCLES, Units
-from pronghorn.compiler.kernels import Kernel, Program
+from pronghorn.compiler.kernels import ContractionKernel, Kernel, LoopKernel, NodeKernel, PooledKernel, Program
 from pronghorn.compiler.memory import Lifetime
 from pronghorn.compiler.schedule import copy_kernel, fill_kernel
 from pronghorn.graph.dim import Extent
@@ -191,10 +191,10 @@ class ProgramEmitter:
     def _kernel(self, kernel: Kernel) -> None:
         self.number += 1
         kernel.name = f"k{self.number}_{kernel.node.prim.name if kernel.node else kernel.kind}"
-        if kernel.kind == "special" and kernel.node is not None and kernel.node.prim.family in ("linalg", "control"):
+        if isinstance(kernel, NodeKernel) and kernel.node.prim.family in ("linalg", "control"):
             self._special(kernel, kernel.node)
             return
-        if kernel.details.get("zero_first"):
+        if isinstance(kernel, ContractionKernel) and kernel.zero_first:
             self._kernel(fill_kernel(kernel.stores[0].value))
         tables = KernelTables(self.tables)
         before = len(self.module.functions)
@@ -208,12 +208,13 @@ class ProgramEmitter:
 
     def _emit(self, kernel: Kernel, tables: KernelTables) -> list[Launch]:
         """Write a kernel's functions."""
-        if kernel.kind == "special":
+        if isinstance(kernel, NodeKernel):
             return emit_special(self.module, kernel, tables, self.target)
-        if kernel.kind == "contract":
+        if isinstance(kernel, ContractionKernel):
             return emit_contract(self.module, kernel, tables, self.target)
-        if kernel.kind == "pooled":
+        if isinstance(kernel, PooledKernel):
             return [_launch_of(kernel, *emit_pooled(self.module, kernel, tables, self.target))]
+        assert isinstance(kernel, LoopKernel)
         units = emit_loops(self.module, kernel, tables, self.target)
         return [_launch_of(kernel, units.count, units.cost)]
 

@@ -12,7 +12,7 @@ from pronghorn.codegen.slots import Tables
 from pronghorn.codegen.sorting import emit_sort, sort_scratch, sort_units
 from pronghorn.codegen.units import Units
 from pronghorn.compiler.costs import typical
-from pronghorn.compiler.kernels import Kernel
+from pronghorn.compiler.kernels import NodeKernel
 from pronghorn.compiler.lowering import is_zeros
 from pronghorn.graph.dim import Extent, Shape, product
 from pronghorn.graph.ir import Aval, Graph, Node, Value
@@ -22,11 +22,9 @@ if TYPE_CHECKING:
     from pronghorn.codegen.program import Launch
 
 
-def emit_special(module: ModuleBuilder, kernel: Kernel, tables: Tables, target: Target) -> list[Launch]:
+def emit_special(module: ModuleBuilder, kernel: NodeKernel, tables: Tables, target: Target) -> list[Launch]:
     """Write the functions of a special kernel and list what to launch."""
-    node = kernel.node
-    assert node is not None
-    return _EMITTERS[node.prim.name](module, kernel, node, tables)
+    return _EMITTERS[kernel.node.prim.name](module, kernel, kernel.node, tables)
 
 
 def _around(shape: Shape, axis: int) -> tuple[Extent, Extent, Extent]:
@@ -34,7 +32,7 @@ def _around(shape: Shape, axis: int) -> tuple[Extent, Extent, Extent]:
     return product(shape[:axis]), shape[axis], product(shape[axis + 1 :])
 
 
-def _launch(kernel: Kernel, units: Extent, cost: float, scratch: set[Value] | None = None) -> Launch:
+def _launch(kernel: NodeKernel, units: Extent, cost: float, scratch: set[Value] | None = None) -> Launch:
     from pronghorn.codegen.program import Launch
 
     extra = scratch or set()
@@ -49,7 +47,7 @@ def _launch(kernel: Kernel, units: Extent, cost: float, scratch: set[Value] | No
     )
 
 
-def _cumulative(module: ModuleBuilder, kernel: Kernel, node: Node, tables: Tables) -> list[Launch]:
+def _cumulative(module: ModuleBuilder, kernel: NodeKernel, node: Node, tables: Tables) -> list[Launch]:
     (x,), (y,) = node.inputs, node.outputs
     outer, n, inner = _around(x.shape, node.params["axis"])
     source, target = tables.buffer(x), tables.buffer(y)
@@ -58,7 +56,7 @@ def _cumulative(module: ModuleBuilder, kernel: Kernel, node: Node, tables: Table
     return [_launch(kernel, cumulative_units(outer, inner, x.dtype), 4.0 * typical(n))]
 
 
-def _scatter(module: ModuleBuilder, kernel: Kernel, node: Node, tables: Tables) -> list[Launch]:
+def _scatter(module: ModuleBuilder, kernel: NodeKernel, node: Node, tables: Tables) -> list[Launch]:
     x, indices, updates = node.inputs
     (out,) = node.outputs
     rows, inner, count = x.shape[0], product(x.shape[1:]), product(indices.shape)
@@ -81,7 +79,7 @@ def _scatter(module: ModuleBuilder, kernel: Kernel, node: Node, tables: Tables) 
     return [_launch(kernel, scatter_units(inner, x.dtype), cost)]
 
 
-def _sort(module: ModuleBuilder, kernel: Kernel, node: Node, tables: Tables) -> list[Launch]:
+def _sort(module: ModuleBuilder, kernel: NodeKernel, node: Node, tables: Tables) -> list[Launch]:
     first = node.inputs[0]
     outer, n, inner = _around(first.shape, node.params["axis"])
     units = sort_units(outer, inner)
@@ -103,7 +101,7 @@ def _sort(module: ModuleBuilder, kernel: Kernel, node: Node, tables: Tables) -> 
     return [_launch(kernel, units, 20.0 * typical(n), {scratch})]
 
 
-_Emitter = Callable[[ModuleBuilder, Kernel, Node, Tables], "list[Launch]"]
+_Emitter = Callable[[ModuleBuilder, NodeKernel, Node, Tables], "list[Launch]"]
 _EMITTERS: dict[str, _Emitter] = {
     "cumsum": _cumulative,
     "cumprod": _cumulative,

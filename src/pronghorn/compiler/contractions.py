@@ -10,7 +10,7 @@ from itertools import product as cartesian
 from math import gcd
 
 from pronghorn.compiler.expr import Index, Load, LoopVar
-from pronghorn.compiler.kernels import ContractionDim, Part
+from pronghorn.compiler.kernels import Axis, Part
 from pronghorn.compiler.lowering import Lowering
 from pronghorn.graph.dim import Extent, Shape
 from pronghorn.graph.ir import Node, Value
@@ -60,20 +60,20 @@ def _dot_general(node: Node, stored: set[Value]) -> list[Part] | None:
     if not yf or not xc:
         return None
     out = row_major(node.outputs[0].shape)
-    dims = []
+    axes = []
     axis = 0
     for i, j in zip(xb, yb):
-        dims.append(ContractionDim(f"o{axis}", x.shape[i], vx.strides[i], vy.strides[j], out[axis]))
+        axes.append(Axis(f"o{axis}", x.shape[i], vx.strides[i], vy.strides[j], out[axis], axis))
         axis += 1
     for i in xf:
-        dims.append(ContractionDim(f"o{axis}", x.shape[i], vx.strides[i], 0, out[axis]))
+        axes.append(Axis(f"o{axis}", x.shape[i], vx.strides[i], 0, out[axis], axis))
         axis += 1
     for j in yf:
-        dims.append(ContractionDim(f"o{axis}", y.shape[j], 0, vy.strides[j], out[axis]))
+        axes.append(Axis(f"o{axis}", y.shape[j], 0, vy.strides[j], out[axis], axis))
         axis += 1
     for k, (i, j) in enumerate(zip(xc, yc)):
-        dims.append(ContractionDim(f"k{k}", x.shape[i], vx.strides[i], vy.strides[j], 0))
-    return [Part(vx.value, vy.value, dims, vx.offset, vy.offset)]
+        axes.append(Axis(f"k{k}", x.shape[i], vx.strides[i], vy.strides[j]))
+    return [Part(vx.value, vy.value, axes, vx.offset, vy.offset)]
 
 
 def _grouped(cin: int, cout: int, groups: int) -> tuple[int, int]:
@@ -88,26 +88,24 @@ def _conv(node: Node, stored: set[Value]) -> list[Part] | None:
     assert vx is not None and vw is not None
     ci, co = _grouped(int(x.shape[-1]), int(out.shape[-1]), p["groups"])
     c = row_major(out.shape)
-    dims = [ContractionDim("o0", out.shape[0], vx.strides[0], 0, c[0])]
+    axes = [Axis("o0", out.shape[0], vx.strides[0], 0, c[0], 0)]
     for i, s in enumerate(p["strides"], 1):
-        dims.append(ContractionDim(f"o{i}", out.shape[i], vx.strides[i] * s, 0, c[i]))
+        axes.append(Axis(f"o{i}", out.shape[i], vx.strides[i] * s, 0, c[i], i))
     last = len(out.shape) - 1
-    dims += _channels(last, p["groups"], co, ci * vx.strides[-1], co * vw.strides[-1], 0, vw.strides[-1])
+    axes += _channels(last, p["groups"], co, ci * vx.strides[-1], co * vw.strides[-1], 0, vw.strides[-1])
     for i, (k, d) in enumerate(zip(w.shape[:-2], p["dilation"])):
-        dims.append(ContractionDim(f"k{i}", k, vx.strides[i + 1] * d, vw.strides[i], 0))
-    dims.append(ContractionDim("ki", ci, vx.strides[-1], vw.strides[-2], 0))
-    return [Part(vx.value, vw.value, dims, vx.offset, vw.offset)]
+        axes.append(Axis(f"k{i}", k, vx.strides[i + 1] * d, vw.strides[i]))
+    axes.append(Axis("ki", ci, vx.strides[-1], vw.strides[-2]))
+    return [Part(vx.value, vw.value, axes, vx.offset, vw.offset)]
 
 
-def _channels(
-    axis: int, groups: int, size: int, a_group: Extent, b_group: Extent, a: Extent, b: Extent
-) -> list[ContractionDim]:
+def _channels(axis: int, groups: int, size: int, a_group: Extent, b_group: Extent, a: Extent, b: Extent) -> list[Axis]:
     """The loops over the output's channels: groups (in all three) and the channels of a group."""
     if groups == 1:
-        return [ContractionDim(f"o{axis}", size, a, b, 1)]
+        return [Axis(f"o{axis}", size, a, b, 1, axis)]
     return [
-        ContractionDim(f"g{axis}", groups, a_group, b_group, size),
-        ContractionDim(f"o{axis}", size, a, b, 1),
+        Axis(f"g{axis}", groups, a_group, b_group, size, axis, group=True),
+        Axis(f"o{axis}", size, a, b, 1, axis),
     ]
 
 
@@ -119,16 +117,16 @@ def _conv_filter_grad(node: Node, stored: set[Value]) -> list[Part] | None:
     assert vx is not None and vg is not None
     ci, co = _grouped(int(x.shape[-1]), int(out.shape[-1]), p["groups"])
     c = row_major(out.shape)
-    dims = []
+    axes = []
     for i, (k, d) in enumerate(zip(out.shape[:-2], p["dilation"])):
-        dims.append(ContractionDim(f"o{i}", k, vx.strides[i + 1] * d, 0, c[i]))
+        axes.append(Axis(f"o{i}", k, vx.strides[i + 1] * d, 0, c[i], i))
     last = len(out.shape) - 1
-    dims.append(ContractionDim(f"o{last - 1}", ci, vx.strides[-1], 0, c[-2]))
-    dims += _channels(last, p["groups"], co, ci * vx.strides[-1], co * vg.strides[-1], 0, vg.strides[-1])
-    dims.append(ContractionDim("kn", g.shape[0], vx.strides[0], vg.strides[0], 0))
+    axes.append(Axis(f"o{last - 1}", ci, vx.strides[-1], 0, c[-2], last - 1))
+    axes += _channels(last, p["groups"], co, ci * vx.strides[-1], co * vg.strides[-1], 0, vg.strides[-1])
+    axes.append(Axis("kn", g.shape[0], vx.strides[0], vg.strides[0]))
     for i, s in enumerate(p["strides"]):
-        dims.append(ContractionDim(f"k{i}", g.shape[i + 1], vx.strides[i + 1] * s, vg.strides[i + 1], 0))
-    return [Part(vx.value, vg.value, dims, vx.offset, vg.offset)]
+        axes.append(Axis(f"k{i}", g.shape[i + 1], vx.strides[i + 1] * s, vg.strides[i + 1]))
+    return [Part(vx.value, vg.value, axes, vx.offset, vg.offset)]
 
 
 def gradient_border(node: Node) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -156,30 +154,26 @@ def _conv_input_grad(node: Node, stored: set[Value]) -> list[Part] | None:
     c = row_major(out.shape)
     last = len(out.shape) - 1
     parts = []
-    axes = list(zip(range(1, last), w.shape[:-2], p["strides"], p["padding"], p["dilation"]))
-    for residues in cartesian(*(range(s) for _, _, s, _, _ in axes)):
-        dims = [ContractionDim("o0", out.shape[0], vg.strides[0], 0, c[0])]
+    moves = list(zip(range(1, last), w.shape[:-2], p["strides"], p["padding"], p["dilation"]))
+    for residues in cartesian(*(range(s) for _, _, s, _, _ in moves)):
+        axes = [Axis("o0", out.shape[0], vg.strides[0], 0, c[0], 0)]
         reduced = []
         a_offset, b_offset = vg.offset, vw.offset
         c_offset: Extent = 0
-        for (axis, kernel, s, (lo, _), d), r in zip(axes, residues):
+        for (axis, kernel, s, (lo, _), d), r in zip(moves, residues):
             step = s // gcd(s, d)
             first = next((k for k in range(min(step, kernel)) if (r + lo - k * d) % s == 0), None)
             count = 0 if first is None else -((first - kernel) // step)
-            dims.append(
-                ContractionDim(f"o{axis}", (out.shape[axis] - r + s - 1) // s, vg.strides[axis], 0, c[axis] * s)
-            )
-            reduced.append(
-                ContractionDim(f"k{axis}", count, -(step * d // s) * vg.strides[axis], step * vw.strides[axis - 1], 0)
-            )
+            axes.append(Axis(f"o{axis}", (out.shape[axis] - r + s - 1) // s, vg.strides[axis], 0, c[axis] * s, axis))
+            reduced.append(Axis(f"k{axis}", count, -(step * d // s) * vg.strides[axis], step * vw.strides[axis - 1]))
             a_offset += (r + lo - (first or 0) * d) // s * vg.strides[axis]
             b_offset += (first or 0) * vw.strides[axis - 1]
             c_offset += r * c[axis]
-        if any(d.extent == 0 for d in (*dims, *reduced)):
+        if any(axis.extent == 0 for axis in (*axes, *reduced)):
             continue
-        dims += _channels(last, p["groups"], ci, co * vg.strides[-1], co * vw.strides[-1], 0, vw.strides[-2])
-        reduced.append(ContractionDim("ko", co, vg.strides[-1], vw.strides[-1], 0))
-        parts.append(Part(vg.value, vw.value, dims + reduced, a_offset, b_offset, c_offset))
+        axes += _channels(last, p["groups"], ci, co * vg.strides[-1], co * vw.strides[-1], 0, vw.strides[-2])
+        reduced.append(Axis("ko", co, vg.strides[-1], vw.strides[-1]))
+        parts.append(Part(vg.value, vw.value, axes + reduced, a_offset, b_offset, c_offset))
     return parts
 
 

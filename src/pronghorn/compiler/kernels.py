@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from pronghorn.compiler.expr import Expr, LoopVar
 from pronghorn.graph.dim import Extent, product
@@ -33,27 +33,54 @@ class Reduction:
         return (self.element,) if self.position is None else (self.element, self.position)
 
 
-@dataclass
-class Part:
-    """One contraction: strides of each loop dimension in the operands and the result, in elements."""
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One loop of a contraction.
 
-    a: Value
-    b: Value
-    dims: list[ContractionDim]
-    a_offset: Extent = 0
-    b_offset: Extent = 0
-    c_offset: Extent = 0
-
-
-@dataclass
-class ContractionDim:
-    """A loop of a contraction. A stride of 0 says that the operand has no such axis."""
+    Attributes:
+        name: its own among the contraction's axes.
+        extent: its length.
+        a, b, c: its strides in the operands and in the result, in elements; they may be negative, and 0 says that an
+            array has no such axis.
+        output: the axis of the kernel's result that it runs along, if it does.
+        group: whether it counts groups of elements along ``output``, ``c`` apart.
+        parts: for an axis merged from several, those, the outermost first.
+    """
 
     name: str
     extent: Extent
-    a: Extent
-    b: Extent
-    c: Extent
+    a: Extent = 0
+    b: Extent = 0
+    c: Extent = 0
+    output: int | None = None
+    group: bool = False
+    parts: tuple[Axis, ...] = ()
+
+    @property
+    def reduced(self) -> bool:
+        """Whether the result lacks the axis, so that it is summed over."""
+        return self.c == 0
+
+    @property
+    def whole(self) -> tuple[Axis, ...]:
+        """The axes that it was merged from, or itself."""
+        return self.parts or (self,)
+
+    def swapped(self) -> Axis:
+        """The axis with both operands exchanged."""
+        return replace(self, a=self.b, b=self.a)
+
+
+@dataclass
+class Part:
+    """One contraction: its loops, its operands' buffers, and where in them, and in the result, it starts."""
+
+    a: Value
+    b: Value
+    axes: list[Axis]
+    a_offset: Extent = 0
+    b_offset: Extent = 0
+    c_offset: Extent = 0
 
 
 @dataclass
@@ -64,26 +91,33 @@ class Store:
     expr: Expr
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class Kernel:
-    """A loop nest over ``vars``: optional reductions or a contraction, then expressions to store.
+    """What every kernel has.
 
-    ``kind``: ``map``, ``reduce``, ``contract``, or ``special`` (an emitter of its own for ``node``).
+    Attributes:
+        node: the node of the graph whose result it makes, unless it only copies or fills.
+        reads, writes: the stored values that it touches.
+        scope: the layer it belongs to.
+        name: that of its function.
     """
 
-    kind: str
-    vars: tuple[LoopVar, ...]
-    stores: list[Store] = field(default_factory=list)
-    reductions: list[Reduction] = field(default_factory=list)
-    parts: list[Part] = field(default_factory=list)
-    accumulated: list[Value] = field(default_factory=list)
     node: Node | None = None
     reads: set[Value] = field(default_factory=set)
     writes: set[Value] = field(default_factory=set)
-    scratch: list[Value] = field(default_factory=list)
-    details: dict[str, Any] = field(default_factory=dict)
     scope: str = ""
     name: str = ""
+
+    kind: ClassVar[str]
+
+
+@dataclass(eq=False, kw_only=True)
+class Nest(Kernel):
+    """A loop nest over ``vars`` that ends in expressions to store; ``accumulated`` are the values summed up in it."""
+
+    vars: tuple[LoopVar, ...]
+    stores: list[Store] = field(default_factory=list)
+    accumulated: list[Value] = field(default_factory=list)
 
     @property
     def domain(self) -> tuple[Extent, ...]:
@@ -94,6 +128,77 @@ class Kernel:
     def elements(self) -> Extent:
         """How many elements each store writes."""
         return product(self.domain)
+
+
+@dataclass(eq=False, kw_only=True)
+class LoopKernel(Nest):
+    """Plain loops, with reductions in them or without."""
+
+    reductions: list[Reduction] = field(default_factory=list)
+
+    kind = "loops"
+
+
+@dataclass(eq=False, kw_only=True)
+class ContractionKernel(Nest):
+    """Sums of products, which together fill the result.
+
+    ``zero_first``: they do not reach every element, so that the rest is zeroed. ``pool``: windows of the result that
+    are pooled in registers.
+    """
+
+    parts: list[Part]
+    zero_first: bool = False
+    pool: PoolFusion | None = None
+
+    kind = "contraction"
+
+
+@dataclass(eq=False, kw_only=True)
+class PooledKernel(Kernel):
+    """The gradient of a convolution ``node`` from pooled values."""
+
+    node: Node
+    operands: PooledOperands
+
+    kind = "pooled"
+
+
+@dataclass(eq=False, kw_only=True)
+class NodeKernel(Kernel):
+    """A node with an emitter of its own."""
+
+    node: Node
+
+    kind = "node"
+
+
+@dataclass
+class PoolFusion:
+    """Windows over axes of a contraction's result.
+
+    Attributes:
+        window: its extent along each axis of the result.
+        source: the store that is pooled.
+        readers: the pooling kernels that run in the epilogue.
+        written: whether the source is stored as well.
+    """
+
+    window: tuple[int, ...]
+    source: Store
+    readers: list[LoopKernel] = field(default_factory=list)
+    written: bool = False
+
+
+@dataclass(frozen=True)
+class PooledOperands:
+    """What a pooled convolution gradient reads: the pool, its values and positions, and the other operand
+    (the input, or the kernel as ``[co, *k, ci]``)."""
+
+    pool: Node
+    values: Value
+    argmax: Value
+    other: Value
 
 
 @dataclass

@@ -229,7 +229,9 @@ def _store_operands(node: Node, stored: set[Value]) -> None:
             _store(operand, stored)
     parts = parts_of(node, stored)
     for part in parts or ():
-        if any(d.a == 0 and d.b == 0 and d.extent != 1 for d in part.dims):  # both broadcast: one has to be real
+        if any(
+            axis.a == 0 and axis.b == 0 and axis.extent != 1 for axis in part.axes
+        ):  # both broadcast: one has to be real
             for operand in node.inputs:
                 _store(operand, stored)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pronghorn.compiler.expr import Expr, Index, Load, walk
-from pronghorn.compiler.kernels import Kernel, Program
+from pronghorn.compiler.kernels import ContractionKernel, Kernel, LoopKernel, Nest, NodeKernel, Program
 from pronghorn.compiler.schedule import copy_kernel
 from pronghorn.compiler.virtual import linear
 from pronghorn.graph.ir import Value
@@ -69,18 +69,21 @@ def _may_overwrite(program: Program, kernel: Kernel, root: Value, variable: Valu
     if any(variable in k.reads for k in later):
         return False
     if variable not in kernel.reads:
-        return kernel.kind != "special"
-    return kernel.kind in ("map", "reduce", "contract") and _reads_own_element(kernel, root, variable)
+        return not isinstance(kernel, NodeKernel)
+    return isinstance(kernel, Nest) and _reads_own_element(kernel, root, variable)
 
 
-def _reads_own_element(kernel: Kernel, root: Value, variable: Value) -> bool:
+def _reads_own_element(kernel: Nest, root: Value, variable: Value) -> bool:
     """Whether ``variable`` is read only in the expressions that are stored, and there at the element stored.
 
     These are evaluated, all of them, once for each element (or vector of elements) and before that is stored.
     """
-    if kernel.domain != root.shape or kernel.details or any(variable in (p.a, p.b) for p in kernel.parts):
+    if kernel.domain != root.shape:
         return False
-    if any(_loads(variable, *r.roots) for r in kernel.reductions):
+    if isinstance(kernel, ContractionKernel):
+        if kernel.pool or kernel.zero_first or any(variable in (p.a, p.b) for p in kernel.parts):
+            return False
+    elif isinstance(kernel, LoopKernel) and any(_loads(variable, *r.roots) for r in kernel.reductions):
         return False
     own = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
     return all(load.offset == own for load in _loads(variable, *(s.expr for s in kernel.stores)))

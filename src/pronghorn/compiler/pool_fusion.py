@@ -6,28 +6,12 @@ need, are taken from the accumulators, and the convolution's own result is never
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from pronghorn.compiler.expr import Load, walk
-from pronghorn.compiler.kernels import Kernel, Program, Store
+from pronghorn.compiler.kernels import ContractionKernel, LoopKernel, PoolFusion, Program
 from pronghorn.graph import primitives as P
 from pronghorn.graph.ir import Value
 
 MOST_POSITIONS = 9  # elements of a window: the tile holds them all in registers
-
-
-@dataclass
-class PoolFusion:
-    """Windows over axes of a contraction's result.
-
-    ``window``: extent along each axis of the result. ``source``: the store that is pooled. ``readers``: the pooling
-    kernels that run in the epilogue.
-    """
-
-    window: tuple[int, ...]
-    source: Store
-    readers: list[Kernel] = field(default_factory=list)
-    written: bool = False  # whether the source is stored as well
 
 
 def fuse_pools(program: Program) -> Program:
@@ -36,13 +20,15 @@ def fuse_pools(program: Program) -> Program:
     outputs = {program.aliases.get(v, v) for v in program.graph.outputs}
     gone: set[int] = set()
     for number, kernel in enumerate(program.kernels):
+        if not isinstance(kernel, ContractionKernel):
+            continue
         fusion = _fusion(program, number, kernel, made_by)
         if fusion is None:
             continue
         source = fusion.source.value
         others = [k for n, k in enumerate(program.kernels) if source in k.reads and k not in fusion.readers]
         fusion.written = bool(others) or source in outputs
-        kernel.details["pool"] = fusion
+        kernel.pool = fusion
         gone.update(n for n, k in enumerate(program.kernels) if k in fusion.readers)
         for reader in fusion.readers:
             kernel.reads |= reader.reads - {source}
@@ -53,13 +39,14 @@ def fuse_pools(program: Program) -> Program:
     return program
 
 
-def _fusion(program: Program, number: int, kernel: Kernel, made_by: dict[Value, int]) -> PoolFusion | None:
-    conv = kernel.node is not None and kernel.node.prim is P.conv
-    if kernel.kind != "contract" or not conv or len(kernel.parts) != 1 or kernel.details.get("zero_first"):
+def _fusion(program: Program, number: int, kernel: ContractionKernel, made_by: dict[Value, int]) -> PoolFusion | None:
+    if kernel.node is None or kernel.node.prim is not P.conv or len(kernel.parts) != 1 or kernel.zero_first:
         return None
     for store in kernel.stores:
         fusion = None
         for reader in program.kernels[number + 1 :]:
+            if not isinstance(reader, LoopKernel):
+                continue
             window = _window(reader, store.value)
             if window is None or not _available(reader, store.value, number, made_by):
                 continue
@@ -71,10 +58,10 @@ def _fusion(program: Program, number: int, kernel: Kernel, made_by: dict[Value, 
     return None
 
 
-def _window(reader: Kernel, source: Value) -> tuple[int, ...] | None:
+def _window(reader: LoopKernel, source: Value) -> tuple[int, ...] | None:
     """The window, if the kernel takes maxima of ``source`` over windows that tile it."""
     node = reader.node
-    if reader.kind != "reduce" or node is None or node.prim not in (P.window_max, P.window_argmax):
+    if not reader.reductions or node is None or node.prim not in (P.window_max, P.window_argmax):
         return None
     (reduction,) = reader.reductions
     p = node.params
@@ -95,7 +82,7 @@ def _window(reader: Kernel, source: Value) -> tuple[int, ...] | None:
     return window if 1 <= len(axes) <= 2 and size <= MOST_POSITIONS else None
 
 
-def _available(reader: Kernel, source: Value, number: int, made_by: dict[Value, int]) -> bool:
+def _available(reader: LoopKernel, source: Value, number: int, made_by: dict[Value, int]) -> bool:
     """Whether all else that the kernel reads is there before kernel ``number`` runs."""
     loads = {e.value for e in walk(*(s.expr for s in reader.stores)) if isinstance(e, Load)}
     return all(v is not source and made_by.get(v, -1) < number for v in loads)

@@ -8,9 +8,9 @@ convolution's gradients take the pooled values and their positions directly (`co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 
+from pronghorn.compiler.kernels import PooledOperands
 from pronghorn.compiler.reductions import LOW_PRECISION
 from pronghorn.compiler.simplify import scalar_constant
 from pronghorn.compiler.virtual import windows_overlap
@@ -144,17 +144,6 @@ class _Pooler(Rewriter):
 MOST_VECTORS = 24  # registers that a kernel can keep for taps, of 32
 SUMS_BYTES = 64 * 1024  # of one image, which a kernel may keep on the stack where the gradient is no float32
 LEAST_WINDOW = 4  # positions in a window: with fewer, the dense kernels do less work
-
-
-@dataclass(frozen=True)
-class PooledOperands:
-    """What a pooled convolution gradient reads: the pool, its values and positions, and the other operand
-    (the input, or the kernel as ``[co, *k, ci]``)."""
-
-    pool: Node
-    values: Value
-    argmax: Value
-    other: Value
 
 
 def pooled_operands(node: Node) -> PooledOperands | None:

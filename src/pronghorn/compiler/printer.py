@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pronghorn.compiler.kernels import Kernel, Program
+from pronghorn.compiler.kernels import ContractionKernel, Kernel, LoopKernel, Nest, Program
 
 
 def print_program(program: Program) -> str:
@@ -11,15 +11,15 @@ def print_program(program: Program) -> str:
 
 
 def _kernel(kernel: Kernel, number: int) -> str:
-    loops = " x ".join(f"{v.name}<{v.extent}" for v in kernel.vars)
+    loops = " x ".join(f"{v.name}<{v.extent}" for v in kernel.vars) if isinstance(kernel, Nest) else ""
     what = kernel.node.prim.name if kernel.node else ""
     lines = [f"kernel {number} {kernel.kind} {what} [{loops}]" + (f"   # {kernel.scope}" if kernel.scope else "")]
-    for r in kernel.reductions:
+    for r in kernel.reductions if isinstance(kernel, LoopKernel) else ():
         over = " x ".join(f"{v.name}<{v.extent}" for v in r.vars)
         lines.append(f"    acc = {r.op} over [{over}] of {r.element!r}")
-    for p in kernel.parts:
-        dims = " ".join(f"{d.name}<{d.extent}:{d.a},{d.b},{d.c}" for d in p.dims)
-        lines.append(f"    acc = sum b{id(p.a) % 10007}+{p.a_offset} * b{id(p.b) % 10007}+{p.b_offset} over {dims}")
-    for s in kernel.stores:
+    for p in kernel.parts if isinstance(kernel, ContractionKernel) else ():
+        axes = " ".join(f"{x.name}<{x.extent}:{x.a},{x.b},{x.c}" for x in p.axes)
+        lines.append(f"    acc = sum b{id(p.a) % 10007}+{p.a_offset} * b{id(p.b) % 10007}+{p.b_offset} over {axes}")
+    for s in kernel.stores if isinstance(kernel, Nest) else ():
         lines.append(f"    b{id(s.value) % 10007} {s.value.aval} = {s.expr!r}")
     return "\n".join(lines)

@@ -6,7 +6,7 @@ from math import prod
 
 from pronghorn.compiler.costs import typical
 from pronghorn.compiler.expr import Apply, Bound, Const, Expr, Guard, Index, IndexValue, LoopVar
-from pronghorn.compiler.kernels import Kernel, Reduction, Store
+from pronghorn.compiler.kernels import LoopKernel, Reduction, Store
 from pronghorn.compiler.lowering import Lowering
 from pronghorn.graph.ir import Aval, Node, Value
 
@@ -147,7 +147,7 @@ _OTHERS = {
 
 
 # -- splitting -------------------------------------------------------------------------------------------------------
-def split_reduction(reduction: Reduction, vars: tuple[LoopVar, ...], value: Value) -> tuple[Kernel, Value] | None:
+def split_reduction(reduction: Reduction, vars: tuple[LoopVar, ...], value: Value) -> tuple[LoopKernel, Value] | None:
     """The first kernel of a reduction split into chunks and the value of its partial results, where that pays.
 
     Long reductions with few results would otherwise run on one thread. The chunks depend on the extents alone.
@@ -166,7 +166,7 @@ def split_reduction(reduction: Reduction, vars: tuple[LoopVar, ...], value: Valu
     dtype = "float32" if reduction.dtype in LOW_PRECISION else reduction.dtype
     partial = Value(Aval((CHUNKS, *(v.extent for v in vars)), dtype), value.graph)
     first = Reduction(reduction.op, reduction.element, reduction.vars, dtype, (chunk, size))
-    kernel = Kernel("reduce", (chunk, *vars), reductions=[first], node=value.node)
+    kernel = LoopKernel(vars=(chunk, *vars), reductions=[first], node=value.node)
     from pronghorn.compiler.expr import Accumulated
 
     kernel.stores.append(Store(partial, Accumulated(0, dtype, kernel.vars)))

@@ -9,7 +9,18 @@ from __future__ import annotations
 
 from pronghorn.compiler.contractions import covers, parts_of
 from pronghorn.compiler.expr import Accumulated, Const, Expr, Index, Load, LoopVar, walk
-from pronghorn.compiler.kernels import Kernel, Program, Reduction, Store
+from pronghorn.compiler.kernels import (
+    ContractionKernel,
+    Kernel,
+    LoopKernel,
+    Nest,
+    NodeKernel,
+    PooledKernel,
+    PooledOperands,
+    Program,
+    Reduction,
+    Store,
+)
 from pronghorn.compiler.lowering import (
     CONTRACTIONS,
     REDUCTIONS,
@@ -19,7 +30,7 @@ from pronghorn.compiler.lowering import (
     operands_in_memory,
     view_of,
 )
-from pronghorn.compiler.pooled import PooledOperands, pooled_operands
+from pronghorn.compiler.pooled import pooled_operands
 from pronghorn.compiler.reductions import CHUNKS, LOW_PRECISION, reduction_of, split_reduction
 from pronghorn.compiler.virtual import VIRTUAL, linear, reshape_index
 from pronghorn.graph.dim import Shape
@@ -66,11 +77,11 @@ class Scheduler:
         needed = {view_of(v, self.stored) or v for v in self.graph.outputs}
         kept = []
         for kernel in reversed(self.kernels):
-            if kernel.kind in ("map", "reduce", "contract") and not kernel.details.get("zero_first"):
+            if isinstance(kernel, Nest):
                 kernel.stores = [s for s in kernel.stores if s.value in needed]
                 if not kernel.stores:
                     continue
-            if kernel.kind != "pooled":
+            if not isinstance(kernel, PooledKernel):
                 kernel.reads, kernel.writes = self._memory(kernel)
             needed |= kernel.reads
             kept.append(kernel)
@@ -94,7 +105,7 @@ class Scheduler:
         vars = self._vars(value.shape)
         index = tuple(map(Index.of, vars))
         expr = _virtual_element(lowering, value, node, index)
-        kernel = Kernel("map", vars, [Store(value, expr)], scope=node.scope)
+        kernel = LoopKernel(vars=vars, stores=[Store(value, expr)], scope=node.scope)
         lowering.computed[value] = (index, expr)
         self._new(kernel, lowering, [value])
 
@@ -111,14 +122,15 @@ class Scheduler:
 
     def _loads(self, number: int) -> set[Value]:
         kernel = self.kernels[number]
-        roots = [s.expr for s in kernel.stores] + [r.element for r in kernel.reductions]
-        return {e.value for e in walk(*roots) if isinstance(e, Load) and e.value.shape}
+        return {e.value for e in walk(*_roots(kernel)) if isinstance(e, Load) and e.value.shape}
 
     def _join_kernel(self, number: int, value: Value, node: Node) -> bool:
         kernel, lowering = self.kernels[number], self.lowerings.get(number)
-        if lowering is None or kernel.kind in ("special", "pooled") or kernel.domain != value.shape:
+        if lowering is None or not isinstance(kernel, Nest) or kernel.domain != value.shape:
             return False
-        if len(kernel.stores) >= MOST_STORES or len(kernel.parts) > 1 or kernel.details.get("zero_first"):
+        if isinstance(kernel, ContractionKernel) and (len(kernel.parts) > 1 or kernel.zero_first):
+            return False
+        if len(kernel.stores) >= MOST_STORES:
             return False
         index = tuple(map(Index.of, kernel.vars))
         expr = _virtual_element(lowering, value, node, index)
@@ -130,7 +142,7 @@ class Scheduler:
         self.made_by[value] = number
         return True
 
-    def _accumulate(self, kernel: Kernel, lowering: Lowering, value: Value, number: int = 0) -> None:
+    def _accumulate(self, kernel: Nest, lowering: Lowering, value: Value, number: int = 0) -> None:
         expr = Accumulated(number, value.dtype, kernel.vars)
         kernel.accumulated.append(value)
         kernel.stores.append(Store(value, expr))
@@ -140,7 +152,7 @@ class Scheduler:
         """A convolution's gradient from pooled values: a kernel of its own; filter gradients in chunks that are
         summed."""
         (value,) = node.outputs
-        kernel = Kernel("pooled", (), node=node, scope=node.scope, details={"pooled": operands})
+        kernel = PooledKernel(node=node, operands=operands, scope=node.scope)
         stored = (operands.values, operands.argmax, operands.other)
         kernel.reads = {view_of(v, self.stored) or v for v in stored}
         if node.prim.name == "conv_input_grad":
@@ -156,7 +168,7 @@ class Scheduler:
         total = self._buffer(turned, dtype)
         lowering, vars, chunk = Lowering(self.graph, self.stored), self._vars(turned), LoopVar("chunk", CHUNKS)
         element = lowering.element(partial, (Index.of(chunk), *map(Index.of, vars)))
-        sums = Kernel("reduce", vars, reductions=[Reduction("sum", element, (chunk,), dtype)], scope=node.scope)
+        sums = LoopKernel(vars=vars, reductions=[Reduction("sum", element, (chunk,), dtype)], scope=node.scope)
         self._accumulate(sums, lowering, total)
         self._new(sums, lowering, [total])
         self._turn(node, total, value)
@@ -173,7 +185,7 @@ class Scheduler:
         expr = lowering.element(source, (channel, *where))
         expr = lowering.apply("cast", (expr,), value.dtype, {"dtype": value.dtype})
         lowering.computed[value] = (tuple(map(Index.of, vars)), expr)
-        self._new(Kernel("map", vars, [Store(value, expr)], scope=node.scope), lowering, [value])
+        self._new(LoopKernel(vars=vars, stores=[Store(value, expr)], scope=node.scope), lowering, [value])
 
     def _contraction(self, node: Node) -> None:
         (value,) = node.outputs
@@ -186,9 +198,8 @@ class Scheduler:
             self._reduction(node)
             return
         vars = self._vars(value.shape)
-        kernel = Kernel("contract", vars, parts=parts, node=node, scope=node.scope)
-        if node.prim.name == "conv_input_grad" and not covers(node):
-            kernel.details["zero_first"] = True
+        zero_first = node.prim.name == "conv_input_grad" and not covers(node)
+        kernel = ContractionKernel(vars=vars, parts=parts, zero_first=zero_first, node=node, scope=node.scope)
         lowering = Lowering(self.graph, self.stored)
         self._accumulate(kernel, lowering, value)
         self._new(kernel, lowering, [value])
@@ -205,26 +216,31 @@ class Scheduler:
             self._new(first, lowering, [partial])
             lowering = Lowering(self.graph, self.stored)
             reduction = _combine(lowering, reduction, partial, vars)
-        kernel = Kernel("reduce", vars, reductions=[reduction], node=node, scope=node.scope)
+        kernel = LoopKernel(vars=vars, reductions=[reduction], node=node, scope=node.scope)
         self._accumulate(kernel, lowering, value)
         self._new(kernel, lowering, [value])
 
     def _special(self, node: Node) -> None:
-        kernel = Kernel("special", (), node=node, scope=node.scope)
+        kernel = NodeKernel(node=node, scope=node.scope)
         self._new(kernel, Lowering(self.graph, self.stored), list(node.outputs))
         del self.lowerings[len(self.kernels) - 1]
 
     def _memory(self, kernel: Kernel) -> tuple[set[Value], set[Value]]:
         """Stored values that the kernel reads and writes."""
-        roots = [s.expr for s in kernel.stores] + [r.element for r in kernel.reductions]
-        reads = {e.value for e in walk(*roots) if isinstance(e, Load)}
-        reads |= {v for part in kernel.parts for v in (part.a, part.b)}
-        writes = {s.value for s in kernel.stores}
-        if kernel.kind == "special":
-            assert kernel.node is not None
-            reads |= {view_of(v, self.stored) or v for v in operands_in_memory(kernel.node)}
-            writes |= set(kernel.node.outputs)
-        return reads, writes
+        if isinstance(kernel, NodeKernel):
+            reads = {view_of(v, self.stored) or v for v in operands_in_memory(kernel.node)}
+            return reads, set(kernel.node.outputs)
+        assert isinstance(kernel, Nest)
+        reads = {e.value for e in walk(*_roots(kernel)) if isinstance(e, Load)}
+        if isinstance(kernel, ContractionKernel):
+            reads |= {v for part in kernel.parts for v in (part.a, part.b)}
+        return reads, {s.value for s in kernel.stores}
+
+
+def _roots(kernel: Kernel) -> list[Expr]:
+    """The expressions that a kernel computes."""
+    stored = [s.expr for s in kernel.stores] if isinstance(kernel, Nest) else []
+    return stored + ([r.element for r in kernel.reductions] if isinstance(kernel, LoopKernel) else [])
 
 
 def casts_first(graph: Graph) -> list[Node]:
@@ -263,7 +279,7 @@ def copy_kernel(source: Value, target: Value) -> Kernel:
     """``target = source``, both stored."""
     vars = tuple(LoopVar(f"i{a}", e) for a, e in enumerate(target.shape))
     offset = linear(tuple(map(Index.of, vars)), target.shape)
-    kernel = Kernel("map", vars, [Store(target, Load(source, offset))])
+    kernel = LoopKernel(vars=vars, stores=[Store(target, Load(source, offset))])
     kernel.reads, kernel.writes = {source}, {target}
     return kernel
 
@@ -271,7 +287,7 @@ def copy_kernel(source: Value, target: Value) -> Kernel:
 def fill_kernel(target: Value) -> Kernel:
     """``target = 0``."""
     vars = tuple(LoopVar(f"i{a}", e) for a, e in enumerate(target.shape))
-    kernel = Kernel("map", vars, [Store(target, Const(0, target.dtype))])
+    kernel = LoopKernel(vars=vars, stores=[Store(target, Const(0, target.dtype))])
     kernel.writes = {target}
     return kernel
 

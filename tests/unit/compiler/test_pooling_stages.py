@@ -7,6 +7,7 @@ from pronghorn import ops
 from pronghorn.autodiff.backward import backward
 from pronghorn.backends.llvm import Executable
 from pronghorn.backends.numpy import run
+from pronghorn.compiler.kernels import ContractionKernel, LoopKernel
 from pronghorn.compiler.narrow import narrow
 from pronghorn.compiler.pooled import pool_gradients, pooled_operands, scattered
 from pronghorn.compiler.simplify import simplify
@@ -108,7 +109,7 @@ def test_a_weight_s_other_dtype_does_not_keep_the_bias_from_the_epilogue():
 
     traced = trace(mixed, [Aval((BATCH, 8), "float32"), Aval((8, 4), "float32"), Aval((4,), "float32")])
     program = lower(rewrite(traced.graph))
-    assert [k.kind for k in program.kernels] == ["map", "map", "map", "contract"]
+    assert [type(k) for k in program.kernels] == [LoopKernel] * 3 + [ContractionKernel]
 
 
 @pytest.mark.parametrize("name", BLOCKS)
@@ -161,9 +162,9 @@ def test_a_value_that_others_read_is_not_cut():
 
 def test_pooling_runs_in_the_convolution():
     program = lower(rewrite(traced_gradients(BLOCKS["relu"]).graph))
-    fused = [k for k in program.kernels if "pool" in k.details]
+    fused = [k for k in program.kernels if isinstance(k, ContractionKernel) and k.pool is not None]
     (kernel,) = fused
-    fusion = kernel.details["pool"]
+    fusion = kernel.pool
     assert sorted(r.reductions[0].op for r in fusion.readers) == ["argmax", "max"]
     assert not fusion.written
 

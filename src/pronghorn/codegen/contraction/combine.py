@@ -90,7 +90,7 @@ def _place(
         valid=valid,
         mask=mask,
         stride=slots.extent(vector.c),
-        axis=vector.names if lanes > 1 else (),
+        axis=vector.whole if lanes > 1 else (),
         store=lambda value: store_elements(fb, value, c_base, place, spec.c, spec.sum_dtype, machine),
     )
     return place

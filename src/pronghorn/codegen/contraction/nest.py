@@ -62,17 +62,17 @@ class Coordinates(Mapping[str, Operand]):
 
     def __init__(self, fb: FunctionBuilder, slots: Slots, axes: Sequence[Axis], values: Mapping[str, Operand]) -> None:
         self._fb, self._slots, self._values = fb, slots, values
-        self._axes = {name: axis for axis in axes if axis.name in values for name in axis.names}
+        self._axes = {name: axis for axis in axes if axis.name in values for name in (part.name for part in axis.whole)}
 
     def __getitem__(self, name: str) -> Operand:
         axis = self._axes[name]
         value = self._values[axis.name]
         if not axis.parts:
             return value
-        position = axis.names.index(name)
-        for _, extent in reversed(axis.parts[position + 1 :]):
-            value = self._fb.div(value, self._slots.extent(extent))
-        return value if position == 0 else self._fb.rem(value, self._slots.extent(axis.parts[position][1]))
+        position = next(number for number, part in enumerate(axis.parts) if part.name == name)
+        for part in reversed(axis.parts[position + 1 :]):
+            value = self._fb.div(value, self._slots.extent(part.extent))
+        return value if position == 0 else self._fb.rem(value, self._slots.extent(axis.parts[position].extent))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._axes)
@@ -85,10 +85,15 @@ class Coordinates(Mapping[str, Operand]):
 class Place:
     """Where in C an accumulator belongs.
 
-    ``coords``: the coordinates of its first lane by axis name. ``offset``: that lane's element offset from C's base
-    pointer. ``lanes`` and ``valid``: its width, and how many of the lanes are in C (an i64); ``mask`` holds for those,
-    None if that is all. ``stride``: from one lane to the next in C, in elements. ``axis``: the names of the axis that
-    the lanes run along (``()`` for a scalar). ``store(value)`` writes the sum (dtype of the accumulators) to C.
+    Attributes:
+        coords: the coordinates of its first lane by axis name.
+        offset: that lane's element offset from C's base pointer.
+        lanes: its width.
+        valid: how many of the lanes are in C (an i64).
+        mask: holds for those; None if that is all.
+        stride: from one lane to the next in C, in elements.
+        axis: the axis that the lanes run along, or those it was merged from; ``()`` for a scalar.
+        store: writes a sum, of the accumulators' dtype, to C.
     """
 
     coords: Coordinates
@@ -97,7 +102,7 @@ class Place:
     valid: Operand
     mask: Operand | None
     stride: Operand
-    axis: tuple[str, ...]
+    axis: tuple[Axis, ...]
     store: Callable[[Operand], None]
 
 

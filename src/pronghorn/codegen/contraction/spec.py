@@ -13,39 +13,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pronghorn.compiler.kernels import Axis
 from pronghorn.graph.dim import Extent
 
 __all__ = ["Array", "Axis", "Contraction"]
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """One loop of a contraction.
-
-    ``extent`` is its length; ``a``, ``b``, ``c`` are the strides (elements, may be negative, 0 = absent).
-    ``parts`` is for axes that were merged from several: their (name, extent) pairs, outermost first.
-    """
-
-    name: str
-    extent: Extent
-    a: Extent = 0
-    b: Extent = 0
-    c: Extent = 0
-    parts: tuple[tuple[str, Extent], ...] = ()
-
-    @property
-    def reduced(self) -> bool:
-        """Whether C lacks the axis, so that it is summed over."""
-        return self.c == 0
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The caller's names for this axis: its own, or those it was merged from."""
-        return tuple(name for name, _ in self.parts) or (self.name,)
-
-    def swapped(self) -> Axis:
-        """The axis with A and B exchanged."""
-        return replace(self, a=self.b, b=self.a)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +52,7 @@ class Contraction:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "axes", tuple(self.axes))
-        names = [name for axis in self.axes for name in axis.names]
+        names = [axis.name for merged in self.axes for axis in merged.whole]
         if len(set(names)) != len(names):
             raise ValueError(f"The axes of a contraction need names of their own, got {names}.")
         for axis in self.axes:
@@ -133,5 +104,5 @@ def _one_loop(outer: Axis, inner: Axis) -> bool:
 
 
 def _merge(outer: Axis, inner: Axis) -> Axis:
-    parts = (outer.parts or ((outer.name, outer.extent),)) + (inner.parts or ((inner.name, inner.extent),))
-    return replace(inner, name=f"{outer.name}*{inner.name}", extent=outer.extent * inner.extent, parts=parts)
+    name, extent = f"{outer.name}*{inner.name}", outer.extent * inner.extent
+    return replace(inner, name=name, extent=extent, parts=(*outer.whole, *inner.whole))

@@ -41,12 +41,12 @@ Epilogue = Callable[[FunctionBuilder, str, str, Place], None]
 class TileResult:
     """The finished accumulators of a register tile.
 
-    ``axes`` names the tile's row axes (two entries, ``""`` for none), ``sizes`` has their factors and how many vectors;
+    ``axes`` are the tile's row axes (two entries, None for none), ``sizes`` has their factors and how many vectors;
     ``sums[i, j, v]`` is the accumulator at steps ``i`` and ``j`` along them in vector ``v``, of type ``ty``, and
     ``place(i, j, v)`` says where it belongs.
     """
 
-    axes: tuple[str, str]
+    axes: tuple[Axis | None, Axis | None]
     sizes: tuple[int, int, int]
     sums: dict[tuple[int, int, int], str]
     ty: str
@@ -349,11 +349,11 @@ class TileWriter:
 
     def _result(self, sums: dict[tuple[int, int], str], ty: str) -> TileResult:
         """The tile as an epilogue over whole tiles sees it: always two row axes."""
-        names = [*(axis.name for axis in self.row_axes), "", ""]
+        axes = [*self.row_axes, None, None]
         steps = [*self.row_steps, 1, 1]
         numbers = {((*row, 0, 0)[0], (*row, 0, 0)[1]): number for number, row in enumerate(self.rows)}
         return TileResult(
-            (names[0], names[1]),
+            (axes[0], axes[1]),
             (steps[0], steps[1], self.vectors),
             {(i, j, v): sums[number, v] for (i, j), number in numbers.items() for v in range(self.vectors)},
             ty,
@@ -387,7 +387,7 @@ class TileWriter:
             valid=self.tail_valid if last else lanes,
             mask=self.tail_mask if last else None,
             stride=1 if plan.dot else main.c[plan.vector.name],
-            axis=plan.vector.names if lanes > 1 else (),
+            axis=plan.vector.whole if lanes > 1 else (),
             store=lambda value: None,
         )
         place.store = lambda value: self._store(value, place)

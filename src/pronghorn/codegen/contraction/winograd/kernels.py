@@ -200,8 +200,8 @@ class _Tiles:
 
         if self.tile_epilogue is not None:
             sums = {(i, j, 0): results[i][j] for i in range(STEP) for j in range(STEP)}
-            names = (pairs[0].results.name, pairs[1].results.name)
-            self.tile_epilogue(fb, TileResult(names, (STEP, STEP, 1), sums, self.ty, place))
+            axes = (pairs[0].results, pairs[1].results)
+            self.tile_epilogue(fb, TileResult(axes, (STEP, STEP, 1), sums, self.ty, place))
             return
         for i in range(STEP):
             for j in range(STEP):

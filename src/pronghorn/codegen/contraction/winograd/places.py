@@ -32,7 +32,7 @@ def place_at(
         valid=valid,
         mask=None if valid == lanes else fb.mask_first(valid, lanes),
         stride=1,
-        axis=vector.names,
+        axis=vector.whole,
         store=lambda value: None,
     )
     place.store = lambda value: store_elements(fb, value, c_base, place, spec.c, spec.sum_dtype, machine)
