@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -36,7 +37,7 @@ from pronghorn.layers.state import StatefulOperation
 from pronghorn.models.infer import infer_spec
 from pronghorn.models.keras_tensor import KerasTensor
 from pronghorn.models.node import Node
-from pronghorn.utils.autocast import AutocastScope
+from pronghorn.utils.autocast import AutocastScope, autocast_scope
 from pronghorn.utils.masking import get_mask, set_mask
 from pronghorn.utils.naming import NameScope, current_path
 from pronghorn.utils.user_code import warn
@@ -49,7 +50,8 @@ class Layer(StatefulOperation):
         activity_regularizer: a function of the outputs that is added to the loss.
         trainable: whether training updates the weights.
         dtype: element type or dtype policy; the global policy if None.
-        autocast: whether float inputs are cast to the layer's compute type.
+        autocast: whether float inputs are cast to the layer's compute type, and its weights where it is called by
+            another layer in mixed precision.
         name: a name; automatic if None.
         kwargs: ``input_shape``, ``batch_input_shape``, ``batch_shape`` or ``input_dim``: the shape of the inputs, for
             the first layer of a `Sequential` model.
@@ -368,11 +370,20 @@ class Layer(StatefulOperation):
         return outputs
 
     def _run_call(self, *args: Any, **kwargs: Any) -> Any:
-        """``call`` with weights in the compute type, its nodes marked with the layer's name."""
-        policy_dtype = self.compute_dtype
-        cast = policy_dtype if self.autocast and dtypes.is_float(policy_dtype) else None
-        with self._open_name_scope(), scope(self.name), AutocastScope(cast):
+        """``call`` with weights in the type of the policy, its nodes marked with the layer's name."""
+        with self._open_name_scope(), scope(self.name), self._autocast_scope():
             return self.call(*args, **kwargs)
+
+    def _autocast_scope(self) -> contextlib.AbstractContextManager[Any]:
+        """Where weights are read in the compute type: in mixed precision, and in layers inside of such a layer.
+
+        ``autocast=False`` keeps the weights of a layer inside as they are stored; that of the outermost layer is about
+        its inputs alone, as in Keras.
+        """
+        compute = self.compute_dtype
+        if autocast_scope() is None:
+            return contextlib.nullcontext() if compute == self.variable_dtype else AutocastScope(compute)
+        return AutocastScope(compute if self.autocast and dtypes.is_float(compute) else None)
 
     def _convert_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
         policy, dtype = self._own_policy(), self.input_dtype

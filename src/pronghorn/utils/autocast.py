@@ -7,7 +7,7 @@ import threading
 
 class _Current(threading.local):
     def __init__(self) -> None:
-        self.dtype: str | None = None
+        self.scope: AutocastScope | None = None
 
 
 _current = _Current()
@@ -15,7 +15,12 @@ _current = _Current()
 
 def autocast_dtype() -> str | None:
     """The float type that variables are read in now, or None where they are read as they are stored."""
-    return _current.dtype
+    return None if _current.scope is None else _current.scope.dtype
+
+
+def autocast_scope() -> AutocastScope | None:
+    """The scope that this is in, if any; it may be one in which variables are read as they are stored."""
+    return _current.scope
 
 
 class AutocastScope:
@@ -30,12 +35,12 @@ class AutocastScope:
 
     def __init__(self, dtype: str | None) -> None:
         self.dtype = dtype
-        self._outer: list[str | None] = []
+        self._outer: list[AutocastScope | None] = []
 
     def __enter__(self) -> AutocastScope:
-        self._outer.append(_current.dtype)
-        _current.dtype = self.dtype
+        self._outer.append(_current.scope)
+        _current.scope = self
         return self
 
     def __exit__(self, *error: object) -> None:
-        _current.dtype = self._outer.pop()
+        _current.scope = self._outer.pop()

@@ -413,3 +413,52 @@ def test_a_layer_with_its_own_compute_mask_passes_masks_on():
     lstm = layers.LSTM(2)
     assert both.shape == (1, 2)
     assert np.allclose(lstm(Lookup()(x)).numpy(), lstm(Lookup()(x[:, :2])).numpy()), "the masked step is skipped"
+
+
+class Scaled(layers.Layer):
+    """Its weight has a type of its own; `seen` is the type in which the call reads it."""
+
+    def __init__(self, weight_dtype=None, inner=None, **kwargs):
+        super().__init__(**kwargs)
+        self.weight_dtype, self.inner = weight_dtype, inner
+
+    def build(self, shape):
+        self.w = self.add_weight(shape=(3,), initializer="ones", dtype=self.weight_dtype)
+
+    def call(self, x):
+        self.seen = ops.convert_to_tensor(self.w).dtype
+        return (x if self.inner is None else self.inner(x)) * self.w
+
+
+@pytest.mark.parametrize(
+    ("policy", "autocast", "weight_dtype", "seen", "result"),
+    [
+        ("mixed_float16", True, None, "float16", "float16"),
+        ("mixed_float16", False, None, "float16", "float32"),  # autocast is about the inputs of an outermost layer
+        ("mixed_bfloat16", False, "float16", "bfloat16", "float32"),
+        ("float32", True, "float16", "float16", "float32"),  # without mixed precision a weight is read as it is stored
+        ("float16", True, "float32", "float32", "float32"),
+        ("float16", False, None, "float16", "float32"),
+    ],
+)
+def test_the_type_in_which_weights_are_read(policy, autocast, weight_dtype, seen, result):
+    """Recorded from Keras 3.15.1."""
+    layer = Scaled(weight_dtype, dtype=policy, autocast=autocast)
+    assert layer(np.ones((2, 3), "float32")).dtype == result and layer.seen == seen
+
+
+@pytest.mark.parametrize(
+    ("outer", "policy", "autocast", "seen"),
+    [
+        ("mixed_float16", "mixed_float16", True, "float16"),
+        ("mixed_float16", "mixed_float16", False, "float32"),
+        ("mixed_float16", "float32", True, "float32"),
+        ("mixed_float16", "mixed_bfloat16", True, "bfloat16"),
+        ("float32", "mixed_float16", False, "float16"),
+    ],
+)
+def test_the_type_in_which_weights_of_layers_inside_are_read(outer, policy, autocast, seen):
+    """Recorded from Keras 3.15.1."""
+    inner = Scaled(dtype=policy, autocast=autocast)
+    Scaled(inner=inner, dtype=outer)(np.ones((2, 3), "float32"))
+    assert inner.seen == seen
