@@ -120,7 +120,7 @@ def test_arguments(fails, data):
 def test_generators(fails, data):
     x, y = data
     fails(["`y` must not be given"], iter([(x, y)]), y)
-    fails(["tuple of 4"], iter([(x, y, y, y)]))
+    fails(["got one of 4"], iter([(x, y, y, y)]))
     fails(["empty"], iter([]))
 
 
