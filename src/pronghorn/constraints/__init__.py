@@ -3,11 +3,12 @@
 from typing import Any
 
 from pronghorn.constraints.constraints import Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm
-from pronghorn.utils.registry import Registry
+from pronghorn.utils.registry import Registry as _Registry
+from pronghorn.utils.registry import names_of as _names_of
 
 max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 
-_registry = Registry("constraint", Constraint, (Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm))
+_registry = _Registry("constraint", _names_of((Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm)))
 
 
 def get(identifier: Any) -> Any:

@@ -19,7 +19,8 @@ from pronghorn.initializers.random import (
     VarianceScaling,
 )
 from pronghorn.utils.arguments import cannot_take
-from pronghorn.utils.registry import Registry
+from pronghorn.utils.registry import Registry as _Registry
+from pronghorn.utils.registry import names_of as _names_of
 
 IdentityInitializer, OrthogonalInitializer, STFTInitializer = Identity, Orthogonal, STFT
 constant, identity, ones, zeros, stft = Constant, Identity, Ones, Zeros, STFT
@@ -28,29 +29,30 @@ lecun_normal, lecun_uniform, orthogonal = LecunNormal, LecunUniform, Orthogonal
 random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
 variance_scaling = VarianceScaling
 
-_registry = Registry(
+_registry = _Registry(
     "initializer",
-    Initializer,
-    (
-        Constant,
-        Identity,
-        Initializer,
-        Ones,
-        Zeros,
-        STFT,
-        GlorotNormal,
-        GlorotUniform,
-        HeNormal,
-        HeUniform,
-        LecunNormal,
-        LecunUniform,
-        Orthogonal,
-        RandomNormal,
-        RandomUniform,
-        TruncatedNormal,
-        VarianceScaling,
-    ),
     {
+        **_names_of(
+            (
+                Constant,
+                Identity,
+                Initializer,
+                Ones,
+                Zeros,
+                STFT,
+                GlorotNormal,
+                GlorotUniform,
+                HeNormal,
+                HeUniform,
+                LecunNormal,
+                LecunUniform,
+                Orthogonal,
+                RandomNormal,
+                RandomUniform,
+                TruncatedNormal,
+                VarianceScaling,
+            )
+        ),
         "IdentityInitializer": Identity,
         "OrthogonalInitializer": Orthogonal,
         "STFTInitializer": STFT,

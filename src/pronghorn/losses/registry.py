@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from pronghorn._lazy import nearest_clause
 from pronghorn.losses import margin, probabilistic, regression, segmentation, wrappers
 from pronghorn.losses.loss import Loss
-from pronghorn.utils.arguments import cannot_take
+from pronghorn.utils.naming import to_snake_case
+from pronghorn.utils.registry import SHORT, ScoreRegistry
 
 _FUNCTIONS = (
     regression.mean_absolute_error,
@@ -35,26 +35,27 @@ _FUNCTIONS = (
     segmentation.dice,
     segmentation.tversky,
 )
-_SHORT = {
-    "bce": probabilistic.binary_crossentropy,
-    "kld": probabilistic.kl_divergence,
-    "mae": regression.mean_absolute_error,
-    "mape": regression.mean_absolute_percentage_error,
-    "mse": regression.mean_squared_error,
-    "msle": regression.mean_squared_logarithmic_error,
-}
 _CLASSES = (
     Loss,
     *(c for c in vars(wrappers).values() if inspect.isclass(c) and issubclass(c, Loss) and c.__name__[0] != "_"),
 )
 
+_NAMED = {fn.__name__: fn for fn in _FUNCTIONS}
+_SHORT = {short: _NAMED[to_snake_case(name)] for short, name in SHORT.items()}
+
 #: Every loss by the names that `get` takes.
 ALL_LOSSES: dict[str, Any] = {
-    **{fn.__name__: fn for fn in _FUNCTIONS},
+    **_NAMED,
     **{cls.__name__: cls for cls in _CLASSES},
     **_SHORT,
     **{name.upper(): fn for name, fn in _SHORT.items()},
 }
+_registry = ScoreRegistry(
+    "loss",
+    ALL_LOSSES,
+    "a name, a function (y_true, y_pred), an instance of losses.Loss or a config of one",
+    own_first=True,
+)
 
 
 def serialize(loss: Any) -> dict[str, Any] | str:
@@ -63,20 +64,16 @@ def serialize(loss: Any) -> dict[str, Any] | str:
     >>> serialize(regression.mean_squared_error)
     'mean_squared_error'
     """
-    from pronghorn.saving import serialize_keras_object
-
     if inspect.isfunction(loss) and ALL_LOSSES.get(loss.__name__) is loss:
         return loss.__name__
-    return serialize_keras_object(loss)
+    return _registry.serialize(loss)
 
 
 def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Loss | Callable[..., Any]:
     """Return the loss of a config or of a name."""
-    from pronghorn.saving import deserialize_keras_object
-
     if isinstance(name, str) and name in ALL_LOSSES and name not in (custom_objects or {}):
         return ALL_LOSSES[name]
-    return deserialize_keras_object(name, module_objects=ALL_LOSSES, custom_objects=custom_objects)
+    return _registry.deserialize(name, custom_objects)
 
 
 def get(identifier: Any) -> Loss | Callable[..., Any] | None:
@@ -88,34 +85,4 @@ def get(identifier: Any) -> Loss | Callable[..., Any] | None:
     >>> get("mse").__name__
     'mean_squared_error'
     """
-    if identifier is None:
-        return None
-    if isinstance(identifier, dict):
-        found = deserialize(identifier)
-    elif isinstance(identifier, str):
-        found = _by_name(identifier)
-    else:
-        found = identifier
-    if not callable(found):
-        raise ValueError(
-            f"Could not interpret loss identifier: {identifier!r}. A loss is a name, a function (y_true, y_pred), "
-            "an instance of losses.Loss or a config of one."
-        )
-    if inspect.isfunction(found):
-        reason = cannot_take(found, None, None)
-        if reason:
-            raise TypeError(f"The loss {found.__name__!r} must be a function of (y_true, y_pred), but {reason}.")
-    return found() if inspect.isclass(found) else found
-
-
-def _by_name(name: str) -> Any:
-    from pronghorn.saving import get_registered_object
-
-    found = ALL_LOSSES.get(name)
-    if found is None:
-        found = get_registered_object(name)
-    if found is None:
-        raise ValueError(
-            f"Could not interpret loss identifier: there is no loss called {name!r}{nearest_clause(name, ALL_LOSSES)}."
-        )
-    return found
+    return _registry.get(identifier)

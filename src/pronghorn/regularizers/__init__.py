@@ -3,11 +3,12 @@
 from typing import Any
 
 from pronghorn.regularizers.regularizers import L1, L1L2, L2, OrthogonalRegularizer, Regularizer
-from pronghorn.utils.registry import Registry
+from pronghorn.utils.registry import Registry as _Registry
+from pronghorn.utils.registry import names_of as _names_of
 
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 
-_registry = Registry("regularizer", Regularizer, (Regularizer, L1, L1L2, L2, OrthogonalRegularizer), {"l1_l2": L1L2})
+_registry = _Registry("regularizer", {**_names_of((Regularizer, L1, L1L2, L2, OrthogonalRegularizer)), "l1_l2": L1L2})
 
 
 def get(identifier: Any) -> Any:
