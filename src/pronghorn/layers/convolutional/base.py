@@ -52,6 +52,15 @@ def check_fits(layer: Layer, out: list[int | None], space: list[int | None], ker
         )
 
 
+def check_strides(layer: Any) -> None:
+    """Raise an error where steps between outputs and steps between taps are both above one."""
+    if max(layer.strides) > 1 and max(layer.dilation_rate) > 1:
+        raise ValueError(
+            f"{type(layer).__name__}: strides and dilation_rate cannot both be above 1, got strides={layer.strides} "
+            f"and dilation_rate={layer.dilation_rate}."
+        )
+
+
 def add_bias(outputs: Any, bias: Any, data_format: str) -> Any:
     """``outputs`` with a bias for each channel added, if there is one."""
     if bias is None:
@@ -79,11 +88,8 @@ class Convolution(Layer):
         super().__init__(**given)
         self.rank = rank
         settings.take(self, **own)
-        if not self.strided_and_dilated and max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ValueError(
-                f"{type(self).__name__}: strides and dilation_rate cannot both be above 1, got strides={self.strides} "
-                f"and dilation_rate={self.dilation_rate}."
-            )
+        if not self.strided_and_dilated:
+            check_strides(self)
         self.input_spec = InputSpec(ndim=rank + 2)
 
     @property

@@ -4,43 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
-from pronghorn import config, initializers, ops
+from pronghorn import ops
 from pronghorn.layers import settings
-from pronghorn.layers.convolutional.base import check_fits, conv_extent, pair_with_batch, spatial_axes
+from pronghorn.layers.convolutional.base import check_fits, check_strides, conv_extent, pair_with_batch, spatial_axes
 from pronghorn.layers.input_spec import InputSpec
-from pronghorn.layers.layer import Layer
-from pronghorn.layers.rnn.dropout_cell import DropoutRNNCell
+from pronghorn.layers.rnn.gated_cell import GatedCell, LongShortTerm
 from pronghorn.layers.rnn.gated_layer import CellRNN
-from pronghorn.random.seed_generator import SeedGenerator
-
-_SETTINGS = (
-    "filters",
-    "kernel_size",
-    "strides",
-    "padding",
-    "data_format",
-    "dilation_rate",
-    "activation",
-    "recurrent_activation",
-    "use_bias",
-    "kernel_initializer",
-    "recurrent_initializer",
-    "bias_initializer",
-    "unit_forget_bias",
-    "kernel_regularizer",
-    "recurrent_regularizer",
-    "bias_regularizer",
-    "kernel_constraint",
-    "recurrent_constraint",
-    "bias_constraint",
-    "dropout",
-    "recurrent_dropout",
-    "seed",
-)
 
 
-class ConvLSTMCell(DropoutRNNCell, Layer):
+class ConvLSTMCell(LongShortTerm, GatedCell):
     """One step of a ConvLSTM. See `ConvLSTM2D` for the arguments."""
+
+    setting_names = (
+        "filters",
+        "kernel_size",
+        "strides",
+        "padding",
+        "data_format",
+        "dilation_rate",
+        "activation",
+        "recurrent_activation",
+        "use_bias",
+        "kernel_initializer",
+        "recurrent_initializer",
+        "bias_initializer",
+        "unit_forget_bias",
+        "kernel_regularizer",
+        "recurrent_regularizer",
+        "bias_regularizer",
+        "kernel_constraint",
+        "recurrent_constraint",
+        "bias_constraint",
+        "dropout",
+        "recurrent_dropout",
+        "seed",
+    )
 
     def __init__(
         self,
@@ -69,41 +67,13 @@ class ConvLSTMCell(DropoutRNNCell, Layer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        name = type(self).__name__
-        self.rank = rank
-        self.filters = settings.positive(filters, name, "filters")
-        self.kernel_size = settings.numbers(kernel_size, rank, self, "kernel_size")
-        self.strides = settings.numbers(strides, rank, self, "strides")
-        self.dilation_rate = settings.numbers(dilation_rate, rank, self, "dilation_rate")
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ValueError(
-                f"{name}: strides > 1 are not supported together with dilation_rate > 1, got strides={self.strides} "
-                f"and dilation_rate={self.dilation_rate}."
-            )
-        self.padding = settings.one_of(str(padding).lower(), ("valid", "same"), name, "padding")
-        self.data_format = config.standardize_data_format(data_format)
-        settings.take(
-            self,
-            activation=activation,
-            recurrent_activation=recurrent_activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            unit_forget_bias=unit_forget_bias,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-        )
-        self.dropout, self.recurrent_dropout = min(1.0, max(0.0, dropout)), min(1.0, max(0.0, recurrent_dropout))
-        self.seed = seed
-        self.seed_generator = SeedGenerator(seed=seed)
+        super().__init__(**settings.arguments(locals()))
+        check_strides(self)
         self.input_spec = InputSpec(ndim=rank + 2)
-        self.state_size: Any = [self.filters, self.filters]
+
+    @property
+    def _extent(self) -> int:
+        return self.filters
 
     @property
     def _channel_axis(self) -> int:
@@ -116,40 +86,7 @@ class ConvLSTMCell(DropoutRNNCell, Layer):
                 f"Layer {self.name!r} (ConvLSTMCell): the number of channels of its inputs must be known, got "
                 f"shape {tuple(inputs_shape)}."
             )
-        self.kernel = self.add_weight(
-            shape=(*self.kernel_size, channels, self.filters * 4),
-            name="kernel",
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.recurrent_kernel = self.add_weight(
-            shape=(*self.kernel_size, self.filters, self.filters * 4),
-            name="recurrent_kernel",
-            initializer=self.recurrent_initializer,
-            regularizer=self.recurrent_regularizer,
-            constraint=self.recurrent_constraint,
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                shape=(self.filters * 4,),
-                name="bias",
-                initializer=self._initial_bias,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
-
-    def _initial_bias(self, shape: Any, dtype: Any = None) -> Any:
-        if not self.unit_forget_bias:
-            return self.bias_initializer(shape, dtype)
-        n = self.filters
-        parts = [
-            self.bias_initializer((n,), dtype),
-            initializers.Ones()((n,), dtype),
-            self.bias_initializer((n * 2,), dtype),
-        ]
-        return ops.concatenate(parts, axis=0)
+        self._add_weights((*self.kernel_size, channels), (*self.kernel_size, self.filters))
 
     def output_extents(self, space: Any) -> list[Any]:
         """The extents in space of the outputs and states."""
@@ -160,9 +97,7 @@ class ConvLSTMCell(DropoutRNNCell, Layer):
         """The convolution of a step's inputs, or of those of all steps, time first: it is folded into the batch."""
         shape = tuple(inputs.shape)
         sequences = len(shape) == self.rank + 3
-        mask = self.get_dropout_mask(inputs) if training and self.dropout else None
-        if mask is not None:
-            inputs = inputs * mask
+        inputs = self._dropped_inputs(inputs, training)
         if sequences:
             inputs = ops.reshape(inputs, (shape[0] * shape[1], *shape[2:]))
         x = ops.conv(
@@ -181,33 +116,18 @@ class ConvLSTMCell(DropoutRNNCell, Layer):
     def step(self, projected: Any, states: Any, training: Any = False) -> tuple[Any, list[Any]]:
         """A step, given what `project` made of its inputs."""
         h, c = states
-        mask = self.get_recurrent_dropout_mask(h) if training and self.recurrent_dropout else None
-        if mask is not None:
-            h = h * mask
+        h = self._dropped(h, training)
         z = projected + ops.conv(h, self.recurrent_kernel, strides=1, padding="same", data_format=self.data_format)
-        i, f, g, o = ops.split(z, 4, axis=self._channel_axis)
-        c = self.recurrent_activation(f) * c + self.recurrent_activation(i) * self.activation(g)
-        h = self.recurrent_activation(o) * self.activation(c)
-        return h, [h, c]
-
-    def call(self, inputs: Any, states: Any, training: Any = False) -> tuple[Any, Any]:
-        return self.step(self.project(inputs, training), states, training)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "rank": self.rank, **settings.give(self, *_SETTINGS)}
+        return self._pass_gates(ops.split(z, 4, axis=self._channel_axis), c)
 
 
 class ConvLSTM(CellRNN):
     """What ConvLSTM layers share; see `ConvLSTM2D` for the arguments."""
 
-    cell_settings = _SETTINGS
+    cell_class = ConvLSTMCell
 
-    def __init__(self, rank: int, activity_regularizer: Any = None, **arguments: Any) -> None:
-        loop = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
-        own = {k: arguments.pop(k) for k in _SETTINGS if k in arguments}
-        looping = {k: arguments.pop(k) for k in loop if k in arguments}
-        cell = ConvLSTMCell(rank=rank, name="conv_lstm_cell", dtype=arguments.get("dtype"), **own)
-        super().__init__(cell, activity_regularizer=activity_regularizer, **looping, **arguments)
+    def __init__(self, rank: int, **given: Any) -> None:
+        super().__init__(rank=rank, **given)
         self.input_spec = InputSpec(ndim=rank + 3)
 
     def _state_shape(self, sequences_shape: Any) -> tuple[Any, ...]:
@@ -247,11 +167,6 @@ class ConvLSTM(CellRNN):
 
 for _name in ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate"):
     setattr(ConvLSTM, _name, property(lambda self, name=_name: getattr(self.cell, name)))
-
-
-def _arguments(values: dict[str, Any]) -> dict[str, Any]:
-    own = {k: v for k, v in values.items() if k not in ("self", "kwargs", "__class__")}
-    return {**own, **values["kwargs"]}
 
 
 class ConvLSTM1D(ConvLSTM):
@@ -296,7 +211,7 @@ class ConvLSTM1D(ConvLSTM):
         stateful: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(rank=1, **_arguments(locals()))
+        super().__init__(1, **settings.arguments(locals()))
 
 
 class ConvLSTM2D(ConvLSTM):
@@ -369,7 +284,7 @@ class ConvLSTM2D(ConvLSTM):
         stateful: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(rank=2, **_arguments(locals()))
+        super().__init__(2, **settings.arguments(locals()))
 
 
 class ConvLSTM3D(ConvLSTM):
@@ -414,4 +329,4 @@ class ConvLSTM3D(ConvLSTM):
         stateful: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(rank=3, **_arguments(locals()))
+        super().__init__(3, **settings.arguments(locals()))

@@ -5,23 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn.layers import settings
+from pronghorn.layers.input_spec import InputSpec
+from pronghorn.layers.rnn.gated_cell import GatedCell
 from pronghorn.layers.rnn.loop import time_first
 from pronghorn.layers.rnn.rnn import RNN
+from pronghorn.utils.naming import to_snake_case
 
 
 class CellRNN(RNN):
     """An `RNN` whose cell has ``project`` and ``step``. The cell's settings can be read on the layer.
 
-    ``cell_settings`` names those that the layer's configuration holds in place of the cell's own.
+    The layer's arguments and configuration hold the cell's settings in place of the cell. A public layer has the
+    signature, and hands over what it was given.
     """
 
-    cell_settings: tuple[str, ...] = ()
+    cell_class: type[GatedCell]
+
+    def __init__(self, **given: Any) -> None:
+        cell_class = self.cell_class
+        own = {name: given.pop(name) for name in ("rank", *cell_class.setting_names) if name in given}
+        given.pop("implementation", None)
+        inherited = {name: given[name] for name in ("dtype", "trainable") if name in given}
+        super().__init__(cell_class(**own, **inherited, name=to_snake_case(cell_class.__name__)), **given)
+        self.input_spec = InputSpec(ndim=3)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.pop("cell", None)
         config.setdefault("activity_regularizer", None)
-        return {**config, **settings.give(self.cell, *self.cell_settings)}
+        return {**config, **settings.give(self.cell, *self.cell.setting_names)}
 
     def _step(self, sequences: Any, keywords: dict[str, Any]) -> tuple[Any, Any]:
         training = keywords.get("training", False)

@@ -6,14 +6,11 @@ from typing import Any
 
 from pronghorn import ops
 from pronghorn.layers import settings
-from pronghorn.layers.input_spec import InputSpec
-from pronghorn.layers.layer import Layer
-from pronghorn.layers.rnn.dropout_cell import DropoutRNNCell
+from pronghorn.layers.rnn.gated_cell import DenseCell
 from pronghorn.layers.rnn.gated_layer import CellRNN
-from pronghorn.random.seed_generator import SeedGenerator
 
 
-class SimpleRNNCell(DropoutRNNCell, Layer):
+class SimpleRNNCell(DenseCell):
     """One step: ``activation(inputs @ kernel + bias + state @ recurrent_kernel)``.
 
     Args:
@@ -47,6 +44,24 @@ class SimpleRNNCell(DropoutRNNCell, Layer):
     ((2, 4), 1)
     """
 
+    setting_names = (
+        "units",
+        "activation",
+        "use_bias",
+        "kernel_initializer",
+        "recurrent_initializer",
+        "bias_initializer",
+        "kernel_regularizer",
+        "recurrent_regularizer",
+        "bias_regularizer",
+        "kernel_constraint",
+        "recurrent_constraint",
+        "bias_constraint",
+        "dropout",
+        "recurrent_dropout",
+        "seed",
+    )
+
     def __init__(
         self,
         units: int,
@@ -66,106 +81,13 @@ class SimpleRNNCell(DropoutRNNCell, Layer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        implementation = kwargs.pop("implementation", 2)
-        super().__init__(**kwargs)
-        self.units = settings.positive(units, "SimpleRNNCell", "units")
-        self.implementation = implementation
-        settings.take(
-            self,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-        )
-        self.dropout, self.recurrent_dropout = _share(dropout), _share(recurrent_dropout)
-        self.seed = seed
-        self.seed_generator = SeedGenerator(seed=seed)
-        self.state_size: Any = self.units
-        self.output_size = self.units
-
-    def build(self, input_shape: Any) -> None:
-        self.kernel = self.add_weight(
-            shape=(input_shape[-1], self.units),
-            name="kernel",
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.recurrent_kernel = self.add_weight(
-            shape=(self.units, self.units),
-            name="recurrent_kernel",
-            initializer=self.recurrent_initializer,
-            regularizer=self.recurrent_regularizer,
-            constraint=self.recurrent_constraint,
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                shape=(self.units,),
-                name="bias",
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
-
-    def project(self, inputs: Any, training: Any = False) -> Any:
-        """The part of a step that does not depend on the state; of all steps at once where time is the first axis."""
-        mask = self.get_dropout_mask(inputs) if training and self.dropout else None
-        if mask is not None:
-            inputs = inputs * mask
-        x = ops.matmul(inputs, self.kernel)
-        return x if self.bias is None else ops.add(x, self.bias)
+        super().__init__(**settings.arguments(locals()))
 
     def step(self, projected: Any, states: Any, training: Any = False) -> tuple[Any, list[Any]]:
         """A step, given what `project` made of its inputs."""
         h = self._dropped(states[0] if isinstance(states, (list, tuple)) else states, training)
         h = self.activation(projected + ops.matmul(h, self.recurrent_kernel))
         return h, [h]
-
-    def _dropped(self, state: Any, training: Any) -> Any:
-        mask = self.get_recurrent_dropout_mask(state) if training and self.recurrent_dropout else None
-        return state if mask is None else state * mask
-
-    def call(self, inputs: Any, states: Any, training: Any = False) -> tuple[Any, Any]:
-        output, new_states = self.step(self.project(inputs, training), states, training)
-        return output, new_states if isinstance(states, (list, tuple)) else new_states[0]
-
-    def get_initial_state(self, batch_size: Any = None) -> list[Any]:
-        """Zero states for a batch of that size."""
-        return [ops.zeros((batch_size, self.units), dtype=self.compute_dtype) for _ in range(1)]
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **settings.give(self, *_CELL_SETTINGS)}
-
-
-_CELL_SETTINGS = (
-    "units",
-    "activation",
-    "use_bias",
-    "kernel_initializer",
-    "recurrent_initializer",
-    "bias_initializer",
-    "kernel_regularizer",
-    "recurrent_regularizer",
-    "bias_regularizer",
-    "kernel_constraint",
-    "recurrent_constraint",
-    "bias_constraint",
-    "dropout",
-    "recurrent_dropout",
-    "seed",
-)
-
-
-def _share(value: float) -> float:
-    return min(1.0, max(0.0, value))
 
 
 class SimpleRNN(CellRNN):
@@ -207,7 +129,7 @@ class SimpleRNN(CellRNN):
     (2, 4)
     """
 
-    cell_settings = _CELL_SETTINGS
+    cell_class = SimpleRNNCell
 
     def __init__(
         self,
@@ -234,35 +156,4 @@ class SimpleRNN(CellRNN):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        cell = SimpleRNNCell(
-            units=units,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            name="simple_rnn_cell",
-            dtype=kwargs.get("dtype"),
-            trainable=kwargs.get("trainable", True),
-        )
-        kwargs.pop("implementation", None)
-        super().__init__(
-            cell,
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            stateful=stateful,
-            unroll=unroll,
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
-        self.input_spec = InputSpec(ndim=3)
+        super().__init__(**settings.arguments(locals()))
