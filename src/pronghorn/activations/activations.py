@@ -20,7 +20,8 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
         return positive if max_value is None else ops.minimum(positive, max_value)
     x = ops.convert_to_tensor(x) if not _symbolic(x) else x
     above = x if max_value is None else ops.minimum(x, max_value)
-    below = (x - threshold) * negative_slope
+    # Times 0, an infinity or a NaN would be NaN.
+    below = (x - threshold) * negative_slope if negative_slope else ops.zeros_like(x)
     return ops.where(ops.greater(x, threshold), above, below)
 
 

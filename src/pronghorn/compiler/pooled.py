@@ -22,6 +22,7 @@ from pronghorn.runtime.host import host_target
 
 # Unary primitives that map zero to zero.
 _KEEP_ZERO = frozenset({"neg", "cast", "abs", "sign"})
+_RECTIFIERS = ("gt", "le")  # select(x > 0, x, 0), and select(x <= 0, 0, x), which keeps NaN
 _WINDOW = ("window", "strides", "padding", "dilation")
 
 
@@ -49,7 +50,8 @@ class _Pooler(Rewriter):
             dict.fromkeys(_KEEP_ZERO, self._unary)
             | {"select": self._select, "mul": self._mul, "reduce_sum": self._reduce_sum},
         )
-        self._rectified: dict[Value, Value] = {}  # x (in the new graph) -> select(x > 0, x, 0)
+        # x (in the new graph) and the name of a test -> select(x > 0, x, 0) or select(x <= 0, 0, x)
+        self._rectified: dict[tuple[Value, str], Value] = {}
         self._gathered: dict[tuple[Value, Value], Value] = {}
 
     def subgraph(self, graph: Graph) -> Graph:
@@ -64,17 +66,20 @@ class _Pooler(Rewriter):
         return self._unpool(pool, inner)
 
     def _select(self, _: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
-        condition, yes, no = inputs
-        pool = scattered(yes)
-        if pool is not None and _is_zero(no):
-            kept = self._gather(self._sign_of_rectified(condition), pool)
-            (inner,) = self.add(P.select, [kept, pool.inputs[0], self._fill(no, pool)], {})
-            return self._unpool(pool, inner)
-        x = self._positive(condition)
-        if x is yes and _is_zero(no):
-            new = self.add(P.select, inputs, {})
-            self._rectified[x] = new[0]
-            return new
+        condition, *arms = inputs
+        for number, (value, other) in enumerate((arms, arms[::-1])):
+            if not _is_zero(other):
+                continue
+            pool = scattered(value)
+            if pool is not None:
+                kept = self._gather(self._sign_of_rectified(condition), pool)
+                inner = [pool.inputs[0], self._fill(other, pool)]
+                (chosen,) = self.add(P.select, [kept, *(inner[::-1] if number else inner)], {})
+                return self._unpool(pool, chosen)
+            if self._compared(condition, _RECTIFIERS[number]) is value:
+                new = self.add(P.select, inputs, {})
+                self._rectified[value, _RECTIFIERS[number]] = new[0]
+                return new
         return None
 
     def _mul(self, _: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
@@ -102,20 +107,20 @@ class _Pooler(Rewriter):
     def _fill(self, constant: Value, pool: Node) -> Value:
         return self._gather(constant, pool)
 
-    def _positive(self, condition: Value) -> Value | None:
-        """x, if the condition is ``x > 0``."""
+    def _compared(self, condition: Value, test: str) -> Value | None:
+        """x, if the condition is ``x > 0``, or whatever the test is."""
         node = condition.node
-        if node is not None and node.prim is P.gt and _is_zero(node.inputs[1]):
-            return node.inputs[0]
-        return None
+        return node.inputs[0] if node is not None and node.prim.name == test and _is_zero(node.inputs[1]) else None
 
     def _sign_of_rectified(self, condition: Value) -> Value:
-        """``x > 0`` as ``relu(x) > 0``, so that x itself need not be kept."""
-        x = self._positive(condition)
-        if x is None or x not in self._rectified:
-            return condition
-        assert condition.node is not None
-        return self.add(P.gt, [self._rectified[x], condition.node.inputs[1]], {})[0]
+        """A test of x against 0 as one of relu(x), so that x itself need not be kept."""
+        for test in _RECTIFIERS:
+            x = self._compared(condition, test)
+            rectified = None if x is None else self._rectified.get((x, test))
+            if rectified is not None:
+                assert condition.node is not None
+                return self.add(condition.node.prim, [rectified, condition.node.inputs[1]], {})[0]
+        return condition
 
     def _gather(self, value: Value, pool: Node) -> Value:
         """``value`` at the positions that the pool chose."""

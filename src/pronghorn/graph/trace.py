@@ -181,7 +181,7 @@ def as_tensor(x: Any, dtype: str | None = None) -> Tensor:
         return Tensor(np.asarray(x, dtypes.to_numpy(dtype or dtypes.name_of(type(x)))))
     array = np.asarray(x)
     if dtype is not None:
-        array = array.astype(dtypes.to_numpy(dtype), copy=False)
+        array = dtypes.converted(array, dtype)
     dtypes.name_of(array.dtype)
     return Tensor(array)
 

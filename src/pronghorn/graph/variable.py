@@ -105,7 +105,7 @@ class Variable(CheckedArguments):
         array = _as_array(value)
         if dtype is None:
             dtype = config.floatx() if array.dtype == np.float64 else dtypes.name_of(array.dtype)
-        own = aligned_copy(array, dtypes.to_numpy(dtype))
+        own = aligned_copy(dtypes.converted(array, dtypes.name_of(dtype)))
         if shape is not None and not callable(initializer) and shape != own.shape:
             raise ValueError(f"Variable: the initial value has shape {own.shape}, but shape={shape} was given.")
         return own

@@ -44,14 +44,14 @@ def convert(x: Any, dtype: str | None = None) -> Tensor:
 def _to_array(x: Any, dtype: str | None) -> np.ndarray:
     kind = type(x)
     if kind is float:
-        return np.asarray(x, dtypes.to_numpy(dtype or config.floatx()))
+        return dtypes.converted(np.asarray(x), dtype or config.floatx())
     if kind is bool:
         return np.asarray(x, dtypes.to_numpy(dtype or "bool"))
     if kind is int:
         return np.asarray(x).astype(dtypes.to_numpy(dtype or _int_type(x)))
     array = x if isinstance(x, np.ndarray) else _array_of(x)
     if dtype is not None:
-        return array if array.dtype == dtypes.to_numpy(dtype) else array.astype(dtypes.to_numpy(dtype))
+        return dtypes.converted(array, dtype)
     if array.dtype == np.float64:
         return array.astype(dtypes.to_numpy(config.floatx()), copy=False)
     if array.dtype == np.complex128 and config.floatx() != "float64":

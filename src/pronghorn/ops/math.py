@@ -152,7 +152,7 @@ def _descending_key(x: Tensor) -> Tensor:
     """Keys whose ascending order is the descending order of ``x``."""
     if x.dtype == "bool" or x.dtype in dtypes.UNSIGNED or x.dtype in dtypes.SIGNED:
         return P.not_(x)
-    return P.neg(x)
+    return P.select(P.ne(x, x), B.full_like(x, float("-inf")), P.neg(x))  # NaN comes first
 
 
 def _gather_last(x: Tensor, indices: Tensor) -> Tensor:

@@ -81,8 +81,9 @@ def test_gradients_mean_the_same(name):
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_gradients_of_16_bits(dtype):
+def test_gradients_of_16_bits(dtype, monkeypatch):
     """All sums are of whole numbers, exact in float32 in any order, so that what is rounded is the same."""
+    monkeypatch.setenv("PRONGHORN_TARGET", "avx512-emulated")  # whose registers hold all the taps
 
     def loss(x, w, b):
         y = ops.max_pool(ops.relu(ops.conv(x, w, 1, "valid") + b), 2, 2, "valid")
@@ -178,13 +179,8 @@ def test_the_first_of_equal_values_and_the_first_nan_win():
 
     avals = [Aval(a.shape, "float32") for a in arrays()]
     traced = trace(pooled, avals)
-    x, w, b = arrays()
+    x, w, b = (np.round(2 * a) for a in arrays())  # so that sums are exact in any order
     x[:, 4:, :, :] = 1.0  # equal values in whole windows
     x[0, 0, 1, 0] = np.nan
     for got, expected in zip(Executable(traced)(x, w, b), run(traced.graph, [x, w, b])):
-        np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
-        if got.dtype == np.int32:
-            equal = (got == expected).mean()
-            assert equal > 0.99  # rounding decides between positions whose sums are equal on paper
-        else:
-            np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
+        np.testing.assert_array_equal(got, expected)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.backends.numpy import special
-from pronghorn.backends.numpy.registry import implement, implements, is_narrow, widened
+from pronghorn.backends.numpy.registry import implement, implements, widened
 from pronghorn.graph import dtypes
 
 _FLOAT_UNARY: dict[str, Callable[..., Any]] = {
@@ -171,19 +171,7 @@ def cast(x: np.ndarray, *, dtype: str) -> np.ndarray:
         return x != x.dtype.type(0)
     if x.dtype.kind == "c" and target.kind != "c":
         x = x.real
-    if target.kind in "iu" and x.dtype.kind not in "iub":
-        return _float_to_integer(x.astype(np.float32) if is_narrow(x.dtype) else x, target)
-    return x.astype(target)
-
-
-def _float_to_integer(x: np.ndarray, target: np.dtype) -> np.ndarray:
-    info = np.iinfo(target)
-    # The bounds as floats: 2.0**31 is exact where 2**31 - 1 is not.
-    too_high, too_low = x >= float(info.max) + (1 if target.itemsize < 8 else 0), x <= float(info.min)
-    out = x.astype(target)
-    if too_high.any() or too_low.any() or np.isnan(x).any():
-        out = np.where(too_high, info.max, np.where(too_low, info.min, np.where(np.isnan(x), 0, out))).astype(target)
-    return out
+    return dtypes.converted(x, dtype)
 
 
 @implements("bitcast")

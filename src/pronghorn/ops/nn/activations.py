@@ -28,13 +28,14 @@ def _numeric(x: Any) -> Tensor:
 # -- piecewise linear -------------------------------------------------------------------------------------------------
 @symbolic_aware
 def relu(x: Any) -> Tensor:
-    """``max(x, 0)``; the gradient at 0 is 0.
+    """``max(x, 0)``, NaN where ``x`` is NaN; the gradient at 0 is 0.
 
     >>> relu([-1.0, 2.0]).numpy()
     array([0., 2.], dtype=float32)
     """
     x = _numeric(x)
-    return _where_positive(x, x, B.zeros_like(x))
+    zero = B.zeros_like(x)
+    return P.select(P.le(x, zero), zero, x)
 
 
 @symbolic_aware
@@ -323,12 +324,12 @@ def sparsemax(x: Any, axis: int = -1) -> Tensor:
     """
     x = B.to_float(x)
     axis = B.axis_of(axis, x.ndim)
-    ordered = P.reverse(P.sort(x, axis=axis, num_keys=1)[0], axes=(axis,))
+    ordered = P.neg(P.sort(P.neg(x), axis=axis, num_keys=1)[0])  # NaN last
     sums = P.cumsum(ordered, axis=axis, reverse=False)
     rank = P.add(P.cast(P.iota(shape=x.shape, dtype="int32", axis=axis), dtype=x.dtype), B.full_like(x, 1))
-    inside = P.cast(P.gt(P.add(P.mul(rank, ordered), B.full_like(x, 1)), sums), dtype=x.dtype)
-    count = P.reduce_sum(inside, axes=(axis,))
-    total = P.reduce_sum(P.mul(inside, ordered), axes=(axis,))
+    inside = P.gt(P.add(P.mul(rank, ordered), B.full_like(x, 1)), sums)
+    count = P.reduce_sum(P.cast(inside, dtype=x.dtype), axes=(axis,))
+    total = P.reduce_sum(P.select(inside, ordered, B.zeros_like(x)), axes=(axis,))
     tau = B.keep_dims(P.div(P.sub(total, B.full_like(total, 1)), count), (axis,), x.ndim)
     return relu(P.sub(x, B.broadcast_to(tau, x.shape)))
 

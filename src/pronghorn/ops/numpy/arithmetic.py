@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pronghorn import config
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.tensor import Tensor
@@ -82,8 +83,11 @@ def floor_divide(x1: Any, x2: Any) -> Tensor:
     x, y = B.operands(x1, x2, dtype=_no_bool(x1, x2))
     if dtypes.is_integer(x.dtype):
         return P.div(x, y)
-    quotient = P.div(P.sub(x, _python_mod(x, y)), y)  # floor(x / y) may be one off after rounding
-    return P.select(P.is_finite(quotient), P.round(quotient), P.floor(P.div(x, y)))
+    rest, zero = P.rem(x, y), B.zeros_like(y)
+    quotient = P.round(P.div(P.sub(x, rest), y))  # floor(x / y) may be one off after rounding
+    below = P.and_(P.ne(rest, zero), P.ne(P.lt(rest, zero), P.lt(y, zero)))
+    quotient = P.select(below, P.sub(quotient, B.full_like(quotient, 1)), quotient)
+    return P.select(P.eq(y, zero), P.div(x, y), quotient)
 
 
 def _no_bool(*xs: Any) -> str:
@@ -189,6 +193,8 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Tensor:
     array([0. , 0.5, 1. ], dtype=float32)
     """
     dtype = _no_bool(x)
+    if dtypes.is_integer(dtype) and any(_is_real(b) for b in (x_min, x_max)):
+        dtype = config.floatx()
     x = B.cast(x, dtype)
     low, high = (_bound(b, dtype) for b in (x_min, x_max))
     if low is not None:
@@ -196,11 +202,13 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Tensor:
     return P.min(*B.broadcast(x, high)) if high is not None else x
 
 
+def _is_real(bound: Any) -> bool:
+    return bound is not None and dtypes.is_float(B.convert(bound).dtype)
+
+
 def _bound(bound: Any, dtype: str) -> Tensor | None:
     if bound is None:
         return None
-    if type(bound) is float and dtypes.is_integer(dtype):
-        bound = int(bound)
     return B.cast(B.convert(bound, dtype), dtype)
 
 

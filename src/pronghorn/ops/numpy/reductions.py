@@ -291,7 +291,8 @@ def nanvar(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     apart = P.sub(x, B.broadcast_to(nanmean(x, axes, keepdims=True), x.shape))
     if x.dtype in dtypes.COMPLEX:
         apart = P.abs(apart)
-    total = sum(replace_nan(P.mul(apart, apart), 0), axes, keepdims)
+    squares = P.mul(apart, apart)
+    total = sum(P.select(P.ne(x, x), B.zeros_like(squares), squares), axes, keepdims)
     return P.div(total, sum(_numbers(x, total.dtype), axes, keepdims))
 
 

@@ -1,0 +1,104 @@
+"""NaN, infinities and numbers that a type does not have, against Keras on JAX: called at once, and compiled."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+
+import pronghorn  # noqa: E402
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="the oracle is Keras on JAX")
+
+SPECIAL = np.float32([np.nan, np.inf, -np.inf, -0.0, 0.0, 1.0, -1.0, 7.0])
+BEYOND = np.float32(
+    [np.nan, np.inf, -np.inf, -1.5, -0.5, 255.5, 256, 300, -300, 3e9, -3e9, 1e10, 127.9, 128, -129, 65536.7, 1e30]
+)
+WHOLE = np.int32([1, 5, 9])
+IMAGE = np.ones((1, 4, 4, 1), "f4")
+IMAGE[0, 1, 1, 0], IMAGE[0, 2, 3, 0], IMAGE[0, 3, 3, 0] = np.nan, np.inf, -np.inf
+ACTIVATIONS = [
+    "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "softsign", "sigmoid", "hard_sigmoid",
+    "hard_silu", "hard_tanh", "hard_shrink", "soft_shrink", "tanh_shrink", "celu", "log_sigmoid", "squareplus",
+    "sparse_plus", "sparse_sigmoid", "softmax", "log_softmax", "sparsemax",
+]  # fmt: skip
+REDUCTIONS = [
+    "max", "min", "argmax", "argmin", "nanmax", "nanmin", "nansum", "nanmean", "nanstd", "nanvar", "mean", "std",
+    "var", "sum", "prod", "sort", "argsort", "logsumexp",
+]  # fmt: skip
+PAIRS = [
+    "maximum", "minimum", "floor_divide", "mod", "divide", "power", "kron", "inner", "dot", "outer", "logaddexp",
+]  # fmt: skip
+CASES = {
+    **{name: (lambda k, x, name=name: getattr(k.ops, name)(x), SPECIAL) for name in (*ACTIVATIONS, *REDUCTIONS)},
+    **{
+        f"{name}, {kind}": (lambda k, x, name=name: getattr(k.ops, name)(x), values)
+        for name in ("nanstd", "nanvar", "sparsemax")
+        for kind, values in (("finite", SPECIAL[3:]), ("infinite", SPECIAL[1:]), ("NaN", SPECIAL[[0, 5, 7]]))
+    },
+    **{name: (lambda k, x, name=name: getattr(k.ops, name)(x, x[::-1]), SPECIAL) for name in PAIRS},
+    "floor_divide by 0": (lambda k, x: k.ops.floor_divide(x, k.ops.zeros_like(x)), SPECIAL),
+    "kron of matrices": (lambda k, x: k.ops.kron(x, x), np.float32([[np.inf, 1], [0, 2]])),
+    "relu above a threshold": (lambda k, x: k.activations.relu(x, threshold=0.5), SPECIAL),
+    "relu up to a limit": (lambda k, x: k.activations.relu(x, max_value=4.0), SPECIAL),
+    "clip": (lambda k, x: k.ops.clip(x, -1, 2), SPECIAL),
+    "clip integers by floats": (lambda k, x: k.ops.clip(x, 1.5, 6.5), WHOLE),
+    "clip integers by an array": (lambda k, x: k.ops.clip(x, np.float32([2, 2, 2]), 6), WHOLE),
+    "clip integers by infinities": (lambda k, x: k.ops.clip(x, -np.inf, np.inf), WHOLE),
+    "clip bytes by integers": (lambda k, x: k.ops.clip(x, 2, 6), WHOLE.astype("uint8")),
+    "max_pool": (lambda k, x: k.ops.max_pool(x, 2, 2), IMAGE),
+    "average_pool": (lambda k, x: k.ops.average_pool(x, 2, 2), IMAGE),
+    "top_k": (lambda k, x: k.ops.top_k(x, 3), SPECIAL),
+    **{
+        f"from {source} to {target}": (
+            lambda k, x, source=source, target=target: k.ops.cast(k.ops.cast(x, source), target),
+            BEYOND,
+        )
+        for source in ("float32", "bfloat16", "float16")
+        for target in ("int8", "int16", "int32", "uint8", "uint16", "uint32", "bool")
+    },
+}
+
+
+def _arrays(result):
+    parts = result if isinstance(result, (list, tuple)) else [result]
+    arrays = [np.asarray(part) for part in parts]
+    return [(array.dtype, array.astype("f8")) for array in arrays]
+
+
+@pytest.mark.mostly_slow(every=4)
+@pytest.mark.parametrize("name", CASES)
+def test_same_as_keras(name):
+    function, x = CASES[name]
+    expected = _arrays(function(keras, keras.ops.convert_to_tensor(x)))
+    at_once = function(pronghorn, pronghorn.ops.convert_to_tensor(x))
+    compiled = pronghorn.jit(lambda x: function(pronghorn, x))(x)
+    for result in (at_once, compiled):
+        for (dtype, got), (wanted_dtype, wanted) in zip(_arrays(result), expected, strict=True):
+            assert dtype == wanted_dtype
+            np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("target", ["int8", "int32", "uint8", "uint32", "int64"])
+def test_one_meaning_of_a_cast_wherever_it_is_asked_for(target):
+    """NumPy leaves open what becomes of floats that a type does not have: arrays of NumPy are converted alike."""
+    ops, x = pronghorn.ops, pronghorn.ops.convert_to_tensor(BEYOND)
+    expected = ops.cast(x, target).numpy()
+    for got in (
+        ops.cast(BEYOND, target),
+        ops.convert_to_tensor(BEYOND, dtype=target),
+        ops.array(BEYOND, dtype=target),
+        ops.array(BEYOND.astype("f8"), dtype=target),
+        x.astype(target),
+        pronghorn.jit(lambda x: ops.cast(x, target))(BEYOND),
+        pronghorn.Variable(BEYOND, dtype=target).value,
+    ):
+        np.testing.assert_array_equal(got, expected)
+    info = np.iinfo(target)
+    assert expected[0] == 0 and expected[1] == info.max and expected[2] == info.min
+    assert ops.full((2,), 1e30, dtype=target).tolist() == [info.max] * 2
