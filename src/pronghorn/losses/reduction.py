@@ -108,12 +108,9 @@ def reduce_weighted_values(
     """
     reduction = standardize_reduction(reduction)
     values = ops.convert_to_tensor(values, dtype=dtype)
-    if sample_weight is not None:
-        sample_weight = ops.convert_to_tensor(sample_weight, dtype=values.dtype)
-    if mask is not None:
-        mask = ops.convert_to_tensor(mask, dtype=values.dtype)
-    weight = weights_with_mask(sample_weight, mask, values.dtype, reduction)
-    if weight is not None:
-        values, weight = same_rank(values, ops.cast(weight, values.dtype))
-        values = values * weight
-    return reduce_values(values, weight, reduction)
+    factors = (None if x is None else ops.convert_to_tensor(x, dtype=values.dtype) for x in (sample_weight, mask))
+    weight = weights_with_mask(*factors, values.dtype, reduction)
+    if weight is None:
+        return reduce_values(values, None, reduction)
+    values, weight = same_rank(values, ops.cast(weight, values.dtype))
+    return reduce_values(values * weight, weight, reduction)

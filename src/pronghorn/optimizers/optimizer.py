@@ -448,12 +448,12 @@ class Optimizer(CheckedArguments):
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
 
     def _clip_gradients(self, grads: list[Any]) -> list[Any]:
-        if self.clipnorm and self.clipnorm > 0:
-            return [clipping.clip_by_norm(g, self.clipnorm) for g in grads]
-        if self.global_clipnorm and self.global_clipnorm > 0:
+        """The gradients within the limit that was given: the constructor allows one."""
+        if (self.global_clipnorm or 0) > 0:
             return clipping.clip_by_global_norm(grads, self.global_clipnorm)
-        if self.clipvalue and self.clipvalue > 0:
-            return [clipping.clip_by_value(g, self.clipvalue) for g in grads]
+        for limit, clip in ((self.clipnorm, clipping.clip_by_norm), (self.clipvalue, clipping.clip_by_value)):
+            if (limit or 0) > 0:
+                return [clip(gradient, limit) for gradient in grads]
         return grads
 
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:

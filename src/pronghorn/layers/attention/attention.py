@@ -54,12 +54,9 @@ class Attention(Layer):
 
     def build(self, input_shape: Any) -> None:
         self._check_shapes(input_shape)
-        if self.use_scale:
-            self.scale = self.add_weight(name="scale", shape=(), initializer="ones", dtype=self.dtype, trainable=True)
-        if self.score_mode == "concat":
-            self.concat_score_weight = self.add_weight(
-                name="concat_score_weight", shape=(), initializer="ones", dtype=self.dtype, trainable=True
-            )
+        for name, wanted in (("scale", self.use_scale), ("concat_score_weight", self.score_mode == "concat")):
+            if wanted:
+                setattr(self, name, self.add_weight((), "ones", dtype=self.dtype, name=name))
 
     def _scores(self, query: Any, key: Any) -> Any:
         """How each key fits each query, ``[batch, Tq, Tv]``."""

@@ -78,11 +78,12 @@ class Normalization(Layer):
         self.built = True
 
     def _add_weights(self) -> None:
-        self.adapt_mean = self.add_weight(name="mean", shape=self._mean_shape, initializer="zeros", trainable=False)
-        self.adapt_variance = self.add_weight(
-            name="variance", shape=self._mean_shape, initializer="ones", trainable=False
-        )
-        self.count = self.add_weight(name="count", shape=(), dtype="int64", initializer="zeros", trainable=False)
+        def fixed(name: str, shape: Any, start: str, **options: Any) -> Any:
+            return self.add_weight(shape, start, name=name, trainable=False, **options)
+
+        self.adapt_mean = fixed("mean", self._mean_shape, "zeros")
+        self.adapt_variance = fixed("variance", self._mean_shape, "ones")
+        self.count = fixed("count", (), "zeros", dtype="int64")
 
     def _check_given(self) -> None:
         for name, value in (("mean", self.input_mean), ("variance", self.input_variance)):

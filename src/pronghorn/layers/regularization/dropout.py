@@ -200,12 +200,11 @@ class GaussianDropout(_Random):
         self.rate = rate
 
     def call(self, inputs: Any, training: Any = False) -> Any:
-        if training and self.rate > 0:
-            stddev = math.sqrt(self.rate / (1.0 - self.rate))
-            return inputs * random.normal(
-                tuple(inputs.shape), 1.0, stddev, dtype=self.compute_dtype, seed=self.seed_generator
-            )
-        return inputs
+        if not training or self.rate == 0:
+            return inputs
+        spread = math.sqrt(self.rate / (1.0 - self.rate))  # of dropout's factors, 0 and 1 / (1 - rate)
+        factors = random.normal(tuple(inputs.shape), 1.0, spread, dtype=self.compute_dtype, seed=self.seed_generator)
+        return inputs * factors
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}

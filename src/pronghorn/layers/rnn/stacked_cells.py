@@ -49,16 +49,16 @@ class StackedRNNCells(Layer):
 
     def get_initial_state(self, batch_size: Any = None) -> list[Any]:
         """Zero states of all cells."""
-        initial = []
-        for cell in self.cells:
-            getter = getattr(cell, "get_initial_state", None)
-            if getter is not None:
-                initial.append(getter(batch_size=batch_size))
-            elif isinstance(cell.state_size, int):
-                initial.append(ops.zeros((batch_size, cell.state_size), dtype=self.compute_dtype))
-            else:
-                initial.append([ops.zeros((batch_size, s), dtype=self.compute_dtype) for s in cell.state_size])
-        return initial
+
+        def zeros(sizes: Any) -> Any:
+            if hasattr(sizes, "__iter__"):
+                return [zeros(size) for size in sizes]
+            return ops.zeros((batch_size, sizes), dtype=self.compute_dtype)
+
+        own = [getattr(cell, "get_initial_state", None) for cell in self.cells]
+        return [
+            start(batch_size=batch_size) if start else zeros(cell.state_size) for cell, start in zip(self.cells, own)
+        ]
 
     def build(self, input_shape: Any) -> None:
         for cell in self.cells:
