@@ -1,4 +1,4 @@
-"""Every optimizer and schedule with random hyperparameters against Keras on JAX: weights and state after five steps."""
+"""Every optimizer and schedule with random hyperparameters against Keras on JAX: weights and state after twenty steps."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from strategies.ops_common import floats, optional, pick, shape
 
-STEPS = 5
+STEPS = 20
 RATE = st.sampled_from((0.3, 0.05, 0.01))
 BETA = st.sampled_from((0.5, 0.8, 0.95))
 MOMENTS = {"beta_1": BETA, "beta_2": BETA, "epsilon": st.sampled_from((1e-7, 1e-3))}
@@ -146,7 +146,7 @@ def _optimizer(draw: Any, name: str) -> Made:
 
 @st.composite
 def uses(draw: Any, name: str) -> Use:
-    """Five steps of an optimizer."""
+    """Some steps of an optimizer."""
     tolerance = 1e-5
     if name == "LossScaleOptimizer":
         inner = _optimizer(draw, draw(st.sampled_from(("SGD", "Adam", "RMSprop"))))

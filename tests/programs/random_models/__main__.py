@@ -1,0 +1,117 @@
+"""Runs many random models by hand, in processes of a few, so that a crash or a hang costs one model.
+
+``python -m random_models --seeds 0 1000 --jobs 2 --reduce`` prints what differs, with the specification made smaller.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+FLAGS = "--xla_backend_optimization_level=0"  # each model is compiled to run a few times
+FASTER = FLAGS + " --xla_cpu_use_fusion_emitters=false"  # twice as fast, where XLA has it: else it ends the process
+
+
+def environment() -> dict[str, str]:
+    """Of the processes that run models: Keras on JAX, which compiles quickly."""
+    here = Path(__file__).parents[1]
+    path = os.pathsep.join([str(here), str(here.parents[1] / "src"), os.environ.get("PYTHONPATH", "")])
+    result = {**os.environ, "KERAS_BACKEND": "jax", "XLA_FLAGS": FASTER, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
+    probe = [sys.executable, "-c", "import jax; jax.numpy.zeros(1) + 1"]
+    if subprocess.run(probe, env=result, capture_output=True).returncode:
+        result["XLA_FLAGS"] = FLAGS
+    return result
+
+
+def child(seeds: list[int], layers: int | None, reducing: bool) -> None:
+    """Runs models and prints a line of JSON for each."""
+    from random_models.compare import Comparison, differences
+    from random_models.generate import random_spec
+    from random_models.reduce import reduced
+
+    for seed in seeds:
+        print(json.dumps({"begun": seed}), flush=True)
+        spec = random_spec(seed, layers)
+        comparison = Comparison(spec)
+        found = comparison.run()
+        line: dict[str, Any] = {"seed": seed, "layers": len(spec["nodes"]), "policy": spec["policy"]}
+        line |= {"optimizer": spec["compile"]["optimizer"]["$make"][1], "explained": dict(comparison.explained)}
+        line["seconds"] = time.process_time()
+        line["differences"] = [[d.kind, d.text] for d in found]
+        print(json.dumps(line), flush=True)
+        if found and reducing:
+            small = reduced(spec, lambda s: {d.kind for d in differences(s)})
+            left = [[d.kind, d.text] for d in differences(small)]
+            print(json.dumps({"reduced": small, "differences": left}), flush=True)
+
+
+def run_chunk(seeds: list[int], options: argparse.Namespace, env: dict[str, str]) -> list[dict]:
+    """The results of some seeds, of a process of their own; again without the one at which it ended early."""
+    results: list[dict] = []
+    while seeds:
+        command = [sys.executable, "-m", "random_models", "--child", *map(str, seeds)]
+        command += ["--reduce"] if options.reduce else []
+        command += ["--layers", str(options.layers)] if options.layers else []
+        limit = options.timeout * len(seeds)
+        try:
+            done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=limit)
+            out, why = done.stdout, f"exit code {done.returncode}: {done.stderr[-1500:]}"
+        except subprocess.TimeoutExpired as error:
+            out, why = (error.stdout or b"").decode(), f"no answer in {limit} s"
+        lines = [json.loads(text) for text in out.splitlines() if text.startswith("{")]
+        results += [line for line in lines if "begun" not in line]
+        begun = [line["begun"] for line in lines if "begun" in line]
+        ended = {line.get("seed") for line in lines}
+        if len(begun) == len(seeds) and begun[-1] in ended:
+            break
+        lost = begun[-1] if begun else seeds[0]
+        if lost not in ended:
+            results.append({"seed": lost, "layers": 0, "differences": [["the process ended", why]]})
+        seeds = seeds[seeds.index(lost) + 1 :]
+    return results
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="random_models", description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs=2, default=(0, 100), help="the first, and the one after the last")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--chunk", type=int, default=8, help="models in a process")
+    parser.add_argument("--layers", type=int, help="how many; else 5 to 40, as the seed says")
+    parser.add_argument("--timeout", type=float, default=240, help="seconds for a model")
+    parser.add_argument("--reduce", action="store_true", help="make failing models smaller, which takes long")
+    parser.add_argument("--child", type=int, nargs="+", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        child(options.child, options.layers, options.reduce)
+        return 0
+    env, failures, count = environment(), 0, 0
+    explained: Counter[str] = Counter()
+    first, end = options.seeds
+    chunks = [list(range(i, min(i + options.chunk, end))) for i in range(first, end, options.chunk)]
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for future in concurrent.futures.as_completed([pool.submit(run_chunk, c, options, env) for c in chunks]):
+            for line in future.result():
+                if "reduced" in line:
+                    print("  reduced:", json.dumps(line["reduced"]), *line["differences"][:2], sep="\n    ", flush=True)
+                    continue
+                count += 1
+                explained.update(line.get("explained", {}))
+                if line["differences"]:
+                    failures += 1
+                    print(f"seed {line['seed']}: {line.get('layers')} layers, {line.get('policy')}", flush=True)
+                    for kind, text in line["differences"][:4]:
+                        print(f"  {kind} | {text[:900]}", flush=True)
+    print(f"{count} models, {failures} differ; arrays that only rounding explains: {dict(explained)}")
+    return bool(failures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,219 @@
+"""Trains a random model in both libraries and says where they differ by more than rounding explains.
+
+Rounding is measured, not guessed: the same model of ours is trained again and again with every value of every layer,
+every weight and every input moved by about a rounding error. What two libraries give may lie apart by a few times what
+that moves the result, whatever the model makes of it: a division by nearly nothing, a maximum of two nearly equal
+numbers, an optimizer that takes the sign of a gradient that is zero but for rounding.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+import pronghorn
+from random_models.run import (
+    Data,
+    Failed,
+    Seen,
+    at,
+    initial_weights,
+    is_float,
+    jittered,
+    no_random_weights,
+    other_batches,
+    precision,
+    refusals,
+    saved_and_loaded,
+    train,
+)  # fmt: skip
+from random_models.spec import Spec, build
+
+# For Keras on JAX, float64 and float32 make float32, as in BatchNormalization: more than that cannot be asked of it.
+EPSILON = {"float32": 2.0**-23, "float64": 2.0**-23, "mixed_bfloat16": 2.0**-8, "mixed_float16": 2.0**-11}
+# Without a second look: a few roundings, relative to the largest of an array.
+ROUNDINGS = {"float32": 32, "float64": 32, "mixed_bfloat16": 2, "mixed_float16": 4}
+MOVED_RUNS, TIMES = 5, 8.0
+
+
+def normalizes(spec: Spec) -> bool:
+    """Whether a vector is divided by its length: the gradient at a vector of zeros is no number in Keras."""
+    return any(n.get("layer") == "UnitNormalization" or n.get("kwargs", {}).get("normalize") for n in spec["nodes"])
+
+
+@dataclass
+class Difference:
+    """What differs: ``kind`` is the stage, for counting alike; ``text`` says all."""
+
+    kind: str
+    text: str
+
+
+def distance(a: np.ndarray, b: np.ndarray) -> float:
+    """The largest difference of two arrays; infinite where one has a number and the other none."""
+    a, b = a.astype("float64"), b.astype("float64")
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    with np.errstate(all="ignore"):
+        apart = np.where(same, 0, np.abs(a - b))
+    return float(np.max(np.where(np.isnan(apart), np.inf, apart), initial=0))
+
+
+def size(a: np.ndarray) -> float:
+    a = np.abs(a.astype("float64"))
+    return float(np.max(a[np.isfinite(a)], initial=0))
+
+
+class Comparison:
+    """One model in both libraries."""
+
+    def __init__(self, spec: Spec):
+        self.spec = spec
+        self.epsilon = EPSILON[spec["policy"]]
+        self.differences: list[Difference] = []
+        self.explained: Counter[str] = Counter()
+
+    def differs(self, kind: str, text: str) -> None:
+        self.differences.append(Difference(kind, text))
+
+    def run(self) -> list[Difference]:
+        """All differences; those that rounding explains are only counted."""
+        with precision(self.spec):
+            for text in refusals(self.spec):
+                self.differs("refused", text)
+            keras.backend.clear_session()
+            pronghorn.backend.clear_session()
+            pronghorn.utils.set_random_seed(self.spec["seed"])
+            try:
+                self.compare()
+            finally:
+                keras.backend.clear_session()
+        return self.differences
+
+    def compare(self) -> None:
+        spec = self.spec
+        ours, theirs, failures = None, None, {}
+        try:
+            with at("build"):
+                model = build(spec, pronghorn)
+            weights, data = initial_weights(spec, model), Data(spec, model)
+            ours = train(spec, model, data, weights, pronghorn)
+        except Failed as error:
+            failures["ours"] = error
+        try:
+            with at("build"), no_random_weights():
+                reference = build(spec, keras)
+            if "ours" not in failures or failures["ours"].stage != "build":
+                self.same_weights(model, reference)
+                theirs = train(spec, reference, data, weights, keras)
+        except Failed as error:
+            failures["Keras"] = error
+        if failures:
+            if len(failures) == 1:
+                who, error = failures.popitem()
+                self.differs(f"{who} raises at {error.stage}", f"{who} alone raises at {error}")
+            return
+        self.check(ours, theirs, weights)
+        try:
+            after = dict(theirs)
+            self.check(other_batches(after, spec, model, data), after, weights, only_common=True)
+            if spec["data"]["save"]:
+                self.files(model, reference, data, ours, weights)
+        except Failed as error:
+            self.differs(f"ours raises at {error.stage}", str(error))
+
+    def files(self, model: Any, reference: Any, data: Data, ours: Seen, weights: list[np.ndarray]) -> None:
+        """Each library reads what the other wrote."""
+        with at("reading Keras's file"):
+            mine = saved_and_loaded(reference, pronghorn, data)
+        with at("Keras reading our file"):
+            theirs = saved_and_loaded(model, keras, data)
+        names = [f"predict after fit {i}" for i in range(len(mine))]
+        if "static_batch" in self.spec["data"]:
+            return  # the states of the layers have moved on
+        self.check(dict(zip(names, mine)), dict(zip(names, theirs)), weights)
+
+    def same_weights(self, model: Any, reference: Any) -> None:
+        mine, theirs = ([(v.path, tuple(v.shape), v.dtype) for v in m.weights] for m in (model, reference))
+        if mine != theirs:
+            apart = [(a, b) for a, b in zip(mine, theirs) if a != b] or [(len(mine), len(theirs))]
+            self.differs("names of weights", f"weights (ours, Keras's): {apart[:4]}")
+
+    # -- judging -------------------------------------------------------------------------------------------------------
+    def check(self, ours: Seen, theirs: Seen, weights: list[np.ndarray], only_common: bool = False) -> None:
+        if not only_common and list(ours) != list(theirs):
+            here, there = [k for k in ours if k not in theirs], [k for k in theirs if k not in ours]
+            self.differs("what there is", f"only ours: {here[:5]}, only Keras's: {there[:5]}, or in another order")
+        suspects = []
+        for name in (n for n in ours if n in theirs):
+            a, b = ours[name], theirs[name]
+            if (a.shape, a.dtype) != (b.shape, b.dtype):
+                self.differs("shapes", f"{name}: {a.dtype}{a.shape}, Keras: {b.dtype}{b.shape}")
+            elif distance(a, b) > self.allowed(b):
+                suspects.append(name)
+        if suspects:
+            self.judge(ours, theirs, suspects, weights)
+
+    def allowed(self, b: np.ndarray) -> float:
+        return ROUNDINGS[self.spec["policy"]] * self.epsilon * size(b) if is_float(b) else 0
+
+    def judge(self, ours: Seen, theirs: Seen, suspects: list[str], weights: list[np.ndarray]) -> None:
+        """Are the suspects apart by more than rounding moves them?"""
+        moved = self.moved(weights)
+        for name in suspects:
+            if normalizes(self.spec) and np.isfinite(ours[name]).all() and np.isnan(theirs[name]).any():
+                self.explained["a vector of zeros brought to unit length"] += 1
+                continue
+            spread = self.spread(name, moved, ours)
+            apart = distance(ours[name], theirs[name])
+            if apart <= TIMES * spread + self.allowed(theirs[name]):
+                self.explained[name.split()[0]] += 1
+                continue
+            self.differs(
+                name.rsplit(" ", 1)[0].split(" n")[0],
+                f"{name}: {apart:.3g} apart, of size {size(theirs[name]):.3g}, rounding moves it by {spread:.3g}; "
+                f"ours {ours[name].ravel()[:4]}, Keras's {theirs[name].ravel()[:4]}",
+            )
+
+    def spread(self, name: str, moved: list[Seen], ours: Seen) -> float:
+        base = name.split(" in batches")[0] + (" " + name.rsplit(" ", 1)[1] if " in batches" in name else "")
+        return max(distance(run[base], moved[0][base]) for run in moved[1:])
+
+    def moved(self, weights: list[np.ndarray]) -> list[Seen]:
+        """Our runs: one as it is, others with everything moved by rounding errors."""
+        if not hasattr(self, "_moved"):
+            spec, self._moved = self.spec, []
+            pronghorn.backend.clear_session()
+            model = jittered(spec)
+            rng = np.random.default_rng(0)
+            for run in range(MOVED_RUNS):
+                pronghorn.backend.clear_session()  # names are counted anew
+                data = Data(spec, model)
+                values = self.moved_weights(model, weights, rng if run else None)
+                if run:
+                    data.x = pronghorn.tree.map_structure(lambda x: self.nudged(x, rng), data.x)
+                seen = train(spec, model, data, values, pronghorn)
+                self._moved.append(seen)
+        return self._moved
+
+    def moved_weights(self, model: Any, weights: list[np.ndarray], rng: np.random.Generator | None) -> list[np.ndarray]:
+        left, result = iter(weights), []
+        for v in model.weights:
+            value = np.ones(v.shape, v.numpy().dtype) if v.path.startswith("jitter") else next(left)
+            result.append(self.nudged(value, rng) if rng else value)
+        return result
+
+    def nudged(self, value: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """``value`` with each number moved up or down by a rounding error; zeros stay."""
+        if not is_float(value):
+            return value
+        amount = self.epsilon * (4 if "mixed" not in self.spec["policy"] else 1)
+        return (value * (1 + amount * rng.choice((-1, 1), value.shape))).astype(value.dtype)
+
+
+def differences(spec: Spec) -> list[Difference]:
+    """Where the two libraries differ for a model, beyond what rounding explains."""
+    return Comparison(spec).run()

@@ -1,0 +1,78 @@
+"""A hundred random models trained beside Keras on JAX; `random_models` is the program that runs thousands."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("keras")
+pytest.importorskip("jax")
+
+from random_models.compare import Comparison
+from random_models.generate import random_spec
+from random_models.reduce import reduced
+from random_models.spec import build, make
+
+import pronghorn
+
+SMALL = {
+    "seed": 0, "policy": "float32", "sequential": False, "refused": [],
+    "inputs": [{"shape": [5], "dtype": "float32"}],
+    "nodes": [
+        {"layer": "Dense", "kwargs": {"units": 3, "activation": "tanh"}, "inputs": [0]},
+        {"layer": "Dense", "kwargs": {"units": 2}, "inputs": [1]},
+    ],
+    "outputs": [2],
+    "compile": {
+        "optimizer": make("optimizers", "SGD", learning_rate=0.1),
+        "heads": [{"loss": make("losses", "MeanSquaredError"), "metrics": ["mae"], "target": "float"}],
+    },
+    "data": {"batch": 2, "rows": 5, "epochs": 1, "validation": False, "save": True},
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seeds", "layers"), [((0, 30), 6), ((30, 60), 8), ((60, 85), 12), ((85, 100), 20)])
+def test_models_train_as_in_keras(seeds, layers):
+    options = ["--jobs", "1", "--layers", str(layers), "--seeds", *map(str, seeds)]
+    command = [sys.executable, "-m", "random_models", *options]
+    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert f"{seeds[1] - seeds[0]} models, 0 differ" in done.stdout
+
+
+def test_a_model_is_plain_data():
+    """The same from the same seed, and from JSON."""
+    for seed in range(6):
+        spec = random_spec(seed)
+        assert spec == random_spec(seed)
+        assert json.loads(json.dumps(spec)) == spec
+        assert len(build(spec, pronghorn).outputs) == len(spec["outputs"])
+
+
+@pytest.mark.slow
+def test_equal_libraries_do_not_differ():
+    assert Comparison(SMALL).run() == []
+
+
+@pytest.mark.slow
+def test_a_wrong_layer_is_seen(monkeypatch):
+    """A hundred thousandth too much."""
+    monkeypatch.setattr(pronghorn.layers.Dense, "call", wrong(pronghorn.layers.Dense.call))
+    assert "predict" in {d.kind for d in Comparison(SMALL).run()}
+
+
+def wrong(call):
+    return lambda self, *args, **kwargs: call(self, *args, **kwargs) * 1.00001
+
+
+def test_a_failing_model_becomes_smaller():
+    spec = random_spec(17, layers=20)
+    fails = lambda s: {"it"} if any(n.get("layer") == spec["nodes"][2].get("layer") for n in s["nodes"]) else set()  # noqa: E731
+    small = reduced(spec, fails, tries=400)
+    assert fails(small)
+    assert len(small["nodes"]) <= 2
