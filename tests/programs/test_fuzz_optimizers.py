@@ -1,4 +1,4 @@
-"""Every optimizer and schedule with random hyperparameters against Keras on JAX: weights and state after twenty steps."""
+"""Every optimizer and schedule with random hyperparameters against Keras on JAX: weights and state after 20 steps."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ numbers, an optimizer that takes the sign of a gradient that is zero but for rou
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,7 @@ from random_models.spec import Spec, build
 EPSILON = {"float32": 2.0**-23, "float64": 2.0**-23, "mixed_bfloat16": 2.0**-8, "mixed_float16": 2.0**-11}
 # Without a second look: a few roundings, relative to the largest of an array.
 ROUNDINGS = {"float32": 32, "float64": 32, "mixed_bfloat16": 2, "mixed_float16": 4}
+LARGEST_FACTOR = 32  # a normalization's: one over the root of its epsilon
 MOVED_RUNS, TIMES = 5, 8.0
 
 
@@ -195,16 +197,35 @@ class Comparison:
                 values = self.moved_weights(model, weights, rng if run else None)
                 if run:
                     data.x = pronghorn.tree.map_structure(lambda x: self.nudged(x, rng), data.x)
-                seen = train(spec, model, data, values, pronghorn)
+                seen = train(self.moved_rate(run), model, data, values, pronghorn)
                 self._moved.append(seen)
         return self._moved
 
     def moved_weights(self, model: Any, weights: list[np.ndarray], rng: np.random.Generator | None) -> list[np.ndarray]:
         left, result = iter(weights), []
         for v in model.weights:
-            value = np.ones(v.shape, v.numpy().dtype) if v.path.startswith("jitter") else next(left)
+            if v.path.endswith("/offset") and v.path.startswith(("jitter", "subtracting")):
+                value = np.zeros(v.shape, v.numpy().dtype)
+                if rng and v.path.startswith("subtracting"):
+                    # x / deviation - mean / deviation, as Keras has it, keeps the rounding error of x / deviation.
+                    value = value + (self.epsilon * LARGEST_FACTOR * rng.choice((-1, 1), v.shape)).astype(value.dtype)
+                result.append(value)
+                continue
+            ours = v.path.startswith(("jitter", "subtracting"))
+            value = np.ones(v.shape, v.numpy().dtype) if ours else next(left)
             result.append(self.nudged(value, rng) if rng else value)
         return result
+
+    def moved_rate(self, run: int) -> Spec:
+        """The specification with a learning rate that is off by what ``1 - beta**step`` loses in float32."""
+        spec = copy.deepcopy(self.spec)
+        arguments = spec["compile"]["optimizer"]["$make"][2]
+        rate = arguments["learning_rate"]
+        constant = isinstance(rate, float)
+        holder, key = (arguments, "learning_rate") if constant else (rate["$make"][2], "initial_learning_rate")
+        beta = max(arguments.get("beta_1", 0.9), arguments.get("beta_2", 0.999))
+        holder[key] *= 1 + (run and (-1) ** run) * EPSILON["float32"] / (1 - beta)
+        return spec
 
     def nudged(self, value: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """``value`` with each number moved up or down by a rounding error; zeros stay."""

@@ -6,7 +6,7 @@ import contextlib
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
@@ -202,7 +202,8 @@ def train(spec: Spec, model: Any, data: Data, weights: list[np.ndarray], library
         history = model.fit(data.x, data.y, **arguments, **data.weights, **validation)
         note_logs(seen, "fit", history.history)
         note_variables(seen, "fitted weight", model.variables)
-        note_variables(seen, "optimizer", model.optimizer.variables)
+        for i, v in enumerate(model.optimizer.variables):  # by place: Keras has no names for some
+            seen[f"optimizer {i}"] = np.asarray(v.numpy())
     with at("evaluate"):
         if not validation:
             results = model.evaluate(data.x, data.y, batch_size=data.batch, verbose=0, return_dict=True)
@@ -234,17 +235,20 @@ def saved_and_loaded(model: Any, library: Any, data: Data) -> list[np.ndarray]:
 
 
 class Jitter(pronghorn.layers.Layer):
-    """Moves each feature by a rounding error of its own; ``amount`` 0 leaves all as they are."""
+    """Moves each feature by a rounding error of its own, as its weights say: ``x * factor + offset``."""
 
-    def __init__(self, seed: int, **kwargs: Any):
+    def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
-        self.seed, self.supports_masking = seed, True
+        self.supports_masking = True
 
     def build(self, shape: Any) -> None:
-        self.factor = self.add_weight(shape=(shape[-1],), initializer="ones", trainable=False, name="factor")
+        arguments = {"shape": (shape[-1],), "trainable": False}
+        self.factor = self.add_weight(initializer="ones", name="factor", **arguments)
+        self.offset = self.add_weight(initializer="zeros", name="offset", **arguments)
 
     def call(self, x: Any) -> Any:
-        return x * pronghorn.ops.cast(self.factor, x.dtype)
+        factor, offset = (pronghorn.ops.cast(v, x.dtype) for v in (self.factor, self.offset))
+        return x * factor + offset
 
 
 def jittered(spec: Spec) -> Any:
@@ -253,7 +257,9 @@ def jittered(spec: Spec) -> Any:
     def after(value: Any, number: int) -> Any:
         if isinstance(value, list) or number in spec["outputs"] or "float" not in str(value.dtype):
             return value
-        return Jitter(number, name=f"jitter{number}", dtype=value.dtype)(value)
+        node = spec["nodes"][number - len(spec["inputs"])]
+        subtracts = node.get("layer") in ("BatchNormalization", "LayerNormalization", "GroupNormalization")
+        return Jitter(name=f"{'subtracting' if subtracts else 'jitter'}{number}", dtype=value.dtype)(value)
 
     return build(spec, pronghorn, after)
 
@@ -276,6 +282,3 @@ def refusals(spec: Spec) -> list[str]:
 
 def inputs_of_refusal(part: Spec) -> list[Any]:
     return [keras.Input(tuple(i["shape"]), dtype=i["dtype"]) for i in part["inputs"]]
-
-
-Runner = Callable[[], Seen]

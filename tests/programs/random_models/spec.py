@@ -133,22 +133,23 @@ def inputs_of(spec: Spec, library: Any) -> list[Any]:
     ]
 
 
-def build(spec: Spec, library: Any, after: Callable[[Any, int], Any] = lambda value, number: value) -> Any:
+def build(spec: Spec, library: Any, after: Callable[[Any, int], Any] | None = None) -> Any:
     """The model, not compiled.
 
     Args:
-        after: what is put behind the value of each node; for functional models.
+        after: what is put behind the value of each node, given the value and its number; the model is functional then.
     """
     library.config.set_dtype_policy(spec["policy"])
     try:
         values = inputs_of(spec, library)
-        if spec["sequential"] and after.__name__ == "<lambda>":
+        if spec["sequential"] and after is None:
             layers = [make_layer(n, len(values) + k, library) for k, n in enumerate(spec["nodes"])]
             return library.Sequential([values[0], *layers], name="sequential")
         layers = {}
         for node in spec["nodes"]:
             number = len(values)
-            values.append(after(apply(node, number, library, values, layers), number))
+            value = apply(node, number, library, values, layers)
+            values.append(value if after is None else after(value, number))
         outputs = [values[i] for i in spec["outputs"]]
         return library.Model(values[: len(spec["inputs"])], outputs if len(outputs) > 1 else outputs[0])
     finally:
