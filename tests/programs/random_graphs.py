@@ -15,7 +15,7 @@ import numpy as np
 
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Dim
+from pronghorn.graph.dim import Dim, identical
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import Traced, trace, trace_body
@@ -51,8 +51,12 @@ def small_integers(rng: np.random.Generator, shape: tuple[int, ...], dtype: str)
     return rng.integers(-3, 4, shape).astype(dtypes.to_numpy(dtype))
 
 
-def random_program(seed: int, steps: int, variables: int = 0) -> Program:
-    """The program number ``seed`` of about ``steps`` primitives, reading and assigning ``variables`` variables."""
+def random_program(seed: int, steps: int, variables: int = 0, hint: int | None = None) -> Program:
+    """The program number ``seed`` of about ``steps`` primitives, reading and assigning ``variables`` variables.
+
+    With a hint, what moves elements about works along symbolic axes too, as it may with that many rows: the program
+    then holds for numbers for which the guards of its trace hold.
+    """
     rng = np.random.default_rng(seed)
     dtype = str(rng.choice(DTYPES))
     avals = [_random_aval(rng, dtype) for _ in range(rng.integers(1, 4))]
@@ -64,7 +68,7 @@ def random_program(seed: int, steps: int, variables: int = 0) -> Program:
     exact_variables: dict[Variable, bool] = {}
 
     def body(*arguments: Tensor) -> list[Tensor]:
-        builder = Builder(rng, dtype)
+        builder = Builder(rng, dtype, hint)
         builder.values += arguments
         builder.values += [v.value for v in held]
         for _ in range(steps):
@@ -78,7 +82,7 @@ def random_program(seed: int, steps: int, variables: int = 0) -> Program:
         exact.extend(t not in builder.inexact for t in results)
         return results
 
-    traced = trace(body, avals, f"random{seed}")
+    traced = trace(body, avals, f"random{seed}", None if hint is None else {"batch": hint})
     return Program(traced, avals, exact + [exact_variables[v] for v in traced.updated])
 
 
@@ -103,8 +107,8 @@ def _size(shape: tuple[Any, ...]) -> int:
 class Builder:
     """Adds random primitives to the trace that is active."""
 
-    def __init__(self, rng: np.random.Generator, dtype: str, nested: bool = False):
-        self.rng, self.dtype, self.nested = rng, dtype, nested
+    def __init__(self, rng: np.random.Generator, dtype: str, hint: int | None = None, nested: bool = False):
+        self.rng, self.dtype, self.hint, self.nested = rng, dtype, hint, nested
         self.values: list[Tensor] = []
         self.inexact: set[Tensor] = set()
         self.moves: list[Callable[[Tensor], Tensor | None]] = [
@@ -116,6 +120,8 @@ class Builder:
         ]  # fmt: skip
         if not nested:
             self.moves += [self.scan, self.branch]
+        if hint is not None:  # what asks for the length of an axis
+            self.moves += [self.cut, self.cut, self.cut, self.pad, self.dynamic, self.dynamic, self.window, self.pool]
 
     # -- bookkeeping --------------------------------------------------------------------------------------------------
     def step(self) -> None:
@@ -144,12 +150,22 @@ class Builder:
             self.inexact.add(y)
         return y
 
+    def is_whole(self, extent: Any) -> bool:
+        """Whether an axis can only be taken as a whole, since nobody knows how long it is."""
+        return isinstance(extent, Dim) and self.number(extent) < 1
+
+    def number(self, extent: Any) -> int:
+        """How long an axis is, by the hint; 0 where nobody knows."""
+        if not isinstance(extent, Dim):
+            return extent
+        return 0 if self.hint is None else extent.evaluate({"batch": self.hint})
+
     def clamp(self, x: Tensor) -> Tensor:
         return self.mark(P.max(P.min(x, LIMIT), -LIMIT), x)
 
     def value_like(self, like: Any) -> Tensor:
         """A value of a given shape and type, made from a random one."""
-        same = [t for t in self.values if t.shape == like.shape and t.dtype == like.dtype]
+        same = [t for t in self.values if identical(t.shape, tuple(like.shape)) and t.dtype == like.dtype]
         if same and self.rng.random() < 0.7:
             return same[int(self.rng.integers(len(same)))]
         x = self.pick()
@@ -162,14 +178,14 @@ class Builder:
     def fitted(self, x: Tensor, like: Tensor) -> Tensor:
         """``x`` in the shape and type of ``like``, by whatever moves it takes."""
         x = self.cast(x, like.dtype)
-        if x.shape == like.shape:
+        if identical(x.shape, like.shape):
             return x
         if x.ndim <= like.ndim:
             start = like.ndim - x.ndim
             dims = tuple(range(start, like.ndim))
-            if all(a == b or a == 1 for a, b in zip(x.shape, like.shape[start:])):
+            if all(identical(a, b) or identical(a, 1) for a, b in zip(x.shape, like.shape[start:])):
                 return self.mark(P.broadcast_in_dim(x, shape=like.shape, dims=dims), x)
-        axes = tuple(a for a in range(x.ndim) if a >= like.ndim or x.shape[a] != like.shape[a])
+        axes = tuple(a for a in range(x.ndim) if a >= like.ndim or not identical(x.shape[a], like.shape[a]))
         kept = tuple(a for a in range(x.ndim) if a not in axes)
         y = self.clamp(self.mark(P.reduce_sum(x, axes=axes), x))
         return self.mark(P.broadcast_in_dim(y, shape=like.shape, dims=kept), y)
@@ -229,7 +245,9 @@ class Builder:
     def broadcast(self, x: Tensor) -> Tensor | None:
         if x.ndim > 4:
             return None
-        shape: list[Any] = [int(self.rng.choice(EXTENTS)) if d == 1 and self.rng.random() < 0.5 else d for d in x.shape]
+        shape: list[Any] = [
+            int(self.rng.choice(EXTENTS)) if identical(d, 1) and self.rng.random() < 0.5 else d for d in x.shape
+        ]
         dims = list(range(x.ndim))
         for _ in range(int(self.rng.integers(0, 3)) if x.ndim < 4 else 0):
             at = int(self.rng.integers(0, len(shape) + 1))
@@ -266,10 +284,13 @@ class Builder:
     def cut(self, x: Tensor) -> Tensor:
         start, limit, stride = [], [], []
         for d in x.shape:
-            fixed = isinstance(d, Dim) or self.rng.random() < 0.4
-            lo = 0 if fixed else int(self.rng.integers(0, d))
+            n = self.number(d)
+            fixed = self.is_whole(d) or self.rng.random() < 0.4
+            lo = 0 if fixed else int(self.rng.integers(0, n))
             start.append(lo)
-            limit.append(d if fixed else int(self.rng.integers(lo + 1, d + 1)))
+            limit.append(d if fixed else int(self.rng.integers(lo + 1, n + 1)))
+            if isinstance(d, Dim) and not fixed and self.rng.random() < 0.5:
+                limit[-1] = d - (n - limit[-1])  # counted from the end
             stride.append(1 if fixed else int(self.rng.integers(1, 4)))
         return self.mark(P.slice(x, start=tuple(start), limit=tuple(limit), stride=tuple(stride)), x)
 
@@ -277,7 +298,7 @@ class Builder:
         fill = P.constant(value=np.asarray(int(self.rng.integers(-2, 3)), dtypes.to_numpy(x.dtype)))
         low, high, interior = [], [], []
         for d in x.shape:
-            least = 0 if isinstance(d, Dim) else -((d - 1) // 2)
+            least = 0 if self.is_whole(d) else -((self.number(d) - 1) // 2)
             low.append(int(self.rng.integers(least, 4)) if self.rng.random() < 0.5 else 0)
             high.append(int(self.rng.integers(least, 4)) if self.rng.random() < 0.5 else 0)
             interior.append(int(self.rng.integers(0, 3)) if self.rng.random() < 0.2 else 0)
@@ -290,7 +311,7 @@ class Builder:
 
         def joinable(t: Tensor) -> bool:
             return t.dtype == x.dtype and t.ndim == x.ndim and all(
-                a == b for i, (a, b) in enumerate(zip(t.shape, x.shape)) if i != axis
+                identical(a, b) for i, (a, b) in enumerate(zip(t.shape, x.shape)) if i != axis
             )  # fmt: skip
 
         parts = [x, *(self.pick(joinable) for _ in range(int(self.rng.integers(1, 3))))]
@@ -311,7 +332,7 @@ class Builder:
 
     def dot(self, x: Tensor) -> Tensor | None:
         y = self.cast(self.pick(), x.dtype)
-        pairs = [(i, j) for i in range(x.ndim) for j in range(y.ndim) if x.shape[i] == y.shape[j]]
+        pairs = [(i, j) for i in range(x.ndim) for j in range(y.ndim) if identical(x.shape[i], y.shape[j])]
         self.rng.shuffle(pairs)
         contract: list[tuple[int, int]] = []
         batch: list[tuple[int, int]] = []
@@ -326,10 +347,12 @@ class Builder:
         return self.clamp(self.mark(P.dot_general(x, y, contract=both[0], batch=both[1]), x, y))
 
     def convolve(self, x: Tensor) -> Tensor | None:
-        if not 3 <= x.ndim <= 4 or any(isinstance(d, Dim) for d in x.shape[1:]):
+        if not 3 <= x.ndim <= 4 or any(map(self.is_whole, x.shape[1:])):
             return None
         rank = x.ndim - 2
-        channels, spatial = x.shape[-1], x.shape[1:-1]
+        channels, spatial = x.shape[-1], tuple(map(self.number, x.shape[1:-1]))
+        if isinstance(channels, Dim):
+            return None
         groups = int(self.rng.choice([g for g in (1, 1, 2, channels) if channels % g == 0]))
         cout = groups * int(self.rng.choice([1, 2, 5, 18]))
         kernel = tuple(int(self.rng.integers(1, min(3, d) + 1)) for d in spatial)
@@ -350,8 +373,8 @@ class Builder:
 
     def _windows(self, x: Tensor, pooled: bool) -> dict[str, Any]:
         window, strides, padding, dilation = [], [], [], []
-        for d in x.shape:
-            free = not isinstance(d, Dim) and d >= 2 and self.rng.random() < 0.6
+        for d in map(self.number, x.shape):
+            free = d >= 2 and self.rng.random() < 0.6
             w = int(self.rng.integers(2, min(d, 3) + 1)) if free else 1
             window.append(w)
             strides.append(int(self.rng.integers(1, 4)) if free and not pooled else w)
@@ -399,7 +422,7 @@ class Builder:
             return None
         total = P.reduce_sum(P.cast(x, dtype="int32"), axes=tuple(range(x.ndim)))
         starts = [P.rem(P.abs(total), 3) for _ in x.shape]
-        sizes = tuple(d if isinstance(d, Dim) else int(self.rng.integers(1, d + 1)) for d in x.shape)
+        sizes = tuple(d if self.is_whole(d) else int(self.rng.integers(1, self.number(d) + 1)) for d in x.shape)
         piece = P.dynamic_slice(x, *starts, sizes=sizes)
         if self.rng.random() < 0.5:
             return piece
@@ -433,7 +456,7 @@ class Builder:
         like = operands[0]
 
         def body(*arguments: Tensor) -> list[Tensor]:
-            inner = Builder(self.rng, self.dtype, nested=True)
+            inner = Builder(self.rng, self.dtype, self.hint, nested=True)
             inner.values += arguments
             for _ in range(int(self.rng.integers(1, 5))):
                 inner.step()

@@ -42,7 +42,7 @@ def _grouped(x: np.ndarray, groups: int) -> np.ndarray:
 def _tap_weights(w: np.ndarray, tap: Ints, groups: int) -> np.ndarray:
     """One tap of a kernel ``[*k, ci, groups * co]`` as ``[groups, ci, co]``."""
     at = w[tap]
-    return at.reshape(at.shape[0], groups, -1).transpose(1, 0, 2)
+    return at.reshape(at.shape[0], groups, at.shape[1] // groups).transpose(1, 0, 2)
 
 
 def _mix_channels(x: np.ndarray, w: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -52,7 +53,7 @@ def triangular_solve(a: np.ndarray, b: np.ndarray, *, lower: bool, transpose: bo
 def lu(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both factors in one matrix, and LAPACK's pivots: at step ``i``, row ``i`` was swapped with row ``pivots[i]``."""
     m, n = x.shape[-2:]
-    a = x.reshape(-1, m, n).copy()
+    a = x.reshape(math.prod(x.shape[:-2]), m, n).copy()
     each = np.arange(a.shape[0])
     pivots = np.zeros((a.shape[0], min(m, n)), np.int32)
     for k in range(min(m, n)):
@@ -63,7 +64,7 @@ def lu(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         # A column of zeros stays as it is: the matrix is singular, the factors still multiply to it.
         a[:, k + 1 :, k] /= np.where(pivot == 0, 1, pivot)[:, None]
         a[:, k + 1 :, k + 1 :] -= a[:, k + 1 :, k, None] * a[:, None, k, k + 1 :]
-    return a.reshape(x.shape), pivots.reshape(*x.shape[:-2], -1)
+    return a.reshape(x.shape), pivots.reshape(*x.shape[:-2], min(m, n))
 
 
 @implements("qr")

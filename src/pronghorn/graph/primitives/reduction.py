@@ -30,6 +30,8 @@ def _arg_reduction(name: str) -> Primitive:
     def rule(x: Aval, *, axis: int) -> Aval:
         if not 0 <= axis < len(x.shape):
             raise fail(name, f"axis {axis} does not fit {x}.")
+        if x.shape[axis] == 0 and all(d != 0 for i, d in enumerate(x.shape) if i != axis):
+            raise fail(name, f"axis {axis} of {x} has no elements, of which one could be the greatest.")
         return Aval(x.shape[:axis] + x.shape[axis + 1 :], "int32")
 
     return define(name, "reduction", rule)
