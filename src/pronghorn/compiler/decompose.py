@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Shape
+from pronghorn.graph.dtypes import LOW_PRECISION
 from pronghorn.graph.ir import Graph, Node, Value
 from pronghorn.graph.rewrite import Rewriter
 
@@ -98,7 +99,7 @@ def _spread(rw: Rewriter, x: Value, shape: Shape, dims: tuple[int, ...]) -> Valu
 def _scatter(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
     """Sums and products of 16-bit floats are taken in float32 and rounded once."""
     x, indices, updates = inputs
-    if x.dtype not in ("float16", "bfloat16") or node.params["mode"] not in ("add", "mul"):
+    if x.dtype not in LOW_PRECISION or node.params["mode"] not in ("add", "mul"):
         return None
     wide = [rw.add(P.cast, [v], {"dtype": "float32"})[0] for v in (x, updates)]
     (total,) = rw.add(P.scatter, [wide[0], indices, wide[1]], node.params)

@@ -31,9 +31,10 @@ from pronghorn.compiler.lowering import (
     view_of,
 )
 from pronghorn.compiler.pooled import pooled_operands
-from pronghorn.compiler.reductions import CHUNKS, LOW_PRECISION, reduction_of, split_reduction
+from pronghorn.compiler.reductions import CHUNKS, reduction_of, split_reduction
 from pronghorn.compiler.virtual import VIRTUAL, linear, reshape_index
 from pronghorn.graph.dim import Shape
+from pronghorn.graph.dtypes import LOW_PRECISION
 from pronghorn.graph.ir import Aval, Graph, Node, Value
 
 MOST_STORES = 8  # of one kernel: more would spill registers

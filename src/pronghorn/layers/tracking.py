@@ -34,15 +34,7 @@ class Tracker:
         self.layers: list[Any] = []
         self.metrics: list[Any] = []
         self.seed_generators: list[Any] = []
-        self.locked = False
-
-    def lock(self) -> None:
-        """Have `track` refuse new variables and layers."""
-        self.locked = True
-
-    def unlock(self) -> None:
-        """Have `track` take new variables and layers again."""
-        self.locked = False
+        self.locked = False  # whether new variables and layers are refused
 
     def _store_of(self, value: Any) -> list[Any] | None:
         from pronghorn.layers.layer import Layer
