@@ -8,7 +8,9 @@ the nearest names.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -19,6 +21,8 @@ from pronghorn import _lazy
 from pronghorn._version import KERAS_API_VERSION
 from pronghorn.cli import older_names
 
+# A folder with a `keras.py` and a `tensorflow.py` that install the hook in a new process.
+FOR_CHILDREN = Path(__file__).resolve().parent / "for_children"
 _PREFIXES = ("keras", "tensorflow.keras")
 
 # Names below `keras` that tutorials for older versions use, and what to write today.
@@ -117,8 +121,43 @@ def _module_for(fullname: str) -> ModuleType:
 
 
 def install() -> None:
-    """Make `keras` and `tensorflow.keras` mean Pronghorn in this process, also where the real ones are installed."""
+    """Make `keras` and `tensorflow.keras` mean Pronghorn in this process, also where the real ones are installed.
+
+    Real ones that have been imported already are taken out of `sys.modules`, with a warning: names that a program has
+    bound to them keep meaning them.
+    """
     _lazy.display_root = "keras"
     _lazy.moved.update(_MOVED | older_names.MOVED)
     if not any(isinstance(finder, _AliasFinder) for finder in sys.meta_path):
+        _take_out_real_ones()
         sys.meta_path.insert(0, _AliasFinder())  # type: ignore[arg-type]
+
+
+def _take_out_real_ones() -> None:
+    real = [
+        name
+        for name, module in sys.modules.items()
+        if name.partition(".")[0] in ("keras", "tensorflow") and not _is_stand_in(module)
+    ]
+    tops = [name for name in ("keras", "tensorflow") if name in real]
+    for name in real:
+        del sys.modules[name]
+    if tops:
+        warnings.warn(
+            f"{' and '.join(tops)} had been imported already when Pronghorn took the name: what was imported before is "
+            "still the real one, what is imported from now on is Pronghorn's. Call aliases.install() first.",
+            stacklevel=3,
+        )
+
+
+def _is_stand_in(module: Any) -> bool:
+    file = getattr(module, "__file__", None)
+    return bool(file) and Path(file).resolve().parent == FOR_CHILDREN
+
+
+def install_in_children() -> None:
+    """Have Python processes that this one starts import Pronghorn for `keras` too, unless PRONGHORN_CHILDREN=0."""
+    if os.environ.get("PRONGHORN_CHILDREN") == "0":
+        return
+    others = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p and p != str(FOR_CHILDREN)]
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(FOR_CHILDREN), *others])

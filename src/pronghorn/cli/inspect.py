@@ -9,6 +9,10 @@ from rich.table import Table
 
 from pronghorn.saving.inspection import ArrayFacts, FileFacts, inspect_file
 
+_MOST_ROWS = 1000  # of a table: more would take minutes to lay out
+_MOST_SHAPES = 20
+_MOST_CHARACTERS = 1000
+
 
 def print_file(path: str, arrays: bool = False) -> None:
     """Print what is in a file.
@@ -55,7 +59,7 @@ def _size(nbytes: int) -> str:
 
 def _layers_table(facts: FileFacts) -> Table:
     rows = [
-        (layer.name, layer.kind, layer.settings, " ".join(_shape(array) for array in layer.arrays))
+        (layer.name, layer.kind, layer.settings, " ".join(_shape(array) for array in layer.arrays[:_MOST_SHAPES]))
         for layer in facts.layers
     ]
     titles = ("layer", "class", "settings", "weights")
@@ -64,8 +68,10 @@ def _layers_table(facts: FileFacts) -> Table:
     for i in shown:
         table.add_column(titles[i], overflow="fold")
     table.add_column("parameters", justify="right", no_wrap=True)
-    for layer, row in zip(facts.layers, rows):
+    for layer, row in zip(facts.layers[:_MOST_ROWS], rows):
         table.add_row(*(_printable(row[i]) for i in shown), f"{layer.parameters:,}" if layer.arrays else "")
+    if len(rows) > _MOST_ROWS:
+        table.add_row(f"... and {len(rows) - _MOST_ROWS:,} more")
     return table
 
 
@@ -73,9 +79,12 @@ def _arrays_table(facts: FileFacts) -> Table:
     table = Table()
     for title in ("layer", "array", "shape", "dtype"):
         table.add_column(title, overflow="fold")
-    for name, arrays in [*((layer.name, layer.arrays) for layer in facts.layers), ("optimizer", facts.optimizer)]:
-        for array in arrays:
-            table.add_row(_printable(name), _printable(array.name), _shape(array), array.dtype)
+    owners = [*((layer.name, layer.arrays) for layer in facts.layers), ("optimizer", facts.optimizer)]
+    rows = [(name, array) for name, arrays in owners for array in arrays]
+    for name, array in rows[:_MOST_ROWS]:
+        table.add_row(_printable(name), _printable(array.name), _shape(array), array.dtype)
+    if len(rows) > _MOST_ROWS:
+        table.add_row(f"... and {len(rows) - _MOST_ROWS:,} more")
     return table
 
 
@@ -85,7 +94,9 @@ def _printable(text: str) -> str:
     >>> print(_printable("\x1b[2Jgone"))
     \\x1b[2Jgone
     """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[:_MOST_CHARACTERS]
+    )
 
 
 def _shape(array: ArrayFacts) -> str:

@@ -13,7 +13,6 @@ from typing import Any
 from pronghorn.cli import aliases
 
 _INTERRUPTED = 130  # what shells report for a process that Ctrl-C ended
-_FOR_CHILDREN = str(Path(__file__).resolve().parent / "for_children")
 _PACKAGE = str(Path(__file__).resolve().parents[1]) + os.sep
 
 # Packages a script may want, and the extra that brings them.
@@ -58,12 +57,13 @@ def run_module(name: str, arguments: Sequence[str]) -> int:
 
 def _prepare(name: str, arguments: Sequence[str], folder: str) -> None:
     aliases.install()
+    aliases.install_in_children()
     sys.argv[:] = [name, *arguments]
     if not sys.flags.safe_path:
         # The first entry is the folder of the `pronghorn` command; the script's own takes its place.
         sys.path[:1] = [folder]
     # Processes that multiprocessing starts afresh get this path, and import `keras` before they know of the hook.
-    sys.path.insert(1, _FOR_CHILDREN)
+    sys.path.insert(1, str(aliases.FOR_CHILDREN))
     if "MPLBACKEND" not in os.environ and not _has_display():
         os.environ["MPLBACKEND"] = "Agg"
 

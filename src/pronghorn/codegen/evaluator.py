@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pronghorn.codegen.builder import FunctionBuilder, Operand, literal, vec
+from pronghorn.codegen.builder import FunctionBuilder, Operand, literal, llvm_type, vec
 from pronghorn.codegen.casts import emit_cast
-from pronghorn.codegen.convert import storage_type
 from pronghorn.codegen.elementwise import emit_elementwise
 from pronghorn.codegen.philox import emit_random_bits
 from pronghorn.codegen.slots import Slots
@@ -38,6 +37,8 @@ from pronghorn.compiler.expr import (
 from pronghorn.compiler.kernels import Store
 from pronghorn.graph.dim import Extent
 from pronghorn.graph.ir import Value
+
+_HALVES = ("float16", "bfloat16")
 
 
 class Evaluator:
@@ -224,7 +225,7 @@ class Evaluator:
         return str(known)
 
     def _gep(self, value: Value, pointer: str, offset: Operand) -> str:
-        return self.fb.gep(storage_type(value.dtype), pointer, offset)
+        return self.fb.gep(_memory_type(value.dtype), pointer, offset)
 
     def _address(self, load: Load) -> str:
         """The address of the first lane's element."""
@@ -242,13 +243,28 @@ class Evaluator:
 
     def scalar(self, expr: Expr) -> str:
         """The value in the first lane, which is that in all lanes where it does not vary."""
-        key = ("value", id(expr), 1)
-        known = self._find(key)
-        if known is None:
-            known = self._remember(key, self._scalar(expr))
+        return self._evaluated(expr, 1)
+
+    def _evaluated(self, expr: Expr, lanes: int) -> str:
+        """The value of ``expr``, and first those of its operands, from the innermost outwards."""
+        known = self._find(("value", id(expr), lanes))
+        if known is not None:
+            return str(known)
+        write = self._scalar if lanes == 1 else self._vector
+        stack = [expr]
+        while stack:
+            e = stack[-1]
+            operands = e.children() if isinstance(e, Apply) and (lanes == 1 or self._varies(e)) else ()
+            missing = [x for x in operands if self._find(("value", id(x), lanes)) is None]
+            if missing:
+                stack += reversed(missing)
+                continue
+            stack.pop()
+            if self._find(("value", id(e), lanes)) is None:
+                known = self._remember(("value", id(e), lanes), write(e, lanes))
         return str(known)
 
-    def _scalar(self, expr: Expr) -> str:
+    def _scalar(self, expr: Expr, lanes: int = 1) -> str:
         fb = self.fb
         if isinstance(expr, Const):
             return literal(expr.number, value_type(expr.dtype))
@@ -276,11 +292,7 @@ class Evaluator:
 
     def vector_of(self, expr: Expr, lanes: int) -> str:
         """The values in ``lanes`` lanes."""
-        key = ("value", id(expr), lanes)
-        known = self._find(key)
-        if known is None:
-            known = self._remember(key, self._vector(expr, lanes))
-        return str(known)
+        return self._evaluated(expr, lanes)
 
     def _vector(self, expr: Expr, lanes: int) -> str:
         fb = self.fb
@@ -332,7 +344,7 @@ class Evaluator:
 
     def _gather(self, load: Load, lanes: int, mask: Operand | None) -> str:
         fb = self.fb
-        memory = storage_type(load.dtype)
+        memory = _memory_type(load.dtype)
         ty, pointers = vec(memory, lanes), vec("ptr", lanes)
         base = self.slots.pointer(load.value)
         offsets = self._index_vector(load.offset, lanes)
@@ -466,6 +478,10 @@ class Evaluator:
             store_value(fb, value.dtype, fb.extract(ty, result, lane), there, 1, inside)
 
 
+def _memory_type(dtype: str) -> str:
+    return "i16" if dtype in _HALVES else llvm_type(dtype)
+
+
 def _suffix(memory: str) -> str:
     return {"float": "f32", "double": "f64"}.get(memory, memory)
 
@@ -475,23 +491,30 @@ def _width(memory: str) -> int:
 
 
 def _postorder(roots: Iterable[Expr]) -> list[Expr]:
+    """What is below ``roots``, each once, after what it is computed from."""
     order: list[Expr] = []
     seen: set[int] = set()
-
-    def visit(expr: Expr) -> None:
-        if id(expr) in seen:
-            return
-        seen.add(id(expr))
-        for child in expr.children():
-            visit(child)
-        for index in expr.indices():
-            for term in index.terms:
-                _visit_term(term, visit)
-        order.append(expr)
-
     for root in roots:
-        visit(root)
+        stack = [] if id(root) in seen else [(root, iter(_below(root)))]
+        seen.add(id(root))
+        while stack:
+            _, rest = stack[-1]
+            child = next((c for c in rest if id(c) not in seen), None)
+            if child is None:
+                order.append(stack.pop()[0])
+            else:
+                seen.add(id(child))
+                stack.append((child, iter(_below(child))))
     return order
+
+
+def _below(expr: Expr) -> list[Expr]:
+    """The expressions that ``expr`` is computed from, those in its indices after its children."""
+    found = list(expr.children())
+    for index in expr.indices():
+        for term in index.terms:
+            _visit_term(term, found.append)
+    return found
 
 
 def _visit_term(term: Any, visit: Any) -> None:
@@ -517,8 +540,5 @@ def _unguarded(roots: Iterable[Expr]) -> set[int]:
                 for term in index.terms:
                     _visit_term(term, stack.append)
             continue
-        stack.extend(expr.children())
-        for index in expr.indices():
-            for term in index.terms:
-                _visit_term(term, stack.append)
+        stack.extend(_below(expr))
     return found

@@ -25,6 +25,9 @@ class View:
 
 def strided_view(value: Value, stored: set[Value]) -> View | None:
     """``value`` as a strided view of a stored value, where it is one."""
+    prim = None if value in stored or value.node is None else value.node.prim
+    if prim is not None and prim.elementwise and prim.name not in ("cast", "stop_gradient"):
+        return None  # computed, so in no buffer
     lowering = Lowering(value.graph, stored)
     vars = tuple(LoopVar(f"a{i}", e) for i, e in enumerate(value.shape))
     expr = lowering.element(value, tuple(map(Index.of, vars)))

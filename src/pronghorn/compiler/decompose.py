@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Shape
-from pronghorn.graph.dtypes import LOW_PRECISION
 from pronghorn.graph.ir import Graph, Node, Value
 from pronghorn.graph.rewrite import Rewriter
 
+MOST_PIECES = 32  # of one concatenation: each element is looked for in all of them
 RULES: dict[str, Callable[[Rewriter, Node, list[Value]], list[Value]]] = {}
 
 
@@ -95,11 +95,21 @@ def _spread(rw: Rewriter, x: Value, shape: Shape, dims: tuple[int, ...]) -> Valu
     return rw.add(P.broadcast_in_dim, [x], {"shape": shape, "dims": tuple(sorted(dims))})[0]
 
 
+@rule("concatenate")
+def _concatenate(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
+    """Many pieces are joined in groups, these in groups, and so on."""
+    if len(inputs) <= MOST_PIECES:
+        return None
+    groups = [inputs[i : i + MOST_PIECES] for i in range(0, len(inputs), MOST_PIECES)]
+    joined = [rw.add(P.concatenate, group, node.params)[0] if len(group) > 1 else group[0] for group in groups]
+    return _concatenate(rw, node, joined) or rw.add(P.concatenate, joined, node.params)
+
+
 @rule("scatter")
 def _scatter(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
     """Sums and products of 16-bit floats are taken in float32 and rounded once."""
     x, indices, updates = inputs
-    if x.dtype not in LOW_PRECISION or node.params["mode"] not in ("add", "mul"):
+    if x.dtype not in ("float16", "bfloat16") or node.params["mode"] not in ("add", "mul"):
         return None
     wide = [rw.add(P.cast, [v], {"dtype": "float32"})[0] for v in (x, updates)]
     (total,) = rw.add(P.scatter, [wide[0], indices, wide[1]], node.params)

@@ -24,6 +24,11 @@ EXPENSIVE = frozenset(
     {"exp", "expm1", "log", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh"}
     | {"acosh", "atanh", "logistic", "erf", "erfinv", "lgamma", "digamma", "pow", "atan2", "random_bits", "rem"}
 )
+# An element's expression is no deeper than this: code that walks it recurses, and a kernel's code should stay short.
+DEEPEST = 96
+MOST_READ = 64  # arrays of one kernel: their addresses are in registers or on the stack
+# How many levels a primitive adds, if not one: a guard takes more (and a concatenation has one for each piece).
+LEVELS = {"pad": 8, "dynamic_update_slice": 8, "unpool": 8, "pool_gather": 8, "concatenate": 2}
 MOVES = frozenset({"broadcast_in_dim", "reshape", "transpose", "slice", "reverse", "stop_gradient"})
 
 
@@ -138,6 +143,7 @@ def choose_stored(graph: Graph) -> set[Value]:
     uses = _uses(graph)
     for value in graph.outputs:
         _store(value, stored)
+    _cut_deep(graph, stored)
     for node in graph.nodes:
         if not is_virtual(node):
             stored.update(v for v in node.outputs)
@@ -162,6 +168,27 @@ def choose_stored(graph: Graph) -> set[Value]:
     return stored
 
 
+def _cut_deep(graph: Graph, stored: set[Value]) -> None:
+    """Store values so that no chain of virtual ones is longer than `DEEPEST`."""
+    depth: dict[Value, int] = {}
+    for node in graph.nodes:
+        if not is_virtual(node):
+            continue
+        own = LEVELS.get(node.prim.name, 1) * (len(node.inputs) if node.prim.name == "concatenate" else 1)
+        for v in node.inputs:
+            if own + depth.get(v, 0) > DEEPEST and depth[v]:
+                _store(v, stored)
+                depth[v] = 0
+        depth[node.outputs[0]] = own + max((depth.get(v, 0) for v in node.inputs if v not in stored), default=0)
+
+
+def cost_of(name: str) -> int:
+    """Rough cost of an element of a primitive's output, in additions."""
+    if name in MOVES or name in ("constant", "iota", "extent"):
+        return 0
+    return 60 if name == "random_bits" else 12 if name in EXPENSIVE else 1
+
+
 def operands_in_memory(node: Node) -> list[Value]:
     """The operands that a special kernel reads: a scatter into zeros makes these itself."""
     return node.inputs[1:] if node.prim.name == "scatter" and is_zeros(node.inputs[0]) else node.inputs
@@ -177,7 +204,7 @@ def is_zeros(value: Value) -> bool:
 
 def _consider(node: Node, value: Value, stored: set[Value], cost: dict[Value, int], uses: dict[Value, int]) -> None:
     name = node.prim.name
-    own = 0 if name in MOVES or name in ("constant", "iota", "extent") else 12 if name in EXPENSIVE else 1
+    own = cost_of(name)
     operand_costs = [0 if v in stored else cost.get(v, 0) for v in node.inputs]
     if name in ("broadcast_in_dim", "reshape"):
         (x,) = node.inputs
@@ -209,6 +236,8 @@ def _consider_reads(
         else:
             found |= {v for v in reads.get(operand, ()) if len(v.shape) >= len(value.shape)}
     many, readers = len(found), uses[value]
+    if many > MOST_READ:
+        stored.add(value)
     if node.prim.elementwise and many * readers > many + 1 + readers:  # reads, or reads and a write
         stored.add(value)
     reads[value] = frozenset(found)

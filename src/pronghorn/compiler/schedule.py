@@ -8,7 +8,7 @@ computed from registers.
 from __future__ import annotations
 
 from pronghorn.compiler.contractions import covers, parts_of
-from pronghorn.compiler.expr import Accumulated, Const, Expr, Index, Load, LoopVar, walk
+from pronghorn.compiler.expr import Accumulated, Apply, Bits, Const, Expr, Index, Load, LoopVar, walk
 from pronghorn.compiler.kernels import (
     ContractionKernel,
     Kernel,
@@ -23,21 +23,23 @@ from pronghorn.compiler.kernels import (
 )
 from pronghorn.compiler.lowering import (
     CONTRACTIONS,
+    MOST_READ,
     REDUCTIONS,
     Lowering,
     choose_stored,
+    cost_of,
     is_virtual,
     operands_in_memory,
     view_of,
 )
 from pronghorn.compiler.pooled import pooled_operands
-from pronghorn.compiler.reductions import CHUNKS, reduction_of, split_reduction
+from pronghorn.compiler.reductions import CHUNKS, LOW_PRECISION, reduction_of, split_reduction
 from pronghorn.compiler.virtual import VIRTUAL, linear, reshape_index
 from pronghorn.graph.dim import Shape
-from pronghorn.graph.dtypes import LOW_PRECISION
 from pronghorn.graph.ir import Aval, Graph, Node, Value
 
 MOST_STORES = 8  # of one kernel: more would spill registers
+MOST_CODE = 600  # of one kernel, in additions: LLVM takes longer than in proportion for a larger one
 LOOK_BACK = 12  # kernels that are tried for sharing loads
 
 
@@ -50,6 +52,7 @@ class Scheduler:
         self.kernels: list[Kernel] = []
         self.made_by: dict[Value, int] = {}
         self.lowerings: dict[int, Lowering] = {}
+        self._loaded: dict[int, tuple[int, set[Value]]] = {}
 
     def run(self) -> Program:
         """The program."""
@@ -122,8 +125,14 @@ class Scheduler:
         return any(number >= last and self._join_kernel(number, value, node) for number in candidates)
 
     def _loads(self, number: int) -> set[Value]:
+        """The arrays that a kernel reads."""
         kernel = self.kernels[number]
-        return {e.value for e in walk(*_roots(kernel)) if isinstance(e, Load) and e.value.shape}
+        roots = _roots(kernel)
+        known, loads = self._loaded.get(number, (-1, set()))
+        if known != len(roots):
+            loads = {e.value for e in walk(*roots) if isinstance(e, Load) and e.value.shape}
+            self._loaded[number] = (len(roots), loads)
+        return loads
 
     def _join_kernel(self, number: int, value: Value, node: Node) -> bool:
         kernel, lowering = self.kernels[number], self.lowerings.get(number)
@@ -138,6 +147,9 @@ class Scheduler:
         own = {s.value for s in kernel.stores} | set(kernel.accumulated)
         if any(isinstance(e, Load) and e.value in own for e in walk(expr)):
             return False  # reads other elements of what this kernel makes
+        below = list(walk(expr, *_roots(kernel)))
+        if sum(map(_code, below)) > MOST_CODE or len({e.value for e in below if isinstance(e, Load)}) > MOST_READ:
+            return False
         kernel.stores.append(Store(value, expr))
         lowering.computed[value] = (index, expr)
         self.made_by[value] = number
@@ -242,6 +254,13 @@ def _roots(kernel: Kernel) -> list[Expr]:
     """The expressions that a kernel computes."""
     stored = [s.expr for s in kernel.stores] if isinstance(kernel, Nest) else []
     return stored + ([r.element for r in kernel.reductions] if isinstance(kernel, LoopKernel) else [])
+
+
+def _code(expr: Expr) -> int:
+    """About how much code an expression takes besides its operands', in additions."""
+    if isinstance(expr, Bits):
+        return cost_of("random_bits")
+    return cost_of(expr.name) if isinstance(expr, Apply) else 1
 
 
 def casts_first(graph: Graph) -> list[Node]:

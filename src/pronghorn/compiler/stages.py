@@ -1,6 +1,6 @@
 """The stages from a traced graph to kernels, in order, each graph in and graph (at last, program) out.
 
-``PRONGHORN_DEBUG=graph`` prints the graph after each, ``fused`` the kernels; tests verify the graph after each.
+``PRONGHORN_DEBUG=graph`` prints the graph after each, ``fused`` the kernels; ``verify`` checks the graph after each.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ GRAPH_STAGES: list[tuple[str, Callable[[Graph], Graph]]] = [
 def rewrite(graph: Graph, check: bool = False) -> Graph:
     """The graph after all stages that are graph to graph. With ``check`` it is verified after each."""
     debug.emit("graph", f"{graph.name}: traced", graph.__str__)
+    check = check or debug.enabled("verify")
     for name, stage in GRAPH_STAGES:
         graph = stage(graph)
         debug.emit("graph", f"{graph.name}: {name}", graph.__str__)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from pronghorn.dtype_policies import policy as policies
+from pronghorn.graph import budget
 
 
 class DTypePolicyMap(MutableMapping):
@@ -31,6 +32,9 @@ class DTypePolicyMap(MutableMapping):
         self._default_given = default_policy
         self._default = policies.get(default_policy)
         self._policies: dict[str, Any] = dict(policy_map or {})
+        self._of_a_file = budget.loading()
+        for pattern in self._policies:
+            budget.check_pattern(pattern)
 
     @property
     def name(self) -> str:
@@ -56,6 +60,8 @@ class DTypePolicyMap(MutableMapping):
     def __getitem__(self, key: str) -> Any:
         if key in self._policies:
             return self._policies[key]
+        if self._of_a_file:
+            budget.check_path(key)
         matches = [k for k in self._policies if re.fullmatch(k, key)]
         if len(matches) > 1:
             raise ValueError(f"DTypePolicyMap: the path {key!r} matches {len(matches)} of its patterns: {matches}.")

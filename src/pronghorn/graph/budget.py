@@ -1,8 +1,9 @@
-"""How much memory variables, and how much time calls, may take while a file from a stranger is being loaded."""
+"""How much memory variables, and how much time calls and layers, may take while a stranger's file is being loaded."""
 
 from __future__ import annotations
 
 import math
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,12 @@ from pronghorn.graph import dtypes
 
 # Operations that are traced to find out the shapes in a model; the largest models there are have some ten thousands.
 _OPERATIONS = 100_000
+# Objects that a configuration describes: layers, initializers, policies and the like.
+_OBJECTS = 30_000
+_BRANCH = re.compile(r"[(|{]")
+_REPEAT = re.compile(r"[*+?]")
+_MOST_REPEATS = 2  # a pattern takes time that grows with this power of a path's length
+_LONGEST_PATH = 500
 
 
 class BudgetError(ValueError):
@@ -22,6 +29,7 @@ class _State(threading.local):
         self.left: float | None = None
         self.why = ""
         self.operations: int | None = None
+        self.objects = 0
 
 
 _state = _State()
@@ -43,15 +51,15 @@ def variables_limited(nbytes: float, why: str) -> Iterator[None]:
     Traceback (most recent call last):
     pronghorn.graph.budget.BudgetError: A variable of shape (10, 10), 400 bytes, is too large: the file is small.
     """
-    outer = (_state.left, _state.why, _state.operations)
+    outer = (_state.left, _state.why, _state.operations, _state.objects)
     if outer[0] is None or nbytes < outer[0]:
         _state.left, _state.why = nbytes, why
     if outer[2] is None:
-        _state.operations = _OPERATIONS
+        _state.operations, _state.objects = _OPERATIONS, _OBJECTS
     try:
         yield
     finally:
-        _state.left, _state.why, _state.operations = outer
+        _state.left, _state.why, _state.operations, _state.objects = outer
 
 
 def charge(shape: Sequence[int], dtype: str) -> None:
@@ -79,3 +87,49 @@ def count_operation() -> None:
     _state.operations -= 1
     if _state.operations < 0:
         raise BudgetError(f"The configuration takes more than {_OPERATIONS:,} operations, more than any model does.")
+
+
+def count_object() -> None:
+    """Count an object that is made from a configuration.
+
+    Raises:
+        BudgetError: if there are more of them than any model has.
+    """
+    if _state.operations is None:
+        return
+    _state.objects -= 1
+    if _state.objects < 0:
+        raise BudgetError(f"The configuration describes more than {_OBJECTS:,} objects, more than any model has.")
+
+
+def check_pattern(pattern: object) -> None:
+    """While a file is being loaded, refuse a regular expression that could take for ever to be matched.
+
+    Plain paths, classes of characters and up to two repeats are taken, such as ``"encoder/.*/dense_[0-9]+"``; groups,
+    alternatives and counted repeats are not.
+
+    Raises:
+        BudgetError: for another pattern.
+    """
+    if _state.left is None or not isinstance(pattern, str):
+        return
+    if len(pattern) > 1000 or _BRANCH.search(pattern) or len(_REPEAT.findall(pattern)) > _MOST_REPEATS:
+        raise BudgetError(
+            f"The pattern {pattern[:100]!r} in the configuration could take for ever to be matched: those of a file "
+            f"may have no groups, alternatives or counts, and at most {_MOST_REPEATS} repeats. Set it in your own code."
+        )
+
+
+def loading() -> bool:
+    """Whether a file is being loaded."""
+    return _state.left is not None
+
+
+def check_path(path: str) -> None:
+    """Refuse a path that is too long to be matched against a file's patterns.
+
+    Raises:
+        BudgetError: if it is.
+    """
+    if len(path) > _LONGEST_PATH:
+        raise BudgetError(f"The path {path[:100]!r}... has {len(path):,} characters, too many to be a layer's.")

@@ -1,4 +1,4 @@
-"""The verifier: what must hold of every graph, checked after each stage in tests and under ``PRONGHORN_DEBUG``."""
+"""The verifier: what must hold of every graph, checked after each stage under ``PRONGHORN_DEBUG=verify``."""
 
 from __future__ import annotations
 

@@ -35,6 +35,7 @@ class Tracker:
         self.metrics: list[Any] = []
         self.seed_generators: list[Any] = []
         self.locked = False  # whether new variables and layers are refused
+        self._known: set[int] = set()  # identities of what is in one of these lists
 
     def _store_of(self, value: Any) -> list[Any] | None:
         from pronghorn.layers.layer import Layer
@@ -59,12 +60,13 @@ class Tracker:
         """
         store = self._store_of(value)
         if store is not None:
-            if not any(x is value for x in store) and not self._is_known(value):
+            if id(value) not in self._known:
                 if self.locked and store is not self.metrics and store is not self.seed_generators:
                     raise ValueError(
                         f"{type(self.layer).__name__} {self.layer.name!r} is built already, so it cannot add new "
                         f"elements of state, such as {value!r}: make all variables and layers in __init__() or build()."
                     )
+                self._known.add(id(value))
                 store.append(value)
             return value
         if isinstance(value, (list, tuple, dict, set)):
@@ -85,15 +87,11 @@ class Tracker:
                 self.track(entry)
         return value
 
-    def _is_known(self, value: Any) -> bool:
-        if not isinstance(value, Variable):
-            return False
-        return any(v is value for v in (*self.trainable_variables, *self.non_trainable_variables))
-
     def untrack(self, value: Any) -> None:
         """Forget ``value``, if it is known."""
         store = self._store_of(value)
-        if store is not None:
+        if store is not None and id(value) in self._known:
+            self._known.remove(id(value))
             for stored in (self.trainable_variables, self.non_trainable_variables, store):
                 stored[:] = [x for x in stored if x is not value]
 

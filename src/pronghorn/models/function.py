@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pronghorn import tree
@@ -178,6 +178,7 @@ class Graph:
 def map_graph(inputs: list[KerasTensor], outputs: list[KerasTensor], paths: list[str] | None = None) -> Graph:
     """Sort the operations between ``inputs`` and ``outputs``, whose ``paths`` errors name."""
     order, seen_at = _topological(inputs, outputs, paths or [""] * len(outputs))
+    given_nodes = {_node_of(x): None for x in inputs}
     node_depth: dict[Node, int] = {}
     operation_depth: dict[int, int] = {}
     operations: dict[int, Operation] = {}
@@ -185,10 +186,9 @@ def map_graph(inputs: list[KerasTensor], outputs: list[KerasTensor], paths: list
         depth = max(node_depth.get(node, 0), operation_depth.get(id(node.operation), 0))
         node_depth[node] = operation_depth[id(node.operation)] = depth
         operations[id(node.operation)] = node.operation
-        for parent in _parents(node, inputs):
+        for parent in () if node in given_nodes else _parents(node):
             node_depth[parent] = max(depth + 1, node_depth.get(parent, 0))
-    for x in inputs:  # those that no output needs
-        node = _node_of(x)
+    for node in given_nodes:  # those that no output needs
         if not node.is_input:
             continue
         if id(node.operation) not in operation_depth:
@@ -201,10 +201,9 @@ def map_graph(inputs: list[KerasTensor], outputs: list[KerasTensor], paths: list
     graph.nodes = order
     for node in order:
         graph.nodes_by_depth[node_depth[node]].append(node)
-    given = {id(_node_of(x)) for x in inputs if not _node_of(x).is_input}
+    happens = {id(n.operation) for n in order if n.is_input or n not in given_nodes}
     for key, operation in operations.items():
-        own = [n for n in order if n.operation is operation]
-        if all(id(n) in given for n in own):
+        if key not in happens:
             continue  # it made an input, and is not part of what happens after
         graph.operations_by_depth[operation_depth[key]].append(operation)
     for depth in sorted(graph.operations_by_depth, reverse=True):
@@ -219,16 +218,9 @@ def _node_of(x: KerasTensor) -> Node:
     return operation._inbound_nodes[index]
 
 
-def _parents(node: Node, inputs: list[KerasTensor]) -> list[Node]:
-    """The nodes that made a node's arguments; none for the node of an input."""
-    if any(_node_of(x) is node for x in inputs):
-        return []
-    found: list[Node] = []
-    for x in node.input_tensors:
-        parent = _node_of(x)
-        if parent not in found:
-            found.append(parent)
-    return found
+def _parents(node: Node) -> list[Node]:
+    """The nodes that made a node's arguments, each once."""
+    return list(dict.fromkeys(_node_of(x) for x in node.input_tensors))
 
 
 def _topological(
@@ -236,6 +228,7 @@ def _topological(
 ) -> tuple[list[Node], dict[int, int]]:
     """Nodes with every node after its parents, and for each operation when the search from the outputs met it."""
     order: list[Node] = []
+    given = {_node_of(x) for x in inputs}
     done: set[Node] = set()
     seen_at: dict[int, int] = {}
     for output, path in zip(outputs, paths):
@@ -245,24 +238,26 @@ def _topological(
                 f"{who}, {output!r}, was not made by calling layers on an Input(), so it cannot be an output of a "
                 "functional model."
             )
-        stack: list[tuple[Node, int]] = [(_node_of(output), 0)]
-        while stack:
-            node, position = stack.pop()
-            if node in done:
-                continue
+
+        def enter(node: Node, who: str = who) -> tuple[Node, Iterator[Node]]:
             seen_at.setdefault(id(node.operation), len(seen_at))
-            parents = _parents(node, inputs)
-            if not parents and not any(_node_of(x) is node for x in inputs):
+            parents = [] if node in given else _parents(node)
+            if not parents and node not in given:
                 raise ValueError(
                     f"{who} is not connected to the model's inputs alone: it depends on {node.outputs[0]!r} of "
                     f"{node.operation.name!r}, which is not among them. Add that to `inputs`."
                 )
-            while position < len(parents) and parents[position] in done:
-                position += 1
-            if position < len(parents):
-                stack.append((node, position + 1))
-                stack.append((parents[position], 0))
+            return node, iter(parents)
+
+        first = _node_of(output)
+        stack = [] if first in done else [enter(first)]
+        while stack:
+            node, parents = stack[-1]
+            parent = next((p for p in parents if p not in done), None)
+            if parent is not None:
+                stack.append(enter(parent))
             else:
+                stack.pop()
                 done.add(node)
                 order.append(node)
     return order, seen_at

@@ -46,8 +46,7 @@ class Functional(Function, Model):
         return Layer.__new__(cls, *args, **kwargs)
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
-        if "_tracker" in self.__dict__ and "_is_compiled" not in self.__dict__:
-            Trainer.__init__(self)
+        Trainer.__init__(self)
         trainable = kwargs.pop("trainable", None)
         for what, structure in (("inputs", inputs), ("outputs", outputs)):
             for x in tree.flatten(structure):

@@ -60,15 +60,16 @@ class Node:
         self.operation = operation
         self.arguments = SymbolicArguments(call_args, call_kwargs or {})
         self.outputs = [] if outputs is None else symbolic_leaves(outputs)
-        self._parents: list[Node] = []
+        parents: dict[Node, None] = {}
         for x in self.arguments.keras_tensors:
             if not hasattr(x, "_keras_history"):
                 continue  # made by hand, to ask for shapes; no model can be made of what comes of it
             parent, index, _ = x._keras_history
             node = parent._inbound_nodes[index]
-            if node not in self._parents:
-                self._parents.append(node)
+            if node not in parents:
+                parents[node] = None
                 parent._outbound_nodes.append(self)
+        self._parents = list(parents)
         operation._inbound_nodes.append(self)
         node_index = len(operation._inbound_nodes) - 1
         for i, output in enumerate(self.outputs):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,10 @@ from pronghorn.layers.layer import Layer
 from pronghorn.models.functional import Functional
 from pronghorn.models.keras_tensor import KerasTensor
 from pronghorn.models.model import Model
+from pronghorn.utils.naming import current_path
+
+# What `add` and `pop` keep, and track themselves.
+_PLAIN = frozenset({"_ends", "_graph", "_sequence"})
 
 
 class Sequential(Model):
@@ -36,7 +41,8 @@ class Sequential(Model):
 
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(trainable=trainable, name=name)
-        self._functional: Functional | None = None
+        self._ends: tuple[KerasTensor, Any] | None = None  # the symbolic input and output of the built layers
+        self._graph: tuple[Any, Functional] | None = None
         self._sequence: Any = ()
         self._convert_input_args = False
         self._allow_non_tensor_positional_args = True
@@ -46,7 +52,7 @@ class Sequential(Model):
             self._maybe_rebuild()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in ("_functional", "_sequence"):  # the layers are tracked by add() and pop()
+        if name in _PLAIN:  # the layers are tracked by add() and pop()
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
@@ -85,11 +91,13 @@ class Sequential(Model):
             first = self._implied_input(layer)
             if first is not None:
                 self._append(first)
+        ends = self._ends
         self._append(layer)
-        if rebuild:
+        self.built, self._ends = False, None
+        if rebuild and ends is not None:
+            self._extend(ends, layer)
+        elif rebuild:
             self._maybe_rebuild()
-        else:
-            self.built, self._functional = False, None
 
     def _implied_input(self, layer: Layer) -> InputLayer | None:
         """The Input that the first layer's ``input_shape`` argument, or a model as first layer, stands for."""
@@ -115,17 +123,33 @@ class Sequential(Model):
         layer = self._sequence[-1]
         self._sequence = self._sequence[:-1]
         self._tracker.untrack(layer)
-        self.built, self._functional = False, None
+        self.built, self._ends = False, None
         if rebuild:
             self._maybe_rebuild()
         return layer
 
     def _maybe_rebuild(self) -> None:
-        self.built, self._functional = False, None
+        self.built, self._ends = False, None
         if self._sequence and isinstance(self._sequence[0], InputLayer) and len(self._sequence) > 1:
             self.build(self._sequence[0].batch_shape)
         elif self._sequence and isinstance(self._sequence[0], InputLayer):
             self.built = False
+
+    def _extend(self, ends: tuple[KerasTensor, Any], layer: Layer) -> None:
+        """Build ``layer``, which came after all others, on what they made; they are not called again."""
+        with self._open_name_scope():
+            self._path = current_path()
+            self._call_layers(*ends, [layer])
+            self._finish_build({"input_shape": self._sequence[0].batch_shape})
+
+    @property
+    def _functional(self) -> Functional | None:
+        """The layers as a functional model, once they are built; put together when it is first asked for."""
+        if self._ends is None:
+            return None
+        if self._graph is None or self._graph[0] is not self._ends:
+            self._graph = (self._ends, Functional(*self._ends, name=self.name))
+        return self._graph[1]
 
     @property
     def layers(self) -> list[Layer]:
@@ -164,9 +188,13 @@ class Sequential(Model):
         if not isinstance(self._sequence[0], InputLayer):
             first = InputLayer(batch_shape=tuple(input_shape), dtype=_input_dtype(self._sequence[0]))
             self._sequence = (first, *self._sequence)
-            self._tracker.layers.insert(0, first)
-        inputs = x = self._sequence[0].output
-        for layer in self._sequence[1:]:
+            self._tracker.track(first)
+            self._tracker.layers.insert(0, self._tracker.layers.pop())
+        self._call_layers(self._sequence[0].output, self._sequence[0].output, self._sequence[1:])
+
+    def _call_layers(self, inputs: KerasTensor, x: Any, layers: Sequence[Layer]) -> None:
+        """Call ``layers``, the last ones, on ``x``, which the ones before them made of ``inputs``."""
+        for layer in layers:
             try:
                 x = layer(x)
             except NotImplementedError:
@@ -174,7 +202,9 @@ class Sequential(Model):
             except TypeError:
                 self._check_takes_one_input(layer)
                 raise
-        self._functional = Functional(inputs, x, name=self.name)
+        self._ends = (inputs, x)
+        if not all(isinstance(y, KerasTensor) for y in tree.flatten(x)):
+            Functional(inputs, x)  # says what is wrong
 
     def _check_no_other_shape(self, shape: Any) -> None:
         """Raise a ValueError if there is an Input of another shape."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
+from pronghorn.graph import budget
 from pronghorn.graph.variable import Variable
 from pronghorn.optimizers.optimizer import Optimizer
 from pronghorn.utils.arguments import shown
@@ -35,6 +36,7 @@ class OptimizerMap(MutableMapping):
         self._default_optimizer = default_optimizer
         self._optimizer_map: dict[str, Optimizer] = {}
         for expression, optimizer in (optimizer_map or {}).items():
+            budget.check_pattern(expression)
             self[expression] = optimizer
 
     @property

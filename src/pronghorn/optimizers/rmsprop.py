@@ -22,8 +22,6 @@ class RMSprop(Optimizer):
         **kwargs: see `Optimizer` for these and for the other arguments.
     """
 
-    setting_names = ("rho", "momentum", "epsilon", "centered")
-
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -43,7 +41,24 @@ class RMSprop(Optimizer):
         name: str | None = None,
         **kwargs: Any,
     ):
-        self._set_up(locals())
+        super().__init__(
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            loss_scale_factor=loss_scale_factor,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            name=name,
+            **kwargs,
+        )
+        self.rho = rho
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self.centered = centered
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Create the slots."""
@@ -72,3 +87,13 @@ class RMSprop(Optimizer):
             self.assign(momentum, self.momentum * momentum.value + step)
             step = momentum.value
         self.assign_sub(variable, step)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this optimizer."""
+        return {
+            **super().get_config(),
+            "rho": self.rho,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "centered": self.centered,
+        }

@@ -9,6 +9,7 @@
 `time`     how long each stage took
 `poison`   (prints nothing) compiled steps run on copies of their arrays between
            forbidden pages, and in memory full of NaNs: see `runtime.guard`
+`verify`   (prints nothing) the graph is checked after each rewrite stage
 =========  =====================================================================
 """
 
@@ -24,7 +25,7 @@ from collections.abc import Callable, Iterator
 
 VARIABLE = "PRONGHORN_DEBUG"
 PRINTED = ("graph", "fused", "kernels", "llvm", "asm", "time")
-FLAGS = (*PRINTED, "poison")
+FLAGS = (*PRINTED, "poison", "verify")
 
 
 @functools.lru_cache(maxsize=8)

@@ -33,6 +33,8 @@ _MAX_MEMBERS = 100_000
 _MAX_RATIO = 200
 _SMALL = 1 << 22
 _SLACK = 1 << 26
+_SLACK_UNPACKED = 1 << 28  # what all members together may take, on top of `_MAX_TOTAL_RATIO` times the file's size
+_MAX_TOTAL_RATIO = 20
 
 
 @contextmanager
@@ -176,10 +178,19 @@ def unpack(file: Path | IO[bytes], folder: Path, shown: str) -> None:
             raise ValueError(f"{shown} has the same member twice, or too many; it is refused.")
         if CONFIG not in members or WEIGHTS not in members:
             raise ValueError(f"{shown} is no .keras file: it has no {CONFIG if CONFIG not in members else WEIGHTS}.")
-        for name, member in members.items():
-            belongs = name in (CONFIG, WEIGHTS, METADATA) or name.startswith(f"{ASSETS}/")
-            if belongs and not member.is_dir():
-                _write_member(archive, member, folder, shown)
+        belonging = [
+            member
+            for name, member in members.items()
+            if (name in (CONFIG, WEIGHTS, METADATA) or name.startswith(f"{ASSETS}/")) and not member.is_dir()
+        ]
+        unpacked, packed = (sum(getattr(m, size) for m in belonging) for size in ("file_size", "compress_size"))
+        if unpacked > _MAX_TOTAL_RATIO * packed + _SLACK_UNPACKED:
+            raise ValueError(
+                f"{shown}: its {packed:,} bytes would take {unpacked:,} when they are unpacked: a decompression bomb, "
+                "refused."
+            )
+        for member in belonging:
+            _write_member(archive, member, folder, shown)
 
 
 def _write_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path, shown: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.graph import dtypes
+from pronghorn.graph import budget, dtypes
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.variable import Variable
 from pronghorn.saving import keras_operations, public_names, python_code, sharing
@@ -200,6 +200,7 @@ def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | 
         return _from_tag(name, inner, safe_mode)
     if config.get("module") == "builtins" or name == "function":
         return _find_function(inner, config)
+    budget.count_object()
     instance = sharing.find(config)
     if instance is None:
         instance = _make(config, name, inner, safe_mode, module_objects)

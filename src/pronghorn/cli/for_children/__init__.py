@@ -1,1 +1,1 @@
-"""A folder for `sys.path`: processes that multiprocessing starts afresh have the script's path, but no import hooks."""
+"""A folder for `sys.path`: processes that a script starts have its path, but no import hooks."""

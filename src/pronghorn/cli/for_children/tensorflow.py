@@ -1,4 +1,4 @@
-"""`tensorflow` in a process that multiprocessing starts for a script of `pronghorn run`: the hook, then the alias."""
+"""`tensorflow` in a process that a script of `pronghorn run` starts: the hook, then the alias."""
 
 import importlib
 import sys
