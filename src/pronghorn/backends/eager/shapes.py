@@ -37,7 +37,7 @@ class Call(NamedTuple):
     @property
     def key(self) -> Hashable:
         """Equal for calls that one kernel serves."""
-        kinds = tuple(a.dtype.name for a in self.arrays)
+        kinds = tuple(a.dtype for a in self.arrays)
         params = tuple((k, _plain(v)) for k, v in sorted(self.params.items()))
         return kinds, tuple(map(_plain, self.shapes)), tuple(self.repeats), _plain(self.shape), params
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Shape
 
 Work = Callable[[Sequence[np.ndarray], Shape, dict[str, Any]], int]
@@ -78,18 +79,19 @@ RULES: dict[str, tuple[Work, int]] = {
 #: Where fewer elements are drawn than this, NumPy draws them.
 DRAWN_FROM = 1 << 14
 
-_NARROW = frozenset({"float16", "bfloat16"})
-_TYPES = frozenset(
-    {"bool", "float32", "float64", *_NARROW, *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64))}
-)
+_NARROW = frozenset(map(dtypes.to_numpy, ("float16", "bfloat16")))
+_TYPES = _NARROW | frozenset(map(dtypes.to_numpy, ("bool", "float32", "float64", *dtypes.INTEGER)))
 
 
 def is_worth_it(name: str, arrays: Sequence[np.ndarray], result: Shape, params: dict[str, Any]) -> bool:
     """Whether to compile a primitive's call on ``arrays`` whose first output has the shape ``result``."""
     rule = RULES.get(name)
-    if rule is None or 0 in result or not all(a.dtype.name in _TYPES for a in arrays):
+    if rule is None:
         return False
     work, least = rule
-    if arrays and arrays[0].dtype.name in _NARROW:
-        least //= 4  # NumPy computes them by way of float32
-    return work(arrays, result, params) >= least
+    amount = work(arrays, result, params)
+    if amount < least // 4 or 0 in result:
+        return False
+    types = {a.dtype for a in arrays}
+    # NumPy computes 16-bit floats by way of float32.
+    return types <= _TYPES and (amount >= least or not types.isdisjoint(_NARROW))
