@@ -204,8 +204,8 @@ def _operands(prim: Primitive, inputs: Sequence[Any]) -> list[Tensor]:
 
 
 def bind(prim: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
-    """Apply ``prim``: eagerly, or as a node of the active trace. One Tensor, or a tuple where it has several "
-    "outputs."""
+    """Apply ``prim``: eagerly, or as a node of the active trace. One Tensor, or a tuple where it has several
+    outputs."""
     tensors = _operands(prim, inputs)
     trace = current_trace()
     if trace is not None:
