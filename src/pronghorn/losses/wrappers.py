@@ -7,6 +7,7 @@ from typing import Any
 from pronghorn.losses import margin as _margin
 from pronghorn.losses import probabilistic, regression, segmentation
 from pronghorn.losses.loss import Loss, LossFunctionWrapper
+from pronghorn.utils.arguments import arguments
 
 _REDUCTION = "sum_over_batch_size"
 _ARGUMENTS = """
@@ -21,6 +22,13 @@ class _NamedLoss(LossFunctionWrapper):
     """A loss whose function is known from its class; `_shown` names the arguments that its config shows."""
 
     _shown: tuple[str, ...] = ()
+
+    def _set_up(self, fn: Any, values: dict[str, Any]) -> None:
+        """What the constructor of a loss around ``fn`` does, given its ``locals()``: its signature says the rest."""
+        given = arguments(values)
+        LossFunctionWrapper.__init__(self, fn, **given)
+        for name in self._shown:
+            setattr(self, name, given[name])
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this loss."""
@@ -78,7 +86,7 @@ class CosineSimilarity(_NamedLoss):
         name: str = "cosine_similarity",
         dtype: Any = None,
     ):
-        super().__init__(regression.cosine_similarity, reduction=reduction, name=name, dtype=dtype, axis=axis)
+        self._set_up(regression.cosine_similarity, locals())
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this loss."""
@@ -92,7 +100,7 @@ class Huber(_NamedLoss):
     def __init__(
         self, delta: float = 1.0, reduction: str | None = _REDUCTION, name: str = "huber_loss", dtype: Any = None
     ):
-        super().__init__(regression.huber, reduction=reduction, name=name, dtype=dtype, delta=delta)
+        self._set_up(regression.huber, locals())
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this loss."""
@@ -116,16 +124,7 @@ class BinaryCrossentropy(_NamedLoss):
         name: str = "binary_crossentropy",
         dtype: Any = None,
     ):
-        super().__init__(
-            probabilistic.binary_crossentropy,
-            reduction=reduction,
-            name=name,
-            dtype=dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
-        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
+        self._set_up(probabilistic.binary_crossentropy, locals())
 
     _shown = ("from_logits", "label_smoothing", "axis")
 
@@ -145,20 +144,7 @@ class BinaryFocalCrossentropy(_NamedLoss):
         name: str = "binary_focal_crossentropy",
         dtype: Any = None,
     ):
-        super().__init__(
-            probabilistic.binary_focal_crossentropy,
-            reduction=reduction,
-            name=name,
-            dtype=dtype,
-            apply_class_balancing=apply_class_balancing,
-            alpha=alpha,
-            gamma=gamma,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
-        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
-        self.apply_class_balancing, self.alpha, self.gamma = apply_class_balancing, alpha, gamma
+        self._set_up(probabilistic.binary_focal_crossentropy, locals())
 
     _shown = ("from_logits", "label_smoothing", "axis", "apply_class_balancing", "alpha", "gamma")
 
@@ -179,16 +165,7 @@ class CategoricalCrossentropy(_NamedLoss):
         name: str = "categorical_crossentropy",
         dtype: Any = None,
     ):
-        super().__init__(
-            probabilistic.categorical_crossentropy,
-            reduction=reduction,
-            name=name,
-            dtype=dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
-        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
+        self._set_up(probabilistic.categorical_crossentropy, locals())
 
     _shown = ("from_logits", "label_smoothing", "axis")
 
@@ -207,19 +184,7 @@ class CategoricalFocalCrossentropy(_NamedLoss):
         name: str = "categorical_focal_crossentropy",
         dtype: Any = None,
     ):
-        super().__init__(
-            probabilistic.categorical_focal_crossentropy,
-            reduction=reduction,
-            name=name,
-            dtype=dtype,
-            alpha=alpha,
-            gamma=gamma,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
-        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
-        self.alpha, self.gamma = alpha, gamma
+        self._set_up(probabilistic.categorical_focal_crossentropy, locals())
 
     _shown = ("from_logits", "label_smoothing", "axis", "alpha", "gamma")
 
@@ -240,16 +205,7 @@ class SparseCategoricalCrossentropy(_NamedLoss):
         name: str = "sparse_categorical_crossentropy",
         dtype: Any = None,
     ):
-        super().__init__(
-            probabilistic.sparse_categorical_crossentropy,
-            reduction=reduction,
-            name=name,
-            dtype=dtype,
-            from_logits=from_logits,
-            ignore_class=ignore_class,
-            axis=axis,
-        )
-        self.from_logits, self.ignore_class = from_logits, ignore_class
+        self._set_up(probabilistic.sparse_categorical_crossentropy, locals())
 
     _shown = ("from_logits", "ignore_class")
 
@@ -275,10 +231,7 @@ class CategoricalGeneralizedCrossEntropy(_NamedLoss):
     ):
         if not 0 < q < 1:
             raise ValueError(f"CategoricalGeneralizedCrossEntropy: q must lie between 0 and 1, exclusive; got {q}.")
-        super().__init__(
-            probabilistic.categorical_generalized_cross_entropy, reduction=reduction, name=name, dtype=dtype, q=q
-        )
-        self.q = q
+        self._set_up(probabilistic.categorical_generalized_cross_entropy, locals())
 
     _shown = ("q",)
 
@@ -295,16 +248,7 @@ class Circle(_NamedLoss):
         name: str = "circle",
         dtype: Any = None,
     ):
-        super().__init__(
-            _margin.circle,
-            reduction=reduction,
-            name=name,
-            dtype=dtype,
-            remove_diagonal=remove_diagonal,
-            gamma=gamma,
-            margin=margin,
-        )
-        self.gamma, self.margin, self.remove_diagonal = gamma, margin, remove_diagonal
+        self._set_up(_margin.circle, locals())
 
     _shown = ("gamma", "margin", "remove_diagonal")
 
@@ -317,8 +261,7 @@ class Dice(_NamedLoss):
     """One minus the Dice coefficient; see `losses.dice` for `axis`."""
 
     def __init__(self, reduction: str | None = _REDUCTION, name: str = "dice", axis: Any = None, dtype: Any = None):
-        super().__init__(segmentation.dice, reduction=reduction, name=name, dtype=dtype, axis=axis)
-        self.axis = axis
+        self._set_up(segmentation.dice, locals())
 
     _shown = ("axis",)
 
@@ -335,9 +278,6 @@ class Tversky(_NamedLoss):
         axis: Any = None,
         dtype: Any = None,
     ):
-        super().__init__(
-            segmentation.tversky, reduction=reduction, name=name, dtype=dtype, alpha=alpha, beta=beta, axis=axis
-        )
-        self.alpha, self.beta, self.axis = alpha, beta, axis
+        self._set_up(segmentation.tversky, locals())
 
     _shown = ("alpha", "beta", "axis")

@@ -6,6 +6,7 @@ from typing import Any
 
 from pronghorn.losses import margin, probabilistic, regression
 from pronghorn.metrics.reduction_metrics import MeanMetricWrapper
+from pronghorn.utils.arguments import arguments
 
 
 def _simple(class_name: str, fn: Any, default_name: str, summary: str) -> type[MeanMetricWrapper]:
@@ -59,6 +60,14 @@ class _Configured(MeanMetricWrapper):
 
     _shown: tuple[str, ...] = ()
 
+    def _set_up(self, fn: Any, values: dict[str, Any]) -> None:
+        """What the constructor of a metric around ``fn`` does, given its ``locals()``: its signature says the rest."""
+        given = arguments(values)
+        MeanMetricWrapper.__init__(self, fn, **given)
+        for name in self._shown:
+            setattr(self, name, given[name])
+        self._direction = "down"
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this metric."""
         shown = {name: self._fn_kwargs[name] for name in self._shown}
@@ -86,15 +95,7 @@ class BinaryCrossentropy(_Configured):
         from_logits: bool = False,
         label_smoothing: float = 0,
     ):
-        super().__init__(
-            probabilistic.binary_crossentropy,
-            name=name,
-            dtype=dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-        )
-        self.from_logits, self.label_smoothing = from_logits, label_smoothing
-        self._direction = "down"
+        self._set_up(probabilistic.binary_crossentropy, locals())
 
 
 class CategoricalCrossentropy(_Configured):
@@ -110,16 +111,7 @@ class CategoricalCrossentropy(_Configured):
         label_smoothing: float = 0,
         axis: int = -1,
     ):
-        super().__init__(
-            probabilistic.categorical_crossentropy,
-            name=name,
-            dtype=dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
-        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
-        self._direction = "down"
+        self._set_up(probabilistic.categorical_crossentropy, locals())
 
 
 class SparseCategoricalCrossentropy(_Configured):
@@ -135,13 +127,4 @@ class SparseCategoricalCrossentropy(_Configured):
         ignore_class: int | None = None,
         axis: int = -1,
     ):
-        super().__init__(
-            probabilistic.sparse_categorical_crossentropy,
-            name=name,
-            dtype=dtype,
-            from_logits=from_logits,
-            ignore_class=ignore_class,
-            axis=axis,
-        )
-        self.from_logits, self.ignore_class, self.axis = from_logits, ignore_class, axis
-        self._direction = "down"
+        self._set_up(probabilistic.sparse_categorical_crossentropy, locals())
