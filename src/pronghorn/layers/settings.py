@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pronghorn import activations, config, constraints, initializers, regularizers
+from pronghorn.utils.arguments import arguments as arguments
 from pronghorn.utils.arguments import is_integer
 
 #: Settings that the constructor of `Layer` takes by itself.
@@ -23,15 +24,6 @@ def _module(name: str) -> Any:
     if name == "activation" or name.endswith("_activation"):
         return activations
     return None
-
-
-def arguments(values: dict[str, Any], without: tuple[str, ...] = ()) -> dict[str, Any]:
-    """A constructor's arguments by name, those in ``kwargs`` included, from the ``locals()`` at its begin.
-
-    So a signature, which is there for people and for `inspect`, says what there is to set, and nothing repeats it.
-    """
-    own = {name: value for name, value in values.items() if name not in ("self", "kwargs", "__class__", *without)}
-    return {**own, **values.get("kwargs", {})}
 
 
 def take(layer: Any, **settings: Any) -> None:

@@ -20,6 +20,8 @@ class Adadelta(Optimizer):
         **kwargs: see `Optimizer` for these and for the other arguments.
     """
 
+    setting_names = ("rho", "epsilon")
+
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -37,22 +39,7 @@ class Adadelta(Optimizer):
         name: str | None = None,
         **kwargs: Any,
     ):
-        super().__init__(
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            **kwargs,
-        )
-        self.rho = rho
-        self.epsilon = epsilon
+        self._set_up(locals())
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Create the slots."""
@@ -73,11 +60,3 @@ class Adadelta(Optimizer):
         step = gradient * ops.sqrt(steps.value + self.epsilon) / ops.sqrt(squares.value + self.epsilon)
         self.assign(steps, self.rho * steps.value + (1.0 - self.rho) * ops.square(step))
         self.assign_sub(variable, rate * step)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this optimizer."""
-        return {
-            **super().get_config(),
-            "rho": self.rho,
-            "epsilon": self.epsilon,
-        }

@@ -20,6 +20,8 @@ class Adagrad(Optimizer):
         **kwargs: see `Optimizer` for these and for the other arguments.
     """
 
+    setting_names = ("initial_accumulator_value", "epsilon")
+
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -37,22 +39,7 @@ class Adagrad(Optimizer):
         name: str | None = None,
         **kwargs: Any,
     ):
-        super().__init__(
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            **kwargs,
-        )
-        self.initial_accumulator_value = initial_accumulator_value
-        self.epsilon = epsilon
+        self._set_up(locals())
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Create the slots."""
@@ -69,11 +56,3 @@ class Adagrad(Optimizer):
         accumulator = self._accumulators[self._get_variable_index(variable)]
         self.assign_add(accumulator, ops.square(gradient))
         self.assign_sub(variable, rate * gradient / ops.sqrt(accumulator.value + self.epsilon))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this optimizer."""
-        return {
-            **super().get_config(),
-            "initial_accumulator_value": self.initial_accumulator_value,
-            "epsilon": self.epsilon,
-        }

@@ -21,6 +21,8 @@ class Adamax(Optimizer):
         **kwargs: see `Optimizer` for these and for the other arguments.
     """
 
+    setting_names = ("beta_1", "beta_2", "epsilon")
+
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -39,23 +41,7 @@ class Adamax(Optimizer):
         name: str | None = None,
         **kwargs: Any,
     ):
-        super().__init__(
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            **kwargs,
-        )
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
+        self._set_up(locals())
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Create the slots."""
@@ -78,12 +64,3 @@ class Adamax(Optimizer):
     def _step_size(self, learning_rate: Any, dtype: str) -> Any:
         correction = 1.0 - ops.power(ops.cast(self.beta_1, dtype), self.step_number(dtype))
         return self.rate(learning_rate, dtype) / correction
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this optimizer."""
-        return {
-            **super().get_config(),
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-        }

@@ -24,6 +24,15 @@ class Ftrl(Optimizer):
         **kwargs: see `Optimizer` for these and for the other arguments.
     """
 
+    setting_names = (
+        "learning_rate_power",
+        "initial_accumulator_value",
+        "l1_regularization_strength",
+        "l2_regularization_strength",
+        "l2_shrinkage_regularization_strength",
+        "beta",
+    )
+
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -45,37 +54,12 @@ class Ftrl(Optimizer):
         name: str | None = None,
         **kwargs: Any,
     ):
-        not_negative = {
-            "initial_accumulator_value": initial_accumulator_value,
-            "l1_regularization_strength": l1_regularization_strength,
-            "l2_regularization_strength": l2_regularization_strength,
-            "l2_shrinkage_regularization_strength": l2_shrinkage_regularization_strength,
-        }
-        for argument, value in not_negative.items():
-            if value < 0.0:
-                raise ValueError(f"Ftrl: `{argument}` must be 0 or more, got {value}.")
+        self._set_up(locals())
+        for argument in self.setting_names[1:5]:
+            if getattr(self, argument) < 0.0:
+                raise ValueError(f"Ftrl: `{argument}` must be 0 or more, got {getattr(self, argument)}.")
         if learning_rate_power > 0.0:
             raise ValueError(f"Ftrl: `learning_rate_power` must be 0 or less, got {learning_rate_power}.")
-        super().__init__(
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            **kwargs,
-        )
-        self.learning_rate_power = learning_rate_power
-        self.initial_accumulator_value = initial_accumulator_value
-        self.l1_regularization_strength = l1_regularization_strength
-        self.l2_regularization_strength = l2_regularization_strength
-        self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
-        self.beta = beta
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Create the slots."""
@@ -105,15 +89,3 @@ class Ftrl(Optimizer):
         l1 = self.l1_regularization_strength
         inside = ops.clip(linear.value, -l1, l1)
         self.assign(variable, (inside - linear.value) / (new_scale / rate + 2.0 * l2))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this optimizer."""
-        return {
-            **super().get_config(),
-            "learning_rate_power": self.learning_rate_power,
-            "initial_accumulator_value": self.initial_accumulator_value,
-            "l1_regularization_strength": self.l1_regularization_strength,
-            "l2_regularization_strength": self.l2_regularization_strength,
-            "l2_shrinkage_regularization_strength": self.l2_shrinkage_regularization_strength,
-            "beta": self.beta,
-        }

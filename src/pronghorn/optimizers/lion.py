@@ -20,6 +20,8 @@ class Lion(Optimizer):
         **kwargs: see `Optimizer` for these and for the other arguments.
     """
 
+    setting_names = ("beta_1", "beta_2")
+
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -39,22 +41,7 @@ class Lion(Optimizer):
     ):
         if beta_1 <= 0 or beta_1 > 1:
             raise ValueError(f"Lion: `beta_1` must be greater than 0 and at most 1 (it is not Adam's), got {beta_1}.")
-        super().__init__(
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            **kwargs,
-        )
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
+        self._set_up(locals())
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Create the slots."""
@@ -71,11 +58,3 @@ class Lion(Optimizer):
         mean = momentum.value
         self.assign_sub(variable, rate * ops.sign(mean * self.beta_1 + gradient * (1.0 - self.beta_1)))
         self.assign(momentum, mean * self.beta_2 + gradient * (1.0 - self.beta_2))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this optimizer."""
-        return {
-            **super().get_config(),
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-        }

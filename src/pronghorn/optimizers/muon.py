@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from pronghorn import ops
-from pronghorn.graph import budget
 from pronghorn.graph.variable import Variable
 from pronghorn.optimizers.clipping import norm
 from pronghorn.optimizers.optimizer import Optimizer
@@ -39,6 +38,23 @@ class Muon(Optimizer):
         **kwargs: see `Optimizer` for these and for the other arguments.
     """
 
+    setting_names = (
+        "adam_beta_1",
+        "adam_beta_2",
+        "epsilon",
+        "exclude_layers",
+        "muon_a",
+        "muon_b",
+        "muon_c",
+        "adam_lr_ratio",
+        "momentum",
+        "ns_steps",
+        "nesterov",
+        "exclude_embeddings",
+        "adam_weight_decay",
+        "rms_rate",
+    )
+
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -68,27 +84,8 @@ class Muon(Optimizer):
         rms_rate: float | None = 0.2,
         **kwargs: Any,
     ):
-        super().__init__(
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            **kwargs,
-        )
-        self.adam_beta_1, self.adam_beta_2, self.epsilon = adam_beta_1, adam_beta_2, epsilon
-        self.adam_weight_decay, self.adam_lr_ratio = adam_weight_decay, adam_lr_ratio
-        for pattern in exclude_layers or []:
-            budget.check_pattern(pattern)
-        self.exclude_layers, self.exclude_embeddings = exclude_layers or [], exclude_embeddings
-        self.muon_a, self.muon_b, self.muon_c = muon_a, muon_b, muon_c
-        self.momentum, self.ns_steps, self.nesterov, self.rms_rate = momentum, ns_steps, nesterov, rms_rate
+        exclude_layers = exclude_layers or []
+        self._set_up(locals())
 
     def _should_use_adamw(self, variable: Variable) -> bool:
         if len(variable.shape) != 2 or (self.exclude_embeddings and "embedding" in variable.path.lower()):
@@ -158,11 +155,3 @@ class Muon(Optimizer):
             if decay is not None and self._use_weight_decay(variable):
                 value = variable.value
                 variable.assign(value - value * self.rate(learning_rate, variable.dtype) * decay)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this optimizer."""
-        own = (
-            "adam_beta_1", "adam_beta_2", "epsilon", "exclude_layers", "muon_a", "muon_b", "muon_c", "adam_lr_ratio",
-            "momentum", "ns_steps", "nesterov", "exclude_embeddings", "adam_weight_decay", "rms_rate",
-        )  # fmt: skip
-        return {**super().get_config(), **{name: getattr(self, name) for name in own}}

@@ -13,7 +13,7 @@ from pronghorn.graph.variable import Variable
 from pronghorn.optimizers import clipping
 from pronghorn.optimizers.conditional import update_if
 from pronghorn.optimizers.schedules import LearningRateSchedule
-from pronghorn.utils.arguments import RATE, CheckedArguments, check, is_number
+from pronghorn.utils.arguments import RATE, CheckedArguments, arguments, check, is_number
 from pronghorn.utils.naming import NameScope, auto_name
 from pronghorn.utils.user_code import warn
 
@@ -39,6 +39,9 @@ class Optimizer(CheckedArguments):
     Raises:
         ValueError: for arguments that are unknown or do not fit together.
     """
+
+    #: What a kind of optimizer has besides, in the order of the configuration.
+    setting_names: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -447,6 +450,13 @@ class Optimizer(CheckedArguments):
         """Multiply a loss by `loss_scale_factor`, if there is one."""
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
 
+    def _set_up(self, values: dict[str, Any]) -> None:
+        """What the constructor of a kind of optimizer does, given its ``locals()``: its signature says the rest."""
+        given = arguments(values)
+        own = {name: given.pop(name) for name in self.setting_names}
+        Optimizer.__init__(self, **given)
+        vars(self).update(own)
+
     def _clip_gradients(self, grads: list[Any]) -> list[Any]:
         """The gradients within the limit that was given: the constructor allows one."""
         if (self.global_clipnorm or 0) > 0:
@@ -544,6 +554,7 @@ class Optimizer(CheckedArguments):
             "ema_overwrite_frequency": self.ema_overwrite_frequency,
             "loss_scale_factor": self.loss_scale_factor,
             "gradient_accumulation_steps": self.gradient_accumulation_steps,
+            **{name: getattr(self, name) for name in self.setting_names},
         }
 
     @classmethod

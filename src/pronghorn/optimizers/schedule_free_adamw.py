@@ -22,6 +22,8 @@ class ScheduleFreeAdamW(Optimizer):
         **kwargs: see `Optimizer` for these and for the other arguments.
     """
 
+    setting_names = ("beta_1", "beta_2", "epsilon", "warmup_steps")
+
     def __init__(
         self,
         learning_rate: Any = 0.0025,
@@ -43,24 +45,7 @@ class ScheduleFreeAdamW(Optimizer):
     ):
         if not isinstance(warmup_steps, int) or warmup_steps < 0:
             raise ValueError(f"ScheduleFreeAdamW: warmup_steps must be an integer of 0 or more, got {warmup_steps!r}.")
-        super().__init__(
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            **kwargs,
-        )
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.warmup_steps = warmup_steps
+        self._set_up(locals())
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Create the slots: the path, which starts at the weights, and the squares."""
@@ -94,13 +79,3 @@ class ScheduleFreeAdamW(Optimizer):
         weights = weights + (path.value - weights) * newest
         self.assign(variable, weights + step * (self.beta_1 * (1.0 - newest) - 1.0))
         self.assign_sub(path, step)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this optimizer."""
-        return {
-            **super().get_config(),
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-            "warmup_steps": self.warmup_steps,
-        }

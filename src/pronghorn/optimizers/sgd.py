@@ -20,6 +20,8 @@ class SGD(Optimizer):
         **kwargs: see `Optimizer` for these and for the other arguments.
     """
 
+    setting_names = ("momentum", "nesterov")
+
     def __init__(
         self,
         learning_rate: Any = 0.01,
@@ -38,23 +40,8 @@ class SGD(Optimizer):
         **kwargs: Any,
     ):
         if not isinstance(momentum, int | float) or not 0 <= momentum <= 1:
-            raise ValueError(f"SGD: `momentum` must be a float between [0, 1]. Received: {momentum!r}")
-        super().__init__(
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            **kwargs,
-        )
-        self.momentum = momentum
-        self.nesterov = nesterov
+            raise ValueError(f"SGD: `momentum` is a share of the last step, from 0 to 1; got {momentum!r}.")
+        self._set_up(locals())
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Create the slots."""
@@ -76,11 +63,3 @@ class SGD(Optimizer):
         if self.nesterov:
             step = self.momentum * step - gradient * rate
         self.assign_add(variable, step)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this optimizer."""
-        return {
-            **super().get_config(),
-            "momentum": self.momentum,
-            "nesterov": self.nesterov,
-        }

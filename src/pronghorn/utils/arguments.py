@@ -341,3 +341,12 @@ def _checking(cls: type, init: Callable[..., None]) -> Callable[..., None]:
         init(self, *args, **kwargs)
 
     return __init__
+
+
+def arguments(values: dict[str, Any], without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A constructor's arguments by name, those in ``kwargs`` included, from the ``locals()`` at its begin.
+
+    So a signature, which is there for people and for `inspect`, says what there is to set, and nothing repeats it.
+    """
+    own = {name: value for name, value in values.items() if name not in ("self", "kwargs", "__class__", *without)}
+    return {**own, **values.get("kwargs", {})}
