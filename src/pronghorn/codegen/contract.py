@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
-from math import prod
 from typing import TYPE_CHECKING
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder
@@ -29,7 +28,7 @@ from pronghorn.codegen.coordinates import coordinates, lanes_along, variable_of
 from pronghorn.codegen.evaluator import Evaluator
 from pronghorn.codegen.pooling import PoolEpilogue
 from pronghorn.codegen.slots import Slots, Tables
-from pronghorn.codegen.units import GRAIN_CYCLES, Units
+from pronghorn.codegen.units import Units
 from pronghorn.compiler.costs import typical
 from pronghorn.compiler.expr import Index, LoopVar, all_indices
 from pronghorn.compiler.kernels import ContractionKernel, Part, PoolFusion
@@ -183,27 +182,20 @@ def _launch(
     from pronghorn.codegen.program import Launch
 
     info = made.kernels[index]
-    units = info.units.typical
-    cost = GRAIN_CYCLES / max(1, info.grain)
     reads = kernel.reads | set(scratch) if info.role != "pack" else {part.b, part.a}
     writes = set(scratch) if info.role == "pack" or (info.role == "main" and made.chunks) else set(kernel.writes)
     if info.role == "main" and made.chunks:
         reads, writes = {part.a, part.b} | set(scratch), set(scratch)
-    total = _flops(part) / 16
     return Launch(
         name,
         info.units,
-        max(cost, total / max(1, units)) if info.role == "main" else cost,
-        units,
+        info.cycles,
+        info.units.typical,
         reads,
         writes,
         scope=kernel.scope,
         work=product(tuple(axis.extent for axis in part.axes)) if info.role == "main" else 0,
     )
-
-
-def _flops(part: Part) -> float:
-    return float(prod(typical(axis.extent) for axis in part.axes))
 
 
 def _epilogue(

@@ -17,8 +17,8 @@ from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, l
 from pronghorn.codegen.contraction.nest import begin_kernel, load_elements
 from pronghorn.codegen.convert import convert, storage_type
 from pronghorn.codegen.slots import Slots, Tables
+from pronghorn.compiler.costs import CHUNKS
 from pronghorn.compiler.kernels import PooledKernel, PooledOperands
-from pronghorn.compiler.reductions import CHUNKS
 from pronghorn.graph.dim import Extent
 from pronghorn.graph.ir import Node, Value
 from pronghorn.runtime.host import Target

@@ -24,7 +24,8 @@ from pronghorn.codegen.loops import emit_loops
 from pronghorn.codegen.pooled import emit_pooled
 from pronghorn.codegen.slots import KernelTables, Tables
 from pronghorn.codegen.special_kernels import emit_special
-from pronghorn.codegen.units import COLUMNS, SERIAL_CYCLES, Units
+from pronghorn.codegen.units import COLUMNS, Units
+from pronghorn.compiler.costs import SERIAL_CYCLES, typical
 from pronghorn.compiler.kernels import ContractionKernel, Kernel, LoopKernel, NodeKernel, PooledKernel, Program
 from pronghorn.compiler.memory import Lifetime
 from pronghorn.compiler.schedule import copy_kernel, fill_kernel
@@ -568,7 +569,6 @@ class ProgramEmitter:
 
 
 def _launch_of(kernel: Kernel, count: Extent, cost: float) -> Launch:
-    from pronghorn.compiler.costs import typical
 
     return Launch(kernel.name, Units.of(count), cost, typical(count), kernel.reads, kernel.writes, scope=kernel.scope)
 

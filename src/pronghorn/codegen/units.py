@@ -6,15 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-from pronghorn.compiler.costs import typical
+from pronghorn.compiler.costs import GRAIN_CYCLES, LEAST_GRAIN_CYCLES, MOST_GRAINS, typical
 from pronghorn.graph.dim import Dim, Extent, evaluate
 
-SERIAL_CYCLES = 12_000  # work below this is not worth waking another thread for
-MEETING_CYCLES = 4_000  # of a barrier: threads wait for the last, and for what it has in its cache
-JOINING_CYCLES = 30_000  # of a second thread that joins a step
-GRAIN_CYCLES = 25_000
-LEAST_GRAIN_CYCLES = 4_000  # taking one costs some hundred where threads compete
-MOST_GRAINS = 1 << 20
 COLUMNS = 3  # of the table of launches: see `Units.grain`
 
 

@@ -1,10 +1,39 @@
-"""What things cost, and what sizes are taken to be where costs are compared and the sizes are not known yet."""
+"""What things cost, in one place, and what sizes are taken to be where costs are compared and sizes are not known yet.
+
+Cycles are those of one core, in the rough: they decide what is worth sharing or storing. Unless said otherwise they
+were measured with ``bench/kernels.py`` and ``bench/scaling.py`` on two cores of an Intel Emerald Rapids with AVX-512.
+The model of a register tile, in its own units, stands in `codegen.contraction.tiling`; what a machine has (lanes,
+registers, caches) in `runtime.host.Target`.
+"""
 
 from __future__ import annotations
 
 from pronghorn.graph.dim import Dim, Extent
 
 TYPICAL = 64  # what a symbol of an extent, usually the batch, is taken to be
+
+# -- sharing work among threads; with bench/loaded.py on two cores of an AMD Zen 3, too
+SERIAL_CYCLES = 12_000  # work below this is not worth waking another thread for
+MEETING_CYCLES = 4_000  # of a barrier: threads wait for the last, and for what it has in its cache
+JOINING_CYCLES = 30_000  # of a second thread that joins a step
+GRAIN_CYCLES = 25_000  # what a thread takes at a time, and so what a unit of work should at least come near to
+LEAST_GRAIN_CYCLES = 4_000  # taking one costs some hundred where threads compete
+MOST_GRAINS = 1 << 20
+MULTIPLY_ADDS = 2  # of whole vectors that a core does in a cycle
+
+# -- what is computed where it is used, and what is stored
+STEP_CYCLES, EXPENSIVE_CYCLES, RANDOM_CYCLES = 1, 12, 60  # of one element of a primitive, in additions
+REUSED_CYCLES = 8  # what several users would each compute is stored from here on
+MOST_CYCLES = 400  # of one element: longer expressions are cut, for their code
+MOST_STORES = 8  # of one kernel: more would spill registers
+LOOK_BACK = 12  # kernels that are tried for sharing loads
+MOST_CODE = 600  # of one kernel, in additions: LLVM takes longer than in proportion for a larger one
+MOST_READ = 64  # arrays of one kernel: their addresses are in registers or on the stack
+DEEPEST = 96  # levels of an element's expression: code that walks it recurses
+
+# -- sums that are split; the numbers are fixed, so that no bit depends on how many threads there are
+CHUNKS = 16  # most chunks of a split reduction
+SPLIT_LENGTH = 4096  # a reduction this long whose results are few is split
 
 
 def typical(extent: Extent) -> int:

@@ -8,6 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from pronghorn.compiler.costs import (
+    DEEPEST,
+    EXPENSIVE_CYCLES,
+    MOST_CYCLES,
+    MOST_READ,
+    RANDOM_CYCLES,
+    REUSED_CYCLES,
+    STEP_CYCLES,
+)
 from pronghorn.compiler.expr import Apply, Const, Expr, Index, Load, Loaded
 from pronghorn.compiler.virtual import VIRTUAL, linear, reshape_index, windows_overlap
 from pronghorn.graph.dim import Extent
@@ -24,12 +33,10 @@ EXPENSIVE = frozenset(
     {"exp", "expm1", "log", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh"}
     | {"acosh", "atanh", "logistic", "erf", "erfinv", "lgamma", "digamma", "pow", "atan2", "random_bits", "rem"}
 )
-# An element's expression is no deeper than this: code that walks it recurses, and a kernel's code should stay short.
-DEEPEST = 96
-MOST_READ = 64  # arrays of one kernel: their addresses are in registers or on the stack
 # How many levels a primitive adds, if not one: a guard takes more (and a concatenation has one for each piece).
 LEVELS = {"pad": 8, "dynamic_update_slice": 8, "unpool": 8, "pool_gather": 8, "concatenate": 2}
 MOVES = frozenset({"broadcast_in_dim", "reshape", "transpose", "slice", "reverse", "stop_gradient"})
+FREE = MOVES | {"constant", "iota", "extent"}  # nothing is computed for them
 
 
 def is_virtual(node: Node) -> bool:
@@ -184,9 +191,9 @@ def _cut_deep(graph: Graph, stored: set[Value]) -> None:
 
 def cost_of(name: str) -> int:
     """Rough cost of an element of a primitive's output, in additions."""
-    if name in MOVES or name in ("constant", "iota", "extent"):
+    if name in FREE:
         return 0
-    return 60 if name == "random_bits" else 12 if name in EXPENSIVE else 1
+    return RANDOM_CYCLES if name == "random_bits" else EXPENSIVE_CYCLES if name in EXPENSIVE else STEP_CYCLES
 
 
 def operands_in_memory(node: Node) -> list[Value]:
@@ -217,7 +224,7 @@ def _consider(node: Node, value: Value, stored: set[Value], cost: dict[Value, in
             cost[x] = 0
             operand_costs = [0]
     total = own + sum(operand_costs)
-    if (uses[value] > 1 and total >= 8) or total > 400:
+    if (uses[value] > 1 and total >= REUSED_CYCLES) or total > MOST_CYCLES:
         stored.add(value)
         total = 0
     cost[value] = total

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from math import prod
 
-from pronghorn.compiler.costs import typical
+from pronghorn.compiler.costs import CHUNKS, SPLIT_LENGTH, typical
 from pronghorn.compiler.expr import Apply, Bound, Const, Expr, Guard, Index, IndexValue, LoopVar
 from pronghorn.compiler.kernels import LoopKernel, Reduction, Store
 from pronghorn.compiler.lowering import Lowering
 from pronghorn.graph.ir import Aval, Node, Value
 
-CHUNKS = 16  # most chunks of a split reduction: fixed, so that results do not depend on the number of threads
-SPLIT_LENGTH = 4096  # a reduction this long whose results are few is split
 LOW_PRECISION = ("float16", "bfloat16")
 
 

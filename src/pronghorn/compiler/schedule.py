@@ -8,6 +8,7 @@ computed from registers.
 from __future__ import annotations
 
 from pronghorn.compiler.contractions import covers, parts_of
+from pronghorn.compiler.costs import CHUNKS, LOOK_BACK, MOST_CODE, MOST_STORES
 from pronghorn.compiler.expr import Accumulated, Apply, Bits, Const, Expr, Index, Load, LoopVar, walk
 from pronghorn.compiler.kernels import (
     ContractionKernel,
@@ -33,14 +34,10 @@ from pronghorn.compiler.lowering import (
     view_of,
 )
 from pronghorn.compiler.pooled import pooled_operands
-from pronghorn.compiler.reductions import CHUNKS, LOW_PRECISION, reduction_of, split_reduction
+from pronghorn.compiler.reductions import LOW_PRECISION, reduction_of, split_reduction
 from pronghorn.compiler.virtual import VIRTUAL, linear, reshape_index
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.ir import Aval, Graph, Node, Value
-
-MOST_STORES = 8  # of one kernel: more would spill registers
-MOST_CODE = 600  # of one kernel, in additions: LLVM takes longer than in proportion for a larger one
-LOOK_BACK = 12  # kernels that are tried for sharing loads
 
 
 class Scheduler:

@@ -37,6 +37,9 @@ class Target:
         vector_bits: the width of the vectors to use: 128, 256 or 512.
         registers: how many vector registers there are: 16 or 32.
         has_fma: whether there is a fused multiply-add.
+        l1_bytes: what a core's first-level cache holds.
+        l2_bytes: what may count on staying in a core's second-level cache.
+        cache_bytes: about what the second and third-level caches leave to one program.
         emulated_on: the width of the registers that wider vectors are split into; 0 where none are.
     """
 
@@ -46,6 +49,9 @@ class Target:
     vector_bits: int
     registers: int
     has_fma: bool
+    l1_bytes: int = 32 << 10
+    l2_bytes: int = 512 << 10
+    cache_bytes: int = 12 << 20
     emulated_on: int = 0
 
     @property

@@ -31,7 +31,6 @@ if TYPE_CHECKING:  # the compiler, which a step that was kept does without
     from pronghorn.backends.llvm.host_calls import HostCalls
     from pronghorn.backends.llvm.profile import Profile
 
-CACHE_BYTES = 12 << 20  # about what the second and third-level caches leave to one program
 LEAST_ROWS, MOST_ROWS = 8, 512
 MOST_LAYOUTS = 128  # a step is seldom called with as many sizes
 
@@ -143,7 +142,7 @@ class Executable:
             return None
         symbols = {"batch", *(f"rows{i}" for i in self.gathered)}
         few, many = (self.plan.memory.layout(dict.fromkeys(symbols, rows))[1] for rows in (64, 128))
-        rows = CACHE_BYTES * 64 // max(many - few, 1)
+        rows = host_target().cache_bytes * 64 // max(many - few, 1)
         return max(LEAST_ROWS, min(rows - rows % LEAST_ROWS, MOST_ROWS))
 
     # -- running it -------------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pronghorn.backends.llvm.step_plan import StepPlan
-from pronghorn.codegen.units import COLUMNS, JOINING_CYCLES, MEETING_CYCLES, SERIAL_CYCLES
+from pronghorn.codegen.units import COLUMNS
+from pronghorn.compiler.costs import JOINING_CYCLES, MEETING_CYCLES, SERIAL_CYCLES
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Shape, evaluate
 from pronghorn.graph.ir import Aval

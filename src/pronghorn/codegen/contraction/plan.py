@@ -15,7 +15,6 @@ from math import gcd, prod
 from pronghorn.codegen.builder import llvm_type, size_of
 from pronghorn.codegen.contraction.spec import Axis, Contraction
 from pronghorn.codegen.contraction.tiling import (
-    L1_BYTES,
     Machine,
     Tile,
     VectorChoice,
@@ -24,17 +23,13 @@ from pronghorn.codegen.contraction.tiling import (
 )
 from pronghorn.codegen.convert import LOW_PRECISION
 from pronghorn.codegen.units import Count, Units
-from pronghorn.compiler.costs import typical
+from pronghorn.compiler.costs import GRAIN_CYCLES, MULTIPLY_ADDS, typical
 from pronghorn.graph.dim import Extent, evaluate, least, product
 
 __all__ = ["FEW_ROWS", "Chunks", "Kernel", "Level", "Plan", "Scratch", "for_few_rows", "plan", "worthwhile"]
 
-L2_BYTES = 512 * 1024  # what may count on staying in the second-level cache
-UNIT_CYCLES = 25_000  # a unit should take some microseconds ...
-GRAIN_CYCLES = 60_000  # ... and a thread should take several at a time
 FEW_PARTIALS = 16  # where there are not enough tiles otherwise
 MOST_PARTIALS = 64
-BLOCK_BYTES = 24 * 1024  # of A and B in the first-level cache
 LEAST_BLOCK = 48  # steps, or reading and writing the sums takes long
 CHUNK_BYTES = 768 * 1024  # of A and B, where they are large
 PACK_ROWS = 64  # that reuse a panel before packing it pays at all
@@ -77,12 +72,12 @@ class Scratch:
 class Kernel:
     """One of a plan's kernels: ``role`` is pack, main or combine.
 
-    ``units`` is how many units of work there are; ``grain`` how many a thread should take at once.
+    ``units`` is how many units of work there are; ``cycles`` what one of them takes.
     """
 
     role: str
     units: Units
-    grain: int
+    cycles: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +154,13 @@ def plan(
     tile = choose_tile(choice, machine, multiples)
     spec = choice.spec
     depth = _depth_order(choice)
-    pack, kept = _panels(choice, tile, depth)
-    chunks = None if multiples or choice.dot else _split(choice, tile, depth, kept)
-    blocks = _blocks(choice, tile, depth, chunks)
-    levels = _levels(choice, tile, chunks, blocks)
-    unit_levels, grain = _unit_levels(levels, tile)
+    pack, kept = _panels(choice, tile, depth, machine)
+    chunks = None if multiples or choice.dot else _split(choice, tile, depth, kept, machine)
+    blocks = _blocks(choice, tile, depth, chunks, machine)
+    levels = _levels(choice, tile, chunks, blocks, machine)
+    unit_levels, work = _unit_levels(levels, tile)
     partial = Plan(spec, choice.axis, choice.dot, pack, tile, levels, unit_levels, depth, chunks, (), (), multiples)
-    main = Kernel("main", _units(levels[:unit_levels], chunks), grain)
+    main = Kernel("main", _units(levels[:unit_levels], chunks), work / MULTIPLY_ADDS)
     return _with_kernels(partial, main)
 
 
@@ -197,7 +192,7 @@ def _bytes_along(spec: Contraction, of: str) -> int:
     return size_of(llvm_type(array.dtype)) * prod(typical(axis.extent) for axis in spec.axes if getattr(axis, of) != 0)
 
 
-def _split(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], kept: int) -> Chunks | None:
+def _split(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], kept: int, machine: Machine) -> Chunks | None:
     """Splits a long reduction if the tiles are too few to share out, or would each read all of a large A and B.
 
     ``kept`` (0: no matter) is how many steps of a panel of B the cache keeps.
@@ -209,16 +204,18 @@ def _split(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], kept: int)
     results = 4 * prod(typical(axis.extent) for axis in spec.axes if not axis.reduced)
     sums = tile.vectors * prod(factor for _, factor in tile.rows)
     partials = 0
-    if tiles < 8 and steps * sums * tiles > 2 * UNIT_CYCLES and results <= L2_BYTES:
+    if tiles < 8 and steps * sums * tiles > 2 * GRAIN_CYCLES and results <= machine.l2_bytes:
         partials = FEW_PARTIALS
     # One step of a tile reads its vectors of B, and at least a line of A.
     streamed = steps * (tile.vectors * tile.lanes * size_of(llvm_type(spec.b.dtype)) + 64)
     operands = _span(spec, "a") + _span(spec, "b")
-    if tiles > 2 and streamed > L2_BYTES and operands > 2 * L2_BYTES:
+    if tiles > 2 and streamed > machine.l2_bytes and operands > 2 * machine.l2_bytes:
         wanted = min(-(-operands // CHUNK_BYTES), MOST_PARTIALS)
         # Partial sums are written once and read once: little enough against what each tile would read from afar?
         affordable = tiles * streamed // 8 // (2 * results)
-        if wanted < FEW_PARTIALS <= affordable and _blocks(choice, tile, depth, _chunks(longest, FEW_PARTIALS)):
+        if wanted < FEW_PARTIALS <= affordable and _blocks(
+            choice, tile, depth, _chunks(longest, FEW_PARTIALS), machine
+        ):
             wanted = FEW_PARTIALS
         if wanted <= affordable:
             partials = max(partials, wanted)
@@ -246,7 +243,9 @@ def _span(spec: Contraction, of: str) -> int:
     return size_of(llvm_type(array.dtype)) * (steps + 1)
 
 
-def _blocks(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], chunks: Chunks | None) -> tuple[Level, ...]:
+def _blocks(
+    choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], chunks: Chunks | None, machine: Machine
+) -> tuple[Level, ...]:
     """Loops over summed axes around a chunk's tiles, so that A and B of a block stay in the first-level cache.
 
     That pays if several tiles read a block, and if the chunks alone make enough units.
@@ -255,16 +254,17 @@ def _blocks(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], chunks: C
         return ()
     if any(axis.b and axis.a for axis in choice.spec.axes if axis.c):
         return ()
+    block_bytes = machine.l1_bytes * 3 // 4
     for number in reversed(range(len(depth))):
         axis, inner = depth[number], depth[number + 1 :]
         one = _block_bytes(choice.spec, inner, None, 1)
         longest = typical(axis.extent)
         if axis.name == chunks.axis:
             longest = -(-longest // chunks.count.limit)
-        if number and _block_bytes(choice.spec, inner, axis, longest) <= BLOCK_BYTES:
+        if number and _block_bytes(choice.spec, inner, axis, longest) <= block_bytes:
             continue  # all of this axis fits: a block takes steps of the next, too
         more = (_block_bytes(choice.spec, inner, axis, 2) - one) or 1
-        steps = 1 + max(0, BLOCK_BYTES - one) // more
+        steps = 1 + max(0, block_bytes - one) // more
         if (steps >= longest and not number) or steps * prod(typical(a.extent) for a in inner) < LEAST_BLOCK:
             return ()
         return (*(Level(outer, 1) for outer in depth[:number]), Level(axis, min(steps, longest)))
@@ -282,7 +282,7 @@ def _block_bytes(spec: Contraction, inner: tuple[Axis, ...], axis: Axis | None, 
 
 
 def _levels(
-    choice: VectorChoice, tile: Tile, chunks: Chunks | None, blocks: tuple[Level, ...] = ()
+    choice: VectorChoice, tile: Tile, chunks: Chunks | None, blocks: tuple[Level, ...], machine: Machine
 ) -> tuple[Level, ...]:
     """The loops around the tile: chunks, blocks, batch axes, then rows and columns with the smaller operand inside."""
     free = [axis for axis in choice.spec.axes if not axis.reduced and axis is not choice.axis]
@@ -293,7 +293,7 @@ def _levels(
     row_levels = [Level(axis, tile.factor(axis.name)) for axis in rows]
     column_levels = [Level(axis, tile.factor(axis.name)) for axis in columns] + across
     alike = prod(typical(axis.extent) for axis in batch)
-    if _bytes_along(choice.spec, "b") // max(alike, 1) <= L2_BYTES * 3 // 4:
+    if _bytes_along(choice.spec, "b") // max(alike, 1) <= machine.l2_bytes * 3 // 4:
         inside = row_levels + column_levels  # all of B stays in the cache while the rows go by
     else:
         inside = column_levels + row_levels  # a panel of B stays
@@ -311,16 +311,16 @@ def _units(levels: tuple[Level, ...], chunks: Chunks | None) -> Units:
     return Units.of(*(_level_count(level, chunks) for level in levels))
 
 
-def _unit_levels(levels: tuple[Level, ...], tile: Tile) -> tuple[int, int]:
-    """How many of the outer loops make the units, and the grain: units not too small, but enough of them."""
+def _unit_levels(levels: tuple[Level, ...], tile: Tile) -> tuple[int, float]:
+    """How many of the outer loops make the units, and what one takes: units not too small, but enough of them."""
     work = tile.cycles
     fewest = 1
     used = 0
     for level in levels:
         if level.axis is not None and level.axis.reduced:
             break
-        enough = 32 if work <= 4 * UNIT_CYCLES else 64  # small pieces of one row of tiles share its lines among threads
-        if work <= UNIT_CYCLES or fewest >= enough:
+        enough = 32 if work <= 4 * GRAIN_CYCLES else 64  # small pieces of a row of tiles share its lines
+        if work <= GRAIN_CYCLES or fewest >= enough:
             break
         used += 1
         if level.axis is None:
@@ -329,10 +329,10 @@ def _unit_levels(levels: tuple[Level, ...], tile: Tile) -> tuple[int, int]:
             many = -(-typical(level.axis.extent) // level.step)
             work /= many
             fewest *= many if isinstance(level.axis.extent, int) else 1
-    return used, max(1, round(GRAIN_CYCLES / max(work, 1.0)))
+    return used, work
 
 
-def _panels(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...]) -> tuple[bool, int]:
+def _panels(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], machine: Machine) -> tuple[bool, int]:
     """Whether to copy B into panels; if not, how many steps of one the cache keeps (0: no matter).
 
     Where its lanes are adjacent already, that pays if many rows reuse a panel, and either its elements have to be
@@ -351,7 +351,7 @@ def _panels(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...]) -> tuple[
         return rows >= PACK_ROWS, 0
     stride = _far(inner[-1].b) * width
     steps = prod(typical(axis.extent) for axis in inner)
-    if steps * panel <= L1_BYTES or stride < 2 * panel or stride % 1024:
+    if steps * panel <= machine.l1_bytes or stride < 2 * panel or stride % 1024:
         return False, 0
     kept = WAYS * LINES_APART // gcd(stride // LINE_BYTES, LINES_APART)
     if steps <= kept or rows < PACK_ROWS:
@@ -385,17 +385,18 @@ def _with_kernels(partial: Plan, main: Kernel) -> Plan:
         panels = Count(partial.vector.extent, partial.panel)
         outer = tuple(Count(axis.extent) for axis in (*partial.outer_b(), *partial.depth_b()))
         scratch.append(Scratch("packed B", partial.packed_dtype, _elements(partial.panel, panels, *outer)))
-        kernels.insert(0, Kernel("pack", Units.of(*pack_counts(partial)), 2))
+        kernels.insert(0, Kernel("pack", Units.of(*pack_counts(partial)), PACK_CYCLES))
     if partial.chunks:
         across = Count(partial.vector.extent, partial.tile.lanes)
         others = tuple(Count(axis.extent) for axis in partial.free()[:-1])
         elements = _elements(partial.tile.lanes, partial.chunks.count, *others, across)
         scratch.append(Scratch("partial sums", partial.spec.sum_dtype, elements))
-        kernels.append(Kernel("combine", Units.of(*combine_counts(partial)), 16))
+        kernels.append(Kernel("combine", Units.of(*combine_counts(partial)), COMBINE_CYCLES))
     return replace(partial, kernels=tuple(kernels), scratch=tuple(scratch))
 
 
 PACK_DEPTH = 64  # steps of the innermost summed axis that one unit of packing takes
+PACK_CYCLES, COMBINE_CYCLES = 12_000.0, 1_500.0  # of a unit
 
 
 def pack_counts(plan: Plan) -> tuple[Count, ...]:

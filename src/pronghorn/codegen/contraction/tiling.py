@@ -19,7 +19,7 @@ from pronghorn.codegen.contraction.spec import Axis, Contraction
 from pronghorn.compiler.costs import typical
 from pronghorn.graph.dim import Extent
 
-__all__ = ["L1_BYTES", "Piece", "Tile", "VectorChoice", "choose_tile", "choose_vector", "pieces_of"]
+__all__ = ["Piece", "Tile", "VectorChoice", "choose_tile", "choose_vector", "pieces_of"]
 
 
 class Machine(Protocol):
@@ -31,11 +31,14 @@ class Machine(Protocol):
     def registers(self) -> int: ...
     @property
     def has_fma(self) -> bool: ...
+    @property
+    def l1_bytes(self) -> int: ...
+    @property
+    def l2_bytes(self) -> int: ...
     def lanes(self, dtype: str) -> int: ...
 
 
 REMAINDER_ROWS = 4  # rows of the tile that finishes an axis of run-time extent
-L1_BYTES = 32 * 1024
 MOST_VECTORS = 8
 MOST_DOTS = 16  # more dot products at once gain nothing, and each ends in code to add up its lanes
 MOST_VARIANTS = 6  # each combination of whole and remaining tiles is compiled code of its own
@@ -202,7 +205,7 @@ class _Model:
             self.depth = self.depth // extent * -(-extent // self.lanes)
         panel = self.depth * _PANEL_VECTORS * self.lanes * size_of(llvm_type(spec.b.dtype))
         self.vector_load, self.scalar_load = _VECTOR_LOAD, _SCALAR_LOAD
-        if panel > L1_BYTES:
+        if panel > self.machine.l1_bytes:
             self.vector_load = _FAR_VECTOR_LOAD
             rows = {axis.a for axis in spec.axes if axis.b == 0}
             self.scalar_load = _SCALAR_LOAD if any(axis.a in rows for axis in reduced) else _FAR_SCALAR_LOAD

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pronghorn.codegen.contraction.plan import GRAIN_CYCLES, Kernel, Plan, Scratch, plan
+from pronghorn.codegen.contraction.plan import Kernel, Plan, Scratch, plan
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.codegen.contraction.tiling import Machine
 from pronghorn.codegen.contraction.winograd.shape import (
@@ -24,7 +24,7 @@ from pronghorn.codegen.contraction.winograd.shape import (
     whole,
 )
 from pronghorn.codegen.units import Count, Units
-from pronghorn.compiler.costs import typical
+from pronghorn.compiler.costs import MULTIPLY_ADDS, typical
 
 __all__ = ["FilterGradientPlan", "plan_filter_gradient"]
 
@@ -138,10 +138,9 @@ def _planned(
     blocks = many * -(-rows.tiles * columns.tiles * -(-typical(images.extent) // many) // tiles)
     combine = POINTS * static(channels.extent) * width // lanes * _COMBINE
     cycles = block * blocks + combine * many
-    grain = max(1, round(GRAIN_CYCLES / (combine * many / static(channels.extent))))
     kernels = (
-        Kernel("main", Units.of(chunks), 1),
-        Kernel("combine", Units(static(channels.extent)), grain),
+        Kernel("main", Units.of(chunks), block * blocks / many / MULTIPLY_ADDS),
+        Kernel("combine", Units(static(channels.extent)), combine * many / static(channels.extent) / MULTIPLY_ADDS),
     )
     scratch = (Scratch("partial sums", "float32", POINTS * plane * chunks.most),)
     return FilterGradientPlan(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-from pronghorn.codegen.contraction.plan import GRAIN_CYCLES, Kernel, Plan, Scratch, plan
+from pronghorn.codegen.contraction.plan import Kernel, Plan, Scratch, plan
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.codegen.contraction.tiling import Machine
 from pronghorn.codegen.contraction.winograd.shape import (
@@ -23,7 +23,7 @@ from pronghorn.codegen.contraction.winograd.shape import (
     whole,
 )
 from pronghorn.codegen.units import Units
-from pronghorn.compiler.costs import typical
+from pronghorn.compiler.costs import MULTIPLY_ADDS, typical
 
 __all__ = ["WinogradPlan", "plan_results"]
 
@@ -180,8 +180,8 @@ def _planned(
     many = prod(typical(axis.extent) for axis in images)
     cycles = block * blocks * many + depth * filters // lanes * _FILTER
     kernels = (
-        Kernel("pack", Units(static(channels.extent)), max(1, round(GRAIN_CYCLES / (filters // lanes * _FILTER)))),
-        Kernel("main", Units.of(blocks, *(axis.extent for axis in images)), max(1, round(GRAIN_CYCLES / block))),
+        Kernel("pack", Units(static(channels.extent)), filters // lanes * _FILTER / MULTIPLY_ADDS),
+        Kernel("main", Units.of(blocks, *(axis.extent for axis in images)), block / MULTIPLY_ADDS),
     )
     scratch = (Scratch("packed B", "float32", POINTS * (depth * filters + lanes)),)
     return WinogradPlan(
