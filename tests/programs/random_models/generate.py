@@ -202,7 +202,7 @@ class Drawing:
             heads = self.heads()
         finally:
             pronghorn.config.set_dtype_policy("float32")
-        self.spec["compile"] = {"optimizer": training_menu.optimizer(self.d), "heads": heads}
+        self.spec["compile"] = {"optimizer": training_menu.optimizer(self.d, self.spec["policy"]), "heads": heads}
         if len(heads) > 1:
             self.spec["data"].pop("class_weight", None)
             if self.d.rarely(3):
