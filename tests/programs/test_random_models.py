@@ -37,7 +37,7 @@ SMALL = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seeds", "layers"), [((0, 11), 6), ((30, 38), 8)])
+@pytest.mark.parametrize(("seeds", "layers"), [((0, 17), 6), ((30, 34), 8), ((36, 40), 8), ((60, 63), 12)])
 def test_models_train_as_in_keras(seeds, layers):
     options = ["--jobs", "1", "--layers", str(layers), "--seeds", *map(str, seeds)]
     command = [sys.executable, "-m", "random_models", *options]
