@@ -19,6 +19,7 @@ Shape = tuple[Extent, ...]
 # A factor of a monomial: a symbol's name, or the floor of a Dim over an integer that does not divide it.
 Atom = Union[str, "FloorDiv"]
 Monomial = tuple[Atom, ...]
+Range = tuple[int | None, int | None]  # from, to and with; None: no bound
 
 
 class SymbolicDimError(TypeError):
@@ -216,6 +217,46 @@ def identical(first: Extent | Shape, second: Extent | Shape) -> bool:
     return first == second
 
 
+def bounds(extent: Extent, ranges: Mapping[str, Range]) -> Range:
+    """Numbers between which an extent surely is.
+
+    Args:
+        extent: the extent.
+        ranges: where each symbol is; at least 1 where that is not said.
+
+    >>> bounds(2 * Dim.symbol("batch") + 3, {"batch": (1, 4)})
+    (5, 11)
+    """
+    if isinstance(extent, int):
+        return extent, extent
+    low: int | None = 0
+    high: int | None = 0
+    for monomial, coefficient in extent.terms.items():
+        least, most = _bounds_of_product(monomial, ranges)
+        if coefficient < 0:
+            least, most = most, least
+        low = None if low is None or least is None else low + coefficient * least
+        high = None if high is None or most is None else high + coefficient * most
+    return low, high
+
+
+def _bounds_of_product(monomial: Monomial, ranges: Mapping[str, Range]) -> Range:
+    low: int | None = 1
+    high: int | None = 1
+    for atom in monomial:
+        if isinstance(atom, FloorDiv):
+            least, most = bounds(atom.dim, ranges) if atom.divisor > 0 else (None, None)
+            least = None if least is None else least // atom.divisor
+            most = None if most is None else most // atom.divisor
+        else:
+            least, most = ranges.get(atom, (1, None))
+        if len(monomial) > 1 and (least is None or least < 0):
+            return None, None
+        low = None if low is None or least is None else low * least
+        high = None if high is None or most is None else high * most
+    return low, high
+
+
 def comparable(*extents: Extent) -> bool:
     """Whether comparisons of these extents have answers: they are numbers, or a trace knows numbers for them."""
     return all(isinstance(n, int) or (ACTIVE.decider is not None and ACTIVE.decider.covers(n)) for n in extents)
@@ -235,12 +276,10 @@ def _is_positive(difference: Extent, first: Extent, second: Extent) -> bool:
     decider = ACTIVE.decider
     if decider is not None and decider.covers(difference):
         return decider.is_positive(difference)
-    # the same for all symbols >= 1?
-    lowest = difference.evaluate(dict.fromkeys(difference.symbols, 1))
-    coefficients = [c for m, c in difference.terms.items() if m]
-    if all(c > 0 for c in coefficients) and lowest > 0:
+    low, high = bounds(difference, {})
+    if low is not None and low > 0:
         return True
-    if all(c < 0 for c in coefficients) and lowest <= 0:
+    if high is not None and high <= 0:
         return False
     raise SymbolicDimError(f"How {first} and {second} compare is not known before the extent is.")
 

@@ -15,9 +15,7 @@ import contextlib
 import math
 from collections.abc import Iterator, Mapping
 
-from pronghorn.graph.dim import ACTIVE, Dim, FloorDiv, Monomial, SymbolicDimError
-
-Range = tuple[int | None, int | None]  # inclusive; None: no bound
+from pronghorn.graph.dim import ACTIVE, Dim, Range, SymbolicDimError, bounds
 
 
 class HoldsOnce(SymbolicDimError):
@@ -55,7 +53,7 @@ class Guards:
 
     def is_positive(self, extent: Dim) -> bool:
         """Whether an extent is greater than zero; kept as a guard where it does not follow from the others."""
-        low, high = self._range(extent)
+        low, high = bounds(extent, self.ranges)
         if low is not None and low > 0:
             return True
         if high is not None and high <= 0:
@@ -77,7 +75,7 @@ class Guards:
         Raises:
             HoldsOnce: where it is, since that (all but) says what the number is: the trace must know it.
         """
-        low, high = self._range(extent)
+        low, high = bounds(extent, self.ranges)
         if (low is not None and low > 0) or (high is not None and high < 0):
             return False
         coefficients = [c for m, c in extent.terms.items() if m]
@@ -120,34 +118,6 @@ class Guards:
             most = (offset - 1) // -factor
             high = most if high is None else min(high, most)
         self._bound(name, low, high)
-
-    def _range(self, extent: Dim) -> Range:
-        """Numbers between which an extent surely is."""
-        low: int | None = 0
-        high: int | None = 0
-        for monomial, coefficient in extent.terms.items():
-            least, most = self._range_of_product(monomial)
-            if coefficient < 0:
-                least, most = most, least
-            low = None if low is None or least is None else low + coefficient * least
-            high = None if high is None or most is None else high + coefficient * most
-        return low, high
-
-    def _range_of_product(self, monomial: Monomial) -> Range:
-        low: int | None = 1
-        high: int | None = 1
-        for atom in monomial:
-            if isinstance(atom, FloorDiv):
-                least, most = self._range(atom.dim) if atom.divisor > 0 else (None, None)
-                least = None if least is None else least // atom.divisor
-                most = None if most is None else most // atom.divisor
-            else:
-                least, most = self.ranges[atom]
-            if len(monomial) > 1 and (least is None or least < 0):
-                return None, None
-            low = None if low is None or least is None else low * least
-            high = None if high is None or most is None else high * most
-        return low, high
 
     # -- asked before a call ------------------------------------------------------------------------------------------
     def hold(self, numbers: Mapping[str, int]) -> bool:

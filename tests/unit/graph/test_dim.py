@@ -89,3 +89,11 @@ def test_shapes():
 
 def test_equality_is_structural():
     assert N != M and N != 1 and {N, N + 0, M} == {N, M}
+
+
+def test_order_does_not_take_floors_for_growing():
+    shrinking = -((4 - N) // 3)  # 0 for 2, 1 for 5, 2 for 8
+    assert [evaluate(shrinking, {"n": n}) for n in (2, 5, 8)] == [0, 1, 2]
+    with pytest.raises(SymbolicDimError):
+        assert shrinking < 1
+    assert N // 2 >= 0 and N * M >= 1 and N // 2 + M > 0
