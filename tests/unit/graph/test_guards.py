@@ -1,6 +1,6 @@
 import pytest
 
-from pronghorn import ops
+from pronghorn import ops, value_and_grad
 from pronghorn.graph.dim import Dim, SymbolicDimError, comparable, identical
 from pronghorn.graph.guards import Guards, HoldsOnce, guarding
 from pronghorn.graph.ir import Aval
@@ -106,6 +106,7 @@ def test_bodies_of_loops_are_guarded_by_the_trace_around_them():
         lambda x: ops.matmul(x, ops.ones((3, 3))), lambda x: ops.reshape(x, (-1, 1, 3)), lambda x: x.T @ x,
         lambda x: ops.concatenate([x, x], 0), lambda x: ops.einsum("bi,bj->ij", x, x), lambda x: x[::-1],
         lambda x: ops.where(x > 0, x, 0.0), lambda x: ops.max(x, 0), lambda x: ops.expand_dims(x, 0) * x[0],
+        lambda x: value_and_grad(lambda w: ops.sum(x * w))(ops.ones((1, 3)))[1],
     ],
 )  # fmt: skip
 def test_what_holds_for_every_extent_has_no_guards(function):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pronghorn.autodiff.registry import Context, Gradients, no_gradient, vjp
 from pronghorn.autodiff.rules.common import full, zeros_like
 from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import identical
 from pronghorn.graph.tensor import Tensor
 
 no_gradient("constant", "iota", "extent")
@@ -14,10 +15,10 @@ no_gradient("constant", "iota", "extent")
 def broadcast_in_dim(ctx: Context, g: Tensor) -> Gradients:
     (x,) = ctx.inputs
     shape, dims = ctx.params["shape"], ctx.params["dims"]
-    kept = {axis for axis, size in zip(dims, x.shape) if size == shape[axis]}
+    kept = {axis for axis, size in zip(dims, x.shape) if not identical(size, 1) or identical(shape[axis], 1)}
     axes = tuple(i for i in range(len(shape)) if i not in kept)
     g = P.reduce_sum(g, axes=axes) if axes else g
-    return (P.reshape(g, shape=x.shape) if g.shape != x.shape else g,)
+    return (g if identical(g.shape, x.shape) else P.reshape(g, shape=x.shape),)
 
 
 @vjp("reshape")
