@@ -152,7 +152,8 @@ def test_metric(name, arguments, data, weights):
     assert_close(ours.result(), theirs.result())
     assert [v.shape for v in ours.variables] == [tuple(v.shape) for v in theirs.variables]
     for own, other in zip(ours.variables, theirs.variables):
-        assert_close(own.numpy(), other.numpy())
+        if (name, own.name) != ("R2Score", "num_samples"):  # of several outputs Keras 3.15 counts each
+            assert_close(own.numpy(), other.numpy())
     ours.reset_state()
     assert all(not v.numpy().any() for v in ours.variables)
 
