@@ -29,6 +29,7 @@ from pronghorn.compiler.costs import SERIAL_CYCLES, typical
 from pronghorn.compiler.kernels import ContractionKernel, Kernel, LoopKernel, NodeKernel, PooledKernel, Program
 from pronghorn.compiler.memory import Lifetime
 from pronghorn.compiler.schedule import copy_kernel, fill_kernel
+from pronghorn.compiler.stages import lower
 from pronghorn.graph.dim import Extent
 from pronghorn.graph.ir import Aval, Graph, Node, Value
 from pronghorn.runtime.host import Target
@@ -433,9 +434,7 @@ class ProgramEmitter:
     def _nested(self, graph: Graph, inputs: Mapping[Value, Value]) -> tuple[Program, list[Value]]:
         """The program of a body whose ``inputs`` lie in the memory of outer values, and its outputs, each with memory
         of its own (a copy is added where it has not)."""
-        from pronghorn.compiler.stages import lower
-
-        program = lower(graph)
+        program = lower(graph, self.target)
         self._adopt(program)
         self.tables.aliases.update(inputs)
         claimed: set[Value] = set(graph.inputs)

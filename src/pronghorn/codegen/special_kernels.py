@@ -13,7 +13,7 @@ from pronghorn.codegen.sorting import emit_sort, sort_scratch, sort_units
 from pronghorn.codegen.units import Units
 from pronghorn.compiler.costs import typical
 from pronghorn.compiler.kernels import NodeKernel
-from pronghorn.compiler.lowering import is_zeros
+from pronghorn.compiler.storing import is_zeros
 from pronghorn.graph.dim import Extent, Shape, product
 from pronghorn.graph.ir import Aval, Graph, Node, Value
 from pronghorn.runtime.host import Target

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
+from pronghorn.compiler.contractions import gradient_border
+from pronghorn.compiler.pooled import prepare_input_gradient
+from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.ir import Graph, Node, Value
 from pronghorn.graph.rewrite import Rewriter
+from pronghorn.runtime.host import Target
 
 MOST_PIECES = 32  # of one concatenation: each element is looked for in all of them
 RULES: dict[str, Callable[[Rewriter, Node, list[Value]], list[Value]]] = {}
@@ -24,19 +30,36 @@ def rule(name: str) -> Callable:
     return register
 
 
-def decompose(graph: Graph) -> Graph:
+def decompose(graph: Graph, target: Target) -> Graph:
     """``graph`` with the rules of this module applied."""
-    return Rewriter(graph, RULES).run()
+    return _Decomposer(graph, target).run()
+
+
+class _Decomposer(Rewriter):
+    def __init__(self, graph: Graph, target: Target):
+        super().__init__(graph, {**RULES, "conv_input_grad": self._conv_input_grad})
+        self.target = target
+
+    def subgraph(self, graph: Graph) -> Graph:
+        return _Decomposer(graph, self.target).run()
+
+    def _conv_input_grad(self, rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value]:
+        """A zero border around g: it is then the gradient of the same convolution with more padding."""
+        pooled = prepare_input_gradient(rw, node, inputs, self.target)
+        if pooled is not None:
+            return pooled
+        g, w = inputs
+        p = node.params
+        low, high = gradient_border(node)
+        g = _pad(rw, g, (0, *low, 0), (0, *high, 0))
+        padding = tuple((lo + s * a, hi + s * b) for (lo, hi), s, a, b in zip(p["padding"], p["strides"], low, high))
+        return rw.add(P.conv_input_grad, [g, w], {**p, "padding": padding})
 
 
 def _pad(rw: Rewriter, x: Value, low: tuple, high: tuple) -> Value:
     """``x`` padded with zeros (cropped where negative)."""
     if not any(low) and not any(high):
         return x
-    import numpy as np
-
-    from pronghorn.graph import dtypes
-
     (zero,) = rw.add(P.constant, [], {"value": np.zeros((), dtypes.to_numpy(x.dtype))})
     rank = len(x.shape)
     return rw.add(P.pad, [x, zero], {"low": low, "high": high, "interior": (0,) * rank})[0]
@@ -50,23 +73,6 @@ def _conv(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value]:
     padding = node.params["padding"]
     x = _pad(rw, x, (0, *(low for low, _ in padding), 0), (0, *(high for _, high in padding), 0))
     return rw.add(node.prim, [x, other], {**node.params, "padding": ((0, 0),) * len(padding)})
-
-
-@rule("conv_input_grad")
-def _conv_input_grad(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value]:
-    """A zero border around g: it is then the gradient of the same convolution with more padding."""
-    from pronghorn.compiler.contractions import gradient_border
-    from pronghorn.compiler.pooled import prepare_input_gradient
-
-    pooled = prepare_input_gradient(rw, node, inputs)
-    if pooled is not None:
-        return pooled
-    g, w = inputs
-    p = node.params
-    low, high = gradient_border(node)
-    g = _pad(rw, g, (0, *low, 0), (0, *high, 0))
-    padding = tuple((lo + s * a, hi + s * b) for (lo, hi), s, a, b in zip(p["padding"], p["strides"], low, high))
-    return rw.add(P.conv_input_grad, [g, w], {**p, "padding": padding})
 
 
 @rule("dot_general")

@@ -18,7 +18,7 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.ir import Graph, Node, Value
 from pronghorn.graph.rewrite import Rewriter
-from pronghorn.runtime.host import host_target
+from pronghorn.runtime.host import Target
 
 # Unary primitives that map zero to zero.
 _KEEP_ZERO = frozenset({"neg", "cast", "abs", "sign"})
@@ -151,13 +151,13 @@ SUMS_BYTES = 64 * 1024  # of one image, which a kernel may keep on the stack whe
 LEAST_WINDOW = 4  # positions in a window: with fewer, the dense kernels do less work
 
 
-def pooled_operands(node: Node) -> PooledOperands | None:
+def pooled_operands(node: Node, target: Target) -> PooledOperands | None:
     """The operands, if the node is a convolution's gradient that the pooled kernels compute (better)."""
     name = node.prim.name
     if name not in ("conv_filter_grad", "conv_input_grad"):
         return None
     pool = scattered(node.inputs[1 if name == "conv_filter_grad" else 0])
-    if pool is None or not _fits(node, pool):
+    if pool is None or not _fits(node, pool, target):
         return None
     if name == "conv_filter_grad":
         return PooledOperands(pool, pool.inputs[0], pool.inputs[1], node.inputs[0])
@@ -167,20 +167,19 @@ def pooled_operands(node: Node) -> PooledOperands | None:
     return PooledOperands(pool, pool.inputs[0], pool.inputs[1], turned.inputs[0])
 
 
-def _fits(node: Node, pool: Node) -> bool:
+def _fits(node: Node, pool: Node, target: Target) -> bool:
     p = node.params
     filters = node.prim.name == "conv_filter_grad"
     x = node.inputs[0].shape if filters else p["input_shape"]
     kernel = node.outputs[0].shape if filters else node.inputs[1].shape
     unpadded = all(pad == (0, 0) for pad in p["padding"])
-    return unpadded and p["groups"] == 1 and _sizes_fit(x, kernel, pool)
+    return unpadded and p["groups"] == 1 and _sizes_fit(x, kernel, pool, target)
 
 
-def _sizes_fit(x: Shape, kernel: Shape, pool: Node) -> bool:
+def _sizes_fit(x: Shape, kernel: Shape, pool: Node, target: Target) -> bool:
     dtype = pool.outputs[0].dtype
     if dtype != "float32" and (dtype not in LOW_PRECISION or not _has_room(x)):
         return False
-    target = host_target()
     lanes = target.lanes("float32")
     return (
         all(pad == (0, 0) for pad in pool.params["padding"])
@@ -195,7 +194,7 @@ def _has_room(x: Shape) -> bool:
     return all(isinstance(d, int) for d in x[1:]) and 4 * prod(map(int, x[1:])) <= SUMS_BYTES
 
 
-def prepare_input_gradient(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
+def prepare_input_gradient(rw: Rewriter, node: Node, inputs: list[Value], target: Target) -> list[Value] | None:
     """For `decompose`: a conv_input_grad of a pooled gradient with its kernel turned to ``[co, *k, ci]``, if it
     fits."""
     g, w = inputs
@@ -206,7 +205,7 @@ def prepare_input_gradient(rw: Rewriter, node: Node, inputs: list[Value]) -> lis
     spatial = tuple(d + lo + hi for d, (lo, hi) in zip(shape[1:-1], p["padding"]))
     padded = (shape[0], *spatial, shape[-1])
     cropped = any(pad < 0 for pair in p["padding"] for pad in pair)
-    if pool is None or cropped or p["groups"] != 1 or not _sizes_fit(padded, w.shape, pool):
+    if pool is None or cropped or p["groups"] != 1 or not _sizes_fit(padded, w.shape, pool, target):
         return None
     rank = len(w.shape)
     (turned,) = rw.add(P.transpose, [w], {"perm": (rank - 1, *range(rank - 1))})

@@ -8,7 +8,7 @@ computed from registers.
 from __future__ import annotations
 
 from pronghorn.compiler.contractions import covers, parts_of
-from pronghorn.compiler.costs import CHUNKS, LOOK_BACK, MOST_CODE, MOST_STORES
+from pronghorn.compiler.costs import CHUNKS, LOOK_BACK, MOST_CODE, MOST_READ, MOST_STORES
 from pronghorn.compiler.expr import Accumulated, Apply, Bits, Const, Expr, Index, Load, LoopVar, walk
 from pronghorn.compiler.kernels import (
     ContractionKernel,
@@ -24,28 +24,26 @@ from pronghorn.compiler.kernels import (
 )
 from pronghorn.compiler.lowering import (
     CONTRACTIONS,
-    MOST_READ,
     REDUCTIONS,
     Lowering,
-    choose_stored,
-    cost_of,
     is_virtual,
-    operands_in_memory,
     view_of,
 )
 from pronghorn.compiler.pooled import pooled_operands
 from pronghorn.compiler.reductions import LOW_PRECISION, reduction_of, split_reduction
+from pronghorn.compiler.storing import choose_stored, cost_of, operands_in_memory
 from pronghorn.compiler.virtual import VIRTUAL, linear, reshape_index
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.ir import Aval, Graph, Node, Value
+from pronghorn.runtime.host import Target
 
 
 class Scheduler:
     """Builds the kernels of one graph."""
 
-    def __init__(self, graph: Graph):
-        self.graph = graph
-        self.stored = choose_stored(graph)
+    def __init__(self, graph: Graph, target: Target):
+        self.graph, self.target = graph, target
+        self.stored = choose_stored(graph, target)
         self.kernels: list[Kernel] = []
         self.made_by: dict[Value, int] = {}
         self.lowerings: dict[int, Lowering] = {}
@@ -199,7 +197,7 @@ class Scheduler:
 
     def _contraction(self, node: Node) -> None:
         (value,) = node.outputs
-        pooled = pooled_operands(node)
+        pooled = pooled_operands(node, self.target)
         if pooled is not None:
             self._pooled(node, pooled)
             return
@@ -309,6 +307,6 @@ def fill_kernel(target: Value) -> Kernel:
     return kernel
 
 
-def fuse(graph: Graph) -> Program:
+def fuse(graph: Graph, target: Target) -> Program:
     """The graph as kernels."""
-    return Scheduler(graph).run()
+    return Scheduler(graph, target).run()

@@ -16,17 +16,38 @@ FOLD_LIMIT = 64  # elements up to which an operation on constants is done now
 
 
 def eliminate_dead(graph: Graph) -> Graph:
-    """Drop nodes on which no output depends."""
-    needed: set[Value] = set(graph.outputs)
-    kept: list[Node] = []
-    for node in reversed(graph.nodes):
-        if any(v in needed for v in node.outputs):
-            needed.update(node.inputs)
-            kept.append(node)
-    graph.nodes = kept[::-1]
-    for sub in graph.subgraphs():
-        eliminate_dead(sub)
-    return graph
+    """``graph`` without the nodes on which no output depends."""
+    return _Needed(graph).run()
+
+
+class _Needed(Rewriter):
+    """Leaves nodes out; where none is dead, there or in a subgraph, the graph stays as it is."""
+
+    def __init__(self, graph: Graph):
+        super().__init__(graph, {})
+        needed: set[Value] = set(graph.outputs)
+        self.kept: list[Node] = []
+        for node in reversed(graph.nodes):
+            if any(v in needed for v in node.outputs):
+                needed.update(node.inputs)
+                self.kept.append(node)
+        self.kept.reverse()
+
+    def run(self) -> Graph:
+        inner = {sub: eliminate_dead(sub) for node in self.kept for sub in _bodies(node)}
+        if len(self.kept) == len(self.old.nodes) and all(old is new for old, new in inner.items()):
+            return self.old
+        for v in self.old.inputs:
+            self.map[v] = self.graph.add_input(v.aval)
+        for node in self.kept:
+            params = {k: inner[p] if isinstance(p, Graph) else p for k, p in node.params.items()}
+            self.map.update(zip(node.outputs, self.graph.copy_node(node, [self.map[v] for v in node.inputs], params)))
+        self.graph.outputs = [self.map[v] for v in self.old.outputs]
+        return self.graph
+
+
+def _bodies(node: Node) -> list[Graph]:
+    return [p for p in node.params.values() if isinstance(p, Graph)]
 
 
 def _key(param: Any) -> Any:

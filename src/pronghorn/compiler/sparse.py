@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from pronghorn.compiler.costs import typical
-from pronghorn.compiler.lowering import is_zeros
+from pronghorn.compiler.storing import is_zeros
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Extent, Shape, product

@@ -1,11 +1,18 @@
-"""The stages from a traced graph to kernels, in order, each graph in and graph (at last, program) out.
+"""The stages from a traced graph to kernels in planned memory, in order.
 
-``PRONGHORN_DEBUG=graph`` prints the graph after each, ``fused`` the kernels; ``verify`` checks the graph after each.
+Each stage on graphs is graph in, graph out, those on programs program in, program out. ``PRONGHORN_DEBUG=graph`` prints
+the graph after each, ``fused`` the kernels, and ``verify`` checks both after each. ``PRONGHORN_SKIP=pooled,narrow``
+leaves stages out by name, so that whoever meets a wrong result can tell where it comes from.
 """
 
 from __future__ import annotations
 
+import difflib
+import functools
+import os
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from pronghorn.compiler.complex_numbers import split_complex
 from pronghorn.compiler.decompose import decompose
@@ -18,38 +25,100 @@ from pronghorn.compiler.printer import print_program
 from pronghorn.compiler.schedule import fuse
 from pronghorn.compiler.simplify import eliminate_dead, simplify
 from pronghorn.compiler.sparse import sparse_sums
+from pronghorn.compiler.verify import verify_program
 from pronghorn.graph.ir import Graph
 from pronghorn.graph.verify import verify
 from pronghorn.runtime import debug
+from pronghorn.runtime.host import Target
 
-GRAPH_STAGES: list[tuple[str, Callable[[Graph], Graph]]] = [
-    ("simplify", simplify),
-    ("pooled gradients", pool_gradients),
-    ("simplify pooled", simplify),
-    ("narrow", narrow),
-    ("simplify narrowed", simplify),
-    ("sparse sums", sparse_sums),
-    ("decompose", decompose),
-    ("widen float8", widen_float8),
-    ("split complex", split_complex),
-    ("eliminate dead", eliminate_dead),
-]
+VARIABLE = "PRONGHORN_SKIP"
+
+T = TypeVar("T", Graph, Program)
 
 
-def rewrite(graph: Graph, check: bool = False) -> Graph:
+@dataclass(frozen=True)
+class Stage(Generic[T]):
+    """One stage.
+
+    Attributes:
+        name: what debugging prints, and what leaves it out.
+        run: the stage.
+        is_needed: whether what comes after it relies on it, so that it cannot be left out.
+    """
+
+    name: str
+    run: Callable[[T, Target], T]
+    is_needed: bool = False
+
+
+def _anywhere(stage: Callable[[T], T]) -> Callable[[T, Target], T]:
+    """A stage that is the same for every target."""
+    return lambda given, target: stage(given)
+
+
+GRAPH_STAGES: tuple[Stage[Graph], ...] = (
+    Stage("simplify", _anywhere(simplify)),
+    Stage("pooled", _anywhere(pool_gradients)),
+    Stage("simplify", _anywhere(simplify)),
+    Stage("narrow", _anywhere(narrow)),
+    Stage("simplify", _anywhere(simplify)),
+    Stage("sparse", _anywhere(sparse_sums)),
+    Stage("decompose", decompose, is_needed=True),
+    Stage("float8", _anywhere(widen_float8), is_needed=True),
+    Stage("complex", _anywhere(split_complex), is_needed=True),
+    Stage("dead", _anywhere(eliminate_dead)),
+)
+PROGRAM_STAGES: tuple[Stage[Program], ...] = (Stage("pools", _anywhere(fuse_pools)),)
+OPTIONAL = tuple(dict.fromkeys([*(s.name for s in GRAPH_STAGES if not s.is_needed), *(s.name for s in PROGRAM_STAGES)]))
+
+
+def skipped() -> frozenset[str]:
+    """The stages that ``PRONGHORN_SKIP`` leaves out.
+
+    Raises:
+        ValueError: it names no stage, or one that cannot be left out.
+    """
+    return _parse(os.environ.get(VARIABLE, ""))
+
+
+@functools.lru_cache(maxsize=8)
+def _parse(text: str) -> frozenset[str]:
+    words = text.lower().replace(",", " ").split()
+    for word in words:
+        if word not in OPTIONAL:
+            near = difflib.get_close_matches(word, OPTIONAL, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(
+                f"The environment variable {VARIABLE} contains {word!r}, which is none of the stages that can be left "
+                f"out: {', '.join(OPTIONAL)}{hint}"
+            )
+    return frozenset(words)
+
+
+def rewrite(graph: Graph, target: Target, check: bool = False) -> Graph:
     """The graph after all stages that are graph to graph. With ``check`` it is verified after each."""
     debug.emit("graph", f"{graph.name}: traced", graph.__str__)
     check = check or debug.enabled("verify")
-    for name, stage in GRAPH_STAGES:
-        graph = stage(graph)
-        debug.emit("graph", f"{graph.name}: {name}", graph.__str__)
+    left_out = skipped()
+    for stage in GRAPH_STAGES:
+        if stage.name in left_out:
+            continue
+        graph = stage.run(graph, target)
+        debug.emit("graph", f"{graph.name}: {stage.name}", graph.__str__)
         if check:
             verify(graph)
     return graph
 
 
-def lower(graph: Graph) -> Program:
-    """The program of a graph that has been rewritten."""
-    program = fuse_pools(fuse(graph))
+def lower(graph: Graph, target: Target, check: bool = False) -> Program:
+    """The program of a graph that has been rewritten. With ``check`` it is verified after each stage."""
+    check = check or debug.enabled("verify")
+    left_out = skipped()
+    program = fuse(graph, target)
+    for stage in (None, *PROGRAM_STAGES):
+        if stage is not None and stage.name not in left_out:
+            program = stage.run(program, target)
+        if check:
+            verify_program(program)
     debug.emit("fused", graph.name, lambda: print_program(program))
     return program

@@ -76,6 +76,13 @@ class Graph:
         self.nodes.append(node)
         return node.outputs
 
+    def copy_node(self, node: Node, inputs: list[Value], params: dict[str, Any]) -> list[Value]:
+        """Append what another graph's node does, to ``inputs`` of the same types; its outputs."""
+        new = Node(node.prim, inputs, params, node.scope)
+        new.outputs = [Value(v.aval, self, new, i) for i, v in enumerate(node.outputs)]
+        self.nodes.append(new)
+        return new.outputs
+
     def subgraphs(self) -> list[Graph]:
         """Graphs in the parameters of this graph's nodes (loop bodies and branches)."""
         return [p for node in self.nodes for p in node.params.values() if isinstance(p, Graph)]

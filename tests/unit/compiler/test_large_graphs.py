@@ -4,17 +4,18 @@ import numpy as np
 import pytest
 
 from pronghorn import ops
+from pronghorn.compiler.costs import DEEPEST, MOST_READ
 from pronghorn.compiler.expr import Apply, Load, walk
-from pronghorn.compiler.lowering import DEEPEST, MOST_READ
 from pronghorn.compiler.schedule import MOST_CODE, MOST_STORES
 from pronghorn.compiler.stages import lower, rewrite
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
+from pronghorn.runtime.host import host_target
 from pronghorn.trainers.jit import jit
 
 
 def _program(fn, *avals):
-    return lower(rewrite(trace(fn, avals).graph, check=True))
+    return lower(rewrite(trace(fn, avals).graph, host_target(), check=True), host_target())
 
 
 def _chain(x):

@@ -1,9 +1,10 @@
 """Which values lie in memory."""
 
-from pronghorn.compiler.lowering import choose_stored
+from pronghorn.compiler.storing import choose_stored
 from pronghorn.graph import primitives as P
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
+from pronghorn.runtime.host import host_target
 
 SHAPE = (64, 32)
 
@@ -19,7 +20,7 @@ def stored_sums(many, readers):
 
     graph = trace(function, [Aval(SHAPE, "float32")] * many).graph
     sums = [n.outputs[0] for n in graph.nodes if n.prim is P.add]
-    return len(choose_stored(graph) & set(sums))
+    return len(choose_stored(graph, host_target()) & set(sums))
 
 
 def test_a_sum_is_stored_where_that_is_less_to_read():

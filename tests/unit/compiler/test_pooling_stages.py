@@ -18,6 +18,7 @@ from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
 from pronghorn.graph.verify import verify
+from pronghorn.runtime.host import host_target
 
 BATCH = Dim.symbol("batch")
 SIZE, CHANNELS, FILTERS = 11, 32, 48
@@ -102,8 +103,8 @@ def test_gradients_of_16_bits(dtype, monkeypatch):
         return backward([value], [np.ones((), dtypes.to_numpy(dtype))], [x, w, b])
 
     traced = trace(step, [Aval(shape, dtype) for shape in shapes])
-    graph = rewrite(traced.graph, check=True)
-    assert sum(pooled_operands(n) is not None for n in graph.nodes) == 2
+    graph = rewrite(traced.graph, host_target(), check=True)
+    assert sum(pooled_operands(n, host_target()) is not None for n in graph.nodes) == 2
     inputs = [np.sign(a).astype(dtypes.to_numpy(dtype)) for a in arrays()]
     for got, expected in zip(Executable(traced)(*inputs), run(traced.graph, inputs), strict=True):
         assert got.dtype == expected.dtype and got.astype("float32").any()
@@ -115,7 +116,7 @@ def test_a_weight_s_other_dtype_does_not_keep_the_bias_from_the_epilogue():
         return [ops.relu(ops.cast(x, "bfloat16") @ ops.cast(w, "bfloat16") + ops.cast(b, "bfloat16"))]
 
     traced = trace(mixed, [Aval((BATCH, 8), "float32"), Aval((8, 4), "float32"), Aval((4,), "float32")])
-    program = lower(rewrite(traced.graph))
+    program = lower(rewrite(traced.graph, host_target()), host_target())
     assert [type(k) for k in program.kernels] == [LoopKernel] * 3 + [ContractionKernel]
 
 
@@ -145,14 +146,14 @@ def test_the_sum_for_the_bias_needs_no_scattering():
 
 
 def test_overlapping_windows_stay_dense():
-    graph = rewrite(traced_gradients(BLOCKS["overlapping"]).graph, check=True)
+    graph = rewrite(traced_gradients(BLOCKS["overlapping"]).graph, host_target(), check=True)
     gradients = [n for n in graph.nodes if n.prim.name in ("conv_filter_grad", "conv_input_grad")]
     assert len(gradients) == 2
-    assert all(pooled_operands(n) is None for n in gradients)
+    assert all(pooled_operands(n, host_target()) is None for n in gradients)
 
 
 def test_convolution_makes_only_the_rows_that_are_pooled():
-    graph = rewrite(traced_gradients(BLOCKS["relu"]).graph, check=True)
+    graph = rewrite(traced_gradients(BLOCKS["relu"]).graph, host_target(), check=True)
     (conv,) = [n for n in graph.nodes if n.prim is P.conv]
     assert conv.outputs[0].shape == (BATCH, 8, 8, FILTERS)  # of 9 x 9
 
@@ -162,13 +163,13 @@ def test_a_value_that_others_read_is_not_cut():
         y = ops.relu(ops.conv(x, w, 1, "valid") + b)
         return ops.sum(ops.max_pool(y, 2, 2, "valid")) + ops.sum(y)
 
-    graph = rewrite(traced_gradients(both).graph, check=True)
+    graph = rewrite(traced_gradients(both).graph, host_target(), check=True)
     (conv,) = [n for n in graph.nodes if n.prim is P.conv]
     assert conv.outputs[0].shape[1:3] == (9, 9)
 
 
 def test_pooling_runs_in_the_convolution():
-    program = lower(rewrite(traced_gradients(BLOCKS["relu"]).graph))
+    program = lower(rewrite(traced_gradients(BLOCKS["relu"]).graph, host_target()), host_target())
     fused = [k for k in program.kernels if isinstance(k, ContractionKernel) and k.pool is not None]
     (kernel,) = fused
     fusion = kernel.pool

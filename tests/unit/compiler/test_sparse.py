@@ -12,6 +12,7 @@ from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
 from pronghorn.graph.verify import verify
+from pronghorn.runtime.host import host_target
 
 ROWS, WIDTH = 2000, 40
 COUNT = 50
@@ -30,7 +31,7 @@ def doubled(x):
 
 
 def is_sparse(t):
-    graph = rewrite(t.graph, check=True)
+    graph = rewrite(t.graph, host_target(), check=True)
     sums = [n for n in graph.nodes if n.prim is P.scatter and n.params["mode"] == "add"]
     return all(n.outputs[0].shape[0] != ROWS for n in sums)
 

@@ -12,6 +12,7 @@ from pronghorn.codegen.program import Emitted, emit_program
 from pronghorn.compiler.memory import MemoryPlan, plan_memory
 from pronghorn.compiler.outputs import place_outputs
 from pronghorn.compiler.stages import lower, rewrite
+from pronghorn.compiler.verify import verify_memory
 from pronghorn.graph.trace import Traced
 from pronghorn.runtime import debug, native
 from pronghorn.runtime.host import Target
@@ -37,21 +38,24 @@ def build(traced: Traced, gathered: Collection[int], target: Target, profile: bo
     """
     name = traced.graph.name
     with debug.timed(f"kernels of {name}"):
-        graph = rewrite(gather_rows(traced.graph, gathered) if gathered else traced.graph)
-        program = lower(graph)
+        graph = rewrite(gather_rows(traced.graph, gathered) if gathered else traced.graph, target)
+        program = lower(graph, target)
         count = len(graph.inputs) - len(traced.variables)
         arguments, variables = graph.inputs[:count], graph.inputs[count:]
         by_variable = dict(zip(traced.variables, variables))
         results = place_outputs(program, traced.num_results, [by_variable[v] for v in traced.updated])
         emitted = emit_program(program, target, {*graph.inputs, *results}, profile)
         text = native.RUNTIME_IR + emitted.module.text()
+        memory = plan_memory(emitted.lifetimes)
+        if debug.enabled("verify"):
+            verify_memory(memory, emitted.lifetimes)
     debug.emit("kernels", name, lambda: print_launches(emitted))
     slots = emitted.tables.buffers
     plan = StepPlan(
         buffers=len(slots),
         extents=list(emitted.tables.extents),
         launches=[(x.units, x.cost, x.serial, x.phase, x.repeats) for x in emitted.launches],
-        memory=_by_slot(plan_memory(emitted.lifetimes), emitted),
+        memory=_by_slot(memory, emitted),
         arguments=slots_of(arguments, slots),
         results=slots_of(results, slots),
         variables=slots_of(variables, slots),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pronghorn._version import __version__
 from pronghorn.backends.llvm.step_plan import StepPlan, from_bytes, to_bytes
+from pronghorn.compiler.stages import skipped
 from pronghorn.graph.fingerprint import NotPlain, fingerprint
 from pronghorn.graph.trace import Traced
 from pronghorn.runtime import cache
@@ -30,7 +31,7 @@ def key(traced: Traced, gathered: Collection[int], target: Target) -> str | None
         return None
     numbers = {v: i for i, v in enumerate(traced.variables)}
     updated = [numbers[v] for v in traced.updated]
-    kind = f"{len(numbers)} {updated} {traced.num_results} {sorted(gathered)} {target!r}"
+    kind = f"{len(numbers)} {updated} {traced.num_results} {sorted(gathered)} {sorted(skipped())} {target!r}"
     return cache_key(f"step {_compiler()}\n{kind}\n{graph}", target)
 
 

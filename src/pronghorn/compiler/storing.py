@@ -1,0 +1,195 @@
+"""Which values get a buffer; the others are computed where they are used, or are views."""
+
+from __future__ import annotations
+
+from pronghorn.compiler.contractions import parts_of, strided_view
+from pronghorn.compiler.costs import (
+    DEEPEST,
+    EXPENSIVE_CYCLES,
+    MOST_CYCLES,
+    MOST_READ,
+    RANDOM_CYCLES,
+    REUSED_CYCLES,
+    STEP_CYCLES,
+)
+from pronghorn.compiler.expr import Index, LoopVar, Quotient, Remainder
+from pronghorn.compiler.lowering import CONTRACTIONS, REDUCTIONS, is_virtual
+from pronghorn.compiler.pooled import pooled_operands
+from pronghorn.compiler.virtual import reshape_index
+from pronghorn.graph.dim import Extent
+from pronghorn.graph.ir import Graph, Node, Value
+from pronghorn.runtime.host import Target
+
+EXPENSIVE = frozenset(
+    {"exp", "expm1", "log", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh"}
+    | {"acosh", "atanh", "logistic", "erf", "erfinv", "lgamma", "digamma", "pow", "atan2", "random_bits", "rem"}
+)
+# How many levels a primitive adds, if not one: a guard takes more (and a concatenation has one for each piece).
+LEVELS = {"pad": 8, "dynamic_update_slice": 8, "unpool": 8, "pool_gather": 8, "concatenate": 2}
+MOVES = frozenset({"broadcast_in_dim", "reshape", "transpose", "slice", "reverse", "stop_gradient"})
+FREE = MOVES | {"constant", "iota", "extent"}  # nothing is computed for them
+
+
+def choose_stored(graph: Graph, target: Target) -> set[Value]:
+    """The values that get a buffer.
+
+    Stored are: inputs, outputs of nodes that are kernels of their own, the operands of those (a contraction reads its
+    operands many times), and virtual values that would be computed again and again: expensive ones with several
+    users or behind a broadcast, those for which their users would read more than once what they are made of, and
+    whatever lies behind a reshape that would need quotients to look through.
+    """
+    stored = set(graph.inputs)
+    uses = _uses(graph)
+    for value in graph.outputs:
+        _store(value, stored)
+    _cut_deep(graph, stored)
+    for node in graph.nodes:
+        if not is_virtual(node):
+            stored.update(v for v in node.outputs)
+            if node.prim.name in CONTRACTIONS:
+                _store_operands(node, stored, target)
+            elif node.prim.name not in REDUCTIONS or node.prim.family == "window":
+                for operand in operands_in_memory(node):
+                    _store(operand, stored)
+    cost: dict[Value, int] = dict.fromkeys(stored, 0)
+    reads: dict[Value, frozenset[Value]] = {}
+    # in order, so that what an operand costs is known when its user is looked at
+    for node in graph.nodes:
+        for value in node.outputs:
+            if value in stored:
+                cost[value] = 0
+        if not is_virtual(node):
+            continue
+        (value,) = node.outputs
+        if value not in stored:
+            _consider(node, value, stored, cost, uses)
+            _consider_reads(node, value, stored, reads, uses)
+    return stored
+
+
+def _cut_deep(graph: Graph, stored: set[Value]) -> None:
+    """Store values so that no chain of virtual ones is longer than `DEEPEST`."""
+    depth: dict[Value, int] = {}
+    for node in graph.nodes:
+        if not is_virtual(node):
+            continue
+        own = LEVELS.get(node.prim.name, 1) * (len(node.inputs) if node.prim.name == "concatenate" else 1)
+        for v in node.inputs:
+            if own + depth.get(v, 0) > DEEPEST and depth[v]:
+                _store(v, stored)
+                depth[v] = 0
+        depth[node.outputs[0]] = own + max((depth.get(v, 0) for v in node.inputs if v not in stored), default=0)
+
+
+def cost_of(name: str) -> int:
+    """Rough cost of an element of a primitive's output, in additions."""
+    if name in FREE:
+        return 0
+    return RANDOM_CYCLES if name == "random_bits" else EXPENSIVE_CYCLES if name in EXPENSIVE else STEP_CYCLES
+
+
+def operands_in_memory(node: Node) -> list[Value]:
+    """The operands that a special kernel reads: a scatter into zeros makes these itself."""
+    return node.inputs[1:] if node.prim.name == "scatter" and is_zeros(node.inputs[0]) else node.inputs
+
+
+def is_zeros(value: Value) -> bool:
+    """Whether a value is an array of (positive) zeros."""
+    node = value.node
+    while node is not None and node.prim.name == "broadcast_in_dim":
+        node = node.inputs[0].node
+    return node is not None and node.prim.name == "constant" and not any(node.params["value"].tobytes())
+
+
+def _consider(node: Node, value: Value, stored: set[Value], cost: dict[Value, int], uses: dict[Value, int]) -> None:
+    name = node.prim.name
+    own = cost_of(name)
+    operand_costs = [0 if v in stored else cost.get(v, 0) for v in node.inputs]
+    if name in ("broadcast_in_dim", "reshape"):
+        (x,) = node.inputs
+        grows = (
+            name == "broadcast_in_dim" and any(a != value.shape[d] for a, d in zip(x.shape, node.params["dims"]))
+        ) or (name == "broadcast_in_dim" and len(x.shape) < len(value.shape))
+        splits = name == "reshape" and not _affine_reshape(value.shape, x.shape)
+        if (grows or splits) and operand_costs[0] > 0:
+            _store(x, stored)
+            cost[x] = 0
+            operand_costs = [0]
+    total = own + sum(operand_costs)
+    if (uses[value] > 1 and total >= REUSED_CYCLES) or total > MOST_CYCLES:
+        stored.add(value)
+        total = 0
+    cost[value] = total
+
+
+def _consider_reads(
+    node: Node, value: Value, stored: set[Value], reads: dict[Value, frozenset[Value]], uses: dict[Value, int]
+) -> None:
+    """Store what several users would each compute from several arrays of its own size, if that is less to read."""
+    if value in stored:
+        return
+    found: set[Value] = set()
+    for operand in node.inputs:
+        if operand in stored:
+            found |= {operand} if len(operand.shape) >= len(value.shape) else set()
+        else:
+            found |= {v for v in reads.get(operand, ()) if len(v.shape) >= len(value.shape)}
+    many, readers = len(found), uses[value]
+    if many > MOST_READ:
+        stored.add(value)
+    if node.prim.elementwise and many * readers > many + 1 + readers:  # reads, or reads and a write
+        stored.add(value)
+    reads[value] = frozenset(found)
+
+
+def _store_operands(node: Node, stored: set[Value], target: Target) -> None:
+    """A contraction reads strided views of buffers; operands that are none are stored."""
+    pooled = pooled_operands(node, target)
+    if pooled is not None:
+        for operand in (pooled.values, pooled.argmax, pooled.other):
+            _store(operand, stored)
+        return
+    for operand in node.inputs:
+        if strided_view(operand, stored) is None:
+            _store(operand, stored)
+    parts = parts_of(node, stored)
+    for part in parts or ():
+        if any(
+            axis.a == 0 and axis.b == 0 and axis.extent != 1 for axis in part.axes
+        ):  # both broadcast: one has to be real
+            for operand in node.inputs:
+                _store(operand, stored)
+
+
+def _affine_reshape(shape: tuple[Extent, ...], into: tuple[Extent, ...]) -> bool:
+    """Whether the indices before the reshape are affine in those after it."""
+    index = tuple(Index.of(LoopVar(f"r{i}", e)) for i, e in enumerate(shape))
+    inner = reshape_index(index, shape, into)
+    if inner is None:
+        return False
+    return not any(isinstance(t, (Quotient, Remainder)) for i in inner for t in i.terms)
+
+
+def _store(value: Value, stored: set[Value]) -> None:
+    """Store ``value``, or what it is a reshape of."""
+    while value not in stored:
+        node = value.node
+        if node is None or node.prim.name not in ("reshape", "stop_gradient"):
+            stored.add(value)
+            return
+        value = node.inputs[0]
+
+
+def _uses(graph: Graph) -> dict[Value, int]:
+    """How many nodes (or outputs) use a value, looking through moves."""
+    uses: dict[Value, int] = dict.fromkeys(graph.inputs, 0)
+    for node in graph.nodes:
+        for v in node.outputs:
+            uses[v] = 0
+    for v in graph.outputs:
+        uses[v] += 1
+    for node in reversed(graph.nodes):
+        passes = max((uses[v] for v in node.outputs), default=0) if node.prim.name in MOVES else 1
+        for v in node.inputs:
+            uses[v] += passes
+    return uses

@@ -1,0 +1,79 @@
+"""What must hold of every program and of the plan of its memory, checked under ``PRONGHORN_DEBUG=verify``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pronghorn.compiler.kernels import Kernel, Nest, Program
+from pronghorn.compiler.memory import Lifetime, MemoryPlan
+from pronghorn.graph.ir import Value
+from pronghorn.graph.verify import InvalidGraph
+
+
+class InvalidProgram(InvalidGraph):
+    """A program that breaks an invariant: a fault of Pronghorn, never of its user."""
+
+
+def verify_program(program: Program) -> Program:
+    """Check that everything read is made before, that each value has one writer, and that all outputs are made.
+
+    Raises:
+        InvalidProgram: naming the kernel.
+    """
+    graph, aliases = program.graph, program.aliases
+    made: set[Value] = {
+        *graph.inputs,
+        *(v for node in graph.nodes if node.prim.name == "constant" for v in node.outputs),
+    }
+    for number, kernel in enumerate(program.kernels):
+        for value in kernel.reads:
+            if _root(value, aliases) not in made:
+                raise InvalidProgram(f"{_named(kernel, number)} reads {value.aval}, which no kernel before it makes.")
+        stored = {s.value for s in kernel.stores} if isinstance(kernel, Nest) else set()
+        for value in stored - kernel.writes:
+            if getattr(kernel, "pool", None) is None:
+                raise InvalidProgram(f"{_named(kernel, number)} stores {value.aval} without saying that it writes it.")
+        for value in kernel.writes:
+            if value in made:
+                raise InvalidProgram(f"{_named(kernel, number)} writes {value.aval}, which has been made before.")
+        made |= kernel.writes
+    for value in graph.outputs:
+        if _root(value, aliases) not in made:
+            raise InvalidProgram(f"the output {value.aval} is not made.")
+    return program
+
+
+def verify_memory(plan: MemoryPlan, lifetimes: Mapping[Value, Lifetime]) -> MemoryPlan:
+    """Check that every temporary has a place, and that none lie in one place while both are in use.
+
+    Raises:
+        InvalidProgram: naming both.
+    """
+    by_class: dict[tuple, list[tuple[int, int, Value, Lifetime]]] = {}
+    for value, life in lifetimes.items():
+        if value in plan.odd:
+            continue
+        place = plan.placed.get(value)
+        if place is None:
+            raise InvalidProgram(f"{value.aval} has no place in memory.")
+        by_class.setdefault(place.key, []).append((place.offset, place.offset + place.units, value, life))
+    for placed in by_class.values():
+        placed.sort(key=lambda p: p[:2])
+        for i, (_, end, value, life) in enumerate(placed):
+            for start, _, other, other_life in placed[i + 1 :]:
+                if start >= end:
+                    break
+                if life.first <= other_life.last and other_life.first <= life.last:
+                    raise InvalidProgram(f"{value.aval} and {other.aval} share memory while both are in use.")
+    return plan
+
+
+def _root(value: Value, aliases: Mapping[Value, Value]) -> Value:
+    while value in aliases:
+        value = aliases[value]
+    return value
+
+
+def _named(kernel: Kernel, number: int) -> str:
+    what = kernel.node.prim.name if kernel.node else kernel.kind
+    return f"kernel {number} ({what}{' of ' + kernel.scope if kernel.scope else ''})"

@@ -1,0 +1,126 @@
+"""The table of stages: each can be left out by name, changes nothing of what it is given, and is verified."""
+
+import numpy as np
+import pytest
+
+import pronghorn as keras
+from pronghorn import layers
+from pronghorn.compiler.kernels import LoopKernel
+from pronghorn.compiler.memory import Lifetime, Placed, plan_memory
+from pronghorn.compiler.schedule import copy_kernel, fuse
+from pronghorn.compiler.simplify import eliminate_dead
+from pronghorn.compiler.stages import GRAPH_STAGES, OPTIONAL, lower, rewrite, skipped
+from pronghorn.compiler.verify import InvalidProgram, verify_memory, verify_program
+from pronghorn.graph import primitives as P
+from pronghorn.graph.ir import Aval, Value
+from pronghorn.graph.printer import print_graph
+from pronghorn.graph.trace import trace
+from pronghorn.runtime.host import host_target
+
+
+@pytest.fixture(autouse=True)
+def verified(monkeypatch):
+    monkeypatch.setenv("PRONGHORN_DEBUG", "verify")
+    monkeypatch.setenv("PRONGHORN_CACHE", "0")
+
+
+def _trained():
+    """A model that every stage has something to do in: weights after two epochs with a short batch."""
+    keras.utils.set_random_seed(0)
+    image, text = keras.Input((11, 11, 8)), keras.Input((4,), dtype="int32")
+    x = layers.MaxPooling2D()(layers.Conv2D(8, 3, activation="relu")(image))
+    y = layers.GlobalAveragePooling1D()(layers.Embedding(3000, 16)(text))
+    model = keras.Model([image, text], layers.Dense(2)(layers.Concatenate()([layers.Flatten()(x), y])))
+    model.compile("sgd", "mse")
+    rng = np.random.default_rng(0)
+    inputs = [rng.normal(size=(21, 11, 11, 8)).astype("float32"), rng.integers(0, 3000, (21, 4))]
+    model.fit(inputs, rng.normal(size=(21, 2)).astype("float32"), batch_size=8, epochs=2, verbose=0)
+    return model.get_weights()
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return _trained()
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_a_model_trains_without_a_stage(monkeypatch, whole, name):
+    monkeypatch.setenv("PRONGHORN_SKIP", name)
+    for got, expected in zip(_trained(), whole, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_model_trains_without_all_of_them(monkeypatch, whole):
+    monkeypatch.setenv("PRONGHORN_SKIP", ", ".join(OPTIONAL))
+    for got, expected in zip(_trained(), whole, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("text, hint", [("polled", "did you mean 'pooled'"), ("decompose", "none of the stages")])
+def test_only_stages_that_can_be_left_out_are_named(monkeypatch, text, hint):
+    monkeypatch.setenv("PRONGHORN_SKIP", text)
+    with pytest.raises(ValueError, match=hint):
+        skipped()
+
+
+def _graph():
+    def fn(x, w):
+        P.exp(x)  # nobody wants it
+        y = P.add(P.mul(x, w), P.mul(x, w))
+        return [P.reduce_sum(y, axes=(0,)), y]
+
+    return trace(fn, [Aval((5, 3), "float32")] * 2).graph
+
+
+def test_stages_leave_what_they_are_given_as_it_is():
+    graph, target = _graph(), host_target()
+    for stage in GRAPH_STAGES:
+        before = print_graph(graph)
+        after = stage.run(graph, target)
+        assert print_graph(graph) == before, stage.name
+        graph = after
+
+
+def test_dead_nodes_are_left_out():
+    graph = _graph()
+    alive = eliminate_dead(graph)
+    assert [n.prim.name for n in alive.nodes] == [n.prim.name for n in graph.nodes if n.prim is not P.exp]
+    assert eliminate_dead(alive) is alive
+
+
+def _program():
+    return fuse(rewrite(_graph(), host_target()), host_target())
+
+
+def test_what_a_kernel_reads_has_to_be_made():
+    program = verify_program(_program())
+    program.kernels.reverse()
+    program.kernels.insert(0, copy_kernel(Value(Aval((2,), "float32"), program.graph), program.graph.outputs[0]))
+    with pytest.raises(InvalidProgram, match="no kernel before it makes"):
+        verify_program(program)
+
+
+def test_a_value_has_one_writer():
+    program = _program()
+    program.kernels.append(program.kernels[-1])
+    with pytest.raises(InvalidProgram, match="has been made before"):
+        verify_program(program)
+
+
+def test_outputs_have_to_be_made():
+    program = _program()
+    program.kernels = [k for k in program.kernels if not isinstance(k, LoopKernel)]
+    with pytest.raises(InvalidProgram, match="output .* is not made"):
+        verify_program(program)
+
+
+def test_values_in_use_do_not_share_memory():
+    graph = lower(rewrite(_graph(), host_target()), host_target()).graph
+    first, second = (Value(Aval((100,), "float32"), graph) for _ in range(2))
+    lives = {first: Lifetime(0, 2), second: Lifetime(2, 3)}
+    plan = verify_memory(plan_memory(lives), lives)
+    plan.placed[second] = Placed(plan.placed[first].key, plan.placed[first].offset, 1, lives[second])
+    with pytest.raises(InvalidProgram, match="share memory while both are in use"):
+        verify_memory(plan, lives)
+    lives[second] = Lifetime(3, 3)
+    verify_memory(plan, lives)
