@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder
 from pronghorn.codegen.contraction import (
@@ -26,20 +25,18 @@ from pronghorn.codegen.contraction import (
 )
 from pronghorn.codegen.coordinates import coordinates, lanes_along, variable_of
 from pronghorn.codegen.evaluator import Evaluator
+from pronghorn.codegen.launch import Launch
+from pronghorn.codegen.loops import emit_loops
 from pronghorn.codegen.pooling import PoolEpilogue
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.units import Units
-from pronghorn.compiler.costs import typical
+from pronghorn.codegen.values import round_to
 from pronghorn.compiler.expr import Index, LoopVar, all_indices
 from pronghorn.compiler.kernels import ContractionKernel, Part, PoolFusion
 from pronghorn.compiler.virtual import linear
 from pronghorn.graph.dim import Extent, product
 from pronghorn.graph.ir import Aval, Value
 from pronghorn.runtime.host import Target
-
-if TYPE_CHECKING:
-    from pronghorn.codegen.program import Launch
-
 
 AnyPlan = Plan | WinogradPlan | FilterGradientPlan
 
@@ -154,8 +151,6 @@ def _separate_pools(
     tables: Tables,
     target: Target,
 ) -> list[Launch]:
-    from pronghorn.codegen.loops import emit_loops
-    from pronghorn.codegen.program import Launch
 
     source = fusion.source.value
     for launch in main:
@@ -166,7 +161,7 @@ def _separate_pools(
         units = emit_loops(module, reader, tables, target)
         count = Units.of(units.count)
         reads, writes = reader.reads | {source}, reader.writes
-        launches.append(Launch(reader.name, count, units.cost, typical(units.count), reads, writes, scope=reader.scope))
+        launches.append(Launch(reader.name, count, units.cost, reads, writes, scope=reader.scope))
     return launches
 
 
@@ -179,7 +174,6 @@ def _scratch_value(scratch: Scratch, kernel: ContractionKernel) -> Value:
 def _launch(
     kernel: ContractionKernel, part: Part, made: AnyPlan, index: int, name: str, scratch: list[Value]
 ) -> Launch:
-    from pronghorn.codegen.program import Launch
 
     info = made.kernels[index]
     reads = kernel.reads | set(scratch) if info.role != "pack" else {part.b, part.a}
@@ -190,7 +184,6 @@ def _launch(
         name,
         info.units,
         info.cycles,
-        info.units.typical,
         reads,
         writes,
         scope=kernel.scope,
@@ -219,6 +212,5 @@ def _epilogue(
 
 
 def _rounded(fb: FunctionBuilder, sums: str, kernel: ContractionKernel, lanes: int) -> str:
-    from pronghorn.codegen.values import round_to
 
     return round_to(fb, kernel.accumulated[0].dtype, sums, lanes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pronghorn.codegen.program import Emitted
+from pronghorn.codegen.launch import Emitted
 from pronghorn.graph.ir import Value
 
 
@@ -25,7 +25,7 @@ def print_launches(emitted: Emitted) -> str:
             lines.append("---- barrier")
         how = "whole" if launch.serial else "shared"
         scope = f"   # {launch.scope}" if launch.scope else ""
-        size = f"{launch.typical_units} x {launch.cost:.0f} cycles"
+        size = f"{launch.units.typical} x {launch.cost:.0f} cycles"
         lines.append(
             f"{launch.label or launch.function}  {how}, {size}  reads [{names(launch.reads)}] writes "
             f"[{names(launch.writes)}]{scope}"

@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, vec
 from pronghorn.codegen.contraction.nest import begin_kernel
 from pronghorn.codegen.elementwise import emit_elementwise
@@ -23,6 +25,7 @@ from pronghorn.compiler.costs import typical
 from pronghorn.compiler.expr import Apply, Index, Load, LoopVar, all_indices, walk
 from pronghorn.compiler.kernels import LoopKernel, Reduction
 from pronghorn.compiler.virtual import linear
+from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Extent, product
 from pronghorn.runtime.host import Target
 
@@ -379,10 +382,6 @@ _COMBINE = {"sum": "add", "prod": "mul", "max": "max", "min": "min", "and": "and
 
 def neutral(op: str, dtype: str) -> float | int | bool:
     """The value that changes nothing."""
-    import numpy as np
-
-    from pronghorn.graph import dtypes
-
     if op in ("sum", "or"):
         return 0
     if op == "prod":

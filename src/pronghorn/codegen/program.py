@@ -15,67 +15,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand
 from pronghorn.codegen.contract import emit_contract
+from pronghorn.codegen.launch import Emitted, HostCall, Launch, Timed
 from pronghorn.codegen.loops import emit_loops
 from pronghorn.codegen.pooled import emit_pooled
 from pronghorn.codegen.slots import KernelTables, Tables
 from pronghorn.codegen.special_kernels import emit_special
 from pronghorn.codegen.units import COLUMNS, Units
-from pronghorn.compiler.costs import SERIAL_CYCLES, typical
 from pronghorn.compiler.kernels import ContractionKernel, Kernel, LoopKernel, NodeKernel, PooledKernel, Program
 from pronghorn.compiler.memory import Lifetime
 from pronghorn.compiler.schedule import copy_kernel, fill_kernel
 from pronghorn.compiler.stages import lower
-from pronghorn.graph.dim import Extent
+from pronghorn.graph import dtypes
+from pronghorn.graph.dim import Extent, product
 from pronghorn.graph.ir import Aval, Graph, Node, Value
 from pronghorn.runtime.host import Target
-
-
-@dataclass
-class Launch:
-    """One function to run over its units."""
-
-    function: str
-    units: Units
-    cost: float  # rough cycles of a unit
-    typical_units: int
-    reads: set[Value]
-    writes: set[Value]
-    serial: bool = False
-    slot: int = -1
-    scope: str = ""
-    barrier: bool = False  # threads meet before it
-    phase: int = 0  # the number of barriers written before it
-    repeats: Extent = 1  # how often it runs in a step, as far as known
-    work: Extent = 0  # multiplications (each with an addition) of a contraction
-    label: str = ""  # the kernel's own name, where its function is shared with others
-    buffers: list[Value] = field(default_factory=list)  # what the function finds in its table
-
-    def __post_init__(self) -> None:
-        self.serial = self.serial or self.cost * self.typical_units < SERIAL_CYCLES or self.typical_units < 2
-
-
-@dataclass
-class HostCall:
-    """A call of Python code (matrix factorisations), by thread 0."""
-
-    node: Node
-    reads: set[Value]
-    writes: set[Value]
-    number: int = -1
-
-
-@dataclass
-class Timed:
-    """What one row of the table of cycles counts: a launch, or a host call."""
-
-    name: str
-    scope: str
-    launch: Launch | None = None
 
 
 @dataclass
@@ -83,21 +41,6 @@ class _Pending:
     reads: set[Value]
     writes: set[Value]
     run: int  # of small kernels in a row that it belongs to, or 0
-
-
-@dataclass
-class Emitted:
-    """What `emit_program` made, for the runtime to fill the tables."""
-
-    module: ModuleBuilder
-    tables: Tables
-    launches: list[Launch] = field(default_factory=list)
-    host_calls: list[HostCall] = field(default_factory=list)
-    lifetimes: dict[Value, Lifetime] = field(default_factory=dict)
-    constants: dict[Value, Any] = field(default_factory=dict)
-    callback: Value | None = None
-    barriers: int = 0
-    timed: list[Timed] = field(default_factory=list)  # empty unless the step is profiled
 
 
 class ProgramEmitter:
@@ -497,9 +440,6 @@ class ProgramEmitter:
 
     def _point(self, part: Value, whole: Value, t: Operand) -> None:
         """Have ``part``'s entry in the table point to row ``t`` of ``whole``."""
-        from pronghorn.graph import dtypes
-        from pronghorn.graph.dim import product
-
         fb = self.fb
         size = product(part.shape) * dtypes.itemsize(part.dtype)
         row = size if isinstance(size, int) else fb.load("i64", fb.gep("i64", self.dims, self.tables.extent(size)))
@@ -569,7 +509,7 @@ class ProgramEmitter:
 
 def _launch_of(kernel: Kernel, count: Extent, cost: float) -> Launch:
 
-    return Launch(kernel.name, Units.of(count), cost, typical(count), kernel.reads, kernel.writes, scope=kernel.scope)
+    return Launch(kernel.name, Units.of(count), cost, kernel.reads, kernel.writes, scope=kernel.scope)
 
 
 def emit_program(program: Program, target: Target, external: set[Value], profile: bool = False) -> Emitted:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from pronghorn.codegen.builder import ModuleBuilder
 from pronghorn.codegen.cumulative import cumulative_units, emit_cumulative
+from pronghorn.codegen.launch import Launch
 from pronghorn.codegen.scattering import emit_scatter, scatter_units
 from pronghorn.codegen.slots import Tables
 from pronghorn.codegen.sorting import emit_sort, sort_scratch, sort_units
@@ -17,9 +17,6 @@ from pronghorn.compiler.storing import is_zeros
 from pronghorn.graph.dim import Extent, Shape, product
 from pronghorn.graph.ir import Aval, Graph, Node, Value
 from pronghorn.runtime.host import Target
-
-if TYPE_CHECKING:
-    from pronghorn.codegen.program import Launch
 
 
 def emit_special(module: ModuleBuilder, kernel: NodeKernel, tables: Tables, target: Target) -> list[Launch]:
@@ -33,14 +30,11 @@ def _around(shape: Shape, axis: int) -> tuple[Extent, Extent, Extent]:
 
 
 def _launch(kernel: NodeKernel, units: Extent, cost: float, scratch: set[Value] | None = None) -> Launch:
-    from pronghorn.codegen.program import Launch
-
     extra = scratch or set()
     return Launch(
         kernel.name,
         Units.of(units),
         cost,
-        typical(units),
         kernel.reads | extra,
         kernel.writes | extra,
         scope=kernel.scope,

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pronghorn.compiler.expr import Apply, Const, Expr, Index, Load, Loaded
 from pronghorn.compiler.virtual import VIRTUAL, linear, reshape_index, windows_overlap
+from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Extent
 from pronghorn.graph.ir import Graph, Node, Value
 
@@ -101,10 +104,6 @@ class Lowering:
 
 
 def _cast_const(const: Expr, dtype: str) -> Expr:
-    import numpy as np
-
-    from pronghorn.graph import dtypes
-
     assert isinstance(const, Const)
     with np.errstate(all="ignore"):
         number = np.asarray(const.number, dtypes.to_numpy(const.dtype)).astype(dtypes.to_numpy(dtype)).item()

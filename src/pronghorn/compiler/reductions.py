@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from math import prod
 
+import numpy as np
+
 from pronghorn.compiler.costs import CHUNKS, SPLIT_LENGTH, typical
-from pronghorn.compiler.expr import Apply, Bound, Const, Expr, Guard, Index, IndexValue, LoopVar
+from pronghorn.compiler.expr import Accumulated, Apply, Bound, Const, Expr, Guard, Index, IndexValue, LoopVar
 from pronghorn.compiler.kernels import LoopKernel, Reduction, Store
 from pronghorn.compiler.lowering import Lowering
+from pronghorn.graph import dtypes
 from pronghorn.graph.ir import Aval, Node, Value
 
 LOW_PRECISION = ("float16", "bfloat16")
@@ -73,13 +76,9 @@ def _window(lowering: Lowering, node: Node, index: tuple[Index, ...]) -> Reducti
 
 
 def _lowest(dtype: str) -> float | int:
-    from pronghorn.graph import dtypes
-
     if dtype == "bool":
         return 0
     if dtypes.is_integer(dtype):
-        import numpy as np
-
         return int(np.iinfo(dtype).min)
     return float("-inf")
 
@@ -165,8 +164,6 @@ def split_reduction(reduction: Reduction, vars: tuple[LoopVar, ...], value: Valu
     partial = Value(Aval((CHUNKS, *(v.extent for v in vars)), dtype), value.graph)
     first = Reduction(reduction.op, reduction.element, reduction.vars, dtype, (chunk, size))
     kernel = LoopKernel(vars=(chunk, *vars), reductions=[first], node=value.node)
-    from pronghorn.compiler.expr import Accumulated
-
     kernel.stores.append(Store(partial, Accumulated(0, dtype, kernel.vars)))
     kernel.scope = value.node.scope if value.node else ""
     return kernel, partial

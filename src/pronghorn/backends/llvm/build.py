@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from pronghorn.backends.llvm.gathering import gather_rows
 from pronghorn.backends.llvm.step_plan import StepPlan, slots_of
+from pronghorn.codegen.launch import Emitted
 from pronghorn.codegen.launches import print_launches
-from pronghorn.codegen.program import Emitted, emit_program
+from pronghorn.codegen.program import emit_program
 from pronghorn.compiler.memory import MemoryPlan, plan_memory
 from pronghorn.compiler.outputs import place_outputs
 from pronghorn.compiler.stages import lower, rewrite

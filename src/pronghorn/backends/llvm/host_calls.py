@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from pronghorn.backends.llvm.layout import concrete
-from pronghorn.codegen.program import Emitted
+from pronghorn.backends.numpy import IMPLEMENTATIONS
+from pronghorn.codegen.launch import Emitted
 from pronghorn.compiler.complex_numbers import COMPLEX_OPERANDS
 from pronghorn.graph import dtypes
 from pronghorn.graph.ir import Value
@@ -31,8 +32,6 @@ class HostCalls:
         self._callback.raise_error()
 
     def _run(self, number: int, bufs: int) -> None:
-        from pronghorn.backends.numpy import IMPLEMENTATIONS
-
         node = self._calls[number].node
         params = dict(node.params)
         inputs = [self._view(v, bufs) for v in node.inputs]

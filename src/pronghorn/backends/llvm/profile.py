@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pronghorn.codegen.program import Emitted, Launch
+from pronghorn.codegen.launch import Emitted, Launch
 from pronghorn.codegen.units import COLUMNS
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import evaluate, product

@@ -1,0 +1,71 @@
+"""What a step runs, in order, and what is known of it: plain data that codegen makes and the runtime reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pronghorn.codegen.builder import ModuleBuilder
+from pronghorn.codegen.slots import Tables
+from pronghorn.codegen.units import Units
+from pronghorn.compiler.costs import SERIAL_CYCLES
+from pronghorn.compiler.memory import Lifetime
+from pronghorn.graph.dim import Extent
+from pronghorn.graph.ir import Node, Value
+
+
+@dataclass
+class Launch:
+    """One function to run over its units."""
+
+    function: str
+    units: Units
+    cost: float  # rough cycles of a unit
+    reads: set[Value]
+    writes: set[Value]
+    serial: bool = False
+    slot: int = -1
+    scope: str = ""
+    barrier: bool = False  # threads meet before it
+    phase: int = 0  # the number of barriers written before it
+    repeats: Extent = 1  # how often it runs in a step, as far as known
+    work: Extent = 0  # multiplications (each with an addition) of a contraction
+    label: str = ""  # the kernel's own name, where its function is shared with others
+    buffers: list[Value] = field(default_factory=list)  # what the function finds in its table
+
+    def __post_init__(self) -> None:
+        self.serial = self.serial or self.cost * self.units.typical < SERIAL_CYCLES or self.units.typical < 2
+
+
+@dataclass
+class HostCall:
+    """A call of Python code (matrix factorisations), by thread 0."""
+
+    node: Node
+    reads: set[Value]
+    writes: set[Value]
+    number: int = -1
+
+
+@dataclass
+class Timed:
+    """What one row of the table of cycles counts: a launch, or a host call."""
+
+    name: str
+    scope: str
+    launch: Launch | None = None
+
+
+@dataclass
+class Emitted:
+    """What `codegen.program` made, for the runtime to fill the tables."""
+
+    module: ModuleBuilder
+    tables: Tables
+    launches: list[Launch] = field(default_factory=list)
+    host_calls: list[HostCall] = field(default_factory=list)
+    lifetimes: dict[Value, Lifetime] = field(default_factory=dict)
+    constants: dict[Value, Any] = field(default_factory=dict)
+    callback: Value | None = None
+    barriers: int = 0
+    timed: list[Timed] = field(default_factory=list)  # empty unless the step is profiled
