@@ -214,11 +214,7 @@ def bind(prim: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         outputs = tuple(Tensor(v) for v in values)
     else:
         outputs = _run_eagerly(prim, tensors, params)
-    return outputs[0] if len(outputs) == 1 and prim.name not in _ALWAYS_TUPLE else outputs
-
-
-# Primitives whose number of outputs depends on their operands always return a tuple.
-_ALWAYS_TUPLE = frozenset({"sort", "scan", "while_loop", "cond", "custom_vjp", "svd"})
+    return outputs if prim.has_several else outputs[0]
 
 
 def _run_eagerly(prim: Primitive, tensors: list[Tensor], params: dict[str, Any]) -> tuple[Tensor, ...]:

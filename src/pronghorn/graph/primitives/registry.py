@@ -8,6 +8,7 @@ from typing import Any
 from pronghorn.graph.ir import Aval
 
 Rule = Callable[..., "Aval | list[Aval]"]
+"""From operands' types to the result's; a rule that is annotated to return a list has several results."""
 
 
 class ShapeError(ValueError):
@@ -21,13 +22,15 @@ class NothingToTake(ShapeError, IndexError):
 class Primitive:
     """One member of the closed set: a name, a family and the rule for its outputs' shapes and types.
 
-    Calling it applies it: at once through the NumPy backend, or as a new node of the graph that is being traced.
+    Calling it applies it: at once through the NumPy backend, or as a new node of the graph that is being traced. One
+    that ``has_several`` results returns a tuple, also of one or none.
     """
 
-    __slots__ = ("elementwise", "family", "name", "rule")
+    __slots__ = ("elementwise", "family", "has_several", "name", "rule")
 
     def __init__(self, name: str, family: str, rule: Rule, elementwise: bool = False):
         self.name, self.family, self.rule, self.elementwise = name, family, rule, elementwise
+        self.has_several = rule.__annotations__.get("return") == "list[Aval]"
 
     def infer(self, avals: Sequence[Aval], params: dict[str, Any]) -> list[Aval]:
         """Shapes and types of the outputs.
