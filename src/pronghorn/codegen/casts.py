@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pronghorn.codegen.builder import FunctionBuilder, element, literal, mangle, vec
 from pronghorn.codegen.values import decode, encode, is_real, is_signed, round_to, value_type
+from pronghorn.graph.dtypes import LOW_PRECISION
 
 __all__ = ["emit_bitcast", "emit_cast"]
-
-_HALVES = ("float16", "bfloat16")
 
 
 def emit_cast(fb: FunctionBuilder, value: str, source: str, target: str, lanes: int) -> str:
@@ -74,8 +73,8 @@ def emit_bitcast(fb: FunctionBuilder, value: str, source: str, target: str, lane
     if target == "bool":
         return fb.cmp("ne", value_type(source, lanes), value, literal(0, value_type(source, lanes)))
     raw = encode(fb, source, value, lanes)
-    if target in _HALVES:
+    if target in LOW_PRECISION:
         return decode(fb, target, raw, lanes)
-    before = vec("i16", lanes) if source in _HALVES else value_type(source, lanes)
+    before = vec("i16", lanes) if source in LOW_PRECISION else value_type(source, lanes)
     after = value_type(target, lanes)
     return raw if before == after else fb.cast("bitcast", raw, before, after)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Protocol
 
 from pronghorn.codegen.builder import FunctionBuilder, Operand, literal, llvm_type, vec
+from pronghorn.graph.dtypes import LOW_PRECISION
 
-__all__ = ["LOW_PRECISION", "convert", "storage_type"]
+__all__ = ["FLOATS", "convert", "storage_type"]
 
-LOW_PRECISION = ("float16", "bfloat16")
-_FLOATS = (*LOW_PRECISION, "float32", "float64")
+FLOATS = (*LOW_PRECISION, "float32", "float64")
 _BITS = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64, "bool": 8}
 
 
@@ -42,9 +42,9 @@ def convert(fb: FunctionBuilder, value: Operand, source: str, target: str, count
     """
     if source == target:
         return value
-    if (source in _FLOATS) != (target in _FLOATS):
+    if (source in FLOATS) != (target in FLOATS):
         raise ValueError(f"No storage conversion from {source} to {target}.")
-    if source not in _FLOATS:
+    if source not in FLOATS:
         return _convert_integer(fb, value, source, target, count)
     if source in LOW_PRECISION:
         value = (_widen_bfloat if source == "bfloat16" else _widen_half)(fb, value, count, machine)

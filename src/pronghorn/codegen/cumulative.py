@@ -9,6 +9,7 @@ from pronghorn.codegen.elementwise import emit_elementwise
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.values import load_value, round_to, store_value, value_type
 from pronghorn.graph.dim import Extent
+from pronghorn.graph.dtypes import LOW_PRECISION
 
 __all__ = ["block_lanes", "combine", "cumulative_units", "emit_cumulative"]
 
@@ -106,7 +107,7 @@ def _run(
     """Accumulates ``length`` elements (or vectors of them) ``stride`` apart, from element ``first`` on."""
     op, dtype, reverse = flags
     memory = storage_type(dtype)
-    inside = "float32" if dtype in ("float16", "bfloat16") else dtype
+    inside = "float32" if dtype in LOW_PRECISION else dtype
     ty = value_type(inside, lanes)
 
     def address(base: str, position: Operand) -> str:

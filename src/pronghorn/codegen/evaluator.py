@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pronghorn.codegen.builder import FunctionBuilder, Operand, literal, llvm_type, vec
+from pronghorn.codegen.builder import FunctionBuilder, Operand, literal, vec
 from pronghorn.codegen.casts import emit_cast
+from pronghorn.codegen.convert import storage_type
 from pronghorn.codegen.elementwise import emit_elementwise
 from pronghorn.codegen.philox import emit_random_bits
 from pronghorn.codegen.slots import Slots
@@ -37,8 +38,6 @@ from pronghorn.compiler.expr import (
 from pronghorn.compiler.kernels import Store
 from pronghorn.graph.dim import Extent
 from pronghorn.graph.ir import Value
-
-_HALVES = ("float16", "bfloat16")
 
 
 class Evaluator:
@@ -225,7 +224,7 @@ class Evaluator:
         return str(known)
 
     def _gep(self, value: Value, pointer: str, offset: Operand) -> str:
-        return self.fb.gep(_memory_type(value.dtype), pointer, offset)
+        return self.fb.gep(storage_type(value.dtype), pointer, offset)
 
     def _address(self, load: Load) -> str:
         """The address of the first lane's element."""
@@ -344,7 +343,7 @@ class Evaluator:
 
     def _gather(self, load: Load, lanes: int, mask: Operand | None) -> str:
         fb = self.fb
-        memory = _memory_type(load.dtype)
+        memory = storage_type(load.dtype)
         ty, pointers = vec(memory, lanes), vec("ptr", lanes)
         base = self.slots.pointer(load.value)
         offsets = self._index_vector(load.offset, lanes)
@@ -476,10 +475,6 @@ class Evaluator:
             there = self._gep(value, pointer, fb.mul(lane, step))
             inside = None if self.mask is None else fb.extract(vec("i1", lanes), self.mask, lane)
             store_value(fb, value.dtype, fb.extract(ty, result, lane), there, 1, inside)
-
-
-def _memory_type(dtype: str) -> str:
-    return "i16" if dtype in _HALVES else llvm_type(dtype)
 
 
 def _suffix(memory: str) -> str:

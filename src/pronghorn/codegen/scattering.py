@@ -37,7 +37,6 @@ def emit_scatter(
     indices: int,
     updates: int,
     target: int,
-    in_place: bool = False,
 ) -> None:
     """Writes the kernel of ``scatter``. A unit of work does its columns for all updates, in their order.
 
@@ -57,7 +56,6 @@ def emit_scatter(
         indices: the slot of the indices.
         updates: the slot of the updates, ``[count, inner]``.
         target: the slot of the result.
-        in_place: whether the result's buffer holds the array to start from already.
     """
     fb = start_kernel(module, name)
     extent = Slots(fb, tables).extent
@@ -69,14 +67,14 @@ def emit_scatter(
     with fb.loop("%begin", "%end") as unit:
         column = fb.mul(unit, block_lanes(dtype))
         if isinstance(width, int) and width % lanes == 0:
-            kernel.unit(x, at, new, out, column, None, in_place)
+            kernel.unit(x, at, new, out, column, None)
         else:
             left = fb.sub(width, column)
             with fb.if_else(fb.cmp("sge", "i64", left, lanes)) as (whole, part):
                 with whole:
-                    kernel.unit(x, at, new, out, column, None, in_place)
+                    kernel.unit(x, at, new, out, column, None)
                 with part:
-                    kernel.unit(x, at, new, out, column, fb.mask_first(left, lanes), in_place)
+                    kernel.unit(x, at, new, out, column, fb.mask_first(left, lanes))
     fb.ret()
 
 
@@ -106,14 +104,11 @@ class _Scatter:
         self.rows, self.inner, self.count, self.lanes = rows, inner, count, lanes
         self.memory = storage_type(dtype)
 
-    def unit(
-        self, x: str | None, at: str, new: str, out: str, column: Operand, mask: str | None, in_place: bool
-    ) -> None:
+    def unit(self, x: str | None, at: str, new: str, out: str, column: Operand, mask: str | None) -> None:
         """Starts the unit's columns off, then applies all updates to them."""
         fb = self.fb
-        if not in_place:
-            with fb.loop(0, self.rows) as row:
-                self._store(self._start(x, row, column, mask), out, row, column, mask)
+        with fb.loop(0, self.rows) as row:
+            self._store(self._start(x, row, column, mask), out, row, column, mask)
         with fb.loop(0, self.count) as number:
             row = self._index(at, number)
             with fb.if_(fb.cmp("ult", "i64", row, self.rows)):

@@ -16,6 +16,7 @@ from pronghorn.codegen.convert import storage_type
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.values import is_real, is_signed, load_value, value_type
 from pronghorn.graph.dim import Extent
+from pronghorn.graph.dtypes import LOW_PRECISION
 
 __all__ = ["emit_sort", "sort_scratch", "sort_units"]
 
@@ -38,7 +39,7 @@ def sort_scratch(key_dtypes: Sequence[str], outer: Extent, n: Extent, inner: Ext
 
 
 def _key_bits(dtype: str) -> int:
-    if dtype in ("float16", "bfloat16"):
+    if dtype in LOW_PRECISION:
         return 32
     return 8 * size_of(storage_type(dtype))
 

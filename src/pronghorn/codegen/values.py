@@ -17,7 +17,8 @@ Rounding after every operation makes a fused kernel give the results of the same
 from __future__ import annotations
 
 from pronghorn.codegen.builder import FunctionBuilder, Operand, literal, llvm_type, vec
-from pronghorn.codegen.convert import convert, storage_type
+from pronghorn.codegen.convert import FLOATS, convert, storage_type
+from pronghorn.graph.dtypes import LOW_PRECISION
 from pronghorn.runtime.host import Target, host_target
 
 __all__ = [
@@ -34,8 +35,6 @@ __all__ = [
 ]
 
 _REGISTER = {"bool": "i1", "float16": "float", "bfloat16": "float"}
-_HALVES = ("float16", "bfloat16")
-_REALS = ("float16", "bfloat16", "float32", "float64")
 
 
 def value_type(dtype: str, lanes: int = 1) -> str:
@@ -49,7 +48,7 @@ def value_type(dtype: str, lanes: int = 1) -> str:
 
 def is_real(dtype: str) -> bool:
     """Whether ``dtype`` is one of the floating point types that kernels compute with."""
-    return dtype in _REALS
+    return dtype in FLOATS
 
 
 def is_signed(dtype: str) -> bool:
@@ -112,7 +111,7 @@ def _masked_load(fb: FunctionBuilder, memory: str, pointer: str, mask: Operand) 
 
 def decode(fb: FunctionBuilder, dtype: str, raw: Operand, lanes: int = 1) -> str:
     """The register value of the bits of a 16-bit float, given as ``i16``; any other type's value is its bits' own."""
-    return str(convert(fb, raw, dtype, "float32", lanes, target_of(fb))) if dtype in _HALVES else str(raw)
+    return str(convert(fb, raw, dtype, "float32", lanes, target_of(fb))) if dtype in LOW_PRECISION else str(raw)
 
 
 def encode(fb: FunctionBuilder, dtype: str, value: Operand, lanes: int = 1) -> str:
@@ -121,12 +120,12 @@ def encode(fb: FunctionBuilder, dtype: str, value: Operand, lanes: int = 1) -> s
         whole = vec("i32", lanes)
         bits = fb.cast("bitcast", value, vec("float", lanes), whole)
         return fb.cast("trunc", fb.op("lshr", whole, bits, literal(16, whole)), whole, vec("i16", lanes))
-    return str(convert(fb, value, "float32", dtype, lanes, target_of(fb))) if dtype in _HALVES else str(value)
+    return str(convert(fb, value, "float32", dtype, lanes, target_of(fb))) if dtype in LOW_PRECISION else str(value)
 
 
 def round_to(fb: FunctionBuilder, dtype: str, value: Operand, lanes: int = 1) -> str:
     """The ``float`` value rounded to the nearest of a 16-bit float type, ties to even; others are returned as is."""
-    if dtype not in _HALVES:
+    if dtype not in LOW_PRECISION:
         return str(value)
     target = target_of(fb)
     return str(convert(fb, convert(fb, value, "float32", dtype, lanes, target), dtype, "float32", lanes, target))

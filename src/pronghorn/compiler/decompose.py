@@ -14,6 +14,7 @@ from pronghorn.compiler.pooled import prepare_input_gradient
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Shape
+from pronghorn.graph.dtypes import LOW_PRECISION
 from pronghorn.graph.ir import Graph, Node, Value
 from pronghorn.graph.rewrite import Rewriter
 from pronghorn.runtime.host import Target
@@ -115,7 +116,7 @@ def _concatenate(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] |
 def _scatter(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
     """Sums and products of 16-bit floats are taken in float32 and rounded once."""
     x, indices, updates = inputs
-    if x.dtype not in ("float16", "bfloat16") or node.params["mode"] not in ("add", "mul"):
+    if x.dtype not in LOW_PRECISION or node.params["mode"] not in ("add", "mul"):
         return None
     wide = [rw.add(P.cast, [v], {"dtype": "float32"})[0] for v in (x, updates)]
     (total,) = rw.add(P.scatter, [wide[0], indices, wide[1]], node.params)

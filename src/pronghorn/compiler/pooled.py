@@ -11,11 +11,11 @@ from __future__ import annotations
 from math import prod
 
 from pronghorn.compiler.kernels import PooledOperands
-from pronghorn.compiler.reductions import LOW_PRECISION
 from pronghorn.compiler.simplify import scalar_constant
 from pronghorn.compiler.virtual import windows_overlap
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Shape
+from pronghorn.graph.dtypes import LOW_PRECISION
 from pronghorn.graph.ir import Graph, Node, Value
 from pronghorn.graph.rewrite import Rewriter
 from pronghorn.runtime.host import Target

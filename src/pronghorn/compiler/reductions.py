@@ -11,9 +11,8 @@ from pronghorn.compiler.expr import Accumulated, Apply, Bound, Const, Expr, Guar
 from pronghorn.compiler.kernels import LoopKernel, Reduction, Store
 from pronghorn.compiler.lowering import Lowering
 from pronghorn.graph import dtypes
+from pronghorn.graph.dtypes import LOW_PRECISION
 from pronghorn.graph.ir import Aval, Node, Value
-
-LOW_PRECISION = ("float16", "bfloat16")
 
 
 def reduction_of(lowering: Lowering, node: Node, index: tuple[Index, ...]) -> Reduction:

@@ -30,10 +30,11 @@ from pronghorn.compiler.lowering import (
     view_of,
 )
 from pronghorn.compiler.pooled import pooled_operands
-from pronghorn.compiler.reductions import LOW_PRECISION, reduction_of, split_reduction
+from pronghorn.compiler.reductions import reduction_of, split_reduction
 from pronghorn.compiler.storing import choose_stored, cost_of, operands_in_memory
 from pronghorn.compiler.virtual import VIRTUAL, linear, reshape_index
 from pronghorn.graph.dim import Shape
+from pronghorn.graph.dtypes import LOW_PRECISION
 from pronghorn.graph.ir import Aval, Graph, Node, Value
 from pronghorn.runtime.host import Target
 

@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 
 BOOL = ("bool",)
+LOW_PRECISION = ("float16", "bfloat16")  # computed with in float32
 SIGNED = ("int8", "int16", "int32", "int64")
 UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
 INTEGER = UNSIGNED + SIGNED

@@ -29,7 +29,6 @@ from pronghorn.codegen.contraction import (
     emit,
     for_few_rows,
     plan,
-    worthwhile,
 )
 from pronghorn.codegen.slots import Tables
 from pronghorn.codegen.units import Count
@@ -374,13 +373,6 @@ def test_what_is_packed():
     assert packed(128, 784, 512, runtime=("m",)) == (True, None)  # the order of summation is the same for any rows
     assert packed(128, 784, 4096)[0] and not packed(16, 784, 4096)[0]
     assert packed(128, 784, 500) == (False, None)  # lines at odd distances do not compete
-
-
-def test_worthwhile():
-    assert worthwhile(matmul(8, 8, 8).spec)
-    assert not worthwhile(matmul(8, 1, 8).spec)
-    product = Contraction((Axis("i", 8, 1, 1, 1), Axis("k", 4, 8, 8)), *(Array(i, "float32") for i in range(3)))
-    assert not worthwhile(product)
 
 
 def test_wrong_use_is_named(native):

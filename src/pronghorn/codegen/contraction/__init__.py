@@ -7,7 +7,7 @@ register tile by the model in :mod:`.tiling`), and write its kernels: :mod:`.pac
 
 from pronghorn.codegen.contraction.emit import emit
 from pronghorn.codegen.contraction.nest import Place
-from pronghorn.codegen.contraction.plan import FEW_ROWS, Kernel, Plan, Scratch, for_few_rows, plan, worthwhile
+from pronghorn.codegen.contraction.plan import FEW_ROWS, Kernel, Plan, Scratch, for_few_rows, plan
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
 from pronghorn.codegen.contraction.winograd import FilterGradientPlan, WinogradPlan, plan_winograd
@@ -30,5 +30,4 @@ __all__ = [
     "for_few_rows",
     "plan",
     "plan_winograd",
-    "worthwhile",
 ]

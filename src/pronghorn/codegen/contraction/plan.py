@@ -21,12 +21,12 @@ from pronghorn.codegen.contraction.tiling import (
     choose_tile,
     choose_vector,
 )
-from pronghorn.codegen.convert import LOW_PRECISION
 from pronghorn.codegen.units import Count, Units
 from pronghorn.compiler.costs import GRAIN_CYCLES, MULTIPLY_ADDS, typical
 from pronghorn.graph.dim import Extent, evaluate, least, product
+from pronghorn.graph.dtypes import LOW_PRECISION
 
-__all__ = ["FEW_ROWS", "Chunks", "Kernel", "Level", "Plan", "Scratch", "for_few_rows", "plan", "worthwhile"]
+__all__ = ["FEW_ROWS", "Chunks", "Kernel", "Level", "Plan", "Scratch", "for_few_rows", "plan"]
 
 FEW_PARTIALS = 16  # where there are not enough tiles otherwise
 MOST_PARTIALS = 64
@@ -124,15 +124,6 @@ class Plan:
         """The axes of C, the vector axis last."""
         axes = tuple(axis for axis in self.spec.axes if not axis.reduced and axis is not self.vector)
         return axes if self.dot else (*axes, self.vector)
-
-
-def worthwhile(spec: Contraction) -> bool:
-    """Whether the tiled kernel gains anything over a plain fused loop: something is summed, and reused.
-
-    Not so without a summed axis (a product), or if A and B both move along every axis (a sum of products).
-    """
-    axes = [axis for axis in spec.axes if axis.extent != 1]
-    return any(axis.reduced for axis in axes) and any(axis.a == 0 or axis.b == 0 for axis in axes if not axis.reduced)
 
 
 def plan(

@@ -13,8 +13,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pronghorn.codegen.convert import FLOATS
 from pronghorn.compiler.kernels import Axis
 from pronghorn.graph.dim import Extent
+from pronghorn.graph.dtypes import LOW_PRECISION
 
 __all__ = ["Array", "Axis", "Contraction"]
 
@@ -26,9 +28,6 @@ class Array:
     slot: int
     dtype: str
     offset: Extent = 0
-
-
-_FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class Contraction:
         for axis in self.axes:
             if axis.a == 0 and axis.b == 0 and axis.extent != 1:
                 raise ValueError(f"Axis {axis.name!r} is in neither A nor B, so there is nothing to multiply along it.")
-        kinds = {array.dtype in _FLOATS for array in (self.a, self.b, self.c)}
+        kinds = {array.dtype in FLOATS for array in (self.a, self.b, self.c)}
         if len(kinds) != 1:
             raise ValueError(
                 f"A contraction takes all floats or all integers, got {self.a.dtype}, {self.b.dtype} -> {self.c.dtype}."
@@ -67,7 +66,7 @@ class Contraction:
     @property
     def sum_dtype(self) -> str:
         """The dtype of the accumulators."""
-        return "float32" if self.c.dtype in ("float16", "bfloat16") else self.c.dtype
+        return "float32" if self.c.dtype in LOW_PRECISION else self.c.dtype
 
     def swapped(self) -> Contraction:
         """The same contraction with A and B exchanged."""
