@@ -61,6 +61,13 @@ def test_slice_to_the_end_from_a_symbolic_start():
     assert ops.slice(KerasTensor((3, 4)), start, (-1, 2)).shape == (None, 2)
 
 
+def test_an_unknown_extent_is_split():
+    x = KerasTensor((None, 4, None))
+    for parts in (ops.split(x, 2), ops.vsplit(x, 2), ops.dsplit(x, 2), ops.array_split(x, 2)):
+        assert [t.shape for t in parts] == [(None, 4, None)] * 2
+    assert [t.shape for t in ops.split(x, [1, 3])] == [(1, 4, None), (2, 4, None), (None, 4, None)]
+
+
 def test_unstack_of_an_unknown_extent_asks_for_num():
     with pytest.raises(ValueError, match="num"):
         ops.unstack(KerasTensor((2, None)), axis=1)

@@ -132,16 +132,16 @@ def _split(name: str, x: Any, cuts: Any, axis: int, equal: bool) -> list[Tensor]
     size = x.shape[axis]
     if isinstance(cuts, (int, np.integer)):
         places: Iterable[Extent] = _equal_cuts(name, size, int(cuts), equal)
-    else:
-        given = cuts.numpy() if isinstance(cuts, Tensor) else cuts
-        places = [int(i) for i in np.asarray(given).reshape(-1)]
-        places = [min(max(i + size if i < 0 else i, 0), size) for i in places]
-    bounds: Iterator[Extent] = itertools.chain([0], places, [size])
-    return [_between(x, axis, lo, hi) for lo, hi in itertools.pairwise(bounds)]
+        return [part(x, axis, low, high) for low, high in _pieces(places, size)]
+    given = cuts.numpy() if isinstance(cuts, Tensor) else cuts
+    places = [int(i) for i in np.asarray(given).reshape(-1)]
+    places = [min(max(i + size if i < 0 else i, 0), size) for i in places]
+    return [part(x, axis, low, max(low, high)) for low, high in _pieces(places, size)]
 
 
-def _between(x: Tensor, axis: int, low: Extent, high: Extent) -> Tensor:
-    return part(x, axis, low, max(low, high))
+def _pieces(places: Iterable[Extent], size: Extent) -> Iterator[tuple[Extent, Extent]]:
+    """Where the parts between cuts start and end."""
+    return itertools.pairwise(itertools.chain([0], places, [size]))
 
 
 def _equal_cuts(name: str, size: Extent, sections: int, equal: bool) -> Iterator[Extent]:
