@@ -1,11 +1,14 @@
 """However the rows of `predict` are grouped, results, callbacks and progress are those of the batches asked for."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 import pronghorn as keras
 from pronghorn.backends.llvm import executable
 from pronghorn.data import Dataset
+from pronghorn.runtime.host import host_target
 from pronghorn.trainers.grouping import grouped, regrouped
 
 ROWS = 90
@@ -14,7 +17,12 @@ ROWS = 90
 @pytest.fixture(params=["pieces", "together"])
 def small_caches(request, monkeypatch):
     """Have every batch taken in pieces of eight rows, or of as many as there are."""
-    monkeypatch.setattr(executable, "CACHE_BYTES", 1 if request.param == "pieces" else 1 << 30)
+    _set_caches(monkeypatch, 1 if request.param == "pieces" else 1 << 30)
+
+
+def _set_caches(monkeypatch, nbytes):
+    target = dataclasses.replace(host_target(), cache_bytes=nbytes)
+    monkeypatch.setattr(executable, "host_target", lambda: target)
 
 
 @pytest.fixture
@@ -67,7 +75,7 @@ def test_small_batches_are_run_together_and_large_ones_in_pieces(sizes, monkeypa
     model, x = a_model(), some_data()
     model.predict(x, batch_size=4, verbose=0)
     assert sizes == [ROWS]
-    monkeypatch.setattr(executable, "CACHE_BYTES", 1)
+    _set_caches(monkeypatch, 1)
     sizes.clear()
     a_model().predict(x, batch_size=40, verbose=0)
     assert sizes == [8, 5]  # five pieces of 8, twice, then 5 and 5

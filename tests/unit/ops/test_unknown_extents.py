@@ -65,7 +65,7 @@ def test_an_unknown_extent_is_split():
     x = KerasTensor((None, 4, None))
     for parts in (ops.split(x, 2), ops.vsplit(x, 2), ops.dsplit(x, 2), ops.array_split(x, 2)):
         assert [t.shape for t in parts] == [(None, 4, None)] * 2
-    assert [t.shape for t in ops.split(x, [1, 3])] == [(1, 4, None), (2, 4, None), (None, 4, None)]
+    assert [t.shape for t in ops.split(x, [1, 3])] == [(1, 4, None), (None, 4, None), (None, 4, None)]  # may be short
 
 
 def test_unstack_of_an_unknown_extent_asks_for_num():

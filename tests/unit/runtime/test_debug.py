@@ -11,7 +11,7 @@ from pronghorn.runtime import debug
         ("graph,time", {"graph", "time"}),
         (" LLVM | asm ,, ", {"llvm", "asm"}),
         ("all", set(debug.PRINTED)),
-        ("all, poison", set(debug.FLAGS)),
+        ("all, poison", {*debug.PRINTED, "poison"}),
     ],
 )
 def test_parse(text, flags):

@@ -63,6 +63,7 @@ class Executable:
         self._is_profiled = profile or debug.enabled("time")
         self._shows_profile = self._is_profiled and not profile
         self.traced, self.name = traced, traced.graph.name
+        self._target = host_target()
         self.gathered = frozenset(gathered)
         self._lock = threading.Lock()
         self._layouts: dict[tuple, Layout] = {}
@@ -93,7 +94,7 @@ class Executable:
 
     # -- making it --------------------------------------------------------------------------------------------------
     def _compile(self) -> None:
-        target = host_target()
+        target = self._target
         # what is to be looked at, or counted, has to be made
         shown = self._is_profiled or any(debug.enabled(flag) for flag in debug.PRINTED)
         name = None if shown else kept_steps.key(self.traced, self.gathered, target)
@@ -142,7 +143,7 @@ class Executable:
             return None
         symbols = {"batch", *(f"rows{i}" for i in self.gathered)}
         few, many = (self.plan.memory.layout(dict.fromkeys(symbols, rows))[1] for rows in (64, 128))
-        rows = host_target().cache_bytes * 64 // max(many - few, 1)
+        rows = self._target.cache_bytes * 64 // max(many - few, 1)
         return max(LEAST_ROWS, min(rows - rows % LEAST_ROWS, MOST_ROWS))
 
     # -- running it -------------------------------------------------------------------------------------------------
