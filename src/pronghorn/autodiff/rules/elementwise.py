@@ -28,7 +28,7 @@ def abs(ctx: Context, g: Tensor) -> Gradients:
     (x,) = ctx.inputs
     if x.dtype in dtypes.COMPLEX:
         return (P.mul(P.cast(g, dtype=x.dtype), P.conj(P.sign(x))),)
-    return (P.mul(g, P.sign(x)),)
+    return (P.select(P.ge(x, 0.0), g, P.neg(g)),)  # 1 at zero, as in JAX, so in losses where both are equal
 
 
 @vjp("exp")

@@ -55,7 +55,7 @@ def _between(x: Tensor, low: float, high: float) -> Tensor:
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Tensor:
     """``x`` where it is positive, else ``negative_slope * x``."""
     x = B.to_float(x)
-    return _where_positive(x, x, P.mul(x, B.full_like(x, negative_slope)))
+    return P.select(P.ge(x, B.zeros_like(x)), x, P.mul(x, B.full_like(x, negative_slope)))  # gradient 1 at 0
 
 
 @symbolic_aware
@@ -86,7 +86,8 @@ def hard_tanh(x: Any) -> Tensor:
     x = _numeric(x)
     if x.dtype in dtypes.UNSIGNED:
         return P.min(x, B.full_like(x, 1))
-    return _between(x, -1.0, 1.0) if dtypes.is_float(x.dtype) else P.min(P.max(x, -1), 1)
+    low, high = B.full_like(x, -1), B.full_like(x, 1)
+    return P.select(P.gt(x, high), high, P.select(P.lt(x, low), low, x))  # gradient 1 at both ends
 
 
 @symbolic_aware

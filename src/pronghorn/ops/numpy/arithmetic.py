@@ -169,20 +169,20 @@ def _real_pair(prim: Any, order: str, x1: Any, x2: Any) -> Tensor:
 @symbolic_aware
 def fmax(x1: Any, x2: Any) -> Tensor:
     """The greater of each two elements; where one is NaN, the other."""
-    return _ignoring_nan(P.max, x1, x2)
+    return _ignoring_nan(P.max, P.gt, x1, x2)
 
 
 @symbolic_aware
 def fmin(x1: Any, x2: Any) -> Tensor:
     """The lesser of each two elements; where one is NaN, the other."""
-    return _ignoring_nan(P.min, x1, x2)
+    return _ignoring_nan(P.min, P.lt, x1, x2)
 
 
-def _ignoring_nan(prim: Any, x1: Any, x2: Any) -> Tensor:
+def _ignoring_nan(prim: Any, wins: Any, x1: Any, x2: Any) -> Tensor:
     x, y = B.operands(x1, x2)
     if not dtypes.is_float(x.dtype):
         return prim(x, y)
-    return P.select(P.ne(x, x), y, P.select(P.ne(y, y), x, prim(x, y)))
+    return P.select(P.or_(wins(x, y), P.ne(y, y)), x, y)  # of equal ones the second, with the gradient
 
 
 @symbolic_aware
@@ -241,6 +241,11 @@ def hypot(x1: Any, x2: Any) -> Tensor:
     return P.select(P.is_finite(long), length, long)
 
 
+def _minus_size(x: Tensor) -> Tensor:
+    """``-abs(x)`` with the gradient 0 at 0, so that a symmetric function keeps equal gradients where both are equal."""
+    return P.min(x, P.neg(x))
+
+
 @symbolic_aware
 def logaddexp(x1: Any, x2: Any) -> Tensor:
     """``log(exp(x1) + exp(x2))``, without overflow."""
@@ -248,7 +253,7 @@ def logaddexp(x1: Any, x2: Any) -> Tensor:
     x, y = B.operands(x1, x2, dtype=_float_result(x1, x2))
     top, gap = P.max(x, y), P.sub(x, y)
     same = P.ne(gap, gap)  # both infinite alike, or NaN
-    return P.select(same, P.add(x, y), P.add(top, P.log1p(P.exp(P.neg(P.abs(gap))))))
+    return P.select(same, P.add(x, y), P.add(top, P.log1p(P.exp(_minus_size(gap)))))
 
 
 @symbolic_aware
@@ -258,7 +263,7 @@ def logaddexp2(x1: Any, x2: Any) -> Tensor:
     x, y = B.operands(x1, x2, dtype=_float_result(x1, x2))
     top, gap = P.max(x, y), P.sub(x, y)
     same = P.ne(gap, gap)
-    tail = P.mul(P.log1p(P.exp(P.mul(P.abs(gap), -ln2))), 1 / ln2)
+    tail = P.mul(P.log1p(P.exp(P.mul(_minus_size(gap), ln2))), 1 / ln2)
     return P.select(same, P.add(x, y), P.add(top, tail))
 
 
