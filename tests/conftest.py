@@ -2,9 +2,13 @@
 
 import collections
 import gc
+import os
 import signal
 
 import pytest
+
+# Graphs, kernels and memory are verified after every stage, also in processes that tests start; a test may set others.
+os.environ.setdefault("PRONGHORN_DEBUG", "verify")
 
 # Started in the background of a shell, a process and its children ignore Ctrl-C; the tests of interrupts need it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
