@@ -224,7 +224,7 @@ class ProgramEmitter:
         head, work, done = fb.label("take"), fb.label("work"), fb.label("done")
         fb.branch(head)
         fb.place(head)
-        number = fb.let(f"call i64 @ph_take(ptr %ctx, i64 {first}, i64 {end})")
+        number = fb.let(f"call i64 @ph_take(ptr %ctx, i64 {first}, i64 {end}, i64 %tid)")
         fb.branch_if(fb.cmp("slt", "i64", number, 0), done, work)
         fb.place(work)
         begin = fb.mul(fb.sub(number, first), grain)

@@ -18,7 +18,7 @@ MEETING_CYCLES = 4_000  # of a barrier: threads wait for the last, and for what 
 JOINING_CYCLES = 30_000  # of a second thread that joins a step
 GRAIN_CYCLES = 25_000  # what a thread takes at a time, and so what a unit of work should at least come near to
 LEAST_GRAIN_CYCLES = 4_000  # taking one costs some hundred where threads compete
-MOST_GRAINS = 1 << 20
+MOST_GRAINS = 1 << 15
 MULTIPLY_ADDS = 2  # of whole vectors that a core does in a cycle
 
 # -- what is computed where it is used, and what is stored

@@ -8,7 +8,8 @@ threads asleep until it does.
 
 GO = 0  # event: the first grain of the job that may be joined; its negative once that has ended
 DONE = 128  # event: below which number all grains have been run, once nobody runs one
-NEXT = 256  # i64: the number of the next grain to take
+NEXT = 256  # i64: how many grains have been taken, and in the low bits how many of the last kernel's from behind
+BACK_BITS = 16
 INSIDE = 384  # i64: workers that have joined a job and not yet left it
 JOB = 640  # ptr: the job's code; null asks the workers to leave
 ARGS = 648  # ptr: its arguments

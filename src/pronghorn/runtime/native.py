@@ -6,7 +6,7 @@ work of a job is cut into *grains*, numbered in the order in which the job names
 twice. Every thread runs the whole job and so knows each grain's number; a grain is run by whoever takes it. Why
 late threads can do no harm is in docs/design/threads.md. Generated modules include `RUNTIME_IR`, which defines
 
-- `i64 @ph_take(ptr ctx, i64 first, i64 end)`: takes the next grain if its number is in [first, end), else -1;
+- `i64 @ph_take(ptr ctx, i64 first, i64 end, i64 tid)`: takes one of the grains [first, end) if any is left, else -1;
 - `i64 @ph_take_whole(ptr ctx, i64 first, i64 tid)`: the same for one grain, left to thread 0 if that comes soon;
 - `void @ph_meet(ptr ctx, i64 end, i64 done, i64 tid)`: reports the grains that this thread has run since its last
   report and returns once all below `end` have been run;
@@ -25,6 +25,7 @@ import sys
 
 from .context import (
     ARGS,
+    BACK_BITS,
     BUSY,
     DECISIONS,
     DONE,
@@ -49,26 +50,40 @@ STATUS_BUSY = -1  # what ph_run returns when the context is in use: the job has 
 def _taking_ir(arch: str) -> str:
     return f"""
 ; A number is taken by compare-and-swap and never comes again, so that a thread that is late, in this job or from an
-; earlier one, finds that the next number is beyond the grains it asks for, and takes nothing.
-define internal i64 @ph_take(ptr %ctx, i64 %first, i64 %end) noinline nounwind {{
+; earlier one, finds that the next is beyond the grains it asks for, and takes nothing. Threads with an odd number
+; take the last grain that is left, the others the first.
+define internal i64 @ph_take(ptr %ctx, i64 %first, i64 %end, i64 %tid) noinline nounwind {{
 entry:
   %next.p = getelementptr i8, ptr %ctx, i64 {NEXT}
   %start = load atomic i64, ptr %next.p acquire, align 8
+  %last = sub i64 %end, 1
+  %odd = and i64 %tid, 1
+  %is.odd = icmp ne i64 %odd, 0
   br label %look
 look:
-  %n = phi i64 [ %start, %entry ], [ %found, %try ]
+  %word = phi i64 [ %start, %entry ], [ %found, %try ]
+  %n = lshr i64 %word, {BACK_BITS}
   %begun = icmp sge i64 %n, %first
   %more = icmp slt i64 %n, %end
   %ok = and i1 %begun, %more
   br i1 %ok, label %try, label %none
 try:
+  %kept = and i64 %word, {(1 << BACK_BITS) - 1}
+  %fresh = icmp eq i64 %n, %first
+  %back = select i1 %fresh, i64 0, i64 %kept
+  %from.back = sub i64 %last, %back
+  %from.front = sub i64 %n, %back
+  %grain = select i1 %is.odd, i64 %from.back, i64 %from.front
+  %back.next = add i64 %back, %odd
   %n.next = add i64 %n, 1
-  %pair = cmpxchg ptr %next.p, i64 %n, i64 %n.next acq_rel acquire
+  %high = shl i64 %n.next, {BACK_BITS}
+  %word.next = or i64 %high, %back.next
+  %pair = cmpxchg ptr %next.p, i64 %word, i64 %word.next acq_rel acquire
   %found = extractvalue {{ i64, i1 }} %pair, 0
   %won = extractvalue {{ i64, i1 }} %pair, 1
   br i1 %won, label %mine, label %look
 mine:
-  ret i64 %n
+  ret i64 %grain
 none:
   ret i64 -1
 }}
@@ -81,7 +96,8 @@ entry:
   br i1 %leads, label %take, label %defer
 defer:
   %i = phi i64 [ 0, %entry ], [ %i.next, %wait ]
-  %n = load atomic i64, ptr %next.p acquire, align 8
+  %word = load atomic i64, ptr %next.p acquire, align 8
+  %n = lshr i64 %word, {BACK_BITS}
   %free = icmp eq i64 %n, %first
   br i1 %free, label %wait, label %take
 wait:
@@ -90,7 +106,7 @@ wait:
   %again = icmp ult i64 %i.next, {DEFERENCE}
   br i1 %again, label %defer, label %take
 take:
-  %r = call i64 @ph_take(ptr %ctx, i64 %first, i64 %end)
+  %r = call i64 @ph_take(ptr %ctx, i64 %first, i64 %end, i64 %tid)
   ret i64 %r
 }}
 
@@ -236,9 +252,11 @@ mine:
   store atomic i64 0, ptr %status.p monotonic, align 8
   ; a number that no other job has had, even one of no grains
   %next.p = getelementptr i8, ptr %ctx, i64 {NEXT}
-  %next = load atomic i64, ptr %next.p monotonic, align 8
+  %word = load atomic i64, ptr %next.p monotonic, align 8
+  %next = lshr i64 %word, {BACK_BITS}
   %first = add i64 %next, 1
-  store atomic i64 %first, ptr %next.p monotonic, align 8
+  %opened = shl i64 %first, {BACK_BITS}
+  store atomic i64 %opened, ptr %next.p monotonic, align 8
   %n.p = getelementptr i8, ptr %ctx, i64 {THREADS}
   %n = load i64, ptr %n.p, align 8
   %alone = icmp eq i64 %n, 1
@@ -308,7 +326,8 @@ define void @ph_stop(ptr %ctx) nounwind {{
   %job.p = getelementptr i8, ptr %ctx, i64 {JOB}
   store atomic ptr null, ptr %job.p release, align 8
   %next.p = getelementptr i8, ptr %ctx, i64 {NEXT}
-  %next = load atomic i64, ptr %next.p monotonic, align 8
+  %word = load atomic i64, ptr %next.p monotonic, align 8
+  %next = lshr i64 %word, {BACK_BITS}
   %go = add i64 %next, 1
   %go.p = getelementptr i8, ptr %ctx, i64 {GO}
   call void @ph_signal(ptr %go.p, i64 %go)

@@ -16,8 +16,8 @@ from __future__ import annotations
 from .context import SHORT, SPINS, YIELDS
 
 LONG_YIELD = 100_000  # nanoseconds: another thread has had the core meanwhile
-SHORT_TIME = 20_000_000  # nanoseconds
-NAP = 1_000_000  # nanoseconds
+SHORT_TIME = 5_000_000  # nanoseconds
+NAP = 200_000  # nanoseconds
 
 # The number of the futex system call on the Linux ports whose words are little-endian.
 _FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98, "ppc64le": 221, "loongarch64": 98}
@@ -65,7 +65,7 @@ define internal void @ph_os_wait(ptr %event, i64 %old, i64 %round) noinline noun
 define internal void @ph_os_nap(ptr %event, i64 %old) noinline nounwind {{
   %compare = alloca i64, align 8
   store i64 %old, ptr %compare, align 8
-  %r = call i32 @WaitOnAddress(ptr %event, ptr %compare, i64 8, i32 {NAP // 1_000_000})
+  %r = call i32 @WaitOnAddress(ptr %event, ptr %compare, i64 8, i32 {max(1, NAP // 1_000_000)})
   ret void
 }}
 define internal void @ph_os_wake(ptr %event) noinline nounwind {{

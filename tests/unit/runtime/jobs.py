@@ -33,7 +33,7 @@ entry:
   br label %loop
 loop:
   %done = phi i64 [ 0, %entry ], [ %done.next, %take ]
-  %i = call i64 @ph_take(ptr %ctx, i64 %first, i64 %end)
+  %i = call i64 @ph_take(ptr %ctx, i64 %first, i64 %end, i64 %tid)
   %none = icmp slt i64 %i, 0
   br i1 %none, label %out, label %take
 take:
@@ -73,7 +73,7 @@ meet:
   br label %share
 share:
   %done = phi i64 [ 0, %meet ], [ %done.next, %take ]
-  %i = call i64 @ph_take(ptr %ctx, i64 %f1, i64 %end)
+  %i = call i64 @ph_take(ptr %ctx, i64 %f1, i64 %end, i64 %tid)
   %none = icmp slt i64 %i, 0
   br i1 %none, label %after, label %take
 take:
@@ -101,7 +101,7 @@ entry:
   br label %loop
 loop:
   %done = phi i64 [ 0, %entry ], [ %done.next, %take ]
-  %i = call i64 @ph_take(ptr %ctx, i64 %first, i64 %end)
+  %i = call i64 @ph_take(ptr %ctx, i64 %first, i64 %end, i64 %tid)
   %none = icmp slt i64 %i, 0
   br i1 %none, label %out, label %take
 take:
@@ -126,7 +126,7 @@ entry:
   %me = icmp eq i64 %who, %tid
   br i1 %me, label %take, label %out
 take:
-  %i = call i64 @ph_take(ptr %ctx, i64 %first, i64 %end)
+  %i = call i64 @ph_take(ptr %ctx, i64 %first, i64 %end, i64 %tid)
   %q = getelementptr i64, ptr %args, i64 3
   %f = load ptr, ptr %q
   call void %f()
