@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pronghorn import ops
+from pronghorn import layers, ops
 from pronghorn.backends.llvm import Executable, kept_steps
 from pronghorn.backends.numpy import run
 from pronghorn.graph import primitives as P
@@ -209,3 +209,16 @@ def test_threads_that_lose_their_cores_change_no_bit(monkeypatch, restore_thread
         for _ in range(calls):
             for a, b in zip(executable(x, w), expected, strict=True):
                 np.testing.assert_array_equal(a, b)
+
+
+def is_small(model, x):
+    executable = Executable(trace(lambda x: [model(x)], [Aval((BATCH, *x.shape[1:]), "float32")]))
+    executable(x)
+    (layout,) = executable._layouts.values()
+    return layout.is_small
+
+
+def test_a_step_of_small_kernels_between_barriers_stays_on_one_thread():
+    x = np.zeros((32, 12, 16), "float32")
+    assert is_small(layers.LSTM(32), x)
+    assert not is_small(layers.LSTM(256), x)

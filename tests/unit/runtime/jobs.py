@@ -136,6 +136,29 @@ out:
   call void @ph_leave(ptr %ctx, i64 %end, i64 %done, i64 %tid)
   ret void
 }}
+
+; Threads other than 0 call the function at args[3], holding no grain; thread 0 calls the one at args[2] in a grain.
+define void @stray(ptr %ctx, ptr %args, i64 %tid, i64 %first) {{
+entry:
+  %end = add i64 %first, 1
+  %leads = icmp eq i64 %tid, 0
+  br i1 %leads, label %take, label %stray
+stray:
+  %p = getelementptr i64, ptr %args, i64 3
+  %f = load ptr, ptr %p
+  call void %f()
+  br label %out
+take:
+  %i = call i64 @ph_take(ptr %ctx, i64 %first, i64 %end, i64 %tid)
+  %q = getelementptr i64, ptr %args, i64 2
+  %g = load ptr, ptr %q
+  call void %g()
+  br label %out
+out:
+  %done = phi i64 [ 0, %stray ], [ 1, %take ]
+  call void @ph_leave(ptr %ctx, i64 %end, i64 %done, i64 %tid)
+  ret void
+}}
 """
 
 

@@ -1,7 +1,10 @@
+import gc
 import sys
 import threading
 import time
+import weakref
 
+import numpy as np
 import pytest
 
 from pronghorn.runtime import native, pool, threads
@@ -127,3 +130,55 @@ def test_python_threads_run_jobs_at_once(jobs, num_threads):
     assert failures == [0] * 200
     for args in work:
         assert args[1] == 1000 and jobs.slots(args, jobs.GRAINS) == jobs.rounds_total(1000)
+
+
+@pytest.fixture
+def stray(jobs, num_threads):
+    """Has a worker be away amid a job that has ended, as one that has lost its core is; yields what calls it back."""
+    num_threads(2)
+    away, back = threading.Event(), threading.Event()
+    leave, arrive = Callback(lambda: (away.set(), back.wait(30))), Callback(lambda: away.wait(30))
+    args = jobs.arguments(code=arrive.address, callback=leave.address)
+    start = time.monotonic()
+    assert pool.run(jobs.job("stray"), args.ctypes.data) == 0
+    assert time.monotonic() - start < 25 and away.is_set() and not back.is_set()
+    yield back.set
+    back.set()
+    while pool._state.pool.is_joined():
+        time.sleep(0.001)
+
+
+def test_no_job_waits_for_a_thread_that_is_away(jobs, stray):
+    args = jobs.arguments(200)
+    for _ in range(3):
+        assert pool.run(jobs.job("rounds"), args.ctypes.data) == 0
+    assert jobs.slots(args, jobs.GRAINS) == jobs.rounds_total(600)
+    more = jobs.arguments(1000)
+    stray()  # the worker comes back while others of its number are taken
+    for _ in range(200):
+        assert pool.run(jobs.job("mark"), more.ctypes.data) == 0
+    assert sum(jobs.slots(more, 2)) == 200_000 and more[1] == 200 * sum(range(1000))
+
+
+def test_what_a_job_had_outlives_a_thread_that_is_late_in_it(stray):
+    tables = np.zeros(3)
+    kept = weakref.ref(tables)
+    pool.outlive(tables)
+    del tables
+    gc.collect()
+    assert kept() is not None
+    stray()
+    while pool._state.pool.is_joined():
+        time.sleep(0.001)
+    pool.outlive(None)
+    assert kept() is None
+
+
+def test_what_a_job_had_is_let_go_at_once_if_nobody_is_late():
+    tables = np.zeros(3)
+    kept = weakref.ref(tables)
+    while pool._state.pool is not None and pool._state.pool.is_joined():
+        time.sleep(0.001)
+    pool.outlive(tables)
+    del tables
+    assert kept() is None
