@@ -75,13 +75,12 @@ class CompileLoss(Loss):
         self.terms: list[Term] = []
         self.losses: list[Loss | None] = []  # of the terms
         self._weights: list[Any] = []
-        self._shown: list[str] = []  # the terms' names in logs
-        self._trackers: dict[str, Mean] = {}
+        self._trackers: list[Mean] = []  # of the terms that have a loss, where there are several
 
     @property
     def metrics(self) -> list[Mean]:
-        """A mean of each output's loss, where there are several."""
-        return list(self._trackers.values())
+        """A mean of each loss, where there are several; of those of one name, logs show the last."""
+        return self._trackers
 
     @property
     def variables(self) -> list[Any]:
@@ -106,10 +105,8 @@ class CompileLoss(Loss):
         self.losses = [resolve_loss(term.loss, targets[term.start], flat_pred[term.start]) for term in self.terms]
         self._weights = term_weights(self._user_loss_weights, self.terms, y_pred, self.names)
         wanted = [term for term in self.terms if term.loss is not None]
-        shown = iter(shown_names(wanted, y_pred, self.names, self._output_names))
-        self._shown = ["" if term.loss is None else next(shown) for term in self.terms]
-        unique = list(dict.fromkeys(name for name in self._shown if name))
-        self._trackers = {name: Mean(name=f"{name}_loss") for name in unique} if len(unique) > 1 else {}
+        shown = shown_names(wanted, y_pred, self.names, self._output_names)
+        self._trackers = [Mean(name=f"{name}_loss") for name in shown] if len(wanted) > 1 else []
         self.built = True
 
     def targets(self, y_true: Any, y_pred: Any) -> list[Any]:
@@ -152,21 +149,21 @@ class CompileLoss(Loss):
         targets = self.targets(y_true, y_pred)
         check_keys(sample_weight, y_pred, self._output_names, "sample_weight")
         weights = align(sample_weight, y_pred, self.names, "sample_weight", _is_array)
-        totals: dict[str, Tensor] = {}
+        values: list[Tensor] = []
         total: Tensor | None = None
-        for term, loss, factor, name in zip(self.terms, self.losses, self._weights, self._shown):
+        for term, loss, factor in zip(self.terms, self.losses, self._weights):
             if loss is None:
                 continue
             value = self._value(term, loss, targets, y_pred, weights)
-            totals[name] = value if name not in totals else totals[name] + value
+            values.append(value)
             if factor is not None:
                 value = value * factor
             total = value if total is None else total + value
         if self._trackers:
             first = tree.flatten(y_pred)[0]
             size = count(first.shape[:1], "float32") if first.shape else None
-            for name, value in totals.items():
-                self._trackers[name].update_state(value, sample_weight=size)
+            for tracker, value in zip(self._trackers, values):
+                tracker.update_state(value, sample_weight=size)
         return total
 
     def _value(self, term: Term, loss: Loss, targets: list[Any], y_pred: Any, weights: list[Any]) -> Tensor:

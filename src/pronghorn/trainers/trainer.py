@@ -234,11 +234,11 @@ class Trainer(CompiledModel):
         return final
 
     def _in_order(self, logs: dict[str, Any]) -> Any:
-        """Logs as a list in the order of `metrics`, or a single value."""
+        """Logs as a list in the order of `metrics`, or a single value; what has one name stands there as often."""
         names: list[str] = []
         for metric in self.metrics:
             names += [m.name for m in metric.metrics] if isinstance(metric, CompileMetrics) else [metric.name]
-        ordered = [logs[name] for name in dict.fromkeys(names) if name in logs]
+        ordered = [logs[name] for name in names if name in logs]
         ordered += [logs[name] for name in sorted(logs) if name not in names]
         return ordered[0] if len(ordered) == 1 else ordered
 

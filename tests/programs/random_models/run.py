@@ -171,7 +171,8 @@ def note_variables(seen: Seen, what: str, variables: list[Any]) -> None:
 
 
 def unshare(model: Any) -> None:
-    """After a `fit` with averaged weights, Keras's weights and averages are the same arrays, which JAX refuses then."""
+    """After a `fit` with averaged weights, Keras's weights and averages are the same arrays: the next step gives one
+    away to be overwritten, and the other is gone with it."""
     for v in model.optimizer.variables:
         v.assign(np.array(v.value))
 
@@ -204,6 +205,8 @@ def train(spec: Spec, model: Any, data: Data, weights: list[np.ndarray], library
         note_variables(seen, "fitted weight", model.variables)
         for i, v in enumerate(model.optimizer.variables):  # by place: Keras has no names for some
             seen[f"optimizer {i}"] = np.asarray(v.numpy())
+        if library is keras:
+            unshare(model)
     with at("evaluate"):
         if not validation:
             results = model.evaluate(data.x, data.y, batch_size=data.batch, verbose=0, return_dict=True)

@@ -28,6 +28,12 @@ def logs_of(structure, loss, **arguments):
     return {name: values[0] for name, values in history.history.items()}
 
 
+def logs_of_same(structure, loss):
+    """`logs_of` with the same weights each time."""
+    keras.utils.set_random_seed(0)
+    return logs_of(structure, loss)
+
+
 def pairs(spec, y_pred, names=("a", "b", "c")):
     return [(term.path, term.loss) for term in loss_terms(spec, y_pred, names)]
 
@@ -61,9 +67,7 @@ def test_which_loss_is_for_which_output():
         (Pair(0, 0), [squares, Pair("mse", "mae")], ["y1_loss", "y1_y2_loss", "y2_loss"]),
         ({"u": (0, 0), "v": 0}, {"u": [squares, (None, "mse")], "v": "mae"}, ["u/y2_loss", "u_loss", "v_loss"]),
         ([0, [0, 0]], "mse", ["1/y2_loss", "1/y3_loss", "y1_loss"]),
-        ([0, 0], ["mse", ["mae", "mse"]], ["y1_loss", "y2_loss"]),
         ([0, 0], [None, "mse"], []),
-        (0, ["mse", "mae"], []),
     ],
 )
 def test_names_in_logs_and_the_sum(structure, loss, names):
@@ -71,6 +75,34 @@ def test_names_in_logs_and_the_sum(structure, loss, names):
     assert sorted(logs) == sorted(["loss", *names])
     if names:
         assert logs["loss"] == pytest.approx(sum(logs[name] for name in names), rel=1e-5)
+
+
+def test_of_losses_of_one_name_the_last_is_shown():
+    """Several losses of one output: all of them are summed, and logs have the last."""
+    mse, mae, both = (logs_of_same([0, 0], ["mse", loss]) for loss in ("mse", "mae", ["mse", "mae"]))
+    assert both["y2_loss"] == mae["y2_loss"]
+    assert both["loss"] == pytest.approx(mse["loss"] + mae["y2_loss"], rel=1e-5)
+    assert logs_of_same(0, ["mse", "mae"])["y1_loss"] == logs_of_same(0, "mae")["loss"]
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_layer_called_twice_gives_two_outputs_of_one_name(nested):
+    x = keras.Input((3,))
+    layer = layers.Dense(1, name="d")
+    outputs = [layer(x), layer(x * 2), layers.Dense(1, name="e")(x)]
+    targets = [Y, Y, Y]
+    if nested:
+        outputs, targets = [outputs[2], outputs[:2]], [Y, [Y, Y]]
+    model = keras.Model(x, outputs)
+    model.compile("sgd", "mse")
+    logs = model.evaluate(X, targets, verbose=0, return_dict=True)
+    once, twice, other = (np.mean((m(X) - Y) ** 2) for m in (layer, lambda x: layer(2 * x), model.get_layer("e")))
+    shown = "1/d_loss" if nested else "d_loss"
+    assert logs == pytest.approx({"loss": once + twice + other, shown: twice, "e_loss": other}, rel=1e-5)
+    names = ["loss", "e_loss", shown, shown] if nested else ["loss", shown, shown, "e_loss"]
+    assert model.metrics_names == names
+    assert model.evaluate(X, targets, verbose=0) == [logs[name] for name in names]
+    assert model.test_on_batch(X, targets) == pytest.approx([logs[name] for name in names], rel=1e-5)
 
 
 def test_several_losses_of_one_output_add_up():
