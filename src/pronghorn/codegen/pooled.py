@@ -3,17 +3,20 @@
 Each (image, output channel) visits its windows; a window whose gradient is not zero adds one outer product of its
 gradient with the taps of the input (filter gradient) or of the kernel (input gradient). Taps and input channels lie in
 vector registers. Sums are float32, whatever the dtype.
+
+Zero times an infinity or NaN is NaN: where the other operand (the input, the kernel) is not all finite, a second pass
+adds its product with the zero gradients of all other positions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product as cartesian
 from math import prod
 
-from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, vec
+from pronghorn.codegen.builder import ModuleBuilder, Operand, literal, vec
 from pronghorn.codegen.contraction.nest import begin_kernel, load_elements
 from pronghorn.codegen.convert import convert, storage_type
 from pronghorn.codegen.slots import Slots, Tables
@@ -22,6 +25,8 @@ from pronghorn.compiler.kernels import PooledKernel, PooledOperands
 from pronghorn.graph.dim import Extent
 from pronghorn.graph.ir import Node, Value
 from pronghorn.runtime.host import Target
+
+CHANNELS = 16  # output channels of a unit of the filter gradient: its input is looked through once for all of them
 
 
 @dataclass
@@ -35,6 +40,7 @@ class _Geometry:
     taps: list[int]  # offset of each tap in the input, without its channel
     windows: list[int]  # offset in the input of each window's first position
     positions: list[int]  # offset of each position inside a window
+    rest: list[int]  # offsets in the input of the positions that are in no window
 
 
 def _row_offsets(counts: tuple[int, ...], steps: tuple[int, ...], strides: list[int]) -> list[int]:
@@ -54,14 +60,19 @@ def _geometry(node: Node, operands: PooledOperands) -> _Geometry:
     strides = [prod(spatial[a + 1 :]) * channels for a in range(len(spatial))]
     counts = tuple(map(int, operands.values.shape[1:-1]))
     steps = tuple(s * c for s, c in zip(pool["strides"][1:-1], p["strides"]))
+    windows = _row_offsets(counts, steps, strides)
+    positions = _row_offsets(pool["window"][1:-1], p["strides"], strides)
+    scattered = tuple(map(int, operands.pool.outputs[0].shape[1:-1]))
+    pooled = {window + position for window in windows for position in positions}
     return _Geometry(
         x[0],
         channels,
         kernel[-1],
         prod(spatial) * channels,
         _row_offsets(kernel[:-2], p["dilation"], strides),
-        _row_offsets(counts, steps, strides),
-        _row_offsets(pool["window"][1:-1], p["strides"], strides),
+        windows,
+        positions,
+        [at for at in _row_offsets(scattered, p["strides"], strides) if at not in pooled],
     )
 
 
@@ -73,6 +84,7 @@ class _Pooled:
         self.storage = storage_type(self.dtype)
         self.g = _geometry(kernel.node, self.operands)
         self.lanes = target.lanes("float32")
+        self.blocks = -(-self.g.channels_out // CHANNELS)
         self.fb = begin_kernel(module, kernel.name)
         self.slots = Slots(self.fb, tables)
         self.ty = vec("float", self.lanes)
@@ -85,20 +97,55 @@ class _Pooled:
         ]
 
     @contextmanager
-    def _live_windows(self, fb: FunctionBuilder, image: Operand, channel: Operand) -> Iterator[tuple[str, Operand]]:
-        """For each window of (image, channel) with a gradient that is not zero: the gradient in every lane, and the
-        offset in the input of the position it belongs to."""
-        count, channels = len(self.g.windows), self.g.channels_out
-        start = fb.add(fb.mul(image, count * channels), channel)
+    def _gradients(self, image: Operand, channel: Operand) -> Iterator[tuple[Operand, Operand, Operand]]:
+        """For each window of (image, channel): its gradient, the number of the position it belongs to, and the
+        window's offset in the input."""
+        fb, channels = self.fb, self.g.channels_out
+        start = fb.add(fb.mul(image, len(self.g.windows) * channels), channel)
         values, argmax = fb.gep(self.storage, self.values, start), fb.gep("i32", self.argmax, start)
-        with fb.loop(0, count) as window:
+        with fb.loop(0, len(self.g.windows)) as window:
             at = fb.mul(window, channels)
             gradient = self._load(values, at, 1)
-            with fb.if_(fb.cmp("une", "float", gradient, literal(0.0, "float"))):
-                chosen = fb.cast("zext", fb.load("i32", fb.gep("i32", argmax, at)), "i32", "i64")
+            chosen = fb.cast("zext", fb.load("i32", fb.gep("i32", argmax, at)), "i32", "i64")
+            yield gradient, chosen, fb.load("i64", fb.gep("i64", self.windows, window))
+
+    @contextmanager
+    def _live_windows(self, image: Operand, channel: Operand) -> Iterator[tuple[str, Operand]]:
+        """For each window of (image, channel) with a gradient that is not zero: the gradient in every lane, and the
+        offset in the input of the position it belongs to."""
+        fb = self.fb
+        with self._gradients(image, channel) as (gradient, chosen, window):
+            live = fb.cmp("une", "float", gradient, literal(0.0, "float"))
+            with fb.if_(live):
                 position = fb.load("i64", fb.gep("i64", self.positions, chosen))
-                offset = fb.add(fb.load("i64", fb.gep("i64", self.windows, window)), position)
-                yield fb.splat(gradient, "float", self.lanes), offset
+                yield fb.splat(gradient, "float", self.lanes), fb.add(window, position)
+
+    def _add_zeros(self, image: Operand, channel: Operand, add: Callable[[str, Operand], None]) -> None:
+        """``add`` a gradient of zero at every position of (image, channel) that `_live_windows` leaves out."""
+        fb = self.fb
+        zero = fb.splat(literal(0.0, "float"), "float", self.lanes)
+        with self._gradients(image, channel) as (gradient, chosen, window):
+            dark = fb.cmp("oeq", "float", gradient, literal(0.0, "float"))
+            with fb.loop(0, len(self.g.positions)) as number:
+                left_out = fb.op("or", "i1", dark, fb.cmp("ne", "i64", chosen, number))
+                with fb.if_(left_out):
+                    add(zero, fb.add(window, fb.load("i64", fb.gep("i64", self.positions, number))))
+        if self.g.rest:
+            rest = self.module.constant("i64", self.g.rest)
+            with fb.loop(0, len(self.g.rest)) as number:
+                add(zero, fb.load("i64", fb.gep("i64", rest, number)))
+
+    def _not_finite(self, base: str, count: Operand) -> str:
+        """Whether any of the first ``count`` elements (whole vectors of them) is infinite or NaN."""
+        fb, bits = self.fb, vec("i32", self.lanes)
+        found = fb.alloca(bits)
+        fb.store(bits, "zeroinitializer", found)
+        with fb.loop(0, count, self.lanes) as at:
+            x = self._load(base, at, self.lanes)
+            difference = fb.cast("bitcast", fb.op("fsub", self.ty, x, x), self.ty, bits)  # +0 for what is finite
+            fb.store(bits, fb.op("or", bits, fb.load(bits, found), difference), found)
+        whole = f"i{32 * self.lanes}"
+        return fb.cmp("ne", whole, fb.cast("bitcast", fb.load(bits, found), bits, whole), 0)
 
     def _load(self, base: str, at: Operand, lanes: int) -> Operand:
         """Adjacent elements of an array, as float32."""
@@ -106,7 +153,7 @@ class _Pooled:
         return load_elements(self.fb, pointer, self.dtype, "float32", lanes, self.target, None)
 
     def filter_gradient(self, partial: Value) -> None:
-        """``partial[chunk, co, taps, ci]``: units are (chunk, co); the sums of a unit stay in registers."""
+        """``partial[chunk, co, taps, ci]``: units are (chunk, some co); the sums of a channel stay in registers."""
         fb, g = self.fb, self.g
         x = self.slots.pointer(self.node.inputs[0])
         out = self.slots.pointer(partial)
@@ -114,21 +161,37 @@ class _Pooled:
         images = self.slots.extent(g.images)
         sums = [fb.alloca(self.ty) for _ in self.vectors]
         with fb.loop("%begin", "%end") as unit:
-            chunk, channel = fb.div(unit, g.channels_out), fb.rem(unit, g.channels_out)
-            for s in sums:
-                fb.store(self.ty, literal(0.0, self.ty), s)
+            chunk, block = fb.div(unit, self.blocks), fb.rem(unit, self.blocks)
             first = fb.mul(chunk, size)
-            with fb.loop(first, fb.min(fb.add(first, size), images)) as image:
-                base = fb.gep(self.storage, x, fb.mul(image, g.image))
-                with self._live_windows(fb, image, channel) as (gradient, offset):
-                    here = fb.gep(self.storage, base, offset)
-                    for s, at in zip(sums, self.vectors):
-                        taps = self._load(here, at, self.lanes)
-                        fb.store(self.ty, fb.fma(self.ty, gradient, taps, fb.load(self.ty, s)), s)
-            row = fb.gep("float", out, fb.mul(unit, len(self.vectors) * self.lanes))
-            for number, s in enumerate(sums):
-                fb.store(self.ty, fb.load(self.ty, s), fb.gep("float", row, number * self.lanes))
+            last = fb.min(fb.add(first, size), images)
+            begin = fb.gep(self.storage, x, fb.mul(first, g.image))
+            infinite = self._not_finite(begin, fb.mul(fb.sub(last, first), g.image))
+            start = fb.mul(block, CHANNELS)
+            with fb.loop(start, fb.min(fb.add(start, CHANNELS), g.channels_out)) as channel:
+                for s in sums:
+                    fb.store(self.ty, literal(0.0, self.ty), s)
+                with fb.loop(first, last) as image:
+                    self._filter_sums(fb.gep(self.storage, x, fb.mul(image, g.image)), image, channel, sums, infinite)
+                row = fb.add(fb.mul(chunk, g.channels_out), channel)
+                row = fb.gep("float", out, fb.mul(row, len(self.vectors) * self.lanes))
+                for number, s in enumerate(sums):
+                    fb.store(self.ty, fb.load(self.ty, s), fb.gep("float", row, number * self.lanes))
         fb.ret()
+
+    def _filter_sums(self, base: str, image: Operand, channel: Operand, sums: list[str], infinite: str) -> None:
+        """Add what one (image, channel) gives to the sums of the filter's taps."""
+        fb = self.fb
+
+        def add(gradient: str, offset: Operand) -> None:
+            here = fb.gep(self.storage, base, offset)
+            for s, at in zip(sums, self.vectors):
+                taps = self._load(here, at, self.lanes)
+                fb.store(self.ty, fb.fma(self.ty, gradient, taps, fb.load(self.ty, s)), s)
+
+        with self._live_windows(image, channel) as (gradient, offset):
+            add(gradient, offset)
+        with fb.if_(infinite):
+            self._add_zeros(image, channel, add)
 
     def input_gradient(self) -> None:
         """``dx[image]``: a unit zeroes its image, then adds the taps of every live window."""
@@ -137,22 +200,34 @@ class _Pooled:
         out = self.slots.pointer(self.node.outputs[0])
         narrow = self.dtype != "float32"
         sums = fb.alloca("float", g.image, align=64) if narrow else ""
+        infinite = self._not_finite(kernel, g.channels_out * len(self.vectors) * self.lanes)
         with fb.loop("%begin", "%end") as image:
             place = fb.gep(self.storage, out, fb.mul(image, g.image))
             base = sums or place
             with fb.loop(0, g.image, self.lanes) as i:
                 fb.store(self.ty, literal(0.0, self.ty), fb.gep("float", base, i))
             with fb.loop(0, g.channels_out) as channel:
-                row = fb.mul(channel, len(self.vectors) * self.lanes)
-                taps = [self._load(kernel, fb.add(row, n * self.lanes), self.lanes) for n in range(len(self.vectors))]
-                with self._live_windows(fb, image, channel) as (gradient, offset):
-                    here = fb.gep("float", base, offset)
-                    for tap, at in zip(taps, self.vectors):
-                        cell = fb.gep("float", here, at)
-                        fb.store(self.ty, fb.fma(self.ty, gradient, tap, fb.load(self.ty, cell)), cell)
+                self._add_taps(kernel, base, image, channel, infinite)
             if narrow:
                 self._store_rounded(sums, place)
         fb.ret()
+
+    def _add_taps(self, kernel: str, base: str, image: Operand, channel: Operand, infinite: str) -> None:
+        """Add what one channel gives to the image's gradient."""
+        fb = self.fb
+        row = fb.mul(channel, len(self.vectors) * self.lanes)
+        taps = [self._load(kernel, fb.add(row, n * self.lanes), self.lanes) for n in range(len(self.vectors))]
+
+        def add(gradient: str, offset: Operand) -> None:
+            here = fb.gep("float", base, offset)
+            for tap, at in zip(taps, self.vectors):
+                cell = fb.gep("float", here, at)
+                fb.store(self.ty, fb.fma(self.ty, gradient, tap, fb.load(self.ty, cell)), cell)
+
+        with self._live_windows(image, channel) as (gradient, offset):
+            add(gradient, offset)
+        with fb.if_(infinite):
+            self._add_zeros(image, channel, add)
 
     def _store_rounded(self, sums: str, place: str) -> None:
         """One image's sums, in the output's dtype."""
@@ -176,4 +251,4 @@ def emit_pooled(module: ModuleBuilder, kernel: PooledKernel, tables: Tables, tar
         return writer.g.images, writer.cost() * writer.g.channels_out
     (partial,) = kernel.writes
     writer.filter_gradient(partial)
-    return CHUNKS * writer.g.channels_out, writer.cost() * 4
+    return CHUNKS * writer.blocks, writer.cost() * 4 * min(CHANNELS, writer.g.channels_out)

@@ -111,6 +111,47 @@ def test_gradients_of_16_bits(dtype, monkeypatch):
         np.testing.assert_array_equal(got.astype("float32"), expected.astype("float32"))
 
 
+BAD = (np.inf, -np.inf, np.nan)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize(("target", "channels"), [("avx512-emulated", 16), ("avx2", 8), ("sse2", 4)])
+def test_zero_gradients_times_what_is_not_finite_are_nan(target, channels, dtype, monkeypatch):
+    """At positions chosen, not chosen and in no window; in the input and in the kernel."""
+    monkeypatch.setenv("PRONGHORN_TARGET", target)
+    window = {"window": (1, 2, 2, 1), "strides": (1, 2, 2, 1), "padding": ((0, 0),) * 4, "dilation": (1,) * 4}
+    conv = {"strides": (1, 1), "padding": ((0, 0),) * 2, "dilation": (1, 1), "groups": 1}
+    x_shape, k_shape = (BATCH, 9, 9, channels), (3, 3, channels, 20)
+
+    def gradients(x, w, g, argmax):
+        g = P.unpool(g, argmax, input_shape=(x.shape[0], 7, 7, 20), **window)
+        filters = P.conv_filter_grad(x, g, kernel_shape=k_shape, **conv)
+        return [filters, P.conv_input_grad(g, w, input_shape=x.shape, **conv)]
+
+    avals = [Aval(x_shape, dtype), Aval(k_shape, dtype), Aval((BATCH, 3, 3, 20), dtype)]
+    traced = trace(gradients, [*avals, Aval((BATCH, 3, 3, 20), "int32")])
+    graph = rewrite(traced.graph, host_target(), check=True)
+    assert sum(pooled_operands(n, host_target()) is not None for n in graph.nodes) == 2
+    executable = Executable(traced)
+    rng = np.random.default_rng(5)
+    for case in range(8):
+        x = rng.integers(-2, 3, (3, 9, 9, channels)).astype(dtype)
+        w = rng.integers(-2, 3, k_shape).astype(dtype)
+        g = (rng.integers(-1, 2, (3, 3, 3, 20)) * rng.integers(0, 2, (3, 3, 3, 20))).astype(dtype)
+        argmax = rng.integers(0, 4, g.shape).astype("int32")
+        for array in (x, w)[case % 2 :][:1] if case < 6 else (x, w):
+            array.reshape(-1)[rng.integers(0, array.size, 1 + case // 2)] = BAD[case % 3]
+        if case == 5:
+            g[...] = 0
+        if case == 7:
+            x[2, 8, 8, 1] = np.inf  # read at positions in no window alone
+            g[0, 1, 1, 3] = np.nan
+        with np.errstate(all="ignore"):
+            expected = run(traced.graph, [x, w, g, argmax])
+        for got, wanted in zip(executable(x, w, g, argmax), expected, strict=True):
+            np.testing.assert_array_equal(got.astype("float32"), wanted.astype("float32"))
+
+
 def test_a_weight_s_other_dtype_does_not_keep_the_bias_from_the_epilogue():
     def mixed(x, w, b):
         return [ops.relu(ops.cast(x, "bfloat16") @ ops.cast(w, "bfloat16") + ops.cast(b, "bfloat16"))]

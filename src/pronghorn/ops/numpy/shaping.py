@@ -268,19 +268,33 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Tensor:
 def _roll_axis(x: Tensor, shift: Any, axis: int) -> Tensor:
     size = x.shape[axis]
     if isinstance(shift, Tensor) and shift.is_traced:
-        from pronghorn.ops.numpy.arithmetic import mod
-
-        places = P.iota(shape=(size,), dtype="int32", axis=0)
-        return P.take(x, mod(P.sub(places, B.broadcast_to(B.cast(shift, "int32"), (size,))), size), axis=axis)
+        return _roll_by_index(x, shift, axis)
     shift = int(shift)
     if isinstance(size, int):
         shift = shift % size if size else 0
-    elif not -size < shift < size:  # more than once around: by how much is a matter of the number
-        raise SymbolicDimError(f"roll: where {shift} places along an axis of {size} lead is not known.")
+    elif shift != 0 and not _less_than_once_around(shift, size):
+        return _roll_by_index(x, B.convert(np.int32(shift)), axis)
     if shift == 0:
         return x
     cut: Extent = size - shift if shift > 0 else -shift
     return P.concatenate(part(x, axis, cut, size), part(x, axis, 0, cut), axis=axis)
+
+
+def _roll_by_index(x: Tensor, shift: Tensor, axis: int) -> Tensor:
+    """Each element looked up: for a shift, or an extent, that is known when it runs."""
+    from pronghorn.ops.numpy.arithmetic import mod
+
+    size = x.shape[axis]
+    places = P.iota(shape=(size,), dtype="int32", axis=0)
+    return P.take(x, mod(P.sub(places, B.broadcast_to(B.cast(shift, "int32"), (size,))), size), axis=axis)
+
+
+def _less_than_once_around(shift: int, size: Extent) -> bool:
+    """Whether ``-size < shift < size``; False where that is a matter of the number."""
+    try:
+        return bool(-size < shift < size)
+    except SymbolicDimError:
+        return False
 
 
 def part(x: Tensor, axis: int, start: Extent, limit: Extent, stride: int = 1) -> Tensor:
