@@ -17,6 +17,7 @@ from pronghorn.layers.layer import Layer
 from pronghorn.models.function import Function, map_graph
 from pronghorn.models.keras_tensor import KerasTensor
 from pronghorn.models.model import Model
+from pronghorn.models.nesting import note_nesting
 from pronghorn.models.node import Node
 from pronghorn.trainers.trainer import Trainer
 from pronghorn.utils.masking import get_mask, set_mask
@@ -60,6 +61,7 @@ class Functional(Function, Model):
         if not all(_is_input(x) for x in tree.flatten(inputs)):
             inputs, outputs = _with_new_inputs(inputs, outputs)
         self._set_graph(inputs, outputs)
+        note_nesting(self, self._operations)
         for operation in self._operations:
             if isinstance(operation, Layer):
                 self._tracker.track(operation)

@@ -14,6 +14,7 @@ from pronghorn.layers.layer import Layer
 from pronghorn.models.functional import Functional
 from pronghorn.models.keras_tensor import KerasTensor
 from pronghorn.models.model import Model
+from pronghorn.models.nesting import note_nesting
 from pronghorn.utils.naming import current_path
 
 # What `add` and `pop` keep, and track themselves.
@@ -66,7 +67,8 @@ class Sequential(Model):
             rebuild: whether to build the model again at once, where its input shape is known.
 
         Raises:
-            ValueError: for anything else, for a second Input, or for a name that is taken.
+            ValueError: for anything else, for a second Input, for a name that is taken, or where models would be
+            nested too deep (`pronghorn.models.nesting`).
         """
         if isinstance(layer, KerasTensor) and hasattr(layer, "_keras_history"):
             layer = layer._keras_history.operation
@@ -112,6 +114,7 @@ class Sequential(Model):
         return None
 
     def _append(self, layer: Layer) -> None:
+        note_nesting(self, [layer])
         self._tracker.locked = False
         self._sequence = (*self._sequence, layer)
         self._tracker.track(layer)
