@@ -278,7 +278,7 @@ def test_factorisations_without_a_gradient_say_so(call):
 
 
 def test_conventions_at_kinks():
-    """abs at 0 gives 0; equal operands of max share the gradient; so do equal maxima."""
+    """abs at 0 gives 1; equal operands of max share the gradient; so do equal maxima."""
 
     def gradient_of(fn, *values):
         tensors = [Tensor(np.asarray(v)) for v in values]
@@ -287,7 +287,7 @@ def test_conventions_at_kinks():
             y = fn(*tensors)
         return [g.numpy().tolist() for g in tape.gradient(y, tensors)]
 
-    assert gradient_of(P.abs, 0.0) == [0.0]
+    assert gradient_of(P.abs, 0.0) == [1.0]
     assert gradient_of(P.max, 2.0, 2.0) == [0.5, 0.5]
     assert gradient_of(P.min, 2.0, 3.0) == [1.0, 0.0]
     assert gradient_of(lambda x: P.reduce_max(x, axes=(0,)), [1.0, 3.0, 3.0]) == [[0.0, 0.5, 0.5]]

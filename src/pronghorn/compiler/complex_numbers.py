@@ -182,6 +182,11 @@ class _Splitter(Rewriter):
 COMPLEX_OPERANDS = "complex operands"
 
 
+def is_separated(node: Node) -> bool:
+    """Whether a host call's complex operands and results are two each now, of which its shape rule knows nothing."""
+    return COMPLEX_OPERANDS in node.params
+
+
 # -- rules of single primitives ----------------------------------------------------------------------------------------
 _Rule = Callable[[_Splitter, Node], Split]
 _RULES: dict[str, _Rule] = {}

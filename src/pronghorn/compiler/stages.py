@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from pronghorn.compiler.complex_numbers import split_complex
+from pronghorn.compiler.complex_numbers import is_separated, split_complex
 from pronghorn.compiler.decompose import decompose
 from pronghorn.compiler.float8 import widen_float8
 from pronghorn.compiler.kernels import Program
@@ -106,7 +106,7 @@ def rewrite(graph: Graph, target: Target, check: bool = False) -> Graph:
         graph = stage.run(graph, target)
         debug.emit("graph", f"{graph.name}: {stage.name}", graph.__str__)
         if check:
-            verify(graph)
+            verify(graph, is_separated)
     return graph
 
 

@@ -21,9 +21,10 @@ def verify_program(program: Program) -> Program:
         InvalidProgram: naming the kernel.
     """
     graph, aliases = program.graph, program.aliases
+    # A constant of one element is part of the code, or stored by a kernel.
     made: set[Value] = {
         *graph.inputs,
-        *(v for node in graph.nodes if node.prim.name == "constant" for v in node.outputs),
+        *(node.outputs[0] for node in graph.nodes if node.prim.name == "constant" and node.params["value"].size != 1),
     }
     for number, kernel in enumerate(program.kernels):
         for value in kernel.reads:

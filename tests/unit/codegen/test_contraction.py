@@ -215,7 +215,7 @@ def test_epilogue_sees_coordinates(native):
             place.store(fb.intrinsic("llvm.maximum", ty, value, fb.literal(0.0, ty)))
 
         c, the_plan = run(native, problem, "native", epilogue=epilogue, extra=(bias,))
-        assert "co" in the_plan.vector.names
+        assert "co" in [axis.name for axis in the_plan.vector.whole]
         expected = problem.expected()
         names = [axis.name for axis in problem.axes if axis.c != 0]
         row = names.index("oh" if "oh" in names else "kh")
