@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pronghorn.graph.dim import Extent
+from pronghorn.graph.dim import Extent, comparable
 from pronghorn.graph.ir import Aval, Graph
 from pronghorn.graph.primitives.registry import fail, primitive
 
@@ -16,6 +16,9 @@ def _match(name: str, what: str, expected: list[Aval], got: list[Aval]) -> None:
 def scan(*xs: Aval, body: Graph, num_consts: int, num_carry: int, length: Extent, reverse: bool) -> list[Aval]:
     """``body(*consts, *carry, *slices) -> (*carry, *ys)``, ``length`` times; the ys are stacked along axis 0."""
     fixed = num_consts + num_carry
+    for x in xs[fixed:]:
+        if not x.shape or (comparable(x.shape[0], length) and x.shape[0] != length):
+            raise fail("scan", f"{x} has not the {length} slices that the loop takes.")
     slices = [Aval(x.shape[1:], x.dtype) for x in xs[fixed:]]
     _match("scan", "the body's inputs", [*xs[:fixed], *slices], [v.aval for v in body.inputs])
     carry = [v.aval for v in body.outputs[:num_carry]]
@@ -36,6 +39,8 @@ def while_loop(*xs: Aval, cond: Graph, body: Graph, num_cond_consts: int, num_bo
 def cond(pred: Aval, *xs: Aval, true: Graph, false: Graph) -> list[Aval]:
     """``true(*xs) if pred else false(*xs)``."""
     _match("cond", "the predicate", [Aval((), "bool")], [pred])
+    for branch in (true, false):
+        _match("cond", "the operands", [v.aval for v in branch.inputs], list(xs))
     _match("cond", "the branches' results", [v.aval for v in true.outputs], [v.aval for v in false.outputs])
     return [v.aval for v in true.outputs]
 
