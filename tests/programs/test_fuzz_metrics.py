@@ -65,7 +65,11 @@ def _by_keras(use: Use, batches):
     for batch in batches:
         state = step(state, batch)
     result = jax.jit(metric.stateless_result)(state)
-    return [np.asarray(x) for x in (*state, *jax.tree_util.tree_leaves(result))]
+    values = [np.asarray(x) for x in (*state, *jax.tree_util.tree_leaves(result))]
+    if use.name == "R2Score":  # of several outputs Keras 3.15 counts each as a sample, 3.16 the rows
+        at = [v.name for v in metric.variables].index("num_samples")
+        values[at] = values[at] / np.float32(batches[0][0].shape[1])
+    return values
 
 
 def _state_and_result(metric):

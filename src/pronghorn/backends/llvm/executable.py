@@ -6,7 +6,7 @@ import atexit
 import functools
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,9 +88,9 @@ class Executable:
         self._constants = {slot: keep(a) for slot, a in self.plan.constants.items()}
         self._step = self.module.address("step")
 
-    def __del__(self) -> None:
+    def __del__(self, outlive: Callable[[object], None] = pool.outlive) -> None:  # bound now: modules go first at exit
         if hasattr(self, "module"):
-            pool.outlive((self.module, self._layouts))
+            outlive((self.module, self._layouts))
 
     # -- making it --------------------------------------------------------------------------------------------------
     def _compile(self) -> None:
