@@ -14,7 +14,7 @@ from pronghorn.callbacks.states import states_of
 from pronghorn.saving import state
 from pronghorn.saving.archive import explained, replacing
 from pronghorn.saving.weights_store import WeightsReader, WeightsWriter
-from pronghorn.trainers.resumption import Position, position, seed_variables
+from pronghorn.trainers.resumption import Position, seed_variables
 from pronghorn.utils.user_code import warn
 
 _NOTE = "training"
@@ -109,7 +109,7 @@ class BackupAndRestore(Callback):
         for variable, array in zip(seeds, values):
             variable.assign(array)
         self._step = place.step
-        model._resume_at = place
+        model._trainer_state.run.go_on_at(place)
 
     # -- backing up -------------------------------------------------------------------------------------------------
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
@@ -131,12 +131,7 @@ class BackupAndRestore(Callback):
     def _save(self, epoch: int, step: int, ended: tuple[int, Mapping[str, Any]] | None = None) -> None:
         # One file holds everything, and takes the place of the one before at once.
         latest = self._file()
-        steps = self.model._training_steps
-        place = position(epoch, step, steps.place())
-        sizes = (steps.adapter.batch_size, steps.num_batches)
-        place.batch_size, place.num_batches = (None if size is None else int(size) for size in sizes)
-        place.stopped, place.ended = bool(self.model.stop_training), ended
-        place.metrics = [v.numpy() for v in self.model.metrics_variables]
+        place = self.model._trainer_state.run.position(epoch, step, ended)
         place.callbacks = states_of(self._companions)
         with explained(latest, "BackupAndRestore"), replacing(latest) as fresh:
             with WeightsWriter(fresh) as writer:

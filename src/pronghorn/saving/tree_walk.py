@@ -14,7 +14,7 @@ from pronghorn.utils.naming import to_snake_case
 # Attributes that the library itself uses; whatever they hold is reached by another way or is not saved.
 _SKIPPED = frozenset(
     ("_tracker", "_layers", "_metrics", "_inbound_nodes", "_outbound_nodes", "_operations", "_nodes", "_nodes_by_depth")
-    + ("_ends", "_graph", "_compile_metrics", "_compile_loss", "_compile_config", "_loss_tracker", "_losses", "layers")
+    + ("_ends", "_graph", "_losses", "layers")
     + ("_inputs", "_outputs", "_inputs_struct", "_outputs_struct", "_operations_by_depth", "_input_layers")
     + ("_init_arguments",)
 )
@@ -66,6 +66,7 @@ def _children(obj: Any) -> Iterator[tuple[str, Any]]:
     attributes = {_public_name(obj, name): value for name, value in vars(obj).items() if name not in _SKIPPED}
     if isinstance(obj, Model):
         attributes["layers"] = obj.layers
+        attributes["optimizer"] = obj.optimizer
     first = isinstance(obj, (Functional, Sequential))
     for name in sorted(attributes, key=lambda name: (not (first and name == "layers"), name.startswith("_"), name)):
         value = attributes[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from pronghorn import ops, optimizers, tree
@@ -13,6 +14,7 @@ from pronghorn.trainers import checks, compiling
 from pronghorn.trainers.arguments import known_arguments
 from pronghorn.trainers.compile_loss import CompileLoss
 from pronghorn.trainers.compile_metrics import CompileMetrics
+from pronghorn.trainers.state import TrainerState, shown
 from pronghorn.trainers.step import StepFunction
 from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
 from pronghorn.utils.user_code import warn
@@ -21,25 +23,27 @@ from pronghorn.utils.user_code import warn
 class CompiledModel:
     """A model with a loss, an optimizer and metrics: the base of `Trainer`."""
 
-    def __init__(self) -> None:
-        set_plain = object.__setattr__
-        set_plain(self, "optimizer", None)
-        set_plain(self, "loss", None)
-        set_plain(self, "loss_weights", None)
-        set_plain(self, "compiled", False)
-        set_plain(self, "stop_training", False)
-        set_plain(self, "steps_per_execution", 1)
-        set_plain(self, "_jit_compile", None)
-        set_plain(self, "_run_eagerly", False)
-        set_plain(self, "_compile_loss", None)
-        set_plain(self, "_compile_metrics", None)
-        set_plain(self, "_loss_tracker", Mean(name="loss"))
-        set_plain(self, "_compile_config", None)
-        self._forget_functions()
+    optimizer: Any = shown("optimizer", "The optimizer, or None.")
+    loss: Any = shown("loss", "The loss, as `compile` was given it.")
+    loss_weights: Any = shown("loss_weights", "Factors of the outputs' losses, as `compile` was given them.")
+    compiled: bool = shown("compiled", "Whether the model was compiled.")
+    steps_per_execution: int = shown("steps_per_execution", "Batches that are run between two calls of the callbacks.")
+    stop_training: bool = shown("stop_training", "Whether `fit` ends after this step; callbacks set it.")
+    stop_evaluating: bool = shown("stop_evaluating", "Whether `evaluate` ends after this step; callbacks set it.")
+    stop_predicting: bool = shown("stop_predicting", "Whether `predict` ends after this step; callbacks set it.")
+    train_function: Any = shown("train_function", "The compiled `train_step`, or None before it was needed.")
+    test_function: Any = shown("test_function", "The compiled `test_step`, or None before it was needed.")
+    predict_function: Any = shown("predict_function", "The compiled `predict_step`, or None before it was needed.")
+    _compile_loss: CompileLoss | None = shown("compile_loss", "The loss of all outputs.")
+    _compile_metrics: CompileMetrics | None = shown("compile_metrics", "The metrics of all outputs.")
+    _loss_tracker: Mean = shown("loss_tracker", "The mean of the loss.")
 
-    def _forget_functions(self) -> None:
-        for name in ("train_function", "test_function", "predict_function"):
-            object.__setattr__(self, name, None)
+    def __init__(self) -> None:
+        self._trainer_state = TrainerState()
+
+    @functools.cached_property
+    def _trainer_state(self) -> TrainerState:
+        return TrainerState()  # of a model that sets its optimizer, say, before it calls super().__init__()
 
     # -- compile ----------------------------------------------------------------------------------------------------
     @known_arguments
@@ -71,30 +75,21 @@ class CompiledModel:
         Raises:
             ValueError: for unknown names, with the nearest ones.
         """
-        set_plain = object.__setattr__
         optimizer = optimizers.get(optimizer)
-        set_plain(self, "optimizer", compiling.scaled_optimizer(self, optimizer) if auto_scale_loss else optimizer)
-        set_plain(self, "loss", loss)
-        set_plain(self, "loss_weights", loss_weights)
-        names = compiling.known_output_names(self)
-        set_plain(self, "_compile_loss", CompileLoss(loss, loss_weights, output_names=names) if loss else None)
-        has_metrics = metrics is not None or weighted_metrics is not None
-        set_plain(
-            self,
-            "_compile_metrics",
-            CompileMetrics(metrics, weighted_metrics, output_names=names) if has_metrics else None,
-        )
         checks.check_flags(run_eagerly, steps_per_execution, jit_compile)
-        set_plain(self, "_run_eagerly", bool(run_eagerly))
-        set_plain(self, "_jit_compile", jit_compile)
-        set_plain(self, "steps_per_execution", steps_per_execution)
-        set_plain(self, "stop_training", False)
-        set_plain(self, "compiled", True)
-        set_plain(self, "_loss_tracker", Mean(name="loss"))
-        set_plain(
-            self,
-            "_compile_config",
-            {
+        names = compiling.known_output_names(self)
+        has_metrics = metrics is not None or weighted_metrics is not None
+        self._trainer_state = TrainerState(
+            optimizer=compiling.scaled_optimizer(self, optimizer) if auto_scale_loss else optimizer,
+            loss=loss,
+            loss_weights=loss_weights,
+            compiled=True,
+            run_eagerly=bool(run_eagerly),
+            jit_compile=jit_compile,
+            steps_per_execution=steps_per_execution,
+            compile_loss=CompileLoss(loss, loss_weights, output_names=names) if loss else None,
+            compile_metrics=CompileMetrics(metrics, weighted_metrics, output_names=names) if has_metrics else None,
+            given={
                 "optimizer": optimizer,
                 "loss": loss,
                 "loss_weights": loss_weights,
@@ -104,33 +99,33 @@ class CompiledModel:
                 "steps_per_execution": steps_per_execution,
                 "jit_compile": jit_compile,
             },
+            run=self._trainer_state.run,  # of a callback that compiles the model that it trains
         )
-        self._forget_functions()
 
     @property
     def run_eagerly(self) -> bool:
         """Whether steps run without compilation."""
-        return self._run_eagerly
+        return self._trainer_state.run_eagerly
 
     @run_eagerly.setter
     def run_eagerly(self, value: bool) -> None:
-        object.__setattr__(self, "_run_eagerly", bool(value))
-        self._forget_functions()
+        self._trainer_state.run_eagerly = bool(value)
+        self._trainer_state.forget_functions()
 
     @property
     def jit_compile(self) -> bool:
         """Whether steps are compiled."""
-        return not self._run_eagerly and self._jit_compile is not False
+        return not self.run_eagerly and self._trainer_state.jit_compile is not False
 
     @jit_compile.setter
     def jit_compile(self, value: Any) -> None:
-        object.__setattr__(self, "_jit_compile", value)
+        self._trainer_state.jit_compile = value
 
     def get_compile_config(self) -> dict[str, Any]:
         """Return the arguments of `compile` as a config."""
         from pronghorn.saving import serialize_keras_object
 
-        return serialize_keras_object(self._compile_config) if self.compiled else {}
+        return serialize_keras_object(dict(self._trainer_state.given)) if self.compiled else {}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile with the arguments that `get_compile_config` returned."""
@@ -319,7 +314,8 @@ class CompiledModel:
 
     # -- step functions ---------------------------------------------------------------------------------------------
     def _make_function(self, kind: str, force: bool) -> StepFunction:
-        existing = getattr(self, f"{kind}_function")
+        name = f"{kind}_function"
+        existing = getattr(self, name)
         if existing is not None and not force:
             return existing
         method = f"{kind}_step"
@@ -334,9 +330,9 @@ class CompiledModel:
             step,
             f"{self.name}.{method}",
             state_key=lambda: compiling.state_key(self, kind),
-            run_eagerly=self._run_eagerly,
+            run_eagerly=self.run_eagerly,
         )
-        object.__setattr__(self, f"{kind}_function", function)
+        setattr(self._trainer_state, name, function)
         return function
 
     def make_train_function(self, force: bool = False) -> StepFunction:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
-from pronghorn.callbacks.states import packed, set_states, unpack
+from pronghorn.callbacks.states import packed, unpack
 from pronghorn.graph.variable import Variable
 from pronghorn.random.seed_generator import global_seed_generator
 from pronghorn.utils.user_code import warn
@@ -190,29 +190,3 @@ def fitted(place: Position, batch_size: int | None, num_batches: int | None) -> 
         "it was given before; for another training delete the backup, or name another backup_dir."
     )
     return replace(place, step=step, data=data)
-
-
-def resume(model: Any, place: Position, function: Any, steps: Any, callbacks: Any) -> Position:
-    """Have a training go on where an earlier run stood, whose weights the model has already; return the place.
-
-    Args:
-        model: the model.
-        place: where it stood.
-        function: the training step.
-        steps: the epochs' steps, an `EpochIterator`.
-        callbacks: the `CallbackList`, after `on_train_begin`.
-    """
-    place = fitted(place, steps.adapter.batch_size, steps.num_batches)
-    first = steps.adapter.first() if place.step else None
-    if first is not None:
-        function.prepare(first)  # builds the metrics; it may draw random numbers, so it comes first
-    restore_metrics(model, place.metrics)
-    steps.go_to(place)
-    set_states(callbacks.callbacks, place.callbacks, place.ended)
-    object.__setattr__(model, "stop_training", place.stopped)
-    if place.stopped and not place.step:
-        warn(
-            f"The training that was backed up had been stopped by a callback at the end of epoch {place.epoch}, so "
-            "nothing is left of it. For another training delete the backup, or name another backup_dir."
-        )
-    return place

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
-
-import numpy as np
 
 from pronghorn.trainers import checks, compiling
 from pronghorn.trainers.arguments import (
@@ -21,9 +20,10 @@ from pronghorn.trainers.data_adapters import make_adapter
 from pronghorn.trainers.data_adapters.adapter import class_weights
 from pronghorn.trainers.data_adapters.arrays import split_arrays, to_arrays
 from pronghorn.trainers.epoch_iterator import EpochIterator
-from pronghorn.trainers.grouping import grouped, in_pieces, joined
+from pronghorn.trainers.grouping import in_pieces
+from pronghorn.trainers.loops import as_floats, run_epochs, run_predict, run_test
 from pronghorn.trainers.profiling import profile_step
-from pronghorn.trainers.resumption import Position, resume
+from pronghorn.trainers.run import TrainingRun
 from pronghorn.trainers.step import StepFunction
 from pronghorn.utils.data_tuple import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
@@ -91,74 +91,27 @@ class Trainer(CompiledModel):
         check_frequency(validation_freq)
         check_validation_data(validation_data, self._compile_loss is not None)
         epochs = checks.limited_epochs(epochs, initial_epoch)
-        object.__setattr__(self, "stop_training", False)
+        self._trainer_state.stop_training = False
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_arrays((x, y, sample_weight), validation_split)
         adapter = make_adapter(x, y, sample_weight, batch_size, shuffle, class_weight, steps=steps_per_epoch)
         steps = EpochIterator(adapter, steps_per_epoch, self.steps_per_execution)
         checks.check_data(self, adapter)
-        validation = None
+        others = None
         if validation_data is not None:
-            validation = self._validation_steps(validation_data, validation_batch_size or batch_size, validation_steps)
+            others = self._validation_steps(validation_data, validation_batch_size or batch_size, validation_steps)
         callbacks = compiling.callback_list(
             callbacks, model=self, add_history=True, add_progbar=verbose != 0, verbose=verbose, epochs=epochs,
             steps=steps.num_batches,
         )  # fmt: skip
-        function = self.make_train_function()
-        function.refresh()
-        object.__setattr__(self, "_training_steps", steps)
-        object.__setattr__(self, "_resume_at", None)
+        run = self._trainer_state.run = TrainingRun(self, self._function("train"), steps, callbacks)
+        validate = None if others is None else functools.partial(self._test, others, callbacks)
         callbacks.on_train_begin()
-        place: Position | None = self._resume_at  # a callback may have restored an earlier run
-        begin, end = initial_epoch, epochs
-        if place is not None:
-            place = resume(self, place, function, steps, callbacks)
-            begin, end = place.epoch, place.epoch if self.stop_training and not place.step else epochs
-        epoch_logs: dict[str, Any] = {} if place is None or place.ended is None else dict(place.ended[1])
-        for epoch in range(begin, end):
-            if steps.is_exhausted:
-                checks.warn_exhausted(epoch, epochs)
-                break
-            if place is None or not place.step or epoch > place.epoch:
-                self.reset_metrics()
-            callbacks.on_epoch_begin(epoch)
-            stopped = place is not None and place.stopped  # in the middle of the epoch that goes on
-            logs = None if stopped else self._run_epoch(function, steps, callbacks)
-            epoch_logs = self._final_logs(logs)
-            if validation is not None and checks.is_validation_epoch(epoch, validation_freq):
-                results = self._evaluate(validation, callbacks)
-                epoch_logs.update({f"val_{name}": value for name, value in results.items()})
-            epoch_logs = dict(sorted(epoch_logs.items()))
-            callbacks.on_epoch_end(epoch, epoch_logs)
-            if self.stop_training:
-                break
+        logs = run_epochs(run, run.epochs(initial_epoch, epochs), validate, validation_freq)
         if self.optimizer is not None and epochs > initial_epoch and self._uses_built_in_step:
             self.optimizer.finalize_variable_values(self.trainable_variables)
-        callbacks.on_train_end(epoch_logs)
+        callbacks.on_train_end(logs)
         return self.history
-
-    def _run_epoch(self, function: StepFunction, steps: EpochIterator, callbacks: Any) -> Any:
-        """The training steps of an epoch; returns the last step's logs."""
-        wanted = callbacks.has_train_batch_hooks
-        logs: Any = None
-        number: int | None = None
-        for number, batches in steps.epoch():
-            if wanted:
-                callbacks.on_train_batch_begin(number)
-            for batch in batches:
-                logs = function(batch)
-            if wanted:
-                callbacks.on_train_batch_end(number + steps.steps_per_execution - 1, _as_floats(logs))
-            if self.stop_training:
-                break
-        if number is None and not steps.is_resumed:
-            raise ValueError("The data set is empty: it gave no batch in this epoch.")
-        return logs
-
-    def _final_logs(self, logs: Any) -> dict[str, Any]:
-        """The logs of an epoch: what the metrics say, or what a step of the user's own returned."""
-        logs, results = _as_floats(logs), _as_floats(self.get_metrics_result())
-        return logs if isinstance(logs, dict) and set(logs) != set(results) else results
 
     def _validation_steps(self, data: Any, batch_size: int | None, steps: int | None) -> EpochIterator:
         x, y, weight = unpack_x_y_sample_weight(data) if isinstance(data, tuple) else (data, None, None)
@@ -205,33 +158,12 @@ class Trainer(CompiledModel):
         callbacks = compiling.callback_list(
             callbacks, model=self, add_progbar=verbose != 0, verbose=verbose, epochs=1, steps=iterator.num_batches
         )
-        logs = self._evaluate(iterator, callbacks)
+        logs = self._test(iterator, callbacks)
         return logs if return_dict else self._in_order(logs)
 
-    def _evaluate(self, steps: EpochIterator, callbacks: Any) -> dict[str, Any]:
-        object.__setattr__(self, "stop_evaluating", False)
-        function = self.make_test_function()
-        function.refresh()
-        steps.restart()
-        callbacks.on_test_begin()
-        self.reset_metrics()
-        wanted = callbacks.has_test_batch_hooks
-        logs: Any = None
-        number: int | None = None
-        for number, batches in steps.epoch():
-            if wanted:
-                callbacks.on_test_batch_begin(number)
-            for batch in batches:
-                logs = function(batch)
-            if wanted:
-                callbacks.on_test_batch_end(number + steps.steps_per_execution - 1, _as_floats(logs))
-            if self.stop_evaluating:
-                break
-        if number is None:
-            raise ValueError(f"The data set is empty: it gave no batch to evaluate.{checks.used_up(steps.adapter)}")
-        final = self._final_logs(logs)
-        callbacks.on_test_end(final)
-        return final
+    def _test(self, steps: EpochIterator, callbacks: Any) -> dict[str, Any]:
+        self._trainer_state.stop_evaluating = False
+        return run_test(self, self._function("test"), steps, callbacks)
 
     def _in_order(self, logs: dict[str, Any]) -> Any:
         """Logs as a list in the order of `metrics`, or a single value; what has one name stands there as often."""
@@ -271,28 +203,8 @@ class Trainer(CompiledModel):
         callbacks = compiling.callback_list(
             callbacks, model=self, add_progbar=verbose != 0, verbose=verbose, epochs=1, steps=iterator.num_batches
         )
-        object.__setattr__(self, "stop_predicting", False)
-        function = self.make_predict_function()
-        function.refresh()
-        callbacks.on_predict_begin()
-        wanted = callbacks.has_predict_batch_hooks
-        outputs: list[Any] = []
-
-        def join() -> bool:
-            return not (callbacks.watches_predictions or self.stop_predicting)
-
-        for numbers, batches in grouped(iterator.epoch(), function, join):
-            for number in numbers if wanted else ():
-                callbacks.on_predict_batch_begin(number)
-            outputs.append(joined([function(batch) for batch in batches]))
-            for number in numbers if wanted else ():
-                callbacks.on_predict_batch_end(number + iterator.steps_per_execution - 1, {"outputs": outputs[-1]})
-            if self.stop_predicting:
-                break
-        callbacks.on_predict_end()
-        if not outputs:
-            raise ValueError("The data set is empty: it gave no batch to predict.")
-        return joined(outputs)
+        self._trainer_state.stop_predicting = False
+        return run_predict(self, self._function("predict"), iterator, callbacks)
 
     # -- profile ----------------------------------------------------------------------------------------------------
     def profile(
@@ -358,10 +270,9 @@ class Trainer(CompiledModel):
         checks.check_compiled(self, "train_on_batch")
         batch = self._one_batch(x, y, sample_weight, class_weight)
         checks.build(self, batch)
-        function = self.make_train_function()
-        function.refresh()
+        function = self._function("train")
         self.reset_metrics()
-        logs = _as_floats(function(batch))
+        logs = as_floats(function(batch))
         return logs if return_dict else self._in_order(logs)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -376,17 +287,20 @@ class Trainer(CompiledModel):
         checks.check_compiled(self, "test_on_batch")
         batch = self._one_batch(x, y, sample_weight)
         checks.build(self, batch)
-        function = self.make_test_function()
-        function.refresh()
+        function = self._function("test")
         self.reset_metrics()
-        logs = _as_floats(function(batch))
+        logs = as_floats(function(batch))
         return logs if return_dict else self._in_order(logs)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the outputs for one batch, as NumPy arrays."""
-        function = self.make_predict_function()
+        return in_pieces(self._function("predict"), self._one_batch(x))
+
+    def _function(self, kind: str) -> StepFunction:
+        """A step as a function, for the model as it is now: "train", "test" or "predict"."""
+        function: StepFunction = getattr(self, f"make_{kind}_function")()
         function.refresh()
-        return in_pieces(function, self._one_batch(x))
+        return function
 
     def _one_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None) -> Batch:
         x, y, sample_weight = (
@@ -396,26 +310,3 @@ class Trainer(CompiledModel):
             checks.validation.check_class_weight(class_weight, sample_weight, y)
             sample_weight = class_weights(y, class_weight)
         return as_batch(pack_x_y_sample_weight(x, y, sample_weight))
-
-
-def _as_floats(logs: Any) -> Any:
-    """Logs with Python floats for scalars, in the order of their names; dicts inside are taken apart."""
-    if not isinstance(logs, dict):
-        return logs
-    flat: dict[str, Any] = {}
-    for name, value in logs.items():
-        if isinstance(value, dict):
-            flat.update(_as_floats(value))
-        else:
-            flat[name] = _as_float(value)
-    return {name: flat[name] for name in sorted(flat)}
-
-
-def _as_float(value: Any) -> Any:
-    if isinstance(value, float):
-        return value
-    array = np.asarray(value)
-    if array.dtype == object:
-        return value
-    # A metric of one class is an array of one number, and stays one.
-    return float(array) if array.ndim == 0 and array.dtype.kind in "fiub" else array
