@@ -66,13 +66,13 @@ class _Narrower(Rewriter):
                     self._spread(node, self.cuts[out], users)
 
     def _spread(self, node: Node, extent: Shape, users: dict[Value, list[Node]]) -> None:
-        """Cut the operands of an elementwise node that nobody else needs whole."""
+        """Cut the operands of an elementwise node that only such nodes read, all of them cut alike."""
         if not node.prim.elementwise:
             return
         for v in node.inputs:
             if v in self.old.outputs or v.node is None:
                 continue
-            if all(self.cuts.get(out) == extent for user in users[v] for out in user.outputs):
+            if all(user.prim.elementwise and self.cuts.get(user.outputs[0]) == extent for user in users[v]):
                 self.cuts[v] = extent
 
     def run(self) -> Graph:
@@ -87,12 +87,13 @@ class _Narrower(Rewriter):
     def _copy(self, node: Node) -> list[Value]:
         out = node.outputs[0]
         extent = self.cuts.get(out)
-        if extent is None:
+        inputs = [self.map[v] for v in node.inputs]
+        if extent is None or len(node.outputs) > 1:
             # windows read the smaller value with the same parameters
-            return self.add(node.prim, [self.map[v] for v in node.inputs], self._params(node))
+            whole = self.add(node.prim, inputs, self._params(node))
+            return [self._slice(new, self.cuts.get(old, old.shape)) for new, old in zip(whole, node.outputs)]
         if node.prim.elementwise:
             return self.add(node.prim, [self._sliced(v, extent) for v in node.inputs], node.params)
-        inputs = [self.map[v] for v in node.inputs]
         if node.prim is P.broadcast_in_dim and all(
             size == 1 or extent[d] == out.shape[d] for size, d in zip(node.inputs[0].shape, node.params["dims"])
         ):

@@ -232,3 +232,28 @@ def test_the_first_of_equal_values_and_the_first_nan_win():
     x[0, 0, 1, 0] = np.nan
     for got, expected in zip(Executable(traced)(x, w, b), run(traced.graph, [x, w, b])):
         np.testing.assert_array_equal(got, expected)
+
+
+def pooled_rows(x):
+    """The largest of every two of 11 rows: the last row is in no window."""
+    rows = {"window": (1, 2), "strides": (1, 2), "padding": ((0, 0),) * 2, "dilation": (1, 1)}
+    return P.window_max(x, **rows)
+
+
+def scattered_into(x):
+    y = P.neg(x)
+    return P.add(P.scatter(y, np.array([1], "int32"), P.constant(value=np.ones((1, 11), "float32")), mode="set"), y)
+
+
+def sorted_second(x):
+    return P.add(P.sort(x, P.neg(x), axis=0, num_keys=1)[1], P.neg(x))
+
+
+@pytest.mark.parametrize("made", [scattered_into, sorted_second])
+def test_what_makes_whole_arrays_alone_is_cut_behind_them(made):
+    """What such a primitive reads stays whole, and each of its results is cut for itself."""
+    traced = trace(lambda x: [pooled_rows(made(x))], [Aval((BATCH, 11), "float32")])
+    x = np.random.default_rng(0).normal(size=(3, 11)).astype("float32")
+    (expected,) = run(traced.graph, [x])
+    np.testing.assert_array_equal(run(verify(narrow(traced.graph)), [x])[0], expected)
+    np.testing.assert_array_equal(Executable(traced)(x)[0], expected)
