@@ -1,9 +1,9 @@
 """The gradient of a scan: a scan in the other direction.
 
 One step is traced forward and backward together, and then cut in two. What the backward half uses of the forward half
-becomes extra results of the forward loop, stacked over the steps, so nothing is computed twice. Gradients of what all
-steps share (weights) would be sums over the steps; where a step's share is a matrix product or a sum, its operands are
-stacked instead and one product over all steps follows the loop.
+is given by a second forward loop, stacked over the steps, which becomes one with the first (`graph/joining.py`), so
+nothing is computed twice. Gradients of what all steps share (weights) would be sums over the steps; where a step's
+share is a matrix product or a sum, its operands are stacked instead and one product over all steps follows the loop.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pronghorn.autodiff.backward import backward
 from pronghorn.autodiff.registry import Context, Gradients, is_differentiable
 from pronghorn.autodiff.rules.common import full, zeros_like
 from pronghorn.graph import primitives as P
-from pronghorn.graph.ir import Aval, Graph, Node, Value
+from pronghorn.graph.ir import Graph, Node, Value
+from pronghorn.graph.joining import LoopJoiner
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import TraceError, bind, current_trace, inline, trace_body
 
@@ -107,7 +108,21 @@ def _trace_step(loop: _Loop) -> _Step:
 
     traced = trace_body(both_ways, avals, f"{loop.body.name}, both ways")
     step.graph, step.captures = traced.graph, traced.captures
+    _join_loops(step)
     return step
+
+
+def _join_loops(step: _Step) -> None:
+    """Have what the way back needs of loops within this one be stacked on the way forward."""
+    joiner = LoopJoiner(step.graph)
+    graph, new = joiner.graph, joiner.map
+    forward = {new[v].node for node in step.forward for v in node.outputs}
+
+    step.inputs, step.outputs = [new[v] for v in step.inputs], [new[v] for v in step.outputs]
+    step.carry_cts, step.y_cts = [new[v] for v in step.carry_cts], [new[v] for v in step.y_cts]
+    grads = (step.const_grads, step.carry_grads, step.x_grads)
+    step.const_grads, step.carry_grads, step.x_grads = ([None if v is None else new[v] for v in g] for g in grads)
+    step.graph, step.forward_nodes = graph, len(forward)
 
 
 def _current_graph() -> Graph:
@@ -158,7 +173,10 @@ def _used(nodes: Iterable[Node], values: Iterable[Value | None]) -> Iterable[Val
 
 
 def _run_forward_again(loop: _Loop, step: _Step, extra: list[Value]) -> list[Tensor]:
-    """The stacked ``extra`` values: in a traced function by extending its scan, eagerly by running it once more."""
+    """The stacked ``extra`` values, of a loop that runs once more and stacks them, too.
+
+    The loop that is there stays as it is; in a traced function the two become one (`pronghorn.graph.joining`).
+    """
 
     def fn(*args: Tensor) -> list[Tensor]:
         env: Env = dict(zip(step.inputs, args))
@@ -166,15 +184,7 @@ def _run_forward_again(loop: _Loop, step: _Step, extra: list[Value]) -> list[Ten
         return [env[v] for v in [*step.outputs, *extra]]
 
     body = trace_body(fn, [v.aval for v in step.inputs], loop.body.name).graph
-    params = {**loop.ctx.params, "body": body}
-    node = loop.ctx.node
-    if node is None:
-        return list(P.scan(*loop.ctx.inputs, **params)[len(loop.ctx.outputs) :])
-    node.params = params
-    graph, first = _current_graph(), len(node.outputs)
-    for i, value in enumerate(extra):
-        node.outputs.append(Value(Aval((params["length"], *value.shape), value.dtype), graph, node, first + i))
-    return [Tensor(v) for v in node.outputs[first:]]
+    return list(P.scan(*loop.ctx.inputs, **{**loop.ctx.params, "body": body})[len(loop.ctx.outputs) :])
 
 
 def _replay(nodes: Iterable[Node], env: Env) -> None:

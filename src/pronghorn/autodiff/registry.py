@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pronghorn.graph import dtypes
-from pronghorn.graph.ir import Node
 from pronghorn.graph.primitives.registry import Primitive
 from pronghorn.graph.tensor import Tensor
 
@@ -27,14 +26,12 @@ class Context:
         outputs: its results.
         params: its parameters.
         needs: for each input, whether its cotangent is wanted; a rule may give None for the others.
-        node: the node of the traced graph, None where it ran eagerly.
     """
 
     inputs: Sequence[Tensor]
     outputs: Sequence[Tensor]
     params: dict[str, Any]
     needs: Sequence[bool]
-    node: Node | None = None
 
 
 Rule = Callable[..., Gradients]

@@ -61,7 +61,7 @@ def pull_back(
         rule = vjp_rule(record.prim)
         if rule is None or not any(needs):
             continue
-        ctx = Context(record.inputs, record.outputs, record.params, needs, record.node)
+        ctx = Context(record.inputs, record.outputs, record.params, needs)
         with scope_at(_gradient_scope(record)):
             given = rule(ctx, *(None if k in stops else found.get(k) for k in keys))
         for tensor, needed, gradient in zip(record.inputs, needs, given):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval, Graph, Node, Value
-from pronghorn.graph.rewrite import Rewriter
+from pronghorn.graph.rewrite import SMALL, Rewriter, node_key
 
-FOLD_LIMIT = 64  # elements up to which an operation on constants is done now
+FOLD_LIMIT = SMALL  # elements up to which an operation on constants is done now
 
 
 def eliminate_dead(graph: Graph) -> Graph:
@@ -50,18 +51,12 @@ def _bodies(node: Node) -> list[Graph]:
     return [p for p in node.params.values() if isinstance(p, Graph)]
 
 
-def _key(param: Any) -> Any:
-    if isinstance(param, np.ndarray):
-        return (param.shape, str(param.dtype), param.tobytes()) if param.size <= FOLD_LIMIT else id(param)
-    return id(param) if isinstance(param, Graph) else param
-
-
 class Simplifier(Rewriter):
     """Common subexpressions, identities and constants."""
 
     def __init__(self, graph: Graph, rules: Any = None):
         super().__init__(graph, {})
-        self._known: dict[tuple, list[Value]] = {}
+        self._known: dict[Hashable, list[Value]] = {}
 
     def run(self) -> Graph:
         for v in self.old.inputs:
@@ -92,7 +87,7 @@ class Simplifier(Rewriter):
         folded = _fold(prim, inputs, params)
         if folded is not None:
             prim, inputs, params = P.constant, [], {"value": folded}
-        key = (prim.name, tuple(inputs), tuple(sorted((k, _key(v)) for k, v in params.items())))
+        key = node_key(prim, inputs, params)
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = self.add(prim, inputs, params)

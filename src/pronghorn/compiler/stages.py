@@ -27,6 +27,7 @@ from pronghorn.compiler.simplify import eliminate_dead, simplify
 from pronghorn.compiler.sparse import sparse_sums
 from pronghorn.compiler.verify import verify_program
 from pronghorn.graph.ir import Graph
+from pronghorn.graph.joining import join_loops
 from pronghorn.graph.verify import verify
 from pronghorn.runtime import debug
 from pronghorn.runtime.host import Target
@@ -57,6 +58,7 @@ def _anywhere(stage: Callable[[T], T]) -> Callable[[T, Target], T]:
 
 
 GRAPH_STAGES: tuple[Stage[Graph], ...] = (
+    Stage("loops", _anywhere(join_loops)),
     Stage("simplify", _anywhere(simplify)),
     Stage("pooled", _anywhere(pool_gradients)),
     Stage("simplify", _anywhere(simplify)),

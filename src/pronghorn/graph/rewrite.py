@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from pronghorn.graph.ir import Graph, Node, Value
 from pronghorn.graph.primitives.registry import Primitive
 
+SMALL = 64  # elements up to which arrays in parameters are told apart by what is in them
 RewriteRule = Callable[["Rewriter", Node, list[Value]], "list[Value] | None"]
 
 
@@ -51,3 +54,20 @@ class Rewriter:
     def subgraph(self, graph: Graph) -> Graph:
         """A loop's body or a branch, rewritten alike. A subclass whose rules keep state makes a new one of itself."""
         return Rewriter(graph, self.rules).run()
+
+
+def node_key(prim: Primitive, inputs: Sequence[Value], params: Mapping[str, Any]) -> Hashable:
+    """What is equal for nodes that compute the same; for subgraphs and large arrays, for the same ones.
+
+    Args:
+        prim: the node's primitive.
+        inputs: its operands.
+        params: its parameters.
+    """
+    return prim.name, tuple(inputs), tuple(sorted((k, _param_key(v)) for k, v in params.items()))
+
+
+def _param_key(param: Any) -> Any:
+    if isinstance(param, np.ndarray):
+        return (param.shape, str(param.dtype), param.tobytes()) if param.size <= SMALL else id(param)
+    return id(param) if isinstance(param, Graph) else param

@@ -7,6 +7,7 @@ from pronghorn.autodiff.backward import backward
 from pronghorn.backends.numpy import run
 from pronghorn.graph import primitives as P
 from pronghorn.graph.ir import Aval
+from pronghorn.graph.joining import join_loops
 from pronghorn.graph.trace import trace, trace_body
 from pronghorn.graph.verify import verify
 
@@ -43,7 +44,7 @@ def names(graph):
 
 
 def test_structure_of_the_gradient():
-    graph = verify(trace(loss_and_gradients, AVALS).graph)
+    graph = join_loops(verify(trace(loss_and_gradients, AVALS).graph))
     forward, back = (n for n in graph.nodes if n.prim.name == "scan")
     assert names(forward.params["body"]).count("dot_general") == 1
     # on the way back only h's cotangent needs a product in the loop, and tanh is not computed again
@@ -80,7 +81,7 @@ def test_numbers():
 
 
 def test_two_gradients_of_one_loop():
-    """The second finds what the first has added to the loop's results."""
+    """Each asks the loop for more of its steps; they share what both need."""
 
     def fn(u, h, xs):
         body = trace_body(recurrent, [Aval((UNITS, UNITS), "float64"), STATE, STATE])
@@ -130,3 +131,62 @@ def test_what_a_body_uses_from_outside():
 
     y, gw = run(verify(trace(fn, [scalar, Aval((), "int32")]).graph), [np.array(3.0), np.array(2, np.int32)])
     assert (y, gw) == (2 * 9 + 2 * 3, 2 * 2 * 3 + 2)  # k w^2 + k w
+
+
+def test_the_scan_that_is_differentiated_stays_as_it_is():
+    before = []
+
+    def fn(u, h, xs):
+        body = trace_body(recurrent, [Aval((UNITS, UNITS), "float64"), STATE, STATE])
+        last, _ = scan(body, [u], [h], [xs])
+        node = last.data.node
+        before.append((node, node.params, node.params["body"], len(node.outputs)))
+        loss = P.reduce_sum(P.mul(last, last), axes=(0, 1))
+        return [loss, *backward([loss], None, [u, h, xs]), *backward([loss], None, [u])]
+
+    graph = trace(fn, AVALS).graph
+    [(node, params, body, count)] = before
+    assert node.params is params and params["body"] is body and len(node.outputs) == count
+    # compiled, it and what both gradients ask for are one loop, and so are the loops on the way back
+    assert names(join_loops(graph)).count("scan") == 2
+
+
+def inner_loop(u, h, x):
+    """A step with a loop in it, whose steps' values its gradient needs."""
+    body = trace_body(lambda u, h: [P.tanh(matmul(h, u))], [Aval((UNITS, UNITS), "float64"), STATE])
+    [h] = scan(body, [u], [P.add(h, x)], [])
+    return [h]
+
+
+def nested(u, h, xs):
+    body = trace_body(inner_loop, [Aval((UNITS, UNITS), "float64"), STATE, STATE])
+    [last] = scan(body, [u], [h], [xs])
+    loss = P.reduce_sum(P.mul(last, last), axes=(0, 1))
+    return [loss, *backward([loss], None, [u, h, xs])]
+
+
+def primitives_in(graph):
+    return [*names(graph), *(name for sub in graph.subgraphs() for name in primitives_in(sub))]
+
+
+def test_loops_in_loops_do_not_run_again_on_the_way_back():
+    graph = join_loops(verify(trace(nested, AVALS).graph))
+    forward, back = (n for n in graph.nodes if n.prim.name == "scan")
+    assert primitives_in(forward.params["body"]).count("tanh") == 1
+    assert "tanh" not in primitives_in(back.params["body"])
+
+
+def test_numbers_of_loops_in_loops():
+    rng = np.random.default_rng(1)
+    u, h, xs = (rng.normal(size=a.shape) for a in AVALS)
+    graph = trace(nested, AVALS).graph
+    found = run(graph, [u, h, xs])
+    for one, other in zip(found, run(join_loops(graph), [u, h, xs])):
+        np.testing.assert_array_equal(one, other)
+    step = 1e-6
+    for number, array in enumerate((u, h, xs)):
+        moved = array.copy()
+        moved[(0,) * array.ndim] += step
+        given = [moved if i == number else a for i, a in enumerate((u, h, xs))]
+        slope = (run(graph, given)[0] - found[0]) / step
+        np.testing.assert_allclose(found[1 + number][(0,) * array.ndim], slope, rtol=1e-4, atol=1e-5)
