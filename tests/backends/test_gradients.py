@@ -11,8 +11,8 @@ from pronghorn.backends.numpy import IMPLEMENTATIONS, run
 from pronghorn.graph import primitives as P
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.primitives import PRIMITIVES
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import as_tensor, trace
+from pronghorn.graph.tensor import Tensor, as_tensor
+from pronghorn.graph.trace import trace
 from pronghorn.graph.verify import verify
 
 # Differentiable primitives that finite differences cannot check, and what checks them.

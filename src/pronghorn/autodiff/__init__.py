@@ -17,3 +17,5 @@ attach(
         "vjp_rule": ".registry",
     },
 )
+
+import pronghorn.autodiff.rules  # noqa: E402  (importing registers them)

@@ -9,7 +9,7 @@ from typing import Any
 from pronghorn.autodiff.registry import DifferentiationError
 from pronghorn.autodiff.tape import GradientTape, leaves_of
 from pronghorn.graph import primitives as P
-from pronghorn.graph.trace import as_tensor
+from pronghorn.graph.tensor import as_tensor
 from pronghorn.graph.variable import Variable
 
 

@@ -8,9 +8,10 @@ from typing import Any
 from pronghorn.autodiff.registry import DifferentiationError, is_differentiable
 from pronghorn.autodiff.reverse import Record, pull_back
 from pronghorn.autodiff.rules.common import full, zeros_like
+from pronghorn.graph.active import TraceError, current_trace
 from pronghorn.graph.ir import Node
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import Trace, TraceError, as_tensor, current_trace
+from pronghorn.graph.tensor import Tensor, as_tensor
+from pronghorn.graph.trace import Trace
 
 
 def backward(

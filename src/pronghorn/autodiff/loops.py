@@ -16,10 +16,11 @@ from pronghorn.autodiff.backward import backward
 from pronghorn.autodiff.registry import Context, Gradients, is_differentiable
 from pronghorn.autodiff.rules.common import full, zeros_like
 from pronghorn.graph import primitives as P
+from pronghorn.graph.active import TraceError, current_trace
 from pronghorn.graph.ir import Graph, Node, Value
 from pronghorn.graph.joining import LoopJoiner
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import TraceError, bind, current_trace, inline, trace_body
+from pronghorn.graph.trace import inline, trace_body
 
 Env = dict[Value, Tensor]
 
@@ -190,7 +191,7 @@ def _run_forward_again(loop: _Loop, step: _Step, extra: list[Value]) -> list[Ten
 def _replay(nodes: Iterable[Node], env: Env) -> None:
     """Apply ``nodes`` to the values in ``env``."""
     for node in nodes:
-        out = bind(node.prim, [env[v] for v in node.inputs], node.params)
+        out = node.prim(*(env[v] for v in node.inputs), **node.params)
         env.update(zip(node.outputs, out if isinstance(out, tuple) else (out,)))
 
 

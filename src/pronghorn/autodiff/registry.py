@@ -62,8 +62,6 @@ def no_gradient(*names: str) -> None:
 
 def vjp_rule(prim: Primitive) -> Rule | None:
     """The rule of ``prim``; None where no gradient flows through it."""
-    from pronghorn.autodiff import rules  # noqa: F401  (importing registers them)
-
     return RULES[prim.name]
 
 

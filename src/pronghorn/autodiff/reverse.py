@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from pronghorn.autodiff.registry import Context, is_differentiable, vjp_rule
 from pronghorn.graph import primitives as P
+from pronghorn.graph.active import scope_at
 from pronghorn.graph.ir import Node, Value
 from pronghorn.graph.primitives.registry import Primitive
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import scope_at
 
 #: What the scope of a layer's gradient ends with.
 GRADIENT = " (gradient)"

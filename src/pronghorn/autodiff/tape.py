@@ -15,11 +15,12 @@ from pronghorn.autodiff.registry import is_differentiable, vjp_rule
 from pronghorn.autodiff.reverse import Record, identity, pull_back
 from pronghorn.autodiff.rules.common import full, zeros_like
 from pronghorn.graph import primitives as P
+from pronghorn.graph.active import active_tapes, current_trace, pop_tape, push_tape
 from pronghorn.graph.dim import is_static, product
 from pronghorn.graph.ir import Node
 from pronghorn.graph.primitives.registry import Primitive
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import Trace, active_tapes, as_tensor, current_trace, pop_tape, push_tape
+from pronghorn.graph.tensor import Tensor, as_tensor
+from pronghorn.graph.trace import Trace
 from pronghorn.graph.variable import Variable
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from pronghorn.utils.user_code import warn
+from pronghorn.graph.user_code import warn
 
 
 @contextlib.contextmanager

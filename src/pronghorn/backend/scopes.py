@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import as_tensor
+from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.variable import Variable, overlays
 
 

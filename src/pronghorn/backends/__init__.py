@@ -1,1 +1,3 @@
-"""What runs a graph: ``numpy`` says what each primitive means, ``llvm`` makes machine code of whole graphs."""
+"""What runs graphs, and single calls: importing this gives the primitives of `pronghorn.graph` their meaning."""
+
+from pronghorn.backends import eager, numpy

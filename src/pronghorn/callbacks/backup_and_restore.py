@@ -11,11 +11,11 @@ from typing import Any
 
 from pronghorn.callbacks.callback import Callback, Logs
 from pronghorn.callbacks.states import states_of
+from pronghorn.graph.user_code import warn
 from pronghorn.saving import state
 from pronghorn.saving.archive import explained, replacing
 from pronghorn.saving.weights_store import WeightsReader, WeightsWriter
 from pronghorn.trainers.resumption import Position, seed_variables
-from pronghorn.utils.user_code import warn
 
 _NOTE = "training"
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from pronghorn.callbacks.callback import Logs
 from pronghorn.callbacks.monitor import MonitorCallback
+from pronghorn.graph.user_code import warn
 from pronghorn.utils import io
-from pronghorn.utils.user_code import warn
 
 
 class ModelCheckpoint(MonitorCallback):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pronghorn.callbacks.callback import Callback, Logs
-from pronghorn.utils.user_code import warn
+from pronghorn.graph.user_code import warn
 
 _BETTER_HIGHER = ("acc", "auc", "precision", "recall", "f1", "fbeta", "fmeasure", "iou", "r2", "cosine_similarity")
 _BETTER_LOWER = ("loss", "error", "mse", "mae", "mape", "msle", "entropy", "divergence", "hinge", "logcosh")

@@ -29,7 +29,7 @@ def tf_print(*values: Any, end: str = "\n", output_stream: Any = None, **ignored
     Raises:
         TraceError: where there are none, inside of what is being compiled.
     """
-    from pronghorn.graph.trace import TraceError, current_trace
+    from pronghorn.graph.active import TraceError, current_trace
 
     if current_trace() is not None:
         raise TraceError("tf.print shows values, and there are none while a function is compiled.")
@@ -142,7 +142,7 @@ def run_functions_eagerly(run_eagerly: bool) -> None:
 
 def executing_eagerly() -> bool:
     """`tf.executing_eagerly`: whether values are known, which they are outside a compiled step."""
-    from pronghorn.graph.trace import current_trace
+    from pronghorn.graph.active import current_trace
 
     return current_trace() is None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import ops, random, utils
-from pronghorn.graph.trace import eager
+from pronghorn.graph.active import eager
 
 _generators: dict[int, random.SeedGenerator] = {}
 

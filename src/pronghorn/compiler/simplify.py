@@ -11,6 +11,7 @@ from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval, Graph, Node, Value
+from pronghorn.graph.primitives.registry import MEANINGS
 from pronghorn.graph.rewrite import SMALL, Rewriter, node_key
 
 FOLD_LIMIT = SMALL  # elements up to which an operation on constants is done now
@@ -123,10 +124,8 @@ def _fold(prim: P.Primitive, inputs: list[Value], params: dict[str, Any]) -> np.
     avals = prim.infer([v.aval for v in inputs], params)
     if len(avals) != 1 or np.prod([int(d) for d in avals[0].shape]) > FOLD_LIMIT:
         return None
-    from pronghorn.backends.numpy import IMPLEMENTATIONS
-
     with np.errstate(all="ignore"):
-        return np.asarray(IMPLEMENTATIONS[prim.name](*constants, **params), dtypes.to_numpy(avals[0].dtype))
+        return np.asarray(MEANINGS[prim.name](*constants, **params), dtypes.to_numpy(avals[0].dtype))
 
 
 def _has_dim(param: Any) -> bool:

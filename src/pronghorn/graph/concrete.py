@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pronghorn.graph.active import TraceError, current_scope, current_trace
+from pronghorn.graph.user_code import user_line
+
 if TYPE_CHECKING:
     from pronghorn.graph.ir import Aval
-    from pronghorn.graph.trace import TraceError
-
 _INSTEAD = {
     "truth": (
         "Instead of `if`, `while`, `and`, `or` and `not` write ops.where(condition, a, b) to choose between values, "
@@ -35,8 +36,6 @@ def values_needed(aval: Aval, use: str) -> TraceError:
         aval: shape and type of the array.
         use: what it was used as: ``"truth"``, ``"number"``, ``"index"`` or ``"array"``.
     """
-    from pronghorn.graph.trace import TraceError, current_scope, current_trace
-
     if current_trace() is None:
         return kept_beyond(aval)
     where = f" (in {current_scope()})" if current_scope() else ""
@@ -48,8 +47,6 @@ def values_needed(aval: Aval, use: str) -> TraceError:
 
 def kept_beyond(aval: Aval | str = "") -> TraceError:
     """The error for a traced array that is used after its function was traced."""
-    from pronghorn.graph.trace import TraceError
-
     return TraceError(
         f"A traced array{aval and f' {aval}'} was kept beyond the function in which it was made{at_line()}, where it "
         "has no values. Return it from that function, or keep it in a Variable (assign)."
@@ -58,7 +55,5 @@ def kept_beyond(aval: Aval | str = "") -> TraceError:
 
 def at_line() -> str:
     """The user's line, for the end of a clause; empty where there is none."""
-    from pronghorn.utils.user_code import user_line
-
     line = user_line()
     return f" at {line}" if line else ""

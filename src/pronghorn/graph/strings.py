@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from pronghorn.graph import dtypes
+from pronghorn.graph.active import TraceError, current_trace, eager
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import TraceError, current_trace, eager
 
 Strings = Sequence[np.ndarray]
 

@@ -12,11 +12,17 @@ from pronghorn.graph.concrete import values_needed
 from pronghorn.graph.dim import Shape, product
 from pronghorn.graph.ir import Value
 
+_operations: Any = None
+
+
+def use_operations(operations: Any) -> None:
+    """Have the methods and operators of arrays be those functions: the package `pronghorn.ops`, when it is imported."""
+    global _operations
+    _operations = operations
+
 
 def _ops() -> Any:
-    from pronghorn import ops
-
-    return ops
+    return _operations
 
 
 class Tensor:
@@ -157,6 +163,21 @@ class Tensor:
         if self.shape != () or (self.is_traced and not spec):
             return format(repr(self), spec)
         return format(self._values("number").item(), spec)
+
+
+def as_tensor(x: Any, dtype: str | None = None) -> Tensor:
+    """``x`` as a Tensor; Python numbers become ``dtype`` (by default int32, float32 or bool)."""
+    if isinstance(x, Tensor):
+        return x
+    if hasattr(x, "__pronghorn_tensor__"):
+        return x.__pronghorn_tensor__()
+    if isinstance(x, (bool, int, float)):
+        return Tensor(np.asarray(x, dtypes.to_numpy(dtype or dtypes.name_of(type(x)))))
+    array = np.asarray(x)
+    if dtype is not None:
+        array = dtypes.converted(array, dtype)
+    dtypes.name_of(array.dtype)
+    return Tensor(array)
 
 
 def _binary(name: str, swap: bool = False) -> Any:

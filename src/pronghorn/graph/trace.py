@@ -1,44 +1,26 @@
 """Tracing: how calls of primitives become a graph.
 
-`bind` is the one door through which every primitive goes. With no trace active it runs the primitive's NumPy meaning at
-once (and tells the gradient tapes); inside a trace it appends a node. Traces nest: a loop's body is a trace of its own
-that captures what it uses from outside.
+Traces nest: a loop's body is a trace of its own that captures what it uses from outside.
 """
 
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pronghorn.graph import budget, dtypes
+from pronghorn.graph.active import TraceError, current_trace, state
 from pronghorn.graph.concrete import at_line, kept_beyond
-from pronghorn.graph.dim import SymbolicDimError
 from pronghorn.graph.guards import Guards, guarding
 from pronghorn.graph.ir import Aval, Graph, Value
-from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.primitives.structure import constant
+from pronghorn.graph.tensor import Tensor, as_tensor
 
 if TYPE_CHECKING:
-    from pronghorn.graph.primitives.registry import Primitive
     from pronghorn.graph.variable import Variable
-
-
-class TraceError(RuntimeError):
-    """A traced array used where only a concrete one can be, or outside of its trace."""
-
-
-class _State(threading.local):
-    def __init__(self) -> None:
-        self.traces: list[Trace | None] = []  # None: an eager island inside a trace
-        self.tapes: list[Any] = []
-        self.scopes: list[str] = []
-
-
-_state = _State()
 
 
 class Trace:
@@ -84,8 +66,6 @@ class Trace:
     def _constant(self, array: np.ndarray) -> Value:
         known = self.constants.get(id(array))
         if known is None:
-            from pronghorn.graph.primitives.structure import constant
-
             (value,) = self.graph.add_node(constant, [], {"value": array})
             self.constants[id(array)] = known = (array, value)
         return known[1]
@@ -114,131 +94,6 @@ class Trace:
             )
         self.read_storage(variable)
         self.current[variable] = Tensor(self.lift(value))
-
-
-def current_scope() -> str:
-    """The layers whose calls are going on, such as ``"sequential/dense"``; empty outside of them."""
-    return "/".join(_state.scopes)
-
-
-def current_trace() -> Trace | None:
-    """The innermost active trace, or None where primitives run at once."""
-    return _state.traces[-1] if _state.traces else None
-
-
-def active_tapes() -> list[Any]:
-    """The gradient tapes that record what runs eagerly."""
-    return _state.tapes
-
-
-def push_tape(tape: Any) -> None:
-    """Have ``tape.record(prim, inputs, params, outputs)`` called for what runs eagerly."""
-    _state.tapes.append(tape)
-
-
-def pop_tape(tape: Any) -> None:
-    """End what `push_tape` began."""
-    _state.tapes.remove(tape)
-
-
-@contextlib.contextmanager
-def eager() -> Iterator[None]:
-    """Run primitives at once even inside a trace (initialisers of variables that a traced call creates)."""
-    _state.traces.append(None)
-    try:
-        yield
-    finally:
-        _state.traces.pop()
-
-
-@contextlib.contextmanager
-def scope(name: str) -> Iterator[None]:
-    """Mark nodes made inside with the name of the layer that makes them."""
-    _state.scopes.append(name)
-    try:
-        yield
-    finally:
-        _state.scopes.pop()
-
-
-@contextlib.contextmanager
-def scope_at(path: str) -> Iterator[None]:
-    """Mark nodes made inside with ``path``, whatever scopes are open: work done later on a layer's behalf."""
-    outer, _state.scopes = _state.scopes, [path] if path else []
-    try:
-        yield
-    finally:
-        _state.scopes = outer
-
-
-def as_tensor(x: Any, dtype: str | None = None) -> Tensor:
-    """``x`` as a Tensor; Python numbers become ``dtype`` (by default int32, float32 or bool)."""
-    if isinstance(x, Tensor):
-        return x
-    if hasattr(x, "__pronghorn_tensor__"):
-        return x.__pronghorn_tensor__()
-    if isinstance(x, (bool, int, float)):
-        return Tensor(np.asarray(x, dtypes.to_numpy(dtype or dtypes.name_of(type(x)))))
-    array = np.asarray(x)
-    if dtype is not None:
-        array = dtypes.converted(array, dtype)
-    dtypes.name_of(array.dtype)
-    return Tensor(array)
-
-
-def _operands(prim: Primitive, inputs: Sequence[Any]) -> list[Tensor]:
-    """Inputs as Tensors; in elementwise primitives Python scalars take the shape and type of the others."""
-    if not prim.elementwise or not any(isinstance(x, (bool, int, float)) for x in inputs):
-        return [as_tensor(x) for x in inputs]
-    arrays = {i: as_tensor(x) for i, x in enumerate(inputs) if not isinstance(x, (bool, int, float))}
-    if not arrays:
-        return [as_tensor(x) for x in inputs]
-    like = arrays[max(arrays)]  # the last: select's first operand is its predicate
-    from pronghorn.graph.primitives.structure import broadcast_in_dim
-
-    def fill(x: Any) -> Tensor:
-        scalar = Tensor(np.asarray(x, dtypes.to_numpy(like.dtype)))
-        return broadcast_in_dim(scalar, shape=like.shape, dims=()) if like.shape else scalar
-
-    return [arrays[i] if i in arrays else fill(x) for i, x in enumerate(inputs)]
-
-
-def bind(prim: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
-    """Apply ``prim``: eagerly, or as a node of the active trace. One Tensor, or a tuple where it has several
-    outputs."""
-    tensors = _operands(prim, inputs)
-    trace = current_trace()
-    if trace is not None:
-        budget.count_operation()
-        values = trace.graph.add_node(prim, [trace.lift(t) for t in tensors], params, current_scope())
-        outputs = tuple(Tensor(v) for v in values)
-    else:
-        outputs = _run_eagerly(prim, tensors, params)
-    return outputs if prim.has_several else outputs[0]
-
-
-def _run_eagerly(prim: Primitive, tensors: list[Tensor], params: dict[str, Any]) -> tuple[Tensor, ...]:
-    from pronghorn.backends import eager as eager_kernels
-    from pronghorn.backends.numpy import IMPLEMENTATIONS
-
-    for t in tensors:
-        if isinstance(t.data, Value):
-            raise kept_beyond(t.data.aval)
-    try:
-        avals = prim.infer([Aval(t.shape, t.dtype) for t in tensors], params)
-        operands: list[Any] = [t.data for t in tensors]
-        result = eager_kernels.run(prim, operands, params, avals[0]) if len(avals) == 1 else None
-        if result is None:
-            result = IMPLEMENTATIONS[prim.name](*operands, **params)
-    except SymbolicDimError as error:
-        if _state.traces:
-            raise  # whoever traces can do so again with numbers
-        raise kept_beyond() from error
-    arrays = result if isinstance(result, (tuple, list)) else (result,)
-    outputs = tuple(Tensor(np.asarray(a)) for a in arrays)
-    for tape in _state.tapes:
-        tape.record(prim, tensors, params, outputs)
-    return outputs
 
 
 @dataclass
@@ -270,11 +125,11 @@ class Subgraph:
 @contextlib.contextmanager
 def _tracing(name: str, own_state: bool) -> Iterator[Trace]:
     trace = Trace(name, own_state, current_trace())
-    _state.traces.append(trace)
+    state.traces.append(trace)
     try:
         yield trace
     finally:
-        _state.traces.pop()
+        state.traces.pop()
 
 
 def trace(
@@ -354,7 +209,7 @@ def inline(graph: Graph, inputs: Sequence[Any]) -> list[Tensor]:
     """
     env: dict[Value, Tensor] = dict(zip(graph.inputs, map(as_tensor, inputs)))
     for node in graph.nodes:
-        out = bind(node.prim, [env[v] for v in node.inputs], node.params)
+        out = node.prim(*(env[v] for v in node.inputs), **node.params)
         for value, tensor in zip(node.outputs, out if isinstance(out, tuple) else (out,)):
             env[value] = tensor
     return [env[v] for v in graph.outputs]

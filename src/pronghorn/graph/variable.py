@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from pronghorn.graph import budget, dtypes
+from pronghorn.graph.active import active_tapes, current_trace, eager
 from pronghorn.graph.dim import Shape
-from pronghorn.graph.tensor import LOGICAL_OPERATORS, Tensor
-from pronghorn.graph.trace import active_tapes, as_tensor, current_trace, eager
+from pronghorn.graph.tensor import LOGICAL_OPERATORS, Tensor, as_tensor
 from pronghorn.runtime.arena import aligned_copy
 from pronghorn.utils.arguments import CheckedArguments, shown
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from pronghorn import dtype_policies, tree
 from pronghorn.graph import dtypes
+from pronghorn.graph.active import TraceError, scope
 from pronghorn.graph.dim import SymbolicDimError
 from pronghorn.graph.primitives.registry import ShapeError
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import TraceError, scope
+from pronghorn.graph.user_code import warn
 from pronghorn.graph.variable import Variable
 from pronghorn.layers import call as calls
 from pronghorn.layers.building import (
@@ -40,7 +41,6 @@ from pronghorn.models.node import Node
 from pronghorn.utils.autocast import AutocastScope, autocast_scope
 from pronghorn.utils.masking import get_mask, set_mask
 from pronghorn.utils.naming import NameScope, current_path
-from pronghorn.utils.user_code import warn
 
 
 class Layer(StatefulOperation):

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from pronghorn import dtype_policies
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import as_tensor, current_trace
+from pronghorn.graph.active import current_trace
+from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.variable import Variable
 from pronghorn.layers.tracking import Tracker, changes
 from pronghorn.models.operation import Operation

@@ -84,7 +84,7 @@ def _to_tensors(x: Any, dtype: str) -> Any:
 
 def ops_scope(name: str) -> Any:
     """Mark the nodes of a traced loss with its name."""
-    from pronghorn.graph.trace import scope
+    from pronghorn.graph.active import scope
 
     return scope(name)
 

@@ -8,8 +8,8 @@ from typing import Any
 from pronghorn import ops
 from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.user_code import warn
 from pronghorn.metrics.metric import Metric
-from pronghorn.utils.user_code import warn
 
 
 def confusion_matrix(labels: Tensor, predictions: Tensor, num_classes: int, weights: Any, dtype: str) -> Tensor:

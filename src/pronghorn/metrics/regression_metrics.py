@@ -6,11 +6,11 @@ from typing import Any
 
 from pronghorn import ops
 from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.user_code import warn
 from pronghorn.losses.reduction import same_rank
 from pronghorn.losses.regression import as_pair
 from pronghorn.metrics.metric import Metric
 from pronghorn.metrics.reduction_metrics import Mean
-from pronghorn.utils.user_code import warn
 
 _AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
 

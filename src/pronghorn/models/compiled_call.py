@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
+from pronghorn.graph.active import active_tapes, current_trace
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import active_tapes, current_trace
 from pronghorn.layers import call as calls
 from pronghorn.layers.tracking import changes
 from pronghorn.trainers import jit

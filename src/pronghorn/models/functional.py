@@ -10,6 +10,7 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.user_code import warn
 from pronghorn.layers import call as calls
 from pronghorn.layers.core.input_layer import Input, InputLayer
 from pronghorn.layers.input_spec import InputSpec
@@ -22,7 +23,6 @@ from pronghorn.models.node import Node
 from pronghorn.trainers.trainer import Trainer
 from pronghorn.utils.masking import get_mask, set_mask
 from pronghorn.utils.naming import auto_name
-from pronghorn.utils.user_code import warn
 
 
 class Functional(Function, Model):

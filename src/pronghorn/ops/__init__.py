@@ -3,7 +3,11 @@
 The names are also in the namespaces `ops.numpy`, `ops.nn`, `ops.linalg` and `ops.image`.
 """
 
+import sys
+
+import pronghorn.backends
 from pronghorn._lazy import attach
+from pronghorn.graph.tensor import use_operations
 from pronghorn.ops._class_names import class_table
 
 _MODULES = {
@@ -77,3 +81,4 @@ _MODULES = {
 _NAMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 attach(__name__, {**_NAMES, **class_table(_NAMES)}, submodules=("image", "linalg", "nn", "numpy"))
+use_operations(sys.modules[__name__])

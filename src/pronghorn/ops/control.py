@@ -12,10 +12,11 @@ from typing import Any
 
 from pronghorn import tree
 from pronghorn.graph import primitives as P
+from pronghorn.graph.active import TraceError, active_tapes, current_trace
 from pronghorn.graph.batching import NotBatched, batched
 from pronghorn.graph.ir import Aval, Value
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import Subgraph, TraceError, active_tapes, current_trace, trace_body
+from pronghorn.graph.trace import Subgraph, trace_body
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._bodies import assign_last, carry, entry_values, stateful_body
 from pronghorn.ops._symbolic import symbolic_aware

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pronghorn import ops
-from pronghorn.graph.trace import eager
+from pronghorn.graph.active import eager
 from pronghorn.graph.variable import Variable
 from pronghorn.optimizers.conditional import update_if
 from pronghorn.optimizers.optimizer import Optimizer

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pronghorn import ops
+from pronghorn.graph.active import eager, scope
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import eager, scope
+from pronghorn.graph.user_code import warn
 from pronghorn.graph.variable import Variable
 from pronghorn.optimizers import clipping
 from pronghorn.optimizers.conditional import update_if
 from pronghorn.optimizers.schedules import LearningRateSchedule
 from pronghorn.utils.arguments import RATE, CheckedArguments, arguments, check, is_number
 from pronghorn.utils.naming import NameScope, auto_name
-from pronghorn.utils.user_code import warn
 
 
 class Optimizer(CheckedArguments):

@@ -10,9 +10,9 @@ import numpy as np
 
 from pronghorn.backends.eager import run_function
 from pronghorn.backends.eager.worth import DRAWN_FROM
+from pronghorn.graph.active import current_trace
 from pronghorn.graph.dim import Shape, is_static
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import current_trace
 
 
 def drawn(function: Callable[..., Tensor], key: Tensor, shape: Shape, dtype: str, *numbers: Any) -> Tensor:

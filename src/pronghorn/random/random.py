@@ -11,8 +11,7 @@ from pronghorn import config
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Shape
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import as_tensor
+from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.random.drawing import drawn
 from pronghorn.random.seed_generator import draw_seed
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.graph import primitives as P
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import as_tensor
+from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.variable import Variable
 from pronghorn.utils.arguments import CheckedArguments, is_integer
 from pronghorn.utils.naming import NameScope, auto_name

@@ -10,13 +10,13 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any
 
+from pronghorn.graph.user_code import warn
 from pronghorn.saving import archive, shards, state
 from pronghorn.saving.legacy import h5_files, zip_files
 from pronghorn.saving.safetensors_store import SafetensorsReader, SafetensorsWriter
 from pronghorn.saving.serialization import deserialize_keras_object, serialize_keras_object
 from pronghorn.saving.sharing import ObjectSharingScope
 from pronghorn.saving.weights_store import WeightsReader, WeightsWriter
-from pronghorn.utils.user_code import warn
 
 _WEIGHTS_SUFFIX = ".weights.h5"
 _HDF5 = (".h5", ".hdf5")

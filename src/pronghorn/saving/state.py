@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pronghorn.graph.user_code import warn
 from pronghorn.saving.tree_walk import saveables
 from pronghorn.saving.weights_store import WeightsReader, WeightsWriter
-from pronghorn.utils.user_code import warn
 
 
 def write_weights(model: Any, writer: WeightsWriter, skipped: Sequence[Any] = ()) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.graph.ir import Aval
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import abstract_eval, as_tensor
+from pronghorn.graph.tensor import Tensor, as_tensor
+from pronghorn.graph.trace import abstract_eval
+from pronghorn.graph.user_code import warn
 from pronghorn.models.infer import infer_spec
 from pronghorn.models.keras_tensor import KerasTensor
 from pronghorn.trainers import compiling, indices, validation
@@ -20,7 +21,6 @@ from pronghorn.trainers.data_adapters.adapter import DataAdapter
 from pronghorn.trainers.data_adapters.generators import GeneratorAdapter
 from pronghorn.utils.arguments import is_integer
 from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
-from pronghorn.utils.user_code import warn
 
 
 def check_compiled(model: Any, method: str) -> None:

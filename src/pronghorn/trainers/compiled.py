@@ -8,6 +8,7 @@ from typing import Any
 from pronghorn import ops, optimizers, tree
 from pronghorn.autodiff.tape import GradientTape
 from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.user_code import warn
 from pronghorn.losses.reduction import count
 from pronghorn.metrics import Mean
 from pronghorn.trainers import checks, compiling
@@ -17,7 +18,6 @@ from pronghorn.trainers.compile_metrics import CompileMetrics
 from pronghorn.trainers.state import TrainerState, shown
 from pronghorn.trainers.step import StepFunction
 from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
-from pronghorn.utils.user_code import warn
 
 
 class CompiledModel:

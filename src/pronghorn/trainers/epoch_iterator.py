@@ -6,10 +6,10 @@ import dataclasses
 import itertools
 from collections.abc import Iterator
 
+from pronghorn.graph.user_code import warn
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
 from pronghorn.trainers.resumption import DataPosition, Position, global_seed, restore_seeds, set_global_seed
-from pronghorn.utils.user_code import warn
 
 
 class EpochIterator:

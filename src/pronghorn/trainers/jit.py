@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
+from pronghorn.graph.active import TraceError, active_tapes, current_trace
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import TraceError, active_tapes, current_trace
 from pronghorn.trainers.batch import Batch, Layout, kinds
 from pronghorn.trainers.step import StepFunction
 

@@ -15,9 +15,9 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.callbacks.states import packed, unpack
+from pronghorn.graph.user_code import warn
 from pronghorn.graph.variable import Variable
 from pronghorn.random.seed_generator import global_seed_generator
-from pronghorn.utils.user_code import warn
 
 _PLAIN = ("epoch", "step", "seed", "numpy", "python")
 _LATER = ("stopped", "batch_size", "num_batches")  # not in the backups of earlier releases

@@ -10,13 +10,14 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.graph import dtypes
+from pronghorn.graph.active import TraceError
 from pronghorn.graph.dim import Dim, SymbolicDimError, evaluate
 from pronghorn.graph.ir import Aval
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import Traced, TraceError, as_tensor, trace
+from pronghorn.graph.tensor import Tensor, as_tensor
+from pronghorn.graph.trace import Traced, trace
+from pronghorn.graph.user_code import warn
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.variants import Variants
-from pronghorn.utils.user_code import warn
 
 
 def executable_class() -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import losses
+from pronghorn.graph.user_code import warn
 from pronghorn.losses.loss import LossFunctionWrapper
 from pronghorn.losses.probabilistic import (
     binary_crossentropy,
@@ -16,7 +17,6 @@ from pronghorn.losses.probabilistic import (
     sparse_categorical_crossentropy,
 )
 from pronghorn.utils.arguments import is_integer, is_number
-from pronghorn.utils.user_code import warn
 
 _ELEMENTWISE = "pronghorn.losses.regression"  # the module of the losses that compare element by element
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from pronghorn.graph.user_code import warn
 from pronghorn.utils import archives, io
 from pronghorn.utils.progbar import Progbar
-from pronghorn.utils.user_code import warn
 
 _CHUNK = 1 << 16
 _HASHES = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}

@@ -10,7 +10,7 @@ import numpy as np
 
 from pronghorn import config
 from pronghorn._lazy import nearest_clause
-from pronghorn.utils.user_code import warn
+from pronghorn.graph.user_code import warn
 
 _MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")

@@ -7,9 +7,10 @@ from pronghorn.autodiff.backward import backward, value_and_grad
 from pronghorn.autodiff.registry import DifferentiationError
 from pronghorn.backends.numpy import run
 from pronghorn.graph import primitives as P
+from pronghorn.graph.active import TraceError
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import TraceError, trace
+from pronghorn.graph.trace import trace
 
 VECTOR = Aval((3,), "float32")
 

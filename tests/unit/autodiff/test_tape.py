@@ -6,9 +6,10 @@ import pytest
 from pronghorn.autodiff import GradientTape
 from pronghorn.backends.numpy import run
 from pronghorn.graph import primitives as P
+from pronghorn.graph.active import active_tapes
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import active_tapes, trace
+from pronghorn.graph.trace import trace
 from pronghorn.graph.variable import Variable
 
 

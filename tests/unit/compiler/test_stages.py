@@ -12,8 +12,7 @@ from pronghorn.compiler.simplify import eliminate_dead
 from pronghorn.compiler.stages import GRAPH_STAGES, OPTIONAL, lower, rewrite, skipped
 from pronghorn.compiler.verify import InvalidProgram, verify_memory, verify_program
 from pronghorn.graph import primitives as P
-from pronghorn.graph.ir import Aval, Value
-from pronghorn.graph.printer import print_graph
+from pronghorn.graph.ir import Aval, Value, print_graph
 from pronghorn.graph.trace import trace
 from pronghorn.runtime.host import host_target
 

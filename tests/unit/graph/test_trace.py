@@ -6,20 +6,11 @@ import pytest
 from pronghorn.backends.numpy import run
 from pronghorn.backends.numpy.interpreter import bind_extents
 from pronghorn.graph import primitives as P
+from pronghorn.graph.active import TraceError, current_trace, eager, scope
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import (
-    TraceError,
-    abstract_eval,
-    as_tensor,
-    current_trace,
-    eager,
-    inline,
-    scope,
-    trace,
-    trace_body,
-)
+from pronghorn.graph.tensor import Tensor, as_tensor
+from pronghorn.graph.trace import abstract_eval, inline, trace, trace_body
 from pronghorn.graph.variable import Variable
 
 SCALAR = Aval((), "float32")

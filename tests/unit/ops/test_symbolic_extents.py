@@ -5,9 +5,10 @@ import pytest
 
 from pronghorn import ops
 from pronghorn.backends.numpy import run
+from pronghorn.graph.active import TraceError
 from pronghorn.graph.dim import Dim, SymbolicDimError
 from pronghorn.graph.ir import Aval
-from pronghorn.graph.trace import TraceError, trace
+from pronghorn.graph.trace import trace
 from pronghorn.graph.verify import verify
 
 BATCH = Dim.symbol("batch")

@@ -8,7 +8,8 @@ import pytest
 from pronghorn import random, utils
 from pronghorn.backends.numpy import run
 from pronghorn.graph import primitives
-from pronghorn.graph.trace import as_tensor, trace
+from pronghorn.graph.tensor import as_tensor
+from pronghorn.graph.trace import trace
 from pronghorn.random.random import unit_uniform
 
 N = 40_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pronghorn.autodiff.backward import backward
+from pronghorn.autodiff.loops import scan_gradient
 from pronghorn.autodiff.registry import Context, DifferentiationError, Gradients, is_differentiable, vjp
 from pronghorn.autodiff.rules.common import filled, zeros_like
 from pronghorn.graph import primitives as P
@@ -12,8 +14,6 @@ from pronghorn.graph.trace import Subgraph, inline, trace_body
 
 @vjp("scan")
 def scan(ctx: Context, *cotangents: Tensor | None) -> Gradients:
-    from pronghorn.autodiff.loops import scan_gradient
-
     return scan_gradient(ctx, cotangents)
 
 
@@ -35,8 +35,6 @@ def cond(ctx: Context, *cotangents: Tensor | None) -> Gradients:
     avals = [Aval(t.shape, t.dtype) for t in inputs]
 
     def gradient_of(branch: Graph) -> Subgraph:
-        from pronghorn.autodiff.backward import backward
-
         def fn(*args: Tensor) -> list[Tensor]:
             xs, cts = args[: len(operands)], args[len(operands) :]
             outs = inline(branch, xs)

@@ -5,5 +5,8 @@ them. With ``PRONGHORN_BACKEND=numpy`` there are none.
 """
 
 from pronghorn.backends.eager.kernels import is_enabled, run, run_function
+from pronghorn.graph.primitives.registry import use_kernels
 
 __all__ = ["is_enabled", "run", "run_function"]
+
+use_kernels(run)

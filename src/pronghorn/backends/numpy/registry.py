@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-Implementation = Callable[..., Any]
+from pronghorn.graph.primitives.registry import MEANINGS as IMPLEMENTATIONS
 
-IMPLEMENTATIONS: dict[str, Implementation] = {}
+Implementation = Callable[..., Any]
 
 
 def implements(name: str) -> Callable[[Implementation], Implementation]:

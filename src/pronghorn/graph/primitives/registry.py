@@ -1,11 +1,22 @@
-"""What a primitive is, and the table of all of them."""
+"""What a primitive is, the table of all of them, and the door through which they are applied.
+
+`bind` is the one door. With no trace active it runs the primitive's NumPy meaning at once (and tells the gradient
+tapes); inside a trace it appends a node.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pronghorn.graph.ir import Aval
+import numpy as np
+
+from pronghorn.graph import dtypes
+from pronghorn.graph.active import current_scope, current_trace, state
+from pronghorn.graph.concrete import kept_beyond
+from pronghorn.graph.dim import SymbolicDimError
+from pronghorn.graph.ir import Aval, Value
+from pronghorn.graph.tensor import Tensor, as_tensor
 
 Rule = Callable[..., "Aval | list[Aval]"]
 """From operands' types to the result's; a rule that is annotated to return a list has several results."""
@@ -42,8 +53,6 @@ class Primitive:
         return out if isinstance(out, list) else [out]
 
     def __call__(self, *inputs: Any, **params: Any) -> Any:
-        from pronghorn.graph.trace import bind
-
         return bind(self, inputs, params)
 
     def __repr__(self) -> str:
@@ -51,6 +60,20 @@ class Primitive:
 
 
 PRIMITIVES: dict[str, Primitive] = {}
+
+MEANINGS: dict[str, Callable[..., Any]] = {}
+"""By a primitive's name: its meaning, a function from arrays and parameters to arrays. `pronghorn.backends.numpy` fills
+the table when it is imported, which `pronghorn.ops` sees to."""
+
+Kernels = Callable[[Primitive, Sequence[np.ndarray], dict[str, Any], Aval], "np.ndarray | None"]
+
+_kernels: Kernels | None = None
+
+
+def use_kernels(run: Kernels) -> None:
+    """Have ``run(prim, arrays, params, result's type)`` asked before the meanings; None leaves a call to them."""
+    global _kernels
+    _kernels = run
 
 
 def primitive(family: str) -> Callable[[Rule], Primitive]:
@@ -72,3 +95,56 @@ def define(name: str, family: str, rule: Rule, elementwise: bool = False) -> Pri
 def fail(name: str, problem: str) -> ShapeError:
     """A `ShapeError` that names the primitive."""
     return ShapeError(f"{name}: {problem}")
+
+
+def _operands(prim: Primitive, inputs: Sequence[Any]) -> list[Tensor]:
+    """Inputs as Tensors; in elementwise primitives Python scalars take the shape and type of the others."""
+    if not prim.elementwise or not any(isinstance(x, (bool, int, float)) for x in inputs):
+        return [as_tensor(x) for x in inputs]
+    arrays = {i: as_tensor(x) for i, x in enumerate(inputs) if not isinstance(x, (bool, int, float))}
+    if not arrays:
+        return [as_tensor(x) for x in inputs]
+    like = arrays[max(arrays)]  # the last: select's first operand is its predicate
+    broadcast_in_dim = PRIMITIVES["broadcast_in_dim"]
+
+    def fill(x: Any) -> Tensor:
+        scalar = Tensor(np.asarray(x, dtypes.to_numpy(like.dtype)))
+        return broadcast_in_dim(scalar, shape=like.shape, dims=()) if like.shape else scalar
+
+    return [arrays[i] if i in arrays else fill(x) for i, x in enumerate(inputs)]
+
+
+def bind(prim: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
+    """Apply ``prim``: eagerly, or as a node of the active trace. One Tensor, or a tuple where it has several
+    outputs."""
+    tensors = _operands(prim, inputs)
+    trace = current_trace()
+    if trace is not None:
+        if state.watch is not None:
+            state.watch()
+        values = trace.graph.add_node(prim, [trace.lift(t) for t in tensors], params, current_scope())
+        outputs = tuple(Tensor(v) for v in values)
+    else:
+        outputs = _run_eagerly(prim, tensors, params)
+    return outputs if prim.has_several else outputs[0]
+
+
+def _run_eagerly(prim: Primitive, tensors: list[Tensor], params: dict[str, Any]) -> tuple[Tensor, ...]:
+    for t in tensors:
+        if isinstance(t.data, Value):
+            raise kept_beyond(t.data.aval)
+    try:
+        avals = prim.infer([Aval(t.shape, t.dtype) for t in tensors], params)
+        operands: list[Any] = [t.data for t in tensors]
+        result = _kernels(prim, operands, params, avals[0]) if _kernels is not None and len(avals) == 1 else None
+        if result is None:
+            result = MEANINGS[prim.name](*operands, **params)
+    except SymbolicDimError as error:
+        if state.traces:
+            raise  # whoever traces can do so again with numbers
+        raise kept_beyond() from error
+    arrays = result if isinstance(result, (tuple, list)) else (result,)
+    outputs = tuple(Tensor(np.asarray(a)) for a in arrays)
+    for tape in state.tapes:
+        tape.record(prim, tensors, params, outputs)
+    return outputs

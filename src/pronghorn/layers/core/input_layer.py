@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import config
+from pronghorn.graph.user_code import warn
 from pronghorn.layers.layer import Layer
 from pronghorn.models.keras_tensor import KerasTensor, standardize_shape
 from pronghorn.models.node import Node
-from pronghorn.utils.user_code import warn
 
 
 class InputLayer(Layer):

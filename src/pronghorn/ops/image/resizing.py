@@ -218,7 +218,7 @@ def _resize_axis(x: Tensor, axis: int, new: int, interpolation: str, antialias: 
 
 def _constant_weights(size: int, new: int, interpolation: str, antialias: bool, dtype: str) -> Tensor:
     """The weights computed now, in float64, so that a traced graph holds only their values."""
-    from pronghorn.graph.trace import eager
+    from pronghorn.graph.active import eager
 
     with eager():
         scale = B.full((), new / size, "float64")

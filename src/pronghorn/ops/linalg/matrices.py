@@ -11,9 +11,10 @@ import numpy as np
 from pronghorn import tree
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
+from pronghorn.graph.active import current_trace
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import current_trace, inline, trace
+from pronghorn.graph.trace import inline, trace
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.numpy.contraction import matmul

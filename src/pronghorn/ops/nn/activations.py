@@ -10,9 +10,9 @@ from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import comparable
 from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.user_code import warn
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
-from pronghorn.utils.user_code import warn
 
 
 def _where_positive(x: Tensor, yes: Tensor, no: Tensor) -> Tensor:

@@ -7,10 +7,10 @@ from typing import Any
 from pronghorn import config
 from pronghorn.graph import primitives as P
 from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.user_code import warn
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.numpy.reductions import mean_of
-from pronghorn.utils.user_code import warn
 
 
 @symbolic_aware

@@ -10,10 +10,10 @@ import numpy as np
 
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
+from pronghorn.graph.active import TraceError
 from pronghorn.graph.concrete import at_line
 from pronghorn.graph.dim import Dim, Extent, Shape, comparable, identical, product
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import TraceError
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import is_described, symbolic_aware, unknown_extent
 from pronghorn.ops.core import linear_index, wrap_index

@@ -17,6 +17,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from pronghorn.graph.user_code import warn
 from pronghorn.losses.registry import ALL_LOSSES
 from pronghorn.saving.archive import LAYOUT, limited_to
 from pronghorn.saving.legacy.configs import modernise
@@ -24,7 +25,6 @@ from pronghorn.saving.legacy.optimizers import read_optimizer, training_argument
 from pronghorn.saving.serialization import deserialize_keras_object, serialize_keras_object
 from pronghorn.saving.state import write_assets
 from pronghorn.saving.weights_store import WriteGroup, array_info, array_of, attribute, member_of, total_bytes
-from pronghorn.utils.user_code import warn
 
 _MAX_JSON = 1 << 28
 _CHUNK = 60_000  # bytes of an attribute; HDF5 allows 64 kB

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.graph.user_code import warn
 from pronghorn.saving import state
 from pronghorn.saving.archive import read_metadata
 from pronghorn.saving.legacy.configs import modernise
 from pronghorn.saving.legacy.optimizers import read_optimizer, training_arguments
 from pronghorn.saving.serialization import deserialize_keras_object
 from pronghorn.saving.weights_store import WeightsReader
-from pronghorn.utils.user_code import warn
 
 _MEND = (
     "If there is no other mend, load it with Keras 2 (the package tf_keras), and save it there as '.h5', or, of a "

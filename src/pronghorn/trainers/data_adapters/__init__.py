@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pronghorn.graph.user_code import warn
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
-from pronghorn.utils.user_code import warn
 
 
 def make_adapter(

@@ -15,8 +15,8 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.backends.eager import is_enabled
+from pronghorn.graph.active import active_tapes, current_trace
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import active_tapes, current_trace
 from pronghorn.layers.tracking import changes
 from pronghorn.trainers import jit
 from pronghorn.trainers.batch import Batch, flatten_batch, kinds

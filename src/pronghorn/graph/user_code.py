@@ -40,7 +40,7 @@ def user_line() -> str:
     """The user's line that is being run, such as ``'model.py:12: `if x > 0:`'``; empty where there is none.
 
     >>> user_line()  # the file and the line of this example
-    '<doctest pronghorn.utils.user_code.user_line[0]>:1: `user_line()  # the file and the line of this example`'
+    '<doctest pronghorn.graph.user_code.user_line[0]>:1: `user_line()  # the file and the line of this example`'
     """
     frame = user_frame()
     if frame is None:

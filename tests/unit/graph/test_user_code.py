@@ -11,7 +11,7 @@ import pytest
 
 import pronghorn
 from pronghorn import layers, optimizers
-from pronghorn.utils.user_code import user_frame, user_line, warn
+from pronghorn.graph.user_code import user_frame, user_line, warn
 
 
 def test_the_line():

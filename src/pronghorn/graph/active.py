@@ -1,0 +1,81 @@
+"""What is going on in this thread: functions being traced, tapes that record, layers whose calls are open."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pronghorn.graph.trace import Trace
+
+
+class TraceError(RuntimeError):
+    """A traced array used where only a concrete one can be, or outside of its trace."""
+
+
+class _State(threading.local):
+    def __init__(self) -> None:
+        self.traces: list[Trace | None] = []  # None: an eager island inside a trace
+        self.tapes: list[Any] = []
+        self.scopes: list[str] = []
+        self.watch: Callable[[], None] | None = None  # called for each primitive that is traced
+
+
+state = _State()
+
+
+def current_scope() -> str:
+    """The layers whose calls are going on, such as ``"sequential/dense"``; empty outside of them."""
+    return "/".join(state.scopes)
+
+
+def current_trace() -> Trace | None:
+    """The innermost active trace, or None where primitives run at once."""
+    return state.traces[-1] if state.traces else None
+
+
+def active_tapes() -> list[Any]:
+    """The gradient tapes that record what runs eagerly."""
+    return state.tapes
+
+
+def push_tape(tape: Any) -> None:
+    """Have ``tape.record(prim, inputs, params, outputs)`` called for what runs eagerly."""
+    state.tapes.append(tape)
+
+
+def pop_tape(tape: Any) -> None:
+    """End what `push_tape` began."""
+    state.tapes.remove(tape)
+
+
+@contextlib.contextmanager
+def eager() -> Iterator[None]:
+    """Run primitives at once even inside a trace (initialisers of variables that a traced call creates)."""
+    state.traces.append(None)
+    try:
+        yield
+    finally:
+        state.traces.pop()
+
+
+@contextlib.contextmanager
+def scope(name: str) -> Iterator[None]:
+    """Mark nodes made inside with the name of the layer that makes them."""
+    state.scopes.append(name)
+    try:
+        yield
+    finally:
+        state.scopes.pop()
+
+
+@contextlib.contextmanager
+def scope_at(path: str) -> Iterator[None]:
+    """Mark nodes made inside with ``path``, whatever scopes are open: work done later on a layer's behalf."""
+    outer, state.scopes = state.scopes, [path] if path else []
+    try:
+        yield
+    finally:
+        state.scopes = outer
