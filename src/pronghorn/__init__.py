@@ -44,7 +44,7 @@ _NAMES = {
     "DTypePolicy": ".dtype_policies",
     "FloatDTypePolicy": ".dtype_policies",
     "Function": ".models.function",
-    "GradientTape": ".autodiff",
+    "GradientTape": ".ops.gradients",
     "Initializer": ".initializers",
     "Input": ".layers",
     "InputSpec": ".layers",
@@ -63,11 +63,11 @@ _NAMES = {
     "SymbolicScope": ".backend.scopes",
     "Variable": ".graph.variable",
     "device": ".backend.device",
-    "grad": ".autodiff",
+    "grad": ".ops.gradients",
     "jit": ".trainers.jit",
     "name_scope": ".utils.naming:NameScope",
     "remat": ".backend.remat",
-    "value_and_grad": ".autodiff",
+    "value_and_grad": ".ops.gradients",
     "version": "._version",
 }
 

@@ -16,10 +16,10 @@ from layer_cases import CASES, Case  # noqa: E402
 
 import pronghorn  # noqa: E402
 from pronghorn import tree  # noqa: E402
-from pronghorn.autodiff import value_and_grad  # noqa: E402
 from pronghorn.graph.ir import Aval  # noqa: E402
 from pronghorn.graph.trace import trace  # noqa: E402
 from pronghorn.ops import convert_to_tensor  # noqa: E402
+from pronghorn.ops.gradients import value_and_grad  # noqa: E402
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="the oracle is Keras on JAX")
 

@@ -35,12 +35,11 @@ class GradientTape:
 
     Example:
 
-    >>> import numpy as np
-    >>> from pronghorn.graph import primitives as P
-    >>> x = as_tensor(3.0)
+    >>> from pronghorn import ops
+    >>> x = ops.array(3.0)
     >>> with GradientTape() as tape:
     ...     tape.watch(x)
-    ...     y = P.mul(x, x)
+    ...     y = x * x
     >>> float(tape.gradient(y, x))
     6.0
     """
@@ -431,6 +430,6 @@ def _stack(tensors: Sequence[Tensor]) -> Tensor:
     return P.concatenate(*(P.reshape(t, shape=(1, *t.shape)) for t in tensors), axis=0)
 
 
-# What `pronghorn.autodiff.api` shares with the tape.
+# What `pronghorn.ops.gradients` shares with the tape.
 leaves_of: Callable[[Any], list[Any]] = _leaves
 pack_like: Callable[[Any, Sequence[Any]], Any] = _pack_like

@@ -7,7 +7,7 @@ import pytest
 
 import pronghorn as keras
 from pronghorn import ops
-from pronghorn.autodiff import api
+from pronghorn.ops import gradients as api
 
 NAN, INF = float("nan"), float("inf")
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 import pronghorn
-from pronghorn.autodiff import grad, value_and_grad
 from pronghorn.autodiff.registry import DifferentiationError
 from pronghorn.backends.numpy import run
 from pronghorn.graph import primitives as P
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
 from pronghorn.graph.variable import Variable
+from pronghorn.ops.gradients import grad, value_and_grad
 
 
 def square_sum(x):

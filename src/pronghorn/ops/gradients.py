@@ -36,8 +36,7 @@ def value_and_grad(
 
     Example:
 
-    >>> from pronghorn.graph import primitives as P
-    >>> value, slope = value_and_grad(lambda x: P.mul(x, x))(3.0)
+    >>> value, slope = value_and_grad(lambda x: x * x)(3.0)
     >>> float(value), float(slope)
     (9.0, 6.0)
     """
@@ -73,8 +72,8 @@ def grad(
 ) -> Callable[..., Any]:
     """Like `value_and_grad`, for the gradients alone; with ``has_aux`` for ``(gradients, aux)``.
 
-    >>> from pronghorn.graph import primitives as P
-    >>> float(grad(P.sin)(0.0))
+    >>> from pronghorn import ops
+    >>> float(grad(ops.sin)(0.0))
     1.0
     """
     both = value_and_grad(fn, variables, argnums=argnums, has_aux=has_aux)
