@@ -35,25 +35,32 @@ _settings = _Settings()
 
 
 def backend() -> str:
-    """Return the name of the engine, `"pronghorn"`.
+    """Return the name of the engine: `"pronghorn"` for our own, else `"jax"`, `"tensorflow"`, `"torch"`, `"pytensor"`.
 
     >>> backend()
     'pronghorn'
     """
-    return "pronghorn"
+    from pronghorn.backends import choice
+
+    return choice.in_kerass_words()
 
 
 def set_backend(backend: str) -> None:
-    """Accept `"pronghorn"`; there is no other engine to change to.
+    """Have models run on another engine from now on. Weights and the optimizer's state go along.
+
+    Args:
+        backend: `"pronghorn"` for our own, or an engine that is installed, such as `"jax"`.
 
     Raises:
-        ValueError: for any other name.
+        ValueError: there is no engine of this name.
+        ImportError: it is not installed; the message says the command that installs it.
+        RuntimeError: the engine does not work, or a model is running.
+
+    >>> set_backend("pronghorn")
     """
-    if backend != "pronghorn":
-        raise ValueError(
-            f"set_backend: got {backend!r}, but Pronghorn runs on its own engine only; leave the call out "
-            "or pass 'pronghorn'."
-        )
+    from pronghorn.backends import choice
+
+    choice.choose(backend)
 
 
 def floatx() -> str:

@@ -1,6 +1,21 @@
-"""Lets the tests of this folder import its table of cases, which is no test itself."""
+"""Lets the tests of this folder import its table of cases, which is no test itself; and the engines that are there."""
 
 import sys
 from pathlib import Path
 
+import pytest
+
+from pronghorn.backends import engine as engines
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+ENGINES = [
+    pytest.param(name, marks=pytest.mark.skipif(not engines.is_installed(name), reason=f"{name} is not installed"))
+    for name in engines.NAMES
+]
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request):
+    """Each engine in turn, where its library is installed."""
+    return engines.engine(request.param)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from importlib import metadata
 
 from pronghorn._version import KERAS_API_VERSION, __version__
+from pronghorn.backends import engine as engines
 
 
 def facts() -> Iterator[tuple[str, str]]:
@@ -25,8 +26,21 @@ def facts() -> Iterator[tuple[str, str]]:
     yield "NumPy", _version("numpy")
     for package, purpose in (("matplotlib", "pictures"), ("pandas", "data frames"), ("pillow", "image files")):
         yield package, _version(package, missing=f"not installed ({purpose})")
+    for name in engines.NAMES:
+        yield f"Engine {name}", _engine(name)
     folder = cache.directory()
     yield "Compile cache", str(folder) if folder else "off"
+
+
+def _engine(name: str) -> str:
+    """An engine's version and devices, or why it cannot be used."""
+    if not engines.is_installed(name):
+        return f"not installed (pip install 'pronghorn[{name}]')"
+    try:
+        found = engines.engine(name)
+        return f"{found.version()}, on {', '.join(found.devices())}"
+    except Exception as error:  # what is wrong with somebody else's library is what is to be told
+        return str(error)
 
 
 def _version(package: str, missing: str = "not installed") -> str:

@@ -12,7 +12,7 @@ import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pronghorn.compiler.complex_numbers import is_separated, split_complex
 from pronghorn.compiler.decompose import decompose
@@ -43,23 +43,25 @@ class Stage(Generic[T]):
 
     Attributes:
         name: what debugging prints, and what leaves it out.
-        run: the stage.
+        run: the stage: from a graph or program and the target, which those that are general do not look at.
         is_needed: whether what comes after it relies on it, so that it cannot be left out.
+        is_general: whether it helps engines of other libraries too; what it gives is a graph of the same primitives.
     """
 
     name: str
-    run: Callable[[T, Target], T]
+    run: Callable[[T, Any], T]
     is_needed: bool = False
+    is_general: bool = False
 
 
-def _anywhere(stage: Callable[[T], T]) -> Callable[[T, Target], T]:
+def _anywhere(stage: Callable[[T], T]) -> Callable[[T, Any], T]:
     """A stage that is the same for every target."""
     return lambda given, target: stage(given)
 
 
 GRAPH_STAGES: tuple[Stage[Graph], ...] = (
-    Stage("loops", _anywhere(join_loops)),
-    Stage("simplify", _anywhere(simplify)),
+    Stage("loops", _anywhere(join_loops), is_general=True),
+    Stage("simplify", _anywhere(simplify), is_general=True),
     Stage("pooled", _anywhere(pool_gradients)),
     Stage("simplify", _anywhere(simplify)),
     Stage("narrow", _anywhere(narrow)),
@@ -109,6 +111,16 @@ def rewrite(graph: Graph, target: Target, check: bool = False) -> Graph:
         debug.emit("graph", f"{graph.name}: {stage.name}", graph.__str__)
         if check:
             verify(graph, is_separated)
+    return graph
+
+
+def rewrite_for_engines(graph: Graph) -> Graph:
+    """The graph after the stages that hold for every engine, whatever library runs it."""
+    left_out = skipped()
+    for stage in GRAPH_STAGES:
+        if stage.is_general and stage.name not in left_out:
+            graph = stage.run(graph, None)
+            debug.emit("graph", f"{graph.name}: {stage.name}", graph.__str__)
     return graph
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from pronghorn.graph.dim import Shape
 from pronghorn.graph.tensor import LOGICAL_OPERATORS, Tensor, as_tensor
 from pronghorn.runtime.arena import aligned_copy
 from pronghorn.utils.arguments import CheckedArguments, shown
+
+if TYPE_CHECKING:
+    from pronghorn.backends.engine import Engine
 
 
 class _Overlays(threading.local):
@@ -78,6 +81,10 @@ class Variable(CheckedArguments):
         self._overwrite_with_gradient = False
         self.layout: Any = None
         self._shared = False  # an eager Tensor may look at the storage
+        # The newest value where an engine holds it, with that engine; None where NumPy's array is the newest.
+        self._away: tuple[Engine, Any] | None = None
+        # The same value on an engine as in NumPy's array, so that what is only read is not sent again and again.
+        self._copy: tuple[Engine, Any] | None = None
         # Storage starts on a cache line: a vector that lies across two takes twice as long to load.
         with eager():
             self._array = self._initial(initializer, shape, dtype)
@@ -110,6 +117,38 @@ class Variable(CheckedArguments):
             raise ValueError(f"Variable: the initial value has shape {own.shape}, but shape={shape} was given.")
         return own
 
+    # -- where its value is -----------------------------------------------------------------------------------------
+    @property
+    def _array(self) -> np.ndarray:
+        """The value as NumPy's array, brought from the engine that holds it."""
+        if self._away is not None:
+            self._copy, self._away = self._away, None
+            engine, value = self._copy
+            with engine.computing():
+                self._host = aligned_copy(engine.to_numpy(value))
+            self._shared = False
+        return self._host
+
+    @_array.setter
+    def _array(self, array: np.ndarray) -> None:
+        self._host, self._away, self._copy = array, None, None
+
+    def on(self, engine: Engine) -> Any:
+        """The value as an array of an engine, which stays there until the value changes."""
+        held = self._away or self._copy
+        if held is not None and held[0] is engine:
+            return held[1]
+        self._copy = (engine, engine.from_numpy(self._array))
+        return self._copy[1]
+
+    def give_to(self, engine: Engine, value: Any) -> None:
+        """Replace the value by an engine's array. NumPy's array is made of it when somebody reads it."""
+        self._away, self._copy = (engine, value), None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles hold: the value as NumPy's array, wherever it is."""
+        return {**self.__dict__, "_host": self._array, "_copy": None, "_away": None}
+
     # -- what it is -------------------------------------------------------------------------------------------------
     @property
     def name(self) -> str:
@@ -121,7 +160,7 @@ class Variable(CheckedArguments):
 
     @property
     def shape(self) -> Shape:
-        return self._array.shape
+        return self._host.shape
 
     @property
     def dtype(self) -> str:
@@ -166,11 +205,11 @@ class Variable(CheckedArguments):
 
     @property
     def ndim(self) -> int:
-        return self._array.ndim
+        return self._host.ndim
 
     @property
     def size(self) -> int:
-        return self._array.size
+        return self._host.size
 
     @property
     def trainable(self) -> bool:
@@ -193,8 +232,8 @@ class Variable(CheckedArguments):
 
     def eager_value(self) -> Tensor:
         """The stored array as a Tensor, known to the gradient tapes as this variable."""
-        self._shared = True
         tensor = Tensor(self._array)
+        self._shared = True
         for tape in active_tapes():
             tensor = tape.variable_value(self, tensor)
         return tensor
@@ -246,10 +285,11 @@ class Variable(CheckedArguments):
 
     def storage(self) -> np.ndarray:
         """The array that compiled code updates in place; a new one if an eager Tensor still looks at the old."""
-        if self._shared:
-            self._array = aligned_copy(self._array)
+        if self._shared or self._away is not None or self._copy is not None:
+            array = self._array
+            self._array = aligned_copy(array) if self._shared else array
             self._shared = False
-        return self._array
+        return self._host
 
     def __pronghorn_tensor__(self) -> Tensor:
         return self.value

@@ -90,7 +90,7 @@ class CompiledCalls:
             finally:
                 model._clear_losses()  # they would be of the trace, no numbers
 
-        return StepFunction(call, f"{model.name}.call")
+        return StepFunction(call, f"{model.name}.call", engine=model._engine)
 
     def _outputs(self, key: Hashable, step: StepFunction, batch: Batch) -> Any:
         try:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pronghorn import ops, optimizers, tree
 from pronghorn.autodiff.tape import GradientTape
+from pronghorn.backends import choice
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import warn
 from pronghorn.losses.reduction import count
@@ -37,6 +38,7 @@ class CompiledModel:
     _compile_loss: CompileLoss | None = shown("compile_loss", "The loss of all outputs.")
     _compile_metrics: CompileMetrics | None = shown("compile_metrics", "The metrics of all outputs.")
     _loss_tracker: Mean = shown("loss_tracker", "The mean of the loss.")
+    _engine: str | None = shown("engine", "The engine that `compile` was given; None for that of the process.")
 
     def __init__(self) -> None:
         self._trainer_state = TrainerState()
@@ -58,6 +60,7 @@ class CompiledModel:
         steps_per_execution: int = 1,
         jit_compile: bool | str | None = "auto",
         auto_scale_loss: bool = True,
+        backend: str | None = None,
     ) -> None:
         """Set how the model is trained.
 
@@ -71,10 +74,15 @@ class CompiledModel:
             steps_per_execution: batches that are run between two calls of the callbacks.
             jit_compile: accepted; steps are always compiled unless `run_eagerly`.
             auto_scale_loss: whether to wrap the optimizer in a `LossScaleOptimizer` under the policy mixed_float16.
+            backend: the engine that runs this model's steps, such as `"jax"`; by default that of
+                `config.set_backend`. A model that is trained further on another engine keeps its optimizer's state
+                if it is compiled with the same optimizer: `model.compile(model.optimizer, ..., backend="jax")`.
 
         Raises:
             ValueError: for unknown names, with the nearest ones.
+            ImportError: the engine is not installed.
         """
+        engine = None if backend is None else choice.checked_name(backend, "compile: backend")
         optimizer = optimizers.get(optimizer)
         checks.check_flags(run_eagerly, steps_per_execution, jit_compile)
         names = compiling.known_output_names(self)
@@ -87,6 +95,7 @@ class CompiledModel:
             run_eagerly=bool(run_eagerly),
             jit_compile=jit_compile,
             steps_per_execution=steps_per_execution,
+            engine=engine,
             compile_loss=CompileLoss(loss, loss_weights, output_names=names) if loss else None,
             compile_metrics=CompileMetrics(metrics, weighted_metrics, output_names=names) if has_metrics else None,
             given={
@@ -331,6 +340,7 @@ class CompiledModel:
             f"{self.name}.{method}",
             state_key=lambda: compiling.state_key(self, kind),
             run_eagerly=self.run_eagerly,
+            engine=self._engine,
         )
         setattr(self._trainer_state, name, function)
         return function

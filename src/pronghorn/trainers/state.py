@@ -30,6 +30,7 @@ class TrainerState:
         run_eagerly: whether steps run as they are.
         jit_compile: the argument of `compile`.
         steps_per_execution: batches between two calls of the callbacks.
+        engine: what runs the steps; None for what is chosen for the process.
         compile_loss: the loss of all outputs; None without one.
         compile_metrics: the metrics of all outputs; None without any.
         loss_tracker: the mean of the loss.
@@ -46,6 +47,7 @@ class TrainerState:
     run_eagerly: bool = False
     jit_compile: bool | str | None = None
     steps_per_execution: int = 1
+    engine: str | None = None
     compile_loss: CompileLoss | None = None
     compile_metrics: CompileMetrics | None = None
     loss_tracker: Mean = field(default_factory=lambda: Mean(name="loss"))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 
 from pronghorn import tree
+from pronghorn.backends import choice
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import TraceError
 from pronghorn.graph.dim import Dim, SymbolicDimError, evaluate
@@ -20,30 +20,16 @@ from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.variants import Variants
 
 
-def executable_class() -> Any:
-    """The class that runs traced functions: compiled, or interpreted where `PRONGHORN_BACKEND=numpy`."""
-    name = os.environ.get("PRONGHORN_BACKEND", "llvm")
-    if name == "numpy":
-        from pronghorn.backends.numpy.executable import NumpyExecutable
-
-        return NumpyExecutable
-    if name != "llvm":
-        raise ValueError(f"environment variable PRONGHORN_BACKEND={name!r}: it must be 'llvm' or 'numpy'.")
-    from pronghorn.backends.llvm import Executable
-
-    return Executable
-
-
 class Program:
     """A traced step, compiled, with the structure of its results."""
 
     __slots__ = ("executable", "host_kinds", "is_flat", "structure", "traced")
 
-    def __init__(self, traced: Traced, structure: Any, gathered: tuple[int, ...]):
+    def __init__(self, traced: Traced, structure: Any, gathered: tuple[int, ...], engine: str):
         self.traced = traced
         self.structure = structure
         self.is_flat = type(structure) is dict and all(isinstance(i, int | _Fixed) for i in structure.values())
-        self.executable = executable_class()(traced, gathered)
+        self.executable = choice.executable(engine, traced, gathered)
         place = traced.num_args - len(traced.host)
         self.host_kinds = [(v.dtype, v.shape) for v in traced.graph.inputs[place : traced.num_args]]
 
@@ -86,6 +72,7 @@ class StepFunction:
         name: what graphs, profiles and errors call it.
         state_key: tells apart states of the model that need different compiled steps, such as what is trainable.
         run_eagerly: whether to run it as it is, primitive by primitive, rather than compiled.
+        engine: what runs it; by default what is chosen at the time of each call.
     """
 
     def __init__(
@@ -94,11 +81,13 @@ class StepFunction:
         name: str,
         state_key: Callable[[], Hashable] | None = None,
         run_eagerly: bool = False,
+        engine: str | None = None,
     ):
         self._step = step
         self.name = name
         self.run_eagerly = run_eagerly
         self._state_key = state_key
+        self._engine = engine
         self._state: Hashable = None
         self._variants: dict[Hashable, Variants] = {}  # by kinds of batches
 
@@ -129,7 +118,7 @@ class StepFunction:
         return program.executable.rows_at_once
 
     def _program(self, batch: Batch) -> Program | None:
-        variants = self._variants.get((self._state, batch.key))
+        variants = self._variants.get((self._state, self._engine or choice.chosen(), batch.key))
         program = None if variants is None else variants.find(batch.extents, None)
         return self.prepare(batch) if program is None else program
 
@@ -162,7 +151,10 @@ class StepFunction:
             batch: a batch.
             host_kinds: types and extents of what is made of its strings, where they are known.
         """
-        key: Hashable = (self._state, batch.key) if host_kinds is None else (self._state, batch.key, host_kinds)
+        engine = self._engine or choice.chosen()
+        key: Hashable = (self._state, engine, batch.key)
+        if host_kinds is not None:
+            key = (*key, host_kinds)
         variants = self._variants.get(key)
         if variants is None:
             variants = self._variants[key] = Variants()
@@ -202,7 +194,8 @@ class StepFunction:
             return None
 
     def _assembled(self, batch: Batch, traced: Traced, structure: Any) -> Program:
-        return Program(traced, structure, tuple(range(len(batch.numbers))) if batch.rows is not None else ())
+        gathered = tuple(range(len(batch.numbers))) if batch.rows is not None else ()
+        return Program(traced, structure, gathered, self._engine or choice.chosen())
 
     def _trace(self, batch: Batch, symbolic: bool) -> tuple[Traced, Any]:
         size = Dim.symbol("batch")

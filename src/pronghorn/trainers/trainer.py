@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from pronghorn.backends.choice import keeps_engine
 from pronghorn.trainers import checks, compiling
 from pronghorn.trainers.arguments import (
     check_batch_size,
@@ -33,6 +34,7 @@ class Trainer(CompiledModel):
 
     # -- fit --------------------------------------------------------------------------------------------------------
     @known_arguments
+    @keeps_engine
     def fit(
         self,
         x: Any = None,
@@ -121,6 +123,7 @@ class Trainer(CompiledModel):
         return EpochIterator(adapter, steps, self.steps_per_execution)
 
     # -- evaluate ---------------------------------------------------------------------------------------------------
+    @keeps_engine
     def evaluate(
         self,
         x: Any = None,
@@ -176,6 +179,7 @@ class Trainer(CompiledModel):
 
     # -- predict ----------------------------------------------------------------------------------------------------
     @known_arguments
+    @keeps_engine
     def predict(
         self,
         x: Any,

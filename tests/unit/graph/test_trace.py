@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from pronghorn.backends.interpreter import bind_extents
 from pronghorn.backends.numpy import run
-from pronghorn.backends.numpy.interpreter import bind_extents
 from pronghorn.graph import primitives as P
 from pronghorn.graph.active import TraceError, current_trace, eager, scope
 from pronghorn.graph.dim import Dim

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pronghorn.backends import choice
 from pronghorn.backends.eager.shapes import ROWS, Call, elementwise, general
 from pronghorn.backends.eager.worth import is_worth_it
 from pronghorn.graph import dtypes
@@ -70,7 +71,7 @@ def _compiled(make: Callable[[], Traced]) -> Executable | None:
 
 def is_enabled() -> bool:
     """Whether eager calls may be compiled."""
-    return os.environ.get("PRONGHORN_BACKEND", "llvm") == "llvm"
+    return choice.chosen() != "numpy"
 
 
 def run(prim: Primitive, arrays: Sequence[np.ndarray], params: dict[str, Any], result: Aval) -> np.ndarray | None:

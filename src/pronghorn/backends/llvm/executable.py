@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pronghorn.backends.interpreter import bind_extents
 from pronghorn.backends.llvm import kept_steps
 from pronghorn.backends.llvm.gathering import gathered_avals
 from pronghorn.backends.llvm.layout import Layout, address, make_layout
-from pronghorn.backends.numpy.interpreter import bind_extents
 from pronghorn.compiler.rows import rows_apart
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import SymbolicDimError

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.backends.numpy.interpreter import Bound, run
+from pronghorn.backends.interpreter import Bound, empty_results
+from pronghorn.backends.numpy.interpreter import run
 from pronghorn.backends.numpy.registry import implements
 from pronghorn.graph import dtypes
-from pronghorn.graph.dim import evaluate
 from pronghorn.graph.ir import Graph
 
 Body = Graph | Bound
@@ -30,16 +30,9 @@ def scan(
             stacked = [np.empty((length, *y.shape), y.dtype) for y in ys]
         for whole, y in zip(stacked, ys):
             whole[step] = y
-    return (*carry, *(_nothing(body, num_carry) if stacked is None else stacked))
-
-
-def _nothing(body: Body, num_carry: int) -> list[np.ndarray]:
-    """The ys of a scan over no steps."""
-    graph, extents = (body.graph, body.extents) if isinstance(body, Bound) else (body, {})
-    return [
-        np.zeros((0, *(evaluate(d, extents) for d in y.shape)), dtypes.to_numpy(y.dtype))
-        for y in graph.outputs[num_carry:]
-    ]
+    if stacked is None:
+        stacked = [np.zeros(shape, dtypes.to_numpy(dtype)) for shape, dtype in empty_results(body, num_carry)]
+    return (*carry, *stacked)
 
 
 @implements("while_loop")

@@ -31,7 +31,9 @@ def implement(name: str, fn: Implementation) -> Implementation:
     @functools.wraps(fn)
     def silent(*arrays: np.ndarray, **params: Any) -> Any:
         with np.errstate(all="ignore"):
-            return fn(*arrays, **params)
+            out = fn(*arrays, **params)
+        # NumPy makes scalars of some results without axes.
+        return tuple(map(np.asarray, out)) if isinstance(out, (tuple, list)) else np.asarray(out)
 
     IMPLEMENTATIONS[name] = silent
     return fn

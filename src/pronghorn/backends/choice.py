@@ -1,0 +1,124 @@
+"""Which engine runs graphs: the one of a model's `compile`, that of `config.set_backend`, or the environment's."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from pronghorn._lazy import nearest_clause
+from pronghorn.backends import engine as engines
+from pronghorn.graph.trace import Traced
+
+VARIABLE = "PRONGHORN_BACKEND"
+OWN = "pronghorn"
+"""Keras's word for the engine of our own; ``llvm`` and ``numpy`` are the two ways in which it runs graphs."""
+
+_OWN_WAYS = {OWN: "llvm", "llvm": "llvm", "numpy": "numpy"}
+
+
+class _Choice:
+    """What was set in this process, and the runs that go on."""
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self.lock = threading.Lock()
+        self.runs = 0
+
+
+_choice = _Choice()
+
+
+def chosen() -> str:
+    """``llvm``, ``numpy`` or the name of an engine.
+
+    Raises:
+        ValueError: the environment names something else.
+    """
+    name = _choice.name or os.environ.get(VARIABLE)
+    if not name:
+        return "llvm"
+    return _OWN_WAYS.get(name) or _known(name, f"environment variable {VARIABLE}={name!r}")
+
+
+def in_kerass_words() -> str:
+    """What `keras.backend.backend()` says: ``pronghorn``, or the engine's name."""
+    name = chosen()
+    return OWN if name in _OWN_WAYS else name
+
+
+def choose(name: str) -> None:
+    """Take an engine from now on.
+
+    Raises:
+        ValueError: there is none of this name.
+        ImportError: it is not installed.
+        EngineError: it is installed, but does not work.
+        RuntimeError: a model is being trained, evaluated or asked for predictions.
+    """
+    checked = checked_name(name, "set_backend")
+    if _choice.runs and checked != chosen():
+        raise RuntimeError(
+            f"set_backend({name!r}): the engine cannot change while fit(), evaluate() or predict() is running. Set it "
+            "before the call, or compile the model with the engine: model.compile(..., backend=...)."
+        )
+    _choice.name = checked
+
+
+def checked_name(name: Any, what: str) -> str:
+    """``llvm``, ``numpy`` or the name of an engine that works; see `choose` for what is raised."""
+    if not isinstance(name, str):
+        raise ValueError(f"{what}: the engine is named by a string such as 'jax', got {name!r}.")
+    own = _OWN_WAYS.get(name)
+    if own is not None:
+        return own
+    engines.engine(_known(name, f"{what}({name!r})"))
+    return name
+
+
+def _known(name: str, what: str) -> str:
+    if name not in engines.NAMES:
+        known = (OWN, "llvm", "numpy", *engines.NAMES)
+        raise ValueError(f"{what}: there is no such engine{nearest_clause(name, known)}; known are {', '.join(known)}.")
+    return name
+
+
+@contextlib.contextmanager
+def running() -> Iterator[None]:
+    """Keep the choice as it is while a model runs."""
+    with _choice.lock:
+        _choice.runs += 1
+    try:
+        yield
+    finally:
+        with _choice.lock:
+            _choice.runs -= 1
+
+
+def keeps_engine(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that runs a model: the engine cannot change until it returns."""
+
+    @functools.wraps(method)
+    def kept(*args: Any, **kwargs: Any) -> Any:
+        with running():
+            return method(*args, **kwargs)
+
+    return kept
+
+
+def executable(name: str, traced: Traced, gathered: Sequence[int] = ()) -> Any:
+    """What runs a traced function on ``llvm``, ``numpy`` or an engine; see `pronghorn.backends.llvm.Executable`."""
+    if name == "llvm":
+        from pronghorn.backends.llvm import Executable
+
+        return Executable(traced, gathered)
+    if name == "numpy":
+        from pronghorn.backends.numpy.executable import NumpyExecutable
+
+        return NumpyExecutable(traced, gathered)
+    from pronghorn.backends.table_executable import TableExecutable
+
+    return TableExecutable(engines.engine(name), traced, gathered)

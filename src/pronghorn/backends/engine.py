@@ -1,0 +1,164 @@
+"""Engines: other libraries that run our graphs, each by one table from primitive to a function of that library.
+
+An engine is a subclass of `Engine` in `backends/<name>/`, of which the package holds one instance, `ENGINE`. It has a
+table and says how arrays get in and out; everything else (steps, variables, gradients, random numbers) is common to
+all engines. No engine's library is imported before that engine is asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pronghorn.backends import interpreter
+from pronghorn.backends.interpreter import Bound
+from pronghorn.graph import dtypes
+from pronghorn.graph.ir import Graph
+
+Step = Callable[[Sequence[Any], Sequence[Any], Sequence[Any]], tuple[list[Any], list[Any]]]
+
+
+class Engine:
+    """A library that runs graphs.
+
+    Attributes:
+        name: Keras's word for it, by which users choose it; also the extra that installs it.
+        library: the package that is imported.
+        roots: the first parts of the names of the modules in which its arrays' types are defined.
+        table: a function for each primitive, from the library's arrays and the primitive's parameters to an array, or
+            to a tuple of arrays where the primitive has several results. `pronghorn.backends.numpy` says what each
+            one means; `pronghorn.backends.formulas` has those that are the same in every library.
+    """
+
+    name: ClassVar[str]
+    library: ClassVar[str]
+    roots: ClassVar[tuple[str, ...]]
+    table: Mapping[str, Callable[..., Any]]
+
+    # -- arrays -------------------------------------------------------------------------------------------------------
+    def from_numpy(self, array: np.ndarray) -> Any:
+        """The engine's array with these values, in memory of its own: it stays as it is when ``array`` changes."""
+        raise NotImplementedError
+
+    def to_numpy(self, value: Any) -> np.ndarray:
+        """An array's values, in the type of the same name. What comes may be the engine's own memory."""
+        raise NotImplementedError
+
+    def borrowed(self, array: np.ndarray) -> Any:
+        """`from_numpy` without a copy where that can be done, for arrays that nobody changes before the step ends."""
+        return self.from_numpy(array)
+
+    def shape_of(self, value: Any) -> tuple[int, ...]:
+        """The shape of an array, in numbers."""
+        return tuple(value.shape)
+
+    def dtype_of(self, value: Any) -> str:
+        """The name of an array's element type."""
+        return dtypes.name_of(value.dtype)
+
+    # -- running ------------------------------------------------------------------------------------------------------
+    def compile(self, step: Step) -> Step:
+        """What runs ``step`` as one compiled function.
+
+        Args:
+            step: from lists of the engine's arrays ``(arguments, read, updated)`` to ``(results, values)``. It uses
+                the functions of the table alone. The values replace those of ``updated``, which nobody needs any
+                more once it has run: their memory may be given to the library. It may be called with arrays of
+                other shapes later on, and is to be compiled anew then.
+        """
+        return step
+
+    def computing(self) -> contextlib.AbstractContextManager[Any]:
+        """What has to be on while the table's functions run, such as JAX's 64-bit types."""
+        return contextlib.nullcontext()
+
+    def run(self, graph: Graph | Bound, arrays: Sequence[Any]) -> list[Any]:
+        """A graph's results, or those of the body that a primitive of control flow has as its parameter."""
+        return interpreter.run(graph, arrays, self.table, shape_of=self.shape_of)
+
+    # -- what it is ---------------------------------------------------------------------------------------------------
+    def version(self) -> str:
+        """The library's version."""
+        return metadata.version(self.library)
+
+    def devices(self) -> list[str]:
+        """Its devices, such as ``["cpu:0", "gpu:0"]``."""
+        raise NotImplementedError
+
+    def owns(self, x: Any) -> bool:
+        """Whether ``x`` is an array of this library. (Engines of one library's family may look closer.)"""
+        return type(x).__module__.partition(".")[0] in self.roots
+
+
+NAMES = ("jax",)
+"""Engines that there are, each a package `pronghorn.backends.<name>` with an `ENGINE`."""
+
+ROOTS = {"jax": "jax", "jaxlib": "jax"}
+"""The engine to whose arrays types in modules of this first name belong: asked before anything is imported."""
+
+LIBRARIES = {"jax": "jax"}
+"""The package that an engine imports, where nothing is to be imported to tell."""
+
+
+class EngineError(RuntimeError):
+    """An engine that is installed but does not work."""
+
+
+@functools.cache
+def engine(name: str) -> Engine:
+    """The engine of this name, ready to compute.
+
+    Raises:
+        ValueError: for a name that is none.
+        ImportError: it is not installed; the message says what installs it.
+        EngineError: it is installed, but cannot be imported or does not compute.
+    """
+    if name not in NAMES:
+        raise ValueError(f"There is no engine {name!r}; known are {', '.join(NAMES)}.")
+    library = LIBRARIES[name]
+    if not is_installed(name):
+        raise ImportError(
+            f"The engine {name!r} needs the package {library}, which is not installed: pip install 'pronghorn[{name}]'",
+            name=library,
+        )
+    try:
+        found = importlib.import_module(f"pronghorn.backends.{name}").ENGINE
+        _try_out(found)
+    except Exception as error:
+        raise EngineError(
+            f"The engine {name!r} is installed but does not work ({type(error).__name__}: {error}). If `import "
+            f"{library}` fails in plain Python too, install it anew: pip install --force-reinstall 'pronghorn[{name}]'"
+        ) from error
+    return found
+
+
+def is_installed(name: str) -> bool:
+    """Whether the package that an engine needs can be found. It is not imported."""
+    try:
+        return importlib.util.find_spec(LIBRARIES[name]) is not None
+    except ValueError:  # in sys.modules without a spec
+        return True
+
+
+def _try_out(found: Engine) -> None:
+    """One small step, so that a library that does not work says so before a long run."""
+    add = found.table["add"]
+    with found.computing():
+        step = found.compile(lambda arguments, read, updated: ([add(arguments[0], read[0])], [add(*updated, *read)]))
+        numbers = [[found.from_numpy(np.float32([n, n]))] for n in (1, 2, 3)]
+        results, values = step(*numbers)
+        got = [found.to_numpy(a).tolist() for a in (*results, *values)]
+    if got != [[3.0, 3.0], [5.0, 5.0]]:
+        raise ArithmeticError(f"adding numbers gave {got}")
+
+
+def foreign_engine(x: Any) -> str | None:
+    """The name of the engine to which an array's library belongs, by its type alone; None for anything else."""
+    return ROOTS.get(type(x).__module__.partition(".")[0])

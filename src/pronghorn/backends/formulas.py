@@ -1,0 +1,367 @@
+"""What is the same on every engine: primitives in terms of simpler ones of the engine's own table.
+
+`Formulas(engine_table)` gives the table's functions as attributes and has a method for each primitive that most
+libraries lack. An engine takes those that it needs: ``table["unpool"] = formulas.unpool``. They use shapes in numbers,
+and hold for traced arrays as well as for arrays with values.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pronghorn.backends.numpy.random import MULTIPLIERS, ROUNDS, WEYL
+from pronghorn.backends.numpy.reduction import greatest, least
+from pronghorn.graph import dtypes
+from pronghorn.graph.primitives.contraction import conv_shape
+from pronghorn.graph.primitives.window import window_shape
+
+Ints = tuple[int, ...]
+Pairs = Sequence[tuple[int, int]]
+NARROW = frozenset({"bfloat16", "float16", *dtypes.FLOAT8})
+
+
+class Formulas:
+    """Primitives by other primitives.
+
+    Args:
+        table: the engine's functions by primitives' names; it may still grow.
+        shape_of: the shape of an array, in numbers.
+        dtype_of: the name of an array's element type.
+    """
+
+    def __init__(
+        self,
+        table: Mapping[str, Callable[..., Any]],
+        shape_of: Callable[[Any], Ints],
+        dtype_of: Callable[[Any], str],
+    ):
+        self._table, self.shape_of, self.dtype_of = table, shape_of, dtype_of
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return self._table[name.rstrip("_")]
+
+    # -- small help -----------------------------------------------------------------------------------------------
+    def full(self, shape: Sequence[int], value: Any, dtype: str) -> Any:
+        """An array of one number."""
+        scalar = self.constant(value=np.asarray(value, dtypes.to_numpy(dtype)))
+        return self.broadcast_in_dim(scalar, shape=tuple(shape), dims=()) if shape else scalar
+
+    def like(self, x: Any, value: Any) -> Any:
+        """An array of one number, of the shape and type of ``x``."""
+        return self.full(self.shape_of(x), value, self.dtype_of(x))
+
+    def widened(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """``fn`` computed in float32 and rounded once where its first operand is a narrower float."""
+
+        @functools.wraps(fn)
+        def wide(*arrays: Any, **params: Any) -> Any:
+            dtype = self.dtype_of(arrays[0])
+            if dtype not in NARROW:
+                return fn(*arrays, **params)
+            out = fn(*(self.cast(a, dtype="float32") if self.dtype_of(a) == dtype else a for a in arrays), **params)
+            return tuple(self._rounded(o, dtype) for o in out) if isinstance(out, tuple) else self._rounded(out, dtype)
+
+        return wide
+
+    def _rounded(self, out: Any, dtype: str) -> Any:
+        return self.cast(out, dtype=dtype) if self.dtype_of(out) == "float32" else out
+
+    def padded(self, x: Any, padding: Pairs, fill: Any = 0, interior: Ints | None = None) -> Any:
+        """``x`` with ``(low, high)`` elements around it and holes between its elements."""
+        if not any(p for pair in padding for p in pair) and not any(interior or ()):
+            return x
+        low, high = (tuple(p[i] for p in padding) for i in (0, 1))
+        value = self.constant(value=np.asarray(fill, dtypes.to_numpy(self.dtype_of(x))))
+        return self.pad(x, value, low=low, high=high, interior=interior or (0,) * len(low))
+
+    # -- elementwise ------------------------------------------------------------------------------------------------
+    def saturated(self, x: Any, dtype: str, convert: Callable[[Any, str], Any]) -> Any:
+        """A float as an integer type: towards 0, at most the nearest number that the type has; NaN is 0.
+
+        Args:
+            x: floats of 32 bits or more.
+            dtype: the integer type.
+            convert: the library's conversion, for numbers that the type has.
+        """
+        info = np.iinfo(dtypes.to_numpy(dtype))
+        # The bounds as floats: 2.0**31 is exact where 2**31 - 1 is not.
+        high = self.ge(x, self.like(x, float(info.max) + (1 if info.bits < 64 else 0)))
+        low = self.le(x, self.like(x, float(info.min)))
+        outside = self.or_(self.or_(high, low), self.ne(x, x))
+        y = convert(self.select(outside, self.like(x, 0), x), dtype)
+        shape = self.shape_of(x)
+        y = self.select(low, self.full(shape, info.min, dtype), y)
+        return self.select(high, self.full(shape, info.max, dtype), y)
+
+    def integer_div(self, x: Any, y: Any, floor: Callable[[Any, Any], Any]) -> Any:
+        """The quotient's floor, and 0 where the divisor is 0, with a library's own ``floor`` division."""
+        nothing = self.eq(y, self.like(y, 0))
+        return self.select(nothing, self.like(x, 0), floor(x, self.select(nothing, self.like(y, 1), y)))
+
+    def integer_pow(self, x: Any, y: Any, power: Callable[[Any, Any], Any]) -> Any:
+        """``x ** y`` that wraps around; with a negative exponent the power rounded towards 0."""
+        if self.dtype_of(x) in dtypes.UNSIGNED:
+            return power(x, y)
+        zero, one = self.like(y, 0), self.like(y, 1)
+        positive = power(x, self.max(y, zero))
+        odd = self.select(self.eq(self.and_(y, one), zero), one, x)
+        reciprocal = self.select(self.eq(self.abs(x), one), odd, zero)
+        return self.select(self.lt(y, zero), reciprocal, positive)
+
+    def shifted(self, fn: Callable[[Any, Any], Any], x: Any, count: Any, fills_with_sign: bool) -> Any:
+        """``fn(x, count)``; where ``count`` is not less than the width, nothing is left but copies of the sign."""
+        dtype = self.dtype_of(x)
+        zero = self.like(count, 0)
+        outside = self.ge(count, self.like(count, 8 * dtypes.itemsize(dtype)))
+        if dtype in dtypes.SIGNED:
+            outside = self.or_(outside, self.lt(count, zero))
+        rest = self.like(x, 0)
+        if fills_with_sign and dtype in dtypes.SIGNED:
+            rest = self.select(self.lt(x, rest), self.like(x, -1), rest)
+        return self.select(outside, rest, fn(x, self.select(outside, zero, count)))
+
+    def complex_sign(self, x: Any) -> Any:
+        """``x / abs(x)``, and 0 for 0."""
+        size = self.abs(x)
+        nothing = self.eq(size, self.like(size, 0))
+        size = self.select(nothing, self.like(size, 1), size)
+        return self.select(nothing, x, self.div(x, self.complex(size, self.like(size, 0))))
+
+    # -- indexing ---------------------------------------------------------------------------------------------------
+    def scatter_set(self, x: Any, indices: Any, updates: Any) -> Any:
+        """Rows of ``x`` at ``indices`` (int32 or int64, of one axis) replaced; of several writes to a row the last
+        stays."""
+        count, rows = self.shape_of(indices)[0], self.shape_of(x)[0]
+        if not count or not rows:
+            return x
+        order = self.iota(shape=(count,), dtype="int32", axis=0)
+        last = self.scatter(self.full((rows,), -1, "int32"), indices, order, mode="max")
+        written = self.ge(last, self.like(last, 0))
+        shape = self.shape_of(x)
+        written = self.broadcast_in_dim(written, shape=shape, dims=(0,))
+        return self.select(written, self.take(updates, self.max(last, self.like(last, 0)), axis=0), x)
+
+    # -- random -----------------------------------------------------------------------------------------------------
+    def random_bits(self, key: Any, *, shape: Ints) -> Any:
+        """Philox-4x32-10 in 64-bit integers: element ``i`` is the first word of the block with counter ``i``.
+
+        Words are int64 between 0 and 2**32. A product wraps around, but shifted and masked its words are right.
+        """
+        size = (math.prod(shape),)
+
+        def number(n: int) -> Any:
+            return self.full(size, n, "int64")
+
+        def low(x: Any) -> Any:
+            return self.and_(x, number(0xFFFFFFFF))
+
+        def high(x: Any) -> Any:
+            return low(self.shift_right(x, number(32)))
+
+        def word(i: int) -> Any:
+            one = self.slice(self.cast(key, dtype="int64"), start=(i,), limit=(i + 1,), stride=(1,))
+            return self.broadcast_in_dim(one, shape=size, dims=(0,))
+
+        k0, k1 = word(0), word(1)
+        index = self.iota(shape=size, dtype="int64", axis=0)
+        c0, c1, c2, c3 = low(index), high(index), number(0), number(0)
+        for _ in range(ROUNDS):
+            p0, p1 = self.mul(c0, number(MULTIPLIERS[0])), self.mul(c2, number(MULTIPLIERS[1]))
+            c0, c1 = self.xor(self.xor(high(p1), c1), k0), low(p1)
+            c2, c3 = self.xor(self.xor(high(p0), c3), k1), low(p0)
+            k0, k1 = low(self.add(k0, number(WEYL[0]))), low(self.add(k1, number(WEYL[1])))
+        return self.reshape(self.cast(c0, dtype="uint32"), shape=shape)
+
+    # -- windows ----------------------------------------------------------------------------------------------------
+    def _taps(self, x: Any, kernel: Ints, out: Ints, strides: Ints, dilation: Ints) -> Iterator[tuple[Ints, Any]]:
+        """For each tap of a kernel: its position, and what it reads of ``x`` for all outputs."""
+        for tap in itertools.product(*map(range, kernel)):
+            starts = tuple(t * d for t, d in zip(tap, dilation))
+            limits = tuple(at + (n - 1) * s + 1 if n else at for at, n, s in zip(starts, out, strides))
+            yield tap, self.slice(x, start=starts, limit=limits, stride=tuple(strides))
+
+    def _spread(self, share: Any, tap: Ints, whole: Ints, strides: Ints, dilation: Ints) -> Any:
+        """The transpose of what one tap reads: its elements in their places of an array of zeros."""
+        starts = [t * d for t, d in zip(tap, dilation)]
+        ends = [
+            n - at - ((k - 1) * s + 1 if k else 0) for n, at, k, s in zip(whole, starts, self.shape_of(share), strides)
+        ]
+        return self.padded(share, list(zip(starts, ends)), interior=tuple(s - 1 for s in strides))
+
+    def _unpadded(self, x: Any, padding: Pairs) -> Any:
+        return self.padded(x, [(-lo, -hi) for lo, hi in padding])
+
+    def _window_reduce(
+        self, combine: str, fill: Any, x: Any, window: Ints, strides: Ints, padding: Pairs, dilation: Ints
+    ) -> Any:
+        """Axis by axis, so that a window of a x b costs a + b passes."""
+        x = self.padded(x, padding, fill)
+        rank = len(window)
+        for axis, (size, stride, step) in enumerate(zip(window, strides, dilation)):
+            if size == 1 and stride == 1:
+                continue
+
+            def along(n: int, axis: int = axis) -> Ints:
+                return tuple(n if i == axis else 1 for i in range(rank))
+
+            shape = self.shape_of(x)
+            count = (shape[axis] - (size - 1) * step - 1) // stride + 1
+            out = (*shape[:axis], count, *shape[axis + 1 :])
+            reads = [r for _, r in self._taps(x, along(size), out, along(stride), along(step))]
+            x = functools.reduce(self._table[combine], reads)
+        return x
+
+    def window_sum(self, x: Any, *, window: Ints, strides: Ints, padding: Pairs, dilation: Ints) -> Any:
+        return self.widened(lambda x: self._window_reduce("add", 0, x, window, strides, padding, dilation))(x)
+
+    def window_max(self, x: Any, *, window: Ints, strides: Ints, padding: Pairs, dilation: Ints) -> Any:
+        fill = least(dtypes.to_numpy(self.dtype_of(x)))
+        return self._window_reduce("max", fill, x, window, strides, padding, dilation)
+
+    def window_argmax(self, x: Any, *, window: Ints, strides: Ints, padding: Pairs, dilation: Ints) -> Any:
+        """The position in its window of each window's first maximum or first NaN; padding is never chosen."""
+        shape = self.shape_of(x)
+        out = window_shape(shape, window, strides, padding, dilation)
+        fill = least(dtypes.to_numpy(self.dtype_of(x)))
+        reads = self._taps(self.padded(x, padding, fill), window, out, strides, dilation)
+        has_padding = any(p for pair in padding for p in pair)
+        inside = self.padded(self.full(shape, 1, "int32"), padding)  # bools have no padding in some libraries
+        insides = self._taps(inside, window, out, strides, dilation) if has_padding else itertools.repeat((None, None))
+        best = chosen = None
+        position = self.full(out, 0, "int32")
+        for index, ((_, read), (_, there)) in enumerate(zip(reads, insides)):
+            here = None if there is None else self.ne(there, self.like(there, 0))
+            if best is None:
+                best, chosen = read, here
+                continue
+            better = self.or_(self.gt(read, best), self.and_(self.ne(read, read), self.eq(best, best)))
+            if here is not None:
+                better = self.and_(here, self.or_(better, self.not_(chosen)))
+                chosen = self.or_(chosen, here)
+            best = self.select(better, read, best)
+            position = self.select(better, self.full(out, index, "int32"), position)
+        return position
+
+    def window_sum_grad(
+        self, g: Any, *, input_shape: Ints, window: Ints, strides: Ints, padding: Pairs, dilation: Ints
+    ) -> Any:
+        """The transpose of `window_sum`, axis by axis."""
+
+        def transposed(g: Any) -> Any:
+            rank = len(window)
+            for axis, (size, stride, step) in enumerate(zip(window, strides, dilation)):
+                if size == 1 and stride == 1:
+                    continue
+                shape = list(self.shape_of(g))
+                shape[axis] = input_shape[axis] + sum(padding[axis])
+
+                def along(n: int, other: int, axis: int = axis) -> Ints:
+                    return tuple(n if i == axis else other for i in range(rank))
+
+                parts = [
+                    self._spread(g, along(t, 0), tuple(shape), along(stride, 1), along(step, 1)) for t in range(size)
+                ]
+                g = functools.reduce(self.add, parts)
+            return self._unpadded(g, padding)
+
+        return self.widened(transposed)(g)
+
+    def unpool(
+        self, g: Any, argmax: Any, *, input_shape: Ints, window: Ints, strides: Ints, padding: Pairs, dilation: Ints
+    ) -> Any:
+        """Add each window's ``g`` to the element at its position ``argmax``."""
+        whole = tuple(n + lo + hi for n, (lo, hi) in zip(input_shape, padding))
+
+        def spread(g: Any) -> Any:
+            zero, total = self.like(g, 0), None
+            for index, tap in enumerate(itertools.product(*map(range, window))):
+                share = self.select(self.eq(argmax, self.like(argmax, index)), g, zero)
+                part = self._spread(share, tap, whole, strides, dilation)
+                total = part if total is None else self.add(total, part)
+            return self._unpadded(total, padding)
+
+        return self.widened(spread)(g)
+
+    def pool_gather(self, x: Any, argmax: Any, *, window: Ints, strides: Ints, padding: Pairs, dilation: Ints) -> Any:
+        """Each window's element at its position ``argmax``; 0 where that is padding."""
+        out = self.full(self.shape_of(argmax), 0, self.dtype_of(x))
+        reads = self._taps(self.padded(x, padding), window, self.shape_of(argmax), strides, dilation)
+        for index, (_, read) in enumerate(reads):
+            out = self.select(self.eq(argmax, self.like(argmax, index)), read, out)
+        return out
+
+    # -- contractions -----------------------------------------------------------------------------------------------
+    def conv(self, x: Any, w: Any, *, strides: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:
+        """A matrix product for each tap of the kernel: for types and ranks that a library's convolutions lack."""
+        kernel = self.shape_of(w)
+        shape = conv_shape(self.shape_of(x), kernel, strides, padding, dilation)
+        x = self.padded(x, [(0, 0), *padding, (0, 0)])
+        total = None
+        for tap, read in self._channel_taps(x, kernel[:-2], shape, strides, dilation):
+            part = self._mixed(read, self._tap_weights(w, tap), groups)
+            total = part if total is None else self.add(total, part)
+        return total
+
+    def conv_input_grad(
+        self, g: Any, w: Any, *, input_shape: Ints, strides: Ints, padding: Pairs, dilation: Ints, groups: int
+    ) -> Any:
+        kernel = self.shape_of(w)
+        pads = [(0, 0), *padding, (0, 0)]
+        whole = tuple(n + lo + hi for n, (lo, hi) in zip(input_shape, pads))
+        total = None
+        for tap in itertools.product(*map(range, kernel[:-2])):
+            weights = self._grouped_transpose(self._tap_weights(w, tap), groups)
+            share = self._mixed(g, weights, groups)
+            part = self._spread(share, (0, *tap, 0), whole, (1, *strides, 1), (1, *dilation, 1))
+            total = part if total is None else self.add(total, part)
+        return self._unpadded(total, pads)
+
+    def conv_filter_grad(
+        self, x: Any, g: Any, *, kernel_shape: Ints, strides: Ints, padding: Pairs, dilation: Ints, groups: int
+    ) -> Any:
+        x = self.padded(x, [(0, 0), *padding, (0, 0)])
+        out = self.shape_of(g)
+        ci, co = kernel_shape[-2], kernel_shape[-1] // groups
+        rows = self.reshape(g, shape=(math.prod(out[:-1]), groups, co))
+        parts = []
+        for _, read in self._channel_taps(x, kernel_shape[:-2], out, strides, dilation):
+            read = self.reshape(read, shape=(math.prod(out[:-1]), groups, ci))
+            each = self.dot_general(read, rows, contract=((0,), (0,)), batch=((1,), (1,)))  # [groups, ci, co]
+            parts.append(self.reshape(self.transpose(each, perm=(1, 0, 2)), shape=(1, ci, groups * co)))
+        return self.reshape(self.concatenate(*parts, axis=0), shape=kernel_shape)
+
+    def _channel_taps(
+        self, x: Any, kernel: Ints, out: Ints, strides: Ints, dilation: Ints
+    ) -> Iterator[tuple[Ints, Any]]:
+        shape = self.shape_of(x)
+        reads = self._taps(x, (1, *kernel, 1), (*out[:-1], shape[-1]), (1, *strides, 1), (1, *dilation, 1))
+        return ((tap[1:-1], read) for tap, read in reads)
+
+    def _tap_weights(self, w: Any, tap: Ints) -> Any:
+        """One tap of a kernel, ``[ci, groups * co]``."""
+        shape = self.shape_of(w)
+        at = self.slice(w, start=(*tap, 0, 0), limit=(*(t + 1 for t in tap), *shape[-2:]), stride=(1,) * len(shape))
+        return self.reshape(at, shape=shape[-2:])
+
+    def _grouped_transpose(self, w: Any, groups: int) -> Any:
+        """``[ci, groups * co]`` as ``[co, groups * ci]``."""
+        ci, columns = self.shape_of(w)
+        each = self.reshape(w, shape=(ci, groups, columns // groups))
+        return self.reshape(self.transpose(each, perm=(2, 1, 0)), shape=(columns // groups, groups * ci))
+
+    def _mixed(self, x: Any, w: Any, groups: int) -> Any:
+        """``x[..., groups * a]`` by ``w[a, groups * b]``, group by group."""
+        shape, (a, columns) = self.shape_of(x), self.shape_of(w)
+        rows = self.reshape(x, shape=(math.prod(shape[:-1]), groups, a))
+        weights = self.reshape(w, shape=(a, groups, columns // groups))
+        out = self.dot_general(rows, weights, contract=((2,), (0,)), batch=((1,), (1,)))  # [groups, rows, b]
+        return self.reshape(self.transpose(out, perm=(1, 0, 2)), shape=(*shape[:-1], columns))
+
+
+__all__ = ["NARROW", "Formulas", "greatest", "least"]

@@ -1,0 +1,47 @@
+"""JAX as an engine: steps are compiled by `jax.jit`, and take the memory of the variables that they update."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pronghorn.backends.engine import Engine, Step
+from pronghorn.backends.jax.table import TABLE
+
+_enable_x64 = getattr(jax, "enable_x64", None)
+if _enable_x64 is None:  # before JAX 0.8
+    from jax.experimental import enable_x64 as _enable_x64
+
+
+class JaxEngine(Engine):
+    """JAX, with its 64-bit types on while our graphs run: they say themselves which types they compute in."""
+
+    name = "jax"
+    library = "jax"
+    roots = ("jax", "jaxlib")
+    table = TABLE
+
+    def from_numpy(self, array: np.ndarray) -> Any:
+        return jnp.array(array, copy=True)
+
+    def borrowed(self, array: np.ndarray) -> Any:
+        return array  # a compiled function takes NumPy's arrays itself
+
+    def to_numpy(self, value: Any) -> np.ndarray:
+        return np.asarray(value)
+
+    def compile(self, step: Step) -> Step:
+        return jax.jit(step, donate_argnums=2)
+
+    def computing(self) -> contextlib.AbstractContextManager[Any]:
+        return _enable_x64(True)
+
+    def devices(self) -> list[str]:
+        return [f"{'gpu' if d.platform in ('cuda', 'rocm') else d.platform}:{d.id}" for d in jax.devices()]
+
+
+ENGINE = JaxEngine()

@@ -1,0 +1,168 @@
+"""Training on other engines: a model goes from one to another, and what is wrong is said before the first step."""
+
+import copy
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import pronghorn as keras
+from pronghorn.backends import choice
+from pronghorn.backends import engine as engines
+
+
+@pytest.fixture(autouse=True)
+def restore(monkeypatch):
+    monkeypatch.delenv(choice.VARIABLE, raising=False)
+    before = choice._choice.name
+    yield
+    choice._choice.name = before
+
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.random((70, 8, 8, 2), "float32"), RNG.integers(0, 3, 70)
+
+
+def model():
+    keras.utils.set_random_seed(3)
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 2)),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(),
+            layers.Dropout(0.4),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+
+
+def compiled(net, name=None):
+    optimizer = net.optimizer or "adam"
+    net.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"], backend=name)
+    return net
+
+
+def train(net, epochs=2, initial=0):
+    return net.fit(X, Y, epochs=epochs, initial_epoch=initial, shuffle=False, verbose=0).history["loss"]
+
+
+def test_the_same_losses_dropout_included(engine):
+    ours, theirs = compiled(model()), compiled(model(), engine.name)
+    np.testing.assert_allclose(train(theirs, 3), train(ours, 3), rtol=1e-4)
+    np.testing.assert_allclose(theirs.predict(X, verbose=0), ours.predict(X, verbose=0), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(theirs.evaluate(X, Y, verbose=0), ours.evaluate(X, Y, verbose=0), rtol=1e-3)
+
+
+def test_a_model_goes_from_engine_to_engine_with_its_optimizers_state(engine):
+    stays, moves = compiled(model()), compiled(model())
+    expected = train(stays, 6)
+    got = train(moves, 2)
+    got += train(compiled(moves, engine.name), 4, 2)
+    got += train(compiled(moves, "pronghorn"), 6, 4)
+    np.testing.assert_allclose(got, expected, rtol=1e-3)
+    assert int(moves.optimizer.iterations) == 18
+
+
+def test_variables_stay_on_the_engine_until_somebody_reads_them(engine):
+    net = compiled(model(), engine.name)
+    train(net, 1)
+    kernel = net.layers[0].kernel
+    assert kernel._away is not None
+    value = kernel.numpy()
+    assert kernel._away is None and kernel.on(engine) is kernel._copy[1]  # not sent again
+    kernel.assign(value * 2)
+    np.testing.assert_array_equal(engine.to_numpy(kernel.on(engine)), value * 2)
+    kept = kernel.value
+    train(net, 1)
+    np.testing.assert_array_equal(kept, value * 2)  # an array that was read is not changed
+    for other in (copy.deepcopy(kernel), pickle.loads(pickle.dumps(kernel))):
+        np.testing.assert_array_equal(other, kernel)
+
+
+def test_what_our_engine_changes_in_place_reaches_the_other(engine):
+    variable = keras.Variable(np.zeros(3, "float32"))
+    variable.on(engine)
+    np.copyto(variable.storage(), 5)
+    assert engine.to_numpy(variable.on(engine)).tolist() == [5, 5, 5]
+
+
+def test_results_can_be_written_into(engine):
+    outputs = compiled(model(), engine.name).predict(X, verbose=0)
+    outputs[0] = 0
+    assert not outputs[0].any()
+
+
+def test_the_engine_is_told_in_kerass_words(engine, monkeypatch):
+    assert keras.backend.backend() == "pronghorn"
+    keras.config.set_backend(engine.name)
+    assert keras.backend.backend() == keras.config.backend() == engine.name
+    keras.config.set_backend("pronghorn")
+    assert keras.backend.backend() == "pronghorn"
+    choice._choice.name = None
+    monkeypatch.setenv(choice.VARIABLE, engine.name)
+    assert keras.backend.backend() == engine.name
+
+
+def test_set_backend_holds_for_models_that_exist(engine):
+    net = compiled(model())
+    train(net, 1)
+    keras.config.set_backend(engine.name)
+    train(net, 1)
+    assert net.layers[0].kernel._away is not None
+
+
+def test_the_engine_does_not_change_while_a_model_runs(engine):
+    class Changes(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            keras.config.set_backend(engine.name)
+
+    with pytest.raises(RuntimeError, match="while fit.*is running.*compile"):
+        compiled(model()).fit(X, Y, callbacks=[Changes()], verbose=0)
+    keras.config.set_backend(engine.name)
+
+
+@pytest.mark.parametrize("name", engines.NAMES)
+def test_an_engine_that_is_not_installed_names_the_command(name, monkeypatch):
+    engines.engine.cache_clear()
+    monkeypatch.setattr(engines, "is_installed", lambda name: False)
+    with pytest.raises(ImportError, match=rf"pip install 'pronghorn\[{name}\]'"):
+        keras.config.set_backend(name)
+    with pytest.raises(ImportError, match=rf"pip install 'pronghorn\[{name}\]'"):
+        compiled(model(), name)
+
+
+def test_an_engine_that_does_not_work_says_so_once(tmp_path):
+    (tmp_path / "jax").mkdir()
+    (tmp_path / "jax/__init__.py").write_text("raise OSError('libfoo.so: cannot open shared object file')")
+    code = (
+        "import pronghorn as keras\n"
+        "m = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\n"
+        "try: m.compile('sgd', 'mse', backend='jax')\n"
+        "except RuntimeError as error: print(error)"
+    )
+    path = f"{tmp_path}:{':'.join(p for p in sys.path if p)}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": path})
+    assert "installed but does not work (OSError: libfoo.so" in done.stdout, done.stderr
+
+
+def test_importing_pronghorn_imports_no_engine():
+    code = (
+        "import pronghorn as keras, numpy as np, sys\n"
+        "m = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\n"
+        "m.compile('sgd', 'mse'); m.fit(np.ones((4, 2)), np.ones(4), verbose=0)\n"
+        "print(sorted({'jax', 'torch', 'tensorflow', 'pytensor'} & set(sys.modules)))"
+    )
+    path = ":".join(p for p in sys.path if p)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": path})
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("name", ["jacks", 3, None])
+def test_unknown_engines(name):
+    with pytest.raises(ValueError, match="set_backend"):
+        keras.config.set_backend(name)

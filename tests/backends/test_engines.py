@@ -1,0 +1,78 @@
+"""Every primitive on every engine, forward and gradient, against the NumPy backend; and steps, which engines share."""
+
+import numpy as np
+import pytest
+from cases import CASES, tolerance
+from test_gradients import cotangents_for, gradient_graph, smooth_cases
+
+from pronghorn.backends.numpy import IMPLEMENTATIONS, run
+from pronghorn.backends.table_executable import TableExecutable
+from pronghorn.graph import dtypes
+from pronghorn.graph.ir import Aval
+from pronghorn.graph.primitives import PRIMITIVES
+from pronghorn.graph.trace import Traced, trace
+
+
+def as_tuple(x):
+    return x if isinstance(x, tuple) else (x,)
+
+
+def aval(array):
+    return Aval(array.shape, dtypes.name_of(array.dtype))
+
+
+def wide(array):
+    return array.astype(np.float32) if array.dtype.itemsize <= 2 and array.dtype.kind in "fV" else array
+
+
+def of_one_direction(vectors):
+    """Eigenvectors turned so that the largest element of each is real and positive: they are so up to a factor."""
+    largest = np.take_along_axis(vectors, np.argmax(np.abs(vectors), axis=-2, keepdims=True), axis=-2)
+    return vectors * (np.abs(largest) / largest)
+
+
+def assert_same(got, expected, message, dtype=None):
+    assert (got.dtype, got.shape) == (expected.dtype, expected.shape), message
+    limits = tolerance(dtype or dtypes.name_of(expected.dtype))
+    np.testing.assert_allclose(wide(got), wide(expected), **limits, err_msg=message)
+
+
+def test_tables_are_complete(engine):
+    assert set(engine.table) == set(PRIMITIVES)
+
+
+@pytest.mark.mostly_slow("add", "window_argmax", "cast", "scan", "random_bits")
+@pytest.mark.parametrize("prim", PRIMITIVES)
+def test_every_primitive(engine, prim):
+    """All cases of a primitive as one compiled function."""
+    cases = [c for c in CASES if c.prim == prim]
+    arguments = [case.args() for case in cases]
+
+    def fn(*tensors):
+        rest, results = iter(tensors), []
+        for case, arrays in zip(cases, arguments):
+            results += as_tuple(PRIMITIVES[prim](*(next(rest) for _ in arrays), **case.params))
+        return results
+
+    executable = TableExecutable(engine, trace(fn, [aval(a) for arrays in arguments for a in arrays]))
+    results = iter(executable(*(a for arrays in arguments for a in arrays)))
+    for case, arrays in zip(cases, arguments):
+        for i, expected in enumerate(as_tuple(IMPLEMENTATIONS[prim](*arrays, **case.params))):
+            got = next(results)
+            if prim == "eig" and i == 1:
+                got, expected = of_one_direction(got), of_one_direction(expected)
+            assert_same(got, expected, case.id)
+
+
+@pytest.mark.mostly_slow("mul", "window_max")
+@pytest.mark.parametrize("prim", sorted({c.prim for c in smooth_cases()}))
+def test_gradients(engine, prim):
+    for case in smooth_cases([prim]):
+        arrays = case.args()
+        outputs = as_tuple(IMPLEMENTATIONS[prim](*arrays, **case.params))
+        cotangents = cotangents_for(outputs, np.random.default_rng(7))
+        graph, _ = gradient_graph(case, arrays, cotangents)
+        operands = [*arrays, *(c for c in cotangents if c is not None)]
+        executable = TableExecutable(engine, Traced(graph, len(operands), [], [], len(graph.outputs)))
+        for got, expected in zip(executable(*operands), run(graph, operands), strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9, err_msg=case.id)
