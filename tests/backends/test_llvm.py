@@ -12,6 +12,7 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.primitives import PRIMITIVES
+from pronghorn.graph.primitives.contraction import conv_shape
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import trace, trace_body
 from pronghorn.runtime.compile import CompilationError
@@ -405,6 +406,35 @@ def test_rows_are_gathered():
         scale = np.arange(1, len(rows) + 1, dtype=F)
         (got,) = executable((x, np.array(rows)), scale)
         np.testing.assert_array_equal(got, x[rows] * scale[:, None])
+
+
+CONVOLUTIONS = {
+    "plain": {"strides": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)},
+    "strided": {"strides": (2, 3), "padding": ((1, 1), (0, 2)), "dilation": (1, 1)},
+    "dilated": {"strides": (1, 1), "padding": ((1, 0), (2, 2)), "dilation": (2, 1)},
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("channels", [3, 8, 16])
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_infinite_kernels_times_the_zeros_around_a_gradient(name, channels, dtype):
+    """NaN appears in the input's gradient where the NumPy backend has it, whatever kernel computes it."""
+    how = {**CONVOLUTIONS[name], "groups": 1}
+    shape, kernel = (BATCH, 8, 9, channels), (3, 3, channels, 8)
+    out = conv_shape(shape, kernel, how["strides"], how["padding"], how["dilation"])
+    traced = trace(
+        lambda g, w: [P.conv_input_grad(g, w, input_shape=shape, **how)], [Aval(out, dtype), Aval(kernel, dtype)]
+    )
+    executable, rng = Executable(traced), np.random.default_rng(channels)
+    for bad in (np.inf, -np.inf, np.nan):
+        g = rng.integers(-3, 4, (2, *out[1:])).astype(dtypes.to_numpy(dtype))
+        w = rng.integers(-3, 4, kernel).astype(dtypes.to_numpy(dtype))
+        w.reshape(-1)[rng.integers(0, w.size, 3)] = bad
+        with np.errstate(all="ignore"):
+            (expected,) = run(traced.graph, [g, w])
+        assert np.isnan(expected).any()
+        np.testing.assert_array_equal(executable(g, w)[0].astype("float32"), expected.astype("float32"))
 
 
 def test_a_failing_factorisation_raises():

@@ -66,6 +66,23 @@ def test_conv_gradients_are_transposes(case):
     assert np.sum(pairs[0] * pairs[1]) == pytest.approx(np.sum(IMPLEMENTATIONS["conv"](x, w, **how) * g))
 
 
+def test_zeros_around_a_gradient_count_as_in_jax():
+    """An infinite tap that meets the border of the gradient is NaN there, as XLA has it without strides."""
+    how = {"strides": (1, 1), "padding": ((1, 0), (0, 0)), "dilation": (1, 2), "groups": 1}
+    x, w = np.ones((2, 6, 7, 3), np.float32), np.ones((3, 2, 3, 4), np.float32)
+    w[0, 1, 2, 0], w[2, 0, 0, 1] = np.inf, np.nan
+
+    def conv(x):
+        layout = ("NHWC", "HWIO", "NHWC")
+        return lax.conv_general_dilated(x, w, (1, 1), how["padding"], rhs_dilation=(1, 2), dimension_numbers=layout)
+
+    y, transpose = jax.vjp(conv, x)
+    g = np.ones(y.shape, np.float32)
+    with np.errstate(all="ignore"):
+        found = IMPLEMENTATIONS["conv_input_grad"](g, w, input_shape=x.shape, **how)
+    np.testing.assert_array_equal(found, transpose(g)[0])
+
+
 @pytest.mark.parametrize("case", cases("dot_general"))
 def test_dot_general(case):
     x, y = arguments(case)

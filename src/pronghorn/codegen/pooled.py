@@ -5,7 +5,7 @@ gradient with the taps of the input (filter gradient) or of the kernel (input gr
 vector registers. Sums are float32, whatever the dtype.
 
 Zero times an infinity or NaN is NaN: where the other operand (the input, the kernel) is not all finite, a second pass
-adds its product with the zero gradients of all other positions.
+adds its product with the zero gradients of all other positions, for the input gradient those of the border too.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pronghorn.compiler.costs import CHUNKS
 from pronghorn.compiler.kernels import PooledKernel, PooledOperands
 from pronghorn.graph.dim import Extent
 from pronghorn.graph.ir import Node, Value
+from pronghorn.graph.primitives.contraction import input_grad_border
 from pronghorn.runtime.host import Target
 
 CHANNELS = 16  # output channels of a unit of the filter gradient: its input is looked through once for all of them
@@ -41,6 +42,9 @@ class _Geometry:
     windows: list[int]  # offset in the input of each window's first position
     positions: list[int]  # offset of each position inside a window
     rest: list[int]  # offsets in the input of the positions that are in no window
+    border: list[
+        tuple[int, int]
+    ]  # for the input gradient: a tap, and an offset that it reaches from beyond all positions
 
 
 def _row_offsets(counts: tuple[int, ...], steps: tuple[int, ...], strides: list[int]) -> list[int]:
@@ -73,7 +77,25 @@ def _geometry(node: Node, operands: PooledOperands) -> _Geometry:
         windows,
         positions,
         [at for at in _row_offsets(scattered, p["strides"], strides) if at not in pooled],
+        _border(node, strides) if node.prim.name == "conv_input_grad" else [],
     )
+
+
+def _border(node: Node, element_strides: list[int]) -> list[tuple[int, int]]:
+    """Pairs of a tap and an offset in the input that it reaches from the zero border of the gradient."""
+    p, (g, w) = node.params, node.inputs
+    shape = p["input_shape"]
+    low, high = input_grad_border(shape, g.shape, w.shape, p["strides"], p["padding"], p["dilation"])
+    counts = tuple(map(int, g.shape[1:-1]))
+    positions = [at for at in cartesian(*(range(-a, n + b) for a, n, b in zip(low, counts, high)))
+                 if not all(0 <= i < n for i, n in zip(at, counts))]  # fmt: skip
+    found = []
+    for tap, steps in enumerate(cartesian(*map(range, map(int, w.shape[:-2])))):
+        for at in positions:
+            cell = [i * s + k * d for i, s, k, d in zip(at, p["strides"], steps, p["dilation"])]
+            if all(0 <= i < n for i, n in zip(cell, shape[1:-1])):
+                found.append((tap, sum(i * stride for i, stride in zip(cell, element_strides))))
+    return found
 
 
 class _Pooled:
@@ -228,6 +250,21 @@ class _Pooled:
             add(gradient, offset)
         with fb.if_(infinite):
             self._add_zeros(image, channel, add)
+            self._add_border(fb.gep(self.storage, kernel, row), base)
+
+    def _add_border(self, taps: str, base: str) -> None:
+        """Add one channel's taps times the zeros beyond all positions."""
+        fb, channels = self.fb, self.g.channels_in
+        if not self.g.border:
+            return
+        from_taps = self.module.constant("i64", [tap * channels for tap, _ in self.g.border])
+        to_cells = self.module.constant("i64", [cell for _, cell in self.g.border])
+        zero = fb.splat(literal(0.0, "float"), "float", self.lanes)
+        with fb.loop(0, len(self.g.border)) as number:
+            tap, cell = (fb.load("i64", fb.gep("i64", table, number)) for table in (from_taps, to_cells))
+            with fb.loop(0, channels, self.lanes) as c:
+                x, place = self._load(taps, fb.add(tap, c), self.lanes), fb.gep("float", base, fb.add(cell, c))
+                fb.store(self.ty, fb.fma(self.ty, zero, x, fb.load(self.ty, place)), place)
 
     def _store_rounded(self, sums: str, place: str) -> None:
         """One image's sums, in the output's dtype."""

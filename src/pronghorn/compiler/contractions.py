@@ -132,17 +132,6 @@ def _conv_filter_grad(node: Node, stored: set[Value]) -> list[Part] | None:
     return [Part(vx.value, vg.value, axes, vx.offset, vg.offset)]
 
 
-def gradient_border(node: Node) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """How much zero border the gradient needs before and after each spatial axis so that every tap stays inside."""
-    p, (g, w) = node.params, node.inputs
-    low, high = [], []
-    for i, (k, s, (lo, _), d) in enumerate(zip(w.shape, p["strides"], p["padding"], p["dilation"]), 1):
-        size, count = p["input_shape"][i], g.shape[i]
-        low.append(max(0, -((lo - (k - 1) * d) // s)))
-        high.append(max(0, (size - 1 + lo) // s - (count - 1)))
-    return tuple(low), tuple(high)
-
-
 def _conv_input_grad(node: Node, stored: set[Value]) -> list[Part] | None:
     """``dx[n, i, ci] = sum over k, co of g[n, (i + pad - k * dilation) / stride, co] * w[k, ci, co]``.
 

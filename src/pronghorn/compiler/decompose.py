@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pronghorn.compiler.contractions import gradient_border
 from pronghorn.compiler.pooled import prepare_input_gradient
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.dtypes import LOW_PRECISION
 from pronghorn.graph.ir import Graph, Node, Value
+from pronghorn.graph.primitives.contraction import input_grad_border
 from pronghorn.graph.rewrite import Rewriter
 from pronghorn.runtime.host import Target
 
@@ -51,7 +51,7 @@ class _Decomposer(Rewriter):
             return pooled
         g, w = inputs
         p = node.params
-        low, high = gradient_border(node)
+        low, high = input_grad_border(p["input_shape"], g.shape, w.shape, p["strides"], p["padding"], p["dilation"])
         g = _pad(rw, g, (0, *low, 0), (0, *high, 0))
         padding = tuple((lo + s * a, hi + s * b) for (lo, hi), s, a, b in zip(p["padding"], p["strides"], low, high))
         return rw.add(P.conv_input_grad, [g, w], {**p, "padding": padding})

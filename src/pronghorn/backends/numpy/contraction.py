@@ -8,7 +8,7 @@ import numpy as np
 
 from pronghorn.backends.numpy.geometry import Pairs, padded, taps, unpadded
 from pronghorn.backends.numpy.registry import implements, widened
-from pronghorn.graph.primitives.contraction import conv_shape
+from pronghorn.graph.primitives.contraction import conv_shape, input_grad_border
 
 Ints = tuple[int, ...]
 
@@ -70,7 +70,10 @@ def conv(x: np.ndarray, w: np.ndarray, *, strides: Ints, padding: Pairs, dilatio
 def conv_input_grad(
     g: np.ndarray, w: np.ndarray, *, input_shape: Ints, strides: Ints, padding: Pairs, dilation: Ints, groups: int
 ) -> np.ndarray:
-    """The transpose of `conv` in its input: what each tap read takes its share of the gradient."""
+    """The transpose of `conv` in its input: what each tap read takes its share of the gradient and of its border."""
+    low, high = input_grad_border(input_shape, g.shape, w.shape, strides, padding, dilation)
+    g = padded(g, _spatial(list(zip(low, high))))
+    padding = [(lo + s * a, hi + s * b) for (lo, hi), s, a, b in zip(padding, strides, low, high)]
     whole = [n + lo + hi for n, (lo, hi) in zip(input_shape, _spatial(padding))]
     total = np.zeros(whole, g.dtype)
     rows = _grouped(g, groups)

@@ -37,6 +37,17 @@ def conv_shape(x: Shape, w: Shape, strides: tuple[int, ...], padding: Pairs, dil
     return (x[0], *spatial, w[-1])
 
 
+def input_grad_border(
+    x: Shape, g: Shape, w: Shape, strides: tuple[int, ...], padding: Pairs, dilation: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """How much zero border a gradient has before and after each spatial axis: every tap then finds an element there."""
+    low, high = [], []
+    for size, count, k, s, (lo, _), d in zip(x[1:-1], g[1:-1], map(int, w), strides, padding, dilation):
+        low.append(max(0, -((lo - (k - 1) * d) // s)))
+        high.append(max(0, (size - 1 + lo) // s - (count - 1)))
+    return tuple(low), tuple(high)
+
+
 def _check_conv(name: str, x: Shape, w: Shape, strides: tuple, padding: Pairs, dilation: tuple, groups: int) -> Shape:
     rank = len(x) - 2
     if len(w) != rank + 2 or not len(strides) == len(padding) == len(dilation) == rank:
@@ -64,6 +75,8 @@ def conv(x: Aval, w: Aval, *, strides: tuple, padding: Pairs, dilation: tuple, g
 def conv_input_grad(
     g: Aval, w: Aval, *, input_shape: Shape, strides: tuple, padding: Pairs, dilation: tuple, groups: int
 ) -> Aval:
+    # An element is the sum over all taps of the gradient with a border of zeros (`input_grad_border`). As in the
+    # padding of `conv`, these count: times an infinity they are NaN.
     _check_type("conv_input_grad", g, w)
     out = _check_conv("conv_input_grad", input_shape, w.shape, strides, padding, dilation, groups)
     if out != g.shape:
