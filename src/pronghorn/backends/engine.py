@@ -97,13 +97,13 @@ class Engine:
         return type(x).__module__.partition(".")[0] in self.roots
 
 
-NAMES = ("jax",)
+NAMES = ("jax", "torch")
 """Engines that there are, each a package `pronghorn.backends.<name>` with an `ENGINE`."""
 
-ROOTS = {"jax": "jax", "jaxlib": "jax"}
+ROOTS = {"jax": "jax", "jaxlib": "jax", "torch": "torch"}
 """The engine to whose arrays types in modules of this first name belong: asked before anything is imported."""
 
-LIBRARIES = {"jax": "jax"}
+LIBRARIES = {"jax": "jax", "torch": "torch"}
 """The package that an engine imports, where nothing is to be imported to tell."""
 
 

@@ -53,7 +53,7 @@ def run(
     values: dict[Value, Any] = dict(zip(graph.inputs, arrays))
     uses = _uses(graph)
     for node in graph.nodes:
-        params = {k: _concrete(p, env) for k, p in node.params.items()}
+        params = {k: concrete(p, env) for k, p in node.params.items()}
         result = table[node.prim.name](*(values[v] for v in node.inputs), **params)
         values.update(zip(node.outputs, result if isinstance(result, (tuple, list)) else (result,)))
         for value in node.inputs:  # let go of what nobody needs any more
@@ -79,12 +79,12 @@ def _uses(graph: Graph) -> dict[Value, int]:
     return uses
 
 
-def _concrete(param: Any, env: Mapping[str, int]) -> Any:
+def concrete(param: Any, env: Mapping[str, int]) -> Any:
     """A parameter with numbers for its symbolic extents."""
     if isinstance(param, Dim):
         return param.evaluate(env)
     if isinstance(param, tuple):
-        return tuple(_concrete(p, env) for p in param)
+        return tuple(concrete(p, env) for p in param)
     if isinstance(param, Graph):
         return Bound(param, env)
     return param

@@ -1,0 +1,142 @@
+"""The general dot product, convolution and its two gradients, by PyTorch's own.
+
+Our layout, channels last, is PyTorch's ``channels_last`` memory format once its axes are permuted: nothing is copied.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from pronghorn.backends.torch.registry import FLOAT8, NARROW, Function, acts_on, formulas, implements, signed, widened
+from pronghorn.graph.primitives.contraction import conv_shape
+
+Ints = tuple[int, ...]
+Pairs = Sequence[tuple[int, int]]
+
+
+def _accumulated(fn: Function) -> Function:
+    """``fn``, which sums narrow floats in float32: on the processor they are converted; others have units for it."""
+    wide = widened(fn)
+
+    @acts_on(NARROW)
+    @functools.wraps(fn, updated=())
+    def accumulated(x: torch.Tensor, y: torch.Tensor, **params: Any) -> torch.Tensor:
+        return (wide if x.is_cpu or x.dtype in FLOAT8 else fn)(x, y, **params)
+
+    return accumulated
+
+
+@implements
+@_accumulated
+@signed
+def dot_general(
+    x: torch.Tensor, y: torch.Tensor, *, contract: tuple[Ints, Ints], batch: tuple[Ints, Ints]
+) -> torch.Tensor:
+    """Output axes: the batch axes, the free axes of ``x``, the free axes of ``y``."""
+    if x.dtype is torch.bool:
+        return dot_general(x.to(torch.int64), y.to(torch.int64), contract=contract, batch=batch) > 0
+    (xc, yc), (xb, yb) = contract, batch
+    x_free = [i for i in range(x.ndim) if i not in xc and i not in xb]
+    y_free = [i for i in range(y.ndim) if i not in yc and i not in yb]
+    batches = [x.shape[i] for i in xb]
+    rows, columns = [x.shape[i] for i in x_free], [y.shape[i] for i in y_free]
+    k, lead = math.prod(x.shape[i] for i in xc), (math.prod(batches),) if xb else ()
+    left = x.permute([*xb, *x_free, *xc]).reshape(*lead, math.prod(rows), k)
+    right = y.permute([*yb, *yc, *y_free]).reshape(*lead, k, math.prod(columns))
+    return torch.matmul(left, right).view([*batches, *rows, *columns])
+
+
+def _channels_first(x: torch.Tensor) -> torch.Tensor:
+    """``[n, *spatial, c]`` as ``[n, c, *spatial]``."""
+    return x.movedim(-1, 1)
+
+
+def _channels_last(x: torch.Tensor) -> torch.Tensor:
+    return x.movedim(1, -1)
+
+
+def _kernel(w: torch.Tensor) -> torch.Tensor:
+    """``[*kernel, ci, co]`` as ``[co, ci, *kernel]``."""
+    return w.permute(-1, -2, *range(w.ndim - 2))
+
+
+def _split(padding: Pairs) -> tuple[list[int], list[int] | None]:
+    """Padding as what a convolution takes, and what is to be done in front of it (as `pad` takes it; None: nothing)."""
+    if all(lo == hi >= 0 for lo, hi in padding):
+        return [lo for lo, _ in padding], None
+    return [0] * len(padding), [n for pair in reversed(padding) for n in pair]
+
+
+def _suits(x: torch.Tensor, rank: int) -> bool:
+    """Whether PyTorch has convolutions of this type and rank."""
+    return 1 <= rank <= 3 and x.is_floating_point()
+
+
+def _settings(strides: Ints, inner: list[int], dilation: Ints, groups: int) -> tuple[Any, ...]:
+    return (list(strides), inner, list(dilation), False, [0] * len(strides), groups)
+
+
+@implements
+@_accumulated
+@signed
+def conv(x: torch.Tensor, w: torch.Tensor, *, strides: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:
+    if x.numel() == 0 or w.numel() == 0:
+        return x.new_zeros(conv_shape(tuple(x.shape), tuple(w.shape), strides, tuple(padding), dilation))
+    if not _suits(x, len(strides)):
+        return formulas.conv(x, w, strides=strides, padding=padding, dilation=dilation, groups=groups)
+    inner, outer = _split(padding)
+    image = _channels_first(x)
+    if outer is not None:
+        image = torch.nn.functional.pad(image, outer)
+    return _channels_last(torch.convolution(image, _kernel(w), None, *_settings(strides, inner, dilation, groups)))
+
+
+def _backward(g: torch.Tensor, image: torch.Tensor, kernel: torch.Tensor, settings: Any, which: int) -> torch.Tensor:
+    """The gradient of a convolution in its input (0) or kernel (1); of that one, only the shape is looked at."""
+    mask = [which == 0, which == 1, False]
+    return torch.ops.aten.convolution_backward(_channels_first(g), image, kernel, None, *settings, mask)[which]
+
+
+@implements
+@_accumulated
+@signed
+def conv_input_grad(
+    g: torch.Tensor, w: torch.Tensor, *, input_shape: Ints, strides: Ints, padding: Pairs, dilation: Ints, groups: int
+) -> torch.Tensor:
+    how = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
+    if g.numel() == 0 or w.numel() == 0:
+        return g.new_zeros(input_shape)
+    if not _suits(g, len(strides)):
+        return formulas.conv_input_grad(g, w, input_shape=input_shape, **how)
+    inner, outer = _split(padding)
+    spatial = [n + (0 if outer is None else lo + hi) for n, (lo, hi) in zip(input_shape[1:-1], padding)]
+    image = _channels_first(g.new_empty((input_shape[0], *spatial, input_shape[-1])))
+    out = _backward(g, image, _kernel(w), _settings(strides, inner, dilation, groups), 0)
+    if outer is not None:
+        out = torch.nn.functional.pad(out, [-n for n in outer])
+    return _channels_last(out)
+
+
+@implements
+@_accumulated
+@signed
+def conv_filter_grad(
+    x: torch.Tensor, g: torch.Tensor, *, kernel_shape: Ints, strides: Ints, padding: Pairs, dilation: Ints, groups: int
+) -> torch.Tensor:
+    how = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
+    if g.numel() == 0 or x.numel() == 0:
+        return g.new_zeros(kernel_shape)
+    if not _suits(x, len(strides)):
+        return formulas.conv_filter_grad(x, g, kernel_shape=kernel_shape, **how)
+    inner, outer = _split(padding)
+    image = _channels_first(x)
+    if outer is not None:
+        image = torch.nn.functional.pad(image, outer)
+    kernel = _kernel(x.new_empty(kernel_shape))
+    out = _backward(g, image, kernel, _settings(strides, inner, dilation, groups), 1)
+    return out.permute(*range(2, out.ndim), 1, 0).contiguous()

@@ -1,0 +1,73 @@
+"""PyTorch as an engine: steps run eagerly, each graph as a Python function of PyTorch's operations."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from pronghorn.backends import engine
+from pronghorn.backends.engine import Step
+from pronghorn.backends.interpreter import Bound
+from pronghorn.backends.torch import plans, registry
+from pronghorn.backends.torch.registry import NAMES, TABLE
+from pronghorn.graph.ir import Graph
+
+
+class TorchEngine(engine.Engine):
+    """PyTorch. Variables that were asked for as parameters are updated in place, the others get new tensors."""
+
+    name = "torch"
+    library = "torch"
+    roots = ("torch",)
+    table = TABLE
+
+    def from_numpy(self, array: np.ndarray) -> torch.Tensor:
+        return registry.from_numpy(np.array(array, copy=True)).to(registry.device())
+
+    def borrowed(self, array: np.ndarray) -> torch.Tensor:
+        return registry.from_numpy(array).to(registry.device())
+
+    def to_numpy(self, value: torch.Tensor) -> np.ndarray:
+        return registry.to_numpy(value)
+
+    def dtype_of(self, value: torch.Tensor) -> str:
+        return NAMES[value.dtype]
+
+    def run(self, graph: Graph | Bound, arrays: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        return plans.run(graph, arrays)
+
+    def compile(self, step: Step) -> Step:
+        def run(arguments: Sequence[Any], read: Sequence[Any], updated: Sequence[Any]) -> tuple[list, list]:
+            results, values = step(arguments, read, updated)
+            parameters = [t for t in updated if isinstance(t, torch.nn.Parameter)]
+            return _in_place(parameters, updated, results, values) if parameters else (results, values)
+
+        return run
+
+    def computing(self) -> contextlib.AbstractContextManager[Any]:
+        return torch.no_grad()
+
+    def devices(self) -> list[str]:
+        return ["cpu:0", *(f"gpu:{i}" for i in range(torch.cuda.device_count()))]
+
+
+def _in_place(parameters: list[Any], old: Sequence[Any], results: list[Any], values: list[Any]) -> tuple[list, list]:
+    """New values written into the parameters that have the old ones; the other values as they are."""
+    held = {p.untyped_storage().data_ptr() for p in parameters}
+
+    def apart(t: torch.Tensor) -> torch.Tensor:
+        """A tensor that stays as it is when the parameters change."""
+        return t.clone() if t.untyped_storage().data_ptr() in held else t
+
+    results, values = list(map(apart, results)), list(map(apart, values))
+    for i, (before, value) in enumerate(zip(old, values)):
+        if isinstance(before, torch.nn.Parameter):
+            values[i] = before.copy_(value)
+    return results, values
+
+
+ENGINE = TorchEngine()
