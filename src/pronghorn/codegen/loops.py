@@ -156,16 +156,15 @@ class LoopEmitter:
             work += {"Load": 0.3, "Apply": 0.15, "Function": 1.5, "Bits": 6.0, "Guard": 0.3}.get(kind, 0.05)
         return max(work, 0.3)
 
-    def _outer(self) -> tuple[list[Loop], list[Loop]]:
-        """The outer loops flattened into units, and those inside of a unit."""
-        outer = self.loops[:-1]
+    def _shared_out(self, loops: Sequence[Loop]) -> tuple[Sequence[Loop], Sequence[Loop]]:
+        """The outer of some loops, which are flattened into units, and those inside of a unit."""
         taken, units = 0, 1
-        for loop in outer:
+        for loop in loops:
             if units >= MANY_UNITS:
                 break
             units *= typical(loop.extent)
             taken += 1
-        return outer[:taken], outer[taken:]
+        return loops[:taken], loops[taken:]
 
     # -- results in lanes -------------------------------------------------------------------------------------------
     def _nest_mapped(self) -> Units:
@@ -175,9 +174,9 @@ class LoopEmitter:
         per_element = self._cost() * float(_count(self.reduced))
         if len(self.loops) == 1:
             return self._one_long_loop(last, per_element)
-        united, inside = self._outer()
+        united, inside = self._shared_out(self.loops[:-1])
         with self._unit_loop(united):
-            self._inner_loops(inside, lambda: self._vector_loop(last, 0, self.slots.extent(last.extent)))
+            self._inner_loops(inside, lambda: self._in_vectors(last, 0, self.slots.extent(last.extent), self._element))
         size = product(tuple(x.extent for x in (*inside, last)))
         return Units(product(tuple(x.extent for x in united)), per_element * typical(size))
 
@@ -192,7 +191,7 @@ class LoopEmitter:
         block = max(self.lanes, min(BLOCK, BLOCK // max(1, int(per_element)) // self.lanes * self.lanes or self.lanes))
         start = fb.mul("%begin", block)
         stop = fb.min(fb.mul("%end", block), extent)
-        self._vector_loop(loop, start, stop)
+        self._in_vectors(loop, start, stop, self._element)
         count = (loop.extent + (block - 1)) // block
         return Units(count, per_element * min(block, typical(loop.extent)))
 
@@ -226,14 +225,21 @@ class LoopEmitter:
             self._enter(stack, loops[0], i, hoist=True)
             self._inner_loops(loops[1:], body)
 
-    def _vector_loop(self, loop: Loop, start: Operand, stop: Operand) -> None:
-        """``body`` for each whole vector, then once under a mask for the rest."""
+    def _in_vectors(self, loop: Loop, start: Operand, stop: Operand, body: Callable[[int], None]) -> None:
+        """``body`` for each whole vector of a loop's elements, then once under a mask for the rest.
+
+        Args:
+            loop: the loop.
+            start: its first element.
+            stop: the one behind its last.
+            body: is told how many lanes to compute.
+        """
         fb, lanes = self.fb, self.lanes
         ev = self.evaluator
         if lanes == 1:
             with fb.loop(start, stop) as i, ExitStack() as stack:
                 self._enter(stack, loop, i)
-                self._element(1)
+                body(1)
             return
         with ev.level():
             ev.splats(lanes)
@@ -241,13 +247,13 @@ class LoopEmitter:
             if not (isinstance(whole, int) and isinstance(start, int) and whole <= start):
                 with fb.loop(start, whole, lanes) as i, ExitStack() as stack:
                     self._enter(stack, loop, i)
-                    self._element(lanes)
+                    body(lanes)
             if isinstance(whole, int) and isinstance(stop, int) and whole >= stop:
                 return
             with fb.if_(fb.cmp("slt", "i64", whole, stop)), ExitStack() as stack:
                 ev.mask = fb.mask_first(fb.sub(stop, whole), lanes)
                 self._enter(stack, loop, whole)
-                self._element(lanes)
+                body(lanes)
                 ev.mask = None
 
     def _element(self, lanes: int) -> None:
@@ -317,17 +323,11 @@ class LoopEmitter:
             with self.fb.loop("%begin", "%end"):
                 self._reduce_in_vectors()
             return Units(1, per_result)
-        loops = self.loops
-        taken, units = 0, 1
-        for loop in loops:
-            if units >= MANY_UNITS:
-                break
-            units *= typical(loop.extent)
-            taken += 1
-        with self._unit_loop(loops[:taken]):
-            self._inner_loops(loops[taken:], self._reduce_in_vectors)
-        inside = product(tuple(x.extent for x in loops[taken:]))
-        return Units(product(tuple(x.extent for x in loops[:taken])), per_result * typical(inside))
+        united, inside = self._shared_out(self.loops)
+        with self._unit_loop(united):
+            self._inner_loops(inside, self._reduce_in_vectors)
+        size = product(tuple(x.extent for x in inside))
+        return Units(product(tuple(x.extent for x in united)), per_result * typical(size))
 
     def _reduce_in_vectors(self) -> None:
         with self.evaluator.level():
@@ -339,34 +339,14 @@ class LoopEmitter:
             self.evaluator.stores(self.kernel.stores, self.offset, 1)
 
     def _row(self, reduction: Reduction, state: State) -> None:
-        loop = self.reduced[-1]
-        depth = len(self.reduced) - 1
-        start, stop = self._range(reduction, depth, loop)
-        fb, ev, lanes = self.fb, self.evaluator, self.lanes
+        """The innermost reduced loop."""
+        loop, ev = self.reduced[-1], self.evaluator
 
-        def element() -> None:
+        def element(lanes: int) -> None:
             with ev.level():
                 state.update(ev.value(reduction.element, lanes), self._place(reduction, state), ev.mask)
 
-        if lanes == 1:
-            with fb.loop(start, stop) as i, ExitStack() as stack:
-                self._enter(stack, loop, i)
-                element()
-            return
-        with ev.level():
-            ev.splats(lanes)
-            whole = fb.add(start, fb.mul(fb.div(fb.sub(stop, start), lanes), lanes))
-            if not (isinstance(whole, int) and isinstance(start, int) and whole <= start):
-                with fb.loop(start, whole, lanes) as i, ExitStack() as stack:
-                    self._enter(stack, loop, i)
-                    element()
-            if isinstance(whole, int) and isinstance(stop, int) and whole >= stop:
-                return
-            with fb.if_(fb.cmp("slt", "i64", whole, stop)), ExitStack() as stack:
-                ev.mask = fb.mask_first(fb.sub(stop, whole), lanes)
-                self._enter(stack, loop, whole)
-                element()
-                ev.mask = None
+        self._in_vectors(loop, *self._range(reduction, len(self.reduced) - 1, loop), element)
 
 
 def _count(loops: Sequence[Loop]) -> int:
