@@ -60,11 +60,16 @@ def parse() -> argparse.Namespace:
                         help=f"which to run: {', '.join(WORKLOADS)}")  # fmt: skip
     parser.add_argument("--rounds", type=int, default=2, help="how often each takes its turn (2)")
     parser.add_argument("--epochs", type=int, default=4, help="epochs of a training (4)")
+    parser.add_argument("--json", type=Path, help="also write all figures to this file")
+    return parsed_with_environments(parser)
+
+
+def parsed_with_environments(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Read the command line, with what says where the implementations' environments are."""
     parser.add_argument("--venvs", type=Path, default=ROOT / "bench" / "results" / "venvs",
                         help="where virtual environments are made and found again")  # fmt: skip
     parser.add_argument("--python", action="append", default=[], metavar="NAME=INTERPRETER",
                         help="use this interpreter for an implementation instead of making an environment")  # fmt: skip
-    parser.add_argument("--json", type=Path, help="also write all figures to this file")
     options = parser.parse_args()
     options.interpreters = dict(entry.split("=", 1) for entry in options.python)
     unknown = set(options.interpreters) - set(IMPLEMENTATIONS)
@@ -91,21 +96,37 @@ def interpreter(name: str, options: argparse.Namespace, console: Console) -> str
     return str(python)
 
 
-def run_once(name: str, python: str, workload: str, epochs: int) -> dict[str, Any]:
-    """Run one workload in a process of its own and return its figures."""
+def run_script(name: str, python: str, script: Path, *arguments: str) -> tuple[dict[str, Any], str]:
+    """Run a script on one implementation, in a process of its own.
+
+    Args:
+        name: the implementation.
+        python: its interpreter.
+        script: is given the package to import, and the arguments.
+        arguments: more of the command line.
+
+    Returns:
+        The figures that it printed, as lines of JSON, and the last line of what went wrong.
+    """
     _, package, variables = IMPLEMENTATIONS[name]
     env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     if name == "pronghorn":
         env["PYTHONPATH"] = str(ROOT / "src")
-    command = [python, str(SCRIPT), package, workload, "--epochs", str(epochs)]
+    command = [python, str(script), package, *arguments]
     result = subprocess.run(command, env={**env, **variables}, capture_output=True, text=True)
-    figures: dict[str, Any] = {"implementation": name, "workload": workload}
+    figures: dict[str, Any] = {}
     for line in result.stdout.splitlines():
         if line.startswith("{"):
             figures.update(json.loads(line))
+    return figures, (result.stderr.strip().splitlines() or ["no output"])[-1][:300]
+
+
+def run_once(name: str, python: str, workload: str, epochs: int) -> dict[str, Any]:
+    """Run one workload in a process of its own and return its figures."""
+    figures, problem = run_script(name, python, SCRIPT, workload, "--epochs", str(epochs))
     if "step_ms" not in figures and "error" not in figures:
-        figures["error"] = (result.stderr.strip().splitlines() or ["no output"])[-1][:300]
-    return figures
+        figures["error"] = problem
+    return {"implementation": name, "workload": workload, **figures}
 
 
 def best(rounds: list[dict[str, Any]]) -> dict[str, Any]:

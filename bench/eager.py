@@ -11,13 +11,10 @@ each, in milliseconds, and the first call's. On a machine that is busy with othe
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
-from compare import IMPLEMENTATIONS, ROOT, interpreter
+from compare import interpreter, parsed_with_environments, run_script
 from eager_cases import CASES
 from rich.console import Console
 from rich.table import Table
@@ -33,25 +30,7 @@ def parse() -> argparse.Namespace:
                         help=f"which to run: {', '.join(CASES)}")  # fmt: skip
     parser.add_argument("--rounds", type=int, default=2, help="how often each takes its turn (2)")
     parser.add_argument("--seconds", type=float, default=4.0, help="how long a case is repeated in a turn (4)")
-    parser.add_argument("--venvs", type=Path, default=ROOT / "bench" / "results" / "venvs",
-                        help="where virtual environments are made and found again")  # fmt: skip
-    parser.add_argument("--python", action="append", default=[], metavar="NAME=INTERPRETER",
-                        help="use this interpreter for an implementation instead of making an environment")  # fmt: skip
-    options = parser.parse_args()
-    options.interpreters = dict(entry.split("=", 1) for entry in options.python)
-    return options
-
-
-def run_once(name: str, python: str, case: str, seconds: float) -> dict[str, float]:
-    """Run one case in a process of its own; no figures where it fails."""
-    _, package, variables = IMPLEMENTATIONS[name]
-    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    if name == "pronghorn":
-        env["PYTHONPATH"] = str(ROOT / "src")
-    command = [python, str(SCRIPT), package, case, "--seconds", str(seconds)]
-    result = subprocess.run(command, env={**env, **variables}, capture_output=True, text=True)
-    lines = [line for line in result.stdout.splitlines() if line.startswith("{")]
-    return json.loads(lines[-1]) if lines else {}
+    return parsed_with_environments(parser)
 
 
 def table_of(results: dict[tuple[str, str], dict[str, float]], cases: list[str]) -> Table:
@@ -83,7 +62,8 @@ def main() -> None:
         for case in options.cases:
             for name in NAMES:
                 with console.status(f"round {turn + 1}: {case} on {name}"):
-                    figures = run_once(name, pythons[name], case, options.seconds)
+                    arguments = (case, "--seconds", str(options.seconds))
+                    figures, _ = run_script(name, pythons[name], SCRIPT, *arguments)  # none where it fails
                 best = results.setdefault((name, case), figures)
                 best.update({key: min(value, best.get(key, value)) for key, value in figures.items()})
     console.print(table_of(results, options.cases))

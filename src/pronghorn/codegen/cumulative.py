@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pronghorn.codegen.arguments import pointer, start_kernel
+from functools import partial
+
+from pronghorn.codegen.arguments import base_pointer, start_kernel, whole_or_masked
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, size_of
 from pronghorn.codegen.convert import storage_type
 from pronghorn.codegen.elementwise import emit_elementwise
@@ -71,7 +73,7 @@ def emit_cumulative(
     """
     fb = start_kernel(module, name)
     extent = Slots(fb, tables).extent
-    x, y = pointer(fb, source), pointer(fb, target)
+    x, y = base_pointer(fb, source), base_pointer(fb, target)
     length, width = extent(n), extent(inner)
     flags = (_STEP[op], dtype, reverse)
     if width == 1:
@@ -84,12 +86,8 @@ def emit_cumulative(
     with fb.loop("%begin", "%end") as unit:
         row, column = fb.div(unit, blocks), fb.mul(fb.rem(unit, blocks), lanes)
         first = fb.add(fb.mul(row, fb.mul(length, width)), column)
-        left = fb.sub(width, column)
-        with fb.if_else(fb.cmp("sge", "i64", left, lanes)) as (whole, part):
-            with whole:
-                _run(fb, flags, x, y, first, length, width, lanes, None)
-            with part:
-                _run(fb, flags, x, y, first, length, width, lanes, fb.mask_first(left, lanes))
+        run = partial(_run, fb, flags, x, y, first, length, width, lanes)
+        whole_or_masked(fb, fb.sub(width, column), lanes, run)
     fb.ret()
 
 

@@ -14,8 +14,8 @@ from functools import partial
 
 import numpy as np
 
+from pronghorn.codegen.arguments import start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, vec
-from pronghorn.codegen.contraction.nest import begin_kernel
 from pronghorn.codegen.elementwise import emit_elementwise
 from pronghorn.codegen.evaluator import Evaluator
 from pronghorn.codegen.math_functions import FUNCTIONS
@@ -81,7 +81,7 @@ class LoopEmitter:
 
     def __init__(self, module: ModuleBuilder, kernel: LoopKernel, tables: Tables, target: Target):
         self.kernel, self.target = kernel, target
-        self.fb = begin_kernel(module, kernel.name)
+        self.fb = start_kernel(module, kernel.name)
         self.slots = Slots(self.fb, tables)
         self.offset = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
         self.roots = [s.expr for s in kernel.stores] + [e for r in kernel.reductions for e in r.roots]

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from itertools import product as cartesian
 from math import prod
 
+from pronghorn.codegen.arguments import start_kernel
 from pronghorn.codegen.builder import ModuleBuilder, Operand, literal, vec
-from pronghorn.codegen.contraction.nest import begin_kernel, load_elements
+from pronghorn.codegen.contraction.nest import load_elements
 from pronghorn.codegen.convert import convert, storage_type
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.compiler.costs import CHUNKS
@@ -107,7 +108,7 @@ class _Pooled:
         self.g = _geometry(kernel.node, self.operands)
         self.lanes = target.lanes("float32")
         self.blocks = -(-self.g.channels_out // CHANNELS)
-        self.fb = begin_kernel(module, kernel.name)
+        self.fb = start_kernel(module, kernel.name)
         self.slots = Slots(self.fb, tables)
         self.ty = vec("float", self.lanes)
         self.values = self.slots.pointer(self.operands.values)

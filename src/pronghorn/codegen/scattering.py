@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pronghorn.codegen.arguments import pointer, start_kernel
+from functools import partial
+
+from pronghorn.codegen.arguments import base_pointer, start_kernel, whole_or_masked
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, llvm_type
 from pronghorn.codegen.convert import storage_type
 from pronghorn.codegen.cumulative import block_lanes, combine
@@ -59,8 +61,8 @@ def emit_scatter(
     """
     fb = start_kernel(module, name)
     extent = Slots(fb, tables).extent
-    x = None if source is None else pointer(fb, source)
-    at, new, out = (pointer(fb, slot) for slot in (indices, updates, target))
+    x = None if source is None else base_pointer(fb, source)
+    at, new, out = (base_pointer(fb, slot) for slot in (indices, updates, target))
     height, width, total = extent(rows), extent(inner), extent(count)
     lanes = _lanes(width, dtype)
     kernel = _Scatter(fb, mode, dtype, index_dtype, height, width, total, lanes)
@@ -69,12 +71,8 @@ def emit_scatter(
         if isinstance(width, int) and width % lanes == 0:
             kernel.unit(x, at, new, out, column, None)
         else:
-            left = fb.sub(width, column)
-            with fb.if_else(fb.cmp("sge", "i64", left, lanes)) as (whole, part):
-                with whole:
-                    kernel.unit(x, at, new, out, column, None)
-                with part:
-                    kernel.unit(x, at, new, out, column, fb.mask_first(left, lanes))
+            unit_of = partial(kernel.unit, x, at, new, out, column)
+            whole_or_masked(fb, fb.sub(width, column), lanes, unit_of)
     fb.ret()
 
 

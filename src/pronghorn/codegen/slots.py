@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pronghorn.codegen.builder import FunctionBuilder, Operand
 from pronghorn.codegen.units import Count
+from pronghorn.compiler.kernels import root_of
 from pronghorn.graph.dim import Dim, Extent
 from pronghorn.graph.ir import Value
 
@@ -18,9 +19,7 @@ class Tables:
 
     def root(self, value: Value) -> Value:
         """The value whose memory ``value`` uses."""
-        while value in self.aliases:
-            value = self.aliases[value]
-        return value
+        return root_of(value, self.aliases)
 
     def buffer(self, value: Value) -> int:
         """The slot of a value's buffer."""

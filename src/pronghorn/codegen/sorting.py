@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pronghorn.codegen.arguments import pointer, start_kernel
+from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, size_of
 from pronghorn.codegen.convert import storage_type
 from pronghorn.codegen.slots import Slots, Tables
@@ -82,8 +82,8 @@ def emit_sort(
     _define_merge(module, name, width)
     fb = start_kernel(module, name)
     extent = Slots(fb, tables).extent
-    inputs, outputs = ([pointer(fb, slot) for slot in slots] for slots in (sources, targets))
-    memory = pointer(fb, scratch)
+    inputs, outputs = ([base_pointer(fb, slot) for slot in slots] for slots in (sources, targets))
+    memory = base_pointer(fb, scratch)
     length, stride = extent(n), extent(inner)
     size = fb.mul(length, width // 8)
     with fb.loop("%begin", "%end") as unit:

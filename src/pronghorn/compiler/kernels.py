@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -208,3 +209,15 @@ class Program:
     graph: Graph
     kernels: list[Kernel]
     aliases: dict[Value, Value]
+
+
+def root_of(value: Value, aliases: Mapping[Value, Value]) -> Value:
+    """The value whose memory ``value`` uses.
+
+    Args:
+        value: a value.
+        aliases: leads from a value to one whose memory it shares.
+    """
+    while value in aliases:
+        value = aliases[value]
+    return value

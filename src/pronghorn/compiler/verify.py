@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pronghorn.compiler.kernels import Kernel, Nest, Program
+from pronghorn.compiler.kernels import Kernel, Nest, Program, root_of
 from pronghorn.compiler.memory import Lifetime, MemoryPlan
 from pronghorn.graph.ir import Value
 from pronghorn.graph.verify import InvalidGraph
@@ -28,7 +28,7 @@ def verify_program(program: Program) -> Program:
     }
     for number, kernel in enumerate(program.kernels):
         for value in kernel.reads:
-            if _root(value, aliases) not in made:
+            if root_of(value, aliases) not in made:
                 raise InvalidProgram(f"{_named(kernel, number)} reads {value.aval}, which no kernel before it makes.")
         stored = {s.value for s in kernel.stores} if isinstance(kernel, Nest) else set()
         for value in stored - kernel.writes:
@@ -39,7 +39,7 @@ def verify_program(program: Program) -> Program:
                 raise InvalidProgram(f"{_named(kernel, number)} writes {value.aval}, which has been made before.")
         made |= kernel.writes
     for value in graph.outputs:
-        if _root(value, aliases) not in made:
+        if root_of(value, aliases) not in made:
             raise InvalidProgram(f"the output {value.aval} is not made.")
     return program
 
@@ -67,12 +67,6 @@ def verify_memory(plan: MemoryPlan, lifetimes: Mapping[Value, Lifetime]) -> Memo
                 if life.first <= other_life.last and other_life.first <= life.last:
                     raise InvalidProgram(f"{value.aval} and {other.aval} share memory while both are in use.")
     return plan
-
-
-def _root(value: Value, aliases: Mapping[Value, Value]) -> Value:
-    while value in aliases:
-        value = aliases[value]
-    return value
 
 
 def _named(kernel: Kernel, number: int) -> str:

@@ -29,7 +29,7 @@ class _State(threading.local):
         self.left: float | None = None
         self.why = ""
         self.operations: int | None = None
-        self.objects = 0
+        self.objects: int | None = None
 
 
 _state = _State()
@@ -82,11 +82,8 @@ def count_operation() -> None:
     Raises:
         BudgetError: if there are more of them than any model has.
     """
-    if _state.operations is None:
-        return
-    _state.operations -= 1
-    if _state.operations < 0:
-        raise BudgetError(f"The configuration takes more than {_OPERATIONS:,} operations, more than any model does.")
+    if _state.operations is not None:
+        _state.operations = _one_less(_state.operations, f"takes more than {_OPERATIONS:,} operations")
 
 
 def count_object() -> None:
@@ -95,11 +92,14 @@ def count_object() -> None:
     Raises:
         BudgetError: if there are more of them than any model has.
     """
-    if _state.operations is None:
-        return
-    _state.objects -= 1
-    if _state.objects < 0:
-        raise BudgetError(f"The configuration describes more than {_OBJECTS:,} objects, more than any model has.")
+    if _state.objects is not None:
+        _state.objects = _one_less(_state.objects, f"describes more than {_OBJECTS:,} objects")
+
+
+def _one_less(left: int, otherwise: str) -> int:
+    if not left:
+        raise BudgetError(f"The configuration {otherwise}, more than any model does.")
+    return left - 1
 
 
 def check_pattern(pattern: object) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pronghorn.backends.numpy import IMPLEMENTATIONS
-from pronghorn.codegen.arguments import pointer, start_kernel
+from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import ModuleBuilder
 from pronghorn.codegen.convert import storage_type
 from pronghorn.codegen.elementwise import emit_elementwise
@@ -52,8 +52,8 @@ def build(name: str, dtypes_in: list[str], out: str, lanes: int, params: dict, t
     module = ModuleBuilder()
     module.target = named_target(target)
     fb = start_kernel(module, "k")
-    inputs = [pointer(fb, slot) for slot in range(len(dtypes_in))]
-    result = pointer(fb, len(dtypes_in))
+    inputs = [base_pointer(fb, slot) for slot in range(len(dtypes_in))]
+    result = base_pointer(fb, len(dtypes_in))
     with fb.loop("%begin", "%end", lanes) as i:
         args = [load_value(fb, d, fb.gep(storage_type(d), x, i), lanes) for d, x in zip(dtypes_in, inputs)]
         value = emit_elementwise(fb, name, args, dtypes_in, out, lanes, params)
@@ -219,7 +219,7 @@ def test_masked_memory_is_left_alone(kernel) -> None:
         module = ModuleBuilder()
         module.target = named_target("native")
         fb = start_kernel(module, "k")
-        x, y = pointer(fb, 0), pointer(fb, 1)
+        x, y = base_pointer(fb, 0), base_pointer(fb, 1)
         mask = fb.mask_first("%end", lanes)
         store_value(fb, dtype, load_value(fb, dtype, x, lanes, mask), y, lanes, mask)
         fb.ret()
@@ -233,10 +233,10 @@ def test_masked_memory_is_left_alone(kernel) -> None:
 def test_a_maximum_with_a_constant_needs_no_test_for_nan(kernel) -> None:
     module = ModuleBuilder()
     fb = start_kernel(module, "k")
-    x = load_value(fb, "float32", pointer(fb, 0), 8)
+    x = load_value(fb, "float32", base_pointer(fb, 0), 8)
     zero = fb.literal(0.0, value_type("float32", 8))
     result = emit_elementwise(fb, "max", [zero, x], ["float32"] * 2, "float32", 8, {})
-    store_value(fb, "float32", result, pointer(fb, 1), 8)
+    store_value(fb, "float32", result, base_pointer(fb, 1), 8)
     fb.ret()
     run_it = kernel(module)
     array = np.array([-1, 2, np.nan, -0.0, 5, -np.inf, np.inf, 0], np.float32)

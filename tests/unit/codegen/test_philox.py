@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pronghorn.backends.numpy import IMPLEMENTATIONS
-from pronghorn.codegen.arguments import pointer, start_kernel
+from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import ModuleBuilder
 from pronghorn.codegen.philox import emit_philox, emit_random_bits
 
@@ -28,7 +28,7 @@ def test_known_answers(kernel, counter, key, words) -> None:
     fb = start_kernel(module, "k")
     result = emit_philox(fb, [str(c) for c in counter], [str(np.int32(np.uint32(k).view(np.int32))) for k in key], 1)
     for position, word in enumerate(result):
-        fb.store("i32", fb.cast("trunc", word, "i64", "i32"), fb.gep("i32", pointer(fb, 0), position))
+        fb.store("i32", fb.cast("trunc", word, "i64", "i32"), fb.gep("i32", base_pointer(fb, 0), position))
     fb.ret()
     out = np.zeros(4, np.uint32)
     kernel(module)([out], [], 1)
@@ -39,7 +39,7 @@ def test_known_answers(kernel, counter, key, words) -> None:
 def test_elements_are_numbered_by_the_counter(kernel, target: str, lanes: int) -> None:
     module = ModuleBuilder()
     fb = start_kernel(module, "k")
-    out, key = pointer(fb, 0), pointer(fb, 1)
+    out, key = base_pointer(fb, 0), base_pointer(fb, 1)
     k0, k1 = fb.load("i32", key), fb.load("i32", fb.gep("i32", key, 1))
     with fb.loop("%begin", "%end", lanes) as i:
         bits = emit_random_bits(fb, k0, k1, i, lanes)
@@ -60,10 +60,10 @@ def test_counters_above_32_bits(kernel) -> None:
     module = ModuleBuilder()
     fb = start_kernel(module, "k")
     first = 2**32 - 3
-    fb.store("<8 x i32>", emit_random_bits(fb, "7", "9", first, 8), pointer(fb, 0))
+    fb.store("<8 x i32>", emit_random_bits(fb, "7", "9", first, 8), base_pointer(fb, 0))
     for lane in range(8):
         one = emit_random_bits(fb, "7", "9", first + lane, 1)
-        fb.store("i32", one, fb.gep("i32", pointer(fb, 1), lane))
+        fb.store("i32", one, fb.gep("i32", base_pointer(fb, 1), lane))
     fb.ret()
     vector, scalars = np.zeros(8, np.uint32), np.zeros(8, np.uint32)
     kernel(module)([vector, scalars], [], 1)

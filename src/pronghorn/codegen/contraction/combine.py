@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, llvm_type, vec
 from pronghorn.codegen.contraction.nest import (
     Coordinates,
     Place,
-    base_pointer,
-    begin_kernel,
     linear,
     split_unit,
     store_elements,
@@ -46,7 +45,7 @@ def emit_combine(
     epilogue: Callable[[FunctionBuilder, str, str, Place], None] | None,
 ) -> None:
     """Writes the kernel: it adds the partial sums (in ``slot``) in the order of the chunks and calls the epilogue."""
-    fb = begin_kernel(module, name)
+    fb = start_kernel(module, name)
     spec, lanes = plan.spec, plan.tile.lanes
     slots = Slots(fb, tables)
     strides, chunk_stride = partial_strides(fb, slots, plan)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, llvm_type, vec
+from pronghorn.codegen.builder import FunctionBuilder, Operand, literal, llvm_type, vec
 from pronghorn.codegen.contraction.spec import Array, Axis
 from pronghorn.codegen.convert import HasFeatures, convert, storage_type
 from pronghorn.codegen.slots import Slots
@@ -13,8 +13,6 @@ from pronghorn.codegen.slots import Slots
 __all__ = [
     "Coordinates",
     "Place",
-    "base_pointer",
-    "begin_kernel",
     "linear",
     "load_elements",
     "split_unit",
@@ -29,20 +27,6 @@ def linear(fb: FunctionBuilder, terms: Iterable[tuple[Operand, Operand]]) -> Ope
     for index, stride in terms:
         total = fb.add(total, fb.mul(index, stride))
     return total
-
-
-def begin_kernel(module: ModuleBuilder, name: str) -> FunctionBuilder:
-    """Starts ``void @name(ptr %bufs, ptr %dims, i64 %begin, i64 %end)``.
-
-    Entries of the tables count as constant within the kernel, not from call to call: it must not be inlined.
-    """
-    parameters = [("ptr noalias readonly", "bufs"), ("ptr noalias readonly", "dims"), ("i64", "begin"), ("i64", "end")]
-    return module.function(name, parameters, attributes='noinline nounwind "prefer-vector-width"="512"')
-
-
-def base_pointer(fb: FunctionBuilder, slot: int) -> str:
-    """The base pointer in a slot of the kernel's table."""
-    return fb.load("ptr", fb.gep("ptr", "%bufs", slot), metadata="!invariant.load !{}")
 
 
 def split_unit(fb: FunctionBuilder, unit: Operand, counts: Sequence[Operand]) -> list[Operand]:

@@ -7,8 +7,9 @@ with that axis innermost.)
 
 from __future__ import annotations
 
+from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, vec
-from pronghorn.codegen.contraction.nest import base_pointer, begin_kernel, linear, split_unit
+from pronghorn.codegen.contraction.nest import linear, split_unit
 from pronghorn.codegen.contraction.plan import PACK_DEPTH, Plan, pack_counts
 from pronghorn.codegen.convert import HasFeatures, convert, storage_type
 from pronghorn.codegen.slots import Slots, Tables
@@ -55,7 +56,7 @@ class _Packer:
     def __init__(
         self, module: ModuleBuilder, name: str, plan: Plan, machine: HasFeatures, tables: Tables, slot: int
     ) -> None:
-        fb = self.fb = begin_kernel(module, name)
+        fb = self.fb = start_kernel(module, name)
         self.plan, self.machine = plan, machine
         slots = self.slots = Slots(fb, tables)
         b = plan.spec.b

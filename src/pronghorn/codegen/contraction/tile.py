@@ -12,13 +12,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import product
 
+from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, llvm_type, mangle, vec
 from pronghorn.codegen.contraction.combine import partial_strides
 from pronghorn.codegen.contraction.nest import (
     Coordinates,
     Place,
-    base_pointer,
-    begin_kernel,
     linear,
     load_elements,
     store_elements,
@@ -106,7 +105,7 @@ class Context:
         scratch: dict[str, int],
     ) -> None:
         self.plan, self.spec, self.machine = plan, plan.spec, machine
-        fb = self.fb = begin_kernel(module, name)
+        fb = self.fb = start_kernel(module, name)
         spec = plan.spec
         slots = self.slots = Slots(fb, tables)
         self.extent = {axis.name: slots.extent(axis.extent) for axis in spec.axes}

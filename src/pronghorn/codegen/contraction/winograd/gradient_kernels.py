@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, vec
-from pronghorn.codegen.contraction.nest import Place, base_pointer, begin_kernel, load_elements
+from pronghorn.codegen.contraction.nest import Place, load_elements
 from pronghorn.codegen.contraction.spec import Array
 from pronghorn.codegen.contraction.tile import Epilogue
 from pronghorn.codegen.contraction.winograd.gradient_plan import FilterGradientPlan
@@ -53,7 +54,7 @@ class _Sums:
         product: str,
     ) -> None:
         self.plan, self.spec, self.machine, self.product = plan, plan.spec, machine, product
-        fb = self.fb = begin_kernel(module, name)
+        fb = self.fb = start_kernel(module, name)
         self.slots = Slots(fb, tables)
         self.ty = vec("float", plan.lanes)
         self.arithmetic = Arithmetic(fb, self.ty)
@@ -159,7 +160,7 @@ def emit_chunk_sums(
     epilogue: Epilogue | None,
 ) -> None:
     """Writes the kernel that adds up the chunks' sums, in order, and transforms them; a unit is a channel of A."""
-    fb = begin_kernel(module, name)
+    fb = start_kernel(module, name)
     spec, lanes = plan.spec, plan.lanes
     slots = Slots(fb, tables)
     ty, extent = vec("float", lanes), static(plan.vector.extent)

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, vec
 from pronghorn.codegen.contraction.nest import (
     Place,
-    base_pointer,
-    begin_kernel,
     linear,
     load_elements,
     split_unit,
@@ -35,7 +34,7 @@ def emit_filters(
     module: ModuleBuilder, name: str, plan: WinogradPlan, machine: HasFeatures, tables: Tables, slot: int
 ) -> None:
     """Writes the kernel that transforms the filters into ``slot``: [points, channels, filters]; a unit is a channel."""
-    fb = begin_kernel(module, name)
+    fb = start_kernel(module, name)
     spec, lanes = plan.spec, plan.lanes
     slots = Slots(fb, tables)
     scalar, ty = storage_type(spec.b.dtype), vec("float", lanes)
@@ -121,7 +120,7 @@ class _Tiles:
     ) -> None:
         self.plan, self.spec, self.machine, self.product = plan, plan.spec, machine, product
         self.epilogue, self.tile_epilogue = epilogue, tile_epilogue
-        fb = self.fb = begin_kernel(module, name)
+        fb = self.fb = start_kernel(module, name)
         self.slots = Slots(fb, tables)
         self.ty = vec("float", plan.lanes)
         self.arithmetic = Arithmetic(fb, self.ty)
