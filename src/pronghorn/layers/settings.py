@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -44,6 +45,17 @@ def take(layer: Any, **settings: Any) -> None:
         elif name in _KINDS:
             value = _KINDS[name](layer, name, value)
         setattr(layer, name, value)
+
+
+def names(constructor: Callable[..., None], without: Iterable[str] = ()) -> tuple[str, ...]:
+    """The names of a constructor's own arguments, in order.
+
+    Args:
+        constructor: it may hand others on, as ``**kwargs``.
+        without: names to leave out.
+    """
+    parameters = list(inspect.signature(constructor).parameters.values())[1:]
+    return tuple(p.name for p in parameters if p.kind is not p.VAR_KEYWORD and p.name not in without)
 
 
 def take_named(layer: Any, values: dict[str, Any], names: Iterable[str]) -> None:

@@ -15,31 +15,6 @@ from pronghorn.layers.rnn.gated_layer import CellRNN
 class ConvLSTMCell(LongShortTerm, GatedCell):
     """One step of a ConvLSTM. See `ConvLSTM2D` for the arguments."""
 
-    setting_names = (
-        "filters",
-        "kernel_size",
-        "strides",
-        "padding",
-        "data_format",
-        "dilation_rate",
-        "activation",
-        "recurrent_activation",
-        "use_bias",
-        "kernel_initializer",
-        "recurrent_initializer",
-        "bias_initializer",
-        "unit_forget_bias",
-        "kernel_regularizer",
-        "recurrent_regularizer",
-        "bias_regularizer",
-        "kernel_constraint",
-        "recurrent_constraint",
-        "bias_constraint",
-        "dropout",
-        "recurrent_dropout",
-        "seed",
-    )
-
     def __init__(
         self,
         rank: int,
@@ -70,6 +45,8 @@ class ConvLSTMCell(LongShortTerm, GatedCell):
         super().__init__(**settings.arguments(locals()))
         check_strides(self)
         self.input_spec = InputSpec(ndim=rank + 2)
+
+    setting_names = settings.names(__init__, without=("rank",))
 
     @property
     def _extent(self) -> int:
@@ -125,10 +102,42 @@ class ConvLSTM(CellRNN):
     """What ConvLSTM layers share; see `ConvLSTM2D` for the arguments."""
 
     cell_class = ConvLSTMCell
+    #: How many axes of space there are.
+    rank: int
 
-    def __init__(self, rank: int, **given: Any) -> None:
-        super().__init__(rank=rank, **given)
-        self.input_spec = InputSpec(ndim=rank + 3)
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(rank=self.rank, **settings.arguments(locals()))
+        self.input_spec = InputSpec(ndim=self.rank + 3)
 
     def _state_shape(self, sequences_shape: Any) -> tuple[Any, ...]:
         cell = self.cell
@@ -165,10 +174,6 @@ class ConvLSTM(CellRNN):
         return [output_mask, None, None] if self.return_state else output_mask
 
 
-for _name in ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate"):
-    setattr(ConvLSTM, _name, property(lambda self, name=_name: getattr(self.cell, name)))
-
-
 class ConvLSTM1D(ConvLSTM):
     """A ConvLSTM on sequences of lines ``[batch, time, width, channels]``.
 
@@ -180,38 +185,7 @@ class ConvLSTM1D(ConvLSTM):
     (1, 3, 4)
     """
 
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = 1,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        seed: int | None = None,
-        return_sequences: bool = False,
-        return_state: bool = False,
-        go_backwards: bool = False,
-        stateful: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(1, **settings.arguments(locals()))
+    rank = 1
 
 
 class ConvLSTM2D(ConvLSTM):
@@ -253,38 +227,7 @@ class ConvLSTM2D(ConvLSTM):
     (1, 3, 3, 4)
     """
 
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = 1,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        seed: int | None = None,
-        return_sequences: bool = False,
-        return_state: bool = False,
-        go_backwards: bool = False,
-        stateful: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(2, **settings.arguments(locals()))
+    rank = 2
 
 
 class ConvLSTM3D(ConvLSTM):
@@ -298,35 +241,4 @@ class ConvLSTM3D(ConvLSTM):
     (1, 3, 3, 3, 4)
     """
 
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = 1,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        seed: int | None = None,
-        return_sequences: bool = False,
-        return_state: bool = False,
-        go_backwards: bool = False,
-        stateful: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(3, **settings.arguments(locals()))
+    rank = 3

@@ -14,10 +14,6 @@ class DropoutRNNCell:
     sequence sees the same ones. `RNN` draws them before its loop and resets them after it.
     """
 
-    def _clear_masks(self) -> None:
-        object.__setattr__(self, "_input_mask", None)
-        object.__setattr__(self, "_state_mask", None)
-
     def get_dropout_mask(self, step_input: Any) -> Any:
         """The factors for a step's inputs, or None without dropout."""
         if self.dropout == 0:

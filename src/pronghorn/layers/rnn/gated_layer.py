@@ -21,6 +21,12 @@ class CellRNN(RNN):
 
     cell_class: type[GatedCell]
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "cell_class" in vars(cls):
+            for name in cls.cell_class.setting_names:
+                setattr(cls, name, _of_cell(name))
+
     def __init__(self, **given: Any) -> None:
         cell_class = self.cell_class
         own = {name: given.pop(name) for name in ("rank", *cell_class.setting_names) if name in given}
@@ -53,26 +59,3 @@ class CellRNN(RNN):
 
 def _of_cell(name: str) -> property:
     return property(lambda self: getattr(self.cell, name), doc=f"``{name}`` of the cell.")
-
-
-for _name in (
-    "units",
-    "activation",
-    "recurrent_activation",
-    "use_bias",
-    "unit_forget_bias",
-    "kernel_initializer",
-    "recurrent_initializer",
-    "bias_initializer",
-    "kernel_regularizer",
-    "recurrent_regularizer",
-    "bias_regularizer",
-    "kernel_constraint",
-    "recurrent_constraint",
-    "bias_constraint",
-    "dropout",
-    "recurrent_dropout",
-    "reset_after",
-    "seed",
-):
-    setattr(CellRNN, _name, _of_cell(_name))

@@ -46,25 +46,6 @@ class GRUCell(DenseCell):
     ((2, 4), 1)
     """
 
-    setting_names = (
-        "units",
-        "activation",
-        "recurrent_activation",
-        "use_bias",
-        "kernel_initializer",
-        "recurrent_initializer",
-        "bias_initializer",
-        "kernel_regularizer",
-        "recurrent_regularizer",
-        "bias_regularizer",
-        "kernel_constraint",
-        "recurrent_constraint",
-        "bias_constraint",
-        "dropout",
-        "recurrent_dropout",
-        "reset_after",
-        "seed",
-    )
     gates = 3
 
     def __init__(
@@ -89,6 +70,8 @@ class GRUCell(DenseCell):
         **kwargs: Any,
     ) -> None:
         super().__init__(**settings.arguments(locals()))
+
+    setting_names = settings.names(__init__)
 
     def _bias_shape(self, width: int) -> tuple[int, ...]:
         return (2, width) if self.reset_after else (width,)

@@ -46,26 +46,6 @@ class LSTMCell(LongShortTerm, DenseCell):
     ((2, 4), 2)
     """
 
-    setting_names = (
-        "units",
-        "activation",
-        "recurrent_activation",
-        "use_bias",
-        "kernel_initializer",
-        "recurrent_initializer",
-        "bias_initializer",
-        "unit_forget_bias",
-        "kernel_regularizer",
-        "recurrent_regularizer",
-        "bias_regularizer",
-        "kernel_constraint",
-        "recurrent_constraint",
-        "bias_constraint",
-        "dropout",
-        "recurrent_dropout",
-        "seed",
-    )
-
     def __init__(
         self,
         units: int,
@@ -88,6 +68,8 @@ class LSTMCell(LongShortTerm, DenseCell):
         **kwargs: Any,
     ) -> None:
         super().__init__(**settings.arguments(locals()))
+
+    setting_names = settings.names(__init__)
 
     def step(self, projected: Any, states: Any, training: Any = False) -> tuple[Any, list[Any]]:
         """A step, given what `project` made of its inputs."""

@@ -44,24 +44,6 @@ class SimpleRNNCell(DenseCell):
     ((2, 4), 1)
     """
 
-    setting_names = (
-        "units",
-        "activation",
-        "use_bias",
-        "kernel_initializer",
-        "recurrent_initializer",
-        "bias_initializer",
-        "kernel_regularizer",
-        "recurrent_regularizer",
-        "bias_regularizer",
-        "kernel_constraint",
-        "recurrent_constraint",
-        "bias_constraint",
-        "dropout",
-        "recurrent_dropout",
-        "seed",
-    )
-
     def __init__(
         self,
         units: int,
@@ -82,6 +64,8 @@ class SimpleRNNCell(DenseCell):
         **kwargs: Any,
     ) -> None:
         super().__init__(**settings.arguments(locals()))
+
+    setting_names = settings.names(__init__)
 
     def step(self, projected: Any, states: Any, training: Any = False) -> tuple[Any, list[Any]]:
         """A step, given what `project` made of its inputs."""
