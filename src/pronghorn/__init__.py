@@ -61,7 +61,7 @@ _NAMES = {
     "Sequential": ".models",
     "StatelessScope": ".backend.scopes",
     "SymbolicScope": ".backend.scopes",
-    "Variable": ".graph.variable",
+    "Variable": ".variables",
     "device": ".backend.device",
     "grad": ".ops.gradients",
     "jit": ".trainers.jit",

@@ -16,9 +16,9 @@ from pronghorn.graph.dim import Dim
 from pronghorn.graph.fingerprint import fingerprint
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
-from pronghorn.graph.variable import Variable
 from pronghorn.runtime import cache
 from pronghorn.runtime.host import host_target, named_target
+from pronghorn.variables import Variable
 
 from .cases import CASES
 

@@ -8,7 +8,7 @@ from pronghorn.backends.numpy.executable import NumpyExecutable
 from pronghorn.graph import primitives as P
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace, trace_body
-from pronghorn.graph.variable import Variable
+from pronghorn.variables import Variable
 
 SIZE = 37
 

@@ -19,7 +19,7 @@ from pronghorn.graph.dim import Dim, identical
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import Traced, trace, trace_body
-from pronghorn.graph.variable import Variable
+from pronghorn.variables import Variable
 
 BATCH = Dim.symbol("batch")
 EXTENTS = (1, 2, 3, 4, 5, 6, 8, 16, 17, 36)

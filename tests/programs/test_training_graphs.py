@@ -13,8 +13,8 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
-from pronghorn.graph.variable import Variable
 from pronghorn.runtime import threads
+from pronghorn.variables import Variable
 
 BATCH = Dim.symbol("batch")
 RATE, MOMENTUM = 0.003, 0.9

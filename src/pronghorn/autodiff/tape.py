@@ -21,7 +21,7 @@ from pronghorn.graph.ir import Node
 from pronghorn.graph.primitives.registry import Primitive
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.trace import Trace
-from pronghorn.graph.variable import Variable
+from pronghorn.graph.variable import GraphVariable
 
 
 class GradientTape:
@@ -54,11 +54,11 @@ class GradientTape:
         self._records: list[Record] = []
         self._tracked: set[Hashable] = set()
         self._kept: list[Tensor] = []  # holds on to what `_tracked` knows by its id
-        self._reads: dict[Variable, list[Tensor]] = {}
-        self._named: set[Variable] = set()  # variables given to `watch`
+        self._reads: dict[GraphVariable, list[Tensor]] = {}
+        self._named: set[GraphVariable] = set()  # variables given to `watch`
         self._trace: Trace | None = None
         self._spans: list[list[int]] = []  # [first node, end] of the traced graph
-        self._before: dict[Variable, Tensor] = {}
+        self._before: dict[GraphVariable, Tensor] = {}
         self._used = False
 
     # -- recording --------------------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ class GradientTape:
             ValueError: for what is no array of floats.
         """
         for leaf in _leaves(tensor):
-            if isinstance(leaf, Variable):
+            if isinstance(leaf, GraphVariable):
                 self._named.add(leaf)
                 self._reads.setdefault(leaf, [])
                 continue
@@ -107,7 +107,7 @@ class GradientTape:
                 )
             self._track(leaf)
 
-    def _watches(self, variable: Variable) -> bool:
+    def _watches(self, variable: GraphVariable) -> bool:
         return (self._watch_variables and variable.trainable) or variable in self._named
 
     def _track(self, tensor: Tensor) -> None:
@@ -115,7 +115,7 @@ class GradientTape:
             self._tracked.add(identity(tensor))
             self._kept.append(tensor)
 
-    def variable_value(self, variable: Variable, tensor: Tensor) -> Tensor:
+    def variable_value(self, variable: GraphVariable, tensor: Tensor) -> Tensor:
         """Called when eager code reads a variable; ``tensor`` is its value."""
         if self._watches(variable):
             self._reads.setdefault(variable, []).append(tensor)
@@ -156,7 +156,7 @@ class GradientTape:
         if recording:
             self._start()
 
-    def watched_variables(self) -> tuple[Variable, ...]:
+    def watched_variables(self) -> tuple[GraphVariable, ...]:
         """The variables that the tape watches, in the order in which they were first read."""
         if self._trace is None:
             return tuple(self._reads)
@@ -277,7 +277,7 @@ class GradientTape:
 
     def _target_value(self, target: Any) -> Tensor:
         """The value of a target; one that is a variable itself counts as a read, so that its own gradient is one."""
-        if isinstance(target, Variable) and self._trace is None and self._watches(target):
+        if isinstance(target, GraphVariable) and self._trace is None and self._watches(target):
             reads = self._reads.get(target)
             return reads[-1] if reads else self.variable_value(target, as_tensor(target))
         return as_tensor(target)
@@ -301,7 +301,7 @@ class GradientTape:
         wanted: list[Tensor] = []
         spans = []  # each source's arrays: a variable has one for each time that it was read
         for source in sources:
-            arrays = self._reads.get(source, []) if isinstance(source, Variable) else [as_tensor(source)]
+            arrays = self._reads.get(source, []) if isinstance(source, GraphVariable) else [as_tensor(source)]
             arrays = [t for t in arrays if id(t) in self._tracked]
             spans.append((len(wanted), len(wanted) + len(arrays)))
             wanted += arrays
@@ -326,7 +326,7 @@ class GradientTape:
         wanted: list[Tensor] = []
         spans = []
         for source in sources:
-            if isinstance(source, Variable):
+            if isinstance(source, GraphVariable):
                 arrays = versions.get(source, [])
             else:
                 arrays = [t for t in [Tensor(trace.lift(as_tensor(source)))] if identity(t) in tracked]
@@ -350,7 +350,7 @@ def _owner(trace: Trace) -> Trace:
     return trace
 
 
-def _versions(trace: Trace, owner: Trace, before: dict[Variable, Tensor], variable: Variable) -> list[Tensor]:
+def _versions(trace: Trace, owner: Trace, before: dict[GraphVariable, Tensor], variable: GraphVariable) -> list[Tensor]:
     """The values that a variable has had since the tape began: an assignment makes a new one."""
     found: dict[Hashable, Tensor] = {}
     for value in (before.get(variable, owner.variables[variable]), owner.current[variable]):
@@ -407,7 +407,7 @@ def _cotangent(given: Any, target: Tensor) -> Tensor:
 
 
 def _source_value(source: Any) -> Tensor:
-    return source.value if isinstance(source, Variable) else as_tensor(source)
+    return source.value if isinstance(source, GraphVariable) else as_tensor(source)
 
 
 def _sum_of(found: Sequence[Tensor | None]) -> Tensor | None:

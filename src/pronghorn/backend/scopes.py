@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from pronghorn.graph.tensor import Tensor, as_tensor
-from pronghorn.graph.variable import Variable, overlays
+from pronghorn.graph.variable import overlays
+from pronghorn.variables import Variable
 
 
 class StatelessScope:

@@ -12,7 +12,7 @@ import numpy as np
 
 from pronghorn import activations, ops, random
 from pronghorn.backend import floatx
-from pronghorn.graph.variable import Variable
+from pronghorn.variables import Variable
 
 #: Those that are ops; another name after a colon.
 OPS = (

@@ -7,7 +7,7 @@ from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from pronghorn.dtype_policies import policy as policies
-from pronghorn.graph import budget
+from pronghorn.utils import budget
 
 
 class DTypePolicyMap(MutableMapping):

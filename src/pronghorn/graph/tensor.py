@@ -70,19 +70,6 @@ class Tensor:
     def T(self) -> Tensor:
         return _ops().transpose(self)
 
-    @property
-    def _keras_mask(self) -> Any:
-        """The mask that layers pass along with this array; the name is Keras's, which custom layers use."""
-        from pronghorn.utils.masking import get_mask
-
-        return get_mask(self)
-
-    @_keras_mask.setter
-    def _keras_mask(self, mask: Any) -> None:
-        from pronghorn.utils.masking import set_mask
-
-        set_mask(self, mask)
-
     def numpy(self) -> np.ndarray:
         """The values as a NumPy array.
 

@@ -20,7 +20,7 @@ from pronghorn.graph.primitives.structure import constant
 from pronghorn.graph.tensor import Tensor, as_tensor
 
 if TYPE_CHECKING:
-    from pronghorn.graph.variable import Variable
+    from pronghorn.graph.variable import GraphVariable
 
 
 class Trace:
@@ -36,8 +36,8 @@ class Trace:
         self.parent = parent
         self.captures: dict[int, tuple[Tensor, Value]] = {}  # by identity of the outer value
         self.constants: dict[int, tuple[np.ndarray, Value]] = {}
-        self.variables: dict[Variable, Tensor] = {}  # captured: the value at entry
-        self.current: dict[Variable, Tensor] = {}  # the value now
+        self.variables: dict[GraphVariable, Tensor] = {}  # captured: the value at entry
+        self.current: dict[GraphVariable, Tensor] = {}  # the value now
         self.host_inputs: list[tuple[Value, Callable[..., np.ndarray]]] = []  # see pronghorn.graph.strings
 
     def lift(self, tensor: Tensor) -> Value:
@@ -76,7 +76,7 @@ class Trace:
         self.host_inputs.append((value, compute))
         return Tensor(value)
 
-    def read_storage(self, variable: Variable) -> Tensor:
+    def read_storage(self, variable: GraphVariable) -> Tensor:
         """The variable's value at this point of the traced function, in its own element type."""
         if not self.own_state:
             return self.parent.read_storage(variable) if self.parent is not None else variable.eager_value()
@@ -85,7 +85,7 @@ class Trace:
             self.variables[variable] = self.current[variable] = value
         return self.current[variable]
 
-    def write(self, variable: Variable, value: Tensor) -> None:
+    def write(self, variable: GraphVariable, value: Tensor) -> None:
         """Record an assignment."""
         if not self.own_state:
             raise TraceError(
@@ -104,8 +104,8 @@ class Traced:
 
     graph: Graph
     num_args: int
-    variables: list[Variable]
-    updated: list[Variable]
+    variables: list[GraphVariable]
+    updated: list[GraphVariable]
     num_results: int = 0
     host: list[Callable[..., np.ndarray]] = field(default_factory=list)
     guards: Guards = field(default_factory=lambda: Guards({}))
@@ -118,8 +118,8 @@ class Subgraph:
 
     graph: Graph
     captures: list[Tensor] = field(default_factory=list)
-    variables: list[Variable] = field(default_factory=list)
-    updated: list[Variable] = field(default_factory=list)
+    variables: list[GraphVariable] = field(default_factory=list)
+    updated: list[GraphVariable] = field(default_factory=list)
 
 
 @contextlib.contextmanager

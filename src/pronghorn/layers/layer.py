@@ -13,7 +13,6 @@ from pronghorn.graph.dim import SymbolicDimError
 from pronghorn.graph.primitives.registry import ShapeError
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import warn
-from pronghorn.graph.variable import Variable
 from pronghorn.layers import call as calls
 from pronghorn.layers.building import (
     KeepingMasks,
@@ -41,6 +40,7 @@ from pronghorn.models.node import Node
 from pronghorn.utils.autocast import AutocastScope, autocast_scope
 from pronghorn.utils.masking import get_mask, set_mask
 from pronghorn.utils.naming import NameScope, current_path
+from pronghorn.variables import Variable
 
 
 class Layer(StatefulOperation):

@@ -11,9 +11,9 @@ import numpy as np
 from pronghorn import dtype_policies
 from pronghorn.graph.active import current_trace
 from pronghorn.graph.tensor import Tensor, as_tensor
-from pronghorn.graph.variable import Variable
 from pronghorn.layers.tracking import Tracker, changes
 from pronghorn.models.operation import Operation
+from pronghorn.variables import Variable
 
 
 class StatefulOperation(Operation):

@@ -6,8 +6,8 @@ import sys
 from collections import OrderedDict
 from typing import Any
 
-from pronghorn.graph.variable import Variable
 from pronghorn.tree import tree
+from pronghorn.variables import Variable
 
 
 def _class(module: str, name: str) -> type | None:

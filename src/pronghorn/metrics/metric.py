@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.variable import Variable
 from pronghorn.utils.arguments import CheckedArguments
 from pronghorn.utils.explain import explained
 from pronghorn.utils.naming import NameScope, auto_name
+from pronghorn.variables import Variable
 
 
 class Metric(CheckedArguments):

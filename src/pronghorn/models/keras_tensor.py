@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from pronghorn import tree
+from pronghorn import ops, tree
+from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import LOGICAL_OPERATORS
 from pronghorn.utils.arguments import CheckedArguments
+from pronghorn.utils.masking import keras_mask
 from pronghorn.utils.naming import auto_name
 
 
@@ -49,7 +51,7 @@ class KerasTensor(CheckedArguments):
         if sparse or ragged:
             raise ValueError("KerasTensor: sparse and ragged tensors are not supported; use a dense one.")
         self._shape = standardize_shape(shape)
-        self._dtype = dtype if dtype == "string" else _standardize_dtype(dtype)
+        self._dtype = dtype if dtype == "string" else dtypes.name_of(dtype)
         self.name = name or auto_name(type(self).__name__)
         self.record_history = record_history
         self.sparse, self.ragged = False, False
@@ -68,36 +70,25 @@ class KerasTensor(CheckedArguments):
 
     @property
     def T(self) -> Any:
-        return _ops().transpose(self)
+        return ops.transpose(self)
 
-    @property
-    def _keras_mask(self) -> Any:
-        """The symbolic mask that layers pass along; the name is Keras's, which custom layers use."""
-        from pronghorn.utils.masking import get_mask
-
-        return get_mask(self)
-
-    @_keras_mask.setter
-    def _keras_mask(self, mask: Any) -> None:
-        from pronghorn.utils.masking import set_mask
-
-        set_mask(self, mask)
+    _keras_mask = keras_mask
 
     def reshape(self, *newshape: Any) -> Any:
         """The same elements in another shape."""
         shape = newshape[0] if len(newshape) == 1 and not isinstance(newshape[0], int) else newshape
-        return _ops().reshape(self, shape)
+        return ops.reshape(self, shape)
 
     def squeeze(self, axis: Any = None) -> Any:
         """Without the axes of extent one."""
-        return _ops().squeeze(self, axis)
+        return ops.squeeze(self, axis)
 
     def astype(self, dtype: str) -> Any:
         """The same elements in another type."""
-        return _ops().cast(self, dtype)
+        return ops.cast(self, dtype)
 
     def __getitem__(self, key: Any) -> Any:
-        return _ops().get_item(self, key)
+        return ops.get_item(self, key)
 
     def _no_value(self, use: str, kind: type[Exception] = TypeError) -> Exception:
         return kind(
@@ -195,15 +186,3 @@ def _any_symbolic(x: Any) -> bool:
 def symbolic_leaves(structure: Any) -> list[KerasTensor]:
     """The KerasTensors in a nested structure, from left to right."""
     return [x for x in tree.flatten(structure) if isinstance(x, KerasTensor)]
-
-
-def _ops() -> Any:
-    from pronghorn import ops
-
-    return ops
-
-
-def _standardize_dtype(dtype: Any) -> str:
-    from pronghorn.graph import dtypes
-
-    return dtypes.name_of(dtype)

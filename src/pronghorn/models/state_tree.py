@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pronghorn.graph.variable import Variable
+from pronghorn.variables import Variable
 
 _KINDS = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
 

@@ -10,7 +10,7 @@ from pronghorn.autodiff.registry import DifferentiationError
 from pronghorn.autodiff.tape import GradientTape, leaves_of
 from pronghorn.graph import primitives as P
 from pronghorn.graph.tensor import as_tensor
-from pronghorn.graph.variable import Variable
+from pronghorn.variables import Variable
 
 
 def value_and_grad(

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pronghorn import ops
-from pronghorn.graph.variable import Variable
 from pronghorn.optimizers.clipping import norm
 from pronghorn.optimizers.optimizer import Optimizer
+from pronghorn.variables import Variable
 
 
 class Lamb(Optimizer):

@@ -7,10 +7,10 @@ from typing import Any
 
 from pronghorn import ops
 from pronghorn.graph.active import eager
-from pronghorn.graph.variable import Variable
 from pronghorn.optimizers.conditional import update_if
 from pronghorn.optimizers.optimizer import Optimizer
 from pronghorn.utils.arguments import is_number
+from pronghorn.variables import Variable
 
 # The arguments that belong to the inner optimizer, with the values that old configs hold.
 _INNER = {

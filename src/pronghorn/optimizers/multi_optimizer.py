@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
-from pronghorn.graph import budget
-from pronghorn.graph.variable import Variable
 from pronghorn.optimizers.optimizer import Optimizer
+from pronghorn.utils import budget
 from pronghorn.utils.arguments import shown
+from pronghorn.variables import Variable
 
 
 class OptimizerMap(MutableMapping):

@@ -10,12 +10,12 @@ from pronghorn import ops
 from pronghorn.graph.active import eager, scope
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import warn
-from pronghorn.graph.variable import Variable
 from pronghorn.optimizers import clipping
 from pronghorn.optimizers.conditional import update_if
 from pronghorn.optimizers.schedules import LearningRateSchedule
 from pronghorn.utils.arguments import RATE, CheckedArguments, arguments, check, is_number
 from pronghorn.utils.naming import NameScope, auto_name
+from pronghorn.variables import Variable
 
 
 class Optimizer(CheckedArguments):

@@ -9,9 +9,9 @@ import numpy as np
 
 from pronghorn.graph import primitives as P
 from pronghorn.graph.tensor import Tensor, as_tensor
-from pronghorn.graph.variable import Variable
 from pronghorn.utils.arguments import CheckedArguments, is_integer
-from pronghorn.utils.naming import NameScope, auto_name
+from pronghorn.utils.naming import NameScope, auto_name, when_cleared
+from pronghorn.variables import Variable
 
 
 class SeedGenerator(CheckedArguments):
@@ -97,6 +97,9 @@ def reset_global_generator() -> None:
     """Have the generator behind ``seed=None`` made anew, from Python's generator, when it is next needed."""
     global _global
     _global = None
+
+
+when_cleared(reset_global_generator)
 
 
 def draw_seed(seed: Any) -> Tensor:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pronghorn._version import __version__
-from pronghorn.graph.budget import variables_limited
+from pronghorn.utils.budget import variables_limited
 
 CONFIG = "config.json"
 METADATA = "metadata.json"

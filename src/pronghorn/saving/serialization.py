@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.graph import budget, dtypes
+from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.variable import Variable
 from pronghorn.saving import keras_operations, public_names, python_code, sharing
 from pronghorn.saving.registration import (
     CustomObjectScope,
@@ -20,6 +19,8 @@ from pronghorn.saving.registration import (
     get_registered_object,
     is_registered,
 )
+from pronghorn.utils import budget
+from pronghorn.variables import Variable
 
 PLAIN = (str, int, float, bool, type(None))
 

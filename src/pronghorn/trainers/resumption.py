@@ -16,8 +16,8 @@ import numpy as np
 from pronghorn import tree
 from pronghorn.callbacks.states import packed, unpack
 from pronghorn.graph.user_code import warn
-from pronghorn.graph.variable import Variable
 from pronghorn.random.seed_generator import global_seed_generator
+from pronghorn.variables import Variable
 
 _PLAIN = ("epoch", "step", "seed", "numpy", "python")
 _LATER = ("stopped", "batch_size", "num_batches")  # not in the backups of earlier releases

@@ -5,6 +5,8 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+from pronghorn.graph.tensor import Tensor
+
 # By identity, since a tensor's == is elementwise. The weak reference's callback removes the entry.
 _masks: dict[int, tuple[Any, Any]] = {}
 
@@ -29,3 +31,8 @@ def get_mask(x: Any) -> Any:
     """Return the mask attached to a tensor, or None."""
     entry = _masks.get(id(x))
     return entry[1] if entry is not None and entry[0]() is x else None
+
+
+#: The mask that layers pass along with an array, under the name that Keras's custom layers use.
+keras_mask = property(get_mask, set_mask)
+Tensor._keras_mask = keras_mask

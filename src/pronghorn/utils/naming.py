@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 _WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[^_])(?=[A-Z][a-z])")
+
+_forgetting: list[Callable[[], None]] = []
 
 _uids: dict[str, int] = defaultdict(int)
 
@@ -60,6 +64,11 @@ def reset_names() -> None:
     _uids.clear()
 
 
+def when_cleared(forget: Callable[[], None]) -> None:
+    """Have ``forget()`` called by `clear_session`."""
+    _forgetting.append(forget)
+
+
 def clear_session(free_memory: bool = True) -> None:
     """Forget what was created so far: automatic names start anew, outside of all name scopes of this thread, and the
     global seed generator is made again.
@@ -69,12 +78,9 @@ def clear_session(free_memory: bool = True) -> None:
     """
     reset_names()
     _scopes.stack = []
-    from pronghorn.random import seed_generator
-
-    seed_generator.reset_global_generator()
+    for forget in _forgetting:
+        forget()
     if free_memory:
-        import gc
-
         gc.collect()
 
 

@@ -10,7 +10,7 @@ from pronghorn.graph.active import active_tapes
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import trace
-from pronghorn.graph.variable import Variable
+from pronghorn.variables import Variable
 
 
 def variable(value, **kwargs):

@@ -9,7 +9,7 @@ from pronghorn.compiler.rows import rows_apart
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
-from pronghorn.graph.variable import Variable
+from pronghorn.variables import Variable
 
 ROWS = 12
 SHAPE = (4, 6)

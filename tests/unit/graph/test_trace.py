@@ -11,7 +11,7 @@ from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.trace import abstract_eval, inline, trace, trace_body
-from pronghorn.graph.variable import Variable
+from pronghorn.variables import Variable
 
 SCALAR = Aval((), "float32")
 VECTOR = Aval((3,), "float32")

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from pronghorn import dtype_policies, layers, models, ops
-from pronghorn.graph.variable import Variable
 from pronghorn.utils.masking import get_mask, set_mask
 from pronghorn.utils.naming import clear_session
+from pronghorn.variables import Variable
 
 
 @pytest.fixture(autouse=True)

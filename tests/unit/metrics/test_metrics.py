@@ -8,8 +8,8 @@ import pytest
 from pronghorn import metrics, ops
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
-from pronghorn.graph.variable import Variable
 from pronghorn.utils.masking import set_mask
+from pronghorn.variables import Variable
 
 
 def test_mean_over_batches_of_different_size():

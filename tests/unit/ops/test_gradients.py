@@ -9,8 +9,8 @@ from pronghorn.backends.numpy import run
 from pronghorn.graph import primitives as P
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
-from pronghorn.graph.variable import Variable
 from pronghorn.ops.gradients import grad, value_and_grad
+from pronghorn.variables import Variable
 
 
 def square_sum(x):

@@ -7,8 +7,8 @@ from pronghorn import Model, Sequential, layers, ops, random
 from pronghorn.backends.numpy import run
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
-from pronghorn.graph.variable import Variable
 from pronghorn.graph.verify import verify
+from pronghorn.variables import Variable
 
 X = np.array([1.0, 2.0, 4.0], "float32")
 

@@ -7,7 +7,7 @@ import pytest
 
 from pronghorn import optimizers
 from pronghorn.graph.trace import trace
-from pronghorn.graph.variable import Variable
+from pronghorn.variables import Variable
 
 ALL = [
     "SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Nadam", "Ftrl", "Lion", "Lamb", "Adafactor",

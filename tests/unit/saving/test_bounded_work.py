@@ -8,7 +8,7 @@ import pytest
 
 import pronghorn as keras
 from pronghorn.cli.inspect import print_file
-from pronghorn.graph import budget
+from pronghorn.utils import budget
 
 
 def _model(tmp_path):

@@ -9,8 +9,8 @@ import pytest
 
 import pronghorn as keras
 from pronghorn import layers, saving
-from pronghorn.graph import budget
 from pronghorn.saving import archive
+from pronghorn.utils import budget
 
 
 @pytest.fixture

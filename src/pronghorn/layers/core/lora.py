@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import initializers, ops
-from pronghorn.graph.variable import Variable
+from pronghorn.variables import Variable
 
 
 class LoraKernel:

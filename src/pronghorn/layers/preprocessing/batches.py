@@ -10,7 +10,7 @@ import numpy as np
 
 from pronghorn.graph.foreign import without_framework
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.variable import Variable
+from pronghorn.variables import Variable
 
 
 def is_one_array(data: Any) -> bool:

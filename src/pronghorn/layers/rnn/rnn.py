@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import ops, tree
-from pronghorn.graph.variable import Variable
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.rnn.dropout_cell import DropoutRNNCell
 from pronghorn.layers.rnn.loop import run_over_time
 from pronghorn.layers.rnn.stacked_cells import StackedRNNCells
+from pronghorn.variables import Variable
 
 
 class RNN(Layer):

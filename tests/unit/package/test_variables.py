@@ -1,6 +1,6 @@
 import numpy as np
 
-from pronghorn.graph.variable import Variable
+from pronghorn.variables import Variable
 
 
 def test_storage_starts_on_a_cache_line():

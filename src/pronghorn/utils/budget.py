@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from pronghorn.graph import dtypes
+from pronghorn.graph import active, dtypes
 
 # Operations that are traced to find out the shapes in a model; the largest models there are have some ten thousands.
 _OPERATIONS = 100_000
@@ -49,9 +49,10 @@ def variables_limited(nbytes: float, why: str) -> Iterator[None]:
     >>> with variables_limited(100, "the file is small"):
     ...     keras.Variable("zeros", shape=(10, 10))
     Traceback (most recent call last):
-    pronghorn.graph.budget.BudgetError: A variable of shape (10, 10), 400 bytes, is too large: the file is small.
+    pronghorn.utils.budget.BudgetError: A variable of shape (10, 10), 400 bytes, is too large: the file is small.
     """
     outer = (_state.left, _state.why, _state.operations, _state.objects)
+    outer_watch, active.state.watch = active.state.watch, _count_operation
     if outer[0] is None or nbytes < outer[0]:
         _state.left, _state.why = nbytes, why
     if outer[2] is None:
@@ -60,6 +61,7 @@ def variables_limited(nbytes: float, why: str) -> Iterator[None]:
         yield
     finally:
         _state.left, _state.why, _state.operations, _state.objects = outer
+        active.state.watch = outer_watch
 
 
 def charge(shape: Sequence[int], dtype: str) -> None:
@@ -76,7 +78,7 @@ def charge(shape: Sequence[int], dtype: str) -> None:
     _state.left -= size
 
 
-def count_operation() -> None:
+def _count_operation() -> None:
     """Count an operation that is being traced.
 
     Raises:

@@ -1,0 +1,197 @@
+"""Variables as users know them: with initializers, names, constraints, and Python's operators."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import pronghorn.ops  # noqa: F401  (it gives arrays their methods)
+from pronghorn import config, initializers
+from pronghorn.graph import dtypes
+from pronghorn.graph.active import eager
+from pronghorn.graph.dim import Shape
+from pronghorn.graph.tensor import LOGICAL_OPERATORS, Tensor, as_tensor
+from pronghorn.graph.variable import GraphVariable
+from pronghorn.runtime.arena import aligned_copy
+from pronghorn.utils import budget
+from pronghorn.utils.arguments import CheckedArguments, shown
+from pronghorn.utils.autocast import autocast_dtype
+from pronghorn.utils.naming import auto_name, current_path
+
+
+class Variable(CheckedArguments, GraphVariable):
+    """A named array with a value that can be assigned.
+
+    Args:
+        initializer: an array, or a callable ``(shape, dtype) -> array``, or an initializer's name.
+        shape: needed when ``initializer`` is callable.
+        dtype: element type; the array's own or the default float type if None.
+        trainable: whether optimizers update it.
+        autocast: whether layers in mixed precision see it in their compute type.
+        aggregation: how replicas are combined (kept for compatibility).
+        synchronization: when replicas are combined (kept for compatibility).
+        name: its name.
+
+    Example:
+
+    >>> import numpy as np
+    >>> v = Variable(np.zeros(2, "float32"), name="w")
+    >>> v.assign([1.0, 2.0]).numpy()
+    array([1., 2.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Shape | None = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str = "none",
+        synchronization: str = "auto",
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        self._name = name or auto_name(type(self).__name__)
+        if not isinstance(self._name, str) or "/" in self._name:
+            raise ValueError(
+                f"Variable: Argument `name` must be a string; it cannot contain character `/`. Got: name={name!r}."
+            )
+        self._autocast = bool(autocast)
+        self.aggregation, self.synchronization = aggregation, synchronization
+        self._regularizer: Callable[..., Any] | None = None
+        self._constraint: Callable[..., Any] | None = None
+        self._overwrite_with_gradient = False
+        self.layout: Any = None
+        path = current_path()
+        # Storage starts on a cache line: a vector that lies across two takes twice as long to load.
+        with eager():
+            array = self._initial(initializer, shape, dtype)
+        GraphVariable.__init__(self, array, f"{path}/{self._name}" if path else self._name, trainable)
+
+    def _initial(self, initializer: Any, shape: Any, dtype: Any) -> np.ndarray:
+        if isinstance(initializer, str):
+            initializer = initializers.get(initializer)
+        if dtype is not None:
+            dtype = dtypes.name_of(dtype)
+        if shape is not None:
+            shape = _checked_shape(shape)
+        if callable(initializer) and not isinstance(initializer, (Tensor, Variable)):
+            if shape is None:
+                raise ValueError("Variable: a callable initializer needs `shape`, for example shape=(3, 4).")
+            dtype = dtype or config.floatx()
+            budget.charge(shape, dtype)
+            value = initializer(shape, dtype=dtype)
+        else:
+            value = initializer
+        array = _as_array(value)
+        if dtype is None:
+            dtype = config.floatx() if array.dtype == np.float64 else dtypes.name_of(array.dtype)
+        own = aligned_copy(dtypes.converted(array, dtypes.name_of(dtype)))
+        if shape is not None and not callable(initializer) and shape != own.shape:
+            raise ValueError(f"Variable: the initial value has shape {own.shape}, but shape={shape} was given.")
+        return own
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def dtype(self) -> str:
+        target = autocast_dtype() if self._autocast and dtypes.is_float(self._dtype) else None
+        return target or self._dtype
+
+    @property
+    def regularizer(self) -> Callable[..., Any] | None:
+        """What its value adds to the loss, or None."""
+        return self._regularizer
+
+    @regularizer.setter
+    def regularizer(self, value: Callable[..., Any] | None) -> None:
+        self._regularizer = _callable_or_none("regularizer", value)
+
+    @property
+    def constraint(self) -> Callable[..., Any] | None:
+        """What is applied to its value after each update, or None."""
+        return self._constraint
+
+    @constraint.setter
+    def constraint(self, value: Callable[..., Any] | None) -> None:
+        self._constraint = _callable_or_none("constraint", value)
+
+    @property
+    def overwrite_with_gradient(self) -> bool:
+        """Whether an update replaces its value with the gradient."""
+        return self._overwrite_with_gradient
+
+    @overwrite_with_gradient.setter
+    def overwrite_with_gradient(self, value: bool) -> None:
+        if not isinstance(value, bool):
+            raise TypeError(f"Variable: `overwrite_with_gradient` must be a boolean. Got: {value!r}")
+        self._overwrite_with_gradient = value
+
+    @property
+    def handle(self) -> Variable:
+        return self
+
+    def __getitem__(self, key: Any) -> Tensor:
+        return self.value[key]
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __iter__(self) -> Any:
+        return iter(self.value)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __index__(self) -> int:
+        return self.value.__index__()
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+
+def _checked_shape(shape: Any) -> tuple[int, ...]:
+    try:
+        extents = tuple(operator.index(d) for d in shape)
+    except TypeError:
+        extents = (-1,)
+    if any(d < 0 for d in extents):
+        raise ValueError(f"Variable: `shape` must be a tuple of integers that are not negative, got shape={shape!r}.")
+    return extents
+
+
+def _as_array(value: Any) -> np.ndarray:
+    """An initial value as an array of numbers."""
+    try:
+        array = np.asarray(as_tensor(value).numpy() if hasattr(value, "__array__") else value)
+    except ValueError:  # nested lists of different lengths
+        array = np.asarray(None)
+    if array.dtype.kind in "OUSmM":
+        raise ValueError(
+            f"Variable: `initializer` must be an array of numbers, an initializer or the name of one, got "
+            f"initializer={shown(value)}."
+        )
+    return array
+
+
+def _callable_or_none(what: str, value: Any) -> Any:
+    if value is not None and not callable(value):
+        raise ValueError(f"Variable: `{what}` must be callable or None. Got: {what}={value!r}")
+    return value
+
+
+def _delegate(method: Any) -> Any:
+    return lambda self, *args: method(self.value, *args)
+
+
+for _name, _method in LOGICAL_OPERATORS.items():
+    setattr(Variable, _name, _delegate(_method))
