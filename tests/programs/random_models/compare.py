@@ -9,9 +9,11 @@ numbers, an optimizer that takes the sign of a gradient that is zero but for rou
 from __future__ import annotations
 
 import copy
+import os
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import keras
 import numpy as np
@@ -86,8 +88,8 @@ class Comparison:
         with precision(self.spec):
             for text in refusals(self.spec):
                 self.differs("refused", text)
-            keras.backend.clear_session()
-            pronghorn.backend.clear_session()
+            keras.backend.clear_session(free_memory=False)
+            pronghorn.backend.clear_session(free_memory=False)
             pronghorn.utils.set_random_seed(self.spec["seed"])
             try:
                 self.compare()
@@ -186,21 +188,28 @@ class Comparison:
         return max(distance(run[base], moved[0][base]) for run in moved[1:])
 
     def moved(self, weights: list[np.ndarray]) -> list[Seen]:
-        """Our runs: one as it is, others with everything moved by rounding errors."""
+        """Our runs: one as it is, others with everything moved by rounding errors.
+
+        They are interpreted: for a few steps of so small a model that takes less time than compiling it.
+        """
         if not hasattr(self, "_moved"):
-            spec, self._moved = self.spec, []
-            pronghorn.backend.clear_session()
-            model = jittered(spec)
-            rng = np.random.default_rng(0)
-            for run in range(MOVED_RUNS):
-                pronghorn.backend.clear_session()  # names are counted anew
-                data = Data(spec, model)
-                values = self.moved_weights(model, weights, rng if run else None)
-                if run:
-                    data.x = pronghorn.tree.map_structure(lambda x: self.nudged(x, rng), data.x)
-                seen = train(self.moved_rate(run), model, data, values, pronghorn)
-                self._moved.append(seen)
+            with mock.patch.dict(os.environ, PRONGHORN_BACKEND="numpy"):
+                self._moved = self.moved_runs(weights)
         return self._moved
+
+    def moved_runs(self, weights: list[np.ndarray]) -> list[Seen]:
+        spec, runs = self.spec, []
+        pronghorn.backend.clear_session(free_memory=False)
+        model = jittered(spec)
+        rng = np.random.default_rng(0)
+        for run in range(MOVED_RUNS):
+            pronghorn.backend.clear_session(free_memory=False)  # names are counted anew
+            data = Data(spec, model)
+            values = self.moved_weights(model, weights, rng if run else None)
+            if run:
+                data.x = pronghorn.tree.map_structure(lambda x: self.nudged(x, rng), data.x)
+            runs.append(train(self.moved_training(run), model, data, values, pronghorn))
+        return runs
 
     def moved_weights(self, model: Any, weights: list[np.ndarray], rng: np.random.Generator | None) -> list[np.ndarray]:
         left, result = iter(weights), []
@@ -217,15 +226,19 @@ class Comparison:
             result.append(self.nudged(value, rng) if rng else value)
         return result
 
-    def moved_rate(self, run: int) -> Spec:
-        """The specification with a learning rate that is off by what ``1 - beta**step`` loses in float32."""
+    def moved_training(self, run: int) -> Spec:
+        """The specification with a learning rate that is off by what ``1 - beta**step`` loses in float32; for Nadam, of
+        which Keras computes ``1 - beta`` in float32 too, with betas that are off by half of float32's epsilon."""
         spec = copy.deepcopy(self.spec)
-        arguments = spec["compile"]["optimizer"]["$make"][2]
+        name, arguments = spec["compile"]["optimizer"]["$make"][1:]
+        way = run and (-1) ** run
         rate = arguments["learning_rate"]
         constant = isinstance(rate, float)
         holder, key = (arguments, "learning_rate") if constant else (rate["$make"][2], "initial_learning_rate")
-        beta = max(arguments.get("beta_1", 0.9), arguments.get("beta_2", 0.999))
-        holder[key] *= 1 + (run and (-1) ** run) * EPSILON["float32"] / (1 - beta)
+        betas = {key: arguments.get(key, usual) for key, usual in (("beta_1", 0.9), ("beta_2", 0.999))}
+        holder[key] *= 1 + way * EPSILON["float32"] / (1 - max(betas.values()))
+        if name == "Nadam":
+            arguments |= {key: beta + way * EPSILON["float32"] / 2 for key, beta in betas.items()}
         return spec
 
     def nudged(self, value: np.ndarray, rng: np.random.Generator) -> np.ndarray:

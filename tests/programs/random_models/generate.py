@@ -1,7 +1,7 @@
 """Draws a model from a seed.
 
 Shapes are those that Pronghorn infers while the model is drawn. What it refuses is kept aside (``refused``): Keras has
-to refuse it too.
+to refuse it too. Not drawn are stateful recurrent layers: Keras on JAX forgets their states after each batch.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class Drawing:
         self.wanted = layers or d.choice((5, 6, 8, 10, 12, 15, 20, 25, 30, 40))
         self.spec: Spec = {"seed": seed, "policy": d.choice(POLICIES), "sequential": d.rarely(4)}
         self.spec |= {"inputs": [], "nodes": [], "outputs": [], "refused": []}
+        d.policy = self.spec["policy"]
         self.spec["data"] = training_menu.data(d, 1)
         self.values: list[Any] = []
         self.layers: dict[int, Any] = {}
@@ -92,8 +93,6 @@ class Drawing:
         node = MENU[name][2](self.d, shape)
         if node is None:
             return False
-        if name == "recurrent" and "static_batch" in self.spec["data"] and "layer" not in node["kwargs"]:
-            node["kwargs"]["stateful"] = True
         if "op" in node:
             node["args"] = [{"$value": source} if a == {"$value": "x"} else a for a in node["args"]]
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 from random_models.spec import Node, make
@@ -24,6 +25,8 @@ MENU: dict[str, tuple[float, tuple[int, ...], Choice]] = {}
 
 class Draw(random.Random):
     """Random choices in the words that the menus need."""
+
+    policy = "float32"  # of the model that is drawn
 
     def rarely(self, one_in: int = 5) -> bool:
         return self.randrange(one_in) == 0
@@ -108,6 +111,8 @@ def normalization(d: Draw, shape: Shape) -> Node | None:
         return layer(kind, axis=axis, **d.some(momentum=(0.5, 0.9), epsilon=(0.01,), center=(False,), scale=(False,)))
     if kind == "GroupNormalization":
         groups = d.choice([g for g in (1, 2, 3, width) if width % g == 0])
+        if groups == prod(shape):
+            return None  # as of a LayerNormalization of one number
         return layer(kind, axis=axis, groups=groups, **d.some(epsilon=(0.01,), center=(False,), scale=(False,)))
     if kind == "LayerNormalization":
         axes = [1, 2] if len(shape) > 1 and d.rarely(3) else axis
@@ -249,6 +254,19 @@ def gated(d: Draw, kind: str) -> dict[str, Any]:
         kwargs |= d.some(unit_forget_bias=(False,), recurrent_activation=("tanh", "hard_sigmoid"))
     if kind == "GRU":
         kwargs |= d.some(reset_after=(False,), recurrent_activation=("tanh", "hard_sigmoid"))
+    return without_other_dtypes(d.policy, kind, kwargs)
+
+
+def without_other_dtypes(policy: str, kind: str, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Without what gives a state another dtype than it had, for which Keras on JAX ends with an error of `lax.scan`:
+    its tanh of float64 is float32, and its GRU without a bias multiplies with a float32 kernel where 16 bits are asked.
+    """
+    if policy == "float64" and kind == "SimpleRNN" and "activation" not in kwargs:
+        kwargs["activation"] = "softsign"
+    if policy == "float64" and kind == "LSTM" and kwargs.get("recurrent_activation") == "tanh":
+        del kwargs["recurrent_activation"]
+    if policy.startswith("mixed") and kind == "GRU":
+        kwargs.pop("use_bias", None)
     return kwargs
 
 
@@ -262,11 +280,15 @@ def recurrent(d: Draw, shape: Shape) -> Node | None:
     form = d.choice(("layer", "layer", "cells", "bidirectional", "bidirectional"))
     if form == "layer":
         extra = d.choice(({}, {}, {"unroll": True}, {"zero_output_for_mask": True}))
-        return layer(kind, **gated(d, kind), **loop, **extra, **d.weights())
+        kwargs = {**gated(d, kind), **loop, **extra, **d.weights()}
+        if kind == "SimpleRNN":
+            kwargs.pop("activity_regularizer", None)  # Keras's takes one and forgets it
+        return layer(kind, **kwargs)
     if form == "cells":
         kinds = [d.choice(("LSTM", "GRU", "SimpleRNN")) for _ in range(d.choice((1, 2)))]
         cells = [make("layers", f"{k}Cell", **gated(d, k)) for k in kinds]
         return layer("RNN", cell=cells if len(cells) > 1 else cells[0], **loop)
+    loop.pop("go_backwards", None)  # Keras refuses that of a layer to be turned around, for which ours goes both ways
     inner = make("layers", kind, **gated(d, kind), **loop)
     return layer("Bidirectional", layer=inner, merge_mode=d.choice(("concat", "sum", "mul", "ave")))
 

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 import pronghorn
+from pronghorn.utils.masking import get_mask
 from random_models.spec import Spec, apply, build, resolved
 
 Seen = dict[str, np.ndarray]
@@ -130,6 +131,8 @@ class Data:
         self.rows, self.batch = data["rows"], data["batch"]
         self.x = one_or_many(inputs(spec, rng, self.rows))
         self.y = one_or_many(targets(spec, model, rng, self.rows))
+        named = zip(model.output_names, model.outputs)
+        self.masked = [name for name, output in named if get_mask(output) is not None]
         self.weights: dict[str, Any] = {}
         if data.get("sample_weight"):
             self.weights["sample_weight"] = rng.uniform(0.2, 2, self.rows).astype("float32")
@@ -164,6 +167,30 @@ def note_logs(seen: Seen, what: str, logs: dict[str, Any]) -> None:
         seen[f"{what} {name}"] = np.asarray(logs[name], "float64")
 
 
+def training_logs(logs: dict[str, Any], data: Data) -> dict[str, Any]:
+    """The logs of `fit` without the metrics of outputs that have a mask: Keras on JAX loses it between the loss, which
+    it weights, and the metrics of the training step. Those of an evaluation have it, and stay."""
+
+    def stays(name: str) -> bool:
+        if name.endswith("loss") or name.startswith("val_") or not data.masked:
+            return True
+        return isinstance(data.y, list) and not name.startswith(tuple(f"{output}_" for output in data.masked))
+
+    return {name: values for name, values in logs.items() if stays(name)}
+
+
+def note_optimizer(seen: Seen, optimizer: Any) -> None:
+    """The optimizer's variables, by place, since Keras has no names for some.
+
+    Under a loss scale (`mixed_float16`), Keras builds the inner optimizer without keeping track of what it makes by
+    itself: of Adafactor, what stands in place of the rows and columns of vectors, which nothing reads.
+    """
+    inner = getattr(optimizer, "inner_optimizer", None)
+    unread = [v for v in inner._r + inner._c if v.dtype == "int32"] if type(inner).__name__ == "Adafactor" else []
+    for i, v in enumerate(v for v in optimizer.variables if not any(v is u for u in unread)):
+        seen[f"optimizer {i}"] = np.asarray(v.numpy())
+
+
 def note_variables(seen: Seen, what: str, variables: list[Any]) -> None:
     for v in variables:
         if "seed_generator" not in v.path:
@@ -190,7 +217,8 @@ def train(spec: Spec, model: Any, data: Data, weights: list[np.ndarray], library
         first = {k: v[: data.batch] if k == "sample_weight" else v for k, v in data.weights.items()}
         step = (data.first(data.x, data.batch), data.first(data.y, data.batch))
         # Not train_on_batch, for which JAX would compile the step once more.
-        note_logs(seen, "one step", model.fit(*step, batch_size=data.batch, shuffle=False, verbose=0, **first).history)
+        history = model.fit(*step, batch_size=data.batch, shuffle=False, verbose=0, **first).history
+        note_logs(seen, "one step", training_logs(history, data))
         note_variables(seen, "one step weight", model.variables)
         if library is keras:
             unshare(model)
@@ -200,11 +228,10 @@ def train(spec: Spec, model: Any, data: Data, weights: list[np.ndarray], library
         else:
             validation = {}
         arguments = {"epochs": spec["data"]["epochs"], "batch_size": data.batch, "shuffle": False, "verbose": 0}
-        history = model.fit(data.x, data.y, **arguments, **data.weights, **validation)
-        note_logs(seen, "fit", history.history)
+        history = model.fit(data.x, data.y, **arguments, **data.weights, **validation).history
+        note_logs(seen, "fit", training_logs(history, data))
         note_variables(seen, "fitted weight", model.variables)
-        for i, v in enumerate(model.optimizer.variables):  # by place: Keras has no names for some
-            seen[f"optimizer {i}"] = np.asarray(v.numpy())
+        note_optimizer(seen, model.optimizer)
         if library is keras:
             unshare(model)
     with at("evaluate"):
