@@ -88,6 +88,40 @@ def convert(force: bool, max_shard_size: float | None, modules: tuple[str, ...],
     click.echo(f"{source} -> {target}")
 
 
+@main.command(short_help="Write a model for another runtime.")
+@click.option("-f", "--force", is_flag=True, help="Replace TARGET if it exists.")
+@click.option("--format", "format_", metavar="FORMAT", help="The format, where TARGET's ending does not tell it.")
+@click.option("--opset", type=int, metavar="N", help="For ONNX: the version of its operators.")
+@click.option(
+    "--import", "modules", multiple=True, metavar="MODULE", help="Import a module that registers your classes."
+)
+@click.argument("source")
+@click.argument("target")
+def export(
+    force: bool, format_: str | None, opset: int | None, modules: tuple[str, ...], source: str, target: str
+) -> None:
+    """Write what the model in SOURCE computes in inference into TARGET, for a runtime that knows nothing of Pronghorn.
+
+    \b
+      pronghorn export model.keras model.onnx
+    """
+    import importlib
+    import os
+
+    sys.path.insert(0, "")
+    with _told():
+        from pronghorn.export.formats import export_model, format_of
+        from pronghorn.saving import load_model
+
+        kind = format_ or format_of(target)
+        if os.path.exists(target) and not force:
+            raise click.ClickException(f"{target} exists already; pass --force to replace it.")
+        for module in modules:
+            importlib.import_module(module)
+        model = load_model(source, compile=False)
+        export_model(model, target, kind, verbose=True, **({} if opset is None else {"opset_version": opset}))
+
+
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
     """What a user can mend is said in a line, without a traceback."""

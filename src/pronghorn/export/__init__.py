@@ -1,11 +1,11 @@
-"""Exporting models to other formats, which Pronghorn does not do."""
+"""Exporting models for other runtimes: the way a model is read stands in `signature`, each format in one module."""
 
-from pronghorn._absent import absent_class, absent_function
+from pronghorn._absent import absent_class
 from pronghorn._lazy import attach
+from pronghorn.export.formats import export_model
 
-_INSTEAD = "save the model with model.save('model.keras'), which Keras reads and can export"
+_INSTEAD = "write one endpoint, the model's call, with model.export(path, format='onnx')"
 
 ExportArchive = absent_class("ExportArchive", _INSTEAD, __name__)
-export_model = absent_function("Model.export", _INSTEAD)
 
 attach(__name__)

@@ -205,11 +205,33 @@ class Model(Trainer, Layer):
 
         load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
-    def export(self, filepath: Any, format: str = "onnx", **kwargs: Any) -> Any:
-        """Write the model for another runtime; see `export`."""
+    def export(
+        self,
+        filepath: Any,
+        format: str = "tf_saved_model",
+        verbose: Any = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write the model's inference into a file that another runtime runs without Pronghorn.
+
+        Args:
+            filepath: of the file to write. One that is there is replaced once the new one is whole.
+            format: `"onnx"`. Keras's default, `"tf_saved_model"`, is not there yet.
+            verbose: whether to say what was written; None means yes.
+            input_signature: nested `InputSpec`s, `KerasTensor`s or arrays in the structure of the inputs, for other
+                shapes and types than the model's own. None in a shape is any extent.
+            kwargs: `opset_version`, for ONNX.
+
+        Raises:
+            NotImplementedError: for a format that is not there, and for what a format cannot express: layers and
+                primitives are named, and nothing is written.
+            ValueError: for an unknown format, or inputs that are not known.
+            ImportError: if the format needs a package that is not installed: `pip install 'pronghorn[onnx]'`.
+        """
         from pronghorn.export import export_model
 
-        return export_model(self, filepath, format=format, **kwargs)
+        export_model(self, filepath, format, verbose, input_signature, **kwargs)
 
     def to_json(self, **kwargs: Any) -> str:
         """The model's configuration as JSON; weights are not in it.

@@ -1,0 +1,98 @@
+"""The format ONNX: one more lowering table, from primitives to ONNX's operators.
+
+`lowering` says how values are held, the families (named like those of the primitives) how each primitive is written,
+`tidy` joins what belongs together, and `files` makes the file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pronghorn.compiler.complex_numbers import ComplexError, split_complex
+from pronghorn.compiler.decompose import RULES as DECOMPOSED
+from pronghorn.compiler.simplify import simplify
+from pronghorn.export.onnx import (  # importing a family registers it
+    contraction,
+    control,
+    elementwise,
+    files,
+    indexing,
+    reduction,
+    refused,
+    structure,
+    window,
+)
+from pronghorn.export.onnx.lowering import File, lower
+from pronghorn.export.onnx.ops import OpGraph
+from pronghorn.export.onnx.registry import REFUSED, RULES
+from pronghorn.export.onnx.tidy import tidy
+from pronghorn.export.signature import inference
+from pronghorn.graph.ir import Graph
+from pronghorn.graph.rewrite import Rewriter
+from pronghorn.saving.archive import explained, replacing
+
+__all__ = ["REFUSED", "RULES", "lower", "prepared", "tidy", "write"]
+
+
+def write(model: Any, path: Path, input_signature: Any = None, opset_version: int | None = None) -> str:
+    """Write a model's inference as an ONNX file.
+
+    Args:
+        model: the model.
+        path: of the file; one that is there is replaced once the new one is whole.
+        input_signature: see `export_model`.
+        opset_version: the version of ONNX's operators, 19 or later; 20 by default.
+
+    Returns:
+        What was written, in a few words.
+
+    Raises:
+        ImportError: if the package onnx is not installed.
+        ValueError: for an opset that it does not know, or see `signature.inference`.
+        NotImplementedError: for what ONNX cannot express, by layer and primitive.
+    """
+    newest = files.onnx().defs.onnx_opset_version()
+    opset = files.OPSET if opset_version is None else opset_version
+    if not isinstance(opset, int) or not files.OLDEST_OPSET <= opset <= newest:
+        raise ValueError(f"export: opset_version={opset!r} must be from {files.OLDEST_OPSET} to {newest}.")
+    graph, file = onnx_graph(model, input_signature)
+    proto = files.model_proto(graph, file, model.name, opset)
+    with explained(path, "export"), replacing(path) as fresh:
+        fresh.write_bytes(proto.SerializeToString())
+    weights = sum(array.nbytes for array in file.initializers.values())
+    return f"ONNX, opset {opset}, {graph.count()} nodes, {weights / 1e6:.3g} MB of weights"
+
+
+def onnx_graph(model: Any, input_signature: Any = None) -> tuple[OpGraph, File]:
+    """A model's inference in ONNX's operators."""
+    found = inference(model, input_signature)
+    traced = found.traced
+    known = [(v.path, v.storage().copy()) for v in traced.variables]
+    inputs: list[tuple[str, Any]] = [*((name, None) for name in found.inputs), *known]
+    ours = prepared(_results_only(traced.graph, traced.num_results))
+    graph, file = lower(ours, inputs, found.outputs)
+    found.refuse_states()
+    tidy(graph, file)
+    return graph, file
+
+
+def _results_only(graph: Graph, count: int) -> Graph:
+    """The graph without the new values of variables."""
+    copy = Graph(graph.name)
+    copy.inputs, copy.nodes, copy.outputs = graph.inputs, graph.nodes, graph.outputs[:count]
+    return copy
+
+
+def prepared(graph: Graph) -> Graph:
+    """The graph after the stages that suit any machine."""
+    for value in [*graph.inputs, *graph.outputs]:
+        if value.dtype.startswith("complex"):
+            raise NotImplementedError(
+                f"export: an input or output is {value.dtype}; ONNX takes its parts as real arrays."
+            )
+    try:
+        graph = split_complex(simplify(graph))
+    except ComplexError as error:
+        raise NotImplementedError(f"export: {error}") from error
+    return simplify(Rewriter(graph, {"dot_general": DECOMPOSED["dot_general"]}).run())

@@ -1,0 +1,229 @@
+"""What every format starts from: a model's inference call, traced with symbolic extents, and its names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pronghorn import tree
+from pronghorn.graph import dtypes
+from pronghorn.graph.dim import Dim, SymbolicDimError
+from pronghorn.graph.ir import Aval
+from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.trace import Traced, as_tensor, trace
+from pronghorn.trainers.checks import call_takes_training
+
+#: For a model that asks for an extent: traced with this number, what it was told must not depend on it.
+_HINT = 7
+
+
+@dataclass
+class Inference:
+    """A model's call with ``training=False``.
+
+    Attributes:
+        traced: the function of the flat inputs; unknown extents are symbols.
+        inputs: the names of the inputs, each once.
+        outputs: the names of the outputs, each once.
+    """
+
+    traced: Traced
+    inputs: list[str]
+    outputs: list[str]
+
+    def refuse_states(self) -> None:
+        """Raise NotImplementedError where the call assigns variables, which an exported file cannot keep."""
+        if self.traced.updated:
+            paths = ", ".join(sorted({repr(v.path) for v in self.traced.updated}))
+            raise NotImplementedError(
+                f"export: {self.traced.graph.name!r} assigns {paths} when it is called, but an exported file keeps "
+                "nothing between calls. Make recurrent layers with stateful=False, and take their states as inputs and "
+                "outputs."
+            )
+
+
+@dataclass(frozen=True)
+class Spec:
+    """An input's shape, with None for what is not known, its type and its name."""
+
+    shape: tuple[int | None, ...]
+    dtype: str
+    name: str | None
+
+
+def inference(model: Any, input_signature: Any = None) -> Inference:
+    """Trace what a model computes in inference.
+
+    Args:
+        model: a model that has been built.
+        input_signature: see `export_model`.
+
+    Raises:
+        ValueError: if the inputs' shapes are not known, or what it computes depends on the number of rows.
+        NotImplementedError: if it takes strings.
+    """
+    structure, spread = _input_structure(model, input_signature)
+    specs: list[Spec] = tree.flatten(structure)
+    for spec in specs:
+        if spec.dtype == "string":
+            raise NotImplementedError(
+                f"export: the input {spec.name!r} of {model.name!r} is of strings, which its layers look up in Python. "
+                "Export the part behind them, keras.Model(layer.output, model.outputs), and make the numbers in front."
+            )
+    traced, results = _traced(_Call(model, structure, spread), specs)
+    return Inference(traced, _input_names(specs), _output_names(model, results))
+
+
+# -- inputs -----------------------------------------------------------------------------------------------------------
+def _input_structure(model: Any, signature: Any) -> tuple[Any, bool]:
+    """The inputs as nested Specs, and whether these are several arguments of the model."""
+    own, spread = _own_structure(model)
+    if signature is None:
+        if own is None:
+            raise ValueError(
+                f"export: the shapes of the inputs of {model.name!r} are not known. Call it on data first, or pass "
+                "input_signature."
+            )
+        return own, spread
+    given = tree.map_structure(_to_spec, signature)
+    wrapped = isinstance(given, list | tuple) and len(given) == 1
+    if own is None:
+        return (given[0], False) if wrapped else (given, isinstance(given, tuple))
+    if wrapped and not (isinstance(own, list | tuple) and len(own) == 1):
+        (given,) = given
+    try:
+        tree.assert_same_paths(own, given)
+    except ValueError:
+        raise ValueError(
+            f"export: input_signature has the structure {tree.map_structure(lambda s: s.shape, given)}; "
+            f"{model.name!r} takes {tree.map_structure(lambda s: s.shape, own)}."
+        ) from None
+    names = iter([spec.name for spec in tree.flatten(own)])
+    return tree.map_structure(lambda s: Spec(s.shape, s.dtype, next(names) or s.name), given), spread
+
+
+def _own_structure(model: Any) -> tuple[Any, bool]:
+    """What is known of a model's inputs: those that it was made with, or the shapes that it was built with."""
+    struct = getattr(model, "_inputs_struct", None)
+    if struct is None and getattr(model, "_ends", None) is not None:
+        struct = model._ends[0]
+    if struct is not None:
+        own = tree.map_structure(_to_spec, struct)
+        if isinstance(own, dict):
+            own = {k: Spec(s.shape, s.dtype, k) if isinstance(s, Spec) else s for k, s in own.items()}
+        return own, False
+    shapes = model._build_shapes
+    if not model.built or not shapes:
+        return None, False
+
+    def of_any_batch(shape: Any) -> Spec:
+        return Spec((None, *shape[1:]) if shape else (), "float32", None)
+
+    structures = [tree.map_shape_structure(of_any_batch, shape) for shape in shapes.values()]
+    return (structures[0], False) if len(structures) == 1 else (tuple(structures), True)
+
+
+def _to_spec(x: Any) -> Spec:
+    if isinstance(x, Spec):
+        return x
+    shape = getattr(x, "shape", None)
+    if shape is None:
+        raise ValueError(f"export: input_signature needs InputSpecs with a shape, KerasTensors or arrays, got {x!r}.")
+    dtype = getattr(x, "dtype", None)
+    name = getattr(x, "name", None)
+    if dtype != "string":
+        dtype = dtypes.name_of(dtype or "float32")
+    return Spec(tuple(None if n is None else int(n) for n in shape), dtype, name if isinstance(name, str) else None)
+
+
+# -- tracing ----------------------------------------------------------------------------------------------------------
+def _traced(call: _Call, specs: list[Spec]) -> tuple[Traced, Any]:
+    """The traced call, and what it returned, in its structure.
+
+    Unknown extents of several inputs are taken to be the same along the same axis; where that does not fit, each is one
+    of its own. A model that compares extents is traced with numbers at hand.
+    """
+    model = call.model
+    attempts: list[tuple[Callable[[int, int], Dim], int | None]] = [(_shared, None), (_own, None), (_shared, _HINT)]
+    problem: Exception | None = None
+    for symbol, hint in attempts:
+        avals = [_aval(spec, place, symbol) for place, spec in enumerate(specs)]
+        names = {n for a in avals for d in a.shape if isinstance(d, Dim) for n in d.symbols}
+        try:
+            traced = trace(call, avals, model.name, dict.fromkeys(names, hint) if hint and names else None)
+        except (SymbolicDimError, ValueError, TypeError, IndexError) as error:
+            problem = problem or error
+            continue
+        if traced.guards:
+            raise ValueError(
+                f"export: what {model.name!r} computes depends on its inputs' extents ({traced.guards}), so that no "
+                "one file serves them all. Pass input_signature with numbers in the shapes."
+            )
+        return traced, call.results
+    assert problem is not None
+    if isinstance(problem, SymbolicDimError):
+        raise ValueError(
+            f"export: {model.name!r} needs to know an extent that is free ({problem}). Pass input_signature with "
+            "numbers in the shapes."
+        ) from problem
+    raise problem
+
+
+def _shared(place: int, axis: int) -> Dim:
+    return Dim.symbol("batch" if axis == 0 else f"axis{axis}")
+
+
+def _own(place: int, axis: int) -> Dim:
+    return Dim.symbol("batch" if axis == 0 else f"input{place}_axis{axis}")
+
+
+def _aval(spec: Spec, place: int, symbol: Callable[[int, int], Dim]) -> Aval:
+    return Aval(tuple(symbol(place, axis) if n is None else n for axis, n in enumerate(spec.shape)), spec.dtype)
+
+
+class _Call:
+    """The model's call as a function of flat tensors; it keeps the structure of the results."""
+
+    def __init__(self, model: Any, structure: Any, spread: bool):
+        self.model, self.structure, self.spread = model, structure, spread
+        self.results: Any = None
+
+    def __call__(self, *tensors: Tensor) -> list[Tensor]:
+        inputs = tree.pack_sequence_as(self.structure, list(tensors))
+        keywords = {"training": False} if call_takes_training(self.model) else {}
+        try:
+            self.results = self.model(*inputs, **keywords) if self.spread else self.model(inputs, **keywords)
+        finally:
+            self.model._clear_losses()  # they would be of the trace, no numbers
+        return [as_tensor(x) for x in tree.flatten(self.results)]
+
+
+# -- names ------------------------------------------------------------------------------------------------------------
+def _input_names(specs: list[Spec]) -> list[str]:
+    return list(_each_once(spec.name or f"input_{i}" for i, spec in enumerate(specs)))
+
+
+def _output_names(model: Any, results: Any) -> list[str]:
+    """Keys of a dict, the names of the layers that made them, or numbered."""
+    count = len(tree.flatten(results))
+    if isinstance(results, dict) and len(results) == count:
+        paths = [path for path, _ in tree.flatten_with_path(results)]
+        return list(_each_once(str(path[0]) for path in paths))
+    names = getattr(model, "output_names", None)
+    if names is None and getattr(model, "_ends", None) is not None:  # of Sequential
+        names = [model.layers[-1].name]
+    if names is not None and len(names) == count:
+        return list(_each_once(names))
+    return [f"output_{i}" for i in range(count)]
+
+
+def _each_once(names: Iterable[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for name in names:
+        fresh, number = name, 0
+        while fresh in seen:
+            number += 1
+            fresh = f"{name}_{number}"
+        seen.add(fresh)
+        yield fresh

@@ -1,0 +1,188 @@
+"""Every layer exported to ONNX and run by onnxruntime: what the tests and the table in docs/export.md start from."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from layer_cases import CASES, Case
+
+import pronghorn as keras
+from pronghorn import tree
+
+ROWS = (1, 3, 7)
+TOLERANCE = 1e-5
+
+#: Layers that compute in inference and have no case of their own there, as they are not Keras's on JAX to compare with.
+MORE = [
+    Case("Rescaling", {"scale": 2.0, "offset": -1.0}),
+    Case("Normalization", {"mean": [0.5, 1.0, 2.0], "variance": [1.0, 2.0, 0.5]}),
+    Case("Discretization", {"bin_boundaries": [-1.0, 0.0, 1.0]}),
+    Case("Discretization", {"bin_boundaries": [-1.0, 0.0, 1.0], "output_mode": "one_hot"}),
+    Case("CategoryEncoding", {"num_tokens": 7}, [np.zeros((2, 3), "int32")]),
+    Case("CategoryEncoding", {"num_tokens": 7, "output_mode": "count"}, [np.zeros((2, 3), "int32")]),
+    Case("IntegerLookup", {"vocabulary": [1, 3, 5]}, [np.zeros((2, 3), "int64")]),
+    Case("Hashing", {"num_bins": 5}, [np.zeros((2, 3), "int64")]),
+    Case("HashedCrossing", {"num_bins": 5}, [np.zeros((2, 1), "int64"), np.zeros((2, 1), "int64")]),
+    Case("StringLookup", {"vocabulary": ["a", "b"]}, [np.full((2, 3), "a")]),
+    Case("TextVectorization", {"vocabulary": ["a", "b"]}, [np.full((2, 1), "a")]),
+    Case("Resizing", {"height": 4, "width": 3}, [(2, 6, 5, 3)]),
+    Case("Resizing", {"height": 9, "width": 7, "interpolation": "nearest"}, [(2, 6, 5, 3)]),
+    Case("Resizing", {"height": 9, "width": 7, "interpolation": "bicubic"}, [(2, 6, 5, 3)]),
+    Case("CenterCrop", {"height": 4, "width": 3}, [(2, 6, 5, 3)]),
+    Case("STFTSpectrogram", {"frame_length": 16, "frame_step": 8}, [(2, 64, 1)]),
+    Case("MelSpectrogram", {"fft_length": 32, "sequence_stride": 16, "num_mel_bins": 8}, [(2, 64)]),
+    Case("SpectralNormalization", {}, [(2, 3)], wrap={"layer": ("Dense", {"units": 4})}),
+    Case("StackedRNNCells", {}, [(2, 4, 3)]),
+    Case("Lambda", {}, [(2, 3)]),
+    *(
+        Case(name, settings, [(2, 6, 5, 3)])
+        for name, settings in {
+            "AugMix": {},
+            "AutoContrast": {},
+            "Equalization": {},
+            "RandAugment": {},
+            "RandomBrightness": {"factor": 0.2},
+            "RandomColorDegeneration": {"factor": 0.2},
+            "RandomColorJitter": {},
+            "RandomContrast": {"factor": 0.2},
+            "RandomCrop": {"height": 4, "width": 3},
+            "RandomElasticTransform": {},
+            "RandomErasing": {},
+            "RandomFlip": {},
+            "RandomGaussianBlur": {},
+            "RandomGrayscale": {},
+            "RandomHue": {"factor": 0.2},
+            "RandomInvert": {},
+            "RandomPerspective": {},
+            "RandomPosterization": {"factor": 4},
+            "RandomRotation": {"factor": 0.2},
+            "RandomSaturation": {"factor": 0.2},
+            "RandomSharpness": {"factor": 0.2},
+            "RandomShear": {"x_factor": 0.2},
+            "RandomTranslation": {"height_factor": 0.2, "width_factor": 0.1},
+            "RandomZoom": {"height_factor": 0.2},
+            "Solarization": {},
+        }.items()
+    ),
+]
+
+#: Layers that ONNX does not take over, and why; what they raise says what to use instead.
+NOT_THERE = {
+    "StringLookup": "strings are looked up in front of the exported part",
+    "TextVectorization": "strings are looked up in front of the exported part",
+    "Equalization": "needs the number of images while it is traced; export with a fixed one (`input_signature`)",
+}
+
+
+def cases() -> list[Case]:
+    """All but those that compare training."""
+    return [c for c in CASES if not c.call.get("training")] + MORE
+
+
+@dataclass
+class Outcome:
+    """What came of a case: `error` is empty where it exported and agreed."""
+
+    error: str = ""
+    nodes: int = 0
+
+
+def model_of(case: Case) -> tuple[Any, list[np.ndarray]]:
+    """A model of the one layer, with any number of rows, and a batch for it; masks are inputs too."""
+    examples = [np.zeros(x, "float32") if isinstance(x, tuple) else x for x in case.inputs]
+    masks = tree.flatten({k: v for k, v in case.call.items() if hasattr(v, "shape") or isinstance(v, list)})
+    inputs = [_input(x) for x in [*examples, *masks]]
+    values, given = inputs[: len(examples)], iter(inputs[len(examples) :])
+    keywords = {
+        k: tree.map_structure(lambda _: next(given), v) if hasattr(v, "shape") or isinstance(v, list) else v
+        for k, v in case.call.items()
+    }
+    layer = make(case)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        outputs = (
+            layer(*values, **keywords) if case.spread else layer(values[0] if len(values) == 1 else values, **keywords)
+        )
+    model = keras.Model(inputs, outputs)
+    rng = np.random.default_rng(1)
+    for w in model.weights:
+        if keras.backend.is_float_dtype(w.dtype):
+            drawn = rng.normal(size=w.shape).astype("float32") * 0.5
+            w.assign(np.abs(drawn) + 0.1 if "variance" in w.path else drawn)
+    return model, [*examples, *masks]
+
+
+def _input(x: np.ndarray) -> Any:
+    dtype = "string" if x.dtype.kind == "U" else x.dtype.name
+    return keras.Input(x.shape[1:], dtype=dtype)
+
+
+def make(case: Case) -> Any:
+    kwargs = dict(case.kwargs)
+    for name, (inner, settings) in (case.wrap or {}).items():
+        kwargs[name] = getattr(keras.layers, inner)(**settings)
+    if case.layer == "StackedRNNCells":
+        return keras.layers.RNN(keras.layers.StackedRNNCells([keras.layers.LSTMCell(3), keras.layers.GRUCell(2)]))
+    if case.layer == "Lambda":
+        return keras.layers.Lambda(lambda x: keras.ops.sort(x * 2.0, axis=-1))
+    return getattr(keras.layers, case.layer)(**kwargs)
+
+
+def batch(like: list[np.ndarray], rows: int) -> list[np.ndarray]:
+    """Random inputs of so many rows."""
+    rng = np.random.default_rng(rows)
+
+    def one(x: np.ndarray) -> np.ndarray:
+        shape = (rows, *x.shape[1:])
+        if x.dtype == bool:
+            mask = rng.random(shape) < 0.6
+            mask[..., :1] = True
+            return mask
+        if x.dtype.kind in "iu":
+            return rng.integers(0, 7, shape).astype(x.dtype)
+        return rng.normal(size=shape).astype(x.dtype)
+
+    return [one(x) for x in like]
+
+
+def difference(model: Any, path: Path, arrays: list[np.ndarray]) -> float:
+    """The greatest difference of the file's results from the model's own, relative to their scale."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    theirs = session.run(None, dict(zip((i.name for i in session.get_inputs()), arrays)))
+    structure = tree.pack_sequence_as(model._inputs_struct, arrays)
+    mine = tree.flatten(model.predict_on_batch(structure))
+    assert len(mine) == len(theirs)
+    return max(map(relative, mine, theirs))
+
+
+def relative(mine: np.ndarray, theirs: np.ndarray) -> float:
+    """The greatest difference of two arrays, relative to their scale; infinite where they do not fit."""
+    mine = np.asarray(mine)
+    if mine.shape != theirs.shape or mine.dtype != theirs.dtype:
+        return float("inf")
+    a, b = mine.astype("float64"), theirs.astype("float64")
+    if not (np.isnan(a) == np.isnan(b)).all():
+        return float("inf")
+    scale = max(float(np.nanmax(np.abs(a), initial=0)), 1.0)
+    return float(np.nanmax(np.abs(a - b), initial=0)) / scale
+
+
+def attempt(case: Case, folder: Path) -> Outcome:
+    """Export a layer and run it at several numbers of rows."""
+    import onnx
+
+    path = folder / "layer.onnx"
+    model, like = model_of(case)
+    try:
+        model.export(path, format="onnx", verbose=False)
+    except (NotImplementedError, ValueError) as error:
+        return Outcome(str(error))
+    worst = max(difference(model, path, batch(like, rows)) for rows in ROWS)
+    nodes = len(onnx.load(path).graph.node)
+    return Outcome("" if worst <= TOLERANCE else f"differs by {worst:.2g} of the results' scale", nodes)

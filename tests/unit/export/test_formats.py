@@ -1,0 +1,126 @@
+"""`Model.export`: what it is told wrongly, and what every format starts from."""
+
+import builtins
+
+import numpy as np
+import pytest
+
+import pronghorn as keras
+from pronghorn import layers, ops
+from pronghorn.export import signature
+from pronghorn.graph.dim import Dim
+
+
+@pytest.fixture
+def model():
+    return keras.Sequential([keras.Input((3,)), layers.Dense(2)], name="net")
+
+
+def test_formats_are_told(model, tmp_path):
+    with pytest.raises(ValueError, match="format='onx' is not known. Formats: 'onnx'"):
+        model.export(tmp_path / "m", format="onx")
+    for format in ("tf_saved_model", "torch", "openvino", "litert"):
+        with pytest.raises(NotImplementedError, match=f"'{format}' is not there yet: .*There: 'onnx'"):
+            model.export(tmp_path / "m", format=format)
+    with pytest.raises(NotImplementedError, match="tf_saved_model"):  # Keras's default
+        model.export(tmp_path / "m")
+    with pytest.raises(TypeError, match="no option 'opset'; it takes opset_version"):
+        model.export(tmp_path / "m", format="onnx", opset=20)
+    with pytest.raises(ValueError, match="is a folder"):
+        model.export(tmp_path, format="onnx")
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_missing_package_is_named(model, tmp_path, monkeypatch):
+    genuine = builtins.__import__
+
+    def without_onnx(name, *args, **kwargs):
+        if name.partition(".")[0] == "onnx":
+            raise ImportError(name)
+        return genuine(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without_onnx)
+    with pytest.raises(ImportError, match=r"pip install 'pronghorn\[onnx\]'"):
+        model.export(tmp_path / "m.onnx", format="onnx")
+    assert not any(tmp_path.iterdir())
+
+
+def test_names_are_those_of_inputs_layers_and_keys():
+    a, b = keras.Input((3,), name="a"), keras.Input((None, 4), name="b")
+    p, q = layers.Dense(2, name="p")(a), layers.GlobalMaxPooling1D(name="q")(b)
+    found = signature.inference(keras.Model([b, a], [p, q]))
+    assert (found.inputs, found.outputs) == (["b", "a"], ["p", "q"])
+    batch, length = Dim.symbol("batch"), Dim.symbol("axis1")
+    assert [v.shape for v in found.traced.graph.inputs[:2]] == [(batch, length, 4), (batch, 3)]
+    found = signature.inference(keras.Model({"y": b, "x": a}, {"two": q, "one": p}))
+    assert (found.inputs, found.outputs) == (["x", "y"], ["one", "two"])
+    same = keras.Model(a, [p, p])
+    assert signature.inference(same).outputs == ["p", "p_1"]
+
+
+def test_unknown_lengths_of_several_inputs_may_differ():
+    a, b = keras.Input((None, 4)), keras.Input((None, 4))
+    found = signature.inference(keras.Model([a, b], layers.Attention()([a, b])))
+    (out,) = found.traced.graph.outputs[:1]
+    assert out.shape[-1] == 4
+    both = keras.Model([a, b], layers.Concatenate(axis=1)([a, b]))
+    assert len(signature.inference(both).traced.graph.outputs[0].shape) == 3
+
+
+class Sub(keras.Model):
+    def __init__(self):
+        super().__init__(name="sub")
+        self.dense = layers.Dense(2)
+
+    def call(self, x, training=False):
+        assert not training
+        return self.dense(x)
+
+
+def test_a_subclassed_model_is_called_first_or_described():
+    model = Sub()
+    with pytest.raises(ValueError, match="'sub' are not known. Call it on data first, or pass input_signature"):
+        signature.inference(model)
+    described = signature.inference(model, [keras.InputSpec(shape=(None, 3))])
+    assert described.traced.graph.inputs[0].shape == (Dim.symbol("batch"), 3)
+    model = Sub()
+    model(np.zeros((2, 3), "float32"))
+    called = signature.inference(model)
+    assert (called.inputs, called.outputs) == (["input_0"], ["output_0"])
+    assert called.traced.graph.inputs[0].shape == (Dim.symbol("batch"), 3)
+
+
+def test_a_signature_replaces_shapes_and_types(model):
+    found = signature.inference(model, [keras.InputSpec(shape=(5, 3), dtype="float64")])
+    assert repr(found.traced.graph.inputs[0].aval) == "float64[5,3]"
+    with pytest.raises(ValueError, match="input_signature has the structure"):
+        signature.inference(model, {"a": keras.InputSpec(shape=(5, 3))})
+    with pytest.raises(ValueError, match="needs InputSpecs with a shape"):
+        signature.inference(model, [3])
+
+
+def test_what_depends_on_the_number_of_rows_is_refused():
+    x = keras.Input((5,))
+    model = keras.Model(x, layers.Lambda(lambda x: x * 2 if x.shape[0] > 3 else x)(x), name="branchy")
+    with pytest.raises(
+        ValueError, match=r"'branchy' computes depends on its inputs' extents .*batch >= 4.*input_signature"
+    ):
+        signature.inference(model)
+    assert signature.inference(model, [keras.InputSpec(shape=(2, 5))]).traced.graph.outputs
+
+
+def test_states_and_strings_are_refused():
+    stateful = keras.Sequential([keras.Input((5, 3), batch_size=2), layers.LSTM(4, stateful=True)])
+    with pytest.raises(NotImplementedError, match="rnn_state.*stateful=False"):
+        signature.inference(stateful).refuse_states()
+    words = keras.Input((1,), dtype="string", name="words")
+    model = keras.Model(words, layers.StringLookup(vocabulary=["a"])(words))
+    with pytest.raises(NotImplementedError, match="'words'.*is of strings.*Export the part behind them"):
+        signature.inference(model)
+
+
+def test_losses_of_a_trace_are_not_kept():
+    x = keras.Input((3,))
+    model = keras.Model(x, layers.ActivityRegularization(l2=0.1)(x * ops.mean(x)))
+    signature.inference(model)
+    assert model.losses == []
