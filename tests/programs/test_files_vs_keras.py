@@ -196,3 +196,27 @@ def test_short_names_of_losses_in_an_hdf5_file(tmp_path, loss):
     model.save(tmp_path / "model.h5")
     assert keras.saving.load_model(tmp_path / "model.h5").compiled
     assert pronghorn.saving.load_model(tmp_path / "model.h5").compiled
+
+
+@pytest.mark.parametrize("direction", ["from_keras", "to_keras"])
+@pytest.mark.parametrize("name", ["Adam", "Adafactor"])
+def test_optimizers_of_models_in_float16(tmp_path, name, direction):
+    """Under a loss scale; Adafactor keeps nothing in place of a bias's rows and columns then."""
+    writer, reader = (keras, pronghorn) if direction == "from_keras" else (pronghorn, keras)
+    for library in (keras, pronghorn):
+        library.config.set_dtype_policy("mixed_float16")
+    try:
+        model = writer.Sequential([writer.Input((3,)), writer.layers.Dense(2)])
+        model.compile(getattr(writer.optimizers, name)(0.01), "mse")
+        model.fit(np.ones((8, 3), "float32"), np.ones((8, 2), "float32"), batch_size=4, verbose=0)
+        path = str(tmp_path / "model.keras")
+        model.save(path)
+        loaded = reader.saving.load_model(path)
+    finally:
+        for library in (keras, pronghorn):
+            library.config.set_dtype_policy("float32")
+    assert int(loaded.optimizer.iterations) == int(model.optimizer.iterations) == 2
+    mine, theirs = ([np.asarray(v) for v in m.optimizer.variables] for m in (loaded, model))
+    assert [v.shape for v in mine] == [v.shape for v in theirs]
+    for a, b in zip(mine, theirs):
+        np.testing.assert_array_equal(a, b)

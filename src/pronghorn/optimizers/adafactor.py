@@ -66,6 +66,8 @@ class Adafactor(Optimizer):
             rows, columns = (shape[:-1], (*shape[:-2], shape[-1])) if factored else ((), ())
             self._r.append(self.add_variable(rows, dtype=dtype, name=f"{variable.name}_rows"))
             self._c.append(self.add_variable(columns, dtype=dtype, name=f"{variable.name}_columns"))
+            if not factored:
+                self._placeholders += [self._r[-1], self._c[-1]]
             self._v.append(self.add_variable_from_reference(variable, "velocity"))
 
     def _mixing(self, dtype: str) -> Any:

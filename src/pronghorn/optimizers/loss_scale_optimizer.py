@@ -77,7 +77,11 @@ class LossScaleOptimizer(Optimizer):
         """Build the inner optimizer."""
         if self.built:
             return
-        self.inner_optimizer.build(variables)
+        inner = self.inner_optimizer
+        if not inner.built:
+            inner.build(variables)
+            for placeholder in inner._placeholders:  # in Keras's files they are there only without a loss scale
+                inner._untrack(placeholder)
         super().build(variables)
 
     @property

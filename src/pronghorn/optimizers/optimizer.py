@@ -76,6 +76,7 @@ class Optimizer(CheckedArguments):
         self.built = False
         self._variables: list[Variable] = []
         self._trainable_variables: list[Variable] = []
+        self._placeholders: list[Variable] = []  # of `_variables`, those that nothing reads
         self._positions: dict[int, int] = {}
         self._no_decay: set[int] = set()
         self._no_decay_patterns: list[str] = []

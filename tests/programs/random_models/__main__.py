@@ -104,6 +104,7 @@ def run_chunk(seeds: list[int], options: argparse.Namespace, env: dict[str, str]
 def main() -> int:
     parser = argparse.ArgumentParser(prog="random_models", description=__doc__)
     parser.add_argument("--seeds", type=int, nargs=2, default=(0, 100), help="the first, and the one after the last")
+    parser.add_argument("--only", type=int, nargs="+", help="these seeds instead")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--chunk", type=int, default=16, help="models in a process")
     parser.add_argument("--layers", type=int, help="how many; else 5 to 40, as the seed says")
@@ -117,8 +118,8 @@ def main() -> int:
     failures, count = 0, 0
     quick, usual = environment(optimizing=False), environment(optimizing=True)
     explained: Counter[str] = Counter()
-    first, end = options.seeds
-    chunks = [list(range(i, min(i + options.chunk, end))) for i in range(first, end, options.chunk)]
+    seeds = options.only or list(range(*options.seeds))
+    chunks = [seeds[i : i + options.chunk] for i in range(0, len(seeds), options.chunk)]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         futures = [pool.submit(looked_at_twice, chunk, options, quick, usual) for chunk in chunks]
         for future in concurrent.futures.as_completed(futures):

@@ -179,18 +179,6 @@ def training_logs(logs: dict[str, Any], data: Data) -> dict[str, Any]:
     return {name: values for name, values in logs.items() if stays(name)}
 
 
-def note_optimizer(seen: Seen, optimizer: Any) -> None:
-    """The optimizer's variables, by place, since Keras has no names for some.
-
-    Under a loss scale (`mixed_float16`), Keras builds the inner optimizer without keeping track of what it makes by
-    itself: of Adafactor, what stands in place of the rows and columns of vectors, which nothing reads.
-    """
-    inner = getattr(optimizer, "inner_optimizer", None)
-    unread = [v for v in inner._r + inner._c if v.dtype == "int32"] if type(inner).__name__ == "Adafactor" else []
-    for i, v in enumerate(v for v in optimizer.variables if not any(v is u for u in unread)):
-        seen[f"optimizer {i}"] = np.asarray(v.numpy())
-
-
 def note_variables(seen: Seen, what: str, variables: list[Any]) -> None:
     for v in variables:
         if "seed_generator" not in v.path:
@@ -231,7 +219,8 @@ def train(spec: Spec, model: Any, data: Data, weights: list[np.ndarray], library
         history = model.fit(data.x, data.y, **arguments, **data.weights, **validation).history
         note_logs(seen, "fit", training_logs(history, data))
         note_variables(seen, "fitted weight", model.variables)
-        note_optimizer(seen, model.optimizer)
+        for i, v in enumerate(model.optimizer.variables):  # by place: Keras has no names for some
+            seen[f"optimizer {i}"] = np.asarray(v.numpy())
         if library is keras:
             unshare(model)
     with at("evaluate"):
