@@ -31,7 +31,8 @@ class Launch:
     repeats: Extent = 1  # how often it runs in a step, as far as known
     work: Extent = 0  # multiplications (each with an addition) of a contraction
     label: str = ""  # the kernel's own name, where its function is shared with others
-    buffers: list[Value] = field(default_factory=list)  # what the function finds in its table
+    buffers: list[Value] = field(default_factory=list)  # what the function finds in its table of buffers
+    extents: list[Extent] = field(default_factory=list)  # and in that of extents
 
     def __post_init__(self) -> None:
         self.serial = self.serial or self.cost * self.units.typical < SERIAL_CYCLES or self.units.typical < 2

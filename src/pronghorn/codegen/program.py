@@ -13,34 +13,63 @@ stack, the tables and what `ph_decided` says, never a buffer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand
 from pronghorn.codegen.contract import emit_contract
 from pronghorn.codegen.launch import Emitted, HostCall, Launch, Timed
+from pronghorn.codegen.listing import Listing, StepState, count_cycles, read_clock
 from pronghorn.codegen.loops import emit_loops
 from pronghorn.codegen.pooled import emit_pooled
+from pronghorn.codegen.signature import Signature
 from pronghorn.codegen.slots import KernelTables, Tables
 from pronghorn.codegen.special_kernels import emit_special
-from pronghorn.codegen.units import COLUMNS, Units
+from pronghorn.codegen.units import Units
 from pronghorn.compiler.kernels import ContractionKernel, Kernel, LoopKernel, NodeKernel, PooledKernel, Program
 from pronghorn.compiler.memory import Lifetime
 from pronghorn.compiler.schedule import copy_kernel, fill_kernel
 from pronghorn.compiler.stages import lower
 from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Extent, product
+from pronghorn.graph.dim import Dim, Extent, product, substitute
 from pronghorn.graph.ir import Aval, Graph, Node, Value
+from pronghorn.runtime import debug
 from pronghorn.runtime.host import Target
 
 
 @dataclass
 class _Pending:
-    reads: set[Value]
-    writes: set[Value]
-    run: int  # of small kernels in a row that it belongs to, or 0
+    """What launches since the last barrier touch, by array: the runs of small kernels that do, 0 for all others."""
+
+    reads: dict[Value, set[int]] = field(default_factory=dict)
+    writes: dict[Value, set[int]] = field(default_factory=dict)
+
+    def add(self, reads: set[Value], writes: set[Value], run: int) -> None:
+        """Note what a launch touches."""
+        for touched, values in ((self.reads, reads), (self.writes, writes)):
+            for v in values:
+                touched.setdefault(v, set()).add(run)
+
+    def conflicts(self, reads: set[Value], writes: set[Value], run: int) -> bool:
+        """Whether what is touched now must wait for any but the launches of ``run`` (0: for any)."""
+        own = {run} if run else set()
+        return any(
+            touched.get(v, own) - own
+            for touched, values in ((self.writes, reads), (self.writes, writes), (self.reads, writes))
+            for v in values
+        )
+
+
+@dataclass
+class _Written:
+    """A kernel whose functions have been written: its name, arrays and memory, and what it launches."""
+
+    name: str
+    signature: Signature
+    tables: KernelTables
+    launches: list[Launch]
 
 
 class ProgramEmitter:
@@ -53,40 +82,46 @@ class ProgramEmitter:
         self.tables = Tables()
         self.out = Emitted(self.module, self.tables)
         self.epoch = 0
-        self.pending: list[_Pending] = []
+        self.pending = _Pending()
+        self.has_pending = False
         self.fb: FunctionBuilder = self.module.function(
             "step", [("ptr", "ctx"), ("ptr", "args"), ("i64", "tid"), ("i64", "first")], attributes="nounwind"
         )
         self.number = 0
         self.program = program
         self.functions: dict[str, str] = {}  # by their text without the name
+        self.written: dict[Hashable, _Written] = {}  # by their signatures
+        self.listing = Listing(self.module)
 
     def run(self) -> Emitted:
         """Everything."""
         fb = self.fb
-        self.bufs = fb.load("ptr", "%args")
-        self.dims = fb.load("ptr", fb.gep("ptr", "%args", 1))
-        self.units = fb.load("ptr", fb.gep("ptr", "%args", 2))
-        self.next = fb.alloca("i64")  # the number of the next grain that the step will name
-        self.done = fb.alloca("i64")  # grains that this thread has run and not reported
+        bufs, dims, units = (fb.load("ptr", fb.gep("ptr", "%args", i)) for i in range(3))
+        self.state = StepState(bufs, dims, units, fb.alloca("i64"), fb.alloca("i64"))
         self.decisions = fb.alloca("i64")
-        for variable, start in ((self.next, "%first"), (self.done, "0"), (self.decisions, "0")):
+        for variable, start in ((self.state.next, "%first"), (self.state.done, "0"), (self.decisions, "0")):
             fb.store("i64", start, variable)
         self.lost = fb.label("lost")
         self.repeats: Extent = 1
-        self.run_number, self.run_end = 0, ""  # of the small kernels being written; how often, and where it ends
+        self.run_number, self.run_end = 0, ""  # of the small kernels being written; where one that is code ends
         if self.profile:
             row = fb.load("i64", fb.gep("i64", "%args", 5))
-            self.ticks = fb.gep("i8", fb.load("ptr", fb.gep("ptr", "%args", 4)), fb.mul(row, "%tid"))
+            self.state.ticks = fb.gep("i8", fb.load("ptr", fb.gep("ptr", "%args", 4)), fb.mul(row, "%tid"))
         if any(p.node is not None and p.node.prim.family == "control" for p in self.program.kernels):
             self._private_buffers()
         self._program(self.program)
         self._end_run()
+        self._write_listed()
         fb.branch(self.lost)
         fb.place(self.lost)
         self._report("ph_leave")
         fb.ret()
+        self.listing.finish(self.profile)
         return self.out
+
+    def _write_listed(self) -> None:
+        """Have the step's code run what has been listed, before other code follows."""
+        self.listing.write(self.fb, self.state)
 
     def _private_buffers(self) -> None:
         """A table of buffers of this thread's own, whose entries loops may change without telling the others."""
@@ -94,8 +129,8 @@ class ProgramEmitter:
         count = fb.load("i64", fb.gep("i64", "%args", 3))
         mine = fb.let(f"alloca i64, i64 {count}, align 64")
         with fb.loop(0, count) as i:
-            fb.store("i64", fb.load("i64", fb.gep("i64", self.bufs, i)), fb.gep("i64", mine, i))
-        self.bufs = mine
+            fb.store("i64", fb.load("i64", fb.gep("i64", self.state.bufs, i)), fb.gep("i64", mine, i))
+        self.state.bufs = mine
 
     # -- buffers ----------------------------------------------------------------------------------------------------
     def _touch(self, value: Value) -> None:
@@ -141,6 +176,13 @@ class ProgramEmitter:
             return
         if isinstance(kernel, ContractionKernel) and kernel.zero_first:
             self._kernel(fill_kernel(kernel.stores[0].value))
+        signature = Signature(kernel, self.tables.root)
+        known = self.written.get(signature.key) if signature.key is not None else None
+        for launch in self._write(kernel, signature) if known is None else self._again(known, kernel, signature):
+            self._launch(launch)
+
+    def _write(self, kernel: Kernel, signature: Signature) -> list[Launch]:
+        """Write a kernel's functions; what to launch."""
         tables = KernelTables(self.tables)
         before = len(self.module.functions)
         launches = self._emit(kernel, tables)
@@ -148,8 +190,37 @@ class ProgramEmitter:
         for launch in launches:
             launch.label = launch.function
             launch.function = names.get(launch.function, launch.function)
-            launch.buffers = tables.values
-            self._launch(launch)
+            launch.buffers, launch.extents = tables.values, list(tables.extents)
+        if signature.key is not None:
+            self.written.setdefault(signature.key, _Written(kernel.name, signature, tables, launches))
+        return launches
+
+    def _again(self, known: _Written, kernel: Kernel, signature: Signature) -> list[Launch]:
+        """What to launch for a kernel that has the code of one that is written, on its own arrays."""
+        names = dict(zip(known.signature.symbols, map(Dim.symbol, signature.symbols)))
+        arrays = dict(zip(known.signature.values, signature.values))
+        memory = dict(zip(known.signature.roots, signature.roots))
+        for value in known.tables.values:  # beside the kernel's arrays, memory that its functions need
+            if value not in memory:
+                shape = tuple(substitute(extent, names) for extent in value.shape)
+                arrays[value] = memory[value] = Value(Aval(shape, value.dtype), value.graph)
+        made = [
+            replace(
+                launch,
+                units=launch.units.renamed(names),
+                work=substitute(launch.work, names),
+                extents=[substitute(extent, names) for extent in launch.extents],
+                reads={arrays[v] for v in launch.reads},
+                writes={arrays[v] for v in launch.writes},
+                scope=kernel.scope,
+                label=kernel.name + launch.label.removeprefix(known.name),
+                buffers=[memory[v] for v in launch.buffers],
+            )
+            for launch in known.launches
+        ]
+        if debug.enabled("verify"):
+            _verify_equal(made, self._write(kernel, signature), {*signature.roots, *signature.values})
+        return made
 
     def _emit(self, kernel: Kernel, tables: KernelTables) -> list[Launch]:
         """Write a kernel's functions."""
@@ -204,78 +275,42 @@ class ProgramEmitter:
         launch.slot = len(self.out.launches)
         launch.phase, launch.repeats = self.out.barriers, self.repeats
         self.out.launches.append(launch)
-        self._row = self._timed(launch.label, launch.scope, launch)
-        if launch.serial:
-            self._call(launch.function, self._table(launch), 0, self._column(launch, 0))
-        else:
-            self._share_out(launch)
+        row = self._timed(launch.label, launch.scope, launch)
+        buffers, extents = map(self.tables.buffer, launch.buffers), map(self.tables.extent, launch.extents)
+        self.listing.launch(launch, list(buffers), list(extents), max(row, 0))
 
-    def _column(self, launch: Launch, column: int) -> str:
-        return self.fb.load("i64", self.fb.gep("i64", self.units, COLUMNS * launch.slot + column))
-
-    def _share_out(self, launch: Launch) -> None:
-        """Threads take a grain of units at a time until none are left."""
-        fb = self.fb
-        units, grain, grains = (self._column(launch, column) for column in range(COLUMNS))
-        table = self._table(launch)
-        first = fb.load("i64", self.next)
-        end = fb.add(first, grains)
-        fb.store("i64", end, self.next)
-        head, work, done = fb.label("take"), fb.label("work"), fb.label("done")
-        fb.branch(head)
-        fb.place(head)
-        number = fb.let(f"call i64 @ph_take(ptr %ctx, i64 {first}, i64 {end}, i64 %tid)")
-        fb.branch_if(fb.cmp("slt", "i64", number, 0), done, work)
-        fb.place(work)
-        begin = fb.mul(fb.sub(number, first), grain)
-        self._call(launch.function, table, begin, fb.min(fb.add(begin, grain), units))
-        self._count_done()
-        fb.branch(head)
-        fb.place(done)
-
-    def _begin_run(self, leader: bool = False) -> None:
-        """What follows, up to `_end_run`, is one grain; with ``leader``, thread 0's."""
-        fb = self.fb
-        first = fb.load("i64", self.next)
-        fb.store("i64", fb.add(first, 1), self.next)
+    def _begin_run(self) -> None:
+        """What follows, up to `_end_run`, is one grain."""
         self.run_number += 1
-        work, self.run_end = fb.label("run"), fb.label("ran")
-        if leader:
-            look = fb.label("mine")
-            fb.branch_if(fb.cmp("eq", "i64", "%tid", 0), look, self.run_end)
-            fb.place(look)
+        self.listing.open_run()
+
+    def _begin_code(self) -> None:
+        """The same for code of the step's own, which is left to thread 0."""
+        self._write_listed()
+        fb = self.fb
+        first = fb.load("i64", self.state.next)
+        fb.store("i64", fb.add(first, 1), self.state.next)
+        self.run_number += 1
+        look, work, self.run_end = fb.label("mine"), fb.label("run"), fb.label("ran")
+        fb.branch_if(fb.cmp("eq", "i64", "%tid", 0), look, self.run_end)
+        fb.place(look)
         number = fb.let(f"call i64 @ph_take_whole(ptr %ctx, i64 {first}, i64 %tid)")
         fb.branch_if(fb.cmp("slt", "i64", number, 0), self.run_end, work)
         fb.place(work)
 
     def _end_run(self) -> None:
+        self.listing.close_run()
         if self.run_end:
-            self._count_done()
-            self.fb.branch(self.run_end)
-            self.fb.place(self.run_end)
+            fb = self.fb
+            fb.store("i64", fb.add(fb.load("i64", self.state.done), 1), self.state.done)
+            fb.branch(self.run_end)
+            fb.place(self.run_end)
             self.run_end = ""
-
-    def _count_done(self) -> None:
-        self.fb.store("i64", self.fb.add(self.fb.load("i64", self.done), 1), self.done)
 
     def _report(self, routine: str) -> None:
         fb = self.fb
-        end, done = fb.load("i64", self.next), fb.load("i64", self.done)
+        end, done = fb.load("i64", self.state.next), fb.load("i64", self.state.done)
         fb.emit(f"call void @{routine}(ptr %ctx, i64 {end}, i64 {done}, i64 %tid)")
-        fb.store("i64", 0, self.done)
-
-    def _table(self, launch: Launch) -> str:
-        """The launch's own table of buffers, on the stack."""
-        fb = self.fb
-        table = fb.alloca("ptr", max(1, len(launch.buffers)))
-        for number, value in enumerate(launch.buffers):
-            fb.store("ptr", fb.load("ptr", self._slot_address(value)), fb.gep("ptr", table, number))
-        return table
-
-    def _call(self, function: str, table: str, begin: Operand, end: Operand) -> None:
-        arguments = [("ptr", table), ("ptr", self.dims), ("i64", begin), ("i64", end)]
-        with self._clock(self._row):
-            self.fb.emit(f"call void @{function}({', '.join(f'{t} {v}' for t, v in arguments)})")
 
     def _timed(self, name: str, scope: str, launch: Launch | None = None) -> int:
         """A new row of the table of cycles, if there is one."""
@@ -289,13 +324,9 @@ class ProgramEmitter:
         if not self.profile:
             yield
             return
-        fb = self.fb
-        start = fb.call("llvm.readcyclecounter", "i64", [])
+        start = read_clock(self.fb)
         yield
-        spent = fb.sub(fb.call("llvm.readcyclecounter", "i64", []), start)
-        for offset, amount in ((0, spent), (1, 1)):
-            cell = fb.gep("i64", self.ticks, 2 * row + offset)
-            fb.store("i64", fb.add(fb.load("i64", cell), amount), cell)
+        count_cycles(self.fb, start, self.state.ticks, row)
 
     def _order(self, reads: set[Value], writes: set[Value], small: bool, leader: bool = False) -> bool:
         """A barrier if another thread may still be at work on what the next kernel touches; whether there is one.
@@ -304,28 +335,29 @@ class ProgramEmitter:
         """
         if not small or leader:
             self._end_run()
-        run = self.run_number if self.run_end else 0
-        needed = any(
-            bool(p.writes & (reads | writes) or p.reads & writes) and not (run and p.run == run) for p in self.pending
-        )
+        needed = self.pending.conflicts(reads, writes, self.run_number if self.listing.is_running else 0)
         if needed:
             self._barrier()
-        if small and not self.run_end:
-            self._begin_run(leader)
-        self.pending.append(_Pending(reads, writes, self.run_number if small else 0))
+        if leader:
+            self._begin_code()
+        elif small and not self.listing.is_running:
+            self._begin_run()
+        self.pending.add(reads, writes, self.run_number if small else 0)
+        self.has_pending = True
         return needed
 
     def _barrier(self) -> None:
         self._end_run()
-        self._report("ph_meet")
+        self.listing.meet()
         self.out.barriers += 1
         self.epoch += 1
-        self.pending = []
+        self.pending, self.has_pending = _Pending(), False
 
     def _settle(self) -> None:
-        """A barrier unless nothing has run since the last one."""
-        if self.pending:
+        """A barrier unless nothing has run since the last one; then other code may follow."""
+        if self.has_pending:
             self._barrier()
+        self._write_listed()
 
     def _host_call(self, kernel: Kernel, node: Node) -> None:
         if self.out.callback is None:
@@ -338,9 +370,9 @@ class ProgramEmitter:
         self._touch_all(reads | writes, [*node.inputs, *node.outputs])
         fb = self.fb
         slot = self.tables.buffer(self.out.callback)
-        code = fb.load("ptr", fb.gep("ptr", self.bufs, slot))
+        code = fb.load("ptr", fb.gep("ptr", self.state.bufs, slot))
         with self._clock(self._timed(f"host_{node.prim.name}", node.scope)):
-            fb.emit(f"call void {code}(i64 {call.number}, ptr {self.bufs})")
+            fb.emit(f"call void {code}(i64 {call.number}, ptr {self.state.bufs})")
         self._end_run()
 
     # -- control flow -----------------------------------------------------------------------------------------------
@@ -362,12 +394,13 @@ class ProgramEmitter:
         """
         fb = self.fb
         self._settle()
-        grain, count = fb.load("i64", self.next), fb.load("i64", self.decisions)
+        grain, count = fb.load("i64", self.state.next), fb.load("i64", self.decisions)
         fb.store("i64", fb.add(count, 1), self.decisions)
-        self._begin_run(leader=True)
+        self._begin_code()
         truth = fb.load("i8", fb.load("ptr", self._slot_address(verdict)))
         fb.emit(f"call void @ph_decide(ptr %ctx, i64 {grain}, i64 {count}, i8 {truth})")
         self._barrier()
+        self._write_listed()
         known = fb.let(f"call i64 @ph_decided(ptr %ctx, i64 {grain}, i64 {count})")
         follow = fb.label("follow")
         fb.branch_if(fb.cmp("slt", "i64", known, 0), self.lost, follow)
@@ -393,7 +426,7 @@ class ProgramEmitter:
         return program, outputs
 
     def _slot_address(self, value: Value) -> str:
-        return self.fb.gep("ptr", self.bufs, self.tables.buffer(value))
+        return self.fb.gep("ptr", self.state.bufs, self.tables.buffer(value))
 
     def _keep(self, values: Sequence[Value], first: int) -> None:
         """Buffers that live from epoch ``first`` to now."""
@@ -432,7 +465,9 @@ class ProgramEmitter:
     def _steps(self, length: Extent, reverse: bool) -> Any:
         fb = self.fb
         count: Operand = (
-            length if isinstance(length, int) else fb.load("i64", fb.gep("i64", self.dims, self.tables.extent(length)))
+            length
+            if isinstance(length, int)
+            else fb.load("i64", fb.gep("i64", self.state.dims, self.tables.extent(length)))
         )
         # never unrolled away: the body must be written once, whatever the count
         with fb.loop_carry(0, count, []) as loop:
@@ -442,7 +477,9 @@ class ProgramEmitter:
         """Have ``part``'s entry in the table point to row ``t`` of ``whole``."""
         fb = self.fb
         size = product(part.shape) * dtypes.itemsize(part.dtype)
-        row = size if isinstance(size, int) else fb.load("i64", fb.gep("i64", self.dims, self.tables.extent(size)))
+        row = (
+            size if isinstance(size, int) else fb.load("i64", fb.gep("i64", self.state.dims, self.tables.extent(size)))
+        )
         base = fb.load("ptr", self._slot_address(whole))
         fb.store("ptr", fb.gep("i8", base, fb.mul(t, row)), self._slot_address(part))
 
@@ -510,6 +547,37 @@ class ProgramEmitter:
 def _launch_of(kernel: Kernel, count: Extent, cost: float) -> Launch:
 
     return Launch(kernel.name, Units.of(count), cost, kernel.reads, kernel.writes, scope=kernel.scope)
+
+
+def _verify_equal(made: list[Launch], fresh: list[Launch], roots: set[Value]) -> None:
+    """Refuse launches that reuse a kernel's code and differ from those that writing it once more gives.
+
+    ``roots``: the arrays of the kernel itself; others are memory that its functions need.
+    """
+    for mine, its in zip(made, fresh, strict=True):
+        same = (
+            mine.function,
+            mine.units,
+            mine.cost,
+            mine.work,
+            mine.label,
+            mine.extents,
+            mine.reads & roots,
+            mine.writes & roots,
+        )
+        if same != (
+            its.function,
+            its.units,
+            its.cost,
+            its.work,
+            its.label,
+            its.extents,
+            its.reads & roots,
+            its.writes & roots,
+        ):
+            raise AssertionError(f"{its.label} was given the code of {mine.function}, but has its own")
+        if any(a is not b and (a in roots or a.aval != b.aval) for a, b in zip(mine.buffers, its.buffers, strict=True)):
+            raise AssertionError(f"{its.label} was given other arrays for the code of {mine.function}")
 
 
 def emit_program(program: Program, target: Target, external: set[Value], profile: bool = False) -> Emitted:

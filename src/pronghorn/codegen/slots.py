@@ -25,22 +25,20 @@ class Tables:
         """The slot of a value's buffer."""
         return self.buffers.setdefault(self.root(value), len(self.buffers))
 
-    def extent(self, extent: Dim) -> int:
+    def extent(self, extent: Extent) -> int:
         """The slot of a run-time extent."""
         return self.extents.setdefault(extent, len(self.extents))
 
 
 class KernelTables(Tables):
-    """The tables as one kernel sees them: its own buffers, numbered in the order in which it uses them.
+    """The tables as one kernel sees them: its own buffers and extents, numbered in the order in which it uses them.
 
-    The step hands each launch a table of just these, so that kernels that differ only in their buffers are one
-    function.
+    The step hands each launch tables of just these, so that kernels that differ only in them are one function.
     """
 
     def __init__(self, whole: Tables) -> None:
         super().__init__()
-        self.whole = whole
-        self.extents, self.aliases = whole.extents, whole.aliases
+        self.aliases = whole.aliases
 
     @property
     def values(self) -> list[Value]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from pronghorn.compiler.costs import GRAIN_CYCLES, LEAST_GRAIN_CYCLES, MOST_GRAINS, typical
-from pronghorn.graph.dim import Dim, Extent, evaluate
+from pronghorn.graph.dim import Dim, Extent, evaluate, substitute
 
 COLUMNS = 3  # of the table of launches: see `Units.grain`
 
@@ -79,6 +79,11 @@ class Units:
             if value < least or (below and value >= below):
                 return 0
         return self.constant * prod(count.evaluate(env) for count in self.counts)
+
+    def renamed(self, names: Mapping[str, Extent]) -> Units:
+        """The same of other symbols."""
+        counts = tuple(replace(count, extent=substitute(count.extent, names)) for count in self.counts)
+        return replace(self, counts=counts, only=self.only and (substitute(self.only[0], names), *self.only[1:]))
 
     def grain(self, env: Mapping[str, int], cost: float) -> tuple[int, int, int]:
         """The number of units, how many of them (``cost`` cycles each) a thread takes at a time, and how many times."""

@@ -357,15 +357,16 @@ def walk(*roots: Expr) -> Iterator[Expr]:
         yield expr
         stack.extend(expr.children())
         for index in expr.indices():
-            stack.extend(_loaded_in(index))
+            stack.extend(loaded_in(index))
 
 
-def _loaded_in(index: Index) -> Iterator[Expr]:
+def loaded_in(index: Index) -> Iterator[Expr]:
+    """The expressions that an index loads terms from."""
     for term in index.terms:
         if isinstance(term, Loaded):
             yield term.expr
         elif isinstance(term, (Quotient, Remainder)):
-            yield from _loaded_in(term.index)
+            yield from loaded_in(term.index)
 
 
 def all_indices(*roots: Expr) -> Iterator[Index]:

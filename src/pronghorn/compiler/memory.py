@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Dim, Extent, evaluate, product
 from pronghorn.graph.ir import Value
@@ -101,22 +103,38 @@ def plan_memory(lifetimes: Mapping[Value, Lifetime]) -> MemoryPlan:
         else:
             sized.append((kind, value, life))
     sized.sort(key=lambda t: -t[0][1])
+    shelves: dict[tuple, _Shelf] = {}
     for (key, units), value, life in sized:
-        offset = _lowest_gap(key, units, life, plan)
+        offset = shelves.setdefault(key, _Shelf()).add(units, life)
         plan.placed[value] = Placed(key, offset, units, life)
         plan.totals[key] = max(plan.totals.get(key, 0), offset + units)
     return plan
 
 
-def _lowest_gap(key: tuple, units: int, life: Lifetime, plan: MemoryPlan) -> int:
-    neighbours = sorted(
-        (p.offset, p.units)
-        for p in plan.placed.values()
-        if p.key == key and p.life.first <= life.last and life.first <= p.life.last
-    )
-    at = 0
-    for offset, size in neighbours:
-        if at + units <= offset:
-            break
-        at = max(at, offset + size)
-    return at
+class _Shelf:
+    """The buffers of one class that have a place, in the order of their offsets, as a table that NumPy looks through:
+    deep models have thousands of buffers that live at the same time."""
+
+    def __init__(self) -> None:
+        self._table = np.empty((4, 64), np.int64)  # a row each: offset, end, first and last epoch
+        self._count = 0
+
+    def add(self, units: int, life: Lifetime) -> int:
+        """The lowest offset at which a buffer fits between those that live when it does; it now lies there."""
+        starts, ends, firsts, lasts = self._table[:, : self._count]
+        meets = (firsts <= life.last) & (lasts >= life.first)
+        starts = starts[meets]
+        free = np.concatenate(([0], np.maximum.accumulate(ends[meets])))  # from where on, in front of each and at last
+        fits = free[:-1] + units <= starts
+        offset = int(free[fits.argmax()] if fits.any() else free[-1])
+        self._insert((offset, offset + units, life.first, life.last))
+        return offset
+
+    def _insert(self, entry: tuple[int, int, int, int]) -> None:
+        count = self._count
+        if count == self._table.shape[1]:
+            self._table = np.concatenate([self._table, np.empty_like(self._table)], axis=1)
+        at = int(np.searchsorted(self._table[0, :count], entry[0], side="right"))
+        self._table[:, at + 1 : count + 1] = self._table[:, at:count]
+        self._table[:, at] = entry
+        self._count += 1

@@ -38,13 +38,17 @@ def place_outputs(program: Program, num_results: int, variables: Sequence[Value]
         return fresh
 
     results = [r if r in made_by else copied(r, first) for r in roots[:num_results]]
+    olds = set(variables)
     updates = [(r, v) for r, v in zip(roots[num_results:], variables) if r is not v]
-    updates = [(copied(r, first) if r in variables else r, v) for r, v in updates]
+    updates = [(copied(r, first) if r in olds else r, v) for r, v in updates]
     program.kernels[:0] = first
+    order = {kernel: at for at, kernel in enumerate(program.kernels)}
+    last_read = {v: at for at, kernel in enumerate(program.kernels) for v in kernel.reads}
     in_place: dict[Value, Value] = {}
     for root, variable in updates:
         kernel = made_by.get(root)
-        if kernel is not None and root not in in_place and _may_overwrite(program, kernel, root, variable):
+        is_last = kernel is not None and last_read.get(variable, -1) <= order[kernel]
+        if kernel is not None and is_last and root not in in_place and _may_overwrite(kernel, root, variable):
             in_place[root] = variable
         else:
             last.append(copy_kernel(root, variable))
@@ -60,13 +64,10 @@ def place_outputs(program: Program, num_results: int, variables: Sequence[Value]
     return results
 
 
-def _may_overwrite(program: Program, kernel: Kernel, root: Value, variable: Value) -> bool:
-    """Whether ``kernel`` may write ``root`` straight over ``variable``: nothing reads the old value afterwards, and the
-    kernel itself reads of it only the element that it is about to write."""
+def _may_overwrite(kernel: Kernel, root: Value, variable: Value) -> bool:
+    """Whether ``kernel``, after which nothing reads ``variable``, may write ``root`` straight over it: of the old value
+    it reads only the element that it is about to write."""
     if root.shape != variable.shape:
-        return False
-    later = program.kernels[program.kernels.index(kernel) + 1 :]
-    if any(variable in k.reads for k in later):
         return False
     if variable not in kernel.reads:
         return not isinstance(kernel, NodeKernel)

@@ -74,8 +74,10 @@ class Simplifier(Rewriter):
             return same
         if _is_of_nothing(node, inputs):
             return [self._zeros(v.aval) for v in node.outputs]
-        params = {k: Simplifier(p).run() if isinstance(p, Graph) else p for k, p in node.params.items()}
-        return self.shared(node.prim, inputs, params)
+        params = node.params
+        if _bodies(node):
+            params = {k: Simplifier(p).run() if isinstance(p, Graph) else p for k, p in params.items()}
+        return self.shared(node.prim, inputs, params, node)
 
     def _zeros(self, aval: Aval) -> Value:
         """An array of zeros."""
@@ -83,15 +85,18 @@ class Simplifier(Rewriter):
         [zeros] = self.shared(P.broadcast_in_dim, [zero], {"shape": aval.shape, "dims": ()})
         return zeros
 
-    def shared(self, prim: P.Primitive, inputs: list[Value], params: dict[str, Any]) -> list[Value]:
-        """A node, or the equal one that is there already."""
+    def shared(
+        self, prim: P.Primitive, inputs: list[Value], params: dict[str, Any], like: Node | None = None
+    ) -> list[Value]:
+        """A node, or the equal one that is there already. ``like``: the old graph's node that does the same."""
         folded = _fold(prim, inputs, params)
         if folded is not None:
-            prim, inputs, params = P.constant, [], {"value": folded}
+            prim, inputs, params, like = P.constant, [], {"value": folded}, None
         key = node_key(prim, inputs, params)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = self.add(prim, inputs, params)
+            known = self.add(prim, inputs, params) if like is None else self.again(like, inputs, params)
+            self._known[key] = known
         return known
 
 
