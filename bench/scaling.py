@@ -2,12 +2,12 @@
 
     python bench/scaling.py
     python bench/scaling.py --axes depth width
-    python bench/scaling.py --axes inputs branches layers
 
 Trains stacks of dense layers (32 features in, 4 layers of 128 units, batches of 128, 10,000 rows, where nothing else is
 said) and prints, for each size: milliseconds a step after the first epoch, seconds from the call of `fit` to the end of
 its first step with no cache of compiled code, and the most memory that the process held. Each runs in a process of its
 own; where a figure should grow as the size does, the last column says how much it grew from row to row.
+`size.py` measures models of many pieces.
 """
 
 from __future__ import annotations
@@ -30,38 +30,6 @@ AXES = {
     "width": [16, 64, 256, 1024, 2048],
     "rows": [1_000, 10_000, 100_000, 1_000_000],
 }
-# Models of one kind, larger and larger: how long they take to build, and `fit` until its first step is done.
-SHAPES = {
-    "inputs": [250, 500, 1000, 2000],
-    "branches": [125, 250, 500, 1000],
-    "layers": [60, 125, 250, 500],
-}
-
-
-def measure_shape(kind: str, size: int) -> dict[str, float]:
-    """Build a model of ``size`` inputs, branches or layers and train it for one step, in this process."""
-    import numpy as np
-
-    import pronghorn as keras
-
-    layers = keras.layers
-    begun = time.perf_counter()
-    if kind == "inputs":
-        inputs = [keras.Input((1,)) for _ in range(size)]
-        x = layers.Concatenate()(inputs)
-    else:
-        inputs = [keras.Input((8,))]
-        x = inputs[0]
-        if kind == "branches":
-            x = layers.Add()([layers.Dense(8)(x) for _ in range(size)])
-        for _ in range(size if kind == "layers" else 0):
-            x = layers.Dense(8, activation="tanh")(x)
-    model = keras.Model(inputs, layers.Dense(1)(x))
-    model.compile("sgd", loss="mse")
-    built = time.perf_counter()
-    data = [np.ones((8, *i.shape[1:]), "float32") for i in inputs]
-    model.fit(data, np.ones((8, 1), "float32"), verbose=0)
-    return {"build_s": built - begun, "first_s": time.perf_counter() - built}
 
 
 def measure(batch: int, depth: int, width: int, rows: int) -> dict[str, float]:
@@ -117,25 +85,17 @@ def main() -> None:
     """Run each size in a process of its own and print one table for each axis."""
     if sys.argv[1:2] == ["--measure"]:
         arguments = json.loads(sys.argv[2])
-        print(json.dumps(measure_shape(**arguments) if "kind" in arguments else measure(**arguments)))
+        print(json.dumps(measure(**arguments)))
         return
     from rich.console import Console
     from rich.table import Table
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--axes", nargs="+", choices=[*AXES, *SHAPES], default=[*AXES, *SHAPES], metavar="AXIS",
-                        help=f"what to vary: {', '.join([*AXES, *SHAPES])}")  # fmt: skip
+    parser.add_argument("--axes", nargs="+", choices=list(AXES), default=list(AXES), metavar="AXIS",
+                        help=f"what to vary: {', '.join(AXES)}")  # fmt: skip
     console = Console(highlight=False)
     env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PRONGHORN_CACHE": "0"}
     for axis in parser.parse_args().axes:
-        if axis in SHAPES:
-            table = Table(axis, "build, s", "first step, s", title=axis, title_justify="left", title_style="bold")
-            for size in SHAPES[axis]:
-                with console.status(f"{axis} {size:,}"):
-                    figures = _figures({"kind": axis, "size": size}, env)
-                table.add_row(f"{size:,}", f"{figures['build_s']:.2f}", f"{figures['first_s']:.2f}")
-            console.print(table)
-            continue
         table = Table(title=axis, title_justify="left", title_style="bold")
         for column in (axis, "ms a step", "first step, s", "memory, MB", "of it training, MB", "ms a step, growth"):
             table.add_column(column, justify="right")
