@@ -5,8 +5,8 @@ grain of work, from ``first`` on: some units of a large kernel, or a few small k
 thread that takes it, and at a barrier, which stands only where a kernel needs what another thread may be writing, a
 thread waits for the grains before it. ``args`` points to the tables: buffers, run-time extents, (units, units of a
 grain, grains) of every launch; the number of buffers; and, where the step is profiled, a table of cycles and the bytes
-it has for each thread. Launches stand in a table that one function goes through (`listing`); the step's own code is what
-loops, branches and calls of Python need in between.
+it has for each thread. Launches stand in a table that one function goes through (`listing`); the step's own code is
+what loops, branches and calls of Python need in between.
 
 Threads that are late run through what others have done and take nothing: between grains, a step reads only its own
 stack, the tables and what `ph_decided` says, never a buffer.
