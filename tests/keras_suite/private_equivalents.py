@@ -19,12 +19,12 @@ from pronghorn import saving
 from pronghorn.layers.rnn.conv_lstm import ConvLSTM, ConvLSTMCell
 from pronghorn.layers.rnn.dropout_cell import DropoutRNNCell
 from pronghorn.layers.tracking import TrackedDict, TrackedList, TrackedOrderedDict, TrackedSet
-from pronghorn.models.infer import infer_spec
-from pronghorn.models.keras_tensor import standardize_shape
 from pronghorn.ops.nn.convolution import transposed_axis
 from pronghorn.random import seed_generator
 from pronghorn.regularizers import OrthogonalRegularizer
 from pronghorn.saving import archive
+from pronghorn.symbolic.infer import infer_spec
+from pronghorn.symbolic.keras_tensor import standardize_shape
 from pronghorn.trainers.compile_loss import CompileLoss
 from pronghorn.trainers.compile_metrics import CompileMetrics
 from pronghorn.trainers.data_adapters.adapter import class_weights

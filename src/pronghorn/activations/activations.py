@@ -26,7 +26,7 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
 
 
 def _symbolic(x: Any) -> bool:
-    from pronghorn.models.keras_tensor import is_keras_tensor
+    from pronghorn.symbolic.keras_tensor import is_keras_tensor
 
     return is_keras_tensor(x)
 

@@ -16,7 +16,7 @@ attach(
         "image_data_format": "pronghorn.config",
         "is_float_dtype": ".dtypes",
         "is_int_dtype": ".dtypes",
-        "is_keras_tensor": "pronghorn.models.keras_tensor",
+        "is_keras_tensor": "pronghorn.symbolic.keras_tensor",
         "result_type": ".dtypes",
         "set_epsilon": "pronghorn.config",
         "set_floatx": "pronghorn.config",

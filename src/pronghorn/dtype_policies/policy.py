@@ -59,7 +59,7 @@ class DTypePolicy:
         from pronghorn import ops
         from pronghorn.graph import strings
         from pronghorn.graph.tensor import Tensor
-        from pronghorn.models.keras_tensor import KerasTensor
+        from pronghorn.symbolic.keras_tensor import KerasTensor
 
         if isinstance(x, KerasTensor):
             return x  # a layer's call casts; a model has no node for it

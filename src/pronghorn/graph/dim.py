@@ -26,6 +26,14 @@ class SymbolicDimError(TypeError):
     """A question about a symbolic extent that has no answer before the extent is known."""
 
 
+class ExtentsMayDiffer(SymbolicDimError):
+    """Two extents must be equal, and one of them is not known yet."""
+
+    def __init__(self, first: Extent, second: Extent):
+        self.extents = (first, second)
+        super().__init__(f"Whether the extents {first} and {second} are equal, as they must be, is not known yet.")
+
+
 class Decider(Protocol):
     """What decides comparisons of extents while a function is traced; see `pronghorn.graph.guards.Guards`."""
 

@@ -25,7 +25,32 @@ def _ops() -> Any:
     return _operations
 
 
-class Tensor:
+class ArrayMethods:
+    """The methods that arrays and descriptions of arrays have: functions of `pronghorn.ops`."""
+
+    __slots__ = ()
+
+    @property
+    def T(self) -> Any:
+        return _ops().transpose(self)
+
+    def astype(self, dtype: str) -> Any:
+        """The same elements in another type."""
+        return _ops().cast(self, dtype)
+
+    def reshape(self, *shape: Any) -> Any:
+        """The same elements in another shape."""
+        return _ops().reshape(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
+
+    def squeeze(self, axis: Any = None) -> Any:
+        """Without the axes of extent one."""
+        return _ops().squeeze(self, axis)
+
+    def __getitem__(self, key: Any) -> Any:
+        return _ops().get_item(self, key)
+
+
+class Tensor(ArrayMethods):
     """An n-dimensional array.
 
     Attributes:
@@ -66,10 +91,6 @@ class Tensor:
         """Whether this stands for a value that will exist only when the traced graph runs."""
         return isinstance(self.data, Value)
 
-    @property
-    def T(self) -> Tensor:
-        return _ops().transpose(self)
-
     def numpy(self) -> np.ndarray:
         """The values as a NumPy array.
 
@@ -96,12 +117,6 @@ class Tensor:
     def tolist(self) -> Any:
         return self.numpy().tolist()
 
-    def astype(self, dtype: str) -> Tensor:
-        return _ops().cast(self, dtype)
-
-    def reshape(self, *shape: Any) -> Tensor:
-        return _ops().reshape(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
-
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("len() of a scalar array")
@@ -109,9 +124,6 @@ class Tensor:
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
-
-    def __getitem__(self, key: Any) -> Tensor:
-        return _ops().get_item(self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         raise TypeError(

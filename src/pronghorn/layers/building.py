@@ -16,7 +16,7 @@ from pronghorn.graph.strings import holds_text
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import call as calls
 from pronghorn.layers.input_spec import InputSpec
-from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.utils.masking import set_mask
 from pronghorn.utils.naming import current_path
 

@@ -13,7 +13,7 @@ import numpy as np
 from pronghorn import tree
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers.input_spec import known_shape
-from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.utils.masking import get_mask
 from pronghorn.variables import Variable
 

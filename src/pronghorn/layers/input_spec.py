@@ -42,7 +42,7 @@ class InputSpec(CheckedArguments):
         name: str | None = None,
         optional: bool = False,
     ) -> None:
-        from pronghorn.models.keras_tensor import standardize_shape
+        from pronghorn.symbolic.keras_tensor import standardize_shape
 
         self.dtype = dtype if dtype in (None, "string") else dtypes.name_of(dtype)
         self.shape = None if shape is None else standardize_shape(shape)

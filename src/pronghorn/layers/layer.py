@@ -34,9 +34,9 @@ from pronghorn.layers.building import (
 )
 from pronghorn.layers.input_spec import InputSpec, assert_input_compatibility
 from pronghorn.layers.state import StatefulOperation
-from pronghorn.models.infer import infer_spec
-from pronghorn.models.keras_tensor import KerasTensor
-from pronghorn.models.node import Node
+from pronghorn.symbolic.infer import infer_spec
+from pronghorn.symbolic.keras_tensor import KerasTensor
+from pronghorn.symbolic.node import Node
 from pronghorn.utils.autocast import AutocastScope, autocast_scope
 from pronghorn.utils.masking import get_mask, set_mask
 from pronghorn.utils.naming import NameScope, current_path
@@ -524,7 +524,7 @@ class Layer(StatefulOperation):
 
         base: dict[str, Any] = {"name": self.name}
         if type(self).__init__ is not Layer.__init__ and not overrides_get_config(type(self)):
-            from pronghorn.models.operation import constructor_arguments
+            from pronghorn.symbolic.operation import constructor_arguments
 
             base.update(constructor_arguments(self))
         base["trainable"] = self.trainable

@@ -12,7 +12,7 @@ from pronghorn import dtype_policies
 from pronghorn.graph.active import current_trace
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.layers.tracking import Tracker, changes
-from pronghorn.models.operation import Operation
+from pronghorn.symbolic.operation import Operation
 from pronghorn.variables import Variable
 
 

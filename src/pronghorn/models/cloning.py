@@ -12,9 +12,9 @@ from pronghorn.layers.core.input_layer import Input, InputLayer
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.registry import clone_layer
 from pronghorn.models.functional import Functional
-from pronghorn.models.keras_tensor import is_keras_tensor
 from pronghorn.models.model import Model
 from pronghorn.models.sequential import Sequential
+from pronghorn.symbolic.keras_tensor import is_keras_tensor
 from pronghorn.utils.arguments import shown
 
 

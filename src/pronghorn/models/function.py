@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pronghorn import tree
-from pronghorn.models.keras_tensor import KerasTensor
-from pronghorn.models.node import Node
-from pronghorn.models.operation import Operation
+from pronghorn.symbolic.keras_tensor import KerasTensor
+from pronghorn.symbolic.node import Node
+from pronghorn.symbolic.operation import Operation
 
 
 class Function(Operation):

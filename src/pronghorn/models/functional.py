@@ -16,10 +16,10 @@ from pronghorn.layers.core.input_layer import Input, InputLayer
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
 from pronghorn.models.function import Function, map_graph
-from pronghorn.models.keras_tensor import KerasTensor
 from pronghorn.models.model import Model
 from pronghorn.models.nesting import note_nesting
-from pronghorn.models.node import Node
+from pronghorn.symbolic.keras_tensor import KerasTensor
+from pronghorn.symbolic.node import Node
 from pronghorn.trainers.trainer import Trainer
 from pronghorn.utils.masking import get_mask, set_mask
 from pronghorn.utils.naming import auto_name

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import tree
-from pronghorn.models.keras_tensor import KerasTensor
-from pronghorn.models.node import Node
+from pronghorn.symbolic.keras_tensor import KerasTensor
+from pronghorn.symbolic.node import Node
 
 
 def functional_config(model: Any) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def _operation_config(operation: Any, indices: dict[Node, int]) -> dict[str, Any
 
 def _as_keras_operation(operation: Any, nodes: list[Node]) -> Any:
     """The spelling of a function that Keras has as well; None for layers and other functions."""
-    from pronghorn.models.operation import FunctionOperation
+    from pronghorn.ops.function_operation import FunctionOperation
     from pronghorn.saving import keras_operations
 
     if not isinstance(operation, FunctionOperation) or len(nodes) != 1:

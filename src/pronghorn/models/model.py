@@ -8,8 +8,8 @@ from typing import Any
 
 from pronghorn import tree
 from pronghorn.layers.layer import Layer
-from pronghorn.models.infer import infer_spec
-from pronghorn.models.keras_tensor import KerasTensor, is_keras_tensor
+from pronghorn.symbolic.infer import infer_spec
+from pronghorn.symbolic.keras_tensor import KerasTensor, is_keras_tensor
 from pronghorn.trainers.trainer import Trainer
 
 

@@ -12,9 +12,9 @@ from pronghorn import tree
 from pronghorn.layers.core.input_layer import InputLayer
 from pronghorn.layers.layer import Layer
 from pronghorn.models.functional import Functional
-from pronghorn.models.keras_tensor import KerasTensor
 from pronghorn.models.model import Model
 from pronghorn.models.nesting import note_nesting
+from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.utils.naming import current_path
 
 # What `add` and `pop` keep, and track themselves.

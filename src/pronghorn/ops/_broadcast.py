@@ -14,7 +14,7 @@ import numpy as np
 from pronghorn import config
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import ACTIVE, Dim, Extent, Shape, SymbolicDimError, identical
+from pronghorn.graph.dim import ACTIVE, Dim, Extent, ExtentsMayDiffer, Shape, identical
 from pronghorn.graph.foreign import without_framework
 from pronghorn.graph.tensor import Tensor
 
@@ -156,14 +156,6 @@ def cast(x: Any, dtype: str) -> Tensor:
 
 class BadIndex(IndexError, ValueError):
     """An index that does not fit the array: an IndexError as in NumPy, and a ValueError as in Keras."""
-
-
-class ExtentsMayDiffer(SymbolicDimError):
-    """Two extents must be equal, and one of them is not known yet."""
-
-    def __init__(self, first: Extent, second: Extent):
-        self.extents = (first, second)
-        super().__init__(f"Whether the extents {first} and {second} are equal, as they must be, is not known yet.")
 
 
 def equal_extents(first: Extent, second: Extent) -> bool:

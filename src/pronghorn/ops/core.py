@@ -15,9 +15,10 @@ from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Extent, Shape, comparable, identical, product
 from pronghorn.graph.tensor import Tensor
-from pronghorn.models.keras_tensor import is_keras_tensor
 from pronghorn.ops import _broadcast as B
-from pronghorn.ops._symbolic import is_described, symbolic_aware, unknown_extent
+from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.symbolic.describing import is_described, unknown_extent
+from pronghorn.symbolic.keras_tensor import is_keras_tensor
 
 _MODES = {None: "set", "add": "add", "max": "max", "min": "min", "mul": "mul"}
 

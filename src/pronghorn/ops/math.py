@@ -11,7 +11,8 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import comparable
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
-from pronghorn.ops._symbolic import is_described, symbolic_aware, unknown_extent
+from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.symbolic.describing import is_described, unknown_extent
 
 
 # -- special functions ------------------------------------------------------------------------------------------------

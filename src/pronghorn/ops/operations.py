@@ -12,8 +12,8 @@ import inspect
 import typing
 from collections.abc import Callable
 
-from pronghorn.models.operation import Operation
 from pronghorn.ops._class_names import OP_OF_CLASS
+from pronghorn.symbolic.operation import Operation
 
 _ARRAYS = frozenset(
     """a angle abs_ array b beta bias bins body cond coordinates data depthwise_kernel elements elems end_points

@@ -96,7 +96,7 @@ def _private_class(name: str) -> type:
         from pronghorn.models.functional import Functional
 
         return Functional
-    from pronghorn.models.operation import FunctionOperation
+    from pronghorn.ops.function_operation import FunctionOperation
 
     return FunctionOperation
 

@@ -73,7 +73,7 @@ def serialize_keras_object(obj: Any) -> Any:
 
 def _special(obj: Any) -> dict[str, Any] | None:
     """Arrays, symbolic tensors, bytes, slices and the like."""
-    from pronghorn.models.keras_tensor import KerasTensor
+    from pronghorn.symbolic.keras_tensor import KerasTensor
 
     if isinstance(obj, KerasTensor):
         history = getattr(obj, "_keras_history", None)
@@ -211,7 +211,7 @@ def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | 
 
 def _from_tag(tag: str, config: dict[str, Any], safe_mode: bool) -> Any:
     if tag == "__keras_tensor__":
-        from pronghorn.models.keras_tensor import KerasTensor
+        from pronghorn.symbolic.keras_tensor import KerasTensor
 
         tensor = KerasTensor(config["shape"], dtype=config["dtype"])
         tensor._pre_serialization_keras_history = config["keras_history"]
@@ -281,7 +281,7 @@ def _make(config: dict[str, Any], name: str, inner: Any, safe_mode: bool, module
         function = keras_operations.function_of(config.get("module") or "", name)
         if function is None:
             raise _unknown("class", name, config)
-        from pronghorn.models.operation import FunctionOperation
+        from pronghorn.ops.function_operation import FunctionOperation
 
         return FunctionOperation.from_keras(function, inner)
     if inspect.isfunction(cls):

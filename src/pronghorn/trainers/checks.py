@@ -13,8 +13,8 @@ from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.trace import abstract_eval
 from pronghorn.graph.user_code import warn
-from pronghorn.models.infer import infer_spec
-from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.symbolic.infer import infer_spec
+from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.trainers import compiling, indices, validation
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.data_adapters.adapter import DataAdapter

@@ -26,7 +26,7 @@ attach(
         "image_dataset_from_directory": ".image_dataset",
         "img_to_array": ".image",
         "is_interactive_logging_enabled": "pronghorn.config",
-        "is_keras_tensor": "pronghorn.models.keras_tensor",
+        "is_keras_tensor": "pronghorn.symbolic.keras_tensor",
         "load_img": ".image",
         "model_to_dot": ".dot",
         "normalize": ".numerical",

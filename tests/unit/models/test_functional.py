@@ -9,9 +9,9 @@ from pronghorn import Model, Sequential, layers, ops
 from pronghorn.models import clone_model, model_from_json
 from pronghorn.models.function import Function
 from pronghorn.models.functional import Functional
-from pronghorn.models.infer import infer_spec
-from pronghorn.models.keras_tensor import KerasTensor
-from pronghorn.models.operation import Operation
+from pronghorn.symbolic.infer import infer_spec
+from pronghorn.symbolic.keras_tensor import KerasTensor
+from pronghorn.symbolic.operation import Operation
 from pronghorn.utils.naming import clear_session
 
 A, B = np.ones((2, 3), "float32"), np.full((2, 3), 2.0, "float32")

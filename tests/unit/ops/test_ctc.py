@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from pronghorn import ops
-from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
 def by_enumeration(target, logits, blank):

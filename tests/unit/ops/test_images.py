@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pronghorn import ops
-from pronghorn.models.keras_tensor import KerasTensor
 from pronghorn.ops import image
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 UNKNOWN = KerasTensor((None, None, None, 3))
 

@@ -5,7 +5,7 @@ import pytest
 
 import pronghorn
 from pronghorn import layers, ops
-from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
 def test_numbers_of_elements_that_depend_on_values_are_unknown():

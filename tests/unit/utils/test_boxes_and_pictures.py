@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pronghorn import utils, visualization
-from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.utils import bounding_boxes, dot
 
 FORMATS = [

@@ -8,8 +8,8 @@ from pronghorn import ops, random
 from pronghorn.layers import settings
 from pronghorn.layers.attention.masks import band_mask
 from pronghorn.layers.layer import Layer
-from pronghorn.models.keras_tensor import KerasTensor
 from pronghorn.random.seed_generator import SeedGenerator
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
 class Attention(Layer):

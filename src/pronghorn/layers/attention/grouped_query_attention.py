@@ -188,7 +188,7 @@ class GroupedQueryAttention(HeadsLayer):
         return query_shape
 
     def compute_output_spec(self, query: Any, value: Any, key: Any = None, **kwargs: Any) -> Any:
-        from pronghorn.models.keras_tensor import KerasTensor
+        from pronghorn.symbolic.keras_tensor import KerasTensor
 
         shape = self.compute_output_shape(query.shape, value.shape, None if key is None else key.shape)
         output = KerasTensor(shape, dtype=self.compute_dtype)

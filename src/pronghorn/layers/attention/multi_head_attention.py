@@ -305,7 +305,7 @@ class MultiHeadAttention(HeadsLayer):
         training: Any = None,
         use_causal_mask: bool = False,
     ) -> Any:
-        from pronghorn.models.keras_tensor import KerasTensor
+        from pronghorn.symbolic.keras_tensor import KerasTensor
 
         shape = self.compute_output_shape(query.shape, value.shape, None if key is None else key.shape)
         output = KerasTensor(shape, dtype=self.compute_dtype)

@@ -12,7 +12,7 @@ from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import settings
 from pronghorn.layers.core.lora import LoraKernel
 from pronghorn.layers.layer import Layer
-from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
 class Embedding(LoraKernel, Layer):

@@ -6,7 +6,7 @@ from typing import Any
 
 from pronghorn import tree
 from pronghorn.layers.layer import Layer
-from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
 class Identity(Layer):

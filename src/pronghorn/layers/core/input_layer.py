@@ -7,8 +7,8 @@ from typing import Any
 from pronghorn import config
 from pronghorn.graph.user_code import warn
 from pronghorn.layers.layer import Layer
-from pronghorn.models.keras_tensor import KerasTensor, standardize_shape
-from pronghorn.models.node import Node
+from pronghorn.symbolic.keras_tensor import KerasTensor, standardize_shape
+from pronghorn.symbolic.node import Node
 
 
 class InputLayer(Layer):

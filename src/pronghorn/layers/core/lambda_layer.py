@@ -9,7 +9,7 @@ from typing import Any
 
 from pronghorn import tree
 from pronghorn.layers.layer import Layer
-from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
 class Lambda(Layer):
@@ -121,7 +121,7 @@ class Lambda(Layer):
 
 
 def _infer(layer: Lambda, inputs: Any) -> Any:
-    from pronghorn.models.infer import infer_spec
+    from pronghorn.symbolic.infer import infer_spec
 
     return infer_spec(layer._run_call, (inputs,))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pronghorn import ops
 from pronghorn.layers.layer import Layer
-from pronghorn.models.keras_tensor import is_keras_tensor
+from pronghorn.symbolic.keras_tensor import is_keras_tensor
 
 
 class Concatenate(Layer):

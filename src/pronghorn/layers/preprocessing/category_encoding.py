@@ -11,7 +11,7 @@ from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import settings
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.preprocessing import encoding, strings
-from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 _MODES = ("count", "one_hot", "multi_hot")
 

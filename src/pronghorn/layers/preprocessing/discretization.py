@@ -12,7 +12,7 @@ from pronghorn.layers import settings
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.preprocessing import encoding
 from pronghorn.layers.preprocessing.batches import batches_of, to_array
-from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
 class Discretization(Layer):

@@ -16,7 +16,7 @@ from pronghorn.layers.preprocessing import encoding, strings
 from pronghorn.layers.preprocessing.fingerprint import cross, fingerprint64
 from pronghorn.layers.preprocessing.hashing import output_dtype
 from pronghorn.layers.preprocessing.traced_hashing import cross_integers
-from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
 class HashedCrossing(Layer):

@@ -14,7 +14,7 @@ from pronghorn.layers.preprocessing import encoding, strings
 from pronghorn.layers.preprocessing.fingerprint import hash_strings
 from pronghorn.layers.preprocessing.on_strings import StringLayer
 from pronghorn.layers.preprocessing.traced_hashing import hash_integers
-from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
 def output_dtype(mode: str, dtype: Any, layer: str) -> Any:

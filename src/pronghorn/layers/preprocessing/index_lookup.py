@@ -16,7 +16,7 @@ from pronghorn.layers.preprocessing import encoding
 from pronghorn.layers.preprocessing.batches import batches_of, to_array
 from pronghorn.layers.preprocessing.on_strings import StringLayer
 from pronghorn.layers.preprocessing.vocabulary import TokenCounts, read_vocabulary, refuse_path, write_vocabulary
-from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 MODES = (*encoding.MODES, "tf_idf")
 _OLD_MODES = {"binary": "multi_hot", "tf-idf": "tf_idf"}

@@ -14,7 +14,7 @@ from pronghorn.layers.preprocessing.fingerprint import hash_strings
 from pronghorn.layers.preprocessing.hashing import checked_salt
 from pronghorn.layers.preprocessing.index_lookup import IndexLookup
 from pronghorn.layers.preprocessing.traced_hashing import hash_integers
-from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
 class IntegerLookup(IndexLookup):

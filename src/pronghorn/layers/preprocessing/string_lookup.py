@@ -10,7 +10,7 @@ from pronghorn.layers.preprocessing import strings
 from pronghorn.layers.preprocessing.fingerprint import hash_strings
 from pronghorn.layers.preprocessing.hashing import checked_salt
 from pronghorn.layers.preprocessing.index_lookup import IndexLookup
-from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
 class StringLookup(IndexLookup):

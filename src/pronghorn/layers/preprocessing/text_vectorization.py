@@ -15,7 +15,7 @@ from pronghorn.layers.preprocessing.index_lookup import MODES
 from pronghorn.layers.preprocessing.on_strings import StringLayer
 from pronghorn.layers.preprocessing.string_lookup import StringLookup
 from pronghorn.layers.preprocessing.vocabulary import refuse_path
-from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 _OLD_MODES = {"binary": "multi_hot", "tf-idf": "tf_idf"}
 

@@ -9,7 +9,7 @@ from pronghorn import config, ops
 from pronghorn.layers import settings
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
-from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
 class Flatten(Layer):

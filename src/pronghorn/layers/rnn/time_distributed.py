@@ -8,7 +8,7 @@ from pronghorn import ops, tree
 from pronghorn.layers.call import parameters_of
 from pronghorn.layers.core.wrapper import Wrapper
 from pronghorn.layers.layer import Layer
-from pronghorn.models.keras_tensor import KerasTensor
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
 class TimeDistributed(Wrapper):

@@ -11,12 +11,13 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Extent, comparable, is_static
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
-from pronghorn.ops._symbolic import is_described, symbolic_aware
+from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.image._layout import batch_of
 from pronghorn.ops.nn.convolution import depthwise_conv
 from pronghorn.ops.nn.geometry import padding_pairs, per_axis
 from pronghorn.ops.numpy.reductions import mean_of
 from pronghorn.ops.numpy.shaping import part
+from pronghorn.symbolic.describing import is_described
 
 
 # -- borders ----------------------------------------------------------------------------------------------------------

@@ -9,8 +9,9 @@ import numpy as np
 from pronghorn.graph import primitives as P
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
-from pronghorn.ops._symbolic import is_described, symbolic_aware
+from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.nn.activations import log_softmax
+from pronghorn.symbolic.describing import is_described
 
 _MINUS_INFINITY = -1e30  # an impossible path; finite, so that gradients stay numbers
 

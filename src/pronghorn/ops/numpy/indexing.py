@@ -15,9 +15,10 @@ from pronghorn.graph.concrete import at_line
 from pronghorn.graph.dim import Dim, Extent, Shape, comparable, identical, product
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
-from pronghorn.ops._symbolic import is_described, symbolic_aware, unknown_extent
+from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.core import linear_index, wrap_index
 from pronghorn.ops.numpy.shaping import permute, ravel
+from pronghorn.symbolic.describing import is_described, unknown_extent
 
 
 def needs_values(name: str, x: Tensor, instead: str) -> np.ndarray:

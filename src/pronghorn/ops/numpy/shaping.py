@@ -12,7 +12,8 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim, Extent, Shape, SymbolicDimError, comparable, product
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
-from pronghorn.ops._symbolic import is_described, symbolic_aware, unknown_extent
+from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.symbolic.describing import is_described, unknown_extent
 
 
 def extents(shape: Any, name: str = "shape") -> tuple[Any, ...]:

@@ -12,9 +12,10 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import comparable
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
-from pronghorn.ops._symbolic import is_described, symbolic_aware, unknown_extent
+from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.numpy.indexing import needs_values
 from pronghorn.ops.numpy.shaping import permute, ravel
+from pronghorn.symbolic.describing import is_described, unknown_extent
 
 
 def _axis(x: Tensor, axis: Any) -> tuple[Tensor, int]:

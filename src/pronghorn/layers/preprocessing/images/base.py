@@ -10,9 +10,9 @@ from pronghorn import config, ops, random
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.preprocessing.images.whole_calls import call_compiled
-from pronghorn.models.infer import infer_spec
-from pronghorn.models.keras_tensor import KerasTensor
 from pronghorn.random import SeedGenerator
+from pronghorn.symbolic.infer import infer_spec
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 _NESTED = ("images", "labels", "bounding_boxes", "segmentation_masks")
 

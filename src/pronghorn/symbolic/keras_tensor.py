@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from pronghorn import ops, tree
+from pronghorn import tree
 from pronghorn.graph import dtypes
-from pronghorn.graph.tensor import LOGICAL_OPERATORS
+from pronghorn.graph.tensor import LOGICAL_OPERATORS, ArrayMethods
 from pronghorn.utils.arguments import CheckedArguments
 from pronghorn.utils.masking import keras_mask
 from pronghorn.utils.naming import auto_name
@@ -20,7 +20,7 @@ class KerasHistory(NamedTuple):
     tensor_index: int
 
 
-class KerasTensor(CheckedArguments):
+class KerasTensor(CheckedArguments, ArrayMethods):
     """What `Input` returns and what layers and ops make of it while a functional model is described.
 
     Args:
@@ -68,27 +68,7 @@ class KerasTensor(CheckedArguments):
     def ndim(self) -> int:
         return len(self._shape)
 
-    @property
-    def T(self) -> Any:
-        return ops.transpose(self)
-
     _keras_mask = keras_mask
-
-    def reshape(self, *newshape: Any) -> Any:
-        """The same elements in another shape."""
-        shape = newshape[0] if len(newshape) == 1 and not isinstance(newshape[0], int) else newshape
-        return ops.reshape(self, shape)
-
-    def squeeze(self, axis: Any = None) -> Any:
-        """Without the axes of extent one."""
-        return ops.squeeze(self, axis)
-
-    def astype(self, dtype: str) -> Any:
-        """The same elements in another type."""
-        return ops.cast(self, dtype)
-
-    def __getitem__(self, key: Any) -> Any:
-        return ops.get_item(self, key)
 
     def _no_value(self, use: str, kind: type[Exception] = TypeError) -> Exception:
         return kind(

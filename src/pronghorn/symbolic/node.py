@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pronghorn import tree
-from pronghorn.models.keras_tensor import KerasHistory, KerasTensor, symbolic_leaves
+from pronghorn.symbolic.keras_tensor import KerasHistory, KerasTensor, symbolic_leaves
 
 
 class SymbolicArguments:

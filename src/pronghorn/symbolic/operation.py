@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from typing import Any
 
-from pronghorn import tree
-from pronghorn.models.infer import infer_spec
-from pronghorn.models.keras_tensor import any_symbolic_tensors
-from pronghorn.models.node import Node
+from pronghorn import saving, tree
+from pronghorn.symbolic.infer import infer_spec
+from pronghorn.symbolic.keras_tensor import any_symbolic_tensors
+from pronghorn.symbolic.node import Node
 from pronghorn.utils.arguments import CheckedArguments
 from pronghorn.utils.naming import auto_name
 
@@ -133,12 +132,10 @@ def constructor_arguments(operation: Operation) -> dict[str, Any]:
             raise _needs_config(operation, name, value)
         else:
             config[name] = value
-    from pronghorn.saving import serialization
-
     for name, value in config.items():
-        if not all(serialization.is_serializable(leaf) for leaf in tree.flatten(value)):
+        if not all(saving.serialization.is_serializable(leaf) for leaf in tree.flatten(value)):
             raise _needs_config(operation, name, value)
-    return {name: serialization.serialize_keras_object(value) for name, value in config.items()}
+    return {name: saving.serialize_keras_object(value) for name, value in config.items()}
 
 
 def _needs_config(operation: Operation, name: str, value: Any) -> NotImplementedError:
@@ -146,82 +143,3 @@ def _needs_config(operation: Operation, name: str, value: Any) -> NotImplemented
         f"{type(operation).__name__} was made with {name}={value!r}, which cannot be saved as it is. Write a "
         f"get_config() method in {type(operation).__name__} that returns plain values for its constructor's arguments."
     )
-
-
-class FunctionOperation(Operation):
-    """A function of arrays as an operation: what `pronghorn.ops.*` on KerasTensors and ``x + y`` become.
-
-    Args:
-        fn: the function; called with Tensors in place of the KerasTensors.
-        name: the prefix of its automatic name, the function's own name if None.
-    """
-
-    def __init__(self, fn: Callable[..., Any], name: str | None = None) -> None:
-        self.fn = fn
-        self.function_name = name or getattr(fn, "__name__", "function")
-        super().__init__(name=auto_name(self.function_name))
-
-    def call(self, *args: Any, **kwargs: Any) -> Any:
-        return self.fn(*args, **kwargs)
-
-    def get_config(self) -> dict[str, Any]:
-        from pronghorn.saving.keras_operations import WithSettings
-        from pronghorn.saving.serialization import serialize_keras_object
-
-        if isinstance(self.fn, WithSettings):
-            path = public_function_name(self.fn.fn, self.function_name)
-            return {"name": self.name, "function": path, "settings": serialize_keras_object(self.fn.settings)}
-        return {"name": self.name, "function": public_function_name(self.fn, self.function_name)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> FunctionOperation:
-        from pronghorn.saving.serialization import deserialize_keras_object
-
-        path = config["function"]
-        function = _public_function(path)
-        settings = deserialize_keras_object(config.get("settings") or {})
-        return cls.from_keras(function, {"name": config["name"], **settings})
-
-    @classmethod
-    def from_keras(cls, fn: Callable[..., Any], config: dict[str, Any]) -> FunctionOperation:
-        """An operation from the configuration that Keras writes, which keeps constant arguments in it."""
-        from pronghorn.saving.keras_operations import WithSettings
-
-        parameters = inspect.signature(fn).parameters
-        takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
-        constants = {k: v for k, v in config.items() if (k in parameters or takes_any) and k != "name"}
-        operation = cls(WithSettings(fn, constants) if constants else fn, fn.__name__)
-        operation.name = config.get("name", operation.name)
-        return operation
-
-
-# The only places a saved function may come from: a file must not name arbitrary code.
-_PUBLIC_MODULES = ("ops", "random", "activations")
-
-
-def public_function_name(fn: Callable[..., Any], name: str) -> str:
-    """Where ``fn`` is found again, such as ``"ops.add"``.
-
-    Raises:
-        NotImplementedError: if it is none of Pronghorn's public functions.
-    """
-    import pronghorn
-
-    for module in _PUBLIC_MODULES:
-        found = getattr(getattr(pronghorn, module), name, None)
-        if found is fn or getattr(found, "__wrapped__", None) in (fn, getattr(fn, "__wrapped__", fn)):
-            return f"{module}.{name}"
-    raise NotImplementedError(
-        f"The function {name!r} in a functional model is none of pronghorn.ops and cannot be saved. Put it into a "
-        "Layer with a get_config() method."
-    )
-
-
-def _public_function(path: str) -> Callable[..., Any]:
-    import pronghorn
-
-    module, _, name = path.rpartition(".")
-    found = getattr(getattr(pronghorn, module), name, None) if module in _PUBLIC_MODULES else None
-    if not callable(found) or isinstance(found, type) or name.startswith("_"):
-        raise ValueError(f"The saved function {path!r} is none of Pronghorn's public functions.")
-    return found

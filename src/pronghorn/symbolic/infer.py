@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
-from pronghorn.graph.dim import Dim, Extent, SymbolicDimError, substitute
+from pronghorn.graph.dim import Dim, Extent, ExtentsMayDiffer, SymbolicDimError, substitute
 from pronghorn.graph.guards import guarding
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import abstract_eval
-from pronghorn.models.keras_tensor import KerasTensor, symbolic_leaves
+from pronghorn.symbolic.describing import describing
+from pronghorn.symbolic.keras_tensor import KerasTensor, symbolic_leaves
 
 # Two lengths that few shapes contain: what differs between them in the results depends on the unknown extents.
 _PROBES = (83, 89)
@@ -101,8 +102,6 @@ def _settled(
     fn: Callable[..., Any], args: Any, kwargs: Any, inputs: list[KerasTensor], symbol: Callable[[int, int], Dim]
 ) -> tuple[Any, dict[str, Extent]]:
     """The results of the call, and what it made of the symbols."""
-    from pronghorn.ops._broadcast import ExtentsMayDiffer
-
     known: dict[str, Extent] = {}
 
     def fill(place: int, axis: int) -> Extent:
@@ -161,8 +160,6 @@ def _evaluate(
     known: Mapping[str, Extent] = MappingProxyType({}),
 ) -> Any:
     """Trace the call, with ``fill(input, axis)`` for unknown extents; Avals in the structure of its result."""
-    from pronghorn.ops._symbolic import describing
-
     avals = [
         Aval(tuple(fill(place, axis) if n is None else n for axis, n in enumerate(x.shape)), x.dtype)
         for place, x in enumerate(inputs)
