@@ -10,8 +10,8 @@ from pronghorn import tree
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Dim, SymbolicDimError
 from pronghorn.graph.ir import Aval
-from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import Traced, as_tensor, trace
+from pronghorn.graph.tensor import Tensor, as_tensor
+from pronghorn.graph.trace import Traced, trace
 from pronghorn.trainers.checks import call_takes_training
 
 #: For a model that asks for an extent: traced with this number, what it was told must not depend on it.
