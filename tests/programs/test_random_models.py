@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
 import json
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 pytest.importorskip("keras")
 pytest.importorskip("jax")
 
+from random_models import __main__ as program
 from random_models.compare import Comparison
 from random_models.generate import random_spec
 from random_models.reduce import reduced
@@ -43,7 +45,7 @@ MODELS = [
     *((8, range(k, k + 10)) for k in (30, 40)),
     *((10, range(k, k + 8)) for k in (300, 308)),
     *((12, range(k, k + 4)) for k in (60, 64)),
-    (6, (100, 128, 134, 147, 156, 178, 182)),
+    (6, (100, 128, 134, 147, 156, 178, 182, 5009)),
 ]
 
 
@@ -76,6 +78,30 @@ def test_a_wrong_layer_is_seen(monkeypatch):
     """A hundred thousandth too much."""
     monkeypatch.setattr(pronghorn.layers.Dense, "call", wrong(pronghorn.layers.Dense.call))
     assert "predict" in {d.kind for d in Comparison(SMALL).run()}
+
+
+@pytest.mark.slow
+def test_a_wrong_optimizer_is_seen(monkeypatch):
+    """One that makes steps a hundredth too long."""
+    make_rate = pronghorn.optimizers.SGD.rate
+    monkeypatch.setattr(pronghorn.optimizers.SGD, "rate", lambda *args: make_rate(*args) * 1.01)
+    assert "one step weight" in {d.kind for d in Comparison(SMALL).run()}
+
+
+@pytest.mark.parametrize("still", [True, False])
+def test_what_differs_is_looked_at_again(monkeypatch, still):
+    """Beside Keras as XLA compiles it by default, which counts."""
+
+    def run_chunk(seeds, options, env, reduce=False):
+        wrong = [["fit", "NaN"]] if env == "quick" or still else []
+        return [{"seed": s, "explained": {}, "differences": wrong if s == 2 else []} for s in seeds]
+
+    monkeypatch.setattr(program, "run_chunk", run_chunk)
+    options = argparse.Namespace(reduce=False)
+    one, three, two = program.looked_at_twice([1, 2, 3], options, "quick", "usual")
+    assert [one["seed"], three["seed"], two["seed"]] == [1, 3, 2]
+    assert bool(two["differences"]) == still
+    assert sum(two["explained"].values()) == (not still)
 
 
 def wrong(call):

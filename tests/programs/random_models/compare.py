@@ -1,14 +1,16 @@
 """Trains a random model in both libraries and says where they differ by more than rounding explains.
 
 Rounding is measured, not guessed: the same model of ours is trained again and again with every value of every layer,
-every weight and every input moved by about a rounding error. What two libraries give may lie apart by a few times what
-that moves the result, whatever the model makes of it: a division by nearly nothing, a maximum of two nearly equal
-numbers, an optimizer that takes the sign of a gradient that is zero but for rounding.
+every weight and every input moved by about a rounding error, and every gradient that is nothing but one. What two
+libraries give may lie apart by a few times what that moves the result, whatever the model makes of it: a division by
+nearly nothing, a maximum of two nearly equal numbers, an optimizer that takes the sign of a gradient that is zero but
+for rounding.
 """
 
 from __future__ import annotations
 
 import copy
+import functools
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -208,8 +210,25 @@ class Comparison:
             values = self.moved_weights(model, weights, rng if run else None)
             if run:
                 data.x = pronghorn.tree.map_structure(lambda x: self.nudged(x, rng), data.x)
-            runs.append(train(self.moved_training(run), model, data, values, pronghorn))
+            change = functools.partial(self.move_gradients, rng=rng) if run else None
+            runs.append(train(self.moved_training(run), model, data, values, pronghorn, change))
         return runs
+
+    def move_gradients(self, optimizer: Any, rng: np.random.Generator) -> None:
+        """Lets an optimizer see noise where a gradient is a rounding error beside the model's largest, or zero.
+
+        Such a gradient is a sum of larger numbers that cancel, as that of the bias of an attention's keys. What is left
+        of them depends on the order of the additions, and some optimizers make steps of one size of whatever it is.
+        """
+        apply, ops = optimizer.apply, pronghorn.ops
+
+        def applied(grads: list[Any], variables: list[Any]) -> None:
+            sizes = [ops.max(ops.abs(ops.cast(g, "float32"))) for g in grads]
+            error = functools.reduce(ops.maximum, sizes) * self.epsilon
+            noise = [ops.cast(error * rng.uniform(-1, 1, g.shape).astype("float32"), g.dtype) for g in grads]
+            apply([ops.where(s <= error, n, g) for g, s, n in zip(grads, sizes, noise)], variables)
+
+        optimizer.apply = applied
 
     def moved_weights(self, model: Any, weights: list[np.ndarray], rng: np.random.Generator | None) -> list[np.ndarray]:
         left, result = iter(weights), []

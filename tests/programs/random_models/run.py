@@ -6,7 +6,7 @@ import contextlib
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
@@ -19,6 +19,7 @@ from pronghorn.utils.masking import get_mask
 from random_models.spec import Spec, apply, build, resolved
 
 Seen = dict[str, np.ndarray]
+Change = Callable[[Any], None]
 
 
 class Failed(Exception):
@@ -143,14 +144,16 @@ class Data:
         return [a[:count] for a in arrays] if isinstance(arrays, list) else arrays[:count]
 
 
-def compile_model(spec: Spec, model: Any, library: Any, **options: Any) -> None:
+def compile_model(spec: Spec, model: Any, library: Any, change: Change | None = None) -> None:
     heads = spec["compile"]["heads"]
     losses, metrics = ([resolved(h[k], library) for h in heads] for k in ("loss", "metrics"))
     if len(heads) == 1:
         losses, metrics = losses[0], metrics[0]
     extra = {"loss_weights": spec["compile"]["loss_weights"]} if "loss_weights" in spec["compile"] else {}
     optimizer = resolved(spec["compile"]["optimizer"], library)
-    model.compile(optimizer=optimizer, loss=losses, metrics=metrics, **extra, **options)
+    if change:
+        change(optimizer)
+    model.compile(optimizer=optimizer, loss=losses, metrics=metrics, **extra)
 
 
 def arrays_of(results: Any) -> list[np.ndarray]:
@@ -192,15 +195,17 @@ def unshare(model: Any) -> None:
         v.assign(np.array(v.value))
 
 
-def train(spec: Spec, model: Any, data: Data, weights: list[np.ndarray], library: Any, **options: Any) -> Seen:
-    """Predicts, takes one step, fits, evaluates, predicts."""
+def train(
+    spec: Spec, model: Any, data: Data, weights: list[np.ndarray], library: Any, change: Change | None = None
+) -> Seen:
+    """Predicts, takes one step, fits, evaluates, predicts; ``change`` is called with the optimizer beforehand."""
     seen: Seen = {}
     with at("setting weights"):
         model.set_weights(weights)
     with at("predict"):
         note(seen, "predict", model.predict(data.x, batch_size=data.batch, verbose=0))
     with at("compile"):
-        compile_model(spec, model, library, **options)
+        compile_model(spec, model, library, change)
     with at("one step"):
         first = {k: v[: data.batch] if k == "sample_weight" else v for k, v in data.weights.items()}
         step = (data.first(data.x, data.batch), data.first(data.y, data.batch))
