@@ -51,8 +51,7 @@ def profile_step(
     if kind != "predict":
         checks.check_data(model, adapter)
     batches = _batches(adapter, steps)
-    function: StepFunction = getattr(model, f"make_{kind}_function")()
-    function.refresh()
+    function: StepFunction = model._function(kind)
     program = function.prepare(batches[0])
     if program is None:
         raise RuntimeError(
