@@ -17,16 +17,22 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.hookimpl(tryfirst=True)  # before cases are chosen by their marks
 def pytest_collection_modifyitems(items):
-    """Mark the cases slow that ``mostly_slow`` leaves out: all but every n-th, or all whose ids hold no given word."""
+    """Mark the cases slow that ``mostly_slow`` leaves out.
+
+    They are all but every n-th; or all whose ids hold no given word; or all but the first of each kind.
+    """
     seen = collections.Counter()
     for item in items:
         mark = item.get_closest_marker("mostly_slow")
         if mark is None:
             continue
-        number = seen[item.parent, item.originalname]
-        seen[item.parent, item.originalname] += 1
+        kind = mark.kwargs["kind"](item.callspec.params) if "kind" in mark.kwargs else None
+        number = seen[item.parent, item.originalname, kind]
+        seen[item.parent, item.originalname, kind] += 1
         if mark.args:
             quick = any(word in item.callspec.id for word in mark.args)
+        elif kind is not None:
+            quick = number == 0
         else:
             quick = number % mark.kwargs["every"] == 0
         if not quick:

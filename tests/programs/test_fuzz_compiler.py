@@ -47,14 +47,14 @@ def check(program: Program, seed: int, batches: Sequence[int] = BATCHES) -> None
                 np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * largest, err_msg=where)
 
 
-@pytest.mark.mostly_slow(every=2)
+@pytest.mark.mostly_slow(every=4)
 @pytest.mark.parametrize("start", range(0, 200, 25))
 def test_small_programs(start):
     for seed in range(start, start + 25):
         check(random_program(seed, steps=5, variables=seed % 3), seed)
 
 
-@pytest.mark.mostly_slow(every=2)
+@pytest.mark.mostly_slow(every=4)
 @pytest.mark.parametrize("start", range(1000, 1060, 15))
 def test_larger_programs(start):
     for seed in range(start, start + 15):
@@ -73,7 +73,7 @@ def check_other_extents(seed: int, steps: int) -> int:
     return len(batches)
 
 
-@pytest.mark.mostly_slow(every=8)
+@pytest.mark.mostly_slow(every=16)
 @pytest.mark.parametrize("start", range(3000, 3400, 25))
 def test_other_numbers_of_rows(start):
     assert sum(check_other_extents(seed, 4 + seed % 9) for seed in range(start, start + 25)) > 50

@@ -37,6 +37,7 @@ def _moving(case: Case) -> list[int]:
     return [i for i, arg in enumerate(case.args) if i not in fixed and arrays(arg)]
 
 
+@pytest.mark.mostly_slow(kind=lambda params: params["case"].name)
 @pytest.mark.parametrize("case", [c for c in CASES if _compilable(c)], ids=lambda c: c.id)
 def test_compiled_is_what_numpy_gives(case: Case):
     op, moving = _op(case.name), _moving(case)

@@ -64,12 +64,14 @@ CASES = {
 }
 
 
+@pytest.mark.mostly_slow(every=3)
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("name", CASES)
 def test_matches_numpy(native, name, target):
     check(native, CASES[name](), target)
 
 
+@pytest.mark.mostly_slow(every=3)
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize(("m", "n"), [(1, 2), (2, 1), (1, 1), (2, 3), (3, 40)])
 def test_sums_whose_length_shows_at_run_time(native, m, n, target):
@@ -320,7 +322,7 @@ BLOCKED = {
 }
 
 
-@pytest.mark.mostly_slow("filter gradient-native", "1x1 filter gradient-native")
+@pytest.mark.mostly_slow("1x1 filter gradient-native")
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("name", BLOCKED)
 def test_long_sums_in_blocks(native, name, target):

@@ -130,6 +130,7 @@ def test_narrower_machines(kernel, name: str, target: str, lanes: int) -> None:
         check(kernel, name, dtype, lanes, target)
 
 
+@pytest.mark.mostly_slow(every=4)
 @pytest.mark.parametrize("target, lanes", [("sse2", 4), ("avx2", 8), ("avx512", 16)])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16", "int64", "uint32", "bool"])
 def test_casts_of_narrower_machines(kernel, dtype: str, target: str, lanes: int) -> None:

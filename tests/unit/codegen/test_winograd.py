@@ -47,6 +47,7 @@ CASES = {
 }
 
 
+@pytest.mark.mostly_slow(every=3)
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("name", CASES)
 def test_matches_numpy(native, name, target):
@@ -64,6 +65,7 @@ def test_any_batch(native, images):
     check(native, filter_gradient(images, 9, 9, 6, 9, 3, 3, runtime=("n",)), planner=winograd)
 
 
+@pytest.mark.mostly_slow(every=3)
 @pytest.mark.parametrize("name", CASES)
 def test_bits_do_not_depend_on_the_cuts(native, name):
     whole, _ = run(native, CASES[name](), "native", planner=winograd)
@@ -71,6 +73,7 @@ def test_bits_do_not_depend_on_the_cuts(native, name):
     np.testing.assert_array_equal(whole, cut)
 
 
+@pytest.mark.mostly_slow(every=5)
 @pytest.mark.parametrize("dtypes", [("bfloat16",) * 3, ("float16",) * 3, ("bfloat16", "float32", "float32")], ids=str)
 @pytest.mark.parametrize("target", TARGETS)
 def test_low_precision(native, dtypes, target):
