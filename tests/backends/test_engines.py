@@ -5,9 +5,11 @@ import pytest
 from cases import CASES, tolerance
 from test_gradients import cotangents_for, gradient_graph, smooth_cases
 
+from pronghorn import ops
 from pronghorn.backends.numpy import IMPLEMENTATIONS, run
 from pronghorn.backends.table_executable import TableExecutable
 from pronghorn.graph import dtypes
+from pronghorn.graph import primitives as P
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.primitives import PRIMITIVES
 from pronghorn.graph.trace import Traced, trace
@@ -49,14 +51,20 @@ def assert_same(got, expected, message, dtype=None):
 
 
 def test_tables_are_complete(engine):
-    assert set(engine.table) == set(PRIMITIVES)
+    assert set(engine.table) | (set(engine.lacks) - set(dtypes.ALL)) == set(PRIMITIVES)
+
+
+def there(engine, case):
+    """Whether the engine has the primitive of a case and its element types."""
+    words = {case.prim, case.params.get("dtype"), *(dtypes.name_of(a.dtype) for a in case.args())}
+    return not words & set(engine.lacks)
 
 
 @pytest.mark.mostly_slow("add", "window_argmax", "cast", "scan", "random_bits")
 @pytest.mark.parametrize("prim", PRIMITIVES)
 def test_every_primitive(engine, prim):
     """All cases of a primitive as one compiled function."""
-    cases = [c for c in CASES if c.prim == prim]
+    cases = [c for c in CASES if c.prim == prim and there(engine, c)]
     arguments = [case.args() for case in cases]
 
     def fn(*tensors):
@@ -90,7 +98,7 @@ def turned_cotangents(engine, case, arrays, outputs, cotangents):
 @pytest.mark.mostly_slow("mul", "window_max")
 @pytest.mark.parametrize("prim", sorted({c.prim for c in smooth_cases()}))
 def test_gradients(engine, prim):
-    for case in smooth_cases([prim]):
+    for case in [c for c in smooth_cases([prim]) if there(engine, c)]:
         arrays = case.args()
         outputs = as_tuple(IMPLEMENTATIONS[prim](*arrays, **case.params))
         cotangents = cotangents_for(outputs, np.random.default_rng(7))
@@ -101,3 +109,18 @@ def test_gradients(engine, prim):
         )
         for got, expected in zip(found, run(graph, operands), strict=True):
             np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9, err_msg=case.id)
+
+
+def test_what_an_engine_lacks_is_refused_before_it_runs(engine, monkeypatch):
+    monkeypatch.setattr(type(engine), "lacks", {"tanh": "it is a test", "float16": "there is no such type"})
+
+    def made(fn, dtype="float32"):
+        return TableExecutable(engine, trace(fn, [Aval((3,), dtype)]))
+
+    made(lambda x: [P.sin(x)])
+    with pytest.raises(NotImplementedError, match=f"'{engine.name}' cannot do tanh: it is a test.*pronghorn"):
+        made(lambda x: [P.tanh(x)])
+    with pytest.raises(NotImplementedError, match="cannot do float16: there is no such type"):
+        made(lambda x: [P.sin(x)], "float16")
+    with pytest.raises(NotImplementedError, match="tanh"):
+        made(lambda x: [ops.map(ops.tanh, x)])

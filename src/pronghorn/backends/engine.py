@@ -35,12 +35,15 @@ class Engine:
         table: a function for each primitive, from the library's arrays and the primitive's parameters to an array, or
             to a tuple of arrays where the primitive has several results. `pronghorn.backends.numpy` says what each
             one means; `pronghorn.backends.formulas` has those that are the same in every library.
+        lacks: primitives that the library cannot do, and element types that it does not have, each with the reason and
+            what to use instead. A graph with one of them is refused before it runs.
     """
 
     name: ClassVar[str]
     library: ClassVar[str]
     roots: ClassVar[tuple[str, ...]]
     table: Mapping[str, Callable[..., Any]]
+    lacks: Mapping[str, str] = {}
 
     # -- arrays -------------------------------------------------------------------------------------------------------
     def from_numpy(self, array: np.ndarray) -> Any:
@@ -78,6 +81,23 @@ class Engine:
     def computing(self) -> contextlib.AbstractContextManager[Any]:
         """What has to be on while the table's functions run, such as JAX's 64-bit types."""
         return contextlib.nullcontext()
+
+    def check(self, graph: Graph) -> None:
+        """Refuse a graph with what the library lacks.
+
+        Raises:
+            NotImplementedError: with the operation or type, the layer it is for, and what to do.
+        """
+        for node in graph.nodes if self.lacks else ():
+            for word in (node.prim.name, *(v.dtype for v in (*node.inputs, *node.outputs))):
+                if word in self.lacks:
+                    where = f" (in {node.scope})" if node.scope else ""
+                    raise NotImplementedError(
+                        f"The engine {self.name!r} cannot do {word}{where}: {self.lacks[word]}. Other engines can: "
+                        "compile(..., backend='pronghorn') runs this model."
+                    )
+        for inner in graph.subgraphs() if self.lacks else ():
+            self.check(inner)
 
     def run(self, graph: Graph | Bound, arrays: Sequence[Any]) -> list[Any]:
         """A graph's results, or those of the body that a primitive of control flow has as its parameter."""

@@ -23,6 +23,9 @@ class TableExecutable:
         engine: the engine.
         traced: the function. Variables that it read are read at each call, those that it assigned are updated.
         gathered: arguments that are given as a pair (array, row numbers), whose rows are gathered.
+
+    Raises:
+        NotImplementedError: the engine's library cannot do what the function asks for.
     """
 
     rows_at_once: int | None = None  # a batch is run as it comes
@@ -31,6 +34,7 @@ class TableExecutable:
         self.engine, self.traced = engine, traced
         self.gathered = frozenset(gathered)
         self._graph = graph = rewrite_for_engines(traced.graph)
+        engine.check(graph)
         self._dtypes = [dtypes.to_numpy(v.dtype) for v in graph.inputs[: traced.num_args]]
         updated = set(traced.updated)
         self._read = [v for v in traced.variables if v not in updated]
