@@ -78,8 +78,8 @@ def outcome(function: Callable[..., Any], arrays: Iterable[Any]) -> list[np.ndar
             return type(error)
 
 
-def difference(got: Any, expected: Any, rtol: float = 1e-4) -> str | None:
-    """What differs between two outcomes; None where nothing does."""
+def difference(got: Any, expected: Any, rtol: float = 1e-4, zeros: bool = True) -> str | None:
+    """What differs between two outcomes, the signs of ``zeros`` too if wanted; None where nothing does."""
     if isinstance(got, type) or isinstance(expected, type):
         if got is expected:
             return None
@@ -96,6 +96,9 @@ def difference(got: Any, expected: Any, rtol: float = 1e-4) -> str | None:
             scale = np.max(np.abs(b[np.isfinite(b)]), initial=1.0) if b.dtype.kind in "fc" else 0
             with np.errstate(all="ignore"):
                 same = np.allclose(a, b, rtol=rtol, atol=rtol * scale / 5, equal_nan=True)
+        if same and zeros and a.dtype.kind == "f":
+            both = (a == 0) & (b == 0)
+            same = np.array_equal(np.signbit(a[both]), np.signbit(b[both]))
         if not same:
             return f"{a.reshape(-1)[:8]}, eagerly {b.reshape(-1)[:8]}"
     return None
@@ -111,6 +114,7 @@ def differences(
     varied: Varied,
     extents: Sequence[int] = EXTENTS,
     spoil: Callable[[np.ndarray], np.ndarray] = lambda a: a,
+    zeros: bool = True,
 ) -> list[str]:
     """What differs between compiled and eager calls, extent after extent."""
     arrays = [spoil(a) if i == varied.lead else a for i, a in enumerate(arrays)]
@@ -118,7 +122,7 @@ def differences(
     found = []
     for extent in extents:
         given = varied.resized(arrays, extent)
-        problem = difference(outcome(fast, given), outcome(function, map(Tensor, given)))
+        problem = difference(outcome(fast, given), outcome(function, map(Tensor, given)), zeros=zeros)
         if problem is not None:
             found.append(f"array {varied.lead}, axis {varied.axis}, extent {extent}: {problem}")
     return found

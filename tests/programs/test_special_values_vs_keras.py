@@ -33,9 +33,15 @@ REDUCTIONS = [
 ]  # fmt: skip
 PAIRS = [
     "maximum", "minimum", "floor_divide", "mod", "divide", "power", "kron", "inner", "dot", "outer", "logaddexp",
+    "hypot", "arctan2",
 ]  # fmt: skip
+UNARY = ["sign", "cbrt", "angle", "cumsum", "cumprod", "round", "trunc", "expm1", "sin", "negative", "reciprocal"]
+# Which zero is the larger one is left open, as in NumPy.
+EITHER_ZERO = {"max", "min", "nanmax", "nanmin", "maximum", "minimum", "clip", "max_pool"}
 CASES = {
-    **{name: (lambda k, x, name=name: getattr(k.ops, name)(x), SPECIAL) for name in (*ACTIVATIONS, *REDUCTIONS)},
+    **{
+        name: (lambda k, x, name=name: getattr(k.ops, name)(x), SPECIAL) for name in (*ACTIVATIONS, *REDUCTIONS, *UNARY)
+    },
     **{
         f"{name}, {kind}": (lambda k, x, name=name: getattr(k.ops, name)(x), values)
         for name in ("nanstd", "nanvar", "sparsemax")
@@ -82,6 +88,45 @@ def test_same_as_keras(name):
         for (dtype, got), (wanted_dtype, wanted) in zip(_arrays(result), expected, strict=True):
             assert dtype == wanted_dtype
             np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
+            zeros = (got == 0) & (wanted == 0)
+            assert name in EITHER_ZERO or np.array_equal(np.signbit(got[zeros]), np.signbit(wanted[zeros]))
+
+
+@pytest.mark.parametrize("name", ["cumsum", "sum", "celu"])
+def test_zeros_alone(name):
+    x = np.float32([-0.0, -0.0])
+    wanted = np.asarray(getattr(keras.ops, name)(x))
+    op = getattr(pronghorn.ops, name)
+    for got in (op(x), pronghorn.jit(op)(x)):
+        np.testing.assert_array_equal(np.signbit(got), np.signbit(wanted))
+
+
+STEEP = {
+    "cbrt": (lambda k, x: k.ops.cbrt(x), SPECIAL),
+    "sparse_sigmoid": (lambda k, x: k.ops.sparse_sigmoid(x), SPECIAL[1:]),
+    "floor_divide": (lambda k, x: k.ops.floor_divide(x, x[::-1]), SPECIAL),
+    "floor_divide by 0": (lambda k, x: k.ops.floor_divide(1.0, x * 0), SPECIAL),
+    "angle": (lambda k, x: k.ops.angle(x), SPECIAL),
+}
+
+
+@pytest.mark.parametrize("name", STEEP)
+def test_same_gradients_as_keras(name):
+    """At corners, at jumps and where a function is infinitely steep."""
+    import jax
+
+    function, x = STEEP[name]
+    wanted = jax.grad(lambda x: function(keras, x).sum())(x)
+
+    def gradient(x):
+        with pronghorn.GradientTape() as tape:
+            tape.watch(x)
+            y = pronghorn.ops.sum(function(pronghorn, x))
+        found = tape.gradient(y, x)
+        return pronghorn.ops.zeros_like(x) if found is None else found
+
+    for got in (gradient(pronghorn.ops.convert_to_tensor(x)), pronghorn.jit(gradient)(x)):
+        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("target", ["int8", "int32", "uint8", "uint32", "int64"])

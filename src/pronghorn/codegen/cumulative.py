@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from pronghorn.codegen.arguments import base_pointer, start_kernel, whole_or_masked
-from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, size_of
+from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, size_of
 from pronghorn.codegen.convert import storage_type
 from pronghorn.codegen.elementwise import emit_elementwise
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.values import load_value, round_to, store_value, value_type
+from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Extent
 from pronghorn.graph.dtypes import LOW_PRECISION
 
@@ -114,6 +115,8 @@ def _run(
     with fb.if_(fb.cmp("sgt", "i64", length, 0)):
         start = fb.sub(length, 1) if reverse else 0
         initial = load_value(fb, dtype, address(x, start), lanes, mask)
+        if op == "add" and dtypes.is_float(dtype):  # a sum begins with 0.0, so that it is never -0.0
+            initial = combine(fb, op, initial, literal(0.0, ty), inside, lanes)
         store_value(fb, dtype, initial, address(y, start), lanes, mask)
         with fb.loop_carry(1, length, [(ty, initial)]) as loop:
             position = fb.sub(start, loop.index) if reverse else loop.index

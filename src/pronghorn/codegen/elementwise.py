@@ -115,7 +115,7 @@ def _larger(predicate: str) -> Callable[[RealMath, str, str], str]:
 
 
 def _sign(m: RealMath, x: str) -> str:
-    below = m.select(m.cmp("olt", x, 0.0), -1.0, m.add(x, 0.0))  # zero, either sign, gives plain zero; NaN is kept
+    below = m.select(m.cmp("olt", x, 0.0), -1.0, x)  # zero keeps its sign; NaN is kept
     return m.select(m.cmp("ogt", x, 0.0), 1.0, below)
 
 

@@ -26,7 +26,8 @@ def dot_general(x: np.ndarray, y: np.ndarray, *, contract: tuple[Ints, Ints], ba
     right = y.transpose(*yb, *yc, *y_free).reshape(*batches, k, math.prod(columns))
     if x.dtype.kind == "b":
         return (left.astype(np.int64) @ right.astype(np.int64) > 0).reshape([*batches, *rows, *columns])
-    return np.matmul(left, right).reshape([*batches, *rows, *columns])
+    product = np.matmul(left, right) if xc else left * right  # which NumPy would add to 0.0
+    return product.reshape([*batches, *rows, *columns])
 
 
 def _spatial(padding: Pairs) -> Pairs:

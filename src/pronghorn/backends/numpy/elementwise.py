@@ -84,11 +84,12 @@ for _name, _fn in {**_ANY_UNARY, **_COMPARISONS, **_BITWISE}.items():
 @implements("sign")
 @widened
 def sign(x: np.ndarray) -> np.ndarray:
-    """-1, 0, 1 or NaN; ``x / abs(x)`` for complex numbers."""
+    """-1, 0 of either sign, 1 or NaN; ``x / abs(x)`` for complex numbers."""
     if x.dtype.kind == "c":
         size = np.abs(x)
         return np.where(size == 0, x, x / np.where(size == 0, 1, size)).astype(x.dtype)
-    return np.sign(x)
+    signs = np.sign(x)
+    return np.copysign(signs, x) if x.dtype.kind == "f" else signs
 
 
 @implements("is_finite")

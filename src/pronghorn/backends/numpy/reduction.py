@@ -14,7 +14,7 @@ from pronghorn.backends.numpy.registry import implement, implements, widened
 @widened
 def reduce_sum(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
     """The sum in ``x``'s own type; integers wrap around."""
-    return np.sum(x, axes, dtype=x.dtype)
+    return np.sum(x, axes, dtype=x.dtype) if axes else x.copy()  # which NumPy would add to 0.0
 
 
 @implements("reduce_prod")
@@ -83,7 +83,11 @@ def _cumulative(accumulate: Callable[..., np.ndarray]) -> Callable[..., np.ndarr
     return widened(cumulative)
 
 
-implement("cumsum", _cumulative(np.add.accumulate))
+def _sums(x: np.ndarray, axis: int, dtype: np.dtype) -> np.ndarray:
+    return np.add.accumulate(x, axis, dtype=dtype) + dtype.type(0)  # begun with 0.0, a sum is never -0.0
+
+
+implement("cumsum", _cumulative(_sums))
 implement("cumprod", _cumulative(np.multiply.accumulate))
 implement("cummax", _cumulative(np.maximum.accumulate))
 implement("cummin", _cumulative(np.minimum.accumulate))

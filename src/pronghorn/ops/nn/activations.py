@@ -131,10 +131,9 @@ def sparse_plus(x: Any) -> Tensor:
 def sparse_sigmoid(x: Any) -> Tensor:
     """0 below -1, 1 above 1, and ``(x + 1) / 2`` between."""
     x = B.to_float(x)
-    one = B.full_like(x, 1)
-    half = B.full_like(x, 0.5)
-    line = P.mul(P.add(x, one), half)
-    return P.select(P.le(x, P.neg(one)), B.zeros_like(x), P.select(P.ge(x, one), one, line))
+    raised = P.add(x, B.full_like(x, 1))
+    twice = P.min(P.max(raised, B.zeros_like(x)), B.full_like(x, 2))  # at both ends half of the gradient
+    return P.mul(twice, B.full_like(x, 0.5))
 
 
 # -- smooth -----------------------------------------------------------------------------------------------------------
@@ -235,7 +234,7 @@ def celu(x: Any, alpha: float = 1.0) -> Tensor:
     """``x`` where it is positive, else ``alpha * (exp(x / alpha) - 1)``."""
     x = B.to_float(x)
     low = P.expm1(P.div(_negative_part(x), B.full_like(x, alpha)))
-    return _where_positive(x, x, P.mul(low, B.full_like(x, alpha)))
+    return P.add(_where_positive(x, x, B.zeros_like(x)), P.mul(low, B.full_like(x, alpha)))  # 0.0 at -0.0
 
 
 @symbolic_aware

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pronghorn import config
@@ -83,6 +84,7 @@ def floor_divide(x1: Any, x2: Any) -> Tensor:
     x, y = B.operands(x1, x2, dtype=_no_bool(x1, x2))
     if dtypes.is_integer(x.dtype):
         return P.div(x, y)
+    x, y = P.stop_gradient(x), P.stop_gradient(y)  # steps have no slope, where the quotient is infinite neither
     rest, zero = P.rem(x, y), B.zeros_like(y)
     quotient = P.round(P.div(P.sub(x, rest), y))  # floor(x / y) may be one off after rounding
     below = P.and_(P.ne(rest, zero), P.ne(P.lt(rest, zero), P.lt(y, zero)))
@@ -238,7 +240,9 @@ def hypot(x1: Any, x2: Any) -> Tensor:
     zero = P.eq(long, B.zeros_like(long))
     ratio = P.div(short, P.select(zero, B.full_like(long, 1), long))
     length = P.mul(long, P.sqrt(P.add(P.mul(ratio, ratio), 1.0)))
-    return P.select(P.is_finite(long), length, long)
+    infinite = B.full_like(long, math.inf)
+    beyond = P.select(P.or_(P.eq(x, infinite), P.eq(y, infinite)), infinite, long)  # infinite, whatever the other is
+    return P.select(P.is_finite(long), length, beyond)
 
 
 def _minus_size(x: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+from collections.abc import Callable
 from typing import Any
 
 from pronghorn.graph import dtypes
@@ -12,6 +13,7 @@ from pronghorn.graph.dim import comparable
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops.control import custom_gradient
 
 
 def _is_inexact(x: Tensor) -> bool:
@@ -177,7 +179,12 @@ def rsqrt(x: Any) -> Tensor:
 @symbolic_aware
 def cbrt(x: Any) -> Tensor:
     """The cube root, also of negative numbers."""
-    x = B.to_float(x)
+    return _cube_root(B.to_float(x))
+
+
+@custom_gradient
+def _cube_root(x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """The root, and its gradient from itself: infinite at 0, and 0 at infinity."""
     size = P.abs(x)
     zero = P.eq(size, B.zeros_like(size))
     safe = P.select(zero, B.full_like(size, 1), size)
@@ -185,7 +192,7 @@ def cbrt(x: Any) -> Tensor:
     # one step of Newton's method takes away the rounding error of exp and log
     better = P.sub(root, _times(P.sub(root, P.div(safe, P.mul(root, root))), 1 / 3))
     root = P.select(P.and_(P.is_finite(better), P.not_(zero)), better, size)
-    return P.mul(P.sign(x), root)
+    return P.mul(P.sign(x), root), lambda upstream: P.div(upstream, _times(P.mul(root, root), 3.0))
 
 
 # -- trigonometry -----------------------------------------------------------------------------------------------------
@@ -329,8 +336,7 @@ def angle(x: Any) -> Tensor:
     x = B.to_float(x)
     if x.dtype in dtypes.COMPLEX:
         return P.atan2(P.imag(x), P.real(x))
-    half_turn = P.select(P.lt(x, B.zeros_like(x)), B.full_like(x, math.pi), B.zeros_like(x))
-    return P.select(P.ne(x, x), x, half_turn)
+    return P.atan2(B.zeros_like(x), x)
 
 
 # -- what is not a number ---------------------------------------------------------------------------------------------
