@@ -15,8 +15,8 @@ from pronghorn.compiler.virtual import linear
 from pronghorn.graph.ir import Value
 
 
-def place_outputs(program: Program, num_results: int, variables: Sequence[Value]) -> list[Value]:
-    """Add the copies that a program's outputs need.
+def place_outputs(program: Program, num_results: int, variables: Sequence[Value]) -> tuple[Program, list[Value]]:
+    """The program with the copies that its outputs need.
 
     Args:
         program: its graph's outputs are ``num_results`` results and then the new values of ``variables``.
@@ -24,7 +24,7 @@ def place_outputs(program: Program, num_results: int, variables: Sequence[Value]
         variables: the inputs that hold the variables, in the order of the new values.
 
     Returns:
-        For each result a stored value of its own, for which the caller provides the memory.
+        The program, and for each result a stored value of its own, for which the caller provides the memory.
     """
     graph = program.graph
     roots = [program.aliases.get(v, v) for v in graph.outputs]
@@ -41,9 +41,9 @@ def place_outputs(program: Program, num_results: int, variables: Sequence[Value]
     olds = set(variables)
     updates = [(r, v) for r, v in zip(roots[num_results:], variables) if r is not v]
     updates = [(copied(r, first) if r in olds else r, v) for r, v in updates]
-    program.kernels[:0] = first
-    order = {kernel: at for at, kernel in enumerate(program.kernels)}
-    last_read = {v: at for at, kernel in enumerate(program.kernels) for v in kernel.reads}
+    kernels = [*first, *program.kernels]
+    order = {kernel: at for at, kernel in enumerate(kernels)}
+    last_read = {v: at for at, kernel in enumerate(kernels) for v in kernel.reads}
     in_place: dict[Value, Value] = {}
     for root, variable in updates:
         kernel = made_by.get(root)
@@ -59,9 +59,7 @@ def place_outputs(program: Program, num_results: int, variables: Sequence[Value]
         taken.add(results[i])
     # what is copied out of a variable's memory must be there before another copy changes it: none does, as each
     # variable is written once
-    program.kernels += last
-    program.aliases.update(in_place)
-    return results
+    return Program(graph, [*kernels, *last], {**program.aliases, **in_place}), results
 
 
 def _may_overwrite(kernel: Kernel, root: Value, variable: Value) -> bool:

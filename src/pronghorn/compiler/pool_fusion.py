@@ -6,6 +6,8 @@ need, are taken from the accumulators, and the convolution's own result is never
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pronghorn.compiler.expr import Load, walk
 from pronghorn.compiler.kernels import ContractionKernel, LoopKernel, PoolFusion, Program
 from pronghorn.graph import primitives as P
@@ -18,6 +20,7 @@ def fuse_pools(program: Program) -> Program:
     """The program with pooling kernels moved into the convolutions whose results they read."""
     made_by = {v: n for n, kernel in enumerate(program.kernels) for v in kernel.writes}
     outputs = {program.aliases.get(v, v) for v in program.graph.outputs}
+    kernels = list(program.kernels)
     gone: set[int] = set()
     for number, kernel in enumerate(program.kernels):
         if not isinstance(kernel, ContractionKernel):
@@ -28,15 +31,13 @@ def fuse_pools(program: Program) -> Program:
         source = fusion.source.value
         others = [k for n, k in enumerate(program.kernels) if source in k.reads and k not in fusion.readers]
         fusion.written = bool(others) or source in outputs
-        kernel.pool = fusion
         gone.update(n for n, k in enumerate(program.kernels) if k in fusion.readers)
-        for reader in fusion.readers:
-            kernel.reads |= reader.reads - {source}
-            kernel.writes |= reader.writes
-        if not fusion.written:
-            kernel.writes.discard(source)
-    program.kernels = [k for n, k in enumerate(program.kernels) if n not in gone]
-    return program
+        reads = kernel.reads.union(*(reader.reads - {source} for reader in fusion.readers))
+        writes = kernel.writes.union(*(reader.writes for reader in fusion.readers))
+        kernels[number] = replace(
+            kernel, pool=fusion, reads=reads, writes=writes - (set() if fusion.written else {source})
+        )
+    return replace(program, kernels=[k for n, k in enumerate(kernels) if n not in gone])
 
 
 def _fusion(program: Program, number: int, kernel: ContractionKernel, made_by: dict[Value, int]) -> PoolFusion | None:

@@ -7,9 +7,11 @@ import pronghorn as keras
 from pronghorn import layers
 from pronghorn.compiler.kernels import LoopKernel
 from pronghorn.compiler.memory import Lifetime, Placed, plan_memory
+from pronghorn.compiler.outputs import place_outputs
+from pronghorn.compiler.printer import print_program
 from pronghorn.compiler.schedule import copy_kernel, fuse
 from pronghorn.compiler.simplify import eliminate_dead
-from pronghorn.compiler.stages import GRAPH_STAGES, OPTIONAL, lower, rewrite, skipped
+from pronghorn.compiler.stages import GRAPH_STAGES, OPTIONAL, PROGRAM_STAGES, Stage, lower, rewrite, skipped
 from pronghorn.compiler.verify import InvalidProgram, verify_memory, verify_program
 from pronghorn.graph import primitives as P
 from pronghorn.graph.ir import Aval, Value, print_graph
@@ -28,8 +30,9 @@ def _trained():
     keras.utils.set_random_seed(0)
     image, text = keras.Input((11, 11, 8)), keras.Input((4,), dtype="int32")
     x = layers.MaxPooling2D()(layers.Conv2D(8, 3, activation="relu")(image))
-    y = layers.GlobalAveragePooling1D()(layers.Embedding(3000, 16)(text))
-    model = keras.Model([image, text], layers.Dense(2)(layers.Concatenate()([layers.Flatten()(x), y])))
+    words = layers.Embedding(3000, 16)(text)
+    parts = [layers.Flatten()(x), layers.GlobalAveragePooling1D()(words), layers.GRU(3)(words)]
+    model = keras.Model([image, text], layers.Dense(2)(layers.Concatenate()(parts)))
     model.compile("sgd", "mse")
     rng = np.random.default_rng(0)
     inputs = [rng.normal(size=(21, 11, 11, 8)).astype("float32"), rng.integers(0, 3000, (21, 4))]
@@ -78,6 +81,27 @@ def test_stages_leave_what_they_are_given_as_it_is():
         after = stage.run(graph, target)
         assert print_graph(graph) == before, stage.name
         graph = after
+
+
+def test_stages_of_programs_leave_what_they_are_given_as_it_is():
+    def fn(x, w, b):
+        y = P.conv(x, w, strides=(1, 1), padding=((1, 1), (1, 1)), dilation=(1, 1), groups=1)
+        window = {"window": (1, 2, 2, 1), "strides": (1, 2, 2, 1), "padding": ((0, 0),) * 4, "dilation": (1,) * 4}
+        return [P.window_max(y, **window), b, P.add(b, b)]  # the last is the new value of a variable b
+
+    avals = [Aval(shape, "float32") for shape in ((4, 8, 8, 16), (3, 3, 16, 16), (7,))]
+    target = host_target()
+    graph = rewrite(trace(fn, avals).graph, target)
+    program, changes = fuse(graph, target), 0
+    places = Stage("outputs", lambda program, _: place_outputs(program, 2, graph.inputs[2:])[0])
+    for stage in (*PROGRAM_STAGES, places):
+        before = print_program(program), dict(program.aliases), [(set(k.reads), set(k.writes)) for k in program.kernels]
+        after = stage.run(program, target)
+        now = print_program(program), program.aliases, [(k.reads, k.writes) for k in program.kernels]
+        assert now == before, stage.name
+        changes += print_program(after) != before[0]
+        program = after
+    assert changes == 2
 
 
 def test_dead_nodes_are_left_out():

@@ -44,7 +44,7 @@ def build(traced: Traced, gathered: Collection[int], target: Target, profile: bo
         count = len(graph.inputs) - len(traced.variables)
         arguments, variables = graph.inputs[:count], graph.inputs[count:]
         by_variable = dict(zip(traced.variables, variables))
-        results = place_outputs(program, traced.num_results, [by_variable[v] for v in traced.updated])
+        program, results = place_outputs(program, traced.num_results, [by_variable[v] for v in traced.updated])
         emitted = emit_program(program, target, {*graph.inputs, *results}, profile)
         text = native.RUNTIME_IR + emitted.module.text()
         memory = plan_memory(emitted.lifetimes)
