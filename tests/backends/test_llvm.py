@@ -415,6 +415,7 @@ CONVOLUTIONS = {
 }
 
 
+@pytest.mark.mostly_slow(every=5)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("channels", [3, 8, 16])
 @pytest.mark.parametrize("name", CONVOLUTIONS)

@@ -92,7 +92,7 @@ def assert_holds(mine, theirs):
         assert mine == theirs
 
 
-@pytest.mark.mostly_slow(every=8)
+@pytest.mark.mostly_slow(every=13)
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
 def test_outputs_weights_and_configuration(case):
     mine, theirs, values = pair(case)

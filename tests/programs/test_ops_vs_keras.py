@@ -51,7 +51,7 @@ def _compare(mine, theirs, tolerance):
         np.testing.assert_allclose(_as_float(a), _as_float(b), rtol=tolerance, atol=tolerance * scale)
 
 
-@pytest.mark.mostly_slow(every=8)
+@pytest.mark.mostly_slow(every=13)
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
 def test_same_as_keras(case: Case):
     mine = _find(ops, case.name)(*case.args, **case.kwargs)

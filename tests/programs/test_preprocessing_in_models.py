@@ -76,7 +76,7 @@ def losses(model):
     return model.fit(IMAGES, LABELS, epochs=4, batch_size=5, shuffle=False, verbose=0).history["loss"]
 
 
-@pytest.mark.mostly_slow(every=3)
+@pytest.mark.mostly_slow(every=6)
 @pytest.mark.parametrize("name", RANDOM)
 def test_random_layers_vary_in_every_step_of_a_compiled_fit(name):
     model = image_model(getattr(layers, name)(seed=1, **RANDOM[name]))

@@ -123,7 +123,7 @@ def largest(a):
     return float(np.abs(a).max(initial=0))
 
 
-@pytest.mark.mostly_slow(every=2)
+@pytest.mark.mostly_slow(every=4)
 @pytest.mark.parametrize("start", range(0, 40, 10))
 def test_steps_agree_with_the_interpreter(start):
     for seed in range(start, start + 10):
