@@ -38,6 +38,12 @@ def dot_general(
     x: torch.Tensor, y: torch.Tensor, *, contract: tuple[Ints, Ints], batch: tuple[Ints, Ints]
 ) -> torch.Tensor:
     """Output axes: the batch axes, the free axes of ``x``, the free axes of ``y``."""
+    return _dot(x, y, contract, batch)
+
+
+def _dot(
+    x: torch.Tensor, y: torch.Tensor, contract: tuple[Ints, Ints], batch: tuple[Ints, Ints], bias: Any = None
+) -> torch.Tensor:
     if x.dtype is torch.bool:
         return dot_general(x.to(torch.int64), y.to(torch.int64), contract=contract, batch=batch) > 0
     (xc, yc), (xb, yb) = contract, batch
@@ -48,7 +54,8 @@ def dot_general(
     k, lead = math.prod(x.shape[i] for i in xc), (math.prod(batches),) if xb else ()
     left = x.permute([*xb, *x_free, *xc]).reshape(*lead, math.prod(rows), k)
     right = y.permute([*yb, *yc, *y_free]).reshape(*lead, k, math.prod(columns))
-    return torch.matmul(left, right).view([*batches, *rows, *columns])
+    out = torch.matmul(left, right) if bias is None else torch.addmm(bias, left, right)
+    return out.view([*batches, *rows, *columns])
 
 
 def _channels_first(x: torch.Tensor) -> torch.Tensor:
@@ -85,6 +92,12 @@ def _settings(strides: Ints, inner: list[int], dilation: Ints, groups: int) -> t
 @_accumulated
 @signed
 def conv(x: torch.Tensor, w: torch.Tensor, *, strides: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:
+    return _conv(x, w, None, strides=strides, padding=padding, dilation=dilation, groups=groups)
+
+
+def _conv(
+    x: torch.Tensor, w: torch.Tensor, bias: Any, *, strides: Ints, padding: Pairs, dilation: Ints, groups: int
+) -> torch.Tensor:
     if x.numel() == 0 or w.numel() == 0:
         return x.new_zeros(conv_shape(tuple(x.shape), tuple(w.shape), strides, tuple(padding), dilation))
     if not _suits(x, len(strides)):
@@ -93,7 +106,7 @@ def conv(x: torch.Tensor, w: torch.Tensor, *, strides: Ints, padding: Pairs, dil
     image = _channels_first(x)
     if outer is not None:
         image = torch.nn.functional.pad(image, outer)
-    return _channels_last(torch.convolution(image, _kernel(w), None, *_settings(strides, inner, dilation, groups)))
+    return _channels_last(torch.convolution(image, _kernel(w), bias, *_settings(strides, inner, dilation, groups)))
 
 
 def _backward(g: torch.Tensor, image: torch.Tensor, kernel: torch.Tensor, settings: Any, which: int) -> torch.Tensor:
@@ -140,3 +153,25 @@ def conv_filter_grad(
     kernel = _kernel(x.new_empty(kernel_shape))
     out = _backward(g, image, kernel, _settings(strides, inner, dilation, groups), 1)
     return out.permute(*range(2, out.ndim), 1, 0).contiguous()
+
+
+# -- with a vector that is added along the last axis ------------------------------------------------------------------
+def takes_bias(name: str, params: dict[str, Any], shapes: Sequence[Ints]) -> bool:
+    """Whether PyTorch adds a vector to the result of a convolution or product with operands of these shapes."""
+    if name == "conv":
+        return 1 <= len(params["strides"]) <= 3 and all(0 not in shape for shape in shapes)
+    (_, contracted), (batch, _) = params["contract"], params["batch"]
+    return not batch and len(shapes[1]) == len(contracted) + 1
+
+
+def conv_bias(x: torch.Tensor, w: torch.Tensor, bias: torch.Tensor, **how: Any) -> torch.Tensor:
+    """`conv` with ``bias`` added."""
+    return _conv(x, w, bias, **how)
+
+
+def dot_bias(x: torch.Tensor, y: torch.Tensor, bias: torch.Tensor, *, contract: Any, batch: Any) -> torch.Tensor:
+    """`dot_general` with ``bias`` added."""
+    return _dot(x, y, contract, batch, bias)
+
+
+WITH_BIAS = {"conv": conv_bias, "dot_general": dot_bias}

@@ -19,6 +19,7 @@ from pronghorn.backends.torch.registry import (
     implement,
     implements,
     is_integer,
+    is_plain,
     on_host,
     ordered,
     rounded,
@@ -53,7 +54,6 @@ implement(
         "imag": torch.imag,
         "conj": torch.conj_physical,
         "complex": torch.complex,
-        "select": torch.where,
         "stop_gradient": lambda x: x.detach(),
         "neg": widened8(signed(torch.neg)),
         "nextafter": on_host(IMPLEMENTATIONS["nextafter"]),
@@ -217,6 +217,22 @@ def _unsaturated(x: torch.Tensor, dtype: str) -> torch.Tensor:
     high = x >= 2.0**63
     low = torch.where(high, x - 2.0**63, x).to(torch.int64)
     return torch.where(high, low ^ torch.iinfo(torch.int64).min, low).view(torch.uint64)
+
+
+_MANY = 4096
+_BITS = {torch.float32: torch.int32, torch.int32: torch.int32, torch.float64: torch.int64, torch.int64: torch.int64}
+
+
+@implements
+def select(pred: torch.Tensor, on_true: torch.Tensor, on_false: torch.Tensor) -> torch.Tensor:
+    bits = _BITS.get(on_true.dtype)
+    if bits is None or on_true.numel() < _MANY or not on_true.is_cpu or not is_plain(on_true):
+        return torch.where(pred, on_true, on_false)
+    if on_true.requires_grad or on_false.requires_grad:
+        return torch.where(pred, on_true, on_false)
+    # By bits, since PyTorch's own branches for each element on the processor: ten times as slow.
+    x, y, mask = on_true.view(bits), on_false.view(bits), pred.to(bits).neg_()
+    return torch.bitwise_xor(x, y).bitwise_and_(mask).bitwise_xor_(y).view(on_true.dtype)
 
 
 @implements

@@ -6,8 +6,7 @@ import torch
 
 from pronghorn.backends.eager import kernels
 from pronghorn.backends.numpy import IMPLEMENTATIONS
-from pronghorn.backends.torch.registry import formulas, from_numpy, implements, to_numpy
-from pronghorn.backends.torch.window import is_plain
+from pronghorn.backends.torch.registry import formulas, from_numpy, implements, is_plain, to_numpy
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.primitives import PRIMITIVES
 

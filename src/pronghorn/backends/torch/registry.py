@@ -95,6 +95,11 @@ def placing(where: torch.device | None) -> Iterator[None]:
         _place.device = outer
 
 
+def is_plain(x: torch.Tensor) -> bool:
+    """Whether a tensor has values that may be looked at: no stand-in with which PyTorch traces."""
+    return type(x) is torch.Tensor or type(x) is torch.nn.Parameter
+
+
 # -- arrays in and out ------------------------------------------------------------------------------------------------
 def from_numpy(array: np.ndarray) -> torch.Tensor:
     """NumPy's array as a tensor, in the same memory where that can be written to and has PyTorch's layout."""

@@ -4,77 +4,98 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
-from pronghorn.backends.torch.registry import formulas, implement, implements, moved, signed, widened, widened8
+from pronghorn.backends.torch.registry import (
+    formulas,
+    implement,
+    implements,
+    is_plain,
+    moved,
+    signed,
+    widened,
+    widened8,
+)
 
 Ints = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
 
 
-def is_plain(x: torch.Tensor) -> bool:
-    """Whether a tensor has values that may be looked at: no stand-in with which PyTorch traces."""
-    return type(x) is torch.Tensor or type(x) is torch.nn.Parameter
+class Pooling(NamedTuple):
+    """Arguments of PyTorch's pooling of images, and the padding ``(low, high)`` of rows and columns in front of it."""
+
+    arguments: dict[str, Any]
+    outer: Pairs
 
 
-def _images(x: torch.Tensor, window: Ints, strides: Ints, padding: Pairs, dilation: Ints) -> dict[str, Any] | None:
-    """The arguments of PyTorch's pooling of images ``[n, h, w, c]``; None where it has no such pooling."""
-    flat = (
-        x.ndim == 4 and window[0] == window[3] == strides[0] == strides[3] == 1 and padding[0] == padding[3] == (0, 0)
-    )
-    if not flat or x.dtype not in (torch.float32, torch.float64) or x.numel() == 0 or not is_plain(x):
+def pooling_of_images(shape: Ints, window: Ints, strides: Ints, padding: Pairs, dilation: Ints) -> Pooling | None:
+    """PyTorch's pooling of images ``[n, h, w, c]`` for a window; None where it has none."""
+    if len(shape) != 4 or any((window[i], strides[i], padding[i]) != (1, 1, (0, 0)) for i in (0, 3)) or 0 in shape:
         return None
-    if any(lo != hi or not 0 <= lo <= k // 2 for (lo, hi), k in zip(padding[1:3], window[1:3])):
+    pads, sizes = padding[1:3], window[1:3]
+    if any(n < 0 for pad in pads for n in pad):
         return None
-    return {
-        "kernel_size": window[1:3],
-        "stride": strides[1:3],
-        "padding": [lo for lo, _ in padding[1:3]],
-        "dilation": dilation[1:3],
-    }
+    is_inner = all(lo == hi <= k // 2 for (lo, hi), k in zip(pads, sizes))
+    inner, outer = ([lo for lo, _ in pads], ((0, 0), (0, 0))) if is_inner else ([0, 0], tuple(pads))
+    return Pooling({"kernel_size": sizes, "stride": strides[1:3], "padding": inner, "dilation": dilation[1:3]}, outer)
 
 
-def max_and_place(x: torch.Tensor, **how: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """`window_max` and `window_argmax` at once, by PyTorch's own."""
-    if (pooling := _images(x, **how)) is not None:
-        best, flat = torch.nn.functional.max_pool2d_with_indices(x.movedim(-1, 1), **pooling)
-        # PyTorch takes the last NaN of several, we the first.
-        if not torch.isnan(best).any():
-            return best.movedim(1, -1), _in_window(flat.movedim(1, -1), x.shape[2], how)
-    return formulas.window_max(x, **how), formulas.window_argmax(x, **how)
+def _pooling(x: torch.Tensor, how: dict[str, Any]) -> Pooling | None:
+    return pooling_of_images(tuple(x.shape), **how) if x.dtype in (torch.float32, torch.float64) else None
 
 
-def _in_window(flat: torch.Tensor, width: int, how: dict[str, Any]) -> torch.Tensor:
-    """Positions in an image as positions in their windows."""
-    place = flat.to(torch.int32)
-    row = torch.div(place, width, rounding_mode="floor")
-    column = place - row * width
+def _image(x: torch.Tensor, outer: Pairs) -> torch.Tensor:
+    """``[n, h, w, c]`` as ``[n, c, h, w]``, padded with what no maximum takes."""
+    image = x.movedim(-1, 1)
+    if not any(n for pad in outer for n in pad):
+        return image
+    return torch.nn.functional.pad(image, (*outer[1], *outer[0]), value=-torch.inf)
+
+
+def max_and_index(x: torch.Tensor, **how: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """`window_max`, and where PyTorch has found each maximum, which `unpool_at_index` takes."""
+    arguments, outer = _pooling(x, how)  # type: ignore[misc]
+    image = _image(x, outer)
+    best, index = torch.nn.functional.max_pool2d_with_indices(image, **arguments)
+    # Of NaNs PyTorch takes the last, we the first; and of nothing but -inf it may take padding.
+    if is_plain(best) and not (best > -torch.inf).all():
+        index = _index(formulas.window_argmax(x, **how), image.shape[3], arguments).movedim(-1, 1)
+    return best.movedim(1, -1), index
+
+
+def _index(places: torch.Tensor, width: int, arguments: dict[str, Any]) -> torch.Tensor:
+    """Positions in windows as positions in an image."""
+    columns = arguments["kernel_size"][1]
+    row = torch.div(places, columns, rounding_mode="floor")
     at = []
-    for axis, place in ((1, row), (2, column)):
-        stride, (low, _), step = how["strides"][axis], how["padding"][axis], how["dilation"][axis]
-        starts = torch.arange(place.shape[axis], dtype=torch.int32, device=place.device) * stride - low
-        at.append(place - starts.view([-1 if i == axis else 1 for i in range(4)]))
-        if step != 1:
-            at[-1] = torch.div(at[-1], step, rounding_mode="floor")
-    return at[0] * how["window"][2] + at[1]
+    for axis, inside in ((0, row), (1, places - row * columns)):
+        starts = torch.arange(places.shape[axis + 1], device=places.device)
+        starts = starts * arguments["stride"][axis] - arguments["padding"][axis]
+        at.append(inside * arguments["dilation"][axis] + starts.view(-1, *[1] * (2 - axis)))
+    return at[0] * width + at[1]
+
+
+def unpool_at_index(g: torch.Tensor, index: torch.Tensor, *, input_shape: Ints, **how: Any) -> torch.Tensor:
+    """`unpool` for positions from `max_and_index`."""
+    arguments, outer = pooling_of_images(input_shape, **how)  # type: ignore[misc]
+    n, *spatial, channels = input_shape
+    whole = [size + lo + hi for size, (lo, hi) in zip(spatial, outer)]
+    image = g.new_empty((n, *whole, channels)).movedim(-1, 1)
+    out = torch.ops.aten.max_pool2d_with_indices_backward(
+        g.movedim(-1, 1), image, *map(list, arguments.values()), False, index
+    )
+    return _unpadded(out.movedim(1, -1), ((0, 0), *outer, (0, 0)))
 
 
 @implements
 @widened8
 def window_max(x: torch.Tensor, **how: Any) -> torch.Tensor:
     """The maximum of each window, NaN if there is one; of padding alone, the least value of the type."""
-    if (pooling := _images(x, **how)) is not None:
-        return torch.nn.functional.max_pool2d(x.movedim(-1, 1), **pooling).movedim(1, -1)
+    if (pooling := _pooling(x, how)) is not None:
+        return torch.nn.functional.max_pool2d(_image(x, pooling.outer), **pooling.arguments).movedim(1, -1)
     return formulas.window_max(x, **how)
-
-
-@implements
-@widened8
-def window_argmax(x: torch.Tensor, **how: Any) -> torch.Tensor:
-    """The position in its window of each window's first maximum or first NaN; padding is never chosen."""
-    return max_and_place(x, **how)[1] if _images(x, **how) is not None else formulas.window_argmax(x, **how)
 
 
 def _places(window: Ints, out: Ints, strides: Ints, dilation: Ints) -> Iterator[tuple[slice, ...]]:
@@ -130,4 +151,4 @@ def pool_gather(x: torch.Tensor, argmax: torch.Tensor, **how: Any) -> torch.Tens
     return out
 
 
-implement({"window_sum": formulas.window_sum}.items())
+implement({"window_sum": formulas.window_sum, "window_argmax": widened8(formulas.window_argmax)}.items())
