@@ -155,8 +155,9 @@ def difference(model: Any, path: Path, arrays: list[np.ndarray]) -> float:
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     theirs = session.run(None, dict(zip((i.name for i in session.get_inputs()), arrays)))
-    structure = tree.pack_sequence_as(model._inputs_struct, arrays)
-    mine = tree.flatten(model.predict_on_batch(structure))
+    structure = getattr(model, "_inputs_struct", None)
+    batch = arrays[0] if structure is None else tree.pack_sequence_as(structure, arrays)
+    mine = tree.flatten(model.predict_on_batch(batch))
     assert len(mine) == len(theirs)
     return max(map(relative, mine, theirs))
 

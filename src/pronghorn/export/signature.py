@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import itertools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ class Inference:
     Attributes:
         traced: the function of the flat inputs; unknown extents are symbols.
         inputs: the names of the inputs, each once.
-        outputs: the names of the outputs, each once.
+        outputs: the names of the outputs, none of which an input has.
     """
 
     traced: Traced
@@ -72,7 +73,9 @@ def inference(model: Any, input_signature: Any = None) -> Inference:
                 "Export the part behind them, keras.Model(layer.output, model.outputs), and make the numbers in front."
             )
     traced, results = _traced(_Call(model, structure, spread), specs)
-    return Inference(traced, _input_names(specs), _output_names(model, results))
+    inputs = _each_once(spec.name or f"input_{i}" for i, spec in enumerate(specs))
+    outputs = _each_once(_output_names(model, results), inputs)
+    return Inference(traced, inputs, outputs)
 
 
 # -- inputs -----------------------------------------------------------------------------------------------------------
@@ -200,30 +203,29 @@ class _Call:
 
 
 # -- names ------------------------------------------------------------------------------------------------------------
-def _input_names(specs: list[Spec]) -> list[str]:
-    return list(_each_once(spec.name or f"input_{i}" for i, spec in enumerate(specs)))
-
-
 def _output_names(model: Any, results: Any) -> list[str]:
     """Keys of a dict, the names of the layers that made them, or numbered."""
     count = len(tree.flatten(results))
     if isinstance(results, dict) and len(results) == count:
         paths = [path for path, _ in tree.flatten_with_path(results)]
-        return list(_each_once(str(path[0]) for path in paths))
+        return [str(path[0]) for path in paths]
     names = getattr(model, "output_names", None)
     if names is None and getattr(model, "_ends", None) is not None:  # of Sequential
         names = [model.layers[-1].name]
     if names is not None and len(names) == count:
-        return list(_each_once(names))
+        return list(names)
     return [f"output_{i}" for i in range(count)]
 
 
-def _each_once(names: Iterable[str]) -> Iterator[str]:
-    seen: set[str] = set()
+def _each_once(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
+    """The names, with numbers where they are taken.
+
+    >>> _each_once(["a", "b", "a"], ["b"])
+    ['a', 'b_1', 'a_1']
+    """
+    seen, fresh = set(taken), []
     for name in names:
-        fresh, number = name, 0
-        while fresh in seen:
-            number += 1
-            fresh = f"{name}_{number}"
-        seen.add(fresh)
-        yield fresh
+        numbered = itertools.chain([name], (f"{name}_{i}" for i in itertools.count(1)))
+        fresh.append(next(n for n in numbered if n not in seen))
+        seen.add(fresh[-1])
+    return fresh

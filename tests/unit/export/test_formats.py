@@ -56,6 +56,8 @@ def test_names_are_those_of_inputs_layers_and_keys():
     assert (found.inputs, found.outputs) == (["x", "y"], ["one", "two"])
     same = keras.Model(a, [p, p])
     assert signature.inference(same).outputs == ["p", "p_1"]
+    through = signature.inference(keras.Model(a, [a, p]))
+    assert (through.inputs, through.outputs) == (["a"], ["a_1", "p"])
 
 
 def test_unknown_lengths_of_several_inputs_may_differ():

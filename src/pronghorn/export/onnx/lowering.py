@@ -15,7 +15,7 @@ import numpy as np
 from pronghorn.export.onnx.ops import Op, OpGraph, Tensor
 from pronghorn.export.onnx.registry import REFUSED, RULES, NotExpressible
 from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Dim, Extent, FloorDiv, Shape, identical
+from pronghorn.graph.dim import Dim, Extent, FloorDiv, Shape, identical, is_static, product
 from pronghorn.graph.ir import Graph, Node, Value
 
 #: Types that ONNX's operators hardly take: such values are computed and held in float32, and rounded by casts.
@@ -246,25 +246,28 @@ class Lowering:
         if name == "constant":
             self.know(node.outputs[0], node.params["value"], "constant")
             return True
-        operands = [self.constant(v) for v in node.inputs]
-        if name in _NEVER_FOLDED or any(a is None for a in operands) or len(node.outputs) != 1 or _has_dim(node.params):
+        if name in _NEVER_FOLDED or len(node.outputs) != 1:
             return False
         (out,) = node.outputs
-        count = int(np.prod([int(d) for d in out.shape]))
+        repeats = node.prim.elementwise
+        operands = [self.part(v) if repeats else self.constant(v) for v in node.inputs]
+        if any(a is None for a in operands) or _has_dim(node.params):
+            return False
         room = max((self.size_of(v) for v in node.inputs), default=0)
-        repeats = name in ("broadcast_in_dim", "iota")
-        if not repeats and count > max(FOLD_SMALL, room):
+        count = np.prod(np.broadcast_shapes(*(a.shape for a in operands))) if repeats else product(out.shape)
+        spread = name in ("broadcast_in_dim", "iota")
+        if not spread and count > max(FOLD_SMALL, room):
             return False
         array = np.asarray(IMPLEMENTATIONS[name](*operands, **node.params), dtypes.to_numpy(out.dtype))
-        largest = max(node.inputs, key=self.size_of, default=None)
-        label = "constant" if largest is None else self.label_of(largest)
-        if repeats:
-            if name == "iota":
-                room = int(out.shape[node.params["axis"]])
-            self.held_values.pop(out, None)
-            self.know(out, array, label, room)
+        label = self.label_of(max(node.inputs, key=self.size_of)) if node.inputs else "constant"
+        if repeats and not is_static(out.shape):
+            self.know_part(out, array, label)
+        elif repeats:
+            self.know(out, np.broadcast_to(array, out.shape), label, array.size)
+        elif name == "iota":
+            self.know(out, array, label, int(out.shape[node.params["axis"]]))
         else:
-            self.know(out, array, label)
+            self.know(out, array, label, room if spread else None)
         return True
 
     # -- constants ----------------------------------------------------------------------------------------------------
@@ -285,7 +288,9 @@ class Lowering:
         if value in self.captured:
             assert self.parent is not None
             return self.parent.size_of(self.captured[value])
-        return self._sizes.get(value, 0)
+        if value in self._sizes:
+            return self._sizes[value]
+        return self.parts[value].size if value in self.parts else 0
 
     def label_of(self, value: Value) -> str:
         """What to call an initializer that is made of a constant."""
