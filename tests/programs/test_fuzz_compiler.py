@@ -47,7 +47,7 @@ def check(program: Program, seed: int, batches: Sequence[int] = BATCHES) -> None
                 np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * largest, err_msg=where)
 
 
-@pytest.mark.mostly_slow(every=4)
+@pytest.mark.mostly_slow(every=8)
 @pytest.mark.parametrize("start", range(0, 200, 25))
 def test_small_programs(start):
     for seed in range(start, start + 25):

@@ -81,6 +81,7 @@ def test_low_precision(native, dtypes, target):
         check(native, CASES[name](dtypes=dtypes), target, planner=winograd)
 
 
+@pytest.mark.slow
 def test_random_convolutions(native):
     rng = np.random.default_rng(5)
     for number in range(20):
