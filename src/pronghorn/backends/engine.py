@@ -47,7 +47,10 @@ class Engine:
 
     # -- arrays -------------------------------------------------------------------------------------------------------
     def from_numpy(self, array: np.ndarray) -> Any:
-        """The engine's array with these values, in memory of its own: it stays as it is when ``array`` changes."""
+        """The engine's array with these values, in memory of its own: it stays as it is when ``array`` changes.
+
+        It has values, also where the library is tracing a function of the user's.
+        """
         raise NotImplementedError
 
     def to_numpy(self, value: Any) -> np.ndarray:
@@ -65,6 +68,10 @@ class Engine:
     def dtype_of(self, value: Any) -> str:
         """The name of an array's element type."""
         return dtypes.name_of(value.dtype)
+
+    def is_concrete(self, value: Any) -> bool:
+        """Whether an array has values, and does not stand for some in a function that the library is tracing."""
+        return True
 
     # -- running ------------------------------------------------------------------------------------------------------
     def compile(self, step: Step) -> Step:
@@ -111,10 +118,6 @@ class Engine:
     def devices(self) -> list[str]:
         """Its devices, such as ``["cpu:0", "gpu:0"]``."""
         raise NotImplementedError
-
-    def owns(self, x: Any) -> bool:
-        """Whether ``x`` is an array of this library. (Engines of one library's family may look closer.)"""
-        return type(x).__module__.partition(".")[0] in self.roots
 
 
 NAMES = ("jax", "torch")
@@ -177,8 +180,3 @@ def _try_out(found: Engine) -> None:
         got = [found.to_numpy(a).tolist() for a in (*results, *values)]
     if got != [[3.0, 3.0], [5.0, 5.0]]:
         raise ArithmeticError(f"adding numbers gave {got}")
-
-
-def foreign_engine(x: Any) -> str | None:
-    """The name of the engine to which an array's library belongs, by its type alone; None for anything else."""
-    return ROOTS.get(type(x).__module__.partition(".")[0])

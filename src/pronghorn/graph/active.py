@@ -21,6 +21,8 @@ class _State(threading.local):
         self.tapes: list[Any] = []
         self.scopes: list[str] = []
         self.watch: Callable[[], None] | None = None  # called for each primitive that is traced
+        # Makes an input of the function that is traced of another library's array; None for what is no such array.
+        self.foreign: Callable[[Any], Any] | None = None
 
 
 state = _State()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.graph import dtypes
+from pronghorn.graph.active import state
 from pronghorn.graph.concrete import values_needed
 from pronghorn.graph.dim import Shape, product
 from pronghorn.graph.ir import Value
@@ -170,6 +171,8 @@ def as_tensor(x: Any, dtype: str | None = None) -> Tensor:
         return x
     if hasattr(x, "__pronghorn_tensor__"):
         return x.__pronghorn_tensor__()
+    if state.foreign is not None and (tensor := state.foreign(x)) is not None:
+        return tensor
     if isinstance(x, (bool, int, float)):
         return Tensor(np.asarray(x, dtypes.to_numpy(dtype or dtypes.name_of(type(x)))))
     array = np.asarray(x)

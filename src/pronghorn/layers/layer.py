@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pronghorn import dtype_policies, tree
+from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import TraceError, scope
 from pronghorn.graph.dim import SymbolicDimError
@@ -280,6 +281,7 @@ class Layer(StatefulOperation):
             "the outputs from the inputs."
         )
 
+    @on_its_engine
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if "_losses" not in self.__dict__:
             raise RuntimeError(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import dtype_policies
+from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.graph.active import current_trace
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.layers.tracking import Tracker, changes
@@ -302,6 +303,7 @@ class StatefulOperation(Operation):
             layer._losses.clear()
 
     # -- functions of the state -------------------------------------------------------------------------------------
+    @on_its_engine
     def stateless_call(
         self,
         trainable_variables: list[Any],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import config, ops, tree
+from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.graph.tensor import Tensor
 from pronghorn.losses.reduction import reduce_weighted_values, same_rank, standardize_reduction
 from pronghorn.utils.arguments import CheckedArguments
@@ -40,6 +41,7 @@ class Loss(CheckedArguments):
         """The type that the loss is computed in."""
         return self._dtype
 
+    @on_its_engine
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
         """Return the loss, reduced.
 

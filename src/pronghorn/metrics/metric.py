@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.graph.tensor import Tensor
 from pronghorn.utils.arguments import CheckedArguments
 from pronghorn.utils.explain import explained
@@ -27,7 +28,8 @@ class Metric(CheckedArguments):
     ...     def __init__(self, **kwargs):
     ...         super().__init__(**kwargs)
     ...         self.top = self.add_variable((), "zeros", name="top")
-    ...     def update_state(self, values):
+    ...     @on_its_engine
+    def update_state(self, values):
     ...         self.top.assign(ops.maximum(self.top, ops.max(values)))
     ...     def result(self):
     ...         return self.top.value
@@ -118,6 +120,7 @@ class Metric(CheckedArguments):
         for variable in self.variables:
             variable.assign(np.zeros(variable.shape, "float32"))
 
+    @on_its_engine
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Take in a batch and return the value so far."""
         self._check_initialised()
@@ -126,10 +129,12 @@ class Metric(CheckedArguments):
         return self.result()
 
     # -- without side effects ---------------------------------------------------------------------------------------
+    @on_its_engine
     def stateless_update_state(self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any) -> list[Tensor]:
         """Return the state after a batch, from a state that is given; the variables stay as they are."""
         return self._with_state(metric_variables, lambda: self.update_state(*args, **kwargs), state=True)
 
+    @on_its_engine
     def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
         """Return the value of a state that is given; the variables stay as they are."""
         return self._with_state(metric_variables, self.result)

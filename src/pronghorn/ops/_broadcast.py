@@ -14,6 +14,7 @@ import numpy as np
 from pronghorn import config
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
+from pronghorn.graph.active import state
 from pronghorn.graph.dim import ACTIVE, Dim, Extent, ExtentsMayDiffer, Shape, identical
 from pronghorn.graph.foreign import without_framework
 from pronghorn.graph.tensor import Tensor
@@ -33,6 +34,8 @@ def convert(x: Any, dtype: str | None = None) -> Tensor:
     as_tensor = getattr(x, "__pronghorn_tensor__", None)
     if as_tensor is not None:
         return convert(as_tensor(), dtype)
+    if state.foreign is not None and (tensor := state.foreign(x)) is not None:
+        return convert(tensor, dtype)
     if isinstance(x, Dim):  # a number when it runs
         extent = P.extent(dim=x)
         return extent if dtype in (None, "int32") else P.cast(extent, dtype=dtype)

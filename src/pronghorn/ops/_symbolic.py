@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.ops.function_operation import FunctionOperation
 from pronghorn.symbolic.keras_tensor import KerasTensor
 
@@ -17,14 +18,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def symbolic_aware(fn: F) -> F:
-    """Make ``fn`` describe its result where one of its arguments, at any depth, is a KerasTensor."""
+    """Make ``fn`` describe its result where one of its arguments, at any depth, is a KerasTensor.
+
+    Where one is an array of another library, it runs on the engine of that library."""
 
     @functools.wraps(fn)
     def op(*args: Any, **kwargs: Any) -> Any:
         if _describes(args) or (kwargs and _describes(kwargs)):
             return describe(op, fn.__name__, args, kwargs)
-        return fn(*args, **kwargs)
+        return compute(*args, **kwargs)
 
+    compute = on_its_engine(fn)
     return op  # type: ignore[return-value]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pronghorn import ops
+from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.graph.active import eager, scope
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import warn
@@ -411,6 +412,7 @@ class Optimizer(CheckedArguments):
         """Subtract from a weight or a slot."""
         variable.assign_sub(value)
 
+    @on_its_engine
     def stateless_apply(
         self, optimizer_variables: Sequence[Any], grads: Sequence[Any], trainable_variables: Sequence[Any]
     ) -> tuple[list[Tensor], list[Tensor]]:

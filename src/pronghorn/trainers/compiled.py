@@ -8,6 +8,7 @@ from typing import Any
 from pronghorn import ops, optimizers, tree
 from pronghorn.autodiff.tape import GradientTape
 from pronghorn.backends import choice
+from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import warn
 from pronghorn.losses.reduction import count
@@ -236,6 +237,7 @@ class CompiledModel:
             arguments["training"] = training
         return self.compute_loss(**arguments)
 
+    @on_its_engine
     def stateless_compute_loss(
         self,
         trainable_variables: Any,

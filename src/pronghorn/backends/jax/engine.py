@@ -11,6 +11,8 @@ import numpy as np
 
 from pronghorn.backends.engine import Engine, Step
 from pronghorn.backends.jax.table import TABLE
+from pronghorn.graph.tensor import Tensor
+from pronghorn.variables import Variable
 
 _enable_x64 = getattr(jax, "enable_x64", None)
 if _enable_x64 is None:  # before JAX 0.8
@@ -26,13 +28,17 @@ class JaxEngine(Engine):
     table = TABLE
 
     def from_numpy(self, array: np.ndarray) -> Any:
-        return jnp.array(array, copy=True)
+        with jax.ensure_compile_time_eval():
+            return jnp.array(array, copy=True)
 
     def borrowed(self, array: np.ndarray) -> Any:
         return array  # a compiled function takes NumPy's arrays itself
 
     def to_numpy(self, value: Any) -> np.ndarray:
         return np.asarray(value)
+
+    def is_concrete(self, value: Any) -> bool:
+        return not isinstance(value, jax.core.Tracer)
 
     def compile(self, step: Step) -> Step:
         return jax.jit(step, donate_argnums=2)
@@ -45,3 +51,13 @@ class JaxEngine(Engine):
 
 
 ENGINE = JaxEngine()
+
+
+def _array_of(x: Any) -> Any:
+    with ENGINE.computing():
+        return ENGINE.from_numpy(np.asarray(x))
+
+
+# Tensors and variables are arguments of JAX's transformations; what is transformed sees JAX's arrays in their places.
+for _kind in (Tensor, Variable):
+    jax.tree_util.register_pytree_node(_kind, lambda x: ((_array_of(x),), None), lambda _, parts: parts[0])

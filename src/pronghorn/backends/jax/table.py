@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from jax import lax
 from pronghorn.backends import interpreter
 from pronghorn.backends.formulas import Formulas, greatest, least
 from pronghorn.backends.interpreter import Bound, empty_results
+from pronghorn.backends.numpy.random import MULTIPLIERS, ROUNDS, WEYL
 from pronghorn.graph import dtypes
 from pronghorn.graph.ir import Graph
 
@@ -125,7 +127,7 @@ def constant(*, value: np.ndarray) -> Any:
 
 @_implements
 def iota(*, shape: Ints, dtype: str, axis: int) -> Any:
-    counts = lax.broadcasted_iota("int64" if dtypes.is_float(dtype) else dtypes.to_numpy(dtype), shape, axis)
+    counts = lax.broadcasted_iota("int32" if shape[axis] < 2**31 else "int64", shape, axis)
     return counts.astype(dtypes.to_numpy(dtype))
 
 
@@ -291,10 +293,33 @@ def conv_filter_grad(x: Any, g: Any, *, kernel_shape: Ints, **how: Any) -> Any:
     return out
 
 
-# -- windows, random bits ---------------------------------------------------------------------------------------------
+# -- random bits ------------------------------------------------------------------------------------------------------
+def _product(x: Any, factor: int) -> tuple[Any, Any]:
+    """The high and the low word of ``x * factor``, in words of 32 bits, as JAX may have no others."""
+    low, high = x & 0xFFFF, x >> 16
+    factor_low, factor_high = np.uint32(factor & 0xFFFF), np.uint32(factor >> 16)
+    middle = high * factor_low + (low * factor_low >> 16)
+    other = low * factor_high + (middle & 0xFFFF)
+    return high * factor_high + (middle >> 16) + (other >> 16), x * np.uint32(factor)
+
+
+@_implements
+def random_bits(key: Any, *, shape: Ints) -> Any:
+    size = math.prod(shape)
+    c0 = lax.iota(jnp.uint32, size)  # XLA has no arrays of 2**32 elements, so that the counter's other words are 0
+    c1 = c2 = c3 = jnp.zeros(size, jnp.uint32)
+    k0, k1 = key[0], key[1]
+    for _ in range(ROUNDS):
+        (h0, l0), (h1, l1) = _product(c0, MULTIPLIERS[0]), _product(c2, MULTIPLIERS[1])
+        c0, c1, c2, c3 = h1 ^ c1 ^ k0, l1, h0 ^ c3 ^ k1, l0
+        k0, k1 = k0 + np.uint32(WEYL[0]), k1 + np.uint32(WEYL[1])
+    return c0.reshape(shape)
+
+
+# -- windows ----------------------------------------------------------------------------------------------------------
 for _fn in (
     formulas.window_sum, formulas.window_max, formulas.window_argmax, formulas.window_sum_grad, formulas.unpool,
-    formulas.pool_gather, formulas.random_bits,
+    formulas.pool_gather,
 ):  # fmt: skip
     _implements(_fn)
 
@@ -311,7 +336,8 @@ def take(x: Any, indices: Any, *, axis: int) -> Any:
 @widened
 def scatter(x: Any, indices: Any, updates: Any, *, mode: str) -> Any:
     size = x.shape[0]
-    at = indices.reshape(-1).astype(jnp.int64 if indices.dtype.itemsize > 2 else jnp.int32)
+    at = indices.reshape(-1)
+    at = at.astype(jnp.int32) if at.dtype.itemsize < 4 else at  # so that it can hold what is beyond
     rows = updates.reshape(at.size, *x.shape[1:])
     at = jnp.where((at < 0) | (at >= size), size, at)  # JAX counts negative ones from the end
     if mode == "set":

@@ -1,0 +1,160 @@
+"""Calls with arrays of other libraries: what is called is traced, and their own engine runs the graph.
+
+The result is of that library too and differentiable there, so that `jax.grad` and `jax.jit` go through a layer, and
+`backward()` through a loss. This happens at the outermost call that gets such an array (of an op, a layer, a loss):
+inside of it there are traced tensors of our own, as in any compiled step.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from pronghorn import tree
+from pronghorn.backends.engine import ROOTS, Engine, engine
+from pronghorn.graph.active import active_tapes, current_trace, state
+from pronghorn.graph.ir import Aval
+from pronghorn.graph.tensor import Tensor, as_tensor
+from pronghorn.graph.trace import Traced, trace
+from pronghorn.graph.variable import GraphVariable
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@functools.lru_cache(maxsize=4096)
+def _engine_of_type(kind: type) -> str | None:
+    """The engine to whose arrays a type belongs, by the name of its module: nothing is imported to tell."""
+    name = ROOTS.get(kind.__module__.partition(".")[0])
+    return name if name is not None and hasattr(kind, "shape") and hasattr(kind, "dtype") else None
+
+
+def engine_of(nest: Iterable[Any]) -> str | None:
+    """The engine of the first array of another library in nested arguments; None where there is none."""
+    for x in nest:
+        kind = type(x)
+        if kind is Tensor or kind is np.ndarray:
+            continue
+        if kind is dict:
+            x = x.values()
+        elif kind is not list and kind is not tuple:
+            found = _engine_of_type(kind)
+            if found is not None:
+                return found
+            if not isinstance(x, (list, tuple)):
+                continue
+        found = engine_of(x)
+        if found is not None:
+            return found
+    return None
+
+
+def on_its_engine(fn: F) -> F:
+    """Have ``fn`` run on the engine of its arguments where they are another library's arrays."""
+
+    @functools.wraps(fn)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        name = engine_of(args) or (engine_of(kwargs.values()) if kwargs else None)
+        if name is None or current_trace() is not None or active_tapes():
+            return fn(*args, **kwargs)
+        return run(name, fn, args, kwargs)
+
+    return call  # type: ignore[return-value]
+
+
+def run(name: str, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``fn(*args, **kwargs)`` by an engine whose arrays are among the arguments.
+
+    Raises:
+        TypeError: there are arrays of two libraries among them.
+        RuntimeError: a variable was assigned while the library traces, where it can have no value.
+    """
+    found = engine(name)
+    arrays: list[Any] = []
+    traced, structure = _traced(found, fn, args, kwargs, arrays)
+    found.check(traced.graph)
+    with found.computing():
+        variables = [v.on(found) for v in traced.variables]
+    # Outside of it: what the user's own function computes follows the user's settings.
+    results = found.run(traced.graph, [*arrays, *variables])
+    _assign(found, traced, results[traced.num_results :], _name_of(fn))
+    return tree.map_structure(lambda x: results[x.number] if isinstance(x, _Place) else x, structure)
+
+
+class _Place:
+    """Stands for an array in nested results."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int):
+        self.number = number
+
+
+class _Inputs:
+    """Arrays of a library as inputs of a trace, each once: arguments, and what the function uses from around it."""
+
+    def __init__(self, found: Engine, what: str, arrays: list[Any]):
+        self._engine, self._what, self._arrays = found, what, arrays
+        self._known: dict[int, Tensor] = {}
+        self._trace = current_trace()
+
+    def __call__(self, x: Any) -> Tensor | None:
+        name = _engine_of_type(type(x))
+        if name is None:
+            return None
+        if name != self._engine.name:
+            raise TypeError(
+                f"{self._what}: arrays of {self._engine.name} and of {name} came in one call. Convert one first, "
+                "for example with NumPy: np.asarray(x)."
+            )
+        known = self._known.get(id(x))
+        if known is None and self._trace is not None:
+            aval = Aval(self._engine.shape_of(x), self._engine.dtype_of(x))
+            known = self._known[id(x)] = self._trace.add_host_input(aval, lambda strings: x)
+            self._arrays.append(x)
+        return known
+
+
+def _traced(
+    found: Engine, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[Any]
+) -> tuple[Traced, Any]:
+    """A call as a graph of the library's ``arrays``, which are added to the list; its results, with places for them."""
+    structure: Any = None
+
+    def flat() -> list[Tensor]:
+        nonlocal structure
+        results: list[Tensor] = []
+
+        def number(leaf: Any) -> Any:
+            if not isinstance(leaf, (Tensor, GraphVariable)):
+                return leaf
+            results.append(as_tensor(leaf))
+            return _Place(len(results) - 1)
+
+        inputs = _Inputs(found, _name_of(fn), arrays)
+        outer, state.foreign = state.foreign, inputs
+        try:
+            tensors = tree.map_structure(lambda x: x if (t := inputs(x)) is None else t, (args, kwargs))
+            structure = tree.map_structure(number, fn(*tensors[0], **tensors[1]))
+        finally:
+            state.foreign = outer
+        return results
+
+    return trace(flat, [], _name_of(fn)), structure
+
+
+def _assign(found: Engine, traced: Traced, values: list[Any], what: str) -> None:
+    for variable, value in zip(traced.updated, values):
+        if not found.is_concrete(value):
+            raise RuntimeError(
+                f"{what} assigns the variable {variable.path!r} while {found.name} traces a function, where it has no "
+                "value to keep. Use stateless_call() and its like, which take the variables' values and return the "
+                "new ones."
+            )
+        variable.give_to(found, value)
+
+
+def _name_of(fn: Callable[..., Any]) -> str:
+    return getattr(fn, "__qualname__", None) or type(fn).__name__

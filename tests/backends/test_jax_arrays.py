@@ -1,0 +1,168 @@
+"""JAX's arrays and transformations through ops, layers, losses, metrics and optimizers."""
+
+import numpy as np
+import pytest
+
+import pronghorn as keras
+from pronghorn import layers, ops
+
+jax = pytest.importorskip("jax")
+jnp = jax.numpy
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(4, 5, 3)).astype("float32")
+
+
+def same(got, expected, **limits):
+    assert isinstance(got, jax.Array)
+    np.testing.assert_allclose(got, np.asarray(expected), **{"rtol": 1e-5, "atol": 1e-6, **limits})
+
+
+FUNCTIONS = {
+    "op": lambda x: ops.softmax(ops.sin(x) + 1, axis=1),
+    "two arrays": lambda x: ops.maximum(x, ops.flip(x, 0)),
+    "ours and theirs": lambda x: ops.ones((3,)) * x + np.float32(2),
+    "list": lambda x: ops.stack([x, x * 2]),
+    "keyword": lambda x: ops.sum(x=x, axis=0),
+    "activation": lambda x: keras.activations.gelu(x),
+    "loss": lambda x: keras.losses.mean_squared_error(x * 2, x),
+    "loss object": lambda x: keras.losses.Huber()(x * 2, x),
+    "cond": lambda x: ops.cond(ops.sum(x) > 100, lambda: x, lambda: -x),  # the branches use it from around them
+    "while": lambda x: ops.while_loop(lambda v: ops.max(v) < 100, lambda v: (v * 2,), (x,))[0],
+    "scan": lambda x: ops.scan(lambda c, v: (c + v, c * v), ops.zeros((5, 3)), x)[1],
+    "vectorized map": lambda x: ops.vectorized_map(lambda v: ops.sum(v, axis=0), x),
+    "sort": lambda x: ops.sort(x, axis=1),
+    "pool": lambda x: ops.max_pool(x, 2, 1, padding="same"),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions(name):
+    fn = FUNCTIONS[name]
+    expected = fn(ops.convert_to_tensor(X))
+    same(fn(jnp.asarray(X)), expected)
+    same(jax.jit(fn)(jnp.asarray(X)), expected)
+
+
+def gradient_of_ours(fn, x):
+    return keras.grad(lambda t: ops.sum(fn(t) ** 2))(ops.convert_to_tensor(x))
+
+
+@pytest.mark.parametrize("name", [n for n in FUNCTIONS if n != "while"])
+def test_gradients(name):
+    fn = FUNCTIONS[name]
+    got = jax.jit(jax.grad(lambda x: ops.sum(fn(x) ** 2)))(jnp.asarray(X))
+    same(got, gradient_of_ours(fn, X), rtol=1e-4, atol=1e-5)
+
+
+def test_a_gradient_of_ones_own():
+    @ops.custom_gradient
+    def square(x):
+        return x * x, lambda upstream: upstream * 100
+
+    assert jax.grad(lambda x: ops.sum(square(x)))(jnp.ones(3)).tolist() == [100, 100, 100]
+
+
+LAYERS = {
+    "dense": lambda: layers.Dense(4, activation="tanh"),
+    "lstm": lambda: layers.LSTM(4),
+    "gru": lambda: layers.GRU(3, return_sequences=True),
+    "conv": lambda: layers.Conv1D(4, 3, padding="same"),
+    "normalization": lambda: layers.LayerNormalization(),
+    "sequential": lambda: keras.Sequential(
+        [layers.Conv1D(4, 2), layers.MaxPooling1D(), layers.Flatten(), layers.Dense(2)]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers(name):
+    layer = LAYERS[name]()
+    expected = layer(X)
+    same(layer(jnp.asarray(X)), expected, rtol=1e-4, atol=1e-5)
+    weights = [jnp.asarray(v.numpy()) for v in layer.trainable_variables]
+    rest = [jnp.asarray(v.numpy()) for v in layer.non_trainable_variables]
+
+    def loss(weights, x):
+        outputs, _ = layer.stateless_call(weights, rest, x)
+        return ops.sum(outputs**2)
+
+    found = jax.jit(jax.grad(loss, argnums=(0, 1)))(weights, jnp.asarray(X))
+    with keras.GradientTape() as tape:
+        x = ops.convert_to_tensor(X)
+        tape.watch(x)
+        value = ops.sum(layer(x) ** 2)
+    expected = tape.gradient(value, [*layer.trainable_variables, x])
+    for got, e in zip([*found[0], found[1]], expected, strict=True):
+        same(got, e, rtol=1e-3, atol=1e-4)
+
+
+def test_vmap():
+    layer = layers.Dense(2)
+    expected = layer(X[0])
+    same(jax.vmap(lambda row: layer(row[None])[0])(jnp.asarray(X[0])), expected)
+
+
+def classifier():
+    keras.utils.set_random_seed(1)
+    return keras.Sequential(
+        [keras.Input((3,)), layers.Dense(16, activation="relu"), layers.BatchNormalization(), layers.Dropout(0.2),
+         layers.Dense(2)]
+    )  # fmt: skip
+
+
+def test_a_training_loop_in_jax_is_training_by_fit():
+    x, y = RNG.normal(size=(96, 3)).astype("float32"), RNG.integers(0, 2, 96)
+    model, other = classifier(), classifier()
+    other.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    other.fit(x, y, epochs=2, shuffle=False, verbose=0)
+
+    optimizer = keras.optimizers.get("adam")
+    optimizer.build(model.trainable_variables)
+    loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    accuracy = keras.metrics.SparseCategoricalAccuracy()
+
+    def loss(trainable, rest, metric, x, y):
+        outputs, rest = model.stateless_call(trainable, rest, x, training=True)
+        return loss_of(y, outputs), (rest, accuracy.stateless_update_state(metric, y, outputs))
+
+    @jax.jit
+    def step(state, x, y):
+        trainable, rest, slots, metric = state
+        (value, (rest, metric)), gradients = jax.value_and_grad(loss, has_aux=True)(trainable, rest, metric, x, y)
+        trainable, slots = optimizer.stateless_apply(slots, gradients, trainable)
+        return value, (trainable, rest, slots, metric)
+
+    # variables and tensors are arguments of JAX's functions as they are
+    state = (model.trainable_variables, [v.value for v in model.non_trainable_variables], optimizer.variables,
+             accuracy.variables)  # fmt: skip
+    keras.config.set_backend("jax")  # loads the engine, which tells JAX of them
+    keras.config.set_backend("pronghorn")
+    for _ in range(2):
+        for i in range(0, 96, 32):
+            value, state = step(state, jnp.asarray(x[i : i + 32]), jnp.asarray(y[i : i + 32]))
+    assert isinstance(value, jax.Array)
+    for got, variable in zip([*state[0], *state[1]], [*other.trainable_variables, *other.non_trainable_variables]):
+        same(got, variable, rtol=1e-3, atol=1e-4)
+    assert 0 < float(accuracy.stateless_result(state[3])) < 1
+
+
+def test_what_is_assigned_while_jax_traces_has_no_value():
+    model = classifier()
+    with pytest.raises(RuntimeError, match="moving_mean.*stateless_call"):
+        jax.jit(lambda x: model(x, training=True))(jnp.ones((2, 3)))
+    before = model.layers[1].moving_mean.numpy()
+    model(jnp.ones((2, 3)), training=True)  # with values it is kept
+    assert np.abs(model.layers[1].moving_mean.numpy() - before).max() > 0
+
+
+def test_fit_and_predict_take_jax_arrays():
+    model = classifier()
+    model.compile("sgd", "mse")
+    model.fit(jnp.ones((8, 3)), jnp.ones((8, 2)), verbose=0)
+    assert isinstance(model.predict(jnp.ones((8, 3)), verbose=0), np.ndarray)
+
+
+def test_our_own_traces_take_jax_arrays_as_numbers():
+    scale = jnp.asarray([1.0, 2.0, 3.0])
+    assert keras.jit(lambda x: x * scale)(np.ones(3, "float32")).numpy().tolist() == [1, 2, 3]
