@@ -63,7 +63,7 @@ instead ([engines](engines.md) are a way to run a model on another library witho
   integer type that does not reach it is whatever the runtime makes of it, and so is the maximum of NaNs.
 - **What cannot be written is named**, each layer and primitive with what to use instead, before anything is written:
   random numbers, matrix factorisations, `lgamma`, `digamma` and `erfinv`, complex inputs and outputs, states that are
-  kept between calls, strings.
+  kept between calls, texts. A model that begins with `StringLookup` takes strings in the file, too.
 - **The opset** is {opset}; `opset_version=` chooses another, from {oldest} on. Files are checked by ONNX's own checker,
   replace the one before when they are whole, and hold up to 2 GB of weights.
 

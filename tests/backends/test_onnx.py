@@ -71,7 +71,7 @@ def run(case, arrays, rows=None):
 
     graph = trace(function, avals).graph
     names = [f"x{i}" for i in range(len(given))]
-    written, file = lower(prepared(graph), [(n, None) for n in names], [f"y{i}" for i in range(len(graph.outputs))])
+    written, file = lower(prepared(graph), [(n, n) for n in names], [f"y{i}" for i in range(len(graph.outputs))])
     tidy(written, file)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4

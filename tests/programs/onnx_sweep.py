@@ -28,6 +28,7 @@ MORE = [
     Case("Hashing", {"num_bins": 5}, [np.zeros((2, 3), "int64")]),
     Case("HashedCrossing", {"num_bins": 5}, [np.zeros((2, 1), "int64"), np.zeros((2, 1), "int64")]),
     Case("StringLookup", {"vocabulary": ["a", "b"]}, [np.full((2, 3), "a")]),
+    Case("StringLookup", {"vocabulary": ["a", "b"], "output_mode": "count", "mask_token": "c"}, [np.full((2, 3), "a")]),
     Case("TextVectorization", {"vocabulary": ["a", "b"]}, [np.full((2, 1), "a")]),
     Case("Resizing", {"height": 4, "width": 3}, [(2, 6, 5, 3)]),
     Case("Resizing", {"height": 9, "width": 7, "interpolation": "nearest"}, [(2, 6, 5, 3)]),
@@ -72,8 +73,7 @@ MORE = [
 
 #: Layers that ONNX does not take over, and why; what they raise says what to use instead.
 NOT_THERE = {
-    "StringLookup": "strings are looked up in front of the exported part",
-    "TextVectorization": "strings are looked up in front of the exported part",
+    "TextVectorization": "texts are taken apart in Python; `StringLookup` of their tokens can be exported",
     "Equalization": "needs the number of images while it is traced; export with a fixed one (`input_signature`)",
 }
 
@@ -142,6 +142,8 @@ def batch(like: list[np.ndarray], rows: int) -> list[np.ndarray]:
             mask = rng.random(shape) < 0.6
             mask[..., :1] = True
             return mask
+        if x.dtype.kind == "U":
+            return rng.choice(["a", "b", "c", "d"], shape)
         if x.dtype.kind in "iu":
             return rng.integers(0, 7, shape).astype(x.dtype)
         return rng.normal(size=shape).astype(x.dtype)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pronghorn import tree
 from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Dim, SymbolicDimError
+from pronghorn.graph.dim import Dim, Shape, SymbolicDimError
 from pronghorn.graph.ir import Aval
+from pronghorn.graph.strings import OpenStrings
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.trace import Traced, trace
 from pronghorn.trainers.checks import call_takes_training
@@ -24,14 +25,21 @@ class Inference:
     """A model's call with ``training=False``.
 
     Attributes:
-        traced: the function of the flat inputs; unknown extents are symbols.
-        inputs: the names of the inputs, each once.
+        traced: the function of the inputs that are numbers; unknown extents are symbols.
+        inputs: the names of all inputs, each once.
+        strings: the shapes of the inputs that are strings, whose `Lookup`s are the function's `host` inputs.
         outputs: the names of the outputs, none of which an input has.
     """
 
     traced: Traced
     inputs: list[str]
+    strings: dict[str, Shape]
     outputs: list[str]
+
+    @property
+    def numbers(self) -> list[str]:
+        """The names of the inputs that are numbers."""
+        return [name for name in self.inputs if name not in self.strings]
 
     def refuse_states(self) -> None:
         """Raise NotImplementedError where the call assigns variables, which an exported file cannot keep."""
@@ -62,20 +70,15 @@ def inference(model: Any, input_signature: Any = None) -> Inference:
 
     Raises:
         ValueError: if the inputs' shapes are not known, or what it computes depends on the number of rows.
-        NotImplementedError: if it takes strings.
+        NotImplementedError: if it does more with strings than look them up.
     """
     structure, spread = _input_structure(model, input_signature)
     specs: list[Spec] = tree.flatten(structure)
-    for spec in specs:
-        if spec.dtype == "string":
-            raise NotImplementedError(
-                f"export: the input {spec.name!r} of {model.name!r} is of strings, which its layers look up in Python. "
-                "Export the part behind them, keras.Model(layer.output, model.outputs), and make the numbers in front."
-            )
-    traced, results = _traced(_Call(model, structure, spread), specs)
     inputs = _each_once(spec.name or f"input_{i}" for i, spec in enumerate(specs))
-    outputs = _each_once(_output_names(model, results), inputs)
-    return Inference(traced, inputs, outputs)
+    call = _Call(model, structure, spread)
+    traced = _traced(call, [replace(spec, name=name) for spec, name in zip(specs, inputs)])
+    outputs = _each_once(_output_names(model, call.results), inputs)
+    return Inference(traced, inputs, {x.name: x.shape for x in call.inputs if isinstance(x, OpenStrings)}, outputs)
 
 
 # -- inputs -----------------------------------------------------------------------------------------------------------
@@ -141,8 +144,8 @@ def _to_spec(x: Any) -> Spec:
 
 
 # -- tracing ----------------------------------------------------------------------------------------------------------
-def _traced(call: _Call, specs: list[Spec]) -> tuple[Traced, Any]:
-    """The traced call, and what it returned, in its structure.
+def _traced(call: _Call, specs: list[Spec]) -> Traced:
+    """The traced call.
 
     Unknown extents of several inputs are taken to be the same along the same axis; where that does not fit, each is one
     of its own. A model that compares extents is traced with numbers at hand.
@@ -151,8 +154,13 @@ def _traced(call: _Call, specs: list[Spec]) -> tuple[Traced, Any]:
     attempts: list[tuple[Callable[[int, int], Dim], int | None]] = [(_shared, None), (_own, None), (_shared, _HINT)]
     problem: Exception | None = None
     for symbol, hint in attempts:
-        avals = [_aval(spec, place, symbol) for place, spec in enumerate(specs)]
-        names = {n for a in avals for d in a.shape if isinstance(d, Dim) for n in d.symbols}
+        shapes = [_shape(spec, place, symbol) for place, spec in enumerate(specs)]
+        call.inputs = [
+            OpenStrings(spec.name or "", shape) if spec.dtype == "string" else Aval(shape, spec.dtype)
+            for spec, shape in zip(specs, shapes)
+        ]
+        avals = [x for x in call.inputs if isinstance(x, Aval)]
+        names = {n for shape in shapes for d in shape if isinstance(d, Dim) for n in d.symbols}
         try:
             traced = trace(call, avals, model.name, dict.fromkeys(names, hint) if hint and names else None)
         except (SymbolicDimError, ValueError, TypeError, IndexError) as error:
@@ -163,7 +171,7 @@ def _traced(call: _Call, specs: list[Spec]) -> tuple[Traced, Any]:
                 f"export: what {model.name!r} computes depends on its inputs' extents ({traced.guards}), so that no "
                 "one file serves them all. Pass input_signature with numbers in the shapes."
             )
-        return traced, call.results
+        return traced
     assert problem is not None
     if isinstance(problem, SymbolicDimError):
         raise ValueError(
@@ -181,19 +189,22 @@ def _own(place: int, axis: int) -> Dim:
     return Dim.symbol("batch" if axis == 0 else f"input{place}_axis{axis}")
 
 
-def _aval(spec: Spec, place: int, symbol: Callable[[int, int], Dim]) -> Aval:
-    return Aval(tuple(symbol(place, axis) if n is None else n for axis, n in enumerate(spec.shape)), spec.dtype)
+def _shape(spec: Spec, place: int, symbol: Callable[[int, int], Dim]) -> Shape:
+    return tuple(symbol(place, axis) if n is None else n for axis, n in enumerate(spec.shape))
 
 
 class _Call:
-    """The model's call as a function of flat tensors; it keeps the structure of the results."""
+    """The model's call as a function of the tensors among its flat ``inputs``; it keeps what came of it."""
 
     def __init__(self, model: Any, structure: Any, spread: bool):
         self.model, self.structure, self.spread = model, structure, spread
+        self.inputs: list[Aval | OpenStrings] = []
         self.results: Any = None
 
     def __call__(self, *tensors: Tensor) -> list[Tensor]:
-        inputs = tree.pack_sequence_as(self.structure, list(tensors))
+        numbers = iter(tensors)
+        leaves = [next(numbers) if isinstance(x, Aval) else x for x in self.inputs]
+        inputs = tree.pack_sequence_as(self.structure, leaves)
         keywords = {"training": False} if call_takes_training(self.model) else {}
         try:
             self.results = self.model(*inputs, **keywords) if self.spread else self.model(inputs, **keywords)

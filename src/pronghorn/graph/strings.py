@@ -7,7 +7,8 @@ the way to compute them from the strings is kept beside it, to be run in front o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,59 @@ class StringArray:
         )
 
 
+@dataclass(frozen=True)
+class Lookup:
+    """What numbers are made of an input's strings, where that can be written down.
+
+    Attributes:
+        source: the input's name.
+        table: strings and their numbers.
+        unknown: the number of all others.
+    """
+
+    source: str
+    table: Mapping[str, int]
+    unknown: int
+
+    def __call__(self, strings: np.ndarray) -> np.ndarray:
+        """The numbers.
+
+        >>> Lookup("words", {"a": 2}, 1)(np.array([["a", "b"]]))
+        array([[2, 1]])
+        """
+        return np.array([self.table.get(text, self.unknown) for text in strings.ravel().tolist()], np.int64).reshape(
+            strings.shape
+        )
+
+
+class OpenStrings(StringArray):
+    """Strings of an input of which there is no sample: the graph is to be written down, not run.
+
+    Args:
+        name: the input's.
+        shape: of the strings.
+    """
+
+    def __init__(self, name: str, shape: Shape):
+        super().__init__(np.empty((), object), shape, self._python)
+        self.name = name
+
+    def _python(self, strings: Strings) -> np.ndarray:
+        raise NotImplementedError(
+            f"What is done with the strings of the input {self.name!r} is Python, which cannot be exported. Do it in "
+            "front of the model, or look each string up with StringLookup."
+        )
+
+    def _changed(self, change: Callable[[np.ndarray], np.ndarray]) -> StringArray:
+        return StringArray(self._python([]), self.shape, self._python)
+
+    def looked_up(self, table: Mapping[str, int], unknown: int) -> Tensor:
+        """The strings' numbers, ``int64``, as one more input of the graph whose `Lookup` is kept beside it."""
+        trace = current_trace()
+        assert trace is not None
+        return trace.add_host_input(Aval(self.shape, "int64"), Lookup(self.name, table, unknown))
+
+
 def has_strings(*arguments: Any) -> bool:
     """Whether there are strings that are traced among arguments, or in lists and tuples of them."""
     return any(isinstance(x, StringArray) or (isinstance(x, list | tuple) and has_strings(*x)) for x in arguments)
@@ -99,6 +153,10 @@ def on_host(function: Callable[..., Any], *arguments: Any) -> Any:
     Raises:
         TraceError: if an argument is a traced tensor.
     """
+
+    for strings in _flat(arguments):
+        if isinstance(strings, OpenStrings):
+            strings.source([])
 
     def values(argument: Any, read: Callable[[StringArray], np.ndarray]) -> Any:
         if isinstance(argument, list | tuple):

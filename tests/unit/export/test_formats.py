@@ -111,14 +111,42 @@ def test_what_depends_on_the_number_of_rows_is_refused():
     assert signature.inference(model, [keras.InputSpec(shape=(2, 5))]).traced.graph.outputs
 
 
-def test_states_and_strings_are_refused():
+def test_states_are_refused():
     stateful = keras.Sequential([keras.Input((5, 3), batch_size=2), layers.LSTM(4, stateful=True)])
     with pytest.raises(NotImplementedError, match="rnn_state.*stateful=False"):
         signature.inference(stateful).refuse_states()
-    words = keras.Input((1,), dtype="string", name="words")
-    model = keras.Model(words, layers.StringLookup(vocabulary=["a"])(words))
-    with pytest.raises(NotImplementedError, match="'words'.*is of strings.*Export the part behind them"):
-        signature.inference(model)
+
+
+def test_strings_are_looked_up_or_refused():
+    words = keras.Input((3,), dtype="string", name="words")
+    lookup = layers.StringLookup(vocabulary=["a"], mask_token="", output_mode="one_hot")
+    found = signature.inference(keras.Model(words, lookup(words)))
+    batch = Dim.symbol("batch")
+    assert (found.inputs, found.numbers, found.strings) == (["words"], [], {"words": (batch, 3)})
+    (host,) = found.traced.host
+    assert host(np.array([["a", "", "b"]])).tolist() == [[1, -1, 0]]
+    assert found.traced.graph.outputs[0].shape == (batch, 3, 2)
+
+    one = keras.Input((1,), dtype="string", name="one")
+    with pytest.raises(NotImplementedError, match=r"layer 'tv' \(TextVectorization\) works on strings in Python"):
+        signature.inference(keras.Model(one, layers.TextVectorization(vocabulary=["a"], name="tv")(one)))
+    several = layers.StringLookup(vocabulary=["a"], num_oov_indices=2)
+    with pytest.raises(NotImplementedError, match="num_oov_indices=2"):
+        signature.inference(keras.Model(words, several(words)))
+
+
+class FirstWord(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.lookup = layers.StringLookup(vocabulary=["a"])
+
+    def call(self, x):
+        return self.lookup(x[:, :1])
+
+
+def test_python_on_strings_is_refused():
+    with pytest.raises(NotImplementedError, match="strings of the input 'words' is Python"):
+        signature.inference(FirstWord(), [keras.KerasTensor((None, 3), dtype="string", name="words")])
 
 
 def test_losses_of_a_trace_are_not_kept():

@@ -23,13 +23,14 @@ from pronghorn.export.onnx import (  # importing a family registers it
     structure,
     window,
 )
-from pronghorn.export.onnx.lowering import File, lower
-from pronghorn.export.onnx.ops import OpGraph
+from pronghorn.export.onnx.lowering import File, Source, lower
+from pronghorn.export.onnx.ops import OpGraph, Tensor
 from pronghorn.export.onnx.registry import REFUSED, RULES
 from pronghorn.export.onnx.tidy import tidy
 from pronghorn.export.signature import inference
 from pronghorn.graph.ir import Graph
 from pronghorn.graph.rewrite import Rewriter
+from pronghorn.graph.strings import Lookup
 from pronghorn.saving.archive import explained, replacing
 
 __all__ = ["REFUSED", "RULES", "lower", "prepared", "tidy", "write"]
@@ -68,10 +69,13 @@ def onnx_graph(model: Any, input_signature: Any = None) -> tuple[OpGraph, File]:
     """A model's inference in ONNX's operators."""
     found = inference(model, input_signature)
     traced = found.traced
-    known = [(v.path, v.storage().copy()) for v in traced.variables]
-    inputs: list[tuple[str, Any]] = [*((name, None) for name in found.inputs), *known]
+    strings = [Tensor(name, "string", shape) for name, shape in found.strings.items()]
+    inputs: list[tuple[str, Source]] = [(name, name) for name in found.numbers]
+    inputs += [(f"{lookup.source}/number", lookup) for lookup in traced.host if isinstance(lookup, Lookup)]
+    inputs += [(v.path, v.storage().copy()) for v in traced.variables]
     ours = prepared(_results_only(traced.graph, traced.num_results))
-    graph, file = lower(ours, inputs, found.outputs)
+    graph, file = lower(ours, inputs, found.outputs, strings)
+    graph.inputs.sort(key=lambda tensor: found.inputs.index(tensor.name))
     found.refuse_states()
     tidy(graph, file)
     return graph, file

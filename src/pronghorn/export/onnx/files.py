@@ -34,6 +34,10 @@ def onnx() -> Any:
     return onnx
 
 
+#: Operators beside the common ones.
+_DOMAINS = {"LabelEncoder": "ai.onnx.ml"}
+ML_OPSET = 3
+
 _NAMES = {
     "float32": "FLOAT", "float64": "DOUBLE", "float8_e4m3fn": "FLOAT8E4M3FN", "float8_e5m2": "FLOAT8E5M2",
 }  # fmt: skip
@@ -61,7 +65,7 @@ def _tensor(tensor: Tensor, named: bool) -> Any:
 
 def _node(op: Op) -> Any:
     helper = onnx().helper
-    proto = helper.make_node(op.kind, op.inputs, op.outputs)
+    proto = helper.make_node(op.kind, op.inputs, op.outputs, domain=_DOMAINS.get(op.kind, ""))
     for key, value in op.attributes.items():
         if key == "to":
             value = _type(value)
@@ -95,6 +99,8 @@ def model_proto(graph: OpGraph, file: File, name: str, opset: int) -> Any:
     proto = _graph(graph, name, True)
     proto.initializer.extend(_initializer(n, array) for n, array in file.initializers.items())
     opsets = [package.helper.make_opsetid("", opset)]
+    if any(op.kind in _DOMAINS for op in graph.ops):
+        opsets.append(package.helper.make_opsetid("ai.onnx.ml", ML_OPSET))
     model = package.helper.make_model(proto, opset_imports=opsets, producer_name="pronghorn")
     model.producer_version = __version__
     model.ir_version = package.helper.find_min_ir_version_for(opsets)

@@ -17,6 +17,7 @@ from pronghorn.export.onnx.registry import REFUSED, RULES, NotExpressible
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Dim, Extent, FloorDiv, Shape, identical, is_static, product
 from pronghorn.graph.ir import Graph, Node, Value
+from pronghorn.graph.strings import Lookup
 
 #: Types that ONNX's operators hardly take: such values are computed and held in float32, and rounded by casts.
 HELD_IN_FLOAT32 = frozenset({"bfloat16", *dtypes.FLOAT8})
@@ -395,29 +396,40 @@ class _Several(Exception):
         self.problems = problems
 
 
-def lower(graph: Graph, inputs: Sequence[tuple[str, Any]], outputs: Sequence[str]) -> tuple[OpGraph, File]:
+Source = str | np.ndarray | Lookup
+"""Where an input of our graph comes from: an input of the file, a constant, or an input's strings."""
+
+
+def lower(
+    graph: Graph, inputs: Sequence[tuple[str, Source]], outputs: Sequence[str], strings: Sequence[Tensor] = ()
+) -> tuple[OpGraph, File]:
     """The whole graph in ONNX.
 
     Args:
         graph: ours.
-        inputs: for each of its inputs the name, and None or the constant that it is.
+        inputs: for each of its inputs a name and where it comes from; if from an input of the file, that is its name.
         outputs: names of the outputs.
+        strings: inputs of the file that are strings.
 
     Raises:
         NotImplementedError: that names every layer and primitive that ONNX cannot express.
     """
     file = File()
-    for name in [*(n for n, array in inputs if array is None), *outputs]:
+    tensors = list(strings)
+    for (_, source), value in zip(inputs, graph.inputs):
+        if isinstance(source, str):
+            tensors.append(Tensor(source, value.dtype, value.shape))
+    for name in [*(t.name for t in tensors), *outputs]:
         file.names.fresh(name)
     lowering = Lowering(graph, file)
-    tensors: list[Tensor] = []
-    for value, (name, array) in zip(graph.inputs, inputs):
-        if array is not None:
-            lowering.know(value, array, name)
-            continue
-        tensors.append(Tensor(name, value.dtype, value.shape))
-        held = lowering.cast(name, "float32") if value.dtype in HELD_IN_FLOAT32 else name
-        lowering.held_values[value] = Held(held, value.shape)
+    for value, (name, source) in zip(graph.inputs, inputs):
+        if isinstance(source, np.ndarray):
+            lowering.know(value, source, name)
+        elif isinstance(source, Lookup):
+            lowering.held_values[value] = Held(_looked_up(lowering, source, name), value.shape)
+        else:
+            held = lowering.cast(source, "float32") if value.dtype in HELD_IN_FLOAT32 else source
+            lowering.held_values[value] = Held(held, value.shape)
     file.bind_symbols(tensors)
     try:
         lowering.run()
@@ -433,6 +445,12 @@ def lower(graph: Graph, inputs: Sequence[tuple[str, Any]], outputs: Sequence[str
         result.outputs.append(Tensor(name, value.dtype, value.shape))
     result.ops = [*file.prologue, *lowering.ops]
     return result, file
+
+
+def _looked_up(b: Lowering, lookup: Lookup, name: str) -> str:
+    keys, numbers = list(lookup.table), tuple(lookup.table.values())
+    table = {"keys_strings": keys, "values_int64s": numbers, "default_int64": lookup.unknown}
+    return b.op("LabelEncoder", lookup.source, label=name, **table)
 
 
 def held_type(dtype: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.graph.strings import OpenStrings
 from pronghorn.layers.preprocessing import strings
 from pronghorn.layers.preprocessing.fingerprint import hash_strings
 from pronghorn.layers.preprocessing.hashing import checked_salt
@@ -91,6 +92,15 @@ class StringLookup(IndexLookup):
 
     def _buckets(self, tokens: np.ndarray) -> np.ndarray:
         return hash_strings(tokens, self.num_oov_indices, self.salt)
+
+    def _written_down(self, inputs: OpenStrings) -> Any:
+        self._require_vocabulary()
+        if self.num_oov_indices != 1:
+            raise NotImplementedError(
+                f"export: layer {self.name!r} (StringLookup) has num_oov_indices={self.num_oov_indices}; a table that "
+                "is written down has one place for unknown strings. Use num_oov_indices=1."
+            )
+        return self._encode(inputs.looked_up(self._places, self._oov_start))
 
     def _to_output(self, tokens: np.ndarray) -> np.ndarray:
         return tokens
