@@ -34,8 +34,10 @@ class Value:
     """One array in a graph: an input of the graph (``node`` is None) or output ``index`` of ``node``."""
 
     __slots__ = ("dtype", "graph", "index", "node", "shape")
+    shape: Shape
+    dtype: str
 
-    def __init__(self, aval: Aval, graph: Graph, node: Node | None = None, index: int = 0):
+    def __init__(self, aval: Aval | Value, graph: Graph, node: Node | None = None, index: int = 0):
         self.shape, self.dtype = aval.shape, aval.dtype
         self.graph, self.node, self.index = graph, node, index
 
@@ -81,7 +83,7 @@ class Graph:
     def copy_node(self, node: Node, inputs: list[Value], params: dict[str, Any]) -> list[Value]:
         """Append what another graph's node does, to ``inputs`` of the same types; its outputs."""
         new = Node(node.prim, inputs, params, node.scope)
-        new.outputs = [Value(v.aval, self, new, i) for i, v in enumerate(node.outputs)]
+        new.outputs = [Value(v, self, new, i) for i, v in enumerate(node.outputs)]
         self.nodes.append(new)
         return new.outputs
 

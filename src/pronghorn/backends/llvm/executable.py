@@ -23,6 +23,7 @@ from pronghorn.graph.trace import Traced
 from pronghorn.runtime import arena, debug, pool
 from pronghorn.runtime.arena import aligned_copy
 from pronghorn.runtime.compile import CompilationError, CompiledModule, compile_ir
+from pronghorn.runtime.garbage import uncollected
 from pronghorn.runtime.guard import guarded, guarded_copy, guarded_empty
 from pronghorn.runtime.host import Target, host_target
 
@@ -116,7 +117,8 @@ class Executable:
         from pronghorn.compiler.complex_numbers import ComplexError
 
         try:
-            return build(self.traced, self.gathered, target, self._is_profiled)
+            with uncollected():
+                return build(self.traced, self.gathered, target, self._is_profiled)
         except ComplexError as error:
             raise CompilationError(f"{self.name}: {error}") from None
 
