@@ -16,7 +16,13 @@ from pronghorn.graph.rewrite import node_key
 
 def join_loops(graph: Graph) -> Graph:
     """The graph with scans joined, there and in its subgraphs; where there are none to join, the graph itself."""
-    return LoopJoiner(graph).graph
+    return LoopJoiner(graph).graph if _may_have_alike(graph) else graph
+
+
+def _may_have_alike(graph: Graph) -> bool:
+    """Whether there are two scans in one graph, this one or one in it: most graphs have none."""
+    scans = sum(node.prim.name == "scan" for node in graph.nodes)
+    return scans > 1 or any(map(_may_have_alike, graph.subgraphs()))
 
 
 class LoopJoiner:
