@@ -120,13 +120,13 @@ class Engine:
         raise NotImplementedError
 
 
-NAMES = ("jax", "torch")
+NAMES = ("jax", "tensorflow", "torch")
 """Engines that there are, each a package `pronghorn.backends.<name>` with an `ENGINE`."""
 
-ROOTS = {"jax": "jax", "jaxlib": "jax", "torch": "torch"}
+ROOTS = {"jax": "jax", "jaxlib": "jax", "torch": "torch", "tensorflow": "tensorflow"}
 """The engine to whose arrays types in modules of this first name belong: asked before anything is imported."""
 
-LIBRARIES = {"jax": "jax", "torch": "torch"}
+LIBRARIES = {"jax": "jax", "torch": "torch", "tensorflow": "tensorflow"}
 """The package that an engine imports, where nothing is to be imported to tell."""
 
 

@@ -133,6 +133,46 @@ class Formulas:
         size = self.select(nothing, self.like(size, 1), size)
         return self.select(nothing, x, self.div(x, self.complex(size, self.like(size, 0))))
 
+    # -- reductions -------------------------------------------------------------------------------------------------
+    def reduce_bits(self, x: Any, axes: Sequence[int], combine: str, neutral: int) -> Any:
+        """A bitwise reduction by halves: ``combine`` is ``"and"`` or ``"or"``, ``neutral`` what it gives of nothing."""
+        for axis in sorted(axes, reverse=True):
+            while (size := self.shape_of(x)[axis]) > 1:
+                first, second, rest = (
+                    self._range(x, axis, *r)
+                    for r in ((0, size // 2), (size // 2, size // 2 * 2), (size // 2 * 2, size))
+                )
+                both = self._table[combine](first, second)
+                x = self.concatenate(both, rest, axis=axis) if size % 2 else both
+            shape = tuple(n for i, n in enumerate(self.shape_of(x)) if i != axis)
+            x = self.reshape(x, shape=shape) if size else self.full(shape, neutral, self.dtype_of(x))
+        return x
+
+    def _range(self, x: Any, axis: int, first: int, end: int) -> Any:
+        """The elements from ``first`` to ``end`` along an axis."""
+        shape = self.shape_of(x)
+        limit = tuple(end if i == axis else n for i, n in enumerate(shape))
+        return self.slice(
+            x, start=tuple(first if i == axis else 0 for i in range(len(shape))), limit=limit, stride=(1,) * len(shape)
+        )
+
+    def cummax(self, x: Any, *, axis: int, reverse: bool) -> Any:
+        return self._cumulative(x, axis, reverse, "max", least(dtypes.to_numpy(self.dtype_of(x))))
+
+    def cummin(self, x: Any, *, axis: int, reverse: bool) -> Any:
+        return self._cumulative(x, axis, reverse, "min", greatest(dtypes.to_numpy(self.dtype_of(x))))
+
+    def _cumulative(self, x: Any, axis: int, reverse: bool, combine: str, neutral: Any) -> Any:
+        """What is combined with itself, moved by 1, 2, 4 ...: a pass for each doubling."""
+        size, step = self.shape_of(x)[axis], 1
+        while step < size:
+            move = (0, step) if reverse else (step, 0)
+            kept = self._range(x, axis, step, size) if reverse else self._range(x, axis, 0, size - step)
+            padding = [move if i == axis else (0, 0) for i in range(len(self.shape_of(x)))]
+            x = self._table[combine](x, self.padded(kept, padding, neutral))
+            step *= 2
+        return x
+
     # -- indexing ---------------------------------------------------------------------------------------------------
     def scatter_set(self, x: Any, indices: Any, updates: Any) -> Any:
         """Rows of ``x`` at ``indices`` (int32 or int64, of one axis) replaced; of several writes to a row the last

@@ -1,0 +1,44 @@
+"""TensorFlow as an engine: steps are compiled by `tf.function`."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pronghorn.backends.engine import Engine, Step
+from pronghorn.backends.tensorflow.registry import TABLE
+
+
+class TensorFlowEngine(Engine):
+    """TensorFlow. A step is traced again for other shapes, as its functions take them in numbers."""
+
+    name = "tensorflow"
+    library = "tensorflow"
+    roots = ("tensorflow",)
+    table = TABLE
+
+    def from_numpy(self, array: np.ndarray) -> Any:
+        return tf.constant(np.array(array, copy=True))  # TensorFlow may keep the memory that it is given
+
+    def borrowed(self, array: np.ndarray) -> Any:
+        return tf.constant(array)
+
+    def to_numpy(self, value: Any) -> np.ndarray:
+        return value.numpy()
+
+    def dtype_of(self, value: Any) -> str:
+        return value.dtype.name
+
+    def compile(self, step: Step) -> Step:
+        # A partial, since TensorFlow counts retracings by a function's code, which all steps share.
+        return tf.function(functools.partial(step), autograph=False)
+
+    def devices(self) -> list[str]:
+        found = [d.name.rpartition("physical_device:")[2] for d in tf.config.list_physical_devices()]
+        return [name.lower() for name in found]
+
+
+ENGINE = TensorFlowEngine()

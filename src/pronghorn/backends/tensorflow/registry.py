@@ -1,0 +1,107 @@
+"""The table from a primitive's name to its function, and how functions are made to fit types that TensorFlow lacks."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pronghorn.backends.formulas import Formulas
+from pronghorn.graph import dtypes
+
+Function = Callable[..., Any]
+Ints = tuple[int, ...]
+
+TABLE: dict[str, Function] = {}
+formulas = Formulas(TABLE, lambda x: tuple(x.shape), lambda x: x.dtype.name)
+widened = formulas.widened
+
+
+def implements(fn: Function) -> Function:
+    """Register a function under its own name."""
+    TABLE[fn.__name__.rstrip("_")] = fn
+    return fn
+
+
+def is_integer(x: Any) -> bool:
+    """Whether an array is one of integers (bools are none)."""
+    return x.dtype.is_integer
+
+
+# What TensorFlow has kernels for everywhere: the other integers are computed in int64.
+_WIDE = {"int32", "int64"}
+_AS_MOVED = {"uint16": tf.int16, "uint32": tf.int32, "uint64": tf.int64, "bfloat16": tf.int16}
+_AS_MOVED |= dict.fromkeys(dtypes.FLOAT8, tf.int8)
+_TOP = np.int64(np.iinfo(np.int64).min)
+
+
+def _is_narrow(x: Any) -> bool:
+    return x.dtype.is_integer and x.dtype.name not in _WIDE
+
+
+def _in_int64(x: Any) -> Any:
+    return tf.bitcast(x, tf.int64) if x.dtype == tf.uint64 else tf.cast(x, tf.int64)
+
+
+def _back(out: Any, dtype: Any) -> Any:
+    """int64 as another type of integers: the lower bits."""
+    if out.dtype != tf.int64:
+        return out
+    return tf.bitcast(out, dtype) if dtype == tf.uint64 else tf.cast(out, dtype)
+
+
+def signed(fn: Function) -> Function:
+    """``fn``, in which only the lower bits matter, of every type of integers: in int64, and then they wrap around."""
+
+    @functools.wraps(fn)
+    def wide(*xs: Any, **params: Any) -> Any:
+        dtype = xs[0].dtype
+        if not _is_narrow(xs[0]):
+            return fn(*xs, **params)
+        out = fn(*(_in_int64(x) if x.dtype == dtype else x for x in xs), **params)
+        return tuple(_back(o, dtype) for o in out) if isinstance(out, tuple) else _back(out, dtype)
+
+    return wide
+
+
+def ordered(fn: Function) -> Function:
+    """``fn``, which compares its operands and takes some, of every type of integers: in int64, in the same order."""
+
+    @functools.wraps(fn)
+    def wide(*xs: Any, **params: Any) -> Any:
+        dtype = xs[0].dtype
+        if dtype != tf.uint64:
+            return signed(fn)(*xs, **params)
+        # uint64's order in int64, and back: the highest bit inverted.
+        out = fn(*(tf.bitwise.bitwise_xor(_in_int64(x), _TOP) if x.dtype == dtype else x for x in xs), **params)
+        return tf.bitcast(tf.bitwise.bitwise_xor(out, _TOP), dtype) if out.dtype == tf.int64 else out
+
+    return wide
+
+
+def moved(fn: Function) -> Function:
+    """``fn``, which moves elements of its operands, of types for which TensorFlow does not have it."""
+
+    @functools.wraps(fn)
+    def mover(*xs: Any, **params: Any) -> Any:
+        dtype = xs[0].dtype
+        bits = _AS_MOVED.get(dtype.name)
+        if bits is None:
+            return fn(*xs, **params)
+        return tf.bitcast(fn(*(tf.bitcast(x, bits) if x.dtype == dtype else x for x in xs), **params), dtype)
+
+    return mover
+
+
+def on_host(fn: Function, dtype: Any = None) -> Function:
+    """``fn`` of NumPy's arrays, for what TensorFlow lacks and nobody does often; its result is shaped like ``x``."""
+
+    def call(x: Any, *rest: Any) -> Any:
+        out = tf.numpy_function(fn, [x, *rest], dtype or x.dtype)
+        out.set_shape(x.shape)
+        return out
+
+    return call
