@@ -18,6 +18,7 @@ from pronghorn.backends.torch.registry import (
     formulas,
     implement,
     implements,
+    indexed,
     is_integer,
     is_plain,
     on_host,
@@ -87,9 +88,9 @@ def _comparison(fn: Function, strict: Function) -> Function:
 
 
 implement((name, widened8(signed(_by_parts(fn)))) for name, fn in (("add", torch.add), ("sub", torch.sub)))
-implement((name, widened8(ordered(fn))) for name, fn in (("eq", torch.eq), ("ne", torch.ne)))
+implement((name, widened8(indexed(fn))) for name, fn in (("eq", torch.eq), ("ne", torch.ne)))
 implement(
-    (name, widened8(ordered(_comparison(fn, strict))))
+    (name, widened8(indexed(_comparison(fn, strict))))
     for name, fn, strict in (
         ("lt", torch.lt, torch.lt),
         ("le", torch.le, torch.lt),
@@ -133,33 +134,35 @@ def _floor(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return torch.div(x, y, rounding_mode="floor")
 
 
-def _quotients(fn: Function, name: str) -> Function:
-    """``fn`` of integers, 0 where the divisor is 0. Quotients of uint64 need its highest bit."""
+def _quotient(name: str, of_floats: Function, of_integers: Function) -> Function:
+    """A quotient or remainder; for integers 0 where the divisor is 0. Those of uint64 need its highest bit."""
     meaning = on_host(IMPLEMENTATIONS[name])
 
     @signed
     def each(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        return formulas.integer_div(x, y, fn)
+        return formulas.integer_div(x, y, of_integers)
 
-    return lambda x, y: meaning(x, y) if x.dtype is torch.uint64 else each(x, y)
+    @acts_on(INTEGERS)
+    @functools.wraps(of_floats)
+    def quotient(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        if not is_integer(x):
+            return of_floats(x, y)
+        return meaning(x, y) if x.dtype is torch.uint64 else each(x, y)
 
-
-_integer_div, _integer_rem = _quotients(_floor, "div"), _quotients(torch.fmod, "rem")
-
-
-@implements
-@widened8
-def div(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    return _integer_div(x, y) if is_integer(x) else torch.div(x, y)
+    return quotient
 
 
-@implements
-@widened
-def rem(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    if is_integer(x):
-        return _integer_rem(x, y)
-    # In float32, PyTorch's is NaN for large quotients.
+def _rem(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """In float32, PyTorch's own is NaN for large quotients."""
     return torch.fmod(x.double(), y.double()).to(x.dtype)
+
+
+implement(
+    {
+        "div": widened8(_quotient("div", torch.div, _floor)),
+        "rem": widened(_quotient("rem", _rem, torch.fmod)),
+    }.items()
+)
 
 
 @implements

@@ -34,7 +34,7 @@ class Call:
 
     def becomes(self, fn: Callable[..., Any], inputs: Sequence[Value], **params: Any) -> None:
         """Compute the results by ``fn`` of other operands."""
-        self.name, self.fn, self.inputs, self.params = "", fn, list(inputs), params
+        self.name, self.fn, self.inputs, self.params = "joined", fn, list(inputs), params
 
 
 class _View:
@@ -43,6 +43,7 @@ class _View:
     def __init__(self, graph: Graph, calls: Sequence[Call], constants: Constants, extents: dict[str, int]):
         self.constants, self.extents = constants, extents
         self.results = frozenset(graph.outputs)
+        self.rectified: dict[Value, Value] = {}  # by what is rectified at zero
         self.maker = {v: call for call in calls for v in call.outputs}
         self.users: dict[Value, list[Call]] = {}
         for call in calls:
@@ -94,8 +95,11 @@ def _rectify(call: Call, view: _View) -> None:
         return
     if x is y:
         call.becomes(torch.threshold, [x], threshold=limit, value=0.0)
+        if limit == 0:
+            view.rectified[x] = call.outputs[0]
     else:
-        call.becomes(torch.ops.aten.threshold_backward, [y, x], threshold=limit)
+        # What is positive is so when it has been rectified, too; and then nobody needs what it was before.
+        call.becomes(torch.ops.aten.threshold_backward, [y, view.rectified.get(x, x)], threshold=limit)
 
 
 def _add_bias(call: Call, view: _View) -> None:

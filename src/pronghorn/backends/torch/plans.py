@@ -14,6 +14,7 @@ import torch
 
 from pronghorn.backends.interpreter import Bound, bind_extents, concrete
 from pronghorn.backends.torch.fusions import Call, fuse
+from pronghorn.backends.torch.memory import own_memory, written_into
 from pronghorn.backends.torch.registry import TYPES, placing, without_decorators
 from pronghorn.graph.dim import evaluate, product
 from pronghorn.graph.ir import Graph, Node, Value
@@ -44,7 +45,8 @@ def plan(graph: Graph | Bound, arrays: Sequence[torch.Tensor]) -> Plan:
     if isinstance(graph, Bound):
         graph, known = graph.graph, dict(graph.extents)
     device = arrays[0].device if arrays else None
-    key = (device, tuple(known.items()), tuple([a.shape for a in arrays]))
+    reuses = not torch.is_grad_enabled()
+    key = (device, reuses, tuple(known.items()), tuple([a.shape for a in arrays]))
     kept = _plans.get(graph)
     if kept is None:
         kept = _plans[graph] = {}
@@ -55,7 +57,8 @@ def plan(graph: Graph | Bound, arrays: Sequence[torch.Tensor]) -> Plan:
         extents = bind_extents([v.shape for v in graph.inputs], [tuple(a.shape) for a in arrays], known)
         with placing(device), torch.no_grad():
             calls, constants = _calls(graph, extents)
-        found = kept[key] = _written(graph, fuse(graph, calls, constants, extents), constants)
+        calls = fuse(graph, calls, constants, extents)
+        found = kept[key] = _written(graph, calls, constants, own_memory(calls) if reuses else frozenset())
     return found
 
 
@@ -82,8 +85,10 @@ def _is_kept(node: Node, extents: dict[str, int], constants: dict[Value, torch.T
     return node.prim.name in _VIEWS or all(evaluate(product(v.shape), extents) <= _SMALL for v in node.outputs)
 
 
-def _written(graph: Graph, calls: Sequence[Call], constants: dict[Value, torch.Tensor]) -> Plan:
-    """The calls as a Python function, which lets go of values where they are used last."""
+def _written(
+    graph: Graph, calls: Sequence[Call], constants: dict[Value, torch.Tensor], owned: frozenset[Value]
+) -> Plan:
+    """The calls as a Python function, which lets go of values where they are used last, and writes over ``owned``."""
     names = {v: f"x{i}" for i, v in enumerate(graph.inputs)}
     scope: dict[str, Any] = {}
 
@@ -99,8 +104,10 @@ def _written(graph: Graph, calls: Sequence[Call], constants: dict[Value, torch.T
     inputs = ", ".join(names.values())
     lines = []
     for i, call in enumerate(calls):
-        scope[f"f{i}"] = call.bound()
-        arguments = ", ".join(map(name, call.inputs))
+        free = [v for v in call.inputs if last[v] == i and v in owned and v not in constants]
+        into = written_into(call, free)
+        scope[f"f{i}"] = call.bound() if into is None else into.function
+        arguments = ", ".join(map(name, call.inputs)) + ("" if into is None else f", {into.keyword}{name(into.value)}")
         targets = ", ".join(map(name, call.outputs)) + ("," if call.has_several else "")
         lines.append(f"{targets} = f{i}({arguments})")
         if done := [name(v) for v in dict.fromkeys((*call.inputs, *call.outputs)) if last[v] == i]:

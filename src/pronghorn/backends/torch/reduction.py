@@ -13,6 +13,7 @@ from pronghorn.backends.torch.registry import (
     Function,
     implement,
     implements,
+    indexed,
     moved,
     ordered,
     signed,
@@ -97,7 +98,7 @@ def _arg(fn: Function) -> Function:
             return x.new_zeros([n for i, n in enumerate(x.shape) if i != axis], dtype=torch.int32)
         return fn(x.to(torch.uint8) if x.dtype is torch.bool else x, axis).to(torch.int32)
 
-    return widened(ordered(arg))
+    return widened(indexed(arg))
 
 
 implement({"argmax": _arg(torch.argmax), "argmin": _arg(torch.argmin)}.items())
@@ -122,9 +123,9 @@ implement(
 )
 
 
-@ordered
+@indexed
 def _order(x: torch.Tensor, *, axis: int) -> torch.Tensor:
-    return torch.argsort(x.float() if x.dtype in FLOAT8 else x, dim=axis, stable=True).to(torch.int32)
+    return torch.argsort(x.float() if x.dtype in FLOAT8 else x, dim=axis, stable=True)
 
 
 @moved
@@ -144,6 +145,6 @@ def _keys(xs: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
 def sort(*xs: torch.Tensor, axis: int, num_keys: int) -> tuple[torch.Tensor, ...]:
     order: Any = None
     for key in reversed(_keys(xs[:num_keys])):
-        step = _order(key if order is None else _taken(key, order=order, axis=axis), axis=axis).long()
+        step = _order(key if order is None else _taken(key, order=order, axis=axis), axis=axis)
         order = step if order is None else torch.gather(order, axis, step)
     return tuple(_taken(x, order=order, axis=axis) for x in xs)

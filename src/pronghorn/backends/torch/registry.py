@@ -189,25 +189,31 @@ def signed(fn: Function) -> Function:
 
 
 def ordered(fn: Function) -> Function:
-    """``fn``, which compares its operands and takes some, of unsigned integers too: in int64, in the same order."""
+    """``fn``, which compares its operands and takes some, of unsigned integers too: as signed ones in their order."""
+    return _in_order(fn, lambda out, dtype: _flipped(out).view(dtype))
 
+
+def indexed(fn: Function) -> Function:
+    """The same for what gives positions, or bools."""
+    return _in_order(fn, lambda out, dtype: out)
+
+
+def _in_order(fn: Function, back: Function) -> Function:
     @acts_on(frozenset(_SIGNED))
     @_wraps(fn)
     def wide(*xs: Any, **params: Any) -> Any:
         dtype = xs[0].dtype
-        if dtype not in _SIGNED:
+        bits = _SIGNED.get(dtype)
+        if bits is None:
             return fn(*xs, **params)
-        if dtype is not torch.uint64:
-            return signed(fn)(*xs, **params)
-        out = fn(*(_flipped(x.view(torch.int64)) if x.dtype is dtype else x for x in xs), **params)
-        return _flipped(out).view(dtype) if out.dtype is torch.int64 else out
+        return back(fn(*(_flipped(x.view(bits)) if x.dtype is dtype else x for x in xs), **params), dtype)
 
     return wide
 
 
 def _flipped(x: torch.Tensor) -> torch.Tensor:
-    """uint64's order in int64, and back: the highest bit inverted."""
-    return x ^ torch.iinfo(torch.int64).min
+    """An unsigned type's order in the signed type of its width, and back: the highest bit inverted."""
+    return x ^ torch.iinfo(x.dtype).min
 
 
 def _in_int64(x: torch.Tensor) -> torch.Tensor:
