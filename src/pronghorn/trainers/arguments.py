@@ -69,24 +69,23 @@ def check_batch_size(name: str, batch_size: Any) -> None:
         raise ValueError(f"{name} must be an integer of 1 or more, got {batch_size!r}.")
 
 
-def check_frequency(frequency: Any) -> None:
-    """Check `validation_freq`.
+def check_validation(data: Any, batch_size: Any, frequency: Any, has_loss: bool) -> None:
+    """Check the arguments of `fit` that say how there is a validation.
+
+    Args:
+        data: `validation_data`.
+        batch_size: `validation_batch_size`.
+        frequency: `validation_freq`.
+        has_loss: whether the data needs targets.
 
     Raises:
-        ValueError: if it is neither a positive integer nor a list of epochs.
+        ValueError: for plain arrays without targets, or if a number is no positive integer.
     """
+    check_batch_size("validation_batch_size", batch_size)
     if not isinstance(frequency, list | tuple | set) and (not is_integer(frequency) or frequency < 1):
         raise ValueError(
             f"fit: validation_freq must be an integer of 1 or more, or a list of epochs, got {frequency!r}."
         )
-
-
-def check_validation_data(data: Any, has_loss: bool) -> None:
-    """Check `validation_data` where it is plain arrays.
-
-    Raises:
-        ValueError: if it has no targets.
-    """
     if has_loss and hasattr(data, "shape"):
         raise ValueError(
             f"fit: validation_data must be a tuple (x, y) or (x, y, sample_weight), got one array of shape "

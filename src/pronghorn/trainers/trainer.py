@@ -7,13 +7,7 @@ from typing import Any
 
 from pronghorn.backends.choice import keeps_engine
 from pronghorn.trainers import checks, compiling
-from pronghorn.trainers.arguments import (
-    check_batch_size,
-    check_frequency,
-    check_run,
-    check_validation_data,
-    known_arguments,
-)
+from pronghorn.trainers.arguments import check_run, check_validation, known_arguments
 from pronghorn.trainers.batch import Batch, as_batch
 from pronghorn.trainers.compile_metrics import CompileMetrics
 from pronghorn.trainers.compiled import CompiledModel
@@ -82,32 +76,25 @@ class Trainer(CompiledModel):
             ValueError: if the model was not compiled, or the data does not fit it.
         """
         checks.check_compiled(self, "fit")
-        check_run(
-            "fit",
-            verbose,
-            initial_epoch=initial_epoch,
-            steps_per_epoch=steps_per_epoch,
-            validation_steps=validation_steps,
-        )
-        check_batch_size("validation_batch_size", validation_batch_size)
-        check_frequency(validation_freq)
-        check_validation_data(validation_data, self._compile_loss is not None)
+        counts = {"initial_epoch": initial_epoch, "steps_per_epoch": steps_per_epoch}
+        check_run("fit", verbose, **counts, validation_steps=validation_steps)
+        check_validation(validation_data, validation_batch_size, validation_freq, self._compile_loss is not None)
         epochs = checks.limited_epochs(epochs, initial_epoch)
         self._trainer_state.stop_training = False
+
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_arrays((x, y, sample_weight), validation_split)
         adapter = make_adapter(x, y, sample_weight, batch_size, shuffle, class_weight, steps=steps_per_epoch)
         steps = EpochIterator(adapter, steps_per_epoch, self.steps_per_execution)
         checks.check_data(self, adapter)
-        others = None
-        if validation_data is not None:
-            others = self._validation_steps(validation_data, validation_batch_size or batch_size, validation_steps)
+        others = self._validation_steps(validation_data, validation_batch_size or batch_size, validation_steps)
         callbacks = compiling.callback_list(
             callbacks, model=self, add_history=True, add_progbar=verbose != 0, verbose=verbose, epochs=epochs,
             steps=steps.num_batches,
         )  # fmt: skip
         run = self._trainer_state.run = TrainingRun(self, self._function("train"), steps, callbacks)
         validate = None if others is None else functools.partial(self._test, others, callbacks)
+
         callbacks.on_train_begin()
         logs = run_epochs(run, run.epochs(initial_epoch, epochs), validate, validation_freq)
         if self.optimizer is not None and epochs > initial_epoch and self._uses_built_in_step:
@@ -115,7 +102,9 @@ class Trainer(CompiledModel):
         callbacks.on_train_end(logs)
         return self.history
 
-    def _validation_steps(self, data: Any, batch_size: int | None, steps: int | None) -> EpochIterator:
+    def _validation_steps(self, data: Any, batch_size: int | None, steps: int | None) -> EpochIterator | None:
+        if data is None:
+            return None
         x, y, weight = unpack_x_y_sample_weight(data) if isinstance(data, tuple) else (data, None, None)
         own_batches = y is None and not hasattr(x, "shape") and not isinstance(x, list | tuple | dict)
         adapter = make_adapter(x, y, weight, None if own_batches else batch_size, steps=steps)
