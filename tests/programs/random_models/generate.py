@@ -128,10 +128,9 @@ class Drawing:
     def again(self) -> bool:
         """A layer that was there before, called on another value."""
         first = len(self.spec["inputs"])
-        nodes = [  # not those that are called as no other
+        nodes = [
             i for i in range(first, len(self.values))
-            if "layer" in self.spec["nodes"][i - first] and len(self.spec["nodes"][i - first]["inputs"]) == 1
-            and self.spec["nodes"][i - first]["layer"] not in ("Embedding", "Masking")
+            if "layer" in self.spec["nodes"][i - first] and self.may_be_called_again(self.spec["nodes"][i - first])
         ]  # fmt: skip
         for i in self.d.sample(nodes, min(3, len(nodes))):
             source = self.spec["nodes"][i - first]["inputs"][0]
@@ -139,6 +138,14 @@ class Drawing:
             if same:
                 return self.add({"again": i, "inputs": [self.d.choice(same)]})
         return False
+
+    @staticmethod
+    def may_be_called_again(node: Node) -> bool:
+        """Not those that are called as no other; and not those that regularize what they give, for in the steps of
+        Keras on JAX the loss of one of the calls alone counts (`losses` after a call of the model has them all)."""
+        if len(node["inputs"]) > 1 or node["layer"] in ("Embedding", "Masking", "ActivityRegularization"):
+            return False
+        return "activity_regularizer" not in node["kwargs"]
 
     # -- beginning and end ---------------------------------------------------------------------------------------------
     def begin(self) -> None:

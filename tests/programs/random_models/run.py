@@ -59,16 +59,22 @@ def precision(spec: Spec) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def no_random_weights() -> Iterator[None]:
-    """Keras's random initializers give zeros: JAX compiles each for half a second, and ours are copied over anyway."""
+def plain_initializers() -> Iterator[None]:
+    """Keras's initializers give NumPy's arrays, since JAX compiles each shape's anew. Weights that Keras would draw are
+    zeros: ours are copied over them anyway."""
 
-    def zeros(self: Any, shape: Any, dtype: Any = None, **kwargs: Any) -> Any:
-        return jax.numpy.zeros(shape, dtype or keras.config.floatx())
+    def filled(value: float) -> Any:
+        def full(self: Any, shape: Any, dtype: Any = None, **kwargs: Any) -> Any:
+            dtype = keras.backend.standardize_dtype(dtype or keras.config.floatx())
+            return jax.device_put(np.full(shape, value, dtype))
 
-    names = ("RandomNormal", "TruncatedNormal", "RandomUniform", "VarianceScaling", "Orthogonal")
+        return full
+
+    random = ("RandomNormal", "TruncatedNormal", "RandomUniform", "VarianceScaling", "Orthogonal")
     with contextlib.ExitStack() as patches:
-        for name in names:
-            patches.enter_context(mock.patch.object(getattr(keras.initializers, name), "__call__", zeros))
+        for value, names in ((0, (*random, "Zeros")), (1, ("Ones",))):
+            for name in names:
+                patches.enter_context(mock.patch.object(getattr(keras.initializers, name), "__call__", filled(value)))
         yield
 
 
@@ -202,10 +208,10 @@ def train(
     seen: Seen = {}
     with at("setting weights"):
         model.set_weights(weights)
-    with at("predict"):
-        note(seen, "predict", model.predict(data.x, batch_size=data.batch, verbose=0))
     with at("compile"):
         compile_model(spec, model, library, change)
+    with at("predict"):  # not before, since the compiled prediction would be made again
+        note(seen, "predict", model.predict(data.x, batch_size=data.batch, verbose=0))
     with at("one step"):
         first = {k: v[: data.batch] if k == "sample_weight" else v for k, v in data.weights.items()}
         step = (data.first(data.x, data.batch), data.first(data.y, data.batch))
