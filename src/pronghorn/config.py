@@ -10,7 +10,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from pronghorn import dtype_policies
 from pronghorn._lazy import attach, nearest_clause
+from pronghorn.backends import choice
+from pronghorn.graph import dtypes
+from pronghorn.runtime import threads
 
 _FLOAT_TYPES = ("float32", "float64", "float16", "bfloat16")
 _DATA_FORMATS = ("channels_last", "channels_first")
@@ -40,8 +44,6 @@ def backend() -> str:
     >>> backend()
     'pronghorn'
     """
-    from pronghorn.backends import choice
-
     return choice.in_kerass_words()
 
 
@@ -58,8 +60,6 @@ def set_backend(backend: str) -> None:
 
     >>> set_backend("pronghorn")
     """
-    from pronghorn.backends import choice
-
     choice.choose(backend)
 
 
@@ -137,8 +137,6 @@ def standardize_dtype(dtype: Any) -> str:
     >>> standardize_dtype(float), standardize_dtype("int"), standardize_dtype(None)
     ('float32', 'int32', 'float32')
     """
-    from pronghorn.graph import dtypes
-
     if dtype is None or dtype is float:
         return _settings.floatx
     if dtype is int or (isinstance(dtype, str) and dtype == "int"):
@@ -160,22 +158,16 @@ def standardize_dtype(dtype: Any) -> str:
 
 def dtype_policy() -> Any:
     """Return the dtype policy that new layers take."""
-    from pronghorn import dtype_policies
-
     return dtype_policies.dtype_policy()
 
 
 def set_dtype_policy(policy: Any) -> None:
     """Set the dtype policy that new layers take: a `DTypePolicy` or its name, such as `"mixed_bfloat16"`."""
-    from pronghorn import dtype_policies
-
     dtype_policies.set_dtype_policy(policy)
 
 
 def get_num_threads() -> int:
     """Return how many threads compiled code runs on."""
-    from pronghorn.runtime import threads
-
     return threads.get_num_threads()
 
 
@@ -185,8 +177,6 @@ def set_num_threads(count: int) -> None:
     Args:
         count: 1 or more.
     """
-    from pronghorn.runtime import threads
-
     threads.set_num_threads(count)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import ops
+from pronghorn.symbolic.keras_tensor import is_keras_tensor
 
 
 def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
@@ -26,8 +27,6 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
 
 
 def _symbolic(x: Any) -> bool:
-    from pronghorn.symbolic.keras_tensor import is_keras_tensor
-
     return is_keras_tensor(x)
 
 

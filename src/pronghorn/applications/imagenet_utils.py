@@ -9,6 +9,7 @@ import numpy as np
 
 from pronghorn import config
 from pronghorn._lazy import attach
+from pronghorn.utils import get_file
 
 _CLASSES = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
 _CLASSES_HASH = "c2c37ea517e94d9795004a39431a14cb"
@@ -76,7 +77,6 @@ def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, fl
     scores = np.asarray(preds)
     if scores.ndim != 2 or scores.shape[1] != 1000:
         raise ValueError(f"decode_predictions: preds must have the shape (batch, 1000); got {scores.shape}.")
-    from pronghorn.utils import get_file
 
     path = get_file("imagenet_class_index.json", _CLASSES, cache_subdir="models", file_hash=_CLASSES_HASH)
     with open(path, encoding="utf-8") as stream:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pronghorn._lazy import nearest_clause
 from pronghorn.backends import engine as engines
+from pronghorn.backends.numpy.executable import NumpyExecutable
 from pronghorn.graph.trace import Traced
 
 VARIABLE = "PRONGHORN_BACKEND"
@@ -116,8 +117,6 @@ def executable(name: str, traced: Traced, gathered: Sequence[int] = ()) -> Any:
 
         return Executable(traced, gathered)
     if name == "numpy":
-        from pronghorn.backends.numpy.executable import NumpyExecutable
-
         return NumpyExecutable(traced, gathered)
     from pronghorn.backends.table_executable import TableExecutable
 

@@ -12,7 +12,6 @@ import functools
 import importlib
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from importlib import metadata
 from typing import Any, ClassVar
 
 import numpy as np
@@ -113,6 +112,8 @@ class Engine:
     # -- what it is ---------------------------------------------------------------------------------------------------
     def version(self) -> str:
         """The library's version."""
+        from importlib import metadata  # slow to import, and most programs ask for no version
+
         return metadata.version(self.library)
 
     def devices(self) -> list[str]:

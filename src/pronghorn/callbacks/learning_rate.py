@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -104,8 +105,6 @@ def _shown(name: str) -> str:
 
 
 def _takes_two(schedule: Callable[..., float]) -> bool:
-    import inspect
-
     try:
         inspect.signature(schedule).bind(0, 0.1)
     except TypeError:

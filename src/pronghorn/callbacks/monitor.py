@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pronghorn import ops
 from pronghorn.callbacks.callback import Callback, Logs
 from pronghorn.graph.user_code import warn
 
@@ -63,7 +64,6 @@ class MonitorCallback(Callback):
         """`ops.greater` or `ops.less`: what makes a value better; None before the first comparison."""
         if self._higher is None:
             return None
-        from pronghorn import ops
 
         return ops.greater if self._higher else ops.less
 

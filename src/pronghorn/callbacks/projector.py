@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.layers import Embedding
+
 
 def embeddings_of(model: Any) -> list[Any]:
     """The embedding layers of a model, those of models in it too."""
-    from pronghorn.layers import Embedding
-
     return [layer for layer in model._flatten_layers() if isinstance(layer, Embedding) and layer.built]
 
 

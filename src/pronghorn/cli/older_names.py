@@ -6,6 +6,8 @@ import importlib
 from types import ModuleType
 from typing import Any
 
+from pronghorn.cli import tensorflow_backend
+
 _SHORT = {
     "mae": "mean_absolute_error",
     "mape": "mean_absolute_percentage_error",
@@ -29,8 +31,6 @@ MOVED = {
 
 
 def _backend() -> dict[str, str]:
-    from pronghorn.cli import tensorflow_backend
-
     table = {}
     for entry in tensorflow_backend.OPS.split():
         name, _, ours = entry.partition(":")

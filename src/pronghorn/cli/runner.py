@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
+from pronghorn import config
 from pronghorn.cli import aliases
 
 _INTERRUPTED = 130  # what shells report for a process that Ctrl-C ended
@@ -138,8 +139,6 @@ def _of_the_script(trace: TracebackType | None) -> TracebackType | None:
 
 def _hide_library_frames(error: BaseException) -> bool:
     """Leave out Pronghorn's own frames where the message is meant for the user; return whether there were any."""
-    from pronghorn import config
-
     if not config.is_traceback_filtering_enabled() or not isinstance(error, _FOR_THE_USER):
         return False
     frames = list(_frames(error.__traceback__))

@@ -8,6 +8,13 @@ from typing import Any
 
 import numpy as np
 
+import pronghorn
+from pronghorn import ops
+from pronghorn.data.element import as_element
+from pronghorn.graph.active import TraceError, current_trace
+from pronghorn.graph.strings import holds_text
+from pronghorn.trainers import jit
+
 
 class UnconnectedGradients(enum.Enum):
     """`tf.UnconnectedGradients`: what `GradientTape.gradient` gives for a source that does not matter."""
@@ -18,8 +25,6 @@ class UnconnectedGradients(enum.Enum):
 
 def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:
     """`tf.function`: `pronghorn.jit`; its options have no meaning here."""
-    import pronghorn
-
     return pronghorn.jit if func is None else pronghorn.jit(func)
 
 
@@ -29,8 +34,6 @@ def tf_print(*values: Any, end: str = "\n", output_stream: Any = None, **ignored
     Raises:
         TraceError: where there are none, inside of what is being compiled.
     """
-    from pronghorn.graph.active import TraceError, current_trace
-
     if current_trace() is not None:
         raise TraceError("tf.print shows values, and there are none while a function is compiled.")
     shown = (value.numpy() if hasattr(value, "numpy") else value for value in values)
@@ -41,8 +44,6 @@ def Variable(
     initial_value: Any, trainable: bool = True, dtype: Any = None, name: str | None = None, **ignored: Any
 ) -> Any:
     """`tf.Variable`: a Pronghorn variable with this value."""
-    import pronghorn
-
     value = initial_value() if callable(initial_value) else initial_value
     if dtype is None and isinstance(value, float | list):
         dtype = "float32" if np.asarray(value).dtype == np.float64 else None
@@ -56,10 +57,6 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None 
     >>> constant([["a"], ["b"]]).shape
     (2, 1)
     """
-    from pronghorn import ops
-    from pronghorn.data.element import as_element
-    from pronghorn.graph.strings import holds_text
-
     if dtype == "string" or holds_text(value):
         return as_element(np.asarray(value, object))
     if dtype is None and isinstance(value, complex):
@@ -77,8 +74,6 @@ def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, nam
 
 def fill(dims: Any, value: Any) -> Any:
     """`tf.fill`."""
-    from pronghorn import ops
-
     return ops.full(dims, value, dtype=ops.convert_to_tensor(value).dtype)
 
 
@@ -90,36 +85,26 @@ def assert_equal(x: Any, y: Any, message: str = "") -> None:
 
 def sigmoid_cross_entropy_with_logits(labels: Any, logits: Any) -> Any:
     """`tf.nn.sigmoid_cross_entropy_with_logits`."""
-    from pronghorn import ops
-
     return ops.binary_crossentropy(labels, logits, from_logits=True)
 
 
 def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1) -> Any:
     """`tf.nn.softmax_cross_entropy_with_logits`."""
-    from pronghorn import ops
-
     return ops.categorical_crossentropy(labels, logits, from_logits=True, axis=axis)
 
 
 def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any) -> Any:
     """`tf.nn.sparse_softmax_cross_entropy_with_logits`."""
-    from pronghorn import ops
-
     return ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
 
 
 def embedding_lookup(params: Any, ids: Any) -> Any:
     """`tf.nn.embedding_lookup`."""
-    from pronghorn import ops
-
     return ops.take(params, ids, axis=0)
 
 
 def squared_difference(x: Any, y: Any) -> Any:
     """`tf.math.squared_difference`."""
-    from pronghorn import ops
-
     return ops.square(ops.subtract(x, y))
 
 
@@ -135,15 +120,11 @@ def no_gpu(*ignored: Any, **ignored_too: Any) -> bool:
 
 def run_functions_eagerly(run_eagerly: bool) -> None:
     """`tf.config.run_functions_eagerly`."""
-    from pronghorn.trainers import jit
-
     jit.run_functions_eagerly(run_eagerly)
 
 
 def executing_eagerly() -> bool:
     """`tf.executing_eagerly`: whether values are known, which they are outside a compiled step."""
-    from pronghorn.graph.active import current_trace
-
     return current_trace() is None
 
 

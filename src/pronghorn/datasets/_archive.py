@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import pickle
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,6 @@ def load_npz_of_lists(path: str | Path, names: Sequence[str]) -> list[np.ndarray
 
     Lists are stored as pickles, so they go through `load_plain_pickle`.
     """
-    import zipfile
-
     arrays = []
     try:
         with zipfile.ZipFile(path) as archive:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pronghorn import config
+from pronghorn import config, dtype_policies, ops
 from pronghorn._lazy import nearest_clause
-from pronghorn.graph import dtypes
+from pronghorn.dtype_policies import quantized
+from pronghorn.graph import dtypes, strings
+from pronghorn.graph.tensor import Tensor
+from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 _MIXED = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 KNOWN = (*_MIXED, *dtypes.ALL, "string")
@@ -56,11 +60,6 @@ class DTypePolicy:
 
     def convert_input(self, x: Any, autocast: bool, dtype: str) -> Any:
         """``x`` as a tensor; a float is cast to ``dtype`` where ``autocast``. Strings stay as they are."""
-        from pronghorn import ops
-        from pronghorn.graph import strings
-        from pronghorn.graph.tensor import Tensor
-        from pronghorn.symbolic.keras_tensor import KerasTensor
-
         if isinstance(x, KerasTensor):
             return x  # a layer's call casts; a model has no node for it
         if isinstance(x, Tensor):
@@ -143,17 +142,13 @@ def get(identifier: Any) -> Any:
         NotImplementedError: for a policy of quantized layers, which are not there.
         ValueError: for anything else.
     """
-    from pronghorn.dtype_policies.policy_map import DTypePolicyMap
-
     if identifier is None:
         return dtype_policy()
-    if isinstance(identifier, (DTypePolicy, DTypePolicyMap)):
+    if isinstance(identifier, (DTypePolicy, dtype_policies.DTypePolicyMap)):
         return identifier
     if isinstance(identifier, dict):
         return deserialize(identifier)
     if isinstance(identifier, str) and "_from_" in identifier:  # such as "int8_from_float32"
-        from pronghorn.dtype_policies import quantized
-
         return quantized.QuantizedDTypePolicy(identifier)
     try:
         return DTypePolicy(identifier)
@@ -163,19 +158,12 @@ def get(identifier: Any) -> Any:
 
 def serialize(dtype_policy: Any) -> dict[str, Any]:
     """The configuration of a policy."""
-    from pronghorn.saving import serialize_keras_object
-
     return serialize_keras_object(dtype_policy)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """The policy of a configuration."""
-    from pronghorn.dtype_policies.policy_map import DTypePolicyMap
-    from pronghorn.saving import deserialize_keras_object
-
-    known = {"DTypePolicy": DTypePolicy, "FloatDTypePolicy": DTypePolicy, "DTypePolicyMap": DTypePolicyMap}
+    known = {name: getattr(dtype_policies, name) for name in ("DTypePolicy", "FloatDTypePolicy", "DTypePolicyMap")}
     if isinstance(config, dict) and config.get("class_name", "").startswith("Quantized"):
-        from pronghorn.dtype_policies import quantized
-
         return quantized.QuantizedDTypePolicy()
     return deserialize_keras_object(config, custom_objects=custom_objects, module_objects=known)

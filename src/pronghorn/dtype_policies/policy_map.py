@@ -7,6 +7,7 @@ from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from pronghorn.dtype_policies import policy as policies
+from pronghorn.saving import serialize_keras_object
 from pronghorn.utils import budget
 
 
@@ -87,8 +88,6 @@ class DTypePolicyMap(MutableMapping):
         return len(self._policies)
 
     def get_config(self) -> dict[str, Any]:
-        from pronghorn.saving import serialize_keras_object
-
         return {
             "default_policy": None if self._default_given is None else serialize_keras_object(self._default),
             "policy_map": {k: serialize_keras_object(v) for k, v in self._policies.items()},

@@ -8,6 +8,8 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.initializers.initializer import Initializer, element_type
+from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.utils.windows import window_array
 
 
 class Constant(Initializer):
@@ -24,14 +26,10 @@ class Constant(Initializer):
         return ops.cast(self.value, element_type(dtype)) * ops.ones(shape, dtype=element_type(dtype))
 
     def get_config(self) -> dict[str, Any]:
-        from pronghorn.saving import serialize_keras_object
-
         return {"value": serialize_keras_object(self.value)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Constant:
-        from pronghorn.saving import deserialize_keras_object
-
         return cls(deserialize_keras_object(config["value"]))
 
 
@@ -110,8 +108,6 @@ class STFT(Initializer):
         return ops.cast(ops.convert_to_tensor(kernel), element_type(dtype))
 
     def _window(self, frame: int) -> np.ndarray:
-        from pronghorn.utils.windows import window_array
-
         return window_array(self.window, frame, periodic=self.periodic)
 
     def get_config(self) -> dict[str, Any]:
@@ -120,8 +116,6 @@ class STFT(Initializer):
 
 def _check_window(name: str) -> None:
     """Refuse an unknown window when the initializer is made, not when it is first used."""
-    from pronghorn.utils.windows import window_array
-
     try:
         window_array(name, 2)
     except ValueError as error:

@@ -12,6 +12,7 @@ from pronghorn import random as rng
 from pronghorn.initializers.initializer import Initializer, element_type
 from pronghorn.initializers.orthonormal import orthonormal_columns
 from pronghorn.random.seed_generator import SeedGenerator, make_default_seed
+from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 
 
 class RandomInitializer(Initializer):
@@ -22,8 +23,6 @@ class RandomInitializer(Initializer):
         if seed is None:
             seed = make_default_seed()
         elif isinstance(seed, dict):
-            from pronghorn.saving import deserialize_keras_object
-
             seed = deserialize_keras_object(seed)
         if not isinstance(seed, (int, np.integer, SeedGenerator)) or isinstance(seed, bool):
             raise ValueError(
@@ -32,8 +31,6 @@ class RandomInitializer(Initializer):
         self.seed = seed
 
     def get_config(self) -> dict[str, Any]:
-        from pronghorn.saving import serialize_keras_object
-
         return {"seed": serialize_keras_object(self._given_seed)}
 
 

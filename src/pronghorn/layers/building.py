@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from pronghorn import tree
+from pronghorn import dtype_policies, layers, tree
 from pronghorn._lazy import nearest_clause
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
@@ -59,17 +59,14 @@ def wrap_build(build: Callable[..., Any]) -> Callable[..., Any]:
 
 def is_default(layer: Any, method: str) -> bool:
     """Whether a layer's class leaves a method as `Layer` (or `Model`) has it."""
-    from pronghorn.layers.layer import Layer
-
     found = getattr(type(layer), method)
-    return found is getattr(Layer, method) or getattr(found, "_default_build", False)
+    return found is getattr(layers.Layer, method) or getattr(found, "_default_build", False)
 
 
 def overrides_get_config(cls: type) -> bool:
     """Whether a layer's class, or one between it and `Layer`, writes a ``get_config``."""
-    from pronghorn.layers.layer import Layer
-
-    return any("get_config" in c.__dict__ for c in cls.__mro__ if c is not Layer and issubclass(c, Layer))
+    base = layers.Layer
+    return any("get_config" in c.__dict__ for c in cls.__mro__ if c is not base and issubclass(c, base))
 
 
 def accepted(cls: type, config: dict[str, Any]) -> dict[str, Any]:
@@ -82,8 +79,6 @@ def accepted(cls: type, config: dict[str, Any]) -> dict[str, Any]:
 
 def with_plain_dtype(config: dict[str, Any]) -> dict[str, Any]:
     """A layer's configuration with the dtype policy by its name, which constructors of users may expect."""
-    from pronghorn import dtype_policies
-
     if not isinstance(config.get("dtype"), dict):
         return config
     policy = dtype_policies.deserialize(config["dtype"])

@@ -7,6 +7,7 @@ from typing import Any
 from pronghorn import tree
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Dim
+from pronghorn.symbolic.keras_tensor import standardize_shape
 from pronghorn.utils.arguments import CheckedArguments
 
 
@@ -42,8 +43,6 @@ class InputSpec(CheckedArguments):
         name: str | None = None,
         optional: bool = False,
     ) -> None:
-        from pronghorn.symbolic.keras_tensor import standardize_shape
-
         self.dtype = dtype if dtype in (None, "string") else dtypes.name_of(dtype)
         self.shape = None if shape is None else standardize_shape(shape)
         self.ndim = len(self.shape) if self.shape is not None else ndim

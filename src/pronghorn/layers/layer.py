@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from pronghorn import dtype_policies, tree
+from pronghorn import constraints, dtype_policies, initializers, regularizers, tree
 from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import TraceError, scope
@@ -35,9 +35,11 @@ from pronghorn.layers.building import (
 )
 from pronghorn.layers.input_spec import InputSpec, assert_input_compatibility
 from pronghorn.layers.state import StatefulOperation
+from pronghorn.saving import deserialize_keras_object
 from pronghorn.symbolic.infer import infer_spec
 from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.symbolic.node import Node
+from pronghorn.symbolic.operation import constructor_arguments
 from pronghorn.utils.autocast import AutocastScope, autocast_scope
 from pronghorn.utils.masking import get_mask, set_mask
 from pronghorn.utils.naming import NameScope, current_path
@@ -100,7 +102,6 @@ class Layer(StatefulOperation):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name)
-        from pronghorn import regularizers
 
         self._input_shape_arg = input_shape_argument(type(self), self.name, kwargs)
         self.activity_regularizer = regularizers.get(activity_regularizer)
@@ -238,8 +239,6 @@ class Layer(StatefulOperation):
             TypeError: if more is passed by position.
             ValueError: for a shape that is not known, or that is a string: a name in the shape's place.
         """
-        from pronghorn import constraints, initializers, regularizers
-
         shape, initializer, dtype = weight_arguments(self, args, shape, initializer, dtype)
         shape = weight_shape(self, shape, name)
         dtype = dtypes.name_of(dtype) if dtype is not None else self.variable_dtype
@@ -522,12 +521,8 @@ class Layer(StatefulOperation):
     # -- configuration ----------------------------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, as plain data."""
-        from pronghorn import regularizers
-
         base: dict[str, Any] = {"name": self.name}
         if type(self).__init__ is not Layer.__init__ and not overrides_get_config(type(self)):
-            from pronghorn.symbolic.operation import constructor_arguments
-
             base.update(constructor_arguments(self))
         base["trainable"] = self.trainable
         base["dtype"] = dtype_policies.serialize(self._dtype_policy)
@@ -539,8 +534,6 @@ class Layer(StatefulOperation):
     def from_config(cls, config: dict[str, Any]) -> Any:
         config = with_plain_dtype(config)
         if not overrides_get_config(cls):
-            from pronghorn.saving import deserialize_keras_object
-
             config = {k: deserialize_keras_object(v) if isinstance(v, dict) else v for k, v in config.items()}
         return super().from_config(config)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn.layers.layer import Layer
+from pronghorn.saving import CustomObjectScope, deserialize_keras_object, serialize_keras_object
 
 
 def serialize(layer: Layer) -> dict[str, Any]:
@@ -14,8 +15,6 @@ def serialize(layer: Layer) -> dict[str, Any]:
     >>> serialize(layers.Dense(3))["config"]["units"]
     3
     """
-    from pronghorn.saving import serialize_keras_object
-
     return serialize_keras_object(layer)
 
 
@@ -26,8 +25,6 @@ def clone_layer(layer: Layer, **changes: Any) -> Layer:
         layer: the layer.
         changes: settings that the copy has instead.
     """
-    from pronghorn.saving import CustomObjectScope
-
     own = [x for x in layer._flatten_layers() if not type(x).__module__.startswith("pronghorn.")]
     with CustomObjectScope({type(x).__name__: type(x) for x in own}):
         return type(layer).from_config({**layer.get_config(), **changes})
@@ -39,8 +36,6 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
     Raises:
         ValueError: if the configuration is that of something else.
     """
-    from pronghorn.saving import deserialize_keras_object
-
     found = deserialize_keras_object(config, custom_objects=custom_objects)
     if not isinstance(found, Layer):
         raise ValueError(f"layers.deserialize: the configuration is no layer's: it gave {found!r}.")

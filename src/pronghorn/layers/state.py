@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import dtype_policies
+from pronghorn import dtype_policies, ops
 from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.graph.active import current_trace
 from pronghorn.graph.tensor import Tensor, as_tensor
@@ -273,8 +273,6 @@ class StatefulOperation(Operation):
         Args:
             loss: a scalar, or a list of scalars. Larger arrays are added as their mean.
         """
-        from pronghorn import ops
-
         for value in loss if isinstance(loss, (list, tuple)) else [loss]:
             tensor = ops.convert_to_tensor(value)
             self._losses.append(tensor if tensor.shape == () else ops.mean(tensor))

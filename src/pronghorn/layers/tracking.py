@@ -6,6 +6,7 @@ import sys
 from collections import OrderedDict
 from typing import Any
 
+from pronghorn import layers
 from pronghorn.tree import tree
 from pronghorn.variables import Variable
 
@@ -38,14 +39,12 @@ class Tracker:
         self._known: set[int] = set()  # identities of what is in one of these lists
 
     def _store_of(self, value: Any) -> list[Any] | None:
-        from pronghorn.layers.layer import Layer
-
         if isinstance(value, Variable):
             return self.trainable_variables if value.trainable else self.non_trainable_variables
         metric = _class("pronghorn.metrics.metric", "Metric")
         if metric is not None and isinstance(value, metric):
             return self.metrics
-        if isinstance(value, Layer):
+        if isinstance(value, layers.Layer):
             return self.layers
         seed_generator = _class("pronghorn.random.seed_generator", "SeedGenerator")
         if seed_generator is not None and isinstance(value, seed_generator):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pronghorn import config, ops, tree
+from pronghorn import config, dtype_policies, ops, tree
 from pronghorn.backends.foreign_calls import on_its_engine
+from pronghorn.graph.active import scope
 from pronghorn.graph.tensor import Tensor
 from pronghorn.losses.reduction import reduce_weighted_values, same_rank, standardize_reduction
+from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 from pronghorn.utils.arguments import CheckedArguments
 from pronghorn.utils.explain import explained
 from pronghorn.utils.masking import get_mask
@@ -86,14 +88,10 @@ def _to_tensors(x: Any, dtype: str) -> Any:
 
 def ops_scope(name: str) -> Any:
     """Mark the nodes of a traced loss with its name."""
-    from pronghorn.graph.active import scope
-
     return scope(name)
 
 
 def _policy(dtype: Any) -> Any:
-    from pronghorn import dtype_policies
-
     return dtype_policies.get(dtype or config.floatx())
 
 
@@ -132,16 +130,12 @@ class LossFunctionWrapper(Loss):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this loss."""
-        from pronghorn.saving import serialize_keras_object
-
         own = {"fn": serialize_keras_object(self.fn), **serialize_keras_object(self._fn_kwargs)}
         return {**super().get_config(), **own}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Loss:
         """Build a loss from `get_config`'s result."""
-        from pronghorn.saving import deserialize_keras_object
-
         if "fn" in config:
             config = {**config, "fn": deserialize_keras_object(config["fn"])}
         return cls(**config)

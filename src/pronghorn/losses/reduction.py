@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pronghorn import ops
+from pronghorn import config, ops
 from pronghorn._lazy import nearest_clause
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Extent, is_static, product
@@ -66,8 +66,6 @@ def weights_with_mask(sample_weight: Tensor | None, mask: Tensor | None, dtype: 
         return sample_weight
     mask = ops.cast(mask, dtype)
     if reduction in ("mean", "sum_over_batch_size"):
-        from pronghorn import config
-
         total = count(mask.shape, dtype)
         mask = mask * (total / (ops.sum(mask) + config.epsilon()))
     if sample_weight is None:

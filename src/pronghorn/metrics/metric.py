@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from pronghorn import config, dtype_policies
 from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.graph.tensor import Tensor
 from pronghorn.utils.arguments import CheckedArguments
@@ -40,8 +43,6 @@ class Metric(CheckedArguments):
     """
 
     def __init__(self, dtype: Any = None, name: str | None = None):
-        from pronghorn import config, dtype_policies
-
         object.__setattr__(self, "_variables", [])
         object.__setattr__(self, "_metrics", [])
         self.name = name or auto_name(type(self).__name__)
@@ -115,8 +116,6 @@ class Metric(CheckedArguments):
 
     def reset_state(self) -> None:
         """Forget all batches: set the state to zeros."""
-        import numpy as np
-
         for variable in self.variables:
             variable.assign(np.zeros(variable.shape, "float32"))
 

@@ -8,6 +8,7 @@ from pronghorn import ops
 from pronghorn.graph.tensor import Tensor
 from pronghorn.losses.reduction import count, same_rank, weights_with_mask
 from pronghorn.metrics.metric import Metric
+from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 from pronghorn.utils.masking import get_mask
 
 
@@ -124,8 +125,6 @@ class MeanMetricWrapper(Mean):
         """Return the arguments that rebuild this metric."""
         config: dict[str, Any] = {"name": self.name, "dtype": self.dtype}
         if type(self) is MeanMetricWrapper:
-            from pronghorn.saving import serialize_keras_object
-
             config = {**config, "fn": serialize_keras_object(self._fn), **serialize_keras_object(self._fn_kwargs)}
         return config
 
@@ -133,7 +132,5 @@ class MeanMetricWrapper(Mean):
     def from_config(cls, config: dict[str, Any]) -> Metric:
         """Build a metric from `get_config`'s result."""
         if "fn" in config:
-            from pronghorn.saving import deserialize_keras_object
-
             config = {**config, "fn": deserialize_keras_object(config["fn"])}
         return cls(**config)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pronghorn import tree
+from pronghorn.layers.core.input_layer import InputLayer
 from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.symbolic.node import Node
 from pronghorn.symbolic.operation import Operation
@@ -60,8 +61,6 @@ class Function(Operation):
                     f"{type(self).__name__}: all `inputs` must be KerasTensors, got {x!r} of type {type(x).__name__}."
                 )
             if not hasattr(x, "_keras_history"):  # made by hand: an Input of its own
-                from pronghorn.layers.core.input_layer import InputLayer
-
                 InputLayer(input_tensor=x)
         paths = [".".join(map(str, path)) for path, _ in tree.flatten_with_path(outputs)]
         graph = map_graph(self._inputs, self._outputs, paths)

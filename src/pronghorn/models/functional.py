@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import tree
+from pronghorn import ops, tree
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import warn
 from pronghorn.layers import call as calls
@@ -16,6 +16,7 @@ from pronghorn.layers.core.input_layer import Input, InputLayer
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
 from pronghorn.models.function import Function, map_graph
+from pronghorn.models.functional_config import functional_config
 from pronghorn.models.model import Model
 from pronghorn.models.nesting import note_nesting
 from pronghorn.symbolic.keras_tensor import KerasTensor
@@ -172,8 +173,6 @@ class Functional(Function, Model):
         warn(f"Model {self.name!r} was made with inputs in the structure {expected}, but is called with {given}.")
 
     def _standardize(self, x: Any, reference: KerasTensor) -> Any:
-        from pronghorn import ops
-
         if x is None:
             if not reference._keras_history.operation.optional:
                 raise ValueError(
@@ -193,8 +192,6 @@ class Functional(Function, Model):
 
     def _adjust_rank(self, x: Any, reference: KerasTensor) -> Any:
         """Add or take away a last axis of extent one, where that makes the shape fit."""
-        from pronghorn import ops
-
         rank, expected = len(x.shape), len(reference.shape)
         if rank == expected:
             adjusted = x
@@ -262,11 +259,20 @@ class Functional(Function, Model):
         return [x._keras_history.operation.name for x in self._outputs]
 
     def get_config(self) -> dict[str, Any]:
-        from pronghorn.models.functional_config import functional_config
-
         if not _plain_functional(type(self)):
             return Layer.get_config(self)
         return functional_config(self)
+
+    @staticmethod
+    def replace_model(cls: type) -> None:
+        """Have a subclass of `Model` derive from `Functional` instead, since it was given symbolic tensors."""
+        if issubclass(cls, Functional) or cls is object:
+            return
+        for base in cls.__bases__:
+            if base is not Model and issubclass(base, Model):
+                Functional.replace_model(base)
+        if Model in cls.__bases__:
+            cls.__bases__ = tuple(Functional if b is Model else b for b in cls.__bases__)
 
 
 class _ModelInputSpec(InputSpec):
@@ -293,24 +299,6 @@ class _ModelInputSpec(InputSpec):
 
     def shape_hint(self, got: tuple[int | None, ...]) -> str:
         return _rank_hint(self.shape, got)
-
-
-def functional_from_config(cls: type, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
-    """The functional model of a configuration; see `functional_config`."""
-    from pronghorn.models import functional_config
-
-    return functional_config.functional_from_config(cls, config, custom_objects)
-
-
-def make_functional(cls: type) -> None:
-    """Have a subclass of `Model` derive from `Functional` instead, since it was given symbolic tensors."""
-    if issubclass(cls, Functional) or cls is object:
-        return
-    for base in cls.__bases__:
-        if base is not Model and issubclass(base, Model):
-            make_functional(base)
-    if Model in cls.__bases__:
-        cls.__bases__ = tuple(Functional if b is Model else b for b in cls.__bases__)
 
 
 def _plain_functional(cls: type) -> bool:

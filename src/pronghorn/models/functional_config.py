@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import tree
+from pronghorn.ops.function_operation import FunctionOperation
+from pronghorn.saving import keras_operations, serialization
+from pronghorn.saving.serialization import serialize_keras_object
 from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.symbolic.node import Node
 
@@ -33,8 +36,6 @@ def _mapped(where: Any, structure: Any) -> Any:
 
 def _operation_config(operation: Any, indices: dict[Node, int]) -> dict[str, Any]:
     """A layer or a function, and its calls that belong to the model."""
-    from pronghorn.saving import serialization
-
     nodes = [node for node in operation._inbound_nodes if node in indices and not node.is_input]
     spelled = _as_keras_operation(operation, nodes)
     if spelled is not None:
@@ -55,9 +56,6 @@ def _operation_config(operation: Any, indices: dict[Node, int]) -> dict[str, Any
 
 def _as_keras_operation(operation: Any, nodes: list[Node]) -> Any:
     """The spelling of a function that Keras has as well; None for layers and other functions."""
-    from pronghorn.ops.function_operation import FunctionOperation
-    from pronghorn.saving import keras_operations
-
     if not isinstance(operation, FunctionOperation) or len(nodes) != 1:
         return None
     found = keras_operations.spell(operation.fn, nodes[0].arguments.args, nodes[0].arguments.kwargs)
@@ -77,8 +75,6 @@ def _node_indices(model: Any) -> dict[Node, int]:
 
 
 def _node_config(args: Any, kwargs: Any, indices: dict[Node, int]) -> dict[str, Any]:
-    from pronghorn.saving.serialization import serialize_keras_object
-
     def plain(x: Any) -> Any:
         data = serialize_keras_object(x)
         if isinstance(x, KerasTensor):
@@ -103,8 +99,6 @@ class _Rebuilding:
         self.pending: list[tuple[Any, list[dict[str, Any]]]] = []
 
     def add(self, data: dict[str, Any]) -> None:
-        from pronghorn.saving import serialization
-
         operation = serialization.deserialize_keras_object(
             {k: v for k, v in data.items() if k not in ("name", "inbound_nodes")},
             custom_objects=self.custom_objects,
@@ -162,8 +156,6 @@ class _Rebuilding:
         return True
 
     def _arguments(self, data: Any) -> tuple[tuple[Any, ...], dict[str, Any], bool]:
-        from pronghorn.saving import serialization
-
         if isinstance(data, list):  # Keras 2: [[layer, node, tensor, kwargs], ...]
             tensors = [self.tensor(entry) for entry in data]
             inputs = tensors[0] if len(tensors) == 1 else tensors

@@ -6,11 +6,18 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from pronghorn import tree
+from pronghorn import export, models, saving, tree
 from pronghorn.layers.layer import Layer
+from pronghorn.models import pickling
+from pronghorn.models.compiled_call import CompiledCalls
+from pronghorn.models.functional_config import functional_from_config
+from pronghorn.models.state_tree import get_state_tree, set_state_tree
+from pronghorn.saving.archive import limited_to, reading
+from pronghorn.saving.legacy.configs import is_keras_2, modernise
 from pronghorn.symbolic.infer import infer_spec
 from pronghorn.symbolic.keras_tensor import KerasTensor, is_keras_tensor
 from pronghorn.trainers.trainer import Trainer
+from pronghorn.utils.summary import print_summary
 
 
 class Model(Trainer, Layer):
@@ -42,18 +49,14 @@ class Model(Trainer, Layer):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and _is_functional(args, kwargs):
-            from pronghorn.models.functional import Functional
-
-            return Functional.__new__(Functional, *args, **kwargs)
+            return models.Functional.__new__(models.Functional, *args, **kwargs)
         return super().__new__(cls, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         Trainer.__init__(self)
-        from pronghorn.models import functional
-
         if _is_functional(args, kwargs):
-            functional.make_functional(type(self))
-            functional.Functional.__init__(self, *args, **kwargs)
+            models.Functional.replace_model(type(self))
+            models.Functional.__init__(self, *args, **kwargs)
         elif type(self) is Model and (args or {"inputs", "outputs"} & kwargs.keys()):
             given = [*args, *(kwargs[k] for k in ("inputs", "outputs") if k in kwargs)]
             raise ValueError(
@@ -65,21 +68,16 @@ class Model(Trainer, Layer):
 
     def __reduce__(self) -> Any:
         # Compiled functions do not pickle, what a model's file holds does.
-        from pronghorn.models import pickling
 
         return pickling.from_bytes, (pickling.to_bytes(self),)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        from pronghorn.models import pickling
-
         copied = memo[id(self)] = pickling.from_bytes(pickling.to_bytes(self), safe_mode=False)
         return copied
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if len(args) == 1 and (not kwargs or (len(kwargs) == 1 and kwargs.get("training", True) in (False, None))):
             if self._compiled_calls is None:
-                from pronghorn.models.compiled_call import CompiledCalls
-
                 object.__setattr__(self, "_compiled_calls", CompiledCalls(self))
             outputs = self._compiled_calls.run(args[0], kwargs.get("training"))
             if outputs is not None:
@@ -154,8 +152,6 @@ class Model(Trainer, Layer):
             show_trainable: whether to show which layers are trained.
             layer_range: names of the first and the last layer to show.
         """
-        from pronghorn.utils.summary import print_summary
-
         print_summary(
             self,
             line_length=line_length,
@@ -176,34 +172,24 @@ class Model(Trainer, Layer):
             A dict with ``trainable_variables``, ``non_trainable_variables``, ``optimizer_variables`` and
             ``metrics_variables``.
         """
-        from pronghorn.models.state_tree import get_state_tree
-
         return get_state_tree(self, value_format)
 
     def set_state_tree(self, state_tree: dict[str, Any]) -> None:
         """Assign the values that `get_state_tree` gave, or some of them."""
-        from pronghorn.models.state_tree import set_state_tree
-
         set_state_tree(self, state_tree)
 
     # -- saving -----------------------------------------------------------------------------------------------------
     def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
         """Save the model to a file; see `saving.save_model`."""
-        from pronghorn.saving import save_model
-
-        save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+        saving.save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     def save_weights(self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None) -> None:
         """Save the weights to a ``.weights.h5`` file; see `saving.save_weights`."""
-        from pronghorn.saving import save_weights
-
-        save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
+        saving.save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
 
     def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
         """Load weights from a file; see `saving.load_weights`."""
-        from pronghorn.saving import load_weights
-
-        load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
+        saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def export(
         self,
@@ -229,9 +215,7 @@ class Model(Trainer, Layer):
             ValueError: for an unknown format, or inputs that are not known.
             ImportError: if the format needs a package that is not installed: `pip install 'pronghorn[onnx]'`.
         """
-        from pronghorn.export import export_model
-
-        export_model(self, filepath, format, verbose, input_signature, **kwargs)
+        export.export_model(self, filepath, format, verbose, input_signature, **kwargs)
 
     def to_json(self, **kwargs: Any) -> str:
         """The model's configuration as JSON; weights are not in it.
@@ -239,9 +223,7 @@ class Model(Trainer, Layer):
         Args:
             kwargs: for `json.dumps`.
         """
-        from pronghorn.saving import serialize_keras_object
-
-        return json.dumps(serialize_keras_object(self), **kwargs)
+        return json.dumps(saving.serialize_keras_object(self), **kwargs)
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         if not config or self.built:
@@ -264,12 +246,10 @@ class Model(Trainer, Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
-        from pronghorn.models.functional import Functional, functional_from_config
-
         functional_keys = ("name", "layers", "input_layers", "output_layers")
         if all(k in config for k in functional_keys):
             if cls is Model:
-                cls = Functional
+                cls = models.Functional
             return functional_from_config(cls, config, custom_objects)
         return super().from_config(config)
 
@@ -293,12 +273,8 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
         json_string: the JSON text, of Keras 3 or 2.
         custom_objects: names and the classes or functions they stand for.
     """
-    from pronghorn.saving import deserialize_keras_object
-    from pronghorn.saving.archive import limited_to, reading
-    from pronghorn.saving.legacy.configs import is_keras_2, modernise
-
     with reading("The JSON text"), limited_to(None):
         config = json.loads(json_string)
         if is_keras_2(config):
             config = modernise(config)
-        return deserialize_keras_object(config, custom_objects=custom_objects)
+        return saving.deserialize_keras_object(config, custom_objects=custom_objects)

@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from pronghorn import saving
+
 
 def to_bytes(model: Any) -> bytes:
     """Return what `model.save` would write."""
@@ -22,9 +24,7 @@ def from_bytes(data: bytes, safe_mode: bool = True) -> Any:
         data: what `to_bytes` returned.
         safe_mode: whether to refuse Python code in the model (the lambda of a `Lambda` layer).
     """
-    from pronghorn.saving import load_model
-
     with tempfile.TemporaryDirectory(prefix="pickling-") as folder:
         path = Path(folder) / "model.keras"
         path.write_bytes(data)
-        return load_model(path, safe_mode=safe_mode)
+        return saving.load_model(path, safe_mode=safe_mode)

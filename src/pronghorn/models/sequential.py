@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import tree
+from pronghorn import dtype_policies, ops, tree
+from pronghorn.graph import strings
+from pronghorn.layers import call as calls
 from pronghorn.layers.core.input_layer import InputLayer
 from pronghorn.layers.layer import Layer
 from pronghorn.models.functional import Functional
 from pronghorn.models.model import Model
 from pronghorn.models.nesting import note_nesting
+from pronghorn.saving import serialization, serialize_keras_object
 from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.utils.naming import current_path
 
@@ -248,10 +251,6 @@ class Sequential(Model):
         return super()._run_call(*args, **kwargs)
 
     def __call__(self, inputs: Any = None, *args: Any, **kwargs: Any) -> Any:
-        from pronghorn import ops
-        from pronghorn.graph import strings
-        from pronghorn.layers import call as calls
-
         if not self.layers:
             raise ValueError(f"Sequential {self.name!r} has no layers; add some before it is called.")
         if strings.holds_text(inputs):
@@ -324,9 +323,6 @@ class Sequential(Model):
         return self._of_functional("output_names")
 
     def get_config(self) -> dict[str, Any]:
-        from pronghorn import dtype_policies
-        from pronghorn.saving import serialize_keras_object
-
         config: dict[str, Any] = {
             "name": self.name,
             "trainable": self.trainable,
@@ -339,8 +335,6 @@ class Sequential(Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
-        from pronghorn.saving import serialization
-
         safe = serialization.in_safe_mode()
         model = cls(name=config.get("name"))
         for data in config["layers"]:

@@ -7,6 +7,7 @@ become one node whose parameters are the graphs of the branches or of the loop's
 from __future__ import annotations
 
 import builtins
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,10 +17,12 @@ from pronghorn.graph.active import TraceError, active_tapes, current_trace
 from pronghorn.graph.batching import NotBatched, batched
 from pronghorn.graph.ir import Aval, Value
 from pronghorn.graph.tensor import Tensor
-from pronghorn.graph.trace import Subgraph, trace_body
+from pronghorn.graph.trace import Subgraph, abstract_eval, inline, trace_body
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._bodies import assign_last, carry, entry_values, stateful_body
 from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops.numpy.joining import stack
+from pronghorn.ops.numpy.shaping import flip, part
 
 
 class _Flat:
@@ -129,8 +132,6 @@ def _switch(index: Tensor, flat: list[_Flat], bodies: list[Subgraph], first: int
     """Branches from ``first`` on: a `cond` between the first of them and the rest."""
     yes = bodies[first]
     if first == len(bodies) - 1:
-        from pronghorn.graph.trace import inline
-
         return assign_last(yes.updated, inline(yes.graph, [*yes.captures, *entry_values(yes.updated)]))
     no = stateful_body(lambda: _switch(index, flat, bodies, first + 1), [], "rest")
     return _branch(P.le(index, B.full_like(index, first)), yes, no)
@@ -294,8 +295,6 @@ def scan(
 
 
 def _scan_now(f: Any, carry: Any, xs: Any, leaves: list[Tensor], steps: int, reverse: bool) -> tuple[Any, Any]:
-    from pronghorn.ops.numpy.joining import stack
-
     results: list[Any] = [None] * steps
     for i in reversed(builtins.range(steps)) if reverse else builtins.range(steps):
         x = None if xs is None else tree.pack_sequence_as(xs, [leaf[i] for leaf in leaves])
@@ -311,8 +310,6 @@ def _scan_now(f: Any, carry: Any, xs: Any, leaves: list[Tensor], steps: int, rev
 
 def _empty_scan(f: Any, carry: Any, xs: Any, leaves: list[Tensor]) -> tuple[Any, Any]:
     """The carry as it is, and results with no rows: only their shapes are computed."""
-    from pronghorn.graph.trace import abstract_eval
-
     body = _Flat(lambda c, x: _pair(f(c, x))[1], (carry, xs))
     slices = [Aval(t.shape[1:], t.dtype) for t in leaves]
     avals = abstract_eval(body, *_avals(_tensors(carry)), *slices)
@@ -413,7 +410,6 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
     size = leaves[0].shape[axes[0]]
     if any(t.shape[a] != size for t, a in zip(leaves, axes)):
         raise ValueError(f"associative_scan: extents along axis {axis} differ: {[t.shape for t in leaves]}.")
-    from pronghorn.ops.numpy.shaping import flip, part
 
     if reverse:
         leaves = [flip(t, a) for t, a in zip(leaves, axes)]
@@ -450,7 +446,6 @@ def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callabl
     >>> twice(ops.convert_to_tensor(3.0)).numpy()
     array(6., dtype=float32)
     """
-    import functools
 
     @functools.wraps(f)
     def with_gradient(*args: Any, **kwargs: Any) -> Any:

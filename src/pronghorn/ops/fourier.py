@@ -13,6 +13,7 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops.math import extract_sequences
 from pronghorn.ops.numpy.shaping import pad, part, permute
 
 Pair = tuple[Tensor, Tensor]
@@ -271,8 +272,6 @@ def stft(
     Returns:
         A pair (real, imaginary) of ``[..., pieces, fft_length // 2 + 1]``.
     """
-    from pronghorn.ops.math import extract_sequences
-
     _check_lengths("stft", sequence_length, sequence_stride, fft_length)
     x = B.to_float(x)
     dtype = x.dtype if x.dtype in ("float32", "float64") else "float32"

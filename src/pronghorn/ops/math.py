@@ -12,6 +12,12 @@ from pronghorn.graph.dim import comparable
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops.core import unstack
+from pronghorn.ops.numpy.arithmetic import subtract
+from pronghorn.ops.numpy.indexing import needs_values, take_along_axis
+from pronghorn.ops.numpy.joining import stack
+from pronghorn.ops.numpy.shaping import expand_dims, part
+from pronghorn.ops.numpy.unary import imag, real
 from pronghorn.symbolic.describing import is_described, unknown_extent
 
 
@@ -105,8 +111,6 @@ def highest(dtype: str) -> Any:
 
 
 def _segments(name: str, data: Any, ids: Any, count: int | None, mode: str, start: Any) -> Tensor:
-    from pronghorn.ops.numpy.indexing import needs_values
-
     data, ids = B.convert(data), B.convert(ids)
     if ids.ndim != 1:
         raise ValueError(f"{name}: segment_ids must have one axis, got shape {ids.shape}.")
@@ -133,8 +137,6 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
     >>> values.tolist(), indices.tolist()
     ([3, 2], [0, 2])
     """
-    from pronghorn.ops.numpy.shaping import part
-
     x = B.convert(x)
     axis = x.ndim - 1
     if axis < 0 or (comparable(x.shape[-1]) and k > x.shape[-1]):
@@ -157,8 +159,6 @@ def _descending_key(x: Tensor) -> Tensor:
 
 
 def _gather_last(x: Tensor, indices: Tensor) -> Tensor:
-    from pronghorn.ops.numpy.indexing import take_along_axis
-
     return take_along_axis(x, indices, -1)
 
 
@@ -230,17 +230,12 @@ def view_as_complex(x: Any) -> Tensor:
 
 
 def _halves(x: Tensor) -> list[Tensor]:
-    from pronghorn.ops.core import unstack
-
     return unstack(x, 2, axis=-1)
 
 
 @symbolic_aware
 def view_as_real(x: Any) -> Tensor:
     """Complex numbers ``[...]`` as pairs ``[..., 2]`` of real and imaginary part."""
-    from pronghorn.ops.numpy.joining import stack
-    from pronghorn.ops.numpy.unary import imag, real
-
     x = B.convert(x)
     return stack([real(x), imag(x)], axis=-1)
 
@@ -253,9 +248,6 @@ def cdist(x: Any, y: Any) -> Tensor:
     >>> cdist([[0.0, 0.0]], [[3.0, 4.0]]).numpy()
     array([[5.]], dtype=float32)
     """
-    from pronghorn.ops.numpy.arithmetic import subtract
-    from pronghorn.ops.numpy.shaping import expand_dims
-
     dtype = B.float_dtype(B.weak_name(x), B.weak_name(y))
     a, b = B.cast(x, dtype), B.cast(y, dtype)
     if a.shape[-1] != b.shape[-1]:

@@ -12,6 +12,7 @@ import inspect
 import typing
 from collections.abc import Callable
 
+from pronghorn import ops
 from pronghorn.ops._class_names import OP_OF_CLASS
 from pronghorn.symbolic.operation import Operation
 
@@ -130,8 +131,6 @@ def operation_class(name: str, fn: Callable[..., typing.Any]) -> type[OpOperatio
 
 def __getattr__(name: str) -> type[OpOperation]:
     """The classes by their names: ``operations.Sum``."""
-    from pronghorn import ops
-
     op = OP_OF_CLASS.get(name)
     if op is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

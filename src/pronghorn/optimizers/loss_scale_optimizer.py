@@ -9,6 +9,7 @@ from pronghorn import ops
 from pronghorn.graph.active import eager
 from pronghorn.optimizers.conditional import update_if
 from pronghorn.optimizers.optimizer import Optimizer
+from pronghorn.optimizers.registry import deserialize, serialize
 from pronghorn.utils.arguments import is_number
 from pronghorn.variables import Variable
 
@@ -146,8 +147,6 @@ class LossScaleOptimizer(Optimizer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this optimizer."""
-        from pronghorn.optimizers.registry import serialize
-
         return {
             "name": self.name,
             "inner_optimizer": serialize(self.inner_optimizer),
@@ -158,8 +157,6 @@ class LossScaleOptimizer(Optimizer):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> LossScaleOptimizer:
         """Build an optimizer from `get_config`'s result."""
-        from pronghorn.optimizers.registry import deserialize
-
         inner = deserialize(config["inner_optimizer"], custom_objects=custom_objects)
         return cls(**{**config, "inner_optimizer": inner})
 

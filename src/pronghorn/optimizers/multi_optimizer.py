@@ -6,7 +6,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
+from pronghorn.optimizers.loss_scale_optimizer import LossScaleOptimizer
 from pronghorn.optimizers.optimizer import Optimizer
+from pronghorn.optimizers.registry import deserialize, serialize
+from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 from pronghorn.utils import budget
 from pronghorn.utils.arguments import shown
 from pronghorn.variables import Variable
@@ -80,8 +83,6 @@ class OptimizerMap(MutableMapping):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this map."""
-        from pronghorn.optimizers.registry import serialize
-
         return {
             "default_optimizer": serialize(self._default_optimizer),
             "optimizer_map": {key: serialize(value) for key, value in self._optimizer_map.items()},
@@ -90,16 +91,12 @@ class OptimizerMap(MutableMapping):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> OptimizerMap:
         """Build a map from `get_config`'s result."""
-        from pronghorn.optimizers.registry import deserialize
-
         default = deserialize(config["default_optimizer"], custom_objects=custom_objects)
         others = {k: deserialize(v, custom_objects=custom_objects) for k, v in config["optimizer_map"].items()}
         return cls(default, others)
 
 
 def _is_wrapper(optimizer: Any) -> bool:
-    from pronghorn.optimizers.loss_scale_optimizer import LossScaleOptimizer
-
     return isinstance(optimizer, MultiOptimizer | LossScaleOptimizer)
 
 
@@ -207,8 +204,6 @@ class MultiOptimizer(Optimizer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this optimizer."""
-        from pronghorn.saving import serialize_keras_object
-
         return {
             "optimizer_map": serialize_keras_object(self.optimizer_map),
             "loss_scale_factor": self._loss_scale_factor,
@@ -218,7 +213,5 @@ class MultiOptimizer(Optimizer):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> MultiOptimizer:
         """Build an optimizer from `get_config`'s result."""
-        from pronghorn.saving import deserialize_keras_object
-
         config = {**config, "optimizer_map": deserialize_keras_object(config["optimizer_map"], custom_objects)}
         return cls(**config)

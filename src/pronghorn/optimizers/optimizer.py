@@ -6,14 +6,15 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from pronghorn import ops
+from pronghorn import config, ops
 from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.graph.active import eager, scope
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import warn
-from pronghorn.optimizers import clipping
+from pronghorn.optimizers import clipping, schedules
 from pronghorn.optimizers.conditional import update_if
 from pronghorn.optimizers.schedules import LearningRateSchedule
+from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 from pronghorn.utils.arguments import RATE, CheckedArguments, arguments, check, is_number
 from pronghorn.utils.naming import NameScope, auto_name
 from pronghorn.variables import Variable
@@ -91,7 +92,6 @@ class Optimizer(CheckedArguments):
     def _as_learning_rate(self, value: Any) -> Any:
         if isinstance(value, LearningRateSchedule) or (callable(value) and not isinstance(value, Variable)):
             return value
-        from pronghorn import config
 
         rate = Variable(float(value), dtype=config.floatx(), trainable=False, name="learning_rate")
         self._track(rate)
@@ -532,16 +532,12 @@ class Optimizer(CheckedArguments):
     # -- config -----------------------------------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this optimizer, its state excepted."""
-        from pronghorn.optimizers import schedules
-
         rate = self._learning_rate
         if isinstance(rate, LearningRateSchedule):
             shown: Any = schedules.serialize(rate)
         elif isinstance(rate, Variable):
             shown = float(rate.numpy())
         elif callable(rate):
-            from pronghorn.saving import serialize_keras_object
-
             shown = serialize_keras_object(rate)
         else:
             shown = 0.5
@@ -565,8 +561,6 @@ class Optimizer(CheckedArguments):
         """Build an optimizer from `get_config`'s result."""
         rate = config.get("learning_rate")
         if isinstance(rate, dict):
-            from pronghorn.saving import deserialize_keras_object
-
             config = {**config, "learning_rate": deserialize_keras_object(rate, custom_objects=custom_objects)}
         return cls(**config)
 

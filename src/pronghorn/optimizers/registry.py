@@ -8,6 +8,7 @@ from typing import Any
 
 from pronghorn._lazy import nearest_clause
 from pronghorn.optimizers.optimizer import Optimizer
+from pronghorn.saving import deserialize_keras_object, get_registered_object, serialize_keras_object
 
 _MODULES = {
     "Adadelta": "adadelta",
@@ -35,15 +36,11 @@ def _class(name: str) -> type[Optimizer]:
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
     """Return an optimizer as a config."""
-    from pronghorn.saving import serialize_keras_object
-
     return serialize_keras_object(optimizer)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Optimizer:
     """Return the optimizer of a config; capital letters in its class name do not matter."""
-    from pronghorn.saving import deserialize_keras_object
-
     name = config.get("class_name") if isinstance(config, dict) else None
     known = _BY_LOWER.get(name.lower()) if isinstance(name, str) else None
     if known is not None and known not in (custom_objects or {}):
@@ -84,7 +81,6 @@ def _by_name(name: str) -> Optimizer:
         raise ValueError("LossScaleOptimizer wraps another optimizer; pass LossScaleOptimizer(Adam()), not its name.")
     if known is not None:
         return _class(known)()
-    from pronghorn.saving import get_registered_object
 
     found = get_registered_object(name)
     if found is None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn import ops
 from pronghorn.graph import primitives as P
 from pronghorn.graph.tensor import Tensor
 from pronghorn.random.random import _float_dtype, _shape, unit_uniform
@@ -18,16 +19,12 @@ _ROUNDS = 10
 
 def _derived(key: Tensor, number: Any) -> Tensor:
     """Another key, far from those that a generator counts through."""
-    from pronghorn import ops
-
     offset = ops.cast(number, "uint32") * np.uint32(0x9E3779B9) + np.uint32(0x7F4A7C15)
     return P.xor(key, ops.stack([offset, P.xor(offset, np.uint32(0x85EBCA6B))]))
 
 
 def _standard_gamma(key: Tensor, alpha: Tensor) -> Tensor:
     """Gamma numbers of scale one, for shape parameters ``alpha``."""
-    from pronghorn import ops
-
     dtype, shape = alpha.dtype, tuple(alpha.shape)
     small = ops.less(alpha, 1.0)
     a = ops.where(small, alpha + 1.0, alpha)
@@ -51,8 +48,6 @@ def _standard_gamma(key: Tensor, alpha: Tensor) -> Tensor:
 
 
 def _parameter(value: Any, shape: Any, dtype: str) -> Tensor:
-    from pronghorn import ops
-
     return ops.broadcast_to(ops.cast(ops.convert_to_tensor(value), dtype), shape)
 
 
@@ -65,8 +60,6 @@ def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Tensor
         dtype: a float type; the default one if None.
         seed: an integer, a `SeedGenerator` or None.
     """
-    from pronghorn import ops
-
     dtype = _float_dtype(dtype, "gamma")
     work = dtype if dtype == "float64" else "float32"
     return ops.cast(_standard_gamma(draw_seed(seed), _parameter(alpha, _shape(shape, "gamma"), work)), dtype)
@@ -82,8 +75,6 @@ def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None)
         dtype: a float type; the default one if None.
         seed: an integer, a `SeedGenerator` or None.
     """
-    from pronghorn import ops
-
     dtype = _float_dtype(dtype, "beta")
     work = dtype if dtype == "float64" else "float32"
     shape = _shape(shape, "beta")
@@ -105,8 +96,6 @@ def binomial(shape: Any, counts: Any, probabilities: Any, dtype: Any = None, see
         dtype: a float type; the default one if None.
         seed: an integer, a `SeedGenerator` or None.
     """
-    from pronghorn import ops
-
     dtype = _float_dtype(dtype, "binomial")
     work = "float64" if dtype == "float64" else "float32"
     shape = _shape(shape, "binomial")

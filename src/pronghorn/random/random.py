@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import config
+from pronghorn import config, ops
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Shape
@@ -85,8 +85,6 @@ def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, se
 
 
 def _normal(key: Tensor, shape: Shape, dtype: str, mean: Any, stddev: Any) -> Tensor:
-    from pronghorn import ops
-
     u = unit_uniform(key, shape, _work_type(dtype), open_at_zero=True)
     x = P.mul(P.erfinv(P.sub(P.mul(u, 2.0), 1.0)), math.sqrt(2.0))
     if stddev is not None:
@@ -111,8 +109,6 @@ def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any 
 
 
 def _truncated_normal(key: Tensor, shape: Shape, dtype: str, mean: Any, stddev: Any) -> Tensor:
-    from pronghorn import ops
-
     u = unit_uniform(key, shape, _work_type(dtype), open_at_zero=True)
     edge = math.erf(math.sqrt(2.0))  # the share within two standard deviations
     x = P.mul(P.erfinv(P.mul(P.sub(P.mul(u, 2.0), 1.0), edge)), math.sqrt(2.0))
@@ -135,15 +131,12 @@ def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None,
         return drawn(unit_uniform, key, shape, dtype)
     if isinstance(minval, (int, float)) and isinstance(maxval, (int, float)):
         return drawn(_between, key, shape, dtype, float(minval), float(maxval) - float(minval))
-    from pronghorn import ops
 
     low, high = ops.cast(minval, dtype), ops.cast(maxval, dtype)
     return _between(key, shape, dtype, low, high - low)
 
 
 def _between(key: Tensor, shape: Shape, dtype: str, low: Any, span: Any) -> Tensor:
-    from pronghorn import ops
-
     return unit_uniform(key, shape, dtype) * ops.cast(span, dtype) + ops.cast(low, dtype)
 
 
@@ -160,8 +153,6 @@ def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: An
     Raises:
         ValueError: for a type that is no integer type.
     """
-    from pronghorn import ops
-
     dtype = dtypes.name_of(dtype or "int32")
     if not dtypes.is_integer(dtype):
         raise ValueError(f"random.randint: the `dtype` must be an integer type, such as 'int32', got dtype={dtype!r}.")
@@ -195,8 +186,6 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any =
     Returns:
         ``[batch, num_samples]``.
     """
-    from pronghorn import ops
-
     logits = ops.convert_to_tensor(logits)
     if len(logits.shape) != 2:
         raise ValueError(
@@ -222,8 +211,6 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
             extent of ``inputs``.
         seed: see `normal`.
     """
-    from pronghorn import ops
-
     inputs = ops.convert_to_tensor(inputs)
     shape = tuple(inputs.shape)
     if noise_shape is not None:
@@ -242,8 +229,6 @@ def _noise_extents(noise_shape: Any) -> list[Any]:
 
 def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Tensor:
     """``x`` with its entries along ``axis`` in random order."""
-    from pronghorn import ops
-
     x = ops.convert_to_tensor(x)
     axis = axis % x.ndim
     return P.take(x, permutation(x.shape[axis], seed), axis=axis)

@@ -17,6 +17,7 @@ from pronghorn.saving.legacy.h5_files import LegacyFile
 from pronghorn.saving.legacy.zip_files import is_keras_2
 from pronghorn.saving.safetensors_store import SafetensorsReader
 from pronghorn.saving.weights_store import WeightsReader, array_info, member_of
+from pronghorn.utils.naming import to_snake_case
 
 
 @dataclass
@@ -241,8 +242,6 @@ def _in_order(array: ArrayFacts) -> list[tuple[int, str]]:
 
 def _owners(layers: list[LayerFacts]) -> dict[str, LayerFacts]:
     """The layers by the paths that Keras's files give them: called after their classes, with a number."""
-    from pronghorn.utils.naming import to_snake_case
-
     used: dict[str, int] = {}
     found = {}
     for layer in layers:

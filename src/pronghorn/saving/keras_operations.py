@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from typing import Any, NamedTuple
 
+import pronghorn
+
 
 class KerasOperation(NamedTuple):
     """How a file spells a function.
@@ -51,8 +53,6 @@ def _by_function() -> dict[Callable[..., Any], KerasOperation]:
 
 
 def _public(path: str) -> Callable[..., Any]:
-    import pronghorn
-
     return functools.reduce(getattr, path.split("."), pronghorn)  # type: ignore[arg-type]
 
 

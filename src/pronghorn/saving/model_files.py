@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pronghorn.graph.user_code import warn
+from pronghorn.layers.layer import Layer
 from pronghorn.saving import archive, shards, state
 from pronghorn.saving.legacy import h5_files, zip_files
 from pronghorn.saving.safetensors_store import SafetensorsReader, SafetensorsWriter
@@ -181,8 +182,6 @@ def _load_archive(file: Any, shown: str, custom_objects: Any, compile: bool, saf
 
 
 def _load_folder(folder: Path, shown: str, custom_objects: Any, compile: bool, safe_mode: bool) -> Any:
-    from pronghorn.layers.layer import Layer
-
     config = archive.read_config(folder, shown)
     if not compile:
         config.pop("compile_config", None)

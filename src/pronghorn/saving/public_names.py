@@ -5,6 +5,9 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import pronghorn
+from pronghorn.ops.function_operation import FunctionOperation
+
 # Where a configuration may find a class, and under which module name it is written. Nothing else is ever looked up:
 # a file that names another module names no class of ours.
 _NAMESPACES = (
@@ -33,8 +36,6 @@ EXPORTED_AS = {"GroupedQueryAttention": "GroupQueryAttention"}
 
 
 def _namespace(path: str) -> Any:
-    import pronghorn
-
     found: Any = pronghorn
     for part in path.split("."):
         found = getattr(found, part, None)
@@ -86,19 +87,11 @@ def find_class(module: str | None, name: str) -> type | None:
 
 
 def _at_root(name: str) -> Any:
-    import pronghorn
-
     return getattr(pronghorn, name, None) if name in _AT_ROOT else None
 
 
 def _private_class(name: str) -> type:
-    if name == "Functional":
-        from pronghorn.models.functional import Functional
-
-        return Functional
-    from pronghorn.ops.function_operation import FunctionOperation
-
-    return FunctionOperation
+    return pronghorn.models.Functional if name == "Functional" else FunctionOperation
 
 
 # Functions in these namespaces that make objects and do not calculate.

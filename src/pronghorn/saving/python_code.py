@@ -8,6 +8,8 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from pronghorn import config
+
 
 def dump(fn: Callable[..., Any]) -> dict[str, Any]:
     """The code, defaults and closure of a function as plain data."""
@@ -25,8 +27,6 @@ def load(value: Any, safe_mode: bool = True) -> Callable[..., Any]:
     Raises:
         ValueError: in safe mode, since running a file's code is for trusted files only.
     """
-    from pronghorn import config
-
     if safe_mode and not config.is_unsafe_deserialization_enabled():
         raise ValueError(
             "The configuration carries a Python lambda, of a Lambda layer for example: loading it means arbitrary code "

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn import ops
 from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import Tensor
+from pronghorn.ops.function_operation import FunctionOperation
 from pronghorn.saving import keras_operations, public_names, python_code, sharing
 from pronghorn.saving.registration import (
     CustomObjectScope,
@@ -19,6 +21,7 @@ from pronghorn.saving.registration import (
     get_registered_object,
     is_registered,
 )
+from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.utils import budget
 from pronghorn.variables import Variable
 
@@ -73,8 +76,6 @@ def serialize_keras_object(obj: Any) -> Any:
 
 def _special(obj: Any) -> dict[str, Any] | None:
     """Arrays, symbolic tensors, bytes, slices and the like."""
-    from pronghorn.symbolic.keras_tensor import KerasTensor
-
     if isinstance(obj, KerasTensor):
         history = getattr(obj, "_keras_history", None)
         where = [history.operation.name, history.node_index, history.tensor_index] if history else None
@@ -211,14 +212,10 @@ def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | 
 
 def _from_tag(tag: str, config: dict[str, Any], safe_mode: bool) -> Any:
     if tag == "__keras_tensor__":
-        from pronghorn.symbolic.keras_tensor import KerasTensor
-
         tensor = KerasTensor(config["shape"], dtype=config["dtype"])
         tensor._pre_serialization_keras_history = config["keras_history"]
         return tensor
     if tag == "__tensor__":
-        from pronghorn import ops
-
         return ops.convert_to_tensor(_array(config))
     if tag == "__numpy__":
         return _array(config)
@@ -281,7 +278,6 @@ def _make(config: dict[str, Any], name: str, inner: Any, safe_mode: bool, module
         function = keras_operations.function_of(config.get("module") or "", name)
         if function is None:
             raise _unknown("class", name, config)
-        from pronghorn.ops.function_operation import FunctionOperation
 
         return FunctionOperation.from_keras(function, inner)
     if inspect.isfunction(cls):

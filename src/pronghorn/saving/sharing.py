@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from pronghorn import layers
+
 _ID = "shared_object_id"
 _DESCRIBES = ("module", "class_name", "registered_name", "config")
 
@@ -65,13 +67,11 @@ def find(entry: dict[str, Any]) -> Any:
 
 def remember(entry: dict[str, Any], instance: Any) -> None:
     """Have `find` find what was made from an entry."""
-    from pronghorn.layers.layer import Layer
-
     if _sharing.made is None:
         return
     if entry.get(_ID) is not None:
         _sharing.made[entry[_ID]] = instance
-    if isinstance(instance, Layer):
+    if isinstance(instance, layers.Layer):
         _sharing.layers.setdefault(_key(entry), []).append((entry, instance))
 
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pronghorn import models
+from pronghorn.layers.layer import Layer
+from pronghorn.optimizers.optimizer import Optimizer
 from pronghorn.utils.naming import to_snake_case
 
 # Attributes that the library itself uses; whatever they hold is reached by another way or is not saved.
@@ -59,15 +62,11 @@ def _walk_container(container: Any, path: str, seen: set[int]) -> Iterator[tuple
 
 
 def _children(obj: Any) -> Iterator[tuple[str, Any]]:
-    from pronghorn.models.functional import Functional
-    from pronghorn.models.model import Model
-    from pronghorn.models.sequential import Sequential
-
     attributes = {_public_name(obj, name): value for name, value in vars(obj).items() if name not in _SKIPPED}
-    if isinstance(obj, Model):
+    if isinstance(obj, models.Model):
         attributes["layers"] = obj.layers
         attributes["optimizer"] = obj.optimizer
-    first = isinstance(obj, (Functional, Sequential))
+    first = isinstance(obj, (models.Functional, models.Sequential))
     for name in sorted(attributes, key=lambda name: (not (first and name == "layers"), name.startswith("_"), name)):
         value = attributes[name]
         if _is_saveable(value) or _is_container(value):
@@ -81,9 +80,6 @@ def _public_name(obj: Any, name: str) -> str:
 
 
 def _is_saveable(value: Any) -> bool:
-    from pronghorn.layers.layer import Layer
-    from pronghorn.optimizers.optimizer import Optimizer
-
     return isinstance(value, (Layer, Optimizer))
 
 

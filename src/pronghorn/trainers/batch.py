@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import tree
+from pronghorn import config, tree
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.foreign import without_framework
@@ -168,8 +168,6 @@ def as_array(leaf: Any, what: str = "data", text: bool = False) -> np.ndarray:
     Raises:
         ValueError: for objects, strings and ragged lists.
     """
-    from pronghorn import config
-
     leaf = without_framework(leaf, what)
     try:
         array = leaf if isinstance(leaf, np.ndarray) else np.asarray(leaf)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import tree
+from pronghorn import config, tree
+from pronghorn.graph import dtypes, strings
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.trace import abstract_eval
@@ -42,8 +43,6 @@ def check_flags(run_eagerly: Any, steps_per_execution: Any, jit_compile: Any) ->
 
 def limited_epochs(epochs: Any, initial_epoch: int) -> int:
     """The number of the last epoch, within `config.max_epochs()`."""
-    from pronghorn import config
-
     if not is_integer(epochs) or epochs < 0:
         raise ValueError(f"fit: epochs must be an integer that is not negative, got {epochs!r}.")
     limit = config.max_epochs()
@@ -104,7 +103,7 @@ def _check_targets(model: Any, adapter: DataAdapter) -> None:
     Only what the built-in step computes is checked: a model with a step or a loss of its own knows its data itself.
     """
     labels = adapter.labels()
-    has_loss = model._compile_loss is not None and not _has_own_loss(model)
+    has_loss = model._compile_loss is not None and model._uses_built_in_step and model._uses_built_in_loss
     if labels is None and has_loss and isinstance(adapter, GeneratorAdapter):
         first = adapter.first()  # it is kept for the first step
         labels = unpack_x_y_sample_weight(first.layout.pack(first.gather()))[1]
@@ -118,14 +117,6 @@ def _check_targets(model: Any, adapter: DataAdapter) -> None:
     if check and spec is not None:
         model._compile_loss.learn_names(compiling.known_output_names(model))
         check_labels(model._compile_loss, labels, spec)
-
-
-def _has_own_loss(model: Any) -> bool:
-    from pronghorn.trainers.compiled import CompiledModel
-
-    return any(
-        getattr(type(model), name) is not getattr(CompiledModel, name) for name in ("train_step", "compute_loss")
-    )
 
 
 def _is_built(model: Any) -> bool:
@@ -146,16 +137,10 @@ def build(model: Any, batch: Batch) -> Any:
         except Exception:
             # A step of its own knows what the parts of a batch are, such as the three images of a triplet, and need
             # not hand the first of them to call(). What is really wrong shows when that step runs.
-            if not _has_own_step(model):
+            if model._uses_built_in_step:
                 raise
             return None
     return spec
-
-
-def _has_own_step(model: Any) -> bool:
-    from pronghorn.trainers.compiled import CompiledModel
-
-    return type(model).train_step is not CompiledModel.train_step
 
 
 def check_labels(loss: Any, labels: Any, spec: Any) -> None:
@@ -207,6 +192,4 @@ def _output_spec_for_strings(model: Any, batch: Batch) -> Any:
 
 
 def _dtype(array: np.ndarray) -> str:
-    from pronghorn.graph import dtypes, strings
-
     return "string" if strings.is_text(array) else dtypes.name_of(array.dtype)

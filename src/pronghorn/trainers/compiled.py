@@ -13,6 +13,7 @@ from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import warn
 from pronghorn.losses.reduction import count
 from pronghorn.metrics import Mean
+from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 from pronghorn.trainers import checks, compiling
 from pronghorn.trainers.arguments import known_arguments
 from pronghorn.trainers.compile_loss import CompileLoss
@@ -133,14 +134,10 @@ class CompiledModel:
 
     def get_compile_config(self) -> dict[str, Any]:
         """Return the arguments of `compile` as a config."""
-        from pronghorn.saving import serialize_keras_object
-
         return serialize_keras_object(dict(self._trainer_state.given)) if self.compiled else {}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile with the arguments that `get_compile_config` returned."""
-        from pronghorn.saving import deserialize_keras_object
-
         if type(self).compile is not CompiledModel.compile:
             warn(
                 f"{type(self).__name__} has a compile() of its own, so it cannot be compiled from a config; call "
@@ -171,6 +168,10 @@ class CompiledModel:
     @property
     def _uses_built_in_step(self) -> bool:
         return type(self).train_step is CompiledModel.train_step
+
+    @property
+    def _uses_built_in_loss(self) -> bool:
+        return type(self).compute_loss is CompiledModel.compute_loss
 
     @property
     def metrics_names(self) -> list[str]:
@@ -225,7 +226,7 @@ class CompiledModel:
 
     @property
     def _has_loss(self) -> bool:
-        own = type(self).compute_loss is not CompiledModel.compute_loss
+        own = not self._uses_built_in_loss
         return own or self._compile_loss is not None or bool(self.losses)
 
     def _compute_loss(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
+from pronghorn.callbacks import CallbackList
+from pronghorn.optimizers import LossScaleOptimizer
+
 
 def known_output_names(model: Any) -> list[str] | None:
     """The names of a model's outputs, where it has them before it is called."""
@@ -17,8 +20,6 @@ def known_output_names(model: Any) -> list[str] | None:
 
 def scaled_optimizer(model: Any, optimizer: Any) -> Any:
     """The optimizer, wrapped for loss scaling where the model computes in float16."""
-    from pronghorn.optimizers import LossScaleOptimizer
-
     policy = getattr(model, "dtype_policy", None)
     name = getattr(policy, "name", None)
     if optimizer is None or name != "mixed_float16" or isinstance(optimizer, LossScaleOptimizer):
@@ -36,8 +37,6 @@ def state_key(model: Any, kind: str) -> Hashable:
 
 def callback_list(callbacks: Any, model: Any, **settings: Any) -> Any:
     """The callbacks of a run as a `CallbackList`; one that is given is used as it is."""
-    from pronghorn.callbacks import CallbackList
-
     if isinstance(callbacks, CallbackList):
         return callbacks
     return CallbackList(callbacks, model=model, **settings)

@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 from collections.abc import Iterator
 
+from pronghorn import config
 from pronghorn.graph.user_code import warn
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
@@ -23,8 +24,6 @@ class EpochIterator:
     """
 
     def __init__(self, adapter: DataAdapter, steps_per_epoch: int | None = None, steps_per_execution: int = 1):
-        from pronghorn import config
-
         limit = config.max_steps_per_epoch()
         if limit is not None:
             known = steps_per_epoch if steps_per_epoch is not None else adapter.num_batches

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pronghorn import tree
+from pronghorn.layers.core.embedding import Embedding
 
 if TYPE_CHECKING:
     from pronghorn.layers.core.embedding import Embedding
@@ -40,10 +41,8 @@ def check_indices(model: Any, inputs: Any) -> None:
 
 
 def _graph_of(model: Any) -> Functional | None:
-    from pronghorn.models.functional import Functional
-
-    graph = model if isinstance(model, Functional) else getattr(model, "_functional", None)
-    return graph if isinstance(graph, Functional) else None
+    graph = model if hasattr(model, "_nodes") else getattr(model, "_functional", None)
+    return graph if hasattr(graph, "_nodes") else None
 
 
 def _lookups_in(graph: Functional) -> list[tuple[int, Embedding]]:
@@ -55,8 +54,6 @@ def _lookups_in(graph: Functional) -> list[tuple[int, Embedding]]:
 
 def _lookups_of(graph: Functional) -> list[tuple[int, Embedding]]:
     """The embeddings that are called on an input as it is, and the inputs' positions."""
-    from pronghorn.layers.core.embedding import Embedding
-
     positions = {id(x): i for i, x in enumerate(graph.inputs)}
     return [
         (positions[id(node.input_tensors[0])], node.operation)

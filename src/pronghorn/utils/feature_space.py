@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from pronghorn import layers as _layers
+from pronghorn import ops, tree
 from pronghorn._lazy import nearest_clause
-from pronghorn.saving import deserialize_keras_object, register_keras_serializable, serialize_keras_object
+from pronghorn.saving import deserialize_keras_object, register_keras_serializable, save_model, serialize_keras_object
 
 _OUTPUT_MODES = ("float", "int", "one_hot")
 
@@ -312,8 +313,6 @@ class FeatureSpace(_layers.Layer):
         Returns:
             A tensor of shape `(batch, width)` or `(width,)`, or a dict of them.
         """
-        from pronghorn import ops, tree
-
         self._check_adapted()
         if not isinstance(data, Mapping):
             raise ValueError(f"FeatureSpace takes a dict of columns; got {type(data).__name__}.")
@@ -341,7 +340,6 @@ class FeatureSpace(_layers.Layer):
             encoded[name] = _finish(values, categories, mode, self.output_mode == "concat", name)
         if self.output_mode == "dict":
             return encoded
-        from pronghorn import ops
 
         return ops.concatenate(list(encoded.values()), axis=-1)
 
@@ -382,8 +380,6 @@ class FeatureSpace(_layers.Layer):
 
     def save(self, filepath: Any) -> None:
         """Save to a `.keras` file; `load_model` loads it."""
-        from pronghorn.saving import save_model
-
         save_model(self, filepath)
 
 
@@ -410,14 +406,11 @@ def _column(value: Any) -> Any:
         array = np.asarray(values)
         array = array.astype("float32") if array.dtype == np.float64 else array
         return array.reshape(-1, 1) if array.ndim < 2 else array
-    from pronghorn import ops
 
     return ops.reshape(values, (-1, 1)) if len(values.shape) < 2 else values
 
 
 def _finish(values: Any, categories: int, mode: str, concat: bool, name: str) -> Any:
-    from pronghorn import ops
-
     if mode == "one_hot":
         return ops.one_hot(ops.squeeze(ops.cast(values, "int32"), -1), categories)
     if not concat:

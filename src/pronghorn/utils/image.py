@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import config
+from pronghorn import config, ops
 from pronghorn._lazy import nearest_clause
 from pronghorn.graph.user_code import warn
 
@@ -170,8 +170,6 @@ def smart_resize(
     Raises:
         ValueError: for another rank or size.
     """
-    from pronghorn import ops
-
     if len(size) != 2:
         raise ValueError(f"smart_resize: size must be (height, width); got {size}.")
     if len(x.shape) not in (3, 4):

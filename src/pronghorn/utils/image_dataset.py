@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import config
+from pronghorn import config, ops
 from pronghorn.utils import directory as folders
 from pronghorn.utils.arguments import is_integer
 from pronghorn.utils.image import img_to_array, load_img
@@ -93,8 +93,6 @@ def image_dataset_from_directory(
 
 def resize(image: np.ndarray, size: tuple[int, int], interpolation: str, crop: bool, pad: bool) -> np.ndarray:
     """Resize one image; see `image_dataset_from_directory`."""
-    from pronghorn import ops
-
     resized = ops.image.resize(
         ops.convert_to_tensor(image),
         tuple(size),

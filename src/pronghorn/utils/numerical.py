@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn import ops
+from pronghorn.graph.tensor import Tensor
+
 
 def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     """Turn class numbers into one-hot rows.
@@ -27,8 +30,6 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
            [0., 0., 1.],
            [0., 1., 0.]])
     """
-    from pronghorn.graph.tensor import Tensor
-
     if isinstance(x, Tensor):
         return _tensor_to_categorical(x, num_classes)
     labels = np.asarray(x)
@@ -54,8 +55,6 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
 
 
 def _tensor_to_categorical(x: Any, num_classes: int | None) -> Any:
-    from pronghorn import ops
-
     if len(x.shape) > 1 and x.shape[-1] == 1:
         x = ops.reshape(x, x.shape[:-1])
     if num_classes is None:
@@ -78,11 +77,7 @@ def normalize(x: Any, axis: int = -1, order: int | float = 2) -> Any:
     array([[0.6, 0.8],
            [0. , 0. ]])
     """
-    from pronghorn.graph.tensor import Tensor
-
     if isinstance(x, Tensor):
-        from pronghorn import ops
-
         return ops.normalize(x, axis=axis, order=order)
     values = np.asarray(x)
     norm = np.atleast_1d(np.linalg.norm(values, order, axis))

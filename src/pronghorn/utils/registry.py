@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pronghorn import saving
 from pronghorn._lazy import nearest_clause
 from pronghorn.utils.arguments import cannot_take
 from pronghorn.utils.naming import to_snake_case
@@ -66,11 +67,9 @@ class Registry:
         return found() if inspect.isclass(found) else found
 
     def _by_name(self, name: str) -> Any:
-        from pronghorn.saving import get_registered_object
-
         found = self.objects.get(name) if self.own_first else None
         if found is None:
-            found = get_registered_object(name, module_objects=self.objects)
+            found = saving.get_registered_object(name, module_objects=self.objects)
         if found is None:
             near = nearest_clause(name, [*self.objects, *self.further])
             raise ValueError(
@@ -80,15 +79,11 @@ class Registry:
 
     def serialize(self, obj: Any) -> Any:
         """The configuration of ``obj``."""
-        from pronghorn.saving import serialize_keras_object
-
-        return serialize_keras_object(obj)
+        return saving.serialize_keras_object(obj)
 
     def deserialize(self, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
         """The object of a configuration or a name."""
-        from pronghorn.saving import deserialize_keras_object
-
-        return deserialize_keras_object(config, module_objects=self.objects, custom_objects=custom_objects)
+        return saving.deserialize_keras_object(config, module_objects=self.objects, custom_objects=custom_objects)
 
 
 class ScoreRegistry(Registry):

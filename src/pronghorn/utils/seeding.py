@@ -6,6 +6,8 @@ import random
 
 import numpy as np
 
+from pronghorn.random import seed_generator
+
 
 def set_random_seed(seed: int) -> None:
     """Seed Python's, NumPy's and Pronghorn's generators, so that a script gives the same numbers every time.
@@ -20,6 +22,5 @@ def set_random_seed(seed: int) -> None:
         raise ValueError(f"set_random_seed: got {seed!r}; the seed must be an integer from 0 to 2**32 - 1.")
     random.seed(int(seed))
     np.random.seed(int(seed))
-    from pronghorn.random import seed_generator
 
     seed_generator.set_global_seed(int(seed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io as _stdio
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -152,7 +153,6 @@ def _select(layers: list[Any], layer_range: Sequence[str] | None) -> list[Any]:
         return layers
     if len(layer_range) != 2:
         raise ValueError(f"summary: layer_range must hold two names, the first and the last layer; got {layer_range}.")
-    import re
 
     first = [index for index, layer in enumerate(layers) if re.match(layer_range[0], layer.name)]
     last = [index for index, layer in enumerate(layers) if re.match(layer_range[1], layer.name)]

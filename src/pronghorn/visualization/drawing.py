@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config
+from pronghorn.utils.bounding_boxes import convert_format
+from pronghorn.utils.image import _pillow
 
 Color = Sequence[int]
 
@@ -52,9 +54,6 @@ def draw_bounding_boxes(
     Returns:
         A uint8 array of shape `(batch, height, width, 3)`.
     """
-    from pronghorn.utils.bounding_boxes import convert_format
-    from pronghorn.utils.image import _pillow
-
     who = "draw_bounding_boxes"
     pictures = _images_of(images, data_format, who)
     for name in ("boxes", "labels"):

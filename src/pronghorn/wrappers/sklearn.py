@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.models import Model, clone_model
+
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
     from sklearn.exceptions import NotFittedError
@@ -46,8 +48,6 @@ class _Wrapper:
         return tags
 
     def _make_model(self, x: np.ndarray, y: Any) -> Any:
-        from pronghorn.models import Model, clone_model
-
         name = type(self).__name__
         if not isinstance(self.model, Model):
             model = self.model(x, y, **(self.model_kwargs or {}))

@@ -10,12 +10,14 @@ from pronghorn.backends.llvm.step_plan import StepPlan, slots_of
 from pronghorn.codegen.launch import Emitted
 from pronghorn.codegen.launches import print_launches
 from pronghorn.codegen.program import emit_program
+from pronghorn.compiler.complex_numbers import ComplexError
 from pronghorn.compiler.memory import MemoryPlan, plan_memory
 from pronghorn.compiler.outputs import place_outputs
 from pronghorn.compiler.stages import lower, rewrite
 from pronghorn.compiler.verify import verify_memory
 from pronghorn.graph.trace import Traced
 from pronghorn.runtime import debug, native
+from pronghorn.runtime.compile import CompilationError
 from pronghorn.runtime.host import Target
 
 
@@ -39,7 +41,10 @@ def build(traced: Traced, gathered: Collection[int], target: Target, profile: bo
     """
     name = traced.graph.name
     with debug.timed(f"kernels of {name}"):
-        graph = rewrite(gather_rows(traced.graph, gathered) if gathered else traced.graph, target)
+        try:
+            graph = rewrite(gather_rows(traced.graph, gathered) if gathered else traced.graph, target)
+        except ComplexError as error:
+            raise CompilationError(f"{name}: {error}") from None
         program = lower(graph, target)
         count = len(graph.inputs) - len(traced.variables)
         arguments, variables = graph.inputs[:count], graph.inputs[count:]

@@ -114,13 +114,9 @@ class Executable:
 
     def _build(self, target: Target) -> Built:
         from pronghorn.backends.llvm.build import build
-        from pronghorn.compiler.complex_numbers import ComplexError
 
-        try:
-            with uncollected():
-                return build(self.traced, self.gathered, target, self._is_profiled)
-        except ComplexError as error:
-            raise CompilationError(f"{self.name}: {error}") from None
+        with uncollected():
+            return build(self.traced, self.gathered, target, self._is_profiled)
 
     def _attach(self, built: Built) -> None:
         """What needs the compiler's own view of the step."""

@@ -11,6 +11,7 @@ from pronghorn.layers.activations.layers import Softmax
 from pronghorn.layers.attention.masks import combined_mask
 from pronghorn.layers.attention.multi_head_attention import _WEIGHTS, HeadsLayer
 from pronghorn.layers.regularization.dropout import Dropout
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
 class GroupedQueryAttention(HeadsLayer):
@@ -188,8 +189,6 @@ class GroupedQueryAttention(HeadsLayer):
         return query_shape
 
     def compute_output_spec(self, query: Any, value: Any, key: Any = None, **kwargs: Any) -> Any:
-        from pronghorn.symbolic.keras_tensor import KerasTensor
-
         shape = self.compute_output_shape(query.shape, value.shape, None if key is None else key.shape)
         output = KerasTensor(shape, dtype=self.compute_dtype)
         if not kwargs.get("return_attention_scores"):

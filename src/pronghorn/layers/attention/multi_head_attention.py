@@ -13,6 +13,7 @@ from pronghorn.layers.attention.masks import combined_mask
 from pronghorn.layers.core.einsum_dense import EinsumDense
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.regularization.dropout import Dropout
+from pronghorn.symbolic.keras_tensor import KerasTensor
 
 _WEIGHTS = (
     "kernel_initializer",
@@ -305,8 +306,6 @@ class MultiHeadAttention(HeadsLayer):
         training: Any = None,
         use_causal_mask: bool = False,
     ) -> Any:
-        from pronghorn.symbolic.keras_tensor import KerasTensor
-
         shape = self.compute_output_shape(query.shape, value.shape, None if key is None else key.shape)
         output = KerasTensor(shape, dtype=self.compute_dtype)
         if not return_attention_scores:

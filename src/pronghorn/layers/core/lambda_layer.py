@@ -9,6 +9,9 @@ from typing import Any
 
 from pronghorn import tree
 from pronghorn.layers.layer import Layer
+from pronghorn.saving import deserialize_keras_object, serialization, serialize_keras_object
+from pronghorn.saving.registration import get_registered_object
+from pronghorn.symbolic.infer import infer_spec
 from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
@@ -89,8 +92,6 @@ class Lambda(Layer):
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
     def get_config(self) -> dict[str, Any]:
-        from pronghorn.saving import serialize_keras_object
-
         config = {**super().get_config(), "function": _function_config(self.function)}
         if self._output_shape is not None:
             shape = self._output_shape
@@ -102,8 +103,6 @@ class Lambda(Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None, safe_mode: bool | None = None) -> Lambda:
-        from pronghorn.saving import deserialize_keras_object, serialization
-
         safe = serialization.in_safe_mode() if safe_mode is None else safe_mode
         config = dict(config)
         for key in ("function", "output_shape", "mask"):
@@ -121,8 +120,6 @@ class Lambda(Layer):
 
 
 def _infer(layer: Lambda, inputs: Any) -> Any:
-    from pronghorn.symbolic.infer import infer_spec
-
     return infer_spec(layer._run_call, (inputs,))
 
 
@@ -134,15 +131,11 @@ def _batch(input_shape: Any) -> Any:
 
 
 def _function_config(function: Any) -> Any:
-    from pronghorn.saving import serialize_keras_object
-
     return serialize_keras_object(function)
 
 
 def _check_function(function: Any) -> None:
     """A saved Lambda may only call functions, not make objects or load files."""
-    from pronghorn.saving.registration import get_registered_object
-
     if isinstance(function, types.FunctionType):
         module = function.__module__ or ""
         known = module.startswith(("pronghorn.ops", "pronghorn.activations", "pronghorn.saving.python_code"))

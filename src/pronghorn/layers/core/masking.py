@@ -6,6 +6,7 @@ from typing import Any
 
 from pronghorn import ops
 from pronghorn.layers.layer import Layer
+from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 from pronghorn.utils.masking import set_mask
 
 
@@ -25,8 +26,6 @@ class Masking(Layer):
     def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if isinstance(mask_value, dict):
-            from pronghorn.saving import deserialize_keras_object
-
             mask_value = deserialize_keras_object(mask_value)
         self.mask_value = mask_value
         self.supports_masking = True
@@ -45,6 +44,4 @@ class Masking(Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        from pronghorn.saving import serialize_keras_object
-
         return {**super().get_config(), "mask_value": serialize_keras_object(self.mask_value)}

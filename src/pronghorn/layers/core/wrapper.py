@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn.layers.layer import Layer
+from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 
 
 class Wrapper(Layer):
@@ -33,14 +34,10 @@ class Wrapper(Layer):
         self.built = True
 
     def get_config(self) -> dict[str, Any]:
-        from pronghorn.saving import serialize_keras_object
-
         return {**super().get_config(), "layer": serialize_keras_object(self.layer)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        from pronghorn.saving import deserialize_keras_object
-
         config = dict(config)
         layer = deserialize_keras_object(config.pop("layer"), custom_objects=custom_objects)
         return cls(layer, **config)

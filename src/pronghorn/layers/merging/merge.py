@@ -7,6 +7,7 @@ from typing import Any
 
 from pronghorn import ops
 from pronghorn.layers.layer import Layer
+from pronghorn.symbolic.infer import infer_spec
 from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.utils.masking import get_mask, set_mask
 
@@ -90,7 +91,6 @@ class Merge(Layer):
 
     def compute_output_spec(self, inputs: Any) -> Any:
         self._checked([x.shape for x in inputs] if isinstance(inputs, (list, tuple)) else inputs.shape)
-        from pronghorn.symbolic.infer import infer_spec
 
         spec = infer_spec(self._run_call, (inputs,))
         return KerasTensor(self.compute_output_shape([x.shape for x in inputs]), dtype=spec.dtype)

@@ -7,6 +7,7 @@ from typing import Any
 from pronghorn import tree
 from pronghorn.layers.call import parameters_of
 from pronghorn.layers.layer import Layer
+from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 from pronghorn.utils.masking import get_mask
 
 
@@ -58,8 +59,6 @@ class Pipeline(Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        from pronghorn.saving import deserialize_keras_object
-
         layers = config.get("layers")
         if not isinstance(layers, (list, tuple)):
             raise ValueError(f"Pipeline: the configuration must have a list under 'layers', got layers={layers!r}.")
@@ -67,8 +66,6 @@ class Pipeline(Layer):
         return cls(**{**config, "layers": layers})
 
     def get_config(self) -> dict[str, Any]:
-        from pronghorn.saving import serialize_keras_object
-
         return {"layers": serialize_keras_object(list(self._pipeline_layers)), "name": self.name}
 
 

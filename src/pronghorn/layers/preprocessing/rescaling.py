@@ -6,6 +6,7 @@ from typing import Any
 
 from pronghorn import config, ops
 from pronghorn.layers.layer import Layer
+from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 
 
 class Rescaling(Layer):
@@ -48,8 +49,6 @@ class Rescaling(Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        from pronghorn.saving import serialize_keras_object
-
         return {
             **super().get_config(),
             "scale": serialize_keras_object(self.scale),
@@ -58,8 +57,6 @@ class Rescaling(Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        from pronghorn.saving import deserialize_keras_object
-
         arrays = {
             k: deserialize_keras_object(config[k]) for k in ("scale", "offset") if isinstance(config.get(k), dict)
         }

@@ -15,6 +15,7 @@ from pronghorn.layers.preprocessing.index_lookup import MODES
 from pronghorn.layers.preprocessing.on_strings import StringLayer
 from pronghorn.layers.preprocessing.string_lookup import StringLookup
 from pronghorn.layers.preprocessing.vocabulary import refuse_path
+from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 from pronghorn.symbolic.keras_tensor import KerasTensor
 
 _OLD_MODES = {"binary": "multi_hot", "tf-idf": "tf_idf"}
@@ -221,8 +222,6 @@ class TextVectorization(StringLayer):
 
     # -- saving -----------------------------------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:
-        from pronghorn.saving import serialize_keras_object
-
         lookup = self._lookup_layer.get_config()
         return {
             **super().get_config(),
@@ -243,8 +242,6 @@ class TextVectorization(StringLayer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        from pronghorn.saving import deserialize_keras_object
-
         refuse_path(config, cls)
         functions = {
             k: deserialize_keras_object(config[k]) for k in ("standardize", "split") if isinstance(config.get(k), dict)

@@ -6,7 +6,7 @@ import math
 import numbers
 from typing import Any
 
-from pronghorn import config, ops, random
+from pronghorn import config, ops, random, regularizers
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
 from pronghorn.random.seed_generator import SeedGenerator
@@ -252,8 +252,6 @@ class ActivityRegularization(Layer):
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
-        from pronghorn import regularizers
-
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
         self.supports_masking = True
         self.l1, self.l2 = l1, l2

@@ -7,7 +7,7 @@ from typing import Any
 
 from pronghorn import config, ops
 from pronghorn.layers import settings
-from pronghorn.layers.input_spec import InputSpec
+from pronghorn.layers.input_spec import InputSpec, known_shape
 from pronghorn.layers.layer import Layer
 from pronghorn.symbolic.keras_tensor import KerasTensor
 
@@ -93,8 +93,6 @@ class Reshape(Layer):
         return tuple(size // known if d == -1 else d for d in self.target_shape)
 
     def call(self, inputs: Any) -> Any:
-        from pronghorn.layers.input_spec import known_shape
-
         if all(d is not None for d in known_shape(inputs)[1:]):
             self._resolved(inputs.shape)
         rest: Any = 1

@@ -8,6 +8,7 @@ from pronghorn import ops, tree
 from pronghorn.layers.call import parameters_of
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.registry import clone_layer
+from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 
 _MODES = ("sum", "mul", "ave", "concat", None)
 
@@ -177,8 +178,6 @@ class Bidirectional(Layer):
         return output_mask
 
     def get_config(self) -> dict[str, Any]:
-        from pronghorn.saving import serialize_keras_object
-
         return {
             **super().get_config(),
             "merge_mode": self.merge_mode,
@@ -188,8 +187,6 @@ class Bidirectional(Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Bidirectional:
-        from pronghorn.saving import deserialize_keras_object
-
         config = dict(config)
         config["layer"] = deserialize_keras_object(config["layer"], custom_objects=custom_objects)
         if config.get("backward_layer") is not None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import ops, tree
+from pronghorn.layers.call import parameters_of
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.rnn.dropout_cell import DropoutRNNCell
 from pronghorn.layers.rnn.loop import run_over_time
 from pronghorn.layers.rnn.stacked_cells import StackedRNNCells
+from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 from pronghorn.variables import Variable
 
 
@@ -252,8 +254,6 @@ class RNN(Layer):
             "zero_output_for_mask": self.zero_output_for_mask,
         }
         if type(self) is RNN or isinstance(self.cell, StackedRNNCells):
-            from pronghorn.saving import serialize_keras_object
-
             config["cell"] = serialize_keras_object(self.cell)
         return {**super().get_config(), **config}
 
@@ -261,8 +261,6 @@ class RNN(Layer):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         config = dict(config)
         if "cell" in config:
-            from pronghorn.saving import deserialize_keras_object
-
             return cls(deserialize_keras_object(config.pop("cell"), custom_objects=custom_objects), **config)
         return cls(**config)
 
@@ -285,6 +283,4 @@ def _step_shape(sequences_shape: Any) -> Any:
 
 
 def _takes_training(cell: Any) -> bool:
-    from pronghorn.layers.call import parameters_of
-
     return "training" in parameters_of(cell.call).names

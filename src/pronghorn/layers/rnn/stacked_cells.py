@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import ops, tree
+from pronghorn.layers.call import parameters_of
 from pronghorn.layers.layer import Layer
+from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 
 
 class StackedRNNCells(Layer):
@@ -72,8 +74,6 @@ class StackedRNNCells(Layer):
             input_shape = (batch, size) if isinstance(size, int) else (batch, *size)
 
     def call(self, inputs: Any, states: Any, training: Any = False, **kwargs: Any) -> tuple[Any, Any]:
-        from pronghorn.layers.call import parameters_of
-
         new_states = []
         for cell, state in zip(self.cells, states):
             nested = state if tree.is_nested(state) else [state]
@@ -85,14 +85,10 @@ class StackedRNNCells(Layer):
         return inputs, new_states
 
     def get_config(self) -> dict[str, Any]:
-        from pronghorn.saving import serialize_keras_object
-
         return {**super().get_config(), "cells": [serialize_keras_object(c) for c in self.cells]}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> StackedRNNCells:
-        from pronghorn.saving import deserialize_keras_object
-
         config = dict(config)
         cells = [deserialize_keras_object(c, custom_objects=custom_objects) for c in config.pop("cells")]
         return cls(cells, **config)

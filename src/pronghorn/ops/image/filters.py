@@ -15,6 +15,7 @@ from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.image._layout import batch_of
 from pronghorn.ops.nn.convolution import depthwise_conv
 from pronghorn.ops.nn.geometry import padding_pairs, per_axis
+from pronghorn.ops.numpy.joining import stack
 from pronghorn.ops.numpy.reductions import mean_of
 from pronghorn.ops.numpy.shaping import part
 from pronghorn.symbolic.describing import is_described
@@ -278,8 +279,6 @@ def sobel_edges(images: Any, data_format: str | None = None) -> Tensor:
     Returns:
         The shape of ``images`` and one axis more: the slope downwards, and the slope to the right.
     """
-    from pronghorn.ops.numpy.joining import stack
-
     x = B.to_float(images)
     if x.ndim != 4:
         raise ValueError(f"sobel_edges: a batch of images with 4 axes is needed, got shape {x.shape}.")

@@ -10,6 +10,7 @@ import numpy as np
 
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
+from pronghorn.graph.active import eager
 from pronghorn.graph.dim import comparable
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
@@ -218,8 +219,6 @@ def _resize_axis(x: Tensor, axis: int, new: int, interpolation: str, antialias: 
 
 def _constant_weights(size: int, new: int, interpolation: str, antialias: bool, dtype: str) -> Tensor:
     """The weights computed now, in float64, so that a traced graph holds only their values."""
-    from pronghorn.graph.active import eager
-
     with eager():
         scale = B.full((), new / size, "float64")
         zero = B.full((), 0, "float64")

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+from pronghorn import random
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Extent
@@ -13,6 +14,8 @@ from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.image._layout import batch_of
+from pronghorn.ops.image.filters import gaussian_blur
+from pronghorn.ops.linalg import solve
 from pronghorn.ops.numpy.arithmetic import mod
 from pronghorn.ops.numpy.joining import stack
 from pronghorn.ops.numpy.shaping import part
@@ -266,8 +269,6 @@ def perspective_transform(
 
 def _perspective(start: Tensor, end: Tensor) -> Tensor:
     """The eight coefficients ``[n, 8]`` of the map from ``end`` to ``start``, from eight linear equations."""
-    from pronghorn.ops.linalg import solve
-
     lead = B.broadcast_shapes(start.shape[:1], end.shape[:1])
     start, end = (B.broadcast_to(p, (*lead, 4, 2)) for p in (start, end))
     (u, v), (x, y) = ([P.reshape(part(p, 2, i, i + 1), shape=(*lead, 4)) for i in range(2)] for p in (start, end))
@@ -301,9 +302,6 @@ def elastic_transform(
         seed: a number or a `SeedGenerator`.
         data_format: "channels_last" or "channels_first"; the configured one by default.
     """
-    from pronghorn import random
-    from pronghorn.ops.image.filters import gaussian_blur
-
     x, layout, dtype = _prepared("elastic_transform", images, interpolation, fill_mode, data_format)
     shape = x.shape[:3]
     noise = random.uniform((*shape, 2), -1.0, 1.0, dtype=x.dtype, seed=seed)

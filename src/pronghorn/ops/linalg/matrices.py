@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
+from pronghorn.autodiff.backward import backward
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.active import current_trace
@@ -412,8 +413,6 @@ def jvp(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = Fa
 
 def _push_forward(outputs: list[Tensor], at: list[Tensor], towards: list[Tensor]) -> list[Tensor]:
     """The derivative as the transpose of the transpose: the gradient's own derivative in its cotangents."""
-    from pronghorn.autodiff.backward import backward
-
     weights = [B.zeros_like(t) for t in outputs]
     slopes = backward(outputs, weights, at)
     pairs = [(s, t) for s, t in zip(slopes, towards) if s is not None]

@@ -13,6 +13,7 @@ from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import warn
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops.numpy.shaping import part
 
 
 def _where_positive(x: Tensor, yes: Tensor, no: Tensor) -> Tensor:
@@ -255,8 +256,6 @@ def squareplus(x: Any, b: float = 4) -> Tensor:
 @symbolic_aware
 def glu(x: Any, axis: int = -1) -> Tensor:
     """The first half of ``x`` along ``axis`` times the sigmoid of the second."""
-    from pronghorn.ops.numpy.shaping import part
-
     x = B.to_float(x)
     axis = B.axis_of(axis, x.ndim)
     size = x.shape[axis]

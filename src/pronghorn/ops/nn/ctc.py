@@ -10,7 +10,9 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops.control import scan
 from pronghorn.ops.nn.activations import log_softmax
+from pronghorn.ops.numpy.indexing import needs_values
 from pronghorn.symbolic.describing import is_described
 
 _MINUS_INFINITY = -1e30  # an impossible path; finite, so that gradients stay numbers
@@ -58,8 +60,6 @@ def _with_blanks(labels: Tensor, mask_index: int) -> Tensor:
 
 def _forward(log_probs: Tensor, states: Tensor, steps: Tensor) -> Tensor:
     """The logarithms of the probabilities of all paths that end in each state at the last step that counts."""
-    from pronghorn.ops.control import scan
-
     batch, _, classes = log_probs.shape
     count = states.shape[1]
     wide = P.broadcast_in_dim(states, shape=(batch, count, classes), dims=(0, 1))
@@ -171,8 +171,6 @@ def _greedy(logits: Tensor, lengths: Tensor, merge: bool, mask_index: int) -> tu
 
 
 def _beam_search(logits: Tensor, lengths: Tensor, width: int, paths: int, mask_index: int) -> tuple[Tensor, Tensor]:
-    from pronghorn.ops.numpy.indexing import needs_values
-
     if paths > width:
         raise ValueError(f"ctc_decode: top_paths={paths} must not exceed beam_width={width}.")
     weights = log_softmax(logits)

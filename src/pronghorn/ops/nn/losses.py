@@ -12,6 +12,9 @@ from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.nn.activations import log_softmax, softplus
+from pronghorn.ops.numpy.arithmetic import square, subtract
+from pronghorn.ops.numpy.reductions import mean
+from pronghorn.ops.numpy.unary import log10
 
 
 @symbolic_aware
@@ -177,10 +180,6 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
 @symbolic_aware
 def psnr(x1: Any, x2: Any, max_val: float) -> Tensor:
     """The peak signal-to-noise ratio of two images, in decibels: ``20 log10(max_val) - 10 log10(mse)``."""
-    from pronghorn.ops.numpy.arithmetic import square, subtract
-    from pronghorn.ops.numpy.reductions import mean
-    from pronghorn.ops.numpy.unary import log10
-
     x, y = B.to_float(x1), B.to_float(x2)
     if x.shape != y.shape:
         raise ValueError(f"psnr: both images must have one shape, got {x.shape} and {y.shape}.")

@@ -20,6 +20,8 @@ from pronghorn.ops.nn.geometry import (
     spatial_rank,
     to_channels_last,
 )
+from pronghorn.ops.numpy.reductions import mean_of
+from pronghorn.ops.numpy.shaping import part
 
 
 @symbolic_aware
@@ -141,8 +143,6 @@ def adaptive_max_pool(inputs: Any, output_size: Any, data_format: str | None = N
 
 
 def _mean_part(x: Tensor, axis: int) -> Tensor:
-    from pronghorn.ops.numpy.reductions import mean_of
-
     return mean_of(x, (axis,), keepdims=True)
 
 
@@ -151,8 +151,6 @@ def _max_part(x: Tensor, axis: int) -> Tensor:
 
 
 def _adaptive(name: str, x: Tensor, output_size: Any, data_format: Any, reduce: Any) -> Tensor:
-    from pronghorn.ops.numpy.shaping import part
-
     first = channels_first(data_format)
     x = to_channels_last(x, first)
     rank = spatial_rank(name, x)

@@ -11,6 +11,9 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops.control import while_loop
+from pronghorn.ops.numpy.comparison import complex_order
+from pronghorn.ops.numpy.reductions import any as any_
 
 
 @symbolic_aware
@@ -162,8 +165,6 @@ def minimum(x1: Any, x2: Any) -> Tensor:
 def _real_pair(prim: Any, order: str, x1: Any, x2: Any) -> Tensor:
     x, y = B.operands(x1, x2)
     if x.dtype in dtypes.COMPLEX:
-        from pronghorn.ops.numpy.comparison import complex_order
-
         return P.select(complex_order(order, x, y), x, y)
     return prim(x, y)
 
@@ -331,9 +332,6 @@ def _integers(name: str, x1: Any, x2: Any) -> list[Tensor]:
 
 
 def _euclid(x: Tensor, y: Tensor) -> Tensor:
-    from pronghorn.ops.control import while_loop
-    from pronghorn.ops.numpy.reductions import any as any_
-
     def step(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         zero = P.eq(b, B.zeros_like(b))
         rest = P.rem(a, P.select(zero, B.full_like(b, 1), b))

@@ -11,7 +11,12 @@ from pronghorn.graph.dim import identical
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops.core import unstack
+from pronghorn.ops.numpy.arithmetic import multiply, subtract
+from pronghorn.ops.numpy.indexing import diagonal
+from pronghorn.ops.numpy.joining import stack
 from pronghorn.ops.numpy.shaping import permute, ravel
+from pronghorn.ops.numpy.unary import conjugate
 
 
 def _product_operands(*xs: Any, widen: bool = False) -> list[Tensor]:
@@ -76,8 +81,6 @@ def dot(x1: Any, x2: Any) -> Tensor:
     """
     x, y = _product_operands(x1, x2)
     if x.ndim == 0 or y.ndim == 0:
-        from pronghorn.ops.numpy.arithmetic import multiply
-
         return multiply(x, y)
     axes = (x.ndim - 1, max(0, y.ndim - 2))
     _check_axes("dot", x, y, (axes[0],), (axes[1],))
@@ -89,8 +92,6 @@ def inner(x1: Any, x2: Any) -> Tensor:
     """The sum of products over the last axis of both."""
     x, y = _product_operands(x1, x2)
     if x.ndim == 0 or y.ndim == 0:
-        from pronghorn.ops.numpy.arithmetic import multiply
-
         return multiply(x, y)
     _check_axes("inner", x, y, (x.ndim - 1,), (y.ndim - 1,), "the last dimension, which is summed over, has")
     return _dot_general(x, y, ((x.ndim - 1,), (y.ndim - 1,)))
@@ -99,8 +100,6 @@ def inner(x1: Any, x2: Any) -> Tensor:
 @symbolic_aware
 def vdot(x1: Any, x2: Any) -> Tensor:
     """The sum of products of all elements; complex ``x1`` is conjugated."""
-    from pronghorn.ops.numpy.unary import conjugate
-
     x, y = _product_operands(x1, x2)
     return dot(ravel(conjugate(x)), ravel(y))
 
@@ -108,8 +107,6 @@ def vdot(x1: Any, x2: Any) -> Tensor:
 @symbolic_aware
 def outer(x1: Any, x2: Any) -> Tensor:
     """The products of each element of ``x1`` with each of ``x2``, both flattened: ``[x1.size, x2.size]``."""
-    from pronghorn.ops.numpy.arithmetic import multiply
-
     x, y = map(ravel, _product_operands(x1, x2))
     return multiply(P.reshape(x, shape=(x.size, 1)), y)
 
@@ -150,8 +147,6 @@ def _check_axes(
 @symbolic_aware
 def kron(x1: Any, x2: Any) -> Tensor:
     """The Kronecker product: ``x2`` once for each element of ``x1``, times that element."""
-    from pronghorn.ops.numpy.arithmetic import multiply
-
     x, y = _product_operands(x1, x2)
     rank = max(x.ndim, y.ndim)
     xs, ys = ((1,) * (rank - t.ndim) + t.shape for t in (x, y))
@@ -167,10 +162,6 @@ def cross(x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, a
     >>> cross([1, 0, 0], [0, 1, 0]).numpy()
     array([0, 0, 1], dtype=int32)
     """
-    from pronghorn.ops.core import unstack
-    from pronghorn.ops.numpy.arithmetic import multiply, subtract
-    from pronghorn.ops.numpy.joining import stack
-
     if axis is not None:
         axisa = axisb = axisc = axis
     x, y = _product_operands(x1, x2)
@@ -247,8 +238,6 @@ def _parse(subscripts: str, tensors: list[Tensor]) -> tuple[list[str], str]:
 
 def _simple_term(x: Tensor, names: str) -> tuple[Tensor, str]:
     """An operand in which no axis is named twice: of repeated axes the diagonal is taken."""
-    from pronghorn.ops.numpy.indexing import diagonal
-
     for name in dict.fromkeys(names):
         while names.count(name) > 1:
             i = names.index(name)

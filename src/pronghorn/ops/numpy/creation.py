@@ -14,7 +14,7 @@ from pronghorn.graph.dim import Dim
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
-from pronghorn.ops.numpy.shaping import extents, reshape
+from pronghorn.ops.numpy.shaping import extents, moveaxis, reshape
 
 
 @symbolic_aware
@@ -232,8 +232,6 @@ def linspace(
         out = P.floor(out)
     out = B.cast(out, target)
     if axis != 0:
-        from pronghorn.ops.numpy.shaping import moveaxis
-
         out = moveaxis(out, 0, axis)
     return (out, step) if retstep else out
 

@@ -17,6 +17,7 @@ from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.core import linear_index, wrap_index
+from pronghorn.ops.numpy.reductions import sum as sum_
 from pronghorn.ops.numpy.shaping import permute, ravel
 from pronghorn.symbolic.describing import is_described, unknown_extent
 
@@ -409,8 +410,6 @@ def diagflat(x: Any, k: int = 0) -> Tensor:
 @symbolic_aware
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """The sum of the ``offset``-th diagonal of the matrices in two axes."""
-    from pronghorn.ops.numpy.reductions import sum as sum_
-
     return sum_(diagonal(x, offset, axis1, axis2), -1)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn import ops
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim, Extent, Shape, SymbolicDimError, comparable, product
 from pronghorn.graph.tensor import Tensor
@@ -283,11 +284,9 @@ def _roll_axis(x: Tensor, shift: Any, axis: int) -> Tensor:
 
 def _roll_by_index(x: Tensor, shift: Tensor, axis: int) -> Tensor:
     """Each element looked up: for a shift, or an extent, that is known when it runs."""
-    from pronghorn.ops.numpy.arithmetic import mod
-
     size = x.shape[axis]
     places = P.iota(shape=(size,), dtype="int32", axis=0)
-    return P.take(x, mod(P.sub(places, B.broadcast_to(B.cast(shift, "int32"), (size,))), size), axis=axis)
+    return P.take(x, ops.mod(P.sub(places, B.broadcast_to(B.cast(shift, "int32"), (size,))), size), axis=axis)
 
 
 def _less_than_once_around(shift: int, size: Extent) -> bool:

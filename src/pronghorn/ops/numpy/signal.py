@@ -8,14 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import config
+from pronghorn import config, tree
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops.control import vectorized_map
+from pronghorn.ops.numpy.arithmetic import multiply
+from pronghorn.ops.numpy.indexing import diagonal
 from pronghorn.ops.numpy.reductions import mean_of
 from pronghorn.ops.numpy.shaping import part
+from pronghorn.ops.numpy.unary import conjugate
 
 
 @symbolic_aware
@@ -49,8 +53,6 @@ def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Tensor:
     >>> trapezoid([1.0, 2.0, 3.0]).numpy()
     array(4., dtype=float32)
     """
-    from pronghorn.ops.numpy.arithmetic import multiply
-
     y = B.to_float(y)
     axis = B.axis_of(axis, y.ndim)
     size = y.shape[axis]
@@ -95,8 +97,6 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Tensor:
 @symbolic_aware
 def corrcoef(x: Any) -> Tensor:
     """The correlation of each two rows (the variables; the columns are the samples)."""
-    from pronghorn.ops.numpy.unary import conjugate
-
     x = B.to_float(x)
     if x.ndim > 2:
         raise ValueError(f"corrcoef: a vector or a matrix is needed, got shape {x.shape}.")
@@ -104,7 +104,6 @@ def corrcoef(x: Any) -> Tensor:
     rows = P.reshape(x, shape=(1, x.size)) if single else x
     apart = P.sub(rows, B.broadcast_to(mean_of(rows, (1,), keepdims=True), rows.shape))
     covariance = P.dot_general(apart, conjugate(apart), contract=((1,), (1,)), batch=((), ()))
-    from pronghorn.ops.numpy.indexing import diagonal
 
     variance = diagonal(covariance)
     scale = P.sqrt(P.real(variance) if variance.dtype in dtypes.COMPLEX else variance)
@@ -130,8 +129,6 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Tensor:
     >>> correlate([1.0, 2.0, 3.0], [0.0, 1.0]).numpy()
     array([2., 3.], dtype=float32)
     """
-    from pronghorn.ops.numpy.unary import conjugate
-
     if mode not in ("valid", "same", "full"):
         raise ValueError(f"correlate: mode={mode!r}; it must be 'valid', 'same' or 'full'.")
     dtype = B.result_dtype(x1, x2)
@@ -279,9 +276,6 @@ def _signature_ranks(signature: str) -> list[int]:
 
 def _map_over(call: Callable[[tuple[Tensor, ...]], Any], arrays: list[Tensor], ranks: list[int]) -> Any:
     """``call`` of the core parts at each place of the broadcast leading axes."""
-    from pronghorn import tree
-    from pronghorn.ops.control import vectorized_map
-
     leads = [a.shape[: a.ndim - r] for a, r in zip(arrays, ranks)]
     lead = B.broadcast_shapes(*leads) if leads else ()
     if not lead:

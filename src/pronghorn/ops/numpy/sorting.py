@@ -9,11 +9,12 @@ import numpy as np
 
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import comparable
+from pronghorn.graph.dim import comparable, product
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
-from pronghorn.ops.numpy.indexing import needs_values
+from pronghorn.ops.numpy.creation import linspace
+from pronghorn.ops.numpy.indexing import needs_values, take_along_axis
 from pronghorn.ops.numpy.shaping import permute, ravel
 from pronghorn.symbolic.describing import is_described, unknown_extent
 
@@ -294,8 +295,6 @@ def _quantile(x: Tensor, q: Any, axis: Any, method: str, keepdims: bool, skip_na
 
 
 def _product(x: Tensor, axes: tuple[int, ...]) -> Any:
-    from pronghorn.graph.dim import product
-
     return product(tuple(x.shape[a] for a in axes))
 
 
@@ -334,8 +333,6 @@ def _along_last(lines: Tensor, q: Tensor, method: str, skip_nan: bool) -> Tensor
 
 def _pick(ordered: Tensor, places: Tensor) -> Tensor:
     """Elements of the last axis of ``[*kept, n]`` at ``[q, *kept]``."""
-    from pronghorn.ops.numpy.indexing import take_along_axis
-
     rank = ordered.ndim
     columns = permute(places, [*range(1, rank), 0]) if rank > 1 else places
     picked = take_along_axis(ordered, columns, -1)
@@ -401,8 +398,6 @@ def histogram(x: Any, bins: int = 10, range: tuple[float, float] | None = None) 
     >>> counts.tolist(), edges.tolist()
     ([1.0, 2.0], [1.0, 2.0, 3.0])
     """
-    from pronghorn.ops.numpy.creation import linspace
-
     if not isinstance(bins, int) or bins < 1:
         raise ValueError(f"histogram: bins must be a positive integer, got {bins!r}.")
     if range is not None and (not isinstance(range, (tuple, list)) or len(range) != 2 or range[1] < range[0]):

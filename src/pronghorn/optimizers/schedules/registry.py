@@ -6,6 +6,7 @@ from typing import Any
 
 from pronghorn.optimizers.schedules import decay
 from pronghorn.optimizers.schedules.schedule import LearningRateSchedule
+from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 
 ALL_SCHEDULES: dict[str, Any] = {
     cls.__name__: cls
@@ -16,13 +17,9 @@ ALL_SCHEDULES: dict[str, Any] = {
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
     """Return a schedule as a config."""
-    from pronghorn.saving import serialize_keras_object
-
     return serialize_keras_object(learning_rate_schedule)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> LearningRateSchedule:
     """Return the schedule of a config."""
-    from pronghorn.saving import deserialize_keras_object
-
     return deserialize_keras_object(config, module_objects=ALL_SCHEDULES, custom_objects=custom_objects)

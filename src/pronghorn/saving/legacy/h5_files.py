@@ -17,6 +17,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from pronghorn import models
 from pronghorn.graph.user_code import warn
 from pronghorn.losses.registry import ALL_LOSSES
 from pronghorn.saving.archive import LAYOUT, limited_to
@@ -183,8 +184,6 @@ def load_model(path: str | os.PathLike[str], shown: str, custom_objects: Any, co
     Raises:
         ValueError: if the file holds no model, is damaged, or holds what it must not.
     """
-    from pronghorn.models.model import Model
-
     with LegacyFile(path, shown) as file, limited_to(file.nbytes()):
         config = file.json("model_config")
         if config is None:
@@ -193,7 +192,7 @@ def load_model(path: str | os.PathLike[str], shown: str, custom_objects: Any, co
                 "load_weights()."
             )
         model = deserialize_keras_object(_modern(config, shown), custom_objects, safe_mode=safe_mode)
-        if not isinstance(model, Model):
+        if not isinstance(model, models.Model):
             raise ValueError(f"{shown} describes {type(model).__name__}, which is no model.")
         assign_weights(model, file)
         training = file.json("training_config") if compile else None
@@ -301,10 +300,7 @@ def save_model(model: Any, path: str | os.PathLike[str], include_optimizer: bool
     Raises:
         NotImplementedError: for a model of another kind.
     """
-    from pronghorn.models.functional import Functional
-    from pronghorn.models.sequential import Sequential
-
-    if not isinstance(model, (Functional, Sequential)):
+    if not isinstance(model, (models.Functional, models.Sequential)):
         raise NotImplementedError(
             f"save_model: the HDF5 format of Keras 2 holds Sequential and functional models; {type(model).__name__} "
             "has a call() of its own. Save it as '.keras'."

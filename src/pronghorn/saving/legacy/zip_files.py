@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn import models
 from pronghorn.graph.user_code import warn
 from pronghorn.saving import state
 from pronghorn.saving.archive import read_metadata
@@ -72,11 +73,9 @@ def load_model(
     Raises:
         ValueError: if the file holds something that is not read, is damaged, or holds what it must not.
     """
-    from pronghorn.models.model import Model
-
     try:
         model = deserialize_keras_object(modernise(config), custom_objects, safe_mode=safe_mode)
-        if not isinstance(model, Model):
+        if not isinstance(model, models.Model):
             raise ValueError(f"it describes {type(model).__name__}, which is no model.")
         state.read_weights(model, OlderNames(reader))
     except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn.graph.user_code import warn
+from pronghorn.trainers.data_adapters import arrays, frameworks, generators, py_dataset
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
 
 
@@ -33,8 +34,6 @@ def make_adapter(
     Raises:
         ValueError: for data that cannot be used, with the reason.
     """
-    from pronghorn.trainers.data_adapters import arrays, frameworks, generators, py_dataset
-
     for is_kind, make in (
         (py_dataset.is_py_dataset, py_dataset.PyDatasetAdapter),
         (frameworks.is_tf_dataset, frameworks.TFDatasetAdapter),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
+from pronghorn.random.seed_generator import global_seed_generator
 from pronghorn.trainers import validation
 from pronghorn.trainers.arguments import check_batch_size
 from pronghorn.trainers.batch import Batch, as_array, batch_key, flatten_batch
@@ -148,8 +149,6 @@ def epoch_order(total: int, chunk: int) -> np.ndarray:
         total: number of rows.
         chunk: rows are shuffled within so many; all of them where it is the total.
     """
-    from pronghorn.random.seed_generator import global_seed_generator
-
     key = global_seed_generator().next().numpy()
     generator = np.random.default_rng([int(k) for k in key])
     if chunk >= total:

@@ -11,6 +11,7 @@ import numpy as np
 
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.data_adapters.adapter import DataAdapter, to_batch
+from pronghorn.trainers.data_adapters.arrays import epoch_order
 
 
 def is_py_dataset(x: Any) -> bool:
@@ -58,8 +59,6 @@ class PyDatasetAdapter(DataAdapter):
                 yield number
                 number += 1
         elif self._shuffle:
-            from pronghorn.trainers.data_adapters.arrays import epoch_order
-
             yield from (int(i) for i in epoch_order(self.num_batches, self.num_batches))
         else:
             yield from range(self.num_batches)

@@ -11,6 +11,7 @@ from pronghorn.layers.preprocessing.images.arguments import factor_range
 from pronghorn.layers.preprocessing.images.arguments import value_range as checked_range
 from pronghorn.layers.preprocessing.images.base import ImageLayer, per_image
 from pronghorn.layers.preprocessing.images.moving import MovedImages
+from pronghorn.ops.image.sampling import _perspective
 
 _INTERPOLATIONS = ("nearest", "bilinear")
 
@@ -81,8 +82,6 @@ class RandomPerspective(MovedImages):
         return ops.where(per_image(transformation["apply_perspective"]), changed, images)
 
     def _moved_points(self, x: Tensor, y: Tensor, transformation: Any) -> tuple[Tensor, Tensor]:
-        from pronghorn.ops.image.sampling import _perspective
-
         start, end = (ops.cast(transformation[k], "float32") for k in ("start_points", "end_points"))
         # Images are sampled along the map from the end points to the start points; boxes go the other way.
         matrix = _perspective(end, start)
