@@ -169,6 +169,48 @@ def test_biases(torch_engine):
     agree(torch_engine, fn, image, kernel, rows, square, vector)
 
 
+def test_gradients_through_saturation_and_what_they_are_joined_of(torch_engine):
+    def fn(x, g, one):
+        s, t, one = (
+            P.logistic(x),
+            P.tanh(x),
+            P.broadcast_in_dim(P.constant(value=np.float32(1)), shape=x.shape, dims=()),
+        )
+        slopes = P.mul(s, P.sub(one, s)), P.mul(P.sub(one, s), s), P.sub(one, P.mul(t, t)), P.sub(one, P.mul(t, s))
+        return [P.mul(g, slopes[0]), P.mul(slopes[1], g), P.mul(g, slopes[2]), P.mul(slopes[3], g)]
+
+    rng = np.random.default_rng(0)
+    agree(torch_engine, fn, *(rng.normal(size=(5, 7)).astype("float32") for _ in range(2)))
+
+
+@pytest.mark.parametrize("sizes, low, high", [((2, 3), 2, 3), ((3, 2), 3, 2), ((2, 2), 2, 2), ((4, 4), 1, 1)])
+def test_sums_of_padded_arrays(torch_engine, sizes, low, high):
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=(n, 2)).astype("float32") for n in sizes]
+
+    def fn(x, y):
+        zero = P.constant(value=np.float32(0))
+        first = P.pad(x, zero, low=(0, 0), high=(high, 0), interior=(0, 0))
+        second = P.pad(y, zero, low=(low, 0), high=(0, 0), interior=(0, 0))
+        return [P.add(first, second), P.add(second, first)]
+
+    agree(torch_engine, fn, *arrays)
+
+
+def test_a_value_is_written_over_only_where_nobody_needs_it(torch_engine):
+    """Views and results of values that die, and operands that are used twice in one call."""
+
+    def fn(x):
+        a = P.exp(x)
+        b = P.mul(a, a)
+        view = P.reshape(b, shape=(6,))
+        c = P.add(b, x)
+        d = P.neg(P.sub(c, a))
+        return [view, P.mul(d, d), P.sqrt(P.reshape(P.exp(d), shape=(6,))), c]
+
+    agree(torch_engine, fn, np.random.default_rng(0).normal(size=(2, 3)).astype("float32"))
+
+
 def test_large_selections_keep_every_bit(torch_engine):
     rng = np.random.default_rng(0)
     pred = rng.integers(0, 2, 10_000).astype(bool)

@@ -38,24 +38,39 @@ def dot_general(
     x: torch.Tensor, y: torch.Tensor, *, contract: tuple[Ints, Ints], batch: tuple[Ints, Ints]
 ) -> torch.Tensor:
     """Output axes: the batch axes, the free axes of ``x``, the free axes of ``y``."""
-    return _dot(x, y, contract, batch)
-
-
-def _dot(
-    x: torch.Tensor, y: torch.Tensor, contract: tuple[Ints, Ints], batch: tuple[Ints, Ints], bias: Any = None
-) -> torch.Tensor:
     if x.dtype is torch.bool:
         return dot_general(x.to(torch.int64), y.to(torch.int64), contract=contract, batch=batch) > 0
+    return product(tuple(x.shape), tuple(y.shape), contract, batch)(x, y)
+
+
+@functools.lru_cache(1024)
+def product(x: Ints, y: Ints, contract: tuple[Ints, Ints], batch: tuple[Ints, Ints]) -> Function:
+    """`dot_general` of operands of these shapes, from two tensors and perhaps a vector to add along the last axis."""
     (xc, yc), (xb, yb) = contract, batch
-    x_free = [i for i in range(x.ndim) if i not in xc and i not in xb]
-    y_free = [i for i in range(y.ndim) if i not in yc and i not in yb]
-    batches = [x.shape[i] for i in xb]
-    rows, columns = [x.shape[i] for i in x_free], [y.shape[i] for i in y_free]
-    k, lead = math.prod(x.shape[i] for i in xc), (math.prod(batches),) if xb else ()
-    left = x.permute([*xb, *x_free, *xc]).reshape(*lead, math.prod(rows), k)
-    right = y.permute([*yb, *yc, *y_free]).reshape(*lead, k, math.prod(columns))
-    out = torch.matmul(left, right) if bias is None else torch.addmm(bias, left, right)
-    return out.view([*batches, *rows, *columns])
+    x_free = [i for i in range(len(x)) if i not in xc and i not in xb]
+    y_free = [i for i in range(len(y)) if i not in yc and i not in yb]
+    rows, columns, batches = [x[i] for i in x_free], [y[i] for i in y_free], [x[i] for i in xb]
+    k, lead = math.prod(x[i] for i in xc), (math.prod(batches),) if xb else ()
+    left = _matrices(x, (*xb, *x_free, *xc), (*lead, math.prod(rows), k))
+    right = _matrices(y, (*yb, *yc, *y_free), (*lead, k, math.prod(columns)))
+    multiply, shape = torch.bmm if xb else torch.mm, [*batches, *rows, *columns]
+
+    def multiplied(x: torch.Tensor, y: torch.Tensor, bias: Any = None) -> torch.Tensor:
+        if bias is not None:
+            return torch.addmm(bias, left(x), right(y)).view(shape)
+        return multiply(left(x), right(y)).view(shape)
+
+    return multiplied
+
+
+def _matrices(shape: Ints, perm: Ints, matrix: Ints) -> Function:
+    """What gives an array of ``shape`` with its axes in the order of ``perm`` the shape ``matrix``."""
+    ordered = tuple(shape[i] for i in perm) == matrix  # then nothing else is to be done
+    if perm == tuple(range(len(shape))):
+        return (lambda x: x) if ordered else (lambda x: x.reshape(matrix))
+    if perm == (1, 0) and ordered:
+        return torch.t
+    return (lambda x: x.permute(perm)) if ordered else (lambda x: x.permute(perm).reshape(matrix))
 
 
 def _channels_first(x: torch.Tensor) -> torch.Tensor:
@@ -171,7 +186,7 @@ def conv_bias(x: torch.Tensor, w: torch.Tensor, bias: torch.Tensor, **how: Any) 
 
 def dot_bias(x: torch.Tensor, y: torch.Tensor, bias: torch.Tensor, *, contract: Any, batch: Any) -> torch.Tensor:
     """`dot_general` with ``bias`` added."""
-    return _dot(x, y, contract, batch, bias)
+    return product(tuple(x.shape), tuple(y.shape), contract, batch)(x, y, bias)
 
 
 WITH_BIAS = {"conv": conv_bias, "dot_general": dot_bias}

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from pronghorn.backends.torch import contraction, window
+from pronghorn.backends.torch import contraction, structure, window
 from pronghorn.graph.dim import evaluate
 from pronghorn.graph.ir import Graph, Value
 
@@ -69,9 +69,10 @@ class _View:
 def fuse(graph: Graph, calls: list[Call], constants: Constants, extents: dict[str, int]) -> list[Call]:
     """The calls with some joined, and without those that nobody needs."""
     view = _View(graph, calls, constants, extents)
-    for call in calls:
-        if (rule := _RULES.get(call.name)) is not None:
-            rule(call, view)
+    for rules in (_JOINED, _FOR_SHAPES):
+        for call in calls:
+            if (rule := rules.get(call.name)) is not None:
+                rule(call, view)
     return _needed(graph, calls)
 
 
@@ -102,7 +103,12 @@ def _rectify(call: Call, view: _View) -> None:
         call.becomes(torch.ops.aten.threshold_backward, [y, view.rectified.get(x, x)], threshold=limit)
 
 
-def _add_bias(call: Call, view: _View) -> None:
+def _add(call: Call, view: _View) -> None:
+    if not _add_bias(call, view):
+        _concatenate(call, view)
+
+
+def _add_bias(call: Call, view: _View) -> bool:
     """A vector added along the last axis to what a convolution or product gives, which nobody else needs."""
     for total, other in (call.inputs, call.inputs[::-1]):
         made, spread = view.made_by(total, "conv", "dot_general"), view.made_by(other, "broadcast_in_dim")
@@ -115,6 +121,40 @@ def _add_bias(call: Call, view: _View) -> None:
             continue
         if contraction.takes_bias(made.name, made.params, [view.shape(v) for v in made.inputs]):
             call.becomes(contraction.WITH_BIAS[made.name], [*made.inputs, vector], **made.params)
+            return True
+    return False
+
+
+def _concatenate(call: Call, view: _View) -> None:
+    """The sum of two arrays that zeros bring to one shape, at different ends of one axis."""
+    pads = [view.made_by(v, "pad") for v in call.inputs]
+    if any(p is None or view.number(p.inputs[1]) != 0 or any(p.params["interior"]) for p in pads):
+        return
+    for first, second in (pads, pads[::-1]):
+        before, behind = first.params["high"], second.params["low"]  # type: ignore[union-attr]
+        axes = [i for i, n in enumerate(behind) if n]
+        if any(first.params["low"]) or any(second.params["high"]) or len(axes) != 1:  # type: ignore[union-attr]
+            continue
+        x, y = first.inputs[0], second.inputs[0]  # type: ignore[union-attr]
+        if [i for i, n in enumerate(before) if n] == axes and view.shape(x)[axes[0]] == behind[axes[0]]:
+            call.becomes(structure.concatenate, [x, y], axis=axes[0])
+            return
+
+
+def _gradient_of_saturation(call: Call, view: _View) -> None:
+    """``g * (s * (1 - s))`` and ``g * (1 - t * t)``: gradients through `logistic` and `tanh`."""
+    for g, slope in (call.inputs, call.inputs[::-1]):
+        if (made := view.made_by(slope, "mul", "sub")) is None or slope.dtype not in ("float32", "float64"):
+            continue
+        a, b = made.inputs
+        if made.name == "mul":
+            for s, rest in ((a, b), (b, a)):
+                less = view.made_by(rest, "sub")
+                if less is not None and less.inputs[1] is s and view.number(less.inputs[0]) == 1:
+                    call.becomes(torch.ops.aten.sigmoid_backward, [g, s])
+                    return
+        elif view.number(a) == 1 and (square := view.made_by(b, "mul")) and square.inputs[0] is square.inputs[1]:
+            call.becomes(torch.ops.aten.tanh_backward, [g, square.inputs[0]])
             return
 
 
@@ -137,4 +177,36 @@ def _pool(call: Call, view: _View) -> None:
         c.becomes(window.unpool_at_index, c.inputs, **wanted)
 
 
-_RULES: dict[str, Callable[[Call, _View], None]] = {"select": _rectify, "add": _add_bias, "window_argmax": _pool}
+# -- one call of PyTorch, where it is known what for ------------------------------------------------------------------
+def _narrow(call: Call, view: _View) -> None:
+    (x,), how = call.inputs, call.params
+    shape, result = view.shape(x), view.shape(call.outputs[0])
+    axes = [i for i, (a, b) in enumerate(zip(shape, result)) if a != b]
+    if len(axes) == 1 and all(s == 1 for s in how["stride"]):
+        (axis,) = axes
+        call.fn, call.params = torch.narrow, {"dim": axis, "start": how["start"][axis], "length": result[axis]}
+
+
+def _constant_pad(call: Call, view: _View) -> None:
+    (x, fill), how = call.inputs, call.params
+    number = view.number(fill)
+    if x.dtype == "float32" and number is not None and not any(how["interior"]) and min(*how["low"], *how["high"]) >= 0:
+        ends = [n for pair in zip(reversed(how["low"]), reversed(how["high"])) for n in pair]
+        call.becomes(torch.constant_pad_nd, [x], pad=ends, value=number)
+
+
+def _product(call: Call, view: _View) -> None:
+    x, y = call.inputs
+    if x.dtype in ("float32", "float64"):
+        how = call.params
+        call.becomes(contraction.product(view.shape(x), view.shape(y), how["contract"], how["batch"]), call.inputs)
+
+
+def _sum(call: Call, view: _View) -> None:
+    if call.inputs[0].dtype in ("float32", "float64") and call.params["axes"]:
+        call.becomes(torch.sum, call.inputs, dim=call.params["axes"])
+
+
+_Rules = dict[str, Callable[[Call, _View], None]]
+_JOINED: _Rules = {"select": _rectify, "add": _add, "mul": _gradient_of_saturation, "window_argmax": _pool}
+_FOR_SHAPES: _Rules = {"slice": _narrow, "pad": _constant_pad, "dot_general": _product, "reduce_sum": _sum}
