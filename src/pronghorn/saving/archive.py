@@ -29,7 +29,9 @@ ASSETS = "assets"
 LAYOUT = "3.15.1"
 
 _MAX_CONFIG_BYTES = 1 << 28
-_MAX_MEMBERS = 100_000
+_MAX_MEMBERS = 10_000
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+_MAX_REASON = 500  # characters that a message says of what went wrong inside
 _MAX_RATIO = 200
 _SMALL = 1 << 22
 _SLACK = 1 << 26
@@ -106,7 +108,8 @@ def reading(shown: str) -> Iterator[None]:
     except (TypeError, ValueError, NotImplementedError, ImportError, FileNotFoundError, PermissionError):
         raise
     except Exception as error:
-        raise ValueError(f"{shown} is damaged, or no model: {type(error).__name__}: {error}") from error
+        reason = f"{type(error).__name__}: {error}"[:_MAX_REASON]
+        raise ValueError(f"{shown} is damaged, or no model: {reason}") from error
 
 
 def limited_to(weights: int | None) -> AbstractContextManager[None]:
@@ -175,7 +178,7 @@ def unpack(file: Path | IO[bytes], folder: Path, shown: str) -> None:
     with archive:
         members = {member.filename: member for member in archive.infolist()}
         if len(members) != len(archive.infolist()) or len(members) > _MAX_MEMBERS:
-            raise ValueError(f"{shown} has the same member twice, or too many; it is refused.")
+            raise ValueError(f"{shown} has the same member twice, or more than {_MAX_MEMBERS:,}; it is refused.")
         if CONFIG not in members or WEIGHTS not in members:
             raise ValueError(f"{shown} is no .keras file: it has no {CONFIG if CONFIG not in members else WEIGHTS}.")
         belonging = [
@@ -200,6 +203,8 @@ def _write_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Pat
         raise ValueError(f"{shown} holds {name!r}, which would land outside its folder; it is refused.")
     if stat.S_ISLNK(member.external_attr >> 16):
         raise ValueError(f"{shown} holds {name!r}, a link; it is refused.")
+    if member.flag_bits & 1 or member.compress_type not in _METHODS:
+        raise ValueError(f"{shown} holds {name!r}, which is encrypted or packed in an unknown way; it is refused.")
     limit = max(_SMALL, _MAX_RATIO * member.compress_size)
     if name in (CONFIG, METADATA):
         limit = min(limit, _MAX_CONFIG_BYTES)

@@ -5,6 +5,7 @@ The arrays have the names that they have in Keras's weights files, such as ``lay
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
@@ -31,6 +32,10 @@ _DTYPES = {
     "F8_E4M3": np.dtype(ml_dtypes.float8_e4m3fn),
     "F8_E5M2": np.dtype(ml_dtypes.float8_e5m2),
 }
+
+
+_MAX_AXES = 64  # of an array in NumPy
+_MAX_HEADER = 1 << 23  # bytes of JSON: some 100,000 arrays
 
 
 def _library() -> Any:
@@ -97,6 +102,33 @@ class _Collected(MutableMapping[str, Any]):
         return sum(1 for _ in self)
 
 
+def _check_header(path: Path, shown: str) -> None:
+    """Refuse a header that is long, which costs memory before anything is known, or that says two things of one name.
+
+    Whatever else is wrong with it the library finds.
+    """
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > _MAX_HEADER:
+            raise ValueError(f"{shown} is no safetensors file of a model: it begins with {length:,} bytes of names.")
+        header = file.read(length)
+    try:
+        json.loads(header, object_pairs_hook=_without_repeats)
+    except KeyError as repeated:
+        raise ValueError(f"{shown} describes {repeated.args[0][:100]!r} twice; it is refused.") from None
+    except (ValueError, RecursionError):
+        return
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise KeyError(key)
+        found[key] = value
+    return found
+
+
 class SafetensorsReader:
     """Reads arrays from a file that may come from anywhere.
 
@@ -112,6 +144,7 @@ class SafetensorsReader:
     def __init__(self, path: str | os.PathLike[str], shown_as: str | None = None) -> None:
         self.shown_as = shown_as or os.fspath(path)
         library = _library()
+        _check_header(Path(path), self.shown_as)
         try:
             entries = library.deserialize(Path(path).read_bytes())
         except library.SafetensorError as error:
@@ -121,6 +154,10 @@ class SafetensorsReader:
             dtype = _DTYPES.get(entry["dtype"])
             if dtype is None:
                 raise ValueError(f"{self.shown_as}: {name!r} is of the type {entry['dtype']!r}, which is not read.")
+            if len(entry["shape"]) > _MAX_AXES:
+                raise ValueError(
+                    f"{self.shown_as}: {name!r} has {len(entry['shape'])} axes, more than an array can have."
+                )
             self._arrays[name] = np.frombuffer(entry["data"], dtype).reshape(entry["shape"])
 
     def __enter__(self) -> SafetensorsReader:

@@ -9,7 +9,7 @@ from pronghorn import saving, tree
 from pronghorn.symbolic.infer import infer_spec
 from pronghorn.symbolic.keras_tensor import any_symbolic_tensors
 from pronghorn.symbolic.node import Node
-from pronghorn.utils.arguments import CheckedArguments
+from pronghorn.utils.arguments import CheckedArguments, shown
 from pronghorn.utils.naming import auto_name
 
 
@@ -81,13 +81,14 @@ class Operation(CheckedArguments):
         """
         try:
             return cls(**config)
-        except ValueError as error:
-            raise TypeError(f"{cls.__name__} could not be made from its configuration {config!r}: {error}") from error
-        except TypeError as error:
-            raise TypeError(
-                f"{cls.__name__} could not be made from its configuration {config!r}: {error}. If the constructor "
-                "takes other arguments than get_config() returns, write both to match, or a from_config() of its own."
-            ) from error
+        except (ValueError, TypeError) as error:
+            message = f"{cls.__name__} could not be made from its configuration {shown(config, 500)}: {error}"
+            if isinstance(error, TypeError):
+                message += (
+                    ". If the constructor takes other arguments than get_config() returns, write both to match, or a "
+                    "from_config() of its own."
+                )
+            raise TypeError(message) from error
 
     # -- symbolic inputs and outputs --------------------------------------------------------------------------------
     @property

@@ -254,7 +254,7 @@ def assign_weights(model: Any, file: LegacyFile, by_name: bool = False, skip_mis
         if len(own) != len(stored):
             raise ValueError(
                 f"{file.shown} has {len(stored)} layers with weights, but the model has {len(own)}: "
-                f"{', '.join(n for n, _ in stored) or 'none'} against {', '.join(n for n, _ in own) or 'none'}."
+                f"{_some([n for n, _ in stored])} against {_some([n for n, _ in own])}."
             )
         matches = [(name, variables, arrays) for (name, variables), (_, arrays) in zip(own, stored)]
     for name, variables, arrays in matches:
@@ -267,6 +267,11 @@ def assign_weights(model: Any, file: LegacyFile, by_name: bool = False, skip_mis
             raise ValueError(f"{file.shown} does not fit the model, so nothing was changed: {wrong}")
     for variable, array in pairs:
         variable.assign(array)
+
+
+def _some(names: list[str]) -> str:
+    """The first names of a list, which a file may have made long."""
+    return ", ".join(name[:100] for name in names[:20]) + (", ..." if len(names) > 20 else "") or "none"
 
 
 def ordered(layer: Any) -> list[Any]:
