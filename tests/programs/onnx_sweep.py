@@ -44,7 +44,8 @@ MORE = [
         for name, settings in {
             "AugMix": {},
             "AutoContrast": {},
-            "Equalization": {},
+            "ContrastLimitedAdaptiveHistogramEqualization": {"value_range": (-2, 2), "tile_grid_size": (2, 2)},
+            "Equalization": {"value_range": (-2, 2), "bins": 16},
             "RandAugment": {},
             "RandomBrightness": {"factor": 0.2},
             "RandomColorDegeneration": {"factor": 0.2},
@@ -74,7 +75,6 @@ MORE = [
 #: Layers that ONNX does not take over, and why; what they raise says what to use instead.
 NOT_THERE = {
     "TextVectorization": "texts are taken apart in Python; `StringLookup` of their tokens can be exported",
-    "Equalization": "needs the number of images while it is traced; export with a fixed one (`input_signature`)",
 }
 
 

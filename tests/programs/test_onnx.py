@@ -12,6 +12,8 @@ onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 
 import onnx_sweep  # noqa: E402
+from random_models.generate import random_spec  # noqa: E402
+from random_models.spec import build  # noqa: E402
 
 import pronghorn as keras  # noqa: E402
 from pronghorn import layers, ops  # noqa: E402
@@ -70,6 +72,25 @@ def test_a_text_classifier_with_masks_and_any_length(tmp_path):
     rng = np.random.default_rng(0)
     batches = [[rng.integers(0, 4, (n, t)).astype("int32") for _ in (0,)] for n, t in ((1, 5), (3, 2), (7, 9))]
     agrees(model, tmp_path / "m.onnx", *batches)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(40))
+def test_random_models(seed, tmp_path):
+    spec = random_spec(seed)
+    if spec["policy"] not in ("float32", "mixed_float16"):
+        spec["policy"] = "float32"  # onnxruntime has no convolutions of float64, and NumPy no bfloat16 to read
+    model = build(spec, keras)
+    tolerance = 1e-5 if spec["policy"] == "float32" else 2e-2
+    fixed = any(x.shape[0] is not None for x in model.inputs)
+    rng = np.random.default_rng(seed)
+
+    def one(x, rows):
+        shape = tuple((rows if axis == 0 else 5) if n is None else n for axis, n in enumerate(x.shape))
+        return rng.integers(0, 3, shape).astype(x.dtype) if "int" in x.dtype else rng.normal(size=shape).astype(x.dtype)
+
+    rows = (next(x.shape[0] for x in model.inputs if x.shape[0] is not None),) if fixed else (1, 4)
+    agrees(model, tmp_path / "m.onnx", *([one(x, n) for x in model.inputs] for n in rows), tolerance=tolerance)
 
 
 def test_loops_and_branches(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import comparable
+from pronghorn.graph.dim import Dim, comparable
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
@@ -124,7 +124,8 @@ def _segments(name: str, data: Any, ids: Any, count: int | None, mode: str, star
         known = needs_values(name, ids, "Pass num_segments=.")
         count = int(known.max()) + 1 if known.size else 0
     dtype = "int32" if data.dtype == "bool" else data.dtype
-    base = B.full((int(count), *data.shape[1:]), start(dtype), dtype)
+    rows = count if isinstance(count, Dim) else int(count)
+    base = B.full((rows, *data.shape[1:]), start(dtype), dtype)
     return P.scatter(base, B.cast(ids, "int32"), B.cast(data, dtype), mode=mode)
 
 

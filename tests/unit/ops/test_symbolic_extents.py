@@ -40,6 +40,7 @@ CASES = {
     "reshape": (lambda x: ops.reshape(x, (-1, 2)), [(BATCH, 4, 3)]),
     "flatten": (lambda x: ops.reshape(x, (ops.shape(x)[0], 12)), [(BATCH, 4, 3)]),
     "computing with an extent": (lambda x: ops.sum(x) / ops.shape(x)[0] + ops.log(ops.shape(x)[0]), [(BATCH, 3)]),
+    "segments": (lambda x: ops.segment_sum(x[:, 0], ops.arange(x.shape[0]), num_segments=x.shape[0] * 2), [(BATCH, 3)]),
     "broadcast": (lambda x, y: x * 2 + y, [(BATCH, 3), (3,)]),
     "matmul": (lambda x, y: ops.matmul(x, y), [(BATCH, 3), (3, 2)]),
     "batched matmul": (lambda x, y: x @ y, [(BATCH, 2, 3), (BATCH, 3, 4)]),

@@ -1,26 +1,24 @@
-"""Nodes that say in two what one says: biases of convolutions and dense layers, unread results, renamed outputs."""
+"""Biases go into their convolutions, outputs get their names, and what nothing reads is left out."""
 
 from __future__ import annotations
 
-import numpy as np
-
 from pronghorn.export.onnx.lowering import File
-from pronghorn.export.onnx.ops import Op, OpGraph
+from pronghorn.export.onnx.ops import OpGraph
 
 
 def tidy(graph: OpGraph, file: File) -> None:
     """Rewrite a graph and its bodies in place, and drop initializers that nothing reads."""
-    _tidy(graph, file, {})
+    _tidy(graph, file)
     read = {name for op in graph.ops for name in op.reads()}
     file.initializers = {name: array for name, array in file.initializers.items() if name in read}
 
 
-def _tidy(graph: OpGraph, file: File, ranks: dict[str, int]) -> None:
+def _tidy(graph: OpGraph, file: File) -> None:
     _drop_unread(graph)
     _skip_identities(graph)
     for op in graph.ops:
         for body in op.bodies():
-            _tidy(body, file, ranks)
+            _tidy(body, file)
     _fuse_biases(graph, file)
     _drop_unread(graph)
 
@@ -61,7 +59,7 @@ def _rename(graph: OpGraph, names: dict[str, str]) -> None:
 
 
 def _fuse_biases(graph: OpGraph, file: File) -> None:
-    """Conv and Add become Conv with a bias; MatMul and Add become Gemm where the left operand has two axes."""
+    """Conv and Add become Conv with a bias. MatMul and Add stay: every runtime joins them."""
     reads: dict[str, int] = {}
     for name in [n for op in graph.ops for n in op.reads()] + [t.name for t in graph.outputs]:
         reads[name] = reads.get(name, 0) + 1
@@ -76,14 +74,7 @@ def _fuse_biases(graph: OpGraph, file: File) -> None:
             spatial = len(conv.attributes["kernel_shape"])
             if array.shape[1:] != (1,) * spatial or array.ndim != spatial + 1:
                 continue
-            conv.inputs.append(file.initializer(_flat(array), f"{bias}"))
+            conv.inputs.append(file.initializer(array.reshape(-1), bias))
             conv.outputs, op.kind = op.outputs, "nothing"
             break
     graph.ops = [op for op in graph.ops if op.kind != "nothing"]
-
-
-def _flat(array: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(array.reshape(-1))
-
-
-__all__ = ["Op", "tidy"]
