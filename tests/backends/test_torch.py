@@ -170,17 +170,38 @@ def test_biases(torch_engine):
 
 
 def test_gradients_through_saturation_and_what_they_are_joined_of(torch_engine):
-    def fn(x, g, one):
-        s, t, one = (
-            P.logistic(x),
-            P.tanh(x),
-            P.broadcast_in_dim(P.constant(value=np.float32(1)), shape=x.shape, dims=()),
-        )
+    def fn(x, g):
+        s, t = P.logistic(x), P.tanh(x)
+        one = P.broadcast_in_dim(P.constant(value=np.float32(1)), shape=x.shape, dims=())
         slopes = P.mul(s, P.sub(one, s)), P.mul(P.sub(one, s), s), P.sub(one, P.mul(t, t)), P.sub(one, P.mul(t, s))
         return [P.mul(g, slopes[0]), P.mul(slopes[1], g), P.mul(g, slopes[2]), P.mul(slopes[3], g)]
 
-    rng = np.random.default_rng(0)
-    agree(torch_engine, fn, *(rng.normal(size=(5, 7)).astype("float32") for _ in range(2)))
+    agree(torch_engine, fn, *np.random.default_rng(0).normal(size=(2, 5, 7)).astype("float32"))
+
+
+@pytest.mark.parametrize("axis, across", [(1, 1), (0, 0), (1, 0), (0, 1)])
+@pytest.mark.parametrize("keeps", [True, False])
+def test_softmax_and_its_gradient(torch_engine, axis, across, keeps):
+    """What is spread along another axis than it was reduced along (``across``) is none."""
+
+    def spread(reduced, shape, along):
+        if keeps:
+            reduced = P.reshape(reduced, shape=tuple(1 if i == along else n for i, n in enumerate(shape)))
+            return P.broadcast_in_dim(reduced, shape=shape, dims=(0, 1))
+        return P.broadcast_in_dim(reduced, shape=shape, dims=(1 - along,))
+
+    def fn(x, g):
+        shape = x.shape
+        e = P.exp(P.sub(x, spread(P.reduce_max(x, axes=(axis,)), shape, across)))
+        total = spread(P.reduce_sum(e, axes=(axis,)), shape, across)
+        y, q = P.div(e, total), P.div(g, total)
+        back = spread(P.reduce_sum(P.neg(P.mul(q, y)), axes=(axis,)), shape, across)
+        return [y, P.mul(P.add(q, back), e)]
+
+    x, g = np.random.default_rng(0).normal(size=(2, 4, 4)).astype("float32")
+    x[0, 1] = np.inf
+    x[2] = -np.inf
+    agree(torch_engine, fn, x, g)
 
 
 @pytest.mark.parametrize("sizes, low, high", [((2, 3), 2, 3), ((3, 2), 3, 2), ((2, 2), 2, 2), ((4, 4), 1, 1)])

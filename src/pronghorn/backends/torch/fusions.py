@@ -6,11 +6,12 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from pronghorn.backends.torch import contraction, structure, window
+from pronghorn.backends.torch.registry import TYPES
 from pronghorn.graph.dim import evaluate
 from pronghorn.graph.ir import Graph, Value
 
@@ -37,6 +38,14 @@ class Call:
         self.name, self.fn, self.inputs, self.params = "joined", fn, list(inputs), params
 
 
+class Softmax(NamedTuple):
+    """A softmax, the denominators (of the same shape), and its axis."""
+
+    result: Value
+    total: Value
+    axis: int
+
+
 class _View:
     """Who makes and who uses a value."""
 
@@ -44,6 +53,7 @@ class _View:
         self.constants, self.extents = constants, extents
         self.results = frozenset(graph.outputs)
         self.rectified: dict[Value, Value] = {}  # by what is rectified at zero
+        self.softmax: dict[Value, Softmax] = {}  # by its numerators
         self.maker = {v: call for call in calls for v in call.outputs}
         self.users: dict[Value, list[Call]] = {}
         for call in calls:
@@ -57,6 +67,22 @@ class _View:
     def made_by(self, value: Value, *names: str) -> Call | None:
         call = self.maker.get(value)
         return call if call is not None and call.name in names else None
+
+    def reduced(self, value: Value, name: str) -> tuple[Value, int] | None:
+        """What is reduced along one axis and the axis, for a reduction that is spread along this axis again."""
+        spread = self.made_by(value, "broadcast_in_dim")
+        kept = None if spread is None else self.made_by(spread.inputs[0], "reshape")
+        if spread is None or (made := self.made_by((kept or spread).inputs[0], name)) is None:
+            return None
+        x, axes, shape = made.inputs[0], made.params["axes"], self.shape(made.inputs[0])
+        if len(axes) != 1 or self.shape(value) != shape:
+            return None
+        others = tuple(i for i in range(len(shape)) if i not in axes)
+        if kept is None:
+            return (x, axes[0]) if spread.params["dims"] == others else None
+        ones = tuple(1 if i in axes else n for i, n in enumerate(shape))
+        all_axes = spread.params["dims"] == tuple(range(len(shape)))
+        return (x, axes[0]) if all_axes and self.shape(spread.inputs[0]) == ones else None
 
     def number(self, value: Value) -> float | None:
         """The number of which a constant consists; None for anything else."""
@@ -141,6 +167,43 @@ def _concatenate(call: Call, view: _View) -> None:
             return
 
 
+def _softmax(call: Call, view: _View) -> None:
+    """``e / sum(e)`` with ``e = exp(x - max(x))``."""
+    e, total = call.inputs
+    summed, made = view.reduced(total, "reduce_sum"), view.made_by(e, "exp")
+    shifted = None if made is None else view.made_by(made.inputs[0], "sub")
+    if summed is None or shifted is None or summed[0] is not e or e.dtype not in ("float32", "float64"):
+        return
+    x, greatest = shifted.inputs
+    if view.reduced(greatest, "reduce_max") == (x, summed[1]):
+        call.becomes(torch.softmax, [x], dim=summed[1])
+        view.softmax[e] = Softmax(call.outputs[0], total, summed[1])
+
+
+def _gradient_of_softmax(call: Call, view: _View) -> bool:
+    """``(q + sum(-q * y)) * e`` with ``q = g / total``, for a softmax ``y = e / total``."""
+    for factor, e in (call.inputs, call.inputs[::-1]):
+        known, added = view.softmax.get(e), view.made_by(factor, "add")
+        if known is None or added is None:
+            continue
+        for q, rest in (added.inputs, added.inputs[::-1]):
+            quotient, summed = view.made_by(q, "div"), view.reduced(rest, "reduce_sum")
+            if quotient is None or summed is None or quotient.inputs[1] is not known.total or summed[1] != known.axis:
+                continue
+            negated = view.made_by(summed[0], "neg")
+            product = None if negated is None else view.made_by(negated.inputs[0], "mul")
+            if product is not None and {*product.inputs} == {q, known.result}:
+                inputs, dtype = [quotient.inputs[0], known.result], TYPES[e.dtype]
+                call.becomes(torch.ops.aten._softmax_backward_data, inputs, dim=known.axis, input_dtype=dtype)
+                return True
+    return False
+
+
+def _multiply(call: Call, view: _View) -> None:
+    if not _gradient_of_softmax(call, view):
+        _gradient_of_saturation(call, view)
+
+
 def _gradient_of_saturation(call: Call, view: _View) -> None:
     """``g * (s * (1 - s))`` and ``g * (1 - t * t)``: gradients through `logistic` and `tanh`."""
     for g, slope in (call.inputs, call.inputs[::-1]):
@@ -208,5 +271,5 @@ def _sum(call: Call, view: _View) -> None:
 
 
 _Rules = dict[str, Callable[[Call, _View], None]]
-_JOINED: _Rules = {"select": _rectify, "add": _add, "mul": _gradient_of_saturation, "window_argmax": _pool}
+_JOINED: _Rules = {"select": _rectify, "add": _add, "mul": _multiply, "div": _softmax, "window_argmax": _pool}
 _FOR_SHAPES: _Rules = {"slice": _narrow, "pad": _constant_pad, "dot_general": _product, "reduce_sum": _sum}
