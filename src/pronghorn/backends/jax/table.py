@@ -270,13 +270,17 @@ def _conv(strides: Ints, padding: Any, dilation: Ints, groups: int) -> Callable[
 @_implements
 @widened
 def conv(x: Any, w: Any, **how: Any) -> Any:
+    if (
+        how["groups"] > 1 and w.shape[-2] == 1
+    ):  # XLA's depthwise convolutions are ten times slower than sums of products
+        return formulas.conv(x, w, **how)
     return _conv(**how)(x, w)
 
 
 @_implements
 @widened
 def conv_input_grad(g: Any, w: Any, *, input_shape: Ints, **how: Any) -> Any:
-    if _is_integer(g):
+    if _is_integer(g) or (how["groups"] > 1 and w.shape[-2] == w.shape[-1] // how["groups"] == 1):
         return formulas.conv_input_grad(g, w, input_shape=input_shape, **how)
     forward = lambda x: _conv(**how)(x, w)  # noqa: E731
     (out,) = jax.linear_transpose(forward, jax.ShapeDtypeStruct(input_shape, g.dtype))(g)
@@ -318,10 +322,26 @@ def random_bits(key: Any, *, shape: Ints) -> Any:
 
 # -- windows ----------------------------------------------------------------------------------------------------------
 for _fn in (
-    formulas.window_sum, formulas.window_max, formulas.window_argmax, formulas.window_sum_grad, formulas.unpool,
-    formulas.pool_gather,
+    formulas.window_sum, formulas.window_max, formulas.window_argmax, formulas.window_sum_grad, formulas.pool_gather,
 ):  # fmt: skip
     _implements(_fn)
+
+
+@_implements
+@widened
+def unpool(g: Any, argmax: Any, *, input_shape: Ints, window: Ints, strides: Ints, padding: Any, dilation: Ints) -> Any:
+    """By a scatter where windows overlap: as a sum over taps, XLA computes the positions anew for each of them."""
+    if all(k <= s for k, s in zip(window, strides)):
+        how = {"window": window, "strides": strides, "padding": padding, "dilation": dilation}
+        return formulas.unpool(g, argmax, input_shape=input_shape, **how)
+    whole = [n + lo + hi for n, (lo, hi) in zip(input_shape, padding)]
+    place: Any = 0
+    for axis, (size, stride, step) in enumerate(zip(window, strides, dilation)):
+        tap = argmax // math.prod(window[axis + 1 :]) % size
+        start = lax.broadcasted_iota(jnp.int32, g.shape, axis) * stride
+        place = place * whole[axis] + start + tap * step
+    total = jnp.zeros(math.prod(whole), g.dtype).at[place.reshape(-1)].add(g.reshape(-1), mode="drop")
+    return formulas.padded(total.reshape(whole), [(-lo, -hi) for lo, hi in padding])
 
 
 # -- indexing ---------------------------------------------------------------------------------------------------------
