@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cases import CASES, tolerance
+from cases import CASES, Case, tolerance
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
@@ -138,6 +138,13 @@ SYMBOLIC = [
 def test_with_an_extent_that_is_not_known(case):
     arrays = case.args()
     check(case, run(case, arrays, Dim.symbol("rows")), arrays)
+
+
+def test_of_many_writes_to_a_row_the_last_stays():
+    rng = np.random.default_rng(0)
+    at, new = rng.integers(-1, 4, 20000).astype("int32"), rng.normal(size=(20000, 2)).astype("float32")
+    case = Case("scatter-many", "scatter", lambda _: [np.zeros((3, 2), "float32"), at, new], {"mode": "set"})
+    check(case, run(case, case.args()), case.args())
 
 
 @pytest.mark.parametrize("name", ["random_bits", "cholesky", "conv_filter_grad", "lgamma"])

@@ -237,10 +237,10 @@ def _safe_divisor(b: Lowering, node: Node, names: Names) -> tuple[str, str, Call
         return number, divisor, lambda result: result
     none = b.op("Equal", divisor, b.scalar(0, x.dtype))
 
-    def where(then: str, otherwise: str) -> str:
-        return _where(b, x.dtype, none, then, otherwise)
+    def chosen(then: str, otherwise: str) -> str:
+        return where(b, x.dtype, none, then, otherwise)
 
-    return number, where(b.scalar(1, x.dtype), divisor), lambda result: where(b.scalar(0, x.dtype), result)
+    return number, chosen(b.scalar(1, x.dtype), divisor), lambda result: chosen(b.scalar(0, x.dtype), result)
 
 
 @lowers("pow")
@@ -300,15 +300,15 @@ def shift(b: Lowering, node: Node) -> Held:
         times = b.cast(count, work)
         if right and dtype in dtypes.SIGNED:
             negative = b.op("Less", number, b.scalar(0, dtype))
-            turned = _where(b, dtype, negative, b.op("BitwiseNot", number), number)
+            turned = where(b, dtype, negative, b.op("BitwiseNot", number), number)
             moved = b.cast(b.op("BitShift", b.cast(turned, work), times, direction="RIGHT"), dtype)
-            result = _where(b, dtype, negative, b.op("BitwiseNot", moved), moved)
-            beyond = _where(b, dtype, negative, b.scalar(-1, dtype), b.scalar(0, dtype))
+            result = where(b, dtype, negative, b.op("BitwiseNot", moved), moved)
+            beyond = where(b, dtype, negative, b.scalar(-1, dtype), b.scalar(0, dtype))
         else:
             direction = "RIGHT" if right else "LEFT"
             result = b.cast(b.op("BitShift", b.cast(number, work), times, direction=direction), dtype)
             beyond = b.scalar(0, dtype)
-        return _where(b, dtype, outside, beyond, result) if outside else result
+        return where(b, dtype, outside, beyond, result) if outside else result
 
     return elementwise(b, node, write)
 
@@ -335,10 +335,11 @@ def select(b: Lowering, node: Node) -> Held:
         held = b.held(clipped)
         return Held(b.op("Relu", held.name), held.shape, held.perm)
     dtype = node.outputs[0].dtype
-    return elementwise(b, node, lambda names: _where(b, dtype, *names))
+    return elementwise(b, node, lambda names: where(b, dtype, *names))
 
 
-def _where(b: Lowering, dtype: str, condition: str, then: str, otherwise: str) -> str:
+def where(b: Lowering, dtype: str, condition: str, then: str, otherwise: str) -> str:
+    """One of two tensors that hold values of a type, element by element."""
     held = held_type(dtype)
     takes = ("float16", "float32", "float64", "int8", "uint8", "int32", "uint32", "int64")
     if held in takes:
