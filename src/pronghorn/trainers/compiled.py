@@ -42,6 +42,12 @@ class CompiledModel:
     _loss_tracker: Mean = shown("loss_tracker", "The mean of the loss.")
     _engine: str | None = shown("engine", "The engine that `compile` was given; None for that of the process.")
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, value in list(vars(cls).items()):
+            if isinstance(vars(CompiledModel).get(name), property) and not hasattr(value, "__get__"):
+                delattr(cls, name)  # such as `optimizer = None`: what each model has of its own hides it
+
     def __init__(self) -> None:
         self._trainer_state = TrainerState()
 
@@ -153,7 +159,9 @@ class CompiledModel:
     def metrics(self) -> list[Any]:
         """The loss's mean, the model's own metrics and those of `compile`."""
         found: list[Any] = []
-        if self.compiled and (self.loss is not None or self._compile_loss is not None or self._uses_built_in_step):
+        if self.compiled and (
+            self._trainer_state.loss is not None or self._compile_loss is not None or self._uses_built_in_step
+        ):
             found.append(self._loss_tracker)
         if self._compile_metrics is not None:
             found.append(self._compile_metrics)

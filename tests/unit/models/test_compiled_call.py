@@ -132,6 +132,7 @@ def test_what_arrays_cannot_say_runs_op_by_op():
 
 
 def test_states_move_on():
+    keras.utils.set_random_seed(0)  # a state near zero would differ by more than the tolerance, relatively
     model = keras.Sequential([keras.Input(batch_shape=(1, 2, 3)), layers.GRU(2, stateful=True)])
     x = data(1, 2, 3)
     step_by_step = [np.asarray(model(x)) for _ in range(ENOUGH)]

@@ -90,3 +90,30 @@ def test_a_callback_may_compile_the_model_that_it_trains_and_back_it_up(make_mod
     history = make_model().fit(*data, epochs=3, verbose=0, callbacks=[Again(), backup])
     assert history.epoch == [0, 1, 2]
     assert (tmp_path / "backup" / "latest.weights.h5").exists()
+
+
+def test_values_of_the_class_are_hidden_by_those_of_the_model():
+    class Declared(pronghorn.Model):
+        optimizer = None
+        loss = None
+        stop_training = False
+
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(1)
+
+        def call(self, x):
+            return self.dense(x)
+
+    class Stop(pronghorn.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch % 2 == 1
+
+    model = Declared()
+    model.compile("sgd", "mse")
+    assert model.loss == "mse" and isinstance(model.optimizer, pronghorn.optimizers.SGD)
+    x = np.ones((8, 3), "float32")
+    for _ in range(2):
+        history = model.fit(x, x[:, :1], epochs=3, verbose=0, callbacks=[Stop()])
+        assert history.epoch == [0, 1]
+    assert model.optimizer.iterations.numpy() == 4
