@@ -130,7 +130,7 @@ def _inlined(
 @lowers("cond")
 def cond(b: Lowering, node: Node) -> list[Held]:
     pred, *operands = node.inputs
-    branches = {}
+    branches: dict[str, Any] = {}
     for key, name in (("true", "then_branch"), ("false", "else_branch")):
         graph = node.params[key]
         body = _Body(b, graph, operands, name)

@@ -7,6 +7,7 @@ operators broadcast. `Held` says how, and what needs the whole value in order as
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ import numpy as np
 from pronghorn.export.onnx.ops import Op, OpGraph, Tensor
 from pronghorn.export.onnx.registry import REFUSED, RULES, NotExpressible
 from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Dim, Extent, FloorDiv, Shape, identical, is_static, product
+from pronghorn.graph.dim import Dim, Extent, FloorDiv, Shape, identical, is_static
 from pronghorn.graph.ir import Graph, Node, Value
 from pronghorn.graph.strings import Lookup
 
@@ -251,22 +252,22 @@ class Lowering:
             return False
         (out,) = node.outputs
         repeats = node.prim.elementwise
-        operands = [self.part(v) if repeats else self.constant(v) for v in node.inputs]
-        if any(a is None for a in operands) or _has_dim(node.params):
+        operands = [a for a in (self.part(v) if repeats else self.constant(v) for v in node.inputs) if a is not None]
+        if len(operands) < len(node.inputs) or _has_dim(node.params):
             return False
         room = max((self.size_of(v) for v in node.inputs), default=0)
-        count = np.prod(np.broadcast_shapes(*(a.shape for a in operands))) if repeats else product(out.shape)
+        shape = np.broadcast_shapes(*(a.shape for a in operands)) if repeats else tuple(map(int, out.shape))
         spread = name in ("broadcast_in_dim", "iota")
-        if not spread and count > max(FOLD_SMALL, room):
+        if not spread and math.prod(shape) > max(FOLD_SMALL, room):
             return False
         array = np.asarray(IMPLEMENTATIONS[name](*operands, **node.params), dtypes.to_numpy(out.dtype))
         label = self.label_of(max(node.inputs, key=self.size_of)) if node.inputs else "constant"
         if repeats and not is_static(out.shape):
             self.know_part(out, array, label)
         elif repeats:
-            self.know(out, np.broadcast_to(array, out.shape), label, array.size)
+            self.know(out, np.broadcast_to(array, tuple(map(int, out.shape))), label, array.size)
         elif name == "iota":
-            self.know(out, array, label, int(out.shape[node.params["axis"]]))
+            self.know(out, array, label, shape[node.params["axis"]])
         else:
             self.know(out, array, label, room if spread else None)
         return True

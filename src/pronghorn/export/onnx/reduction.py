@@ -71,20 +71,28 @@ def cumsum(b: Lowering, node: Node) -> Held:
     return Held(b.rounded(through(b, x.dtype, ("int32", "int64"), [b.full(x)], write), x.dtype), x.shape)
 
 
-_STEPS = {"cumprod": ("Mul", 1, 1), "cummax": ("Max", -np.inf, "min"), "cummin": ("Min", np.inf, "max")}
+_STEPS = {"cumprod": "Mul", "cummax": "Max", "cummin": "Min"}
+
+
+def _neutral(kind: str, dtype: str) -> object:
+    """What a step leaves every number with as it is."""
+    if kind == "Mul":
+        return 1
+    if dtypes.is_float(dtype):
+        return -np.inf if kind == "Max" else np.inf
+    limits = np.iinfo(dtypes.to_numpy(dtype))
+    return limits.min if kind == "Max" else limits.max
 
 
 @lowers(*_STEPS)
 def cumulative(b: Lowering, node: Node) -> Held:
     """A scan along the axis whose step is one operator."""
     (x,), axis = node.inputs, node.params["axis"]
-    kind, of_floats, of_integers = _STEPS[node.prim.name]
-    held = held_type(x.dtype)
-    wide = held if dtypes.is_float(held) or held == "int64" else "int64" if held == "uint32" else "int32"
-    first = of_floats if dtypes.is_float(held) or isinstance(of_integers, int) else getattr(np.iinfo(wide), of_integers)
+    kind, held = _STEPS[node.prim.name], held_type(x.dtype)
+    wide = held if dtypes.is_float(held) else "int64" if held in ("int64", "uint32", "uint64") else "int32"
     name = b.full(x) if wide == held else b.cast(b.full(x), wide)
     shape = (*x.shape[:axis], *x.shape[axis + 1 :])
-    start = b.op("Expand", b.scalar(first, wide), b.file.vector(shape))
+    start = b.op("Expand", b.scalar(_neutral(kind, wide), wide), b.file.vector(shape))
     carry, part, total, copy = (b.file.names.fresh(f"{node.prim.name}/{n}") for n in ("carry", "part", "new", "y"))
     body = OpGraph([Tensor(carry, wide, shape), Tensor(part, wide, shape)])
     body.ops = [Op(kind, [carry, part], [total]), Op("Identity", [total], [copy])]

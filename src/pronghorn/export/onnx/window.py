@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,7 @@ def window_max(b: Lowering, node: Node) -> Held:
     return _pool(b, node, "MaxPool", -np.inf if dtypes.is_float(dtype) else np.iinfo(dtypes.to_numpy(dtype)).min)
 
 
-def _pool(b: Lowering, node: Node, kind: str, fill: object, **attributes: object) -> Held:
+def _pool(b: Lowering, node: Node, kind: str, fill: object, **attributes: Any) -> Held:
     (x,), (out,) = node.inputs, node.outputs
     window, strides, padding, dilation = (node.params[k] for k in ("window", "strides", "padding", "dilation"))
     rank = len(x.shape)
