@@ -10,6 +10,9 @@ import pytest
 # Graphs, kernels and memory are verified after every stage, also in processes that tests start; a test may set others.
 os.environ.setdefault("PRONGHORN_DEBUG", "verify")
 
+# KERAS_BACKEND is for the real Keras; in scripts that tests run it would choose our engine.
+os.environ.setdefault("PRONGHORN_BACKEND", "pronghorn")
+
 # Started in the background of a shell, a process and its children ignore Ctrl-C; the tests of interrupts need it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -162,6 +162,30 @@ def test_importing_pronghorn_imports_no_engine():
     assert done.stdout.strip() == "[]", done.stderr
 
 
+def test_devices_are_the_engines(engine):
+    keras.config.set_backend(engine.name)
+    assert keras.distribution.list_devices() == engine.devices()
+    assert "cpu:0" in keras.distribution.list_devices("cpu")
+    with keras.device("cpu:0"):
+        compiled(model()).predict(X, verbose=0)
+    with pytest.warns(UserWarning, match=f"'tpu:7' is not there; {engine.name} has .*cpu:0"), keras.device("tpu:7"):
+        pass
+
+
+def test_kerass_variable_chooses_under_pronghorn_run(engine, tmp_path):
+    (tmp_path / "script.py").write_text("import keras; print(keras.backend.backend())")
+    path = ":".join(p for p in sys.path if p)
+    for variables, expected in [
+        ({"KERAS_BACKEND": engine.name}, engine.name),
+        ({"KERAS_BACKEND": engine.name, "PRONGHORN_BACKEND": "pronghorn"}, "pronghorn"),
+        ({"KERAS_BACKEND": "numpy"}, "pronghorn"),
+    ]:
+        command = [sys.executable, "-m", "pronghorn", "run", "script.py"]
+        env = {"PYTHONPATH": path, **variables}
+        done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=tmp_path)
+        assert done.stdout.strip() == expected, done.stderr
+
+
 @pytest.mark.parametrize("name", ["jacks", 3, None])
 def test_unknown_engines(name):
     with pytest.raises(ValueError, match="set_backend"):

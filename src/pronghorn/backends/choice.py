@@ -87,6 +87,12 @@ def _known(name: str, what: str) -> str:
     return name
 
 
+def current_engine() -> engines.Engine | None:
+    """The engine that is chosen, ready to compute; None for our own. See `choose` for what is raised."""
+    name = chosen()
+    return engines.engine(name) if name in engines.NAMES else None
+
+
 @contextlib.contextmanager
 def running() -> Iterator[None]:
     """Keep the choice as it is while a model runs."""

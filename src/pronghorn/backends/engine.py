@@ -120,6 +120,10 @@ class Engine:
         """Its devices, such as ``["cpu:0", "gpu:0"]``."""
         raise NotImplementedError
 
+    def on_device(self, name: str) -> contextlib.AbstractContextManager[Any]:
+        """What is inside runs on one of `devices`."""
+        return contextlib.nullcontext()
+
 
 NAMES = ("jax", "tensorflow", "torch")
 """Engines that there are, each a package `pronghorn.backends.<name>` with an `ENGINE`."""

@@ -11,6 +11,8 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from pronghorn import config
+from pronghorn.backends import choice
+from pronghorn.backends import engine as engines
 from pronghorn.cli import aliases
 
 _INTERRUPTED = 130  # what shells report for a process that Ctrl-C ended
@@ -57,6 +59,9 @@ def run_module(name: str, arguments: Sequence[str]) -> int:
 
 
 def _prepare(name: str, arguments: Sequence[str], folder: str) -> None:
+    wanted = os.environ.get("KERAS_BACKEND")
+    if wanted in engines.NAMES:
+        os.environ.setdefault(choice.VARIABLE, wanted)
     aliases.install()
     aliases.install_in_children()
     sys.argv[:] = [name, *arguments]
@@ -78,6 +83,7 @@ def _has_display() -> bool:
 def _guarded(body: Callable[[], None]) -> int:
     """Run `body`; print what it raises as Python would, without the frames of the runner."""
     try:
+        choice.current_engine()  # one that does not work says so before the script begins
         body()
     except KeyboardInterrupt:
         sys.stdout.flush()

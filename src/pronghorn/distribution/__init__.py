@@ -19,12 +19,16 @@ initialize = absent_function("distribution.initialize", _INSTEAD)
 
 
 def list_devices(device_type: str | None = None) -> list[str]:
-    """Return the names of the devices of a type, `"cpu"` or all.
+    """Return the names of the engine's devices of a type, such as `"cpu"` or `"gpu"`, or all.
 
     >>> list_devices(), list_devices("gpu")
     (['cpu:0'], [])
     """
-    return ["cpu:0"] if device_type in (None, "cpu", "CPU") else []
+    from pronghorn.backends import choice
+
+    engine = choice.current_engine()
+    names = ["cpu:0"] if engine is None else engine.devices()
+    return [name for name in names if device_type is None or name.startswith(f"{device_type.lower()}:")]
 
 
 def get_device_count(device_type: str | None = None) -> int:

@@ -19,6 +19,11 @@ if _enable_x64 is None:  # before JAX 0.8
     from jax.experimental import enable_x64 as _enable_x64
 
 
+def _devices() -> dict[str, Any]:
+    """JAX's devices by Keras's names for them."""
+    return {f"{'gpu' if d.platform in ('cuda', 'rocm') else d.platform}:{d.id}": d for d in jax.devices()}
+
+
 class JaxEngine(Engine):
     """JAX, with its 64-bit types on while our graphs run: they say themselves which types they compute in."""
 
@@ -47,7 +52,10 @@ class JaxEngine(Engine):
         return _enable_x64(True)
 
     def devices(self) -> list[str]:
-        return [f"{'gpu' if d.platform in ('cuda', 'rocm') else d.platform}:{d.id}" for d in jax.devices()]
+        return list(_devices())
+
+    def on_device(self, name: str) -> contextlib.AbstractContextManager[Any]:
+        return jax.default_device(_devices()[name])
 
 
 ENGINE = JaxEngine()
