@@ -5,7 +5,8 @@ Padding of convolutions becomes an explicit pad, so that the contraction kernels
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from pronghorn.graph.rewrite import Rewriter
 from pronghorn.runtime.host import Target
 
 MOST_PIECES = 32  # of one concatenation: each element is looked for in all of them
+LINE_BYTES = 64
+FAR_BYTES = 2048  # rows a multiple of this apart share few places of the caches
+LEAST_COPIED = 512  # rows, and columns of either operand, from which a copy of the first operand pays
 RULES: dict[str, Callable[[Rewriter, Node, list[Value]], list[Value]]] = {}
 
 
@@ -38,11 +42,23 @@ def decompose(graph: Graph, target: Target) -> Graph:
 
 class _Decomposer(Rewriter):
     def __init__(self, graph: Graph, target: Target):
-        super().__init__(graph, {**RULES, "conv_input_grad": self._conv_input_grad})
+        super().__init__(graph, {**RULES, "conv_input_grad": self._conv_input_grad, "dot_general": self._dot_general})
         self.target = target
 
     def subgraph(self, graph: Graph) -> Graph:
         return _Decomposer(graph, self.target).run()
+
+    def _dot_general(self, rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
+        """Without a contracted axis an elementwise product; else as it is, but for rows that compete for the cache."""
+        if not node.params["contract"][0]:
+            return _outer_product(rw, node, inputs)
+        x, y = inputs
+        if not _rows_compete(x, y, node.params, self.target):
+            return None
+        lines = LINE_BYTES // dtypes.itemsize(x.dtype)
+        apart = _pad(rw, x, (0, 0), (0, lines))
+        (rows,) = rw.add(P.slice, [apart], {"start": (0, 0), "limit": x.shape, "stride": (1, 1)})
+        return rw.add(node.prim, [rows, y], node.params)
 
     def _conv_input_grad(self, rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value]:
         """A zero border around g: it is then the gradient of the same convolution with more padding."""
@@ -76,12 +92,19 @@ def _conv(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value]:
     return rw.add(node.prim, [x, other], {**node.params, "padding": ((0, 0),) * len(padding)})
 
 
-@rule("dot_general")
-def _dot_general(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
-    """Without a contracted axis it is an elementwise product."""
-    (contracted, _), batch = node.params["contract"], node.params["batch"]
-    if contracted:
-        return None
+def _rows_compete(x: Value, y: Value, params: Mapping[str, Any], target: Target) -> bool:
+    """Whether a product sums along many rows of ``x`` so far apart that they compete for few lines of the caches, and
+    has enough columns to make up for a copy of ``x`` whose rows do not. Wider tiles than AVX2's lose nothing."""
+    is_plain = params["contract"][0] == (0,) and not params["batch"][0] and len(x.shape) == len(y.shape) == 2
+    sizes = [size for v in (x, y) for size in v.shape if isinstance(size, int)]
+    if target.vector_bits != 256 or not is_plain or len(sizes) < 4:
+        return False
+    return min(sizes) >= LEAST_COPIED and sizes[1] * dtypes.itemsize(x.dtype) % FAR_BYTES == 0
+
+
+def _outer_product(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value]:
+    """Every product of an element of each, as an elementwise product."""
+    batch = node.params["batch"]
     (out,) = node.outputs
     shared = len(batch[0])
     free = len(inputs[0].shape) - shared

@@ -151,7 +151,7 @@ def _store_operands(node: Node, stored: set[Value], target: Target) -> None:
         return
     for operand in node.inputs:
         if strided_view(operand, stored) is None:
-            _store(operand, stored)
+            _store(_padded_rows(operand) or operand, stored)
     parts = parts_of(node, stored)
     for part in parts or ():
         if any(
@@ -159,6 +159,14 @@ def _store_operands(node: Node, stored: set[Value], target: Target) -> None:
         ):  # both broadcast: one has to be real
             for operand in node.inputs:
                 _store(operand, stored)
+
+
+def _padded_rows(value: Value) -> Value | None:
+    """The padded array that ``value`` is a part of, if it is: rows are padded so that they are read from there."""
+    node = value.node
+    if node is None or node.prim.name != "slice" or node.inputs[0].node is None:
+        return None
+    return node.inputs[0] if node.inputs[0].node.prim.name == "pad" else None
 
 
 def _affine_reshape(shape: tuple[Extent, ...], into: tuple[Extent, ...]) -> bool:

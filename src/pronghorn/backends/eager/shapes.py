@@ -16,6 +16,9 @@ from pronghorn.graph.dim import Dim, Shape
 #: The extent that is left open. No trace of a user's function has a symbol of this name.
 ROWS = Dim.symbol("eager rows")
 
+#: Rows from which a sum along them has a kernel for that number: how a long sum is cut depends on how long it is.
+LONG_SUM = 512
+
 
 class Call(NamedTuple):
     """A call as a kernel takes it.
@@ -110,6 +113,8 @@ def _open_axes(name: str, arrays: Sequence[np.ndarray], params: dict[str, Any]) 
     """(operand, axis) of what may be left open."""
     if name == "dot_general":
         (xc, yc), (xb, yb) = params["contract"], params["batch"]
+        if 0 in xc and arrays[0].shape[0] >= LONG_SUM:
+            return []
         paired = {**dict(zip(xc, yc)), **dict(zip(xb, yb))}
         return [(0, 0), *([(1, paired[0])] if 0 in paired else [])] if arrays[0].ndim else []
     if "window" in params and (params["window"][0] != 1 or params["padding"][0] != (0, 0)):

@@ -328,7 +328,8 @@ def _panels(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], machine: 
 
     Where its lanes are adjacent already, that pays if many rows reuse a panel, and either its elements have to be
     widened, or it is larger than the first-level cache and its lines lie so far apart that they compete for few places
-    in the second-level cache, too. With few rows, a part of the reduction at a time does better.
+    in the second-level cache, too. With few rows, a part of the reduction at a time does better. With many, the copy is
+    so cheap that it is made whenever nobody knows how long the sum is.
     """
     spec = choice.spec
     width = size_of(llvm_type(spec.b.dtype))
@@ -342,8 +343,10 @@ def _panels(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], machine: 
         return rows >= PACK_ROWS, 0
     stride = _far(inner[-1].b) * width
     steps = prod(typical(axis.extent) for axis in inner)
-    if steps * panel <= machine.l1_bytes or stride < 2 * panel or stride % 1024:
+    if stride < 2 * panel or stride % 1024:
         return False, 0
+    if steps * panel <= machine.l1_bytes:  # or so it seems: a batch that is summed over may be any
+        return rows >= MANY_ROWS and not all(isinstance(axis.extent, int) for axis in inner), 0
     kept = WAYS * LINES_APART // gcd(stride // LINE_BYTES, LINES_APART)
     if steps <= kept or rows < PACK_ROWS:
         return False, 0
