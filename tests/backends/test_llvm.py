@@ -438,6 +438,20 @@ def test_infinite_kernels_times_the_zeros_around_a_gradient(name, channels, dtyp
         np.testing.assert_array_equal(executable(g, w)[0].astype("float32"), expected.astype("float32"))
 
 
+@pytest.mark.parametrize("padding", [(0, 0), (0, 1), (2, 1)])
+def test_input_gradients_along_an_axis_of_unknown_length(padding):
+    how = {"strides": (3,), "padding": (padding,), "dilation": (2,), "groups": 1}
+    shape, kernel = (2, BATCH, 3), (3, 3, 4)
+    out = conv_shape(shape, kernel, how["strides"], how["padding"], how["dilation"])
+    traced = trace(lambda x, g, w: [P.conv_input_grad(g, w, input_shape=x.shape, **how)],
+                   [Aval(shape, F), Aval(out, F), Aval(kernel, F)])  # fmt: skip
+    executable, rng = Executable(traced), np.random.default_rng(0)
+    for length in (5, 6, 7, 8, 9, 16, 17):
+        sizes = [(2, length, 3), conv_shape((2, length, 3), kernel, (3,), (padding,), (2,)), kernel]
+        arrays = [rng.integers(-3, 4, size).astype(F) for size in sizes]
+        np.testing.assert_array_equal(executable(*arrays)[0], run(traced.graph, arrays)[0])
+
+
 def test_a_failing_factorisation_raises():
     executable = compiled(lambda x: P.cholesky(x), Aval((2, 2), "float64"))
     np.testing.assert_allclose(executable(4 * np.eye(2))[0], 2 * np.eye(2))

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import pronghorn
 from pronghorn import tree
 from pronghorn.graph.primitives.registry import PRIMITIVES
 
@@ -97,3 +98,20 @@ def test_primitives_in_machine_code(case):
         FEW,
         zeros=case.prim not in EITHER_ZERO,
     )
+
+
+def test_nothing_is_read_from_an_axis_without_elements(monkeypatch):
+    """Compiled for some rows and called with none: what takes rows refuses, as eagerly, or has nothing to take."""
+    monkeypatch.setenv("PRONGHORN_DEBUG", "poison")  # where any read of an empty array ends the process
+    ops, rows = pronghorn.ops, np.array([0, 2, 1], "int32")
+    first = pronghorn.jit(lambda x: ops.concatenate([ops.take(x, rows, axis=0) * 2, ops.ones((1, 3))], axis=0))
+    none = pronghorn.jit(lambda x: ops.concatenate([ops.take(x, rows[:0], axis=0) * 2, ops.ones((1, 3))], axis=0))
+    own = pronghorn.jit(
+        lambda x: ops.pad(ops.take(x, ops.zeros_like(x[:, 0], dtype="int32"), axis=0), [[1, 1], [0, 0]])
+    )
+    some, empty = np.ones((5, 3), "float32"), np.ones((0, 3), "float32")
+    assert [f(some).shape for f in (first, none, own)] == [(4, 3), (1, 3), (7, 3)]
+    with pytest.raises(ValueError, match="no elements to take"):
+        first(empty)
+    np.testing.assert_array_equal(none(empty), np.ones((1, 3)))
+    np.testing.assert_array_equal(own(empty), np.zeros((2, 3)))

@@ -158,7 +158,9 @@ class Dim:
             return _exact_division(self, other)
         if all(c % other == 0 for c in self.terms.values()):
             return _simplest({m: c // other for m, c in self.terms.items()})
-        return Dim({(FloorDiv(self, other),): 1})
+        whole, rest = divmod(self.terms.get((), 0), other)  # what is known goes outside: equal extents then look alike
+        inside = Dim({m: c for m, c in {**self.terms, (): rest}.items() if c})
+        return Dim({(FloorDiv(inside, other),): 1}) + whole
 
     def __rfloordiv__(self, other: int) -> Extent:
         raise SymbolicDimError(f"{other} // ({self}) is not known before the extent is.")

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from pronghorn.graph.dim import Dim, SymbolicDimError, evaluate, is_static, product, substitute
+from pronghorn.graph.dim import Dim, SymbolicDimError, evaluate, identical, is_static, product, substitute
 
 N, M = Dim.symbol("n"), Dim.symbol("m")
 
@@ -89,6 +89,12 @@ def test_shapes():
 
 def test_equality_is_structural():
     assert N != M and N != 1 and {N, N + 0, M} == {N, M}
+
+
+def test_whole_parts_stand_outside_of_a_floor():
+    assert identical((N + 4) // 3 + 1, (N - 2) // 3 + 3)
+    assert str((N - 1) // 2) == "floor((n + 1)/2) + -1"
+    assert [int(((N - 7) // 3).evaluate({"n": n})) for n in range(9)] == [(n - 7) // 3 for n in range(9)]
 
 
 def test_order_does_not_take_floors_for_growing():
