@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import tree
+from pronghorn import ops, tree
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers.input_spec import known_shape
 from pronghorn.symbolic.keras_tensor import KerasTensor
@@ -185,6 +185,21 @@ def masks_of(structure: Any) -> Any:
 def any_mask(masks: Any) -> bool:
     """Whether there is a mask in a structure of masks."""
     return masks is not None and any(m is not None for m in tree.flatten(masks))
+
+
+def without_masks_of(spec: CallSpec, outputs: Any) -> Any:
+    """The outputs, those that are the inputs themselves as other tensors, which have no mask: where there is nothing to
+    repeat, pad or crop, a call may return what it is given."""
+    given = {
+        id(x) for x in tree.flatten(list(spec.tensors.values())) if isinstance(x, Tensor) and get_mask(x) is not None
+    }
+
+    def without(x: Any) -> Any:
+        if id(x) not in given:
+            return x
+        return Tensor(x.data) if x.is_traced else ops.copy(x)
+
+    return tree.map_structure(without, outputs) if given else outputs
 
 
 def to_plain_shape(shape: Any) -> Any:

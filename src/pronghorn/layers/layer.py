@@ -368,6 +368,8 @@ class Layer(StatefulOperation):
                 if isinstance(output, Tensor):
                     self.add_loss(self.activity_regularizer(output) / batch_size(output))
         self._put_masks(spec, outputs, masks)
+        if not symbolic and not self.supports_masking and "mask" not in parameters.names and calls.any_mask(masks):
+            outputs = calls.without_masks_of(spec, outputs)
         return outputs
 
     def _run_call(self, *args: Any, **kwargs: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from pronghorn import dtype_policies, layers, models, ops
+from pronghorn import dtype_policies, jit, layers, models, ops
 from pronghorn.utils.masking import get_mask, set_mask
 from pronghorn.utils.naming import clear_session
 from pronghorn.variables import Variable
@@ -173,6 +173,26 @@ def test_masks_go_on_where_they_are_supported():
     assert get_mask(layers.Dense(2)(x)) is not None
     with pytest.warns(UserWarning, match="does not support masking"):
         assert get_mask(layers.Flatten()(x)) is None
+
+
+@pytest.mark.filterwarnings("ignore:.*does not support masking")
+@pytest.mark.parametrize(
+    "layer", [layers.UpSampling1D(1), layers.UpSampling1D(1, dtype="float16"), layers.Cropping1D(0)]
+)
+def test_masks_end_where_a_layer_has_nothing_to_do(layer):
+    x = ops.ones((2, 3, 4))
+    set_mask(x, ops.ones((2, 3), dtype="bool"))
+    assert get_mask(layer(x)) is None
+    assert get_mask(x) is not None
+
+    @jit
+    def traced(x):
+        set_mask(x, ops.ones((2, 3), dtype="bool"))
+        y = layer(x)
+        assert get_mask(y) is None
+        return y
+
+    assert traced(x).shape == x.shape
 
 
 def test_masks_are_passed_to_call():
