@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import pronghorn
 from pronghorn._absent import instead_of
 
 _QUANTIZATION = "no quantization"
@@ -121,8 +122,6 @@ def status(name: str) -> Status:
 
 
 def _resolve(path: str) -> Any:
-    import pronghorn
-
     value: Any = pronghorn
     for part in path.split("."):
         value = getattr(value, part)

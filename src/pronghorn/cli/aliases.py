@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pronghorn
 from pronghorn import _lazy
 from pronghorn._version import KERAS_API_VERSION
 from pronghorn.cli import older_names
@@ -56,8 +57,6 @@ class KerasAlias(ModuleType):
         self.__version__ = KERAS_API_VERSION
 
     def __getattr__(self, name: str) -> Any:
-        import pronghorn
-
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         if self.__name__ == "tensorflow.keras" and older_names.has(name):
@@ -65,8 +64,6 @@ class KerasAlias(ModuleType):
         return getattr(pronghorn, name)
 
     def __dir__(self) -> list[str]:
-        import pronghorn
-
         return sorted({*super().__dir__(), *dir(pronghorn)})
 
 

@@ -6,16 +6,17 @@ import platform
 from collections.abc import Iterator
 from importlib import metadata
 
+import llvmlite.binding as llvm
+from rich.console import Console
+from rich.table import Table
+
 from pronghorn._version import KERAS_API_VERSION, __version__
 from pronghorn.backends import engine as engines
+from pronghorn.runtime import cache, host, threads
 
 
 def facts() -> Iterator[tuple[str, str]]:
     """Give pairs of a title and its value; what cannot be found out says why."""
-    import llvmlite.binding as llvm
-
-    from pronghorn.runtime import cache, host, threads
-
     yield "Pronghorn", f"{__version__}, Keras API {KERAS_API_VERSION}"
     yield "Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     target = host.host_target()
@@ -52,9 +53,6 @@ def _version(package: str, missing: str = "not installed") -> str:
 
 def print_info() -> None:
     """Print the facts as a table; plain where the output is no terminal."""
-    from rich.console import Console
-    from rich.table import Table
-
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")

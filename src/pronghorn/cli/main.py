@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import os
 import sys
 from collections.abc import Iterator
 
@@ -76,8 +78,6 @@ def convert(force: bool, max_shard_size: float | None, modules: tuple[str, ...],
       models:   .keras, .h5, .hdf5
       weights:  .weights.h5, .weights.json (several files), .safetensors
     """
-    import importlib
-
     from pronghorn.saving.conversion import convert_file
 
     sys.path.insert(0, "")
@@ -105,9 +105,6 @@ def export(
     \b
       pronghorn export model.keras model.onnx
     """
-    import importlib
-    import os
-
     sys.path.insert(0, "")
     with _told():
         from pronghorn.export.formats import export_model, format_of

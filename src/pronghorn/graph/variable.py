@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -28,6 +29,17 @@ class _Overlays(threading.local):
 overlays = _Overlays()
 
 
+_classes: list[type] = []
+_told: list[Callable[[type], object]] = []
+
+
+def tell_of_classes(register: Callable[[type], object]) -> None:
+    """Call ``register`` with every class of variables, those that come later included."""
+    _told.append(register)
+    for cls in _classes:
+        register(cls)
+
+
 class GraphVariable:
     """What the engine knows of a variable: an array with a name that traced functions read and assign.
 
@@ -45,6 +57,12 @@ class GraphVariable:
         self._away: tuple[Engine, Any] | None = None
         # The same value on an engine as in NumPy's array, so that what is only read is not sent again and again.
         self._copy: tuple[Engine, Any] | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _classes.append(cls)
+        for register in _told:
+            register(cls)
 
     # -- where its value is -----------------------------------------------------------------------------------------
     @property

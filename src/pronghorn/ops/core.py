@@ -9,6 +9,7 @@ import builtins
 from collections.abc import Sequence
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from pronghorn.graph import dtypes
@@ -105,8 +106,6 @@ def _limits(dtype: str) -> tuple[float, float]:
     if dtypes.is_integer(dtype):
         info = np.iinfo(dtypes.to_numpy(dtype))
         return int(info.min), int(info.max)
-    import ml_dtypes
-
     limits = ml_dtypes.finfo(dtypes.to_numpy(dtype))
     return float(limits.min), float(limits.max)
 

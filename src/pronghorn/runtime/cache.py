@@ -17,7 +17,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from .system import user_cache_dir
+from pronghorn.runtime.system import user_cache_dir
 
 DIRECTORY_VARIABLE = "PRONGHORN_CACHE_DIR"
 SWITCH_VARIABLE = "PRONGHORN_CACHE"

@@ -17,8 +17,8 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 
-from . import cache, debug
-from .host import Target, host_target, initialize_llvm, target_machine
+from pronghorn.runtime import cache, debug
+from pronghorn.runtime.host import Target, host_target, initialize_llvm, target_machine
 
 _PIPELINE = "always-inline,sroa,instcombine,new-gvn,instcombine,simplifycfg,globaldce"
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from .system import host_arch
+from pronghorn.runtime.system import host_arch
 
 VARIABLE = "PRONGHORN_TARGET"
 

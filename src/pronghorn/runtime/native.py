@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import sys
 
-from .context import (
+from pronghorn.runtime.context import (
     ARGS,
     BACK_BITS,
     BUSY,
@@ -38,8 +38,8 @@ from .context import (
     THREADS,
     WOKEN,
 )
-from .system import host_arch
-from .waiting import PAUSE, sleep_kind, waiting_ir
+from pronghorn.runtime.system import host_arch
+from pronghorn.runtime.waiting import PAUSE, sleep_kind, waiting_ir
 
 WAKE_TIME = 2_000_000  # nanoseconds between two times that workers are woken where cores are short
 DEFERENCE = 64  # pauses for which workers leave a whole launch to thread 0

@@ -6,8 +6,8 @@ import ctypes
 import functools
 import time
 
-from .compile import compile_ir
-from .host import Target, host_target
+from pronghorn.runtime.compile import compile_ir
+from pronghorn.runtime.host import Target, host_target
 
 _CHAINS = 12  # independent sums: enough to keep two units of latency four or five busy
 _ROUNDS = 20_000

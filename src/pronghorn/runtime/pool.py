@@ -24,9 +24,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from . import context, native, threads
-from .arena import aligned_zeros
-from .compile import CompiledModule, compile_ir
+from pronghorn.runtime import context, native, threads
+from pronghorn.runtime.arena import aligned_zeros
+from pronghorn.runtime.compile import CompiledModule, compile_ir
 
 # A waiting thread spins about this long, then yields this often (some 2 ms on an idle machine), then sleeps. Short
 # spins: a thread just woken may share its waker's core, and only a yield lets it run. Many yields: the pause between

@@ -13,7 +13,7 @@ operating system compares before it puts a thread to sleep, so no wake-up is los
 
 from __future__ import annotations
 
-from .context import SHORT, SPINS, YIELDS
+from pronghorn.runtime.context import SHORT, SPINS, YIELDS
 
 LONG_YIELD = 100_000  # nanoseconds: another thread has had the core meanwhile
 SHORT_TIME = 5_000_000  # nanoseconds

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pronghorn import tree
-from pronghorn.layers.core.embedding import Embedding
 
 if TYPE_CHECKING:
     from pronghorn.layers.core.embedding import Embedding
@@ -37,7 +36,7 @@ def check_indices(model: Any, inputs: Any) -> None:
     arrays = _by_input(graph, inputs)
     for position, layer in found:
         if position < len(arrays) and isinstance(arrays[position], np.ndarray):
-            layer.check_indices(arrays[position])
+            layer._check_indices(arrays[position])
 
 
 def _graph_of(model: Any) -> Functional | None:
@@ -58,7 +57,7 @@ def _lookups_of(graph: Functional) -> list[tuple[int, Embedding]]:
     return [
         (positions[id(node.input_tensors[0])], node.operation)
         for node in graph._nodes
-        if isinstance(node.operation, Embedding) and id(node.input_tensors[0]) in positions
+        if hasattr(node.operation, "_check_indices") and id(node.input_tensors[0]) in positions
     ]
 
 

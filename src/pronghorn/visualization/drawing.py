@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -145,8 +146,6 @@ def draw_segmentation_masks(
 
 
 def _circle(count: int) -> dict[int, tuple[int, int, int]]:
-    import colorsys
-
     colors = {0: (0, 0, 0)}
     for number in range(1, count):
         # Steps of the golden ratio: neighbours in number are far apart in colour, however many there are.

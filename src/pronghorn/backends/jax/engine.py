@@ -12,7 +12,7 @@ import numpy as np
 from pronghorn.backends.engine import Engine, Step
 from pronghorn.backends.jax.table import TABLE
 from pronghorn.graph.tensor import Tensor
-from pronghorn.variables import Variable
+from pronghorn.graph.variable import tell_of_classes
 
 _enable_x64 = getattr(jax, "enable_x64", None)
 if _enable_x64 is None:  # before JAX 0.8
@@ -66,6 +66,10 @@ def _array_of(x: Any) -> Any:
         return ENGINE.from_numpy(np.asarray(x))
 
 
-# Tensors and variables are arguments of JAX's transformations; what is transformed sees JAX's arrays in their places.
-for _kind in (Tensor, Variable):
-    jax.tree_util.register_pytree_node(_kind, lambda x: ((_array_of(x),), None), lambda _, parts: parts[0])
+def _register(cls: type) -> None:
+    """Have tensors or variables be arguments of JAX's transformations; what is transformed sees JAX's arrays."""
+    jax.tree_util.register_pytree_node(cls, lambda x: ((_array_of(x),), None), lambda _, parts: parts[0])
+
+
+_register(Tensor)
+tell_of_classes(_register)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from rich.console import Console
+from rich.table import Table
 
 from pronghorn.codegen.launch import Emitted, Launch
 from pronghorn.codegen.units import COLUMNS
@@ -136,8 +138,6 @@ class Profile:
             file: where to; the standard output by default.
             smallest: kernels with a smaller share than this (0 to 1) become one line.
         """
-        from rich.console import Console
-
         console = Console(file=file)  # type: ignore[arg-type]
         console.width = max(console.width, MIN_WIDTH)
         console.print(self.table(smallest))
@@ -149,8 +149,6 @@ class Profile:
 
     def table(self, smallest: float = 0.0) -> object:
         """The kernels as a `rich` table; see `show`."""
-        from rich.table import Table
-
         rows = self.kernels
         title = (
             f"{self.name}: {self.ms:.3f} ms a step over {self.steps} steps, {sum(row.ms for row in rows):.3f} ms of it "

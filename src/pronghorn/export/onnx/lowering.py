@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pronghorn.backends.numpy import IMPLEMENTATIONS
 from pronghorn.export.onnx.ops import Op, OpGraph, Tensor
 from pronghorn.export.onnx.registry import REFUSED, RULES, NotExpressible
 from pronghorn.graph import dtypes
@@ -242,8 +243,6 @@ class Lowering:
 
     def _fold(self, node: Node) -> bool:
         """Compute now what is made of constants alone, unless it would take more room than they do."""
-        from pronghorn.backends.numpy import IMPLEMENTATIONS
-
         name = node.prim.name
         if name == "constant":
             self.know(node.outputs[0], node.params["value"], "constant")

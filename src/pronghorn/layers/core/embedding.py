@@ -99,7 +99,7 @@ class Embedding(LoraKernel, Layer):
             raise AttributeError(f"Layer {self.name!r} has no embeddings before it is built.")
         return self._with_lora(self._embeddings)
 
-    def check_indices(self, indices: np.ndarray) -> None:
+    def _check_indices(self, indices: np.ndarray) -> None:
         """Raise an error for indices that the table has no row for.
 
         Args:
@@ -127,7 +127,7 @@ class Embedding(LoraKernel, Layer):
 
     def call(self, inputs: Any) -> Any:
         if isinstance(inputs, Tensor) and not inputs.is_traced:
-            self.check_indices(inputs.numpy())
+            self._check_indices(inputs.numpy())
         if inputs.dtype not in ("int32", "int64"):
             inputs = ops.cast(inputs, "int32")
         return ops.cast(ops.take(self.embeddings, inputs, axis=0), self.compute_dtype)

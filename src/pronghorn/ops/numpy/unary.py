@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import ml_dtypes
+
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import comparable
@@ -352,8 +354,6 @@ def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: fl
         return P.complex(nan_to_num(P.real(x), nan, posinf, neginf), nan_to_num(P.imag(x), nan, posinf, neginf))
     if not dtypes.is_float(x.dtype):
         return x
-    import ml_dtypes
-
     info = ml_dtypes.finfo(dtypes.to_numpy(x.dtype))
     infinity = float("inf")
     out = P.select(P.ne(x, x), B.full_like(x, nan), x)

@@ -1,0 +1,140 @@
+"""Who imports whom: rooms below know nothing of those above, and an import inside a function has its reason."""
+
+import ast
+import collections
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pronghorn
+
+SOURCE = Path(pronghorn.__file__).parents[1]
+FILES = sorted((SOURCE / "pronghorn").rglob("*.py"))
+ENGINE = ("graph", "autodiff", "compiler", "codegen", "runtime", "backends")
+MODELS = ("symbolic", "layers", "trainers", "models")
+BESIDE = {"_lazy", "_version", "tree"}  # small modules of the package that the engine may use
+
+#: By module, what it imports inside functions. A package that need not be installed:
+OPTIONAL = {
+    "export.onnx.files": {"onnx"},
+    "saving.memory_cap": {"resource"},  # Windows has none
+    "saving.safetensors_store": {"safetensors"},
+    "utils.dot": {"IPython", "matplotlib"},
+    "utils.image": {"PIL"},
+    "utils.windows": {"scipy"},
+    "visualization.drawing": {"PIL"},
+    "visualization.galleries": {"matplotlib"},
+}
+#: What makes importing slow, and most programs, or most calls, do without:
+SLOW = {
+    "_lazy": {"difflib"},  # for errors
+    "backends.choice": {"pronghorn.backends.llvm", "pronghorn.backends.table_executable"},  # the one that is chosen
+    "backends.eager.kernels": {"pronghorn.backends.llvm", "pronghorn.runtime.compile"},  # LLVM, for large arrays only
+    "backends.engine": {"importlib"},  # importlib.metadata, for the version of another engine
+    # The compiler and the code generator, where a step's machine code is not kept from before:
+    "backends.llvm.executable": {
+        "pronghorn.backends.llvm.build",
+        "pronghorn.backends.llvm.host_calls",
+        "pronghorn.backends.llvm.profile",
+    },
+    "cli.aliases": {"pronghorn.cli.tensorflow_alias"},  # for scripts that import tensorflow
+    "cli.main": {  # each command loads what it needs
+        "pronghorn.cli",
+        "pronghorn.cli.info",
+        "pronghorn.cli.inspect",
+        "pronghorn.export.formats",
+        "pronghorn.saving",
+        "pronghorn.saving.conversion",
+    },
+    "trainers.profiling": {"pronghorn.backends.llvm"},
+    "utils.summary": {"rich"},
+}
+
+
+def name_of(file):
+    parts = file.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(file): ast.parse(file.read_text("utf-8")) for file in FILES}
+
+
+def imports(tree):
+    """The imports of a module that run: what is imported from where, and whether a function does it."""
+
+    def walk(node, inside):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                continue
+            if isinstance(child, ast.Import):
+                yield from ((alias.name, "", inside) for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                assert not child.level, "imports are written from the root"
+                yield from ((child.module, alias.name, inside) for alias in child.names)
+            yield from walk(child, inside or isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)))
+
+    return walk(tree, False)
+
+
+def rooms():
+    """By folder or module below the package: those that it imports, functions' imports included."""
+    found = collections.defaultdict(set)
+    for module, tree in MODULES.items():
+        for base, name, _ in imports(tree):
+            path = [*base.split("."), *([name] if name else [])]
+            if path[0] == "pronghorn" and len(path) > 1 and "." in module:
+                found[module.split(".")[1]].add(path[1])
+    return {room: others - {room} for room, others in found.items()}
+
+
+@pytest.mark.parametrize("group", [ENGINE, MODELS], ids=["engine", "models"])
+def test_rooms_import_downwards(group):
+    above = {room: rooms()[room] & set(group) for room in group}
+    while above:
+        lowest = [room for room, others in above.items() if not others & above.keys()]
+        assert lowest, f"a circle: {above}"
+        for room in lowest:
+            del above[room]
+
+
+def test_the_engine_knows_nothing_of_keras():
+    for room in ENGINE:
+        assert rooms()[room] <= {*ENGINE, *BESIDE}, room
+
+
+def test_imports_inside_functions_have_a_reason():
+    found = collections.defaultdict(set)
+    for module, tree in MODULES.items():
+        for base, _, inside in imports(tree):
+            if inside:
+                target = base if base.startswith("pronghorn.") else base.partition(".")[0]
+                found[module.removeprefix("pronghorn.")].add(target)
+    assert not OPTIONAL.keys() & SLOW.keys()
+    assert dict(found) == {**OPTIONAL, **SLOW}
+
+
+ALONE = """
+import importlib, os, sys
+import numpy, ml_dtypes, h5py, llvmlite.binding, click, rich.table  # what is not ours, once for all
+for name in sys.argv[1:]:
+    if not os.fork():
+        try:
+            importlib.import_module(name)
+        except BaseException as error:
+            print(name, repr(error), flush=True)
+        os._exit(0)
+    os.wait()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_every_module_can_be_the_first_that_is_imported():
+    engines = tuple(f"pronghorn.backends.{name}" for name in ("jax", "tensorflow", "torch"))  # they may be missing
+    names = [name for name in MODULES if not name.startswith(engines) and not name.endswith("__main__")]
+    env = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    result = subprocess.run([sys.executable, "-c", ALONE, *names], capture_output=True, text=True, env=env, timeout=900)
+    assert (result.stdout, result.returncode) == ("", 0), result.stderr
