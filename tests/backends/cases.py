@@ -579,3 +579,100 @@ for dtype in WIDE:
         compute_uv=True,
         smooth=False,
     )
+
+
+# -- extents of 0 and 1 -----------------------------------------------------------------------------------------------
+def small(prim: str, name: str, *shapes: Any, **params: Any) -> None:
+    """A case with float32 operands of these shapes; other operands are given as builders."""
+    builders = [floats(s, "float32", 0.2, 0.9) if isinstance(s, tuple) else s for s in shapes]
+    case(prim, f"small-{name}", together(*builders), smooth=False, **params)
+
+
+def _indices(*numbers: int) -> Callable[..., Array]:
+    return lambda rng: np.asarray(numbers, np.int32)
+
+
+for prim in UNARY_RANGES:
+    small(prim, "none", (0, 3))
+    case(prim, "small-one", together(floats((1, 1), "float32", *UNARY_RANGES[prim])), smooth=False)
+for prim in ("add", "sub", "mul", "div", "rem", "pow", "max", "min", "atan2", "eq", "lt", "complex"):
+    small(prim, "none", (3, 0), (3, 0))
+    small(prim, "one", (1,), (1,))
+for dtype in ("int32", "bool", "bfloat16"):
+    small("cast", f"none-{dtype}", (0,), dtype=dtype)
+small("bitcast", "none", (0, 2), dtype="int32")
+small("select", "none", integers((0, 2), "bool"), (0, 2), (0, 2))
+case("iota", "small-none", given(), shape=(0, 4), dtype="int32", axis=1)
+case("iota", "small-one", given(), shape=(1, 1), dtype="float32", axis=0)
+case("constant", "small-none", given(), value=np.zeros((2, 0), np.float32))
+small("broadcast_in_dim", "none", (1,), shape=(0, 3), dims=(1,))
+small("broadcast_in_dim", "of-none", (0, 1), shape=(0, 3), dims=(0, 1))
+small("reshape", "none", (0, 6), shape=(3, 0, 5))
+small("reshape", "one", (1, 1, 1), shape=(1,))
+small("transpose", "none", (2, 0, 3), perm=(2, 0, 1))
+small("reverse", "none", (0, 3), axes=(0, 1))
+small("slice", "to-none", (4, 3), start=(2, 0), limit=(2, 3), stride=(1, 2))
+small("slice", "to-one", (4, 3), start=(3, 1), limit=(4, 2), stride=(5, 1))
+small("pad", "none", (0, 2), (), low=(1, 0), high=(2, 1), interior=(0, 0))
+small("pad", "to-none", (2, 3), (), low=(-1, 0), high=(-1, 1), interior=(0, 0))
+small("concatenate", "none", (2, 0), (2, 3), (2, 0), axis=1)
+small("concatenate", "of-none", (0, 3), (0, 3), axis=0)
+small("dynamic_slice", "none", (4, 3), number(1), number(2), sizes=(0, 3))
+small("dynamic_update_slice", "none", (4, 3), (0, 3), number(1), number(0))
+for prim in ("reduce_sum", "reduce_prod", "reduce_max", "reduce_min"):
+    small(prim, "of-none", (3, 0), axes=(1,))
+    small(prim, "none", (3, 0), axes=(0,))
+    small(prim, "one", (1, 1), axes=(0,))
+for prim in ("reduce_and", "reduce_or"):
+    for dtype in ("bool", "int32"):
+        small(prim, f"of-none-{dtype}", integers((3, 0), dtype), axes=(1,))
+for prim in ("argmax", "argmin"):
+    small(prim, "none", (0, 3), axis=1)
+    small(prim, "one", (2, 1), axis=1)
+for prim in ("cumsum", "cumprod", "cummax", "cummin"):
+    small(prim, "none", (2, 0), axis=1, reverse=False)
+    small(prim, "one", (1, 2), axis=0, reverse=True)
+small("sort", "none", (0, 3), axis=0, num_keys=1)
+small("sort", "one", (1, 3), axis=0, num_keys=1)
+small("dot_general", "of-none", (2, 0), (0, 3), contract=((1,), (0,)), batch=((), ()))
+small("dot_general", "none", (0, 4), (4, 3), contract=((1,), (0,)), batch=((), ()))
+small("dot_general", "no-batch", (0, 2, 4), (0, 4, 3), contract=((2,), (1,)), batch=((0,), (0,)))
+small("dot_general", "one", (1, 1), (1, 1), contract=((1,), (0,)), batch=((), ()))
+for rows in (0, 1):
+    how = {"strides": (1, 2), "padding": ((1, 1), (0, 1)), "dilation": (1, 1)}
+    for channels, groups in ((4, 1), (1, 4)):
+        out = conv_output((rows, 3, 1, 4), (3, 1, channels, 4), *how.values())
+        name = f"{rows}-{groups}"
+        small("conv", name, (rows, 3, 1, 4), (3, 1, channels, 4), groups=groups, **how)
+        small("conv_input_grad", name, out, (3, 1, channels, 4), input_shape=(rows, 3, 1, 4), groups=groups, **how)
+        small("conv_filter_grad", name, (rows, 3, 1, 4), out, kernel_shape=(3, 1, channels, 4), groups=groups, **how)
+    x = (rows, 3, 2)
+    for window, strides, padding in (
+        ((1, 2, 1), (1, 2, 1), ((0, 0),) * 3),
+        ((1, 3, 1), (1, 1, 1), ((0, 0), (1, 1), (0, 0))),
+    ):
+        how = {"window": window, "strides": strides, "padding": padding, "dilation": (1, 1, 1)}
+        out = window_output(x, *how.values())
+        name = f"{rows}-{window[1]}"
+        for prim in ("window_sum", "window_max", "window_argmax"):
+            small(prim, name, x, **how)
+        small("window_sum_grad", name, out, input_shape=x, **how)
+        small("unpool", name, out, positions(x, how), input_shape=x, **how)
+        small("pool_gather", name, x, positions(x, how), **how)
+small("take", "none", (4, 3), integers((0, 2), "int32"), axis=0)
+small("take", "of-none", (0, 3), integers((0,), "int32"), axis=0)
+small("take", "rows-of-none", (4, 0), _indices(1, 3), axis=0)
+small("take", "one", (1, 2), _indices(0), axis=0)
+for mode in ("add", "set", "max"):
+    small("scatter", f"none-{mode}", (4, 3), integers((0,), "int32"), (0, 3), mode=mode)
+    small("scatter", f"of-none-{mode}", (0, 3), _indices(0, 1), (2, 3), mode=mode)
+    small("scatter", f"one-{mode}", (1, 2), _indices(0), (1, 2), mode=mode)
+case("random_bits", "small-none", given(np.uint32([1, 2])), shape=(0, 3))
+case("random_bits", "small-one", given(np.uint32([1, 2])), shape=(1, 1))
+for shape in ((0, 2, 2), (1, 1)):
+    name = "x".join(map(str, shape))
+    for prim in ("cholesky", "eigh", "lu"):
+        case(prim, f"small-{name}", together(positive_definite(shape, "float32")), smooth=False)
+    small("triangular_solve", name, shape, shape, lower=True, transpose=False)
+    small("qr", name, shape, mode="reduced")
+    small("svd", name, shape, full_matrices=False, compute_uv=True)
