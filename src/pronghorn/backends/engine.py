@@ -156,6 +156,11 @@ def engine(name: str) -> Engine:
             f"The engine {name!r} needs the package {library}, which is not installed: pip install 'pronghorn[{name}]'",
             name=library,
         )
+    if _is_our_stand_in(library):
+        raise EngineError(
+            f"The engine {name!r} cannot be taken here: this process has Pronghorn's stand-in for {library}. Choose it "
+            f"before the script begins: PRONGHORN_BACKEND={name} pronghorn run SCRIPT"
+        )
     try:
         found = importlib.import_module(f"pronghorn.backends.{name}").ENGINE
         _try_out(found)
@@ -173,6 +178,12 @@ def is_installed(name: str) -> bool:
         return importlib.util.find_spec(LIBRARIES[name]) is not None
     except ValueError:  # in sys.modules without a spec
         return True
+
+
+def _is_our_stand_in(library: str) -> bool:
+    """Whether imports of a library give our stand-in for it, as under ``pronghorn run``."""
+    spec = importlib.util.find_spec(library)
+    return type(getattr(spec, "loader", None)).__module__.startswith("pronghorn.")
 
 
 def _try_out(found: Engine) -> None:

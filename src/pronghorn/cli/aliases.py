@@ -20,6 +20,8 @@ from typing import Any
 import pronghorn
 from pronghorn import _lazy
 from pronghorn._version import KERAS_API_VERSION
+from pronghorn.backends import choice
+from pronghorn.backends import engine as engines
 from pronghorn.cli import older_names
 
 # A folder with a `keras.py` and a `tensorflow.py` that install the hook in a new process.
@@ -68,12 +70,19 @@ class KerasAlias(ModuleType):
 
 
 class _AliasFinder:
-    """Finds `keras`, `tensorflow` and what is below them."""
+    """Finds `keras`, `tensorflow` and what is below them.
+
+    Args:
+        tops: the names whose modules are Pronghorn's, with what is below them.
+    """
+
+    def __init__(self, tops: Sequence[str]) -> None:
+        self.tops = tuple(tops)
 
     def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
-        if fullname.partition(".")[0] not in ("keras", "tensorflow"):
-            return None
-        return ModuleSpec(fullname, self, is_package=True)
+        if fullname in self.tops or fullname.startswith(tuple(f"{top}." for top in self.tops)):
+            return ModuleSpec(fullname, self, is_package=True)
+        return None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         if spec.name in _PREFIXES:
@@ -121,28 +130,52 @@ def install() -> None:
     """Make `keras` and `tensorflow.keras` mean Pronghorn in this process, also where the real ones are installed.
 
     Real ones that have been imported already are taken out of `sys.modules`, with a warning: names that a program has
-    bound to them keep meaning them.
+    bound to them keep meaning them. Where TensorFlow is the engine, `tensorflow` is the real one with our
+    `tensorflow.keras`, and it is imported now.
+
+    Raises:
+        ImportError: the engine that the environment names is not installed.
+        EngineError: it is, but does not work.
     """
     _lazy.display_root = "keras"
     _lazy.moved.update(_MOVED | older_names.MOVED)
-    if not any(isinstance(finder, _AliasFinder) for finder in sys.meta_path):
-        _take_out_real_ones()
-        sys.meta_path.insert(0, _AliasFinder())  # type: ignore[arg-type]
+    if any(isinstance(finder, _AliasFinder) for finder in sys.meta_path):
+        return
+    is_real = choice.chosen() == "tensorflow"
+    tops = _PREFIXES if is_real else ("keras", "tensorflow")
+    _take_out_real_ones(tops)
+    sys.meta_path.insert(0, _AliasFinder(tops))  # type: ignore[arg-type]
+    if is_real:
+        _give_keras_to_tensorflow()
 
 
-def _take_out_real_ones() -> None:
+def _give_keras_to_tensorflow() -> None:
+    """Import the real TensorFlow, and have its `keras` be ours."""
+    if _is_stand_in(sys.modules.get("tensorflow")):
+        del sys.modules["tensorflow"]
+    before = sys.path[:]
+    sys.path[:] = [p for p in before if p != str(FOR_CHILDREN)]
+    try:
+        engines.engine("tensorflow")
+    finally:
+        sys.path[:] = before
+    sys.modules["tensorflow"].keras = importlib.import_module("tensorflow.keras")  # type: ignore[attr-defined]
+
+
+def _take_out_real_ones(tops: Sequence[str]) -> None:
+    below = tuple(f"{top}." for top in tops)
     real = [
         name
         for name, module in sys.modules.items()
-        if name.partition(".")[0] in ("keras", "tensorflow") and not _is_stand_in(module)
+        if (name in tops or name.startswith(below)) and not _is_stand_in(module)
     ]
-    tops = [name for name in ("keras", "tensorflow") if name in real]
     for name in real:
         del sys.modules[name]
-    if tops:
+    found = [name for name in ("keras", "tensorflow") if name in real]
+    if found:
         warnings.warn(
-            f"{' and '.join(tops)} had been imported already when Pronghorn took the name: what was imported before is "
-            "still the real one, what is imported from now on is Pronghorn's. Call aliases.install() first.",
+            f"{' and '.join(found)} had been imported already when Pronghorn took the name: what was imported before "
+            "is still the real one, what is imported from now on is Pronghorn's. Call aliases.install() first.",
             stacklevel=3,
         )
 

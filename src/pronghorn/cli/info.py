@@ -8,6 +8,7 @@ from importlib import metadata
 
 import llvmlite.binding as llvm
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pronghorn._version import KERAS_API_VERSION, __version__
@@ -57,5 +58,5 @@ def print_info() -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for title, value in facts():
-        table.add_row(title, value)
+        table.add_row(title, escape(value))
     Console(highlight=False).print(table)

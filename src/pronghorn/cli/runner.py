@@ -38,7 +38,8 @@ def run_file(path: str, arguments: Sequence[str]) -> int:
     except OSError as error:
         print(f"pronghorn run: cannot read {path}: {error.strerror}.", file=sys.stderr)
         return 2
-    _prepare(path, arguments, os.getcwd() if path == "-" else str(script.resolve().parent))
+    if not _prepare(path, arguments, os.getcwd() if path == "-" else str(script.resolve().parent)):
+        return 2
 
     def body() -> None:
         code = compile(source, "<stdin>" if path == "-" else str(script), "exec")
@@ -54,15 +55,22 @@ def run_file(path: str, arguments: Sequence[str]) -> int:
 
 def run_module(name: str, arguments: Sequence[str]) -> int:
     """Run a module as `python -m` does and return the exit status."""
-    _prepare(name, arguments, os.getcwd())
+    if not _prepare(name, arguments, os.getcwd()):
+        return 2
     return _guarded(lambda: runpy.run_module(name, run_name="__main__", alter_sys=True))
 
 
-def _prepare(name: str, arguments: Sequence[str], folder: str) -> None:
+def _prepare(name: str, arguments: Sequence[str], folder: str) -> bool:
+    """Put the stand-ins and the script's arguments in place; False, and a message, where the engine is not there."""
     wanted = os.environ.get("KERAS_BACKEND")
     if wanted in engines.NAMES:
         os.environ.setdefault(choice.VARIABLE, wanted)
-    aliases.install()
+    try:
+        aliases.install()
+        choice.current_engine()  # one that does not work says so before the script begins
+    except (ImportError, ValueError, engines.EngineError) as error:
+        print(f"pronghorn run: {error}", file=sys.stderr)
+        return False
     aliases.install_in_children()
     sys.argv[:] = [name, *arguments]
     if not sys.flags.safe_path:
@@ -72,6 +80,7 @@ def _prepare(name: str, arguments: Sequence[str], folder: str) -> None:
     sys.path.insert(1, str(aliases.FOR_CHILDREN))
     if "MPLBACKEND" not in os.environ and not _has_display():
         os.environ["MPLBACKEND"] = "Agg"
+    return True
 
 
 def _has_display() -> bool:
@@ -83,7 +92,6 @@ def _has_display() -> bool:
 def _guarded(body: Callable[[], None]) -> int:
     """Run `body`; print what it raises as Python would, without the frames of the runner."""
     try:
-        choice.current_engine()  # one that does not work says so before the script begins
         body()
     except KeyboardInterrupt:
         sys.stdout.flush()

@@ -36,6 +36,9 @@ class TensorFlowEngine(Engine):
         # A partial, since TensorFlow counts retracings by a function's code, which all steps share.
         return tf.function(functools.partial(step), autograph=False)
 
+    def version(self) -> str:
+        return tf.__version__  # the package is called otherwise where it is for the processor alone
+
     def devices(self) -> list[str]:
         found = [d.name.rpartition("physical_device:")[2] for d in tf.config.list_physical_devices()]
         return [name.lower() for name in found]

@@ -6,6 +6,8 @@ import sys
 if __name__ == "tensorflow":  # not where this file is merely looked at, under its own name
     from pronghorn.cli import aliases
 
+    own = sys.modules[__name__]
     aliases.install()
-    del sys.modules[__name__]
-    importlib.import_module(__name__)  # the import system gives what it then finds in sys.modules
+    if sys.modules.get(__name__) is own:  # the real one is there already where it is the engine
+        del sys.modules[__name__]
+        importlib.import_module(__name__)  # the import system gives what it then finds in sys.modules
