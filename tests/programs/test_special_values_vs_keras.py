@@ -107,6 +107,9 @@ STEEP = {
     "floor_divide": (lambda k, x: k.ops.floor_divide(x, x[::-1]), SPECIAL),
     "floor_divide by 0": (lambda k, x: k.ops.floor_divide(1.0, x * 0), SPECIAL),
     "angle": (lambda k, x: k.ops.angle(x), SPECIAL),
+    "mod": (lambda k, x: k.ops.mod(x[::-1], x), SPECIAL[3:]),
+    "mod by 0": (lambda k, x: k.ops.mod(2.0, x), SPECIAL[3:]),
+    "mod of infinities": (lambda k, x: k.ops.mod(k.ops.sign(x) * np.inf, x), SPECIAL[5:]),
 }
 
 

@@ -231,6 +231,7 @@ def rem(ctx: Context, g: Tensor) -> Gradients:
     if not ctx.needs[1]:
         return g, None
     quotient = P.round(P.div(P.sub(x, ctx.outputs[0]), y))  # a whole number up to rounding errors
+    quotient = P.select(P.is_finite(quotient), quotient, P.div(x, y))  # the remainder of an infinite one is NaN
     return g, P.neg(P.mul(g, quotient))
 
 
