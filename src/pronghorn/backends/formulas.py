@@ -44,7 +44,10 @@ class Formulas:
         self._table, self.shape_of, self.dtype_of = table, shape_of, dtype_of
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        return self._table[name.rstrip("_")]
+        primitive = name.rstrip("_")
+        if primitive not in self._table:
+            raise AttributeError(f"The engine's table has no primitive {primitive!r}.")  # what hasattr() waits for
+        return self._table[primitive]
 
     # -- small help -----------------------------------------------------------------------------------------------
     def full(self, shape: Sequence[int], value: Any, dtype: str) -> Any:

@@ -230,6 +230,7 @@ class Trainer(CompiledModel):
             ValueError: if the model was not compiled, or the data does not fit it.
             RuntimeError: if the step runs eagerly.
 
+        >>> import numpy as np
         >>> import pronghorn as keras
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="scores")])
         >>> model.compile("sgd", "mse")
