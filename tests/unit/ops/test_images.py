@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from pronghorn import ops
+from pronghorn.autodiff import GradientTape
 from pronghorn.ops import image
+from pronghorn.ops.image import resizing
 from pronghorn.symbolic.keras_tensor import KerasTensor
 
 UNKNOWN = KerasTensor((None, None, None, 3))
@@ -56,3 +58,19 @@ def test_channels_that_are_not_known_are_what_the_kernel_is_for():
     assert ops.conv(x, np.ones((3, 5, 4), "float32")).shape == (2, 8, 4)
     assert ops.depthwise_conv(x, np.ones((3, 5, 2), "float32")).shape == (2, 8, 10)
     assert ops.conv_transpose(x, np.ones((3, 4, 5), "float32"), 2).shape == (2, 21, 4)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_picked_pixels_give_what_the_matrix_does(interpolation, monkeypatch):
+    images = np.random.default_rng(0).random((2, 40, 48, 3), np.float32)
+    results = []
+    for few in (8, 1 << 30):  # pixels are picked, or multiplied with the matrix
+        monkeypatch.setattr(resizing, "FEW_TAPS", few)
+        x = ops.convert_to_tensor(images)
+        with GradientTape() as tape:
+            tape.watch(x)
+            y = ops.image.resize(x, (25, 60), interpolation=interpolation)
+            loss = ops.sum(y * y)
+        results.append((y.numpy(), tape.gradient(loss, x).numpy()))
+    for picked, multiplied in zip(*results):
+        np.testing.assert_allclose(picked, multiplied, rtol=1e-5, atol=1e-6)
