@@ -137,5 +137,7 @@ def test_what_an_engine_lacks_is_refused_before_it_runs(engine, monkeypatch):
         made(lambda x: [P.tanh(x)])
     with pytest.raises(NotImplementedError, match="cannot do float16: there is no such type"):
         made(lambda x: [P.sin(x)], "float16")
+    with pytest.raises(NotImplementedError, match="cannot do float16"):
+        made(lambda x: [x], "float16")
     with pytest.raises(NotImplementedError, match="tanh"):
         made(lambda x: [ops.map(ops.tanh, x)])

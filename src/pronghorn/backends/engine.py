@@ -94,15 +94,17 @@ class Engine:
         Raises:
             NotImplementedError: with the operation or type, the layer it is for, and what to do.
         """
-        for node in graph.nodes if self.lacks else ():
-            for word in (node.prim.name, *(v.dtype for v in (*node.inputs, *node.outputs))):
-                if word in self.lacks:
-                    where = f" (in {node.scope})" if node.scope else ""
-                    raise NotImplementedError(
-                        f"The engine {self.name!r} cannot do {word}{where}: {self.lacks[word]}. Other engines can: "
-                        "compile(..., backend='pronghorn') runs this model."
-                    )
-        for inner in graph.subgraphs() if self.lacks else ():
+        if not self.lacks:
+            return
+        uses = [(n.scope, w) for n in graph.nodes for w in (n.prim.name, *(v.dtype for v in (*n.inputs, *n.outputs)))]
+        for scope, word in [*uses, *(("", v.dtype) for v in graph.inputs)]:
+            if word in self.lacks:
+                where = f" (in {scope})" if scope else ""
+                raise NotImplementedError(
+                    f"The engine {self.name!r} cannot do {word}{where}: {self.lacks[word]}. Other engines can: "
+                    "compile(..., backend='pronghorn') runs this model."
+                )
+        for inner in graph.subgraphs():
             self.check(inner)
 
     def run(self, graph: Graph | Bound, arrays: Sequence[Any]) -> list[Any]:
@@ -125,13 +127,13 @@ class Engine:
         return contextlib.nullcontext()
 
 
-NAMES = ("jax", "tensorflow", "torch")
+NAMES = ("jax", "pytensor", "tensorflow", "torch")
 """Engines that there are, each a package `pronghorn.backends.<name>` with an `ENGINE`."""
 
-ROOTS = {"jax": "jax", "jaxlib": "jax", "torch": "torch", "tensorflow": "tensorflow"}
+ROOTS = {"jax": "jax", "jaxlib": "jax", "pytensor": "pytensor", "torch": "torch", "tensorflow": "tensorflow"}
 """The engine to whose arrays types in modules of this first name belong: asked before anything is imported."""
 
-LIBRARIES = {"jax": "jax", "torch": "torch", "tensorflow": "tensorflow"}
+LIBRARIES = {"jax": "jax", "pytensor": "pytensor", "torch": "torch", "tensorflow": "tensorflow"}
 """The package that an engine imports, where nothing is to be imported to tell."""
 
 
