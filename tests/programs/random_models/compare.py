@@ -291,6 +291,9 @@ class Comparison:
         holder[key] *= 1 + way * EPSILON["float32"] / (1 - max(betas.values()))
         if name in ("Lion", "Nadam", "ScheduleFreeAdamW"):
             arguments |= {key: beta + way * EPSILON["float32"] / 2 for key, beta in betas.items()}
+        if name == "Ftrl":  # takes the difference of two powers of nearly equal numbers
+            start = arguments.get("initial_accumulator_value", 0.1)
+            arguments["initial_accumulator_value"] = start * (1 + way * run * EPSILON["float32"])
         return spec
 
     def nudged(self, value: np.ndarray, rng: np.random.Generator) -> np.ndarray:
