@@ -24,7 +24,7 @@ MOST_PIECES = 32  # of one concatenation: each element is looked for in all of t
 LINE_BYTES = 64
 FAR_BYTES = 2048  # rows a multiple of this apart share few places of the caches
 LEAST_COPIED = 512  # rows, and columns of either operand, from which a copy of the first operand pays
-RULES: dict[str, Callable[[Rewriter, Node, list[Value]], list[Value]]] = {}
+RULES: dict[str, Callable[[Rewriter, Node, list[Value]], list[Value] | None]] = {}
 
 
 def rule(name: str) -> Callable:
@@ -50,8 +50,9 @@ class _Decomposer(Rewriter):
 
     def _dot_general(self, rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
         """Without a contracted axis an elementwise product; else as it is, but for rows that compete for the cache."""
-        if not node.params["contract"][0]:
-            return _outer_product(rw, node, inputs)
+        product = _outer_product(rw, node, inputs)
+        if product is not None:
+            return product
         x, y = inputs
         if not _rows_compete(x, y, node.params, self.target):
             return None
@@ -102,8 +103,11 @@ def _rows_compete(x: Value, y: Value, params: Mapping[str, Any], target: Target)
     return min(sizes) >= LEAST_COPIED and sizes[1] * dtypes.itemsize(x.dtype) % FAR_BYTES == 0
 
 
-def _outer_product(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value]:
-    """Every product of an element of each, as an elementwise product."""
+@rule("dot_general")
+def _outer_product(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
+    """Every product of an element of each, where no axis is contracted, as an elementwise product."""
+    if node.params["contract"][0]:
+        return None
     batch = node.params["batch"]
     (out,) = node.outputs
     shared = len(batch[0])
