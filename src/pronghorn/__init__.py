@@ -22,6 +22,7 @@ _SUBMODULES = (
     "export",
     "initializers",
     "layers",
+    "interop",
     "legacy",
     "losses",
     "metrics",

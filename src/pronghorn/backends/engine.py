@@ -68,6 +68,14 @@ class Engine:
         """The name of an array's element type."""
         return dtypes.name_of(value.dtype)
 
+    def overwrite(self, value: Any, new: Any) -> None:
+        """Put new numbers into an array that is lent (`GraphVariable.lend`); only engines that lend need it."""
+        raise NotImplementedError
+
+    def kept(self, value: Any) -> Any:
+        """A result as a variable keeps it: without what the library would differentiate."""
+        return value
+
     def is_concrete(self, value: Any) -> bool:
         """Whether an array has values, and does not stand for some in a function that the library is tracing."""
         return True

@@ -153,7 +153,7 @@ def _assign(found: Engine, traced: Traced, values: list[Any], what: str) -> None
                 "value to keep. Use stateless_call() and its like, which take the variables' values and return the "
                 "new ones."
             )
-        variable.give_to(found, value)
+        variable.give_to(found, found.kept(value))
 
 
 def _name_of(fn: Callable[..., Any]) -> str:

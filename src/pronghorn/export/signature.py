@@ -29,12 +29,14 @@ class Inference:
         inputs: the names of all inputs, each once.
         strings: the shapes of the inputs that are strings, whose `Lookup`s are the function's `host` inputs.
         outputs: the names of the outputs, none of which an input has.
+        structure: the nested results.
     """
 
     traced: Traced
     inputs: list[str]
     strings: dict[str, Shape]
     outputs: list[str]
+    structure: Any = None
 
     @property
     def numbers(self) -> list[str]:
@@ -78,7 +80,9 @@ def inference(model: Any, input_signature: Any = None) -> Inference:
     call = _Call(model, structure, spread)
     traced = _traced(call, [replace(spec, name=name) for spec, name in zip(specs, inputs)])
     outputs = _each_once(_output_names(model, call.results), inputs)
-    return Inference(traced, inputs, {x.name: x.shape for x in call.inputs if isinstance(x, OpenStrings)}, outputs)
+    return Inference(
+        traced, inputs, {x.name: x.shape for x in call.inputs if isinstance(x, OpenStrings)}, outputs, call.results
+    )
 
 
 # -- inputs -----------------------------------------------------------------------------------------------------------

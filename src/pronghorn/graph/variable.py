@@ -57,6 +57,8 @@ class GraphVariable:
         self._away: tuple[Engine, Any] | None = None
         # The same value on an engine as in NumPy's array, so that what is only read is not sent again and again.
         self._copy: tuple[Engine, Any] | None = None
+        # A library's own array that is the value from now on, and that the library may change at any time.
+        self._lent: tuple[Engine, Any] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -68,6 +70,9 @@ class GraphVariable:
     @property
     def _array(self) -> np.ndarray:
         """The value as NumPy's array, brought from the engine that holds it."""
+        if self._lent is not None:
+            engine, value = self._lent
+            self._host = engine.to_numpy(value)  # the same memory
         if self._away is not None:
             self._copy, self._away = self._away, None
             engine, value = self._copy
@@ -78,23 +83,41 @@ class GraphVariable:
 
     @_array.setter
     def _array(self, array: np.ndarray) -> None:
+        if self._lent is not None:
+            engine, value = self._lent
+            engine.overwrite(value, engine.borrowed(array))
+            return
         self._host, self._away, self._copy = array, None, None
 
     def on(self, engine: Engine) -> Any:
         """The value as an array of an engine, which stays there until the value changes."""
-        held = self._away or self._copy
+        held = self._lent or self._away or self._copy
         if held is not None and held[0] is engine:
             return held[1]
+        if self._lent is not None:  # what is copied of it may be old at any time
+            return engine.from_numpy(self._array)
         self._copy = (engine, engine.from_numpy(self._array))
         return self._copy[1]
 
     def give_to(self, engine: Engine, value: Any) -> None:
         """Replace the value by an engine's array. NumPy's array is made of it when somebody reads it."""
+        if self._lent is not None:
+            if self._lent[0] is not engine:
+                self._array = engine.to_numpy(value)
+            elif self._lent[1] is not value:
+                engine.overwrite(self._lent[1], value)
+            return
         self._away, self._copy = (engine, value), None
+
+    def lend(self, engine: Engine, value: Any) -> None:
+        """Have a library's array, which its own code may change, be the value: it has the value now, and memory that
+        NumPy's arrays can share."""
+        self._lent, self._away, self._copy, self._shared = (engine, value), None, None, False
+        self._host = engine.to_numpy(value)
 
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles hold: the value as NumPy's array, wherever it is."""
-        return {**self.__dict__, "_host": self._array, "_copy": None, "_away": None}
+        return {**self.__dict__, "_host": self._array, "_copy": None, "_away": None, "_lent": None}
 
     # -- what it is -------------------------------------------------------------------------------------------------
     @property
@@ -140,8 +163,8 @@ class GraphVariable:
 
     def eager_value(self) -> Tensor:
         """The stored array as a Tensor, known to the gradient tapes as this variable."""
-        tensor = Tensor(self._array)
-        self._shared = True
+        tensor = Tensor(self._array if self._lent is None else self._array.copy())
+        self._shared = self._lent is None
         for tape in active_tapes():
             tensor = tape.variable_value(self, tensor)
         return tensor
@@ -193,6 +216,8 @@ class GraphVariable:
 
     def storage(self) -> np.ndarray:
         """The array that compiled code updates in place; a new one if an eager Tensor still looks at the old."""
+        if self._lent is not None:
+            return self._array
         if self._shared or self._away is not None or self._copy is not None:
             array = self._array
             self._array = aligned_copy(array) if self._shared else array

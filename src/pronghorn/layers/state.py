@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from pronghorn import dtype_policies, ops
+from pronghorn.backends import choice
 from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.graph.active import current_trace
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.layers.tracking import Tracker, changes
 from pronghorn.symbolic.operation import Operation
 from pronghorn.variables import Variable
+
+_ON_TORCH = frozenset({"parameters", "named_parameters", "zero_grad"})
+"""What layers have beside the rest while the engine is torch, as they have on Keras's own."""
 
 
 class StatefulOperation(Operation):
@@ -35,6 +40,10 @@ class StatefulOperation(Operation):
     def __getattr__(self, name: str) -> Any:
         # Asked only for what is not there, or whose property raised an AttributeError: again, for its own words.
         if "_losses" in self.__dict__:
+            if name in _ON_TORCH and choice.chosen() == "torch":
+                from pronghorn.backends.torch import modules
+
+                return functools.partial(getattr(modules, name), self)
             return object.__getattribute__(self, name)
         raise AttributeError(
             f"{type(self).__name__!r} object has no attribute {name!r}, because it is not initialized: call "

@@ -231,7 +231,7 @@ def select(pred: torch.Tensor, on_true: torch.Tensor, on_false: torch.Tensor) ->
     bits = _BITS.get(on_true.dtype)
     if bits is None or on_true.numel() < _MANY or not on_true.is_cpu or not is_plain(on_true):
         return torch.where(pred, on_true, on_false)
-    if on_true.requires_grad or on_false.requires_grad:
+    if torch.is_grad_enabled() and (on_true.requires_grad or on_false.requires_grad):
         return torch.where(pred, on_true, on_false)
     # By bits, since PyTorch's own branches for each element on the processor: ten times as slow.
     x, y, mask = on_true.view(bits), on_false.view(bits), pred.to(bits).neg_()

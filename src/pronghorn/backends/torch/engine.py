@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pronghorn.backends import engine
+from pronghorn.backends import engine, interpreter
 from pronghorn.backends.engine import Step
 from pronghorn.backends.interpreter import Bound
 from pronghorn.backends.torch import plans, registry
@@ -37,7 +37,20 @@ class TorchEngine(engine.Engine):
     def dtype_of(self, value: torch.Tensor) -> str:
         return NAMES[value.dtype]
 
+    def overwrite(self, value: torch.Tensor, new: torch.Tensor) -> None:
+        with torch.no_grad():
+            value.copy_(new)
+
+    def kept(self, value: torch.Tensor) -> torch.Tensor:
+        return value.detach()
+
+    def is_concrete(self, value: torch.Tensor) -> bool:
+        return registry.is_plain(value)
+
     def run(self, graph: Graph | Bound, arrays: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        if torch.is_grad_enabled():  # a call of the user's own, of a graph that was made for it alone
+            with registry.placing(arrays[0].device if arrays else None):
+                return interpreter.run(graph, arrays, TABLE)
         return plans.run(graph, arrays)
 
     def compile(self, step: Step) -> Step:

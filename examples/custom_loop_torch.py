@@ -1,0 +1,73 @@
+"""A loop of PyTorch's own trains a model: its optimizer, its loss, its data loader, and `backward()`.
+
+    PRONGHORN_BACKEND=torch pronghorn run examples/custom_loop_torch.py
+
+The model's weights are PyTorch's parameters, so everything else goes on as usual: `evaluate`, `predict` and saving.
+"""
+
+import argparse
+
+import keras
+import numpy as np
+import torch
+from keras import layers
+
+
+def digits(images):
+    """Images of digits for training and for the test, and their labels."""
+    (x, y), (x_test, y_test) = keras.datasets.mnist.load_data()
+
+    def scaled(a):
+        return a[..., None].astype("float32") / 255
+
+    return scaled(x[:images]), y[:images].astype("int64"), scaled(x_test), y_test.astype("int64")
+
+
+def network():
+    """A small convolutional network."""
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(16, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dropout(0.3),
+            layers.Dense(10),
+        ]
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Train a digits model by a loop of PyTorch's own.")
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--images", type=int, default=60_000)
+    options = parser.parse_args()
+
+    keras.utils.set_random_seed(0)
+    torch.manual_seed(0)
+    x, y, x_test, y_test = digits(options.images)
+    pairs = torch.utils.data.TensorDataset(torch.from_numpy(x), torch.from_numpy(y))
+    loader = torch.utils.data.DataLoader(pairs, batch_size=64, shuffle=True)
+
+    model = network()
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    loss_of = torch.nn.CrossEntropyLoss()
+
+    for epoch in range(options.epochs):
+        total = 0.0
+        for images, labels in loader:
+            loss = loss_of(model(images, training=True), labels)
+            model.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+        print(f"epoch {epoch + 1}: loss {total / len(loader):.4f}")
+
+    right = np.argmax(model.predict(x_test, verbose=0), axis=-1) == y_test
+    print(f"test accuracy {100 * right.mean():.2f}%")
+
+
+if __name__ == "__main__":
+    main()

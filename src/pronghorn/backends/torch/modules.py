@@ -1,0 +1,93 @@
+"""Models as PyTorch's modules, and their variables as its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from pronghorn import tree
+from pronghorn.backends.torch.engine import ENGINE
+from pronghorn.backends.torch.registry import TYPES
+from pronghorn.export.signature import inference
+from pronghorn.graph.ir import Graph
+from pronghorn.graph.variable import GraphVariable
+
+
+def parameter(variable: GraphVariable) -> torch.nn.Parameter:
+    """A variable's value as a parameter, which is the value from now on: what changes one changes the other."""
+    lent = variable._lent
+    if lent is None or lent[0] is not ENGINE:
+        value = variable.on(ENGINE)
+        variable.lend(ENGINE, torch.nn.Parameter(value.detach().clone(), requires_grad=False))
+    found = variable.on(ENGINE)
+    return found.requires_grad_(variable.trainable and (found.is_floating_point() or found.is_complex()))
+
+
+def named_parameters(layer: Any, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, torch.nn.Parameter]]:
+    """The weights of a layer or model, by their paths, as parameters."""
+    for variable in layer.weights:
+        yield f"{prefix}.{variable.path}" if prefix else variable.path, parameter(variable)
+
+
+def parameters(layer: Any, recurse: bool = True) -> Iterator[torch.nn.Parameter]:
+    """The weights of a layer or model as parameters, in the order of `weights`."""
+    return (p for _, p in named_parameters(layer))
+
+
+def zero_grad(layer: Any, set_to_none: bool = True) -> None:
+    """Forget the gradients of a layer's parameters."""
+    for p in parameters(layer):
+        if p.grad is not None:
+            p.grad = None if set_to_none else torch.zeros_like(p.grad)
+
+
+class GraphModule(torch.nn.Module):
+    """A graph with its weights: what a model computes in inference, of tensors with any number of rows.
+
+    Args:
+        graph: takes the inputs and then the weights.
+        dtypes: the element types of the inputs, to which what comes is converted.
+        weights: the values, by name, and whether each is trainable.
+        structure: the nested results, with their numbers in the places of tensors.
+    """
+
+    def __init__(self, graph: Graph, dtypes: list[str], weights: dict[str, tuple[torch.Tensor, bool]], structure: Any):
+        super().__init__()
+        self._graph, self._structure = graph, structure
+        self._dtypes = [TYPES[name] for name in dtypes]
+        self._weights = list(weights)
+        for name, (value, trainable) in weights.items():
+            if trainable and value.is_floating_point():
+                self.register_parameter(name, torch.nn.Parameter(value))
+            else:
+                self.register_buffer(name, value)
+
+    def forward(self, *inputs: Any) -> Any:
+        arrays = tree.flatten(inputs)
+        if len(arrays) != len(self._dtypes):
+            raise ValueError(f"{self._graph.name} takes {len(self._dtypes)} tensors, got {len(arrays)}.")
+        tensors = [torch.as_tensor(x).to(dtype) for x, dtype in zip(arrays, self._dtypes)]
+        results = ENGINE.run(self._graph, [*tensors, *(getattr(self, name) for name in self._weights)])
+        return tree.map_structure(lambda i: results[i], self._structure)
+
+
+def to_torch(model: Any) -> GraphModule:
+    """See `pronghorn.interop.to_torch`."""
+    found = inference(model)
+    found.refuse_states()
+    if found.strings:
+        raise NotImplementedError(f"to_torch: {model.name!r} takes strings, of which PyTorch has no tensors.")
+    traced = found.traced
+    ENGINE.check(traced.graph)
+    weights = {}
+    for variable in traced.variables:
+        name = variable.path.replace(".", "_").replace("/", "_")
+        while name in weights:
+            name += "_"
+        weights[name] = (variable.on(ENGINE).detach().clone(), variable.trainable)
+    results = iter(range(traced.num_results))
+    structure = tree.map_structure(lambda _: next(results), found.structure)
+    inputs = traced.graph.inputs[: traced.num_args]
+    return GraphModule(traced.graph, [v.dtype for v in inputs], weights, structure)
