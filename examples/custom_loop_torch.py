@@ -1,6 +1,6 @@
 """A loop of PyTorch's own trains a model: its optimizer, its loss, its data loader, and `backward()`.
 
-    PRONGHORN_BACKEND=torch pronghorn run examples/custom_loop_torch.py
+    pronghorn run examples/custom_loop_torch.py
 
 The model's weights are PyTorch's parameters, so everything else goes on as usual: `evaluate`, `predict` and saving.
 """
@@ -45,6 +45,7 @@ def main():
     parser.add_argument("--images", type=int, default=60_000)
     options = parser.parse_args()
 
+    keras.config.set_backend("torch")
     keras.utils.set_random_seed(0)
     torch.manual_seed(0)
     x, y, x_test, y_test = digits(options.images)
