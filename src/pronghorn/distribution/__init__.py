@@ -6,6 +6,7 @@ from typing import Any
 
 from pronghorn._absent import absent_class, absent_function
 from pronghorn._lazy import attach
+from pronghorn.backends import choice as _choice
 
 _INSTEAD = "it runs on all cores of one machine by itself; see config.set_num_threads"
 
@@ -24,9 +25,7 @@ def list_devices(device_type: str | None = None) -> list[str]:
     >>> list_devices(), list_devices("gpu")
     (['cpu:0'], [])
     """
-    from pronghorn.backends import choice
-
-    engine = choice.current_engine()
+    engine = _choice.current_engine()
     names = ["cpu:0"] if engine is None else engine.devices()
     return [name for name in names if device_type is None or name.startswith(f"{device_type.lower()}:")]
 
