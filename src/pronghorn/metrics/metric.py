@@ -31,8 +31,7 @@ class Metric(CheckedArguments):
     ...     def __init__(self, **kwargs):
     ...         super().__init__(**kwargs)
     ...         self.top = self.add_variable((), "zeros", name="top")
-    ...     @on_its_engine
-    def update_state(self, values):
+    ...     def update_state(self, values):
     ...         self.top.assign(ops.maximum(self.top, ops.max(values)))
     ...     def result(self):
     ...         return self.top.value
