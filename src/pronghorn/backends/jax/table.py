@@ -299,7 +299,10 @@ def conv_filter_grad(x: Any, g: Any, *, kernel_shape: Ints, **how: Any) -> Any:
 
 # -- random bits ------------------------------------------------------------------------------------------------------
 def _product(x: Any, factor: int) -> tuple[Any, Any]:
-    """The high and the low word of ``x * factor``, in words of 32 bits, as JAX may have no others."""
+    """The high and the low word of ``x * factor``, also where JAX has no integers of 64 bits."""
+    if jax.config.jax_enable_x64:
+        product = x.astype(jnp.uint64) * np.uint64(factor)
+        return (product >> np.uint64(32)).astype(jnp.uint32), product.astype(jnp.uint32)
     low, high = x & 0xFFFF, x >> 16
     factor_low, factor_high = np.uint32(factor & 0xFFFF), np.uint32(factor >> 16)
     middle = high * factor_low + (low * factor_low >> 16)
