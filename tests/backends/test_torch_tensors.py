@@ -179,3 +179,26 @@ def test_a_module_of_several_inputs_and_outputs(torch):
     got = module({name: torch.tensor(v) for name, v in values.items()})
     for name, expected in model.predict(values, verbose=0).items():
         np.testing.assert_allclose(got[name].detach(), expected, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_steps_are_compiled_further_where_that_is_asked_for(torch):
+    x, y = images(40), np.random.default_rng(1).integers(0, 3, 40)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    histories = []
+    for jit in (False, True):
+        model = network()
+        model.compile("adam", loss, jit_compile=jit, backend="torch")
+        histories.append(model.fit(x, y, batch_size=20, epochs=2, shuffle=False, verbose=0).history["loss"])
+    np.testing.assert_allclose(histories[1], histories[0], rtol=1e-4)
+
+
+def test_what_cannot_be_compiled_further_says_so(torch, monkeypatch):
+    def fails(*args, **kwargs):
+        raise RuntimeError("No working C++ compiler found")
+
+    monkeypatch.setattr(torch, "compile", fails)
+    model = network()
+    model.compile("adam", "mse", jit_compile=True, backend="torch")
+    with pytest.raises(RuntimeError, match="No working C\\+\\+ compiler.*Leave jit_compile out"):
+        model.fit(images(4), np.zeros((4, 3)), verbose=0)

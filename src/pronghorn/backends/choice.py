@@ -116,7 +116,7 @@ def keeps_engine(method: Callable[..., Any]) -> Callable[..., Any]:
     return kept
 
 
-def executable(name: str, traced: Traced, gathered: Sequence[int] = ()) -> Any:
+def executable(name: str, traced: Traced, gathered: Sequence[int] = (), jit: bool = False) -> Any:
     """What runs a traced function on ``llvm``, ``numpy`` or an engine; see `pronghorn.backends.llvm.Executable`."""
     if name == "llvm":
         from pronghorn.backends.llvm import Executable
@@ -126,4 +126,4 @@ def executable(name: str, traced: Traced, gathered: Sequence[int] = ()) -> Any:
         return NumpyExecutable(traced, gathered)
     from pronghorn.backends.table_executable import TableExecutable
 
-    return TableExecutable(engines.engine(name), traced, gathered)
+    return TableExecutable(engines.engine(name), traced, gathered, jit)

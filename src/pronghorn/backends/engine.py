@@ -92,6 +92,10 @@ class Engine:
         """
         return step
 
+    def compile_further(self, step: Step) -> Step:
+        """`compile` where `Model.compile(jit_compile=True)` asks for what takes long, and the library offers it."""
+        return self.compile(step)
+
     def computing(self) -> contextlib.AbstractContextManager[Any]:
         """What has to be on while the table's functions run, such as JAX's 64-bit types."""
         return contextlib.nullcontext()

@@ -23,6 +23,7 @@ class TableExecutable:
         engine: the engine.
         traced: the function. Variables that it read are read at each call, those that it assigned are updated.
         gathered: arguments that are given as a pair (array, row numbers), whose rows are gathered.
+        jit: whether the library is to compile it further than it does by itself.
 
     Raises:
         NotImplementedError: the engine's library cannot do what the function asks for.
@@ -30,7 +31,7 @@ class TableExecutable:
 
     rows_at_once: int | None = None  # a batch is run as it comes
 
-    def __init__(self, engine: Engine, traced: Traced, gathered: Sequence[int] = ()):
+    def __init__(self, engine: Engine, traced: Traced, gathered: Sequence[int] = (), jit: bool = False):
         self.engine, self.traced = engine, traced
         self.gathered = frozenset(gathered)
         self._graph = graph = rewrite_for_engines(traced.graph)
@@ -41,7 +42,7 @@ class TableExecutable:
         # Where each of the graph's variables stands among those that are read and those that are updated.
         places = {v: i for i, v in enumerate([*self._read, *traced.updated])}
         self._order = [places[v] for v in traced.variables]
-        self._step = engine.compile(self._run)
+        self._step = (engine.compile_further if jit else engine.compile)(self._run)
 
     def _run(self, arguments: Sequence[Any], read: Sequence[Any], updated: Sequence[Any]) -> tuple[list, list]:
         """The function over the engine's arrays, which its library traces and compiles."""

@@ -80,7 +80,8 @@ class CompiledModel:
             weighted_metrics: the same, for metrics that take sample weights and class weights.
             run_eagerly: whether steps run as they are, without compilation, so that they can be debugged.
             steps_per_execution: batches that are run between two calls of the callbacks.
-            jit_compile: accepted; steps are always compiled unless `run_eagerly`.
+            jit_compile: True has PyTorch compile steps on its engine (`torch.compile`, which needs a C++ compiler);
+                elsewhere steps are always compiled, unless `run_eagerly`.
             auto_scale_loss: whether to wrap the optimizer in a `LossScaleOptimizer` under the policy mixed_float16.
             backend: the engine that runs this model's steps, such as `"jax"`; by default that of
                 `config.set_backend`. A model that is trained further on another engine keeps its optimizer's state
@@ -352,6 +353,7 @@ class CompiledModel:
             state_key=lambda: compiling.state_key(self, kind),
             run_eagerly=self.run_eagerly,
             engine=self._engine,
+            jit=self._trainer_state.jit_compile is True,
         )
         setattr(self._trainer_state, name, function)
         return function

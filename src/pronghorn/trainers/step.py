@@ -25,11 +25,11 @@ class Program:
 
     __slots__ = ("executable", "host_kinds", "is_flat", "structure", "traced")
 
-    def __init__(self, traced: Traced, structure: Any, gathered: tuple[int, ...], engine: str):
+    def __init__(self, traced: Traced, structure: Any, gathered: tuple[int, ...], engine: str, jit: bool):
         self.traced = traced
         self.structure = structure
         self.is_flat = type(structure) is dict and all(isinstance(i, int | _Fixed) for i in structure.values())
-        self.executable = choice.executable(engine, traced, gathered)
+        self.executable = choice.executable(engine, traced, gathered, jit)
         place = traced.num_args - len(traced.host)
         self.host_kinds = [(v.dtype, v.shape) for v in traced.graph.inputs[place : traced.num_args]]
 
@@ -73,6 +73,7 @@ class StepFunction:
         state_key: tells apart states of the model that need different compiled steps, such as what is trainable.
         run_eagerly: whether to run it as it is, primitive by primitive, rather than compiled.
         engine: what runs it; by default what is chosen at the time of each call.
+        jit: whether an engine's library is to compile it further than it does by itself.
     """
 
     def __init__(
@@ -82,12 +83,13 @@ class StepFunction:
         state_key: Callable[[], Hashable] | None = None,
         run_eagerly: bool = False,
         engine: str | None = None,
+        jit: bool = False,
     ):
         self._step = step
         self.name = name
         self.run_eagerly = run_eagerly
         self._state_key = state_key
-        self._engine = engine
+        self._engine, self._jit = engine, jit
         self._state: Hashable = None
         self._variants: dict[Hashable, Variants] = {}  # by kinds of batches
 
@@ -195,7 +197,7 @@ class StepFunction:
 
     def _assembled(self, batch: Batch, traced: Traced, structure: Any) -> Program:
         gathered = tuple(range(len(batch.numbers))) if batch.rows is not None else ()
-        return Program(traced, structure, gathered, self._engine or choice.chosen())
+        return Program(traced, structure, gathered, self._engine or choice.chosen(), self._jit)
 
     def _trace(self, batch: Batch, symbolic: bool) -> tuple[Traced, Any]:
         size = Dim.symbol("batch")

@@ -13,6 +13,7 @@ from pronghorn.backends import engine, interpreter
 from pronghorn.backends.engine import Step
 from pronghorn.backends.interpreter import Bound
 from pronghorn.backends.torch import plans, registry
+from pronghorn.backends.torch.compiled import CompiledStep
 from pronghorn.backends.torch.registry import NAMES, TABLE
 from pronghorn.graph.ir import Graph
 
@@ -52,6 +53,9 @@ class TorchEngine(engine.Engine):
             with registry.placing(arrays[0].device if arrays else None):
                 return interpreter.run(graph, arrays, TABLE)
         return plans.run(graph, arrays)
+
+    def compile_further(self, step: Step) -> Step:
+        return self.compile(CompiledStep(step))
 
     def compile(self, step: Step) -> Step:
         def run(arguments: Sequence[Any], read: Sequence[Any], updated: Sequence[Any]) -> tuple[list, list]:

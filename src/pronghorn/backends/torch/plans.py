@@ -12,10 +12,11 @@ from typing import Any
 
 import torch
 
+from pronghorn.backends import interpreter
 from pronghorn.backends.interpreter import Bound, bind_extents, concrete
 from pronghorn.backends.torch.fusions import Call, fuse
 from pronghorn.backends.torch.memory import own_memory, written_into
-from pronghorn.backends.torch.registry import TYPES, placing, without_decorators
+from pronghorn.backends.torch.registry import TABLE, TYPES, is_plain, placing, without_decorators
 from pronghorn.graph.dim import evaluate, product
 from pronghorn.graph.ir import Graph, Node, Value
 
@@ -41,6 +42,8 @@ def run(graph: Graph | Bound, arrays: Sequence[torch.Tensor]) -> list[torch.Tens
 
 def plan(graph: Graph | Bound, arrays: Sequence[torch.Tensor]) -> Plan:
     """The function that computes a graph's outputs from tensors of the shapes of these."""
+    if not all(map(is_plain, arrays)):  # stand-ins, whose constants would be stand-ins too
+        return lambda *xs: interpreter.run(graph, xs, TABLE)
     known: dict[str, int] = {}
     if isinstance(graph, Bound):
         graph, known = graph.graph, dict(graph.extents)
