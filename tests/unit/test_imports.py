@@ -22,6 +22,8 @@ BESIDE = {"_lazy", "_version", "tree"}  # small modules of the package that the 
 #: By module, what it imports inside functions. A package that need not be installed:
 OPTIONAL = {
     "export.onnx.files": {"onnx"},
+    "interop": {"pronghorn.interop"},  # what needs PyTorch
+    "layers.state": {"pronghorn.interop"},
     "saving.memory_cap": {"resource"},  # Windows has none
     "saving.safetensors_store": {"safetensors"},
     "utils.dot": {"IPython", "matplotlib"},
@@ -137,6 +139,7 @@ for name in sys.argv[1:]:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_every_module_can_be_the_first_that_is_imported():
     engines = tuple(f"pronghorn.backends.{name}" for name in NAMES)  # they may be missing
+    engines += ("pronghorn.interop.torch",)
     names = [name for name in MODULES if not name.startswith(engines) and not name.endswith("__main__")]
     env = {**os.environ, "PYTHONPATH": str(SOURCE)}
     result = subprocess.run([sys.executable, "-c", ALONE, *names], capture_output=True, text=True, env=env, timeout=900)

@@ -50,9 +50,9 @@ def torch_parameters(model: Any) -> dict[str, torch.nn.Parameter]:
 
 def _torch(name: str) -> Callable[..., Any]:
     engines.engine("torch")
-    from pronghorn.backends.torch import modules
+    from pronghorn.interop import torch_modules
 
-    return getattr(modules, name)
+    return getattr(torch_modules, name)
 
 
 __all__ = ["to_torch", "torch_parameters"]

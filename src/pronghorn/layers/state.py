@@ -41,9 +41,9 @@ class StatefulOperation(Operation):
         # Asked only for what is not there, or whose property raised an AttributeError: again, for its own words.
         if "_losses" in self.__dict__:
             if name in _ON_TORCH and choice.chosen() == "torch":
-                from pronghorn.backends.torch import modules
+                from pronghorn.interop import torch_modules
 
-                return functools.partial(getattr(modules, name), self)
+                return functools.partial(getattr(torch_modules, name), self)
             return object.__getattribute__(self, name)
         raise AttributeError(
             f"{type(self).__name__!r} object has no attribute {name!r}, because it is not initialized: call "
