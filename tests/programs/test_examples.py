@@ -41,6 +41,7 @@ SHORT = {
     "resnet": Short([(r"Test loss ([\d.]+)", 0, 2.4)], steps=10),
     "convolutional_autoencoder": Short([(r"([\d.]+) without", 0.01, 0.15)], steps=80),
     "vae": Short([(r"Drawing loss on test images: [\d.]+ before, ([\d.]+) after", 100, 270)], steps=40),
+    "custom_loop_jax": Short([(r"test accuracy ([\d.]+)%", 85, 100)], arguments=("--epochs", "1", "--images", "6400")),
     "custom_loop_torch": Short(
         [(r"test accuracy ([\d.]+)%", 85, 100)], arguments=("--epochs", "1", "--images", "6400")
     ),
@@ -72,7 +73,7 @@ WRONG = ("CHANGED", "DIFFERENT", "nan", "cannot be compiled")
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs_and_learns(script, tmp_path):
     text = script.read_text()
-    for package in ("matplotlib", "pandas", "torch"):
+    for package in ("matplotlib", "pandas", "torch", "jax"):
         if re.search(rf"^import {package}", text, re.MULTILINE):
             pytest.importorskip(package)
     short = SHORT[script.stem]
