@@ -141,3 +141,15 @@ def test_what_an_engine_lacks_is_refused_before_it_runs(engine, monkeypatch):
         made(lambda x: [x], "float16")
     with pytest.raises(NotImplementedError, match="tanh"):
         made(lambda x: [ops.map(ops.tanh, x)])
+
+
+@pytest.mark.parametrize("dtype", dtypes.FLOAT8)
+def test_padding_of_pooled_float8_is_no_number(engine, dtype):
+    """float8_e4m3fn has no infinity: as that type, -inf is NaN, which would be the maximum."""
+    if dtype in engine.lacks:
+        pytest.skip(f"{engine.name} has no {dtype}")
+    how = {"window": (3, 3), "strides": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1)}
+    x = np.random.default_rng(0).normal(size=(4, 5)).astype(dtypes.to_numpy(dtype))
+    for name in ("window_max", "window_argmax"):
+        traced = trace(lambda x, name=name: [PRIMITIVES[name](x, **how)], [aval(x)])
+        assert_same(TableExecutable(engine, traced)(x)[0], IMPLEMENTATIONS[name](x, **how), name)

@@ -264,11 +264,17 @@ class Formulas:
         return self.widened(lambda x: self._window_reduce("add", 0, x, window, strides, padding, dilation))(x)
 
     def window_max(self, x: Any, *, window: Ints, strides: Ints, padding: Pairs, dilation: Ints) -> Any:
+        if self.dtype_of(x) in dtypes.FLOAT8:  # not all of them have an infinity
+            how = {"window": window, "strides": strides, "padding": padding, "dilation": dilation}
+            return self.widened(self.window_max)(x, **how)
         fill = least(dtypes.to_numpy(self.dtype_of(x)))
         return self._window_reduce("max", fill, x, window, strides, padding, dilation)
 
     def window_argmax(self, x: Any, *, window: Ints, strides: Ints, padding: Pairs, dilation: Ints) -> Any:
         """The position in its window of each window's first maximum or first NaN; padding is never chosen."""
+        if self.dtype_of(x) in dtypes.FLOAT8:
+            how = {"window": window, "strides": strides, "padding": padding, "dilation": dilation}
+            return self.widened(self.window_argmax)(x, **how)
         shape = self.shape_of(x)
         out = window_shape(shape, window, strides, padding, dilation)
         fill = least(dtypes.to_numpy(self.dtype_of(x)))
