@@ -15,7 +15,7 @@ from pytensor.ifelse import ifelse
 from pronghorn.backends.interpreter import Bound, empty_results
 from pronghorn.backends.pytensor.mode import compiled
 from pronghorn.backends.pytensor.registry import Primitive, formulas, implements, run, shape_of, shaped
-from pronghorn.graph.ir import Graph
+from pronghorn.graph.ir import Aval, Graph
 
 Body = Graph | Bound
 Variables = tuple[Any, ...]
@@ -38,6 +38,12 @@ class _Loop(Primitive):
 
 
 class _Scan(_Loop):
+    def inferred(self, avals: Sequence[Aval]) -> Sequence[Aval]:
+        num_consts, num_carry, length = (self.params[k] for k in ("num_consts", "num_carry", "length"))
+        stacked = empty_results(self.params["body"], num_carry)
+        carry = avals[num_consts : num_consts + num_carry]
+        return [*carry, *(Aval((length, *shape[1:]), dtype) for shape, dtype in stacked)]
+
     def computed(self, node: Apply, arrays: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
         num_consts, num_carry, length = (self.params[k] for k in ("num_consts", "num_carry", "length"))
         fixed = num_consts + num_carry
@@ -54,6 +60,9 @@ class _Scan(_Loop):
 
 
 class _While(_Loop):
+    def inferred(self, avals: Sequence[Aval]) -> Sequence[Aval]:
+        return avals[self.params["num_cond_consts"] + self.params["num_body_consts"] :]
+
     def computed(self, node: Apply, arrays: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
         of_cond, of_body = self.params["num_cond_consts"], self.params["num_body_consts"]
         first = of_cond + of_body

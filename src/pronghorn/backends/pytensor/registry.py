@@ -79,9 +79,12 @@ class Primitive(Op):
         self.number = id(params)  # no two are the same operation, as parameters may be graphs
 
     def make_node(self, *variables: Any) -> Apply:
-        avals = PRIMITIVES[self.name].infer([_aval(x) for x in variables], _unbound(self.params))
-        outputs = [pt.TensorType(a.dtype, shape=a.shape)() for a in avals]
+        outputs = [pt.TensorType(a.dtype, shape=a.shape)() for a in self.inferred([_aval(x) for x in variables])]
         return Apply(self, list(variables), outputs)
+
+    def inferred(self, avals: Sequence[Aval]) -> Sequence[Aval]:
+        """The results' shapes and types."""
+        return PRIMITIVES[self.name].infer(avals, self.params)
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[Any]) -> None:
         found = self.computed(node, [np.asarray(x) for x in inputs])
