@@ -11,12 +11,13 @@ from pytensor.gradient import DisconnectedType, disconnected_type
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 
-from pronghorn.autodiff import backward
+from pronghorn.autodiff.backward import backward
 from pronghorn.backends import interpreter
 from pronghorn.backends.formulas import Formulas
 from pronghorn.backends.interpreter import Bound
 from pronghorn.backends.numpy import IMPLEMENTATIONS
 from pronghorn.graph import dtypes
+from pronghorn.graph.dim import evaluate
 from pronghorn.graph.ir import Aval, Graph
 from pronghorn.graph.primitives import PRIMITIVES
 from pronghorn.graph.trace import trace
@@ -100,10 +101,11 @@ class Primitive(Op):
     def pullback(self, inputs: Sequence[Any], outputs: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
         given = [not isinstance(c.type, DisconnectedType) for c in cotangents]
         places: list[bool] = []
+        params = _unbound(self.params)
 
         def gradients(*tensors: Any) -> list[Any]:
             operands, rest = tensors[: len(inputs)], tensors[len(inputs) :]
-            results = PRIMITIVES[self.name](*operands, **_unbound(self.params))
+            results = PRIMITIVES[self.name](*operands, **params)
             results = results if isinstance(results, tuple) else (results,)
             found = backward([r for r, there in zip(results, given) if there], rest, operands)
             places[:] = [g is not None for g in found]
@@ -120,7 +122,17 @@ def _aval(x: Any) -> Aval:
 
 def _unbound(params: dict[str, Any]) -> dict[str, Any]:
     """Parameters with graphs, whose extents are numbers, in the places of bodies."""
-    return {k: p.graph if isinstance(p, Bound) else p for k, p in params.items()}
+    return {k: _in_numbers(p) if isinstance(p, Bound) else p for k, p in params.items()}
+
+
+def _in_numbers(body: Bound) -> Graph:
+    avals = [Aval(tuple(evaluate(d, body.extents) for d in v.shape), v.dtype) for v in body.graph.inputs]
+    return trace(lambda *xs: interpreter.run(body, xs, _PRIMITIVES), avals, body.graph.name).graph
+
+
+_PRIMITIVES = {
+    name: lambda *xs, prim=prim, **params: prim(*xs, **_unbound(params)) for name, prim in PRIMITIVES.items()
+}
 
 
 def by_meaning(name: str) -> Function:

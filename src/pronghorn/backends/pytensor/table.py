@@ -1,4 +1,4 @@
-"""Elementwise primitives, structure, reductions, contractions and indexing. `pronghorn.backends.numpy` says what each
+"""Elementwise primitives, structure, reductions, windows and indexing. `pronghorn.backends.numpy` says what each
 means."""
 
 from __future__ import annotations
@@ -262,33 +262,7 @@ TABLE.update(cumsum=_cumulative("add"), cumprod=_cumulative("mul"))
 TABLE.update(cummax=formulas.cummax, cummin=formulas.cummin)
 
 
-# -- contractions -----------------------------------------------------------------------------------------------------
-@implements
-@widened
-def dot_general(x: Any, y: Any, *, contract: tuple[Ints, Ints], batch: tuple[Ints, Ints]) -> Any:
-    """Output axes: the batch axes, the free axes of ``x``, the free axes of ``y``."""
-    if x.type.dtype == "bool":
-        x, y = (formulas.cast(a, dtype="int64") for a in (x, y))
-        return pt.gt(dot_general(x, y, contract=contract, batch=batch), constant_of(0, "int64"))
-    (xc, yc), (xb, yb) = contract, batch
-    xs, ys = shape_of(x), shape_of(y)
-    x_free = [i for i in range(len(xs)) if i not in xc and i not in xb]
-    y_free = [i for i in range(len(ys)) if i not in yc and i not in yb]
-    batches, rows, columns = [xs[i] for i in xb], [xs[i] for i in x_free], [ys[i] for i in y_free]
-    k, lead = math.prod(xs[i] for i in xc), [math.prod(batches)] if xb and math.prod(batches) != 1 else []
-    left = _matrix(x, [*xb, *x_free, *xc], [*lead, math.prod(rows), k])
-    right = _matrix(y, [*yb, *yc, *y_free], [*lead, k, math.prod(columns)])
-    out = pt.matmul(left, right) if lead else pt.dot(left, right)
-    return _matrix(out, list(range(out.type.ndim)), [*batches, *rows, *columns])
-
-
-def _matrix(x: Any, perm: list[int], shape: list[int]) -> Any:
-    x = x if perm == list(range(len(perm))) else x.dimshuffle(perm)
-    return x if x.type.shape == tuple(shape) else reshape(x, shape=tuple(shape))
-
-
-for _fn in (formulas.conv, formulas.conv_input_grad, formulas.conv_filter_grad):
-    TABLE[_fn.__name__] = widened(_fn)
+# -- windows ----------------------------------------------------------------------------------------------------------
 for _fn in (
     formulas.window_sum, formulas.window_max, formulas.window_argmax, formulas.window_sum_grad, formulas.unpool,
     formulas.pool_gather,
