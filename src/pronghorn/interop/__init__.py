@@ -10,6 +10,8 @@ from pronghorn.backends import engine as engines
 if TYPE_CHECKING:
     import torch
 
+    from pronghorn.interop.pytensor_graphs import GraphFunction
+
 
 def to_torch(model: Any) -> torch.nn.Module:
     """A model's inference as a module of PyTorch, with weights of its own.
@@ -48,6 +50,31 @@ def torch_parameters(model: Any) -> dict[str, torch.nn.Parameter]:
     return dict(_torch("named_parameters")(model))
 
 
+def to_pytensor(model: Any) -> GraphFunction:
+    """A model's inference as a function of PyTensor's variables, for example inside a model of PyMC.
+
+    What it gives is a graph that `pytensor.grad` differentiates, in its inputs and in its weights, which are shared
+    variables of its own (`weights` of the result, by their names). Inputs are variables whose types say their shapes in
+    numbers, or arrays.
+
+    Args:
+        model: a model that has been built, so that the shapes of its inputs are known.
+
+    Returns:
+        A function from variables, as the model takes arrays, to what the model gives with `training=False`.
+
+    Raises:
+        ImportError: PyTensor is not installed; the message says the command that installs it.
+        ValueError: the shapes of the inputs are not known.
+        NotImplementedError: the model takes strings, assigns variables when it is called, or has a type that PyTensor
+            lacks.
+    """
+    engines.engine("pytensor")
+    from pronghorn.interop import pytensor_graphs
+
+    return pytensor_graphs.to_pytensor(model)
+
+
 def _torch(name: str) -> Callable[..., Any]:
     engines.engine("torch")
     from pronghorn.interop import torch_modules
@@ -55,4 +82,4 @@ def _torch(name: str) -> Callable[..., Any]:
     return getattr(torch_modules, name)
 
 
-__all__ = ["to_torch", "torch_parameters"]
+__all__ = ["to_pytensor", "to_torch", "torch_parameters"]

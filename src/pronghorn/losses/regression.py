@@ -6,11 +6,13 @@ import math
 from typing import Any
 
 from pronghorn import config, ops
+from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import Tensor
 from pronghorn.losses.reduction import same_rank
 
 
+@on_its_engine
 def as_pair(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
     """Targets and predictions as tensors of one floating type and of one rank.
 

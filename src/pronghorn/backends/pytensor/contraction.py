@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import pytensor.tensor as pt
@@ -12,7 +11,7 @@ import pytensor.tensor as pt
 from pronghorn.backends.pytensor.registry import Ints, constant_of, formulas, implements, shape_of, widened
 from pronghorn.graph.primitives.contraction import conv_shape
 
-Pairs = Sequence[tuple[int, int]]
+Pairs = tuple[tuple[int, int], ...]
 
 
 @implements
@@ -57,7 +56,7 @@ def _patches(x: Any, kernel: Ints, out: Ints, strides: Ints, padding: Pairs, dil
 @widened
 def conv(x: Any, w: Any, *, strides: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:
     kernel = shape_of(w)
-    out = conv_shape(shape_of(x), kernel, strides, padding, dilation)
+    out = tuple(map(int, conv_shape(shape_of(x), kernel, strides, padding, dilation)))
     if groups > 1 or 0 in (*shape_of(x), *out):
         return formulas.conv(x, w, strides=strides, padding=padding, dilation=dilation, groups=groups)
     rows = _patches(x, kernel[:-2], out, strides, padding, dilation)

@@ -230,8 +230,7 @@ def _bits(name: str, of_bools: Function, neutral: int) -> Function:
             return x
         if x.type.dtype == "bool":
             return of_bools(x, axis=axes)
-        value = neutral if neutral == 0 else np.invert(np.zeros((), x.type.dtype))
-        return formulas.reduce_bits(x, axes, name, value)
+        return formulas.reduce_bits(x, axes, name, neutral and int(np.invert(np.zeros((), x.type.dtype))))
 
     return reduce
 

@@ -1,0 +1,59 @@
+"""Models as functions of PyTensor's variables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytensor
+import pytensor.tensor as pt
+
+from pronghorn import tree
+from pronghorn.backends.pytensor.engine import ENGINE
+from pronghorn.backends.pytensor.registry import formulas
+from pronghorn.export.signature import inference
+from pronghorn.graph.ir import Graph
+
+
+class GraphFunction:
+    """A graph with its weights: what a model computes in inference, of variables.
+
+    Args:
+        graph: takes the inputs and then the weights.
+        dtypes: the element types of the inputs, to which what comes is converted.
+        weights: shared variables, by name.
+        structure: the nested results, with their numbers in the places of variables.
+    """
+
+    def __init__(self, graph: Graph, dtypes: list[str], weights: dict[str, Any], structure: Any):
+        self.weights = weights
+        self._graph, self._dtypes, self._structure = graph, dtypes, structure
+
+    def __call__(self, *inputs: Any) -> Any:
+        given = tree.flatten(inputs)
+        if len(given) != len(self._dtypes):
+            raise ValueError(f"{self._graph.name} takes {len(self._dtypes)} variables, got {len(given)}.")
+        variables = [pt.as_tensor_variable(x) for x in given]
+        converted = [formulas.cast(x, dtype=dtype) for x, dtype in zip(variables, self._dtypes)]
+        results = ENGINE.run(self._graph, [*converted, *self.weights.values()])
+        return tree.map_structure(lambda i: results[i], self._structure)
+
+
+def to_pytensor(model: Any) -> GraphFunction:
+    """See `pronghorn.interop.to_pytensor`."""
+    found = inference(model)
+    found.refuse_states()
+    if found.strings:
+        raise NotImplementedError(f"to_pytensor: {model.name!r} takes strings, of which PyTensor has no tensors.")
+    traced = found.traced
+    ENGINE.check(traced.graph)
+    weights: dict[str, Any] = {}
+    for variable in traced.variables:
+        name = variable.path
+        while name in weights:
+            name += "_"
+        value = variable.on(ENGINE)
+        weights[name] = pytensor.shared(value.copy(), name=name, shape=value.shape)
+    results = iter(range(traced.num_results))
+    structure = tree.map_structure(lambda _: next(results), found.structure)
+    inputs = traced.graph.inputs[: traced.num_args]
+    return GraphFunction(traced.graph, [v.dtype for v in inputs], weights, structure)
