@@ -79,8 +79,9 @@ def test_training_assigns_nothing_in_a_graph():
 
 
 def small():
+    keras.utils.set_random_seed(1)
     return keras.Sequential(
-        [keras.Input((5, 3)), layers.LSTM(4, return_sequences=True), layers.Conv1D(2, 2), layers.LayerNormalization()]
+        [keras.Input((5, 3)), layers.LSTM(4, return_sequences=True), layers.Conv1D(2, 2), layers.Dense(2, "tanh")]
     )
 
 
@@ -119,7 +120,9 @@ def test_to_pytensor_of_what_it_has_no_type_for():
 
 def test_a_loop_of_a_body_with_unknown_extents():
     """The body of a recurrent layer's loop knows the number of rows by a symbol."""
-    model = small()
-    model.compile("sgd", "mse", backend="pytensor")
-    history = model.fit(X, np.zeros((4, 4, 2), "float32"), batch_size=3, epochs=2, verbose=0)
-    assert history.history["loss"][1] < history.history["loss"][0]
+    losses = []
+    for engine in ("pytensor", "pronghorn"):
+        model = small()
+        model.compile("sgd", "mse", backend=engine)
+        losses.append(model.fit(X, np.zeros((4, 4, 2), "float32"), batch_size=3, epochs=2, verbose=0).history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-5)
