@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Hashable
+from heapq import heappop, heappush
 from typing import Any
 
 from pronghorn import tree
@@ -96,7 +99,7 @@ class _Rebuilding:
         self.custom_objects = custom_objects
         self.operations: dict[str, Any] = {}
         self.nodes: dict[str, list[Node]] = {}
-        self.pending: list[tuple[Any, list[dict[str, Any]]]] = []
+        self.pending: list[tuple[Any, deque[dict[str, Any]]]] = []
 
     def add(self, data: dict[str, Any]) -> None:
         operation = serialization.deserialize_keras_object(
@@ -110,23 +113,37 @@ class _Rebuilding:
         # What the constructor called on itself (InputLayer; nested models) comes first.
         self.nodes[name] = [n for n in operation._inbound_nodes if n.is_input]
         if data.get("inbound_nodes"):
-            self.pending.append((operation, list(data["inbound_nodes"])))
+            self.pending.append((operation, deque(data["inbound_nodes"])))
 
     def connect(self) -> None:
-        """Make the calls, each as soon as its arguments are there."""
-        while self.pending:
-            waiting, progress = [], False
-            for operation, nodes in self.pending:
-                while nodes and self._call(operation, nodes[0]):
-                    nodes.pop(0)
-                    progress = True
-                if nodes:
-                    waiting.append((operation, nodes))
-            if not progress:
-                raise ValueError(self._why_stuck(waiting))
-            self.pending = waiting
+        """Make the calls, each as soon as its arguments are there.
 
-    def _why_stuck(self, waiting: list[tuple[Any, list[dict[str, Any]]]]) -> str:
+        The operations are gone through in their order, round by round; one that waits for others' outputs is not
+        looked at again before the last of them is made, and so has its turn where it would have been found ready.
+        """
+        turns = [(0, place) for place in range(len(self.pending))]  # (round, which of the pending), in order: a heap
+        missing: dict[int, set[Hashable]] = {}  # what an operation's next call waits for, by its place
+        waiting: dict[Hashable, list[int]] = {}  # who waits for an output
+        while turns:
+            turn, place = heappop(turns)
+            operation, calls = self.pending[place]
+            while calls:
+                missing[place] = self._call(operation, calls[0])
+                if missing[place]:
+                    break
+                calls.popleft()
+                made = (operation.name, len(self.nodes[operation.name]) - 1)
+                for other in waiting.pop(made, ()):
+                    missing[other].remove(made)
+                    if not missing[other]:
+                        heappush(turns, (turn if other > place else turn + 1, other))
+            for output in missing[place]:
+                waiting.setdefault(output, []).append(place)
+        stuck = [(operation, calls) for operation, calls in self.pending if calls]
+        if stuck:
+            raise ValueError(self._why_stuck(stuck))
+
+    def _why_stuck(self, waiting: list[tuple[Any, deque[dict[str, Any]]]]) -> str:
         """Why none of these calls can be made, for an error."""
         wanted = {name for _, nodes in waiting for name in _called_on(nodes[0])}
         missing = sorted(wanted - self.operations.keys())
@@ -141,10 +158,11 @@ class _Rebuilding:
         nodes = self.nodes.get(name, [])
         return nodes[node_index].outputs[position] if node_index < len(nodes) else None
 
-    def _call(self, operation: Any, data: Any) -> bool:
-        args, kwargs, complete = self._arguments(data)
-        if not complete:
-            return False
+    def _call(self, operation: Any, data: Any) -> set[Hashable]:
+        """Make a call, or say which outputs it lacks."""
+        args, kwargs, missing = self._arguments(data)
+        if missing:
+            return missing
         if not any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs))):
             # It would be computed here and now, and may take any time and memory; no model has such calls.
             raise ValueError(
@@ -153,28 +171,30 @@ class _Rebuilding:
             )
         operation(*args, **kwargs)
         self.nodes[operation.name].append(operation._inbound_nodes[-1])
-        return True
+        return set()
 
-    def _arguments(self, data: Any) -> tuple[tuple[Any, ...], dict[str, Any], bool]:
+    def _arguments(self, data: Any) -> tuple[tuple[Any, ...], dict[str, Any], set[Hashable]]:
+        """A call's arguments, and which of the outputs among them (layer, number of its call) are not there yet."""
+        missing: set[Hashable] = set()
+
+        def output(history: Any) -> KerasTensor | None:
+            found = self.tensor(history) if history else None
+            if found is None:
+                missing.add(tuple(history[:2]) if history else None)
+            return found
+
         if isinstance(data, list):  # Keras 2: [[layer, node, tensor, kwargs], ...]
-            tensors = [self.tensor(entry) for entry in data]
+            tensors = [output(entry) for entry in data]
             inputs = tensors[0] if len(tensors) == 1 else tensors
-            return (inputs,), dict(data[0][3]) if len(data[0]) > 3 else {}, all(t is not None for t in tensors)
-        complete = True
+            return (inputs,), dict(data[0][3]) if len(data[0]) > 3 else {}, missing
 
         def fill(x: Any) -> Any:
-            nonlocal complete
-            if not isinstance(x, KerasTensor):
-                return x
-            history = x._pre_serialization_keras_history
-            found = self.tensor(history) if history else None
-            complete = complete and found is not None
-            return found
+            return output(x._pre_serialization_keras_history) if isinstance(x, KerasTensor) else x
 
         safe = serialization.in_safe_mode()
         args = serialization.deserialize_keras_object(data["args"], self.custom_objects, safe_mode=safe)
         kwargs = serialization.deserialize_keras_object(data["kwargs"], self.custom_objects, safe_mode=safe)
-        return tuple(tree.map_structure(fill, args)), tree.map_structure(fill, kwargs), complete
+        return tuple(tree.map_structure(fill, args)), tree.map_structure(fill, kwargs), missing
 
 
 def _called_on(data: Any) -> set[str]:
