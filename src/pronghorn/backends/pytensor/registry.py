@@ -73,11 +73,12 @@ class Primitive(Op):
     Its gradient is that of our own rules.
     """
 
-    __props__ = ("name", "number")
+    __props__ = ("name", "key")
 
     def __init__(self, name: str, params: dict[str, Any]):
         self.name, self.params = name, params
-        self.number = id(params)  # no two are the same operation, as parameters may be graphs
+        # Operations are the same if these are; with a body each is one of its own.
+        self.key = tuple((k, object() if isinstance(p, (Graph, Bound)) else p) for k, p in sorted(params.items()))
 
     def make_node(self, *variables: Any) -> Apply:
         outputs = [pt.TensorType(a.dtype, shape=a.shape)() for a in self.inferred([_aval(x) for x in variables])]
