@@ -328,6 +328,8 @@ class Formulas:
         whole = tuple(n + lo + hi for n, (lo, hi) in zip(input_shape, padding))
 
         def spread(g: Any) -> Any:
+            if all(d == 1 or n == 1 for d, n in zip(dilation, window)) and tuple(strides) == tuple(window):
+                return self._unpadded(self._unpool_apart(g, argmax, whole, window), padding)
             zero, total = self.like(g, 0), None
             for index, tap in enumerate(itertools.product(*map(range, window))):
                 share = self.select(self.eq(argmax, self.like(argmax, index)), g, zero)
@@ -336,6 +338,43 @@ class Formulas:
             return self._unpadded(total, padding)
 
         return self.widened(spread)(g)
+
+    def unpool_at_once(
+        self, g: Any, argmax: Any, *, input_shape: Ints, window: Ints, strides: Ints, padding: Pairs, dilation: Ints
+    ) -> Any:
+        """`unpool`, by a scatter where windows overlap: as a sum over taps, XLA computes positions anew for each."""
+        if all(k <= s for k, s in zip(window, strides)):
+            how = {"window": window, "strides": strides, "padding": padding, "dilation": dilation}
+            return self.unpool(g, argmax, input_shape=input_shape, **how)
+        whole = tuple(n + lo + hi for n, (lo, hi) in zip(input_shape, padding))
+        shape = self.shape_of(g)
+        place = self.full(shape, 0, "int32")
+
+        def number(n: int) -> Any:
+            return self.full(shape, n, "int32")
+
+        for axis, (size, stride, step) in enumerate(zip(window, strides, dilation)):
+            tap = self.rem(self.div(argmax, number(math.prod(window[axis + 1 :]))), number(size))
+            start = self.mul(self.iota(shape=shape, dtype="int32", axis=axis), number(stride))
+            at = self.add(start, self.mul(tap, number(step)))
+            place = self.add(self.mul(place, number(whole[axis])), at)
+        nothing = self.full((math.prod(whole),), 0, self.dtype_of(g))
+        flat = (math.prod(shape),)
+        total = self.scatter(nothing, self.reshape(place, shape=flat), self.reshape(g, shape=flat), mode="add")
+        return self._unpadded(self.reshape(total, shape=whole), padding)
+
+    def _unpool_apart(self, g: Any, argmax: Any, whole: Ints, window: Ints) -> Any:
+        """`unpool` of windows that lie side by side, in one pass: an axis for each window's elements, then reshaped."""
+        out, rank = self.shape_of(g), len(window)
+        paired = tuple(n for pair in zip(out, window) for n in pair)
+        place = np.arange(math.prod(window), dtype=np.int32).reshape(window)
+        wide = {"shape": paired, "dims": tuple(range(0, 2 * rank, 2))}
+        index = self.broadcast_in_dim(self.constant(value=place), shape=paired, dims=tuple(range(1, 2 * rank, 2)))
+        chosen = self.eq(self.broadcast_in_dim(argmax, **wide), index)
+        each = self.select(chosen, self.broadcast_in_dim(g, **wide), self.full(paired, 0, self.dtype_of(g)))
+        covered = tuple(n * k for n, k in zip(out, window))
+        rest = [(0, n - m) for n, m in zip(whole, covered)]  # windows may stop short of the end
+        return self.padded(self.reshape(each, shape=covered), rest)
 
     def pool_gather(self, x: Any, argmax: Any, *, window: Ints, strides: Ints, padding: Pairs, dilation: Ints) -> Any:
         """Each window's element at its position ``argmax``; 0 where that is padding."""

@@ -328,23 +328,7 @@ for _fn in (
     formulas.window_sum, formulas.window_max, formulas.window_argmax, formulas.window_sum_grad, formulas.pool_gather,
 ):  # fmt: skip
     _implements(_fn)
-
-
-@_implements
-@widened
-def unpool(g: Any, argmax: Any, *, input_shape: Ints, window: Ints, strides: Ints, padding: Any, dilation: Ints) -> Any:
-    """By a scatter where windows overlap: as a sum over taps, XLA computes the positions anew for each of them."""
-    if all(k <= s for k, s in zip(window, strides)):
-        how = {"window": window, "strides": strides, "padding": padding, "dilation": dilation}
-        return formulas.unpool(g, argmax, input_shape=input_shape, **how)
-    whole = [n + lo + hi for n, (lo, hi) in zip(input_shape, padding)]
-    place: Any = 0
-    for axis, (size, stride, step) in enumerate(zip(window, strides, dilation)):
-        tap = argmax // math.prod(window[axis + 1 :]) % size
-        start = lax.broadcasted_iota(jnp.int32, g.shape, axis) * stride
-        place = place * whole[axis] + start + tap * step
-    total = jnp.zeros(math.prod(whole), g.dtype).at[place.reshape(-1)].add(g.reshape(-1), mode="drop")
-    return formulas.padded(total.reshape(whole), [(-lo, -hi) for lo, hi in padding])
+TABLE["unpool"] = widened(formulas.unpool_at_once)
 
 
 # -- indexing ---------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import tensorflow as tf
@@ -9,7 +10,7 @@ import tensorflow as tf
 from pronghorn.backends import interpreter
 from pronghorn.backends.interpreter import Bound, empty_results
 from pronghorn.backends.numpy import IMPLEMENTATIONS
-from pronghorn.backends.tensorflow.registry import TABLE, implements, widened
+from pronghorn.backends.tensorflow.registry import TABLE, implements, on_host, unfused, widened
 from pronghorn.graph.ir import Graph
 
 Body = Graph | Bound
@@ -108,6 +109,7 @@ def svd(x: Any, *, full_matrices: bool, compute_uv: bool) -> Tensors:
     if compute_uv and full_matrices and m != n:  # what lies beyond the singular vectors is LAPACK's choice
         shapes = [*lead, m, m], [*lead, min(m, n)], [*lead, n, n]
         return _on_host("svd", x, [(s, x.dtype) for s in shapes], full_matrices=True, compute_uv=True)
+    unfused()
     if not compute_uv:
         return (tf.linalg.svd(x, compute_uv=False),)
     s, u, v = tf.linalg.svd(x)
@@ -117,6 +119,7 @@ def svd(x: Any, *, full_matrices: bool, compute_uv: bool) -> Tensors:
 @implements
 @widened
 def eigh(x: Any) -> Tensors:
+    unfused()
     return tuple(tf.linalg.eigh(x))
 
 
@@ -133,6 +136,4 @@ def lu(x: Any) -> Tensors:
 
 
 def _on_host(name: str, x: Any, results: list[tuple[Any, Any]], **params: Any) -> Tensors:
-    """A factorisation by NumPy; its results' shapes and types are known."""
-    found = tf.numpy_function(lambda a: IMPLEMENTATIONS[name](a, **params), [x], [dtype for _, dtype in results])
-    return tuple(tf.ensure_shape(a, shape) for a, (shape, _) in zip(found, results))
+    return on_host(functools.partial(IMPLEMENTATIONS[name], **params), x, results)

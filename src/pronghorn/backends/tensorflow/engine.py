@@ -1,4 +1,4 @@
-"""TensorFlow as an engine: steps are compiled by `tf.function`."""
+"""TensorFlow as an engine: steps are compiled by `tf.function` and XLA."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ import numpy as np
 import tensorflow as tf
 
 from pronghorn.backends.engine import Engine, Step
+from pronghorn.backends.tensorflow import registry
 from pronghorn.backends.tensorflow.registry import TABLE
 
 
 class TensorFlowEngine(Engine):
-    """TensorFlow. A step is traced again for other shapes, as its functions take them in numbers."""
+    """TensorFlow. A step is traced again for other shapes, as its functions take them in numbers.
+
+    As Keras does on TensorFlow, steps are given to XLA. Those with an operation that XLA does not have, or not as
+    exactly (factorisations of matrices), run operation by operation.
+    """
 
     name = "tensorflow"
     library = "tensorflow"
@@ -33,8 +38,20 @@ class TensorFlowEngine(Engine):
         return value.dtype.name
 
     def compile(self, step: Step) -> Step:
-        # A partial, since TensorFlow counts retracings by a function's code, which all steps share.
-        return tf.function(functools.partial(step), autograph=False)
+        # Partials, since TensorFlow counts retracings by a function's code, which all steps share.
+        plain = tf.function(functools.partial(step), autograph=False)
+        fused = tf.function(functools.partial(step), autograph=False, jit_compile=True)
+        chosen: Step | None = None
+
+        def run(*arrays: Any) -> Any:
+            nonlocal chosen
+            if chosen is None:
+                before = registry.unfused()
+                plain.get_concrete_function(*arrays)
+                chosen = fused if registry.unfused() == before + 1 else plain
+            return chosen(*arrays)
+
+        return run
 
     def version(self) -> str:
         return tf.__version__  # the package is called otherwise where it is for the processor alone

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -96,12 +97,32 @@ def moved(fn: Function) -> Function:
     return mover
 
 
-def on_host(fn: Function, dtype: Any = None) -> Function:
-    """``fn`` of NumPy's arrays, for what TensorFlow lacks and nobody does often; its result is shaped like ``x``."""
+_unfused = itertools.count()
 
-    def call(x: Any, *rest: Any) -> Any:
-        out = tf.numpy_function(fn, [x, *rest], dtype or x.dtype)
-        out.set_shape(x.shape)
-        return out
 
-    return call
+def unfused() -> int:
+    """To be called where a function is traced that XLA does not have, or not as exactly.
+
+    Returns:
+        A number that grows by one from call to call.
+    """
+    return next(_unfused)
+
+
+def on_host(fn: Function, x: Any, results: Sequence[tuple[Any, Any]], *rest: Any) -> tuple[Any, ...]:
+    """``fn`` of NumPy's arrays, for what TensorFlow lacks and nobody does often.
+
+    Args:
+        fn: the function; it gives as many arrays as there are ``results``.
+        x: its first operand.
+        results: a shape and a type for each.
+        rest: the other operands.
+    """
+    unfused()
+    found = tf.numpy_function(fn, [x, *rest], [dtype for _, dtype in results])
+    return tuple(tf.ensure_shape(a, shape) for a, (shape, _) in zip(found, results))
+
+
+def elementwise_on_host(fn: Function) -> Function:
+    """`on_host` for a function whose result is an array like its first operand."""
+    return lambda x, *rest: on_host(lambda *arrays: [fn(*arrays)], x, [(x.shape, x.dtype)], *rest)[0]

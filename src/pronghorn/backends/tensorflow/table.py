@@ -14,16 +14,27 @@ from pronghorn.backends.tensorflow.registry import (
     TABLE,
     Function,
     Ints,
+    elementwise_on_host,
     formulas,
     implements,
     is_integer,
     moved,
-    on_host,
     ordered,
     signed,
     widened,
 )
 from pronghorn.graph import dtypes
+
+
+def _with_nan(fn: Function) -> Function:
+    """An extreme, NaN where an operand is: XLA's on the processor leaves that out."""
+
+    def extreme(x: Any, y: Any) -> Any:
+        out = fn(x, y)
+        return tf.where((x == x) & (y == y), out, x + y) if x.dtype.is_floating else out
+
+    return extreme
+
 
 # -- elementwise ------------------------------------------------------------------------------------------------------
 _FLOATS: dict[str, Function] = {
@@ -36,7 +47,7 @@ _FLOATS: dict[str, Function] = {
 }  # fmt: skip
 _ARITHMETIC: dict[str, Function] = {"add": tf.add, "sub": tf.subtract, "mul": tf.multiply, "neg": tf.negative}
 _ORDERED: dict[str, Function] = {
-    "max": tf.maximum, "min": tf.minimum, "eq": tf.equal, "ne": tf.not_equal,
+    "max": _with_nan(tf.maximum), "min": _with_nan(tf.minimum), "eq": tf.equal, "ne": tf.not_equal,
     "lt": tf.less, "le": tf.less_equal, "gt": tf.greater, "ge": tf.greater_equal,
 }  # fmt: skip
 TABLE.update({name: widened(fn) for name, fn in _FLOATS.items()})
@@ -125,7 +136,7 @@ def is_finite(x: Any) -> Any:
 
 def _division(fn: Function, name: str) -> Function:
     """A division of integers; of uint64, which needs its highest bit, by NumPy."""
-    wide, meaning = signed(fn), on_host(IMPLEMENTATIONS[name])
+    wide, meaning = signed(fn), elementwise_on_host(IMPLEMENTATIONS[name])
     return lambda x, y: (meaning if x.dtype == tf.uint64 else wide)(x, y)
 
 
@@ -152,11 +163,11 @@ def pow_(x: Any, y: Any) -> Any:
     if not is_integer(x):
         return tf.pow(x, y)
     if x.dtype == tf.uint64:
-        return on_host(IMPLEMENTATIONS["pow"])(x, y)
+        return elementwise_on_host(IMPLEMENTATIONS["pow"])(x, y)
     return formulas.integer_pow(x, y, signed(tf.pow))
 
 
-TABLE["nextafter"] = on_host(IMPLEMENTATIONS["nextafter"])
+TABLE["nextafter"] = elementwise_on_host(IMPLEMENTATIONS["nextafter"])
 
 
 @implements
@@ -335,7 +346,10 @@ def _extreme(fn: Function, of_bools: Function, edge: Function) -> Function:
         if not all(x.shape[a] for a in axes):
             shape = [n for i, n in enumerate(x.shape) if i not in axes]
             return formulas.full(shape, edge(dtypes.to_numpy(x.dtype.name)), x.dtype.name)
-        return wide(x, axes=axes)
+        out = wide(x, axes=axes)
+        if not x.dtype.is_floating:
+            return out
+        return tf.where(tf.reduce_all(x == x, axes), out, tf.constant(np.nan, out.dtype))  # XLA leaves NaN out
 
     return extreme
 
@@ -415,10 +429,11 @@ def _along_last(x: Any, order: Any) -> Any:
 
 # -- windows, random bits ---------------------------------------------------------------------------------------------
 for _fn in (
-    formulas.window_sum, formulas.window_max, formulas.window_argmax, formulas.window_sum_grad, formulas.unpool,
-    formulas.pool_gather, formulas.random_bits,
+    formulas.window_sum, formulas.window_max, formulas.window_argmax, formulas.window_sum_grad, formulas.pool_gather,
+    formulas.random_bits,
 ):  # fmt: skip
     implements(_fn)
+TABLE["unpool"] = widened(formulas.unpool_at_once)
 
 
 # -- indexing ---------------------------------------------------------------------------------------------------------
