@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pronghorn import KerasTensor, ops
+from pronghorn import Input, KerasTensor, Sequential, layers, ops
 
 X = np.ones((2, 5, 5, 3), "float32")
 
@@ -108,3 +108,23 @@ def test_slice_needs_one_start_and_extent_an_axis():
         ops.slice(np.ones((3, 3)), (1, 1, 1), (2, 2))
     with pytest.raises(ValueError, match="`shape`"):
         ops.slice(np.ones((3, 3)), (1, 1), (2, 2, 2))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda x: x + ops.zeros(ops.shape(x)),
+        lambda x: x + ops.full(x.shape, 2.0),
+        lambda x: ops.broadcast_to(ops.ones((1, 1, 3)), ops.shape(x)),
+        lambda x: ops.tile(x, (1, x.shape[1], 1)),
+        lambda x: ops.reshape(x, (ops.shape(x)[0], -1)),
+        lambda x: ops.arange(ops.shape(x)[1]),
+        lambda x: ops.linspace(0, 1, x.shape[1]),
+        lambda x: ops.eye(x.shape[1]),
+    ],
+)
+def test_extents_that_are_not_known_before_a_model_runs(use):
+    with pytest.raises(ValueError, match="got .*None.*in a Lambda"):
+        use(Input((None, 3)))
+    within = Sequential([Input((None, 3)), layers.Lambda(use)])
+    assert within(np.ones((2, 5, 3), "float32")) is not None

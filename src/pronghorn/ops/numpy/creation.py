@@ -14,7 +14,7 @@ from pronghorn.graph.dim import Dim
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
-from pronghorn.ops.numpy.shaping import extents, moveaxis, reshape
+from pronghorn.ops.numpy.shaping import UNKNOWN_EXTENT, known_extents, moveaxis, reshape
 
 
 @symbolic_aware
@@ -30,26 +30,26 @@ def zeros(shape: Any, dtype: Any = None) -> Tensor:
     >>> zeros((2,)).numpy()
     array([0., 0.], dtype=float32)
     """
-    return B.full(extents(shape), 0, B.standardize_dtype(dtype))
+    return B.full(known_extents(shape, "zeros"), 0, B.standardize_dtype(dtype))
 
 
 @symbolic_aware
 def ones(shape: Any, dtype: Any = None) -> Tensor:
     """Ones, in the default float type unless ``dtype`` says otherwise."""
-    return B.full(extents(shape), 1, B.standardize_dtype(dtype))
+    return B.full(known_extents(shape, "ones"), 1, B.standardize_dtype(dtype))
 
 
 @symbolic_aware
 def empty(shape: Any, dtype: Any = None) -> Tensor:
     """An array whose values do not matter; they are zeros."""
-    return B.full(extents(shape), 0, B.standardize_dtype(dtype))
+    return B.full(known_extents(shape, "empty"), 0, B.standardize_dtype(dtype))
 
 
 @symbolic_aware
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Tensor:
     """An array filled with a value, which is broadcast to ``shape``."""
     value = B.cast(fill_value, config.floatx() if dtype is None else B.standardize_dtype(dtype))
-    return B.broadcast_to(value, extents(shape))
+    return B.broadcast_to(value, known_extents(shape, "full"))
 
 
 @symbolic_aware
@@ -82,6 +82,11 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Tensor:
     return B.broadcast_to(B.cast(fill_value, x.dtype if dtype is None else B.standardize_dtype(dtype)), x.shape)
 
 
+def _check_known(op: str, name: str, value: Any) -> None:
+    if value is None:
+        raise ValueError(f"{op}: {name} must be a number, got None. {UNKNOWN_EXTENT}")
+
+
 def _concrete(x: Any) -> Any:
     """A number given as a scalar array, as a Python number."""
     return x.item() if isinstance(x, (np.generic, np.ndarray, Tensor)) or hasattr(x, "eager_value") else x
@@ -94,6 +99,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     >>> arange(3).numpy()
     array([0, 1, 2], dtype=int32)
     """
+    _check_known("arange", "start", start)
     given = [v for v in (start, stop, step) if v is not None]
     target = B.standardize_dtype(dtype) if dtype is not None else _arange_dtype(given)
     if any(isinstance(v, Dim) for v in given):
@@ -153,6 +159,7 @@ def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Tensor:
 
 def _diagonal_test(compare: Any, rows: Any, columns: Any, k: Any) -> Tensor:
     """``compare(row + k, column)`` at each place of a matrix."""
+    _check_known("A matrix", "N", rows)
     for name, value in (("N", rows), ("M", columns)):
         if isinstance(value, float) or dtypes.is_float(getattr(value, "dtype", "int32")):
             raise TypeError(f"{name} must be an integer, got {value!r}.")
@@ -214,6 +221,7 @@ def linspace(
     >>> linspace(0, 1, 3).numpy()
     array([0. , 0.5, 1. ], dtype=float32)
     """
+    _check_known("linspace", "num", num)
     target = B.float_dtype(B.weak_name(start), B.weak_name(stop)) if dtype is None else B.standardize_dtype(dtype)
     inner = target if dtypes.is_float(target) or target in dtypes.COMPLEX else config.floatx()
     first, last = B.operands(start, stop, dtype=inner)

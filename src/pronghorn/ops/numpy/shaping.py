@@ -16,6 +16,11 @@ from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.symbolic.describing import is_described, unknown_extent
 
+UNKNOWN_EXTENT = (
+    "An extent that is None is not known before a model runs: use it where it is, in the `call` of a layer of your own "
+    "or in a Lambda."
+)
+
 
 def extents(shape: Any, name: str = "shape") -> tuple[Any, ...]:
     """A shape given as a number, a sequence or an array, as a tuple of extents; -1 and None are kept as -1."""
@@ -41,6 +46,18 @@ def extents(shape: Any, name: str = "shape") -> tuple[Any, ...]:
     return tuple(out)
 
 
+def known_extents(shape: Any, op: str, name: str = "shape") -> tuple[Any, ...]:
+    """A shape as `extents` gives it, of an op that cannot tell by itself what an extent is that is left open.
+
+    Raises:
+        ValueError: if an extent is None, as one of a `KerasTensor` may be, or negative.
+    """
+    given = extents(shape, name)
+    if any(isinstance(n, int) and n < 0 for n in given):
+        raise ValueError(f"{op}: {name} must be numbers from 0 on, got {shape!r}. {UNKNOWN_EXTENT}")
+    return given
+
+
 @symbolic_aware
 def reshape(x: Any, newshape: Any) -> Tensor:
     """The elements of ``x``, in their order, in another shape.
@@ -59,12 +76,19 @@ def reshape(x: Any, newshape: Any) -> Tensor:
     target = extents(newshape, "newshape")
     if _has_described(newshape):  # the values of the new shape will be known when it runs, and are checked then
         return B.full(tuple(unknown_extent() if isinstance(n, int) and n == -1 else n for n in target), 0, x.dtype)
+    if any(n is None for n in _listed(newshape)) and sum(isinstance(n, int) and n == -1 for n in target) > 1:
+        raise ValueError(f"reshape: only one extent may be left open, got newshape={newshape!r}. {UNKNOWN_EXTENT}")
     shape = resolve(x.shape, target)
     return x if shape == x.shape else P.reshape(x, shape=shape)
 
 
 def _has_described(shape: Any) -> bool:
-    return is_described(shape) or (isinstance(shape, (tuple, list)) and any(map(is_described, shape)))
+    return is_described(shape) or any(map(is_described, _listed(shape)))
+
+
+def _listed(shape: Any) -> Sequence[Any]:
+    """The extents of a shape that is a tuple or a list."""
+    return shape if isinstance(shape, (tuple, list)) else ()
 
 
 def resolve(old: Shape, new: tuple[Any, ...]) -> Shape:
@@ -202,7 +226,7 @@ def squeeze(x: Any, axis: Any = None) -> Tensor:
 @symbolic_aware
 def broadcast_to(x: Any, shape: Any) -> Tensor:
     """``x`` repeated to ``shape`` by NumPy's rule."""
-    x, target = B.convert(x), extents(shape)
+    x, target = B.convert(x), known_extents(shape, "broadcast_to")
     if len(target) < x.ndim or B.broadcast_shapes(x.shape, target) != target:
         raise ValueError(f"broadcast_to: {x.shape} cannot be broadcast to {target}.")
     return B.broadcast_to(x, target)
@@ -316,7 +340,7 @@ def tile(x: Any, repeats: Any) -> Tensor:
     array([1, 2, 1, 2], dtype=int32)
     """
     x = B.convert(x)
-    counts = extents(repeats, "repeats")
+    counts = known_extents(repeats, "tile", "repeats")
     counts = (1,) * (x.ndim - len(counts)) + counts
     shape = (1,) * (len(counts) - x.ndim) + x.shape
     split = tuple(n for pair in zip((1,) * len(shape), shape) for n in pair)
