@@ -15,6 +15,7 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.backends.engine import ROOTS, Engine, engine
+from pronghorn.graph import dtypes
 from pronghorn.graph.active import active_tapes, current_trace, state
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor, as_tensor
@@ -111,7 +112,10 @@ class _Inputs:
             )
         known = self._known.get(id(x))
         if known is None and self._trace is not None:
-            aval = Aval(self._engine.shape_of(x), self._engine.dtype_of(x))
+            dtype = self._engine.dtype_of(x)
+            if dtype not in dtypes.ALL:  # strings, which layers read as they are
+                return None
+            aval = Aval(self._engine.shape_of(x), dtype)
             known = self._known[id(x)] = self._trace.add_host_input(aval, lambda strings: x)
             self._arrays.append(x)
         return known

@@ -34,6 +34,23 @@ class TensorFlowEngine(Engine):
     def to_numpy(self, value: Any) -> np.ndarray:
         return value.numpy()
 
+    def shape_of(self, value: Any) -> tuple[int, ...]:
+        """A tensor's shape.
+
+        Raises:
+            TypeError: for an extent that a TensorFlow graph does not know yet.
+        """
+        if not value.shape.is_fully_defined():
+            raise TypeError(
+                f"A tensor of a TensorFlow graph has no values yet, and the shape of this one is {value.shape}: "
+                "extents have to be numbers. Batch with drop_remainder=True, say the shape with tf.ensure_shape, or go "
+                "through tf.numpy_function."
+            )
+        return tuple(value.shape)
+
+    def is_concrete(self, value: Any) -> bool:
+        return not tf.is_symbolic_tensor(value)
+
     def dtype_of(self, value: Any) -> str:
         return value.dtype.name
 
