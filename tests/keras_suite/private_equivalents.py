@@ -16,7 +16,8 @@ import data_adapters
 import numpy as np
 
 from pronghorn import saving
-from pronghorn.layers.rnn.conv_lstm import ConvLSTM, ConvLSTMCell
+from pronghorn.initializers.random import compute_fans
+from pronghorn.layers.rnn.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, ConvLSTMCell
 from pronghorn.layers.rnn.dropout_cell import DropoutRNNCell
 from pronghorn.layers.tracking import TrackedDict, TrackedList, TrackedOrderedDict, TrackedSet
 from pronghorn.ops.nn.convolution import transposed_axis
@@ -118,7 +119,7 @@ EQUIVALENTS: dict[str, Any] = {
     "AutocastScope": AutocastScope,
     "CompileLoss": CompileLoss,
     "CompileMetrics": CompileMetrics,
-    "ConvLSTM": ConvLSTM,
+    "ConvLSTM": lambda rank, **settings: (ConvLSTM1D, ConvLSTM2D, ConvLSTM3D)[rank - 1](**settings),
     "ConvLSTMCell": ConvLSTMCell,
     "DropoutRNNCell": DropoutRNNCell,
     "auto_name": naming.auto_name,
@@ -126,6 +127,7 @@ EQUIVALENTS: dict[str, Any] = {
     "TrackedList": TrackedList,
     "TrackedOrderedDict": TrackedOrderedDict,
     "TrackedSet": TrackedSet,
+    "compute_fans": compute_fans,
     "compute_conv_transpose_output_shape": _transposed_output_shape,
     "compute_conv_transpose_padding_args_for_jax": _transposed_padding,
     "class_weight_to_sample_weights": lambda y, weights: class_weights(np.asarray(y), weights),
