@@ -60,7 +60,7 @@ def choose(name: str) -> None:
         EngineError: it is installed, but does not work.
         RuntimeError: a model is being trained, evaluated or asked for predictions.
     """
-    checked = checked_name(name, "set_backend")
+    checked = checked_name(name, f"set_backend({name!r})")
     if _choice.runs and checked != chosen():
         raise RuntimeError(
             f"set_backend({name!r}): the engine cannot change while fit(), evaluate() or predict() is running. Set it "
@@ -76,7 +76,7 @@ def checked_name(name: Any, what: str) -> str:
     own = _OWN_WAYS.get(name)
     if own is not None:
         return own
-    engines.engine(_known(name, f"{what}({name!r})"))
+    engines.engine(_known(name, what))
     return name
 
 

@@ -91,7 +91,7 @@ class CompiledModel:
             ValueError: for unknown names, with the nearest ones.
             ImportError: the engine is not installed.
         """
-        engine = None if backend is None else choice.checked_name(backend, "compile: backend")
+        engine = None if backend is None else choice.checked_name(backend, f"compile(backend={backend!r})")
         optimizer = optimizers.get(optimizer)
         checks.check_flags(run_eagerly, steps_per_execution, jit_compile)
         names = compiling.known_output_names(self)
