@@ -134,6 +134,7 @@ EQUIVALENTS: dict[str, Any] = {
     "compute_output_spec": _compute_output_spec,
     "extract_archive": _extract_archive,
     "draw_seed": seed_generator.draw_seed,
+    "make_default_seed": seed_generator.make_default_seed,
     "get_keras_mask": get_mask,
     "in_symbolic_scope": lambda: (
         False
