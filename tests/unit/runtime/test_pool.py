@@ -68,10 +68,13 @@ def test_sleeping_workers_wake(jobs, kind):
 def test_threads_wait_asleep_for_a_slow_one(jobs, who):
     callback = Callback(lambda: time.sleep(0.05))
     args = jobs.arguments(code=who, callback=callback.address)
+    spent = []
     with Pool(2) as p:
-        before = time.process_time()
-        assert p.run(jobs.job("callback"), args.ctypes.data) == 0
-        assert time.process_time() - before < 0.04
+        for _ in range(3):  # other threads of the process may be at work in one of them
+            before = time.process_time()
+            assert p.run(jobs.job("callback"), args.ctypes.data) == 0
+            spent.append(time.process_time() - before)
+    assert min(spent) < 0.04
 
 
 def test_a_closed_pool_runs_nothing(jobs):
@@ -137,11 +140,13 @@ def stray(jobs, num_threads):
     """Has a worker be away amid a job that has ended, as one that has lost its core is; yields what calls it back."""
     num_threads(2)
     away, back = threading.Event(), threading.Event()
-    leave, arrive = Callback(lambda: (away.set(), back.wait(30))), Callback(lambda: away.wait(30))
-    args = jobs.arguments(code=arrive.address, callback=leave.address)
-    start = time.monotonic()
-    assert pool.run(jobs.job("stray"), args.ctypes.data) == 0
-    assert time.monotonic() - start < 25 and away.is_set() and not back.is_set()
+    leave, arrive = Callback(lambda: (away.set(), back.wait(30))), Callback(lambda: away.wait(0.5))
+    for _ in range(50):  # where cores are short, a job that soon follows another wakes nobody
+        args = jobs.arguments(code=arrive.address, callback=leave.address)
+        assert pool.run(jobs.job("stray"), args.ctypes.data) == 0
+        if away.is_set():
+            break
+    assert away.is_set() and not back.is_set()
     yield back.set
     back.set()
     while pool._state.pool.is_joined():
