@@ -1,10 +1,12 @@
 """Compiled functions among threads and batch sizes; narrower instruction sets."""
 
+import gc
 import os
 import platform
 import subprocess
 import sys
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -121,6 +123,30 @@ def test_other_instruction_sets(target):
     done = subprocess.run(command, env=env, cwd=HERE.parents[1], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert " passed" in done.stdout
+
+
+@pytest.mark.parametrize("is_in_a_cycle", [False, True])
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_code_that_goes_is_whole_when_it_is_handed_over(monkeypatch, tmp_path, is_kept, is_in_a_cycle):
+    """The collector ends all of a cycle at once; what workers may be in has to outlive that too."""
+    monkeypatch.setenv("PRONGHORN_CACHE_DIR", str(tmp_path))
+    handed = []
+    monkeypatch.setattr(pool, "outlive", handed.append)
+    x = np.ones((64, 1000), "float32")
+    for _ in range(2 if is_kept else 1):
+        executable = Executable(trace(lambda x: [P.tanh(P.add(x, x))], [Aval((64, 1000), "float32")]))
+        executable(x)
+    assert executable.module.from_cache == is_kept
+    ended, me = executable, weakref.ref(executable)
+    if is_in_a_cycle:
+        ended.itself = ended
+    gc.collect()
+    handed.clear()
+    del executable, ended
+    gc.collect()
+    assert me() is None
+    ((module, layouts),) = handed
+    assert module.address("step") and len(layouts) == 1
 
 
 def test_a_small_step_wakes_no_other_thread(monkeypatch):

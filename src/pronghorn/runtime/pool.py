@@ -39,10 +39,6 @@ _SPIN_SECONDS_CROWDED = 1e-6
 # Kernels keep up to some 400 KB on the stack, whatever the program has chosen for threads of its own.
 _STACK_BYTES = 2 << 20
 
-# What ended last is kept a while longer: on a quiet machine a sleeping worker has been seen to return into code that
-# was let go as soon as no worker counted as inside, a way that has not been found yet.
-KEPT = 64
-
 _EXIT_SECONDS = 5.0  # how long the interpreter's exit waits for a job that a daemon thread runs
 
 
@@ -259,7 +255,7 @@ def outlive(thing: object) -> None:
         ended.append(thing)
         count = len(ended)  # more may come while the next line runs, from the garbage collector
         if _state.pool is None or not _state.pool.is_joined():
-            del ended[: max(0, count - KEPT)]
+            del ended[:count]
 
 
 def _at_exit() -> None:

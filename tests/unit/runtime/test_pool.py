@@ -68,13 +68,10 @@ def test_sleeping_workers_wake(jobs, kind):
 def test_threads_wait_asleep_for_a_slow_one(jobs, who):
     callback = Callback(lambda: time.sleep(0.05))
     args = jobs.arguments(code=who, callback=callback.address)
-    spent = []
     with Pool(2) as p:
-        for _ in range(3):  # other threads of the process may be at work in one of them
-            before = time.process_time()
-            assert p.run(jobs.job("callback"), args.ctypes.data) == 0
-            spent.append(time.process_time() - before)
-    assert min(spent) < 0.04
+        before = time.process_time()
+        assert p.run(jobs.job("callback"), args.ctypes.data) == 0
+        assert time.process_time() - before < 0.04
 
 
 def test_a_closed_pool_runs_nothing(jobs):
@@ -141,12 +138,11 @@ def stray(jobs, num_threads):
     num_threads(2)
     away, back = threading.Event(), threading.Event()
     leave, arrive = Callback(lambda: (away.set(), back.wait(30))), Callback(lambda: away.wait(0.5))
-    for _ in range(50):  # where cores are short, a job that soon follows another wakes nobody
-        args = jobs.arguments(code=arrive.address, callback=leave.address)
-        assert pool.run(jobs.job("stray"), args.ctypes.data) == 0
-        if away.is_set():
-            break
-    assert away.is_set() and not back.is_set()
+    start, given = time.monotonic(), []
+    while not away.is_set() and time.monotonic() - start < 25:  # a job that soon follows another may wake nobody
+        given.append(jobs.arguments(code=arrive.address, callback=leave.address))
+        assert pool.run(jobs.job("stray"), given[-1].ctypes.data) == 0
+    assert time.monotonic() - start < 25 and away.is_set() and not back.is_set()
     yield back.set
     back.set()
     while pool._state.pool.is_joined():
@@ -175,18 +171,15 @@ def test_what_a_job_had_outlives_a_thread_that_is_late_in_it(stray):
     stray()
     while pool._state.pool.is_joined():
         time.sleep(0.001)
-    for _ in range(pool.KEPT + 1):
-        pool.outlive(None)
+    pool.outlive(None)
     assert kept() is None
 
 
-def test_what_a_job_had_is_let_go_soon_if_nobody_is_late():
+def test_what_a_job_had_is_let_go_at_once_if_nobody_is_late():
     tables = np.zeros(3)
     kept = weakref.ref(tables)
     while pool._state.pool is not None and pool._state.pool.is_joined():
         time.sleep(0.001)
     pool.outlive(tables)
     del tables
-    for _ in range(pool.KEPT):
-        pool.outlive(None)
     assert kept() is None

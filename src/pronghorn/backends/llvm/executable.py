@@ -6,7 +6,8 @@ import atexit
 import functools
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+import weakref
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,15 +84,14 @@ class Executable:
                 "not of your program: please report it with the output of PRONGHORN_DEBUG=graph. Until it is mended, "
                 "compile(run_eagerly=True) or PRONGHORN_BACKEND=numpy runs the same function, more slowly."
             ) from error
+        # The finalizer holds what it is given. Python's collector ends everything in a cycle at once, and so would end
+        # the code while a worker is in it: `outlive`, called by one thing in the cycle, comes too late for another.
+        weakref.finalize(self, pool.outlive, (self.module, self._layouts)).atexit = False
         self._is_guarded = debug.enabled("poison")
         self._calls = 0
         keep = guarded_copy if self._is_guarded else aligned_copy
         self._constants = {slot: keep(a) for slot, a in self.plan.constants.items()}
         self._step = self.module.address("step")
-
-    def __del__(self, outlive: Callable[[object], None] = pool.outlive) -> None:  # bound now: modules go first at exit
-        if hasattr(self, "module"):
-            outlive((self.module, self._layouts))
 
     # -- making it --------------------------------------------------------------------------------------------------
     def _compile(self) -> None:
@@ -102,7 +102,10 @@ class Executable:
         kept = kept_steps.load(name) if name is not None else None
         if kept is not None:
             self.plan, code = kept
-            self.module = CompiledModule(self.name, code, lambda: self._build(target).text, target, True)
+            text = functools.partial(
+                _text, weakref.ref(self), target
+            )  # the code, which a finalizer holds, holds no step
+            self.module = CompiledModule(self.name, code, text, target, True)
             return
         built = self._build(target)
         self.plan = built.plan
@@ -154,8 +157,8 @@ class Executable:
                 layout = self._layouts.get(shapes)
                 if layout is None:
                     if len(self._layouts) >= MOST_LAYOUTS:
-                        pool.outlive(self._layouts)
-                        self._layouts = {}
+                        pool.outlive(self._layouts.copy())
+                        self._layouts.clear()  # the finalizer holds this one
                     layout = self._layouts[shapes] = self._layout(arrays)
                 if self._is_guarded:
                     return self._run_guarded(layout, arrays)
@@ -241,6 +244,12 @@ class Executable:
         except ValueError as error:
             shapes = ", ".join(str(v.shape) for v in self._given)
             raise ValueError(f"{self.name}: the arguments do not fit the shapes ({shapes}): {error}") from None
+
+
+def _text(executable: weakref.ref[Executable], target: Target) -> str:
+    """The IR of a step whose code was kept, made anew, for whoever looks at it while the step is there."""
+    found = executable()
+    return "" if found is None else found._build(target).text
 
 
 def _as_array(x: Any, dtype: np.dtype) -> np.ndarray:
