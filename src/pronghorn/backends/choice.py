@@ -18,7 +18,7 @@ VARIABLE = "PRONGHORN_BACKEND"
 OWN = "pronghorn"
 """Keras's word for the engine of our own; ``llvm`` and ``numpy`` are the two ways in which it runs graphs."""
 
-_OWN_WAYS = {OWN: "llvm", "llvm": "llvm", "numpy": "numpy"}
+OWN_WAYS = {OWN: "llvm", "llvm": "llvm", "numpy": "numpy"}
 
 
 class _Choice:
@@ -42,13 +42,12 @@ def chosen() -> str:
     name = _choice.name or os.environ.get(VARIABLE)
     if not name:
         return "llvm"
-    return _OWN_WAYS.get(name) or _known(name, f"environment variable {VARIABLE}={name!r}")
+    return OWN_WAYS.get(name) or _known(name, f"environment variable {VARIABLE}={name!r}")
 
 
 def in_kerass_words() -> str:
     """What `keras.backend.backend()` says: ``pronghorn``, or the engine's name."""
-    name = chosen()
-    return OWN if name in _OWN_WAYS else name
+    return named() or OWN
 
 
 def choose(name: str) -> None:
@@ -73,7 +72,7 @@ def checked_name(name: Any, what: str) -> str:
     """``llvm``, ``numpy`` or the name of an engine that works; see `choose` for what is raised."""
     if not isinstance(name, str):
         raise ValueError(f"{what}: the engine is named by a string such as 'jax', got {name!r}.")
-    own = _OWN_WAYS.get(name)
+    own = OWN_WAYS.get(name)
     if own is not None:
         return own
     engines.engine(_known(name, what))
@@ -87,10 +86,16 @@ def _known(name: str, what: str) -> str:
     return name
 
 
+def named() -> str | None:
+    """The name of the engine that is chosen; None for our own."""
+    name = chosen()
+    return None if name in OWN_WAYS else name
+
+
 def current_engine() -> engines.Engine | None:
     """The engine that is chosen, ready to compute; None for our own. See `choose` for what is raised."""
-    name = chosen()
-    return engines.engine(name) if name in engines.NAMES else None
+    name = named()
+    return None if name is None else engines.engine(name)
 
 
 @contextlib.contextmanager

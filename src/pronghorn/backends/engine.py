@@ -80,6 +80,10 @@ class Engine:
         """Whether an array has values, and does not stand for some in a function that the library is tracing."""
         return True
 
+    def is_plain(self, value: Any) -> bool:
+        """Whether an array is numbers alone: none that stands for some, and none of which gradients are recorded."""
+        return self.is_concrete(value)
+
     # -- running ------------------------------------------------------------------------------------------------------
     def compile(self, step: Step) -> Step:
         """What runs ``step`` as one compiled function.

@@ -3,6 +3,9 @@
 The result is of that library too and differentiable there, so that `jax.grad` and `jax.jit` go through a layer, and
 `backward()` through a loss. This happens at the outermost call that gets such an array (of an op, a layer, a loss):
 inside of it there are traced tensors of our own, as in any compiled step.
+
+Where a user asks for an array of ours, or calls a model that was compiled for another engine, arrays that are numbers
+alone are converted. What a library traces or differentiates stays there.
 """
 
 from __future__ import annotations
@@ -14,12 +17,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pronghorn import tree
+from pronghorn.backends import choice
 from pronghorn.backends.engine import ROOTS, Engine, engine
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import active_tapes, current_trace, state
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.trace import Traced, trace
+from pronghorn.graph.user_code import warn
 from pronghorn.graph.variable import GraphVariable
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -54,15 +59,72 @@ def engine_of(nest: Iterable[Any]) -> str | None:
 
 def on_its_engine(fn: F) -> F:
     """Have ``fn`` run on the engine of its arguments where they are another library's arrays."""
+    converts = getattr(fn, "gives_ours", False)
 
     @functools.wraps(fn)
     def call(*args: Any, **kwargs: Any) -> Any:
         name = engine_of(args) or (engine_of(kwargs.values()) if kwargs else None)
         if name is None or current_trace() is not None or active_tapes():
             return fn(*args, **kwargs)
+        if converts and name != choice.chosen() and _are_numbers((args, kwargs)):
+            return fn(*args, **kwargs)
         return run(name, fn, args, kwargs)
 
     return call  # type: ignore[return-value]
+
+
+def gives_ours(fn: F) -> F:
+    """Mark a conversion: of another library's numbers it gives our array, unless that library is the engine chosen."""
+    fn.gives_ours = True  # type: ignore[attr-defined]
+    return fn
+
+
+def _are_numbers(nest: Any) -> bool:
+    """Whether no library traces or differentiates one of its arrays among nested arguments."""
+    names = [(x, _engine_of_type(type(x))) for x in tree.flatten(nest)]
+    return all(engine(name).is_plain(x) for x, name in names if name is not None)
+
+
+_warned: set[tuple[str, str, str]] = set()
+
+
+def brought_to(name: str, nest: Any, what: str) -> Any:
+    """Nested arguments with arrays of an engine in the places of those of other libraries.
+
+    It warns of that, once. Where a library traces or differentiates one of them, all stay as they are: converting
+    would lose what it is after.
+
+    Args:
+        name: the engine's name, or ``llvm`` or ``numpy`` for our own.
+        nest: nested arguments.
+        what: who was called, for the warning.
+    """
+    if engine_of(nest) is None:
+        return nest
+    others = {n for x in tree.flatten(nest) if (n := _engine_of_type(type(x))) not in (None, name)}
+    if not others or not _are_numbers(nest):
+        return nest
+    ours = name in choice.OWN_WAYS
+    for other in others:
+        if (what, other, name) not in _warned:
+            _warned.add((what, other, name))
+            words = choice.OWN if ours else name
+            warn(
+                f"{what} was compiled for the engine {words!r} and got an array of {other}: it is converted, and the "
+                f"result is of {words}. Convert it yourself (np.asarray(x)), or compile with backend={other!r}."
+            )
+
+    def convert(x: Any) -> Any:
+        other = _engine_of_type(type(x))
+        if other in (None, name) or engine(other).dtype_of(x) not in dtypes.ALL:
+            return x
+        array = engine(other).to_numpy(x)
+        if ours:
+            return Tensor(array)
+        with engine(name).computing():
+            return engine(name).from_numpy(array)
+
+    return tree.map_structure(convert, nest)
 
 
 def run(name: str, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from pronghorn import export, models, saving, tree
+from pronghorn.backends import choice
+from pronghorn.backends.foreign_calls import brought_to
 from pronghorn.layers.layer import Layer
 from pronghorn.models import pickling
 from pronghorn.models.compiled_call import CompiledCalls
@@ -76,6 +78,8 @@ class Model(Trainer, Layer):
         return copied
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.compiled and (engine := self._engine or choice.named()) is not None:
+            args, kwargs = brought_to(engine, (args, kwargs), f"The model {self.name!r}")
         if len(args) == 1 and (not kwargs or (len(kwargs) == 1 and kwargs.get("training", True) in (False, None))):
             if self._compiled_calls is None:
                 object.__setattr__(self, "_compiled_calls", CompiledCalls(self))

@@ -12,6 +12,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from pronghorn.backends.foreign_calls import gives_ours
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Extent, Shape, comparable, identical, product
@@ -25,8 +26,12 @@ _MODES = {None: "set", "add": "add", "max": "max", "min": "min", "mul": "mul"}
 
 
 @symbolic_aware
+@gives_ours
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Tensor:
     """``x`` as a Tensor.
+
+    Of another library's array with values it is made too, with no copy where the memory can be shared. An array of the
+    library that is the engine, and one that its library traces or differentiates, stays an array of that library.
 
     Args:
         x: an array, a number, a Variable, or a nest of lists of these.

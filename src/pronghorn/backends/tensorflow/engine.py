@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import record
 
 from pronghorn.backends.engine import Engine, Step
 from pronghorn.backends.tensorflow import registry
@@ -50,6 +51,9 @@ class TensorFlowEngine(Engine):
 
     def is_concrete(self, value: Any) -> bool:
         return not tf.is_symbolic_tensor(value)
+
+    def is_plain(self, value: Any) -> bool:
+        return self.is_concrete(value) and not record.could_possibly_record()  # which arrays a tape watches is not told
 
     def dtype_of(self, value: Any) -> str:
         return value.dtype.name

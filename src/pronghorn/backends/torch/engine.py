@@ -48,6 +48,9 @@ class TorchEngine(engine.Engine):
     def is_concrete(self, value: torch.Tensor) -> bool:
         return registry.is_plain(value)
 
+    def is_plain(self, value: torch.Tensor) -> bool:
+        return self.is_concrete(value) and not (value.requires_grad and torch.is_grad_enabled())
+
     def run(self, graph: Graph | Bound, arrays: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         if torch.is_grad_enabled():  # a call of the user's own, of a graph that was made for it alone
             with registry.placing(arrays[0].device if arrays else None):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config
+from pronghorn.backends.foreign_calls import gives_ours
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim
@@ -18,6 +19,7 @@ from pronghorn.ops.numpy.shaping import UNKNOWN_EXTENT, known_extents, moveaxis,
 
 
 @symbolic_aware
+@gives_ours
 def array(x: Any, dtype: Any = None) -> Tensor:
     """``x`` as a Tensor; see `convert_to_tensor`."""
     return B.convert(x) if dtype is None else B.cast(x, B.standardize_dtype(dtype))
