@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.graph import dtypes
+from pronghorn.graph import dlpack, dtypes
 from pronghorn.graph.active import state
 from pronghorn.graph.concrete import values_needed
 from pronghorn.graph.dim import Shape, product
@@ -111,6 +111,18 @@ class Tensor(ArrayMethods):
         if dtype is not None and array.dtype != dtype:
             return array.astype(dtype)
         return array.copy() if copy else array
+
+    def __dlpack__(
+        self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None
+    ) -> Any:
+        """The array in a DLPack capsule, which other libraries' ``from_dlpack`` takes: the same memory, or a copy where
+        it may not be written to and the taker cannot be told so."""
+        if dl_device not in (None, dlpack.CPU):
+            raise BufferError(f"The array is in the processor's memory, and DLPack's device {dl_device} was asked for.")
+        return dlpack.capsule(self._values("array"), max_version, copy)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return dlpack.CPU
 
     def item(self, *args: int) -> Any:
         return self._values("number").item(*args)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from pronghorn.graph import dtypes
+from pronghorn.graph import dlpack, dtypes
 from pronghorn.graph.active import active_tapes, current_trace
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.tensor import Tensor, as_tensor
@@ -229,6 +229,13 @@ class GraphVariable:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self.value.__array__(dtype, copy=True)
+
+    def __dlpack__(self, **wishes: Any) -> Any:
+        """The value now in a DLPack capsule; it stays as it is when the variable changes."""
+        return self.value.__dlpack__(**wishes)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return dlpack.CPU
 
     def __hash__(self) -> int:
         return id(self)

@@ -1,4 +1,4 @@
-"""Models in the hands of other libraries."""
+"""Models and arrays in the hands of other libraries."""
 
 from __future__ import annotations
 
@@ -6,11 +6,41 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pronghorn.backends import engine as engines
+from pronghorn.graph import dlpack
+from pronghorn.graph.tensor import Tensor
 
 if TYPE_CHECKING:
     import torch
 
     from pronghorn.interop.pytensor_graphs import GraphFunction
+
+
+def from_dlpack(x: Any) -> Tensor:
+    """Another library's array as ours, by DLPack.
+
+    The memory is shared where it is the processor's: whoever changes the other array changes ours. (Nothing here
+    changes ours.) The other way round, `torch.from_dlpack(ours)`, `jax.numpy.from_dlpack(ours)` and
+    `np.from_dlpack(ours)` share memory too. Libraries copy what they cannot use: JAX needs addresses that are multiples
+    of 64.
+
+    Args:
+        x: an array of any shape and element type, with ``__dlpack__``: of NumPy, PyTorch, JAX, TensorFlow and others.
+
+    Raises:
+        TypeError: it has no ``__dlpack__``, or an element type that we have not.
+        BufferError: its library does not hand it over, for example since gradients of it are recorded.
+
+    >>> import numpy as np
+    >>> theirs = np.arange(3.0)
+    >>> ours = from_dlpack(theirs)
+    >>> ours.dtype, np.shares_memory(ours.numpy(), theirs)
+    ('float64', True)
+    >>> np.from_dlpack(ours * 2)
+    array([0., 2., 4.])
+    """
+    if not hasattr(x, "__dlpack__"):
+        raise TypeError(f"from_dlpack takes an array with a method __dlpack__, got a {type(x).__name__}.")
+    return Tensor(dlpack.array_of(x))
 
 
 def to_torch(model: Any) -> torch.nn.Module:
@@ -82,4 +112,4 @@ def _torch(name: str) -> Callable[..., Any]:
     return getattr(torch_modules, name)
 
 
-__all__ = ["to_pytensor", "to_torch", "torch_parameters"]
+__all__ = ["from_dlpack", "to_pytensor", "to_torch", "torch_parameters"]
