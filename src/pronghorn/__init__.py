@@ -66,6 +66,7 @@ _NAMES = {
     "device": ".backend.device",
     "grad": ".ops.gradients",
     "jit": ".trainers.jit",
+    "load_ipython_extension": ".cli.aliases",
     "name_scope": ".utils.naming:NameScope",
     "remat": ".backend.remat",
     "value_and_grad": ".ops.gradients",

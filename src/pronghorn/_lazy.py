@@ -114,6 +114,11 @@ class LazyModule(ModuleType):
     def __dir__(self) -> list[str]:
         return sorted({*_own_dict(self), *_table(self)})
 
+    def __reduce__(self) -> Any:
+        return importlib.import_module, (
+            self.__name__,
+        )  # pickled and copied by name, as cloudpickle does plain modules
+
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
         loaded = _own_dict(self)

@@ -8,6 +8,7 @@ the nearest names.
 from __future__ import annotations
 
 import importlib
+import importlib.abc
 import os
 import sys
 import warnings
@@ -22,11 +23,24 @@ from pronghorn import _lazy
 from pronghorn._version import KERAS_API_VERSION
 from pronghorn.backends import choice
 from pronghorn.backends import engine as engines
-from pronghorn.cli import older_names
+from pronghorn.cli import older_names, private_names
 
 # A folder with a `keras.py` and a `tensorflow.py` that install the hook in a new process.
 FOR_CHILDREN = Path(__file__).resolve().parent / "for_children"
 _PREFIXES = ("keras", "tensorflow.keras")
+_PRIVATE = tuple(f"{prefix}.src" for prefix in _PREFIXES)
+
+# What Pronghorn has at its root besides Keras's names: not what `from keras import *` should bring.
+_BESIDES = {
+    "GradientTape",
+    "attach",
+    "grad",
+    "install_finder",
+    "interop",
+    "jit",
+    "load_ipython_extension",
+    "value_and_grad",
+}
 
 # Names below `keras` that tutorials for older versions use, and what to write today.
 _MOVED = {
@@ -58,7 +72,18 @@ class KerasAlias(ModuleType):
         self.__file__ = str(Path(__file__).parents[1] / "__init__.py")  # scripts print it, and `inspect` reads it
         self.__version__ = KERAS_API_VERSION
 
+    def version(self) -> str:
+        """Return the version of the Keras API, as `__version__` does."""
+        return self.__version__
+
+    def __reduce__(self) -> Any:
+        return _keras, (self.__name__,)
+
     def __getattr__(self, name: str) -> Any:
+        if name == "__all__":
+            return sorted({*_lazy.public_names(pronghorn)} - _BESIDES)
+        if name == "src":
+            return importlib.import_module(f"{self.__name__}.src")
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         if self.__name__ == "tensorflow.keras" and older_names.has(name):
@@ -69,7 +94,13 @@ class KerasAlias(ModuleType):
         return sorted({*super().__dir__(), *dir(pronghorn)})
 
 
-class _AliasFinder:
+def _keras(name: str) -> ModuleType:
+    """What a pickled alias becomes: the module of this process or, where that is another Keras, one more alias."""
+    present = sys.modules.get(name)
+    return present if isinstance(present, KerasAlias) else KerasAlias(name)
+
+
+class _AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds `keras`, `tensorflow` and what is below them.
 
     Args:
@@ -108,6 +139,8 @@ def _module_for(fullname: str) -> ModuleType:
         from pronghorn.cli.tensorflow_alias import submodule
 
         return submodule(fullname)
+    if f"{fullname}.".startswith(tuple(f"{private}." for private in _PRIVATE)):
+        return private_names.module(fullname)
     path = keras_name.partition(".")[2]
     if fullname.startswith("tensorflow.") and older_names.has(path):
         return older_names.module(path)
@@ -144,7 +177,7 @@ def install() -> None:
     is_real = choice.chosen() == "tensorflow"
     tops = _PREFIXES if is_real else ("keras", "tensorflow")
     _take_out_real_ones(tops)
-    sys.meta_path.insert(0, _AliasFinder(tops))  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _AliasFinder(tops))
     if is_real:
         _give_keras_to_tensorflow()
 
@@ -186,8 +219,35 @@ def _is_stand_in(module: Any) -> bool:
 
 
 def install_in_children() -> None:
-    """Have Python processes that this one starts import Pronghorn for `keras` too, unless PRONGHORN_CHILDREN=0."""
+    """Have Python processes that this one starts import Pronghorn for `keras` too, unless PRONGHORN_CHILDREN=0.
+
+    Those that multiprocessing and joblib start afresh get the path of this process, others its environment.
+    """
+    place = str(FOR_CHILDREN)
+    if place not in sys.path:
+        sys.path.insert(1, place)  # behind the script's own folder
     if os.environ.get("PRONGHORN_CHILDREN") == "0":
         return
-    others = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p and p != str(FOR_CHILDREN)]
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(FOR_CHILDREN), *others])
+    others = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p and p != place]
+    os.environ["PYTHONPATH"] = os.pathsep.join([place, *others])
+
+
+def take_the_name() -> None:
+    """Have `import keras` mean Pronghorn from now on, here and in processes that this one starts.
+
+    `KERAS_BACKEND` names the engine, as it does for Keras, where it is one that Pronghorn runs on.
+
+    Raises:
+        ImportError, ValueError, EngineError: the engine that the environment names is not there or does not work.
+    """
+    wanted = os.environ.get("KERAS_BACKEND")
+    if wanted in engines.NAMES and not os.environ.get(choice.VARIABLE):
+        os.environ[choice.VARIABLE] = wanted
+    install()
+    choice.current_engine()  # one that does not work says so before the program begins
+    install_in_children()
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """Have `import keras` mean Pronghorn in a notebook, for `%load_ext pronghorn`; see `pronghorn.as_keras`."""
+    take_the_name()

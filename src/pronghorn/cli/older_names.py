@@ -57,6 +57,9 @@ class _WithOlderNames(ModuleType):
             return getattr(importlib.import_module(module), attribute)
         return getattr(self._inner, name)
 
+    def __reduce__(self) -> Any:
+        return module, (self._inner.__name__.removeprefix("pronghorn."),)
+
     def __dir__(self) -> list[str]:
         return sorted({*dir(self._inner), *self._table})
 

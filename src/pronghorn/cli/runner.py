@@ -11,7 +11,6 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from pronghorn import config
-from pronghorn.backends import choice
 from pronghorn.backends import engine as engines
 from pronghorn.cli import aliases
 
@@ -62,22 +61,15 @@ def run_module(name: str, arguments: Sequence[str]) -> int:
 
 def _prepare(name: str, arguments: Sequence[str], folder: str) -> bool:
     """Put the stand-ins and the script's arguments in place; False, and a message, where the engine is not there."""
-    wanted = os.environ.get("KERAS_BACKEND")
-    if wanted in engines.NAMES:
-        os.environ.setdefault(choice.VARIABLE, wanted)
     try:
-        aliases.install()
-        choice.current_engine()  # one that does not work says so before the script begins
+        aliases.take_the_name()
     except (ImportError, ValueError, engines.EngineError) as error:
         print(f"pronghorn run: {error}", file=sys.stderr)
         return False
-    aliases.install_in_children()
     sys.argv[:] = [name, *arguments]
     if not sys.flags.safe_path:
         # The first entry is the folder of the `pronghorn` command; the script's own takes its place.
         sys.path[:1] = [folder]
-    # Processes that multiprocessing starts afresh get this path, and import `keras` before they know of the hook.
-    sys.path.insert(1, str(aliases.FOR_CHILDREN))
     if "MPLBACKEND" not in os.environ and not _has_display():
         os.environ["MPLBACKEND"] = "Agg"
     return True

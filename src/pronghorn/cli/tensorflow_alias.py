@@ -221,6 +221,9 @@ class _Namespace(ModuleType):
         setattr(self, name, value)
         return value
 
+    def __reduce__(self) -> Any:
+        return (TensorFlowAlias if not self._path else submodule), (self.__name__,)
+
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self._names, *_children()})
 

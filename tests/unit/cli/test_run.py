@@ -154,7 +154,7 @@ def test_older_names_of_tensorflow_keras(run):
         ("import keras.layrs", "cannot import name 'layrs' from 'keras'; nearest: layers"),
         ("import keras; keras.Sequental", "module 'keras' has no attribute 'Sequental'; nearest: Sequential"),
         ("from keras.utils import np_utils", "use keras.utils.to_categorical"),
-        ("import keras.src.layers", "private to the Keras package"),
+        ("import keras.src.layrs", "private to the Keras package"),
         ("from keras.losses import mse", "use keras.losses.mean_squared_error"),
         ("from keras import backend as K; K.mean", "use keras.ops.mean"),
         ("from keras.layers.core import Dense", "its layers are in keras.layers now"),
