@@ -17,6 +17,7 @@ import numpy as np
 
 from pronghorn.backends.numpy.random import MULTIPLIERS, ROUNDS, WEYL
 from pronghorn.backends.numpy.reduction import greatest, least
+from pronghorn.backends.substitution import substituted
 from pronghorn.graph import dtypes
 from pronghorn.graph.primitives.contraction import conv_shape
 from pronghorn.graph.primitives.window import window_shape
@@ -61,16 +62,9 @@ class Formulas:
 
     def widened(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         """``fn`` computed in float32 and rounded once where its first operand is a narrower float."""
-
-        @functools.wraps(fn)
-        def wide(*arrays: Any, **params: Any) -> Any:
-            dtype = self.dtype_of(arrays[0])
-            if dtype not in NARROW:
-                return fn(*arrays, **params)
-            out = fn(*(self.cast(a, dtype="float32") if self.dtype_of(a) == dtype else a for a in arrays), **params)
-            return tuple(self._rounded(o, dtype) for o in out) if isinstance(out, tuple) else self._rounded(out, dtype)
-
-        return wide
+        return substituted(
+            fn, NARROW.__contains__, lambda x: self.cast(x, dtype="float32"), self._rounded, self.dtype_of
+        )
 
     def _rounded(self, out: Any, dtype: str) -> Any:
         return self.cast(out, dtype=dtype) if self.dtype_of(out) == "float32" else out
@@ -101,6 +95,18 @@ class Formulas:
         shape = self.shape_of(x)
         y = self.select(low, self.full(shape, info.min, dtype), y)
         return self.select(high, self.full(shape, info.max, dtype), y)
+
+    def quotient(self, of_integers: Callable[[Any, Any], Any], of_floats: Callable[[Any, Any], Any]) -> Any:
+        """The primitive for a library's quotient or remainder: by `integer_div`, and widened for floats."""
+        return self._by_kind(lambda x, y: self.integer_div(x, y, of_integers), of_floats)
+
+    def power(self, of_integers: Callable[[Any, Any], Any], of_floats: Callable[[Any, Any], Any]) -> Any:
+        """The primitive for a library's powers: by `integer_pow`, and widened for floats."""
+        return self._by_kind(lambda x, y: self.integer_pow(x, y, of_integers), of_floats)
+
+    def _by_kind(self, of_integers: Callable[..., Any], of_floats: Callable[..., Any]) -> Callable[..., Any]:
+        wide = self.widened(of_floats)
+        return lambda x, y: (of_integers if self.dtype_of(x) in dtypes.INTEGER else wide)(x, y)
 
     def integer_div(self, x: Any, y: Any, floor: Callable[[Any, Any], Any]) -> Any:
         """The quotient's floor, and 0 where the divisor is 0, with a library's own ``floor`` division."""

@@ -70,22 +70,11 @@ def is_finite(x: Any) -> Any:
     return jnp.isfinite(x)
 
 
-@_implements
-@widened
-def div(x: Any, y: Any) -> Any:
-    return formulas.integer_div(x, y, jnp.floor_divide) if _is_integer(x) else lax.div(x, y)
-
-
-@_implements
-@widened
-def rem(x: Any, y: Any) -> Any:
-    return formulas.integer_div(x, y, lax.rem) if _is_integer(x) else lax.rem(x, y)
-
-
-@_implements
-@widened
-def pow_(x: Any, y: Any) -> Any:
-    return formulas.integer_pow(x, y, jnp.power) if _is_integer(x) else jnp.power(x, y)
+TABLE.update(
+    div=formulas.quotient(jnp.floor_divide, lax.div),
+    rem=formulas.quotient(lax.rem, lax.rem),
+    pow=formulas.power(jnp.power, jnp.power),
+)
 
 
 @_implements

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.backends.substitution import substituted
 from pronghorn.graph.primitives.registry import MEANINGS as IMPLEMENTATIONS
 
 Implementation = Callable[..., Any]
@@ -49,19 +50,7 @@ def is_narrow(dtype: np.dtype) -> bool:
 
 def widened(fn: Implementation) -> Implementation:
     """``fn`` computed in float32 and rounded once where its first operand is a narrower float."""
-
-    @functools.wraps(fn)
-    def wide(*arrays: np.ndarray, **params: Any) -> Any:
-        dtype = arrays[0].dtype
-        if not is_narrow(dtype):
-            return fn(*arrays, **params)
-        wider = [a.astype(np.float32) if a.dtype == dtype else a for a in arrays]
-        out = fn(*wider, **params)
-        if isinstance(out, tuple):
-            return tuple(_rounded(o, dtype) for o in out)
-        return _rounded(out, dtype)
-
-    return wide
+    return substituted(fn, is_narrow, lambda x: x.astype(np.float32), _rounded)
 
 
 def _rounded(out: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -76,16 +76,7 @@ def is_finite(x: Any) -> Any:
     return pt.invert(pt.or_(pt.isnan(x), pt.isinf(x)))
 
 
-@implements
-@widened
-def div(x: Any, y: Any) -> Any:
-    return formulas.integer_div(x, y, pt.int_div) if is_integer(x) else pt.true_div(x, y)
-
-
-@implements
-@widened
-def pow_(x: Any, y: Any) -> Any:
-    return formulas.integer_pow(x, y, pt.pow) if is_integer(x) else pt.pow(x, y)
+TABLE.update(div=formulas.quotient(pt.int_div, pt.true_div), pow=formulas.power(pt.pow, pt.pow))
 
 
 _cast = by_meaning("cast")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from pronghorn.backends.formulas import Formulas
+from pronghorn.backends.substitution import substituted
 from pronghorn.graph import dtypes
 
 Function = Callable[..., Any]
@@ -39,8 +39,8 @@ _AS_MOVED |= dict.fromkeys(dtypes.FLOAT8, tf.int8)
 _TOP = np.int64(np.iinfo(np.int64).min)
 
 
-def _is_narrow(x: Any) -> bool:
-    return x.dtype.is_integer and x.dtype.name not in _WIDE
+def _is_narrow(dtype: Any) -> bool:
+    return dtype.is_integer and dtype.name not in _WIDE
 
 
 def _in_int64(x: Any) -> Any:
@@ -54,47 +54,30 @@ def _back(out: Any, dtype: Any) -> Any:
     return tf.bitcast(out, dtype) if dtype == tf.uint64 else tf.cast(out, dtype)
 
 
+def _as_ordered(x: Any) -> Any:
+    """uint64's order in int64: the highest bit inverted."""
+    return tf.bitwise.bitwise_xor(tf.bitcast(x, tf.int64), _TOP)
+
+
+def _from_ordered(out: Any, dtype: Any) -> Any:
+    return tf.bitcast(tf.bitwise.bitwise_xor(out, _TOP), dtype) if out.dtype == tf.int64 else out
+
+
 def signed(fn: Function) -> Function:
     """``fn``, in which only the lower bits matter, of every type of integers: in int64, and then they wrap around."""
-
-    @functools.wraps(fn)
-    def wide(*xs: Any, **params: Any) -> Any:
-        dtype = xs[0].dtype
-        if not _is_narrow(xs[0]):
-            return fn(*xs, **params)
-        out = fn(*(_in_int64(x) if x.dtype == dtype else x for x in xs), **params)
-        return tuple(_back(o, dtype) for o in out) if isinstance(out, tuple) else _back(out, dtype)
-
-    return wide
+    return substituted(fn, _is_narrow, _in_int64, _back)
 
 
 def ordered(fn: Function) -> Function:
     """``fn``, which compares its operands and takes some, of every type of integers: in int64, in the same order."""
-
-    @functools.wraps(fn)
-    def wide(*xs: Any, **params: Any) -> Any:
-        dtype = xs[0].dtype
-        if dtype != tf.uint64:
-            return signed(fn)(*xs, **params)
-        # uint64's order in int64, and back: the highest bit inverted.
-        out = fn(*(tf.bitwise.bitwise_xor(_in_int64(x), _TOP) if x.dtype == dtype else x for x in xs), **params)
-        return tf.bitcast(tf.bitwise.bitwise_xor(out, _TOP), dtype) if out.dtype == tf.int64 else out
-
-    return wide
+    return substituted(signed(fn), lambda dtype: dtype == tf.uint64, _as_ordered, _from_ordered)
 
 
 def moved(fn: Function) -> Function:
     """``fn``, which moves elements of its operands, of types for which TensorFlow does not have it."""
-
-    @functools.wraps(fn)
-    def mover(*xs: Any, **params: Any) -> Any:
-        dtype = xs[0].dtype
-        bits = _AS_MOVED.get(dtype.name)
-        if bits is None:
-            return fn(*xs, **params)
-        return tf.bitcast(fn(*(tf.bitcast(x, bits) if x.dtype == dtype else x for x in xs), **params), dtype)
-
-    return mover
+    return substituted(
+        fn, lambda dtype: dtype.name in _AS_MOVED, lambda x: tf.bitcast(x, _AS_MOVED[x.dtype.name]), tf.bitcast
+    )
 
 
 _unfused = itertools.count()

@@ -143,30 +143,16 @@ def _division(fn: Function, name: str) -> Function:
 _quotient, _remainder = _division(tf.math.floordiv, "div"), _division(tf.truncatemod, "rem")
 
 
-@implements
-@widened
-def div(x: Any, y: Any) -> Any:
-    return formulas.integer_div(x, y, _quotient) if is_integer(x) else tf.divide(x, y)
+def _power(x: Any, y: Any) -> Any:
+    return _pow_of_uint64(x, y) if x.dtype == tf.uint64 else signed(tf.pow)(x, y)
 
 
-@implements
-@widened
-def rem(x: Any, y: Any) -> Any:
-    if is_integer(x):
-        return formulas.integer_div(x, y, _remainder)
-    return tf.truncatemod(x, y)
-
-
-@implements
-@widened
-def pow_(x: Any, y: Any) -> Any:
-    if not is_integer(x):
-        return tf.pow(x, y)
-    if x.dtype == tf.uint64:
-        return elementwise_on_host(IMPLEMENTATIONS["pow"])(x, y)
-    return formulas.integer_pow(x, y, signed(tf.pow))
-
-
+_pow_of_uint64 = elementwise_on_host(IMPLEMENTATIONS["pow"])
+TABLE.update(
+    div=formulas.quotient(_quotient, tf.divide),
+    rem=formulas.quotient(_remainder, tf.truncatemod),
+    pow=formulas.power(_power, tf.pow),
+)
 TABLE["nextafter"] = elementwise_on_host(IMPLEMENTATIONS["nextafter"])
 
 

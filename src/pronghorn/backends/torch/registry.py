@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 
 from pronghorn.backends.formulas import Formulas
+from pronghorn.backends.substitution import substituted
 from pronghorn.graph import dtypes
 
 Function = Callable[..., Any]
@@ -32,9 +33,6 @@ INTEGERS = frozenset(TYPES[name] for name in dtypes.INTEGER)
 _SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
 _AS_MOVED = {**_SIGNED, **dict.fromkeys(FLOAT8, torch.uint8)}
 _BEYOND_E4M3 = 464.0  # half way from its greatest number, 448, to the next that a longer exponent would give
-
-# The names alone: a wrapped function's own attributes are not the wrapper's.
-_wraps = functools.partial(functools.wraps, updated=())
 
 formulas = Formulas(TABLE, lambda x: tuple(x.shape), lambda x: NAMES[x.dtype])
 
@@ -121,19 +119,10 @@ def to_numpy(x: torch.Tensor) -> np.ndarray:
 
 
 # -- types that PyTorch has, but hardly computes with -----------------------------------------------------------------
-def _converted(fn: Function, types: frozenset[torch.dtype]) -> Function:
-    @acts_on(types)
-    @_wraps(fn)
-    def wide(*xs: Any, **params: Any) -> Any:
-        dtype = xs[0].dtype
-        if dtype not in types:
-            return fn(*xs, **params)
-        out = fn(*(x.float() if x.dtype is dtype else x for x in xs), **params)
-        if isinstance(out, tuple):
-            return tuple(_rounded(o, dtype) for o in out)
-        return _rounded(out, dtype)
-
-    return wide
+def _computed_in(
+    types: Collection[torch.dtype], fn: Function, into: Function, back: Callable[[Any, torch.dtype], Any]
+) -> Function:
+    return acts_on(frozenset(types))(substituted(fn, types.__contains__, into, back))
 
 
 def rounded(x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -150,65 +139,36 @@ def _rounded(out: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 def widened(fn: Function) -> Function:
     """``fn`` computed in float32 and rounded once where its first operand is a narrower float."""
-    return _converted(fn, NARROW)
+    return _computed_in(NARROW, fn, torch.Tensor.float, _rounded)
 
 
 def widened8(fn: Function) -> Function:
     """The same for float8 alone: what PyTorch itself computes in float32 for the other narrow floats."""
-    return _converted(fn, FLOAT8)
+    return _computed_in(FLOAT8, fn, torch.Tensor.float, _rounded)
 
 
 def moved(fn: Function) -> Function:
     """``fn``, which looks at no value of its operands, of any element type."""
-
-    @acts_on(frozenset(_AS_MOVED))
-    @_wraps(fn)
-    def mover(*xs: Any, **params: Any) -> Any:
-        dtype = xs[0].dtype
-        bits = _AS_MOVED.get(dtype)
-        if bits is None:
-            return fn(*xs, **params)
-        return fn(*(x.view(bits) if x.dtype is dtype else x for x in xs), **params).view(dtype)
-
-    return mover
+    return _computed_in(_AS_MOVED, fn, lambda x: x.view(_AS_MOVED[x.dtype]), lambda out, dtype: out.view(dtype))
 
 
 def signed(fn: Function) -> Function:
     """``fn``, in which only the lower bits matter, of unsigned integers too: in int64, and then they wrap around."""
-
-    @acts_on(frozenset(_SIGNED))
-    @_wraps(fn)
-    def wide(*xs: Any, **params: Any) -> Any:
-        dtype = xs[0].dtype
-        if dtype not in _SIGNED:
-            return fn(*xs, **params)
-        out = fn(*(_in_int64(x) if x.dtype is dtype else x for x in xs), **params)
-        return tuple(_back(o, dtype) for o in out) if isinstance(out, tuple) else _back(out, dtype)
-
-    return wide
+    return _computed_in(_SIGNED, fn, _in_int64, _back)
 
 
 def ordered(fn: Function) -> Function:
     """``fn``, which compares its operands and takes some, of unsigned integers too: as signed ones in their order."""
-    return _in_order(fn, lambda out, dtype: _flipped(out).view(dtype))
+    return _computed_in(_SIGNED, fn, _in_order, lambda out, dtype: _flipped(out).view(dtype))
 
 
 def indexed(fn: Function) -> Function:
     """The same for what gives positions, or bools."""
-    return _in_order(fn, lambda out, dtype: out)
+    return _computed_in(_SIGNED, fn, _in_order, lambda out, dtype: out)
 
 
-def _in_order(fn: Function, back: Function) -> Function:
-    @acts_on(frozenset(_SIGNED))
-    @_wraps(fn)
-    def wide(*xs: Any, **params: Any) -> Any:
-        dtype = xs[0].dtype
-        bits = _SIGNED.get(dtype)
-        if bits is None:
-            return fn(*xs, **params)
-        return back(fn(*(_flipped(x.view(bits)) if x.dtype is dtype else x for x in xs), **params), dtype)
-
-    return wide
+def _in_order(x: torch.Tensor) -> torch.Tensor:
+    return _flipped(x.view(_SIGNED[x.dtype]))
 
 
 def _flipped(x: torch.Tensor) -> torch.Tensor:
