@@ -18,6 +18,7 @@ import types
 import zlib
 from typing import Any
 
+import engine_meanings
 import private_equivalents
 import pytest
 
@@ -275,6 +276,7 @@ def _forget_frameworks() -> None:
 def pytest_configure(config: Any) -> None:
     """Put the names in place."""
     KerasModule.names = PublicNames()
+    engine_meanings.install()
     for name in [name for name in sys.modules if name.partition(".")[0] == "keras"]:
         del sys.modules[name]
     sys.meta_path.insert(0, KerasFinder())

@@ -3,6 +3,10 @@
     python tests/keras_suite/run.py                       all of them, and says what is not as listed
     python tests/keras_suite/run.py losses layers/core    those of these folders and of what is below
     python tests/keras_suite/run.py --update ops          writes the list anew for these folders, and keeps reasons
+    python tests/keras_suite/run.py --engine jax ops      runs them on another engine (or: KERAS_BACKEND=jax)
+
+On another engine, `keras.backend.backend()` is its name, models run on it, and so does each primitive of an eager call,
+which for users is always ours: an op's tests try the engine's table. `--results FILE` keeps what became of each test.
 
 Nothing of Keras's is in this repository: the tests are read where they are installed. `expected_failures.txt` has a
 line for each test that fails, `test<two spaces>kind: word`. The kinds:
@@ -54,6 +58,10 @@ _PLACEHOLDER = re.compile(r"no public equivalent of ([\w.]+)")
 _PRIVATE = re.compile(r"(?:has no attribute|does not have the attribute) '(_[a-z]\w*)'")
 _ABSENT = re.compile(r"([\w.]+) is not part of Pronghorn: |(\w+): quantized layers are not there")
 _WORDING = re.compile(r'^(\w+): "[^\n]*" does not match "|(Regex) pattern did not match', re.DOTALL)
+
+#: Our own engine: the lists are about it.
+OWN = "pronghorn"
+ENGINES = (OWN, "jax", "tensorflow", "torch", "pytensor")
 
 #: Folders with so many tests that they are run in parts.
 PARTS = {"ops": 6}
@@ -113,13 +121,14 @@ def folders(places: Iterable[str] = ()) -> list[str]:
     return sorted(found)
 
 
-def run(folder: str, part: int = 0, seconds: int = 1500) -> list[Result]:
+def run(folder: str, part: int = 0, seconds: int = 1500, engine: str = OWN) -> list[Result]:
     """Run the tests of one folder, not of those below it, in a process of its own.
 
     Args:
         folder: below `keras/src`, such as `"layers/core"`.
         part: which of the folder's `PARTS`.
         seconds: the longest it may take.
+        engine: what computes.
     """
     source = keras_source()
     environment = {**os.environ, "KERAS_SUITE_SOURCE": str(source), "PYTHONHASHSEED": "0"}
@@ -127,6 +136,8 @@ def run(folder: str, part: int = 0, seconds: int = 1500) -> list[Result]:
     path = [str(_HERE), *map(os.path.abspath, filter(None, environment.get("PYTHONPATH", "").split(os.pathsep)))]
     environment["PYTHONPATH"] = os.pathsep.join([*path, str(ROOT / "src")])
     environment.pop("KERAS_BACKEND", None)
+    if engine != OWN:
+        environment["PRONGHORN_BACKEND"] = engine
     with tempfile.TemporaryDirectory() as scratch:
         notes = Path(scratch) / "results.jsonl"
         environment["KERAS_SUITE_RESULTS"] = str(notes)
@@ -224,11 +235,16 @@ def main() -> int:
     parser.add_argument("places", nargs="*", help="folders below keras/src; all by default")
     parser.add_argument("--update", action="store_true", help="write the lists anew")
     parser.add_argument("--workers", type=int, default=2, help="how many processes at a time")
+    parser.add_argument("--engine", choices=ENGINES, default=os.environ.get("KERAS_BACKEND"), help="what computes")
+    parser.add_argument("--results", type=Path, help="a file for what became of each test, a line of JSON each")
     arguments = parser.parse_args()
+    engine = arguments.engine if arguments.engine in ENGINES else OWN
+    if arguments.update and engine != OWN:
+        parser.error("--update: the lists are about our own engine.")
     wrong = 0
     with concurrent.futures.ThreadPoolExecutor(arguments.workers) as pool:
         jobs = {
-            folder: [pool.submit(run, folder, part) for part in range(PARTS.get(folder, 1))]
+            folder: [pool.submit(run, folder, part, engine=engine) for part in range(PARTS.get(folder, 1))]
             for folder in folders(arguments.places)
         }
         for folder, pending in jobs.items():
@@ -237,6 +253,9 @@ def main() -> int:
             if arguments.update and not any(result.test.endswith("/") for result in results):
                 update(folder, parts)
             lines = differences(results, of_folder(expected(), folder))
+            if arguments.results:
+                with arguments.results.open("a", encoding="utf-8") as file:
+                    file.writelines(json.dumps(dataclasses.asdict(result)) + "\n" for result in results)
             count = collections.Counter(result.outcome for result in results)
             print(f"{folder:50} {count['passed']:5} passed {count['failed']:5} failed {count['skipped']:5} skipped")
             print("".join(f"    {line}\n" for line in lines), end="", flush=True)

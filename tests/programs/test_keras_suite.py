@@ -9,7 +9,12 @@ import pytest
 pytest.importorskip("keras")
 pytest.importorskip("absl", reason="Keras's tests need absl-py")
 
+from pronghorn import config, ops
+from pronghorn.backends import engine as engines
+from pronghorn.graph.primitives import registry
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "keras_suite"))
+import engine_meanings
 import run
 
 # The list is of one version's tests, run without other frameworks but JAX.
@@ -29,6 +34,32 @@ def test_the_listed_tests_of_a_folder_fail_and_no_others(folder, part):
         listed = {test: listed[test] for test in {result.test for result in results} & listed.keys()}
     assert run.differences(results, listed) == []
     assert sum(result.outcome == "passed" for result in results) >= run.passing()[run.unit(folder, part)]
+
+
+@exactly
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["jax", "tensorflow", "torch"])
+def test_the_same_tests_pass_on_another_engine(engine):
+    if not engines.is_installed(engine):
+        pytest.skip(f"{engine} is not installed")
+    results = run.run("activations", engine=engine)
+    assert run.differences(results, run.of_folder(run.expected(), "activations")) == []
+    assert sum(result.outcome == "passed" for result in results) == run.passing()["activations"]
+
+
+def test_eager_calls_take_the_table_of_the_engine(monkeypatch):
+    pytest.importorskip("jax")
+    monkeypatch.setattr(registry, "MEANINGS", dict(registry.MEANINGS))
+    monkeypatch.setattr(registry, "_kernels", None)
+    config.set_backend("jax")
+    try:
+        engine_meanings.install()
+        add, calls = engines.engine("jax").table["add"], []
+        monkeypatch.setitem(engines.engine("jax").table, "add", lambda *xs: calls.append(xs) or add(*xs))
+        assert ops.convert_to_numpy(ops.add([1.0, 2.0], 3.0)).tolist() == [4.0, 5.0]
+    finally:
+        config.set_backend("pronghorn")
+    assert len(calls) == 1
 
 
 @exactly
