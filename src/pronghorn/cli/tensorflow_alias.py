@@ -12,6 +12,8 @@ from typing import Any
 
 from pronghorn._lazy import nearest_clause
 from pronghorn.cli.tensorflow_doubles import keeping_doubles
+from pronghorn.cli.tensorflow_ragged import with_ragged
+from pronghorn.cli.tensorflow_text import with_text
 
 #: The TensorFlow release whose Keras tutorials are meant to run.
 _TF_VERSION = "2.21.0"
@@ -98,6 +100,17 @@ _WRITTEN_OUT: dict[str, dict[str, str]] = {
     "dtypes": {
         "tensorflow_arrays": "cast",
     },
+    "ragged": {
+        "tensorflow_ragged": "boolean_mask constant map_flat_values range:arange stack",
+    },
+    "strings": {
+        "tensorflow_strings": (
+            "as_string bytes_split format join length lower ngrams reduce_join regex_full_match regex_replace split "
+            "strip substr to_hash_bucket_fast to_hash_bucket_strong to_number unicode_decode "
+            "unicode_decode_with_offsets unicode_encode unicode_split unicode_split_with_offsets unicode_transcode "
+            "upper"
+        ),
+    },
 }
 
 _SPECIAL = {
@@ -105,6 +118,7 @@ _SPECIAL = {
         "GradientTape": "pronghorn:GradientTape",
         "Tensor": "pronghorn.graph.tensor:Tensor",
         "TensorSpec": "pronghorn.data:TensorSpec",
+        "RaggedTensor": "pronghorn.data:RaggedTensor",
         "UnconnectedGradients": "pronghorn.cli.tensorflow_functions:UnconnectedGradients",
         "Variable": "pronghorn.cli.tensorflow_functions:Variable",
         "constant": "pronghorn.cli.tensorflow_functions:constant",
@@ -178,9 +192,7 @@ _ABSENT = {
     "contrib": "it is gone from TensorFlow 2",
     "summary": "use keras.callbacks.TensorBoard",
     "train": "use model.save_weights, and the optimizers in keras.optimizers",
-    "RaggedTensor": "pad the rows with keras.utils.pad_sequences",
     "SparseTensor": "use a dense array",
-    "strings": "use the layers keras.layers.TextVectorization and StringLookup",
 }
 
 
@@ -213,7 +225,7 @@ class _Namespace(ModuleType):
             module_name, _, attribute = self._names[name].partition(":")
             value = getattr(importlib.import_module(module_name), attribute)
             if self._path in _OF_ARRAYS and callable(value) and not isinstance(value, type):
-                value = keeping_doubles(value)
+                value = with_ragged(name, with_text(name, keeping_doubles(value)))
         elif f"{self._path}.{name}".strip(".") in _children():
             value = importlib.import_module(f"{self.__name__}.{name}")
         else:

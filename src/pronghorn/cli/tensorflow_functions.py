@@ -10,7 +10,7 @@ import numpy as np
 
 import pronghorn
 from pronghorn import ops
-from pronghorn.data.element import as_element
+from pronghorn.data.element import as_text
 from pronghorn.graph.active import TraceError, current_trace
 from pronghorn.graph.strings import holds_text
 from pronghorn.trainers import jit
@@ -52,13 +52,13 @@ def Variable(
 
 
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None = None) -> Any:
-    """`tf.constant`; strings become an array of Python strings, which layers for text take.
+    """`tf.constant`; strings become a `Text`, which layers for text take.
 
     >>> constant([["a"], ["b"]]).shape
     (2, 1)
     """
     if dtype == "string" or holds_text(value):
-        return as_element(np.asarray(value, object))
+        return as_text(value) if shape is None else as_text(np.broadcast_to(np.asarray(as_text(value)), shape))
     if dtype is None and isinstance(value, complex):
         dtype = "complex128"
     tensor = ops.convert_to_tensor(value, dtype)

@@ -2,4 +2,6 @@
 
 from pronghorn._lazy import attach
 
-attach(__name__, {"AUTOTUNE": ".dataset", "Dataset": ".dataset", "TensorSpec": ".tensor_spec"})
+attach(
+    __name__, {"AUTOTUNE": ".dataset", "Dataset": ".dataset", "RaggedTensor": ".ragged", "TensorSpec": ".tensor_spec"}
+)

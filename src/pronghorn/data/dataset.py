@@ -7,101 +7,67 @@ It has the methods of TensorFlow's `tf.data.Dataset` that Keras scripts use, on 
 from __future__ import annotations
 
 import itertools
+import math
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pronghorn.data import storing
+from pronghorn.data.batching import padded_elements, ragged, stack
 from pronghorn.data.element import as_element, as_plain
-from pronghorn.data.tensor_spec import TensorSpec, dtype_name
-from pronghorn.graph import dtypes
+from pronghorn.data.more_steps import MoreSteps
+from pronghorn.data.structure import array, array_of, call, leaves, map_leaves, result, row, spec_of
+from pronghorn.data.tensor_spec import TensorShape, TensorSpec
 
 #: The number of parallel calls or of batches to prepare ahead: chosen for you.
 AUTOTUNE = -1
 
 
-def _map(function: Callable[..., Any], *structures: Any) -> Any:
-    """Apply a function to the leaves of equally nested tuples and dicts."""
-    first = structures[0]
-    if isinstance(first, dict):
-        return {key: _map(function, *(structure[key] for structure in structures)) for key in first}
-    if isinstance(first, tuple):
-        return tuple(_map(function, *parts) for parts in zip(*structures))
-    return function(*structures)
-
-
-def _leaves(structure: Any) -> Iterator[Any]:
-    if isinstance(structure, dict):
-        for value in structure.values():
-            yield from _leaves(value)
-    elif isinstance(structure, tuple):
-        for value in structure:
-            yield from _leaves(value)
-    else:
-        yield structure
-
-
-def _row(structure: Any, index: int) -> Any:
-    return _map(lambda leaf: leaf[index], structure)
-
-
-def _array(value: Any) -> np.ndarray:
-    array = np.asarray(value)
-    return array if array.dtype != np.float64 or hasattr(value, "dtype") else array.astype("float32")
-
-
-def _spec_of(leaf: Any) -> TensorSpec:
-    array = np.asarray(leaf)
-    return TensorSpec(array.shape, "string" if array.dtype.kind in "OSU" else array.dtype)
-
-
-def _array_of(value: Any, dtype: Any) -> Any:
-    name = dtype_name(dtype)
-    return np.asarray(value, object if name == "string" else dtypes.to_numpy(name))
-
-
-class Dataset:
+class Dataset(MoreSteps):
     """A data set: elements that are arrays, or tuples and dicts of arrays, in an order.
 
     Args:
         source: gives a new iterator of the elements at each call.
-        length: how many there are, or None where that is not known before they were read.
+        length: how many there are, or None where that is not known before they were read; infinity for no end.
 
     >>> data = Dataset.from_tensor_slices([1, 2, 3, 4]).map(lambda x: x * x).batch(3)
     >>> [batch.tolist() for batch in data]
     [[1, 4, 9], [16]]
     """
 
-    def __init__(self, source: Callable[[], Iterator[Any]], length: int | None = None) -> None:
+    def __init__(self, source: Callable[[], Iterator[Any]], length: float | None = None) -> None:
         self._source = source
         self._length = length
+        self._spec: Any = None
 
     # -- making one ---------------------------------------------------------------------------------------------------
     @staticmethod
-    def from_tensor_slices(tensors: Any) -> Dataset:
+    def from_tensor_slices(tensors: Any, name: str | None = None) -> Dataset:
         """Return the rows of arrays that are equally long.
 
         Raises:
             ValueError: if they are not.
         """
-        arrays = _map(_array, tensors)
-        lengths = {len(leaf) for leaf in _leaves(arrays)}
+        arrays = map_leaves(array, tensors)
+        lengths = {len(leaf) for leaf in leaves(arrays)}
         if len(lengths) != 1:
             raise ValueError(f"from_tensor_slices: the arrays have different lengths: {sorted(lengths)}.")
         (length,) = lengths
 
         def rows() -> Iterator[Any]:
             for index in range(length):
-                yield _row(arrays, index)
+                yield row(arrays, index)
 
         return Dataset(rows, length)
 
     @staticmethod
-    def from_tensors(tensors: Any) -> Dataset:
+    def from_tensors(tensors: Any, name: str | None = None) -> Dataset:
         """Return one element."""
-        return Dataset(lambda: iter([_map(_array, tensors)]), 1)
+        return Dataset(lambda: iter([map_leaves(array, tensors)]), 1)
 
     @staticmethod
     def from_generator(
@@ -110,79 +76,100 @@ class Dataset:
         output_shapes: Any = None,
         args: Any = None,
         output_signature: Any = None,
+        name: str | None = None,
     ) -> Dataset:
         """Return what a function's generators give.
 
         Args:
             generator: called with `args` for each round; returns an iterable of elements.
             output_types: the types of an element's arrays, to which they are converted; as they come by default.
-            output_shapes: accepted; shapes are those that come.
+            output_shapes: with types, the shapes that they must have; None for extents that vary.
             args: arguments for `generator`.
             output_signature: instead of types and shapes, `TensorSpec`s for an element's arrays.
+            name: accepted as in TensorFlow.
+
+        Raises:
+            ValueError: when reading, for an array of another shape.
         """
-        types = output_types if output_signature is None else _map(lambda spec: spec.dtype, output_signature)
+        specs = output_types
+        if output_signature is not None:
+            specs = output_signature
+        elif output_types is not None and output_shapes is not None:
+            specs = map_leaves(
+                lambda dtype, shape: TensorSpec(shape, dtype), output_types, _like(output_types, output_shapes)
+            )
 
         def elements() -> Iterator[Any]:
             for element in generator(*(args or ())):
-                element = tuple(element) if isinstance(element, list) and isinstance(types, tuple) else element
-                yield _map(_array, element) if types is None else _map(_array_of, element, types)
+                element = tuple(element) if isinstance(element, list) and isinstance(specs, tuple) else element
+                yield map_leaves(array, element) if specs is None else map_leaves(array_of, element, specs)
 
-        return Dataset(elements)
+        found = Dataset(elements)
+        found._spec = output_signature
+        return found
 
     @staticmethod
-    def range(*arguments: int) -> Dataset:
+    def range(*arguments: Any, output_type: Any = "int64", name: str | None = None) -> Dataset:
         """Return numbers like Python's `range`."""
-        numbers = range(*arguments)
-        return Dataset(lambda: (np.int64(number) for number in numbers), len(numbers))
+        numbers, kind = range(*map(int, arguments)), np.dtype(output_type).type
+        return Dataset(lambda: (kind(number) for number in numbers), len(numbers))
 
     @staticmethod
-    def zip(*datasets: Any) -> Dataset:
-        """Return tuples of the elements of several data sets, as many as the shortest has."""
-        parts = datasets[0] if len(datasets) == 1 and isinstance(datasets[0], tuple) else datasets
-        lengths = [part._length for part in parts]
-        length = None if None in lengths else min(lengths)
-        return Dataset(lambda: iter(zip(*parts)), length)
+    def zip(*datasets: Any, name: str | None = None) -> Dataset:
+        """Return tuples of the elements of several data sets, as many as the shortest has; a dict gives dicts."""
+        parts = datasets[0] if len(datasets) == 1 and isinstance(datasets[0], tuple | dict) else datasets
+        sets = list(leaves(parts))
+
+        def zipped() -> Iterator[Any]:
+            for elements in zip(*sets):
+                yield _like_parts(parts, iter(elements))
+
+        return Dataset(zipped, _least(part._length for part in sets))
 
     # -- reading it ---------------------------------------------------------------------------------------------------
-    def __iter__(self) -> Iterator[Any]:
-        return (_map(as_element, element) for element in self._source())
+    def __iter__(self) -> Elements:
+        return Elements(self)
 
     def __len__(self) -> int:
         if self._length is None:
             raise TypeError("The length of this data set is not known before it was read.")
-        return self._length
+        if self._length == math.inf:
+            raise TypeError("This data set is infinite: it is repeated without end. Use take() for a part of it.")
+        return int(self._length)
+
+    def __bool__(self) -> bool:
+        return True
 
     def as_numpy_iterator(self) -> Iterator[Any]:
-        """Return an iterator over plain NumPy arrays and numbers."""
-        return (_map(as_plain, element) for element in self)
+        """Return an iterator over plain NumPy arrays, numbers and bytes."""
+        return (map_leaves(as_plain, element) for element in self)
 
-    def cardinality(self) -> int:
-        """Return the number of elements, or -2 where it is not known."""
-        return -2 if self._length is None else self._length
+    def cardinality(self) -> Any:
+        """Return the number of elements, -1 where there is no end, or -2 where it is not known."""
+        known = self._length is not None
+        return as_element(np.int64(-2 if not known else -1 if self._length == math.inf else int(self._length or 0)))
 
     @property
     def element_spec(self) -> Any:
-        """`TensorSpec`s of the first element."""
-        return _map(_spec_of, next(iter(self)))
+        """What an element is like: what a generator's signature says, or what the first is."""
+        return self._spec if self._spec is not None else map_leaves(spec_of, next(iter(self)))
 
     # -- refining it --------------------------------------------------------------------------------------------------
-    def map(self, function: Callable[..., Any], num_parallel_calls: int | None = None, **ignored: Any) -> Dataset:
+    def map(self, function: Callable[..., Any], num_parallel_calls: Any = None, **ignored: Any) -> Dataset:
         """Apply a function to each element; of a tuple, its parts are the arguments."""
 
         def mapped() -> Iterator[Any]:
             for element in self:
-                result = function(*element) if isinstance(element, tuple) else function(element)
-                result = tuple(result) if isinstance(result, list) else result
-                yield _map(lambda leaf: leaf.numpy() if hasattr(leaf, "numpy") else leaf, result)
+                yield result(call(function, element))
 
         return Dataset(mapped, self._length)
 
-    def filter(self, predicate: Callable[..., Any]) -> Dataset:
+    def filter(self, predicate: Callable[..., Any], name: str | None = None) -> Dataset:
         """Keep the elements for which a function is true."""
 
         def kept() -> Iterator[Any]:
             for element in self:
-                if bool(predicate(*element) if isinstance(element, tuple) else predicate(element)):
+                if bool(call(predicate, element)):
                     yield element
 
         return Dataset(kept)
@@ -193,13 +180,13 @@ class Dataset:
         Raises:
             ValueError: if `batch_size` is not positive, or, when reading, if elements differ in shape.
         """
-        return self._batched(batch_size, drop_remainder, _stack)
+        return self._batched(batch_size, drop_remainder, lambda chunk: map_leaves(stack, *chunk))
 
     def padded_batch(
         self,
         batch_size: int,
         padded_shapes: Any = None,
-        padding_values: Any = 0,
+        padding_values: Any = None,
         drop_remainder: bool = False,
         name: str | None = None,
     ) -> Dataset:
@@ -207,22 +194,35 @@ class Dataset:
 
         Args:
             batch_size: elements in a batch.
-            padded_shapes: accepted as in TensorFlow; the extents are those of the largest element either way.
-            padding_values: what is put there.
+            padded_shapes: the extents to pad to, nested as the elements are; None for the largest.
+            padding_values: what is put there, nested as the elements are; 0 or an empty string by default.
             drop_remainder: whether a last, smaller batch is dropped.
             name: accepted as in TensorFlow.
+
+        Raises:
+            ValueError: when reading, if an element is larger than the shape.
 
         >>> rows = Dataset.from_generator(lambda: iter([np.ones(1), np.ones(3)]))
         >>> [batch.tolist() for batch in rows.padded_batch(2)]
         [[[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]]]
         """
 
-        def stack(*leaves: Any) -> np.ndarray:
-            return _stack_padded(leaves, padding_values or 0)
+        def gather(chunk: list[Any]) -> Any:
+            return padded_elements(chunk, padded_shapes, padding_values)
 
-        return self._batched(batch_size, drop_remainder, stack)
+        return self._batched(batch_size, drop_remainder, gather)
 
-    def _batched(self, batch_size: int, drop_remainder: bool, stack: Callable[..., Any]) -> Dataset:
+    def ragged_batch(self, batch_size: int, drop_remainder: bool = False, **ignored: Any) -> Dataset:
+        """Stack elements into batches: those that vary in their first extent become `RaggedTensor`s.
+
+        >>> rows = Dataset.from_generator(lambda: iter([np.ones(1), np.ones(3)]))
+        >>> [batch.to_list() for batch in rows.ragged_batch(2)]
+        [[[1.0], [1.0, 1.0, 1.0]]]
+        """
+        return self._batched(batch_size, drop_remainder, lambda chunk: map_leaves(ragged, *chunk))
+
+    def _batched(self, batch_size: Any, drop_remainder: bool, gather: Callable[[list[Any]], Any]) -> Dataset:
+        batch_size = int(batch_size)
         if batch_size < 1:
             raise ValueError(f"batch: batch_size={batch_size} must be 1 or more.")
 
@@ -230,24 +230,26 @@ class Dataset:
             elements = iter(self)
             while chunk := list(itertools.islice(elements, batch_size)):
                 if len(chunk) == batch_size or not drop_remainder:
-                    yield _map(stack, *chunk)
+                    yield gather(chunk)
 
         length = self._length
-        if length is not None:
+        if isinstance(length, int):
             length = length // batch_size if drop_remainder else -(-length // batch_size)
         return Dataset(batches, length)
 
-    def unbatch(self) -> Dataset:
+    def unbatch(self, name: str | None = None) -> Dataset:
         """Take batches apart into their rows."""
 
         def rows() -> Iterator[Any]:
             for batch in self:
-                for index in range(len(next(_leaves(batch)))):
-                    yield _row(batch, index)
+                for index in range(len(next(leaves(batch)))):
+                    yield row(batch, index)
 
         return Dataset(rows)
 
-    def shuffle(self, buffer_size: int, seed: int | None = None, reshuffle_each_iteration: bool = True) -> Dataset:
+    def shuffle(
+        self, buffer_size: Any, seed: int | None = None, reshuffle_each_iteration: bool = True, name: str | None = None
+    ) -> Dataset:
         """Draw elements at random out of a buffer of the next `buffer_size`; another order in each round."""
         rng = np.random.default_rng(seed if seed is not None else np.random.randint(2**31))
         fixed = None if reshuffle_each_iteration else int(rng.integers(2**31))
@@ -264,40 +266,54 @@ class Dataset:
 
         return Dataset(shuffled, self._length)
 
-    def repeat(self, count: int | None = None) -> Dataset:
+    def repeat(self, count: int | None = None, name: str | None = None) -> Dataset:
         """Repeat the data set, without end where `count` is None or -1."""
         endless = count is None or count < 0
 
         def repeated() -> Iterator[Any]:
             rounds = itertools.count() if endless else range(int(count or 0))
             for _ in rounds:
-                yield from self
+                empty = True
+                for element in self:
+                    empty = False
+                    yield element
+                if empty:
+                    return
 
-        return Dataset(repeated, None if endless or self._length is None else self._length * int(count or 0))
+        if endless:
+            return Dataset(repeated, 0 if self._length == 0 else math.inf)
+        return Dataset(repeated, None if self._length is None else self._length * int(count or 0) if count else 0)
 
-    def take(self, count: int) -> Dataset:
+    def take(self, count: int, name: str | None = None) -> Dataset:
         """Keep the first `count` elements."""
+        count = int(count)
         if count < 0:
             return self
         length = None if self._length is None else min(count, self._length)
         return Dataset(lambda: itertools.islice(iter(self), count), length)
 
-    def skip(self, count: int) -> Dataset:
-        """Leave out the first `count` elements."""
+    def skip(self, count: int, name: str | None = None) -> Dataset:
+        """Leave out the first `count` elements; all where it is -1."""
+        count = int(count)
+        if count < 0:
+            return self.take(0)
         length = None if self._length is None else max(self._length - count, 0)
         return Dataset(lambda: itertools.islice(iter(self), count, None), length)
 
-    def concatenate(self, other: Dataset) -> Dataset:
+    def concatenate(self, other: Dataset, name: str | None = None) -> Dataset:
         """Append another data set."""
         known = self._length is not None and other._length is not None
-        return Dataset(lambda: itertools.chain(self, other), self._length + other._length if known else None)
+        return Dataset(lambda: itertools.chain(self, other), self._length + other._length if known else None)  # type: ignore[operator]
 
-    def enumerate(self, start: int = 0) -> Dataset:
+    def enumerate(self, start: int = 0, name: str | None = None) -> Dataset:
         """Number the elements."""
-        return Dataset(lambda: iter(enumerate(self, start)), self._length)
+        return Dataset(lambda: ((np.int64(i), element) for i, element in enumerate(self, int(start))), self._length)
 
-    def cache(self, filename: str | None = None) -> Dataset:
-        """Keep the elements in memory after the first round."""
+    def cache(self, filename: Any = "", name: str | None = None) -> Dataset:
+        """Keep the elements after the first round: in memory, or in a file that later programs read, too."""
+        if filename:
+            path = storing.file_of(as_plain(filename))
+            return Dataset(lambda: _from_file(self, path), self._length)
         kept: list[Any] = []
         complete = False
 
@@ -315,37 +331,74 @@ class Dataset:
 
         return Dataset(cached, self._length)
 
-    def prefetch(self, buffer_size: int = AUTOTUNE) -> Dataset:
+    def prefetch(self, buffer_size: int = AUTOTUNE, name: str | None = None) -> Dataset:
         """Read ahead in a thread, `buffer_size` elements, while the model trains."""
         size = buffer_size if buffer_size > 0 else 2
         return Dataset(lambda: _read_ahead(iter(self), size), self._length)
 
-    def with_options(self, options: Any) -> Dataset:
+    def with_options(self, options: Any, name: str | None = None) -> Dataset:
         """Accept options, of which there are none."""
         return self
 
 
-def _stack(*leaves: Any) -> np.ndarray:
-    shapes = {np.shape(leaf) for leaf in leaves}
-    if len(shapes) > 1:
-        raise ValueError(
-            f"batch: the elements have different shapes ({', '.join(map(str, sorted(shapes)))}); pad or resize them "
-            "to one shape first."
-        )
-    if isinstance(leaves[0], str):
-        return np.array(leaves, dtype=object)
-    return np.stack([np.asarray(leaf) for leaf in leaves])
+class Elements(Iterator[Any]):
+    """One round through a data set."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._elements = dataset._source()
+
+    def __next__(self) -> Any:
+        return map_leaves(as_element, next(self._elements))
+
+    def get_next(self, name: str | None = None) -> Any:
+        """Return the next element.
+
+        Raises:
+            StopIteration: if there is none (`tf.errors.OutOfRangeError`).
+        """
+        return next(self)
+
+    def close(self) -> None:
+        """End the round; what reads ahead for it stops."""
+        if hasattr(self._elements, "close"):
+            self._elements.close()
+
+    @property
+    def element_spec(self) -> Any:
+        """What an element is like."""
+        return self._dataset.element_spec
 
 
-def _stack_padded(leaves: Sequence[Any], value: Any) -> np.ndarray:
-    arrays = [np.asarray(leaf) for leaf in leaves]
-    if len({array.ndim for array in arrays}) > 1 or arrays[0].dtype.kind not in "biufc":
-        return _stack(*leaves)
-    extents = [max(array.shape[axis] for array in arrays) for axis in range(arrays[0].ndim)]
-    result = np.full((len(arrays), *extents), value, dtype=arrays[0].dtype)
-    for number, array in enumerate(arrays):
-        result[(number, *(slice(extent) for extent in array.shape))] = array
-    return result
+def _like_parts(parts: Any, elements: Iterator[Any]) -> Any:
+    """Elements in the places of data sets."""
+    return map_leaves(lambda _: next(elements), parts)
+
+
+def _least(lengths: Iterable[Any]) -> Any:
+    known = list(lengths)
+    return None if None in known else min(known)
+
+
+def _like(types: Any, shapes: Any) -> Any:
+    """Shapes nested as types are; lists are shapes, too."""
+    if isinstance(types, dict):
+        return {key: _like(types[key], shapes[key]) for key in types}
+    if isinstance(types, tuple):
+        return tuple(_like(*pair) for pair in zip(types, shapes))
+    return None if shapes is None else TensorShape(shapes)
+
+
+def _from_file(dataset: Dataset, path: Path) -> Iterator[Any]:
+    """The elements that lie in a file, or those of a data set, which are in it after the round."""
+    if path.exists():
+        yield from storing.read(path)
+        return
+    kept = []
+    for element in dataset:
+        kept.append(element)
+        yield element
+    storing.write(path, kept)
 
 
 def _read_ahead(elements: Iterator[Any], size: int) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,18 @@ class Array(np.ndarray):
         """Return a plain NumPy array, or a NumPy number for an array without axes."""
         return self.view(np.ndarray)[()]
 
+    def set_shape(self, shape: Any) -> None:
+        """Say what the shape is.
+
+        Raises:
+            ValueError: if it is another.
+        """
+        check_shape(self.shape, shape)
+
+    def get_shape(self) -> tuple[int, ...]:
+        """Return the shape."""
+        return self.shape
+
     def __getitem__(self, key: Any) -> Any:
         return as_element(super().__getitem__(key))
 
@@ -32,13 +45,105 @@ class Array(np.ndarray):
         return hash(self.item())
 
 
-def as_element(value: Any) -> Any:
-    """Return an array or a NumPy number as an `Array` without a copy; anything else, such as a string, as it is."""
-    if isinstance(value, Array | str | bytes):
+class Text(Array):
+    """An array of strings: of `bytes`, as TensorFlow's are, which compare with Python strings too.
+
+    >>> words = as_text(["red", "blue"])
+    >>> words[1].numpy(), (words == "red").tolist(), (words + "!").tolist()
+    (b'blue', [True, False], [b'red!', b'blue!'])
+    """
+
+    def __repr__(self) -> str:
+        return f"<Text shape={self.shape} {np.asarray(self)[()]!r}>"
+
+    def __str__(self) -> str:
+        return str(np.asarray(self)[()])
+
+    def __eq__(self, other: Any) -> Any:
+        return as_element(np.equal(np.asarray(self), _beside(other)))
+
+    def __ne__(self, other: Any) -> Any:
+        return as_element(np.not_equal(np.asarray(self), _beside(other)))
+
+    def __add__(self, other: Any) -> Text:
+        return as_text(np.add(np.asarray(self), _beside(other)))
+
+    def __radd__(self, other: Any) -> Text:
+        return as_text(np.add(_beside(other), np.asarray(self)))
+
+    __hash__ = Array.__hash__
+
+
+def check_shape(found: Any, wanted: Any) -> None:
+    """Check a shape against one in which None stands for any extent, or which is None for any shape.
+
+    Raises:
+        ValueError: if it is another.
+    """
+    if wanted is None:
+        return
+    wanted = tuple(wanted)
+    if len(found) != len(wanted) or any(isinstance(f, int) and w not in (None, f) for f, w in zip(found, wanted)):
+        raise ValueError(f"set_shape: the shape is {tuple(found)}, which is not {wanted}.")
+
+
+def _beside(other: Any) -> Any:
+    return other if other is None else np.asarray(as_text(other))
+
+
+def encoded(value: Any) -> bytes:
+    """Return a string as bytes; bytes as they are.
+
+    >>> encoded("é")
+    b'\\xc3\\xa9'
+    """
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
+
+
+def as_text(value: Any) -> Text:
+    """Return strings or bytes, one or nested lists or an array of them, as a `Text`.
+
+    Raises:
+        TypeError: if there is something else among them.
+    """
+    if isinstance(value, Text):
         return value
+    array = np.asarray(value, object)
+    flat = array.ravel().tolist()
+    other = next((x for x in flat if not isinstance(x, str | bytes)), None)
+    if other is not None:
+        raise TypeError(f"an array of strings was expected; got {other!r} of type {type(other).__name__} in it.")
+    return text_of([encoded(x) for x in flat], array.shape)
+
+
+def text_of(strings: list[bytes], shape: tuple[int, ...] | None = None) -> Text:
+    """Return bytes as a `Text` of one axis, or of a shape."""
+    array = np.empty(len(strings), object)
+    array[:] = strings
+    return array.reshape(len(strings) if shape is None else shape).view(Text)
+
+
+def each(function: Callable[[bytes], Any], text: Text) -> list[Any]:
+    """Return what a function gives for each of the strings, in order."""
+    return [function(x) for x in text.ravel().tolist()]
+
+
+def as_element(value: Any) -> Any:
+    """Return an array or a NumPy number as an `Array` without a copy, strings as a `Text`; anything else as it is."""
+    if isinstance(value, Array):
+        return value
+    if isinstance(value, str | bytes):
+        return text_of([encoded(value)], ())
     if isinstance(value, np.ndarray | np.generic):
-        return np.asarray(value).view(Array)
+        array = np.asarray(value)
+        if array.dtype.kind in "US" or (array.dtype == object and _all_text(array)):
+            return as_text(array)
+        return array.view(Array)
     return value
+
+
+def _all_text(array: np.ndarray) -> bool:
+    return all(isinstance(x, str | bytes) for x in array.ravel().tolist())
 
 
 def as_plain(value: Any) -> Any:

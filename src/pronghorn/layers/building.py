@@ -190,12 +190,17 @@ def naming_containers(layer: Layer, inputs: Any) -> Iterator[None]:
         ) from error
 
 
+def _is_users(layer: Layer) -> bool:
+    """Whether what a layer computes is written by the user."""
+    return type(layer).call.__module__.partition(".")[0] != __name__.partition(".")[0]
+
+
 def check_positional(layer: Layer, args: tuple[Any, ...]) -> None:
     """Raise an error where a positional argument of a call is no tensor."""
     for value in tree.flatten(args):
         if holds_text(value) and not isinstance(value, str):
-            if any(layer._flatten_layers(include_self=False)):
-                continue  # one of the layers inside makes numbers of it
+            if layer._takes_text or _is_users(layer) or any(layer._flatten_layers(include_self=False)):
+                continue  # a function of the user's, or one of the layers inside, makes numbers of it
             raise ValueError(
                 f"Layer {layer.name!r} ({type(layer).__name__}) takes numbers, got strings of shape "
                 f"{getattr(value, 'shape', ())}. Turn them into numbers first, for example with a StringLookup or "

@@ -84,6 +84,9 @@ class Layer(StatefulOperation):
     #: Whether ``call`` on arrays looks at their values or runs code of the user's, so that it is not to be compiled.
     _looks_at_values = False
 
+    #: Whether ``call`` takes strings, and runs in front of the compiled part where it does.
+    _takes_text = False
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         build = cls.__dict__.get("build")

@@ -42,10 +42,10 @@ def text_dataset_from_directory(
     folders.check_split(validation_split, subset, shuffle, seed, who)
     files = folders.find(directory, labels, label_mode, class_names, (".txt",), follow_links, who)
 
-    def load(path: str) -> str:
+    def load(path: str) -> bytes:
         with open(path, "rb") as stream:
             data = stream.read() if max_length is None else stream.read(max_length)
-        return data.decode("utf-8", "replace")
+        return data
 
     again = format != "grain"  # Keras's data sets of that kind have one order for all epochs
     return folders.datasets(

@@ -249,7 +249,7 @@ def test_tensorflow_stand_in_for_small_things(run):
         print(int(f(1)), int(g(2)), tf.constant(["a"])[0], tf.float32, tf.config.list_physical_devices("GPU"))
         """
     )
-    assert result.stdout == "1 2 a float32 []\n", result.stderr
+    assert result.stdout == "1 2 b'a' float32 []\n", result.stderr
 
 
 def test_each_name_of_the_stand_in_resolves():

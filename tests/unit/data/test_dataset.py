@@ -59,7 +59,7 @@ def test_parts_and_repetitions():
     data = Dataset.range(4)
     assert list(data.take(2)) == [0, 1] and list(data.skip(3)) == [3] and len(data.skip(9)) == 0
     assert list(data.repeat(2).take(6)) == [0, 1, 2, 3, 0, 1] and len(data.repeat(2)) == 8
-    assert list(data.repeat().take(5)) == [0, 1, 2, 3, 0] and data.repeat().cardinality() == -2
+    assert list(data.repeat().take(5)) == [0, 1, 2, 3, 0] and data.repeat().cardinality() == -1
     assert list(data.concatenate(data.take(1))) == [0, 1, 2, 3, 0]
     assert list(data.filter(lambda x: x % 2 == 0)) == [0, 2]
     assert list(Dataset.zip(data, data.skip(1))) == [(0, 1), (1, 2), (2, 3)]
@@ -109,11 +109,23 @@ def test_elements_answer_numpy_like_tensors():
     assert [type(x) for x in next(data.as_numpy_iterator())] == [np.ndarray, np.ndarray]
 
 
-def test_elements_that_are_strings_stay_strings():
-    data = Dataset.from_tensor_slices(np.array(["ab", "c"]))
-    assert [x.upper() for x in data] == ["AB", "C"]
+def test_elements_that_are_strings_are_bytes_that_compare_with_strings():
+    data = Dataset.from_tensor_slices(np.array(["ab", "\u00e9"]))
+    first, second = data
+    assert first == "ab" and first.numpy() == b"ab" and second.numpy().decode() == "\u00e9"
+    assert {first.numpy(): 1}[b"ab"] == 1 and hash(first) == hash(b"ab")
     (batch,) = data.batch(2)
-    assert batch[0] == "ab" and isinstance(batch[0], str) and batch.numpy().tolist() == ["ab", "c"]
+    assert batch[0] == "ab" and batch.numpy().tolist() == [b"ab", b"\xc3\xa9"]
+    assert (batch == ["ab", "x"]).tolist() == [True, False] and (batch + "!")[0].numpy() == b"ab!"
+    assert list(data.as_numpy_iterator()) == [b"ab", b"\xc3\xa9"]
+
+
+def test_objects_of_text_go_through_maps_and_generators():
+    texts = np.array(["a b", "c"], object)
+    shout = Dataset.from_tensor_slices((texts, [1, 2])).map(lambda text, label: (text + "!", label))
+    assert [(x.numpy(), int(y)) for x, y in shout] == [(b"a b!", 1), (b"c!", 2)]
+    made = Dataset.from_generator(lambda: iter(texts), output_signature=TensorSpec((), "string"))
+    assert next(iter(made.batch(2))).numpy().tolist() == [b"a b", b"c"]
 
 
 def test_from_generator_converts_to_the_signature():

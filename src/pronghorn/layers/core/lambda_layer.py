@@ -33,6 +33,7 @@ class Lambda(Layer):
     """
 
     _looks_at_values = True
+    _takes_text = True
 
     def __init__(
         self,

@@ -1,0 +1,262 @@
+"""`tf.ragged`, and TensorFlow's functions of arrays where an argument is a `RaggedTensor`, for `pronghorn run`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pronghorn import ops
+from pronghorn.data.element import Text, as_text
+from pronghorn.data.ragged import RaggedTensor, map_flat_values, taken, values_of
+
+__all__ = ["constant", "map_flat_values", "with_ragged"]
+
+
+def constant(
+    pylist: Any, dtype: Any = None, ragged_rank: int | None = None, name: str | None = None, **ignored: Any
+) -> Any:
+    """`tf.ragged.constant`: nested lists.
+
+    >>> constant([["a"], []]).to_list()
+    [[b'a'], []]
+    """
+    return RaggedTensor.of(pylist, dtype, ragged_rank)
+
+
+def stack(values: Any, axis: int = 0, name: str | None = None) -> Any:
+    """`tf.ragged.stack`: arrays of different lengths, each a row."""
+    if axis:
+        raise ValueError(f"tf.ragged.stack: axis={axis}; the first axis is the one that is there.")
+    values = [
+        x if isinstance(x, RaggedTensor) else values_of(np.asarray(x) if isinstance(x, list) else x) for x in values
+    ]
+    return RaggedTensor.from_row_lengths(_joined(values), [len(x) for x in values])
+
+
+def concat(values: Any, axis: Any, name: str | None = None) -> Any:
+    """`tf.concat`, where arrays may be rows of different lengths."""
+    values = [x if isinstance(x, RaggedTensor) else RaggedTensor.from_tensor(x) for x in values]
+    axis = int(axis) % values[0].ndim
+    if axis == 0:
+        lengths = np.concatenate([np.diff(x.splits) for x in values])
+        return RaggedTensor.from_row_lengths(_joined([x.values for x in values]), lengths)
+    if axis > 1:
+        return values[0].with_values(concat([x.values for x in values], axis - 1))
+    count = len(values[0])
+    together = concat(values, 0)
+    order = [i * count + row for row in range(count) for i in range(len(values))]
+    mixed = together.take(order)
+    return RaggedTensor(mixed.values, mixed.splits[:: len(values)])
+
+
+def _joined(values: list[Any]) -> Any:
+    """Arrays, one behind the other."""
+    if isinstance(values[0], RaggedTensor):
+        return concat(values, 0)
+    if isinstance(values[0], Text):
+        return as_text(np.concatenate([np.asarray(x) for x in values]))
+    return ops.concatenate(values, axis=0)
+
+
+def arange(starts: Any, limits: Any = None, deltas: Any = 1, **ignored: Any) -> RaggedTensor:
+    """`tf.ragged.range`: a row of numbers for each limit."""
+    starts, limits = (0, starts) if limits is None else (starts, limits)
+    rows = [np.arange(*entry) for entry in np.broadcast(np.asarray(starts), np.asarray(limits), np.asarray(deltas))]
+    flat = np.concatenate([*rows, np.zeros(0, rows[0].dtype if rows else "int32")])
+    return RaggedTensor.from_row_lengths(
+        flat.astype("int32") if flat.dtype.kind == "i" else flat, [len(r) for r in rows]
+    )
+
+
+def boolean_mask(data: Any, mask: Any, name: str | None = None) -> Any:
+    """`tf.ragged.boolean_mask`: the entries of each row that a mask marks."""
+    data = data if isinstance(data, RaggedTensor) else RaggedTensor.from_tensor(np.asarray(values_of(data)))
+    mask = mask if isinstance(mask, RaggedTensor) else RaggedTensor.from_tensor(np.asarray(mask))
+    marked = np.asarray(mask.flat_values)
+    lengths = [int(marked[a:b].sum()) for a, b in zip(data.splits, data.splits[1:])]
+    return RaggedTensor.from_row_lengths(taken(data.values, np.flatnonzero(marked)), lengths)
+
+
+# -- functions of arrays ----------------------------------------------------------------------------------------------
+def _reduction(name: str) -> Callable[..., Any]:
+    """A reduction: of all entries, along the rows, or across them."""
+    whole = getattr(ops, name)
+
+    def along_rows(rows: RaggedTensor) -> Any:
+        count, ids = len(rows), rows._rows().astype("int32")
+        flat = rows.values
+        if name in ("all", "any"):
+            hits = ops.segment_sum(ops.cast(flat if name == "any" else ops.logical_not(flat), "int32"), ids, count)
+            return hits > 0 if name == "any" else ops.equal(hits, 0)
+        if name == "max":
+            return ops.segment_max(flat, ids, count)
+        if name == "min":
+            return -ops.segment_max(-flat, ids, count)
+        if name == "prod":
+            return ops.prod(rows.to_tensor(1), axis=1)
+        total = ops.segment_sum(flat, ids, count)
+        if name == "sum":
+            return total
+        lengths = np.diff(rows.splits).reshape(-1, *[1] * (len(flat.shape) - 1))
+        return total / ops.cast(ops.convert_to_tensor(lengths), total.dtype)
+
+    def function(input_tensor: Any, axis: Any = None, keepdims: bool = False, **ignored: Any) -> Any:
+        rows = input_tensor
+        if axis is None:
+            return whole(rows.flat_values)
+        axis = int(axis) % rows.ndim
+        if axis == 1 and not isinstance(rows.values, RaggedTensor):
+            found = along_rows(rows)
+            return ops.expand_dims(found, 1) if keepdims else found
+        if axis > 1:
+            inner = rows.values
+            found = (
+                function(inner, axis - 1, keepdims) if isinstance(inner, RaggedTensor) else whole(inner, axis=axis - 1)
+            )
+            return rows.with_values(found)
+        if axis == 0 and name == "sum":
+            return ops.sum(rows.to_tensor(), axis=0)
+        raise ValueError(
+            f"tf.reduce_{name}: axis={axis} of a RaggedTensor of shape {rows.shape}; use to_tensor() first."
+        )
+
+    return function
+
+
+def _expand_dims(input: Any, axis: int, name: str | None = None) -> Any:
+    axis = axis % (input.ndim + 1)
+    if axis == 0:
+        return RaggedTensor(input, [0, len(input)])
+    if axis == 1:
+        return RaggedTensor(input, np.arange(len(input) + 1))
+    inner = input.values
+    return input.with_values(
+        _expand_dims(inner, axis - 1) if isinstance(inner, RaggedTensor) else _expanded(inner, axis - 1)
+    )
+
+
+def _expanded(values: Any, axis: int) -> Any:
+    return np.expand_dims(values, axis) if isinstance(values, Text) else ops.expand_dims(values, axis)
+
+
+def _gather(params: Any, indices: Any, validate_indices: Any = None, axis: Any = 0, **ignored: Any) -> Any:
+    if isinstance(indices, RaggedTensor):
+        return indices.with_flat_values(_gather(params, indices.flat_values))
+    if not isinstance(params, RaggedTensor):
+        return ops.take(params, indices, axis=0)
+    places = np.asarray(indices)
+    return params[int(places)] if places.ndim == 0 else params.take(places)
+
+
+def _reverse(tensor: Any, axis: Any, name: str | None = None) -> Any:
+    axes = [int(a) % tensor.ndim for a in np.atleast_1d(axis)]
+    if 0 in axes:
+        tensor = tensor.take(np.arange(len(tensor))[::-1])
+    if 1 in axes:
+        order = [np.arange(a, b)[::-1] for a, b in zip(tensor.splits, tensor.splits[1:])]
+        places = np.concatenate([*order, np.zeros(0, "int64")]).astype("int64")
+        tensor = tensor.with_values(taken(tensor.values, places))
+    return tensor
+
+
+def _one_hot(indices: Any, depth: int, **kwargs: Any) -> Any:
+    return indices.with_flat_values(ops.one_hot(indices.flat_values, depth, dtype=kwargs.get("dtype") or "float32"))
+
+
+_HANDLERS: dict[str, Callable[..., Any]] = {
+    **{f"reduce_{name}": _reduction(name) for name in ("all", "any", "max", "mean", "min", "prod", "sum")},
+    "boolean_mask": boolean_mask,
+    "concat": concat,
+    "convert_to_tensor": lambda value, *a, **k: value,
+    "embedding_lookup": _gather,
+    "expand_dims": _expand_dims,
+    "gather": _gather,
+    "identity": lambda x, *a, **k: x,
+    "is_tensor": lambda x: True,
+    "one_hot": _one_hot,
+    "rank": lambda x, **k: x.ndim,
+    "reverse": _reverse,
+    "shape": lambda x, *a, **k: tuple(x.bounding_shape().tolist()),
+    "size": lambda x, *a, **k: int(np.size(np.asarray(x.flat_values))),
+    "stack": stack,
+    "where": lambda condition, x, y, **k: map_flat_values(ops.where, condition, x, y),
+}
+_ELEMENTWISE = frozenset(
+    [
+        "abs",
+        "add",
+        "cast",
+        "ceil",
+        "clip_by_value",
+        "cos",
+        "divide",
+        "divide_no_nan",
+        "equal",
+        "exp",
+        "floor",
+        "floordiv",
+        "floormod",
+        "greater",
+        "greater_equal",
+        "is_finite",
+        "is_inf",
+        "is_nan",
+        "less",
+        "less_equal",
+        "log",
+        "log1p",
+        "logical_and",
+        "logical_not",
+        "logical_or",
+        "maximum",
+        "minimum",
+        "mod",
+        "multiply",
+        "negative",
+        "not_equal",
+        "ones_like",
+        "pow",
+        "relu",
+        "round",
+        "rsqrt",
+        "sigmoid",
+        "sign",
+        "sin",
+        "sqrt",
+        "square",
+        "squared_difference",
+        "subtract",
+        "tanh",
+        "truediv",
+        "zeros_like",
+        "dropout",
+        "gelu",
+    ]
+)
+
+
+def _has(values: Any) -> bool:
+    return any(isinstance(x, RaggedTensor) or (isinstance(x, list | tuple) and _has(x)) for x in values)
+
+
+def with_ragged(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of arrays that takes a `RaggedTensor`, too.
+
+    Raises:
+        TypeError: when called with one, where there is no such function.
+    """
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if not _has(args) and not _has(kwargs.values()):
+            return function(*args, **kwargs)
+        if name in _HANDLERS:
+            return _HANDLERS[name](*args, **kwargs)
+        if name in _ELEMENTWISE:
+            return map_flat_values(function, *args, **kwargs)
+        raise TypeError(f"tf.{name} takes no RaggedTensor here: make it an array first, with x.to_tensor().")
+
+    return wrapper

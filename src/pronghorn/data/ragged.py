@@ -1,0 +1,405 @@
+"""`RaggedTensor`: rows of different lengths."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from pronghorn import ops
+from pronghorn.data.element import Array, Text, as_element, as_text
+from pronghorn.graph.tensor import OPERATORS, Tensor
+
+
+class RaggedTensor:
+    """Rows of different lengths: the rows one after the other, and where each ends.
+
+    Args:
+        values: what is in the rows: an array, a `Text`, or a `RaggedTensor` where rows have rows.
+        row_splits: `[rows + 1]`: row `i` is `values[row_splits[i]:row_splits[i + 1]]`.
+
+    >>> rows = RaggedTensor.from_row_lengths([1, 2, 3], [2, 0, 1])
+    >>> rows.to_list(), rows.to_tensor().tolist()
+    ([[1, 2], [], [3]], [[1, 2], [0, 0], [3, 0]])
+    """
+
+    def __init__(self, values: Any, row_splits: Any) -> None:
+        self.values = values_of(values)
+        self.splits = np.asarray(row_splits, "int64")
+        if self.splits.ndim != 1 or not len(self.splits) or self.splits[0] != 0:
+            raise ValueError(f"RaggedTensor: row_splits must be a vector that begins with 0; got {row_splits!r}.")
+        if self.splits[-1] != len(self.values) or (np.diff(self.splits) < 0).any():
+            raise ValueError(
+                f"RaggedTensor: row_splits must increase up to the number of values, {len(self.values)}; got "
+                f"{self.splits.tolist()}."
+            )
+
+    # -- making one ---------------------------------------------------------------------------------------------------
+    @classmethod
+    def from_row_splits(cls, values: Any, row_splits: Any, name: Any = None, validate: bool = True) -> RaggedTensor:
+        """Return rows by where they end."""
+        return cls(values, row_splits)
+
+    @classmethod
+    def from_row_lengths(cls, values: Any, row_lengths: Any, name: Any = None, validate: bool = True) -> RaggedTensor:
+        """Return rows by their lengths."""
+        return cls(values, np.concatenate([[0], np.cumsum(np.asarray(row_lengths, "int64"))]))
+
+    @classmethod
+    def from_row_starts(cls, values: Any, row_starts: Any, name: Any = None, validate: bool = True) -> RaggedTensor:
+        """Return rows by where they begin."""
+        values = values_of(values)
+        return cls(values, [*np.asarray(row_starts).tolist(), len(values)])
+
+    @classmethod
+    def from_row_limits(cls, values: Any, row_limits: Any, name: Any = None, validate: bool = True) -> RaggedTensor:
+        """Return rows by where they end, without the leading 0."""
+        return cls(values, [0, *np.asarray(row_limits).tolist()])
+
+    @classmethod
+    def from_value_rowids(
+        cls, values: Any, value_rowids: Any, nrows: Any = None, name: Any = None, validate: bool = True
+    ) -> RaggedTensor:
+        """Return rows by the row of each value."""
+        rows = np.asarray(value_rowids, "int64")
+        return cls.from_row_lengths(values, np.bincount(rows, minlength=int(nrows or 0)))
+
+    @classmethod
+    def from_uniform_row_length(cls, values: Any, uniform_row_length: int, **ignored: Any) -> RaggedTensor:
+        """Return rows of one length."""
+        values = values_of(values)
+        return cls(values, np.arange(0, len(values) + 1, int(uniform_row_length)))
+
+    @classmethod
+    def from_nested_row_splits(cls, flat_values: Any, nested_row_splits: Sequence[Any], **ignored: Any) -> Any:
+        """Return rows of rows, by the splits from the outermost on."""
+        for splits in reversed(list(nested_row_splits)):
+            flat_values = cls(flat_values, splits)
+        return flat_values
+
+    @classmethod
+    def from_nested_row_lengths(cls, flat_values: Any, nested_row_lengths: Sequence[Any], **ignored: Any) -> Any:
+        """Return rows of rows, by the lengths from the outermost on."""
+        for lengths in reversed(list(nested_row_lengths)):
+            flat_values = cls.from_row_lengths(flat_values, lengths)
+        return flat_values
+
+    @classmethod
+    def from_tensor(
+        cls, tensor: Any, lengths: Any = None, padding: Any = None, ragged_rank: int = 1, **ignored: Any
+    ) -> RaggedTensor:
+        """Return the rows of an array, cut to lengths, or without what pads them at their ends."""
+        array = np.asarray(values_of(tensor))
+        if padding is not None:
+            lengths = _lengths_without(array, padding)
+        if lengths is None:
+            lengths = np.full(array.shape[0], array.shape[1], "int64")
+        lengths = np.minimum(np.asarray(lengths, "int64"), array.shape[1])
+        flat = array[np.arange(array.shape[1]) < lengths[:, None]]
+        return cls.from_row_lengths(flat, lengths)
+
+    @classmethod
+    def of(cls, rows: Any, dtype: Any = None, depth: int | None = None) -> Any:
+        """Return nested lists; what is one array of numbers in each innermost row stays so."""
+        rows = rows.tolist() if isinstance(rows, np.ndarray) else rows
+        depth = max(_depth(rows) - 1, 0) if depth is None else depth
+        splits = []
+        for _ in range(depth):
+            splits.append([0, *itertools.accumulate(len(row) for row in rows)])
+            rows = [entry for row in rows for entry in row]
+        return cls.from_nested_row_splits(_flat(rows, dtype), splits)
+
+    # -- what it is ---------------------------------------------------------------------------------------------------
+    @property
+    def flat_values(self) -> Any:
+        """The innermost values, in order."""
+        return self.values.flat_values if isinstance(self.values, RaggedTensor) else self.values
+
+    @property
+    def row_splits(self) -> Any:
+        """Where the rows end, as a tensor."""
+        return ops.convert_to_tensor(self.splits)
+
+    @property
+    def nested_splits(self) -> tuple[np.ndarray, ...]:
+        """The splits, from the outermost on."""
+        inner = self.values.nested_splits if isinstance(self.values, RaggedTensor) else ()
+        return (self.splits, *inner)
+
+    @property
+    def nested_row_splits(self) -> tuple[Any, ...]:
+        """The splits as tensors, from the outermost on."""
+        return tuple(map(ops.convert_to_tensor, self.nested_splits))
+
+    @property
+    def ragged_rank(self) -> int:
+        """How many axes vary."""
+        return len(self.nested_splits)
+
+    @property
+    def dtype(self) -> str:
+        """The type of the values; `"string"` for text."""
+        flat = self.flat_values
+        return "string" if isinstance(flat, Text) else flat.dtype
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """The extents; None for those that vary."""
+        return (len(self), None, *self.values.shape[1:])
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    def get_shape(self) -> tuple[int | None, ...]:
+        """Return the shape."""
+        return self.shape
+
+    def nrows(self, out_type: Any = None, name: Any = None) -> int:
+        """Return the number of rows."""
+        return len(self)
+
+    def row_lengths(self, axis: int = 1, name: Any = None) -> Any:
+        """Return the lengths of the rows, or of the rows in rows."""
+        if axis > 1:
+            return RaggedTensor(self.values.row_lengths(axis - 1), self.splits)
+        return ops.convert_to_tensor(np.diff(self.splits))
+
+    def nested_row_lengths(self, name: Any = None) -> tuple[Any, ...]:
+        """Return the lengths of the rows, from the outermost on."""
+        return tuple(ops.convert_to_tensor(np.diff(splits)) for splits in self.nested_splits)
+
+    def row_starts(self, name: Any = None) -> Any:
+        """Return where the rows begin."""
+        return ops.convert_to_tensor(self.splits[:-1])
+
+    def row_limits(self, name: Any = None) -> Any:
+        """Return where the rows end."""
+        return ops.convert_to_tensor(self.splits[1:])
+
+    def value_rowids(self, name: Any = None) -> Any:
+        """Return the row of each value."""
+        return ops.convert_to_tensor(self._rows())
+
+    def _rows(self) -> np.ndarray:
+        return np.repeat(np.arange(len(self)), np.diff(self.splits))
+
+    def bounding_shape(self, axis: Any = None, out_type: Any = None, name: Any = None) -> Any:
+        """Return the shape of `to_tensor()`."""
+        inner = self.values.bounding_shape().tolist() if isinstance(self.values, RaggedTensor) else self.values.shape
+        shape = (len(self), int(np.diff(self.splits).max(initial=0)), *inner[1:])
+        found = ops.convert_to_tensor(np.asarray(shape, "int64"))
+        return found if axis is None else found[axis]
+
+    def with_values(self, new_values: Any) -> RaggedTensor:
+        """Return the same rows of other values."""
+        return RaggedTensor(new_values, self.splits)
+
+    def with_flat_values(self, new_values: Any) -> RaggedTensor:
+        """Return the same rows, with other values in the innermost."""
+        inner = self.values.with_flat_values(new_values) if isinstance(self.values, RaggedTensor) else new_values
+        return RaggedTensor(inner, self.splits)
+
+    def merge_dims(self, outer_axis: int, inner_axis: int) -> Any:
+        """Return the array with axes `outer_axis` to `inner_axis` as one."""
+        if inner_axis <= outer_axis:
+            return self
+        if outer_axis > 0:
+            inner = self.values
+            if isinstance(inner, RaggedTensor):
+                merged = inner.merge_dims(outer_axis - 1, inner_axis - 1)
+                if outer_axis > 1:
+                    return self.with_values(merged)
+                return RaggedTensor(merged, inner.splits[self.splits]).merge_dims(1, inner_axis - 1)
+            return self.with_values(ops.reshape(inner, (-1, *inner.shape[inner_axis - outer_axis + 1 :])))
+        inner = self.values
+        if isinstance(inner, RaggedTensor):
+            return inner.merge_dims(0, inner_axis - 1)
+        return inner if inner_axis == 1 else ops.reshape(inner, (-1, *inner.shape[inner_axis:]))
+
+    # -- reading it ---------------------------------------------------------------------------------------------------
+    def __len__(self) -> int:
+        return len(self.splits) - 1
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, key: Any) -> Any:
+        key = key if isinstance(key, tuple) else (key,)
+        first, rest = key[0], key[1:]
+        if isinstance(first, slice):
+            chosen = self if first == slice(None) else self.take(np.arange(len(self))[first])
+            return chosen._each_row(rest) if rest else chosen
+        index = int(first)
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"RaggedTensor: row {index} of {len(self)} rows.")
+        index %= len(self)
+        row = self.values[int(self.splits[index]) : int(self.splits[index + 1])]
+        return row[rest] if rest else row
+
+    def _each_row(self, key: tuple[Any, ...]) -> Any:
+        """What a key gives for each row: a slice cuts the rows, a number takes one entry of each."""
+        first, rest = key[0], key[1:]
+        starts, lengths = self.splits[:-1], np.diff(self.splits)
+        if not isinstance(first, slice):
+            index = int(first)
+            if (lengths < (index + 1 if index >= 0 else -index)).any():
+                raise IndexError(f"RaggedTensor: not all rows have an entry {index}.")
+            found = taken(self.values, starts + (index if index >= 0 else lengths + index))
+            return found[(slice(None), *rest)] if rest else found
+        places = [np.arange(length)[first] + start for start, length in zip(starts, lengths)]
+        rows = taken(self.values, np.concatenate([*places, np.zeros(0, "int64")]).astype("int64"))
+        return RaggedTensor.from_row_lengths(
+            rows[(slice(None), *rest)] if rest else rows, [len(place) for place in places]
+        )
+
+    def take(self, indices: Any) -> RaggedTensor:
+        """Return the rows of these numbers."""
+        indices = np.asarray(indices, "int64")
+        lengths = np.diff(self.splits)[indices]
+        starts = self.splits[:-1][indices]
+        places = [np.arange(start, start + length) for start, length in zip(starts, lengths)]
+        return RaggedTensor.from_row_lengths(
+            taken(self.values, np.concatenate([*places, np.zeros(0, "int64")]).astype("int64")), lengths
+        )
+
+    def to_list(self) -> list[Any]:
+        """Return nested lists."""
+        inner = self.values.to_list() if isinstance(self.values, RaggedTensor) else np.asarray(self.values).tolist()
+        return [inner[start:end] for start, end in itertools.pairwise(self.splits)]
+
+    def numpy(self) -> np.ndarray:
+        """Return an array of the rows' arrays, or a plain array where all are equally long."""
+        rows = [row.numpy() for row in self]
+        if len({np.shape(row) for row in rows}) == 1 and not any(row.dtype == object for row in rows):
+            return np.stack(rows)
+        found = np.empty(len(rows), object)
+        for i, row in enumerate(rows):
+            found[i] = row
+        return found
+
+    def to_tensor(self, default_value: Any = None, shape: Any = None, name: Any = None) -> Any:
+        """Return an array, with a value behind the rows that are shorter than others.
+
+        Args:
+            default_value: the value, by default 0 or an empty string.
+            shape: the extents of the result; None for those that follow. Rows that are longer are cut.
+            name: ignored.
+        """
+        wanted = list(shape) if shape is not None else [None] * self.ndim
+        inner = self.values
+        if isinstance(inner, RaggedTensor):
+            inner = inner.to_tensor(default_value, [None, *wanted[2:]])
+        rows = len(self) if wanted[0] is None else int(wanted[0])
+        lengths = np.diff(self.splits)
+        width = int(lengths.max(initial=0)) if wanted[1] is None else int(wanted[1])
+        nothing = len(inner)
+        places = np.full((max(rows, len(self)), width), nothing, "int64")
+        columns = np.arange(width)
+        at = columns + self.splits[:-1, None]
+        places[: len(self)] = np.where(columns < lengths[:, None], at, nothing)
+        return taken(_with_last(inner, default_value), places[:rows])
+
+    def __repr__(self) -> str:
+        return f"<tf.RaggedTensor {self.to_list()}>"
+
+    def __bool__(self) -> bool:
+        raise ValueError("A RaggedTensor has no truth of its own; use tf.reduce_any or tf.reduce_all.")
+
+    __hash__ = object.__hash__
+
+
+def values_of(values: Any) -> Any:
+    """Return an array's values as a `Text`, a tensor, or the `RaggedTensor` that they are."""
+    if isinstance(values, RaggedTensor | Text | Tensor):
+        return values
+    if not isinstance(values, np.ndarray):
+        return _flat(values, None) if isinstance(values, list | tuple) else ops.convert_to_tensor(values)
+    element = as_element(values)
+    return element if isinstance(element, Text) else ops.convert_to_tensor(values, dtype=values.dtype.name)
+
+
+def taken(values: Any, places: np.ndarray) -> Any:
+    """Return the rows of an array, a `Text` or a `RaggedTensor` at places."""
+    if isinstance(values, RaggedTensor):
+        return values.take(places)
+    return values[places] if isinstance(values, Text) else ops.take(values, places.astype("int32"), axis=0)
+
+
+def _with_last(values: Any, default: Any) -> Any:
+    """Values, and behind them one row of a default."""
+    row = (1, *values.shape[1:])
+    if isinstance(values, Text):
+        last = np.full(row, as_text("" if default is None else default).item(), object)
+        return as_text(np.concatenate([np.asarray(values), last]))
+    default = ops.cast(0 if default is None else default, values.dtype)
+    return ops.concatenate([values, ops.broadcast_to(default, row)], axis=0)
+
+
+def _lengths_without(array: np.ndarray, padding: Any) -> np.ndarray:
+    """How long each row is without the padding at its end."""
+    if array.dtype == object:
+        padding = as_text(padding).item()
+    elif isinstance(padding, Tensor):
+        padding = padding.numpy()
+    kept = array != padding
+    if kept.ndim > 2:
+        kept = kept.any(axis=tuple(range(2, kept.ndim)))
+    return np.where(kept.any(axis=1), kept.shape[1] - np.argmax(kept[:, ::-1], axis=1), 0)
+
+
+def _depth(rows: Any) -> int:
+    if isinstance(rows, np.ndarray | Tensor):
+        return rows.ndim
+    return 1 + max(map(_depth, rows), default=0) if isinstance(rows, list | tuple) else 0
+
+
+def _flat(entries: Any, dtype: Any) -> Any:
+    """Entries as one array; without any they are float32, as TensorFlow's."""
+    entries = [x.numpy() if isinstance(x, Tensor | Array) else x for x in entries]
+    plain = all(isinstance(x, bool | int | float) for x in entries)
+    if dtype == "string" or (entries and isinstance(entries[0], str | bytes)):
+        return as_text(entries)
+    if not entries:
+        return ops.convert_to_tensor(np.zeros(0, "float32"), dtype=dtype or "float32")
+    array = np.asarray(entries)
+    return ops.convert_to_tensor(entries if plain else array, dtype=dtype)
+
+
+def map_flat_values(op: Any, *args: Any, **kwargs: Any) -> Any:
+    """Return rows of what a function gives for the values of rows, as `tf.ragged.map_flat_values` does.
+
+    Arrays beside them with one column, or one entry a row, are repeated along the rows.
+
+    Raises:
+        ValueError: for rows of different lengths.
+    """
+    first = next(x for x in (*args, *kwargs.values()) if isinstance(x, RaggedTensor))
+    splits = first.nested_splits
+
+    def flat(x: Any) -> Any:
+        if isinstance(x, RaggedTensor):
+            same = len(x.nested_splits) == len(splits) and all(map(np.array_equal, x.nested_splits, splits))
+            if not same:
+                raise ValueError(f"RaggedTensors whose rows differ in length: {first.shape} and {x.shape}.")
+            return x.flat_values
+        if isinstance(x, Tensor | np.ndarray) and len(x.shape) == 2 and x.shape == (len(first), 1):
+            return taken(values_of(x[:, 0]), first._rows())
+        return x
+
+    found = op(*map(flat, args), **{key: flat(value) for key, value in kwargs.items()})
+    return first.with_flat_values(found)
+
+
+def _operator(method: Any) -> Any:
+    def operator(self: RaggedTensor, *others: Any) -> Any:
+        return map_flat_values(lambda x, *rest: method(x, *rest), self, *others)
+
+    return operator
+
+
+for _name, _method in OPERATORS.items():
+    setattr(RaggedTensor, _name, _operator(_method))

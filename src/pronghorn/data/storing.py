@@ -1,0 +1,86 @@
+"""Elements of data sets in a file: plain arrays, in NumPy's format, from which nothing is run."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pronghorn.data.element import Text, as_element, text_of
+from pronghorn.data.ragged import RaggedTensor
+
+
+def file_of(path: Any) -> Path:
+    """The file in which elements lie for a path that a user gave."""
+    return Path(os.fspath(path) + ".elements.npz")
+
+
+def write(path: Path, elements: Iterable[Any]) -> None:
+    """Write elements; a file that is there is replaced once the new one is whole."""
+    arrays: dict[str, np.ndarray] = {}
+    structures = [_put(element, arrays) for element in elements]
+    arrays["structures"] = np.frombuffer(json.dumps(structures).encode(), "uint8")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open(beside, "wb") as stream:
+            np.savez(stream, **arrays)  # type: ignore[arg-type]
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read(path: Path) -> Iterator[Any]:
+    """Read elements.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: for a file that is none of these.
+    """
+    with np.load(path, allow_pickle=False) as file:
+        try:
+            structures = json.loads(bytes(file["structures"]))
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"{path} holds no elements of a data set: {error}.") from None
+        for structure in structures:
+            yield _get(structure, file)
+
+
+def _put(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """The structure of an element, with the names of its arrays in the places of them."""
+    if isinstance(value, dict):
+        return {"dict": {key: _put(entry, arrays) for key, entry in value.items()}}
+    if isinstance(value, tuple):
+        return {"tuple": [_put(entry, arrays) for entry in value]}
+    if isinstance(value, RaggedTensor):
+        return {"rows": [_put(value.values, arrays), _put(value.splits, arrays)]}
+    value = as_element(value.numpy() if hasattr(value, "numpy") and not isinstance(value, np.ndarray) else value)
+    name = str(len(arrays))
+    if isinstance(value, Text):
+        strings = value.ravel().tolist()
+        arrays[name] = np.frombuffer(b"".join(strings), "uint8")
+        return {"text": [name, [len(x) for x in strings], list(value.shape)]}
+    arrays[name] = np.asarray(value)
+    if arrays[name].dtype.kind not in "biufc":
+        raise ValueError(f"a data set's elements of type {arrays[name].dtype} cannot be written to a file.")
+    return {"array": name}
+
+
+def _get(structure: Any, arrays: Any) -> Any:
+    ((kind, value),) = structure.items()
+    if kind == "dict":
+        return {key: _get(entry, arrays) for key, entry in value.items()}
+    if kind == "tuple":
+        return tuple(_get(entry, arrays) for entry in value)
+    if kind == "rows":
+        return RaggedTensor(*(_get(entry, arrays) for entry in value))
+    if kind == "text":
+        name, lengths, shape = value
+        data, ends = bytes(arrays[name]), np.cumsum([0, *lengths]).tolist()
+        return text_of([data[a:b] for a, b in itertools.pairwise(ends)], tuple(shape))
+    return arrays[value]

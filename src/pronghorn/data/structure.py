@@ -1,0 +1,97 @@
+"""Elements of data sets: arrays, nested in tuples and dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from pronghorn.data.element import Array, Text, as_element
+from pronghorn.data.ragged import RaggedTensor
+from pronghorn.data.tensor_spec import RaggedTensorSpec, TensorSpec, dtype_name
+from pronghorn.graph import dtypes
+
+
+def map_leaves(function: Callable[..., Any], *structures: Any) -> Any:
+    """Apply a function to the leaves of equally nested tuples and dicts."""
+    first = structures[0]
+    if isinstance(first, dict):
+        return {key: map_leaves(function, *(structure[key] for structure in structures)) for key in first}
+    if isinstance(first, tuple):
+        parts = [map_leaves(function, *parts) for parts in zip(*structures)]
+        return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
+    return function(*structures)
+
+
+def leaves(structure: Any) -> Iterator[Any]:
+    """The arrays of an element."""
+    if isinstance(structure, dict):
+        for value in structure.values():
+            yield from leaves(value)
+    elif isinstance(structure, tuple):
+        for value in structure:
+            yield from leaves(value)
+    else:
+        yield structure
+
+
+def row(structure: Any, index: int) -> Any:
+    """The rows of an element's arrays."""
+    return map_leaves(lambda leaf: leaf[index], structure)
+
+
+def array(value: Any) -> Any:
+    """A value as an array; Python's floats are float32."""
+    if isinstance(value, RaggedTensor):
+        return value
+    found = np.asarray(value)
+    if found.dtype == np.int64 and not hasattr(value, "dtype") and _fits(found):
+        return found.astype("int32")
+    return found if found.dtype != np.float64 or hasattr(value, "dtype") else found.astype("float32")
+
+
+def _fits(numbers: np.ndarray) -> bool:
+    return not numbers.size or bool(numbers.min() >= -(2**31) and numbers.max() < 2**31)
+
+
+def array_of(value: Any, spec: Any) -> Any:
+    """A value as the array that a type or a `TensorSpec` describes.
+
+    Raises:
+        ValueError: where the shape is not that of the spec.
+    """
+    if isinstance(spec, RaggedTensorSpec):
+        return value if isinstance(value, RaggedTensor) else RaggedTensor.of(value, spec.dtype, spec.ragged_rank)
+    name = spec.dtype if isinstance(spec, TensorSpec) else dtype_name(spec)
+    found = as_element(np.asarray(value, object if name == "string" else dtypes.to_numpy(name)))
+    if isinstance(spec, TensorSpec):
+        found.set_shape(spec.shape)
+    return found
+
+
+def result(value: Any) -> Any:
+    """What a user's function gave, as an element: tensors become arrays."""
+    value = tuple(value) if isinstance(value, list) else value
+    return map_leaves(_plain, value)
+
+
+def _plain(leaf: Any) -> Any:
+    if isinstance(leaf, Array | RaggedTensor) or not hasattr(leaf, "numpy"):
+        return leaf
+    return leaf.numpy()
+
+
+def spec_of(leaf: Any) -> Any:
+    """A description of an array."""
+    if isinstance(leaf, RaggedTensor):
+        return RaggedTensorSpec(leaf.shape, leaf.dtype, leaf.ragged_rank)
+    if isinstance(leaf, Text):
+        return TensorSpec(leaf.shape, "string")
+    found = np.asarray(leaf)
+    return TensorSpec(found.shape, "string" if found.dtype.kind in "OSU" else found.dtype)
+
+
+def call(function: Callable[..., Any], element: Any) -> Any:
+    """Apply a user's function to an element; of a tuple, the parts are the arguments."""
+    return function(*element) if type(element) is tuple else function(element)

@@ -1,0 +1,103 @@
+"""Rows of different lengths; what is expected is what TensorFlow gives."""
+
+import numpy as np
+import pytest
+
+from pronghorn import GradientTape, ops
+from pronghorn.cli.tensorflow_alias import TensorFlowAlias, submodule
+from pronghorn.data import RaggedTensor
+
+tf = TensorFlowAlias("tensorflow")
+ragged = submodule("tensorflow.ragged")
+
+
+@pytest.fixture
+def rows():
+    return ragged.constant([[1, 2], [], [3]])
+
+
+def plain(x):
+    return x.to_list() if isinstance(x, RaggedTensor) else np.asarray(x).tolist()
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (lambda r: r, [[1, 2], [], [3]]),
+        (lambda r: r.row_lengths(), [2, 0, 1]),
+        (lambda r: r.row_splits, [0, 2, 2, 3]),
+        (lambda r: r.value_rowids(), [0, 0, 2]),
+        (lambda r: r.bounding_shape(), [3, 2]),
+        (lambda r: r.to_tensor(), [[1, 2], [0, 0], [3, 0]]),
+        (lambda r: r.to_tensor(-1, shape=(None, 3)), [[1, 2, -1], [-1, -1, -1], [3, -1, -1]]),
+        (lambda r: r.to_tensor(shape=(2, 1)), [[1], [0]]),
+        (lambda r: r[0], [1, 2]),
+        (lambda r: r[-1][0], 3),
+        (lambda r: r[0:2], [[1, 2], []]),
+        (lambda r: r[:, :1], [[1], [], [3]]),
+        (lambda r: r[:, -1:], [[2], [], [3]]),
+        (lambda r: r + 1, [[2, 3], [], [4]]),
+        (lambda r: 10 - r * r, [[9, 6], [], [1]]),
+        (lambda r: r == 2, [[False, True], [], [False]]),
+        (lambda r: r + ops.convert_to_tensor([[10], [20], [30]]), [[11, 12], [], [33]]),
+        (lambda r: tf.reduce_sum(r, axis=1), [3, 0, 3]),
+        (lambda r: tf.reduce_sum(r), 6),
+        (lambda r: tf.reduce_sum(r, axis=0), [4, 2]),
+        (lambda r: tf.reduce_max(r, axis=-1, keepdims=True)[0], [2]),
+        (lambda r: tf.reduce_min(r, axis=1)[2], 3),
+        (lambda r: tf.reduce_prod(r, axis=1), [2, 1, 3]),
+        (lambda r: tf.reduce_any(r > 2, axis=1), [False, False, True]),
+        (lambda r: tf.reduce_all(r > 2, axis=1), [False, True, True]),
+        (lambda r: tf.reduce_mean(tf.cast(r, "float32"), axis=1)[:1], [1.5]),
+        (lambda r: tf.concat([r, r], axis=1), [[1, 2, 1, 2], [], [3, 3]]),
+        (lambda r: tf.concat([r, [[7], [8], [9]]], axis=1), [[1, 2, 7], [8], [3, 9]]),
+        (lambda r: tf.concat([r, r], axis=0), [[1, 2], [], [3], [1, 2], [], [3]]),
+        (lambda r: tf.stack([r, r]), [[[1, 2], [], [3]], [[1, 2], [], [3]]]),
+        (lambda r: tf.expand_dims(r, -1), [[[1], [2]], [], [[3]]]),
+        (lambda r: tf.gather(r, [2, 0]), [[3], [1, 2]]),
+        (lambda r: tf.gather([10, 20, 30, 40], r), [[20, 30], [], [40]]),
+        (lambda r: tf.reverse(r, axis=[1]), [[2, 1], [], [3]]),
+        (lambda r: tf.size(r), 3),
+        (lambda r: tf.rank(r), 2),
+        (lambda r: ragged.stack([[1], [2, 3]]), [[1], [2, 3]]),
+        (lambda r: ragged.range([3, 0, 2]), [[0, 1, 2], [], [0, 1]]),
+        (lambda r: ragged.boolean_mask([[1, 2], [3, 4]], [[True, False], [True, True]]), [[1], [3, 4]]),
+        (lambda r: tf.RaggedTensor.from_tensor([[1, 0], [0, 0], [2, 3]], padding=0), [[1], [], [2, 3]]),
+        (lambda r: tf.RaggedTensor.from_tensor([[1, 2], [3, 4]], lengths=[1, 2]), [[1], [3, 4]]),
+        (lambda r: tf.RaggedTensor.from_value_rowids([1, 2, 3], [0, 0, 2], nrows=4), [[1, 2], [], [3], []]),
+        (lambda r: tf.RaggedTensor.from_row_starts([1, 2, 3], [0, 2]), [[1, 2], [3]]),
+        (lambda r: tf.RaggedTensor.from_uniform_row_length([1, 2, 3, 4], 2), [[1, 2], [3, 4]]),
+        (lambda r: ragged.constant([[[1], [2, 3]], []]).merge_dims(1, 2), [[1, 2, 3], []]),
+        (lambda r: ragged.constant([[[1], [2, 3]], []]).to_tensor(), [[[1, 0], [2, 3]], [[0, 0], [0, 0]]]),
+        (lambda r: ragged.constant([["a"], []]).to_tensor(), [[b"a"], [b""]]),
+        (lambda r: ragged.map_flat_values(ops.square, r), [[1, 4], [], [9]]),
+    ],
+)
+def test_values(rows, call, expected):
+    assert plain(call(rows)) == expected
+
+
+def test_what_it_says(rows):
+    assert rows.shape == (3, None) and rows.dtype == "int32" and repr(rows) == "<tf.RaggedTensor [[1, 2], [], [3]]>"
+    assert ragged.constant([[[1], [2, 3]], []]).shape == (2, None, None) and ragged.constant([]).dtype == "float32"
+    assert [x.tolist() for x in rows.numpy()] == [[1, 2], [], [3]]
+    assert isinstance(rows, tf.RaggedTensor) and np.isnan(
+        np.asarray(tf.reduce_mean(tf.cast(rows, "float32"), axis=1))[1]
+    )
+
+
+def test_gradients_reach_what_rows_are_made_of(rows):
+    table = ops.convert_to_tensor(np.ones((4, 2), "float32"))
+    with GradientTape() as tape:
+        tape.watch(table)
+        loss = ops.sum(tf.gather(table, rows).to_tensor()[:, 0] * 2)
+    assert np.asarray(tape.gradient(loss, table)).tolist() == [[0, 0], [2, 2], [0, 0], [2, 2]]
+
+
+def test_errors_say_what_to_do(rows):
+    with pytest.raises(TypeError, match=r"tf.matmul takes no RaggedTensor here: .*to_tensor"):
+        tf.matmul(rows, rows)
+    with pytest.raises(ValueError, match="differ in length"):
+        rows + rows[::-1]
+    with pytest.raises(ValueError, match="number of values, 2"):
+        RaggedTensor([1, 2], [0, 3])
