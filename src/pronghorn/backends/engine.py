@@ -11,7 +11,9 @@ import contextlib
 import functools
 import importlib
 import importlib.util
+import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -127,6 +129,11 @@ class Engine:
         """A graph's results, or those of the body that a primitive of control flow has as its parameter."""
         return interpreter.run(graph, arrays, self.table, shape_of=self.shape_of)
 
+    def lasting(self, graph: Graph) -> Callable[[Sequence[Any]], list[Any]]:
+        """`run` for one graph that is run again and again, as one function of the library where that is faster; what
+        comes of it is differentiable there."""
+        return functools.partial(self.run, graph)
+
     # -- what it is ---------------------------------------------------------------------------------------------------
     def version(self) -> str:
         """The library's version."""
@@ -153,6 +160,9 @@ LIBRARIES = {"jax": "jax", "pytensor": "pytensor", "torch": "torch", "tensorflow
 """The package that an engine imports, where nothing is to be imported to tell."""
 
 
+_PACKAGE = str(Path(__file__).parents[1]) + os.sep
+
+
 class EngineError(RuntimeError):
     """An engine that is installed but does not work."""
 
@@ -174,7 +184,7 @@ def engine(name: str) -> Engine:
             f"The engine {name!r} needs the package {library}, which is not installed: pip install 'pronghorn[{name}]'",
             name=library,
         )
-    if _is_our_stand_in(library):
+    if is_stand_in(library):
         raise EngineError(
             f"The engine {name!r} cannot be taken here: this process has Pronghorn's stand-in for {library}. Choose it "
             f"before the script begins: PRONGHORN_BACKEND={name} pronghorn run SCRIPT"
@@ -198,10 +208,14 @@ def is_installed(name: str) -> bool:
         return True
 
 
-def _is_our_stand_in(library: str) -> bool:
+def is_stand_in(library: str) -> bool:
     """Whether imports of a library give our stand-in for it, as under ``pronghorn run``."""
-    spec = importlib.util.find_spec(library)
-    return type(getattr(spec, "loader", None)).__module__.startswith("pronghorn.")
+    try:
+        spec = importlib.util.find_spec(library)
+    except ValueError:  # in sys.modules without a spec
+        spec = None
+    is_ours = type(getattr(spec, "loader", None)).__module__.startswith("pronghorn.")
+    return is_ours or str(getattr(spec, "origin", None) or "").startswith(_PACKAGE)
 
 
 def _try_out(found: Engine) -> None:

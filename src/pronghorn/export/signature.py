@@ -22,7 +22,7 @@ _HINT = 7
 
 @dataclass
 class Inference:
-    """A model's call with ``training=False``.
+    """A model's call, with ``training=False`` unless the other is asked for.
 
     Attributes:
         traced: the function of the inputs that are numbers; unknown extents are symbols.
@@ -63,12 +63,13 @@ class Spec:
     name: str | None
 
 
-def inference(model: Any, input_signature: Any = None) -> Inference:
+def inference(model: Any, input_signature: Any = None, training: bool = False) -> Inference:
     """Trace what a model computes in inference.
 
     Args:
         model: a model that has been built.
         input_signature: see `export_model`.
+        training: whether to trace what it computes in training instead.
 
     Raises:
         ValueError: if the inputs' shapes are not known, or what it computes depends on the number of rows.
@@ -76,10 +77,10 @@ def inference(model: Any, input_signature: Any = None) -> Inference:
     """
     structure, spread = _input_structure(model, input_signature)
     specs: list[Spec] = tree.flatten(structure)
-    inputs = _each_once(spec.name or f"input_{i}" for i, spec in enumerate(specs))
-    call = _Call(model, structure, spread)
+    inputs = each_once(spec.name or f"input_{i}" for i, spec in enumerate(specs))
+    call = _Call(model, structure, spread, training)
     traced = _traced(call, [replace(spec, name=name) for spec, name in zip(specs, inputs)])
-    outputs = _each_once(_output_names(model, call.results), inputs)
+    outputs = each_once(_output_names(model, call.results), inputs)
     return Inference(
         traced, inputs, {x.name: x.shape for x in call.inputs if isinstance(x, OpenStrings)}, outputs, call.results
     )
@@ -200,8 +201,8 @@ def _shape(spec: Spec, place: int, symbol: Callable[[int, int], Dim]) -> Shape:
 class _Call:
     """The model's call as a function of the tensors among its flat ``inputs``; it keeps what came of it."""
 
-    def __init__(self, model: Any, structure: Any, spread: bool):
-        self.model, self.structure, self.spread = model, structure, spread
+    def __init__(self, model: Any, structure: Any, spread: bool, training: bool):
+        self.model, self.structure, self.spread, self.training = model, structure, spread, training
         self.inputs: list[Aval | OpenStrings] = []
         self.results: Any = None
 
@@ -209,7 +210,7 @@ class _Call:
         numbers = iter(tensors)
         leaves = [next(numbers) if isinstance(x, Aval) else x for x in self.inputs]
         inputs = tree.pack_sequence_as(self.structure, leaves)
-        keywords = {"training": False} if call_takes_training(self.model) else {}
+        keywords = {"training": self.training} if call_takes_training(self.model) else {}
         try:
             self.results = self.model(*inputs, **keywords) if self.spread else self.model(inputs, **keywords)
         finally:
@@ -232,10 +233,10 @@ def _output_names(model: Any, results: Any) -> list[str]:
     return [f"output_{i}" for i in range(count)]
 
 
-def _each_once(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
+def each_once(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
     """The names, with numbers where they are taken.
 
-    >>> _each_once(["a", "b", "a"], ["b"])
+    >>> each_once(["a", "b", "a"], ["b"])
     ['a', 'b_1', 'a_1']
     """
     seen, fresh = set(taken), []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pronghorn.backends import engine as engines
@@ -41,6 +41,78 @@ def from_dlpack(x: Any) -> Tensor:
     if not hasattr(x, "__dlpack__"):
         raise TypeError(f"from_dlpack takes an array with a method __dlpack__, got a {type(x).__name__}.")
     return Tensor(dlpack.array_of(x))
+
+
+def to_jax(model: Any, training: bool = False) -> tuple[Callable[..., Any], dict[str, dict[str, Any]]]:
+    """A model as a pure function of JAX's arrays, and its parameters.
+
+    ``function(parameters, x)`` gives what the model gives for ``x``, with any number of rows; JAX's transformations
+    (`jax.jit`, `jax.grad`, `jax.vmap`) go through it. A model of several arguments is ``function(parameters, x, y)``.
+    The parameters are ``{"trainable": {path: array}, "non_trainable": {path: array}}``, copies of those weights that
+    the call reads. What regularizers and `add_loss` contribute is not part of it.
+
+    Args:
+        model: a model that has been built, so that the shapes of its inputs are known.
+        training: whether the model is called with ``training=True``. The function is pure then too: it returns the
+            outputs and the parameters as they are afterwards, in which moving statistics and the states of dropout are
+            new. Give those to the next call, with the trainable ones that an optimizer made.
+
+    Returns:
+        The function and the parameters.
+
+    Raises:
+        ImportError: JAX is not installed; the message says the command that installs it.
+        ValueError: the shapes of the inputs are not known.
+        NotImplementedError: the model takes strings, or assigns variables when it is called in inference.
+    """
+    engines.engine("jax")
+    from pronghorn.interop import jax_functions
+
+    return jax_functions.to_jax(model, training)
+
+
+def to_keras(model: Any, custom_objects: Mapping[str, Any] | None = None, compile: bool = True) -> Any:
+    """A model as one of the real Keras, on the backend that Keras has in this process.
+
+    It goes by Keras's file format: the configuration, the weights, what `compile` was given and the optimizer's state.
+    Keras is imported here and nowhere else, so KERAS_BACKEND has to be set before the first call.
+
+    Args:
+        model: a model that has been built.
+        custom_objects: classes and functions, written for Keras, for those of your own in the model, by their names.
+        compile: whether to compile it as ours was, with the optimizer's state.
+
+    Returns:
+        A `keras.Model`, with weights of its own.
+
+    Raises:
+        ImportError: Keras is not installed, or its backend is not.
+        RuntimeError: in this process `keras` is Pronghorn, as under `pronghorn run`.
+        TypeError: there is a class of your own in the model that Keras does not know.
+        ValueError: the model is not built, or Keras refuses it.
+    """
+    return _keras("to_keras")(model, custom_objects, compile)
+
+
+def from_keras(model: Any, custom_objects: Mapping[str, Any] | None = None, compile: bool = True) -> Any:
+    """A model of the real Keras as ours, whatever backend Keras has.
+
+    Args:
+        model: a `keras.Model` with weights.
+        custom_objects: classes and functions, written with Pronghorn, for those of your own in the model, by their
+            names.
+        compile: whether to compile it as Keras's was, with the optimizer's state.
+
+    Returns:
+        A model of Pronghorn's, with weights of its own.
+
+    Raises:
+        ImportError: Keras is not installed, or its backend is not.
+        RuntimeError: in this process `keras` is Pronghorn, as under `pronghorn run`.
+        TypeError: it is no model of Keras's, or has a class or function that is not among `custom_objects`.
+        ValueError: the model has no weights yet, or what is in it cannot be read.
+    """
+    return _keras("from_keras")(model, custom_objects, compile)
 
 
 def to_torch(model: Any) -> torch.nn.Module:
@@ -105,6 +177,23 @@ def to_pytensor(model: Any) -> GraphFunction:
     return pytensor_graphs.to_pytensor(model)
 
 
+def _keras(name: str) -> Callable[..., Any]:
+    if engines.is_stand_in("keras"):
+        raise RuntimeError(
+            f"{name}: in this process `keras` is Pronghorn, so there is no real Keras to convert for. Run the script "
+            "with plain python instead of pronghorn run."
+        )
+    try:
+        from pronghorn.interop import keras_models
+    except ImportError as error:
+        raise ImportError(
+            f"{name} needs the real Keras 3 and a backend for it, which KERAS_BACKEND names before the first import of "
+            f"Keras ({error}). For example: pip install keras jax, and KERAS_BACKEND=jax in the environment.",
+            name=error.name,
+        ) from error
+    return getattr(keras_models, name)
+
+
 def _torch(name: str) -> Callable[..., Any]:
     engines.engine("torch")
     from pronghorn.interop import torch_modules
@@ -112,4 +201,4 @@ def _torch(name: str) -> Callable[..., Any]:
     return getattr(torch_modules, name)
 
 
-__all__ = ["from_dlpack", "to_pytensor", "to_torch", "torch_parameters"]
+__all__ = ["from_dlpack", "from_keras", "to_jax", "to_keras", "to_pytensor", "to_torch", "torch_parameters"]

@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 from pronghorn import tree
 from pronghorn.backends.pytensor.engine import ENGINE
 from pronghorn.backends.pytensor.registry import formulas
-from pronghorn.export.signature import inference
+from pronghorn.export.signature import each_once, inference
 from pronghorn.graph.ir import Graph
 
 
@@ -47,10 +47,7 @@ def to_pytensor(model: Any) -> GraphFunction:
     traced = found.traced
     ENGINE.check(traced.graph)
     weights: dict[str, Any] = {}
-    for variable in traced.variables:
-        name = variable.path
-        while name in weights:
-            name += "_"
+    for name, variable in zip(each_once(v.path for v in traced.variables), traced.variables):
         value = variable.on(ENGINE)
         weights[name] = pytensor.shared(value.copy(), name=name, shape=value.shape)
     results = iter(range(traced.num_results))

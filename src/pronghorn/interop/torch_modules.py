@@ -10,7 +10,7 @@ import torch
 from pronghorn import tree
 from pronghorn.backends.torch.engine import ENGINE
 from pronghorn.backends.torch.registry import TYPES
-from pronghorn.export.signature import inference
+from pronghorn.export.signature import each_once, inference
 from pronghorn.graph.ir import Graph
 from pronghorn.graph.variable import GraphVariable
 
@@ -81,12 +81,8 @@ def to_torch(model: Any) -> GraphModule:
         raise NotImplementedError(f"to_torch: {model.name!r} takes strings, of which PyTorch has no tensors.")
     traced = found.traced
     ENGINE.check(traced.graph)
-    weights = {}
-    for variable in traced.variables:
-        name = variable.path.replace(".", "_").replace("/", "_")
-        while name in weights:
-            name += "_"
-        weights[name] = (variable.on(ENGINE).detach().clone(), variable.trainable)
+    names = each_once(v.path.replace(".", "_").replace("/", "_") for v in traced.variables)
+    weights = {n: (v.on(ENGINE).detach().clone(), v.trainable) for n, v in zip(names, traced.variables)}
     results = iter(range(traced.num_results))
     structure = tree.map_structure(lambda _: next(results), found.structure)
     inputs = traced.graph.inputs[: traced.num_args]

@@ -104,7 +104,8 @@ def _tagged(tag: str, **config: Any) -> dict[str, Any]:
 
 def _function_config(fn: Callable[..., Any]) -> dict[str, Any]:
     if fn.__name__ == "<lambda>":
-        return _tagged("lambda", value=python_code.dump(fn))
+        parts = python_code.dump(fn)  # Keras's Lambda layer reads them by name, its other readers as one list
+        return _tagged("lambda", value=list(parts.values()), **parts)
     name = get_registered_name(fn) if is_registered(fn) else fn.__name__
     return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
 
@@ -226,7 +227,7 @@ def _from_tag(tag: str, config: dict[str, Any], safe_mode: bool) -> Any:
     if tag == "__ellipsis__":
         return Ellipsis
     if tag == "__lambda__":
-        return python_code.load(config["value"], safe_mode)
+        return python_code.load(config.get("value", config), safe_mode)
     raise TypeError(f"deserialize_keras_object: {tag!r} is no kind of value that a configuration can hold.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ import numpy as np
 
 from pronghorn.backends.engine import Engine, Step
 from pronghorn.backends.jax.table import TABLE
+from pronghorn.graph.ir import Graph
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.variable import tell_of_classes
 
@@ -47,6 +49,9 @@ class JaxEngine(Engine):
 
     def compile(self, step: Step) -> Step:
         return jax.jit(step, donate_argnums=2)
+
+    def lasting(self, graph: Graph) -> Callable[[Sequence[Any]], list[Any]]:
+        return jax.jit(lambda arrays: self.run(graph, arrays))
 
     def computing(self) -> contextlib.AbstractContextManager[Any]:
         return _enable_x64(True)

@@ -1,0 +1,55 @@
+"""Models as functions of JAX's arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+
+from pronghorn import tree
+from pronghorn.backends.jax.engine import ENGINE
+from pronghorn.export.signature import each_once, inference
+from pronghorn.graph import dtypes
+
+Parameters = dict[str, dict[str, Any]]
+
+
+def to_jax(model: Any, training: bool) -> tuple[Callable[..., Any], Parameters]:
+    """See `pronghorn.interop.to_jax`."""
+    found = inference(model, training=training)
+    if not training:
+        found.refuse_states()
+    if found.strings:
+        raise NotImplementedError(f"to_jax: {model.name!r} takes strings, of which JAX has no arrays.")
+    traced, graph = found.traced, found.traced.graph
+    ENGINE.check(graph)
+    names = each_once(v.path for v in traced.variables)
+    places = {v: ("trainable" if v.trainable else "non_trainable", name) for v, name in zip(traced.variables, names)}
+    parameters: Parameters = {"trainable": {}, "non_trainable": {}}
+    with ENGINE.computing():
+        for variable, (group, name) in places.items():
+            parameters[group][name] = ENGINE.from_numpy(variable.numpy())
+    updated = [places[v] for v in traced.updated]
+    types = [dtypes.to_numpy(v.dtype) for v in graph.inputs[: traced.num_args]]
+    numbers = iter(range(traced.num_results))
+    structure = tree.map_structure(lambda _: next(numbers), found.structure)
+
+    run = ENGINE.lasting(graph)
+
+    def function(parameters: Parameters, *inputs: Any) -> Any:
+        arrays = tree.flatten(inputs)
+        if len(arrays) != len(types):
+            raise ValueError(f"{graph.name} takes {len(types)} arrays, got {len(arrays)}.")
+        weights = [parameters[group][name] for group, name in places.values()]
+        results = run([*(jnp.asarray(x, t) for x, t in zip(arrays, types)), *weights])
+        outputs = tree.map_structure(lambda i: results[i], structure)
+        if not training:
+            return outputs
+        after = {group: dict(values) for group, values in parameters.items()}
+        for (group, name), value in zip(updated, results[traced.num_results :]):
+            after[group][name] = value
+        return outputs, after
+
+    function.__name__ = function.__qualname__ = model.name
+    return function, parameters
