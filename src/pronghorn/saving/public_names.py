@@ -76,6 +76,8 @@ def find_class(module: str | None, name: str) -> type | None:
     if name in _PRIVATE:
         return _private_class(name)
     parts = [p for p in module.split(".")[1:] if p != "src"]
+    if parts[:1] == ["backend"]:  # what a backend has in a way of its own, such as Keras's optimizers on PyTorch
+        parts = parts[2:]
     paths = [".".join(parts)] if ".".join(parts) in _NAMESPACES else []
     paths += [n for n in _NAMESPACES if parts and n.split(".")[0] == parts[0] and n not in paths]
     paths += [""] if name in _AT_ROOT or not parts else []

@@ -228,3 +228,11 @@ def test_objects_that_are_gone_are_not_taken_for_others(tmp_path):
     loaded = saving.load_model(tmp_path / "model.keras")
     for layer in loaded.layers:
         assert isinstance(layer.first, initializers.Zeros) and isinstance(layer.second, initializers.Ones)
+
+
+@pytest.mark.parametrize("name", ["Adam", "SGD", "AdamW"])
+def test_optimizers_of_keras_on_pytorch_are_read(name):
+    module = f"keras.src.backend.torch.optimizers.torch_{name.lower()}"
+    config = {"module": module, "class_name": name, "config": {"learning_rate": 0.25}, "registered_name": name}
+    found = saving.deserialize_keras_object(config)
+    assert type(found) is getattr(keras.optimizers, name) and float(found.learning_rate) == 0.25
