@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -214,14 +216,26 @@ def _dataset(
         nonlocal rounds
         indices = rng.permutation(order) if shuffle and rounds else order
         rounds += 1
-        with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-            for start in range(0, len(indices), _AHEAD):
-                chunk = indices[start : start + _AHEAD]
-                loaded = pool.map(load, [files.paths[index] for index in chunk])
-                for index, sample in zip(chunk, loaded):
-                    yield sample if labels is None else (sample, labels[index])
+        for index, sample in zip(indices, _loaded(load, [files.paths[index] for index in indices])):
+            yield sample if labels is None else (sample, labels[index])
 
     return Dataset(read, len(order))
+
+
+def _loaded(load: Callable[[str], Any], paths: list[str]) -> Iterator[Any]:
+    """The samples of files, in order; others are read meanwhile."""
+    pool = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1))
+    try:
+        waiting = collections.deque(pool.submit(load, path) for path in paths[:_AHEAD])
+        for path in itertools.chain(paths[_AHEAD:], itertools.repeat(None)):
+            if not waiting:
+                return
+            sample = waiting.popleft().result()
+            if path is not None:
+                waiting.append(pool.submit(load, path))
+            yield sample
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _encoded(labels: list[int], classes: int, label_mode: str | None) -> np.ndarray:

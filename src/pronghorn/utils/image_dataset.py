@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config, ops
+from pronghorn.ops.image.resizing import taps
 from pronghorn.utils import directory as folders
 from pronghorn.utils.arguments import is_integer
-from pronghorn.utils.image import img_to_array, load_img
+from pronghorn.utils.image import load_img
 
 _ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 _COLOR_MODES = ("grayscale", "rgb", "rgba")
@@ -63,7 +64,8 @@ def image_dataset_from_directory(
         the attributes `class_names` and `file_paths`. A pair of them where `subset` is `"both"`.
 
     Raises:
-        ValueError: for arguments that do not fit together, or if there are no images.
+        ValueError: for arguments that do not fit together, or if there are no images; when reading, for a file that is
+            no image, with its path.
     """
     who = "image_dataset_from_directory"
     if color_mode not in _COLOR_MODES:
@@ -80,9 +82,16 @@ def image_dataset_from_directory(
     files = folders.find(directory, labels, label_mode, class_names, _ENDINGS, follow_links, who)
 
     def load(path: str) -> np.ndarray:
-        image = img_to_array(load_img(path, color_mode=color_mode), data_format="channels_last", dtype="float32")
+        try:
+            pixels = np.asarray(load_img(path, color_mode=color_mode))
+        except (OSError, SyntaxError, ValueError) as error:  # of a file that is cut off, or no image; not which
+            raise ValueError(
+                f"{who}: {path} cannot be read as an image: {error}. Replace the file or take it away."
+            ) from error
+        image = pixels[:, :, None] if pixels.ndim == 2 else pixels
         if image.shape[:2] != tuple(image_size):
             image = resize(image, image_size, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio)
+        image = np.asarray(image, "float32")
         return np.transpose(image, (2, 0, 1)) if data_format == "channels_first" else image
 
     again = format != "grain"  # Keras's data sets of that kind have one order for all epochs
@@ -93,8 +102,10 @@ def image_dataset_from_directory(
 
 def resize(image: np.ndarray, size: tuple[int, int], interpolation: str, crop: bool, pad: bool) -> np.ndarray:
     """Resize one image; see `image_dataset_from_directory`."""
+    if interpolation in ("bilinear", "bicubic") and not crop and not pad:
+        return _picked(_picked(image, 0, size[0], interpolation), 1, size[1], interpolation)
     resized = ops.image.resize(
-        ops.convert_to_tensor(image),
+        ops.convert_to_tensor(image.astype("float32")),
         tuple(size),
         interpolation=interpolation,
         data_format="channels_last",
@@ -102,3 +113,16 @@ def resize(image: np.ndarray, size: tuple[int, int], interpolation: str, crop: b
         pad_to_aspect_ratio=pad,
     )
     return np.asarray(resized)
+
+
+def _picked(image: np.ndarray, axis: int, new: int, interpolation: str) -> np.ndarray:
+    """Resize one axis: what `ops.image.resize` gives, out of the bytes of the pixels that count."""
+    if image.shape[axis] == new:
+        return image
+    places, shares = taps(image.shape[axis], new, interpolation)
+    total: Any = None
+    for place, share in zip(places, shares.astype("float32")):
+        part = np.take(image, place, axis=axis).astype("float32")
+        part *= share.reshape(-1, *[1] * (2 - axis))
+        total = part if total is None else np.add(total, part, out=total)
+    return total

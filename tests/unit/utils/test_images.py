@@ -6,7 +6,7 @@ import wave
 import numpy as np
 import pytest
 
-from pronghorn import preprocessing, utils
+from pronghorn import ops, preprocessing, utils
 
 pytest.importorskip("PIL")
 
@@ -91,6 +91,30 @@ def test_folder_of_images_resized_and_encoded(folder):
     assert images.shape == (5, 2, 2, 3)
     (first, *_) = utils.image_dataset_from_directory(folder, batch_size=None, verbose=False, image_size=(2, 2))
     assert first[0].shape == (2, 2, 3)
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos3"])
+@pytest.mark.parametrize("size", [(4, 5), (30, 7), (10, 40)])
+def test_images_of_a_folder_are_resized_as_ops_does(folder, pixels, interpolation, size):
+    data = utils.image_dataset_from_directory(
+        folder, labels=None, image_size=size, interpolation=interpolation, shuffle=False, verbose=False
+    )
+    (images,) = data
+    expected = ops.image.resize(np.asarray(pixels, "float32"), size, interpolation=interpolation)
+    np.testing.assert_allclose(images[0], expected, rtol=1e-5, atol=1e-3)
+
+
+def test_a_file_that_is_no_image_is_named(folder):
+    whole = (folder / "cats" / "0.png").read_bytes()
+    for damage in (b"not an image", whole[: len(whole) // 2], b""):
+        (folder / "dogs" / "1.png").write_bytes(damage)
+        with pytest.raises(ValueError, match=r"dogs.1\.png cannot be read as an image"):
+            list(utils.image_dataset_from_directory(folder, verbose=False, image_size=(4, 4)))
+
+
+def test_reading_a_folder_can_be_left(folder):
+    for _ in utils.image_dataset_from_directory(folder, batch_size=1, verbose=False, image_size=(4, 4)):
+        break
 
 
 def test_folder_split_for_validation(folder):
