@@ -42,6 +42,9 @@ _BESIDES = {
     "value_and_grad",
 }
 
+# TensorBoard works without TensorFlow where there is a module of this name, and asks for it first.
+_NO_TENSORFLOW = "tensorboard.compat.notf"
+
 # Names below `keras` that tutorials for older versions use, and what to write today.
 _MOVED = {
     "utils.np_utils": "use keras.utils.to_categorical",
@@ -113,6 +116,8 @@ class _AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
         if fullname in self.tops or fullname.startswith(tuple(f"{top}." for top in self.tops)):
             return ModuleSpec(fullname, self, is_package=True)
+        if fullname == _NO_TENSORFLOW and "tensorflow" in self.tops:
+            return ModuleSpec(fullname, self)
         return None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
@@ -126,7 +131,7 @@ class _AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         name = module.__name__
-        if name in _PREFIXES or name == "tensorflow":
+        if name in (*_PREFIXES, "tensorflow", _NO_TENSORFLOW):
             return
         # The import system takes what it then finds in sys.modules: Pronghorn's own module.
         sys.modules[name] = _module_for(name)
