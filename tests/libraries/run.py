@@ -98,7 +98,7 @@ def run_group(suite: Suite, source: Path, side: str, files: list[Path], to: Path
     }
     to.unlink(missing_ok=True)
     to.touch()
-    with open(to.with_suffix(".log"), "w", encoding="utf-8") as log:
+    with open(f"{to}.log", "w", encoding="utf-8") as log:
         try:
             done = subprocess.run(
                 command(side, files, each), cwd=source, env=environment, stdout=log, stderr=log, timeout=limit
