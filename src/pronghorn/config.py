@@ -1,8 +1,8 @@
 """Settings of the whole process: the default float type, epsilon, logging, threads.
 
 Each can also come from the environment, read once at import: `KERAS_FLOATX`, `KERAS_EPSILON`,
-`KERAS_IMAGE_DATA_FORMAT`, `KERAS_MAX_EPOCHS`, `KERAS_MAX_STEPS_PER_EPOCH`, and `PRONGHORN_NUM_THREADS`, which the
-thread pool reads when it starts.
+`KERAS_IMAGE_DATA_FORMAT`, `KERAS_MAX_EPOCHS`, `KERAS_MAX_STEPS_PER_EPOCH`, `PRONGHORN_BACKEND_NAME`, and
+`PRONGHORN_NUM_THREADS`, which the thread pool reads when it starts.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pronghorn.graph import dtypes
 from pronghorn.runtime import threads
 
 _FLOAT_TYPES = ("float32", "float64", "float16", "bfloat16")
+_BACKEND_NAMES = ("jax", "numpy", "openvino", "pronghorn", "tensorflow", "torch")
 _DATA_FORMATS = ("channels_last", "channels_first")
 
 
@@ -24,6 +25,7 @@ class _Settings:
     """The values themselves, in one place."""
 
     def __init__(self) -> None:
+        self.backend_name: str | None = None
         self.floatx = "float32"
         self.epsilon = 1e-7
         self.image_data_format = "channels_last"
@@ -41,10 +43,37 @@ _settings = _Settings()
 def backend() -> str:
     """Return the name of the engine: `"pronghorn"` for our own, else `"jax"`, `"tensorflow"`, `"torch"`, `"pytensor"`.
 
+    Where a name was set with `set_backend_name`, it is that.
+
     >>> backend()
     'pronghorn'
     """
-    return choice.in_kerass_words()
+    return _settings.backend_name or choice.in_kerass_words()
+
+
+def set_backend_name(name: str | None) -> None:
+    """Set what `backend()` tells, for libraries that know Keras's backends only; what computes stays the same.
+
+    A library that hears `"jax"` may call JAX's functions on tensors: the engine `"jax"` (`set_backend`) is for those.
+    The environment variable `PRONGHORN_BACKEND_NAME` does the same.
+
+    Args:
+        name: `"jax"`, `"tensorflow"`, `"torch"`, `"numpy"`, `"openvino"` or `"pronghorn"`; None for the engine's own.
+
+    Raises:
+        ValueError: for any other name.
+
+    >>> set_backend_name("jax")
+    >>> backend()
+    'jax'
+    >>> set_backend_name(None)
+    """
+    if name is not None and name not in _BACKEND_NAMES:
+        raise ValueError(
+            f"set_backend_name: name is {name!r}{nearest_clause(str(name), _BACKEND_NAMES)}; it must be one of "
+            f"{', '.join(_BACKEND_NAMES)}, or None."
+        )
+    _settings.backend_name = name
 
 
 def set_backend(backend: str) -> None:
@@ -263,6 +292,7 @@ def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
 def _from_environment() -> None:
     """Apply the environment variables of the module's docstring."""
     readers = {
+        "PRONGHORN_BACKEND_NAME": set_backend_name,
         "KERAS_FLOATX": set_floatx,
         "KERAS_EPSILON": lambda text: set_epsilon(float(text)),
         "KERAS_IMAGE_DATA_FORMAT": set_image_data_format,

@@ -119,12 +119,14 @@ _SPECIAL = {
         "Tensor": "pronghorn.graph.tensor:Tensor",
         "TensorSpec": "pronghorn.data:TensorSpec",
         "RaggedTensor": "pronghorn.data:RaggedTensor",
+        "SparseTensor": "pronghorn.cli.tensorflow_functions:SparseTensor",
         "UnconnectedGradients": "pronghorn.cli.tensorflow_functions:UnconnectedGradients",
         "Variable": "pronghorn.cli.tensorflow_functions:Variable",
         "constant": "pronghorn.cli.tensorflow_functions:constant",
         "convert_to_tensor": "pronghorn.cli.tensorflow_functions:convert_to_tensor",
         "function": "pronghorn.cli.tensorflow_functions:function",
         "is_tensor": "pronghorn.ops:is_tensor",
+        "make_tensor_proto": "tensorboard.util.tensor_util:make_tensor_proto",
         "newaxis": "numpy:newaxis",
         "device": "pronghorn:device",
         "name_scope": "pronghorn:name_scope",
@@ -159,13 +161,18 @@ _SPECIAL = {
         "set_memory_growth": "pronghorn.cli.tensorflow_functions:nothing",
         "enable_op_determinism": "pronghorn.cli.tensorflow_functions:nothing",
     },
-    "debugging": {"assert_equal": "pronghorn.cli.tensorflow_functions:assert_equal"},
+    "debugging": {
+        "assert_equal": "pronghorn.cli.tensorflow_functions:assert_equal",
+        "disable_traceback_filtering": "pronghorn.config:disable_traceback_filtering",
+        "enable_traceback_filtering": "pronghorn.config:enable_traceback_filtering",
+        "is_traceback_filtering_enabled": "pronghorn.config:is_traceback_filtering_enabled",
+    },
     "nest": {
         "flatten": "pronghorn.tree:flatten",
         "map_structure": "pronghorn.tree:map_structure",
         "pack_sequence_as": "pronghorn.tree:pack_sequence_as",
     },
-    "errors": {"InvalidArgumentError": "builtins:ValueError"},
+    "errors": {"InvalidArgumentError": "builtins:ValueError", "ResourceExhaustedError": "builtins:MemoryError"},
     "data": {"AUTOTUNE": "pronghorn.data:AUTOTUNE", "Dataset": "pronghorn.data:Dataset"},
     "data.experimental": {"AUTOTUNE": "pronghorn.data:AUTOTUNE"},
     "experimental": {},
@@ -192,7 +199,6 @@ _ABSENT = {
     "contrib": "it is gone from TensorFlow 2",
     "summary": "use keras.callbacks.TensorBoard",
     "train": "use model.save_weights, and the optimizers in keras.optimizers",
-    "SparseTensor": "use a dense array",
 }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 import pronghorn
 from pronghorn import ops
+from pronghorn._absent import absent_class
 from pronghorn.data.element import as_text
 from pronghorn.graph.active import TraceError, current_trace
 from pronghorn.graph.strings import holds_text
@@ -21,6 +22,10 @@ class UnconnectedGradients(enum.Enum):
 
     NONE = "none"
     ZERO = "zero"
+
+
+SparseTensor = absent_class("SparseTensor", "use a dense array", __name__)
+SparseTensor.__doc__ = "`tf.SparseTensor`: nothing is one, which is what libraries ask that take such."
 
 
 def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:

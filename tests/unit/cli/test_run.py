@@ -263,6 +263,8 @@ def test_each_name_of_the_stand_in_resolves():
         for namespace in {*alias._OPS_OF_SAME_NAME, *alias._SPECIAL}:
             for name, target in alias._table(namespace).items():
                 module, _, attribute = target.partition(":")
+                if module.startswith("tensorboard"):
+                    continue  # it need not be installed
                 assert hasattr(importlib.import_module(module), attribute), (namespace, name, target)
         print("all")
     """

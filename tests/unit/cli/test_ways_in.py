@@ -1,5 +1,6 @@
 """Every way of having `import keras` mean Pronghorn, and what a program may then do with the modules."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -212,3 +213,22 @@ def test_every_private_name_is_there():
         """
     )
     assert result.stdout == "all\n", result.stderr
+
+
+def test_what_libraries_ask_of_tensorflow():
+    result = after_as_keras(
+        """
+        import numpy as np, tensorflow as tf, importlib
+        print(isinstance(np.ones(2), (tf.RaggedTensor, tf.SparseTensor)), tf.errors.ResourceExhaustedError.__name__)
+        tf.debugging.disable_traceback_filtering()
+        print(tf.keras.config.is_traceback_filtering_enabled(), importlib.import_module("tensorboard.compat.notf"))
+        """
+        if importlib.util.find_spec("tensorboard")
+        else """
+        import numpy as np, tensorflow as tf
+        print(isinstance(np.ones(2), (tf.RaggedTensor, tf.SparseTensor)), tf.errors.ResourceExhaustedError.__name__)
+        tf.debugging.disable_traceback_filtering()
+        print(tf.keras.config.is_traceback_filtering_enabled())
+        """
+    )
+    assert result.stdout.splitlines()[0] == "False MemoryError" and "False" in result.stdout.splitlines()[1]

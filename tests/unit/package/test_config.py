@@ -9,6 +9,7 @@ import pytest
 
 import pronghorn
 from pronghorn import config
+from pronghorn.backends import choice
 
 
 @pytest.fixture(autouse=True)
@@ -66,3 +67,19 @@ def test_settings_from_the_environment():
 
 def test_a_bad_environment_variable_is_named():
     assert "KERAS_FLOATX='int'" in run_with(KERAS_FLOATX="int").stderr
+
+
+def test_the_name_that_is_told_is_not_the_engine():
+    config.set_backend_name("jax")
+    assert config.backend() == "jax" and choice.chosen() in ("llvm", "numpy")
+    config.set_backend_name(None)
+    assert config.backend() == "pronghorn"
+    with pytest.raises(ValueError, match="'tensorflo'; nearest: tensorflow"):
+        config.set_backend_name("tensorflo")
+
+
+def test_the_name_from_the_environment():
+    env = {**os.environ, "PYTHONPATH": str(Path(pronghorn.__file__).parents[1]), "PRONGHORN_BACKEND_NAME": "torch"}
+    code = "import pronghorn; print(pronghorn.backend.backend(), pronghorn.config.backend())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, timeout=60)
+    assert done.stdout == "torch torch\n", done.stderr
