@@ -1,6 +1,7 @@
 """Keras's private data adapters, as Pronghorn's: what its tests of the data that `fit` takes are run with.
 
-Each has the constructor of Keras's class, and gives NumPy batches, the one kind that there is here.
+Each has the constructor of Keras's class, and gives NumPy batches, the one kind that there is here; an engine's step
+takes them as that engine's arrays, or as they are.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pronghorn import tree
+from pronghorn.backends.engine import engine
 from pronghorn.trainers.data_adapters import arrays, frameworks, generators, py_dataset
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
 
@@ -22,6 +25,20 @@ class _NumpyBatches:
         """The batches of an epoch, as nested arrays."""
         for batch in self.adapter.batches():
             yield batch.layout.pack(batch.gather())
+
+    get_jax_iterator = get_numpy_iterator
+
+    def get_tf_dataset(self) -> Iterator[Any]:
+        return self._arrays_of("tensorflow")
+
+    def get_torch_dataloader(self) -> Iterator[Any]:
+        return self._arrays_of("torch")
+
+    def _arrays_of(self, name: str) -> Iterator[Any]:
+        """The batches of an epoch, as nested arrays of an engine."""
+        take = engine(name).from_numpy
+        for batch in self.get_numpy_iterator():
+            yield tree.map_structure(lambda x: None if x is None else take(x), batch)
 
     @property
     def num_batches(self) -> int | None:
