@@ -4,10 +4,12 @@
 
 Runs the cases of tests/backends/cases.py on the engines named (by default on all that are installed), and leaves the
 columns of the others as they are. *exact* is the same bits in every case, *close* within the tolerance of the tests.
+Cases of an element type that an engine does not have are left out; which types these are, and why, stands below it.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -40,8 +42,9 @@ def found(engine: Engine, prim: str) -> str:
     if prim in engine.lacks:
         return f"not there: {engine.lacks[prim]}"
     everything = [c for c in CASES if c.prim == prim]
-    lacking = {c.id: types_of(c) & set(engine.lacks) for c in everything}
-    cases = [c for c in everything if not lacking[c.id]]
+    cases = [c for c in everything if not types_of(c) & set(engine.lacks)]
+    if not cases:
+        return "not there: it has none of the types of the cases"
     arguments = [c.args() for c in cases]
 
     def fn(*tensors):
@@ -64,8 +67,12 @@ def found(engine: Engine, prim: str) -> str:
             if prim not in ("eig", "eigh", "svd"):  # their vectors are so up to a factor, which the tests know
                 got, expected = (a.astype("float32") if a.dtype.itemsize < 4 else a for a in (got, expected))
                 np.testing.assert_allclose(got, expected, **limits, err_msg=case.id)
-    without = sorted(set().union(*lacking.values()))
-    return ("exact" if exact else "close") + (f", without {', '.join(without)}" if without else "")
+    return "exact" if exact else "close"
+
+
+def missing_types(engine: Engine) -> dict[str, str]:
+    """The element types that an engine does not have, and why."""
+    return {word: why for word, why in engine.lacks.items() if word in dtypes.ALL}
 
 
 def types_of(case):
@@ -82,20 +89,38 @@ def known_columns(text: str) -> dict[str, dict[str, str]]:
     return {name: {row[0].strip("`"): row[i + 1] for row in body} for i, name in enumerate(header[1:])}
 
 
+def known_notes(text: str) -> dict[str, str]:
+    """The lines about element types that are there, by engine."""
+    return {m[1]: m[0] for m in re.finditer(r"^- ([a-z]+): .*$", text, re.MULTILINE)}
+
+
+def note(name: str, missing: dict[str, str]) -> str:
+    """An engine's line about element types."""
+    by_reason: dict[str, list[str]] = {}
+    for word, why in missing.items():
+        by_reason.setdefault(why, []).append(f"`{word}`")
+    return f"- {name}: " + "; ".join(f"{', '.join(words)} ({why})" for why, words in by_reason.items())
+
+
 def main() -> None:
     """Write the table."""
     text = PAGE.read_text()
     before, rest = text.split(BEGIN)
     table, after = rest.split(END)
-    columns = known_columns(table)
+    columns, notes = known_columns(table), known_notes(table)
     for name in sys.argv[1:] or [n for n in engines.NAMES if engines.is_installed(n)]:
         engine = engines.engine(name)
         columns[name] = {prim: found(engine, prim) for prim in PRIMITIVES}
+        notes.pop(name, None)
+        if missing := missing_types(engine):
+            notes[name] = note(name, missing)
         exact = sum(v.startswith("exact") for v in columns[name].values())
         print(f"{name}: {exact} of {len(PRIMITIVES)} exact")
     names = [n for n in engines.NAMES if n in columns]
     lines = ["| primitive | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     lines += [f"| `{p}` | " + " | ".join(columns[n].get(p, "?") for n in names) + " |" for p in PRIMITIVES]
+    if notes:
+        lines += ["", "Element types that an engine does not have:", "", *(notes[n] for n in names if n in notes)]
     PAGE.write_text(before + BEGIN + "\n\n" + "\n".join(lines) + "\n\n" + END + after)
 
 
