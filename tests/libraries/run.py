@@ -46,14 +46,19 @@ class Suite:
 
 
 SUITES = {
-    "keras-tuner": Suite("KerasTuner", 0.98, ("keras_tuner/**/*_test.py",)),
+    "keras-tuner": Suite(
+        "KerasTuner", 0.98, ("keras_tuner/**/*_test.py",), {"end_to_end_test": "a search over digits that takes long"}
+    ),
     "scikeras": Suite("SciKeras", 0.95, ("tests/test_*.py",)),
-    "bayesflow": Suite("BayesFlow", 0.85, ("tests/**/test_*.py",)),
+    "bayesflow": Suite("BayesFlow", 0.85, ("tests/**/test_*.py",), pronghorn={"KERAS_BACKEND": "jax"}),
     "keras-rs": Suite(
         "KerasRS",
         0.90,
         ("keras_rs/src/**/*_test.py",),
-        {"embedding/": "the distributed embedding is for several devices"},
+        dict.fromkeys(
+            ("distributed_embedding", "embedding/jax/", "embedding/tensorflow/", "embedding/torch/"),
+            "the distributed embedding is for several devices",
+        ),
     ),
     "keras-hub": Suite(
         "KerasHub",

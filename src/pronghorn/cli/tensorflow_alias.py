@@ -97,6 +97,12 @@ _WRITTEN_OUT: dict[str, dict[str, str]] = {
     "random": {
         "tensorflow_random": "categorical gamma normal set_seed shuffle truncated_normal uniform",
     },
+    "distribute": {
+        "tensorflow_distribute": (
+            "MirroredStrategy MultiWorkerMirroredStrategy OneDeviceStrategy ParameterServerStrategy ReduceOp Strategy "
+            "TPUStrategy get_strategy has_strategy"
+        ),
+    },
     "dtypes": {
         "tensorflow_arrays": "cast",
     },
@@ -191,7 +197,6 @@ _ABSENT = {
     "Session": "TensorFlow 1 code does not run on Keras 3",
     "placeholder": "TensorFlow 1 code does not run on Keras 3; use keras.Input",
     "estimator": "use model.fit",
-    "distribute": "Pronghorn runs on the cores of one machine",
     "saved_model": "use model.save('model.keras')",
     "lite": "use model.export",
     "io": "use open() and numpy",

@@ -60,9 +60,7 @@ def save_model(
     """
     include_optimizer = kwargs.pop("include_optimizer", True)
     if "save_format" in kwargs:
-        raise ValueError(
-            "save_model: The `save_format` argument is deprecated: the file's ending says the format. Leave it out."
-        )
+        _warn_of_save_format(filepath, kwargs.pop("save_format"))
     if kwargs:
         raise ValueError(f"save_model: The following argument(s) are not supported: {', '.join(kwargs)}.")
     if hasattr(filepath, "write"):
@@ -95,6 +93,14 @@ def save_model(
             else:
                 with archive.replacing(path) as fresh:
                     archive.pack(folder, fresh)
+
+
+def _warn_of_save_format(filepath: Any, save_format: Any) -> None:
+    """Scripts for older versions name the format, too; the file's ending has to say it."""
+    words = "save_model: The `save_format` argument is deprecated: the file's ending says the format."
+    if Path(str(filepath)).suffix not in (".keras", *_HDF5):
+        raise ValueError(f"{words} Got save_format={save_format!r} and {filepath!r}; let the name end with '.keras'.")
+    warn(f"{words} Leave it out; got {save_format!r}.")
 
 
 def _write_folder(model: Any, folder: Path) -> None:

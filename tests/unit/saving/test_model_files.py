@@ -236,3 +236,12 @@ def test_optimizers_of_keras_on_pytorch_are_read(name):
     config = {"module": module, "class_name": name, "config": {"learning_rate": 0.25}, "registered_name": name}
     found = saving.deserialize_keras_object(config)
     assert type(found) is getattr(keras.optimizers, name) and float(found.learning_rate) == 0.25
+
+
+def test_a_format_that_is_named_too_is_left_to_the_ending(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    with pytest.warns(UserWarning, match="save_format.*Leave it out; got 'keras_v3'"):
+        model.save(tmp_path / "model.keras", save_format="keras_v3")
+    assert keras.saving.load_model(tmp_path / "model.keras").count_params() == 3
+    with pytest.raises(ValueError, match="save_format='tf'.*end with '.keras'"):
+        model.save(tmp_path / "model", save_format="tf")

@@ -1,0 +1,80 @@
+"""`tf.distribute` for `pronghorn run`: the strategies of one machine, which all mean what Pronghorn does by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from pronghorn import ops
+from pronghorn._absent import absent_class
+
+
+class ReduceOp(enum.Enum):
+    """`tf.distribute.ReduceOp`: how the values of replicas become one."""
+
+    SUM = "SUM"
+    MEAN = "MEAN"
+
+
+class Strategy:
+    """`tf.distribute.Strategy`, on one replica: the cores of this machine work on each step together.
+
+    >>> with Strategy().scope():
+    ...     Strategy().num_replicas_in_sync
+    1
+    """
+
+    num_replicas_in_sync = 1
+
+    def __init__(self, *devices: Any, **options: Any) -> None:
+        """Take what a strategy's kind takes; there is one device."""
+
+    @contextlib.contextmanager
+    def scope(self) -> Iterator[Strategy]:
+        """Do nothing: variables are where they always are."""
+        yield self
+
+    def run(self, fn: Callable[..., Any], args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None) -> Any:
+        """Return `fn(*args, **kwargs)`."""
+        return fn(*args, **(kwargs or {}))
+
+    def reduce(self, reduce_op: Any, value: Any, axis: int | None = None) -> Any:
+        """Return the value, which is that of the one replica; with an axis, its sum or mean along that."""
+        if axis is None:
+            return value
+        name = reduce_op.value if isinstance(reduce_op, ReduceOp) else str(reduce_op).upper()
+        if name not in ReduceOp.__members__:
+            raise ValueError(f"Strategy.reduce: reduce_op is {reduce_op!r}; it must be ReduceOp.SUM or ReduceOp.MEAN.")
+        return ops.sum(value, axis=axis) if name == "SUM" else ops.mean(value, axis=axis)
+
+    def experimental_distribute_dataset(self, dataset: Any, options: Any = None) -> Any:
+        """Return the data set: there is one worker."""
+        return dataset
+
+
+class MirroredStrategy(Strategy):
+    """`tf.distribute.MirroredStrategy`."""
+
+
+class OneDeviceStrategy(Strategy):
+    """`tf.distribute.OneDeviceStrategy`."""
+
+
+_INSTEAD = "it runs on the cores of one machine; tf.distribute.MirroredStrategy and get_strategy() are there for that"
+TPUStrategy = absent_class("TPUStrategy", _INSTEAD, __name__, Strategy)
+MultiWorkerMirroredStrategy = absent_class("MultiWorkerMirroredStrategy", _INSTEAD, __name__, Strategy)
+ParameterServerStrategy = absent_class("ParameterServerStrategy", _INSTEAD, __name__, Strategy)
+
+_default = Strategy()
+
+
+def get_strategy() -> Strategy:
+    """`tf.distribute.get_strategy`: the only one."""
+    return _default
+
+
+def has_strategy() -> bool:
+    """`tf.distribute.has_strategy`: False, since no other than the default one is ever in effect."""
+    return False
