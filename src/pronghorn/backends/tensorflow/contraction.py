@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pronghorn.backends.tensorflow.registry import formulas, implements, signed, widened
+from pronghorn.backends.tensorflow.registry import formulas, implements, signed, tracing, widened
 from pronghorn.graph.primitives.contraction import conv_shape
 
 Ints = tuple[int, ...]
@@ -57,12 +57,15 @@ class _Kind:
         self.is_depthwise = groups > 1 and groups == x[-1] and self.rank <= 2
         flat = self.rank == 1  # a line is an image of one row
         lead = 1 if flat else 0
-        self.image = (x[0], *[1] * lead, *(n + lo + hi for n, (lo, hi) in zip(x[1:-1], padding)), x[-1])
+        self.is_same = self.padding == _same(x[1:-1], w[:-2], strides, dilation)
+        border = [(0, 0)] * self.rank if self.is_same else padding
+        self.border = [(0, 0), *border, (0, 0)]
+        self.image = (x[0], *[1] * lead, *(n + lo + hi for n, (lo, hi) in zip(x[1:-1], border)), x[-1])
         kernel = (*[1] * lead, *w[:-2])
         self.kernel = (*kernel, x[-1], w[-1] // groups) if self.is_depthwise else (*kernel, *w[-2:])
         self.how: dict[str, Any] = {
             "strides": (1, *[self.strides[0] if self.is_depthwise else 1] * lead, *self.strides, 1),
-            "padding": "VALID",
+            "padding": "SAME" if self.is_same else "VALID",
         }
         if self.rank == 3 or self.is_depthwise or any(d != 1 for d in dilation):
             self.how["dilations"] = (1, *[1] * lead, *self.dilation, 1)
@@ -72,22 +75,36 @@ class _Kind:
         if not (x.dtype.is_floating and 1 <= self.rank <= 3):
             return False
         dilated = any(d != 1 for d in self.dilation)
-        if self.groups > 1:  # XLA's depthwise convolutions are ten times slower than sums of products
-            return gradient and self.is_depthwise and len(set(self.strides)) == 1 and not dilated
+        if self.groups > 1:
+            return self.is_depthwise and len(set(self.strides)) == 1 and not (dilated and gradient)
         return not (dilated and (gradient or self.rank == 3))
 
     def padded(self, x: Any) -> Any:
-        """The input with its border, as an image or a volume."""
-        return _shaped(formulas.padded(x, [(0, 0), *self.padding, (0, 0)]), list(self.image))
+        """The input with the border that TensorFlow does not add by itself, as an image or a volume."""
+        return _shaped(formulas.padded(x, self.border), list(self.image))
 
     def unpadded(self, x: Any) -> Any:
         """The transpose of `padded`."""
-        whole = _shaped(x, [self.x[0], *(n + lo + hi for n, (lo, hi) in zip(self.x[1:-1], self.padding)), self.x[-1]])
-        return formulas.padded(whole, [(0, 0), *((-lo, -hi) for lo, hi in self.padding), (0, 0)])
+        whole = _shaped(x, [n + lo + hi for n, (lo, hi) in zip(self.x, self.border)])
+        return formulas.padded(whole, [(-lo, -hi) for lo, hi in self.border])
 
     def flat(self, g: Any) -> Any:
         """The gradient of the result, as an image or a volume."""
         return tf.expand_dims(g, 1) if self.rank == 1 else g
+
+
+def _same(x: Sequence[int], w: Sequence[int], strides: Ints, dilation: Ints) -> tuple[tuple[int, int], ...]:
+    """What TensorFlow adds on each side where it is told "SAME"."""
+    found = []
+    for n, k, s, d in zip(x, w, strides, dilation):
+        total = max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
+        found.append((total // 2, total - total // 2))
+    return tuple(found)
+
+
+def _is_slow(kind: _Kind) -> bool:
+    """Whether XLA is ten times slower than sums of products."""
+    return kind.is_depthwise and tracing().is_fused
 
 
 _FORWARD = (tf.raw_ops.Conv2D, tf.raw_ops.DepthwiseConv2dNative, tf.raw_ops.Conv3D)
@@ -116,7 +133,7 @@ def conv(x: Any, w: Any, *, strides: Ints, padding: Pairs, dilation: Ints, group
     if not x.shape.num_elements() or not w.shape.num_elements():
         return tf.zeros(out, x.dtype)
     kind = _Kind(tuple(x.shape), tuple(w.shape), **settings)
-    if not kind.suits(x, gradient=False):
+    if not kind.suits(x, gradient=False) or _is_slow(kind):
         return formulas.conv(x, w, **settings)
     result = _FORWARD[_which(kind)](input=kind.padded(x), filter=tf.reshape(w, kind.kernel), **kind.how)
     return _shaped(result, list(out))
@@ -129,7 +146,7 @@ def conv_input_grad(g: Any, w: Any, *, input_shape: Ints, **settings: Any) -> An
     if not g.shape.num_elements() or not w.shape.num_elements():
         return tf.zeros(input_shape, g.dtype)
     kind = _Kind(tuple(input_shape), tuple(w.shape), **settings)
-    if kind.is_depthwise or not kind.suits(g, gradient=True):
+    if not kind.suits(g, gradient=True) or _is_slow(kind):
         return formulas.conv_input_grad(g, w, input_shape=input_shape, **settings)
     out = _INPUT[_which(kind)](
         input_sizes=kind.image, filter=tf.reshape(w, kind.kernel), out_backprop=kind.flat(g), **kind.how

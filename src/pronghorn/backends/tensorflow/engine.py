@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,17 @@ import tensorflow as tf
 from tensorflow.python.eager import record
 
 from pronghorn.backends.engine import Engine, Step
-from pronghorn.backends.tensorflow import registry
-from pronghorn.backends.tensorflow.registry import TABLE
+from pronghorn.backends.interpreter import Bound
+from pronghorn.backends.tensorflow import pieces, registry
+from pronghorn.backends.tensorflow.registry import TABLE, Tracing
+from pronghorn.graph.ir import Graph
 
 
 class TensorFlowEngine(Engine):
     """TensorFlow. A step is traced again for other shapes, as its functions take them in numbers.
 
-    As Keras does on TensorFlow, steps are given to XLA. Those with an operation that XLA does not have, or not as
-    exactly (factorisations of matrices), run operation by operation.
+    Steps are given to XLA; those with convolutions in pieces (`pronghorn.backends.tensorflow.pieces`). Those with an
+    operation that XLA does not have, or not as exactly (factorisations of matrices), run operation by operation.
     """
 
     name = "tensorflow"
@@ -59,20 +62,34 @@ class TensorFlowEngine(Engine):
         return value.dtype.name
 
     def compile(self, step: Step) -> Step:
-        # Partials, since TensorFlow counts retracings by a function's code, which all steps share.
-        plain = tf.function(functools.partial(step), autograph=False)
-        fused = tf.function(functools.partial(step), autograph=False, jit_compile=True)
+        def traced(how: Tracing) -> Callable[..., Any]:
+            # A partial, since TensorFlow counts retracings by a function's code, which all steps share.
+            fn = functools.partial(_as, how, step)
+            return tf.function(fn, autograph=False, jit_compile=how.is_fused or None)
+
         chosen: Step | None = None
 
         def run(*arrays: Any) -> Any:
             nonlocal chosen
             if chosen is None:
-                before = registry.unfused()
+                met = Tracing()
+                plain = traced(met)
                 plain.get_concrete_function(*arrays)
-                chosen = fused if registry.unfused() == before + 1 else plain
+                if met.has_unfused:
+                    chosen = plain
+                else:
+                    chosen = traced(Tracing(in_pieces=True) if met.has_pieces else Tracing(is_fused=True))
             return chosen(*arrays)
 
         return run
+
+    def run(self, graph: Graph | Bound, arrays: Sequence[Any]) -> list[Any]:
+        if isinstance(graph, Graph) and pieces.suits(graph):
+            how = registry.tracing()
+            if how.in_pieces:
+                return pieces.run(graph, arrays)
+            how.has_pieces = True
+        return super().run(graph, arrays)
 
     def version(self) -> str:
         return tf.__version__  # the package is called otherwise where it is for the processor alone
@@ -80,6 +97,11 @@ class TensorFlowEngine(Engine):
     def devices(self) -> list[str]:
         found = [d.name.rpartition("physical_device:")[2] for d in tf.config.list_physical_devices()]
         return [name.lower() for name in found]
+
+
+def _as(how: Tracing, step: Step, *arrays: Any) -> Any:
+    with registry.tracing_as(how):
+        return step(*arrays)
 
 
 ENGINE = TensorFlowEngine()

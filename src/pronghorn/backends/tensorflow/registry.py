@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
+import contextlib
+import contextvars
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -80,16 +82,44 @@ def moved(fn: Function) -> Function:
     )
 
 
-_unfused = itertools.count()
+@dataclasses.dataclass
+class Tracing:
+    """How what is being traced will run, and what was met there.
 
-
-def unfused() -> int:
-    """To be called where a function is traced that XLA does not have, or not as exactly.
-
-    Returns:
-        A number that grows by one from call to call.
+    Attributes:
+        is_fused: XLA compiles it.
+        in_pieces: what lies between convolutions is compiled by XLA.
+        has_unfused: something was met that XLA does not have, or not as exactly.
+        has_pieces: a graph was met that had better run in pieces.
     """
-    return next(_unfused)
+
+    is_fused: bool = False
+    in_pieces: bool = False
+    has_unfused: bool = False
+    has_pieces: bool = False
+
+
+_tracing = contextvars.ContextVar("tracing", default=Tracing())  # noqa: B039 (what is noted in this one nobody reads)
+
+
+def tracing() -> Tracing:
+    """How what is being traced will run."""
+    return _tracing.get()
+
+
+@contextlib.contextmanager
+def tracing_as(how: Tracing) -> Iterator[Tracing]:
+    """What is traced inside will run like this."""
+    token = _tracing.set(how)
+    try:
+        yield how
+    finally:
+        _tracing.reset(token)
+
+
+def unfused() -> None:
+    """To be called where a function is traced that XLA does not have, or not as exactly."""
+    tracing().has_unfused = True
 
 
 def on_host(fn: Function, x: Any, results: Sequence[tuple[Any, Any]], *rest: Any) -> tuple[Any, ...]:
