@@ -108,6 +108,14 @@ def test_the_engine_is_told_in_kerass_words(engine, monkeypatch):
     assert keras.backend.backend() == engine.name
 
 
+@pytest.mark.parametrize("asked", ["auto", True, False])
+def test_jit_compile_tells_whether_steps_are_compiled(engine, asked):
+    trained = model()
+    trained.compile("adam", "mse", jit_compile=asked, backend=engine.name)
+    only_on_request = engine.name == "torch"
+    assert trained.jit_compile is (asked is True or (asked == "auto" and not only_on_request))
+
+
 def test_set_backend_holds_for_models_that_exist(engine):
     net = compiled(model())
     train(net, 1)

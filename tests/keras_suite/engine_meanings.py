@@ -18,8 +18,7 @@ def install() -> None:
     if engine is None:
         return
     registry.use_kernels(lambda prim, arrays, params, result: None)
-    for name in registry.MEANINGS:
-        registry.MEANINGS[name] = _on(engine, name)
+    registry.MEANINGS = {name: _on(engine, name) for name in registry.MEANINGS}  # engines use the table that there was
 
 
 def _on(engine: Engine, name: str) -> Callable[..., Any]:

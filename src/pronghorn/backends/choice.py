@@ -92,6 +92,11 @@ def named() -> str | None:
     return None if name in OWN_WAYS else name
 
 
+def compiles_on_request(name: str) -> bool:
+    """Whether a step's operations run one by one on ``llvm``, ``numpy`` or an engine, unless more is asked for."""
+    return name in engines.NAMES and type(engines.engine(name)).compile_further is not engines.Engine.compile_further
+
+
 def current_engine() -> engines.Engine | None:
     """The engine that is chosen, ready to compute; None for our own. See `choose` for what is raised."""
     name = named()

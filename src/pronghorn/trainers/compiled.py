@@ -132,8 +132,11 @@ class CompiledModel:
 
     @property
     def jit_compile(self) -> bool:
-        """Whether steps are compiled."""
-        return not self.run_eagerly and self._trainer_state.jit_compile is not False
+        """Whether steps are compiled; on an engine that does so only on request, as PyTorch, whether that came."""
+        asked = self._trainer_state.jit_compile
+        if self.run_eagerly or asked is False:
+            return False
+        return asked is True or not choice.compiles_on_request(self._engine or choice.chosen())
 
     @jit_compile.setter
     def jit_compile(self, value: Any) -> None:
