@@ -11,7 +11,8 @@ alone are converted. What a library traces or differentiates stays there.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,6 +20,7 @@ import numpy as np
 from pronghorn import tree
 from pronghorn.backends import choice
 from pronghorn.backends.engine import ROOTS, Engine, engine
+from pronghorn.backends.kept_calls import Kept, KeptCalls, Signature
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import active_tapes, current_trace, state
 from pronghorn.graph.ir import Aval
@@ -55,6 +57,21 @@ def engine_of(nest: Iterable[Any]) -> str | None:
         if found is not None:
             return found
     return None
+
+
+def keeping(state_of: Callable[[Any], Hashable | None]) -> Callable[[F], F]:
+    """Mark a method whose calls can be kept: their graphs serve later calls of the same kind.
+
+    Args:
+        state_of: what a call depends on besides its arguments, by the object that is called; None where that cannot be
+            told.
+    """
+
+    def mark(fn: F) -> F:
+        fn.state_of = state_of  # type: ignore[attr-defined]
+        return fn
+
+    return mark
 
 
 def on_its_engine(fn: F) -> F:
@@ -127,6 +144,9 @@ def brought_to(name: str, nest: Any, what: str) -> Any:
     return tree.map_structure(convert, nest)
 
 
+_kept = KeptCalls()
+
+
 def run(name: str, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``fn(*args, **kwargs)`` by an engine whose arrays are among the arguments.
 
@@ -135,15 +155,43 @@ def run(name: str, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
         RuntimeError: a variable was assigned while the library traces, where it can have no value.
     """
     found = engine(name)
-    arrays: list[Any] = []
-    traced, structure = _traced(found, fn, args, kwargs, arrays)
-    found.check(traced.graph)
+    kept, key, arrays = _known_calls(found, fn, args, kwargs)
+    if key is not None and key in kept:
+        traced, structure, compute = kept[key]
+    else:
+        given, arrays = len(arrays), []
+        traced, structure = _traced(found, fn, args, kwargs, arrays)
+        found.check(traced.graph)
+        compute = functools.partial(found.run, traced.graph)
+        if key is not None and len(arrays) == given and fn.state_of(args[0]) is not None:  # type: ignore[attr-defined]
+            traced = replace(traced, host=[])  # which hold the arrays of this call
+            kept[key] = Kept(traced, structure, found.lasting(traced.graph))
     with found.computing():
         variables = [v.on(found) for v in traced.variables]
     # Outside of it: what the user's own function computes follows the user's settings.
-    results = found.run(traced.graph, [*arrays, *variables])
+    results = compute([*arrays, *variables])
     _assign(found, traced, results[traced.num_results :], _name_of(fn))
     return tree.map_structure(lambda x: results[x.number] if isinstance(x, _Place) else x, structure)
+
+
+def _known_calls(
+    found: Engine, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[dict[Hashable, Kept], Hashable, list[Any]]:
+    """The calls that are kept for an object, the key of this one, and the arrays among its arguments; no key where it
+    cannot be kept."""
+    state_of = getattr(fn, "state_of", None)
+    state = None if state_of is None else state_of(args[0])
+    if state is None:
+        return {}, None, []
+
+    def kind_of(x: Any) -> Hashable | None:
+        if _engine_of_type(type(x)) != found.name or (dtype := found.dtype_of(x)) not in dtypes.ALL:
+            return None
+        return found.shape_of(x), dtype
+
+    signature = Signature(args[1:], kwargs, kind_of)
+    key = None if signature.key is None else (found.name, signature.key)
+    return _kept.of(args[0], state), key, signature.arrays
 
 
 class _Place:

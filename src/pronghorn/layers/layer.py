@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pronghorn import constraints, dtype_policies, initializers, regularizers, tree
-from pronghorn.backends.foreign_calls import on_its_engine
+from pronghorn.backends.foreign_calls import keeping, on_its_engine
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import TraceError, scope
 from pronghorn.graph.dim import SymbolicDimError
@@ -34,6 +34,7 @@ from pronghorn.layers.building import (
     wrap_build,
 )
 from pronghorn.layers.input_spec import InputSpec, assert_input_compatibility
+from pronghorn.layers.own_code import state_of_call
 from pronghorn.layers.state import StatefulOperation
 from pronghorn.saving import deserialize_keras_object
 from pronghorn.symbolic.infer import infer_spec
@@ -284,6 +285,7 @@ class Layer(StatefulOperation):
         )
 
     @on_its_engine
+    @keeping(state_of_call)
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if "_losses" not in self.__dict__:
             raise RuntimeError(

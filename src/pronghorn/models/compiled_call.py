@@ -17,6 +17,7 @@ from pronghorn import tree
 from pronghorn.graph.active import active_tapes, current_trace
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import call as calls
+from pronghorn.layers.own_code import is_own_code
 from pronghorn.layers.tracking import changes
 from pronghorn.trainers import jit
 from pronghorn.trainers.batch import Batch, Layout, flatten_batch, kinds
@@ -135,9 +136,5 @@ def can_be_compiled(model: Any) -> bool:
     """Whether a model computes nothing but what its inputs and variables say, with no more than tensors as results."""
     layers = list(model._flatten_layers())
     return model.built and all(
-        type(layer).__module__.startswith("pronghorn.")
-        and "call" not in vars(layer)
-        and layer.activity_regularizer is None
-        and (not layer._looks_at_values or is_checked(model, layer))
-        for layer in layers
+        is_own_code(layer) and (not layer._looks_at_values or is_checked(model, layer)) for layer in layers
     )

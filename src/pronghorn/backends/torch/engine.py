@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,9 @@ class TorchEngine(engine.Engine):
             with registry.placing(arrays[0].device if arrays else None):
                 return interpreter.run(graph, arrays, TABLE)
         return plans.run(graph, arrays)
+
+    def lasting(self, graph: Graph) -> Callable[[Sequence[torch.Tensor]], list[torch.Tensor]]:
+        return functools.partial(plans.run, graph)
 
     def compile_further(self, step: Step) -> Step:
         return self.compile(CompiledStep(step))
