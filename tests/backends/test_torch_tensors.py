@@ -123,11 +123,25 @@ def test_weights_that_are_not_trained_need_no_gradient(torch):
     assert needs[model.layers[-1].kernel.path]
 
 
+def test_all_variables_are_parameters_and_random_generators_too(torch):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), keras.layers.Dropout(0.5)])
+    found = model.torch_params
+    assert list(found) == [v.path for v in model.variables]
+    assert [p.requires_grad for p in found.values()] == [True, True, False]
+    state = model.layers[-1].seed_generator.state
+    before = state.numpy().copy()
+    model.compile("sgd", "mse")
+    model.fit(np.ones((8, 3)), np.ones((8, 4)), batch_size=4, verbose=0)
+    assert (state.numpy() != before).any()
+    np.testing.assert_array_equal(found[state.path], state.numpy())
+
+
 def test_layers_have_torchs_names_on_torch_alone(torch):
     model = network()
     assert callable(model.parameters)
     keras.config.set_backend("pronghorn")
     assert not hasattr(model, "parameters")
+    assert not hasattr(model, "torch_params")
 
 
 def test_ops_losses_and_metrics_give_tensors(torch):

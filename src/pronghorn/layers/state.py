@@ -18,7 +18,7 @@ from pronghorn.layers.tracking import Tracker, changes
 from pronghorn.symbolic.operation import Operation
 from pronghorn.variables import Variable
 
-_ON_TORCH = frozenset({"parameters", "named_parameters", "zero_grad"})
+_ON_TORCH = frozenset({"parameters", "named_parameters", "zero_grad", "torch_params"})
 """What layers have beside the rest while the engine is torch, as they have on Keras's own."""
 
 
@@ -43,7 +43,8 @@ class StatefulOperation(Operation):
             if name in _ON_TORCH and choice.chosen() == "torch":
                 from pronghorn.interop import torch_modules
 
-                return functools.partial(getattr(torch_modules, name), self)
+                found = getattr(torch_modules, name)
+                return found(self) if name == "torch_params" else functools.partial(found, self)
             return object.__getattribute__(self, name)
         raise AttributeError(
             f"{type(self).__name__!r} object has no attribute {name!r}, because it is not initialized: call "
