@@ -53,6 +53,28 @@ class Strategy:
         """Return the data set: there is one worker."""
         return dataset
 
+    def distribute_datasets_from_function(self, dataset_fn: Callable[..., Any], options: Any = None) -> Any:
+        """Return the data set that a function makes."""
+        return dataset_fn(InputContext())
+
+    def experimental_local_results(self, value: Any) -> tuple[Any, ...]:
+        """Return the value of each replica."""
+        return (value,)
+
+    def gather(self, value: Any, axis: int) -> Any:
+        """Return the values of all replicas."""
+        return value
+
+
+class InputContext:
+    """What a function that makes a data set is told."""
+
+    num_input_pipelines, input_pipeline_id, num_replicas_in_sync = 1, 0, 1
+
+    def get_per_replica_batch_size(self, global_batch_size: int) -> int:
+        """Return the batch size of each replica."""
+        return global_batch_size
+
 
 class MirroredStrategy(Strategy):
     """`tf.distribute.MirroredStrategy`."""
@@ -68,6 +90,15 @@ MultiWorkerMirroredStrategy = absent_class("MultiWorkerMirroredStrategy", _INSTE
 ParameterServerStrategy = absent_class("ParameterServerStrategy", _INSTEAD, __name__, Strategy)
 
 _default = Strategy()
+
+
+def TPUClusterResolver(*args: Any, **kwargs: Any) -> Any:
+    """`tf.distribute.cluster_resolver.TPUClusterResolver`: there are no TPUs, as scripts that look for them expect.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError("There is no TPU: Pronghorn runs on the cores of one machine.")
 
 
 def get_strategy() -> Strategy:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
-from collections.abc import Callable
+import functools
+import inspect
+import logging
+import types
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 import pronghorn
-from pronghorn import ops
-from pronghorn._absent import absent_class
-from pronghorn.data.element import as_text
-from pronghorn.graph.active import TraceError, current_trace
+from pronghorn import ops, tree
+from pronghorn.data import Dataset, RaggedTensor
+from pronghorn.data.element import as_plain, as_text, check_shape, encoded
+from pronghorn.data.tensor_spec import dtype_name
+from pronghorn.graph.active import TraceError, current_trace, eager
 from pronghorn.graph.strings import holds_text
 from pronghorn.trainers import jit
+
+#: What `Dataset.cardinality` gives where there is no end, or where it is not known.
+INFINITE_CARDINALITY, UNKNOWN_CARDINALITY = -1, -2
+
+#: The TensorFlow release whose Keras tutorials are meant to run.
+VERSION = "2.21.0"
 
 
 class UnconnectedGradients(enum.Enum):
@@ -24,13 +36,48 @@ class UnconnectedGradients(enum.Enum):
     ZERO = "zero"
 
 
-SparseTensor = absent_class("SparseTensor", "use a dense array", __name__)
-SparseTensor.__doc__ = "`tf.SparseTensor`: nothing is one, which is what libraries ask that take such."
+def function(func: Callable[..., Any] | None = None, input_signature: Any = None, **options: Any) -> Any:
+    """`tf.function`: `pronghorn.jit`; with a signature, arguments become tensors of its types.
+
+    Raises:
+        ValueError: when called, for an argument of another shape than the signature's.
+    """
+    if func is None:
+        return functools.partial(function, input_signature=input_signature)
+    compiled = pronghorn.jit(func)
+    return compiled if input_signature is None else _WithSignature(compiled, tuple(input_signature))
 
 
-def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:
-    """`tf.function`: `pronghorn.jit`; its options have no meaning here."""
-    return pronghorn.jit if func is None else pronghorn.jit(func)
+class _WithSignature:
+    """A compiled function that makes tensors of its arguments as a signature says."""
+
+    def __init__(self, compiled: Any, signature: tuple[Any, ...]) -> None:
+        self.python_function, self.input_signature = compiled.python_function, signature
+        self._compiled = compiled
+        functools.update_wrapper(self, compiled.python_function)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        names = [p.name for p in inspect.signature(self.python_function).parameters.values()]
+        own = len(names) - len(self.input_signature)  # of a method, the object comes first
+        values = [*args[own:], *(kwargs.pop(name) for name in names[len(args) :] if name in kwargs)]
+        if len(values) != len(self.input_signature) or kwargs:
+            raise TypeError(
+                f"{self.__name__}: input_signature has {len(self.input_signature)} tensors, but the call "  # type: ignore[attr-defined]
+                f"has {len(values) + len(kwargs)} arguments."
+            )
+        return self._compiled(*args[:own], *map(_fitting, values, self.input_signature))
+
+
+def _fitting(value: Any, spec: Any) -> Any:
+    if not hasattr(spec, "dtype"):
+        return tree.map_structure(_fitting, value, spec)
+    value = value if hasattr(value, "dtype") else constant(value, spec.dtype)
+    if not isinstance(value, RaggedTensor):
+        check_shape(value.shape, spec.shape)
+    return value
 
 
 def tf_print(*values: Any, end: str = "\n", output_stream: Any = None, **ignored: Any) -> None:
@@ -43,17 +90,6 @@ def tf_print(*values: Any, end: str = "\n", output_stream: Any = None, **ignored
         raise TraceError("tf.print shows values, and there are none while a function is compiled.")
     shown = (value.numpy() if hasattr(value, "numpy") else value for value in values)
     print(*shown, end=end, file=output_stream if hasattr(output_stream, "write") else None)
-
-
-def Variable(
-    initial_value: Any, trainable: bool = True, dtype: Any = None, name: str | None = None, **ignored: Any
-) -> Any:
-    """`tf.Variable`: a Pronghorn variable with this value."""
-    value = initial_value() if callable(initial_value) else initial_value
-    if dtype is None and isinstance(value, float | list):
-        dtype = "float32" if np.asarray(value).dtype == np.float64 else None
-    value = constant(value, dtype)
-    return pronghorn.Variable(value, trainable=trainable, dtype=value.dtype, name=name)
 
 
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None = None) -> Any:
@@ -80,12 +116,6 @@ def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, nam
 def fill(dims: Any, value: Any) -> Any:
     """`tf.fill`."""
     return ops.full(dims, value, dtype=ops.convert_to_tensor(value).dtype)
-
-
-def assert_equal(x: Any, y: Any, message: str = "") -> None:
-    """`tf.assert_equal`, for values that are known."""
-    if not np.array_equal(np.asarray(x), np.asarray(y)):
-        raise ValueError(message or f"assert_equal: {x} and {y} differ.")
 
 
 def sigmoid_cross_entropy_with_logits(labels: Any, logits: Any) -> Any:
@@ -135,3 +165,170 @@ def executing_eagerly() -> bool:
 
 def nothing(*ignored: Any, **ignored_too: Any) -> None:
     """For settings of TensorFlow that mean nothing here."""
+
+
+# -- what means little here -------------------------------------------------------------------------------------------
+def no_name(*ignored: Any, **ignored_too: Any) -> str:
+    """For names of what there is not: an empty string."""
+    return ""
+
+
+def as_it_is(func: Any = None) -> Any:
+    """`tf.autograph.experimental.do_not_convert`: the function."""
+    return as_it_is if func is None else func
+
+
+def functions_run_eagerly() -> bool:
+    """`tf.config.functions_run_eagerly`."""
+    return jit.runs_eagerly()
+
+
+def get_build_info() -> dict[str, Any]:
+    """`tf.sysconfig.get_build_info`."""
+    return {"is_cuda_build": False, "is_rocm_build": False, "is_tensorrt_build": False}
+
+
+def get_logger() -> logging.Logger:
+    """`tf.get_logger`."""
+    return logging.getLogger("tensorflow")
+
+
+debug, error, info, log, warning = (
+    getattr(get_logger(), name) for name in ("debug", "error", "info", "log", "warning")
+)
+fatal, warn = error, warning
+
+
+@contextlib.contextmanager
+def control_dependencies(control_inputs: Any = None) -> Iterator[None]:
+    """`tf.control_dependencies`: what is written first happens first here."""
+    yield
+
+
+@contextlib.contextmanager
+def init_scope() -> Iterator[None]:
+    """`tf.init_scope`: what is in it is not compiled."""
+    with eager():
+        yield
+
+
+def group(*inputs: Any, name: str | None = None) -> None:
+    """`tf.group`: what was to happen has happened."""
+
+
+def identity_n(input: Any, name: str | None = None) -> list[Any]:
+    """`tf.identity_n`."""
+    return [ops.convert_to_tensor(x) for x in input]
+
+
+def recompute_grad(f: Callable[..., Any]) -> Callable[..., Any]:
+    """`tf.recompute_grad`: `pronghorn.remat`."""
+    return pronghorn.remat(f)  # type: ignore[attr-defined,no-any-return]
+
+
+def as_dtype(type_value: Any) -> str:
+    """`tf.as_dtype`: the name of a type."""
+    return dtype_name(type_value)
+
+
+def as_bytes(bytes_or_text: Any, encoding: str = "utf-8") -> bytes:
+    """`tf.compat.as_bytes`."""
+    return encoded(as_plain(bytes_or_text))
+
+
+def as_str(bytes_or_text: Any, encoding: str = "utf-8") -> str:
+    """`tf.compat.as_text`."""
+    return encoded(as_plain(bytes_or_text)).decode(encoding)
+
+
+def to_float(x: Any, name: str | None = None) -> Any:
+    """`tf.compat.v1.to_float`."""
+    return ops.cast(x, "float32")
+
+
+def to_int32(x: Any, name: str | None = None) -> Any:
+    """`tf.compat.v1.to_int32`."""
+    return ops.cast(x, "int32")
+
+
+def to_int64(x: Any, name: str | None = None) -> Any:
+    """`tf.compat.v1.to_int64`."""
+    return ops.cast(x, "int64")
+
+
+# -- tf.data.experimental: the methods of data sets as functions ------------------------------------------------------
+class Options:
+    """`tf.data.Options`: takes any attribute, and means nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        inner = Options()
+        setattr(self, name, inner)
+        return inner
+
+
+class AutoShardPolicy(enum.IntEnum):
+    """`tf.data.experimental.AutoShardPolicy`."""
+
+    OFF, AUTO, FILE, DATA, HINT = -1, 0, 1, 2, 3
+
+
+def cardinality(dataset: Dataset) -> Any:
+    """`tf.data.experimental.cardinality`."""
+    return dataset.cardinality()
+
+
+def assert_cardinality(expected_cardinality: int) -> Callable[[Dataset], Dataset]:
+    """`tf.data.experimental.assert_cardinality`: says how many elements there are."""
+    return lambda dataset: Dataset(lambda: iter(dataset), int(expected_cardinality))
+
+
+def counter(start: int = 0, step: int = 1, dtype: Any = "int64") -> Dataset:
+    """`tf.data.experimental.Counter`: numbers without end."""
+    return Dataset.range(start, start + step * 2**62, step)
+
+
+def _applied(method: str) -> Callable[..., Any]:
+    """A function whose result `Dataset.apply` takes, which calls a method."""
+
+    def function(*args: Any, **kwargs: Any) -> Callable[[Dataset], Any]:
+        return lambda dataset: getattr(dataset, method)(*args, **kwargs)
+
+    function.__doc__ = f"`Dataset.{method}`, for `Dataset.apply`."
+    return function
+
+
+bucket_by_sequence_length = _applied("bucket_by_sequence_length")
+dense_to_ragged_batch = _applied("ragged_batch")
+enumerate_dataset = _applied("enumerate")
+group_by_window = _applied("group_by_window")
+ignore_errors = _applied("ignore_errors")
+scan = _applied("scan")
+snapshot = _applied("snapshot")
+take_while = _applied("take_while")
+unbatch = _applied("unbatch")
+unique = _applied("unique")
+choose_from_datasets = Dataset.choose_from_datasets
+sample_from_datasets = Dataset.sample_from_datasets
+load = Dataset.load
+
+
+def get_single_element(dataset: Dataset) -> Any:
+    """`tf.data.experimental.get_single_element`."""
+    return dataset.get_single_element()
+
+
+def prefetch_to_device(device: Any, buffer_size: Any = None) -> Callable[[Dataset], Dataset]:
+    """`tf.data.experimental.prefetch_to_device`."""
+    return lambda dataset: dataset.prefetch(2)
+
+
+def save(dataset: Dataset, path: Any, *args: Any, **ignored: Any) -> None:
+    """`tf.data.experimental.save`."""
+    dataset.save(path)
+
+
+def shuffle_and_repeat(buffer_size: int, count: int | None = None, seed: Any = None) -> Callable[[Dataset], Dataset]:
+    """`tf.data.experimental.shuffle_and_repeat`."""
+    return lambda dataset: dataset.shuffle(buffer_size, seed).repeat(count)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pronghorn import ops, random, utils
 from pronghorn.graph.active import eager
 
@@ -83,3 +85,91 @@ def shuffle(value: Any, seed: Any = None, name: str | None = None) -> Any:
 def dropout(x: Any, rate: float, noise_shape: Any = None, seed: Any = None, name: str | None = None) -> Any:
     """`tf.nn.dropout`."""
     return random.dropout(x, rate, noise_shape=noise_shape, seed=sequence(seed))
+
+
+# -- seeds that are given ---------------------------------------------------------------------------------------------
+def stateless(seed: Any, number: int = 0) -> Any:
+    """What `pronghorn.random` takes for a seed of two numbers: the same numbers at each call."""
+    return ops.cast(ops.add(ops.convert_to_tensor(seed), ops.convert_to_tensor([0, number])), "uint32")
+
+
+def stateless_normal(
+    shape: Any, seed: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = "float32", **ignored: Any
+) -> Any:
+    """`tf.random.stateless_normal`."""
+    return random.normal(shape, mean, stddev, dtype=dtype, seed=stateless(seed))
+
+
+def stateless_truncated_normal(
+    shape: Any, seed: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = "float32", **ignored: Any
+) -> Any:
+    """`tf.random.stateless_truncated_normal`."""
+    return random.truncated_normal(shape, mean, stddev, dtype=dtype, seed=stateless(seed))
+
+
+def stateless_uniform(
+    shape: Any, seed: Any, minval: Any = 0, maxval: Any = None, dtype: Any = "float32", **ignored: Any
+) -> Any:
+    """`tf.random.stateless_uniform`."""
+    return uniform(shape, minval, maxval, dtype, stateless(seed))
+
+
+def stateless_categorical(logits: Any, num_samples: int, seed: Any, dtype: Any = "int64", **ignored: Any) -> Any:
+    """`tf.random.stateless_categorical`."""
+    return random.categorical(logits, num_samples, dtype=dtype, seed=stateless(seed))
+
+
+def poisson(shape: Any, lam: Any, dtype: Any = "float32", seed: Any = None, name: str | None = None) -> Any:
+    """`tf.random.poisson`: numbers of this shape for each of the rates, which are known."""
+    with eager():
+        own = np.random.default_rng(int(random.randint((), 0, 2**31 - 1, seed=sequence(seed))))
+    rates = np.asarray(lam, "float64")
+    shape = tuple(int(n) for n in np.atleast_1d(shape))
+    return ops.convert_to_tensor(own.poisson(rates, (*shape, *rates.shape)), dtype=dtype)
+
+
+class Generator:
+    """`tf.random.Generator`: a source of random numbers of its own.
+
+    >>> Generator.from_seed(1).normal((2,)).shape
+    (2,)
+    """
+
+    def __init__(self, seed: Any = None) -> None:
+        self._seeds = random.SeedGenerator(seed)
+
+    @classmethod
+    def from_seed(cls, seed: Any, alg: Any = None) -> Generator:
+        """Return one that starts from a seed."""
+        return cls(int(np.asarray(seed).reshape(-1)[0]))
+
+    @classmethod
+    def from_non_deterministic_state(cls, alg: Any = None) -> Generator:
+        """Return one that starts somewhere."""
+        return cls()
+
+    def normal(self, shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = "float32", name: Any = None) -> Any:
+        """Return normal numbers."""
+        return random.normal(shape, mean, stddev, dtype=dtype, seed=self._seeds)
+
+    def truncated_normal(self, shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = "float32") -> Any:
+        """Return normal numbers that are not far from the mean."""
+        return random.truncated_normal(shape, mean, stddev, dtype=dtype, seed=self._seeds)
+
+    def uniform(self, shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = "float32", name: Any = None) -> Any:
+        """Return numbers that are as probable everywhere."""
+        return uniform(shape, minval, maxval, dtype, self._seeds)
+
+    def make_seeds(self, count: int = 1) -> Any:
+        """Return seeds for the functions that are called stateless, `[2, count]`."""
+        return random.randint((2, count), 0, 2**31 - 1, dtype="int64", seed=self._seeds)
+
+
+_global = []
+
+
+def get_global_generator() -> Generator:
+    """`tf.random.get_global_generator`."""
+    if not _global:
+        _global.append(Generator())
+    return _global[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import glob
 import itertools
 import math
 import os
@@ -362,6 +363,20 @@ class MoreSteps:
     def apply(self, transformation_func: Callable[..., Any]) -> Any:
         """Return what a function makes of the data set."""
         return transformation_func(self)
+
+    @classmethod
+    def list_files(cls, file_pattern: Any, shuffle: Any = None, seed: Any = None, name: Any = None) -> Dataset:
+        """Return the paths that match patterns, shuffled unless told otherwise.
+
+        Raises:
+            ValueError: if there are none.
+        """
+        patterns = storing.paths_of(file_pattern)
+        found = sorted(path for pattern in patterns for path in glob.glob(pattern))
+        if not found:
+            raise ValueError(f"Dataset.list_files: no file matches {', '.join(patterns)}.")
+        data = cls(lambda: iter(found), len(found))  # type: ignore[call-arg]
+        return data.shuffle(len(found), seed=seed) if shuffle is None or shuffle else data  # type: ignore[attr-defined,no-any-return]
 
     # -- files --------------------------------------------------------------------------------------------------------
     def save(self, path: Any, **ignored: Any) -> None:

@@ -11,8 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.data.element import Text, as_element, text_of
+from pronghorn.data.element import Text, as_element, as_plain, text_of
 from pronghorn.data.ragged import RaggedTensor
+
+
+def paths_of(filenames: Any) -> list[str]:
+    """The paths in a string, a list, an array or a data set of them.
+
+    >>> paths_of(["a", b"b"])
+    ['a', 'b']
+    """
+    if isinstance(filenames, str | bytes | os.PathLike):
+        return [os.fsdecode(filenames)]
+    if hasattr(filenames, "as_numpy_iterator"):
+        filenames = list(filenames.as_numpy_iterator())
+    if isinstance(filenames, np.ndarray):
+        filenames = np.atleast_1d(np.asarray(filenames, object)).tolist()
+    return [os.fsdecode(x if isinstance(x, str | bytes | os.PathLike) else as_plain(x)) for x in filenames]
 
 
 def file_of(path: Any) -> Path:

@@ -1,0 +1,328 @@
+"""The names of TensorFlow that `pronghorn run` stands in for, and what each leads to."""
+
+from __future__ import annotations
+
+# Namespace to {name in TensorFlow: "module:name" in Pronghorn}; a bare name stands for pronghorn.ops.
+OPS_OF_SAME_NAME = {
+    "": (
+        "abs add cond cos einsum equal exp floor greater greater_equal less less_equal linspace "
+        "logical_and logical_not logical_or maximum meshgrid minimum multiply not_equal ones pow:power round "
+        "sigmoid sign sin sinh cosh slice sqrt square stop_gradient subtract tan tanh tensordot "
+        "vectorized_map while_loop zeros identity:copy newaxis searchsorted eig:eig "
+        "negative acos:arccos asin:arcsin atan:arctan floordiv:floor_divide acosh:arccosh asinh:arcsinh atanh:arctanh "
+        "atan2:arctan2 rank:ndim is_tensor get_static_value:convert_to_numpy no_gradient:stop_gradient "
+        "grad_pass_through:stop_gradient realdiv:true_divide saturate_cast"
+    ),
+    "math": (
+        "abs add ceil cos cosh equal erf exp expm1 floor greater greater_equal is_finite:isfinite "
+        "is_inf:isinf is_nan:isnan less less_equal log log1p logical_and logical_not logical_or maximum "
+        "minimum mod multiply negative not_equal pow:power round rsqrt segment_max segment_sum sigmoid sign "
+        "sin sinh softplus sqrt square subtract tan tanh bincount real imag conj reciprocal floormod:mod "
+        "floordiv:floor_divide acos:arccos asin:arcsin atan:arctan atan2:arctan2 log_sigmoid in_top_k "
+        "acosh:arccosh asinh:arcsinh atanh:arctanh angle bessel_i0:i0 erfc erfinv "
+        "logical_xor nextafter rint:round softsign softmax log_softmax"
+    ),
+    "nn": "moments sigmoid tanh in_top_k bias_add:add",
+    "linalg": (
+        "cholesky det diag einsum eigh:eigh inv:inv lu:lu_factor pinv qr solve svd trace eig lstsq matrix_rank "
+        "tensordot tensor_diag:diag tensor_diag_part:diagonal"
+    ),
+    "bitwise": "bitwise_and bitwise_or bitwise_xor left_shift right_shift",
+}
+
+#: Namespace to what is written out beside this module, since TensorFlow calls or means its arguments otherwise: the
+#: module (one with a dot is elsewhere), and the names in it (`name in TensorFlow:name there` where they differ).
+WRITTEN_OUT: dict[str, dict[str, str]] = {
+    "": {
+        "tensorflow_arrays": (
+            "argmax argmin broadcast_to cast clip_by_value concat expand_dims ones_like repeat reshape "
+            "reverse roll squeeze stack tile transpose unstack zeros_like boolean_mask eye ensure_shape "
+            "gather gather_nd one_hot pad range:arange scatter_nd tensor_scatter_nd_update "
+            "tensor_scatter_nd_add tensor_scatter_nd_max tensor_scatter_nd_min sequence_mask sort argsort "
+            "split where map_fn scan foldl"
+        ),
+        "tensorflow_math": (
+            "reduce_all reduce_any reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_sum "
+            "cumsum matmul add_n clip_by_norm clip_by_global_norm norm unique shape size divide truediv:divide"
+        ),
+        "tensorflow_more_math": (
+            "bitcast case complex:complex_of dynamic_partition dynamic_stitch foldr histogram_fixed_width "
+            "reverse_sequence scalar_mul switch_case tensor_scatter_nd_sub truncatediv unravel_index"
+        ),
+        "tensorflow_functions": (
+            "UnconnectedGradients as_dtype constant convert_to_tensor "
+            "control_dependencies executing_eagerly fill function get_logger group identity_n init_scope no_op:nothing "
+            "print:tf_print recompute_grad"
+        ),
+        "tensorflow_checks": "Assert assert_equal assert_greater assert_less assert_rank",
+        "tensorflow_objects": "Module TensorArray numpy_function py_function",
+        "tensorflow_sparse": "SparseTensor",
+        "tensorflow_variables": "Variable",
+        "pronghorn.data": "RaggedTensor TensorSpec",
+        "pronghorn.data.tensor_spec": "RaggedTensorSpec TensorShape",
+        "pronghorn.initializers": (
+            "constant_initializer:Constant ones_initializer:Ones random_normal_initializer:RandomNormal "
+            "random_uniform_initializer:RandomUniform zeros_initializer:Zeros"
+        ),
+    },
+    "math": {
+        "tensorflow_functions": "squared_difference",
+        "tensorflow_more_math": (
+            "cumulative_logsumexp erfcinv invert_permutation is_non_decreasing is_strictly_increasing ndtri polyval "
+            "reciprocal_no_nan reduce_euclidean_norm scalar_mul segment_mean segment_min segment_prod "
+            "unsorted_segment_min unsorted_segment_prod unsorted_segment_sqrt_n xdivy xlog1py xlogy zero_fraction"
+        ),
+        "tensorflow_arrays": "argmax argmin",
+        "tensorflow_math": (
+            "reduce_all reduce_any reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_std "
+            "reduce_sum reduce_variance cumsum cumprod add_n accumulate_n:add_n divide_no_nan "
+            "multiply_no_nan count_nonzero l2_normalize top_k unsorted_segment_sum unsorted_segment_max "
+            "unsorted_segment_mean confusion_matrix lgamma digamma divide truediv:divide"
+        ),
+    },
+    "nn": {
+        "tensorflow_nn": (
+            "elu leaky_relu log_softmax relu relu6 selu softmax softplus softsign silu swish:silu gelu crelu "
+            "l2_loss batch_normalization conv1d conv2d conv3d depthwise_conv2d "
+            "conv1d_transpose conv2d_transpose conv3d_transpose max_pool avg_pool max_pool1d "
+            "avg_pool1d max_pool2d avg_pool2d max_pool3d avg_pool3d depth_to_space space_to_depth"
+        ),
+        "tensorflow_math": "l2_normalize top_k",
+        "tensorflow_more_math": "zero_fraction",
+        "tensorflow_random": "dropout",
+        "tensorflow_functions": (
+            "embedding_lookup sigmoid_cross_entropy_with_logits softmax_cross_entropy_with_logits "
+            "sparse_softmax_cross_entropy_with_logits"
+        ),
+        "tensorflow_losses": (
+            "compute_average_loss ctc_loss local_response_normalization lrn:local_response_normalization "
+            "log_poisson_loss scale_regularization_loss separable_conv2d weighted_cross_entropy_with_logits "
+            "weighted_moments normalize_moments"
+        ),
+    },
+    "linalg": {
+        "tensorflow_math": "matmul matvec global_norm norm l2_normalize band_part diag_part set_diag",
+        "tensorflow_arrays": "eye",
+        "tensorflow_more_math": (
+            "adjoint cholesky_solve cross eigvalsh logdet matrix_transpose normalize slogdet triangular_solve"
+        ),
+    },
+    "image": {
+        "tensorflow_io": ("decode_bmp decode_gif decode_image decode_jpeg decode_png encode_jpeg encode_png is_jpeg"),
+        "tensorflow_patches": (
+            "draw_bounding_boxes extract_patches image_gradients non_max_suppression rgb_to_yiq rgb_to_yuv sobel_edges "
+            "ssim stateless_random_brightness stateless_random_contrast stateless_random_crop "
+            "stateless_random_flip_left_right stateless_random_flip_up_down stateless_random_hue "
+            "stateless_random_saturation total_variation yiq_to_rgb yuv_to_rgb"
+        ),
+        "tensorflow_image": (
+            "adjust_brightness adjust_contrast adjust_gamma adjust_hue adjust_saturation central_crop "
+            "convert_image_dtype crop_to_bounding_box flip_left_right flip_up_down grayscale_to_rgb "
+            "pad_to_bounding_box per_image_standardization random_brightness random_contrast random_flip_left_right "
+            "random_flip_up_down random_crop random_hue random_saturation resize_with_crop_or_pad rgb_to_grayscale "
+            "rgb_to_hsv hsv_to_rgb rot90 transpose psnr"
+        ),
+        "tensorflow_resizing": "ResizeMethod crop_and_resize resize resize_with_pad",
+    },
+    "random": {
+        "tensorflow_random": (
+            "Generator categorical gamma get_global_generator normal poisson set_seed shuffle stateless_categorical "
+            "stateless_normal stateless_truncated_normal stateless_uniform truncated_normal uniform"
+        ),
+    },
+    "dtypes": {
+        "tensorflow_arrays": "cast",
+        "tensorflow_functions": "as_dtype",
+    },
+    "signal": {
+        "tensorflow_signal": (
+            "dct fft fft2d fftshift frame hamming_window hann_window ifft ifft2d ifftshift inverse_stft "
+            "inverse_stft_window_fn irfft linear_to_mel_weight_matrix mfccs_from_log_mel_spectrograms overlap_and_add "
+            "rfft stft"
+        ),
+    },
+    "bitwise": {"tensorflow_more_math": "invert"},
+    "audio": {"tensorflow_io": "decode_wav encode_wav"},
+    "io": {
+        "tensorflow_io": (
+            "decode_base64 decode_bmp decode_gif decode_image decode_jpeg decode_png decode_raw encode_base64 "
+            "encode_jpeg encode_png is_jpeg matching_files parse_tensor read_file serialize_tensor write_file"
+        ),
+        "tensorflow_records": (
+            "FixedLenFeature FixedLenSequenceFeature RaggedFeature TFRecordOptions TFRecordWriter VarLenFeature "
+            "decode_csv parse_example parse_single_example"
+        ),
+    },
+    "io.gfile": {
+        "tensorflow_io": (
+            "GFile copy exists glob:find isdir join listdir makedirs mkdir remove rename rmtree stat walk"
+        ),
+    },
+    "train": {
+        "tensorflow_messages": "BytesList Example Feature Features FloatList Int64List",
+        "tensorflow_objects": "Checkpoint CheckpointManager latest_checkpoint",
+    },
+    "lookup": {
+        "tensorflow_objects": (
+            "KeyValueTensorInitializer StaticHashTable StaticVocabularyTable TextFileIndex TextFileInitializer"
+        ),
+    },
+    "sparse": {
+        "tensorflow_sparse": "SparseTensor from_dense reduce_sum reorder sparse_dense_matmul to_dense",
+    },
+    "summary": {
+        "tensorflow_summary": (
+            "SummaryWriter:Writer audio:nothing create_file_writer flush graph:nothing histogram image scalar "
+            "text:nothing trace_export:nothing trace_off:nothing trace_on:nothing"
+        ),
+    },
+    "summary.experimental": {"tensorflow_summary": "get_step set_step"},
+    "errors": {
+        "tensorflow_errors": (
+            "AbortedError AlreadyExistsError CancelledError DataLossError DeadlineExceededError "
+            "FailedPreconditionError InternalError InvalidArgumentError NotFoundError OpError OutOfRangeError "
+            "PermissionDeniedError ResourceExhaustedError UnavailableError UnimplementedError UnknownError"
+        ),
+    },
+    "debugging": {
+        "tensorflow_checks": (
+            "Assert assert_all_finite assert_equal assert_greater assert_greater_equal assert_less assert_less_equal "
+            "assert_near assert_negative assert_non_negative assert_non_positive assert_none_equal assert_positive "
+            "assert_rank assert_rank_at_least assert_rank_in assert_scalar assert_shapes check_numerics"
+        ),
+        "tensorflow_functions": "set_log_device_placement:nothing",
+    },
+    "test": {
+        "tensorflow_functions": (
+            "gpu_device_name:no_name is_built_with_cuda:no_gpu is_built_with_gpu_support:no_gpu "
+            "is_built_with_rocm:no_gpu is_built_with_xla:no_gpu is_gpu_available:no_gpu"
+        ),
+        "unittest": "TestCase main",
+    },
+    "config": {
+        "tensorflow_functions": (
+            "functions_run_eagerly get_visible_devices:list_physical_devices "
+            "list_logical_devices:list_physical_devices "
+            "list_physical_devices run_functions_eagerly set_soft_device_placement:nothing set_visible_devices:nothing "
+            "set_logical_device_configuration:nothing experimental_run_functions_eagerly:run_functions_eagerly"
+        ),
+    },
+    "config.experimental": {
+        "tensorflow_functions": (
+            "enable_op_determinism:nothing enable_tensor_float_32_execution:nothing "
+            "list_logical_devices:list_physical_devices list_physical_devices set_memory_growth:nothing "
+            "set_virtual_device_configuration:nothing set_visible_devices:nothing"
+        ),
+    },
+    "config.optimizer": {
+        "tensorflow_functions": "get_jit:no_name set_experimental_options:nothing set_jit:nothing",
+    },
+    "config.threading": {
+        "tensorflow_functions": ("set_inter_op_parallelism_threads:nothing set_intra_op_parallelism_threads:nothing"),
+    },
+    "nest": {"pronghorn.tree": "assert_same_structure flatten is_nested map_structure pack_sequence_as"},
+    "data": {
+        "tensorflow_records": "FixedLengthRecordDataset TFRecordDataset TextLineDataset",
+        "tensorflow_functions": "INFINITE_CARDINALITY Options ThreadingOptions:Options UNKNOWN_CARDINALITY",
+        "pronghorn.data.dataset": "Iterator:Elements",
+    },
+    "data.experimental": {
+        "tensorflow_records": "make_csv_dataset",
+        "tensorflow_functions": (
+            "AutoShardPolicy Counter:counter INFINITE_CARDINALITY OptimizationOptions:Options UNKNOWN_CARDINALITY "
+            "assert_cardinality bucket_by_sequence_length cardinality choose_from_datasets dense_to_ragged_batch "
+            "enumerate_dataset get_single_element group_by_window ignore_errors load prefetch_to_device "
+            "sample_from_datasets save scan shuffle_and_repeat snapshot take_while unbatch unique"
+        ),
+    },
+    "distribute": {
+        "tensorflow_distribute": (
+            "InputContext MirroredStrategy MultiWorkerMirroredStrategy OneDeviceStrategy ParameterServerStrategy "
+            "ReduceOp Strategy TPUStrategy get_strategy has_strategy"
+        ),
+    },
+    "distribute.cluster_resolver": {"tensorflow_distribute": "TPUClusterResolver"},
+    "autograph": {"tensorflow_functions": "set_verbosity:nothing to_code:no_name"},
+    "autograph.experimental": {"tensorflow_functions": "do_not_convert:as_it_is set_loop_options:nothing"},
+    "compat": {"tensorflow_functions": "as_bytes as_str as_text:as_str path_to_str:as_str"},
+    "compat.v1": {
+        "tensorflow_functions": (
+            "disable_eager_execution:nothing disable_v2_behavior:nothing enable_eager_execution:nothing "
+            "enable_v2_behavior:nothing get_default_graph:nothing global_variables_initializer:nothing "
+            "reset_default_graph:nothing disable_resource_variables:nothing enable_resource_variables:nothing "
+            "tables_initializer:nothing to_float to_int32 to_int64 local_variables_initializer:nothing"
+        ),
+        "tensorflow_random": "set_random_seed:set_seed random_normal:normal random_uniform:uniform truncated_normal",
+    },
+    "compat.v1.logging": {
+        "tensorflow_functions": "debug error fatal info log set_verbosity:nothing warn warning",
+        "logging": "DEBUG ERROR FATAL INFO WARN",
+    },
+    "logging": {
+        "tensorflow_functions": "debug error fatal info log set_verbosity:nothing warn warning",
+        "logging": "DEBUG ERROR FATAL INFO WARN",
+    },
+    "version": {"tensorflow_functions": "VERSION"},
+    "sysconfig": {"tensorflow_functions": "get_build_info"},
+    "ragged": {
+        "tensorflow_ragged": "boolean_mask constant map_flat_values range:arange stack",
+    },
+    "strings": {
+        "tensorflow_strings": (
+            "as_string bytes_split format join length lower ngrams reduce_join regex_full_match regex_replace split "
+            "strip substr to_hash_bucket_fast to_hash_bucket_strong to_number unicode_decode "
+            "unicode_decode_with_offsets unicode_encode unicode_split unicode_split_with_offsets unicode_transcode "
+            "upper"
+        ),
+    },
+}
+
+SPECIAL: dict[str, dict[str, str]] = {
+    "": {
+        "GradientTape": "pronghorn:GradientTape",
+        "Tensor": "pronghorn.graph.tensor:Tensor",
+        "as_string": "pronghorn.cli.tensorflow_strings:as_string",
+        "make_tensor_proto": "tensorboard.util.tensor_util:make_tensor_proto",
+        "newaxis": "numpy:newaxis",
+        "device": "pronghorn:device",
+        "name_scope": "pronghorn:name_scope",
+        "custom_gradient": "pronghorn.ops:custom_gradient",
+    },
+    "debugging": {
+        "disable_traceback_filtering": "pronghorn.config:disable_traceback_filtering",
+        "enable_traceback_filtering": "pronghorn.config:enable_traceback_filtering",
+        "is_traceback_filtering_enabled": "pronghorn.config:is_traceback_filtering_enabled",
+    },
+    "data": {"AUTOTUNE": "pronghorn.data:AUTOTUNE", "Dataset": "pronghorn.data:Dataset"},
+    "data.experimental": {"AUTOTUNE": "pronghorn.data:AUTOTUNE"},
+    "experimental": {},
+}
+
+#: The namespaces of functions of arrays.
+OF_ARRAYS = ("", "image", "linalg", "math", "nn", "signal")
+
+#: Parts of Keras that TensorFlow has as its own, too.
+KERAS_TOO = ("initializers", "losses", "metrics", "optimizers")
+
+ABSENT = {
+    "Session": "TensorFlow 1 code does not run on Keras 3",
+    "placeholder": "TensorFlow 1 code does not run on Keras 3; use keras.Input",
+    "Graph": "functions are traced by tf.function",
+    "estimator": "use model.fit",
+    "feature_column": "use keras.utils.FeatureSpace",
+    "saved_model": "use model.save('model.keras'), or model.export",
+    "lite": "use model.export",
+    "python": "it is private to TensorFlow",
+    "contrib": "it is gone from TensorFlow 2",
+    "raw_ops": "use the functions of tf and tf.math",
+    "xla": "tf.function compiles",
+    "tpu": "Pronghorn runs on the cores of one machine",
+    "queue": "use tf.data",
+    "profiler": "use model.profile",
+    "gradients": "use tf.GradientTape",
+    "hessians": "use tf.GradientTape",
+    "fingerprint": "use tf.strings.to_hash_bucket_fast",
+    "SparseFeature": "use tf.io.VarLenFeature",
+    "parse_sequence_example": "use tf.io.parse_example",
+    "webp": "decode it with Pillow",
+}
