@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 import pronghorn.ops  # noqa: F401  (it gives arrays their methods)
 from pronghorn import config, initializers
+from pronghorn.backends import choice
+from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.graph import dtypes
-from pronghorn.graph.active import eager
+from pronghorn.graph.active import eager, is_plain_code
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.tensor import LOGICAL_OPERATORS, Tensor, as_tensor
-from pronghorn.graph.variable import GraphVariable
+from pronghorn.graph.variable import GraphVariable, overlays
 from pronghorn.runtime.arena import aligned_copy
 from pronghorn.utils import budget
 from pronghorn.utils.arguments import CheckedArguments, shown
 from pronghorn.utils.autocast import autocast_dtype
 from pronghorn.utils.naming import auto_name, current_path
+
+if TYPE_CHECKING:
+    from pronghorn.backends.engine import Engine
 
 
 class Variable(CheckedArguments, GraphVariable):
@@ -100,6 +105,42 @@ class Variable(CheckedArguments, GraphVariable):
         return self._name
 
     @property
+    def value(self) -> Any:
+        """The value now; inside a traced function, its traced value at this point. Cast in an autocast scope.
+
+        Where an engine with programs of its own is chosen, their lines get that library's array: one that `backward()`
+        or a tape differentiates, if the variable is trained.
+        """
+        engine = self._programs_engine()
+        if engine is None:
+            return self.tensor
+        lent = self.lent_to(engine)
+        return self.on(engine) if lent is None else lent
+
+    def _programs_engine(self) -> Engine | None:
+        """The engine whose library's own program this is, to which the variable is lent; None in any other code."""
+        if overlays.stack or not is_plain_code():
+            return None
+        engine = choice.current_engine()
+        if engine is None or not engine.has_programs:
+            return None
+        engine.lend(self)
+        return engine
+
+    # Also with another library's arrays, and where it traces the program.
+    @on_its_engine
+    def assign(self, value: Any) -> Self:
+        return super().assign(value)
+
+    @on_its_engine
+    def assign_add(self, value: Any) -> Self:
+        return super().assign_add(value)
+
+    @on_its_engine
+    def assign_sub(self, value: Any) -> Self:
+        return super().assign_sub(value)
+
+    @property
     def dtype(self) -> str:
         target = autocast_dtype() if self._autocast and dtypes.is_float(self._dtype) else None
         return target or self._dtype
@@ -134,8 +175,17 @@ class Variable(CheckedArguments, GraphVariable):
         self._overwrite_with_gradient = value
 
     @property
-    def handle(self) -> Variable:
-        return self
+    def handle(self) -> Any:
+        """Itself; in programs of TensorFlow what its tapes know the variable by."""
+        engine = self._programs_engine()
+        return self if engine is None else getattr(self.lent_to(engine), "handle", self)
+
+    @property
+    def _should_act_as_resource_variable(self) -> bool:
+        """There in programs of TensorFlow, whose tapes then ask for the `handle`."""
+        if self.handle is self:
+            raise AttributeError("_should_act_as_resource_variable")
+        return True
 
     def __getitem__(self, key: Any) -> Tensor:
         return self.value[key]

@@ -96,7 +96,8 @@ def test_a_parameter_is_the_weight_whoever_changes_it(torch):
     y = np.zeros(20, int)
     kernel = model.layers[-1].kernel
     parameter = keras.interop.torch_parameters(model)[kernel.path]
-    kept = kernel.value
+    assert kernel.value is parameter
+    kept = kernel.tensor
     with torch.no_grad():
         parameter.fill_(2)
     assert (kernel.numpy() == 2).all() and not (kept.numpy() == 2).any()

@@ -407,7 +407,7 @@ def _cotangent(given: Any, target: Tensor) -> Tensor:
 
 
 def _source_value(source: Any) -> Tensor:
-    return source.value if isinstance(source, GraphVariable) else as_tensor(source)
+    return source.tensor if isinstance(source, GraphVariable) else as_tensor(source)
 
 
 def _sum_of(found: Sequence[Tensor | None]) -> Tensor | None:

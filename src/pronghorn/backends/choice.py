@@ -33,13 +33,22 @@ class _Choice:
 _choice = _Choice()
 
 
+class _OfThread(threading.local):
+    """The engine of the model whose step this thread runs as a program of that library."""
+
+    name: str | None = None
+
+
+_of_thread = _OfThread()
+
+
 def chosen() -> str:
     """``llvm``, ``numpy`` or the name of an engine.
 
     Raises:
         ValueError: the environment names something else.
     """
-    name = _choice.name or os.environ.get(VARIABLE)
+    name = _of_thread.name or _choice.name or os.environ.get(VARIABLE)
     if not name:
         return "llvm"
     return OWN_WAYS.get(name) or _known(name, f"environment variable {VARIABLE}={name!r}")
@@ -101,6 +110,16 @@ def current_engine() -> engines.Engine | None:
     """The engine that is chosen, ready to compute; None for our own. See `choose` for what is raised."""
     name = named()
     return None if name is None else engines.engine(name)
+
+
+@contextlib.contextmanager
+def using(name: str) -> Iterator[None]:
+    """Inside of it, this thread's choice is an engine, whatever that of the process is."""
+    outer, _of_thread.name = _of_thread.name, name
+    try:
+        yield
+    finally:
+        _of_thread.name = outer
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ import importlib.util
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from pronghorn.backends import interpreter
 from pronghorn.backends.interpreter import Bound
 from pronghorn.graph import dtypes
 from pronghorn.graph.ir import Graph
+
+if TYPE_CHECKING:
+    from pronghorn.graph.variable import GraphVariable
 
 Step = Callable[[Sequence[Any], Sequence[Any], Sequence[Any]], tuple[list[Any], list[Any]]]
 
@@ -38,6 +41,9 @@ class Engine:
             one means; `pronghorn.backends.formulas` has those that are the same in every library.
         lacks: primitives that the library cannot do, and element types that it does not have, each with the reason and
             what to use instead. A graph with one of them is refused before it runs.
+        has_programs: whether programs of the library, such as training loops, see variables' values as its own arrays.
+        takes_state: whether its programs are functions of the variables' values, to which new ones are returned.
+        shares_memory: whether the array that it lends (`lend`) and NumPy's array of it are the same memory.
     """
 
     name: ClassVar[str]
@@ -45,6 +51,9 @@ class Engine:
     roots: ClassVar[tuple[str, ...]]
     table: Mapping[str, Callable[..., Any]]
     lacks: Mapping[str, str] = {}
+    has_programs: ClassVar[bool] = False
+    takes_state: ClassVar[bool] = False
+    shares_memory: ClassVar[bool] = False
 
     # -- arrays -------------------------------------------------------------------------------------------------------
     def from_numpy(self, array: np.ndarray) -> Any:
@@ -74,6 +83,17 @@ class Engine:
         """Put new numbers into an array that is lent (`GraphVariable.lend`); only engines that lend need it."""
         raise NotImplementedError
 
+    def lend(self, variable: GraphVariable) -> None:
+        """Have an array of the library's own be a variable's value, where its programs differentiate or change it."""
+
+    def can_give(self, variable: GraphVariable, value: Any) -> bool:
+        """Whether an array can be the new value of a variable: not where it stands for one that there will be."""
+        return self.is_concrete(value)
+
+    def operand(self, value: Any) -> Any:
+        """An array that a program gave or holds, such as a lent one, as the table's functions take it."""
+        return value
+
     def kept(self, value: Any) -> Any:
         """A result as a variable keeps it: without what the library would differentiate."""
         return value
@@ -101,6 +121,13 @@ class Engine:
     def compile_further(self, step: Step) -> Step:
         """`compile` where `Model.compile(jit_compile=True)` asks for what takes long, and the library offers it."""
         return self.compile(step)
+
+    def program(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """A step that is written for the library, compiled as its own users would: of its arrays, in nests.
+
+        Where the engine `takes_state`, the first argument is the state, whose arrays nobody needs once it has run.
+        """
+        return step
 
     def computing(self) -> contextlib.AbstractContextManager[Any]:
         """What has to be on while the table's functions run, such as JAX's 64-bit types."""

@@ -22,7 +22,7 @@ from pronghorn.backends import choice
 from pronghorn.backends.engine import ROOTS, Engine, engine
 from pronghorn.backends.kept_calls import Kept, KeptCalls, Signature
 from pronghorn.graph import dtypes
-from pronghorn.graph.active import active_tapes, current_trace, state
+from pronghorn.graph.active import current_trace, state
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.trace import Traced, trace
@@ -80,14 +80,29 @@ def on_its_engine(fn: F) -> F:
 
     @functools.wraps(fn)
     def call(*args: Any, **kwargs: Any) -> Any:
+        if state.traces or state.tapes:
+            return fn(*args, **kwargs)
         name = engine_of(args) or (engine_of(kwargs.values()) if kwargs else None)
-        if name is None or current_trace() is not None or active_tapes():
+        if name is None and (_tracing is None or (name := _tracing()) is None):
             return fn(*args, **kwargs)
         if converts and name != choice.chosen() and _are_numbers((args, kwargs)):
             return fn(*args, **kwargs)
         return run(name, fn, args, kwargs)
 
     return call  # type: ignore[return-value]
+
+
+_tracing: Callable[[], str | None] | None = None
+
+
+def tell_of_tracing(tracing: Callable[[], str | None]) -> None:
+    """Have calls without a library's arrays be that library's too while it traces a program of its own.
+
+    Args:
+        tracing: gives the engine's name while its library traces a program.
+    """
+    global _tracing
+    _tracing = tracing
 
 
 def gives_ours(fn: F) -> F:
@@ -157,20 +172,26 @@ def run(name: str, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
     found = engine(name)
     kept, key, arrays = _known_calls(found, fn, args, kwargs)
     if key is not None and key in kept:
-        traced, structure, compute = kept[key]
+        (traced, structure, compute), left = kept[key], []
+        arrays = [found.operand(x) for x in arrays]
     else:
         given, arrays = len(arrays), []
-        traced, structure = _traced(found, fn, args, kwargs, arrays)
+        traced, structure, left = _traced(found, fn, args, kwargs, arrays)
         found.check(traced.graph)
         compute = functools.partial(found.run, traced.graph)
         if key is not None and len(arrays) == given and fn.state_of(args[0]) is not None:  # type: ignore[attr-defined]
             traced = replace(traced, host=[])  # which hold the arrays of this call
             kept[key] = Kept(traced, structure, found.lasting(traced.graph))
     with found.computing():
+        if choice.chosen() == name:
+            for variable in traced.variables:
+                found.lend(variable)
         variables = [v.on(found) for v in traced.variables]
     # Outside of it: what the user's own function computes follows the user's settings.
     results = compute([*arrays, *variables])
     _assign(found, traced, results[traced.num_results :], _name_of(fn))
+    for tensors, i, place in left:
+        tensors[i] = results[place.number]
     return tree.map_structure(lambda x: results[x.number] if isinstance(x, _Place) else x, structure)
 
 
@@ -204,12 +225,22 @@ class _Place:
 
 
 class _Inputs:
-    """Arrays of a library as inputs of a trace, each once: arguments, and what the function uses from around it."""
+    """Arrays of a library as inputs of a trace, each once: arguments, and what the function uses from around it.
+
+    Attributes:
+        lists: lists of tensors that outlive the call, such as the losses of a layer.
+    """
 
     def __init__(self, found: Engine, what: str, arrays: list[Any]):
         self._engine, self._what, self._arrays = found, what, arrays
         self._known: dict[int, Tensor] = {}
         self._trace = current_trace()
+        self.lists: list[list[Any]] = []
+
+    def keep(self, tensors: list[Any]) -> None:
+        """Have the traced tensors that are in a list at the end be the library's arrays once the call is over."""
+        if not any(tensors is known for known in self.lists):
+            self.lists.append(tensors)
 
     def __call__(self, x: Any) -> Tensor | None:
         name = _engine_of_type(type(x))
@@ -227,18 +258,23 @@ class _Inputs:
                 return None
             aval = Aval(self._engine.shape_of(x), dtype)
             known = self._known[id(x)] = self._trace.add_host_input(aval, lambda strings: x)
-            self._arrays.append(x)
+            self._arrays.append(self._engine.operand(x))
         return known
 
 
 def _traced(
     found: Engine, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[Any]
-) -> tuple[Traced, Any]:
-    """A call as a graph of the library's ``arrays``, which are added to the list; its results, with places for them."""
+) -> tuple[Traced, Any, list[tuple[list[Any], int, _Place]]]:
+    """A call as a graph of the library's ``arrays``, which are added to the list.
+
+    Returns:
+        The graph, the results with places for arrays, and the arrays that lists keep: list, position, place.
+    """
     structure: Any = None
+    left: list[tuple[list[Any], int, _Place]] = []
 
     def flat() -> list[Tensor]:
-        nonlocal structure
+        nonlocal structure, left
         results: list[Tensor] = []
 
         def number(leaf: Any) -> Any:
@@ -252,16 +288,18 @@ def _traced(
         try:
             tensors = tree.map_structure(lambda x: x if (t := inputs(x)) is None else t, (args, kwargs))
             structure = tree.map_structure(number, fn(*tensors[0], **tensors[1]))
+            for held in inputs.lists:
+                left += [(held, i, number(t)) for i, t in enumerate(held) if isinstance(t, Tensor) and t.is_traced]
         finally:
             state.foreign = outer
         return results
 
-    return trace(flat, [], _name_of(fn)), structure
+    return trace(flat, [], _name_of(fn)), structure, left
 
 
 def _assign(found: Engine, traced: Traced, values: list[Any], what: str) -> None:
     for variable, value in zip(traced.updated, values):
-        if not found.is_concrete(value):
+        if not found.can_give(variable, value):
             raise RuntimeError(
                 f"{what} assigns the variable {variable.path!r} while {found.name} traces a function, where it has no "
                 "value to keep. Use stateless_call() and its like, which take the variables' values and return the "

@@ -30,7 +30,7 @@ def set_seed(seed: int) -> None:
     """`tf.random.set_seed`: all sequences start anew."""
     utils.set_random_seed(seed)
     for own, generator in _generators.items():
-        generator.state.assign(random.SeedGenerator(own).state.value)
+        generator.state.assign(random.SeedGenerator(own).state.tensor)
 
 
 def normal(

@@ -21,8 +21,9 @@ class _State(threading.local):
         self.tapes: list[Any] = []
         self.scopes: list[str] = []
         self.watch: Callable[[], None] | None = None  # called for each primitive that is traced
-        # Makes an input of the function that is traced of another library's array; None for what is no such array.
-        self.foreign: Callable[[Any], Any] | None = None
+        # Makes an input of the function that is traced of another library's array; None for what is no such array. Its
+        # `keep` takes lists whose traced tensors are to be that library's arrays afterwards.
+        self.foreign: Any = None
 
 
 state = _State()
@@ -41,6 +42,11 @@ def current_trace() -> Trace | None:
 def active_tapes() -> list[Any]:
     """The gradient tapes that record what runs eagerly."""
     return state.tapes
+
+
+def is_plain_code() -> bool:
+    """Whether what runs is a program's own line: in no trace, no tape's block and no call of a layer."""
+    return not (state.traces or state.tapes or state.scopes)
 
 
 def push_tape(tape: Any) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from pronghorn.graph import dlpack, dtypes
-from pronghorn.graph.active import active_tapes, current_trace
+from pronghorn.graph.active import active_tapes, current_trace, state
 from pronghorn.graph.dim import Shape
+from pronghorn.graph.foreign import without_framework
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.runtime.arena import aligned_copy
 
@@ -72,7 +74,7 @@ class GraphVariable:
         """The value as NumPy's array, brought from the engine that holds it."""
         if self._lent is not None:
             engine, value = self._lent
-            self._host = engine.to_numpy(value)  # the same memory
+            self._host = engine.to_numpy(value)
         if self._away is not None:
             self._copy, self._away = self._away, None
             engine, value = self._copy
@@ -93,7 +95,7 @@ class GraphVariable:
         """The value as an array of an engine, which stays there until the value changes."""
         held = self._lent or self._away or self._copy
         if held is not None and held[0] is engine:
-            return held[1]
+            return engine.operand(held[1]) if held is self._lent else held[1]
         if self._lent is not None:  # what is copied of it may be old at any time
             return engine.from_numpy(self._array)
         self._copy = (engine, engine.from_numpy(self._array))
@@ -110,10 +112,12 @@ class GraphVariable:
         self._away, self._copy = (engine, value), None
 
     def lend(self, engine: Engine, value: Any) -> None:
-        """Have a library's array, which its own code may change, be the value: it has the value now, and memory that
-        NumPy's arrays can share."""
+        """Have a library's array, which its own code may change, be the value: it has the value now."""
         self._lent, self._away, self._copy, self._shared = (engine, value), None, None, False
-        self._host = engine.to_numpy(value)
+
+    def lent_to(self, engine: Engine) -> Any:
+        """The library's array that is the value; None where it is not lent to this library."""
+        return self._lent[1] if self._lent is not None and self._lent[0] is engine else None
 
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles hold: the value as NumPy's array, wherever it is."""
@@ -156,10 +160,15 @@ class GraphVariable:
 
     # -- its value --------------------------------------------------------------------------------------------------
     @property
-    def value(self) -> Tensor:
+    def tensor(self) -> Tensor:
         """The value now; inside a traced function, its traced value at this point. Cast in an autocast scope."""
         tensor = self._raw()
         return tensor if self.dtype == self._dtype else tensor.astype(self.dtype)
+
+    @property
+    def value(self) -> Any:
+        """`tensor`, for programs."""
+        return self.tensor
 
     def eager_value(self) -> Tensor:
         """The stored array as a Tensor, known to the gradient tapes as this variable."""
@@ -175,6 +184,8 @@ class GraphVariable:
         Raises:
             ValueError: if the shape differs.
         """
+        if not isinstance(value, Tensor) and state.foreign is None:
+            value = without_framework(value)
         tensor = as_tensor(value)
         if tuple(tensor.shape) != self.shape:
             raise ValueError(
@@ -211,28 +222,33 @@ class GraphVariable:
 
     def numpy(self) -> np.ndarray:
         """A copy of the value."""
-        self.value.numpy()  # raises while traced
+        self.tensor.numpy()  # raises while traced
         return self._array.copy()
 
     def storage(self) -> np.ndarray:
         """The array that compiled code updates in place; a new one if an eager Tensor still looks at the old."""
         if self._lent is not None:
-            return self._array
+            return self._array if self._lent[0].shares_memory else aligned_copy(self._array)
         if self._shared or self._away is not None or self._copy is not None:
             array = self._array
             self._array = aligned_copy(array) if self._shared else array
             self._shared = False
         return self._host
 
+    def stored(self, array: np.ndarray) -> None:
+        """Called when ``array``, which `storage` gave, has a new value: a library may hold the value elsewhere."""
+        if self._lent is not None and not self._lent[0].shares_memory:
+            self._array = array
+
     def __pronghorn_tensor__(self) -> Tensor:
-        return self.value
+        return self.tensor
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return self.value.__array__(dtype, copy=True)
+        return self.tensor.__array__(dtype, copy=True)
 
     def __dlpack__(self, **wishes: Any) -> Any:
         """The value now in a DLPack capsule; it stays as it is when the variable changes."""
-        return self.value.__dlpack__(**wishes)
+        return self.tensor.__dlpack__(**wishes)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return dlpack.CPU
@@ -243,3 +259,27 @@ class GraphVariable:
     def __repr__(self) -> str:
         shown = f", value={self._array!r}" if current_trace() is None else ""
         return f"<Variable path={self._path}, shape={self.shape}, dtype={self._dtype}{shown}>"
+
+
+@contextlib.contextmanager
+def substituted(pairs: Sequence[tuple[GraphVariable, Any]]) -> Iterator[None]:
+    """Let variables have other values inside this context; afterwards they have those of before."""
+    trace = current_trace()
+    if trace is not None:
+        before = [(v, trace.read_storage(v)) for v, _ in pairs]
+        try:
+            for variable, value in pairs:
+                variable.assign(as_tensor(value))
+            yield
+        finally:
+            for variable, value in before:
+                trace.write(variable, value)
+        return
+    stored = [(v, v._array if v._lent is None else v._array.copy()) for v, _ in pairs]
+    try:
+        for variable, value in pairs:
+            variable.assign(as_tensor(value))
+        yield
+    finally:
+        for variable, array in stored:
+            variable._array, variable._shared = array, True

@@ -12,13 +12,16 @@ import numpy as np
 from pronghorn import dtype_policies, ops
 from pronghorn.backends import choice
 from pronghorn.backends.foreign_calls import on_its_engine
-from pronghorn.graph.active import current_trace
-from pronghorn.graph.tensor import Tensor, as_tensor
+from pronghorn.graph.active import current_trace, state
+from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.variable import substituted
 from pronghorn.layers.tracking import Tracker, changes
 from pronghorn.symbolic.operation import Operation
 from pronghorn.variables import Variable
 
-_ON_TORCH = frozenset({"parameters", "named_parameters", "zero_grad", "torch_params"})
+_ON_TORCH = frozenset(
+    ("parameters", "named_parameters", "zero_grad", "torch_params", "state_dict", "load_state_dict", "train", "eval", "to")
+)
 """What layers have beside the rest while the engine is torch, as they have on Keras's own."""
 
 
@@ -286,6 +289,8 @@ class StatefulOperation(Operation):
         for value in loss if isinstance(loss, (list, tuple)) else [loss]:
             tensor = ops.convert_to_tensor(value)
             self._losses.append(tensor if tensor.shape == () else ops.mean(tensor))
+        if state.foreign is not None:
+            state.foreign.keep(self._losses)
 
     @property
     def losses(self) -> list[Tensor]:
@@ -295,7 +300,7 @@ class StatefulOperation(Operation):
             found += layer._losses
         for variable in self.trainable_weights:
             if variable.regularizer is not None:
-                found.append(as_tensor(variable.regularizer(variable)))
+                found.append(ops.convert_to_tensor(variable.regularizer(variable.value)))
         return found
 
     @contextlib.contextmanager
@@ -350,7 +355,7 @@ class StatefulOperation(Operation):
             pairs += zip(variables, values)
         with substituted(pairs):
             outputs = self(*args, **kwargs)
-            updated = [v.eager_value() if current_trace() is None else v.value for v in self.non_trainable_variables]
+            updated = [v.eager_value() if current_trace() is None else v.tensor for v in self.non_trainable_variables]
             losses = self.losses if return_losses else None
         return (outputs, updated, losses) if return_losses else (outputs, updated)
 
@@ -365,27 +370,3 @@ _UNTRACKED = frozenset(
 
 def _unique(variables: list[Variable]) -> list[Variable]:
     return list({id(v): v for v in variables}.values())
-
-
-@contextlib.contextmanager
-def substituted(pairs: list[tuple[Variable, Any]]) -> Iterator[None]:
-    """Let variables have other values inside this context; afterwards they have those of before."""
-    trace = current_trace()
-    if trace is not None:
-        before = [(v, trace.read_storage(v)) for v, _ in pairs]
-        try:
-            for variable, value in pairs:
-                variable.assign(as_tensor(value))
-            yield
-        finally:
-            for variable, value in before:
-                trace.write(variable, value)
-        return
-    stored = [(v, v._array) for v, _ in pairs]
-    try:
-        for variable, value in pairs:
-            variable.assign(as_tensor(value))
-        yield
-    finally:
-        for variable, array in stored:
-            variable._array, variable._shared = array, True

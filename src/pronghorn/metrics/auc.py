@@ -120,7 +120,7 @@ class AUC(Metric):
 
     def _curve(self) -> tuple[Tensor, Tensor]:
         """The curve's x and y, one a threshold."""
-        tp, fp, tn, fn = (getattr(self, cell).value for cell in _CELLS)
+        tp, fp, tn, fn = (getattr(self, cell).tensor for cell in _CELLS)
         recall = ops.divide_no_nan(tp, tp + fn)
         if self.curve == "ROC":
             return ops.divide_no_nan(fp, fp + tn), recall
@@ -132,7 +132,7 @@ class AUC(Metric):
 
     def interpolate_pr_auc(self) -> Tensor:
         """The area under the precision-recall curve, interpolating counts (Davis and Goadrich, 2006)."""
-        tp, fp, fn = self.true_positives.value, self.false_positives.value, self.false_negatives.value
+        tp, fp, fn = self.true_positives.tensor, self.false_positives.tensor, self.false_negatives.tensor
         positives = tp + fp
         slope = ops.divide_no_nan(tp[:-1] - tp[1:], ops.maximum(positives[:-1] - positives[1:], 0.0))
         intercept = tp[1:] - slope * positives[1:]

@@ -31,7 +31,7 @@ class _ConfusionMatrixConditionCount(Metric):
 
     def result(self) -> Tensor:
         """Return the number so far: a scalar, or one for each threshold."""
-        return self.accumulator.value[0] if len(self.thresholds) == 1 else self.accumulator.value
+        return self.accumulator.tensor[0] if len(self.thresholds) == 1 else self.accumulator.tensor
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this metric."""
@@ -101,8 +101,8 @@ class _Ratio(Metric):
 
     def result(self) -> Tensor:
         """Return the value so far: a scalar, or one for each threshold."""
-        hits = self.true_positives.value
-        ratio = ops.divide_no_nan(hits, hits + getattr(self, self._other).value)
+        hits = self.true_positives.tensor
+        ratio = ops.divide_no_nan(hits, hits + getattr(self, self._other).tensor)
         return ratio[0] if len(self.thresholds) == 1 else ratio
 
     def get_config(self) -> dict[str, Any]:
@@ -197,7 +197,7 @@ class SensitivitySpecificityBase(Metric):
             variable.assign_add(ops.cast(amount, variable.dtype))
 
     def _rate(self, hits: Any, misses: Any) -> Tensor:
-        return ops.divide_no_nan(hits.value, hits.value + misses.value)
+        return ops.divide_no_nan(hits.tensor, hits.tensor + misses.tensor)
 
     @property
     def _sensitivity(self) -> Tensor:

@@ -102,13 +102,13 @@ class FBetaScore(Metric):
 
     def result(self) -> Tensor:
         """Return the score so far."""
-        hits, epsilon = self.true_positives.value, config.epsilon()
-        precision = ops.divide_no_nan(hits, hits + self.false_positives.value)
-        recall = ops.divide_no_nan(hits, hits + self.false_negatives.value)
+        hits, epsilon = self.true_positives.tensor, config.epsilon()
+        precision = ops.divide_no_nan(hits, hits + self.false_positives.tensor)
+        recall = ops.divide_no_nan(hits, hits + self.false_negatives.tensor)
         square = self.beta**2
         score = (1.0 + square) * precision * recall / (square * precision + recall + epsilon)
         if self.average == "weighted":
-            share = self.intermediate_weights.value
+            share = self.intermediate_weights.tensor
             return ops.sum(score * ops.divide_no_nan(share, ops.sum(share)))
         return score if self.average is None else ops.mean(score)
 

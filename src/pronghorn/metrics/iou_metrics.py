@@ -67,7 +67,7 @@ class _IoUBase(Metric):
 
     def _by_class(self) -> tuple[Tensor, Tensor]:
         """Intersections and unions, one a class."""
-        matrix = ops.cast(self.total_cm.value, "float32")
+        matrix = ops.cast(self.total_cm.tensor, "float32")
         hits = ops.diagonal(matrix)
         return hits, ops.sum(matrix, axis=0) + ops.sum(matrix, axis=1) - hits
 

@@ -48,6 +48,12 @@ class Metric(CheckedArguments):
         self._dtype_policy = dtype_policies.get(dtype or config.floatx())
         self._dtype = self._dtype_policy.compute_dtype
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in ("update_state", "result", "reset_state"):
+            if name in vars(cls):
+                setattr(cls, name, on_its_engine(vars(cls)[name]))
+
     def __setattr__(self, name: str, value: Any) -> None:
         self._track(value)
         object.__setattr__(self, name, value)
@@ -139,7 +145,7 @@ class Metric(CheckedArguments):
 
     def stateless_reset_state(self) -> list[Tensor]:
         """Return the state of no batches; the variables stay as they are."""
-        return self._with_state([v.value for v in self.variables], self.reset_state, state=True)
+        return self._with_state([v.tensor for v in self.variables], self.reset_state, state=True)
 
     def _with_state(self, values: Sequence[Any], fn: Callable[[], Any], state: bool = False) -> Any:
         variables = self.variables
@@ -148,12 +154,12 @@ class Metric(CheckedArguments):
                 f"{type(self).__name__} {self.name!r} has {len(variables)} variables, but {len(values)} values came as "
                 "`metric_variables`; pass one for each, in the order of `variables`."
             )
-        saved = [v.value for v in variables]
+        saved = [v.tensor for v in variables]
         try:
             for variable, value in zip(variables, values):
                 variable.assign(value)
             result = fn()
-            return [v.value for v in variables] if state else result
+            return [v.tensor for v in variables] if state else result
         finally:
             for variable, value in zip(variables, saved):
                 variable.assign(value)

@@ -63,7 +63,7 @@ class Sum(Metric):
 
     def result(self) -> Tensor:
         """Return the sum so far."""
-        return ops.cast(self.total.value, self.dtype)
+        return ops.cast(self.total.tensor, self.dtype)
 
 
 class Mean(Metric):
@@ -88,7 +88,7 @@ class Mean(Metric):
 
     def result(self) -> Tensor:
         """Return the mean so far, 0 where nothing came."""
-        return ops.divide_no_nan(self.total.value, ops.cast(self.count.value, self.total.dtype))
+        return ops.divide_no_nan(self.total.tensor, ops.cast(self.count.tensor, self.total.dtype))
 
 
 class MeanMetricWrapper(Mean):

@@ -119,7 +119,7 @@ class R2Score(Metric):
         return self._adjusted(scores) if self.num_regressors else scores
 
     def _adjusted(self, scores: Tensor) -> Tensor:
-        samples = self.num_samples.value
+        samples = self.num_samples.tensor
         if not samples.is_traced and float(samples) <= self.num_regressors + 1:
             warn("R2Score: the adjusted score needs more samples than regressors; this is the plain score.")
             return scores

@@ -56,7 +56,7 @@ class Adadelta(Optimizer):
         gradient = ops.cast(gradient, variable.dtype)
         index = self._get_variable_index(variable)
         squares, steps = self._accumulated_grads[index], self._accumulated_delta_vars[index]
-        self.assign(squares, self.rho * squares.value + (1.0 - self.rho) * ops.square(gradient))
-        step = gradient * ops.sqrt(steps.value + self.epsilon) / ops.sqrt(squares.value + self.epsilon)
-        self.assign(steps, self.rho * steps.value + (1.0 - self.rho) * ops.square(step))
+        self.assign(squares, self.rho * squares.tensor + (1.0 - self.rho) * ops.square(gradient))
+        step = gradient * ops.sqrt(steps.tensor + self.epsilon) / ops.sqrt(squares.tensor + self.epsilon)
+        self.assign(steps, self.rho * steps.tensor + (1.0 - self.rho) * ops.square(step))
         self.assign_sub(variable, rate * step)

@@ -86,13 +86,13 @@ class Adafactor(Optimizer):
         rows, columns, velocity = self._r[index], self._c[index], self._v[index]
         squares = ops.square(gradient) + self.epsilon_1
         if len(variable.shape) >= 2:
-            self.assign(rows, mixing * rows.value + (1.0 - mixing) * ops.mean(squares, axis=-1))
-            self.assign(columns, mixing * columns.value + (1.0 - mixing) * ops.mean(squares, axis=-2))
-            share = rows.value / ops.mean(rows.value, axis=-1, keepdims=True)
-            self.assign(velocity, ops.expand_dims(share, -1) * ops.expand_dims(columns.value, -2))
+            self.assign(rows, mixing * rows.tensor + (1.0 - mixing) * ops.mean(squares, axis=-1))
+            self.assign(columns, mixing * columns.tensor + (1.0 - mixing) * ops.mean(squares, axis=-2))
+            share = rows.tensor / ops.mean(rows.tensor, axis=-1, keepdims=True)
+            self.assign(velocity, ops.expand_dims(share, -1) * ops.expand_dims(columns.tensor, -2))
         else:
-            self.assign(velocity, mixing * velocity.value + (1.0 - mixing) * squares)
-        step = gradient * ops.rsqrt(velocity.value)
+            self.assign(velocity, mixing * velocity.tensor + (1.0 - mixing) * squares)
+        step = gradient * ops.rsqrt(velocity.tensor)
         step = step / ops.maximum(1.0, _root_mean_square(step) / self.clip_threshold)
-        size = rate * ops.maximum(self.epsilon_2, _root_mean_square(variable.value))
+        size = rate * ops.maximum(self.epsilon_2, _root_mean_square(variable.tensor))
         self.assign_sub(variable, size * step)

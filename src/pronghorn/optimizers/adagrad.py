@@ -55,4 +55,4 @@ class Adagrad(Optimizer):
         gradient = ops.cast(gradient, variable.dtype)
         accumulator = self._accumulators[self._get_variable_index(variable)]
         self.assign_add(accumulator, ops.square(gradient))
-        self.assign_sub(variable, rate * gradient / ops.sqrt(accumulator.value + self.epsilon))
+        self.assign_sub(variable, rate * gradient / ops.sqrt(accumulator.tensor + self.epsilon))

@@ -67,11 +67,11 @@ class Adam(Optimizer):
         size = self.once(("adam", dtype), lambda: self._step_size(learning_rate, dtype))
         index = self._get_variable_index(variable)
         momentum, velocity = self._momentums[index], self._velocities[index]
-        self.assign_add(momentum, (gradient - momentum.value) * (1.0 - self.beta_1))
-        self.assign_add(velocity, (ops.square(gradient) - velocity.value) * (1.0 - self.beta_2))
-        spread = velocity.value
+        self.assign_add(momentum, (gradient - momentum.tensor) * (1.0 - self.beta_1))
+        self.assign_add(velocity, (ops.square(gradient) - velocity.tensor) * (1.0 - self.beta_2))
+        spread = velocity.tensor
         if self.amsgrad:
             largest = self._largest[index]
-            self.assign(largest, ops.maximum(largest.value, spread))
-            spread = largest.value
-        self.assign_sub(variable, momentum.value * size / (ops.sqrt(spread) + self.epsilon))
+            self.assign(largest, ops.maximum(largest.tensor, spread))
+            spread = largest.tensor
+        self.assign_sub(variable, momentum.tensor * size / (ops.sqrt(spread) + self.epsilon))

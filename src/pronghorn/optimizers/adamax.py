@@ -57,9 +57,9 @@ class Adamax(Optimizer):
         index = self._get_variable_index(variable)
         momentum, largest = self._m[index], self._u[index]
         size = self.once(("adamax", dtype), lambda: self._step_size(learning_rate, dtype))
-        self.assign_add(momentum, (gradient - momentum.value) * (1.0 - self.beta_1))
-        self.assign(largest, ops.maximum(self.beta_2 * largest.value, ops.abs(gradient)))
-        self.assign_sub(variable, size * momentum.value / (largest.value + self.epsilon))
+        self.assign_add(momentum, (gradient - momentum.tensor) * (1.0 - self.beta_1))
+        self.assign(largest, ops.maximum(self.beta_2 * largest.tensor, ops.abs(gradient)))
+        self.assign_sub(variable, size * momentum.tensor / (largest.tensor + self.epsilon))
 
     def _step_size(self, learning_rate: Any, dtype: str) -> Any:
         correction = 1.0 - ops.power(ops.cast(self.beta_1, dtype), self.step_number(dtype))

@@ -14,9 +14,9 @@ def update_if(condition: Any, variables: Iterable[Any], update: Callable[[], Non
     The choice is made elementwise, so the step stays one straight line of code.
     """
     variables = list(variables)
-    before = [v.value for v in variables]
+    before = [v.tensor for v in variables]
     update()
     for variable, old in zip(variables, before):
-        new = variable.value
+        new = variable.tensor
         if new.data is not old.data:
             variable.assign(ops.where(condition, new, old))

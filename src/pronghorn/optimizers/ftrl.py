@@ -80,12 +80,12 @@ class Ftrl(Optimizer):
         index = self._get_variable_index(variable)
         accumulator, linear = self._accumulators[index], self._linears[index]
         l2 = self.l2_regularization_strength + self.beta / (2.0 * rate)
-        shrunk = gradient + 2.0 * self.l2_shrinkage_regularization_strength * variable.value
-        old, new = accumulator.value, accumulator.value + ops.square(gradient)
+        shrunk = gradient + 2.0 * self.l2_shrinkage_regularization_strength * variable.tensor
+        old, new = accumulator.tensor, accumulator.tensor + ops.square(gradient)
         old_scale = ops.power(old, -self.learning_rate_power)
         new_scale = ops.power(new, -self.learning_rate_power)
-        self.assign_add(linear, shrunk - (new_scale - old_scale) / rate * variable.value)
+        self.assign_add(linear, shrunk - (new_scale - old_scale) / rate * variable.tensor)
         self.assign(accumulator, new)
         l1 = self.l1_regularization_strength
-        inside = ops.clip(linear.value, -l1, l1)
-        self.assign(variable, (inside - linear.value) / (new_scale / rate + 2.0 * l2))
+        inside = ops.clip(linear.tensor, -l1, l1)
+        self.assign(variable, (inside - linear.tensor) / (new_scale / rate + 2.0 * l2))

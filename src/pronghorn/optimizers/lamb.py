@@ -65,11 +65,11 @@ class Lamb(Optimizer):
         index = self._get_variable_index(variable)
         momentum, velocity = self._momentums[index], self._velocities[index]
         correction_1, correction_2 = self.once(("lamb", dtype), lambda: self._corrections(dtype))
-        self.assign_add(momentum, (gradient - momentum.value) * (1.0 - self.beta_1))
-        self.assign_add(velocity, (ops.square(gradient) - velocity.value) * (1.0 - self.beta_2))
-        spread = ops.sqrt(velocity.value * correction_2) + self.epsilon
-        step = momentum.value * correction_1 / spread
-        of_weights, of_step = norm(variable.value), norm(step)
+        self.assign_add(momentum, (gradient - momentum.tensor) * (1.0 - self.beta_1))
+        self.assign_add(velocity, (ops.square(gradient) - velocity.tensor) * (1.0 - self.beta_2))
+        spread = ops.sqrt(velocity.tensor * correction_2) + self.epsilon
+        step = momentum.tensor * correction_1 / spread
+        of_weights, of_step = norm(variable.tensor), norm(step)
         usable = ops.logical_and(of_weights > 0, of_step > 0)
         ratio = ops.where(usable, of_weights / ops.where(usable, of_step, 1.0), 1.0)
         self.assign_sub(variable, ratio * rate * step)

@@ -55,6 +55,6 @@ class Lion(Optimizer):
         rate = self.rate(learning_rate, variable.dtype)
         gradient = ops.cast(gradient, variable.dtype)
         momentum = self._momentums[self._get_variable_index(variable)]
-        mean = momentum.value
+        mean = momentum.tensor
         self.assign_sub(variable, rate * ops.sign(mean * self.beta_1 + gradient * (1.0 - self.beta_1)))
         self.assign(momentum, mean * self.beta_2 + gradient * (1.0 - self.beta_2))

@@ -107,7 +107,7 @@ class LossScaleOptimizer(Optimizer):
     def scale_loss(self, loss: Any) -> Any:
         """Multiply a loss by the scale."""
         loss = ops.convert_to_tensor(loss)
-        return loss * ops.cast(self.dynamic_scale.value, loss.dtype)
+        return loss * ops.cast(self.dynamic_scale.tensor, loss.dtype)
 
     def check_finite(self, grads: Sequence[Any]) -> Any:
         """Return whether all gradients are finite, a boolean scalar."""
@@ -126,7 +126,7 @@ class LossScaleOptimizer(Optimizer):
         if all(g is None for g in grads):
             raise ValueError(f"{self.name}: no gradients provided for any variable.")
         finite = self.check_finite(grads)
-        scale = self.dynamic_scale.value
+        scale = self.dynamic_scale.tensor
         unscaled = [
             g if g is None or getattr(v, "overwrite_with_gradient", False) else g / ops.cast(scale, g.dtype)
             for g, v in zip(map(_tensor, grads), variables)
@@ -136,8 +136,8 @@ class LossScaleOptimizer(Optimizer):
             [*variables, *self.inner_optimizer.variables],
             lambda: self.inner_optimizer.apply(unscaled, variables),
         )
-        grown = ops.equal(self.step_counter.value, self.dynamic_growth_steps - 1)
-        count = ops.where(grown, 0, self.step_counter.value + 1)
+        grown = ops.equal(self.step_counter.tensor, self.dynamic_growth_steps - 1)
+        count = ops.where(grown, 0, self.step_counter.tensor + 1)
         self.step_counter.assign(ops.where(finite, count, 0))
         self.dynamic_scale.assign(ops.where(finite, ops.where(grown, scale * 2.0, scale), scale / 2.0))
 

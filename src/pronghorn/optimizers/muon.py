@@ -115,17 +115,17 @@ class Muon(Optimizer):
             self._adam_step(gradient, variable, self._moments[index], self._velocities[index], rate)
 
     def _muon_step(self, gradient: Any, variable: Variable, momentum: Variable, rate: Any) -> None:
-        self.assign(momentum, momentum.value * self.momentum + gradient)
-        direction = gradient + self.momentum * momentum.value if self.nesterov else momentum.value
+        self.assign(momentum, momentum.tensor * self.momentum + gradient)
+        direction = gradient + self.momentum * momentum.tensor if self.nesterov else momentum.tensor
         step = self.zeropower_via_newtonschulz5(direction, self.ns_steps)
         self.assign_sub(variable, rate * self.lr_adjust(step))
 
     def _adam_step(self, gradient: Any, variable: Variable, momentum: Variable, velocity: Any, rate: Any) -> None:
         dtype = variable.dtype
         size = self.once(("adam", dtype), lambda: self._adam_size(rate, dtype))
-        self.assign_add(momentum, (gradient - momentum.value) * (1.0 - self.adam_beta_1))
-        self.assign_add(velocity, (ops.square(gradient) - velocity.value) * (1.0 - self.adam_beta_2))
-        self.assign_sub(variable, momentum.value * size / (ops.sqrt(velocity.value) + self.epsilon))
+        self.assign_add(momentum, (gradient - momentum.tensor) * (1.0 - self.adam_beta_1))
+        self.assign_add(velocity, (ops.square(gradient) - velocity.tensor) * (1.0 - self.adam_beta_2))
+        self.assign_sub(variable, momentum.tensor * size / (ops.sqrt(velocity.tensor) + self.epsilon))
 
     def _adam_size(self, rate: Any, dtype: str) -> Any:
         step = self.step_number(dtype)
@@ -153,5 +153,5 @@ class Muon(Optimizer):
         for variable in variables:
             decay = self.adam_weight_decay if self._should_use_adamw(variable) else self.weight_decay
             if decay is not None and self._use_weight_decay(variable):
-                value = variable.value
+                value = variable.tensor
                 variable.assign(value - value * self.rate(learning_rate, variable.dtype) * decay)

@@ -59,14 +59,14 @@ class Nadam(Optimizer):
 
     def _backend_update_step(self, grads: list[Any], trainable_variables: list[Variable], learning_rate: Any) -> None:
         step = self.step_number(self._u_product.dtype)
-        self.assign(self._u_product, self._u_product.value * self._momentum_at(step))
+        self.assign(self._u_product, self._u_product.tensor * self._momentum_at(step))
         super()._backend_update_step(grads, trainable_variables, learning_rate)
 
     def _factors(self, learning_rate: Any, dtype: str) -> tuple[Any, Any, Any]:
         """Scalars: of the momentum, of the gradient, and of the squares."""
         step = self.step_number(dtype)
         now, following = self._momentum_at(step), self._momentum_at(step + 1.0)
-        product = ops.cast(self._u_product.value, dtype)
+        product = ops.cast(self._u_product.tensor, dtype)
         rate = self.rate(learning_rate, dtype)
         of_momentum = rate * following / (1.0 - product * following)
         of_gradient = rate * (1.0 - now) / (1.0 - product)
@@ -79,7 +79,7 @@ class Nadam(Optimizer):
         index = self._get_variable_index(variable)
         momentum, velocity = self._momentums[index], self._velocities[index]
         of_momentum, of_gradient, of_squares = self.once(("nadam", dtype), lambda: self._factors(learning_rate, dtype))
-        self.assign_add(momentum, (gradient - momentum.value) * (1.0 - self.beta_1))
-        self.assign_add(velocity, (ops.square(gradient) - velocity.value) * (1.0 - self.beta_2))
-        direction = of_momentum * momentum.value + of_gradient * gradient
-        self.assign_sub(variable, direction / (ops.sqrt(of_squares * velocity.value) + self.epsilon))
+        self.assign_add(momentum, (gradient - momentum.tensor) * (1.0 - self.beta_1))
+        self.assign_add(velocity, (ops.square(gradient) - velocity.tensor) * (1.0 - self.beta_2))
+        direction = of_momentum * momentum.tensor + of_gradient * gradient
+        self.assign_sub(variable, direction / (ops.sqrt(of_squares * velocity.tensor) + self.epsilon))

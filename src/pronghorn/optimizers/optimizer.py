@@ -278,6 +278,7 @@ class Optimizer(CheckedArguments):
         self.apply(list(grads), list(variables))
         return self._iterations
 
+    @on_its_engine
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None) -> None:
         """Update the weights.
 
@@ -362,7 +363,7 @@ class Optimizer(CheckedArguments):
             self._update_average([v for v in self._trainable_variables if not _is_direct(v)])
         for _, variable in pairs:
             if variable.constraint is not None:
-                variable.assign(variable.constraint(variable.value))
+                variable.assign(variable.constraint(variable.tensor))
 
     def _accumulate(self, pairs: list[tuple[Any, Variable]], direct: list[tuple[Any, Variable]], steps: int) -> None:
         every = [v for _, v in (*pairs, *direct)]
@@ -370,14 +371,14 @@ class Optimizer(CheckedArguments):
         for grad, variable in pairs:
             accumulators[id(variable)].assign_add(grad)
         for value, variable in direct:  # of values, the greatest counts, as in Keras
-            accumulators[id(variable)].assign(ops.maximum(accumulators[id(variable)].value, value))
+            accumulators[id(variable)].assign(ops.maximum(accumulators[id(variable)].tensor, value))
         is_update = ops.equal(ops.mod(self._iterations + 1, steps), 0)
 
         def update() -> None:
-            means = [(accumulators[id(v)].value / float(steps), v) for _, v in pairs]
-            self._update(means, [(accumulators[id(v)].value, v) for _, v in direct])
+            means = [(accumulators[id(v)].tensor / float(steps), v) for _, v in pairs]
+            self._update(means, [(accumulators[id(v)].tensor, v) for _, v in direct])
             for accumulator in accumulators.values():
-                accumulator.assign(ops.zeros_like(accumulator.value))
+                accumulator.assign(ops.zeros_like(accumulator.tensor))
 
         touched = [v for v in self._variables if v is not self._iterations and v is not self._learning_rate]
         update_if(is_update, [*every, *touched], update)
@@ -438,12 +439,12 @@ class Optimizer(CheckedArguments):
                 f"variables, got {len(optimizer_variables)} and {len(trainable_variables)}."
             )
         everything = [*weights, *own]
-        saved = [v.value for v in everything]
+        saved = [v.tensor for v in everything]
         try:
             for variable, value in zip(everything, [*trainable_variables, *optimizer_variables]):
                 variable.assign(value)
             self.apply(grads, weights)
-            return [v.value for v in weights], [v.value for v in own]
+            return [v.tensor for v in weights], [v.tensor for v in own]
         finally:
             for variable, value in zip(everything, saved):
                 variable.assign(value)
@@ -502,19 +503,19 @@ class Optimizer(CheckedArguments):
                 decay = self.once(
                     ("decay", dtype), lambda dtype=dtype: self.rate(learning_rate, dtype) * self.weight_decay
                 )
-                variable.assign(variable.value - variable.value * decay)
+                variable.assign(variable.tensor - variable.tensor * decay)
 
     def _update_average(self, variables: Sequence[Variable]) -> None:
         for variable in variables:
             average = self._model_variables_moving_average[self._get_variable_index(variable)]
             not_first = ops.cast(ops.not_equal(self.iterations, 0), average.dtype)
             momentum = not_first * self.ema_momentum
-            average.assign(momentum * average.value + (1.0 - momentum) * variable.value)
+            average.assign(momentum * average.tensor + (1.0 - momentum) * variable.tensor)
         if self.ema_overwrite_frequency:
             due = ops.equal(ops.mod(self.iterations + 1, self.ema_overwrite_frequency), 0)
             for variable in variables:
                 average = self._model_variables_moving_average[self._get_variable_index(variable)]
-                variable.assign(ops.where(due, average.value, variable.value))
+                variable.assign(ops.where(due, average.tensor, variable.tensor))
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """At the end of training: with `use_ema`, set the weights to their moving average."""
@@ -527,7 +528,7 @@ class Optimizer(CheckedArguments):
                 f"optimizer was built for, got {len(list(var_list))} variables."
             )
         for variable in known:
-            variable.assign(self._model_variables_moving_average[self._get_variable_index(variable)].value)
+            variable.assign(self._model_variables_moving_average[self._get_variable_index(variable)].tensor)
 
     # -- config -----------------------------------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:

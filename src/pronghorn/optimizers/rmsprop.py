@@ -60,15 +60,15 @@ class RMSprop(Optimizer):
         gradient = ops.cast(gradient, variable.dtype)
         index = self._get_variable_index(variable)
         velocity = self._velocities[index]
-        self.assign(velocity, self.rho * velocity.value + (1.0 - self.rho) * ops.square(gradient))
-        spread = velocity.value
+        self.assign(velocity, self.rho * velocity.tensor + (1.0 - self.rho) * ops.square(gradient))
+        spread = velocity.tensor
         if self.centered:
             mean = self._average_gradients[index]
-            self.assign(mean, self.rho * mean.value + (1.0 - self.rho) * gradient)
-            spread = spread - ops.square(mean.value)
+            self.assign(mean, self.rho * mean.tensor + (1.0 - self.rho) * gradient)
+            spread = spread - ops.square(mean.tensor)
         step = rate * gradient * ops.rsqrt(spread + self.epsilon)
         if self.momentum > 0:
             momentum = self._momentums[index]
-            self.assign(momentum, self.momentum * momentum.value + step)
-            step = momentum.value
+            self.assign(momentum, self.momentum * momentum.tensor + step)
+            step = momentum.tensor
         self.assign_sub(variable, step)

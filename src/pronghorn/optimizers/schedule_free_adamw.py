@@ -55,7 +55,7 @@ class ScheduleFreeAdamW(Optimizer):
         self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
         for path, variable in zip(self._momentums, variables):
             if path is not None:
-                path.assign(variable.value)
+                path.assign(variable.tensor)
 
     def _factors(self, learning_rate: Any, dtype: str) -> tuple[Any, Any, Any]:
         """Scalars: the rate, the weight of the newest point in the average, the bias correction of the squares."""
@@ -72,10 +72,10 @@ class ScheduleFreeAdamW(Optimizer):
         rate, newest, correction = self.once(("factors", dtype), lambda: self._factors(learning_rate, dtype))
         index = self._get_variable_index(variable)
         path, velocity = self._momentums[index], self._velocities[index]
-        self.assign_add(velocity, (ops.square(gradient) - velocity.value) * (1.0 - self.beta_2))
-        step = rate * gradient / (ops.sqrt(velocity.value * correction) + self.epsilon)
+        self.assign_add(velocity, (ops.square(gradient) - velocity.tensor) * (1.0 - self.beta_2))
+        step = rate * gradient / (ops.sqrt(velocity.tensor * correction) + self.epsilon)
         # the weights are beta_1 of the average and the rest of the path; both move, the average is never stored
-        weights = variable.value
-        weights = weights + (path.value - weights) * newest
+        weights = variable.tensor
+        weights = weights + (path.tensor - weights) * newest
         self.assign(variable, weights + step * (self.beta_1 * (1.0 - newest) - 1.0))
         self.assign_sub(path, step)

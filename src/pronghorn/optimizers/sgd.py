@@ -58,7 +58,7 @@ class SGD(Optimizer):
             self.assign_sub(variable, gradient * rate)
             return
         slot = self.momentums[self._get_variable_index(variable)]
-        step = self.momentum * slot.value - gradient * rate
+        step = self.momentum * slot.tensor - gradient * rate
         self.assign(slot, step)
         if self.nesterov:
             step = self.momentum * step - gradient * rate

@@ -59,7 +59,7 @@ class SeedGenerator(CheckedArguments):
 
     def next(self, ordered: bool = True) -> Tensor:
         """The next seed, ``uint32[2]``; ``ordered`` is accepted for compatibility."""
-        key = self.state.value
+        key = self.state.tensor
         self.state.assign(P.add(key, np.array([0, 1], "uint32")))
         return key
 

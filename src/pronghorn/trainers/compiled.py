@@ -18,6 +18,7 @@ from pronghorn.trainers import checks, compiling
 from pronghorn.trainers.arguments import known_arguments
 from pronghorn.trainers.compile_loss import CompileLoss
 from pronghorn.trainers.compile_metrics import CompileMetrics
+from pronghorn.trainers.library_steps import Programs, also_of_state
 from pronghorn.trainers.state import TrainerState, shown
 from pronghorn.trainers.step import StepFunction
 from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
@@ -200,6 +201,7 @@ class CompiledModel:
         for metric in self.metrics:
             metric.reset_state()
 
+    @on_its_engine
     def get_metrics_result(self) -> dict[str, Any]:
         """Return the results of all metrics, by their names in logs."""
         results: dict[str, Any] = {}
@@ -212,6 +214,7 @@ class CompiledModel:
         return results
 
     # -- loss and metrics of a batch --------------------------------------------------------------------------------
+    @on_its_engine
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Tensor | None:
@@ -269,17 +272,18 @@ class CompiledModel:
             (self.metrics_variables, metrics_variables),
         ]
         pairs = [pair for variables, values in groups for pair in zip(variables, values)]
-        saved = [variable.value for variable, _ in pairs]
+        saved = [variable.tensor for variable, _ in pairs]
         try:
             for variable, value in pairs:
                 variable.assign(value)
             loss = self._compute_loss(x, y, y_pred, sample_weight, training)
-            after = tuple([v.value for v in variables] for variables, _ in groups)
+            after = tuple([v.tensor for v in variables] for variables, _ in groups)
             return loss, after
         finally:
             for (variable, _), value in zip(pairs, saved):
                 variable.assign(value)
 
+    @on_its_engine
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Take a batch into the metrics of `compile`, and return all results so far.
 
@@ -294,6 +298,7 @@ class CompiledModel:
         return self.get_metrics_result()
 
     # -- steps ------------------------------------------------------------------------------------------------------
+    @also_of_state("train")
     def train_step(self, data: Any) -> dict[str, Any]:
         """Train on a batch; override it for training of your own.
 
@@ -319,6 +324,7 @@ class CompiledModel:
             warn(f"The model {self.name!r} has no trainable weights.")
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
+    @also_of_state("test")
     def test_step(self, data: Any) -> dict[str, Any]:
         """Evaluate a batch; override it for an evaluation of your own. See `train_step`."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
@@ -328,6 +334,7 @@ class CompiledModel:
             self._loss_tracker.update_state(loss, sample_weight=_samples(x))
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
+    @also_of_state("predict")
     def predict_step(self, data: Any) -> Any:
         """Return the outputs for a batch; override it for predictions of your own. See `train_step`."""
         x, _, _ = unpack_x_y_sample_weight(data)
@@ -357,6 +364,7 @@ class CompiledModel:
             run_eagerly=self.run_eagerly,
             engine=self._engine,
             jit=self._trainer_state.jit_compile is True,
+            as_program=Programs(self, kind, step, CompiledModel.test_step),
         )
         setattr(self._trainer_state, name, function)
         return function

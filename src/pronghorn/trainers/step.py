@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -64,6 +64,14 @@ class _Fixed:
         self.value = value
 
 
+class _Program(Protocol):
+    """A step that is a program of an engine's library; see `pronghorn.trainers.library_steps`."""
+
+    def __call__(self, batch: Batch) -> Any: ...
+
+    def build(self, batch: Batch) -> None: ...
+
+
 class StepFunction:
     """A step as a function of a batch.
 
@@ -74,6 +82,7 @@ class StepFunction:
         run_eagerly: whether to run it as it is, primitive by primitive, rather than compiled.
         engine: what runs it; by default what is chosen at the time of each call.
         jit: whether an engine's library is to compile it further than it does by itself.
+        as_program: gives what runs it as a program of an engine's library; None where it is traced.
     """
 
     def __init__(
@@ -84,8 +93,11 @@ class StepFunction:
         run_eagerly: bool = False,
         engine: str | None = None,
         jit: bool = False,
+        as_program: Callable[[str], _Program | None] | None = None,
     ):
         self._step = step
+        self._as_program = as_program
+        self._own: _Program | None = None  # the program that it is
         self.name = name
         self.run_eagerly = run_eagerly
         self._state_key = state_key
@@ -94,9 +106,11 @@ class StepFunction:
         self._variants: dict[Hashable, Variants] = {}  # by kinds of batches
 
     def refresh(self) -> None:
-        """Look again at the model's state; called at the start of a run."""
+        """Look again at the model's state and at the engine; called at the start of a run."""
         if self._state_key is not None:
             self._state = self._state_key()
+        if self._as_program is not None:
+            self._own = self._as_program(self._engine or choice.chosen())
 
     def __call__(self, batch: Batch) -> Any:
         """Run the step; results are NumPy arrays."""
@@ -108,7 +122,7 @@ class StepFunction:
 
     def rows_at_once(self, batch: Batch) -> int | None:
         """How many samples of such a batch are best computed at a time; None where all have to be."""
-        if self.run_eagerly:
+        if self.run_eagerly or self._own is not None:
             return None
         try:
             program = self._program(batch)
@@ -125,6 +139,8 @@ class StepFunction:
         return self.prepare(batch) if program is None else program
 
     def _run(self, batch: Batch) -> Any:
+        if self._own is not None:
+            return self._own(batch)
         if self.run_eagerly:
             return self._run_eagerly(batch)
         program = self._program(batch)
@@ -153,6 +169,9 @@ class StepFunction:
             batch: a batch.
             host_kinds: types and extents of what is made of its strings, where they are known.
         """
+        if self._own is not None:
+            self._own.build(batch)
+            return None
         engine = self._engine or choice.chosen()
         key: Hashable = (self._state, engine, batch.key)
         if host_kinds is not None:
@@ -178,13 +197,13 @@ class StepFunction:
                 return program
         if not variants.may_compile(batch.extents):
             return None
-        program = self._assembled(batch, *self._trace(batch, symbolic=False))
+        program = self._assembled(batch, *self.trace(batch, symbolic=False))
         variants.add_concrete(batch.extents, program)
         return program
 
     def _compile_for_any_size(self, batch: Batch, variants: Variants) -> Program | None:
         try:
-            traced, structure = self._trace(batch, symbolic=True)
+            traced, structure = self.trace(batch, symbolic=True)
         except Exception as error:
             # The step asks for the number of samples, or is wrong: a trace with numbers tells which.
             variants.failed(error)
@@ -199,7 +218,8 @@ class StepFunction:
         gathered = tuple(range(len(batch.numbers))) if batch.rows is not None else ()
         return Program(traced, structure, gathered, self._engine or choice.chosen(), self._jit)
 
-    def _trace(self, batch: Batch, symbolic: bool) -> tuple[Traced, Any]:
+    def trace(self, batch: Batch, symbolic: bool) -> tuple[Traced, Any]:
+        """The step as a graph, for any number of samples or for that of the batch, with its results' structure."""
         size = Dim.symbol("batch")
         shapes = [(size, *shape[1:]) if symbolic and shape else shape for shape in batch.shapes()]
         avals = [Aval(shapes[i], dtypes.name_of(batch.arrays[i].dtype)) for i in batch.numbers]

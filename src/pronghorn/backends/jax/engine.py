@@ -33,6 +33,8 @@ class JaxEngine(Engine):
     library = "jax"
     roots = ("jax", "jaxlib")
     table = TABLE
+    has_programs = True
+    takes_state = True
 
     def from_numpy(self, array: np.ndarray) -> Any:
         with jax.ensure_compile_time_eval():
@@ -52,6 +54,9 @@ class JaxEngine(Engine):
 
     def lasting(self, graph: Graph) -> Callable[[Sequence[Any]], list[Any]]:
         return jax.jit(lambda arrays: self.run(graph, arrays))
+
+    def program(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        return jax.jit(step, donate_argnums=0)
 
     def computing(self) -> contextlib.AbstractContextManager[Any]:
         return _enable_x64(True)

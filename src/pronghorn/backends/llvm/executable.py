@@ -181,15 +181,19 @@ class Executable:
         bufs, held = layout.bufs, layout.held
         for slot, array in zip(self.plan.arguments, arrays):
             bufs[slot] = array.__array_interface__["data"][0]
+        moved: list[int] = []
         for i, variable in enumerate(self.traced.variables):
             storage = variable.storage()
             if storage is not held[i]:
+                moved.append(i)
                 held[i] = storage
                 bufs[self.plan.variables[i]] = address(storage)
         results = [np.empty(shape, dtype) for shape, dtype in layout.results]
         for slot, array in zip(self.plan.results, results):
             bufs[slot] = array.__array_interface__["data"][0]
         self._call(layout)
+        for i in moved:
+            self.traced.variables[i].stored(held[i])
         return results
 
     def _run_guarded(self, layout: Layout, arrays: list[np.ndarray]) -> list[np.ndarray]:
@@ -207,6 +211,8 @@ class Executable:
         self._call(layout)
         for storage, copy in zip(storages, copies[len(arrays) :], strict=True):
             np.copyto(storage, copy)
+        for variable, storage in zip(self.traced.variables, storages):
+            variable.stored(storage)
         return [array.copy() for array in results]
 
     def _call(self, layout: Layout) -> None:

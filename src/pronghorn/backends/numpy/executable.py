@@ -39,5 +39,7 @@ class NumpyExecutable:
         # Copies first: a new value may be a view of another variable's old one.
         values = [np.array(value, copy=True) for value in results[count:]]
         for variable, value in zip(self.traced.updated, values):
-            np.copyto(variable.storage(), value)
+            storage = variable.storage()
+            np.copyto(storage, value)
+            variable.stored(storage)
         return results[:count]

@@ -8,13 +8,19 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.autograph.core import config
 from tensorflow.python.eager import record
 
+from pronghorn.backends import choice
 from pronghorn.backends.engine import Engine, Step
+from pronghorn.backends.foreign_calls import tell_of_tracing
 from pronghorn.backends.interpreter import Bound
 from pronghorn.backends.tensorflow import pieces, registry
 from pronghorn.backends.tensorflow.registry import TABLE, Tracing
+from pronghorn.graph import dtypes
 from pronghorn.graph.ir import Graph
+from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.variable import GraphVariable
 
 
 class TensorFlowEngine(Engine):
@@ -28,9 +34,11 @@ class TensorFlowEngine(Engine):
     library = "tensorflow"
     roots = ("tensorflow",)
     table = TABLE
+    has_programs = True
 
     def from_numpy(self, array: np.ndarray) -> Any:
-        return tf.constant(np.array(array, copy=True))  # TensorFlow may keep the memory that it is given
+        with tf.init_scope():  # it has values, also where a function is traced
+            return tf.constant(np.array(array, copy=True))  # TensorFlow may keep the memory that it is given
 
     def borrowed(self, array: np.ndarray) -> Any:
         return tf.constant(array)
@@ -60,6 +68,25 @@ class TensorFlowEngine(Engine):
 
     def dtype_of(self, value: Any) -> str:
         return value.dtype.name
+
+    def lend(self, variable: GraphVariable) -> None:
+        """Have a variable of TensorFlow's be the value: tapes know it, and functions read and assign it when they run."""
+        if variable.lent_to(self) is None:
+            with tf.init_scope():
+                value = tf.Variable(variable.on(self), trainable=not dtypes.is_integer(variable.storage_dtype))
+            variable.lend(self, value)
+
+    def can_give(self, variable: GraphVariable, value: Any) -> bool:
+        return self.is_concrete(value) or variable.lent_to(self) is not None  # the function assigns it when it runs
+
+    def operand(self, value: Any) -> Any:
+        return tf.convert_to_tensor(value)  # of a variable, or of the rows of a gradient
+
+    def overwrite(self, value: tf.Variable, new: Any) -> None:
+        value.assign(new)
+
+    def program(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        return tf.function(step, autograph=False)
 
     def compile(self, step: Step) -> Step:
         def traced(how: Tracing) -> Callable[..., Any]:
@@ -105,3 +132,25 @@ def _as(how: Tracing, step: Step, *arrays: Any) -> Any:
 
 
 ENGINE = TensorFlowEngine()
+
+
+def _as_tensor(x: Any, dtype: Any = None, name: Any = None, as_ref: bool = False) -> Any:
+    """An array or a variable of ours that a function of TensorFlow's got."""
+    if isinstance(x, GraphVariable):
+        x = x.value
+    found = x if not isinstance(x, Tensor) else tf.constant(x.numpy())
+    return tf.convert_to_tensor(found) if dtype is None else tf.cast(found, dtype)
+
+
+for _class in (Tensor, GraphVariable):
+    tf.register_tensor_conversion_function(_class, _as_tensor)
+
+
+def _tracing() -> str | None:
+    """The engine's name while a function of TensorFlow's is traced in a program that has it as its engine."""
+    return "tensorflow" if tf.inside_function() and choice.chosen() == "tensorflow" else None
+
+
+tell_of_tracing(_tracing)
+# What AutoGraph makes of a program's own functions, it is not to make of ours.
+config.CONVERSION_RULES = (config.DoNotConvert("pronghorn"), *config.CONVERSION_RULES)

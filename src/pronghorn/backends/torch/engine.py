@@ -10,13 +10,17 @@ from typing import Any
 import numpy as np
 import torch
 
+from pronghorn import tree
 from pronghorn.backends import engine, interpreter
 from pronghorn.backends.engine import Step
 from pronghorn.backends.interpreter import Bound
 from pronghorn.backends.torch import plans, registry
 from pronghorn.backends.torch.compiled import CompiledStep
 from pronghorn.backends.torch.registry import NAMES, TABLE
+from pronghorn.graph import dtypes
 from pronghorn.graph.ir import Graph
+from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.variable import GraphVariable
 
 
 class TorchEngine(engine.Engine):
@@ -26,6 +30,8 @@ class TorchEngine(engine.Engine):
     library = "torch"
     roots = ("torch",)
     table = TABLE
+    has_programs = True
+    shares_memory = True
 
     def from_numpy(self, array: np.ndarray) -> torch.Tensor:
         return registry.from_numpy(np.array(array, copy=True)).to(registry.device())
@@ -42,6 +48,20 @@ class TorchEngine(engine.Engine):
     def overwrite(self, value: torch.Tensor, new: torch.Tensor) -> None:
         with torch.no_grad():
             value.copy_(new)
+
+    def lend(self, variable: GraphVariable) -> None:
+        """Have the value of a variable that is trained be a parameter."""
+        if variable.trainable and not dtypes.is_integer(variable.storage_dtype):
+            self.parameter(variable)
+
+    def parameter(self, variable: GraphVariable) -> torch.nn.Parameter:
+        """A variable's value as a parameter, which is the value from now on: what changes one changes the other."""
+        found = variable.lent_to(self)
+        if found is None:
+            value = variable.on(self)
+            found = torch.nn.Parameter(value.detach().clone(), requires_grad=False)
+            variable.lend(self, found)
+        return found.requires_grad_(variable.trainable and (found.is_floating_point() or found.is_complex()))
 
     def kept(self, value: torch.Tensor) -> torch.Tensor:
         return value.detach()
@@ -95,3 +115,20 @@ def _in_place(parameters: list[Any], old: Sequence[Any], results: list[Any], val
 
 
 ENGINE = TorchEngine()
+
+
+def _torch_function(cls: type, fn: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    """A function of PyTorch's that got arrays or variables of ours, with tensors in their places."""
+
+    def tensor_of(x: Any) -> Any:
+        if isinstance(x, GraphVariable):
+            ENGINE.lend(x)
+            return x.on(ENGINE)
+        return ENGINE.borrowed(x.numpy()) if isinstance(x, Tensor) else x
+
+    args, kwargs = tree.map_structure(tensor_of, (args, kwargs or {}))
+    return fn(*args, **kwargs)
+
+
+for _class in (Tensor, GraphVariable):
+    _class.__torch_function__ = classmethod(_torch_function)  # type: ignore[attr-defined]

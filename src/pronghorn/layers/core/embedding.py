@@ -207,7 +207,7 @@ class ReversibleEmbedding(Embedding):
     def call(self, inputs: Any, reverse: bool = False) -> Any:
         if not reverse:
             return super().call(inputs)
-        kernel = ops.transpose(self.embeddings) if self.tie_weights else self.reverse_embeddings.value
+        kernel = ops.transpose(self.embeddings) if self.tie_weights else self.reverse_embeddings.tensor
         dtype = dtypes.name_of(self.reverse_dtype) if self.reverse_dtype is not None else self.compute_dtype
         logits = ops.matmul(ops.cast(inputs, dtype), ops.cast(kernel, dtype))
         if self.logit_soft_cap is not None:

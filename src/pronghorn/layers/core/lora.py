@@ -98,5 +98,5 @@ class LoraKernel:
         kernel = getattr(self, self._lora_target)
         apart = {id(kernel), *map(id, self._lora_factors())}
         others = [v for v in self._own_weights() if id(v) not in apart]
-        merged = self._with_lora(kernel.value).numpy()
+        merged = self._with_lora(kernel.tensor).numpy()
         return [(kernel, merged), *((v, None) for v in others)]

@@ -145,7 +145,7 @@ class BatchNormalization(Layer):
             self._move(self.moving_mean, batch_mean, self.momentum)
             if self.renorm:
                 self._move(self.moving_stddev, ops.sqrt(batch_variance + self.epsilon), self.momentum)
-                moved = ops.cast(self.moving_stddev.value, dtype)
+                moved = ops.cast(self.moving_stddev.tensor, dtype)
                 self.moving_variance.assign(ops.square(moved) - self.epsilon)
             else:
                 self._move(self.moving_variance, batch_variance, self.momentum)

@@ -70,8 +70,8 @@ class SpectralNormalization(Wrapper):
         return ops.cast(self.layer(inputs), self.compute_dtype)
 
     def _normalize(self) -> None:
-        weights = ops.reshape(self._target.value, (-1, self.kernel_shape[-1]))
-        u = self.vector_u.value
+        weights = ops.reshape(self._target.tensor, (-1, self.kernel_shape[-1]))
+        u = self.vector_u.tensor
         if not _all_zero(weights):
             for _ in range(self.power_iterations):
                 v = ops.normalize(ops.matmul(u, ops.transpose(weights)), axis=None, epsilon=1e-12)

@@ -108,7 +108,7 @@ class Normalization(Layer):
             return ops.convert_to_tensor(np.ascontiguousarray(self._placed(value)) if self.built else value)
         if not self.built:
             return None
-        return ops.cast(ops.reshape(getattr(self, learned).value, self._broadcast_shape), self.compute_dtype)
+        return ops.cast(ops.reshape(getattr(self, learned).tensor, self._broadcast_shape), self.compute_dtype)
 
     @property
     def mean(self) -> Any:

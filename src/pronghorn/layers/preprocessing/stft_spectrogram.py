@@ -121,7 +121,7 @@ class STFTSpectrogram(Layer):
         batch, channels, time = x.shape
         pieces = self._pieces(ops.reshape(x, (batch * channels, time)))
         parts = [
-            None if k is None else ops.matmul(pieces, ops.cast(k.value[:, 0], x.dtype))
+            None if k is None else ops.matmul(pieces, ops.cast(k.tensor[:, 0], x.dtype))
             for k in (self.real_kernel, self.imag_kernel)
         ]
         x = self._combined(*parts)

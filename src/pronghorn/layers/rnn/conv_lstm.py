@@ -86,7 +86,7 @@ class ConvLSTMCell(LongShortTerm, GatedCell):
             dilation_rate=self.dilation_rate,
         )
         if self.bias is not None:
-            bias = self.bias.value
+            bias = self.bias.tensor
             x = x + (bias if self._channel_axis == -1 else ops.reshape(bias, (1, -1, *(1,) * self.rank)))
         return ops.reshape(x, (shape[0], shape[1], *x.shape[1:])) if sequences else x
 

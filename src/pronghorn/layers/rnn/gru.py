@@ -83,7 +83,7 @@ class GRUCell(DenseCell):
         """A step, given what `project` made of its inputs."""
         before = states[0] if isinstance(states, (list, tuple)) else states
         h, units = self._dropped(before, training), self.units
-        kernel = self.recurrent_kernel.value
+        kernel = self.recurrent_kernel.tensor
         if self.reset_after:
             inner = ops.matmul(h, kernel)
             if self.bias is not None:

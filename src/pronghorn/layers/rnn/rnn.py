@@ -125,7 +125,7 @@ class RNN(Layer):
                 )
         if initial_state is None:
             initial_state = (
-                tree.map_structure(lambda v: v.value, self.states)
+                tree.map_structure(lambda v: v.tensor, self.states)
                 if self.stateful and self.states is not None
                 else self.get_initial_state(first.shape[0])
             )

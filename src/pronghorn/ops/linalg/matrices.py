@@ -425,4 +425,4 @@ def _push_forward(outputs: list[Tensor], at: list[Tensor], towards: list[Tensor]
 def _run(fn: Callable[..., list[Tensor]], leaves: list[Tensor]) -> list[Tensor]:
     """Trace a function and run its graph at once, primitive by primitive, so that a tape sees it."""
     traced = trace(fn, [Aval(t.shape, t.dtype) for t in leaves], "jvp")
-    return inline(traced.graph, [*leaves, *(v.value for v in traced.variables)])[: traced.num_results]
+    return inline(traced.graph, [*leaves, *(v.tensor for v in traced.variables)])[: traced.num_results]

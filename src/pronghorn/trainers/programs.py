@@ -1,0 +1,120 @@
+"""Steps of a model's class that are programs of an engine's library: written with its arrays and its gradients.
+
+Keras's models on JAX, PyTorch and TensorFlow are trained by steps of three styles. Which one a step is in is told by
+its signature and by the names in its code, before it runs:
+
+- ``train_step(self, state, data)`` is JAX's: a pure function of the variables' values.
+- One that names PyTorch or TensorFlow is theirs where that library is the engine.
+- Every other is written with `pronghorn.ops`, and is traced and compiled by any engine.
+
+The code of methods and of functions of the same module that a step names is looked at too; other modules are not.
+"""
+
+from __future__ import annotations
+
+import dis
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from pronghorn.backends import choice
+from pronghorn.backends.engine import ROOTS, engine
+
+_GRADIENTS = {"torch": ("backward", "autograd"), "tensorflow": ("GradientTape",)}
+"""What a step that trains by a library's own gradients names beside the library."""
+
+_MOST = 100  # functions that are looked at
+
+
+def engine_of_program(model: Any, kind: str, chosen: str) -> str | None:
+    """The engine of which a model's step is a program; None where the step is traced.
+
+    Args:
+        model: the model.
+        kind: "train", "test" or "predict".
+        chosen: the engine that is to run it.
+
+    Raises:
+        ValueError: it is a program for another engine than the chosen one.
+    """
+    cls = type(model)
+    step = getattr(cls, f"{kind}_step")
+    if step.__module__.startswith("pronghorn."):
+        return None
+    if takes_state(step):
+        if chosen in ROOTS.values() and engine(chosen).takes_state:
+            return chosen
+        raise ValueError(_for_another(cls, step, "takes (state, data), as steps for JAX do", "jax", chosen))
+    names = _names(cls, step)
+    for name, words in _GRADIENTS.items():
+        if name in names and name == chosen:
+            return name
+        if name in names and (found := next((word for word in words if word in names), None)):
+            raise ValueError(_for_another(cls, step, f"trains with {name}'s own gradients ({found})", name, chosen))
+    return None
+
+
+def takes_state(step: Callable[..., Any]) -> bool:
+    """Whether a step is a function of the state, too: it takes two arguments beside the model."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = [p for p in inspect.signature(step).parameters.values() if p.kind in kinds]
+    return len([p for p in parameters if p.default is inspect.Parameter.empty]) == 3
+
+
+def _for_another(cls: type, step: Any, reason: str, name: str, chosen: str) -> str:
+    shown = choice.OWN if chosen in choice.OWN_WAYS else chosen
+    return (
+        f"{cls.__name__}.{step.__name__} {reason}, but the engine is {shown!r}. Choose the one it is written for: "
+        f"KERAS_BACKEND={name} pronghorn run SCRIPT, keras.config.set_backend({name!r}), or "
+        f"compile(..., backend={name!r}). Or write it with keras.ops and keras.GradientTape, which run on every engine."
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _names(cls: type, step: Callable[..., Any]) -> frozenset[str]:
+    """The engines whose libraries a step's code names, and all attributes that it asks for."""
+    found: set[str] = set()
+    seen: set[CodeType] = set()
+    waiting: list[Any] = [step]
+    while waiting and len(seen) < _MOST:
+        function = inspect.unwrap(waiting.pop())
+        if not isinstance(function, FunctionType) or function.__code__ in seen:
+            continue
+        seen.add(function.__code__)
+        around = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+        for name, is_attribute in _words(function.__code__):
+            if is_attribute:
+                found.add(name)
+                value = inspect.getattr_static(cls, name, None)
+                value = getattr(value, "__func__", value)
+            else:
+                value = around.get(name)
+                found |= {library} if (library := _library(name, value)) else set()
+            if getattr(value, "__module__", None) in (step.__module__, cls.__module__):
+                waiting.append(value)
+    return frozenset(found)
+
+
+def _words(code: CodeType) -> Iterator[tuple[str, bool]]:
+    """The names in a function's code, and whether each is asked of an object."""
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "IMPORT_NAME"):
+            yield str(instruction.argval), False
+        elif instruction.opname in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"):
+            yield str(instruction.argval), True
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _words(inner)
+
+
+def _library(name: str, value: Any) -> str | None:
+    """The engine whose library a name means: the module, or what is taken from it."""
+    if value is None:
+        return ROOTS.get(name.partition(".")[0])  # imported by the function itself
+    if isinstance(value, ModuleType):
+        if type(value).__module__.startswith("pronghorn."):  # our stand-in for TensorFlow
+            return None
+        return ROOTS.get(value.__name__.partition(".")[0])
+    return ROOTS.get(str(getattr(value, "__module__", "")).partition(".")[0])
