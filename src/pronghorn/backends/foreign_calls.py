@@ -83,7 +83,7 @@ def on_its_engine(fn: F) -> F:
         if state.traces or state.tapes:
             return fn(*args, **kwargs)
         name = engine_of(args) or (engine_of(kwargs.values()) if kwargs else None)
-        if name is None and (_tracing is None or (name := _tracing()) is None):
+        if name is None and (not _tracing or (name := _traced_by()) is None):
             return fn(*args, **kwargs)
         if converts and name != choice.chosen() and _are_numbers((args, kwargs)):
             return fn(*args, **kwargs)
@@ -92,17 +92,22 @@ def on_its_engine(fn: F) -> F:
     return call  # type: ignore[return-value]
 
 
-_tracing: Callable[[], str | None] | None = None
+_tracing: dict[str, Callable[[], bool]] = {}
 
 
-def tell_of_tracing(tracing: Callable[[], str | None]) -> None:
-    """Have calls without a library's arrays be that library's too while it traces a program of its own.
+def tell_of_tracing(name: str, is_tracing: Callable[[], bool]) -> None:
+    """Have calls without a library's arrays be that library's too while it traces a program that it is the engine of.
 
     Args:
-        tracing: gives the engine's name while its library traces a program.
+        name: the engine's name.
+        is_tracing: whether its library traces a function in this thread.
     """
-    global _tracing
-    _tracing = tracing
+    _tracing[name] = is_tracing
+
+
+def _traced_by() -> str | None:
+    name = choice.named()
+    return name if name in _tracing and _tracing[name]() else None
 
 
 def gives_ours(fn: F) -> F:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config, ops
+from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Shape
@@ -66,6 +67,7 @@ def _is_scalar(x: Any, value: float) -> bool:
     return isinstance(x, (int, float)) and x == value
 
 
+@on_its_engine
 def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:
     """Numbers of the normal distribution.
 
@@ -99,6 +101,7 @@ def _work_type(dtype: str) -> str:
     return dtype if dtype == "float64" else "float32"
 
 
+@on_its_engine
 def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:
     """Numbers of the normal distribution that are within two standard deviations of the mean.
 
@@ -116,6 +119,7 @@ def _truncated_normal(key: Tensor, shape: Shape, dtype: str, mean: Any, stddev: 
     return ops.cast(x * stddev + mean, dtype)
 
 
+@on_its_engine
 def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:
     """Numbers that are equally likely between ``minval`` and ``maxval`` (excluded).
 
@@ -140,6 +144,7 @@ def _between(key: Tensor, shape: Shape, dtype: str, low: Any, span: Any) -> Tens
     return unit_uniform(key, shape, dtype) * ops.cast(span, dtype) + ops.cast(low, dtype)
 
 
+@on_its_engine
 def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None) -> Tensor:
     """Integers that are equally likely from ``minval`` to ``maxval`` (excluded).
 
@@ -174,6 +179,7 @@ def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: An
     return ops.cast(ops.floor(low + u * (high - low)), dtype)
 
 
+@on_its_engine
 def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None) -> Tensor:
     """Indices drawn with the probabilities ``softmax(logits)``.
 
@@ -201,6 +207,7 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any =
     return ops.cast(ops.argmax(scores, axis=-1), dtypes.name_of(dtype))
 
 
+@on_its_engine
 def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Tensor:
     """``inputs`` with a share ``rate`` of its elements at zero and the others scaled to keep the sum.
 
@@ -227,6 +234,7 @@ def _noise_extents(noise_shape: Any) -> list[Any]:
     return [int(d) if isinstance(d, (np.integer, Tensor)) else d for d in noise_shape]
 
 
+@on_its_engine
 def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Tensor:
     """``x`` with its entries along ``axis`` in random order."""
     x = ops.convert_to_tensor(x)
@@ -234,6 +242,7 @@ def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Tensor:
     return P.take(x, permutation(x.shape[axis], seed), axis=axis)
 
 
+@on_its_engine
 def permutation(count: Any, seed: Any = None) -> Tensor:
     """The integers below ``count`` in random order, int32."""
     bits = P.random_bits(draw_seed(seed), shape=(count,))

@@ -9,8 +9,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax._src.core import trace_state_clean
 
 from pronghorn.backends.engine import Engine, Step
+from pronghorn.backends.foreign_calls import tell_of_tracing
 from pronghorn.backends.jax.table import TABLE
 from pronghorn.graph.ir import Graph
 from pronghorn.graph.tensor import Tensor
@@ -69,6 +71,8 @@ class JaxEngine(Engine):
 
 
 ENGINE = JaxEngine()
+
+tell_of_tracing("jax", lambda: not trace_state_clean())
 
 
 def _array_of(x: Any) -> Any:

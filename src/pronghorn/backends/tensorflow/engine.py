@@ -11,7 +11,6 @@ import tensorflow as tf
 from tensorflow.python.autograph.core import config
 from tensorflow.python.eager import record
 
-from pronghorn.backends import choice
 from pronghorn.backends.engine import Engine, Step
 from pronghorn.backends.foreign_calls import tell_of_tracing
 from pronghorn.backends.interpreter import Bound
@@ -146,11 +145,6 @@ for _class in (Tensor, GraphVariable):
     tf.register_tensor_conversion_function(_class, _as_tensor)
 
 
-def _tracing() -> str | None:
-    """The engine's name while a function of TensorFlow's is traced in a program that has it as its engine."""
-    return "tensorflow" if tf.inside_function() and choice.chosen() == "tensorflow" else None
-
-
-tell_of_tracing(_tracing)
+tell_of_tracing("tensorflow", tf.inside_function)
 # What AutoGraph makes of a program's own functions, it is not to make of ours.
 config.CONVERSION_RULES = (config.DoNotConvert("pronghorn"), *config.CONVERSION_RULES)
