@@ -69,7 +69,7 @@ class TensorFlowEngine(Engine):
         return value.dtype.name
 
     def lend(self, variable: GraphVariable) -> None:
-        """Have a variable of TensorFlow's be the value: tapes know it, and functions read and assign it when they run."""
+        """Have a variable of TensorFlow's be the value, which tapes know, and functions read and assign as they run."""
         if variable.lent_to(self) is None:
             with tf.init_scope():
                 value = tf.Variable(variable.on(self), trainable=not dtypes.is_integer(variable.storage_dtype))
