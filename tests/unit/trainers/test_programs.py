@@ -1,0 +1,101 @@
+"""Steps that are written for an engine's library: which they are, and what is said where another engine is chosen."""
+
+import numpy as np
+import pytest
+
+import pronghorn as keras
+from pronghorn.trainers.programs import engine_of_program, takes_state
+
+OWN = "llvm"
+
+
+class Traced(keras.Model):
+    def train_step(self, data):
+        with keras.GradientTape() as tape:
+            loss = keras.ops.sum(self(data[0]))
+        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        return {"loss": loss}
+
+
+class Pure(keras.Model):
+    def train_step(self, state, data):
+        return {}, state
+
+
+class Backward(keras.Model):
+    def train_step(self, data):
+        return {"loss": self.learned(data)}
+
+    def learned(self, data):
+        import torch
+
+        loss = torch.sum(self(data[0]))
+        loss.backward()
+        return loss
+
+
+def recorded(model, x):
+    import tensorflow as tf
+
+    def inner():
+        with tf.GradientTape() as tape:
+            return tape, model(x)
+
+    return inner()
+
+
+class Taped(keras.Model):
+    def train_step(self, data):
+        return {"loss": recorded(self, data)}
+
+
+class Measured(keras.Model):
+    """Its steps name PyTorch, but train by our gradients."""
+
+    def test_step(self, data):
+        import torch
+
+        return {"threads": torch.get_num_threads()}
+
+
+def made(cls):
+    inputs = keras.Input((4,))
+    return cls(inputs, keras.layers.Dense(3)(inputs))
+
+
+@pytest.mark.parametrize("cls", [keras.Model, Traced, Measured])
+@pytest.mark.parametrize("kind", ["train", "test", "predict"])
+def test_steps_written_with_ops_are_traced_on_any_engine(cls, kind):
+    for engine in (OWN, "numpy", "jax", "tensorflow"):
+        assert engine_of_program(made(cls), kind, engine) is None
+
+
+def test_a_step_that_names_the_engines_library_is_its_program():
+    assert engine_of_program(made(Backward), "train", "torch") == "torch"
+    assert engine_of_program(made(Backward), "test", "torch") is None
+    assert engine_of_program(made(Taped), "train", "tensorflow") == "tensorflow"
+    assert engine_of_program(made(Measured), "test", "torch") == "torch"
+
+
+@pytest.mark.parametrize(("cls", "written_for"), [(Pure, "jax"), (Backward, "torch"), (Taped, "tensorflow")])
+def test_a_step_for_another_engine_says_so_before_the_first_step(cls, written_for):
+    model = made(cls)
+    before = model.get_weights()
+    model.compile("sgd", "mse")
+    x, y = np.ones((4, 4), "float32"), np.zeros((4, 3), "float32")
+    for train in (model.fit, model.train_on_batch):
+        with pytest.raises(ValueError, match=rf"{cls.__name__}.train_step .*the engine is 'pronghorn'"):
+            train(x, y)
+    with pytest.raises(ValueError, match=f"KERAS_BACKEND={written_for} pronghorn run"):
+        model.fit(x, y)
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+    assert model.evaluate(x, y, verbose=0) > 0
+
+
+def test_arguments_with_defaults_are_no_state():
+    class Settled(keras.Model):
+        def train_step(self, data, verbose=False):
+            return super().train_step(data)
+
+    assert not takes_state(Settled.train_step)
+    assert takes_state(Pure.train_step)
