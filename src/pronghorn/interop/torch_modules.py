@@ -28,7 +28,7 @@ def parameters(layer: Any, recurse: bool = True) -> Iterator[torch.nn.Parameter]
 
 def torch_params(layer: Any) -> torch.nn.ParameterDict:
     """All variables of a layer or model by their paths, those of its random generators included, as parameters."""
-    return torch.nn.ParameterDict([(v.path.replace(".", "_"), parameter(v)) for v in layer.variables])
+    return torch.nn.ParameterDict([(v.path.replace(".", "_"), ENGINE.parameter(v)) for v in layer.variables])
 
 
 def zero_grad(layer: Any, set_to_none: bool = True) -> None:

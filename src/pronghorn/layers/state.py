@@ -20,7 +20,17 @@ from pronghorn.symbolic.operation import Operation
 from pronghorn.variables import Variable
 
 _ON_TORCH = frozenset(
-    ("parameters", "named_parameters", "zero_grad", "torch_params", "state_dict", "load_state_dict", "train", "eval", "to")
+    (
+        "parameters",
+        "named_parameters",
+        "zero_grad",
+        "torch_params",
+        "state_dict",
+        "load_state_dict",
+        "train",
+        "eval",
+        "to",
+    )
 )
 """What layers have beside the rest while the engine is torch, as they have on Keras's own."""
 
