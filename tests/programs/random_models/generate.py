@@ -10,6 +10,7 @@ from math import prod
 from typing import Any
 
 import pronghorn
+from pronghorn.utils.masking import get_mask
 from random_models import training_menu
 from random_models.layer_menu import LARGEST, MENU, SIZES, Draw, layer
 from random_models.spec import Node, Spec, apply, inputs_of, pruned, references, renumbered
@@ -36,6 +37,8 @@ class Drawing:
     # -- growing -------------------------------------------------------------------------------------------------------
     def add(self, node: Node) -> bool:
         """Adds a node if its value is of use: not too large, not empty."""
+        if self.keeps_its_mask_on_jax(node):
+            return False
         try:
             value = apply(node, len(self.values), pronghorn, self.values, self.layers)
         except REFUSALS as error:
@@ -49,6 +52,14 @@ class Drawing:
         used = references(node)
         self.loose = [i for i in self.loose if i not in used] + [len(self.values) - 1]
         return True
+
+    def keeps_its_mask_on_jax(self, node: Node) -> bool:
+        """Whether axes stay where they are, of a value with a mask: `transpose` of JAX gives back the same array then,
+        on which Keras finds the mask again that `Permute`, which does not support masks, should have ended."""
+        first = self.spec["nodes"][node["again"] - len(self.spec["inputs"])] if "again" in node else node
+        if first.get("layer") != "Permute" or first["kwargs"]["dims"] != sorted(first["kwargs"]["dims"]):
+            return False
+        return get_mask(self.values[node["inputs"][0]]) is not None
 
     def refusal(self, node: Node, error: Exception) -> dict[str, Any]:
         """What was refused, as a model of its own."""

@@ -19,7 +19,7 @@ from pronghorn.utils.masking import get_mask
 from random_models.spec import Spec, apply, build, resolved
 
 Seen = dict[str, np.ndarray]
-Change = Callable[[Any], None]
+Change = Callable[[Any, Any], None]
 
 
 class Failed(Exception):
@@ -158,7 +158,7 @@ def compile_model(spec: Spec, model: Any, library: Any, change: Change | None = 
     extra = {"loss_weights": spec["compile"]["loss_weights"]} if "loss_weights" in spec["compile"] else {}
     optimizer = resolved(spec["compile"]["optimizer"], library)
     if change:
-        change(optimizer)
+        change(model, optimizer)
     model.compile(optimizer=optimizer, loss=losses, metrics=metrics, **extra)
 
 
@@ -204,7 +204,8 @@ def unshare(model: Any) -> None:
 def train(
     spec: Spec, model: Any, data: Data, weights: list[np.ndarray], library: Any, change: Change | None = None
 ) -> Seen:
-    """Predicts, takes one step, fits, evaluates, predicts; ``change`` is called with the optimizer beforehand."""
+    """Predicts, takes one step, fits, evaluates, predicts; ``change`` is called with the model and the
+    optimizer beforehand."""
     seen: Seen = {}
     with at("setting weights"):
         model.set_weights(weights)
