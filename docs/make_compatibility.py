@@ -29,6 +29,21 @@ Made by `python docs/make_compatibility.py` from the code; do not edit. The name
 that says what to use instead, and so does this page.
 """
 
+_NUMBERS = """## Numbers
+
+Results and gradients are those of Keras on JAX up to rounding, with NaN, infinities, zeros of both signs, ties and
+kinks. Where they are not, that is meant:
+
+- Numbers too small for a normal float are kept, which JAX makes zero; `tanh`, `sin` and their like of float64 are
+  float64, and float32 in Keras on JAX; the sigmoid of a float16 below -11.1 is what a float16 can hold, and 0 in JAX.
+- Where `relu` meets NaN its gradient is what comes back to it, and 0 in JAX. A max-pool's gradient goes to the first
+  NaN of a window; in JAX to an element that depends on where the NaN stands.
+- `argmax`, `argmin`, `top_k` and sorting take -0.0 and 0.0 for equal, as NumPy does. (`max`, `maximum`, max-pools and
+  the like give 0.0 of the two, and the minima -0.0, as in JAX and at any number of elements.)
+- The gradient of `power(0, 0)` to its base is 0, NaN in JAX; of `logaddexp` with one infinite operand 1 and 0; of
+  `mod` the exact whole quotient, where JAX takes the rounded one.
+"""
+
 
 def read_names() -> list[str]:
     """Return the names of `docs/keras_api.txt`."""
@@ -47,7 +62,7 @@ def page(names: Iterable[str]) -> str:
     if unexplained:
         raise SystemExit("Neither there nor explained in pronghorn._compat:\n" + "\n".join(unexplained))
     _judge_namespaces(found)
-    parts = [_HEAD.format(count=len(found)), *_counts(found)]
+    parts = [_HEAD.format(count=len(found)), *_counts(found), _NUMBERS]
     by_namespace: dict[str, list[str]] = {}
     for name in found:
         by_namespace.setdefault(name.rpartition(".")[0], []).append(name)

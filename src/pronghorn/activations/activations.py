@@ -19,11 +19,17 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
             return ops.relu6(x)
         positive = ops.relu(x)
         return positive if max_value is None else ops.minimum(positive, max_value)
+    if max_value is None and threshold == 0.0:
+        return ops.leaky_relu(x, negative_slope=negative_slope)
     x = ops.convert_to_tensor(x) if not _symbolic(x) else x
     above = x if max_value is None else ops.minimum(x, max_value)
-    # Times 0, an infinity or a NaN would be NaN.
-    below = (x - threshold) * negative_slope if negative_slope else ops.zeros_like(x)
-    return ops.where(ops.greater(x, threshold), above, below)
+    if not negative_slope:  # times which an infinity or a NaN would be NaN
+        return ops.where(ops.greater(x, threshold), above, ops.zeros_like(x))
+    distance = x - threshold
+    not_below = ops.stop_gradient(distance)  # 0 or NaN, without a gradient as in Keras
+    return ops.where(
+        ops.greater(x, threshold), above, ops.where(ops.less(x, threshold), distance * negative_slope, not_below)
+    )
 
 
 def _symbolic(x: Any) -> bool:

@@ -22,7 +22,7 @@ from pronghorn.codegen.real_math import RealMath
 from pronghorn.codegen.rounding import emit_nextafter, emit_rounding
 from pronghorn.codegen.values import is_literal, is_real, is_signed, round_to, value_type
 
-__all__ = ["emit_elementwise"]
+__all__ = ["emit_elementwise", "emit_zero_sign"]
 
 # Operations whose result a 16-bit float type holds exactly.
 _EXACT = frozenset(("neg", "abs", "sign", "floor", "ceil", "round", "max", "min", "nextafter", "rem"))
@@ -103,15 +103,33 @@ def _real(fb: FunctionBuilder, name: str, args: Sequence[str], dtype: str, lanes
     return result if name in _EXACT or name == "is_finite" else round_to(fb, dtype, result, lanes)
 
 
-def _larger(predicate: str) -> Callable[[RealMath, str, str], str]:
+def _extremum(predicate: str) -> Callable[[RealMath, str, str], str]:
     def emit(m: RealMath, x: str, y: str) -> str:
         if is_literal(x):  # a constant second operand lets the optimiser drop the test for NaN
             x, y = y, x
         # The machine's instruction gives its second operand if either is NaN: here x, and y's NaN is put back after.
         result = m.select(m.cmp(predicate, y, x), y, x)
-        return m.select(m.cmp("uno", y, y), y, result)
+        return m.select(m.cmp("uno", y, y), y, emit_zero_sign(m, predicate == "ogt", x, y, result))
 
     return emit
+
+
+def emit_zero_sign(m: RealMath, largest: bool, x: str, y: str, result: str) -> str:
+    """``result``, the larger (or smaller) of ``x`` and ``y``, where -0.0 is less than 0.0: of two zeros a comparison
+    leaves open which is taken, and so would the order of a reduction. The larger of two numbers is negative where both
+    are, the smaller where either is.
+    """
+    if is_literal(y):
+        if y not in (m(0.0), m(-0.0)):
+            return result
+        if largest:
+            return m.abs(result) if y == m(0.0) else result  # where both are zero, the result is x
+        return result if y == m(0.0) else m.neg(m.abs(result))
+    sign = 1 << (31 if m.is_single else 63)
+    both = m.bit_op("and" if largest else "or", m.to_bits(x), m.to_bits(y))
+    if largest:
+        return m.from_bits(m.bit_op("and", m.to_bits(result), m.bit_op("or", both, sign - 1)))
+    return m.from_bits(m.bit_op("or", m.to_bits(result), m.bit_op("and", both, sign)))
 
 
 def _sign(m: RealMath, x: str) -> str:
@@ -128,8 +146,8 @@ _REAL_FUNCTIONS: dict[str, Callable[..., str]] = {
     "abs": RealMath.abs,
     "sign": _sign,
     "is_finite": _is_finite,
-    "max": _larger("ogt"),
-    "min": _larger("olt"),
+    "max": _extremum("ogt"),
+    "min": _extremum("olt"),
     "floor": lambda m, x: emit_rounding(m, "floor", x),
     "ceil": lambda m, x: emit_rounding(m, "ceil", x),
     "round": lambda m, x: emit_rounding(m, "round", x),

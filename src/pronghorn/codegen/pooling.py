@@ -9,8 +9,9 @@ from itertools import product as cartesian
 from pronghorn.codegen.builder import FunctionBuilder, Operand, literal, vec
 from pronghorn.codegen.contraction import Place, TileResult
 from pronghorn.codegen.coordinates import lanes_along
-from pronghorn.codegen.elementwise import emit_elementwise
+from pronghorn.codegen.elementwise import emit_elementwise, emit_zero_sign
 from pronghorn.codegen.evaluator import Evaluator
+from pronghorn.codegen.real_math import RealMath
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.values import is_real, round_to, value_type
 from pronghorn.compiler.expr import Index, LoopVar
@@ -78,7 +79,10 @@ class PoolEpilogue:
         for number, value in enumerate(values[1:], 1):
             wins = _larger(fb, value, best, dtype, lanes)
             where = fb.select(wins, vec("i32", lanes), literal(number, vec("i32", lanes)), where)
-            best = fb.select(wins, value_type(dtype, lanes), value, best)
+            better = fb.select(wins, value_type(dtype, lanes), value, best)
+            if is_real(dtype):
+                better = emit_zero_sign(RealMath(fb, value_type(dtype), lanes), True, value, best, better)
+            best = better
         for reader in self.fusion.readers:
             result = where if reader.reductions[0].op == "argmax" else best
             self._store(fb, slots, place, reader, result)

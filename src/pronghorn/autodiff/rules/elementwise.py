@@ -255,22 +255,20 @@ def _ones(x: Tensor) -> Tensor:
     return P.add(zeros_like(x), 1.0)
 
 
-def _extremum(ctx: Context, g: Tensor, first_wins: Tensor) -> Gradients:
-    """Ties share the gradient equally."""
-    x, y = ctx.inputs
-    tied = P.select(P.eq(x, y), P.mul(g, 0.5), zeros_like(g))
-    gx = P.select(first_wins, g, tied)
-    return gx, P.sub(g, gx) if ctx.needs[1] else None
+def _extremum(ctx: Context, g: Tensor, x_wins: Tensor, y_wins: Tensor) -> Gradients:
+    """Ties share the gradient equally; beside a NaN neither gets any, as in JAX."""
+    tied = P.select(P.eq(*ctx.inputs), P.mul(g, 0.5), zeros_like(g))
+    return P.select(x_wins, g, tied), P.select(y_wins, g, tied) if ctx.needs[1] else None
 
 
 @vjp("max")
 def max(ctx: Context, g: Tensor) -> Gradients:
-    return _extremum(ctx, g, P.gt(*ctx.inputs))
+    return _extremum(ctx, g, P.gt(*ctx.inputs), P.lt(*ctx.inputs))
 
 
 @vjp("min")
 def min(ctx: Context, g: Tensor) -> Gradients:
-    return _extremum(ctx, g, P.lt(*ctx.inputs))
+    return _extremum(ctx, g, P.lt(*ctx.inputs), P.gt(*ctx.inputs))
 
 
 @vjp("atan2")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.backends.numpy import special
+from pronghorn.backends.numpy import extremes, special
 from pronghorn.backends.numpy.registry import implement, implements, widened
 from pronghorn.graph import dtypes
 
@@ -54,8 +54,8 @@ _FLOAT_BINARY: dict[str, Callable[..., Any]] = {
     "add": np.add,
     "sub": np.subtract,
     "mul": np.multiply,
-    "max": np.maximum,  # NaN if either is
-    "min": np.minimum,
+    "max": extremes.maximum,
+    "min": extremes.minimum,
     "atan2": np.arctan2,
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pronghorn.backends.numpy import extremes
 from pronghorn.backends.numpy.registry import implements, widened
 
 
@@ -14,7 +15,8 @@ def take(x: np.ndarray, indices: np.ndarray, *, axis: int) -> np.ndarray:
     return np.take(x, at, axis)
 
 
-_COMBINE = {"add": np.add, "max": np.maximum, "min": np.minimum, "mul": np.multiply}
+_COMBINE = {"add": np.add, "mul": np.multiply}
+_EXTREMES = {"max": extremes.scatter_maximum, "min": extremes.scatter_minimum}
 
 
 @implements("scatter")
@@ -28,6 +30,8 @@ def scatter(x: np.ndarray, indices: np.ndarray, updates: np.ndarray, *, mode: st
     if not inside.all():
         at, rows = at[inside], rows[inside]
     at = at.astype(np.intp)
+    if mode in _EXTREMES:
+        return _EXTREMES[mode](x, at, rows)
     if mode == "set":
         last = _last_occurrence(at, x.shape[0])
         out[at[last]] = rows[last]

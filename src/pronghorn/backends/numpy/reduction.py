@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.backends.numpy import extremes
 from pronghorn.backends.numpy.registry import implement, implements, widened
 
 
@@ -41,13 +42,13 @@ def greatest(dtype: np.dtype) -> Any:
 @widened
 def reduce_max(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
     """The maximum, NaN if there is one; of nothing, the least value of the type."""
-    return np.max(x, axes, initial=least(x.dtype))
+    return extremes.largest(x, axes, least(x.dtype))
 
 
 @implements("reduce_min")
 @widened
 def reduce_min(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
-    return np.min(x, axes, initial=greatest(x.dtype))
+    return extremes.smallest(x, axes, greatest(x.dtype))
 
 
 @implements("reduce_and")
@@ -89,8 +90,8 @@ def _sums(x: np.ndarray, axis: int, dtype: np.dtype) -> np.ndarray:
 
 implement("cumsum", _cumulative(_sums))
 implement("cumprod", _cumulative(np.multiply.accumulate))
-implement("cummax", _cumulative(np.maximum.accumulate))
-implement("cummin", _cumulative(np.minimum.accumulate))
+implement("cummax", _cumulative(extremes.largest_so_far))
+implement("cummin", _cumulative(extremes.smallest_so_far))
 
 
 @implements("sort")

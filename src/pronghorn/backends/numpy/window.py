@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.backends.numpy import extremes
 from pronghorn.backends.numpy.geometry import Pairs, padded, taps, unpadded
 from pronghorn.backends.numpy.reduction import least
 from pronghorn.backends.numpy.registry import implements, widened
@@ -49,7 +50,7 @@ def window_sum(x: np.ndarray, *, window: Ints, strides: Ints, padding: Pairs, di
 @widened
 def window_max(x: np.ndarray, *, window: Ints, strides: Ints, padding: Pairs, dilation: Ints) -> np.ndarray:
     """The maximum of each window, NaN if there is one; of padding alone, the least value of the type."""
-    return _reduce(x, np.maximum, least(x.dtype), window, strides, padding, dilation)
+    return _reduce(x, extremes.maximum, least(x.dtype), window, strides, padding, dilation)
 
 
 @implements("window_argmax")

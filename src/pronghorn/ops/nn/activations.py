@@ -47,9 +47,10 @@ def relu6(x: Any) -> Tensor:
 
 
 def _between(x: Tensor, low: float, high: float) -> Tensor:
-    """``x`` kept between two numbers, with gradient 1 between them and 0 at and beyond them."""
+    """``x`` kept between two numbers, with gradient 1 between them and 0 at and beyond them, and for NaN."""
     lower, upper = B.full_like(x, low), B.full_like(x, high)
-    return P.select(P.gt(x, lower), P.select(P.lt(x, upper), x, upper), P.select(P.ne(x, x), x, lower))
+    not_above = P.select(P.ne(x, x), P.stop_gradient(x), lower)
+    return P.select(P.gt(x, lower), P.select(P.lt(x, upper), x, upper), not_above)
 
 
 @symbolic_aware

@@ -241,9 +241,15 @@ def hypot(x1: Any, x2: Any) -> Tensor:
     zero = P.eq(long, B.zeros_like(long))
     ratio = P.div(short, P.select(zero, B.full_like(long, 1), long))
     length = P.mul(long, P.sqrt(P.add(P.mul(ratio, ratio), 1.0)))
-    infinite = B.full_like(long, math.inf)
-    beyond = P.select(P.or_(P.eq(x, infinite), P.eq(y, infinite)), infinite, long)  # infinite, whatever the other is
+    infinite = B.full_like(long, math.inf)  # whatever the other is
+    beyond = P.select(P.or_(P.eq(x, infinite), P.eq(y, infinite)), infinite, _nan_of(x, y))
     return P.select(P.is_finite(long), length, beyond)
+
+
+def _nan_of(x: Tensor, y: Tensor) -> Tensor:
+    """NaN where either is, with gradients that are NaN too, and 0 elsewhere: `max` and `min` give NaNs no gradient."""
+    nan = P.select(P.or_(P.ne(x, x), P.ne(y, y)), P.add(x, y), B.zeros_like(x))
+    return P.mul(nan, nan)
 
 
 def _minus_size(x: Tensor) -> Tensor:
@@ -256,9 +262,9 @@ def logaddexp(x1: Any, x2: Any) -> Tensor:
     """``log(exp(x1) + exp(x2))``, without overflow."""
     x1, x2 = B.convert(x1), B.convert(x2)
     x, y = B.operands(x1, x2, dtype=_float_result(x1, x2))
-    top, gap = P.max(x, y), P.sub(x, y)
+    top, gap, total = P.max(x, y), P.sub(x, y), P.add(x, y)
     same = P.ne(gap, gap)  # both infinite alike, or NaN
-    return P.select(same, P.add(x, y), P.add(top, P.log1p(P.exp(_minus_size(gap)))))
+    return P.select(same, P.add(total, _nan_of(x, y)), P.add(top, P.log1p(P.exp(_minus_size(gap)))))
 
 
 @symbolic_aware
@@ -266,10 +272,10 @@ def logaddexp2(x1: Any, x2: Any) -> Tensor:
     """``log2(2**x1 + 2**x2)``, without overflow."""
     ln2 = 0.6931471805599453
     x, y = B.operands(x1, x2, dtype=_float_result(x1, x2))
-    top, gap = P.max(x, y), P.sub(x, y)
+    top, gap, total = P.max(x, y), P.sub(x, y), P.add(x, y)
     same = P.ne(gap, gap)
     tail = P.mul(P.log1p(P.exp(P.mul(_minus_size(gap), ln2))), 1 / ln2)
-    return P.select(same, P.add(x, y), P.add(top, tail))
+    return P.select(same, P.add(total, _nan_of(x, y)), P.add(top, tail))
 
 
 @symbolic_aware
