@@ -17,7 +17,7 @@ _FOLDER = Path(__file__).parent
 PAGE = _FOLDER / "export.md"
 sys.path.insert(0, str(_FOLDER.parent / "tests" / "programs"))
 
-import onnx_sweep  # noqa: E402
+import export_sweep  # noqa: E402
 
 _HEAD = """\
 # Exporting a model
@@ -69,7 +69,7 @@ instead ([engines](engines.md) are a way to run a model on another library witho
 
 ## Layers
 
-Made by `python docs/make_export.py`, which tries each configuration of `tests/programs/onnx_sweep.py` with 1, 3 and 7
+Made by `python docs/make_export.py`, which tries each configuration of `tests/programs/export_sweep.py` with 1, 3 and 7
 rows; results agree within 1e-5 of their size. {count} configurations of {layers} layers; {good} work.
 
 | layer | ONNX |
@@ -81,8 +81,8 @@ def try_all() -> dict[str, list[str]]:
     """For each layer, what came of its configurations: an empty text where one works."""
     found: dict[str, list[str]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for case in onnx_sweep.cases():
-            found.setdefault(case.layer, []).append(onnx_sweep.attempt(case, Path(folder)).error)
+        for case in export_sweep.cases():
+            found.setdefault(case.layer, []).append(export_sweep.attempt(case, Path(folder)).error)
     return found
 
 
@@ -108,7 +108,7 @@ def _cell(layer: str, errors: list[str]) -> str:
     failed = [error for error in errors if error]
     if not failed:
         return "works"
-    why = onnx_sweep.NOT_THERE.get(layer, failed[0])
+    why = export_sweep.NOT_THERE.get(layer, failed[0])
     return f"not there: {why}" if len(failed) == len(errors) else f"{len(errors) - len(failed)} of {len(errors)}: {why}"
 
 

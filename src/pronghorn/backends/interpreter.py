@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pronghorn.graph.dim import Dim, FloorDiv, Shape, evaluate
-from pronghorn.graph.ir import Graph, Value
+from pronghorn.graph.ir import Graph, Node, Value
 
 
 class Bound(NamedTuple):
@@ -29,7 +29,8 @@ def run(
     arrays: Sequence[Any],
     table: Table,
     extents: Mapping[str, int] | None = None,
-    shape_of: Callable[[Any], tuple[int, ...]] = shape_of,
+    shape_of: Callable[[Any], Any] = shape_of,
+    typed: Callable[[Any, Any], object] | None = None,
 ) -> list[Any]:
     """The graph's outputs for the given inputs.
 
@@ -41,6 +42,7 @@ def run(
         table: a function for each primitive, from arrays and the primitive's parameters to an array, or to a tuple.
         extents: symbolic extents that are known already (of the graph around a loop's body).
         shape_of: the shape of an array.
+        typed: is told each result and its shape, for libraries that do not always know it.
 
     Raises:
         ValueError: if the arrays do not fit the inputs.
@@ -54,13 +56,38 @@ def run(
     uses = _uses(graph)
     for node in graph.nodes:
         params = {k: concrete(p, env) for k, p in node.params.items()}
-        result = table[node.prim.name](*(values[v] for v in node.inputs), **params)
-        values.update(zip(node.outputs, result if isinstance(result, (tuple, list)) else (result,)))
+        try:
+            result = table[node.prim.name](*(values[v] for v in node.inputs), **params)
+        except Exception as error:
+            failed_at(error, node)
+            raise
+        results = result if isinstance(result, (tuple, list)) else (result,)
+        if typed is not None:
+            for value, array in zip(node.outputs, results):
+                typed(array, concrete(value.shape, env))
+        values.update(zip(node.outputs, results))
         for value in node.inputs:  # let go of what nobody needs any more
             uses[value] -= 1
             if not uses[value]:
                 del values[value]
     return [values[v] for v in graph.outputs]
+
+
+def failed_at(error: BaseException, node: Node | None = None) -> Node | None:
+    """The node in which an error arose, the innermost: what exports name.
+
+    Args:
+        error: the error, or one that was raised because of it.
+        node: to be kept with the error, where it has none yet.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        found = getattr(cause, "at_node", None)
+        if found is not None:
+            return found
+        cause = cause.__cause__ or cause.__context__
+    error.at_node = node  # type: ignore[attr-defined]
+    return node
 
 
 def empty_results(body: Graph | Bound, num_carry: int) -> list[tuple[tuple[int, ...], str]]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pronghorn.backends import engine as engines
+
 
 @dataclass(frozen=True)
 class Format:
@@ -16,23 +18,26 @@ class Format:
         module: has ``write(model, path, input_signature, **options)``, which returns what was written in a few words.
         endings: of files' names, by which a command line tells the format.
         options: the keyword arguments that ``write`` takes beside these.
+        engine: the engine whose library it needs, and whose table writes it.
     """
 
     module: str
     endings: tuple[str, ...]
     options: tuple[str, ...] = ()
+    engine: str | None = None
 
 
 FORMATS: dict[str, Format] = {
     "onnx": Format("pronghorn.export.onnx", (".onnx",), ("opset_version",)),
+    "tf_saved_model": Format("pronghorn.export.programs.tensorflow", (".savedmodel",), (), "tensorflow"),
+    "torch": Format("pronghorn.export.programs.torch", (".pt2",), (), "torch"),
+    "jax": Format("pronghorn.export.programs.jax", (".jax",), ("platforms",), "jax"),
 }
 
 #: Keras's other formats, and what to do instead.
 NOT_THERE: dict[str, str] = {
-    "tf_saved_model": "TensorFlow's tools read ONNX; or save model.keras and export it with Keras",
-    "torch": "PyTorch's tools read ONNX; or save model.keras and export it with Keras on PyTorch",
     "openvino": "OpenVINO reads ONNX files as they are",
-    "litert": "save model.keras and export it with Keras on TensorFlow",
+    "litert": "TensorFlow's converter makes it of a SavedModel: export with format='tf_saved_model'",
 }
 
 
@@ -44,15 +49,15 @@ def export_model(
 
     Args:
         model: a model that has been built: one with an `Input`, or one that has been called.
-        filepath: of the file to write.
-        format: `"onnx"`.
+        filepath: of the file to write; of the folder for `"tf_saved_model"`.
+        format: `"tf_saved_model"`, `"onnx"`, `"torch"` or `"jax"`.
         verbose: whether to say what was written; None means yes.
         input_signature: nested `InputSpec`s, `KerasTensor`s or arrays in the structure of the model's inputs, whose
             shapes and types are taken in place of the model's own. None in a shape is any extent.
-        kwargs: of the format; for ONNX, `opset_version`.
+        kwargs: of the format; for ONNX, `opset_version`; for JAX, `platforms`.
 
     Raises:
-        ValueError: for a format that is not known, or a model whose inputs are not.
+        ValueError: for a format that is not known, a model whose inputs are not, or a path that something else has.
         NotImplementedError: for what the format cannot express, layer by layer; nothing is written then.
         ImportError: if the format needs a package that is not installed.
         TypeError: for a keyword argument that the format does not have.
@@ -69,23 +74,24 @@ def export_model(
     if unknown:
         takes = f"takes {', '.join(found.options)}" if found.options else "takes none"
         raise TypeError(f"export: format={format!r} has no option {unknown[0]!r}; it {takes}.")
-    path = Path(filepath)
-    if path.is_dir():
-        raise ValueError(f"export: filepath={str(filepath)!r} is a folder; give the name of the file to write.")
-    written = importlib.import_module(found.module).write(model, path, input_signature, **kwargs)
+    if found.engine is not None:
+        engines.engine(found.engine)  # says what to do where its library is not there
+    written = importlib.import_module(found.module).write(model, Path(filepath), input_signature, **kwargs)
     if verbose or verbose is None:
         print(f"Exported {model.name} to {str(filepath)!r}: {written}.")
 
 
 def format_of(path: str) -> str:
-    """The format that a file's ending tells.
+    """The format that a file's ending tells; a name without one is that of a folder, a SavedModel's.
 
-    >>> format_of("model.onnx")
-    'onnx'
+    >>> format_of("model.onnx"), format_of("folder/model")
+    ('onnx', 'tf_saved_model')
 
     Raises:
         ValueError: if none has that ending.
     """
+    if not Path(path).suffix:
+        return "tf_saved_model"
     for name, known in FORMATS.items():
         if path.lower().endswith(known.endings):
             return name

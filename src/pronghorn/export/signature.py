@@ -26,13 +26,15 @@ class Inference:
 
     Attributes:
         traced: the function of the inputs that are numbers; unknown extents are symbols.
-        inputs: the names of all inputs, each once.
+        arguments: the positional arguments of the call, nested, with names in place of arrays.
+        inputs: the names of all inputs, each once, in the order of the arguments.
         strings: the shapes of the inputs that are strings, whose `Lookup`s are the function's `host` inputs.
         outputs: the names of the outputs, none of which an input has.
         structure: the nested results.
     """
 
     traced: Traced
+    arguments: tuple[Any, ...]
     inputs: list[str]
     strings: dict[str, Shape]
     outputs: list[str]
@@ -76,14 +78,43 @@ def inference(model: Any, input_signature: Any = None, training: bool = False) -
         NotImplementedError: if it does more with strings than look them up.
     """
     structure, spread = _input_structure(model, input_signature)
-    specs: list[Spec] = tree.flatten(structure)
+    keywords = {"training": training} if call_takes_training(model) else {}
+
+    def call(*arguments: Any) -> Any:
+        try:
+            return model(*arguments, **keywords)
+        finally:
+            model._clear_losses()  # they would be of the trace, no numbers
+
+    arguments = tuple(structure) if spread else (structure,)
+    return inference_of(call, arguments, model.name, lambda results: _output_names(model, results))
+
+
+def inference_of(
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    name: str,
+    names_of: Callable[[Any], list[str]] | None = None,
+) -> Inference:
+    """Trace what a function computes.
+
+    Args:
+        function: of positional arguments.
+        arguments: what it is called with, nested, with `Spec`s (see `to_spec`) in place of arrays.
+        name: the graph's, for errors.
+        names_of: the names of the outputs, from the nested results; keys or numbered ones by default.
+
+    Raises:
+        ValueError: if what it computes depends on extents that are not known.
+        NotImplementedError: if it does more with strings than look them up.
+    """
+    specs: list[Spec] = tree.flatten(arguments)
     inputs = each_once(spec.name or f"input_{i}" for i, spec in enumerate(specs))
-    call = _Call(model, structure, spread, training)
-    traced = _traced(call, [replace(spec, name=name) for spec, name in zip(specs, inputs)])
-    outputs = each_once(_output_names(model, call.results), inputs)
-    return Inference(
-        traced, inputs, {x.name: x.shape for x in call.inputs if isinstance(x, OpenStrings)}, outputs, call.results
-    )
+    call = _Call(function, arguments)
+    traced = _traced(call, [replace(spec, name=name) for spec, name in zip(specs, inputs)], name)
+    outputs = each_once((names_of or names_of_results)(call.results), inputs)
+    strings = {x.name: x.shape for x in call.inputs if isinstance(x, OpenStrings)}
+    return Inference(traced, tree.pack_sequence_as(arguments, inputs), inputs, strings, outputs, call.results)
 
 
 # -- inputs -----------------------------------------------------------------------------------------------------------
@@ -97,7 +128,7 @@ def _input_structure(model: Any, signature: Any) -> tuple[Any, bool]:
                 "input_signature."
             )
         return own, spread
-    given = tree.map_structure(_to_spec, signature)
+    given = tree.map_structure(to_spec, signature)
     wrapped = isinstance(given, list | tuple) and len(given) == 1
     if own is None:
         return (given[0], False) if wrapped else (given, isinstance(given, tuple))
@@ -120,7 +151,7 @@ def _own_structure(model: Any) -> tuple[Any, bool]:
     if struct is None and getattr(model, "_ends", None) is not None:
         struct = model._ends[0]
     if struct is not None:
-        own = tree.map_structure(_to_spec, struct)
+        own = tree.map_structure(to_spec, struct)
         if isinstance(own, dict):
             own = {k: Spec(s.shape, s.dtype, k) if isinstance(s, Spec) else s for k, s in own.items()}
         return own, False
@@ -135,7 +166,12 @@ def _own_structure(model: Any) -> tuple[Any, bool]:
     return (structures[0], False) if len(structures) == 1 else (tuple(structures), True)
 
 
-def _to_spec(x: Any) -> Spec:
+def to_spec(x: Any) -> Spec:
+    """The shape, type and name of an `InputSpec`, a `KerasTensor`, a `tf.TensorSpec` or an array.
+
+    Raises:
+        ValueError: for what has no shape.
+    """
     if isinstance(x, Spec):
         return x
     shape = getattr(x, "shape", None)
@@ -143,19 +179,19 @@ def _to_spec(x: Any) -> Spec:
         raise ValueError(f"export: input_signature needs InputSpecs with a shape, KerasTensors or arrays, got {x!r}.")
     dtype = getattr(x, "dtype", None)
     name = getattr(x, "name", None)
+    dtype = getattr(dtype, "name", dtype)  # NumPy's and TensorFlow's types have one
     if dtype != "string":
         dtype = dtypes.name_of(dtype or "float32")
     return Spec(tuple(None if n is None else int(n) for n in shape), dtype, name if isinstance(name, str) else None)
 
 
 # -- tracing ----------------------------------------------------------------------------------------------------------
-def _traced(call: _Call, specs: list[Spec]) -> Traced:
+def _traced(call: _Call, specs: list[Spec], name: str) -> Traced:
     """The traced call.
 
     Unknown extents of several inputs are taken to be the same along the same axis; where that does not fit, each is one
     of its own. A model that compares extents is traced with numbers at hand.
     """
-    model = call.model
     attempts: list[tuple[Callable[[int, int], Dim], int | None]] = [(_shared, None), (_own, None), (_shared, _HINT)]
     problem: Exception | None = None
     for symbol, hint in attempts:
@@ -167,20 +203,20 @@ def _traced(call: _Call, specs: list[Spec]) -> Traced:
         avals = [x for x in call.inputs if isinstance(x, Aval)]
         names = {n for shape in shapes for d in shape if isinstance(d, Dim) for n in d.symbols}
         try:
-            traced = trace(call, avals, model.name, dict.fromkeys(names, hint) if hint and names else None)
+            traced = trace(call, avals, name, dict.fromkeys(names, hint) if hint and names else None)
         except (SymbolicDimError, ValueError, TypeError, IndexError) as error:
             problem = problem or error
             continue
         if traced.guards:
             raise ValueError(
-                f"export: what {model.name!r} computes depends on its inputs' extents ({traced.guards}), so that no "
+                f"export: what {name!r} computes depends on its inputs' extents ({traced.guards}), so that no "
                 "one file serves them all. Pass input_signature with numbers in the shapes."
             )
         return traced
     assert problem is not None
     if isinstance(problem, SymbolicDimError):
         raise ValueError(
-            f"export: {model.name!r} needs to know an extent that is free ({problem}). Pass input_signature with "
+            f"export: {name!r} needs to know an extent that is free ({problem}). Pass input_signature with "
             "numbers in the shapes."
         ) from problem
     raise problem
@@ -199,37 +235,36 @@ def _shape(spec: Spec, place: int, symbol: Callable[[int, int], Dim]) -> Shape:
 
 
 class _Call:
-    """The model's call as a function of the tensors among its flat ``inputs``; it keeps what came of it."""
+    """A function of nested arguments as one of the tensors among its flat ``inputs``; it keeps what came of it."""
 
-    def __init__(self, model: Any, structure: Any, spread: bool, training: bool):
-        self.model, self.structure, self.spread, self.training = model, structure, spread, training
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]):
+        self.function, self.arguments = function, arguments
         self.inputs: list[Aval | OpenStrings] = []
         self.results: Any = None
 
     def __call__(self, *tensors: Tensor) -> list[Tensor]:
         numbers = iter(tensors)
         leaves = [next(numbers) if isinstance(x, Aval) else x for x in self.inputs]
-        inputs = tree.pack_sequence_as(self.structure, leaves)
-        keywords = {"training": self.training} if call_takes_training(self.model) else {}
-        try:
-            self.results = self.model(*inputs, **keywords) if self.spread else self.model(inputs, **keywords)
-        finally:
-            self.model._clear_losses()  # they would be of the trace, no numbers
+        self.results = self.function(*tree.pack_sequence_as(self.arguments, leaves))
         return [as_tensor(x) for x in tree.flatten(self.results)]
 
 
 # -- names ------------------------------------------------------------------------------------------------------------
 def _output_names(model: Any, results: Any) -> list[str]:
     """Keys of a dict, the names of the layers that made them, or numbered."""
-    count = len(tree.flatten(results))
-    if isinstance(results, dict) and len(results) == count:
-        paths = [path for path, _ in tree.flatten_with_path(results)]
-        return [str(path[0]) for path in paths]
     names = getattr(model, "output_names", None)
     if names is None and getattr(model, "_ends", None) is not None:  # of Sequential
         names = [model.layers[-1].name]
-    if names is not None and len(names) == count:
+    if names is not None and not isinstance(results, dict) and len(names) == len(tree.flatten(results)):
         return list(names)
+    return names_of_results(results)
+
+
+def names_of_results(results: Any) -> list[str]:
+    """The keys of a dict of tensors, else numbered names."""
+    count = len(tree.flatten(results))
+    if isinstance(results, dict) and len(results) == count:
+        return [str(path[0]) for path, _ in tree.flatten_with_path(results)]
     return [f"output_{i}" for i in range(count)]
 
 

@@ -116,7 +116,8 @@ def constant(*, value: np.ndarray) -> Any:
 
 @_implements
 def iota(*, shape: Ints, dtype: str, axis: int) -> Any:
-    counts = lax.broadcasted_iota("int32" if shape[axis] < 2**31 else "int64", shape, axis)
+    is_long = isinstance(shape[axis], int) and shape[axis] >= 2**31
+    counts = lax.broadcasted_iota("int64" if is_long else "int32", shape, axis)
     return counts.astype(dtypes.to_numpy(dtype))
 
 
@@ -358,7 +359,26 @@ def scan(*xs: Any, body: Body, num_consts: int, num_carry: int, length: int, rev
         out = _run(body, [*xs[:num_consts], *carry, *slices])
         return tuple(out[:num_carry]), tuple(out[num_carry:])
 
-    carry, stacked = lax.scan(step, tuple(xs[num_consts:fixed]), tuple(xs[fixed:]), length=length, reverse=reverse)
+    carry, sequences = tuple(xs[num_consts:fixed]), tuple(xs[fixed:])
+    if not isinstance(length, int):
+        return _scan_of_open_length(step, carry, sequences, empty_results(body, num_carry), length, reverse)
+    carry, stacked = lax.scan(step, carry, sequences, length=length, reverse=reverse)
+    return (*carry, *stacked)
+
+
+def _scan_of_open_length(
+    step: Any, carry: Any, sequences: Any, results: list[tuple[Ints, str]], length: Any, reverse: bool
+) -> tuple[Any, ...]:
+    """A loop that reads a row of each sequence and writes one of each result: `lax.scan` needs to know the length."""
+    stacked = tuple(jnp.zeros((length, *shape[1:]), dtypes.to_numpy(dtype)) for shape, dtype in results)
+
+    def at(i: Any, state: Any) -> Any:
+        carry, stacked = state
+        row = length - 1 - i if reverse else i
+        carry, ys = step(carry, tuple(lax.dynamic_index_in_dim(x, row, keepdims=False) for x in sequences))
+        return carry, tuple(lax.dynamic_update_index_in_dim(s, y, row, 0) for s, y in zip(stacked, ys))
+
+    carry, stacked = lax.fori_loop(0, length, at, (carry, stacked))
     return (*carry, *stacked)
 
 

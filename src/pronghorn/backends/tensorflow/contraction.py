@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from pronghorn.backends.tensorflow.registry import formulas, implements, signed, tracing, widened
+from pronghorn.backends.tensorflow.extents import extents, is_empty, shape_of
+from pronghorn.backends.tensorflow.registry import formulas, implements, shaped, signed, tracing, widened
+from pronghorn.graph.dim import Dim, Extent, Shape, product
 from pronghorn.graph.primitives.contraction import conv_shape
 
 Ints = tuple[int, ...]
@@ -25,20 +26,17 @@ def dot_general(x: Any, y: Any, *, contract: tuple[Ints, Ints], batch: tuple[Int
     (xc, yc), (xb, yb) = contract, batch
     x_free = [i for i in range(len(x.shape)) if i not in xc and i not in xb]
     y_free = [i for i in range(len(y.shape)) if i not in yc and i not in yb]
-    batches = [x.shape[i] for i in xb]
-    rows, columns = [x.shape[i] for i in x_free], [y.shape[i] for i in y_free]
-    k, lead = math.prod(x.shape[i] for i in xc), [math.prod(batches)] if xb else []
-    left = _shaped(_permuted(x, [*xb, *x_free, *xc]), [*lead, math.prod(rows), k])
-    right = _shaped(_permuted(y, [*yb, *yc, *y_free]), [*lead, k, math.prod(columns)])
-    return _shaped(tf.matmul(left, right), [*batches, *rows, *columns])
+    xs, ys = shape_of(x), shape_of(y)
+    batches = [xs[i] for i in xb]
+    rows, columns = [xs[i] for i in x_free], [ys[i] for i in y_free]
+    k, lead = product(tuple(xs[i] for i in xc)), [product(tuple(batches))] if xb else []
+    left = shaped(_permuted(x, [*xb, *x_free, *xc]), (*lead, product(tuple(rows)), k))
+    right = shaped(_permuted(y, [*yb, *yc, *y_free]), (*lead, k, product(tuple(columns))))
+    return shaped(tf.matmul(left, right), (*batches, *rows, *columns))
 
 
 def _permuted(x: Any, perm: list[int]) -> Any:
     return x if perm == list(range(len(perm))) else tf.transpose(x, perm)
-
-
-def _shaped(x: Any, shape: list[int]) -> Any:
-    return x if list(x.shape) == shape else tf.reshape(x, shape)
 
 
 class _Kind:
@@ -50,7 +48,7 @@ class _Kind:
         how: the primitive's parameters.
     """
 
-    def __init__(self, x: Ints, w: Ints, strides: Ints, padding: Pairs, dilation: Ints, groups: int):
+    def __init__(self, x: Shape, w: Ints, strides: Ints, padding: Pairs, dilation: Ints, groups: int):
         self.rank = len(strides)
         self.x, self.w, self.groups = x, w, groups
         self.strides, self.dilation, self.padding = tuple(strides), tuple(dilation), tuple(padding)
@@ -81,11 +79,11 @@ class _Kind:
 
     def padded(self, x: Any) -> Any:
         """The input with the border that TensorFlow does not add by itself, as an image or a volume."""
-        return _shaped(formulas.padded(x, self.border), list(self.image))
+        return shaped(formulas.padded(x, self.border), self.image)
 
     def unpadded(self, x: Any) -> Any:
         """The transpose of `padded`."""
-        whole = _shaped(x, [n + lo + hi for n, (lo, hi) in zip(self.x, self.border)])
+        whole = shaped(x, tuple(n + lo + hi for n, (lo, hi) in zip(self.x, self.border)))
         return formulas.padded(whole, [(-lo, -hi) for lo, hi in self.border])
 
     def flat(self, g: Any) -> Any:
@@ -93,10 +91,12 @@ class _Kind:
         return tf.expand_dims(g, 1) if self.rank == 1 else g
 
 
-def _same(x: Sequence[int], w: Sequence[int], strides: Ints, dilation: Ints) -> tuple[tuple[int, int], ...]:
-    """What TensorFlow adds on each side where it is told "SAME"."""
+def _same(x: Sequence[Extent], w: Sequence[int], strides: Ints, dilation: Ints) -> tuple[tuple[Any, Any], ...] | None:
+    """What TensorFlow adds on each side where it is told "SAME"; None where that depends on an extent that is open."""
     found = []
     for n, k, s, d in zip(x, w, strides, dilation):
+        if isinstance(n, Dim) and s > 1:
+            return None
         total = max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
         found.append((total // 2, total - total // 2))
     return tuple(found)
@@ -129,27 +129,27 @@ def _which(kind: _Kind) -> int:
 @signed
 def conv(x: Any, w: Any, *, strides: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:
     settings = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
-    out = conv_shape(tuple(x.shape), tuple(w.shape), strides, tuple(padding), dilation)
-    if not x.shape.num_elements() or not w.shape.num_elements():
-        return tf.zeros(out, x.dtype)
-    kind = _Kind(tuple(x.shape), tuple(w.shape), **settings)
+    out = conv_shape(shape_of(x), tuple(w.shape), strides, tuple(padding), dilation)
+    if is_empty(x) or is_empty(w):
+        return tf.zeros(extents(out), x.dtype)
+    kind = _Kind(shape_of(x), tuple(w.shape), **settings)
     if not kind.suits(x, gradient=False) or _is_slow(kind):
         return formulas.conv(x, w, **settings)
     result = _FORWARD[_which(kind)](input=kind.padded(x), filter=tf.reshape(w, kind.kernel), **kind.how)
-    return _shaped(result, list(out))
+    return shaped(result, out)
 
 
 @implements
 @widened
 @signed
 def conv_input_grad(g: Any, w: Any, *, input_shape: Ints, **settings: Any) -> Any:
-    if not g.shape.num_elements() or not w.shape.num_elements():
-        return tf.zeros(input_shape, g.dtype)
+    if is_empty(g) or is_empty(w):
+        return tf.zeros(extents(input_shape), g.dtype)
     kind = _Kind(tuple(input_shape), tuple(w.shape), **settings)
     if not kind.suits(g, gradient=True) or _is_slow(kind):
         return formulas.conv_input_grad(g, w, input_shape=input_shape, **settings)
     out = _INPUT[_which(kind)](
-        input_sizes=kind.image, filter=tf.reshape(w, kind.kernel), out_backprop=kind.flat(g), **kind.how
+        input_sizes=extents(kind.image), filter=tf.reshape(w, kind.kernel), out_backprop=kind.flat(g), **kind.how
     )
     return kind.unpadded(out)
 
@@ -158,9 +158,9 @@ def conv_input_grad(g: Any, w: Any, *, input_shape: Ints, **settings: Any) -> An
 @widened
 @signed
 def conv_filter_grad(x: Any, g: Any, *, kernel_shape: Ints, **settings: Any) -> Any:
-    if not g.shape.num_elements() or not x.shape.num_elements():
+    if is_empty(g) or is_empty(x):
         return tf.zeros(kernel_shape, g.dtype)
-    kind = _Kind(tuple(x.shape), tuple(kernel_shape), **settings)
+    kind = _Kind(shape_of(x), tuple(kernel_shape), **settings)
     if not kind.suits(x, gradient=True):
         return formulas.conv_filter_grad(x, g, kernel_shape=kernel_shape, **settings)
     out = _FILTER[_which(kind)](input=kind.padded(x), filter_sizes=kind.kernel, out_backprop=kind.flat(g), **kind.how)

@@ -7,44 +7,43 @@ from typing import Any
 
 import tensorflow as tf
 
-from pronghorn.backends import interpreter
 from pronghorn.backends.interpreter import Bound, empty_results
 from pronghorn.backends.numpy import IMPLEMENTATIONS
-from pronghorn.backends.tensorflow.registry import TABLE, implements, on_host, unfused, widened
+from pronghorn.backends.tensorflow.extents import extent, extents
+from pronghorn.backends.tensorflow.registry import implements, on_host, run, unfused, widened
+from pronghorn.graph.dim import Dim, Extent
 from pronghorn.graph.ir import Graph
 
 Body = Graph | Bound
 Tensors = tuple[Any, ...]
 
 
-def _run(body: Body, arrays: Any) -> list[Any]:
-    return interpreter.run(body, list(arrays), TABLE)
-
-
 @implements
-def scan(*xs: Any, body: Body, num_consts: int, num_carry: int, length: int, reverse: bool) -> Tensors:
+def scan(*xs: Any, body: Body, num_consts: int, num_carry: int, length: Extent, reverse: bool) -> Tensors:
     """``body`` for each slice along axis 0; with ``reverse`` from the last to the first, each y at its own index."""
     fixed = num_consts + num_carry
     consts, carry = xs[:num_consts], xs[num_consts:fixed]
     stacked = empty_results(body, num_carry)
     if not length:
-        return (*carry, *(tf.zeros(shape, dtype) for shape, dtype in stacked))
-    sequences = [tf.TensorArray(x.dtype, length, element_shape=x.shape[1:]).unstack(x) for x in xs[fixed:]]
-    arrays = [tf.TensorArray(dtype, length, element_shape=shape[1:]) for shape, dtype in stacked]
+        return (*carry, *(tf.zeros(extents(shape), dtype) for shape, dtype in stacked))
+    count = extent(length)
+    sequences = [tf.TensorArray(x.dtype, count, element_shape=x.shape[1:]).unstack(x) for x in xs[fixed:]]
+    shapes = [[None if isinstance(n, Dim) else n for n in shape[1:]] for shape, _ in stacked]
+    arrays = [tf.TensorArray(dtype, count, element_shape=shape) for shape, (_, dtype) in zip(shapes, stacked)]
 
     def step(i: Any, carry: Tensors, arrays: list[Any]) -> tuple[Any, Tensors, list[Any]]:
-        at = length - 1 - i if reverse else i
-        out = _run(body, [*consts, *carry, *(s.read(at) for s in sequences)])
+        at = count - 1 - i if reverse else i
+        out = run(body, [*consts, *carry, *(s.read(at) for s in sequences)])
         return i + 1, tuple(out[:num_carry]), [a.write(at, y) for a, y in zip(arrays, out[num_carry:])]
 
     _, carry, arrays = tf.while_loop(
-        lambda i, *_: i < length, step, (tf.constant(0), tuple(carry), arrays), maximum_iterations=length
+        lambda i, *_: i < count, step, (tf.constant(0), tuple(carry), arrays), maximum_iterations=count
     )
     return (*carry, *(_of_length(a.stack(), length) for a in arrays))
 
 
-def _of_length(x: Any, length: int) -> Any:
-    return tf.ensure_shape(x, [length, *x.shape[1:]])
+def _of_length(x: Any, length: Extent) -> Any:
+    return x if isinstance(length, Dim) else tf.ensure_shape(x, [length, *x.shape[1:]])
 
 
 @implements
@@ -53,8 +52,8 @@ def while_loop(*xs: Any, cond: Body, body: Body, num_cond_consts: int, num_body_
     cond_consts, body_consts = xs[:num_cond_consts], xs[num_cond_consts:first]
     return tuple(
         tf.while_loop(
-            lambda *carry: _run(cond, [*cond_consts, *carry])[0],
-            lambda *carry: tuple(_run(body, [*body_consts, *carry])),
+            lambda *carry: run(cond, [*cond_consts, *carry])[0],
+            lambda *carry: tuple(run(body, [*body_consts, *carry])),
             tuple(xs[first:]),
         )
     )
@@ -62,7 +61,7 @@ def while_loop(*xs: Any, cond: Body, body: Body, num_cond_consts: int, num_body_
 
 @implements
 def cond(pred: Any, *xs: Any, true: Body, false: Body) -> Tensors:
-    return tuple(tf.cond(pred, lambda: tuple(_run(true, xs)), lambda: tuple(_run(false, xs))))
+    return tuple(tf.cond(pred, lambda: tuple(run(true, xs)), lambda: tuple(run(false, xs))))
 
 
 @implements
@@ -74,7 +73,7 @@ def custom_vjp(*xs: Any, num_args: int, num_outs: int, vjp: Body) -> Tensors:
     @tf.custom_gradient
     def outs_of(*args: Any) -> Any:
         def backward(*cotangents: Any) -> list[Any]:
-            return _run(vjp, [*cotangents, *captures])
+            return run(vjp, [*cotangents, *captures])
 
         return tuple(tf.stop_gradient(o) for o in outs), backward
 

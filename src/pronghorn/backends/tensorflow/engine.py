@@ -14,7 +14,7 @@ from tensorflow.python.eager import record
 from pronghorn.backends.engine import Engine, Step
 from pronghorn.backends.foreign_calls import tell_of_tracing
 from pronghorn.backends.interpreter import Bound
-from pronghorn.backends.tensorflow import pieces, registry
+from pronghorn.backends.tensorflow import extents, pieces, registry
 from pronghorn.backends.tensorflow.registry import TABLE, Tracing
 from pronghorn.graph import dtypes
 from pronghorn.graph.ir import Graph
@@ -51,13 +51,7 @@ class TensorFlowEngine(Engine):
         Raises:
             TypeError: for an extent that a TensorFlow graph does not know yet.
         """
-        if not value.shape.is_fully_defined():
-            raise TypeError(
-                f"A tensor of a TensorFlow graph has no values yet, and the shape of this one is {value.shape}: "
-                "extents have to be numbers. Batch with drop_remainder=True, say the shape with tf.ensure_shape, or go "
-                "through tf.numpy_function."
-            )
-        return tuple(value.shape)
+        return extents.shape_of(value)  # type: ignore[return-value]
 
     def is_concrete(self, value: Any) -> bool:
         return not tf.is_symbolic_tensor(value)
@@ -115,7 +109,7 @@ class TensorFlowEngine(Engine):
             if how.in_pieces:
                 return pieces.run(graph, arrays)
             how.has_pieces = True
-        return super().run(graph, arrays)
+        return registry.run(graph, arrays)
 
     def version(self) -> str:
         return tf.__version__  # the package is called otherwise where it is for the processor alone

@@ -11,15 +11,20 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pronghorn.backends import interpreter
 from pronghorn.backends.formulas import Formulas
+from pronghorn.backends.interpreter import Bound, concrete
+from pronghorn.backends.tensorflow.extents import declared, extents, is_exporting, shape_of
 from pronghorn.backends.substitution import substituted
 from pronghorn.graph import dtypes
+from pronghorn.graph.dim import Shape, identical
+from pronghorn.graph.ir import Graph
 
 Function = Callable[..., Any]
 Ints = tuple[int, ...]
 
 TABLE: dict[str, Function] = {}
-formulas = Formulas(TABLE, lambda x: tuple(x.shape), lambda x: x.dtype.name)
+formulas = Formulas(TABLE, shape_of, lambda x: x.dtype.name)
 widened = formulas.widened
 
 
@@ -27,6 +32,21 @@ def implements(fn: Function) -> Function:
     """Register a function under its own name."""
     TABLE[fn.__name__.rstrip("_")] = fn
     return fn
+
+
+def run(graph: Graph | Bound, arrays: Sequence[Any]) -> list[Any]:
+    """A graph's results, or those of the body that a primitive of control flow has."""
+    if not is_exporting():
+        return interpreter.run(graph, arrays, TABLE, shape_of=shape_of)
+    if isinstance(graph, Bound):  # a loop's own tensors are known to TensorFlow alone
+        shapes = [concrete(v.shape, graph.extents) for v in graph.graph.inputs]
+        arrays = [declared(a, shape) for a, shape in zip(arrays, shapes)]
+    return interpreter.run(graph, arrays, TABLE, shape_of=shape_of, typed=declared)
+
+
+def shaped(x: Any, shape: Shape) -> Any:
+    """A tensor's elements in another shape."""
+    return x if identical(shape_of(x), tuple(shape)) else tf.reshape(x, extents(shape))
 
 
 def is_integer(x: Any) -> bool:
@@ -131,6 +151,8 @@ def on_host(fn: Function, x: Any, results: Sequence[tuple[Any, Any]], *rest: Any
         results: a shape and a type for each.
         rest: the other operands.
     """
+    if is_exporting():
+        raise NotImplementedError("TensorFlow has no operation for it, and Python cannot be exported")
     unfused()
     found = tf.numpy_function(fn, [x, *rest], [dtype for _, dtype in results])
     return tuple(tf.ensure_shape(a, shape) for a, (shape, _) in zip(found, results))

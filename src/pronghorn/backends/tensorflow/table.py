@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from pronghorn.backends.formulas import NARROW, greatest, least
 from pronghorn.backends.numpy import IMPLEMENTATIONS
+from pronghorn.backends.tensorflow.extents import declared, extent, extents, is_empty, shape_of
 from pronghorn.backends.tensorflow.registry import (
     TABLE,
     Function,
@@ -24,6 +25,7 @@ from pronghorn.backends.tensorflow.registry import (
     widened,
 )
 from pronghorn.graph import dtypes
+from pronghorn.graph.dim import Dim, Extent, identical, product
 
 
 def _with_nan(fn: Function) -> Function:
@@ -128,19 +130,36 @@ def sign(x: Any) -> Any:
 @widened
 def is_finite(x: Any) -> Any:
     if is_integer(x):
-        return tf.ones(x.shape, tf.bool)
+        return tf.ones_like(x, tf.bool)
     if x.dtype.is_complex:
         return tf.math.is_finite(tf.math.real(x)) & tf.math.is_finite(tf.math.imag(x))
     return tf.math.is_finite(x)
 
 
-def _division(fn: Function, name: str) -> Function:
-    """A division of integers; of uint64, which needs its highest bit, by NumPy."""
-    wide, meaning = signed(fn), elementwise_on_host(IMPLEMENTATIONS[name])
-    return lambda x, y: (meaning if x.dtype == tf.uint64 else wide)(x, y)
+def _unsigned_quotient(x: Any, y: Any) -> Any:
+    """The quotient of uint64 by what is not 0, in int64: that of half the dividend, doubled, is at most 1 too small."""
+    dividend, divisor = tf.bitcast(x, tf.int64), tf.bitcast(y, tf.int64)
+    is_large = divisor < 0  # in uint64 it is 2**63 or more
+    half = tf.bitcast(tf.bitwise.right_shift(x, tf.ones_like(x)), tf.int64)
+    quotient = tf.math.floordiv(half, tf.where(is_large, tf.ones_like(divisor), divisor)) * 2
+    quotient = tf.where(is_large, tf.zeros_like(quotient), quotient)
+    rest = tf.bitcast(dividend - quotient * divisor, tf.uint64)
+    return tf.bitcast(quotient + tf.cast(TABLE["ge"](rest, y), tf.int64), tf.uint64)
 
 
-_quotient, _remainder = _division(tf.math.floordiv, "div"), _division(tf.truncatemod, "rem")
+def _unsigned_remainder(x: Any, y: Any) -> Any:
+    quotient = tf.bitcast(_unsigned_quotient(x, y), tf.int64)
+    return tf.bitcast(tf.bitcast(x, tf.int64) - quotient * tf.bitcast(y, tf.int64), tf.uint64)
+
+
+def _division(fn: Function, of_uint64: Function) -> Function:
+    """A division of integers; that of uint64 needs its highest bit."""
+    wide = signed(fn)
+    return lambda x, y: (of_uint64 if x.dtype == tf.uint64 else wide)(x, y)
+
+
+_quotient = _division(tf.math.floordiv, _unsigned_quotient)
+_remainder = _division(tf.truncatemod, _unsigned_remainder)
 
 
 def _power(x: Any, y: Any) -> Any:
@@ -210,29 +229,31 @@ def constant(*, value: np.ndarray) -> Any:
 
 @implements
 def iota(*, shape: Ints, dtype: str, axis: int) -> Any:
-    counts = formulas.cast(tf.range(shape[axis], dtype=tf.int64), dtype=dtype)
-    return tf.broadcast_to(tf.reshape(counts, [-1 if i == axis else 1 for i in range(len(shape))]), shape)
+    counts = formulas.cast(tf.range(tf.cast(extent(shape[axis]), tf.int64), dtype=tf.int64), dtype=dtype)
+    return tf.broadcast_to(tf.reshape(counts, [-1 if i == axis else 1 for i in range(len(shape))]), extents(shape))
 
 
-@implements
-def extent(*, dim: int) -> Any:
-    return tf.constant(dim, tf.int32)
+def _extent(*, dim: Extent) -> Any:
+    return tf.convert_to_tensor(extent(dim), tf.int32)
+
+
+TABLE["extent"] = _extent
 
 
 @implements
 @moved
 def broadcast_in_dim(x: Any, *, shape: Ints, dims: Ints) -> Any:
     if len(dims) != len(shape):
-        placed = [1] * len(shape)
-        for axis, size in zip(dims, x.shape):
+        placed: list[Extent] = [1] * len(shape)
+        for axis, size in zip(dims, shape_of(x)):
             placed[axis] = size
-        x = tf.reshape(x, placed)
-    return x if tuple(x.shape) == tuple(shape) else tf.broadcast_to(x, shape)
+        x = declared(tf.reshape(x, extents(placed)), tuple(placed))
+    return x if identical(shape_of(x), tuple(shape)) else tf.broadcast_to(x, extents(shape))
 
 
 @implements
 def reshape(x: Any, *, shape: Ints) -> Any:
-    return tf.reshape(x, shape)
+    return declared(tf.reshape(x, extents(shape)), shape)
 
 
 @implements
@@ -249,7 +270,13 @@ def reverse(x: Any, *, axes: Ints) -> Any:
 @implements
 @moved
 def slice_(x: Any, *, start: Ints, limit: Ints, stride: Ints) -> Any:
-    return x[tuple(map(slice, start, limit, stride))]
+    return _between(x, start, limit, stride)
+
+
+def _between(x: Any, start: Sequence[Extent], limit: Sequence[Extent], stride: Sequence[int] | None = None) -> Any:
+    """A part of a tensor; ends where it ends need no number."""
+    ends = [None if identical(end, n) else extent(end) for end, n in zip(limit, shape_of(x))]
+    return x[tuple(map(slice, extents(start), ends, stride or [1] * len(ends)))]
 
 
 @implements
@@ -257,25 +284,30 @@ def slice_(x: Any, *, start: Ints, limit: Ints, stride: Ints) -> Any:
 def pad(x: Any, fill: Any, *, low: Ints, high: Ints, interior: Ints) -> Any:
     if x.dtype == tf.bool:
         return tf.cast(pad(tf.cast(x, tf.int8), tf.cast(fill, tf.int8), low=low, high=high, interior=interior), tf.bool)
-    shape = list(x.shape)
+    shape = list(shape_of(x))
     for axis, hole in enumerate(interior):
         size = shape[axis]
-        if hole and size > 1:  # holes behind each element, on an axis of their own, then the last one's cut off
+        if hole and size != 0 and not identical(size, 1):
+            # Holes behind each element, on an axis of their own, then the last one's cut off.
             lead, rest = shape[:axis], shape[axis + 1 :]
             apart = tf.pad(
-                tf.reshape(x, [*lead, size, 1, *rest]),
+                tf.reshape(x, extents([*lead, size, 1, *rest])),
                 [(0, hole) if i == axis + 1 else (0, 0) for i in range(len(shape) + 1)],
                 constant_values=fill,
             )
             shape[axis] = size + (size - 1) * hole
-            x = tf.reshape(apart, [*lead, size * (hole + 1), *rest])
-            x = x[tuple(slice(0, n) for n in shape)]
-        elif hole and not size:  # nothing between nothing takes an element away
+            whole = (*lead, size * (hole + 1), *rest)
+            x = declared(tf.reshape(apart, extents(whole)), whole)
+            x = declared(_between(x, [0] * len(shape), shape), tuple(shape))
+        elif hole and size == 0:  # nothing between nothing takes an element away
             high = (*high[:axis], high[axis] - hole, *high[axis + 1 :])
     if any(lo > 0 or hi > 0 for lo, hi in zip(low, high)):
-        x = tf.pad(x, [(max(lo, 0), max(hi, 0)) for lo, hi in zip(low, high)], constant_values=fill)
+        added = [(max(lo, 0), max(hi, 0)) for lo, hi in zip(low, high)]
+        shape = [lo + n + hi for n, (lo, hi) in zip(shape, added)]
+        x = declared(tf.pad(x, [extents(pair) for pair in added], constant_values=fill), tuple(shape))
     if any(lo < 0 or hi < 0 for lo, hi in zip(low, high)):
-        x = x[tuple(slice(max(-lo, 0), n - max(-hi, 0)) for n, lo, hi in zip(x.shape, low, high))]
+        ends = [n - max(-hi, 0) for n, hi in zip(shape, high)]
+        x = _between(x, [max(-lo, 0) for lo in low], ends)
     return x
 
 
@@ -286,22 +318,26 @@ def concatenate(*xs: Any, axis: int) -> Any:
 
 def _starts(x: Any, starts: tuple[Any, ...], sizes: Ints) -> Any:
     """Where a part begins, moved inside where it would reach outside."""
-    places = [tf.clip_by_value(tf.cast(at, tf.int64), 0, n - size) for at, n, size in zip(starts, x.shape, sizes)]
+    rooms = [extent(n - size) for n, size in zip(shape_of(x), sizes)]
+    places = [tf.clip_by_value(tf.cast(at, tf.int64), 0, tf.cast(n, tf.int64)) for at, n in zip(starts, rooms)]
     return tf.stack(places) if places else tf.zeros((0,), tf.int64)
 
 
 @implements
 def dynamic_slice(x: Any, *starts: Any, sizes: Ints) -> Any:
-    return tf.ensure_shape(tf.slice(x, _starts(x, starts, sizes), np.asarray(sizes, np.int64)), sizes)
+    part = tf.slice(x, _starts(x, starts, sizes), tf.cast(tf.stack(extents(sizes)), tf.int64) if sizes else [])
+    return part if any(isinstance(n, Dim) for n in sizes) else tf.ensure_shape(part, sizes)
 
 
 @implements
 @moved
 def dynamic_update_slice(x: Any, update: Any, *starts: Any) -> Any:
-    if not update.shape.num_elements():
+    if is_empty(update):
         return x
-    at = _starts(x, starts, tuple(update.shape))
-    where = tf.stack(tf.meshgrid(*(tf.range(n, dtype=tf.int64) for n in update.shape), indexing="ij"), -1) + at
+    sizes = shape_of(update)
+    at = _starts(x, starts, sizes)
+    places = [tf.range(tf.cast(extent(n), tf.int64), dtype=tf.int64) for n in sizes]
+    where = tf.stack(tf.meshgrid(*places, indexing="ij"), -1) + at
     return tf.tensor_scatter_nd_update(x, where, update) if x.shape.rank else update
 
 
@@ -329,8 +365,8 @@ def _extreme(fn: Function, of_bools: Function, edge: Function) -> Function:
             return x
         if x.dtype == tf.bool:
             return of_bools(x, axes)
-        if not all(x.shape[a] for a in axes):
-            shape = [n for i, n in enumerate(x.shape) if i not in axes]
+        if any(x.shape[a] == 0 for a in axes):
+            shape = [n for i, n in enumerate(shape_of(x)) if i not in axes]
             return formulas.full(shape, edge(dtypes.to_numpy(x.dtype.name)), x.dtype.name)
         out = wide(x, axes=axes)
         if not x.dtype.is_floating:
@@ -370,8 +406,8 @@ def _order(x: Any, nan_is_last: bool) -> Any:
 
 def _arg(fn: Function, nan_is_last: bool) -> Function:
     def arg(x: Any, *, axis: int) -> Any:
-        if not x.shape.num_elements():
-            return tf.zeros([n for i, n in enumerate(x.shape) if i != axis], tf.int32)
+        if is_empty(x):
+            return tf.zeros(extents([n for i, n in enumerate(shape_of(x)) if i != axis]), tf.int32)
         return fn(_order(x, nan_is_last), axis, output_type=tf.int32)
 
     return widened(ordered(arg))
@@ -391,8 +427,8 @@ TABLE.update(cummax=widened(formulas.cummax), cummin=widened(formulas.cummin))
 @implements
 def sort(*xs: Any, axis: int, num_keys: int) -> tuple[Any, ...]:
     """All operands in the order of the first ``num_keys``: ascending, stable, NaN last."""
-    size = xs[0].shape[axis]
-    if size < 2:
+    size = shape_of(xs[0])[axis]
+    if not isinstance(size, Dim) and size < 2:
         return xs
     last = [*(i for i in range(xs[0].shape.rank) if i != axis), axis]
     ends = [tf.transpose(x, last) for x in xs]
@@ -403,7 +439,7 @@ def sort(*xs: Any, axis: int, num_keys: int) -> tuple[Any, ...]:
         if order is not None:
             place = _along_last(place, order)
         # The largest of the inverted bits are the least; of equals `top_k` takes the first one first.
-        found = tf.math.top_k(tf.bitwise.invert(place), size).indices
+        found = tf.math.top_k(tf.bitwise.invert(place), extent(size)).indices
         order = found if order is None else _along_last(order, found)
     back = list(np.argsort(last))
     return tuple(tf.transpose(_along_last(x, order), back) for x in ends)
@@ -433,24 +469,29 @@ def _rows(indices: Any) -> Any:
 
 @implements
 def take(x: Any, indices: Any, *, axis: int) -> Any:
-    if not x.shape[axis]:
-        return tf.zeros([*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]], x.dtype)
-    return tf.gather(x, tf.clip_by_value(_rows(indices), 0, x.shape[axis] - 1), axis=axis)
+    shape = shape_of(x)
+    if shape[axis] == 0:
+        return tf.zeros(extents([*shape[:axis], *shape_of(indices), *shape[axis + 1 :]]), x.dtype)
+    last = tf.cast(extent(shape[axis] - 1), tf.int64)
+    return tf.gather(x, tf.clip_by_value(_rows(indices), 0, last), axis=axis)
 
 
 @implements
 @widened
 def scatter(x: Any, indices: Any, updates: Any, *, mode: str) -> Any:
-    at, size = tf.reshape(_rows(indices), [-1]), x.shape[0]
-    rows = tf.reshape(updates, [at.shape[0], *x.shape[1:]])
-    if not size or not at.shape[0]:
+    size, *rest = shape_of(x)
+    count = product(shape_of(indices))
+    if size == 0 or count == 0:
         return x
+    at = declared(tf.reshape(_rows(indices), [-1]), (count,))
+    rows = declared(tf.reshape(updates, extents([count, *rest])), (count, *rest))
     if x.dtype == tf.bool:
         out = scatter(tf.cast(x, tf.int32), at, tf.cast(rows, tf.int32), mode=mode)
         return tf.cast(out, tf.bool)
-    outside = (at < 0) | (at >= size)
+    limit = tf.cast(extent(size), tf.int64)
+    outside = (at < 0) | (at >= limit)
     if mode == "set":
-        return formulas.scatter_set(x, tf.where(outside, tf.constant(size, tf.int64), at), rows)
+        return formulas.scatter_set(x, declared(tf.where(outside, limit, at), (count,)), rows)
     return _SCATTERS[mode](x, rows, at=at, outside=outside)
 
 
@@ -459,7 +500,7 @@ def _by_segments(combine: Callable[..., Any], segments: Callable[..., Any]) -> F
 
     def scatter(x: Any, rows: Any, *, at: Any, outside: Any) -> Any:
         ids = tf.where(outside, tf.constant(-1, tf.int64), at)
-        return combine(x, tf.ensure_shape(segments(rows, ids, x.shape[0]), x.shape))
+        return combine(x, tf.ensure_shape(segments(rows, ids, extent(shape_of(x)[0])), x.shape))
 
     return signed(scatter)
 
@@ -468,10 +509,10 @@ def _by_rows(fn: Function) -> Function:
     """One row more takes what is outside."""
 
     def scatter(x: Any, rows: Any, *, at: Any, outside: Any) -> Any:
-        size = x.shape[0]
-        whole = tf.concat([x, tf.zeros([1, *x.shape[1:]], x.dtype)], 0)
-        places = tf.where(outside, tf.constant(size, tf.int64), at)[:, None]
-        return fn(whole, places, rows)[:size]
+        size, *rest = shape_of(x)
+        whole = tf.concat([x, tf.zeros(extents([1, *rest]), x.dtype)], 0)
+        places = tf.where(outside, tf.cast(extent(size), tf.int64), at)[:, None]
+        return fn(whole, places, rows)[: extent(size)]
 
     return ordered(scatter)
 

@@ -12,7 +12,17 @@ from typing import Any
 
 import torch
 
-from pronghorn.backends.torch.registry import FLOAT8, NARROW, Function, acts_on, formulas, implements, signed, widened
+from pronghorn.backends.torch.registry import (
+    FLOAT8,
+    NARROW,
+    Function,
+    acts_on,
+    formulas,
+    implements,
+    is_plain,
+    signed,
+    widened,
+)
 from pronghorn.graph.primitives.contraction import conv_shape
 
 Ints = tuple[int, ...]
@@ -40,11 +50,11 @@ def dot_general(
     """Output axes: the batch axes, the free axes of ``x``, the free axes of ``y``."""
     if x.dtype is torch.bool:
         return dot_general(x.to(torch.int64), y.to(torch.int64), contract=contract, batch=batch) > 0
-    return product(tuple(x.shape), tuple(y.shape), contract, batch)(x, y)
+    make = product if is_plain(x) and is_plain(y) else _product  # extents of stand-ins may be no numbers
+    return make(tuple(x.shape), tuple(y.shape), contract, batch)(x, y)
 
 
-@functools.lru_cache(1024)
-def product(x: Ints, y: Ints, contract: tuple[Ints, Ints], batch: tuple[Ints, Ints]) -> Function:
+def _product(x: Ints, y: Ints, contract: tuple[Ints, Ints], batch: tuple[Ints, Ints]) -> Function:
     """`dot_general` of operands of these shapes, from two tensors and perhaps a vector to add along the last axis."""
     (xc, yc), (xb, yb) = contract, batch
     x_free = [i for i in range(len(x)) if i not in xc and i not in xb]
@@ -61,6 +71,9 @@ def product(x: Ints, y: Ints, contract: tuple[Ints, Ints], batch: tuple[Ints, In
         return multiply(left(x), right(y)).view(shape)
 
     return multiplied
+
+
+product = functools.lru_cache(1024)(_product)
 
 
 def _matrices(shape: Ints, perm: Ints, matrix: Ints) -> Function:

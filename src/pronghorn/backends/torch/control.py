@@ -7,8 +7,9 @@ from typing import Any
 import torch
 
 from pronghorn.backends.interpreter import Bound, empty_results
+from pronghorn.backends.torch import loops
 from pronghorn.backends.torch.plans import plan, run
-from pronghorn.backends.torch.registry import TYPES, implements
+from pronghorn.backends.torch.registry import TYPES, implements, is_plain
 from pronghorn.graph.ir import Graph
 
 Body = Graph | Bound
@@ -19,6 +20,8 @@ Tensors = tuple[torch.Tensor, ...]
 def scan(*xs: torch.Tensor, body: Body, num_consts: int, num_carry: int, length: int, reverse: bool) -> Tensors:
     """``body`` for each slice along axis 0; with ``reverse`` from the last to the first, each y at its own index."""
     consts, carry = xs[:num_consts], list(xs[num_consts : num_consts + num_carry])
+    if isinstance(length, torch.SymInt):
+        return loops.scan(*xs, body=body, num_consts=num_consts, num_carry=num_carry, reverse=reverse)
     if not length:
         nothing = empty_results(body, num_carry)
         return (*carry, *(torch.zeros(shape, dtype=TYPES[dtype], device=xs[0].device) for shape, dtype in nothing))
@@ -39,6 +42,8 @@ def while_loop(*xs: torch.Tensor, cond: Body, body: Body, num_cond_consts: int, 
     cond_consts = xs[:num_cond_consts]
     body_consts = xs[num_cond_consts : num_cond_consts + num_body_consts]
     carry = list(xs[num_cond_consts + num_body_consts :])
+    if not all(map(is_plain, xs)):
+        return loops.while_loop(cond, body, cond_consts, body_consts, tuple(carry))
     while run(cond, [*cond_consts, *carry])[0]:
         carry = run(body, [*body_consts, *carry])
     return tuple(carry)
@@ -46,6 +51,8 @@ def while_loop(*xs: torch.Tensor, cond: Body, body: Body, num_cond_consts: int, 
 
 @implements
 def cond(pred: torch.Tensor, *xs: torch.Tensor, true: Body, false: Body) -> Tensors:
+    if not is_plain(pred):
+        return loops.cond(pred, xs, true, false)
     return tuple(run(true if pred else false, xs))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from pronghorn.backends.torch.registry import (
+    TYPES,
     device,
     formulas,
     from_numpy,
@@ -15,12 +16,18 @@ from pronghorn.backends.torch.registry import (
     signed,
     widened,
 )
+from pronghorn.graph import dtypes
 
 Ints = tuple[int, ...]
+
+_FILLED = frozenset({torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int32, torch.int64, torch.bool})
 
 
 @implements
 def constant(*, value: np.ndarray) -> torch.Tensor:
+    if torch.compiler.is_exporting() and np.ndim(value) == 0 and TYPES[dtypes.name_of(value.dtype)] in _FILLED:
+        # A number in the program, which a loop's body can hold, where a tensor lies beside it.
+        return torch.full((), value.item(), dtype=TYPES[dtypes.name_of(value.dtype)], device=device())
     return from_numpy(np.asarray(value)).to(device())
 
 

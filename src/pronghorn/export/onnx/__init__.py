@@ -12,6 +12,7 @@ from typing import Any
 from pronghorn.compiler.complex_numbers import ComplexError, split_complex
 from pronghorn.compiler.decompose import RULES as DECOMPOSED
 from pronghorn.compiler.simplify import simplify
+from pronghorn.export.files import check_file, write_file
 from pronghorn.export.onnx import (  # importing a family registers it
     contraction,
     control,
@@ -31,7 +32,6 @@ from pronghorn.export.signature import inference
 from pronghorn.graph.ir import Graph
 from pronghorn.graph.rewrite import Rewriter
 from pronghorn.graph.strings import Lookup
-from pronghorn.saving.archive import explained, replacing
 
 __all__ = ["REFUSED", "RULES", "lower", "prepared", "tidy", "write"]
 
@@ -57,10 +57,10 @@ def write(model: Any, path: Path, input_signature: Any = None, opset_version: in
     opset = files.OPSET if opset_version is None else opset_version
     if not isinstance(opset, int) or not files.OLDEST_OPSET <= opset <= newest:
         raise ValueError(f"export: opset_version={opset!r} must be from {files.OLDEST_OPSET} to {newest}.")
+    check_file(path)
     graph, file = onnx_graph(model, input_signature)
     proto = files.model_proto(graph, file, model.name, opset)
-    with explained(path, "export"), replacing(path) as fresh:
-        fresh.write_bytes(proto.SerializeToString())
+    write_file(path, proto.SerializeToString())
     weights = sum(array.nbytes for array in file.initializers.values())
     return f"ONNX, opset {opset}, {graph.count()} nodes, {weights / 1e6:.3g} MB of weights"
 

@@ -1,9 +1,9 @@
-"""Every layer exported to ONNX and run by onnxruntime: what the tests and the table in docs/export.md start from."""
+"""Every layer exported and run by the runtime of each format: what the tests and docs/export.md start from."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ from layer_cases import CASES, Case
 
 import pronghorn as keras
 from pronghorn import tree
+from pronghorn.export.formats import FORMATS
 
-ROWS = (1, 3, 7)
+ROWS = (1, 3, 17)
 TOLERANCE = 1e-5
 
 #: Layers that compute in inference and have no case of their own there, as they are not Keras's on JAX to compare with.
@@ -72,23 +73,18 @@ MORE = [
     ),
 ]
 
-#: Layers that ONNX does not take over, and why; what they raise says what to use instead.
+#: What a format does not take over, and why; what is raised says what to use instead.
 NOT_THERE = {
-    "TextVectorization": "texts are taken apart in Python; `StringLookup` of their tokens can be exported",
+    "TextVectorization": dict.fromkeys(
+        ("onnx", "tf_saved_model", "torch", "jax"),
+        "texts are taken apart in Python; `StringLookup` of their tokens can be exported",
+    ),
 }
 
 
 def cases() -> list[Case]:
     """All but those that compare training."""
     return [c for c in CASES if not c.call.get("training")] + MORE
-
-
-@dataclass
-class Outcome:
-    """What came of a case: `error` is empty where it exported and agreed."""
-
-    error: str = ""
-    nodes: int = 0
 
 
 def model_of(case: Case) -> tuple[Any, list[np.ndarray]]:
@@ -151,17 +147,80 @@ def batch(like: list[np.ndarray], rows: int) -> list[np.ndarray]:
     return [one(x) for x in like]
 
 
-def difference(model: Any, path: Path, arrays: list[np.ndarray]) -> float:
-    """The greatest difference of the file's results from the model's own, relative to their scale."""
+Runtime = Callable[[Path, Any], Callable[[list[np.ndarray]], list[np.ndarray]]]
+"""What loads a file and, knowing the model's nested inputs, gives a function from flat inputs to flat results."""
+
+
+def _onnx(path: Path, structure: Any) -> Any:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    theirs = session.run(None, dict(zip((i.name for i in session.get_inputs()), arrays)))
+    names = [i.name for i in session.get_inputs()]
+    return lambda arrays: session.run(None, dict(zip(names, arrays)))
+
+
+def _jax(path: Path, structure: Any) -> Any:
+    import jax
+    import jax.export
+
+    program = jax.export.deserialize(bytearray(path.read_bytes()))
+
+    def run(arrays: list[np.ndarray]) -> list[np.ndarray]:
+        with jax.enable_x64(True):
+            return [np.asarray(x) for x in tree.flatten(program.call(tree.pack_sequence_as(structure, arrays)))]
+
+    return run
+
+
+def _torch(path: Path, structure: Any) -> Any:
+    import torch
+
+    from pronghorn.backends.torch.registry import from_numpy, to_numpy
+
+    program = torch.export.load(path).module()
+
+    def run(arrays: list[np.ndarray]) -> list[np.ndarray]:
+        inputs = tree.pack_sequence_as(structure, [from_numpy(a) for a in arrays])
+        return [to_numpy(x) for x in tree.flatten(program(inputs))]
+
+    return run
+
+
+def _tensorflow(path: Path, structure: Any) -> Any:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(path))
+
+    def run(arrays: list[np.ndarray]) -> list[np.ndarray]:
+        given = tree.pack_sequence_as(structure, [tf.constant(a) for a in arrays])
+        return [x.numpy() for x in tree.flatten(loaded.serve(given))]
+
+    return run
+
+
+RUNTIMES: dict[str, Runtime] = {"onnx": _onnx, "tf_saved_model": _tensorflow, "torch": _torch, "jax": _jax}
+
+
+def structure_of(model: Any) -> Any:
+    """The model's nested inputs."""
     structure = getattr(model, "_inputs_struct", None)
-    batch = arrays[0] if structure is None else tree.pack_sequence_as(structure, arrays)
-    mine = tree.flatten(model.predict_on_batch(batch))
-    assert len(mine) == len(theirs)
-    return max(map(relative, mine, theirs))
+    return None if structure is None else tree.map_structure(lambda _: None, structure)
+
+
+def differences(model: Any, path: Path, batches: Iterable[list[np.ndarray]], format: str = "onnx") -> Iterator[float]:
+    """For each batch, the greatest difference of the file's results from the model's own, relative to their scale."""
+    structure = structure_of(model)
+    run = RUNTIMES[format](path, structure)
+    for arrays in batches:
+        theirs = run(arrays)
+        mine = tree.flatten(model.predict_on_batch(tree.pack_sequence_as(structure, arrays)))
+        assert len(mine) == len(theirs)
+        yield max(map(relative, mine, theirs))
+
+
+def difference(model: Any, path: Path, arrays: list[np.ndarray], format: str = "onnx") -> float:
+    """That of one batch."""
+    return next(differences(model, path, [arrays], format))
 
 
 def relative(mine: np.ndarray, theirs: np.ndarray) -> float:
@@ -176,16 +235,13 @@ def relative(mine: np.ndarray, theirs: np.ndarray) -> float:
     return float(np.nanmax(np.abs(a - b), initial=0)) / scale
 
 
-def attempt(case: Case, folder: Path) -> Outcome:
-    """Export a layer and run it at several numbers of rows."""
-    import onnx
-
-    path = folder / "layer.onnx"
+def attempt(case: Case, folder: Path, format: str = "onnx") -> str:
+    """Export a layer and run it at several numbers of rows: what went wrong, or an empty text."""
+    path = folder / f"layer{FORMATS[format].endings[0]}"
     model, like = model_of(case)
     try:
-        model.export(path, format="onnx", verbose=False)
+        model.export(path, format=format, verbose=False)
     except (NotImplementedError, ValueError) as error:
-        return Outcome(str(error))
-    worst = max(difference(model, path, batch(like, rows)) for rows in ROWS)
-    nodes = len(onnx.load(path).graph.node)
-    return Outcome("" if worst <= TOLERANCE else f"differs by {worst:.2g} of the results' scale", nodes)
+        return str(error)
+    worst = max(differences(model, path, (batch(like, rows) for rows in ROWS), format))
+    return "" if worst <= TOLERANCE else f"differs by {worst:.2g} of the results' scale"

@@ -1,0 +1,135 @@
+"""What the formats of the engines' libraries have in common: a model's inference run by an engine's table.
+
+The library traces that run with an extent of its own for each open one, and writes down what it has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from pronghorn import tree
+from pronghorn.backends.engine import Engine
+from pronghorn.backends.interpreter import failed_at
+from pronghorn.compiler.stages import rewrite_for_engines
+from pronghorn.export.signature import Inference
+from pronghorn.graph.dim import SymbolicDimError
+from pronghorn.graph.ir import Graph, Node
+from pronghorn.graph.variable import GraphVariable
+
+T = TypeVar("T")
+
+
+class TableCall:
+    """An inference as a function that an engine's library can trace.
+
+    Args:
+        engine: whose table computes it.
+        found: the inference.
+        format: its name, for errors.
+        lacks: primitives and element types that the format cannot express: why, and what to use instead.
+
+    Raises:
+        NotImplementedError: that names every layer and primitive that the format lacks.
+    """
+
+    def __init__(self, engine: Engine, found: Inference, format: str, lacks: Mapping[str, str]):
+        self.engine, self.found, self.format = engine, found, format
+        self.graph = rewrite_for_engines(found.traced.graph)
+        problems = list(dict.fromkeys(_problems(self.graph, {**engine.lacks, **lacks})))
+        if problems:
+            raise NotImplementedError(
+                f"export: format={format!r} cannot express all of the model, so nothing was written. "
+                + "; ".join(problems)
+                + "."
+            )
+
+    @property
+    def variables(self) -> list[GraphVariable]:
+        """Those that it reads, whose values follow the arguments."""
+        return self.found.traced.variables
+
+    def run(self, arguments: Sequence[Any], values: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """The flat results, and the new values of the variables that are assigned.
+
+        Args:
+            arguments: the engine's arrays for the graph's arguments.
+            values: those for `variables`.
+        """
+        results = self.engine.run(self.graph, [*arguments, *values])
+        count = self.found.traced.num_results
+        return results[:count], results[count:]
+
+    def writing(self, make: Callable[[], T]) -> T:
+        """What ``make`` gives, which has the library trace `run`.
+
+        Raises:
+            NotImplementedError: where it does not succeed: with the primitive and the layer that it stopped at.
+        """
+        try:
+            return make()
+        except Exception as error:
+            node = failed_at(error)
+            if node is None:
+                raise
+            reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+            mend = "compute it outside of the exported model, or export to another format"
+            if isinstance(error, SymbolicDimError) or _has_open_extents(node):
+                mend = f"pass input_signature with numbers in the shapes, if that an extent is open is why; or {mend}"
+            raise NotImplementedError(
+                f"export: format={self.format!r} cannot express {_where(self.graph, node)}, so nothing was written "
+                f"({reason}). Instead, {mend}."
+            ) from error
+
+
+def _problems(graph: Graph, lacks: Mapping[str, str]) -> Iterator[str]:
+    for node in graph.nodes:
+        for word in (node.prim.name, *(v.dtype for v in (*node.inputs, *node.outputs))):
+            if word in lacks:
+                yield f"{_where(graph, node)}: {lacks[word]}"
+    for value in graph.inputs:
+        if value.dtype in lacks:
+            yield f"an input of {value.dtype}: {lacks[value.dtype]}"
+    for inner in graph.subgraphs():
+        yield from _problems(inner, lacks)
+
+
+def _where(graph: Graph, node: Node) -> str:
+    where = f"layer {node.scope!r}" if node.scope else f"graph {graph.name!r}"
+    return f"{where}, primitive {node.prim.name}"
+
+
+def _has_open_extents(node: Node) -> bool:
+    return not all(isinstance(n, int) for v in (*node.inputs, *node.outputs) for n in v.shape)
+
+
+def flat(like: Any, nested: Any) -> list[Any]:
+    """The leaves of nested arguments, in the order of our own trees.
+
+    Raises:
+        ValueError: they are not nested like ``like``.
+    """
+    tree.assert_same_paths(like, nested)
+    return tree.flatten(nested)
+
+
+def refuse_strings(found: Inference, format: str) -> None:
+    """Raise NotImplementedError where an input is strings, of which the format's library has no arrays."""
+    if found.strings:
+        names = ", ".join(map(repr, found.strings))
+        raise NotImplementedError(
+            f"export: format={format!r} has no arrays of strings, which the input {names} takes. Look the strings up "
+            "in front of the model and export the rest, which takes numbers; or use format='tf_saved_model' or 'onnx'."
+        )
+
+
+def values_of(variables: Sequence[GraphVariable]) -> list[np.ndarray]:
+    """Their values, in memory that nobody changes."""
+    return [np.array(v.storage()) for v in variables]
+
+
+def megabytes(variables: Sequence[GraphVariable]) -> str:
+    """How large they are, in words."""
+    return f"{sum(v.storage().nbytes for v in variables) / 1e6:.3g} MB of weights"

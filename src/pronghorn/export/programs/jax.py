@@ -1,0 +1,91 @@
+"""The format of JAX: the bytes of `jax.export`, which any JAX runs on any number of rows.
+
+    exported = jax.export.deserialize(bytearray(open(path, "rb").read()))
+    results = exported.call(x)
+
+It is called with the arguments of the model, nested in the same way, and gives its nested results. The weights are in
+the file, as constants of the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.export
+
+from pronghorn import tree
+from pronghorn.backends.jax import ENGINE
+from pronghorn.export.by_table import TableCall, flat, megabytes, refuse_strings, values_of
+from pronghorn.export.files import check_file, write_file
+from pronghorn.export.signature import Inference, inference
+from pronghorn.graph import dtypes
+from pronghorn.graph.dim import Dim
+
+PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
+
+MOST_BYTES = 2**31 - 1
+"""What the format of the bytes, flatbuffers, can hold."""
+
+LACKS: dict[str, str] = {}
+"""Primitives that `jax.export` does not take: why, and what to use instead."""
+
+
+def write(model: Any, path: Path, input_signature: Any = None, platforms: Sequence[str] = ("cpu",)) -> str:
+    """Write a model's inference as the bytes of `jax.export`.
+
+    Args:
+        model: the model.
+        path: of the file; one that is there is replaced once the new one is whole.
+        input_signature: see `export_model`.
+        platforms: where the program is to run: some of `"cpu"`, `"cuda"`, `"rocm"` and `"tpu"`.
+
+    Returns:
+        What was written, in a few words.
+
+    Raises:
+        ValueError: for a platform that is not known, or see `signature.inference`.
+        NotImplementedError: for what `jax.export` cannot express, by layer and primitive.
+    """
+    given = (platforms,) if isinstance(platforms, str) else tuple(platforms)
+    if not given or not set(given) <= set(PLATFORMS):
+        raise ValueError(f"export: platforms={platforms!r} must be some of {', '.join(map(repr, PLATFORMS))}.")
+    check_file(path)
+    found = inference(model, input_signature)
+    found.refuse_states()
+    refuse_strings(found, "jax")
+    call = TableCall(ENGINE, found, "jax", LACKS)
+    with ENGINE.computing():
+        content = call.writing(lambda: bytes_of(call, given))
+    write_file(path, content)
+    return f"a JAX program for {', '.join(given)}, {megabytes(call.variables)}"
+
+
+def bytes_of(call: TableCall, platforms: tuple[str, ...]) -> bytes:
+    """What `jax.export` writes of an inference."""
+
+    found, weights = call.found, values_of(call.variables)
+
+    def function(*arguments: Any) -> Any:
+        results, _ = call.run(flat(found.arguments, arguments), weights)
+        return tree.pack_sequence_as(found.structure, results)
+
+    arguments = tree.pack_sequence_as(found.arguments, _described(found))
+    program = jax.export.export(jax.jit(function), platforms=platforms)(*arguments)
+    return bytes(program.serialize())
+
+
+def _described(found: Inference) -> list[Any]:
+    """Shapes and types of the inputs, with JAX's symbols for open extents."""
+
+    values = found.traced.graph.inputs[: found.traced.num_args]
+    symbols = sorted({name for v in values for n in v.shape if isinstance(n, Dim) for name in n.symbols})
+    env: Any = dict(zip(symbols, jax.export.symbolic_shape(", ".join(symbols)))) if symbols else {}
+    return [
+        jax.ShapeDtypeStruct(
+            tuple(n.evaluate(env) if isinstance(n, Dim) else n for n in v.shape), dtypes.to_numpy(v.dtype)
+        )
+        for v in values
+    ]
