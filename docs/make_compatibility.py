@@ -16,6 +16,10 @@ from pathlib import Path
 from pronghorn._compat import Status, status
 
 _FOLDER = Path(__file__).parent
+sys.path.insert(0, str(_FOLDER))
+
+from pages import write_or_check  # noqa: E402
+
 PAGE = _FOLDER / "compatibility.md"
 NAMES = _FOLDER / "keras_api.txt"
 
@@ -115,14 +119,7 @@ def _sentence(kind: str, words: str, names: list[str]) -> str:
 
 def main() -> int:
     """Write the page, or check it."""
-    text = page(read_names())
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(text, encoding="utf-8")
-        return 0
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
-        return 0
-    print(f"{PAGE.name} is stale: run python docs/make_compatibility.py", file=sys.stderr)
-    return 1
+    return write_or_check(PAGE, page(read_names()))
 
 
 if __name__ == "__main__":

@@ -19,9 +19,11 @@ from types import ModuleType
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
+sys.path.insert(0, str(Path(__file__).parent))
 
 import keras
 import numpy as np
+from pages import write_or_check
 
 import pronghorn
 
@@ -287,14 +289,7 @@ def page(found: dict[tuple[str, str, str], str]) -> str:
 
 def main() -> int:
     """The command."""
-    text = page(try_all())
-    if "--check" in sys.argv[1:]:
-        same = PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text
-        if not same:
-            print(text)
-        return int(not same)
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
+    return write_or_check(PAGE, page(try_all()))
 
 
 if __name__ == "__main__":

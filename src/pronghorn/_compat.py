@@ -24,7 +24,7 @@ PARTLY: dict[str, str] = {
     "KerasTensor": _DENSE,
     "Input": _DENSE,
     "Layer": _QUANTIZATION,
-    "Model": f"export to ONNX only; {_QUANTIZATION}",
+    "Model": _QUANTIZATION,
     "RematScope": _REMAT,
     "remat": _REMAT,
     "device": _ONE_DEVICE,

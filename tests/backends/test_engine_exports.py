@@ -21,6 +21,13 @@ from pronghorn.graph.trace import trace
 ROWS = Dim.symbol("rows")
 _EXTENTS = ("shape", "limit", "input_shape", "dim")
 
+#: What cannot be written where the axis that it runs along, or cuts a part of known size from, is open.
+NEEDS_A_NUMBER = {
+    "jax": {"dynamic_slice", "dynamic_update_slice"},
+    "tensorflow": {"cummax", "cummin", "reduce_and", "reduce_or", "unpool"},
+    "torch": set(),
+}
+
 
 def opened(case, arrays):
     """The case as an inference whose operands have any number of rows; None where they cannot."""
@@ -32,7 +39,11 @@ def opened(case, arrays):
         for a in arrays
     ]
     params = {
-        key: (ROWS, *value[1:]) if key in _EXTENTS and isinstance(value, tuple) and value[:1] == (rows,) else value
+        key: (ROWS, *value[1:])
+        if key in _EXTENTS and isinstance(value, tuple) and value[:1] == (rows,)
+        else ROWS
+        if (key, value) == ("length", rows)
+        else value
         for key, value in case.params.items()
     }
     try:
@@ -52,10 +63,11 @@ def program_of(engine, found):
         return lambda arrays: [y.numpy() for y in function(*map(engine.from_numpy, arrays))]
     call = TableCall(engine, found, engine.name, made.LACKS)
     if engine.name == "torch":
-        module = made.exported(call).module()
+        module = call.writing(lambda: made.exported(call)).module()
         return lambda arrays: [engine.to_numpy(y) for y in module(*map(engine.from_numpy, arrays))]
     with engine.computing():
-        program = importlib.import_module("jax.export").deserialize(bytearray(made.bytes_of(call, ("cpu",))))
+        content = call.writing(lambda: made.bytes_of(call, ("cpu",)))
+        program = importlib.import_module("jax.export").deserialize(bytearray(content))
     return lambda arrays: [np.asarray(y) for y in program.call(*arrays)]
 
 
@@ -75,7 +87,11 @@ def test_with_rows_that_are_open(engine, case):
     if case.prim in importlib.import_module(made).LACKS:
         pytest.skip("the format lacks it")
     arrays = case.args()
-    program = program_of(engine, opened(case, arrays))
+    try:
+        program = program_of(engine, opened(case, arrays))
+    except NotImplementedError as error:
+        assert case.prim in NEEDS_A_NUMBER[engine.name] and "pass input_signature with numbers" in str(error)
+        return
     with engine.computing():
         results = program(arrays)
     expected = as_tuple(IMPLEMENTATIONS[case.prim](*arrays, **case.params))

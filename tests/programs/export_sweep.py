@@ -77,7 +77,10 @@ MORE = [
 NOT_THERE = {
     "TextVectorization": dict.fromkeys(
         ("onnx", "tf_saved_model", "torch", "jax"),
-        "texts are taken apart in Python; `StringLookup` of their tokens can be exported",
+        "texts are taken apart in Python; `StringLookup` of their tokens can be exported to ONNX and SavedModel",
+    ),
+    "StringLookup": dict.fromkeys(
+        ("torch", "jax"), "there are no arrays of strings; look them up in front of the model, which takes the numbers"
     ),
 }
 

@@ -113,6 +113,23 @@ class Formulas:
         nothing = self.eq(y, self.like(y, 0))
         return self.select(nothing, self.like(x, 0), floor(x, self.select(nothing, self.like(y, 1), y)))
 
+    def unsigned_quotient(self, x: Any, y: Any, floor: Callable[[Any, Any], Any]) -> Any:
+        """The quotient of uint64 by what is not 0, in int64, with a library's own ``floor`` division of that.
+
+        Half the dividend, divided and doubled, is at most 1 too small; a divisor of 2**63 or more goes once at most.
+        """
+        dividend, divisor = self.bitcast(x, dtype="int64"), self.bitcast(y, dtype="int64")
+        is_large = self.lt(divisor, self.like(divisor, 0))
+        half = self.bitcast(self.shift_right(x, self.like(x, 1)), dtype="int64")
+        quotient = floor(half, self.select(is_large, self.like(divisor, 1), divisor))
+        quotient = self.select(is_large, self.like(quotient, 0), self.add(quotient, quotient))
+        rest = self.bitcast(self.sub(dividend, self.mul(quotient, divisor)), dtype="uint64")
+        return self.bitcast(self.add(quotient, self.cast(self.ge(rest, y), dtype="int64")), dtype="uint64")
+
+    def unsigned_remainder(self, x: Any, y: Any, floor: Callable[[Any, Any], Any]) -> Any:
+        """The remainder that goes with `unsigned_quotient`."""
+        return self.sub(x, self.mul(self.unsigned_quotient(x, y, floor), y))
+
     def integer_pow(self, x: Any, y: Any, power: Callable[[Any, Any], Any]) -> Any:
         """``x ** y`` that wraps around; with a negative exponent the power rounded towards 0."""
         if self.dtype_of(x) in dtypes.UNSIGNED:

@@ -104,6 +104,9 @@ def export(
 
     \b
       pronghorn export model.keras model.onnx
+      pronghorn export model.keras model             a SavedModel of TensorFlow
+      pronghorn export model.keras model.pt2         a program for PyTorch
+      pronghorn export model.keras model.jax         a program for JAX
     """
     sys.path.insert(0, "")
     with _told():

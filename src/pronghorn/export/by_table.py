@@ -72,15 +72,14 @@ class TableCall:
             return make()
         except Exception as error:
             node = failed_at(error)
-            if node is None:
-                raise
+            what = "the model" if node is None else _where(self.graph, node)
             reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
             mend = "compute it outside of the exported model, or export to another format"
-            if isinstance(error, SymbolicDimError) or _has_open_extents(node):
+            if node is None or isinstance(error, SymbolicDimError) or _has_open_extents(node):
                 mend = f"pass input_signature with numbers in the shapes, if that an extent is open is why; or {mend}"
             raise NotImplementedError(
-                f"export: format={self.format!r} cannot express {_where(self.graph, node)}, so nothing was written "
-                f"({reason}). Instead, {mend}."
+                f"export: format={self.format!r} cannot express {what}, so nothing was written ({reason}). Instead, "
+                f"{mend}."
             ) from error
 
 

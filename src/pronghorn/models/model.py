@@ -206,18 +206,20 @@ class Model(Trainer, Layer):
         """Write the model's inference into a file that another runtime runs without Pronghorn.
 
         Args:
-            filepath: of the file to write. One that is there is replaced once the new one is whole.
-            format: `"onnx"`. Keras's default, `"tf_saved_model"`, is not there yet.
+            filepath: of the file to write, of the folder for a SavedModel. One that is there is replaced once the new
+                one is whole.
+            format: `"tf_saved_model"` (a folder for TensorFlow), `"onnx"`, `"torch"` or `"jax"`.
             verbose: whether to say what was written; None means yes.
             input_signature: nested `InputSpec`s, `KerasTensor`s or arrays in the structure of the inputs, for other
                 shapes and types than the model's own. None in a shape is any extent.
-            kwargs: `opset_version`, for ONNX.
+            kwargs: `opset_version`, for ONNX; `platforms`, for JAX.
 
         Raises:
             NotImplementedError: for a format that is not there, and for what a format cannot express: layers and
                 primitives are named, and nothing is written.
-            ValueError: for an unknown format, or inputs that are not known.
-            ImportError: if the format needs a package that is not installed: `pip install 'pronghorn[onnx]'`.
+            ValueError: for an unknown format, inputs that are not known, or a path that something else has.
+            ImportError: if the format needs a package that is not installed, such as
+                `pip install 'pronghorn[tensorflow]'`.
         """
         export.export_model(self, filepath, format, verbose, input_signature, **kwargs)
 

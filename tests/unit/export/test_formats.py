@@ -7,7 +7,9 @@ import pytest
 
 import pronghorn as keras
 from pronghorn import layers, ops
-from pronghorn.export import signature
+from pronghorn.backends import engine as engines
+from pronghorn.export import files, signature
+from pronghorn.export.formats import FORMATS, format_of
 from pronghorn.graph.dim import Dim
 
 
@@ -17,18 +19,46 @@ def model():
 
 
 def test_formats_are_told(model, tmp_path):
-    with pytest.raises(ValueError, match="format='onx' is not known. Formats: 'onnx'"):
+    with pytest.raises(
+        ValueError, match="format='onx' is not known. Formats: 'onnx', 'tf_saved_model', 'torch', 'jax'"
+    ):
         model.export(tmp_path / "m", format="onx")
-    for format in ("tf_saved_model", "torch", "openvino", "litert"):
+    for format in ("openvino", "litert"):
         with pytest.raises(NotImplementedError, match=f"'{format}' is not there yet: .*There: 'onnx'"):
             model.export(tmp_path / "m", format=format)
-    with pytest.raises(NotImplementedError, match="tf_saved_model"):  # Keras's default
-        model.export(tmp_path / "m")
     with pytest.raises(TypeError, match="no option 'opset'; it takes opset_version"):
         model.export(tmp_path / "m", format="onnx", opset=20)
+    with pytest.raises(TypeError, match="no option 'opset_version'; it takes none"):
+        model.export(tmp_path / "m", format="torch", opset_version=20)
     with pytest.raises(ValueError, match="is a folder"):
         model.export(tmp_path, format="onnx")
     assert not any(tmp_path.iterdir())
+
+
+def test_the_format_of_a_name():
+    names = ("m.onnx", "m.pt2", "m.JAX", "m.savedmodel", "a.b/m")
+    assert [format_of(name) for name in names] == ["onnx", "torch", "jax", "tf_saved_model", "tf_saved_model"]
+    with pytest.raises(ValueError, match="'m.txt': the ending tells no format"):
+        format_of("m.txt")
+
+
+@pytest.mark.parametrize("format", ["tf_saved_model", "torch", "jax"])
+def test_a_missing_library_is_named(format, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(engines, "is_installed", lambda name: False)
+    name = FORMATS[format].engine
+    engines.engine.cache_clear()
+    with pytest.raises(ImportError, match=rf"pip install 'pronghorn\[{name}\]'"):
+        model.export(tmp_path / "m", format=format)
+    assert not any(tmp_path.iterdir())
+    engines.engine.cache_clear()
+
+
+def test_an_archive_without_tensorflow(monkeypatch):
+    monkeypatch.setattr(engines, "is_installed", lambda name: False)
+    engines.engine.cache_clear()
+    with pytest.raises(ImportError, match=r"pip install 'pronghorn\[tensorflow\]'"):
+        keras.export.ExportArchive()
+    engines.engine.cache_clear()
 
 
 def test_a_missing_package_is_named(model, tmp_path, monkeypatch):
@@ -154,3 +184,27 @@ def test_losses_of_a_trace_are_not_kept():
     model = keras.Model(x, layers.ActivityRegularization(l2=0.1)(x * ops.mean(x)))
     signature.inference(model)
     assert model.losses == []
+
+
+def test_a_folder_is_whole_or_as_it_was(tmp_path):
+    path = tmp_path / "m"
+    for text in ("one", "two"):
+        files.check_folder(path, "mark")
+        with files.replacing_folder(path) as fresh:
+            fresh.mkdir()
+            (fresh / "mark").write_text(text)
+        assert (path / "mark").read_text() == text
+    with pytest.raises(OSError, match="could not be written"), files.replacing_folder(path) as fresh:
+        fresh.mkdir()
+        raise OSError(28, "No space left on device")
+    assert (path / "mark").read_text() == "two"
+    assert [p.name for p in tmp_path.iterdir()] == ["m"]
+
+
+def test_a_folder_of_something_else_stays(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="folder with other things in it \\(there is no saved_model.pb\\)"):
+        files.check_folder(tmp_path, "saved_model.pb")
+    with pytest.raises(ValueError, match="is a file; this format is a folder"):
+        files.check_folder(tmp_path / "notes.txt", "saved_model.pb")
+    files.check_folder(tmp_path / "new", "saved_model.pb")

@@ -137,19 +137,11 @@ def is_finite(x: Any) -> Any:
 
 
 def _unsigned_quotient(x: Any, y: Any) -> Any:
-    """The quotient of uint64 by what is not 0, in int64: that of half the dividend, doubled, is at most 1 too small."""
-    dividend, divisor = tf.bitcast(x, tf.int64), tf.bitcast(y, tf.int64)
-    is_large = divisor < 0  # in uint64 it is 2**63 or more
-    half = tf.bitcast(tf.bitwise.right_shift(x, tf.ones_like(x)), tf.int64)
-    quotient = tf.math.floordiv(half, tf.where(is_large, tf.ones_like(divisor), divisor)) * 2
-    quotient = tf.where(is_large, tf.zeros_like(quotient), quotient)
-    rest = tf.bitcast(dividend - quotient * divisor, tf.uint64)
-    return tf.bitcast(quotient + tf.cast(TABLE["ge"](rest, y), tf.int64), tf.uint64)
+    return formulas.unsigned_quotient(x, y, tf.math.floordiv)
 
 
 def _unsigned_remainder(x: Any, y: Any) -> Any:
-    quotient = tf.bitcast(_unsigned_quotient(x, y), tf.int64)
-    return tf.bitcast(tf.bitcast(x, tf.int64) - quotient * tf.bitcast(y, tf.int64), tf.uint64)
+    return formulas.unsigned_remainder(x, y, tf.math.floordiv)
 
 
 def _division(fn: Function, of_uint64: Function) -> Function:

@@ -134,9 +134,16 @@ def _floor(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return torch.div(x, y, rounding_mode="floor")
 
 
-def _quotient(name: str, of_floats: Function, of_integers: Function) -> Function:
+def _unsigned_quotient(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return formulas.unsigned_quotient(x, y, _floor)
+
+
+def _unsigned_remainder(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return formulas.unsigned_remainder(x, y, _floor)
+
+
+def _quotient(of_floats: Function, of_integers: Function, of_uint64: Function) -> Function:
     """A quotient or remainder; for integers 0 where the divisor is 0. Those of uint64 need its highest bit."""
-    meaning = on_host(IMPLEMENTATIONS[name])
 
     @signed
     def each(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -147,7 +154,7 @@ def _quotient(name: str, of_floats: Function, of_integers: Function) -> Function
     def quotient(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         if not is_integer(x):
             return of_floats(x, y)
-        return meaning(x, y) if x.dtype is torch.uint64 else each(x, y)
+        return formulas.integer_div(x, y, of_uint64) if x.dtype is torch.uint64 else each(x, y)
 
     return quotient
 
@@ -159,8 +166,8 @@ def _rem(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 implement(
     {
-        "div": widened8(_quotient("div", torch.div, _floor)),
-        "rem": widened(_quotient("rem", _rem, torch.fmod)),
+        "div": widened8(_quotient(torch.div, _floor, _unsigned_quotient)),
+        "rem": widened(_quotient(_rem, torch.fmod, _unsigned_remainder)),
     }.items()
 )
 
@@ -229,7 +236,7 @@ _BITS = {torch.float32: torch.int32, torch.int32: torch.int32, torch.float64: to
 @implements
 def select(pred: torch.Tensor, on_true: torch.Tensor, on_false: torch.Tensor) -> torch.Tensor:
     bits = _BITS.get(on_true.dtype)
-    if bits is None or on_true.numel() < _MANY or not on_true.is_cpu or not is_plain(on_true):
+    if bits is None or not is_plain(on_true) or on_true.numel() < _MANY or not on_true.is_cpu:
         return torch.where(pred, on_true, on_false)
     if torch.is_grad_enabled() and (on_true.requires_grad or on_false.requires_grad):
         return torch.where(pred, on_true, on_false)

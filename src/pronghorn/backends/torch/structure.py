@@ -11,6 +11,7 @@ from pronghorn.backends.torch.registry import (
     formulas,
     from_numpy,
     implements,
+    is_plain,
     moved,
     ordered,
     signed,
@@ -108,13 +109,33 @@ def _part(x: torch.Tensor, starts: tuple[torch.Tensor, ...], sizes: Ints) -> tup
     return tuple(slice(at, at + size) for at, size in zip(clamped, sizes))
 
 
+def _indices(x: torch.Tensor, starts: tuple[torch.Tensor, ...], sizes: Ints) -> list[torch.Tensor]:
+    """The same as positions along each axis, of a tensor that has no values yet."""
+    return [
+        torch.arange(size, device=x.device) + at.to(torch.int64).clamp(0, extent - size)
+        for at, size, extent in zip(starts, sizes, x.shape)
+    ]
+
+
+@moved
+def _put(x: torch.Tensor, update: torch.Tensor, *, places: tuple[torch.Tensor, ...]) -> torch.Tensor:
+    return torch.index_put(x, places, update)
+
+
 @implements
 def dynamic_slice(x: torch.Tensor, *starts: torch.Tensor, sizes: Ints) -> torch.Tensor:
+    if not is_plain(x):
+        for axis, places in enumerate(_indices(x, starts, sizes)):
+            x = _select(x, axis=axis, index=places)
+        return x
     return x[_part(x, starts, sizes)]
 
 
 @implements
 def dynamic_update_slice(x: torch.Tensor, update: torch.Tensor, *starts: torch.Tensor) -> torch.Tensor:
+    if not is_plain(x):
+        places = _indices(x, starts, tuple(update.shape))
+        return _put(x, update, places=torch.meshgrid(*places, indexing="ij")) if places else update
     out = x.clone()
     out[_part(x, starts, tuple(update.shape))] = update
     return out

@@ -180,5 +180,8 @@ def _described(found: Inference, name: str) -> tf.TensorSpec:
 
 
 def _is_flat(structure: Any) -> bool:
-    """Whether TensorFlow takes nested results of a signature as they are: it names those of dicts of tensors alone."""
-    return not isinstance(structure, dict) or len(structure) == len(tree.flatten(structure))
+    """Whether TensorFlow takes results of a signature as they are: a tensor, or those in one list or dict."""
+    if not tree.is_nested(structure):
+        return True
+    parts = structure.values() if isinstance(structure, dict) else structure
+    return not any(map(tree.is_nested, parts))

@@ -27,7 +27,9 @@ from pronghorn.graph.variable import GraphVariable
 _HINTS = (5, 7, 11, 13, 17, 19, 23)
 """Extents of the example that PyTorch traces with, one for each symbol: equal ones it might take for the same."""
 
-LACKS: dict[str, str] = {}
+LACKS: dict[str, str] = {
+    "nextafter": "PyTorch has it, but not in a traced program; compute it outside of the exported model",
+}
 """Primitives that `torch.export` does not take: why, and what to use instead."""
 
 
@@ -115,9 +117,10 @@ def _examples(found: Inference) -> tuple[list[Any], list[Any]]:
     values = found.traced.graph.inputs[: found.traced.num_args]
     symbols = sorted({name for v in values for n in v.shape if isinstance(n, Dim) for name in n.symbols})
     hints = dict(zip(symbols, _HINTS * (len(symbols) // len(_HINTS) + 1)))
+    open_ = {name: torch.export.Dim(name, min=1) for name in symbols}
     examples, extents = [], []
     for v in values:
         shape = [n.evaluate(hints) if isinstance(n, Dim) else n for n in v.shape]
         examples.append(torch.ones(shape, dtype=TYPES[v.dtype]))
-        extents.append({i: torch.export.Dim.DYNAMIC for i, n in enumerate(v.shape) if isinstance(n, Dim)})
+        extents.append({i: open_[str(n)] for i, n in enumerate(v.shape) if isinstance(n, Dim)})
     return examples, extents
