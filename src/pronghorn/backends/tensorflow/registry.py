@@ -14,8 +14,8 @@ import tensorflow as tf
 from pronghorn.backends import interpreter
 from pronghorn.backends.formulas import Formulas
 from pronghorn.backends.interpreter import Bound, concrete
-from pronghorn.backends.tensorflow.extents import declared, extents, is_exporting, shape_of
 from pronghorn.backends.substitution import substituted
+from pronghorn.backends.tensorflow.extents import declared, extents, is_exporting, shape_of
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Shape, identical
 from pronghorn.graph.ir import Graph
