@@ -71,14 +71,20 @@ def program_of(engine, found):
     return lambda arrays: [np.asarray(y) for y in program.call(*arrays)]
 
 
-OPEN = [case for case in CASES if case.prim != "custom_vjp" and opened(case, case.args()) is not None]
+def is_tried(case):
+    """Whether a case says more about open extents than others; the other types are computed in the ways of these."""
+    kinds = {dtypes.name_of(a.dtype) for a in case.args()}
+    return case.prim != "custom_vjp" and kinds <= {"float32", "int32", "bool", "uint64", "bfloat16", "complex64"}
+
+
+OPEN = [case for case in CASES if is_tried(case) and opened(case, case.args()) is not None]
 
 
 def test_most_primitives_are_tried():
     assert len({case.prim for case in OPEN}) >= 100
 
 
-@pytest.mark.mostly_slow(every=40)
+@pytest.mark.mostly_slow(every=30)
 @pytest.mark.parametrize("case", OPEN, ids=lambda c: c.id)
 def test_with_rows_that_are_open(engine, case):
     made = f"pronghorn.export.programs.{engine.name}"

@@ -234,6 +234,20 @@ def test_the_command(format, path, tmp_path):
     assert "exists already; pass --force" in result.output
 
 
+def test_options_of_jax(tmp_path, monkeypatch):
+    made = pytest.importorskip("pronghorn.export.programs.jax")
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2)], name="net")
+    model.export(tmp_path / "m.jax", format="jax", platforms=("cpu", "cuda", "tpu"), verbose=False)
+    assert export_sweep.difference(model, tmp_path / "m.jax", [drawn(4, 3)], "jax") <= 1e-6
+    for platforms in ("gpu", (), ["cpu", "npu"]):
+        with pytest.raises(ValueError, match="platforms=.* must be some of 'cpu', 'cuda', 'rocm', 'tpu'"):
+            model.export(tmp_path / "n.jax", format="jax", platforms=platforms)
+    monkeypatch.setattr(made, "MOST_BYTES", 10)
+    with pytest.raises(ValueError, match="'net' has 0.0 GB of weights"):
+        model.export(tmp_path / "n.jax", format="jax")
+    assert not (tmp_path / "n.jax").exists()
+
+
 # -- SavedModel -------------------------------------------------------------------------------------------------------
 def saved(tmp_path, archive):
     import tensorflow as tf

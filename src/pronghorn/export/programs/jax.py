@@ -46,7 +46,7 @@ def write(model: Any, path: Path, input_signature: Any = None, platforms: Sequen
         What was written, in a few words.
 
     Raises:
-        ValueError: for a platform that is not known, or see `signature.inference`.
+        ValueError: for a platform that is not known, more weights than a file holds, or see `signature.inference`.
         NotImplementedError: for what `jax.export` cannot express, by layer and primitive.
     """
     given = (platforms,) if isinstance(platforms, str) else tuple(platforms)
@@ -57,6 +57,12 @@ def write(model: Any, path: Path, input_signature: Any = None, platforms: Sequen
     found.refuse_states()
     refuse_strings(found, "jax")
     call = TableCall(ENGINE, found, "jax", LACKS)
+    size = sum(v.storage().nbytes for v in call.variables)
+    if size > MOST_BYTES:
+        raise ValueError(
+            f"export: {model.name!r} has {size / 1e9:.1f} GB of weights; a JAX program holds 2 GB. Export parts of the "
+            "model, or one of dtype policy 'float16'."
+        )
     with ENGINE.computing():
         content = call.writing(lambda: bytes_of(call, given))
     write_file(path, content)
@@ -65,7 +71,6 @@ def write(model: Any, path: Path, input_signature: Any = None, platforms: Sequen
 
 def bytes_of(call: TableCall, platforms: tuple[str, ...]) -> bytes:
     """What `jax.export` writes of an inference."""
-
     found, weights = call.found, values_of(call.variables)
 
     def function(*arguments: Any) -> Any:
