@@ -15,7 +15,7 @@ from typing import Any
 import data_adapters
 import numpy as np
 
-from pronghorn import saving
+from pronghorn import distribution, saving
 from pronghorn.initializers.random import compute_fans
 from pronghorn.layers.rnn.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, ConvLSTMCell
 from pronghorn.layers.rnn.dropout_cell import DropoutRNNCell
@@ -135,6 +135,7 @@ EQUIVALENTS: dict[str, Any] = {
     "extract_archive": _extract_archive,
     "draw_seed": seed_generator.draw_seed,
     "make_default_seed": seed_generator.make_default_seed,
+    "get_device": lambda: "cuda" if distribution.list_devices("gpu") else "cpu",  # PyTorch's, as it names it
     "get_keras_mask": get_mask,
     "in_symbolic_scope": lambda: (
         False

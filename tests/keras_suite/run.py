@@ -6,7 +6,8 @@
     python tests/keras_suite/run.py --engine jax ops      runs them on another engine (or: KERAS_BACKEND=jax)
 
 On another engine, `keras.backend.backend()` is its name, models run on it, and so does each primitive of an eager call,
-which for users is always ours: an op's tests try the engine's table. `--results FILE` keeps what became of each test.
+which for users is always ours: an op's tests try the engine's table. Of the tests that are not expected to fail on our
+own engine, exactly those of `expected_failures_jax.txt` may fail. `--results FILE` keeps what became of each test.
 
 Nothing of Keras's is in this repository: the tests are read where they are installed. `expected_failures.txt` has a
 line for each test that fails, `test<two spaces>kind: word`. The kinds:
@@ -59,7 +60,7 @@ _PRIVATE = re.compile(r"(?:has no attribute|does not have the attribute) '(_[a-z
 _ABSENT = re.compile(r"([\w.]+) is not part of Pronghorn: |(\w+): quantized layers are not there")
 _WORDING = re.compile(r'^(\w+): "[^\n]*" does not match "|(Regex) pattern did not match', re.DOTALL)
 
-#: Our own engine: the lists are about it.
+#: Keras's word for our own engine.
 OWN = "pronghorn"
 ENGINES = (OWN, "jax", "tensorflow", "torch", "pytensor")
 
@@ -164,10 +165,23 @@ def _read(notes: Path) -> list[Result]:
     return list(found.values())
 
 
-def expected() -> dict[str, str]:
-    """Return the tests that are expected to fail, and why."""
-    lines = [line for line in LIST.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+def list_of(engine: str) -> Path:
+    """Return the file with the list of an engine."""
+    return LIST if engine == OWN else LIST.with_stem(f"{LIST.stem}_{engine}")
+
+
+def expected(engine: str = OWN) -> dict[str, str]:
+    """Return the tests that are expected to fail, and why; for another engine those that pass on ours."""
+    path = list_of(engine)
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     return {test: reason for test, _, reason in (line.rpartition("  ") for line in lines)}
+
+
+def beyond_ours(results: Iterable[Result]) -> list[Result]:
+    """Return the results of the tests that are not expected to fail on our own engine."""
+    known = expected()
+    return [result for result in results if result.test not in known]
 
 
 def unit(folder: str, part: int) -> str:
@@ -208,9 +222,12 @@ def of_folder(listed: dict[str, str], folder: str) -> dict[str, str]:
     return {test: reason for test, reason in listed.items() if Result(test, "").folder == folder}
 
 
-def update(folder: str, parts: list[list[Result]]) -> None:
-    """Write the two lists anew for one folder, from the results of its parts. A reason stays while its test fails."""
-    listed = expected()
+def update(folder: str, parts: list[list[Result]], engine: str = OWN) -> None:
+    """Write an engine's lists anew for one folder, from the results of its parts. A reason stays while its test fails.
+
+    The numbers of tests that pass are about our own engine alone.
+    """
+    listed = expected(engine)
     old = of_folder(listed, folder)
     for test in old:
         del listed[test]
@@ -221,12 +238,16 @@ def update(folder: str, parts: list[list[Result]]) -> None:
     counts = passing()
     for part, results in enumerate(parts):
         counts[unit(folder, part)] = sum(result.outcome == "passed" for result in results)
-    for path, lines in (
-        (LIST, [f"{test}  {listed[test]}" for test in sorted(listed)]),
-        (PASSING, [f"{name} {counts[name]}" for name in sorted(counts)]),
-    ):
-        head = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
-        path.write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
+    _rewrite(list_of(engine), [f"{test}  {listed[test]}" for test in sorted(listed)])
+    if engine == OWN:
+        _rewrite(PASSING, [f"{name} {counts[name]}" for name in sorted(counts)])
+
+
+def _rewrite(path: Path, lines: list[str]) -> None:
+    """Write a list, and keep the comment above it."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else "# What fails on this engine and not on ours."
+    head = [line for line in text.splitlines() if line.startswith("#")]
+    path.write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
 
 
 def main() -> int:
@@ -239,8 +260,6 @@ def main() -> int:
     parser.add_argument("--results", type=Path, help="a file for what became of each test, a line of JSON each")
     arguments = parser.parse_args()
     engine = arguments.engine if arguments.engine in ENGINES else OWN
-    if arguments.update and engine != OWN:
-        parser.error("--update: the lists are about our own engine.")
     wrong = 0
     with concurrent.futures.ThreadPoolExecutor(arguments.workers) as pool:
         jobs = {
@@ -249,10 +268,12 @@ def main() -> int:
         }
         for folder, pending in jobs.items():
             parts = [part.result() for part in pending]
+            if engine != OWN:
+                parts = [beyond_ours(part) for part in parts]
             results = list(itertools.chain(*parts))
             if arguments.update and not any(result.test.endswith("/") for result in results):
-                update(folder, parts)
-            lines = differences(results, of_folder(expected(), folder))
+                update(folder, parts, engine)
+            lines = differences(results, of_folder(expected(engine), folder))
             if arguments.results:
                 with arguments.results.open("a", encoding="utf-8") as file:
                     file.writelines(json.dumps(dataclasses.asdict(result)) + "\n" for result in results)
