@@ -63,6 +63,26 @@ def test_a_gradient_of_ones_own():
     assert jax.grad(lambda x: ops.sum(square(x)))(jnp.ones(3)).tolist() == [100, 100, 100]
 
 
+def test_a_gradient_of_ones_own_where_that_of_the_result_is_not_finite():
+    @ops.custom_gradient
+    def softplus(x):
+        e = ops.exp(x)
+        return ops.log(1 + e), lambda upstream: upstream * (1 - 1 / (1 + e))
+
+    x = jnp.float32([100, 0])  # exp(100) is infinite
+    assert jax.grad(lambda x: ops.sum(softplus(x)))(x).tolist() == [1, 0.5]
+    twice = jax.grad(lambda x: ops.sum(jax.grad(lambda x: ops.sum(softplus(x)))(x)))
+    assert twice(jnp.float32([0.0])).tolist() == [0.25]
+
+
+def test_a_gradient_of_ones_own_with_integers():
+    @ops.custom_gradient
+    def picked(x, i):
+        return ops.take(x, i), lambda upstream: (upstream * ops.ones(3), None)
+
+    assert jax.grad(lambda x: picked(x, jnp.int32(1)))(jnp.ones(3)).tolist() == [1, 1, 1]
+
+
 LAYERS = {
     "dense": lambda: layers.Dense(4, activation="tanh"),
     "lstm": lambda: layers.LSTM(4),

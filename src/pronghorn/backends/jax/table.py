@@ -407,12 +407,11 @@ def custom_vjp(*xs: Any, num_args: int, num_outs: int, vjp: Body) -> tuple[Any, 
         return outs
 
     def forward(args: Any, outs: Any, captures: Any) -> Any:
-        return outs, (outs, captures)
+        return outs, captures
 
     def backward(saved: Any, cotangents: Any) -> Any:
-        outs, captures = saved
-        gradients = _run(vjp, [*cotangents, *captures])
-        return tuple(gradients), *(jax.tree.map(jnp.zeros_like, part) for part in (outs, captures))
+        # None, and not zeros: these times what is infinite where the outs were computed would be NaN.
+        return tuple(_run(vjp, [*cotangents, *saved])), None, None
 
     outs_of.defvjp(forward, backward)
     return outs_of(xs[:num_args], tuple(xs[num_args : num_args + num_outs]), captures)
