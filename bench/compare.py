@@ -2,6 +2,7 @@
 
     python bench/compare.py                          # Pronghorn and Keras on TensorFlow, all workloads
     python bench/compare.py --against jax torch --workloads mlp lstm --rounds 3
+    python bench/compare.py --large                  # the larger workloads of large.py
     python bench/compare.py --python tensorflow=/path/to/venv/bin/python
 
 Each implementation has a virtual environment of its own, made on first use below `--venvs`, or named with `--python`.
@@ -27,10 +28,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
-SCRIPT = Path(__file__).with_name("workloads.py")
-sys.path.insert(0, str(SCRIPT.parent))
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
 
-from workloads import WORKLOADS  # noqa: E402
+import large  # noqa: E402
+import workloads  # noqa: E402
+
+#: Script to its workloads.
+SCRIPTS = {HERE / "workloads.py": list(workloads.WORKLOADS), HERE / "large.py": list(large.WORKLOADS)}
 
 _KERAS = "keras==3.15.1"
 
@@ -47,6 +52,7 @@ _FIGURES = {
     "first_s": "first epoch, extra s",
     "predict_1_ms": "predict 1, ms",
     "predict_1024_ms": "predict 1,024, ms",
+    "peak_mb": "peak memory, MB",
 }
 
 
@@ -56,12 +62,15 @@ def parse() -> argparse.Namespace:
     others = [name for name in IMPLEMENTATIONS if name != "pronghorn"]
     parser.add_argument("--against", nargs="+", choices=others, default=["tensorflow"], metavar="BACKEND",
                         help=f"backends of real Keras to compare with: {', '.join(others)}")  # fmt: skip
-    parser.add_argument("--workloads", nargs="+", choices=list(WORKLOADS), default=list(WORKLOADS), metavar="WORKLOAD",
-                        help=f"which to run: {', '.join(WORKLOADS)}")  # fmt: skip
+    parser.add_argument("--large", action="store_true", help="the workloads of large.py")
+    parser.add_argument("--workloads", nargs="+", choices=[w for names in SCRIPTS.values() for w in names],
+                        metavar="WORKLOAD", help="which to run; all of one script by default")  # fmt: skip
     parser.add_argument("--rounds", type=int, default=2, help="how often each takes its turn (2)")
     parser.add_argument("--epochs", type=int, default=4, help="epochs of a training (4)")
     parser.add_argument("--json", type=Path, help="also write all figures to this file")
-    return parsed_with_environments(parser)
+    options = parsed_with_environments(parser)
+    options.workloads = options.workloads or SCRIPTS[HERE / ("large.py" if options.large else "workloads.py")]
+    return options
 
 
 def parsed_with_environments(parser: argparse.ArgumentParser) -> argparse.Namespace:
@@ -123,7 +132,8 @@ def run_script(name: str, python: str, script: Path, *arguments: str) -> tuple[d
 
 def run_once(name: str, python: str, workload: str, epochs: int) -> dict[str, Any]:
     """Run one workload in a process of its own and return its figures."""
-    figures, problem = run_script(name, python, SCRIPT, workload, "--epochs", str(epochs))
+    script = next(path for path, names in SCRIPTS.items() if workload in names)
+    figures, problem = run_script(name, python, script, workload, "--epochs", str(epochs))
     if "step_ms" not in figures and "error" not in figures:
         figures["error"] = problem
     return {"implementation": name, "workload": workload, **figures}

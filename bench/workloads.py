@@ -12,20 +12,26 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import math
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
+try:
+    import resource
+except ModuleNotFoundError:  # not on Windows
+    resource = None  # type: ignore[assignment]
+
 
 class Workload(NamedTuple):
-    """A compiled model and the data to train it with."""
+    """A compiled model and the data to train it with: an array, or a list of them for several inputs."""
 
     model: Any
-    x: np.ndarray
+    x: Any
     y: np.ndarray
     batch_size: int
 
@@ -185,16 +191,18 @@ def xception(keras: Any, rng: np.random.Generator) -> Workload:
     return Workload(model, rng.random((1_280, 48, 48, 3), "float32"), labels, 32)
 
 
-WORKLOADS: dict[str, Callable[[Any, np.random.Generator], Workload]] = {
+Build = Callable[[Any, np.random.Generator], Workload]
+
+WORKLOADS: dict[str, Build] = {
     build.__name__: build
     for build in (tutorial_cnn, mlp, resnet, lstm, bidirectional_gru, transformer, autoencoder, tabular, xception)
 }
 
 
-def measure(keras: Any, name: str, epochs: int) -> dict[str, Any]:
+def measure(keras: Any, name: str, build: Build, epochs: int) -> dict[str, Any]:
     """Train and predict; return the figures of one workload."""
     keras.utils.set_random_seed(1)
-    model, x, y, batch_size = WORKLOADS[name](keras, np.random.default_rng(0))
+    model, x, y, batch_size = build(keras, np.random.default_rng(0))
     seconds: list[float] = []
 
     class Stopwatch(keras.callbacks.Callback):
@@ -206,18 +214,31 @@ def measure(keras: Any, name: str, epochs: int) -> dict[str, Any]:
 
     history = model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0, callbacks=[Stopwatch()])
     steady = statistics.median(seconds[1:])
-    steps = -(-len(x) // batch_size)
+    steps = -(-len(y) // batch_size)
     return {
         "workload": name,
         "step_ms": steady / steps * 1e3,
         "first_s": seconds[0] - steady,
-        "predict_1_ms": predict_ms(model, x[:1], 1, 20),
-        "predict_1024_ms": predict_ms(model, x[:1024], 256, 3),
+        "predict_1_ms": predict_ms(model, first(x, 1), 1, 20),
+        "predict_1024_ms": predict_ms(model, first(x, 1024), 256, 3),
         "loss": float(history.history["loss"][-1]),
+        "peak_mb": peak_mb(),
     }
 
 
-def predict_ms(model: Any, x: np.ndarray, batch_size: int, repeats: int) -> float:
+def first(x: Any, rows: int) -> Any:
+    """Return the first rows of an array, or of each array of a list."""
+    return [part[:rows] for part in x] if isinstance(x, list) else x[:rows]
+
+
+def peak_mb() -> float:
+    """Return the most memory that the process has had so far, in MB; NaN where the system does not tell."""
+    if resource is None:
+        return math.nan
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def predict_ms(model: Any, x: Any, batch_size: int, repeats: int) -> float:
     """Return the milliseconds of the fastest of some `predict` calls, after one that does not count."""
     model.predict(x, batch_size=batch_size, verbose=0)
     times = []
@@ -228,27 +249,27 @@ def predict_ms(model: Any, x: np.ndarray, batch_size: int, repeats: int) -> floa
     return min(times) * 1e3
 
 
-def main() -> None:
-    """Run the workloads named on the command line."""
+def run_command_line(workloads: Mapping[str, Build]) -> None:
+    """Run those of the workloads that are named on the command line."""
     parser = argparse.ArgumentParser(description="Time Keras workloads under one package.")
     parser.add_argument("package", help="keras, pronghorn, or another package with Keras's API")
-    parser.add_argument("workloads", nargs="*", help=f"{', '.join(WORKLOADS)}; all of them by default")
+    parser.add_argument("workloads", nargs="*", help=f"{', '.join(workloads)}; all of them by default")
     parser.add_argument("--epochs", type=int, default=4)
     options = parser.parse_intermixed_args()
-    unknown = [name for name in options.workloads if name not in WORKLOADS]
+    unknown = [name for name in options.workloads if name not in workloads]
     if unknown:
-        parser.error(f"no workload called {', '.join(unknown)}; there are {', '.join(WORKLOADS)}")
+        parser.error(f"no workload called {', '.join(unknown)}; there are {', '.join(workloads)}")
     start = time.perf_counter()
     keras = importlib.import_module(options.package)
     _ = keras.layers.Dense, keras.Sequential  # what is imported on first use counts too
     print(json.dumps({"import_s": time.perf_counter() - start}), flush=True)
-    for name in options.workloads or WORKLOADS:
+    for name in options.workloads or workloads:
         try:
-            figures = measure(keras, name, options.epochs)
+            figures = measure(keras, name, workloads[name], options.epochs)
         except Exception as error:  # a workload that does not run is a result too
             figures = {"workload": name, "error": f"{type(error).__name__}: {error}"[:300]}
         print(json.dumps(figures), flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command_line(WORKLOADS))
