@@ -309,6 +309,11 @@ def test_plans():
     # Operands beyond the cache are taken piece by piece, also where the results are many.
     chosen = plan(filter_gradient(32, 34, 34, 128, 128, 3, 3).spec, machine)
     assert chosen.chunks is not None and chosen.chunks.count == Count(32, 1, 46)
+    # Many results are summed in few chunks (not 64): writing and reading partial sums would take longer than the sums.
+    chosen = plan(filter_gradient(16, 8, 16, 256, 8000, 1, 1, runtime=("n",)).spec, machine)
+    assert chosen.chunks is not None
+    assert chosen.chunks.count.limit == 16
+    assert chosen.scratch[-1].bytes({"n": 16}) == 16 * 4 * 256 * 8000
     # No splitting where each tile's own share is small.
     assert plan(matmul(512, 784, 512, runtime=("m",)).spec, machine).chunks is None
     # One column: the lanes run along the sum.

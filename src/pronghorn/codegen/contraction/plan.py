@@ -198,22 +198,39 @@ def _split(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], kept: int,
     if tiles < 8 and steps * sums * tiles > 2 * GRAIN_CYCLES and results <= machine.l2_bytes:
         partials = FEW_PARTIALS
     # One step of a tile reads its vectors of B, and at least a line of A.
-    streamed = steps * (tile.vectors * tile.lanes * size_of(llvm_type(spec.b.dtype)) + 64)
+    streamed = steps * (tile.vectors * tile.lanes * size_of(llvm_type(spec.b.dtype)) + LINE_BYTES)
     operands = _span(spec, "a") + _span(spec, "b")
     if tiles > 2 and streamed > machine.l2_bytes and operands > 2 * machine.l2_bytes:
-        wanted = min(-(-operands // CHUNK_BYTES), MOST_PARTIALS)
-        # Partial sums are written once and read once: little enough against what each tile would read from afar?
-        affordable = tiles * streamed // 8 // (2 * results)
-        if wanted < FEW_PARTIALS <= affordable and _blocks(
-            choice, tile, depth, _chunks(longest, FEW_PARTIALS), machine
-        ):
-            wanted = FEW_PARTIALS
-        if wanted <= affordable:
-            partials = max(partials, wanted)
+        partials = max(partials, _partials(choice, tile, depth, longest, machine))
     if kept and steps > kept:
         partials = max(partials, -(-steps // kept))
     partials = min(partials, steps // 32)
     return _chunks(longest, partials) if partials > 1 else None
+
+
+def _partials(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], longest: list[Axis], machine: Machine) -> int:
+    """How many chunks to sum apart, so that what is read again and again comes from the second-level cache (1: none).
+
+    Either a chunk's A and B stay there while all tiles of the result go by; or, with fewer chunks, a panel of B does,
+    and A comes from farther away for each panel. The one that moves fewer bytes is taken: partial sums are written
+    and read once for each chunk.
+    """
+    spec = choice.spec
+    steps, tiles = prod(typical(axis.extent) for axis in depth), _tiles(choice, tile)
+    results = 4 * prod(typical(axis.extent) for axis in spec.axes if not axis.reduced)
+    panel = tile.vectors * tile.lanes * size_of(llvm_type(spec.b.dtype))
+    streamed = steps * (panel + LINE_BYTES)
+    by_panel = -(-steps * panel // (machine.l2_bytes // 4))
+    whole = min(-(-(_span(spec, "a") + _span(spec, "b")) // CHUNK_BYTES), MOST_PARTIALS)
+    columns = prod(typical(axis.extent) for axis in spec.axes if not axis.reduced and axis.b != 0)
+    read_again = -(-columns // (tile.vectors * tile.lanes)) * _span(spec, "a")
+    if 4 * results * by_panel + read_again < 4 * results * whole:
+        return by_panel
+    # Partial sums are little enough against what each tile would read from afar?
+    affordable = tiles * streamed // 8 // (2 * results)
+    if whole < FEW_PARTIALS <= affordable and _blocks(choice, tile, depth, _chunks(longest, FEW_PARTIALS), machine):
+        whole = FEW_PARTIALS
+    return whole if whole <= affordable else 1
 
 
 def _chunks(longest: list[Axis], partials: int) -> Chunks | None:
