@@ -63,7 +63,7 @@ class Registry:
         elif isinstance(identifier, str):
             found = self._by_name(identifier)
         if not callable(found):
-            raise ValueError(f"Could not interpret the {self.kind} {identifier!r}: it must be {self.what}.")
+            raise ValueError(f"Could not interpret {self.kind} identifier {identifier!r}: it must be {self.what}.")
         return found() if inspect.isclass(found) else found
 
     def _by_name(self, name: str) -> Any:
@@ -73,7 +73,7 @@ class Registry:
         if found is None:
             near = nearest_clause(name, [*self.objects, *self.further])
             raise ValueError(
-                f"Could not interpret the {self.kind} {name!r}: there is no {self.kind} of that name{near}."
+                f"Could not interpret {self.kind} identifier {name!r}: there is no {self.kind} of that name{near}."
             )
         return found
 

@@ -105,7 +105,7 @@ def test_unknown_names_are_answered_with_near_ones(name, nearest):
 def test_errors_name_what_came():
     with pytest.raises(ValueError, match="abc"):
         losses.MeanSquaredError(reduction="abc")
-    with pytest.raises(ValueError, match="the loss 7: it must be a name"):
+    with pytest.raises(ValueError, match="loss identifier 7: it must be a name"):
         losses.get(7)
     with pytest.raises(ValueError, match="q must lie"):
         losses.CategoricalGeneralizedCrossEntropy(q=2.0)
