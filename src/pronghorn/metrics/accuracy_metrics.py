@@ -8,7 +8,7 @@ from pronghorn import config, ops
 from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import Tensor
 from pronghorn.losses.reduction import same_rank
-from pronghorn.metrics.reduction_metrics import MeanMetricWrapper
+from pronghorn.metrics.reduction_metrics import MeanMetricWrapper, OwnFunction
 
 
 def accuracy(y_true: Any, y_pred: Any) -> Tensor:
@@ -100,7 +100,7 @@ def _in_top(right: Tensor, scores: Tensor, k: int) -> Tensor:
     return ops.cast(usable, config.floatx())
 
 
-class Accuracy(MeanMetricWrapper):
+class Accuracy(OwnFunction):
     """How often predictions equal the labels.
 
     >>> metric = Accuracy()
@@ -135,7 +135,7 @@ class BinaryAccuracy(MeanMetricWrapper):
         return {"name": self.name, "dtype": self.dtype, "threshold": self.threshold}
 
 
-class CategoricalAccuracy(MeanMetricWrapper):
+class CategoricalAccuracy(OwnFunction):
     """How often the largest score is that of the right class, for one-hot labels."""
 
     def __init__(self, name: str = "categorical_accuracy", dtype: Any = None):
@@ -143,7 +143,7 @@ class CategoricalAccuracy(MeanMetricWrapper):
         self._direction = "up"
 
 
-class SparseCategoricalAccuracy(MeanMetricWrapper):
+class SparseCategoricalAccuracy(OwnFunction):
     """How often the largest score is that of the right class, for class numbers."""
 
     def __init__(self, name: str = "sparse_categorical_accuracy", dtype: Any = None):

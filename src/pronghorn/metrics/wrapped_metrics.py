@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn.losses import margin, probabilistic, regression
-from pronghorn.metrics.reduction_metrics import MeanMetricWrapper
+from pronghorn.metrics.reduction_metrics import MeanMetricWrapper, OwnFunction
 from pronghorn.utils.arguments import arguments
 
 
-def _simple(class_name: str, fn: Any, default_name: str, summary: str) -> type[MeanMetricWrapper]:
+def _simple(class_name: str, fn: Any, default_name: str, summary: str) -> type[OwnFunction]:
     """A class for a function without arguments of its own."""
 
     def __init__(self: Any, name: str = default_name, dtype: Any = None) -> None:
@@ -18,7 +18,7 @@ def _simple(class_name: str, fn: Any, default_name: str, summary: str) -> type[M
 
     doc = f"{summary}\n\n    Args:\n        name: its name in logs.\n        dtype: the type of the state."
     body = {"__init__": __init__, "__doc__": doc, "__module__": __name__, "__qualname__": class_name}
-    return type(class_name, (MeanMetricWrapper,), body)
+    return type(class_name, (OwnFunction,), body)
 
 
 MeanSquaredError = _simple(

@@ -187,3 +187,19 @@ def test_the_adjusted_r2_score_counts_samples_that_weigh_something():
     adjusted = 1 - (1 - score(8)) * (6 - 1) / (6 - 2 - 1)
     assert score(8, num_regressors=2) == pytest.approx(adjusted, rel=1e-5)
     assert score(3, num_regressors=2) == pytest.approx(adjusted, rel=1e-5)
+
+
+def test_a_subclass_of_the_wrapper_gets_the_function_in_its_configuration():
+    """Libraries take it out again, since their constructors choose the function themselves."""
+
+    class Distance(metrics.MeanMetricWrapper):
+        def __init__(self, name="distance", dtype=None):
+            super().__init__(metrics.mean_absolute_error, name=name, dtype=dtype)
+
+        def get_config(self):
+            config = super().get_config()
+            config.pop("fn")
+            return config
+
+    assert Distance.from_config(Distance().get_config()).name == "distance"
+    assert set(metrics.MeanSquaredError().get_config()) == {"name", "dtype"} == set(metrics.Accuracy().get_config())
