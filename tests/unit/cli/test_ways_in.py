@@ -232,3 +232,66 @@ def test_what_libraries_ask_of_tensorflow():
         """
     )
     assert result.stdout.splitlines()[0] == "False MemoryError" and "False" in result.stdout.splitlines()[1]
+
+
+def test_a_loader_that_is_wrapped_by_a_hook_of_older_kind():
+    """What MLflow's autologging does: its finder asks the others and puts a loader with `load_module` around theirs."""
+    result = after_as_keras(
+        """
+        import importlib.util, sys
+        loaded = []
+
+        class Wrapped:
+            def __init__(self, loader):
+                self.loader = loader
+
+            def load_module(self, name):
+                module = self.loader.load_module(name)
+                loaded.append(name)
+                return module
+
+        class Hook:
+            busy = False
+
+            def find_spec(self, name, path=None, target=None):
+                if name != "keras" or self.busy:
+                    return None
+                self.busy = True
+                spec = importlib.util.find_spec(name)
+                spec.loader = Wrapped(spec.loader)
+                return spec
+
+        sys.meta_path.insert(0, Hook())
+        import keras
+        print(loaded, keras.layers.Dense.__name__, keras.__version__ >= "3")
+        """
+    )
+    assert result.stdout == "['keras'] Dense True\n", result.stderr
+
+
+SEARCH = """
+import pronghorn.as_keras
+import keras
+import numpy as np
+from sklearn.model_selection import GridSearchCV
+
+def build(X, y, units=4):
+    model = keras.Sequential([keras.Input(X.shape[1:]), keras.layers.Dense(units), keras.layers.Dense(2, "softmax")])
+    model.compile(loss="categorical_crossentropy", optimizer="adam")
+    return model
+
+x, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 2
+search = GridSearchCV(
+    keras.wrappers.SKLearnClassifier(build, fit_kwargs={"epochs": 1, "verbose": 0}),
+    {"model_kwargs": [{"units": 2}, {"units": 3}]}, n_jobs=2, cv=2,
+)
+print(sorted(search.fit(x, y).best_params_))
+"""
+
+
+@pytest.mark.slow
+def test_a_grid_search_in_two_processes(tmp_path):
+    pytest.importorskip("sklearn")
+    (tmp_path / "script.py").write_text(SEARCH)
+    result = python(tmp_path / "script.py")
+    assert result.stdout == "['model_kwargs']\n", result.stderr
