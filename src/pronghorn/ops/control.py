@@ -172,13 +172,14 @@ def while_loop(
     return type(loop_vars)(state) if type(loop_vars) in (tuple, list) else state if sequence else state[0]
 
 
-def _traced_while(cond: Any, step: Any, state: tuple[Any, ...], limit: int | None) -> tuple[Any, ...]:
+def _traced_while(cond: Any, step: Any, state: tuple[Any, ...], limit: Any) -> tuple[Any, ...]:
     if limit is not None:
         own_cond, own_step = cond, step
+        most = P.reshape(B.cast(limit, "int32"), shape=())  # it may be a number that is known when the loop runs
 
         def cond(count: Tensor, *values: Any) -> Tensor:
             going = P.reshape(B.cast(own_cond(*values), "bool"), shape=())
-            return P.and_(P.lt(count, B.full_like(count, limit)), going)
+            return P.and_(P.lt(count, most), going)
 
         def step(count: Tensor, *values: Any) -> tuple[Any, ...]:
             return (P.add(count, B.full_like(count, 1)), *own_step(*values))

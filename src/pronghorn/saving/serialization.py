@@ -181,13 +181,16 @@ def deserialize_keras_object(
         if module_objects is not None and isinstance(config, str):
             raise ValueError(f"Unknown name {config!r}: it is none of {', '.join(sorted(module_objects))}.")
         return config
+    if custom_objects is None:
+        return _deserialize(config, safe_mode, module_objects)
     with CustomObjectScope(custom_objects):
         return _deserialize(config, safe_mode, module_objects)
 
 
 def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | None = None) -> Any:
+    # What is inside goes through the public function: libraries put one of their own in its place, which knows more.
     if isinstance(config, (list, tuple)):
-        return type(config)(_deserialize(x, safe_mode) for x in config)
+        return type(config)(deserialize_keras_object(x, safe_mode=safe_mode) for x in config)
     if isinstance(config, PLAIN):
         found = get_registered_object(config) if isinstance(config, str) else None
         return config if found is None else found
@@ -196,7 +199,7 @@ def _deserialize(config: Any, safe_mode: bool, module_objects: dict[str, Any] | 
             f"deserialize_keras_object: got {config!r} of type {type(config).__name__}; expected plain data."
         )
     if "class_name" not in config or "config" not in config:
-        return {k: _deserialize(v, safe_mode) for k, v in config.items()}
+        return {k: deserialize_keras_object(v, safe_mode=safe_mode) for k, v in config.items()}
     name = config["class_name"]
     inner = config["config"] if config["config"] is not None else {}
     if isinstance(name, str) and name.startswith("__") and name.endswith("__"):

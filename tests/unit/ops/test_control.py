@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import pronghorn
 from pronghorn import ops, tree
 from pronghorn.autodiff.tape import GradientTape
 from pronghorn.backends.numpy import run
@@ -50,6 +51,15 @@ def test_while_loop_with_a_limit():
     count, value = both(fn, X)
     assert count == 3
     np.testing.assert_allclose(value, X * 8)
+
+
+def test_while_loop_with_a_limit_that_is_known_when_it_runs():
+    def fn(x, most):
+        return ops.while_loop(lambda v: True, lambda v: v * 2, x, maximum_iterations=most)
+
+    compiled = pronghorn.jit(fn)
+    for most in (3, 5, 0):
+        assert float(compiled(np.float32(1), np.int32(most))) == 2**most == float(fn(ops.ones(()), most))
 
 
 def test_while_loop_of_one_array():

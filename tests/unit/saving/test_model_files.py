@@ -10,6 +10,7 @@ import pytest
 
 import pronghorn as keras
 from pronghorn import initializers, layers, saving
+from pronghorn.saving import serialization
 from pronghorn.saving.tree_walk import saveables
 
 
@@ -245,3 +246,14 @@ def test_a_format_that_is_named_too_is_left_to_the_ending(tmp_path):
     assert keras.saving.load_model(tmp_path / "model.keras").count_params() == 3
     with pytest.raises(ValueError, match="save_format='tf'.*end with '.keras'"):
         model.save(tmp_path / "model", save_format="tf")
+
+
+def test_what_is_inside_goes_through_the_public_function(monkeypatch):
+    """Libraries put a function of their own in its place, which knows more kinds of values, such as classes."""
+    original = serialization.deserialize_keras_object
+
+    def knowing_types(config, *args, **kwargs):
+        return int if config == "type:int" else original(config, *args, **kwargs)
+
+    monkeypatch.setattr(serialization, "deserialize_keras_object", knowing_types)
+    assert knowing_types({"a": ["type:int", 1], "b": {"c": "type:int"}}) == {"a": [int, 1], "b": {"c": int}}
