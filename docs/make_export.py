@@ -77,13 +77,14 @@ format (`--format` where it does not). [Engines](engines.md) are a way to run a 
 ## SavedModel
 
 ```python no-run
-model.export("digits")                         # a folder
+model.export("digits")  # a folder
 
-import tensorflow as tf                        # in another process
+import tensorflow as tf  # in another process
 
 loaded = tf.saved_model.load("digits")
-loaded.serve(x)                                # called as the model is: an array, or a list or dict of them
-loaded.signatures["serving_default"](image=x)  # by the names of the inputs: {"output_0": ...}
+loaded.serve(x)  # called as the model is: an array, or a list or dict of them
+served = loaded.signatures["serving_default"]
+served(image=x)["output_0"]  # by the names of the inputs, and those of the outputs
 ```
 
 Weights are variables of the SavedModel, in `variables`, `trainable_variables` and `non_trainable_variables`. Results
@@ -108,7 +109,7 @@ without an operation of TensorFlow's (`cummax`, `cummin`, a bitwise reduction) i
 import torch
 
 program = torch.export.load("digits.pt2").module()
-program(torch.from_numpy(x))                   # called as the model is
+program(torch.from_numpy(x))  # called as the model is
 ```
 
 Trainable weights are the program's parameters, the others its buffers, by their paths: `dense.kernel`. The number of
@@ -122,7 +123,7 @@ out step by step; one over an open number is PyTorch's `scan`, and branches and 
 import jax.export
 
 program = jax.export.deserialize(bytearray(open("digits.jax", "rb").read()))
-program.call(x)                                # called as the model is; under jax.jit, too
+program.call(x)  # called as the model is; under jax.jit, too
 ```
 
 The weights are in the file, as constants of the program, and the number of rows is its symbol `batch`.
