@@ -15,7 +15,7 @@ _QUANTIZATION = "no quantization"
 _DENSE = "dense arrays only, no sparse and no ragged ones"
 _DATASET = "gives a pronghorn.data.Dataset, whatever the format asked for"
 _INTERPOLATION = "the interpolations area, gaussian and mitchellcubic are not there"
-_REMAT = "accepted; the compiler plans memory itself and recomputes nothing"
+_REMAT = "honoured by other libraries' engines; our own plans memory itself and recomputes nothing"
 _FLASH = "recorded; the compiler decides how attention is computed"
 _ONE_DEVICE = "there is one device, the CPU"
 

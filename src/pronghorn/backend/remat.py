@@ -1,27 +1,42 @@
-"""Recomputing instead of keeping activations: accepted, and not needed where the compiler plans memory."""
+"""Recomputing activations in the backward pass instead of keeping them."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from pronghorn.graph.dim import product
+from pronghorn.graph.ir import Aval
+from pronghorn.ops.control import recomputed
+from pronghorn.symbolic.remat_scopes import open_scopes
 
 _MODES = ("full", "activations", "larger_than", "list_of_layers")
 
 
 class RematScope:
-    """A context in which layers may recompute activations in the backward pass to save memory.
+    """A context for layers that recompute activations in the backward pass, to save memory.
 
-    Pronghorn plans the memory of a whole step and keeps what it decides to keep, so this checks its arguments and
-    changes no result.
+    It counts for the layers and operations that are made inside, wherever they are called. On other libraries' engines,
+    and where such a library differentiates, their intermediate results are not kept but computed again: that is
+    `jax.checkpoint` on JAX, `torch.utils.checkpoint` on PyTorch and `tf.recompute_grad` on TensorFlow. Pronghorn's own
+    engine plans the memory of a whole step and keeps what it decides to keep. Results are the same everywhere.
 
     Args:
-        mode: `"full"`, `"activations"`, `"larger_than"`, `"list_of_layers"` or None.
+        mode: `"full"` for everything that a layer computes, `"activations"` for the activation functions of those that
+            have one, `"larger_than"` for layers whose outputs have more elements than `output_size_threshold` (extents
+            that are not known count as 1), `"list_of_layers"` for those in `layer_names`, None for none.
         output_size_threshold: for `"larger_than"`.
         layer_names: for `"list_of_layers"`.
 
     Raises:
         ValueError: for an unknown mode.
+
+    Example:
+
+    >>> from pronghorn import layers
+    >>> with RematScope("larger_than", output_size_threshold=4096):
+    ...     layer = layers.Conv2D(64, 3)
     """
 
     def __init__(
@@ -34,21 +49,57 @@ class RematScope:
         self.layer_names = layer_names or []
 
     def __enter__(self) -> RematScope:
+        open_scopes.scopes.append(self)
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        return None
+        open_scopes.scopes.pop()
+
+    def rematerialized(self, operation: Any, call: Callable[..., Any]) -> Callable[..., Any]:
+        """``call``, or a function that computes the same and is computed again in the backward pass.
+
+        Args:
+            operation: a layer or operation that was made inside.
+            call: its method.
+        """
+        if self.mode == "full" or (self.mode == "list_of_layers" and operation.name in self.layer_names):
+            return recomputed(call)
+        if self.mode == "larger_than":
+            return recomputed(call, self._is_large)
+        if self.mode == "activations" and callable(getattr(operation, "activation", None)):
+            return _with_its_activation(operation, call)
+        return call
+
+    def _is_large(self, outputs: Sequence[Aval]) -> bool:
+        sizes = [product([n if isinstance(n, int) else 1 for n in aval.shape]) for aval in outputs]
+        return sum(sizes) > self.output_size_threshold
+
+
+def _with_its_activation(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
+    """``call`` with the layer's activation computed again in the backward pass."""
+
+    @functools.wraps(call)
+    def rematerialized(*args: Any, **kwargs: Any) -> Any:
+        activation = layer.activation
+        object.__setattr__(layer, "activation", recomputed(activation))  # for this call: no setting that changes
+        try:
+            return call(*args, **kwargs)
+        finally:
+            object.__setattr__(layer, "activation", activation)
+
+    return rematerialized
 
 
 def remat(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that computes the same; see `RematScope`.
+    """Return a function that computes the same, and again in the backward pass instead of keeping what lies between.
+
+    See `RematScope` for where that is so. Arrays of JAX, PyTorch and TensorFlow go to their own function for this, so
+    that ``f`` may use that library's functions then.
+
+    Args:
+        f: a function of arrays.
 
     >>> remat(lambda x: x + 1)(1)
     2
     """
-
-    @functools.wraps(f)
-    def same(*args: Any, **kwargs: Any) -> Any:
-        return f(*args, **kwargs)
-
-    return same
+    return recomputed(f)

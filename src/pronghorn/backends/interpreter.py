@@ -90,6 +90,12 @@ def failed_at(error: BaseException, node: Node | None = None) -> Node | None:
     return node
 
 
+def is_region(true: Graph | Bound, false: Graph | Bound) -> bool:
+    """Whether the branches of a `cond` are one graph: see `pronghorn.graph.regions`."""
+    one, other = (b.graph if isinstance(b, Bound) else b for b in (true, false))
+    return one is other
+
+
 def empty_results(body: Graph | Bound, num_carry: int) -> list[tuple[tuple[int, ...], str]]:
     """Shapes and types of the stacked results of a loop over no steps, behind its ``num_carry`` carried values."""
     graph, extents = (body.graph, body.extents) if isinstance(body, Bound) else (body, {})

@@ -12,7 +12,7 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval, Graph, Node, Value
 from pronghorn.graph.primitives.registry import MEANINGS
-from pronghorn.graph.rewrite import SMALL, Rewriter, node_key
+from pronghorn.graph.rewrite import SMALL, Rewriter, node_key, with_graphs
 
 FOLD_LIMIT = SMALL  # elements up to which an operation on constants is done now
 
@@ -76,7 +76,7 @@ class Simplifier(Rewriter):
             return [self._zeros(v.aval) for v in node.outputs]
         params = node.params
         if _bodies(node):
-            params = {k: Simplifier(p).run() if isinstance(p, Graph) else p for k, p in params.items()}
+            params = with_graphs(params, lambda body: Simplifier(body).run())
         return self.shared(node.prim, inputs, params, node)
 
     def _zeros(self, aval: Aval) -> Value:

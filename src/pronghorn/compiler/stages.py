@@ -28,6 +28,7 @@ from pronghorn.compiler.sparse import sparse_sums
 from pronghorn.compiler.verify import verify_program
 from pronghorn.graph.ir import Graph
 from pronghorn.graph.joining import join_loops
+from pronghorn.graph.regions import open_regions
 from pronghorn.graph.verify import verify
 from pronghorn.runtime import debug
 from pronghorn.runtime.host import Target
@@ -60,6 +61,7 @@ def _anywhere(stage: Callable[[T], T]) -> Callable[[T, Any], T]:
 
 
 GRAPH_STAGES: tuple[Stage[Graph], ...] = (
+    Stage("regions", _anywhere(open_regions), is_needed=True),
     Stage("loops", _anywhere(join_loops), is_general=True),
     Stage("simplify", _anywhere(simplify), is_general=True),
     Stage("pooled", _anywhere(pool_gradients)),

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from pronghorn.graph.ir import Aval, Graph, Node, Value
-from pronghorn.graph.rewrite import node_key
+from pronghorn.graph.rewrite import node_key, with_graphs
 
 
 def join_loops(graph: Graph) -> Graph:
@@ -77,7 +77,7 @@ class _Body:
 
     def _joined_within(self, params: dict[str, Any]) -> dict[str, Any]:
         """Parameters with loops joined in branches and the like."""
-        new = {k: join_loops(p) if isinstance(p, Graph) else p for k, p in params.items()}
+        new = with_graphs(params, join_loops)
         self.has_joined = self.has_joined or any(new[k] is not p for k, p in params.items())
         return new
 

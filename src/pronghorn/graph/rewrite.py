@@ -57,11 +57,23 @@ class Rewriter:
     def _params(self, node: Node) -> dict[str, Any]:
         if node.prim.name == "custom_vjp" or not any(isinstance(p, Graph) for p in node.params.values()):
             return node.params
-        return {k: self.subgraph(p) if isinstance(p, Graph) else p for k, p in node.params.items()}
+        return with_graphs(node.params, self.subgraph)
 
     def subgraph(self, graph: Graph) -> Graph:
         """A loop's body or a branch, rewritten alike. A subclass whose rules keep state makes a new one of itself."""
         return Rewriter(graph, self.rules).run()
+
+
+def with_graphs(params: Mapping[str, Any], change: Callable[[Graph], Graph]) -> dict[str, Any]:
+    """Parameters with other graphs in the places of those among them; one that stands in two places stays one."""
+    done: dict[int, Graph] = {}
+
+    def changed(graph: Graph) -> Graph:
+        if id(graph) not in done:
+            done[id(graph)] = change(graph)
+        return done[id(graph)]
+
+    return {k: changed(p) if isinstance(p, Graph) else p for k, p in params.items()}
 
 
 def node_key(prim: Primitive, inputs: Sequence[Value], params: Mapping[str, Any]) -> Hashable:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from typing import Any
 
 from pronghorn import constraints, dtype_policies, initializers, regularizers, tree
@@ -380,7 +379,26 @@ class Layer(StatefulOperation):
     def _run_call(self, *args: Any, **kwargs: Any) -> Any:
         """``call`` with weights in the type of the policy, its nodes marked with the layer's name."""
         with self._open_name_scope(), scope(self.name), self._autocast_scope():
-            return self.call(*args, **kwargs)
+            if self._remat_mode is None or not self.built:
+                return self.call(*args, **kwargs)
+            return self._call_in_regions(args, kwargs)
+
+    def _call_in_regions(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """``call`` as the layer's `RematScope` has it, with what is added to the loss among the results."""
+        below = self._flatten_layers()
+
+        def whole(*args: Any, **kwargs: Any) -> Any:
+            counts = [len(layer._losses) for layer in below]
+            outputs = self.call(*args, **kwargs)
+            losses = [layer._losses[n:] for layer, n in zip(below, counts)]
+            for layer, n in zip(below, counts):
+                del layer._losses[n:]
+            return outputs, losses
+
+        outputs, losses = self.rematerialized_call(whole, *args, **kwargs)(*args, **kwargs)
+        for layer, added in zip(below, losses):
+            layer._losses.extend(added)
+        return outputs
 
     def _autocast_scope(self) -> contextlib.AbstractContextManager[Any]:
         """Where weights are read in the compute type: in mixed precision, and in layers inside of such a layer.
@@ -557,10 +575,6 @@ class Layer(StatefulOperation):
             "quantized_build: quantized layers are not there. Use dtype='mixed_bfloat16' for smaller and faster "
             "computations."
         )
-
-    def rematerialized_call(self, layer_call: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[..., Any]:
-        """``layer_call`` itself: the compiler decides what is computed twice."""
-        return layer_call
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

@@ -12,10 +12,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pronghorn import tree
+from pronghorn.backends.engine import engine
+from pronghorn.backends.foreign_calls import engine_of
 from pronghorn.graph import primitives as P
 from pronghorn.graph.active import TraceError, active_tapes, current_trace
 from pronghorn.graph.batching import NotBatched, batched
 from pronghorn.graph.ir import Aval, Value
+from pronghorn.graph.regions import region
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import Subgraph, abstract_eval, inline, trace_body
 from pronghorn.ops import _broadcast as B
@@ -473,6 +476,34 @@ def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callabl
         return tree.pack_sequence_as(result, list(out))
 
     return symbolic_aware(with_gradient)
+
+
+def recomputed(
+    f: Callable[..., Any], is_worth_it: Callable[[Sequence[Aval]], bool] | None = None
+) -> Callable[..., Any]:
+    """A function that computes what ``f`` does, and again in the backward pass: a region of the graph that is traced.
+
+    Args:
+        f: a function of arrays.
+        is_worth_it: told the results' types, whether they are to be; always if None.
+    """
+
+    @functools.wraps(f)
+    def computed(*args: Any, **kwargs: Any) -> Any:
+        if current_trace() is None:
+            name = engine_of((args, kwargs))
+            if name is None or is_worth_it is not None:
+                return f(*args, **kwargs)
+            return engine(name).checkpointed(lambda: f(*args, **kwargs))
+        flat = _Flat(lambda: f(*args, **kwargs), ())
+        body = stateful_body(flat, [], f"recomputed {getattr(f, '__name__', '')}")
+        operands = [*body.captures, *entry_values(body.updated)]
+        results = len(body.graph.outputs) - len(body.updated)
+        whole = is_worth_it is None or is_worth_it([v.aval for v in body.graph.outputs[:results]])
+        outputs = region(body.graph, operands) if whole else inline(body.graph, operands)
+        return flat.pack(assign_last(body.updated, outputs))
+
+    return computed
 
 
 def _fit(gradient: Any, x: Tensor) -> Tensor:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from pronghorn import saving, tree
 from pronghorn.symbolic.infer import infer_spec
 from pronghorn.symbolic.keras_tensor import any_symbolic_tensors
 from pronghorn.symbolic.node import Node
+from pronghorn.symbolic.remat_scopes import current_scope
 from pronghorn.utils.arguments import CheckedArguments, shown
 from pronghorn.utils.naming import auto_name
 
@@ -25,6 +27,9 @@ class Operation(CheckedArguments):
         ValueError: if the name is no string or has a ``/``.
     """
 
+    #: The `RematScope` that it was made in.
+    _remat_mode: Any = None
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         instance = super().__new__(cls)
         # For get_config() of subclasses that do not write one; `object` since layers track what is set on them.
@@ -40,13 +45,21 @@ class Operation(CheckedArguments):
                 f"{type(name).__name__}."
             )
         self.name = name
+        if (scope := current_scope()) is not None:
+            object.__setattr__(self, "_remat_mode", scope)
         self._inbound_nodes: list[Node] = []
         self._outbound_nodes: list[Node] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if any_symbolic_tensors(args, kwargs):
             return self.symbolic_call(*args, **kwargs)
-        return self.call(*args, **kwargs)
+        return self.rematerialized_call(self.call, *args, **kwargs)(*args, **kwargs)
+
+    def rematerialized_call(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[..., Any]:
+        """``call`` as the `RematScope` has it in which this was made: with what it computes computed again in the
+        backward pass, or as it is."""
+        scope = self._remat_mode
+        return call if scope is None else scope.rematerialized(self, call)
 
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
         """Record a call on KerasTensors; its results as KerasTensors."""

@@ -8,6 +8,7 @@ from pronghorn.autodiff.registry import Context, DifferentiationError, Gradients
 from pronghorn.autodiff.rules.common import filled, zeros_like
 from pronghorn.graph import primitives as P
 from pronghorn.graph.ir import Aval, Graph, Value
+from pronghorn.graph.regions import is_region, region
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import Subgraph, inline, trace_body
 
@@ -27,7 +28,7 @@ def while_loop(ctx: Context, *cotangents: Tensor | None) -> Gradients:
 
 @vjp("cond")
 def cond(ctx: Context, *cotangents: Tensor | None) -> Gradients:
-    """A cond of the branches' gradients, each of which runs its branch again."""
+    """A cond of the branches' gradients, each of which runs its branch again; of a region, a region."""
     pred, *operands = ctx.inputs
     wanted = [i for i, needed in enumerate(ctx.needs[1:]) if needed]
     known = {k: c for k, c in enumerate(cotangents) if c is not None and is_differentiable(ctx.outputs[k])}
@@ -43,10 +44,14 @@ def cond(ctx: Context, *cotangents: Tensor | None) -> Gradients:
 
         return trace_body(fn, avals, f"gradient of {branch.name}")
 
-    true, false = gradient_of(ctx.params["true"]), gradient_of(ctx.params["false"])
-    _insert_inputs(true.graph, len(true.captures), false.captures)
-    _insert_inputs(false.graph, 0, true.captures)
-    found = P.cond(pred, *true.captures, *false.captures, *inputs, true=true.graph, false=false.graph)
+    true = gradient_of(ctx.params["true"])
+    if is_region(ctx.params):
+        found = region(true.graph, [*true.captures, *inputs])
+    else:
+        false = gradient_of(ctx.params["false"])
+        _insert_inputs(true.graph, len(true.captures), false.captures)
+        _insert_inputs(false.graph, 0, true.captures)
+        found = P.cond(pred, *true.captures, *false.captures, *inputs, true=true.graph, false=false.graph)
     gradients: list[Tensor | None] = [None] * len(ctx.inputs)
     for i, g in zip(wanted, found):
         gradients[i + 1] = g

@@ -39,7 +39,7 @@ class JaxEngine(Engine):
     takes_state = True
 
     def from_numpy(self, array: np.ndarray) -> Any:
-        with jax.ensure_compile_time_eval():
+        with self.at_once():
             return jnp.array(array, copy=True)
 
     def borrowed(self, array: np.ndarray) -> Any:
@@ -60,8 +60,14 @@ class JaxEngine(Engine):
     def program(self, step: Callable[..., Any]) -> Callable[..., Any]:
         return jax.jit(step, donate_argnums=0)
 
+    def checkpointed(self, fn: Callable[[], Any]) -> Any:
+        return jax.checkpoint(fn)()
+
     def computing(self) -> contextlib.AbstractContextManager[Any]:
         return _enable_x64(True)
+
+    def at_once(self) -> contextlib.AbstractContextManager[Any]:
+        return jax.ensure_compile_time_eval()
 
     def devices(self) -> list[str]:
         return list(_devices())

@@ -14,7 +14,7 @@ from jax import lax
 
 from pronghorn.backends import interpreter
 from pronghorn.backends.formulas import Formulas, greatest, least
-from pronghorn.backends.interpreter import Bound, empty_results
+from pronghorn.backends.interpreter import Bound, empty_results, is_region
 from pronghorn.backends.numpy.random import MULTIPLIERS, ROUNDS, WEYL
 from pronghorn.graph import dtypes
 from pronghorn.graph.ir import Graph
@@ -394,6 +394,9 @@ def while_loop(*xs: Any, cond: Body, body: Body, num_cond_consts: int, num_body_
 
 @_implements
 def cond(pred: Any, *xs: Any, true: Body, false: Body) -> tuple[Any, ...]:
+    if is_region(true, false):
+        # The barrier keeps XLA from taking what is computed again for the same as what was computed before.
+        return jax.checkpoint(lambda *xs: tuple(_run(true, xs)))(*lax.optimization_barrier(xs))
     return lax.cond(pred, lambda *xs: tuple(_run(true, xs)), lambda *xs: tuple(_run(false, xs)), *xs)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pronghorn.backends.interpreter import Bound, empty_results
+from pronghorn.backends.interpreter import Bound, empty_results, is_region
 from pronghorn.backends.numpy import IMPLEMENTATIONS
 from pronghorn.backends.tensorflow.extents import extent, extents
 from pronghorn.backends.tensorflow.registry import implements, on_host, run, unfused, widened
@@ -61,6 +61,8 @@ def while_loop(*xs: Any, cond: Body, body: Body, num_cond_consts: int, num_body_
 
 @implements
 def cond(pred: Any, *xs: Any, true: Body, false: Body) -> Tensors:
+    if is_region(true, false):
+        return tuple(tf.recompute_grad(lambda *xs: tuple(run(true, xs)))(*xs))
     return tuple(tf.cond(pred, lambda: tuple(run(true, xs)), lambda: tuple(run(false, xs))))
 
 

@@ -111,6 +111,9 @@ class TensorFlowEngine(Engine):
             how.has_pieces = True
         return registry.run(graph, arrays)
 
+    def checkpointed(self, fn: Callable[[], Any]) -> Any:
+        return tf.recompute_grad(fn)()
+
     def version(self) -> str:
         return tf.__version__  # the package is called otherwise where it is for the processor alone
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch.utils.checkpoint import checkpoint
 
-from pronghorn.backends.interpreter import Bound, empty_results
+from pronghorn.backends.interpreter import Bound, empty_results, is_region
 from pronghorn.backends.torch import loops
 from pronghorn.backends.torch.plans import plan, run
 from pronghorn.backends.torch.registry import TYPES, implements, is_plain
@@ -51,6 +52,10 @@ def while_loop(*xs: torch.Tensor, cond: Body, body: Body, num_cond_consts: int, 
 
 @implements
 def cond(pred: torch.Tensor, *xs: torch.Tensor, true: Body, false: Body) -> Tensors:
+    if is_region(true, false):
+        if torch.is_grad_enabled() and is_plain(pred):
+            return checkpoint(lambda *xs: tuple(run(true, xs)), *xs, use_reentrant=False, preserve_rng_state=False)
+        return tuple(run(true, xs))
     if not is_plain(pred):
         return loops.cond(pred, xs, true, false)
     return tuple(run(true if pred else false, xs))

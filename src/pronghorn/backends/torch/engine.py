@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.checkpoint import checkpoint
 
 from pronghorn import tree
 from pronghorn.backends import engine, interpreter
@@ -80,6 +81,9 @@ class TorchEngine(engine.Engine):
 
     def lasting(self, graph: Graph) -> Callable[[Sequence[torch.Tensor]], list[torch.Tensor]]:
         return functools.partial(plans.run, graph)
+
+    def checkpointed(self, fn: Callable[[], Any]) -> Any:
+        return checkpoint(fn, use_reentrant=False) if torch.is_grad_enabled() else fn()
 
     def compile_further(self, step: Step) -> Step:
         return self.compile(CompiledStep(step))

@@ -30,6 +30,7 @@ from pronghorn.export.onnx.registry import REFUSED, RULES
 from pronghorn.export.onnx.tidy import tidy
 from pronghorn.export.signature import inference
 from pronghorn.graph.ir import Graph
+from pronghorn.graph.regions import open_regions
 from pronghorn.graph.rewrite import Rewriter
 from pronghorn.graph.strings import Lookup
 
@@ -73,7 +74,7 @@ def onnx_graph(model: Any, input_signature: Any = None) -> tuple[OpGraph, File]:
     inputs: list[tuple[str, Source]] = [(name, name) for name in found.numbers]
     inputs += [(f"{lookup.source}/number", lookup) for lookup in traced.host if isinstance(lookup, Lookup)]
     inputs += [(v.path, v.storage().copy()) for v in traced.variables]
-    ours = prepared(_results_only(traced.graph, traced.num_results))
+    ours = prepared(_results_only(open_regions(traced.graph), traced.num_results))
     graph, file = lower(ours, inputs, found.outputs, strings)
     graph.inputs.sort(key=lambda tensor: found.inputs.index(tensor.name))
     found.refuse_states()
