@@ -52,6 +52,11 @@ SHORT = {
         epochs=15,
         steps=20,
     ),
+    "fine_tuning": Short(
+        [(r"Digits 0 to 6: ([\d.]+)%", 60, 100), (r"a new end: ([\d.]+)%", 45, 100), (r"tuned: ([\d.]+)%", 45, 100)],
+        epochs=15,
+        steps=80,
+    ),
     "custom_layer_and_loss": Short(
         [(r"; ([\d.]+)% of new points", 60, 95), (r"at the left end, ([\d.]+) at the right", 0.8, 2)],
         epochs=6,

@@ -1,4 +1,4 @@
-"""Well-known image networks: their input preparation is here, their pretrained weights are not."""
+"""Known image networks, with Keras's names, layers and files (docs/applications.md)."""
 
 from pronghorn._lazy import attach
 from pronghorn.applications import families

@@ -29,6 +29,11 @@ _NAMESPACES = (
 _AT_ROOT = ("Model", "Sequential", "DTypePolicy", "DTypePolicyMap", "FloatDTypePolicy", "Variable")
 # Spelled as modules in Keras's files although they are not public there.
 _PRIVATE = {"Functional": "keras.src.models.functional", "FunctionOperation": "keras.src.ops.operation"}
+# Layers of one network only. Others may call a layer of theirs the same, so the module has to fit, too.
+_OF_NETWORKS = {
+    "CustomScaleLayer": "keras.src.applications.inception_resnet_v2",
+    "LayerScale": "keras.src.applications.convnext",
+}
 
 
 # Classes that are public under another name than their own.
@@ -51,6 +56,8 @@ def module_of(cls: type) -> str | None:
     name = cls.__name__
     if name in _PRIVATE:
         return _PRIVATE[name]
+    if name in _OF_NETWORKS and _network_class(_OF_NETWORKS[name], name) is cls:
+        return _OF_NETWORKS[name]
     if name in _AT_ROOT:
         return "keras"
     folder = cls.__module__.split(".")[1]
@@ -75,6 +82,8 @@ def find_class(module: str | None, name: str) -> type | None:
         return None
     if name in _PRIVATE:
         return _private_class(name)
+    if _OF_NETWORKS.get(name) == module:
+        return _network_class(module, name)
     parts = [p for p in module.split(".")[1:] if p != "src"]
     if parts[:1] == ["backend"]:  # what a backend has in a way of its own, such as Keras's optimizers on PyTorch
         parts = parts[2:]
@@ -94,6 +103,10 @@ def _at_root(name: str) -> Any:
 
 def _private_class(name: str) -> type:
     return pronghorn.models.Functional if name == "Functional" else FunctionOperation
+
+
+def _network_class(module: str, name: str) -> type:
+    return getattr(_namespace(module.removeprefix("keras.src.")), name)
 
 
 # Functions in these namespaces that make objects and do not calculate.

@@ -16,13 +16,6 @@ def test_what_is_not_there_says_what_to_use(module):
             getattr(module, name)()
 
 
-def test_networks_name_the_alternative():
-    with pytest.raises(NotImplementedError, match=r"ResNet50 .*from layers"):
-        applications.ResNet50()
-    with pytest.raises(NotImplementedError, match="VGG16"):
-        applications.vgg16.VGG16(weights="imagenet")
-
-
 def test_a_family_is_a_module():
     import pronghorn.applications.resnet50 as resnet50
     from pronghorn.applications.mobilenet_v2 import preprocess_input

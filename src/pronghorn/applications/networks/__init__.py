@@ -1,0 +1,1 @@
+"""The networks of `pronghorn.applications`, a module for each family."""
