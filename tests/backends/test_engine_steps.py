@@ -158,6 +158,23 @@ def test_an_engine_that_does_not_work_says_so_once(tmp_path):
     assert "installed but does not work (OSError: libfoo.so" in done.stdout, done.stderr
 
 
+FIRST_CALLS = {
+    "jax": "jax.jit(lambda x: keras.ops.square(x))(jax.numpy.ones(3))",
+    "tensorflow": "tensorflow.function(lambda x: keras.ops.square(x))(tensorflow.ones(3))",
+    "torch": "torch.func.vmap(lambda x: keras.ops.square(x))(torch.ones(3))",
+}
+
+
+@pytest.mark.parametrize("name", FIRST_CALLS)
+def test_the_first_call_may_be_one_that_the_library_traces(name):
+    if not engines.is_installed(name):
+        pytest.skip(f"{name} is not installed")
+    code = f"import numpy, {name}, pronghorn as keras; print(numpy.asarray({FIRST_CALLS[name]}).tolist())"
+    path = ":".join(p for p in sys.path if p)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": path})
+    assert done.stdout.strip() == "[1.0, 1.0, 1.0]", done.stderr
+
+
 def test_importing_pronghorn_imports_no_engine():
     code = (
         "import pronghorn as keras, numpy as np, sys\n"

@@ -7,6 +7,7 @@ all engines. No engine's library is imported before that engine is asked for.
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import functools
 import importlib
@@ -226,7 +227,9 @@ def engine(name: str) -> Engine:
         )
     try:
         found = importlib.import_module(f"pronghorn.backends.{name}").ENGINE
-        _try_out(found)
+        # In a thread of its own: in this one, the library may be tracing a function, where nothing has values.
+        with concurrent.futures.ThreadPoolExecutor(1) as elsewhere:
+            elsewhere.submit(_try_out, found).result()
     except Exception as error:
         raise EngineError(
             f"The engine {name!r} is installed but does not work ({type(error).__name__}: {error}). If `import "
