@@ -6,7 +6,7 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-from pronghorn.cli import tensorflow_backend
+from pronghorn.cli import tensorflow_backend, tensorflow_backend_nn
 
 _SHORT = {
     "mae": "mean_absolute_error",
@@ -35,8 +35,10 @@ def _backend() -> dict[str, str]:
     for entry in tensorflow_backend.OPS.split():
         name, _, ours = entry.partition(":")
         table[name] = f"pronghorn.ops:{ours or name}"
-    own = [name for name, value in vars(tensorflow_backend).items() if callable(value) and name[:1].islower()]
-    return table | {name: f"{tensorflow_backend.__name__}:{name}" for name in own if name != "floatx"}
+    for module in (tensorflow_backend, tensorflow_backend_nn):
+        own = [name for name, value in vars(module).items() if callable(value) and name[:1].islower()]
+        table |= {name: f"{module.__name__}:{name}" for name in own if name != "floatx"}
+    return table
 
 
 _TABLES: dict[str, Any] = {"backend": _backend, "losses": lambda: _LOSSES, "metrics": lambda: _LOSSES}

@@ -11,7 +11,7 @@ import numpy as np
 from pronghorn import ops
 from pronghorn.cli.tensorflow_math import Unique
 from pronghorn.cli.tensorflow_strings import on_strings
-from pronghorn.data.element import Text, as_text, text_of
+from pronghorn.data.element import Text, Words, as_text, text_of
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph.strings import StringArray
 
@@ -99,7 +99,7 @@ _HANDLERS: dict[str, Callable[..., Any]] = {
 
 def _has(values: Iterable[Any]) -> bool:
     return any(
-        isinstance(x, Text | StringArray | str | bytes)
+        isinstance(x, Text | Words | StringArray | str | bytes)
         or (isinstance(x, np.ndarray) and x.dtype.kind in "US")
         or (isinstance(x, list | tuple) and not any(isinstance(y, RaggedTensor) for y in x) and _has(x))
         for x in values

@@ -74,6 +74,22 @@ class Text(Array):
     __hash__ = Array.__hash__
 
 
+class Words(Array):
+    """Python's strings in an array, which layers give; as a plain array they are bytes, as TensorFlow's are.
+
+    >>> np.array(["red"], object).view(Words).numpy()
+    array([b'red'], dtype=object)
+    """
+
+    def numpy(self) -> Any:
+        """Return a plain NumPy array of bytes, or bytes for an array without axes."""
+        return as_text(np.asarray(self)).numpy()
+
+    def __getitem__(self, key: Any) -> Any:
+        found = np.asarray(self)[key]
+        return found.view(Words) if isinstance(found, np.ndarray) else found
+
+
 def check_shape(found: Any, wanted: Any) -> None:
     """Check a shape against one in which None stands for any extent, or which is None for any shape.
 
@@ -130,7 +146,7 @@ def each(function: Callable[[bytes], Any], text: Text) -> list[Any]:
 
 def as_element(value: Any) -> Any:
     """Return an array or a NumPy number as an `Array` without a copy, strings as a `Text`; anything else as it is."""
-    if isinstance(value, Array):
+    if isinstance(value, Array) and not isinstance(value, Words):
         return value
     if isinstance(value, str | bytes):
         return text_of([encoded(value)], ())

@@ -43,6 +43,9 @@ class IndexLookup(StringLayer):
 
     _token_kind = "a string"
 
+    #: Why there is no vocabulary, where that is known.
+    _failure = ""
+
     def __init__(
         self,
         max_tokens: int | None,
@@ -275,8 +278,9 @@ class IndexLookup(StringLayer):
     def _require_vocabulary(self) -> None:
         if not self._is_ready:
             raise RuntimeError(
-                f"Layer {self.name!r} ({type(self).__name__}) has no vocabulary yet. Pass a `vocabulary` argument to "
-                "it, or call adapt() with some sample data, before you use it."
+                f"Layer {self.name!r} ({type(self).__name__}) has no vocabulary yet"
+                f"{f', since {self._failure}' if self._failure else ''}. Pass a `vocabulary` argument to it, or call "
+                "adapt() with some sample data, before you use it."
             )
 
     def _places_of(self, tokens: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.data.element import Words
 from pronghorn.graph.strings import OpenStrings
 from pronghorn.layers.preprocessing import strings
 from pronghorn.layers.preprocessing.fingerprint import hash_strings
@@ -103,7 +104,7 @@ class StringLookup(IndexLookup):
         return self._encode(inputs.looked_up(self._places, self._oov_start))
 
     def _to_output(self, tokens: np.ndarray) -> np.ndarray:
-        return tokens
+        return tokens.view(Words)
 
     @property
     def preferred_input_dtype(self) -> str | None:

@@ -140,8 +140,12 @@ class TextVectorization(StringLayer):
                 "one, which learns it from the data."
             )
         self.reset_state()
-        for batch in batches_of(data, steps, "TextVectorization.adapt"):
-            self.update_state(batch)
+        try:
+            for batch in batches_of(data, steps, "TextVectorization.adapt"):
+                self.update_state(batch)
+        except Exception as error:
+            self._lookup_layer._failure = f"adapt() failed: {type(error).__name__}: {error}"
+            raise
         self.finalize_state()
 
     def update_state(self, data: Any) -> None:

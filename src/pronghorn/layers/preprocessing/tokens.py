@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.layers.preprocessing.strings import to_strings
+
 STANDARDIZE = ("lower_and_strip_punctuation", "lower", "strip_punctuation")
 SPLIT = ("whitespace", "character")
 
@@ -29,13 +31,13 @@ def standardize(text: np.ndarray, how: Any) -> np.ndarray:
     if how is None:
         return text
     if callable(how):
-        result = np.asarray(how(text.astype(str)))
+        result = to_strings(how(text.astype(str)))
         if result.shape != text.shape:
             raise ValueError(
                 f"The `standardize` function was given an array of shape {text.shape} and returned one of shape "
                 f"{result.shape}; it must return a string for each."
             )
-        return result.astype(str).astype(object)
+        return result
     function = _STANDARDIZERS[how]
     result = np.empty(text.size, object)
     result[:] = [function(x) for x in text.ravel().tolist()]

@@ -124,3 +124,26 @@ def test_configurations_and_vocabularies_come_back(tmp_path):
 def test_mistakes(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_a_function_that_failed_is_what_is_said_next():
+    def broken(text):
+        raise KeyError("a typing error")
+
+    layer = layers.TextVectorization(standardize=broken)
+    with pytest.raises(KeyError):
+        layer.adapt(["a"])
+    with pytest.raises(RuntimeError, match=r"no vocabulary yet, since adapt\(\) failed: KeyError: 'a typing error'"):
+        layer(["a"])
+
+
+def test_functions_may_return_bytes():
+    layer = layers.TextVectorization(standardize=lambda text: np.array([x.lower().encode() for x in text], object))
+    layer.adapt(["\u00c4 B", "b"])
+    assert layer.get_vocabulary() == ["", "[UNK]", "b", "\u00e4"]
+
+
+def test_words_of_places_are_bytes_as_a_plain_array():
+    words = layers.StringLookup(vocabulary=["a", "\u00e9"], invert=True)(np.array([[1, 2]]))
+    assert words.tolist() == [["a", "\u00e9"]] and words[0, 1] == "\u00e9"
+    assert words.numpy().tolist() == [[b"a", b"\xc3\xa9"]] and words[0].numpy().tolist() == [b"a", b"\xc3\xa9"]

@@ -1,0 +1,27 @@
+"""The functions of tf.strings and ragged rows that tutorials on text begin with."""
+
+import tensorflow as tf
+
+docs = tf.constant(["What you know you can't explain, but you feel it.", "Never tell me the odds.", ""])
+tokens = tf.strings.split(docs)
+print("tokens", tokens.to_list())
+print("lengths", tokens.row_lengths().numpy().tolist(), tokens.shape[0])
+print("padded", tokens.to_tensor(default_value="").shape)
+print("characters", tf.strings.unicode_split("thé", "UTF-8").numpy().tolist())
+print("code points", tf.strings.unicode_decode(["thé", "a"], "UTF-8").to_list())
+print("bytes", tf.strings.length("thé").numpy(), tf.strings.length("thé", unit="UTF8_CHAR").numpy())
+print("parts", tf.strings.substr(docs[:2], 0, 4).numpy().tolist())
+print("joined", tf.strings.join(["a", "b", "c"], separator="-").numpy())
+print("reduced", tf.strings.reduce_join(tokens, axis=-1, separator=" ").numpy().tolist())
+print("bigrams", tf.strings.ngrams(tokens, 2).to_list()[1])
+print("numbers", tf.strings.to_number(["1.5", "2"]).numpy().tolist())
+print("written", tf.strings.as_string(tf.constant([1, 2])).numpy().tolist())
+print("replaced", tf.strings.regex_replace(docs, r"\s+", "_").numpy()[1])
+print("matched", tf.strings.regex_full_match(["abc", "ab1"], r"[a-z]+").numpy().tolist())
+print("hashed", tf.strings.to_hash_bucket_fast(["a", "b"], 10).numpy().tolist())
+print("upper", tf.strings.upper("abc").numpy(), tf.strings.strip("  x ").numpy())
+words = tf.ragged.constant([["hello", "world"], ["a"]])
+print("ragged", words.to_list(), words.shape)
+print("row", words[0].numpy().tolist(), words[1, 0].numpy())
+print("lengths of words", tf.strings.length(words).to_list())
+print("concatenated", tf.concat([words, words], axis=1).to_list())
