@@ -66,6 +66,12 @@ def narrowed(spec: Spec, output: int) -> bool:
     return "tanh" in (node.get("op"), node.get("kwargs", {}).get("activation")) or node.get("op") in ("sin", "cos")
 
 
+def lost(ours: Seen, theirs: Seen) -> bool:
+    """Whether the loss became NaN in both libraries: the gradients of `relu` and max-pools differ there, so the NaN
+    reaches other weights (see docs/compatibility.md). Adafactor divides zero by zero where a row has no gradient."""
+    return all(np.isnan(seen.get("fit loss", 0)).any() for seen in (ours, theirs))
+
+
 @dataclass
 class Difference:
     """What differs: ``kind`` is the stage, for counting alike; ``text`` says all."""
@@ -222,6 +228,9 @@ class Comparison:
         for name in suspects:
             if normalizes(self.spec) and np.isfinite(ours[name]).all() and np.isnan(theirs[name]).any():
                 self.explained["a vector of zeros brought to unit length"] += 1
+                continue
+            if lost(ours, theirs) and np.isnan(ours[name]).any() and not name.startswith(("one step", "predict 0")):
+                self.explained["gradients at NaN"] += 1
                 continue
             spread = self.spread(name, moved, ours)
             apart = distance(ours[name], theirs[name])
