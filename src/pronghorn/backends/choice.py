@@ -12,6 +12,7 @@ from typing import Any
 from pronghorn._lazy import nearest_clause
 from pronghorn.backends import engine as engines
 from pronghorn.backends.numpy.executable import NumpyExecutable
+from pronghorn.graph.foreign_functions import check_functions
 from pronghorn.graph.trace import Traced
 
 VARIABLE = "PRONGHORN_BACKEND"
@@ -147,6 +148,8 @@ def keeps_engine(method: Callable[..., Any]) -> Callable[..., Any]:
 
 def executable(name: str, traced: Traced, gathered: Sequence[int] = (), jit: bool = False) -> Any:
     """What runs a traced function on ``llvm``, ``numpy`` or an engine; see `pronghorn.backends.llvm.Executable`."""
+    if name in OWN_WAYS:
+        check_functions(traced.graph, name, OWN, NotImplementedError)
     if name == "llvm":
         from pronghorn.backends.llvm import Executable
 

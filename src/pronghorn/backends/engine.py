@@ -22,6 +22,7 @@ import numpy as np
 from pronghorn.backends import interpreter
 from pronghorn.backends.interpreter import Bound
 from pronghorn.graph import dtypes
+from pronghorn.graph.foreign_functions import check_functions
 from pronghorn.graph.ir import Graph
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ class Engine:
     shares_memory: ClassVar[bool] = False
 
     # -- arrays -------------------------------------------------------------------------------------------------------
+    @property
+    def functions(self) -> Any:
+        """The module with which layers put the library's own functions into graphs."""
+        return importlib.import_module(f"pronghorn.backends.{self.name}.foreign")
+
     def from_numpy(self, array: np.ndarray) -> Any:
         """The engine's array with these values, in memory of its own: it stays as it is when ``array`` changes.
 
@@ -144,6 +150,7 @@ class Engine:
         Raises:
             NotImplementedError: with the operation or type, the layer it is for, and what to do.
         """
+        check_functions(graph, self.name, self.name, NotImplementedError)
         if not self.lacks:
             return
         uses = [(n.scope, w) for n in graph.nodes for w in (n.prim.name, *(v.dtype for v in (*n.inputs, *n.outputs)))]

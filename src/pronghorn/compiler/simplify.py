@@ -116,7 +116,9 @@ def _constant(value: Value) -> np.ndarray | None:
     return node.params["value"] if node is not None and node.prim is P.constant else None
 
 
-_NO_FOLD = frozenset({"constant", "iota", "extent", "random_bits", "scan", "while_loop", "cond", "custom_vjp"})
+_NO_FOLD = frozenset(
+    {"constant", "iota", "extent", "random_bits", "scan", "while_loop", "cond", "custom_vjp", "foreign_call"}
+)
 
 
 def _fold(prim: P.Primitive, inputs: list[Value], params: dict[str, Any]) -> np.ndarray | None:

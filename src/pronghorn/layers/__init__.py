@@ -53,7 +53,10 @@ _MODULES = {
     ".rnn.conv_lstm": "ConvLSTM1D ConvLSTM2D ConvLSTM3D",
     ".attention.multi_head_attention": "MultiHeadAttention",
     ".attention.attention": "AdditiveAttention Attention",
-    ".other_frameworks": "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper",
+    ".foreign.flax_layer": "FlaxLayer",
+    ".foreign.jax_layer": "JaxLayer",
+    ".foreign.tfsm_layer": "TFSMLayer",
+    ".foreign.torch_module_wrapper": "TorchModuleWrapper",
     ".registry": "deserialize serialize",
 }
 

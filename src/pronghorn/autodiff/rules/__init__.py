@@ -4,6 +4,7 @@ from pronghorn.autodiff.rules import (
     contraction,
     control,
     elementwise,
+    foreign,
     indexing,
     linalg,
     random,

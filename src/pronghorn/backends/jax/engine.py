@@ -23,6 +23,11 @@ if _enable_x64 is None:  # before JAX 0.8
     from jax.experimental import enable_x64 as _enable_x64
 
 
+def without_our_types(wide: bool) -> contextlib.AbstractContextManager[Any]:
+    """A part of a step in which JAX has its 64-bit types only if it is to."""
+    return _enable_x64(wide)
+
+
 def _devices() -> dict[str, Any]:
     """JAX's devices by Keras's names for them."""
     return {f"{'gpu' if d.platform in ('cuda', 'rocm') else d.platform}:{d.id}": d for d in jax.devices()}

@@ -401,6 +401,11 @@ def cond(pred: Any, *xs: Any, true: Body, false: Body) -> tuple[Any, ...]:
 
 
 @_implements
+def foreign_call(*xs: Any, call: Any) -> tuple[Any, ...]:
+    return call(*xs)
+
+
+@_implements
 def custom_vjp(*xs: Any, num_args: int, num_outs: int, vjp: Body) -> tuple[Any, ...]:
     """The outs as they are. What JAX differentiates takes the gradient of the args from ``vjp``, and from it alone."""
     captures = xs[num_args + num_outs :]

@@ -12,6 +12,7 @@ from pronghorn.backends.numpy import (  # isort: skip  (importing a family regis
     contraction,
     control,
     elementwise,
+    foreign,
     indexing,
     linalg,
     random,

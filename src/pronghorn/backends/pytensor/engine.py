@@ -26,7 +26,10 @@ class PyTensorEngine(Engine):
     library = "pytensor"
     roots = ("pytensor",)
     table = TABLE
-    lacks = dict.fromkeys(("bfloat16", *dtypes.FLOAT8), _NO_TYPE)
+    lacks = {
+        **dict.fromkeys(("bfloat16", *dtypes.FLOAT8), _NO_TYPE),
+        "foreign_call": "no layer has a function of PyTensor's",
+    }
 
     def from_numpy(self, array: np.ndarray) -> Any:
         return np.array(array, copy=True)

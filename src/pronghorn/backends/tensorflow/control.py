@@ -60,6 +60,11 @@ def while_loop(*xs: Any, cond: Body, body: Body, num_cond_consts: int, num_body_
 
 
 @implements
+def foreign_call(*xs: Any, call: Any) -> Tensors:
+    return call(*xs)
+
+
+@implements
 def cond(pred: Any, *xs: Any, true: Body, false: Body) -> Tensors:
     if is_region(true, false):
         return tuple(tf.recompute_grad(lambda *xs: tuple(run(true, xs)))(*xs))

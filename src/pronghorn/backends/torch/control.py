@@ -11,6 +11,7 @@ from pronghorn.backends.interpreter import Bound, empty_results, is_region
 from pronghorn.backends.torch import loops
 from pronghorn.backends.torch.plans import plan, run
 from pronghorn.backends.torch.registry import TYPES, implements, is_plain
+from pronghorn.graph.foreign_functions import ForeignFunction
 from pronghorn.graph.ir import Graph
 
 Body = Graph | Bound
@@ -59,6 +60,11 @@ def cond(pred: torch.Tensor, *xs: torch.Tensor, true: Body, false: Body) -> Tens
     if not is_plain(pred):
         return loops.cond(pred, xs, true, false)
     return tuple(run(true if pred else false, xs))
+
+
+@implements
+def foreign_call(*xs: torch.Tensor, call: ForeignFunction) -> Tensors:
+    return call(*xs)
 
 
 class _OwnGradient(torch.autograd.Function):

@@ -27,7 +27,7 @@ _plans: weakref.WeakKeyDictionary[Graph, dict[Any, Plan]] = weakref.WeakKeyDicti
 _SMALL = 4096
 """Elements up to which what is the same in every call is kept."""
 
-_NEVER_KEPT = frozenset({"random_bits", "scan", "while_loop", "cond", "custom_vjp"})
+_NEVER_KEPT = frozenset({"random_bits", "scan", "while_loop", "cond", "custom_vjp", "foreign_call"})
 _VIEWS = frozenset({"constant", "iota", "broadcast_in_dim"})
 
 

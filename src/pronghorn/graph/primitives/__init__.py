@@ -12,6 +12,7 @@ from pronghorn.graph.primitives import (
     contraction,
     control,
     elementwise,
+    foreign,
     indexing,
     linalg,
     random,
