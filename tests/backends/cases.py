@@ -19,6 +19,7 @@ import numpy as np
 
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
+from pronghorn.graph.foreign_functions import ForeignFunction
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace_body
 
@@ -659,6 +660,39 @@ for rows in (0, 1):
         small("window_sum_grad", name, out, input_shape=x, **how)
         small("unpool", name, out, positions(x, how), input_shape=x, **how)
         small("pool_gather", name, x, positions(x, how), **how)
+
+
+class Doubled(ForeignFunction):
+    """A function of every library's arrays: twice the first, and the sum; and its gradient."""
+
+    name = "doubled"
+
+    def __call__(self, x, y):
+        return x * 2, x + y
+
+    def types(self, x, y):
+        return [x, x]
+
+    def gradient(self, wanted, given, count):
+        return _DoubledGradient(wanted)
+
+
+class _DoubledGradient(ForeignFunction):
+    name = "the gradient of doubled"
+
+    def __init__(self, wanted):
+        self.wanted = wanted
+
+    def __call__(self, x, y, of_double, of_sum):
+        return tuple((of_double * 2 + of_sum, of_sum)[i] for i in self.wanted)
+
+    def types(self, *avals):
+        return [avals[i] for i in self.wanted]
+
+
+for dtype in ("float32", "float64"):
+    case("foreign_call", dtype, together(floats((3, 2), dtype), floats((3, 2), dtype)), call=Doubled())
+
 small("take", "none", (4, 3), integers((0, 2), "int32"), axis=0)
 small("take", "of-none", (0, 3), integers((0,), "int32"), axis=0)
 small("take", "rows-of-none", (4, 0), _indices(1, 3), axis=0)

@@ -43,10 +43,10 @@ LEFT_OUT = {
     "MaxNumBoundingBoxes": f"of boxes: {_PREPROCESSING}",
     "RandomCrop": f"random, and in Keras nothing at all outside of training: {_PREPROCESSING}",
     "ContrastLimitedAdaptiveHistogramEqualization": f"JAX compiles it for a minute: {_PREPROCESSING}",
-    "FlaxLayer": "not there",
-    "JaxLayer": "not there",
-    "TFSMLayer": "not there",
-    "TorchModuleWrapper": "not there",
+    "FlaxLayer": "another library's computation: tests/backends/test_foreign_layers.py",
+    "JaxLayer": "another library's computation: tests/backends/test_foreign_layers.py",
+    "TFSMLayer": "another library's computation: tests/backends/test_foreign_layers.py",
+    "TorchModuleWrapper": "another library's computation: tests/backends/test_foreign_layers.py",
 }
 
 

@@ -24,6 +24,7 @@ OPTIONAL = {
     "export.onnx.files": {"onnx"},
     "interop": {"pronghorn.interop"},  # what needs PyTorch
     "layers.state": {"pronghorn.interop"},
+    "layers.foreign.flax_layer": {"flax"},
     "saving.memory_cap": {"resource"},  # Windows has none
     "saving.safetensors_store": {"safetensors"},
     "utils.dot": {"IPython", "matplotlib"},

@@ -50,10 +50,20 @@ class TorchFunction(ForeignFunction):
             return arguments, self._fn(arguments)
 
     def types(self, *avals: Aval) -> list[Aval]:
-        stand_ins = [torch.empty(a.shape, dtype=TYPES[a.dtype], device="meta") for a in avals]
-        with torch.no_grad():
-            results = self._without_values(stand_ins)
+        results = self._try("meta", avals)
+        if results is None:  # code that asks for values, or makes tensors on a device that it names
+            results = self._try("cpu", avals)
         return [*(Aval(tuple(y.shape), NAMES[y.dtype]) for y in results), Aval((), "int32")]
+
+    def _try(self, device: str, avals: Sequence[Aval]) -> Any:
+        """The results of zeros on a device; None for what "meta", where there are no values, cannot do."""
+        try:
+            with torch.no_grad():
+                return self._without_values([torch.zeros(a.shape, dtype=TYPES[a.dtype], device=device) for a in avals])
+        except (RuntimeError, NotImplementedError):
+            if device != "meta":
+                raise
+            return None
 
     def gradient(self, wanted: Sequence[int], given: Sequence[int], count: int) -> ForeignFunction:
         return _Gradient(self, wanted, given, count)
@@ -105,8 +115,9 @@ class ModuleCall:
         return flatten(self._call(tensors, {}))[0]
 
     def without_values(self, tensors: Tensors) -> list[torch.Tensor]:
-        """The call of tensors that have no values, in which the module's own are not touched."""
-        buffers = {name: b.to("meta") for name, b in self._module.named_buffers()}
+        """The call of stand-ins, in which the module's own tensors are not touched."""
+        device = tensors[0].device if tensors else torch.get_default_device()
+        buffers = {name: b.to(device, copy=True) for name, b in self._module.named_buffers()}
         leaves, self.structure = flatten(self._call(tensors, buffers))
         return leaves
 

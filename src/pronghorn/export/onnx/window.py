@@ -17,6 +17,7 @@ from pronghorn.graph.dim import Extent, product
 from pronghorn.graph.ir import Node
 
 _GRADIENT = "a gradient; an exported model computes none"
+REFUSED.update(foreign_call="a function of another library; write it with pronghorn.ops")
 REFUSED.update(window_sum_grad=_GRADIENT, unpool=_GRADIENT, pool_gather=_GRADIENT, window_argmax=_GRADIENT)
 
 

@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from pronghorn.layers.foreign.jax_layer import JaxLayer
-from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.layers.foreign.jax_layer import JaxLayer, with_objects
+from pronghorn.saving import serialize_keras_object
 
 
 class FlaxLayer(JaxLayer):
@@ -80,10 +80,10 @@ class FlaxLayer(JaxLayer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        module, method = (deserialize_keras_object(config[name]) for name in ("module", "method"))
-        if isinstance(method, str):
-            method = getattr(module, method)
-        return cls(**{**config, "module": module, "method": method})
+        found = with_objects(cls, config, "module", "method")
+        if isinstance(found["method"], str):
+            found["method"] = getattr(found["module"], found["method"])
+        return cls(**found)
 
 
 def _parted(variables: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -185,8 +185,19 @@ class JaxLayer(Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        functions = {name: deserialize_keras_object(config[name]) for name in ("call_fn", "init_fn")}
-        return super().from_config({**config, **functions})
+        return super().from_config(with_objects(cls, config, "call_fn", "init_fn"))
+
+
+def with_objects(cls: type, config: dict[str, Any], *names: str) -> dict[str, Any]:
+    """A configuration with objects in the places of their configurations.
+
+    Raises:
+        ValueError: there is none of a name.
+    """
+    for name in names:
+        if name not in config:
+            raise ValueError(f"{cls.__name__}: the configuration has no {name!r}.")
+    return {**config, **{name: deserialize_keras_object(config[name]) for name in names}}
 
 
 def _parameters(layer: Layer, which: str, fn: Callable[..., Any], allowed: tuple[str, ...]) -> list[str]:

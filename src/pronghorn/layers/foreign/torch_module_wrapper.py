@@ -13,6 +13,8 @@ from pronghorn.graph import primitives as P
 from pronghorn.layers.foreign.jax_layer import weight_name
 from pronghorn.layers.layer import Layer
 from pronghorn.saving import serialization
+from pronghorn.symbolic.infer import infer_spec
+from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.variables import Variable
 
 
@@ -87,8 +89,10 @@ class TorchModuleWrapper(Layer):
         held = {id(v.on(torch)): v for v in self._own_weights()}
         return [held[id(parameter)] for _, parameter in torch.functions.parameters(self.module)]
 
-    def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
-        return super().compute_output_shape(*args, **kwargs) if self.output_shape is None else self.output_shape
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        if self.output_shape is None:
+            return infer_spec(self._run_call, args, kwargs)
+        return tree.map_shape_structure(lambda s: KerasTensor(s, dtype=self.compute_dtype), self.output_shape)
 
     # -- files ------------------------------------------------------------------------------------------------------
     def save_own_variables(self, store: Any) -> None:
@@ -98,7 +102,8 @@ class TorchModuleWrapper(Layer):
 
     def load_own_variables(self, store: Any) -> None:
         """Take the module's state from ``store``."""
-        engine("torch").functions.load_state(self.module, {key: np.asarray(store[key]) for key in store.keys()})
+        keys = store.keys()
+        engine("torch").functions.load_state(self.module, {key: np.asarray(store[key]) for key in keys})
 
     def get_config(self) -> dict[str, Any]:
         data = engine("torch").functions.to_bytes(self.module)
@@ -110,7 +115,7 @@ class TorchModuleWrapper(Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None, safe_mode: bool | None = None) -> Any:
-        refuse_in_safe_mode(safe_mode, "a module of PyTorch, which is a pickle")
+        refuse_in_safe_mode(safe_mode, "a TorchModuleWrapper, whose module is a pickle")
         module = engine("torch").functions.from_bytes(base64.b64decode(config["module"]))
         return cls(**{**config, "module": module})
 
