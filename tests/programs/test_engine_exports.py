@@ -141,8 +141,8 @@ def test_other_types(policy, tolerance, format, path):
 LOADS = {
     "tf_saved_model": """
 import tensorflow as tf
-run = tf.saved_model.load(path).serve
-results = [run(tf.constant(x)).numpy() for x in batches]
+loaded = tf.saved_model.load(path)
+results = [loaded.serve(tf.constant(x)).numpy() for x in batches]
 """,
     "torch": """
 import torch
@@ -161,7 +161,7 @@ import numpy as np
 path = sys.argv[1]
 batches = [np.arange(n * 192, dtype="float32").reshape(n, 8, 8, 3) / 1000 for n in (1, 3, 17)]
 {load}
-assert not any(name.partition(".")[0] in ("pronghorn", "keras") for name in sys.modules)
+assert not any(name.partition(".")[0] == "pronghorn" for name in sys.modules)  # (TensorFlow itself imports Keras)
 print(json.dumps([r.tolist() for r in results]))
 """
 
