@@ -33,6 +33,12 @@ Made by `python docs/make_compatibility.py` from the code; do not edit. The name
 that says what to use instead, and so does this page.
 """
 
+_NEWER = """## Names of Keras 3.16
+
+These are not in Keras 3.15.1, and so not counted above; Keras adds them in 3.16: `ops.column_stack`,
+`ops.matrix_power` (also in `ops.linalg`), `ops.top_k(is_stable=)`.
+"""
+
 _NUMBERS = """## Numbers
 
 Results and gradients are those of Keras on JAX up to rounding, with NaN, infinities, zeros of both signs, ties and
@@ -66,7 +72,7 @@ def page(names: Iterable[str]) -> str:
     if unexplained:
         raise SystemExit("Neither there nor explained in pronghorn._compat:\n" + "\n".join(unexplained))
     _judge_namespaces(found)
-    parts = [_HEAD.format(count=len(found)), *_counts(found), _NUMBERS]
+    parts = [_HEAD.format(count=len(found)), *_counts(found), _NEWER, _NUMBERS]
     by_namespace: dict[str, list[str]] = {}
     for name in found:
         by_namespace.setdefault(name.rpartition(".")[0], []).append(name)

@@ -19,8 +19,8 @@ _MODULES = {
     ".einops": "rearrange",
     ".fourier": "fft fft2 ifft2 irfft istft rfft stft",
     ".linalg.matrices": (
-        "cholesky cholesky_inverse det eig eigh inv jvp logdet lstsq lu_factor matrix_rank norm pinv qr slogdet "
-        "solve solve_triangular svd"
+        "cholesky cholesky_inverse det eig eigh inv jvp logdet lstsq lu_factor matrix_power matrix_rank norm pinv qr "
+        "slogdet solve solve_triangular svd"
     ),
     ".math": (
         "cdist erf erfc erfinv extract_sequences in_top_k logsumexp segment_max segment_min segment_prod "
@@ -57,7 +57,9 @@ _MODULES = {
     ".numpy.indexing": (
         "diag diagflat diagonal get_item ndim nonzero select size take take_along_axis trace unravel_index where"
     ),
-    ".numpy.joining": "append array_split concatenate dsplit dstack hsplit hstack split stack vsplit vstack",
+    ".numpy.joining": (
+        "append array_split column_stack concatenate dsplit dstack hsplit hstack split stack vsplit vstack"
+    ),
     ".numpy.reductions": (
         "all amax amin any argmax argmin count_nonzero cumprod cumsum max mean min nanargmax nanargmin nancumprod "
         "nancumsum nanmax nanmean nanmin nanprod nanstd nansum nanvar prod ptp std sum var"

@@ -131,8 +131,10 @@ def _segments(name: str, data: Any, ids: Any, count: int | None, mode: str, star
 
 # -- the greatest -----------------------------------------------------------------------------------------------------
 @symbolic_aware
-def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
+def top_k(x: Any, k: int, sorted: bool = True, is_stable: bool = True) -> tuple[Tensor, Tensor]:
     """The ``k`` greatest elements along the last axis and their int32 indices, the greatest first.
+
+    Of elements that are equal the first comes first, whatever ``is_stable`` is.
 
     >>> values, indices = top_k([3, 1, 2], 2)
     >>> values.tolist(), indices.tolist()

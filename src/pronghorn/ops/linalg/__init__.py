@@ -4,7 +4,7 @@ from pronghorn._lazy import attach
 
 _MODULES = {
     ".matrices": (
-        "cholesky cholesky_inverse det eig eigh inv jvp lstsq lu_factor matrix_rank norm pinv qr solve "
+        "cholesky cholesky_inverse det eig eigh inv jvp lstsq lu_factor matrix_power matrix_rank norm pinv qr solve "
         "solve_triangular svd"
     ),
 }

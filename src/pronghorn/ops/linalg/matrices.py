@@ -22,6 +22,7 @@ from pronghorn.ops.numpy.contraction import matmul
 from pronghorn.ops.numpy.indexing import diagonal, place_diagonal
 from pronghorn.ops.numpy.shaping import permute
 from pronghorn.ops.numpy.unary import conjugate
+from pronghorn.utils.arguments import is_integer
 
 
 def _matrices(name: str, x: Any, square: bool = False) -> Tensor:
@@ -271,6 +272,34 @@ def logdet(x: Any) -> Tensor:
     if line.dtype in dtypes.COMPLEX:
         line = P.real(line)
     return P.mul(P.reduce_sum(P.log(line), axes=(line.ndim - 1,)), 2.0)
+
+
+@symbolic_aware
+def matrix_power(x: Any, n: int) -> Tensor:
+    """The ``n``-th power of square matrices ``[..., m, m]``; of the inverse where ``n`` is negative.
+
+    Raises:
+        ValueError: for matrices that are not square.
+        TypeError: if ``n`` is no integer.
+
+    >>> matrix_power([[1.0, 1.0], [0.0, 1.0]], 3).tolist()
+    [[1.0, 3.0], [0.0, 1.0]]
+    """
+    if not is_integer(n):
+        raise TypeError(f"matrix_power: n={n!r} must be an integer.")
+    square = _matrices("matrix_power", x, square=True)
+    square = inv(square) if n < 0 else square
+    left, total = abs(int(n)), None
+    while left:
+        if left & 1:
+            total = square if total is None else matmul(total, square)
+        left >>= 1
+        square = matmul(square, square) if left else square
+    if total is not None:
+        return total
+    size = square.shape[-1]
+    rows, columns = (P.iota(shape=(size, size), dtype="int32", axis=axis) for axis in (0, 1))
+    return B.broadcast_to(P.cast(P.eq(rows, columns), dtype=square.dtype), square.shape)
 
 
 @symbolic_aware

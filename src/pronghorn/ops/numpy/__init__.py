@@ -21,7 +21,7 @@ _MODULES = {
     ".indexing": (
         "diag diagflat diagonal get_item ndim nonzero select size take take_along_axis trace unravel_index where"
     ),
-    ".joining": "append array_split concatenate dsplit dstack hsplit hstack split stack vsplit vstack",
+    ".joining": "append array_split column_stack concatenate dsplit dstack hsplit hstack split stack vsplit vstack",
     ".reductions": (
         "all amax amin any argmax argmin count_nonzero cumprod cumsum max mean min nanargmax nanargmin nancumprod "
         "nancumsum nanmax nanmean nanmin nanprod nanstd nansum nanvar prod ptp std sum var"

@@ -82,6 +82,17 @@ def vstack(xs: Sequence[Any]) -> Tensor:
 
 
 @symbolic_aware
+def column_stack(xs: Sequence[Any]) -> Tensor:
+    """Arrays one after the other along axis 1; those with one axis count as columns.
+
+    >>> column_stack([[1, 2], [3, 4]]).tolist()
+    [[1, 3], [2, 4]]
+    """
+    parts = [_at_least_1d(p) for p in _alike(xs)]
+    return concatenate([expand_dims(p, 1) if p.ndim == 1 else p for p in parts], 1)
+
+
+@symbolic_aware
 def dstack(xs: Sequence[Any]) -> Tensor:
     """Arrays one after the other along axis 2, which they get where they lack it."""
     parts = [_at_least_1d(p) for p in _alike(xs)]
