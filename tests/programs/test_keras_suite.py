@@ -45,7 +45,9 @@ def test_the_same_tests_pass_on_another_engine(engine, folder):
         pytest.skip(f"{engine} is not installed")
     results = run.beyond_ours(run.run(folder, engine=engine))
     assert run.differences(results, run.of_folder(run.expected(engine), folder)) == []
-    assert sum(result.outcome == "passed" for result in results) >= 0.9 * run.passing()[folder]
+    failed = sum(result.outcome == "failed" for result in results)
+    passed = sum(result.outcome == "passed" for result in results)  # Keras leaves a fourth of some out on PyTorch
+    assert passed >= 0.7 * run.passing()[folder] and passed >= 9 * failed
 
 
 def test_eager_calls_take_the_table_of_the_engine(monkeypatch):
