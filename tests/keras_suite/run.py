@@ -18,6 +18,7 @@ line for each test that fails, `test<two spaces>kind: word`. The kinds:
 | framework | it needs another framework | what of it |
 | absent | it tests what is not part of Pronghorn (docs/compatibility.md) | what that is |
 | wording | the right kind of error comes, in our words; Keras's sentences are not copied | the error's class |
+| network | it downloads, which `run` lets no test do | what it downloads |
 | differs | Pronghorn does otherwise on purpose | what it does |
 | fault | Pronghorn does wrong, or not yet what it should | what is missing |
 
@@ -48,7 +49,7 @@ _HERE = Path(__file__).parent
 LIST = _HERE / "expected_failures.txt"
 PASSING = _HERE / "passing.txt"
 
-KINDS = ("private", "framework", "absent", "wording", "differs", "fault")
+KINDS = ("private", "framework", "absent", "wording", "network", "differs", "fault")
 #: What `--update` writes where it cannot say why a test fails; a person replaces it.
 UNEXPLAINED = "unexplained"
 #: The reason where the right kind of error came. It is checked each time; the others are for people to read.
@@ -137,6 +138,7 @@ def run(folder: str, part: int = 0, seconds: int = 1500, engine: str = OWN) -> l
     path = [str(_HERE), *map(os.path.abspath, filter(None, environment.get("PYTHONPATH", "").split(os.pathsep)))]
     environment["PYTHONPATH"] = os.pathsep.join([*path, str(ROOT / "src")])
     environment.pop("KERAS_BACKEND", None)
+    environment["https_proxy"] = "http://127.0.0.1:9"  # nobody is there: no test downloads
     if engine != OWN:
         environment["PRONGHORN_BACKEND"] = engine
     with tempfile.TemporaryDirectory() as scratch:

@@ -59,7 +59,6 @@ REFUSED = [
     ("MobileNet", {"alpha": 0.6}, r"alpha=0.6 has no weights.*0.25, 0.5, 0.75, 1.0"),
     ("MobileNet", {"depth_multiplier": 2}, r"depth_multiplier=1; got 2"),
     ("MobileNetV3Small", {"alpha": 0.75, "minimalistic": True}, r"there are some for 1.0"),
-    ("NASNetMobile", {"weights": None, "include_top": False, "input_shape": (None, None, 3)}, r"has no size"),
 ]
 
 
@@ -73,6 +72,11 @@ def test_refused_before_anything_is_built(name, arguments, message, monkeypatch)
 def test_strange_channels_are_warned_of():
     with pytest.warns(UserWarning, match=r"images have 1 or 3 channels, not the 5"):
         applications.MobileNet((32, 32, 5), alpha=0.25, weights=None)
+
+
+def test_nasnet_takes_images_without_a_size_if_asked():
+    network = applications.NASNetMobile((None, None, 1), weights=None, include_top=False)
+    assert network.input_shape == (None, None, None, 1) and network.output_shape[-1] == 1056
 
 
 def test_own_tensor_as_the_images():

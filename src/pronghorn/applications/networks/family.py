@@ -259,6 +259,6 @@ def _image_shape(asked: Asked, size: int, least: int, when: str) -> tuple[int | 
         warn(f"{asked.architecture}: images have 1 or 3 channels, not the {channel} of input_shape={shape}.")
     if any(extent is not None and extent < least for extent in (height, width)):
         raise asked.fail(f"images must be at least {least}x{least}; got input_shape={shape}.")
-    if sized and None in (height, width):
+    if sized and asked.include_top and None in (height, width):
         raise asked.fail(f"input_shape={shape} has no size; with include_top=True it needs one, such as {usual}.")
     return shape
