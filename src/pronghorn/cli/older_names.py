@@ -38,7 +38,7 @@ def _backend() -> dict[str, str]:
     for module in (tensorflow_backend, tensorflow_backend_nn):
         own = [name for name, value in vars(module).items() if callable(value) and name[:1].islower()]
         table |= {name: f"{module.__name__}:{name}" for name in own if name != "floatx"}
-    return table
+    return table | {"name_scope": "pronghorn:name_scope"}
 
 
 _TABLES: dict[str, Any] = {"backend": _backend, "losses": lambda: _LOSSES, "metrics": lambda: _LOSSES}

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from pronghorn.cli import aliases
+from pronghorn.cli import aliases, older_names
 from pronghorn.cli.tensorflow_alias import TensorFlowAlias, submodule
 from pronghorn.data import Dataset
 
@@ -213,3 +213,9 @@ def test_older_names():
     v1.logging.set_verbosity(v1.logging.ERROR)
     with submodule("tensorflow.distribute").MirroredStrategy().scope():
         pass
+
+
+def test_backend_has_scopes_and_products():
+    backend = older_names.module("backend")
+    with backend.name_scope("scope"):
+        assert backend.batch_dot(np.ones((2, 3)), np.ones((2, 3)), axes=1).shape == (2, 1)
