@@ -23,6 +23,44 @@ def reduction_of(lowering: Lowering, node: Node, index: tuple[Index, ...]) -> Re
     return _OTHERS[name](lowering, node, index)
 
 
+def chosen_element(lowering: Lowering, node: Node, index: tuple[Index, ...]) -> Expr | None:
+    """The element of a sum's output at ``index`` where all that is added is zero but one element, which one knows.
+
+    Such is the sum over an axis of ``where(labels == iota, x, 0)``, by which a cross-entropy takes the probability of
+    the label. In place of the sum, ``where(labels == i, x[i], 0)`` at ``i = labels``, clamped to the axis: beyond it
+    the two differ, and nothing is chosen. None for other sums.
+    """
+    if node.prim.name != "reduce_sum" or len(node.params["axes"]) != 1:
+        return None
+    (x,), (axis,) = node.inputs, node.params["axes"]
+    extent = x.shape[axis]
+    if not isinstance(extent, int) or extent < 1:
+        return None
+    along = LoopVar("r", extent)
+    position = _position_of(lowering.element(x, (*index[:axis], Index.of(along), *index[axis:])), along)
+    if position is None:
+        return None
+    place = Index.of(lowering.loaded(position, extent))
+    element = lowering.element(x, (*index[:axis], place, *index[axis:]))
+    return lowering.apply("add", (element, Const(0, x.dtype)), x.dtype, {})  # a sum is never -0.0
+
+
+def _position_of(element: Expr, along: LoopVar) -> Expr | None:
+    """Where along an axis an element may differ from zero, if that is one place."""
+    while isinstance(element, Apply) and element.name in ("neg", "cast"):
+        (element,) = element.args
+    if not isinstance(element, Apply) or element.name != "select":
+        return None
+    chosen, _, other = element.args
+    if not (isinstance(other, Const) and other.number == 0 and isinstance(chosen, Apply) and chosen.name == "eq"):
+        return None
+    for position, own in (chosen.args, chosen.args[::-1]):
+        is_own = isinstance(own, IndexValue) and own.index == Index.of(along)
+        if is_own and dtypes.is_integer(position.dtype) and not position.depends_on(along):
+            return position
+    return None
+
+
 def _over_axes(lowering: Lowering, node: Node, index: tuple[Index, ...]) -> Reduction:
     (x,) = node.inputs
     name = node.prim.name

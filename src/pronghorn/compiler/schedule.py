@@ -30,7 +30,7 @@ from pronghorn.compiler.lowering import (
     view_of,
 )
 from pronghorn.compiler.pooled import pooled_operands
-from pronghorn.compiler.reductions import reduction_of, split_reduction
+from pronghorn.compiler.reductions import chosen_element, reduction_of, split_reduction
 from pronghorn.compiler.storing import choose_stored, cost_of, operands_in_memory
 from pronghorn.compiler.virtual import VIRTUAL, linear, reshape_index
 from pronghorn.graph.dim import Shape
@@ -217,7 +217,14 @@ class Scheduler:
         (value,) = node.outputs
         lowering = Lowering(self.graph, self.stored)
         vars = self._vars(value.shape)
-        reduction = reduction_of(lowering, node, tuple(map(Index.of, vars)))
+        index = tuple(map(Index.of, vars))
+        chosen = chosen_element(lowering, node, index)
+        if chosen is not None:
+            lowering.computed[value] = (index, chosen)
+            kernel = LoopKernel(vars=vars, stores=[Store(value, chosen)], scope=node.scope)
+            self._new(kernel, lowering, [value])
+            return
+        reduction = reduction_of(lowering, node, index)
         split = split_reduction(reduction, vars, value)
         if split is not None:
             first, partial = split

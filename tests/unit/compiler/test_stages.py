@@ -5,6 +5,8 @@ import pytest
 
 import pronghorn as keras
 from pronghorn import layers
+from pronghorn.backends.llvm import Executable
+from pronghorn.backends.numpy import run
 from pronghorn.compiler.kernels import LoopKernel
 from pronghorn.compiler.memory import Lifetime, Placed, plan_memory
 from pronghorn.compiler.outputs import place_outputs
@@ -13,6 +15,7 @@ from pronghorn.compiler.schedule import copy_kernel, fuse
 from pronghorn.compiler.simplify import eliminate_dead
 from pronghorn.compiler.stages import GRAPH_STAGES, OPTIONAL, PROGRAM_STAGES, Stage, lower, rewrite, skipped
 from pronghorn.compiler.verify import InvalidProgram, verify_memory, verify_program
+from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.ir import Aval, Value, print_graph
 from pronghorn.graph.trace import trace
@@ -113,6 +116,32 @@ def test_dead_nodes_are_left_out():
 
 def _program():
     return fuse(rewrite(_graph(), host_target()), host_target())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int32"])
+@pytest.mark.parametrize("extent", [1, 7, 33])
+def test_a_sum_of_one_chosen_element_has_no_loop(extent, dtype):
+    def fn(labels, x):
+        chosen = P.eq(
+            P.broadcast_in_dim(labels, shape=x.shape, dims=(0,)), P.iota(shape=x.shape, dtype="int32", axis=1)
+        )
+        zeros = P.broadcast_in_dim(P.constant(value=np.zeros((), dtypes.to_numpy(dtype))), shape=x.shape, dims=())
+        return [P.reduce_sum(P.neg(P.select(chosen, x, zeros)), axes=(1,))]
+
+    labels = np.array([0, extent - 1, extent, -1, extent // 2, 0], "int32")
+    traced = trace(fn, [Aval((len(labels),), "int32"), Aval((len(labels), extent), dtype)])
+    program = fuse(rewrite(traced.graph, host_target()), host_target())
+    if extent > 8:  # an iota of few elements may be a constant in memory
+        assert not any(k.reductions for k in program.kernels if isinstance(k, LoopKernel))
+    x = np.random.default_rng(0).normal(size=(len(labels), extent)).astype(dtypes.to_numpy(dtype)) * 3
+    x = x.astype(dtypes.to_numpy(dtype))
+    if dtype != "int32":
+        x[0], x[1] = np.nan, 0.0  # what is not chosen does not count; a sum is never -0.0
+        x[0, 0] = np.inf
+    (got,) = Executable(traced)(labels, x)
+    (expected,) = run(traced.graph, [labels, x])
+    np.testing.assert_array_equal(got, expected)
+    np.testing.assert_array_equal(np.signbit(got), np.signbit(expected))
 
 
 def test_what_a_kernel_reads_has_to_be_made():
