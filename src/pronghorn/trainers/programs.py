@@ -4,7 +4,7 @@ Keras's models on JAX, PyTorch and TensorFlow are trained by steps of three styl
 its signature and by the names in its code, before it runs:
 
 - ``train_step(self, state, data)`` is JAX's: a pure function of the variables' values.
-- One that names PyTorch or TensorFlow is theirs where that library is the engine.
+- One that names PyTorch (or calls `backward`) or TensorFlow is theirs where that library is the engine.
 - Every other is written with `pronghorn.ops`, and is traced and compiled by any engine.
 
 The code of methods and of functions of the same module that a step names is looked at too; other modules are not.
@@ -87,6 +87,8 @@ def _names(cls: type, step: Callable[..., Any]) -> frozenset[str]:
         for name, is_attribute in _words(function.__code__):
             if is_attribute:
                 found.add(name)
+                if name == "backward" and not hasattr(cls, name):  # a tensor of PyTorch's is meant
+                    found.add("torch")
                 value = inspect.getattr_static(cls, name, None)
                 value = getattr(value, "__func__", value)
             else:

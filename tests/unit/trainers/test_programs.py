@@ -34,6 +34,25 @@ class Backward(keras.Model):
         return loss
 
 
+class Unnamed(keras.Model):
+    def train_step(self, data):
+        self.zero_grad()
+        loss = self.compute_loss(y=data[1], y_pred=self(data[0]))
+        loss.backward()
+        self.optimizer.apply([v.value.grad for v in self.trainable_variables], self.trainable_variables)
+        return {"loss": loss}
+
+
+class Named(keras.Model):
+    """What it calls `backward` is its own, written with ops."""
+
+    def train_step(self, data):
+        return self.backward(data)
+
+    def backward(self, data):
+        return super().train_step(data)
+
+
 def recorded(model, x):
     import tensorflow as tf
 
@@ -63,7 +82,7 @@ def made(cls):
     return cls(inputs, keras.layers.Dense(3)(inputs))
 
 
-@pytest.mark.parametrize("cls", [keras.Model, Traced, Measured])
+@pytest.mark.parametrize("cls", [keras.Model, Traced, Measured, Named])
 @pytest.mark.parametrize("kind", ["train", "test", "predict"])
 def test_steps_written_with_ops_are_traced_on_any_engine(cls, kind):
     for engine in (OWN, "numpy", "jax", "tensorflow"):
@@ -73,11 +92,14 @@ def test_steps_written_with_ops_are_traced_on_any_engine(cls, kind):
 def test_a_step_that_names_the_engines_library_is_its_program():
     assert engine_of_program(made(Backward), "train", "torch") == "torch"
     assert engine_of_program(made(Backward), "test", "torch") is None
+    assert engine_of_program(made(Unnamed), "train", "torch") == "torch"
     assert engine_of_program(made(Taped), "train", "tensorflow") == "tensorflow"
     assert engine_of_program(made(Measured), "test", "torch") == "torch"
 
 
-@pytest.mark.parametrize(("cls", "written_for"), [(Pure, "jax"), (Backward, "torch"), (Taped, "tensorflow")])
+@pytest.mark.parametrize(
+    ("cls", "written_for"), [(Pure, "jax"), (Backward, "torch"), (Unnamed, "torch"), (Taped, "tensorflow")]
+)
 def test_a_step_for_another_engine_says_so_before_the_first_step(cls, written_for):
     model = made(cls)
     before = model.get_weights()
