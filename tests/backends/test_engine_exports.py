@@ -23,9 +23,9 @@ _EXTENTS = ("shape", "limit", "input_shape", "dim")
 
 #: What cannot be written where the axis that it runs along, or cuts a part of known size from, is open.
 NEEDS_A_NUMBER = {
-    "jax": {"dynamic_slice", "dynamic_update_slice"},
+    "jax": {"dynamic_slice", "dynamic_update_slice", "pad", "qr", "scatter", "slice", "unpool"},
     "tensorflow": {"cummax", "cummin", "reduce_and", "reduce_or", "unpool"},
-    "torch": set(),
+    "torch": {"pad", "reduce_and", "reduce_or", "slice"},
 }
 
 

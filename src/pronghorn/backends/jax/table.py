@@ -326,7 +326,10 @@ TABLE["unpool"] = widened(formulas.unpool_at_once)
 def take(x: Any, indices: Any, *, axis: int) -> Any:
     if x.shape[axis] == 0:
         return jnp.zeros((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
-    return jnp.take(x, jnp.clip(indices, 0, min(x.shape[axis] - 1, np.iinfo(indices.dtype).max)), axis, mode="clip")
+    last = x.shape[axis] - 1
+    if isinstance(last, int):  # else an open extent of an exported program
+        last = min(last, np.iinfo(indices.dtype).max)
+    return jnp.take(x, jnp.clip(indices, 0, last), axis, mode="clip")
 
 
 @_implements
