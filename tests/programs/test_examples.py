@@ -63,8 +63,8 @@ SHORT = {
     ),
     "fine_tuning": Short(
         [(r"Digits 0 to 6: ([\d.]+)%", 60, 100), (r"a new end: ([\d.]+)%", 45, 100), (r"tuned: ([\d.]+)%", 45, 100)],
-        epochs=15,
-        steps=80,
+        epochs=30,
+        steps=313,  # its moving statistics need them all
     ),
     "custom_layer_and_loss": Short(
         [(r"; ([\d.]+)% of new points", 60, 95), (r"at the left end, ([\d.]+) at the right", 0.8, 2)],
