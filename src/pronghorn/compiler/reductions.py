@@ -23,24 +23,26 @@ def reduction_of(lowering: Lowering, node: Node, index: tuple[Index, ...]) -> Re
     return _OTHERS[name](lowering, node, index)
 
 
-def chosen_element(lowering: Lowering, node: Node, index: tuple[Index, ...]) -> Expr | None:
+def chosen_element(lowering: Lowering, node: Node, index: tuple[Index, ...], reduction: Reduction) -> Expr | None:
     """The element of a sum's output at ``index`` where all that is added is zero but one element, which one knows.
 
     Such is the sum over an axis of ``where(labels == iota, x, 0)``, by which a cross-entropy takes the probability of
     the label. In place of the sum, ``where(labels == i, x[i], 0)`` at ``i = labels``, clamped to the axis: beyond it
     the two differ, and nothing is chosen. None for other sums.
+
+    Args:
+        lowering: of the sum's kernel.
+        node: the sum, or another reduction.
+        index: of the element.
+        reduction: what `reduction_of` gives for them.
     """
     if node.prim.name != "reduce_sum" or len(node.params["axes"]) != 1:
         return None
-    (x,), (axis,) = node.inputs, node.params["axes"]
-    extent = x.shape[axis]
-    if not isinstance(extent, int) or extent < 1:
+    (x,), (axis,), (along,) = node.inputs, node.params["axes"], reduction.vars
+    position = _position_of(reduction.element, along)
+    if position is None or not isinstance(along.extent, int) or along.extent < 1:
         return None
-    along = LoopVar("r", extent)
-    position = _position_of(lowering.element(x, (*index[:axis], Index.of(along), *index[axis:])), along)
-    if position is None:
-        return None
-    place = Index.of(lowering.loaded(position, extent))
+    place = Index.of(lowering.loaded(position, along.extent))
     element = lowering.element(x, (*index[:axis], place, *index[axis:]))
     return lowering.apply("add", (element, Const(0, x.dtype)), x.dtype, {})  # a sum is never -0.0
 

@@ -218,13 +218,13 @@ class Scheduler:
         lowering = Lowering(self.graph, self.stored)
         vars = self._vars(value.shape)
         index = tuple(map(Index.of, vars))
-        chosen = chosen_element(lowering, node, index)
+        reduction = reduction_of(lowering, node, index)
+        chosen = chosen_element(lowering, node, index, reduction)
         if chosen is not None:
             lowering.computed[value] = (index, chosen)
             kernel = LoopKernel(vars=vars, stores=[Store(value, chosen)], scope=node.scope)
             self._new(kernel, lowering, [value])
             return
-        reduction = reduction_of(lowering, node, index)
         split = split_reduction(reduction, vars, value)
         if split is not None:
             first, partial = split
