@@ -197,11 +197,7 @@ def _split(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], kept: int,
     partials = 0
     if tiles < 8 and steps * sums * tiles > 2 * GRAIN_CYCLES and results <= machine.l2_bytes:
         partials = FEW_PARTIALS
-    # One step of a tile reads its vectors of B, and at least a line of A.
-    streamed = steps * (tile.vectors * tile.lanes * size_of(llvm_type(spec.b.dtype)) + LINE_BYTES)
-    operands = _span(spec, "a") + _span(spec, "b")
-    if tiles > 2 and streamed > machine.l2_bytes and operands > 2 * machine.l2_bytes:
-        partials = max(partials, _partials(choice, tile, depth, longest, machine))
+    partials = max(partials, _partials(choice, tile, depth, longest, machine))
     if kept and steps > kept:
         partials = max(partials, -(-steps // kept))
     partials = min(partials, steps // 32)
@@ -219,9 +215,12 @@ def _partials(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], longest
     steps, tiles = prod(typical(axis.extent) for axis in depth), _tiles(choice, tile)
     results = 4 * prod(typical(axis.extent) for axis in spec.axes if not axis.reduced)
     panel = tile.vectors * tile.lanes * size_of(llvm_type(spec.b.dtype))
-    streamed = steps * (panel + LINE_BYTES)
+    streamed = steps * (panel + LINE_BYTES)  # a step of a tile reads its vectors of B, and at least a line of A
+    operands = _span(spec, "a") + _span(spec, "b")
+    if tiles <= 2 or streamed <= machine.l2_bytes or operands <= 2 * machine.l2_bytes:
+        return 1
     by_panel = -(-steps * panel // (machine.l2_bytes // 4))
-    whole = min(-(-(_span(spec, "a") + _span(spec, "b")) // CHUNK_BYTES), MOST_PARTIALS)
+    whole = min(-(-operands // CHUNK_BYTES), MOST_PARTIALS)
     columns = prod(typical(axis.extent) for axis in spec.axes if not axis.reduced and axis.b != 0)
     read_again = -(-columns // (tile.vectors * tile.lanes)) * _span(spec, "a")
     if 4 * results * by_panel + read_again < 4 * results * whole:
