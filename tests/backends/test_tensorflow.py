@@ -81,3 +81,18 @@ def test_borders_are_tensorflows_own_where_they_can_be(tf_engine, padding, exten
         got = tf_engine.table[name](*(tf_engine.from_numpy(a) for a in operands), **more, **how)
         expected = IMPLEMENTATIONS[name](*operands, **more, **how)
         np.testing.assert_allclose(tf_engine.to_numpy(got), expected, **tolerance("float32"), err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "arrays", "params"),
+    [
+        ("nextafter", [np.float32([1, -0.0, np.inf]), np.float32([2, 1, 0])], {}),
+        ("pow", [np.int32([3, -2, 0]), np.int32([4, 3, 0])], {}),
+        ("lu", [RNG.random((2, 3, 3), "float32")], {}),
+    ],
+)
+def test_what_numpy_computes_is_there_outside_of_traced_functions(tf_engine, name, arrays, params):
+    got = tf_engine.table[name](*map(tf_engine.from_numpy, arrays), **params)
+    expected = IMPLEMENTATIONS[name](*arrays, **params)
+    for g, e in zip(got if isinstance(got, tuple) else [got], expected if isinstance(expected, tuple) else [expected]):
+        np.testing.assert_allclose(tf_engine.to_numpy(g), e, **tolerance("float32"))

@@ -155,6 +155,7 @@ def on_host(fn: Function, x: Any, results: Sequence[tuple[Any, Any]], *rest: Any
         raise NotImplementedError("TensorFlow has no operation for it, and Python cannot be exported")
     unfused()
     found = tf.numpy_function(fn, [x, *rest], [dtype for _, dtype in results])
+    found = found if isinstance(found, list | tuple) else [found]  # eagerly, one result comes as it is
     return tuple(tf.ensure_shape(a, shape) for a, (shape, _) in zip(found, results))
 
 
