@@ -1,4 +1,4 @@
-"""More of `tf.nn`: losses, moments and layers of older networks, for `pronghorn run`."""
+"""More of `tf.nn`: losses, moments and the normalization of older networks, for `pronghorn run`."""
 
 from __future__ import annotations
 
@@ -85,25 +85,3 @@ def local_response_normalization(
     squares = ops.pad(ops.square(x), [(0, 0)] * (x.ndim - 1) + [(radius, radius)])
     total = sum(squares[..., i : i + depth] for i in range(2 * radius + 1))
     return x / ops.power(bias + alpha * total, beta)
-
-
-def separable_conv2d(
-    input: Any,
-    depthwise_filter: Any,
-    pointwise_filter: Any,
-    strides: Any,
-    padding: str,
-    data_format: str | None = None,
-    dilations: Any = None,
-    name: str | None = None,
-) -> Any:
-    """`tf.nn.separable_conv2d`."""
-    return ops.separable_conv(
-        input,
-        depthwise_filter,
-        pointwise_filter,
-        strides=int(strides[1]),
-        padding=padding.lower(),
-        data_format="channels_first" if data_format == "NCHW" else "channels_last",
-        dilation_rate=1 if dilations is None else tuple(dilations),
-    )

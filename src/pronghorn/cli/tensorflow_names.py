@@ -83,7 +83,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     "nn": {
         "tensorflow_nn": (
             "elu leaky_relu log_softmax relu relu6 selu softmax softplus softsign silu swish:silu gelu crelu "
-            "l2_loss batch_normalization conv1d conv2d conv3d depthwise_conv2d "
+            "l2_loss batch_normalization conv1d conv2d conv3d depthwise_conv2d separable_conv2d "
             "conv1d_transpose conv2d_transpose conv3d_transpose max_pool avg_pool max_pool1d "
             "avg_pool1d max_pool2d avg_pool2d max_pool3d avg_pool3d depth_to_space space_to_depth"
         ),
@@ -96,8 +96,8 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         ),
         "tensorflow_losses": (
             "compute_average_loss ctc_loss local_response_normalization lrn:local_response_normalization "
-            "log_poisson_loss scale_regularization_loss separable_conv2d weighted_cross_entropy_with_logits "
-            "weighted_moments normalize_moments"
+            "log_poisson_loss normalize_moments scale_regularization_loss weighted_cross_entropy_with_logits "
+            "weighted_moments"
         ),
     },
     "linalg": {

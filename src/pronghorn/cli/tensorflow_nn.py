@@ -183,6 +183,28 @@ def depthwise_conv2d(
     )
 
 
+def separable_conv2d(
+    input: Any,
+    depthwise_filter: Any,
+    pointwise_filter: Any,
+    strides: Any,
+    padding: str,
+    data_format: str | None = None,
+    dilations: Any = None,
+    name: str | None = None,
+) -> Any:
+    """`tf.nn.separable_conv2d`."""
+    return ops.separable_conv(
+        input,
+        depthwise_filter,
+        pointwise_filter,
+        strides=_spatial(strides, 2, data_format),
+        padding=padding.lower(),
+        data_format=_format(data_format),
+        dilation_rate=_spatial(dilations or 1, 2, data_format),
+    )
+
+
 def _pooling(op: Callable[..., Any], rank: int | None) -> Callable[..., Any]:
     def function(
         input: Any, ksize: Any, strides: Any, padding: str, data_format: str | None = None, name: str | None = None

@@ -100,3 +100,12 @@ def test_the_functions_work_on_what_a_functional_model_is_made_of():
     y = tf.concat([math.l2_normalize(second, axis=1), tf.cumsum(first, axis=1), nn.gelu(tf.gather(x, [0], axis=1))], 1)
     model = pronghorn.Model(x, layers.Dense(1)(y))
     assert model.predict(np.ones((2, 4)), verbose=0).shape == (2, 1)
+
+
+@pytest.mark.parametrize(("layout", "strides"), [("NHWC", [1, 2, 2, 1]), ("NCHW", [1, 1, 2, 2])])
+def test_strides_of_a_separable_convolution_are_those_of_the_spatial_axes(layout, strides):
+    x = np.arange(50, dtype="float32").reshape(1, 5, 5, 2)
+    first = layout == "NCHW"
+    kernels = np.full((1, 1, 2, 1), 2, "float32"), np.ones((1, 1, 2, 1), "float32")
+    found = nn.separable_conv2d(np.moveaxis(x, -1, 1) if first else x, *kernels, strides, "VALID", data_format=layout)
+    same(np.moveaxis(np.asarray(found), 1, -1) if first else found, 2 * x[:, ::2, ::2].sum(-1, keepdims=True))
