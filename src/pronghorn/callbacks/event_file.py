@@ -45,7 +45,8 @@ def crc32c(data: bytes) -> int:
     return value ^ 0xFFFFFFFF
 
 
-def _masked(data: bytes) -> bytes:
+def masked(data: bytes) -> bytes:
+    """Return the checksum as it stands in a record."""
     value = crc32c(data)
     return struct.pack("<I", (((value >> 15) | (value << 17)) + 0xA282EAD8) & 0xFFFFFFFF)
 
@@ -53,10 +54,16 @@ def _masked(data: bytes) -> bytes:
 def record(data: bytes) -> bytes:
     """Return one record of an event file."""
     length = struct.pack("<Q", len(data))
-    return length + _masked(length) + data + _masked(data)
+    return length + masked(length) + data + masked(data)
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """Return an integer as protocol buffers have it, a negative one as 64 bits.
+
+    >>> varint(300), len(varint(-1))
+    (b'\\xac\\x02', 10)
+    """
+    value = int(value) & (1 << 64) - 1
     out = bytearray()
     while True:
         byte, value = value & 0x7F, value >> 7
@@ -65,20 +72,21 @@ def _varint(value: int) -> bytes:
             return bytes(out)
 
 
-def _bytes_field(number: int, data: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(data)) + data
+def bytes_field(number: int, data: bytes) -> bytes:
+    """Return a field of a protocol buffer whose content is bytes or another one."""
+    return varint(number << 3 | 2) + varint(len(data)) + data
 
 
 def _double_field(number: int, value: float) -> bytes:
-    return _varint(number << 3 | 1) + struct.pack("<d", value)
+    return varint(number << 3 | 1) + struct.pack("<d", value)
 
 
 def _event(step: int, content: bytes) -> bytes:
-    return _double_field(1, time.time()) + _varint(2 << 3) + _varint(step) + content
+    return _double_field(1, time.time()) + varint(2 << 3) + varint(step) + content
 
 
 def _scalar(tag: str, value: float) -> bytes:
-    return _bytes_field(1, tag.encode()) + _varint(2 << 3 | 5) + struct.pack("<f", value)
+    return bytes_field(1, tag.encode()) + varint(2 << 3 | 5) + struct.pack("<f", value)
 
 
 def _histogram(tag: str, values: np.ndarray) -> bytes:
@@ -92,21 +100,21 @@ def _histogram(tag: str, values: np.ndarray) -> bytes:
         + _double_field(3, float(flat.size))
         + _double_field(4, float(flat.sum()))
         + _double_field(5, float((flat * flat).sum()))
-        + _bytes_field(6, edges[1:].astype("<f8").tobytes())
-        + _bytes_field(7, counts.astype("<f8").tobytes())
+        + bytes_field(6, edges[1:].astype("<f8").tobytes())
+        + bytes_field(7, counts.astype("<f8").tobytes())
     )
-    return _bytes_field(1, tag.encode()) + _bytes_field(5, message)
+    return bytes_field(1, tag.encode()) + bytes_field(5, message)
 
 
 def _images(tag: str, pictures: Sequence[np.ndarray]) -> bytes:
     """Pictures as a tensor of strings: width, height, then a PNG for each."""
     height, width = pictures[0].shape
     strings = [str(width).encode(), str(height).encode(), *map(png, pictures)]
-    extent = _bytes_field(2, _varint(1 << 3) + _varint(len(strings)))
-    tensor = _varint(1 << 3) + _varint(_STRINGS) + _bytes_field(2, extent)
-    tensor += b"".join(_bytes_field(8, string) for string in strings)
-    plugin = _bytes_field(1, _bytes_field(1, b"images"))
-    return _bytes_field(1, tag.encode()) + _bytes_field(9, plugin) + _bytes_field(8, tensor)
+    extent = bytes_field(2, varint(1 << 3) + varint(len(strings)))
+    tensor = varint(1 << 3) + varint(_STRINGS) + bytes_field(2, extent)
+    tensor += b"".join(bytes_field(8, string) for string in strings)
+    plugin = bytes_field(1, bytes_field(1, b"images"))
+    return bytes_field(1, tag.encode()) + bytes_field(9, plugin) + bytes_field(8, tensor)
 
 
 class EventFile:
@@ -124,22 +132,22 @@ class EventFile:
         name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}.{EventFile._count}.v2"
         self.path = Path(folder) / name
         self._stream = open(self.path, "ab")  # noqa: SIM115
-        self._stream.write(record(_event(0, _bytes_field(3, b"brain.Event:2"))))
+        self._stream.write(record(_event(0, bytes_field(3, b"brain.Event:2"))))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Write numbers under their tags."""
-        content = b"".join(_bytes_field(1, _scalar(tag, float(value))) for tag, value in values.items())
+        content = b"".join(bytes_field(1, _scalar(tag, float(value))) for tag, value in values.items())
         if content:
-            self._stream.write(record(_event(step, _bytes_field(5, content))))
+            self._stream.write(record(_event(step, bytes_field(5, content))))
 
     def histogram(self, step: int, tag: str, values: np.ndarray) -> None:
         """Write the distribution of an array under a tag."""
-        self._stream.write(record(_event(step, _bytes_field(5, _bytes_field(1, _histogram(tag, values))))))
+        self._stream.write(record(_event(step, bytes_field(5, bytes_field(1, _histogram(tag, values))))))
 
     def images(self, step: int, tag: str, pictures: Sequence[np.ndarray]) -> None:
         """Write grey pictures, uint8 of one shape `(height, width)`, under a tag."""
         if pictures:
-            self._stream.write(record(_event(step, _bytes_field(5, _bytes_field(1, _images(tag, pictures))))))
+            self._stream.write(record(_event(step, bytes_field(5, bytes_field(1, _images(tag, pictures))))))
 
     def flush(self) -> None:
         """Make what was written visible to readers."""

@@ -11,23 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.callbacks.event_file import bytes_field, varint
 from pronghorn.data.element import as_text, encoded
 
 _VARINT, _EIGHT, _LENGTH, _FOUR = 0, 1, 2, 5
-
-
-def _varint(value: int) -> bytes:
-    value &= (1 << 64) - 1
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _field(number: int, data: bytes) -> bytes:
-    return _varint(number << 3 | _LENGTH) + _varint(len(data)) + data
 
 
 def _read_varint(data: bytes, at: int) -> tuple[int, int]:
@@ -94,7 +81,7 @@ class BytesList(_List):
         return as_text(value).item()
 
     def write(self) -> bytes:
-        return b"".join(_field(1, x) for x in self.value)
+        return b"".join(bytes_field(1, x) for x in self.value)
 
     @classmethod
     def read(cls, data: bytes) -> BytesList:
@@ -110,7 +97,7 @@ class FloatList(_List):
         return float(np.float32(value))
 
     def write(self) -> bytes:
-        return _field(1, np.asarray(self.value, "<f4").tobytes()) if self.value else b""
+        return bytes_field(1, np.asarray(self.value, "<f4").tobytes()) if self.value else b""
 
     @classmethod
     def read(cls, data: bytes) -> FloatList:
@@ -130,7 +117,7 @@ class Int64List(_List):
         return int(value)
 
     def write(self) -> bytes:
-        return _field(1, b"".join(map(_varint, self.value))) if self.value else b""
+        return bytes_field(1, b"".join(map(varint, self.value))) if self.value else b""
 
     @classmethod
     def read(cls, data: bytes) -> Int64List:
@@ -177,7 +164,7 @@ class Feature:
         return names.get(type(self.list))
 
     def write(self) -> bytes:
-        return b"" if self.list is None else _field(self.list.number, self.list.write())
+        return b"" if self.list is None else bytes_field(self.list.number, self.list.write())
 
     @classmethod
     def read(cls, data: bytes) -> Feature:
@@ -196,7 +183,7 @@ class Features:
 
     def write(self) -> bytes:
         pairs = ((encoded(name), feature.write()) for name, feature in sorted(self.feature.items()))
-        return b"".join(_field(1, _field(1, name) + _field(2, feature)) for name, feature in pairs)
+        return b"".join(bytes_field(1, bytes_field(1, name) + bytes_field(2, feature)) for name, feature in pairs)
 
     @classmethod
     def read(cls, data: bytes) -> Features:
@@ -221,7 +208,7 @@ class Example:
 
     def SerializeToString(self) -> bytes:
         """Return the example as bytes."""
-        return _field(1, self.features.write())
+        return bytes_field(1, self.features.write())
 
     def ParseFromString(self, serialized: Any) -> int:
         """Become the example that bytes hold.
@@ -263,13 +250,13 @@ _NUMBERS = {name: number for number, name in _DTYPES.items()}
 
 def write_tensor(array: np.ndarray, dtype: str) -> bytes:
     """An array as TensorFlow's message of a tensor."""
-    shape = b"".join(_field(2, _varint(1 << 3) + _varint(extent)) for extent in array.shape)
+    shape = b"".join(bytes_field(2, varint(1 << 3) + varint(extent)) for extent in array.shape)
     if dtype not in _NUMBERS:
         raise ValueError(f"tf.io.serialize_tensor: tensors of type {dtype} cannot be written.")
-    head = _varint(1 << 3) + _varint(_NUMBERS[dtype]) + _field(2, shape)
+    head = varint(1 << 3) + varint(_NUMBERS[dtype]) + bytes_field(2, shape)
     if dtype == "string":
-        return head + b"".join(_field(8, x) for x in array.ravel().tolist())
-    return head + _field(4, array.astype(array.dtype.newbyteorder("<")).tobytes())
+        return head + b"".join(bytes_field(8, x) for x in array.ravel().tolist())
+    return head + bytes_field(4, array.astype(array.dtype.newbyteorder("<")).tobytes())
 
 
 def read_tensor(data: bytes) -> tuple[np.ndarray, str]:

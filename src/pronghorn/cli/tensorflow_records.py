@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
-from pronghorn.callbacks.event_file import crc32c, record
+from pronghorn.callbacks.event_file import masked, record
 from pronghorn.cli.tensorflow_messages import Example
 from pronghorn.cli.tensorflow_sparse import SparseTensor
 from pronghorn.data import Dataset, RaggedTensor
@@ -81,11 +81,6 @@ def _whole(stream: Any, size: int, path: str) -> bytes:
     return b"".join(pieces)
 
 
-def _sum_of(data: bytes) -> int:
-    value = crc32c(data)
-    return ((value >> 15 | value << 17) + 0xA282EAD8) & 0xFFFFFFFF
-
-
 def records(path: str, compression: Any = None) -> Iterator[bytes]:
     """The records of a file.
 
@@ -94,11 +89,11 @@ def records(path: str, compression: Any = None) -> Iterator[bytes]:
     """
     with _opened(path, compression) as stream:
         while head := stream.read(12):
-            if len(head) < 12 or struct.unpack("<I", head[8:])[0] != _sum_of(head[:8]):
+            if head[8:] != masked(head[:8]):
                 raise ValueError(f"{path}: the file is damaged, or holds no TFRecords (or they are compressed).")
             data = _whole(stream, struct.unpack("<Q", head[:8])[0], path)
-            total = struct.unpack("<I", _whole(stream, 4, path))[0]
-            if len(data) <= _CHECKED and total != _sum_of(data):
+            total = _whole(stream, 4, path)
+            if len(data) <= _CHECKED and total != masked(data):
                 raise ValueError(f"{path}: a record is damaged: its checksum is another.")
             yield data
 
