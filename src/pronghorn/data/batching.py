@@ -80,15 +80,9 @@ def padded(parts: Sequence[Any], shape: Any, value: Any) -> Any:
 def padded_elements(elements: Sequence[Any], shapes: Any, values: Any) -> Any:
     """Pad and stack the arrays of elements; shapes and values are nested as elements are, or one for all."""
     first = elements[0]
-    nested = isinstance(first, tuple | dict)
-    shapes = (
-        shapes
-        if isinstance(shapes, type(first)) and nested
-        else map_leaves(lambda _: None, first)
-        if nested
-        else shapes
-    )
-    values = values if isinstance(values, type(first)) and nested else map_leaves(lambda _: values, first)
+    if isinstance(first, tuple | dict):
+        shapes = shapes if isinstance(shapes, type(first)) else None
+        values = values if isinstance(values, type(first)) else map_leaves(lambda _: values, first)
     return _padded(elements, shapes, values)
 
 

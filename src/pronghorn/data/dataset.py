@@ -21,7 +21,7 @@ from pronghorn.data.batching import padded_elements, ragged, stack
 from pronghorn.data.element import as_element, as_plain
 from pronghorn.data.more_steps import MoreSteps
 from pronghorn.data.structure import array, array_of, call, leaves, map_leaves, result, row, spec_of
-from pronghorn.data.tensor_spec import TensorShape, TensorSpec
+from pronghorn.data.tensor_spec import TensorSpec
 
 #: The number of parallel calls or of batches to prepare ahead: chosen for you.
 AUTOTUNE = -1
@@ -95,9 +95,7 @@ class Dataset(MoreSteps):
         if output_signature is not None:
             specs = output_signature
         elif output_types is not None and output_shapes is not None:
-            specs = map_leaves(
-                lambda dtype, shape: TensorSpec(shape, dtype), output_types, _like(output_types, output_shapes)
-            )
+            specs = map_leaves(lambda dtype, shape: TensorSpec(shape, dtype), output_types, output_shapes)
 
         def elements() -> Iterator[Any]:
             for element in generator(*(args or ())):
@@ -378,15 +376,6 @@ def _like_parts(parts: Any, elements: Iterator[Any]) -> Any:
 def _least(lengths: Iterable[Any]) -> Any:
     known = list(lengths)
     return None if None in known else min(known)
-
-
-def _like(types: Any, shapes: Any) -> Any:
-    """Shapes nested as types are; lists are shapes, too."""
-    if isinstance(types, dict):
-        return {key: _like(types[key], shapes[key]) for key in types}
-    if isinstance(types, tuple):
-        return tuple(_like(*pair) for pair in zip(types, shapes))
-    return None if shapes is None else TensorShape(shapes)
 
 
 def _from_file(dataset: Dataset, path: Path) -> Iterator[Any]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from pronghorn.data import storing
 from pronghorn.data.element import as_plain
-from pronghorn.data.structure import call, leaves, map_leaves, result, row
+from pronghorn.data.structure import call, map_leaves, result
 
 if TYPE_CHECKING:
     from pronghorn.data.dataset import Dataset
@@ -117,13 +117,7 @@ class MoreSteps:
     # -- batches of another size --------------------------------------------------------------------------------------
     def rebatch(self, batch_size: int, drop_remainder: bool = False, name: str | None = None) -> Dataset:
         """Return the rows of batches in batches of another size."""
-
-        def rows() -> Iterator[Any]:
-            for batch in self:
-                for index in range(len(next(leaves(batch)))):
-                    yield row(batch, index)
-
-        return self._new(rows).batch(batch_size, drop_remainder)
+        return self.unbatch().batch(batch_size, drop_remainder)  # type: ignore[attr-defined,no-any-return]
 
     def group_by_window(
         self,
@@ -218,7 +212,9 @@ class MoreSteps:
                 first = next(iter(group))
                 if shapes is None:
                     shapes = map_leaves(lambda leaf: (None,) * np.ndim(leaf), first)
-                shapes = _replaced(shapes, first, most)
+                shapes = map_leaves(
+                    lambda _, shape: tuple(most if n in (None, -1) else n for n in shape), first, shapes
+                )
             return group.padded_batch(size, shapes, padding_values, drop_remainder)
 
         return self.group_by_window(key, batches, window_size_func=lambda bucket: sizes[int(bucket)])
@@ -398,12 +394,3 @@ class MoreSteps:
     def snapshot(self, path: Any, *args: Any, **ignored: Any) -> Dataset:
         """Write the elements into a folder in the first round, and read them there in others."""
         return self.cache(os.path.join(os.fspath(path), "snapshot"))  # type: ignore[attr-defined,no-any-return]
-
-
-def _replaced(shapes: Any, first: Any, most: int) -> Any:
-    """Shapes with an extent in the places of those that vary."""
-    if isinstance(first, dict):
-        return {key: _replaced(shapes[key], first[key], most) for key in first}
-    if isinstance(first, tuple):
-        return tuple(_replaced(*pair, most) for pair in zip(shapes, first))
-    return tuple(most if n in (None, -1) else n for n in shapes)

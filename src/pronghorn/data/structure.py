@@ -14,7 +14,11 @@ from pronghorn.graph import dtypes
 
 
 def map_leaves(function: Callable[..., Any], *structures: Any) -> Any:
-    """Apply a function to the leaves of equally nested tuples and dicts."""
+    """Apply a function to the leaves of equally nested tuples and dicts; the first says what a leaf is.
+
+    >>> map_leaves(lambda name, shape: f"{name}{shape}", ("a", {"b": "c"}), ((2,), {"b": (3,)}))
+    ('a(2,)', {'b': 'c(3,)'})
+    """
     first = structures[0]
     if isinstance(first, dict):
         return {key: map_leaves(function, *(structure[key] for structure in structures)) for key in first}
