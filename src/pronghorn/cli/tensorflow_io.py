@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import glob
 import io
 import os
 import shutil
@@ -17,17 +16,13 @@ from pronghorn import ops
 from pronghorn.cli.tensorflow_image import convert_image_dtype
 from pronghorn.cli.tensorflow_messages import read_tensor, write_tensor
 from pronghorn.cli.tensorflow_strings import on_strings
-from pronghorn.data.element import Text, as_plain, as_text, text_of
+from pronghorn.data.element import Text, as_text, text_of
+from pronghorn.data.storing import matching, path_of
 from pronghorn.graph import dtypes
 from pronghorn.graph.strings import holds_text
 from pronghorn.utils.image import _pillow
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-
-
-def path_of(path: Any) -> str:
-    """A path that may be a tensor."""
-    return os.fsdecode(path if isinstance(path, str | bytes | os.PathLike) else as_plain(path))
 
 
 @on_strings
@@ -47,7 +42,7 @@ def write_file(filename: Any, contents: Any, name: str | None = None) -> None:
 
 def matching_files(pattern: Any, name: str | None = None) -> Text:
     """`tf.io.matching_files`: the paths that match, in order."""
-    return as_text(sorted(glob.glob(path_of(pattern))))
+    return as_text(matching(pattern))
 
 
 # -- pictures ---------------------------------------------------------------------------------------------------------
@@ -287,7 +282,7 @@ def listdir(path: Any) -> list[str]:
 def find(pattern: Any) -> list[str]:
     """`tf.io.gfile.glob`."""
     patterns = pattern if isinstance(pattern, list | tuple) else [pattern]
-    return [path for one in patterns for path in sorted(glob.glob(path_of(one)))]
+    return [path for one in patterns for path in matching(one)]
 
 
 def makedirs(path: Any) -> None:

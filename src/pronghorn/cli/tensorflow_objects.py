@@ -12,10 +12,10 @@ import numpy as np
 
 import pronghorn
 from pronghorn import ops, tree
-from pronghorn.cli.tensorflow_io import path_of
 from pronghorn.cli.tensorflow_strings import on_strings
 from pronghorn.data.element import Text, as_element, as_plain, as_text, encoded, text_of
 from pronghorn.data.ragged import RaggedTensor
+from pronghorn.data.storing import path_of, write_arrays
 from pronghorn.layers import Layer
 from pronghorn.layers.preprocessing.fingerprint import fingerprint64
 
@@ -283,12 +283,8 @@ class Checkpoint:
     def write(self, file_prefix: Any, options: Any = None) -> str:
         """Write the variables into a file."""
         path = path_of(file_prefix)
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         arrays = {name: np.asarray(variable) for name, variable in self._variables().items()}
-        beside = f"{path}.{os.getpid()}.part"
-        with open(beside, "wb") as stream:
-            np.savez(stream, **arrays)  # type: ignore[arg-type]
-        os.replace(beside, f"{path}.index")
+        write_arrays(f"{path}.index", arrays)
         return path
 
     def save(self, file_prefix: Any, options: Any = None) -> str:

@@ -5,7 +5,6 @@ their like, for `pronghorn run`.
 from __future__ import annotations
 
 import csv
-import glob
 import gzip
 import io
 import os
@@ -23,7 +22,7 @@ from pronghorn.cli.tensorflow_messages import Example
 from pronghorn.cli.tensorflow_sparse import SparseTensor
 from pronghorn.data import Dataset, RaggedTensor
 from pronghorn.data.element import Text, as_plain, as_text, text_of
-from pronghorn.data.storing import paths_of
+from pronghorn.data.storing import matching, path_of, paths_of
 from pronghorn.graph import dtypes
 
 #: Records longer than this are not summed up byte by byte: a damaged one is for its decoder to find.
@@ -112,7 +111,7 @@ class TFRecordWriter:
         kind = getattr(options, "compression_type", options) or ""
         if kind not in ("", "GZIP", "ZLIB"):
             raise ValueError(f"tf.io.TFRecordWriter: compression {kind!r}; it must be '', 'GZIP' or 'ZLIB'.")
-        (path,) = paths_of(path)
+        path = path_of(path)
         self._stream: Any = gzip.open(path, "wb") if kind == "GZIP" else open(path, "wb")  # noqa: SIM115
         self._pack = zlib.compressobj() if kind == "ZLIB" else None
 
@@ -337,7 +336,7 @@ def make_csv_dataset(
     **ignored: Any,
 ) -> Dataset:
     """`tf.data.experimental.make_csv_dataset`: batches of columns by name, and labels."""
-    paths = sorted(path for pattern in paths_of(file_pattern) for path in glob.glob(pattern))
+    paths = matching(file_pattern)
     if not paths:
         raise ValueError(f"make_csv_dataset: no file matches {file_pattern!r}.")
     rows: list[list[str]] = []

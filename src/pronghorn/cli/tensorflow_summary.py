@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.callbacks.event_file import EventFile
-from pronghorn.cli.tensorflow_io import path_of
+from pronghorn.data.storing import path_of
 
 
 class _State:

@@ -310,7 +310,7 @@ class Dataset(MoreSteps):
     def cache(self, filename: Any = "", name: str | None = None) -> Dataset:
         """Keep the elements after the first round: in memory, or in a file that later programs read, too."""
         if filename:
-            path = storing.file_of(as_plain(filename))
+            path = storing.file_of(filename)
             return Dataset(lambda: _from_file(self, path), self._length)
         kept: list[Any] = []
         complete = False

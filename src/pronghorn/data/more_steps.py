@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import glob
 import itertools
 import math
 import os
@@ -367,17 +366,16 @@ class MoreSteps:
         Raises:
             ValueError: if there are none.
         """
-        patterns = storing.paths_of(file_pattern)
-        found = sorted(path for pattern in patterns for path in glob.glob(pattern))
+        found = storing.matching(file_pattern)
         if not found:
-            raise ValueError(f"Dataset.list_files: no file matches {', '.join(patterns)}.")
+            raise ValueError(f"Dataset.list_files: no file matches {', '.join(storing.paths_of(file_pattern))}.")
         data = cls(lambda: iter(found), len(found))  # type: ignore[call-arg]
         return data.shuffle(len(found), seed=seed) if shuffle is None or shuffle else data  # type: ignore[attr-defined,no-any-return]
 
     # -- files --------------------------------------------------------------------------------------------------------
     def save(self, path: Any, **ignored: Any) -> None:
         """Write all elements into a folder, for `load`."""
-        storing.write(storing.file_of(os.path.join(os.fspath(path), "dataset")), self)
+        storing.write(storing.file_of(os.path.join(storing.path_of(path), "dataset")), self)
 
     @classmethod
     def load(cls, path: Any, *args: Any, **ignored: Any) -> Dataset:
@@ -386,11 +384,11 @@ class MoreSteps:
         Raises:
             FileNotFoundError: if there are none.
         """
-        file = storing.file_of(os.path.join(os.fspath(path), "dataset"))
+        file = storing.file_of(os.path.join(storing.path_of(path), "dataset"))
         if not file.exists():
-            raise FileNotFoundError(f"Dataset.load: no data set was saved in {os.fspath(path)}.")
+            raise FileNotFoundError(f"Dataset.load: no data set was saved in {storing.path_of(path)}.")
         return cls(lambda: storing.read(file))  # type: ignore[call-arg,return-value]
 
     def snapshot(self, path: Any, *args: Any, **ignored: Any) -> Dataset:
         """Write the elements into a folder in the first round, and read them there in others."""
-        return self.cache(os.path.join(os.fspath(path), "snapshot"))  # type: ignore[attr-defined,no-any-return]
+        return self.cache(os.path.join(storing.path_of(path), "snapshot"))  # type: ignore[attr-defined,no-any-return]

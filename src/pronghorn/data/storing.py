@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import itertools
 import json
 import os
@@ -13,6 +14,12 @@ import numpy as np
 
 from pronghorn.data.element import Text, as_element, as_plain, text_of
 from pronghorn.data.ragged import RaggedTensor
+from pronghorn.saving.archive import replacing
+
+
+def path_of(path: Any) -> str:
+    """A path that may be an array of one string without axes."""
+    return os.fsdecode(path if isinstance(path, str | bytes | os.PathLike) else as_plain(path))
 
 
 def paths_of(filenames: Any) -> list[str]:
@@ -27,12 +34,17 @@ def paths_of(filenames: Any) -> list[str]:
         filenames = list(filenames.as_numpy_iterator())
     if isinstance(filenames, np.ndarray):
         filenames = np.atleast_1d(np.asarray(filenames, object)).tolist()
-    return [os.fsdecode(x if isinstance(x, str | bytes | os.PathLike) else as_plain(x)) for x in filenames]
+    return [path_of(x) for x in filenames]
+
+
+def matching(patterns: Any) -> list[str]:
+    """The paths that match one of the patterns, in order; patterns as `paths_of` takes them."""
+    return sorted(path for pattern in paths_of(patterns) for path in glob.glob(pattern))
 
 
 def file_of(path: Any) -> Path:
     """The file in which elements lie for a path that a user gave."""
-    return Path(os.fspath(path) + ".elements.npz")
+    return Path(path_of(path) + ".elements.npz")
 
 
 def write(path: Path, elements: Iterable[Any]) -> None:
@@ -40,14 +52,13 @@ def write(path: Path, elements: Iterable[Any]) -> None:
     arrays: dict[str, np.ndarray] = {}
     structures = [_put(element, arrays) for element in elements]
     arrays["structures"] = np.frombuffer(json.dumps(structures).encode(), "uint8")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with open(beside, "wb") as stream:
-            np.savez(stream, **arrays)  # type: ignore[arg-type]
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_arrays(path, arrays)
+
+
+def write_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray]) -> None:
+    """Write arrays by name into a file of NumPy's; one that is there is replaced once the new one is whole."""
+    with replacing(path) as fresh, open(fresh, "wb") as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
 
 
 def read(path: Path) -> Iterator[Any]:

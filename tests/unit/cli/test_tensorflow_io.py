@@ -219,3 +219,12 @@ def test_backend_has_scopes_and_products():
     backend = older_names.module("backend")
     with backend.name_scope("scope"):
         assert backend.batch_dot(np.ones((2, 3)), np.ones((2, 3)), axes=1).shape == (2, 1)
+
+
+def test_files_of_data_sets_may_be_named_by_tensors(tmp_path):
+    folder, numbers = tf.constant(str(tmp_path / "all")), Dataset.range(3)
+    numbers.save(folder)
+    assert [int(x) for x in Dataset.load(folder)] == [0, 1, 2]
+    for name in (tf.constant(str(tmp_path / "kept")), os.fsencode(tmp_path / "bytes")):
+        assert [int(x) for x in numbers.cache(name)] == [0, 1, 2]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["all", "bytes.elements.npz", "kept.elements.npz"]
