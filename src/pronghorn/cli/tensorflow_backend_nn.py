@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import config, losses, ops, random
+from pronghorn import config, losses, ops, random, tree
+from pronghorn.cli import tensorflow_arrays as arrays  # the module: what is a function here is one of the backend's
+from pronghorn.cli.tensorflow_backend import switch
 from pronghorn.variables import Variable
 
 
@@ -35,17 +37,9 @@ def batch_dot(x: Any, y: Any, axes: Any = None) -> Any:
     return ops.expand_dims(found, -1) if found.ndim == 1 else found
 
 
-def _convolution(op: Callable[..., Any]) -> Callable[..., Any]:
-    def function(
-        x: Any, kernel: Any, strides: Any = 1, padding: str = "valid", data_format: Any = None, dilation_rate: Any = 1
-    ) -> Any:
-        return op(x, kernel, strides=strides, padding=padding, data_format=data_format, dilation_rate=dilation_rate)
-
-    return function
-
-
-conv1d = conv2d = conv3d = _convolution(ops.conv)
-depthwise_conv2d = _convolution(ops.depthwise_conv)
+conv1d = conv2d = conv3d = arrays.renamed(ops.conv, x="inputs")
+depthwise_conv2d = arrays.renamed(ops.depthwise_conv, x="inputs", depthwise_kernel="kernel")
+separable_conv2d = arrays.renamed(ops.separable_conv, x="inputs")
 
 
 def conv2d_transpose(
@@ -60,27 +54,6 @@ def conv2d_transpose(
     """A convolution backwards; the output's shape is the one that the strides give."""
     return ops.conv_transpose(
         x, kernel, strides=strides, padding=padding, data_format=data_format, dilation_rate=dilation_rate
-    )
-
-
-def separable_conv2d(
-    x: Any,
-    depthwise_kernel: Any,
-    pointwise_kernel: Any,
-    strides: Any = (1, 1),
-    padding: str = "valid",
-    data_format: Any = None,
-    dilation_rate: Any = (1, 1),
-) -> Any:
-    """A convolution of each channel, and then one over the channels."""
-    return ops.separable_conv(
-        x,
-        depthwise_kernel,
-        pointwise_kernel,
-        strides=strides,
-        padding=padding,
-        data_format=data_format,
-        dilation_rate=dilation_rate,
     )
 
 
@@ -215,8 +188,8 @@ def rnn(
         fresh, after = step_function(value, [*before, *beside])
         if marked is not None:
             shown = ops.zeros_like(fresh) if zero_output_for_mask else output
-            fresh, output = _kept(marked, fresh, shown), _kept(marked, fresh, output)
-            after = [_kept(marked, new, old) for new, old in zip(after, before)]
+            fresh, output = switch(marked, fresh, shown), switch(marked, fresh, output)
+            after = [switch(marked, new, old) for new, old in zip(after, before)]
         else:
             output = fresh
         return (list(after), output), fresh
@@ -231,23 +204,17 @@ def rnn(
     return last, outputs if time_major else ops.swapaxes(outputs, 0, 1), states
 
 
-def _kept(marked: Any, new: Any, old: Any) -> Any:
-    while marked.ndim < new.ndim:
-        marked = ops.expand_dims(marked, -1)
-    return ops.where(marked, new, old)
-
-
-def foldl(fn: Callable[..., Any], elems: Any, initializer: Any = None, name: str | None = None) -> Any:
+def foldl(fn: Callable[..., Any], elems: Any, initializer: Any = None, **ignored: Any) -> Any:
     """What a function of a state and an element makes of all, from the first on."""
     rows = list(ops.unstack(ops.convert_to_tensor(elems)))
-    state = rows.pop(0) if initializer is None else initializer
+    state = rows.pop(0) if initializer is None else tree.map_structure(ops.convert_to_tensor, initializer)
     for row in rows:
         state = fn(state, row)
     return state
 
 
-def foldr(fn: Callable[..., Any], elems: Any, initializer: Any = None, name: str | None = None) -> Any:
-    """What a function of a state and an element makes of all, from the last on."""
+def foldr(fn: Callable[..., Any], elems: Any, initializer: Any = None, **ignored: Any) -> Any:
+    """What a function of a state and an element makes of all, from the last on; `tf.foldr` is this too."""
     return foldl(fn, ops.flip(elems, axis=0), initializer)
 
 

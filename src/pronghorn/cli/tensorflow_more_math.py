@@ -98,15 +98,6 @@ def complex_of(real: Any, imag: Any, name: str | None = None) -> Any:
     return ops.view_as_complex(ops.stack([ops.convert_to_tensor(real), ops.convert_to_tensor(imag)], axis=-1))
 
 
-def foldr(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, **ignored: Any) -> Any:
-    """`tf.foldr`: from the last element on."""
-    rows = list(ops.unstack(ops.convert_to_tensor(elems)))[::-1]
-    state = rows.pop(0) if initializer is None else ops.convert_to_tensor(initializer)
-    for row in rows:
-        state = fn(state, row)
-    return state
-
-
 def truncatediv(x: Any, y: Any, name: str | None = None) -> Any:
     """`tf.truncatediv`: integer division towards zero."""
     x, y = ops.convert_to_tensor(x), ops.convert_to_tensor(y)
@@ -287,11 +278,6 @@ def normalize(tensor: Any, ord: Any = "euclidean", axis: Any = None, name: str |
         raise ValueError(f"tf.linalg.normalize: ord={ord!r}; 'euclidean' is there.")
     length = ops.sqrt(ops.sum(ops.square(x), axis=axis, keepdims=True))
     return x / length, length
-
-
-def tensor_diag(diagonal: Any, name: str | None = None) -> Any:
-    """`tf.linalg.tensor_diag`, of a vector."""
-    return ops.diag(diagonal)
 
 
 # -- bits -------------------------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "cumsum matmul add_n clip_by_norm clip_by_global_norm norm unique shape size divide truediv:divide"
         ),
         "tensorflow_more_math": (
-            "bitcast case complex:complex_of dynamic_partition dynamic_stitch foldr histogram_fixed_width "
+            "bitcast case complex:complex_of dynamic_partition dynamic_stitch histogram_fixed_width "
             "reverse_sequence scalar_mul switch_case tensor_scatter_nd_sub truncatediv unravel_index"
         ),
         "tensorflow_functions": (
@@ -54,6 +54,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "control_dependencies executing_eagerly fill function get_logger group identity_n init_scope no_op:nothing "
             "print:tf_print recompute_grad"
         ),
+        "tensorflow_backend_nn": "foldr",
         "tensorflow_checks": "Assert assert_equal assert_greater assert_less assert_rank",
         "tensorflow_objects": "Module TensorArray numpy_function py_function",
         "tensorflow_sparse": "SparseTensor",

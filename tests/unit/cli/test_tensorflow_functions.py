@@ -5,6 +5,7 @@ import pytest
 
 import pronghorn
 from pronghorn import layers, ops
+from pronghorn.cli import older_names
 from pronghorn.cli.tensorflow_alias import TensorFlowAlias, submodule
 
 tf = TensorFlowAlias("tensorflow")
@@ -109,3 +110,15 @@ def test_strides_of_a_separable_convolution_are_those_of_the_spatial_axes(layout
     kernels = np.full((1, 1, 2, 1), 2, "float32"), np.ones((1, 1, 2, 1), "float32")
     found = nn.separable_conv2d(np.moveaxis(x, -1, 1) if first else x, *kernels, strides, "VALID", data_format=layout)
     same(np.moveaxis(np.asarray(found), 1, -1) if first else found, 2 * x[:, ::2, ::2].sum(-1, keepdims=True))
+
+
+def test_folds_go_from_either_end_and_kernels_of_the_backend_have_its_names():
+    backend = older_names.module("backend")
+    for module in (tf, backend):
+        assert int(module.foldr(lambda a, b: a * 2 + b, np.array([1, 2, 3]))) == 17
+        assert int(module.foldl(lambda a, b: a * 2 + b, np.array([1, 2, 3]), initializer=np.int32(1))) == 19
+    x, kernel = np.ones((1, 3, 3, 2), "float32"), np.ones((2, 2, 2, 1), "float32")
+    assert backend.depthwise_conv2d(x=x, depthwise_kernel=kernel).shape == (1, 2, 2, 2)
+    pointwise = np.ones((1, 1, 2, 3), "float32")
+    assert backend.separable_conv2d(x, kernel, pointwise_kernel=pointwise, strides=(1, 1)).shape == (1, 2, 2, 3)
+    assert "arrays" not in dir(backend) and "renamed" not in dir(backend)
