@@ -111,14 +111,15 @@ def matmul(
     >>> matmul(ops.ones((2, 3)), ops.ones((4, 3)), transpose_b=True).shape
     (2, 4)
     """
-    return ops.matmul(_turned(a, transpose_a, adjoint_a), _turned(b, transpose_b, adjoint_b))
+    return ops.matmul(turned(a, transpose_a, adjoint_a), turned(b, transpose_b, adjoint_b))
 
 
-def _turned(x: Any, transposed: bool, adjoint: bool) -> Any:
+def turned(x: Any, transposed: bool, adjoint: bool) -> Any:
+    """Matrices transposed, conjugated too, or as they are."""
     if not (transposed or adjoint):
         return x
-    turned = ops.swapaxes(ops.convert_to_tensor(x), -1, -2)
-    return ops.conj(turned) if adjoint else turned
+    found = ops.swapaxes(ops.convert_to_tensor(x), -1, -2)
+    return ops.conj(found) if adjoint else found
 
 
 def matvec(a: Any, b: Any, transpose_a: bool = False, **ignored: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pronghorn import ops
+from pronghorn.cli.tensorflow_math import turned, unsorted_segment_mean
 from pronghorn.graph import dtypes
 
 # -- of one array or two ----------------------------------------------------------------------------------------------
@@ -191,16 +192,9 @@ def _ordered(op: Callable[..., Any]) -> Callable[..., Any]:
     return lambda data, segment_ids, name=None: op(data, segment_ids, _count(segment_ids))
 
 
-def _means(data: Any, segment_ids: Any, num_segments: int) -> Any:
-    data = ops.convert_to_tensor(data)
-    total = ops.segment_sum(data, segment_ids, num_segments)
-    count = ops.segment_sum(ops.ones_like(data), segment_ids, num_segments)
-    return total / ops.maximum(count, 1)
-
-
-segment_mean = _ordered(_means)
-segment_min = _ordered(lambda data, ids, n: ops.segment_min(data, ids, n))
-segment_prod = _ordered(lambda data, ids, n: ops.segment_prod(data, ids, n))
+segment_mean = _ordered(unsorted_segment_mean)
+segment_min = _ordered(ops.segment_min)
+segment_prod = _ordered(ops.segment_prod)
 
 
 def unsorted_segment_min(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Any:
@@ -230,12 +224,12 @@ class LogDeterminant(NamedTuple):
 
 def adjoint(matrix: Any, name: str | None = None) -> Any:
     """`tf.linalg.adjoint`."""
-    return ops.conj(matrix_transpose(matrix))
+    return turned(matrix, False, True)
 
 
 def matrix_transpose(a: Any, name: str | None = None, conjugate: bool = False) -> Any:
     """`tf.linalg.matrix_transpose`."""
-    return ops.swapaxes(ops.convert_to_tensor(a), -1, -2)
+    return turned(a, True, conjugate)
 
 
 def triangular_solve(matrix: Any, rhs: Any, lower: bool = True, adjoint: bool = False, name: str | None = None) -> Any:
