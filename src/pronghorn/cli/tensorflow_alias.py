@@ -17,9 +17,6 @@ from pronghorn.cli.tensorflow_doubles import keeping_doubles
 from pronghorn.cli.tensorflow_ragged import with_ragged
 from pronghorn.cli.tensorflow_text import with_text
 
-#: The TensorFlow release whose Keras tutorials are meant to run.
-_TF_VERSION = "2.21.0"
-
 _DTYPES = (
     *("float16", "float32", "float64", "bfloat16"),
     *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
@@ -90,7 +87,7 @@ class TensorFlowAlias(_Namespace):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.__version__ = _TF_VERSION
+        self.__version__ = names.VERSION
         for dtype in (*_DTYPES, *_OLDER_DTYPES):
             setattr(self, dtype, _OLDER_DTYPES.get(dtype, dtype))
 

@@ -25,9 +25,6 @@ from pronghorn.trainers import jit
 #: What `Dataset.cardinality` gives where there is no end, or where it is not known.
 INFINITE_CARDINALITY, UNKNOWN_CARDINALITY = -1, -2
 
-#: The TensorFlow release whose Keras tutorials are meant to run.
-VERSION = "2.21.0"
-
 
 class UnconnectedGradients(enum.Enum):
     """`tf.UnconnectedGradients`: what `GradientTape.gradient` gives for a source that does not matter."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+#: The TensorFlow release whose Keras tutorials are meant to run.
+VERSION = "2.21.0"
+
 # Namespace to {name in TensorFlow: "module:name" in Pronghorn}; a bare name stands for pronghorn.ops.
 OPS_OF_SAME_NAME = {
     "": (
         "abs add cond cos einsum equal exp floor greater greater_equal less less_equal linspace "
         "logical_and logical_not logical_or maximum meshgrid minimum multiply not_equal ones pow:power round "
         "sigmoid sign sin sinh cosh slice sqrt square stop_gradient subtract tan tanh tensordot "
-        "vectorized_map while_loop zeros identity:copy newaxis searchsorted eig:eig "
+        "vectorized_map while_loop zeros identity:copy searchsorted eig "
         "negative acos:arccos asin:arcsin atan:arctan floordiv:floor_divide acosh:arccosh asinh:arcsinh atanh:arctanh "
         "atan2:arctan2 rank:ndim is_tensor get_static_value:convert_to_numpy no_gradient:stop_gradient "
         "grad_pass_through:stop_gradient realdiv:true_divide saturate_cast"
@@ -17,14 +20,14 @@ OPS_OF_SAME_NAME = {
         "abs add ceil cos cosh equal erf exp expm1 floor greater greater_equal is_finite:isfinite "
         "is_inf:isinf is_nan:isnan less less_equal log log1p logical_and logical_not logical_or maximum "
         "minimum mod multiply negative not_equal pow:power round rsqrt segment_max segment_sum sigmoid sign "
-        "sin sinh softplus sqrt square subtract tan tanh bincount real imag conj reciprocal floormod:mod "
+        "sin sinh sqrt square subtract tan tanh bincount real imag conj reciprocal floormod:mod "
         "floordiv:floor_divide acos:arccos asin:arcsin atan:arctan atan2:arctan2 log_sigmoid in_top_k "
         "acosh:arccosh asinh:arcsinh atanh:arctanh angle bessel_i0:i0 erfc erfinv "
-        "logical_xor nextafter rint:round softsign softmax log_softmax"
+        "logical_xor nextafter rint:round"
     ),
     "nn": "moments sigmoid tanh in_top_k bias_add:add",
     "linalg": (
-        "cholesky det diag einsum eigh:eigh inv:inv lu:lu_factor pinv qr solve svd trace eig lstsq matrix_rank "
+        "cholesky det diag einsum eigh inv lu:lu_factor pinv qr solve svd trace eig lstsq matrix_rank "
         "tensordot tensor_diag:diag tensor_diag_part:diagonal"
     ),
     "bitwise": "bitwise_and bitwise_or bitwise_xor left_shift right_shift",
@@ -58,6 +61,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         "tensorflow_checks": "Assert assert_equal assert_greater assert_less assert_rank",
         "tensorflow_objects": "Module TensorArray numpy_function py_function",
         "tensorflow_sparse": "SparseTensor",
+        "tensorflow_strings": "as_string",
         "tensorflow_variables": "Variable",
         "pronghorn.data": "RaggedTensor TensorSpec",
         "pronghorn.data.tensor_spec": "RaggedTensorSpec TensorShape",
@@ -68,6 +72,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     },
     "math": {
         "tensorflow_functions": "squared_difference",
+        "tensorflow_nn": "log_softmax softmax softplus softsign",
         "tensorflow_more_math": (
             "cumulative_logsumexp erfcinv invert_permutation is_non_decreasing is_strictly_increasing ndtri polyval "
             "reciprocal_no_nan reduce_euclidean_norm scalar_mul segment_mean segment_min segment_prod "
@@ -192,6 +197,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "assert_rank assert_rank_at_least assert_rank_in assert_scalar assert_shapes check_numerics"
         ),
         "tensorflow_functions": "set_log_device_placement:nothing",
+        "pronghorn.config": "disable_traceback_filtering enable_traceback_filtering is_traceback_filtering_enabled",
     },
     "test": {
         "tensorflow_functions": (
@@ -255,15 +261,11 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         ),
         "tensorflow_random": "set_random_seed:set_seed random_normal:normal random_uniform:uniform truncated_normal",
     },
-    "compat.v1.logging": {
-        "tensorflow_functions": "debug error fatal info log set_verbosity:nothing warn warning",
-        "logging": "DEBUG ERROR FATAL INFO WARN",
-    },
     "logging": {
         "tensorflow_functions": "debug error fatal info log set_verbosity:nothing warn warning",
         "logging": "DEBUG ERROR FATAL INFO WARN",
     },
-    "version": {"tensorflow_functions": "VERSION"},
+    "version": {"tensorflow_names": "VERSION"},
     "sysconfig": {"tensorflow_functions": "get_build_info"},
     "ragged": {
         "tensorflow_ragged": "boolean_mask constant map_flat_values range:arange stack",
@@ -282,17 +284,11 @@ SPECIAL: dict[str, dict[str, str]] = {
     "": {
         "GradientTape": "pronghorn:GradientTape",
         "Tensor": "pronghorn.graph.tensor:Tensor",
-        "as_string": "pronghorn.cli.tensorflow_strings:as_string",
         "make_tensor_proto": "tensorboard.util.tensor_util:make_tensor_proto",
         "newaxis": "numpy:newaxis",
         "device": "pronghorn:device",
         "name_scope": "pronghorn:name_scope",
         "custom_gradient": "pronghorn.ops:custom_gradient",
-    },
-    "debugging": {
-        "disable_traceback_filtering": "pronghorn.config:disable_traceback_filtering",
-        "enable_traceback_filtering": "pronghorn.config:enable_traceback_filtering",
-        "is_traceback_filtering_enabled": "pronghorn.config:is_traceback_filtering_enabled",
     },
     "data": {"AUTOTUNE": "pronghorn.data:AUTOTUNE", "Dataset": "pronghorn.data:Dataset"},
     "data.experimental": {"AUTOTUNE": "pronghorn.data:AUTOTUNE"},

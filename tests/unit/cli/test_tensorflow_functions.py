@@ -37,6 +37,8 @@ def same(found, expected):
         (lambda: tf.matmul(a=A, b=A, transpose_a=True), A.T @ A),
         (lambda: linalg.matvec(A, [1.0, 2.0, 3.0]), A @ [1, 2, 3]),
         (lambda: tf.transpose(A, perm=[1, 0]), A.T),
+        (lambda: math.softmax(logits=[1.0, 1.0]), [0.5, 0.5]),
+        (lambda: math.softplus(features=[0.0]), np.log([2.0])),
         (lambda: linalg.matrix_transpose([[1j, 2.0]]), [[1j], [2]]),
         (lambda: linalg.matrix_transpose([[1j, 2.0]], conjugate=True), [[-1j], [2]]),
         (lambda: tf.pad(A, [[0, 0], [1, 1]], "REFLECT"), np.pad(A, [(0, 0), (1, 1)], "reflect")),
