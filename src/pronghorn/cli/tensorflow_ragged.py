@@ -10,7 +10,7 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.data.element import Text, as_text
-from pronghorn.data.ragged import RaggedTensor, map_flat_values, taken, values_of
+from pronghorn.data.ragged import RaggedTensor, joined, map_flat_values, taken, values_of
 
 __all__ = ["constant", "map_flat_values", "with_ragged"]
 
@@ -156,9 +156,8 @@ def _reverse(tensor: Any, axis: Any, name: str | None = None) -> Any:
     if 0 in axes:
         tensor = tensor.take(np.arange(len(tensor))[::-1])
     if 1 in axes:
-        order = [np.arange(a, b)[::-1] for a, b in zip(tensor.splits, tensor.splits[1:])]
-        places = np.concatenate([*order, np.zeros(0, "int64")]).astype("int64")
-        tensor = tensor.with_values(taken(tensor.values, places))
+        places = [np.arange(a, b)[::-1] for a, b in zip(tensor.splits, tensor.splits[1:])]
+        tensor = tensor.with_values(taken(tensor.values, joined(places)))
     return tensor
 
 

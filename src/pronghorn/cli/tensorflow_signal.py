@@ -10,6 +10,9 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.cli.tensorflow_more_math import complex_of
+from pronghorn.ops import _broadcast as B
+from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops.fourier import overlap_add
 
 
 def _parts(x: Any) -> tuple[Any, Any]:
@@ -96,13 +99,10 @@ def frame(
     return ops.take(x, places.astype("int32"), axis=axis)
 
 
+@symbolic_aware
 def overlap_and_add(signal: Any, frame_step: Any, name: str | None = None) -> Any:
     """`tf.signal.overlap_and_add`: frames put back together."""
-    x = ops.convert_to_tensor(signal)
-    step, (count, length) = int(frame_step), x.shape[-2:]
-    places = (np.arange(count)[:, None] * step + np.arange(length)).reshape(-1).astype("int32")
-    flat = ops.moveaxis(ops.reshape(x, (*x.shape[:-2], count * length)), -1, 0)
-    return ops.moveaxis(ops.segment_sum(flat, places, (count - 1) * step + length), 0, -1)
+    return overlap_add(B.convert(signal), int(frame_step))
 
 
 def _fft_length(frame_length: int, fft_length: Any) -> int:

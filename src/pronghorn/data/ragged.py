@@ -251,7 +251,7 @@ class RaggedTensor:
             found = taken(self.values, starts + (index if index >= 0 else lengths + index))
             return found[(slice(None), *rest)] if rest else found
         places = [np.arange(length)[first] + start for start, length in zip(starts, lengths)]
-        rows = taken(self.values, np.concatenate([*places, np.zeros(0, "int64")]).astype("int64"))
+        rows = taken(self.values, joined(places))
         return RaggedTensor.from_row_lengths(
             rows[(slice(None), *rest)] if rest else rows, [len(place) for place in places]
         )
@@ -262,9 +262,7 @@ class RaggedTensor:
         lengths = np.diff(self.splits)[indices]
         starts = self.splits[:-1][indices]
         places = [np.arange(start, start + length) for start, length in zip(starts, lengths)]
-        return RaggedTensor.from_row_lengths(
-            taken(self.values, np.concatenate([*places, np.zeros(0, "int64")]).astype("int64")), lengths
-        )
+        return RaggedTensor.from_row_lengths(taken(self.values, joined(places)), lengths)
 
     def to_list(self) -> list[Any]:
         """Return nested lists."""
@@ -320,6 +318,11 @@ def values_of(values: Any) -> Any:
         return _flat(values, None) if isinstance(values, list | tuple) else ops.convert_to_tensor(values)
     element = as_element(values)
     return element if isinstance(element, Text) else ops.convert_to_tensor(values, dtype=values.dtype.name)
+
+
+def joined(places: list[np.ndarray]) -> np.ndarray:
+    """Return the places of rows, one after the other; there may be no rows."""
+    return np.concatenate([np.zeros(0, "int64"), *places], dtype="int64")
 
 
 def taken(values: Any, places: np.ndarray) -> Any:

@@ -310,7 +310,7 @@ def istft(
     weights = _window(window, sequence_length, fft_length, pieces.dtype)
     pieces = P.mul(pieces, B.broadcast_to(weights, pieces.shape))
     squares = B.broadcast_to(P.mul(weights, weights), pieces.shape[-2:])
-    total, cover = (_overlap_add(t, sequence_stride) for t in (pieces, squares))
+    total, cover = (overlap_add(t, sequence_stride) for t in (pieces, squares))
     some = P.gt(cover, B.full_like(cover, 1e-10))
     safe = P.select(some, cover, B.full_like(cover, 1))
     out = P.div(total, B.broadcast_to(safe, total.shape))
@@ -323,7 +323,7 @@ def istft(
     return out if length is None else _fitted(out, length)
 
 
-def _overlap_add(pieces: Tensor, stride: int) -> Tensor:
+def overlap_add(pieces: Tensor, stride: int) -> Tensor:
     """``[..., count, n]`` pieces, each ``stride`` after the one before, added up."""
     *lead, count, n = pieces.shape
     count, n = int(count), int(n)
