@@ -12,17 +12,18 @@ import numpy as np
 
 
 def _settled(result: Any, is_winning_zero: Callable[[], Any], negative: bool) -> np.ndarray:
-    """``result`` with the sign of its zeros: the winning one's where there is such a zero, else the other's."""
+    """``result`` with the winning sign, which ``negative`` says, on zeros where an operand is such a zero."""
     result = np.asarray(result)
     if result.dtype.kind != "f" or result.all():
         return result
-    sign = np.where(is_winning_zero() ^ negative, 1, -1).astype(result.dtype)
-    return np.where(result == 0, np.copysign(result, sign), result)
+    doubtful = _zeros(result, not negative)
+    return np.where(doubtful & is_winning_zero(), -result, result) if doubtful.any() else result
 
 
-def _zeros(x: Any, negative: bool) -> np.ndarray:
+def _zeros(x: Any, negative: bool) -> Any:
     """Where zeros of this sign are."""
-    return (np.asarray(x) == 0) & (np.signbit(x) == negative)
+    are_zero, are_negative = np.asarray(x) == 0, np.signbit(x)
+    return are_zero & are_negative if negative else are_zero > are_negative
 
 
 def maximum(x: np.ndarray, y: np.ndarray) -> np.ndarray:
