@@ -2,23 +2,14 @@
 
 import jax
 import keras
-from guide_parts import LABELS, X, show, start
-from keras import layers
-
-
-class Penalty(layers.Layer):
-    def call(self, x):
-        self.add_loss(0.01 * keras.ops.mean(keras.ops.square(x)))
-        return x
+from guide_parts import LABELS, X, penalized, show
 
 
 def values(variables):
     return [v.value for v in variables]
 
 
-inputs = keras.Input((8,))
-hidden = Penalty()(layers.Dense(16, activation="relu", kernel_regularizer="l2")(inputs))
-model = start(keras.Model(inputs, layers.Dense(3)(layers.BatchNormalization()(hidden))), 0)
+model = penalized()
 loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 optimizer = keras.optimizers.Adam(1e-2)
 optimizer.build(model.trainable_variables)

@@ -2,8 +2,7 @@
 
 import keras
 import torch
-from guide_parts import NOISE, X, show, show_training, start
-from keras import layers
+from guide_parts import NOISE, X, classifier, judge_and_forger, show_history, show_training
 
 
 class Classifier(keras.Model):
@@ -75,15 +74,8 @@ class Pair(keras.Model):
         return {m.name: m.result() for m in self.means}
 
 
-inputs = keras.Input((8,))
-hidden = layers.BatchNormalization()(layers.Dense(16, activation="relu")(inputs))
-model = start(Classifier(inputs, layers.Dense(3)(hidden)), 0)
-model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-show_training(model)
+show_training(classifier(Classifier))
 
-judge = keras.Sequential([keras.Input((8,)), layers.Dense(8, activation="relu"), layers.Dense(1)])
-forger = keras.Sequential([keras.Input((4,)), layers.Dense(8, activation="relu"), layers.Dense(8)])
-pair = Pair(start(judge, 1), start(forger, 2))
+pair = Pair(*judge_and_forger())
 pair.compile(keras.optimizers.Adam(), keras.optimizers.Adam())
-for name, values in pair.fit(X, epochs=2, batch_size=32, shuffle=False, verbose=0).history.items():
-    show(name, values)
+show_history(pair.fit(X, epochs=2, batch_size=32, shuffle=False, verbose=0))
