@@ -39,11 +39,19 @@ def _inside(value: Any, seen: set[int]) -> Iterator[Any]:
             yield from _inside(variable, seen)
 
 
+#: Not where layers' names have them: TensorFlow parts a digit from a capital, too.
+_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?!^)(?=[A-Z][a-z])")
+
+
 class Module:
-    """`tf.Module`: an object whose variables can be listed."""
+    """`tf.Module`: an object whose variables can be listed.
+
+    >>> type("MLPBlock2D", (Module,), {})().name
+    'mlp_block2_d'
+    """
 
     def __init__(self, name: str | None = None) -> None:
-        self._name = name or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
+        self._name = name or _WORD_START.sub("_", type(self).__name__).lower()
 
     @property
     def name(self) -> str:
@@ -186,10 +194,10 @@ class TextFileInitializer:
             lines = stream.read().splitlines()[:vocab_size]
 
         def column(index: int, dtype: Any) -> list[Any]:
-            found = [
-                number if index == -1 else line if index == -2 else line.split(delimiter.encode())[index]
-                for number, line in enumerate(lines)
-            ]
+            if index == TextFileIndex.LINE_NUMBER:
+                return list(range(len(lines)))
+            whole = index == TextFileIndex.WHOLE_LINE
+            found = lines if whole else [line.split(delimiter.encode())[index] for line in lines]
             return found if dtype == "string" else [int(x) if "int" in str(dtype) else float(x) for x in found]
 
         self.key_dtype, self.value_dtype = key_dtype, value_dtype

@@ -228,3 +228,13 @@ def test_files_of_data_sets_may_be_named_by_tensors(tmp_path):
     for name in (tf.constant(str(tmp_path / "kept")), os.fsencode(tmp_path / "bytes")):
         assert [int(x) for x in numbers.cache(name)] == [0, 1, 2]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["all", "bytes.elements.npz", "kept.elements.npz"]
+
+
+def test_tables_out_of_files_know_lines_their_numbers_and_their_parts(tmp_path):
+    lookup, path = submodule("tensorflow.lookup"), tmp_path / "words.txt"
+    path.write_text("red,7\nblue,9\n", encoding="utf-8")
+    line, number = lookup.TextFileIndex.WHOLE_LINE, lookup.TextFileIndex.LINE_NUMBER
+    kept = lookup.TextFileInitializer(str(path), "string", line, "int64", number)
+    assert lookup.StaticHashTable(kept, -1).lookup(tf.constant(["blue,9", "red"])).numpy().tolist() == [1, -1]
+    kept = lookup.TextFileInitializer(str(path), "string", 0, "int64", 1, delimiter=",")
+    assert lookup.StaticHashTable(kept, -1).lookup(tf.constant(["red", "blue"])).numpy().tolist() == [7, 9]
