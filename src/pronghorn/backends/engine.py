@@ -140,10 +140,6 @@ class Engine:
         """What has to be on while the table's functions run, such as JAX's 64-bit types."""
         return contextlib.nullcontext()
 
-    def at_once(self) -> contextlib.AbstractContextManager[Any]:
-        """What has to be on for arrays to have values also where the library is tracing a function of the user's."""
-        return contextlib.nullcontext()
-
     def check(self, graph: Graph) -> None:
         """Refuse a graph with what the library lacks.
 
@@ -266,7 +262,7 @@ def is_stand_in(library: str) -> bool:
 def _try_out(found: Engine) -> None:
     """One small step, so that a library that does not work says so before a long run."""
     add = found.table["add"]
-    with found.computing(), found.at_once():
+    with found.computing():
         step = found.compile(lambda arguments, read, updated: ([add(arguments[0], read[0])], [add(*updated, *read)]))
         numbers = [[found.from_numpy(np.float32([n, n]))] for n in (1, 2, 3)]
         results, values = step(*numbers)

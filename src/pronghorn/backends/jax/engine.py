@@ -44,7 +44,7 @@ class JaxEngine(Engine):
     takes_state = True
 
     def from_numpy(self, array: np.ndarray) -> Any:
-        with self.at_once():
+        with jax.ensure_compile_time_eval():
             return jnp.array(array, copy=True)
 
     def borrowed(self, array: np.ndarray) -> Any:
@@ -70,9 +70,6 @@ class JaxEngine(Engine):
 
     def computing(self) -> contextlib.AbstractContextManager[Any]:
         return _enable_x64(True)
-
-    def at_once(self) -> contextlib.AbstractContextManager[Any]:
-        return jax.ensure_compile_time_eval()
 
     def devices(self) -> list[str]:
         return list(_devices())
