@@ -10,7 +10,7 @@ from typing import Any
 from pronghorn import tree
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Dim, Shape, SymbolicDimError
-from pronghorn.graph.ir import Aval
+from pronghorn.graph.ir import Aval, Value
 from pronghorn.graph.strings import OpenStrings
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.trace import Traced, trace
@@ -44,6 +44,32 @@ class Inference:
     def numbers(self) -> list[str]:
         """The names of the inputs that are numbers."""
         return [name for name in self.inputs if name not in self.strings]
+
+    @property
+    def given(self) -> list[Value]:
+        """The graph's inputs for those that are numbers, in front of those for variables."""
+        return self.traced.graph.inputs[: self.traced.num_args]
+
+    @property
+    def symbols(self) -> list[str]:
+        """The symbols of extents that are open, in order."""
+        return sorted({name for v in self.given for n in v.shape if isinstance(n, Dim) for name in n.symbols})
+
+    @property
+    def numbered(self) -> Any:
+        """The nested results, with their numbers in the places of arrays."""
+        numbers = itertools.count()
+        return tree.map_structure(lambda _: next(numbers), self.structure)
+
+    def refuse_strings(self, who: str, arrays: str) -> None:
+        """Raise NotImplementedError where it takes strings, which an engine's arrays cannot be.
+
+        Args:
+            who: the function that was called.
+            arrays: what the library and its arrays are called.
+        """
+        if self.strings:
+            raise NotImplementedError(f"{who}: {self.traced.graph.name!r} takes strings, of which {arrays}.")
 
     def refuse_states(self) -> None:
         """Raise NotImplementedError where the call assigns variables, which an exported file cannot keep."""

@@ -20,8 +20,7 @@ def to_jax(model: Any, training: bool) -> tuple[Callable[..., Any], Parameters]:
     found = inference(model, training=training)
     if not training:
         found.refuse_states()
-    if found.strings:
-        raise NotImplementedError(f"to_jax: {model.name!r} takes strings, of which JAX has no arrays.")
+    found.refuse_strings("to_jax", "JAX has no arrays")
     traced, graph = found.traced, found.traced.graph
     ENGINE.check(graph)
     names = each_once(v.path for v in traced.variables)
@@ -31,9 +30,8 @@ def to_jax(model: Any, training: bool) -> tuple[Callable[..., Any], Parameters]:
         for variable, (group, name) in places.items():
             parameters[group][name] = ENGINE.from_numpy(variable.numpy())
     updated = [places[v] for v in traced.updated]
-    types = [dtypes.to_numpy(v.dtype) for v in graph.inputs[: traced.num_args]]
-    numbers = iter(range(traced.num_results))
-    structure = tree.map_structure(lambda _: next(numbers), found.structure)
+    types = [dtypes.to_numpy(v.dtype) for v in found.given]
+    structure = found.numbered
 
     run = ENGINE.lasting(graph)
 

@@ -42,15 +42,11 @@ def to_pytensor(model: Any) -> GraphFunction:
     """See `pronghorn.interop.to_pytensor`."""
     found = inference(model)
     found.refuse_states()
-    if found.strings:
-        raise NotImplementedError(f"to_pytensor: {model.name!r} takes strings, of which PyTensor has no tensors.")
+    found.refuse_strings("to_pytensor", "PyTensor has no tensors")
     traced = found.traced
     ENGINE.check(traced.graph)
     weights: dict[str, Any] = {}
     for name, variable in zip(each_once(v.path for v in traced.variables), traced.variables):
         value = variable.on(ENGINE)
         weights[name] = pytensor.shared(value.copy(), name=name, shape=value.shape)
-    results = iter(range(traced.num_results))
-    structure = tree.map_structure(lambda _: next(results), found.structure)
-    inputs = traced.graph.inputs[: traced.num_args]
-    return GraphFunction(traced.graph, [v.dtype for v in inputs], weights, structure)
+    return GraphFunction(traced.graph, [v.dtype for v in found.given], weights, found.numbered)

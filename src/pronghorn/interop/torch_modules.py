@@ -129,13 +129,9 @@ def to_torch(model: Any) -> GraphModule:
     """See `pronghorn.interop.to_torch`."""
     found = inference(model)
     found.refuse_states()
-    if found.strings:
-        raise NotImplementedError(f"to_torch: {model.name!r} takes strings, of which PyTorch has no tensors.")
+    found.refuse_strings("to_torch", "PyTorch has no tensors")
     traced = found.traced
     ENGINE.check(traced.graph)
     names = each_once(v.path.replace(".", "_").replace("/", "_") for v in traced.variables)
     weights = {n: (v.on(ENGINE).detach().clone(), v.trainable) for n, v in zip(names, traced.variables)}
-    results = iter(range(traced.num_results))
-    structure = tree.map_structure(lambda _: next(results), found.structure)
-    inputs = traced.graph.inputs[: traced.num_args]
-    return GraphModule(traced.graph, [v.dtype for v in inputs], weights, structure)
+    return GraphModule(traced.graph, [v.dtype for v in found.given], weights, found.numbered)

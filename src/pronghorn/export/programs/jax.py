@@ -84,9 +84,7 @@ def bytes_of(call: TableCall, platforms: tuple[str, ...]) -> bytes:
 
 def _described(found: Inference) -> list[Any]:
     """Shapes and types of the inputs, with JAX's symbols for open extents."""
-
-    values = found.traced.graph.inputs[: found.traced.num_args]
-    symbols = sorted({name for v in values for n in v.shape if isinstance(n, Dim) for name in n.symbols})
+    values, symbols = found.given, found.symbols
     env: Any = dict(zip(symbols, jax.export.symbolic_shape(", ".join(symbols)))) if symbols else {}
     return [
         jax.ShapeDtypeStruct(

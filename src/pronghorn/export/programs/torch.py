@@ -113,9 +113,7 @@ def _registered(module: Any, variable: GraphVariable, tensor: Any) -> tuple[Any,
 
 def _examples(found: Inference) -> tuple[list[Any], list[Any]]:
     """Arrays for PyTorch to trace with, and which extents of each are open."""
-
-    values = found.traced.graph.inputs[: found.traced.num_args]
-    symbols = sorted({name for v in values for n in v.shape if isinstance(n, Dim) for name in n.symbols})
+    values, symbols = found.given, found.symbols
     hints = dict(zip(symbols, _HINTS * (len(symbols) // len(_HINTS) + 1)))
     open_ = {name: torch.export.Dim(name, min=1) for name in symbols}
     examples, extents = [], []
