@@ -431,7 +431,8 @@ def ngrams(
     data = _text(data)
     if isinstance(data, RaggedTensor):
         if isinstance(data.values, RaggedTensor):
-            return data.with_values(ngrams(data.values, widths, separator, pad_values, padding_width))
+            inner = ngrams(data.values, widths, separator, pad_values, padding_width, preserve_short_sequences)
+            return data.with_values(inner)
         rows = [runs(row) for row in data.to_list()]
         return RaggedTensor.from_row_lengths(
             text_of(list(itertools.chain.from_iterable(rows))), [len(row) for row in rows]

@@ -141,3 +141,9 @@ def test_in_a_model_that_is_compiled():
     x = layers.Lambda(lambda text: S.regex_replace(text, "[0-9]", ""), output_shape=(1,))(inputs)
     model = pronghorn.Model(inputs, layers.Embedding(4, 2)(layer(x)))
     assert model.predict(tf.constant([["a1 b"], ["2b"]]), verbose=0).shape == (2, 2, 2)
+
+
+def test_short_sequences_are_kept_in_rows_of_rows_too():
+    words = ragged.constant([[["a", "b", "c"], ["d"]]])
+    found = S.ngrams(words, 2, preserve_short_sequences=True)
+    assert plain(found) == [[[b"a b", b"b c"], [b"d"]]]
