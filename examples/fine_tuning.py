@@ -9,6 +9,8 @@ there are 30 images each. Expect about 73 % with the new end and 79 % after the 
 """
 
 import argparse
+import os
+import tempfile
 
 import keras
 import numpy as np
@@ -72,8 +74,10 @@ else:
     known = y_test < KNOWN
     accuracy = teacher.evaluate(as_photos(x_test[known]), y_test[known], verbose=0)[1]
     print(f"Digits 0 to 6: {accuracy:.2%}")
-    next(layer for layer in teacher.layers if layer.name.startswith("mobilenet")).save_weights("known.weights.h5")
-    base = network("known.weights.h5")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "known.weights.h5")
+        next(layer for layer in teacher.layers if layer.name.startswith("mobilenet")).save_weights(path)
+        base = network(path)
 
 # 3. The new end, on the frozen network.
 
