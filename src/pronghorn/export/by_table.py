@@ -5,16 +5,16 @@ The library traces that run with an extent of its own for each open one, and wri
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
-
-import numpy as np
 
 from pronghorn import tree
 from pronghorn.backends.engine import Engine
 from pronghorn.backends.interpreter import failed_at
 from pronghorn.compiler.stages import rewrite_for_engines
 from pronghorn.export.signature import Inference
+from pronghorn.graph import dtypes
 from pronghorn.graph.dim import SymbolicDimError
 from pronghorn.graph.ir import Graph, Node
 from pronghorn.graph.variable import GraphVariable
@@ -124,11 +124,11 @@ def refuse_strings(found: Inference, format: str) -> None:
         )
 
 
-def values_of(variables: Sequence[GraphVariable]) -> list[np.ndarray]:
-    """Their values, in memory that nobody changes."""
-    return [np.array(v.storage()) for v in variables]
+def size_of(variables: Sequence[GraphVariable]) -> int:
+    """How many bytes they hold."""
+    return sum(math.prod(map(int, v.shape)) * dtypes.itemsize(v.dtype) for v in variables)
 
 
 def megabytes(variables: Sequence[GraphVariable]) -> str:
     """How large they are, in words."""
-    return f"{sum(v.storage().nbytes for v in variables) / 1e6:.3g} MB of weights"
+    return f"{size_of(variables) / 1e6:.3g} MB of weights"

@@ -18,7 +18,7 @@ import jax.export
 
 from pronghorn import tree
 from pronghorn.backends.jax import ENGINE
-from pronghorn.export.by_table import TableCall, flat, megabytes, refuse_strings, values_of
+from pronghorn.export.by_table import TableCall, flat, megabytes, refuse_strings, size_of
 from pronghorn.export.files import check_file, write_file
 from pronghorn.export.signature import Inference, inference
 from pronghorn.graph import dtypes
@@ -57,7 +57,7 @@ def write(model: Any, path: Path, input_signature: Any = None, platforms: Sequen
     found.refuse_states()
     refuse_strings(found, "jax")
     call = TableCall(ENGINE, found, "jax", LACKS)
-    size = sum(v.storage().nbytes for v in call.variables)
+    size = size_of(call.variables)
     if size > MOST_BYTES:
         raise ValueError(
             f"export: {model.name!r} has {size / 1e9:.1f} GB of weights; a JAX program holds 2 GB. Export parts of the "
@@ -71,7 +71,7 @@ def write(model: Any, path: Path, input_signature: Any = None, platforms: Sequen
 
 def bytes_of(call: TableCall, platforms: tuple[str, ...]) -> bytes:
     """What `jax.export` writes of an inference."""
-    found, weights = call.found, values_of(call.variables)
+    found, weights = call.found, [v.storage() for v in call.variables]
 
     def function(*arguments: Any) -> Any:
         results, _ = call.run(flat(found.arguments, arguments), weights)

@@ -18,7 +18,7 @@ import torch
 from pronghorn import tree
 from pronghorn.backends.torch import ENGINE
 from pronghorn.backends.torch.registry import TYPES
-from pronghorn.export.by_table import TableCall, flat, megabytes, refuse_strings, values_of
+from pronghorn.export.by_table import TableCall, flat, megabytes, refuse_strings
 from pronghorn.export.files import check_file, write_file
 from pronghorn.export.signature import Inference, inference
 from pronghorn.graph.dim import Dim
@@ -85,9 +85,7 @@ def _module_of(call: TableCall) -> Any:
             return tree.pack_sequence_as(found.structure, results)
 
     module = Program()
-    places = [
-        _registered(module, v, call.engine.from_numpy(a)) for v, a in zip(call.variables, values_of(call.variables))
-    ]
+    places = [_registered(module, v, call.engine.from_numpy(v.storage())) for v in call.variables]
     object.__setattr__(module, "places", places)
     return module
 
