@@ -265,21 +265,20 @@ class GraphVariable:
 def substituted(pairs: Sequence[tuple[GraphVariable, Any]]) -> Iterator[None]:
     """Let variables have other values inside this context; afterwards they have those of before."""
     trace = current_trace()
-    if trace is not None:
-        before = [(v, trace.read_storage(v)) for v, _ in pairs]
-        try:
-            for variable, value in pairs:
-                variable.assign(as_tensor(value))
-            yield
-        finally:
-            for variable, value in before:
-                trace.write(variable, value)
-        return
-    stored = [(v, v._array if v._lent is None else v._array.copy()) for v, _ in pairs]
+
+    def value_of(variable: GraphVariable) -> Any:
+        if trace is not None:
+            return trace.read_storage(variable)
+        return variable._array if variable._lent is None else variable._array.copy()
+
+    before = [(variable, value_of(variable)) for variable, _ in pairs]
     try:
         for variable, value in pairs:
             variable.assign(as_tensor(value))
         yield
     finally:
-        for variable, array in stored:
-            variable._array, variable._shared = array, True
+        for variable, value in before:
+            if trace is not None:
+                trace.write(variable, value)
+            else:
+                variable._array, variable._shared = value, True
