@@ -69,6 +69,24 @@ class ForeignFunction:
         raise SymbolicDimError(f"{self.name}: an extent of what it gives does not follow from those that it takes.")
 
 
+class GradientOf(ForeignFunction):
+    """The gradient of a function; how its library computes it is for a subclass to say. See `ForeignFunction.gradient`.
+
+    Args:
+        function: the function.
+        wanted: the places of the arguments whose cotangents it returns.
+        given: the places of the results whose cotangents it takes.
+        count: the number of arguments.
+    """
+
+    def __init__(self, function: ForeignFunction, wanted: Sequence[int], given: Sequence[int], count: int):
+        self.engine, self.name = function.engine, f"the gradient of {function.name}"
+        self._wanted, self._given, self._count = wanted, given, count
+
+    def types(self, *avals: Aval) -> list[Aval]:
+        return [avals[i] for i in self._wanted]
+
+
 def _lines(numbers: Sequence[int], tries: Sequence[Mapping[str, int]]) -> list[Any]:
     """For each symbol, the multiple of it plus a number that fits the first two tries."""
     found = []

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pronghorn.graph.foreign_functions import ForeignFunction
+from pronghorn.graph.foreign_functions import ForeignFunction, GradientOf
 from pronghorn.graph.ir import Aval
 
 
@@ -42,12 +42,10 @@ class TensorFlowFunction(ForeignFunction):
         return _Gradient(self, wanted, given, count)
 
 
-class _Gradient(ForeignFunction):
-    engine = "tensorflow"
-
+class _Gradient(GradientOf):
     def __init__(self, function: TensorFlowFunction, wanted: Sequence[int], given: Sequence[int], count: int):
-        self.name = f"the gradient of {function.name}"
-        self._function, self._wanted, self._given, self._count = function, wanted, given, count
+        super().__init__(function, wanted, given, count)
+        self._function = function
 
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:
         function, variables = self._function, self._function._variables
@@ -66,9 +64,6 @@ class _Gradient(ForeignFunction):
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
         return tuple(map(tf.convert_to_tensor, found))
-
-    def types(self, *avals: Aval) -> list[Aval]:
-        return [avals[i] for i in self._wanted]
 
 
 def load(path: str) -> Any:

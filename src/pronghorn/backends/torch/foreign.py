@@ -11,7 +11,7 @@ from torch.func import functional_call
 
 from pronghorn.backends.torch.engine import ENGINE
 from pronghorn.backends.torch.registry import NAMES, TYPES
-from pronghorn.graph.foreign_functions import ForeignFunction
+from pronghorn.graph.foreign_functions import ForeignFunction, GradientOf
 from pronghorn.graph.ir import Aval
 
 Tensors = Sequence[torch.Tensor]
@@ -69,12 +69,10 @@ class TorchFunction(ForeignFunction):
         return _Gradient(self, wanted, given, count)
 
 
-class _Gradient(ForeignFunction):
-    engine = "torch"
-
+class _Gradient(GradientOf):
     def __init__(self, function: TorchFunction, wanted: Sequence[int], given: Sequence[int], count: int):
-        self.name = f"the gradient of {function.name}"
-        self._function, self._wanted, self._given, self._count = function, wanted, given, count
+        super().__init__(function, wanted, given, count)
+        self._function = function
 
     def __call__(self, *arrays: torch.Tensor) -> tuple[torch.Tensor, ...]:
         passed = getattr(arrays[self._count], "passed", None) or self._function._recorded(arrays[: self._count])
@@ -86,9 +84,6 @@ class _Gradient(ForeignFunction):
             [y for y, _ in pairs], arguments, [g for _, g in pairs], allow_unused=True, retain_graph=True
         )
         return tuple(torch.zeros_like(x) if g is None else g for x, g in zip(arguments, found))
-
-    def types(self, *avals: Aval) -> list[Aval]:
-        return [avals[i] for i in self._wanted]
 
 
 class ModuleCall:
