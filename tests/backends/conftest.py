@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pronghorn.backends import choice
 from pronghorn.backends import engine as engines
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -19,3 +20,10 @@ ENGINES = [
 def engine(request):
     """Each engine in turn, where its library is installed."""
     return engines.engine(request.param)
+
+
+@pytest.fixture
+def free_choice(monkeypatch):
+    """The environment names no engine, and the one that a test chooses is given up at its end."""
+    monkeypatch.delenv(choice.VARIABLE, raising=False)
+    monkeypatch.setattr(choice._choice, "name", choice._choice.name)

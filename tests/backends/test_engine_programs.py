@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import pronghorn as keras
-from pronghorn.backends import choice
 from pronghorn.backends import engine as engines
 
 RNG = np.random.default_rng(0)
@@ -12,18 +11,15 @@ X, Y = RNG.random((40, 4), "float32"), RNG.random((40, 3), "float32")
 
 
 @pytest.fixture
-def chosen(monkeypatch):
+def chosen(free_choice):
     """Chooses an engine for the test, and gives its library; skips where that is not installed."""
-    monkeypatch.delenv(choice.VARIABLE, raising=False)
-    before = choice._choice.name
 
     def choose(name):
         library = pytest.importorskip(name)
         keras.config.set_backend(name)
         return library
 
-    yield choose
-    choice._choice.name = before
+    return choose
 
 
 def network(cls=keras.Model):

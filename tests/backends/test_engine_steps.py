@@ -12,14 +12,7 @@ import pronghorn as keras
 from pronghorn.backends import choice
 from pronghorn.backends import engine as engines
 
-
-@pytest.fixture(autouse=True)
-def restore(monkeypatch):
-    monkeypatch.delenv(choice.VARIABLE, raising=False)
-    before = choice._choice.name
-    yield
-    choice._choice.name = before
-
+pytestmark = pytest.mark.usefixtures("free_choice")
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.random((70, 8, 8, 2), "float32"), RNG.integers(0, 3, 70)

@@ -7,7 +7,6 @@ import pytest
 
 import pronghorn as keras
 from pronghorn import layers, ops
-from pronghorn.backends import choice
 from pronghorn.backends import engine as engines
 from pronghorn.graph.tensor import Tensor
 
@@ -22,12 +21,8 @@ def installed(*names):
 
 
 @pytest.fixture(autouse=True)
-def own_engine(monkeypatch):
-    monkeypatch.delenv(choice.VARIABLE, raising=False)
-    before = choice._choice.name
+def own_engine(free_choice):
     keras.config.set_backend("pronghorn")
-    yield
-    choice._choice.name = before
 
 
 def made_by(engine, array):

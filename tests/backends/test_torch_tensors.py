@@ -13,15 +13,12 @@ pytestmark = pytest.mark.skipif(not engines.is_installed("torch"), reason="torch
 
 
 @pytest.fixture
-def torch(monkeypatch):
-    monkeypatch.delenv(choice.VARIABLE, raising=False)
-    before = choice._choice.name
+def torch(free_choice):
     keras.config.set_backend("torch")
     import torch
 
     torch.manual_seed(0)
-    yield torch
-    choice._choice.name = before
+    return torch
 
 
 def network(seed=3):
