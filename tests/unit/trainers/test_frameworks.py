@@ -8,6 +8,7 @@ import pytest
 from pronghorn import layers, losses, ops
 from pronghorn.config import standardize_dtype
 from pronghorn.data import Dataset
+from pronghorn.graph.tensor import Tensor
 from pronghorn.trainers.data_adapters.arrays import to_arrays
 
 
@@ -82,9 +83,11 @@ def test_ops_losses_and_layers_take_torch_tensors():
     added = layers.Add()([trained, x])
     assert added.requires_grad
     np.testing.assert_array_equal(added.detach(), 2 * x)
-    small = ops.convert_to_tensor(x.to(torch.bfloat16))
-    assert small.dtype is torch.bfloat16
-    np.testing.assert_array_equal(ops.cast(small, "float32"), x)
+    small = x.to(torch.bfloat16)
+    assert ops.add(small, 0).dtype is torch.bfloat16
+    ours = ops.convert_to_tensor(small)
+    assert isinstance(ours, Tensor) and ours.dtype == "bfloat16"
+    np.testing.assert_array_equal(ops.cast(ours, "float32"), x)
 
 
 def test_ops_losses_and_layers_take_tensorflow_tensors():
