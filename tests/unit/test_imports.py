@@ -21,6 +21,7 @@ BESIDE = {"_lazy", "_version", "tree"}  # small modules of the package that the 
 
 #: By module, what it imports inside functions. A package that need not be installed:
 OPTIONAL = {
+    "distribution.mpi": {"mpi4py"},
     "export.onnx.files": {"onnx"},
     "interop": {"pronghorn.interop"},  # what needs PyTorch
     "layers.state": {"pronghorn.interop"},

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pronghorn import applications, distillation, distribution, quantizers, utils
+from pronghorn import applications, distillation, quantizers, utils
 
 
 @pytest.mark.parametrize("module", [distillation, quantizers], ids=lambda module: module.__name__)
@@ -49,14 +49,6 @@ def test_preprocess_input_refuses():
         applications.imagenet_utils.preprocess_input(RED, mode="x")
     with pytest.raises(ValueError, match=r"\(batch, 1000\)"):
         applications.imagenet_utils.decode_predictions(np.zeros((1, 10)))
-
-
-def test_there_is_one_device():
-    assert distribution.list_devices() == ["cpu:0"] and distribution.get_device_count("gpu") == 0
-    assert distribution.distribution() is None
-    distribution.set_distribution(None)
-    with pytest.raises(NotImplementedError, match="set_num_threads"):
-        distribution.DataParallel()
 
 
 def test_config_dict():

@@ -1,0 +1,56 @@
+"""`DataParallel`: each device or process computes a share of the rows of a batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pronghorn.distribution.base import Distribution
+from pronghorn.distribution.devices import list_devices
+from pronghorn.distribution.mesh import DeviceMesh
+from pronghorn.graph.user_code import warn
+
+_AXIS = "batch"
+
+
+class DataParallel(Distribution):
+    """Each device or process has a copy of the model and computes a share of the rows of each batch.
+
+    Batches are *global*: `batch_size`, and the batches of a data set, say how many rows all processes together take in
+    a step, so that a run has the same losses and weights however many processes there are. Every process is given the
+    same data and computes its own rows of it.
+
+    Args:
+        device_mesh: the devices; the first axis of the mesh is the one that batches are cut along.
+        devices: the devices, where there is no mesh; all that there are by default.
+        auto_shard_dataset: whether each process takes its share of what the data gives; False where every process's
+            data is a share of its own already, so that the global batch is all of theirs together.
+
+    Raises:
+        ValueError: if `device_mesh` is something else.
+
+    >>> DataParallel(devices=["cpu:0", "cpu:1"]).num_model_replicas
+    2
+    """
+
+    def __init__(self, device_mesh: Any = None, devices: Any = None, auto_shard_dataset: bool = True):
+        if device_mesh is None:
+            found = np.array(list_devices() if devices is None else devices)
+            device_mesh = DeviceMesh(found.shape, [_AXIS], found)
+        elif not isinstance(device_mesh, DeviceMesh):
+            raise ValueError(
+                f"DataParallel: device_mesh must be a DeviceMesh, got {type(device_mesh).__name__}: {device_mesh!r}. "
+                "Pass names of devices as devices=[...]."
+            )
+        elif device_mesh.devices.ndim != 1:
+            warn(
+                f"DataParallel: the mesh has {device_mesh.devices.ndim} axes; batches are cut along the first, "
+                f"{device_mesh.axis_names[0]!r}, alone."
+            )
+        super().__init__(device_mesh, device_mesh.axis_names[0], auto_shard_dataset)
+
+    @property
+    def num_model_replicas(self) -> int:
+        """How many copies of the model there are: one for each device."""
+        return int(self.device_mesh.devices.size)

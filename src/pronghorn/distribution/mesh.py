@@ -1,0 +1,204 @@
+"""Devices in a grid, and how tensors lie on it: plain data, checked when it is made."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, MutableMapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pronghorn.distribution.devices import list_devices
+
+
+class DeviceMesh:
+    """Devices in a grid whose axes have names.
+
+    Args:
+        shape: the extents of the grid, such as `(2, 4)`.
+        axis_names: a name for each axis, such as `["batch", "model"]`.
+        devices: names of devices, as many as the grid has places, or an array of them; all that there are by default.
+
+    Raises:
+        ValueError: if the shape is empty, has no name for each axis, or does not fit the number of devices.
+
+    >>> DeviceMesh((1, 2), ["batch", "model"], ["cpu:0", "cpu:1"]).devices.shape
+    (1, 2)
+    """
+
+    def __init__(self, shape: Any, axis_names: Any, devices: Any = None):
+        if not shape or not axis_names:
+            raise ValueError(
+                f"DeviceMesh: shape and axis_names cannot be empty; got shape={shape!r}, axis_names={axis_names!r}. "
+                "Give an extent and a name for each axis, such as (2, 4) and ['batch', 'model']."
+            )
+        if len(shape) != len(axis_names):
+            raise ValueError(
+                f"DeviceMesh: shape and axis_names should have same size, a name for each axis; got shape={shape!r} "
+                f"and axis_names={axis_names!r}."
+            )
+        if len(set(axis_names)) != len(axis_names):
+            raise ValueError(f"DeviceMesh: axis_names must differ from each other, got {axis_names!r}.")
+        found = np.array(list_devices() if devices is None else devices)
+        if math.prod(shape) != found.size:
+            raise ValueError(
+                f"DeviceMesh: shape does not match the number of devices: {tuple(shape)} has {math.prod(shape)} places,"
+                f" and there are {found.size} devices ({', '.join(map(str, found.flat[:4]))}"
+                f"{', ...' if found.size > 4 else ''}). Give a shape with as many places, or the devices to use."
+            )
+        self._shape, self._axis_names, self._devices = shape, axis_names, found.reshape(shape)
+
+    @property
+    def shape(self) -> Any:
+        """The extents of the grid."""
+        return self._shape
+
+    @property
+    def axis_names(self) -> Any:
+        """The names of its axes."""
+        return self._axis_names
+
+    @property
+    def devices(self) -> np.ndarray:
+        """The devices, as an array of the grid's shape."""
+        return self._devices
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} shape={self.shape}, axis_names={self.axis_names}>"
+
+
+class TensorLayout:
+    """How a tensor lies on a mesh.
+
+    Args:
+        axes: for each axis of the tensor the name of the mesh's axis that it is cut along; None where it is not.
+        device_mesh: the mesh; it may be set later, once.
+
+    Raises:
+        ValueError: if the mesh has no axis of a name.
+
+    >>> TensorLayout((None, "model")).axes
+    (None, 'model')
+    """
+
+    def __init__(self, axes: Sequence[str | None], device_mesh: DeviceMesh | None = None):
+        self._axes = tuple(axes)
+        self._device_mesh = device_mesh
+        self._check()
+
+    @property
+    def axes(self) -> tuple[str | None, ...]:
+        """For each axis of the tensor the name of the mesh's axis, or None."""
+        return self._axes
+
+    @property
+    def device_mesh(self) -> DeviceMesh | None:
+        """The mesh; None before it is set."""
+        return self._device_mesh
+
+    @device_mesh.setter
+    def device_mesh(self, device_mesh: DeviceMesh) -> None:
+        if self._device_mesh is not None:
+            raise ValueError(
+                f"TensorLayout: cannot override device mesh value; it is {self._device_mesh} already. Make another "
+                "layout for another mesh."
+            )
+        self._device_mesh = device_mesh
+        self._check()
+
+    def _check(self) -> None:
+        if self._device_mesh is None:
+            return
+        known = list(self._device_mesh.axis_names)
+        unknown = [axis for axis in self._axes if axis is not None and axis not in known]
+        if unknown:
+            raise ValueError(
+                f"TensorLayout: invalid axis names for Layout: {', '.join(map(repr, unknown))}; the mesh has "
+                f"{', '.join(map(repr, known))}."
+            )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} axes={self.axes}, device_mesh={self.device_mesh}>"
+
+
+class LayoutMap(MutableMapping[str, Any]):
+    """Layouts by the paths of variables and layers' outputs; keys are regular expressions.
+
+    A path that is no key itself has the layout of the one key that matches the whole of it, or None.
+
+    Args:
+        device_mesh: the mesh, which layouts without one get.
+
+    >>> layouts = LayoutMap(DeviceMesh((1,), ["model"], ["cpu:0"]))
+    >>> layouts["dense.*kernel"] = (None, "model")
+    >>> layouts["dense_1/kernel"].axes, layouts["other/kernel"]
+    ((None, 'model'), None)
+    """
+
+    def __init__(self, device_mesh: DeviceMesh | None):
+        self._layouts: dict[str, TensorLayout] = {}
+        self._device_mesh = device_mesh
+
+    @property
+    def device_mesh(self) -> DeviceMesh | None:
+        """The mesh."""
+        return self._device_mesh
+
+    def __getitem__(self, key: str) -> TensorLayout | None:
+        """Return the layout of a path, or None.
+
+        Raises:
+            ValueError: if several keys match it.
+        """
+        if key in self._layouts:
+            return self._layouts[key]
+        matching = [pattern for pattern in self._layouts if re.fullmatch(pattern, key)]
+        if len(matching) > 1:
+            raise ValueError(
+                f"LayoutMap: path {key!r} matches multiple layout specification keys, {', '.join(map(repr, matching))}."
+                " Write them so that each path is matched by one at most."
+            )
+        return self._layouts[matching[0]] if matching else None
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the layout of a path, or `default`."""
+        found = self[key]
+        return default if found is None else found
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._layouts
+
+    def __setitem__(self, key: str, layout: Any) -> None:
+        """Set the layout of the paths that a key matches.
+
+        Args:
+            key: a path or a regular expression.
+            layout: a `TensorLayout`, or a tuple or list of its axes.
+
+        Raises:
+            ValueError: if the key is there already, or this is no layout.
+        """
+        if key in self._layouts:
+            raise ValueError(
+                f"LayoutMap: {key} already exist in the LayoutMap with value {self._layouts[key]}. Delete it first, or "
+                "write another key."
+            )
+        if isinstance(layout, tuple | list):
+            layout = TensorLayout(tuple(layout))
+        if not isinstance(layout, TensorLayout):
+            raise ValueError(
+                f"LayoutMap: {layout!r} should be a TensorLayout, or a tuple of its axes; got {type(layout).__name__}."
+            )
+        if layout.device_mesh is None and self._device_mesh is not None:
+            layout.device_mesh = self._device_mesh
+        self._layouts[key] = layout
+
+    def __delitem__(self, key: str) -> None:
+        del self._layouts[key]
+
+    def __len__(self) -> int:
+        return len(self._layouts)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layouts)

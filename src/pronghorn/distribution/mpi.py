@@ -1,0 +1,54 @@
+"""The processes that MPI started: mpi4py, and what is said where it is missing."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from pronghorn.distribution.processes import Job, Processes
+
+_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE", "MPI_LOCALNRANKS", "SLURM_NTASKS")
+_MEND = "pip install 'pronghorn[mpi]' brings mpi4py and Open MPI"
+
+
+def join(job: Job) -> Processes:
+    """Return the processes that MPI started, of which this is one.
+
+    Args:
+        job: what `initialize` was told, which has to agree.
+    """
+    started = max([1, *(int(n) for n in map(os.environ.get, _SIZES) if n and n.isdigit())])
+    world = _world(max(started, job.count or 1))
+    count = 1 if world is None else world.Get_size()
+    if job.count is not None and job.count != count:
+        raise ValueError(
+            f"initialize: num_processes is {job.count}, but MPI has started {count}. Start them all by one command: "
+            f"pronghorn run -n {job.count} train.py, mpirun -n {job.count} python train.py, or srun."
+        )
+    if world is None:
+        return Processes()
+    if job.rank is not None:
+        world = world.Split(0, job.rank)
+    return Processes(count, world.Get_rank(), world)
+
+
+def _world(wanted: int) -> Any:
+    """MPI's communicator of all processes; None for a single process where there is no MPI.
+
+    Raises:
+        ImportError: if there are several processes, and no MPI.
+    """
+    try:
+        from mpi4py import MPI
+    except ImportError as error:
+        if wanted == 1:
+            return None
+        raise ImportError(
+            f"initialize: this is one of {wanted} processes, and they talk by MPI, which is not there ({error}): "
+            f"{_MEND}."
+        ) from None
+    except RuntimeError as error:  # mpi4py is there, and finds no library
+        if wanted == 1:
+            return None
+        raise ImportError(f"initialize: mpi4py finds no MPI library ({error}): {_MEND}.") from None
+    return MPI.COMM_WORLD

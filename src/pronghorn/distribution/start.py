@@ -1,0 +1,38 @@
+"""`initialize`: the processes of a run find each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn.backends import choice
+from pronghorn.distribution import mpi
+from pronghorn.distribution.processes import is_initialized, set_processes, told
+
+
+def initialize(job_addresses: Any = None, num_processes: Any = None, process_id: Any = None) -> None:
+    """Have the processes of a run find each other; call it before anything else.
+
+    On Pronghorn's own engine they talk by MPI, which also says how many there are: start the script by
+    `pronghorn run -n 4 train.py`, `mpirun`, `srun`, or as an MPIJob. Started by itself, it is a run of one process.
+
+    Args:
+        job_addresses: addresses of the processes, a list or a text with commas; by default what the environment
+            variable `KERAS_DISTRIBUTION_JOB_ADDRESSES` says. MPI needs none.
+        num_processes: how many there are; by default `KERAS_DISTRIBUTION_NUM_PROCESSES`, or as many as MPI has.
+        process_id: the number of this one; by default `KERAS_DISTRIBUTION_PROCESS_ID`, or MPI's rank.
+
+    Raises:
+        ValueError: for numbers that are none, or not those that MPI has.
+        ImportError: if the script was started as several processes and mpi4py or MPI is not installed.
+        RuntimeError: if it has been called before.
+
+    >>> initialize()
+    """
+    if is_initialized():
+        raise RuntimeError("initialize: it has been called before; call it once, at the start of the script.")
+    job = told(job_addresses, num_processes, process_id)
+    engine = choice.current_engine()
+    if engine is None:
+        set_processes(mpi.join(job))
+    else:
+        raise NotImplementedError(f"initialize: several processes on the engine {engine.name!r} are not there yet.")
