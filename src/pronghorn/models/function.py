@@ -162,7 +162,8 @@ class Graph:
 
     Attributes:
         nodes: the calls that lead to the outputs.
-        nodes_by_depth: these by depth, outputs at 0.
+        nodes_by_depth: these by depth, outputs at 0. Within a depth they are in the order in which a walk from the
+            outputs back meets them, as Keras runs them: a layer that is called twice and has a state shows it.
         operations: in the order in which a model lists its layers.
         operations_by_depth: these by depth.
     """
@@ -177,7 +178,7 @@ class Graph:
 def map_graph(inputs: list[KerasTensor], outputs: list[KerasTensor], paths: list[str] | None = None) -> Graph:
     """Sort the operations between ``inputs`` and ``outputs``, whose ``paths`` errors name."""
     order, seen_at = _topological(inputs, outputs, paths or [""] * len(outputs))
-    given_nodes = {_node_of(x): None for x in inputs}
+    given_nodes = {node_of(x): None for x in inputs}
     node_depth: dict[Node, int] = {}
     operation_depth: dict[int, int] = {}
     operations: dict[int, Operation] = {}
@@ -198,8 +199,8 @@ def map_graph(inputs: list[KerasTensor], outputs: list[KerasTensor], paths: list
             order.append(node)
     graph = Graph()
     graph.nodes = order
-    for node in order:
-        graph.nodes_by_depth[node_depth[node]].append(node)
+    for node, depth in node_depth.items():
+        graph.nodes_by_depth[depth].append(node)
     happens = {id(n.operation) for n in order if n.is_input or n not in given_nodes}
     for key, operation in operations.items():
         if key not in happens:
@@ -212,14 +213,14 @@ def map_graph(inputs: list[KerasTensor], outputs: list[KerasTensor], paths: list
     return graph
 
 
-def _node_of(x: KerasTensor) -> Node:
+def node_of(x: KerasTensor) -> Node:
     operation, index, _ = x._keras_history
     return operation._inbound_nodes[index]
 
 
 def _parents(node: Node) -> list[Node]:
     """The nodes that made a node's arguments, each once."""
-    return list(dict.fromkeys(_node_of(x) for x in node.input_tensors))
+    return list(dict.fromkeys(node_of(x) for x in node.input_tensors))
 
 
 def _topological(
@@ -227,7 +228,7 @@ def _topological(
 ) -> tuple[list[Node], dict[int, int]]:
     """Nodes with every node after its parents, and for each operation when the search from the outputs met it."""
     order: list[Node] = []
-    given = {_node_of(x) for x in inputs}
+    given = {node_of(x) for x in inputs}
     done: set[Node] = set()
     seen_at: dict[int, int] = {}
     for output, path in zip(outputs, paths):
@@ -248,7 +249,7 @@ def _topological(
                 )
             return node, iter(parents)
 
-        first = _node_of(output)
+        first = node_of(output)
         stack = [] if first in done else [enter(first)]
         while stack:
             node, parents = stack[-1]

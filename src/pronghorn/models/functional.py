@@ -15,7 +15,7 @@ from pronghorn.layers import call as calls
 from pronghorn.layers.core.input_layer import Input, InputLayer
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
-from pronghorn.models.function import Function, map_graph
+from pronghorn.models.function import Function, map_graph, node_of
 from pronghorn.models.functional_config import functional_config
 from pronghorn.models.model import Model
 from pronghorn.models.nesting import note_nesting
@@ -350,18 +350,32 @@ def _with_new_inputs(inputs: Any, outputs: Any) -> tuple[Any, Any]:
         new = x if _is_input(x) else Input(batch_shape=x.shape, dtype=x.dtype, name=x.name)
         values[id(x)] = new
         new_inputs.append(new)
+    given = {node_of(x) for x in flat_inputs}
     for node in map_graph(flat_inputs, flat_outputs).nodes:
-        if node.is_input or all(id(x) in values for x in node.outputs):
+        if node.is_input or node in given:
             continue
+        _check_given(node.input_tensors, values)
         args, kwargs = node.arguments.fill_in(values)
         copies = [KerasTensor(x.shape, x.dtype) for x in node.outputs]
         Node(node.operation, args, kwargs, copies)
         for x, copy in zip(node.outputs, copies):
             values.setdefault(id(x), copy)
+    _check_given(flat_outputs, values)
     return (
         tree.pack_sequence_as(inputs, new_inputs),
         tree.pack_sequence_as(outputs, [values[id(x)] for x in flat_outputs]),
     )
+
+
+def _check_given(tensors: list[KerasTensor], values: dict[int, KerasTensor]) -> None:
+    """Raise a ValueError for one that only a call makes of whose outputs others are the inputs."""
+    for x in tensors:
+        if id(x) not in values:
+            operation, _, position = x._keras_history
+            raise ValueError(
+                f"The outputs depend on output {position} of {operation.name!r}, of which only another output is among "
+                "the `inputs`. Add that one to them."
+            )
 
 
 def _rank_hint(expected: tuple[Any, ...], got: tuple[Any, ...]) -> str:

@@ -91,6 +91,21 @@ def test_a_model_from_the_middle_of_another():
     assert head(np.ones((1, 4), "float32")).shape == (1, 2)
 
 
+class Pair(layers.Layer):
+    def call(self, x):
+        return x, 2.0 * x
+
+
+def test_a_model_from_one_of_the_results_of_a_call():
+    a, b = Pair()(layers.Input((3,)))
+    head = Model(b, b + 1.0)
+    np.testing.assert_array_equal(head(A).numpy(), A + 1.0)
+    with pytest.raises(ValueError, match="output 0 of 'pair.*only another output is among the `inputs`"):
+        Model(b, a + b)
+    with pytest.raises(ValueError, match="output 0 of 'pair.*only another output is among the `inputs`"):
+        Model(b, a)
+
+
 def test_ranks_and_types_are_adjusted():
     x = layers.Input((1,))
     model = Model(x, x * 2.0)
