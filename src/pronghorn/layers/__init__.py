@@ -13,6 +13,7 @@ _MODULES = {
     ".core.input_layer": "Input InputLayer",
     ".core.lambda_layer": "Lambda",
     ".core.masking": "Masking",
+    ".core.ternary_dense": "TernaryDense",
     ".core.wrapper": "Wrapper",
     ".activations.layers": "Activation ELU LeakyReLU PReLU ReLU Softmax",
     ".convolutional.conv": "Conv1D Conv2D Conv3D",

@@ -18,6 +18,7 @@ _MODULES = {
     ),
     ".einops": "rearrange",
     ".fourier": "fft fft2 ifft2 irfft istft rfft stft",
+    ".gamma": "gammainc",
     ".linalg.matrices": (
         "cholesky cholesky_inverse det eig eigh inv jvp logdet lstsq lu_factor matrix_power matrix_rank norm pinv qr "
         "slogdet solve solve_triangular svd"

@@ -26,6 +26,7 @@ def audio_dataset_from_directory(
     validation_split: float | None = None,
     subset: str | None = None,
     follow_links: bool = False,
+    format: str = "tf",
     verbose: bool = True,
 ) -> Any:
     """Return a data set of the `.wav` files below a folder, labelled by their folders.
@@ -47,6 +48,7 @@ def audio_dataset_from_directory(
         ValueError: for arguments that do not fit together, or if there are no WAV files.
     """
     who = "audio_dataset_from_directory"
+    folders.check_format(format, who)
     if ragged and output_sequence_length is not None:
         raise ValueError(f"{who}: Cannot set both `ragged` and `output_sequence_length`; they contradict each other.")
     if ragged:
@@ -69,7 +71,17 @@ def audio_dataset_from_directory(
         return samples
 
     return folders.datasets(
-        files, load, label_mode, batch_size, shuffle, seed, validation_split, subset, verbose, pad=True
+        files,
+        load,
+        label_mode,
+        batch_size,
+        shuffle,
+        seed,
+        validation_split,
+        subset,
+        verbose,
+        pad=True,
+        reshuffle=format != "grain",  # Keras's data sets of that kind have one order for all epochs
     )
 
 

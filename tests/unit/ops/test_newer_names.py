@@ -1,9 +1,11 @@
-"""Functions that Keras adds in 3.16."""
+"""Functions and layers that Keras adds in 3.16."""
 
 import numpy as np
 import pytest
+from scipy import special
 
-from pronghorn import GradientTape, ops
+import pronghorn
+from pronghorn import GradientTape, layers, ops
 from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
@@ -37,3 +39,92 @@ def test_matrix_power_has_gradients_and_says_what_it_takes():
 def test_top_k_is_stable():
     values, indices = ops.top_k(np.array([1, 3, 3, 1, 3]), 4, is_stable=True)
     assert values.tolist() == [3, 3, 3, 1] and indices.tolist() == [1, 2, 4, 0]
+
+
+def test_gammainc():
+    a = np.array([1e-3, 0.1, 1, 2, 3, 10, 100, 1e3, 0, 5, 2, np.inf, -1, np.nan, 0], "float32")
+    x = np.array([1e-3, 0.2, 0.5, 1, 20, 9, 120, 990, 1, 0, np.inf, 1, 2, 1, 0], "float32")
+    expected = special.gammainc(a.astype("float64"), x.astype("float64"))
+    np.testing.assert_allclose(ops.gammainc(a, x), expected, rtol=1e-6)
+    np.testing.assert_allclose(pronghorn.jit(ops.gammainc)(a, x), expected, rtol=1e-6)
+    assert ops.gammainc(np.ones((0, 3), "float32"), 1.0).shape == (0, 3)
+    assert ops.gammainc(KerasTensor((None, 1)), KerasTensor((3,))).shape == (None, 3)
+
+
+def test_gammainc_has_gradients_to_both():
+    a, x = np.array([0.1, 2, 10, 5, 3]), np.array([0.2, 1, 9, 40, 1e-3])
+    at = [ops.convert_to_tensor(value, "float32") for value in (a, x)]
+    with GradientTape() as tape:
+        for tensor in at:
+            tape.watch(tensor)
+        total = ops.sum(ops.gammainc(*at))
+    slope = (special.gammainc(a + 1e-5, x) - special.gammainc(a - 1e-5, x)) / 2e-5
+    density = x ** (a - 1) * np.exp(-x) / special.gamma(a)
+    for found, expected in zip(tape.gradient(total, at), (slope, density)):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("layout", ["channels_last", "channels_first"])
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((2, 7, 9, 3), (3, 2)),
+        ((7, 9, 3), 3),
+        ((1, 5, 7, 6, 2), (2, 3, 2)),
+        ((5, 7, 6, 1), (2, 3, 2)),
+        ((0, 4, 4, 1), 2),
+    ],
+)
+def test_patches_become_images_again(shape, size, layout, padding):
+    rank = 2 if isinstance(size, int) else len(size)
+    window = (size,) * rank if isinstance(size, int) else size
+    images = np.random.default_rng(2).random(shape, np.float32)
+    extents = images.shape[-rank - 1 : -1]
+    if padding == "valid":
+        extents = tuple(n // k * k for n, k in zip(extents, window))
+    kept = images[(..., *map(slice, extents), slice(None))]
+    if layout == "channels_first":
+        images, kept = (np.moveaxis(x, -1, -rank - 1) for x in (images, kept))
+    patches = ops.image.extract_patches(images, size, padding=padding, data_format=layout)
+    found = ops.image.reconstruct_patches(patches, size, extents, padding=padding, data_format=layout)
+    np.testing.assert_array_equal(found, kept)
+
+
+def test_patches_that_do_not_fit_say_so():
+    patches = np.ones((2, 4, 4, 75), "float32")
+    put_together = ops.image.reconstruct_patches
+    with pytest.raises(ValueError, match="are 20, and `output_size` says 21 for axis 1"):
+        put_together(patches, 5, (20, 21))
+    with pytest.raises(ValueError, match="from 16 to 20;"):
+        put_together(patches, 5, (15, 20), padding="same")
+    with pytest.raises(ValueError, match="whole channels"):
+        put_together(patches, 7, (28, 28))
+    with pytest.raises(NotImplementedError, match="side by side"):
+        put_together(patches, 5, (20, 20), strides=3)
+    with pytest.raises(TypeError, match="output_size"):
+        put_together(patches, 5, 20)
+
+
+def test_ternary_dense_counts_signs_and_trains_weights(tmp_path):
+    kernel = np.array([[1.0, -0.2], [-3.0, 0.1], [0.5, 0.0]], "float32") + np.float32(0.01)
+    x = np.array([[1.0, 2.0, 3.0]], "float32")
+    mean = np.abs(kernel).mean()  # about 0.8
+    for threshold, counted, scale in ((None, [[1, 0], [-1, 0], [1, 0]], mean), (0.15, [[1, -1], [-1, 0], [1, 0]], 1)):
+        layer = layers.TernaryDense(2, threshold=threshold, use_bias=False)
+        layer.build((None, 3))
+        layer.set_weights([kernel])
+        with GradientTape() as tape:
+            y = layer(x)
+            total = ops.sum(y)
+        np.testing.assert_allclose(y, scale * x @ np.array(counted), rtol=1e-6)
+        slope = np.repeat(scale * x.T, 2, 1)
+        if threshold is None:
+            slope += np.sign(kernel) * np.sum(x @ np.array(counted)) / 6  # through the scale
+        np.testing.assert_allclose(tape.gradient(total, layer.kernel), slope, rtol=1e-5)
+    model = pronghorn.Sequential([pronghorn.Input((3,)), layer])
+    model.save(tmp_path / "model.keras")
+    again = pronghorn.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again(x), model(x))
+    with pytest.raises(ValueError, match="threshold must be a number of 0 or more"):
+        layers.TernaryDense(2, threshold=-1)

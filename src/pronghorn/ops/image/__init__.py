@@ -6,6 +6,7 @@ from pronghorn.ops._class_names import class_table
 _MODULES = {
     ".colors": "hsv_to_rgb rgb_to_grayscale rgb_to_hsv",
     ".filters": "crop_images extract_patches extract_patches_3d gaussian_blur pad_images sobel_edges ssim",
+    ".reconstruction": "reconstruct_patches",
     ".resizing": "resize scale_and_translate",
     ".sampling": "affine_transform elastic_transform map_coordinates perspective_transform",
 }

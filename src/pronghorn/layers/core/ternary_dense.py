@@ -1,0 +1,108 @@
+"""`TernaryDense`: a dense layer whose kernel counts as -1, 0 and 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn import ops
+from pronghorn.layers import settings
+from pronghorn.layers.input_spec import InputSpec
+from pronghorn.layers.layer import Layer
+from pronghorn.utils.arguments import shown
+
+
+class TernaryDense(Layer):
+    """``activation(scale * inputs @ ternary(kernel) + bias)`` along the last axis, of Keras 3.16.
+
+    A weight counts as its sign where its size is above a threshold, else as 0. Gradients go to the weights as if they
+    counted as they are (the straight-through estimator), so they are trained as those of `Dense`. After
+    `BitNet b1.58 <https://arxiv.org/abs/2402.17764>`_, section 2.
+
+    Args:
+        units: the extent of the outputs' last axis.
+        threshold: sizes above it count, 0 or more. By default half of the mean size of the kernel's weights; then the
+            product is scaled by that mean, too.
+        activation: applied to the result; none if None.
+        use_bias: whether there is a bias.
+        kernel_initializer: how the kernel ``[inputs, units]`` starts.
+        bias_initializer: how the bias ``[units]`` starts.
+        kernel_regularizer: a function of the kernel that is added to the loss.
+        bias_regularizer: the same for the bias.
+        activity_regularizer: the same for the outputs.
+        kernel_constraint: applied to the kernel after each update.
+        bias_constraint: applied to the bias after each update.
+        kwargs: those of `Layer`.
+
+    Raises:
+        ValueError: if ``units`` is no positive integer, or ``threshold`` no number of 0 or more.
+
+    Example:
+
+    >>> layer = TernaryDense(1, threshold=0.5, kernel_initializer="ones")
+    >>> layer(ops.ones((1, 3))).tolist()
+    [[3.0]]
+    """
+
+    setting_names = (
+        "units",
+        "threshold",
+        "activation",
+        "use_bias",
+        "kernel_initializer",
+        "bias_initializer",
+        "kernel_regularizer",
+        "bias_regularizer",
+        "kernel_constraint",
+        "bias_constraint",
+    )
+
+    def __init__(
+        self,
+        units: int,
+        threshold: float | None = None,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        settings.take_named(self, locals(), self.setting_names)
+        if threshold is not None and not (isinstance(threshold, int | float) and threshold >= 0):
+            raise ValueError(
+                f"Layer {self.name!r} (TernaryDense): threshold must be a number of 0 or more, or None for half of the "
+                f"weights' mean size; got {shown(threshold)}."
+            )
+        self.input_spec = InputSpec(min_ndim=2)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        self.kernel = settings.weight(self, "kernel", (input_shape[-1], self.units))
+        self.bias = settings.bias(self, (self.units,))
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        kernel = ops.convert_to_tensor(self.kernel)
+        sizes = ops.abs(kernel)
+        scale = ops.mean(sizes)
+        threshold = 0.5 * scale if self.threshold is None else self.threshold
+        counted = ops.where(ops.greater(sizes, threshold), ops.sign(kernel), ops.zeros_like(kernel))
+        # The value is what counts; the gradient goes past it, to the kernel.
+        x = ops.matmul(inputs, kernel + ops.stop_gradient(counted - kernel))
+        if self.threshold is None:
+            x = ops.multiply(x, scale)
+        if self.bias is not None:
+            x = ops.add(x, self.bias)
+        return x if self.activation is None else self.activation(x)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **settings.give(self, *self.setting_names)}
