@@ -1,0 +1,182 @@
+"""Draw the pictures of the documentation into docs/pictures.
+
+    pip install -e '.[plot]' && python docs/make_pictures.py [NAME ...]
+
+Trains the network of the tutorial for ten epochs first, which takes a quarter of a minute on two idle cores. Pictures
+are drawn on white, so that they can be read in the dark mode of the site too. Look at them after a change.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "src")]
+
+import pronghorn as keras  # noqa: E402
+from pronghorn import layers  # noqa: E402
+
+FOLDER = ROOT / "docs" / "pictures"
+BLUE, ORANGE = "#2563a8", "#d9601a"
+plt.rcParams.update({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "savefig.dpi": 140})
+
+
+@cache
+def digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """MNIST as the tutorial prepares it, labels as numbers."""
+    (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
+    x_train, x_test = (x[..., None].astype("float32") / 255 for x in (x_train, x_test))
+    return x_train, y_train, x_test, y_test
+
+
+@cache
+def trained() -> tuple[Any, dict[str, list[float]]]:
+    """The tutorial's network after ten epochs, and its history."""
+    x_train, y_train, _, _ = digits()
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(x_train, y_train, batch_size=128, epochs=10, validation_split=0.1, verbose=2)
+    return model, history.history
+
+
+def show(ax: Any, image: np.ndarray, title: str = "", cmap: str = "gray_r") -> None:
+    """One picture without axes."""
+    ax.imshow(image, cmap=cmap, interpolation="nearest")
+    ax.set_title(title, fontsize=10)
+    ax.axis("off")
+
+
+def picture_of_digits() -> Any:
+    """The first training pictures."""
+    x_train, y_train, _, _ = digits()
+    figure, axes = plt.subplots(1, 8, figsize=(8, 1.3))
+    for ax, image, label in zip(axes, x_train, y_train):
+        show(ax, image[..., 0], str(label))
+    return figure
+
+
+def picture_of_convolution() -> Any:
+    """A window of a picture, a filter, and the sum that goes into the feature map."""
+    image = digits()[2][0, ..., 0]
+    kernel = np.array([[-1, -1, -1], [0, 0, 0], [1, 1, 1]], "float32")
+    row, column = 6, 12
+    window = image[row : row + 3, column : column + 3]
+    feature = np.array([[(image[i : i + 3, j : j + 3] * kernel).sum() for j in range(26)] for i in range(26)])
+    figure, axes = plt.subplots(1, 4, figsize=(8.4, 2.7), width_ratios=(2, 1, 1, 2))
+    show(axes[0], image, "picture, 28 x 28\n")
+    axes[0].add_patch(plt.Rectangle((column - 0.5, row - 0.5), 3, 3, fill=False, edgecolor=ORANGE, linewidth=2))
+    for ax, numbers, title, cmap in (
+        (axes[1], window, "window", "gray_r"),
+        (axes[2], kernel, "× filter", "RdBu"),
+    ):
+        show(ax, numbers, title, cmap)
+        ax.images[0].set_clim((0, 1) if cmap == "gray_r" else (-2.5, 2.5))
+        for (i, j), number in np.ndenumerate(numbers):
+            dark = cmap == "gray_r" and number > 0.5
+            ax.text(
+                j,
+                i,
+                f"{number:.2f}" if 0 < number < 1 else f"{number:.0f}",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if dark else "black",
+            )
+    show(axes[3], np.maximum(feature, 0), f"feature map, 26 x 26\nhere {feature[row, column]:.1f}")
+    axes[3].add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=ORANGE, linewidth=2))
+    for ax in (axes[0], axes[3]):
+        rows, columns = ax.images[0].get_array().shape
+        ax.add_patch(plt.Rectangle((-0.5, -0.5), columns, rows, fill=False, edgecolor="0.7", linewidth=1))
+    axes[2].text(1.06, 0.5, f"= {feature[row, column]:.1f}", va="center", transform=axes[2].transAxes)
+    return figure
+
+
+def picture_of_training_curves() -> Any:
+    """Loss and accuracy of ten epochs."""
+    _, history = trained()
+    figure, axes = plt.subplots(1, 2, figsize=(8, 2.8))
+    for ax, name in zip(axes, ("loss", "accuracy")):
+        epochs = range(1, len(history[name]) + 1)
+        ax.plot(epochs, history[name], color=BLUE, marker="o", markersize=3, label="training")
+        ax.plot(epochs, history[f"val_{name}"], color=ORANGE, marker="o", markersize=3, label="validation")
+        ax.set_xlabel("epoch")
+        ax.set_title(name)
+        ax.grid(alpha=0.3)
+    axes[0].legend(frameon=False)
+    axes[0].set_ylim(bottom=0)
+    return figure
+
+
+def picture_of_mistakes() -> Any:
+    """Test pictures that are read wrongly, those first of which the network was most certain."""
+    model, _ = trained()
+    _, _, x_test, y_test = digits()
+    probabilities = model.predict(x_test, verbose=0)
+    said = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(said != y_test)
+    worst = wrong[np.argsort(-probabilities[wrong, said[wrong]])][:8]
+    figure, axes = plt.subplots(1, 8, figsize=(8, 1.6))
+    for ax, i in zip(axes, worst):
+        show(ax, x_test[i, ..., 0], f"says {said[i]}\nis {y_test[i]}")
+    return figure
+
+
+def picture_of_feature_maps() -> Any:
+    """A seven and what the first filters find in it."""
+    model, _ = trained()
+    _, _, x_test, _ = digits()
+    maps = keras.Model(model.inputs, model.layers[0].output).predict(x_test[:1], verbose=0)[0]
+    strongest = np.argsort(-maps.max(axis=(0, 1)))[:8]
+    figure, axes = plt.subplots(1, 9, figsize=(8, 1.2))
+    show(axes[0], x_test[0, ..., 0], "input")
+    for ax, channel in zip(axes[1:], sorted(strongest)):
+        show(ax, maps[..., channel], f"filter {channel}", "viridis")
+        ax.title.set_fontsize(8)
+    return figure
+
+
+PICTURES: dict[str, Callable[[], Any]] = {
+    "digits": picture_of_digits,
+    "convolution": picture_of_convolution,
+    "training_curves": picture_of_training_curves,
+    "mistakes": picture_of_mistakes,
+    "feature_maps": picture_of_feature_maps,
+}
+
+
+def main() -> int:
+    """The command."""
+    FOLDER.mkdir(exist_ok=True)
+    for name in sys.argv[1:] or PICTURES:
+        figure = PICTURES[name]()
+        figure.tight_layout()
+        figure.savefig(FOLDER / f"{name}.png", facecolor="white", metadata={"Software": None})
+        plt.close(figure)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
