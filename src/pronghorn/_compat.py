@@ -14,7 +14,6 @@ from pronghorn._absent import instead_of
 _QUANTIZATION = "no quantization"
 _DENSE = "dense arrays only, no sparse and no ragged ones"
 _DATASET = "gives a pronghorn.data.Dataset, whatever the format asked for"
-_INTERPOLATION = "the interpolations area, gaussian and mitchellcubic are not there"
 _REMAT = "honoured by other libraries' engines; our own plans memory itself and recomputes nothing"
 _FLASH = "recorded; the compiler decides how attention is computed"
 _ONE_DEVICE = "there is one device, the CPU"
@@ -49,8 +48,7 @@ PARTLY: dict[str, str] = {
     "ops.multi_hot": _DENSE,
     "ops.one_hot": _DENSE,
     "utils.audio_dataset_from_directory": f"{_DATASET}; no ragged batches",
-    "preprocessing.image.smart_resize": _INTERPOLATION,
-    "utils.image_dataset_from_directory": f"{_DATASET}; {_INTERPOLATION}",
+    "utils.image_dataset_from_directory": _DATASET,
     "utils.text_dataset_from_directory": _DATASET,
     "utils.timeseries_dataset_from_array": _DATASET,
 }
@@ -76,6 +74,11 @@ NEEDS: dict[str, str] = {
     "visualization": "Matplotlib",
     "wrappers": "scikit-learn",
     "utils.plot_model": "Graphviz or Matplotlib",
+}
+
+#: Namespace to what is to be known of it, as it is in Keras.
+AS_IN_KERAS: dict[str, str] = {
+    "optimizers.legacy": "as in Keras 3, making one raises an ImportError that names the optimizer to use",
 }
 
 
@@ -114,7 +117,7 @@ def status(name: str) -> Status:
     missing = PARTLY.get(_ALIASES.get(short, short))
     if missing is not None:
         return Status("partly", missing)
-    return Status("there", f"needs {_needs(short)}" if _needs(short) else "")
+    return Status("there", f"needs {_needs(short)}" if _needs(short) else _found(AS_IN_KERAS, short) or "")
 
 
 def _resolve(path: str) -> Any:
@@ -125,4 +128,9 @@ def _resolve(path: str) -> Any:
 
 
 def _needs(short: str) -> str | None:
-    return next((what for place, what in NEEDS.items() if short == place or short.startswith(f"{place}.")), None)
+    return _found(NEEDS, short)
+
+
+def _found(table: dict[str, str], short: str) -> str | None:
+    """What a table of namespaces says of a name."""
+    return next((what for place, what in table.items() if short == place or short.startswith(f"{place}.")), None)

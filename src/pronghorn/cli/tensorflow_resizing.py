@@ -6,7 +6,6 @@ pixels are chosen, by `"nearest"`, do they keep their type.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,32 +27,7 @@ class ResizeMethod:
     MITCHELLCUBIC = "mitchellcubic"
 
 
-def _gaussian(x: np.ndarray) -> np.ndarray:
-    return np.where(x < 1.5, np.exp(-2 * x * x), 0)
-
-
-def _mitchell(x: np.ndarray) -> np.ndarray:
-    inner = ((7 * x - 12) * x * x + 16 / 3) / 6
-    outer = (((-7 / 3 * x + 12) * x - 20) * x + 32 / 3) / 6
-    return np.where(x < 1, inner, np.where(x < 2, outer, 0))
-
-
-#: Kernels that `ops.image.resize` has not, of distances in pixels.
-_KERNELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"gaussian": _gaussian, "mitchellcubic": _mitchell}
-_METHODS = ("bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5", *_KERNELS)
-
-
-def _shares(method: str, extent: int, wanted: int, antialias: bool) -> np.ndarray:
-    """How much of each of `extent` pixels goes into each of `wanted` ones: a matrix, whose rows add up to 1."""
-    scale = extent / wanted
-    old, new = np.arange(extent), np.arange(wanted)[:, None]
-    if method == "area":
-        weights = np.minimum(old + 1, (new + 1) * scale) - np.maximum(old, new * scale)
-        weights = np.maximum(weights, 0)
-    else:
-        reach = max(scale, 1.0) if antialias else 1.0
-        weights = _KERNELS[method](np.abs(old + 0.5 - (new + 0.5) * scale) / reach)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype("float32")
+_METHODS = ("bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic")
 
 
 def resize(
@@ -81,9 +55,6 @@ def resize(
         wanted = tuple(max(1, round(share * extent)) for extent in x.shape[-3:-1])
     if method != "nearest":
         x = ops.cast(x, "float32")
-    if method == "area" or method in _KERNELS:
-        rows, columns = (_shares(method, old, new, antialias) for old, new in zip(x.shape[-3:-1], wanted))
-        return ops.einsum("ih,...hwc,jw->...ijc", rows, x, columns)
     return ops.image.resize(x, wanted, interpolation=method, antialias=antialias, data_format="channels_last")
 
 

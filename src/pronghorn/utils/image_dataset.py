@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config, ops
+from pronghorn.ops.image import shares
 from pronghorn.ops.image.resizing import taps
 from pronghorn.utils import directory as folders
 from pronghorn.utils.arguments import is_integer
@@ -51,7 +52,8 @@ def image_dataset_from_directory(
         seed: of the shuffling.
         validation_split: fraction reserved for validation; `subset` says which part is wanted.
         subset: `"training"`, `"validation"` or `"both"`.
-        interpolation: how images are resized: `"nearest"`, `"bilinear"`, `"bicubic"`, `"lanczos3"` or `"lanczos5"`.
+        interpolation: how images are resized: `"nearest"`, `"bilinear"`, `"bicubic"`, `"lanczos3"`, `"lanczos5"`,
+            `"area"`, `"gaussian"` or `"mitchellcubic"`.
         follow_links: whether to follow symbolic links to folders.
         crop_to_aspect_ratio: whether to cut images to the shape of `image_size` instead of stretching them.
         pad_to_aspect_ratio: whether to pad them instead.
@@ -89,7 +91,7 @@ def image_dataset_from_directory(
                 f"{who}: {path} cannot be read as an image: {error}. Replace the file or take it away."
             ) from error
         image = pixels[:, :, None] if pixels.ndim == 2 else pixels
-        if image.shape[:2] != tuple(image_size):
+        if image.shape[:2] != tuple(image_size) or interpolation in shares.METHODS:  # those are filters
             image = resize(image, image_size, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio)
         image = np.asarray(image, "float32")
         return np.transpose(image, (2, 0, 1)) if data_format == "channels_first" else image

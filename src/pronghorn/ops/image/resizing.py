@@ -18,6 +18,7 @@ from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.control import custom_gradient
 from pronghorn.ops.core import saturate_cast
+from pronghorn.ops.image import shares
 from pronghorn.ops.image._layout import batch_of
 from pronghorn.ops.numpy.shaping import part, permute
 
@@ -137,7 +138,7 @@ def scale_and_translate(
 
 
 # -- resize -----------------------------------------------------------------------------------------------------------
-_METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+_METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", *shares.METHODS)
 
 
 @symbolic_aware
@@ -157,7 +158,8 @@ def resize(
     Args:
         images: an image ``(height, width, channels)`` or a batch of them; channels come first for "channels_first".
         size: ``(height, width)`` of the result.
-        interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5".
+        interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5"; or, which Keras has with TensorFlow
+            alone, "area", "gaussian" or "mitchellcubic".
         antialias: whether, when an axis shrinks, all pixels count for the new ones.
         crop_to_aspect_ratio: whether to cut the images to the new proportions first.
         pad_to_aspect_ratio: whether to fill them up to the new proportions first.
@@ -217,6 +219,9 @@ def _resize_axis(x: Tensor, axis: int, new: int, interpolation: str, antialias: 
         return P.take(x, Tensor(np.minimum(places, size - 1)), axis=axis)
     inner = x.dtype if x.dtype in ("float32", "float64") else "float32"
     x = B.cast(x, inner)
+    if interpolation in shares.METHODS:  # a filter, which counts where the extent stays the same, too
+        weights = shares.shares(interpolation, size, new, antialias)
+        return _along(x, Tensor(weights.astype(dtypes.to_numpy(inner))), axis)
     if size == new:
         return x
     if not antialias and FEW_TAPS * 2 * _REACH[interpolation] <= size:

@@ -1,4 +1,4 @@
-"""Names of Keras 2's optimizers, kept so that old scripts get an answer."""
+"""Names of Keras 2's optimizers: as in Keras 3, they say which to use."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ def _make(name: str) -> type:
         raise ImportError(f"optimizers.legacy.{name} is of Keras 2; use optimizers.{name} instead.")
 
     doc = f"Raises an ImportError that names `optimizers.{name}`."
-    extra = {"__module__": __name__, "__absent__": f"use optimizers.{name}"}
-    return type(name, (), {"__init__": __init__, "__doc__": doc, **extra})
+    return type(name, (), {"__init__": __init__, "__doc__": doc, "__module__": __name__})
 
 
 Adagrad, Adam, Ftrl, Optimizer, RMSprop, SGD = map(_make, _NAMES)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pronghorn import layers
+from pronghorn.utils.image_dataset import resize
 
 IMAGES = np.arange(2 * 6 * 8 * 3, dtype="float32").reshape(2, 6, 8, 3)
 
@@ -22,6 +23,21 @@ def test_resizing(interpolation):
     np.testing.assert_allclose(layers.Resizing(9, 3, interpolation=interpolation)(flat).numpy(), 5.0, rtol=1e-5)
     assert layers.Resizing(9, 3, interpolation=interpolation)(IMAGES[0]).shape == (9, 3, 3)
     np.testing.assert_array_equal(layers.Resizing(6, 8, interpolation=interpolation)(IMAGES).numpy(), IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("interpolation", "expected"),  # the first row of what TensorFlow makes of it; it filters unchanged axes, too
+    [
+        ("area", [0.5, 1.5, 2.5, 3.5, 4.5]),
+        ("gaussian", [0.6192, 1.5, 2.5, 3.5, 4.3808]),
+        ("mitchellcubic", [0.4414, 1.3826, 2.3826, 3.3826, 4.3237]),
+    ],
+)
+def test_resizing_by_filters(interpolation, expected):
+    image = np.add.outer(np.arange(4) ** 2, np.arange(5))[..., None].astype("float32")
+    found = layers.Resizing(2, 5, interpolation=interpolation)(image).numpy()[..., 0]
+    np.testing.assert_allclose(found[0], expected, atol=1e-4)
+    np.testing.assert_array_equal(resize(image, (2, 5), interpolation, crop=False, pad=False)[..., 0], found)
 
 
 def test_resizing_without_distortion():

@@ -12,7 +12,7 @@ from pronghorn.layers.preprocessing.images.base import ImageLayer
 from pronghorn.utils.bounding_boxes.formats import columns, convert_format
 from pronghorn.utils.bounding_boxes.moving import clip_to_image_size
 
-_METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+_METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", "area", "gaussian", "mitchellcubic")
 
 
 class _Sized(ImageLayer):
@@ -80,8 +80,8 @@ class Resizing(_Sized):
     Args:
         height: the new height.
         width: the new width.
-        interpolation: ``"bilinear"``, ``"nearest"``, ``"bicubic"``, ``"lanczos3"`` or ``"lanczos5"``. Segmentation
-            masks always take the nearest pixel.
+        interpolation: ``"bilinear"``, ``"nearest"``, ``"bicubic"``, ``"lanczos3"``, ``"lanczos5"``, ``"area"``,
+            ``"gaussian"`` or ``"mitchellcubic"``. Segmentation masks always take the nearest pixel.
         crop_to_aspect_ratio: whether to cut images to the new proportions first, so that nothing is distorted.
         pad_to_aspect_ratio: whether to fill them up to the new proportions first, to the same end.
         fill_mode: must be ``"constant"``.
