@@ -15,6 +15,7 @@ from pronghorn._lazy import attach, nearest_clause
 from pronghorn.backends import choice
 from pronghorn.graph import dtypes
 from pronghorn.runtime import threads
+from pronghorn.utils.arguments import shown
 
 _FLOAT_TYPES = ("float32", "float64", "float16", "bfloat16")
 _BACKEND_NAMES = ("jax", "numpy", "openvino", "pronghorn", "tensorflow", "torch")
@@ -111,7 +112,7 @@ def set_floatx(value: str) -> None:
         ValueError: for any other value.
     """
     if value not in _FLOAT_TYPES:
-        raise ValueError(f"set_floatx: unknown floatx {value!r}; expected one of {', '.join(_FLOAT_TYPES)}.")
+        raise ValueError(f"set_floatx: unknown floatx {shown(value)}; expected one of {', '.join(_FLOAT_TYPES)}.")
     _settings.floatx = value
 
 

@@ -143,6 +143,6 @@ def test_every_module_can_be_the_first_that_is_imported():
     engines = tuple(f"pronghorn.backends.{name}" for name in NAMES)  # they may be missing
     engines += ("pronghorn.interop.torch", "pronghorn.interop.pytensor", "pronghorn.export.programs.")
     names = [name for name in MODULES if not name.startswith(engines) and not name.endswith("__main__")]
-    env = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    env = {"KERAS_BACKEND": "jax", **os.environ, "PYTHONPATH": str(SOURCE)}  # the one of the `test` extra
     result = subprocess.run([sys.executable, "-c", ALONE, *names], capture_output=True, text=True, env=env, timeout=900)
     assert (result.stdout, result.returncode) == ("", 0), result.stderr

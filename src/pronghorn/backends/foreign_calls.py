@@ -24,6 +24,7 @@ from pronghorn.backends.kept_calls import Kept, KeptCalls, Signature
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import current_trace, state
 from pronghorn.graph.ir import Aval
+from pronghorn.graph.messages import shorten
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.trace import Traced, trace
 from pronghorn.graph.user_code import warn
@@ -80,14 +81,18 @@ def on_its_engine(fn: F) -> F:
 
     @functools.wraps(fn)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if state.traces or state.tapes:
-            return fn(*args, **kwargs)
-        name = engine_of(args) or (engine_of(kwargs.values()) if kwargs else None)
-        if name is None and (not _tracing or (name := _traced_by()) is None):
-            return fn(*args, **kwargs)
-        if converts and name != choice.chosen() and _are_numbers((args, kwargs)):
-            return fn(*args, **kwargs)
-        return run(name, fn, args, kwargs)
+        try:
+            if state.traces or state.tapes:
+                return fn(*args, **kwargs)
+            name = engine_of(args) or (engine_of(kwargs.values()) if kwargs else None)
+            if name is None and (not _tracing or (name := _traced_by()) is None):
+                return fn(*args, **kwargs)
+            if converts and name != choice.chosen() and _are_numbers((args, kwargs)):
+                return fn(*args, **kwargs)
+            return run(name, fn, args, kwargs)
+        except (TypeError, ValueError) as error:
+            shorten(error)
+            raise
 
     return call  # type: ignore[return-value]
 

@@ -11,6 +11,7 @@ from pronghorn.graph import dtypes, strings
 from pronghorn.graph.tensor import Tensor
 from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 from pronghorn.symbolic.keras_tensor import KerasTensor
+from pronghorn.utils.arguments import shown
 
 _MIXED = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 KNOWN = (*_MIXED, *dtypes.ALL, "string")
@@ -103,8 +104,8 @@ def _policy_name(name: Any) -> str:
             ) from None
     if name not in KNOWN:
         raise ValueError(
-            f"DTypePolicy: Cannot convert {name!r} to an element type or a policy{nearest_clause(name, KNOWN)}. Use a "
-            "type such as 'float32' or 'bfloat16', or 'mixed_bfloat16' or 'mixed_float16'."
+            f"DTypePolicy: Cannot convert {shown(name)} to an element type or a policy{nearest_clause(name, KNOWN)}. "
+            "Use a type such as 'float32' or 'bfloat16', or 'mixed_bfloat16' or 'mixed_float16'."
         )
     return name
 
@@ -153,7 +154,7 @@ def get(identifier: Any) -> Any:
     try:
         return DTypePolicy(identifier)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"Could not interpret the dtype policy {identifier!r}: {error}") from None
+        raise ValueError(f"Could not interpret the dtype policy {shown(identifier)}: {error}") from None
 
 
 def serialize(dtype_policy: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from pronghorn import tree
+from pronghorn.graph.messages import short_messages
 from pronghorn.ops.function_operation import FunctionOperation
 from pronghorn.saving import keras_operations, serialization
 from pronghorn.saving.serialization import serialize_keras_object
@@ -207,6 +208,7 @@ def _called_on(data: Any) -> set[str]:
     return set().union(*map(_called_on, data)) if isinstance(data, list | tuple) else set()
 
 
+@short_messages
 def functional_from_config(cls: type, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
     """The functional model of a configuration."""
     work = _Rebuilding(custom_objects)

@@ -9,6 +9,7 @@ from typing import Any
 from pronghorn import export, models, saving, tree
 from pronghorn.backends import choice
 from pronghorn.backends.foreign_calls import brought_to
+from pronghorn.graph.messages import short_messages
 from pronghorn.layers.layer import Layer
 from pronghorn.models import pickling
 from pronghorn.models.compiled_call import CompiledCalls
@@ -118,6 +119,7 @@ class Model(Trainer, Layer):
             "`Model.layers` attribute is reserved for the layers that the model finds; use another name."
         )
 
+    @short_messages
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of a name, or at a place in `layers`.
 

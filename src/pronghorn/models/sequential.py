@@ -10,6 +10,7 @@ import numpy as np
 
 from pronghorn import dtype_policies, ops, tree
 from pronghorn.graph import strings
+from pronghorn.graph.messages import short_messages
 from pronghorn.layers import call as calls
 from pronghorn.layers.core.input_layer import InputLayer
 from pronghorn.layers.layer import Layer
@@ -62,6 +63,7 @@ class Sequential(Model):
             super().__setattr__(name, value)
 
     # -- its layers -------------------------------------------------------------------------------------------------
+    @short_messages
     def add(self, layer: Any, rebuild: bool = True) -> None:
         """Append a layer.
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from pronghorn.backends.foreign_calls import on_its_engine
+from pronghorn.graph.messages import short_messages
 from pronghorn.ops.function_operation import FunctionOperation
 from pronghorn.symbolic.keras_tensor import KerasTensor
 
@@ -32,6 +33,7 @@ def symbolic_aware(fn: F) -> F:
     return op  # type: ignore[return-value]
 
 
+@short_messages
 def describe(op: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What ``op`` gives for KerasTensors, as a node of the model that they are parts of."""
     return FunctionOperation(op, name=name)(*args, **kwargs)

@@ -9,6 +9,7 @@ from typing import Any
 from pronghorn._lazy import nearest_clause
 from pronghorn.optimizers.optimizer import Optimizer
 from pronghorn.saving import deserialize_keras_object, get_registered_object, serialize_keras_object
+from pronghorn.utils.arguments import shown
 
 _MODULES = {
     "Adadelta": "adadelta",
@@ -70,7 +71,7 @@ def get(identifier: Any) -> Optimizer | None:
             f"{identifier.__name__}()."
         )
     raise ValueError(
-        f"Could not interpret optimizer identifier: {identifier!r}. An optimizer is a name, an instance of "
+        f"Could not interpret optimizer identifier: {shown(identifier)}. An optimizer is a name, an instance of "
         "optimizers.Optimizer or a config of one."
     )
 
@@ -85,7 +86,7 @@ def _by_name(name: str) -> Optimizer:
     found = get_registered_object(name)
     if found is None:
         raise ValueError(
-            f"Could not interpret optimizer identifier: there is no optimizer called {name!r}"
+            f"Could not interpret optimizer identifier: there is no optimizer called {shown(name)}"
             f"{nearest_clause(name, [*_BY_LOWER, 'adamw'])}."
         )
     return found() if inspect.isclass(found) else found

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pronghorn._version import __version__
+from pronghorn.graph.messages import shorten
 from pronghorn.utils.budget import variables_limited
 
 CONFIG = "config.json"
@@ -105,7 +106,8 @@ def reading(shown: str) -> Iterator[None]:
         raise ValueError(f"{shown}: its configuration is nested too deeply to be a model's.") from None
     except MemoryError:
         raise ValueError(f"{shown} asks for more memory than there is.") from None
-    except (TypeError, ValueError, NotImplementedError, ImportError, FileNotFoundError, PermissionError):
+    except (TypeError, ValueError, NotImplementedError, ImportError, FileNotFoundError, PermissionError) as error:
+        shorten(error)
         raise
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"[:_MAX_REASON]

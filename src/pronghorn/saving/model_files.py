@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any
 
+from pronghorn.graph.messages import short_messages
 from pronghorn.graph.user_code import warn
 from pronghorn.layers.layer import Layer
 from pronghorn.saving import archive, shards, state
@@ -125,6 +126,7 @@ def _place_folder(folder: Path, target: Path) -> None:
         shutil.copytree(folder / archive.ASSETS, assets)
 
 
+@short_messages
 def load_model(
     filepath: str | os.PathLike[str] | IO[bytes],
     custom_objects: dict[str, Any] | None = None,

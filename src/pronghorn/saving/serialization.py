@@ -11,6 +11,7 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.graph import dtypes
+from pronghorn.graph.messages import short_messages
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops.function_operation import FunctionOperation
 from pronghorn.saving import keras_operations, public_names, python_code, sharing
@@ -147,6 +148,7 @@ def _plain_config(obj: Any) -> dict[str, Any]:
     return {k: serialize_keras_object(v) for k, v in config.items()}
 
 
+@short_messages
 def deserialize_keras_object(
     config: Any, custom_objects: dict[str, Any] | None = None, safe_mode: bool = True, **kwargs: Any
 ) -> Any:

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 from pronghorn import tree
 from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import LOGICAL_OPERATORS, ArrayMethods
-from pronghorn.utils.arguments import CheckedArguments
+from pronghorn.utils.arguments import CheckedArguments, shown
 from pronghorn.utils.masking import keras_mask
 from pronghorn.utils.naming import auto_name
+
+_MOST_AXES = 64
 
 
 class KerasHistory(NamedTuple):
@@ -116,12 +118,16 @@ def standardize_shape(shape: Any) -> tuple[int | None, ...]:
     """A checked shape: a tuple of non-negative integers and Nones.
 
     Raises:
-        ValueError: for anything else.
+        ValueError: for anything else, and for more axes than arrays can have.
     """
     try:
         extents = tuple(shape)
     except TypeError:
-        raise ValueError(f"A shape must be a tuple of integers and None, got {shape!r}. Write ({shape!r},)?") from None
+        raise ValueError(
+            f"A shape must be a tuple of integers and None, got {shown(shape)}. Write ({shown(shape)},)?"
+        ) from None
+    if len(extents) > _MOST_AXES:
+        raise ValueError(f"A shape may have {_MOST_AXES} axes, as NumPy's arrays; got one of {len(extents):,}.")
     out: list[int | None] = []
     for extent in extents:
         if extent is None:
@@ -131,10 +137,10 @@ def standardize_shape(shape: Any) -> tuple[int | None, ...]:
             number = extent.__index__()
         except (AttributeError, TypeError):
             raise ValueError(
-                f"A shape must be a tuple of integers and None; {shape!r} has the entry {extent!r}."
+                f"A shape must be a tuple of integers and None; {shown(shape)} has the entry {shown(extent)}."
             ) from None
         if number < 0:
-            raise ValueError(f"A shape cannot have negative extents, got {shape!r}.")
+            raise ValueError(f"A shape cannot have negative extents, got {shown(shape)}.")
         out.append(number)
     return tuple(out)
 

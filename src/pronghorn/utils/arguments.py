@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.graph.messages import short_messages
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -329,6 +331,7 @@ def _checking(cls: type, init: Callable[..., None]) -> Callable[..., None]:
     kinds: dict[str, tuple[int, Kind, bool]] | None = None  # read when first needed, since most classes never are
 
     @functools.wraps(init)
+    @short_messages
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         nonlocal kinds
         if kinds is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pronghorn import saving
 from pronghorn._lazy import nearest_clause
-from pronghorn.utils.arguments import cannot_take
+from pronghorn.utils.arguments import cannot_take, shown
 from pronghorn.utils.naming import to_snake_case
 
 #: The short names of losses, which metrics have as well; capital letters are as good.
@@ -63,7 +63,7 @@ class Registry:
         elif isinstance(identifier, str):
             found = self._by_name(identifier)
         if not callable(found):
-            raise ValueError(f"Could not interpret {self.kind} identifier {identifier!r}: it must be {self.what}.")
+            raise ValueError(f"Could not interpret {self.kind} identifier {shown(identifier)}: it must be {self.what}.")
         return found() if inspect.isclass(found) else found
 
     def _by_name(self, name: str) -> Any:
@@ -73,7 +73,7 @@ class Registry:
         if found is None:
             near = nearest_clause(name, [*self.objects, *self.further])
             raise ValueError(
-                f"Could not interpret {self.kind} identifier {name!r}: there is no {self.kind} of that name{near}."
+                f"Could not interpret {self.kind} identifier {shown(name)}: there is no {self.kind} of that name{near}."
             )
         return found
 
