@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pronghorn.backends import choice
 from pronghorn.distribution import active
 from pronghorn.distribution.mesh import DeviceMesh, TensorLayout
 from pronghorn.distribution.processes import processes
+from pronghorn.graph.trace import Traced
 
 
 class Distribution:
@@ -84,6 +86,17 @@ class Distribution:
             dataset: gives global batches.
         """
         return dataset
+
+    def executable(self, engine: str, traced: Traced, gathered: Sequence[int], jit: bool) -> Any:
+        """Return what runs a model's step; the trainer calls it.
+
+        Args:
+            engine: its name.
+            traced: the step, of global batches.
+            gathered: arguments that come as a pair (array, row numbers).
+            jit: whether the engine's library is to compile it further.
+        """
+        return choice.executable(engine, traced, gathered, jit)
 
     @contextlib.contextmanager
     def scope(self) -> Iterator[None]:

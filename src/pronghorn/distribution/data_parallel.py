@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from pronghorn.backends import choice
 from pronghorn.distribution.base import Distribution
 from pronghorn.distribution.devices import list_devices
 from pronghorn.distribution.mesh import DeviceMesh
+from pronghorn.distribution.share import shared_executable
+from pronghorn.graph.trace import Traced
 from pronghorn.graph.user_code import warn
 
 _AXIS = "batch"
@@ -26,6 +30,9 @@ class DataParallel(Distribution):
         devices: the devices, where there is no mesh; all that there are by default.
         auto_shard_dataset: whether each process takes its share of what the data gives; False where every process's
             data is a share of its own already, so that the global batch is all of theirs together.
+        reproducible: whether sums over a batch are made in a fixed order of fixed pieces, on Pronghorn's own engine:
+            a run then has the same bits however many processes and threads there are. What it costs is in
+            docs/scaling.md.
 
     Raises:
         ValueError: if `device_mesh` is something else.
@@ -34,7 +41,9 @@ class DataParallel(Distribution):
     2
     """
 
-    def __init__(self, device_mesh: Any = None, devices: Any = None, auto_shard_dataset: bool = True):
+    def __init__(
+        self, device_mesh: Any = None, devices: Any = None, auto_shard_dataset: bool = True, reproducible: bool = False
+    ):
         if device_mesh is None:
             found = np.array(list_devices() if devices is None else devices)
             device_mesh = DeviceMesh(found.shape, [_AXIS], found)
@@ -49,8 +58,20 @@ class DataParallel(Distribution):
                 f"{device_mesh.axis_names[0]!r}, alone."
             )
         super().__init__(device_mesh, device_mesh.axis_names[0], auto_shard_dataset)
+        self._reproducible = bool(reproducible)
 
     @property
     def num_model_replicas(self) -> int:
         """How many copies of the model there are: one for each device."""
         return int(self.device_mesh.devices.size)
+
+    @property
+    def reproducible(self) -> bool:
+        """Whether sums over a batch are made in a fixed order of fixed pieces."""
+        return self._reproducible
+
+    def executable(self, engine: str, traced: Traced, gathered: Sequence[int], jit: bool) -> Any:
+        """Return what runs a model's step on all processes; see `Distribution.executable`."""
+        if engine not in choice.OWN_WAYS or not (self.num_processes > 1 or self._reproducible):
+            return super().executable(engine, traced, gathered, jit)
+        return shared_executable(engine, traced, gathered, self._reproducible)

@@ -365,6 +365,7 @@ class CompiledModel:
             engine=self._engine,
             jit=self._trainer_state.jit_compile is True,
             as_program=Programs(self, kind, step, CompiledModel.test_step),
+            is_shared=True,
         )
         setattr(self._trainer_state, name, function)
         return function

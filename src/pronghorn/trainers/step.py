@@ -9,6 +9,8 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.backends import choice
+from pronghorn.distribution.active import distribution
+from pronghorn.distribution.base import Distribution
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import TraceError
 from pronghorn.graph.dim import Dim, SymbolicDimError, evaluate
@@ -25,11 +27,11 @@ class Program:
 
     __slots__ = ("executable", "host_kinds", "is_flat", "structure", "traced")
 
-    def __init__(self, traced: Traced, structure: Any, gathered: tuple[int, ...], engine: str, jit: bool):
+    def __init__(self, traced: Traced, structure: Any, executable: Any):
         self.traced = traced
         self.structure = structure
         self.is_flat = type(structure) is dict and all(isinstance(i, int | _Fixed) for i in structure.values())
-        self.executable = choice.executable(engine, traced, gathered, jit)
+        self.executable = executable
         place = traced.num_args - len(traced.host)
         self.host_kinds = [(v.dtype, v.shape) for v in traced.graph.inputs[place : traced.num_args]]
 
@@ -83,6 +85,7 @@ class StepFunction:
         engine: what runs it; by default what is chosen at the time of each call.
         jit: whether an engine's library is to compile it further than it does by itself.
         as_program: gives what runs it as a program of an engine's library; None where it is traced.
+        is_shared: whether its batches are those of a model, which a distribution shares among devices or processes.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class StepFunction:
         engine: str | None = None,
         jit: bool = False,
         as_program: Callable[[str], _Program | None] | None = None,
+        is_shared: bool = False,
     ):
         self._step = step
         self._as_program = as_program
@@ -102,13 +106,17 @@ class StepFunction:
         self.run_eagerly = run_eagerly
         self._state_key = state_key
         self._engine, self._jit = engine, jit
+        self._is_shared = is_shared
+        self._distribution: Distribution | None = None
         self._state: Hashable = None
         self._variants: dict[Hashable, Variants] = {}  # by kinds of batches
 
     def refresh(self) -> None:
         """Look again at the model's state and at the engine; called at the start of a run."""
+        if self._is_shared:
+            self._distribution = distribution()
         if self._state_key is not None:
-            self._state = self._state_key()
+            self._state = self._state_key(), id(self._distribution)
         if self._as_program is not None:
             self._own = self._as_program(self._engine or choice.chosen())
 
@@ -216,7 +224,8 @@ class StepFunction:
 
     def _assembled(self, batch: Batch, traced: Traced, structure: Any) -> Program:
         gathered = tuple(range(len(batch.numbers))) if batch.rows is not None else ()
-        return Program(traced, structure, gathered, self._engine or choice.chosen(), self._jit)
+        compiled = choice.executable if self._distribution is None else self._distribution.executable
+        return Program(traced, structure, compiled(self._engine or choice.chosen(), traced, gathered, self._jit))
 
     def trace(self, batch: Batch, symbolic: bool) -> tuple[Traced, Any]:
         """The step as a graph, for any number of samples or for that of the batch, with its results' structure."""

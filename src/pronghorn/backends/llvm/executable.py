@@ -16,6 +16,7 @@ from pronghorn.backends.interpreter import bind_extents
 from pronghorn.backends.llvm import kept_steps
 from pronghorn.backends.llvm.gathering import gathered_avals
 from pronghorn.backends.llvm.layout import Layout, address, make_layout
+from pronghorn.backends.numpy.executable import copied_into
 from pronghorn.compiler.rows import rows_apart
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import SymbolicDimError
@@ -148,7 +149,13 @@ class Executable:
         return max(LEAST_ROWS, min(rows - rows % LEAST_ROWS, MOST_ROWS))
 
     # -- running it -------------------------------------------------------------------------------------------------
-    def __call__(self, *args: Any) -> list[np.ndarray]:
+    def __call__(self, *args: Any, into: Sequence[np.ndarray | None] = ()) -> list[np.ndarray]:
+        """Run it.
+
+        Args:
+            args: the arguments.
+            into: for each result an array of its shape and type, in C order, that it is to be in; None for a new one.
+        """
         arrays = self._arrays(args)
         shapes = tuple([a.shape for a in arrays])
         memory = arena.borrow()
@@ -161,9 +168,9 @@ class Executable:
                         self._layouts.clear()  # the finalizer holds this one
                     layout = self._layouts[shapes] = self._layout(arrays)
                 if self._is_guarded:
-                    return self._run_guarded(layout, arrays)
+                    return copied_into(into, self._run_guarded(layout, arrays))
                 layout.move(memory.reserve(layout.nbytes))
-                return self._run(layout, arrays)
+                return self._run(layout, arrays, into)
         finally:
             arena.give_back(memory)
 
@@ -177,7 +184,9 @@ class Executable:
             for a, dtype in zip(args, self._dtypes)
         ]
 
-    def _run(self, layout: Layout, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    def _run(
+        self, layout: Layout, arrays: list[np.ndarray], into: Sequence[np.ndarray | None] = ()
+    ) -> list[np.ndarray]:
         bufs, held = layout.bufs, layout.held
         for slot, array in zip(self.plan.arguments, arrays):
             bufs[slot] = array.__array_interface__["data"][0]
@@ -188,7 +197,7 @@ class Executable:
                 moved.append(i)
                 held[i] = storage
                 bufs[self.plan.variables[i]] = address(storage)
-        results = [np.empty(shape, dtype) for shape, dtype in layout.results]
+        results = [np.empty(shape, dtype) for shape, dtype in layout.results] if not into else _made(layout, into)
         for slot, array in zip(self.plan.results, results):
             bufs[slot] = array.__array_interface__["data"][0]
         self._call(layout)
@@ -250,6 +259,11 @@ class Executable:
         except ValueError as error:
             shapes = ", ".join(str(v.shape) for v in self._given)
             raise ValueError(f"{self.name}: the arguments do not fit the shapes ({shapes}): {error}") from None
+
+
+def _made(layout: Layout, into: Sequence[np.ndarray | None]) -> list[np.ndarray]:
+    """The arrays for results: those that are given, and new ones."""
+    return [np.empty(shape, dtype) if a is None else a for a, (shape, dtype) in zip(into, layout.results, strict=True)]
 
 
 def _text(executable: weakref.ref[Executable], target: Target) -> str:

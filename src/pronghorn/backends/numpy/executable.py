@@ -26,8 +26,8 @@ class NumpyExecutable:
         self.traced = traced
         self.gathered = frozenset(gathered)
 
-    def __call__(self, *args: Any) -> list[np.ndarray]:
-        """Return the function's results for arrays."""
+    def __call__(self, *args: Any, into: Sequence[np.ndarray | None] = ()) -> list[np.ndarray]:
+        """Return the function's results for arrays; in those of ``into``, where there are some."""
         arrays = [a[0][a[1]] if i in self.gathered else a for i, a in enumerate(args)]
         declared = self.traced.graph.inputs
         arrays = [np.asarray(a, dtypes.to_numpy(v.dtype)) for a, v in zip(arrays, declared)]
@@ -42,4 +42,13 @@ class NumpyExecutable:
             storage = variable.storage()
             np.copyto(storage, value)
             variable.stored(storage)
-        return results[:count]
+        return copied_into(into, results[:count])
+
+
+def copied_into(into: Sequence[np.ndarray | None], results: list[np.ndarray]) -> list[np.ndarray]:
+    """Results, copied into those arrays that are not None."""
+    for i, place in enumerate(into):
+        if place is not None:
+            np.copyto(place, results[i])
+            results[i] = place
+    return results

@@ -1,0 +1,94 @@
+"""Whether all processes are about to do the same: asked once, before the first step of a kind."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pronghorn._version import __version__
+from pronghorn.distribution.communicator import Communicator
+from pronghorn.graph.fingerprint import NotPlain, fingerprint
+from pronghorn.graph.trace import Traced
+
+
+class ProcessesDiffer(ValueError):
+    """Processes of one run have different models, data, settings or versions."""
+
+
+def check_same(communicator: Communicator, what: str, facts: Mapping[str, Any]) -> None:
+    """Raise an error, on every process, unless all processes have the same facts.
+
+    Args:
+        communicator: the processes.
+        what: what is about to be done.
+        facts: names to what this process has, small and comparable.
+
+    Raises:
+        ProcessesDiffer: names the process and what differs.
+    """
+    everyones = communicator.everyones((what, dict(facts)))
+    for rank, (other, others) in enumerate(everyones):
+        first, firsts = everyones[0]
+        if other != first:
+            raise ProcessesDiffer(
+                f"Process {rank} is about to run {other}, and process 0 {first}. All processes of a run have to run "
+                "the same script, and to come to the same steps in the same order: leave out what only some of them do, or "
+                "do it outside of fit(), evaluate() and predict()."
+            )
+        for name in firsts:
+            if firsts[name] != others.get(name):
+                raise ProcessesDiffer(
+                    f"{what}: the processes of this run have {name} that differ: process 0 has {_short(firsts[name])}, "
+                    f"process {rank} {_short(others.get(name))}. {_MENDS.get(name, '')}".rstrip()
+                )
+
+
+_MENDS = {
+    "models": "Build the same model, compiled alike, on every process, from one script.",
+    "data": (
+        "Every process has to be given the same data, of which it takes its share: give generators of random numbers a "
+        "seed, or pass DataParallel(auto_shard_dataset=False) where each process reads a share of its own."
+    ),
+    "versions of Pronghorn": "Install the same one on every machine.",
+    "weights": "Build the same model on every process.",
+}
+
+
+def _short(fact: Any) -> str:
+    text = str(fact)
+    return text if len(text) < 200 else f"{text[:200]}..."
+
+
+def facts_of(traced: Traced) -> dict[str, Any]:
+    """Return what has to be the same of a traced step.
+
+    Args:
+        traced: the step.
+    """
+    try:
+        model = fingerprint(traced.graph)[:16]
+    except NotPlain:
+        model = str(len(traced.graph.nodes))
+    shapes = [(v.path, tuple(v.shape), v.storage_dtype) for v in traced.variables]
+    digest = hashlib.sha256(repr([shape[1:] for shape in shapes]).encode()).hexdigest()[:8]
+    return {
+        "versions of Pronghorn": __version__,
+        "weights": f"{len(shapes)} of them, of shapes and types {digest}",
+        "models": f"one of {len(traced.graph.nodes)} operations, {model}",
+    }
+
+
+def facts_of_data(arrays: Sequence[np.ndarray]) -> dict[str, Any]:
+    """Return what has to be the same of a batch: types, shapes and contents.
+
+    Args:
+        arrays: those of the whole batch.
+    """
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    shapes = ", ".join(f"{array.dtype}{list(array.shape)}" for array in arrays)
+    return {"data": f"a first batch of {shapes} with the digest {digest.hexdigest()[:8]}"}

@@ -1,0 +1,287 @@
+"""How each primitive is computed by processes that have some of the rows each: one rule a primitive.
+
+A primitive without a rule is computed from whole operands, by every process.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronghorn.distribution.partition.places import (
+    TERM,
+    WHOLE,
+    Place,
+    is_rows,
+    of_share,
+    of_total_params,
+    rows,
+)
+from pronghorn.distribution.partition.walk import Walk, rule
+from pronghorn.graph import dtypes
+from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import Dim, Shape, identical, product
+from pronghorn.graph.ir import Node, Value
+
+#: Sums and what goes through a sum: of terms they give terms, and the sum is left for later.
+_LINEAR = frozenset({"add", "sub", "neg", "stop_gradient"})
+
+
+@rule("elementwise")
+def _elementwise(walk: Walk, node: Node, xs: list[Value], **params: Any) -> list[Value]:
+    places = [walk.place(x) for x in xs]
+    if any(place.is_term for place in places):
+        if _stays_term(node, places):
+            return walk.emit(node.prim, xs, params, TERM)
+        xs = walk.terms_collected(xs)
+    axis = next((a for a in map(walk.axis, xs) if a is not None), None)
+    if axis is None:
+        return walk.as_whole(node, xs)
+    return walk.emit(node.prim, [walk.share(x, axis) for x in xs], params, rows(axis))
+
+
+def _stays_term(node: Node, places: list[Place]) -> bool:
+    name = node.prim.name
+    if name in _LINEAR:
+        return all(place.is_term for place in places)
+    if name == "mul":
+        return any(place.is_whole for place in places)
+    if name == "div":
+        return places[1].is_whole
+    if name == "cast":
+        old, new = node.inputs[0].dtype, node.params["dtype"]
+        return dtypes.is_float(old) and dtypes.is_float(new) and dtypes.itemsize(new) >= dtypes.itemsize(old)
+    return False
+
+
+# -- structure --------------------------------------------------------------------------------------------------------
+@rule("broadcast_in_dim")
+def _broadcast_in_dim(walk: Walk, node: Node, xs: list[Value], *, shape: Shape, dims: tuple[int, ...]) -> list[Value]:
+    axis = walk.axis(xs[0])
+    if axis is None:
+        return walk.as_whole(node, xs)
+    return walk.emit(node.prim, xs, {"shape": of_share(shape, dims[axis]), "dims": dims}, rows(dims[axis]))
+
+
+@rule("reshape")
+def _reshape(walk: Walk, node: Node, xs: list[Value], *, shape: Shape) -> list[Value]:
+    axis = walk.axis(xs[0])
+    if axis is None:
+        return walk.emit(node.prim, xs, of_total_params(node.params), TERM)
+    before = product(node.inputs[0].shape[:axis])
+    for i, extent in enumerate(shape):
+        if is_rows(extent) and identical(product(shape[:i]), before):
+            return walk.emit(node.prim, xs, {"shape": of_share(shape, i)}, rows(i))
+    return walk.as_whole(node, xs)
+
+
+@rule("transpose")
+def _transpose(walk: Walk, node: Node, xs: list[Value], *, perm: tuple[int, ...]) -> list[Value]:
+    axis = walk.axis(xs[0])
+    return walk.emit(node.prim, xs, node.params, TERM if axis is None else rows(perm.index(axis)))
+
+
+@rule("reverse")
+def _reverse(walk: Walk, node: Node, xs: list[Value], *, axes: tuple[int, ...]) -> list[Value]:
+    place = walk.place(xs[0])
+    if place.axis in axes:
+        return walk.as_whole(node, xs)
+    return walk.emit(node.prim, xs, node.params, place)
+
+
+@rule("slice")
+def _slice(
+    walk: Walk, node: Node, xs: list[Value], *, start: Shape, limit: Shape, stride: tuple[int, ...]
+) -> list[Value]:
+    place = walk.place(xs[0])
+    axis = place.axis
+    params = of_total_params(node.params)
+    if axis is not None:
+        extent = node.inputs[0].shape[axis]
+        if not (identical(start[axis], 0) and identical(limit[axis], extent) and stride[axis] == 1):
+            return walk.as_whole(node, xs)
+        params["limit"] = of_share(limit, axis)
+    return walk.emit(node.prim, xs, params, place)
+
+
+@rule("pad")
+def _pad(walk: Walk, node: Node, xs: list[Value], *, low: Any, high: Any, interior: Any) -> list[Value]:
+    xs = walk.terms_collected(xs)
+    axis, fill = walk.axis(xs[0]), walk.whole(xs[1])
+    if axis is None or any(not identical(border[axis], 0) for border in (low, high, interior)):
+        return walk.as_whole(node, [xs[0], fill])
+    return walk.emit(node.prim, [xs[0], fill], of_total_params(node.params), rows(axis))
+
+
+@rule("concatenate")
+def _concatenate(walk: Walk, node: Node, xs: list[Value], *, axis: int) -> list[Value]:
+    if all(walk.place(x).is_term for x in xs):
+        return walk.emit(node.prim, xs, node.params, TERM)
+    xs = walk.terms_collected(xs)
+    own = next((a for a in map(walk.axis, xs) if a is not None), None)
+    if own is None or own == axis:
+        return walk.as_whole(node, xs)
+    return walk.emit(node.prim, [walk.share(x, own) for x in xs], node.params, rows(own))
+
+
+@rule("dynamic_slice")
+def _dynamic_slice(walk: Walk, node: Node, xs: list[Value], *, sizes: Shape) -> list[Value]:
+    x, *starts = walk.terms_collected(xs)
+    axis = walk.axis(x)
+    if axis is None or not identical(sizes[axis], node.inputs[0].shape[axis]):
+        return walk.as_whole(node, [x, *starts])
+    return walk.emit(node.prim, [x, *map(walk.whole, starts)], {"sizes": of_share(sizes, axis)}, rows(axis))
+
+
+@rule("dynamic_update_slice")
+def _dynamic_update_slice(walk: Walk, node: Node, xs: list[Value]) -> list[Value]:
+    x, update, *starts = walk.terms_collected(xs)
+    axis = next((a for a in (walk.axis(x), walk.axis(update)) if a is not None), None)
+    if axis is None or not identical(node.inputs[0].shape[axis], node.inputs[1].shape[axis]):
+        return walk.as_whole(node, [x, update, *starts])
+    shares = [walk.share(x, axis), walk.share(update, axis)]
+    return walk.emit(node.prim, [*shares, *map(walk.whole, starts)], {}, rows(axis))
+
+
+# -- indexing ---------------------------------------------------------------------------------------------------------
+@rule("take")
+def _take(walk: Walk, node: Node, xs: list[Value], *, axis: int) -> list[Value]:
+    x, indices = walk.terms_collected(xs)
+    own = walk.axis(indices)
+    if own is not None:
+        return walk.emit(node.prim, [walk.whole(x), indices], node.params, rows(axis + own))
+    own = walk.axis(x)
+    if own is None or own == axis:
+        return walk.as_whole(node, [x, indices])
+    place = rows(own if own < axis else own - 1 + len(indices.shape))
+    return walk.emit(node.prim, [x, indices], node.params, place)
+
+
+@rule("scatter")
+def _scatter(walk: Walk, node: Node, xs: list[Value], *, mode: str) -> list[Value]:
+    """Rows that are added at places given by rows are a term of what they are added to."""
+    x, indices, updates = walk.terms_collected(xs)
+    own = next((a for a in (walk.axis(indices), walk.axis(updates)) if a is not None), None)
+    if mode == "add" and own is not None and own < len(indices.shape) and walk.place(x).is_whole:
+        (zero,) = walk.emit(P.constant, [], {"value": dtypes.to_numpy(x.dtype).type(0).reshape(())}, WHOLE)
+        (zeros,) = walk.emit(P.broadcast_in_dim, [zero], {"shape": x.shape, "dims": ()}, WHOLE)
+        operands = [zeros, walk.share(indices, own), walk.share(updates, own)]
+        (term,) = walk.emit(node.prim, operands, node.params, TERM)
+        if walk.is_zero(x):
+            return [term]
+        return walk.emit(P.add, [x, walk.collected(term)], {}, WHOLE)
+    own = walk.axis(x)
+    if own and walk.place(indices).is_whole:  # each row on its own
+        share = walk.share(updates, own - 1 + len(indices.shape))
+        return walk.emit(node.prim, [x, indices, share], node.params, rows(own))
+    return walk.as_whole(node, [x, indices, updates])
+
+
+# -- sums and orders --------------------------------------------------------------------------------------------------
+@rule("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or")
+def _reduction(walk: Walk, node: Node, xs: list[Value], *, axes: tuple[int, ...]) -> list[Value]:
+    (x,) = xs
+    place, is_sum = walk.place(x), node.prim.name == "reduce_sum"
+    if place.is_term:
+        return walk.emit(node.prim, xs, node.params, TERM) if is_sum else walk.as_whole(node, xs)
+    if place.axis in axes:
+        return walk.emit(node.prim, xs, node.params, TERM) if is_sum else walk.as_whole(node, xs)
+    return walk.emit(node.prim, xs, node.params, _without(place.axis, axes))
+
+
+def _without(axis: Any, axes: tuple[int, ...]) -> Place:
+    return rows(axis - sum(a < axis for a in axes))
+
+
+@rule("argmax", "argmin")
+def _arg_reduction(walk: Walk, node: Node, xs: list[Value], *, axis: int) -> list[Value]:
+    own = walk.axis(xs[0])
+    if own is None or own == axis:
+        return walk.as_whole(node, xs)
+    return walk.emit(node.prim, xs, node.params, _without(own, (axis,)))
+
+
+@rule("cumsum", "cumprod", "cummax", "cummin", "sort")
+def _along_axis(walk: Walk, node: Node, xs: list[Value], *, axis: int, **params: Any) -> list[Value]:
+    xs = walk.terms_collected(xs)
+    own = next((a for a in map(walk.axis, xs) if a is not None), None)
+    if own is None or own == axis:
+        return walk.as_whole(node, xs)
+    return walk.emit(node.prim, [walk.share(x, own) for x in xs], node.params, rows(own))
+
+
+# -- contractions -----------------------------------------------------------------------------------------------------
+@rule("dot_general")
+def _dot_general(walk: Walk, node: Node, xs: list[Value], *, contract: tuple, batch: tuple) -> list[Value]:
+    x, y = walk.terms_collected(xs)
+    for one, other in ((0, 1), (1, 0)):
+        value = (x, y)[one]
+        axis = walk.axis(value)
+        for pairs, is_sum in ((contract, True), (batch, False)):
+            if axis is not None and axis in pairs[one]:
+                i = pairs[one].index(axis)
+                pair = [value, walk.share((x, y)[other], pairs[other][i])]
+                return walk.emit(node.prim, pair[:: 1 if one == 0 else -1], node.params, TERM if is_sum else rows(i))
+    own = walk.axis(x)
+    if own is not None:  # each row of the one with all of the other
+        place = rows(len(batch[0]) + _free(node.inputs[0], contract[0], batch[0]).index(own))
+        return walk.emit(node.prim, [x, walk.whole(y)], node.params, place)
+    own = walk.axis(y)
+    if own is None:
+        return walk.as_whole(node, [x, y])
+    before = len(batch[0]) + len(_free(node.inputs[0], contract[0], batch[0]))
+    place = rows(before + _free(node.inputs[1], contract[1], batch[1]).index(own))
+    return walk.emit(node.prim, [x, y], node.params, place)
+
+
+def _free(value: Value, summed: tuple[int, ...], shared: tuple[int, ...]) -> list[int]:
+    return [i for i in range(len(value.shape)) if i not in summed and i not in shared]
+
+
+@rule("conv", "conv_input_grad")
+def _conv(walk: Walk, node: Node, xs: list[Value], **params: Any) -> list[Value]:
+    x, w = walk.terms_collected(xs)
+    if walk.axis(x) != 0:
+        return walk.as_whole(node, [x, w])
+    return walk.emit(node.prim, [x, walk.whole(w)], _of_images(node), rows(0))
+
+
+@rule("conv_filter_grad")
+def _conv_filter_grad(walk: Walk, node: Node, xs: list[Value], **params: Any) -> list[Value]:
+    x, g = walk.terms_collected(xs)
+    if 0 not in (walk.axis(x), walk.axis(g)):
+        return walk.as_whole(node, [x, g])
+    return walk.emit(node.prim, [walk.share(x, 0), walk.share(g, 0)], of_total_params(node.params), TERM)
+
+
+def _of_images(node: Node) -> dict[str, Any]:
+    """Parameters of a node whose operands and results have their rows along axis 0."""
+    params = of_total_params(node.params)
+    if "input_shape" in params:
+        params["input_shape"] = of_share(node.params["input_shape"], 0)
+    return params
+
+
+@rule("window_sum", "window_max", "window_argmax", "window_sum_grad", "unpool", "pool_gather")
+def _window(walk: Walk, node: Node, xs: list[Value], *, window: tuple, strides: tuple, **params: Any) -> list[Value]:
+    xs = walk.terms_collected(xs)
+    own = next((a for a in map(walk.axis, xs) if a is not None), None)
+    if own is None or window[own] != 1 or strides[own] != 1 or params["padding"][own] != (0, 0):
+        return walk.as_whole(node, xs)
+    changed = of_total_params(node.params)
+    if "input_shape" in changed:
+        changed["input_shape"] = of_share(node.params["input_shape"], own)
+    return walk.emit(node.prim, [walk.share(x, own) for x in xs], changed, rows(own))
+
+
+@rule("cholesky", "triangular_solve", "lu", "qr", "svd", "eigh", "eig")
+def _matrices(walk: Walk, node: Node, xs: list[Value], **params: Any) -> list[Value]:
+    xs = walk.terms_collected(xs)
+    own = next((a for a in map(walk.axis, xs) if a is not None), None)
+    if own is None or any(own >= len(x.shape) - 2 for x in xs):
+        return walk.as_whole(node, xs)
+    return walk.emit(node.prim, [walk.share(x, own) for x in xs], node.params, rows(own))
+
+
+def depends_on_rows(extent: Any) -> bool:
+    """Whether an extent has to do with the number of rows."""
+    return isinstance(extent, Dim) and "batch" in extent.symbols

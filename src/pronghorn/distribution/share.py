@@ -1,0 +1,30 @@
+"""From a traced step to what several processes run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pronghorn.backends import choice
+from pronghorn.distribution.communicator import Communicator
+from pronghorn.distribution.partition.places import RowsMeet
+from pronghorn.distribution.partition.stages import in_stages
+from pronghorn.distribution.processes import processes
+from pronghorn.distribution.shared_step import SharedStep
+from pronghorn.graph.dim import SymbolicDimError
+from pronghorn.graph.primitives.registry import ShapeError
+from pronghorn.graph.trace import Traced
+from pronghorn.graph.user_code import warn
+
+
+def shared_executable(engine: str, traced: Traced, gathered: Sequence[int], fixed: bool) -> Any:
+    """Return what runs a step on all processes; see `SharedStep`."""
+    try:
+        stages = in_stages(traced)
+    except (RowsMeet, ShapeError, SymbolicDimError) as error:
+        warn(
+            f"{traced.graph.name}: its rows cannot be shared among processes, so that each computes whole batches, "
+            f"which gives the same results and takes as long as one process alone ({error})."
+        )
+        return choice.executable(engine, traced, gathered)
+    return SharedStep(traced, stages, gathered, engine, Communicator(processes()), fixed)
