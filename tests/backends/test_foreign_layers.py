@@ -150,35 +150,30 @@ def test_another_engine_says_so_before_the_first_step(other):
     model.fit(X, Y, verbose=0)
 
 
-# -- Flax -------------------------------------------------------------------------------------------------------------
-def test_a_module_of_flax():
-    linen = pytest.importorskip("flax.linen")
-    pytest.importorskip("jax")
+@needs("jax")
+@pytest.mark.parametrize("training", [False, True])
+def test_a_state_that_the_function_gives_back_as_it_was_is_not_assigned(training, tmp_path):
+    """So that it can be exported, as by a layer of batch statistics."""
 
-    class Net(linen.Module):
-        @linen.compact
-        def __call__(self, inputs, training=False):
-            x = linen.Dense(5)(inputs)
-            x = linen.BatchNorm(use_running_average=not training)(x)
-            return linen.Dropout(0.5, deterministic=not training)(linen.relu(x))
+    def call(params, state, inputs, training):
+        if training:
+            state = {"mean": inputs.mean(0), "other": state["other"]}
+        return inputs * params + state["mean"], state
 
-        def get_config(self):
-            return {}
-
-        @classmethod
-        def from_config(cls, config):
-            return cls()
-
-    layer = layers.FlaxLayer(Net())
-    model, losses = trained(layer, "jax", epochs=8)
-    assert losses[-1] < losses[0]
-    assert len(layer.trainable_weights) == 4 and len(layer.non_trainable_weights) == 2
-    assert any(np.abs(v.numpy()).max() > 0 for v in layer.non_trainable_weights)
-    np.testing.assert_allclose(model.predict(X, verbose=0), model.predict(X, verbose=0))
-    copy = layers.FlaxLayer(Net())
-    copy.build((None, 6))
-    copy.set_weights(layer.get_weights())
-    np.testing.assert_allclose(copy(X), layer(X), rtol=1e-6)
+    state = {"mean": np.ones(6, "float32"), "other": np.ones(2, "float32")}
+    layer = layers.JaxLayer(call, params=np.float32(2.0), state=state)
+    model = keras.Sequential([keras.Input((6,)), layer])
+    keras.config.set_backend("jax")
+    try:
+        mean, other = layer.non_trainable_weights
+        model(X, training=training)
+        np.testing.assert_allclose(mean.numpy(), X.mean(0) if training else np.ones(6), rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(other.numpy(), np.ones(2))
+        model.export(tmp_path / "m.jax", format="jax", verbose=False)
+        function, parameters = keras.interop.to_jax(model)
+        np.testing.assert_allclose(function(parameters, X), X * 2 + mean.numpy(), rtol=1e-5, atol=1e-6)
+    finally:
+        keras.config.set_backend("pronghorn")
 
 
 # -- PyTorch ----------------------------------------------------------------------------------------------------------

@@ -114,16 +114,6 @@ def flat(like: Any, nested: Any) -> list[Any]:
     return tree.flatten(nested)
 
 
-def refuse_strings(found: Inference, format: str) -> None:
-    """Raise NotImplementedError where an input is strings, of which the format's library has no arrays."""
-    if found.strings:
-        names = ", ".join(map(repr, found.strings))
-        raise NotImplementedError(
-            f"export: format={format!r} has no arrays of strings, which the input {names} takes. Look the strings up "
-            "in front of the model and export the rest, which takes numbers; or use format='tf_saved_model' or 'onnx'."
-        )
-
-
 def size_of(variables: Sequence[GraphVariable]) -> int:
     """How many bytes they hold."""
     return sum(math.prod(map(int, v.shape)) * dtypes.itemsize(v.dtype) for v in variables)

@@ -20,6 +20,32 @@ from pronghorn.trainers.checks import call_takes_training
 _HINT = 7
 
 
+@dataclass(frozen=True)
+class Purpose:
+    """What an inference is traced for, in the words of errors.
+
+    Attributes:
+        who: who was asked for it.
+        keeper: what would have to keep states between calls.
+        fixing: how the inputs' extents are given in numbers.
+        telling: how the inputs' shapes are told at all.
+    """
+
+    who: str = "export"
+    keeper: str = "an exported file"
+    fixing: str = "Pass input_signature with numbers in the shapes."
+    telling: str = "Call it on data first, or pass input_signature."
+
+
+EXPORT = Purpose()
+
+
+def conversion(who: str) -> Purpose:
+    """The purpose of a function that gives a model to another library."""
+    fixing = "Make the model of Input(batch_shape=...) with numbers alone."
+    return Purpose(who, "what it gives", fixing, telling="Call it on data first.")
+
+
 @dataclass
 class Inference:
     """A model's call, with ``training=False`` unless the other is asked for.
@@ -31,6 +57,7 @@ class Inference:
         strings: the shapes of the inputs that are strings, whose `Lookup`s are the function's `host` inputs.
         outputs: the names of the outputs, none of which an input has.
         structure: the nested results.
+        purpose: what it is for.
     """
 
     traced: Traced
@@ -39,6 +66,7 @@ class Inference:
     strings: dict[str, Shape]
     outputs: list[str]
     structure: Any = None
+    purpose: Purpose = EXPORT
 
     @property
     def numbers(self) -> list[str]:
@@ -61,24 +89,28 @@ class Inference:
         numbers = itertools.count()
         return tree.map_structure(lambda _: next(numbers), self.structure)
 
-    def refuse_strings(self, who: str, arrays: str) -> None:
-        """Raise NotImplementedError where it takes strings, which an engine's arrays cannot be.
+    def refuse_strings(self, library: str, instead: str = "") -> None:
+        """Raise NotImplementedError where an input is strings, of which a library has no arrays.
 
         Args:
-            who: the function that was called.
-            arrays: what the library and its arrays are called.
+            library: its name.
+            instead: what else can be done.
         """
         if self.strings:
-            raise NotImplementedError(f"{who}: {self.traced.graph.name!r} takes strings, of which {arrays}.")
+            names = ", ".join(map(repr, self.strings))
+            raise NotImplementedError(
+                f"{self.purpose.who}: {library} has no arrays of strings, which the input {names} takes. Look the "
+                f"strings up in front of the model, and have the rest take their numbers{instead}."
+            )
 
     def refuse_states(self) -> None:
-        """Raise NotImplementedError where the call assigns variables, which an exported file cannot keep."""
+        """Raise NotImplementedError where the call assigns variables, which nothing would keep."""
         if self.traced.updated:
             paths = ", ".join(sorted({repr(v.path) for v in self.traced.updated}))
             raise NotImplementedError(
-                f"export: {self.traced.graph.name!r} assigns {paths} when it is called, but an exported file keeps "
-                "nothing between calls. Make recurrent layers with stateful=False, and take their states as inputs and "
-                "outputs."
+                f"{self.purpose.who}: {self.traced.graph.name!r} assigns {paths} when it is called, but "
+                f"{self.purpose.keeper} keeps nothing between calls. Make recurrent layers with stateful=False, and "
+                "take their states as inputs and outputs."
             )
 
 
@@ -91,19 +123,20 @@ class Spec:
     name: str | None
 
 
-def inference(model: Any, input_signature: Any = None, training: bool = False) -> Inference:
+def inference(model: Any, input_signature: Any = None, training: bool = False, purpose: Purpose = EXPORT) -> Inference:
     """Trace what a model computes in inference.
 
     Args:
         model: a model that has been built.
         input_signature: see `export_model`.
         training: whether to trace what it computes in training instead.
+        purpose: what it is for.
 
     Raises:
         ValueError: if the inputs' shapes are not known, or what it computes depends on the number of rows.
         NotImplementedError: if it does more with strings than look them up.
     """
-    structure, spread = _input_structure(model, input_signature)
+    structure, spread = _input_structure(model, input_signature, purpose)
     keywords = {"training": training} if call_takes_training(model) else {}
 
     def call(*arguments: Any) -> Any:
@@ -113,7 +146,7 @@ def inference(model: Any, input_signature: Any = None, training: bool = False) -
             model._clear_losses()  # they would be of the trace, no numbers
 
     arguments = tuple(structure) if spread else (structure,)
-    return inference_of(call, arguments, model.name, lambda results: _output_names(model, results))
+    return inference_of(call, arguments, model.name, lambda results: _output_names(model, results), purpose)
 
 
 def inference_of(
@@ -121,6 +154,7 @@ def inference_of(
     arguments: tuple[Any, ...],
     name: str,
     names_of: Callable[[Any], list[str]] | None = None,
+    purpose: Purpose = EXPORT,
 ) -> Inference:
     """Trace what a function computes.
 
@@ -129,6 +163,7 @@ def inference_of(
         arguments: what it is called with, nested, with `Spec`s (see `to_spec`) in place of arrays.
         name: the graph's, for errors.
         names_of: the names of the outputs, from the nested results; keys or numbered ones by default.
+        purpose: what it is for.
 
     Raises:
         ValueError: if what it computes depends on extents that are not known.
@@ -137,21 +172,20 @@ def inference_of(
     specs: list[Spec] = tree.flatten(arguments)
     inputs = each_once(spec.name or f"input_{i}" for i, spec in enumerate(specs))
     call = _Call(function, arguments)
-    traced = _traced(call, [replace(spec, name=name) for spec, name in zip(specs, inputs)], name)
+    traced = _traced(call, [replace(spec, name=name) for spec, name in zip(specs, inputs)], name, purpose)
     outputs = each_once((names_of or names_of_results)(call.results), inputs)
     strings = {x.name: x.shape for x in call.inputs if isinstance(x, OpenStrings)}
-    return Inference(traced, tree.pack_sequence_as(arguments, inputs), inputs, strings, outputs, call.results)
+    return Inference(traced, tree.pack_sequence_as(arguments, inputs), inputs, strings, outputs, call.results, purpose)
 
 
 # -- inputs -----------------------------------------------------------------------------------------------------------
-def _input_structure(model: Any, signature: Any) -> tuple[Any, bool]:
+def _input_structure(model: Any, signature: Any, purpose: Purpose) -> tuple[Any, bool]:
     """The inputs as nested Specs, and whether these are several arguments of the model."""
     own, spread = _own_structure(model)
     if signature is None:
         if own is None:
             raise ValueError(
-                f"export: the shapes of the inputs of {model.name!r} are not known. Call it on data first, or pass "
-                "input_signature."
+                f"{purpose.who}: the shapes of the inputs of {model.name!r} are not known. {purpose.telling}"
             )
         return own, spread
     given = tree.map_structure(to_spec, signature)
@@ -212,7 +246,7 @@ def to_spec(x: Any) -> Spec:
 
 
 # -- tracing ----------------------------------------------------------------------------------------------------------
-def _traced(call: _Call, specs: list[Spec], name: str) -> Traced:
+def _traced(call: _Call, specs: list[Spec], name: str, purpose: Purpose) -> Traced:
     """The traced call.
 
     Unknown extents of several inputs are taken to be the same along the same axis; where that does not fit, each is one
@@ -235,15 +269,14 @@ def _traced(call: _Call, specs: list[Spec], name: str) -> Traced:
             continue
         if traced.guards:
             raise ValueError(
-                f"export: what {name!r} computes depends on its inputs' extents ({traced.guards}), so that no "
-                "one file serves them all. Pass input_signature with numbers in the shapes."
+                f"{purpose.who}: what {name!r} computes depends on its inputs' extents ({traced.guards}), so that "
+                f"nothing serves them all. {purpose.fixing}"
             )
         return traced
     assert problem is not None
     if isinstance(problem, SymbolicDimError):
         raise ValueError(
-            f"export: {name!r} needs to know an extent that is free ({problem}). Pass input_signature with "
-            "numbers in the shapes."
+            f"{purpose.who}: {name!r} needs to know an extent that is free ({problem}). {purpose.fixing}"
         ) from problem
     raise problem
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from pronghorn import tree
 from pronghorn.backends.jax.engine import ENGINE
-from pronghorn.export.signature import each_once, inference
+from pronghorn.export.signature import conversion, each_once, inference
 from pronghorn.graph import dtypes
 
 Parameters = dict[str, dict[str, Any]]
@@ -17,10 +17,10 @@ Parameters = dict[str, dict[str, Any]]
 
 def to_jax(model: Any, training: bool) -> tuple[Callable[..., Any], Parameters]:
     """See `pronghorn.interop.to_jax`."""
-    found = inference(model, training=training)
+    found = inference(model, training=training, purpose=conversion("to_jax"))
     if not training:
         found.refuse_states()
-    found.refuse_strings("to_jax", "JAX has no arrays")
+    found.refuse_strings("JAX")
     traced, graph = found.traced, found.traced.graph
     ENGINE.check(graph)
     names = each_once(v.path for v in traced.variables)
@@ -28,7 +28,7 @@ def to_jax(model: Any, training: bool) -> tuple[Callable[..., Any], Parameters]:
     parameters: Parameters = {"trainable": {}, "non_trainable": {}}
     with ENGINE.computing():
         for variable, (group, name) in places.items():
-            parameters[group][name] = ENGINE.from_numpy(variable.numpy())
+            parameters[group][name] = ENGINE.from_numpy(variable.storage())
     updated = [places[v] for v in traced.updated]
     types = [dtypes.to_numpy(v.dtype) for v in found.given]
     structure = found.numbered

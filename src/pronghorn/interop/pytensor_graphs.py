@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 from pronghorn import tree
 from pronghorn.backends.pytensor.engine import ENGINE
 from pronghorn.backends.pytensor.registry import formulas
-from pronghorn.export.signature import each_once, inference
+from pronghorn.export.signature import conversion, each_once, inference
 from pronghorn.graph.ir import Graph
 
 
@@ -40,9 +40,9 @@ class GraphFunction:
 
 def to_pytensor(model: Any) -> GraphFunction:
     """See `pronghorn.interop.to_pytensor`."""
-    found = inference(model)
+    found = inference(model, purpose=conversion("to_pytensor"))
     found.refuse_states()
-    found.refuse_strings("to_pytensor", "PyTensor has no tensors")
+    found.refuse_strings("PyTensor")
     traced = found.traced
     ENGINE.check(traced.graph)
     weights: dict[str, Any] = {}

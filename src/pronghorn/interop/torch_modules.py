@@ -11,7 +11,7 @@ from pronghorn import tree
 from pronghorn.backends.torch import registry
 from pronghorn.backends.torch.engine import ENGINE
 from pronghorn.backends.torch.registry import TYPES
-from pronghorn.export.signature import each_once, inference
+from pronghorn.export.signature import conversion, each_once, inference
 from pronghorn.graph.ir import Graph
 
 
@@ -127,9 +127,9 @@ class GraphModule(torch.nn.Module):
 
 def to_torch(model: Any) -> GraphModule:
     """See `pronghorn.interop.to_torch`."""
-    found = inference(model)
+    found = inference(model, purpose=conversion("to_torch"))
     found.refuse_states()
-    found.refuse_strings("to_torch", "PyTorch has no tensors")
+    found.refuse_strings("PyTorch")
     traced = found.traced
     ENGINE.check(traced.graph)
     names = each_once(v.path.replace(".", "_").replace("/", "_") for v in traced.variables)

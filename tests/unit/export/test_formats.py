@@ -145,6 +145,17 @@ def test_states_are_refused():
     stateful = keras.Sequential([keras.Input((5, 3), batch_size=2), layers.LSTM(4, stateful=True)])
     with pytest.raises(NotImplementedError, match="rnn_state.*stateful=False"):
         signature.inference(stateful).refuse_states()
+    with pytest.raises(NotImplementedError, match="^to_x: .*rnn_state.*what it gives keeps nothing.*stateful=False"):
+        signature.inference(stateful, purpose=signature.conversion("to_x")).refuse_states()
+
+
+def test_errors_of_a_conversion_do_not_speak_of_exports():
+    """Which have an argument input_signature."""
+    x = keras.Input((5,))
+    model = keras.Model(x, layers.Lambda(lambda x: x * 2 if x.shape[0] > 3 else x)(x))
+    for given, message in [(model, "^to_x: .*batch_shape"), (Sub(), "^to_x: .*Call it on data first.$")]:
+        with pytest.raises(ValueError, match=message):
+            signature.inference(given, purpose=signature.conversion("to_x"))
 
 
 def test_strings_are_looked_up_or_refused():

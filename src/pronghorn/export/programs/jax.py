@@ -18,7 +18,7 @@ import jax.export
 
 from pronghorn import tree
 from pronghorn.backends.jax import ENGINE
-from pronghorn.export.by_table import TableCall, flat, megabytes, refuse_strings, size_of
+from pronghorn.export.by_table import TableCall, flat, megabytes, size_of
 from pronghorn.export.files import check_file, write_file
 from pronghorn.export.signature import Inference, inference
 from pronghorn.graph import dtypes
@@ -55,7 +55,7 @@ def write(model: Any, path: Path, input_signature: Any = None, platforms: Sequen
     check_file(path)
     found = inference(model, input_signature)
     found.refuse_states()
-    refuse_strings(found, "jax")
+    found.refuse_strings("JAX", "; or use format='tf_saved_model' or 'onnx'")
     call = TableCall(ENGINE, found, "jax", LACKS)
     size = size_of(call.variables)
     if size > MOST_BYTES:

@@ -18,7 +18,7 @@ import torch
 from pronghorn import tree
 from pronghorn.backends.torch import ENGINE
 from pronghorn.backends.torch.registry import TYPES
-from pronghorn.export.by_table import TableCall, flat, megabytes, refuse_strings
+from pronghorn.export.by_table import TableCall, flat, megabytes
 from pronghorn.export.files import check_file, write_file
 from pronghorn.export.signature import Inference, inference
 from pronghorn.graph.dim import Dim
@@ -51,7 +51,7 @@ def write(model: Any, path: Path, input_signature: Any = None) -> str:
     check_file(path)
     found = inference(model, input_signature)
     found.refuse_states()
-    refuse_strings(found, "torch")
+    found.refuse_strings("PyTorch", "; or use format='tf_saved_model' or 'onnx'")
     call = TableCall(ENGINE, found, "torch", LACKS)
     stream = io.BytesIO()
     call.writing(lambda: torch.export.save(exported(call), stream))

@@ -17,13 +17,15 @@ class FlaxLayer(JaxLayer):
 
     Args:
         module: the module.
-        method: what is called instead of the module itself: one of its methods, or a function of the module. It takes
-            ``inputs`` and perhaps ``training``.
+        method: what is called instead of the module itself: one of its methods, by itself or by its name, or a function
+            of the module. It takes ``inputs`` and perhaps ``training``.
         variables: the module's first variables, as its ``init`` returns them; made when the layer is built if None.
         kwargs: arguments of `JaxLayer` and `Layer`.
 
     Raises:
         ImportError: Flax or JAX is not installed.
+        TypeError: it is no module of `flax.linen`.
+        ValueError: it has no such method.
     """
 
     def __init__(
@@ -33,6 +35,15 @@ class FlaxLayer(JaxLayer):
             from flax.linen import DenyList
         except ImportError as error:
             raise ImportError("FlaxLayer needs the package flax: pip install flax", name="flax") from error
+        if not (callable(getattr(module, "init", None)) and callable(getattr(module, "apply", None))):
+            raise TypeError(
+                f"FlaxLayer takes a module of flax.linen, with init() and apply(); got {type(module).__name__}. One of "
+                "flax.nnx becomes one of linen by flax.nnx.bridge.to_linen(Class, ...)."
+            )
+        if isinstance(method, str):
+            if not callable(getattr(module, method, None)):
+                raise ValueError(f"FlaxLayer: {type(module).__name__} has no method {method!r}.")
+            method = getattr(module, method)
         others = DenyList(["params"])
 
         def apply(params: Any, state: Any, rng: Any, inputs: Any, **flags: Any) -> Any:

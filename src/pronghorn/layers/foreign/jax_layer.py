@@ -142,14 +142,16 @@ class JaxLayer(Layer):
         leaves, structure = jax.flatten({"params": self.params, "state": self.state, "rng": rng, "inputs": inputs})
         places = [i for i, leaf in enumerate(leaves) if hasattr(leaf, "shape")]
         results: Any = None
+        same: list[bool] = []
 
         def flat(*arrays: Any) -> list[Any]:
-            nonlocal results
+            nonlocal results, same
             filled = list(leaves)
             for i, array in zip(places, arrays):
                 filled[i] = array
             given = {**jax.unflatten(structure, filled), "training": bool(training)}
             results = jax.flatten(self.call_fn(*(given[name] for name in self._takes)))
+            same = [any(leaf is array for array in arrays) for leaf in results[0]]
             return [leaf for leaf in results[0] if jax.is_array(leaf)]
 
         function = jax.JaxFunction(f"The layer {self.name!r}", flat)
@@ -159,10 +161,14 @@ class JaxLayer(Layer):
             return nest
         if not isinstance(nest, (tuple, list)) or len(nest) != 2:
             raise ValueError(f"{self.name!r}: call_fn takes a state, so it must return (outputs, new_state).")
-        self._assign_state(nest[1])
+        self._assign_state(nest[1], jax.unflatten(results[1], same)[1])
         return nest[0]
 
-    def _assign_state(self, new: Any) -> None:
+    def _assign_state(self, new: Any, same: Any) -> None:
+        """Take over the parts of a state that the function has not given back as they were.
+
+        Where it changes nothing, as in inference, the layer assigns nothing, and so can be exported.
+        """
         jax = engine("jax").functions
         (variables, mine), (values, theirs) = jax.flatten(self.state), jax.flatten(new)
         if mine != theirs:
@@ -170,8 +176,8 @@ class JaxLayer(Layer):
                 f"The layer {self.name!r}: the state that call_fn returns has the structure {theirs}, but it began as "
                 f"{mine}."
             )
-        for variable, value in zip(variables, values):
-            if isinstance(variable, Variable):
+        for variable, value, is_same in zip(variables, values, jax.flatten(same)[0]):
+            if isinstance(variable, Variable) and not is_same:
                 variable.assign(value)
 
     # -- configuration ----------------------------------------------------------------------------------------------
