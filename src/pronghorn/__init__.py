@@ -66,12 +66,14 @@ _NAMES = {
     "device": ".backend.device",
     "grad": ".ops.gradients",
     "jit": ".trainers.jit",
-    "load_ipython_extension": ".cli.aliases",
     "name_scope": ".utils.naming:NameScope",
     "remat": ".backend.remat",
     "value_and_grad": ".ops.gradients",
     "version": "._version",
 }
 
-attach(__name__, _NAMES, _SUBMODULES)
+# What IPython looks for, and a user does not.
+_UNLISTED = {"load_ipython_extension": ".cli.aliases"}
+
+attach(__name__, _NAMES, _SUBMODULES, _UNLISTED)
 install_finder()

@@ -112,7 +112,7 @@ class LazyModule(ModuleType):
         ModuleType.__setattr__(self, name, value)
 
     def __dir__(self) -> list[str]:
-        return sorted({*_own_dict(self), *_table(self)})
+        return sorted({*listed_names(self), *(name for name in _own_dict(self) if name[:2] == "__")})
 
     def __reduce__(self) -> Any:
         return importlib.import_module, (
@@ -136,7 +136,12 @@ class LazyModule(ModuleType):
         return {name: value for name, value in loaded.items() if name in table or name[:2] == "__"}
 
 
-def attach(package: str, table: Mapping[str, str] | None = None, submodules: Iterable[str] = ()) -> None:
+def attach(
+    package: str,
+    table: Mapping[str, str] | None = None,
+    submodules: Iterable[str] = (),
+    unlisted: Mapping[str, str] | None = None,
+) -> None:
     """Make `package` resolve the names of `table`, and its `submodules`, on first use.
 
     A plain module may call it without a table, for the errors that name the nearest names.
@@ -145,11 +150,13 @@ def attach(package: str, table: Mapping[str, str] | None = None, submodules: Ite
         package: the package's `__name__`; it is being imported, so it is in `sys.modules`.
         table: public name to `"module"`, `"module:name"` or `"module:"`; see the module's docstring.
         submodules: names that are modules of the package.
+        unlisted: more of the table, which `dir` and completion do not offer.
     """
     module = sys.modules[package]
     names = {**(table or {}), **{name: f".{name}:" for name in submodules}}
     own = _own_dict(module)
-    own["_lazy_table"] = names
+    own["_lazy_table"] = {**names, **(unlisted or {})}
+    own["_lazy_unlisted"] = frozenset(unlisted or ())
     own.setdefault("__path__", [])  # else `from module import x` never asks the finder below
     if names:
         own.setdefault("__all__", sorted(names))
@@ -166,6 +173,21 @@ def _own_dict(module: ModuleType) -> dict[str, Any]:
 
 def _table(module: ModuleType) -> dict[str, str]:
     return _own_dict(module)["_lazy_table"]
+
+
+def listed_names(module: ModuleType) -> list[str]:
+    """Return the names that `dir` and completion offer, without those with two underscores; nothing is imported."""
+    own = _own_dict(module)
+    if "__all__" in own:
+        return list(own["__all__"])
+    return [name for name, value in own.items() if _is_public(module, name, value)]
+
+
+def _is_public(module: ModuleType, name: str, value: Any) -> bool:
+    """Whether a module without a table means a name for its users: it is no import, and defined there."""
+    if name.startswith("_") or isinstance(value, ModuleType):
+        return False
+    return getattr(value, "__module__", None) == module.__name__ or hasattr(value, "__absent__")
 
 
 def _split(package: str, name: str, target: str) -> tuple[str, str]:

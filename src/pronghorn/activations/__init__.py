@@ -1,5 +1,6 @@
 """Activation functions, and `get` to find one by name."""
 
+from pronghorn._lazy import attach as _attach
 from pronghorn.activations.activations import (
     celu,
     elu,
@@ -35,3 +36,43 @@ from pronghorn.activations.activations import (
     threshold,
 )
 from pronghorn.activations.registry import deserialize, get, serialize
+
+__all__ = [
+    "celu",
+    "deserialize",
+    "elu",
+    "exponential",
+    "gelu",
+    "get",
+    "glu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "serialize",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
+    "swish",
+    "tanh",
+    "tanh_shrink",
+    "threshold",
+]
+
+_attach(__name__)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import sys
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 from pronghorn._lazy import attach
 from pronghorn.applications import imagenet_utils
@@ -40,22 +41,48 @@ FAMILIES: dict[str, tuple[str, str | None, str]] = {
 _LAYERS = {"convnext": "LayerScale", "inception_resnet_v2": "CustomScaleLayer"}
 
 
+_MODES = {
+    None: "nothing: its first layers do it",
+    "caffe": "channels as blue, green, red, without ImageNet's means",
+    "tf": "from 0 to 255 to -1 to 1",
+    "torch": "from 0 to 255 to ImageNet's normal distribution",
+}
+
+_PREPARATION = """Prepare images for these networks: {what}.
+
+    Args:
+        x: RGB images, 0 to 255, of three or four axes.
+        data_format: `"channels_last"`, `"channels_first"`, or None for the default.
+
+    Returns:
+        An array or tensor like `x`.
+    """
+
+
 def top_level_names() -> dict[str, str]:
     """Return the table of the networks for `pronghorn.applications` itself."""
     return {name: f".{family}" for family, (names, *_) in FAMILIES.items() for name in names.split()}
 
 
+def _preparation(module_name: str, mode: str | None) -> Callable[..., Any]:
+    def preprocess_input(x: Any, data_format: str | None = None) -> Any:
+        return imagenet_utils.prepare(x, data_format=data_format, mode=mode)
+
+    preprocess_input.__doc__ = _PREPARATION.format(what=_MODES[mode])
+    preprocess_input.__module__ = module_name
+    preprocess_input.__qualname__ = "preprocess_input"
+    return preprocess_input
+
+
 def _make(family: str, names: str, mode: str | None, builder: str) -> None:
     full_name = f"{__package__}.{family}"
     module = ModuleType(full_name, f"{names.replace(' ', ', ')}: the networks, and the preparation of their inputs.")
-    prepare = functools.partial(imagenet_utils.prepare, mode=mode)
-    module.preprocess_input = functools.update_wrapper(  # type: ignore[attr-defined]
-        lambda x, data_format=None: prepare(x, data_format=data_format), imagenet_utils.preprocess_input
-    )
+    module.preprocess_input = _preparation(full_name, mode)  # type: ignore[attr-defined]
     module.decode_predictions = imagenet_utils.decode_predictions  # type: ignore[attr-defined]
     sys.modules[full_name] = module
-    names = f"{names} {_LAYERS.get(family, '')}"
-    attach(full_name, dict.fromkeys(names.split(), f"{__package__}.networks.{builder}"))
+    table = dict.fromkeys(f"{names} {_LAYERS.get(family, '')}".split(), f"{__package__}.networks.{builder}")
+    module.__all__ = sorted([*table, "decode_predictions", "preprocess_input"])  # type: ignore[attr-defined]
+    attach(full_name, table)
 
 
 for _family, (_names, _mode, _builder) in FAMILIES.items():

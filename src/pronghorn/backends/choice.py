@@ -7,7 +7,7 @@ import functools
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from pronghorn._lazy import nearest_clause
 from pronghorn.backends import engine as engines
@@ -135,7 +135,10 @@ def running() -> Iterator[None]:
             _choice.runs -= 1
 
 
-def keeps_engine(method: Callable[..., Any]) -> Callable[..., Any]:
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def keeps_engine(method: F) -> F:
     """A method that runs a model: the engine cannot change until it returns."""
 
     @functools.wraps(method)
@@ -143,7 +146,7 @@ def keeps_engine(method: Callable[..., Any]) -> Callable[..., Any]:
         with running():
             return method(*args, **kwargs)
 
-    return kept
+    return kept  # type: ignore[return-value]
 
 
 def executable(name: str, traced: Traced, gathered: Sequence[int] = (), jit: bool = False) -> Any:

@@ -2,9 +2,25 @@
 
 from typing import Any
 
+from pronghorn._lazy import attach as _attach
 from pronghorn.constraints.constraints import Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 from pronghorn.utils.registry import Registry as _Registry
 from pronghorn.utils.registry import names_of as _names_of
+
+__all__ = [
+    "Constraint",
+    "MaxNorm",
+    "MinMaxNorm",
+    "NonNeg",
+    "UnitNorm",
+    "deserialize",
+    "get",
+    "max_norm",
+    "min_max_norm",
+    "non_neg",
+    "serialize",
+    "unit_norm",
+]
 
 max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 
@@ -31,3 +47,6 @@ def serialize(constraint: Any) -> Any:
 def deserialize(config: Any, custom_objects: Any = None) -> Any:
     """The constraint of a configuration."""
     return _registry.deserialize(config, custom_objects)
+
+
+_attach(__name__)

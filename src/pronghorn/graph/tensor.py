@@ -12,6 +12,7 @@ from pronghorn.graph.active import state
 from pronghorn.graph.concrete import values_needed
 from pronghorn.graph.dim import Shape, product
 from pronghorn.graph.ir import Value
+from pronghorn.graph.operators import Operators
 
 _operations: Any = None
 
@@ -26,7 +27,7 @@ def _ops() -> Any:
     return _operations
 
 
-class ArrayMethods:
+class ArrayMethods(Operators):
     """The methods that arrays and descriptions of arrays have: functions of `pronghorn.ops`."""
 
     __slots__ = ()

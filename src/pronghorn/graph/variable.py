@@ -13,6 +13,7 @@ from pronghorn.graph import dlpack, dtypes
 from pronghorn.graph.active import active_tapes, current_trace, state
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.foreign import without_framework
+from pronghorn.graph.operators import Operators
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.runtime.arena import aligned_copy
 
@@ -42,7 +43,7 @@ def tell_of_classes(register: Callable[[type], object]) -> None:
         register(cls)
 
 
-class GraphVariable:
+class GraphVariable(Operators):
     """What the engine knows of a variable: an array with a name that traced functions read and assign.
 
     Args:

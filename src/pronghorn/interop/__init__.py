@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from pronghorn._lazy import attach
 from pronghorn.backends import engine as engines
 from pronghorn.graph import dlpack
 from pronghorn.graph.tensor import Tensor
@@ -202,3 +203,6 @@ def _torch(name: str) -> Callable[..., Any]:
 
 
 __all__ = ["from_dlpack", "from_keras", "to_jax", "to_keras", "to_pytensor", "to_torch", "torch_parameters"]
+
+
+attach(__name__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import constraints, dtype_policies, initializers, regularizers, tree
 from pronghorn.backends.foreign_calls import keeping, on_its_engine
@@ -14,6 +14,7 @@ from pronghorn.graph.primitives.registry import ShapeError
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import warn
 from pronghorn.layers import call as calls
+from pronghorn.layers.arguments import ShapeArguments
 from pronghorn.layers.building import (
     KeepingMasks,
     accepted,
@@ -102,7 +103,7 @@ class Layer(StatefulOperation):
         dtype: Any = None,
         autocast: bool = True,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ShapeArguments],
     ) -> None:
         super().__init__(name=name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from pronghorn import export, models, saving, tree
 from pronghorn.backends import choice
@@ -50,7 +50,7 @@ class Model(Trainer, Layer):
 
     _compiled_calls: Any = None
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is Model and _is_functional(args, kwargs):
             return models.Functional.__new__(models.Functional, *args, **kwargs)
         return super().__new__(cls, *args, **kwargs)

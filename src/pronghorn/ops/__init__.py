@@ -83,5 +83,5 @@ _MODULES = {
 
 _NAMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
-attach(__name__, {**_NAMES, **class_table(_NAMES)}, submodules=("image", "linalg", "nn", "numpy"))
+attach(__name__, _NAMES, submodules=("image", "linalg", "nn", "numpy"), unlisted=class_table(_NAMES))
 use_operations(sys.modules[__name__])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
+from pronghorn.optimizers.arguments import OldArguments
 from pronghorn.optimizers.optimizer import Optimizer
 from pronghorn.variables import Variable
 
@@ -47,7 +48,7 @@ class Adafactor(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OldArguments],
     ):
         self._set_up(locals())
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn.optimizers.adam import Adam
+from pronghorn.optimizers.arguments import OldArguments
 from pronghorn.utils.arguments import arguments
 
 
@@ -41,7 +42,7 @@ class AdamW(Adam):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OldArguments],
     ):
         if weight_decay is None:
             raise ValueError(

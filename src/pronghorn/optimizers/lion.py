@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
+from pronghorn.optimizers.arguments import OldArguments
 from pronghorn.optimizers.optimizer import Optimizer
 from pronghorn.variables import Variable
 
@@ -37,7 +38,7 @@ class Lion(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OldArguments],
     ):
         if beta_1 <= 0 or beta_1 > 1:
             raise ValueError(f"Lion: `beta_1` must be greater than 0 and at most 1 (it is not Adam's), got {beta_1}.")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
 from pronghorn.graph.active import eager
+from pronghorn.optimizers.arguments import OldArguments
 from pronghorn.optimizers.conditional import update_if
 from pronghorn.optimizers.optimizer import Optimizer
 from pronghorn.optimizers.registry import deserialize, serialize
@@ -50,7 +51,7 @@ class LossScaleOptimizer(Optimizer):
         initial_scale: float = 2.0**15,
         dynamic_growth_steps: int = 2000,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OldArguments],
     ):
         if not isinstance(inner_optimizer, Optimizer):
             raise ValueError(f"LossScaleOptimizer: inner_optimizer must be an Optimizer, got {inner_optimizer!r}.")

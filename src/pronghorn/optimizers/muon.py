@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
+from pronghorn.optimizers.arguments import OptimizerArguments
 from pronghorn.optimizers.clipping import norm
 from pronghorn.optimizers.optimizer import Optimizer
 from pronghorn.variables import Variable
@@ -82,7 +83,7 @@ class Muon(Optimizer):
         ns_steps: int = 5,
         nesterov: bool = True,
         rms_rate: float | None = 0.2,
-        **kwargs: Any,
+        **kwargs: Unpack[OptimizerArguments],
     ):
         exclude_layers = exclude_layers or []
         self._set_up(locals())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import config, ops
 from pronghorn.backends.foreign_calls import on_its_engine
@@ -12,6 +12,7 @@ from pronghorn.graph.active import eager, scope
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import warn
 from pronghorn.optimizers import clipping, schedules
+from pronghorn.optimizers.arguments import OldArguments
 from pronghorn.optimizers.conditional import update_if
 from pronghorn.optimizers.schedules import LearningRateSchedule
 from pronghorn.saving import deserialize_keras_object, serialize_keras_object
@@ -58,7 +59,7 @@ class Optimizer(CheckedArguments):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OldArguments],
     ):
         if kwargs.pop("decay", None) is not None:
             warn("`decay` is not supported and is ignored; pass a learning-rate schedule.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
+from pronghorn.optimizers.arguments import OldArguments
 from pronghorn.optimizers.optimizer import Optimizer
 from pronghorn.variables import Variable
 
@@ -41,7 +42,7 @@ class ScheduleFreeAdamW(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OldArguments],
     ):
         if not isinstance(warmup_steps, int) or warmup_steps < 0:
             raise ValueError(f"ScheduleFreeAdamW: warmup_steps must be an integer of 0 or more, got {warmup_steps!r}.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
+from pronghorn.optimizers.arguments import OldArguments
 from pronghorn.optimizers.optimizer import Optimizer
 from pronghorn.variables import Variable
 
@@ -37,7 +38,7 @@ class SGD(Optimizer):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OldArguments],
     ):
         if not isinstance(momentum, int | float) or not 0 <= momentum <= 1:
             raise ValueError(f"SGD: `momentum` is a share of the last step, from 0 to 1; got {momentum!r}.")

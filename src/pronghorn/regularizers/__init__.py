@@ -2,9 +2,25 @@
 
 from typing import Any
 
+from pronghorn._lazy import attach as _attach
 from pronghorn.regularizers.regularizers import L1, L1L2, L2, OrthogonalRegularizer, Regularizer
 from pronghorn.utils.registry import Registry as _Registry
 from pronghorn.utils.registry import names_of as _names_of
+
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "OrthogonalRegularizer",
+    "Regularizer",
+    "deserialize",
+    "get",
+    "l1",
+    "l1_l2",
+    "l2",
+    "orthogonal_regularizer",
+    "serialize",
+]
 
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 
@@ -31,3 +47,6 @@ def serialize(regularizer: Any) -> Any:
 def deserialize(config: Any, custom_objects: Any = None) -> Any:
     """The regularizer of a configuration."""
     return _registry.deserialize(config, custom_objects)
+
+
+_attach(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from pronghorn import saving, tree
 from pronghorn.symbolic.infer import infer_spec
@@ -30,7 +30,7 @@ class Operation(CheckedArguments):
     #: The `RematScope` that it was made in.
     _remat_mode: Any = None
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         instance = super().__new__(cls)
         # For get_config() of subclasses that do not write one; `object` since layers track what is set on them.
         object.__setattr__(instance, "_init_arguments", (args, kwargs))

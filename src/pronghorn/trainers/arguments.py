@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from pronghorn._lazy import nearest_clause
 from pronghorn.utils.arguments import VERBOSITY, check, is_integer
 
+F = TypeVar("F", bound=Callable[..., Any])
 
-def known_arguments(method: Callable[..., Any]) -> Callable[..., Any]:
+
+def known_arguments(method: F) -> F:
     """A method that answers keyword arguments that it does not take with the nearest that it does.
 
     >>> @known_arguments
@@ -33,7 +35,7 @@ def known_arguments(method: Callable[..., Any]) -> Callable[..., Any]:
                 )
         return method(self, *args, **kwargs)
 
-    return checked
+    return checked  # type: ignore[return-value]
 
 
 def check_run(method: str, verbose: Any, **counts: Any) -> None:

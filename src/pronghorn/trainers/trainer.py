@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pronghorn.backends.choice import keeps_engine
 from pronghorn.trainers import checks, compiling
@@ -21,6 +21,9 @@ from pronghorn.trainers.profiling import profile_step
 from pronghorn.trainers.run import TrainingRun
 from pronghorn.trainers.step import StepFunction
 from pronghorn.utils.data_tuple import pack_x_y_sample_weight, unpack_x_y_sample_weight
+
+if TYPE_CHECKING:
+    from pronghorn.callbacks.history import History
 
 
 class Trainer(CompiledModel):
@@ -47,7 +50,7 @@ class Trainer(CompiledModel):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: Any = 1,
-    ) -> Any:
+    ) -> History:
         """Train the model.
 
         Args:

@@ -1,5 +1,6 @@
 """Nested structures: lists, tuples, named tuples, dicts and deques, and functions over their leaves."""
 
+from pronghorn._lazy import attach as _attach
 from pronghorn.tree.tree import (
     MAP_TO_NONE,
     assert_same_paths,
@@ -29,3 +30,5 @@ __all__ = [
     "pack_sequence_as",
     "traverse",
 ]
+
+_attach(__name__)

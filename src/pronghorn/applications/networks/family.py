@@ -137,7 +137,8 @@ class Family:
             [
                 inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=defaults[name])
                 for name in (*self.arguments, "name")
-            ]
+            ],
+            return_annotation=models.Functional,
         )
 
         def function(*args: Any, **kwargs: Any) -> models.Functional:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops, random
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.attention.masks import band_mask
 from pronghorn.layers.layer import Layer
 from pronghorn.random.seed_generator import SeedGenerator
@@ -42,7 +43,7 @@ class Attention(Layer):
         score_mode: str = "dot",
         dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.use_scale, self.dropout, self.seed = use_scale, dropout, seed

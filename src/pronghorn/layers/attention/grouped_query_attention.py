@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
 from pronghorn.layers import settings
 from pronghorn.layers.activations.layers import Softmax
+from pronghorn.layers.arguments import WeightedArguments
 from pronghorn.layers.attention.masks import combined_mask
 from pronghorn.layers.attention.multi_head_attention import _WEIGHTS, HeadsLayer
 from pronghorn.layers.regularization.dropout import Dropout
@@ -63,7 +64,7 @@ class GroupedQueryAttention(HeadsLayer):
         bias_constraint: Any = None,
         use_gate: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WeightedArguments],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         name = type(self).__name__

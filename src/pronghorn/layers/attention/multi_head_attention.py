@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import string
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
 from pronghorn.layers import settings
 from pronghorn.layers.activations.layers import Softmax
+from pronghorn.layers.arguments import WeightedArguments
 from pronghorn.layers.attention.masks import combined_mask
 from pronghorn.layers.core.einsum_dense import EinsumDense
 from pronghorn.layers.layer import Layer
@@ -131,7 +132,7 @@ class MultiHeadAttention(HeadsLayer):
         bias_constraint: Any = None,
         use_gate: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WeightedArguments],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.supports_masking = True

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import ConvolutionArguments
 from pronghorn.layers.convolutional.base import Convolution
 from pronghorn.layers.core.lora import LoraKernel
 
@@ -106,7 +107,7 @@ class Conv1D(BaseConv):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ConvolutionArguments],
     ) -> None:
         super().__init__(1, **settings.arguments(locals()))
 
@@ -160,7 +161,7 @@ class Conv2D(BaseConv):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ConvolutionArguments],
     ) -> None:
         super().__init__(2, **settings.arguments(locals()))
 
@@ -192,6 +193,6 @@ class Conv3D(BaseConv):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ConvolutionArguments],
     ) -> None:
         super().__init__(3, **settings.arguments(locals()))

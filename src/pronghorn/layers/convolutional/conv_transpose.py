@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import WeightedArguments
 from pronghorn.layers.convolutional.base import Convolution
 from pronghorn.ops.nn.convolution import transposed_axis
 
@@ -97,7 +98,7 @@ class Conv1DTranspose(BaseConvTranspose):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WeightedArguments],
     ) -> None:
         super().__init__(1, **settings.arguments(locals()))
 
@@ -148,7 +149,7 @@ class Conv2DTranspose(BaseConvTranspose):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WeightedArguments],
     ) -> None:
         super().__init__(2, **settings.arguments(locals()))
 
@@ -182,6 +183,6 @@ class Conv3DTranspose(BaseConvTranspose):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WeightedArguments],
     ) -> None:
         super().__init__(3, **settings.arguments(locals()))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import WeightedArguments
 from pronghorn.layers.convolutional.base import Convolution
 
 
@@ -71,7 +72,7 @@ class DepthwiseConv1D(BaseDepthwiseConv):
         activity_regularizer: Any = None,
         depthwise_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WeightedArguments],
     ) -> None:
         super().__init__(1, **settings.arguments(locals()))
 
@@ -120,6 +121,6 @@ class DepthwiseConv2D(BaseDepthwiseConv):
         activity_regularizer: Any = None,
         depthwise_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WeightedArguments],
     ) -> None:
         super().__init__(2, **settings.arguments(locals()))

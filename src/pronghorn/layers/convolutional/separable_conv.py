@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import WeightedArguments
 from pronghorn.layers.convolutional.base import Convolution
 
 
@@ -80,7 +81,7 @@ class SeparableConv1D(BaseSeparableConv):
         depthwise_constraint: Any = None,
         pointwise_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WeightedArguments],
     ) -> None:
         super().__init__(1, **settings.arguments(locals()))
 
@@ -137,6 +138,6 @@ class SeparableConv2D(BaseSeparableConv):
         depthwise_constraint: Any = None,
         pointwise_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WeightedArguments],
     ) -> None:
         super().__init__(2, **settings.arguments(locals()))

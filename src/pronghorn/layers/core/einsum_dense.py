@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import re
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
 from pronghorn.initializers import VarianceScaling
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.core.lora import LoraKernel
 from pronghorn.layers.layer import Layer
 
@@ -71,7 +72,7 @@ class EinsumDense(LoraKernel, Layer):
         lora_alpha: float | None = None,
         gptq_unpacked_column_size: int | None = None,
         quantization_config: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**kwargs)
         settings.not_there(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from pronghorn import ops
 from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import EmbeddingArguments
 from pronghorn.layers.core.lora import LoraKernel
 from pronghorn.layers.layer import Layer
 from pronghorn.symbolic.keras_tensor import KerasTensor
@@ -67,7 +68,7 @@ class Embedding(LoraKernel, Layer):
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         quantization_config: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[EmbeddingArguments],
     ) -> None:
         length = kwargs.pop("input_length", None)
         if length is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import config
 from pronghorn.graph.user_code import warn
+from pronghorn.layers.arguments import InputLayerArguments
 from pronghorn.layers.layer import Layer
 from pronghorn.symbolic.keras_tensor import KerasTensor, standardize_shape
 from pronghorn.symbolic.node import Node
@@ -37,7 +38,7 @@ class InputLayer(Layer):
         input_tensor: Any = None,
         optional: bool = False,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[InputLayerArguments],
     ) -> None:
         if input_tensor is not None and sparse:
             raise ValueError(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
+from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.layer import Layer
 from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 from pronghorn.utils.masking import set_mask
@@ -23,7 +24,7 @@ class Masking(Layer):
     [[False, True]]
     """
 
-    def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, mask_value: float = 0.0, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)
         if isinstance(mask_value, dict):
             mask_value = deserialize_keras_object(mask_value)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
+from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.layer import Layer
 from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 
@@ -19,7 +20,7 @@ class Wrapper(Layer):
         ValueError: if ``layer`` is no layer.
     """
 
-    def __init__(self, layer: Layer, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer, **kwargs: Unpack[LayerArguments]) -> None:
         if not isinstance(layer, Layer):
             raise ValueError(
                 f"{type(self).__name__}: `layer` must be a layer, got {layer!r} of type {type(layer).__name__}."

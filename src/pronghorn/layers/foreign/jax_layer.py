@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from pronghorn.backends.engine import engine
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.active import eager
+from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.layer import Layer
 from pronghorn.random.seed_generator import draw_seed
 from pronghorn.saving import deserialize_keras_object, serialize_keras_object
@@ -63,7 +64,7 @@ class JaxLayer(Layer):
         state: Any = None,
         seed: int | None = None,
         native_serialization_platforms: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**kwargs)
         engine("jax")

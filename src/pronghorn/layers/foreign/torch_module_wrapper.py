@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from pronghorn import config, tree
 from pronghorn.backends.engine import engine
 from pronghorn.graph import primitives as P
+from pronghorn.layers.arguments import NamedArguments
 from pronghorn.layers.foreign.jax_layer import weight_name
 from pronghorn.layers.layer import Layer
 from pronghorn.saving import serialization
@@ -40,7 +41,9 @@ class TorchModuleWrapper(Layer):
 
     _looks_at_values = True  # the module may do more than compute
 
-    def __init__(self, module: Any, name: str | None = None, output_shape: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, module: Any, name: str | None = None, output_shape: Any = None, **kwargs: Unpack[NamedArguments]
+    ) -> None:
         super().__init__(name=name, **kwargs)
         torch = engine("torch")
         if torch.functions.is_uninitialized(module):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
+from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.layer import Layer
 
 
@@ -70,7 +71,7 @@ class Dot(Layer):
     [[3.0], [3.0]]
     """
 
-    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
+    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)
         if not isinstance(axes, int):
             fits = isinstance(axes, (list, tuple)) and len(axes) == 2 and all(isinstance(a, int) for a in axes)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from pronghorn import ops
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
 from pronghorn.utils.arguments import is_axes
@@ -86,7 +87,7 @@ class LayerNormalization(_Affine):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerArguments],
     ) -> None:
         self_rms_scaling = kwargs.pop("rms_scaling", False)
         super().__init__(**kwargs)
@@ -161,7 +162,7 @@ class GroupNormalization(_Affine):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.autocast = False  # large inputs must not overflow before they are normalized
@@ -225,7 +226,7 @@ class RMSNormalization(Layer):
     [[1.0, 1.0]]
     """
 
-    def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
+    def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)
         self.axis, self.epsilon = axis, epsilon
 
@@ -265,7 +266,7 @@ class UnitNormalization(Layer):
     [[0.0, 1.0]]
     """
 
-    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: Any = -1, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)
         if isinstance(axis, (list, tuple)):
             axis = list(axis)

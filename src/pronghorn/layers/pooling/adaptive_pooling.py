@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import config, ops
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.convolutional.base import pair_with_batch
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
@@ -59,40 +60,40 @@ class AdaptiveAveragePooling1D(BaseAdaptivePooling):
     (1, 3, 2)
     """
 
-    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(output_size, 1, ops.adaptive_average_pool, data_format, **kwargs)
 
 
 class AdaptiveAveragePooling2D(BaseAdaptivePooling):
     """Means of windows of an image, as many as asked for. See `AdaptiveAveragePooling1D`."""
 
-    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(output_size, 2, ops.adaptive_average_pool, data_format, **kwargs)
 
 
 class AdaptiveAveragePooling3D(BaseAdaptivePooling):
     """Means of windows of a volume, as many as asked for. See `AdaptiveAveragePooling1D`."""
 
-    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(output_size, 3, ops.adaptive_average_pool, data_format, **kwargs)
 
 
 class AdaptiveMaxPooling1D(BaseAdaptivePooling):
     """Greatest elements of windows of a sequence, as many as asked for. See `AdaptiveAveragePooling1D`."""
 
-    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(output_size, 1, ops.adaptive_max_pool, data_format, **kwargs)
 
 
 class AdaptiveMaxPooling2D(BaseAdaptivePooling):
     """Greatest elements of windows of an image, as many as asked for. See `AdaptiveAveragePooling1D`."""
 
-    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(output_size, 2, ops.adaptive_max_pool, data_format, **kwargs)
 
 
 class AdaptiveMaxPooling3D(BaseAdaptivePooling):
     """Greatest elements of windows of a volume, as many as asked for. See `AdaptiveAveragePooling1D`."""
 
-    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(output_size, 3, ops.adaptive_max_pool, data_format, **kwargs)

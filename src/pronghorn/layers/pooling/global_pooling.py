@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import config, ops
+from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.convolutional.base import spatial_axes
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
@@ -66,7 +67,9 @@ class GlobalAveragePooling1D(BaseGlobalPooling):
     (2, 3)
     """
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerArguments]
+    ) -> None:
         super().__init__(1, data_format, keepdims, **kwargs)
         self.supports_masking = True
 
@@ -85,33 +88,43 @@ class GlobalAveragePooling1D(BaseGlobalPooling):
 class GlobalAveragePooling2D(_Average):
     """The mean over height and width of an image. See `GlobalAveragePooling1D` for the arguments."""
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerArguments]
+    ) -> None:
         super().__init__(2, data_format, keepdims, **kwargs)
 
 
 class GlobalAveragePooling3D(_Average):
     """The mean over a volume. See `GlobalAveragePooling1D` for the arguments."""
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerArguments]
+    ) -> None:
         super().__init__(3, data_format, keepdims, **kwargs)
 
 
 class GlobalMaxPooling1D(_Max):
     """The greatest element over the steps of a sequence. See `GlobalAveragePooling1D` for the arguments."""
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerArguments]
+    ) -> None:
         super().__init__(1, data_format, keepdims, **kwargs)
 
 
 class GlobalMaxPooling2D(_Max):
     """The greatest element over height and width. See `GlobalAveragePooling1D` for the arguments."""
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerArguments]
+    ) -> None:
         super().__init__(2, data_format, keepdims, **kwargs)
 
 
 class GlobalMaxPooling3D(_Max):
     """The greatest element over a volume. See `GlobalAveragePooling1D` for the arguments."""
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerArguments]
+    ) -> None:
         super().__init__(3, data_format, keepdims, **kwargs)

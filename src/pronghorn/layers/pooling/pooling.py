@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import config, ops
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import NamedArguments
 from pronghorn.layers.convolutional.base import check_fits, check_rank, conv_extent, pair_with_batch, spatial_axes
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
@@ -69,7 +70,7 @@ class MaxPooling1D(BasePooling):
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[NamedArguments],
     ) -> None:
         super().__init__(pool_size, strides, 1, "max", padding, data_format, name, **kwargs)
 
@@ -98,7 +99,7 @@ class MaxPooling2D(BasePooling):
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[NamedArguments],
     ) -> None:
         super().__init__(pool_size, strides, 2, "max", padding, data_format, name, **kwargs)
 
@@ -113,7 +114,7 @@ class MaxPooling3D(BasePooling):
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[NamedArguments],
     ) -> None:
         super().__init__(pool_size, strides, 3, "max", padding, data_format, name, **kwargs)
 
@@ -128,7 +129,7 @@ class AveragePooling1D(BasePooling):
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[NamedArguments],
     ) -> None:
         super().__init__(pool_size, strides, 1, "average", padding, data_format, name, **kwargs)
 
@@ -143,7 +144,7 @@ class AveragePooling2D(BasePooling):
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[NamedArguments],
     ) -> None:
         super().__init__(pool_size, strides, 2, "average", padding, data_format, name, **kwargs)
 
@@ -158,6 +159,6 @@ class AveragePooling3D(BasePooling):
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[NamedArguments],
     ) -> None:
         super().__init__(pool_size, strides, 3, "average", padding, data_format, name, **kwargs)

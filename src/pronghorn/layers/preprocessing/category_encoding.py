@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from pronghorn import ops
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.preprocessing import encoding, strings
 from pronghorn.symbolic.keras_tensor import KerasTensor
@@ -41,7 +42,11 @@ class CategoryEncoding(Layer):
     _looks_at_values = True
 
     def __init__(
-        self, num_tokens: int | None = None, output_mode: str = "multi_hot", sparse: bool = False, **kwargs: Any
+        self,
+        num_tokens: int | None = None,
+        output_mode: str = "multi_hot",
+        sparse: bool = False,
+        **kwargs: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**kwargs)
         if output_mode == "binary":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from pronghorn.graph import dtypes
 from pronghorn.graph.strings import StringArray, on_host
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import NamedTypedArguments
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.preprocessing import encoding, strings
 from pronghorn.layers.preprocessing.fingerprint import cross, fingerprint64
@@ -52,7 +53,7 @@ class HashedCrossing(Layer):
         sparse: bool = False,
         name: str | None = None,
         dtype: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[NamedTypedArguments],
     ) -> None:
         settings.one_of(output_mode, ("int", "one_hot"), "HashedCrossing", "output_mode")
         super().__init__(name=name, dtype=output_dtype(output_mode, dtype, "HashedCrossing"), **kwargs)

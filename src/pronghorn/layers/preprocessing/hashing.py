@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from pronghorn import config, dtype_policies, ops
 from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.preprocessing import encoding, strings
 from pronghorn.layers.preprocessing.fingerprint import hash_strings
 from pronghorn.layers.preprocessing.on_strings import StringLayer
@@ -62,7 +63,7 @@ class Hashing(StringLayer):
         salt: Any = None,
         output_mode: str = "int",
         sparse: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerArguments],
     ) -> None:
         settings.one_of(output_mode, encoding.MODES, "Hashing", "output_mode")
         kwargs["dtype"] = output_dtype(output_mode, kwargs.get("dtype"), "Hashing")

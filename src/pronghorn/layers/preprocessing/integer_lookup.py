@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from pronghorn import ops
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import NamedArguments
 from pronghorn.layers.preprocessing.batches import to_array
 from pronghorn.layers.preprocessing.fingerprint import hash_strings
 from pronghorn.layers.preprocessing.hashing import checked_salt
@@ -68,7 +69,7 @@ class IntegerLookup(IndexLookup):
         oov_method: str = "floormod",
         salt: Any = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[NamedArguments],
     ) -> None:
         settings.one_of(vocabulary_dtype, ("int64",), "IntegerLookup", "vocabulary_dtype")
         settings.one_of(oov_method, ("floormod", "farmhash"), "IntegerLookup", "oov_method")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from pronghorn import ops
 from pronghorn.graph.tensor import Tensor
+from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.layer import Layer
 
 
@@ -57,7 +58,7 @@ class MelSpectrogram(Layer):
         mag_exp: float = 2.0,
         min_power: float = 1e-10,
         ref_power: float = 1.0,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.fft_length, self.sequence_stride = fft_length, sequence_stride

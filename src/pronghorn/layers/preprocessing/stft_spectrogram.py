@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import Tensor
 from pronghorn.initializers import STFT
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.layer import Layer
 from pronghorn.utils.windows import window_array
 
@@ -61,7 +62,7 @@ class STFTSpectrogram(Layer):
         padding: str = "valid",
         expand_dims: bool = False,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerArguments],
     ) -> None:
         name = "STFTSpectrogram"
         settings.one_of(mode, _MODES, name, "mode")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from pronghorn.data.element import Words
 from pronghorn.graph.strings import OpenStrings
+from pronghorn.layers.arguments import NamedArguments
 from pronghorn.layers.preprocessing import strings
 from pronghorn.layers.preprocessing.fingerprint import hash_strings
 from pronghorn.layers.preprocessing.hashing import checked_salt
@@ -63,7 +64,7 @@ class StringLookup(IndexLookup):
         encoding: str = "utf-8",
         name: str | None = None,
         salt: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[NamedArguments],
     ) -> None:
         kwargs.pop("vocabulary_dtype", None)
         kwargs.pop("oov_method", None)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from pronghorn import ops
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import NamedArguments
 from pronghorn.layers.preprocessing import encoding as encodings
 from pronghorn.layers.preprocessing import strings, tokens
 from pronghorn.layers.preprocessing.batches import batches_of
@@ -78,7 +79,7 @@ class TextVectorization(StringLayer):
         ragged: bool = False,
         encoding: str = "utf-8",
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[NamedArguments],
     ) -> None:
         output_mode = _OLD_MODES.get(output_mode, output_mode)
         settings.one_of(output_mode, MODES, "TextVectorization", "output_mode")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import config, ops, random, regularizers
+from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
 from pronghorn.random.seed_generator import SeedGenerator
@@ -51,7 +52,9 @@ class Dropout(_Random):
     [[1.0, 1.0, 1.0]]
     """
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Unpack[LayerArguments]
+    ) -> None:
         self_rate = _rate(rate, type(self).__name__)
         super().__init__(seed, active=self_rate > 0, **kwargs)
         self.rate = self_rate
@@ -168,7 +171,7 @@ class GaussianNoise(_Random):
         kwargs: those of `Layer`.
     """
 
-    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Unpack[LayerArguments]) -> None:
         if not isinstance(stddev, numbers.Real) or not 0 <= stddev <= 1:
             raise ValueError(f"GaussianNoise: `stddev` must be a number from 0 to 1; got stddev={stddev!r}.")
         super().__init__(seed, active=stddev > 0, **kwargs)
@@ -194,7 +197,7 @@ class GaussianDropout(_Random):
         kwargs: those of `Layer`.
     """
 
-    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Unpack[LayerArguments]) -> None:
         _rate(rate, "GaussianDropout")
         super().__init__(seed, active=rate > 0, **kwargs)
         self.rate = rate
@@ -220,7 +223,9 @@ class AlphaDropout(_Random):
         kwargs: those of `Layer`.
     """
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Unpack[LayerArguments]
+    ) -> None:
         _rate(rate, "AlphaDropout")
         super().__init__(seed, active=rate > 0, **kwargs)
         self.rate, self.noise_shape = rate, noise_shape
@@ -251,7 +256,7 @@ class ActivityRegularization(Layer):
         kwargs: those of `Layer`.
     """
 
-    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
         self.supports_masking = True
         self.l1, self.l2 = l1, l2

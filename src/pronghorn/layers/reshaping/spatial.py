@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import config, ops
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.convolutional.base import pair_with_batch, spatial_axes
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
@@ -89,7 +90,7 @@ class Cropping1D(_Cropping):
 
     rank = 1
 
-    def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
+    def __init__(self, cropping: Any = (1, 1), **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)
         self._set(cropping)
 
@@ -105,7 +106,9 @@ class Cropping2D(_Cropping):
 
     rank = 2
 
-    def __init__(self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Unpack[LayerArguments]
+    ) -> None:
         super().__init__(data_format, **kwargs)
         self._set(cropping)
 
@@ -115,7 +118,9 @@ class Cropping3D(_Cropping):
 
     rank = 3
 
-    def __init__(self, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Unpack[LayerArguments]
+    ) -> None:
         super().__init__(data_format, **kwargs)
         self._set(cropping)
 
@@ -156,7 +161,7 @@ class ZeroPadding1D(_ZeroPadding):
 
     rank = 1
 
-    def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(None, **kwargs)
         self.data_format = config.standardize_data_format(data_format)
         self._set(padding)
@@ -173,7 +178,7 @@ class ZeroPadding2D(_ZeroPadding):
 
     rank = 2
 
-    def __init__(self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(data_format, **kwargs)
         self._set(padding)
 
@@ -183,7 +188,9 @@ class ZeroPadding3D(_ZeroPadding):
 
     rank = 3
 
-    def __init__(self, padding: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, padding: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Unpack[LayerArguments]
+    ) -> None:
         super().__init__(data_format, **kwargs)
         self._set(padding)
 
@@ -225,7 +232,7 @@ class UpSampling1D(_UpSampling):
 
     rank = 1
 
-    def __init__(self, size: int = 2, **kwargs: Any) -> None:
+    def __init__(self, size: int = 2, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)
         self.size = (settings.positive_integer(size, "UpSampling1D", "size"),)
 
@@ -246,7 +253,11 @@ class UpSampling2D(_UpSampling):
     rank = 2
 
     def __init__(
-        self, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
+        self,
+        size: Any = (2, 2),
+        data_format: str | None = None,
+        interpolation: str = "nearest",
+        **kwargs: Unpack[LayerArguments],
     ) -> None:
         super().__init__(data_format, **kwargs)
         self.size = settings.numbers(size, 2, self, "size")
@@ -273,7 +284,7 @@ class UpSampling3D(_UpSampling):
 
     rank = 3
 
-    def __init__(self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(data_format, **kwargs)
         self.size = settings.numbers(size, 3, self, "size")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import ConvLSTMArguments, LayerArguments
 from pronghorn.layers.convolutional.base import check_fits, check_strides, conv_extent, pair_with_batch, spatial_axes
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.rnn.gated_cell import GatedCell, LongShortTerm
@@ -40,7 +41,7 @@ class ConvLSTMCell(LongShortTerm, GatedCell):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**settings.arguments(locals()))
         check_strides(self)
@@ -134,7 +135,7 @@ class ConvLSTM(CellRNN):
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[ConvLSTMArguments],
     ) -> None:
         super().__init__(rank=self.rank, **settings.arguments(locals()))
         self.input_spec = InputSpec(ndim=self.rank + 3)

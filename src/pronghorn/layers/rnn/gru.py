@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import LayerArguments, RecurrentArguments
 from pronghorn.layers.rnn.gated_cell import DenseCell
 from pronghorn.layers.rnn.gated_layer import CellRNN
 
@@ -67,7 +68,7 @@ class GRUCell(DenseCell):
         recurrent_dropout: float = 0.0,
         reset_after: bool = True,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**settings.arguments(locals()))
 
@@ -170,7 +171,7 @@ class GRU(CellRNN):
         unroll: bool = False,
         reset_after: bool = True,
         use_cudnn: Any = "auto",
-        **kwargs: Any,
+        **kwargs: Unpack[RecurrentArguments],
     ) -> None:
         super().__init__(**settings.arguments(locals(), without=("use_cudnn",)))
         self.use_cudnn = use_cudnn

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import LayerArguments, RecurrentArguments
 from pronghorn.layers.rnn.gated_cell import DenseCell, LongShortTerm
 from pronghorn.layers.rnn.gated_layer import CellRNN
 
@@ -65,7 +66,7 @@ class LSTMCell(LongShortTerm, DenseCell):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**settings.arguments(locals()))
 
@@ -149,7 +150,7 @@ class LSTM(CellRNN):
         stateful: bool = False,
         unroll: bool = False,
         use_cudnn: Any = "auto",
-        **kwargs: Any,
+        **kwargs: Unpack[RecurrentArguments],
     ) -> None:
         super().__init__(**settings.arguments(locals(), without=("use_cudnn",)))
         self.use_cudnn = use_cudnn

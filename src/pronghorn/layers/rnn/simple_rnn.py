@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import LayerArguments, RecurrentArguments
 from pronghorn.layers.rnn.gated_cell import DenseCell
 from pronghorn.layers.rnn.gated_layer import CellRNN
 
@@ -61,7 +62,7 @@ class SimpleRNNCell(DenseCell):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**settings.arguments(locals()))
 
@@ -138,6 +139,6 @@ class SimpleRNN(CellRNN):
         stateful: bool = False,
         unroll: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[RecurrentArguments],
     ) -> None:
         super().__init__(**settings.arguments(locals()))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops, tree
+from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.call import parameters_of
 from pronghorn.layers.layer import Layer
 from pronghorn.saving import deserialize_keras_object, serialize_keras_object
@@ -27,7 +28,7 @@ class StackedRNNCells(Layer):
     (2, 3)
     """
 
-    def __init__(self, cells: Any, **kwargs: Any) -> None:
+    def __init__(self, cells: Any, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)
         if not cells:
             raise ValueError("StackedRNNCells: at least one cell should be provided.")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops, tree
+from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.call import parameters_of
 from pronghorn.layers.core.wrapper import Wrapper
 from pronghorn.layers.layer import Layer
@@ -25,7 +26,7 @@ class TimeDistributed(Wrapper):
     (2, 3, 4)
     """
 
-    def __init__(self, layer: Layer, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer, **kwargs: Unpack[LayerArguments]) -> None:
         if not isinstance(layer, Layer):
             raise ValueError(f"TimeDistributed: `layer` must be a layer, got {layer!r}.")
         super().__init__(layer, **kwargs)

@@ -13,4 +13,4 @@ _MODULES = {
 
 _NAMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
-attach(__name__, {**_NAMES, **class_table(_NAMES)})
+attach(__name__, _NAMES, unlisted=class_table(_NAMES))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pronghorn._lazy import attach
+
 _NAMES = ("Adagrad", "Adam", "Ftrl", "Optimizer", "RMSprop", "SGD")
 
 
@@ -16,3 +18,5 @@ def _make(name: str) -> type:
 
 
 Adagrad, Adam, Ftrl, Optimizer, RMSprop, SGD = map(_make, _NAMES)
+
+attach(__name__)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import PlainImageArguments
 from pronghorn.layers.preprocessing.images.base import ImageLayer
 
 
@@ -23,7 +24,7 @@ class MaxNumBoundingBoxes(ImageLayer):
 
     _is_random = False
 
-    def __init__(self, max_number: int, fill_value: float = -1, **kwargs: Any) -> None:
+    def __init__(self, max_number: int, fill_value: float = -1, **kwargs: Unpack[PlainImageArguments]) -> None:
         super().__init__(**kwargs)
         self.max_number = settings.positive(max_number, "MaxNumBoundingBoxes", "max_number")
         self.fill_value = fill_value

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
 from pronghorn.graph.tensor import Tensor
+from pronghorn.layers.arguments import ImageArguments
 from pronghorn.layers.preprocessing.images.arguments import factor_range
 from pronghorn.layers.preprocessing.images.arguments import value_range as checked_range
 from pronghorn.layers.preprocessing.images.base import ImageLayer, per_image
@@ -25,7 +26,7 @@ class _ColorFactor(ImageLayer):
         value_range: Any = (0, 255),
         data_format: str | None = None,
         seed: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageArguments],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self._set_factor(factor)
@@ -159,7 +160,9 @@ class RandomGrayscale(ImageLayer):
         ValueError: if the probability is not between 0 and 1.
     """
 
-    def __init__(self, factor: float = 0.5, data_format: str | None = None, seed: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, factor: float = 0.5, data_format: str | None = None, seed: Any = None, **kwargs: Unpack[ImageArguments]
+    ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         if not is_number(factor) or not 0 <= factor <= 1:
             raise ValueError(
@@ -210,7 +213,7 @@ class RandomColorJitter(ImageLayer):
         hue_factor: Any = None,
         seed: Any = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageArguments],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.value_range = checked_range(self, value_range)

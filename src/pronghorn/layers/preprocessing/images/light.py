@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
 from pronghorn.graph.tensor import Tensor
+from pronghorn.layers.arguments import ImageArguments, PlainImageArguments
 from pronghorn.layers.preprocessing.images.arguments import factor_range
 from pronghorn.layers.preprocessing.images.arguments import value_range as checked_range
 from pronghorn.layers.preprocessing.images.base import ImageLayer, per_image
@@ -38,7 +39,9 @@ class RandomBrightness(ImageLayer):
     [[[25.5, 25.5, 25.5]]]
     """
 
-    def __init__(self, factor: Any, value_range: Any = (0, 255), seed: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, factor: Any, value_range: Any = (0, 255), seed: Any = None, **kwargs: Unpack[PlainImageArguments]
+    ) -> None:
         super().__init__(seed=seed, **kwargs)
         self._set_factor(factor)
         self._set_value_range(value_range)
@@ -81,7 +84,9 @@ class RandomContrast(ImageLayer):
         ValueError: for arguments that do not fit.
     """
 
-    def __init__(self, factor: Any, value_range: Any = (0, 255), seed: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, factor: Any, value_range: Any = (0, 255), seed: Any = None, **kwargs: Unpack[PlainImageArguments]
+    ) -> None:
         super().__init__(seed=seed, **kwargs)
         self._set_factor(factor)
         self.value_range = checked_range(self, value_range)
@@ -132,7 +137,7 @@ class RandomInvert(ImageLayer):
         value_range: Any = (0, 255),
         seed: Any = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageArguments],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(self, "factor", factor, (0, 1))
@@ -174,7 +179,7 @@ class RandomPosterization(ImageLayer):
         value_range: Any = (0, 255),
         data_format: str | None = None,
         seed: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageArguments],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self._set_factor(factor)
@@ -233,7 +238,7 @@ class Solarization(ImageLayer):
         threshold_factor: Any = 0.0,
         value_range: Any = (0, 255),
         seed: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[PlainImageArguments],
     ) -> None:
         super().__init__(seed=seed, **kwargs)
         self.addition_factor = factor_range(self, "addition_factor", addition_factor, (0, 1))
@@ -289,7 +294,7 @@ class AutoContrast(ImageLayer):
 
     _is_random = False
 
-    def __init__(self, value_range: Any = (0, 255), **kwargs: Any) -> None:
+    def __init__(self, value_range: Any = (0, 255), **kwargs: Unpack[PlainImageArguments]) -> None:
         super().__init__(**kwargs)
         self._set_value_range(value_range)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops, random
 from pronghorn.graph.tensor import Tensor
+from pronghorn.layers.arguments import ImageArguments
 from pronghorn.layers.preprocessing.images.arguments import factor_range
 from pronghorn.layers.preprocessing.images.arguments import value_range as checked_range
 from pronghorn.layers.preprocessing.images.base import ImageLayer, per_image
@@ -64,7 +65,7 @@ class RandomErasing(_Patches):
         value_range: Any = (0, 255),
         seed: Any = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageArguments],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(self, "factor", factor, (0, 1))
@@ -154,7 +155,9 @@ class MixUp(_Partners):
         ValueError: if ``alpha`` is negative.
     """
 
-    def __init__(self, alpha: float = 0.2, data_format: str | None = None, seed: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, alpha: float = 0.2, data_format: str | None = None, seed: Any = None, **kwargs: Unpack[ImageArguments]
+    ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         if alpha < 0:
             raise ValueError(f"MixUp: The `alpha` argument should not be negative. Received: alpha={alpha}.")
@@ -204,7 +207,9 @@ class CutMix(_Patches, _Partners):
         ValueError: for arguments that do not fit.
     """
 
-    def __init__(self, factor: Any = 1.0, seed: Any = None, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, factor: Any = 1.0, seed: Any = None, data_format: str | None = None, **kwargs: Unpack[ImageArguments]
+    ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(self, "factor", factor, (0, 1))
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import ImageArguments
 from pronghorn.layers.preprocessing.images.arguments import factor_range
 from pronghorn.layers.preprocessing.images.base import ImageLayer, per_image
 from pronghorn.utils.bounding_boxes.formats import columns, convert_format
@@ -86,7 +87,7 @@ class RandomFlip(MovedImages):
         mode: str = "horizontal_and_vertical",
         seed: Any = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageArguments],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         modes = ("horizontal", "vertical", "horizontal_and_vertical")
@@ -199,7 +200,7 @@ class RandomTranslation(_Affine):
         seed: Any = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageArguments],
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.height_factor, self.width_factor = height_factor, width_factor
@@ -252,7 +253,7 @@ class RandomRotation(_Affine):
         seed: Any = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageArguments],
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self._set_factor(factor)
@@ -324,7 +325,7 @@ class RandomZoom(_Affine):
         seed: Any = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageArguments],
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.height_factor, self.width_factor = height_factor, width_factor
@@ -396,7 +397,7 @@ class RandomShear(_Affine):
         fill_value: float = 0.0,
         data_format: str | None = None,
         seed: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageArguments],
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.x_factor = factor_range(self, "x_factor", x_factor, (0.0, 1.0))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from pronghorn import ops
+from pronghorn.layers.arguments import ImageArguments
 from pronghorn.layers.preprocessing.images.arguments import factor_range
 from pronghorn.layers.preprocessing.images.arguments import value_range as checked_range
 from pronghorn.layers.preprocessing.images.base import ImageLayer, per_image
@@ -35,7 +36,7 @@ class RandomSharpness(ImageLayer):
         value_range: Any = (0, 255),
         data_format: str | None = None,
         seed: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageArguments],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self._set_factor(factor)
@@ -92,7 +93,7 @@ class RandomGaussianBlur(ImageLayer):
         value_range: Any = (0, 255),
         data_format: str | None = None,
         seed: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageArguments],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(self, "factor", factor, (0, 1))

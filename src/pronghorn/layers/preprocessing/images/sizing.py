@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops, random
 from pronghorn.graph.dim import SymbolicDimError
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import ImageArguments, NamedImageArguments
 from pronghorn.layers.preprocessing.images.base import ImageLayer
 from pronghorn.utils.bounding_boxes.formats import columns, convert_format
 from pronghorn.utils.bounding_boxes.moving import clip_to_image_size
@@ -113,7 +114,7 @@ class Resizing(_Sized):
         fill_value: float = 0.0,
         antialias: bool = False,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageArguments],
     ) -> None:
         super().__init__(height, width, data_format=data_format, **kwargs)
         self.interpolation = settings.one_of(interpolation, _METHODS, "Resizing", "interpolation")
@@ -189,7 +190,9 @@ class CenterCrop(_Sized):
 
     _is_random = False
 
-    def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, height: int, width: int, data_format: str | None = None, **kwargs: Unpack[ImageArguments]
+    ) -> None:
         super().__init__(height, width, data_format=data_format, **kwargs)
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
@@ -250,7 +253,7 @@ class RandomCrop(_Sized):
         seed: Any = None,
         data_format: str | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[NamedImageArguments],
     ) -> None:
         super().__init__(height, width, seed=seed, data_format=data_format, name=name, **kwargs)
 

@@ -1,0 +1,144 @@
+"""Made by `python docs/make_stubs.py` from the tables of names; do not edit."""
+
+from pronghorn.applications.networks.convnext import LayerScale as LayerScale
+from pronghorn.models.functional import Functional
+from typing import Any
+
+def ConvNeXtBase(include_top: Any = True, include_preprocessing: Any = True, weights: Any = 'imagenet', input_tensor: Any = None, input_shape: Any = None, pooling: Any = None, classes: Any = 1000, classifier_activation: Any = 'softmax', name: Any = 'convnext_base') -> Functional:
+    """Build ConvNeXtBase: a residual network with the proportions of a transformer (Liu et al. 2022, arXiv:2201.03545).
+
+    Args:
+        include_top: whether the network ends with its classifier.
+        include_preprocessing: whether the first layers prepare images of 0 to 255; otherwise give what they would.
+        weights: `"imagenet"` for what it learnt from ImageNet (downloaded), None for random ones, or a path.
+        input_tensor: a symbolic tensor to use as the images.
+        input_shape: shape of one image; with `include_top=False` its height and width may be None.
+        pooling: without the classifier: None gives feature maps, `"avg"` and `"max"` pool each of them to one number.
+        classes: the number of classes; other than 1000 only without the weights of ImageNet's.
+        classifier_activation: activation of the last layer; None gives logits.
+        name: of the model.
+
+    Returns:
+        A functional model. It gives `(batch, classes)`, or `(batch, channels)` with `pooling`, or feature maps.
+
+    Raises:
+        ValueError: before anything is built, where the arguments do not go together.
+        ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+    """
+    ...
+
+def ConvNeXtLarge(include_top: Any = True, include_preprocessing: Any = True, weights: Any = 'imagenet', input_tensor: Any = None, input_shape: Any = None, pooling: Any = None, classes: Any = 1000, classifier_activation: Any = 'softmax', name: Any = 'convnext_large') -> Functional:
+    """Build ConvNeXtLarge: a residual network with the proportions of a transformer (Liu et al. 2022, arXiv:2201.03545).
+
+    Args:
+        include_top: whether the network ends with its classifier.
+        include_preprocessing: whether the first layers prepare images of 0 to 255; otherwise give what they would.
+        weights: `"imagenet"` for what it learnt from ImageNet (downloaded), None for random ones, or a path.
+        input_tensor: a symbolic tensor to use as the images.
+        input_shape: shape of one image; with `include_top=False` its height and width may be None.
+        pooling: without the classifier: None gives feature maps, `"avg"` and `"max"` pool each of them to one number.
+        classes: the number of classes; other than 1000 only without the weights of ImageNet's.
+        classifier_activation: activation of the last layer; None gives logits.
+        name: of the model.
+
+    Returns:
+        A functional model. It gives `(batch, classes)`, or `(batch, channels)` with `pooling`, or feature maps.
+
+    Raises:
+        ValueError: before anything is built, where the arguments do not go together.
+        ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+    """
+    ...
+
+def ConvNeXtSmall(include_top: Any = True, include_preprocessing: Any = True, weights: Any = 'imagenet', input_tensor: Any = None, input_shape: Any = None, pooling: Any = None, classes: Any = 1000, classifier_activation: Any = 'softmax', name: Any = 'convnext_small') -> Functional:
+    """Build ConvNeXtSmall: a residual network with the proportions of a transformer (Liu et al. 2022, arXiv:2201.03545).
+
+    Args:
+        include_top: whether the network ends with its classifier.
+        include_preprocessing: whether the first layers prepare images of 0 to 255; otherwise give what they would.
+        weights: `"imagenet"` for what it learnt from ImageNet (downloaded), None for random ones, or a path.
+        input_tensor: a symbolic tensor to use as the images.
+        input_shape: shape of one image; with `include_top=False` its height and width may be None.
+        pooling: without the classifier: None gives feature maps, `"avg"` and `"max"` pool each of them to one number.
+        classes: the number of classes; other than 1000 only without the weights of ImageNet's.
+        classifier_activation: activation of the last layer; None gives logits.
+        name: of the model.
+
+    Returns:
+        A functional model. It gives `(batch, classes)`, or `(batch, channels)` with `pooling`, or feature maps.
+
+    Raises:
+        ValueError: before anything is built, where the arguments do not go together.
+        ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+    """
+    ...
+
+def ConvNeXtTiny(include_top: Any = True, include_preprocessing: Any = True, weights: Any = 'imagenet', input_tensor: Any = None, input_shape: Any = None, pooling: Any = None, classes: Any = 1000, classifier_activation: Any = 'softmax', name: Any = 'convnext_tiny') -> Functional:
+    """Build ConvNeXtTiny: a residual network with the proportions of a transformer (Liu et al. 2022, arXiv:2201.03545).
+
+    Args:
+        include_top: whether the network ends with its classifier.
+        include_preprocessing: whether the first layers prepare images of 0 to 255; otherwise give what they would.
+        weights: `"imagenet"` for what it learnt from ImageNet (downloaded), None for random ones, or a path.
+        input_tensor: a symbolic tensor to use as the images.
+        input_shape: shape of one image; with `include_top=False` its height and width may be None.
+        pooling: without the classifier: None gives feature maps, `"avg"` and `"max"` pool each of them to one number.
+        classes: the number of classes; other than 1000 only without the weights of ImageNet's.
+        classifier_activation: activation of the last layer; None gives logits.
+        name: of the model.
+
+    Returns:
+        A functional model. It gives `(batch, classes)`, or `(batch, channels)` with `pooling`, or feature maps.
+
+    Raises:
+        ValueError: before anything is built, where the arguments do not go together.
+        ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+    """
+    ...
+
+def ConvNeXtXLarge(include_top: Any = True, include_preprocessing: Any = True, weights: Any = 'imagenet', input_tensor: Any = None, input_shape: Any = None, pooling: Any = None, classes: Any = 1000, classifier_activation: Any = 'softmax', name: Any = 'convnext_xlarge') -> Functional:
+    """Build ConvNeXtXLarge: a residual network with the proportions of a transformer (Liu et al. 2022, arXiv:2201.03545).
+
+    Args:
+        include_top: whether the network ends with its classifier.
+        include_preprocessing: whether the first layers prepare images of 0 to 255; otherwise give what they would.
+        weights: `"imagenet"` for what it learnt from ImageNet (downloaded), None for random ones, or a path.
+        input_tensor: a symbolic tensor to use as the images.
+        input_shape: shape of one image; with `include_top=False` its height and width may be None.
+        pooling: without the classifier: None gives feature maps, `"avg"` and `"max"` pool each of them to one number.
+        classes: the number of classes; other than 1000 only without the weights of ImageNet's.
+        classifier_activation: activation of the last layer; None gives logits.
+        name: of the model.
+
+    Returns:
+        A functional model. It gives `(batch, classes)`, or `(batch, channels)` with `pooling`, or feature maps.
+
+    Raises:
+        ValueError: before anything is built, where the arguments do not go together.
+        ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+    """
+    ...
+
+def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:
+    """Return the likeliest classes of each prediction as (identifier, name, score).
+
+    Args:
+        preds: scores of shape `(batch, 1000)`.
+        top: how many classes.
+
+    Raises:
+        ValueError: for another shape.
+    """
+    ...
+
+def preprocess_input(x: Any, data_format: str | None = None) -> Any:
+    """Prepare images for these networks: nothing: its first layers do it.
+
+    Args:
+        x: RGB images, 0 to 255, of three or four axes.
+        data_format: `"channels_last"`, `"channels_first"`, or None for the default.
+
+    Returns:
+        An array or tensor like `x`.
+    """
+    ...

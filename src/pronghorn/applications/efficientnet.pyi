@@ -1,0 +1,204 @@
+"""Made by `python docs/make_stubs.py` from the tables of names; do not edit."""
+
+from pronghorn.models.functional import Functional
+from typing import Any
+
+def EfficientNetB0(include_top: Any = True, weights: Any = 'imagenet', input_tensor: Any = None, input_shape: Any = None, pooling: Any = None, classes: Any = 1000, classifier_activation: Any = 'softmax', name: Any = 'efficientnetb0') -> Functional:
+    """Build EfficientNetB0: one network, made wider, deeper and finer by one rule (Tan and Le 2019, arXiv:1905.11946).
+
+    Args:
+        include_top: whether the network ends with its classifier.
+        weights: `"imagenet"` for what it learnt from ImageNet (downloaded), None for random ones, or a path.
+        input_tensor: a symbolic tensor to use as the images.
+        input_shape: shape of one image; with `include_top=False` its height and width may be None.
+        pooling: without the classifier: None gives feature maps, `"avg"` and `"max"` pool each of them to one number.
+        classes: the number of classes; other than 1000 only without the weights of ImageNet's.
+        classifier_activation: activation of the last layer; None gives logits.
+        name: of the model.
+
+    Returns:
+        A functional model. It gives `(batch, classes)`, or `(batch, channels)` with `pooling`, or feature maps.
+
+    Raises:
+        ValueError: before anything is built, where the arguments do not go together.
+        ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+    """
+    ...
+
+def EfficientNetB1(include_top: Any = True, weights: Any = 'imagenet', input_tensor: Any = None, input_shape: Any = None, pooling: Any = None, classes: Any = 1000, classifier_activation: Any = 'softmax', name: Any = 'efficientnetb1') -> Functional:
+    """Build EfficientNetB1: one network, made wider, deeper and finer by one rule (Tan and Le 2019, arXiv:1905.11946).
+
+    Args:
+        include_top: whether the network ends with its classifier.
+        weights: `"imagenet"` for what it learnt from ImageNet (downloaded), None for random ones, or a path.
+        input_tensor: a symbolic tensor to use as the images.
+        input_shape: shape of one image; with `include_top=False` its height and width may be None.
+        pooling: without the classifier: None gives feature maps, `"avg"` and `"max"` pool each of them to one number.
+        classes: the number of classes; other than 1000 only without the weights of ImageNet's.
+        classifier_activation: activation of the last layer; None gives logits.
+        name: of the model.
+
+    Returns:
+        A functional model. It gives `(batch, classes)`, or `(batch, channels)` with `pooling`, or feature maps.
+
+    Raises:
+        ValueError: before anything is built, where the arguments do not go together.
+        ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+    """
+    ...
+
+def EfficientNetB2(include_top: Any = True, weights: Any = 'imagenet', input_tensor: Any = None, input_shape: Any = None, pooling: Any = None, classes: Any = 1000, classifier_activation: Any = 'softmax', name: Any = 'efficientnetb2') -> Functional:
+    """Build EfficientNetB2: one network, made wider, deeper and finer by one rule (Tan and Le 2019, arXiv:1905.11946).
+
+    Args:
+        include_top: whether the network ends with its classifier.
+        weights: `"imagenet"` for what it learnt from ImageNet (downloaded), None for random ones, or a path.
+        input_tensor: a symbolic tensor to use as the images.
+        input_shape: shape of one image; with `include_top=False` its height and width may be None.
+        pooling: without the classifier: None gives feature maps, `"avg"` and `"max"` pool each of them to one number.
+        classes: the number of classes; other than 1000 only without the weights of ImageNet's.
+        classifier_activation: activation of the last layer; None gives logits.
+        name: of the model.
+
+    Returns:
+        A functional model. It gives `(batch, classes)`, or `(batch, channels)` with `pooling`, or feature maps.
+
+    Raises:
+        ValueError: before anything is built, where the arguments do not go together.
+        ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+    """
+    ...
+
+def EfficientNetB3(include_top: Any = True, weights: Any = 'imagenet', input_tensor: Any = None, input_shape: Any = None, pooling: Any = None, classes: Any = 1000, classifier_activation: Any = 'softmax', name: Any = 'efficientnetb3') -> Functional:
+    """Build EfficientNetB3: one network, made wider, deeper and finer by one rule (Tan and Le 2019, arXiv:1905.11946).
+
+    Args:
+        include_top: whether the network ends with its classifier.
+        weights: `"imagenet"` for what it learnt from ImageNet (downloaded), None for random ones, or a path.
+        input_tensor: a symbolic tensor to use as the images.
+        input_shape: shape of one image; with `include_top=False` its height and width may be None.
+        pooling: without the classifier: None gives feature maps, `"avg"` and `"max"` pool each of them to one number.
+        classes: the number of classes; other than 1000 only without the weights of ImageNet's.
+        classifier_activation: activation of the last layer; None gives logits.
+        name: of the model.
+
+    Returns:
+        A functional model. It gives `(batch, classes)`, or `(batch, channels)` with `pooling`, or feature maps.
+
+    Raises:
+        ValueError: before anything is built, where the arguments do not go together.
+        ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+    """
+    ...
+
+def EfficientNetB4(include_top: Any = True, weights: Any = 'imagenet', input_tensor: Any = None, input_shape: Any = None, pooling: Any = None, classes: Any = 1000, classifier_activation: Any = 'softmax', name: Any = 'efficientnetb4') -> Functional:
+    """Build EfficientNetB4: one network, made wider, deeper and finer by one rule (Tan and Le 2019, arXiv:1905.11946).
+
+    Args:
+        include_top: whether the network ends with its classifier.
+        weights: `"imagenet"` for what it learnt from ImageNet (downloaded), None for random ones, or a path.
+        input_tensor: a symbolic tensor to use as the images.
+        input_shape: shape of one image; with `include_top=False` its height and width may be None.
+        pooling: without the classifier: None gives feature maps, `"avg"` and `"max"` pool each of them to one number.
+        classes: the number of classes; other than 1000 only without the weights of ImageNet's.
+        classifier_activation: activation of the last layer; None gives logits.
+        name: of the model.
+
+    Returns:
+        A functional model. It gives `(batch, classes)`, or `(batch, channels)` with `pooling`, or feature maps.
+
+    Raises:
+        ValueError: before anything is built, where the arguments do not go together.
+        ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+    """
+    ...
+
+def EfficientNetB5(include_top: Any = True, weights: Any = 'imagenet', input_tensor: Any = None, input_shape: Any = None, pooling: Any = None, classes: Any = 1000, classifier_activation: Any = 'softmax', name: Any = 'efficientnetb5') -> Functional:
+    """Build EfficientNetB5: one network, made wider, deeper and finer by one rule (Tan and Le 2019, arXiv:1905.11946).
+
+    Args:
+        include_top: whether the network ends with its classifier.
+        weights: `"imagenet"` for what it learnt from ImageNet (downloaded), None for random ones, or a path.
+        input_tensor: a symbolic tensor to use as the images.
+        input_shape: shape of one image; with `include_top=False` its height and width may be None.
+        pooling: without the classifier: None gives feature maps, `"avg"` and `"max"` pool each of them to one number.
+        classes: the number of classes; other than 1000 only without the weights of ImageNet's.
+        classifier_activation: activation of the last layer; None gives logits.
+        name: of the model.
+
+    Returns:
+        A functional model. It gives `(batch, classes)`, or `(batch, channels)` with `pooling`, or feature maps.
+
+    Raises:
+        ValueError: before anything is built, where the arguments do not go together.
+        ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+    """
+    ...
+
+def EfficientNetB6(include_top: Any = True, weights: Any = 'imagenet', input_tensor: Any = None, input_shape: Any = None, pooling: Any = None, classes: Any = 1000, classifier_activation: Any = 'softmax', name: Any = 'efficientnetb6') -> Functional:
+    """Build EfficientNetB6: one network, made wider, deeper and finer by one rule (Tan and Le 2019, arXiv:1905.11946).
+
+    Args:
+        include_top: whether the network ends with its classifier.
+        weights: `"imagenet"` for what it learnt from ImageNet (downloaded), None for random ones, or a path.
+        input_tensor: a symbolic tensor to use as the images.
+        input_shape: shape of one image; with `include_top=False` its height and width may be None.
+        pooling: without the classifier: None gives feature maps, `"avg"` and `"max"` pool each of them to one number.
+        classes: the number of classes; other than 1000 only without the weights of ImageNet's.
+        classifier_activation: activation of the last layer; None gives logits.
+        name: of the model.
+
+    Returns:
+        A functional model. It gives `(batch, classes)`, or `(batch, channels)` with `pooling`, or feature maps.
+
+    Raises:
+        ValueError: before anything is built, where the arguments do not go together.
+        ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+    """
+    ...
+
+def EfficientNetB7(include_top: Any = True, weights: Any = 'imagenet', input_tensor: Any = None, input_shape: Any = None, pooling: Any = None, classes: Any = 1000, classifier_activation: Any = 'softmax', name: Any = 'efficientnetb7') -> Functional:
+    """Build EfficientNetB7: one network, made wider, deeper and finer by one rule (Tan and Le 2019, arXiv:1905.11946).
+
+    Args:
+        include_top: whether the network ends with its classifier.
+        weights: `"imagenet"` for what it learnt from ImageNet (downloaded), None for random ones, or a path.
+        input_tensor: a symbolic tensor to use as the images.
+        input_shape: shape of one image; with `include_top=False` its height and width may be None.
+        pooling: without the classifier: None gives feature maps, `"avg"` and `"max"` pool each of them to one number.
+        classes: the number of classes; other than 1000 only without the weights of ImageNet's.
+        classifier_activation: activation of the last layer; None gives logits.
+        name: of the model.
+
+    Returns:
+        A functional model. It gives `(batch, classes)`, or `(batch, channels)` with `pooling`, or feature maps.
+
+    Raises:
+        ValueError: before anything is built, where the arguments do not go together.
+        ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+    """
+    ...
+
+def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:
+    """Return the likeliest classes of each prediction as (identifier, name, score).
+
+    Args:
+        preds: scores of shape `(batch, 1000)`.
+        top: how many classes.
+
+    Raises:
+        ValueError: for another shape.
+    """
+    ...
+
+def preprocess_input(x: Any, data_format: str | None = None) -> Any:
+    """Prepare images for these networks: nothing: its first layers do it.
+
+    Args:
+        x: RGB images, 0 to 255, of three or four axes.
+        data_format: `"channels_last"`, `"channels_first"`, or None for the default.
+
+    Returns:
+        An array or tensor like `x`.
+    """
+    ...

@@ -1,0 +1,189 @@
+"""Made by `python docs/make_stubs.py` from the tables of names; do not edit."""
+
+from pronghorn.models.functional import Functional
+from typing import Any
+
+def EfficientNetV2B0(include_top: Any = True, weights: Any = 'imagenet', input_tensor: Any = None, input_shape: Any = None, pooling: Any = None, classes: Any = 1000, classifier_activation: Any = 'softmax', include_preprocessing: Any = True, name: Any = 'efficientnetv2-b0') -> Functional:
+    """Build EfficientNetV2B0: efficientNets whose first blocks have full convolutions (Tan and Le 2021, arXiv:2104.00298).
+
+    Args:
+        include_top: whether the network ends with its classifier.
+        weights: `"imagenet"` for what it learnt from ImageNet (downloaded), None for random ones, or a path.
+        input_tensor: a symbolic tensor to use as the images.
+        input_shape: shape of one image; with `include_top=False` its height and width may be None.
+        pooling: without the classifier: None gives feature maps, `"avg"` and `"max"` pool each of them to one number.
+        classes: the number of classes; other than 1000 only without the weights of ImageNet's.
+        classifier_activation: activation of the last layer; None gives logits.
+        include_preprocessing: whether the first layers prepare images of 0 to 255; otherwise give what they would.
+        name: of the model.
+
+    Returns:
+        A functional model. It gives `(batch, classes)`, or `(batch, channels)` with `pooling`, or feature maps.
+
+    Raises:
+        ValueError: before anything is built, where the arguments do not go together.
+        ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+    """
+    ...
+
+def EfficientNetV2B1(include_top: Any = True, weights: Any = 'imagenet', input_tensor: Any = None, input_shape: Any = None, pooling: Any = None, classes: Any = 1000, classifier_activation: Any = 'softmax', include_preprocessing: Any = True, name: Any = 'efficientnetv2-b1') -> Functional:
+    """Build EfficientNetV2B1: efficientNets whose first blocks have full convolutions (Tan and Le 2021, arXiv:2104.00298).
+
+    Args:
+        include_top: whether the network ends with its classifier.
+        weights: `"imagenet"` for what it learnt from ImageNet (downloaded), None for random ones, or a path.
+        input_tensor: a symbolic tensor to use as the images.
+        input_shape: shape of one image; with `include_top=False` its height and width may be None.
+        pooling: without the classifier: None gives feature maps, `"avg"` and `"max"` pool each of them to one number.
+        classes: the number of classes; other than 1000 only without the weights of ImageNet's.
+        classifier_activation: activation of the last layer; None gives logits.
+        include_preprocessing: whether the first layers prepare images of 0 to 255; otherwise give what they would.
+        name: of the model.
+
+    Returns:
+        A functional model. It gives `(batch, classes)`, or `(batch, channels)` with `pooling`, or feature maps.
+
+    Raises:
+        ValueError: before anything is built, where the arguments do not go together.
+        ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+    """
+    ...
+
+def EfficientNetV2B2(include_top: Any = True, weights: Any = 'imagenet', input_tensor: Any = None, input_shape: Any = None, pooling: Any = None, classes: Any = 1000, classifier_activation: Any = 'softmax', include_preprocessing: Any = True, name: Any = 'efficientnetv2-b2') -> Functional:
+    """Build EfficientNetV2B2: efficientNets whose first blocks have full convolutions (Tan and Le 2021, arXiv:2104.00298).
+
+    Args:
+        include_top: whether the network ends with its classifier.
+        weights: `"imagenet"` for what it learnt from ImageNet (downloaded), None for random ones, or a path.
+        input_tensor: a symbolic tensor to use as the images.
+        input_shape: shape of one image; with `include_top=False` its height and width may be None.
+        pooling: without the classifier: None gives feature maps, `"avg"` and `"max"` pool each of them to one number.
+        classes: the number of classes; other than 1000 only without the weights of ImageNet's.
+        classifier_activation: activation of the last layer; None gives logits.
+        include_preprocessing: whether the first layers prepare images of 0 to 255; otherwise give what they would.
+        name: of the model.
+
+    Returns:
+        A functional model. It gives `(batch, classes)`, or `(batch, channels)` with `pooling`, or feature maps.
+
+    Raises:
+        ValueError: before anything is built, where the arguments do not go together.
+        ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+    """
+    ...
+
+def EfficientNetV2B3(include_top: Any = True, weights: Any = 'imagenet', input_tensor: Any = None, input_shape: Any = None, pooling: Any = None, classes: Any = 1000, classifier_activation: Any = 'softmax', include_preprocessing: Any = True, name: Any = 'efficientnetv2-b3') -> Functional:
+    """Build EfficientNetV2B3: efficientNets whose first blocks have full convolutions (Tan and Le 2021, arXiv:2104.00298).
+
+    Args:
+        include_top: whether the network ends with its classifier.
+        weights: `"imagenet"` for what it learnt from ImageNet (downloaded), None for random ones, or a path.
+        input_tensor: a symbolic tensor to use as the images.
+        input_shape: shape of one image; with `include_top=False` its height and width may be None.
+        pooling: without the classifier: None gives feature maps, `"avg"` and `"max"` pool each of them to one number.
+        classes: the number of classes; other than 1000 only without the weights of ImageNet's.
+        classifier_activation: activation of the last layer; None gives logits.
+        include_preprocessing: whether the first layers prepare images of 0 to 255; otherwise give what they would.
+        name: of the model.
+
+    Returns:
+        A functional model. It gives `(batch, classes)`, or `(batch, channels)` with `pooling`, or feature maps.
+
+    Raises:
+        ValueError: before anything is built, where the arguments do not go together.
+        ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+    """
+    ...
+
+def EfficientNetV2L(include_top: Any = True, weights: Any = 'imagenet', input_tensor: Any = None, input_shape: Any = None, pooling: Any = None, classes: Any = 1000, classifier_activation: Any = 'softmax', include_preprocessing: Any = True, name: Any = 'efficientnetv2-l') -> Functional:
+    """Build EfficientNetV2L: efficientNets whose first blocks have full convolutions (Tan and Le 2021, arXiv:2104.00298).
+
+    Args:
+        include_top: whether the network ends with its classifier.
+        weights: `"imagenet"` for what it learnt from ImageNet (downloaded), None for random ones, or a path.
+        input_tensor: a symbolic tensor to use as the images.
+        input_shape: shape of one image; with `include_top=False` its height and width may be None.
+        pooling: without the classifier: None gives feature maps, `"avg"` and `"max"` pool each of them to one number.
+        classes: the number of classes; other than 1000 only without the weights of ImageNet's.
+        classifier_activation: activation of the last layer; None gives logits.
+        include_preprocessing: whether the first layers prepare images of 0 to 255; otherwise give what they would.
+        name: of the model.
+
+    Returns:
+        A functional model. It gives `(batch, classes)`, or `(batch, channels)` with `pooling`, or feature maps.
+
+    Raises:
+        ValueError: before anything is built, where the arguments do not go together.
+        ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+    """
+    ...
+
+def EfficientNetV2M(include_top: Any = True, weights: Any = 'imagenet', input_tensor: Any = None, input_shape: Any = None, pooling: Any = None, classes: Any = 1000, classifier_activation: Any = 'softmax', include_preprocessing: Any = True, name: Any = 'efficientnetv2-m') -> Functional:
+    """Build EfficientNetV2M: efficientNets whose first blocks have full convolutions (Tan and Le 2021, arXiv:2104.00298).
+
+    Args:
+        include_top: whether the network ends with its classifier.
+        weights: `"imagenet"` for what it learnt from ImageNet (downloaded), None for random ones, or a path.
+        input_tensor: a symbolic tensor to use as the images.
+        input_shape: shape of one image; with `include_top=False` its height and width may be None.
+        pooling: without the classifier: None gives feature maps, `"avg"` and `"max"` pool each of them to one number.
+        classes: the number of classes; other than 1000 only without the weights of ImageNet's.
+        classifier_activation: activation of the last layer; None gives logits.
+        include_preprocessing: whether the first layers prepare images of 0 to 255; otherwise give what they would.
+        name: of the model.
+
+    Returns:
+        A functional model. It gives `(batch, classes)`, or `(batch, channels)` with `pooling`, or feature maps.
+
+    Raises:
+        ValueError: before anything is built, where the arguments do not go together.
+        ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+    """
+    ...
+
+def EfficientNetV2S(include_top: Any = True, weights: Any = 'imagenet', input_tensor: Any = None, input_shape: Any = None, pooling: Any = None, classes: Any = 1000, classifier_activation: Any = 'softmax', include_preprocessing: Any = True, name: Any = 'efficientnetv2-s') -> Functional:
+    """Build EfficientNetV2S: efficientNets whose first blocks have full convolutions (Tan and Le 2021, arXiv:2104.00298).
+
+    Args:
+        include_top: whether the network ends with its classifier.
+        weights: `"imagenet"` for what it learnt from ImageNet (downloaded), None for random ones, or a path.
+        input_tensor: a symbolic tensor to use as the images.
+        input_shape: shape of one image; with `include_top=False` its height and width may be None.
+        pooling: without the classifier: None gives feature maps, `"avg"` and `"max"` pool each of them to one number.
+        classes: the number of classes; other than 1000 only without the weights of ImageNet's.
+        classifier_activation: activation of the last layer; None gives logits.
+        include_preprocessing: whether the first layers prepare images of 0 to 255; otherwise give what they would.
+        name: of the model.
+
+    Returns:
+        A functional model. It gives `(batch, classes)`, or `(batch, channels)` with `pooling`, or feature maps.
+
+    Raises:
+        ValueError: before anything is built, where the arguments do not go together.
+        ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+    """
+    ...
+
+def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:
+    """Return the likeliest classes of each prediction as (identifier, name, score).
+
+    Args:
+        preds: scores of shape `(batch, 1000)`.
+        top: how many classes.
+
+    Raises:
+        ValueError: for another shape.
+    """
+    ...
+
+def preprocess_input(x: Any, data_format: str | None = None) -> Any:
+    """Prepare images for these networks: nothing: its first layers do it.
+
+    Args:
+        x: RGB images, 0 to 255, of three or four axes.
+        data_format: `"channels_last"`, `"channels_first"`, or None for the default.
+
+    Returns:
+        An array or tensor like `x`.
+    """
+    ...

@@ -1,0 +1,51 @@
+"""Made by `python docs/make_stubs.py` from the tables of names; do not edit."""
+
+from pronghorn.dtype_policies.policy import DTypePolicy as DTypePolicy
+from pronghorn.dtype_policies.policy import DTypePolicy as FloatDTypePolicy
+from pronghorn.dtype_policies.policy import deserialize as deserialize
+from pronghorn.dtype_policies.policy import dtype_policy as dtype_policy
+from pronghorn.dtype_policies.policy import get as get
+from pronghorn.dtype_policies.policy import serialize as serialize
+from pronghorn.dtype_policies.policy import set_dtype_policy as set_dtype_policy
+from pronghorn.dtype_policies.policy_map import DTypePolicyMap as DTypePolicyMap
+from typing import Any
+
+class AWQDTypePolicy(QuantizedDTypePolicy):
+    """Not there: layers are not quantized; use the policy 'mixed_bfloat16' for smaller and faster computations.
+
+    Raises:
+        NotImplementedError: always.
+    """
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
+class GPTQDTypePolicy(QuantizedDTypePolicy):
+    """Not there: layers are not quantized; use the policy 'mixed_bfloat16' for smaller and faster computations.
+
+    Raises:
+        NotImplementedError: always.
+    """
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
+class Int4DTypePolicy(QuantizedDTypePolicy):
+    """Not there: layers are not quantized; use the policy 'mixed_bfloat16' for smaller and faster computations.
+
+    Raises:
+        NotImplementedError: always.
+    """
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
+class QuantizedDTypePolicy:
+    """Not there: layers are not quantized; use the policy 'mixed_bfloat16' for smaller and faster computations.
+
+    Raises:
+        NotImplementedError: always.
+    """
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
+class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
+    """Not there: layers are not quantized; use the policy 'mixed_bfloat16' for smaller and faster computations.
+
+    Raises:
+        NotImplementedError: always.
+    """
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...

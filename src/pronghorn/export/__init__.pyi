@@ -1,0 +1,4 @@
+"""Made by `python docs/make_stubs.py` from the tables of names; do not edit."""
+
+from pronghorn.export.archive import ExportArchive as ExportArchive
+from pronghorn.export.formats import export_model as export_model

@@ -1,0 +1,9 @@
+"""Made by `python docs/make_stubs.py` from the tables of names; do not edit."""
+
+from pronghorn.dtype_policies import DTypePolicy as DTypePolicy
+from pronghorn.dtype_policies import DTypePolicy as Policy
+from pronghorn.dtype_policies import dtype_policy as dtype_policy
+from pronghorn.dtype_policies import dtype_policy as global_policy
+from pronghorn.dtype_policies import set_dtype_policy as set_dtype_policy
+from pronghorn.dtype_policies import set_dtype_policy as set_global_policy
+from pronghorn.optimizers import LossScaleOptimizer as LossScaleOptimizer

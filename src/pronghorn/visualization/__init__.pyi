@@ -1,0 +1,7 @@
+"""Made by `python docs/make_stubs.py` from the tables of names; do not edit."""
+
+from pronghorn.visualization.drawing import draw_bounding_boxes as draw_bounding_boxes
+from pronghorn.visualization.drawing import draw_segmentation_masks as draw_segmentation_masks
+from pronghorn.visualization.galleries import plot_bounding_box_gallery as plot_bounding_box_gallery
+from pronghorn.visualization.galleries import plot_image_gallery as plot_image_gallery
+from pronghorn.visualization.galleries import plot_segmentation_mask_gallery as plot_segmentation_mask_gallery
