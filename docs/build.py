@@ -59,7 +59,7 @@ def on_site(file: Path) -> str | None:
 _FENCED = re.compile(r"^( *)(`{3,})[^\n]*\n.*?^ *\2 *$", re.DOTALL | re.MULTILINE)
 _FENCE = re.compile(r"^( *```(?:python|sh)\b)([^\n]*)$", re.MULTILINE)
 _LINK = re.compile(r"(\[[^\]]*\])\((?!https?:|mailto:|#)([^)#\s]+)(#[^)]*)?\)")
-_NAME = re.compile(r"(?<![\[`\w])`((?:keras\.|pronghorn\.)?[a-z_]+(?:\.\w+)*)`(?![`\]])")
+_NAME = re.compile(r"(?<![\[`\w])`((?:keras\.|pronghorn\.)?[a-z_]+(?:\.\w+)+)(?:\([^`]*\))?`(?![`\]])")
 
 
 def outside_of_fences(text: str, change: Callable[[str], str]) -> str:
@@ -98,7 +98,7 @@ def page_for_site(text: str, file: Path, names: dict[str, str]) -> str:
 
     def name(match: re.Match[str]) -> str:
         key = re.sub(r"^(keras|pronghorn)\.", "", match[1])
-        if key not in names or ("." not in match[1]):
+        if key not in names:
             return match[0]
         page, _, anchor = names[key].partition("#")
         return f"[{match[0]}]({os.path.relpath(page, here or '.')}#{anchor})"
@@ -139,7 +139,9 @@ def put_together() -> None:
     for page in reference:
         target = PAGES / "reference" / f"{page}.md"
         target.parent.mkdir(exist_ok=True)
-        target.write_text(page.text(names), encoding="utf-8")
+        target.write_text(
+            page_for_site(page.text(), ROOT / "docs" / "reference" / target.name, names), encoding="utf-8"
+        )
 
 
 # -- the site ---------------------------------------------------------------------------------------------------------

@@ -186,12 +186,8 @@ class Page:
                 if short == "Model":  # as guides write it
                     yield f"model.{method}", f"{entry.name}.{method}"
 
-    def text(self, links: dict[str, str]) -> str:
-        """The page in Markdown.
-
-        Args:
-            links: the library's names, and the page and anchor of each.
-        """
+    def text(self) -> str:
+        """The page in Markdown."""
         parts = [f"# {self.title}\n"]
         parts += [reference_text.entry(e.name, e.value, e.names[1:], sorted(e.methods())) for e in self.entries]
         return "\n".join(parts)
