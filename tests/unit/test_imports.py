@@ -22,12 +22,14 @@ BESIDE = {"_lazy", "_version", "tree"}  # small modules of the package that the 
 #: By module, what it imports inside functions. A package that need not be installed:
 OPTIONAL = {
     "distribution.mpi": {"mpi4py"},
+    "callbacks.studio": {"pronghorn.studio"},
     "export.onnx.files": {"onnx"},
     "interop": {"pronghorn.interop"},  # what needs PyTorch
     "layers.state": {"pronghorn.interop"},
     "layers.foreign.flax_layer": {"flax"},
     "saving.memory_cap": {"resource"},  # Windows has none
     "saving.safetensors_store": {"safetensors"},
+    "studio.launch": {"pronghorn.studio.server", "uvicorn"},
     "utils.dot": {"IPython", "matplotlib"},
     "utils.image": {"PIL"},
     "utils.windows": {"scipy"},
@@ -54,6 +56,7 @@ SLOW = {
         "pronghorn.export.formats",
         "pronghorn.saving",
         "pronghorn.saving.conversion",
+        "pronghorn.studio",
     },
     "trainers.profiling": {"pronghorn.backends.llvm"},
     "utils.summary": {"rich"},

@@ -18,6 +18,7 @@ attach(
         "ProgbarLogger": ".progbar_logger",
         "ReduceLROnPlateau": ".learning_rate",
         "RemoteMonitor": ".remote_monitor",
+        "Studio": ".studio",
         "SwapEMAWeights": ".swap_ema_weights",
         "TensorBoard": ".tensorboard",
         "TerminateOnNaN": ".terminate_on_nan",

@@ -122,6 +122,37 @@ def export(
         export_model(model, target, kind, verbose=True, **({} if opset is None else {"opset_version": opset}))
 
 
+@main.command(short_help="Open the studio: build, train and look into models on a page.")
+@click.option("--data", metavar="NAME", default="mnist", show_default=True, help="The data set to begin with.")
+@click.option("--port", type=int, metavar="N", help="The port to listen on; 7860, or a free one if that is taken.")
+@click.option("--host", metavar="ADDRESS", default="127.0.0.1", help="Another address to listen on: other machines.")
+@click.option("--no-browser", is_flag=True, help="Only print the address.")
+@click.argument("target", required=False)
+def studio(data: str, port: int | None, host: str, no_browser: bool, target: str | None) -> None:
+    """Open a local page on which models are built, trained and looked into.
+
+    TARGET is a Keras script, which is run up to its fit(), or a model's or weights file, of which nothing is run.
+
+    \b
+      pronghorn studio
+      pronghorn studio tutorial.py
+      pronghorn studio model.keras
+    """
+    with _told():
+        from pronghorn.studio import launch
+
+        launch.check_installed()
+        server = launch.Server(launch.bench_for(target, data), host, port)
+    click.echo(f"Studio: {server.url}")
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        click.echo("Other machines can use it too, if they have this address.")
+    click.echo("Ctrl-C ends it.")
+    sys.stdout.flush()
+    if not no_browser:
+        launch.open_browser(server.url)
+    server.run()
+
+
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
     """What a user can mend is said in a line, without a traceback."""

@@ -170,6 +170,10 @@ class SafetensorsReader:
         """Return the name, the shape and the type of every array."""
         return [(name, array.shape, array.dtype.name) for name, array in self._arrays.items()]
 
+    def read(self, name: str) -> np.ndarray:
+        """Return an array by its name in the file."""
+        return self._arrays[name]
+
     def objects(self) -> list[str]:
         """Return the paths of all objects that have arrays, such as ``"layers/dense"``.
 

@@ -1,0 +1,215 @@
+"""What pages may ask for, by name: the table behind the WebSocket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pronghorn import saving
+from pronghorn.studio import arithmetic, comparison, data_sets, diagnosis, look_inside, opened_scripts, saliency
+from pronghorn.studio.files import histograms
+from pronghorn.studio.inputs import picture, read_input
+from pronghorn.studio.plans import said
+from pronghorn.studio.show_code import code_of
+from pronghorn.studio.workbench import Workbench
+
+
+def run(bench: Workbench, message: dict[str, Any]) -> dict[str, Any]:
+    """Do what a message asks for, and return the answer, or what is wrong with it.
+
+    Args:
+        bench: what the studio holds.
+        message: `do` is the command, `with` its arguments.
+    """
+    try:
+        function = COMMANDS.get(message.get("do", ""))
+        if function is None:
+            raise ValueError(f"There is no command {message.get('do')!r}.")
+        return {"result": function(bench, **message.get("with", {}))}
+    except Exception as error:  # it is the page that has to tell
+        return refusal(error)
+
+
+def refusal(error: BaseException) -> dict[str, Any]:
+    """An error for a page."""
+    return {"error": said(error)}
+
+
+# -- model and data ---------------------------------------------------------------------------------------------------
+def _edit(bench: Workbench, do: str, **arguments: Any) -> None:
+    bench.edit(do, **arguments)
+
+
+def _settings(bench: Workbench, **changes: Any) -> None:
+    bench.set_settings(changes)
+
+
+def _data(bench: Workbench, name: str, keep_model: bool = False) -> None:
+    bench.use_data(data_sets.load_packaged(name), keep_model=keep_model)
+
+
+def _code(bench: Workbench) -> dict[str, str]:
+    if bench.built is None:
+        raise ValueError("There is no model yet.")
+    return {"code": code_of(bench.built.plan, bench.settings, bench.data)}
+
+
+def _script(bench: Workbench, source: str, name: str = "script.py") -> dict[str, Any]:
+    found = opened_scripts.open_source(source, name)
+    opened_scripts.use(bench, found)
+    return {"output": found.output}
+
+
+def _use_file(bench: Workbench) -> None:
+    """Make the model of the opened file, with its weights; safe mode refuses what would run code."""
+    if bench.file is None:
+        raise ValueError("Open a file first.")
+    model = saving.load_model(bench.file.path)
+    opened_scripts.use_model(bench, model, bench.file.name)
+
+
+# -- runs -------------------------------------------------------------------------------------------------------------
+def _start(bench: Workbench, further: bool = False, name: str = "") -> dict[str, int]:
+    return {"run": bench.start(further, name).number}
+
+
+def _restart(bench: Workbench) -> dict[str, int]:
+    return {"run": bench.restart().number}
+
+
+def _control(do: str) -> Callable[[Workbench], None]:
+    return lambda bench: bench.control(do)
+
+
+def _points(bench: Workbench, run: int) -> dict[str, Any]:
+    return bench.run(run).since(0)
+
+
+def _compare(bench: Workbench, first: int, second: int) -> list[dict[str, Any]]:
+    return comparison.differences(bench.run(first), bench.run(second))
+
+
+def _results(bench: Workbench, run: int | None = None) -> dict[str, Any]:
+    model, data, lock = _model_and_data(bench, run)
+    with lock:
+        return diagnosis.test_results(model, data)
+
+
+def _weights(bench: Workbench, run: int | None = None) -> dict[str, Any]:
+    model, data, lock = _model_and_data(bench, run)
+    with lock:
+        return {"layers": diagnosis.weight_histograms(model, data), "dead": diagnosis.dead_units(model, data)}
+
+
+# -- looking inside ---------------------------------------------------------------------------------------------------
+def _model_and_data(bench: Workbench, run: int | None) -> tuple[Any, Any, Any]:
+    model, _, data, owner = bench.model_in_view(run)
+    if data is None:
+        raise ValueError("There is no data to look at the model with. Choose some under Data.")
+    return model, data, owner.reading if owner is not None else bench.lock
+
+
+def _examples(bench: Workbench, start: int = 0, count: int = 24, label: int | None = None) -> dict[str, Any]:
+    data = bench.data
+    if data is None:
+        raise ValueError("There is no data yet.")
+    labels = data.labels() if data.classes else np.asarray(data.y_test).reshape(len(data.y_test), -1)[:, 0]
+    rows = np.arange(len(labels)) if label is None else np.flatnonzero(labels == label)
+    chosen = rows[start : start + min(count, 200)]
+    shown = [
+        {
+            "example": int(i),
+            "label": float(labels[i]),
+            "image": picture(data.x_test[i], data.largest) if data.kind == "images" else None,
+        }
+        for i in chosen
+    ]
+    return {"examples": shown, "of": len(rows)}
+
+
+def _predict(bench: Workbench, source: dict[str, Any], run: int | None = None) -> dict[str, Any]:
+    model, data, lock = _model_and_data(bench, run)
+    x = read_input(data, source)
+    with lock:
+        return look_inside.predict(model, data, x)
+
+
+def _features(bench: Workbench, source: dict[str, Any], run: int | None = None) -> list[dict[str, Any]]:
+    model, data, lock = _model_and_data(bench, run)
+    x = read_input(data, source)
+    with lock:
+        return look_inside.feature_maps(model, x)
+
+
+def _value(
+    bench: Workbench, source: dict[str, Any], layer: str, place: list[int], run: int | None = None
+) -> dict[str, Any]:
+    model, data, lock = _model_and_data(bench, run)
+    x = read_input(data, source)
+    with lock:
+        outputs = look_inside.layer_outputs(model, x)
+        found = model.get_layer(layer)
+        origin = found.input
+        if isinstance(origin, list | tuple):
+            raise ValueError(f"{layer!r} joins several inputs; how it does so is not shown here.")
+        before = origin._keras_history.operation.name
+        inputs = outputs[before][0] if before in outputs else np.asarray(x[0], np.float64)
+        shown = arithmetic.explain(found, inputs, tuple(int(i) for i in place))
+        actual = outputs[layer][(0, *place)]
+    return {**shown, "actual": float(f"{float(actual):.5g}"), "from": before}
+
+
+def _saliency(
+    bench: Workbench, source: dict[str, Any], method: str, target: int, run: int | None = None
+) -> dict[str, Any]:
+    model, data, lock = _model_and_data(bench, run)
+    x = read_input(data, source)
+    with lock:
+        if method == "grad_cam":
+            heat, layer = saliency.grad_cam(model, x, target)
+            return {"heat": picture(heat, 1.0), "layer": layer}
+        if method != "integrated_gradients":
+            raise ValueError(f"There is no method {method!r}; there are integrated_gradients and grad_cam.")
+        parts = saliency.integrated_gradients(model, x, target)
+    if data.kind != "images":
+        return {"parts": [float(f"{v:.4g}") for v in parts.ravel()[:200]]}
+    total = parts.sum(axis=-1)
+    largest = float(np.abs(total).max()) or 1.0
+    return {
+        "for": picture(np.maximum(total, 0), largest),
+        "against": picture(np.maximum(-total, 0), largest),
+        "sum": float(f"{total.sum():.4g}"),
+    }
+
+
+#: By name; each takes the workbench and the arguments that the message gives.
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "edit": _edit,
+    "settings": _settings,
+    "undo": lambda bench: bench.undo(),
+    "redo": lambda bench: bench.redo(),
+    "measure": lambda bench: bench.measure(),
+    "code": _code,
+    "script": _script,
+    "data": _data,
+    "target": lambda bench, column: bench.set_target(column),
+    "start": _start,
+    "restart": _restart,
+    "pause": _control("pause"),
+    "resume": _control("resume"),
+    "step": _control("step"),
+    "stop": _control("stop"),
+    "points": _points,
+    "compare": _compare,
+    "results": _results,
+    "weights": _weights,
+    "examples": _examples,
+    "predict": _predict,
+    "features": _features,
+    "value": _value,
+    "saliency": _saliency,
+    "file_layer": lambda bench, layer: histograms(bench.file, layer),
+    "use_file": _use_file,
+}

@@ -1,0 +1,125 @@
+"""How a run's model does on the test data and what is in it: confusion, mistakes, weights, gradients, dead units."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pronghorn import ops
+from pronghorn.autodiff.tape import GradientTape
+from pronghorn.studio.data_sets import DataSet
+from pronghorn.studio.files import histogram
+from pronghorn.studio.inputs import picture
+from pronghorn.studio.look_inside import layer_outputs
+
+MOST_TESTED = 10_000
+_SAMPLE = 512  # examples that tell whether a unit is dead
+_GRADIENT_SAMPLE = 128
+_RELUS = ("relu", "relu6")
+
+
+def test_results(model: Any, data: DataSet, most_wrong: int = 24) -> dict[str, Any]:
+    """How the model does on the test examples: the confusion matrix and the worst mistakes, or how far numbers are off.
+
+    Args:
+        model: the model.
+        data: its data.
+        most_wrong: how many mistakes are shown.
+    """
+    x = data.x_test[:MOST_TESTED]
+    values = np.asarray(model.predict(x, batch_size=256, verbose=0), np.float64).reshape(len(x), -1)
+    if not data.classes or values.shape[1] != len(data.classes):
+        truth = np.asarray(data.y_test[: len(x)], np.float64).reshape(len(x), -1)
+        keep = slice(0, 1000)
+        off = np.abs(values[:, 0] - truth[:, 0])
+        pairs = np.stack([truth[keep, 0], values[keep, 0]], axis=1)
+        return {"pairs": np.round(pairs, 4).tolist(), "mean_error": float(off.mean()), "tested": len(x)}
+    truth = data.labels()[: len(x)].astype(int)
+    best, count = values.argmax(axis=1), len(data.classes)
+    matrix = np.bincount(truth * count + best, minlength=count * count).reshape(count, count)
+    wrong = np.flatnonzero(best != truth)
+    rows = np.arange(len(x))
+    surprise = values[rows, best] - values[rows, truth]
+    worst = wrong[np.argsort(-surprise[wrong], kind="stable")][:most_wrong]
+    return {
+        "matrix": matrix.tolist(),
+        "tested": len(x),
+        "right": int((best == truth).sum()),
+        "worst": [_mistake(data, int(i), int(best[i]), values[i]) for i in worst],
+    }
+
+
+def _mistake(data: DataSet, number: int, best: int, values: np.ndarray) -> dict[str, Any]:
+    truth = int(data.labels()[number])
+    return {
+        "example": number,
+        "truth": truth,
+        "best": best,
+        "sure": round(float(values[best]), 4),
+        "image": picture(data.x_test[number], data.largest) if data.kind == "images" else None,
+    }
+
+
+def weight_histograms(model: Any, data: DataSet | None) -> list[dict[str, Any]]:
+    """Histograms of each layer's weights, and of their gradients for some training examples.
+
+    Args:
+        model: a compiled model.
+        data: where the examples are from; without any there are no gradients.
+    """
+    weights = [(layer, weight) for layer in model.layers for weight in layer.weights]
+    gradients = {} if data is None else _gradients(model, data)
+    shown: dict[str, dict[str, Any]] = {}
+    for layer, weight in weights:
+        entry = {
+            "name": weight.path.rpartition("/")[2],
+            "shape": list(weight.shape),
+            "weights": histogram(_numbers(weight)),
+        }
+        gradient = gradients.get(id(weight))
+        if gradient is not None:
+            entry["gradients"] = histogram(gradient)
+        shown.setdefault(layer.name, {"layer": layer.name, "arrays": []})["arrays"].append(entry)
+    return list(shown.values())
+
+
+def _numbers(weight: Any) -> np.ndarray:
+    return np.array(weight.numpy(), np.float64)
+
+
+def _gradients(model: Any, data: DataSet) -> dict[int, np.ndarray]:
+    rows = slice(0, _GRADIENT_SAMPLE)
+    variables = model.trainable_variables
+    if not variables:
+        return {}
+    with GradientTape() as tape:
+        outputs = model(ops.convert_to_tensor(data.x[rows]), training=False)
+        loss = model.compute_loss(x=None, y=ops.convert_to_tensor(data.y[rows]), y_pred=outputs, training=False)
+    found = tape.gradient(loss, variables)
+    return {id(v): np.asarray(g, np.float64) for v, g in zip(variables, found) if g is not None}
+
+
+def dead_units(model: Any, data: DataSet) -> list[dict[str, Any]]:
+    """For each layer with ReLU, the units or filters that give 0 for every one of some test examples.
+
+    Such a unit gets no gradient from them, so that training cannot bring it back.
+    """
+    relus = [layer for layer in model.layers if _is_relu(layer)]
+    if not relus:
+        return []
+    outputs = layer_outputs(model, data.x_test[:_SAMPLE])
+    found = []
+    for layer in relus:
+        if layer.name in outputs:
+            values = outputs[layer.name]
+            alive = (values > 0).any(axis=tuple(range(values.ndim - 1)))
+            dead = np.flatnonzero(~alive)
+            unit = "filters" if values.ndim == 4 else "units"
+            found.append({"layer": layer.name, "unit": unit, "of": len(alive), "dead": dead[:200].tolist()})
+    return found
+
+
+def _is_relu(layer: Any) -> bool:
+    function = getattr(layer, "activation", None)
+    return type(layer).__name__ == "ReLU" or getattr(function, "__name__", "") in _RELUS

@@ -1,0 +1,66 @@
+"""What a page is told while it is open: the state when it has changed, and the points of the run that goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from pronghorn.studio.workbench import Workbench
+
+TRAINING_PAUSE = 1 / 30  # seconds between two looks while a run goes on
+IDLE_PAUSE = 0.1
+KEEP_ALIVE = 5.0
+
+
+class Watching:
+    """What one page has been told so far.
+
+    Args:
+        bench: what is watched.
+    """
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+        self._version, self._run, self._place = -1, 0, 0
+
+    def news(self) -> list[tuple[str, Any]]:
+        """What has happened since the last call: pairs of a kind and what JSON can hold."""
+        found: list[tuple[str, Any]] = []
+        bench, version = self._bench, self._bench.version
+        run = bench.runs[-1] if bench.runs else None
+        if run is not None:
+            if run.number != self._run:
+                self._run, self._place = run.number, 0
+            if len(run.points) > self._place:
+                points = run.since(self._place)
+                self._place = points["next"]
+                found.append(("points", points))
+        if version != self._version:  # after the points, so that an epoch's end never comes before its last step
+            self._version = version
+            found.append(("state", bench.shown()))
+        return found
+
+
+async def stream(bench: Workbench, is_over: Any) -> AsyncIterator[str]:
+    """Server-sent events, until the page goes away or the server ends.
+
+    Args:
+        bench: what is watched.
+        is_over: whether the server is about to end.
+    """
+    watching, last = Watching(bench), time.monotonic()
+    while not is_over():
+        news = watching.news()
+        for kind, value in news:
+            yield f"event: {kind}\ndata: {json.dumps(value, separators=(',', ':'))}\n\n"
+        now = time.monotonic()
+        if news:
+            last = now
+        elif now - last > KEEP_ALIVE:
+            last = now
+            yield ": here\n\n"
+        await asyncio.sleep(TRAINING_PAUSE if bench.active is not None else IDLE_PAUSE)
+    yield "event: bye\ndata: {}\n\n"

@@ -1,0 +1,196 @@
+"""A model's or a weights file, looked at without making a model or running anything in it."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from pronghorn.saving import archive
+from pronghorn.saving.inspection import FileFacts, inspect_file
+from pronghorn.saving.legacy.h5_files import LegacyFile
+from pronghorn.saving.safetensors_store import SafetensorsReader
+from pronghorn.saving.weights_store import array_of, member_of
+
+BINS = 40
+_MOST_NUMBERS = 2_000_000  # of an array that a histogram counts
+_MOST_ARRAYS = 500
+
+
+@dataclass(frozen=True)
+class FileView:
+    """What is in a file.
+
+    Attributes:
+        path: where it is.
+        name: what the page calls it.
+        facts: what `pronghorn inspect` says.
+        arrows: from which layer to which values go, as far as the file says.
+    """
+
+    path: str
+    name: str
+    facts: FileFacts
+    arrows: tuple[tuple[str, str], ...] = ()
+
+    def shown(self) -> dict[str, Any]:
+        """It for the page."""
+        facts = self.facts
+        return {
+            "name": self.name,
+            "format": facts.format,
+            "nbytes": facts.nbytes,
+            "facts": [list(pair) for pair in facts.facts],
+            "parameters": facts.parameters,
+            "optimizer": sum(array.size for array in facts.optimizer),
+            "layers": [
+                {
+                    "name": layer.name,
+                    "kind": layer.kind,
+                    "settings": layer.settings,
+                    "parameters": layer.parameters,
+                    "arrays": [
+                        {"name": a.name, "shape": list(a.shape), "dtype": a.dtype} for a in layer.arrays[:_MOST_ARRAYS]
+                    ],
+                }
+                for layer in facts.layers[:2000]
+            ],
+            "arrows": [list(arrow) for arrow in self.arrows],
+            "is_model": any(layer.kind for layer in facts.layers),
+        }
+
+
+def view_file(path: str, name: str | None = None) -> FileView:
+    """Look at a file.
+
+    Args:
+        path: of a ``.keras``, ``.h5``, ``.hdf5``, ``.weights.h5``, ``.weights.json`` or ``.safetensors`` file.
+        name: what the page calls it.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it is no such file, or damaged.
+    """
+    facts = inspect_file(path)
+    return FileView(path, name or Path(path).name, facts, tuple(_arrows(path, facts)))
+
+
+def _config(path: str, shown: str) -> Any:
+    """The model's configuration in a file, or None."""
+    place = Path(path)
+    if place.suffix == ".keras" and place.is_file():
+        with tempfile.TemporaryDirectory(prefix="studio-") as scratch:
+            archive.unpack(place, Path(scratch), shown)
+            return archive.read_config(Path(scratch), shown)
+    if place.suffix in (".h5", ".hdf5") and not place.name.endswith(".weights.h5"):
+        with LegacyFile(place, shown) as file:
+            return file.json("model_config")
+    return None
+
+
+def _arrows(path: str, facts: FileFacts) -> list[tuple[str, str]]:
+    names = [layer.name for layer in facts.layers if layer.kind]
+    with archive.reading(facts.path):
+        config = _config(path, facts.path)
+    inner = config.get("config") if isinstance(config, dict) else None
+    entries = inner.get("layers") if isinstance(inner, dict) else None
+    if not isinstance(entries, list) or not any(isinstance(e, dict) and e.get("inbound_nodes") for e in entries):
+        return list(itertools.pairwise(names))
+    known, found = set(names), []
+    for entry in entries:
+        target = str((entry.get("config") or {}).get("name") or entry.get("name")) if isinstance(entry, dict) else ""
+        found += [(source, target) for source in _mentioned(entry.get("inbound_nodes"), known) if source != target]
+    return list(dict.fromkeys(found))
+
+
+def _mentioned(value: Any, known: set[str], depth: int = 0) -> list[str]:
+    """The layers that a call's configuration, of Keras 3 or 2, takes values from."""
+    if depth > 50:
+        return []
+    if isinstance(value, dict):
+        history = value.get("keras_history")
+        if isinstance(history, list) and history and isinstance(history[0], str):
+            return [history[0]] if history[0] in known else []
+        return [name for part in value.values() for name in _mentioned(part, known, depth + 1)]
+    if isinstance(value, list):
+        if value and isinstance(value[0], str):  # Keras 2: [layer, call, output, arguments]
+            return [value[0]] if value[0] in known else []
+        return [name for part in value for name in _mentioned(part, known, depth + 1)]
+    return []
+
+
+def histograms(view: FileView, layer: str) -> list[dict[str, Any]]:
+    """Histograms of the arrays of a layer.
+
+    Raises:
+        ValueError: if the file has no such layer.
+    """
+    found = next((one for one in view.facts.layers if one.name == layer), None)
+    if found is None:
+        raise ValueError(f"The file has no layer {layer!r}.")
+    shown = []
+    for array in found.arrays[:20]:
+        values = _read(view.path, found.path or found.name, array.name, view.facts.path)
+        if values is not None:
+            shown.append({"name": array.name, "shape": list(array.shape), **histogram(values)})
+    return shown
+
+
+def histogram(values: np.ndarray, bins: int = BINS) -> dict[str, Any]:
+    """How often values occur, with their mean and spread; NaN and infinities are counted apart.
+
+    >>> histogram(np.array([0.0, 1.0]), bins=2)["counts"]
+    [1, 1]
+    """
+    flat = np.asarray(values, np.float64).ravel()
+    flat = flat[:: max(1, len(flat) // _MOST_NUMBERS)]
+    finite = flat[np.isfinite(flat)]
+    if not len(finite):
+        return {"counts": [], "edges": [], "mean": None, "std": None, "odd": len(flat)}
+    counts, edges = np.histogram(finite, bins)
+    return {
+        "counts": counts.tolist(),
+        "edges": [float(f"{edge:.6g}") for edge in edges],
+        "mean": float(f"{finite.mean():.6g}"),
+        "std": float(f"{finite.std():.6g}"),
+        "odd": int(len(flat) - len(finite)),
+    }
+
+
+def _read(path: str, owner: str, name: str, shown: str) -> np.ndarray | None:
+    """An array of a file by where `inspect_file` found it."""
+    place = Path(path)
+    with archive.reading(shown):
+        if place.suffix == ".keras" and place.is_file():
+            with tempfile.TemporaryDirectory(prefix="studio-") as scratch:
+                archive.unpack(place, Path(scratch), shown)
+                return _from_hdf5(Path(scratch) / archive.WEIGHTS, owner, name, shown)
+        if place.suffix == ".safetensors":
+            with SafetensorsReader(place, shown) as reader:
+                names = {array[0] for array in reader.arrays()}
+                return next((reader.read(place) for place in _places(owner, name) if place in names), None)
+        if place.suffix in (".h5", ".hdf5"):
+            return _from_hdf5(place, owner, name, shown)
+    return None
+
+
+def _from_hdf5(place: Path, owner: str, name: str, shown: str) -> np.ndarray | None:
+    with h5py.File(place, "r") as file:
+        for candidate in _places(owner, name):
+            found: Any = file
+            for part in candidate.split("/"):
+                found = member_of(found, part, shown) if isinstance(found, h5py.Group) else None
+            if isinstance(found, h5py.Dataset):
+                return array_of(found, shown)
+    return None
+
+
+def _places(owner: str, name: str) -> list[str]:
+    parts = name.split("/")
+    inside = "/".join([owner, *parts[:-1], "vars", parts[-1]] if owner else [*parts[:-1], "vars", parts[-1]])
+    return [inside, name, f"model_weights/{owner}/{name}" if owner else f"model_weights/{name}", f"{owner}/{name}"]

@@ -1,0 +1,105 @@
+"""What a model makes of one input: predictions, and what comes out of every layer."""
+
+from __future__ import annotations
+
+import base64
+import time
+import weakref
+from typing import Any
+
+import numpy as np
+
+from pronghorn import models
+from pronghorn.studio.data_sets import DataSet
+from pronghorn.studio.inputs import picture
+
+MOST_MAPS = 64
+MOST_VALUES = 512
+
+_features: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+
+
+def predict(model: Any, data: DataSet, x: np.ndarray) -> dict[str, Any]:
+    """The prediction for one input, with its bars.
+
+    Args:
+        model: the model.
+        data: whose classes it tells apart.
+        x: the input, shape `(1, ...)`.
+    """
+    began = time.perf_counter()
+    values = np.asarray(model.predict_on_batch(x), np.float64).reshape(-1)
+    ms = 1e3 * (time.perf_counter() - began)
+    if data.classes and len(values) == len(data.classes):
+        values = _shares(values)
+    return {
+        "values": [_short(v) for v in values[:1000]],
+        "best": int(values.argmax()),
+        "ms": round(ms, 3),
+        "input": picture(x[0], data.largest) if data.kind == "images" else None,
+        "row": None if data.kind == "images" else [_short(v) for v in x[0].ravel()[:200]],
+    }
+
+
+def _shares(values: np.ndarray) -> np.ndarray:
+    """Scores as shares of 1; what is shares already stays."""
+    if values.min() >= 0 and abs(values.sum() - 1) < 1e-3:
+        return values
+    e = np.exp(values - values.max())
+    return e / e.sum()
+
+
+def layer_outputs(model: Any, x: np.ndarray) -> dict[str, np.ndarray]:
+    """What every layer gives for inputs, by its name.
+
+    Args:
+        model: a sequential or functional model.
+        x: inputs, shape `(n, ...)`.
+    """
+    if model not in _features:
+        named = {layer.name: layer.output for layer in model.layers if _has_one_output(layer)}
+        _features[model] = (list(named), models.Model(model.inputs, list(named.values())))
+    names, features = _features[model]
+    outputs = features.predict_on_batch(x)
+    outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
+    return dict(zip(names, map(np.asarray, outputs)))
+
+
+def _has_one_output(layer: Any) -> bool:
+    try:
+        return hasattr(layer.output, "shape")
+    except (AttributeError, ValueError):
+        return False  # it is called twice, or by another's code
+
+
+def feature_maps(model: Any, x: np.ndarray) -> list[dict[str, Any]]:
+    """What every layer makes of one input, for the page: maps as pictures, rows as numbers.
+
+    Args:
+        model: a sequential or functional model.
+        x: the input, shape `(1, ...)`.
+    """
+    kinds = {layer.name: type(layer).__name__ for layer in model.layers}
+    shown = []
+    for name, output in layer_outputs(model, x).items():
+        value = output[0]
+        entry: dict[str, Any] = {"name": name, "kind": kinds[name], "shape": list(value.shape)}
+        low, high = float(np.min(value, initial=0.0)), float(np.max(value, initial=0.0))
+        entry |= {"low": _short(low), "high": _short(high)}
+        if value.ndim == 3 and kinds[name] != "InputLayer":
+            entry["maps"] = [_grey(value[..., i], low, high) for i in range(min(value.shape[-1], MOST_MAPS))]
+        elif value.ndim <= 2:
+            entry["values"] = [_short(v) for v in value.ravel()[:MOST_VALUES]]
+        shown.append(entry)
+    return shown
+
+
+def _grey(channel: np.ndarray, low: float, high: float) -> str:
+    """A map's bytes in base64: black is the layer's smallest value, white its largest."""
+    scaled = (channel - low) * (255.0 / (high - low)) if high > low else np.zeros_like(channel)
+    return base64.b64encode(np.clip(np.nan_to_num(scaled), 0, 255).astype(np.uint8)).decode("ascii")
+
+
+def _short(value: float) -> float | None:
+    value = float(value)
+    return float(f"{value:.4g}") if np.isfinite(value) else None

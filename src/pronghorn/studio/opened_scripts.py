@@ -1,0 +1,144 @@
+"""Keras scripts and models' files as what the studio works on.
+
+A script is run, in a process of its own, up to the moment at which it would train; what it would train comes back as
+data. Nothing of the script runs in the studio's own process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pronghorn.studio import capture, runs
+from pronghorn.studio.data_sets import DataSet
+from pronghorn.studio.plans import ModelPlan, plan_of, plan_of_config
+from pronghorn.studio.settings import Settings, settings_of
+from pronghorn.studio.workbench import Workbench
+
+SECONDS = 120.0  # that a script may take until its `fit`
+
+
+@dataclass
+class OpenedScript:
+    """What a script would have trained.
+
+    Attributes:
+        plan: its model.
+        settings: how it would have been trained.
+        data: on what, if that was arrays.
+        output: what the script printed.
+    """
+
+    plan: ModelPlan
+    settings: Settings
+    data: DataSet | None
+    output: str
+
+
+def open_source(source: str, name: str = "script.py") -> OpenedScript:
+    """Open a script that is given as text; see `open_script`."""
+    with tempfile.TemporaryDirectory(prefix="studio-") as folder:
+        place = Path(folder) / (Path(name).name or "script.py")
+        place.write_text(source, "utf-8")
+        return open_script(str(place))
+
+
+def open_script(path: str, seconds: float = SECONDS) -> OpenedScript:
+    """Run a Keras script in a process of its own until it calls `fit`, and return what it would train.
+
+    Args:
+        path: the script.
+        seconds: how long it may take until then.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it fails, takes too long or makes no model, or one that is no graph of layers.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"There is no script {path!r}.")
+    name = Path(path).name
+    with tempfile.TemporaryDirectory(prefix="studio-") as folder:
+        command = [sys.executable, "-m", "pronghorn.studio.capture", os.path.abspath(path), folder]
+        env = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=seconds, env=env, stdin=subprocess.DEVNULL)
+        except subprocess.TimeoutExpired:
+            raise ValueError(f"{name} did not call fit() within {seconds:.0f} seconds.") from None
+        output = (done.stdout + done.stderr).decode("utf-8", "replace")[-20_000:]
+        found = Path(folder) / capture.MODEL
+        if not found.exists():
+            last = output.strip().splitlines()[-1:] or ["It ended without a message."]
+            said = f"failed: {last[0]}" if done.returncode else "neither compiled nor trained a Keras model."
+            raise ValueError(f"{name} {said}")
+        described = json.loads(found.read_text("utf-8"))
+        data = _data(Path(folder) / capture.DATA, name)
+    if described["model"].get("class_name") not in ("Sequential", "Functional"):
+        raise ValueError(
+            f"{name} makes a model of its own class {described['model'].get('class_name')}, whose layers are called by "
+            "code. The studio shows Sequential and functional models."
+        )
+    settings = settings_of(described["compile"], Settings(loss=None, metrics=()))
+    return OpenedScript(plan_of_config(described["model"]), settings.changed(described["training"]), data, output)
+
+
+def _data(place: Path, name: str) -> DataSet | None:
+    if not place.exists():
+        return None
+    with np.load(place) as arrays:
+        x, y, x_test, y_test = (arrays[key] for key in ("x", "y", "x_test", "y_test"))
+    return as_data(f"the data of {name}", x, y, x_test, y_test)
+
+
+def as_data(name: str, x: np.ndarray, y: np.ndarray, x_test: np.ndarray, y_test: np.ndarray) -> DataSet:
+    """Arrays as a data set: what it holds is told by their shapes and types."""
+    if x.ndim == 4 and x.shape[-1] in (1, 3) and min(x.shape[1:3]) > 1:
+        kind = "images"
+    else:
+        kind = "table" if x.ndim == 2 else "arrays"
+    if y.ndim == 2 and y.shape[1] > 1:
+        count = y.shape[1] if np.isin(y[:200], (0, 1)).all() else 0
+    else:
+        whole = y.dtype.kind in "iub" or (y.size > 0 and not np.any(y % 1))
+        count = int(y.max()) + 1 if whole and y.size and y.min() >= 0 and y.max() < 1000 else 0
+    classes = tuple(map(str, range(count)))
+    columns = tuple(f"column {i + 1}" for i in range(x.shape[1])) if kind == "table" else ()
+    return DataSet(name, kind, x, y, x_test, y_test, classes, columns, note="What the script gave to fit().")
+
+
+def use(bench: Workbench, found: OpenedScript) -> None:
+    """Have the studio work on what a script would train."""
+    with bench.lock:
+        bench.use_plan(found.plan, found.settings)
+        if found.data is not None:
+            bench.use_data(found.data, keep_model=True)
+
+
+def use_model(bench: Workbench, model: Any, name: str) -> None:
+    """Have the studio work on a model, with its weights.
+
+    Args:
+        bench: what the studio holds.
+        model: the model, as `saving.load_model` gives it.
+        name: where it is from.
+
+    Raises:
+        ValueError: if it is no graph of layers.
+    """
+    plan = plan_of(model)
+    compiled = model.get_compile_config() if model.compiled else {}
+    with bench.lock:
+        settings = settings_of(compiled, bench.settings)
+        bench.use_plan(plan, settings)
+        run = bench.new_run(runs.Recipe(bench.built.plan if bench.built else plan, settings, bench.data), name)
+        run.model, run.state = model, "done"
+        if not model.compiled:
+            settings.compile(model)
+        bench.changed()

@@ -1,0 +1,247 @@
+"""A run of training: what it has logged, and how it is paused, stepped and stopped from elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pronghorn import utils
+from pronghorn.callbacks import Callback
+from pronghorn.studio.data_sets import DataSet
+from pronghorn.studio.plans import ModelPlan, build, said
+from pronghorn.studio.settings import Settings
+
+MOST_POINTS = 4000  # that are sent of a run at once
+ENDED = ("done", "stopped", "failed")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides how a run goes, so that it can be started again and compared."""
+
+    plan: ModelPlan | None
+    settings: Settings
+    data: DataSet | None
+
+
+@dataclass
+class EpochRow:
+    """The logs of an epoch, and the step it ended at."""
+
+    epoch: int
+    step: int
+    logs: dict[str, float]
+    seconds: float
+
+
+@dataclass
+class Run:
+    """A run, which the thread that trains writes and others read.
+
+    Attributes:
+        number: from 1.
+        recipe: what it was started with.
+        state: `starting`, `training`, `paused`, `done`, `stopped` or `failed`.
+        names: of what is logged each step.
+        points: for each step, its place in the epoch and the values so far in it, as `fit` logs them.
+        epochs: a row for each that has ended.
+        error: what ended it, where it failed.
+        model: what it trains.
+    """
+
+    number: int
+    recipe: Recipe
+    name: str = ""
+    state: str = "starting"
+    names: tuple[str, ...] = ()
+    points: list[tuple[float, ...]] = field(default_factory=list, repr=False)
+    epochs: list[EpochRow] = field(default_factory=list)
+    epoch: int = 0
+    steps_per_epoch: int | None = None
+    total_epochs: int = 0
+    error: str = ""
+    model: Any = field(default=None, repr=False)
+    changed: Callable[[], None] = field(default=lambda: None, repr=False)
+    began: float = field(default_factory=time.time)
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._control = threading.Condition()
+        self._paused, self._steps_left, self._stop = False, 0, False
+        self.reading = threading.Lock()  # for those who ask the model while it trains
+        self.thread: threading.Thread | None = None
+
+    # -- control ------------------------------------------------------------------------------------------------------
+    @property
+    def is_over(self) -> bool:
+        return self.state in ENDED
+
+    def pause(self) -> None:
+        with self._control:
+            self._paused, self._steps_left = True, 0
+            self._control.notify_all()
+
+    def resume(self) -> None:
+        with self._control:
+            self._paused = False
+            self._control.notify_all()
+
+    def step(self) -> None:
+        """One more step, and a pause behind it."""
+        with self._control:
+            self._paused, self._steps_left = True, self._steps_left + 1
+            self._control.notify_all()
+
+    def stop(self) -> None:
+        with self._control:
+            self._stop = True
+            self._control.notify_all()
+
+    def ask(self) -> bool:
+        """Called by the training thread after each step: waits while paused; whether to stop."""
+        if not (self._paused or self._stop):
+            return False
+        with self._control:
+            while self._paused and not self._stop:
+                if self._steps_left:
+                    self._steps_left -= 1
+                    break
+                self._set("paused")
+                self._control.wait()
+            if not self._stop and self.state == "paused" and not self._paused:
+                self._set("training")
+            return self._stop
+
+    def finish(self) -> None:
+        """The training is over."""
+        self._set("stopped" if self._stop else "done")
+
+    def _set(self, state: str) -> None:
+        if self.state != state:
+            self.state = state
+            self.changed()
+
+    # -- what is told -------------------------------------------------------------------------------------------------
+    def shown(self) -> dict[str, Any]:
+        """It for the page, without its points."""
+        settings = self.recipe.settings
+        return {
+            "number": self.number,
+            "name": self.name,
+            "state": self.state,
+            "error": self.error,
+            "total_epochs": self.total_epochs,
+            "epochs": [{"epoch": e.epoch, "step": e.step, "logs": e.logs, "seconds": e.seconds} for e in self.epochs],
+            "settings": settings.shown(),
+            "data": self.recipe.data.name if self.recipe.data else "",
+            "seconds": self.seconds,
+            "has_model": self.model is not None,
+        }
+
+    def since(self, place: int) -> dict[str, Any]:
+        """The points from a place on, each with the values of that step alone; fewer, evenly, where they are many."""
+        end = len(self.points)
+        stride = max(1, (end - place) // MOST_POINTS)
+        rows = [[i, *self._alone(i)] for i in range(place, end, stride)]
+        return {
+            "run": self.number,
+            "from": place,
+            "next": end,
+            "names": list(self.names),
+            "rows": rows,
+            "epoch": self.epoch,
+            "steps_per_epoch": self.steps_per_epoch,
+            "total_epochs": self.total_epochs,
+        }
+
+    def _alone(self, i: int) -> list[float | None]:
+        """The values of one step: what `fit` logs are means over the epoch so far."""
+        now = self.points[i]
+        before = self.points[i - 1] if i and now[0] > self.points[i - 1][0] else None
+        if before is None:
+            return [_rounded(value) for value in now[1:]]
+        done, more = before[0] + 1, now[0] - before[0]
+        return [_rounded(v + (v - u) * done / more) for u, v in zip(before[1:], now[1:])]
+
+
+def _rounded(value: float) -> float | None:
+    return float(f"{value:.5g}") if abs(value) < 1e30 else None  # JSON has no NaN
+
+
+class Watcher(Callback):
+    """Tells a run how training goes, and training what the page wants."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self._run = run
+        self._began = time.perf_counter()
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._run.steps_per_epoch = (self.params or {}).get("steps")
+        self._run.total_epochs = (self.params or {}).get("epochs") or self._run.total_epochs
+        self._run._set("training")
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._run.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        run = self._run
+        if not run.names:
+            run.names = tuple(name for name, value in (logs or {}).items() if isinstance(value, float))
+        run.points.append((batch, *[logs[name] for name in run.names]))  # type: ignore[index]
+        if run.ask():
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        values = {name: _rounded(value) for name, value in (logs or {}).items() if isinstance(value, float)}
+        seconds = time.perf_counter() - self._began
+        self._run.epochs.append(EpochRow(epoch, len(self._run.points), values, seconds))
+        self._run.seconds = seconds
+        self._run.changed()
+
+
+def train(run: Run, weights: Any = None) -> None:
+    """Do a run, in the calling thread; what goes wrong is told in it.
+
+    Args:
+        run: the run.
+        weights: values of the model's weights to begin with; new ones by default.
+    """
+    recipe, settings = run.recipe, run.recipe.settings
+    try:
+        if recipe.plan is None or recipe.data is None:
+            raise ValueError("There is no data to train on. Choose some under Data.")
+        utils.set_random_seed(settings.seed)
+        built = build(recipe.plan)
+        if built.problem is not None:
+            raise ValueError(built.problem.message)
+        settings.compile(built.model)
+        if weights is not None:
+            built.model.set_weights(weights)
+        run.total_epochs = settings.epochs
+        run.model = built.model
+        run.changed()
+        data, count = recipe.data, settings.examples or len(recipe.data.x)
+        built.model.fit(
+            data.x[:count],
+            data.y[:count],
+            batch_size=settings.batch_size,
+            epochs=settings.epochs,
+            validation_data=(data.x_test, data.y_test),
+            verbose=0,
+            callbacks=[Watcher(run)],
+        )
+    except Exception as error:  # whatever it is, the user is to read it on the page
+        run.error = said(error)
+        run._set("failed")
+        return
+    run.finish()
+
+
+def start(run: Run, weights: Any = None) -> None:
+    """Do a run in a thread of its own."""
+    run.thread = threading.Thread(target=train, args=(run, weights), name=f"run-{run.number}", daemon=True)
+    run.thread.start()

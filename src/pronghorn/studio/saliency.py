@@ -1,0 +1,80 @@
+"""Which parts of an input a prediction rests on: integrated gradients and Grad-CAM."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pronghorn import models, ops
+from pronghorn.autodiff.tape import GradientTape
+from pronghorn.studio.drawing import resized
+
+STEPS = 32
+
+
+def integrated_gradients(model: Any, x: np.ndarray, target: int, steps: int = STEPS) -> np.ndarray:
+    """How much each value of an input adds to an output (Sundararajan, Taly and Yan, arXiv 1703.01365).
+
+    The gradients on the way from an input of zeros to this one are averaged and multiplied with the way. The result
+    adds up, nearly, to what the output for the input has more than that for zeros.
+
+    Args:
+        model: the model.
+        x: the input, shape `(1, ...)`.
+        target: which output, such as the number of a class.
+        steps: how many places on the way are looked at.
+
+    Returns:
+        float32, shape of one input.
+    """
+    x = np.asarray(x, np.float32)
+    shares = ((np.arange(steps, dtype=np.float32) + 0.5) / steps).reshape(-1, *[1] * (x.ndim - 1))
+    way = ops.convert_to_tensor(x * shares)
+    with GradientTape() as tape:
+        tape.watch(way)
+        score = ops.sum(_column(model(way, training=False), target))
+    gradient = np.asarray(tape.gradient(score, way))
+    return (gradient.mean(axis=0) * x[0]).astype(np.float32)
+
+
+def grad_cam(model: Any, x: np.ndarray, target: int) -> tuple[np.ndarray, str]:
+    """Where in an image the last feature maps speak for an output (Selvaraju et al., arXiv 1610.02391).
+
+    Args:
+        model: a sequential or functional model with feature maps.
+        x: the image, shape `(1, height, width, channels)`.
+        target: which output.
+
+    Returns:
+        Shape `(height, width)`, 0 to 1, and the name of the layer whose maps were taken.
+
+    Raises:
+        ValueError: if the model has no feature maps.
+    """
+    layer = next((one for one in reversed(model.layers) if _has_maps(one)), None)
+    if layer is None:
+        raise ValueError("Grad-CAM needs a layer with feature maps, such as a Conv2D; this model has none.")
+    front = models.Model(model.inputs, layer.output)
+    back = models.Model(layer.output, model.outputs[0])
+    maps = ops.convert_to_tensor(front.predict_on_batch(np.asarray(x, np.float32)))
+    with GradientTape() as tape:
+        tape.watch(maps)
+        score = ops.sum(ops.log(ops.maximum(_column(back(maps, training=False), target), 1e-7)))
+    weights = np.asarray(tape.gradient(score, maps)).mean(axis=(1, 2), keepdims=True)
+    heat = np.maximum((np.asarray(maps) * weights).sum(axis=-1)[0], 0)
+    heat = heat / heat.max() if heat.max() > 0 else heat
+    return resized(heat.astype(np.float32), *x.shape[1:3]), layer.name
+
+
+def _column(outputs: Any, target: int) -> Any:
+    flat = ops.reshape(outputs, (outputs.shape[0], -1))
+    return flat[:, target]
+
+
+def _has_maps(layer: Any) -> bool:
+    try:
+        shape = layer.output.shape
+    except (AttributeError, ValueError):
+        return False
+    return len(shape) == 4 and min(shape[1:3]) > 1 and bool(getattr(layer, "weights", ()))

@@ -1,0 +1,144 @@
+"""The studio's server: routes, and who may use them. State goes out as events, commands come in by a WebSocket."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from pronghorn.studio import commands, uploads
+from pronghorn.studio.events import stream
+from pronghorn.studio.sessions import Session
+from pronghorn.studio.workbench import Workbench
+
+STATIC = Path(__file__).with_name("static")
+_LARGEST_MESSAGE = 1 << 24  # characters
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_NO_TOKEN = """<!doctype html><meta charset="utf-8"><title>Pronghorn studio</title>
+<p>This page needs the token of the studio. Open the address that <code>pronghorn studio</code> printed in the
+terminal; it ends with <code>?token=...</code>.</p>"""
+
+
+class Studio:
+    """The web application of a studio.
+
+    Args:
+        bench: what it holds.
+        session: who may use it.
+    """
+
+    def __init__(self, bench: Workbench, session: Session) -> None:
+        self.bench, self.session = bench, session
+        self.ending = False
+        routes = [
+            Route("/", self._page),
+            Route("/state", self._state),
+            Route("/events", self._events),
+            Route("/upload/{kind}", self._upload, methods=["POST"]),
+            WebSocketRoute("/socket", self._socket),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ]
+        self.app: ASGIApp = _Guard(Starlette(routes=routes), session)
+
+    # -- routes -------------------------------------------------------------------------------------------------------
+    async def _page(self, request: Request) -> Response:
+        if "token" in request.query_params:  # out of the address, which pages and pictures of the screen show
+            response: Response = RedirectResponse("/", 303)
+            response.set_cookie(self.session.cookie, self.session.token, httponly=True, samesite="strict")
+            return response
+        nonce = secrets.token_urlsafe(12)
+        text = (STATIC / "index.html").read_text("utf-8").replace("{{nonce}}", nonce)
+        policy = f"default-src 'self'; script-src 'self' 'nonce-{nonce}'; img-src 'self' data: blob:; object-src 'none'"
+        policy += "; base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
+        return HTMLResponse(text, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})
+
+    async def _state(self, request: Request) -> Response:
+        return JSONResponse(self.bench.shown())
+
+    async def _events(self, request: Request) -> Response:
+        events = stream(self.bench, lambda: self.ending)
+        return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+    async def _upload(self, request: Request) -> Response:
+        try:
+            await uploads.take(self.bench, request.path_params["kind"], request.query_params, request.stream())
+        except Exception as error:
+            return JSONResponse(commands.refusal(error), 400)
+        return JSONResponse({"ok": True})
+
+    async def _socket(self, socket: WebSocket) -> None:
+        await socket.accept()
+        try:
+            while True:
+                text = await socket.receive_text()
+                answer = await run_in_threadpool(self._answer, text)
+                await socket.send_text(answer)
+        except WebSocketDisconnect:
+            return
+
+    def _answer(self, text: str) -> str:
+        try:
+            if len(text) > _LARGEST_MESSAGE:
+                raise ValueError("The message is too long.")
+            message = json.loads(text)
+            number = message.get("id")
+        except (ValueError, AttributeError) as error:
+            return json.dumps(commands.refusal(error))
+        return json.dumps({"id": number, **commands.run(self.bench, message)}, separators=(",", ":"), default=float)
+
+
+class _Guard:
+    """Lets nothing through that does not know the token, or that comes from another site's page."""
+
+    def __init__(self, app: ASGIApp, session: Session) -> None:
+        self.app, self.session = app, session
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        connection = HTTPConnection(scope)
+        reason = self._against(connection, scope["type"])
+        if reason is None:
+            await self.app(scope, receive, _with_headers(send))
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await HTMLResponse(reason, 403, headers=_HEADERS)(scope, receive, send)
+
+    def _against(self, connection: HTTPConnection, kind: str) -> str | None:
+        host, origin = connection.headers.get("host"), connection.headers.get("origin")
+        if not self.session.is_own_host(host):
+            return "This is not a name of the studio."
+        if not self.session.is_own_origin(origin, host) or (kind == "websocket" and origin is None):
+            return "Another site's page cannot use the studio."
+        if connection.url.path.startswith("/static/"):
+            return None  # nothing of the user's is there
+        return None if self.session.knows(connection.query_params, connection.cookies) else _NO_TOKEN
+
+
+def _with_headers(send: Send) -> Send:
+    async def wrapped(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            extra = [(k.lower().encode(), v.encode()) for k, v in _HEADERS.items()]
+            message = {**message, "headers": [*message["headers"], *extra]}
+        await send(message)
+
+    return wrapped

@@ -1,0 +1,172 @@
+// The page's link to the studio: the state and the points of runs come as server-sent events, commands go out by a
+// WebSocket. Whatever a component shows of them it takes from `store`.
+import {useEffect, useState} from "preact/hooks";
+
+export const store = {
+  state: null, // what the server has, as its last event told
+  online: true,
+  curves: new Map(), // by number of the run: {names, x, columns, smooth, weights, epoch, stepsPerEpoch, totalEpochs, last}
+  version: 0, // grows with every point
+  message: null, // {text, kind}
+};
+const listeners = new Set();
+
+export function tell() {
+  for (const listener of [...listeners]) listener();
+}
+
+export function useStore() {
+  const [, again] = useState(0);
+  useEffect(() => {
+    const listener = () => again((n) => n + 1);
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }, []);
+  return store;
+}
+
+let messageTimer = 0;
+export function say(text, kind = "error") {
+  store.message = text ? {text, kind} : null;
+  clearTimeout(messageTimer);
+  if (text) messageTimer = setTimeout(() => say(null), kind === "error" ? 9000 : 4000);
+  tell();
+}
+
+// -- events ------------------------------------------------------------------------------------------------------------
+let source = null;
+let toldEpochAt = 0;
+
+export function connect() {
+  source = new EventSource("/events");
+  source.addEventListener("open", () => setOnline(true));
+  source.addEventListener("state", (event) => {
+    store.state = JSON.parse(event.data);
+    setOnline(true);
+    tell();
+  });
+  source.addEventListener("points", (event) => {
+    takePoints(JSON.parse(event.data));
+    const now = performance.now();
+    if (now - toldEpochAt > 150) { // numbers need not change faster than they are read; curves draw themselves
+      toldEpochAt = now;
+      tell();
+    }
+  });
+  source.addEventListener("bye", lost);
+  source.addEventListener("error", lost);
+}
+
+function lost() {
+  setOnline(false);
+  source.close();
+  setTimeout(connect, 1500);
+}
+
+function setOnline(online) {
+  if (store.online !== online) {
+    store.online = online;
+    tell();
+  }
+}
+
+const LONGEST = 20; // steps that the smoothed curve's mean reaches back; fewer at the beginning, so that it does not lag
+
+export function takePoints(message) {
+  let curve = store.curves.get(message.run);
+  if (curve && message.from < curve.steps && message.next <= curve.steps) return; // known already
+  if (curve && message.from > curve.steps) { // something was missed
+    store.curves.delete(message.run);
+    loadCurve(message.run).catch(() => {});
+    return;
+  }
+  if (!curve || message.from === 0) {
+    curve = {names: message.names, x: [], columns: message.names.map(() => []), smooth: message.names.map(() => []),
+      sums: message.names.map(() => [0, 0]), last: null};
+    store.curves.set(message.run, curve);
+  }
+  for (const row of message.rows) {
+    curve.x.push(row[0] + 1);
+    for (let i = 0; i < curve.names.length; i++) {
+      const value = row[i + 1];
+      curve.columns[i].push(value);
+      const sum = curve.sums[i];
+      if (value !== null && Number.isFinite(value)) {
+        const kept = 1 - 1 / Math.max(2, Math.min(LONGEST, curve.x.length / 20));
+        sum[0] = kept * sum[0] + value;
+        sum[1] = kept * sum[1] + 1;
+      }
+      curve.smooth[i].push(sum[1] ? sum[0] / sum[1] : null);
+    }
+  }
+  curve.epoch = message.epoch;
+  curve.steps = message.next;
+  curve.stepsPerEpoch = message.steps_per_epoch;
+  curve.totalEpochs = message.total_epochs;
+  store.version++;
+}
+
+export async function loadCurve(run) {
+  if (!store.curves.has(run)) takePoints(await ask("points", {run}));
+}
+
+// -- commands ----------------------------------------------------------------------------------------------------------
+let socket = null;
+let nextId = 1;
+const waiting = new Map();
+
+function openSocket() {
+  if (socket && socket.readyState <= 1) return socket;
+  socket = new WebSocket(`ws://${location.host}/socket`);
+  const own = socket;
+  own.addEventListener("message", (event) => {
+    const answer = JSON.parse(event.data);
+    const pending = waiting.get(answer.id);
+    waiting.delete(answer.id);
+    if (!pending) return;
+    if (answer.error !== undefined) pending.reject(new Error(answer.error));
+    else pending.resolve(answer.result);
+  });
+  own.addEventListener("close", () => {
+    for (const [id, pending] of waiting) {
+      if (pending.socket === own) {
+        waiting.delete(id);
+        pending.reject(new Error("The studio has stopped."));
+      }
+    }
+  });
+  return own;
+}
+
+// Ask the studio to do something; the promise gives its answer, or is rejected with what was wrong.
+export function ask(command, args = {}) {
+  return new Promise((resolve, reject) => {
+    const own = openSocket();
+    const id = nextId++;
+    waiting.set(id, {resolve, reject, socket: own});
+    const text = JSON.stringify({id, do: command, with: args});
+    if (own.readyState === 1) own.send(text);
+    else own.addEventListener("open", () => own.send(text), {once: true});
+  });
+}
+
+// The same, where an error is to be shown and nothing else.
+export async function act(command, args = {}) {
+  try {
+    return await ask(command, args);
+  } catch (error) {
+    say(error.message);
+    return undefined;
+  }
+}
+
+export async function upload(kind, name, body) {
+  let response;
+  try {
+    response = await fetch(`/upload/${kind}?name=${encodeURIComponent(name)}`, {method: "POST", body});
+  } catch {
+    throw new Error("The studio has stopped.");
+  }
+  const answer = await response.json();
+  if (answer.error) throw new Error(answer.error);
+}

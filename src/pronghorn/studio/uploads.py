@@ -1,0 +1,84 @@
+"""What pages send as files: images, tables, models, scripts. None of it is run or unpacked outside a scratch folder."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import PurePath
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+
+from pronghorn.studio import data_sets
+from pronghorn.studio.files import FileView, view_file
+from pronghorn.studio.workbench import Workbench
+
+_LARGEST_FILE = 1 << 33  # bytes
+
+
+async def take(bench: Workbench, kind: str, about: Mapping[str, str], chunks: AsyncIterator[bytes]) -> None:
+    """Take what a page sends.
+
+    Args:
+        bench: where it goes.
+        kind: `images`, `table` or `file`.
+        about: `name` is the file's.
+        chunks: what is in it.
+
+    Raises:
+        ValueError: for what is no such thing, or too large.
+    """
+    name = PurePath(about.get("name", "file").replace("\\", "/")).name[:200] or "file"
+    if kind == "file":
+        await _take_file(bench, name, chunks)
+        return
+    if kind not in _READERS:
+        raise ValueError(f"There is no upload {kind!r}.")
+    body = await _whole(chunks, data_sets.LARGEST_UPLOAD)
+    await run_in_threadpool(_READERS[kind], bench, name, body)
+
+
+async def _whole(chunks: AsyncIterator[bytes], limit: int) -> bytes:
+    parts, size = [], 0
+    async for chunk in chunks:
+        parts.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            raise ValueError(f"That is more than {limit / 1e9:.1f} GB.")
+    return b"".join(parts)
+
+
+async def _take_file(bench: Workbench, name: str, chunks: AsyncIterator[bytes]) -> None:
+    folder = tempfile.mkdtemp(prefix="studio-")
+    place, size = os.path.join(folder, name), 0
+    with open(place, "wb") as file:
+        async for chunk in chunks:
+            size += len(chunk)
+            if size > _LARGEST_FILE:
+                raise ValueError(f"The file has more than {_LARGEST_FILE / 1e9:.0f} GB.")
+            file.write(chunk)
+
+    def read() -> FileView:
+        return view_file(place, name)
+
+    view = await run_in_threadpool(read)
+    with bench.lock:
+        bench.file = view
+        bench.changed()
+
+
+def _images(bench: Workbench, name: str, body: bytes) -> None:
+    bench.use_data(data_sets.read_image_upload(body))
+
+
+def _table(bench: Workbench, name: str, body: bytes) -> None:
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = body.decode("latin-1")
+    table = data_sets.read_csv(name, text)
+    bench.use_data(data_sets.from_table(table), table)
+
+
+_READERS: dict[str, Callable[[Workbench, str, bytes], Any]] = {"images": _images, "table": _table}

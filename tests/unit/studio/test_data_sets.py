@@ -1,0 +1,74 @@
+"""Data of one's own."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pronghorn.studio import data_sets
+
+
+def uploaded(shape, labels, classes=("a", "b"), cut=0):
+    head = json.dumps({"name": "n", "classes": classes, "labels": labels, "shape": shape}).encode()
+    pixels = np.arange(int(np.prod(shape)), dtype=np.uint8).tobytes()
+    return len(head).to_bytes(4, "little") + head + pixels[: len(pixels) - cut]
+
+
+def test_uploaded_images_are_split_class_by_class():
+    data = data_sets.read_image_upload(uploaded([12, 4, 5, 3], [0] * 10 + [1] * 2))
+    assert data.shape == (4, 5, 3) and len(data.x) + len(data.x_test) == 12
+    assert set(data.y) == set(data.y_test) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff\xff\xff\xff",
+        uploaded([4, 4, 5, 3], [0, 0, 1, 1], cut=1),
+        uploaded([4, 4, 5, 3], [0, 0, 1, 2]),
+        uploaded([4, 4, 5, 3], [0, 0, 1]),
+        uploaded([4, 4, 5, 3], [0, 0, 0, 1]),
+        uploaded([2, 4, 5, 3], [0, 0], classes=["a"]),
+        uploaded([0, 4, 5, 3], []),
+    ],
+)
+def test_wrong_uploads_are_refused(body):
+    with pytest.raises(ValueError):
+        data_sets.read_image_upload(body)
+
+
+def table(rows, header="size,colour,price"):
+    return data_sets.read_csv("t.csv", "\n".join([header, *rows]))
+
+
+def test_a_table_of_numbers_and_words():
+    found = table([f"{i},{'red' if i % 2 else 'blue'},{i * 10.5}" for i in range(10)])
+    data = data_sets.from_table(found)
+    assert data.columns == ("size", "colour: blue", "colour: red") and data.classes == ()
+    assert len(data.x) == 8 and len(data.x_test) == 2
+    np.testing.assert_allclose(data.x.mean(axis=0), 0, atol=1e-6)
+
+
+def test_words_and_few_whole_numbers_are_classes():
+    found = table([f"{i},x;y,{i % 3 + 1}" for i in range(9)], "a,b,kind")
+    assert data_sets.from_table(found).classes == ("1", "2", "3")
+    found.target = "b"
+    with pytest.raises(ValueError, match="1 different values"):
+        data_sets.from_table(found)
+
+
+def test_empty_cells_and_constant_columns_stay_finite():
+    data = data_sets.from_table(table([f"{'' if i == 3 else i},5,{i / 7}" for i in range(8)], "a,b,c"))
+    assert np.isfinite(data.x).all() and np.isfinite(data.x_test).all()
+
+
+def test_tables_that_are_none():
+    with pytest.raises(ValueError, match="five or more rows"):
+        table(["1,2,3"])
+    with pytest.raises(ValueError, match="Row 3 has 2 cells"):
+        table(["1,2,3", "1,2", "1,2,3", "1,2,3", "1,2,3"])
+
+
+def test_other_separators():
+    assert data_sets.read_csv("t", "a;b\n1;2\n1;2\n1;2\n1;2\n1;2\n").header == ["a", "b"]

@@ -1,0 +1,47 @@
+"""Scripts as models and data: run in another process up to their fit."""
+
+import pytest
+
+from pronghorn.studio.opened_scripts import open_script, open_source
+
+SCRIPT = """
+import keras
+import numpy as np
+from keras import layers
+
+print("hello")
+x = np.random.default_rng(0).normal(size=(40, 6)).astype("float32")
+y = (x[:, 0] > 0).astype("int64")
+model = keras.Sequential([keras.Input((6,)), layers.Dense(4, activation="relu", name="first"), layers.Dense(2)])
+model.compile(keras.optimizers.SGD(0.25), keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
+try:
+    model.fit(x, y, batch_size=8, epochs=7, validation_split=0.25)
+except Exception:
+    pass
+open("too_far", "w")
+"""
+
+
+@pytest.mark.slow
+def test_a_script_is_run_up_to_its_fit(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s.py").write_text(SCRIPT)
+    found = open_script(str(tmp_path / "s.py"))
+    assert [layer.name for layer in found.plan.layers][1] == "first" and "hello" in found.output
+    settings = found.settings
+    assert (settings.optimizer, settings.learning_rate, settings.batch_size, settings.epochs) == ("SGD", 0.25, 8, 7)
+    assert found.data.kind == "table" and found.data.classes == ("0", "1") and len(found.data.x_test) == 10
+    assert not (tmp_path / "too_far").exists()
+
+
+@pytest.mark.slow
+def test_what_is_wrong_with_a_script(tmp_path):
+    with pytest.raises(ValueError, match="failed: ZeroDivisionError"):
+        open_source("1 / 0")
+    with pytest.raises(ValueError, match="neither compiled nor trained"):
+        open_source("import keras")
+    (tmp_path / "slow.py").write_text("import time; time.sleep(60)")
+    with pytest.raises(ValueError, match="within 2 seconds"):
+        open_script(str(tmp_path / "slow.py"), seconds=2)
+    with pytest.raises(FileNotFoundError):
+        open_script("nowhere.py")

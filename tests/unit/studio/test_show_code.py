@@ -1,0 +1,75 @@
+"""Plans as scripts: what they make is what the plan makes."""
+
+import pytest
+
+import pronghorn as keras
+from pronghorn import layers
+from pronghorn.studio.plans import plan_of
+from pronghorn.studio.settings import Settings, settings_of
+from pronghorn.studio.show_code import code_of
+
+
+def model_of(code):
+    ours = code.partition("\n\nmodel.compile")[0].replace("model.summary()", "")
+    ours = ours.replace("import keras\n", "import pronghorn as keras\n").replace("from keras", "from pronghorn")
+    names = {}
+    exec(ours, names)
+    return names["model"]
+
+
+def branches():
+    x = keras.Input((6, 6, 2))
+    shared = layers.Conv2D(3, (1, 2), padding="same", kernel_regularizer=keras.regularizers.L2(0.25))
+    y = layers.Concatenate(axis=-1)([shared(x), shared(keras.ops.tanh(x))])
+    return keras.Model(x, [layers.Dense(2, name="9 lives")(layers.Flatten()(y)), y])
+
+
+def stack():
+    return keras.Sequential(
+        [
+            keras.Input((9,), dtype="int32"),
+            layers.Embedding(20, 4),
+            layers.LSTM(5, return_sequences=True, kernel_initializer=keras.initializers.HeNormal(seed=3)),
+            layers.LayerNormalization(epsilon=0.01),
+            layers.Dense(3, activation="softmax", use_bias=False, name="scores"),
+        ]
+    )
+
+
+@pytest.mark.parametrize("make", [branches, stack])
+def test_the_code_makes_the_model(make):
+    model = make()
+    made = model_of(code_of(plan_of(model), Settings(), None))
+
+    def told(model):
+        hidden = ("name", "build_config")
+        return [{k: v for k, v in layer.get_config().items() if k not in hidden} for layer in model.layers]
+
+    assert told(made) == told(model)
+    assert made.output_shape == model.output_shape
+    assert [w.shape for w in made.weights] == [w.shape for w in model.weights]
+
+
+def test_only_what_is_not_usual_is_written():
+    code = code_of(plan_of(keras.Sequential([keras.Input((4,)), layers.Dense(3)])), Settings(), None)
+    assert "        layers.Dense(3),\n" in code
+
+
+def test_the_optimizer_and_the_loss_are_written():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.125)
+    model.compile(keras.optimizers.SGD(0.05, momentum=0.9), loss)
+    settings = settings_of(model.get_compile_config(), Settings())
+    code = code_of(plan_of(model), settings, None)
+    assert "optimizer=keras.optimizers.SGD(learning_rate=0.05, momentum=0.9)" in code
+    assert "loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.125)" in code
+
+
+def test_a_layer_of_somebody_is_refused_by_name():
+    @keras.saving.register_keras_serializable("studio_test")
+    class Mine(layers.Layer):
+        def call(self, x):
+            return x
+
+    with pytest.raises(ValueError, match="Mine of somebody's own"):
+        code_of(plan_of(keras.Sequential([keras.Input((4,)), Mine()])), Settings(), None)
