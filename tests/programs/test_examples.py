@@ -76,19 +76,55 @@ SHORT = {
     ),
     "time_series_forecast": Short([(r"LSTM: ([\d.]+) degrees off", 0, 2.5)], epochs=2, steps=60),
     "structured_data": Short([(r"Test accuracy ([\d.]+)%", 85, 100)], epochs=3, steps=80),
+    "optuna_search": Short([(r"Best validation accuracy ([\d.]+)%", 90, 100)]),
+    "mlflow_tracking": Short(
+        [(r"rate 0\.01: validation accuracy ([\d.]+)%", 85, 100), (r"(\d+) epochs noted", 10, 10)], epochs=10
+    ),
+    "wandb_offline": Short(
+        [(r"Test accuracy ([\d.]+)%", 80, 100), (r"epoch/val_loss: (\d+) bytes", 500, 1e6)], steps=150
+    ),
+    "tensorboard_logs": Short([(r"Validation accuracy ([\d.]+)% in epoch 1", 85, 100)], epochs=2, steps=150),
+    "shap_explanations": Short(
+        [
+            (r"Kernel: ([\d.]+)% for inputs that do not count", 0, 15),
+            (r"Permutation: ([\d.]+)% for inputs that do not count", 0, 15),
+            (r"Kernel: largest gap ([\d.]+)", 0, 1e-4),
+            (r"Permutation: largest gap ([\d.]+)", 0, 1e-4),
+        ],
+        epochs=3,
+        steps=200,  # `predict` is limited, too
+    ),
+    "lime_explanations": Short(
+        [(r"Test accuracy ([\d.]+)%", 85, 100), (r"Case 1: ([\d.]+)% harmless", 0, 30)], epochs=10, steps=200
+    ),
+    "sklearn_grid_search": Short([(r"Test accuracy ([\d.]+)%", 85, 100)], epochs=15),
+    "fastapi_service": Short(
+        [
+            (r"Test accuracy ([\d.]+)%", 80, 100),
+            (r"/alone: (\d+) requests a second, all answers right", 5, 1e5),
+            (r"/batched: (\d+) requests a second, all answers right", 5, 1e5),
+        ],
+        steps=150,
+        arguments=("--requests", "200", "--port", "0"),
+    ),
     "value_and_grad_loop": Short([(r"step 60: loss [\d.]+, ([\d.]+)% right", 80, 100)], arguments=("--steps", "60")),
 }
 
 # What a script says when something is wrong that no number shows.
-WRONG = ("CHANGED", "DIFFERENT", "nan", "cannot be compiled")
+WRONG = ("CHANGED", "DIFFERENT", "WRONG", "nan", "cannot be compiled")
+# Packages that an example is about, or needs; without one it is skipped.
+PACKAGES = (
+    *("fastapi", "lime", "matplotlib", "mlflow", "optuna", "pandas", "shap", "sklearn", "tensorboard", "uvicorn"),
+    "wandb",
+)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs_and_learns(script, tmp_path):
     text = script.read_text()
-    for package in ("matplotlib", "pandas"):
-        if re.search(rf"^import {package}", text, re.MULTILINE):
+    for package in PACKAGES:
+        if re.search(rf"^(import|from) {package}\b", text, re.MULTILINE):
             pytest.importorskip(package)
     short = SHORT[script.stem]
     if short.engine is not None and not engines.is_installed(short.engine):
@@ -112,7 +148,7 @@ def test_example_runs_and_learns(script, tmp_path):
         assert found, f"{pattern!r} is not in: {output[-3000:]}"
         assert least <= float(found[-1].replace(",", "")) <= most, f"{pattern!r}: {found[-1]}\n{output[-3000:]}"
     for word in WRONG:
-        assert word not in output, output[-3000:]
+        assert not re.search(rf"\b{word}\b", output), output[-3000:]
     for picture in re.findall(r'savefig\("([^"]+)"', text):
         assert (tmp_path / picture).stat().st_size > 5_000, picture
 
