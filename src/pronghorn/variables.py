@@ -12,6 +12,7 @@ import pronghorn.ops  # noqa: F401  (it gives arrays their methods)
 from pronghorn import config, initializers
 from pronghorn.backends import choice
 from pronghorn.backends.foreign_calls import on_its_engine
+from pronghorn.distribution.active import distribution as in_force
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import eager, is_plain_code
 from pronghorn.graph.dim import Shape
@@ -39,6 +40,11 @@ class Variable(CheckedArguments, GraphVariable):
         aggregation: how replicas are combined (kept for compatibility).
         synchronization: when replicas are combined (kept for compatibility).
         name: its name.
+        layout: how it lies on several devices of an engine, a `distribution.TensorLayout`; by default what the
+            distribution in force says of its path.
+
+    Raises:
+        ValueError: if it cannot lie as its layout says.
 
     Example:
 
@@ -58,6 +64,7 @@ class Variable(CheckedArguments, GraphVariable):
         aggregation: str = "none",
         synchronization: str = "auto",
         name: str | None = None,
+        layout: Any = None,
         **kwargs: Any,
     ):
         self._name = name or auto_name(type(self).__name__)
@@ -70,12 +77,14 @@ class Variable(CheckedArguments, GraphVariable):
         self._regularizer: Callable[..., Any] | None = None
         self._constraint: Callable[..., Any] | None = None
         self._overwrite_with_gradient = False
-        self.layout: Any = None
         path = current_path()
         # Storage starts on a cache line: a vector that lies across two takes twice as long to load.
         with eager():
             array = self._initial(initializer, shape, dtype)
         GraphVariable.__init__(self, array, f"{path}/{self._name}" if path else self._name, trainable)
+        self._layout = layout
+        if (distribution := in_force()) is not None:
+            self._layout = distribution.layout_of(self)
 
     def _initial(self, initializer: Any, shape: Any, dtype: Any) -> np.ndarray:
         if isinstance(initializer, str):
@@ -103,6 +112,15 @@ class Variable(CheckedArguments, GraphVariable):
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def layout(self) -> Any:
+        """How it lies on several devices of an engine, a `distribution.TensorLayout`, or None."""
+        return self._layout
+
+    @layout.setter
+    def layout(self, layout: Any) -> None:
+        self.lay_out(layout)
 
     @property
     def value(self) -> Any:

@@ -149,7 +149,13 @@ def keeps_engine(method: F) -> F:
     return kept  # type: ignore[return-value]
 
 
-def executable(name: str, traced: Traced, gathered: Sequence[int] = (), jit: bool = False) -> Any:
+def executable(
+    name: str,
+    traced: Traced,
+    gathered: Sequence[int] = (),
+    jit: bool = False,
+    placement: engines.Placement | None = None,
+) -> Any:
     """What runs a traced function on ``llvm``, ``numpy`` or an engine; see `pronghorn.backends.llvm.Executable`."""
     if name in OWN_WAYS:
         check_functions(traced.graph, name, OWN, NotImplementedError)
@@ -161,4 +167,4 @@ def executable(name: str, traced: Traced, gathered: Sequence[int] = (), jit: boo
         return NumpyExecutable(traced, gathered)
     from pronghorn.backends.table_executable import TableExecutable
 
-    return TableExecutable(engines.engine(name), traced, gathered, jit)
+    return TableExecutable(engines.engine(name), traced, gathered, jit, placement)

@@ -15,7 +15,7 @@ import importlib.util
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -29,6 +29,18 @@ if TYPE_CHECKING:
     from pronghorn.graph.variable import GraphVariable
 
 Step = Callable[[Sequence[Any], Sequence[Any], Sequence[Any]], tuple[list[Any], list[Any]]]
+
+
+class Placement(Protocol):
+    """How what a step takes lies on several devices of an engine: a `Distribution`, as engines know it."""
+
+    device_mesh: Any
+
+    def lay_out(self, variables: Sequence[GraphVariable]) -> None:
+        """Give variables that have no layout one each."""
+
+    def data_placement(self, shape: tuple[int, ...]) -> tuple[Any, bool]:
+        """The layout of an argument, and whether what comes is this process's part of it."""
 
 
 class Engine:
@@ -77,6 +89,28 @@ class Engine:
     def borrowed(self, array: np.ndarray) -> Any:
         """`from_numpy` without a copy where that can be done, for arrays that nobody changes before the step ends."""
         return self.from_numpy(array)
+
+    def placed(self, array: np.ndarray, layout: Any) -> Any:
+        """`from_numpy` on several devices, as a layout says; see `pronghorn.backends.jax.sharding`."""
+        return self.from_numpy(array)
+
+    def relaid(self, value: Any, layout: Any) -> Any:
+        """An array, which may stand for one, with the same values on the devices of a layout."""
+        return value
+
+    def replicated(self, value: Any, device_mesh: Any) -> Any:
+        """A step's result, whole on each device of a mesh where processes that are several have to see it."""
+        return value
+
+    def spread(self, array: np.ndarray, layout: Any, of_process: bool) -> Any:
+        """`borrowed` on several devices, as a layout says.
+
+        Args:
+            array: an array of a batch.
+            layout: how the whole of it lies there.
+            of_process: whether it is the part of this process; otherwise every process has the whole.
+        """
+        return self.borrowed(array)
 
     def shape_of(self, value: Any) -> tuple[int, ...]:
         """The shape of an array, in numbers."""

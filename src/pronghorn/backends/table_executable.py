@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.backends.engine import Engine
+from pronghorn.backends.engine import Engine, Placement
 from pronghorn.compiler.stages import rewrite_for_engines
 from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import Tensor
@@ -24,6 +24,7 @@ class TableExecutable:
         traced: the function. Variables that it read are read at each call, those that it assigned are updated.
         gathered: arguments that are given as a pair (array, row numbers), whose rows are gathered.
         jit: whether the library is to compile it further than it does by itself.
+        placement: how arguments and variables lie on several devices; None where the library puts them.
 
     Raises:
         NotImplementedError: the engine's library cannot do what the function asks for.
@@ -31,8 +32,17 @@ class TableExecutable:
 
     rows_at_once: int | None = None  # a batch is run as it comes
 
-    def __init__(self, engine: Engine, traced: Traced, gathered: Sequence[int] = (), jit: bool = False):
-        self.engine, self.traced = engine, traced
+    def __init__(
+        self,
+        engine: Engine,
+        traced: Traced,
+        gathered: Sequence[int] = (),
+        jit: bool = False,
+        placement: Placement | None = None,
+    ):
+        self.engine, self.traced, self._placement = engine, traced, placement
+        if placement is not None:
+            placement.lay_out(traced.variables)
         self.gathered = frozenset(gathered)
         self._graph = graph = rewrite_for_engines(traced.graph)
         engine.check(graph)
@@ -46,10 +56,14 @@ class TableExecutable:
 
     def _run(self, arguments: Sequence[Any], read: Sequence[Any], updated: Sequence[Any]) -> tuple[list, list]:
         """The function over the engine's arrays, which its library traces and compiles."""
-        held = [*read, *updated]
-        results = self.engine.run(self._graph, [*arguments, *(held[i] for i in self._order)])
+        engine, held = self.engine, [*read, *updated]
+        results = engine.run(self._graph, [*arguments, *(held[i] for i in self._order)])
         count = self.traced.num_results
-        return results[:count], results[count:]
+        results, values = results[:count], results[count:]
+        if self._placement is not None:
+            results = [engine.replicated(r, self._placement.device_mesh) for r in results]
+            values = [engine.relaid(x, v._layout) for v, x in zip(self.traced.updated, values)]
+        return results, values
 
     def __call__(self, *args: Any) -> list[np.ndarray]:
         """Return the function's results for arrays."""
@@ -57,7 +71,7 @@ class TableExecutable:
         if len(args) != len(self._dtypes):
             raise TypeError(f"{self._graph.name} takes {len(self._dtypes)} arrays, got {len(args)}.")
         with engine.computing():
-            arguments = [engine.borrowed(a) for a in self._arrays(args)]
+            arguments = [self._sent(a) for a in self._arrays(args)]
             read, old = [v.on(engine) for v in self._read], [v.on(engine) for v in updated]
             results, values = self._step(arguments, read, old)
             for variable, value in zip(updated, values):
@@ -68,3 +82,10 @@ class TableExecutable:
     def _arrays(self, args: Sequence[Any]) -> list[np.ndarray]:
         whole = [a[0][a[1]] if i in self.gathered else a for i, a in enumerate(args)]
         return [np.asarray(a.data if isinstance(a, Tensor) else a, dtype) for a, dtype in zip(whole, self._dtypes)]
+
+    def _sent(self, array: np.ndarray) -> Any:
+        """An argument as the engine's array, its rows shared among devices where they divide."""
+        placement = self._placement
+        if placement is None:
+            return self.engine.borrowed(array)
+        return self.engine.spread(array, *placement.data_placement(array.shape))

@@ -35,8 +35,8 @@ def check_same(communicator: Communicator, what: str, facts: Mapping[str, Any]) 
         if other != first:
             raise ProcessesDiffer(
                 f"Process {rank} is about to run {other}, and process 0 {first}. All processes of a run have to run "
-                "the same script, and to come to the same steps in the same order: leave out what only some of them do, or "
-                "do it outside of fit(), evaluate() and predict()."
+                "the same script, and to come to the same steps in the same order: leave out what only some of them do,"
+                " or do it outside of fit(), evaluate() and predict()."
             )
         for name in firsts:
             if firsts[name] != others.get(name):

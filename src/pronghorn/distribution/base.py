@@ -11,6 +11,7 @@ from pronghorn.distribution import active
 from pronghorn.distribution.mesh import DeviceMesh, TensorLayout
 from pronghorn.distribution.processes import processes
 from pronghorn.graph.trace import Traced
+from pronghorn.graph.user_code import warn
 
 
 class Distribution:
@@ -27,6 +28,7 @@ class Distribution:
         self._device_mesh = device_mesh
         self._batch_dim_name = batch_dim_name
         self._auto_shard_dataset = auto_shard_dataset
+        self._most_rows = 0  # of the batches so far
         self._num_processes, self._process_id = processes().count, processes().rank
 
     @property
@@ -73,19 +75,15 @@ class Distribution:
     def get_variable_layout(self, variable: Any) -> TensorLayout:
         """Return how a variable lies on the mesh: whole on each device, unless it says otherwise itself."""
         own = getattr(variable, "_layout", None)
-        return own if own is not None else TensorLayout([None] * len(variable.shape), self.device_mesh)
+        return own if own is not None else self.whole(len(variable.shape))
+
+    def whole(self, rank: int) -> TensorLayout:
+        """Return the layout of a tensor that lies whole on each device."""
+        return TensorLayout([None] * rank, self.device_mesh)
 
     def get_tensor_layout(self, path: str) -> TensorLayout | None:
         """Return how a layer's output lies on the mesh; None for as it comes."""
         return None
-
-    def distribute_dataset(self, dataset: Any) -> Any:
-        """Return what each process reads of a data set; the trainer calls it.
-
-        Args:
-            dataset: gives global batches.
-        """
-        return dataset
 
     def executable(self, engine: str, traced: Traced, gathered: Sequence[int], jit: bool) -> Any:
         """Return what runs a model's step; the trainer calls it.
@@ -95,8 +93,89 @@ class Distribution:
             traced: the step, of global batches.
             gathered: arguments that come as a pair (array, row numbers).
             jit: whether the engine's library is to compile it further.
+
+        Raises:
+            RuntimeError: if the engine has no such devices.
         """
+        if engine == "jax":
+            return choice.executable(engine, traced, gathered, jit, placement=self)
+        own, count = engine in choice.OWN_WAYS, self.device_mesh.devices.size
+        if count != (self.num_processes if own else 1):
+            raise RuntimeError(
+                f"{self} has {count} devices, but the engine {choice.OWN if own else engine!r} computes on one in each "
+                f"process. Start {count} processes (pronghorn run -n {count} SCRIPT), or choose the engine JAX before "
+                "the mesh is made: keras.config.set_backend('jax'), KERAS_BACKEND=jax pronghorn run SCRIPT."
+            )
         return choice.executable(engine, traced, gathered, jit)
+
+    # -- what engines ask: see `pronghorn.backends.engine.Placement` ------------------------------------------------
+    def lay_out(self, variables: Any) -> None:
+        """Give variables that have no layout one each: those of models that were built before this was in force."""
+        for variable in variables:
+            if variable._layout is None:
+                variable.lay_out(self.layout_of(variable))
+
+    def layout_of(self, variable: Any) -> TensorLayout:
+        """Return how a variable lies on the mesh, checked.
+
+        Raises:
+            ValueError: if it cannot lie so.
+        """
+        like = variable.laid_like  # an optimizer's slot lies as its weight
+        found = self.get_variable_layout(variable if like is None or variable._layout is not None else like)
+        if isinstance(found, TensorLayout):  # and no sharding of JAX's own
+            found.check(variable.shape, f"variable {variable.path!r}")
+        return found
+
+    def data_placement(self, shape: tuple[int, ...]) -> tuple[TensorLayout, bool]:
+        """Return how an array of a batch lies on the mesh: whole on each device where its rows do not divide.
+
+        Args:
+            shape: of the array that this process has.
+
+        Returns:
+            The layout, and whether the array is this process's part of the whole.
+        """
+        layout = self.get_data_layout(shape)
+        of_process = self.num_processes > 1 and not self.auto_shard_dataset
+        if of_process or layout.fits(shape):
+            self._most_rows = max(self._most_rows, *shape[:1], 0)
+            return layout, of_process
+        if shape and shape[0] > self._most_rows:  # and no last, short batch
+            self._most_rows = shape[0]
+            warn(
+                f"A batch of {shape[0]} rows does not divide among {layout.parts()[0]} copies of the model, so each "
+                "device computes the whole of it. Batches of a multiple of that number are shared."
+            )
+        return self.whole(len(shape)), False
+
+    def check_batch_size(self, size: int | None) -> None:
+        """Refuse a number of rows a step that the copies of the model cannot share.
+
+        Args:
+            size: the number; None where the data alone knows it.
+
+        Raises:
+            ValueError: if it does not divide.
+        """
+        self._most_rows = size or 0
+        if size is None:
+            return
+        copies = self.get_data_layout((size,)).parts()[0]
+        if size % copies:
+            raise ValueError(
+                f"batch_size={size} does not divide among the {copies} copies of the model in {self}. Take a multiple "
+                f"of {copies}, such as {max(1, size // copies) * copies} or {(size // copies + 1) * copies}; the last, "
+                "short batch of the data need not divide."
+            )
+
+    def distribute_dataset(self, dataset: Any) -> Any:
+        """Return what each process reads of a data set; the trainer calls it.
+
+        Args:
+            dataset: gives global batches.
+        """
+        return dataset
 
     @contextlib.contextmanager
     def scope(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.backends.engine import engine
 from pronghorn.distribution.devices import list_devices
 
 
@@ -64,6 +65,11 @@ class DeviceMesh:
         """The devices, as an array of the grid's shape."""
         return self._devices
 
+    @property
+    def backend_mesh(self) -> Any:
+        """The mesh as JAX's, a `jax.sharding.Mesh`."""
+        return engine("jax").functions.mesh_of(self)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} shape={self.shape}, axis_names={self.axis_names}>"
 
@@ -108,6 +114,11 @@ class TensorLayout:
         self._check()
 
     def _check(self) -> None:
+        named = [axis for axis in self._axes if axis is not None]
+        if len(set(named)) != len(named):
+            raise ValueError(
+                f"TensorLayout: {self._axes} names an axis of the mesh twice; a tensor is cut once along each."
+            )
         if self._device_mesh is None:
             return
         known = list(self._device_mesh.axis_names)
@@ -117,6 +128,53 @@ class TensorLayout:
                 f"TensorLayout: invalid axis names for Layout: {', '.join(map(repr, unknown))}; the mesh has "
                 f"{', '.join(map(repr, known))}."
             )
+
+    @property
+    def backend_layout(self) -> Any:
+        """The layout as JAX's, a `jax.sharding.NamedSharding`."""
+        self.parts()
+        return engine("jax").functions.named_sharding(self)
+
+    def parts(self) -> tuple[int, ...]:
+        """Return into how many parts each axis is cut."""
+        mesh = self._device_mesh
+        if mesh is None:
+            raise ValueError(
+                f"TensorLayout: the layout {self.axes} has no device mesh: TensorLayout(axes, device_mesh), or put it "
+                "into a LayoutMap that has one."
+            )
+        extents = dict(zip(mesh.axis_names, mesh.devices.shape))
+        return tuple(1 if axis is None else int(extents[axis]) for axis in self._axes)
+
+    def fits(self, shape: Any) -> bool:
+        """Whether an array of this shape can lie so; unknown extents can."""
+        parts = self.parts()
+        return len(parts) <= len(shape) and all(not isinstance(n, int) or n % k == 0 for n, k in zip(shape, parts))
+
+    def check(self, shape: Any, what: str) -> None:
+        """Refuse an array that cannot lie so.
+
+        Args:
+            shape: the array's.
+            what: what it is called in the error.
+
+        Raises:
+            ValueError: if the layout has more axes than the array, or cuts an extent that does not divide.
+        """
+        if self.fits(shape):
+            return
+        parts = self.parts()
+        if len(parts) > len(shape):
+            raise ValueError(
+                f"The layout {self.axes} of the {what} has {len(parts)} axes, but its shape {tuple(shape)} has "
+                f"{len(shape)}. Give an axis of the mesh, or None, for each axis of the array."
+            )
+        i = next(i for i, (n, k) in enumerate(zip(shape, parts)) if isinstance(n, int) and n % k)
+        raise ValueError(
+            f"The layout {self.axes} of the {what} cuts axis {i} of its shape {tuple(shape)} along {self.axes[i]!r}, "
+            f"whose extent in the mesh is {parts[i]}, and {shape[i]} is not divisible by {parts[i]}. Change the "
+            "extent, the mesh, or write None for that axis."
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} axes={self.axes}, device_mesh={self.device_mesh}>"

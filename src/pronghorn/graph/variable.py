@@ -62,6 +62,9 @@ class GraphVariable(Operators):
         self._copy: tuple[Engine, Any] | None = None
         # A library's own array that is the value from now on, and that the library may change at any time.
         self._lent: tuple[Engine, Any] | None = None
+        # How it lies on the devices of an engine that has several; None for whole, where the engine puts arrays.
+        self._layout: Any = None
+        self.laid_like: GraphVariable | None = None  # a variable of the same shape that it has to lie as
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -99,7 +102,8 @@ class GraphVariable(Operators):
             return engine.operand(held[1]) if held is self._lent else held[1]
         if self._lent is not None:  # what is copied of it may be old at any time
             return engine.from_numpy(self._array)
-        self._copy = (engine, engine.from_numpy(self._array))
+        array, layout = self._array, self._layout
+        self._copy = (engine, engine.from_numpy(array) if layout is None else engine.placed(array, layout))
         return self._copy[1]
 
     def give_to(self, engine: Engine, value: Any) -> None:
@@ -110,7 +114,15 @@ class GraphVariable(Operators):
             elif self._lent[1] is not value:
                 engine.overwrite(self._lent[1], value)
             return
+        if self._layout is not None:
+            value = engine.relaid(value, self._layout)
         self._away, self._copy = (engine, value), None
+
+    def lay_out(self, layout: Any) -> None:
+        """Have the value lie on an engine's devices as a layout says, from the next time that it goes there."""
+        if layout is not self._layout:
+            self._array = self._array  # brought from where it lay
+            self._layout = layout
 
     def lend(self, engine: Engine, value: Any) -> None:
         """Have a library's array, which its own code may change, be the value: it has the value now."""

@@ -37,6 +37,7 @@ from pronghorn.layers.core.input_layer import Input as Input
 from pronghorn.layers.core.input_layer import InputLayer as InputLayer
 from pronghorn.layers.core.lambda_layer import Lambda as Lambda
 from pronghorn.layers.core.masking import Masking as Masking
+from pronghorn.layers.core.ternary_dense import TernaryDense as TernaryDense
 from pronghorn.layers.core.wrapper import Wrapper as Wrapper
 from pronghorn.layers.foreign.flax_layer import FlaxLayer as FlaxLayer
 from pronghorn.layers.foreign.jax_layer import JaxLayer as JaxLayer

@@ -7,6 +7,8 @@ from typing import Any, Unpack
 
 from pronghorn import constraints, dtype_policies, initializers, regularizers, tree
 from pronghorn.backends.foreign_calls import keeping, on_its_engine
+from pronghorn.distribution.active import distribution as in_force
+from pronghorn.distribution.model_parallel import distribute_tensor
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import TraceError, scope
 from pronghorn.graph.dim import SymbolicDimError
@@ -368,6 +370,8 @@ class Layer(StatefulOperation):
         except (ShapeError, ValueError, TypeError) as error:
             self._explain(error, spec)
             raise
+        if (distribution := in_force()) is not None and not symbolic:
+            outputs = self._relaid(outputs, distribution)
         if self.activity_regularizer is not None and not symbolic:
             for output in tree.flatten(outputs):
                 if isinstance(output, Tensor):
@@ -376,6 +380,14 @@ class Layer(StatefulOperation):
         if not symbolic and not self.supports_masking and "mask" not in parameters.names and calls.any_mask(masks):
             outputs = calls.without_masks_of(spec, outputs)
         return outputs
+
+    def _relaid(self, outputs: Any, distribution: Any) -> Any:
+        """Traced outputs, to lie on devices as the distribution says of ``<path>/output``."""
+        with self._open_name_scope():
+            layout = distribution.get_tensor_layout(f"{current_path()}/output")
+        if layout is None:
+            return outputs
+        return tree.map_structure(lambda x: distribute_tensor(x, layout) if isinstance(x, Tensor) else x, outputs)
 
     def _run_call(self, *args: Any, **kwargs: Any) -> Any:
         """``call`` with weights in the type of the policy, its nodes marked with the layer's name."""

@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from pronghorn import config
+from pronghorn.distribution.active import distribution as in_force
 from pronghorn.graph.variable import overlays
 from pronghorn.layers import call as calls
 from pronghorn.layers.tracking import changes
@@ -30,4 +31,4 @@ def state_of_call(layer: Any) -> Hashable | None:
         for x in layer._flatten_layers()
     ):
         return None
-    return changes.count, config.floatx(), config.image_data_format()
+    return in_force(), changes.count, config.floatx(), config.image_data_format()

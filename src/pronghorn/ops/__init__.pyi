@@ -34,6 +34,7 @@ from pronghorn.ops.fourier import irfft as irfft
 from pronghorn.ops.fourier import istft as istft
 from pronghorn.ops.fourier import rfft as rfft
 from pronghorn.ops.fourier import stft as stft
+from pronghorn.ops.gamma import gammainc as gammainc
 from pronghorn.ops.linalg.matrices import cholesky as cholesky
 from pronghorn.ops.linalg.matrices import cholesky_inverse as cholesky_inverse
 from pronghorn.ops.linalg.matrices import det as det

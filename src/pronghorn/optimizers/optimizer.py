@@ -8,6 +8,7 @@ from typing import Any, Unpack
 
 from pronghorn import config, ops
 from pronghorn.backends.foreign_calls import on_its_engine
+from pronghorn.distribution.active import distribution
 from pronghorn.graph.active import eager, scope
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import warn
@@ -191,10 +192,27 @@ class Optimizer(CheckedArguments):
         layout: Any = None,
         name: str | None = None,
     ) -> Variable:
-        """Create and track a variable of the optimizer."""
+        """Create and track a variable of the optimizer.
+
+        Args:
+            shape: its shape.
+            initializer: as for any variable.
+            dtype: its element type.
+            aggregation: kept for compatibility.
+            layout: how it lies on several devices; whole on each by default.
+            name: its name.
+        """
+        if layout is None and (found := distribution()) is not None:
+            layout = found.whole(len(shape))
         with NameScope(self.name, caller=self):
             variable = Variable(
-                initializer, shape=tuple(shape), dtype=dtype, trainable=False, aggregation=aggregation, name=name
+                initializer,
+                shape=tuple(shape),
+                dtype=dtype,
+                trainable=False,
+                aggregation=aggregation,
+                layout=layout,
+                name=name,
             )
         self._track(variable)
         return variable
@@ -211,7 +229,12 @@ class Optimizer(CheckedArguments):
         """
         path = getattr(reference_variable, "path", reference_variable.name).replace("/", "_")
         dtype = getattr(reference_variable, "storage_dtype", reference_variable.dtype)
-        return self.add_variable(reference_variable.shape, initializer, dtype=dtype, name=f"{path}_{name or 'slot'}")
+        layout = getattr(reference_variable, "layout", None)
+        slot = self.add_variable(
+            reference_variable.shape, initializer, dtype=dtype, layout=layout, name=f"{path}_{name or 'slot'}"
+        )
+        slot.laid_like = reference_variable  # also where that is laid out later
+        return slot
 
     def add_optimizer_variables(
         self, trainable_variables: Sequence[Variable], name: Any, initializer: Any = "zeros"

@@ -7,6 +7,8 @@ import itertools
 from collections.abc import Iterator
 
 from pronghorn import config
+from pronghorn.backends import choice
+from pronghorn.distribution.active import distribution
 from pronghorn.graph.user_code import warn
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
@@ -21,9 +23,14 @@ class EpochIterator:
         steps_per_epoch: batches an epoch; by default as many as the data has. With a number, an epoch goes on in the
             data where the one before it stopped.
         steps_per_execution: batches that are run between two calls of the callbacks.
+
+    Raises:
+        ValueError: the distribution in force cannot share batches of that size.
     """
 
     def __init__(self, adapter: DataAdapter, steps_per_epoch: int | None = None, steps_per_execution: int = 1):
+        if (found := distribution()) is not None and choice.named() == "jax":  # our own shares any number of rows
+            found.check_batch_size(adapter.batch_size)
         limit = config.max_steps_per_epoch()
         if limit is not None:
             known = steps_per_epoch if steps_per_epoch is not None else adapter.num_batches

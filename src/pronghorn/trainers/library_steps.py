@@ -12,6 +12,7 @@ from pronghorn import tree
 from pronghorn.backends import choice
 from pronghorn.backends.engine import Engine, engine
 from pronghorn.backends.foreign_calls import engine_of, on_its_engine
+from pronghorn.distribution.active import distribution
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.variable import GraphVariable, substituted
 from pronghorn.trainers import checks, compiling
@@ -93,7 +94,10 @@ class LibraryStep:
             model._clear_losses()
 
     def _data(self, batch: Batch) -> Any:
-        return batch.layout.pack([self._engine.from_numpy(a) for a in batch.gather()])
+        engine, shared = self._engine, distribution()
+        if shared is None:
+            return batch.layout.pack([engine.from_numpy(a) for a in batch.gather()])
+        return batch.layout.pack([engine.spread(a, *shared.data_placement(a.shape)) for a in batch.gather()])
 
     def _numbers(self, results: Any) -> Any:
         def number(x: Any) -> Any:
@@ -127,6 +131,8 @@ class StateStep(LibraryStep):
         self.build(batch)
         engine, variables = self._engine, groups(self._model, self._kind)
         with choice.using(engine.name):
+            if (shared := distribution()) is not None:
+                shared.lay_out([v for group in variables for v in group])
             state = tuple([v.on(engine) for v in group] for group in variables)
             results, values = self._run(state, self._data(batch))
             for group, new in zip(variables, values):

@@ -13,6 +13,7 @@ from jax._src.core import trace_state_clean
 
 from pronghorn.backends.engine import Engine, Step
 from pronghorn.backends.foreign_calls import tell_of_tracing
+from pronghorn.backends.jax import sharding
 from pronghorn.backends.jax.table import TABLE
 from pronghorn.graph.ir import Graph
 from pronghorn.graph.tensor import Tensor
@@ -26,11 +27,6 @@ if _enable_x64 is None:  # before JAX 0.8
 def without_our_types(wide: bool) -> contextlib.AbstractContextManager[Any]:
     """A part of a step in which JAX has its 64-bit types only if it is to."""
     return _enable_x64(wide)
-
-
-def _devices() -> dict[str, Any]:
-    """JAX's devices by Keras's names for them."""
-    return {f"{'gpu' if d.platform in ('cuda', 'rocm') else d.platform}:{d.id}": d for d in jax.devices()}
 
 
 class JaxEngine(Engine):
@@ -51,7 +47,24 @@ class JaxEngine(Engine):
         return array  # a compiled function takes NumPy's arrays itself
 
     def to_numpy(self, value: Any) -> np.ndarray:
-        return np.asarray(value)
+        return sharding.gathered(value)
+
+    def placed(self, array: np.ndarray, layout: Any) -> Any:
+        with self.computing():
+            return sharding.place(array, layout)
+
+    def relaid(self, value: Any, layout: Any) -> Any:
+        return sharding.relaid(value, layout)
+
+    def replicated(self, value: Any, device_mesh: Any) -> Any:
+        return (
+            value
+            if jax.process_count() == 1
+            else jax.lax.with_sharding_constraint(value, sharding.whole_on(device_mesh))
+        )
+
+    def spread(self, array: np.ndarray, layout: Any, of_process: bool) -> Any:
+        return sharding.spread(array, layout, of_process)
 
     def is_concrete(self, value: Any) -> bool:
         return not isinstance(value, jax.core.Tracer)
@@ -72,10 +85,10 @@ class JaxEngine(Engine):
         return _enable_x64(True)
 
     def devices(self) -> list[str]:
-        return list(_devices())
+        return list(sharding.device_names())
 
     def on_device(self, name: str) -> contextlib.AbstractContextManager[Any]:
-        return jax.default_device(_devices()[name])
+        return jax.default_device(sharding.device_names()[name])
 
 
 ENGINE = JaxEngine()

@@ -9,6 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from pronghorn.backends.jax.engine import without_our_types
+from pronghorn.backends.jax.sharding import Relaid as Relaid
+from pronghorn.backends.jax.sharding import mesh_of as mesh_of
+from pronghorn.backends.jax.sharding import named_sharding as named_sharding
 from pronghorn.graph import dtypes
 from pronghorn.graph.foreign_functions import ForeignFunction
 from pronghorn.graph.ir import Aval

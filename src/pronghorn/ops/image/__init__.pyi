@@ -10,6 +10,7 @@ from pronghorn.ops.image.filters import gaussian_blur as gaussian_blur
 from pronghorn.ops.image.filters import pad_images as pad_images
 from pronghorn.ops.image.filters import sobel_edges as sobel_edges
 from pronghorn.ops.image.filters import ssim as ssim
+from pronghorn.ops.image.reconstruction import reconstruct_patches as reconstruct_patches
 from pronghorn.ops.image.resizing import resize as resize
 from pronghorn.ops.image.resizing import scale_and_translate as scale_and_translate
 from pronghorn.ops.image.sampling import affine_transform as affine_transform
