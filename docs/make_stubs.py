@@ -59,7 +59,11 @@ def stub(module: ModuleType) -> str:
         if where and not attribute:
             imports.add("from {} import {} as {}".format(*where.rsplit(".", 1), name))
         elif where and _stands_in_source(where, attribute):
-            imports.add(f"from {where} import {attribute} as {name}")
+            # Type checkers take what is imported under another name for private.
+            private = name if name == attribute else f"_{name}"
+            imports.add(f"from {where} import {attribute} as {private}")
+            if private != name:
+                written.append(f"{name} = {private}")
         elif where or not getattr(module, "__file__", None):
             written.append(_definition(name, getattr(module, name), module, imports))
     return _HEAD + "\n".join(sorted(imports)) + "\n" + "".join(f"\n{text}\n" for text in written)

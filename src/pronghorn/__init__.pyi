@@ -57,5 +57,7 @@ from pronghorn.regularizers import Regularizer as Regularizer
 from pronghorn.symbolic.keras_tensor import KerasTensor as KerasTensor
 from pronghorn.symbolic.operation import Operation as Operation
 from pronghorn.trainers.jit import jit as jit
-from pronghorn.utils.naming import NameScope as name_scope
+from pronghorn.utils.naming import NameScope as _name_scope
 from pronghorn.variables import Variable as Variable
+
+name_scope = _name_scope

@@ -1,7 +1,7 @@
 """Made by `python docs/make_stubs.py` from the tables of names; do not edit."""
 
 from pronghorn.dtype_policies.policy import DTypePolicy as DTypePolicy
-from pronghorn.dtype_policies.policy import DTypePolicy as FloatDTypePolicy
+from pronghorn.dtype_policies.policy import DTypePolicy as _FloatDTypePolicy
 from pronghorn.dtype_policies.policy import deserialize as deserialize
 from pronghorn.dtype_policies.policy import dtype_policy as dtype_policy
 from pronghorn.dtype_policies.policy import get as get
@@ -17,6 +17,8 @@ class AWQDTypePolicy(QuantizedDTypePolicy):
         NotImplementedError: always.
     """
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
+FloatDTypePolicy = _FloatDTypePolicy
 
 class GPTQDTypePolicy(QuantizedDTypePolicy):
     """Not there: layers are not quantized; use the policy 'mixed_bfloat16' for smaller and faster computations.

@@ -8,26 +8,26 @@ from pronghorn.layers.activations.layers import ReLU as ReLU
 from pronghorn.layers.activations.layers import Softmax as Softmax
 from pronghorn.layers.attention.attention import AdditiveAttention as AdditiveAttention
 from pronghorn.layers.attention.attention import Attention as Attention
-from pronghorn.layers.attention.grouped_query_attention import GroupedQueryAttention as GroupQueryAttention
+from pronghorn.layers.attention.grouped_query_attention import GroupedQueryAttention as _GroupQueryAttention
 from pronghorn.layers.attention.multi_head_attention import MultiHeadAttention as MultiHeadAttention
 from pronghorn.layers.convolutional.conv import Conv1D as Conv1D
-from pronghorn.layers.convolutional.conv import Conv1D as Convolution1D
+from pronghorn.layers.convolutional.conv import Conv1D as _Convolution1D
 from pronghorn.layers.convolutional.conv import Conv2D as Conv2D
-from pronghorn.layers.convolutional.conv import Conv2D as Convolution2D
+from pronghorn.layers.convolutional.conv import Conv2D as _Convolution2D
 from pronghorn.layers.convolutional.conv import Conv3D as Conv3D
-from pronghorn.layers.convolutional.conv import Conv3D as Convolution3D
+from pronghorn.layers.convolutional.conv import Conv3D as _Convolution3D
 from pronghorn.layers.convolutional.conv_transpose import Conv1DTranspose as Conv1DTranspose
-from pronghorn.layers.convolutional.conv_transpose import Conv1DTranspose as Convolution1DTranspose
+from pronghorn.layers.convolutional.conv_transpose import Conv1DTranspose as _Convolution1DTranspose
 from pronghorn.layers.convolutional.conv_transpose import Conv2DTranspose as Conv2DTranspose
-from pronghorn.layers.convolutional.conv_transpose import Conv2DTranspose as Convolution2DTranspose
+from pronghorn.layers.convolutional.conv_transpose import Conv2DTranspose as _Convolution2DTranspose
 from pronghorn.layers.convolutional.conv_transpose import Conv3DTranspose as Conv3DTranspose
-from pronghorn.layers.convolutional.conv_transpose import Conv3DTranspose as Convolution3DTranspose
+from pronghorn.layers.convolutional.conv_transpose import Conv3DTranspose as _Convolution3DTranspose
 from pronghorn.layers.convolutional.depthwise_conv import DepthwiseConv1D as DepthwiseConv1D
 from pronghorn.layers.convolutional.depthwise_conv import DepthwiseConv2D as DepthwiseConv2D
 from pronghorn.layers.convolutional.separable_conv import SeparableConv1D as SeparableConv1D
-from pronghorn.layers.convolutional.separable_conv import SeparableConv1D as SeparableConvolution1D
+from pronghorn.layers.convolutional.separable_conv import SeparableConv1D as _SeparableConvolution1D
 from pronghorn.layers.convolutional.separable_conv import SeparableConv2D as SeparableConv2D
-from pronghorn.layers.convolutional.separable_conv import SeparableConv2D as SeparableConvolution2D
+from pronghorn.layers.convolutional.separable_conv import SeparableConv2D as _SeparableConvolution2D
 from pronghorn.layers.core.dense import Dense as Dense
 from pronghorn.layers.core.einsum_dense import EinsumDense as EinsumDense
 from pronghorn.layers.core.embedding import Embedding as Embedding
@@ -74,29 +74,29 @@ from pronghorn.layers.pooling.adaptive_pooling import AdaptiveMaxPooling1D as Ad
 from pronghorn.layers.pooling.adaptive_pooling import AdaptiveMaxPooling2D as AdaptiveMaxPooling2D
 from pronghorn.layers.pooling.adaptive_pooling import AdaptiveMaxPooling3D as AdaptiveMaxPooling3D
 from pronghorn.layers.pooling.global_pooling import GlobalAveragePooling1D as GlobalAveragePooling1D
-from pronghorn.layers.pooling.global_pooling import GlobalAveragePooling1D as GlobalAvgPool1D
+from pronghorn.layers.pooling.global_pooling import GlobalAveragePooling1D as _GlobalAvgPool1D
 from pronghorn.layers.pooling.global_pooling import GlobalAveragePooling2D as GlobalAveragePooling2D
-from pronghorn.layers.pooling.global_pooling import GlobalAveragePooling2D as GlobalAvgPool2D
+from pronghorn.layers.pooling.global_pooling import GlobalAveragePooling2D as _GlobalAvgPool2D
 from pronghorn.layers.pooling.global_pooling import GlobalAveragePooling3D as GlobalAveragePooling3D
-from pronghorn.layers.pooling.global_pooling import GlobalAveragePooling3D as GlobalAvgPool3D
-from pronghorn.layers.pooling.global_pooling import GlobalMaxPooling1D as GlobalMaxPool1D
+from pronghorn.layers.pooling.global_pooling import GlobalAveragePooling3D as _GlobalAvgPool3D
 from pronghorn.layers.pooling.global_pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
-from pronghorn.layers.pooling.global_pooling import GlobalMaxPooling2D as GlobalMaxPool2D
+from pronghorn.layers.pooling.global_pooling import GlobalMaxPooling1D as _GlobalMaxPool1D
 from pronghorn.layers.pooling.global_pooling import GlobalMaxPooling2D as GlobalMaxPooling2D
-from pronghorn.layers.pooling.global_pooling import GlobalMaxPooling3D as GlobalMaxPool3D
+from pronghorn.layers.pooling.global_pooling import GlobalMaxPooling2D as _GlobalMaxPool2D
 from pronghorn.layers.pooling.global_pooling import GlobalMaxPooling3D as GlobalMaxPooling3D
+from pronghorn.layers.pooling.global_pooling import GlobalMaxPooling3D as _GlobalMaxPool3D
 from pronghorn.layers.pooling.pooling import AveragePooling1D as AveragePooling1D
-from pronghorn.layers.pooling.pooling import AveragePooling1D as AvgPool1D
+from pronghorn.layers.pooling.pooling import AveragePooling1D as _AvgPool1D
 from pronghorn.layers.pooling.pooling import AveragePooling2D as AveragePooling2D
-from pronghorn.layers.pooling.pooling import AveragePooling2D as AvgPool2D
+from pronghorn.layers.pooling.pooling import AveragePooling2D as _AvgPool2D
 from pronghorn.layers.pooling.pooling import AveragePooling3D as AveragePooling3D
-from pronghorn.layers.pooling.pooling import AveragePooling3D as AvgPool3D
-from pronghorn.layers.pooling.pooling import MaxPooling1D as MaxPool1D
+from pronghorn.layers.pooling.pooling import AveragePooling3D as _AvgPool3D
 from pronghorn.layers.pooling.pooling import MaxPooling1D as MaxPooling1D
-from pronghorn.layers.pooling.pooling import MaxPooling2D as MaxPool2D
+from pronghorn.layers.pooling.pooling import MaxPooling1D as _MaxPool1D
 from pronghorn.layers.pooling.pooling import MaxPooling2D as MaxPooling2D
-from pronghorn.layers.pooling.pooling import MaxPooling3D as MaxPool3D
+from pronghorn.layers.pooling.pooling import MaxPooling2D as _MaxPool2D
 from pronghorn.layers.pooling.pooling import MaxPooling3D as MaxPooling3D
+from pronghorn.layers.pooling.pooling import MaxPooling3D as _MaxPool3D
 from pronghorn.layers.preprocessing.category_encoding import CategoryEncoding as CategoryEncoding
 from pronghorn.layers.preprocessing.discretization import Discretization as Discretization
 from pronghorn.layers.preprocessing.hashed_crossing import HashedCrossing as HashedCrossing
@@ -176,3 +176,45 @@ from pronghorn.layers.rnn.simple_rnn import SimpleRNN as SimpleRNN
 from pronghorn.layers.rnn.simple_rnn import SimpleRNNCell as SimpleRNNCell
 from pronghorn.layers.rnn.stacked_cells import StackedRNNCells as StackedRNNCells
 from pronghorn.layers.rnn.time_distributed import TimeDistributed as TimeDistributed
+
+AvgPool1D = _AvgPool1D
+
+AvgPool2D = _AvgPool2D
+
+AvgPool3D = _AvgPool3D
+
+Convolution1D = _Convolution1D
+
+Convolution1DTranspose = _Convolution1DTranspose
+
+Convolution2D = _Convolution2D
+
+Convolution2DTranspose = _Convolution2DTranspose
+
+Convolution3D = _Convolution3D
+
+Convolution3DTranspose = _Convolution3DTranspose
+
+GlobalAvgPool1D = _GlobalAvgPool1D
+
+GlobalAvgPool2D = _GlobalAvgPool2D
+
+GlobalAvgPool3D = _GlobalAvgPool3D
+
+GlobalMaxPool1D = _GlobalMaxPool1D
+
+GlobalMaxPool2D = _GlobalMaxPool2D
+
+GlobalMaxPool3D = _GlobalMaxPool3D
+
+GroupQueryAttention = _GroupQueryAttention
+
+MaxPool1D = _MaxPool1D
+
+MaxPool2D = _MaxPool2D
+
+MaxPool3D = _MaxPool3D
+
+SeparableConvolution1D = _SeparableConvolution1D
+
+SeparableConvolution2D = _SeparableConvolution2D

@@ -34,10 +34,12 @@ from pronghorn.utils.numerical import normalize as normalize
 from pronghorn.utils.numerical import to_categorical as to_categorical
 from pronghorn.utils.progbar import Progbar as Progbar
 from pronghorn.utils.py_dataset import PyDataset as PyDataset
-from pronghorn.utils.py_dataset import PyDataset as Sequence
+from pronghorn.utils.py_dataset import PyDataset as _Sequence
 from pronghorn.utils.seeding import set_random_seed as set_random_seed
 from pronghorn.utils.sequence import pad_sequences as pad_sequences
 from pronghorn.utils.split import split_dataset as split_dataset
 from pronghorn.utils.summary import print_summary as print_summary
 from pronghorn.utils.text_dataset import text_dataset_from_directory as text_dataset_from_directory
 from pronghorn.utils.timeseries import timeseries_dataset_from_array as timeseries_dataset_from_array
+
+Sequence = _Sequence
