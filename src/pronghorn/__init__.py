@@ -5,6 +5,7 @@
 Names are imported when they are first used, so the import itself costs little more than NumPy's.
 """
 
+from pronghorn import _tracebacks
 from pronghorn._lazy import attach, install_finder
 from pronghorn._version import __version__
 
@@ -77,3 +78,4 @@ _UNLISTED = {"load_ipython_extension": ".cli.aliases"}
 
 attach(__name__, _NAMES, _SUBMODULES, _UNLISTED)
 install_finder()
+_tracebacks.install()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from pronghorn import dtype_policies
+from pronghorn import _tracebacks, dtype_policies
 from pronghorn._lazy import attach, nearest_clause
 from pronghorn.backends import choice
 from pronghorn.graph import dtypes
@@ -31,7 +31,6 @@ class _Settings:
         self.epsilon = 1e-7
         self.image_data_format = "channels_last"
         self.interactive_logging = True
-        self.traceback_filtering = True
         self.flash_attention: bool | None = None
         self.unsafe_deserialization = False
         self.max_epochs: int | None = None
@@ -227,17 +226,17 @@ def is_interactive_logging_enabled() -> bool:
 
 def enable_traceback_filtering() -> None:
     """Leave the library's own frames out of the tracebacks of errors raised in it (the default)."""
-    _settings.traceback_filtering = True
+    _tracebacks.enabled = True
 
 
 def disable_traceback_filtering() -> None:
     """Show every frame in tracebacks, for work on Pronghorn itself."""
-    _settings.traceback_filtering = False
+    _tracebacks.enabled = False
 
 
 def is_traceback_filtering_enabled() -> bool:
     """Return whether the library's own frames are left out of tracebacks."""
-    return _settings.traceback_filtering
+    return _tracebacks.enabled
 
 
 def enable_flash_attention() -> None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import runpy
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import Any
 
-from pronghorn import config
+from pronghorn import _tracebacks
 from pronghorn.backends import engine as engines
 from pronghorn.cli import aliases
 
 _INTERRUPTED = 130  # what shells report for a process that Ctrl-C ended
-_PACKAGE = str(Path(__file__).resolve().parents[1]) + os.sep
 
 # Packages a script may want, and the extra that brings them.
 _EXTRAS = {"matplotlib": "plot", "pandas": "pandas", "sklearn": "sklearn", "PIL": "images"}
@@ -99,77 +97,20 @@ def _guarded(body: Callable[[], None]) -> int:
 
 
 def _show(error: BaseException) -> None:
-    for link in _chain(error):
+    for link in _tracebacks.chain(error):
         link.__traceback__ = _of_the_script(link.__traceback__)
-    hidden = _hide_library_frames(error)
     if isinstance(error, ModuleNotFoundError):
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
         if extra:
             error.add_note(f"To install it: pip install 'pronghorn[{extra}]'")
-    if hidden and not isinstance(error, ImportError | AttributeError):  # those say all there is to say
-        # Before the traceback, so that the message is the last line, as always.
-        print(
-            "(Frames inside Pronghorn are left out; keras.config.disable_traceback_filtering() shows them.)",
-            file=sys.stderr,
-        )
     sys.excepthook(type(error), error, error.__traceback__)
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    pending = [error]
-    while pending:
-        link = pending.pop()
-        if link is None or id(link) in seen:
-            continue
-        seen.add(id(link))
-        yield link
-        pending += [link.__cause__, link.__context__]
-
-
-def _frames(trace: TracebackType | None) -> Iterator[TracebackType]:
-    while trace is not None:
-        yield trace
-        trace = trace.tb_next
 
 
 def _of_the_script(trace: TracebackType | None) -> TracebackType | None:
     """Leave out the frames of this module, of runpy and of the import system in front of the script's."""
     ours = (__file__, runpy.__file__)
-    for frame in _frames(trace):
+    for frame in _tracebacks.frames_of(trace):
         name = frame.tb_frame.f_code.co_filename
         if name not in ours and not name.startswith("<frozen "):
             return frame
     return None
-
-
-def _hide_library_frames(error: BaseException) -> bool:
-    """Leave out Pronghorn's own frames where the message is meant for the user; return whether there were any."""
-    if not config.is_traceback_filtering_enabled() or not isinstance(error, _FOR_THE_USER):
-        return False
-    frames = list(_frames(error.__traceback__))
-    kept = [frame for frame in frames if not _is_library(frame)]
-    if not kept or len(kept) == len(frames) or _is_library(frames[0]) or not _is_library(frames[-1]):
-        return False  # the error comes from the script, or from another library that Pronghorn called
-    rebuilt: Any = None
-    for frame in reversed(kept):
-        rebuilt = TracebackType(rebuilt, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
-    error.__traceback__ = rebuilt
-    error.__suppress_context__ = True
-    return True
-
-
-# Errors that state what is wrong with the script's input. Others are faults of the library, shown in full.
-_FOR_THE_USER: tuple[type[BaseException], ...] = (
-    ValueError,
-    TypeError,
-    AttributeError,
-    ImportError,
-    NotImplementedError,
-    OSError,
-)
-
-
-def _is_library(trace: TracebackType) -> bool:
-    name = trace.tb_frame.f_code.co_filename
-    return name.startswith(_PACKAGE) or name.startswith("<frozen importlib")

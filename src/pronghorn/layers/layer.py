@@ -495,7 +495,7 @@ class Layer(StatefulOperation):
         if getattr(error, "_names_layer", False) or isinstance(error, (SymbolicDimError, TraceError)):
             return
         message = str(error)
-        if self.name not in message:
+        if repr(self.name) not in message:
             shapes = ", ".join(f"{k.removesuffix('_shape')}: {v}" for k, v in spec.shapes().items())
             where = f"Layer {self.name!r} ({type(self).__name__})"
             error.args = (f"{where}: {message}" + (f" Shapes received: {shapes}." if shapes else ""),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +23,7 @@ from pronghorn.symbolic.keras_tensor import KerasTensor, symbolic_leaves
 _PROBES = (83, 89)
 # A short one, for what depends on an unknown extent only while it is small, such as the length of `x[:5]`.
 _SHORT = 2
+_NUMBER = re.compile(r"(\d+)")
 # What a call raises for extents that do not fit it, or that it needs as numbers.
 _MISFITS = (SymbolicDimError, ValueError, TypeError, IndexError, NotImplementedError)
 
@@ -54,8 +56,9 @@ def infer_spec(fn: Callable[..., Any], args: tuple[Any, ...] = (), kwargs: dict[
         small, large = (_evaluate(fn, args, kwargs, inputs, _like_others(inputs, n)) for n in _PROBES)
     except (ValueError, TypeError, IndexError, NotImplementedError) as error:
         if isinstance(first, SymbolicDimError):
-            raise
-        raise first from error
+            error.args = (_without_probes(fn, args, kwargs, inputs, error), *error.args[1:])
+            raise error from None
+        raise first from None
     specs = [_to_spec(small), _to_spec(large)]
     if not _alike(*specs):
         raise first
@@ -64,6 +67,20 @@ def infer_spec(fn: Callable[..., Any], args: tuple[Any, ...] = (), kwargs: dict[
     if not _alike(*specs):
         specs.pop()
     return tree.map_structure(_merge, *specs)
+
+
+def _without_probes(fn: Callable[..., Any], args: Any, kwargs: Any, inputs: list[KerasTensor], error: Exception) -> str:
+    """An error's message, where what follows from the first of the probes' numbers is None, as it is unknown."""
+    words = _NUMBER.split(str(error))
+    try:
+        _evaluate(fn, args, kwargs, inputs, _like_others(inputs, _PROBES[1]))
+    except type(error) as other:
+        others = _NUMBER.split(str(other))
+        if len(others) == len(words) and words[::2] == others[::2]:
+            return "".join(a if a == b else "None" for a, b in zip(words, others))
+    except Exception:  # the second number is another matter
+        pass
+    return str(error)
 
 
 def _alike(*specs: Any) -> bool:
