@@ -204,7 +204,8 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "gpu_device_name:no_name is_built_with_cuda:no_gpu is_built_with_gpu_support:no_gpu "
             "is_built_with_rocm:no_gpu is_built_with_xla:no_gpu is_gpu_available:no_gpu"
         ),
-        "unittest": "TestCase main",
+        "tensorflow_testing": "TestCase",
+        "unittest": "main",
     },
     "config": {
         "tensorflow_functions": (
