@@ -35,6 +35,11 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
 
     Raises:
         ValueError: if the configuration is that of something else.
+
+    Example:
+
+    >>> deserialize({"class_name": "Dense", "config": {"units": 3}}).units
+    3
     """
     found = deserialize_keras_object(config, custom_objects=custom_objects)
     if not isinstance(found, Layer):

@@ -70,6 +70,11 @@ def circle(
 
     Returns:
         One value a sample, shape `(batch,)`.
+
+    Example:
+
+    >>> circle([0, 1, 0], [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]).shape
+    (3,)
     """
     y_pred = ops.convert_to_tensor(y_pred, dtype="float32")
     y_true = ops.convert_to_tensor(y_true, dtype="float32")

@@ -70,7 +70,11 @@ def serialize(loss: Any) -> dict[str, Any] | str:
 
 
 def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Loss | Callable[..., Any]:
-    """Return the loss of a config or of a name."""
+    """Return the loss of a config or of a name.
+
+    >>> deserialize("mean_squared_error").__name__
+    'mean_squared_error'
+    """
     if isinstance(name, str) and name in ALL_LOSSES and name not in (custom_objects or {}):
         return ALL_LOSSES[name]
     return _registry.deserialize(name, custom_objects)

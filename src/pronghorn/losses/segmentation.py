@@ -39,6 +39,11 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axi
         alpha: weight of false positives.
         beta: weight of false negatives.
         axis: the axes that are counted together; all by default.
+
+    Example:
+
+    >>> round(float(tversky([[1.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]], alpha=0.3, beta=0.7)), 4)
+    0.4118
     """
     y_true, y_pred = _pair(y_true, y_pred)
     overlap = ops.sum(y_true * y_pred, axis=axis)

@@ -35,49 +35,101 @@ class _NamedLoss(LossFunctionWrapper):
         return {**Loss.get_config(self), **{name: self._fn_kwargs[name] for name in self._shown}}
 
 
-def _simple(class_name: str, fn: Any, default_name: str, summary: str) -> type[_NamedLoss]:
-    """A class for a function without arguments of its own."""
+def _simple(class_name: str, fn: Any, default_name: str, summary: str, example: tuple[str, float]) -> type[_NamedLoss]:
+    """A class for a function without arguments of its own; the example is what it is called with, and what it gives."""
 
     def __init__(self: Any, reduction: str | None = _REDUCTION, name: str = default_name, dtype: Any = None) -> None:
         _NamedLoss.__init__(self, fn, reduction=reduction, name=name, dtype=dtype)
 
-    body = {"__init__": __init__, "__doc__": summary + _ARGUMENTS, "__module__": __name__, "__qualname__": class_name}
+    call, value = example
+    shown = f"\n\n    Example:\n\n    >>> loss = {class_name}()\n    >>> round(float(loss({call})), 4)\n    {value}"
+    body = {
+        "__init__": __init__,
+        "__doc__": summary + _ARGUMENTS + shown,
+        "__module__": __name__,
+        "__qualname__": class_name,
+    }
     return type(class_name, (_NamedLoss,), body)
 
 
 MeanSquaredError = _simple(
-    "MeanSquaredError", regression.mean_squared_error, "mean_squared_error", "The mean of the squared errors."
+    "MeanSquaredError",
+    regression.mean_squared_error,
+    "mean_squared_error",
+    "The mean of the squared errors.",
+    ("[[1.0, 2.0]], [[2.0, 4.0]]", 2.5),
 )
 MeanAbsoluteError = _simple(
-    "MeanAbsoluteError", regression.mean_absolute_error, "mean_absolute_error", "The mean of the absolute errors."
+    "MeanAbsoluteError",
+    regression.mean_absolute_error,
+    "mean_absolute_error",
+    "The mean of the absolute errors.",
+    ("[[1.0, 2.0]], [[2.0, 4.0]]", 1.5),
 )
 MeanAbsolutePercentageError = _simple(
     "MeanAbsolutePercentageError",
     regression.mean_absolute_percentage_error,
     "mean_absolute_percentage_error",
     "The mean of the absolute errors in per cent of the targets.",
+    ("[[1.0, 2.0]], [[2.0, 4.0]]", 100.0),
 )
 MeanSquaredLogarithmicError = _simple(
     "MeanSquaredLogarithmicError",
     regression.mean_squared_logarithmic_error,
     "mean_squared_logarithmic_error",
     "The mean of the squared differences of the logarithms.",
+    ("[[1.0, 2.0]], [[2.0, 4.0]]", 0.2127),
 )
-LogCosh = _simple("LogCosh", regression.log_cosh, "log_cosh", "The mean of `log(cosh(error))`.")
-Hinge = _simple("Hinge", _margin.hinge, "hinge", "The hinge loss, for labels -1 and 1.")
-SquaredHinge = _simple("SquaredHinge", _margin.squared_hinge, "squared_hinge", "The squared hinge loss.")
+LogCosh = _simple(
+    "LogCosh",
+    regression.log_cosh,
+    "log_cosh",
+    "The mean of `log(cosh(error))`.",
+    ("[[1.0, 2.0]], [[2.0, 4.0]]", 0.8794),
+)
+Hinge = _simple(
+    "Hinge", _margin.hinge, "hinge", "The hinge loss, for labels -1 and 1.", ("[[-1.0, 1.0]], [[-0.5, 2.0]]", 0.25)
+)
+SquaredHinge = _simple(
+    "SquaredHinge",
+    _margin.squared_hinge,
+    "squared_hinge",
+    "The squared hinge loss.",
+    ("[[-1.0, 1.0]], [[-0.5, 2.0]]", 0.125),
+)
 CategoricalHinge = _simple(
-    "CategoricalHinge", _margin.categorical_hinge, "categorical_hinge", "The hinge loss of one-hot labels."
+    "CategoricalHinge",
+    _margin.categorical_hinge,
+    "categorical_hinge",
+    "The hinge loss of one-hot labels.",
+    ("[[0.0, 1.0]], [[0.4, 0.6]]", 0.8),
 )
 KLDivergence = _simple(
-    "KLDivergence", probabilistic.kl_divergence, "kl_divergence", "The Kullback-Leibler divergence of distributions."
+    "KLDivergence",
+    probabilistic.kl_divergence,
+    "kl_divergence",
+    "The Kullback-Leibler divergence of distributions.",
+    ("[[0.5, 0.5]], [[0.25, 0.75]]", 0.1438),
 )
-Poisson = _simple("Poisson", probabilistic.poisson, "poisson", "The Poisson loss, for counts.")
-CTC = _simple("CTC", probabilistic.ctc, "ctc", "The connectionist temporal classification loss; see `losses.ctc`.")
+Poisson = _simple(
+    "Poisson", probabilistic.poisson, "poisson", "The Poisson loss, for counts.", ("[[1.0, 2.0]], [[2.0, 4.0]]", 1.2671)
+)
+CTC = _simple(
+    "CTC",
+    probabilistic.ctc,
+    "ctc",
+    "The connectionist temporal classification loss; see `losses.ctc`.",
+    ("[[1]], [[[0.0, 1.0], [1.0, 0.0]]]", 0.2189),
+)
 
 
 class CosineSimilarity(_NamedLoss):
-    """Minus the cosine of the angle between targets and predictions, along `axis`."""
+    """Minus the cosine of the angle between targets and predictions, along `axis`.
+
+    >>> loss = CosineSimilarity()
+    >>> float(loss([[0.0, 1.0]], [[0.0, 3.0]]))
+    -1.0
+    """
 
     def __init__(
         self,
@@ -95,7 +147,12 @@ class CosineSimilarity(_NamedLoss):
 
 
 class Huber(_NamedLoss):
-    """The Huber loss: quadratic to `delta`, linear beyond."""
+    """The Huber loss: quadratic to `delta`, linear beyond.
+
+    >>> loss = Huber()
+    >>> float(loss([[0.0, 0.0]], [[0.5, 3.0]]))
+    1.3125
+    """
 
     def __init__(
         self, delta: float = 1.0, reduction: str | None = _REDUCTION, name: str = "huber_loss", dtype: Any = None
@@ -130,7 +187,12 @@ class BinaryCrossentropy(_NamedLoss):
 
 
 class BinaryFocalCrossentropy(_NamedLoss):
-    """The focal cross-entropy of labels 0 and 1; see `losses.binary_focal_crossentropy` for its arguments."""
+    """The focal cross-entropy of labels 0 and 1; see `losses.binary_focal_crossentropy` for its arguments.
+
+    >>> loss = BinaryFocalCrossentropy()
+    >>> round(float(loss([[0.0, 1.0]], [[0.1, 0.6]])), 4)
+    0.0414
+    """
 
     def __init__(
         self,
@@ -171,7 +233,12 @@ class CategoricalCrossentropy(_NamedLoss):
 
 
 class CategoricalFocalCrossentropy(_NamedLoss):
-    """The focal cross-entropy of one-hot labels; see `losses.categorical_focal_crossentropy` for its arguments."""
+    """The focal cross-entropy of one-hot labels; see `losses.categorical_focal_crossentropy` for its arguments.
+
+    >>> loss = CategoricalFocalCrossentropy()
+    >>> round(float(loss([[0.0, 1.0]], [[0.4, 0.6]])), 4)
+    0.0204
+    """
 
     def __init__(
         self,
@@ -220,6 +287,12 @@ class CategoricalGeneralizedCrossEntropy(_NamedLoss):
 
     Raises:
         ValueError: unless `0 < q < 1`.
+
+    Example:
+
+    >>> loss = CategoricalGeneralizedCrossEntropy(q=0.5)
+    >>> round(float(loss([0, 1], [[0.9, 0.1], [0.4, 0.6]])), 4)
+    0.2767
     """
 
     def __init__(
@@ -237,7 +310,12 @@ class CategoricalGeneralizedCrossEntropy(_NamedLoss):
 
 
 class Circle(_NamedLoss):
-    """The circle loss of embeddings; see `losses.circle` for its arguments."""
+    """The circle loss of embeddings; see `losses.circle` for its arguments.
+
+    >>> loss = Circle()
+    >>> loss([0, 1, 0], [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]).shape
+    ()
+    """
 
     def __init__(
         self,
@@ -258,7 +336,12 @@ class Circle(_NamedLoss):
 
 
 class Dice(_NamedLoss):
-    """One minus the Dice coefficient; see `losses.dice` for `axis`."""
+    """One minus the Dice coefficient; see `losses.dice` for `axis`.
+
+    >>> loss = Dice()
+    >>> round(float(loss([[1.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]])), 4)
+    0.3333
+    """
 
     def __init__(self, reduction: str | None = _REDUCTION, name: str = "dice", axis: Any = None, dtype: Any = None):
         self._set_up(segmentation.dice, locals())
@@ -267,7 +350,12 @@ class Dice(_NamedLoss):
 
 
 class Tversky(_NamedLoss):
-    """One minus the Tversky index; see `losses.tversky` for its arguments."""
+    """One minus the Tversky index; see `losses.tversky` for its arguments.
+
+    >>> loss = Tversky(alpha=0.3, beta=0.7)
+    >>> round(float(loss([[1.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]])), 4)
+    0.4118
+    """
 
     def __init__(
         self,

@@ -69,7 +69,11 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
-    """1 where the right class is among the `k` largest scores, for one-hot labels."""
+    """1 where the right class is among the `k` largest scores, for one-hot labels.
+
+    >>> top_k_categorical_accuracy([[1, 0, 0], [0, 1, 0]], [[0.3, 0.2, 0.5], [0.5, 0.2, 0.3]], k=2).numpy()
+    array([1., 0.], dtype=float32)
+    """
     return _in_top(ops.argmax(ops.convert_to_tensor(y_true), axis=-1), ops.convert_to_tensor(y_pred), k)
 
 
@@ -81,6 +85,11 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
         y_pred: scores, shape `(batch, ..., classes)`; or class numbers, best first, with `from_sorted_ids`.
         k: see above.
         from_sorted_ids: see above.
+
+    Example:
+
+    >>> sparse_top_k_categorical_accuracy([0, 1], [[0.3, 0.2, 0.5], [0.5, 0.2, 0.3]], k=2).numpy()
+    array([1., 0.], dtype=float32)
     """
     y_pred = ops.convert_to_tensor(y_pred)
     y_true = _class_numbers(y_true, y_pred)
@@ -121,6 +130,13 @@ class BinaryAccuracy(MeanMetricWrapper):
         name: its name in logs.
         dtype: the type of the state.
         threshold: from where on, exclusive, a probability counts as 1; 0 to 1.
+
+    Example:
+
+    >>> metric = BinaryAccuracy()
+    >>> metric.update_state([1, 0, 1], [0.9, 0.6, 0.8])
+    >>> round(float(metric.result()), 4)
+    0.6667
     """
 
     def __init__(self, name: str = "binary_accuracy", dtype: Any = None, threshold: float | None = 0.5):
@@ -136,7 +152,13 @@ class BinaryAccuracy(MeanMetricWrapper):
 
 
 class CategoricalAccuracy(OwnFunction):
-    """How often the largest score is that of the right class, for one-hot labels."""
+    """How often the largest score is that of the right class, for one-hot labels.
+
+    >>> metric = CategoricalAccuracy()
+    >>> metric.update_state([[0, 1], [1, 0]], [[0.2, 0.8], [0.3, 0.7]])
+    >>> float(metric.result())
+    0.5
+    """
 
     def __init__(self, name: str = "categorical_accuracy", dtype: Any = None):
         super().__init__(fn=categorical_accuracy, name=name, dtype=dtype)
@@ -144,7 +166,13 @@ class CategoricalAccuracy(OwnFunction):
 
 
 class SparseCategoricalAccuracy(OwnFunction):
-    """How often the largest score is that of the right class, for class numbers."""
+    """How often the largest score is that of the right class, for class numbers.
+
+    >>> metric = SparseCategoricalAccuracy()
+    >>> metric.update_state([1, 0], [[0.2, 0.8], [0.3, 0.7]])
+    >>> float(metric.result())
+    0.5
+    """
 
     def __init__(self, name: str = "sparse_categorical_accuracy", dtype: Any = None):
         super().__init__(fn=sparse_categorical_accuracy, name=name, dtype=dtype)
@@ -152,7 +180,13 @@ class SparseCategoricalAccuracy(OwnFunction):
 
 
 class TopKCategoricalAccuracy(MeanMetricWrapper):
-    """How often the right class is among the `k` largest scores, for one-hot labels."""
+    """How often the right class is among the `k` largest scores, for one-hot labels.
+
+    >>> metric = TopKCategoricalAccuracy(k=2)
+    >>> metric.update_state([[1, 0, 0], [0, 1, 0]], [[0.3, 0.2, 0.5], [0.5, 0.2, 0.3]])
+    >>> float(metric.result())
+    0.5
+    """
 
     def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: Any = None):
         super().__init__(fn=top_k_categorical_accuracy, name=name, dtype=dtype, k=k)
@@ -172,6 +206,13 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
         name: its name in logs.
         dtype: the type of the state.
         from_sorted_ids: whether predictions are class numbers, best first, rather than scores.
+
+    Example:
+
+    >>> metric = SparseTopKCategoricalAccuracy(k=2)
+    >>> metric.update_state([0, 1], [[0.3, 0.2, 0.5], [0.5, 0.2, 0.3]])
+    >>> float(metric.result())
+    0.5
     """
 
     def __init__(

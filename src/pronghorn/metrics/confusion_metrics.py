@@ -39,25 +39,49 @@ class _ConfusionMatrixConditionCount(Metric):
 
 
 class TruePositives(_ConfusionMatrixConditionCount):
-    """The number of true positives; `thresholds` is one or many, 0.5 by default."""
+    """The number of true positives; `thresholds` is one or many, 0.5 by default.
+
+    >>> metric = TruePositives()
+    >>> metric.update_state([1, 0, 1, 0], [0.9, 0.6, 0.2, 0.1])
+    >>> float(metric.result())
+    1.0
+    """
 
     _cell = "true_positives"
 
 
 class FalsePositives(_ConfusionMatrixConditionCount):
-    """The number of false positives; `thresholds` is one or many, 0.5 by default."""
+    """The number of false positives; `thresholds` is one or many, 0.5 by default.
+
+    >>> metric = FalsePositives()
+    >>> metric.update_state([1, 0, 1, 0], [0.9, 0.6, 0.2, 0.1])
+    >>> float(metric.result())
+    1.0
+    """
 
     _cell = "false_positives"
 
 
 class TrueNegatives(_ConfusionMatrixConditionCount):
-    """The number of true negatives; `thresholds` is one or many, 0.5 by default."""
+    """The number of true negatives; `thresholds` is one or many, 0.5 by default.
+
+    >>> metric = TrueNegatives()
+    >>> metric.update_state([1, 0, 1, 0], [0.9, 0.6, 0.2, 0.1])
+    >>> float(metric.result())
+    1.0
+    """
 
     _cell = "true_negatives"
 
 
 class FalseNegatives(_ConfusionMatrixConditionCount):
-    """The number of false negatives; `thresholds` is one or many, 0.5 by default."""
+    """The number of false negatives; `thresholds` is one or many, 0.5 by default.
+
+    >>> metric = FalseNegatives()
+    >>> metric.update_state([1, 0, 1, 0], [0.9, 0.6, 0.2, 0.1])
+    >>> float(metric.result())
+    1.0
+    """
 
     _cell = "false_negatives"
 
@@ -226,7 +250,13 @@ class SensitivitySpecificityBase(Metric):
 
 
 class SensitivityAtSpecificity(SensitivitySpecificityBase):
-    """The best sensitivity where the specificity is at least `specificity`, over `num_thresholds` thresholds."""
+    """The best sensitivity where the specificity is at least `specificity`, over `num_thresholds` thresholds.
+
+    >>> metric = SensitivityAtSpecificity(specificity=0.5)
+    >>> metric.update_state([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9])
+    >>> float(metric.result())
+    1.0
+    """
 
     _given = "specificity"
 
@@ -247,7 +277,13 @@ class SensitivityAtSpecificity(SensitivitySpecificityBase):
 
 
 class SpecificityAtSensitivity(SensitivitySpecificityBase):
-    """The best specificity where the sensitivity is at least `sensitivity`, over `num_thresholds` thresholds."""
+    """The best specificity where the sensitivity is at least `sensitivity`, over `num_thresholds` thresholds.
+
+    >>> metric = SpecificityAtSensitivity(sensitivity=0.5)
+    >>> metric.update_state([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9])
+    >>> float(metric.result())
+    1.0
+    """
 
     _given = "sensitivity"
 
@@ -268,7 +304,13 @@ class SpecificityAtSensitivity(SensitivitySpecificityBase):
 
 
 class PrecisionAtRecall(SensitivitySpecificityBase):
-    """The best precision where the recall is at least `recall`, over `num_thresholds` thresholds."""
+    """The best precision where the recall is at least `recall`, over `num_thresholds` thresholds.
+
+    >>> metric = PrecisionAtRecall(recall=0.5)
+    >>> metric.update_state([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9])
+    >>> float(metric.result())
+    1.0
+    """
 
     _given = "recall"
 
@@ -289,7 +331,13 @@ class PrecisionAtRecall(SensitivitySpecificityBase):
 
 
 class RecallAtPrecision(SensitivitySpecificityBase):
-    """The best recall where the precision is at least `precision`, over `num_thresholds` thresholds."""
+    """The best recall where the precision is at least `precision`, over `num_thresholds` thresholds.
+
+    >>> metric = RecallAtPrecision(precision=0.8)
+    >>> metric.update_state([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9])
+    >>> float(metric.result())
+    0.5
+    """
 
     _given = "precision"
 

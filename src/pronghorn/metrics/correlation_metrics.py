@@ -41,7 +41,13 @@ def _centred(x: Tensor, axis: Any) -> Tensor:
 
 
 class PearsonCorrelation(MeanMetricWrapper):
-    """The mean of Pearson's correlation coefficient of each sample, along `axis`."""
+    """The mean of Pearson's correlation coefficient of each sample, along `axis`.
+
+    >>> metric = PearsonCorrelation()
+    >>> metric.update_state([[1.0, 2.0, 3.0]], [[2.0, 3.0, 4.0]])
+    >>> round(float(metric.result()), 4)
+    1.0
+    """
 
     def __init__(self, name: str = "pearson_correlation", dtype: Any = None, axis: Any = -1):
         super().__init__(fn=pearson_correlation, name=name, dtype=dtype, axis=axis)
@@ -54,7 +60,13 @@ class PearsonCorrelation(MeanMetricWrapper):
 
 
 class ConcordanceCorrelation(MeanMetricWrapper):
-    """The mean of the concordance correlation coefficient of each sample, along `axis`."""
+    """The mean of the concordance correlation coefficient of each sample, along `axis`.
+
+    >>> metric = ConcordanceCorrelation()
+    >>> metric.update_state([[1.0, 2.0, 3.0]], [[2.0, 3.0, 4.0]])
+    >>> round(float(metric.result()), 4)
+    0.5714
+    """
 
     def __init__(self, name: str = "concordance_correlation", dtype: Any = None, axis: Any = -1):
         super().__init__(fn=concordance_correlation, name=name, dtype=dtype, axis=axis)

@@ -29,6 +29,13 @@ class FBetaScore(Metric):
         threshold: scores above it are positives; None for the largest score of each sample.
         name: its name in logs.
         dtype: the type of the state.
+
+    Example:
+
+    >>> metric = FBetaScore(beta=2.0, average="macro")
+    >>> metric.update_state([[1, 0], [0, 1], [0, 1]], [[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
+    >>> round(float(metric.result()), 4)
+    0.6944
     """
 
     def __init__(

@@ -143,6 +143,13 @@ class BinaryIoU(IoU):
         threshold: probabilities from here on are class 1.
         name: its name in logs.
         dtype: the type of the state.
+
+    Example:
+
+    >>> metric = BinaryIoU(target_class_ids=[1])
+    >>> metric.update_state([1, 0, 1], [0.9, 0.6, 0.8])
+    >>> round(float(metric.result()), 4)
+    0.6667
     """
 
     def __init__(
@@ -173,7 +180,13 @@ class BinaryIoU(IoU):
 
 
 class MeanIoU(IoU):
-    """The mean over all classes of intersection by union; see `IoU` for its arguments."""
+    """The mean over all classes of intersection by union; see `IoU` for its arguments.
+
+    >>> metric = MeanIoU(num_classes=2)
+    >>> metric.update_state([0, 0, 1, 1], [0, 1, 0, 1])
+    >>> round(float(metric.result()), 4)
+    0.3333
+    """
 
     def __init__(
         self,
@@ -195,7 +208,13 @@ class MeanIoU(IoU):
 
 
 class OneHotIoU(IoU):
-    """`IoU` for one-hot labels; see there for its arguments."""
+    """`IoU` for one-hot labels; see there for its arguments.
+
+    >>> metric = OneHotIoU(num_classes=2, target_class_ids=[1])
+    >>> metric.update_state([[1, 0], [0, 1]], [[0.9, 0.1], [0.4, 0.6]])
+    >>> float(metric.result())
+    1.0
+    """
 
     def __init__(
         self,
@@ -217,7 +236,13 @@ class OneHotIoU(IoU):
 
 
 class OneHotMeanIoU(MeanIoU):
-    """`MeanIoU` for one-hot labels; see `IoU` for its arguments."""
+    """`MeanIoU` for one-hot labels; see `IoU` for its arguments.
+
+    >>> metric = OneHotMeanIoU(num_classes=2)
+    >>> metric.update_state([[1, 0], [0, 1]], [[0.9, 0.1], [0.4, 0.6]])
+    >>> float(metric.result())
+    1.0
+    """
 
     def __init__(
         self,

@@ -32,12 +32,21 @@ _registry = ScoreRegistry(
 
 
 def serialize(metric: Any) -> dict[str, Any]:
-    """Return a metric as a config."""
+    """Return a metric as a config.
+
+    >>> from pronghorn import metrics
+    >>> serialize(metrics.Mean(name="loss"))["config"]["name"]
+    'loss'
+    """
     return _registry.serialize(metric)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """Return the metric of a config."""
+    """Return the metric of a config.
+
+    >>> deserialize("mean").name
+    'mean'
+    """
     return _registry.deserialize(config, custom_objects)
 
 

@@ -138,13 +138,25 @@ def fft(x: Any) -> Pair:
 
 @symbolic_aware
 def fft2(x: Any) -> Pair:
-    """The Fourier transform of the last two axes of a pair (real, imaginary)."""
+    """The Fourier transform of the last two axes of a pair (real, imaginary).
+
+    >>> real, imaginary = fft2(([[1.0, 1.0], [1.0, 1.0]], [[0.0, 0.0], [0.0, 0.0]]))
+    >>> abs(real.numpy()).round(4)
+    array([[4., 0.],
+           [0., 0.]], dtype=float32)
+    """
     return _two(_pair("fft2", x, 2), -1)
 
 
 @symbolic_aware
 def ifft2(x: Any) -> Pair:
-    """The inverse of `fft2`."""
+    """The inverse of `fft2`.
+
+    >>> real, imaginary = ifft2(([[10.0, -2.0], [-4.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]))
+    >>> real.numpy().round(4)
+    array([[1., 2.],
+           [3., 4.]], dtype=float32)
+    """
     pair = _two(_pair("ifft2", x, 2), 1)
     scale = 1 / (int(pair[0].shape[-1]) * int(pair[0].shape[-2]))
     return tuple(P.mul(t, scale) for t in pair)  # type: ignore[return-value]
@@ -175,6 +187,12 @@ def rfft(x: Any, fft_length: int | None = None) -> Pair:
 
     Returns:
         A pair (real, imaginary).
+
+    Example:
+
+    >>> real, imaginary = rfft([1.0, 2.0, 3.0])
+    >>> real.numpy().round(4), imaginary.numpy().round(4)
+    (array([ 6. , -1.5], dtype=float32), array([0.   , 0.866], dtype=float32))
     """
     x = B.to_float(x)
     if x.ndim < 1:
@@ -199,6 +217,11 @@ def irfft(x: Any, fft_length: int | None = None) -> Tensor:
     Args:
         x: a pair (real, imaginary) of float arrays ``[..., n // 2 + 1]``.
         fft_length: the result's length ``n``; by default the even one that fits.
+
+    Example:
+
+    >>> irfft(([6.0, -1.5], [0.0, 0.8660254]), fft_length=3).numpy()
+    array([1., 2., 3.], dtype=float32)
     """
     real, imag = _pair("irfft", x)
     length = 2 * (int(real.shape[-1]) - 1) if fft_length is None else int(fft_length)
@@ -271,6 +294,13 @@ def stft(
 
     Returns:
         A pair (real, imaginary) of ``[..., pieces, fft_length // 2 + 1]``.
+
+    Example:
+
+    >>> from pronghorn import ops
+    >>> real, imaginary = stft(ops.ones((512,)), sequence_length=64, sequence_stride=16, fft_length=64)
+    >>> real.shape
+    (33, 33)
     """
     _check_lengths("stft", sequence_length, sequence_stride, fft_length)
     x = B.to_float(x)
@@ -304,6 +334,13 @@ def istft(
         length: the result is cut or filled with zeros to this length.
         window: see `stft`.
         center: see `stft`.
+
+    Example:
+
+    >>> from pronghorn import ops
+    >>> spectrum = ops.stft(ops.ones((512,)), 64, 16, 64)
+    >>> istft(spectrum, 64, 16, 64).shape
+    (512,)
     """
     _check_lengths("istft", sequence_length, sequence_stride, fft_length)
     pieces = irfft(_pair("istft", x, 2), fft_length)

@@ -34,14 +34,22 @@ def erf(x: Any) -> Tensor:
 
 @symbolic_aware
 def erfc(x: Any) -> Tensor:
-    """``1 - erf(x)``."""
+    """``1 - erf(x)``.
+
+    >>> erfc([0.0, 1.0]).numpy().round(4)
+    array([1.    , 0.1573], dtype=float32)
+    """
     x = B.to_float(x)
     return P.sub(B.full_like(x, 1), P.erf(x))
 
 
 @symbolic_aware
 def erfinv(x: Any) -> Tensor:
-    """The inverse of the error function."""
+    """The inverse of the error function.
+
+    >>> erfinv([0.0, 0.5]).numpy().round(4)
+    array([0.    , 0.4769], dtype=float32)
+    """
     return P.erfinv(B.to_float(x))
 
 
@@ -84,19 +92,31 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None, so
 
 @symbolic_aware
 def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Tensor:
-    """The products of the rows of a segment, 1 for none; see `segment_sum`."""
+    """The products of the rows of a segment, 1 for none; see `segment_sum`.
+
+    >>> segment_prod([1, 5, 2], [0, 0, 1]).numpy()
+    array([5, 2], dtype=int32)
+    """
     return _segments("segment_prod", data, segment_ids, num_segments, "mul", lambda dtype: 1)
 
 
 @symbolic_aware
 def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Tensor:
-    """The greatest elements of the rows of a segment, the type's least number for none; see `segment_sum`."""
+    """The greatest elements of the rows of a segment, the type's least number for none; see `segment_sum`.
+
+    >>> segment_max([1, 5, 2], [0, 0, 1]).numpy()
+    array([5, 2], dtype=int32)
+    """
     return _segments("segment_max", data, segment_ids, num_segments, "max", lambda dtype: lowest(dtype))
 
 
 @symbolic_aware
 def segment_min(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Tensor:
-    """The least elements of the rows of a segment, the type's greatest number for none; see `segment_sum`."""
+    """The least elements of the rows of a segment, the type's greatest number for none; see `segment_sum`.
+
+    >>> segment_min([1, 5, 2], [0, 0, 1]).numpy()
+    array([1, 2], dtype=int32)
+    """
     return _segments("segment_min", data, segment_ids, num_segments, "min", lambda dtype: highest(dtype))
 
 
@@ -238,7 +258,12 @@ def _halves(x: Tensor) -> list[Tensor]:
 
 @symbolic_aware
 def view_as_real(x: Any) -> Tensor:
-    """Complex numbers ``[...]`` as pairs ``[..., 2]`` of real and imaginary part."""
+    """Complex numbers ``[...]`` as pairs ``[..., 2]`` of real and imaginary part.
+
+    >>> view_as_real([1 + 2j, 3 + 4j]).numpy()
+    array([[1., 2.],
+           [3., 4.]], dtype=float32)
+    """
     x = B.convert(x)
     return stack([real(x), imag(x)], axis=-1)
 

@@ -19,6 +19,15 @@ class Adadelta(Optimizer):
         rho: how slowly the means change.
         epsilon: keeps the divisor from zero.
         **kwargs: see `Optimizer` for these and for the other arguments.
+
+    Example:
+
+    >>> from pronghorn import Variable
+    >>> weight = Variable([1.0, 2.0])
+    >>> optimizer = Adadelta(learning_rate=0.1)
+    >>> optimizer.apply([[0.5, -0.5]], [weight])
+    >>> weight.numpy().round(4)
+    array([0.9999, 2.0001], dtype=float32)
     """
 
     setting_names = ("rho", "epsilon")

@@ -26,6 +26,15 @@ class Adafactor(Optimizer):
         clip_threshold: limit of the root mean square of a step.
         relative_step: accepted; the rate never exceeds one by the root of the step.
         **kwargs: see `Optimizer` for these and for the other arguments.
+
+    Example:
+
+    >>> from pronghorn import Variable
+    >>> weight = Variable([1.0, 2.0])
+    >>> optimizer = Adafactor(learning_rate=0.1)
+    >>> optimizer.apply([[0.5, -0.5]], [weight])
+    >>> weight.numpy().round(4)
+    array([0.8419, 2.1581], dtype=float32)
     """
 
     setting_names = ("beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold", "relative_step")

@@ -19,6 +19,15 @@ class Adagrad(Optimizer):
         initial_accumulator_value: what the sums start from.
         epsilon: keeps the divisor from zero.
         **kwargs: see `Optimizer` for these and for the other arguments.
+
+    Example:
+
+    >>> from pronghorn import Variable
+    >>> weight = Variable([1.0, 2.0])
+    >>> optimizer = Adagrad(learning_rate=0.1)
+    >>> optimizer.apply([[0.5, -0.5]], [weight])
+    >>> weight.numpy().round(4)
+    array([0.9155, 2.0845], dtype=float32)
     """
 
     setting_names = ("initial_accumulator_value", "epsilon")

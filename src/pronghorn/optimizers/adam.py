@@ -21,6 +21,15 @@ class Adam(Optimizer):
         epsilon: keeps the divisor from zero.
         amsgrad: whether the mean of the squares never falls (Reddi et al., 2018).
         **kwargs: see `Optimizer` for these and for the other arguments.
+
+    Example:
+
+    >>> from pronghorn import Variable
+    >>> weight = Variable([1.0, 2.0])
+    >>> optimizer = Adam(learning_rate=0.1)
+    >>> optimizer.apply([[0.5, -0.5]], [weight])
+    >>> weight.numpy().round(4)
+    array([0.9, 2.1], dtype=float32)
     """
 
     setting_names = ("beta_1", "beta_2", "epsilon", "amsgrad")

@@ -23,6 +23,15 @@ class AdamW(Adam):
 
     Raises:
         ValueError: if `weight_decay` is None.
+
+    Example:
+
+    >>> from pronghorn import Variable
+    >>> weight = Variable([1.0, 2.0])
+    >>> optimizer = AdamW(learning_rate=0.1)
+    >>> optimizer.apply([[0.5, -0.5]], [weight])
+    >>> weight.numpy().round(4)
+    array([0.8996, 2.0992], dtype=float32)
     """
 
     def __init__(

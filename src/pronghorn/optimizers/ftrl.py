@@ -23,6 +23,15 @@ class Ftrl(Optimizer):
         l2_shrinkage_regularization_strength: like L2, but part of the gradient.
         beta: added to the root of the sums.
         **kwargs: see `Optimizer` for these and for the other arguments.
+
+    Example:
+
+    >>> from pronghorn import Variable
+    >>> weight = Variable([1.0, 2.0])
+    >>> optimizer = Ftrl(learning_rate=0.1)
+    >>> optimizer.apply([[0.5, -0.5]], [weight])
+    >>> weight.numpy().round(4)
+    array([0.381 , 1.0155], dtype=float32)
     """
 
     setting_names = (

@@ -19,6 +19,15 @@ class Lion(Optimizer):
         beta_1: share of the moving mean in the step; greater than 0.
         beta_2: how slowly the moving mean changes.
         **kwargs: see `Optimizer` for these and for the other arguments.
+
+    Example:
+
+    >>> from pronghorn import Variable
+    >>> weight = Variable([1.0, 2.0])
+    >>> optimizer = Lion(learning_rate=0.1)
+    >>> optimizer.apply([[0.5, -0.5]], [weight])
+    >>> weight.numpy()
+    array([0.9, 2.1], dtype=float32)
     """
 
     setting_names = ("beta_1", "beta_2")

@@ -43,6 +43,18 @@ class LossScaleOptimizer(Optimizer):
 
     Raises:
         ValueError: for such an argument.
+
+    Example:
+
+    >>> from pronghorn import Variable, optimizers
+    >>> weight = Variable([1.0])
+    >>> optimizer = LossScaleOptimizer(optimizers.SGD(0.1), initial_scale=8.0)
+    >>> loss = optimizer.scale_loss(0.5)
+    >>> float(loss)
+    4.0
+    >>> optimizer.apply([[8.0]], [weight])
+    >>> weight.numpy()
+    array([0.9], dtype=float32)
     """
 
     def __init__(

@@ -37,6 +37,15 @@ class Muon(Optimizer):
         nesterov: whether to look ahead along the momentum.
         rms_rate: root mean square of a step, which makes AdamW's learning rates usable; None to leave it out.
         **kwargs: see `Optimizer` for these and for the other arguments.
+
+    Example:
+
+    >>> from pronghorn import Variable
+    >>> weight = Variable([[1.0, 2.0], [3.0, 4.0]])
+    >>> optimizer = Muon(learning_rate=0.1)
+    >>> optimizer.apply([[[0.5, -0.5], [0.5, 0.5]]], [weight])
+    >>> weight.shape
+    (2, 2)
     """
 
     setting_names = (

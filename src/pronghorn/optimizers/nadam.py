@@ -20,6 +20,15 @@ class Nadam(Optimizer):
         beta_2: how slowly the mean of their squares changes.
         epsilon: keeps the divisor from zero.
         **kwargs: see `Optimizer` for these and for the other arguments.
+
+    Example:
+
+    >>> from pronghorn import Variable
+    >>> weight = Variable([1.0, 2.0])
+    >>> optimizer = Nadam(learning_rate=0.1)
+    >>> optimizer.apply([[0.5, -0.5]], [weight])
+    >>> weight.numpy().round(4)
+    array([0.8937, 2.1063], dtype=float32)
     """
 
     setting_names = ("beta_1", "beta_2", "epsilon")

@@ -42,6 +42,14 @@ class Optimizer(CheckedArguments):
 
     Raises:
         ValueError: for arguments that are unknown or do not fit together.
+
+    Example:
+
+    >>> from pronghorn import optimizers
+    >>> weight = Variable([1.0, 2.0])
+    >>> optimizers.SGD(learning_rate=0.1, clipvalue=0.2).apply([[0.5, -0.1]], [weight])
+    >>> weight.numpy()
+    array([0.98, 2.01], dtype=float32)
     """
 
     #: What a kind of optimizer has besides, in the order of the configuration.

@@ -36,12 +36,21 @@ def _class(name: str) -> type[Optimizer]:
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
-    """Return an optimizer as a config."""
+    """Return an optimizer as a config.
+
+    >>> from pronghorn import optimizers
+    >>> serialize(optimizers.SGD(0.1))["class_name"]
+    'SGD'
+    """
     return serialize_keras_object(optimizer)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Optimizer:
-    """Return the optimizer of a config; capital letters in its class name do not matter."""
+    """Return the optimizer of a config; capital letters in its class name do not matter.
+
+    >>> type(deserialize({"class_name": "SGD", "config": {"learning_rate": 0.1}})).__name__
+    'SGD'
+    """
     name = config.get("class_name") if isinstance(config, dict) else None
     known = _BY_LOWER.get(name.lower()) if isinstance(name, str) else None
     if known is not None and known not in (custom_objects or {}):

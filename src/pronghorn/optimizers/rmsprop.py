@@ -21,6 +21,15 @@ class RMSprop(Optimizer):
         epsilon: keeps the divisor from zero.
         centered: whether to divide by the standard deviation rather than by the root mean square.
         **kwargs: see `Optimizer` for these and for the other arguments.
+
+    Example:
+
+    >>> from pronghorn import Variable
+    >>> weight = Variable([1.0, 2.0])
+    >>> optimizer = RMSprop(learning_rate=0.1)
+    >>> optimizer.apply([[0.5, -0.5]], [weight])
+    >>> weight.numpy().round(4)
+    array([0.6838, 2.3162], dtype=float32)
     """
 
     setting_names = ("rho", "momentum", "epsilon", "centered")

@@ -21,6 +21,15 @@ class ScheduleFreeAdamW(Optimizer):
         epsilon: keeps the divisor from zero.
         warmup_steps: steps of a linear rise of the learning rate.
         **kwargs: see `Optimizer` for these and for the other arguments.
+
+    Example:
+
+    >>> from pronghorn import Variable
+    >>> weight = Variable([1.0, 2.0])
+    >>> optimizer = ScheduleFreeAdamW(learning_rate=0.1)
+    >>> optimizer.apply([[0.5, -0.5]], [weight])
+    >>> weight.numpy().round(4)
+    array([0.9, 2.1], dtype=float32)
     """
 
     setting_names = ("beta_1", "beta_2", "epsilon", "warmup_steps")

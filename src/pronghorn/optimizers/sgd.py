@@ -19,6 +19,15 @@ class SGD(Optimizer):
         momentum: share of the last step that is taken again.
         nesterov: whether to look ahead along the momentum.
         **kwargs: see `Optimizer` for these and for the other arguments.
+
+    Example:
+
+    >>> from pronghorn import Variable
+    >>> weight = Variable([1.0, 2.0])
+    >>> optimizer = SGD(learning_rate=0.1)
+    >>> optimizer.apply([[0.5, -0.5]], [weight])
+    >>> weight.numpy()
+    array([0.95, 2.05], dtype=float32)
     """
 
     setting_names = ("momentum", "nesterov")

@@ -59,6 +59,11 @@ def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Tensor
         alpha: the shape parameter, positive; broadcast to ``shape``.
         dtype: a float type; the default one if None.
         seed: an integer, a `SeedGenerator` or None.
+
+    Example:
+
+    >>> bool((gamma((100,), 2.0, seed=0).numpy() > 0).all())
+    True
     """
     dtype = _float_dtype(dtype, "gamma")
     work = dtype if dtype == "float64" else "float32"
@@ -74,6 +79,11 @@ def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None)
         beta: the second parameter.
         dtype: a float type; the default one if None.
         seed: an integer, a `SeedGenerator` or None.
+
+    Example:
+
+    >>> beta((2, 3), 2.0, 3.0, seed=0).shape
+    (2, 3)
     """
     dtype = _float_dtype(dtype, "beta")
     work = dtype if dtype == "float64" else "float32"
@@ -95,6 +105,11 @@ def binomial(shape: Any, counts: Any, probabilities: Any, dtype: Any = None, see
         probabilities: between 0 and 1.
         dtype: a float type; the default one if None.
         seed: an integer, a `SeedGenerator` or None.
+
+    Example:
+
+    >>> binomial((3,), 10.0, 0.5, seed=0).shape
+    (3,)
     """
     dtype = _float_dtype(dtype, "binomial")
     work = "float64" if dtype == "float64" else "float32"

@@ -106,6 +106,10 @@ def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any 
     """Numbers of the normal distribution that are within two standard deviations of the mean.
 
     See `normal` for the arguments.
+
+    >>> x = truncated_normal((1000,), stddev=0.5, seed=0).numpy()
+    >>> bool(abs(x).max() <= 1.0)
+    True
     """
     dtype = _float_dtype(dtype, "truncated_normal")
     return drawn(_truncated_normal, draw_seed(seed), _shape(shape, "truncated_normal"), dtype, mean, stddev)
@@ -157,6 +161,12 @@ def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: An
 
     Raises:
         ValueError: for a type that is no integer type.
+
+    Example:
+
+    >>> x = randint((100,), 0, 6, seed=0).numpy()
+    >>> int(x.min()), int(x.max())
+    (0, 5)
     """
     dtype = dtypes.name_of(dtype or "int32")
     if not dtypes.is_integer(dtype):
@@ -191,6 +201,12 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any =
 
     Returns:
         ``[batch, num_samples]``.
+
+    Example:
+
+    >>> categorical([[0.0, 100.0], [100.0, 0.0]], 3, seed=0).numpy()
+    array([[1, 1, 1],
+           [0, 0, 0]], dtype=int32)
     """
     logits = ops.convert_to_tensor(logits)
     if len(logits.shape) != 2:
@@ -217,6 +233,12 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
         noise_shape: the shape of what is drawn; axes of extent one are dropped as a whole, None stands for the
             extent of ``inputs``.
         seed: see `normal`.
+
+    Example:
+
+    >>> x = dropout([1.0, 1.0, 1.0, 1.0], 0.5, seed=0).numpy()
+    >>> set(x.tolist()) <= {0.0, 2.0}
+    True
     """
     inputs = ops.convert_to_tensor(inputs)
     shape = tuple(inputs.shape)
@@ -236,7 +258,11 @@ def _noise_extents(noise_shape: Any) -> list[Any]:
 
 @on_its_engine
 def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Tensor:
-    """``x`` with its entries along ``axis`` in random order."""
+    """``x`` with its entries along ``axis`` in random order.
+
+    >>> sorted(shuffle([1, 2, 3], seed=0).numpy().tolist())
+    [1, 2, 3]
+    """
     x = ops.convert_to_tensor(x)
     axis = axis % x.ndim
     return P.take(x, permutation(x.shape[axis], seed), axis=axis)

@@ -63,6 +63,11 @@ class ReLU(_Elementwise):
         negative_slope: the slope below the threshold.
         threshold: where the function begins.
         kwargs: those of `Layer`.
+
+    Example:
+
+    >>> ReLU(max_value=6.0)(ops.array([[-1.0, 2.0, 9.0]])).numpy()
+    array([[0., 2., 6.]], dtype=float32)
     """
 
     def __init__(
@@ -90,7 +95,11 @@ class ReLU(_Elementwise):
 
 
 class LeakyReLU(_Elementwise):
-    """``x`` where it is positive, else ``negative_slope * x``."""
+    """``x`` where it is positive, else ``negative_slope * x``.
+
+    >>> LeakyReLU(negative_slope=0.1)(ops.array([[-1.0, 2.0]])).numpy()
+    array([[-0.1,  2. ]], dtype=float32)
+    """
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Unpack[LayerArguments]) -> None:
         if "alpha" in kwargs:
@@ -107,7 +116,11 @@ class LeakyReLU(_Elementwise):
 
 
 class ELU(_Elementwise):
-    """``x`` where it is positive, else ``alpha * (exp(x) - 1)``."""
+    """``x`` where it is positive, else ``alpha * (exp(x) - 1)``.
+
+    >>> ELU()(ops.array([[-1.0, 2.0]])).numpy().round(4)
+    array([[-0.6321,  2.    ]], dtype=float32)
+    """
 
     def __init__(self, alpha: float = 1.0, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)
@@ -129,6 +142,11 @@ class PReLU(Layer):
         alpha_constraint: applied to it after each update.
         shared_axes: axes along which ``alpha`` is the same, counted with the batch as 0.
         kwargs: those of `Layer`.
+
+    Example:
+
+    >>> PReLU(alpha_initializer="ones")(ops.array([[-1.0, 2.0]])).numpy()
+    array([[-1.,  2.]], dtype=float32)
     """
 
     def __init__(
@@ -185,6 +203,11 @@ class Softmax(_Elementwise):
     Call arguments:
         inputs: scores.
         mask: False where a score is to be left out.
+
+    Example:
+
+    >>> Softmax()(ops.array([[1.0, 1.0]])).numpy()
+    array([[0.5, 0.5]], dtype=float32)
     """
 
     def __init__(self, axis: Any = -1, **kwargs: Unpack[LayerArguments]) -> None:

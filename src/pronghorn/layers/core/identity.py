@@ -11,7 +11,12 @@ from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
 class Identity(Layer):
-    """Returns its inputs as they are."""
+    """Returns its inputs as they are.
+
+    >>> from pronghorn import ops
+    >>> Identity()(ops.array([[1.0, 2.0]])).numpy()
+    array([[1., 2.]], dtype=float32)
+    """
 
     def __init__(self, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)

@@ -25,6 +25,11 @@ class InputLayer(Layer):
         input_tensor: the KerasTensor to use, instead of a new one.
         optional: whether None may be passed for it.
         name: a name; automatic if None.
+
+    Example:
+
+    >>> InputLayer((3,)).output.shape
+    (None, 3)
     """
 
     def __init__(

@@ -18,6 +18,15 @@ class Wrapper(Layer):
 
     Raises:
         ValueError: if ``layer`` is no layer.
+
+    Example:
+
+    >>> from pronghorn import layers, ops
+    >>> class Twice(Wrapper):
+    ...     def call(self, inputs):
+    ...         return self.layer(self.layer(inputs))
+    >>> Twice(layers.Dense(3))(ops.ones((1, 3))).shape
+    (1, 3)
     """
 
     def __init__(self, layer: Layer, **kwargs: Unpack[LayerArguments]) -> None:

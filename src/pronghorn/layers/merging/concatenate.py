@@ -91,5 +91,9 @@ class Concatenate(Layer):
 
 
 def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
-    """`Concatenate` as a function."""
+    """`Concatenate` as a function.
+
+    >>> concatenate([ops.array([[1.0, 2.0]]), ops.array([[3.0]])]).numpy()
+    array([[1., 2., 3.]], dtype=float32)
+    """
     return Concatenate(axis=axis, **kwargs)(inputs)

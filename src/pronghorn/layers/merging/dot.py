@@ -121,5 +121,9 @@ class Dot(Layer):
 
 
 def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
-    """`Dot` as a function."""
+    """`Dot` as a function.
+
+    >>> dot([ops.array([[1.0, 2.0]]), ops.array([[3.0, 6.0]])], axes=1).numpy()
+    array([[15.]], dtype=float32)
+    """
     return Dot(axes=axes, **kwargs)(inputs)

@@ -143,7 +143,11 @@ class Add(Merge):
 
 
 class Subtract(Merge):
-    """The first of two inputs minus the second."""
+    """The first of two inputs minus the second.
+
+    >>> Subtract()([ops.array([[1.0, 2.0]]), ops.array([[3.0, 6.0]])]).numpy()
+    array([[-2., -4.]], dtype=float32)
+    """
 
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)
@@ -161,7 +165,11 @@ class Subtract(Merge):
 
 
 class Multiply(Merge):
-    """The product of the inputs; where only one of two is valid by its mask, that one."""
+    """The product of the inputs; where only one of two is valid by its mask, that one.
+
+    >>> Multiply()([ops.array([[1.0, 2.0]]), ops.array([[3.0, 6.0]])]).numpy()
+    array([[ 3., 12.]], dtype=float32)
+    """
 
     def _merge_function(self, inputs: list[Any]) -> Any:
         return self._where_valid(ops.multiply, inputs)
@@ -174,51 +182,87 @@ def _expanded(mask: Any, rank: int) -> Any:
 
 
 class Average(Merge):
-    """The mean of the inputs."""
+    """The mean of the inputs.
+
+    >>> Average()([ops.array([[1.0, 2.0]]), ops.array([[3.0, 6.0]])]).numpy()
+    array([[2., 4.]], dtype=float32)
+    """
 
     def _merge_function(self, inputs: list[Any]) -> Any:
         return reduce(ops.add, inputs) / len(inputs)
 
 
 class Maximum(Merge):
-    """The greatest of the inputs, element by element."""
+    """The greatest of the inputs, element by element.
+
+    >>> Maximum()([ops.array([[1.0, 8.0]]), ops.array([[3.0, 6.0]])]).numpy()
+    array([[3., 8.]], dtype=float32)
+    """
 
     def _merge_function(self, inputs: list[Any]) -> Any:
         return self._where_valid(ops.maximum, inputs)
 
 
 class Minimum(Merge):
-    """The least of the inputs, element by element."""
+    """The least of the inputs, element by element.
+
+    >>> Minimum()([ops.array([[1.0, 8.0]]), ops.array([[3.0, 6.0]])]).numpy()
+    array([[1., 6.]], dtype=float32)
+    """
 
     def _merge_function(self, inputs: list[Any]) -> Any:
         return self._where_valid(ops.minimum, inputs)
 
 
 def add(inputs: Any, **kwargs: Any) -> Any:
-    """`Add` as a function."""
+    """`Add` as a function.
+
+    >>> add([ops.array([[1.0, 2.0]]), ops.array([[3.0, 6.0]])]).numpy()
+    array([[4., 8.]], dtype=float32)
+    """
     return Add(**kwargs)(inputs)
 
 
 def subtract(inputs: Any, **kwargs: Any) -> Any:
-    """`Subtract` as a function."""
+    """`Subtract` as a function.
+
+    >>> subtract([ops.array([[1.0, 2.0]]), ops.array([[3.0, 6.0]])]).numpy()
+    array([[-2., -4.]], dtype=float32)
+    """
     return Subtract(**kwargs)(inputs)
 
 
 def multiply(inputs: Any, **kwargs: Any) -> Any:
-    """`Multiply` as a function."""
+    """`Multiply` as a function.
+
+    >>> multiply([ops.array([[1.0, 2.0]]), ops.array([[3.0, 6.0]])]).numpy()
+    array([[ 3., 12.]], dtype=float32)
+    """
     return Multiply(**kwargs)(inputs)
 
 
 def average(inputs: Any, **kwargs: Any) -> Any:
-    """`Average` as a function."""
+    """`Average` as a function.
+
+    >>> average([ops.array([[1.0, 2.0]]), ops.array([[3.0, 6.0]])]).numpy()
+    array([[2., 4.]], dtype=float32)
+    """
     return Average(**kwargs)(inputs)
 
 
 def maximum(inputs: Any, **kwargs: Any) -> Any:
-    """`Maximum` as a function."""
+    """`Maximum` as a function.
+
+    >>> maximum([ops.array([[1.0, 8.0]]), ops.array([[3.0, 6.0]])]).numpy()
+    array([[3., 8.]], dtype=float32)
+    """
     return Maximum(**kwargs)(inputs)
 
 
 def minimum(inputs: Any, **kwargs: Any) -> Any:
-    """`Minimum` as a function."""
+    """`Minimum` as a function.
+
+    >>> minimum([ops.array([[1.0, 8.0]]), ops.array([[3.0, 6.0]])]).numpy()
+    array([[1., 6.]], dtype=float32)
+    """
     return Minimum(**kwargs)(inputs)

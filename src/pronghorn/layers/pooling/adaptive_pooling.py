@@ -65,35 +65,55 @@ class AdaptiveAveragePooling1D(BaseAdaptivePooling):
 
 
 class AdaptiveAveragePooling2D(BaseAdaptivePooling):
-    """Means of windows of an image, as many as asked for. See `AdaptiveAveragePooling1D`."""
+    """Means of windows of an image, as many as asked for. See `AdaptiveAveragePooling1D`.
+
+    >>> AdaptiveAveragePooling2D(2)(ops.ones((1, 6, 6, 3))).shape
+    (1, 2, 2, 3)
+    """
 
     def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(output_size, 2, ops.adaptive_average_pool, data_format, **kwargs)
 
 
 class AdaptiveAveragePooling3D(BaseAdaptivePooling):
-    """Means of windows of a volume, as many as asked for. See `AdaptiveAveragePooling1D`."""
+    """Means of windows of a volume, as many as asked for. See `AdaptiveAveragePooling1D`.
+
+    >>> AdaptiveAveragePooling3D(2)(ops.ones((1, 6, 6, 6, 3))).shape
+    (1, 2, 2, 2, 3)
+    """
 
     def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(output_size, 3, ops.adaptive_average_pool, data_format, **kwargs)
 
 
 class AdaptiveMaxPooling1D(BaseAdaptivePooling):
-    """Greatest elements of windows of a sequence, as many as asked for. See `AdaptiveAveragePooling1D`."""
+    """Greatest elements of windows of a sequence, as many as asked for. See `AdaptiveAveragePooling1D`.
+
+    >>> AdaptiveMaxPooling1D(2)(ops.ones((1, 6, 3))).shape
+    (1, 2, 3)
+    """
 
     def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(output_size, 1, ops.adaptive_max_pool, data_format, **kwargs)
 
 
 class AdaptiveMaxPooling2D(BaseAdaptivePooling):
-    """Greatest elements of windows of an image, as many as asked for. See `AdaptiveAveragePooling1D`."""
+    """Greatest elements of windows of an image, as many as asked for. See `AdaptiveAveragePooling1D`.
+
+    >>> AdaptiveMaxPooling2D(2)(ops.ones((1, 6, 6, 3))).shape
+    (1, 2, 2, 3)
+    """
 
     def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(output_size, 2, ops.adaptive_max_pool, data_format, **kwargs)
 
 
 class AdaptiveMaxPooling3D(BaseAdaptivePooling):
-    """Greatest elements of windows of a volume, as many as asked for. See `AdaptiveAveragePooling1D`."""
+    """Greatest elements of windows of a volume, as many as asked for. See `AdaptiveAveragePooling1D`.
+
+    >>> AdaptiveMaxPooling3D(2)(ops.ones((1, 6, 6, 6, 3))).shape
+    (1, 2, 2, 2, 3)
+    """
 
     def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(output_size, 3, ops.adaptive_max_pool, data_format, **kwargs)

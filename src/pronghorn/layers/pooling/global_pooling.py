@@ -86,7 +86,11 @@ class GlobalAveragePooling1D(BaseGlobalPooling):
 
 
 class GlobalAveragePooling2D(_Average):
-    """The mean over height and width of an image. See `GlobalAveragePooling1D` for the arguments."""
+    """The mean over height and width of an image. See `GlobalAveragePooling1D` for the arguments.
+
+    >>> GlobalAveragePooling2D()(ops.ones((1, 6, 6, 3))).shape
+    (1, 3)
+    """
 
     def __init__(
         self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerArguments]
@@ -95,7 +99,11 @@ class GlobalAveragePooling2D(_Average):
 
 
 class GlobalAveragePooling3D(_Average):
-    """The mean over a volume. See `GlobalAveragePooling1D` for the arguments."""
+    """The mean over a volume. See `GlobalAveragePooling1D` for the arguments.
+
+    >>> GlobalAveragePooling3D()(ops.ones((1, 6, 6, 6, 3))).shape
+    (1, 3)
+    """
 
     def __init__(
         self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerArguments]
@@ -104,7 +112,11 @@ class GlobalAveragePooling3D(_Average):
 
 
 class GlobalMaxPooling1D(_Max):
-    """The greatest element over the steps of a sequence. See `GlobalAveragePooling1D` for the arguments."""
+    """The greatest element over the steps of a sequence. See `GlobalAveragePooling1D` for the arguments.
+
+    >>> GlobalMaxPooling1D()(ops.ones((1, 6, 3))).shape
+    (1, 3)
+    """
 
     def __init__(
         self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerArguments]
@@ -113,7 +125,11 @@ class GlobalMaxPooling1D(_Max):
 
 
 class GlobalMaxPooling2D(_Max):
-    """The greatest element over height and width. See `GlobalAveragePooling1D` for the arguments."""
+    """The greatest element over height and width. See `GlobalAveragePooling1D` for the arguments.
+
+    >>> GlobalMaxPooling2D()(ops.ones((1, 6, 6, 3))).shape
+    (1, 3)
+    """
 
     def __init__(
         self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerArguments]
@@ -122,7 +138,11 @@ class GlobalMaxPooling2D(_Max):
 
 
 class GlobalMaxPooling3D(_Max):
-    """The greatest element over a volume. See `GlobalAveragePooling1D` for the arguments."""
+    """The greatest element over a volume. See `GlobalAveragePooling1D` for the arguments.
+
+    >>> GlobalMaxPooling3D()(ops.ones((1, 6, 6, 6, 3))).shape
+    (1, 3)
+    """
 
     def __init__(
         self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerArguments]

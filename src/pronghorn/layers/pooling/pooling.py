@@ -105,7 +105,11 @@ class MaxPooling2D(BasePooling):
 
 
 class MaxPooling3D(BasePooling):
-    """The greatest element of each window of a volume. See `MaxPooling2D` for the arguments."""
+    """The greatest element of each window of a volume. See `MaxPooling2D` for the arguments.
+
+    >>> MaxPooling3D(2)(ops.ones((1, 6, 6, 6, 3))).shape
+    (1, 3, 3, 3, 3)
+    """
 
     def __init__(
         self,
@@ -120,7 +124,11 @@ class MaxPooling3D(BasePooling):
 
 
 class AveragePooling1D(BasePooling):
-    """The mean of each window of a sequence. See `MaxPooling2D` for the arguments."""
+    """The mean of each window of a sequence. See `MaxPooling2D` for the arguments.
+
+    >>> AveragePooling1D(2)(ops.ones((1, 6, 3))).shape
+    (1, 3, 3)
+    """
 
     def __init__(
         self,
@@ -135,7 +143,11 @@ class AveragePooling1D(BasePooling):
 
 
 class AveragePooling2D(BasePooling):
-    """The mean of each window of an image; what lies beyond the edge does not count. See `MaxPooling2D`."""
+    """The mean of each window of an image; what lies beyond the edge does not count. See `MaxPooling2D`.
+
+    >>> AveragePooling2D(2)(ops.ones((1, 6, 6, 3))).shape
+    (1, 3, 3, 3)
+    """
 
     def __init__(
         self,
@@ -150,7 +162,11 @@ class AveragePooling2D(BasePooling):
 
 
 class AveragePooling3D(BasePooling):
-    """The mean of each window of a volume. See `MaxPooling2D` for the arguments."""
+    """The mean of each window of a volume. See `MaxPooling2D` for the arguments.
+
+    >>> AveragePooling3D(2)(ops.ones((1, 6, 6, 6, 3))).shape
+    (1, 3, 3, 3, 3)
+    """
 
     def __init__(
         self,

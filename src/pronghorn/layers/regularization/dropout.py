@@ -109,6 +109,12 @@ class SpatialDropout1D(BaseSpatialDropout):
         seed: an integer for the same numbers in every run.
         name: a name; automatic if None.
         dtype: element type or dtype policy.
+
+    Example:
+
+    >>> x = SpatialDropout1D(0.5, seed=0)(ops.ones((1, 4, 8)), training=True).numpy()
+    >>> bool((x == x[:, :1]).all())  # whole channels
+    True
     """
 
     def __init__(self, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None) -> None:
@@ -151,13 +157,22 @@ class SpatialDropout2D(_SpatialDropoutND):
         seed: an integer for the same numbers in every run.
         name: a name; automatic if None.
         dtype: element type or dtype policy.
+
+    Example:
+
+    >>> SpatialDropout2D(0.5, seed=0)(ops.ones((1, 4, 4, 8)), training=True).shape
+    (1, 4, 4, 8)
     """
 
     rank = 2
 
 
 class SpatialDropout3D(_SpatialDropoutND):
-    """While training, whole channels of a volume are set to zero. See `SpatialDropout2D` for the arguments."""
+    """While training, whole channels of a volume are set to zero. See `SpatialDropout2D` for the arguments.
+
+    >>> SpatialDropout3D(0.5, seed=0)(ops.ones((1, 4, 4, 4, 8)), training=True).shape
+    (1, 4, 4, 4, 8)
+    """
 
     rank = 3
 
@@ -169,6 +184,11 @@ class GaussianNoise(_Random):
         stddev: their standard deviation.
         seed: an integer for the same numbers in every run.
         kwargs: those of `Layer`.
+
+    Example:
+
+    >>> GaussianNoise(0.5, seed=0)(ops.array([[1.0, 2.0]]), training=False).numpy()
+    array([[1., 2.]], dtype=float32)
     """
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Unpack[LayerArguments]) -> None:
@@ -195,6 +215,11 @@ class GaussianDropout(_Random):
         rate: their deviation is that of a `Dropout` of this rate: ``sqrt(rate / (1 - rate))``.
         seed: an integer for the same numbers in every run.
         kwargs: those of `Layer`.
+
+    Example:
+
+    >>> GaussianDropout(0.5, seed=0)(ops.array([[1.0, 2.0]]), training=False).numpy()
+    array([[1., 2.]], dtype=float32)
     """
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Unpack[LayerArguments]) -> None:
@@ -221,6 +246,11 @@ class AlphaDropout(_Random):
         noise_shape: see `Dropout`.
         seed: an integer for the same numbers in every run.
         kwargs: those of `Layer`.
+
+    Example:
+
+    >>> AlphaDropout(0.5, seed=0)(ops.array([[1.0, 2.0]]), training=False).numpy()
+    array([[1., 2.]], dtype=float32)
     """
 
     def __init__(
@@ -254,6 +284,13 @@ class ActivityRegularization(Layer):
         l1: factor of the first term.
         l2: factor of the second.
         kwargs: those of `Layer`.
+
+    Example:
+
+    >>> layer = ActivityRegularization(l2=0.1)
+    >>> x = layer(ops.array([[1.0, 2.0]]))
+    >>> round(float(layer.losses[0]), 4)
+    0.5
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Unpack[LayerArguments]) -> None:

@@ -102,6 +102,11 @@ class Cropping2D(_Cropping):
         cropping: one integer for all sides, one for height and width each, or pairs.
         data_format: ``"channels_last"`` or ``"channels_first"``; the default one if None.
         kwargs: those of `Layer`.
+
+    Example:
+
+    >>> Cropping2D(1)(ops.ones((1, 6, 6, 3))).shape
+    (1, 4, 4, 3)
     """
 
     rank = 2
@@ -114,7 +119,11 @@ class Cropping2D(_Cropping):
 
 
 class Cropping3D(_Cropping):
-    """Layers, rows and columns cut off a volume. See `Cropping2D` for the arguments."""
+    """Layers, rows and columns cut off a volume. See `Cropping2D` for the arguments.
+
+    >>> Cropping3D(1)(ops.ones((1, 6, 6, 6, 3))).shape
+    (1, 4, 4, 4, 3)
+    """
 
     rank = 3
 
@@ -174,6 +183,11 @@ class ZeroPadding2D(_ZeroPadding):
         padding: one integer for all sides, one for height and width each, or pairs.
         data_format: ``"channels_last"`` or ``"channels_first"``; the default one if None.
         kwargs: those of `Layer`.
+
+    Example:
+
+    >>> ZeroPadding2D(1)(ops.ones((1, 3, 3, 2))).shape
+    (1, 5, 5, 2)
     """
 
     rank = 2
@@ -184,7 +198,11 @@ class ZeroPadding2D(_ZeroPadding):
 
 
 class ZeroPadding3D(_ZeroPadding):
-    """Zeros around a volume. See `ZeroPadding2D` for the arguments."""
+    """Zeros around a volume. See `ZeroPadding2D` for the arguments.
+
+    >>> ZeroPadding3D(1)(ops.ones((1, 3, 3, 3, 2))).shape
+    (1, 5, 5, 5, 2)
+    """
 
     rank = 3
 
@@ -248,6 +266,11 @@ class UpSampling2D(_UpSampling):
         data_format: ``"channels_last"`` or ``"channels_first"``; the default one if None.
         interpolation: ``"nearest"``, ``"bilinear"``, ``"bicubic"``, ``"lanczos3"`` or ``"lanczos5"``.
         kwargs: those of `Layer`.
+
+    Example:
+
+    >>> UpSampling2D(2)(ops.ones((1, 3, 3, 2))).shape
+    (1, 6, 6, 2)
     """
 
     rank = 2
@@ -280,7 +303,11 @@ class UpSampling2D(_UpSampling):
 
 
 class UpSampling3D(_UpSampling):
-    """Each layer, row and column of a volume several times. See `UpSampling2D` for the arguments."""
+    """Each layer, row and column of a volume several times. See `UpSampling2D` for the arguments.
+
+    >>> UpSampling3D(2)(ops.ones((1, 3, 3, 3, 2))).shape
+    (1, 6, 6, 6, 2)
+    """
 
     rank = 3
 

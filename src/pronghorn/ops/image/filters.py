@@ -120,6 +120,12 @@ def crop_images(
         target_height: rows of the result.
         target_width: columns of the result.
         data_format: "channels_last" or "channels_first"; the configured one by default.
+
+    Example:
+
+    >>> from pronghorn import ops
+    >>> crop_images(ops.ones((1, 6, 6, 3)), top_cropping=1, left_cropping=2, target_height=3, target_width=4).shape
+    (1, 3, 4, 3)
     """
     x, layout = batch_of("crop_images", images, data_format)
     rows = {"top_cropping": top_cropping, "bottom_cropping": bottom_cropping, "target_height": target_height}
@@ -176,7 +182,12 @@ def extract_patches_3d(
     padding: str = "valid",
     data_format: str | None = None,
 ) -> Tensor:
-    """`extract_patches` of volumes ``(depth, height, width, channels)``."""
+    """`extract_patches` of volumes ``(depth, height, width, channels)``.
+
+    >>> from pronghorn import ops
+    >>> extract_patches_3d(ops.ones((1, 4, 4, 4, 1)), (2, 2, 2)).shape
+    (1, 2, 2, 2, 8)
+    """
     _size_rank("extract_patches_3d", size, (3,))
     return _patches("extract_patches_3d", volumes, size, strides, dilation_rate, padding, data_format, 3)
 
@@ -256,6 +267,12 @@ def gaussian_blur(
         kernel_size: the filter's extents along width and height, in the order in which Keras applies them.
         sigma: the standard deviations along width and height, in pixels.
         data_format: "channels_last" or "channels_first"; the configured one by default.
+
+    Example:
+
+    >>> from pronghorn import ops
+    >>> gaussian_blur(ops.ones((1, 6, 6, 3))).shape
+    (1, 6, 6, 3)
     """
     x, layout = batch_of("gaussian_blur", images, data_format)
     dtype = x.dtype
@@ -278,6 +295,12 @@ def sobel_edges(images: Any, data_format: str | None = None) -> Tensor:
 
     Returns:
         The shape of ``images`` and one axis more: the slope downwards, and the slope to the right.
+
+    Example:
+
+    >>> from pronghorn import ops
+    >>> sobel_edges(ops.ones((1, 6, 6, 3))).shape
+    (1, 6, 6, 3, 2)
     """
     x = B.to_float(images)
     if x.ndim != 4:
@@ -313,6 +336,12 @@ def ssim(
 
     Returns:
         One number an image.
+
+    Example:
+
+    >>> from pronghorn import ops
+    >>> ssim(ops.ones((1, 16, 16, 1)), ops.ones((1, 16, 16, 1)), max_val=1.0).numpy()
+    array([1.], dtype=float32)
     """
     x, layout = batch_of("ssim", B.to_float(image1), data_format)
     y, other = batch_of("ssim", B.to_float(image2), data_format)

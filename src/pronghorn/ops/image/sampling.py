@@ -244,6 +244,13 @@ def perspective_transform(
         interpolation: "nearest" or "bilinear".
         fill_value: the value outside.
         data_format: "channels_last" or "channels_first"; the configured one by default.
+
+    Example:
+
+    >>> from pronghorn import ops
+    >>> corners = [[[0.0, 0.0], [0.0, 5.0], [5.0, 0.0], [5.0, 5.0]]]
+    >>> perspective_transform(ops.ones((1, 6, 6, 3)), corners, corners).shape
+    (1, 6, 6, 3)
     """
     name = "perspective_transform"
     x, layout, dtype = _prepared(name, images, interpolation, "constant", data_format)
@@ -301,6 +308,12 @@ def elastic_transform(
         fill_value: the value there for "constant".
         seed: a number or a `SeedGenerator`.
         data_format: "channels_last" or "channels_first"; the configured one by default.
+
+    Example:
+
+    >>> from pronghorn import ops
+    >>> elastic_transform(ops.ones((1, 6, 6, 3)), seed=0).shape
+    (1, 6, 6, 3)
     """
     x, layout, dtype = _prepared("elastic_transform", images, interpolation, fill_mode, data_format)
     shape = x.shape[:3]

@@ -59,7 +59,12 @@ def cholesky(x: Any, upper: bool = False) -> Tensor:
 
 @symbolic_aware
 def cholesky_inverse(x: Any, upper: bool = False) -> Tensor:
-    """The inverse of the matrices of which ``x`` is the factor that `cholesky` gives."""
+    """The inverse of the matrices of which ``x`` is the factor that `cholesky` gives.
+
+    >>> cholesky_inverse([[2.0, 0.0], [0.0, 4.0]]).numpy()
+    array([[0.25  , 0.    ],
+           [0.    , 0.0625]], dtype=float32)
+    """
     factor = _matrices("cholesky_inverse", x, square=True)
     lower = _adjoint(factor) if upper else factor
     inverse = P.triangular_solve(lower, _identity_like(lower), lower=True, transpose=False)
@@ -77,6 +82,13 @@ def qr(x: Any, mode: str = "reduced") -> tuple[Tensor, Tensor]:
     Args:
         x: ``[..., m, n]``.
         mode: "reduced" (``q`` is ``[..., m, min(m, n)]``) or "complete" (``[..., m, m]``).
+
+    Example:
+
+    >>> q, r = qr([[3.0, 1.0], [4.0, 2.0]])
+    >>> (q @ r).numpy().round(4)
+    array([[3., 1.],
+           [4., 2.]], dtype=float32)
     """
     if mode not in ("reduced", "complete"):
         raise ValueError(f"qr: mode={mode!r}. Expected one of {{'reduced', 'complete'}}.")
@@ -101,13 +113,23 @@ def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
 
 @symbolic_aware
 def eigh(x: Any) -> tuple[Tensor, Tensor]:
-    """The ascending eigenvalues, and the eigenvectors in columns, of symmetric matrices."""
+    """The ascending eigenvalues, and the eigenvectors in columns, of symmetric matrices.
+
+    >>> values, vectors = eigh([[2.0, 1.0], [1.0, 2.0]])
+    >>> values.numpy().round(4)
+    array([1., 3.], dtype=float32)
+    """
     return tuple(P.eigh(_matrices("eigh", x, square=True)))  # type: ignore[return-value]
 
 
 @symbolic_aware
 def eig(x: Any) -> tuple[Tensor, Tensor]:
-    """The complex eigenvalues, and the eigenvectors in columns, of square matrices."""
+    """The complex eigenvalues, and the eigenvectors in columns, of square matrices.
+
+    >>> values, vectors = eig([[2.0, 0.0], [0.0, 3.0]])
+    >>> values.numpy()
+    array([2.+0.j, 3.+0.j], dtype=complex64)
+    """
     return tuple(P.eig(_matrices("eig", x, square=True)))  # type: ignore[return-value]
 
 
@@ -133,6 +155,12 @@ def solve_triangular(a: Any, b: Any, lower: bool = False) -> Tensor:
         a: ``[..., n, n]``.
         b: ``[..., n, k]``, or ``[..., n]``.
         lower: whether ``a`` is lower triangular.
+
+    Example:
+
+    >>> solve_triangular([[2.0, 1.0], [0.0, 4.0]], [[4.0], [8.0]]).numpy()
+    array([[1.],
+           [2.]], dtype=float32)
     """
     a, b, vector = _system("solve_triangular", a, b)
     x = P.triangular_solve(a, b, lower=bool(lower), transpose=False)
@@ -194,6 +222,11 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Tensor:
         a: ``[m, n]``.
         b: ``[m, k]``, or ``[m]``.
         rcond: singular values below this share of the greatest count as zero.
+
+    Example:
+
+    >>> lstsq([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]], [1.0, 3.0, 5.0]).numpy().round(4)
+    array([1., 2.], dtype=float32)
     """
     dtype = B.float_dtype(B.weak_name(a), B.weak_name(b))
     a, b = B.cast(a, dtype), B.cast(b, dtype)
@@ -209,6 +242,12 @@ def pinv(x: Any, rcond: float | None = None) -> Tensor:
     Args:
         x: the matrices.
         rcond: singular values below this share of the greatest count as zero.
+
+    Example:
+
+    >>> pinv([[2.0, 0.0], [0.0, 4.0]]).numpy()
+    array([[0.5 , 0.  ],
+           [0.  , 0.25]], dtype=float32)
     """
     return _pseudo_inverse(_matrices("pinv", x), rcond)
 
@@ -253,7 +292,12 @@ def _triangle(x: Tensor) -> tuple[Tensor, Tensor]:
 
 @symbolic_aware
 def slogdet(x: Any) -> tuple[Tensor, Tensor]:
-    """The sign and the logarithm of the absolute value of the determinant."""
+    """The sign and the logarithm of the absolute value of the determinant.
+
+    >>> sign, logarithm = slogdet([[0.0, 2.0], [3.0, 0.0]])
+    >>> float(sign), round(float(logarithm), 4)
+    (-1.0, 1.7918)
+    """
     line, sign = _triangle(_matrices("slogdet", x, square=True))
     size = P.abs(line)
     axes = (line.ndim - 1,)
@@ -266,7 +310,11 @@ def slogdet(x: Any) -> tuple[Tensor, Tensor]:
 
 @symbolic_aware
 def logdet(x: Any) -> Tensor:
-    """The logarithm of the determinant of positive definite matrices."""
+    """The logarithm of the determinant of positive definite matrices.
+
+    >>> round(float(logdet([[2.0, 0.0], [0.0, 3.0]])), 4)
+    1.7918
+    """
     lower = P.cholesky(_matrices("logdet", x, square=True))
     line = diagonal(lower, 0, -2, -1)
     if line.dtype in dtypes.COMPLEX:
@@ -309,6 +357,11 @@ def matrix_rank(x: Any, tol: Any = None) -> Tensor:
     Args:
         x: ``[..., m, n]``.
         tol: a share of the greatest singular value; by default the larger extent times the type's precision.
+
+    Example:
+
+    >>> int(matrix_rank([[1.0, 2.0], [2.0, 4.0]]))
+    1
     """
     x = _matrices("matrix_rank", x)
     (s,) = P.svd(x, full_matrices=False, compute_uv=False)

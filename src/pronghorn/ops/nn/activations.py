@@ -41,7 +41,11 @@ def relu(x: Any) -> Tensor:
 
 @symbolic_aware
 def relu6(x: Any) -> Tensor:
-    """``min(max(x, 0), 6)``."""
+    """``min(max(x, 0), 6)``.
+
+    >>> relu6([-1.0, 2.0, 8.0]).numpy()
+    array([0., 2., 6.], dtype=float32)
+    """
     x = B.to_float(x)
     return _between(x, 0.0, 6.0)
 
@@ -55,14 +59,22 @@ def _between(x: Tensor, low: float, high: float) -> Tensor:
 
 @symbolic_aware
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Tensor:
-    """``x`` where it is positive, else ``negative_slope * x``."""
+    """``x`` where it is positive, else ``negative_slope * x``.
+
+    >>> leaky_relu([-1.0, 2.0]).numpy()
+    array([-0.2,  2. ], dtype=float32)
+    """
     x = B.to_float(x)
     return P.select(P.ge(x, B.zeros_like(x)), x, P.mul(x, B.full_like(x, negative_slope)))  # gradient 1 at 0
 
 
 @symbolic_aware
 def hard_sigmoid(x: Any) -> Tensor:
-    """``x / 6 + 1/2``, kept between 0 and 1."""
+    """``x / 6 + 1/2``, kept between 0 and 1.
+
+    >>> hard_sigmoid([-4.0, 0.0, 4.0]).numpy()
+    array([0. , 0.5, 1. ], dtype=float32)
+    """
     x = B.to_float(x)
     line = P.add(P.mul(x, B.full_like(x, 1 / 6)), B.full_like(x, 0.5))
     return _between(line, 0.0, 1.0)
@@ -70,21 +82,33 @@ def hard_sigmoid(x: Any) -> Tensor:
 
 @symbolic_aware
 def hard_silu(x: Any) -> Tensor:
-    """``x`` times its `hard_sigmoid`."""
+    """``x`` times its `hard_sigmoid`.
+
+    >>> hard_silu([-1.0, 1.0, 4.0]).numpy().round(4)
+    array([-0.3333,  0.6667,  4.    ], dtype=float32)
+    """
     x = B.to_float(x)
     return P.mul(x, hard_sigmoid(x))
 
 
 @symbolic_aware
 def hard_swish(x: Any) -> Tensor:
-    """The same as `hard_silu`."""
+    """The same as `hard_silu`.
+
+    >>> hard_swish([-1.0, 1.0, 4.0]).numpy().round(4)
+    array([-0.3333,  0.6667,  4.    ], dtype=float32)
+    """
     x = B.to_float(x)
     return P.mul(x, hard_sigmoid(x))
 
 
 @symbolic_aware
 def hard_tanh(x: Any) -> Tensor:
-    """``x`` kept between -1 and 1."""
+    """``x`` kept between -1 and 1.
+
+    >>> hard_tanh([-4.0, 0.5, 4.0]).numpy()
+    array([-1. ,  0.5,  1. ], dtype=float32)
+    """
     x = _numeric(x)
     if x.dtype in dtypes.UNSIGNED:
         return P.min(x, B.full_like(x, 1))
@@ -94,14 +118,22 @@ def hard_tanh(x: Any) -> Tensor:
 
 @symbolic_aware
 def hard_shrink(x: Any, threshold: float = 0.5) -> Tensor:
-    """``x`` where its absolute value is above ``threshold``, else 0."""
+    """``x`` where its absolute value is above ``threshold``, else 0.
+
+    >>> hard_shrink([-0.3, 0.3, 2.0]).numpy()
+    array([0., 0., 2.], dtype=float32)
+    """
     x = B.to_float(x)
     return P.select(P.gt(P.abs(x), B.full_like(x, threshold)), x, B.zeros_like(x))
 
 
 @symbolic_aware
 def soft_shrink(x: Any, threshold: float = 0.5) -> Tensor:
-    """``x`` moved by ``threshold`` towards 0, and 0 where it would pass it."""
+    """``x`` moved by ``threshold`` towards 0, and 0 where it would pass it.
+
+    >>> soft_shrink([-0.3, 0.3, 2.0]).numpy()
+    array([0. , 0. , 1.5], dtype=float32)
+    """
     x = B.to_float(x)
     t = B.full_like(x, threshold)
     low = P.select(P.lt(x, P.neg(t)), P.add(x, t), B.zeros_like(x))
@@ -121,7 +153,11 @@ def threshold(x: Any, threshold: float, default_value: float) -> Tensor:
 
 @symbolic_aware
 def sparse_plus(x: Any) -> Tensor:
-    """0 below -1, ``x`` above 1, and ``(x + 1)**2 / 4`` between."""
+    """0 below -1, ``x`` above 1, and ``(x + 1)**2 / 4`` between.
+
+    >>> sparse_plus([-2.0, 0.0, 3.0]).numpy()
+    array([0.  , 0.25, 3.  ], dtype=float32)
+    """
     x = B.to_float(x)
     one = B.full_like(x, 1)
     shifted = P.add(x, one)
@@ -131,7 +167,11 @@ def sparse_plus(x: Any) -> Tensor:
 
 @symbolic_aware
 def sparse_sigmoid(x: Any) -> Tensor:
-    """0 below -1, 1 above 1, and ``(x + 1) / 2`` between."""
+    """0 below -1, 1 above 1, and ``(x + 1) / 2`` between.
+
+    >>> sparse_sigmoid([-2.0, 0.0, 3.0]).numpy()
+    array([0. , 0.5, 1. ], dtype=float32)
+    """
     x = B.to_float(x)
     raised = P.add(x, B.full_like(x, 1))
     twice = P.min(P.max(raised, B.zeros_like(x)), B.full_like(x, 2))  # at both ends half of the gradient
@@ -151,13 +191,21 @@ def sigmoid(x: Any) -> Tensor:
 
 @symbolic_aware
 def log_sigmoid(x: Any) -> Tensor:
-    """``log(sigmoid(x))``, without overflow."""
+    """``log(sigmoid(x))``, without overflow.
+
+    >>> log_sigmoid([0.0, 5.0]).numpy().round(4)
+    array([-0.6931, -0.0067], dtype=float32)
+    """
     return P.neg(softplus(P.neg(B.to_float(x))))
 
 
 @symbolic_aware
 def softplus(x: Any) -> Tensor:
-    """``log(1 + exp(x))``, without overflow."""
+    """``log(1 + exp(x))``, without overflow.
+
+    >>> softplus([0.0, 5.0]).numpy().round(4)
+    array([0.6931, 5.0067], dtype=float32)
+    """
     x = B.to_float(x)
     if x.dtype in dtypes.COMPLEX:
         return P.log(P.add(P.exp(x), B.full_like(x, 1)))
@@ -172,21 +220,33 @@ def _minus_abs(x: Tensor) -> Tensor:
 
 @symbolic_aware
 def softsign(x: Any) -> Tensor:
-    """``x / (1 + |x|)``."""
+    """``x / (1 + |x|)``.
+
+    >>> softsign([-1.0, 3.0]).numpy()
+    array([-0.5 ,  0.75], dtype=float32)
+    """
     x = B.to_float(x)
     return P.div(x, P.add(P.abs(x), B.full_like(P.abs(x), 1)))
 
 
 @symbolic_aware
 def silu(x: Any) -> Tensor:
-    """``x * sigmoid(x)``."""
+    """``x * sigmoid(x)``.
+
+    >>> silu([-1.0, 2.0]).numpy().round(4)
+    array([-0.2689,  1.7616], dtype=float32)
+    """
     x = B.to_float(x)
     return P.mul(x, P.logistic(x))
 
 
 @symbolic_aware
 def swish(x: Any) -> Tensor:
-    """The same as `silu`."""
+    """The same as `silu`.
+
+    >>> swish([-1.0, 2.0]).numpy().round(4)
+    array([-0.2689,  1.7616], dtype=float32)
+    """
     x = B.to_float(x)
     return P.mul(x, P.logistic(x))
 
@@ -213,7 +273,11 @@ def gelu(x: Any, approximate: bool = True) -> Tensor:
 
 @symbolic_aware
 def elu(x: Any, alpha: float = 1.0) -> Tensor:
-    """``x`` where it is positive, else ``alpha * (exp(x) - 1)``."""
+    """``x`` where it is positive, else ``alpha * (exp(x) - 1)``.
+
+    >>> elu([-1.0, 2.0]).numpy().round(4)
+    array([-0.6321,  2.    ], dtype=float32)
+    """
     x = B.to_float(x)
     return _where_positive(x, x, P.mul(P.expm1(_negative_part(x)), B.full_like(x, alpha)))
 
@@ -225,7 +289,11 @@ def _negative_part(x: Tensor) -> Tensor:
 
 @symbolic_aware
 def selu(x: Any) -> Tensor:
-    """`elu` with the slope and scale that keep mean 0 and variance 1 through layers (Klambauer et al. 2017)."""
+    """`elu` with the slope and scale that keep mean 0 and variance 1 through layers (Klambauer et al. 2017).
+
+    >>> selu([-1.0, 2.0]).numpy().round(4)
+    array([-1.1113,  2.1014], dtype=float32)
+    """
     alpha, scale = 1.6732632423543772, 1.0507009873554805
     x = B.to_float(x)
     return P.mul(elu(x, alpha), B.full_like(x, scale))
@@ -233,7 +301,11 @@ def selu(x: Any) -> Tensor:
 
 @symbolic_aware
 def celu(x: Any, alpha: float = 1.0) -> Tensor:
-    """``x`` where it is positive, else ``alpha * (exp(x / alpha) - 1)``."""
+    """``x`` where it is positive, else ``alpha * (exp(x / alpha) - 1)``.
+
+    >>> celu([-1.0, 2.0]).numpy().round(4)
+    array([-0.6321,  2.    ], dtype=float32)
+    """
     x = B.to_float(x)
     low = P.expm1(P.div(_negative_part(x), B.full_like(x, alpha)))
     return P.add(_where_positive(x, x, B.zeros_like(x)), P.mul(low, B.full_like(x, alpha)))  # 0.0 at -0.0
@@ -241,14 +313,22 @@ def celu(x: Any, alpha: float = 1.0) -> Tensor:
 
 @symbolic_aware
 def tanh_shrink(x: Any) -> Tensor:
-    """``x - tanh(x)``."""
+    """``x - tanh(x)``.
+
+    >>> tanh_shrink([0.0, 2.0]).numpy().round(4)
+    array([0.   , 1.036], dtype=float32)
+    """
     x = B.to_float(x)
     return P.sub(x, P.tanh(x))
 
 
 @symbolic_aware
 def squareplus(x: Any, b: float = 4) -> Tensor:
-    """``(x + sqrt(x**2 + b)) / 2``."""
+    """``(x + sqrt(x**2 + b)) / 2``.
+
+    >>> squareplus([-2.0, 0.0, 3.0]).numpy().round(4)
+    array([0.4142, 1.    , 3.3028], dtype=float32)
+    """
     x = B.to_float(x)
     root = P.sqrt(P.add(P.mul(x, x), B.full_like(x, b)))
     return P.mul(P.add(x, root), B.full_like(x, 0.5))
@@ -256,7 +336,11 @@ def squareplus(x: Any, b: float = 4) -> Tensor:
 
 @symbolic_aware
 def glu(x: Any, axis: int = -1) -> Tensor:
-    """The first half of ``x`` along ``axis`` times the sigmoid of the second."""
+    """The first half of ``x`` along ``axis`` times the sigmoid of the second.
+
+    >>> glu([1.0, 2.0, 0.0, 0.0]).numpy()
+    array([0.5, 1. ], dtype=float32)
+    """
     x = B.to_float(x)
     axis = B.axis_of(axis, x.ndim)
     size = x.shape[axis]
@@ -307,7 +391,11 @@ def _below_max(x: Tensor, axes: tuple[int, ...]) -> Tensor:
 
 @symbolic_aware
 def log_softmax(x: Any, axis: Any = -1) -> Tensor:
-    """``log(softmax(x))``, without overflow."""
+    """``log(softmax(x))``, without overflow.
+
+    >>> log_softmax([0.0, 0.0]).numpy().round(4)
+    array([-0.6931, -0.6931], dtype=float32)
+    """
     x = B.to_float(x)
     axes = _axes(axis, x.ndim)
     below = _below_max(x, axes)
@@ -336,7 +424,11 @@ def sparsemax(x: Any, axis: int = -1) -> Tensor:
 
 @symbolic_aware
 def normalize(x: Any, axis: Any = -1, order: float = 2, epsilon: float | None = None) -> Tensor:
-    """``x`` divided by its norm of order ``order`` along ``axis``; norms below ``epsilon`` count as ``epsilon``."""
+    """``x`` divided by its norm of order ``order`` along ``axis``; norms below ``epsilon`` count as ``epsilon``.
+
+    >>> normalize([[3.0, 4.0]]).numpy()
+    array([[0.6, 0.8]], dtype=float32)
+    """
     if not isinstance(order, int) or order < 1:
         raise ValueError(f"normalize: order must be a positive integer, got {order!r}.")
     x = B.to_float(x)

@@ -119,6 +119,11 @@ def depthwise_conv(
 
     Returns:
         ``[n, *spatial, cin * multiplier]``.
+
+    Example:
+
+    >>> depthwise_conv([[[1.0], [2.0], [4.0]]], [[[1.0]], [[-1.0]]]).numpy().ravel()
+    array([-1., -2.], dtype=float32)
     """
     x, w, rank = _operands("depthwise_conv", inputs, kernel)
     first = channels_first(data_format)
@@ -157,6 +162,13 @@ def separable_conv(
         padding: see `conv`.
         data_format: see `conv`.
         dilation_rate: see `conv`.
+
+    Example:
+
+    >>> from pronghorn import ops
+    >>> x, depthwise, pointwise = ops.ones((1, 5, 2)), ops.ones((3, 2, 1)), ops.ones((1, 2, 4))
+    >>> separable_conv(x, depthwise, pointwise).shape
+    (1, 3, 4)
     """
     x = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
     return conv(x, pointwise_kernel, 1, "valid", data_format, 1)
@@ -185,6 +197,12 @@ def conv_transpose(
 
     Returns:
         ``[n, *spatial, cout]``.
+
+    Example:
+
+    >>> x = [[[1.0], [2.0]]]  # one sample, two steps, one channel
+    >>> conv_transpose(x, [[[1.0]], [[1.0]]], strides=2).numpy().ravel()
+    array([1., 1., 2., 2.], dtype=float32)
     """
     x, w, rank = _operands("conv_transpose", inputs, kernel)
     first = channels_first(data_format)

@@ -31,6 +31,11 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
 
     Returns:
         ``[batch]``.
+
+    Example:
+
+    >>> ctc_loss([[1, 2]], [[[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]], [2], [3]).shape
+    (1,)
     """
     labels, logits = B.cast(target, "int32"), B.to_float(output)
     if labels.ndim != 2 or logits.ndim != 3:
@@ -140,6 +145,13 @@ def ctc_decode(
     Returns:
         Labels ``[paths, batch, time]``, filled with -1, and scores ``[batch, paths]``: minus the sum of the best
         logits, or the logarithm of the sequence's probability.
+
+    Example:
+
+    >>> scores = [[[0.1, 0.8, 0.1], [0.8, 0.1, 0.1], [0.1, 0.1, 0.8]]]
+    >>> labels, score = ctc_decode(scores, [3], mask_index=0)
+    >>> labels.numpy().ravel()
+    array([ 1,  2, -1], dtype=int32)
     """
     logits, lengths = _wide(B.to_float(inputs)), B.cast(sequence_lengths, "int32")
     if strategy not in ("greedy", "beam_search"):

@@ -67,6 +67,11 @@ def batch_normalization(
         offset: ``[x.shape[axis]]``, or None.
         scale: ``[x.shape[axis]]``, or None.
         epsilon: added to the variance.
+
+    Example:
+
+    >>> batch_normalization([[1.0, 2.0]], mean=[0.0, 2.0], variance=[1.0, 4.0], axis=-1).numpy().round(4)
+    array([[0.9995, 0.    ]], dtype=float32)
     """
     x = B.to_float(x)
     axis = B.axis_of(axis, x.ndim)
@@ -102,6 +107,11 @@ def layer_normalization(
         beta: offset, of the shape of ``axis``, or None.
         axis: the axes that are normalised.
         epsilon: added to the variance; the configured one by default.
+
+    Example:
+
+    >>> layer_normalization([[1.0, 3.0]]).numpy().round(2)
+    array([[-1.,  1.]], dtype=float32)
     """
     rms_scaling = kwargs.pop("rms_scaling", False)
     if rms_scaling:

@@ -25,6 +25,12 @@ def depth_to_space(x: Any, block_size: int, data_format: str = "channels_last") 
 
     Returns:
         ``[n, h * b, w * b, c / b**2]``.
+
+    Example:
+
+    >>> depth_to_space([[[[1, 2, 3, 4]]]], 2).numpy()[0, :, :, 0]
+    array([[1, 2],
+           [3, 4]], dtype=int32)
     """
     x, first, block = _image("depth_to_space", x, block_size, data_format)
     x = to_channels_last(x, first)
@@ -41,7 +47,11 @@ def depth_to_space(x: Any, block_size: int, data_format: str = "channels_last") 
 
 @symbolic_aware
 def space_to_depth(x: Any, block_size: int, data_format: str = "channels_last") -> Tensor:
-    """Blocks of pixels laid out as channels: the inverse of `depth_to_space`."""
+    """Blocks of pixels laid out as channels: the inverse of `depth_to_space`.
+
+    >>> space_to_depth([[[[1], [2]], [[3], [4]]]], 2).numpy()
+    array([[[[1, 2, 3, 4]]]], dtype=int32)
+    """
     x, first, block = _image("space_to_depth", x, block_size, data_format)
     x = to_channels_last(x, first)
     n, h, w, c = x.shape
@@ -121,6 +131,13 @@ def fold(x: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding:
 
     Returns:
         ``[n, c, *output_size]``.
+
+    Example:
+
+    >>> from pronghorn import ops
+    >>> patches = ops.unfold(ops.ones((1, 1, 4, 4)), 2, stride=2)
+    >>> fold(patches, (4, 4), 2, stride=2).shape
+    (1, 1, 4, 4)
     """
     x = B.convert(x)
     if x.ndim != 3:

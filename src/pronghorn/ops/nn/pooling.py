@@ -80,6 +80,11 @@ def average_pool(
         strides: see `max_pool`.
         padding: see `max_pool`.
         data_format: see `max_pool`.
+
+    Example:
+
+    >>> average_pool([[[1.0], [3.0], [5.0], [7.0]]], 2).numpy().ravel()
+    array([2., 6.], dtype=float32)
     """
     x = B.to_float(inputs)
     first = channels_first(data_format)
@@ -138,7 +143,11 @@ def adaptive_average_pool(inputs: Any, output_size: Any, data_format: str | None
 
 @symbolic_aware
 def adaptive_max_pool(inputs: Any, output_size: Any, data_format: str | None = None) -> Tensor:
-    """The greatest elements of windows chosen so that the output has the spatial extents ``output_size``."""
+    """The greatest elements of windows chosen so that the output has the spatial extents ``output_size``.
+
+    >>> adaptive_max_pool([[[1.0], [4.0], [2.0], [3.0]]], 2).numpy().ravel()
+    array([4., 3.], dtype=float32)
+    """
     return _adaptive("adaptive_max_pool", B.convert(inputs), output_size, data_format, _max_part)
 
 

@@ -33,6 +33,11 @@ def subtract(x1: Any, x2: Any) -> Tensor:
 
     Raises:
         TypeError: for two bools.
+
+    Example:
+
+    >>> subtract([1, 2], 0.5).numpy()
+    array([0.5, 1.5], dtype=float32)
     """
     x, y = B.operands(x1, x2)
     if x.dtype == "bool":
@@ -42,7 +47,11 @@ def subtract(x1: Any, x2: Any) -> Tensor:
 
 @symbolic_aware
 def multiply(x1: Any, x2: Any) -> Tensor:
-    """``x1 * x2``, element by element; ``and`` for bools."""
+    """``x1 * x2``, element by element; ``and`` for bools.
+
+    >>> multiply([1, 2], 0.5).numpy()
+    array([0.5, 1. ], dtype=float32)
+    """
     x, y = B.operands(x1, x2)
     return P.and_(x, y) if x.dtype == "bool" else P.mul(x, y)
 
@@ -59,7 +68,11 @@ def divide(x1: Any, x2: Any) -> Tensor:
 
 @symbolic_aware
 def true_divide(x1: Any, x2: Any) -> Tensor:
-    """The same as `divide`."""
+    """The same as `divide`.
+
+    >>> true_divide([1, 2], 4).numpy()
+    array([0.25, 0.5 ], dtype=float32)
+    """
     return P.div(*B.operands(x1, x2, dtype=_float_result(x1, x2)))
 
 
@@ -83,7 +96,11 @@ def divide_no_nan(x1: Any, x2: Any) -> Tensor:
 
 @symbolic_aware
 def floor_divide(x1: Any, x2: Any) -> Tensor:
-    """The greatest whole number not above ``x1 / x2``."""
+    """The greatest whole number not above ``x1 / x2``.
+
+    >>> floor_divide([7, -7], 2).numpy()
+    array([ 3, -4], dtype=int32)
+    """
     x, y = B.operands(x1, x2, dtype=_no_bool(x1, x2))
     if dtypes.is_integer(x.dtype):
         return P.div(x, y)
@@ -121,7 +138,11 @@ def _python_mod(x: Tensor, y: Tensor) -> Tensor:
 
 @symbolic_aware
 def fmod(x1: Any, x2: Any) -> Tensor:
-    """The rest of the division rounded towards zero; it has the sign of ``x1``, as in C."""
+    """The rest of the division rounded towards zero; it has the sign of ``x1``, as in C.
+
+    >>> fmod([7, -7], 3).numpy()
+    array([ 1, -1], dtype=int32)
+    """
     return P.rem(*B.operands(x1, x2, dtype=_no_bool(x1, x2)))
 
 
@@ -152,13 +173,21 @@ _CHEAP_POWERS = {
 
 @symbolic_aware
 def maximum(x1: Any, x2: Any) -> Tensor:
-    """The greater of each two elements; NaN where either is NaN."""
+    """The greater of each two elements; NaN where either is NaN.
+
+    >>> maximum([1.0, 5.0], 2.0).numpy()
+    array([2., 5.], dtype=float32)
+    """
     return _real_pair(P.max, "gt", x1, x2)
 
 
 @symbolic_aware
 def minimum(x1: Any, x2: Any) -> Tensor:
-    """The lesser of each two elements; NaN where either is NaN."""
+    """The lesser of each two elements; NaN where either is NaN.
+
+    >>> minimum([1.0, 5.0], 2.0).numpy()
+    array([1., 2.], dtype=float32)
+    """
     return _real_pair(P.min, "lt", x1, x2)
 
 
@@ -171,13 +200,21 @@ def _real_pair(prim: Any, order: str, x1: Any, x2: Any) -> Tensor:
 
 @symbolic_aware
 def fmax(x1: Any, x2: Any) -> Tensor:
-    """The greater of each two elements; where one is NaN, the other."""
+    """The greater of each two elements; where one is NaN, the other.
+
+    >>> fmax([1.0, float("nan")], [0.0, 2.0]).numpy()
+    array([1., 2.], dtype=float32)
+    """
     return _ignoring_nan(P.max, P.gt, x1, x2)
 
 
 @symbolic_aware
 def fmin(x1: Any, x2: Any) -> Tensor:
-    """The lesser of each two elements; where one is NaN, the other."""
+    """The lesser of each two elements; where one is NaN, the other.
+
+    >>> fmin([1.0, float("nan")], [0.0, 2.0]).numpy()
+    array([0., 2.], dtype=float32)
+    """
     return _ignoring_nan(P.min, P.lt, x1, x2)
 
 
@@ -217,14 +254,22 @@ def _bound(bound: Any, dtype: str) -> Tensor | None:
 
 @symbolic_aware
 def square(x: Any) -> Tensor:
-    """``x`` times itself."""
+    """``x`` times itself.
+
+    >>> square([-3, 2]).numpy()
+    array([9, 4], dtype=int32)
+    """
     x = B.cast(x, _no_bool(x))
     return P.mul(x, x)
 
 
 @symbolic_aware
 def reciprocal(x: Any) -> Tensor:
-    """``1 / x``."""
+    """``1 / x``.
+
+    >>> reciprocal([2.0, 4.0]).numpy()
+    array([0.5 , 0.25], dtype=float32)
+    """
     x = B.to_float(x)
     return P.div(B.full_like(x, 1), x)
 
@@ -259,7 +304,11 @@ def _minus_size(x: Tensor) -> Tensor:
 
 @symbolic_aware
 def logaddexp(x1: Any, x2: Any) -> Tensor:
-    """``log(exp(x1) + exp(x2))``, without overflow."""
+    """``log(exp(x1) + exp(x2))``, without overflow.
+
+    >>> logaddexp([0.0, 3.0], [0.0, 3.0]).numpy().round(4)
+    array([0.6931, 3.6931], dtype=float32)
+    """
     x1, x2 = B.convert(x1), B.convert(x2)
     x, y = B.operands(x1, x2, dtype=_float_result(x1, x2))
     top, gap, total = P.max(x, y), P.sub(x, y), P.add(x, y)
@@ -269,7 +318,11 @@ def logaddexp(x1: Any, x2: Any) -> Tensor:
 
 @symbolic_aware
 def logaddexp2(x1: Any, x2: Any) -> Tensor:
-    """``log2(2**x1 + 2**x2)``, without overflow."""
+    """``log2(2**x1 + 2**x2)``, without overflow.
+
+    >>> logaddexp2([0.0, 3.0], [0.0, 3.0]).numpy()
+    array([1., 4.], dtype=float32)
+    """
     ln2 = 0.6931471805599453
     x, y = B.operands(x1, x2, dtype=_float_result(x1, x2))
     top, gap, total = P.max(x, y), P.sub(x, y), P.add(x, y)
@@ -280,7 +333,11 @@ def logaddexp2(x1: Any, x2: Any) -> Tensor:
 
 @symbolic_aware
 def heaviside(x1: Any, x2: Any) -> Tensor:
-    """0 where ``x1`` is negative, 1 where it is positive, ``x2`` where it is 0."""
+    """0 where ``x1`` is negative, 1 where it is positive, ``x2`` where it is 0.
+
+    >>> heaviside([-1.0, 0.0, 2.0], 0.5).numpy()
+    array([0. , 0.5, 1. ], dtype=float32)
+    """
     x, y = B.operands(x1, x2, dtype=_float_result(x1, x2))
     zero = B.zeros_like(x)
     step = P.select(P.lt(x, zero), zero, P.select(P.gt(x, zero), B.full_like(x, 1), y))
@@ -293,6 +350,11 @@ def ldexp(x1: Any, x2: Any) -> Tensor:
 
     Raises:
         TypeError: if they are not.
+
+    Example:
+
+    >>> ldexp([1.5, 3.0], [1, 2]).numpy()
+    array([ 3., 12.], dtype=float32)
     """
     exponent = B.convert(x2)
     if not dtypes.is_integer(exponent.dtype):
@@ -306,7 +368,11 @@ def ldexp(x1: Any, x2: Any) -> Tensor:
 
 @symbolic_aware
 def nextafter(x1: Any, x2: Any) -> Tensor:
-    """The next number after ``x1`` in the direction of ``x2``."""
+    """The next number after ``x1`` in the direction of ``x2``.
+
+    >>> float(nextafter(1.0, 2.0)) > 1.0
+    True
+    """
     return P.nextafter(*B.operands(x1, x2, dtype=_float_result(x1, x2)))
 
 
@@ -323,7 +389,11 @@ def gcd(x1: Any, x2: Any) -> Tensor:
 
 @symbolic_aware
 def lcm(x1: Any, x2: Any) -> Tensor:
-    """The least common multiple of each two integers."""
+    """The least common multiple of each two integers.
+
+    >>> lcm([4, 6], 10).numpy()
+    array([20, 30], dtype=int32)
+    """
     x, y = _integers("lcm", x1, x2)
     divisor = _euclid(x, y)
     zero = P.eq(divisor, B.zeros_like(divisor))

@@ -23,31 +23,51 @@ def equal(x1: Any, x2: Any) -> Tensor:
 
 @symbolic_aware
 def not_equal(x1: Any, x2: Any) -> Tensor:
-    """Whether each two elements differ."""
+    """Whether each two elements differ.
+
+    >>> not_equal([1, 2, 3], 2).numpy()
+    array([ True, False,  True])
+    """
     return P.ne(*B.operands(x1, x2))
 
 
 @symbolic_aware
 def less(x1: Any, x2: Any) -> Tensor:
-    """Whether ``x1 < x2``; complex numbers are ordered by their real, then by their imaginary parts."""
+    """Whether ``x1 < x2``; complex numbers are ordered by their real, then by their imaginary parts.
+
+    >>> less([1, 2, 3], 2).numpy()
+    array([ True, False, False])
+    """
     return _ordered("lt", x1, x2)
 
 
 @symbolic_aware
 def less_equal(x1: Any, x2: Any) -> Tensor:
-    """Whether ``x1 <= x2``."""
+    """Whether ``x1 <= x2``.
+
+    >>> less_equal([1, 2, 3], 2).numpy()
+    array([ True,  True, False])
+    """
     return _ordered("le", x1, x2)
 
 
 @symbolic_aware
 def greater(x1: Any, x2: Any) -> Tensor:
-    """Whether ``x1 > x2``."""
+    """Whether ``x1 > x2``.
+
+    >>> greater([1, 2, 3], 2).numpy()
+    array([False, False,  True])
+    """
     return _ordered("gt", x1, x2)
 
 
 @symbolic_aware
 def greater_equal(x1: Any, x2: Any) -> Tensor:
-    """Whether ``x1 >= x2``."""
+    """Whether ``x1 >= x2``.
+
+    >>> greater_equal([1, 2, 3], 2).numpy()
+    array([False,  True,  True])
+    """
     return _ordered("ge", x1, x2)
 
 
@@ -79,32 +99,52 @@ def isclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan:
 
 @symbolic_aware
 def allclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
-    """Whether all elements are close; see `isclose`. A bool scalar."""
+    """Whether all elements are close; see `isclose`. A bool scalar.
+
+    >>> bool(allclose([1.0, 2.0], [1.0, 2.000001]))
+    True
+    """
     near = isclose(x1, x2, rtol, atol, equal_nan)
     return P.reduce_and(near, axes=tuple(range(near.ndim)))
 
 
 @symbolic_aware
 def logical_and(x1: Any, x2: Any) -> Tensor:
-    """Whether both elements are true (not zero)."""
+    """Whether both elements are true (not zero).
+
+    >>> logical_and([True, True, False], [True, False, False]).numpy()
+    array([ True, False, False])
+    """
     return P.and_(*_bools(x1, x2))
 
 
 @symbolic_aware
 def logical_or(x1: Any, x2: Any) -> Tensor:
-    """Whether at least one of the elements is true (not zero)."""
+    """Whether at least one of the elements is true (not zero).
+
+    >>> logical_or([True, True, False], [True, False, False]).numpy()
+    array([ True,  True, False])
+    """
     return P.or_(*_bools(x1, x2))
 
 
 @symbolic_aware
 def logical_xor(x1: Any, x2: Any) -> Tensor:
-    """Whether exactly one of the elements is true (not zero)."""
+    """Whether exactly one of the elements is true (not zero).
+
+    >>> logical_xor([True, True, False], [True, False, False]).numpy()
+    array([False,  True, False])
+    """
     return P.xor(*_bools(x1, x2))
 
 
 @symbolic_aware
 def logical_not(x: Any) -> Tensor:
-    """Whether the element is false (zero)."""
+    """Whether the element is false (zero).
+
+    >>> logical_not([True, False]).numpy()
+    array([False,  True])
+    """
     return P.not_(B.cast(x, "bool"))
 
 
@@ -114,7 +154,11 @@ def _bools(*xs: Any) -> list[Tensor]:
 
 @symbolic_aware
 def isfinite(x: Any) -> Tensor:
-    """Whether each element is a number: neither infinite nor NaN."""
+    """Whether each element is a number: neither infinite nor NaN.
+
+    >>> isfinite([1.0, float("inf"), float("nan")]).numpy()
+    array([ True, False, False])
+    """
     x = B.convert(x)
     return P.is_finite(x) if dtypes.is_float(x.dtype) or x.dtype in dtypes.COMPLEX else B.full(x.shape, True, "bool")
 
@@ -132,7 +176,11 @@ def isnan(x: Any) -> Tensor:
 
 @symbolic_aware
 def isinf(x: Any) -> Tensor:
-    """Whether each element is infinite."""
+    """Whether each element is infinite.
+
+    >>> isinf([1.0, float("-inf"), float("nan")]).numpy()
+    array([False,  True, False])
+    """
     x = B.convert(x)
     if x.dtype in dtypes.COMPLEX:
         return P.or_(isinf(P.real(x)), isinf(P.imag(x)))
@@ -143,13 +191,21 @@ def isinf(x: Any) -> Tensor:
 
 @symbolic_aware
 def isposinf(x: Any) -> Tensor:
-    """Whether each element is plus infinity."""
+    """Whether each element is plus infinity.
+
+    >>> isposinf([1.0, float("-inf"), float("inf")]).numpy()
+    array([False, False,  True])
+    """
     return _is_infinity("isposinf", x, float("inf"))
 
 
 @symbolic_aware
 def isneginf(x: Any) -> Tensor:
-    """Whether each element is minus infinity."""
+    """Whether each element is minus infinity.
+
+    >>> isneginf([1.0, float("-inf"), float("inf")]).numpy()
+    array([False,  True, False])
+    """
     return _is_infinity("isneginf", x, float("-inf"))
 
 
@@ -162,7 +218,11 @@ def _is_infinity(name: str, x: Any, infinity: float) -> Tensor:
 
 @symbolic_aware
 def isreal(x: Any) -> Tensor:
-    """Whether each element has no imaginary part."""
+    """Whether each element has no imaginary part.
+
+    >>> isreal([1 + 2j, 3]).numpy()
+    array([False,  True])
+    """
     x = B.convert(x)
     if x.dtype not in dtypes.COMPLEX:
         return B.full(x.shape, True, "bool")
@@ -172,7 +232,11 @@ def isreal(x: Any) -> Tensor:
 
 @symbolic_aware
 def signbit(x: Any) -> Tensor:
-    """Whether the sign of each element is minus, also that of -0.0."""
+    """Whether the sign of each element is minus, also that of -0.0.
+
+    >>> signbit([-1.0, 1.0]).numpy()
+    array([ True, False])
+    """
     x = B.convert(x)
     if x.dtype in dtypes.COMPLEX:
         raise ValueError(f"signbit is not defined for {x.dtype}.")
@@ -201,49 +265,81 @@ def bitwise_and(x: Any, y: Any) -> Tensor:
 
 @symbolic_aware
 def bitwise_or(x: Any, y: Any) -> Tensor:
-    """``x | y``, bit by bit."""
+    """``x | y``, bit by bit.
+
+    >>> bitwise_or([4, 5], 3).numpy()
+    array([7, 7], dtype=int32)
+    """
     return P.or_(*_bits("bitwise_or", x, y))
 
 
 @symbolic_aware
 def bitwise_xor(x: Any, y: Any) -> Tensor:
-    """``x ^ y``, bit by bit."""
+    """``x ^ y``, bit by bit.
+
+    >>> bitwise_xor([4, 5], 1).numpy()
+    array([5, 4], dtype=int32)
+    """
     return P.xor(*_bits("bitwise_xor", x, y))
 
 
 @symbolic_aware
 def bitwise_not(x: Any) -> Tensor:
-    """``~x``: every bit inverted; ``not`` for bools."""
+    """``~x``: every bit inverted; ``not`` for bools.
+
+    >>> bitwise_not([0, 5]).numpy()
+    array([-1, -6], dtype=int32)
+    """
     return P.not_(*_bits("bitwise_not", x))
 
 
 @symbolic_aware
 def bitwise_invert(x: Any) -> Tensor:
-    """The same as `bitwise_not`."""
+    """The same as `bitwise_not`.
+
+    >>> bitwise_invert([0, 5]).numpy()
+    array([-1, -6], dtype=int32)
+    """
     return P.not_(*_bits("bitwise_invert", x))
 
 
 @symbolic_aware
 def left_shift(x: Any, y: Any) -> Tensor:
-    """``x << y``."""
+    """``x << y``.
+
+    >>> left_shift([1, 5], 2).numpy()
+    array([ 4, 20], dtype=int32)
+    """
     return P.shift_left(*_shift("left_shift", x, y))
 
 
 @symbolic_aware
 def bitwise_left_shift(x: Any, y: Any) -> Tensor:
-    """The same as `left_shift`."""
+    """The same as `left_shift`.
+
+    >>> bitwise_left_shift([1, 5], 2).numpy()
+    array([ 4, 20], dtype=int32)
+    """
     return P.shift_left(*_shift("bitwise_left_shift", x, y))
 
 
 @symbolic_aware
 def right_shift(x: Any, y: Any) -> Tensor:
-    """``x >> y``; the sign of signed integers is kept."""
+    """``x >> y``; the sign of signed integers is kept.
+
+    >>> right_shift([4, 21], 2).numpy()
+    array([1, 5], dtype=int32)
+    """
     return P.shift_right(*_shift("right_shift", x, y))
 
 
 @symbolic_aware
 def bitwise_right_shift(x: Any, y: Any) -> Tensor:
-    """The same as `right_shift`."""
+    """The same as `right_shift`.
+
+    >>> bitwise_right_shift([4, 21], 2).numpy()
+    array([1, 5], dtype=int32)
+    """
     return P.shift_right(*_shift("bitwise_right_shift", x, y))
 
 

@@ -89,7 +89,11 @@ def dot(x1: Any, x2: Any) -> Tensor:
 
 @symbolic_aware
 def inner(x1: Any, x2: Any) -> Tensor:
-    """The sum of products over the last axis of both."""
+    """The sum of products over the last axis of both.
+
+    >>> int(inner([1, 2], [3, 4]))
+    11
+    """
     x, y = _product_operands(x1, x2)
     if x.ndim == 0 or y.ndim == 0:
         return multiply(x, y)
@@ -99,14 +103,23 @@ def inner(x1: Any, x2: Any) -> Tensor:
 
 @symbolic_aware
 def vdot(x1: Any, x2: Any) -> Tensor:
-    """The sum of products of all elements; complex ``x1`` is conjugated."""
+    """The sum of products of all elements; complex ``x1`` is conjugated.
+
+    >>> int(vdot([1, 2], [3, 4]))
+    11
+    """
     x, y = _product_operands(x1, x2)
     return dot(ravel(conjugate(x)), ravel(y))
 
 
 @symbolic_aware
 def outer(x1: Any, x2: Any) -> Tensor:
-    """The products of each element of ``x1`` with each of ``x2``, both flattened: ``[x1.size, x2.size]``."""
+    """The products of each element of ``x1`` with each of ``x2``, both flattened: ``[x1.size, x2.size]``.
+
+    >>> outer([1, 2], [3, 4]).numpy()
+    array([[3, 4],
+           [6, 8]], dtype=int32)
+    """
     x, y = map(ravel, _product_operands(x1, x2))
     return multiply(P.reshape(x, shape=(x.size, 1)), y)
 
@@ -146,7 +159,11 @@ def _check_axes(
 
 @symbolic_aware
 def kron(x1: Any, x2: Any) -> Tensor:
-    """The Kronecker product: ``x2`` once for each element of ``x1``, times that element."""
+    """The Kronecker product: ``x2`` once for each element of ``x1``, times that element.
+
+    >>> kron([1, 10], [1, 2, 3]).numpy()
+    array([ 1,  2,  3, 10, 20, 30], dtype=int32)
+    """
     x, y = _product_operands(x1, x2)
     rank = max(x.ndim, y.ndim)
     xs, ys = ((1,) * (rank - t.ndim) + t.shape for t in (x, y))

@@ -21,7 +21,11 @@ from pronghorn.ops.numpy.shaping import UNKNOWN_EXTENT, known_extents, moveaxis,
 @symbolic_aware
 @gives_ours
 def array(x: Any, dtype: Any = None) -> Tensor:
-    """``x`` as a Tensor; see `convert_to_tensor`."""
+    """``x`` as a Tensor; see `convert_to_tensor`.
+
+    >>> array([1, 2]).numpy()
+    array([1, 2], dtype=int32)
+    """
     return B.convert(x) if dtype is None else B.cast(x, B.standardize_dtype(dtype))
 
 
@@ -37,38 +41,64 @@ def zeros(shape: Any, dtype: Any = None) -> Tensor:
 
 @symbolic_aware
 def ones(shape: Any, dtype: Any = None) -> Tensor:
-    """Ones, in the default float type unless ``dtype`` says otherwise."""
+    """Ones, in the default float type unless ``dtype`` says otherwise.
+
+    >>> ones((2, 2)).numpy()
+    array([[1., 1.],
+           [1., 1.]], dtype=float32)
+    """
     return B.full(known_extents(shape, "ones"), 1, B.standardize_dtype(dtype))
 
 
 @symbolic_aware
 def empty(shape: Any, dtype: Any = None) -> Tensor:
-    """An array whose values do not matter; they are zeros."""
+    """An array whose values do not matter; they are zeros.
+
+    >>> empty((2, 3)).shape
+    (2, 3)
+    """
     return B.full(known_extents(shape, "empty"), 0, B.standardize_dtype(dtype))
 
 
 @symbolic_aware
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Tensor:
-    """An array filled with a value, which is broadcast to ``shape``."""
+    """An array filled with a value, which is broadcast to ``shape``.
+
+    >>> full((2, 2), 7).numpy()
+    array([[7., 7.],
+           [7., 7.]], dtype=float32)
+    """
     value = B.cast(fill_value, config.floatx() if dtype is None else B.standardize_dtype(dtype))
     return B.broadcast_to(value, known_extents(shape, "full"))
 
 
 @symbolic_aware
 def zeros_like(x: Any, dtype: Any = None) -> Tensor:
-    """Zeros of the shape of ``x``, and of its type unless ``dtype`` says otherwise."""
+    """Zeros of the shape of ``x``, and of its type unless ``dtype`` says otherwise.
+
+    >>> zeros_like([1, 2]).numpy()
+    array([0, 0], dtype=int32)
+    """
     return _like(x, 0, dtype)
 
 
 @symbolic_aware
 def ones_like(x: Any, dtype: Any = None) -> Tensor:
-    """Ones of the shape of ``x``, and of its type unless ``dtype`` says otherwise."""
+    """Ones of the shape of ``x``, and of its type unless ``dtype`` says otherwise.
+
+    >>> ones_like([1, 2]).numpy()
+    array([1, 1], dtype=int32)
+    """
     return _like(x, 1, dtype)
 
 
 @symbolic_aware
 def empty_like(x: Any, dtype: Any = None) -> Tensor:
-    """An array of the shape of ``x`` whose values do not matter; they are zeros."""
+    """An array of the shape of ``x`` whose values do not matter; they are zeros.
+
+    >>> empty_like([[1, 2, 3]]).shape
+    (1, 3)
+    """
     return _like(x, 0, dtype)
 
 
@@ -79,7 +109,11 @@ def _like(x: Any, value: int, dtype: Any) -> Tensor:
 
 @symbolic_aware
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Tensor:
-    """An array of the shape of ``x`` filled with a value."""
+    """An array of the shape of ``x`` filled with a value.
+
+    >>> full_like([[1, 2]], 7).numpy()
+    array([[7, 7]], dtype=int32)
+    """
     x = B.convert(x)
     return B.broadcast_to(B.cast(fill_value, x.dtype if dtype is None else B.standardize_dtype(dtype)), x.shape)
 
@@ -149,13 +183,24 @@ def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Tensor:
 
 @symbolic_aware
 def identity(n: Any, dtype: Any = None) -> Tensor:
-    """The ``[n, n]`` identity matrix."""
+    """The ``[n, n]`` identity matrix.
+
+    >>> identity(2).numpy()
+    array([[1., 0.],
+           [0., 1.]], dtype=float32)
+    """
     return B.cast(_diagonal_test(P.eq, n, n, 0), B.standardize_dtype(dtype))
 
 
 @symbolic_aware
 def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Tensor:
-    """Ones at and below the ``k``-th diagonal of an ``[N, M]`` array of zeros."""
+    """Ones at and below the ``k``-th diagonal of an ``[N, M]`` array of zeros.
+
+    >>> tri(3).numpy()
+    array([[1., 0., 0.],
+           [1., 1., 0.],
+           [1., 1., 1.]], dtype=float32)
+    """
     return B.cast(_diagonal_test(P.ge, N, M, k), B.standardize_dtype(dtype))
 
 
@@ -187,7 +232,12 @@ def tril(x: Any, k: int = 0) -> Tensor:
 
 @symbolic_aware
 def triu(x: Any, k: int = 0) -> Tensor:
-    """``x`` with zeros below the ``k``-th diagonal of its last two axes."""
+    """``x`` with zeros below the ``k``-th diagonal of its last two axes.
+
+    >>> triu([[1, 2], [3, 4]]).numpy()
+    array([[1, 2],
+           [0, 4]], dtype=int32)
+    """
     x = _matrix(x, "triu")
     return P.select(B.broadcast_to(_diagonal_test(P.le, *x.shape[-2:], k), x.shape), x, B.zeros_like(x))
 
@@ -250,7 +300,11 @@ def linspace(
 def logspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10, dtype: Any = None, axis: int = 0
 ) -> Tensor:
-    """``base`` to the power of each number of a `linspace`."""
+    """``base`` to the power of each number of a `linspace`.
+
+    >>> logspace(0, 2, 3).numpy()
+    array([  1.,  10., 100.], dtype=float32)
+    """
     target = B.float_dtype(B.weak_name(start), B.weak_name(stop)) if dtype is None else B.standardize_dtype(dtype)
     inner = target if dtypes.is_float(target) else config.floatx()
     exponents = linspace(start, stop, num, endpoint, dtype=inner, axis=axis)

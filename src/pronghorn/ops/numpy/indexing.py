@@ -376,7 +376,14 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
 
 @symbolic_aware
 def diag(x: Any, k: int = 0) -> Tensor:
-    """The ``k``-th diagonal of a matrix; for a vector, the matrix that has it there and zeros elsewhere."""
+    """The ``k``-th diagonal of a matrix; for a vector, the matrix that has it there and zeros elsewhere.
+
+    >>> diag([1, 2]).numpy()
+    array([[1, 0],
+           [0, 2]], dtype=int32)
+    >>> diag([[1, 2], [3, 4]]).numpy()
+    array([1, 4], dtype=int32)
+    """
     x = B.convert(x)
     if x.ndim == 2:
         return diagonal(x, k)
@@ -403,26 +410,44 @@ def place_diagonal(x: Tensor, k: int = 0) -> Tensor:
 
 @symbolic_aware
 def diagflat(x: Any, k: int = 0) -> Tensor:
-    """The matrix with the flattened ``x`` on its ``k``-th diagonal and zeros elsewhere."""
+    """The matrix with the flattened ``x`` on its ``k``-th diagonal and zeros elsewhere.
+
+    >>> diagflat([1, 2], k=1).numpy()
+    array([[0, 1, 0],
+           [0, 0, 2],
+           [0, 0, 0]], dtype=int32)
+    """
     return place_diagonal(ravel(x), k)
 
 
 @symbolic_aware
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-    """The sum of the ``offset``-th diagonal of the matrices in two axes."""
+    """The sum of the ``offset``-th diagonal of the matrices in two axes.
+
+    >>> int(trace([[1, 2], [3, 4]]))
+    5
+    """
     return sum_(diagonal(x, offset, axis1, axis2), -1)
 
 
 @symbolic_aware
 def size(x: Any) -> Any:
-    """The number of elements of ``x``; an int, or a scalar where it is not known yet or ``x`` is symbolic."""
+    """The number of elements of ``x``; an int, or a scalar where it is not known yet or ``x`` is symbolic.
+
+    >>> size([[1, 2], [3, 4]])
+    4
+    """
     count = B.extent_scalar(product(_shape(x)), "int32")
     return B.convert(count) if is_described(x) else count
 
 
 @symbolic_aware
 def ndim(x: Any) -> int:
-    """The number of axes of ``x``."""
+    """The number of axes of ``x``.
+
+    >>> ndim([[1, 2], [3, 4]])
+    2
+    """
     return len(_shape(x))
 
 

@@ -69,14 +69,23 @@ def stack(x: Sequence[Any], axis: int = 0) -> Tensor:
 
 @symbolic_aware
 def hstack(xs: Sequence[Any]) -> Tensor:
-    """Arrays one after the other along axis 1, or along axis 0 if they have only one."""
+    """Arrays one after the other along axis 1, or along axis 0 if they have only one.
+
+    >>> hstack([[1, 2], [3]]).numpy()
+    array([1, 2, 3], dtype=int32)
+    """
     parts = [_at_least_1d(p) for p in _alike(xs)]
     return concatenate(parts, 0 if parts[0].ndim == 1 else 1)
 
 
 @symbolic_aware
 def vstack(xs: Sequence[Any]) -> Tensor:
-    """Arrays one after the other along axis 0; those with one axis count as rows."""
+    """Arrays one after the other along axis 0; those with one axis count as rows.
+
+    >>> vstack([[1, 2], [3, 4]]).numpy()
+    array([[1, 2],
+           [3, 4]], dtype=int32)
+    """
     parts = [_at_least_1d(p) for p in _alike(xs)]
     return concatenate([expand_dims(p, 0) if p.ndim == 1 else p for p in parts], 0)
 
@@ -94,7 +103,12 @@ def column_stack(xs: Sequence[Any]) -> Tensor:
 
 @symbolic_aware
 def dstack(xs: Sequence[Any]) -> Tensor:
-    """Arrays one after the other along axis 2, which they get where they lack it."""
+    """Arrays one after the other along axis 2, which they get where they lack it.
+
+    >>> dstack([[1, 2], [3, 4]]).numpy()
+    array([[[1, 3],
+            [2, 4]]], dtype=int32)
+    """
     parts = [_at_least_1d(p) for p in _alike(xs)]
     parts = [expand_dims(p, 0) if p.ndim == 1 else p for p in parts]
     return concatenate([expand_dims(p, 2) if p.ndim == 2 else p for p in parts], 2)
@@ -106,7 +120,11 @@ def _at_least_1d(x: Tensor) -> Tensor:
 
 @symbolic_aware
 def append(x1: Any, x2: Any, axis: int | None = None) -> Tensor:
-    """``x2`` after ``x1`` along ``axis``, or both flattened."""
+    """``x2`` after ``x1`` along ``axis``, or both flattened.
+
+    >>> append([1, 2], [3]).numpy()
+    array([1, 2, 3], dtype=int32)
+    """
     x, y = _alike((x1, x2))
     if axis is None:
         return P.concatenate(ravel(x), ravel(y), axis=0)
@@ -133,7 +151,11 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
 
 @symbolic_aware
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
-    """`split` in which the parts may differ in length by one; the first ones are longer."""
+    """`split` in which the parts may differ in length by one; the first ones are longer.
+
+    >>> [part.numpy().tolist() for part in array_split([1, 2, 3, 4, 5], 2)]
+    [[1, 2, 3], [4, 5]]
+    """
     return _split("array_split", x, indices_or_sections, axis, equal=False)
 
 
@@ -169,18 +191,30 @@ def _equal_cuts(name: str, size: Extent, sections: int, equal: bool) -> Iterator
 
 @symbolic_aware
 def hsplit(x: Any, indices_or_sections: Any) -> list[Tensor]:
-    """`split` along axis 1, or along axis 0 of an array with one."""
+    """`split` along axis 1, or along axis 0 of an array with one.
+
+    >>> [part.numpy().tolist() for part in hsplit([[1, 2, 3, 4]], 2)]
+    [[[1, 2]], [[3, 4]]]
+    """
     x = B.convert(x)
     return _split("hsplit", x, indices_or_sections, 0 if x.ndim == 1 else 1, equal=True)
 
 
 @symbolic_aware
 def vsplit(x: Any, indices_or_sections: Any) -> list[Tensor]:
-    """`split` along axis 0."""
+    """`split` along axis 0.
+
+    >>> [part.numpy().tolist() for part in vsplit([[1, 2], [3, 4]], 2)]
+    [[[1, 2]], [[3, 4]]]
+    """
     return _split("vsplit", x, indices_or_sections, 0, equal=True)
 
 
 @symbolic_aware
 def dsplit(x: Any, indices_or_sections: Any) -> list[Tensor]:
-    """`split` along axis 2."""
+    """`split` along axis 2.
+
+    >>> [part.shape for part in dsplit([[[1, 2, 3, 4]]], 2)]
+    [(1, 1, 2), (1, 1, 2)]
+    """
     return _split("dsplit", x, indices_or_sections, 2, equal=True)

@@ -47,7 +47,11 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 @symbolic_aware
 def prod(x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
-    """The product along ``axis``, or of all elements; computed in ``dtype`` if it is given."""
+    """The product along ``axis``, or of all elements; computed in ``dtype`` if it is given.
+
+    >>> prod([[1, 2], [3, 4]], axis=0).numpy()
+    array([3, 8], dtype=int32)
+    """
     x = B.convert(x)
     target = _SUM_TYPES.get(x.dtype, x.dtype) if dtype is None else B.standardize_dtype(dtype)
     return _reduce(P.reduce_prod, B.cast(x, target), axis, keepdims)
@@ -92,39 +96,65 @@ def variance_of(x: Tensor, axes: tuple[int, ...], keepdims: bool = False) -> Ten
 
 @symbolic_aware
 def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The variance along ``axis``, or of all elements: the mean of the squared distances from the mean."""
+    """The variance along ``axis``, or of all elements: the mean of the squared distances from the mean.
+
+    >>> float(var([1.0, 3.0]))
+    1.0
+    """
     x = B.to_float(x)
     return B.cast(variance_of(x, B.axes_of(axis, x.ndim), keepdims), x.dtype)
 
 
 @symbolic_aware
 def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The standard deviation along ``axis``, or of all elements."""
+    """The standard deviation along ``axis``, or of all elements.
+
+    >>> float(std([1.0, 3.0]))
+    1.0
+    """
     x = B.to_float(x)
     return P.sqrt(variance_of(x, B.axes_of(axis, x.ndim), keepdims))
 
 
 @symbolic_aware
 def max(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) -> Tensor:
-    """The greatest element along ``axis``, or of all; at least ``initial`` if it is given."""
+    """The greatest element along ``axis``, or of all; at least ``initial`` if it is given.
+
+    >>> max([[1, 5], [3, 2]], axis=1).numpy()
+    array([5, 3], dtype=int32)
+    >>> int(max([1, 5], initial=7))
+    7
+    """
     return _extremum(P.reduce_max, P.max, "max", x, axis, keepdims, initial)
 
 
 @symbolic_aware
 def amax(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The same as `max`."""
+    """The same as `max`.
+
+    >>> amax([[1, 5], [3, 2]], axis=0).numpy()
+    array([3, 5], dtype=int32)
+    """
     return _extremum(P.reduce_max, P.max, "amax", x, axis, keepdims, None)
 
 
 @symbolic_aware
 def min(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) -> Tensor:
-    """The least element along ``axis``, or of all; at most ``initial`` if it is given."""
+    """The least element along ``axis``, or of all; at most ``initial`` if it is given.
+
+    >>> min([[1, 5], [3, 2]], axis=1).numpy()
+    array([1, 2], dtype=int32)
+    """
     return _extremum(P.reduce_min, P.min, "min", x, axis, keepdims, initial)
 
 
 @symbolic_aware
 def amin(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The same as `min`."""
+    """The same as `min`.
+
+    >>> amin([[1, 5], [3, 2]], axis=0).numpy()
+    array([1, 2], dtype=int32)
+    """
     return _extremum(P.reduce_min, P.min, "amin", x, axis, keepdims, None)
 
 
@@ -145,25 +175,41 @@ def _extremum(reduce: Any, pair: Any, name: str, x: Any, axis: Axis, keepdims: b
 
 @symbolic_aware
 def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Whether all elements along ``axis`` are true (not zero)."""
+    """Whether all elements along ``axis`` are true (not zero).
+
+    >>> all([[True, False], [True, True]], axis=1).numpy()
+    array([False,  True])
+    """
     return _reduce(P.reduce_and, B.cast(x, "bool"), axis, keepdims)
 
 
 @symbolic_aware
 def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Whether some element along ``axis`` is true (not zero)."""
+    """Whether some element along ``axis`` is true (not zero).
+
+    >>> any([[True, False], [False, False]], axis=1).numpy()
+    array([ True, False])
+    """
     return _reduce(P.reduce_or, B.cast(x, "bool"), axis, keepdims)
 
 
 @symbolic_aware
 def count_nonzero(x: Any, axis: Axis = None) -> Tensor:
-    """How many elements along ``axis`` are not zero, as int32."""
+    """How many elements along ``axis`` are not zero, as int32.
+
+    >>> count_nonzero([[0, 1], [2, 3]], axis=1).numpy()
+    array([1, 2], dtype=int32)
+    """
     return _reduce(P.reduce_sum, P.cast(B.cast(x, "bool"), dtype="int32"), axis, False)
 
 
 @symbolic_aware
 def ptp(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The greatest minus the least element along ``axis``."""
+    """The greatest minus the least element along ``axis``.
+
+    >>> ptp([[1, 5], [3, 2]], axis=1).numpy()
+    array([4, 1], dtype=int32)
+    """
     x = B.convert(x)
     if x.dtype == "bool":
         raise TypeError("ptp: bools cannot be subtracted; cast them first.")
@@ -182,7 +228,11 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
 
 @symbolic_aware
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The index of the least element along ``axis``, or in the flattened array, as int32; the first of equals."""
+    """The index of the least element along ``axis``, or in the flattened array, as int32; the first of equals.
+
+    >>> argmin([[3, 1], [2, 4]], axis=1).numpy()
+    array([1, 0], dtype=int32)
+    """
     return _arg(P.argmin, x, axis, keepdims)
 
 
@@ -212,7 +262,11 @@ def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
 
 @symbolic_aware
 def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
-    """The products of ever more elements along ``axis``, or of the flattened array."""
+    """The products of ever more elements along ``axis``, or of the flattened array.
+
+    >>> cumprod([1, 2, 3, 4]).numpy()
+    array([ 1,  2,  6, 24], dtype=int32)
+    """
     return _cumulate(P.cumprod, x, axis, dtype)
 
 
@@ -242,26 +296,42 @@ def _numbers(x: Tensor, dtype: str) -> Tensor:
 
 @symbolic_aware
 def nansum(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The sum along ``axis`` of what is not NaN."""
+    """The sum along ``axis`` of what is not NaN.
+
+    >>> float(nansum([1.0, float("nan"), 3.0]))
+    4.0
+    """
     return sum(replace_nan(B.convert(x), 0), axis, keepdims)
 
 
 @symbolic_aware
 def nanprod(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The product along ``axis`` of what is not NaN."""
+    """The product along ``axis`` of what is not NaN.
+
+    >>> float(nanprod([2.0, float("nan"), 3.0]))
+    6.0
+    """
     return prod(replace_nan(B.convert(x), 1), axis, keepdims)
 
 
 @symbolic_aware
 def nanmax(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The greatest along ``axis`` of what is not NaN; NaN where nothing else is."""
+    """The greatest along ``axis`` of what is not NaN; NaN where nothing else is.
+
+    >>> float(nanmax([1.0, float("nan"), 3.0]))
+    3.0
+    """
     x = B.convert(x)
     return _nan_if_all(x, max(replace_nan(x, -np.inf), axis, keepdims), axis, keepdims)
 
 
 @symbolic_aware
 def nanmin(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The least along ``axis`` of what is not NaN; NaN where nothing else is."""
+    """The least along ``axis`` of what is not NaN; NaN where nothing else is.
+
+    >>> float(nanmin([1.0, float("nan"), 3.0]))
+    1.0
+    """
     x = B.convert(x)
     return _nan_if_all(x, min(replace_nan(x, np.inf), axis, keepdims), axis, keepdims)
 
@@ -285,7 +355,11 @@ def nanmean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 @symbolic_aware
 def nanvar(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The variance along ``axis`` of what is not NaN."""
+    """The variance along ``axis`` of what is not NaN.
+
+    >>> float(nanvar([1.0, float("nan"), 3.0]))
+    1.0
+    """
     x = B.to_float(x)
     axes = B.axes_of(axis, x.ndim)
     apart = P.sub(x, B.broadcast_to(nanmean(x, axes, keepdims=True), x.shape))
@@ -298,19 +372,31 @@ def nanvar(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 @symbolic_aware
 def nanstd(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The standard deviation along ``axis`` of what is not NaN."""
+    """The standard deviation along ``axis`` of what is not NaN.
+
+    >>> float(nanstd([1.0, float("nan"), 3.0]))
+    1.0
+    """
     return P.sqrt(nanvar(x, axis, keepdims))
 
 
 @symbolic_aware
 def nanargmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The index of the greatest along ``axis`` of what is not NaN; -1 where nothing else is."""
+    """The index of the greatest along ``axis`` of what is not NaN; -1 where nothing else is.
+
+    >>> int(nanargmax([1.0, float("nan"), 3.0]))
+    2
+    """
     return _nanarg(argmax, -np.inf, x, axis, keepdims)
 
 
 @symbolic_aware
 def nanargmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The index of the least along ``axis`` of what is not NaN; -1 where nothing else is."""
+    """The index of the least along ``axis`` of what is not NaN; -1 where nothing else is.
+
+    >>> int(nanargmin([1.0, float("nan"), 3.0]))
+    0
+    """
     return _nanarg(argmin, np.inf, x, axis, keepdims)
 
 
@@ -324,11 +410,19 @@ def _nanarg(arg: Any, value: float, x: Any, axis: int | None, keepdims: bool) ->
 
 @symbolic_aware
 def nancumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
-    """The sums of ever more elements along ``axis``, NaN taken as 0."""
+    """The sums of ever more elements along ``axis``, NaN taken as 0.
+
+    >>> nancumsum([2.0, float("nan"), 3.0]).numpy()
+    array([2., 2., 5.], dtype=float32)
+    """
     return _cumulate(P.cumsum, replace_nan(B.convert(x), 0), axis, dtype)
 
 
 @symbolic_aware
 def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
-    """The products of ever more elements along ``axis``, NaN taken as 1."""
+    """The products of ever more elements along ``axis``, NaN taken as 1.
+
+    >>> nancumprod([2.0, float("nan"), 3.0]).numpy()
+    array([2., 2., 6.], dtype=float32)
+    """
     return _cumulate(P.cumprod, replace_nan(B.convert(x), 1), axis, dtype)

@@ -130,7 +130,11 @@ def _settle(old: Shape, total: Extent, rest: Extent) -> None:
 
 @symbolic_aware
 def ravel(x: Any) -> Tensor:
-    """The elements of ``x`` in one axis."""
+    """The elements of ``x`` in one axis.
+
+    >>> ravel([[1, 2], [3, 4]]).numpy()
+    array([1, 2, 3, 4], dtype=int32)
+    """
     x = B.convert(x)
     return P.reshape(x, shape=(x.size,))
 
@@ -161,7 +165,12 @@ def permute(x: Tensor, order: Sequence[int]) -> Tensor:
 
 @symbolic_aware
 def swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
-    """``x`` with two axes exchanged."""
+    """``x`` with two axes exchanged.
+
+    >>> swapaxes([[1, 2], [3, 4]], 0, 1).numpy()
+    array([[1, 3],
+           [2, 4]], dtype=int32)
+    """
     x = B.convert(x)
     a, b = B.axis_of(axis1, x.ndim, "axis1"), B.axis_of(axis2, x.ndim, "axis2")
     order = list(range(x.ndim))
@@ -211,6 +220,13 @@ def squeeze(x: Any, axis: Any = None) -> Tensor:
 
     Raises:
         ValueError: if an axis named has another extent.
+
+    Example:
+
+    >>> squeeze([[[1], [2]]]).numpy()
+    array([1, 2], dtype=int32)
+    >>> squeeze([[[1], [2]]], axis=0).shape
+    (2, 1)
     """
     x = B.convert(x)
     if axis is None:
@@ -225,7 +241,12 @@ def squeeze(x: Any, axis: Any = None) -> Tensor:
 
 @symbolic_aware
 def broadcast_to(x: Any, shape: Any) -> Tensor:
-    """``x`` repeated to ``shape`` by NumPy's rule."""
+    """``x`` repeated to ``shape`` by NumPy's rule.
+
+    >>> broadcast_to([1, 2], (2, 2)).numpy()
+    array([[1, 2],
+           [1, 2]], dtype=int32)
+    """
     x, target = B.convert(x), known_extents(shape, "broadcast_to")
     if len(target) < x.ndim or B.broadcast_shapes(x.shape, target) != target:
         raise ValueError(f"broadcast_to: {x.shape} cannot be broadcast to {target}.")
@@ -234,7 +255,12 @@ def broadcast_to(x: Any, shape: Any) -> Tensor:
 
 @symbolic_aware
 def flip(x: Any, axis: Any = None) -> Tensor:
-    """``x`` in reverse order along ``axis``, or along all axes."""
+    """``x`` in reverse order along ``axis``, or along all axes.
+
+    >>> flip([[1, 2], [3, 4]], axis=1).numpy()
+    array([[2, 1],
+           [4, 3]], dtype=int32)
+    """
     x = B.convert(x)
     axes = B.axes_of(axis, x.ndim)
     return P.reverse(x, axes=axes) if axes else x
@@ -242,13 +268,23 @@ def flip(x: Any, axis: Any = None) -> Tensor:
 
 @symbolic_aware
 def fliplr(x: Any) -> Tensor:
-    """``x`` in reverse order along axis 1."""
+    """``x`` in reverse order along axis 1.
+
+    >>> fliplr([[1, 2], [3, 4]]).numpy()
+    array([[2, 1],
+           [4, 3]], dtype=int32)
+    """
     return flip(x, 1)
 
 
 @symbolic_aware
 def flipud(x: Any) -> Tensor:
-    """``x`` in reverse order along axis 0."""
+    """``x`` in reverse order along axis 0.
+
+    >>> flipud([[1, 2], [3, 4]]).numpy()
+    array([[3, 4],
+           [1, 2]], dtype=int32)
+    """
     return flip(x, 0)
 
 

@@ -96,7 +96,12 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Tensor:
 
 @symbolic_aware
 def corrcoef(x: Any) -> Tensor:
-    """The correlation of each two rows (the variables; the columns are the samples)."""
+    """The correlation of each two rows (the variables; the columns are the samples).
+
+    >>> corrcoef([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]).numpy()
+    array([[ 1., -1.],
+           [-1.,  1.]], dtype=float32)
+    """
     x = B.to_float(x)
     if x.ndim > 2:
         raise ValueError(f"corrcoef: a vector or a matrix is needed, got shape {x.shape}.")
@@ -163,7 +168,11 @@ def _window(name: str, x: Any, fn: Callable[[np.ndarray, int], np.ndarray]) -> T
 
 @symbolic_aware
 def bartlett(x: Any) -> Tensor:
-    """The triangular window with ``x`` samples, zero at both ends."""
+    """The triangular window with ``x`` samples, zero at both ends.
+
+    >>> bartlett(5).numpy()
+    array([0. , 0.5, 1. , 0.5, 0. ], dtype=float32)
+    """
     return _window("bartlett", x, lambda i, n: 1 - np.abs(2 * i / n - 1))
 
 
@@ -179,13 +188,21 @@ def hanning(x: Any) -> Tensor:
 
 @symbolic_aware
 def hamming(x: Any) -> Tensor:
-    """The Hamming window with ``x`` samples."""
+    """The Hamming window with ``x`` samples.
+
+    >>> hamming(3).numpy()
+    array([0.08, 1.  , 0.08], dtype=float32)
+    """
     return _window("hamming", x, lambda i, n: 0.54 - 0.46 * np.cos(2 * math.pi * i / n))
 
 
 @symbolic_aware
 def blackman(x: Any) -> Tensor:
-    """The Blackman window with ``x`` samples."""
+    """The Blackman window with ``x`` samples.
+
+    >>> blackman(3).shape
+    (3,)
+    """
 
     def taper(i: np.ndarray, n: int) -> np.ndarray:
         return 0.42 - 0.5 * np.cos(2 * math.pi * i / n) + 0.08 * np.cos(4 * math.pi * i / n)
@@ -195,7 +212,11 @@ def blackman(x: Any) -> Tensor:
 
 @symbolic_aware
 def kaiser(x: Any, beta: Any) -> Tensor:
-    """The Kaiser window with ``x`` samples and the shape ``beta``."""
+    """The Kaiser window with ``x`` samples and the shape ``beta``.
+
+    >>> kaiser(3, 5.0).numpy().round(4)
+    array([0.0367, 1.    , 0.0367], dtype=float32)
+    """
     shape = float(B.convert(beta).numpy())
     return _window("kaiser", x, lambda i, n: np.i0(shape * np.sqrt(1 - (2 * i / n - 1) ** 2)) / np.i0(shape))
 

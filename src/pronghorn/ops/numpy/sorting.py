@@ -54,6 +54,9 @@ def argpartition(x: Any, kth: int, axis: int | None = -1) -> Tensor:
     """Indices that put the ``kth`` element of the sorted order in its place, with none greater before it.
 
     They put everything in order, which is one of the orders that satisfy this.
+
+    >>> int(argpartition([7, 1, 5, 3], 0)[0])
+    1
     """
     x = B.convert(x)
     size = x.size if axis is None else x.shape[B.axis_of(axis, x.ndim)]
@@ -236,7 +239,11 @@ def quantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims:
 
 @symbolic_aware
 def percentile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Tensor:
-    """`quantile` with ``q`` in hundredths, from 0 to 100."""
+    """`quantile` with ``q`` in hundredths, from 0 to 100.
+
+    >>> float(percentile([1.0, 2.0, 4.0], 50))
+    2.0
+    """
     return _quantile(B.to_float(x), _percent(q), axis, method, keepdims, skip_nan=False)
 
 
@@ -247,19 +254,33 @@ def _percent(q: Any) -> Tensor:
 
 @symbolic_aware
 def median(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The middle element along ``axis``; of an even number, the mean of both."""
+    """The middle element along ``axis``; of an even number, the mean of both.
+
+    >>> float(median([3.0, 1.0, 10.0]))
+    3.0
+    >>> float(median([3.0, 1.0, 10.0, 4.0]))
+    3.5
+    """
     return _quantile(B.to_float(x), 0.5, axis, "midpoint", keepdims, skip_nan=False)
 
 
 @symbolic_aware
 def nanquantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Tensor:
-    """`quantile` of what is not NaN."""
+    """`quantile` of what is not NaN.
+
+    >>> float(nanquantile([1.0, float("nan"), 3.0], 0.5))
+    2.0
+    """
     return _quantile(B.to_float(x), q, axis, method, keepdims, skip_nan=True)
 
 
 @symbolic_aware
 def nanpercentile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Tensor:
-    """`percentile` of what is not NaN."""
+    """`percentile` of what is not NaN.
+
+    >>> float(nanpercentile([1.0, float("nan"), 3.0], 50))
+    2.0
+    """
     return _quantile(B.to_float(x), _percent(q), axis, method, keepdims, skip_nan=True)
 
 

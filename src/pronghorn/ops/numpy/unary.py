@@ -36,14 +36,22 @@ def abs(x: Any) -> Tensor:
 
 @symbolic_aware
 def absolute(x: Any) -> Tensor:
-    """The same as `abs`."""
+    """The same as `abs`.
+
+    >>> absolute([-2, 3]).numpy()
+    array([2, 3], dtype=int32)
+    """
     x = B.convert(x)
     return x if x.dtype in dtypes.UNSIGNED or x.dtype == "bool" else P.abs(x)
 
 
 @symbolic_aware
 def fabs(x: Any) -> Tensor:
-    """The absolute value, as a float."""
+    """The absolute value, as a float.
+
+    >>> fabs([-2, 3]).numpy()
+    array([2., 3.], dtype=float32)
+    """
     return P.abs(B.to_float(x))
 
 
@@ -53,6 +61,11 @@ def negative(x: Any) -> Tensor:
 
     Raises:
         TypeError: for bools.
+
+    Example:
+
+    >>> negative([1, -2]).numpy()
+    array([-1,  2], dtype=int32)
     """
     x = B.convert(x)
     if x.dtype == "bool":
@@ -62,26 +75,42 @@ def negative(x: Any) -> Tensor:
 
 @symbolic_aware
 def sign(x: Any) -> Tensor:
-    """-1, 0 or 1, as ``x`` is negative, zero or positive."""
+    """-1, 0 or 1, as ``x`` is negative, zero or positive.
+
+    >>> sign([-3.0, 0.0, 2.0]).numpy()
+    array([-1.,  0.,  1.], dtype=float32)
+    """
     x = B.convert(x)
     return P.sign(P.cast(x, dtype="int32") if x.dtype == "bool" else x)
 
 
 @symbolic_aware
 def floor(x: Any) -> Tensor:
-    """The greatest whole number not above ``x``, as a float."""
+    """The greatest whole number not above ``x``, as a float.
+
+    >>> floor([1.8, -1.2]).numpy()
+    array([ 1., -2.], dtype=float32)
+    """
     return P.floor(B.to_float(x))
 
 
 @symbolic_aware
 def ceil(x: Any) -> Tensor:
-    """The least whole number not below ``x``, as a float."""
+    """The least whole number not below ``x``, as a float.
+
+    >>> ceil([1.2, -1.2]).numpy()
+    array([ 2., -1.], dtype=float32)
+    """
     return P.ceil(B.to_float(x))
 
 
 @symbolic_aware
 def trunc(x: Any) -> Tensor:
-    """``x`` without its fraction."""
+    """``x`` without its fraction.
+
+    >>> trunc([1.8, -1.8]).numpy()
+    array([ 1., -1.], dtype=float32)
+    """
     x = B.convert(x)
     if not dtypes.is_float(x.dtype):
         return x
@@ -123,37 +152,61 @@ def exp(x: Any) -> Tensor:
 
 @symbolic_aware
 def exp2(x: Any) -> Tensor:
-    """2 to the power of ``x``."""
+    """2 to the power of ``x``.
+
+    >>> exp2([0.0, 3.0]).numpy()
+    array([1., 8.], dtype=float32)
+    """
     return P.exp(_times(B.to_float(x), math.log(2)))
 
 
 @symbolic_aware
 def expm1(x: Any) -> Tensor:
-    """``exp(x) - 1``, exact near 0."""
+    """``exp(x) - 1``, exact near 0.
+
+    >>> expm1([0.0, 1e-3]).numpy().round(4)
+    array([0.   , 0.001], dtype=float32)
+    """
     return P.expm1(B.to_float(x))
 
 
 @symbolic_aware
 def log(x: Any) -> Tensor:
-    """The natural logarithm."""
+    """The natural logarithm.
+
+    >>> log([1.0, 10.0]).numpy().round(4)
+    array([0.    , 2.3026], dtype=float32)
+    """
     return P.log(B.to_float(x))
 
 
 @symbolic_aware
 def log1p(x: Any) -> Tensor:
-    """``log(1 + x)``, exact near 0."""
+    """``log(1 + x)``, exact near 0.
+
+    >>> log1p([0.0, 1e-3]).numpy().round(4)
+    array([0.   , 0.001], dtype=float32)
+    """
     return P.log1p(B.to_float(x))
 
 
 @symbolic_aware
 def log2(x: Any) -> Tensor:
-    """The logarithm with base 2."""
+    """The logarithm with base 2.
+
+    >>> log2([1.0, 8.0]).numpy()
+    array([0., 3.], dtype=float32)
+    """
     return _times(P.log(B.to_float(x)), 1 / math.log(2))
 
 
 @symbolic_aware
 def log10(x: Any) -> Tensor:
-    """The logarithm with base 10."""
+    """The logarithm with base 10.
+
+    >>> log10([1.0, 1000.0]).numpy()
+    array([0., 3.], dtype=float32)
+    """
     return _times(P.log(B.to_float(x)), 1 / math.log(10))
 
 
@@ -174,13 +227,21 @@ def sqrt(x: Any) -> Tensor:
 
 @symbolic_aware
 def rsqrt(x: Any) -> Tensor:
-    """``1 / sqrt(x)``."""
+    """``1 / sqrt(x)``.
+
+    >>> rsqrt([4.0, 16.0]).numpy()
+    array([0.5 , 0.25], dtype=float32)
+    """
     return P.rsqrt(B.to_float(x))
 
 
 @symbolic_aware
 def cbrt(x: Any) -> Tensor:
-    """The cube root, also of negative numbers."""
+    """The cube root, also of negative numbers.
+
+    >>> cbrt([8.0, -27.0]).numpy()
+    array([ 2., -3.], dtype=float32)
+    """
     return _cube_root(B.to_float(x))
 
 
@@ -200,98 +261,162 @@ def _cube_root(x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
 # -- trigonometry -----------------------------------------------------------------------------------------------------
 @symbolic_aware
 def sin(x: Any) -> Tensor:
-    """The sine of ``x`` in radians."""
+    """The sine of ``x`` in radians.
+
+    >>> sin([0.0, 1.0]).numpy().round(4)
+    array([0.    , 0.8415], dtype=float32)
+    """
     return P.sin(B.to_float(x))
 
 
 @symbolic_aware
 def cos(x: Any) -> Tensor:
-    """The cosine of ``x`` in radians."""
+    """The cosine of ``x`` in radians.
+
+    >>> cos([0.0, 1.0]).numpy().round(4)
+    array([1.    , 0.5403], dtype=float32)
+    """
     return P.cos(B.to_float(x))
 
 
 @symbolic_aware
 def tan(x: Any) -> Tensor:
-    """The tangent of ``x`` in radians."""
+    """The tangent of ``x`` in radians.
+
+    >>> tan([0.0, 1.0]).numpy().round(4)
+    array([0.    , 1.5574], dtype=float32)
+    """
     return P.tan(B.to_float(x))
 
 
 @symbolic_aware
 def arcsin(x: Any) -> Tensor:
-    """The inverse of the sine."""
+    """The inverse of the sine.
+
+    >>> arcsin([0.0, 1.0]).numpy().round(4)
+    array([0.    , 1.5708], dtype=float32)
+    """
     return P.asin(B.to_float(x))
 
 
 @symbolic_aware
 def arccos(x: Any) -> Tensor:
-    """The inverse of the cosine."""
+    """The inverse of the cosine.
+
+    >>> arccos([1.0, 0.0, -1.0]).numpy().round(4)
+    array([0.    , 1.5708, 3.1416], dtype=float32)
+    """
     return P.acos(B.to_float(x))
 
 
 @symbolic_aware
 def arctan(x: Any) -> Tensor:
-    """The inverse of the tangent."""
+    """The inverse of the tangent.
+
+    >>> arctan([0.0, 1.0]).numpy().round(4)
+    array([0.    , 0.7854], dtype=float32)
+    """
     return P.atan(B.to_float(x))
 
 
 @symbolic_aware
 def arctan2(x1: Any, x2: Any) -> Tensor:
-    """The angle of the point whose ordinate is ``x1`` and whose abscissa is ``x2``."""
+    """The angle of the point whose ordinate is ``x1`` and whose abscissa is ``x2``.
+
+    >>> arctan2([1.0, 1.0], [1.0, -1.0]).numpy().round(4)
+    array([0.7854, 2.3562], dtype=float32)
+    """
     x1, x2 = B.convert(x1), B.convert(x2)
     return P.atan2(*B.operands(x1, x2, dtype=B.float_dtype(x1.dtype, x2.dtype)))
 
 
 @symbolic_aware
 def sinh(x: Any) -> Tensor:
-    """The hyperbolic sine."""
+    """The hyperbolic sine.
+
+    >>> sinh([0.0, 1.0]).numpy().round(4)
+    array([0.    , 1.1752], dtype=float32)
+    """
     return P.sinh(B.to_float(x))
 
 
 @symbolic_aware
 def cosh(x: Any) -> Tensor:
-    """The hyperbolic cosine."""
+    """The hyperbolic cosine.
+
+    >>> cosh([0.0, 1.0]).numpy().round(4)
+    array([1.    , 1.5431], dtype=float32)
+    """
     return P.cosh(B.to_float(x))
 
 
 @symbolic_aware
 def tanh(x: Any) -> Tensor:
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    >>> tanh([0.0, 1.0]).numpy().round(4)
+    array([0.    , 0.7616], dtype=float32)
+    """
     return P.tanh(B.to_float(x))
 
 
 @symbolic_aware
 def arcsinh(x: Any) -> Tensor:
-    """The inverse of the hyperbolic sine."""
+    """The inverse of the hyperbolic sine.
+
+    >>> arcsinh([0.0, 1.0]).numpy().round(4)
+    array([0.    , 0.8814], dtype=float32)
+    """
     return P.asinh(B.to_float(x))
 
 
 @symbolic_aware
 def arccosh(x: Any) -> Tensor:
-    """The inverse of the hyperbolic cosine."""
+    """The inverse of the hyperbolic cosine.
+
+    >>> arccosh([1.0, 2.0]).numpy().round(4)
+    array([0.   , 1.317], dtype=float32)
+    """
     return P.acosh(B.to_float(x))
 
 
 @symbolic_aware
 def arctanh(x: Any) -> Tensor:
-    """The inverse of the hyperbolic tangent."""
+    """The inverse of the hyperbolic tangent.
+
+    >>> arctanh([0.0, 0.5]).numpy().round(4)
+    array([0.    , 0.5493], dtype=float32)
+    """
     return P.atanh(B.to_float(x))
 
 
 @symbolic_aware
 def deg2rad(x: Any) -> Tensor:
-    """Degrees to radians."""
+    """Degrees to radians.
+
+    >>> deg2rad([180.0, 90.0]).numpy().round(4)
+    array([3.1416, 1.5708], dtype=float32)
+    """
     return _times(B.to_float(x), math.pi / 180)
 
 
 @symbolic_aware
 def rad2deg(x: Any) -> Tensor:
-    """Radians to degrees."""
+    """Radians to degrees.
+
+    >>> rad2deg([3.1415927, 0.0]).numpy()
+    array([180.,   0.], dtype=float32)
+    """
     return _times(B.to_float(x), 180 / math.pi)
 
 
 @symbolic_aware
 def sinc(x: Any) -> Tensor:
-    """``sin(pi x) / (pi x)``, and 1 at 0."""
+    """``sin(pi x) / (pi x)``, and 1 at 0.
+
+    >>> sinc([0.0, 0.5]).numpy().round(4)
+    array([1.    , 0.6366], dtype=float32)
+    """
     x = _times(B.to_float(x), math.pi)
     zero = P.eq(x, B.zeros_like(x))
     one = B.full_like(x, 1)
@@ -302,28 +427,44 @@ def sinc(x: Any) -> Tensor:
 # -- complex numbers --------------------------------------------------------------------------------------------------
 @symbolic_aware
 def real(x: Any) -> Tensor:
-    """The real part."""
+    """The real part.
+
+    >>> real([1 + 2j, 3]).numpy()
+    array([1., 3.], dtype=float32)
+    """
     x = B.convert(x)
     return P.real(x) if x.dtype in dtypes.COMPLEX else x
 
 
 @symbolic_aware
 def imag(x: Any) -> Tensor:
-    """The imaginary part; zeros for real numbers."""
+    """The imaginary part; zeros for real numbers.
+
+    >>> imag([1 + 2j, 3]).numpy()
+    array([2., 0.], dtype=float32)
+    """
     x = B.convert(x)
     return P.imag(x) if x.dtype in dtypes.COMPLEX else B.zeros_like(x)
 
 
 @symbolic_aware
 def conjugate(x: Any) -> Tensor:
-    """The complex conjugate."""
+    """The complex conjugate.
+
+    >>> conjugate([1 + 2j]).numpy()
+    array([1.-2.j], dtype=complex64)
+    """
     x = B.convert(x)
     return P.conj(x) if x.dtype in dtypes.COMPLEX else x
 
 
 @symbolic_aware
 def conj(x: Any) -> Tensor:
-    """The same as `conjugate`."""
+    """The same as `conjugate`.
+
+    >>> conj([1 + 2j]).numpy()
+    array([1.-2.j], dtype=complex64)
+    """
     x = B.convert(x)
     return P.conj(x) if x.dtype in dtypes.COMPLEX else x
 
@@ -363,7 +504,11 @@ def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: fl
 
 @symbolic_aware
 def copy(x: Any) -> Tensor:
-    """A copy of ``x``."""
+    """A copy of ``x``.
+
+    >>> copy([1, 2]).numpy()
+    array([1, 2], dtype=int32)
+    """
     x = B.convert(x)
     if x.is_traced:
         return x

@@ -73,6 +73,12 @@ class InverseTimeDecay(_Decay):
         decay_rate: see above.
         staircase: whether to decay at whole multiples of `decay_steps` only.
         name: its name.
+
+    Example:
+
+    >>> rate = InverseTimeDecay(0.1, decay_steps=10, decay_rate=0.5)
+    >>> [round(float(rate(step)), 4) for step in (0, 10, 20)]
+    [0.1, 0.0667, 0.05]
     """
 
     _arguments = ("initial_learning_rate", "decay_steps", "decay_rate", "staircase", "name")
@@ -107,6 +113,12 @@ class PolynomialDecay(_Decay):
         power: 1 is a straight line.
         cycle: whether to start anew, each time over a longer range, beyond `decay_steps`.
         name: its name.
+
+    Example:
+
+    >>> rate = PolynomialDecay(0.1, decay_steps=100, end_learning_rate=0.01)
+    >>> [round(float(rate(step)), 4) for step in (0, 50, 100)]
+    [0.1, 0.055, 0.01]
     """
 
     _arguments = ("initial_learning_rate", "decay_steps", "end_learning_rate", "power", "cycle", "name")
@@ -181,6 +193,12 @@ class CosineDecay(_Decay):
         name: its name.
         warmup_target: the rate at the top; None for no warm-up.
         warmup_steps: steps of the warm-up.
+
+    Example:
+
+    >>> rate = CosineDecay(0.1, decay_steps=100)
+    >>> [round(float(rate(step)), 4) for step in (0, 50, 100)]
+    [0.1, 0.05, 0.0]
     """
 
     _arguments = ("initial_learning_rate", "decay_steps", "alpha", "name", "warmup_target", "warmup_steps")
@@ -230,6 +248,12 @@ class CosineDecayRestarts(_Decay):
         m_mul: see above.
         alpha: the last rate of a period as a share of `initial_learning_rate`.
         name: its name.
+
+    Example:
+
+    >>> rate = CosineDecayRestarts(0.1, first_decay_steps=100)
+    >>> [round(float(rate(step)), 4) for step in (0, 50, 100)]
+    [0.1, 0.05, 0.1]
     """
 
     _arguments = ("initial_learning_rate", "first_decay_steps", "t_mul", "m_mul", "alpha", "name")

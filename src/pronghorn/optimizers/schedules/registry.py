@@ -16,10 +16,20 @@ ALL_SCHEDULES: dict[str, Any] = {
 
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
-    """Return a schedule as a config."""
+    """Return a schedule as a config.
+
+    >>> from pronghorn.optimizers import schedules
+    >>> serialize(schedules.CosineDecay(0.1, 10))["class_name"]
+    'CosineDecay'
+    """
     return serialize_keras_object(learning_rate_schedule)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> LearningRateSchedule:
-    """Return the schedule of a config."""
+    """Return the schedule of a config.
+
+    >>> settings = {"initial_learning_rate": 0.1, "decay_steps": 10}
+    >>> deserialize({"class_name": "CosineDecay", "config": settings}).decay_steps
+    10
+    """
     return deserialize_keras_object(config, module_objects=ALL_SCHEDULES, custom_objects=custom_objects)

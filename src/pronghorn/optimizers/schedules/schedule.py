@@ -8,7 +8,14 @@ from pronghorn.utils.arguments import CheckedArguments
 
 
 class LearningRateSchedule(CheckedArguments):
-    """A learning rate that depends on the step: override `__call__(step)`, in ops, and `get_config`."""
+    """A learning rate that depends on the step: override `__call__(step)`, in ops, and `get_config`.
+
+    >>> class Halving(LearningRateSchedule):
+    ...     def __call__(self, step):
+    ...         return 0.1 * 0.5**step
+    >>> float(Halving()(1))
+    0.05
+    """
 
     def __call__(self, step: Any) -> Any:
         """Return the learning rate, a scalar.

@@ -20,6 +20,13 @@ class MaxNumBoundingBoxes(ImageLayer):
 
     Raises:
         ValueError: if ``max_number`` is not positive.
+
+    Example:
+
+    >>> boxes = {"boxes": ops.ones((1, 5, 4)), "labels": ops.ones((1, 5))}
+    >>> layer = MaxNumBoundingBoxes(3, bounding_box_format="xyxy")
+    >>> layer({"images": ops.ones((1, 8, 8, 3)), "bounding_boxes": boxes})["bounding_boxes"]["boxes"].shape
+    (1, 3, 4)
     """
 
     _is_random = False

@@ -82,6 +82,11 @@ class RandomHue(_ColorFactor):
 
     Raises:
         ValueError: for arguments that do not fit.
+
+    Example:
+
+    >>> RandomHue(0.2, value_range=(0, 1))(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     def _draw(self, batch: Any, seed: Any) -> Tensor:
@@ -107,6 +112,11 @@ class RandomSaturation(_ColorFactor):
 
     Raises:
         ValueError: for arguments that do not fit.
+
+    Example:
+
+    >>> RandomSaturation(0.2, value_range=(0, 1))(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     # Keras writes one number `f` into configurations as `(-f, f)`.
@@ -134,6 +144,11 @@ class RandomColorDegeneration(_ColorFactor):
 
     Raises:
         ValueError: for arguments that do not fit.
+
+    Example:
+
+    >>> RandomColorDegeneration(0.5)(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     # Keras writes one number `f` into configurations as `(-f, f)`.
@@ -158,6 +173,11 @@ class RandomGrayscale(ImageLayer):
 
     Raises:
         ValueError: if the probability is not between 0 and 1.
+
+    Example:
+
+    >>> RandomGrayscale()(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     def __init__(
@@ -202,6 +222,11 @@ class RandomColorJitter(ImageLayer):
 
     Raises:
         ValueError: for arguments that do not fit.
+
+    Example:
+
+    >>> RandomColorJitter(value_range=(0, 1), brightness_factor=0.2)(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     def __init__(

@@ -42,6 +42,11 @@ class Equalization(ImageLayer):
 
     Raises:
         ValueError: for arguments that do not fit.
+
+    Example:
+
+    >>> Equalization(value_range=(0, 1))(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     _is_random = False
@@ -101,6 +106,11 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
 
     Raises:
         ValueError: for arguments that do not fit.
+
+    Example:
+
+    >>> ContrastLimitedAdaptiveHistogramEqualization(value_range=(0, 1))(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     _is_random = False

@@ -82,6 +82,11 @@ class RandomContrast(ImageLayer):
 
     Raises:
         ValueError: for arguments that do not fit.
+
+    Example:
+
+    >>> RandomContrast(0.2)(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     def __init__(
@@ -129,6 +134,11 @@ class RandomInvert(ImageLayer):
 
     Raises:
         ValueError: for arguments that do not fit.
+
+    Example:
+
+    >>> RandomInvert(value_range=(0, 1))(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     def __init__(
@@ -171,6 +181,11 @@ class RandomPosterization(ImageLayer):
 
     Raises:
         ValueError: for arguments that do not fit.
+
+    Example:
+
+    >>> RandomPosterization(4, value_range=(0, 1))(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     def __init__(

@@ -55,6 +55,11 @@ class RandomErasing(_Patches):
 
     Raises:
         ValueError: for arguments that do not fit.
+
+    Example:
+
+    >>> RandomErasing()(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     def __init__(
@@ -153,6 +158,12 @@ class MixUp(_Partners):
 
     Raises:
         ValueError: if ``alpha`` is negative.
+
+    Example:
+
+    >>> data = {"images": ops.ones((2, 8, 8, 3)), "labels": ops.eye(2)}
+    >>> MixUp(seed=0)(data, training=True)["labels"].shape
+    (2, 2)
     """
 
     def __init__(
@@ -205,6 +216,12 @@ class CutMix(_Patches, _Partners):
 
     Raises:
         ValueError: for arguments that do not fit.
+
+    Example:
+
+    >>> data = {"images": ops.ones((2, 8, 8, 3)), "labels": ops.eye(2)}
+    >>> CutMix(seed=0)(data, training=True)["images"].shape
+    (2, 8, 8, 3)
     """
 
     def __init__(

@@ -78,6 +78,11 @@ class RandomFlip(MovedImages):
 
     Raises:
         ValueError: for another mode.
+
+    Example:
+
+    >>> RandomFlip("horizontal")(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     interpolation = "nearest"
@@ -189,6 +194,11 @@ class RandomTranslation(_Affine):
 
     Raises:
         ValueError: for arguments that do not fit.
+
+    Example:
+
+    >>> RandomTranslation(0.1, 0.1)(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     def __init__(
@@ -243,6 +253,11 @@ class RandomRotation(_Affine):
 
     Raises:
         ValueError: for arguments that do not fit.
+
+    Example:
+
+    >>> RandomRotation(0.1)(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     def __init__(
@@ -312,6 +327,11 @@ class RandomZoom(_Affine):
 
     Raises:
         ValueError: for arguments that do not fit.
+
+    Example:
+
+    >>> RandomZoom(0.2)(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     _lone_boxes = "batch"
@@ -384,6 +404,11 @@ class RandomShear(_Affine):
 
     Raises:
         ValueError: for arguments that do not fit.
+
+    Example:
+
+    >>> RandomShear(0.1, 0.1)(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     _lone_boxes = "batch"

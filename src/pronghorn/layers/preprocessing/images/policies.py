@@ -108,6 +108,11 @@ class RandAugment(_Policy):
 
     Raises:
         ValueError: for arguments that do not fit.
+
+    Example:
+
+    >>> RandAugment(value_range=(0, 1))(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     _layer_names = (
@@ -197,6 +202,11 @@ class AugMix(_Policy):
 
     Raises:
         ValueError: for arguments that do not fit.
+
+    Example:
+
+    >>> AugMix(value_range=(0, 1))(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     _geometry = ("random_shear", "random_translation", "random_rotation")

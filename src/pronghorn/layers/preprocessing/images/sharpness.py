@@ -28,6 +28,11 @@ class RandomSharpness(ImageLayer):
 
     Raises:
         ValueError: for arguments that do not fit.
+
+    Example:
+
+    >>> RandomSharpness(0.2, value_range=(0, 1))(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     def __init__(
@@ -83,6 +88,11 @@ class RandomGaussianBlur(ImageLayer):
 
     Raises:
         ValueError: for arguments that do not fit.
+
+    Example:
+
+    >>> RandomGaussianBlur()(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     def __init__(

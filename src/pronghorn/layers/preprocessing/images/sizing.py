@@ -186,6 +186,11 @@ class CenterCrop(_Sized):
 
     Raises:
         ValueError: for extents that are not positive.
+
+    Example:
+
+    >>> CenterCrop(4, 4)(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 4, 4, 3)
     """
 
     _is_random = False
@@ -244,6 +249,11 @@ class RandomCrop(_Sized):
 
     Raises:
         ValueError: for extents that are not positive.
+
+    Example:
+
+    >>> RandomCrop(4, 4)(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 4, 4, 3)
     """
 
     def __init__(

@@ -31,6 +31,11 @@ class RandomPerspective(MovedImages):
 
     Raises:
         ValueError: for arguments that do not fit.
+
+    Example:
+
+    >>> RandomPerspective()(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     def __init__(
@@ -121,6 +126,11 @@ class RandomElasticTransform(ImageLayer):
     Raises:
         ValueError: for arguments that do not fit.
         NotImplementedError: for inputs with bounding boxes.
+
+    Example:
+
+    >>> RandomElasticTransform()(ops.ones((2, 8, 8, 3)), training=True).shape
+    (2, 8, 8, 3)
     """
 
     def __init__(
