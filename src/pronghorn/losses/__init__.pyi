@@ -47,6 +47,12 @@ class CTC(LossFunctionWrapper):
         reduction: how the values of the samples are combined; see `Loss`.
         name: its name in logs.
         dtype: the type to compute in; `config.floatx()` by default.
+
+    Example:
+
+    >>> loss = CTC()
+    >>> round(float(loss([[1]], [[[0.0, 1.0], [1.0, 0.0]]])), 4)
+    0.2189
     """
     def __init__(self, reduction: str | None = 'sum_over_batch_size', name: str = 'ctc', dtype: Any = None) -> None: ...
 
@@ -57,6 +63,12 @@ class CategoricalHinge(LossFunctionWrapper):
         reduction: how the values of the samples are combined; see `Loss`.
         name: its name in logs.
         dtype: the type to compute in; `config.floatx()` by default.
+
+    Example:
+
+    >>> loss = CategoricalHinge()
+    >>> round(float(loss([[0.0, 1.0]], [[0.4, 0.6]])), 4)
+    0.8
     """
     def __init__(self, reduction: str | None = 'sum_over_batch_size', name: str = 'categorical_hinge', dtype: Any = None) -> None: ...
 
@@ -67,6 +79,12 @@ class Hinge(LossFunctionWrapper):
         reduction: how the values of the samples are combined; see `Loss`.
         name: its name in logs.
         dtype: the type to compute in; `config.floatx()` by default.
+
+    Example:
+
+    >>> loss = Hinge()
+    >>> round(float(loss([[-1.0, 1.0]], [[-0.5, 2.0]])), 4)
+    0.25
     """
     def __init__(self, reduction: str | None = 'sum_over_batch_size', name: str = 'hinge', dtype: Any = None) -> None: ...
 
@@ -77,6 +95,12 @@ class KLDivergence(LossFunctionWrapper):
         reduction: how the values of the samples are combined; see `Loss`.
         name: its name in logs.
         dtype: the type to compute in; `config.floatx()` by default.
+
+    Example:
+
+    >>> loss = KLDivergence()
+    >>> round(float(loss([[0.5, 0.5]], [[0.25, 0.75]])), 4)
+    0.1438
     """
     def __init__(self, reduction: str | None = 'sum_over_batch_size', name: str = 'kl_divergence', dtype: Any = None) -> None: ...
 
@@ -87,6 +111,12 @@ class LogCosh(LossFunctionWrapper):
         reduction: how the values of the samples are combined; see `Loss`.
         name: its name in logs.
         dtype: the type to compute in; `config.floatx()` by default.
+
+    Example:
+
+    >>> loss = LogCosh()
+    >>> round(float(loss([[1.0, 2.0]], [[2.0, 4.0]])), 4)
+    0.8794
     """
     def __init__(self, reduction: str | None = 'sum_over_batch_size', name: str = 'log_cosh', dtype: Any = None) -> None: ...
 
@@ -97,6 +127,12 @@ class MeanAbsoluteError(LossFunctionWrapper):
         reduction: how the values of the samples are combined; see `Loss`.
         name: its name in logs.
         dtype: the type to compute in; `config.floatx()` by default.
+
+    Example:
+
+    >>> loss = MeanAbsoluteError()
+    >>> round(float(loss([[1.0, 2.0]], [[2.0, 4.0]])), 4)
+    1.5
     """
     def __init__(self, reduction: str | None = 'sum_over_batch_size', name: str = 'mean_absolute_error', dtype: Any = None) -> None: ...
 
@@ -107,6 +143,12 @@ class MeanAbsolutePercentageError(LossFunctionWrapper):
         reduction: how the values of the samples are combined; see `Loss`.
         name: its name in logs.
         dtype: the type to compute in; `config.floatx()` by default.
+
+    Example:
+
+    >>> loss = MeanAbsolutePercentageError()
+    >>> round(float(loss([[1.0, 2.0]], [[2.0, 4.0]])), 4)
+    100.0
     """
     def __init__(self, reduction: str | None = 'sum_over_batch_size', name: str = 'mean_absolute_percentage_error', dtype: Any = None) -> None: ...
 
@@ -117,6 +159,12 @@ class MeanSquaredError(LossFunctionWrapper):
         reduction: how the values of the samples are combined; see `Loss`.
         name: its name in logs.
         dtype: the type to compute in; `config.floatx()` by default.
+
+    Example:
+
+    >>> loss = MeanSquaredError()
+    >>> round(float(loss([[1.0, 2.0]], [[2.0, 4.0]])), 4)
+    2.5
     """
     def __init__(self, reduction: str | None = 'sum_over_batch_size', name: str = 'mean_squared_error', dtype: Any = None) -> None: ...
 
@@ -127,6 +175,12 @@ class MeanSquaredLogarithmicError(LossFunctionWrapper):
         reduction: how the values of the samples are combined; see `Loss`.
         name: its name in logs.
         dtype: the type to compute in; `config.floatx()` by default.
+
+    Example:
+
+    >>> loss = MeanSquaredLogarithmicError()
+    >>> round(float(loss([[1.0, 2.0]], [[2.0, 4.0]])), 4)
+    0.2127
     """
     def __init__(self, reduction: str | None = 'sum_over_batch_size', name: str = 'mean_squared_logarithmic_error', dtype: Any = None) -> None: ...
 
@@ -137,6 +191,12 @@ class Poisson(LossFunctionWrapper):
         reduction: how the values of the samples are combined; see `Loss`.
         name: its name in logs.
         dtype: the type to compute in; `config.floatx()` by default.
+
+    Example:
+
+    >>> loss = Poisson()
+    >>> round(float(loss([[1.0, 2.0]], [[2.0, 4.0]])), 4)
+    1.2671
     """
     def __init__(self, reduction: str | None = 'sum_over_batch_size', name: str = 'poisson', dtype: Any = None) -> None: ...
 
@@ -147,5 +207,11 @@ class SquaredHinge(LossFunctionWrapper):
         reduction: how the values of the samples are combined; see `Loss`.
         name: its name in logs.
         dtype: the type to compute in; `config.floatx()` by default.
+
+    Example:
+
+    >>> loss = SquaredHinge()
+    >>> round(float(loss([[-1.0, 1.0]], [[-0.5, 2.0]])), 4)
+    0.125
     """
     def __init__(self, reduction: str | None = 'sum_over_batch_size', name: str = 'squared_hinge', dtype: Any = None) -> None: ...

@@ -71,6 +71,13 @@ class CategoricalHinge(OwnFunction):
     Args:
         name: its name in logs.
         dtype: the type of the state.
+
+    Example:
+
+    >>> metric = CategoricalHinge()
+    >>> metric.update_state([[0.0, 1.0]], [[0.4, 0.6]])
+    >>> round(float(metric.result()), 4)
+    0.8
     """
     def __init__(self, name: str = 'categorical_hinge', dtype: Any = None) -> None: ...
 
@@ -80,6 +87,13 @@ class Hinge(OwnFunction):
     Args:
         name: its name in logs.
         dtype: the type of the state.
+
+    Example:
+
+    >>> metric = Hinge()
+    >>> metric.update_state([[-1.0, 1.0]], [[-0.5, 2.0]])
+    >>> round(float(metric.result()), 4)
+    0.25
     """
     def __init__(self, name: str = 'hinge', dtype: Any = None) -> None: ...
 
@@ -89,6 +103,13 @@ class KLDivergence(OwnFunction):
     Args:
         name: its name in logs.
         dtype: the type of the state.
+
+    Example:
+
+    >>> metric = KLDivergence()
+    >>> metric.update_state([[0.5, 0.5]], [[0.25, 0.75]])
+    >>> round(float(metric.result()), 4)
+    0.1438
     """
     def __init__(self, name: str = 'kl_divergence', dtype: Any = None) -> None: ...
 
@@ -98,6 +119,13 @@ class LogCoshError(OwnFunction):
     Args:
         name: its name in logs.
         dtype: the type of the state.
+
+    Example:
+
+    >>> metric = LogCoshError()
+    >>> metric.update_state([[1.0, 2.0]], [[2.0, 4.0]])
+    >>> round(float(metric.result()), 4)
+    0.8794
     """
     def __init__(self, name: str = 'logcosh', dtype: Any = None) -> None: ...
 
@@ -107,6 +135,13 @@ class MeanAbsoluteError(OwnFunction):
     Args:
         name: its name in logs.
         dtype: the type of the state.
+
+    Example:
+
+    >>> metric = MeanAbsoluteError()
+    >>> metric.update_state([[1.0, 2.0]], [[2.0, 4.0]])
+    >>> round(float(metric.result()), 4)
+    1.5
     """
     def __init__(self, name: str = 'mean_absolute_error', dtype: Any = None) -> None: ...
 
@@ -116,6 +151,13 @@ class MeanAbsolutePercentageError(OwnFunction):
     Args:
         name: its name in logs.
         dtype: the type of the state.
+
+    Example:
+
+    >>> metric = MeanAbsolutePercentageError()
+    >>> metric.update_state([[1.0, 2.0]], [[2.0, 4.0]])
+    >>> round(float(metric.result()), 4)
+    100.0
     """
     def __init__(self, name: str = 'mean_absolute_percentage_error', dtype: Any = None) -> None: ...
 
@@ -125,6 +167,13 @@ class MeanSquaredError(OwnFunction):
     Args:
         name: its name in logs.
         dtype: the type of the state.
+
+    Example:
+
+    >>> metric = MeanSquaredError()
+    >>> metric.update_state([[1.0, 2.0]], [[2.0, 4.0]])
+    >>> round(float(metric.result()), 4)
+    2.5
     """
     def __init__(self, name: str = 'mean_squared_error', dtype: Any = None) -> None: ...
 
@@ -134,6 +183,13 @@ class MeanSquaredLogarithmicError(OwnFunction):
     Args:
         name: its name in logs.
         dtype: the type of the state.
+
+    Example:
+
+    >>> metric = MeanSquaredLogarithmicError()
+    >>> metric.update_state([[1.0, 2.0]], [[2.0, 4.0]])
+    >>> round(float(metric.result()), 4)
+    0.2127
     """
     def __init__(self, name: str = 'mean_squared_logarithmic_error', dtype: Any = None) -> None: ...
 
@@ -143,6 +199,13 @@ class Poisson(OwnFunction):
     Args:
         name: its name in logs.
         dtype: the type of the state.
+
+    Example:
+
+    >>> metric = Poisson()
+    >>> metric.update_state([[1.0, 2.0]], [[2.0, 4.0]])
+    >>> round(float(metric.result()), 4)
+    1.2671
     """
     def __init__(self, name: str = 'poisson', dtype: Any = None) -> None: ...
 
@@ -152,5 +215,12 @@ class SquaredHinge(OwnFunction):
     Args:
         name: its name in logs.
         dtype: the type of the state.
+
+    Example:
+
+    >>> metric = SquaredHinge()
+    >>> metric.update_state([[-1.0, 1.0]], [[-0.5, 2.0]])
+    >>> round(float(metric.result()), 4)
+    0.125
     """
     def __init__(self, name: str = 'squared_hinge', dtype: Any = None) -> None: ...
