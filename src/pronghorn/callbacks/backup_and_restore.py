@@ -11,6 +11,8 @@ from typing import Any
 
 from pronghorn.callbacks.callback import Callback, Logs
 from pronghorn.callbacks.states import states_of
+from pronghorn.distribution import together
+from pronghorn.distribution.processes import is_first
 from pronghorn.graph.user_code import warn
 from pronghorn.saving import state
 from pronghorn.saving.archive import explained, replacing
@@ -73,9 +75,14 @@ class BackupAndRestore(Callback):
     # -- restoring --------------------------------------------------------------------------------------------------
     def on_train_begin(self, logs: Logs = None) -> None:
         self._batches = self._step = 0
-        for unfinished in Path(self.backup_dir).glob(".*.weights.h5-*.new"):  # of runs that were killed
-            unfinished.unlink(missing_ok=True)
-        kept = [file for file in (self._file("latest"), self._file("previous")) if file.exists()]
+        if is_first():
+            for unfinished in Path(self.backup_dir).glob(".*.weights.h5-*.new"):  # of runs that were killed
+                unfinished.unlink(missing_ok=True)
+        with together.firsts_files([self._file("latest"), self._file("previous")]) as kept:
+            self._restore_one(kept)
+
+    def _restore_one(self, kept: Sequence[Path]) -> None:
+        """Restore the first of the backups that can be read."""
         for number, file in enumerate(kept):
             try:
                 self._restore(file)
@@ -129,6 +136,8 @@ class BackupAndRestore(Callback):
             self._save(self._epoch, batch + 1)
 
     def _save(self, epoch: int, step: int, ended: tuple[int, Mapping[str, Any]] | None = None) -> None:
+        if not is_first():
+            return
         # One file holds everything, and takes the place of the one before at once.
         latest = self._file()
         place = self.model._trainer_state.run.position(epoch, step, ended)
@@ -143,7 +152,7 @@ class BackupAndRestore(Callback):
 
     def on_train_end(self, logs: Logs = None) -> None:
         folder = Path(self.backup_dir)
-        if not self.delete_checkpoint or not folder.is_dir():
+        if not self.delete_checkpoint or not is_first() or not folder.is_dir():
             return
         for prefix in ("latest", "previous"):
             self._file(prefix).unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from typing import Any
 from pronghorn.callbacks.callback import Callback, Logs, overrides
 from pronghorn.callbacks.history import History
 from pronghorn.callbacks.progbar_logger import ProgbarLogger
+from pronghorn.distribution.processes import is_first
 
 
 def _flatten(callbacks: Any) -> Iterator[Any]:
@@ -59,6 +60,8 @@ class CallbackList(Callback):
             if isinstance(entry, type) or not hasattr(entry, "on_epoch_end"):
                 hint = f"; write {entry.__name__}() to make one" if isinstance(entry, type) else ""
                 raise TypeError(f"callbacks: expected keras.callbacks.Callback objects, got {entry!r}{hint}.")
+        if not is_first():  # of several processes; the others' would write the same
+            self.callbacks = [entry for entry in self.callbacks if not getattr(entry, "_only_first", False)]
         self._history: Any = next((entry for entry in self.callbacks if isinstance(entry, History)), None)
         if self._history is None and add_history:
             self._history = History()

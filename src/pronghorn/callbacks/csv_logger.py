@@ -26,6 +26,7 @@ class CSVLogger(Callback):
             `BackupAndRestore` resumes goes on with its own file in any case.
     """
 
+    _only_first = True
     _kept = ("keys",)
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from pronghorn.callbacks.callback import Logs
 from pronghorn.callbacks.monitor import MonitorCallback
+from pronghorn.distribution.processes import is_first
 from pronghorn.graph.user_code import warn
 from pronghorn.utils import io
 
@@ -98,7 +99,7 @@ class ModelCheckpoint(MonitorCallback):
         if self.verbose > 0:
             io.write(f"\nEpoch {epoch + 1}: saving to {path}")
         folder = os.path.dirname(path)
-        if folder:
+        if folder and is_first():
             os.makedirs(folder, exist_ok=True)
         if Path(path).is_dir():
             raise OSError(f"ModelCheckpoint: {path} is a folder; filepath must name a file.")

@@ -25,6 +25,8 @@ class RemoteMonitor(Callback):
         send_as_json: whether the body is the JSON itself, instead of a form.
     """
 
+    _only_first = True
+
     def __init__(
         self,
         root: str = "http://localhost:9000",

@@ -37,6 +37,7 @@ class TensorBoard(Callback):
         ValueError: for an unknown `update_freq`.
     """
 
+    _only_first = True
     _kept = ("_step",)
 
     def __init__(

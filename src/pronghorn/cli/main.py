@@ -25,9 +25,12 @@ def main() -> None:
 
 @main.command(context_settings=_PASS_ON, options_metavar="[-m]", short_help="Run a Keras script.")
 @click.option("-m", "as_module", is_flag=True, help="TARGET is a module's name instead of a file.")
+@click.option(
+    "-n", "--processes", type=click.IntRange(1), metavar="N", help="Start N processes, which share batches by MPI."
+)
 @click.argument("target", metavar="FILE")
 @click.argument("arguments", metavar="[ARGUMENTS]...", nargs=-1, type=click.UNPROCESSED)
-def run(as_module: bool, target: str, arguments: tuple[str, ...]) -> None:
+def run(as_module: bool, processes: int | None, target: str, arguments: tuple[str, ...]) -> None:
     """Run an unmodified Keras script.
 
     In it, `keras`, `tensorflow.keras` and `tf.keras` are Pronghorn. What follows FILE is the script's own.
@@ -35,7 +38,12 @@ def run(as_module: bool, target: str, arguments: tuple[str, ...]) -> None:
     \b
       pronghorn run tutorial.py --epochs 3
       pronghorn run -m mypackage.train
+      pronghorn run -n 4 train.py        four processes on this machine; see keras.distribution
     """
+    if processes is not None:
+        from pronghorn.cli import launcher
+
+        sys.exit(launcher.run(processes, [*(["-m"] if as_module else []), target, *arguments]))
     from pronghorn.cli import runner
 
     sys.exit(runner.run_module(target, arguments) if as_module else runner.run_file(target, arguments))

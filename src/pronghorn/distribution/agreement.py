@@ -40,10 +40,19 @@ def check_same(communicator: Communicator, what: str, facts: Mapping[str, Any]) 
             )
         for name in firsts:
             if firsts[name] != others.get(name):
+                one, two = _difference(firsts[name], others.get(name))
                 raise ProcessesDiffer(
-                    f"{what}: the processes of this run have {name} that differ: process 0 has {_short(firsts[name])}, "
-                    f"process {rank} {_short(others.get(name))}. {_MENDS.get(name, '')}".rstrip()
+                    f"{what}: the processes of this run have {name} that differ: process 0 has {one}, process {rank} "
+                    f"{two}. {_MENDS.get(name, '')}".rstrip()
                 )
+
+
+def _difference(one: Any, two: Any) -> tuple[str, str]:
+    """Two facts as text; of lists, the first items that differ."""
+    if isinstance(one, list) and isinstance(two, list):
+        found = next(((a, b) for a, b in zip(one, two) if a != b), None)
+        return found or (f"{len(one)} of them", f"{len(two)}")
+    return str(one), str(two)
 
 
 _MENDS = {
@@ -57,11 +66,6 @@ _MENDS = {
 }
 
 
-def _short(fact: Any) -> str:
-    text = str(fact)
-    return text if len(text) < 200 else f"{text[:200]}..."
-
-
 def facts_of(traced: Traced) -> dict[str, Any]:
     """Return what has to be the same of a traced step.
 
@@ -72,11 +76,9 @@ def facts_of(traced: Traced) -> dict[str, Any]:
         model = fingerprint(traced.graph)[:16]
     except NotPlain:
         model = str(len(traced.graph.nodes))
-    shapes = [(v.path, tuple(v.shape), v.storage_dtype) for v in traced.variables]
-    digest = hashlib.sha256(repr([shape[1:] for shape in shapes]).encode()).hexdigest()[:8]
     return {
         "versions of Pronghorn": __version__,
-        "weights": f"{len(shapes)} of them, of shapes and types {digest}",
+        "weights": [f"{v.path} of {v.storage_dtype}{list(v.shape)}" for v in traced.variables],
         "models": f"one of {len(traced.graph.nodes)} operations, {model}",
     }
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pronghorn.distribution.pieces import TreeSum
 from pronghorn.distribution.processes import Processes
+from pronghorn.distribution.watch import waiting
 
 
 class Communicator:
@@ -25,7 +27,8 @@ class Communicator:
 
     def sum(self, own: np.ndarray, total: np.ndarray) -> None:
         """Make an array the sum of all processes' arrays, in the order that is fastest."""
-        self._mpi.Allreduce(own, total)
+        with waiting():
+            self._mpi.Allreduce(own, total)
 
     def sum_in_order(self, terms: TreeSum, pieces: Sequence[range], length: int, dtype: np.dtype) -> np.ndarray:
         """Return the sum of all processes' terms, in the order of their pieces.
@@ -49,7 +52,8 @@ class Communicator:
         step = 1
         while step < self.count:
             partner = self.rank ^ step
-            self._mpi.Sendrecv(own, partner, recvbuf=other, source=partner)
+            with waiting():
+                self._mpi.Sendrecv(own, partner, recvbuf=other, source=partner)
             first, second = (own, other) if self.rank < partner else (other, own)
             np.add(first, second, out=own)
             step *= 2
@@ -63,7 +67,8 @@ class Communicator:
         for row, (_, _, value) in zip(mine, terms.nodes):
             row[...] = value
         everyone = np.empty((self.count, size, length), dtype)
-        self._mpi.Allgather(mine, everyone)
+        with waiting():
+            self._mpi.Allgather(mine, everyone)
         total = TreeSum(np.add)
         for rank, found in enumerate(nodes):
             for row, (first, count) in zip(everyone[rank], found):
@@ -88,21 +93,41 @@ class Communicator:
         whole = np.empty((sum(counts), *own.shape[1:]), own.dtype)
         row = int(np.prod(own.shape[1:], dtype=np.int64)) * own.dtype.itemsize
         sizes = [count * row for count in counts]
-        self._mpi.Allgatherv(_bytes(own), [_bytes(whole), sizes])
+        with waiting():
+            self._mpi.Allgatherv(_bytes(own), [_bytes(whole), sizes])
         return whole
 
     def everyones(self, item: Any) -> list[Any]:
         """Return what each process gave: something small, of any kind."""
-        return [item] if self.count == 1 else self._mpi.allgather(item)
+        if self.count == 1:
+            return [item]
+        with waiting():
+            return self._mpi.allgather(item)
 
     def firsts(self, item: Any) -> Any:
         """Return what the first process gave."""
-        return item if self.count == 1 else self._mpi.bcast(item)
+        if self.count == 1:
+            return item
+        with waiting():
+            return self._mpi.bcast(item)
+
+    def firsts_bytes(self, file: Path) -> np.ndarray | None:
+        """Return what is in a file of the first process, or None where it has none."""
+        own = None
+        if self.rank == 0 and file.exists():
+            own = np.fromfile(file, np.uint8)
+        size = self.firsts(None if own is None else len(own))
+        if size is None:
+            return None
+        content = np.empty(size, np.uint8) if own is None else own
+        self.copy_firsts(content)
+        return content
 
     def copy_firsts(self, array: np.ndarray) -> None:
         """Make an array that of the first process."""
         if self.count > 1:
-            self._mpi.Bcast(_bytes(array))
+            with waiting():
+                self._mpi.Bcast(_bytes(array))
 
 
 def _nodes(numbers: range) -> list[tuple[int, int]]:

@@ -58,6 +58,11 @@ class DataParallel(Distribution):
                 f"{device_mesh.axis_names[0]!r}, alone."
             )
         super().__init__(device_mesh, device_mesh.axis_names[0], auto_shard_dataset)
+        if reproducible and not auto_shard_dataset and self.num_processes > 1:
+            raise ValueError(
+                "DataParallel: reproducible=True cuts each batch into the same pieces for any number of processes, so "
+                "every process has to be given all of it: leave out auto_shard_dataset=False."
+            )
         self._reproducible = bool(reproducible)
 
     @property
@@ -74,4 +79,4 @@ class DataParallel(Distribution):
         """Return what runs a model's step on all processes; see `Distribution.executable`."""
         if engine not in choice.OWN_WAYS or not (self.num_processes > 1 or self._reproducible):
             return super().executable(engine, traced, gathered, jit)
-        return shared_executable(engine, traced, gathered, self._reproducible)
+        return shared_executable(engine, traced, gathered, self._reproducible, not self.auto_shard_dataset)

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from pronghorn.distribution.processes import Job, Processes
+from pronghorn.runtime import threads
 
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE", "MPI_LOCALNRANKS", "SLURM_NTASKS")
 _MEND = "pip install 'pronghorn[mpi]' brings mpi4py and Open MPI"
@@ -17,8 +18,7 @@ def join(job: Job) -> Processes:
     Args:
         job: what `initialize` was told, which has to agree.
     """
-    started = max([1, *(int(n) for n in map(os.environ.get, _SIZES) if n and n.isdigit())])
-    world = _world(max(started, job.count or 1))
+    world = _world(max(started(), job.count or 1))
     count = 1 if world is None else world.Get_size()
     if job.count is not None and job.count != count:
         raise ValueError(
@@ -30,6 +30,27 @@ def join(job: Job) -> Processes:
     if job.rank is not None:
         world = world.Split(0, job.rank)
     return Processes(count, world.Get_rank(), world)
+
+
+def cores_of_each(world: Any) -> int:
+    """Return how many threads each process may have, where those of a machine share its cores.
+
+    Args:
+        world: MPI's communicator.
+    """
+    from mpi4py import MPI
+
+    machine = world.Split_type(MPI.COMM_TYPE_SHARED)
+    own = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    masks = machine.allgather(own)
+    machine.Free()
+    cores = threads.available_cores()
+    return max(1, cores // len(masks)) if all(mask == own for mask in masks) else cores
+
+
+def started() -> int:
+    """Return how many processes a launcher of MPI says it has started; 1 without one."""
+    return max([1, *(int(n) for n in map(os.environ.get, _SIZES) if n and n.isdigit())])
 
 
 def _world(wanted: int) -> Any:

@@ -37,6 +37,11 @@ def processes() -> Processes:
     return _State.processes
 
 
+def is_first() -> bool:
+    """Whether this is the process that prints, plots and writes files."""
+    return _State.processes.rank == 0
+
+
 def is_initialized() -> bool:
     """Whether `initialize` has been called."""
     return _State.initialized

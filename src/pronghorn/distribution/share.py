@@ -17,14 +17,23 @@ from pronghorn.graph.trace import Traced
 from pronghorn.graph.user_code import warn
 
 
-def shared_executable(engine: str, traced: Traced, gathered: Sequence[int], fixed: bool) -> Any:
-    """Return what runs a step on all processes; see `SharedStep`."""
+def shared_executable(engine: str, traced: Traced, gathered: Sequence[int], fixed: bool, own_rows: bool = False) -> Any:
+    """Return what runs a step on all processes; see `SharedStep`.
+
+    Raises:
+        ValueError: if the step cannot be shared, and each process has but a share of the data.
+    """
     try:
         stages = in_stages(traced)
     except (RowsMeet, ShapeError, SymbolicDimError) as error:
+        if own_rows:
+            raise ValueError(
+                f"{traced.graph.name}: its rows cannot be shared among processes ({error}). With "
+                "auto_shard_dataset=True and the whole data on every process, each computes whole batches."
+            ) from None
         warn(
             f"{traced.graph.name}: its rows cannot be shared among processes, so that each computes whole batches, "
             f"which gives the same results and takes as long as one process alone ({error})."
         )
         return choice.executable(engine, traced, gathered)
-    return SharedStep(traced, stages, gathered, engine, Communicator(processes()), fixed)
+    return SharedStep(traced, stages, gathered, engine, Communicator(processes()), fixed, own_rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -45,6 +46,7 @@ class SharedStep:
         engine: what runs the programs.
         communicator: the processes.
         fixed: whether batches are cut into pieces and summed in an order that do not depend on how many there are.
+        own_rows: whether each process is given its rows alone, rather than the whole batch.
     """
 
     rows_at_once: int | None = None  # rows meet
@@ -57,9 +59,11 @@ class SharedStep:
         engine: str,
         communicator: Communicator,
         fixed: bool,
+        own_rows: bool = False,
     ):
         self._traced, self._is_agreed = traced, communicator.count == 1
         self._stages, self._communicator, self._fixed = stages, communicator, fixed
+        self._own_rows = own_rows and communicator.count > 1
         self._gathered = frozenset(gathered)
         made = [stage.program for stage in stages.stages] + ([] if stages.last is None else [stages.last])
         self._executables = {id(program): self._compiled(program, engine) for program in made}
@@ -76,14 +80,18 @@ class SharedStep:
         if not self._is_agreed:
             self._agree(arguments)
         total = self._rows(arguments)
+        if self._own_rows:
+            edges = [0, *itertools.accumulate(self._communicator.everyones(total))]
+            shares = [range(i, i + 1) for i in range(self._communicator.count)]
+            return _Run(self, arguments, edges, shares).results()
         count = pieces.fixed_count(total) if self._fixed else self._communicator.count
         shares = [pieces.share(count, self._communicator.count, r) for r in range(self._communicator.count)]
-        return _Run(self, arguments, total, count, shares).results()
+        return _Run(self, arguments, pieces.bounds(total, count), shares).results()
 
     def _agree(self, arguments: Sequence[Any]) -> None:
         """See that all processes have the same model and data, and have all begin with the first one's weights."""
         arrays = [a[0][a[1]] if i in self._gathered else np.asarray(a) for i, a in enumerate(arguments)]
-        facts = {**facts_of(self._traced), **facts_of_data(arrays)}
+        facts = {**facts_of(self._traced), **({} if self._own_rows else facts_of_data(arrays))}
         check_same(self._communicator, self._traced.graph.name, facts)
         for variable in self._traced.variables:
             storage = variable.storage()
@@ -153,14 +161,13 @@ class Buffers:
 class _Run:
     """A step for one batch."""
 
-    def __init__(self, step: SharedStep, arguments: Sequence[Any], total: int, count: int, shares: Sequence[range]):
-        self._step, self._arguments, self._total = step, arguments, total
-        self._bounds = pieces.bounds(total, count)
-        self._shares = shares
+    def __init__(self, step: SharedStep, arguments: Sequence[Any], edges: Sequence[int], shares: Sequence[range]):
+        self._step, self._arguments, self._total = step, arguments, edges[-1]
+        self._bounds, self._shares = edges, shares
         self._own = shares[step._communicator.rank]
         self._wholes: dict[Value, np.ndarray] = {}
         self._kept: dict[tuple[int, Value], np.ndarray] = {}
-        self._marker = np.empty((total, 0), np.int8)
+        self._marker = np.empty((self._total, 0), np.int8)
         self._direct: dict[int, np.ndarray] = {}
 
     def results(self) -> list[np.ndarray]:
@@ -220,7 +227,7 @@ class _Run:
         if isinstance(name, Value):
             return self._wholes[name] if name in self._wholes else self._kept[piece, name]  # type: ignore[index]
         argument = self._arguments[name]  # type: ignore[index]
-        if name not in self._step._stages.row_arguments:
+        if name not in self._step._stages.row_arguments or self._step._own_rows:
             return argument
         if name in self._step._gathered:
             return argument[0], argument[1][start:stop]

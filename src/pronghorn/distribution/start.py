@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from pronghorn.backends import choice
-from pronghorn.distribution import mpi
-from pronghorn.distribution.processes import is_initialized, set_processes, told
+from pronghorn.distribution import mpi, watch
+from pronghorn.distribution.communicator import Communicator
+from pronghorn.distribution.processes import Processes, is_initialized, set_processes, told
+from pronghorn.runtime import threads
+from pronghorn.trainers.resumption import position, restore_seeds
 
 
 def initialize(job_addresses: Any = None, num_processes: Any = None, process_id: Any = None) -> None:
@@ -33,6 +37,17 @@ def initialize(job_addresses: Any = None, num_processes: Any = None, process_id:
     job = told(job_addresses, num_processes, process_id)
     engine = choice.current_engine()
     if engine is None:
-        set_processes(mpi.join(job))
+        found = mpi.join(job)
+        set_processes(found)
+        if found.count > 1:
+            _begin_alike(found)
     else:
         raise NotImplementedError(f"initialize: several processes on the engine {engine.name!r} are not there yet.")
+
+
+def _begin_alike(found: Processes) -> None:
+    """Have the processes share the cores and the state of all generators of random numbers, and watch over them."""
+    if not os.environ.get(threads.VARIABLE):
+        threads.set_num_threads(mpi.cores_of_each(found.communicator))
+    restore_seeds(Communicator(found).firsts(position(0, 0, None)))
+    watch.begin(found.communicator)

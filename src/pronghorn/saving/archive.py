@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pronghorn._version import __version__
+from pronghorn.distribution.processes import is_first
 from pronghorn.graph.messages import shorten
 from pronghorn.utils.budget import variables_limited
 
@@ -44,11 +45,16 @@ _MAX_TOTAL_RATIO = 20
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give the path of a new file beside ``path``, which takes its place when all went well.
 
-    So a crash or a full disk never leaves half a file, nor loses the one that was there.
+    So a crash or a full disk never leaves half a file, nor loses the one that was there. Of several processes that run
+    one script, only the first writes it.
 
     Args:
         path: of the file to write.
     """
+    if not is_first():
+        with tempfile.TemporaryDirectory(prefix="saving-") as folder:
+            yield Path(folder) / Path(path).name
+        return
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any
 
+from pronghorn.distribution.processes import is_first
 from pronghorn.graph.messages import short_messages
 from pronghorn.graph.user_code import warn
 from pronghorn.layers.layer import Layer
@@ -342,6 +343,9 @@ def _is_legacy(path: Path, shown: str) -> bool:
 
 
 def _may_write(path: Path, overwrite: bool) -> bool:
+    """Whether to write a file: not where it is there and to be kept, nor on other processes than the first."""
+    if not is_first():
+        return False
     if overwrite or not path.exists():
         return True
     if not sys.stdin.isatty():

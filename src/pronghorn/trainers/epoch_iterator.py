@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from pronghorn import config
 from pronghorn.backends import choice
+from pronghorn.distribution import together
 from pronghorn.distribution.active import distribution
 from pronghorn.graph.user_code import warn
 from pronghorn.trainers.batch import Batch
@@ -38,6 +39,7 @@ class EpochIterator:
         self.adapter = adapter
         self.steps_per_epoch = steps_per_epoch
         self.steps_per_execution = steps_per_execution
+        self._is_open = adapter.num_batches is None  # how many batches there are is not known
         self._running: Iterator[Batch] | None = None
         self._exhausted = False
         self._place = DataPosition(global_seed())
@@ -73,6 +75,8 @@ class EpochIterator:
         group: list[Batch] | None = None
         while group != [] and (not self.steps_per_epoch or given < self.steps_per_epoch):
             group = list(itertools.islice(source, self.steps_per_execution))
+            if self._is_open:
+                group = group[: together.least(len(group))]  # the epoch is over where it is over for one process
             self._place.in_pass += len(group)
             self._place.total += len(group)
             if group:

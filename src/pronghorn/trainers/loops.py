@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.distribution import together
 from pronghorn.trainers import checks
 from pronghorn.trainers.epoch_iterator import EpochIterator
 from pronghorn.trainers.grouping import grouped, joined
@@ -38,6 +39,7 @@ def run_epochs(
             logs.update({f"val_{name}": value for name, value in validate().items()})
         logs = dict(sorted(logs.items()))
         callbacks.on_epoch_end(epoch, logs)
+        model.stop_training = together.any_of(model.stop_training)
         if model.stop_training:
             break
     return logs
@@ -89,6 +91,7 @@ def _run_steps(
         is_stopped: asked after each execution.
     """
     count, logs = 0, None
+    is_watched = together.any_of(hooks is not None)  # what a callback stops on one process, it stops on all
     for number, batches in steps.epoch():
         if hooks:
             hooks[0](number)
@@ -97,7 +100,7 @@ def _run_steps(
         if hooks:
             hooks[1](number + steps.steps_per_execution - 1, as_floats(logs))
         count += 1
-        if is_stopped():
+        if together.any_of(is_stopped()) if is_watched else is_stopped():
             break
     return count, logs
 

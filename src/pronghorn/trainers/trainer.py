@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from pronghorn.backends.choice import keeps_engine
+from pronghorn.distribution import together
 from pronghorn.trainers import checks, compiling
 from pronghorn.trainers.arguments import check_run, check_validation, known_arguments
 from pronghorn.trainers.batch import Batch, as_batch
@@ -95,6 +96,7 @@ class Trainer(CompiledModel):
             callbacks, model=self, add_history=True, add_progbar=verbose != 0, verbose=verbose, epochs=epochs,
             steps=steps.num_batches,
         )  # fmt: skip
+        together.begins("fit", numbers_of_epochs=epochs, numbers_of_batches=steps.num_batches)
         run = self._trainer_state.run = TrainingRun(self, self._function("train"), steps, callbacks)
         validate = None if others is None else functools.partial(self._test, others, callbacks)
 
@@ -103,6 +105,7 @@ class Trainer(CompiledModel):
         if self.optimizer is not None and epochs > initial_epoch and self._uses_built_in_step:
             self.optimizer.finalize_variable_values(self.trainable_variables)
         callbacks.on_train_end(logs)
+        together.meet()  # what the first process has written is there for all
         return self.history
 
     def _validation_steps(self, data: Any, batch_size: int | None, steps: int | None) -> EpochIterator | None:
@@ -153,6 +156,7 @@ class Trainer(CompiledModel):
         callbacks = compiling.callback_list(
             callbacks, model=self, add_progbar=verbose != 0, verbose=verbose, epochs=1, steps=iterator.num_batches
         )
+        together.begins("evaluate", numbers_of_batches=iterator.num_batches)
         logs = self._test(iterator, callbacks)
         return logs if return_dict else self._in_order(logs)
 
@@ -200,6 +204,7 @@ class Trainer(CompiledModel):
             callbacks, model=self, add_progbar=verbose != 0, verbose=verbose, epochs=1, steps=iterator.num_batches
         )
         self._trainer_state.stop_predicting = False
+        together.begins("predict", numbers_of_batches=iterator.num_batches)
         return run_predict(self, self._function("predict"), iterator, callbacks)
 
     # -- profile ----------------------------------------------------------------------------------------------------

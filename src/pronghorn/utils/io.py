@@ -7,6 +7,7 @@ import os
 import sys
 
 from pronghorn import config
+from pronghorn.distribution.processes import is_first
 
 logger = logging.getLogger("pronghorn")
 
@@ -17,8 +18,11 @@ _PLAIN = str.maketrans({"━": "=", "─": "-", "┃": "|", "│": "|", "…": "
 def write(text: str, end: str = "\n") -> None:
     """Write text to the standard output, or to the log where interactive logging is off.
 
-    An output that cannot encode a character gets a plain one instead, and never an exception.
+    An output that cannot encode a character gets a plain one instead, and never an exception. Of several processes that
+    run one script, only the first writes.
     """
+    if not is_first():
+        return
     if not config.is_interactive_logging_enabled():
         if text.strip():
             logger.info(text.strip("\n"))

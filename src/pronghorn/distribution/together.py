@@ -1,0 +1,77 @@
+"""What trainers and callbacks ask where several processes run one `fit`: all of it does nothing in a single process."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pronghorn.distribution.active import distribution
+from pronghorn.distribution.agreement import check_same
+from pronghorn.distribution.communicator import Communicator
+from pronghorn.distribution.processes import processes
+
+
+def communicator() -> Communicator | None:
+    """Return what the processes that share batches talk by; None where there is nobody to talk to."""
+    active = distribution()
+    if active is None or active.num_processes == 1 or processes().communicator is None:
+        return None
+    return Communicator(processes())
+
+
+def begins(what: str, **facts: Any) -> None:
+    """See that all processes begin the same run.
+
+    Args:
+        what: such as "fit".
+        facts: what they have to have in common.
+
+    Raises:
+        ProcessesDiffer: on every process, if they do not.
+    """
+    others = communicator()
+    if others is not None:
+        check_same(others, what, {name.replace("_", " "): fact for name, fact in facts.items()})
+
+
+def any_of(flag: bool) -> bool:
+    """Return whether any process says yes."""
+    others = communicator()
+    return flag if others is None else any(others.everyones(bool(flag)))
+
+
+def least(number: int) -> int:
+    """Return the least of the processes' numbers."""
+    others = communicator()
+    return number if others is None else min(others.everyones(number))
+
+
+def meet() -> None:
+    """Wait until all processes are here."""
+    others = communicator()
+    if others is not None:
+        others.everyones(None)
+
+
+@contextlib.contextmanager
+def firsts_files(files: Sequence[Path]) -> Iterator[list[Path]]:
+    """Give those files that the first process has; the others may lie on other disks, and get copies."""
+    others = communicator()
+    if others is None:
+        yield [file for file in files if file.exists()]
+        return
+    with tempfile.TemporaryDirectory(prefix="firsts-") as folder:
+        found = []
+        for file in files:
+            content = others.firsts_bytes(file)
+            if content is None:
+                continue
+            place = file
+            if others.rank:
+                place = Path(folder) / file.name
+                content.tofile(place)
+            found.append(place)
+        yield found

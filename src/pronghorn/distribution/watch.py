@@ -1,0 +1,203 @@
+"""Seeing that a run ends on all processes where one of them dies, hangs or leaves.
+
+A thread of each process tells the first one every second how it is, and hears from it in return. The first one judges,
+and ends the run by MPI's `Abort`, which ends all processes on all machines.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+BEAT = 1.0  # seconds between two signs of life
+SILENCE = 30.0  # without any, a process is dead or stopped
+IDLE = 40.0  # without computing, reading or writing, a process that others wait for hangs
+LEFT = 5.0  # others wait for a process that has come to the end of its script
+PATIENCE_VARIABLE = "PRONGHORN_PATIENCE"
+PATIENCE = 600.0  # others wait for a process that is busy with something else
+_LEAST_TIME = 0.02  # of a second of the processor's time in a second, that something is computed
+_LEAST_BYTES = 1 << 16  # in a second, that something is read or written
+
+
+class Sign(NamedTuple):
+    """How a process is.
+
+    Attributes:
+        waits: seconds for which it has waited for others.
+        idle: seconds for which it has neither computed nor read or written.
+        has_ended: whether it has come to the end of its script, 0 or 1.
+    """
+
+    waits: float = 0.0
+    idle: float = 0.0
+    has_ended: float = 0.0
+
+
+class _State:
+    waits_since: float | None = None
+    watch: Watch | None = None
+
+
+@contextlib.contextmanager
+def waiting() -> Iterator[None]:
+    """Inside of it, this process waits for others."""
+    _State.waits_since = time.monotonic()
+    try:
+        yield
+    finally:
+        _State.waits_since = None
+
+
+def verdict(signs: list[Sign], silent: list[float], patience: float) -> str | None:
+    """Return why a run has to end, or None.
+
+    Args:
+        signs: how each process is.
+        silent: seconds since each was heard of.
+        patience: seconds that others wait for a process that is busy.
+
+    >>> verdict([Sign(waits=41.0), Sign(idle=41.0)], [0.0, 0.5], 600.0)
+    'process 1 has done nothing for 41 s, and others wait for it'
+    >>> verdict([Sign(waits=41.0), Sign(idle=3.0)], [0.0, 0.5], 600.0)
+    """
+    for rank, seconds in enumerate(silent):
+        if seconds > SILENCE:
+            return f"process {rank} has given no sign of life for {seconds:.0f} s; it has died, or is stopped"
+    longest = max(sign.waits for sign in signs)
+    for rank, sign in enumerate(signs):
+        if sign.waits:
+            continue
+        if sign.has_ended and longest > LEFT:
+            return f"process {rank} has come to the end of its script, and others wait for it in a step"
+        if sign.idle > IDLE and longest > IDLE:
+            return f"process {rank} has done nothing for {sign.idle:.0f} s, and others wait for it"
+        if longest > patience:
+            return (
+                f"others have waited {longest:.0f} s for process {rank}, which is busy with something else. If it may "
+                f"take longer, set the environment variable {PATIENCE_VARIABLE} to a number of seconds"
+            )
+    return None
+
+
+class Watch(threading.Thread):
+    """The thread that tells and hears how processes are.
+
+    Args:
+        world: MPI's communicator; the watch uses a copy.
+    """
+
+    def __init__(self, world: Any):
+        super().__init__(name="pronghorn-watch", daemon=True)
+        self._world, self._talk, self._leaving = world, world.Dup(), world.Dup()
+        self._rank, self._count = world.Get_rank(), world.Get_size()
+        self._patience = float(os.environ.get(PATIENCE_VARIABLE) or PATIENCE)
+        self._over = threading.Event()
+        self._has_ended = False
+        self._active = time.monotonic()
+        self._measured = _activity()
+        self._signs = [Sign()] * self._count
+        self._heard = [time.monotonic()] * self._count
+
+    def run(self) -> None:
+        while not self._over.wait(BEAT):
+            self._look()
+            own = self._own()
+            if self._rank:
+                self._tell(0, own)
+                self._hear([0])
+                reason = None
+                if time.monotonic() - self._heard[0] > SILENCE + 2 * BEAT:
+                    reason = f"process 0 has given no sign of life for {SILENCE:.0f} s; it has died, or is stopped"
+            else:
+                self._signs[0], self._heard[0] = own, time.monotonic()
+                others = range(1, self._count)
+                self._hear(others)
+                for rank in others:
+                    self._tell(rank, own)
+                reason = verdict(self._signs, [time.monotonic() - t for t in self._heard], self._patience)
+            if reason is not None and not self._over.is_set():
+                self.end_all(f"The run ends on all {self._count} processes: {reason}.")
+
+    def end_all(self, message: str) -> None:
+        """End all processes."""
+        print(f"pronghorn: {message} Training goes on from the last backup of BackupAndRestore.", file=sys.stderr)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._world.Abort(1)
+
+    def leave(self) -> None:
+        """At the end of the script: wait for the others, and stop watching."""
+        self._has_ended = True
+        request = self._leaving.Ibarrier()
+        while not request.Test():
+            time.sleep(0.01)
+        self._over.set()
+        self.join()
+
+    def failed(self) -> None:
+        """After an error: end all processes, once those have told theirs that have the same."""
+        request, until = self._leaving.Ibarrier(), time.monotonic() + 2.0
+        while not request.Test() and time.monotonic() < until:
+            time.sleep(0.01)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._world.Abort(1)
+
+    def _look(self) -> None:
+        measured = _activity()
+        computed, moved = (new - old for new, old in zip(measured, self._measured))
+        if computed > _LEAST_TIME * BEAT or moved > _LEAST_BYTES:
+            self._active = time.monotonic()
+        self._measured = measured
+
+    def _own(self) -> Sign:
+        now, since = time.monotonic(), _State.waits_since
+        waits = 0.0 if since is None else max(now - since, 1e-3)
+        return Sign(waits, now - self._active, float(self._has_ended))
+
+    def _tell(self, rank: int, sign: Sign) -> None:
+        self._talk.Send(np.array(sign), rank)
+
+    def _hear(self, ranks: Any) -> None:
+        buffer = np.empty(len(Sign._fields))
+        for rank in ranks:
+            while self._talk.Iprobe(source=rank):
+                self._talk.Recv(buffer, source=rank)
+                self._signs[rank], self._heard[rank] = Sign(*buffer.tolist()), time.monotonic()
+
+
+def _activity() -> tuple[float, float]:
+    """The processor's time that this process has used, and the bytes that it has read and written."""
+    moved = 0.0
+    try:
+        with open("/proc/self/io", encoding="ascii") as stream:
+            moved = float(sum(int(line.split()[1]) for line in stream if line.startswith(("rchar", "wchar"))))
+    except (OSError, ValueError):
+        pass
+    return time.process_time(), moved
+
+
+def begin(world: Any) -> None:
+    """Watch over the processes of a run, and have an error of one end all.
+
+    Args:
+        world: MPI's communicator.
+    """
+    watch = _State.watch = Watch(world)
+    watch.start()
+    show = sys.excepthook
+
+    def show_and_end(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+        show(kind, error, trace)
+        watch.failed()
+
+    sys.excepthook = show_and_end
+    atexit.register(watch.leave)
