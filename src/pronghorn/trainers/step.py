@@ -116,7 +116,7 @@ class StepFunction:
         if self._is_shared:
             self._distribution = distribution()
         if self._state_key is not None:
-            self._state = self._state_key(), id(self._distribution)
+            self._state = self._state_key(), self._distribution
         if self._as_program is not None:
             self._own = self._as_program(self._engine or choice.chosen())
 
