@@ -50,7 +50,7 @@ class Explanation:
 
     text: str
     windows: list[Window] = field(default_factory=list)
-    terms: list[list[float]] = field(default_factory=list)
+    terms: list[list[Any]] = field(default_factory=list)
     left: float = 0.0
     others: int = 0
     bias: float | None = None

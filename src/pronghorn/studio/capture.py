@@ -41,14 +41,14 @@ def main(script: str, folder: str) -> int:
         _write_data(target, x, y, named)
         raise Reached
 
-    Trainer.fit = fit  # type: ignore[method-assign]
+    Trainer.fit = fit  # type: ignore[assignment, method-assign]
     made_before = models.Model.compile
 
     def compile_(model: Any, *args: Any, **named: Any) -> Any:
         made.append(model)
         return made_before(model, *args, **named)
 
-    models.Model.compile = compile_  # type: ignore[method-assign]
+    models.Model.compile = compile_  # type: ignore[assignment, method-assign]
     try:
         status = runner.run_file(script, [])
     except Reached:

@@ -105,7 +105,7 @@ def _weights(bench: Workbench, run: int | None = None) -> dict[str, Any]:
 
 # -- looking inside ---------------------------------------------------------------------------------------------------
 def _model_and_data(bench: Workbench, run: int | None) -> tuple[Any, Any, Any]:
-    model, _, data, owner = bench.model_in_view(run)
+    model, data, owner = bench.model_in_view(run)
     if data is None:
         raise ValueError("There is no data to look at the model with. Choose some under Data.")
     return model, data, owner.reading if owner is not None else bench.lock

@@ -48,7 +48,7 @@ def _layers(first: Run, second: Run) -> list[dict[str, str]]:
     stacks = [run.recipe.plan.layers if run.recipe.plan else () for run in (first, second)]
     texts = [[f"{layer.kind} {summary_of(layer)}".strip() for layer in stack] for stack in stacks]
     rows = []
-    for tag, a, b, c, d in difflib.SequenceMatcher(None, *texts, autojunk=False).get_opcodes():
+    for tag, a, b, c, d in difflib.SequenceMatcher(None, texts[0], texts[1], autojunk=False).get_opcodes():
         if tag == "equal":
             continue
         for i in range(max(b - a, d - c)):

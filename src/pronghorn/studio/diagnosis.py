@@ -113,10 +113,10 @@ def dead_units(model: Any, data: DataSet) -> list[dict[str, Any]]:
     for layer in relus:
         if layer.name in outputs:
             values = outputs[layer.name]
-            alive = (values > 0).any(axis=tuple(range(values.ndim - 1)))
+            alive = np.any(values > 0, axis=tuple(range(values.ndim - 1)))
             dead = np.flatnonzero(~alive)
             unit = "filters" if values.ndim == 4 else "units"
-            found.append({"layer": layer.name, "unit": unit, "of": len(alive), "dead": dead[:200].tolist()})
+            found.append({"layer": layer.name, "unit": unit, "of": int(alive.size), "dead": dead[:200].tolist()})
     return found
 
 

@@ -86,7 +86,8 @@ def step_shares(profile: Any, model_name: str) -> dict[str, float]:
         profile: what `model.profile` gave.
         model_name: of the model, which its layers' names in the profile begin with.
     """
-    total, shares = sum(profile.layers.values()) or 1.0, {}
+    total = sum(profile.layers.values()) or 1.0
+    shares: dict[str, float] = {}
     for scope, ms in profile.layers.items():
         name = scope.removesuffix(" (gradient)").removeprefix(f"{model_name}/").split("/")[0]
         shares[name] = shares.get(name, 0.0) + ms / total

@@ -33,7 +33,7 @@ class EpochRow:
 
     epoch: int
     step: int
-    logs: dict[str, float]
+    logs: dict[str, float | None]
     seconds: float
 
 

@@ -204,7 +204,7 @@ def _literal(value: Any) -> str:
         if inspect.isfunction(made):
             return repr(made.__name__)
         module = str(value.get("module") or "keras")
-        inner = value.get("config") if isinstance(value.get("config"), dict) else {}
+        inner: Any = value.get("config") if isinstance(value.get("config"), dict) else {}
         config = {k: v for k, v in inner.items() if k not in ("name", "fn")}
         known = {k: v for k, v in config.items() if k in inspect.signature(type(made).__init__).parameters}
         return f"{module}.{value['class_name']}({', '.join(_settings(type(made), known))})"

@@ -227,15 +227,14 @@ class Workbench:
             ValueError: if a run goes on, or the model has a problem.
         """
         with self.lock:
-            self._check_startable()
-            built = self.built
+            built = self._startable()
             recipe = runs.Recipe(built.plan, self.settings, self.data)
             weights = self._last_weights(built.plan) if further else None
             run = self.new_run(recipe, name)
         runs.start(run, weights)
         return run
 
-    def _check_startable(self) -> None:
+    def _startable(self) -> Built:
         if self.script_trains:
             raise ValueError("A script trains here; its run is what this page shows.")
         if self.active is not None:
@@ -244,6 +243,7 @@ class Workbench:
             raise ValueError("Choose data first, under Data.")
         if self.built.problem is not None:
             raise ValueError(f"The model has a problem: {self.built.problem.message}")
+        return self.built
 
     def _last_weights(self, plan: ModelPlan) -> Any:
         last = self.run()
@@ -294,8 +294,8 @@ class Workbench:
             for run in self.runs:
                 run.stop()
 
-    def model_in_view(self, number: int | None = None) -> tuple[Any, ModelPlan, Any, runs.Run | None]:
-        """The model that is looked into, its plan, its data, and its run if it has one.
+    def model_in_view(self, number: int | None = None) -> tuple[Any, DataSet | None, runs.Run | None]:
+        """The model that is looked into, its data, and its run if it has one.
 
         Args:
             number: of a run; by default the last with a model, or the model that is being built if there is none.
@@ -306,9 +306,9 @@ class Workbench:
         candidates = [run for run in reversed(self.runs) if number in (None, run.number) and run.model is not None]
         if candidates:
             run = candidates[0]
-            return run.model, run.recipe.plan, run.recipe.data or self.data, run
+            return run.model, run.recipe.data or self.data, run
         if number is None and self.built is not None and self.built.model is not None:
-            return self.built.model, self.built.plan, self.data, None
+            return self.built.model, self.data, None
         raise ValueError("There is no model to look into yet.")
 
 
