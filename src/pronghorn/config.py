@@ -109,6 +109,13 @@ def set_floatx(value: str) -> None:
 
     Raises:
         ValueError: for any other value.
+
+    Example:
+
+    >>> set_floatx("float64")
+    >>> floatx()
+    'float64'
+    >>> set_floatx("float32")
     """
     if value not in _FLOAT_TYPES:
         raise ValueError(f"set_floatx: unknown floatx {shown(value)}; expected one of {', '.join(_FLOAT_TYPES)}.")
@@ -125,7 +132,14 @@ def epsilon() -> float:
 
 
 def set_epsilon(value: float) -> None:
-    """Set what `epsilon()` returns."""
+    """Set what `epsilon()` returns.
+
+    >>> before = epsilon()
+    >>> set_epsilon(1e-5)
+    >>> epsilon()
+    1e-05
+    >>> set_epsilon(before)
+    """
     _settings.epsilon = value
 
 
@@ -143,12 +157,23 @@ def set_image_data_format(data_format: str) -> None:
 
     Raises:
         ValueError: if it is neither `"channels_last"` nor `"channels_first"`.
+
+    Example:
+
+    >>> set_image_data_format("channels_first")
+    >>> image_data_format()
+    'channels_first'
+    >>> set_image_data_format("channels_last")
     """
     _settings.image_data_format = standardize_data_format(data_format)
 
 
 def standardize_data_format(data_format: str | None) -> str:
-    """Return a checked, lower-case data format; None means the default."""
+    """Return a checked, lower-case data format; None means the default.
+
+    >>> standardize_data_format(None), standardize_data_format("Channels_First")
+    ('channels_last', 'channels_first')
+    """
     if data_format is None:
         return _settings.image_data_format
     lowered = str(data_format).lower()
@@ -186,17 +211,32 @@ def standardize_dtype(dtype: Any) -> str:
 
 
 def dtype_policy() -> Any:
-    """Return the dtype policy that new layers take."""
+    """Return the dtype policy that new layers take.
+
+    >>> dtype_policy().name
+    'float32'
+    """
     return dtype_policies.dtype_policy()
 
 
 def set_dtype_policy(policy: Any) -> None:
-    """Set the dtype policy that new layers take: a `DTypePolicy` or its name, such as `"mixed_bfloat16"`."""
+    """Set the dtype policy that new layers take: a `DTypePolicy` or its name, such as `"mixed_bfloat16"`.
+
+    >>> from pronghorn import layers
+    >>> set_dtype_policy("float64")
+    >>> layers.Dense(1).compute_dtype
+    'float64'
+    >>> set_dtype_policy("float32")
+    """
     dtype_policies.set_dtype_policy(policy)
 
 
 def get_num_threads() -> int:
-    """Return how many threads compiled code runs on."""
+    """Return how many threads compiled code runs on.
+
+    >>> get_num_threads() >= 1
+    True
+    """
     return threads.get_num_threads()
 
 
@@ -205,37 +245,75 @@ def set_num_threads(count: int) -> None:
 
     Args:
         count: 1 or more.
+
+    Example:
+
+    >>> count = get_num_threads()
+    >>> set_num_threads(1)
+    >>> get_num_threads()
+    1
+    >>> set_num_threads(count)
     """
     threads.set_num_threads(count)
 
 
 def enable_interactive_logging() -> None:
-    """Print progress and messages to the standard output (the default)."""
+    """Print progress and messages to the standard output (the default).
+
+    >>> enable_interactive_logging()
+    >>> is_interactive_logging_enabled()
+    True
+    """
     _settings.interactive_logging = True
 
 
 def disable_interactive_logging() -> None:
-    """Send progress and messages to Python's `logging` instead of the standard output."""
+    """Send progress and messages to Python's `logging` instead of the standard output.
+
+    >>> disable_interactive_logging()
+    >>> is_interactive_logging_enabled()
+    False
+    >>> enable_interactive_logging()
+    """
     _settings.interactive_logging = False
 
 
 def is_interactive_logging_enabled() -> bool:
-    """Return whether progress is printed to the standard output."""
+    """Return whether progress is printed to the standard output.
+
+    >>> is_interactive_logging_enabled()
+    True
+    """
     return _settings.interactive_logging
 
 
 def enable_traceback_filtering() -> None:
-    """Leave the library's own frames out of the tracebacks of errors raised in it (the default)."""
+    """Leave the library's own frames out of the tracebacks of errors raised in it (the default).
+
+    >>> enable_traceback_filtering()
+    >>> is_traceback_filtering_enabled()
+    True
+    """
     _tracebacks.enabled = True
 
 
 def disable_traceback_filtering() -> None:
-    """Show every frame in tracebacks, for work on Pronghorn itself."""
+    """Show every frame in tracebacks, for work on Pronghorn itself.
+
+    >>> disable_traceback_filtering()
+    >>> is_traceback_filtering_enabled()
+    False
+    >>> enable_traceback_filtering()
+    """
     _tracebacks.enabled = False
 
 
 def is_traceback_filtering_enabled() -> bool:
-    """Return whether the library's own frames are left out of tracebacks."""
+    """Return whether the library's own frames are left out of tracebacks.
+
+    >>> is_traceback_filtering_enabled()
+    True
+    """
     return _tracebacks.enabled
 
 
@@ -250,7 +328,11 @@ def disable_flash_attention() -> None:
 
 
 def is_flash_attention_enabled() -> bool | None:
-    """Return True or False as it was set, None where it never was."""
+    """Return True or False as it was set, None where it never was.
+
+    >>> is_flash_attention_enabled() is None
+    True
+    """
     return _settings.flash_attention
 
 
@@ -260,32 +342,60 @@ def enable_unsafe_deserialization() -> None:
 
 
 def is_unsafe_deserialization_enabled() -> bool:
-    """Return whether files may carry Python bytecode for the whole process."""
+    """Return whether files may carry Python bytecode for the whole process.
+
+    >>> is_unsafe_deserialization_enabled()
+    False
+    """
     return _settings.unsafe_deserialization
 
 
 def is_nnx_enabled() -> bool:
-    """Return False: Flax NNX belongs to Keras's JAX backend."""
+    """Return False: Flax NNX belongs to Keras's JAX backend.
+
+    >>> is_nnx_enabled()
+    False
+    """
     return False
 
 
 def max_epochs() -> int | None:
-    """Return the most epochs that any `fit` runs, or None for no limit."""
+    """Return the most epochs that any `fit` runs, or None for no limit.
+
+    >>> max_epochs() is None
+    True
+    """
     return _settings.max_epochs
 
 
 def set_max_epochs(max_epochs: int | None) -> None:
-    """Limit the epochs of every `fit`, to try a long script quickly. None takes the limit away."""
+    """Limit the epochs of every `fit`, to try a long script quickly. None takes the limit away.
+
+    >>> set_max_epochs(2)
+    >>> max_epochs()
+    2
+    >>> set_max_epochs(None)
+    """
     _settings.max_epochs = max_epochs
 
 
 def max_steps_per_epoch() -> int | None:
-    """Return the most steps that an epoch of any `fit`, `evaluate` or `predict` runs, or None for no limit."""
+    """Return the most steps that an epoch of any `fit`, `evaluate` or `predict` runs, or None for no limit.
+
+    >>> max_steps_per_epoch() is None
+    True
+    """
     return _settings.max_steps_per_epoch
 
 
 def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
-    """Limit the steps of every epoch, to try a long script quickly. None takes the limit away."""
+    """Limit the steps of every epoch, to try a long script quickly. None takes the limit away.
+
+    >>> set_max_steps_per_epoch(100)
+    >>> max_steps_per_epoch()
+    100
+    >>> set_max_steps_per_epoch(None)
+    """
     _settings.max_steps_per_epoch = max_steps_per_epoch
 
 

@@ -42,6 +42,20 @@ class BackupAndRestore(Callback):
 
     Raises:
         ValueError: for an unknown `save_freq` or an empty folder name.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from pronghorn import layers, models
+    >>> model = models.Sequential([layers.Input((1,)), layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> place = tempfile.TemporaryDirectory()
+    >>> folder = os.path.join(place.name, "backup")
+    >>> backup = BackupAndRestore(folder, delete_checkpoint=False)
+    >>> history = model.fit(np.ones((4, 1)), np.ones((4, 1)), callbacks=[backup], verbose=0)
+    >>> os.path.exists(folder)
+    True
     """
 
     _makes_backups = True

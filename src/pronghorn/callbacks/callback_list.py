@@ -44,6 +44,15 @@ class CallbackList(Callback):
 
     Raises:
         TypeError: for an entry that is no callback.
+
+    Example:
+
+    >>> from pronghorn.callbacks import LambdaCallback
+    >>> ends = []
+    >>> callbacks = CallbackList([LambdaCallback(on_epoch_end=lambda epoch, logs: ends.append(epoch))])
+    >>> callbacks.on_epoch_end(0, {"loss": 1.0})
+    >>> ends
+    [0]
     """
 
     def __init__(

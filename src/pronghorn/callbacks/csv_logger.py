@@ -24,6 +24,19 @@ class CSVLogger(Callback):
         separator: what stands between two values.
         append: whether to go on with a file that is there, instead of starting it anew. A training that
             `BackupAndRestore` resumes goes on with its own file in any case.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from pronghorn import layers, models
+    >>> model = models.Sequential([layers.Input((1,)), layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> place = tempfile.TemporaryDirectory()
+    >>> path = os.path.join(place.name, "log.csv")
+    >>> history = model.fit(np.ones((4, 1)), np.ones((4, 1)), epochs=2, callbacks=[CSVLogger(path)], verbose=0)
+    >>> len(open(path).readlines())  # names, and two epochs
+    3
     """
 
     _only_first = True

@@ -28,6 +28,17 @@ class EarlyStopping(MonitorCallback):
     Attributes:
         stopped_epoch: the epoch it stopped in, 0 if it did not.
         best, best_epoch: the best value and its epoch.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from pronghorn import layers, models
+    >>> model = models.Sequential([layers.Input((1,)), layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> stop = EarlyStopping(monitor="loss", min_delta=10.0, patience=2)
+    >>> history = model.fit(np.ones((4, 1)), np.ones((4, 1)), epochs=50, callbacks=[stop], verbose=0)
+    >>> len(history.history["loss"])  # the first, and two that are no better
+    3
     """
 
     _kept = ("best", "wait", "best_epoch", "stopped_epoch", "best_weights")

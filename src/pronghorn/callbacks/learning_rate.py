@@ -61,6 +61,17 @@ class LearningRateScheduler(Callback):
 
     Raises:
         ValueError: in training, if the function does not return a float.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from pronghorn import layers, models
+    >>> model = models.Sequential([layers.Input((1,)), layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> halve = LearningRateScheduler(lambda epoch, rate: 0.1 * 0.5**epoch)
+    >>> history = model.fit(np.ones((4, 1)), np.ones((4, 1)), epochs=2, callbacks=[halve], verbose=0)
+    >>> [round(rate, 4) for rate in history.history["learning_rate"]]
+    [0.1, 0.05]
     """
 
     _kept = ("_begun",)
@@ -129,6 +140,17 @@ class ReduceLROnPlateau(MonitorCallback):
 
     Raises:
         ValueError: if `factor` is 1 or more.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from pronghorn import layers, models, optimizers
+    >>> model = models.Sequential([layers.Input((1,)), layers.Dense(1)])
+    >>> model.compile(optimizers.SGD(0.1), "mse")
+    >>> lower = ReduceLROnPlateau(monitor="loss", factor=0.5, patience=1, min_delta=100.0)
+    >>> history = model.fit(np.ones((4, 1)), np.ones((4, 1)), epochs=3, callbacks=[lower], verbose=0)
+    >>> [round(rate, 4) for rate in history.history["learning_rate"]]
+    [0.1, 0.1, 0.05]
     """
 
     _kept = ("best", "wait", "cooldown_counter")

@@ -31,6 +31,20 @@ class ModelCheckpoint(MonitorCallback):
 
     Raises:
         ValueError: for a file name that does not fit, or an unknown `save_freq`.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from pronghorn import layers, models
+    >>> model = models.Sequential([layers.Input((1,)), layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> place = tempfile.TemporaryDirectory()
+    >>> path = os.path.join(place.name, "best.keras")
+    >>> keep = ModelCheckpoint(path, monitor="loss", save_best_only=True)
+    >>> history = model.fit(np.ones((4, 1)), np.ones((4, 1)), callbacks=[keep], verbose=0)
+    >>> os.path.exists(path)
+    True
     """
 
     _kept = ("best", "_batches_since_saving", "_last_batch")

@@ -14,6 +14,14 @@ class ProgbarLogger(Callback):
 
     Raises:
         ValueError: at the start, if the parameters of the run do not hold `verbose`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from pronghorn import layers, models
+    >>> model = models.Sequential([layers.Input((1,)), layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(np.ones((4, 1)), np.ones((4, 1)), callbacks=[ProgbarLogger()], verbose=0)
     """
 
     def __init__(self) -> None:

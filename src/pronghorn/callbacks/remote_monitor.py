@@ -23,6 +23,12 @@ class RemoteMonitor(Callback):
         field: the form field that holds the results as JSON.
         headers: HTTP headers.
         send_as_json: whether the body is the JSON itself, instead of a form.
+
+    Example:
+
+    >>> monitor = RemoteMonitor(root="http://localhost:9000")
+    >>> monitor.root
+    'http://localhost:9000'
     """
 
     _only_first = True

@@ -18,6 +18,16 @@ class SwapEMAWeights(Callback):
     Args:
         swap_on_epoch: whether to swap from the end of an epoch to the start of the next, so that callbacks such as
             `ModelCheckpoint` after this one see the averages too. The model keeps them after the last epoch.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from pronghorn import layers, models, optimizers
+    >>> model = models.Sequential([layers.Input((1,)), layers.Dense(1)])
+    >>> model.compile(optimizers.SGD(0.1, use_ema=True), "mse")
+    >>> history = model.fit(np.ones((4, 1)), np.ones((4, 1)), callbacks=[SwapEMAWeights()], verbose=0)
+    >>> list(history.history)
+    ['loss']
     """
 
     _kept = ("_swapped",)

@@ -35,6 +35,19 @@ class TensorBoard(Callback):
 
     Raises:
         ValueError: for an unknown `update_freq`.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from pronghorn import layers, models
+    >>> model = models.Sequential([layers.Input((1,)), layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> place = tempfile.TemporaryDirectory()
+    >>> folder = place.name
+    >>> history = model.fit(np.ones((4, 1)), np.ones((4, 1)), callbacks=[TensorBoard(folder)], verbose=0)
+    >>> sorted(os.listdir(folder))
+    ['train']
     """
 
     _only_first = True

@@ -16,6 +16,17 @@ class TerminateOnNaN(Callback):
 
     Raises:
         RuntimeError: in training, when the loss is no finite number and `raise_error` is true.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from pronghorn import layers, models, optimizers
+    >>> model = models.Sequential([layers.Input((1,)), layers.Dense(1)])
+    >>> model.compile(optimizers.SGD(float("nan")), "mse")
+    >>> history = model.fit(np.ones((4, 1)), np.ones((4, 1)), epochs=5, callbacks=[TerminateOnNaN()], verbose=0)
+    NaN or Inf loss encountered: it is nan in batch 0; training stops.
+    >>> len(history.history["loss"])
+    2
     """
 
     _kept = ()  # a backup must know that it stopped the training

@@ -127,6 +127,14 @@ def set_dtype_policy(policy: Any) -> None:
 
     Args:
         policy: a `DTypePolicy` or the name of one.
+
+    Example:
+
+    >>> from pronghorn import layers
+    >>> set_dtype_policy("float64")
+    >>> layers.Dense(1).compute_dtype
+    'float64'
+    >>> set_dtype_policy("float32")
     """
     global _default
     if not isinstance(policy, (str, dict)) and not hasattr(policy, "compute_dtype"):
@@ -142,6 +150,12 @@ def get(identifier: Any) -> Any:
     Raises:
         NotImplementedError: for a policy of quantized layers, which are not there.
         ValueError: for anything else.
+
+    Example:
+
+    >>> policy = get("mixed_bfloat16")
+    >>> policy.variable_dtype, policy.compute_dtype
+    ('float32', 'bfloat16')
     """
     if identifier is None:
         return dtype_policy()
@@ -158,12 +172,21 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(dtype_policy: Any) -> dict[str, Any]:
-    """The configuration of a policy."""
+    """The configuration of a policy.
+
+    >>> from pronghorn import dtype_policies
+    >>> serialize(dtype_policies.DTypePolicy("float32"))["config"]
+    {'name': 'float32'}
+    """
     return serialize_keras_object(dtype_policy)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The policy of a configuration."""
+    """The policy of a configuration.
+
+    >>> deserialize({"class_name": "DTypePolicy", "config": {"name": "mixed_bfloat16"}}).compute_dtype
+    'bfloat16'
+    """
     known = {name: getattr(dtype_policies, name) for name in ("DTypePolicy", "FloatDTypePolicy", "DTypePolicyMap")}
     if isinstance(config, dict) and config.get("class_name", "").startswith("Quantized"):
         return quantized.QuantizedDTypePolicy()

@@ -280,6 +280,13 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     Args:
         json_string: the JSON text, of Keras 3 or 2.
         custom_objects: names and the classes or functions they stand for.
+
+    Example:
+
+    >>> from pronghorn import layers, models
+    >>> model = models.Sequential([layers.Input((3,)), layers.Dense(2)])
+    >>> model_from_json(model.to_json()).output_shape
+    (None, 2)
     """
     with reading("The JSON text"), limited_to(None):
         config = json.loads(json_string)

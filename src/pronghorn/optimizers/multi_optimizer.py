@@ -107,6 +107,14 @@ class MultiOptimizer(Optimizer):
         optimizer_map: an `OptimizerMap`, or a callable from a variable to an optimizer.
         loss_scale_factor: takes the place of that of the single optimizers, also if it is None.
         name: its name.
+
+    Example:
+
+    >>> from pronghorn import optimizers
+    >>> slow, fast = optimizers.SGD(0.01), optimizers.Adam(0.1)
+    >>> optimizer = MultiOptimizer(lambda variable: slow if "embedding" in variable.path else fast)
+    >>> optimizer.name
+    'multi_optimizer'
     """
 
     def __init__(

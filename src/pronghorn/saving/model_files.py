@@ -151,6 +151,17 @@ def load_model(
     Raises:
         FileNotFoundError: if it is not there.
         ValueError: if it is no such file, is damaged, or holds what a model's file must not.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> from pronghorn import layers, models
+    >>> model = models.Sequential([layers.Input((3,)), layers.Dense(2)])
+    >>> place = tempfile.TemporaryDirectory()
+    >>> path = os.path.join(place.name, "model.keras")
+    >>> model.save(path)
+    >>> load_model(path).output_shape
+    (None, 2)
     """
     shown = getattr(filepath, "name", "the file") if hasattr(filepath, "read") else os.fspath(filepath)
     with archive.reading(str(shown)):
@@ -227,6 +238,17 @@ def save_weights(
         ValueError: for another ending, or an array larger than `max_shard_size`.
         FileExistsError: if the file exists, is not to be replaced, and there is nobody to ask.
         ImportError: for ``.safetensors``, if its library is not installed.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> from pronghorn import layers, models
+    >>> model = models.Sequential([layers.Input((3,)), layers.Dense(2)])
+    >>> place = tempfile.TemporaryDirectory()
+    >>> path = os.path.join(place.name, "model.weights.h5")
+    >>> save_weights(model, path)
+    >>> os.path.exists(path)
+    True
     """
     skipped = _objects_to_skip("save_weights", kwargs)
     if hasattr(model, "_flatten_layers") and not model.built and not model.weights:
@@ -282,6 +304,19 @@ def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bo
     Raises:
         FileNotFoundError: if it is not there.
         ValueError: if it is no such file, is damaged, or does not fit.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> from pronghorn import layers, models
+    >>> model = models.Sequential([layers.Input((3,)), layers.Dense(2, kernel_initializer="ones")])
+    >>> place = tempfile.TemporaryDirectory()
+    >>> path = os.path.join(place.name, "model.weights.h5")
+    >>> model.save_weights(path)
+    >>> other = models.Sequential([layers.Input((3,)), layers.Dense(2)])
+    >>> load_weights(other, path)
+    >>> float(other.layers[0].kernel.numpy().sum())
+    6.0
     """
     by_name = kwargs.pop("by_name", False)
     skipped = _objects_to_skip("load_weights", kwargs)

@@ -49,7 +49,11 @@ class CustomObjectScope:
 
 
 def get_custom_objects() -> dict[str, Any]:
-    """The names that hold everywhere and what they stand for; the dict itself, which may be changed."""
+    """The names that hold everywhere and what they stand for; the dict itself, which may be changed.
+
+    >>> "Mine" in get_custom_objects()
+    False
+    """
     return _custom_objects
 
 
@@ -92,7 +96,16 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
 
 
 def get_registered_name(obj: Any) -> str:
-    """The name under which ``obj`` is registered, its own name if it is not."""
+    """The name under which ``obj`` is registered, its own name if it is not.
+
+    >>> from pronghorn import layers
+    >>> from pronghorn.saving import register_keras_serializable
+    >>> @register_keras_serializable("mine")
+    ... class Bend(layers.Layer):
+    ...     pass
+    >>> get_registered_name(Bend)
+    'mine>Bend'
+    """
     try:
         return _custom_names.get(obj) or obj.__name__
     except TypeError:  # not hashable
@@ -123,6 +136,16 @@ def get_registered_object(
         name: a registered name or the name of a scoped object.
         custom_objects: looked in after the open scopes and the registered objects.
         module_objects: looked in last.
+
+    Example:
+
+    >>> from pronghorn import layers
+    >>> from pronghorn.saving import register_keras_serializable
+    >>> @register_keras_serializable("mine")
+    ... class Curve(layers.Layer):
+    ...     pass
+    >>> get_registered_object("mine>Curve") is Curve
+    True
     """
     for table in (_scoped.objects, _custom_objects, custom_objects, module_objects):
         if table and name in table:

@@ -196,12 +196,18 @@ def map_structure_up_to(shallow_structure: Any, func: Callable[..., Any], *struc
 
 
 def assert_same_structure(a: Any, b: Any, check_types: bool | None = None) -> None:
-    """Raise a ValueError unless ``a`` and ``b`` have one form; leaves may differ. ``check_types`` is ignored."""
+    """Raise a ValueError unless ``a`` and ``b`` have one form; leaves may differ. ``check_types`` is ignored.
+
+    >>> assert_same_structure([1, (2, 3)], [4, (5, 6)])
+    """
     map_structure(lambda x, y: None, a, b)
 
 
 def assert_same_paths(a: Any, b: Any) -> None:
-    """Raise a ValueError unless the leaves of ``a`` and ``b`` have the same paths; container types may differ."""
+    """Raise a ValueError unless the leaves of ``a`` and ``b`` have the same paths; container types may differ.
+
+    >>> assert_same_paths([1, (2, 3)], (4, [5, 6]))
+    """
     paths_a = {path for path, _ in flatten_with_path(a)}
     paths_b = {path for path, _ in flatten_with_path(b)}
     if paths_a != paths_b:

@@ -46,6 +46,20 @@ def audio_dataset_from_directory(
 
     Raises:
         ValueError: for arguments that do not fit together, or if there are no WAV files.
+
+    Example:
+
+    >>> import pathlib, tempfile, wave
+    >>> place = tempfile.TemporaryDirectory()
+    >>> folder = pathlib.Path(place.name)
+    >>> for kind in ("no", "yes"):
+    ...     (folder / kind).mkdir()
+    ...     with wave.open(str(folder / kind / "1.wav"), "wb") as file:
+    ...         file.setparams((1, 2, 8000, 0, "NONE", ""))
+    ...         file.writeframes(bytes(200))
+    >>> sounds, labels = next(iter(audio_dataset_from_directory(folder, verbose=False)))
+    >>> sounds.shape
+    (2, 100, 1)
     """
     who = "audio_dataset_from_directory"
     folders.check_format(format, who)

@@ -283,6 +283,17 @@ def plot_model(
 
     Returns:
         The picture, where a notebook can show it, else None.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> from pronghorn import layers, models
+    >>> model = models.Sequential([layers.Input((3,)), layers.Dense(2)])
+    >>> place = tempfile.TemporaryDirectory()
+    >>> path = os.path.join(place.name, "model.png")
+    >>> _ = plot_model(model, path, show_shapes=True)
+    >>> os.path.exists(path)
+    True
     """
     dot = model_to_dot(
         model,

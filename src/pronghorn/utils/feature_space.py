@@ -108,6 +108,15 @@ class FeatureSpace(_layers.Layer):
 
     Raises:
         ValueError: for an unknown kind, a cross of unknown columns, or modes that do not fit together.
+
+    Example:
+
+    >>> import numpy as np
+    >>> rows = {"area": np.array([50.0, 100.0]), "district": np.array(["hill", "harbour"])}
+    >>> space = FeatureSpace({"area": "float_normalized", "district": "string_categorical"})
+    >>> space.adapt(rows)
+    >>> space(rows).shape  # a measure; two districts and a place for unknown ones
+    (2, 4)
     """
 
     def __init__(

@@ -63,6 +63,19 @@ def get_file(
     Raises:
         ValueError: for a missing `origin`, an `fname` with folders in it, or a checksum that does not fit.
         ConnectionError: if the file cannot be had from `origin`; it says where to put it by hand.
+
+    Example:
+
+    >>> import os, pathlib, tempfile
+    >>> place = tempfile.TemporaryDirectory()
+    >>> folder = place.name
+    >>> source = pathlib.Path(folder, "source.txt")
+    >>> _ = source.write_text("hello")
+    >>> path = get_file("copy.txt", source.as_uri(), cache_dir=folder)
+    Downloading file:///...source.txt
+    ...
+    >>> open(path).read()
+    'hello'
     """
     if origin is None:
         raise ValueError("get_file: origin is missing; pass the URL of the file.")

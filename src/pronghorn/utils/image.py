@@ -35,6 +35,12 @@ def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dty
 
     Raises:
         ValueError: for another shape.
+
+    Example:
+
+    >>> import numpy as np
+    >>> array_to_img(np.zeros((8, 6, 3))).size
+    (6, 8)
     """
     images = _pillow()
     data_format = config.standardize_data_format(data_format)
@@ -67,6 +73,13 @@ def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) ->
 
     Returns:
         An array of three axes; the channels are an axis also where there is one.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from pronghorn.utils import array_to_img
+    >>> img_to_array(array_to_img(np.zeros((8, 6, 3)))).shape
+    (8, 6, 3)
     """
     data_format = config.standardize_data_format(data_format)
     values = np.asarray(img, dtype=dtype or config.floatx())
@@ -87,6 +100,16 @@ def save_img(
         x: see `array_to_img`.
         file_format: such as `"png"`; by default what the file's name says.
         **kwargs: for Pillow's `save`.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> place = tempfile.TemporaryDirectory()
+    >>> path = os.path.join(place.name, "black.png")
+    >>> save_img(path, np.zeros((8, 6, 3)))
+    >>> os.path.exists(path)
+    True
     """
     image = array_to_img(x, data_format=config.standardize_data_format(data_format), scale=scale)
     ending = os.path.splitext(path)[1] if isinstance(path, str | os.PathLike) else ""
@@ -116,6 +139,17 @@ def load_img(
     Raises:
         ValueError: for an unknown mode or interpolation.
         TypeError: if `path` is no path and no file.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from pronghorn.utils import save_img
+    >>> place = tempfile.TemporaryDirectory()
+    >>> path = os.path.join(place.name, "black.png")
+    >>> save_img(path, np.zeros((8, 6, 3)))
+    >>> load_img(path, target_size=(4, 4)).size
+    (4, 4)
     """
     images = _pillow()
     if color_mode not in _MODES:

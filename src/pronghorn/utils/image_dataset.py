@@ -68,6 +68,21 @@ def image_dataset_from_directory(
     Raises:
         ValueError: for arguments that do not fit together, or if there are no images; when reading, for a file that is
             no image, with its path.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> from pronghorn.utils import save_img
+    >>> place = tempfile.TemporaryDirectory()
+    >>> folder = pathlib.Path(place.name)
+    >>> for kind in ("cats", "dogs"):
+    ...     (folder / kind).mkdir()
+    ...     save_img(folder / kind / "1.png", np.zeros((8, 8, 3)))
+    >>> data = image_dataset_from_directory(folder, image_size=(4, 4), verbose=False)
+    >>> images, labels = next(iter(data))
+    >>> images.shape, data.class_names
+    ((2, 4, 4, 3), ['cats', 'dogs'])
     """
     who = "image_dataset_from_directory"
     if color_mode not in _COLOR_MODES:

@@ -13,6 +13,13 @@ def get_source_inputs(tensor: Any) -> list[Any]:
 
     Returns:
         The tensors that `Input` made, or that have no history, in the order in which they are met.
+
+    Example:
+
+    >>> from pronghorn import layers
+    >>> inputs = layers.Input((3,))
+    >>> get_source_inputs(layers.Dense(2)(inputs))[0] is inputs
+    True
     """
     sources: list[Any] = []
     pending, seen = [tensor], set()

@@ -75,6 +75,16 @@ def clear_session(free_memory: bool = True) -> None:
 
     Args:
         free_memory: also run Python's garbage collector.
+
+    Example:
+
+    >>> from pronghorn import layers
+    >>> clear_session()
+    >>> layers.Dense(1).name, layers.Dense(1).name
+    ('dense', 'dense_1')
+    >>> clear_session()
+    >>> layers.Dense(1).name
+    'dense'
     """
     reset_names()
     _scopes.stack = []

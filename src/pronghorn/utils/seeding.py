@@ -17,6 +17,15 @@ def set_random_seed(seed: int) -> None:
 
     Raises:
         ValueError: for anything else.
+
+    Example:
+
+    >>> from pronghorn import random
+    >>> set_random_seed(1)
+    >>> first = random.uniform((2,)).numpy()
+    >>> set_random_seed(1)
+    >>> bool((random.uniform((2,)).numpy() == first).all())
+    True
     """
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
         raise ValueError(f"set_random_seed: got {seed!r}; the seed must be an integer from 0 to 2**32 - 1.")

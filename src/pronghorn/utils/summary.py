@@ -50,6 +50,15 @@ def print_summary(
 
     Raises:
         ValueError: if `layer_range` names no layer of the model.
+
+    Example:
+
+    >>> from pronghorn import layers, models
+    >>> lines = []
+    >>> model = models.Sequential([layers.Input((3,)), layers.Dense(2)])
+    >>> print_summary(model, print_fn=lines.append)
+    >>> "Total params: 8" in "".join(lines)
+    True
     """
     is_chain = _is_chain(model)
     console = _console(capture=True, plain=print_fn is not None)

@@ -42,6 +42,21 @@ def text_dataset_from_directory(
 
     Raises:
         ValueError: for arguments that do not fit together, or if there are no text files.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> place = tempfile.TemporaryDirectory()
+    >>> folder = pathlib.Path(place.name)
+    >>> for kind in ("bad", "good"):
+    ...     (folder / kind).mkdir()
+    ...     _ = (folder / kind / "1.txt").write_text(kind)
+    >>> data = text_dataset_from_directory(folder, shuffle=False, verbose=False)
+    >>> data.class_names
+    ['bad', 'good']
+    >>> texts, labels = next(iter(data))
+    >>> labels.tolist()
+    [0, 1]
     """
     who = "text_dataset_from_directory"
     folders.check_format(format, who)
