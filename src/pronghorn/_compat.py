@@ -27,7 +27,6 @@ PARTLY: dict[str, str] = {
     "RematScope": _REMAT,
     "remat": _REMAT,
     "device": _ONE_DEVICE,
-    "callbacks.TensorBoard": "no graph, no profile",
     "config.disable_flash_attention": _FLASH,
     "config.enable_flash_attention": _FLASH,
     "config.set_backend": "the own engine only",

@@ -111,10 +111,14 @@ def _images(tag: str, pictures: Sequence[np.ndarray]) -> bytes:
     height, width = pictures[0].shape
     strings = [str(width).encode(), str(height).encode(), *map(png, pictures)]
     extent = bytes_field(2, varint(1 << 3) + varint(len(strings)))
-    tensor = varint(1 << 3) + varint(_STRINGS) + bytes_field(2, extent)
-    tensor += b"".join(bytes_field(8, string) for string in strings)
-    plugin = bytes_field(1, bytes_field(1, b"images"))
-    return bytes_field(1, tag.encode()) + bytes_field(9, plugin) + bytes_field(8, tensor)
+    return _strings(tag, "images", b"", bytes_field(2, extent), strings)
+
+
+def _strings(tag: str, plugin: str, content: bytes, shape: bytes, strings: Sequence[bytes]) -> bytes:
+    """A tensor of strings for one of TensorBoard's plugins."""
+    tensor = varint(1 << 3) + varint(_STRINGS) + shape + b"".join(bytes_field(8, string) for string in strings)
+    data = bytes_field(1, plugin.encode()) + (bytes_field(2, content) if content else b"")
+    return bytes_field(1, tag.encode()) + bytes_field(9, bytes_field(1, data)) + bytes_field(8, tensor)
 
 
 class EventFile:
@@ -148,6 +152,11 @@ class EventFile:
         """Write grey pictures, uint8 of one shape `(height, width)`, under a tag."""
         if pictures:
             self._stream.write(record(_event(step, bytes_field(5, bytes_field(1, _images(tag, pictures))))))
+
+    def model(self, step: int, tag: str, json: str) -> None:
+        """Write a model's configuration, which the page "Graphs" shows as its layers."""
+        content = _strings(tag, "graph_keras_model", b"1", bytes_field(2, b""), [json.encode()])
+        self._stream.write(record(_event(step, bytes_field(5, bytes_field(1, content)))))
 
     def flush(self) -> None:
         """Make what was written visible to readers."""

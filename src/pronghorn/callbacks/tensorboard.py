@@ -12,11 +12,12 @@ from pronghorn.callbacks.callback import Callback, Logs
 from pronghorn.callbacks.event_file import EventFile
 from pronghorn.callbacks.learning_rate import learning_rates
 from pronghorn.callbacks.pictures import pictures_of
+from pronghorn.callbacks.profiler import Profiler
 from pronghorn.callbacks.projector import Projector
 
 
 class TensorBoard(Callback):
-    """Writes losses, metrics, the learning rate and histograms of the weights for TensorBoard to show.
+    """Writes losses, metrics, the learning rate, histograms of the weights and more for TensorBoard to show.
 
     TensorFlow is not needed to write them; to look at them, `pip install tensorboard` and
     `tensorboard --logdir logs`.
@@ -24,17 +25,20 @@ class TensorBoard(Callback):
     Args:
         log_dir: the folder; training results go to `train` in it, validation results to `validation`.
         histogram_freq: write histograms of the weights every so many epochs; 0 writes none.
-        write_graph: accepted; the graph is not written.
+        write_graph: whether to write the model's layers, for the page "Graphs"; of models of named layers only.
         write_images: whether to write pictures of the weights as well, where histograms are written.
         write_steps_per_second: whether to write the speed too.
         update_freq: `"epoch"`, `"batch"`, or a number of batches: how often results within an epoch are written.
-        profile_batch: accepted; `PRONGHORN_DEBUG=time` profiles.
+        profile_batch: which batch, or which first and last one, to measure kernel by kernel: a trace for the page
+            "Profile" (`pip install xprof`), and beside it a Chrome trace. 0 measures none. The first two batches are
+            not measured, since they pay for compiling; if they are asked for, as many after them are. Other
+            libraries' engines have profilers of their own.
         embeddings_freq: write embeddings for the projector every so many epochs; 0 writes none.
         embeddings_metadata: a file in `log_dir` with a label for each row of an embedding: one for all, or a dict by
             the names of the layers.
 
     Raises:
-        ValueError: for an unknown `update_freq`.
+        ValueError: for an unknown `update_freq` or `profile_batch`.
 
     Example:
 
@@ -77,6 +81,7 @@ class TensorBoard(Callback):
         self.write_steps_per_second = write_steps_per_second
         self.embeddings_freq = embeddings_freq
         self.embeddings_metadata = embeddings_metadata
+        self._profiler = Profiler(self.log_dir, profile_batch)
         self._projector = Projector(self.log_dir, embeddings_metadata)
         self.update_freq = 1 if update_freq == "batch" else update_freq
         self._files: dict[str, EventFile] = {}
@@ -90,14 +95,21 @@ class TensorBoard(Callback):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self._step = 0
+        self._profiler.begin()
         if self.embeddings_freq:
             self._projector.check(self.model)
+        if self.write_graph and layers_of(self.model):
+            self._file("train").model(0, "keras", self.model.to_json())
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch_start = time.time(), self._step
 
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        self._profiler.before(self.model, self._step + 1)
+
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         self._step += 1
+        self._profiler.after(self._step)
         if isinstance(self.update_freq, int) and self._step % self.update_freq == 0:
             results = {f"batch_{name}": value for name, value in (logs or {}).items() if np.ndim(value) == 0}
             if self.write_steps_per_second:
@@ -144,6 +156,15 @@ class TensorBoard(Callback):
         return (self._step - step) / max(time.time() - start, 1e-9)
 
     def on_train_end(self, logs: Logs = None) -> None:
+        self._profiler.end()
         for file in self._files.values():
             file.close()
         self._files.clear()
+
+
+def layers_of(model: Any) -> bool:
+    """Whether a model's configuration has its layers: a model of a class of its own is code, which none describes."""
+    try:
+        return "layers" in model.get_config()
+    except (AttributeError, NotImplementedError):
+        return False

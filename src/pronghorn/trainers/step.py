@@ -227,6 +227,29 @@ class StepFunction:
         compiled = choice.executable if self._distribution is None else self._distribution.executable
         return Program(traced, structure, compiled(self._engine or choice.chosen(), traced, gathered, self._jit))
 
+    def start_profiles(self) -> list[tuple[Program, Any]]:
+        """Have the programs that are compiled for the own engine measure their kernels from now on.
+
+        Returns:
+            What `stop_profiles` takes.
+        """
+        kept = []
+        for variants in self._variants.values():
+            for program in variants.programs():
+                if hasattr(program.executable, "measuring"):
+                    kept.append((program, program.executable))
+                    program.executable = program.executable.measuring()
+        return kept
+
+    @staticmethod
+    def stop_profiles(kept: list[tuple[Program, Any]]) -> list[Any]:
+        """End what `start_profiles` began, and return a `Profile` for each program that ran."""
+        profiles = []
+        for program, executable in kept:
+            profiles.append(program.executable.profile)
+            program.executable = executable
+        return [profile for profile in profiles if profile is not None and profile.steps]
+
     def trace(self, batch: Batch, symbolic: bool) -> tuple[Traced, Any]:
         """The step as a graph, for any number of samples or for that of the batch, with its results' structure."""
         size = Dim.symbol("batch")

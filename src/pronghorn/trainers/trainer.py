@@ -232,7 +232,7 @@ class Trainer(CompiledModel):
         Returns:
             A profile: `ms` a step; `kernels`, a row for each with the layer it came from, its milliseconds, its
             GFLOP/s, their share of the machine's measured peak, and the bytes it touches; `layers`, milliseconds by
-            layer; and `show()`.
+            layer; `show()`; and `save_trace(path)`, which writes a step as a Chrome trace.
 
         Raises:
             ValueError: if the model was not compiled, or the data does not fit it.

@@ -44,6 +44,10 @@ class Variants:
                 self._remember(extents, program)
         return program
 
+    def programs(self) -> list[Program]:
+        """All of them."""
+        return [*self._symbolic, *self._concrete.values()]
+
     def may_be_symbolic(self, samples: int | None) -> bool:
         """Whether to trace with a symbolic number of samples; no rule for symbols holds for none."""
         return bool(samples) and len(self._symbolic) < MOST_SYMBOLIC and self._failures < MOST_FAILURES

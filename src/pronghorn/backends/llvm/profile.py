@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import gzip
+import json
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -99,6 +103,11 @@ class Profile:
     @property
     def kernels(self) -> list[KernelTime]:
         """A row for each kernel that had something to do, slowest first."""
+        return sorted(self.in_order, key=lambda row: -row.ms)
+
+    @property
+    def in_order(self) -> list[KernelTime]:
+        """A row for each kernel that had something to do, in the order in which they run."""
         seconds = self._cycles / cycles_per_second()
         inside = float(seconds.sum()) or 1.0
         rows = []
@@ -118,7 +127,7 @@ class Profile:
                 nbytes=self._nbytes[i],
             )
             rows.append(row)
-        return sorted(rows, key=lambda row: -row.ms)
+        return rows
 
     @property
     def layers(self) -> dict[str, float]:
@@ -127,6 +136,37 @@ class Profile:
         for row in self.kernels:
             total[row.layer] = total.get(row.layer, 0.0) + row.ms
         return dict(sorted(total.items(), key=lambda item: -item[1]))
+
+    def trace(self) -> dict[str, Any]:
+        """A step as a Chrome trace, which `chrome://tracing` and https://ui.perfetto.dev show.
+
+        The kernels follow one another, each as long as it takes on average, as if the threads shared it evenly; a row
+        above has the layers that they compute for. What a step takes besides is left out.
+        """
+        events: list[dict[str, Any]] = [
+            {"ph": "M", "pid": 1, "name": "process_name", "args": {"name": self.name}},
+            {"ph": "M", "pid": 1, "tid": 1, "name": "thread_name", "args": {"name": "layers"}},
+            {"ph": "M", "pid": 1, "tid": 2, "name": "thread_name", "args": {"name": "kernels"}},
+        ]
+        layer: dict[str, Any] = {}
+        now = 0.0
+        for row in self.in_order:
+            span = 1e3 * row.ms / self.threads  # microseconds
+            owner = row.layer or "of no layer"
+            if owner != layer.get("name"):
+                layer = {"ph": "X", "pid": 1, "tid": 1, "name": owner, "ts": now, "dur": 0.0}
+                events.append(layer)
+            layer["dur"] += span
+            what = {"layer": row.layer, "units": row.units, "GFLOP/s": row.gflops, "bytes": row.nbytes}
+            events.append({"ph": "X", "pid": 1, "tid": 2, "name": row.kernel, "ts": now, "dur": span, "args": what})
+            now += span
+        return {"displayTimeUnit": "ns", "traceEvents": events}
+
+    def save_trace(self, path: str | os.PathLike[str]) -> None:
+        """Write `trace()` as JSON, compressed if the path ends with `.gz`."""
+        data = json.dumps(self.trace()).encode()
+        with open(path, "wb") as stream:
+            stream.write(gzip.compress(data) if os.fspath(path).endswith(".gz") else data)
 
     def __repr__(self) -> str:
         return f"<Profile of {self.name}: {self.ms:.3f} ms a step, {len(self._timed)} kernels>"
