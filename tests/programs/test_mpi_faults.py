@@ -1,0 +1,113 @@
+"""Several processes, and something goes wrong in one: the run ends on all, says why, and goes on later."""
+
+import contextlib
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pronghorn as keras
+
+pytest.importorskip("mpi4py")
+sys.path.insert(0, str(Path(__file__).parent))
+from mpi_runs import check_same, ended, run, start, trained
+
+has_proc = pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "words", "times"),
+    [
+        ("model", "weights that differ", 2),
+        ("data", "data that differ", 2),
+        ("length", "numbers of batches that differ", 2),
+        ("steps", "about to run evaluate", 2),
+        ("error", "something of the script's own", 1),
+        ("exit", "has come to the end of its script", 1),
+        ("leave", "has come to the end of its script", 1),
+    ],
+)
+def test_an_error_ends_all(tmp_path, fault, words, times):
+    found = run(2, tmp_path / "two.npz", fault=fault)
+    assert found.status != 0 and found.seconds < 60
+    assert found.output.count(words) >= times, found.output
+    assert not found.results
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "words"), [("stopped", "process 1 has given no sign of life"), ("sleep", "process 1 has done nothing")]
+)
+def test_a_process_that_hangs_ends_all_within_a_minute(tmp_path, fault, words):
+    found = run(2, tmp_path / "two.npz", fault=fault)
+    assert found.status != 0 and words in found.output
+    assert found.seconds < 75  # with the start
+
+
+def ranks_of(process):
+    """The numbers of the processes that a launcher has started."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            line = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if parent == process.pid and b"distributed.py" in line:
+            found.append(int(folder.name))
+    return sorted(found)
+
+
+@has_proc
+@pytest.mark.slow
+def test_killed_at_twenty_random_moments_it_ends_with_the_same_bits(tmp_path):
+    settings = {"reproducible": True, "epochs": 8, "rows": 100}
+    expected = trained(1, tmp_path / "whole.npz", **settings)
+    draw, kills, rounds = random.Random(0), 0, 0
+    while kills < 20:
+        folder = tmp_path / f"round{rounds}"
+        folder.mkdir(exist_ok=True)
+        target, begun = folder / "out.npz", time.monotonic()
+        process = start(draw.choice((2, 2, 3)), target, backup=True, pause=0.02, **settings)
+        while not ranks_of(process) and process.poll() is None:
+            time.sleep(0.05)
+        time.sleep(draw.uniform(0.0, 8.0))
+        ranks = ranks_of(process)
+        if ranks:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(draw.choice(ranks), signal.SIGKILL)
+            killed = time.monotonic()
+            found = ended(process, target, begun, timeout=60)
+            kills += found.status != 0
+            assert time.monotonic() - killed < 60
+        else:
+            ended(process, target, begun)
+        for file in folder.glob("*.keras"):  # the last checkpoint is whole
+            assert keras.models.load_model(file).count_params() > 0
+        if target.exists():
+            check_same(_of_weights(target), {k: v for k, v in expected.items() if k.startswith("w")})
+            rounds += 1
+    final = tmp_path / f"round{rounds}"
+    final.mkdir(exist_ok=True)
+    found = trained(2, final / "out.npz", backup=True, **settings)
+    check_same(*({k: v for k, v in r.items() if k.startswith(("w", "log"))} for r in (found, expected)))
+
+
+def _of_weights(target):
+    with np.load(target) as data:
+        return {name: data[name] for name in data.files if name.startswith("w")}
+
+
+@pytest.mark.slow
+def test_another_number_of_processes_goes_on(tmp_path):
+    settings = {"epochs": 6, "reproducible": True}
+    whole = trained(1, tmp_path / "whole.npz", **settings)
+    found = run(2, tmp_path / "run" / "out.npz", backup=True, fault="error", **settings)
+    assert found.status != 0
+    check_same(trained(3, tmp_path / "run" / "out.npz", backup=True, **settings), whole)

@@ -1,0 +1,109 @@
+"""Several processes train one model: what one process makes of whole batches, and the same on all."""
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pronghorn as keras
+
+pytest.importorskip("mpi4py")
+sys.path.insert(0, str(Path(__file__).parent))
+from mpi_runs import check_close, check_same, run, trained
+
+
+def test_two_processes_train_as_one(tmp_path):
+    one = trained(1, tmp_path / "one.npz", plain=True, epochs=1, rows=70)
+    two = trained(2, tmp_path / "two.npz", epochs=1, rows=70)
+    assert two["alike"]
+    check_close(two, one)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"shuffle": False},
+        {"normalized": True},
+        {"data": "weighted"},
+        {"data": "generator"},
+        {"data": "py_dataset"},
+        {"data": "dataset"},
+        {"callbacks": True, "epochs": 6},
+        {"rows": 66, "batch": 64},  # a last batch of two rows
+        {"rows": 3, "batch": 2, "normalized": True},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("processes", [2, 4])
+def test_processes_train_as_one(tmp_path, processes, settings):
+    one = trained(1, tmp_path / "one.npz", plain=True, **settings)
+    several = trained(processes, tmp_path / "several.npz", **settings)
+    assert several["alike"]
+    check_close(several, one)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", [{}, {"normalized": True, "data": "weighted"}, {"rows": 67, "batch": 40}], ids=str)
+def test_the_same_bits_for_any_number_of_processes(tmp_path, settings):
+    one = trained(1, tmp_path / "one.npz", reproducible=True, **settings)
+    for processes in (2, 3, 4):
+        check_same(trained(processes, tmp_path / f"{processes}.npz", reproducible=True, **settings), one)
+    check_close(one, trained(1, tmp_path / "plain.npz", plain=True, **settings))
+
+
+@pytest.mark.slow
+def test_images_of_a_folder(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in "abcd":
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for i in range(20):
+            picture = rng.integers(0, 255, (8, 8, 3))
+            keras.utils.save_img(tmp_path / "images" / name / f"{i}.png", picture, scale=False)
+    settings = {"data": "folder", "folder": str(tmp_path / "images")}
+    check_close(trained(2, tmp_path / "two.npz", **settings), trained(1, tmp_path / "one.npz", plain=True, **settings))
+
+
+@pytest.mark.slow
+def test_each_process_with_rows_of_its_own(tmp_path):
+    """The processes' rows together are the batch, whatever they are."""
+    two = trained(2, tmp_path / "two.npz", own_rows=True, shuffle=False, rows=128)
+    assert two["alike"] and two["log_loss"][-1] < two["log_loss"][0]
+    assert two["predicted"].shape == (154, 4)  # of both
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["tutorial_cnn", "mlp", "resnet", "lstm", "bidirectional_gru", "transformer", "autoencoder", "tabular",
+             "xception"],
+)  # fmt: skip
+def test_the_workloads(tmp_path, name):
+    one = trained(1, tmp_path / "one.npz", plain=True, workload=name, epochs=1)
+    two = trained(2, tmp_path / "two.npz", workload=name, epochs=1)
+    fixed = trained(1, tmp_path / "fixed.npz", reproducible=True, workload=name, epochs=1)
+    assert two["alike"]
+    for other in (two, fixed):
+        np.testing.assert_allclose(other["log_loss"], one["log_loss"], rtol=1e-5)
+        for key in (key for key in one if key.startswith("w")):
+            np.testing.assert_allclose(other[key], one[key], atol=1e-5, rtol=1e-5, err_msg=key)
+    check_same(trained(2, tmp_path / "both.npz", reproducible=True, workload=name, epochs=1), fixed)
+
+
+@pytest.mark.slow
+def test_one_process_prints_and_saves(tmp_path):
+    found = run(2, tmp_path / "two.npz", callbacks=True, verbose=True, epochs=3)
+    assert found.status == 0, found.output
+    assert found.output.count("Epoch 2/3") == 1 and found.output.count("Total params") == 1
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["best.keras", "log.csv", "two.npz"]
+    with open(tmp_path / "log.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["loss"]) for row in rows] == found.results["log_loss"].tolist()
+    assert keras.models.load_model(tmp_path / "best.keras").count_params() > 0
+
+
+@pytest.mark.slow
+def test_what_one_process_stops_ends_for_all(tmp_path):
+    assert len(trained(2, tmp_path / "two.npz", fault="stop", epochs=9)["log_loss"]) == 2
