@@ -13,7 +13,7 @@ from rich.table import Table
 
 from pronghorn._version import KERAS_API_VERSION, __version__
 from pronghorn.backends import engine as engines
-from pronghorn.runtime import cache, host, threads
+from pronghorn.runtime import cache, host, system, threads
 
 
 def facts() -> Iterator[tuple[str, str]]:
@@ -21,7 +21,7 @@ def facts() -> Iterator[tuple[str, str]]:
     yield "Pronghorn", f"{__version__}, Keras API {KERAS_API_VERSION}"
     yield "Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     target = host.host_target()
-    yield "CPU", target.cpu
+    yield "CPU", f"{name} ({target.cpu} to LLVM)" if (name := system.processor_name()) else target.cpu
     yield "Vectors", f"{target.vector_bits} bits, {target.registers} registers, {'FMA' if target.has_fma else 'no FMA'}"
     yield "Threads", f"{threads.get_num_threads()} of {threads.available_cores()} cores"
     yield "LLVM", f"{'.'.join(map(str, llvm.llvm_version_info))}, llvmlite {_version('llvmlite')}"
@@ -31,7 +31,7 @@ def facts() -> Iterator[tuple[str, str]]:
     for name in engines.NAMES:
         yield f"Engine {name}", _engine(name)
     folder = cache.directory()
-    yield "Compile cache", str(folder) if folder else "off"
+    yield "Compile cache", f"{folder}, {_amount(*cache.size())}" if folder else "off"
 
 
 def _engine(name: str) -> str:
@@ -60,3 +60,26 @@ def print_info() -> None:
     for title, value in facts():
         table.add_row(title, escape(value))
     Console(highlight=False).print(table)
+
+
+def print_cache() -> None:
+    """Print where the cache is, and how much is in it."""
+    folder = cache.directory()
+    print(f"{folder}\n{_amount(*cache.size())}, of {_bytes(cache.LIMIT_BYTES)} at most" if folder else _OFF)
+
+
+def clear_cache() -> None:
+    """Delete what is in the cache, and print how much that was."""
+    folder = cache.directory()
+    print(f"Deleted {_amount(*cache.clear())} from {folder}" if folder else _OFF)
+
+
+_OFF = f"The cache is off ({cache.SWITCH_VARIABLE} is set)."
+
+
+def _amount(files: int, size: int) -> str:
+    return f"{files:,} {'file' if files == 1 else 'files'}, {_bytes(size)}"
+
+
+def _bytes(size: int) -> str:
+    return f"{size / (1 << 20):.1f} MiB" if size >= 1 << 20 else f"{size / 1024:.0f} KiB"

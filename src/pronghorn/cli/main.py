@@ -7,15 +7,34 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import click
 
+from pronghorn._lazy import nearest
 from pronghorn._version import KERAS_API_VERSION, __version__
 
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Nearest(click.Group):
+    """Commands whose names are found although they are misspelled, in what an error says."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = nearest(args[0], self.list_commands(ctx), 1)
+            if getattr(error, "possibilities", None):  # newer versions of click say it themselves
+                raise
+            if near:
+                error.message += f" Did you mean {near[0]!r}?"
+            elif os.path.exists(args[0]):
+                error.message += f" To run it: pronghorn run {args[0]}"
+            raise
+
+
+@click.group(cls=_Nearest, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(
     __version__, "-V", "--version", message=f"pronghorn {__version__} (Keras API {KERAS_API_VERSION})"
 )
@@ -23,8 +42,8 @@ def main() -> None:
     """Pronghorn: Keras scripts on the CPU, compiled."""
 
 
-@main.command(context_settings=_PASS_ON, options_metavar="[-m]", short_help="Run a Keras script.")
-@click.option("-m", "as_module", is_flag=True, help="TARGET is a module's name instead of a file.")
+@main.command(context_settings=_PASS_ON, options_metavar="[-m] [-n N]", short_help="Run a Keras script.")
+@click.option("-m", "as_module", is_flag=True, help="Run a module: its name comes in place of FILE.")
 @click.option(
     "-n", "--processes", type=click.IntRange(1), metavar="N", help="Start N processes, which share batches by MPI."
 )
@@ -54,7 +73,21 @@ def info() -> None:
     """Show the CPU, the threads, the versions and the compile cache."""
     from pronghorn.cli.info import print_info
 
-    print_info()
+    with _told():
+        print_info()
+
+
+@main.command(short_help="Show or clear the cache of compiled code.")
+@click.option("--clear", is_flag=True, help="Delete what is in it.")
+def cache(clear: bool) -> None:
+    """Show where compiled code is kept between runs, and how much of it there is; or delete it.
+
+    Nothing is lost by that: what is needed is compiled again. PRONGHORN_CACHE=0 turns the cache off.
+    """
+    from pronghorn.cli.info import clear_cache, print_cache
+
+    with _told():
+        clear_cache() if clear else print_cache()
 
 
 @main.command(short_help="Show what is in a model's file.")
@@ -167,4 +200,10 @@ def _told() -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, TypeError, ImportError, NotImplementedError) as error:
-        raise click.ClickException(str(error)) from None
+        unknown = getattr(error, "unknown_object", "")  # of a file; what to do in Python is no help here
+        raise click.ClickException(
+            f"The {unknown} is not known here. If it is your own, name the module that defines and registers it: "
+            "--import MODULE."
+            if unknown
+            else str(error)
+        ) from None

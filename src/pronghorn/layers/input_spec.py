@@ -148,11 +148,11 @@ def _check(spec: InputSpec, value: Any, layer: Any) -> None:
     shape = known_shape(value)
     ndim = len(shape)
     if spec.ndim is not None and not spec.allow_last_axis_squeeze and ndim != spec.ndim:
-        raise ValueError(wrong_rank(layer, f"ndim={spec.ndim}", shape, spec.ndim))
+        raise ValueError(wrong_rank(layer, f"ndim={spec.ndim}", shape, spec.ndim, value))
     if spec.max_ndim is not None and ndim > spec.max_ndim:
         raise ValueError(wrong_rank(layer, f"max_ndim={spec.max_ndim}", shape, spec.max_ndim))
     if spec.min_ndim is not None and ndim < spec.min_ndim:
-        raise ValueError(wrong_rank(layer, f"min_ndim={spec.min_ndim}", shape, spec.min_ndim))
+        raise ValueError(wrong_rank(layer, f"min_ndim={spec.min_ndim}", shape, spec.min_ndim, value))
     if spec.dtype is not None and value.dtype != spec.dtype:
         raise ValueError(f"{_who(layer)} expected dtype={spec.dtype}, found dtype={value.dtype}.")
     for axis, extent in spec.axes.items():
@@ -185,7 +185,7 @@ def _check_shape(spec: InputSpec, shape: tuple[int | None, ...], layer: Any) -> 
         )
 
 
-def wrong_rank(layer: Any, expected: str, shape: tuple[int | None, ...], number: int) -> str:
+def wrong_rank(layer: Any, expected: str, shape: tuple[int | None, ...], number: int, value: Any = None) -> str:
     message = f"{_who(layer)}: expected {expected}, found ndim={len(shape)}. Full shape received: {shape}."
     given = getattr(layer, "_input_shape_arg", None)
     if given is not None and len(shape) > number and len(given) == len(shape) - 1:
@@ -194,6 +194,14 @@ def wrong_rank(layer: Any, expected: str, shape: tuple[int | None, ...], number:
             f"{number - 1} entries. Write input_shape={given[1:]}."
         )
     if len(shape) == number - 1:
+        before = getattr(getattr(value, "_keras_history", None), "operation", None)
+        if getattr(before, "return_sequences", None) is False:
+            return message + (
+                f" Layer {before.name!r} ({type(before).__name__}) gives only its last step: make it with "
+                "return_sequences=True to have every step."
+            )
+        if shape[:1] == (None,):
+            return message + " An axis is missing; if it is that of the channels, give x[..., None]."
         return message + " An axis is missing: a batch axis in front (x[None]), or one for the channels (x[..., None])."
     if len(shape) > number and number == 2:
         return message + " Put a Flatten() layer before it."

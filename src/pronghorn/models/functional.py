@@ -197,7 +197,7 @@ class Functional(Function, Model):
             adjusted = x
         elif rank == expected + 1 and x.shape[-1] == 1:
             adjusted = ops.squeeze(x, axis=-1)
-        elif rank == expected - 1 and reference.shape[-1] == 1:
+        elif rank == expected - 1 and reference.shape[-1] == 1 and not _is_one_sample(reference, x):
             adjusted = ops.expand_dims(x, axis=-1)
         else:
             got = calls.known_shape(x)
@@ -376,6 +376,15 @@ def _check_given(tensors: list[KerasTensor], values: dict[int, KerasTensor]) -> 
                 f"The outputs depend on output {position} of {operation.name!r}, of which only another output is among "
                 "the `inputs`. Add that one to them."
             )
+
+
+def _is_one_sample(reference: KerasTensor, x: Any) -> bool:
+    """Whether an array fits an Input but for the batch axis, and would not with one more axis at its end."""
+    shape = calls.known_shape(x)
+    one, many = reference.shape[1:], (*shape, 1)[1:]
+    return all(e is None or e == g for e, g in zip(one, shape)) and any(
+        e is not None and g is not None and e != g for e, g in zip(one, many)
+    )
 
 
 def _rank_hint(expected: tuple[Any, ...], got: tuple[Any, ...]) -> str:

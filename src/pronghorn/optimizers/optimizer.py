@@ -13,7 +13,7 @@ from pronghorn.graph.active import eager, scope
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import warn
 from pronghorn.optimizers import clipping, schedules
-from pronghorn.optimizers.arguments import OldArguments
+from pronghorn.optimizers.arguments import OldArguments, not_recognized
 from pronghorn.optimizers.conditional import update_if
 from pronghorn.optimizers.schedules import LearningRateSchedule
 from pronghorn.saving import deserialize_keras_object, serialize_keras_object
@@ -73,7 +73,7 @@ class Optimizer(CheckedArguments):
         if kwargs.pop("decay", None) is not None:
             warn("`decay` is not supported and is ignored; pass a learning-rate schedule.")
         if kwargs:
-            raise ValueError(f"{type(self).__name__}: argument(s) not recognized: {', '.join(map(repr, kwargs))}.")
+            raise ValueError(not_recognized(type(self), kwargs))
         _check_arguments(
             type(self).__name__, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency,
             gradient_accumulation_steps,

@@ -138,18 +138,41 @@ def _write_whole(path: Path, data: bytes) -> None:
         raise
 
 
+def size() -> tuple[int, int]:
+    """How many entries there are, and how many bytes they take."""
+    sizes = [info.st_size for _, info in _entries()]
+    return len(sizes), sum(sizes)
+
+
+def clear() -> tuple[int, int]:
+    """Delete all entries; return how many there were, and their bytes. Programs that run keep what they loaded."""
+    deleted = []
+    for path, info in _entries():
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+            deleted.append(info.st_size)
+    _known_bytes.clear()
+    return len(deleted), sum(deleted)
+
+
+def _entries() -> list[tuple[str, os.stat_result]]:
+    folder = directory()
+    found = []
+    if folder is not None and folder.is_dir():
+        with os.scandir(folder) as files:
+            for entry in files:
+                with contextlib.suppress(OSError):  # another process may delete files meanwhile
+                    found.append((entry.path, entry.stat()))
+    return found
+
+
 def _make_room(folder: Path, added: int) -> None:
     """Account for `added` bytes; past the limit, delete the entries used longest ago, down to three quarters of it."""
     if folder in _known_bytes:
         _known_bytes[folder] += added
         if _known_bytes[folder] <= LIMIT_BYTES:
             return
-    entries = []
-    with os.scandir(folder) as files:
-        for entry in files:
-            with contextlib.suppress(OSError):  # another process may delete files meanwhile
-                info = entry.stat()
-                entries.append((info.st_mtime, info.st_size, entry.path))
+    entries = [(info.st_mtime, info.st_size, path) for path, info in _entries()]
     total = sum(size for _, size, _ in entries)
     if total > LIMIT_BYTES:
         for _, size, path in sorted(entries):

@@ -83,8 +83,9 @@ def save_model(
         return
     if path.suffix != ".keras" and zipped is not False:
         raise ValueError(
-            f"Invalid filepath extension for saving: {os.fspath(filepath)!r}. A model's file ends with '.keras'; for "
-            "other runtimes see model.export()."
+            f"Invalid filepath extension for saving: {os.fspath(filepath)!r}. A model's file ends with '.keras': "
+            f"{os.fspath(path.with_suffix('.keras'))!r}. For a folder pass zipped=False; for other runtimes, such "
+            "as ONNX's, see model.export()."
         )
     if _may_write(path, overwrite):
         with archive.explained(path, "save_model"), tempfile.TemporaryDirectory(prefix="saving-") as scratch:

@@ -314,12 +314,24 @@ def _check_registered_name(name: str, registered: str | None) -> None:
         )
 
 
+class UnknownObjectError(TypeError):
+    """A file names a class or function that is not known here.
+
+    Attributes:
+        unknown_object: its kind and name.
+    """
+
+    unknown_object = ""
+
+
 def _unknown(kind: str, name: Any, config: dict[str, Any]) -> TypeError:
-    return TypeError(
+    error = UnknownObjectError(
         f"deserialize_keras_object: the {kind} {name!r} is not known (module {config.get('module')!r}). If it is your "
         "own, decorate it with @saving.register_keras_serializable() in a module that is imported before, or pass "
         f"custom_objects={{{name!r}: ...}}."
     )
+    error.unknown_object = f"{kind} {name!r}"
+    return error
 
 
 class _Safety(threading.local):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from pronghorn.graph.trace import abstract_eval
 from pronghorn.graph.user_code import warn
 from pronghorn.symbolic.infer import infer_spec
 from pronghorn.symbolic.keras_tensor import KerasTensor
-from pronghorn.trainers import compiling, indices, validation
+from pronghorn.trainers import compiling, indices, logits, validation
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
 from pronghorn.trainers.data_adapters.generators import GeneratorAdapter
@@ -78,6 +79,24 @@ def warn_exhausted(epoch: int, epochs: int) -> None:
     )
 
 
+class LostLoss:
+    """Warns, once, when the loss of three epochs in a row was no number."""
+
+    def __init__(self) -> None:
+        self._epochs = 0
+
+    def see(self, logs: dict[str, Any]) -> None:
+        """Take note of an epoch's results."""
+        loss = logs.get("loss")
+        self._epochs = self._epochs + 1 if isinstance(loss, float) and not math.isfinite(loss) else 0
+        if self._epochs == 3:
+            warn(
+                f"The loss has been {loss} for three epochs, so the model learns nothing any more. Most often the "
+                "learning rate is too high or the data is not scaled: try a tenth of the rate, inputs from -1 to 1, or "
+                "clipnorm=1.0 for the optimizer, with new weights. callbacks.TerminateOnNaN() ends such a training."
+            )
+
+
 @functools.lru_cache(None)
 def takes_training(function: Any) -> bool:
     """Whether a function has an argument `training`."""
@@ -117,6 +136,7 @@ def _check_targets(model: Any, adapter: DataAdapter) -> None:
     if check and spec is not None:
         model._compile_loss.learn_names(compiling.known_output_names(model))
         check_labels(model._compile_loss, labels, spec)
+        logits.warn_of_logits(model, model._compile_loss)
 
 
 def _is_built(model: Any) -> bool:

@@ -27,6 +27,7 @@ def run_epochs(
         frequency: when it does; see `fit`.
     """
     model, callbacks, logs = run.model, run.callbacks, run.logs
+    lost = checks.LostLoss()
     for epoch in epochs:
         if run.steps.is_exhausted:
             checks.warn_exhausted(epoch, epochs.stop)
@@ -39,6 +40,7 @@ def run_epochs(
             logs.update({f"val_{name}": value for name, value in validate().items()})
         logs = dict(sorted(logs.items()))
         callbacks.on_epoch_end(epoch, logs)
+        lost.see(logs)
         model.stop_training = together.any_of(model.stop_training)
         if model.stop_training:
             break

@@ -99,6 +99,12 @@ def check_target_shape(name: str, loss: Any, y_true: Any, y_pred: Any) -> None:
                 f"output {name!r}, but the labels have shape {_shown(true)}, like one-hot rows. Use the loss "
                 "categorical_crossentropy, or turn the rows into numbers with np.argmax(y, axis=-1)."
             )
+        if true and len(true) < len(pred) - 1:
+            raise ValueError(
+                f"The loss sparse_categorical_crossentropy needs class numbers of shape {_shown(pred[:-1])} for the "
+                f"output {name!r}, which has shape {_shown(pred)}, but the labels have shape {_shown(true)}."
+                f"{_mend(pred, len(pred) - 1 - len(true))}"
+            )
     elif fn is binary_crossentropy:
         expanded = (*true, 1) if len(true) == len(pred) - 1 else true
         mend = ""
@@ -111,8 +117,7 @@ def check_target_shape(name: str, loss: Any, y_true: Any, y_pred: Any) -> None:
     elif getattr(fn, "__module__", "") == _ELEMENTWISE and not _broadcast(true, pred):
         raise ValueError(
             f"The loss {fn.__name__} compares each number of the output {name!r}, of shape {_shown(pred)}, with one of "
-            f"the labels, but they have shape {_shown(true)}. Check the number of units of the last layer "
-            f"({pred[-1] if pred else 1}) against the labels."
+            f"the labels, but they have shape {_shown(true)}.{_mend(pred, len(pred) - max(len(true), 2))}"
         )
 
 
@@ -132,9 +137,21 @@ def _check_same_shape(name: str, fn: Any, true: tuple, pred: tuple, mend: str = 
         return
     raise ValueError(
         f"The loss {fn.__name__} needs labels of the shape of the output {name!r}, {_shown(pred)}, but the labels have "
-        f"shape {_shown(shown or true)}."
-        + (mend or f" Check the number of units of the last layer ({pred[-1] if pred else 1}) against the labels.")
+        f"shape {_shown(shown or true)}." + (mend or _mend(pred, len(pred) - len(true)))
     )
+
+
+def _mend(pred: tuple, more: int) -> str:
+    """What is likely wrong with an output that does not fit its labels, and has so many axes more than they."""
+    if more > 0:
+        pooling = {3: "GlobalAveragePooling1D()", 4: "GlobalAveragePooling2D()", 5: "GlobalAveragePooling3D()"}
+        other = f" or {pooling[len(pred)]}" if len(pred) in pooling else ""
+        last = " (or return_sequences=False in a recurrent one)" if len(pred) == 3 else ""
+        return (
+            f" The output has {more} {'axis' if more == 1 else 'axes'} more than the labels: a layer such as "
+            f"Flatten(){other} is missing before the last layer{last}."
+        )
+    return f" Check the number of units of the last layer ({pred[-1] if pred else 1}) against the labels."
 
 
 def _differs(a: Any, b: Any) -> bool:

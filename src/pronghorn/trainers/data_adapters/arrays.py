@@ -26,7 +26,7 @@ def to_arrays(data: Any, name: str) -> Any:
     text = name.startswith("x")
     if data is None:
         return None
-    data = _from_pandas(data)
+    data = _from_pandas(data, name)
     if isinstance(data, list | tuple) and not hasattr(data, "_fields") and _is_of_numbers(data):
         return as_array(data, name, text)
     if isinstance(data, dict):
@@ -44,15 +44,31 @@ def to_arrays(data: Any, name: str) -> Any:
     return np.ascontiguousarray(array) if array.ndim else array
 
 
-def _from_pandas(data: Any) -> Any:
+def _from_pandas(data: Any, name: str) -> Any:
     if type(data).__module__.split(".")[0] != "pandas":
         return data
     values = data.to_numpy()
     if values.dtype == object:  # columns of several types
         numbers = data.apply(_numeric) if hasattr(data, "columns") else _numeric(data)
         values = numbers.to_numpy()
+        if hasattr(data, "columns"):
+            _check_columns(data, numbers, values, name)
     # A column is one number a sample, shape (n, 1), like a table of one column and the output of one unit.
     return values[:, None] if values.ndim == 1 and values.dtype.kind in "biuf" else values
+
+
+def _check_columns(data: Any, numbers: Any, values: np.ndarray, name: str) -> None:
+    """Raise a ValueError that names a table's columns that hold no numbers, where others do, or labels are wanted."""
+    kinds = {str(column): numbers[column].dtype.kind for column in data.columns if data.columns.is_unique}
+    wrong = [column for column, kind in kinds.items() if kind not in "biuf"]
+    if values.dtype != object or not wrong or (name.startswith("x") and len(wrong) == len(kinds)):
+        return
+    listed = ", ".join(f"{column!r} (such as {data[column].iloc[0]!r})" for column in wrong if len(data)) or repr(wrong)
+    raise ValueError(
+        f"`{name}`: the table has {'a column' if len(wrong) == 1 else 'columns'} without numbers: {listed}. Leave such "
+        f"columns out, data.drop(columns={wrong}), or make numbers of them with pandas.get_dummies(data), a "
+        "StringLookup layer or utils.FeatureSpace."
+    )
 
 
 def _numeric(column: Any) -> Any:
