@@ -93,7 +93,7 @@ def test_stubs_say_what_is_there_when_it_runs():
         module = importlib.import_module(".".join(parts).removesuffix(".__init__"))
         for where, there, here in re.findall(r"^from (\S+) import (\w+) as (\w+)$", path.read_text(), re.MULTILINE):
             try:
-                value = getattr(module, here)
+                value = getattr(module, here if here.startswith("__") else here.removeprefix("_"))
             except ImportError:  # of a package that is not installed
                 continue
             source = importlib.import_module(where)
