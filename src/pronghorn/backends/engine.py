@@ -13,7 +13,7 @@ import functools
 import importlib
 import importlib.util
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -207,6 +207,20 @@ class Engine:
         """``fn()``; what the library would keep for its gradients is computed again instead, if it can do that."""
         return fn()
 
+    def join(self, address: str | None, count: int | None, rank: int | None, seconds: float) -> tuple[int, int, Any]:
+        """Have this process be one of several that compute as one; only engines that can need it.
+
+        Args:
+            address: that of process 0; None, as what follows, where the library knows it.
+            count: how many there are.
+            rank: which this one is.
+            seconds: how long it waits for the others.
+
+        Returns:
+            How many there are, which this one is, and what they talk by, with the names of mpi4py's communicators.
+        """
+        raise NotImplementedError
+
     # -- what it is ---------------------------------------------------------------------------------------------------
     def version(self) -> str:
         """The library's version."""
@@ -240,14 +254,13 @@ class EngineError(RuntimeError):
     """An engine that is installed but does not work."""
 
 
-@functools.cache
-def engine(name: str) -> Engine:
-    """The engine of this name, ready to compute.
+def untried(name: str) -> Engine:
+    """The engine of this name, with which nothing has been computed: its library may have to be set up first.
 
     Raises:
         ValueError: for a name that is none.
         ImportError: it is not installed; the message says what installs it.
-        EngineError: it is installed, but cannot be imported or does not compute.
+        EngineError: it is installed, but cannot be imported.
     """
     if name not in NAMES:
         raise ValueError(f"There is no engine {name!r}; known are {', '.join(NAMES)}.")
@@ -262,17 +275,38 @@ def engine(name: str) -> Engine:
             f"The engine {name!r} cannot be taken here: this process has Pronghorn's stand-in for {library}. Choose it "
             f"before the script begins: PRONGHORN_BACKEND={name} pronghorn run SCRIPT"
         )
+    with _working(name):
+        found: Engine = importlib.import_module(f"pronghorn.backends.{name}").ENGINE
+    return found
+
+
+@functools.cache
+def engine(name: str) -> Engine:
+    """The engine of this name, ready to compute.
+
+    Raises:
+        ValueError: for a name that is none.
+        ImportError: it is not installed; the message says what installs it.
+        EngineError: it is installed, but cannot be imported or does not compute.
+    """
+    found = untried(name)
+    # In a thread of its own: in this one, the library may be tracing a function, where nothing has values.
+    with _working(name), concurrent.futures.ThreadPoolExecutor(1) as elsewhere:
+        elsewhere.submit(_try_out, found).result()
+    return found
+
+
+@contextlib.contextmanager
+def _working(name: str) -> Iterator[None]:
+    """Say of an error inside that the engine is there, but does not work."""
     try:
-        found = importlib.import_module(f"pronghorn.backends.{name}").ENGINE
-        # In a thread of its own: in this one, the library may be tracing a function, where nothing has values.
-        with concurrent.futures.ThreadPoolExecutor(1) as elsewhere:
-            elsewhere.submit(_try_out, found).result()
+        yield
     except Exception as error:
         raise EngineError(
             f"The engine {name!r} is installed but does not work ({type(error).__name__}: {error}). If `import "
-            f"{library}` fails in plain Python too, install it anew: pip install --force-reinstall 'pronghorn[{name}]'"
+            f"{LIBRARIES[name]}` fails in plain Python too, install it anew: pip install --force-reinstall "
+            f"'pronghorn[{name}]'"
         ) from error
-    return found
 
 
 def is_installed(name: str) -> bool:

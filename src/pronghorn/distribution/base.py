@@ -8,6 +8,8 @@ from typing import Any
 
 from pronghorn.backends import choice
 from pronghorn.distribution import active
+from pronghorn.distribution.agreed_step import AgreedStep, begin_alike
+from pronghorn.distribution.communicator import Communicator
 from pronghorn.distribution.mesh import DeviceMesh, TensorLayout
 from pronghorn.distribution.processes import processes
 from pronghorn.graph.trace import Traced
@@ -96,9 +98,10 @@ class Distribution:
 
         Raises:
             RuntimeError: if the engine has no such devices.
+            ProcessesDiffer: if several processes are about to do different things.
         """
         if engine == "jax":
-            return choice.executable(engine, traced, gathered, jit, placement=self)
+            return self._executable_of_jax(traced, gathered, jit)
         own, count = engine in choice.OWN_WAYS, self.device_mesh.devices.size
         if count != (self.num_processes if own else 1):
             raise RuntimeError(
@@ -107,6 +110,15 @@ class Distribution:
                 "the mesh is made: keras.config.set_backend('jax'), KERAS_BACKEND=jax pronghorn run SCRIPT."
             )
         return choice.executable(engine, traced, gathered, jit)
+
+    def _executable_of_jax(self, traced: Traced, gathered: Sequence[int], jit: bool) -> Any:
+        communicator = Communicator(processes())
+        if communicator.count > 1:
+            begin_alike(communicator, traced)
+        made = choice.executable("jax", traced, gathered, jit, placement=self)
+        if communicator.count == 1 or not self.auto_shard_dataset:
+            return made
+        return AgreedStep(made, gathered, communicator, traced.graph.name)
 
     # -- what engines ask: see `pronghorn.backends.engine.Placement` ------------------------------------------------
     def lay_out(self, variables: Any) -> None:

@@ -13,7 +13,7 @@ from jax._src.core import trace_state_clean
 
 from pronghorn.backends.engine import Engine, Step
 from pronghorn.backends.foreign_calls import tell_of_tracing
-from pronghorn.backends.jax import sharding
+from pronghorn.backends.jax import processes, sharding
 from pronghorn.backends.jax.table import TABLE
 from pronghorn.graph.ir import Graph
 from pronghorn.graph.tensor import Tensor
@@ -83,6 +83,9 @@ class JaxEngine(Engine):
 
     def computing(self) -> contextlib.AbstractContextManager[Any]:
         return _enable_x64(True)
+
+    def join(self, address: str | None, count: int | None, rank: int | None, seconds: float) -> tuple[int, int, Any]:
+        return *processes.start(address, count, rank, seconds), processes.Talk()
 
     def devices(self) -> list[str]:
         return list(sharding.device_names())

@@ -1,0 +1,94 @@
+"""Several processes that compute as one, by `jax.distributed`: all of them see the devices of all."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jax
+import numpy as np
+from jax._src import distributed
+from jax._src.clusters import ClusterEnv
+from jax.experimental import multihost_utils
+from jax.extend import backend
+
+_WAIT = 120  # seconds for what the other processes have to say at the same point of the program
+_MISSED = 30  # seconds without a sign of life after which a process counts as dead
+
+
+def start(address: str | None, count: int | None, rank: int | None, seconds: float) -> tuple[int, int]:
+    """Have this process be one of several.
+
+    Args:
+        address: that of process 0; None where JAX knows it of the cluster, as on TPUs and under Slurm.
+        count: how many there are; None likewise.
+        rank: which this one is; None likewise.
+        seconds: how long it waits for the others. JAX ends the process if they do not come.
+
+    Returns:
+        How many processes there are, and the number of this one.
+
+    Raises:
+        RuntimeError: JAX has computed something before, or cannot tell what nobody said.
+    """
+    if address is None and count is None and rank is None and not _is_of_cluster():
+        return 1, 0
+    if jax.live_arrays():
+        raise RuntimeError(
+            "initialize: JAX has arrays already; call it before models are made and anything is computed with JAX, at "
+            "the start of the script."
+        )
+    backend.clear_backends()  # a trial of the engine has had JAX look for the devices of this process alone
+    try:
+        jax.distributed.initialize(
+            address, count, rank, initialization_timeout=int(seconds + 1), heartbeat_timeout_seconds=_MISSED
+        )
+    except (ValueError, RuntimeError) as error:
+        raise RuntimeError(
+            f"initialize: JAX cannot begin a run of several processes: {error} Say job_addresses, num_processes and "
+            "process_id, or set KERAS_DISTRIBUTION_JOB_ADDRESSES, KERAS_DISTRIBUTION_NUM_PROCESSES and "
+            "KERAS_DISTRIBUTION_PROCESS_ID in the environment of each process."
+        ) from error
+    return jax.process_count(), jax.process_index()
+
+
+def _is_of_cluster() -> bool:
+    """Whether JAX knows of a cluster that this process is one of several in: a TPU pod, Slurm, Kubernetes."""
+    return any(cluster.is_env_present() for cluster in ClusterEnv._cluster_types if not cluster.opt_in_only_method)
+
+
+class Talk:
+    """What the processes tell each other beside what steps compute, under the names of mpi4py's communicators."""
+
+    def __init__(self) -> None:
+        self._said = 0
+
+    def allgather(self, item: Any) -> list[Any]:
+        """What each process gave, made of what JSON has. All have to ask at the same point of the program.
+
+        Raises:
+            TimeoutError: another process did not come to this point.
+        """
+        client = distributed.global_state.client  # no public name gives texts with a time-out
+        self._said += 1
+        key = f"pronghorn/{self._said}"
+        client.key_value_set(f"{key}/{jax.process_index()}", json.dumps(item))
+        return [self._heard(client, f"{key}/{rank}", rank) for rank in range(jax.process_count())]
+
+    def _heard(self, client: Any, key: str, rank: int) -> Any:
+        try:
+            return json.loads(client.blocking_key_value_get(key, _WAIT * 1000))
+        except (RuntimeError, ValueError) as error:
+            raise TimeoutError(
+                f"Process {rank} has not come in {_WAIT} seconds to the point of the program at which process "
+                f"{jax.process_index()} is. All processes have to make and run the same models in the same order; see "
+                f"what that process says. ({type(error).__name__})"
+            ) from error
+
+    def bcast(self, item: Any) -> Any:
+        """What the first process gave."""
+        return self.allgather(item)[0]
+
+    def Bcast(self, array: np.ndarray) -> None:
+        """Make an array of bytes that of the first process."""
+        array[...] = np.asarray(multihost_utils.broadcast_one_to_all(array))
