@@ -207,14 +207,17 @@ class Engine:
         """``fn()``; what the library would keep for its gradients is computed again instead, if it can do that."""
         return fn()
 
-    def join(self, address: str | None, count: int | None, rank: int | None, seconds: float) -> tuple[int, int, Any]:
+    def join(
+        self, address: str | None, count: int | None, rank: int | None, seconds: float, patience: float
+    ) -> tuple[int, int, Any]:
         """Have this process be one of several that compute as one; only engines that can need it.
 
         Args:
             address: that of process 0; None, as what follows, where the library knows it.
             count: how many there are.
             rank: which this one is.
-            seconds: how long it waits for the others.
+            seconds: how long it waits for the others to begin.
+            patience: how long it waits later on for one that is busy with something else.
 
         Returns:
             How many there are, which this one is, and what they talk by, with the names of mpi4py's communicators.

@@ -150,6 +150,7 @@ class BackupAndRestore(Callback):
             self._save(self._epoch, batch + 1)
 
     def _save(self, epoch: int, step: int, ended: tuple[int, Mapping[str, Any]] | None = None) -> None:
+        together.bring_together(self.model)
         if not is_first():
             return
         # One file holds everything, and takes the place of the one before at once.

@@ -56,6 +56,19 @@ def meet() -> None:
         others.everyones(None)
 
 
+def bring_together(model: Any) -> None:
+    """Have the values of a model's variables be whole here: each process may have parts, and the first one writes files.
+
+    Args:
+        model: the model, with its optimizer. All processes have to call this.
+    """
+    if processes().count > 1:
+        optimizer = getattr(model, "optimizer", None)
+        for variable in [*getattr(model, "variables", ()), *getattr(optimizer, "variables", ())]:
+            if variable._layout is not None:
+                _ = variable._array
+
+
 @contextlib.contextmanager
 def firsts_files(files: Sequence[Path]) -> Iterator[list[Path]]:
     """Give those files that the first process has; the others may lie on other disks, and get copies."""

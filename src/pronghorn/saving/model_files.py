@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any
 
+from pronghorn.distribution import together
 from pronghorn.distribution.processes import is_first
 from pronghorn.graph.messages import short_messages
 from pronghorn.graph.user_code import warn
@@ -65,6 +66,7 @@ def save_model(
         _warn_of_save_format(filepath, kwargs.pop("save_format"))
     if kwargs:
         raise ValueError(f"save_model: The following argument(s) are not supported: {', '.join(kwargs)}.")
+    together.bring_together(model)
     if hasattr(filepath, "write"):
         with tempfile.TemporaryDirectory(prefix="saving-") as scratch:
             _write_folder(model, Path(scratch))
@@ -258,6 +260,7 @@ def save_weights(
             "data, or build() it, first."
         )
     path = _weights_path(filepath, max_shard_size)
+    together.bring_together(model)
     if not _may_write(path, overwrite):
         return
     if path.name.endswith(shards.INDEX_SUFFIX):

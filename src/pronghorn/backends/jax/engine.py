@@ -84,8 +84,10 @@ class JaxEngine(Engine):
     def computing(self) -> contextlib.AbstractContextManager[Any]:
         return _enable_x64(True)
 
-    def join(self, address: str | None, count: int | None, rank: int | None, seconds: float) -> tuple[int, int, Any]:
-        return *processes.start(address, count, rank, seconds), processes.Talk()
+    def join(
+        self, address: str | None, count: int | None, rank: int | None, seconds: float, patience: float
+    ) -> tuple[int, int, Any]:
+        return *processes.start(address, count, rank, seconds), processes.Talk(patience)
 
     def devices(self) -> list[str]:
         return list(sharding.device_names())

@@ -12,7 +12,6 @@ from jax._src.clusters import ClusterEnv
 from jax.experimental import multihost_utils
 from jax.extend import backend
 
-_WAIT = 120  # seconds for what the other processes have to say at the same point of the program
 _MISSED = 30  # seconds without a sign of life after which a process counts as dead
 
 
@@ -58,10 +57,14 @@ def _is_of_cluster() -> bool:
 
 
 class Talk:
-    """What the processes tell each other beside what steps compute, under the names of mpi4py's communicators."""
+    """What the processes tell each other beside what steps compute, under the names of mpi4py's communicators.
 
-    def __init__(self) -> None:
-        self._said = 0
+    Args:
+        patience: seconds that one waits for another which is busy with something else.
+    """
+
+    def __init__(self, patience: float):
+        self._said, self._patience = 0, patience
 
     def allgather(self, item: Any) -> list[Any]:
         """What each process gave, made of what JSON has. All have to ask at the same point of the program.
@@ -71,16 +74,18 @@ class Talk:
         """
         client = distributed.global_state.client  # no public name gives texts with a time-out
         self._said += 1
-        key = f"pronghorn/{self._said}"
-        client.key_value_set(f"{key}/{jax.process_index()}", json.dumps(item))
+        key, rank = f"pronghorn/{self._said}", jax.process_index()
+        client.key_value_set(f"{key}/{rank}", json.dumps(item, default=repr))
+        if self._said > 2:  # all have come to the last one, so they have read what was before it
+            client.key_value_delete(f"pronghorn/{self._said - 2}/{rank}")
         return [self._heard(client, f"{key}/{rank}", rank) for rank in range(jax.process_count())]
 
     def _heard(self, client: Any, key: str, rank: int) -> Any:
         try:
-            return json.loads(client.blocking_key_value_get(key, _WAIT * 1000))
+            return json.loads(client.blocking_key_value_get(key, int(self._patience * 1000)))
         except (RuntimeError, ValueError) as error:
             raise TimeoutError(
-                f"Process {rank} has not come in {_WAIT} seconds to the point of the program at which process "
+                f"Process {rank} has not come in {self._patience:g} seconds to the point of the program at which process "
                 f"{jax.process_index()} is. All processes have to make and run the same models in the same order; see "
                 f"what that process says. ({type(error).__name__})"
             ) from error
