@@ -57,7 +57,7 @@ def meet() -> None:
 
 
 def bring_together(model: Any) -> None:
-    """Have the values of a model's variables be whole here: each process may have parts, and the first one writes files.
+    """Have the values of a model's variables, of which each process may have parts, be whole, for a file.
 
     Args:
         model: the model, with its optimizer. All processes have to call this.

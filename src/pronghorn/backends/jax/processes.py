@@ -85,8 +85,8 @@ class Talk:
             return json.loads(client.blocking_key_value_get(key, int(self._patience * 1000)))
         except (RuntimeError, ValueError) as error:
             raise TimeoutError(
-                f"Process {rank} has not come in {self._patience:g} seconds to the point of the program at which process "
-                f"{jax.process_index()} is. All processes have to make and run the same models in the same order; see "
+                f"Process {rank} has not come in {self._patience:g} seconds to the point of the program at which "
+                f"process {jax.process_index()} is. All processes have to make and run the same models in the same order; see "
                 f"what that process says. ({type(error).__name__})"
             ) from error
 
