@@ -72,6 +72,12 @@ def lost(ours: Seen, theirs: Seen) -> bool:
     return all(np.isnan(seen.get("fit loss", 0)).any() for seen in (ours, theirs))
 
 
+def gone(ours: Seen, theirs: Seen) -> bool:
+    """Whether Keras's weights became NaN and ours did not: its metrics are of NaN then, and ours of numbers."""
+    fitted = [name for name in ours if name.startswith("fitted weight") and is_float(ours[name])]
+    return any(np.isnan(theirs[n]).any() and np.isfinite(ours[n]).all() for n in fitted if n in theirs)
+
+
 @dataclass
 class Difference:
     """What differs: ``kind`` is the stage, for counting alike; ``text`` says all."""
@@ -228,6 +234,9 @@ class Comparison:
         for name in suspects:
             if normalizes(self.spec) and np.isfinite(ours[name]).all() and np.isnan(theirs[name]).any():
                 self.explained["a vector of zeros brought to unit length"] += 1
+                continue
+            if normalizes(self.spec) and gone(ours, theirs) and not name.startswith(("one step", "predict 0")):
+                self.explained["what follows a vector of zeros brought to unit length"] += 1
                 continue
             if lost(ours, theirs) and np.isnan(ours[name]).any() and not name.startswith(("one step", "predict 0")):
                 self.explained["gradients at NaN"] += 1
