@@ -120,6 +120,29 @@ def test_each_optimizer_takes_the_same_next_step(tmp_path, name, direction):
         np.testing.assert_allclose(mine, theirs, rtol=2e-5, atol=1e-6)
 
 
+def test_nadam_with_a_loss_scale(tmp_path):
+    """Keras forgets the product of Nadam's momenta then: it follows from the number of steps."""
+    path, before = str(tmp_path / "model.keras"), [k.config.dtype_policy() for k in (keras, pronghorn)]
+    try:
+        for k in (keras, pronghorn):
+            k.config.set_dtype_policy("mixed_float16")
+        model, ours = compiled(keras, "Nadam", {}), compiled(pronghorn, "Nadam", {})
+        for number in range(3):
+            model.train_on_batch(*batch(number))
+            ours.train_on_batch(*batch(number))
+        model.save(path)
+        loaded = pronghorn.saving.load_model(path)
+    finally:
+        for k, policy in zip((keras, pronghorn), before):
+            k.config.set_dtype_policy(policy)
+    assert type(loaded.optimizer).__name__ == type(model.optimizer).__name__ == "LossScaleOptimizer"
+    *mine, product = loaded.optimizer.variables
+    for a, b in zip(mine, model.optimizer.variables, strict=True):
+        np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(product), np.asarray(ours.optimizer.variables[-1]), rtol=1e-6)
+    assert 0 < float(product) < 1
+
+
 def test_no_optimizer_is_left_out():
     public = {name for name in dir(pronghorn.optimizers) if name[:1].isupper()}
     others = {"Optimizer", "LossScaleOptimizer", "MultiOptimizer", "OptimizerMap"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Unpack
 
+import numpy as np
+
 from pronghorn import ops
 from pronghorn.optimizers.arguments import OldArguments
 from pronghorn.optimizers.optimizer import Optimizer
@@ -62,6 +64,25 @@ class Nadam(Optimizer):
         self._u_product = self.add_variable(
             (), "ones", dtype=variables[0].dtype if variables else None, name="momentum_product"
         )
+
+    def load_own_variables(self, store: Any) -> None:
+        """See `Optimizer.load_own_variables`. Keras writes no product of the momenta where it scales the loss: the product
+        then follows from the number of steps."""
+        names = list(store.keys())
+        if not self.built or len(names) != len(self.variables) - 1:
+            super().load_own_variables(store)
+            return
+        step_count = int(np.asarray(store["0"]).item())
+        super().load_own_variables(
+            {**{name: store[name] for name in names}, str(len(names)): self._product(step_count)}
+        )
+
+    def _product(self, step_count: int) -> np.ndarray:
+        """The product of the momenta of the first steps."""
+        last = min(max(step_count, 0), 1_000)  # by then the momentum is beta_1 in every digit
+        factors = self.beta_1 * (1.0 - 0.5 * 0.96 ** np.arange(1.0, last + 1.0))
+        later = float(self.beta_1) ** max(step_count - last, 0)
+        return np.asarray(np.prod(factors) * later, self._u_product.dtype)
 
     def _momentum_at(self, step: Any) -> Any:
         """The schedule of the momentum, a scalar."""
