@@ -15,6 +15,11 @@ from pronghorn.studio.plans import said
 from pronghorn.studio.show_code import code_of
 from pronghorn.studio.workbench import Workbench
 
+#: Commands that may take long; others of the same page are done meanwhile.
+SLOW = frozenset(
+    {"measure", "script", "data", "results", "weights", "features", "saliency", "restart", "use_file", "code"}
+)
+
 
 def run(bench: Workbench, message: dict[str, Any]) -> dict[str, Any]:
     """Do what a message asks for, and return the answer, or what is wrong with it.
@@ -27,7 +32,7 @@ def run(bench: Workbench, message: dict[str, Any]) -> dict[str, Any]:
         function = COMMANDS.get(message.get("do", ""))
         if function is None:
             raise ValueError(f"There is no command {message.get('do')!r}.")
-        return {"result": function(bench, **message.get("with", {}))}
+        return {"result": function(bench, **message.get("with") or {})}
     except Exception as error:  # it is the page that has to tell
         return refusal(error)
 
@@ -93,8 +98,9 @@ def _compare(bench: Workbench, first: int, second: int) -> list[dict[str, Any]]:
 
 def _results(bench: Workbench, run: int | None = None) -> dict[str, Any]:
     model, data, lock = _model_and_data(bench, run)
+    over = bench.active is None or bench.active.state == "paused"
     with lock:
-        return diagnosis.test_results(model, data)
+        return diagnosis.test_results(model, data, most=diagnosis.MOST_TESTED if over else diagnosis.WHILE_TRAINING)
 
 
 def _weights(bench: Workbench, run: int | None = None) -> dict[str, Any]:

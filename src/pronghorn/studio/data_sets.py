@@ -11,7 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.studio.drawing import centred
+
 LARGEST_UPLOAD = 1 << 30  # bytes
+DRAWN = (28, 28)  # the size that drawings get, as MNIST's
 _MOST_CLASSES = 1000
 _FEW = 20  # a column of so few different whole numbers holds classes
 
@@ -162,12 +165,16 @@ def read_image_upload(body: bytes) -> DataSet:
         head = json.loads(body[4 : 4 + length])
         shape = tuple(int(n) for n in head["shape"])
         name, classes, labels = str(head["name"]), [str(c) for c in head["classes"]], list(head["labels"])
+        drawn = bool(head.get("drawn"))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"The images were not sent as the studio's page does: {error}") from None
     size = 4 + length
     if len(shape) != 4 or min(shape) < 1 or len(body) - size != int(np.prod(shape, dtype=np.int64)):
         raise ValueError(f"The pixels of images of shape {shape} were expected, got {len(body) - size:,} bytes.")
-    return from_images(name, classes, labels, np.frombuffer(body, np.uint8, offset=size).reshape(shape).copy())
+    pixels = np.frombuffer(body, np.uint8, offset=size).reshape(shape)
+    if drawn:
+        pixels = np.array([np.round(centred(image[..., 0], DRAWN)) for image in pixels], np.uint8)[..., None]
+    return from_images(name, classes, labels, pixels.copy())
 
 
 @dataclass

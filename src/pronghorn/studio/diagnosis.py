@@ -14,20 +14,22 @@ from pronghorn.studio.inputs import picture
 from pronghorn.studio.look_inside import layer_outputs
 
 MOST_TESTED = 10_000
+WHILE_TRAINING = 1_000  # test examples, so that training is not held up
 _SAMPLE = 512  # examples that tell whether a unit is dead
 _GRADIENT_SAMPLE = 128
 _RELUS = ("relu", "relu6")
 
 
-def test_results(model: Any, data: DataSet, most_wrong: int = 24) -> dict[str, Any]:
+def test_results(model: Any, data: DataSet, most_wrong: int = 24, most: int = MOST_TESTED) -> dict[str, Any]:
     """How the model does on the test examples: the confusion matrix and the worst mistakes, or how far numbers are off.
 
     Args:
         model: the model.
         data: its data.
         most_wrong: how many mistakes are shown.
+        most: how many test examples are looked at.
     """
-    x = data.x_test[:MOST_TESTED]
+    x = data.x_test[:most]
     values = np.asarray(model.predict(x, batch_size=256, verbose=0), np.float64).reshape(len(x), -1)
     if not data.classes or values.shape[1] != len(data.classes):
         truth = np.asarray(data.y_test[: len(x)], np.float64).reshape(len(x), -1)

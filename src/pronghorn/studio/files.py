@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,14 @@ class FileView:
         name: what the page calls it.
         facts: what `pronghorn inspect` says.
         arrows: from which layer to which values go, as far as the file says.
+        folder: what holds a copy of the file, if it was sent by the page.
     """
 
     path: str
     name: str
     facts: FileFacts
     arrows: tuple[tuple[str, str], ...] = ()
+    folder: Any = field(default=None, repr=False, compare=False)
 
     def shown(self) -> dict[str, Any]:
         """It for the page."""

@@ -78,6 +78,7 @@ class Server:
             ws_max_size=1 << 24, server_header=False,
         )  # fmt: skip
         self._server = uvicorn.Server(config)
+        self._studio.is_over = lambda: self._server.should_exit
         self._thread: threading.Thread | None = None
 
     @property
@@ -92,7 +93,7 @@ class Server:
         except KeyboardInterrupt:
             pass
         finally:
-            self._end()
+            self.bench.stop_all()
 
     def start(self) -> None:
         """Serve in a thread."""
@@ -101,14 +102,10 @@ class Server:
 
     def stop(self) -> None:
         """End a server that `start` has started."""
-        self._end()
         self._server.should_exit = True
+        self.bench.stop_all()
         if self._thread is not None:
             self._thread.join(5)
-
-    def _end(self) -> None:
-        self._studio.ending = True
-        self.bench.stop_all()
 
 
 def _listening(host: str, port: int | None) -> socket.socket:

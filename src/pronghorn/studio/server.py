@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +49,7 @@ class Studio:
 
     def __init__(self, bench: Workbench, session: Session) -> None:
         self.bench, self.session = bench, session
-        self.ending = False
+        self.is_over: Callable[[], bool] = lambda: False  # whether the server is about to end
         routes = [
             Route("/", self._page),
             Route("/state", self._state),
@@ -73,7 +76,7 @@ class Studio:
         return JSONResponse(self.bench.shown())
 
     async def _events(self, request: Request) -> Response:
-        events = stream(self.bench, lambda: self.ending)
+        events = stream(self.bench, self.is_over)
         return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
     async def _upload(self, request: Request) -> Response:
@@ -85,23 +88,33 @@ class Studio:
 
     async def _socket(self, socket: WebSocket) -> None:
         await socket.accept()
+        beside: set[asyncio.Task[None]] = set()
         try:
             while True:
-                text = await socket.receive_text()
-                answer = await run_in_threadpool(self._answer, text)
-                await socket.send_text(answer)
+                message = _read(await socket.receive_text())
+                if message.get("do") in commands.SLOW:  # so that drawing, say, does not wait for it
+                    task = asyncio.create_task(self._answer(socket, message))
+                    beside.add(task)
+                    task.add_done_callback(beside.discard)
+                else:
+                    await self._answer(socket, message)
         except WebSocketDisconnect:
             return
 
-    def _answer(self, text: str) -> str:
-        try:
-            if len(text) > _LARGEST_MESSAGE:
-                raise ValueError("The message is too long.")
-            message = json.loads(text)
-            number = message.get("id")
-        except (ValueError, AttributeError) as error:
-            return json.dumps(commands.refusal(error))
-        return json.dumps({"id": number, **commands.run(self.bench, message)}, separators=(",", ":"), default=float)
+    async def _answer(self, socket: WebSocket, message: dict[str, Any]) -> None:
+        found = await run_in_threadpool(commands.run, self.bench, message)
+        text = json.dumps({"id": message.get("id"), **found}, separators=(",", ":"), default=float)
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # the page has gone
+            await socket.send_text(text)
+
+
+def _read(text: str) -> dict[str, Any]:
+    """A page's message; what is none becomes one that asks for nothing."""
+    try:
+        message = json.loads(text) if len(text) <= _LARGEST_MESSAGE else None
+    except ValueError:
+        return {}
+    return message if isinstance(message, dict) else {}
 
 
 class _Guard:

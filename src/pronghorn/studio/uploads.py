@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
@@ -50,8 +51,8 @@ async def _whole(chunks: AsyncIterator[bytes], limit: int) -> bytes:
 
 
 async def _take_file(bench: Workbench, name: str, chunks: AsyncIterator[bytes]) -> None:
-    folder = tempfile.mkdtemp(prefix="studio-")
-    place, size = os.path.join(folder, name), 0
+    folder = tempfile.TemporaryDirectory(prefix="studio-")  # it goes when its view does
+    place, size = os.path.join(folder.name, name), 0
     with open(place, "wb") as file:
         async for chunk in chunks:
             size += len(chunk)
@@ -60,7 +61,7 @@ async def _take_file(bench: Workbench, name: str, chunks: AsyncIterator[bytes]) 
             file.write(chunk)
 
     def read() -> FileView:
-        return view_file(place, name)
+        return replace(view_file(place, name), folder=folder)
 
     view = await run_in_threadpool(read)
     with bench.lock:

@@ -79,8 +79,10 @@ def test_the_socket_answers(server):
         for text in ("no json", "[]", '{"id": 3, "do": "code"}', '{"id": 4, "do": "edit", "with": {"do": "remove"}}'):
             socket.send(text)
         answers = [json.loads(socket.recv(timeout=30)) for _ in range(4)]
-    assert "error" in answers[0] and "error" in answers[1] and "error" in answers[3]
-    assert answers[2]["id"] == 3 and "keras.Sequential" in answers[2]["result"]["code"]
+    refused = [answer for answer in answers if "error" in answer]  # one that takes long may be answered last
+    assert [answer["id"] for answer in refused] == [None, None, 4]
+    (answer,) = (answer for answer in answers if answer["id"] == 3)
+    assert "keras.Sequential" in answer["result"]["code"]
 
 
 def test_a_table_and_a_file_are_taken(server, tmp_path):

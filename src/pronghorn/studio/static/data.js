@@ -29,8 +29,8 @@ function Packaged({state}) {
 }
 
 // -- images ------------------------------------------------------------------------------------------------------------
-async function sendImages(name, classes, labels, images, height, width, channels) {
-  const head = new TextEncoder().encode(JSON.stringify({name, classes, labels, shape: [images.length, height, width, channels]}));
+async function sendImages(name, classes, labels, images, height, width, channels, drawn = false) {
+  const head = new TextEncoder().encode(JSON.stringify({name, classes, labels, drawn, shape: [images.length, height, width, channels]}));
   const length = new Uint8Array(4);
   new DataView(length.buffer).setUint32(0, head.length, true);
   await upload("images", name, new Blob([length, head, ...images]));
@@ -108,7 +108,7 @@ function Collect() {
   const pad = useRef(null);
   const video = useRef(null);
   const timer = useRef(0);
-  const side = how === "draw" ? 28 : 32;
+  const side = how === "draw" ? 112 : 32;
   const channels = how === "draw" ? 1 : 3;
   const change = (i, part) => setClasses((all) => all.map((one, j) => (j === i ? {...one, ...(typeof part === "function" ? part(one) : part)} : one)));
   const add = (pixels) => change(current, (one) => ({shots: [...one.shots, pixels]}));
@@ -133,7 +133,7 @@ function Collect() {
     setError("");
     try {
       const labels = classes.flatMap((one, i) => one.shots.map(() => i));
-      await sendImages(how === "draw" ? "Drawings" : "Camera pictures", classes.map((one) => one.name), labels, classes.flatMap((one) => one.shots), side, side, channels);
+      await sendImages(how === "draw" ? "Drawings" : "Camera pictures", classes.map((one) => one.name), labels, classes.flatMap((one) => one.shots), side, side, channels, how === "draw");
       say("Your classes are in use. Train a model on them under Train.", "note");
     } catch (problem) {
       setError(problem.message);
@@ -149,7 +149,7 @@ function Collect() {
         <div class="buttons" style=${{justifyContent: "center"}}><${Button} kind="main" onClick=${takeDrawing}>Add to “${classes[current].name}”<//><${Button} onClick=${() => setClearing(clearing + 1)}>Clear<//></div>`
       : html`<${Camera} onVideo=${(found) => { video.current = found; }} onError=${setError} />
         <div class="buttons" style=${{justifyContent: "center"}}><${Button} kind="main" onPointerDown=${hold} onPointerUp=${release} onPointerCancel=${release} onKeyDown=${(e) => (e.key === "Enter" || e.key === " ") && takePicture()}>Hold to add to “${classes[current].name}”<//></div>`}
-      <p class="help">${how === "draw" ? "Ten or more drawings of each class are a beginning; draw them differently." : "Some fifty pictures of each class; move while you hold the button. They stay on this computer."}</p></div>
+      <p class="help">${how === "draw" ? "Ten or more drawings of each class are a beginning; draw them differently. They are moved to the middle and made the same size." : "Some fifty pictures of each class; move while you hold the button. They stay on this computer."}</p></div>
     <div class="stack">${classes.map((one, i) => html`<div class="class-row" key=${i} aria-current=${i === current}>
         <input type="text" aria-label=${`Name of class ${i + 1}`} value=${one.name} onInput=${(e) => change(i, {name: e.target.value})} onFocus=${() => setCurrent(i)} />
         <div class="buttons">${i !== current ? html`<${Button} onClick=${() => setCurrent(i)}>Choose<//>` : null}${classes.length > 2 ? html`<${Button} kind="plain" aria-label=${`Remove ${one.name}`} onClick=${() => { setClasses(classes.filter((_, j) => j !== i)); setCurrent(0); }}>✕<//>` : null}</div>

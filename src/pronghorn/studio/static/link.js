@@ -38,6 +38,7 @@ let source = null;
 let toldEpochAt = 0;
 
 export function connect() {
+  source?.close();
   source = new EventSource("/events");
   source.addEventListener("open", () => setOnline(true));
   source.addEventListener("state", (event) => {
@@ -60,8 +61,24 @@ export function connect() {
 function lost() {
   setOnline(false);
   source.close();
-  setTimeout(connect, 1500);
+  clearTimeout(retry);
+  retry = setTimeout(connect, 1500);
 }
+
+// A page that nobody sees lets its connection go after a while: browsers keep but six to one server.
+let retry = 0;
+let leaving = 0;
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(leaving);
+  if (document.hidden) {
+    leaving = setTimeout(() => {
+      clearTimeout(retry);
+      source.close();
+    }, 20_000);
+  } else if (source.readyState === EventSource.CLOSED) {
+    connect();
+  }
+});
 
 function setOnline(online) {
   if (store.online !== online) {

@@ -16,16 +16,16 @@ export function Look({state}) {
   const [features, setFeatures] = useState(null);
   const [clearing, setClearing] = useState(0);
   const last = state.runs[state.runs.length - 1];
-  const live = useRef({busy: false, next: null, timer: 0});
+  const live = useRef({busy: false, next: null, layers: null, looking: false});
   store.example = undefined;
 
   // Predictions keep up with the pen: one is asked for at a time, always for the newest drawing.
-  const look = (next, andLayers) => {
+  const look = (next) => {
     const own = live.current;
     own.next = next;
+    own.layers = next;
     if (!own.busy) turn();
-    clearTimeout(own.timer);
-    own.timer = setTimeout(() => layers(next), andLayers ? 0 : 250);
+    if (!own.looking) layers();
   };
   const turn = async () => {
     const own = live.current;
@@ -44,18 +44,28 @@ export function Look({state}) {
       own.busy = false;
     }
   };
-  const layers = async (now) => {
-    setSource(now);
-    try {
-      setFeatures(await ask("features", {source: now}));
-    } catch {
-      setFeatures(null);
+  const layers = async () => { // they are larger, so they follow a few times a second
+    const own = live.current;
+    own.looking = true;
+    while (own.layers) {
+      const now = own.layers;
+      own.layers = null;
+      try {
+        const found = await ask("features", {source: now});
+        setSource(now);
+        setFeatures(found);
+      } catch {
+        setSource(now);
+        setFeatures(null);
+      }
+      if (own.layers) await new Promise((resolve) => setTimeout(resolve, 150));
     }
+    own.looking = false;
   };
   const when = `${last?.number} ${last?.epochs.length} ${last?.has_model} ${state.graph?.parameters} ${data?.name}`;
   useEffect(() => {
     if (!data) return;
-    look(source ?? {example: 0}, true);
+    look(source ?? {example: 0});
   }, [when]);
   if (!data) return html`<${Card}><${Empty}>There is no data to look at the model with. ${state.script_trains ? "Give Studio(validation_data=(x, y)) in the script." : "Choose some under Data."}<//><//>`;
   const options = [["examples", "Test data"], ...(drawable ? [["draw", "Draw"]] : []), ...(data.kind === "images" ? [["camera", "Camera"]] : [])];
@@ -64,7 +74,7 @@ export function Look({state}) {
     ${!trained && html`<p class="help" style=${{marginBottom: "12px"}}>The model has not been trained yet, so it guesses. Train it first to see something that makes sense.</p>`}
     <div class="pair">
       <${Card} title="What it sees" aside=${html`<${Segments} label="Input" value=${how} options=${options} onValue=${setHow} />`}>
-        ${how === "examples" && html`<${Examples} data=${data} chosen=${source?.example} onChoose=${(example) => look({example}, true)} />`}
+        ${how === "examples" && html`<${Examples} data=${data} chosen=${source?.example} onChoose=${(example) => look({example})} />`}
         ${how === "draw" && html`<div class="stack"><${Pad} label="Draw a digit" clearing=${clearing} onStroke=${(canvas) => { const next = readPad(canvas); if (next) look(next); }} />
           <div class="buttons" style=${{justifyContent: "center"}}><${Button} onClick=${() => setClearing(clearing + 1)}>Clear<//></div>
           <p class="help">Draw large. The drawing is moved to the middle and made as large as the examples, as those were.</p></div>`}

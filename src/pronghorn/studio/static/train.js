@@ -1,6 +1,6 @@
 // Train: the run that goes on, its curves, how it does on the test data, its weights, and other runs beside it.
 import {act, ask, loadCurve, store, useStore} from "./link.js";
-import {Button, Card, Empty, Field, Histogram, html, number, percent, Pixels, plural, Segments, useEffect, useState} from "./parts.js";
+import {Button, Card, Empty, Field, Histogram, html, number, percent, Pixels, plural, Segments, useEffect, useRef, useState} from "./parts.js";
 import {Curve} from "./charts.js";
 
 const TITLES = {loss: "Loss", accuracy: "Accuracy"};
@@ -88,15 +88,21 @@ function Figures({run, curve, names}) {
   <div class="progress" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100" aria-valuenow=${Math.round(100 * share)}><i style=${{width: `${100 * share}%`}}></i></div>`;
 }
 
-// Asks anew whenever an epoch has ended, and not more often: it costs the training time.
+// Asks anew when an epoch has ended, but while training goes on no more than every ten seconds: it costs time.
+const OFTEN = 10_000;
 function useAnswer(command, run) {
   const [answer, setAnswer] = useState({});
-  const when = `${run.number} ${run.epochs.length} ${run.state === "paused"} ${["done", "stopped", "failed"].includes(run.state)} ${run.has_model}`;
+  const asked = useRef({at: -OFTEN, run: 0});
+  const still = ["paused", "done", "stopped", "failed"].includes(run.state);
+  const when = `${run.number} ${run.epochs.length} ${still} ${run.has_model}`;
   useEffect(() => {
     let wanted = true;
+    const now = performance.now();
+    if (!still && asked.current.run === run.number && now - asked.current.at < OFTEN) return undefined;
+    asked.current = {at: now, run: run.number};
     if (run.has_model) ask(command, {run: run.number}).then((found) => wanted && setAnswer({found}), (error) => wanted && setAnswer({error: error.message}));
     else setAnswer({});
-    return () => { wanted = false; };
+    return () => { wanted = wanted && asked.current.run === run.number; };
   }, [when]);
   return answer;
 }
