@@ -94,8 +94,9 @@ def _conv(layer: Any, inputs: np.ndarray, place: tuple[int, ...]) -> Explanation
     total = float(products.sum()) + bias
     rows, columns, channels = weights.shape
     text = (
-        f"Filter {place[-1]} looks at a window of {rows}×{columns} values in each of {channels} "
-        f"{'channel' if channels == 1 else 'channels'} of its input. Each value is multiplied with the weight at its "
+        f"Filter {place[-1]} looks at a window of {rows}×{columns} values in "
+        f"{'its input' if channels == 1 else f'each of the {channels} channels of its input'}. "
+        "Each value is multiplied with the weight at its "
         "place, all products are added up, and the bias is added."
     )
     rest = float(sums.sum() - sums[order].sum())

@@ -48,6 +48,8 @@ class Run:
         names: of what is logged each step.
         points: for each step, its place in the epoch and the values so far in it, as `fit` logs them.
         epochs: a row for each that has ended.
+        batch_size: samples a step; 1 where it is not known, and they count alike.
+        samples: samples an epoch; 0 where it is not known.
         error: what ended it, where it failed.
         model: what it trains.
     """
@@ -62,6 +64,8 @@ class Run:
     epoch: int = 0
     steps_per_epoch: int | None = None
     total_epochs: int = 0
+    batch_size: int = 1
+    samples: int = 0
     error: str = ""
     model: Any = field(default=None, repr=False)
     changed: Callable[[], None] = field(default=lambda: None, repr=False)
@@ -163,8 +167,12 @@ class Run:
         before = self.points[i - 1] if i and now[0] > self.points[i - 1][0] else None
         if before is None:
             return [_rounded(value) for value in now[1:]]
-        done, more = before[0] + 1, now[0] - before[0]
+        done, more = self._samples(before[0]), self._samples(now[0]) - self._samples(before[0])
         return [_rounded(v + (v - u) * done / more) for u, v in zip(before[1:], now[1:])]
+
+    def _samples(self, place: float) -> float:
+        """How many samples an epoch has seen after a step; the last batch may be short."""
+        return min((place + 1) * self.batch_size, self.samples or float("inf"))
 
 
 def _rounded(value: float) -> float | None:
@@ -182,6 +190,9 @@ class Watcher(Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         self._run.steps_per_epoch = (self.params or {}).get("steps")
         self._run.total_epochs = (self.params or {}).get("epochs") or self._run.total_epochs
+        adapter = self.model._trainer_state.run.steps.adapter
+        self._run.batch_size = getattr(adapter, "batch_size", None) or 1
+        self._run.samples = getattr(adapter, "num_samples", None) or 0
         self._run._set("training")
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:

@@ -51,6 +51,8 @@ def test_each_step_is_told_by_itself():
     run = Run(1, Recipe(None, Settings(), None), names=("loss",))
     run.points += [(0, 4.0), (1, 3.0), (2, 5.0), (0, 7.0)]  # means so far: 4, then (4 + 2) / 2, ...
     assert run.since(0)["rows"] == [[0, 4.0], [1, 2.0], [2, 9.0], [3, 7.0]]
+    run.batch_size, run.samples = 4, 10  # the third batch has two samples
+    assert run.since(2)["rows"][0] == [2, 13.0]
     run.points.append((1, float("nan")))
     assert run.since(4)["rows"] == [[4, None]]
 

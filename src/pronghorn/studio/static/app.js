@@ -7,6 +7,7 @@ import {Train} from "./train.js";
 import {Look} from "./look.js";
 import {Data} from "./data.js";
 import {File} from "./file.js";
+import {STATES} from "./words.js";
 
 const VIEWS = [["build", "Build", Build], ["train", "Train", Train], ["look", "Look inside", Look], ["data", "Data", Data], ["file", "File", File]];
 const THEMES = {auto: "◐", light: "☀", dark: "☾"};
@@ -41,7 +42,6 @@ function useTheme() {
   }];
 }
 
-const STATES = {starting: "starting", training: "training", paused: "paused", done: "finished", stopped: "stopped", failed: "failed"};
 
 function App() {
   const {state, online, message} = useStore();
@@ -56,7 +56,7 @@ function App() {
   const names = Object.keys(THEMES);
   const next = names[(names.indexOf(theme) + 1) % names.length];
   return html`
-    <a class="hidden" href="#app">Skip to the page</a>
+    <a class="hidden" href="#main" onClick=${(e) => { e.preventDefault(); document.getElementById("main").focus(); }}>Skip to the page</a>
     <header class="top"><div class="top-in">
       <div class="brand"><img src="/static/icon.svg" alt="" /><span>Pronghorn studio</span></div>
       <nav class="tabs" aria-label="Views">
@@ -71,7 +71,7 @@ function App() {
     </div></header>
     ${!online && html`<div class="banner" role="alert">The studio has stopped, or cannot be reached. What you see is what it last
       told. Start it again with <code>pronghorn studio</code> and open the address that it prints.</div>`}
-    <main id="main">${state ? html`<${View} state=${state} />` : html`<p class="loading">Opening the studio …</p>`}</main>
+    <main id="main" tabindex="-1">${state ? html`<${View} state=${state} />` : html`<p class="loading">Opening the studio …</p>`}</main>
     ${message && html`<div class="toast" role="alert"><span>${message.text}</span>
       <button type="button" aria-label="Close" onClick=${() => say(null)}>✕</button></div>`}`;
 }

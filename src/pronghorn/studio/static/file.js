@@ -68,5 +68,5 @@ function LayerArrays({file, layer}) {
   if (!layer.arrays.length) return html`<${Empty}>This layer has no weights.<//>`;
   return html`<div class="scroll"><table><thead><tr><th>Array</th><th>Shape</th><th>Type</th></tr></thead><tbody>${layer.arrays.slice(0, 60).map((array) => html`<tr><td style=${{overflowWrap: "anywhere"}}>${array.name}</td><td>${array.shape.join(" × ") || "one number"}</td><td>${array.dtype}</td></tr>`)}</tbody></table></div>
     ${error && html`<p class="problem">${error}</p>`}
-    ${found && html`<div class="histograms" style=${{marginTop: "14px"}}>${found.map((array) => html`<${Histogram} key=${array.name} data=${array} label=${array.name} />`)}</div>`}`;
+    ${found && html`<div class="histograms" style=${{marginTop: "14px"}}>${found.map((array) => html`<${Histogram} key=${array.name} data=${array} label=${`${array.name} ${array.shape.join("×")}`} />`)}</div>`}`;
 }

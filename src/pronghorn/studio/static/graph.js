@@ -3,7 +3,7 @@ import {Graph as Dagre, layout} from "dagre";
 import {classes, html, percent, plural, shape} from "./parts.js";
 
 const WIDTH = 280;
-const LETTERS = 40; // of a problem's text, that go into a line of a box
+const LETTERS = 31; // of a problem's text, that go into a line of a box
 
 const TONES = [
   [/Input/, "input"], [/Conv/, "conv"], [/Dense|LSTM|GRU|RNN|Embedding|Attention/, "dense"], [/Pool/, "pool"],

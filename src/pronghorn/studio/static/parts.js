@@ -66,11 +66,16 @@ export function paint(canvas, width, height, channels, data, colour) {
 }
 
 // A picture of the studio: {h, w, c, data}.
-export function Pixels({picture, size = 56, colour = "grey", label = "", over = []}) {
+export function Pixels({picture, size = 56, colour = "grey", label = "", over = []}) { // what is `over` it is laid on a dimmed picture
   const ref = useRef();
   useLayoutEffect(() => {
     if (!picture) return;
     paint(ref.current, picture.w, picture.h, picture.c ?? 1, decode(picture.data), colour);
+    if (over.length) {
+      const context = ref.current.getContext("2d");
+      context.fillStyle = "rgb(0 0 0 / 62%)";
+      context.fillRect(0, 0, picture.w, picture.h);
+    }
     for (const layer of over) {
       const extra = document.createElement("canvas");
       paint(extra, layer.picture.w, layer.picture.h, 1, decode(layer.picture.data), layer.colour);

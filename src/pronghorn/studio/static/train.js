@@ -1,6 +1,7 @@
 // Train: the run that goes on, its curves, how it does on the test data, its weights, and other runs beside it.
 import {act, ask, loadCurve, store, useStore} from "./link.js";
 import {Button, Card, Empty, Field, Histogram, html, number, percent, Pixels, plural, Segments, useEffect, useRef, useState} from "./parts.js";
+import {STATES} from "./words.js";
 import {Curve} from "./charts.js";
 
 const TITLES = {loss: "Loss", accuracy: "Accuracy"};
@@ -185,7 +186,7 @@ function Runs({state, run, beside, onShow, onBeside}) {
   return html`<div class="grid" style=${{marginTop: 0}}>
     <${Card} title="Runs"><div class="scroll"><table class="runs"><thead><tr><th>Run</th><th>State</th><th class="number">Epochs</th><th class="number">${title(metric)}</th><th class="number">Time</th></tr></thead>
       <tbody>${[...state.runs].reverse().map((one) => html`<tr class=${one === run ? "chosen" : ""} key=${one.number}>
-        <td><${Button} kind="plain" aria-pressed=${one === run} onClick=${() => onShow(one.number)}>${one.name}<//></td><td>${one.state}</td>
+        <td><${Button} kind="plain" aria-pressed=${one === run} onClick=${() => onShow(one.number)}>${one.name}<//></td><td>${STATES[one.state] ?? one.state}</td>
         <td class="number">${one.epochs.length}</td><td class="number">${/accuracy/.test(metric) ? percent(best(one)) : number(best(one))}</td>
         <td class="number">${one.seconds ? `${one.seconds.toFixed(1)} s` : "–"}</td></tr>`)}</tbody></table></div><//>
     <${Card} title="Beside another">

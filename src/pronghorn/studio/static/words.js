@@ -1,0 +1,2 @@
+// What the page calls the states of a run.
+export const STATES = {starting: "starting", training: "training", paused: "paused", done: "finished", stopped: "stopped", failed: "failed"};
