@@ -208,3 +208,31 @@ def test_kerass_variable_chooses_under_pronghorn_run(engine, tmp_path):
 def test_unknown_engines(name):
     with pytest.raises(ValueError, match="set_backend"):
         keras.config.set_backend(name)
+
+
+WITHOUT_PRIVATE_NAMES = """
+import sys, types
+import jax
+sys.modules["jax._src.core"] = types.ModuleType("empty")
+import numpy as np
+import pronghorn as keras
+
+keras.config.set_backend("jax")
+x = np.ones((2, 3), "float32")
+print(type(keras.ops.add(x, 1.0)).__name__, type(jax.jit(lambda: keras.ops.add(x, 1.0))()).__name__)
+generator = keras.random.SeedGenerator(1)
+try:
+    jax.jit(lambda: keras.random.normal((2,), seed=generator))()
+except RuntimeError as error:
+    print("refused")
+"""
+
+
+@pytest.mark.slow
+def test_jax_without_the_names_that_are_private_to_it():
+    if not engines.is_installed("jax"):
+        pytest.skip("jax is not installed")
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PRIVATE_NAMES], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.stdout.splitlines() == ["Tensor ArrayImpl", "refused"], done.stderr

@@ -214,3 +214,11 @@ def test_what_cannot_be_compiled_further_says_so(torch, monkeypatch):
     model.compile("adam", "mse", jit_compile=True, backend="torch")
     with pytest.raises(RuntimeError, match="No working C\\+\\+ compiler.*Leave jit_compile out"):
         model.fit(images(4), np.zeros((4, 3)), verbose=0)
+
+
+def test_other_kinds_of_tensors(torch):
+    np.testing.assert_array_equal(keras.ops.add(torch.eye(3).to_sparse(), 1.0), np.eye(3) + 1)
+    quantized = torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8)
+    for x, name in [(quantized, "qint8"), (torch.ones(3, dtype=torch.complex32), "complex32")]:
+        with pytest.raises(TypeError, match=f"{name}.*is not an element type"):
+            keras.ops.add(x, 1.0)

@@ -22,6 +22,7 @@ import numpy as np
 from pronghorn.backends import interpreter
 from pronghorn.backends.interpreter import Bound
 from pronghorn.graph import dtypes
+from pronghorn.graph.dim import Dim, Shape
 from pronghorn.graph.foreign_functions import check_functions
 from pronghorn.graph.ir import Graph
 
@@ -57,6 +58,7 @@ class Engine:
             what to use instead. A graph with one of them is refused before it runs.
         has_programs: whether programs of the library, such as training loops, see variables' values as its own arrays.
         takes_state: whether its programs are functions of the variables' values, to which new ones are returned.
+        unknown_extents: what to do where a function that the library traces needs an extent that is not known there.
         shares_memory: whether the array that it lends (`lend`) and NumPy's array of it are the same memory.
     """
 
@@ -67,6 +69,7 @@ class Engine:
     lacks: Mapping[str, str] = {}
     has_programs: ClassVar[bool] = False
     takes_state: ClassVar[bool] = False
+    unknown_extents: ClassVar[str] = ""
     shares_memory: ClassVar[bool] = False
 
     # -- arrays -------------------------------------------------------------------------------------------------------
@@ -115,6 +118,11 @@ class Engine:
     def shape_of(self, value: Any) -> tuple[int, ...]:
         """The shape of an array, in numbers."""
         return tuple(value.shape)
+
+    def open_shape(self, value: Any, symbol: Callable[[int], Dim]) -> Shape:
+        """The shape of an array that a program gave, with ``symbol(axis)`` for an extent that the library, which traces
+        a function, does not know yet; see `run_open`."""
+        return self.shape_of(value)
 
     def dtype_of(self, value: Any) -> str:
         """The name of an array's element type."""
@@ -197,6 +205,10 @@ class Engine:
     def run(self, graph: Graph | Bound, arrays: Sequence[Any]) -> list[Any]:
         """A graph's results, or those of the body that a primitive of control flow has as its parameter."""
         return interpreter.run(graph, arrays, self.table, shape_of=self.shape_of)
+
+    def run_open(self, graph: Graph, arrays: Sequence[Any]) -> list[Any]:
+        """`run` where the graph's inputs have symbols from `open_shape`; only engines with such shapes need it."""
+        raise NotImplementedError
 
     def lasting(self, graph: Graph) -> Callable[[Sequence[Any]], list[Any]]:
         """`run` for one graph that is run again and again, as one function of the library where that is faster; what

@@ -23,6 +23,7 @@ from pronghorn.backends.engine import ROOTS, Engine, engine
 from pronghorn.backends.kept_calls import Kept, KeptCalls, Signature
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import current_trace, state
+from pronghorn.graph.dim import Dim, SymbolicDimError
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.messages import shorten
 from pronghorn.graph.tensor import Tensor, as_tensor
@@ -31,6 +32,7 @@ from pronghorn.graph.user_code import warn
 from pronghorn.graph.variable import GraphVariable
 
 F = TypeVar("F", bound=Callable[..., Any])
+X = TypeVar("X")
 
 
 @functools.lru_cache(maxsize=4096)
@@ -75,6 +77,15 @@ def keeping(state_of: Callable[[Any], Hashable | None]) -> Callable[[F], F]:
     return mark
 
 
+def as_it_is(x: X) -> X:
+    """Have TensorFlow's AutoGraph call a function, or the objects of a class, as they are.
+
+    It finds this on whatever it meets, so that it holds before TensorFlow is imported here.
+    """
+    x.autograph_info__ = None  # type: ignore[attr-defined]
+    return x
+
+
 def on_its_engine(fn: F) -> F:
     """Have ``fn`` run on the engine of its arguments where they are another library's arrays."""
     converts = getattr(fn, "gives_ours", False)
@@ -94,7 +105,7 @@ def on_its_engine(fn: F) -> F:
             shorten(error)
             raise
 
-    return call  # type: ignore[return-value]
+    return as_it_is(call)  # type: ignore[return-value]
 
 
 _tracing: dict[str, Callable[[], bool]] = {}
@@ -110,9 +121,13 @@ def tell_of_tracing(name: str, is_tracing: Callable[[], bool]) -> None:
     _tracing[name] = is_tracing
 
 
+def _is_tracing(name: str | None) -> bool:
+    return name in _tracing and _tracing[name]()
+
+
 def _traced_by() -> str | None:
     name = choice.named()
-    return name if name in _tracing and _tracing[name]() else None
+    return name if _is_tracing(name) else None
 
 
 def gives_ours(fn: F) -> F:
@@ -186,16 +201,17 @@ def run(name: str, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
         arrays = [found.operand(x) for x in arrays]
     else:
         given, arrays = len(arrays), []
-        traced, structure, left = _traced(found, fn, args, kwargs, arrays)
+        traced, structure, left, is_open = _traced(found, fn, args, kwargs, arrays)
         found.check(traced.graph)
-        compute = functools.partial(found.run, traced.graph)
+        compute = functools.partial(found.run_open if is_open else found.run, traced.graph)
         if key is not None and len(arrays) == given and fn.state_of(args[0]) is not None:  # type: ignore[attr-defined]
             traced = replace(traced, host=[])  # which hold the arrays of this call
             kept[key] = Kept(traced, structure, found.lasting(traced.graph))
     with found.computing():
-        if choice.chosen() == name:
-            for variable in traced.variables:
-                found.lend(variable)
+        # A function that the library traces can assign what is lent to it, each time that it runs.
+        lent = traced.variables if choice.chosen() == name else traced.updated if _is_tracing(name) else ()
+        for variable in lent:
+            found.lend(variable)
         variables = [v.on(found) for v in traced.variables]
     # Outside of it: what the user's own function computes follows the user's settings.
     results = compute([*arrays, *variables])
@@ -218,7 +234,8 @@ def _known_calls(
     def kind_of(x: Any) -> Hashable | None:
         if _engine_of_type(type(x)) != found.name or (dtype := found.dtype_of(x)) not in dtypes.ALL:
             return None
-        return found.shape_of(x), dtype
+        shape = found.open_shape(x, _of_axis)
+        return None if any(isinstance(n, Dim) for n in shape) else (shape, dtype)
 
     signature = Signature(args[1:], kwargs, kind_of)
     key = None if signature.key is None else (found.name, signature.key)
@@ -237,14 +254,23 @@ class _Place:
 class _Inputs:
     """Arrays of a library as inputs of a trace, each once: arguments, and what the function uses from around it.
 
+    Args:
+        found: their engine.
+        what: what is called, for errors.
+        arrays: the list to which they are added.
+        shares: whether extents that are not known along the same axis of several arrays are the same.
+
     Attributes:
+        trace: the trace whose inputs they become, once it has begun.
         lists: lists of tensors that outlive the call, such as the losses of a layer.
+        is_open: whether there are extents that are not known.
     """
 
-    def __init__(self, found: Engine, what: str, arrays: list[Any]):
-        self._engine, self._what, self._arrays = found, what, arrays
+    def __init__(self, found: Engine, what: str, arrays: list[Any], shares: bool):
+        self._engine, self._what, self._arrays, self._shares = found, what, arrays, shares
+        self.is_open = False
         self._known: dict[int, Tensor] = {}
-        self._trace = current_trace()
+        self.trace: Any = None
         self.lists: list[list[Any]] = []
 
     def keep(self, tensors: list[Any]) -> None:
@@ -262,24 +288,63 @@ class _Inputs:
                 "for example with NumPy: np.asarray(x)."
             )
         known = self._known.get(id(x))
-        if known is None and self._trace is not None:
+        if known is None and self.trace is not None:
             dtype = self._engine.dtype_of(x)
             if dtype not in dtypes.ALL:  # strings, which layers read as they are
                 return None
-            aval = Aval(self._engine.shape_of(x), dtype)
-            known = self._known[id(x)] = self._trace.add_host_input(aval, lambda strings: x)
+            aval = Aval(self._engine.open_shape(x, self._symbol), dtype)
+            known = self._known[id(x)] = self.trace.add_host_input(aval, lambda strings: x)
             self._arrays.append(self._engine.operand(x))
         return known
+
+    def _symbol(self, axis: int) -> Dim:
+        self.is_open = True
+        return _of_axis(axis, 0 if self._shares else len(self._arrays))
+
+    def forget(self) -> None:
+        """Leave no traced tensors of a trace that came to nothing in lists that outlive it."""
+        for held in self.lists:
+            held[:] = [t for t in held if not (isinstance(t, Tensor) and t.is_traced)]
+
+
+def _of_axis(axis: int, place: int = 0) -> Dim:
+    """The symbol of an extent that is not known."""
+    return Dim.symbol(f"axis{axis}" if not place else f"input{place}_axis{axis}")
 
 
 def _traced(
     found: Engine, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[Any]
-) -> tuple[Traced, Any, list[tuple[list[Any], int, _Place]]]:
+) -> tuple[Traced, Any, list[tuple[list[Any], int, _Place]], bool]:
     """A call as a graph of the library's ``arrays``, which are added to the list.
 
+    Extents that are not known are each one of its own; where that does not fit, those along the same axis are the same.
+
     Returns:
-        The graph, the results with places for arrays, and the arrays that lists keep: list, position, place.
+        The graph, the results with places for arrays, the arrays that lists keep (list, position, place), and whether
+        there are extents that are not known.
+
+    Raises:
+        TypeError: what is called needs to know one of these.
     """
+    for shares in (False, True):
+        arrays.clear()
+        inputs = _Inputs(found, _name_of(fn), arrays, shares)
+        try:
+            return (*_traced_once(inputs, fn, args, kwargs), inputs.is_open)
+        except SymbolicDimError as error:
+            if not inputs.is_open:
+                raise
+            inputs.forget()
+            problem = error
+    raise TypeError(
+        f"{_name_of(fn)} needs an extent that {found.name} does not know where it traces a function ({problem}). "
+        f"{found.unknown_extents}"
+    ) from problem
+
+
+def _traced_once(
+    inputs: _Inputs, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Traced, Any, list[tuple[list[Any], int, _Place]]]:
     structure: Any = None
     left: list[tuple[list[Any], int, _Place]] = []
 
@@ -293,7 +358,7 @@ def _traced(
             results.append(as_tensor(leaf))
             return _Place(len(results) - 1)
 
-        inputs = _Inputs(found, _name_of(fn), arrays)
+        inputs.trace = current_trace()
         outer, state.foreign = state.foreign, inputs
         try:
             tensors = tree.map_structure(lambda x: x if (t := inputs(x)) is None else t, (args, kwargs))

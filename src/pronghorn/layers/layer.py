@@ -6,7 +6,7 @@ import contextlib
 from typing import Any, Unpack
 
 from pronghorn import constraints, dtype_policies, initializers, regularizers, tree
-from pronghorn.backends.foreign_calls import keeping, on_its_engine
+from pronghorn.backends.foreign_calls import as_it_is, keeping, on_its_engine
 from pronghorn.distribution.active import distribution as in_force
 from pronghorn.distribution.model_parallel import distribute_tensor
 from pronghorn.graph import dtypes
@@ -49,6 +49,7 @@ from pronghorn.utils.naming import NameScope, current_path
 from pronghorn.variables import Variable
 
 
+@as_it_is
 class Layer(StatefulOperation):
     """A computation with weights: ``__init__`` has its settings, ``build`` its weights, ``call`` what it does.
 

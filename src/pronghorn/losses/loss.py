@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import config, dtype_policies, ops, tree
-from pronghorn.backends.foreign_calls import on_its_engine
+from pronghorn.backends.foreign_calls import as_it_is, on_its_engine
 from pronghorn.graph.active import scope
 from pronghorn.graph.tensor import Tensor
 from pronghorn.losses.reduction import reduce_weighted_values, same_rank, standardize_reduction
@@ -16,6 +16,7 @@ from pronghorn.utils.masking import get_mask
 from pronghorn.utils.naming import auto_name
 
 
+@as_it_is
 class Loss(CheckedArguments):
     """A loss: override `call(y_true, y_pred)` to give a value for each sample.
 

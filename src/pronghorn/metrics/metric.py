@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config, dtype_policies
-from pronghorn.backends.foreign_calls import on_its_engine
+from pronghorn.backends.foreign_calls import as_it_is, on_its_engine
 from pronghorn.graph.tensor import Tensor
 from pronghorn.utils.arguments import CheckedArguments
 from pronghorn.utils.explain import explained
@@ -16,6 +16,7 @@ from pronghorn.utils.naming import NameScope, auto_name
 from pronghorn.variables import Variable
 
 
+@as_it_is
 class Metric(CheckedArguments):
     """A measure collected over batches: override `update_state` and `result`.
 

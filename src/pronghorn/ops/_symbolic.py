@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from pronghorn.backends.foreign_calls import on_its_engine
+from pronghorn.backends.foreign_calls import as_it_is, on_its_engine
 from pronghorn.graph.messages import short_messages
 from pronghorn.ops.function_operation import FunctionOperation
 from pronghorn.symbolic.keras_tensor import KerasTensor
@@ -30,7 +30,7 @@ def symbolic_aware(fn: F) -> F:
         return compute(*args, **kwargs)
 
     compute = on_its_engine(fn)
-    return op  # type: ignore[return-value]
+    return as_it_is(op)  # type: ignore[return-value]
 
 
 @short_messages

@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax._src.core import trace_state_clean
 
 from pronghorn.backends.engine import Engine, Step
 from pronghorn.backends.foreign_calls import tell_of_tracing
@@ -18,6 +17,15 @@ from pronghorn.backends.jax.table import TABLE
 from pronghorn.graph.ir import Graph
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.variable import tell_of_classes
+
+try:  # private to JAX, and so may be missing some day
+    from jax._src.core import trace_state_clean
+except ImportError:
+
+    def trace_state_clean() -> bool:
+        """Whether no function is being compiled: in one, what JAX computes of numbers has no values."""
+        return not isinstance(jnp.add(0, 0), jax.core.Tracer)
+
 
 _enable_x64 = getattr(jax, "enable_x64", None)
 if _enable_x64 is None:  # before JAX 0.8

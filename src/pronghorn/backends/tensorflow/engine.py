@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.autograph.core import config
-from tensorflow.python.eager import record
 
 from pronghorn.backends.engine import Engine, Step
 from pronghorn.backends.foreign_calls import tell_of_tracing
@@ -17,9 +15,27 @@ from pronghorn.backends.interpreter import Bound
 from pronghorn.backends.tensorflow import extents, pieces, registry
 from pronghorn.backends.tensorflow.registry import TABLE, Tracing
 from pronghorn.graph import dtypes
+from pronghorn.graph.dim import Dim, Shape
 from pronghorn.graph.ir import Graph
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.variable import GraphVariable
+
+try:  # what is private to TensorFlow may be missing some day
+    from tensorflow.python.eager.record import could_possibly_record
+except ImportError:
+
+    def could_possibly_record() -> bool:
+        """Whether a tape may record what is computed: then it had better not leave TensorFlow."""
+        return True
+
+
+try:
+    from tensorflow.python.autograph.core import config
+
+    # What AutoGraph makes of a program's own functions, it is not to make of ours.
+    config.CONVERSION_RULES = (config.DoNotConvert("pronghorn"), *config.CONVERSION_RULES)
+except (ImportError, AttributeError):  # it reads our functions too, which takes longer
+    pass
 
 
 class TensorFlowEngine(Engine):
@@ -34,6 +50,7 @@ class TensorFlowEngine(Engine):
     roots = ("tensorflow",)
     table = TABLE
     has_programs = True
+    unknown_extents = extents.REMEDY
 
     def from_numpy(self, array: np.ndarray) -> Any:
         with tf.init_scope():  # it has values, also where a function is traced
@@ -49,15 +66,28 @@ class TensorFlowEngine(Engine):
         """A tensor's shape.
 
         Raises:
-            TypeError: for an extent that a TensorFlow graph does not know yet.
+            TypeError: for an extent that a TensorFlow graph does not know yet, and for a ragged tensor.
         """
+        _refuse_ragged(value)
         return extents.shape_of(value)  # type: ignore[return-value]
+
+    def open_shape(self, value: Any, symbol: Callable[[int], Dim]) -> Shape:
+        _refuse_ragged(value)
+        if value.shape.rank is None:
+            raise TypeError(f"A tensor of a TensorFlow graph has no shape yet, not even a rank. {extents.REMEDY}")
+        return tuple(symbol(axis) if n is None else n for axis, n in enumerate(value.shape))
+
+    def run_open(self, graph: Graph, arrays: Sequence[Any]) -> list[Any]:
+        with extents.opened():
+            # What is noted of tensors here is of this run: those of the program stay without.
+            given = [extents.bound(tf.identity(x), value.shape) for x, value in zip(arrays, graph.inputs)]
+            return [tf.identity(x) for x in registry.run(graph, given)]
 
     def is_concrete(self, value: Any) -> bool:
         return not tf.is_symbolic_tensor(value)
 
     def is_plain(self, value: Any) -> bool:
-        return self.is_concrete(value) and not record.could_possibly_record()  # which arrays a tape watches is not told
+        return self.is_concrete(value) and not could_possibly_record()  # which arrays a tape watches is not told
 
     def dtype_of(self, value: Any) -> str:
         return value.dtype.name
@@ -73,6 +103,8 @@ class TensorFlowEngine(Engine):
         return self.is_concrete(value) or variable.lent_to(self) is not None  # the function assigns it when it runs
 
     def operand(self, value: Any) -> Any:
+        if isinstance(value, tf.SparseTensor):
+            return tf.sparse.to_dense(value)
         return tf.convert_to_tensor(value)  # of a variable, or of the rows of a gradient
 
     def overwrite(self, value: tf.Variable, new: Any) -> None:
@@ -127,6 +159,13 @@ def _as(how: Tracing, step: Step, *arrays: Any) -> Any:
         return step(*arrays)
 
 
+def _refuse_ragged(x: Any) -> None:
+    if isinstance(x, tf.RaggedTensor):
+        raise TypeError(
+            "A RaggedTensor has rows of different lengths, so it is no array. Its method to_tensor() makes one of it."
+        )
+
+
 ENGINE = TensorFlowEngine()
 
 
@@ -143,5 +182,3 @@ for _class in (Tensor, GraphVariable):
 
 
 tell_of_tracing("tensorflow", tf.inside_function)
-# What AutoGraph makes of a program's own functions, it is not to make of ours.
-config.CONVERSION_RULES = (config.DoNotConvert("pronghorn"), *config.CONVERSION_RULES)

@@ -1,7 +1,8 @@
 """Extents that a TensorFlow graph does not know before it runs: our own symbolic ones, which its tensors compute.
 
-While a function is exported (`exporting`), the shape of a tensor may have a `Dim` where TensorFlow says None. The
-table's functions compute with it as they do with numbers, and `extents` makes of it what TensorFlow's operations take.
+While a function is exported (`exporting`), or called where a program's own function is traced (`opened`), the shape of
+a tensor may have a `Dim` where TensorFlow says None. The table's functions compute with it as they do with numbers, and
+`extents` makes of it what TensorFlow's operations take.
 """
 
 from __future__ import annotations
@@ -17,11 +18,22 @@ from pronghorn.graph.dim import Dim, Extent, Shape
 
 _NAME = "_pronghorn_shape"
 
+REMEDY = (
+    "Batch with drop_remainder=True, say the shape with tf.ensure_shape, or go through tf.numpy_function, where it is "
+    "a number."
+)
+"""What can be done where an extent has to be known."""
+
 
 class _Symbols:
-    """The tensors that are the numbers behind symbols, in the function that is being exported."""
+    """The tensors that are the numbers behind symbols, in a function with open extents.
 
-    def __init__(self) -> None:
+    Args:
+        exporting: whether it is written to a file.
+    """
+
+    def __init__(self, exporting: bool) -> None:
+        self.exporting = exporting
         self.numbers: dict[str, Any] = {}
         self._known: dict[tuple[Any, Dim], Any] = {}
 
@@ -47,22 +59,32 @@ _active = _Active()
 
 
 @contextlib.contextmanager
-def exporting() -> Iterator[None]:
-    """What is traced inside is written to a file: extents may be open, and nothing may be computed in Python."""
-    outer, _active.symbols = _active.symbols, _Symbols()
+def opened(exporting: bool = False) -> Iterator[None]:
+    """Inside, extents may be open."""
+    outer, _active.symbols = _active.symbols, _Symbols(exporting)
     try:
         yield
     finally:
         _active.symbols = outer
 
 
-def is_exporting() -> bool:
-    """Whether a function is being exported."""
+def exporting() -> contextlib.AbstractContextManager[None]:
+    """What is traced inside is written to a file: extents may be open, and nothing may be computed in Python."""
+    return opened(exporting=True)
+
+
+def is_open() -> bool:
+    """Whether extents may be open."""
     return _active.symbols is not None
 
 
+def is_exporting() -> bool:
+    """Whether a function is being exported."""
+    return _active.symbols is not None and _active.symbols.exporting
+
+
 def shape_of(x: Any) -> Shape:
-    """The shape of a tensor, of a function that is being exported with symbols where TensorFlow knows no number.
+    """The shape of a tensor, with symbols where TensorFlow knows no number and extents may be open.
 
     Raises:
         TypeError: for an extent that is not known otherwise.
@@ -74,11 +96,7 @@ def shape_of(x: Any) -> Shape:
         return known
     symbols = _active.symbols
     if symbols is None:
-        raise TypeError(
-            f"A tensor of a TensorFlow graph has no values yet, and the shape of this one is {x.shape}: extents have "
-            "to be numbers. Batch with drop_remainder=True, say the shape with tf.ensure_shape, or go through "
-            "tf.numpy_function."
-        )
+        raise TypeError(f"An extent of a tensor of the shape {x.shape} is not known. {REMEDY}")
     sizes = tf.shape(x)
     shape = tuple(symbols.fresh(sizes[i]) if n is None else n for i, n in enumerate(x.shape))
     declared(x, shape)
@@ -94,13 +112,19 @@ def declared(x: Any, shape: Shape) -> Any:
 
 
 def bound(x: Any, shape: Shape) -> Any:
-    """An argument of the function that is being exported, whose extents are what the symbols in ``shape`` stand for."""
+    """An argument of a function with open extents, which are what the symbols in ``shape`` stand for.
+
+    Where a program's own function runs, it makes sure that those of one symbol are the same.
+    """
     symbols = _active.symbols
     assert symbols is not None
     for axis, n in enumerate(shape):
         if isinstance(n, Dim):
             (name,) = n.symbols
-            symbols.numbers.setdefault(name, tf.shape(x)[axis])
+            size = tf.shape(x)[axis]
+            known = symbols.numbers.setdefault(name, size)
+            if known is not size and not symbols.exporting:
+                tf.debugging.assert_equal(size, known, f"The extents along axis {axis} have to be the same.")
     return declared(x, shape)
 
 

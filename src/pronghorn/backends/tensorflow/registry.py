@@ -15,9 +15,9 @@ from pronghorn.backends import interpreter
 from pronghorn.backends.formulas import Formulas
 from pronghorn.backends.interpreter import Bound, concrete
 from pronghorn.backends.substitution import substituted
-from pronghorn.backends.tensorflow.extents import declared, extents, is_exporting, shape_of
+from pronghorn.backends.tensorflow.extents import declared, extents, is_exporting, is_open, shape_of
 from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Shape, identical
+from pronghorn.graph.dim import Dim, Shape, identical
 from pronghorn.graph.ir import Graph
 
 Function = Callable[..., Any]
@@ -36,7 +36,7 @@ def implements(fn: Function) -> Function:
 
 def run(graph: Graph | Bound, arrays: Sequence[Any]) -> list[Any]:
     """A graph's results, or those of the body that a primitive of control flow has."""
-    if not is_exporting():
+    if not is_open():
         return interpreter.run(graph, arrays, TABLE, shape_of=shape_of)
     if isinstance(graph, Bound):  # a loop's own tensors are known to TensorFlow alone
         shapes = [concrete(v.shape, graph.extents) for v in graph.graph.inputs]
@@ -156,7 +156,8 @@ def on_host(fn: Function, x: Any, results: Sequence[tuple[Any, Any]], *rest: Any
     unfused()
     found = tf.numpy_function(fn, [x, *rest], [dtype for _, dtype in results])
     found = found if isinstance(found, list | tuple) else [found]  # eagerly, one result comes as it is
-    return tuple(tf.ensure_shape(a, shape) for a, (shape, _) in zip(found, results))
+    known = [[None if isinstance(n, Dim) else n for n in shape] for shape, _ in results]
+    return tuple(tf.ensure_shape(a, shape) for a, shape in zip(found, known))
 
 
 def elementwise_on_host(fn: Function) -> Function:

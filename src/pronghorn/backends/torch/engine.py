@@ -43,8 +43,17 @@ class TorchEngine(engine.Engine):
     def to_numpy(self, value: torch.Tensor) -> np.ndarray:
         return registry.to_numpy(value)
 
+    def operand(self, value: torch.Tensor) -> torch.Tensor:
+        return value if value.layout == torch.strided else value.to_dense()
+
     def dtype_of(self, value: torch.Tensor) -> str:
-        return NAMES[value.dtype]
+        """The name of a tensor's element type.
+
+        Raises:
+            TypeError: for one that is none of ours, such as those of quantized tensors.
+        """
+        name = NAMES.get(value.dtype)
+        return dtypes.name_of(str(value.dtype).removeprefix("torch.")) if name is None else name
 
     def overwrite(self, value: torch.Tensor, new: torch.Tensor) -> None:
         with torch.no_grad():
