@@ -94,3 +94,17 @@ def test_a_class_shows_no_method_of_a_class_with_an_entry_of_its_own(build):
     entries = {entry.name: entry for page in build.make_reference.pages() for entry in page.entries}
     assert [name for name, _ in entries["layers.Dense"].methods()] == ["enable_lora"]
     assert {"fit", "predict", "summary", "save"} <= {name for name, _ in entries["Model"].methods()}
+
+
+def test_names_that_are_used_daily_show_an_example(build):
+    complete = ("layers.", "losses.", "metrics.", "ops.", "random.", "models.")
+    script = build.make_reference
+    without = [
+        entry.name
+        for page in script.pages()
+        for entry in page.entries
+        if entry.name.startswith(complete)
+        and page.name != "layers_foreign"
+        and not script.shows_an_example(entry.value)
+    ]
+    assert not without, f"write an example that runs for {without}"

@@ -94,6 +94,16 @@ class GradientTape:
 
         Raises:
             ValueError: for what is no array of floats.
+
+        Example:
+
+        >>> import pronghorn as keras
+        >>> x = keras.ops.array(3.0)
+        >>> with keras.GradientTape() as tape:
+        ...     tape.watch(x)
+        ...     y = x * x
+        >>> float(tape.gradient(y, x))
+        6.0
         """
         for leaf in _leaves(tensor):
             if isinstance(leaf, GraphVariable):
@@ -180,6 +190,15 @@ class GradientTape:
 
         Raises:
             RuntimeError: on a second call, if the tape is not persistent.
+
+        Example:
+
+        >>> import pronghorn as keras
+        >>> x = keras.Variable(3.0)
+        >>> with keras.GradientTape() as tape:
+        ...     y = x * x
+        >>> float(tape.gradient(y, x))
+        6.0
         """
         self._check_use("gradient")
         zero = _wants_zero(unconnected_gradients)

@@ -179,7 +179,14 @@ class StatefulOperation(Operation):
 
     # -- values of the weights --------------------------------------------------------------------------------------
     def get_weights(self) -> list[np.ndarray]:
-        """Copies of the weights' values, in the order of `weights`."""
+        """Copies of the weights' values, in the order of `weights`.
+
+        >>> from pronghorn import layers
+        >>> layer = layers.Dense(2, kernel_initializer="ones")
+        >>> layer.build((None, 3))
+        >>> [array.shape for array in layer.get_weights()]
+        [(3, 2), (2,)]
+        """
         return [v.numpy() for v in self.weights]
 
     def set_weights(self, weights: list[Any]) -> None:
@@ -190,6 +197,15 @@ class StatefulOperation(Operation):
 
         Raises:
             ValueError: if their number or a shape is not right; then nothing is changed.
+
+        Example:
+
+        >>> from pronghorn import layers
+        >>> layer = layers.Dense(2)
+        >>> layer.build((None, 1))
+        >>> layer.set_weights([[[1.0, 2.0]], [0.0, 0.0]])
+        >>> layer.kernel.numpy()
+        array([[1., 2.]], dtype=float32)
         """
         own = self.weights
         if len(own) != len(weights):
@@ -212,6 +228,14 @@ class StatefulOperation(Operation):
 
         Raises:
             ValueError: if the layer is not built yet.
+
+        Example:
+
+        >>> from pronghorn import layers
+        >>> layer = layers.Dense(2)
+        >>> layer.build((None, 3))
+        >>> layer.count_params()
+        8
         """
         if not self.built:
             raise ValueError(
@@ -295,6 +319,18 @@ class StatefulOperation(Operation):
 
         Args:
             loss: a scalar, or a list of scalars. Larger arrays are added as their mean.
+
+        Example:
+
+        >>> from pronghorn import layers, ops
+        >>> class Small(layers.Layer):
+        ...     def call(self, inputs):
+        ...         self.add_loss(ops.mean(inputs**2))
+        ...         return inputs
+        >>> layer = Small()
+        >>> outputs = layer(ops.array([[1.0, 3.0]]))
+        >>> float(layer.losses[0])
+        5.0
         """
         for value in loss if isinstance(loss, (list, tuple)) else [loss]:
             tensor = ops.convert_to_tensor(value)

@@ -113,7 +113,14 @@ class Metric(CheckedArguments):
         return [*self._variables, *(v for metric in self._metrics for v in metric.variables)]
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
-        """Take in a batch."""
+        """Take in a batch.
+
+        >>> from pronghorn import metrics
+        >>> metric = metrics.MeanSquaredError()
+        >>> metric.update_state([1.0, 2.0], [1.0, 4.0])
+        >>> float(metric.result())
+        2.0
+        """
         raise NotImplementedError(f"{type(self).__name__}: a metric must define `update_state`.")
 
     def result(self) -> Any:
@@ -121,7 +128,16 @@ class Metric(CheckedArguments):
         raise NotImplementedError(f"{type(self).__name__}: a metric must define `result`.")
 
     def reset_state(self) -> None:
-        """Forget all batches: set the state to zeros."""
+        """Forget all batches: set the state to zeros.
+
+        >>> from pronghorn import metrics
+        >>> metric = metrics.Mean()
+        >>> metric.update_state([1.0, 3.0])
+        >>> metric.reset_state()
+        >>> metric.update_state(5.0)
+        >>> float(metric.result())
+        5.0
+        """
         for variable in self.variables:
             variable.assign(np.zeros(variable.shape, "float32"))
 

@@ -125,6 +125,13 @@ class Model(Trainer, Layer):
 
         Raises:
             ValueError: if there is none.
+
+        Example:
+
+        >>> from pronghorn import layers, models
+        >>> model = models.Sequential([layers.Input((3,)), layers.Dense(2, name="first"), layers.Dense(1)])
+        >>> model.get_layer("first").units, model.get_layer(index=1).units
+        (2, 1)
         """
         if (name is None) == (index is None):
             raise ValueError(f"get_layer: pass a name or an index (one of them), got name={name!r}, index={index!r}.")
@@ -157,6 +164,15 @@ class Model(Trainer, Layer):
             expand_nested: whether to show the layers of models in this one.
             show_trainable: whether to show which layers are trained.
             layer_range: names of the first and the last layer to show.
+
+        Example:
+
+        >>> from pronghorn import layers, models
+        >>> model = models.Sequential([layers.Input((3,)), layers.Dense(1)])
+        >>> lines = []
+        >>> model.summary(print_fn=lines.append)
+        >>> "Total params: 4" in "".join(lines)
+        True
         """
         print_summary(
             self,
@@ -186,11 +202,29 @@ class Model(Trainer, Layer):
 
     # -- saving -----------------------------------------------------------------------------------------------------
     def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
-        """Save the model to a file; see `saving.save_model`."""
+        """Save the model to a file; see `saving.save_model`.
+
+        >>> import os, tempfile
+        >>> from pronghorn import layers, models
+        >>> model = models.Sequential([layers.Input((3,)), layers.Dense(1)])
+        >>> place = tempfile.TemporaryDirectory()
+        >>> model.save(os.path.join(place.name, "model.keras"))
+        >>> models.load_model(os.path.join(place.name, "model.keras")).count_params()
+        4
+        """
         saving.save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     def save_weights(self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None) -> None:
-        """Save the weights to a ``.weights.h5`` file; see `saving.save_weights`."""
+        """Save the weights to a ``.weights.h5`` file; see `saving.save_weights`.
+
+        >>> import os, tempfile
+        >>> from pronghorn import layers, models
+        >>> model = models.Sequential([layers.Input((3,)), layers.Dense(1)])
+        >>> place = tempfile.TemporaryDirectory()
+        >>> model.save_weights(os.path.join(place.name, "model.weights.h5"))
+        >>> os.listdir(place.name)
+        ['model.weights.h5']
+        """
         saving.save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
 
     def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
@@ -230,6 +264,13 @@ class Model(Trainer, Layer):
 
         Args:
             kwargs: for `json.dumps`.
+
+        Example:
+
+        >>> from pronghorn import layers, models
+        >>> model = models.Sequential([layers.Input((3,)), layers.Dense(1)])
+        >>> models.model_from_json(model.to_json()).count_params()
+        4
         """
         return json.dumps(saving.serialize_keras_object(self), **kwargs)
 

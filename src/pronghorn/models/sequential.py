@@ -74,6 +74,15 @@ class Sequential(Model):
         Raises:
             ValueError: for anything else, for a second Input, for a name that is taken, or where models would be
             nested too deep (`pronghorn.models.nesting`).
+
+        Example:
+
+        >>> from pronghorn import layers, models
+        >>> model = models.Sequential()
+        >>> model.add(layers.Input((3,)))
+        >>> model.add(layers.Dense(2))
+        >>> model.output_shape
+        (None, 2)
         """
         if isinstance(layer, KerasTensor) and hasattr(layer, "_keras_history"):
             layer = layer._keras_history.operation
@@ -125,7 +134,13 @@ class Sequential(Model):
         self._tracker.track(layer)
 
     def pop(self, rebuild: bool = True) -> Layer:
-        """Take the last layer away and return it."""
+        """Take the last layer away and return it.
+
+        >>> from pronghorn import layers, models
+        >>> model = models.Sequential([layers.Input((3,)), layers.Dense(2), layers.Dense(1)])
+        >>> model.pop().units, model.output_shape
+        (1, (None, 2))
+        """
         if not self.layers:
             raise TypeError(f"Sequential {self.name!r} has no layers to pop.")
         layer = self._sequence[-1]

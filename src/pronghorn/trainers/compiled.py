@@ -91,6 +91,15 @@ class CompiledModel:
         Raises:
             ValueError: for unknown names, with the nearest ones.
             ImportError: the engine is not installed.
+
+        Example:
+
+        >>> from pronghorn import layers, losses, models, optimizers
+        >>> model = models.Sequential([layers.Input((3,)), layers.Dense(2)])
+        >>> loss = losses.SparseCategoricalCrossentropy(from_logits=True)
+        >>> model.compile(optimizers.Adam(1e-3, clipnorm=1.0), loss, metrics=["accuracy"])
+        >>> model.compiled
+        True
         """
         engine = None if backend is None else choice.checked_name(backend, f"compile(backend={backend!r})")
         optimizer = optimizers.get(optimizer)

@@ -78,6 +78,17 @@ class Trainer(CompiledModel):
 
         Raises:
             ValueError: if the model was not compiled, or the data does not fit it.
+
+        Example:
+
+        >>> import numpy as np
+        >>> from pronghorn import layers, models
+        >>> model = models.Sequential([layers.Input((3,)), layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> x, y = np.ones((8, 3)), np.ones((8, 1))
+        >>> history = model.fit(x, y, batch_size=4, epochs=2, validation_split=0.25, verbose=0)
+        >>> sorted(history.history), history.epoch
+        (['loss', 'val_loss'], [0, 1])
         """
         checks.check_compiled(self, "fit")
         counts = {"initial_epoch": initial_epoch, "steps_per_epoch": steps_per_epoch}
@@ -145,6 +156,16 @@ class Trainer(CompiledModel):
 
         Returns:
             The loss, or a list of it and the metrics (in the order of `metrics`), or a dict of them.
+
+        Example:
+
+        >>> import numpy as np
+        >>> from pronghorn import layers, models
+        >>> model = models.Sequential([layers.Input((3,)), layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> results = model.evaluate(np.ones((8, 3)), np.ones((8, 1)), return_dict=True, verbose=0)
+        >>> list(results)
+        ['loss']
         """
         checks.check_compiled(self, "evaluate")
         if kwargs:
@@ -195,6 +216,15 @@ class Trainer(CompiledModel):
 
         Returns:
             An array, or arrays in the structure of the model's outputs, with a row for each sample.
+
+        Example:
+
+        >>> import numpy as np
+        >>> from pronghorn import layers, models
+        >>> model = models.Sequential([layers.Input((3,)), layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> model.predict(np.ones((8, 3)), verbose=0).shape
+        (8, 1)
         """
         check_run("predict", verbose, steps=steps)
         adapter = make_adapter(x, batch_size=batch_size, check=False, steps=steps)
@@ -268,6 +298,16 @@ class Trainer(CompiledModel):
             sample_weight: a weight for each sample.
             class_weight: weights of classes, by their numbers.
             return_dict: whether to return a dict rather than a list.
+
+        Example:
+
+        >>> import numpy as np
+        >>> from pronghorn import layers, models
+        >>> model = models.Sequential([layers.Input((3,)), layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> logs = model.train_on_batch(np.ones((8, 3)), np.ones((8, 1)), return_dict=True)
+        >>> list(logs)
+        ['loss']
         """
         checks.check_compiled(self, "train_on_batch")
         batch = self._one_batch(x, y, sample_weight, class_weight)
@@ -285,6 +325,16 @@ class Trainer(CompiledModel):
             y: targets.
             sample_weight: a weight for each sample.
             return_dict: whether to return a dict rather than a list.
+
+        Example:
+
+        >>> import numpy as np
+        >>> from pronghorn import layers, models
+        >>> model = models.Sequential([layers.Input((3,)), layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> logs = model.test_on_batch(np.ones((8, 3)), np.ones((8, 1)), return_dict=True)
+        >>> list(logs)
+        ['loss']
         """
         checks.check_compiled(self, "test_on_batch")
         batch = self._one_batch(x, y, sample_weight)
@@ -295,7 +345,15 @@ class Trainer(CompiledModel):
         return logs if return_dict else self._in_order(logs)
 
     def predict_on_batch(self, x: Any) -> Any:
-        """Return the outputs for one batch, as NumPy arrays."""
+        """Return the outputs for one batch, as NumPy arrays.
+
+        >>> import numpy as np
+        >>> from pronghorn import layers, models
+        >>> model = models.Sequential([layers.Input((3,)), layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> model.predict_on_batch(np.ones((8, 3))).shape
+        (8, 1)
+        """
         return in_pieces(self._function("predict"), self._one_batch(x))
 
     def _function(self, kind: str) -> StepFunction:
