@@ -2,6 +2,7 @@
 
     python bench/scaling.py
     python bench/scaling.py --axes depth width
+    python bench/scaling.py --ranks             # several processes, see ranks.py
 
 Trains stacks of dense layers (32 features in, 4 layers of 128 units, batches of 128, 10,000 rows, where nothing else is
 said) and prints, for each size: milliseconds a step after the first epoch, seconds from the call of `fit` to the end of
@@ -86,6 +87,11 @@ def main() -> None:
     if sys.argv[1:2] == ["--measure"]:
         arguments = json.loads(sys.argv[2])
         print(json.dumps(measure(**arguments)))
+        return
+    if sys.argv[1:2] == ["--ranks"]:
+        import ranks
+
+        ranks.main(sys.argv[2:])
         return
     from rich.console import Console
     from rich.table import Table

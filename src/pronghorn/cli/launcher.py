@@ -21,11 +21,23 @@ class CannotStart(RuntimeError):
 
 
 def command(processes: int, arguments: Sequence[str]) -> list[str]:
-    """Return the command that starts several processes.
+    """Return the command that starts `pronghorn run` in several processes.
 
     Args:
         processes: how many.
         arguments: of `pronghorn run`, for each.
+
+    Raises:
+        CannotStart: MPI is not there, or would refuse.
+    """
+    return [*launch(processes), sys.executable, "-m", "pronghorn", "run", *arguments]
+
+
+def launch(processes: int) -> list[str]:
+    """Return the beginning of a command that starts several processes: MPI's launcher, with what it has to be told.
+
+    Args:
+        processes: how many.
 
     Raises:
         CannotStart: MPI is not there, or would refuse.
@@ -48,7 +60,7 @@ def command(processes: int, arguments: Sequence[str]) -> list[str]:
         flags = ["--bind-to", "none"]  # each process has threads of its own
         if processes > threads.available_cores():
             flags.append("--oversubscribe")
-    return [start, *flags, "-n", str(processes), sys.executable, "-m", "pronghorn", "run", *arguments]
+    return [start, *flags, "-n", str(processes)]
 
 
 def launcher() -> str | None:

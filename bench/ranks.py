@@ -1,0 +1,146 @@
+"""What several processes gain: steps at one and more processes of one thread each, and what their sums cost.
+
+    python bench/scaling.py --ranks
+    python bench/scaling.py --ranks 1 2 4 --workloads tutorial_cnn transformer
+
+Each process has one thread, so that two on two cores have twice the machine of one. The batch is the same however many
+processes share it; the efficiency is the time of one process, over that of n processes times n. `reproducible` sums in
+a fixed order of fixed pieces. The second table is the time of a sum over the processes, by size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+SIZES = [4 << (2 * k) for k in range(0, 12)]  # bytes
+MOST_STEPS = 12  # an epoch
+EPOCHS = 6
+
+
+def measure(name: str, reproducible: bool, rows: int) -> dict[str, float]:
+    """Train a workload in the processes of this run; the milliseconds of a step, and what its sums move."""
+    import workloads
+
+    import pronghorn as keras
+    from pronghorn.distribution.processes import processes
+
+    keras.distribution.initialize()
+    keras.distribution.set_distribution(keras.distribution.DataParallel(reproducible=reproducible))
+    keras.utils.set_random_seed(0)
+    workload = workloads.WORKLOADS[name](keras, np.random.default_rng(0))
+    batch = rows or workload.batch_size
+    count = min(len(workload.y), batch * MOST_STEPS)
+    x, y = workloads.first(workload.x, count), workload.y[:count]
+    times: list[float] = []
+
+    class Clock(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            self.start = time.perf_counter()
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            times.append(time.perf_counter() - self.start)
+
+    workload.model.fit(x, y, batch_size=batch, epochs=EPOCHS, verbose=0, callbacks=[Clock()])
+    parameters = sum(int(np.prod(v.shape)) for v in workload.model.trainable_variables)
+    found = {
+        "step_ms": 1000 * min(times[1:]) / -(-count // batch),
+        "gradient_mb": 4 * parameters / 1e6,
+        "batch": batch,
+    }
+    if processes().rank == 0:
+        print(json.dumps(found), flush=True)
+    return found
+
+
+def measure_sums() -> None:
+    """Sum arrays of many sizes; print the microseconds of each."""
+    import pronghorn as keras
+    from pronghorn.distribution.communicator import Communicator
+    from pronghorn.distribution.processes import processes
+
+    keras.distribution.initialize()
+    everyone = Communicator(processes())
+    found = {}
+    for size in SIZES:
+        own, total = np.ones(size // 4, "float32"), np.empty(size // 4, "float32")
+        times = []
+        for _ in range(5 if size > 1 << 22 else 30):
+            everyone.everyones(None)
+            start = time.perf_counter()
+            everyone.sum(own, total)
+            times.append(time.perf_counter() - start)
+        found[size] = 1e6 * statistics.median(times[2:])
+    if processes().rank == 0:
+        print(json.dumps(found), flush=True)
+
+
+def run(ranks: int, *arguments: str) -> Any:
+    """What this file prints in so many processes."""
+    sys.path.insert(0, str(ROOT / "src"))
+    from pronghorn.cli import launcher
+
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PRONGHORN_NUM_THREADS": "1"}
+    line = [sys.executable, __file__, *arguments]
+    if ranks > 1:
+        line = [*launcher.launch(ranks), *line]
+    done = subprocess.run(line, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def main(arguments: list[str]) -> None:
+    """Print the tables."""
+    if arguments[:1] == ["--measure"]:
+        measure(arguments[1], arguments[2] == "True", int(arguments[3]))
+        return
+    if arguments[:1] == ["--sums"]:
+        measure_sums()
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    parser = argparse.ArgumentParser(prog="bench/scaling.py --ranks", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("ranks", nargs="*", type=int, default=[1, 2], help="numbers of processes (1 2)")
+    parser.add_argument("--workloads", nargs="+", default=["tutorial_cnn", "transformer"])
+    parser.add_argument("--batch", type=int, default=0, help="rows of the global batch, where not the workload's own")
+    parser.add_argument("--no-sums", action="store_true", help="leave out the time of sums by size")
+    options = parser.parse_args(arguments)
+    console = Console(highlight=False)
+    table = Table(title="a step of one global batch", title_justify="left", title_style="bold")
+    for column in ("workload", "batch", "gradients, MB", "processes", "ms a step", "efficiency", "reproducible, ms"):
+        table.add_column(column, justify="right")
+    for name in options.workloads:
+        alone = None
+        for ranks in options.ranks:
+            with console.status(f"{name}, {ranks} processes"):
+                plain, fixed = (run(ranks, "--measure", name, str(f), str(options.batch)) for f in (False, True))
+            alone = alone or plain["step_ms"] * ranks
+            cells = (f"{plain['batch']}", f"{plain['gradient_mb']:.2f}", f"{ranks}", f"{plain['step_ms']:.3g}",
+                     f"{100 * alone / (ranks * plain['step_ms']):.0f} %", f"{fixed['step_ms']:.3g}")  # fmt: skip
+            table.add_row(name, *cells)
+    console.print(table)
+    most = max(options.ranks)
+    if options.no_sums or most == 1:
+        return
+    table = Table(title=f"a sum over {most} processes", title_justify="left", title_style="bold")
+    for column in ("bytes", "microseconds", "GB/s"):
+        table.add_column(column, justify="right")
+    for size, microseconds in run(most, "--sums").items():
+        table.add_row(f"{int(size):,}", f"{microseconds:.3g}", f"{int(size) / microseconds / 1e3:.2f}")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,72 @@
+"""Finding the processes that MPI started, where it is missing or disagrees, and judging how they are."""
+
+import sys
+
+import pytest
+
+from pronghorn.distribution import agreement, mpi, watch
+from pronghorn.distribution.processes import Job
+from pronghorn.distribution.watch import Sign, verdict
+
+NOTHING = Job(None, None, None)
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch):
+    for name in mpi._SIZES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_single_process_needs_no_mpi(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mpi4py", None)
+    assert mpi.join(NOTHING).count == 1
+    assert mpi.join(Job(None, 1, 0)).rank == 0
+
+
+@pytest.mark.parametrize("name", ["OMPI_COMM_WORLD_SIZE", "SLURM_NTASKS"])
+def test_several_processes_without_mpi(monkeypatch, name):
+    monkeypatch.setitem(sys.modules, "mpi4py", None)
+    monkeypatch.setenv(name, "4")
+    with pytest.raises(ImportError, match=r"one of 4 processes.*pip install 'pronghorn\[mpi\]'"):
+        mpi.join(NOTHING)
+
+
+def test_a_number_that_mpi_has_not_started(monkeypatch):
+    monkeypatch.setattr(mpi, "_world", lambda wanted: None)
+    with pytest.raises(ValueError, match=r"num_processes is 3, but MPI has started 1.*pronghorn run -n 3"):
+        mpi.join(Job(None, 3, 0))
+
+
+def test_who_is_waited_for_is_judged():
+    working, waiting = Sign(), Sign(waits=50.0)
+    assert verdict([working, working], [0.0, 3.0], 600.0) is None
+    assert "process 1 has given no sign of life for 31 s" in verdict([working, working], [0.0, 31.0], 600.0)
+    assert verdict([waiting, Sign(idle=3.0)], [0.0, 0.0], 600.0) is None  # it computes
+    assert "process 1 has done nothing for 45 s" in verdict([waiting, Sign(idle=45.0)], [0.0, 0.0], 600.0)
+    assert verdict([working, Sign(idle=99.0)], [0.0, 0.0], 600.0) is None  # nobody waits
+    assert "end of its script" in verdict([waiting, Sign(has_ended=1.0)], [0.0, 0.0], 600.0)
+    assert watch.PATIENCE_VARIABLE in verdict([Sign(waits=601.0), Sign(idle=1.0)], [0.0, 0.0], 600.0)
+    assert verdict([waiting, waiting], [0.0, 0.0], 10.0) is None  # they meet at once
+
+
+class Others:
+    """Processes that answer with what is given."""
+
+    def __init__(self, *answers):
+        self._answers = answers
+
+    def everyones(self, item):
+        return [item, *self._answers]
+
+
+def test_processes_that_differ():
+    same = ("fit", {"data": "a", "weights": ["k", "b"]})
+    agreement.check_same(Others(same), *same)
+    with pytest.raises(agreement.ProcessesDiffer, match="process 0 has a, process 1 b. Every process has to be given"):
+        agreement.check_same(Others(("fit", {**same[1], "data": "b"})), *same)
+    with pytest.raises(agreement.ProcessesDiffer, match="weights that differ: process 0 has b, process 2 c"):
+        agreement.check_same(Others(same, ("fit", {**same[1], "weights": ["k", "c"]})), *same)
+    with pytest.raises(agreement.ProcessesDiffer, match="process 0 has 2 of them, process 1 3"):
+        agreement.check_same(Others(("fit", {**same[1], "weights": ["k", "b", "b"]})), *same)
+    with pytest.raises(agreement.ProcessesDiffer, match="Process 1 is about to run evaluate, and process 0 fit"):
+        agreement.check_same(Others(("evaluate", {})), *same)
