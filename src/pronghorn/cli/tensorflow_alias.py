@@ -16,6 +16,8 @@ from pronghorn.cli import tensorflow_names as names
 from pronghorn.cli.tensorflow_doubles import keeping_doubles
 from pronghorn.cli.tensorflow_ragged import with_ragged
 from pronghorn.cli.tensorflow_text import with_text
+from pronghorn.data.tensor_spec import TensorShape
+from pronghorn.graph.tensor import use_shapes
 
 _DTYPES = (
     *("float16", "float32", "float64", "bfloat16"),
@@ -88,6 +90,7 @@ class TensorFlowAlias(_Namespace):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.__version__ = names.VERSION
+        use_shapes(TensorShape)
         for dtype in (*_DTYPES, *_OLDER_DTYPES):
             setattr(self, dtype, _OLDER_DTYPES.get(dtype, dtype))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -242,3 +242,12 @@ LOGICAL_OPERATORS = {
 
 for _name, _method in OPERATORS.items():
     setattr(Tensor, _name, _method)
+
+
+def use_shapes(kind: Callable[[Shape], Shape]) -> None:
+    """Have arrays give their shapes as another kind of tuple: TensorFlow's, in scripts that are written for it."""
+
+    def shape(self: Tensor) -> Shape:
+        return kind(self.data.shape)
+
+    Tensor.shape = property(shape)  # type: ignore[method-assign,assignment]

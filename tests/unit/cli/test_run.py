@@ -252,6 +252,28 @@ def test_tensorflow_stand_in_for_small_things(run):
     assert result.stdout == "1 2 b'a' float32 []\n", result.stderr
 
 
+def test_shapes_of_tensors_are_tensorflows(run):
+    result = run(
+        """
+        import numpy as np
+        import tensorflow as tf
+
+        class Flat(tf.keras.layers.Layer):
+            def call(self, x):
+                rows, height, width = x.shape.as_list()
+                return tf.reshape(x, [-1, height * width])
+
+        print(tf.ones((2, 3)).shape.as_list(), tf.ones((2, 3)).shape[1:].rank, tf.ones((2, 3)).shape == (2, 3))
+        model = tf.keras.Sequential([tf.keras.Input((3, 4)), Flat(), tf.keras.layers.Dense(2)])
+        model.compile("sgd", "mse")
+        model.fit(np.ones((5, 3, 4)), np.ones((5, 2)), batch_size=2, verbose=0)
+        print(model.predict(np.ones((0, 3, 4)), verbose=0).shape, model.predict(np.ones((1, 3, 4)), verbose=0).shape)
+        """
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split("\n")[:2] == ["[2, 3] 1 True", "(0, 2) (1, 2)"]
+
+
 def test_each_name_of_the_stand_in_resolves():
     code = """
         import importlib
