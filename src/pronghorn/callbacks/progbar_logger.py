@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn.callbacks.callback import Callback, Logs
-from pronghorn.utils import io
+from pronghorn.utils import activity, io
 from pronghorn.utils.progbar import Progbar
 
 
@@ -86,6 +86,7 @@ class ProgbarLogger(Callback):
         if self.verbose:
             # Metrics are running means already: nothing is averaged here.
             self.progbar = Progbar(self.target, verbose=self.verbose, stateless_metrics=())
+            activity.listen(self.progbar.tell)
 
     def _update(self, batch: int, logs: Logs) -> None:
         self.seen = batch + 1 if self.target is None else min(batch + 1, self.target)  # the last group may be short
@@ -97,6 +98,7 @@ class ProgbarLogger(Callback):
             return
         if self.target is None:
             self.target = self.progbar.target = self.seen  # the next epoch's bar knows how long it is
+        activity.listen(None)
         self.progbar.update(self.seen, _values(logs), finalize=True)
 
 

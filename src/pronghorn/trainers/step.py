@@ -20,6 +20,7 @@ from pronghorn.graph.trace import Traced, trace
 from pronghorn.graph.user_code import warn
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.variants import Variants
+from pronghorn.utils import activity
 
 
 class Program:
@@ -191,7 +192,8 @@ class StepFunction:
         if program is not None or self.run_eagerly:
             return program
         try:
-            return self._compile(batch, variants)
+            with activity.doing("compiling"):
+                return self._compile(batch, variants)
         except TraceError as error:
             self._fall_back(error)
             return None

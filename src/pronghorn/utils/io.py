@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
+from typing import Any
 
 from pronghorn import config
 from pronghorn.distribution.processes import is_first
@@ -36,13 +38,37 @@ def write(text: str, end: str = "\n") -> None:
 
 
 def stdout_redraws() -> bool:
-    """Return whether the standard output can redraw a line: a terminal or a notebook."""
+    """Return whether the standard output can redraw a line: a terminal that is not a dumb one, or a notebook."""
     if not config.is_interactive_logging_enabled():
         return False
+    return (_is_terminal() and os.environ.get("TERM") != "dumb") or in_notebook() or "PYCHARM_HOSTED" in os.environ
+
+
+def _is_terminal() -> bool:
     isatty = getattr(sys.stdout, "isatty", None)
-    return bool(isatty and isatty()) or "ipykernel" in sys.modules or "PYCHARM_HOSTED" in os.environ
+    return bool(isatty and isatty())
 
 
 def wants_colour() -> bool:
-    """Return whether colours are welcome on a terminal: the variable `NO_COLOR`, set to anything, says no."""
-    return not os.environ.get("NO_COLOR")
+    """Return whether colours are welcome: `NO_COLOR`, set to anything, says no, and `FORCE_COLOR` yes."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return os.environ.get("FORCE_COLOR", "0") not in ("", "0") or stdout_redraws()
+
+
+def columns() -> int | None:
+    """Return how many characters a line of the terminal has; None where the output is no terminal."""
+    return shutil.get_terminal_size().columns if _is_terminal() else None
+
+
+def in_notebook() -> bool:
+    """Return whether the program runs in a notebook's kernel, and its words go to a cell's output."""
+    if "ipykernel" not in sys.modules or not config.is_interactive_logging_enabled() or not is_first():
+        return False
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return type(shell).__name__ == "ZMQInteractiveShell" and not _is_terminal()
+
+
+def notebook_display(data: dict[str, str]) -> Any:
+    """Show something below a notebook's cell; return what can replace it."""
+    return sys.modules["IPython"].display.display(data, raw=True, display_id=True)

@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.utils import io
-
-_BOLD, _GREEN, _GREY, _RESET = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
-_BLOCK, _THIN = "━", "─"
+from pronghorn.utils.progress_output import Line, output, wrapped
 
 #: Pairs of name and value, or a function that gives them, called only when they are shown.
 Values = Sequence[tuple[str, Any]] | Callable[[], Sequence[tuple[str, Any]]]
@@ -62,7 +60,7 @@ class Progbar:
         self._start = time.time()
         self._last_drawn = 0.0
         self._after_first_step: float | None = None
-        self._drawn_width = 0
+        self._output: Any = None
 
     def add(self, n: int, values: Sequence[tuple[str, Any]] | None = None) -> None:
         """Move on by `n` steps; see `update`."""
@@ -95,8 +93,16 @@ class Progbar:
             self._take_lazily(current, values)
             count = f"{current:d}/{current if self.target is None else self.target:d}"
             elapsed = f"{now - self._start:.0f}s"
-            io.write(f"{count} - {elapsed} - {self._step_text(seconds_a_step)}{self._values_text()}")
+            self._write_line([count, f" - {elapsed}", f" - {self._step_text(seconds_a_step)}", *self._value_texts()])
         self._last_drawn = now
+
+    @staticmethod
+    def _write_line(parts: list[str]) -> None:
+        """Write words on a line, or on several where a terminal has no room for them on one."""
+        room, rest = io.columns(), list[str]()
+        while room is not None and len(parts) > 1 and sum(map(len, parts)) > room:
+            rest.insert(0, parts.pop())
+        io.write("\n".join(["".join(parts), *wrapped(rest, room)]))
 
     def _take(self, current: int, values: Sequence[tuple[str, Any]], finalize: bool) -> None:
         for name, value in values:
@@ -131,40 +137,31 @@ class Progbar:
             timing = _eta_text(seconds_a_step * (self.target - current))
         else:
             timing = f"{elapsed:.0f}s"
-        tail = f" {self._step_text(seconds_a_step)}{self._values_text()}"
-        done, rest, count = self._bar(current)
-        if not io.stdout_redraws():
-            io.write(f"{count.strip()}{' ' if done or rest else ''}{_BLOCK * (done + rest)} {timing}{tail}")
-            return
-        width = len(count) + (1 + done + rest if done + rest else 0) + 1 + len(timing) + len(tail)
-        if io.wants_colour():
-            line = self._coloured(count, done, rest) + f" {_BOLD}{timing}{_RESET}{tail}"
-        else:
-            line = f"{count}{' ' if done or rest else ''}{_BLOCK * done}{_THIN * rest} {timing}{tail}"
-        line += " " * max(self._drawn_width - width, 0) + ("\n" if finalize else "")
-        io.write("\b" * self._drawn_width + "\r" + line, end="")
-        self._drawn_width = width
+        self._show(current, timing, [f" {self._step_text(seconds_a_step)}", *self._value_texts()], finalize)
 
-    def _bar(self, current: int) -> tuple[int, int, str]:
-        """Return the number of full and of empty blocks, and the words before them."""
-        if not self.target:
-            return 0, 0, f"{current:>7d}/Unknown"
-        digits = len(str(self.target))
-        done = int(self.width * min(current / self.target, 1.0))
-        return done, self.width - done, f"{current:>{digits}d}/{self.target:d}"
+    def _show(self, current: int, timing: str, parts: list[str], final: bool) -> None:
+        if self._output is None:
+            self._output = output()
+        count = f"{current:>{len(str(self.target))}d}/{self.target:d}" if self.target else f"{current:>7d}/Unknown"
+        share = current / self.target if self.target else None
+        self._output.draw(Line(count, share, self.width, timing, parts), final)
 
-    def _coloured(self, count: str, done: int, rest: int) -> str:
-        if not self.target:
-            return count
-        full = f"{_GREEN}{_BLOCK * done}{_RESET}" if done else ""
-        return f"{_BOLD}{count}{_RESET} {full}{_GREY}{_BLOCK * rest}{_RESET}"
+    def tell(self, what: str, seconds: float) -> None:
+        """Say in place of the times and values what goes on meanwhile, such as compiling, where a line can be redrawn.
 
-    def _values_text(self) -> str:
+        Args:
+            what: in a few words.
+            seconds: since when.
+        """
+        if self.verbose == 1 and io.stdout_redraws():
+            self._show(self._seen_so_far, f"{seconds:.0f}s", [f" {what}"], False)
+
+    def _value_texts(self) -> list[str]:
         parts = []
         for name, (total, weight) in self._values.items():
             value = total if weight is None else total / max(weight, 1)
             parts.append(f" - {name}:{_value_text(value)}")
-        return "".join(parts)
+        return parts
 
     def _step_text(self, seconds: float) -> str:
         if seconds >= 1 or seconds == 0:

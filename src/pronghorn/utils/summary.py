@@ -87,7 +87,7 @@ def _console(capture: bool, plain: bool) -> Any:
     """A rich console that collects text: coloured where the standard output is a terminal and nobody else prints."""
     from rich.console import Console
 
-    coloured = not plain and io.stdout_redraws()
+    coloured = not plain and io.wants_colour()
     return Console(
         file=_stdio.StringIO() if capture else None,
         force_terminal=coloured,

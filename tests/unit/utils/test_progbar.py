@@ -1,10 +1,11 @@
 """The progress bar, byte by byte on a terminal, and as plain lines elsewhere."""
 
+import threading
 import time
 
 import pytest
 
-from pronghorn.utils import io
+from pronghorn.utils import activity, io
 from pronghorn.utils.progbar import Progbar
 
 
@@ -26,6 +27,7 @@ def clock(monkeypatch):
 @pytest.fixture
 def terminal(monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
     monkeypatch.setattr(io, "stdout_redraws", lambda: True)
 
 
@@ -147,3 +149,65 @@ def test_add_moves_on(capsys):
 def test_stateful_and_stateless_exclude_each_other():
     with pytest.raises(ValueError, match="not both"):
         Progbar(1, stateful_metrics=[], stateless_metrics=[])
+
+
+def test_a_narrow_terminal_breaks_no_word(clock, terminal, capsys, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    values = [("accuracy", 0.5), ("loss", 2.0), ("val_accuracy", 0.25), ("val_loss", 1.0)]
+    for columns in (200, 80, 60, 40, 20):
+        monkeypatch.setattr(io, "columns", lambda columns=columns: columns)
+        progress = Progbar(10)
+        clock.now += 0.5
+        progress.update(1, values)
+        drawn = capsys.readouterr().out.lstrip("\b\r")
+        assert len(drawn) < max(columns, 31)  # a count, a time and a bar of ten are always there
+        clock.now += 1
+        progress.update(10, values)
+        lines = capsys.readouterr().out.lstrip("\b\r").splitlines()
+        assert len(lines) == {200: 1, 80: 2, 60: 2, 40: 4, 20: 5}[columns]
+        words = [word for line in lines for word in line.split()]
+        assert {"accuracy:", "loss:", "val_accuracy:", "val_loss:", "0.5000", "1.0000"} <= set(words)
+        assert all(len(line.rstrip()) < max(columns, 31) for line in lines)
+
+
+def test_one_line_an_epoch_is_broken_between_words(clock, capsys, monkeypatch):
+    monkeypatch.setattr(io, "columns", lambda: 40)
+    Progbar(2, verbose=2).update(2, [("accuracy", 0.5), ("val_accuracy", 0.25)])
+    assert capsys.readouterr().out == "2/2 - 0s - 0s/step - accuracy: 0.5000\n    val_accuracy: 0.2500\n"
+
+
+def test_what_takes_long_is_told_on_the_line(clock, terminal, capsys, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(activity, "_FIRST", 0.01)
+    progress = Progbar(10)
+    told = threading.Event()
+    monkeypatch.setattr(Progbar, "tell", lambda self, *what, tell=Progbar.tell: (tell(self, *what), told.set()))
+    activity.listen(progress.tell)
+    try:
+        with activity.doing("compiling"):
+            assert told.wait(10)
+    finally:
+        activity.listen(None)
+    assert f" 0/10 {'─' * 20} 0s compiling" in capsys.readouterr().out
+    clock.now += 0.5
+    progress.update(10, [("loss", 2.0)])
+    assert capsys.readouterr().out.endswith("50ms/step - loss: 2.0000\n")
+
+
+@pytest.mark.parametrize(
+    ("variables", "redraws", "colour"),
+    [
+        ({"TERM": "xterm"}, True, True),
+        ({"TERM": "dumb"}, False, False),
+        ({"TERM": "dumb", "FORCE_COLOR": "1"}, False, True),
+        ({"TERM": "xterm", "NO_COLOR": "1", "FORCE_COLOR": "1"}, True, False),
+        ({"TERM": "xterm", "FORCE_COLOR": "0"}, True, True),
+    ],
+)
+def test_terminals_as_their_variables_say(variables, redraws, colour, monkeypatch):
+    for name in ("TERM", "NO_COLOR", "FORCE_COLOR", "PYCHARM_HOSTED"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(io, "_is_terminal", lambda: True)
+    assert (io.stdout_redraws(), io.wants_colour()) == (redraws, colour)
