@@ -297,7 +297,7 @@ def test_meshes_and_layouts_that_do_not_fit():
     odd[".*kernel"] = (None, "model")
     with D.ModelParallel(layout_map=odd).scope(), pytest.raises(ValueError, match=r"'wide/kernel'.*7 is not divisible"):
         layers.Dense(7, name="wide").build((None, 8))
-    with pytest.raises(ValueError, match="invalid axis names"):
+    with pytest.raises(ValueError, match="Invalid axis names"):
         odd["x"] = ("other",)
     with pytest.raises(ValueError, match="twice"):
         odd["x"] = ("model", "model")

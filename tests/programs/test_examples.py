@@ -45,6 +45,7 @@ SHORT = {
         [(r"both_ways: ([\d.]+)%", 92, 100), (r"forwards: ([\d.]+)%", 60, 92)], epochs=2, steps=110
     ),
     "transformer": Short([(r"([\d.]+)% of the digits in place", 40, 100)], steps=60),
+    "sharded_transformer": Short([(r"([\d.]+)% of the digits in place", 60, 100)], epochs=2, steps=100, engine="jax"),
     "resnet": Short([(r"Test loss ([\d.]+)", 0, 2.4)], steps=10),
     "convolutional_autoencoder": Short([(r"([\d.]+) without", 0.01, 0.15)], steps=80),
     "vae": Short([(r"Drawing loss on test images: [\d.]+ before, ([\d.]+) after", 100, 270)], steps=40),

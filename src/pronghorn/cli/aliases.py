@@ -243,13 +243,17 @@ def take_the_name() -> None:
     `KERAS_BACKEND` names the engine, as it does for Keras, where it is one that Pronghorn runs on.
 
     Raises:
-        ImportError, ValueError, EngineError: the engine that the environment names is not there or does not work.
+        ImportError, ValueError, EngineError: the engine that the environment names is not there or cannot be imported.
     """
     wanted = os.environ.get("KERAS_BACKEND")
     if wanted in engines.NAMES and not os.environ.get(choice.VARIABLE):
         os.environ[choice.VARIABLE] = wanted
     install()
-    choice.current_engine()  # one that does not work says so before the program begins
+    name = choice.named()
+    if name is not None:
+        # One that is not there says so before the program begins. It computes nothing yet: programs set their library
+        # up first, as by XLA_FLAGS.
+        engines.untried(name)
     install_in_children()
 
 

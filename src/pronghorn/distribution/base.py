@@ -175,10 +175,10 @@ class Distribution:
             return
         copies = self.get_data_layout((size,)).parts()[0]
         if size % copies:
+            near = [n for n in (size - size % copies, size - size % copies + copies) if n]
             raise ValueError(
                 f"batch_size={size} does not divide among the {copies} copies of the model in {self}. Take a multiple "
-                f"of {copies}, such as {max(1, size // copies) * copies} or {(size // copies + 1) * copies}; the last, "
-                "short batch of the data need not divide."
+                f"of {copies}, such as {' or '.join(map(str, near))}; the last, short batch need not divide."
             )
 
     def distribute_dataset(self, dataset: Any) -> Any:

@@ -94,11 +94,13 @@ def _wait_for_others(address: str, port: int, own: Greeting, deadline: float) ->
         while len(came) < own.count - 1 and not problem and (left := deadline - time.monotonic()) > 0:
             server.settimeout(left)
             with contextlib.suppress(TimeoutError):
-                other = open_ones.enter_context(server.accept()[0])
+                other = server.accept()[0]
                 said = _greeting(other)
-                if said is not None:
+                if said is None:
+                    other.close()
+                else:
                     problem = _disagreement(own, said, came)
-                    came[said.rank] = other
+                    came[said.rank] = open_ones.enter_context(other)
         missing = [rank for rank in range(1, own.count) if rank not in came]
         late = f"initialize: of {own.count} processes these did not come to {address} in {seconds():g} seconds: "
         late += f"{', '.join(map(str, missing))}. {_mend(address)}"

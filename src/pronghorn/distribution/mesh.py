@@ -31,12 +31,12 @@ class DeviceMesh:
     def __init__(self, shape: Any, axis_names: Any, devices: Any = None):
         if not shape or not axis_names:
             raise ValueError(
-                f"DeviceMesh: shape and axis_names cannot be empty; got shape={shape!r}, axis_names={axis_names!r}. "
+                f"DeviceMesh: Shape and axis_names cannot be empty, got shape={shape!r}, axis_names={axis_names!r}. "
                 "Give an extent and a name for each axis, such as (2, 4) and ['batch', 'model']."
             )
         if len(shape) != len(axis_names):
             raise ValueError(
-                f"DeviceMesh: shape and axis_names should have same size, a name for each axis; got shape={shape!r} "
+                f"DeviceMesh: Shape and axis_names should have same size, a name for each axis; got shape={shape!r} "
                 f"and axis_names={axis_names!r}."
             )
         if len(set(axis_names)) != len(axis_names):
@@ -44,7 +44,7 @@ class DeviceMesh:
         found = np.array(list_devices() if devices is None else devices)
         if math.prod(shape) != found.size:
             raise ValueError(
-                f"DeviceMesh: shape does not match the number of devices: {tuple(shape)} has {math.prod(shape)} places,"
+                f"DeviceMesh: Shape does not match the number of devices: {tuple(shape)} has {math.prod(shape)} places,"
                 f" and there are {found.size} devices ({', '.join(map(str, found.flat[:4]))}"
                 f"{', ...' if found.size > 4 else ''}). Give a shape with as many places, or the devices to use."
             )
@@ -107,7 +107,7 @@ class TensorLayout:
     def device_mesh(self, device_mesh: DeviceMesh) -> None:
         if self._device_mesh is not None:
             raise ValueError(
-                f"TensorLayout: cannot override device mesh value; it is {self._device_mesh} already. Make another "
+                f"TensorLayout: Cannot override device mesh value; it is {self._device_mesh} already. Make another "
                 "layout for another mesh."
             )
         self._device_mesh = device_mesh
@@ -125,7 +125,7 @@ class TensorLayout:
         unknown = [axis for axis in self._axes if axis is not None and axis not in known]
         if unknown:
             raise ValueError(
-                f"TensorLayout: invalid axis names for Layout: {', '.join(map(repr, unknown))}; the mesh has "
+                f"TensorLayout: Invalid axis names for Layout: {', '.join(map(repr, unknown))}; the mesh has "
                 f"{', '.join(map(repr, known))}."
             )
 

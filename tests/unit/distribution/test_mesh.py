@@ -41,7 +41,7 @@ def test_a_layout_gets_its_mesh_once():
     mesh = DeviceMesh((4, 2), ["batch", "model"], EIGHT)
     layout.device_mesh = mesh
     assert layout.device_mesh is mesh
-    with pytest.raises(ValueError, match="cannot override"):
+    with pytest.raises(ValueError, match="Cannot override"):
         layout.device_mesh = mesh
 
 
@@ -80,7 +80,7 @@ def test_a_map_refuses():
         layouts["dense.*"] = (None,)
     with pytest.raises(ValueError, match="should be a TensorLayout"):
         layouts["other"] = "model"
-    with pytest.raises(ValueError, match="invalid axis names"):
+    with pytest.raises(ValueError, match="Invalid axis names"):
         layouts["other"] = ("batch",)
 
 

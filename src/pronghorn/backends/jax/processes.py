@@ -86,8 +86,8 @@ class Talk:
         except (RuntimeError, ValueError) as error:
             raise TimeoutError(
                 f"Process {rank} has not come in {self._patience:g} seconds to the point of the program at which "
-                f"process {jax.process_index()} is. All processes have to make and run the same models in the same order; see "
-                f"what that process says. ({type(error).__name__})"
+                f"process {jax.process_index()} is. All processes have to make and run the same models in the same "
+                f"order; see what that process says. ({type(error).__name__})"
             ) from error
 
     def bcast(self, item: Any) -> Any:
