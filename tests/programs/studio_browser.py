@@ -17,6 +17,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
+    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",  # a camera
 ]  # fmt: skip
 # What the browser is told by a drawing of a 7: places on a pad of 100 by 100.
 SEVEN = [[(25, 22), (50, 22), (76, 22), (66, 42), (56, 62), (46, 84)]]

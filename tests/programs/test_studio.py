@@ -170,6 +170,23 @@ def test_data_and_files_of_ones_own(browser, studio, tmp_path):
     page.get_by_role("button", name="Start", exact=True).click()
     watched.wait_for_state("finished")
 
+    # Pictures of the camera.
+    watched.show("data")
+    page.get_by_role("radio", name="Camera").click()
+    page.locator("video.camera").wait_for()
+    for number in (0, 1):
+        if number:
+            page.get_by_role("button", name="Choose", exact=True).click()
+        page.locator('button:has-text("Hold to add")').focus()
+        counted = page.locator(".class-row").nth(number).locator('.help:has-text("3 pictures")')
+        for _ in range(100):
+            if counted.count():
+                break
+            page.keyboard.press("Enter")
+            page.wait_for_timeout(50)
+    page.get_by_role("button", name="Use these classes").click()
+    page.locator('.facts:has-text("32 × 32 × 3")').wait_for()
+
     # A file: its layers and weights, and then the model in it.
     model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(2, name="only")])
     model.layers[-1].kernel.assign(np.linspace(-1, 1, 1568).reshape(784, 2))

@@ -114,7 +114,7 @@ def _model_and_data(bench: Workbench, run: int | None) -> tuple[Any, Any, Any]:
     model, data, owner = bench.model_in_view(run)
     if data is None:
         raise ValueError("There is no data to look at the model with. Choose some under Data.")
-    return model, data, owner.reading if owner is not None else bench.lock
+    return model, data, owner.reading if owner is not None else bench.reading
 
 
 def _examples(bench: Workbench, start: int = 0, count: int = 24, label: int | None = None) -> dict[str, Any]:

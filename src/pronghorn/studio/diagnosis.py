@@ -46,6 +46,7 @@ def test_results(model: Any, data: DataSet, most_wrong: int = 24, most: int = MO
     worst = wrong[np.argsort(-surprise[wrong], kind="stable")][:most_wrong]
     return {
         "matrix": matrix.tolist(),
+        "classes": list(data.classes),
         "tested": len(x),
         "right": int((best == truth).sum()),
         "worst": [_mistake(data, int(i), int(best[i]), values[i]) for i in worst],

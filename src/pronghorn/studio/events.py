@@ -24,7 +24,7 @@ class Watching:
 
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
-        self._version, self._run, self._place = -1, 0, 0
+        self._version, self._run, self._place, self._epoch = -1, 0, 0, 0
 
     def news(self) -> list[tuple[str, Any]]:
         """What has happened since the last call: pairs of a kind and what JSON can hold."""
@@ -33,10 +33,10 @@ class Watching:
         run = bench.runs[-1] if bench.runs else None
         if run is not None:
             if run.number != self._run:
-                self._run, self._place = run.number, 0
-            if len(run.points) > self._place:
-                points = run.since(self._place)
-                self._place = points["next"]
+                self._run, self._place, self._epoch = run.number, 0, 0
+            if len(run.points) > self._place or len(run.epochs) > self._epoch:
+                points = run.since(self._place, self._epoch)
+                self._place, self._epoch = points["next"], points["next_epoch"]
                 found.append(("points", points))
         if version != self._version:  # after the points, so that an epoch's end never comes before its last step
             self._version = version

@@ -50,7 +50,8 @@ def graph_of(built: Built, shares: dict[str, float] | None = None) -> dict[str, 
         "boxes": boxes,
         "arrows": [list(arrow) for arrow in built.plan.arrows()],
         "sequential": built.plan.sequential,
-        "parameters": sum(built.parameters.values()),
+        "parameters": sum(built.parameters.values()) if problem is None or problem.layer in built.shapes else None,
+        "hints": list(built.hints),
         "problem": None if problem is None else {"message": problem.message, "layer": problem.layer},
     }
 

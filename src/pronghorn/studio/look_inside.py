@@ -28,17 +28,23 @@ def predict(model: Any, data: DataSet, x: np.ndarray) -> dict[str, Any]:
         x: the input, shape `(1, ...)`.
     """
     began = time.perf_counter()
-    values = np.asarray(model.predict_on_batch(x), np.float64).reshape(-1)
+    output = np.asarray(model.predict_on_batch(x), np.float64)[0]
     ms = 1e3 * (time.perf_counter() - began)
+    values = output.reshape(-1)
     if data.classes and len(values) == len(data.classes):
         values = _shares(values)
     return {
         "values": [_short(v) for v in values[:1000]],
         "best": int(values.argmax()),
         "ms": round(ms, 3),
+        "output": picture(output, max(1.0, float(output.max()))) if _is_image(output) else None,
         "input": picture(x[0], data.largest) if data.kind == "images" else None,
         "row": None if data.kind == "images" else [_short(v) for v in x[0].ravel()[:200]],
     }
+
+
+def _is_image(output: np.ndarray) -> bool:
+    return output.ndim == 3 and output.shape[-1] in (1, 3) and min(output.shape[:2]) > 1
 
 
 def _shares(values: np.ndarray) -> np.ndarray:

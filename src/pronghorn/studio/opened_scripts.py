@@ -119,6 +119,8 @@ def use(bench: Workbench, found: OpenedScript) -> None:
         bench.use_plan(found.plan, found.settings)
         if found.data is not None:
             bench.use_data(found.data, keep_model=True)
+        else:
+            bench.without_data()
 
 
 def use_model(bench: Workbench, model: Any, name: str) -> None:

@@ -108,6 +108,7 @@ class Built:
         shapes: output shapes by layer, as far as it came.
         parameters: numbers in the weights, by layer.
         problem: what was wrong.
+        hints: what the library warned of.
     """
 
     plan: ModelPlan
@@ -115,6 +116,7 @@ class Built:
     shapes: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     parameters: dict[str, int] = field(default_factory=dict)
     problem: Problem | None = None
+    hints: tuple[str, ...] = ()
 
 
 def plan_of(model: Any) -> ModelPlan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pronghorn import utils
@@ -130,7 +130,7 @@ class Run:
 
     # -- what is told -------------------------------------------------------------------------------------------------
     def shown(self) -> dict[str, Any]:
-        """It for the page, without its points."""
+        """It for the page, without its points and epochs."""
         settings = self.recipe.settings
         return {
             "number": self.number,
@@ -138,15 +138,22 @@ class Run:
             "state": self.state,
             "error": self.error,
             "total_epochs": self.total_epochs,
-            "epochs": [{"epoch": e.epoch, "step": e.step, "logs": e.logs, "seconds": e.seconds} for e in self.epochs],
+            "epochs": len(self.epochs),
+            "last": asdict(self.epochs[-1]) if self.epochs else None,
             "settings": settings.shown(),
             "data": self.recipe.data.name if self.recipe.data else "",
             "seconds": self.seconds,
             "has_model": self.model is not None,
         }
 
-    def since(self, place: int) -> dict[str, Any]:
-        """The points from a place on, each with the values of that step alone; fewer, evenly, where they are many."""
+    def since(self, place: int, epoch: int = 0) -> dict[str, Any]:
+        """The points from a place on, each with the values of that step alone; fewer, evenly, where they are many.
+
+        Args:
+            place: how many points are known.
+            epoch: how many ended epochs are known.
+        """
+        epochs = list(self.epochs[epoch:])  # before the points, so that an epoch's last step is never missing
         end = len(self.points)
         stride = max(1, (end - place) // MOST_POINTS)
         rows = [[i, *self._alone(i)] for i in range(place, end, stride)]
@@ -156,6 +163,8 @@ class Run:
             "next": end,
             "names": list(self.names),
             "rows": rows,
+            "epochs": [asdict(one) for one in epochs[:: max(1, len(epochs) // MOST_POINTS)]],
+            "next_epoch": epoch + len(epochs),
             "epoch": self.epoch,
             "steps_per_epoch": self.steps_per_epoch,
             "total_epochs": self.total_epochs,
@@ -211,7 +220,6 @@ class Watcher(Callback):
         seconds = time.perf_counter() - self._began
         self._run.epochs.append(EpochRow(epoch, len(self._run.points), values, seconds))
         self._run.seconds = seconds
-        self._run.changed()
 
 
 def train(run: Run, weights: Any = None) -> None:

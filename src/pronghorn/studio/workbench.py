@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
@@ -31,6 +32,7 @@ class Workbench:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
+        self.reading = threading.Lock()  # for those who ask the model that is being built
         self.version = 0
         self.data: DataSet | None = None
         self.table: Table | None = None
@@ -61,6 +63,7 @@ class Workbench:
                 "settings": self.settings.shown(),
                 "runs": [run.shown() for run in self.runs],
                 "active": None if active is None else active.number,
+                "in_view": next((run.number for run in reversed(self.runs) if self._is_in_view(run)), None),
                 "file": None if self.file is None else self.file.shown(),
                 "can_undo": bool(self._undo),
                 "can_redo": bool(self._redo),
@@ -103,6 +106,14 @@ class Workbench:
                 self._build(starting_plan(data))
             else:
                 self._build(self.built.plan if self.built else starting_plan(data))
+            self.changed()
+
+    def without_data(self) -> None:
+        """Forget the data, as when a model comes that it is not for."""
+        with self.lock:
+            self.data = self.table = None
+            if self.built is not None:
+                self._build(self.built.plan)
             self.changed()
 
     def set_target(self, column: str) -> None:
@@ -172,9 +183,13 @@ class Workbench:
             self._redo.clear()
 
     def _build(self, plan: ModelPlan) -> None:
-        self.built, self.shares = build(plan), {}
-        if self.built.problem is None:
-            self.built.problem = self._against_the_data(self.built)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            self.built, self.shares = build(plan), {}
+            if self.built.problem is None:
+                self.built.problem = self._against_the_data(self.built)
+        warned = (warning.message for warning in caught if issubclass(warning.category, UserWarning))
+        self.built.hints = tuple(dict.fromkeys(" ".join(str(message).split()) for message in warned))
 
     def _against_the_data(self, built: Built) -> Problem | None:
         """What `fit` would say of the data, with the layer that it is about: the input's or the last."""
@@ -298,18 +313,20 @@ class Workbench:
         """The model that is looked into, its data, and its run if it has one.
 
         Args:
-            number: of a run; by default the last with a model, or the model that is being built if there is none.
+            number: of a run; by default the last on the data in use, or the model that is being built if there is none.
 
         Raises:
             ValueError: if there is no model.
         """
-        candidates = [run for run in reversed(self.runs) if number in (None, run.number) and run.model is not None]
-        if candidates:
-            run = candidates[0]
-            return run.model, run.recipe.data or self.data, run
+        for run in reversed(self.runs):
+            if (run.number == number and run.model is not None) or (number is None and self._is_in_view(run)):
+                return run.model, run.recipe.data or self.data, run
         if number is None and self.built is not None and self.built.model is not None:
             return self.built.model, self.data, None
         raise ValueError("There is no model to look into yet.")
+
+    def _is_in_view(self, run: runs.Run) -> bool:
+        return run.model is not None and run.recipe.data is self.data
 
 
 def _fits(expected: tuple[Any, ...], shape: tuple[int, ...]) -> bool:

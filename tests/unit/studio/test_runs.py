@@ -43,7 +43,8 @@ def test_a_run_from_start_to_end(bench):
     assert run.state == "done" and len(run.points) == 24 and len(run.epochs) == 3
     told = dict(watching.news())
     assert told["points"]["from"] == 0 and len(told["points"]["rows"]) == 24
-    assert told["state"]["runs"][0]["epochs"][-1]["step"] == 24
+    assert [epoch["step"] for epoch in told["points"]["epochs"]] == [8, 16, 24]
+    assert told["state"]["runs"][0]["last"]["step"] == 24
     assert watching.news() == []
 
 
@@ -102,6 +103,7 @@ def test_training_further_begins_where_the_last_ended(bench):
 def test_a_model_with_a_problem_is_not_started(bench):
     bench.edit("set", name="classes", field="units", value=1)
     assert bench.built.problem.layer == "classes"
+    assert any("use a sigmoid" in hint for hint in bench.built.hints)  # what the library warns of is for the page
     with pytest.raises(ValueError, match="has a problem"):
         bench.start()
     bench.undo()

@@ -50,12 +50,13 @@ export function Build({state}) {
           title="Runs a few steps with a clock around every part">${measuring ? "Measuring …" : "Measure time"}<//>
         <${Button} onClick=${() => setDialog("script")}>Open a script<//>
         <${Button} onClick=${() => setDialog("code")}>Show code<//>`}>
-      <div class="facts" style=${{marginBottom: "14px"}}><span><b>${number(graph.parameters)}</b> parameters</span>
+      <div class="facts" style=${{marginBottom: "14px"}}><span><b>${graph.parameters === null ? "?" : number(graph.parameters)}</b> parameters</span>
         <span><b>${graph.boxes.length - 1}</b> layers</span>
         ${state.data && html`<span>learns from <b>${state.data.name}</b></span>`}
         ${measured && html`<span>bars: share of a training step's time</span>`}</div>
       ${graph.problem && !graph.problem.layer && html`<p class="problem" role="alert">${graph.problem.message}</p>`}
-      <${Graph} ...${graph} selected=${selected} onSelect=${select} onRemove=${fixed ? null : remove} />
+      ${graph.hints.map((hint) => html`<p class="hint">${hint}</p>`)}
+      <${Graph} boxes=${graph.boxes} arrows=${graph.arrows} problem=${graph.problem} selected=${selected} onSelect=${select} onRemove=${fixed ? null : remove} />
     <//>
     <div class="side">
       <${LayerCard} box=${box} graph=${graph} kinds=${state.choices.kinds} fixed=${fixed} onRemove=${remove} onAdded=${setSelected} />

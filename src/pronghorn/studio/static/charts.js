@@ -1,6 +1,6 @@
 // Curves of one or two runs, drawn by uPlot, at most once a frame and only when something is new.
 import {html, useEffect, useRef} from "./parts.js";
-import {store} from "./link.js";
+import {epochsOf, store} from "./link.js";
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const MOST = 3000; // points of a curve that are drawn
@@ -25,7 +25,7 @@ function tables(metric, runs) {
     const place = curve ? curve.names.indexOf(metric) : -1;
     const [x, raw] = place < 0 ? [[], []] : thinned(curve.x, curve.columns[place]);
     const smooth = place < 0 ? [] : thinned(curve.x, curve.smooth[place])[1];
-    const epochs = run.epochs.filter((epoch) => Number.isFinite(epoch.logs[`val_${metric}`]));
+    const epochs = epochsOf(run).filter((epoch) => Number.isFinite(epoch.logs[`val_${metric}`]));
     return [[x, raw, smooth], [epochs.map((epoch) => epoch.step), epochs.map((epoch) => epoch.logs[`val_${metric}`])]];
   });
 }
@@ -64,7 +64,7 @@ export function Curve({metric, title, runs}) {
     };
     const draw = (now) => {
       frame = requestAnimationFrame(draw);
-      const state = `${store.version} ${latest.current.map(({run}) => run.epochs.length)}`;
+      const state = String(store.version);
       frames.at.push(now);
       if (frames.at.length > 600) frames.at.shift();
       if (state === drawn || !element.clientWidth) return;

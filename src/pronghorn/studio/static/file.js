@@ -1,6 +1,6 @@
 // Open a file: what is in a model's or a weights file; nothing of it is run.
 import {act, ask, upload} from "./link.js";
-import {Button, bytes, Card, Empty, Histogram, html, number, useEffect, useState} from "./parts.js";
+import {Button, bytes, Card, Empty, Histogram, html, number, useEffect, useMemo, useState} from "./parts.js";
 import {Graph} from "./graph.js";
 
 export function File({state}) {
@@ -45,12 +45,17 @@ function Opener({small}) {
 }
 
 function FileGraph({file, selected, onSelect}) {
-  if (!file.layers.length) return html`<${Empty}>The file has no layers.<//>`;
+  const {shown, boxes, arrows} = useMemo(() => asGraph(file), [file]);
+  if (!shown.length) return html`<${Empty}>The file has no layers.<//>`;
+  return html`<${Graph} boxes=${boxes} arrows=${arrows} selected=${selected} onSelect=${onSelect} label="The file's layers" />
+    ${file.layers.length > shown.length ? html`<p class="help">The first ${shown.length} of ${number(file.layers.length)} layers.</p>` : null}`;
+}
+
+function asGraph(file) {
   const shown = file.layers.slice(0, 400);
   const names = new Set(shown.map((layer) => layer.name));
   const boxes = shown.map((layer) => ({name: layer.name, kind: layer.kind || plain(layer), settings: layer.settings, shape: null, parameters: layer.parameters}));
-  return html`<${Graph} boxes=${boxes} arrows=${file.arrows.filter(([a, b]) => names.has(a) && names.has(b))} selected=${selected} onSelect=${onSelect} label="The file's layers" />
-    ${file.layers.length > shown.length ? html`<p class="help">The first ${shown.length} of ${number(file.layers.length)} layers.</p>` : null}`;
+  return {shown, boxes, arrows: file.arrows.filter(([a, b]) => names.has(a) && names.has(b))};
 }
 const plain = (layer) => `${layer.arrays.length} arrays`;
 

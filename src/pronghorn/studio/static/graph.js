@@ -1,6 +1,6 @@
 // A model as boxes and arrows, laid out by dagre.
 import {Graph as Dagre, layout} from "dagre";
-import {classes, html, percent, plural, shape} from "./parts.js";
+import {classes, html, percent, plural, shape, useMemo} from "./parts.js";
 
 const WIDTH = 280;
 const LETTERS = 31; // of a problem's text, that go into a line of a box
@@ -37,7 +37,7 @@ const curve = (points) => points.length < 3
 
 // Boxes are buttons in the order in which values go; arrow keys move between them, Delete removes.
 export function Graph({boxes, arrows, problem, selected, onSelect, onRemove, compact = false, label = "The model's layers"}) {
-  const graph = place(boxes, arrows, problem, compact);
+  const graph = useMemo(() => place(boxes, arrows, problem, compact), [boxes, arrows, problem, compact]);
   const size = graph.graph();
   const width = Math.max(WIDTH, size.width || 0);
   const wrong = boxes.findIndex((box) => box.name === problem?.layer);

@@ -5,7 +5,7 @@ import {useEffect, useState} from "preact/hooks";
 export const store = {
   state: null, // what the server has, as its last event told
   online: true,
-  curves: new Map(), // by number of the run: {names, x, columns, smooth, weights, epoch, stepsPerEpoch, totalEpochs, last}
+  curves: new Map(), // by number of the run: {names, x, columns, smooth, epochs, ...}
   version: 0, // grows with every point
   message: null, // {text, kind}
 };
@@ -91,7 +91,7 @@ const LONGEST = 20; // steps that the smoothed curve's mean reaches back; fewer 
 
 export function takePoints(message) {
   let curve = store.curves.get(message.run);
-  if (curve && message.from < curve.steps && message.next <= curve.steps) return; // known already
+  if (curve && message.from < curve.steps && message.next <= curve.steps && message.next_epoch <= curve.epochs.length) return; // known already
   if (curve && message.from > curve.steps) { // something was missed
     store.curves.delete(message.run);
     loadCurve(message.run).catch(() => {});
@@ -99,7 +99,7 @@ export function takePoints(message) {
   }
   if (!curve || message.from === 0) {
     curve = {names: message.names, x: [], columns: message.names.map(() => []), smooth: message.names.map(() => []),
-      sums: message.names.map(() => [0, 0]), last: null};
+      sums: message.names.map(() => [0, 0]), epochs: []};
     store.curves.set(message.run, curve);
   }
   for (const row of message.rows) {
@@ -116,12 +116,16 @@ export function takePoints(message) {
       curve.smooth[i].push(sum[1] ? sum[0] / sum[1] : null);
     }
   }
+  curve.epochs.push(...message.epochs);
   curve.epoch = message.epoch;
   curve.steps = message.next;
   curve.stepsPerEpoch = message.steps_per_epoch;
   curve.totalEpochs = message.total_epochs;
   store.version++;
 }
+
+// The epochs of a run that have ended, as far as they have come.
+export const epochsOf = (run) => store.curves.get(run.number)?.epochs ?? (run.last ? [run.last] : []);
 
 export async function loadCurve(run) {
   if (!store.curves.has(run)) takePoints(await ask("points", {run}));

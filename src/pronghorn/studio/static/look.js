@@ -1,5 +1,5 @@
 // Look inside: what the model makes of one input, layer by layer, down to the arithmetic of one value.
-import {ask, store} from "./link.js";
+import {ask, epochsOf, store} from "./link.js";
 import {Button, Card, decode, Empty, encode, Field, html, number, paint, percent, Pixels, Segments, useEffect, useLayoutEffect, useRef, useState} from "./parts.js";
 import {Camera, Pad, readCamera, readPad} from "./drawing.js";
 import {Arithmetic} from "./arithmetic.js";
@@ -62,14 +62,14 @@ export function Look({state}) {
     }
     own.looking = false;
   };
-  const when = `${last?.number} ${last?.epochs.length} ${last?.has_model} ${state.graph?.parameters} ${data?.name}`;
+  const when = `${state.in_view} ${last ? epochsOf(last).length : 0} ${JSON.stringify(state.graph?.boxes.map((box) => [box.name, box.shape]))} ${data?.name}`;
   useEffect(() => {
     if (!data) return;
     look(source ?? {example: 0});
   }, [when]);
   if (!data) return html`<${Card}><${Empty}>There is no data to look at the model with. ${state.script_trains ? "Give Studio(validation_data=(x, y)) in the script." : "Choose some under Data."}<//><//>`;
   const options = [["examples", "Test data"], ...(drawable ? [["draw", "Draw"]] : []), ...(data.kind === "images" ? [["camera", "Camera"]] : [])];
-  const trained = last?.has_model;
+  const trained = state.runs.find((run) => run.number === state.in_view);
   return html`<h1 class="hidden">Look inside</h1>
     ${!trained && html`<p class="help" style=${{marginBottom: "12px"}}>The model has not been trained yet, so it guesses. Train it first to see something that makes sense.</p>`}
     <div class="pair">
@@ -80,7 +80,7 @@ export function Look({state}) {
           <p class="help">Draw large. The drawing is moved to the middle and made as large as the examples, as those were.</p></div>`}
         ${how === "camera" && html`<${CameraInput} data=${data} onPixels=${(pixels) => look({pixels})} />`}
       <//>
-      <${Card} title="What it says" aside=${answer && html`<span title="In the model, and with the way there and back">${number(answer.ms, 2)} ms (${number(answer.whole, 2)} ms with the way)</span>`}>
+      <${Card} title=${trained ? `What the model of ${trained.name} says` : "What it says"} aside=${answer && html`<span title="In the model, and with the way there and back">${number(answer.ms, 2)} ms (${number(answer.whole, 2)} ms with the way)</span>`}>
         ${error && html`<p class="problem">${error}</p>`}
         ${answer && html`<${Prediction} answer=${answer} data=${data} />`}
         ${answer && source && html`<${Saliency} answer=${answer} source=${source} data=${data} features=${features} />`}
@@ -125,9 +125,10 @@ function Prediction({answer, data}) {
   const name = (i) => classes?.[i] ?? `output ${i}`;
   return html`<div style=${{display: "flex", gap: "22px", flexWrap: "wrap"}}>
     ${answer.input && html`<figure><${Pixels} picture=${answer.input} size=${112} label="The input, as the model gets it" /><figcaption class="help" style=${{marginTop: "5px"}}>as the model gets it</figcaption></figure>`}
-    <div style=${{flex: "1 1 260px"}}><p style=${{marginBottom: "10px"}}>It says <b id="best">${name(answer.best)}</b>${classes ? html`, and is ${percent(answer.values[answer.best], 0)} sure.` : "."}</p>
+    ${answer.output && html`<figure><${Pixels} picture=${answer.output} size=${112} label="What the model makes of it" /><figcaption class="help" style=${{marginTop: "5px"}}>what it makes of it</figcaption></figure>`}
+    ${!answer.output && html`<div style=${{flex: "1 1 260px"}}><p style=${{marginBottom: "10px"}}>It says <b id="best">${name(answer.best)}</b>${classes ? html`, and is ${percent(answer.values[answer.best], 0)} sure.` : "."}</p>
     <div class="bars" role="list">${order.map(([value, i]) => html`<div role="listitem" class=${`bar ${i === answer.best ? "best" : ""}`} key=${i}><span title=${name(i)}>${name(i)}</span>
-      <i><b style=${{width: `${Math.max(0, Math.min(100, 100 * value))}%`}}></b></i><span>${classes ? percent(value) : number(value)}</span></div>`)}</div></div></div>`;
+      <i><b style=${{width: `${Math.max(0, Math.min(100, 100 * value))}%`}}></b></i><span>${classes ? percent(value) : number(value)}</span></div>`)}</div></div>`}</div>`;
 }
 
 function Saliency({answer, source, data, features}) {

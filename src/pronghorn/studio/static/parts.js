@@ -1,10 +1,10 @@
 // Small parts that the views share.
 import {h} from "preact";
-import {useEffect, useLayoutEffect, useRef, useState} from "preact/hooks";
+import {useEffect, useLayoutEffect, useMemo, useRef, useState} from "preact/hooks";
 import htm from "htm";
 
 export const html = htm.bind(h);
-export {useEffect, useLayoutEffect, useRef, useState};
+export {useEffect, useLayoutEffect, useMemo, useRef, useState};
 
 export const classes = (...names) => names.filter(Boolean).join(" ");
 

@@ -1,5 +1,5 @@
 // Train: the run that goes on, its curves, how it does on the test data, its weights, and other runs beside it.
-import {act, ask, loadCurve, store, useStore} from "./link.js";
+import {act, ask, epochsOf, loadCurve, store, useStore} from "./link.js";
 import {Button, Card, Empty, Field, Histogram, html, number, percent, Pixels, plural, Segments, useEffect, useRef, useState} from "./parts.js";
 import {STATES} from "./words.js";
 import {Curve} from "./charts.js";
@@ -25,7 +25,7 @@ export function Train({state}) {
       ${state.graph?.problem && html`<p class="problem" role="alert">The model has a problem: ${state.graph.problem.message}</p>`}<//>`;
   }
   const curve = store.curves.get(run.number);
-  const names = curve?.names.length ? curve.names : Object.keys(run.epochs[0]?.logs ?? {loss: 0}).filter((name) => !name.startsWith("val_"));
+  const names = curve?.names.length ? curve.names : Object.keys(epochsOf(run)[0]?.logs ?? {loss: 0}).filter((name) => !name.startsWith("val_"));
   const ordered = ["loss", ...names.filter((name) => name !== "loss")];
   const runs = [{run, colour: "--accent"}, ...(beside ? [{run: beside, colour: "--second"}] : [])];
   return html`<h1 class="hidden">Train</h1>
@@ -35,7 +35,7 @@ export function Train({state}) {
     <div style=${{marginTop: "16px"}}><${Segments} label="More about the run" value=${part} onValue=${setPart}
       options=${[["results", "Test data"], ["weights", "Weights"], ["runs", `Runs (${state.runs.length})`]]} /></div>
     <div style=${{marginTop: "12px"}}>
-      ${part === "results" && html`<${Results} run=${run} state=${state} />`}
+      ${part === "results" && html`<${Results} run=${run} />`}
       ${part === "weights" && html`<${Weights} run=${run} />`}
       ${part === "runs" && html`<${Runs} state=${state} run=${run} beside=${beside} onShow=${setShown} onBeside=${setOther} />`}
     </div>`;
@@ -67,7 +67,8 @@ ${state.settings.optimizer}, rate ${state.settings.learning_rate}, batch ${state
 }
 
 function Figures({run, curve, names}) {
-  const epoch = run.epochs[run.epochs.length - 1];
+  const ended = epochsOf(run);
+  const epoch = ended[ended.length - 1];
   const steps = curve?.steps ?? 0;
   const per = curve?.stepsPerEpoch;
   const total = run.total_epochs;
@@ -84,7 +85,7 @@ function Figures({run, curve, names}) {
     <div class="figure"><span>Step</span><b id="steps">${number(steps)}</b>${per && !over ? html`<span>${number(within)} of ${number(per)} in this epoch</span>` : null}</div>
     ${names.slice(0, 3).map((name) => html`<div class="figure"><span>${title(name)}</span><b>${text(name, value(name))}</b></div>`)}
     ${names.slice(0, 3).filter((name) => Number.isFinite(epoch?.logs[`val_${name}`])).map((name) => html`<div class="figure" data-test=${name}><span>${title(name)} on test data</span><b>${text(name, epoch.logs[`val_${name}`])}</b></div>`)}
-    ${run.seconds ? html`<div class="figure"><span>Time</span><b>${run.seconds < 100 ? `${run.seconds.toFixed(1)} s` : `${(run.seconds / 60).toFixed(1)} min`}</b></div>` : null}
+    ${epoch ? html`<div class="figure"><span>Time</span><b>${epoch.seconds < 100 ? `${epoch.seconds.toFixed(1)} s` : `${(epoch.seconds / 60).toFixed(1)} min`}</b></div>` : null}
   </div>
   <div class="progress" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100" aria-valuenow=${Math.round(100 * share)}><i style=${{width: `${100 * share}%`}}></i></div>`;
 }
@@ -95,7 +96,7 @@ function useAnswer(command, run) {
   const [answer, setAnswer] = useState({});
   const asked = useRef({at: -OFTEN, run: 0});
   const still = ["paused", "done", "stopped", "failed"].includes(run.state);
-  const when = `${run.number} ${run.epochs.length} ${still} ${run.has_model}`;
+  const when = `${run.number} ${epochsOf(run).length} ${still} ${run.has_model}`;
   useEffect(() => {
     let wanted = true;
     const now = performance.now();
@@ -108,13 +109,13 @@ function useAnswer(command, run) {
   return answer;
 }
 
-function Results({run, state}) {
+function Results({run}) {
   const {found, error} = useAnswer("results", run);
   const [cell, setCell] = useState(null);
   if (error) return html`<${Card}><${Empty}>${error}<//><//>`;
   if (!found) return html`<${Card}><${Empty}>${run.has_model ? "Looking at the test data …" : "There is no model of this run."}<//><//>`;
   if (found.pairs) return html`<${Card} title="Predicted and true values" aside=${`off by ${number(found.mean_error)} on average`}><${Scatter} pairs=${found.pairs} /><//>`;
-  const names = state.data?.classes.length === found.matrix.length ? state.data.classes : found.matrix.map((_, i) => String(i));
+  const names = found.classes;
   const worst = cell ? found.worst.filter((one) => one.truth === cell[0] && one.best === cell[1]) : found.worst;
   return html`<div class="grid" style=${{marginTop: 0}}>
     <${Card} title="Confusion matrix" aside=${`${percent(found.right / found.tested)} of ${number(found.tested)} right`}>
@@ -139,7 +140,8 @@ function Confusion({matrix, names, chosen, onChoose}) {
         const colour = right ? "var(--good)" : "var(--bad)";
         const style = {background: strength ? `color-mix(in srgb, ${colour} ${strength}%, var(--card))` : "var(--sunk)", cursor: right || !count ? "default" : "pointer",
           outline: chosen && chosen[0] === i && chosen[1] === j ? "2px solid var(--accent)" : "none", color: count ? "inherit" : "var(--faint)"};
-        return html`<td style=${style} title=${`${count} of ${sum} ${names[i]} taken for ${names[j]}`} onClick=${() => !right && count && onChoose([i, j])}>${count || "·"}</td>`;
+        return html`<td style=${style} title=${`${count} of ${sum} ${names[i]} taken for ${names[j]}`} tabindex=${!right && count ? 0 : undefined} role=${!right && count ? "button" : undefined}
+          onKeyDown=${(e) => e.key === "Enter" && !right && count && onChoose([i, j])} onClick=${() => !right && count && onChoose([i, j])}>${count || "·"}</td>`;
       })}</tr>`;
     })}</tbody></table>`;
 }
@@ -179,7 +181,8 @@ function Runs({state, run, beside, onShow, onBeside}) {
   }, [run.number, beside?.number]);
   const metric = run.settings.metrics[0] ?? "loss";
   const best = (one) => {
-    const last = one.epochs[one.epochs.length - 1];
+    const ended = epochsOf(one);
+    const last = ended[ended.length - 1];
     return last ? last.logs[`val_${metric}`] ?? last.logs[metric] : undefined;
   };
   const others = state.runs.filter((one) => one !== run);
@@ -187,7 +190,7 @@ function Runs({state, run, beside, onShow, onBeside}) {
     <${Card} title="Runs"><div class="scroll"><table class="runs"><thead><tr><th>Run</th><th>State</th><th class="number">Epochs</th><th class="number">${title(metric)}</th><th class="number">Time</th></tr></thead>
       <tbody>${[...state.runs].reverse().map((one) => html`<tr class=${one === run ? "chosen" : ""} key=${one.number}>
         <td><${Button} kind="plain" aria-pressed=${one === run} onClick=${() => onShow(one.number)}>${one.name}<//></td><td>${STATES[one.state] ?? one.state}</td>
-        <td class="number">${one.epochs.length}</td><td class="number">${/accuracy/.test(metric) ? percent(best(one)) : number(best(one))}</td>
+        <td class="number">${epochsOf(one).at(-1)?.epoch + 1 || 0}</td><td class="number">${/accuracy/.test(metric) ? percent(best(one)) : number(best(one))}</td>
         <td class="number">${one.seconds ? `${one.seconds.toFixed(1)} s` : "–"}</td></tr>`)}</tbody></table></div><//>
     <${Card} title="Beside another">
       ${others.length ? html`<${Field} label=${`Compare ${run.name} with`} kind="choice" value=${beside?.number ?? ""} choices=${[["", "no other run"], ...others.map((one) => [one.number, one.name])]}
