@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from pronghorn.distribution import mpi
 from pronghorn.distribution.active import distribution
 from pronghorn.distribution.agreement import check_same
 from pronghorn.distribution.communicator import Communicator
 from pronghorn.distribution.processes import processes
+from pronghorn.graph.user_code import warn
 
 
 def communicator() -> Communicator | None:
@@ -35,6 +38,18 @@ def begins(what: str, **facts: Any) -> None:
     others = communicator()
     if others is not None:
         check_same(others, what, {name.replace("_", " "): fact for name, fact in facts.items()})
+    elif distribution() is None and max(processes().count, mpi.started()) > 1:
+        _warn_of_strangers(what)
+
+
+@functools.cache
+def _warn_of_strangers(what: str) -> None:
+    """Say, once, that the processes that were started know nothing of each other."""
+    warn(
+        f"{what}: this is one of several processes, and each trains a model of its own. To have them train one together, "
+        "call distribution.initialize() and distribution.set_distribution(distribution.DataParallel()) at the start of "
+        "the script."
+    )
 
 
 def any_of(flag: bool) -> bool:

@@ -1,10 +1,12 @@
 """Finding the processes that MPI started, where it is missing or disagrees, and judging how they are."""
 
 import sys
+import warnings
 
 import pytest
 
-from pronghorn.distribution import agreement, mpi, watch
+from pronghorn import distribution
+from pronghorn.distribution import agreement, mpi, together, watch
 from pronghorn.distribution.processes import Job
 from pronghorn.distribution.watch import Sign, verdict
 
@@ -70,3 +72,14 @@ def test_processes_that_differ():
         agreement.check_same(Others(("fit", {**same[1], "weights": ["k", "b", "b"]})), *same)
     with pytest.raises(agreement.ProcessesDiffer, match="Process 1 is about to run evaluate, and process 0 fit"):
         agreement.check_same(Others(("evaluate", {})), *same)
+
+
+def test_processes_that_know_nothing_of_each_other_are_told(monkeypatch):
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+    together._warn_of_strangers.cache_clear()
+    with pytest.warns(UserWarning, match=r"each trains a model of its own.*set_distribution"):
+        together.begins("fit")
+    with distribution.DataParallel().scope(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        together.begins("fit")
+    together._warn_of_strangers.cache_clear()
