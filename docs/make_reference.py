@@ -126,11 +126,11 @@ FAMILIES = (
     Family("interop", "Other libraries", "wrappers"),
     Family("visualization", "Pictures", "visualization"),
     Family("applications", "Known networks", "applications"),
+    Family("distribution", "Many devices and processes", "distribution"),
     Family("config", "Settings", "config"),
     Family("config", "Settings", "backend"),
     Family("config", "Settings", "dtype_policies"),
     Family("config", "Settings", "mixed_precision"),
-    Family("config", "Settings", "distribution"),
     Family("tree", "Trees", "tree"),
 )
 

@@ -138,10 +138,26 @@ def test_every_output_belongs_to_a_block_that_runs(page):
     assert written == compared, f"{page.name}: {written - compared} outputs that nothing is compared with"
 
 
-_LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)[^)]*\)")
+_LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(#[^)\s]+)?[^)]*\)")
+_FENCED = re.compile(r"^( *)```.*?^ *```$", re.DOTALL | re.MULTILINE)
+
+
+def _prose(page):
+    return _FENCED.sub("", page.read_text(encoding="utf-8"))
+
+
+def _anchors(page):
+    """The anchors of a page's headings, as the site makes them."""
+    headings = re.findall(r"^#+ +(.*)$", _prose(page), re.MULTILINE)
+    plain = [re.sub(r"[^\w\s-]", "", re.sub(r"\]\([^)]*\)", "", heading)).strip().lower() for heading in headings]
+    return {"#" + re.sub(r"[-\s]+", "-", heading) for heading in plain}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_of_a_page_lead_somewhere(page):
-    missing = [link for link in _LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()]
+    missing = []
+    for link, anchor in _LINK.findall(_prose(page)):
+        target = page.parent / link if link else page
+        if not target.exists() or (anchor and target.suffix == ".md" and anchor not in _anchors(target)):
+            missing.append(link + anchor)
     assert not missing, f"{page.name} links to {missing}"
