@@ -16,6 +16,7 @@ import data_adapters
 import numpy as np
 
 from pronghorn import distribution, saving
+from pronghorn.distribution.base import Distribution
 from pronghorn.initializers.random import compute_fans
 from pronghorn.layers.rnn.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, ConvLSTMCell
 from pronghorn.layers.rnn.dropout_cell import DropoutRNNCell
@@ -121,6 +122,7 @@ EQUIVALENTS: dict[str, Any] = {
     "CompileMetrics": CompileMetrics,
     "ConvLSTM": lambda rank, **settings: (ConvLSTM1D, ConvLSTM2D, ConvLSTM3D)[rank - 1](**settings),
     "ConvLSTMCell": ConvLSTMCell,
+    "Distribution": Distribution,
     "DropoutRNNCell": DropoutRNNCell,
     "auto_name": naming.auto_name,
     "TrackedDict": TrackedDict,

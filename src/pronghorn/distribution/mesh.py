@@ -214,7 +214,7 @@ class LayoutMap(MutableMapping[str, Any]):
         matching = [pattern for pattern in self._layouts if re.fullmatch(pattern, key)]
         if len(matching) > 1:
             raise ValueError(
-                f"LayoutMap: path {key!r} matches multiple layout specification keys, {', '.join(map(repr, matching))}."
+                f"LayoutMap: Path {key!r} matches multiple layout specification keys, {', '.join(map(repr, matching))}."
                 " Write them so that each path is matched by one at most."
             )
         return self._layouts[matching[0]] if matching else None
@@ -232,7 +232,7 @@ class LayoutMap(MutableMapping[str, Any]):
 
         Args:
             key: a path or a regular expression.
-            layout: a `TensorLayout`, or a tuple or list of its axes.
+            layout: a `TensorLayout`, or a tuple of its axes.
 
         Raises:
             ValueError: if the key is there already, or this is no layout.
@@ -242,8 +242,8 @@ class LayoutMap(MutableMapping[str, Any]):
                 f"LayoutMap: {key} already exist in the LayoutMap with value {self._layouts[key]}. Delete it first, or "
                 "write another key."
             )
-        if isinstance(layout, tuple | list):
-            layout = TensorLayout(tuple(layout))
+        if isinstance(layout, tuple):
+            layout = TensorLayout(layout)
         if not isinstance(layout, TensorLayout):
             raise ValueError(
                 f"LayoutMap: {layout!r} should be a TensorLayout, or a tuple of its axes; got {type(layout).__name__}."

@@ -46,9 +46,9 @@ def begins(what: str, **facts: Any) -> None:
 def _warn_of_strangers(what: str) -> None:
     """Say, once, that the processes that were started know nothing of each other."""
     warn(
-        f"{what}: this is one of several processes, and each trains a model of its own. To have them train one together, "
-        "call distribution.initialize() and distribution.set_distribution(distribution.DataParallel()) at the start of "
-        "the script."
+        f"{what}: this is one of several processes, and each trains a model of its own. To have them train one "
+        "together, call distribution.initialize() and distribution.set_distribution(distribution.DataParallel()) at the "
+        "start of the script."
     )
 
 

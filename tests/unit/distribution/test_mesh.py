@@ -74,7 +74,7 @@ def test_a_map_refuses():
     layouts = LayoutMap(DeviceMesh((8,), ["model"], EIGHT))
     layouts["dense.*"] = ("model",)
     layouts[".*bias"] = ("model",)
-    with pytest.raises(ValueError, match="matches multiple layout specification keys, 'dense.*', '.*bias'"):
+    with pytest.raises(ValueError, match="Path 'dense/bias' matches multiple .* keys, 'dense.*', '.*bias'"):
         layouts["dense/bias"]
     with pytest.raises(ValueError, match="already exist"):
         layouts["dense.*"] = (None,)
