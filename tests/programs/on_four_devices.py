@@ -284,7 +284,7 @@ def test_other_engines_refuse():
 
 
 def test_meshes_and_layouts_that_do_not_fit():
-    with pytest.raises(ValueError, match=r"\(3,\) has 3 places, and there are 4 devices"):
+    with pytest.raises(ValueError, match=r"\(3,\) has 3 places, but there are 4 devices"):
         D.DeviceMesh((3,), ["batch"])
     strange = D.DeviceMesh((1,), ["batch"], ["tpu:7"])
     with D.DataParallel(strange).scope(), pytest.raises(ValueError, match="tpu:7"):
@@ -297,7 +297,7 @@ def test_meshes_and_layouts_that_do_not_fit():
     odd[".*kernel"] = (None, "model")
     with D.ModelParallel(layout_map=odd).scope(), pytest.raises(ValueError, match=r"'wide/kernel'.*7 is not divisible"):
         layers.Dense(7, name="wide").build((None, 8))
-    with pytest.raises(ValueError, match="Invalid axis names"):
+    with pytest.raises(ValueError, match="no axis"):
         odd["x"] = ("other",)
     with pytest.raises(ValueError, match="twice"):
         odd["x"] = ("model", "model")

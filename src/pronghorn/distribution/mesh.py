@@ -29,25 +29,23 @@ class DeviceMesh:
     """
 
     def __init__(self, shape: Any, axis_names: Any, devices: Any = None):
-        if not shape or not axis_names:
+        are_lists = isinstance(shape, Sequence) and isinstance(axis_names, Sequence) and not isinstance(axis_names, str)
+        if not are_lists or not shape or len(shape) != len(axis_names) or any(n < 1 for n in shape):
             raise ValueError(
-                f"DeviceMesh: Shape and axis_names cannot be empty, got shape={shape!r}, axis_names={axis_names!r}. "
-                "Give an extent and a name for each axis, such as (2, 4) and ['batch', 'model']."
-            )
-        if len(shape) != len(axis_names):
-            raise ValueError(
-                f"DeviceMesh: Shape and axis_names should have same size, a name for each axis; got shape={shape!r} "
-                f"and axis_names={axis_names!r}."
+                "DeviceMesh: each axis needs an extent, 1 or more, and a name, such as (2, 4) and ['batch', 'model']; "
+                f"got shape={shape!r} and axis_names={axis_names!r}."
             )
         if len(set(axis_names)) != len(axis_names):
             raise ValueError(f"DeviceMesh: axis_names must differ from each other, got {axis_names!r}.")
         found = np.array(list_devices() if devices is None else devices)
         if math.prod(shape) != found.size:
             raise ValueError(
-                f"DeviceMesh: Shape does not match the number of devices: {tuple(shape)} has {math.prod(shape)} places,"
-                f" and there are {found.size} devices ({', '.join(map(str, found.flat[:4]))}"
-                f"{', ...' if found.size > 4 else ''}). Give a shape with as many places, or the devices to use."
+                f"DeviceMesh: {tuple(shape)} has {math.prod(shape)} places, but there are {found.size} devices "
+                f"({', '.join(map(str, found.flat[:4]))}{', ...' if found.size > 4 else ''}). Give a shape with as "
+                "many places, or the devices to use."
             )
+        if len(set(map(str, found.flat))) != found.size:
+            raise ValueError(f"DeviceMesh: each device has one place, but devices={devices!r} names one again.")
         self._shape, self._axis_names, self._devices = shape, axis_names, found.reshape(shape)
 
     @property
@@ -107,8 +105,7 @@ class TensorLayout:
     def device_mesh(self, device_mesh: DeviceMesh) -> None:
         if self._device_mesh is not None:
             raise ValueError(
-                f"TensorLayout: Cannot override device mesh value; it is {self._device_mesh} already. Make another "
-                "layout for another mesh."
+                f"TensorLayout: it is of the mesh {self._device_mesh} already; make another layout for another mesh."
             )
         self._device_mesh = device_mesh
         self._check()
@@ -125,7 +122,7 @@ class TensorLayout:
         unknown = [axis for axis in self._axes if axis is not None and axis not in known]
         if unknown:
             raise ValueError(
-                f"TensorLayout: Invalid axis names for Layout: {', '.join(map(repr, unknown))}; the mesh has "
+                f"TensorLayout: the mesh has no axis {' or '.join(map(repr, unknown))}; its axes are "
                 f"{', '.join(map(repr, known))}."
             )
 
@@ -214,8 +211,8 @@ class LayoutMap(MutableMapping[str, Any]):
         matching = [pattern for pattern in self._layouts if re.fullmatch(pattern, key)]
         if len(matching) > 1:
             raise ValueError(
-                f"LayoutMap: Path {key!r} matches multiple layout specification keys, {', '.join(map(repr, matching))}."
-                " Write them so that each path is matched by one at most."
+                f"LayoutMap: several keys match the path {key!r}: {', '.join(map(repr, matching))}. Write them so that "
+                "each path is matched by one at most."
             )
         return self._layouts[matching[0]] if matching else None
 
@@ -239,14 +236,22 @@ class LayoutMap(MutableMapping[str, Any]):
         """
         if key in self._layouts:
             raise ValueError(
-                f"LayoutMap: {key} already exist in the LayoutMap with value {self._layouts[key]}. Delete it first, or "
+                f"LayoutMap: the key {key!r} is there, with the axes {self._layouts[key].axes}. Delete it first, or "
                 "write another key."
             )
+        try:
+            re.compile(key)
+        except (re.error, TypeError) as error:
+            raise ValueError(
+                f"LayoutMap: the key {key!r} is neither a path nor a regular expression ({error}). For a path with "
+                "brackets or stars, write re.escape(path)."
+            ) from None
         if isinstance(layout, tuple):
             layout = TensorLayout(layout)
         if not isinstance(layout, TensorLayout):
             raise ValueError(
-                f"LayoutMap: {layout!r} should be a TensorLayout, or a tuple of its axes; got {type(layout).__name__}."
+                f"LayoutMap: the layout of {key!r} is a TensorLayout or a tuple of axes such as (None, 'model'); got "
+                f"{layout!r}."
             )
         if layout.device_mesh is None and self._device_mesh is not None:
             layout.device_mesh = self._device_mesh

@@ -52,9 +52,9 @@ class ModelParallel(Distribution):
             raise TypeError(f"ModelParallel: unknown arguments {', '.join(map(repr, kwargs))}.")
         if not isinstance(layout_map, LayoutMap):
             raise ValueError(
-                f"ModelParallel: layout_map must be a `LayoutMap` instance, got layout_map={layout_map!r}. Make one of "
-                "a mesh, LayoutMap(device_mesh), and set layouts by the paths of variables: "
-                "layouts['.*dense.*kernel'] = (None, 'model')."
+                f"ModelParallel: layout_map is a LayoutMap, got {layout_map!r}. Make one of a mesh, "
+                "LayoutMap(device_mesh), and set layouts by the paths of variables: layouts['.*dense.*kernel'] = "
+                "(None, 'model')."
             )
         mesh: DeviceMesh | None = layout_map.device_mesh
         if mesh is None:

@@ -47,8 +47,8 @@ def _warn_of_strangers(what: str) -> None:
     """Say, once, that the processes that were started know nothing of each other."""
     warn(
         f"{what}: this is one of several processes, and each trains a model of its own. To have them train one "
-        "together, call distribution.initialize() and distribution.set_distribution(distribution.DataParallel()) at the "
-        "start of the script."
+        "together, call distribution.initialize() and distribution.set_distribution(distribution.DataParallel()) at "
+        "the start of the script."
     )
 
 

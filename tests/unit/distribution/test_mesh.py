@@ -22,11 +22,14 @@ def test_a_mesh_of_a_process_has_its_device():
 @pytest.mark.parametrize(
     ("shape", "names", "message"),
     [
-        ((), [], "cannot be empty"),
-        ((8,), [], "cannot be empty"),
-        ((4, 2), ["batch"], "should have same size"),
-        ((4, 4), ["batch", "model"], r"\(4, 4\) has 16 places, and there are 8 devices \(cpu:0, .*, \.\.\.\)"),
-        ((0,), ["batch"], "has 0 places"),
+        ((), [], "an extent, 1 or more, and a name"),
+        ((8,), [], "an extent, 1 or more, and a name"),
+        ((4, 2), ["batch"], "an extent, 1 or more, and a name"),
+        ((8,), "b", "axis_names='b'"),
+        (8, ["batch"], "shape=8"),
+        ((-4, -2), ["batch", "model"], r"shape=\(-4, -2\)"),
+        ((4, 4), ["batch", "model"], r"\(4, 4\) has 16 places, but there are 8 devices \(cpu:0, .*, \.\.\.\)"),
+        ((0,), ["batch"], r"shape=\(0,\)"),
         ((4, 2), ["batch", "batch"], "must differ"),
     ],
 )
@@ -35,19 +38,24 @@ def test_a_mesh_that_does_not_fit(shape, names, message):
         DeviceMesh(shape, names, EIGHT)
 
 
+def test_a_mesh_has_each_device_once():
+    with pytest.raises(ValueError, match="each device has one place"):
+        DeviceMesh((2,), ["batch"], ["cpu:0", "cpu:0"])
+
+
 def test_a_layout_gets_its_mesh_once():
     layout = TensorLayout(["batch", None])
     assert layout.axes == ("batch", None) and layout.device_mesh is None
     mesh = DeviceMesh((4, 2), ["batch", "model"], EIGHT)
     layout.device_mesh = mesh
     assert layout.device_mesh is mesh
-    with pytest.raises(ValueError, match="Cannot override"):
+    with pytest.raises(ValueError, match="is of the mesh .* already"):
         layout.device_mesh = mesh
 
 
 def test_a_layout_of_unknown_axes():
     mesh = DeviceMesh((4, 2), ["batch", "model"], EIGHT)
-    with pytest.raises(ValueError, match="'rows'; the mesh has 'batch', 'model'"):
+    with pytest.raises(ValueError, match="no axis 'rows'; its axes are 'batch', 'model'"):
         TensorLayout(("rows", None, "model"), mesh)
     layout = TensorLayout(("rows",))
     with pytest.raises(ValueError, match="'rows'"):
@@ -74,14 +82,16 @@ def test_a_map_refuses():
     layouts = LayoutMap(DeviceMesh((8,), ["model"], EIGHT))
     layouts["dense.*"] = ("model",)
     layouts[".*bias"] = ("model",)
-    with pytest.raises(ValueError, match="Path 'dense/bias' matches multiple .* keys, 'dense.*', '.*bias'"):
+    with pytest.raises(ValueError, match="several keys match the path 'dense/bias': 'dense.*', '.*bias'"):
         layouts["dense/bias"]
-    with pytest.raises(ValueError, match="already exist"):
+    with pytest.raises(ValueError, match="key 'dense.*' is there"):
         layouts["dense.*"] = (None,)
-    with pytest.raises(ValueError, match="should be a TensorLayout"):
+    with pytest.raises(ValueError, match="is a TensorLayout or a tuple of axes"):
         layouts["other"] = "model"
-    with pytest.raises(ValueError, match="Invalid axis names"):
+    with pytest.raises(ValueError, match="no axis"):
         layouts["other"] = ("batch",)
+    with pytest.raises(ValueError, match="regular expression"):
+        layouts["(other"] = ("model",)
 
 
 def test_data_parallel_lays_out_batches_and_weights():

@@ -31,7 +31,7 @@ def test_it_takes_a_map_of_layouts(layouts):
     assert found.batch_dim_name == "batch" and found.num_model_replicas == 2 and found.layout_map is layouts
     assert ModelParallel(layout_map=layouts, batch_dim_name="model").num_model_replicas == 4
     for wrong in (None, {}):
-        with pytest.raises(ValueError, match=f"must be a `LayoutMap` instance, got layout_map={wrong}"):
+        with pytest.raises(ValueError, match=f"layout_map is a LayoutMap, got {wrong}"):
             ModelParallel(layout_map=wrong)
     with pytest.raises(ValueError, match="'rows' is no axis of the mesh, which has 'batch', 'model'"):
         ModelParallel(layout_map=layouts, batch_dim_name="rows")
