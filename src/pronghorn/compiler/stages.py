@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from pronghorn.compiler.blocks import compute_in_blocks
 from pronghorn.compiler.complex_numbers import is_separated, split_complex
 from pronghorn.compiler.decompose import decompose
 from pronghorn.compiler.float8 import widen_float8
@@ -67,6 +68,8 @@ GRAPH_STAGES: tuple[Stage[Graph], ...] = (
     Stage("pooled", _anywhere(pool_gradients)),
     Stage("simplify", _anywhere(simplify)),
     Stage("narrow", _anywhere(narrow)),
+    Stage("simplify", _anywhere(simplify)),
+    Stage("blocks", _anywhere(compute_in_blocks)),
     Stage("simplify", _anywhere(simplify)),
     Stage("sparse", _anywhere(sparse_sums)),
     Stage("decompose", decompose, is_needed=True),

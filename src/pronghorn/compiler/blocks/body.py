@@ -1,0 +1,91 @@
+"""The nodes of a region for one block of its rows: the body of a loop, or what is left behind the last whole block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from pronghorn.compiler.blocks.axes import NoRule, operand_axes
+from pronghorn.compiler.blocks.regions import Region
+from pronghorn.graph import primitives as P
+from pronghorn.graph.ir import Graph, Node, Value
+
+Boundary = Callable[[Value, "int | None"], Value]
+"""Gives a value of the graph around: a block of it along an axis, or (None) all of it."""
+
+_GENERATED = frozenset({"iota", "random_bits"})
+_SHAPES = frozenset({"shape", "limit"})  # parameters that say how long a result is
+
+
+class Block:
+    """Writes what a region computes of one block.
+
+    Args:
+        graph: where the nodes go.
+        region: the region.
+        phase: which of its loops this is.
+        size: how many rows the block has.
+        start: its first row, an int32 scalar of ``graph``.
+        boundary: gives what is computed outside.
+    """
+
+    def __init__(self, graph: Graph, region: Region, phase: int, size: int, start: Value, boundary: Boundary):
+        self.graph, self.region, self.phase, self.size = graph, region, phase, size
+        self.start, self.boundary = start, boundary
+        self.known: dict[tuple[Value, int | None], Value] = {}
+
+    def of(self, value: Value) -> Value:
+        """A value of the region for this block: its rows, or its sum over them."""
+        return self.needed(value, self.region.axes.get(value))
+
+    def needed(self, value: Value, axis: int | None) -> Value:
+        """A block of ``value`` along an axis (None: all of it, or the block's share of a sum)."""
+        key = (value, axis)
+        if key not in self.known:
+            self.known[key] = self._made(value, axis)
+        return self.known[key]
+
+    def _made(self, value: Value, axis: int | None) -> Value:
+        node = value.node
+        if node is None:
+            return self.boundary(value, axis)
+        if node in self.region.phases:
+            own = self.region.phases[node] == self.phase
+            if own or value in self.region.wide:
+                return self._again(node, axis, self._operand_axes(value, axis))
+            if value not in self.region.remade:
+                return self.boundary(value, axis)
+        if node.prim.name == "constant" and axis is None and not node.outputs[0].shape:
+            return self.graph.copy_node(node, [], node.params)[0]
+        if axis is not None and value in self.region.remade:
+            try:
+                return self._again(node, axis, operand_axes(node, axis))
+            except NoRule:
+                if node.prim.name in _GENERATED:
+                    return self._generated(node, axis)
+        return self.boundary(value, axis)
+
+    def _operand_axes(self, value: Value, axis: int | None) -> tuple[int | None, ...]:
+        if value in self.region.sums:
+            return self.region.sums[value]
+        assert value.node is not None and axis is not None
+        return operand_axes(value.node, axis)
+
+    def _again(self, node: Node, axis: int | None, axes: tuple[int | None, ...]) -> Value:
+        """What the node does, of a block."""
+        inputs = [self.needed(v, a) for v, a in zip(node.inputs, axes)]
+        params = node.params
+        if axis is not None:
+            for name in _SHAPES & params.keys():
+                params = {**params, name: (*params[name][:axis], self.size, *params[name][axis + 1 :])}
+        return self.graph.add_node(node.prim, inputs, params, node.scope)[0]
+
+    def _generated(self, node: Node, axis: int) -> Value:
+        """A block of what is made of nothing but its place: the whole, of which the block is read."""
+        shape = node.outputs[0].shape
+        whole = self.graph.add_node(node.prim, [self.needed(v, None) for v in node.inputs], node.params, node.scope)[0]
+        [zero] = self.graph.add_node(P.constant, [], {"value": np.zeros((), np.int32)})
+        starts = [self.start if a == axis else zero for a in range(len(shape))]
+        sizes = (*shape[:axis], self.size, *shape[axis + 1 :])
+        return self.graph.add_node(P.dynamic_slice, [whole, *starts], {"sizes": sizes}, node.scope)[0]

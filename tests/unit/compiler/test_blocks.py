@@ -1,0 +1,263 @@
+"""Wide arrays in blocks of rows: the same numbers, and only where rows do not mix and nobody wants the whole."""
+
+import numpy as np
+import pytest
+from random_wide import Program, differences
+
+import pronghorn as keras
+from pronghorn import layers, ops
+from pronghorn.autodiff.backward import backward
+from pronghorn.backends.llvm import Executable
+from pronghorn.backends.numpy import run
+from pronghorn.compiler import blocks
+from pronghorn.compiler.blocks import block_rows, compute_in_blocks, regions
+from pronghorn.compiler.stages import lower, rewrite
+from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import Dim
+from pronghorn.graph.ir import Aval, Graph
+from pronghorn.graph.trace import trace
+from pronghorn.graph.verify import verify
+from pronghorn.runtime.host import host_target
+
+BATCH = Dim.symbol("batch")
+ROWS, COLUMNS, DEPTH = 12, 40, 3
+
+
+@pytest.fixture(autouse=True)
+def small_arrays_are_wide(monkeypatch):
+    monkeypatch.setattr(regions, "LEAST_ELEMENTS", 256)
+    monkeypatch.setattr(regions, "LEAST_GAIN", 1)
+    monkeypatch.setattr(regions, "LEAST_EXTENT", 4)
+    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 4 * COLUMNS)
+    monkeypatch.setattr(blocks, "LEAST_ROWS", 2)
+    monkeypatch.setenv("PRONGHORN_DEBUG", "verify")
+    monkeypatch.setenv("PRONGHORN_CACHE", "0")
+
+
+def attention(rows=ROWS, rate=0.25, causal=True):
+    def loss(key, q, k, v):
+        scores = ops.einsum("brd,bcd->brc", q, k)
+        if causal:
+            seen = ops.arange(rows)[:, None] * 4 >= ops.arange(COLUMNS)[None, :]
+            scores = ops.where(seen, scores, -1e9)
+        weights = ops.softmax(scores)
+        if rate:
+            kept = P.random_bits(key, shape=tuple(weights.shape)) >= np.uint32(rate * 2**32)
+            weights = ops.where(kept, weights / (1 - rate), 0.0)
+        mixed = ops.einsum("brc,bcd->brd", weights, v)
+        return ops.log(ops.sum(ops.exp(mixed)) + 1), mixed
+
+    return loss
+
+
+def step_of(loss):
+    """Its results, and the gradients of the first by all operands of floats."""
+
+    def step(*operands):
+        results = loss(*operands)
+        return [*results, *backward(results[:1], [np.float32(1)], list(operands[1:]))]
+
+    return step
+
+
+def attention_avals(rows=ROWS, dtype="float32"):
+    shapes = (BATCH, rows, DEPTH), (BATCH, COLUMNS, DEPTH), (BATCH, COLUMNS, DEPTH)
+    return [Aval((2,), "uint32"), *(Aval(shape, dtype) for shape in shapes)]
+
+
+def arrays(avals, batch=3):
+    rng = np.random.default_rng(0)
+    given = []
+    for aval in avals:
+        shape = tuple(batch if isinstance(extent, Dim) else extent for extent in aval.shape)
+        if aval.dtype.startswith("u"):
+            given.append(rng.integers(0, 2**32, shape, dtype="uint32"))
+        elif aval.dtype.startswith("int"):
+            given.append(rng.integers(0, COLUMNS, shape).astype(aval.dtype))
+        else:
+            given.append(rng.normal(size=shape).astype(aval.dtype))
+    return given
+
+
+def loops(graph):
+    return [node for node in graph.nodes if node.prim is P.scan]
+
+
+def largest(graph: Graph) -> int:
+    """Elements of the largest array that kernels write, at a batch of one."""
+    written = [value.shape for kernel in lower(graph, host_target()).kernels for value in kernel.writes]
+    return max(int(np.prod([1 if isinstance(d, Dim) else d for d in shape])) for shape in written)
+
+
+def check(t, given, in_blocks=True, rtol=1e-5):
+    """The graph in blocks, where NumPy and machine code give what NumPy gives without them."""
+    rewritten = rewrite(t.graph, host_target(), check=True)
+    assert bool(loops(rewritten)) == in_blocks
+    expected = run(t.graph, given)
+    blocked = compute_in_blocks(t.graph)
+    verify(blocked)
+    for found in (run(blocked, given), Executable(t)(*given)):
+        for x, y in zip(found, expected, strict=True):
+            np.testing.assert_allclose(np.asarray(x, "float64"), np.asarray(y, "float64"), rtol=rtol, atol=rtol)
+    return rewritten
+
+
+@pytest.mark.mostly_slow("batch=3-rows=13")
+@pytest.mark.parametrize("rows", [12, 13, 16, 31], ids="rows={}".format)
+@pytest.mark.parametrize("batch", [0, 1, 3], ids="batch={}".format)
+def test_attention_with_its_gradients(rows, batch):
+    t = trace(step_of(attention(rows)), attention_avals(rows))
+    rewritten = check(t, arrays(attention_avals(rows), batch))
+    assert len(loops(rewritten)) == 2  # forwards and backwards
+    assert largest(rewritten) < rows * COLUMNS
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+def test_attention_forwards(causal, rate):
+    t = trace(lambda *operands: [attention(rate=rate, causal=causal)(*operands)[1]], attention_avals())
+    given = arrays(attention_avals())
+    rewritten = check(t, given)
+    assert len(loops(rewritten)) == 1
+    # each row is worked out as it would be with all others
+    whole = Executable(t)(*given)[0]
+    np.testing.assert_allclose(whole, run(t.graph, given)[0], rtol=1e-5, atol=1e-6)
+
+
+def test_loss_over_a_large_vocabulary():
+    def loss(_, x, kernel, bias):
+        logits = ops.matmul(x, kernel) + bias
+        return ops.mean(ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)), ops.max(logits, -1)
+
+    avals = [Aval((2,), "uint32"), Aval((BATCH, ROWS, DEPTH), "float32")]
+    avals += [Aval((DEPTH, COLUMNS), "float32"), Aval((COLUMNS,), "float32")]
+    targets = np.random.default_rng(0).integers(0, COLUMNS, (1, ROWS))
+    rewritten = check(trace(step_of(loss), avals), arrays(avals, 1))
+    assert len(loops(rewritten)) == 1  # gradients need nothing that only all rows give
+    assert largest(rewritten) < ROWS * COLUMNS
+
+
+def test_a_gradient_that_needs_the_sum_of_all_rows_has_a_loop_of_its_own():
+    def loss(_, x, kernel):
+        spread = ops.exp(ops.matmul(x, kernel))
+        return (ops.log(ops.sum(spread)),)
+
+    avals = [Aval((2,), "uint32"), Aval((ROWS, DEPTH), "float32"), Aval((DEPTH, COLUMNS), "float32")]
+    rewritten = check(trace(step_of(loss), avals), arrays(avals))
+    assert len(loops(rewritten)) == 2 and largest(rewritten) < ROWS * COLUMNS
+
+
+def test_distances_of_all_pairs():
+    def nearest(x, y):
+        squares = ops.sum(x * x, -1)[:, None] + ops.sum(y * y, -1)[None, :] - 2 * ops.matmul(x, ops.transpose(y))
+        return [ops.argmin(squares, -1), ops.min(squares, -1), ops.cumsum(squares, -1)[:, -1]]
+
+    avals = [Aval((ROWS, DEPTH), "float32"), Aval((COLUMNS, DEPTH), "float32")]
+    check(trace(nearest, avals), arrays(avals), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda scores: [scores],
+        lambda scores: [ops.cumsum(scores, 0)[-1], ops.cumsum(scores, 1)[:, -1]],
+        lambda scores: [ops.max(scores, (0, 1))],
+        lambda scores: [ops.reshape(scores, (-1,))[:5]],
+        lambda scores: [ops.sort(scores, -1)[:, 0]],
+        lambda scores: [ops.softmax(scores, 0)[0] + ops.softmax(scores, 1)[0, 0]],
+    ],
+    ids=["whole", "cumulative", "maximum", "flattened", "sorted", "both-ways"],
+)
+def test_what_mixes_rows_is_left_alone(use):
+    avals = [Aval((ROWS, DEPTH), "float32"), Aval((DEPTH, COLUMNS), "float32")]
+    check(trace(lambda x, y: use(ops.matmul(x, y)), avals), arrays(avals), in_blocks=False)
+
+
+def test_rows_of_unknown_extent_are_left_alone():
+    avals = [Aval((BATCH, DEPTH), "float32"), Aval((DEPTH, BATCH), "float32")]
+    check(trace(lambda x, y: [ops.max(ops.matmul(x, y), -1)], avals), arrays(avals), in_blocks=False)
+
+
+def test_sums_of_16_bit_blocks_are_kept_in_32():
+    avals = attention_avals(dtype="bfloat16")[1:3]
+
+    def summed(q, k):
+        return [ops.einsum("brc,brd->cd", ops.softmax(ops.einsum("brd,bcd->brc", q, k)), q)]
+
+    t = trace(summed, avals)
+    rewritten = check(t, arrays(avals, 2), rtol=0.05)
+    (loop,) = loops(rewritten)
+    assert [v.dtype for v in loop.outputs] == ["float32"]
+
+
+@pytest.mark.slow
+def test_two_regions_that_follow_one_another():
+    def loss(key, q, k, v):
+        first = attention(rate=0.0)(key, q, k, v)[1]
+        return attention(rate=0.25)(key, first, k, v)
+
+    t = trace(step_of(loss), attention_avals())
+    rewritten = check(t, arrays(attention_avals()), rtol=1e-4)
+    assert len(loops(rewritten)) == 4
+
+
+def test_infinities_and_nans_stay_in_their_rows():
+    t = trace(lambda *operands: [attention(rate=0.0)(*operands)[1]], attention_avals())
+    given = arrays(attention_avals())
+    given[1][0, 2, 1] = np.nan
+    given[1][1, 7, 0] = np.inf
+    expected = run(t.graph, given)[0]
+    np.testing.assert_allclose(Executable(t)(*given)[0], expected, rtol=1e-5, atol=1e-6)
+    assert np.isnan(expected).any(-1).sum() == 2
+
+
+@pytest.mark.slow
+def test_models_train_alike(monkeypatch):
+    def trained():
+        keras.utils.set_random_seed(1)
+        tokens = keras.Input((20,), dtype="int32")
+        x = layers.Embedding(30, 8, mask_zero=True)(tokens)
+        x = layers.MultiHeadAttention(2, 4, dropout=0.2)(x, x, use_causal_mask=True)
+        x = layers.GroupQueryAttention(4, 2, 1)(x, x)
+        model = keras.Model(tokens, layers.Dense(30)(x))
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        text = np.random.default_rng(0).integers(0, 30, (10, 21))
+        history = model.fit(text[:, :-1], text[:, 1:], batch_size=4, epochs=3, verbose=0).history
+        return history["loss"], model.predict(text[:, :-1], verbose=0)
+
+    losses, predictions = trained()
+    monkeypatch.setenv("PRONGHORN_SKIP", "blocks")
+    expected, expected_predictions = trained()
+    np.testing.assert_allclose(losses, expected, rtol=1e-5)
+    np.testing.assert_allclose(predictions, expected_predictions, rtol=1e-3, atol=1e-4)
+
+
+def test_small_and_ordinary_products_are_left_alone(monkeypatch):
+    monkeypatch.undo()
+    avals = [Aval((BATCH, 512, 256), "float32"), Aval((256, 1024), "float32")]
+    t = trace(lambda x, w: [ops.sum(ops.relu(ops.matmul(x, w)), -1)], avals)
+    assert compute_in_blocks(t.graph) is t.graph
+
+
+@pytest.mark.parametrize("batch", [0, 1, 3])
+def test_random_programs(batch):
+    loops_of = [differences(seed, batch) for seed in range(100 * batch, 100 * batch + 40)]
+    assert [wrong for _, wrong in loops_of if wrong] == []
+    assert sum(count for count, _ in loops_of) > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(7000, 7030))
+def test_random_programs_in_machine_code(seed):
+    program = Program(seed)
+    t, given = program.traced(), program.arrays(3)
+    for found, expected in zip(Executable(t)(*given), run(t.graph, given), strict=True):
+        scale = max(1.0, float(np.max(np.abs(expected), initial=0.0)))
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * scale)
+
+
+@pytest.mark.parametrize(("rows", "row"), [(1, 1), (64, 1), (2047, 2047), (4096, 16384), (127, 1 << 24), (10**6, 8)])
+def test_blocks_cover_the_rows(monkeypatch, rows, row):
+    monkeypatch.undo()
+    size = block_rows(rows, row)
+    assert 1 <= size <= max(rows, 1) and size <= 3 * blocks.MOST_ROWS // 2
