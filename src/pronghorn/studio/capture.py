@@ -64,7 +64,20 @@ def _write(target: Path, model: Any, training: dict[str, Any]) -> None:
     described = saving.serialize_keras_object(model)
     compiled = saving.serialize_keras_object(model.get_compile_config() if model.compiled else {})
     found = {"model": described, "compile": compiled, "training": {k: int(v) for k, v in training.items() if v}}
+    found["shapes"], found["parameters"] = _facts(model)
     (target / MODEL).write_text(json.dumps(found), "utf-8")
+
+
+def _facts(model: Any) -> tuple[dict[str, Any], dict[str, int]]:
+    """Output shapes and parameters of the layers; the studio cannot make those that are the script's own."""
+    shapes, parameters = {}, {}
+    for layer in model.layers:
+        try:
+            shapes[layer.name] = list(layer.output.shape)
+            parameters[layer.name] = int(layer.count_params())
+        except (AttributeError, ValueError, TypeError):
+            continue  # it was not built, or gives several values
+    return shapes, parameters
 
 
 def _write_data(target: Path, x: Any, y: Any, named: dict[str, Any]) -> None:

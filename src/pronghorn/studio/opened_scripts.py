@@ -11,15 +11,16 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pronghorn import layers
 from pronghorn.studio import capture, runs
 from pronghorn.studio.data_sets import DataSet
-from pronghorn.studio.plans import ModelPlan, plan_of, plan_of_config
+from pronghorn.studio.plans import Built, ModelPlan, Problem, plan_of, plan_of_config
 from pronghorn.studio.settings import Settings, settings_of
 from pronghorn.studio.workbench import Workbench
 
@@ -35,12 +36,16 @@ class OpenedScript:
         settings: how it would have been trained.
         data: on what, if that was arrays.
         output: what the script printed.
+        shapes: output shapes by layer, as the script's process knew them.
+        parameters: numbers of parameters by layer.
     """
 
     plan: ModelPlan
     settings: Settings
     data: DataSet | None
     output: str
+    shapes: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    parameters: dict[str, int] = field(default_factory=dict)
 
 
 def open_source(source: str, name: str = "script.py") -> OpenedScript:
@@ -86,7 +91,9 @@ def open_script(path: str, seconds: float = SECONDS) -> OpenedScript:
             "code. The studio shows Sequential and functional models."
         )
     settings = settings_of(described["compile"], Settings(loss=None, metrics=()))
-    return OpenedScript(plan_of_config(described["model"]), settings.changed(described["training"]), data, output)
+    settings = settings.changed(described["training"])
+    shapes = {name: tuple(shape) for name, shape in described["shapes"].items()}
+    return OpenedScript(plan_of_config(described["model"]), settings, data, output, shapes, described["parameters"])
 
 
 def _data(place: Path, name: str) -> DataSet | None:
@@ -121,6 +128,24 @@ def use(bench: Workbench, found: OpenedScript) -> None:
             bench.use_data(found.data, keep_model=True)
         else:
             bench.without_data()
+        if bench.built is not None and bench.built.model is None:  # it has layers of the script's own
+            bench.built.shapes = {**found.shapes, **bench.built.shapes}
+            bench.built.parameters = {**found.parameters, **bench.built.parameters}
+            bench.built.problem = _of_the_script(bench.built)
+
+
+def _of_the_script(built: Built) -> Problem | None:
+    """What is wrong with a script's model, where a layer is the script's own and so is not known here."""
+    problem = built.problem
+    if problem is None or problem.layer is None:
+        return problem
+    layer = built.plan.layer(problem.layer)
+    if hasattr(layers, layer.kind) or layer.kind in ("Sequential", "Functional"):
+        return problem
+    told = (
+        "The studio shows the model, but cannot train it; the script can, with keras.callbacks.Studio() in its fit()."
+    )
+    return Problem(f"{layer.kind} is a class of the script's own. {told}", layer.name)
 
 
 def use_model(bench: Workbench, model: Any, name: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pronghorn import layers, optimizers, saving
 from pronghorn.studio.data_sets import PACKAGED, DataSet
-from pronghorn.studio.plans import LayerPlan, ModelPlan, is_tensor
+from pronghorn.studio.plans import LayerPlan, ModelPlan, is_tensor, plan_of_config
 from pronghorn.studio.settings import Settings
 from pronghorn.utils.naming import to_snake_case
 
@@ -29,7 +29,7 @@ def code_of(plan: ModelPlan, settings: Settings, data: DataSet | None) -> str:
         "import keras\nfrom keras import layers",
         _data_code(data),
         f"keras.utils.set_random_seed({settings.seed})",
-        _sequential(plan) if plan.sequential else _functional(plan),
+        *_models(plan, "model"),
         "model.summary()",
         _training(settings, data),
     ]
@@ -70,27 +70,45 @@ def _training(settings: Settings, data: DataSet | None) -> str:
     return "\n".join(lines)
 
 
-def _sequential(plan: ModelPlan) -> str:
-    lines = [f"        {_input(layer) if layer.is_input else _layer(layer)}," for layer in plan.layers]
-    return "\n".join(["model = keras.Sequential(", "    [", *lines, "    ]", ")"])
+def _models(plan: ModelPlan, variable: str, name: str | None = None) -> list[str]:
+    """The statements that make a model and put it into a variable; models that are its layers come first."""
+    inner = {layer.name: f"{variable}_{i}" for i, layer in enumerate(plan.layers, 1) if layer.kind in _MODELS}
+    parts: list[str] = []
+    for layer in plan.layers:
+        if layer.name in inner:
+            described = {"class_name": layer.kind, "config": {"name": layer.name, **layer.config}}
+            parts += _models(plan_of_config(described), inner[layer.name], layer.name)
+    return [
+        *parts,
+        _sequential(plan, variable, name, inner) if plan.sequential else _functional(plan, variable, name, inner),
+    ]
 
 
-def _functional(plan: ModelPlan) -> str:
-    names = _variables(plan)
+def _sequential(plan: ModelPlan, variable: str, name: str | None, inner: dict[str, str]) -> str:
+    made = [_input(layer) if layer.is_input else inner.get(layer.name) or _layer(layer) for layer in plan.layers]
+    called = [f"    name={_literal(name)},"] if name else []
+    return "\n".join(
+        [f"{variable} = keras.Sequential(", "    [", *(f"        {x}," for x in made), "    ],", *called, ")"]
+    )
+
+
+def _functional(plan: ModelPlan, variable: str, name: str | None, inner: dict[str, str]) -> str:
+    names = _variables(plan, {variable, *inner.values()})
     lines, called = [], set()
     for layer in _in_order(plan):
         if layer.is_input:
             lines.append(f"{names[layer.name]} = {_input(layer)}")
             continue
-        made = _layer(layer)
-        if len(layer.calls) > 1:
+        made = inner.get(layer.name) or _layer(layer)
+        if len(layer.calls) > 1 and layer.name not in inner:
             lines.append(f"{names[layer.name]}_layer = {made}")
             made = f"{names[layer.name]}_layer"
         for number, call in enumerate(layer.calls):
             target = names[layer.name] + (f"_{number + 1}" if number else "")
             lines.append(f"{target} = {made}({_arguments(call, names)})")
         called.add(layer.name)
-    lines.append(f"model = keras.Model({_ends(plan.inputs, names)}, {_ends(plan.outputs, names)})")
+    called = f", name={_literal(name)}" if name else ""
+    lines.append(f"{variable} = keras.Model({_ends(plan.inputs, names)}, {_ends(plan.outputs, names)}{called})")
     return "\n".join(lines)
 
 
@@ -107,13 +125,13 @@ def _in_order(plan: ModelPlan) -> list[LayerPlan]:
     return order
 
 
-def _variables(plan: ModelPlan) -> dict[str, str]:
+def _variables(plan: ModelPlan, taken: set[str]) -> dict[str, str]:
     """For each layer, a name that Python takes."""
     found: dict[str, str] = {}
     for layer in plan.layers:
         name = base = re.sub(r"\W", "_", layer.name).lstrip("0123456789_") or "x"
         number = 2
-        while name in found.values() or keyword.iskeyword(name) or name in ("keras", "layers", "model"):
+        while name in found.values() or keyword.iskeyword(name) or name in {"keras", "layers", *taken}:
             name, number = f"{base}_{number}", number + 1
         found[layer.name] = name
     return found
@@ -158,6 +176,7 @@ def _layer(layer: LayerPlan) -> str:
     return f"layers.{layer.kind}({', '.join(shown)})"
 
 
+_MODELS = ("Sequential", "Functional")
 _UNTOLD = ("name", "trainable", "dtype", "build_config")
 
 
@@ -169,7 +188,10 @@ def _settings(kind: Any, config: dict[str, Any]) -> list[str]:
         for p in parameters
         if p.default is p.empty and p.name in config and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
     ]
-    usual = kind(**{name: config[name] for name in needed}).get_config()
+    try:
+        usual = kind(**{name: config[name] for name in needed}).get_config()
+    except (ValueError, TypeError):  # it needs one of several
+        usual = {p.name: p.default for p in parameters}
     shown = [_literal(_plain(config[name])) for name in needed]
     for name, value in config.items():
         if (

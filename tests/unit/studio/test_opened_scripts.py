@@ -2,7 +2,9 @@
 
 import pytest
 
-from pronghorn.studio.opened_scripts import open_script, open_source
+from pronghorn.studio import data_sets
+from pronghorn.studio.opened_scripts import open_script, open_source, use
+from pronghorn.studio.workbench import Workbench
 
 SCRIPT = """
 import keras
@@ -32,6 +34,33 @@ def test_a_script_is_run_up_to_its_fit(tmp_path, monkeypatch):
     assert (settings.optimizer, settings.learning_rate, settings.batch_size, settings.epochs) == ("SGD", 0.25, 8, 7)
     assert found.data.kind == "table" and found.data.classes == ("0", "1") and len(found.data.x_test) == 10
     assert not (tmp_path / "too_far").exists()
+
+
+OWN = """
+import keras
+import numpy as np
+from keras import layers
+
+class Mine(layers.Layer):
+    def call(self, x):
+        return x * 2
+
+x = np.ones((10, 4), "float32")
+model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="before"), Mine(name="mine"), layers.Dense(2)])
+model.compile("adam", "mse")
+model.fit(iter([(x, x[:, :2])]))
+"""
+
+
+@pytest.mark.slow
+def test_a_class_of_the_scripts_own_is_shown_but_not_made(tmp_path):
+    bench = Workbench()
+    bench.use_data(data_sets.load_packaged("mnist"))
+    use(bench, open_source(OWN))
+    assert bench.data is None  # what it trains on are no arrays, and the digits do not fit
+    assert bench.built.problem.layer == "mine" and "class of the script's own" in bench.built.problem.message
+    graph = bench.shown()["graph"]
+    assert [box["shape"] for box in graph["boxes"][1:]] == [[None, 3], [None, 3], [None, 2]]
 
 
 @pytest.mark.slow

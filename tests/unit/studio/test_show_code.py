@@ -36,18 +36,32 @@ def stack():
     )
 
 
-@pytest.mark.parametrize("make", [branches, stack])
+def models_in_models():
+    inner = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="relu"), layers.Dense(2)], name="inner")
+    x = keras.Input((4,))
+    middle = keras.Model(x, inner(layers.Dense(4, name="way")(x)), name="middle")
+    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    return keras.Model([a, b], layers.Add(name="sum")([middle(a), middle(b)]))
+
+
+@pytest.mark.parametrize("make", [branches, stack, models_in_models])
 def test_the_code_makes_the_model(make):
     model = make()
     made = model_of(code_of(plan_of(model), Settings(), None))
 
     def told(model):
         hidden = ("name", "build_config")
-        return [{k: v for k, v in layer.get_config().items() if k not in hidden} for layer in model.layers]
+        plain = [layer for layer in model._flatten_layers(include_self=False) if not isinstance(layer, keras.Model)]
+        return [{k: v for k, v in layer.get_config().items() if k not in hidden} for layer in plain]
 
     assert told(made) == told(model)
     assert made.output_shape == model.output_shape
     assert [w.shape for w in made.weights] == [w.shape for w in model.weights]
+
+
+def test_layers_that_need_one_of_several_settings_are_written():
+    encoding = layers.CategoryEncoding(num_tokens=4, output_mode="multi_hot")
+    assert "num_tokens=4" in code_of(plan_of(keras.Sequential([keras.Input((2,)), encoding])), Settings(), None)
 
 
 def test_only_what_is_not_usual_is_written():
