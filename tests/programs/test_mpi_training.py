@@ -107,3 +107,11 @@ def test_one_process_prints_and_saves(tmp_path):
 @pytest.mark.slow
 def test_what_one_process_stops_ends_for_all(tmp_path):
     assert len(trained(2, tmp_path / "two.npz", fault="stop", epochs=9)["log_loss"]) == 2
+
+
+@pytest.mark.slow
+def test_processes_on_machines_of_different_kinds_stay_together(tmp_path):
+    one = trained(1, tmp_path / "one.npz", plain=True)
+    two = trained(2, tmp_path / "two.npz", mixed=True)
+    assert two["alike"]
+    check_close(two, one)

@@ -20,11 +20,13 @@ class Processes:
         rank: the number of this one, from 0.
         communicator: what they talk by, such as mpi4py's `MPI.Comm`; None for a single process, or where an engine
             has means of its own.
+        are_mixed: whether their machines have different processors, whose results may differ in the last bits.
     """
 
     count: int = 1
     rank: int = 0
     communicator: Any = None
+    are_mixed: bool = False
 
 
 class _State:

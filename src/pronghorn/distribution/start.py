@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import Any
 
@@ -10,6 +11,7 @@ from pronghorn.distribution import by_jax, mpi, watch
 from pronghorn.distribution.communicator import Communicator
 from pronghorn.distribution.processes import Processes, is_initialized, set_processes, told
 from pronghorn.runtime import threads
+from pronghorn.runtime.host import host_target
 from pronghorn.trainers.resumption import position, restore_seeds
 
 
@@ -61,5 +63,7 @@ def _begin_alike(found: Processes) -> None:
     """Have the processes share the cores and the state of all generators of random numbers, and watch over them."""
     if not os.environ.get(threads.VARIABLE):
         threads.set_num_threads(mpi.cores_of_each(found.communicator))
-    restore_seeds(Communicator(found).firsts(position(0, 0, None)))
+    others = Communicator(found)
+    set_processes(dataclasses.replace(found, are_mixed=len(set(others.everyones(host_target()))) > 1))
+    restore_seeds(others.firsts(position(0, 0, None)))
     watch.begin(found.communicator)

@@ -64,6 +64,29 @@ def least(number: int) -> int:
     return number if others is None else min(others.everyones(number))
 
 
+def leveled(model: Any, logs: dict[str, Any]) -> dict[str, Any]:
+    """Have all processes go on with the weights and the logs of the first, where their processors differ.
+
+    Results of different processors may differ in their last bits, and these would grow from step to step.
+
+    Args:
+        model: the model.
+        logs: those of an epoch.
+
+    Returns:
+        The logs.
+    """
+    others = communicator()
+    if others is None or not processes().are_mixed:
+        return logs
+    optimizer = [] if model.optimizer is None else model.optimizer.variables
+    for variable in [*model.variables, *optimizer]:
+        storage = variable.storage()
+        others.copy_firsts(storage)
+        variable.stored(storage)
+    return others.firsts(logs)
+
+
 def meet() -> None:
     """Wait until all processes are here."""
     others = communicator()

@@ -38,7 +38,7 @@ def run_epochs(
         logs = final_logs(model, None if run.is_over(epoch) else _train_epoch(run))
         if validate is not None and checks.is_validation_epoch(epoch, frequency):
             logs.update({f"val_{name}": value for name, value in validate().items()})
-        logs = dict(sorted(logs.items()))
+        logs = together.leveled(model, dict(sorted(logs.items())))
         callbacks.on_epoch_end(epoch, logs)
         lost.see(logs)
         model.stop_training = together.any_of(model.stop_training)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+if "mixed" in sys.argv[2] and os.environ.get("OMPI_COMM_WORLD_RANK") == "1":
+    os.environ["PRONGHORN_TARGET"] = "sse2"  # as on another machine
 import pronghorn as keras
 
 TARGET, SETTINGS = Path(sys.argv[1]), json.loads(sys.argv[2])
