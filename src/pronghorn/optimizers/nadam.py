@@ -66,8 +66,8 @@ class Nadam(Optimizer):
         )
 
     def load_own_variables(self, store: Any) -> None:
-        """See `Optimizer.load_own_variables`. Keras writes no product of the momenta where it scales the loss: the product
-        then follows from the number of steps."""
+        """See `Optimizer.load_own_variables`. Keras writes no product of the momenta where it scales the loss: the
+        product then follows from the number of steps."""
         names = list(store.keys())
         if not self.built or len(names) != len(self.variables) - 1:
             super().load_own_variables(store)

@@ -13,9 +13,9 @@ from strategies.ops_common import floats, optional, pick, shape
 
 STEPS = 20
 RATE = st.sampled_from((0.3, 0.05, 0.01))
-# Ftrl adds up gradients and weights over the rate, of both signs, so that of large terms little may be left, with their
-# rounding errors. In float32 beside float64 these are over 1e-5 for one weight in 200 at a rate of 0.01, and for none of
-# 800,000 at these rates (up to 7e-6).
+# Ftrl adds up gradients and weights over the rate, of both signs, so that of large terms little may be left, with
+# their rounding errors. In float32 beside float64 these are over 1e-5 for one weight in 200 at a rate of 0.01, and
+# for none of 800,000 at these rates (up to 7e-6).
 LARGE_RATE = st.sampled_from((0.5, 1.0))
 BETA = st.sampled_from((0.5, 0.8, 0.95))
 MOMENTS = {"beta_1": BETA, "beta_2": BETA, "epsilon": st.sampled_from((1e-7, 1e-3))}
