@@ -94,7 +94,7 @@ def _sequential(plan: ModelPlan, variable: str, name: str | None, inner: dict[st
 
 def _functional(plan: ModelPlan, variable: str, name: str | None, inner: dict[str, str]) -> str:
     names = _variables(plan, {variable, *inner.values()})
-    lines, called = [], set()
+    lines: list[str] = []
     for layer in _in_order(plan):
         if layer.is_input:
             lines.append(f"{names[layer.name]} = {_input(layer)}")
@@ -106,7 +106,6 @@ def _functional(plan: ModelPlan, variable: str, name: str | None, inner: dict[st
         for number, call in enumerate(layer.calls):
             target = names[layer.name] + (f"_{number + 1}" if number else "")
             lines.append(f"{target} = {made}({_arguments(call, names)})")
-        called.add(layer.name)
     called = f", name={_literal(name)}" if name else ""
     lines.append(f"{variable} = keras.Model({_ends(plan.inputs, names)}, {_ends(plan.outputs, names)}{called})")
     return "\n".join(lines)
