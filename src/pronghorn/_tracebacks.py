@@ -145,11 +145,13 @@ def install() -> None:
     if getattr(sys.excepthook, "_shortens", False):
         return
     previous = sys.excepthook
+    is_pythons = previous is sys.__excepthook__
 
     def excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         with Shortened(error) as shown:
             _say(shown, error)
-            previous(kind, error, error.__traceback__ if shown.hidden else trace)
+            show = sys.__excepthook__ if is_pythons else previous
+            show(kind, error, error.__traceback__ if shown.hidden else trace)
 
     excepthook._shortens = True  # type: ignore[attr-defined]
     sys.excepthook = excepthook

@@ -30,10 +30,12 @@ OPTIONAL = {
     "saving.memory_cap": {"resource"},  # Windows has none
     "saving.safetensors_store": {"safetensors"},
     "studio.launch": {"pronghorn.studio.server", "uvicorn"},
-    "utils.dot": {"IPython", "matplotlib"},
+    "utils.dot": {"IPython"},
+    "utils.dot_drawing": {"matplotlib"},
     "utils.image": {"PIL"},
     "utils.windows": {"scipy"},
     "visualization.drawing": {"PIL"},
+    "visualization.figures": {"matplotlib"},
     "visualization.galleries": {"matplotlib"},
 }
 #: What makes importing slow, and most programs, or most calls, do without:

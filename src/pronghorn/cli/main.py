@@ -50,13 +50,14 @@ def main() -> None:
 @click.argument("target", metavar="FILE")
 @click.argument("arguments", metavar="[ARGUMENTS]...", nargs=-1, type=click.UNPROCESSED)
 def run(as_module: bool, processes: int | None, target: str, arguments: tuple[str, ...]) -> None:
-    """Run an unmodified Keras script.
+    """Run an unmodified Keras script, or a notebook's cells of code.
 
     In it, `keras`, `tensorflow.keras` and `tf.keras` are Pronghorn. What follows FILE is the script's own.
 
     \b
       pronghorn run tutorial.py --epochs 3
       pronghorn run -m mypackage.train
+      pronghorn run notebook.ipynb
       pronghorn run -n 4 train.py        four processes on this machine; see keras.distribution
     """
     if processes is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import runpy
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -12,6 +14,7 @@ from types import ModuleType, TracebackType
 from pronghorn import _tracebacks
 from pronghorn.backends import engine as engines
 from pronghorn.cli import aliases
+from pronghorn.cli.notebooks import script_of
 
 _INTERRUPTED = 130  # what shells report for a process that Ctrl-C ended
 
@@ -35,6 +38,15 @@ def run_file(path: str, arguments: Sequence[str]) -> int:
     except OSError as error:
         print(f"pronghorn run: cannot read {path}: {error.strerror}.", file=sys.stderr)
         return 2
+    if script.suffix == ".ipynb":
+        try:
+            code = script_of(source, path)
+        except ValueError as error:
+            print(f"pronghorn run: {error}", file=sys.stderr)
+            return 2
+        source = code.encode()
+        # Tracebacks show lines of the cells, not of the file.
+        linecache.cache[str(script)] = (len(code), None, code.splitlines(keepends=True), str(script))
     if not _prepare(path, arguments, os.getcwd() if path == "-" else str(script.resolve().parent)):
         return 2
 
@@ -103,7 +115,15 @@ def _show(error: BaseException) -> None:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
         if extra:
             error.add_note(f"To install it: pip install 'pronghorn[{extra}]'")
+    if any(
+        frame.tb_frame.f_code.co_filename.endswith(".ipynb") for frame in _tracebacks.frames_of(error.__traceback__)
+    ):
+        sys.__excepthook__ = _print_error  # Python's own reads lines from the file, and these are of its cells
     sys.excepthook(type(error), error, error.__traceback__)
+
+
+def _print_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    traceback.print_exception(kind, error, trace)
 
 
 def _of_the_script(trace: TracebackType | None) -> TracebackType | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,9 @@ class LayerFacts:
         name: of the layer.
         kind: its class; empty where the file holds weights only.
         path: where its weights are in the file.
-        arrays: its weights.
+        arrays: its weights, those of its layers included.
         settings: a few words on how it was made.
+        layers: the layers of a model that is a layer, with their own weights.
     """
 
     name: str
@@ -51,6 +53,7 @@ class LayerFacts:
     path: str = ""
     arrays: list[ArrayFacts] = field(default_factory=list)
     settings: str = ""
+    layers: list[LayerFacts] = field(default_factory=list)
 
     @property
     def parameters(self) -> int:
@@ -147,7 +150,7 @@ def _folder(folder: Path, facts: FileFacts) -> FileFacts:
         facts.format = facts.format.replace("Keras 3", "Keras 2")
     facts.facts += _said(archive.read_metadata(folder))
     _describe_model(facts, config, config.get("compile_config"))
-    facts.layers = [_layer(entry) for entry in _entries(config)]
+    facts.layers = [_layer(entry, _DEEPEST) for entry in _entries(config)]
     with h5py.File(folder / archive.WEIGHTS, "r") as file:
         _add_arrays(facts, _arrays(file, facts.path))
     assets = sorted(file.relative_to(folder).as_posix() for file in (folder / archive.ASSETS).rglob("*.*"))
@@ -231,8 +234,19 @@ def _add_arrays(facts: FileFacts, arrays: list[ArrayFacts]) -> None:
             owner = owners[top] = LayerFacts(top.rpartition("/")[2] or "the model itself", path=top)
             facts.layers.append(owner)
         owner.path = owner.path or top
+        for depth, inner in _way(owner, parts, 2):
+            inner.path = "/".join(parts[:depth])
+            inner.arrays.append(ArrayFacts("/".join([*parts[depth:], name]), array.shape, array.dtype))
         below = "/".join(part for part in [*parts[len(top.split("/")) if top else 0 :], name] if part)
         owner.arrays.append(ArrayFacts(below or array.name, array.shape, array.dtype))
+
+
+def _way(owner: LayerFacts, parts: list[str], depth: int) -> Iterator[tuple[int, LayerFacts]]:
+    """The layers within a layer that an array belongs to, outermost first, and how many parts of its path name them."""
+    inner = _owners(owner.layers).get("/".join(parts[depth : depth + 2])) if owner.layers else None
+    if inner is not None:
+        yield depth + 2, inner
+        yield from _way(inner, parts, depth + 2)
 
 
 def _in_order(array: ArrayFacts) -> list[tuple[int, str]]:
@@ -261,11 +275,15 @@ _TOLD = ("units", "filters", "kernel_size", "strides", "pool_size", "rate", "act
 _TOLD += ("num_heads", "key_dim", "axis", "batch_shape", "batch_input_shape", "target_shape", "return_sequences")
 
 
-def _layer(entry: dict[str, Any]) -> LayerFacts:
+_DEEPEST = 8  # models in models in models: a file may have any number
+
+
+def _layer(entry: dict[str, Any], depth: int = 0) -> LayerFacts:
     config = entry.get("config")
     config = config if isinstance(config, dict) else {}
     told = [f"{key}={_short(config[key])}" for key in _TOLD if config.get(key) not in (None, "linear", False)]
-    return LayerFacts(str(config.get("name", "")), str(entry.get("class_name")), settings=", ".join(told))
+    inner = [_layer(below, depth - 1) for below in _entries(entry)] if depth else []
+    return LayerFacts(str(config.get("name", "")), str(entry.get("class_name")), settings=", ".join(told), layers=inner)
 
 
 def _short(value: Any) -> str:

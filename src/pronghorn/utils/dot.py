@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pronghorn.utils.arguments import shown
+from pronghorn.utils.dot_drawing import draw
 from pronghorn.utils.summary import class_name, output_shapes
 
 _RANKDIRS = ("TB", "BT", "LR", "RL")
@@ -200,66 +201,6 @@ def _lines(layer: Any, options: dict[str, bool]) -> Iterator[str]:
 def _input_shapes(layer: Any) -> list[tuple[Any, ...]]:
     nodes = getattr(layer, "_inbound_nodes", None)
     return [tuple(tensor.shape) for tensor in nodes[-1].input_tensors] if nodes else []
-
-
-def draw(dot: Dot, path: str | os.PathLike[str], format: str = "png") -> None:
-    """Draw a graph with Matplotlib: rows of boxes, each below what it takes its inputs from.
-
-    Raises:
-        ImportError: if Matplotlib is not installed.
-    """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError(
-            "Drawing a model needs Graphviz, or Matplotlib; to install it: pip install 'pronghorn[plot]'",
-            name="matplotlib",
-        ) from None
-    places = _places(dot)
-    width = 1 + max(column for _, column in places.values())
-    height = 1 + max(row for row, _ in places.values())
-    cell = (2.9, 0.6 + 0.17 * max(len(node.lines) for node in dot.nodes))
-    figure = Figure(figsize=(cell[0] * width, cell[1] * height), dpi=min(dot.dpi, 150))
-    FigureCanvasAgg(figure)
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
-    axes.axis("off")
-    style = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "black"}
-    boxes = {}
-    for node in dot.nodes:
-        row, column = places[node.name]
-        text = axes.text(
-            column, row, "\n".join(node.lines), ha="center", va="center", fontsize=9, bbox=dict(style), zorder=2
-        )
-        boxes[node.name] = text.get_bbox_patch()
-    for start, end in dot.edges:
-        (row, column), (end_row, end_column) = places[start], places[end]
-        # The patches cut the arrow at the boxes' edges.
-        arrow = {"arrowstyle": "->", "color": "0.3", "patchA": boxes[start], "patchB": boxes[end]}
-        axes.annotate("", xy=(end_column, end_row), xytext=(column, row), arrowprops=arrow, zorder=3)
-    figure.savefig(path, format=format)
-
-
-def _places(dot: Dot) -> dict[str, tuple[int, float]]:
-    """The row of each box, the length of the longest way to it, and its column, centred."""
-    rows = {node.name: 0 for node in dot.nodes}
-    for _ in dot.nodes:
-        changed = False
-        for start, end in dot.edges:
-            if rows[end] < rows[start] + 1 <= len(dot.nodes):
-                rows[end], changed = rows[start] + 1, True
-        if not changed:
-            break
-    by_row: dict[int, list[str]] = {}
-    for node in dot.nodes:
-        by_row.setdefault(rows[node.name], []).append(node.name)
-    widest = max(map(len, by_row.values()))
-    return {
-        name: (row, index + (widest - len(names)) / 2)
-        for row, names in by_row.items()
-        for index, name in enumerate(names)
-    }
 
 
 def plot_model(

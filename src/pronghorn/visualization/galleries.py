@@ -9,17 +9,8 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config
+from pronghorn.visualization import figures
 from pronghorn.visualization.drawing import Color, draw_bounding_boxes, draw_segmentation_masks
-
-
-def _pyplot() -> Any:
-    try:
-        from matplotlib import pyplot
-    except ImportError:
-        raise ImportError(
-            "Galleries need Matplotlib; to install it: pip install 'pronghorn[plot]'", name="matplotlib"
-        ) from None
-    return pyplot
 
 
 def _prepared(images: Any, value_range: tuple[float, float], data_format: str | None) -> np.ndarray:
@@ -73,7 +64,7 @@ def plot_image_gallery(
     """
     if path is not None and show:
         raise ValueError("plot_image_gallery: pass path to save the figure, or show=True to show it, not both.")
-    pyplot = _pyplot()
+    pyplot = figures.pyplot()
     pictures = _prepared(images, value_range, data_format) / 255
     count = len(pictures)
     cols = cols or (math.ceil(count / rows) if rows else math.ceil(math.sqrt(count)))

@@ -142,3 +142,17 @@ def test_inspect_sends_no_commands_to_the_terminal(tmp_path):
 
 def test_inspect_of_a_folder_without_a_model(tmp_path):
     assert "holds no model" in run("inspect", tmp_path, code=1)
+
+
+def test_inspect_opens_models_within_models_and_breaks_no_word(tmp_path, monkeypatch):
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="relu", name="within")], name="inner")
+    path = tmp_path / "nested.keras"
+    keras.Sequential([keras.Input((4,)), inner, keras.layers.Dense(2, name="outer")]).save(path)
+    facts = {layer.name: layer for layer in inspect_file(path).layers}
+    within = {layer.name: layer for layer in facts["inner"].layers}["within"]
+    assert facts["inner"].parameters == within.parameters == 15
+    assert [array.shape for array in within.arrays] == [(4, 3), (3,)] and facts["outer"].parameters == 8
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = CliRunner().invoke(main, ["inspect", str(path)]).output
+    assert "  within (Dense)" in shown and "units=3, activation=relu" in shown and "4x3 3" in shown
+    assert all(len(line) <= 60 for line in shown.splitlines() if "│" in line)
