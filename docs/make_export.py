@@ -115,7 +115,8 @@ program(torch.from_numpy(x))  # called as the model is
 Trainable weights are the program's parameters, the others its buffers, by their paths: `dense.kernel`. The number of
 rows is its dimension `batch`, from 1 on. A loop over a known number of steps, such as a recurrent layer's, is written
 out step by step; one over an open number is PyTorch's `scan`, and branches and `while` loops are its `cond` and
-`while_loop`.
+`while_loop`. Open sizes of images begin where each convolution and pool finds two places; strides of convolutions over
+them are not there.
 
 ## JAX
 
@@ -126,7 +127,8 @@ program = jax.export.deserialize(bytearray(open("digits.jax", "rb").read()))
 program.call(x)  # called as the model is; under jax.jit, too
 ```
 
-The weights are in the file, as constants of the program, and the number of rows is its symbol `batch`.
+The weights are in the file, as constants of the program, and the number of rows is its symbol `batch`, from 1 on. Open
+sizes of images begin where each convolution and pool finds a place; strides of convolutions over them are not there.
 `platforms=("cpu", "cuda", "tpu")` writes a program for several kinds of devices; it is `("cpu",)` by default. A model
 with inputs of 64 bits asks for `jax_enable_x64` where it runs. A part of known size cut out of an open axis
 (`dynamic_slice`) is for a number of rows that is known.

@@ -110,6 +110,21 @@ def test_dicts_of_inputs_and_outputs(format, path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("layer", "least"),
+    [
+        (lambda: layers.Conv2D(4, 3, activation="relu"), 3),
+        (lambda: layers.MaxPooling2D(4), 4),
+    ],
+    ids=["convolution", "pooling"],
+)
+def test_images_of_any_size_that_is_large_enough(layer, least, format, path):
+    model = keras.Sequential([keras.Input((None, None, 3)), layer(), layers.GlobalAveragePooling2D()])
+    least = 2 * least if format == "torch" else least  # it takes a window of one place for a case of its own
+    agrees(model, path, format, *([drawn(2, h, w, 3)] for h, w in [(least, least), (9, 11), (12, 20)]))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_random_models(seed, format, path):
     spec = {**random_spec(seed), "policy": "float32"}

@@ -15,11 +15,13 @@ from pronghorn.backends.interpreter import failed_at
 from pronghorn.compiler.stages import rewrite_for_engines
 from pronghorn.export.signature import Inference
 from pronghorn.graph import dtypes
-from pronghorn.graph.dim import SymbolicDimError
+from pronghorn.graph.dim import Dim, SymbolicDimError
 from pronghorn.graph.ir import Graph, Node
 from pronghorn.graph.variable import GraphVariable
 
 T = TypeVar("T")
+
+_TRIED = 1024
 
 
 class TableCall:
@@ -45,6 +47,20 @@ class TableCall:
                 + "; ".join(problems)
                 + "."
             )
+
+    def least(self, windows: int = 1) -> dict[str, int]:
+        """For each symbol the least number of which there is no negative extent.
+
+        Args:
+            windows: how many places convolutions and pools have to find at least.
+        """
+        extents = set(_extents(self.graph, windows))
+        found = {}
+        for name in self.found.symbols:
+            own = [(n, least) for n, least in extents if n.symbols == {name}]
+            fitting = (i for i in range(1, _TRIED) if all(n.evaluate({name: i}) >= least for n, least in own))
+            found[name] = next(fitting, 1)
+        return found
 
     @property
     def variables(self) -> list[GraphVariable]:
@@ -81,6 +97,15 @@ class TableCall:
                 f"export: format={self.format!r} cannot express {what}, so nothing was written ({reason}). Instead, "
                 f"{mend}."
             ) from error
+
+
+def _extents(graph: Graph, windows: int) -> Iterator[tuple[Dim, int]]:
+    """The open extents of what a graph computes, and how small they may be."""
+    for node in graph.nodes:
+        least = windows if node.prim.name.startswith(("conv", "window")) else 0
+        yield from ((n, least) for v in node.outputs for n in v.shape if isinstance(n, Dim))
+    for inner in graph.subgraphs():
+        yield from _extents(inner, windows)
 
 
 def _problems(graph: Graph, lacks: Mapping[str, str]) -> Iterator[str]:

@@ -60,8 +60,10 @@ def export_model(
         ValueError: for a format that is not known, a model whose inputs are not, or a path that something else has.
         NotImplementedError: for what the format cannot express, layer by layer; nothing is written then.
         ImportError: if the format needs a package that is not installed.
-        TypeError: for a keyword argument that the format does not have.
+        TypeError: for what is no model, or a keyword argument that the format does not have.
     """
+    if not (callable(model) and hasattr(model, "variables")):
+        raise TypeError(f"export: a model is expected, got {model!r}.")
     found = FORMATS.get(format)
     if found is None:
         there = ", ".join(map(repr, FORMATS))

@@ -109,8 +109,8 @@ class Inference:
             paths = ", ".join(sorted({repr(v.path) for v in self.traced.updated}))
             raise NotImplementedError(
                 f"{self.purpose.who}: {self.traced.graph.name!r} assigns {paths} when it is called, but "
-                f"{self.purpose.keeper} keeps nothing between calls. Make recurrent layers with stateful=False, and "
-                "take their states as inputs and outputs."
+                f"{self.purpose.keeper} keeps nothing between calls. Make recurrent layers with stateful=False, "
+                "draw random numbers with a number as the seed, and take states as inputs and outputs."
             )
 
 

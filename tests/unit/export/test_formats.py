@@ -9,7 +9,7 @@ import pronghorn as keras
 from pronghorn import layers, ops
 from pronghorn.backends import engine as engines
 from pronghorn.export import files, signature
-from pronghorn.export.formats import FORMATS, format_of
+from pronghorn.export.formats import FORMATS, export_model, format_of
 from pronghorn.graph.dim import Dim
 
 
@@ -219,3 +219,8 @@ def test_a_folder_of_something_else_stays(tmp_path):
     with pytest.raises(ValueError, match="is a file; this format is a folder"):
         files.check_folder(tmp_path / "notes.txt", "saved_model.pb")
     files.check_folder(tmp_path / "new", "saved_model.pb")
+
+
+def test_what_is_no_model(tmp_path):
+    with pytest.raises(TypeError, match="a model is expected, got 3"):
+        export_model(3, tmp_path / "m.onnx", format="onnx")

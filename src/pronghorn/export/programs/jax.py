@@ -20,7 +20,7 @@ from pronghorn import tree
 from pronghorn.backends.jax import ENGINE
 from pronghorn.export.by_table import TableCall, flat, megabytes, size_of
 from pronghorn.export.files import check_file, write_file
-from pronghorn.export.signature import Inference, inference
+from pronghorn.export.signature import inference
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Dim
 
@@ -77,18 +77,20 @@ def bytes_of(call: TableCall, platforms: tuple[str, ...]) -> bytes:
         results, _ = call.run(flat(found.arguments, arguments), weights)
         return tree.pack_sequence_as(found.structure, results)
 
-    arguments = tree.pack_sequence_as(found.arguments, _described(found))
+    arguments = tree.pack_sequence_as(found.arguments, _described(call))
     program = jax.export.export(jax.jit(function), platforms=platforms)(*arguments)
     return bytes(program.serialize())
 
 
-def _described(found: Inference) -> list[Any]:
-    """Shapes and types of the inputs, with JAX's symbols for open extents."""
-    values, symbols = found.given, found.symbols
-    env: Any = dict(zip(symbols, jax.export.symbolic_shape(", ".join(symbols)))) if symbols else {}
+def _described(call: TableCall) -> list[Any]:
+    """Shapes and types of the inputs, with JAX's symbols for open extents, which are as large as they have to be."""
+    symbols = call.found.symbols
+    constraints = [f"{name} >= {n}" for name, n in call.least().items() if n > 1]
+    known = jax.export.symbolic_shape(", ".join(symbols), constraints=constraints) if symbols else ()
+    env: Any = dict(zip(symbols, known))
     return [
         jax.ShapeDtypeStruct(
             tuple(n.evaluate(env) if isinstance(n, Dim) else n for n in v.shape), dtypes.to_numpy(v.dtype)
         )
-        for v in values
+        for v in call.found.given
     ]

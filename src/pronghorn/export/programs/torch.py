@@ -10,6 +10,7 @@ program's parameters and buffers, by their paths.
 from __future__ import annotations
 
 import io
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,9 @@ from pronghorn.backends.torch import ENGINE
 from pronghorn.backends.torch.registry import TYPES
 from pronghorn.export.by_table import TableCall, flat, megabytes
 from pronghorn.export.files import check_file, write_file
-from pronghorn.export.signature import Inference, inference
+from pronghorn.export.signature import inference
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.variable import GraphVariable
-
-_HINTS = (5, 7, 11, 13, 17, 19, 23)
-"""Extents of the example that PyTorch traces with, one for each symbol: equal ones it might take for the same."""
 
 LACKS: dict[str, str] = {
     "nextafter": "PyTorch has it, but not in a traced program; compute it outside of the exported model",
@@ -64,7 +62,7 @@ def exported(call: TableCall) -> Any:
 
     found = call.found
     module = _module_of(call)
-    examples, extents = _examples(found)
+    examples, extents = _examples(call)
     with torch.no_grad():
         return torch.export.export(
             module,
@@ -109,11 +107,13 @@ def _registered(module: Any, variable: GraphVariable, tensor: Any) -> tuple[Any,
     return module, last
 
 
-def _examples(found: Inference) -> tuple[list[Any], list[Any]]:
-    """Arrays for PyTorch to trace with, and which extents of each are open."""
-    values, symbols = found.given, found.symbols
-    hints = dict(zip(symbols, _HINTS * (len(symbols) // len(_HINTS) + 1)))
-    open_ = {name: torch.export.Dim(name, min=1) for name in symbols}
+def _examples(call: TableCall) -> tuple[list[Any], list[Any]]:
+    """Arrays for PyTorch to trace with, and which extents of each are open, and how small they may be."""
+    values, least = call.found.given, call.least(windows=2)  # it takes one for a case of its own
+    hints: dict[str, int] = {}
+    for name, n in least.items():  # equal ones PyTorch might take for the same
+        hints[name] = next(i for i in itertools.count(n + 4, 2) if i not in hints.values())
+    open_ = {name: torch.export.Dim(name, min=n) for name, n in least.items()}
     examples, extents = [], []
     for v in values:
         shape = [n.evaluate(hints) if isinstance(n, Dim) else n for n in v.shape]
