@@ -75,6 +75,7 @@ class Run:
     def __post_init__(self) -> None:
         self._control = threading.Condition()
         self._paused, self._steps_left, self._stop = False, 0, False
+        self.is_asked = False  # whether there is anything to ask about
         self.reading = threading.Lock()  # for those who ask the model while it trains
         self.thread: threading.Thread | None = None
 
@@ -85,7 +86,7 @@ class Run:
 
     def pause(self) -> None:
         with self._control:
-            self._paused, self._steps_left = True, 0
+            self._paused, self._steps_left, self.is_asked = True, 0, True
             self._control.notify_all()
 
     def resume(self) -> None:
@@ -96,18 +97,16 @@ class Run:
     def step(self) -> None:
         """One more step, and a pause behind it."""
         with self._control:
-            self._paused, self._steps_left = True, self._steps_left + 1
+            self._paused, self._steps_left, self.is_asked = True, self._steps_left + 1, True
             self._control.notify_all()
 
     def stop(self) -> None:
         with self._control:
-            self._stop = True
+            self._stop = self.is_asked = True
             self._control.notify_all()
 
     def ask(self) -> bool:
         """Called by the training thread after each step: waits while paused; whether to stop."""
-        if not (self._paused or self._stop):
-            return False
         with self._control:
             while self._paused and not self._stop:
                 if self._steps_left:
@@ -117,6 +116,7 @@ class Run:
                 self._control.wait()
             if not self._stop and self.state == "paused" and not self._paused:
                 self._set("training")
+            self.is_asked = self._paused or self._stop
             return self._stop
 
     def finish(self) -> None:
@@ -195,6 +195,7 @@ class Watcher(Callback):
         super().__init__()
         self._run = run
         self._began = time.perf_counter()
+        self._all = False  # whether all that is logged are numbers
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._run.steps_per_epoch = (self.params or {}).get("steps")
@@ -208,11 +209,13 @@ class Watcher(Callback):
         self._run.epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        run = self._run
+        # Steps may take as little as twenty microseconds, and this is part of each.
+        run, values = self._run, logs or {}
         if not run.names:
-            run.names = tuple(name for name, value in (logs or {}).items() if isinstance(value, float))
-        run.points.append((batch, *[logs[name] for name in run.names]))  # type: ignore[index]
-        if run.ask():
+            run.names = tuple(name for name, value in values.items() if isinstance(value, float))
+            self._all = len(run.names) == len(values)
+        run.points.append((batch, *values.values()) if self._all else (batch, *[values[name] for name in run.names]))
+        if run.is_asked and run.ask():
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
