@@ -124,6 +124,7 @@ _NAMED = {
     "avx2": Target("x86_64", "x86-64-v3", _AVX2_FEATURES, 256, 16, True),
     "avx512": Target("x86_64", "x86-64-v4", f"{_AVX2_FEATURES},+{',+'.join(AVX512)},-prefer-256-bit", 512, 32, True),
     "neon": Target("aarch64", "generic", "+neon,+fp-armv8", 128, 32, True),
+    "neon-bf16": Target("aarch64", "generic", "+neon,+fp-armv8,+fullfp16,+dotprod,+i8mm,+bf16", 128, 32, True),
 }
 _EMULATED = "-emulated"  # behind a name: with its vectors and registers, on whatever machine this is
 EMULATED = tuple(name + _EMULATED for name in ("avx2", "avx512"))
@@ -133,8 +134,8 @@ def named_target(name: str) -> Target:
     """A machine by name, whether or not the host is one.
 
     Args:
-        name: `"sse2"`, `"avx2"`, `"avx512"`, `"neon"` or `"native"` (the host itself), or `"avx2-emulated"` or
-            `"avx512-emulated"` (the host, with the other's vectors and registers).
+        name: `"sse2"`, `"avx2"`, `"avx512"`, `"neon"`, `"neon-bf16"` or `"native"` (the host itself), or
+            `"avx2-emulated"` or `"avx512-emulated"` (the host, with the other's vectors and registers).
 
     Raises:
         ValueError: there is no such name.
