@@ -135,6 +135,8 @@ def test_a_model_that_was_there_before_is_laid_out_by_its_first_run():
     np.testing.assert_allclose(second["loss"], expected["loss"], rtol=1e-4)
     trained(None, same)  # and goes on without it
     assert parts_of(kernel) == {(8, 8)}
+    trained(D.DataParallel(devices=["cpu:2", "cpu:3"]), same)  # and on other devices
+    assert parts_of(kernel) == {(8, 16)} and kernel.value.devices() == set(jax.devices()[2:])
 
 
 @pytest.mark.parametrize("kind", [".keras", ".weights.h5"])

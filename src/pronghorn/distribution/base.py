@@ -104,10 +104,11 @@ class Distribution:
             return self._executable_of_jax(traced, gathered, jit)
         own, count = engine in choice.OWN_WAYS, self.device_mesh.devices.size
         if count != (self.num_processes if own else 1):
+            start = f"Start {count} processes (pronghorn run -n {count} SCRIPT), or choose" if own else "Choose"
             raise RuntimeError(
-                f"{self} has {count} devices, but the engine {choice.OWN if own else engine!r} computes on one in each "
-                f"process. Start {count} processes (pronghorn run -n {count} SCRIPT), or choose the engine JAX before "
-                "the mesh is made: keras.config.set_backend('jax'), KERAS_BACKEND=jax pronghorn run SCRIPT."
+                f"{self} has {count} devices, but the engine {choice.OWN if own else engine!r} computes on one"
+                f"{' in each process' if own else ''}. {start} the engine JAX before the mesh is made: "
+                "keras.config.set_backend('jax'), KERAS_BACKEND=jax pronghorn run SCRIPT."
             )
         return choice.executable(engine, traced, gathered, jit)
 
@@ -122,10 +123,20 @@ class Distribution:
 
     # -- what engines ask: see `pronghorn.backends.engine.Placement` ------------------------------------------------
     def lay_out(self, variables: Any) -> None:
-        """Give variables that have no layout one each: those of models that were built before this was in force."""
+        """Give variables a layout that have none on these devices, as those of models that were built before have."""
         for variable in variables:
+            if variable.laid_like is not None:
+                self.lay_out([variable.laid_like])
+            if self._is_elsewhere(variable._layout):
+                variable.lay_out(None)
             if variable._layout is None:
                 variable.lay_out(self.layout_of(variable))
+
+    def _is_elsewhere(self, layout: Any) -> bool:
+        mesh = layout.device_mesh if isinstance(layout, TensorLayout) else self.device_mesh
+        return (
+            mesh is not self.device_mesh and mesh.devices.ravel().tolist() != self.device_mesh.devices.ravel().tolist()
+        )
 
     def layout_of(self, variable: Any) -> TensorLayout:
         """Return how a variable lies on the mesh, checked.
