@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from typing import Any
 
@@ -39,9 +40,9 @@ def start(address: str | None, count: int | None, rank: int | None, seconds: flo
         )
     backend.clear_backends()  # a trial of the engine has had JAX look for the devices of this process alone
     try:
-        jax.distributed.initialize(
-            address, count, rank, initialization_timeout=int(seconds + 1), heartbeat_timeout_seconds=_MISSED
-        )
+        known = inspect.signature(jax.distributed.initialize).parameters  # older versions wait as long as they do
+        wishes = {"heartbeat_timeout_seconds": _MISSED} if "heartbeat_timeout_seconds" in known else {}
+        jax.distributed.initialize(address, count, rank, initialization_timeout=int(seconds + 1), **wishes)
     except (ValueError, RuntimeError) as error:
         raise RuntimeError(
             f"initialize: JAX cannot begin a run of several processes: {error} Say job_addresses, num_processes and "
