@@ -24,6 +24,9 @@ import matplotlib.pyplot as plt
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src")]
 
+import graph_picture  # noqa: E402
+import make_compiler  # noqa: E402
+
 import pronghorn as keras  # noqa: E402
 from pronghorn import layers  # noqa: E402
 
@@ -158,12 +161,31 @@ def picture_of_feature_maps() -> Any:
     return figure
 
 
+def picture_of_training_graph() -> Any:
+    """The graph of a training step of one dense layer, as the compiler prints it once it is simplified."""
+    text = make_compiler.graph(make_compiler.printed()["graph: train_step: simplify"])
+    nodes = graph_picture.parse(text, {"0": "x", "1": "y", "2": "weights", "3": "bias", "6": "rate"})
+    for node in nodes.values():
+        node.origin = _ORIGINS[node.origin][0]
+    graph_picture.lay_out(nodes)
+    return graph_picture.draw(nodes, dict(_ORIGINS.values()))
+
+
+_ORIGINS = {
+    "input": ("input", "#f2f2f2"),
+    "dense": ("the layer", "#cfe1f5"),
+    "mean_squared_error": ("the loss", "#fde3c8"),
+    "mean_squared_error (gradient)": ("the loss's gradient", "#fbd0d0"),
+    "dense (gradient)": ("the layer's gradient", "#d5efd2"),
+    "sgd": ("the update", "#e3d8f3"),
+}
 PICTURES: dict[str, Callable[[], Any]] = {
     "digits": picture_of_digits,
     "convolution": picture_of_convolution,
     "training_curves": picture_of_training_curves,
     "mistakes": picture_of_mistakes,
     "feature_maps": picture_of_feature_maps,
+    "training_graph": picture_of_training_graph,
 }
 
 
