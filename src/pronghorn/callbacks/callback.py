@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.utils.arguments import CheckedArguments
+from pronghorn.utils.reprs import call_text
 
 Logs = Mapping[str, Any] | None
 
@@ -37,6 +38,9 @@ class Callback(CheckedArguments):
     def __init__(self) -> None:
         self.params: Any = None
         self._model: Any = None
+
+    def __repr__(self) -> str:
+        return call_text(self, {name: value for name, value in vars(self).items() if name != "params"})
 
     def set_params(self, params: Any) -> None:
         """Take the parameters of the run; called before anything else."""

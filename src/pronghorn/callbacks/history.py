@@ -7,6 +7,10 @@ from typing import Any
 from pronghorn.callbacks.callback import Callback, Logs
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
 class History(Callback):
     """Keeps the results of each epoch; added to every `fit`, which returns it.
 
@@ -27,6 +31,11 @@ class History(Callback):
         super().__init__()
         self.epoch: list[int] = []
         self.history: dict[str, list[Any]] = {}
+
+    def __repr__(self) -> str:
+        last = ", ".join(f"{name}={values[-1]:.4g}" for name, values in self.history.items() if _is_number(values[-1]))
+        count = len(self.epoch)
+        return f"<History of {count} {'epoch' if count == 1 else 'epochs'}{f', the last: {last}' if last else ''}>"
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self.epoch = []

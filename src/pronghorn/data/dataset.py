@@ -6,6 +6,7 @@ It has the methods of TensorFlow's `tf.data.Dataset` that Keras scripts use, on 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import queue
@@ -43,6 +44,7 @@ class Dataset(MoreSteps):
         self._source = source
         self._length = length
         self._spec: Any = None
+        self._batch_size: int | None = None  # where the last batch may have fewer elements
 
     # -- making one ---------------------------------------------------------------------------------------------------
     @staticmethod
@@ -62,7 +64,9 @@ class Dataset(MoreSteps):
             for index in range(length):
                 yield row(arrays, index)
 
-        return Dataset(rows, length)
+        found = Dataset(rows, length)
+        found._spec = map_leaves(spec_of, row(arrays, 0)) if length else None
+        return found
 
     @staticmethod
     def from_tensors(tensors: Any, name: str | None = None) -> Dataset:
@@ -149,8 +153,29 @@ class Dataset(MoreSteps):
 
     @property
     def element_spec(self) -> Any:
-        """What an element is like: what a generator's signature says, or what the first is."""
-        return self._spec if self._spec is not None else map_leaves(spec_of, next(iter(self)))
+        """What an element is like: what a generator's signature says, or what the first is.
+
+        The extent of batches is None where the last may have fewer elements.
+
+        >>> Dataset.from_tensor_slices([1.0, 2.0, 3.0]).batch(2).element_spec
+        TensorSpec(shape=(None,), dtype='float32', name=None)
+        """
+        if self._spec is not None:
+            return self._spec
+        spec = map_leaves(spec_of, next(iter(self)))
+        if self._batch_size is None:
+            return spec
+        extents = [leaf.shape[0] for leaf in leaves(spec) if len(leaf.shape)]
+        batch = next((n for n in extents if isinstance(n, int) and n <= self._batch_size), None)
+        return map_leaves(lambda leaf: _open_batch(leaf, batch), spec)
+
+    def __repr__(self) -> str:
+        words = [_count_text(self._length)]
+        if self._spec is not None:  # else an element would have to be read
+            words.append(_spec_text(self._spec))
+        elif self._batch_size is not None:
+            words.append(f"batches of {self._batch_size}")
+        return f"<Dataset: {', '.join(words)}>"
 
     # -- refining it --------------------------------------------------------------------------------------------------
     def map(self, function: Callable[..., Any], num_parallel_calls: Any = None, **ignored: Any) -> Dataset:
@@ -178,7 +203,11 @@ class Dataset(MoreSteps):
         Raises:
             ValueError: if `batch_size` is not positive, or, when reading, if elements differ in shape.
         """
-        return self._batched(batch_size, drop_remainder, lambda chunk: map_leaves(stack, *chunk))
+        found = self._batched(batch_size, drop_remainder, lambda chunk: map_leaves(stack, *chunk))
+        if self._spec is not None and all(type(leaf) is TensorSpec for leaf in leaves(self._spec)):
+            extent = int(batch_size) if drop_remainder else None
+            found._spec = map_leaves(lambda leaf: TensorSpec((extent, *leaf.shape), leaf.dtype), self._spec)
+        return found
 
     def padded_batch(
         self,
@@ -233,7 +262,9 @@ class Dataset(MoreSteps):
         length = self._length
         if isinstance(length, int):
             length = length // batch_size if drop_remainder else -(-length // batch_size)
-        return Dataset(batches, length)
+        found = Dataset(batches, length)
+        found._batch_size = None if drop_remainder else batch_size
+        return found
 
     def unbatch(self, name: str | None = None) -> Dataset:
         """Take batches apart into their rows."""
@@ -366,6 +397,53 @@ class Elements(Iterator[Any]):
     def element_spec(self) -> Any:
         """What an element is like."""
         return self._dataset.element_spec
+
+
+def _open_batch(leaf: Any, batch: int | None) -> Any:
+    """A description of an array, with None for the extent of the batch."""
+    if batch is None or type(leaf) is not TensorSpec or not len(leaf.shape) or leaf.shape[0] != batch:
+        return leaf
+    return TensorSpec((None, *leaf.shape[1:]), leaf.dtype)
+
+
+def _count_text(length: float | None) -> str:
+    if length is None:
+        return "an unknown number of elements"
+    if length == math.inf:
+        return "elements without end"
+    return "1 element" if length == 1 else f"{int(length):,} elements"
+
+
+def _spec_text(spec: Any) -> str:
+    """Types and shapes in few words."""
+    if isinstance(spec, dict):
+        return "{" + ", ".join(f"{key!r}: {_spec_text(value)}" for key, value in spec.items()) + "}"
+    if isinstance(spec, tuple | list) and not hasattr(spec, "as_list"):
+        return "(" + ", ".join(map(_spec_text, spec)) + ("," if len(spec) == 1 else "") + ")"
+    return f"{spec.dtype} {tuple(spec.shape)}" if hasattr(spec, "shape") else repr(spec)
+
+
+def _keeping(method: Callable[..., Dataset], spec: bool) -> Callable[..., Dataset]:
+    """A method whose result has the batches of the data set, and elements that are like its."""
+
+    @functools.wraps(method)
+    def kept(self: Dataset, *args: Any, **kwargs: Any) -> Dataset:
+        found = method(self, *args, **kwargs)
+        if found is not self:
+            found._batch_size = self._batch_size
+            found._spec = self._spec if spec else found._spec
+        return found
+
+    return kept
+
+
+_SAME_ELEMENTS = (
+    *("filter", "shuffle", "repeat", "take", "skip", "cache", "prefetch"),
+    *("with_options", "shard", "take_while", "ignore_errors"),
+)
+for _name in _SAME_ELEMENTS:
+    setattr(Dataset, _name, _keeping(getattr(Dataset, _name), spec=True))
+Dataset.map = _keeping(Dataset.map, spec=False)  # type: ignore[method-assign]
 
 
 def _like_parts(parts: Any, elements: Iterator[Any]) -> Any:

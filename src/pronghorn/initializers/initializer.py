@@ -7,9 +7,10 @@ from typing import Any
 from pronghorn import config
 from pronghorn.graph import dtypes
 from pronghorn.utils.arguments import CheckedArguments
+from pronghorn.utils.reprs import ShownByConfig
 
 
-class Initializer(CheckedArguments):
+class Initializer(ShownByConfig, CheckedArguments):
     """An object called with a shape that returns an array to start a weight with.
 
     Example:

@@ -19,10 +19,11 @@ from pronghorn.optimizers.schedules import LearningRateSchedule
 from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 from pronghorn.utils.arguments import RATE, CheckedArguments, arguments, check, is_number
 from pronghorn.utils.naming import NameScope, auto_name
+from pronghorn.utils.reprs import ShownByConfig
 from pronghorn.variables import Variable
 
 
-class Optimizer(CheckedArguments):
+class Optimizer(ShownByConfig, CheckedArguments):
     """An optimizer: override `update_step`, and `build` to create slot variables.
 
     Everything it does is ops on variables, so inside a compiled training step it becomes part of the step.

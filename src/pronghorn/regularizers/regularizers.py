@@ -7,9 +7,10 @@ from typing import Any
 
 from pronghorn import ops
 from pronghorn.utils.arguments import CheckedArguments
+from pronghorn.utils.reprs import ShownByConfig
 
 
-class Regularizer(CheckedArguments):
+class Regularizer(ShownByConfig, CheckedArguments):
     """Base of regularizers: an object called with an array that returns a scalar.
 
     Example:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn.utils.arguments import CheckedArguments
+from pronghorn.utils.reprs import ShownByConfig
 
 
-class LearningRateSchedule(CheckedArguments):
+class LearningRateSchedule(ShownByConfig, CheckedArguments):
     """A learning rate that depends on the step: override `__call__(step)`, in ops, and `get_config`.
 
     >>> class Halving(LearningRateSchedule):
