@@ -15,6 +15,7 @@ import pronghorn  # noqa: E402
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="the oracle is Keras on JAX")
 
+NAN, INF = float("nan"), float("inf")
 SPECIAL = np.float32([np.nan, np.inf, -np.inf, -0.0, 0.0, 1.0, -1.0, 7.0])
 BEYOND = np.float32(
     [np.nan, np.inf, -np.inf, -1.5, -0.5, 255.5, 256, 300, -300, 3e9, -3e9, 1e10, 127.9, 128, -129, 65536.7, 1e30]
@@ -38,6 +39,9 @@ PAIRS = [
 UNARY = ["sign", "cbrt", "angle", "cumsum", "cumprod", "round", "trunc", "expm1", "sin", "negative", "reciprocal"]
 EXTREMES = ("max", "min", "amax", "amin", "nanmax", "nanmin")
 ZEROS = np.float32([[0, -0.0], [-0.0, 0], [-0.0, -0.0], [-1, -0.0], [0, 1]])
+SCORES = np.float32(
+    [[NAN, NAN, NAN], [NAN, 0.1, 0.2], [0.3, 0.2, NAN], [INF, 1, 2], [1, INF, INF], [-INF, -INF, 0], [-INF, NAN, NAN]]
+)
 CASES = {
     **{
         name: (lambda k, x, name=name: getattr(k.ops, name)(x), SPECIAL) for name in (*ACTIVATIONS, *REDUCTIONS, *UNARY)
@@ -48,6 +52,17 @@ CASES = {
         for kind, values in (("finite", SPECIAL[3:]), ("infinite", SPECIAL[1:]), ("NaN", SPECIAL[[0, 5, 7]]))
     },
     **{name: (lambda k, x, name=name: getattr(k.ops, name)(x, x[::-1]), SPECIAL) for name in PAIRS},
+    **{
+        f"{k} of {name}, class {c}": (
+            lambda library, x, k=k, name=name, c=c: getattr(library.metrics, name)(
+                np.full(len(x), c, "int32") if "sparse" in name else np.eye(3, dtype="float32")[[c] * len(x)], x, k
+            ),
+            SCORES,
+        )
+        for name in ("sparse_top_k_categorical_accuracy", "top_k_categorical_accuracy")
+        for c in range(3)
+        for k in (1, 2, 3)
+    },
     "floor_divide by 0": (lambda k, x: k.ops.floor_divide(x, k.ops.zeros_like(x)), SPECIAL),
     "kron of matrices": (lambda k, x: k.ops.kron(x, x), np.float32([[np.inf, 1], [0, 2]])),
     "relu above a threshold": (lambda k, x: k.activations.relu(x, threshold=0.5), SPECIAL),

@@ -221,6 +221,12 @@ def top_k(input: Any, k: int = 1, sorted: bool = True, index_type: Any = "int32"
     return TopK(values, ops.cast(indices, index_type))
 
 
+def in_top_k(targets: Any, predictions: Any, k: int, name: str | None = None) -> Any:
+    """`tf.math.in_top_k`: as `ops.in_top_k`, but False where a prediction of the row is infinite or NaN."""
+    finite = ops.all(ops.isfinite(predictions), axis=-1)
+    return ops.logical_and(ops.in_top_k(targets, predictions, k), finite)
+
+
 def unique(x: Any, out_idx: Any = "int32", name: str | None = None) -> Unique:
     """`tf.unique`, for values that are known."""
     x = ops.convert_to_tensor(x)

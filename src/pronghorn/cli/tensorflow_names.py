@@ -21,11 +21,11 @@ OPS_OF_SAME_NAME = {
         "is_inf:isinf is_nan:isnan less less_equal log log1p logical_and logical_not logical_or maximum "
         "minimum mod multiply negative not_equal pow:power round rsqrt segment_max segment_sum sigmoid sign "
         "sin sinh sqrt square subtract tan tanh bincount real imag conj reciprocal floormod:mod "
-        "floordiv:floor_divide acos:arccos asin:arcsin atan:arctan atan2:arctan2 log_sigmoid in_top_k "
+        "floordiv:floor_divide acos:arccos asin:arcsin atan:arctan atan2:arctan2 log_sigmoid "
         "acosh:arccosh asinh:arcsinh atanh:arctanh angle bessel_i0:i0 erfc erfinv "
         "logical_xor nextafter rint:round"
     ),
-    "nn": "moments sigmoid tanh in_top_k bias_add:add",
+    "nn": "moments sigmoid tanh bias_add:add",
     "linalg": (
         "cholesky det diag einsum eigh inv lu:lu_factor pinv qr solve svd trace eig lstsq matrix_rank "
         "tensordot tensor_diag:diag tensor_diag_part:diagonal"
@@ -83,7 +83,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "reduce_all reduce_any reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_std "
             "reduce_sum reduce_variance cumsum cumprod add_n accumulate_n:add_n divide_no_nan "
             "multiply_no_nan count_nonzero l2_normalize top_k unsorted_segment_sum unsorted_segment_max "
-            "unsorted_segment_mean confusion_matrix lgamma digamma divide truediv:divide"
+            "unsorted_segment_mean confusion_matrix in_top_k lgamma digamma divide truediv:divide"
         ),
     },
     "nn": {
@@ -93,7 +93,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "conv1d_transpose conv2d_transpose conv3d_transpose max_pool avg_pool max_pool1d "
             "avg_pool1d max_pool2d avg_pool2d max_pool3d avg_pool3d depth_to_space space_to_depth"
         ),
-        "tensorflow_math": "l2_normalize top_k",
+        "tensorflow_math": "in_top_k l2_normalize top_k",
         "tensorflow_more_math": "zero_fraction",
         "tensorflow_random": "dropout",
         "tensorflow_functions": (

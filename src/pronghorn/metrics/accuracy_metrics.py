@@ -102,11 +102,7 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
 
 def _in_top(right: Tensor, scores: Tensor, k: int) -> Tensor:
     """Whether fewer than `k` scores are larger than that of the right class; ties count as right."""
-    one_hot = ops.one_hot(ops.cast(right, "int32"), scores.shape[-1], dtype="bool")
-    own = ops.sum(ops.where(one_hot, scores, ops.zeros_like(scores)), axis=-1, keepdims=True)
-    larger = ops.sum(ops.cast(scores > own, "int32"), axis=-1)
-    usable = ops.logical_and(larger < k, ops.isfinite(ops.squeeze(own, -1)))
-    return ops.cast(usable, config.floatx())
+    return ops.cast(ops.in_top_k(right, scores, k), config.floatx())
 
 
 class Accuracy(OwnFunction):

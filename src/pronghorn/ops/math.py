@@ -189,6 +189,8 @@ def _gather_last(x: Tensor, indices: Tensor) -> Tensor:
 def in_top_k(targets: Any, predictions: Any, k: int) -> Tensor:
     """Whether each target class is among the ``k`` classes with the greatest predictions; ties count.
 
+    A prediction that is NaN counts as the least. A target that is none of the classes is not among them.
+
     Args:
         targets: integers ``[n]``.
         predictions: ``[n, classes]``.
@@ -203,10 +205,12 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> Tensor:
     axis = p.ndim - 1
     wide = P.broadcast_in_dim(t, shape=p.shape, dims=tuple(range(axis)))
     is_target = P.eq(wide, P.iota(shape=p.shape, dtype="int32", axis=axis))
-    own = P.reduce_max(P.select(is_target, p, B.full_like(p, float("-inf"))), axes=(axis,))
+    least = B.full_like(p, float("-inf"))
+    own = P.reduce_max(P.select(P.and_(is_target, P.eq(p, p)), p, least), axes=(axis,))
     better = P.gt(p, P.broadcast_in_dim(own, shape=p.shape, dims=tuple(range(axis))))
     count = P.reduce_sum(P.cast(better, dtype="int32"), axes=(axis,))
-    return P.and_(P.lt(count, B.full_like(count, k)), P.is_finite(own))
+    is_class = P.reduce_max(P.cast(is_target, dtype="int32"), axes=(axis,))
+    return P.and_(P.lt(count, B.full_like(count, k)), P.cast(is_class, dtype="bool"))
 
 
 # -- frames of a signal -----------------------------------------------------------------------------------------------

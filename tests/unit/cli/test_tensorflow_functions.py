@@ -70,6 +70,8 @@ def same(found, expected):
         (lambda: tf.constant([1, 2, 3, 4], shape=(2, 2)), [[1, 2], [3, 4]]),
         (lambda: math.l2_normalize(A), A / np.linalg.norm(A)),
         (lambda: math.top_k(A, 2).indices, [[0, 2], [1, 0]]),
+        (lambda: math.in_top_k([0, 1], [[np.inf, 1.0, 0.0], [1.0, 2.0, np.nan]], 3), [False, False]),
+        (lambda: math.in_top_k([0, 1, 3], [[0.1, 1.0, 0.0]] * 3, 2), [True, True, False]),
         (lambda: math.count_nonzero(A > 0, axis=1), [2, 2]),
         (lambda: math.confusion_matrix([0, 1, 1], [0, 1, 0]), [[1, 0], [1, 1]]),
         (lambda: math.multiply_no_nan([np.inf, 2.0], [0.0, 3.0]), [0, 6]),
