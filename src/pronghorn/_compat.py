@@ -12,7 +12,8 @@ import pronghorn
 from pronghorn._absent import instead_of
 
 _QUANTIZATION = "no quantization"
-_DENSE = "dense arrays only, no sparse and no ragged ones"
+_DENSE = "`sparse=True` is accepted and gives the same results, in dense arrays; no ragged ones"
+
 _DATASET = "gives a pronghorn.data.Dataset, whatever the format asked for"
 _REMAT = "honoured by other libraries' engines; our own plans memory itself and recomputes nothing"
 _FLASH = "recorded; the compiler decides how attention is computed"

@@ -36,7 +36,7 @@ def published(key: str, include_top: bool) -> WeightFile:
     """
     group = next(group for group in GROUPS if key in group.rows)
     stem, checksum, checksum_without = group.rows[key]
-    name = stem + (group.end if include_top else group.end_without)
+    name = stem + (group.ends.whole if include_top else group.ends.without)
     there = name.replace("nasnet", "NASNet").replace("_", "-") if group.folder.endswith("nasnet") else name
     return WeightFile(name, f"{HOST}{group.folder}/{there}", checksum if include_top else checksum_without)
 

@@ -9,48 +9,58 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
+class Ends(NamedTuple):
+    """What follows the stem of a file's name.
+
+    Attributes:
+        whole: with the classifier.
+        without: where it is left out.
+    """
+
+    whole: str
+    without: str
+
+
 class Group(NamedTuple):
     """Files in one folder, called alike.
 
     Attributes:
         folder: below `HOST`.
-        end: what follows a file's stem.
-        end_without: what follows it where the classifier is left out.
+        ends: what follows a file's stem.
         rows: network to its file's stem and the checksums with and without the classifier.
     """
 
     folder: str
-    end: str
-    end_without: str
+    ends: Ends
     rows: dict[str, tuple[str, str | None, str | None]]
 
 
 HOST = "https://storage.googleapis.com/"
 
-_KERNELS = "_weights_tf_dim_ordering_tf_kernels"
+_WORDS = "_weights_tf_dim_ordering_tf_kernels"
+_KERNELS = Ends(f"{_WORDS}.h5", f"{_WORDS}_notop.h5")
+_NOTOP = Ends(".h5", "_notop.h5")
+_NO_TOP = Ends(".h5", "_no_top.h5")
 _ALL = "tensorflow/keras-applications/"
 
 GROUPS = [
     Group(
         _ALL + "vgg16",
-        _KERNELS + ".h5",
-        _KERNELS + "_notop.h5",
+        _KERNELS,
         {
             "VGG16": ("vgg16", "64373286793e3c8b2b4e3219cbf3544b", "6d6bbae143d832006294945121d1f1fc"),
         },
     ),
     Group(
         _ALL + "vgg19",
-        _KERNELS + ".h5",
-        _KERNELS + "_notop.h5",
+        _KERNELS,
         {
             "VGG19": ("vgg19", "cbe5617147190e668d6c5d5026f83318", "253f8cb515780f3b799900260a226db6"),
         },
     ),
     Group(
         _ALL + "resnet",
-        _KERNELS + ".h5",
-        _KERNELS + "_notop.h5",
+        _KERNELS,
         {
             "ResNet101": ("resnet101", "f1aeb4b969a6efcfb50fad2f0c20cfc5", "88cf7a10940856eca736dc7b7e228a21"),
             "ResNet101V2": ("resnet101v2", "6343647c601c52e1368623803854d971", "c0ed64b8031c3730f411d2eb4eea35b5"),
@@ -62,16 +72,14 @@ GROUPS = [
     ),
     Group(
         _ALL + "xception",
-        _KERNELS + ".h5",
-        _KERNELS + "_notop.h5",
+        _KERNELS,
         {
             "Xception": ("xception", "0a58e3b7378bc2990ea3b43d5981f1f6", "b0042744bf5b25fce3cb969f33bebb97"),
         },
     ),
     Group(
         _ALL + "inception_resnet_v2",
-        _KERNELS + ".h5",
-        _KERNELS + "_notop.h5",
+        _KERNELS,
         {
             "InceptionResNetV2": (
                 "inception_resnet_v2",
@@ -82,16 +90,14 @@ GROUPS = [
     ),
     Group(
         _ALL + "inception_v3",
-        _KERNELS + ".h5",
-        _KERNELS + "_notop.h5",
+        _KERNELS,
         {
             "InceptionV3": ("inception_v3", "9a0d58056eeedaa3f26cb7ebd46da564", "bcbd6486424b2319ff4ef7d526e38f63"),
         },
     ),
     Group(
         _ALL + "mobilenet_v3",
-        ".h5",
-        "_no_top_v2.h5",
+        Ends(".h5", "_no_top_v2.h5"),
         {
             "MobileNetV3Large 0.75": (
                 "weights_mobilenet_v3_large_224_0.75_float",
@@ -127,8 +133,7 @@ GROUPS = [
     ),
     Group(
         _ALL + "densenet",
-        _KERNELS + ".h5",
-        _KERNELS + "_notop.h5",
+        _KERNELS,
         {
             "DenseNet121": ("densenet121", "9d60b8095a5708f2dcce2bca79d332c7", "30ee3e1110167f948a6b9946edeeb738"),
             "DenseNet169": ("densenet169", "d699b8f76981ab1b30698df4c175e90b", "b8c4d4c20dd625c148057b9ff1c1176b"),
@@ -137,8 +142,7 @@ GROUPS = [
     ),
     Group(
         _ALL + "nasnet",
-        ".h5",
-        "_no_top.h5",
+        _NO_TOP,
         {
             "NASNetLarge": ("nasnet_large", "11577c9a518f0070763c2b964a382f17", "d81d89dc07e6e56530c4e77faddd61b5"),
             "NASNetMobile": ("nasnet_mobile", "020fb642bf7360b370c678b08e0adf61", "1ed92395b5b598bdda52abe5c0dbfd63"),
@@ -146,8 +150,7 @@ GROUPS = [
     ),
     Group(
         "keras-applications",
-        ".h5",
-        "_notop.h5",
+        _NOTOP,
         {
             "EfficientNetB0": (
                 "efficientnetb0",
@@ -193,8 +196,7 @@ GROUPS = [
     ),
     Group(
         _ALL + "efficientnet_v2",
-        ".h5",
-        "_notop.h5",
+        _NOTOP,
         {
             "EfficientNetV2B0": (
                 "efficientnetv2-b0",
@@ -235,8 +237,7 @@ GROUPS = [
     ),
     Group(
         _ALL + "convnext",
-        ".h5",
-        "_notop.h5",
+        _NOTOP,
         {
             "ConvNeXtBase": (
                 "convnext_base",
@@ -267,8 +268,7 @@ GROUPS = [
     ),
     Group(
         _ALL + "mobilenet",
-        "_tf.h5",
-        "_tf_no_top.h5",
+        Ends("_tf.h5", "_tf_no_top.h5"),
         {
             f"MobileNet {alpha} {size}": (f"mobilenet_{text}_{size}", None, None)
             for alpha, text in (("0.25", "2_5"), ("0.50", "5_0"), ("0.75", "7_5"), ("1.00", "1_0"))
@@ -277,10 +277,9 @@ GROUPS = [
     ),
     Group(
         _ALL + "mobilenet_v2",
-        ".h5",
-        "_no_top.h5",
+        _NO_TOP,
         {
-            f"MobileNetV2 {alpha:.2f} {size}": (f"mobilenet_v2{_KERNELS}_{alpha}_{size}", None, None)
+            f"MobileNetV2 {alpha:.2f} {size}": (f"mobilenet_v2{_WORDS}_{alpha}_{size}", None, None)
             for alpha in (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
             for size in (96, 128, 160, 192, 224)
         },

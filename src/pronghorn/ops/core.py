@@ -37,7 +37,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
         x: an array, a number, a Variable, or a nest of lists of these.
         dtype: element type of the result. By default Python numbers become int32, the default float type or bool,
             NumPy's float64 becomes the default float type, and everything else keeps its type.
-        sparse: must not be true; there are no sparse arrays.
+        sparse: accepted as in Keras; the result is a dense array.
         ragged: must not be true; there are no ragged arrays.
 
     Raises:
@@ -46,8 +46,8 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
     >>> convert_to_tensor([1, 2]).dtype
     'int32'
     """
-    if sparse or ragged:
-        raise ValueError("convert_to_tensor: sparse and ragged arrays are not supported; pass a dense array.")
+    if ragged:
+        raise ValueError("convert_to_tensor: ragged arrays are not supported; pass a dense array, padded.")
     return B.convert(x) if dtype is None else B.cast(x, B.standardize_dtype(dtype))
 
 

@@ -28,7 +28,7 @@ class KerasTensor(CheckedArguments, ArrayMethods):
     Args:
         shape: integers, and None where the extent is not known yet.
         dtype: element type.
-        sparse: accepted for compatibility; must be False.
+        sparse: whether sparse arrays may be given for it; what layers compute with is dense.
         ragged: accepted for compatibility; must be False.
         record_history: kept for compatibility.
         name: the tensor's name.
@@ -50,13 +50,13 @@ class KerasTensor(CheckedArguments, ArrayMethods):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        if sparse or ragged:
-            raise ValueError("KerasTensor: sparse and ragged tensors are not supported; use a dense one.")
+        if ragged:
+            raise ValueError("KerasTensor: ragged tensors are not supported; use a dense one, padded.")
         self._shape = standardize_shape(shape)
         self._dtype = dtype if dtype == "string" else dtypes.name_of(dtype)
         self.name = name or auto_name(type(self).__name__)
         self.record_history = record_history
-        self.sparse, self.ragged = False, False
+        self.sparse, self.ragged = bool(sparse), False
 
     @property
     def shape(self) -> tuple[int | None, ...]:
@@ -106,7 +106,8 @@ class KerasTensor(CheckedArguments, ArrayMethods):
         return id(self)
 
     def __repr__(self) -> str:
-        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, sparse=False, ragged=False, name={self.name}>"
+        kind = f"sparse={self.sparse}, ragged=False"
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, {kind}, name={self.name}>"
 
 
 for _name, _method in LOGICAL_OPERATORS.items():

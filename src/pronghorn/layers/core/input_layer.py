@@ -19,7 +19,7 @@ class InputLayer(Layer):
         shape: the shape of one sample, without the batch axis.
         batch_size: the batch's extent, if it is fixed.
         dtype: element type.
-        sparse: must not be True.
+        sparse: whether its arrays are sparse, such as SciPy's. They become dense batch by batch: results are the same.
         ragged: must not be True.
         batch_shape: the whole shape, instead of ``shape`` and ``batch_size``.
         input_tensor: the KerasTensor to use, instead of a new one.
@@ -49,9 +49,8 @@ class InputLayer(Layer):
             raise ValueError(
                 f"Input {name!r}: you cannot provide an incompatible `sparse` with an `input_tensor`, which is dense."
             )
-        if sparse or ragged:
-            what = "sparse" if sparse else "ragged"
-            raise ValueError(f"Input {name!r}: `{what}=True` is not supported; pass dense arrays.")
+        if ragged:
+            raise ValueError(f"Input {name!r}: `ragged=True` is not supported; pass dense arrays, padded.")
         if "input_shape" in kwargs:
             warn(f"Input {name!r}: `input_shape` is an old name of the argument `shape`.")
             shape = kwargs.pop("input_shape")
@@ -81,10 +80,10 @@ class InputLayer(Layer):
         self.batch_shape = standardize_shape(batch_shape)
         self._input_dtype = "string" if dtype == "string" else KerasTensor((), dtype or config.floatx()).dtype
         self.optional = optional
-        self.sparse = self.ragged = False
+        self.sparse, self.ragged = bool(sparse), False
         output = input_tensor
         if output is None:
-            output = KerasTensor(self.batch_shape, dtype=self._input_dtype, name=self.name)
+            output = KerasTensor(self.batch_shape, dtype=self._input_dtype, sparse=self.sparse, name=self.name)
         Node(operation=self, call_args=(), call_kwargs={}, outputs=output)
         self.built = True
 
@@ -138,7 +137,7 @@ def Input(
         shape: the shape of one sample, without the batch axis; None where an extent is not known yet.
         batch_size: the batch's extent, if it is fixed.
         dtype: element type, the default float type if None.
-        sparse: must not be True.
+        sparse: whether its arrays are sparse, such as SciPy's. They become dense batch by batch: results are the same.
         ragged: must not be True.
         batch_shape: the whole shape, instead of ``shape`` and ``batch_size``.
         name: a name; automatic if None.

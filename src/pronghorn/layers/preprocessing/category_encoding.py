@@ -25,7 +25,7 @@ class CategoryEncoding(Layer):
         output_mode: ``"one_hot"``: a vector for each integer, in place of a last axis of extent one or as a new last
             axis; ``"multi_hot"``: a vector for each row, with a one for each category in it; ``"count"``: how
             often each occurs.
-        sparse: must be False.
+        sparse: accepted as in Keras; the result is the same, in a dense array.
         kwargs: those of `Layer`.
 
     Raises:
@@ -60,7 +60,7 @@ class CategoryEncoding(Layer):
         if num_tokens < 1:
             raise ValueError(f"CategoryEncoding: `num_tokens` must be >= 1, got num_tokens={num_tokens}.")
         self.num_tokens, self.output_mode = num_tokens, output_mode
-        self.sparse = encoding.check_no_sparse(self, sparse)
+        self.sparse = encoding.check_sparse(self, sparse, output_mode)
         self._allow_non_tensor_positional_args = True
         self._convert_input_args = False
         self.built = True

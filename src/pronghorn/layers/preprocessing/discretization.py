@@ -24,7 +24,7 @@ class Discretization(Layer):
         num_bins: how many bins to learn, so that each holds about as many values.
         epsilon: how inexactly they may be learned: the data is summarized by about ``1 / epsilon`` of its quantiles.
         output_mode: ``"int"`` (the bin), ``"one_hot"``, ``"multi_hot"`` or ``"count"``, as in `CategoryEncoding`.
-        sparse: must be False.
+        sparse: accepted as in Keras; the result is the same, in a dense array.
         dtype: the type of the vectors.
         name: a name; automatic if None.
 
@@ -50,7 +50,7 @@ class Discretization(Layer):
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         settings.one_of(output_mode, encoding.MODES, "Discretization", "output_mode")
-        self.sparse = encoding.check_no_sparse(self, sparse)
+        self.sparse = encoding.check_sparse(self, sparse, output_mode)
         if num_bins is not None and num_bins < 0:
             raise ValueError(f"Discretization: there cannot be fewer than no bins, got num_bins={num_bins}.")
         if num_bins is not None and bin_boundaries is not None:

@@ -56,15 +56,15 @@ def encoded_shape(shape: Any, mode: str, depth: int | None) -> tuple[Any, ...]:
     return (*shape[:1], *shape[2:], depth) if len(shape) > 1 else (depth,)
 
 
-def check_no_sparse(layer: Any, sparse: bool) -> bool:
-    """Refuse sparse outputs, which only TensorFlow has.
+def check_sparse(layer: Any, sparse: bool, mode: str) -> bool:
+    """Return whether `sparse=True` was given, which changes nothing: the vectors are the same, in dense arrays.
 
     Raises:
-        ValueError: if they were asked for.
+        ValueError: if there are no vectors, but integers.
     """
-    if sparse:
+    if sparse and mode == "int":
         raise ValueError(
-            f"{type(layer).__name__}: sparse=True is not there, since all arrays are dense. Leave it out, and use "
-            "output_mode='int' with an Embedding where the vectors would be large."
+            f"{type(layer).__name__}: `sparse=True` is for vectors, such as those of output_mode='multi_hot'; got "
+            "output_mode='int'."
         )
-    return False
+    return bool(sparse)

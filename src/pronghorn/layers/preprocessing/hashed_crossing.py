@@ -29,7 +29,7 @@ class HashedCrossing(Layer):
     Args:
         num_bins: how many bins there are.
         output_mode: ``"int"`` (the bin) or ``"one_hot"``.
-        sparse: must be False.
+        sparse: accepted as in Keras; the result is the same, in a dense array.
         name: a name; automatic if None.
         dtype: the type of the results.
         kwargs: those of `Layer`.
@@ -59,7 +59,7 @@ class HashedCrossing(Layer):
         super().__init__(name=name, dtype=output_dtype(output_mode, dtype, "HashedCrossing"), **kwargs)
         self.num_bins = settings.positive(num_bins, "HashedCrossing", "num_bins")
         self.output_mode = output_mode
-        self.sparse = encoding.check_no_sparse(self, sparse)
+        self.sparse = encoding.check_sparse(self, sparse, output_mode)
         self._convert_input_args = False
         self._allow_non_tensor_positional_args = True
         self.built = True

@@ -44,7 +44,7 @@ class Hashing(StringLayer):
         mask_value: a value that goes to bin 0, which nothing else then does.
         salt: one or two integers that make a hash function (SipHash) of their own; FarmHash if None.
         output_mode: ``"int"`` (the bin), ``"one_hot"``, ``"multi_hot"`` or ``"count"``, as in `CategoryEncoding`.
-        sparse: must be False.
+        sparse: accepted as in Keras; the result is the same, in a dense array.
         kwargs: those of `Layer`.
 
     Raises:
@@ -72,7 +72,7 @@ class Hashing(StringLayer):
             raise ValueError(f"Hashing: `num_bins` cannot be `None`, zero or negative, got num_bins={num_bins}.")
         self.num_bins, self.mask_value, self.output_mode = num_bins, mask_value, output_mode
         self.salt = list(key) if (key := checked_salt(salt, "Hashing")) else None
-        self.sparse = encoding.check_no_sparse(self, sparse)
+        self.sparse = encoding.check_sparse(self, sparse, output_mode)
         self._convert_input_args = False
         self._allow_non_tensor_positional_args = True
         self.built = True

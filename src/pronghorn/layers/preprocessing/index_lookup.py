@@ -37,7 +37,7 @@ class IndexLookup(StringLayer):
         invert: whether to turn places into tokens.
         output_mode: ``"int"``, ``"one_hot"``, ``"multi_hot"``, ``"count"`` or ``"tf_idf"``.
         pad_to_max_tokens: whether vectors have ``max_tokens`` entries even if the vocabulary is smaller.
-        sparse: must be False.
+        sparse: accepted as in Keras; the result is the same, in a dense array.
         kwargs: those of `Layer`.
     """
 
@@ -77,7 +77,7 @@ class IndexLookup(StringLayer):
                 f"idf_weights={idf_weights}."
             )
         super().__init__(**kwargs)
-        self.sparse = encoding.check_no_sparse(self, sparse)
+        self.sparse = encoding.check_sparse(self, sparse, output_mode)
         self.max_tokens, self.num_oov_indices = max_tokens, num_oov_indices
         self.mask_token, self.oov_token = mask_token, oov_token
         self.invert, self.output_mode, self.pad_to_max_tokens = invert, output_mode, pad_to_max_tokens

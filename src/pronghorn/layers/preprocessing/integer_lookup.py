@@ -35,7 +35,7 @@ class IntegerLookup(IndexLookup):
         invert: whether to turn places into integers.
         output_mode: ``"int"`` (the place), ``"one_hot"``, ``"multi_hot"``, ``"count"`` (vectors as in
             `CategoryEncoding`) or ``"tf_idf"`` (counts times factors).
-        sparse: must be False.
+        sparse: accepted as in Keras; the result is the same, in a dense array.
         pad_to_max_tokens: whether vectors have ``max_tokens`` entries even if the vocabulary is smaller.
         oov_method: ``"floormod"`` (the remainder) or ``"farmhash"`` (a hash) chooses among several OOV places.
         salt: one or two integers that make a hash function of their own.

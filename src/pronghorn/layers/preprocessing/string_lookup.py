@@ -33,7 +33,7 @@ class StringLookup(IndexLookup):
         output_mode: ``"int"`` (the place), ``"one_hot"``, ``"multi_hot"``, ``"count"`` (vectors as in
             `CategoryEncoding`) or ``"tf_idf"`` (counts times factors).
         pad_to_max_tokens: whether vectors have ``max_tokens`` entries even if the vocabulary is smaller.
-        sparse: must be False.
+        sparse: accepted as in Keras; the result is the same, in a dense array.
         encoding: that of bytes.
         name: a name; automatic if None.
         salt: one or two integers that make a hash function of their own.

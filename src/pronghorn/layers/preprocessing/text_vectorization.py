@@ -44,7 +44,7 @@ class TextVectorization(StringLayer):
         pad_to_max_tokens: whether vectors have ``max_tokens`` entries even if the vocabulary is smaller.
         vocabulary: the tokens, if not learned with `adapt`: a list, an array, or the path of a file with one a line.
         idf_weights: a factor for each, for the mode ``"tf_idf"``.
-        sparse: must be False.
+        sparse: accepted as in Keras; the result is the same, in a dense array.
         ragged: must be False.
         encoding: that of bytes.
         name: a name; automatic if None.
@@ -91,7 +91,7 @@ class TextVectorization(StringLayer):
         _check_length(output_sequence_length, output_mode)
         size = kwargs.pop("vocabulary_size", None)
         super().__init__(name=name, **kwargs)
-        self.sparse = encodings.check_no_sparse(self, sparse)
+        self.sparse = encodings.check_sparse(self, sparse, output_mode)
         if ragged:
             raise ValueError(
                 "TextVectorization: ragged=True is not there, since all arrays are rectangular. Leave it out: rows are "

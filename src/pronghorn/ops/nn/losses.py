@@ -26,13 +26,12 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse:
         num_classes: the vectors' length.
         axis: where their axis goes.
         dtype: element type; the default float type if None.
-        sparse: must not be true; there are no sparse arrays.
+        sparse: accepted as in Keras; the result is the same, in a dense array.
 
     >>> one_hot([0, 2], 3).numpy()
     array([[1., 0., 0.],
            [0., 0., 1.]], dtype=float32)
     """
-    _no_sparse("one_hot", sparse)
     x = B.convert(x)
     if dtypes.is_float(x.dtype) or x.dtype == "bool":
         x = B.cast(x, "int32")
@@ -41,11 +40,6 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse:
     shape = (*x.shape[:place], int(num_classes), *x.shape[place:])
     wide = P.broadcast_in_dim(x, shape=shape, dims=tuple(i for i in range(rank) if i != place))
     return P.cast(P.eq(wide, P.iota(shape=shape, dtype=x.dtype, axis=place)), dtype=B.standardize_dtype(dtype))
-
-
-def _no_sparse(name: str, sparse: bool) -> None:
-    if sparse:
-        raise ValueError(f"{name}: sparse=True is not supported; leave it out for a dense array.")
 
 
 @symbolic_aware
@@ -59,7 +53,7 @@ def multi_hot(
         num_classes: the vectors' length.
         axis: where their axis goes.
         dtype: element type; the default float type if None.
-        sparse: must not be true.
+        sparse: accepted as in Keras; the result is the same, in a dense array.
 
     >>> multi_hot([[0, 2], [1, 1]], 3).numpy()
     array([[1., 0., 1.],
@@ -68,7 +62,6 @@ def multi_hot(
     num_classes = kwargs.pop("num_tokens", None) if num_classes is None else num_classes
     if num_classes is None or kwargs:
         raise ValueError(f"multi_hot: num_classes must be given, and nothing else by name; got {sorted(kwargs)}.")
-    _no_sparse("multi_hot", sparse)
     x = B.convert(inputs)
     over = 1 if x.ndim > 1 else 0
     encoded = one_hot(x, num_classes, axis=axis, dtype=dtype)

@@ -369,13 +369,11 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
         x: integers, none negative, ``[n]`` or ``[batch, n]``; their values must be known.
         weights: of the shape of ``x``, or None.
         minlength: the least extent of the result.
-        sparse: must not be true; there are no sparse arrays.
+        sparse: accepted as in Keras; the result is the same, in a dense array.
 
     >>> bincount([1, 2, 2]).numpy()
     array([0, 1, 2], dtype=int32)
     """
-    if sparse:
-        raise ValueError("bincount: sparse=True is not supported; leave it out for a dense array.")
     x = B.convert(x)
     if not dtypes.is_integer(x.dtype) and x.dtype != "bool":
         raise TypeError(f"bincount: integers are needed, got {x.dtype}.")

@@ -42,7 +42,6 @@ def test_weighed_counts():
         (lambda: layers.CategoryEncoding(), "num_tokens must be set.*IntegerLookup"),
         (lambda: layers.CategoryEncoding(0), "`num_tokens` must be >= 1, got num_tokens=0"),
         (lambda: layers.CategoryEncoding(3, output_mode="int"), "`output_mode` must be one of"),
-        (lambda: layers.CategoryEncoding(3, sparse=True), "sparse=True is not there"),
         (lambda: layers.CategoryEncoding(3)([[3]]), "0 <= values < num_tokens=3, got values from 3 to 3"),
         (lambda: layers.CategoryEncoding(3)([[-1, 1]]), "got values from -1 to 1"),
     ],
