@@ -10,7 +10,12 @@ from pronghorn.studio.graph_views import summary_of
 from pronghorn.studio.runs import Run
 from pronghorn.studio.settings import named
 
-_TITLES = {"learning_rate": "learning rate", "batch_size": "batch", "examples": "training examples"}
+_TITLES = {
+    "learning_rate": "learning rate",
+    "schedule": "schedule of the rate",
+    "batch_size": "batch",
+    "examples": "training examples",
+}
 
 
 def differences(first: Run, second: Run) -> list[dict[str, Any]]:

@@ -92,6 +92,8 @@ def fields_of(layer: LayerPlan) -> list[dict[str, Any]]:
         value = layer.config.get(name)
         if value is None or isinstance(value, dict) or (name == "activation" and not isinstance(value, str)):
             continue
+        if isinstance(value, bool) != (field.kind == "switch"):
+            continue  # another layer's setting of that name
         if isinstance(value, list | tuple):
             if len(set(value)) != 1:
                 continue  # the page has one number for a square

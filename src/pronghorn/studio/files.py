@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from pronghorn.saving import archive
-from pronghorn.saving.inspection import FileFacts, inspect_file
+from pronghorn.saving.inspection import FileFacts, LayerFacts, inspect_file
 from pronghorn.saving.legacy.h5_files import LegacyFile
 from pronghorn.saving.safetensors_store import SafetensorsReader
 from pronghorn.saving.weights_store import array_of, member_of
@@ -79,7 +79,20 @@ def view_file(path: str, name: str | None = None) -> FileView:
         ValueError: if it is no such file, or damaged.
     """
     facts = inspect_file(path)
+    facts.layers = _by_names(facts.layers)
     return FileView(path, name or Path(path).name, facts, tuple(_arrows(path, facts)))
+
+
+def _by_names(layers: list[LayerFacts]) -> list[LayerFacts]:
+    """Arrays of which a file does not say whose they are, by the first part of their names: ``block.0.conv.weight``."""
+    if len(layers) != 1 or layers[0].kind or not any("." in array.name for array in layers[0].arrays):
+        return layers
+    found: dict[str, LayerFacts] = {}
+    for array in layers[0].arrays:
+        owner, _, name = array.name.rpartition(".")
+        layer = found.setdefault(owner, LayerFacts(owner or layers[0].name))
+        layer.arrays.append(replace(array, name=name))
+    return list(found.values())
 
 
 def _config(path: str, shown: str) -> Any:
@@ -195,4 +208,10 @@ def _from_hdf5(place: Path, owner: str, name: str, shown: str) -> np.ndarray | N
 def _places(owner: str, name: str) -> list[str]:
     parts = name.split("/")
     inside = "/".join([owner, *parts[:-1], "vars", parts[-1]] if owner else [*parts[:-1], "vars", parts[-1]])
-    return [inside, name, f"model_weights/{owner}/{name}" if owner else f"model_weights/{name}", f"{owner}/{name}"]
+    return [
+        inside,
+        name,
+        f"{owner}.{name}",
+        f"model_weights/{owner}/{name}" if owner else f"model_weights/{name}",
+        f"{owner}/{name}",
+    ]

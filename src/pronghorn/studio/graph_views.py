@@ -67,7 +67,7 @@ def summary_of(layer: LayerPlan) -> str:
         value = layer.config.get(name)
         if isinstance(value, list | tuple):
             value = value[0] if len(set(value)) == 1 and name == "strides" else "×".join(map(str, value))
-        if value is None or isinstance(value, dict) or value == _PLAIN.get(name):
+        if value is None or isinstance(value, dict | bool) or value == _PLAIN.get(name):
             continue
         if name == "strides" and layer.config.get("pool_size") == layer.config["strides"]:
             continue  # windows beside one another, as always

@@ -17,6 +17,7 @@ class Settings:
     Attributes:
         optimizer: the class of the optimizer.
         learning_rate: its step size.
+        schedule: the configuration of a schedule that gives the step size instead.
         options: its other settings, where they are not the defaults.
         loss: a loss as `compile` takes it, or its configuration.
         metrics: metrics as `compile` takes them, or their configurations.
@@ -28,6 +29,7 @@ class Settings:
 
     optimizer: str = "Adam"
     learning_rate: float = 0.001
+    schedule: dict[str, Any] | None = None
     options: dict[str, Any] = field(default_factory=dict)
     loss: Any = "sparse_categorical_crossentropy"
     metrics: tuple[Any, ...] = ("accuracy",)
@@ -49,6 +51,8 @@ class Settings:
             values[name] = _READ[name](name, value)
         if values.get("optimizer", self.optimizer) != self.optimizer:
             values["options"] = {}
+        if "learning_rate" in values:
+            values["schedule"] = None
         changed = replace(self, **values)
         changed.make_optimizer()
         return changed
@@ -58,7 +62,8 @@ class Settings:
         kind = getattr(optimizers, self.optimizer, None)
         if kind is None:
             return optimizers.get(self.optimizer)  # which says what there is
-        return kind.from_config({**self.options, "learning_rate": self.learning_rate})
+        rate = self.learning_rate if self.schedule is None else saving.deserialize_keras_object(self.schedule)
+        return kind(learning_rate=rate, **saving.deserialize_keras_object(self.options))
 
     def compile(self, model: Any) -> None:
         """Compile a model with them."""
@@ -67,7 +72,13 @@ class Settings:
 
     def shown(self) -> dict[str, Any]:
         """They for the page."""
-        return {**asdict(self), "loss": named(self.loss), "metrics": [named(metric) for metric in self.metrics]}
+        rate = self.learning_rate if self.schedule is None else self.schedule["class_name"]
+        return {
+            **asdict(self),
+            "learning_rate": rate,
+            "loss": named(self.loss),
+            "metrics": [named(metric) for metric in self.metrics],
+        }
 
 
 def _whole(smallest: int, largest: int) -> Any:
@@ -116,6 +127,7 @@ def settings_of(compiled: dict[str, Any], known: Settings) -> Settings:
         known,
         optimizer=kind,
         learning_rate=float(f"{rate:.6g}") if isinstance(rate, int | float) else known.learning_rate,
+        schedule=rate if isinstance(rate, dict) and "class_name" in rate else None,
         options=options,
         loss=compiled.get("loss") or known.loss,
         metrics=_metrics(compiled, known),

@@ -51,7 +51,7 @@ def _data_code(data: DataSet | None) -> str:
 
 def _training(settings: Settings, data: DataSet | None) -> str:
     kind = getattr(optimizers, settings.optimizer)
-    shown = [f"learning_rate={settings.learning_rate!r}"]
+    shown = [f"learning_rate={_literal(settings.schedule or settings.learning_rate)}"]
     shown += [f"{name}={_literal(value)}" for name, value in settings.options.items()]
     lines = [
         "model.compile(",

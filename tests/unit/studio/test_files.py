@@ -32,6 +32,18 @@ def test_every_format(tmp_path, ending):
     assert view.shown()["parameters"] == 30
 
 
+def test_arrays_of_other_libraries_are_grouped_by_their_names(tmp_path):
+    library = pytest.importorskip("safetensors.numpy")
+    arrays = {f"block.{i}.conv.{name}": np.full((2, 2), i, "float32") for i in range(3) for name in ("weight", "bias")}
+    library.save_file(arrays, tmp_path / "m.safetensors")
+    view = view_file(str(tmp_path / "m.safetensors"))
+    assert [layer.name for layer in view.facts.layers] == [f"block.{i}.conv" for i in range(3)]
+    assert [(entry["name"], entry["mean"]) for entry in histograms(view, "block.2.conv")] == [
+        ("bias", 2),
+        ("weight", 2),
+    ]
+
+
 def test_numbers_that_are_none_are_counted_apart():
     found = histogram(np.array([1.0, np.nan, np.inf, 3.0]))
     assert sum(found["counts"]) == 2 and found["odd"] == 2 and found["mean"] == 2.0

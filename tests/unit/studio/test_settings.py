@@ -2,7 +2,10 @@
 
 import pytest
 
+import pronghorn as keras
+from pronghorn.studio.plans import plan_of
 from pronghorn.studio.settings import Settings, settings_of
+from pronghorn.studio.show_code import code_of
 
 
 def test_changes_are_checked():
@@ -19,6 +22,18 @@ def test_options_go_with_their_optimizer():
     settings = Settings(optimizer="SGD", options={"momentum": 0.9})
     assert settings.changed({"learning_rate": 0.2}).options == {"momentum": 0.9}
     assert settings.changed({"optimizer": "Adam"}).options == {}
+
+
+def test_a_schedule_stays_until_a_rate_is_given():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile(keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.5, 100), momentum=0.9))
+    settings = settings_of(model.get_compile_config(), Settings()).changed({"batch_size": 2})
+    assert settings.shown()["learning_rate"] == "CosineDecay"
+    settings.compile(model)
+    assert float(model.optimizer.learning_rate) == 0.5 and model.optimizer.momentum == 0.9
+    code = code_of(plan_of(model), settings, None)
+    assert "SGD(learning_rate=keras.optimizers.schedules.CosineDecay(0.5, 100), momentum=0.9)" in code
+    assert settings.changed({"learning_rate": 0.1}).schedule is None
 
 
 def test_a_model_that_was_not_compiled_keeps_what_is_known():

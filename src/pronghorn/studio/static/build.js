@@ -22,7 +22,8 @@ export function Build({state}) {
   };
   const tried = useRef(false);
   useEffect(() => { // once, when nothing else goes on: a model's shares of time tell a lot
-    if (tried.current || !graph || graph.problem || measured || state.active || fixed) return undefined;
+    const large = graph && (graph.boxes.length > 60 || graph.parameters > 3e6); // takes a while to compile
+    if (tried.current || !graph || large || graph.problem || measured || state.active || fixed) return undefined;
     const timer = setTimeout(() => {
       tried.current = true;
       measure(true);

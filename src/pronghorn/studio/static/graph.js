@@ -22,7 +22,9 @@ function place(boxes, arrows, problem, compact) {
   graph.setGraph({rankdir: "TB", ranksep: 26, nodesep: 28, marginx: 4, marginy: 4});
   graph.setDefaultEdgeLabel(() => ({}));
   for (const box of boxes) graph.setNode(box.name, {width: WIDTH, height: heightOf(box, problem, compact)});
-  for (const [from, to] of arrows) graph.setEdge(from, to);
+  // What has no arrows stands in a column.
+  const lines = arrows.length ? arrows : boxes.slice(1).map((box, i) => [boxes[i].name, box.name]);
+  for (const [from, to] of lines) graph.setEdge(from, to);
   layout(graph);
   return graph;
 }
@@ -54,7 +56,7 @@ export function Graph({boxes, arrows, problem, selected, onSelect, onRemove, com
       style=${{width: `${width}px`, height: `${size.height || 0}px`}}>
     <svg width=${width} height=${size.height} aria-hidden="true">
       <defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0,0L8,4L0,8z" /></marker></defs>
-      ${graph.edges().map((edge) => html`<path d=${curve(graph.edge(edge).points)} marker-end="url(#tip)" />`)}
+      ${arrows.length > 0 && graph.edges().map((edge) => html`<path d=${curve(graph.edge(edge).points)} marker-end="url(#tip)" />`)}
     </svg>
     ${boxes.map((box, i) => {
       const node = graph.node(box.name);
@@ -62,7 +64,7 @@ export function Graph({boxes, arrows, problem, selected, onSelect, onRemove, com
       const isWrong = i === wrong;
       return html`<button type="button" class=${classes("box", toneOf(box.kind), isWrong && "wrong", wrong >= 0 && i > wrong && "unknown")}
           key=${box.name} style=${style} aria-pressed=${box.name === selected} onClick=${() => onSelect(box.name === selected ? null : box.name)}>
-        <span class="box-row"><span class="box-name">${box.name}</span><span class="box-kind">${box.kind}</span></span>
+        <span class="box-row"><span class="box-name" title=${box.name}>${box.name}</span><span class="box-kind">${box.kind}</span></span>
         ${!compact && html`<span class="box-row box-line"><span>${box.settings || (box.is_input ? "what goes in" : "\u00a0")}</span><span class="box-shape">${box.shape ? shape(box.shape) : ""}</span></span>`}
         ${(compact || box.parameters || box.share) && html`<span class="box-row box-line"><span>${box.parameters ? plural(box.parameters, "parameter") : compact ? box.settings : "\u00a0"}</span>
           <span>${box.share ? `${percent(box.share, box.share < 0.1 ? 1 : 0)} of a step` : ""}</span></span>`}
