@@ -73,6 +73,7 @@ def test_each_process_with_rows_of_its_own(tmp_path):
     two = trained(2, tmp_path / "two.npz", own_rows=True, shuffle=False, rows=128)
     assert two["alike"] and two["log_loss"][-1] < two["log_loss"][0]
     assert two["predicted"].shape == (154, 4)  # of both
+    trained(2, tmp_path / "odd.npz", own_rows=True, fault="length")  # of one there are fewer
 
 
 @pytest.mark.slow

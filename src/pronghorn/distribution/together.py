@@ -36,6 +36,8 @@ def begins(what: str, **facts: Any) -> None:
         ProcessesDiffer: on every process, if they do not.
     """
     others = communicator()
+    if have_own_data():
+        facts.pop("numbers_of_batches", None)  # the epoch is over where it is over for one process
     if others is not None:
         check_same(others, what, {name.replace("_", " "): fact for name, fact in facts.items()})
     elif distribution() is None and max(processes().count, mpi.started()) > 1:
@@ -50,6 +52,12 @@ def _warn_of_strangers(what: str) -> None:
         "together, call distribution.initialize() and distribution.set_distribution(distribution.DataParallel()) at "
         "the start of the script."
     )
+
+
+def have_own_data() -> bool:
+    """Whether each process reads data of its own, rather than all the same."""
+    active = distribution()
+    return active is not None and not active.auto_shard_dataset and communicator() is not None
 
 
 def any_of(flag: bool) -> bool:

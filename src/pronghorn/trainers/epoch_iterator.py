@@ -39,7 +39,8 @@ class EpochIterator:
         self.adapter = adapter
         self.steps_per_epoch = steps_per_epoch
         self.steps_per_execution = steps_per_execution
-        self._is_open = adapter.num_batches is None  # how many batches there are is not known
+        # Whether it is not known how many batches there are on all processes.
+        self._is_open = adapter.num_batches is None or together.have_own_data()
         self._running: Iterator[Batch] | None = None
         self._exhausted = False
         self._place = DataPosition(global_seed())
