@@ -61,6 +61,19 @@ def test_a_model_goes_from_engine_to_engine_with_its_optimizers_state(engine):
     assert int(moves.optimizer.iterations) == 18
 
 
+def test_a_profile_is_of_our_own_engine_and_leaves_the_weights(engine):
+    net = compiled(model(), engine.name)
+    train(net, 1)
+    for variable in net.variables:
+        engine.lend(variable)
+    before = net.get_weights()
+    with pytest.warns(UserWarning, match=f"own engine.*runs on '{engine.name}'"):
+        profile = net.profile(X, Y, batch_size=10, steps=2, verbose=0)
+    assert any("conv" in name for name in profile.layers)
+    for a, b in zip(net.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_variables_stay_on_the_engine_until_somebody_reads_them(engine):
     net = compiled(model(), engine.name)
     train(net, 1)

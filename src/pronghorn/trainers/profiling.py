@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
+from pronghorn.backends import choice
+from pronghorn.graph.user_code import warn
 from pronghorn.trainers import checks
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.data_adapters import make_adapter
@@ -58,6 +58,11 @@ def profile_step(
             f"profile: {function.name} runs eagerly, so there are no kernels to measure. Compile the model with "
             "run_eagerly=False, and write its step with ops only."
         )
+    if function.engine not in choice.OWN_WAYS:
+        warn(
+            f"profile: what is measured is Pronghorn's own engine; {function.name} runs on {function.engine!r}, whose "
+            "steps that library's own profiler looks into."
+        )
     return _measure(program, batches, steps)
 
 
@@ -87,5 +92,5 @@ def _measure(program: Program, batches: list[Batch], steps: int) -> Profile:
             executable(*batches[number % len(batches)].arguments())
     finally:
         for variable, value in held:
-            np.copyto(variable.storage(), value)
+            variable.assign(value)
     return profile

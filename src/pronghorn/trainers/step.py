@@ -112,6 +112,11 @@ class StepFunction:
         self._state: Hashable = None
         self._variants: dict[Hashable, Variants] = {}  # by kinds of batches
 
+    @property
+    def engine(self) -> str:
+        """What runs it now: ``llvm``, ``numpy`` or the name of an engine."""
+        return self._engine or choice.chosen()
+
     def refresh(self) -> None:
         """Look again at the model's state and at the engine; called at the start of a run."""
         if self._is_shared:
@@ -119,7 +124,7 @@ class StepFunction:
         if self._state_key is not None:
             self._state = self._state_key(), self._distribution
         if self._as_program is not None:
-            self._own = self._as_program(self._engine or choice.chosen())
+            self._own = self._as_program(self.engine)
 
     def __call__(self, batch: Batch) -> Any:
         """Run the step; results are NumPy arrays."""
@@ -143,7 +148,7 @@ class StepFunction:
         return program.executable.rows_at_once
 
     def _program(self, batch: Batch) -> Program | None:
-        variants = self._variants.get((self._state, self._engine or choice.chosen(), batch.key))
+        variants = self._variants.get((self._state, self.engine, batch.key))
         program = None if variants is None else variants.find(batch.extents, None)
         return self.prepare(batch) if program is None else program
 
@@ -181,7 +186,7 @@ class StepFunction:
         if self._own is not None:
             self._own.build(batch)
             return None
-        engine = self._engine or choice.chosen()
+        engine = self.engine
         key: Hashable = (self._state, engine, batch.key)
         if host_kinds is not None:
             key = (*key, host_kinds)
@@ -227,7 +232,7 @@ class StepFunction:
     def _assembled(self, batch: Batch, traced: Traced, structure: Any) -> Program:
         gathered = tuple(range(len(batch.numbers))) if batch.rows is not None else ()
         compiled = choice.executable if self._distribution is None else self._distribution.executable
-        return Program(traced, structure, compiled(self._engine or choice.chosen(), traced, gathered, self._jit))
+        return Program(traced, structure, compiled(self.engine, traced, gathered, self._jit))
 
     def start_profiles(self) -> list[tuple[Program, Any]]:
         """Have the programs that are compiled for the own engine measure their kernels from now on.
