@@ -140,7 +140,11 @@ def test_a_variables_value_is_the_librarys(chosen, name):
     kernel = network().layers[1].kernel
     assert found.name in type(kernel.value).__module__ or type(kernel.value).__module__.startswith(found.roots)
     np.testing.assert_array_equal(np.asarray(found.to_numpy(found.kept(kernel.value))), kernel.numpy())
+    theirs = kernel.value
+    assert keras.ops.is_tensor(theirs) and keras.ops.is_tensor(keras.ops.ones(1))
+    assert not keras.ops.is_tensor([theirs]) and not keras.ops.is_tensor(np.ones(1))
     keras.config.set_backend("pronghorn")
+    assert not keras.ops.is_tensor(theirs)
     assert isinstance(kernel.value, type(keras.ops.ones(1)))
 
 

@@ -42,6 +42,12 @@ def _engine_of_type(kind: type) -> str | None:
     return name if name is not None and hasattr(kind, "shape") and hasattr(kind, "dtype") else None
 
 
+def is_of_chosen_engine(x: Any) -> bool:
+    """Whether ``x`` is an array of the library whose engine is chosen."""
+    name = choice.named()
+    return name is not None and _engine_of_type(type(x)) == name
+
+
 def engine_of(nest: Iterable[Any]) -> str | None:
     """The engine of the first array of another library in nested arguments; None where there is none."""
     for x in nest:

@@ -12,7 +12,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from pronghorn.backends.foreign_calls import gives_ours
+from pronghorn.backends.foreign_calls import gives_ours, is_of_chosen_engine
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Extent, Shape, comparable, identical, product
@@ -68,12 +68,12 @@ def convert_to_numpy(x: Any) -> np.ndarray:
 
 
 def is_tensor(x: Any) -> bool:
-    """Whether ``x`` is a Tensor of Pronghorn.
+    """Whether ``x`` is a Tensor of Pronghorn, or of the library whose engine is chosen.
 
     >>> is_tensor(convert_to_tensor(1.0)), is_tensor(1.0)
     (True, False)
     """
-    return isinstance(x, Tensor)
+    return isinstance(x, Tensor) or is_of_chosen_engine(x)
 
 
 @symbolic_aware
