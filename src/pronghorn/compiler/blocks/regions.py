@@ -66,13 +66,11 @@ def elements(value: Value) -> int:
 
 def find_region(graph: Graph) -> Region | None:
     """The first region of a graph that is worth computing in blocks."""
-    users: dict[Value, list[Node]] = {}
-    for node in graph.nodes:
-        for value in dict.fromkeys(node.inputs):
-            users.setdefault(value, []).append(node)
+    candidates = [node for node in graph.nodes if _is_candidate(node)]
+    users = _users(graph) if candidates else {}
     tried: set[Value] = set()
-    for node in graph.nodes:
-        if not _is_candidate(node) or node.outputs[0] in tried:
+    for node in candidates:
+        if node.outputs[0] in tried:
             continue
         for axis in _row_axes(node):
             search = _Search(graph, users, node, axis)
@@ -81,6 +79,14 @@ def find_region(graph: Graph) -> Region | None:
             except (Unfit, NoRule):
                 tried.update(search.region.axes)
     return None
+
+
+def _users(graph: Graph) -> dict[Value, list[Node]]:
+    users: dict[Value, list[Node]] = {}
+    for node in graph.nodes:
+        for value in dict.fromkeys(node.inputs):
+            users.setdefault(value, []).append(node)
+    return users
 
 
 def _is_candidate(node: Node) -> bool:
