@@ -90,7 +90,7 @@ for index, axes in enumerate(grid.flat):
     right_answer = predicted[index] == actual[index]
     axes.imshow(x_test[index, :, :, 0], cmap="gray_r")
     axes.set_title(
-        f"{predicted[index]}  {probabilities[index].max():.0%}",
+        f"{predicted[index]}  {probabilities[index].max():.0%}" + ("" if right_answer else f"\ntrue: {actual[index]}"),
         color="tab:green" if right_answer else "tab:red",
         fontsize=9,
     )

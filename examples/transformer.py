@@ -80,9 +80,10 @@ for question, answer in zip(x_test[:3], answers):
 maps = keras.ops.convert_to_numpy(watcher.predict(x_test[:1], verbose=0))[0]
 figure, grid = plt.subplots(1, 4, figsize=(12, 3.4), layout="constrained")
 for head, (axes, where) in enumerate(zip(grid, maps)):
-    axes.imshow(where, cmap="magma")
+    image = axes.imshow(where, cmap="magma", vmin=0, vmax=1)
     axes.set(title=f"head {head + 1}", xticks=range(LENGTH), yticks=range(LENGTH))
     axes.set_xticklabels(x_test[0])
     axes.set_yticklabels(answers[0])
+figure.colorbar(image, ax=grid, fraction=0.015, label="share of the attention")
 figure.suptitle("Where each digit of the answer (rows) looks in the question (columns)")
 figure.savefig("attention.png", dpi=120)

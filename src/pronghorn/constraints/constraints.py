@@ -42,9 +42,17 @@ def _norms(w: Any, axis: Any) -> Any:
 class MaxNorm(Constraint):
     """Shrink vectors along ``axis`` that are longer than ``max_value`` to that length.
 
+    It computes ``w * min(1, max_value / norm(w))``. With dropout it lets one train at high rates without weights that
+    grow without end (Srivastava et al. 2014).
+
     Args:
         max_value: the greatest norm.
-        axis: the axis, or axes, along which norms are taken.
+        axis: the axis, or axes, along which norms are taken: 0 for the inputs of a dense layer's unit, (0, 1, 2) for a
+            filter of a convolution over images.
+
+    >>> MaxNorm(1.0)([[3.0, 0.3], [4.0, 0.4]]).numpy().round(2)
+    array([[0.6, 0.3],
+           [0.8, 0.4]], dtype=float32)
     """
 
     def __init__(self, max_value: float = 2, axis: Any = 0) -> None:
@@ -60,7 +68,13 @@ class MaxNorm(Constraint):
 
 
 class NonNeg(Constraint):
-    """Put zero in place of negative weights."""
+    """Put zero in place of negative weights: ``max(w, 0)``.
+
+    For weights that are amounts, such as shares of a mixture, or where outputs may only grow with inputs.
+
+    >>> NonNeg()([-1.0, 2.0]).tolist()
+    [-0.0, 2.0]
+    """
 
     def __call__(self, w: Any) -> Any:
         w = ops.convert_to_tensor(w)
@@ -68,7 +82,17 @@ class NonNeg(Constraint):
 
 
 class UnitNorm(Constraint):
-    """Scale vectors along ``axis`` to length one."""
+    """Scale vectors along ``axis`` to length one: ``w / norm(w)``.
+
+    For units that compare directions alone, as in losses of cosines.
+
+    Args:
+        axis: the axis, or axes, along which norms are taken.
+
+    >>> UnitNorm()([[3.0], [4.0]]).numpy().round(2)
+    array([[0.6],
+           [0.8]], dtype=float32)
+    """
 
     def __init__(self, axis: Any = 0) -> None:
         self.axis = axis
@@ -84,11 +108,17 @@ class UnitNorm(Constraint):
 class MinMaxNorm(Constraint):
     """Bring the norms along ``axis`` between two values.
 
+    With a rate below 1 an update goes only that part of the way: ``rate * clip(norm, min, max) + (1 - rate) * norm``.
+
     Args:
         min_value: the least norm.
         max_value: the greatest norm.
         rate: how far towards it a single application goes; 1: all the way.
         axis: the axis, or axes, along which norms are taken.
+
+    >>> MinMaxNorm(min_value=2.0, max_value=4.0)([[0.6], [0.8]]).numpy().round(2)
+    array([[1.2],
+           [1.6]], dtype=float32)
     """
 
     def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Any = 0) -> None:

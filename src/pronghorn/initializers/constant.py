@@ -13,10 +13,13 @@ from pronghorn.utils.windows import window_array
 
 
 class Constant(Initializer):
-    """All elements ``value``.
+    """All elements ``value``: for biases that are to start at something, such as the mean of the targets.
 
     Args:
         value: a number, or anything that broadcasts to the shape.
+
+    >>> Constant(2.0)((2,)).tolist()
+    [2.0, 2.0]
     """
 
     def __init__(self, value: Any = 0.0) -> None:
@@ -34,14 +37,22 @@ class Constant(Initializer):
 
 
 class Zeros(Initializer):
-    """All elements zero."""
+    """All elements zero: what biases start with. Kernels must not, since all units would stay alike.
+
+    >>> Zeros()((2,)).tolist()
+    [0.0, 0.0]
+    """
 
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
         return ops.zeros(shape, dtype=element_type(dtype))
 
 
 class Ones(Initializer):
-    """All elements one."""
+    """All elements one: what the scales of normalization layers start with.
+
+    >>> Ones()((2,)).tolist()
+    [1.0, 1.0]
+    """
 
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
         return ops.ones(shape, dtype=element_type(dtype))
