@@ -205,6 +205,15 @@ class Variable(CheckedArguments, GraphVariable):
             raise AttributeError("_should_act_as_resource_variable")
         return True
 
+    @property
+    def _id(self) -> Any:
+        """What TensorFlow's tapes ask for where they know no handle."""
+        raise AttributeError(
+            f"A tape of TensorFlow was asked for the gradient of {self.path!r}, a variable of Pronghorn's. It knows "
+            "these where TensorFlow is the engine: keras.config.set_backend('tensorflow'). keras.GradientTape knows "
+            "them anyway."
+        )
+
     def __getitem__(self, key: Any) -> Tensor:
         return self.value[key]
 

@@ -136,6 +136,14 @@ def test_what_needs_the_number_says_so(tf):
         with_rows_open(tf, ops.relu, None)(X)
 
 
+def test_a_tape_says_where_it_knows_our_variables(tf):
+    model = network()
+    with tf.GradientTape() as tape:
+        value = tf.reduce_sum(model(tf.constant(X)))
+    with pytest.raises(AttributeError, match=r"gradient of '.*kernel'.*set_backend\('tensorflow'\)"):
+        tape.gradient(value, model.trainable_variables)
+
+
 def test_other_kinds_of_tensors(tf):
     close(ops.add(tf.sparse.eye(3), 1.0), np.eye(3) + 1)
     with pytest.raises(TypeError, match=r"RaggedTensor.*to_tensor\(\)"):
