@@ -31,7 +31,7 @@ import pronghorn as keras  # noqa: E402
 from pronghorn import layers  # noqa: E402
 
 FOLDER = ROOT / "docs" / "pictures"
-BLUE, ORANGE = "#2563a8", "#d9601a"
+ORANGE = "#d9601a"
 plt.rcParams.update({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "savefig.dpi": 140})
 
 
@@ -119,46 +119,26 @@ def picture_of_convolution() -> Any:
 
 def picture_of_training_curves() -> Any:
     """Loss and accuracy of ten epochs."""
-    _, history = trained()
-    figure, axes = plt.subplots(1, 2, figsize=(8, 2.8))
-    for ax, name in zip(axes, ("loss", "accuracy")):
-        epochs = range(1, len(history[name]) + 1)
-        ax.plot(epochs, history[name], color=BLUE, marker="o", markersize=3, label="training")
-        ax.plot(epochs, history[f"val_{name}"], color=ORANGE, marker="o", markersize=3, label="validation")
-        ax.set_xlabel("epoch")
-        ax.set_title(name)
-        ax.grid(alpha=0.3)
-    axes[0].legend(frameon=False)
-    axes[0].set_ylim(bottom=0)
-    return figure
+    return keras.visualization.plot_history(trained()[1], show=False)
 
 
 def picture_of_mistakes() -> Any:
     """Test pictures that are read wrongly, those first of which the network was most certain."""
-    model, _ = trained()
     _, _, x_test, y_test = digits()
-    probabilities = model.predict(x_test, verbose=0)
-    said = probabilities.argmax(axis=1)
-    wrong = np.flatnonzero(said != y_test)
-    worst = wrong[np.argsort(-probabilities[wrong, said[wrong]])][:8]
-    figure, axes = plt.subplots(1, 8, figsize=(8, 1.6))
-    for ax, i in zip(axes, worst):
-        show(ax, x_test[i, ..., 0], f"says {said[i]}\nis {y_test[i]}")
-    return figure
+    said = trained()[0].predict(x_test, verbose=0)
+    return keras.visualization.plot_predictions(x_test, said, y_test, count=8, most_wrong=True, show=False)
+
+
+def picture_of_confusion() -> Any:
+    """Which digits are taken for which."""
+    _, _, x_test, y_test = digits()
+    said = trained()[0].predict(x_test, verbose=0)
+    return keras.visualization.plot_confusion_matrix(y_test, said, show=False)
 
 
 def picture_of_feature_maps() -> Any:
-    """A seven and what the first filters find in it."""
-    model, _ = trained()
-    _, _, x_test, _ = digits()
-    maps = keras.Model(model.inputs, model.layers[0].output).predict(x_test[:1], verbose=0)[0]
-    strongest = np.argsort(-maps.max(axis=(0, 1)))[:8]
-    figure, axes = plt.subplots(1, 9, figsize=(8, 1.2))
-    show(axes[0], x_test[0, ..., 0], "input")
-    for ax, channel in zip(axes[1:], sorted(strongest)):
-        show(ax, maps[..., channel], f"filter {channel}", "viridis")
-        ax.title.set_fontsize(8)
-    return figure
+    """What the layers make of a seven."""
+    return keras.visualization.plot_feature_maps(trained()[0], digits()[2][0], count=8, show=False)
 
 
 def picture_of_training_graph() -> Any:
@@ -184,6 +164,7 @@ PICTURES: dict[str, Callable[[], Any]] = {
     "convolution": picture_of_convolution,
     "training_curves": picture_of_training_curves,
     "mistakes": picture_of_mistakes,
+    "confusion": picture_of_confusion,
     "feature_maps": picture_of_feature_maps,
     "training_graph": picture_of_training_graph,
 }
@@ -194,7 +175,8 @@ def main() -> int:
     FOLDER.mkdir(exist_ok=True)
     for name in sys.argv[1:] or PICTURES:
         figure = PICTURES[name]()
-        figure.tight_layout()
+        if figure.get_layout_engine() is None:
+            figure.tight_layout()
         figure.savefig(FOLDER / f"{name}.png", facecolor="white", metadata={"Software": None})
         plt.close(figure)
     return 0

@@ -61,6 +61,16 @@ def export_model(
         NotImplementedError: for what the format cannot express, layer by layer; nothing is written then.
         ImportError: if the format needs a package that is not installed.
         TypeError: for what is no model, or a keyword argument that the format does not have.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> from pronghorn import layers, models
+    >>> model = models.Sequential([layers.Input((3,)), layers.Dense(2)])
+    >>> place = tempfile.TemporaryDirectory()
+    >>> export_model(model, os.path.join(place.name, "model.onnx"), format="onnx", verbose=False)
+    >>> os.listdir(place.name)
+    ['model.onnx']
     """
     if not (callable(model) and hasattr(model, "variables")):
         raise TypeError(f"export: a model is expected, got {model!r}.")
