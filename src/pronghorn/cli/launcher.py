@@ -57,7 +57,8 @@ def launch(processes: int) -> list[str]:
                 "this is root, for whom Open MPI starts nothing unless told so. Run it as another user; or, where that "
                 f"is meant, as in a container, set both variables: export {' '.join(f'{name}=1' for name in _ROOT)}"
             )
-        flags = ["--bind-to", "none"]  # each process has threads of its own
+        # Each process has threads of its own; one that waits leaves its core to those that compute.
+        flags = ["--bind-to", "none", "--mca", "mpi_yield_when_idle", "1"]
         if processes > threads.available_cores():
             flags.append("--oversubscribe")
     return [start, *flags, "-n", str(processes)]

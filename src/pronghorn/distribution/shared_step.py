@@ -251,8 +251,8 @@ class _Run:
                 communicator.sum(sums[dtype].result(), whole[dtype])
         for part in parts:
             array = whole[part.dtype][part.start : part.stop].reshape(part.shape)
-            dtype = _dtype(part.exchange.part)
-            self._give(part.exchange, array if array.dtype == dtype else array.astype(dtype))
+            own = _dtype(part.exchange.part)
+            self._give(part.exchange, array if array.dtype == own else array.astype(own))
 
     def _gather(self, exchange: Exchange, own: Sequence[np.ndarray]) -> None:
         shape = [evaluate(extent, {"batch": 1, "total": self._total}) for extent in exchange.part.shape]

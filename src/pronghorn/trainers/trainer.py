@@ -59,6 +59,7 @@ class Trainer(CompiledModel):
                 data set or a torch DataLoader that gives batches (x, y) or (x, y, sample_weight).
             y: targets, for arrays.
             batch_size: samples a step, for arrays; by default 32, or what spreads all samples over the steps asked for.
+                Where several processes train the model, this is what all of them take together: the global batch.
             epochs: number of the last epoch.
             verbose: 0 silent, 1 (and `"auto"`) a progress bar, 2 one line an epoch.
             callbacks: callbacks.

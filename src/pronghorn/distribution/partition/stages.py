@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pronghorn.distribution.partition import loops, rules  # registers the rules
 from pronghorn.distribution.partition.places import TOTAL, WHOLE, Place, RowsMeet, is_rows, of_total, rows
 from pronghorn.distribution.partition.walk import Walk
 from pronghorn.graph import primitives as P
-from pronghorn.graph.ir import Aval, Graph, Value
+from pronghorn.graph.ir import Aval, Graph, Node, Value
+from pronghorn.graph.primitives.registry import Primitive
 from pronghorn.graph.regions import open_regions
 from pronghorn.graph.trace import Traced
 from pronghorn.graph.variable import GraphVariable
@@ -70,14 +72,12 @@ class Stages:
         last: the program on what is whole: it assigns the variables.
         results: for each result of the step the number of the result of `last`; None for those that exchanges give.
         row_arguments: numbers of the arguments that have rows.
-        num_results: how many results the step has.
     """
 
     stages: list[Stage]
     last: Program | None
     results: list[int | None]
     row_arguments: list[int]
-    num_results: int
 
 
 class _Step(Walk):
@@ -98,7 +98,7 @@ class _Step(Walk):
         self.cheap.add(value)
         return value
 
-    def emit(self, prim, operands, params, place):  # type: ignore[no-untyped-def]
+    def emit(self, prim: Primitive, operands: Sequence[Value], params: dict[str, Any], place: Place) -> list[Value]:
         values = super().emit(prim, operands, params, place)
         level = max((self.levels[v] for v in operands), default=0)
         self.levels.update(dict.fromkeys(values, level))
@@ -143,7 +143,8 @@ def in_stages(traced: Traced) -> Stages:
     """
     graph = open_regions(traced.graph)
     step = _Step(graph.name)
-    inputs, row_arguments = [], []
+    inputs: list[Value] = []
+    row_arguments: list[int] = []
     for i, value in enumerate(graph.inputs):
         has_rows = i < traced.num_args and bool(value.shape) and is_rows(value.shape[0])
         if has_rows:
@@ -154,7 +155,8 @@ def in_stages(traced: Traced) -> Stages:
         raise RowsMeet("no argument has rows")
     outputs = step.through(graph, inputs)
     count = traced.num_results
-    lasts, results = [], []
+    lasts: list[Value] = []
+    results: list[int | None] = []
     for i, value in enumerate(outputs[:count]):
         if step.axis(value) == 0:  # predictions, which nobody needs but the caller
             step._collect(value, i)
@@ -165,7 +167,7 @@ def in_stages(traced: Traced) -> Stages:
     updates = [step.whole(value) for value in outputs[count:]]
     cutter = _Cutter(step, traced, inputs)
     last = cutter.program(None, [*lasts, *updates], traced.updated) if lasts or updates else None
-    return Stages(cutter.stages(), last, results, row_arguments, count)
+    return Stages(cutter.stages(), last, results, row_arguments)
 
 
 class _Cutter:
@@ -197,7 +199,9 @@ class _Cutter:
             outputs: the values.
             updated: variables that the last of them are assigned to.
         """
-        step, nodes, borders = self._step, [], []
+        step = self._step
+        nodes: list[Node] = []
+        borders: list[Value] = []
         seen: set[Value] = set()
         pending = list(outputs)
         while pending:
@@ -216,7 +220,15 @@ class _Cutter:
         self._kept.update(v for v in borders if v.node is not None)
         return self._written(order, borders, outputs, updated, level is not None)
 
-    def _written(self, order, borders, outputs, updated, has_rows) -> Program:  # type: ignore[no-untyped-def]
+    def _written(
+        self,
+        order: Sequence[Node],
+        borders: Sequence[Value],
+        outputs: Sequence[Value],
+        updated: Sequence[GraphVariable],
+        has_rows: bool,
+    ) -> Program:
+        """The program that runs nodes in an order, on what is at their borders."""
         graph = Graph(self._step.graph.name)
         known: dict[Value, Value] = {}
         takes: list[int | Value | str] = []
