@@ -199,7 +199,12 @@ def test_data_and_files_of_ones_own(browser, studio, tmp_path):
     page.get_by_role("button", name="Build with this model").click()
     page.locator('.box[class*="tone-dense"]:has-text("only")').wait_for()
     (tmp_path / "bad.keras").write_text("no model")
+    model.save_weights(tmp_path / "w.weights.h5")
     watched.show("file")
+    page.get_by_label("A model's or weights file").set_input_files(tmp_path / "w.weights.h5")
+    page.locator('.card h2:text-is("w.weights.h5")').wait_for()
+    page.locator('.box:has-text("1,570 parameters")').click()
+    page.locator(".histogram").first.wait_for()
     page.get_by_label("A model's or weights file").set_input_files(tmp_path / "bad.keras")
     page.locator(".problem").wait_for()
     assert [e for e in watched.errors if "400" not in e] == []  # the browser notes the refused upload itself

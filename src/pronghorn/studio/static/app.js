@@ -1,6 +1,6 @@
 // The page: the frame around the views, and which of them is shown.
 import {render} from "preact";
-import {html, useEffect, useState} from "./parts.js";
+import {html, useEffect, useErrorBoundary, useState} from "./parts.js";
 import {connect, say, useStore} from "./link.js";
 import {Build} from "./build.js";
 import {Train} from "./train.js";
@@ -43,6 +43,16 @@ function useTheme() {
 }
 
 
+// A view that fails says so, and leaves the others usable.
+function Guarded({view: View, state}) {
+  const [error, again] = useErrorBoundary((found) => console.error(found));
+  if (error) {
+    return html`<section class="card stack"><p class="problem" role="alert">This view has failed: ${String(error.message ?? error)}</p>
+      <div class="buttons"><button type="button" class="button" onClick=${again}>Try again</button></div></section>`;
+  }
+  return html`<${View} state=${state} />`;
+}
+
 function App() {
   const {state, online, message} = useStore();
   const view = useHash(state);
@@ -71,7 +81,7 @@ function App() {
     </div></header>
     ${!online && html`<div class="banner" role="alert">The studio has stopped, or cannot be reached. What you see is what it last
       told. Start it again with <code>pronghorn studio</code> and open the address that it prints.</div>`}
-    <main id="main" tabindex="-1">${state ? html`<${View} state=${state} />` : html`<p class="loading">Opening the studio …</p>`}</main>
+    <main id="main" tabindex="-1">${state ? html`<${Guarded} key=${view} view=${View} state=${state} />` : html`<p class="loading">Opening the studio …</p>`}</main>
     ${message && html`<div class="toast" role="alert"><span>${message.text}</span>
       <button type="button" aria-label="Close" onClick=${() => say(null)}>✕</button></div>`}`;
 }

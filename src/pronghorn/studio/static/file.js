@@ -1,6 +1,6 @@
 // Open a file: what is in a model's or a weights file; nothing of it is run.
 import {act, ask, upload} from "./link.js";
-import {Button, bytes, Card, Empty, Histogram, html, number, useEffect, useMemo, useState} from "./parts.js";
+import {Button, bytes, Card, Empty, Histogram, html, number, plural, useEffect, useMemo, useState} from "./parts.js";
 import {Graph} from "./graph.js";
 
 export function File({state}) {
@@ -15,7 +15,7 @@ export function File({state}) {
         ${file.optimizer ? html`<tr><th scope="row">optimizer's state</th><td>${number(file.optimizer)} numbers</td></tr>` : null}</tbody></table><//>
     <div class="grid">
       <${Card} title="Layers"><${FileGraph} file=${file} selected=${selected} onSelect=${setSelected} /><//>
-      <${Card} title=${selected ? `Weights of ${selected}` : "Weights"}><${LayerArrays} file=${file} layer=${file.layers.find((one) => one.name === selected)} /><//></div>`}`;
+      <${Card} kind="sticky" title=${selected ? `Weights of ${selected}` : "Weights"}><${LayerArrays} file=${file} layer=${file.layers.find((one) => one.name === selected)} /><//></div>`}`;
 }
 
 function Opener({small}) {
@@ -47,17 +47,17 @@ function Opener({small}) {
 function FileGraph({file, selected, onSelect}) {
   const {shown, boxes, arrows} = useMemo(() => asGraph(file), [file]);
   if (!shown.length) return html`<${Empty}>The file has no layers.<//>`;
-  return html`<${Graph} boxes=${boxes} arrows=${arrows} selected=${selected} onSelect=${onSelect} label="The file's layers" />
+  return html`<${Graph} boxes=${boxes} arrows=${arrows} compact=${!file.is_model} selected=${selected} onSelect=${onSelect} label="The file's layers" />
     ${file.layers.length > shown.length ? html`<p class="help">The first ${shown.length} of ${number(file.layers.length)} layers.</p>` : null}`;
 }
 
 function asGraph(file) {
   const shown = file.layers.slice(0, 400);
   const names = new Set(shown.map((layer) => layer.name));
-  const boxes = shown.map((layer) => ({name: layer.name, kind: layer.kind || plain(layer), settings: layer.settings, shape: null, parameters: layer.parameters}));
+  const boxes = shown.map((layer) => ({name: layer.name, kind: layer.kind, settings: layer.kind ? layer.settings : plain(layer), shape: null, parameters: layer.parameters}));
   return {shown, boxes, arrows: file.arrows.filter(([a, b]) => names.has(a) && names.has(b))};
 }
-const plain = (layer) => `${layer.arrays.length} arrays`;
+const plain = (layer) => plural(layer.arrays.length, "array");
 
 function LayerArrays({file, layer}) {
   const [found, setFound] = useState(null);

@@ -7,7 +7,7 @@ const LETTERS = 31; // of a problem's text, that go into a line of a box
 
 const TONES = [
   [/Input/, "input"], [/Conv/, "conv"], [/Dense|LSTM|GRU|RNN|Embedding|Attention/, "dense"], [/Pool/, "pool"],
-  [/Dropout|Normalization|Noise/, "train"], [/./, "shape"],
+  [/Dropout|Normalization|Noise/, "train"], [/^/, "shape"],
 ];
 export const toneOf = (kind) => `tone-${TONES.find(([pattern]) => pattern.test(kind))[1]}`;
 
@@ -66,8 +66,8 @@ export function Graph({boxes, arrows, problem, selected, onSelect, onRemove, com
           key=${box.name} style=${style} aria-pressed=${box.name === selected} onClick=${() => onSelect(box.name === selected ? null : box.name)}>
         <span class="box-row"><span class="box-name" title=${box.name}>${box.name}</span><span class="box-kind">${box.kind}</span></span>
         ${!compact && html`<span class="box-row box-line"><span>${box.settings || (box.is_input ? "what goes in" : "\u00a0")}</span><span class="box-shape">${box.shape ? shape(box.shape) : ""}</span></span>`}
-        ${(compact || box.parameters || box.share) && html`<span class="box-row box-line"><span>${box.parameters ? plural(box.parameters, "parameter") : compact ? box.settings : "\u00a0"}</span>
-          <span>${box.share ? `${percent(box.share, box.share < 0.1 ? 1 : 0)} of a step` : ""}</span></span>`}
+        ${(compact || box.parameters || box.share) && html`<span class="box-row box-line"><span>${box.parameters ? plural(box.parameters, "parameter") : compact ? "" : "\u00a0"}</span>
+          <span>${compact ? box.settings : ""}${box.share ? `${percent(box.share, box.share < 0.1 ? 1 : 0)} of a step` : ""}</span></span>`}
         ${box.share ? html`<span class="share"><i style=${{width: `${Math.min(100, 100 * box.share)}%`}}></i></span>` : null}
         ${isWrong && html`<span class="problem" role="alert">${problem.message}</span>`}
       </button>`;

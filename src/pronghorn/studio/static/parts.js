@@ -1,10 +1,10 @@
 // Small parts that the views share.
 import {h} from "preact";
-import {useEffect, useLayoutEffect, useMemo, useRef, useState} from "preact/hooks";
+import {useEffect, useErrorBoundary, useLayoutEffect, useMemo, useRef, useState} from "preact/hooks";
 import htm from "htm";
 
 export const html = htm.bind(h);
-export {useEffect, useLayoutEffect, useMemo, useRef, useState};
+export {useEffect, useErrorBoundary, useLayoutEffect, useMemo, useRef, useState};
 
 export const classes = (...names) => names.filter(Boolean).join(" ");
 
