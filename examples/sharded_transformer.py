@@ -10,7 +10,8 @@ devices. Expect nine of ten digits in place, and the same predictions from the f
 
 import os
 
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=4")  # before JAX looks for devices
+# Before JAX looks for devices:
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
 
 import keras
 import numpy as np

@@ -100,6 +100,15 @@ def test_the_first_one_prints_and_saves_whole_weights(two):
             np.testing.assert_allclose(prediction, results[0][way]["prediction"], rtol=1e-4)
 
 
+def test_a_run_that_ended_goes_on(tmp_path):
+    assert [code for code, _, _ in started(tmp_path, "leaves")] == [3, 3]
+    ended = started(tmp_path, "goes on")
+    assert [code for code, _, _ in ended] == [0, 0], ended
+    losses = [json.loads((tmp_path / f"losses-{r}.json").read_text()) for r in (0, 1)]
+    assert losses[0] == losses[1] and len(losses[0][0]) == 4
+    assert losses[0][0] == losses[0][1]  # as without an end
+
+
 @pytest.mark.parametrize(
     ("odd", "words"),
     [("model", "weights that differ"), ("data", "data that differ")],

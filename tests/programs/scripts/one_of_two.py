@@ -4,6 +4,7 @@ Arguments: the folder for results, and what is odd about this run, or "nothing".
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -33,6 +34,24 @@ def across():
     return D.ModelParallel(layout_map=layouts)
 
 
+class Leaves(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            os._exit(3)
+
+
+def backed_up(folder, callbacks):
+    """The losses of four epochs, the ones of before a backup included."""
+    keras.utils.set_random_seed(5)
+    with across().scope():
+        model = keras.Sequential(
+            [keras.Input((6,)), layers.Dense(8, name="wide"), layers.Dropout(0.1), layers.Dense(4)]
+        )
+        model.compile("adam", "mse")
+        callbacks = [keras.callbacks.BackupAndRestore(folder), *callbacks]
+        return model.fit(x, x[:, :4], epochs=4, batch_size=16, verbose=0, callbacks=callbacks).history["loss"]
+
+
 def run(name, distribution):
     with distribution.scope():
         model = keras.Sequential(
@@ -59,6 +78,12 @@ def run(name, distribution):
         }
 
 
+if odd == "leaves":
+    backed_up(folder / "backup", [Leaves()])
+if odd == "goes on":
+    losses = [backed_up(folder / "backup", []), backed_up(folder / "another", [])]
+    (folder / f"losses-{rank}.json").write_text(json.dumps(losses))
+    sys.exit()
 keras.utils.set_random_seed(3)
 results = {"devices": D.list_devices(), "data": run("data", D.DataParallel())}
 if len(D.list_devices()) > 1:

@@ -11,7 +11,7 @@ from pronghorn.distribution.meeting import Greeting, host_and_port, meet
 
 @pytest.fixture
 def address(monkeypatch):
-    monkeypatch.setenv("PRONGHORN_DISTRIBUTION_TIMEOUT", "3")
+    monkeypatch.setenv("PRONGHORN_DISTRIBUTION_TIMEOUT", "30")
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{found.getsockname()[1]}"
@@ -60,14 +60,16 @@ def test_they_disagree(second, words, address):
         assert isinstance(problem, ValueError) and words in str(problem)
 
 
-def test_one_does_not_come(address):
+def test_one_does_not_come(address, monkeypatch):
+    monkeypatch.setenv("PRONGHORN_DISTRIBUTION_TIMEOUT", "3")
     first, second = told(address, [Greeting(0, 3, "v"), Greeting(2, 3, "v")])
     for problem in (first, second):
         assert isinstance(problem, TimeoutError) and f"did not come to {address} in 3 seconds: 1." in str(problem)
 
 
-def test_nobody_answers(address):
-    with pytest.raises(TimeoutError, match=f"process 1 could not reach process 0 at {address} in 3 seconds"):
+def test_nobody_answers(address, monkeypatch):
+    monkeypatch.setenv("PRONGHORN_DISTRIBUTION_TIMEOUT", "0.5")
+    with pytest.raises(TimeoutError, match=f"process 1 could not reach process 0 at {address} in 0.5 seconds"):
         meet(address, Greeting(1, 2, "v"))
 
 
