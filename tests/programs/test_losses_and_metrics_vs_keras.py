@@ -165,3 +165,29 @@ def test_metric_config(name, arguments, data):
     config = ours.get_config()
     assert config == {k: np.asarray(v).tolist() if hasattr(v, "shape") and v.shape else v for k, v in wanted.items()}
     assert type(ours).from_config(ours.get_config()).get_config() == ours.get_config()
+
+
+EVEN = np.linspace(0, 1, 5).tolist()
+AT_THRESHOLDS = {
+    "TruePositives": {"thresholds": EVEN},
+    "FalseNegatives": {"thresholds": EVEN},
+    "Precision": {"thresholds": EVEN},
+    "RecallAtPrecision": {"precision": 0.5, "num_thresholds": 5},
+    "PrecisionAtRecall": {"recall": 0.5, "num_thresholds": 5},
+    "SensitivityAtSpecificity": {"specificity": 0.0, "num_thresholds": 5},
+    "AUC": {"num_thresholds": 5},
+}
+
+
+@pytest.mark.parametrize("name", AT_THRESHOLDS)
+def test_scores_that_are_thresholds(name):
+    """A score of exactly zero, as relu gives, passes no threshold of zero; it does pass AUC's, which lies below."""
+    scores = np.float32([0, -0.0, 0.25, 0.5, 1, -1, 2, np.nan, np.inf, -np.inf])
+    for labels in (np.ones(10, "float32"), np.arange(10, dtype="float32") % 2):
+        results = []
+        for k in (keras, pronghorn):
+            metric = getattr(k.metrics, name)(**AT_THRESHOLDS[name])
+            metric.update_state(labels, scores)
+            results.append([np.asarray(v.numpy()) for v in metric.variables if v.shape] + [np.asarray(metric.result())])
+        for theirs, mine in zip(*results, strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-6)

@@ -135,6 +135,8 @@ def _count_in_buckets(scores: Tensor, labels: Tensor, weights: Tensor, threshold
     number = len(thresholds)
     width = scores.shape[-1]
     true = ops.cast(ops.cast(labels, "bool"), scores.dtype)
+    # In the first bucket are the scores of zero, too, which pass that threshold only where it is below zero, as AUC's.
+    passing = weights if thresholds[0] < 0 else ops.where(scores <= 0.0, ops.zeros_like(weights), weights)
     bucket = ops.ceil(ops.clip(scores, 0.0, 1.0) * (number - 1)) - 1.0
     bucket = ops.cast(ops.maximum(bucket, 0.0), "int32")
     bucket = ops.reshape(bucket * width + ops.arange(width, dtype="int32"), (-1,))
@@ -144,7 +146,7 @@ def _count_in_buckets(scores: Tensor, labels: Tensor, weights: Tensor, threshold
         inside = ops.reshape(inside, (number, width))
         return ops.flip(ops.cumsum(ops.flip(inside, axis=0), axis=0), axis=0)
 
-    true_positives, false_positives = passed(true * weights), passed((1.0 - true) * weights)
+    true_positives, false_positives = passed(true * passing), passed((1.0 - true) * passing)
     positives = ops.sum(true * weights, axis=0, keepdims=True)
     negatives = ops.sum((1.0 - true) * weights, axis=0, keepdims=True)
     return Counts(true_positives, false_positives, negatives - false_positives, positives - true_positives)
