@@ -164,6 +164,11 @@ def nothing(*ignored: Any, **ignored_too: Any) -> None:
     """For settings of TensorFlow that mean nothing here."""
 
 
+def always(*ignored: Any, **ignored_too: Any) -> bool:
+    """For what holds whether it is asked for or not: one seed gives the same numbers."""
+    return True
+
+
 # -- what means little here -------------------------------------------------------------------------------------------
 def no_name(*ignored: Any, **ignored_too: Any) -> str:
     """For names of what there is not: an empty string."""

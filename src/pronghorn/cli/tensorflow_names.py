@@ -222,6 +222,17 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "set_virtual_device_configuration:nothing set_visible_devices:nothing"
         ),
     },
+    # Private to TensorFlow; SciKeras keeps and sets seeds with these.
+    "python": {},
+    "python.eager": {},
+    "python.eager.context": {"tensorflow_functions": "executing_eagerly", "tensorflow_random": "global_seed"},
+    "python.framework": {},
+    "python.framework.config": {
+        "tensorflow_functions": (
+            "disable_op_determinism:nothing enable_op_determinism:nothing is_op_determinism_enabled:always"
+        ),
+    },
+    "python.framework.ops": {},
     "config.optimizer": {
         "tensorflow_functions": "get_jit:no_name set_experimental_options:nothing set_jit:nothing",
     },

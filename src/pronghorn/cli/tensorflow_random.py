@@ -12,6 +12,7 @@ import numpy as np
 
 from pronghorn import ops, random, utils
 from pronghorn.graph.active import eager
+from pronghorn.random import seed_generator
 
 _generators: dict[int, random.SeedGenerator] = {}
 
@@ -26,9 +27,22 @@ def sequence(seed: Any) -> Any:
     return _generators[seed]
 
 
-def set_seed(seed: int) -> None:
-    """`tf.random.set_seed`: all sequences start anew."""
-    utils.set_random_seed(seed)
+_seed: int | None = None
+
+
+def global_seed() -> int | None:
+    """`tensorflow.python.eager.context.global_seed`: what `set_seed` was last called with."""
+    return _seed
+
+
+def set_seed(seed: int | None) -> None:
+    """`tf.random.set_seed`: all sequences start anew; with None, anywhere."""
+    global _seed
+    _seed = seed
+    if seed is None:  # Python's and NumPy's generators stay as they are
+        seed_generator.set_global_seed(int(np.random.SeedSequence().generate_state(1)[0]))
+    else:
+        utils.set_random_seed(seed)
     for own, generator in _generators.items():
         generator.state.assign(random.SeedGenerator(own).state.tensor)
 

@@ -7,6 +7,7 @@ from pronghorn.cli.tensorflow_alias import TensorFlowAlias, submodule
 
 tf = TensorFlowAlias("tensorflow")
 random, nn = submodule("tensorflow.random"), submodule("tensorflow.nn")
+global_seed = submodule("tensorflow.python.eager.context").global_seed
 
 DRAWS = {
     "normal": lambda: random.normal([8], mean=1.0, stddev=2.0, dtype=tf.float32, seed=5, name="noise"),
@@ -46,3 +47,23 @@ def test_shapes_and_types():
     assert (found == found[:, :1]).all() and set(np.unique(found)) == {0.0, 2.0}
     with pytest.raises(ValueError, match="maxval"):
         random.uniform([2], dtype=tf.int32)
+
+
+def test_seeds_are_kept_and_given_back():
+    before = global_seed()
+    try:
+        random.set_seed(7)
+        assert global_seed() == 7
+        first = random.uniform([2]).numpy()
+        state = np.random.get_state()[1].copy()
+        random.set_seed(None)
+        assert global_seed() is None
+        np.testing.assert_array_equal(np.random.get_state()[1], state)  # NumPy's generator is not touched
+        others = {float(random.uniform([2]).numpy()[0]) for _ in range(3)}
+        random.set_seed(None)
+        others.add(float(random.uniform([2]).numpy()[0]))
+        assert len(others) == 4 and float(first[0]) not in others
+        random.set_seed(7)
+        np.testing.assert_array_equal(random.uniform([2]).numpy(), first)
+    finally:
+        random.set_seed(before)
