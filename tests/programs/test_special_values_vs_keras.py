@@ -63,6 +63,13 @@ CASES = {
         for c in range(3)
         for k in (1, 2, 3)
     },
+    **{
+        f"binary_crossentropy of logits for {t}": (
+            lambda k, x, t=t: k.ops.binary_crossentropy(np.full(len(x), t, "float32"), x, from_logits=True),
+            np.append(SPECIAL, np.float32([13.3, -13.3, 40, -40])),
+        )
+        for t in (0, 1, 0.5)
+    },
     "floor_divide by 0": (lambda k, x: k.ops.floor_divide(x, k.ops.zeros_like(x)), SPECIAL),
     "kron of matrices": (lambda k, x: k.ops.kron(x, x), np.float32([[np.inf, 1], [0, 2]])),
     "relu above a threshold": (lambda k, x: k.activations.relu(x, threshold=0.5), SPECIAL),

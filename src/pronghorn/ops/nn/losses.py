@@ -100,7 +100,8 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     _check_shapes("binary_crossentropy", t, x)
     t, x = B.broadcast(t, x)
     if from_logits:
-        return P.sub(softplus(x), P.mul(t, x))
+        # Not softplus(x) - t * x: of two large numbers nothing would be left where the answer is right and sure.
+        return P.add(P.mul(t, softplus(P.neg(x))), P.mul(P.sub(B.full_like(t, 1), t), softplus(x)))
     p, one = _epsilon_clipped(x), B.full_like(x, 1)
     likelihood = P.add(P.mul(t, P.log(p)), P.mul(P.sub(one, t), P.log(P.sub(one, p))))
     return P.neg(likelihood)
