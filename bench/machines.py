@@ -6,7 +6,7 @@
 `--step-ms` is a step of the whole batch on one machine (`bench/scaling.py --ranks` measures it, and what `fit` shows as
 ms/step will do), `--gradient-mb` four bytes for each trainable parameter, `--bandwidth` what a machine sends in Gbit/s,
 and `--latency` the microseconds of the shortest message. Other numbers of a step: `--exchanges`, how often processes
-exchange something in it (1, and about 4 more for each BatchNormalization), and `--fixed-ms`, the part that does not
+exchange something in it (1, and 5 more for each BatchNormalization), and `--fixed-ms`, the part that does not
 shrink with the rows: the optimizer's update of all weights, and Python.
 
 The model: time = fixed + (step - fixed) / machines + exchanges. An exchange of S bytes among n machines takes the least
