@@ -107,6 +107,7 @@ def test_dir_offers_public_names_alone():
     """The names of Keras's, and those that we have besides."""
     more = {
         "": {"GradientTape", "grad", "interop", "jit", "value_and_grad"},
+        "callbacks": {"Studio"},
         "config": {"get_num_threads", "is_unsafe_deserialization_enabled", "set_backend_name", "set_num_threads"}
         | {"standardize_data_format", "standardize_dtype"},
         "models": {"Functional"},
