@@ -106,6 +106,21 @@ def test_several_arrays(tf):
         both(X, X[:1])
 
 
+def test_layers_that_compare_the_shapes_of_their_inputs(tf):
+    inputs = [keras.Input((6,)), keras.Input((6,))]
+    joined = [layers.Concatenate()(inputs), layers.Add()(inputs), layers.Dot(axes=1)(inputs)]
+    model = keras.Model(inputs, layers.Concatenate()(joined))
+    fn = with_rows_open(tf, lambda x, y: model([x, y]), (None, 6), (None, 6))
+    close(fn(X, X + 1), model([X, X + 1]))
+    crossing = layers.HashedCrossing(num_bins=5)
+    ids = np.arange(4, dtype="int64")[:, None]
+    pairs = tf.data.Dataset.from_tensor_slices((ids, ids)).batch(3)
+    crossed = np.concatenate(list(pairs.map(lambda x, y: crossing((x, y)))))
+    np.testing.assert_array_equal(crossed, crossing((ids, ids)))
+    with pytest.raises(ValueError, match="found shape="):
+        with_rows_open(tf, lambda x: model([x, x]), (None, 5))(X[:, :5])
+
+
 def test_random_layers_draw_anew_for_each_batch(tf):
     keras.utils.set_random_seed(0)
     layer = layers.RandomBrightness(0.5)

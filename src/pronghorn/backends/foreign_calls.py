@@ -337,8 +337,8 @@ def _traced(
         inputs = _Inputs(found, _name_of(fn), arrays, shares)
         try:
             return (*_traced_once(inputs, fn, args, kwargs), inputs.is_open)
-        except SymbolicDimError as error:
-            if not inputs.is_open:
+        except (SymbolicDimError, ValueError) as error:  # which one a layer raises where shapes are not alike
+            if not inputs.is_open or (shares and not isinstance(error, SymbolicDimError)):
                 raise
             inputs.forget()
             problem = error
