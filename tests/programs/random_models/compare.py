@@ -316,6 +316,8 @@ class Comparison:
         apply, ops = optimizer.apply, pronghorn.ops
 
         def applied(grads: list[Any], variables: list[Any]) -> None:
+            pairs = [(g, v) for g, v in zip(grads, variables) if g is not None]  # a weight may have no gradient
+            grads, variables = [g for g, _ in pairs], [v for _, v in pairs]
             sizes = [ops.max(ops.abs(ops.cast(g, "float32"))) for g in grads]
             error = functools.reduce(ops.maximum, sizes) * self.epsilon
             noise = [ops.cast(error * rng.uniform(-1, 1, g.shape).astype("float32"), g.dtype) for g in grads]
