@@ -21,6 +21,7 @@ BEAT = 1.0  # seconds between two signs of life
 SILENCE = 30.0  # without any, a process is dead or stopped
 IDLE = 40.0  # without computing, reading or writing, a process that others wait for hangs
 LEFT = 5.0  # others wait for a process that has come to the end of its script
+GRACE = 5.0  # for processes that have the same error to tell it
 PATIENCE_VARIABLE = "PRONGHORN_PATIENCE"
 PATIENCE = 600.0  # others wait for a process that is busy with something else
 _LEAST_TIME = 0.02  # of a second of the processor's time in a second, that something is computed
@@ -144,7 +145,7 @@ class Watch(threading.Thread):
 
     def failed(self) -> None:
         """After an error: end all processes, once those have told theirs that have the same."""
-        request, until = self._leaving.Ibarrier(), time.monotonic() + 2.0
+        request, until = self._leaving.Ibarrier(), time.monotonic() + GRACE
         while not request.Test() and time.monotonic() < until:
             time.sleep(0.01)
         sys.stdout.flush()
