@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import pronghorn as keras
 
@@ -151,6 +152,15 @@ def test_data_and_files_of_ones_own(browser, studio, tmp_path):
     page.get_by_label("Column to predict").select_option("width")
     page.locator('.facts:has-text("7 classes")').wait_for()
 
+    # A folder of images, a folder a class.
+    for name, colour in (("dark", (20, 20, 40)), ("light", (240, 230, 200))):
+        (tmp_path / "tones" / name).mkdir(parents=True)
+        for i in range(5):
+            image = Image.new("RGB", (40 + i, 30), tuple(c + i for c in colour))
+            image.save(tmp_path / "tones" / name / f"{i}.png")
+    page.get_by_label("Folder of images", exact=True).set_input_files(tmp_path / "tones")
+    page.locator('.facts:has-text("2 classes: dark, light")').wait_for()
+
     # Two classes that are drawn, by mouse and by keyboard, and a model that is trained on them.
     for name, turned in (("first", False), ("second", True)):
         if turned:
@@ -197,6 +207,7 @@ def test_data_and_files_of_ones_own(browser, studio, tmp_path):
     page.locator(".histogram").first.wait_for()
     assert "1,570" in page.locator("main").inner_text()
     page.get_by_role("button", name="Build with this model").click()
+    page.locator('nav a[href="#build"][aria-current="page"]').wait_for()
     page.locator('.box[class*="tone-dense"]:has-text("only")').wait_for()
     (tmp_path / "bad.keras").write_text("no model")
     model.save_weights(tmp_path / "w.weights.h5")

@@ -238,7 +238,7 @@ def from_table(table: Table) -> DataSet:
     x, (y, classes) = np.concatenate(columns, axis=1), _target(table.target, target)
     order = np.random.default_rng(0).permutation(len(x))
     test, train = order[: max(1, len(x) // 5)], order[max(1, len(x) // 5) :]
-    note = f"{len(x):,} rows of your own; every fifth is for testing. To predict: {table.target}."
+    note = f"{len(x):,} rows of your own, a fifth of them for testing. To predict: {table.target}."
     return _scaled_table(table.name, x[train], y[train], x[test], y[test], classes, tuple(names), note)
 
 

@@ -1,6 +1,6 @@
 // Curves of one or two runs, drawn by uPlot, at most once a frame and only when something is new.
 import {html, useEffect, useRef} from "./parts.js";
-import {epochsOf, store} from "./link.js";
+import {epochsOf, onPoints, store} from "./link.js";
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const MOST = 3000; // points of a curve that are drawn
@@ -63,7 +63,7 @@ export function Curve({metric, title, runs}) {
       drawn = "";
     };
     const draw = (now) => {
-      frame = requestAnimationFrame(draw);
+      frame = 0;
       const state = String(store.version);
       frames.at.push(now);
       if (frames.at.length > 600) frames.at.shift();
@@ -80,8 +80,11 @@ export function Curve({metric, title, runs}) {
     make();
     size.observe(element);
     addEventListener("theme", make);
-    frame = requestAnimationFrame(draw);
+    const ask = () => { frame ||= requestAnimationFrame(draw); };
+    const forget = onPoints(ask);
+    ask();
     return () => {
+      forget();
       cancelAnimationFrame(frame);
       removeEventListener("theme", make);
       size.disconnect();

@@ -1,6 +1,6 @@
 // The page's link to the studio: the state and the points of runs come as server-sent events, commands go out by a
 // WebSocket. Whatever a component shows of them it takes from `store`.
-import {useEffect, useState} from "preact/hooks";
+import {useEffect, useRef, useState} from "preact/hooks";
 
 export const store = {
   state: null, // what the server has, as its last event told
@@ -25,6 +25,29 @@ export function useStore() {
   return store;
 }
 
+// Points come many times a second, so that only what shows something of them is rendered again, and only where `select`
+// gives something else than before.
+const pointListeners = new Set();
+
+export function usePoints(select) {
+  const latest = useRef(select);
+  latest.current = select;
+  const [value, set] = useState(select());
+  useEffect(() => {
+    const listener = () => set(latest.current());
+    pointListeners.add(listener);
+    listener();
+    return () => pointListeners.delete(listener);
+  }, []);
+  return value;
+}
+
+// Calls back with each message of points; gives what ends that.
+export function onPoints(listener) {
+  pointListeners.add(listener);
+  return () => pointListeners.delete(listener);
+}
+
 let messageTimer = 0;
 export function say(text, kind = "error") {
   store.message = text ? {text, kind} : null;
@@ -35,7 +58,6 @@ export function say(text, kind = "error") {
 
 // -- events ------------------------------------------------------------------------------------------------------------
 let source = null;
-let toldEpochAt = 0;
 
 export function connect() {
   source?.close();
@@ -48,11 +70,6 @@ export function connect() {
   });
   source.addEventListener("points", (event) => {
     takePoints(JSON.parse(event.data));
-    const now = performance.now();
-    if (now - toldEpochAt > 150) { // numbers need not change faster than they are read; curves draw themselves
-      toldEpochAt = now;
-      tell();
-    }
   });
   source.addEventListener("bye", lost);
   source.addEventListener("error", lost);
@@ -122,6 +139,7 @@ export function takePoints(message) {
   curve.stepsPerEpoch = message.steps_per_epoch;
   curve.totalEpochs = message.total_epochs;
   store.version++;
+  for (const listener of [...pointListeners]) listener();
 }
 
 // The epochs of a run that have ended, as far as they have come.

@@ -1,5 +1,5 @@
 // Look inside: what the model makes of one input, layer by layer, down to the arithmetic of one value.
-import {ask, epochsOf, store} from "./link.js";
+import {ask, epochsOf, store, usePoints} from "./link.js";
 import {Button, Card, decode, Empty, encode, Field, html, number, paint, percent, Pixels, Segments, useEffect, useLayoutEffect, useRef, useState} from "./parts.js";
 import {Camera, Pad, readCamera, readPad} from "./drawing.js";
 import {Arithmetic} from "./arithmetic.js";
@@ -16,6 +16,7 @@ export function Look({state}) {
   const [features, setFeatures] = useState(null);
   const [clearing, setClearing] = useState(0);
   const last = state.runs[state.runs.length - 1];
+  usePoints(() => (last ? epochsOf(last).length : 0));
   const live = useRef({busy: false, next: null, layers: null, looking: false});
   store.example = undefined;
 

@@ -66,7 +66,8 @@ export function paint(canvas, width, height, channels, data, colour) {
 }
 
 // A picture of the studio: {h, w, c, data}.
-export function Pixels({picture, size = 56, colour = "grey", label = "", over = []}) { // what is `over` it is laid on a dimmed picture
+const NOTHING = [];
+export function Pixels({picture, size = 56, colour = "grey", label = "", over = NOTHING}) { // what is `over` it is laid on a dimmed picture
   const ref = useRef();
   useLayoutEffect(() => {
     if (!picture) return;

@@ -1,5 +1,5 @@
 // Train: the run that goes on, its curves, how it does on the test data, its weights, and other runs beside it.
-import {act, ask, epochsOf, loadCurve, store, useStore} from "./link.js";
+import {act, ask, epochsOf, loadCurve, store, usePoints} from "./link.js";
 import {Button, Card, Empty, Field, Histogram, html, number, percent, Pixels, plural, Segments, useEffect, useRef, useState} from "./parts.js";
 import {STATES} from "./words.js";
 import {Curve} from "./charts.js";
@@ -8,7 +8,6 @@ const TITLES = {loss: "Loss", accuracy: "Accuracy"};
 const title = (name) => TITLES[name] ?? name.replace(/_/g, " ").replace(/^./, (c) => c.toUpperCase());
 
 export function Train({state}) {
-  useStore();
   const last = state.runs[state.runs.length - 1];
   const [shown, setShown] = useState(null);
   const [other, setOther] = useState(null);
@@ -24,20 +23,25 @@ export function Train({state}) {
       <${Empty}>Nothing has been trained yet. Start, and watch the loss go down: it says how wrong the model still is.<//>
       ${state.graph?.problem && html`<p class="problem" role="alert">The model has a problem: ${state.graph.problem.message}</p>`}<//>`;
   }
+  return html`<${Shown} state=${state} run=${run} beside=${beside} part=${part} onPart=${setPart} onShow=${setShown} onBeside=${setOther} />`;
+}
+
+function Shown({state, run, beside, part, onPart, onShow, onBeside}) {
+  usePoints(() => [run, beside].map((one) => one && `${store.curves.has(one.number)} ${epochsOf(one).length}`).join());
   const curve = store.curves.get(run.number);
   const names = curve?.names.length ? curve.names : Object.keys(epochsOf(run)[0]?.logs ?? {loss: 0}).filter((name) => !name.startsWith("val_"));
   const ordered = ["loss", ...names.filter((name) => name !== "loss")];
   const runs = [{run, colour: "--accent"}, ...(beside ? [{run: beside, colour: "--second"}] : [])];
   return html`<h1 class="hidden">Train</h1>
-    <${Card}><${Controls} state=${state} run=${run} /><${Figures} run=${run} curve=${curve} names=${ordered} /><//>
+    <${Card}><${Controls} state=${state} run=${run} /><${Figures} run=${run} names=${ordered} /><//>
     ${run.error && html`<p class="problem" role="alert" style=${{marginTop: "16px"}}>${run.error}</p>`}
     <div class="grid">${ordered.slice(0, 4).map((name) => html`<${Card} key=${name} title=${title(name)}><${Curve} metric=${name} title=${title(name)} runs=${runs} /><//>`)}</div>
-    <div style=${{marginTop: "16px"}}><${Segments} label="More about the run" value=${part} onValue=${setPart}
+    <div style=${{marginTop: "16px"}}><${Segments} label="More about the run" value=${part} onValue=${onPart}
       options=${[["results", "Test data"], ["weights", "Weights"], ["runs", `Runs (${state.runs.length})`]]} /></div>
     <div style=${{marginTop: "12px"}}>
       ${part === "results" && html`<${Results} run=${run} />`}
       ${part === "weights" && html`<${Weights} run=${run} />`}
-      ${part === "runs" && html`<${Runs} state=${state} run=${run} beside=${beside} onShow=${setShown} onBeside=${setOther} />`}
+      ${part === "runs" && html`<${Runs} state=${state} run=${run} beside=${beside} onShow=${onShow} onBeside=${onBeside} />`}
     </div>`;
 }
 
@@ -66,7 +70,10 @@ ${state.settings.optimizer}, rate ${state.settings.learning_rate}, batch ${state
   </div>`;
 }
 
-function Figures({run, curve, names}) {
+const READ = 150; // milliseconds: numbers need not change faster than they are read
+function Figures({run, names}) {
+  usePoints(() => `${Math.floor(performance.now() / READ)} ${epochsOf(run).length}`);
+  const curve = store.curves.get(run.number);
   const ended = epochsOf(run);
   const epoch = ended[ended.length - 1];
   const steps = curve?.steps ?? 0;
