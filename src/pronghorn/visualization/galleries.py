@@ -39,6 +39,7 @@ def plot_image_gallery(
     dpi: int = 60,
     legend_handles: Any = None,
     data_format: str | None = None,
+    title: str | None = None,
 ) -> Any:
     """Show images side by side, with their labels if there are any.
 
@@ -55,6 +56,7 @@ def plot_image_gallery(
         dpi: resolution of the saved figure.
         legend_handles: for a legend.
         data_format: `"channels_last"`, `"channels_first"`, or None for the default.
+        title: of the figure.
 
     Returns:
         The Matplotlib figure, if it was neither shown nor saved.
@@ -78,6 +80,8 @@ def plot_image_gallery(
             picture = pictures[index]
             axes.imshow(picture[..., 0] if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=1)
             axes.set_title(_title(index, y_true, y_pred, label_map), fontsize=4 * scale)
+    if title:
+        figure.suptitle(title, x=0.02, ha="left")
     if legend_handles:
         figure.legend(handles=legend_handles, loc="outside lower center")
     if path is not None:

@@ -25,6 +25,7 @@ from pronghorn.runtime.compile import compile_ir
 from pronghorn.runtime.peak import peak_gflops
 
 MIN_WIDTH = 120  # a narrower table would fold every name
+NOTEBOOK_WIDTH = 92
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,8 @@ class Profile:
             smallest: kernels with a smaller share than this (0 to 1) become one line.
         """
         console = Console(file=file)  # type: ignore[arg-type]
-        console.width = max(console.width, MIN_WIDTH)
+        # A notebook's page is as wide as it is; a terminal can be made wider.
+        console.width = min(console.width, NOTEBOOK_WIDTH) if console.is_jupyter else max(console.width, MIN_WIDTH)
         console.print(self.table(smallest))
 
     def show_at_end(self) -> None:
