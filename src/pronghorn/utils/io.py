@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sys
 from typing import Any
 
@@ -57,8 +56,16 @@ def wants_colour() -> bool:
 
 
 def columns() -> int | None:
-    """Return how many characters a line of the terminal has; None where the output is no terminal."""
-    return shutil.get_terminal_size().columns if _is_terminal() else None
+    """Return how many characters a line of the terminal has; None where that is not known, or it is no terminal."""
+    if not _is_terminal():
+        return None
+    chosen = os.environ.get("COLUMNS", "")
+    if chosen.isdigit() and int(chosen):
+        return int(chosen)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+    except (AttributeError, OSError, ValueError):
+        return None
 
 
 def in_notebook() -> bool:
