@@ -112,9 +112,9 @@ class MultiOptimizer(Optimizer):
 
     >>> from pronghorn import optimizers
     >>> slow, fast = optimizers.SGD(0.01), optimizers.Adam(0.1)
-    >>> optimizer = MultiOptimizer(lambda variable: slow if "embedding" in variable.path else fast)
+    >>> optimizer = MultiOptimizer(lambda variable: slow if "embedding" in variable.path else fast, name="two_rates")
     >>> optimizer.name
-    'multi_optimizer'
+    'two_rates'
     """
 
     def __init__(
