@@ -24,7 +24,11 @@ y = x.sum(axis=1)
 
 
 def environment(**extra):
-    return {**os.environ, "PYTHONPATH": str(Path(pronghorn.__file__).parents[1]), "TERM": "xterm-256color", **extra}
+    path = str(Path(pronghorn.__file__).parents[1])
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")
+    }
+    return {**inherited, "PYTHONPATH": path, "TERM": "xterm-256color", **extra}
 
 
 @pytest.fixture

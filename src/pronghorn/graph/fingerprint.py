@@ -57,6 +57,8 @@ def _plain(param: Any) -> str:
     if write is None:
         if isinstance(param, np.generic):
             return _array(np.asarray(param))
+        if isinstance(param, tuple):  # a shape of a kind of its own
+            return _plain(tuple(param))
         raise NotPlain(f"a {type(param).__name__}")
     return write(param)
 

@@ -67,3 +67,11 @@ def test_what_is_not_plain_is_refused():
     graph.nodes[0].params["call"] = np.array([object()])
     with pytest.raises(NotPlain, match="objects"):
         fingerprint(graph)
+
+
+def test_a_shape_of_another_kind_of_tuple_is_that_shape():
+    class Shape(tuple):
+        pass
+
+    same = of(lambda x: [P.reshape(x, shape=(2, 2))])
+    assert of(lambda x: [P.reshape(x, shape=Shape((2, 2)))]) == same
