@@ -76,6 +76,7 @@ class Server:
         config = uvicorn.Config(
             self._studio.app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1,
             ws_max_size=1 << 24, server_header=False,
+            log_config=None,  # uvicorn's own would close all handlers that the script has set up
         )  # fmt: skip
         self._server = uvicorn.Server(config)
         self._studio.is_over = lambda: self._server.should_exit

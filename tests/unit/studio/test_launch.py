@@ -3,6 +3,7 @@
 import http.client
 import importlib.util
 import json
+import logging
 
 import numpy as np
 import pytest
@@ -43,6 +44,30 @@ def test_a_file_is_shown_and_then_used_with_its_weights(tmp_path):
     np.testing.assert_array_equal(bench.runs[-1].model.get_weights()[0], model.get_weights()[0])
     answer = commands.run(bench, {"do": "predict", "with": {"source": {"example": 0}}})
     assert len(answer["result"]["values"]) == 10
+
+
+def test_handlers_of_the_scripts_logging_stay_open():
+    pytest.importorskip("starlette")
+    pytest.importorskip("uvicorn")
+
+    class Handler(logging.Handler):
+        is_open = True
+
+        def close(self):
+            self.is_open = False
+            super().close()
+
+    handler = Handler()
+    logging.getLogger("of.the.script").addHandler(handler)
+    try:
+        watch = keras.callbacks.Studio()
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0, callbacks=[watch])
+        watch._watching._server.stop()
+        assert handler.is_open
+    finally:
+        logging.getLogger("of.the.script").removeHandler(handler)
 
 
 def test_a_script_is_watched(capsys):
