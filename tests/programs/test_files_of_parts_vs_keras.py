@@ -127,6 +127,7 @@ def test_nadam_with_a_loss_scale(tmp_path):
         for k in (keras, pronghorn):
             k.config.set_dtype_policy("mixed_float16")
         model, ours = compiled(keras, "Nadam", {}), compiled(pronghorn, "Nadam", {})
+        ours.set_weights(model.get_weights())  # or one of them may leave out a step, whose gradients overflow
         for number in range(3):
             model.train_on_batch(*batch(number))
             ours.train_on_batch(*batch(number))

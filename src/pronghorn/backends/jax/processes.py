@@ -8,10 +8,14 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax._src import distributed
-from jax._src.clusters import ClusterEnv
 from jax.experimental import multihost_utils
 from jax.extend import backend
+
+try:  # private to JAX, which has no public names for what they do
+    from jax._src import distributed
+    from jax._src.clusters import ClusterEnv
+except ImportError:
+    distributed = ClusterEnv = None  # type: ignore[assignment,misc]
 
 _MISSED = 30  # seconds without a sign of life after which a process counts as dead
 
@@ -33,6 +37,11 @@ def start(address: str | None, count: int | None, rank: int | None, seconds: flo
     """
     if address is None and count is None and rank is None and not _is_of_cluster():
         return 1, 0
+    if distributed is None:
+        raise RuntimeError(
+            f"initialize: this version of JAX ({jax.__version__}) has no names by which processes talk to each other; "
+            "install the one that pip install 'pronghorn[jax]' brings."
+        )
     if jax.live_arrays():
         raise RuntimeError(
             "initialize: JAX has arrays already; call it before models are made and anything is computed with JAX, at "
@@ -54,6 +63,8 @@ def start(address: str | None, count: int | None, rank: int | None, seconds: flo
 
 def _is_of_cluster() -> bool:
     """Whether JAX knows of a cluster that this process is one of several in: a TPU pod, Slurm, Kubernetes."""
+    if ClusterEnv is None:
+        return False
     return any(cluster.is_env_present() for cluster in ClusterEnv._cluster_types if not cluster.opt_in_only_method)
 
 
