@@ -6,6 +6,8 @@ import pytest
 import pronghorn as keras
 from pronghorn.backends import engine as engines
 
+pytestmark = pytest.mark.slow  # JAX compiles each of them
+
 RNG = np.random.default_rng(0)
 X, Y = RNG.random((40, 4), "float32"), RNG.random((40, 3), "float32")
 

@@ -7,6 +7,8 @@ import pronghorn as keras
 from pronghorn import layers
 from pronghorn.backends import engine as engines
 
+pytestmark = pytest.mark.slow  # JAX compiles each of them
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(24, 6)).astype("float32")
 Y = RNG.integers(0, 3, 24)

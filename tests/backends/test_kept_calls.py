@@ -11,6 +11,8 @@ from pronghorn import layers
 from pronghorn.backends import choice, foreign_calls
 from pronghorn.backends import engine as engines
 
+pytestmark = pytest.mark.slow  # JAX compiles each of them
+
 RNG = np.random.default_rng(0)
 
 

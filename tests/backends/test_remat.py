@@ -15,6 +15,8 @@ from pronghorn.graph.regions import is_region, open_regions
 from pronghorn.graph.trace import trace
 from pronghorn.runtime.host import host_target
 
+pytestmark = pytest.mark.slow  # JAX compiles each of them
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(12, 8)).astype("float32")
 Y = RNG.integers(0, 3, 12)
