@@ -46,7 +46,7 @@ def block_rows(rows: int, row: int) -> int:
         row: elements of one.
 
     >>> block_rows(4096, 4 * 4096), block_rows(2047, 2047), block_rows(100, 1 << 20)
-    (32, 178, 25)
+    (32, 256, 25)
     """
     wanted = min(max(BLOCK_ELEMENTS // max(row, 1), LEAST_ROWS), MOST_ROWS, -(-rows // 2))
     near = [n for n in range(2 * wanted // 3, 3 * wanted // 2 + 1) if n and rows % n == 0]
