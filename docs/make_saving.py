@@ -281,6 +281,10 @@ def page(found: dict[tuple[str, str, str], str]) -> str:
         parts.append(f"\n## {way}\n\n| model | {' | '.join(endings)} |\n|---|{'---|' * len(endings)}\n")
         for kind in KINDS:
             parts.append(f"| {kind} | {' | '.join(found[kind, ending, way] for ending in endings)} |\n")
+    parts.append(
+        "\nWith `mixed_float16`, Keras forgets the product of `Nadam`'s momenta; of its files we compute it, and of "
+        "ours it does not\nrestore the state of that optimizer.\n"
+    )
     parts.append("\n(1) Without the optimizer's state, which Keras does not restore from its own such files either.\n")
     parts.append("\n(2) The format of Keras 2 holds Sequential and functional models only; another is an error.\n")
     parts.append("\n(3) Keras cannot read such a file of its own either: it does not know functions in it.\n")
