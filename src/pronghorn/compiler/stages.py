@@ -68,7 +68,6 @@ GRAPH_STAGES: tuple[Stage[Graph], ...] = (
     Stage("pooled", _anywhere(pool_gradients)),
     Stage("simplify", _anywhere(simplify)),
     Stage("narrow", _anywhere(narrow)),
-    Stage("simplify", _anywhere(simplify)),
     Stage("blocks", _anywhere(compute_in_blocks)),
     Stage("simplify", _anywhere(simplify)),
     Stage("sparse", _anywhere(sparse_sums)),
