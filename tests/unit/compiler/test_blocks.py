@@ -11,6 +11,7 @@ from pronghorn.backends.llvm import Executable
 from pronghorn.backends.numpy import run
 from pronghorn.compiler import blocks
 from pronghorn.compiler.blocks import block_rows, compute_in_blocks, regions
+from pronghorn.compiler.simplify import simplify
 from pronghorn.compiler.stages import lower, rewrite
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim
@@ -154,6 +155,32 @@ def test_distances_of_all_pairs():
 
     avals = [Aval((ROWS, DEPTH), "float32"), Aval((COLUMNS, DEPTH), "float32")]
     check(trace(nearest, avals), arrays(avals), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda a, v: ops.matmul(a, ops.matmul(a, v)),
+        lambda a, v: ops.max(a - ops.max(a, -1)[None, :], -1),
+        lambda a, v: ops.sum(ops.tanh(a - ops.transpose(ops.sum(a * a, -1, keepdims=True))), 0),
+    ],
+    ids=["its own results", "turned", "turned and summed"],
+)
+def test_rows_that_all_rows_want_are_complete_before(use):
+    """As many rows as columns: what one loop makes of its rows is what the next needs of its columns."""
+    avals = [Aval((COLUMNS, DEPTH), "float32"), Aval((COLUMNS, DEPTH), "float32")]
+
+    def step(x, v):
+        result = use(ops.softmax(ops.matmul(x, ops.transpose(x))), v)
+        gradients = backward([ops.sum(result * result)], [np.float32(1)], [x, v])
+        return [result, *(g for g in gradients if g is not None)]
+
+    t = trace(step, avals)
+    blocked = compute_in_blocks(simplify(t.graph))
+    verify(blocked)
+    given = arrays(avals)
+    for found, expected in zip(run(blocked, given), run(t.graph, given), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(

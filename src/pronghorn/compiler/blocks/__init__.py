@@ -7,10 +7,11 @@ square. The backward pass makes them again, as in Rabe and Staats 2021 (arXiv:21
 (arXiv:2205.14135). A block has whole rows, so that a softmax is not put together from parts.
 
 The rule knows no attention and no loss. It starts at a `dot_general` whose result is much larger than its operands, and
-follows one axis of it through all that is made of it (`axes`, `regions`); where that ends in small arrays, the nodes
-between become a `scan` (`body`). Sums over rows, such as gradients of weights, are carried from block to block, 16-bit
-ones in float32. It reaches as far as this: the rows' extent is known and at least `regions.LEAST_EXTENT`, the product
-has `regions.LEAST_ELEMENTS` elements at a typical batch, all that uses it has a rule, and nobody wants it whole.
+follows one axis of it through all that is made of it (`compiler.axes`, `regions`); where that ends in small arrays, the
+nodes between become a `scan` (`body`). Sums over rows, such as gradients of weights, are carried from block to block,
+16-bit ones in float32. It reaches as far as this: the rows' extent is known and at least `regions.LEAST_EXTENT`, the
+product has `regions.LEAST_ELEMENTS` elements at a typical batch, all that uses it has a rule, and nobody wants the
+whole.
 """
 
 from __future__ import annotations
@@ -19,11 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.compiler.blocks.body import Block
+from pronghorn.compiler.blocks.body import Block, resized
 from pronghorn.compiler.blocks.regions import Region, find_region
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Shape
 from pronghorn.graph.dtypes import LOW_PRECISION
 from pronghorn.graph.ir import Aval, Graph, Node, Value
 
@@ -147,7 +147,7 @@ class _Loop:
         start = Value(Aval((), "int32"), body)
 
         def boundary(value: Value, axis: int | None) -> Value:
-            shape = value.shape if axis is None else _resized(value.shape, axis, self.size)
+            shape = value.shape if axis is None else resized(value.shape, axis, self.size)
             return self.outside.setdefault((value, axis), Value(Aval(shape, value.dtype), body))
 
         block = Block(body, self.region, self.phase, self.size, start, boundary)
@@ -203,7 +203,7 @@ class _Loop:
         """A value with its blocks along a leading axis, without the rows behind them."""
         x, add = self.parent.value(value), self.parent.add
         if self.rest:
-            limit = _resized(x.shape, axis, self.count * self.size)
+            limit = resized(x.shape, axis, self.count * self.size)
             x = add(P.slice_, x, start=(0,) * len(x.shape), limit=limit, stride=(1,) * len(x.shape))
         cut = add(P.reshape, x, shape=(*x.shape[:axis], self.count, self.size, *x.shape[axis + 1 :]))
         perm = (axis, *(a for a in range(len(cut.shape)) if a != axis))
@@ -216,10 +216,6 @@ class _Loop:
         x = self.parent.add(P.transpose, stacked, perm=tuple(order))
         shape = (*x.shape[:axis], self.count * self.size, *x.shape[axis + 2 :])
         return self.parent.add(P.reshape, x, shape=shape)
-
-
-def _resized(shape: Shape, axis: int, extent: int) -> Shape:
-    return (*shape[:axis], extent, *shape[axis + 1 :])
 
 
 def _sum_dtype(dtype: str) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pronghorn.compiler.blocks.axes import NoRule, operand_axes
+from pronghorn.compiler.axes import OperandAxes, operand_axes
 from pronghorn.compiler.blocks.regions import Region
 from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import Shape
 from pronghorn.graph.ir import Graph, Node, Value
 
 Boundary = Callable[[Value, "int | None"], Value]
@@ -47,38 +48,36 @@ class Block:
         return self.known[key]
 
     def _made(self, value: Value, axis: int | None) -> Value:
-        node = value.node
+        node, region = value.node, self.region
         if node is None:
             return self.boundary(value, axis)
-        if node in self.region.phases:
-            own = self.region.phases[node] == self.phase
-            if own or value in self.region.wide:
-                return self._again(node, axis, self._operand_axes(value, axis))
-            if value not in self.region.remade:
-                return self.boundary(value, axis)
-        if node.prim.name == "constant" and axis is None and not node.outputs[0].shape:
-            return self.graph.copy_node(node, [], node.params)[0]
-        if axis is not None and value in self.region.remade:
-            try:
-                return self._again(node, axis, operand_axes(node, axis))
-            except NoRule:
-                if node.prim.name in _GENERATED:
-                    return self._generated(node, axis)
+        own = region.phases.get(node) == self.phase
+        if own or (node in region.phases and value in region.wide):
+            return self._again(node, axis, self._operand_axes(node, axis))
+        if axis is None:
+            is_number = node.prim.name == "constant" and not value.shape
+            return self.graph.copy_node(node, [], node.params)[0] if is_number else self.boundary(value, None)
+        if value in region.remade:
+            axes = operand_axes(node, axis)
+            if axes is not None:
+                return self._again(node, axis, axes)
+            if node.prim.name in _GENERATED:
+                return self._generated(node, axis)
         return self.boundary(value, axis)
 
-    def _operand_axes(self, value: Value, axis: int | None) -> tuple[int | None, ...]:
-        if value in self.region.sums:
-            return self.region.sums[value]
-        assert value.node is not None and axis is not None
-        return operand_axes(value.node, axis)
+    def _operand_axes(self, node: Node, axis: int | None) -> OperandAxes:
+        """Those of a node of the region, for which they have been found before."""
+        axes = self.region.sums[node.outputs[0]] if axis is None else operand_axes(node, axis)
+        assert axes is not None
+        return axes
 
-    def _again(self, node: Node, axis: int | None, axes: tuple[int | None, ...]) -> Value:
+    def _again(self, node: Node, axis: int | None, axes: OperandAxes) -> Value:
         """What the node does, of a block."""
         inputs = [self.needed(v, a) for v, a in zip(node.inputs, axes)]
         params = node.params
         if axis is not None:
             for name in _SHAPES & params.keys():
-                params = {**params, name: (*params[name][:axis], self.size, *params[name][axis + 1 :])}
+                params = {**params, name: resized(params[name], axis, self.size)}
         return self.graph.add_node(node.prim, inputs, params, node.scope)[0]
 
     def _generated(self, node: Node, axis: int) -> Value:
@@ -87,5 +86,10 @@ class Block:
         whole = self.graph.add_node(node.prim, [self.needed(v, None) for v in node.inputs], node.params, node.scope)[0]
         [zero] = self.graph.add_node(P.constant, [], {"value": np.zeros((), np.int32)})
         starts = [self.start if a == axis else zero for a in range(len(shape))]
-        sizes = (*shape[:axis], self.size, *shape[axis + 1 :])
-        return self.graph.add_node(P.dynamic_slice, [whole, *starts], {"sizes": sizes}, node.scope)[0]
+        sizes = {"sizes": resized(shape, axis, self.size)}
+        return self.graph.add_node(P.dynamic_slice, [whole, *starts], sizes, node.scope)[0]
+
+
+def resized(shape: Shape, axis: int, extent: int) -> Shape:
+    """A shape with another extent along an axis."""
+    return (*shape[:axis], extent, *shape[axis + 1 :])

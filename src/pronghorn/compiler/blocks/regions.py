@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pronghorn.compiler.blocks.axes import NoRule, operand_axes, result_axis, summed_axes
+from pronghorn.compiler.axes import OperandAxes, operand_axes, result_axis, summed_axes
 from pronghorn.compiler.costs import typical
 from pronghorn.graph.dim import identical, product
 from pronghorn.graph.ir import Graph, Node, Value
@@ -53,7 +53,7 @@ class Region:
     rows: int
     row: int
     axes: dict[Value, int] = field(default_factory=dict)
-    sums: dict[Value, tuple[int | None, ...]] = field(default_factory=dict)
+    sums: dict[Value, OperandAxes] = field(default_factory=dict)
     phases: dict[Node, int] = field(default_factory=dict)
     wide: set[Value] = field(default_factory=set)
     remade: set[Value] = field(default_factory=set)
@@ -76,7 +76,7 @@ def find_region(graph: Graph) -> Region | None:
             search = _Search(graph, users, node, axis)
             try:
                 return search.run()
-            except (Unfit, NoRule):
+            except Unfit:
                 tried.update(search.region.axes)
     return None
 
@@ -158,7 +158,9 @@ class _Search:
         for user in self.users.get(value, []):
             self._use(user)
 
-    def _tag_operands(self, node: Node, axes: tuple[int | None, ...]) -> None:
+    def _tag_operands(self, node: Node, axes: OperandAxes | None) -> None:
+        if axes is None:
+            raise Unfit(f"{node.prim.name} has no rule for these rows")
         for operand, axis in zip(node.inputs, axes):
             if operand not in self.region.wide:
                 continue
@@ -206,17 +208,25 @@ class _Search:
         level: dict[Node, int] = {}
         for node in self.graph.nodes:
             needed = 0
-            for value in node.inputs:
-                if value.node is None:
-                    continue
-                at = level[value.node]
-                complete = value in region.sums or node not in region.phases
-                needed = max(needed, at + (value.node in region.phases and complete))
+            for value, axis in zip(node.inputs, self._read_along(node)):
+                if value.node is not None:
+                    # a row is there in the loop that makes it; sums, and what is read otherwise, behind that loop
+                    is_behind = value.node in region.phases and (axis is None or axis != region.axes.get(value))
+                    needed = max(needed, level[value.node] + is_behind)
             level[node] = needed
             if node in region.phases:
                 region.phases[node] = needed
         if max(region.phases.values()) >= MOST_PHASES:
             raise Unfit("too many phases")
+
+    def _read_along(self, node: Node) -> OperandAxes:
+        """For each operand the axis along which a node of the region reads its rows; None: as a whole."""
+        if node not in self.region.phases:
+            return (None,) * len(node.inputs)
+        (value,) = node.outputs
+        axes = self.region.sums.get(value) or operand_axes(node, self.region.axes[value])
+        assert axes is not None
+        return axes
 
     def _note_remade(self) -> None:
         """What is as large as wide values, or much larger than all that it is made of."""

@@ -1,7 +1,8 @@
 """How one axis passes through each primitive: which axes of the operands belong to an axis of the result.
 
-A result can be computed a block of that axis at a time, out of blocks of its operands, where there is a rule. A
-primitive without one is never computed in blocks.
+Along such an axis a result can be computed a part at a time, out of parts of its operands. A primitive without a rule
+has none. Rules are written from the result back, which says more: of an operand that does not have the axis, that it is
+needed whole.
 """
 
 from __future__ import annotations
@@ -14,44 +15,31 @@ from pronghorn.graph.ir import Node
 OperandAxes = tuple["int | None", ...]
 """For each operand its axis that belongs to the result's; None: the operand is needed whole."""
 
-Rule = Callable[[Node, int], OperandAxes]
+Rule = Callable[[Node, int], "OperandAxes | None"]
 _RULES: dict[str, Rule] = {}
 
 
-class NoRule(Exception):
-    """A node cannot be computed a block of that axis at a time."""
-
-
-def operand_axes(node: Node, axis: int) -> OperandAxes:
-    """For each operand of a node, which of its axes belongs to the result's ``axis``.
-
-    Raises:
-        NoRule: there is no such relation.
-    """
+def operand_axes(node: Node, axis: int) -> OperandAxes | None:
+    """For each operand of a node, which of its axes belongs to the result's ``axis``; None if none can."""
     if node.prim.elementwise:
         return (axis,) * len(node.inputs)
     rule = _RULES.get(node.prim.name)
-    if rule is None:
-        raise NoRule(node.prim.name)
-    return rule(node, axis)
+    return rule(node, axis) if rule else None
 
 
 def result_axis(node: Node, axes: Sequence[int | None]) -> int | None:
-    """The axis of a node's result that belongs to these axes of its operands (None: not in blocks), if there is one."""
+    """The axis of a node's result that belongs to these axes of its operands (None: any), if there is one."""
     if len(node.outputs) != 1:
         return None
     for axis in range(len(node.outputs[0].shape)):
-        try:
-            found = operand_axes(node, axis)
-        except NoRule:
-            continue
-        if all(given is None or given == wanted for given, wanted in zip(axes, found)):
+        found = operand_axes(node, axis)
+        if found is not None and all(given is None or given == wanted for given, wanted in zip(axes, found)):
             return axis
     return None
 
 
 def summed_axes(node: Node, axes: Sequence[int | None]) -> OperandAxes | None:
-    """The operands' axes that a node sums over, if they agree with ``axes``: the result is the sum of those of blocks.
+    """The operands' axes that a node sums over, if they agree with ``axes``: the result is the sum of those of parts.
 
     None if it does not sum over them.
     """
@@ -73,7 +61,7 @@ def _rule(*names: str) -> Callable[[Rule], Rule]:
 
 
 @_rule("broadcast_in_dim")
-def _broadcast_in_dim(node: Node, axis: int) -> OperandAxes:
+def _broadcast_in_dim(node: Node, axis: int) -> OperandAxes | None:
     (x,), dims = node.inputs, node.params["dims"]
     if axis not in dims or identical(x.shape[dims.index(axis)], 1):
         return (None,)
@@ -81,64 +69,60 @@ def _broadcast_in_dim(node: Node, axis: int) -> OperandAxes:
 
 
 @_rule("reshape")
-def _reshape(node: Node, axis: int) -> OperandAxes:
+def _reshape(node: Node, axis: int) -> OperandAxes | None:
     """An axis that is kept whole: with the same extent, behind and before as many elements."""
     (x,), shape = node.inputs, node.outputs[0].shape
     for own, extent in enumerate(x.shape):
         before = identical(product(x.shape[:own]), product(shape[:axis]))
         if before and identical(extent, shape[axis]) and not identical(extent, 1):
             return (own,)
-    raise NoRule("reshape")
+    return None
 
 
 @_rule("transpose")
-def _transpose(node: Node, axis: int) -> OperandAxes:
+def _transpose(node: Node, axis: int) -> OperandAxes | None:
     return (node.params["perm"][axis],)
 
 
 @_rule("slice")
-def _slice(node: Node, axis: int) -> OperandAxes:
+def _slice(node: Node, axis: int) -> OperandAxes | None:
     if not identical(node.inputs[0].shape[axis], node.outputs[0].shape[axis]):
-        raise NoRule("slice")
+        return None
     return _untouched(node, axis, [a for a, step in enumerate(node.params["stride"]) if step != 1])
 
 
 @_rule("reverse")
-def _reverse(node: Node, axis: int) -> OperandAxes:
+def _reverse(node: Node, axis: int) -> OperandAxes | None:
     return _untouched(node, axis, node.params["axes"])
 
 
 @_rule("cumsum", "cumprod", "cummax", "cummin")
-def _cumulative(node: Node, axis: int) -> OperandAxes:
+def _cumulative(node: Node, axis: int) -> OperandAxes | None:
     return _untouched(node, axis, (node.params["axis"],))
 
 
-def _untouched(node: Node, axis: int, worked_on: Sequence[int]) -> OperandAxes:
-    if axis in worked_on:
-        raise NoRule(node.prim.name)
-    return (axis,)
+def _untouched(node: Node, axis: int, worked_on: Sequence[int]) -> OperandAxes | None:
+    return None if axis in worked_on else (axis,)
 
 
 @_rule("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or")
-def _reduce(node: Node, axis: int) -> OperandAxes:
+def _reduce(node: Node, axis: int) -> OperandAxes | None:
     kept = [a for a in range(len(node.inputs[0].shape)) if a not in node.params["axes"]]
     return (kept[axis],)
 
 
 @_rule("argmax", "argmin")
-def _arg_reduce(node: Node, axis: int) -> OperandAxes:
+def _arg_reduce(node: Node, axis: int) -> OperandAxes | None:
     return (axis + (axis >= node.params["axis"]),)
 
 
 @_rule("concatenate")
-def _concatenate(node: Node, axis: int) -> OperandAxes:
-    if axis == node.params["axis"]:
-        raise NoRule("concatenate")
-    return (axis,) * len(node.inputs)
+def _concatenate(node: Node, axis: int) -> OperandAxes | None:
+    return None if axis == node.params["axis"] else (axis,) * len(node.inputs)
 
 
 @_rule("dot_general")
-def _dot_general(node: Node, axis: int) -> OperandAxes:
+def _dot_general(node: Node, axis: int) -> OperandAxes | None:
     x, y = node.inputs
     (xc, yc), (xb, yb) = node.params["contract"], node.params["batch"]
     if axis < len(xb):
