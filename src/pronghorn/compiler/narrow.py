@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Shape
-from pronghorn.graph.ir import Graph, Node, Value
+from pronghorn.graph.ir import Graph, Node, Value, users_of
 from pronghorn.graph.rewrite import Rewriter
 
 _WINDOWS = (P.window_max, P.window_argmax, P.window_sum, P.pool_gather)
@@ -29,7 +29,7 @@ def read_extent(node: Node, shape: Shape) -> Shape:
 
 def narrow(graph: Graph) -> Graph:
     """``graph`` with values cut to what pooling windows read of them."""
-    users = _users(graph)
+    users = users_of(graph)
     cuts: dict[Value, Shape] = {}
     for node in graph.nodes:
         if node.prim in _WINDOWS:
@@ -38,14 +38,6 @@ def narrow(graph: Graph) -> Graph:
             if extent != x.shape and x.node is not None and x not in cuts and _only_windows(x, extent, users, graph):
                 cuts[x] = extent
     return _Narrower(graph, cuts, users).run() if cuts else graph
-
-
-def _users(graph: Graph) -> dict[Value, list[Node]]:
-    users: dict[Value, list[Node]] = {}
-    for node in graph.nodes:
-        for v in node.inputs:
-            users.setdefault(v, []).append(node)
-    return users
 
 
 def _only_windows(x: Value, extent: Shape, users: dict[Value, list[Node]], graph: Graph) -> bool:

@@ -2,7 +2,8 @@
 
 An analysis by one rule a primitive. Of every value it is known along which axis the rows of the batch lie (there may be
 a fixed number of steps of that axis for each row, as after a reshape), or that it has none. A rule says where the rows
-of the outputs lie, or raises `RowsMeet`; so does a primitive without a rule.
+of the outputs lie, or raises `RowsMeet`. Where an axis passes through a primitive in one way, whatever its extent,
+`compiler.axes` says how; a primitive that neither knows raises, too.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pronghorn.compiler.axes import result_axis
 from pronghorn.graph.dim import Dim, Extent, Shape, product
 from pronghorn.graph.ir import Graph, Node, Value
 
@@ -72,9 +74,12 @@ def _of_node(symbol: str, node: Node, axes: list[Axis]) -> list[Axis]:
     rule = _RULES.get(node.prim.name)
     if rule is not None:
         return rule(symbol, node, axes, **node.params)
-    if any(axis is not None for axis in axes):
+    if all(axis is None for axis in axes):
+        return [None] * len(node.outputs)  # that no extent depends on the rows is checked for every value
+    along = result_axis(node, axes)
+    if along is None:
         raise RowsMeet
-    return [None] * len(node.outputs)  # that no extent depends on the rows is checked for every value
+    return [along]
 
 
 def _check(value: Value, axis: Axis, symbol: str) -> None:
@@ -139,17 +144,6 @@ def _reshape(symbol: str, node: Node, axes: list[Axis], *, shape: Shape) -> list
     raise RowsMeet
 
 
-@_rule("transpose")
-def _transpose(symbol: str, node: Node, axes: list[Axis], *, perm: tuple[int, ...]) -> list[Axis]:
-    return [None if axes[0] is None else perm.index(axes[0])]
-
-
-@_rule("reverse")
-def _reverse(symbol: str, node: Node, places: list[Axis], *, axes: tuple[int, ...]) -> list[Axis]:
-    _need(places[0] not in axes)
-    return places
-
-
 @_rule("slice", "pad", "dynamic_slice", "concatenate", "dynamic_update_slice")
 def _cut_or_joined(symbol: str, node: Node, axes: list[Axis], **params: Any) -> list[Axis]:
     """Cuts, borders and joints along other axes; these leave the extent along the rows as it is."""
@@ -180,38 +174,11 @@ def _take(symbol: str, node: Node, axes: list[Axis], *, axis: int) -> list[Axis]
 
 
 # -- sums -------------------------------------------------------------------------------------------------------------
-@_rule("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or")
-def _reduction(symbol: str, node: Node, places: list[Axis], *, axes: tuple[int, ...]) -> list[Axis]:
-    (place,) = places
-    if place is None:
-        return [None]
-    _need(place not in axes)
-    return [place - sum(axis < place for axis in axes)]
-
-
-@_rule("argmax", "argmin")
-def _arg_reduction(symbol: str, node: Node, places: list[Axis], *, axis: int) -> list[Axis]:
-    return _reduction(symbol, node, places, axes=(axis,))
-
-
-@_rule("cumsum", "cumprod", "cummax", "cummin", "sort")
-def _along_axis(symbol: str, node: Node, axes: list[Axis], *, axis: int, **params: Any) -> list[Axis]:
+@_rule("sort")
+def _sort(symbol: str, node: Node, axes: list[Axis], *, axis: int, num_keys: int) -> list[Axis]:
     rows = _agreed(axes)
     _need(rows != axis)
     return [rows] * len(node.outputs)
-
-
-@_rule("dot_general")
-def _dot_general(symbol: str, node: Node, axes: list[Axis], *, contract: tuple, batch: tuple) -> list[Axis]:
-    places = []
-    free = len(batch[0])
-    for value, axis, summed, shared in zip(node.inputs, axes, contract, batch):
-        others = [i for i in range(len(value.shape)) if i not in summed and i not in shared]
-        if axis is not None:
-            _need(axis not in summed)
-            places.append(shared.index(axis) if axis in shared else free + others.index(axis))
-        free += len(others)
-    return [_agreed(places)]
 
 
 @_rule("conv", "conv_input_grad")

@@ -95,6 +95,15 @@ class Graph:
         return print_graph(self)
 
 
+def users_of(graph: Graph) -> dict[Value, list[Node]]:
+    """For each value that nodes of a graph take, these nodes; one that takes it twice is there once."""
+    users: dict[Value, list[Node]] = {}
+    for node in graph.nodes:
+        for value in dict.fromkeys(node.inputs):
+            users.setdefault(value, []).append(node)
+    return users
+
+
 def print_graph(graph: Graph, indent: str = "") -> str:
     """``graph`` as text: inputs, a line per node, outputs; subgraphs indented below their node."""
     names: dict[Value, str] = {}

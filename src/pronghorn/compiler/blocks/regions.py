@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pronghorn.compiler.axes import OperandAxes, operand_axes, result_axis, summed_axes
 from pronghorn.compiler.costs import typical
 from pronghorn.graph.dim import identical, product
-from pronghorn.graph.ir import Graph, Node, Value
+from pronghorn.graph.ir import Graph, Node, Value, users_of
 
 LEAST_ELEMENTS = (
     32 << 20
@@ -67,7 +67,7 @@ def elements(value: Value) -> int:
 def find_region(graph: Graph) -> Region | None:
     """The first region of a graph that is worth computing in blocks."""
     candidates = [node for node in graph.nodes if _is_candidate(node)]
-    users = _users(graph) if candidates else {}
+    users = users_of(graph) if candidates else {}
     tried: set[Value] = set()
     for node in candidates:
         if node.outputs[0] in tried:
@@ -79,14 +79,6 @@ def find_region(graph: Graph) -> Region | None:
             except Unfit:
                 tried.update(search.region.axes)
     return None
-
-
-def _users(graph: Graph) -> dict[Value, list[Node]]:
-    users: dict[Value, list[Node]] = {}
-    for node in graph.nodes:
-        for value in dict.fromkeys(node.inputs):
-            users.setdefault(value, []).append(node)
-    return users
 
 
 def _is_candidate(node: Node) -> bool:
