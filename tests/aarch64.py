@@ -48,7 +48,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--place", type=Path, default=Path.home() / ".cache" / "pronghorn-aarch64")
     parser.add_argument("--cpu", default="max", help="the emulated CPU: max, cortex-a72, neoverse-n1, ...")
-    place, cpu, arguments = (lambda known: (known[0].place, known[0].cpu, known[1]))(parser.parse_known_args())
+    chosen, arguments = parser.parse_known_args()
+    place = chosen.place
     if shutil.which(EMULATOR) is None:
         print(f"{EMULATOR} is not installed: apt-get install -y qemu-user", file=sys.stderr)
         return 2
@@ -61,7 +62,7 @@ def main() -> int:
     environment["PRONGHORN_CACHE_DIR"] = str(place / "cache")
     options = ["-o", "addopts=", "--import-mode=importlib", "-p", "no:cacheprovider", "-q"]
     python = root / "usr" / "bin" / f"python{PYTHON}"
-    command = [EMULATOR, "-cpu", cpu, "-L", str(root), str(python), "-m", "pytest", *options, *arguments]
+    command = [EMULATOR, "-cpu", chosen.cpu, "-L", str(root), str(python), "-m", "pytest", *options, *arguments]
     return subprocess.run(command, env=environment, cwd=source).returncode
 
 
