@@ -72,6 +72,7 @@ class FileFacts:
         facts: pairs of a title and what the file says: versions, date, model, optimizer, loss, ...
         layers: the layers, in the order of the file.
         optimizer: the arrays of the optimizer's state.
+        config: the model's configuration; empty where the file holds weights only.
     """
 
     path: str
@@ -80,6 +81,7 @@ class FileFacts:
     facts: list[tuple[str, str]] = field(default_factory=list)
     layers: list[LayerFacts] = field(default_factory=list)
     optimizer: list[ArrayFacts] = field(default_factory=list)
+    config: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def parameters(self) -> int:
@@ -150,7 +152,7 @@ def _folder(folder: Path, facts: FileFacts) -> FileFacts:
         facts.format = facts.format.replace("Keras 3", "Keras 2")
     facts.facts += _said(archive.read_metadata(folder))
     _describe_model(facts, config, config.get("compile_config"))
-    facts.layers = [_layer(entry, _DEEPEST) for entry in _entries(config)]
+    facts.layers = [_layer(entry, _DEEPEST) for entry in layer_entries(config)]
     with h5py.File(folder / archive.WEIGHTS, "r") as file:
         _add_arrays(facts, _arrays(file, facts.path))
     assets = sorted(file.relative_to(folder).as_posix() for file in (folder / archive.ASSETS).rglob("*.*"))
@@ -171,7 +173,7 @@ def _legacy_file(place: Path, facts: FileFacts) -> FileFacts:
         facts.facts += file.versions()
         if isinstance(config, dict):
             _describe_model(facts, config, file.json("training_config"))
-            facts.layers = [_layer(entry) for entry in _entries(config)]
+            facts.layers = [_layer(entry) for entry in layer_entries(config)]
         by_name = {layer.name: layer for layer in facts.layers}
         for name, arrays in file.shapes():
             layer = by_name.get(name)
@@ -265,7 +267,8 @@ def _owners(layers: list[LayerFacts]) -> dict[str, LayerFacts]:
     return found
 
 
-def _entries(config: dict[str, Any]) -> list[dict[str, Any]]:
+def layer_entries(config: dict[str, Any]) -> list[dict[str, Any]]:
+    """The configurations of the layers in a model's, which may be a stranger's and hold anything."""
     inner = config.get("config")
     layers = inner.get("layers") if isinstance(inner, dict) else None
     return [entry for entry in layers or [] if isinstance(entry, dict)] if isinstance(layers, list) else []
@@ -282,7 +285,7 @@ def _layer(entry: dict[str, Any], depth: int = 0) -> LayerFacts:
     config = entry.get("config")
     config = config if isinstance(config, dict) else {}
     told = [f"{key}={_short(config[key])}" for key in _TOLD if config.get(key) not in (None, "linear", False)]
-    inner = [_layer(below, depth - 1) for below in _entries(entry)] if depth else []
+    inner = [_layer(below, depth - 1) for below in layer_entries(entry)] if depth else []
     return LayerFacts(str(config.get("name", "")), str(entry.get("class_name")), settings=", ".join(told), layers=inner)
 
 
@@ -295,6 +298,7 @@ def _short(value: Any) -> str:
 
 
 def _describe_model(facts: FileFacts, config: dict[str, Any], compiled: Any) -> None:
+    facts.config = config
     inner = config.get("config")
     name = inner.get("name") if isinstance(inner, dict) else None
     facts.facts.append(("model", f"{_short(config.get('registered_name') or config.get('class_name'))} {name or ''}"))

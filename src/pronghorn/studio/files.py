@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,7 @@ import h5py
 import numpy as np
 
 from pronghorn.saving import archive
-from pronghorn.saving.inspection import FileFacts, LayerFacts, inspect_file
-from pronghorn.saving.legacy.h5_files import LegacyFile
+from pronghorn.saving.inspection import FileFacts, LayerFacts, inspect_file, layer_entries
 from pronghorn.saving.safetensors_store import SafetensorsReader
 from pronghorn.saving.weights_store import array_of, member_of
 
@@ -80,7 +81,7 @@ def view_file(path: str, name: str | None = None) -> FileView:
     """
     facts = inspect_file(path)
     facts.layers = _by_names(facts.layers)
-    return FileView(path, name or Path(path).name, facts, tuple(_arrows(path, facts)))
+    return FileView(path, name or Path(path).name, facts, tuple(_arrows(facts)))
 
 
 def _by_names(layers: list[LayerFacts]) -> list[LayerFacts]:
@@ -95,31 +96,15 @@ def _by_names(layers: list[LayerFacts]) -> list[LayerFacts]:
     return list(found.values())
 
 
-def _config(path: str, shown: str) -> Any:
-    """The model's configuration in a file, or None."""
-    place = Path(path)
-    if place.suffix == ".keras" and place.is_file():
-        with tempfile.TemporaryDirectory(prefix="studio-") as scratch:
-            archive.unpack(place, Path(scratch), shown)
-            return archive.read_config(Path(scratch), shown)
-    if place.suffix in (".h5", ".hdf5") and not place.name.endswith(".weights.h5"):
-        with LegacyFile(place, shown) as file:
-            return file.json("model_config")
-    return None
-
-
-def _arrows(path: str, facts: FileFacts) -> list[tuple[str, str]]:
+def _arrows(facts: FileFacts) -> list[tuple[str, str]]:
     names = [layer.name for layer in facts.layers if layer.kind]
-    with archive.reading(facts.path):
-        config = _config(path, facts.path)
-    inner = config.get("config") if isinstance(config, dict) else None
-    entries = inner.get("layers") if isinstance(inner, dict) else None
-    if not isinstance(entries, list) or not any(isinstance(e, dict) and e.get("inbound_nodes") for e in entries):
+    entries = layer_entries(facts.config)
+    if not any(entry.get("inbound_nodes") for entry in entries):
         return list(itertools.pairwise(names))
     known, found = set(names), []
-    for entry in entries:
-        target = str((entry.get("config") or {}).get("name") or entry.get("name")) if isinstance(entry, dict) else ""
-        found += [(source, target) for source in _mentioned(entry.get("inbound_nodes"), known) if source != target]
+    for layer, entry in zip(facts.layers, entries):  # one is made of the other
+        sources = _mentioned(entry.get("inbound_nodes"), known)
+        found += [(source, layer.name) for source in sources if source != layer.name]
     return list(dict.fromkeys(found))
 
 
@@ -149,10 +134,12 @@ def histograms(view: FileView, layer: str) -> list[dict[str, Any]]:
     if found is None:
         raise ValueError(f"The file has no layer {layer!r}.")
     shown = []
-    for array in found.arrays[:20]:
-        values = _read(view.path, found.path or found.name, array.name, view.facts.path)
-        if values is not None:
-            shown.append({"name": array.name, "shape": list(array.shape), **histogram(values)})
+    with _opened(view.path, view.facts.path) as read:
+        for array in found.arrays[:20]:
+            tried = map(read, _places(found.path or found.name, array.name))
+            values = next((values for values in tried if values is not None), None)
+            if values is not None:
+                shown.append({"name": array.name, "shape": list(array.shape), **histogram(values)})
     return shown
 
 
@@ -177,32 +164,31 @@ def histogram(values: np.ndarray, bins: int = BINS) -> dict[str, Any]:
     }
 
 
-def _read(path: str, owner: str, name: str, shown: str) -> np.ndarray | None:
-    """An array of a file by where `inspect_file` found it."""
+@contextlib.contextmanager
+def _opened(path: str, shown: str) -> Iterator[Callable[[str], np.ndarray | None]]:
+    """A file, as what gives the array at a place in it, or None if there is none."""
     place = Path(path)
-    with archive.reading(shown):
+    with archive.reading(shown), contextlib.ExitStack() as stack:
         if place.suffix == ".keras" and place.is_file():
-            with tempfile.TemporaryDirectory(prefix="studio-") as scratch:
-                archive.unpack(place, Path(scratch), shown)
-                return _from_hdf5(Path(scratch) / archive.WEIGHTS, owner, name, shown)
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="studio-")))
+            archive.unpack(place, scratch, shown)
+            place = scratch / archive.WEIGHTS
         if place.suffix == ".safetensors":
-            with SafetensorsReader(place, shown) as reader:
-                names = {array[0] for array in reader.arrays()}
-                return next((reader.read(place) for place in _places(owner, name) if place in names), None)
-        if place.suffix in (".h5", ".hdf5"):
-            return _from_hdf5(place, owner, name, shown)
-    return None
+            reader = stack.enter_context(SafetensorsReader(place, shown))
+            names = {array[0] for array in reader.arrays()}
+            yield lambda name: reader.read(name) if name in names else None
+        elif place.suffix in (".h5", ".hdf5"):
+            file = stack.enter_context(h5py.File(place, "r"))
+            yield lambda name: _from_hdf5(file, name, shown)
+        else:
+            yield lambda name: None
 
 
-def _from_hdf5(place: Path, owner: str, name: str, shown: str) -> np.ndarray | None:
-    with h5py.File(place, "r") as file:
-        for candidate in _places(owner, name):
-            found: Any = file
-            for part in candidate.split("/"):
-                found = member_of(found, part, shown) if isinstance(found, h5py.Group) else None
-            if isinstance(found, h5py.Dataset):
-                return array_of(found, shown)
-    return None
+def _from_hdf5(file: h5py.File, name: str, shown: str) -> np.ndarray | None:
+    found: Any = file
+    for part in name.split("/"):
+        found = member_of(found, part, shown) if isinstance(found, h5py.Group) else None
+    return array_of(found, shown) if isinstance(found, h5py.Dataset) else None
 
 
 def _places(owner: str, name: str) -> list[str]:
