@@ -10,7 +10,7 @@ import numpy as np
 from pronghorn import saving
 from pronghorn.studio import arithmetic, comparison, data_sets, diagnosis, look_inside, opened_scripts, saliency
 from pronghorn.studio.files import histograms
-from pronghorn.studio.inputs import picture, read_input
+from pronghorn.studio.inputs import picture, picture_of, read_input
 from pronghorn.studio.plans import said
 from pronghorn.studio.show_code import code_of
 from pronghorn.studio.workbench import Workbench
@@ -128,7 +128,7 @@ def _examples(bench: Workbench, start: int = 0, count: int = 24, label: int | No
         {
             "example": int(i),
             "label": float(labels[i]),
-            "image": picture(data.x_test[i], data.largest) if data.kind == "images" else None,
+            "image": picture_of(data, data.x_test[i]),
         }
         for i in chosen
     ]

@@ -7,6 +7,7 @@ import importlib
 import io
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,16 +51,16 @@ class DataSet:
         """Of one input."""
         return tuple(self.x.shape[1:])
 
-    @property
+    @cached_property
     def largest(self) -> float:
         """What white is in images: 255, or 1 where they were scaled."""
         if self.x.dtype == np.uint8:
             return 255.0
         return 255.0 if float(np.max(self.x[:256], initial=0.0)) > 2 else 1.0
 
-    def labels(self, test: bool = True) -> np.ndarray:
-        """The class numbers, whatever form the targets have."""
-        y = np.asarray(self.y_test if test else self.y)
+    def labels(self) -> np.ndarray:
+        """The class numbers of the test examples, whatever form the targets have."""
+        y = np.asarray(self.y_test)
         return y.argmax(axis=-1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y))
 
     def shown(self) -> dict[str, Any]:
@@ -174,7 +175,7 @@ def read_image_upload(body: bytes) -> DataSet:
     pixels = np.frombuffer(body, np.uint8, offset=size).reshape(shape)
     if drawn:
         pixels = np.array([np.round(centred(image[..., 0], DRAWN)) for image in pixels], np.uint8)[..., None]
-    return from_images(name, classes, labels, pixels.copy())
+    return from_images(name, classes, labels, pixels)
 
 
 @dataclass

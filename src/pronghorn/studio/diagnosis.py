@@ -10,7 +10,7 @@ from pronghorn import ops
 from pronghorn.autodiff.tape import GradientTape
 from pronghorn.studio.data_sets import DataSet
 from pronghorn.studio.files import histogram
-from pronghorn.studio.inputs import picture
+from pronghorn.studio.inputs import picture_of
 from pronghorn.studio.look_inside import layer_outputs
 
 MOST_TESTED = 10_000
@@ -49,18 +49,17 @@ def test_results(model: Any, data: DataSet, most_wrong: int = 24, most: int = MO
         "classes": list(data.classes),
         "tested": len(x),
         "right": int((best == truth).sum()),
-        "worst": [_mistake(data, int(i), int(best[i]), values[i]) for i in worst],
+        "worst": [_mistake(data, int(i), int(truth[i]), int(best[i]), values[i]) for i in worst],
     }
 
 
-def _mistake(data: DataSet, number: int, best: int, values: np.ndarray) -> dict[str, Any]:
-    truth = int(data.labels()[number])
+def _mistake(data: DataSet, number: int, truth: int, best: int, values: np.ndarray) -> dict[str, Any]:
     return {
         "example": number,
         "truth": truth,
         "best": best,
         "sure": round(float(values[best]), 4),
-        "image": picture(data.x_test[number], data.largest) if data.kind == "images" else None,
+        "image": picture_of(data, data.x_test[number]),
     }
 
 

@@ -46,6 +46,11 @@ def read_input(data: DataSet, source: dict[str, Any]) -> np.ndarray:
     return (np.round(image) if data.x.dtype.kind in "iu" else image).astype(data.x.dtype)[None]
 
 
+def picture_of(data: DataSet, x: np.ndarray) -> dict[str, Any] | None:
+    """An input of a data set as a picture; None where it holds no images."""
+    return picture(x, data.largest) if data.kind == "images" else None
+
+
 def picture(x: np.ndarray, largest: float = 255.0) -> dict[str, Any]:
     """An image, shape `(h, w)` or `(h, w, 1 or 3)`, for the page: its bytes in base64."""
     array = np.asarray(x, np.float32) * (255.0 / largest)

@@ -11,7 +11,7 @@ import numpy as np
 
 from pronghorn import models
 from pronghorn.studio.data_sets import DataSet
-from pronghorn.studio.inputs import picture
+from pronghorn.studio.inputs import picture, picture_of
 
 MOST_MAPS = 64
 MOST_VALUES = 512
@@ -38,7 +38,7 @@ def predict(model: Any, data: DataSet, x: np.ndarray) -> dict[str, Any]:
         "best": int(values.argmax()),
         "ms": round(ms, 3),
         "output": picture(output, max(1.0, float(output.max()))) if _is_image(output) else None,
-        "input": picture(x[0], data.largest) if data.kind == "images" else None,
+        "input": picture_of(data, x[0]),
         "row": None if data.kind == "images" else [_short(v) for v in x[0].ravel()[:200]],
     }
 
