@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import models, saving, tree
+from pronghorn import models, saving
 from pronghorn.cli import runner
+from pronghorn.studio.plans import facts_of
 from pronghorn.trainers.trainer import Trainer
 
 LARGEST_DATA = 2 << 30  # bytes
@@ -64,20 +65,8 @@ def _write(target: Path, model: Any, training: dict[str, Any]) -> None:
     described = saving.serialize_keras_object(model)
     compiled = saving.serialize_keras_object(model.get_compile_config() if model.compiled else {})
     found = {"model": described, "compile": compiled, "training": {k: int(v) for k, v in training.items() if v}}
-    found["shapes"], found["parameters"] = _facts(model)
+    found["shapes"], found["parameters"] = facts_of(model)
     (target / MODEL).write_text(json.dumps(found), "utf-8")
-
-
-def _facts(model: Any) -> tuple[dict[str, Any], dict[str, int]]:
-    """Output shapes and parameters of the layers; the studio cannot make those that are the script's own."""
-    shapes, parameters = {}, {}
-    for layer in model.layers:
-        try:
-            shapes[layer.name] = list(layer.output.shape)
-            parameters[layer.name] = int(layer.count_params())
-        except (AttributeError, ValueError, TypeError):
-            continue  # it was not built, or gives several values
-    return shapes, parameters
 
 
 def _write_data(target: Path, x: Any, y: Any, named: dict[str, Any]) -> None:
@@ -94,7 +83,7 @@ def _write_data(target: Path, x: Any, y: Any, named: dict[str, Any]) -> None:
         return  # lists of inputs, generators: the page asks for other data
     arrays = {"x": x, "y": y, "x_test": x_test, "y_test": y_test}
     fine = all(a.dtype.kind in "biuf" and a.ndim for a in arrays.values()) and len(x) == len(y) and len(x_test)
-    if fine and sum(a.nbytes for a in tree.flatten(arrays)) <= LARGEST_DATA:
+    if fine and sum(a.nbytes for a in arrays.values()) <= LARGEST_DATA:
         np.savez(target / DATA, **arrays)
 
 

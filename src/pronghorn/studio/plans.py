@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from dataclasses import dataclass, field
 from typing import Any
@@ -222,6 +223,21 @@ def _note(built: Built, outputs: dict[tuple[str, int], list[Any]], name: str, la
     outputs[name, sum(key == name for key, _ in outputs)] = results
     built.shapes[name] = tuple(results[0].shape)
     built.parameters[name] = int(layer.count_params()) if hasattr(layer, "count_params") else 0
+
+
+def facts_of(model: Any) -> tuple[dict[str, tuple[Any, ...]], dict[str, int]]:
+    """Output shapes and numbers of parameters by layer; of what is not built, or gives several values, what there is.
+
+    >>> import pronghorn as keras
+    >>> facts_of(keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="end")]))
+    ({'end': (None, 3)}, {'end': 9})
+    """
+    shapes, parameters = {}, {}
+    for layer in model.layers:
+        with contextlib.suppress(AttributeError, ValueError, TypeError):
+            parameters[layer.name] = int(layer.count_params())
+            shapes[layer.name] = tuple(layer.output.shape)
+    return shapes, parameters
 
 
 def said(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from pronghorn.studio import launch
 from pronghorn.studio.data_sets import DataSet
 from pronghorn.studio.opened_scripts import as_data
-from pronghorn.studio.plans import Built, ModelPlan, plan_of
+from pronghorn.studio.plans import Built, ModelPlan, facts_of, plan_of
 from pronghorn.studio.runs import Recipe, Watcher
 from pronghorn.studio.settings import Settings, settings_of
 from pronghorn.studio.workbench import Workbench
@@ -83,16 +84,11 @@ def _plan(model: Any) -> ModelPlan | None:
 
 
 def _built(plan: ModelPlan, model: Any) -> Built:
-    built = Built(plan, model)
+    built = Built(plan, model, *facts_of(model))
     for layer in plan.layers:
-        if layer.is_input:
+        if layer.is_input:  # a Sequential does not count it among its layers
             built.shapes[layer.name] = tuple(layer.config.get("batch_shape") or ())
             built.parameters[layer.name] = 0
-            continue
-        found = model.get_layer(layer.name)
-        built.parameters[layer.name] = int(found.count_params())
-        shape = getattr(found, "output", None)
-        built.shapes[layer.name] = tuple(getattr(shape, "shape", ()))
     return built
 
 
@@ -103,4 +99,4 @@ def _data(validation_data: Any, class_names: Any) -> DataSet | None:
     data = as_data("the validation data", x, y, x, y)
     if class_names is None:
         return data
-    return DataSet(data.name, data.kind, x, y, x, y, tuple(map(str, class_names)), data.columns, data.note)
+    return replace(data, classes=tuple(map(str, class_names)))
