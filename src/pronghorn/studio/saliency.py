@@ -9,6 +9,7 @@ import numpy as np
 from pronghorn import models, ops
 from pronghorn.autodiff.tape import GradientTape
 from pronghorn.studio.drawing import resized
+from pronghorn.studio.look_inside import layer_outputs
 
 STEPS = 32
 
@@ -55,9 +56,8 @@ def grad_cam(model: Any, x: np.ndarray, target: int) -> tuple[np.ndarray, str]:
     layer = next((one for one in reversed(model.layers) if _has_maps(one)), None)
     if layer is None:
         raise ValueError("Grad-CAM needs a layer with feature maps, such as a Conv2D; this model has none.")
-    front = models.Model(model.inputs, layer.output)
     back = models.Model(layer.output, model.outputs[0])
-    maps = ops.convert_to_tensor(front.predict_on_batch(np.asarray(x, np.float32)))
+    maps = ops.convert_to_tensor(layer_outputs(model, np.asarray(x, np.float32))[layer.name])
     with GradientTape() as tape:
         tape.watch(maps)
         score = ops.sum(ops.log(ops.maximum(_column(back(maps, training=False), target), 1e-7)))
