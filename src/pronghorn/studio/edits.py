@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pronghorn import layers, saving
-from pronghorn.studio.plans import LayerPlan, ModelPlan, is_tensor, replaced
+from pronghorn.studio.plans import LayerPlan, ModelPlan, replaced, replaced_ends
 from pronghorn.utils.naming import to_snake_case
 
 
@@ -212,12 +211,8 @@ def _redirected(plan: ModelPlan, old: str, new: list[Any]) -> ModelPlan:
             return tensor
         return {**tensor, "config": {**tensor["config"], "keras_history": list(new)}}
 
-    def ends(value: Any) -> Any:
-        if isinstance(value, dict) and not is_tensor(value):
-            return {key: ends(part) for key, part in value.items()}
-        if len(value) == 3 and isinstance(value[0], str):
-            return list(new) if value[0] == old else list(value)
-        return [ends(part) for part in value]
+    def end(*output: Any) -> list[Any]:
+        return list(new if output[0] == old else output)
 
-    changed = [replace(one, calls=tuple(replaced(copy.deepcopy(list(one.calls)), change))) for one in plan.layers]
-    return replace(plan, layers=tuple(changed), outputs=ends(plan.outputs))
+    changed = [replace(one, calls=tuple(replaced(one.calls, change))) for one in plan.layers]
+    return replace(plan, layers=tuple(changed), outputs=replaced_ends(plan.outputs, end))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -211,7 +212,10 @@ def _functional(built: Built) -> Built:
         built.problem = Problem("It waits for the output of a layer that is not there.", stuck[0])
         return built
     try:
-        ends = [_filled_ends(end, outputs) for end in (plan.inputs, plan.outputs)]
+        ends = [
+            replaced_ends(end, lambda name, call, position: outputs[name, call][position])
+            for end in (plan.inputs, plan.outputs)
+        ]
         built.model = models.Model(*ends, name=plan.name)
     except Exception as error:
         built.problem = Problem(said(error))
@@ -280,10 +284,10 @@ def _filled(value: Any, outputs: dict[tuple[str, int], list[KerasTensor]]) -> An
     return [_filled(part, outputs) for part in value] if isinstance(value, list | tuple) else value
 
 
-def _filled_ends(value: Any, outputs: dict[tuple[str, int], list[KerasTensor]]) -> Any:
-    """The inputs or outputs of a model: ``[layer, call, output]``, or a list or dict of such."""
+def replaced_ends(value: Any, change: Callable[[str, int, int], Any]) -> Any:
+    """A model's inputs or outputs, ``[layer, call, output]`` or a list or dict of such, with `change` applied."""
     if isinstance(value, dict):
-        return {key: _filled_ends(part, outputs) for key, part in value.items()}
+        return {key: replaced_ends(part, change) for key, part in value.items()}
     if len(value) == 3 and isinstance(value[0], str):
-        return outputs[value[0], value[1]][value[2]]
-    return [_filled_ends(part, outputs) for part in value]
+        return change(*value)
+    return [replaced_ends(part, change) for part in value]

@@ -7,7 +7,7 @@ import keyword
 import re
 from typing import Any
 
-from pronghorn import layers, optimizers, saving
+from pronghorn import layers, saving
 from pronghorn.studio.data_sets import PACKAGED, DataSet
 from pronghorn.studio.plans import LayerPlan, ModelPlan, is_tensor, plan_of_config
 from pronghorn.studio.settings import Settings
@@ -50,12 +50,11 @@ def _data_code(data: DataSet | None) -> str:
 
 
 def _training(settings: Settings, data: DataSet | None) -> str:
-    kind = getattr(optimizers, settings.optimizer)
     shown = [f"learning_rate={_literal(settings.schedule or settings.learning_rate)}"]
     shown += [f"{name}={_literal(value)}" for name, value in settings.options.items()]
     lines = [
         "model.compile(",
-        f"    optimizer=keras.optimizers.{kind.__name__}({', '.join(shown)}),",
+        f"    optimizer=keras.optimizers.{settings.optimizer}({', '.join(shown)}),",
         f"    loss={_literal(settings.loss)},",
         *([f"    metrics={_literal(list(settings.metrics))},"] if settings.metrics else []),
         ")",
@@ -143,18 +142,22 @@ def _arguments(call: dict[str, Any], names: dict[str, str]) -> str:
 
 def _value(value: Any, names: dict[str, str]) -> str:
     if is_tensor(value):
-        name, call, position = value["config"]["keras_history"]
-        return names[name] + (f"_{call + 1}" if call else "") + (f"[{position}]" if position else "")
+        return _output(names, *value["config"]["keras_history"])
     if isinstance(value, list):
         return f"[{', '.join(_value(part, names) for part in value)}]"
     return _literal(value)
+
+
+def _output(names: dict[str, str], layer: str, call: int, position: int) -> str:
+    """The expression for an output of a call of a layer."""
+    return names[layer] + (f"_{call + 1}" if call else "") + (f"[{position}]" if position else "")
 
 
 def _ends(value: Any, names: dict[str, str]) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key!r}: {_ends(part, names)}" for key, part in value.items()) + "}"
     if len(value) == 3 and isinstance(value[0], str):
-        return names[value[0]] + (f"_{value[1] + 1}" if value[1] else "") + (f"[{value[2]}]" if value[2] else "")
+        return _output(names, *value)
     return f"[{', '.join(_ends(part, names) for part in value)}]"
 
 
@@ -193,11 +196,7 @@ def _settings(kind: Any, config: dict[str, Any]) -> list[str]:
         usual = {p.name: p.default for p in parameters}
     shown = [_literal(_plain(config[name])) for name in needed]
     for name, value in config.items():
-        if (
-            name in needed
-            or name in ("name", "trainable", "dtype", "build_config")
-            or _listed(value) == _listed(usual.get(name))
-        ):
+        if name in needed or name in _UNTOLD or _listed(value) == _listed(usual.get(name)):
             continue
         shown.append(f"{name}={_literal(_plain(value))}")
     return shown
