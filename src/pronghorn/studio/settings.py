@@ -116,11 +116,12 @@ def settings_of(compiled: dict[str, Any], known: Settings) -> Settings:
         compiled: what `model.get_compile_config()` gives.
         known: what it does not say.
     """
+    known = replace(known, loss=compiled.get("loss") or known.loss, metrics=_metrics(compiled))
     optimizer = compiled.get("optimizer") or {}
-    kind, config = (optimizer.get("class_name"), optimizer.get("config") or {}) if optimizer else (None, {})
+    kind, config = optimizer.get("class_name"), optimizer.get("config") or {}
     rate = config.get("learning_rate")
     if not isinstance(kind, str) or not hasattr(optimizers, kind):
-        return replace(known, loss=compiled.get("loss") or known.loss, metrics=_metrics(compiled, known))
+        return known
     usual = getattr(optimizers, kind)().get_config()
     options = {k: v for k, v in config.items() if k not in ("name", "learning_rate") and usual.get(k) != v}
     return replace(
@@ -129,12 +130,10 @@ def settings_of(compiled: dict[str, Any], known: Settings) -> Settings:
         learning_rate=float(f"{rate:.6g}") if isinstance(rate, int | float) else known.learning_rate,
         schedule=rate if isinstance(rate, dict) and "class_name" in rate else None,
         options=options,
-        loss=compiled.get("loss") or known.loss,
-        metrics=_metrics(compiled, known),
     )
 
 
-def _metrics(compiled: dict[str, Any], known: Settings) -> tuple[Any, ...]:
+def _metrics(compiled: dict[str, Any]) -> tuple[Any, ...]:
     metrics = compiled.get("metrics")
     return tuple(metrics) if isinstance(metrics, list | tuple) else () if metrics is None else (metrics,)
 
