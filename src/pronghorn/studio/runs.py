@@ -69,8 +69,6 @@ class Run:
     error: str = ""
     model: Any = field(default=None, repr=False)
     changed: Callable[[], None] = field(default=lambda: None, repr=False)
-    began: float = field(default_factory=time.time)
-    seconds: float = 0.0
 
     def __post_init__(self) -> None:
         self._control = threading.Condition()
@@ -142,7 +140,7 @@ class Run:
             "last": asdict(self.epochs[-1]) if self.epochs else None,
             "settings": settings.shown(),
             "data": self.recipe.data.name if self.recipe.data else "",
-            "seconds": self.seconds,
+            "seconds": self.epochs[-1].seconds if self.epochs else 0.0,
             "has_model": self.model is not None,
         }
 
@@ -222,7 +220,6 @@ class Watcher(Callback):
         values = {name: _rounded(value) for name, value in (logs or {}).items() if isinstance(value, float)}
         seconds = time.perf_counter() - self._began
         self._run.epochs.append(EpochRow(epoch, len(self._run.points), values, seconds))
-        self._run.seconds = seconds
 
 
 def train(run: Run, weights: Any = None) -> None:
@@ -243,7 +240,6 @@ def train(run: Run, weights: Any = None) -> None:
         settings.compile(built.model)
         if weights is not None:
             built.model.set_weights(weights)
-        run.total_epochs = settings.epochs
         run.model = built.model
         run.changed()
         data, count = recipe.data, settings.examples or len(recipe.data.x)
