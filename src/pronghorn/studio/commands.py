@@ -43,10 +43,6 @@ def refusal(error: BaseException) -> dict[str, Any]:
 
 
 # -- model and data ---------------------------------------------------------------------------------------------------
-def _edit(bench: Workbench, do: str, **arguments: Any) -> None:
-    bench.edit(do, **arguments)
-
-
 def _settings(bench: Workbench, **changes: Any) -> None:
     bench.set_settings(changes)
 
@@ -192,15 +188,15 @@ def _saliency(
 
 #: By name; each takes the workbench and the arguments that the message gives.
 COMMANDS: dict[str, Callable[..., Any]] = {
-    "edit": _edit,
+    "edit": Workbench.edit,
     "settings": _settings,
-    "undo": lambda bench: bench.undo(),
-    "redo": lambda bench: bench.redo(),
-    "measure": lambda bench: bench.measure(),
+    "undo": Workbench.undo,
+    "redo": Workbench.redo,
+    "measure": Workbench.measure,
     "code": _code,
     "script": _script,
     "data": _data,
-    "target": lambda bench, column: bench.set_target(column),
+    "target": Workbench.set_target,
     "start": _start,
     "restart": _restart,
     "pause": _control("pause"),
