@@ -32,9 +32,7 @@ def _for_images(data: DataSet) -> list[layers.Layer]:
         stack.append(layers.Rescaling(1 / 255, name="rescaling"))
     side = min(data.shape[:2])
     for number, filters in enumerate((16, 32, 64), 1):
-        if number > 1 and side < 10:
-            break
-        if side < 4:
+        if side < (4 if number == 1 else 10):
             break
         stack.append(layers.Conv2D(filters, 3, activation="relu", name=f"conv_{number}"))
         stack.append(layers.MaxPooling2D(2, name=f"pool_{number}"))
