@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -236,19 +235,15 @@ def _add_arrays(facts: FileFacts, arrays: list[ArrayFacts]) -> None:
             owner = owners[top] = LayerFacts(top.rpartition("/")[2] or "the model itself", path=top)
             facts.layers.append(owner)
         owner.path = owner.path or top
-        for depth, inner in _way(owner, parts, 2):
-            inner.path = "/".join(parts[:depth])
+        for depth in range(4, len(parts) + 1, 2):  # layers within the layer, outermost first
+            path = "/".join(parts[:depth])
+            inner = owners.get(path)
+            if inner is None:
+                break
+            inner.path = path
             inner.arrays.append(ArrayFacts("/".join([*parts[depth:], name]), array.shape, array.dtype))
         below = "/".join(part for part in [*parts[len(top.split("/")) if top else 0 :], name] if part)
         owner.arrays.append(ArrayFacts(below or array.name, array.shape, array.dtype))
-
-
-def _way(owner: LayerFacts, parts: list[str], depth: int) -> Iterator[tuple[int, LayerFacts]]:
-    """The layers within a layer that an array belongs to, outermost first, and how many parts of its path name them."""
-    inner = _owners(owner.layers).get("/".join(parts[depth : depth + 2])) if owner.layers else None
-    if inner is not None:
-        yield depth + 2, inner
-        yield from _way(inner, parts, depth + 2)
 
 
 def _in_order(array: ArrayFacts) -> list[tuple[int, str]]:
@@ -256,14 +251,16 @@ def _in_order(array: ArrayFacts) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", array.name)]
 
 
-def _owners(layers: list[LayerFacts]) -> dict[str, LayerFacts]:
-    """The layers by the paths that Keras's files give them: called after their classes, with a number."""
+def _owners(layers: list[LayerFacts], above: str = "") -> dict[str, LayerFacts]:
+    """The layers, and those within them, by the paths that Keras's files give them: their classes, with a number."""
     used: dict[str, int] = {}
     found = {}
     for layer in layers:
         name = to_snake_case(layer.kind)
         count = used[name] = used.get(name, -1) + 1
-        found[f"layers/{name}_{count}" if count else f"layers/{name}"] = layer
+        path = f"{above}layers/{name}_{count}" if count else f"{above}layers/{name}"
+        found[path] = layer
+        found.update(_owners(layer.layers, f"{path}/"))
     return found
 
 
