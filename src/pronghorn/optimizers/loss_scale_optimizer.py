@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Unpack
 
 from pronghorn import ops
@@ -103,16 +103,9 @@ class LossScaleOptimizer(Optimizer):
         """The own variables and those of the inner optimizer."""
         return self._variables + self.inner_optimizer.variables
 
-    def load_own_variables(self, store: Any) -> None:
-        """Read the own variables from a store, and have the inner optimizer read its own."""
-        own, names = self._variables, list(store.keys())
-        if len(self.variables) - len(names) not in (0, 1):  # Keras leaves one of Nadam out
-            super().load_own_variables(store)  # which says what is wrong
-            return
-        inner = self.inner_optimizer
-        inner.load_own_variables({str(i): store[str(i + len(own))] for i in range(len(names) - len(own))})
-        for i, variable in enumerate(own):
-            variable.assign(store[str(i)])
+    def _left_out(self, saved: int, read: Callable[[int], Any]) -> list[Any]:
+        own = len(self._variables)
+        return self.inner_optimizer._left_out(saved - own, lambda index: read(own + index))
 
     @property
     def learning_rate(self) -> Any:

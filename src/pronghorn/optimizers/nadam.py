@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Unpack
 
 import numpy as np
@@ -65,17 +65,11 @@ class Nadam(Optimizer):
             (), "ones", dtype=variables[0].dtype if variables else None, name="momentum_product"
         )
 
-    def load_own_variables(self, store: Any) -> None:
-        """See `Optimizer.load_own_variables`. Keras writes no product of the momenta where it scales the loss: the
-        product then follows from the number of steps."""
-        names = list(store.keys())
-        if not self.built or len(names) != len(self.variables) - 1:
-            super().load_own_variables(store)
-            return
-        step_count = int(np.asarray(store["0"]).item())
-        super().load_own_variables(
-            {**{name: store[name] for name in names}, str(len(names)): self._product(step_count)}
-        )
+    def _left_out(self, saved: int, read: Callable[[int], Any]) -> list[Any]:
+        """Keras writes no product of the momenta where it scales the loss; it follows from the number of steps."""
+        if not self.built or saved != len(self.variables) - 1:
+            return []
+        return [self._product(int(np.asarray(read(0)).item()))]
 
     def _product(self, step_count: int) -> np.ndarray:
         """The product of the momenta of the first steps."""

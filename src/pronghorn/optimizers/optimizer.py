@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Unpack
@@ -294,15 +295,30 @@ class Optimizer(ShownByConfig, CheckedArguments):
 
     def load_own_variables(self, store: Any) -> None:
         """Read the variables from a store; it warns and reads nothing if their number differs."""
-        if len(store.keys()) != len(self.variables):
+
+        def read(index: int) -> Any:
+            return store[str(index)]
+
+        saved = len(store.keys())
+        left_out = self._left_out(saved, read)
+        if saved + len(left_out) != len(self.variables):
             hint = "" if self.built else " It has no slots yet: train or build the model before loading."
             warn(
                 f"Skipping the variables of the optimizer {self.name!r}: it has {len(self.variables)}, and "
-                f"{len(store.keys())} are saved.{hint}"
+                f"{saved} are saved.{hint}"
             )
             return
-        for i, variable in enumerate(self.variables):
-            variable.assign(store[str(i)])
+        for variable, value in zip(self.variables, itertools.chain(map(read, range(saved)), left_out)):
+            variable.assign(value)
+
+    def _left_out(self, saved: int, read: Callable[[int], Any]) -> list[Any]:
+        """The values of the last variables, where files that do not hold them have what they follow from.
+
+        Args:
+            saved: how many a file holds.
+            read: gives the value of one of them.
+        """
+        return []
 
     # -- the step ---------------------------------------------------------------------------------------------------
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:

@@ -66,6 +66,27 @@ def test_configs_and_state_go_round(name):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 
+@pytest.mark.parametrize("scaled", [False, True])
+def test_nadams_product_of_momenta_follows_where_a_file_lacks_it(scaled):
+    w = Variable(np.ones(3, "float32"), name="w")
+    one, again = (optimizers.Nadam(0.03) for _ in range(2))
+    if scaled:
+        one, again = optimizers.LossScaleOptimizer(one), optimizers.LossScaleOptimizer(again)
+    for optimizer in (one, again):
+        optimizer.build([w])
+    for _ in range(3):
+        one.apply([np.ones(3, "float32")], [w])
+    store = {}
+    one.save_own_variables(store)
+    del store[str(len(store) - 1)]
+    again.load_own_variables(store)
+    for a, b in zip(one.variables, again.variables, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-6)
+    del store[str(len(store) - 1)]
+    with pytest.warns(UserWarning, match="Skipping the variables"):
+        again.load_own_variables(store)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_an_update_traces_into_one_graph(name):
     w = Variable(np.ones((2, 3), "float32"), name="w")
