@@ -138,7 +138,7 @@ def scale_and_translate(
 
 
 # -- resize -----------------------------------------------------------------------------------------------------------
-_METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", *shares.METHODS)
+METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", *shares.METHODS)
 
 
 @symbolic_aware
@@ -201,8 +201,8 @@ def _check_resize(size: Any, interpolation: str, crop: bool, fill: bool, fill_mo
         raise ValueError(f"resize: size must be (height, width), got {size!r}.")
     if int(size[0]) < 1 or int(size[1]) < 1:
         raise ValueError(f"resize: `size` must have positive height and width, got {tuple(size)}.")
-    if interpolation not in _METHODS:
-        raise ValueError(f"resize: interpolation={interpolation!r}; it must be one of {', '.join(_METHODS)}.")
+    if interpolation not in METHODS:
+        raise ValueError(f"resize: interpolation={interpolation!r}; it must be one of {', '.join(METHODS)}.")
     if fill_mode != "constant":
         raise ValueError(f"resize: fill_mode={fill_mode!r}; only 'constant' is supported.")
     if crop and fill:

@@ -10,10 +10,9 @@ from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import settings
 from pronghorn.layers.arguments import ImageArguments, NamedImageArguments
 from pronghorn.layers.preprocessing.images.base import ImageLayer
+from pronghorn.ops.image.resizing import METHODS
 from pronghorn.utils.bounding_boxes.formats import columns, convert_format
 from pronghorn.utils.bounding_boxes.moving import clip_to_image_size
-
-_METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", "area", "gaussian", "mitchellcubic")
 
 
 class _Sized(ImageLayer):
@@ -117,7 +116,7 @@ class Resizing(_Sized):
         **kwargs: Unpack[ImageArguments],
     ) -> None:
         super().__init__(height, width, data_format=data_format, **kwargs)
-        self.interpolation = settings.one_of(interpolation, _METHODS, "Resizing", "interpolation")
+        self.interpolation = settings.one_of(interpolation, METHODS, "Resizing", "interpolation")
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
             raise ValueError("Resizing: only one of `crop_to_aspect_ratio` and `pad_to_aspect_ratio` can be True.")
         self.crop_to_aspect_ratio, self.pad_to_aspect_ratio = crop_to_aspect_ratio, pad_to_aspect_ratio
