@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from pronghorn import ops
 from pronghorn.layers import settings
+from pronghorn.layers.arguments import WeightedArguments
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
 from pronghorn.utils.arguments import shown
@@ -69,7 +70,7 @@ class TernaryDense(Layer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[WeightedArguments],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         settings.take_named(self, locals(), self.setting_names)
@@ -90,12 +91,14 @@ class TernaryDense(Layer):
     def call(self, inputs: Any) -> Any:
         kernel = ops.convert_to_tensor(self.kernel)
         sizes = ops.abs(kernel)
-        scale = ops.mean(sizes)
-        threshold = 0.5 * scale if self.threshold is None else self.threshold
+        scale, threshold = None, self.threshold
+        if threshold is None:
+            scale = ops.mean(sizes)
+            threshold = 0.5 * scale
         counted = ops.where(ops.greater(sizes, threshold), ops.sign(kernel), ops.zeros_like(kernel))
         # The value is what counts; the gradient goes past it, to the kernel.
         x = ops.matmul(inputs, kernel + ops.stop_gradient(counted - kernel))
-        if self.threshold is None:
+        if scale is not None:
             x = ops.multiply(x, scale)
         if self.bias is not None:
             x = ops.add(x, self.bias)
