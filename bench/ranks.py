@@ -43,14 +43,9 @@ def measure(name: str, reproducible: bool, rows: int) -> dict[str, float]:
     x, y = workloads.first(workload.x, count), workload.y[:count]
     times: list[float] = []
 
-    class Clock(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            self.start = time.perf_counter()
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            times.append(time.perf_counter() - self.start)
-
-    workload.model.fit(x, y, batch_size=batch, epochs=EPOCHS, verbose=0, callbacks=[Clock()])
+    workload.model.fit(
+        x, y, batch_size=batch, epochs=EPOCHS, verbose=0, callbacks=[workloads.epoch_clock(keras, times)]
+    )
     parameters = sum(int(np.prod(v.shape)) for v in workload.model.trainable_variables)
     found = {
         "step_ms": 1000 * min(times[1:]) / -(-count // batch),

@@ -38,6 +38,7 @@ def measure(batch: int, depth: int, width: int, rows: int) -> dict[str, float]:
     import resource
 
     import numpy as np
+    import workloads
 
     import pronghorn as keras
 
@@ -59,14 +60,7 @@ def measure(batch: int, depth: int, width: int, rows: int) -> dict[str, float]:
     begun = time.perf_counter()
     model.fit(x[:batch], y[:batch], batch_size=batch, verbose=0, callbacks=[Stopwatch()])
 
-    class EpochClock(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            self.start = time.perf_counter()
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            epochs.append(time.perf_counter() - self.start)
-
-    model.fit(x, y, batch_size=batch, epochs=4, verbose=0, callbacks=[EpochClock()])
+    model.fit(x, y, batch_size=batch, epochs=4, verbose=0, callbacks=[workloads.epoch_clock(keras, epochs)])
     steps = -(-rows // batch)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {

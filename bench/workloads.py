@@ -199,20 +199,25 @@ WORKLOADS: dict[str, Build] = {
 }
 
 
-def measure(keras: Any, name: str, build: Build, epochs: int) -> dict[str, Any]:
-    """Train and predict; return the figures of one workload."""
-    keras.utils.set_random_seed(1)
-    model, x, y, batch_size = build(keras, np.random.default_rng(0))
-    seconds: list[float] = []
+def epoch_clock(keras: Any, seconds: list[float]) -> Any:
+    """A callback that appends the seconds of each epoch to a list."""
 
-    class Stopwatch(keras.callbacks.Callback):
+    class Clock(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
             self.start = time.perf_counter()
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             seconds.append(time.perf_counter() - self.start)
 
-    history = model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0, callbacks=[Stopwatch()])
+    return Clock()
+
+
+def measure(keras: Any, name: str, build: Build, epochs: int) -> dict[str, Any]:
+    """Train and predict; return the figures of one workload."""
+    keras.utils.set_random_seed(1)
+    model, x, y, batch_size = build(keras, np.random.default_rng(0))
+    seconds: list[float] = []
+    history = model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0, callbacks=[epoch_clock(keras, seconds)])
     steady = statistics.median(seconds[1:])
     steps = -(-len(y) // batch_size)
     return {
