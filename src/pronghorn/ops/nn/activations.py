@@ -16,7 +16,7 @@ from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.numpy.shaping import part
 
 
-def _where_positive(x: Tensor, yes: Tensor, no: Tensor) -> Tensor:
+def where_positive(x: Tensor, yes: Tensor, no: Tensor) -> Tensor:
     """A choice by the sign of ``x``; at 0 it takes ``no``, and so does the gradient."""
     return P.select(P.gt(x, B.zeros_like(x)), yes, no)
 
@@ -209,13 +209,14 @@ def softplus(x: Any) -> Tensor:
     x = B.to_float(x)
     if x.dtype in dtypes.COMPLEX:
         return P.log(P.add(P.exp(x), B.full_like(x, 1)))
-    positive = _where_positive(x, x, P.select(P.ne(x, x), x, B.zeros_like(x)))
-    return P.add(positive, P.log1p(P.exp(_minus_abs(x))))
+    positive = where_positive(x, x, P.select(P.ne(x, x), x, B.zeros_like(x)))
+    return P.add(positive, softplus_of_minus_abs(x))
 
 
-def _minus_abs(x: Tensor) -> Tensor:
+def softplus_of_minus_abs(x: Tensor) -> Tensor:
+    """``log(1 + exp(-|x|))``, what `softplus` is besides the positive part of ``x``."""
     # a select and not P.abs: with the choice made alike here and above, the gradient at 0 is 1/2, as it should be
-    return _where_positive(x, P.neg(x), x)
+    return P.log1p(P.exp(where_positive(x, P.neg(x), x)))
 
 
 @symbolic_aware
@@ -279,12 +280,12 @@ def elu(x: Any, alpha: float = 1.0) -> Tensor:
     array([-0.6321,  2.    ], dtype=float32)
     """
     x = B.to_float(x)
-    return _where_positive(x, x, P.mul(P.expm1(_negative_part(x)), B.full_like(x, alpha)))
+    return where_positive(x, x, P.mul(P.expm1(_negative_part(x)), B.full_like(x, alpha)))
 
 
 def _negative_part(x: Tensor) -> Tensor:
     """``x`` where it is not positive: what an exponential may take without overflow in the branch not chosen."""
-    return _where_positive(x, B.zeros_like(x), x)
+    return where_positive(x, B.zeros_like(x), x)
 
 
 @symbolic_aware
@@ -308,7 +309,7 @@ def celu(x: Any, alpha: float = 1.0) -> Tensor:
     """
     x = B.to_float(x)
     low = P.expm1(P.div(_negative_part(x), B.full_like(x, alpha)))
-    return P.add(_where_positive(x, x, B.zeros_like(x)), P.mul(low, B.full_like(x, alpha)))  # 0.0 at -0.0
+    return P.add(where_positive(x, x, B.zeros_like(x)), P.mul(low, B.full_like(x, alpha)))  # 0.0 at -0.0
 
 
 @symbolic_aware

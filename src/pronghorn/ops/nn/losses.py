@@ -11,7 +11,7 @@ from pronghorn.graph.dim import comparable
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
-from pronghorn.ops.nn.activations import log_softmax, softplus
+from pronghorn.ops.nn.activations import log_softmax, softplus_of_minus_abs, where_positive
 from pronghorn.ops.numpy.arithmetic import square, subtract
 from pronghorn.ops.numpy.reductions import mean
 from pronghorn.ops.numpy.unary import log10
@@ -100,8 +100,10 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     _check_shapes("binary_crossentropy", t, x)
     t, x = B.broadcast(t, x)
     if from_logits:
-        # Not softplus(x) - t * x: of two large numbers nothing would be left where the answer is right and sure.
-        return P.add(P.mul(t, softplus(P.neg(x))), P.mul(P.sub(B.full_like(t, 1), t), softplus(x)))
+        # Not softplus(x) - t * x: of two large numbers nothing would be left where the answer is right and sure. It is
+        # t softplus(-x) + (1 - t) softplus(x), of which both have the last term.
+        wrong = where_positive(x, P.mul(P.sub(B.full_like(t, 1), t), x), P.neg(P.mul(t, x)))
+        return P.add(wrong, softplus_of_minus_abs(x))
     p, one = _epsilon_clipped(x), B.full_like(x, 1)
     likelihood = P.add(P.mul(t, P.log(p)), P.mul(P.sub(one, t), P.log(P.sub(one, p))))
     return P.neg(likelihood)
