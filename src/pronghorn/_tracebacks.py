@@ -6,11 +6,10 @@ that nobody caught is shorter. Faults of the library, which are not for the user
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
-import sysconfig
 from collections.abc import Iterator
-from opcode import opmap
 from types import TracebackType
 from typing import Any
 
@@ -18,7 +17,6 @@ from typing import Any
 enabled = True
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_STANDARD = tuple(os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib"))
 
 # Errors that state what is wrong with a program, or what happened to it. Others that come from the package are faults.
 _FOR_THE_USER: tuple[type[BaseException], ...] = (
@@ -36,13 +34,21 @@ _FOR_THE_USER: tuple[type[BaseException], ...] = (
 _NOTE = "(Frames inside Pronghorn are left out; keras.config.disable_traceback_filtering() shows them.)"
 
 
+@functools.cache
+def _standard() -> tuple[str, ...]:
+    """Where Python's own modules are."""
+    import sysconfig
+
+    return tuple(os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib"))
+
+
 def _owner(trace: TracebackType) -> str:
     """Whose a frame is: "ours", "theirs" (Python's or an installed package's), or "user"."""
     name = trace.tb_frame.f_code.co_filename
     if name.startswith(_PACKAGE):
         return "ours"
     installed = "-packages" + os.sep in name
-    return "theirs" if installed or name.startswith(("<frozen ", "<__array_function__", *_STANDARD)) else "user"
+    return "theirs" if installed or name.startswith(("<frozen ", "<__array_function__", *_standard())) else "user"
 
 
 def frames_of(trace: TracebackType | None) -> list[TracebackType]:
@@ -56,6 +62,8 @@ def frames_of(trace: TracebackType | None) -> list[TracebackType]:
 
 def _is_fault(error: BaseException) -> bool:
     """Whether an error is the library's own and nothing that a user can mend, so that every frame is wanted."""
+    from opcode import opmap
+
     inner = [frame for frame in frames_of(error.__traceback__) if _owner(frame) != "theirs"]
     if not inner or _owner(inner[-1]) != "ours":
         return False

@@ -41,6 +41,7 @@ OPTIONAL = {
 #: What makes importing slow, and most programs, or most calls, do without:
 SLOW = {
     "_lazy": {"difflib"},  # for errors
+    "_tracebacks": {"opcode", "sysconfig"},  # for errors
     "backends.choice": {"pronghorn.backends.llvm", "pronghorn.backends.table_executable"},  # the one that is chosen
     "backends.eager.kernels": {"pronghorn.backends.llvm", "pronghorn.runtime.compile"},  # LLVM, for large arrays only
     "backends.engine": {"importlib"},  # importlib.metadata, for the version of another engine
