@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.utils import io
-from pronghorn.utils.progress_output import Line, output, wrapped
+from pronghorn.utils.progress_output import Line, cut, output, wrapped
 
 #: Pairs of name and value, or a function that gives them, called only when they are shown.
 Values = Sequence[tuple[str, Any]] | Callable[[], Sequence[tuple[str, Any]]]
@@ -99,10 +99,9 @@ class Progbar:
     @staticmethod
     def _write_line(parts: list[str]) -> None:
         """Write words on a line, or on several where a terminal has no room for them on one."""
-        room, rest = io.columns(), list[str]()
-        while room is not None and len(parts) > 1 and sum(map(len, parts)) > room:
-            rest.insert(0, parts.pop())
-        io.write("\n".join(["".join(parts), *wrapped(rest, room)]))
+        room = io.columns()
+        shown, rest = cut(parts, room)
+        io.write("\n".join(["".join(shown), *wrapped(rest, room)]))
 
     def _take(self, current: int, values: Sequence[tuple[str, Any]], finalize: bool) -> None:
         for name, value in values:

@@ -47,13 +47,11 @@ class Line:
 
     def fitted(self) -> tuple[int, list[str], list[str], int | None]:
         """The bar's width and the words that a terminal has room for, the other words, and the room for these."""
-        width, parts, rest = self.width, list(self.parts), list[str]()
-        room = io.columns()
+        width, room = self.width, io.columns()
         if room is not None:
             room -= 1  # a terminal goes on to the next line when its last column is written
-            width = max(min(width, width - (self.length(width, parts) - room)), min(_LEAST_BAR, width))
-            while len(parts) > 1 and self.length(width, parts) > room:
-                rest.insert(0, parts.pop())
+            width = max(min(width, width - (self.length(width, self.parts) - room)), min(_LEAST_BAR, width))
+        parts, rest = cut(self.parts, room, self.length(width, ()))
         return width, parts, rest, room
 
 
@@ -139,6 +137,23 @@ def output() -> Terminal | Notebook | Plain:
     if io.in_notebook():
         return Notebook()
     return Terminal() if io.stdout_redraws() else Plain()
+
+
+def cut(parts: Sequence[str], room: int | None, taken: int = 0) -> tuple[list[str], list[str]]:
+    """The words that a line has room for, the first ones at any rate, and the other words.
+
+    Args:
+        parts: words that are not to be broken.
+        room: of the line, in characters; None for as much as they need.
+        taken: how much of it is taken already.
+
+    >>> cut(["3/3", " - loss: 1.0", " - accuracy: 0.5"], 20)
+    (['3/3', ' - loss: 1.0'], [' - accuracy: 0.5'])
+    """
+    count = len(parts)
+    while room is not None and count > 1 and taken + sum(map(len, parts[:count])) > room:
+        count -= 1
+    return list(parts[:count]), list(parts[count:])
 
 
 def wrapped(parts: Sequence[str], room: int | None) -> list[str]:

@@ -29,6 +29,7 @@ _STYLE = {
     "figure.titlesize": "large",
     "savefig.dpi": 150,
 }
+_SAVING = {"facecolor": "white", "bbox_inches": "tight", "pad_inches": 0.12}
 
 
 def pyplot() -> Any:
@@ -54,13 +55,15 @@ def styled() -> Iterator[Any]:
         yield plt
 
 
-def finished(figure: Any, path: Any, show: bool | None) -> Any:
-    """Save a figure, or show it, or return it.
+def finished(figure: Any, path: Any, show: bool | None, title: str | None = None, **saving: Any) -> Any:
+    """Give a figure its title, and save it, or show it, or return it.
 
     Args:
         figure: the figure.
         path: a file to save it to, if not None.
         show: whether to show it; by default if there is no `path`.
+        title: of the whole figure.
+        **saving: how to save it, other than the pictures are saved.
 
     Returns:
         The figure if it was neither saved nor shown.
@@ -71,8 +74,10 @@ def finished(figure: Any, path: Any, show: bool | None) -> Any:
     if path is not None and show:
         raise ValueError("Pass path to save the figure, or show=True to show it, not both.")
     plt = pyplot()
+    if title:
+        figure.suptitle(title, x=0.02, ha="left")
     if path is not None:
-        figure.savefig(path, facecolor="white", bbox_inches="tight", pad_inches=0.12)
+        figure.savefig(path, **(saving or _SAVING))
     elif show is None or show:
         plt.show()
     else:
@@ -81,11 +86,11 @@ def finished(figure: Any, path: Any, show: bool | None) -> Any:
     return None
 
 
-def grid_of(count: int, columns: int | None = None, widest: int = 8) -> tuple[int, int]:
+def grid_of(count: int, widest: int = 8) -> tuple[int, int]:
     """How many rows and columns so many small pictures have.
 
     >>> grid_of(16), grid_of(7), grid_of(40)
     ((2, 8), (1, 7), (5, 8))
     """
-    columns = max(min(columns or widest, count), 1)
+    columns = max(min(widest, count), 1)
     return -(-count // columns), columns

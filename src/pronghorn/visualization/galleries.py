@@ -80,19 +80,9 @@ def plot_image_gallery(
             picture = pictures[index]
             axes.imshow(picture[..., 0] if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=1)
             axes.set_title(_title(index, y_true, y_pred, label_map), fontsize=4 * scale)
-    if title:
-        figure.suptitle(title, x=0.02, ha="left")
     if legend_handles:
         figure.legend(handles=legend_handles, loc="outside lower center")
-    if path is not None:
-        figure.savefig(path, transparent=transparent, dpi=dpi)
-        pyplot.close(figure)
-        return None
-    if show or show is None:
-        pyplot.show()
-        pyplot.close(figure)
-        return None
-    return figure
+    return figures.finished(figure, path, show, title, transparent=transparent, dpi=dpi)
 
 
 def _title(index: int, y_true: Any, y_pred: Any, label_map: Mapping[int, str] | None) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.visualization.figures import COLOURS, GREY, finished, styled
+from pronghorn.visualization.figures import COLOURS, GREY, finished, grid_of, styled
 
 _VALIDATION = "val_"
 # Metrics of which less is better, by parts of their names; more is better of all others.
@@ -44,8 +44,7 @@ def plot_history(
     """
     runs = _runs(history)
     names = _names(runs, metrics)
-    columns = 2 if len(names) in (2, 4) else min(len(names), 3)
-    rows = -(-len(names) // columns)
+    rows, columns = grid_of(len(names), 2 if len(names) in (2, 4) else 3)
     with styled() as plt:
         size = (1.2 + 4.1 * columns, 0.5 + 2.9 * rows)
         figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
@@ -56,9 +55,7 @@ def plot_history(
         for axes in grid.flat[len(names) :]:
             axes.axis("off")
         _add_legend(figure, grid.flat[0], runs)
-        if title:
-            figure.suptitle(title, x=0.02, ha="left")
-        return finished(figure, path, show)
+        return finished(figure, path, show, title)
 
 
 def _runs(history: Any) -> dict[str, tuple[list[int], dict[str, list[Any]]]]:

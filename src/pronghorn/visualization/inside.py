@@ -63,10 +63,9 @@ def plot_filters(
             rows, columns, figsize=(columns * 0.95 + 0.6, rows * 0.95 + 0.6), squeeze=False, layout="constrained"
         )
         image = _fill(grid, [0.5 + x / (2 * limit) for x in shown] if coloured else shown, limit, coloured)
-        figure.suptitle(title or f"filters of {layer.name}{what}{more}", x=0.02, ha="left")
         if not coloured:
             _bar(figure, image, grid, rows)
-        return finished(figure, path, show)
+        return finished(figure, path, show, title or f"filters of {layer.name}{what}{more}")
 
 
 def plot_feature_maps(
@@ -128,9 +127,7 @@ def plot_feature_maps(
                 axes = figure.add_subplot(outer[row, column + 1])
                 axes.imshow(values[..., number], cmap="viridis")
                 axes.axis("off")
-        if title:
-            figure.suptitle(title, x=0.02, ha="left")
-        return finished(figure, path, show)
+        return finished(figure, path, show, title)
 
 
 def _name_row(axes: Any, layer: Any, values: np.ndarray) -> None:

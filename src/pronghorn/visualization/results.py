@@ -164,9 +164,7 @@ def plot_predictions(
                 text += f"\ntrue: {_name(int(true[i]), labels)}"
             colour = GREY if true is None else RED if wrong else GREEN
             axes.set_title(text, fontsize=9, color=colour, loc="center")
-        if title:
-            figure.suptitle(title, x=0.02, ha="left")
-        return finished(figure, path, show)
+        return finished(figure, path, show, title)
 
 
 def class_numbers(values: Any) -> np.ndarray:
