@@ -8,6 +8,9 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 
+from pronghorn.utils.layout import layered
+
+_BOX = 0.65  # how much of a place in a row a node takes
 #: Operations that are left out: what they are given goes straight to those that read them.
 _THROUGH = {"broadcast_in_dim", "cast"}
 _LEFT_OUT = {"constant", "extent"}
@@ -50,63 +53,17 @@ def parse(text: str, inputs: dict[str, str]) -> dict[str, Node]:
 
 def lay_out(nodes: dict[str, Node]) -> None:
     """Give every node a row below all that it reads, and a place in the row near them; bends are added to the nodes."""
-    for node in nodes.values():
-        node.depth = 1 + max((nodes[r].depth for r in node.reads), default=-1)
-    for number, node in nodes.items():  # what reads nothing stands just above its first reader
-        if not node.reads:
-            node.depth = min((n.depth for n in nodes.values() if number in n.reads), default=1) - 1
-    _bend(nodes)
-    rows: dict[int, list[str]] = {}
+    edges = [(read, number) for number, node in nodes.items() for read in node.reads]
+    layout = layered(dict.fromkeys(nodes, _BOX), edges)
     for number, node in nodes.items():
-        rows.setdefault(node.depth, []).append(number)
-    readers = {number: [k for k, n in nodes.items() if number in n.reads] for number in nodes}
-    for _ in range(12):  # nearer to what is read, then to what reads, in turns
-        for depth in sorted(rows):
-            _sort(rows[depth], nodes, {k: nodes[k].reads for k in rows[depth]})
-        for depth in sorted(rows, reverse=True):
-            _sort(rows[depth], nodes, readers)
-    for _ in range(60):
-        for row in rows.values():
-            _straighten(row, nodes, readers)
-
-
-def _bend(nodes: dict[str, Node]) -> None:
-    """Have arrows that go past rows go through a node without a label in each."""
-    for number, node in list(nodes.items()):
-        for i, read in enumerate(node.reads):
-            for depth in range(nodes[read].depth + 1, node.depth):
-                bend = f"{node.reads[i]}>{number}@{depth}"
-                nodes[bend] = Node("", reads=[node.reads[i]], depth=depth)
-                node.reads[i] = bend
-
-
-def _sort(row: list[str], nodes: dict[str, Node], near: dict[str, list[str]]) -> None:
-    def middle(number: str) -> float:
-        others = [nodes[k].place for k in near[number]]
-        return sum(others) / len(others) if others else nodes[number].place
-
-    row.sort(key=middle)
-    widths = [1.0 if nodes[k].label else 0.4 for k in row]
-    place = -sum(widths) / 2
-    for number, width in zip(row, widths):
-        nodes[number].place = place + width / 2
-        place += width
-
-
-def _straighten(row: list[str], nodes: dict[str, Node], readers: dict[str, list[str]]) -> None:
-    """Move a row's nodes between all their neighbours, in their order and not too near each other."""
-    wanted, apart = [], []
-    for number in row:
-        others = [nodes[k].place for k in (*nodes[number].reads, *readers[number])]
-        wanted.append(sum(others) / len(others) if others else nodes[number].place)
-        apart.append(0.5 if nodes[number].label else 0.15)
-    right, left = list(wanted), list(wanted)
-    for i in range(1, len(row)):
-        right[i] = max(wanted[i], right[i - 1] + apart[i - 1] + apart[i])
-    for i in range(len(row) - 2, -1, -1):
-        left[i] = min(wanted[i], left[i + 1] - apart[i + 1] - apart[i])
-    for number, a, b in zip(row, right, left):
-        nodes[number].place = (a + b) / 2
+        node.depth, node.place = layout.ranks[number], layout.across[number]
+    for (read, number), places in layout.ways.items():
+        reader, last = nodes[number], read
+        for depth, place in enumerate(places, nodes[read].depth + 1):
+            bend = f"{read}>{number}@{depth}"
+            nodes[bend] = Node("", reads=[last], depth=depth, place=place)
+            last = bend
+        reader.reads[reader.reads.index(read)] = last
 
 
 def draw(nodes: dict[str, Node], colours: dict[str, str], height: float = 0.6, width: float = 1.3) -> Any:

@@ -26,7 +26,7 @@ if str(ROOT / "src") not in sys.path:
 
 import reference_text  # noqa: E402
 
-from pronghorn import _compat  # noqa: E402
+from pronghorn import _compat, _lazy  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -198,15 +198,6 @@ def public(module: str) -> Any:
     return importlib.import_module(f"pronghorn.{module}".rstrip("."))
 
 
-def _names(module: Any) -> list[str]:
-    names = getattr(module, "__all__", None) or [n for n, v in vars(module).items() if _is_own(module, v)]
-    return sorted(n for n in names if n[0] != "_")
-
-
-def _is_own(module: Any, value: Any) -> bool:
-    return getattr(value, "__module__", "").startswith(module.__name__)
-
-
 def _is_for_a_page(family: Family, name: str, value: Any) -> bool:
     if isinstance(value, types.ModuleType) or not callable(value):
         return False
@@ -224,7 +215,7 @@ def _everything() -> tuple[list[Page], frozenset[type]]:
     for family in FAMILIES:
         page = pages.setdefault(family.page, Page(family.page, family.title))
         module = public(family.public)
-        for name in _names(module):
+        for name in sorted(n for n in _lazy.listed_names(module) if n[0] != "_"):
             try:
                 value = getattr(module, name)
             except ImportError:  # of an extra that is not installed
