@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn import tree
 from pronghorn.data import RaggedTensor
 
 _SEED = 87654321  # what TensorFlow's tests begin with
@@ -61,11 +62,7 @@ class TestCase(_Base):
 
     def evaluate(self, tensors: Any) -> Any:
         """Tensors as NumPy arrays, nested as they are."""
-        if isinstance(tensors, Mapping):
-            return {key: self.evaluate(value) for key, value in tensors.items()}
-        if isinstance(tensors, list | tuple):
-            return type(tensors)(self.evaluate(value) for value in tensors)
-        return tensors.numpy() if hasattr(tensors, "numpy") else tensors
+        return tree.map_structure(lambda x: x.numpy() if hasattr(x, "numpy") else x, tensors)
 
     @contextlib.contextmanager
     def session(self, *args: Any, **kwargs: Any) -> Iterator[Any]:

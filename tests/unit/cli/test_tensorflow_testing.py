@@ -1,5 +1,6 @@
 """tf.test.TestCase: what its assertions take and refuse."""
 
+import collections
 import os
 import unittest
 
@@ -12,6 +13,7 @@ from pronghorn.data import RaggedTensor
 
 TestCase = type("TestCase", (tensorflow_testing.TestCase, unittest.TestCase), {"runTest": lambda self: None})
 CASE = TestCase()
+Pair = collections.namedtuple("Pair", "first second")
 
 
 @pytest.mark.parametrize(
@@ -53,10 +55,12 @@ def test_what_a_test_has(tmp_path):
             self.drawn = np.random.rand()
             with self.session() as session:
                 self.values = session.evaluate({"a": [ops.ones(2), 3]})
+            self.pair = self.evaluate(Pair(ops.ones(2), 3))
 
     cases = [Case(), Case()]
     for case in cases:
         assert case.run().wasSuccessful()
         assert case.folders[0] == case.folders[1] and not os.path.exists(case.folders[0])
         assert isinstance(case.values["a"][0], np.ndarray) and case.values["a"][1] == 3
+        assert isinstance(case.pair.first, np.ndarray) and case.pair.second == 3
     assert cases[0].drawn == cases[1].drawn
