@@ -1,8 +1,8 @@
-"""A step that a library computes on the devices of several processes, once these agree on it."""
+"""A step that several processes compute together, once they agree on it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,22 +12,28 @@ from pronghorn.distribution.communicator import Communicator
 from pronghorn.graph.trace import Traced
 
 
-def begin_alike(communicator: Communicator, traced: Traced) -> None:
-    """See that all processes have the same step, and have all begin with the first one's weights.
+def agreed(
+    communicator: Communicator, traced: Traced, gathered: Sequence[int], make: Callable[[], Any], own_rows: bool
+) -> Any:
+    """Return what runs a step, once all processes have the same, and begin with the first one's weights.
 
     Args:
-        communicator: the processes.
+        communicator: the processes; a single one has nobody to agree with.
         traced: the step.
+        gathered: arguments that come as a pair (array, row numbers).
+        make: gives what runs it in this process.
+        own_rows: whether each process is given rows of its own, rather than the same batch.
 
     Raises:
-        ProcessesDiffer: they have not.
+        ProcessesDiffer: they have different ones.
     """
+    if communicator.count == 1:
+        return make()
     check_same(communicator, traced.graph.name, facts_of(traced))
-    for variable in traced.variables:
-        if variable._away is None:  # no step has computed it
-            storage = variable.storage()
-            communicator.copy_firsts(storage)
-            variable.stored(storage)
+    # What earlier steps have left on the devices of all processes is alike.
+    communicator.take_firsts_values(v for v in traced.variables if v._away is None or v._layout is None)
+    made = make()
+    return made if own_rows else AgreedStep(made, gathered, communicator, traced.graph.name)
 
 
 class AgreedStep:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pronghorn.backends import choice
 from pronghorn.distribution import active
-from pronghorn.distribution.agreed_step import AgreedStep, begin_alike
+from pronghorn.distribution.agreed_step import agreed
 from pronghorn.distribution.communicator import Communicator
 from pronghorn.distribution.mesh import DeviceMesh, TensorLayout
 from pronghorn.distribution.processes import processes
@@ -113,13 +114,8 @@ class Distribution:
         return choice.executable(engine, traced, gathered, jit)
 
     def _executable_of_jax(self, traced: Traced, gathered: Sequence[int], jit: bool) -> Any:
-        communicator = Communicator(processes())
-        if communicator.count > 1:
-            begin_alike(communicator, traced)
-        made = choice.executable("jax", traced, gathered, jit, placement=self)
-        if communicator.count == 1 or not self.auto_shard_dataset:
-            return made
-        return AgreedStep(made, gathered, communicator, traced.graph.name)
+        make = functools.partial(choice.executable, "jax", traced, gathered, jit, placement=self)
+        return agreed(Communicator(processes()), traced, gathered, make, not self.auto_shard_dataset)
 
     # -- what engines ask: see `pronghorn.backends.engine.Placement` ------------------------------------------------
     def lay_out(self, variables: Any) -> None:

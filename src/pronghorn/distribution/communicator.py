@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from pronghorn.distribution.pieces import TreeSum
 from pronghorn.distribution.processes import Processes
 from pronghorn.distribution.watch import waiting
+from pronghorn.graph.variable import GraphVariable
 
 
 class Communicator:
@@ -128,6 +129,13 @@ class Communicator:
         if self.count > 1:
             with waiting():
                 self._mpi.Bcast(_bytes(array))
+
+    def take_firsts_values(self, variables: Iterable[GraphVariable]) -> None:
+        """Give variables the values that they have in the first process."""
+        for variable in variables:
+            storage = variable.storage()
+            self.copy_firsts(storage)
+            variable.stored(storage)
 
 
 def _nodes(numbers: range) -> list[tuple[int, int]]:

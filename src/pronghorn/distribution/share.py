@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 from pronghorn.backends import choice
+from pronghorn.distribution.agreed_step import agreed
 from pronghorn.distribution.communicator import Communicator
 from pronghorn.distribution.partition.places import RowsMeet
 from pronghorn.distribution.partition.stages import in_stages
@@ -22,6 +24,7 @@ def shared_executable(engine: str, traced: Traced, gathered: Sequence[int], fixe
 
     Raises:
         ValueError: if the step cannot be shared, and each process has but a share of the data.
+        ProcessesDiffer: if the processes have different steps.
     """
     try:
         stages = in_stages(traced)
@@ -36,4 +39,6 @@ def shared_executable(engine: str, traced: Traced, gathered: Sequence[int], fixe
             f"which gives the same results and takes as long as one process alone ({error})."
         )
         return choice.executable(engine, traced, gathered)
-    return SharedStep(traced, stages, gathered, engine, Communicator(processes()), fixed, own_rows)
+    communicator = Communicator(processes())
+    make = functools.partial(SharedStep, stages, gathered, engine, communicator, fixed, own_rows)
+    return agreed(communicator, traced, gathered, make, own_rows)

@@ -12,14 +12,12 @@ from pronghorn.backends import choice
 from pronghorn.backends.numpy.executable import copied_into
 from pronghorn.backends.table_executable import TableExecutable
 from pronghorn.distribution import pieces
-from pronghorn.distribution.agreement import check_same, facts_of, facts_of_data
 from pronghorn.distribution.communicator import Communicator
 from pronghorn.distribution.partition.stages import Exchange, Program, Stages
 from pronghorn.distribution.pieces import TreeSum
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import evaluate
 from pronghorn.graph.ir import Value
-from pronghorn.graph.trace import Traced
 
 _MOST_FREE = 64  # arrays, from batches of other sizes
 _LINE = 64  # bytes: parts of a flat buffer begin at a line of the cache
@@ -40,8 +38,7 @@ class SharedStep:
     """Runs a step in stages, with the interface of `pronghorn.backends.llvm.Executable`.
 
     Args:
-        traced: the step.
-        stages: the same in stages.
+        stages: the step in stages.
         gathered: arguments that come as a pair (array, row numbers).
         engine: what runs the programs.
         communicator: the processes.
@@ -53,15 +50,13 @@ class SharedStep:
 
     def __init__(
         self,
-        traced: Traced,
         stages: Stages,
         gathered: Sequence[int],
         engine: str,
         communicator: Communicator,
         fixed: bool,
-        own_rows: bool = False,
+        own_rows: bool,
     ):
-        self._traced, self._is_agreed = traced, communicator.count == 1
         self._stages, self._communicator, self._fixed = stages, communicator, fixed
         self._own_rows = own_rows and communicator.count > 1
         self._gathered = frozenset(gathered)
@@ -77,8 +72,6 @@ class SharedStep:
 
     def __call__(self, *arguments: Any) -> list[np.ndarray]:
         """Return the step's results for the whole batch; every process is given the same."""
-        if not self._is_agreed:
-            self._agree(arguments)
         total = self._rows(arguments)
         if self._own_rows:
             edges = [0, *itertools.accumulate(self._communicator.everyones(total))]
@@ -87,17 +80,6 @@ class SharedStep:
         count = pieces.fixed_count(total) if self._fixed else self._communicator.count
         shares = [pieces.share(count, self._communicator.count, r) for r in range(self._communicator.count)]
         return _Run(self, arguments, pieces.bounds(total, count), shares).results()
-
-    def _agree(self, arguments: Sequence[Any]) -> None:
-        """See that all processes have the same model and data, and have all begin with the first one's weights."""
-        arrays = [a[0][a[1]] if i in self._gathered else np.asarray(a) for i, a in enumerate(arguments)]
-        facts = {**facts_of(self._traced), **({} if self._own_rows else facts_of_data(arrays))}
-        check_same(self._communicator, self._traced.graph.name, facts)
-        for variable in self._traced.variables:
-            storage = variable.storage()
-            self._communicator.copy_firsts(storage)
-            variable.stored(storage)
-        self._is_agreed = True
 
     def _rows(self, arguments: Sequence[Any]) -> int:
         number = self._stages.row_arguments[0]

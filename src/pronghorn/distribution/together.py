@@ -88,10 +88,7 @@ def leveled(model: Any, logs: dict[str, Any]) -> dict[str, Any]:
     if others is None or not processes().are_mixed:
         return logs
     optimizer = [] if model.optimizer is None else model.optimizer.variables
-    for variable in [*model.variables, *optimizer]:
-        storage = variable.storage()
-        others.copy_firsts(storage)
-        variable.stored(storage)
+    others.take_firsts_values([*model.variables, *optimizer])
     return others.firsts(logs)
 
 
