@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pronghorn.graph.dim import Dim, Extent, Shape, substitute
-from pronghorn.graph.ir import Graph, Value
-from pronghorn.graph.rewrite import Rewriter, with_graphs
+from pronghorn.graph.ir import Aval, Graph
+from pronghorn.graph.rewrite import with_graphs
 
 SHARE = Dim.symbol("batch")
 """The number of rows that a process has, in its programs; in the graph of the step, that of the whole batch."""
@@ -62,9 +62,7 @@ def of_total(param: Any) -> Any:
     """A parameter of a node, or an extent, with the whole batch's number of rows."""
     if isinstance(param, Dim):
         return substitute(param, {"batch": TOTAL})
-    if isinstance(param, tuple):
-        return tuple(map(of_total, param))
-    return of_total_graph(param) if isinstance(param, Graph) else param
+    return tuple(map(of_total, param)) if isinstance(param, tuple) else param
 
 
 def of_share(shape: Shape, axis: int | None) -> Shape:
@@ -86,23 +84,15 @@ def share_of(shape: Shape, axis: int) -> Shape:
 
 def of_total_params(params: Mapping[str, Any]) -> dict[str, Any]:
     """All parameters of a node with the whole batch's number of rows."""
-    plain = {k: p if isinstance(p, Graph) else of_total(p) for k, p in params.items()}
-    return with_graphs(plain, of_total_graph) if any(isinstance(p, Graph) for p in plain.values()) else plain
+    return with_graphs({k: of_total(p) for k, p in params.items()}, of_total_graph)
 
 
 def of_total_graph(graph: Graph) -> Graph:
     """A loop's body or a branch, for the whole batch."""
-    return _OfTotal(graph, {}).run()
-
-
-class _OfTotal(Rewriter):
-    def run(self) -> Graph:
-        for old in self.old.inputs:
-            new: Value = self.graph.add_input(old.aval)
-            new.shape = of_total(old.shape)
-            self.map[old] = new
-        for node in self.old.nodes:
-            inputs = [self.map[v] for v in node.inputs]
-            self.map.update(zip(node.outputs, self.graph.add_node(node.prim, inputs, of_total_params(node.params))))
-        self.graph.outputs = [self.map[v] for v in self.old.outputs]
-        return self.graph
+    new = Graph(graph.name)
+    known = {v: new.add_input(Aval(of_total(v.shape), v.dtype)) for v in graph.inputs}
+    for node in graph.nodes:
+        inputs = [known[v] for v in node.inputs]
+        known.update(zip(node.outputs, new.add_node(node.prim, inputs, of_total_params(node.params))))
+    new.outputs = [known[v] for v in graph.outputs]
+    return new

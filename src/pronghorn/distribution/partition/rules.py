@@ -5,6 +5,7 @@ A primitive without a rule is computed from whole operands, by every process.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pronghorn.distribution.partition.places import (
@@ -29,14 +30,26 @@ _LINEAR = frozenset({"add", "sub", "neg", "stop_gradient"})
 @rule("elementwise")
 def _elementwise(walk: Walk, node: Node, xs: list[Value], **params: Any) -> list[Value]:
     places = [walk.place(x) for x in xs]
-    if any(place.is_term for place in places):
-        if _stays_term(node, places):
-            return walk.emit(node.prim, xs, params, TERM)
-        xs = walk.terms_collected(xs)
-    axis = next((a for a in map(walk.axis, xs) if a is not None), None)
-    if axis is None:
+    if any(place.is_term for place in places) and _stays_term(node, places):
+        return walk.emit(node.prim, xs, params, TERM)
+    return _along_rows(walk, node, xs, lambda own: True)
+
+
+def _along_rows(walk: Walk, node: Node, xs: list[Value], is_free: Callable[[int], bool]) -> list[Value]:
+    """The node's results where operands and results have their rows along one axis, if it does nothing along that."""
+    xs = walk.terms_collected(xs)
+    own = next((a for a in map(walk.axis, xs) if a is not None), None)
+    if own is None or not is_free(own):
         return walk.as_whole(node, xs)
-    return walk.emit(node.prim, [walk.share(x, axis) for x in xs], params, rows(axis))
+    return walk.emit(node.prim, [walk.share(x, own) for x in xs], _with_rows(node, own), rows(own))
+
+
+def _with_rows(node: Node, axis: int) -> dict[str, Any]:
+    """Parameters of a node whose operands and results have their rows along an axis."""
+    params = of_total_params(node.params)
+    if "input_shape" in params:
+        params["input_shape"] = of_share(node.params["input_shape"], axis)
+    return params
 
 
 def _stays_term(node: Node, places: list[Place]) -> bool:
@@ -116,11 +129,7 @@ def _pad(walk: Walk, node: Node, xs: list[Value], *, low: Any, high: Any, interi
 def _concatenate(walk: Walk, node: Node, xs: list[Value], *, axis: int) -> list[Value]:
     if all(walk.place(x).is_term for x in xs):
         return walk.emit(node.prim, xs, node.params, TERM)
-    xs = walk.terms_collected(xs)
-    own = next((a for a in map(walk.axis, xs) if a is not None), None)
-    if own is None or own == axis:
-        return walk.as_whole(node, xs)
-    return walk.emit(node.prim, [walk.share(x, own) for x in xs], node.params, rows(own))
+    return _along_rows(walk, node, xs, lambda own: own != axis)
 
 
 @rule("dynamic_slice")
@@ -202,11 +211,7 @@ def _arg_reduction(walk: Walk, node: Node, xs: list[Value], *, axis: int) -> lis
 
 @rule("cumsum", "cumprod", "cummax", "cummin", "sort")
 def _along_axis(walk: Walk, node: Node, xs: list[Value], *, axis: int, **params: Any) -> list[Value]:
-    xs = walk.terms_collected(xs)
-    own = next((a for a in map(walk.axis, xs) if a is not None), None)
-    if own is None or own == axis:
-        return walk.as_whole(node, xs)
-    return walk.emit(node.prim, [walk.share(x, own) for x in xs], node.params, rows(own))
+    return _along_rows(walk, node, xs, lambda own: own != axis)
 
 
 # -- contractions -----------------------------------------------------------------------------------------------------
@@ -242,7 +247,7 @@ def _conv(walk: Walk, node: Node, xs: list[Value], **params: Any) -> list[Value]
     x, w = walk.terms_collected(xs)
     if walk.axis(x) != 0:
         return walk.as_whole(node, [x, w])
-    return walk.emit(node.prim, [x, walk.whole(w)], _of_images(node), rows(0))
+    return walk.emit(node.prim, [x, walk.whole(w)], _with_rows(node, 0), rows(0))
 
 
 @rule("conv_filter_grad")
@@ -253,33 +258,17 @@ def _conv_filter_grad(walk: Walk, node: Node, xs: list[Value], **params: Any) ->
     return walk.emit(node.prim, [walk.share(x, 0), walk.share(g, 0)], of_total_params(node.params), TERM)
 
 
-def _of_images(node: Node) -> dict[str, Any]:
-    """Parameters of a node whose operands and results have their rows along axis 0."""
-    params = of_total_params(node.params)
-    if "input_shape" in params:
-        params["input_shape"] = of_share(node.params["input_shape"], 0)
-    return params
-
-
 @rule("window_sum", "window_max", "window_argmax", "window_sum_grad", "unpool", "pool_gather")
-def _window(walk: Walk, node: Node, xs: list[Value], *, window: tuple, strides: tuple, **params: Any) -> list[Value]:
-    xs = walk.terms_collected(xs)
-    own = next((a for a in map(walk.axis, xs) if a is not None), None)
-    if own is None or window[own] != 1 or strides[own] != 1 or params["padding"][own] != (0, 0):
-        return walk.as_whole(node, xs)
-    changed = of_total_params(node.params)
-    if "input_shape" in changed:
-        changed["input_shape"] = of_share(node.params["input_shape"], own)
-    return walk.emit(node.prim, [walk.share(x, own) for x in xs], changed, rows(own))
+def _window(
+    walk: Walk, node: Node, xs: list[Value], *, window: tuple, strides: tuple, padding: tuple, **params: Any
+) -> list[Value]:
+    free = [of_axis == (1, 1, (0, 0)) for of_axis in zip(window, strides, padding)]
+    return _along_rows(walk, node, xs, free.__getitem__)
 
 
 @rule("cholesky", "triangular_solve", "lu", "qr", "svd", "eigh", "eig")
 def _matrices(walk: Walk, node: Node, xs: list[Value], **params: Any) -> list[Value]:
-    xs = walk.terms_collected(xs)
-    own = next((a for a in map(walk.axis, xs) if a is not None), None)
-    if own is None or any(own >= len(x.shape) - 2 for x in xs):
-        return walk.as_whole(node, xs)
-    return walk.emit(node.prim, [walk.share(x, own) for x in xs], node.params, rows(own))
+    return _along_rows(walk, node, xs, lambda own: all(own < len(x.shape) - 2 for x in xs))
 
 
 def depends_on_rows(extent: Any) -> bool:
