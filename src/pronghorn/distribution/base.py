@@ -189,7 +189,7 @@ class Distribution:
             )
 
     def distribute_dataset(self, dataset: Any) -> Any:
-        """Return what each process reads of a data set; the trainer calls it.
+        """Return what each process reads of a data set: all of it, of which steps take their share.
 
         Args:
             dataset: gives global batches.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 from pronghorn._version import __version__
 from pronghorn.backends.engine import untried
 from pronghorn.distribution.communicator import Communicator
 from pronghorn.distribution.meeting import Greeting, meet, seconds
 from pronghorn.distribution.processes import Job, Processes
-from pronghorn.distribution.watch import PATIENCE, PATIENCE_VARIABLE
+from pronghorn.distribution.watch import patience
 from pronghorn.trainers.resumption import global_seed, set_global_seed
 
 
@@ -32,8 +30,7 @@ def join(job: Job) -> Processes:
     engine, wait = untried("jax"), seconds()
     if address is not None and count is not None and job.rank is not None:
         meet(address, Greeting(job.rank, count, f"Pronghorn {__version__} with JAX {engine.version()}"))
-    patience = float(os.environ.get(PATIENCE_VARIABLE) or PATIENCE)
-    found = Processes(*engine.join(address, count, job.rank, wait, patience))
+    found = Processes(*engine.join(address, count, job.rank, wait, patience()))
     if found.count > 1:
         set_global_seed(Communicator(found).firsts(global_seed()))
     return found

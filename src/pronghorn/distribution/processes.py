@@ -18,8 +18,8 @@ class Processes:
     Attributes:
         count: how many there are.
         rank: the number of this one, from 0.
-        communicator: what they talk by, such as mpi4py's `MPI.Comm`; None for a single process, or where an engine
-            has means of its own.
+        communicator: what they talk by: mpi4py's `MPI.Comm`, or what an engine has under the same names; there may
+            be None for a single process.
         are_mixed: whether their machines have different processors, whose results may differ in the last bits.
     """
 

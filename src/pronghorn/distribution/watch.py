@@ -44,7 +44,6 @@ class Sign(NamedTuple):
 
 class _State:
     waits_since: float | None = None
-    watch: Watch | None = None
 
 
 @contextlib.contextmanager
@@ -55,6 +54,11 @@ def waiting() -> Iterator[None]:
         yield
     finally:
         _State.waits_since = None
+
+
+def patience() -> float:
+    """Return how many seconds others wait for a process that is busy, by the environment or `PATIENCE`."""
+    return float(os.environ.get(PATIENCE_VARIABLE) or PATIENCE)
 
 
 def verdict(signs: list[Sign], silent: list[float], patience: float) -> str | None:
@@ -99,7 +103,7 @@ class Watch(threading.Thread):
         super().__init__(name="pronghorn-watch", daemon=True)
         self._world, self._talk, self._leaving = world, world.Dup(), world.Dup()
         self._rank, self._count = world.Get_rank(), world.Get_size()
-        self._patience = float(os.environ.get(PATIENCE_VARIABLE) or PATIENCE)
+        self._patience = patience()
         self._over = threading.Event()
         self._has_ended = False
         self._active = time.monotonic()
@@ -192,7 +196,7 @@ def begin(world: Any) -> None:
     Args:
         world: MPI's communicator.
     """
-    watch = _State.watch = Watch(world)
+    watch = Watch(world)
     watch.start()
     show = sys.excepthook
 
