@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+from pronghorn.studio.json_text import as_json
 from pronghorn.studio.workbench import Workbench
 
 # Seconds between two looks while a run goes on: a frame. On two cores the browser draws on those that train, and
@@ -58,7 +58,7 @@ async def stream(bench: Workbench, is_over: Any) -> AsyncIterator[str]:
     while not is_over():
         news = watching.news()
         for kind, value in news:
-            yield f"event: {kind}\ndata: {json.dumps(value, separators=(',', ':'))}\n\n"
+            yield f"event: {kind}\ndata: {as_json(value)}\n\n"
         now = time.monotonic()
         if news:
             last = now

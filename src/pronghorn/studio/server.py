@@ -21,6 +21,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pronghorn.studio import commands, uploads
 from pronghorn.studio.events import stream
+from pronghorn.studio.json_text import as_json
 from pronghorn.studio.sessions import Session
 from pronghorn.studio.workbench import Workbench
 
@@ -73,7 +74,7 @@ class Studio:
         return HTMLResponse(text, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})
 
     async def _state(self, request: Request) -> Response:
-        return JSONResponse(self.bench.shown())
+        return Response(as_json(self.bench.shown()), media_type="application/json")
 
     async def _events(self, request: Request) -> Response:
         events = stream(self.bench, self.is_over)
@@ -103,7 +104,7 @@ class Studio:
 
     async def _answer(self, socket: WebSocket, message: dict[str, Any]) -> None:
         found = await run_in_threadpool(commands.run, self.bench, message)
-        text = json.dumps({"id": message.get("id"), **found}, separators=(",", ":"), default=float)
+        text = as_json({"id": message.get("id"), **found})
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # the page has gone
             await socket.send_text(text)
 

@@ -1,5 +1,6 @@
 """Runs: control from another thread, and what pages are told."""
 
+import json
 import time
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from pronghorn.studio import commands
 from pronghorn.studio.data_sets import DataSet
 from pronghorn.studio.events import Watching
+from pronghorn.studio.json_text import as_json
 from pronghorn.studio.runs import Recipe, Run
 from pronghorn.studio.settings import Settings
 from pronghorn.studio.workbench import Workbench
@@ -130,6 +132,27 @@ def test_what_differs_between_runs(bench):
 def test_commands_answer_with_what_is_wrong(bench):
     for message in ({}, {"do": "nothing"}, {"do": "edit"}, {"do": "pause"}, {"do": "points", "with": {"run": 7}}):
         assert commands.run(bench, message)["error"]
+
+
+def test_a_model_that_has_diverged_is_told_in_json_that_browsers_read(bench):
+    bench.set_settings({"optimizer": "SGD", "learning_rate": 1e30, "epochs": 2})
+    run = bench.start()
+    wait_for(lambda: run.is_over)
+    source = {"source": {"example": 0}}
+    asked = {
+        "results": {},
+        "value": {**source, "layer": "hidden_1", "place": [0]},
+        "saliency": {**source, "method": "integrated_gradients", "target": 0},
+    }
+    for command, arguments in asked.items():
+        answer = commands.run(bench, {"do": command, "with": arguments})
+        assert "result" in answer, answer
+        text = as_json(answer)
+        assert (
+            "NaN" not in text
+            and "Infinity" not in text
+            and json.loads(text)["result"].keys() == answer["result"].keys()
+        )
 
 
 def test_looking_into_the_model_while_it_trains(bench):

@@ -154,6 +154,7 @@ function Confusion({matrix, names, chosen, onChoose}) {
 }
 
 function Scatter({pairs}) {
+  pairs = pairs.filter((pair) => pair.every(Number.isFinite)); // a model that has diverged says nothing
   const all = pairs.flat();
   const [low, high] = [Math.min(...all), Math.max(...all)];
   const at = (v) => 4 + (92 * (v - low)) / (high - low || 1);
