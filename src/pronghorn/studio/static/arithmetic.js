@@ -4,7 +4,7 @@ import {Button, Card, decode, html, number, paint, useEffect, useLayoutEffect, u
 
 const ZOOM = 260;
 
-export function Arithmetic({features, source, data, input, chosen, onChoose, onClose}) {
+export function Arithmetic({features, source, input, chosen, onChoose, onClose}) {
   const [found, setFound] = useState(null);
   const [error, setError] = useState("");
   const layer = features.find((one) => one.name === chosen.layer);

@@ -1,7 +1,7 @@
 // Data: the package's data sets, folders of images, tables, and classes that are drawn or shown to the camera.
 import {act, say, upload} from "./link.js";
 import {Button, Card, encode, Field, html, number, Pixels, plural, Segments, useRef, useState} from "./parts.js";
-import {Camera, Pad, pixelsOf, readCamera} from "./drawing.js";
+import {Camera, middleOf, Pad, SENT} from "./drawing.js";
 
 export function Data({state}) {
   const data = state.data;
@@ -46,9 +46,6 @@ function Folder() {
     const found = [...files].filter((file) => /\.(png|jpe?g|gif|bmp|webp)$/i.test(file.name)).map((file) => ({file, parts: file.webkitRelativePath.split("/")}));
     const classes = [...new Set(found.map(({parts}) => parts[parts.length - 2] ?? ""))].sort();
     const channels = Number(colour);
-    const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = side;
-    const context = canvas.getContext("2d", {willReadFrequently: true});
     const images = [];
     const labels = [];
     let unread = 0;
@@ -57,9 +54,7 @@ function Folder() {
         if (images.length % 25 === 0) setBusy(`${images.length} of ${found.length} images`);
         try {
           const bitmap = await createImageBitmap(file);
-          const cut = Math.min(bitmap.width, bitmap.height);
-          context.drawImage(bitmap, (bitmap.width - cut) / 2, (bitmap.height - cut) / 2, cut, cut, 0, 0, side, side);
-          images.push(pixelsOf(context, side, side, channels));
+          images.push(middleOf(bitmap, side, side, channels));
           labels.push(classes.indexOf(parts[parts.length - 2] ?? ""));
         } catch {
           unread++;
@@ -108,21 +103,17 @@ function Collect() {
   const pad = useRef(null);
   const video = useRef(null);
   const timer = useRef(0);
-  const side = how === "draw" ? 112 : 32;
+  const side = how === "draw" ? SENT : 32;
   const channels = how === "draw" ? 1 : 3;
   const change = (i, part) => setClasses((all) => all.map((one, j) => (j === i ? {...one, ...(typeof part === "function" ? part(one) : part)} : one)));
   const add = (pixels) => change(current, (one) => ({shots: [...one.shots, pixels]}));
   const takeDrawing = () => {
     if (!pad.current) return;
-    const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = side;
-    const context = canvas.getContext("2d", {willReadFrequently: true});
-    context.drawImage(pad.current, 0, 0, side, side);
-    add(pixelsOf(context, side, side, 1));
+    add(middleOf(pad.current, side, side, channels));
     pad.current = null;
     setClearing(clearing + 1);
   };
-  const takePicture = () => video.current?.videoWidth && add(readCamera(video.current, side, side, channels));
+  const takePicture = () => video.current?.videoWidth && add(middleOf(video.current, side, side, channels));
   const hold = (event) => {
     event.currentTarget.setPointerCapture(event.pointerId);
     takePicture();

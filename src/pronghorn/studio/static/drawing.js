@@ -2,18 +2,11 @@
 import {encode, html, useEffect, useRef} from "./parts.js";
 
 const SIDE = 280;
-const SENT = 112; // pixels a side of what is sent
+export const SENT = 112; // pixels a side of what is sent
 
 export function readPad(canvas) {
-  const small = document.createElement("canvas");
-  small.width = small.height = SENT;
-  const context = small.getContext("2d", {willReadFrequently: true});
-  context.drawImage(canvas, 0, 0, SENT, SENT);
-  const rgba = context.getImageData(0, 0, SENT, SENT).data;
-  const grey = new Uint8Array(SENT * SENT);
-  let ink = 0;
-  for (let i = 0; i < grey.length; i++) ink += grey[i] = rgba[4 * i];
-  return ink ? {drawing: encode(grey), width: SENT} : null;
+  const grey = middleOf(canvas, SENT, SENT, 1);
+  return grey.some(Boolean) ? {drawing: encode(grey), width: SENT} : null;
 }
 
 export function Pad({onStroke, clearing = 0, label = "Draw here"}) {
@@ -63,18 +56,15 @@ export function Pad({onStroke, clearing = 0, label = "Draw here"}) {
     onPointerDown=${down} onPointerMove=${move} onPointerUp=${up} onPointerCancel=${up}></canvas>`;
 }
 
-// The middle square of a camera's picture, in the size that the model takes.
-export function readCamera(video, height, width, channels) {
+// The middle square of an image, a canvas or a camera's picture as bytes, in the size that the model takes.
+export function middleOf(picture, height, width, channels) {
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = height;
   const context = canvas.getContext("2d", {willReadFrequently: true});
-  const side = Math.min(video.videoWidth, video.videoHeight) || 1;
-  context.drawImage(video, (video.videoWidth - side) / 2, (video.videoHeight - side) / 2, side, side, 0, 0, width, height);
-  return pixelsOf(context, height, width, channels);
-}
-
-export function pixelsOf(context, height, width, channels) {
+  const [across, down] = [picture.videoWidth ?? picture.width, picture.videoHeight ?? picture.height];
+  const side = Math.min(across, down) || 1;
+  context.drawImage(picture, (across - side) / 2, (down - side) / 2, side, side, 0, 0, width, height);
   const rgba = context.getImageData(0, 0, width, height).data;
   const out = new Uint8Array(height * width * channels);
   for (let i = 0; i < height * width; i++) {

@@ -1,7 +1,7 @@
 // Look inside: what the model makes of one input, layer by layer, down to the arithmetic of one value.
 import {ask, epochsOf, store, usePoints} from "./link.js";
 import {Button, Card, decode, Empty, encode, Field, html, number, paint, percent, Pixels, Segments, useEffect, useLayoutEffect, useRef, useState} from "./parts.js";
-import {Camera, Pad, readCamera, readPad} from "./drawing.js";
+import {Camera, middleOf, Pad, readPad} from "./drawing.js";
 import {Arithmetic} from "./arithmetic.js";
 
 const labelOf = (data, label) => (data.classes.length ? data.classes[label] ?? label : number(label));
@@ -87,7 +87,7 @@ export function Look({state}) {
         ${answer && source && html`<${Saliency} answer=${answer} source=${source} data=${data} features=${features} />`}
       <//>
     </div>
-    ${features && source && html`<${Layers} features=${features} source=${source} data=${data} input=${answer?.input} />`}`;
+    ${features && source && html`<${Layers} features=${features} source=${source} input=${answer?.input} />`}`;
 }
 
 function Examples({data, chosen, onChoose}) {
@@ -112,7 +112,7 @@ function CameraInput({data, onPixels}) {
   const [height, width, channels] = data.shape;
   const onVideo = (video) => {
     clearInterval(timer.current);
-    if (video) timer.current = setInterval(() => video.videoWidth && onPixels(encode(readCamera(video, height, width, channels))), 150);
+    if (video) timer.current = setInterval(() => video.videoWidth && onPixels(encode(middleOf(video, height, width, channels))), 150);
   };
   return html`<div class="stack"><${Camera} onVideo=${onVideo} onError=${setError} />${error && html`<p class="problem">${error}</p>`}
     <p class="help">The picture stays on this computer.</p></div>`;
@@ -159,7 +159,7 @@ function Saliency({answer, source, data, features}) {
     })}</div>`}</div>`;
 }
 
-function Layers({features, source, data, input}) {
+function Layers({features, source, input}) {
   const [chosen, setChosen] = useState(null); // {layer, place}
   const ref = useRef();
   const choose = (layer, place) => {
@@ -167,7 +167,7 @@ function Layers({features, source, data, input}) {
     setTimeout(() => ref.current?.scrollIntoView({behavior: "smooth", block: "nearest"}), 80);
   };
   return html`<div style=${{marginTop: "16px"}} ref=${ref}>
-    ${chosen && features.some((one) => one.name === chosen.layer) && html`<${Arithmetic} features=${features} source=${source} data=${data} input=${input} chosen=${chosen} onChoose=${setChosen} onClose=${() => setChosen(null)} />`}
+    ${chosen && features.some((one) => one.name === chosen.layer) && html`<${Arithmetic} features=${features} source=${source} input=${input} chosen=${chosen} onChoose=${setChosen} onClose=${() => setChosen(null)} />`}
     <${Card} title="Layer by layer"><p class="help" style=${{marginBottom: "14px"}}>What comes out of every layer for this input: dark is the layer's smallest value, bright its largest. Choose a map or a value to
       see the numbers and where they come from.</p>
       ${features.map((layer) => html`<div class="layer-block" key=${layer.name}><div class="layer-head"><h3>${layer.name}</h3><span class="muted">${layer.kind} · ${layer.shape.join(" × ")} · ${number(layer.low, 3)} to ${number(layer.high, 3)}</span></div>

@@ -159,12 +159,12 @@ export function Segments({label, value, options, onValue}) {
   </div>`;
 }
 
-export function Dialog({title, onClose, children, wide}) {
+export function Dialog({title, onClose, children}) {
   const ref = useRef();
   useEffect(() => {
     ref.current.showModal();
   }, []);
-  return html`<dialog ref=${ref} class=${classes(wide && "wide")} aria-label=${title} onClose=${onClose}
+  return html`<dialog ref=${ref} aria-label=${title} onClose=${onClose}
     onClick=${(e) => e.target === ref.current && ref.current.close()}>
     <div class="dialog-in"><header class="card-head"><h2>${title}</h2>
       <${Button} kind="plain" aria-label="Close" onClick=${() => ref.current.close()}>✕</${Button}></header>
