@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import layers
+from pronghorn.studio.json_text import short
 
 _MOST_CHANNELS = 6  # whose windows are shown
 _MOST_TERMS = 14
@@ -90,7 +91,7 @@ def _conv(layer: Any, inputs: np.ndarray, place: tuple[int, ...]) -> Explanation
     products = np.nan_to_num(window) * weights
     sums = products.sum(axis=(0, 1))
     order = np.argsort(-np.abs(sums), kind="stable")[:_MOST_CHANNELS]
-    shown = [Window(int(c), _rows(window[..., c]), _rows(weights[..., c]), _short(sums[c])) for c in order]
+    shown = [Window(int(c), _rows(window[..., c]), _rows(weights[..., c]), short(sums[c])) for c in order]
     total = float(products.sum()) + bias
     rows, columns, channels = weights.shape
     text = (
@@ -110,7 +111,7 @@ def _depthwise(layer: Any, inputs: np.ndarray, place: tuple[int, ...]) -> Explan
     window, corner = _window(inputs, place, kernel.shape[:2], layer.strides, layer.padding, layer.dilation_rate)
     weights = kernel[..., channel, which]
     total = float((np.nan_to_num(window[..., channel]) * weights).sum())
-    shown = Window(channel, _rows(window[..., channel]), _rows(weights), _short(total))
+    shown = Window(channel, _rows(window[..., channel]), _rows(weights), short(total))
     text = "Each channel has a filter of its own: the window's values are multiplied with it and added up."
     return _finished(layer, Explanation(text, [shown], bias=bias, total=total + bias, place=corner))
 
@@ -121,7 +122,7 @@ def _dense(layer: Any, inputs: np.ndarray, place: tuple[int, ...]) -> Explanatio
     bias = np.asarray(layer.bias, np.float64) if layer.use_bias else np.zeros(weights.shape[1])
     products = row * weights[:, place[-1]]
     order = np.argsort(-np.abs(products), kind="stable")[:_MOST_TERMS]
-    terms = [[int(i), *map(_short, (row[i], weights[i, place[-1]], products[i]))] for i in order]
+    terms = [[int(i), *map(short, (row[i], weights[i, place[-1]], products[i]))] for i in order]
     sums = row @ weights + bias
     text = (
         f"Unit {place[-1]} multiplies each of its {len(row):,} inputs with a weight of its own, adds the products up, "
@@ -139,7 +140,7 @@ def _pool(layer: Any, inputs: np.ndarray, place: tuple[int, ...]) -> Explanation
     value = float(np.nanmax(values) if largest else np.nanmean(values))
     kept = "largest value" if largest else "mean"
     text = f"Of the {values.shape[0]}×{values.shape[1]} values in the window of this map, the {kept} is kept."
-    return Explanation(text, [Window(place[-1], _rows(values))], value=_short(value), place=corner)
+    return Explanation(text, [Window(place[-1], _rows(values))], value=short(value), place=corner)
 
 
 def _global_pool(layer: Any, inputs: np.ndarray, place: tuple[int, ...]) -> Explanation:
@@ -148,19 +149,19 @@ def _global_pool(layer: Any, inputs: np.ndarray, place: tuple[int, ...]) -> Expl
     value = float(values.mean() if mean else values.max())
     text = f"The {'mean' if mean else 'largest'} of all {values.size:,} values of this map."
     small = [Window(place[-1], _rows(values))] if values.ndim == 2 and values.size <= 400 else []
-    return Explanation(text, small, value=_short(value))
+    return Explanation(text, small, value=short(value))
 
 
 def _flatten(layer: Any, inputs: np.ndarray, place: tuple[int, ...]) -> Explanation:
     shape = tuple(layer.compute_output_shape((1, *inputs.shape)))[1:]
     source = np.unravel_index(int(np.ravel_multi_index(place, shape)), inputs.shape)
     where = ", ".join(str(int(i)) for i in source)
-    return Explanation(f"Nothing is computed: this is the input's value at ({where}).", value=_short(inputs[source]))
+    return Explanation(f"Nothing is computed: this is the input's value at ({where}).", value=short(inputs[source]))
 
 
 def _same(layer: Any, inputs: np.ndarray, place: tuple[int, ...]) -> Explanation:
     text = f"Once training is over, a {type(layer).__name__} layer passes every value on as it is."
-    return Explanation(text, value=_short(inputs[place]))
+    return Explanation(text, value=short(inputs[place]))
 
 
 def _rescaling(layer: Any, inputs: np.ndarray, place: tuple[int, ...]) -> Explanation:
@@ -168,7 +169,7 @@ def _rescaling(layer: Any, inputs: np.ndarray, place: tuple[int, ...]) -> Explan
     offset = float(np.broadcast_to(np.asarray(layer.offset, np.float64), inputs.shape)[place])
     value = inputs[place] * scale + offset
     text = f"{inputs[place]:.4g} × {scale:.4g} + {offset:.4g} = {value:.4g}"
-    return Explanation(text, value=_short(value))
+    return Explanation(text, value=short(value))
 
 
 def _batch_norm(layer: Any, inputs: np.ndarray, place: tuple[int, ...]) -> Explanation:
@@ -181,12 +182,12 @@ def _batch_norm(layer: Any, inputs: np.ndarray, place: tuple[int, ...]) -> Expla
         f"The channel's mean {mean:.4g} is taken away from {inputs[place]:.4g}, the rest is divided by its spread "
         f"{np.sqrt(variance + layer.epsilon):.4g}, multiplied with {gamma:.4g}, and {beta:.4g} is added: {value:.4g}."
     )
-    return Explanation(text, value=_short(value))
+    return Explanation(text, value=short(value))
 
 
 def _activation(layer: Any, inputs: np.ndarray, place: tuple[int, ...]) -> Explanation:
     value = float(np.asarray(layer(inputs[None].astype("float32")))[(0, *place)])
-    return Explanation(f"A function of one value: {inputs[place]:.4g} becomes {value:.4g}.", value=_short(value))
+    return Explanation(f"A function of one value: {inputs[place]:.4g} becomes {value:.4g}.", value=short(value))
 
 
 _TRAINING_ONLY = (
@@ -239,15 +240,11 @@ def _finished(layer: Any, found: Explanation, sums: np.ndarray | None = None, wh
     values = np.array([found.total]) if sums is None else sums
     value = np.asarray(layer.activation(values.astype("float32")[None]))[0]
     found.activation = None if name == "linear" else name
-    found.value = _short(value[which])
-    found.total, found.left = _short(found.total), _short(found.left) or 0.0
-    found.bias = None if found.bias is None or not layer.use_bias else _short(found.bias)
+    found.value = short(value[which])
+    found.total, found.left = short(found.total), short(found.left) or 0.0
+    found.bias = None if found.bias is None or not layer.use_bias else short(found.bias)
     return found
 
 
 def _rows(values: np.ndarray) -> list[list[Any]]:
-    return [[_short(v) for v in row] for row in values]
-
-
-def _short(value: Any) -> float | None:
-    return float(f"{float(value):.5g}") if np.isfinite(value) else None
+    return [[short(v) for v in row] for row in values]

@@ -11,6 +11,7 @@ from pronghorn import saving
 from pronghorn.studio import arithmetic, comparison, data_sets, diagnosis, look_inside, opened_scripts, saliency
 from pronghorn.studio.files import histograms
 from pronghorn.studio.inputs import picture, picture_of, read_input
+from pronghorn.studio.json_text import short
 from pronghorn.studio.plans import said
 from pronghorn.studio.show_code import code_of
 from pronghorn.studio.workbench import Workbench
@@ -160,7 +161,7 @@ def _value(
         inputs = outputs[before][0] if before in outputs else np.asarray(x[0], np.float64)
         shown = arithmetic.explain(found, inputs, tuple(int(i) for i in place))
         actual = outputs[layer][(0, *place)]
-    return {**shown, "actual": float(f"{float(actual):.5g}"), "from": before}
+    return {**shown, "actual": short(actual), "from": before}
 
 
 def _saliency(
@@ -176,13 +177,13 @@ def _saliency(
             raise ValueError(f"There is no method {method!r}; there are integrated_gradients and grad_cam.")
         parts = saliency.integrated_gradients(model, x, target)
     if data.kind != "images":
-        return {"parts": [float(f"{v:.4g}") for v in parts.ravel()[:200]]}
+        return {"parts": [short(v, 4) for v in parts.ravel()[:200]]}
     total = parts.sum(axis=-1)
     largest = float(np.abs(total).max()) or 1.0
     return {
         "for": picture(np.maximum(total, 0), largest),
         "against": picture(np.maximum(-total, 0), largest),
-        "sum": float(f"{total.sum():.4g}"),
+        "sum": short(total.sum(), 4),
     }
 
 

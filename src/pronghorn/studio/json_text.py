@@ -21,6 +21,15 @@ def as_json(value: Any) -> str:
         return _written(_finite(value))
 
 
+def short(value: Any, digits: int = 5) -> float | None:
+    """A number with few digits, to be read by people; None if it is none.
+
+    >>> short(2 / 3), short(2 / 3, digits=2), short(float("nan"))
+    (0.66667, 0.67, None)
+    """
+    return float(f"{float(value):.{digits}g}") if math.isfinite(value) else None
+
+
 def _written(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), default=float, allow_nan=False)
 

@@ -12,9 +12,11 @@ import numpy as np
 from pronghorn import models
 from pronghorn.studio.data_sets import DataSet
 from pronghorn.studio.inputs import picture, picture_of
+from pronghorn.studio.json_text import short
 
 MOST_MAPS = 64
 MOST_VALUES = 512
+_DIGITS = 4  # of the many numbers that are sent
 
 _features: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
@@ -34,12 +36,12 @@ def predict(model: Any, data: DataSet, x: np.ndarray) -> dict[str, Any]:
     if data.classes and len(values) == len(data.classes):
         values = _shares(values)
     return {
-        "values": [_short(v) for v in values[:1000]],
+        "values": [short(v, _DIGITS) for v in values[:1000]],
         "best": int(values.argmax()),
         "ms": round(ms, 3),
         "output": picture(output, max(1.0, float(output.max()))) if _is_image(output) else None,
         "input": picture_of(data, x[0]),
-        "row": None if data.kind == "images" else [_short(v) for v in x[0].ravel()[:200]],
+        "row": None if data.kind == "images" else [short(v, _DIGITS) for v in x[0].ravel()[:200]],
     }
 
 
@@ -91,11 +93,11 @@ def feature_maps(model: Any, x: np.ndarray) -> list[dict[str, Any]]:
         value = output[0]
         entry: dict[str, Any] = {"name": name, "kind": kinds[name], "shape": list(value.shape)}
         low, high = float(np.min(value, initial=0.0)), float(np.max(value, initial=0.0))
-        entry |= {"low": _short(low), "high": _short(high)}
+        entry |= {"low": short(low, _DIGITS), "high": short(high, _DIGITS)}
         if value.ndim == 3 and kinds[name] != "InputLayer":
             entry["maps"] = [_grey(value[..., i], low, high) for i in range(min(value.shape[-1], MOST_MAPS))]
         elif value.ndim <= 2:
-            entry["values"] = [_short(v) for v in value.ravel()[:MOST_VALUES]]
+            entry["values"] = [short(v, _DIGITS) for v in value.ravel()[:MOST_VALUES]]
         shown.append(entry)
     return shown
 
@@ -104,8 +106,3 @@ def _grey(channel: np.ndarray, low: float, high: float) -> str:
     """A map's bytes in base64: black is the layer's smallest value, white its largest."""
     scaled = (channel - low) * (255.0 / (high - low)) if high > low else np.zeros_like(channel)
     return base64.b64encode(np.clip(np.nan_to_num(scaled), 0, 255).astype(np.uint8)).decode("ascii")
-
-
-def _short(value: float) -> float | None:
-    value = float(value)
-    return float(f"{value:.4g}") if np.isfinite(value) else None
