@@ -18,6 +18,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def same_random_numbers():
+    """Every test draws the same numbers each time it runs, whatever ran before it."""
+    from pronghorn.utils import set_random_seed  # after a test's own conftest.py has set the environment
+
+    set_random_seed(20)
+
+
 @pytest.hookimpl(tryfirst=True)  # before cases are chosen by their marks
 def pytest_collection_modifyitems(items):
     """Mark the cases slow that ``mostly_slow`` leaves out.

@@ -53,8 +53,9 @@ def classifier(layer):
 def test_a_module_trains_with_its_statistics_and_dropout(tmp_path):
     layer = layers.FlaxLayer(Net())
     model = classifier(layer)
-    losses = model.fit(X, Y, epochs=8, batch_size=10, verbose=0).history["loss"]
-    assert losses[-1] < losses[0]
+    before = model.evaluate(X, Y, verbose=0)
+    model.fit(X, Y, epochs=8, batch_size=10, verbose=0)
+    assert model.evaluate(X, Y, verbose=0) < before  # dropout makes fit's own losses go up and down
     assert len(layer.trainable_weights) == 4 and len(layer.non_trainable_weights) == 2
     assert all(np.abs(v.numpy()).max() > 0 for v in layer.non_trainable_weights)
     np.testing.assert_array_equal(model.predict(X, verbose=0), model.predict(X, verbose=0))
