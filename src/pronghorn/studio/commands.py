@@ -48,8 +48,8 @@ def _settings(bench: Workbench, **changes: Any) -> None:
     bench.set_settings(changes)
 
 
-def _data(bench: Workbench, name: str, keep_model: bool = False) -> None:
-    bench.use_data(data_sets.load_packaged(name), keep_model=keep_model)
+def _data(bench: Workbench, name: str) -> None:
+    bench.use_data(data_sets.load_packaged(name))
 
 
 def _code(bench: Workbench) -> dict[str, str]:

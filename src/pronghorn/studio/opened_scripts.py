@@ -123,11 +123,8 @@ def as_data(name: str, x: np.ndarray, y: np.ndarray, x_test: np.ndarray, y_test:
 def use(bench: Workbench, found: OpenedScript) -> None:
     """Have the studio work on what a script would train."""
     with bench.lock:
+        bench.data, bench.table = found.data, None  # first, so that the model is built against them
         bench.use_plan(found.plan, found.settings)
-        if found.data is not None:
-            bench.use_data(found.data, keep_model=True)
-        else:
-            bench.without_data()
         if bench.built is not None and bench.built.model is None:  # it has layers of the script's own
             bench.built.shapes = {**found.shapes, **bench.built.shapes}
             bench.built.parameters = {**found.parameters, **bench.built.parameters}

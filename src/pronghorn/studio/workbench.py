@@ -95,25 +95,14 @@ class Workbench:
         )
 
     # -- data and model -----------------------------------------------------------------------------------------------
-    def use_data(self, data: DataSet, table: Table | None = None, keep_model: bool = False) -> None:
-        """Take other data, and a model to begin with, unless the model fits the data and is to be kept."""
+    def use_data(self, data: DataSet, table: Table | None = None) -> None:
+        """Take other data, and a model to begin with."""
         with self.lock:
             self.data, self.table = data, table
-            if not keep_model:
-                self._undo.clear()
-                self._redo.clear()
-                self.settings = starting_settings(data)
-                self._build(starting_plan(data))
-            else:
-                self._build(self.built.plan if self.built else starting_plan(data))
-            self.changed()
-
-    def without_data(self) -> None:
-        """Forget the data, as when a model comes that it is not for."""
-        with self.lock:
-            self.data = self.table = None
-            if self.built is not None:
-                self._build(self.built.plan)
+            self._undo.clear()
+            self._redo.clear()
+            self.settings = starting_settings(data)
+            self._build(starting_plan(data))
             self.changed()
 
     def set_target(self, column: str) -> None:
