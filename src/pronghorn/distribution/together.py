@@ -40,18 +40,19 @@ def begins(what: str, **facts: Any) -> None:
         facts.pop("numbers_of_batches", None)  # the epoch is over where it is over for one process
     if others is not None:
         check_same(others, what, {name.replace("_", " "): fact for name, fact in facts.items()})
-    elif distribution() is None and max(processes().count, mpi.started()) > 1:
-        _warn_of_strangers(what)
+    elif distribution() is None:
+        _warn_of_strangers(what, processes().count)
 
 
-@functools.cache
-def _warn_of_strangers(what: str) -> None:
-    """Say, once, that the processes that were started know nothing of each other."""
-    warn(
-        f"{what}: this is one of several processes, and each trains a model of its own. To have them train one "
-        "together, call distribution.initialize() and distribution.set_distribution(distribution.DataParallel()) at "
-        "the start of the script."
-    )
+@functools.cache  # which also keeps the environment from being read for every prediction
+def _warn_of_strangers(what: str, count: int) -> None:
+    """Say, once, that the processes that were started know nothing of each other, if there are several."""
+    if max(count, mpi.started()) > 1:
+        warn(
+            f"{what}: this is one of several processes, and each trains a model of its own. To have them train one "
+            "together, call distribution.initialize() and distribution.set_distribution(distribution.DataParallel()) "
+            "at the start of the script."
+        )
 
 
 def have_own_data() -> bool:
