@@ -1,5 +1,7 @@
 """A pytest plugin: the outcome of each test, as it ends, in a file of lines, so that a run that is ended is not lost.
 
+Tests whose outcomes are in the file are not run again.
+
 python -m pytest -p outcomes ...     with OUTCOMES=file and this folder in PYTHONPATH
 """
 
@@ -12,6 +14,15 @@ _worst: dict[str, str] = {}
 def _write(nodeid, outcome, words=""):
     with open(os.environ["OUTCOMES"], "a", encoding="utf-8") as file:
         file.write(json.dumps([nodeid, outcome, words[:4000]]) + "\n")
+
+
+def pytest_collection_modifyitems(config, items):
+    with open(os.environ["OUTCOMES"], encoding="utf-8") as file:
+        known = {json.loads(line)[0] for line in file}
+    done = [item for item in items if item.nodeid in known]
+    if done:
+        config.hook.pytest_deselected(items=done)
+        items[:] = [item for item in items if item.nodeid not in known]
 
 
 def pytest_runtest_logreport(report):

@@ -1,11 +1,11 @@
 """Run other libraries' own tests twice: with the real Keras on JAX, and with Pronghorn in its place.
 
-    python tests/libraries/run.py SOURCES [LIBRARY ...] [--side keras|pronghorn] [--only WORD] [--again]
+    python tests/libraries/run.py SOURCES [LIBRARY ...] [--side keras|pronghorn] [--only WORD] [--again | --go-on]
 
 SOURCES is a folder with the unpacked sources of the libraries, one folder each, named as in `SUITES`; the Python that
 runs this has them, Keras, JAX and Pronghorn installed. What each test came to is kept in SOURCES/outcomes, a file for
-each group of test files and side; a group that is there already is not run again without `--again`.
-`docs/make_libraries.py` counts them.
+each group of test files and side; a group that is there already is not run again without `--again`, and with `--go-on`
+only for what is missing from it. `docs/make_libraries.py` counts them.
 """
 
 from __future__ import annotations
@@ -87,6 +87,7 @@ def groups(suite: Suite, source: Path) -> Iterator[tuple[str, list[Path]]]:
 
 def command(side: str, files: list[Path], each: int) -> list[str]:
     options = ["-q", "-p", "outcomes", "-p", "no:cacheprovider", "--tb=short", f"--timeout={each}", "-o", "addopts="]
+    options += ["--continue-on-collection-errors"]
     begin = ["-m", "pronghorn", "run", "-m", "pytest"] if side == "pronghorn" else ["-m", "pytest"]
     return [sys.executable, *begin, *options, *map(str, files)]
 
@@ -101,9 +102,8 @@ def run_group(suite: Suite, source: Path, side: str, files: list[Path], to: Path
         "TF_CPP_MIN_LOG_LEVEL": "3",
         **(suite.pronghorn if side == "pronghorn" else {}),
     }
-    to.unlink(missing_ok=True)
     to.touch()
-    with open(f"{to}.log", "w", encoding="utf-8") as log:
+    with open(f"{to}.log", "a", encoding="utf-8") as log:
         try:
             done = subprocess.run(
                 command(side, files, each), cwd=source, env=environment, stdout=log, stderr=log, timeout=limit
@@ -130,6 +130,7 @@ def main() -> None:
     parser.add_argument("--side", choices=SIDES, help="both")
     parser.add_argument("--only", default="", help="groups that have this in their name")
     parser.add_argument("--again", action="store_true", help="also what has been run")
+    parser.add_argument("--go-on", action="store_true", help="also what is missing from groups that have been run")
     parser.add_argument("--each", type=int, default=120, help="seconds a test may take")
     parser.add_argument("--limit", type=int, default=1800, help="seconds a group may take")
     asked = parser.parse_args()
@@ -142,8 +143,11 @@ def main() -> None:
                 continue
             for side in [asked.side] if asked.side else SIDES:
                 to = results / f"{name}.{group}.{side}"
-                if to.exists() and not asked.again:
+                if to.exists() and not (asked.again or asked.go_on):
                     continue
+                if asked.again:
+                    for file in (to, Path(f"{to}.log")):
+                        file.unlink(missing_ok=True)
                 began = time.time()
                 ended = run_group(SUITES[name], source, side, files, to, asked.each, asked.limit)
                 said = list(outcomes(to).values())

@@ -8,11 +8,11 @@ from pronghorn.distribution.communicator import Communicator
 from pronghorn.distribution.meeting import Greeting, meet, seconds
 from pronghorn.distribution.processes import Job, Processes
 from pronghorn.distribution.watch import patience
-from pronghorn.trainers.resumption import global_seed, set_global_seed
+from pronghorn.trainers.resumption import Seeds
 
 
 def join(job: Job) -> Processes:
-    """Have this process be one of those of a run, with the first one's seed.
+    """Have this process be one of those of a run, with the first one's seeds.
 
     Args:
         job: the addresses, the first of which is that of process 0; how many processes there are; and which this is.
@@ -32,7 +32,7 @@ def join(job: Job) -> Processes:
         meet(address, Greeting(job.rank, count, f"Pronghorn {__version__} with JAX {engine.version()}"))
     found = Processes(*engine.join(address, count, job.rank, wait, patience()))
     if found.count > 1:
-        set_global_seed(Communicator(found).firsts(global_seed()))
+        Communicator(found).firsts(Seeds.now()).restore()
     return found
 
 

@@ -12,7 +12,7 @@ from pronghorn.distribution.communicator import Communicator
 from pronghorn.distribution.processes import Processes, is_initialized, set_processes, told
 from pronghorn.runtime import threads
 from pronghorn.runtime.host import host_target
-from pronghorn.trainers.resumption import position, restore_seeds
+from pronghorn.trainers.resumption import Seeds
 
 
 def initialize(job_addresses: Any = None, num_processes: Any = None, process_id: Any = None) -> None:
@@ -65,5 +65,5 @@ def _begin_alike(found: Processes) -> None:
         threads.set_num_threads(mpi.cores_of_each(found.communicator))
     others = Communicator(found)
     set_processes(dataclasses.replace(found, are_mixed=len(set(others.everyones(host_target()))) > 1))
-    restore_seeds(others.firsts(position(0, 0, None)))
+    others.firsts(Seeds.now()).restore()
     watch.begin(found.communicator)

@@ -13,7 +13,7 @@ from pronghorn.distribution.active import distribution
 from pronghorn.graph.user_code import warn
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.data_adapters.adapter import DataAdapter
-from pronghorn.trainers.resumption import DataPosition, Position, global_seed, restore_seeds, set_global_seed
+from pronghorn.trainers.resumption import DataPosition, Position, Seeds
 
 
 class EpochIterator:
@@ -43,7 +43,7 @@ class EpochIterator:
         self._is_open = adapter.num_batches is None or together.have_own_data()
         self._running: Iterator[Batch] | None = None
         self._exhausted = False
-        self._place = DataPosition(global_seed())
+        self._place = DataPosition(Seeds.now())
         self._done = 0  # batches of the coming epoch that an earlier run has done
         self.is_resumed = False  # whether an earlier run has done a part of the epoch that goes on
 
@@ -115,7 +115,7 @@ class EpochIterator:
         if self._running is not None and not self.steps_per_epoch:
             running, self._running = self._running, None
             return running
-        self._place = DataPosition(global_seed(), 0, self._place.total)
+        self._place = DataPosition(Seeds.now(), 0, self._place.total)
         return iter(self.adapter.batches())
 
     def place(self) -> DataPosition:
@@ -131,11 +131,10 @@ class EpochIterator:
         data = place.data
         self._done = place.step
         if data is not None and (data.in_pass or not self.adapter.restarts):
-            restore_seeds(place)
-            set_global_seed(data.seed)
+            data.seeds.restore()
             self._running = iter(self.adapter.batches())
             for _ in range(data.in_pass if self.adapter.restarts else data.total):
                 if next(self._running, None) is None:
                     break
             self._place = dataclasses.replace(data)
-        restore_seeds(place)
+        place.seeds.restore()

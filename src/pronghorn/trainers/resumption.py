@@ -1,14 +1,14 @@
 """Where a training run stands, so that another process can go on from there to the same bits.
 
 The weights and the optimizer are in a weights file. What else decides how a run goes on is here: the epoch and the
-step, the place in the data and the seed that its order came from, the states of all seeds, and the metrics so far.
+step, the place in the data and the seeds that its order came from, the states of all seeds, and the metrics so far.
 """
 
 from __future__ import annotations
 
 import random as python_random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,56 @@ from pronghorn.graph.user_code import warn
 from pronghorn.random.seed_generator import global_seed_generator
 from pronghorn.variables import Variable
 
-_PLAIN = ("epoch", "step", "seed", "numpy", "python")
+_PLAIN = ("epoch", "step")
 _LATER = ("stopped", "batch_size", "num_batches")  # not in the backups of earlier releases
+
+
+@dataclass
+class Seeds:
+    """The states of the generators that any code may draw from.
+
+    Attributes:
+        seed: of the generator behind `seed=None`.
+        numpy: of NumPy's own, which shuffles the samples of arrays.
+        python: of Python's, which gives the seeds of layers and initializers that are given none.
+    """
+
+    seed: list[int]
+    numpy: list[Any]
+    python: list[Any]
+
+    @classmethod
+    def now(cls) -> Seeds:
+        """Return the states as they are."""
+        kind, keys, *rest = np.random.get_state()
+        version, words, gauss = python_random.getstate()
+        numpy_state = [kind, np.asarray(keys).tolist(), *(float(r) if isinstance(r, float) else int(r) for r in rest)]
+        return cls([int(k) for k in global_seed_generator().state.numpy()], numpy_state, [version, list(words), gauss])
+
+    @classmethod
+    def taken_from(cls, data: Mapping[str, Any]) -> Seeds:
+        """Return the states that stand in a note, after a look at whether they are some.
+
+        Raises:
+            KeyError, TypeError, ValueError: if they are none.
+        """
+        found = cls(*(data[each.name] for each in fields(cls)))
+        found.set(np.random.RandomState(), python_random.Random())  # generators of nobody
+        if np.array(found.seed, "uint32").shape != (2,):
+            raise ValueError(f"the state of the seed is {found.seed}")
+        return found
+
+    def set(self, numpy: Any, python: Any) -> None:
+        """Set a generator of NumPy's and one of Python's to these states."""
+        kind, keys, *rest = self.numpy
+        numpy.set_state((kind, np.array(keys, "uint32"), *rest))
+        version, words, gauss = self.python
+        python.setstate((version, tuple(words), gauss))
+
+    def restore(self) -> None:
+        """Set all generators to these states."""
+        global_seed_generator().state.assign(np.array(self.seed, "uint32"))
+        self.set(np.random, python_random)
 
 
 @dataclass
@@ -28,12 +76,12 @@ class DataPosition:
     """A place in the data.
 
     Attributes:
-        seed: the global generator's state when this pass over the data began.
+        seeds: the states of the generators when this pass over the data began.
         in_pass: batches that were taken in this pass.
         total: batches that were taken since `fit` began.
     """
 
-    seed: list[int]
+    seeds: Seeds
     in_pass: int = 0
     total: int = 0
 
@@ -46,9 +94,7 @@ class Position:
         epoch: the number of the epoch that goes on.
         step: batches that are done in it.
         data: the place in the data; None where an epoch begins with a new pass.
-        seed: the state of the global generator.
-        numpy: the state of NumPy's own generator, which a data set of the user's may use.
-        python: the state of Python's.
+        seeds: the states of the generators.
         batch_size: samples a batch, None where that is not known.
         num_batches: batches an epoch, None where that is not known.
         stopped: whether a callback has stopped the training.
@@ -60,9 +106,7 @@ class Position:
     epoch: int
     step: int
     data: DataPosition | None
-    seed: list[int]
-    numpy: list[Any]
-    python: list[Any]
+    seeds: Seeds
     batch_size: int | None = None
     num_batches: int | None = None
     stopped: bool = False
@@ -73,8 +117,9 @@ class Position:
     def as_note(self, seeds: Sequence[np.ndarray]) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Return the position, and the states of a model's seeds, as data for JSON and arrays."""
         arrays = [*seeds, *self.metrics]
-        data = {name: getattr(self, name) for name in (*_PLAIN, *_LATER)}
-        data["data"] = None if self.data is None else asdict(self.data)
+        data = {name: getattr(self, name) for name in (*_PLAIN, *_LATER)} | asdict(self.seeds)
+        place = self.data
+        data["data"] = place and {**asdict(place.seeds), "in_pass": place.in_pass, "total": place.total}
         data |= {"seeds": len(seeds), "metrics": len(self.metrics), "callbacks": packed(self.callbacks, arrays)}
         ended = {} if self.ended is None else {"epoch": self.ended[0], "logs": self.ended[1]}
         return {**data, "ended": packed({"the record of the epoch": ended}, arrays)}, arrays
@@ -88,7 +133,10 @@ class Position:
         """
         seeds, place = data["seeds"], data["data"]
         metrics = data.get("metrics", len(arrays) - seeds)  # earlier releases had no callbacks' states behind them
-        found = cls(data=None if place is None else DataPosition(**place), **{name: data[name] for name in _PLAIN})
+        if place is not None:  # earlier releases kept one of the pass's seeds, from which the order came
+            begun = Seeds.taken_from({name: place.get(name, data[name]) for name in ("seed", "numpy", "python")})
+            place = DataPosition(begun, place["in_pass"], place["total"])
+        found = cls(data=place, seeds=Seeds.taken_from(data), **{name: data[name] for name in _PLAIN})
         for name in _LATER:
             setattr(found, name, data.get(name, getattr(found, name)))
         counts = [found.epoch, found.step, found.batch_size or 0, found.num_batches or 0, seeds]
@@ -100,44 +148,12 @@ class Position:
         for ended in data.get("ended", {}).values():
             logs = unpack(ended, arrays)
             found.ended = (logs["epoch"], dict(logs["logs"])) if logs else None
-        # Generators of nobody, to see whether it fits.
-        _set_generators(found, np.random.RandomState(), python_random.Random())
-        states = [found.seed, *([] if found.data is None else [found.data.seed])]
-        if any(np.array(state, "uint32").shape != np.shape(global_seed()) for state in states):
-            raise ValueError(f"the states of the seed are {states}")
         return found, list(arrays[:seeds])
-
-
-def global_seed() -> list[int]:
-    """Return the state of the generator behind `seed=None`."""
-    return [int(k) for k in global_seed_generator().state.numpy()]
-
-
-def set_global_seed(state: list[int]) -> None:
-    """Set the state of the generator behind `seed=None`."""
-    global_seed_generator().state.assign(np.array(state, "uint32"))
 
 
 def position(epoch: int, step: int, data: DataPosition | None) -> Position:
     """Return where a run stands now."""
-    kind, keys, *rest = np.random.get_state()
-    version, words, gauss = python_random.getstate()
-    numpy_state = [kind, np.asarray(keys).tolist(), *(float(r) if isinstance(r, float) else int(r) for r in rest)]
-    return Position(epoch, step, data, global_seed(), numpy_state, [version, list(words), gauss])
-
-
-def restore_seeds(place: Position) -> None:
-    """Set all global generators to where they stood."""
-    set_global_seed(place.seed)
-    _set_generators(place, np.random, python_random)
-
-
-def _set_generators(place: Position, numpy: Any, python: Any) -> None:
-    """Set a generator of NumPy's and one of Python's to where they stood."""
-    kind, keys, *rest = place.numpy
-    numpy.set_state((kind, np.array(keys, "uint32"), *rest))
-    version, words, gauss = place.python
-    python.setstate((version, tuple(words), gauss))
+    return Position(epoch, step, data, Seeds.now())
 
 
 def seed_variables(model: Any) -> list[Any]:
@@ -180,7 +196,7 @@ def fitted(place: Position, batch_size: int | None, num_batches: int | None) -> 
     step = int(min(place.step * factor, most))
     data = place.data
     if data is not None:
-        data = DataPosition(data.seed, int(data.in_pass * factor), int(data.total * factor))
+        data = DataPosition(data.seeds, int(data.in_pass * factor), int(data.total * factor))
     done = f"with batch {step + 1}, since {place.step} of the earlier ones were done" if place.step else "at its start"
     if step == num_batches:
         done = f"at its end, since {place.step} of the earlier ones were done"

@@ -67,10 +67,10 @@ def run(folder, make, optimizer=adam, save_freq=1, steps=None, last=False, inter
 
     if interruption is not None:
         with pytest.raises(Stop):
-            begin(7, interruption)
+            begin(8, interruption)
     if not resume:
         return None
-    model, own, history = begin(7 if interruption is None else 99)
+    model, own, history = begin(8 if interruption is None else 99)
     return model, own, history, {p.name: p for p in folder.iterdir()}
 
 
@@ -317,7 +317,7 @@ def test_the_same_batches_are_not_worth_a_word(tmp_path, recwarn):
         ({"numpy": ["MT19937", [1], 2, 0, 0.0]}, "is damaged: where the run stood cannot be read"),
         ({"python": 3}, "is damaged: where the run stood cannot be read"),
         ({"seed": [2**40, 1]}, "is damaged: where the run stood cannot be read"),
-        ({"data": {"seed": [1], "in_pass": 1, "total": 1}}, "the states of the seed are"),
+        ({"data": {"seed": [1], "in_pass": 1, "total": 1}}, "the state of the seed is"),
         ({"callbacks": {"History": {"array": 999}}}, "an array 999, which is not there"),
         (
             {"callbacks": {"History": {"dict": {"epoch": "x", "history": 1}}}},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,37 @@ def test_py_datasets(make_model, data, workers):
     wanted = make_model().fit(*data, batch_size=10, epochs=2, shuffle=False, verbose=0).history["loss"]
     np.testing.assert_allclose(history["loss"], wanted, rtol=1e-5)
     assert model.predict(Batches(*data, 10), verbose=0).shape == (50, 3)
+
+
+def of_batches(x, y, batch_size):
+    return Batches(x, y, batch_size), {}
+
+
+def of_arrays(x, y, batch_size):
+    return x, {"y": y, "batch_size": batch_size}
+
+
+@pytest.mark.parametrize("make", [of_arrays, of_batches])
+def test_the_seeds_of_numpy_and_python_have_a_training_repeat(make_model, data, make):
+    source, arguments = make(*data, batch_size=10)
+
+    def losses(seed):
+        model = make_model()  # whose weights are the same each time
+        np.random.seed(seed)
+        random.seed(seed)
+        return model.fit(source, epochs=3, shuffle=True, verbose=0, **arguments).history["loss"]
+
+    first = losses(0)
+    assert losses(0) == first
+    assert losses(1) != first
+
+
+def test_rows_are_in_the_order_that_numpy_draws():
+    np.random.seed(3)
+    wanted = np.random.permutation(7)
+    np.random.seed(3)
+    (batch,) = make_adapter(np.arange(7.0), shuffle=True, batch_size=7).batches()
+    np.testing.assert_array_equal(batch.gather()[0], wanted)
 
 
 def test_a_generator_that_ends_stops_the_training(make_model, data):

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
-from pronghorn.random.seed_generator import global_seed_generator
 from pronghorn.trainers import validation
 from pronghorn.trainers.arguments import check_batch_size
 from pronghorn.trainers.batch import Batch, as_array, batch_key, flatten_batch
@@ -159,18 +158,16 @@ class ArrayAdapter(DataAdapter):
 
 
 def epoch_order(total: int, chunk: int) -> np.ndarray:
-    """A random order of row numbers, int64, from the global seed.
+    """A random order of row numbers, int64, drawn from NumPy's own generator as Keras draws it.
 
     Args:
         total: number of rows.
         chunk: rows are shuffled within so many; all of them where it is the total.
     """
-    key = global_seed_generator().next().numpy()
-    generator = np.random.default_rng([int(k) for k in key])
     if chunk >= total:
-        return generator.permutation(total)
+        return np.random.permutation(total)
     starts = range(0, total, chunk)
-    return np.concatenate([start + generator.permutation(min(chunk, total - start)) for start in starts])
+    return np.concatenate([start + np.random.permutation(min(chunk, total - start)) for start in starts])
 
 
 def _checked_batch_size(batch_size: Any, samples: int, steps: int | None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import random
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
@@ -11,7 +12,6 @@ import numpy as np
 
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.data_adapters.adapter import DataAdapter, to_batch
-from pronghorn.trainers.data_adapters.arrays import epoch_order
 
 
 def is_py_dataset(x: Any) -> bool:
@@ -59,7 +59,9 @@ class PyDatasetAdapter(DataAdapter):
                 yield number
                 number += 1
         elif self._shuffle:
-            yield from (int(i) for i in epoch_order(self.num_batches, self.num_batches))
+            order = list(range(self.num_batches))
+            random.shuffle(order)  # from Python's generator, as in Keras
+            yield from order
         else:
             yield from range(self.num_batches)
 
