@@ -28,9 +28,14 @@ class Ended(NamedTuple):
 
 def start(processes, target, **settings):
     """A run of the script in so many processes; `plain=True` runs it without a distribution, in one."""
+    return started(processes, SCRIPT, target, json.dumps(settings))
+
+
+def started(processes, script, *arguments):
+    """A run of any script in so many processes."""
     env = {**os.environ, **AS_ROOT, "PYTHONPATH": str(Path(keras.__file__).parents[1]), "PRONGHORN_NUM_THREADS": "1"}
     env.pop("PRONGHORN_DEBUG", None)  # whole programs have been verified elsewhere
-    line = [sys.executable, str(SCRIPT), str(target), json.dumps(settings)]
+    line = [sys.executable, str(script), *map(str, arguments)]
     if processes > 1:
         line = [launcher.launcher(), "--bind-to", "none", "--oversubscribe", "-n", str(processes), *line]
     return subprocess.Popen(line, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -15,7 +15,7 @@ import pronghorn as keras
 
 pytest.importorskip("mpi4py")
 sys.path.insert(0, str(Path(__file__).parent))
-from mpi_runs import check_same, ended, run, start, trained
+from mpi_runs import check_same, ended, run, start, started, trained
 
 has_proc = pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
 
@@ -47,6 +47,39 @@ def test_an_error_ends_all(tmp_path, fault, words, times):
 def test_a_process_that_hangs_ends_all_within_a_minute(tmp_path, fault, words):
     found = run(2, tmp_path / "two.npz", fault=fault)
     assert found.status != 0 and words in found.output
+    assert found.seconds < 75  # with the start
+
+
+SAVING = Path(__file__).with_name("scripts") / "saving_together.py"
+
+
+def saving(folder, case):
+    """How the script ends that saves in two processes."""
+    begun = time.monotonic()
+    return ended(started(2, SAVING, folder, case), folder / "none.npz", begun, timeout=100)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["load", "checkpoint alone"])
+def test_what_the_first_process_saves_is_there_for_all(tmp_path, case):
+    found = saving(tmp_path, case)
+    assert found.status == 0, found.output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["no folder", "checkpoint", "backup"])
+def test_what_cannot_be_written_is_an_error_on_all(tmp_path, case):
+    found = saving(tmp_path, case)
+    assert found.status == 0 and found.output.count("error in") == found.output.count("went on") == 2, found.output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("case", "words"), [("first alone", "process 0 reading latest.weights.h5"), ("others", "process 0 to write a file")]
+)
+def test_processes_that_wait_for_different_things_end(tmp_path, case, words):
+    found = saving(tmp_path, case)
+    assert found.status != 0 and words in found.output, found.output
     assert found.seconds < 75  # with the start
 
 

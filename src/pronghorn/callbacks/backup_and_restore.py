@@ -151,8 +151,11 @@ class BackupAndRestore(Callback):
 
     def _save(self, epoch: int, step: int, ended: tuple[int, Mapping[str, Any]] | None = None) -> None:
         together.bring_together(self.model)
-        if not is_first():
-            return
+        with together.written_by_first(self._file()):
+            if is_first():
+                self._write(epoch, step, ended)
+
+    def _write(self, epoch: int, step: int, ended: tuple[int, Mapping[str, Any]] | None) -> None:
         # One file holds everything, and takes the place of the one before at once.
         latest = self._file()
         place = self.model._trainer_state.run.position(epoch, step, ended)

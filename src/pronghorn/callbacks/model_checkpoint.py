@@ -9,6 +9,7 @@ import numpy as np
 
 from pronghorn.callbacks.callback import Logs
 from pronghorn.callbacks.monitor import MonitorCallback
+from pronghorn.distribution import together
 from pronghorn.distribution.processes import is_first
 from pronghorn.graph.user_code import warn
 from pronghorn.utils import io
@@ -112,11 +113,9 @@ class ModelCheckpoint(MonitorCallback):
         path = self._file_path(epoch, batch, logs)
         if self.verbose > 0:
             io.write(f"\nEpoch {epoch + 1}: saving to {path}")
-        folder = os.path.dirname(path)
-        if folder and is_first():
-            os.makedirs(folder, exist_ok=True)
-        if Path(path).is_dir():
-            raise OSError(f"ModelCheckpoint: {path} is a folder; filepath must name a file.")
+        with together.written_by_first(path):
+            if is_first():
+                _prepare(Path(path))
         if self.save_weights_only:
             self.model.save_weights(path, overwrite=True)
         else:
@@ -149,3 +148,9 @@ class ModelCheckpoint(MonitorCallback):
                 f"ModelCheckpoint: filepath={self.filepath!r} names {error}, which is no result; there are: "
                 f"{', '.join(['epoch', *results])}."
             ) from None
+
+
+def _prepare(path: Path) -> None:
+    if path.is_dir():
+        raise OSError(f"ModelCheckpoint: {path} is a folder; filepath must name a file.")
+    path.parent.mkdir(parents=True, exist_ok=True)  # a model's own save() may not make it

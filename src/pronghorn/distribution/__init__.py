@@ -14,7 +14,7 @@ attach(
         "LayoutMap": ".mesh",
         "ModelParallel": ".model_parallel",
         "TensorLayout": ".mesh",
-        "distribute_tensor": ".model_parallel",
+        "distribute_tensor": ".placing",
         "distribution": ".active",
         "get_device_count": ".devices",
         "initialize": ".start",

@@ -9,5 +9,5 @@ from pronghorn.distribution.mesh import DeviceMesh as DeviceMesh
 from pronghorn.distribution.mesh import LayoutMap as LayoutMap
 from pronghorn.distribution.mesh import TensorLayout as TensorLayout
 from pronghorn.distribution.model_parallel import ModelParallel as ModelParallel
-from pronghorn.distribution.model_parallel import distribute_tensor as distribute_tensor
+from pronghorn.distribution.placing import distribute_tensor as distribute_tensor
 from pronghorn.distribution.start import initialize as initialize

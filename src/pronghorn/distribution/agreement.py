@@ -30,13 +30,17 @@ def check_same(communicator: Communicator, what: str, facts: Mapping[str, Any]) 
         ProcessesDiffer: names the process and what differs.
     """
     everyones = communicator.everyones((what, dict(facts)))
+    # What is no such pair was said elsewhere in the program.
+    everyones = [
+        pair if isinstance(pair, tuple | list) and len(pair) == 2 else ("another step", {}) for pair in everyones
+    ]
     for rank, (other, others) in enumerate(everyones):
         first, firsts = everyones[0]
         if other != first:
             raise ProcessesDiffer(
                 f"Process {rank} is about to run {other}, and process 0 {first}. All processes of a run have to run "
                 "the same script, and to come to the same steps in the same order: leave out what only some of them do,"
-                " or do it outside of fit(), evaluate() and predict()."
+                " such as a callback that not all have, or do it outside of fit(), evaluate() and predict()."
             )
         for name in firsts:
             if firsts[name] != others.get(name):

@@ -10,8 +10,10 @@ from typing import Any
 from pronghorn.backends import choice
 from pronghorn.distribution import active
 from pronghorn.distribution.agreed_step import agreed
+from pronghorn.distribution.agreement import check_same
 from pronghorn.distribution.communicator import Communicator
 from pronghorn.distribution.mesh import DeviceMesh, TensorLayout
+from pronghorn.distribution.placing import distribute_tensor
 from pronghorn.distribution.processes import processes
 from pronghorn.graph.trace import Traced
 from pronghorn.graph.user_code import warn
@@ -59,6 +61,25 @@ class Distribution:
         return self._num_processes
 
     @property
+    def communicator(self) -> Communicator | None:
+        """What the processes that share batches talk by; None where there is nobody to talk to."""
+        found = processes()
+        return None if self.num_processes == 1 or found.communicator is None else Communicator(found)
+
+    def check_same(self, what: str, facts: dict[str, Any]) -> None:
+        """See that all processes are about to do the same.
+
+        Args:
+            what: what that is.
+            facts: names to what they have to have in common.
+
+        Raises:
+            ProcessesDiffer: on every process, if they do not.
+        """
+        if (others := self.communicator) is not None:
+            check_same(others, what, facts)
+
+    @property
     def num_model_replicas(self) -> int:
         """How many copies of the model there are, each for a share of the batch."""
         raise NotImplementedError
@@ -87,6 +108,11 @@ class Distribution:
     def get_tensor_layout(self, path: str) -> TensorLayout | None:
         """Return how a layer's output lies on the mesh; None for as it comes."""
         return None
+
+    def output(self, tensor: Any, path: str) -> Any:
+        """Return a layer's output, laid out as `get_tensor_layout` says of its path."""
+        layout = self.get_tensor_layout(path)
+        return tensor if layout is None else distribute_tensor(tensor, layout)
 
     def executable(self, engine: str, traced: Traced, gathered: Sequence[int], jit: bool) -> Any:
         """Return what runs a model's step; the trainer calls it.
@@ -168,8 +194,22 @@ class Distribution:
             )
         return self.whole(len(shape)), False
 
+    def check_batches(self, size: int | None) -> None:
+        """Refuse batches that the copies of the model cannot share, before a run; the trainer calls it.
+
+        Pronghorn's own engine shares any number of rows.
+
+        Args:
+            size: rows of a batch; None where the data alone knows it.
+
+        Raises:
+            ValueError: if it does not divide.
+        """
+        if choice.named() is not None:
+            self.check_batch_size(size)
+
     def check_batch_size(self, size: int | None) -> None:
-        """Refuse a number of rows a step that the copies of the model cannot share.
+        """Refuse a number of rows a step that does not divide among the copies of the model.
 
         Args:
             size: the number; None where the data alone knows it.

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pronghorn._version import __version__
 from pronghorn.backends.engine import untried
-from pronghorn.distribution.communicator import Communicator
 from pronghorn.distribution.meeting import Greeting, meet, seconds
 from pronghorn.distribution.processes import Job, Processes
 from pronghorn.distribution.watch import patience
-from pronghorn.trainers.resumption import Seeds
 
 
 def join(job: Job) -> Processes:
-    """Have this process be one of those of a run, with the first one's seeds.
+    """Have this process be one of those of a run.
 
     Args:
         job: the addresses, the first of which is that of process 0; how many processes there are; and which this is.
@@ -30,10 +28,8 @@ def join(job: Job) -> Processes:
     engine, wait = untried("jax"), seconds()
     if address is not None and count is not None and job.rank is not None:
         meet(address, Greeting(job.rank, count, f"Pronghorn {__version__} with JAX {engine.version()}"))
-    found = Processes(*engine.join(address, count, job.rank, wait, patience()))
-    if found.count > 1:
-        Communicator(found).firsts(Seeds.now()).restore()
-    return found
+    count, rank, talk = engine.join(address, count, job.rank, wait, patience())
+    return Processes(count, rank, talk, talk if count > 1 else None)
 
 
 def _first_and_count(job: Job) -> tuple[str | None, int | None]:

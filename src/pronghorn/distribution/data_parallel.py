@@ -79,4 +79,5 @@ class DataParallel(Distribution):
         """Return what runs a model's step on all processes; see `Distribution.executable`."""
         if engine not in choice.OWN_WAYS or not (self.num_processes > 1 or self._reproducible):
             return super().executable(engine, traced, gathered, jit)
-        return shared_executable(engine, traced, gathered, self._reproducible, not self.auto_shard_dataset)
+        own_rows = not self.auto_shard_dataset and self.num_processes > 1
+        return shared_executable(engine, traced, gathered, self._reproducible, own_rows)

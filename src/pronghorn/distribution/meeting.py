@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import socket
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+
+from pronghorn.distribution.processes import seconds_of
 
 _TIMEOUT = "PRONGHORN_DISTRIBUTION_TIMEOUT"
 _MOST = 4096  # bytes of a message
@@ -36,14 +37,7 @@ def seconds() -> float:
     Raises:
         ValueError: if the environment says what is no time.
     """
-    text = os.environ.get(_TIMEOUT, "300")
-    try:
-        found = float(text)
-    except ValueError:
-        found = 0.0
-    if not found > 0:
-        raise ValueError(f"The environment variable {_TIMEOUT} must be a number of seconds above 0; got {text!r}.")
-    return found
+    return seconds_of(_TIMEOUT, 300.0)
 
 
 def host_and_port(address: str) -> tuple[str, int]:

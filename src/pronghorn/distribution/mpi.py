@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import collections
 import os
 from typing import Any
 
-from pronghorn.distribution.processes import Job, Processes
+from pronghorn.distribution.processes import Job, Processes, started
+from pronghorn.distribution.watch import waiting
 from pronghorn.runtime import threads
 
-_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE", "MPI_LOCALNRANKS", "SLURM_NTASKS")
 _MEND = "pip install 'pronghorn[mpi]' brings mpi4py and Open MPI"
 
 
@@ -29,7 +30,35 @@ def join(job: Job) -> Processes:
         return Processes()
     if job.rank is not None:
         world = world.Split(0, job.rank)
-    return Processes(count, world.Get_rank(), world)
+    return Processes(count, world.Get_rank(), world, News(world) if count > 1 else None)
+
+
+class News:
+    """What the first process tells the others, by name; it does not wait for them to hear it.
+
+    So a script may do something on the first process alone, and whoever waits for it there gets on.
+
+    Args:
+        world: MPI's communicator; the news use a copy, so that they never meet the sums of a step.
+    """
+
+    def __init__(self, world: Any):
+        self._talk = world.Dup()
+        self._sent: list[Any] = []
+        self._heard: dict[str, collections.deque[Any]] = collections.defaultdict(collections.deque)
+
+    def tell(self, name: str, item: Any) -> None:
+        """Tell all others something small; the first process calls this."""
+        self._sent = [request for request in self._sent if not request.Test()]
+        self._sent += [self._talk.isend((name, item), rank) for rank in range(1, self._talk.Get_size())]
+
+    def told(self, name: str) -> Any:
+        """Return the next that the first process tells by this name; the others call this, and wait for it."""
+        with waiting(for_news=True):
+            while not self._heard[name]:
+                other, item = self._talk.recv(source=0)
+                self._heard[other].append(item)
+        return self._heard[name].popleft()
 
 
 def cores_of_each(world: Any) -> int:
@@ -46,11 +75,6 @@ def cores_of_each(world: Any) -> int:
     machine.Free()
     cores = threads.available_cores()
     return max(1, cores // len(masks)) if all(mask == own for mask in masks) else cores
-
-
-def started() -> int:
-    """Return how many processes a launcher of MPI says it has started; 1 without one."""
-    return max([1, *(int(n) for n in map(os.environ.get, _SIZES) if n and n.isdigit())])
 
 
 def _world(wanted: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 _ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 _COUNT = "KERAS_DISTRIBUTION_NUM_PROCESSES"
 _NUMBER = "KERAS_DISTRIBUTION_PROCESS_ID"
+_STARTED = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE", "MPI_LOCALNRANKS", "SLURM_NTASKS")
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,15 @@ class Processes:
         rank: the number of this one, from 0.
         communicator: what they talk by: mpi4py's `MPI.Comm`, or what an engine has under the same names; there may
             be None for a single process.
+        news: what the first process tells the others when it has done something that they wait for: `tell(name, item)`
+            there, `told(name)` on the others; None for a single process.
         are_mixed: whether their machines have different processors, whose results may differ in the last bits.
     """
 
     count: int = 1
     rank: int = 0
     communicator: Any = None
+    news: Any = None
     are_mixed: bool = False
 
 
@@ -47,6 +52,30 @@ def is_first() -> bool:
 def is_initialized() -> bool:
     """Whether `initialize` has been called."""
     return _State.initialized
+
+
+def started() -> int:
+    """Return how many processes a launcher of MPI says it has started; 1 without one."""
+    return max([1, *(int(n) for n in map(os.environ.get, _STARTED) if n and n.isdigit())])
+
+
+def seconds_of(variable: str, default: float) -> float:
+    """Return the seconds that an environment variable says, or the default where it is empty or not there.
+
+    Raises:
+        ValueError: for what is no time: text, nan, infinity, 0 or less.
+    """
+    text = os.environ.get(variable) or str(default)
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not 0 < found < math.inf:
+        raise ValueError(
+            f"The environment variable {variable} must be a number of seconds above 0, such as {default:g}; got "
+            f"{text!r}."
+        )
+    return found
 
 
 def set_processes(found: Processes) -> None:

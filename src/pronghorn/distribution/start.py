@@ -34,7 +34,8 @@ def initialize(job_addresses: Any = None, num_processes: Any = None, process_id:
         process_id: the number of this one; by default `KERAS_DISTRIBUTION_PROCESS_ID`, or MPI's rank.
 
     Raises:
-        ValueError: for numbers that are none, or not those that MPI has.
+        ValueError: for numbers that are none, or not those that MPI has; for waiting times in the environment that
+            are none.
         ImportError: if the script was started as several processes and mpi4py or MPI is not installed.
         TimeoutError: if a process did not come.
         RuntimeError: if it has been called before, or after JAX has computed something.
@@ -44,14 +45,20 @@ def initialize(job_addresses: Any = None, num_processes: Any = None, process_id:
     if is_initialized():
         raise RuntimeError("initialize: it has been called before; call it once, at the start of the script.")
     job = told(job_addresses, num_processes, process_id)
+    watch.patience()  # what is wrong with it is said before anything begins
     engine = choice.named()
     if engine is None:
         found = mpi.join(job)
         set_processes(found)
         if found.count > 1:
+            _share_machine(found)
             _begin_alike(found)
+            watch.begin(found.communicator)
     elif engine == "jax":
-        set_processes(by_jax.join(job))
+        found = by_jax.join(job)
+        set_processes(found)
+        if found.count > 1:
+            _begin_alike(found)
     else:
         raise NotImplementedError(
             f"initialize: the engine {engine!r} computes in one process. Several are there on Pronghorn's own engine "
@@ -59,11 +66,15 @@ def initialize(job_addresses: Any = None, num_processes: Any = None, process_id:
         )
 
 
-def _begin_alike(found: Processes) -> None:
-    """Have the processes share the cores and the state of all generators of random numbers, and watch over them."""
+def _share_machine(found: Processes) -> None:
+    """Have the processes of a machine share its cores, and see whether all machines are of one kind."""
     if not os.environ.get(threads.VARIABLE):
         threads.set_num_threads(mpi.cores_of_each(found.communicator))
-    others = Communicator(found)
-    set_processes(dataclasses.replace(found, are_mixed=len(set(others.everyones(host_target()))) > 1))
-    others.firsts(Seeds.now()).restore()
-    watch.begin(found.communicator)
+    kinds = set(Communicator(found).everyones(host_target()))
+    set_processes(dataclasses.replace(found, are_mixed=len(kinds) > 1))
+
+
+def _begin_alike(found: Processes) -> None:
+    """Give all processes the first one's generators of random numbers: Pronghorn's, NumPy's and Python's."""
+    firsts = Communicator(found).firsts(dataclasses.asdict(Seeds.now()))  # plain data: any way of talking carries it
+    Seeds.taken_from(firsts).restore()

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import functools
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pronghorn.distribution import mpi
 from pronghorn.distribution.active import distribution
-from pronghorn.distribution.agreement import check_same
-from pronghorn.distribution.communicator import Communicator
-from pronghorn.distribution.processes import processes
+from pronghorn.distribution.processes import processes, started
 from pronghorn.graph.user_code import warn
+
+if TYPE_CHECKING:
+    from pronghorn.distribution.communicator import Communicator
 
 
 def communicator() -> Communicator | None:
     """Return what the processes that share batches talk by; None where there is nobody to talk to."""
     active = distribution()
-    if active is None or active.num_processes == 1 or processes().communicator is None:
-        return None
-    return Communicator(processes())
+    return None if active is None else active.communicator
 
 
 def begins(what: str, **facts: Any) -> None:
@@ -35,19 +35,19 @@ def begins(what: str, **facts: Any) -> None:
     Raises:
         ProcessesDiffer: on every process, if they do not.
     """
-    others = communicator()
+    active = distribution()
     if have_own_data():
         facts.pop("numbers_of_batches", None)  # the epoch is over where it is over for one process
-    if others is not None:
-        check_same(others, what, {name.replace("_", " "): fact for name, fact in facts.items()})
-    elif distribution() is None:
+    if active is not None:
+        active.check_same(what, {name.replace("_", " "): fact for name, fact in facts.items()})
+    else:
         _warn_of_strangers(what, processes().count)
 
 
 @functools.cache  # which also keeps the environment from being read for every prediction
 def _warn_of_strangers(what: str, count: int) -> None:
     """Say, once, that the processes that were started know nothing of each other, if there are several."""
-    if max(count, mpi.started()) > 1:
+    if max(count, started()) > 1:
         warn(
             f"{what}: this is one of several processes, and each trains a model of its own. To have them train one "
             "together, call distribution.initialize() and distribution.set_distribution(distribution.DataParallel()) "
@@ -114,12 +114,51 @@ def bring_together(model: Any) -> None:
 
 
 @contextlib.contextmanager
+def written_by_first(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Inside of it the first process writes a file, and the others, which write nothing, wait until it is there.
+
+    What goes wrong in the first process is told on all. It waits for nobody, so it may write a file alone.
+
+    Args:
+        path: of the file, by which processes tell one from another.
+
+    Raises:
+        OSError, ValueError: on the other processes, what went wrong in the first; RuntimeError for another error.
+    """
+    found, name = processes(), os.fspath(path)
+    if found.news is None:
+        yield
+    elif found.rank:
+        yield
+        if (error := found.news.told(name)) is not None:
+            raise _as_error(*error)
+    else:
+        try:
+            yield
+        except BaseException as error:
+            number = error.errno if isinstance(error, OSError) else None
+            found.news.tell(name, [type(error).__name__, number, str(getattr(error, "strerror", None) or error)])
+            raise
+        found.news.tell(name, None)
+
+
+def _as_error(kind: str, number: int | None, text: str) -> Exception:
+    """The error that another process had, as far as this one knows its kind."""
+    text = f"{text} (So process 0 says, which writes the files.)"
+    if number is not None:
+        return OSError(number, text)
+    known = getattr(builtins, kind, None)
+    return known(text) if known in (ValueError, TypeError, FileExistsError, NotImplementedError) else RuntimeError(text)
+
+
+@contextlib.contextmanager
 def firsts_files(files: Sequence[Path]) -> Iterator[list[Path]]:
     """Give those files that the first process has; the others may lie on other disks, and get copies."""
-    others = communicator()
-    if others is None:
+    active, others = distribution(), communicator()
+    if active is None or others is None:
         yield [file for file in files if file.exists()]
         return
+    active.check_same(f"reading {files[0].name}", {})
     with tempfile.TemporaryDirectory(prefix="firsts-") as folder:
         found = []
         for file in files:

@@ -1,14 +1,18 @@
 """Seeing that a run ends on all processes where one of them dies, hangs or leaves.
 
 A thread of each process tells the first one every second how it is, and hears from it in return. The first one judges,
-and ends the run by MPI's `Abort`, which ends all processes on all machines.
+and ends the run by MPI's `Abort`, which ends all processes on all machines. What ends a run when:
+
+- A process that is dead, stopped or on a machine that is cut off gives no sign of life for `SILENCE` seconds.
+- One that others wait for, and that neither computes nor reads or writes, hangs for `IDLE` seconds.
+- Processes that all wait, but not at the same point of the program, do so for `IDLE` seconds.
+- One that others wait for, and that is busy, has `patience`: nobody can tell a long computation from an endless one.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
-import os
 import sys
 import threading
 import time
@@ -16,6 +20,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from pronghorn.distribution.processes import seconds_of
 
 BEAT = 1.0  # seconds between two signs of life
 SILENCE = 30.0  # without any, a process is dead or stopped
@@ -26,6 +32,7 @@ PATIENCE_VARIABLE = "PRONGHORN_PATIENCE"
 PATIENCE = 600.0  # others wait for a process that is busy with something else
 _LEAST_TIME = 0.02  # of a second of the processor's time in a second, that something is computed
 _LEAST_BYTES = 1 << 16  # in a second, that something is read or written
+_PAGE = 4096  # bytes that a fault brings in from a disk at least
 
 
 class Sign(NamedTuple):
@@ -35,20 +42,37 @@ class Sign(NamedTuple):
         waits: seconds for which it has waited for others.
         idle: seconds for which it has neither computed nor read or written.
         has_ended: whether it has come to the end of its script, 0 or 1.
+        for_news: whether it waits for what process 0 is to have done, such as a file, 0 or 1.
+        number: how often it has waited for what all do together.
     """
 
     waits: float = 0.0
     idle: float = 0.0
     has_ended: float = 0.0
+    for_news: float = 0.0
+    number: float = 0.0
+
+    @property
+    def point(self) -> tuple[float, float]:
+        """Where in the program it waits."""
+        return self.for_news, 0.0 if self.for_news else self.number
 
 
 class _State:
     waits_since: float | None = None
+    for_news = False
+    number = 0
 
 
 @contextlib.contextmanager
-def waiting() -> Iterator[None]:
-    """Inside of it, this process waits for others."""
+def waiting(for_news: bool = False) -> Iterator[None]:
+    """Inside of it, this process waits for others.
+
+    Args:
+        for_news: whether for what process 0 is to have done, rather than for what all do together.
+    """
+    _State.for_news = for_news
+    _State.number += not for_news
     _State.waits_since = time.monotonic()
     try:
         yield
@@ -57,8 +81,12 @@ def waiting() -> Iterator[None]:
 
 
 def patience() -> float:
-    """Return how many seconds others wait for a process that is busy, by the environment or `PATIENCE`."""
-    return float(os.environ.get(PATIENCE_VARIABLE) or PATIENCE)
+    """Return how many seconds others wait for a process that is busy, by the environment or `PATIENCE`.
+
+    Raises:
+        ValueError: if the environment says what is no time.
+    """
+    return seconds_of(PATIENCE_VARIABLE, PATIENCE)
 
 
 def verdict(signs: list[Sign], silent: list[float], patience: float) -> str | None:
@@ -89,7 +117,26 @@ def verdict(signs: list[Sign], silent: list[float], patience: float) -> str | No
                 f"others have waited {longest:.0f} s for process {rank}, which is busy with something else. If it may "
                 f"take longer, set the environment variable {PATIENCE_VARIABLE} to a number of seconds"
             )
+    return _verdict_on_waiting(signs, patience)
+
+
+def _verdict_on_waiting(signs: list[Sign], patience: float) -> str | None:
+    """Why a run has to end in which all processes wait; None where one does not."""
+    least = min(sign.waits for sign in signs)
+    other = next((rank for rank, sign in enumerate(signs) if sign.point != signs[0].point), None)
+    if other is not None and least > IDLE:
+        return (
+            f"all processes have waited for {least:.0f} s, process 0 {_where(signs[0])}, process {other} "
+            f"{_where(signs[other])}. All have to come to the same calls in the same order, so that none may be left "
+            "out, or given other callbacks, on some of them"
+        )
+    if least > patience:
+        return f"all processes have waited {least:.0f} s for each other; what one sends does not reach the others"
     return None
+
+
+def _where(sign: Sign) -> str:
+    return "for process 0 to write a file" if sign.for_news else f"in what all do together (number {sign.number:.0f})"
 
 
 class Watch(threading.Thread):
@@ -166,7 +213,7 @@ class Watch(threading.Thread):
     def _own(self) -> Sign:
         now, since = time.monotonic(), _State.waits_since
         waits = 0.0 if since is None else max(now - since, 1e-3)
-        return Sign(waits, now - self._active, float(self._has_ended))
+        return Sign(waits, now - self._active, float(self._has_ended), float(_State.for_news), float(_State.number))
 
     def _tell(self, rank: int, sign: Sign) -> None:
         self._talk.Send(np.array(sign), rank)
@@ -180,12 +227,14 @@ class Watch(threading.Thread):
 
 
 def _activity() -> tuple[float, float]:
-    """The processor's time that this process has used, and the bytes that it has read and written."""
+    """The processor's time that this process has used, and the bytes that it has read, written and mapped."""
     moved = 0.0
     try:
         with open("/proc/self/io", encoding="ascii") as stream:
             moved = float(sum(int(line.split()[1]) for line in stream if line.startswith(("rchar", "wchar"))))
-    except (OSError, ValueError):
+        with open("/proc/self/stat", encoding="utf-8", errors="replace") as stream:
+            moved += _PAGE * float(stream.read().rpartition(")")[2].split()[9])  # faults of memory maps
+    except (OSError, ValueError, IndexError):
         pass
     return time.process_time(), moved
 

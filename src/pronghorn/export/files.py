@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pronghorn.distribution.processes import is_first
+from pronghorn.distribution.together import written_by_first
 from pronghorn.saving.archive import explained, replacing
 
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file that replaces the one before when it is whole."""
-    with explained(path, "export"), replacing(path) as fresh:
+    with written_by_first(path), explained(path, "export"), replacing(path) as fresh:
         fresh.write_bytes(content)
 
 
@@ -43,8 +45,15 @@ def check_folder(path: Path, mark: str) -> None:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Give the path of a new folder beside ``path``, which takes its place when all went well."""
-    with explained(path, "export"):
+    """Give the path of a new folder beside ``path``, which takes its place when all went well.
+
+    Of several processes that run one script, only the first's does.
+    """
+    with written_by_first(path), explained(path, "export"):
+        if not is_first():
+            with tempfile.TemporaryDirectory(prefix="export-") as scratch:
+                yield Path(scratch) / "fresh"
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         place = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-", suffix=".new"))
         fresh, old = place / "fresh", place / "old"

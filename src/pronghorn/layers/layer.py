@@ -8,7 +8,6 @@ from typing import Any, Unpack
 from pronghorn import constraints, dtype_policies, initializers, regularizers, tree
 from pronghorn.backends.foreign_calls import as_it_is, keeping, on_its_engine
 from pronghorn.distribution.active import distribution as in_force
-from pronghorn.distribution.model_parallel import distribute_tensor
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import TraceError, scope
 from pronghorn.graph.dim import SymbolicDimError
@@ -385,10 +384,8 @@ class Layer(StatefulOperation):
     def _relaid(self, outputs: Any, distribution: Any) -> Any:
         """Traced outputs, to lie on devices as the distribution says of ``<path>/output``."""
         with self._open_name_scope():
-            layout = distribution.get_tensor_layout(f"{current_path()}/output")
-        if layout is None:
-            return outputs
-        return tree.map_structure(lambda x: distribute_tensor(x, layout) if isinstance(x, Tensor) else x, outputs)
+            path = f"{current_path()}/output"
+        return tree.map_structure(lambda x: distribution.output(x, path) if isinstance(x, Tensor) else x, outputs)
 
     def _run_call(self, *args: Any, **kwargs: Any) -> Any:
         """``call`` with weights in the type of the policy, its nodes marked with the layer's name."""

@@ -78,26 +78,31 @@ def save_model(
             f"save_model: with zipped=False a folder is written, so its name should not end in {path.suffix!r}; got "
             f"{os.fspath(filepath)!r}."
         )
-    if path.suffix in _HDF5:
-        if _may_write(path, overwrite):
-            with archive.explained(path, "save_model"), archive.replacing(path) as fresh:
-                h5_files.save_model(model, fresh, include_optimizer)
-        return
-    if path.suffix != ".keras" and zipped is not False:
+    if path.suffix != ".keras" and path.suffix not in _HDF5 and zipped is not False:
         raise ValueError(
             f"Invalid filepath extension for saving: {os.fspath(filepath)!r}. A model's file ends with '.keras': "
             f"{os.fspath(path.with_suffix('.keras'))!r}. For a folder pass zipped=False; for other runtimes, such "
             "as ONNX's, see model.export()."
         )
-    if _may_write(path, overwrite):
-        with archive.explained(path, "save_model"), tempfile.TemporaryDirectory(prefix="saving-") as scratch:
-            folder = Path(scratch)
-            _write_folder(model, folder)
-            if zipped is False:
-                _place_folder(folder, path)
-            else:
-                with archive.replacing(path) as fresh:
-                    archive.pack(folder, fresh)
+    with together.written_by_first(path):
+        if _may_write(path, overwrite):
+            with archive.explained(path, "save_model"):
+                _write_model(model, path, zipped is False, include_optimizer)
+
+
+def _write_model(model: Any, path: Path, as_folder: bool, include_optimizer: bool) -> None:
+    if path.suffix in _HDF5:
+        with archive.replacing(path) as fresh:
+            h5_files.save_model(model, fresh, include_optimizer)
+        return
+    with tempfile.TemporaryDirectory(prefix="saving-") as scratch:
+        folder = Path(scratch)
+        _write_folder(model, folder)
+        if as_folder:
+            _place_folder(folder, path)
+        else:
+            with archive.replacing(path) as fresh:
+                archive.pack(folder, fresh)
 
 
 def _warn_of_save_format(filepath: Any, save_format: Any) -> None:
@@ -261,17 +266,20 @@ def save_weights(
         )
     path = _weights_path(filepath, max_shard_size)
     together.bring_together(model)
-    if not _may_write(path, overwrite):
-        return
+    with together.written_by_first(path):
+        if _may_write(path, overwrite):
+            with archive.explained(path, "save_weights"):
+                _write_weights(model, path, max_shard_size, skipped)
+
+
+def _write_weights(model: Any, path: Path, max_shard_size: float | None, skipped: Any) -> None:
     if path.name.endswith(shards.INDEX_SUFFIX):
-        with (
-            archive.explained(path, "save_weights"),
-            shards.ShardedWriter(path, float("inf") if max_shard_size is None else max_shard_size) as writer,
-        ):
+        most = float("inf") if max_shard_size is None else max_shard_size
+        with shards.ShardedWriter(path, most) as writer:
             state.write_weights(model, writer, skipped)
         return
     kind = SafetensorsWriter if path.suffix == ".safetensors" else WeightsWriter
-    with archive.explained(path, "save_weights"), archive.replacing(path) as fresh, kind(fresh) as writer:
+    with archive.replacing(path) as fresh, kind(fresh) as writer:
         state.write_weights(model, writer, skipped)
 
 

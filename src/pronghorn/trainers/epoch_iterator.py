@@ -7,7 +7,6 @@ import itertools
 from collections.abc import Iterator
 
 from pronghorn import config
-from pronghorn.backends import choice
 from pronghorn.distribution import together
 from pronghorn.distribution.active import distribution
 from pronghorn.graph.user_code import warn
@@ -30,8 +29,8 @@ class EpochIterator:
     """
 
     def __init__(self, adapter: DataAdapter, steps_per_epoch: int | None = None, steps_per_execution: int = 1):
-        if (found := distribution()) is not None and choice.named() == "jax":  # our own shares any number of rows
-            found.check_batch_size(adapter.batch_size)
+        if (found := distribution()) is not None:
+            found.check_batches(adapter.batch_size)
         limit = config.max_steps_per_epoch()
         if limit is not None:
             known = steps_per_epoch if steps_per_epoch is not None else adapter.num_batches

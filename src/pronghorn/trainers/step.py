@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from pronghorn import tree
 from pronghorn.backends import choice
 from pronghorn.distribution.active import distribution
-from pronghorn.distribution.base import Distribution
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import TraceError
 from pronghorn.graph.dim import Dim, SymbolicDimError, evaluate
@@ -21,6 +20,9 @@ from pronghorn.graph.user_code import warn
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.variants import Variants
 from pronghorn.utils import activity
+
+if TYPE_CHECKING:
+    from pronghorn.distribution.base import Distribution
 
 
 class Program:

@@ -6,8 +6,8 @@ import warnings
 import pytest
 
 from pronghorn import distribution
-from pronghorn.distribution import agreement, mpi, together, watch
-from pronghorn.distribution.processes import Job
+from pronghorn.distribution import agreement, mpi, processes, together, watch
+from pronghorn.distribution.processes import _STARTED, Job
 from pronghorn.distribution.watch import Sign, verdict
 
 NOTHING = Job(None, None, None)
@@ -15,7 +15,7 @@ NOTHING = Job(None, None, None)
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch):
-    for name in mpi._SIZES:
+    for name in _STARTED:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -48,7 +48,51 @@ def test_who_is_waited_for_is_judged():
     assert verdict([working, Sign(idle=99.0)], [0.0, 0.0], 600.0) is None  # nobody waits
     assert "end of its script" in verdict([waiting, Sign(has_ended=1.0)], [0.0, 0.0], 600.0)
     assert watch.PATIENCE_VARIABLE in verdict([Sign(waits=601.0), Sign(idle=1.0)], [0.0, 0.0], 600.0)
-    assert verdict([waiting, waiting], [0.0, 0.0], 10.0) is None  # they meet at once
+    assert verdict([waiting, waiting], [0.0, 0.0], 60.0) is None  # for what one sends the other
+    assert "all processes have waited 50 s for each other" in verdict([waiting, waiting], [0.0, 0.0], 45.0)
+    ahead = Sign(waits=50.0, number=2.0)
+    assert "process 1 in what all do together (number 2)" in verdict([waiting, ahead], [0.0, 0.0], 600.0)
+    saving = Sign(waits=50.0, for_news=1.0)
+    assert "process 1 for process 0 to write a file" in verdict([waiting, saving], [0.0, 0.0], 600.0)
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "0", "nan", "inf", "1 minute"])
+def test_times_in_the_environment_are_checked(monkeypatch, text):
+    monkeypatch.setenv(watch.PATIENCE_VARIABLE, text)
+    with pytest.raises(ValueError, match=f"PRONGHORN_PATIENCE must be a number of seconds above 0.*got '{text}'"):
+        watch.patience()
+    monkeypatch.setenv(watch.PATIENCE_VARIABLE, "")
+    assert watch.patience() == watch.PATIENCE
+
+
+class News:
+    """What one process tells another, in one process."""
+
+    def __init__(self):
+        self._told = []
+
+    def tell(self, name, item):
+        self._told.append((name, item))
+
+    def told(self, name):
+        return next(item for other, item in self._told if other == name)
+
+
+@pytest.mark.parametrize("number", [28, 13])
+def test_what_goes_wrong_in_the_process_that_writes_is_told_on_all(monkeypatch, number):
+    news = News()
+    monkeypatch.setattr(processes._State, "processes", processes.Processes(2, 0, None, news))
+    with pytest.raises(OSError, match="full"), together.written_by_first("a.keras"):
+        raise OSError(number, "the disk is full")
+    with together.written_by_first("b.keras"):
+        pass
+    monkeypatch.setattr(processes._State, "processes", processes.Processes(2, 1, None, news))
+    told = pytest.raises(OSError, match=r"the disk is full.*process 0 says")
+    with told as found, together.written_by_first("a.keras"):
+        pass
+    assert found.value.errno == number
+    with together.written_by_first("b.keras"):
+        pass
 
 
 class Others:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import json
 from typing import Any
@@ -77,6 +78,7 @@ class Talk:
 
     def __init__(self, patience: float):
         self._said, self._patience = 0, patience
+        self._told: dict[str, int] = {}  # how often, by name
 
     def allgather(self, item: Any) -> list[Any]:
         """What each process gave, made of what JSON has. All have to ask at the same point of the program.
@@ -101,6 +103,22 @@ class Talk:
                 f"process {jax.process_index()} is. All processes have to make and run the same models in the same "
                 f"order; see what that process says. ({type(error).__name__})"
             ) from error
+
+    def tell(self, name: str, item: Any) -> None:
+        """Tell all others something, made of what JSON has; the first process calls this."""
+        distributed.global_state.client.key_value_set(self._key_of_news(name), json.dumps(item, default=repr))
+
+    def told(self, name: str) -> Any:
+        """Return the next that the first process tells by this name; the others call this.
+
+        Raises:
+            TimeoutError: it does not come.
+        """
+        return self._heard(distributed.global_state.client, self._key_of_news(name), 0)
+
+    def _key_of_news(self, name: str) -> str:
+        self._told[name] = number = self._told.get(name, 0) + 1
+        return f"pronghorn/news/{hashlib.sha256(name.encode()).hexdigest()[:16]}/{number}"
 
     def bcast(self, item: Any) -> Any:
         """What the first process gave."""
