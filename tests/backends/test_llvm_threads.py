@@ -112,7 +112,7 @@ SUBSET += " or scatter or random_bits or scan or cumsum or select or pad"
 
 @pytest.mark.slow
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="instruction sets of x86-64")
-@pytest.mark.parametrize("target", ["sse2", "avx2", "avx512-emulated"])
+@pytest.mark.parametrize("target", ["sse2", "avx2", "avx512-emulated", "amx-emulated"])
 def test_other_instruction_sets(target):
     if target == "avx2" and native_target().vector_bits < 256:
         pytest.skip("this machine has no AVX2")

@@ -23,6 +23,7 @@ def facts() -> Iterator[tuple[str, str]]:
     target = host.host_target()
     yield "CPU", f"{name} ({target.cpu} to LLVM)" if (name := system.processor_name()) else target.cpu
     yield "Vectors", f"{target.vector_bits} bits, {target.registers} registers, {'FMA' if target.has_fma else 'no FMA'}"
+    yield "bfloat16", _BFLOAT16[target.tiles]
     yield "Threads", f"{threads.get_num_threads()} of {threads.available_cores()} cores"
     yield "LLVM", f"{'.'.join(map(str, llvm.llvm_version_info))}, llvmlite {_version('llvmlite')}"
     yield "NumPy", _version("numpy")
@@ -74,6 +75,11 @@ def clear_cache() -> None:
     print(f"Deleted {_amount(*cache.clear())} from {folder}" if folder else _OFF)
 
 
+_BFLOAT16 = {
+    "": "widened to float32",
+    "amx": "products of tiles (AMX)",
+    "emulated": "products of tiles (AMX, by functions in its place)",
+}
 _OFF = f"The cache is off ({cache.SWITCH_VARIABLE} is set)."
 
 

@@ -111,7 +111,7 @@ class ModuleBuilder:
         parts = [*self._globals]
         bodies = [item if isinstance(item, str) else item.text() for item in self.functions]
         parts += bodies
-        parts += [line for name, line in self._declared.items() if not self._defines(name)]
+        parts += [line for name, line in self._declared.items() if not self.defines(name)]
         return "\n".join(parts) + "\n"
 
     def replace(self, function: FunctionBuilder, by: str) -> bool:
@@ -122,7 +122,8 @@ class ModuleBuilder:
         redirected = [f.redirect(function.name, by) for f in self.functions if isinstance(f, FunctionBuilder)]
         return any(redirected)
 
-    def _defines(self, name: str) -> bool:
+    def defines(self, name: str) -> bool:
+        """Whether a function of this name has been started."""
         return any(isinstance(item, FunctionBuilder) and item.name == name for item in self.functions)
 
 

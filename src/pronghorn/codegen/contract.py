@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
+from typing import TypeVar
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder
 from pronghorn.codegen.contraction import (
@@ -14,13 +15,16 @@ from pronghorn.codegen.contraction import (
     Array,
     Contraction,
     FilterGradientPlan,
+    PairPlan,
     Place,
     Plan,
     Scratch,
     WinogradPlan,
     emit,
     for_few_rows,
+    multiplies_pairs,
     plan,
+    plan_pairs,
     plan_winograd,
 )
 from pronghorn.codegen.coordinates import coordinates, lanes_along, variable_of
@@ -38,7 +42,8 @@ from pronghorn.graph.dim import Extent, product
 from pronghorn.graph.ir import Aval, Value
 from pronghorn.runtime.host import Target
 
-AnyPlan = Plan | WinogradPlan | FilterGradientPlan
+Planned = TypeVar("Planned", Plan, PairPlan | None)
+AnyPlan = Plan | PairPlan | WinogradPlan | FilterGradientPlan
 
 
 def emit_contract(module: ModuleBuilder, kernel: ContractionKernel, tables: Tables, target: Target) -> list[Launch]:
@@ -65,17 +70,10 @@ def _emit_part(
 ) -> list[Launch]:
     spec = _specification(kernel, part, tables)
     fusion = kernel.pool
-    made: AnyPlan | None = None
-    if fusion is not None:
-        made = _pooling_plan(kernel, part, spec, fusion, target)
-    epilogue = tile_epilogue = None
-    if made is not None and fusion is not None:
-        tile_epilogue = PoolEpilogue(kernel, fusion, tables, partial(coordinates, kernel, part))
-    else:
-        usual = _plan_with_epilogue(kernel, part, spec, target)
-        made = plan_winograd(spec, target, usual) or usual
-        if len(kernel.stores) > 1 or kernel.stores[0].value is not kernel.accumulated[0]:
-            epilogue = _epilogue(kernel, part, tables)
+    made, tile_epilogue = _chosen(kernel, part, spec, tables, target)
+    epilogue = None
+    if tile_epilogue is None and (len(kernel.stores) > 1 or kernel.stores[0].value is not kernel.accumulated[0]):
+        epilogue = _epilogue(kernel, part, tables)
     scratch = [_scratch_value(s, kernel) for s in made.scratch]
     slots = [tables.buffer(v) for v in scratch]
     names = emit(module, name, made, target, tables, epilogue, tile_epilogue, slots)
@@ -100,15 +98,40 @@ def _by_rows(launches: list[Launch], few: Launch, plan: Plan) -> list[Launch]:
     return [launches[0], few, *launches[1:]]
 
 
-def _plan_with_epilogue(
-    kernel: ContractionKernel, part: Part, spec: Contraction, target: Target, multiples: Mapping[str, int] | None = None
-) -> Plan:
-    """A plan whose lanes run along merged axes only where all that the epilogue reads runs on with one stride, too."""
+def _chosen(
+    kernel: ContractionKernel, part: Part, spec: Contraction, tables: Tables, target: Target
+) -> tuple[AnyPlan, PoolEpilogue | None]:
+    """The plan of a part, and what pools its register tiles if that is done in registers."""
+    pairs = _pair_plan(kernel, part, spec, target)
+    if pairs is not None:
+        return pairs, None
+    if kernel.pool is not None:
+        made = _pooling_plan(kernel, part, spec, kernel.pool, target)
+        if made is not None:
+            return made, PoolEpilogue(kernel, kernel.pool, tables, partial(coordinates, kernel, part))
+    usual = _plan_with_epilogue(kernel, part, lambda apart: plan(spec, target, apart=apart))
+    return plan_winograd(spec, target, usual) or usual, None
+
+
+def _pair_plan(kernel: ContractionKernel, part: Part, spec: Contraction, target: Target) -> PairPlan | None:
+    if not multiplies_pairs(spec, target):
+        return None
+    usual = _plan_with_epilogue(kernel, part, lambda apart: plan(spec, target, apart=apart))
+    return _plan_with_epilogue(kernel, part, lambda apart: plan_pairs(spec, target, usual, apart))
+
+
+def _plan_with_epilogue(kernel: ContractionKernel, part: Part, make: Callable[[list[str]], Planned]) -> Planned:
+    """A plan whose lanes run along merged axes only where all that the epilogue reads runs on with one stride, too.
+
+    ``make`` plans, given the axes that are not to be merged.
+    """
     offset = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
     indices = [*all_indices(*(s.expr for s in kernel.stores)), offset]
     apart: list[str] = []
     while True:
-        made = plan(spec, target, multiples, apart)
+        made = make(apart)
+        if made is None:
+            return made
         broken = [
             inner.name
             for outer, inner in pairwise(() if made.dot else made.vector.whole)
@@ -136,7 +159,7 @@ def _pooling_plan(
         if axis.output is not None and not axis.group and fusion.window[axis.output] > 1
     }
     try:
-        made = _plan_with_epilogue(kernel, part, spec, target, multiples)
+        made = _plan_with_epilogue(kernel, part, lambda apart: plan(spec, target, multiples, apart))
     except ValueError:
         return None
     strided = made.vector.group and made.vector.c != 1  # lanes a whole group apart

@@ -36,6 +36,11 @@ def test_info_names_the_processor(monkeypatch):
     assert "Abacus 3000 (" in _run("info").output
 
 
+def test_info_says_what_multiplies_bfloat16():
+    assert "float32" in _run("info", env={"PRONGHORN_TARGET": "sse2"}).output
+    assert "AMX, by functions" in _run("info", env={"PRONGHORN_TARGET": "amx-emulated"}).output
+
+
 def test_the_cache_is_told_and_cleared(tmp_path):
     env = {"PRONGHORN_CACHE_DIR": str(tmp_path), "PRONGHORN_CACHE": "1"}
     with pytest.MonkeyPatch.context() as patch:

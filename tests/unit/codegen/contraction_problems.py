@@ -69,8 +69,9 @@ class Problem:
 
 
 def machine_for(name):
-    machine = named_target(name)
-    if machine.arch != native_target().arch or machine.register_bits > native_target().vector_bits:
+    machine, host = named_target(name), native_target()
+    lacks_tiles = machine.tiles == "amx" != host.tiles
+    if machine.arch != host.arch or machine.register_bits > host.vector_bits or lacks_tiles:
         pytest.skip(f"this machine cannot run {name} code")
     return machine
 

@@ -180,7 +180,7 @@ def test_random_contractions(native, target):
             raise AssertionError(f"{problem.spec} with {problem.env}") from error
 
 
-def random_problem(rng, seed):
+def random_problem(rng, seed, **options):
     roles = rng.permutation(["m", "m", "n", "n", "k", "k", "batch"])[: rng.integers(2, 7)]
     extents = [int(rng.choice([1, 2, 3, 5, 8, 17, 33])) for _ in roles]
     while np.prod(extents) > 60_000:
@@ -196,7 +196,7 @@ def random_problem(rng, seed):
         (f"{role}{i}", extents[i], strides["a"][i], strides["b"][i], strides["c"][i]) for i, role in enumerate(roles)
     ]
     runtime = [axis[0] for axis in axes if rng.uniform() < 0.25]
-    return Problem(axes, runtime=runtime, seed=seed)
+    return Problem(axes, runtime=runtime, seed=seed, **options)
 
 
 def test_epilogue_sees_coordinates(native):

@@ -1,8 +1,10 @@
 import ctypes
+import errno
+import types
 
 import pytest
 
-from pronghorn.runtime import host
+from pronghorn.runtime import host, tiles
 from pronghorn.runtime.compile import compile_ir
 
 
@@ -29,6 +31,55 @@ def test_emulated_targets_run_anywhere(monkeypatch, name, bits, registers):
     assert target.register_bits == min(bits, native.vector_bits) and native.register_bits == native.vector_bits
     monkeypatch.setenv(host.VARIABLE, name)
     assert host.host_target() == target
+
+
+def test_tiles_are_emulated_anywhere_and_used_where_they_are(monkeypatch):
+    native = host.native_target()
+    target = host.named_target("amx-emulated")
+    assert (target.vector_bits, target.registers, target.tiles) == (512, 32, "emulated")
+    assert target.features == native.features and host.named_target("avx512-emulated").tiles == ""
+    assert host.named_target("amx").has("amx-bf16") and host.named_target("amx").tiles == "amx"
+    monkeypatch.setenv(host.VARIABLE, "amx")
+    if native.tiles:
+        assert host.host_target().tiles == "amx"
+    else:
+        with pytest.raises(ValueError, match="'amx'.*amx-tile"):
+            host.host_target()
+
+
+class _Libc:
+    def __init__(self, answer):
+        self.answer, self.asked = answer, []
+
+    def syscall(self, *arguments):
+        self.asked.append(arguments)
+        return self.answer
+
+
+@pytest.mark.parametrize("answer", [0, -1])
+def test_the_system_is_asked_for_tiles_once(monkeypatch, caplog, answer):
+    libc = _Libc(answer)
+    monkeypatch.setattr(tiles.ctypes, "CDLL", lambda *_, **__: libc)
+    monkeypatch.setattr(tiles.ctypes, "get_errno", lambda: errno.EPERM)
+    monkeypatch.setattr(tiles.sys, "platform", "linux")
+    tiles.are_allowed.cache_clear()
+    try:
+        assert [tiles.are_allowed(), tiles.are_allowed()] == [answer == 0] * 2
+    finally:
+        tiles.are_allowed.cache_clear()
+    assert libc.asked == [(158, 0x1023, 18)]
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == (answer != 0) and all("\n" not in line and "not permitted" in line for line in said)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_machine_with_tiles_has_them_if_they_are_allowed(monkeypatch, allowed):
+    features = dict.fromkeys((*host.AVX512, *host.AVX2, *tiles.FEATURES), True)
+    found = types.SimpleNamespace(items=features.items, flatten=lambda: "+amx-tile")
+    monkeypatch.setattr(host.llvm, "get_host_cpu_features", lambda: found)
+    monkeypatch.setattr(host, "host_arch", lambda: "x86_64")
+    monkeypatch.setattr(tiles, "are_allowed", lambda: allowed)
+    assert host.native_target.__wrapped__().tiles == ("amx" if allowed else "")
 
 
 def test_features_are_asked_by_name():

@@ -7,6 +7,7 @@ register tile by the model in :mod:`.tiling`), and write its kernels: :mod:`.pac
 
 from pronghorn.codegen.contraction.emit import emit
 from pronghorn.codegen.contraction.nest import Place
+from pronghorn.codegen.contraction.pairs import PairPlan, multiplies_pairs, plan_pairs
 from pronghorn.codegen.contraction.plan import FEW_ROWS, Kernel, Plan, Scratch, for_few_rows, plan
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
@@ -20,6 +21,7 @@ __all__ = [
     "Epilogue",
     "FilterGradientPlan",
     "Kernel",
+    "PairPlan",
     "Place",
     "Plan",
     "Scratch",
@@ -28,6 +30,8 @@ __all__ = [
     "WinogradPlan",
     "emit",
     "for_few_rows",
+    "multiplies_pairs",
     "plan",
+    "plan_pairs",
     "plan_winograd",
 ]

@@ -13,6 +13,7 @@ from pronghorn.codegen.builder import ModuleBuilder, Operand
 from pronghorn.codegen.contraction.combine import emit_combine
 from pronghorn.codegen.contraction.nest import split_unit
 from pronghorn.codegen.contraction.pack import emit_pack
+from pronghorn.codegen.contraction.pairs import PairPlan, emit_pairs
 from pronghorn.codegen.contraction.plan import Level, Plan
 from pronghorn.codegen.contraction.spec import Axis
 from pronghorn.codegen.contraction.tile import Context, Epilogue, State, TileEpilogue, TileWriter
@@ -30,7 +31,7 @@ __all__ = ["emit"]
 def emit(
     module: ModuleBuilder,
     name: str,
-    plan: Plan | WinogradPlan | FilterGradientPlan,
+    plan: Plan | PairPlan | WinogradPlan | FilterGradientPlan,
     machine: HasFeatures,
     tables: Tables,
     epilogue: Epilogue | None = None,
@@ -51,9 +52,11 @@ def emit(
         return _emit_filter_gradient(module, name, plan, machine, tables, epilogue, scratch_slots[0])
     if isinstance(plan, WinogradPlan):
         return _emit_winograd(module, name, plan, machine, tables, epilogue, tile_epilogue, scratch_slots[0])
-    if tile_epilogue and (not plan.multiples or plan.chunks):
+    if tile_epilogue and (isinstance(plan, PairPlan) or not plan.multiples or plan.chunks):
         raise ValueError("An epilogue over whole tiles needs a plan made with `multiples`.")
     scratch = {buffer.purpose: slot for buffer, slot in zip(plan.scratch, scratch_slots, strict=True)}
+    if isinstance(plan, PairPlan):
+        return emit_pairs(module, name, plan, machine, tables, epilogue, scratch)
     names = []
     for kernel in plan.kernels:
         kernel_name = f"{name}.{kernel.role}" if len(plan.kernels) > 1 else name

@@ -16,7 +16,7 @@ from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.units import Count
 from pronghorn.graph.dim import product
 
-__all__ = ["emit_pack", "packed_strides"]
+__all__ = ["emit_pack", "packed_strides", "transposed"]
 
 Span = tuple[Operand, Operand]
 
@@ -144,7 +144,7 @@ class _Packer:
         ty = vec(self.scalar, BLOCK)
         with fb.loop(0, lanes, BLOCK) as lane, fb.loop(start, steps, BLOCK) as step:
             rows = [fb.load(ty, self._from(source, fb.add(lane, i), step)) for i in range(BLOCK)]
-            for i, row in enumerate(_transposed(fb, ty, rows)):
+            for i, row in enumerate(transposed(fb, ty, rows)):
                 self._store(row, self._to(target, lane, fb.add(step, i)), BLOCK)
         self._copy_elements(source, target, (0, lanes), (steps, stop))
         self._copy_elements(source, target, (lanes, valid), span)
@@ -155,7 +155,7 @@ class _Packer:
             self._store(fb.load(self.scalar, self._from(source, lane, step)), self._to(target, lane, step), 1)
 
 
-def _transposed(fb: FunctionBuilder, ty: str, rows: list[str]) -> list[str]:
+def transposed(fb: FunctionBuilder, ty: str, rows: list[str]) -> list[str]:
     """A square block of vectors transposed: for each bit of the index, off-diagonal halves change places."""
     size = len(rows)
     distance = 1

@@ -26,7 +26,18 @@ from pronghorn.compiler.costs import GRAIN_CYCLES, MULTIPLY_ADDS, typical
 from pronghorn.graph.dim import Extent, evaluate, least, product
 from pronghorn.graph.dtypes import LOW_PRECISION
 
-__all__ = ["FEW_ROWS", "Chunks", "Kernel", "Level", "Plan", "Scratch", "for_few_rows", "plan"]
+__all__ = [
+    "FEW_PARTIALS",
+    "FEW_ROWS",
+    "Chunks",
+    "Kernel",
+    "Level",
+    "Plan",
+    "Scratch",
+    "for_few_rows",
+    "partial_sums",
+    "plan",
+]
 
 FEW_PARTIALS = 16  # where there are not enough tiles otherwise
 MOST_PARTIALS = 64
@@ -397,12 +408,20 @@ def _with_kernels(partial: Plan, main: Kernel) -> Plan:
         scratch.append(Scratch("packed B", partial.packed_dtype, _elements(partial.panel, panels, *outer)))
         kernels.insert(0, Kernel("pack", Units.of(*pack_counts(partial)), PACK_CYCLES))
     if partial.chunks:
-        across = Count(partial.vector.extent, partial.tile.lanes)
-        others = tuple(Count(axis.extent) for axis in partial.free()[:-1])
-        elements = _elements(partial.tile.lanes, partial.chunks.count, *others, across)
-        scratch.append(Scratch("partial sums", partial.spec.sum_dtype, elements))
-        kernels.append(Kernel("combine", Units.of(*combine_counts(partial)), COMBINE_CYCLES))
+        buffer, combine = partial_sums(partial)
+        scratch.append(buffer)
+        kernels.append(combine)
     return replace(partial, kernels=tuple(kernels), scratch=tuple(scratch))
+
+
+def partial_sums(plan: Plan) -> tuple[Scratch, Kernel]:
+    """The buffer for the sums of a plan's chunks, and the kernel that adds them up."""
+    assert plan.chunks is not None
+    across = Count(plan.vector.extent, plan.tile.lanes)
+    others = tuple(Count(axis.extent) for axis in plan.free()[:-1])
+    elements = _elements(plan.tile.lanes, plan.chunks.count, *others, across)
+    combine = Kernel("combine", Units.of(*combine_counts(plan)), COMBINE_CYCLES)
+    return Scratch("partial sums", plan.spec.sum_dtype, elements), combine
 
 
 PACK_DEPTH = 64  # steps of the innermost summed axis that one unit of packing takes

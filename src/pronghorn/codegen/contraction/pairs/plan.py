@@ -1,0 +1,259 @@
+"""Planning products of bfloat16 pairs: which axes are rows, columns and steps, and how their tiles are filled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+from pronghorn.codegen.contraction.pairs.unit import LINES, STEPS, TILE_BYTES, HasTiles, PairUnit, pair_unit
+from pronghorn.codegen.contraction.plan import FEW_PARTIALS, Chunks, Kernel, Plan, Scratch, partial_sums
+from pronghorn.codegen.contraction.spec import Axis, Contraction
+from pronghorn.codegen.contraction.tiling import Tile
+from pronghorn.codegen.units import Count, Units
+from pronghorn.compiler.costs import GRAIN_CYCLES, MULTIPLY_ADDS, typical
+from pronghorn.graph.dim import Extent, product
+
+__all__ = ["LINEWISE", "SCATTERED", "STEPWISE", "PairPlan", "multiplies_pairs", "plan_pairs"]
+
+STEPWISE, LINEWISE, SCATTERED = "along the steps", "along the lines", "along neither"
+"""Where the elements of an operand are adjacent in memory: along the sum, along its rows or columns, or nowhere."""
+
+MOST_COLUMNS = 512  # of a unit: their sums are in a buffer on the stack, 64 KB with 32 rows
+BLOCK = 16  # tiles of steps that a unit brings of A at a time: 32 KB with 32 rows
+PACK_TILES = 8  # tiles of steps that a unit of packing takes
+MOST_PADDING = 1.6  # times the steps, if runs of adjacent ones are filled up to whole tiles
+CHUNK_STEPS = 256  # of a sum at least that is cut
+
+# In the model's units: of filling one tile in each of the ways, first for A, whose rows are as in memory, then for B;
+# of a vector of results; and of one that is scattered.
+_FILL_A = {STEPWISE: 45.0, LINEWISE: 260.0, SCATTERED: 1500.0}
+_FILL_B = {STEPWISE: 260.0, LINEWISE: 70.0, SCATTERED: 1500.0}
+_RESULT, _SCATTER = 4.0, 24.0
+_GAIN = 1.1  # that the estimate must be better by
+
+
+@dataclass(frozen=True, slots=True)
+class PairPlan:
+    """How a contraction is computed by products of pairs; it stands in for a :class:`..plan.Plan`.
+
+    Attributes:
+        spec: the contraction, A and B exchanged if that is better.
+        unit: what multiplies.
+        rows: the axes of A alone, counted as one, the last the fastest.
+        vector: the axis of the columns.
+        outer: the other axes of the result, one by one.
+        depth: the summed axes, the last the fastest.
+        in_runs: whether each run along the last summed axis fills tiles of its own; if not, tiles go on from one run to
+            the next.
+        fill_a, fill_b: how the operands' tiles are filled.
+        columns: of a unit, a multiple of the tiles that are multiplied at a time.
+        chunks: that a long sum is cut into.
+        cycles: the model's estimate for all of it.
+        kernels, scratch: as in :class:`..plan.Plan`.
+    """
+
+    spec: Contraction
+    unit: PairUnit
+    rows: tuple[Axis, ...]
+    vector: Axis
+    outer: tuple[Axis, ...]
+    depth: tuple[Axis, ...]
+    in_runs: bool
+    fill_a: str
+    fill_b: str
+    columns: int
+    chunks: Chunks | None = None
+    cycles: float = 0.0
+    kernels: tuple[Kernel, ...] = ()
+    scratch: tuple[Scratch, ...] = ()
+    dot: bool = False
+
+    @property
+    def block_rows(self) -> int:
+        """Rows of a unit."""
+        return self.unit.rows * LINES
+
+    @property
+    def block_columns(self) -> int:
+        """Columns that are multiplied at a time."""
+        return self.unit.columns * LINES
+
+    @property
+    def outer_b(self) -> tuple[Axis, ...]:
+        """The other axes of B in the result."""
+        return tuple(axis for axis in self.outer if axis.b != 0)
+
+    def row_count(self) -> Extent:
+        return product(tuple(axis.extent for axis in self.rows))
+
+    def step_tiles(self) -> tuple[Count, ...]:
+        """How many tiles the steps make, as a product."""
+        if not self.in_runs:
+            return (Count(product(tuple(axis.extent for axis in self.depth)), STEPS),)
+        *others, run = self.depth
+        return (*(Count(axis.extent) for axis in others), Count(run.extent, STEPS))
+
+    def unit_counts(self) -> tuple[Count, ...]:
+        """The loops that make the units of the main kernel."""
+        chunks = (self.chunks.count,) if self.chunks else ()
+        others = (Count(axis.extent) for axis in self.outer)
+        return (*chunks, *others, Count(self.vector.extent, self.columns), Count(self.row_count(), self.block_rows))
+
+    def pack_counts(self) -> tuple[Count, ...]:
+        """The loops that make the units of the pack kernel: the tiles of steps, the last of them some at a time."""
+        *others, last = self.step_tiles()
+        outer = (Count(axis.extent) for axis in self.outer_b)
+        columns = Count(self.vector.extent, self.block_columns)
+        return (*outer, columns, *others, replace(last, step=last.step * PACK_TILES))
+
+    def partial(self) -> Plan:
+        """The plan as the kernel that adds up the chunks' sums sees it."""
+        return Plan(self.spec, self.vector, False, False, Tile((), 1, LINES), (), 0, self.depth, self.chunks, (), ())
+
+
+def multiplies_pairs(spec: Contraction, machine: HasTiles) -> bool:
+    """Whether a machine can compute a contraction so: A and B are bfloat16, summed in float32."""
+    types = (spec.a.dtype, spec.b.dtype, spec.sum_dtype)
+    return (
+        pair_unit(machine) is not None
+        and types == ("bfloat16", "bfloat16", "float32")
+        and all(axis.extent != 0 for axis in spec.axes)
+    )
+
+
+def plan_pairs(
+    spec: Contraction, machine: HasTiles, usual: Plan | None = None, apart: Sequence[str] = ()
+) -> PairPlan | None:
+    """Plans a contraction so, if the machine multiplies pairs and the estimate is less than that of ``usual``.
+
+    Without ``usual``, whatever the estimate. ``apart`` names axes that are not merged with others. None where A and B
+    are not both bfloat16, or nothing is summed.
+    """
+    unit = pair_unit(machine)
+    if unit is None or not multiplies_pairs(spec, machine):
+        return None
+    spec = spec.simplified(keep=apart)
+    best: PairPlan | None = None
+    for oriented in (spec, spec.swapped()):
+        for made in _candidates(oriented, unit):
+            if best is None or made.cycles < best.cycles:
+                best = made
+    if best is None or (usual is not None and best.cycles * _GAIN >= usual.tile.cycles):
+        return None
+    return _with_kernels(best)
+
+
+def _candidates(spec: Contraction, unit: PairUnit) -> Iterator[PairPlan]:
+    """The plans with each axis of B alone as that of the columns."""
+    rows = sorted((axis for axis in spec.axes if not axis.reduced and axis.b == 0), key=lambda axis: -_far(axis.a))
+    depth = _depth(spec)
+    if not depth:
+        return
+    for vector in spec.axes:
+        if vector.reduced or vector.a != 0:
+            continue
+        inner = {vector.name, *(row.name for row in rows)}
+        outer = tuple(axis for axis in spec.axes if not axis.reduced and axis.name not in inner)
+        in_runs = _in_runs(depth)
+        run = depth[-1]
+        made = PairPlan(
+            spec=spec,
+            unit=unit,
+            rows=tuple(rows),
+            vector=vector,
+            outer=outer,
+            depth=depth,
+            in_runs=in_runs,
+            fill_a=STEPWISE if in_runs and run.a == 1 else LINEWISE if _adjacent(rows) else SCATTERED,
+            fill_b=STEPWISE if in_runs and run.b == 1 else LINEWISE if vector.b == 1 else SCATTERED,
+            columns=_columns(vector.extent, unit),
+        )
+        made = _shared_out(made)
+        yield replace(made, cycles=_cycles(made))
+
+
+def _far(size: Extent) -> int:
+    return abs(size) if isinstance(size, int) else 1 << 40
+
+
+def _depth(spec: Contraction) -> tuple[Axis, ...]:
+    """The summed axes, those with the longest strides first; the last is one along which an operand is adjacent."""
+    reduced = sorted((axis for axis in spec.axes if axis.reduced), key=lambda axis: (-_far(axis.a), -_far(axis.b)))
+    last = [axis for axis in reduced if 1 in (axis.a, axis.b)]
+    last.sort(key=lambda axis: (axis.a == 1, typical(axis.extent)))
+    return tuple(axis for axis in reduced if axis is not (last or reduced)[-1]) + tuple((last or reduced)[-1:])
+
+
+def _in_runs(depth: tuple[Axis, ...]) -> bool:
+    if len(depth) == 1:
+        return True
+    run = depth[-1]
+    steps = typical(run.extent)
+    return 1 in (run.a, run.b) and -(-steps // STEPS) * STEPS <= MOST_PADDING * steps
+
+
+def _adjacent(rows: list[Axis]) -> bool:
+    """Whether the rows of a tile are adjacent in A."""
+    if not rows or rows[-1].a != 1:
+        return False
+    extent = rows[-1].extent
+    return len(rows) == 1 or (isinstance(extent, int) and extent % LINES == 0)
+
+
+def _columns(extent: Extent, unit: PairUnit) -> int:
+    """Columns of a unit: equal shares of all of them."""
+    block = unit.columns * LINES
+    if not isinstance(extent, int):
+        return MOST_COLUMNS
+    share = -(-extent // -(-extent // MOST_COLUMNS))
+    return -(-share // block) * block
+
+
+def _shared_out(made: PairPlan) -> PairPlan:
+    """With as many units as are worth having: fewer columns in each, then a long sum cut into chunks."""
+    block = made.block_columns
+    while made.columns > 2 * block and _units(made) < 8 and _cycles(made) > 4 * GRAIN_CYCLES:
+        made = replace(made, columns=-(-made.columns // (2 * block)) * block)
+    if _units(made) >= 8 or _cycles(made) <= 4 * GRAIN_CYCLES:
+        return made
+    steps = product(tuple(axis.extent for axis in made.depth))
+    count = Count(steps, CHUNK_STEPS, FEW_PARTIALS)
+    return replace(made, chunks=Chunks(made.depth[0].name, count)) if count.typical > 1 else made
+
+
+def _units(made: PairPlan) -> int:
+    return prod(count.typical for count in made.unit_counts())
+
+
+def _cycles(made: PairPlan) -> float:
+    """The model's estimate."""
+    outer = prod(typical(axis.extent) for axis in made.outer)
+    tiles = prod(count.typical for count in made.step_tiles())
+    row_tiles = -(-typical(made.row_count()) // made.block_rows) * made.unit.rows
+    shares = Count(made.vector.extent, made.columns).typical
+    column_tiles = Count(made.vector.extent, made.block_columns).typical * made.unit.columns
+    products = row_tiles * column_tiles * tiles * made.unit.cycles
+    filling = row_tiles * shares * tiles * _FILL_A[made.fill_a]
+    results = typical(made.row_count()) * column_tiles * (_RESULT if made.vector.c == 1 else _SCATTER)
+    if made.chunks:
+        results *= 1 + made.chunks.count.typical
+    packing = prod(typical(axis.extent) for axis in made.outer_b) * column_tiles * tiles * _FILL_B[made.fill_b]
+    return outer * (products + filling + results) + packing
+
+
+def _with_kernels(made: PairPlan) -> PairPlan:
+    """Adds the kernels, and the buffers between them."""
+    elements: list[Extent] = [made.unit.columns * TILE_BYTES // 2]
+    elements += [axis.extent for axis in made.outer_b]
+    elements += [count.most for count in (Count(made.vector.extent, made.block_columns), *made.step_tiles())]
+    scratch = [Scratch("packed B", made.spec.b.dtype, product(tuple(elements)))]
+    fill = PACK_TILES * made.unit.columns * _FILL_B[made.fill_b] / MULTIPLY_ADDS
+    main = made.cycles / max(_units(made), 1) / MULTIPLY_ADDS
+    kernels = [Kernel("pack", Units.of(*made.pack_counts()), fill)]
+    kernels.append(Kernel("main", Units.of(*made.unit_counts()), main))
+    if made.chunks:
+        buffer, combine = partial_sums(made.partial())
+        scratch.append(buffer)
+        kernels.append(combine)
+    return replace(made, kernels=tuple(kernels), scratch=tuple(scratch))

@@ -1,0 +1,308 @@
+"""Products of bfloat16 by AMX's tiles against NumPy, emulated anywhere and on the instructions where they are there."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+
+import ml_dtypes
+import numpy as np
+import pytest
+from contraction_problems import (
+    SLOT_EXTRA,
+    attention,
+    check,
+    conv,
+    filter_gradient,
+    input_gradient,
+    machine_for,
+    matmul,
+    run,
+)
+from test_contraction import BLOCKED, CASES, random_problem
+
+from pronghorn.codegen.builder import ModuleBuilder
+from pronghorn.codegen.contraction import PairPlan, emit, plan, plan_pairs
+from pronghorn.codegen.contraction.pairs.instructions import tiles_for
+from pronghorn.codegen.slots import Tables
+from pronghorn.runtime.compile import compile_ir
+from pronghorn.runtime.host import named_target
+
+TARGETS = ("amx-emulated", "amx")
+BFLOAT16 = ("bfloat16",) * 3
+SUMS = ("bfloat16", "bfloat16", "float32")
+WITHOUT_SUM = ("dot product", "outer product", "strided dot product")  # or without a row or a column
+
+
+def pairs(spec, machine, multiples=None):
+    """The plan, whatever it gains."""
+    assert multiples is None
+    made = plan_pairs(spec, machine)
+    assert isinstance(made, PairPlan)
+    return made
+
+
+def wide(bits):
+    """bfloat16 as doubles, denormals as zeros with their sign."""
+    x = bits.view(ml_dtypes.bfloat16).astype("f8")
+    return np.where(np.abs(x) < 2.0**-126, np.copysign(0, x), x)
+
+
+def rounded(x):
+    """Doubles rounded to float32 as if its exponents had no end; what is less than the smallest is zero."""
+    with np.errstate(over="ignore"):
+        tiny = np.abs((x * 2.0**64).astype("f4").astype("f8")) < 2.0**-62
+    with np.errstate(over="ignore", under="ignore"):
+        return np.where(tiny, np.copysign(0, x), x.astype("f4").astype("f8"))
+
+
+def definition(total, a, b):
+    """TDPBF16PS of tiles: 16 rows of 16 pairs, 16 pairs of 16 columns."""
+    a, b = wide(a).reshape(16, 16, 1, 2), wide(b).reshape(1, 16, 16, 2)
+    sums = np.zeros((16, 16, 2))
+    with np.errstate(invalid="ignore"):
+        for k in range(16):
+            sums = rounded(sums + a[:, k] * b[:, k])
+        both = rounded(sums[..., 0] + sums[..., 1])
+        before = np.where(np.abs(total) < 2.0**-126, np.copysign(0, total), total).astype("f8")
+        return rounded(before + both).astype("f4")
+
+
+def instruction(native, target):
+    """``run(total, a, b)``: the instruction on tiles in memory, in place."""
+    machine = machine_for(target)
+    module = ModuleBuilder()
+    module.target = machine
+    fb = module.function("f", [("ptr", "c"), ("ptr", "a"), ("ptr", "b")])
+    tiles = tiles_for(fb, machine.tiles)
+    tiles.begin()
+    for number, pointer in enumerate(("%c", "%a", "%b")):
+        tiles.load(number, pointer, 64)
+    tiles.multiply(0, 1, 2)
+    tiles.store(0, "%c", 64)
+    tiles.end()
+    fb.ret()
+    function = native(module.text(), machine.cpu, machine.features).function("f", *[ctypes.c_void_p] * 3)
+    return lambda *arrays: function(*(array.ctypes.data for array in arrays))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_instruction_is_what_its_definition_says(native, target):
+    """Every bit: numbers far apart that cancel, ties, denormals going in and coming out, infinities, signs of zeros."""
+    multiply = instruction(native, target)
+    rng = np.random.default_rng(0)
+    for kind in range(12):
+        exponents = (rng.integers(-12, 12, 512), rng.integers(-75, -50, 512), rng.integers(-3, 3, 512))[kind % 3]
+        x = rng.standard_normal(512) * 2.0**exponents
+        y = rng.standard_normal(512) * 2.0 ** rng.permutation(exponents)
+        if kind % 4 == 3:  # few bits, so that sums cancel and lie half way between two floats
+            x, y = np.round(x * 4) * 2.0**-66, np.round(y * 4) * 2.0**-60
+        a, b = (v.astype(ml_dtypes.bfloat16).view("u2") for v in (x, y))
+        if kind > 5:
+            special = np.array([0, 0x8000, 1, 0x8001, 0x7F, 0x80, 0x7F7F, 0x3F80, 0xBF80], "u2")
+            a[rng.integers(0, 512, 60)] = rng.choice(special, 60)
+            b[rng.integers(0, 512, 60)] = rng.choice(special, 60)
+        total = (rng.standard_normal((16, 16)) * 2.0 ** rng.integers(-130, 3, (16, 16))).astype("f4")
+        expected = definition(total, a, b)
+        multiply(total, a, b)
+        np.testing.assert_array_equal(total.view("u4"), expected.view("u4"), err_msg=str(kind))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_infinities_and_nans(native, target):
+    multiply = instruction(native, target)
+    one, infinity = 0x3F80, 0x7F80
+    for left, right, expected in ((infinity, one, np.inf), (infinity, 0, np.nan), (infinity, 0xBF80, -np.inf)):
+        a, b, total = np.zeros((16, 32), "u2"), np.zeros((16, 32), "u2"), np.ones((16, 16), "f4")
+        a[3, 5], b[2, 2 * 7 + 1] = left, right
+        if right == one:  # only where the column has the pair: zeros times infinity are NaN
+            b[2] = np.tile([0, one], 16)
+        multiply(total, a, b)
+        np.testing.assert_array_equal(total[3, 7], np.float32(expected))
+        assert (np.delete(total, 3, axis=0) == 1).all()
+
+
+@pytest.mark.mostly_slow("amx-emulated-matmul, both", "amx-emulated-conv, dilated")
+@pytest.mark.parametrize("name", [name for name in CASES if name not in WITHOUT_SUM])
+@pytest.mark.parametrize("target", TARGETS)
+def test_matches_numpy(native, name, target):
+    for dtypes in (BFLOAT16, SUMS):
+        check(native, CASES[name](dtypes=dtypes), target, planner=pairs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in CASES if name not in WITHOUT_SUM])
+@pytest.mark.parametrize("target", TARGETS)
+def test_run_time_batch(native, name, target):
+    outer = "n" if "gradient" in name and "filter" in name else CASES[name]().axes[0].name
+    check(native, CASES[name](runtime=(outer,), dtypes=BFLOAT16), target, planner=pairs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("extent", [0, 1, 2, 15, 16, 17, 31, 32, 33, 64, 95])
+@pytest.mark.parametrize("target", TARGETS)
+def test_any_extent(native, extent, target):
+    """Rows, columns and steps that are not known, alone and together; packed along either axis."""
+    options = {"dtypes": SUMS, "runtime": ("m", "n", "k")}
+    for layout in ({}, {"a_transposed": True}, {"b_transposed": True}):
+        check(native, matmul(extent, 40, 24, **layout, **options), target, planner=pairs)
+        check(native, matmul(7, extent, 24, **layout, **options), target, planner=pairs)
+        check(native, matmul(7, 40, extent, **layout, **options), target, planner=pairs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", TARGETS)
+def test_everything_at_run_time(native, target):
+    for dtypes in (BFLOAT16, SUMS):
+        names = ("n", "oh", "ow", "co", "kh", "kw", "ci")
+        check(native, conv(3, 9, 11, 5, 20, 3, 3, dtypes=dtypes, runtime=names), target, planner=pairs)
+        check(native, input_gradient(2, 9, 8, 40, 20, 3, 3, dtypes=dtypes, runtime=("n", "co")), target, planner=pairs)
+        made = check(
+            native,
+            filter_gradient(21, 12, 12, 1, 32, 3, 3, dtypes=dtypes, runtime=("n", "co", "kh")),
+            target,
+            planner=pairs,
+        )
+        assert made.chunks is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BLOCKED)
+@pytest.mark.parametrize("target", TARGETS)
+def test_long_sums(native, name, target):
+    for runtime in ((), ("n",)):
+        check(native, BLOCKED[name](dtypes=SUMS, runtime=runtime), target, cuts=(0.3,), planner=pairs)
+
+
+@pytest.mark.mostly_slow(every=3)
+@pytest.mark.parametrize("images", [0, 1, 3])
+def test_chunks_of_a_sum_may_be_empty(native, images):
+    problem = filter_gradient(images, 20, 20, 2, 8, 3, 3, dtypes=SUMS, runtime=("n",))
+    assert check(native, problem, "amx-emulated", planner=pairs).chunks is not None
+
+
+@pytest.mark.slow
+def test_random_contractions(native):
+    rng, tried = np.random.default_rng(11), 0
+    for number in range(60):
+        problem = random_problem(rng, number, dtypes=SUMS)
+        if plan_pairs(problem.spec, named_target("amx-emulated")) is None:
+            continue
+        tried += 1
+        try:
+            check(native, problem, "amx-emulated", cuts=tuple(rng.uniform(0, 1, 2)), planner=pairs)
+        except Exception as error:
+            raise AssertionError(f"{problem.spec} with {problem.env}") from error
+    assert tried > 20
+
+
+@pytest.mark.mostly_slow("attention")
+@pytest.mark.parametrize("name", ["matmul, row far apart", "filter gradient, split, odd", "attention", "conv"])
+def test_bits_do_not_depend_on_the_cuts(native, name):
+    whole, _ = run(native, CASES[name](dtypes=SUMS), "amx-emulated", planner=pairs)
+    cut, _ = run(native, CASES[name](dtypes=SUMS), "amx-emulated", planner=pairs, cuts=(0.1, 0.33, 0.5, 0.9))
+    np.testing.assert_array_equal(whole, cut)
+
+
+def test_what_is_beyond_a_row_enters_no_sum(native):
+    """The steps that fill up a tile are zeros in both operands: an infinity or a NaN behind a row changes nothing."""
+    problem = matmul(20, 40, 24, dtypes=SUMS)
+    before, _ = run(native, problem, "amx-emulated", planner=pairs)
+    problem.arrays[0].reshape(20, 40)[7] = np.nan
+    problem.arrays[0].reshape(20, 40)[9, 3] = np.inf
+    after, _ = run(native, problem, "amx-emulated", planner=pairs)
+    before, after = before.reshape(20, 24), after.reshape(20, 24)
+    np.testing.assert_array_equal(np.delete(after, (7, 9), 0), np.delete(before, (7, 9), 0))
+    assert np.isnan(after[7]).all() and np.isinf(after[9]).all()
+
+
+@pytest.mark.slow
+def test_an_epilogue_takes_the_sums(native):
+    """Bias and a coordinate, in whole vectors and the last, behind a sum that is cut into chunks, too."""
+    for problem in (conv(2, 9, 8, 4, 20, 3, 3, dtypes=SUMS), filter_gradient(21, 28, 28, 1, 32, 3, 3, dtypes=SUMS)):
+        bias = np.random.default_rng(1).standard_normal(40).astype("f4")
+        rows = "oh" if "oh" in [axis.name for axis in problem.axes if axis.c] else "kh"
+
+        def epilogue(fb, value, ty, place, rows=rows):
+            base = fb.load("ptr", fb.gep("ptr", "%bufs", SLOT_EXTRA))
+            pointer = fb.gep("float", base, place.coords["co"])
+            mask = place.mask or fb.mask_first(place.lanes, place.lanes)
+            loaded = fb.masked_load(ty, pointer, mask)
+            row = fb.splat(fb.cast("sitofp", place.coords[rows], "i64", "float"), "float", place.lanes)
+            place.store(fb.op("fadd", ty, value, fb.op("fadd", ty, loaded, row)))
+
+        c, _ = run(native, problem, "amx-emulated", epilogue=epilogue, extra=(bias,), planner=pairs)
+        expected = problem.expected()
+        names = [axis.name for axis in problem.axes if axis.c != 0]
+        at = np.indices(expected.shape)
+        expected = expected + bias[at[names.index("co")]] + at[names.index(rows)]
+        np.testing.assert_allclose(problem.result(c), expected, rtol=1e-4, atol=1e-3)
+
+
+def test_which_contractions_are_taken():
+    machine = named_target("amx")
+
+    def taken(problem, machine=machine):
+        return plan_pairs(problem.spec, machine, plan(problem.spec, machine)) is not None
+
+    for problem in (
+        matmul(64, 256, 256, dtypes=BFLOAT16, runtime=("m",)),
+        matmul(2048, 256, 8000, dtypes=SUMS),
+        conv(16, 34, 34, 64, 64, 3, 3, dtypes=BFLOAT16, runtime=("n",)),
+        filter_gradient(16, 34, 34, 64, 64, 3, 3, dtypes=SUMS, runtime=("n",)),
+        input_gradient(16, 32, 32, 64, 64, 3, 3, dtypes=BFLOAT16, runtime=("n",)),
+        attention(16, 4, 128, 128, 64, dtypes=BFLOAT16),
+    ):
+        assert taken(problem)
+        assert not taken(problem, named_target("avx512"))
+    assert not taken(matmul(64, 256, 256))
+    assert not taken(matmul(64, 256, 256, dtypes=("bfloat16", "float32", "float32")))
+    assert not taken(matmul(1, 1, 65536, dtypes=BFLOAT16))  # nothing is summed
+    assert not taken(matmul(1, 64, 16, dtypes=BFLOAT16))
+
+
+@pytest.mark.slow
+def test_units_are_enough_for_many_threads():
+    machine = named_target("amx")
+    for problem in (
+        matmul(2048, 256, 8000, dtypes=SUMS),
+        matmul(256, 2048, 8000, a_transposed=True, dtypes=SUMS),
+        filter_gradient(64, 30, 30, 3, 64, 3, 3, dtypes=SUMS, runtime=("n",)),
+        matmul(32, 20_000, 64, dtypes=SUMS),
+    ):
+        made = pairs(problem.spec, machine)
+        main = next(kernel for kernel in made.kernels if kernel.role == "main")
+        assert main.units.evaluate({"n": 64}) >= 8
+
+
+def assembly(problem):
+    machine = named_target("amx")
+    made = pairs(problem.spec, machine)
+    module = ModuleBuilder()
+    module.target = machine
+    emit(module, "k", made, machine, Tables(), None, None, range(SLOT_EXTRA, SLOT_EXTRA + len(made.scratch)))
+    return compile_ir(module.text(), target=machine, use_cache=False, verify=True).assembly()
+
+
+@pytest.mark.skipif(named_target("native").arch != "x86_64", reason="instructions of x86-64")
+@pytest.mark.mostly_slow("matmul")
+@pytest.mark.parametrize("name", ["matmul", "convolution", "filter gradient"])
+def test_the_innermost_loop_is_loads_and_products_of_tiles(name):
+    """Four products of tiles for four loads, and no more than seven instructions that count; no tile is spilled."""
+    problem = {
+        "matmul": lambda: matmul(512, 512, 512, dtypes=SUMS, runtime=("m",)),
+        "convolution": lambda: conv(4, 28, 28, 64, 64, 3, 3, dtypes=BFLOAT16, runtime=("n",)),
+        "filter gradient": lambda: filter_gradient(64, 30, 30, 64, 64, 3, 3, dtypes=SUMS, runtime=("n",)),
+    }[name]()
+    text = assembly(problem)
+    parts = re.split(r"^([\w.]+):", text, flags=re.MULTILINE)
+    (label, body) = next((i, j) for i, j in zip(parts[1::2], parts[2::2], strict=True) if "tdpbf16ps" in j)
+    code = [line.split() for line in body.splitlines() if re.match(r"\t[a-z]", line)]
+    end = next(number for number, words in enumerate(code) if words[-1] == label)
+    names = [words[0] for words in code[: end + 1]]
+    assert (names.count("tdpbf16ps"), names.count("tileloadd"), names.count("tilestored")) == (4, 4, 0)
+    assert len(names) <= 15
+    # Once a kernel, whatever its loops do: configured before them, released at the end.
+    assert (text.count("\tldtilecfg"), text.count("\ttilerelease")) == (1, 1)
+    assert text.count("\ttdpbf16ps") == text.count("\ttilestored") == text.count("\ttilezero") == 4
+    assert text.index("\ttilerelease") > text.rindex("\ttilestored") > text.index("\tldtilecfg")
