@@ -130,14 +130,51 @@ def test_set_backend_holds_for_models_that_exist(engine):
     assert net.layers[0].kernel._away is not None
 
 
-def test_the_engine_does_not_change_while_a_model_runs(engine):
+def calls(net, method, change):
+    """Run a model with a callback that does something in it."""
+
     class Changes(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            keras.config.set_backend(engine.name)
+            change()
 
+        on_test_begin = on_predict_begin = lambda self, logs=None: change()
+
+    data = (X[:8],) if method == "predict" else (X[:8], Y[:8])
+    return getattr(net, method)(*data, callbacks=[Changes()], verbose=0)
+
+
+METHODS = pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
+
+
+@METHODS
+def test_the_engine_does_not_change_while_a_model_runs(engine, method):
+    net = compiled(model())
     with pytest.raises(RuntimeError, match="while fit.*is running.*compile"):
-        compiled(model()).fit(X, Y, callbacks=[Changes()], verbose=0)
+        calls(net, method, lambda: keras.config.set_backend(engine.name))
     keras.config.set_backend(engine.name)
+
+
+@METHODS
+def test_a_model_that_runs_is_not_compiled_for_another_engine(engine, method):
+    net, other = compiled(model()), model()
+    with pytest.raises(RuntimeError, match=rf"backend='{engine.name}'.*from 'pronghorn' to '{engine.name}' while its"):
+        calls(net, method, lambda: compiled(net, engine.name))
+    assert net._engine is None
+    calls(net, method, lambda: (compiled(net), compiled(other, engine.name)))  # the same one; a model that rests
+    with pytest.raises(RuntimeError, match=rf"compile\(\): .*from '{engine.name}' to 'pronghorn'.*next call"):
+        calls(other, method, lambda: compiled(other))
+    compiled(net, engine.name)
+
+
+def test_the_environment_is_read_again_after_a_run(engine, monkeypatch):
+    net, seen = compiled(model()), []
+
+    def change():
+        monkeypatch.setenv(choice.VARIABLE, engine.name)
+        seen.append(choice.chosen())
+
+    calls(net, "fit", change)
+    assert (seen, choice.chosen()) == (["llvm"], engine.name)
 
 
 @pytest.mark.parametrize("name", engines.NAMES)
@@ -150,18 +187,40 @@ def test_an_engine_that_is_not_installed_names_the_command(name, monkeypatch):
         compiled(model(), name)
 
 
-def test_an_engine_that_does_not_work_says_so_once(tmp_path):
-    (tmp_path / "jax").mkdir()
-    (tmp_path / "jax/__init__.py").write_text("raise OSError('libfoo.so: cannot open shared object file')")
-    code = (
-        "import pronghorn as keras\n"
-        "m = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\n"
-        "try: m.compile('sgd', 'mse', backend='jax')\n"
-        "except RuntimeError as error: print(error)"
-    )
-    path = f"{tmp_path}:{':'.join(p for p in sys.path if p)}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": path})
-    assert "installed but does not work (OSError: libfoo.so" in done.stdout, done.stderr
+BROKEN = {
+    "jax": ("__init__.py", "raise OSError('libfoo.so: cannot open shared object file')", "(OSError: libfoo.so"),
+    "pytensor": ("__init__.py", "import no_such_dependency", "(ModuleNotFoundError: No module named 'no_such_dep"),
+    "tensorflow": ("__init__.py", "", "(AttributeError: module 'tensorflow' has no attribute"),
+    "torch": ("__init__.py", "__version__ = '1.13.1+cpu'", "(ImportError: torch 1.13.1+cpu is too old). Python finds"),
+}
+TELLS = """
+import sys, numpy as np, pronghorn as keras
+m = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+m.compile('sgd', 'mse')
+for name in sys.argv[1:]:
+    try:
+        m.compile('sgd', 'mse', backend=name)
+    except (RuntimeError, ImportError) as error:
+        print(error)
+try:
+    m.fit(np.ones((4, 2)), np.ones(4), verbose=2)
+except RuntimeError as error:
+    print("fit:", error)
+"""
+
+
+def test_an_engine_that_does_not_work_says_so_before_the_first_step(tmp_path):
+    for name, (file, text, _) in BROKEN.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text(text)
+    env = {"PYTHONPATH": ":".join([str(tmp_path), *filter(None, sys.path)]), choice.VARIABLE: "torch"}
+    done = subprocess.run([sys.executable, "-c", TELLS, *BROKEN], capture_output=True, text=True, env=env)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 5, done.stderr
+    for line, name, (_, _, told) in zip(lines, BROKEN, BROKEN.values()):
+        assert f"{name!r} is installed but does not work {told}" in line
+        assert f"in {tmp_path / name}; {name} " in line and f"--force-reinstall 'pronghorn[{name}]'" in line
+    assert lines[4] == f"fit: {lines[3]}"  # and no epoch has begun
 
 
 FIRST_CALLS = {

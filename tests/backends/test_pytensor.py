@@ -126,3 +126,15 @@ def test_a_loop_of_a_body_with_unknown_extents():
         model.compile("sgd", "mse", backend=engine)
         losses.append(model.fit(X, np.zeros((4, 4, 2), "float32"), batch_size=3, epochs=2, verbose=0).history["loss"])
     np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
+def test_data_have_values():
+    """Constants and shared variables have; what stands for values to come is refused, with what to do."""
+    model = keras.Sequential([layers.Input((3,)), layers.Dense(2)])
+    expected = model.predict(X[0], verbose=0)
+    for given in (pytensor.shared(X[0]), pt.as_tensor_variable(X[0])):
+        np.testing.assert_array_equal(model.predict(given, verbose=0), expected)
+    model.compile("sgd", "mse")
+    for run in (model.predict, model.evaluate, lambda x: model.fit(x, expected)):
+        with pytest.raises(TypeError, match=r"^x: a PyTensor variable stands for values.*eval\(\).*model\(x\)"):
+            run(pt.matrix("x"))

@@ -45,6 +45,7 @@ SLOW = {
     "backends.choice": {"pronghorn.backends.llvm", "pronghorn.backends.table_executable"},  # the one that is chosen
     "backends.eager.kernels": {"pronghorn.backends.llvm", "pronghorn.runtime.compile"},  # LLVM, for large arrays only
     "backends.engine": {"importlib"},  # importlib.metadata, for the version of another engine
+    "backends.installed": {"importlib"},
     # The compiler and the code generator, where a step's machine code is not kept from before:
     "backends.llvm.executable": {
         "pronghorn.backends.llvm.build",

@@ -23,12 +23,13 @@ OWN_WAYS = {OWN: "llvm", "llvm": "llvm", "numpy": "numpy"}
 
 
 class _Choice:
-    """What was set in this process, and the runs that go on."""
+    """What was set in this process, and the models that run, each with its engine."""
 
     def __init__(self) -> None:
         self.name: str | None = None
         self.lock = threading.Lock()
-        self.runs = 0
+        self.runs: dict[object, tuple[Any, str]] = {}
+        self.while_running: str | None = None  # what was chosen as the first run began, whatever the environment says
 
 
 _choice = _Choice()
@@ -49,7 +50,11 @@ def chosen() -> str:
     Raises:
         ValueError: the environment names something else.
     """
-    name = _of_thread.name or _choice.name or os.environ.get(VARIABLE)
+    return _of_thread.name or _choice.while_running or _of_process()
+
+
+def _of_process() -> str:
+    name = _choice.name or os.environ.get(VARIABLE)
     if not name:
         return "llvm"
     return OWN_WAYS.get(name) or _known(name, f"environment variable {VARIABLE}={name!r}")
@@ -124,15 +129,35 @@ def using(name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[None]:
-    """Keep the choice as it is while a model runs."""
+def running(model: Any, engine: str | None) -> Iterator[None]:
+    """Keep the choice as it is while a model runs on an engine, or, with None, on the one that is chosen."""
+    run = object()
     with _choice.lock:
-        _choice.runs += 1
+        _choice.while_running = _choice.while_running or _of_process()
+        _choice.runs[run] = (model, engine or chosen())
     try:
         yield
     finally:
         with _choice.lock:
-            _choice.runs -= 1
+            del _choice.runs[run]
+            if not _choice.runs:
+                _choice.while_running = None
+
+
+def check_may_change(model: Any, engine: str | None, what: str) -> None:
+    """Raise a `RuntimeError` if a model runs, and on another engine than it is to have: None for the chosen one."""
+    wanted = engine or chosen()
+    now = next((name for other, name in [*_choice.runs.values()] if other is model and name != wanted), None)
+    if now is not None:
+        raise RuntimeError(
+            f"{what}: the engine of a model cannot change from {_shown(now)} to {_shown(wanted)} while its fit(), "
+            "evaluate() or predict() is running. Compile it after the call, and call fit() again with initial_epoch= "
+            f"to go on; or compile with backend={_shown(now)}, which takes effect at the next call."
+        )
+
+
+def _shown(name: str) -> str:
+    return repr(OWN if name == OWN_WAYS[OWN] else name)
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -142,9 +167,9 @@ def keeps_engine(method: F) -> F:
     """A method that runs a model: the engine cannot change until it returns."""
 
     @functools.wraps(method)
-    def kept(*args: Any, **kwargs: Any) -> Any:
-        with running():
-            return method(*args, **kwargs)
+    def kept(model: Any, *args: Any, **kwargs: Any) -> Any:
+        with running(model, model._engine):
+            return method(model, *args, **kwargs)
 
     return kept  # type: ignore[return-value]
 

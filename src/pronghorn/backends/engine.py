@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
-from pronghorn.backends import interpreter
+from pronghorn.backends import installed, interpreter
 from pronghorn.backends.interpreter import Bound
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Dim, Shape
@@ -275,7 +275,7 @@ def untried(name: str) -> Engine:
     Raises:
         ValueError: for a name that is none.
         ImportError: it is not installed; the message says what installs it.
-        EngineError: it is installed, but cannot be imported.
+        EngineError: it is installed, but cannot be imported, or is too old.
     """
     if name not in NAMES:
         raise ValueError(f"There is no engine {name!r}; known are {', '.join(NAMES)}.")
@@ -291,6 +291,8 @@ def untried(name: str) -> Engine:
             f"before the script begins: PRONGHORN_BACKEND={name} pronghorn run SCRIPT"
         )
     with _working(name):
+        importlib.import_module(library)
+        installed.check_version(library)
         found: Engine = importlib.import_module(f"pronghorn.backends.{name}").ENGINE
     return found
 
@@ -318,18 +320,15 @@ def _working(name: str) -> Iterator[None]:
         yield
     except Exception as error:
         raise EngineError(
-            f"The engine {name!r} is installed but does not work ({type(error).__name__}: {error}). If `import "
-            f"{LIBRARIES[name]}` fails in plain Python too, install it anew: pip install --force-reinstall "
-            f"'pronghorn[{name}]'"
+            f"The engine {name!r} is installed but does not work ({type(error).__name__}: {error}). "
+            f"{installed.described(LIBRARIES[name])} If that is a file of your own, give it another name; otherwise "
+            f"install the library anew: pip install --force-reinstall 'pronghorn[{name}]'"
         ) from error
 
 
 def is_installed(name: str) -> bool:
     """Whether the package that an engine needs can be found. It is not imported."""
-    try:
-        return importlib.util.find_spec(LIBRARIES[name]) is not None
-    except ValueError:  # in sys.modules without a spec
-        return True
+    return installed.is_package(LIBRARIES[name])
 
 
 def is_stand_in(library: str) -> bool:

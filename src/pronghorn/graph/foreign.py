@@ -23,7 +23,7 @@ def without_framework(x: Any, what: str = "x") -> Any:
 
     Raises:
         ValueError: for a ragged tensor.
-        TypeError: for a tensor of a TensorFlow graph, which has no values yet.
+        TypeError: for a tensor of a TensorFlow graph or a variable of a PyTensor graph, which has no values yet.
     """
     if hasattr(x, "detach"):  # PyTorch
         return _from_torch(x.detach().cpu())
@@ -41,6 +41,8 @@ def without_framework(x: Any, what: str = "x") -> Any:
             f"{what}: a ragged tensor has rows of different lengths, so it makes no array. Pad them to one length with "
             "its method to_tensor()."
         )
+    if type(x).__module__.startswith("pytensor."):
+        return _from_pytensor(x, what)
     if type(x).__name__ == "SymbolicTensor" and type(x).__module__.startswith("tensorflow."):
         raise TypeError(
             f"{what}: a tensor of a TensorFlow graph has no values yet, and Pronghorn computes with values. Inside "
@@ -48,6 +50,17 @@ def without_framework(x: Any, what: str = "x") -> Any:
             "Python, or put the layer into the model."
         )
     return x
+
+
+def _from_pytensor(x: Any, what: str) -> Any:
+    if hasattr(x, "get_value"):  # a shared variable
+        return x.get_value()
+    if hasattr(x, "data"):  # a constant
+        return x.data
+    raise TypeError(
+        f"{what}: a PyTensor variable stands for values that a compiled function will have; here values are needed. "
+        "Pass numbers, such as what its method eval() gives; or call the model or layer on the variable: model(x)."
+    )
 
 
 def _from_torch(x: Any) -> Any:

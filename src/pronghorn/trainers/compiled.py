@@ -91,6 +91,7 @@ class CompiledModel:
         Raises:
             ValueError: for unknown names, with the nearest ones.
             ImportError: the engine is not installed.
+            RuntimeError: it is another one than that on which a `fit` of this model is running.
 
         Example:
 
@@ -101,7 +102,9 @@ class CompiledModel:
         >>> model.compiled
         True
         """
-        engine = None if backend is None else choice.checked_name(backend, f"compile(backend={backend!r})")
+        given = "compile()" if backend is None else f"compile(backend={backend!r})"
+        engine = None if backend is None else choice.checked_name(backend, given)
+        choice.check_may_change(self, engine, given)
         optimizer = optimizers.get(optimizer)
         checks.check_flags(run_eagerly, steps_per_execution, jit_compile)
         names = compiling.known_output_names(self)
