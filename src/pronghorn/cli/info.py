@@ -23,7 +23,7 @@ def facts() -> Iterator[tuple[str, str]]:
     target = host.host_target()
     yield "CPU", f"{name} ({target.cpu} to LLVM)" if (name := system.processor_name()) else target.cpu
     yield "Vectors", f"{target.vector_bits} bits, {target.registers} registers, {'FMA' if target.has_fma else 'no FMA'}"
-    yield "bfloat16", _BFLOAT16[target.tiles]
+    yield "bfloat16", _BFLOAT16[target.pairs]
     yield "Threads", f"{threads.get_num_threads()} of {threads.available_cores()} cores"
     yield "LLVM", f"{'.'.join(map(str, llvm.llvm_version_info))}, llvmlite {_version('llvmlite')}"
     yield "NumPy", _version("numpy")
@@ -78,7 +78,9 @@ def clear_cache() -> None:
 _BFLOAT16 = {
     "": "widened to float32",
     "amx": "products of tiles (AMX)",
-    "emulated": "products of tiles (AMX, by functions in its place)",
+    "amx-emulated": "products of tiles (AMX, by functions in its place)",
+    "avx512": "products of pairs (AVX-512 BF16)",
+    "avx512-emulated": "products of pairs (AVX-512 BF16, by functions in its place)",
 }
 _OFF = f"The cache is off ({cache.SWITCH_VARIABLE} is set)."
 

@@ -1,11 +1,11 @@
 """The CPU that code is generated for, and LLVM's view of it.
 
-`host_target()` is the machine at hand, narrowed by `PRONGHORN_TARGET` (`sse2`, `avx2`, `avx512`, `amx`, `neon` or
-`native`) so that tests can exercise the code generated for smaller machines. `named_target(name)` describes one of
-those machines whether or not this is one, for looking at the code that it would get. `avx2-emulated`, `avx512-emulated`
-and `amx-emulated` run anywhere: kernels are planned and written for that machine's vectors, registers and tiles, LLVM
-makes of them what the host has, and functions stand in for the instructions of AMX. They are slow, and find what goes
-wrong with what the host lacks.
+`host_target()` is the machine at hand, narrowed by `PRONGHORN_TARGET` (`sse2`, `avx2`, `avx512`, `avx512-bf16`, `amx`,
+`neon` or `native`) so that tests can exercise the code generated for smaller machines. `named_target(name)` describes
+one of those machines whether or not this is one, for looking at the code that it would get. Those with `-emulated`
+behind the name, such as `avx512-emulated` and `amx-emulated`, run anywhere: kernels are planned and written for that
+machine's vectors, registers and tiles, LLVM makes of them what the host has, and functions stand in for instructions on
+bfloat16. They are slow, and find what goes wrong with what the host lacks.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ VARIABLE = "PRONGHORN_TARGET"
 # The instruction-set extensions that 512-bit code may use; every server core since Skylake and Zen 4 has them all.
 AVX512 = ("avx512f", "avx512bw", "avx512dq", "avx512vl")
 AVX2 = ("avx2", "fma")
+AVX512_BF16 = "avx512bf16"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Target:
         l2_bytes: what may count on staying in a core's second-level cache.
         cache_bytes: about what the second and third-level caches leave to one program.
         emulated_on: the width of the registers that wider vectors are split into; 0 where none are.
-        tiles: what multiplies tiles of bfloat16: `"amx"`, `"emulated"`, or nothing, the empty string.
+        pairs: what multiplies pairs of bfloat16: `"amx"` (tiles), `"avx512"` (vectors), one of these with `"-emulated"`
+            behind it, or nothing, the empty string.
     """
 
     arch: str
@@ -56,7 +58,7 @@ class Target:
     l2_bytes: int = 512 << 10
     cache_bytes: int = 12 << 20
     emulated_on: int = 0
-    tiles: str = ""
+    pairs: str = ""
 
     @property
     def register_bits(self) -> int:
@@ -118,9 +120,14 @@ def native_target() -> Target:
     if has_avx512:  # LLVM avoids 512-bit registers on CPUs that clock down for them; dense kernels still gain
         features += ",-prefer-256-bit"
     bits = 512 if has_avx512 else 256 if has_avx2 else 128
-    has_tiles = has_avx512 and all(name in flags for name in tiles.FEATURES) and tiles.are_allowed()
     registers = 32 if has_avx512 else 16
-    return Target(arch, cpu, features, bits, registers, "fma" in flags, tiles="amx" if has_tiles else "")
+    return Target(arch, cpu, features, bits, registers, "fma" in flags, pairs=_pairs(flags) if has_avx512 else "")
+
+
+def _pairs(flags: set[str]) -> str:
+    if all(name in flags for name in tiles.FEATURES) and tiles.are_allowed():
+        return "amx"
+    return "avx512" if AVX512_BF16 in flags else ""
 
 
 # LLVM's generic CPUs of the x86-64 levels; their features are spelled out for `Target.has`.
@@ -131,21 +138,33 @@ _NAMED = {
     "sse2": Target("x86_64", "x86-64", "+sse2", 128, 16, False),
     "avx2": Target("x86_64", "x86-64-v3", _AVX2_FEATURES, 256, 16, True),
     "avx512": Target("x86_64", "x86-64-v4", _AVX512_FEATURES, 512, 32, True),
-    "amx": Target("x86_64", "sapphirerapids", _AMX_FEATURES, 512, 32, True, tiles="amx"),
+    "amx": Target("x86_64", "sapphirerapids", _AMX_FEATURES, 512, 32, True, pairs="amx"),
+    "avx512-bf16": Target("x86_64", "cooperlake", f"{_AVX512_FEATURES},+{AVX512_BF16}", 512, 32, True, pairs="avx512"),
     "neon": Target("aarch64", "generic", "+neon,+fp-armv8", 128, 32, True),
     "neon-bf16": Target("aarch64", "generic", "+neon,+fp-armv8,+fullfp16,+dotprod,+i8mm,+bf16", 128, 32, True),
 }
 _EMULATED = "-emulated"  # behind a name: with its vectors and registers, on whatever machine this is
-EMULATED = tuple(name + _EMULATED for name in ("avx2", "avx512", "amx"))
+EMULATED = tuple(name + _EMULATED for name in ("avx2", "avx512", "avx512-bf16", "amx"))
+
+
+_LACKING = {
+    "avx512": AVX512_BF16,
+    "amx": f"{' and '.join(tiles.FEATURES)}, or the system does not let this process use them",
+}
+
+
+def can_multiply(native: Target, pairs: str) -> bool:
+    """Whether code that multiplies pairs of bfloat16 by these instructions (`Target.pairs`) runs on a machine."""
+    return pairs not in _LACKING or pairs == native.pairs or (pairs == "avx512" and native.has(AVX512_BF16))
 
 
 def named_target(name: str) -> Target:
     """A machine by name, whether or not the host is one.
 
     Args:
-        name: `"sse2"`, `"avx2"`, `"avx512"`, `"amx"`, `"neon"`, `"neon-bf16"` or `"native"` (the host itself), or
-            `"avx2-emulated"`, `"avx512-emulated"` or `"amx-emulated"` (the host, with the other's vectors, registers
-            and tiles).
+        name: `"sse2"`, `"avx2"`, `"avx512"`, `"avx512-bf16"`, `"amx"`, `"neon"`, `"neon-bf16"` or `"native"` (the host
+            itself), or one of those for x86-64, but the first, with `"-emulated"` behind it (the host, with the other's
+            vectors, registers and tiles).
 
     Raises:
         ValueError: there is no such name.
@@ -163,7 +182,7 @@ def named_target(name: str) -> Target:
             vector_bits=other.vector_bits,
             registers=other.registers,
             emulated_on=narrow,
-            tiles=_EMULATED.strip("-") if other.tiles else "",
+            pairs=other.pairs and other.pairs + _EMULATED,
         )
     if name not in _NAMED:
         raise ValueError(f"Unknown target {name!r}; expected one of {', '.join((*_NAMED, *EMULATED))} or native")
@@ -180,8 +199,8 @@ def _checked_target(name: str) -> Target:
     lacking = "" if target.arch == native.arch else f"its architecture is {native.arch}, not {target.arch}"
     if not lacking and target.register_bits > native.vector_bits:
         lacking = f"its widest usable vectors are {native.vector_bits} bits"
-    if not lacking and target.tiles == "amx" != native.tiles:
-        lacking = f"it has no {' and '.join(tiles.FEATURES)}, or the system does not let this process use them"
+    if not lacking and not can_multiply(native, target.pairs):
+        lacking = f"it has no {_LACKING[target.pairs]}"
     if lacking:
         raise ValueError(
             f"The environment variable {VARIABLE} asks for {name!r}, which this machine ({native.cpu}) cannot run: "

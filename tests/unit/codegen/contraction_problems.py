@@ -15,7 +15,7 @@ from pronghorn.codegen.contraction import Array, Axis, Contraction, emit, plan
 from pronghorn.codegen.slots import Tables
 from pronghorn.graph.dim import Dim, evaluate
 from pronghorn.runtime.guard import guarded, guarded_copy
-from pronghorn.runtime.host import named_target, native_target
+from pronghorn.runtime.host import can_multiply, named_target, native_target
 
 SLOT_A, SLOT_B, SLOT_C, SLOT_EXTRA = 0, 1, 2, 3
 TARGETS = ("native", "avx2", "sse2", "avx512-emulated")
@@ -70,8 +70,8 @@ class Problem:
 
 def machine_for(name):
     machine, host = named_target(name), native_target()
-    lacks_tiles = machine.tiles == "amx" != host.tiles
-    if machine.arch != host.arch or machine.register_bits > host.vector_bits or lacks_tiles:
+    is_there = machine.arch == host.arch and machine.register_bits <= host.vector_bits
+    if not is_there or not can_multiply(host, machine.pairs):
         pytest.skip(f"this machine cannot run {name} code")
     return machine
 

@@ -36,15 +36,17 @@ def test_emulated_targets_run_anywhere(monkeypatch, name, bits, registers):
 def test_tiles_are_emulated_anywhere_and_used_where_they_are(monkeypatch):
     native = host.native_target()
     target = host.named_target("amx-emulated")
-    assert (target.vector_bits, target.registers, target.tiles) == (512, 32, "emulated")
-    assert target.features == native.features and host.named_target("avx512-emulated").tiles == ""
-    assert host.named_target("amx").has("amx-bf16") and host.named_target("amx").tiles == "amx"
-    monkeypatch.setenv(host.VARIABLE, "amx")
-    if native.tiles:
-        assert host.host_target().tiles == "amx"
-    else:
-        with pytest.raises(ValueError, match="'amx'.*amx-tile"):
-            host.host_target()
+    assert (target.vector_bits, target.registers, target.pairs) == (512, 32, "amx-emulated")
+    assert target.features == native.features and host.named_target("avx512-emulated").pairs == ""
+    assert host.named_target("amx").has("amx-bf16") and host.named_target("amx").pairs == "amx"
+    assert host.named_target("avx512-bf16-emulated").pairs == "avx512-emulated"
+    for name, pairs, lacking in (("amx", "amx", "amx-tile"), ("avx512-bf16", "avx512", "avx512bf16")):
+        monkeypatch.setenv(host.VARIABLE, name)
+        if host.can_multiply(native, pairs):
+            assert host.host_target().pairs == pairs
+        else:
+            with pytest.raises(ValueError, match=f"'{name}'.*{lacking}|widest usable vectors"):
+                host.host_target()
 
 
 class _Libc:
@@ -72,14 +74,23 @@ def test_the_system_is_asked_for_tiles_once(monkeypatch, caplog, answer):
     assert len(said) == (answer != 0) and all("\n" not in line and "not permitted" in line for line in said)
 
 
-@pytest.mark.parametrize("allowed", [True, False])
-def test_a_machine_with_tiles_has_them_if_they_are_allowed(monkeypatch, allowed):
-    features = dict.fromkeys((*host.AVX512, *host.AVX2, *tiles.FEATURES), True)
+@pytest.mark.parametrize(
+    ("features", "allowed", "pairs"),
+    [
+        ((*tiles.FEATURES, host.AVX512_BF16), True, "amx"),
+        ((*tiles.FEATURES, host.AVX512_BF16), False, "avx512"),
+        ((host.AVX512_BF16,), True, "avx512"),
+        (tiles.FEATURES, False, ""),
+        (tiles.FEATURES[:1], True, ""),
+    ],
+)
+def test_what_multiplies_pairs_is_there_and_allowed(monkeypatch, features, allowed, pairs):
+    features = dict.fromkeys((*host.AVX512, *host.AVX2, *features), True)
     found = types.SimpleNamespace(items=features.items, flatten=lambda: "+amx-tile")
     monkeypatch.setattr(host.llvm, "get_host_cpu_features", lambda: found)
     monkeypatch.setattr(host, "host_arch", lambda: "x86_64")
     monkeypatch.setattr(tiles, "are_allowed", lambda: allowed)
-    assert host.native_target.__wrapped__().tiles == ("amx" if allowed else "")
+    assert host.native_target.__wrapped__().pairs == pairs
 
 
 def test_features_are_asked_by_name():

@@ -1,4 +1,4 @@
-"""Products of bfloat16 by instructions that multiply pairs of them: AMX's tiles.
+"""Products of bfloat16 by instructions that multiply pairs of them: AMX's tiles, or AVX-512 BF16.
 
 Such an instruction takes two neighbouring elements of a row of A and of a column of B at a time, multiplies them and
 adds both products to a float32. So both operands are brought into tiles of 16 rows, or columns, by 32 steps of the sum,
@@ -7,7 +7,8 @@ as a whole; A where it is used, some rows at a time, into the caches. Sums are f
 which the usual epilogue takes them.
 
 :mod:`.unit` says what a machine has, :mod:`.plan` plans (rows, columns, and how tiles are filled), :mod:`.panels` fills
-tiles, :mod:`.instructions` multiplies them, and :mod:`.kernels` are the loops around it all.
+tiles, :mod:`.products` multiplies them by the :mod:`.instructions` (or what :mod:`.emulation` has in their place), and
+:mod:`.kernels` are the loops around it all.
 """
 
 from pronghorn.codegen.contraction.pairs.kernels import emit_pairs

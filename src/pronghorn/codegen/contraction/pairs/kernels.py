@@ -8,9 +8,9 @@ from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, vec
 from pronghorn.codegen.contraction.combine import emit_combine, partial_strides
 from pronghorn.codegen.contraction.nest import Coordinates, Place, linear, split_unit, store_elements
-from pronghorn.codegen.contraction.pairs.instructions import tiles_for
 from pronghorn.codegen.contraction.pairs.panels import Depth, Lines, fill_tile, strides_of
 from pronghorn.codegen.contraction.pairs.plan import BLOCK, PACK_TILES, PairPlan
+from pronghorn.codegen.contraction.pairs.products import Block, products_for
 from pronghorn.codegen.contraction.pairs.unit import LINES, TILE_BYTES
 from pronghorn.codegen.contraction.spec import Array, Axis
 from pronghorn.codegen.convert import HasFeatures
@@ -138,7 +138,7 @@ class _Main(_Kernel):
         self.machine, self.epilogue = machine, epilogue
         self.rows = self.slots.extent(plan.row_count())
         self.row_extents = [self.slots.extent(axis.extent) for axis in plan.rows]
-        self.tiles = tiles_for(fb, plan.unit.name)
+        self.products = products_for(fb, plan.unit)
         self.c = {axis.name: self.slots.extent(axis.c) for axis in spec.axes}
         self.c_origin: Operand = self.slots.extent(spec.c.offset)
         self.array = spec.c
@@ -155,7 +155,7 @@ class _Main(_Kernel):
     def write(self) -> None:
         fb, plan = self.fb, self.plan
         counts = [self.slots.count(count) for count in plan.unit_counts()]
-        self.tiles.begin()
+        self.products.begin()
         with fb.loop("%begin", "%end") as unit:
             indices = _split(fb, unit, counts)
             chunk: Operand = 0
@@ -170,7 +170,7 @@ class _Main(_Kernel):
             row, column = fb.mul(block, plan.block_rows), fb.mul(share, plan.columns)
             self._sum(outer, row, column, start, stop)
             self._finish(chunk, outer, row, column)
-        self.tiles.end()
+        self.products.end()
         fb.ret()
 
     # -- sums --------------------------------------------------------------------------------------------------------
@@ -193,7 +193,9 @@ class _Main(_Kernel):
                 self._fill(origin, row, fb.add(here, tile), tile)
             with fb.loop(0, many) as block:
                 b = self.panel(outer_b, fb.add(first_block, block), here)
-                self._multiply(b, block, count, fb.cmp("eq", "i64", here, start))
+                sums = fb.gep("i8", self.sums, fb.mul(block, plan.unit.rows * plan.unit.columns * TILE_BYTES))
+                first = fb.cmp("eq", "i64", here, start)
+                self.products.add(Block(self.a_panel, b, count, sums, first, fb.sub(self.rows, row)))
 
     def _fill(self, origin: str, row: Operand, tile: Operand, place: Operand) -> None:
         """The tiles of A at one tile of steps."""
@@ -209,30 +211,6 @@ class _Main(_Kernel):
             lines = Lines(origin, fb.min(fb.max(left, 0), LINES), offset)
             target = fb.gep("i8", self.a_panel, fb.mul(fb.add(fb.mul(place, plan.unit.rows), number), TILE_BYTES))
             fill_tile(fb, target, lines, steps, plan.fill_a, True)
-
-    def _multiply(self, b: str, block: Operand, count: Operand, first: str) -> None:
-        """Adds ``count`` tiles of steps to the sums of one block of columns; ``first``: to nothing."""
-        fb, tiles, unit = self.fb, self.tiles, self.plan.unit
-        many = unit.rows * unit.columns
-        sums = fb.gep("i8", self.sums, fb.mul(block, many * TILE_BYTES))
-        with fb.if_else(first) as (yes, no):
-            with yes:
-                for number in range(many):
-                    tiles.zero(number)
-            with no:
-                for number in range(many):
-                    tiles.load(number, fb.gep("i8", sums, number * TILE_BYTES), 64)
-        a_tiles, b_tiles = range(many, many + unit.rows), range(many + unit.rows, many + unit.rows + unit.columns)
-        with fb.loop_carry(0, count, [("ptr", self.a_panel), ("ptr", b)]) as loop:
-            for here, numbers in zip(loop.carried, (a_tiles, b_tiles), strict=True):
-                for place, number in enumerate(numbers):
-                    tiles.load(number, fb.gep("i8", here, place * TILE_BYTES), 64)
-                loop.following.append(fb.gep("i8", here, len(numbers) * TILE_BYTES))
-            for i, a_tile in enumerate(a_tiles):
-                for j, b_tile in enumerate(b_tiles):
-                    tiles.multiply(i * unit.columns + j, a_tile, b_tile)
-        for number in range(many):
-            tiles.store(number, fb.gep("i8", sums, number * TILE_BYTES), 64)
 
     # -- what becomes of them ----------------------------------------------------------------------------------------
 

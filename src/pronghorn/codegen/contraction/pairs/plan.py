@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from pronghorn.codegen.contraction.pairs.unit import LINES, STEPS, TILE_BYTES, HasTiles, PairUnit, pair_unit
+from pronghorn.codegen.contraction.pairs.unit import LINES, STEPS, TILE_BYTES, HasPairs, PairUnit, pair_unit
 from pronghorn.codegen.contraction.plan import FEW_PARTIALS, Chunks, Kernel, Plan, Scratch, partial_sums
 from pronghorn.codegen.contraction.spec import Axis, Contraction
 from pronghorn.codegen.contraction.tiling import Tile
@@ -112,7 +112,7 @@ class PairPlan:
         return Plan(self.spec, self.vector, False, False, Tile((), 1, LINES), (), 0, self.depth, self.chunks, (), ())
 
 
-def multiplies_pairs(spec: Contraction, machine: HasTiles) -> bool:
+def multiplies_pairs(spec: Contraction, machine: HasPairs) -> bool:
     """Whether a machine can compute a contraction so: A and B are bfloat16, summed in float32."""
     types = (spec.a.dtype, spec.b.dtype, spec.sum_dtype)
     return (
@@ -123,7 +123,7 @@ def multiplies_pairs(spec: Contraction, machine: HasTiles) -> bool:
 
 
 def plan_pairs(
-    spec: Contraction, machine: HasTiles, usual: Plan | None = None, apart: Sequence[str] = ()
+    spec: Contraction, machine: HasPairs, usual: Plan | None = None, apart: Sequence[str] = ()
 ) -> PairPlan | None:
     """Plans a contraction so, if the machine multiplies pairs and the estimate is less than that of ``usual``.
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["LINES", "PAIRS", "STEPS", "TILE_BYTES", "HasTiles", "PairUnit", "pair_unit"]
+__all__ = ["LINES", "PAIRS", "ROW_BYTES", "STEPS", "TILE_BYTES", "HasPairs", "PairUnit", "pair_unit"]
 
 LINES = 16  # rows of A, or columns of B, in a tile
 STEPS = 32  # of the sum in a tile: two to a pair
 PAIRS = STEPS // 2
-TILE_BYTES = LINES * STEPS * 2
+ROW_BYTES = STEPS * 2
+TILE_BYTES = LINES * ROW_BYTES
 
 
-class HasTiles(Protocol):
+class HasPairs(Protocol):
     """The part of :class:`pronghorn.runtime.host.Target` that is asked."""
 
     @property
-    def tiles(self) -> str: ...
+    def pairs(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,25 +26,30 @@ class PairUnit:
     """Instructions that multiply pairs.
 
     Attributes:
-        name: which.
-        rows, columns: how many tiles of A and of B are multiplied with each other at a time, so that each is loaded for
-            several products.
+        has_tiles: whether they take whole tiles, or vectors of 16 pairs.
         cycles: of the product of two tiles, in the model's units (:mod:`..tiling`).
+        is_emulated: whether functions stand in for them.
+        rows, columns: how many tiles of A and of B are multiplied with each other at a time, so that what is loaded
+            serves several products.
     """
 
-    name: str
-    rows: int
-    columns: int
+    has_tiles: bool
     cycles: float
+    is_emulated: bool = False
+    rows: int = 2
+    columns: int = 2
 
 
+# Eight tiles are four sums, two of A, two of B; a product takes 16 cycles, in which the next are loaded. A vector of
+# pairs takes as long as one of float32, and there are 16 for each row of a tile.
 _UNITS = {
-    # Eight tiles: four sums, two of A, two of B. A product takes 16 cycles, which load the operands of the next.
-    "amx": PairUnit("amx", 2, 2, 32.0),
-    "emulated": PairUnit("emulated", 2, 2, 32.0),
+    "amx": PairUnit(True, 32.0),
+    "amx-emulated": PairUnit(True, 32.0, is_emulated=True),
+    "avx512": PairUnit(False, 290.0),
+    "avx512-emulated": PairUnit(False, 290.0, is_emulated=True),
 }
 
 
-def pair_unit(machine: HasTiles) -> PairUnit | None:
+def pair_unit(machine: HasPairs) -> PairUnit | None:
     """What a machine multiplies pairs of bfloat16 with; None if they are to be widened to float32 first."""
-    return _UNITS.get(machine.tiles)
+    return _UNITS.get(machine.pairs)
