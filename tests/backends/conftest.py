@@ -11,7 +11,13 @@ from pronghorn.backends import engine as engines
 sys.path.insert(0, str(Path(__file__).parent))
 
 ENGINES = [
-    pytest.param(name, marks=pytest.mark.skipif(not engines.is_installed(name), reason=f"{name} is not installed"))
+    pytest.param(
+        name,
+        marks=[
+            pytest.mark.slow,  # the libraries compile for long
+            pytest.mark.skipif(not engines.is_installed(name), reason=f"{name} is not installed"),
+        ],
+    )
     for name in engines.NAMES
 ]
 

@@ -230,6 +230,7 @@ FIRST_CALLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIRST_CALLS)
 def test_the_first_call_may_be_one_that_the_library_traces(name):
     if not engines.is_installed(name):

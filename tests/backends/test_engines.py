@@ -60,13 +60,11 @@ def there(engine, case):
     return not words & set(engine.lacks)
 
 
-@pytest.mark.mostly_slow("add", "window_argmax", "cast", "scan", "random_bits")
 @pytest.mark.parametrize("prim", PRIMITIVES)
 def test_every_primitive(engine, prim):
     check(engine, [c for c in CASES if c.prim == prim])
 
 
-@pytest.mark.mostly_slow("window_max", "dot_general")
 @pytest.mark.parametrize("prim", sorted({c.prim for c in CASES if "-small-" in c.id}))
 def test_extents_of_0_and_1_by_the_table_itself(engine, prim, monkeypatch):
     """Without the stage that replaces arrays of no elements."""
@@ -110,7 +108,6 @@ def turned_cotangents(engine, case, arrays, outputs, cotangents):
     return [None if c is None else c * turned(outputs, i, case.prim, got, expected) for i, (got, expected, c) in each]
 
 
-@pytest.mark.mostly_slow("mul", "window_max")
 @pytest.mark.parametrize("prim", sorted({c.prim for c in smooth_cases()}))
 def test_gradients(engine, prim):
     for case in [c for c in smooth_cases([prim]) if there(engine, c)]:

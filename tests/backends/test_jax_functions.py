@@ -7,6 +7,7 @@ import pronghorn as keras
 from pronghorn import interop, layers
 
 jax = pytest.importorskip("jax")
+pytestmark = pytest.mark.slow  # JAX compiles for long
 jnp = jax.numpy
 
 RNG = np.random.default_rng(0)

@@ -286,6 +286,7 @@ FUNCTIONS = {
 }  # fmt: skip
 
 
+@pytest.mark.mostly_slow(every=4)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions_of_complex_numbers(name):
     rng = np.random.default_rng(4)

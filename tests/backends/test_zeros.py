@@ -45,6 +45,7 @@ def calls(request, monkeypatch):
     return lambda function, *arrays: pronghorn.jit(function)(*arrays)
 
 
+@pytest.mark.mostly_slow(every=4)
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 def test_of_two(calls, dtype):
     pairs = np.float32([[a, b] for a in (0, -0.0, 1, -1, np.nan) for b in (0, -0.0, 1, -1, np.inf)])
@@ -57,6 +58,7 @@ def test_of_two(calls, dtype):
             assert_same_bits(calls(lambda v, op=op, c=constant: op(c, v), ops.cast(x, dtype)), expected, dtype)
 
 
+@pytest.mark.mostly_slow(every=5)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_along_an_axis(calls, shape):
     x = zeros(shape)

@@ -17,7 +17,7 @@ SMALL = (
 )
 
 
-@pytest.mark.mostly_slow(every=4)
+@pytest.mark.mostly_slow(every=12)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 def test_structure(case):
     assert oracle.facts(oracle.build(pronghorn, case)) == FACTS[case.title]

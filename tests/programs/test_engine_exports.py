@@ -23,7 +23,10 @@ from pronghorn.export.formats import FORMATS
 BY_TABLE = [
     pytest.param(
         name,
-        marks=pytest.mark.skipif(not engines.is_installed(format.engine), reason=f"{format.engine} is not installed"),
+        marks=[
+            pytest.mark.slow,  # the libraries compile for long
+            pytest.mark.skipif(not engines.is_installed(format.engine), reason=f"{format.engine} is not installed"),
+        ],
     )
     for name, format in FORMATS.items()
     if format.engine is not None

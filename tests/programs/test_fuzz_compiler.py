@@ -54,7 +54,7 @@ def test_small_programs(start):
         check(random_program(seed, steps=5, variables=seed % 3), seed)
 
 
-@pytest.mark.mostly_slow(every=4)
+@pytest.mark.slow
 @pytest.mark.parametrize("start", range(1000, 1060, 15))
 def test_larger_programs(start):
     for seed in range(start, start + 15):
@@ -73,7 +73,7 @@ def check_other_extents(seed: int, steps: int) -> int:
     return len(batches)
 
 
-@pytest.mark.mostly_slow(every=16)
+@pytest.mark.slow
 @pytest.mark.parametrize("start", range(3000, 3400, 25))
 def test_other_numbers_of_rows(start):
     assert sum(check_other_extents(seed, 4 + seed % 9) for seed in range(start, start + 25)) > 50

@@ -53,6 +53,7 @@ def test_to_keras_carries_weights_compile_and_the_optimizers_state():
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_from_keras_carries_weights_compile_and_the_optimizers_state():
     theirs = compiled(real)
     ours = interop.from_keras(theirs)

@@ -137,7 +137,7 @@ METRICS = [
 ]  # fmt: skip
 
 
-@pytest.mark.mostly_slow(every=23)
+@pytest.mark.mostly_slow(every=46)
 @pytest.mark.filterwarnings("ignore:.*weight")
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
 @pytest.mark.parametrize(("name", "arguments", "data"), METRICS, ids=_ids(METRICS))

@@ -57,7 +57,7 @@ OPS = [c for c in OP_CASES if _compilable(c) and _op_call(c)[1]]
 KINDS = [c for c in _different_kinds() if any(a.ndim and a.shape[0] for a in c.args())]
 
 
-@pytest.mark.mostly_slow(every=20)
+@pytest.mark.mostly_slow(every=60)
 @pytest.mark.parametrize("case", OPS, ids=lambda c: c.id)
 def test_ops_along_every_axis(case, monkeypatch):
     monkeypatch.setenv("PRONGHORN_BACKEND", "numpy")
@@ -65,7 +65,7 @@ def test_ops_along_every_axis(case, monkeypatch):
     assert not [d for varied in every_axis(arrays) for d in differences(call, arrays, varied)]
 
 
-@pytest.mark.mostly_slow(every=30)
+@pytest.mark.mostly_slow(every=60)
 @pytest.mark.parametrize("case", KINDS, ids=lambda c: c.id)
 def test_primitives_along_every_axis(case, monkeypatch):
     monkeypatch.setenv("PRONGHORN_BACKEND", "numpy")

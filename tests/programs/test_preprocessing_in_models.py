@@ -97,6 +97,7 @@ def test_policies_vary_in_every_step_of_a_compiled_fit(name):
     np.testing.assert_allclose(model.predict(IMAGES, verbose=0), np.asarray(model(IMAGES, training=False)), atol=1e-4)
 
 
+@pytest.mark.mostly_slow(every=3)
 @pytest.mark.parametrize("name", FIXED)
 def test_layers_that_are_not_random_in_a_compiled_fit(name):
     model = image_model(getattr(layers, name)(**FIXED[name]), functional=True)
@@ -150,7 +151,7 @@ def train(model, inputs):
     np.testing.assert_allclose(predicted, model.predict(inputs, verbose=0), atol=1e-5)
 
 
-@pytest.mark.mostly_slow(every=5)
+@pytest.mark.mostly_slow(every=15)
 @pytest.mark.parametrize("mode", ["int", "one_hot", "multi_hot", "count"])
 @pytest.mark.parametrize(
     ("layer", "settings"),
@@ -188,6 +189,7 @@ def test_normalization_in_a_compiled_fit():
     train(keras.Sequential([layer, layers.Dense(1)]), TABLE)
 
 
+@pytest.mark.slow
 def test_sound_in_a_compiled_fit():
     sound = np.random.default_rng(0).normal(size=(12, 400)).astype("float32")
     mel = layers.MelSpectrogram(fft_length=128, sequence_stride=64, num_mel_bins=8)

@@ -156,6 +156,7 @@ STEEP = {
 }
 
 
+@pytest.mark.mostly_slow(every=4)
 @pytest.mark.parametrize("name", STEEP)
 def test_same_gradients_as_keras(name):
     """At corners, at jumps and where a function is infinitely steep."""

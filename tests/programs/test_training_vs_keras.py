@@ -305,7 +305,7 @@ def two_outputs(k):
     return k.Model([a, b], [number, k.layers.Dense(3, activation="softmax", name="kind")(x)])
 
 
-@pytest.mark.mostly_slow("list")
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["list", "dict"])
 def test_two_inputs_and_two_outputs(form):
     theirs, ours = two_outputs(keras), two_outputs(pronghorn)

@@ -71,7 +71,7 @@ def test_matches_numpy(native, name, target):
     check(native, CASES[name](), target)
 
 
-@pytest.mark.mostly_slow(every=3)
+@pytest.mark.mostly_slow(every=6)
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize(("m", "n"), [(1, 2), (2, 1), (1, 1), (2, 3), (3, 40)])
 def test_sums_whose_length_shows_at_run_time(native, m, n, target):

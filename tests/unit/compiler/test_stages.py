@@ -48,6 +48,7 @@ def whole():
     return _trained()
 
 
+@pytest.mark.mostly_slow(every=3)
 @pytest.mark.parametrize("name", OPTIONAL)
 def test_a_model_trains_without_a_stage(monkeypatch, whole, name):
     monkeypatch.setenv("PRONGHORN_SKIP", name)
