@@ -31,6 +31,8 @@ PARTLY: dict[str, str] = {
     "config.disable_flash_attention": _FLASH,
     "config.enable_flash_attention": _FLASH,
     "config.set_backend": "the own engine only",
+    "dtype_policies.QuantizedDTypePolicy": _QUANTIZATION,
+    "dtype_policies.QuantizedFloat8DTypePolicy": _QUANTIZATION,
     "layers.CategoryEncoding": _DENSE,
     "layers.Dense": _QUANTIZATION,
     "layers.EinsumDense": _QUANTIZATION,

@@ -1,6 +1,6 @@
 """A pytest plugin: the outcome of each test, as it ends, in a file of lines, so that a run that is ended is not lost.
 
-Tests whose outcomes are in the file are not run again.
+Tests whose outcomes are in the file are not run again, and where PASSED is a file too, only those that passed in it.
 
 python -m pytest -p outcomes ...     with OUTCOMES=file and this folder in PYTHONPATH
 """
@@ -16,13 +16,20 @@ def _write(nodeid, outcome, words=""):
         file.write(json.dumps([nodeid, outcome, words[:4000]]) + "\n")
 
 
+def _known(variable):
+    file = os.environ.get(variable)
+    if not file:
+        return {}
+    with open(file, encoding="utf-8") as lines:
+        return {name: outcome for name, outcome, _ in map(json.loads, lines)}
+
+
 def pytest_collection_modifyitems(config, items):
-    with open(os.environ["OUTCOMES"], encoding="utf-8") as file:
-        known = {json.loads(line)[0] for line in file}
-    done = [item for item in items if item.nodeid in known]
-    if done:
-        config.hook.pytest_deselected(items=done)
-        items[:] = [item for item in items if item.nodeid not in known]
+    done, others = _known("OUTCOMES"), _known("PASSED")
+    wanted = [item for item in items if item.nodeid not in done and (not others or others.get(item.nodeid) == "passed")]
+    if len(wanted) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
+        items[:] = wanted
 
 
 def pytest_runtest_logreport(report):

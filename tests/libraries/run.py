@@ -1,11 +1,12 @@
 """Run other libraries' own tests twice: with the real Keras on JAX, and with Pronghorn in its place.
 
-    python tests/libraries/run.py SOURCES [LIBRARY ...] [--side keras|pronghorn] [--only WORD] [--again | --go-on]
+    python tests/libraries/run.py SOURCES [LIBRARY ...] [--side keras|pronghorn] [--only WORD] ...
 
 SOURCES is a folder with the unpacked sources of the libraries, one folder each, named as in `SUITES`; the Python that
 runs this has them, Keras, JAX and Pronghorn installed. What each test came to is kept in SOURCES/outcomes, a file for
 each group of test files and side; a group that is there already is not run again without `--again`, and with `--go-on`
-only for what is missing from it. `docs/make_libraries.py` counts them.
+only for what is missing from it. Where Keras's file is there, only tests that passed with it are run with Pronghorn.
+`docs/make_libraries.py` counts them.
 """
 
 from __future__ import annotations
@@ -100,8 +101,10 @@ def run_group(suite: Suite, source: Path, side: str, files: list[Path], to: Path
         "OUTCOMES": str(to),
         "PYTHONPATH": os.pathsep.join([str(HERE), str(source), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        **(suite.pronghorn if side == "pronghorn" else {}),
     }
+    if side == "pronghorn":
+        under_keras = to.with_suffix(".keras")
+        environment |= {**suite.pronghorn, "PASSED": str(under_keras) if under_keras.exists() else ""}
     to.touch()
     with open(f"{to}.log", "a", encoding="utf-8") as log:
         try:
@@ -129,6 +132,7 @@ def main() -> None:
     parser.add_argument("libraries", nargs="*", help="all that are there")
     parser.add_argument("--side", choices=SIDES, help="both")
     parser.add_argument("--only", default="", help="groups that have this in their name")
+    parser.add_argument("--smallest", type=int, help="only so many groups, those with the smallest test files first")
     parser.add_argument("--again", action="store_true", help="also what has been run")
     parser.add_argument("--go-on", action="store_true", help="also what is missing from groups that have been run")
     parser.add_argument("--each", type=int, default=120, help="seconds a test may take")
@@ -138,9 +142,10 @@ def main() -> None:
     results.mkdir(exist_ok=True)
     for name in asked.libraries or SUITES:
         source = asked.sources.resolve() / name
-        for group, files in groups(SUITES[name], source):
-            if asked.only not in group:
-                continue
+        found = [(group, files) for group, files in groups(SUITES[name], source) if asked.only in group]
+        if asked.smallest is not None:
+            found = sorted(found, key=lambda pair: sum(file.stat().st_size for file in pair[1]))[: asked.smallest]
+        for group, files in found:
             for side in [asked.side] if asked.side else SIDES:
                 to = results / f"{name}.{group}.{side}"
                 if to.exists() and not (asked.again or asked.go_on):

@@ -6,7 +6,6 @@ from typing import Any
 
 from pronghorn import config, dtype_policies, ops
 from pronghorn._lazy import nearest_clause
-from pronghorn.dtype_policies import quantized
 from pronghorn.graph import dtypes, strings
 from pronghorn.graph.tensor import Tensor
 from pronghorn.saving import deserialize_keras_object, serialize_keras_object
@@ -15,6 +14,8 @@ from pronghorn.utils.arguments import shown
 
 _MIXED = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 KNOWN = (*_MIXED, *dtypes.ALL, "string")
+_QUANTIZED = ("AWQ", "GPTQ", "Int4", "Quantized", "QuantizedFloat8")
+_CLASSES = ("DTypePolicy", "FloatDTypePolicy", "DTypePolicyMap", *(f"{kind}DTypePolicy" for kind in _QUANTIZED))
 
 
 class DTypePolicy:
@@ -56,7 +57,7 @@ class DTypePolicy:
         return self._variable_dtype
 
     @property
-    def quantization_mode(self) -> None:
+    def quantization_mode(self) -> str | None:
         return None
 
     def convert_input(self, x: Any, autocast: bool, dtype: str) -> Any:
@@ -148,7 +149,7 @@ def get(identifier: Any) -> Any:
     """A policy from its name, its configuration or itself; the default policy for None.
 
     Raises:
-        NotImplementedError: for a policy of quantized layers, which are not there.
+        NotImplementedError: for a policy of layers quantized to four bits, which are not there.
         ValueError: for anything else.
 
     Example:
@@ -164,7 +165,7 @@ def get(identifier: Any) -> Any:
     if isinstance(identifier, dict):
         return deserialize(identifier)
     if isinstance(identifier, str) and "_from_" in identifier:  # such as "int8_from_float32"
-        return quantized.QuantizedDTypePolicy(identifier)
+        return dtype_policies.QuantizedDTypePolicy.of_name(identifier)
     try:
         return DTypePolicy(identifier)
     except (TypeError, ValueError) as error:
@@ -187,7 +188,5 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
     >>> deserialize({"class_name": "DTypePolicy", "config": {"name": "mixed_bfloat16"}}).compute_dtype
     'bfloat16'
     """
-    known = {name: getattr(dtype_policies, name) for name in ("DTypePolicy", "FloatDTypePolicy", "DTypePolicyMap")}
-    if isinstance(config, dict) and config.get("class_name", "").startswith("Quantized"):
-        return quantized.QuantizedDTypePolicy()
+    known = {name: getattr(dtype_policies, name) for name in _CLASSES}
     return deserialize_keras_object(config, custom_objects=custom_objects, module_objects=known)

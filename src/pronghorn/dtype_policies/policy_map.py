@@ -55,8 +55,8 @@ class DTypePolicyMap(MutableMapping):
         return self._default.variable_dtype
 
     @property
-    def quantization_mode(self) -> None:
-        return None
+    def quantization_mode(self) -> str | None:
+        return self._default.quantization_mode
 
     def __getitem__(self, key: str) -> Any:
         if key in self._policies:
@@ -88,10 +88,13 @@ class DTypePolicyMap(MutableMapping):
         return len(self._policies)
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            "default_policy": None if self._default_given is None else serialize_keras_object(self._default),
-            "policy_map": {k: serialize_keras_object(v) for k, v in self._policies.items()},
-        }
+        table = {k: serialize_keras_object(v) for k, v in self._policies.items()}
+        if self._default_given is not None:
+            return {"default_policy": serialize_keras_object(self._default), "policy_map": table}
+        for policy in table.values():  # what is not quantized goes by the policy in force where this is loaded
+            if "source_name" in policy["config"]:
+                policy["config"]["source_name"] = None
+        return {"default_policy": None, "policy_map": table}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> DTypePolicyMap:

@@ -310,8 +310,9 @@ class StatefulOperation(Operation):
         return self.compute_dtype
 
     @property
-    def quantization_mode(self) -> None:
-        return None
+    def quantization_mode(self) -> str | None:
+        """The mode of the layer's policy, if that is one of quantized layers; else None."""
+        return self._own_policy().quantization_mode
 
     # -- losses -----------------------------------------------------------------------------------------------------
     def add_loss(self, loss: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from pronghorn import dtype_policies, layers, mixed_precision
@@ -43,5 +45,44 @@ def test_unknown_names():
         dtype_policies.get("mixed_bfloat")
     with pytest.raises(ValueError, match="got 123 of type int"):
         dtype_policies.get(123)
-    with pytest.raises(NotImplementedError, match="mixed_bfloat16"):
-        dtype_policies.QuantizedDTypePolicy("int8", "float32")
+
+
+@pytest.mark.parametrize("name", ["int8_from_float32", "int8_from_mixed_bfloat16", "float8_from_mixed_float16"])
+def test_quantized_policies_go_into_configurations_and_back(name):
+    policy = dtype_policies.get(name)
+    mode, source = name.split("_from_")
+    assert (policy.name, policy.quantization_mode) == (name, mode)
+    for types in ("compute_dtype", "variable_dtype"):
+        assert getattr(policy, types) == getattr(dtype_policies.get(source), types)
+    copies = [
+        dtype_policies.get(dtype_policies.serialize(policy)),
+        type(policy).from_config(policy.get_config()),
+        pickle.loads(pickle.dumps(policy)),
+    ]
+    assert all(copy == policy and type(copy) is type(policy) for copy in copies)
+    assert policy != dtype_policies.get(source)
+
+
+def test_quantized_policies_that_cannot_be():
+    with pytest.raises(ValueError, match="float16.*'mixed_float16'"):
+        dtype_policies.get("int8_from_mixed_float16")
+    with pytest.raises(ValueError, match="names no mode.*int8"):
+        dtype_policies.get("int9_from_float32")
+    with pytest.raises(ValueError, match="Invalid quantization mode None"):
+        dtype_policies.QuantizedDTypePolicy(None, "float32")
+    with pytest.raises(ValueError, match="flaot32"):
+        dtype_policies.get("int8_from_flaot32")
+    with pytest.raises(TypeError, match="amax_history_length"):
+        dtype_policies.QuantizedFloat8DTypePolicy("float8", "float32", amax_history_length="long")
+    with pytest.raises(NotImplementedError, match="Int4DTypePolicy.*mixed_bfloat16"):
+        dtype_policies.get("int4/128_from_float32")
+    short = dtype_policies.QuantizedFloat8DTypePolicy("float8", "float32", amax_history_length=2)
+    assert short != dtype_policies.get("float8_from_float32")
+
+
+def test_a_table_without_a_default_policy_goes_by_the_one_in_force_where_it_is_loaded(restored):
+    table = dtype_policies.DTypePolicyMap(None, {"dense": dtype_policies.get("int8_from_float32")})
+    config = dtype_policies.serialize(table)
+    dtype_policies.set_dtype_policy("mixed_bfloat16")
+    loaded = dtype_policies.deserialize(config)
+    assert [loaded[path].name for path in ("dense", "other")] == ["int8_from_mixed_bfloat16", "mixed_bfloat16"]

@@ -342,8 +342,11 @@ def test_constructors_get_the_policy_by_name():
 
 
 def test_quantized_policies_say_that_they_are_not_there():
-    with pytest.raises(NotImplementedError, match="mixed_bfloat16"):
-        layers.Dense(2, dtype="int8_from_float32")
+    layer = layers.Dense(2, dtype="int8_from_float32", name="last")
+    assert layer.quantization_mode == "int8" and layer.compute_dtype == "float32"
+    with pytest.raises(NotImplementedError, match="'last' .Dense. has a dtype policy of the mode int8.*mixed_bfloat16"):
+        layer(np.ones((1, 2), "float32"))
+    assert not layer.built and layers.Dense(2).quantization_mode is None
 
 
 def test_a_configuration_with_a_wrong_value_is_a_type_error_that_shows_it():
