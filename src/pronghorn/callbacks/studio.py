@@ -69,6 +69,10 @@ class Studio(Callback):
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         self._watching.watcher.on_train_batch_end(batch, logs)
 
+    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
+        if self._watching is not None:  # evaluate() may be given the same callback
+            self._watching.watcher.on_test_batch_end(batch, logs)
+
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self._watching.watcher.on_epoch_end(epoch, logs)
 

@@ -21,6 +21,8 @@ SLOW = frozenset(
     {"measure", "script", "data", "results", "weights", "features", "saliency", "restart", "use_file", "code"}
 )
 
+BETWEEN_STROKES = 0.05  # seconds that training waits for the next
+
 
 def run(bench: Workbench, message: dict[str, Any]) -> dict[str, Any]:
     """Do what a message asks for, and return the answer, or what is wrong with it.
@@ -94,24 +96,25 @@ def _compare(bench: Workbench, first: int, second: int) -> list[dict[str, Any]]:
 
 
 def _results(bench: Workbench, run: int | None = None) -> dict[str, Any]:
-    model, data, lock = _model_and_data(bench, run)
+    model, data, looking = _model_and_data(bench, run)
     over = bench.active is None or bench.active.state == "paused"
-    with lock:
+    with looking():
         return diagnosis.test_results(model, data, most=diagnosis.MOST_TESTED if over else diagnosis.WHILE_TRAINING)
 
 
 def _weights(bench: Workbench, run: int | None = None) -> dict[str, Any]:
-    model, data, lock = _model_and_data(bench, run)
-    with lock:
+    model, data, looking = _model_and_data(bench, run)
+    with looking():
         return {"layers": diagnosis.weight_histograms(model, data), "dead": diagnosis.dead_units(model, data)}
 
 
 # -- looking inside ---------------------------------------------------------------------------------------------------
-def _model_and_data(bench: Workbench, run: int | None) -> tuple[Any, Any, Any]:
+def _model_and_data(bench: Workbench, run: int | None, rest: float | None = None) -> tuple[Any, Any, Any]:
+    """The model, its data, and what gives the model to one thread at a time; `rest` as in `Run.looking`."""
     model, data, owner = bench.model_in_view(run)
     if data is None:
         raise ValueError("There is no data to look at the model with. Choose some under Data.")
-    return model, data, owner.reading if owner is not None else bench.reading
+    return model, data, (lambda: bench.reading) if owner is None else lambda: owner.looking(rest)
 
 
 def _examples(bench: Workbench, start: int = 0, count: int = 24, label: int | None = None) -> dict[str, Any]:
@@ -133,25 +136,25 @@ def _examples(bench: Workbench, start: int = 0, count: int = 24, label: int | No
 
 
 def _predict(bench: Workbench, source: dict[str, Any], run: int | None = None) -> dict[str, Any]:
-    model, data, lock = _model_and_data(bench, run)
+    model, data, looking = _model_and_data(bench, run, BETWEEN_STROKES if "drawing" in source else 0.0)
     x = read_input(data, source)
-    with lock:
+    with looking():
         return look_inside.predict(model, data, x)
 
 
 def _features(bench: Workbench, source: dict[str, Any], run: int | None = None) -> list[dict[str, Any]]:
-    model, data, lock = _model_and_data(bench, run)
+    model, data, looking = _model_and_data(bench, run)
     x = read_input(data, source)
-    with lock:
+    with looking():
         return look_inside.feature_maps(model, x)
 
 
 def _value(
     bench: Workbench, source: dict[str, Any], layer: str, place: list[int], run: int | None = None
 ) -> dict[str, Any]:
-    model, data, lock = _model_and_data(bench, run)
+    model, data, looking = _model_and_data(bench, run)
     x = read_input(data, source)
-    with lock:
+    with looking():
         outputs = look_inside.layer_outputs(model, x)
         found = model.get_layer(layer)
         origin = found.input
@@ -167,9 +170,9 @@ def _value(
 def _saliency(
     bench: Workbench, source: dict[str, Any], method: str, target: int, run: int | None = None
 ) -> dict[str, Any]:
-    model, data, lock = _model_and_data(bench, run)
+    model, data, looking = _model_and_data(bench, run)
     x = read_input(data, source)
-    with lock:
+    with looking():
         if method == "grad_cam":
             heat, layer = saliency.grad_cam(model, x, target)
             return {"heat": picture(heat, 1.0), "layer": layer}

@@ -11,8 +11,8 @@ from typing import Any
 from pronghorn.studio.json_text import as_json
 from pronghorn.studio.workbench import Workbench
 
-# Seconds between two looks while a run goes on: a frame. On two cores the browser draws on those that train, and
-# drawing is what costs.
+# Seconds between two looks while a run goes on: a frame. On two cores the page, which gives drawing a share of the
+# processors, could not draw as often.
 TRAINING_PAUSE = 1 / 60 if (os.cpu_count() or 1) > 2 else 1 / 15
 IDLE_PAUSE = 0.1
 KEEP_ALIVE = 5.0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from pronghorn.studio.settings import Settings
 
 MOST_POINTS = 4000  # that are sent of a run at once
 ENDED = ("done", "stopped", "failed")
+PATIENCE = 0.25  # seconds that a look waits for the step that goes on: it may be one that is being compiled
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,9 @@ class Run:
     def __post_init__(self) -> None:
         self._control = threading.Condition()
         self._paused, self._steps_left, self._stop = False, 0, False
+        self._looks, self._rest_until, self._rests = 0, 0.0, False
         self.is_asked = False  # whether there is anything to ask about
-        self.reading = threading.Lock()  # for those who ask the model while it trains
+        self._reading = threading.Lock()  # for those who ask the model while it trains
         self.thread: threading.Thread | None = None
 
     # -- control ------------------------------------------------------------------------------------------------------
@@ -103,9 +106,32 @@ class Run:
             self._stop = self.is_asked = True
             self._control.notify_all()
 
+    @contextlib.contextmanager
+    def looking(self, rest: float | None = None) -> Iterator[None]:
+        """Use the model alone, one after another.
+
+        Args:
+            rest: where it is given, training waits, and so many seconds longer: a stroke of the pen is to be answered
+                at once, and the next follows. Training goes on meanwhile by default.
+        """
+        with self._reading:
+            if rest is None:
+                yield
+                return
+            with self._control:
+                self._looks, self.is_asked = self._looks + 1, True
+                self._control.wait_for(lambda: self._rests or self.state != "training", PATIENCE)
+            try:
+                yield
+            finally:
+                with self._control:
+                    self._looks, self._rest_until = self._looks - 1, time.monotonic() + rest
+                    self._control.notify_all()
+
     def ask(self) -> bool:
-        """Called by the training thread after each step: waits while paused; whether to stop."""
+        """Called by the training thread after each step: waits while paused or looked at; whether to stop."""
         with self._control:
+            self._let_look()
             while self._paused and not self._stop:
                 if self._steps_left:
                     self._steps_left -= 1
@@ -114,8 +140,24 @@ class Run:
                 self._control.wait()
             if not self._stop and self.state == "paused" and not self._paused:
                 self._set("training")
-            self.is_asked = self._paused or self._stop
+            self._forget()
             return self._stop
+
+    def let_look(self) -> None:
+        """Called by the training thread after each batch of test data: waits while the model is looked at."""
+        with self._control:
+            self._let_look()
+            self._forget()
+
+    def _let_look(self) -> None:
+        self._rests = True
+        self._control.notify_all()
+        while not self._stop and (self._looks or self._rest_until > time.monotonic()):
+            self._control.wait(None if self._looks else self._rest_until - time.monotonic())
+        self._rests = False
+
+    def _forget(self) -> None:
+        self.is_asked = self._paused or self._stop or self._looks > 0
 
     def finish(self) -> None:
         """The training is over."""
@@ -215,6 +257,10 @@ class Watcher(Callback):
         run.points.append((batch, *values.values()) if self._all else (batch, *[values[name] for name in run.names]))
         if run.is_asked and run.ask():
             self.model.stop_training = True
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self._run.is_asked:
+            self._run.let_look()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         values = {name: _rounded(value) for name, value in (logs or {}).items() if isinstance(value, float)}

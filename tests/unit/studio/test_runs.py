@@ -60,6 +60,28 @@ def test_each_step_is_told_by_itself():
     assert run.since(4)["rows"] == [[4, None]]
 
 
+def test_training_waits_while_a_stroke_is_looked_at(bench):
+    bench.set_settings({"epochs": 100_000})
+    run = bench.start()
+    wait_for(lambda: run.points)
+    with run.looking(rest=0.3):
+        count = len(run.points)
+        time.sleep(0.05)
+        assert len(run.points) == count and run.state == "training"
+    time.sleep(0.05)
+    assert len(run.points) == count  # the next stroke may follow
+    wait_for(lambda: len(run.points) > count + 5)
+    with run.looking():  # what takes longer goes on beside training
+        count = len(run.points)
+        wait_for(lambda: len(run.points) > count + 5)
+    bench.control("pause")
+    wait_for(lambda: run.state == "paused")
+    with run.looking(rest=0.0):
+        bench.control("step")
+        bench.control("stop")
+        wait_for(lambda: run.is_over)  # who has stopped it does not wait for those who look
+
+
 def test_pause_step_resume_and_stop(bench):
     bench.set_settings({"epochs": 10_000})
     run = bench.start()

@@ -1,4 +1,4 @@
-// Curves of one or two runs, drawn by uPlot, at most once a frame and only when something is new.
+// Curves of one or two runs, drawn by uPlot, when something is new and it is time (link.js).
 import {html, useEffect, useRef} from "./parts.js";
 import {epochsOf, onPoints, store} from "./link.js";
 
@@ -49,7 +49,6 @@ export function Curve({metric, title, runs}) {
   useEffect(() => {
     const element = holder.current;
     let plot = null;
-    let frame = 0;
     let drawn = "";
     const make = () => {
       plot?.destroy();
@@ -63,7 +62,6 @@ export function Curve({metric, title, runs}) {
       drawn = "";
     };
     const draw = (now) => {
-      frame = 0;
       const state = String(store.version);
       frames.at.push(now);
       if (frames.at.length > 600) frames.at.shift();
@@ -80,12 +78,9 @@ export function Curve({metric, title, runs}) {
     make();
     size.observe(element);
     addEventListener("theme", make);
-    const ask = () => { frame ||= requestAnimationFrame(draw); };
-    const forget = onPoints(ask);
-    ask();
+    const forget = onPoints(draw);
     return () => {
       forget();
-      cancelAnimationFrame(frame);
       removeEventListener("theme", make);
       size.disconnect();
       plot.destroy();

@@ -42,10 +42,35 @@ export function usePoints(select) {
   return value;
 }
 
-// Calls back with each message of points; gives what ends that.
+// Calls back in frames in which new points are to be drawn; gives what ends that.
 export function onPoints(listener) {
   pointListeners.add(listener);
+  drawSoon();
   return () => pointListeners.delete(listener);
+}
+
+// Drawing takes processors from the training, so it gets a share of them: what a frame has taken, until the browser was
+// done with it, is waited for some times as long before the next. A page that nobody sees has no frames.
+const SHARE = 0.03 * (navigator.hardwareConcurrency || 2);
+let isDue = false;
+let earliest = 0;
+let began = 0;
+const afterFrame = new MessageChannel();
+afterFrame.port1.onmessage = () => {
+  earliest = began + Math.min(300, (performance.now() - began) / SHARE);
+};
+
+function drawSoon() {
+  if (isDue) return;
+  isDue = true;
+  setTimeout(() => requestAnimationFrame(drawNow), Math.max(0, earliest - performance.now()));
+}
+
+function drawNow() {
+  isDue = false;
+  began = performance.now();
+  for (const listener of [...pointListeners]) listener(began);
+  afterFrame.port2.postMessage(null);
 }
 
 let messageTimer = 0;
@@ -139,7 +164,7 @@ export function takePoints(message) {
   curve.stepsPerEpoch = message.steps_per_epoch;
   curve.totalEpochs = message.total_epochs;
   store.version++;
-  for (const listener of [...pointListeners]) listener();
+  drawSoon();
 }
 
 // The epochs of a run that have ended, as far as they have come.
