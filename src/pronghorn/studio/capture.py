@@ -5,19 +5,25 @@ usage: python -m pronghorn.studio.capture SCRIPT FOLDER
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pronghorn import models, saving
+from pronghorn import models, saving, tree
 from pronghorn.cli import runner
+from pronghorn.studio.data_sets import count_of, rows_of
 from pronghorn.studio.plans import facts_of
+from pronghorn.trainers.data_adapters import make_adapter
 from pronghorn.trainers.trainer import Trainer
 
 LARGEST_DATA = 2 << 30  # bytes
+MOST_SECONDS = 30.0  # that batches are gathered from a script's generator or data set
+MOST_BATCHES = 1000  # of one that has no end
 MODEL, DATA = "model.json", "data.npz"
 
 
@@ -70,21 +76,57 @@ def _write(target: Path, model: Any, training: dict[str, Any]) -> None:
 
 
 def _write_data(target: Path, x: Any, y: Any, named: dict[str, Any]) -> None:
-    """The arrays of `fit`, if they are plain ones; test data, if there are such, or a tenth of the others."""
+    """What `fit` was given as arrays, or lists or dicts of them; test data, if there is such, or a tenth of the others.
+
+    Where it is no data that training could use, nothing is written, and the page asks for other data.
+    """
     try:
-        x, y = np.asarray(x), np.asarray(y)
-        given = named.get("validation_data")
-        if isinstance(given, list | tuple) and len(given) >= 2:
-            x_test, y_test = np.asarray(given[0]), np.asarray(given[1])
+        x, y = _arrays(x, y, named.get("steps_per_epoch"))
+        given, steps = named.get("validation_data"), named.get("validation_steps")
+        if given is not None:
+            inputs, targets = given[:2] if isinstance(given, list | tuple) else (given, None)
+            x_test, y_test = _arrays(inputs, targets, steps)
         else:
-            kept = max(1, int(len(x) * float(named.get("validation_split") or 0.1)))
-            x, x_test, y, y_test = x[:-kept], x[-kept:], y[:-kept], y[-kept:]
-    except (TypeError, ValueError):
-        return  # lists of inputs, generators: the page asks for other data
-    arrays = {"x": x, "y": y, "x_test": x_test, "y_test": y_test}
-    fine = all(a.dtype.kind in "biuf" and a.ndim for a in arrays.values()) and len(x) == len(y) and len(x_test)
-    if fine and sum(a.nbytes for a in arrays.values()) <= LARGEST_DATA:
-        np.savez(target / DATA, **arrays)
+            kept = max(1, int(count_of(x) * float(named.get("validation_split") or 0.1)))
+            first, last = slice(0, -kept), slice(-kept, None)
+            x, x_test, y, y_test = rows_of(x, first), rows_of(x, last), rows_of(y, first), rows_of(y, last)
+    except Exception as error:  # of whatever the script's data is
+        print(f"The data is not shown in the studio: {error}")
+        return
+    write_arrays(target / DATA, {"x": x, "y": y, "x_test": x_test, "y_test": y_test})
+
+
+def _arrays(x: Any, y: Any, steps: int | None) -> tuple[Any, Any]:
+    """Inputs and targets, whatever gives them: of a generator or data set, the batches of an epoch."""
+    adapter = make_adapter(x, y)
+    if adapter.inputs() is not None:
+        return adapter.inputs(), adapter.labels()
+    inputs, targets, size, end = [], [], 0, time.monotonic() + MOST_SECONDS
+    for batch in itertools.islice(adapter.batches(), steps or adapter.num_batches or MOST_BATCHES):
+        values = batch.layout.pack(batch.gather())
+        inputs.append(values[0])
+        targets.append(values[1])
+        size += sum(array.nbytes for array in tree.flatten(values[:2]))
+        if size > LARGEST_DATA / 2 or time.monotonic() > end:
+            break
+    return tuple(tree.map_structure(lambda *parts: np.concatenate(parts), *batches) for batches in (inputs, targets))
+
+
+def write_arrays(place: Path, parts: dict[str, Any]) -> None:
+    """Write arrays, or lists or dicts of them; nothing where they are no numbers, or too many."""
+    arrays = tree.map_structure(np.asarray, parts)
+    flat = tree.flatten(arrays)
+    sizes = {name: {len(array) for array in tree.flatten(part)} for name, part in arrays.items()}
+    fine = all(a.dtype.kind in "biuf" and a.ndim for a in flat) and sum(a.nbytes for a in flat) <= LARGEST_DATA
+    if fine and all(len(size) == 1 and 0 not in size for size in sizes.values()) and sizes["x"] == sizes["y"]:
+        numbered = tree.pack_sequence_as(arrays, list(range(len(flat))))
+        np.savez(place, form=np.array(json.dumps(numbered)), **{f"a{i}": array for i, array in enumerate(flat)})
+
+
+def read_arrays(place: Path) -> dict[str, Any]:
+    """What `write_arrays` has written."""
+    with np.load(place) as file:
+        return tree.map_structure(lambda i: file[f"a{i}"], json.loads(str(file["form"])))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import saving
+from pronghorn import saving, tree
 from pronghorn.studio import arithmetic, comparison, data_sets, diagnosis, look_inside, opened_scripts, saliency
 from pronghorn.studio.files import histograms
 from pronghorn.studio.inputs import picture, picture_of, read_input
@@ -121,18 +121,23 @@ def _examples(bench: Workbench, start: int = 0, count: int = 24, label: int | No
     data = bench.data
     if data is None:
         raise ValueError("There is no data yet.")
-    labels = data.labels() if data.classes else np.asarray(data.y_test).reshape(len(data.y_test), -1)[:, 0]
+    labels = data.labels() if data.classes else _first_values(data.y_test)
     rows = np.arange(len(labels)) if label is None else np.flatnonzero(labels == label)
     chosen = rows[start : start + min(count, 200)]
     shown = [
         {
             "example": int(i),
             "label": float(labels[i]),
-            "image": picture_of(data, data.x_test[i]),
+            "image": picture_of(data, int(i)),
         }
         for i in chosen
     ]
     return {"examples": shown, "of": len(rows)}
+
+
+def _first_values(targets: Any) -> np.ndarray:
+    first = np.asarray(tree.flatten(targets)[0])
+    return first.reshape(len(first), -1)[:, 0]
 
 
 def _predict(bench: Workbench, source: dict[str, Any], run: int | None = None) -> dict[str, Any]:
@@ -158,13 +163,15 @@ def _value(
         outputs = look_inside.layer_outputs(model, x)
         found = model.get_layer(layer)
         origin = found.input
-        if isinstance(origin, list | tuple):
-            raise ValueError(f"{layer!r} joins several inputs; how it does so is not shown here.")
-        before = origin._keras_history.operation.name
-        inputs = outputs[before][0] if before in outputs else np.asarray(x[0], np.float64)
-        shown = arithmetic.explain(found, inputs, tuple(int(i) for i in place))
-        actual = outputs[layer][(0, *place)]
-    return {**shown, "actual": short(actual), "from": before}
+        before = [tensor._keras_history.operation.name for tensor in tree.flatten(origin)]
+        first = tree.flatten(x)[0]  # of a Sequential, whose Input is none of its layers
+        inputs = [outputs[name][0] if name in outputs else first[0] for name in before]
+        several = isinstance(origin, list | tuple)
+        shown = arithmetic.explain(found, inputs if several else inputs[0], tuple(int(i) for i in place))
+        actual = float(outputs[layer][(0, *place)])
+    if shown["value"] is not None and abs(shown["value"] - actual) > 0.01 * (1 + abs(actual)):
+        shown["text"] += f" The layer itself gave {actual:.4g}: it may have left out masked steps."
+    return {**shown, "actual": short(actual), "from": before[0]}
 
 
 def _saliency(
@@ -174,11 +181,11 @@ def _saliency(
     x = read_input(data, source)
     with looking():
         if method == "grad_cam":
-            heat, layer = saliency.grad_cam(model, x, target)
+            heat, layer = saliency.grad_cam(model, x, target, len(data.classes))
             return {"heat": picture(heat, 1.0), "layer": layer}
         if method != "integrated_gradients":
             raise ValueError(f"There is no method {method!r}; there are integrated_gradients and grad_cam.")
-        parts = saliency.integrated_gradients(model, x, target)
+        parts = saliency.integrated_gradients(model, x, target, len(data.classes))
     if data.kind != "images":
         return {"parts": [short(v, 4) for v in parts.ravel()[:200]]}
     total = parts.sum(axis=-1)

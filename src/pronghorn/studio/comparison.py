@@ -29,7 +29,7 @@ def differences(first: Run, second: Run) -> list[dict[str, Any]]:
     one, other = asdict(first.recipe.settings), asdict(second.recipe.settings)
     for key in one:
         if one[key] != other[key]:
-            rows.append(_row(_TITLES.get(key, key), _value(one[key]), _value(other[key])))
+            rows.append(_row(_TITLES.get(key, key), *(_value(key, settings[key]) for settings in (one, other))))
     names = [run.recipe.data.name if run.recipe.data else "" for run in (first, second)]
     if names[0] != names[1]:
         rows.append(_row("data", *names))
@@ -40,12 +40,14 @@ def _row(what: str, first: str, second: str) -> dict[str, str]:
     return {"what": what, "first": first, "second": second}
 
 
-def _value(value: Any) -> str:
+def _value(key: str, value: Any) -> str:
+    if key == "examples":
+        return str(value or "all")
     if isinstance(value, list | tuple):
         return ", ".join(map(named, value))
     if isinstance(value, dict):
         return ", ".join(f"{k}={v}" for k, v in value.items()) if "class_name" not in value else named(value)
-    return "all" if value == 0 and not isinstance(value, float) else str(value)
+    return str(value)
 
 
 def _layers(first: Run, second: Run) -> list[dict[str, str]]:

@@ -1,23 +1,21 @@
-"""What a studio trains on: the package's data sets, folders of images, drawn classes, and tables."""
+"""What a studio trains on: the package's data sets, folders of images and drawn classes."""
 
 from __future__ import annotations
 
-import csv
 import importlib
-import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from pronghorn import tree
 from pronghorn.studio.drawing import centred
 
 LARGEST_UPLOAD = 1 << 30  # bytes
 DRAWN = (28, 28)  # the size that drawings get, as MNIST's
-_MOST_CLASSES = 1000
-_FEW = 20  # a column of so few different whole numbers holds classes
+MOST_CLASSES = 1000
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class DataSet:
     Attributes:
         name: what the page calls it.
         kind: `images` or `table`, or `arrays` for what the page cannot draw.
-        x: training inputs, shape `(n, ...)`.
+        x: training inputs, shape `(n, ...)`; a list or dict of arrays for a model with several inputs.
         y: training targets, shape `(n,)` for class numbers; anything that `fit` takes otherwise.
         x_test: test inputs.
         y_test: test targets.
@@ -38,18 +36,29 @@ class DataSet:
 
     name: str
     kind: str
-    x: np.ndarray
-    y: np.ndarray
-    x_test: np.ndarray
-    y_test: np.ndarray
+    x: Any
+    y: Any
+    x_test: Any
+    y_test: Any
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     note: str = ""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one input."""
-        return tuple(self.x.shape[1:])
+        """Of one input; empty where there are several."""
+        return tuple(self.x.shape[1:]) if self.has_one_input else ()
+
+    @property
+    def has_one_input(self) -> bool:
+        return isinstance(self.x, np.ndarray)
+
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of several inputs by name or number; empty where there is one."""
+        if self.has_one_input:
+            return {}
+        named = self.x.items() if isinstance(self.x, dict) else ((str(i), a) for i, a in enumerate(self.x, 1))
+        return {name: tuple(np.shape(a)[1:]) for name, a in named}
 
     @cached_property
     def largest(self) -> float:
@@ -59,8 +68,14 @@ class DataSet:
         return 255.0 if float(np.max(self.x[:256], initial=0.0)) > 2 else 1.0
 
     def labels(self) -> np.ndarray:
-        """The class numbers of the test examples, whatever form the targets have."""
-        y = np.asarray(self.y_test)
+        """The class numbers of the test examples, whatever form the targets have.
+
+        Raises:
+            ValueError: if an example has several targets.
+        """
+        if not isinstance(self.y_test, np.ndarray):
+            raise ValueError("An example has several targets here, and the page knows what to make of one only.")
+        y = self.y_test
         return y.argmax(axis=-1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y))
 
     def shown(self) -> dict[str, Any]:
@@ -69,12 +84,27 @@ class DataSet:
             "name": self.name,
             "kind": self.kind,
             "shape": list(self.shape),
-            "train": len(self.x),
-            "test": len(self.x_test),
+            "inputs": {name: list(shape) for name, shape in self.inputs().items()},
+            "train": count_of(self.x),
+            "test": count_of(self.x_test),
             "classes": list(self.classes),
             "columns": list(self.columns),
             "note": self.note,
         }
+
+
+def rows_of(values: Any, rows: Any) -> Any:
+    """Some rows of an array, or of each array of a list or dict.
+
+    >>> rows_of({"a": np.arange(3), "b": np.arange(6)}, slice(0, 1))
+    {'a': array([0]), 'b': array([0])}
+    """
+    return tree.map_structure(lambda array: array[rows], values)
+
+
+def count_of(values: Any) -> int:
+    """How many rows an array has, or each array of a list or dict."""
+    return len(tree.flatten(values)[0])
 
 
 @dataclass(frozen=True)
@@ -114,7 +144,7 @@ def load_packaged(name: str) -> DataSet:
     about = PACKAGED[name]
     (x, y), (x_test, y_test) = importlib.import_module(f"pronghorn.datasets.{name}").load_data()
     if about.columns:
-        return _scaled_table(about.title, x, y, x_test, y_test, (), about.columns, about.note)
+        return scaled_table(about.title, x, y, x_test, y_test, (), about.columns, about.note)
     if x.ndim == 3:
         x, x_test = x[..., None], x_test[..., None]
     labels = (np.asarray(part).reshape(-1).astype(np.int64) for part in (y, y_test))
@@ -138,8 +168,8 @@ def from_images(name: str, classes: list[str], labels: Any, pixels: np.ndarray) 
     array([0, 1])
     """
     labels = np.asarray(labels, np.int64).reshape(-1)
-    if not 2 <= len(classes) <= _MOST_CLASSES:
-        raise ValueError(f"Images of 2 to {_MOST_CLASSES} classes are needed, one folder a class; got {len(classes)}.")
+    if not 2 <= len(classes) <= MOST_CLASSES:
+        raise ValueError(f"Images of 2 to {MOST_CLASSES} classes are needed, one folder a class; got {len(classes)}.")
     if len(labels) != len(pixels) or (len(labels) and not 0 <= labels.min() <= labels.max() < len(classes)):
         raise ValueError("Each image needs the number of its class.")
     counts = np.bincount(labels, minlength=len(classes))
@@ -178,108 +208,8 @@ def read_image_upload(body: bytes) -> DataSet:
     return from_images(name, classes, labels, pixels)
 
 
-@dataclass
-class Table:
-    """The rows of a CSV file as they were read.
-
-    Attributes:
-        name: of the file.
-        header: names of the columns.
-        rows: their texts.
-        target: the column that is to be predicted.
-    """
-
-    name: str
-    header: list[str]
-    rows: list[list[str]] = field(repr=False)
-    target: str = ""
-
-
-def read_csv(name: str, text: str) -> Table:
-    """Read a CSV file whose first line names the columns; the last column is the target at first.
-
-    Raises:
-        ValueError: if there are no columns or too few rows.
-
-    >>> read_csv("t.csv", "a,b\\n1,2\\n3,4\\n5,6\\n7,8\\n9,10\\n").target
-    'b'
-    """
-    sample = text[:10_000]
-    try:
-        dialect: Any = csv.Sniffer().sniff(sample, ",;\t|")
-    except csv.Error:
-        dialect = csv.excel
-    lines = [row for row in csv.reader(io.StringIO(text), dialect) if any(cell.strip() for cell in row)]
-    if len(lines) < 6 or len(lines[0]) < 2:
-        raise ValueError("The table needs a first line with two or more names of columns, and five or more rows below.")
-    header = [cell.strip() or f"column {i + 1}" for i, cell in enumerate(lines[0])]
-    wrong = next((i for i, row in enumerate(lines) if len(row) != len(header)), None)
-    if wrong is not None:
-        raise ValueError(f"Row {wrong + 1} has {len(lines[wrong])} cells, but the first line names {len(header)}.")
-    return Table(name, header, lines[1:], header[-1])
-
-
-def from_table(table: Table) -> DataSet:
-    """The data set of a table: numbers are standardised, texts become one column a word, empty cells the mean.
-
-    Raises:
-        ValueError: if the target has one value only, or too many words.
-    """
-    columns, names = [], []
-    for i, name in enumerate(table.header):
-        cells = [row[i].strip() for row in table.rows]
-        if name == table.target:
-            target = cells
-            continue
-        values, titles = _column(name, cells)
-        columns.append(values)
-        names += titles
-    if not names:
-        raise ValueError("No column is left to predict from: those with texts have a different one in every row.")
-    x, (y, classes) = np.concatenate(columns, axis=1), _target(table.target, target)
-    order = np.random.default_rng(0).permutation(len(x))
-    test, train = order[: max(1, len(x) // 5)], order[max(1, len(x) // 5) :]
-    note = f"{len(x):,} rows of your own, a fifth of them for testing. To predict: {table.target}."
-    return _scaled_table(table.name, x[train], y[train], x[test], y[test], classes, tuple(names), note)
-
-
-def _numbers(cells: list[str]) -> np.ndarray | None:
-    """The cells as numbers, NaN where they are empty; None where they are texts."""
-    try:
-        return np.array([float(cell) if cell else np.nan for cell in cells])
-    except ValueError:
-        return None
-
-
-def _column(name: str, cells: list[str]) -> tuple[np.ndarray, list[str]]:
-    numbers = _numbers(cells)
-    if numbers is not None:
-        known = numbers[np.isfinite(numbers)]
-        filled = np.where(np.isfinite(numbers), numbers, known.mean() if len(known) else 0.0)
-        return filled[:, None], [name]
-    words = sorted(set(cells))
-    if len(words) > 50:
-        return np.zeros((len(cells), 0)), []  # a name or an address tells nothing about other rows
-    return np.array([[cell == word for word in words] for cell in cells], float), [f"{name}: {w}" for w in words]
-
-
-def _target(name: str, cells: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    numbers = _numbers(cells)
-    few = numbers is not None and np.isfinite(numbers).all() and not (numbers % 1).any() and len(set(cells)) <= _FEW
-    if numbers is not None and not few:
-        if not np.isfinite(numbers).all():
-            raise ValueError(f"The column {name!r} that is to be predicted has empty cells.")
-        return numbers.astype("float32"), ()
-    words = sorted(set(cells), key=float) if few else sorted(set(cells))
-    if not 2 <= len(words) <= _MOST_CLASSES:
-        raise ValueError(f"The column {name!r} has {len(words)} different values; it may have 2 to {_MOST_CLASSES}.")
-    number = {word: i for i, word in enumerate(words)}
-    return np.array([number[cell] for cell in cells], np.int64), tuple(words)
-
-
-def _scaled_table(
-    name: str, x: Any, y: Any, x_test: Any, y_test: Any, classes: Any, columns: Any, note: str
-) -> DataSet:
+def scaled_table(name: str, x: Any, y: Any, x_test: Any, y_test: Any, classes: Any, columns: Any, note: str) -> DataSet:
+    """The data set of a table, its columns brought to one scale by those that are trained on."""
     mean, scale = x.mean(axis=0), x.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
     x, x_test = (((part - mean) / scale).astype("float32") for part in (x, x_test))

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import ops
+from pronghorn import ops, tree
 from pronghorn.autodiff.tape import GradientTape
-from pronghorn.studio.data_sets import DataSet
+from pronghorn.studio.data_sets import DataSet, count_of, rows_of
 from pronghorn.studio.files import histogram
 from pronghorn.studio.inputs import picture_of
 from pronghorn.studio.look_inside import layer_outputs
+from pronghorn.studio.scores import class_shares
 
 MOST_TESTED = 10_000
 WHILE_TRAINING = 1_000  # test examples, so that training is not held up
@@ -29,25 +30,29 @@ def test_results(model: Any, data: DataSet, most_wrong: int = 24, most: int = MO
         most_wrong: how many mistakes are shown.
         most: how many test examples are looked at.
     """
-    x = data.x_test[:most]
-    values = np.asarray(model.predict(x, batch_size=256, verbose=0), np.float64).reshape(len(x), -1)
-    if not data.classes or values.shape[1] != len(data.classes):
-        truth = np.asarray(data.y_test[: len(x)], np.float64).reshape(len(x), -1)
+    if not isinstance(data.y_test, np.ndarray):
+        raise ValueError("An example has several targets here; how each does is told by the curves.")
+    x = rows_of(data.x_test, slice(0, most))
+    count = count_of(x)
+    outputs = np.asarray(model.predict(x, batch_size=256, verbose=0), np.float64).reshape(count, -1)
+    values = class_shares(outputs, len(data.classes))
+    if values is None:
+        truth = np.asarray(data.y_test[:count], np.float64).reshape(count, -1)
         keep = slice(0, 1000)
-        off = np.abs(values[:, 0] - truth[:, 0])
-        pairs = np.stack([truth[keep, 0], values[keep, 0]], axis=1)
-        return {"pairs": np.round(pairs, 4).tolist(), "mean_error": float(off.mean()), "tested": len(x)}
-    truth = data.labels()[: len(x)].astype(int)
-    best, count = values.argmax(axis=1), len(data.classes)
-    matrix = np.bincount(truth * count + best, minlength=count * count).reshape(count, count)
+        off = np.abs(outputs[:, 0] - truth[:, 0])
+        pairs = np.stack([truth[keep, 0], outputs[keep, 0]], axis=1)
+        return {"pairs": np.round(pairs, 4).tolist(), "mean_error": float(off.mean()), "tested": count}
+    truth = data.labels()[:count].astype(int)
+    best, kinds = values.argmax(axis=1), len(data.classes)
+    matrix = np.bincount(truth * kinds + best, minlength=kinds * kinds).reshape(kinds, kinds)
     wrong = np.flatnonzero(best != truth)
-    rows = np.arange(len(x))
+    rows = np.arange(count)
     surprise = values[rows, best] - values[rows, truth]
     worst = wrong[np.argsort(-surprise[wrong], kind="stable")][:most_wrong]
     return {
         "matrix": matrix.tolist(),
         "classes": list(data.classes),
-        "tested": len(x),
+        "tested": count,
         "right": int((best == truth).sum()),
         "worst": [_mistake(data, int(i), int(truth[i]), int(best[i]), values[i]) for i in worst],
     }
@@ -59,7 +64,7 @@ def _mistake(data: DataSet, number: int, truth: int, best: int, values: np.ndarr
         "truth": truth,
         "best": best,
         "sure": round(float(values[best]), 4),
-        "image": picture_of(data, data.x_test[number]),
+        "image": picture_of(data, number),
     }
 
 
@@ -96,8 +101,8 @@ def _gradients(model: Any, data: DataSet) -> dict[int, np.ndarray]:
     if not variables:
         return {}
     with GradientTape() as tape:
-        outputs = model(ops.convert_to_tensor(data.x[rows]), training=False)
-        loss = model.compute_loss(x=None, y=ops.convert_to_tensor(data.y[rows]), y_pred=outputs, training=False)
+        x, y = (tree.map_structure(ops.convert_to_tensor, rows_of(part, rows)) for part in (data.x, data.y))
+        loss = model.compute_loss(x=None, y=y, y_pred=model(x, training=False), training=False)
     found = tape.gradient(loss, variables)
     return {id(v): np.asarray(g, np.float64) for v, g in zip(variables, found) if g is not None}
 
@@ -110,7 +115,7 @@ def dead_units(model: Any, data: DataSet) -> list[dict[str, Any]]:
     relus = [layer for layer in model.layers if _is_relu(layer)]
     if not relus:
         return []
-    outputs = layer_outputs(model, data.x_test[:_SAMPLE])
+    outputs = layer_outputs(model, rows_of(data.x_test, slice(0, _SAMPLE)))
     found = []
     for layer in relus:
         if layer.name in outputs:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.studio.data_sets import DataSet
+from pronghorn.studio.data_sets import DataSet, count_of, rows_of
 from pronghorn.studio.drawing import centred
 
 
-def read_input(data: DataSet, source: dict[str, Any]) -> np.ndarray:
-    """One input, shape `(1, ...)`.
+def read_input(data: DataSet, source: dict[str, Any]) -> Any:
+    """One input, shape `(1, ...)`; a list or dict of such for a model with several inputs.
 
     Args:
         data: whose form it has.
@@ -25,9 +25,9 @@ def read_input(data: DataSet, source: dict[str, Any]) -> np.ndarray:
     if "example" in source:
         x = data.x if source.get("train") else data.x_test
         number = int(source["example"])
-        if not 0 <= number < len(x):
-            raise ValueError(f"There is no example {number}; there are {len(x):,}, counted from 0.")
-        return x[number : number + 1]
+        if not 0 <= number < count_of(x):
+            raise ValueError(f"There is no example {number}; there are {count_of(x):,}, counted from 0.")
+        return rows_of(x, slice(number, number + 1))
     kind = "drawing" if "drawing" in source else "pixels"
     if data.kind != "images" or kind not in source:
         raise ValueError("What is looked at must be an example, a drawing or pixels of the size of the images.")
@@ -46,9 +46,11 @@ def read_input(data: DataSet, source: dict[str, Any]) -> np.ndarray:
     return (np.round(image) if data.x.dtype.kind in "iu" else image).astype(data.x.dtype)[None]
 
 
-def picture_of(data: DataSet, x: np.ndarray) -> dict[str, Any] | None:
-    """An input of a data set as a picture; None where it holds no images."""
-    return picture(x, data.largest) if data.kind == "images" else None
+def picture_of(data: DataSet, example: Any) -> dict[str, Any] | None:
+    """An input, or the test example of a number, as a picture; None where the data set holds no images."""
+    if data.kind != "images":
+        return None
+    return picture(data.x_test[example] if isinstance(example, int) else example, data.largest)
 
 
 def picture(x: np.ndarray, largest: float = 255.0) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import models
+from pronghorn import models, tree
 from pronghorn.studio.data_sets import DataSet
 from pronghorn.studio.inputs import picture, picture_of
 from pronghorn.studio.json_text import short
+from pronghorn.studio.scores import class_shares
 
 MOST_MAPS = 64
 MOST_VALUES = 512
@@ -21,27 +22,25 @@ _DIGITS = 4  # of the many numbers that are sent
 _features: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
 
-def predict(model: Any, data: DataSet, x: np.ndarray) -> dict[str, Any]:
-    """The prediction for one input, with its bars.
+def predict(model: Any, data: DataSet, x: Any) -> dict[str, Any]:
+    """The prediction for one input, with its bars; the first, where a model makes several.
 
     Args:
         model: the model.
         data: whose classes it tells apart.
-        x: the input, shape `(1, ...)`.
+        x: the input, shape `(1, ...)`, or a list or dict of several.
     """
     began = time.perf_counter()
-    output = np.asarray(model.predict_on_batch(x), np.float64)[0]
+    output = np.asarray(tree.flatten(model.predict_on_batch(x))[0], np.float64)[0]
     ms = 1e3 * (time.perf_counter() - began)
-    values = output.reshape(-1)
-    if data.classes and len(values) == len(data.classes):
-        values = _shares(values)
+    shares = class_shares(output.reshape(1, -1), len(data.classes))
+    values = output.reshape(-1) if shares is None else shares[0]
     return {
         "values": [short(v, _DIGITS) for v in values[:1000]],
         "best": int(values.argmax()),
         "ms": round(ms, 3),
         "output": picture(output, max(1.0, float(output.max()))) if _is_image(output) else None,
-        "input": picture_of(data, x[0]),
-        "row": None if data.kind == "images" else [short(v, _DIGITS) for v in x[0].ravel()[:200]],
+        "input": picture_of(data, x[0]) if data.has_one_input else None,
     }
 
 
@@ -49,24 +48,16 @@ def _is_image(output: np.ndarray) -> bool:
     return output.ndim == 3 and output.shape[-1] in (1, 3) and min(output.shape[:2]) > 1
 
 
-def _shares(values: np.ndarray) -> np.ndarray:
-    """Scores as shares of 1; what is shares already stays."""
-    if values.min() >= 0 and abs(values.sum() - 1) < 1e-3:
-        return values
-    e = np.exp(values - values.max())
-    return e / e.sum()
-
-
-def layer_outputs(model: Any, x: np.ndarray) -> dict[str, np.ndarray]:
+def layer_outputs(model: Any, x: Any) -> dict[str, np.ndarray]:
     """What every layer gives for inputs, by its name.
 
     Args:
         model: a sequential or functional model.
-        x: inputs, shape `(n, ...)`.
+        x: inputs, shape `(n, ...)`, or a list or dict of several.
     """
     if model not in _features:
         named = {layer.name: layer.output for layer in model.layers if _has_one_output(layer)}
-        _features[model] = (list(named), models.Model(model.inputs, list(named.values())))
+        _features[model] = (list(named), models.Model(model.input, list(named.values())))
     names, features = _features[model]
     outputs = features.predict_on_batch(x)
     outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
@@ -80,7 +71,7 @@ def _has_one_output(layer: Any) -> bool:
         return False  # it is called twice, or by another's code
 
 
-def feature_maps(model: Any, x: np.ndarray) -> list[dict[str, Any]]:
+def feature_maps(model: Any, x: Any) -> list[dict[str, Any]]:
     """What every layer makes of one input, for the page: maps as pictures, rows as numbers.
 
     Args:
@@ -96,7 +87,9 @@ def feature_maps(model: Any, x: np.ndarray) -> list[dict[str, Any]]:
         entry |= {"low": short(low, _DIGITS), "high": short(high, _DIGITS)}
         if value.ndim == 3 and kinds[name] != "InputLayer":
             entry["maps"] = [_grey(value[..., i], low, high) for i in range(min(value.shape[-1], MOST_MAPS))]
-        elif value.ndim <= 2:
+        elif value.ndim == 2:  # a row a step
+            entry["maps"] = [_grey(value, low, high)]
+        elif value.ndim <= 1:
             entry["values"] = [short(v, _DIGITS) for v in value.ravel()[:MOST_VALUES]]
         shown.append(entry)
     return shown

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,12 @@ from pronghorn import layers
 from pronghorn.studio import capture, runs
 from pronghorn.studio.data_sets import DataSet
 from pronghorn.studio.plans import Built, ModelPlan, Problem, plan_of, plan_of_config
-from pronghorn.studio.settings import Settings, settings_of
+from pronghorn.studio.settings import Settings, named, settings_of
 from pronghorn.studio.workbench import Workbench
 
+_NO_MODEL = "neither compiled nor trained a Keras model."
 SECONDS = 120.0  # that a script may take until its `fit`
+_VALUES = re.compile("error|squared|absolute|huber|log_cosh|poisson|cosine|^m[as]")  # in the names of losses of values
 
 
 @dataclass
@@ -80,9 +83,7 @@ def open_script(path: str, seconds: float = SECONDS) -> OpenedScript:
         output = (done.stdout + done.stderr).decode("utf-8", "replace")[-20_000:]
         found = Path(folder) / capture.MODEL
         if not found.exists():
-            last = output.strip().splitlines()[-1:] or ["It ended without a message."]
-            said = f"failed: {last[0]}" if done.returncode else "neither compiled nor trained a Keras model."
-            raise ValueError(f"{name} {said}")
+            raise ValueError(f"{name} {_failure(output, name) if done.returncode else _NO_MODEL}")
         described = json.loads(found.read_text("utf-8"))
         data = _data(Path(folder) / capture.DATA, name)
     if described["model"].get("class_name") not in ("Sequential", "Functional"):
@@ -92,32 +93,45 @@ def open_script(path: str, seconds: float = SECONDS) -> OpenedScript:
         )
     settings = settings_of(described["compile"], Settings(loss=None, metrics=()))
     settings = settings.changed(described["training"])
+    if data is not None and _VALUES.search(named(settings.loss)):
+        data = replace(data, classes=())  # whole numbers, but no classes
     shapes = {name: tuple(shape) for name, shape in described["shapes"].items()}
     return OpenedScript(plan_of_config(described["model"]), settings, data, output, shapes, described["parameters"])
+
+
+def _failure(output: str, name: str) -> str:
+    """How a script failed, by the last line of what it printed, and where: the last line of its own in a traceback."""
+    last = output.strip().splitlines()[-1:] or ["It ended without a message."]
+    lines = re.findall(rf'{re.escape(name)}", line (\d+)', output)
+    return f"failed{f' in line {lines[-1]}' if lines else ''}: {last[0]}"
 
 
 def _data(place: Path, name: str) -> DataSet | None:
     if not place.exists():
         return None
-    with np.load(place) as arrays:
-        x, y, x_test, y_test = (arrays[key] for key in ("x", "y", "x_test", "y_test"))
-    return as_data(f"the data of {name}", x, y, x_test, y_test)
+    return as_data(f"the data of {name}", **capture.read_arrays(place))
 
 
-def as_data(name: str, x: np.ndarray, y: np.ndarray, x_test: np.ndarray, y_test: np.ndarray) -> DataSet:
-    """Arrays as a data set: what it holds is told by their shapes and types."""
-    if x.ndim == 4 and x.shape[-1] in (1, 3) and min(x.shape[1:3]) > 1:
-        kind = "images"
-    else:
-        kind = "table" if x.ndim == 2 else "arrays"
-    if y.ndim == 2 and y.shape[1] > 1:
-        count = y.shape[1] if np.isin(y[:200], (0, 1)).all() else 0
-    else:
-        whole = y.dtype.kind in "iub" or (y.size > 0 and not np.any(y % 1))
-        count = int(y.max()) + 1 if whole and y.size and y.min() >= 0 and y.max() < 1000 else 0
-    classes = tuple(map(str, range(count)))
+def as_data(name: str, x: Any, y: Any, x_test: Any, y_test: Any) -> DataSet:
+    """Arrays, or lists or dicts of them, as a data set: what it holds is told by their shapes and types."""
+    kind = _kind(x) if isinstance(x, np.ndarray) else "arrays"
+    classes = tuple(map(str, range(_classes(y)))) if isinstance(y, np.ndarray) else ()
     columns = tuple(f"column {i + 1}" for i in range(x.shape[1])) if kind == "table" else ()
     return DataSet(name, kind, x, y, x_test, y_test, classes, columns, note="What the script gave to fit().")
+
+
+def _kind(x: np.ndarray) -> str:
+    if x.ndim == 4 and x.shape[-1] in (1, 3) and min(x.shape[1:3]) > 1:
+        return "images"
+    return "table" if x.ndim == 2 else "arrays"
+
+
+def _classes(y: np.ndarray) -> int:
+    """How many classes targets tell apart; 0 where they are values."""
+    if y.ndim == 2 and y.shape[1] > 1:
+        return y.shape[1] if np.isin(y[:200], (0, 1)).all() else 0
+    whole = y.dtype.kind in "iub" or (y.size > 0 and not np.any(y % 1))
+    return int(y.max()) + 1 if whole and y.size and y.min() >= 0 and y.max() < 1000 else 0
 
 
 def use(bench: Workbench, found: OpenedScript) -> None:

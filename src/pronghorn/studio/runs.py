@@ -11,7 +11,7 @@ from typing import Any
 
 from pronghorn import utils
 from pronghorn.callbacks import Callback
-from pronghorn.studio.data_sets import DataSet
+from pronghorn.studio.data_sets import DataSet, rows_of
 from pronghorn.studio.plans import ModelPlan, build, said
 from pronghorn.studio.settings import Settings
 
@@ -288,10 +288,10 @@ def train(run: Run, weights: Any = None) -> None:
             built.model.set_weights(weights)
         run.model = built.model
         run.changed()
-        data, count = recipe.data, settings.examples or len(recipe.data.x)
+        data, rows = recipe.data, slice(0, settings.examples or None)
         built.model.fit(
-            data.x[:count],
-            data.y[:count],
+            rows_of(data.x, rows),
+            rows_of(data.y, rows),
             batch_size=settings.batch_size,
             epochs=settings.epochs,
             validation_data=(data.x_test, data.y_test),

@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from pronghorn.studio import data_sets
+from pronghorn.studio import data_sets, tables
 from pronghorn.studio.files import FileView, view_file
 from pronghorn.studio.workbench import Workbench
 
@@ -61,7 +61,10 @@ async def _take_file(bench: Workbench, name: str, chunks: AsyncIterator[bytes]) 
             file.write(chunk)
 
     def read() -> FileView:
-        return replace(view_file(place, name), folder=folder)
+        try:
+            return replace(view_file(place, name), folder=folder)
+        except (OSError, ValueError) as error:  # by the name that its owner knows
+            raise ValueError(str(error).replace(place, name)) from error
 
     view = await run_in_threadpool(read)
     with bench.lock:
@@ -78,8 +81,8 @@ def _table(bench: Workbench, name: str, body: bytes) -> None:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = body.decode("latin-1")
-    table = data_sets.read_csv(name, text)
-    bench.use_data(data_sets.from_table(table), table)
+    table = tables.read_csv(name, text)
+    bench.use_data(tables.from_table(table), table)
 
 
 _READERS: dict[str, Callable[[Workbench, str, bytes], Any]] = {"images": _images, "table": _table}

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn import tree
 from pronghorn.studio import launch
 from pronghorn.studio.data_sets import DataSet
 from pronghorn.studio.opened_scripts import as_data
@@ -95,7 +96,7 @@ def _built(plan: ModelPlan, model: Any) -> Built:
 def _data(validation_data: Any, class_names: Any) -> DataSet | None:
     if validation_data is None:
         return None
-    x, y = (np.asarray(part) for part in validation_data[:2])
+    x, y = (tree.map_structure(np.asarray, part) for part in validation_data[:2])
     data = as_data("the validation data", x, y, x, y)
     if class_names is None:
         return data

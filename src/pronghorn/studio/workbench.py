@@ -9,17 +9,19 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from pronghorn.studio import runs
-from pronghorn.studio.data_sets import PACKAGED, DataSet, Table, from_table
+from pronghorn.studio.data_sets import PACKAGED, DataSet, rows_of
 from pronghorn.studio.edits import EDITS, kinds_for_page
 from pronghorn.studio.files import FileView
 from pronghorn.studio.graph_views import graph_of, step_shares
 from pronghorn.studio.plans import Built, ModelPlan, Problem, build, said
 from pronghorn.studio.settings import OPTIMIZERS, Settings
 from pronghorn.studio.starting_models import starting_plan, starting_settings
+from pronghorn.studio.tables import Table, from_table
 from pronghorn.trainers import checks
 from pronghorn.trainers.data_adapters import make_adapter
 
 _MOST_UNDO = 100
+_SOME = slice(0, 5000)  # examples that a model is checked against
 
 
 class Workbench:
@@ -187,12 +189,13 @@ class Workbench:
             return None
         first, last = built.plan.layers[0].name, built.plan.layers[-1].name
         shape = built.shapes.get(first, ())
-        if built.plan.layers[0].is_input and len(shape) == 1 + len(data.shape) and not _fits(shape[1:], data.shape):
+        same_rank = data.has_one_input and built.plan.layers[0].is_input and len(shape) == 1 + len(data.shape)
+        if same_rank and not _fits(shape[1:], data.shape):
             said_ = f"The model takes inputs of shape {shape[1:]}, but {data.name} has inputs of {data.shape}."
             return Problem(f"{said_} Choose other data, or start from its own model.", first)
         try:
             self.settings.compile(built.model)
-            checks.check_data(built.model, make_adapter(data.x[:5000], data.y[:5000], batch_size=32))
+            checks.check_data(built.model, make_adapter(rows_of(data.x, _SOME), rows_of(data.y, _SOME), batch_size=32))
         except Exception as error:
             message = said(error)
             layer = next((one.name for one in built.plan.layers if f"{one.name!r}" in message), last)
@@ -212,8 +215,9 @@ class Workbench:
             if self.active is not None:
                 raise ValueError("A step is measured when no run goes on.")
         rows = slice(0, 4 * settings.batch_size)
+        x, y = rows_of(data.x, rows), rows_of(data.y, rows)
         settings.compile(built.model)
-        profile = built.model.profile(data.x[rows], data.y[rows], batch_size=settings.batch_size, steps=8, verbose=0)
+        profile = built.model.profile(x, y, batch_size=settings.batch_size, steps=8, verbose=0)
         with self.lock:
             if self.built is built:
                 self.shares = step_shares(profile, built.plan.name)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pronghorn.studio import data_sets
+from pronghorn.studio import data_sets, tables
 
 
 def uploaded(shape, labels, classes=("a", "b"), cut=0):
@@ -39,12 +39,12 @@ def test_wrong_uploads_are_refused(body):
 
 
 def table(rows, header="size,colour,price"):
-    return data_sets.read_csv("t.csv", "\n".join([header, *rows]))
+    return tables.read_csv("t.csv", "\n".join([header, *rows]))
 
 
 def test_a_table_of_numbers_and_words():
     found = table([f"{i},{'red' if i % 2 else 'blue'},{i * 10.5}" for i in range(10)])
-    data = data_sets.from_table(found)
+    data = tables.from_table(found)
     assert data.columns == ("size", "colour: blue", "colour: red") and data.classes == ()
     assert len(data.x) == 8 and len(data.x_test) == 2
     np.testing.assert_allclose(data.x.mean(axis=0), 0, atol=1e-6)
@@ -52,18 +52,38 @@ def test_a_table_of_numbers_and_words():
 
 def test_words_and_few_whole_numbers_are_classes():
     found = table([f"{i},x;y,{i % 3 + 1}" for i in range(9)], "a,b,kind")
-    assert data_sets.from_table(found).classes == ("1", "2", "3")
+    assert tables.from_table(found).classes == ("1", "2", "3")
     found.target = "b"
     with pytest.raises(ValueError, match="1 different values"):
-        data_sets.from_table(found)
+        tables.from_table(found)
 
 
 def test_empty_cells_and_constant_columns_stay_finite():
-    data = data_sets.from_table(table([f"{'' if i == 3 else i},5,{i / 7}" for i in range(8)], "a,b,c"))
+    data = tables.from_table(table([f"{'' if i == 3 else i},5,{i / 7}" for i in range(8)], "a,b,c"))
     assert np.isfinite(data.x).all() and np.isfinite(data.x_test).all()
 
 
+def test_missing_values_as_people_write_them():
+    cells = ["1", "NA", "?", "", "2", "null", "3", "4"]
+    data = tables.from_table(table([f"{cell},{i / 7}" for i, cell in enumerate(cells)], "a,b"))
+    assert data.shape == (1,) and np.isfinite(data.x).all()
+    data = tables.from_table(table([f"{i},{cell}" for i, cell in enumerate([*cells, "5.5"])], "a,b"))
+    assert len(data.x) + len(data.x_test) == 5 and "4 rows without it are left out" in data.note
+    with pytest.raises(ValueError, match="Only 0 rows have a value of 'b'"):
+        tables.from_table(table(["1,"] * 6, "a,b"))
+
+
+def test_a_decimal_comma_where_columns_are_apart_by_semicolons():
+    rows = "\n".join(f"{i},5;{i};word" for i in range(6))
+    found = tables.read_csv("t.csv", f"a;b;c\n{rows}\n")
+    assert found.rows[2] == ["2.5", "2", "word"]
+
+
 def test_tables_that_are_none():
+    with pytest.raises(ValueError, match="no table of text"):
+        tables.read_csv("t.csv", "a\0,b\n")
+    with pytest.raises(ValueError, match="but not of sentences"):
+        tables.from_table(table([f"text {i},{i % 2}" for i in range(60)], "a,b"))
     with pytest.raises(ValueError, match="five or more rows"):
         table(["1,2,3"])
     with pytest.raises(ValueError, match="Row 3 has 2 cells"):
@@ -71,4 +91,4 @@ def test_tables_that_are_none():
 
 
 def test_other_separators():
-    assert data_sets.read_csv("t", "a;b\n1;2\n1;2\n1;2\n1;2\n1;2\n").header == ["a", "b"]
+    assert tables.read_csv("t", "a;b\n1;2\n1;2\n1;2\n1;2\n1;2\n").header == ["a", "b"]

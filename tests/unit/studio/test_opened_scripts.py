@@ -2,7 +2,8 @@
 
 import pytest
 
-from pronghorn.studio import data_sets
+from pronghorn.studio import commands, data_sets
+from pronghorn.studio.data_sets import count_of
 from pronghorn.studio.opened_scripts import open_script, open_source, use
 from pronghorn.studio.workbench import Workbench
 
@@ -36,6 +37,53 @@ def test_a_script_is_run_up_to_its_fit(tmp_path, monkeypatch):
     assert not (tmp_path / "too_far").exists()
 
 
+OTHER_DATA = """
+import keras
+import numpy as np
+from keras import layers
+
+rng = np.random.default_rng(0)
+
+
+def batches():
+    while True:
+        yield {"a": rng.normal(size=(4, 6)), "b": rng.normal(size=(4, 2))}, np.ones(4)
+
+
+a, b = keras.Input((6,), name="a"), keras.Input((2,), name="b")
+model = keras.Model({"a": a, "b": b}, layers.Dense(1)(layers.Concatenate(name="both")([a, b])))
+model.compile("sgd", "mse")
+model.fit(batches(), steps_per_epoch=5, validation_data=batches(), validation_steps=2)
+"""
+
+
+@pytest.mark.slow
+def test_a_generator_for_several_inputs(tmp_path):
+    bench = Workbench()
+    use(bench, open_source(OTHER_DATA))
+    data = bench.data
+    assert data.inputs() == {"a": (6,), "b": (2,)} and data.classes == ()  # ones are values, says the loss
+    assert count_of(data.x) == len(data.y) == 20 and count_of(data.x_test) == 8
+    assert bench.built.problem is None
+    run = bench.start()
+    run.thread.join(60)
+    assert run.state == "done" and run.error == ""
+    source = {"example": 3}
+    for do, arguments in (
+        ("results", {}), ("weights", {}), ("examples", {}), ("measure", {}), ("predict", {"source": source}),
+        ("features", {"source": source}), ("value", {"source": source, "layer": "both", "place": [7]}),
+    ):  # fmt: skip
+        answer = commands.run(bench, {"do": do, "with": arguments})
+        assert "error" not in answer, (do, answer)
+    assert answer["result"]["value"] == pytest.approx(data.x_test["b"][3, 1], rel=1e-3)
+    assert (
+        "one input"
+        in commands.run(bench, {"do": "saliency", "with": {"source": source, "method": "grad_cam", "target": 0}})[
+            "error"
+        ]
+    )
+
+
 OWN = """
 import keras
 import numpy as np
@@ -48,7 +96,7 @@ class Mine(layers.Layer):
 x = np.ones((10, 4), "float32")
 model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="before"), Mine(name="mine"), layers.Dense(2)])
 model.compile("adam", "mse")
-model.fit(iter([(x, x[:, :2])]))
+model.fit(x, x[:, :2])
 """
 
 
@@ -57,7 +105,7 @@ def test_a_class_of_the_scripts_own_is_shown_but_not_made(tmp_path):
     bench = Workbench()
     bench.use_data(data_sets.load_packaged("mnist"))
     use(bench, open_source(OWN))
-    assert bench.data is None  # what it trains on are no arrays, and the digits do not fit
+    assert bench.data.shape == (4,)
     assert bench.built.problem.layer == "mine" and "class of the script's own" in bench.built.problem.message
     graph = bench.shown()["graph"]
     assert [box["shape"] for box in graph["boxes"][1:]] == [[None, 3], [None, 3], [None, 2]]
@@ -65,8 +113,10 @@ def test_a_class_of_the_scripts_own_is_shown_but_not_made(tmp_path):
 
 @pytest.mark.slow
 def test_what_is_wrong_with_a_script(tmp_path):
-    with pytest.raises(ValueError, match="failed: ZeroDivisionError"):
-        open_source("1 / 0")
+    with pytest.raises(ValueError, match="failed in line 3: ZeroDivisionError"):
+        open_source("def f():\n    pass\n1 / 0")
+    with pytest.raises(ValueError, match="failed in line 2: SyntaxError"):
+        open_source("import keras\nkeras.(")
     with pytest.raises(ValueError, match="neither compiled nor trained"):
         open_source("import keras")
     (tmp_path / "slow.py").write_text("import time; time.sleep(60)")

@@ -3,6 +3,7 @@ import {ask} from "./link.js";
 import {Button, Card, decode, html, number, paint, useEffect, useLayoutEffect, useRef, useState} from "./parts.js";
 
 const ZOOM = 260;
+export const isRows = (layer) => layer.shape.length === 2; // a row of numbers a step, drawn as one map
 
 export function Arithmetic({features, source, input, chosen, onChoose, onClose}) {
   const [found, setFound] = useState(null);
@@ -18,19 +19,24 @@ export function Arithmetic({features, source, input, chosen, onChoose, onClose})
   const shown = found?.layer === chosen.layer ? found : null;
   const before = shown && features.find((one) => one.name === shown.from);
   const channel = shown?.windows[0]?.channel ?? 0;
-  const where = layer.maps ? `row ${place[0]}, column ${place[1]}, map ${place[2]}` : `number ${place[0]}`;
+  const map = place[2] ?? 0;
+  const what = isRows(layer) ? "The values" : `Map ${map}`;
+  const where = isRows(layer) ? `step ${place[0]}, number ${place[1]}` : layer.maps ? `row ${place[0]}, column ${place[1]}, map ${map}` : `number ${place[0]}`;
+  const source_map = before?.maps && (isRows(before) ? 0 : channel);
+  const frame = shown?.place && (before && isRows(before) ? [shown.place[1], 0, shown.place[3], before.shape[1]] : shown.place);
   return html`<${Card} id="arithmetic" title=${`Where a value of ${chosen.layer} comes from`} aside=${html`<span>${where}</span><${Button} kind="plain" aria-label="Close" onClick=${onClose}>✕<//>`}>
     <div class="sum">
       ${layer.maps && html`<div class="zooms">
-        ${shown?.place && (before?.maps?.[channel] || input) && html`<figure><figcaption>Its input: ${before ? `${before.name}, map ${channel}` : "the picture"}.<br />The frame is the window.</figcaption>
-          <${Zoom} picture=${before?.maps?.[channel] ? {h: before.shape[0], w: before.shape[1], c: 1, data: before.maps[channel]} : input} colour=${before ? "ramp" : "grey"} frame=${shown.place} /></figure>`}
-        <figure><figcaption>Map ${place[2]} of ${chosen.layer}.<br />Click, or use the arrow keys.</figcaption>
-          <${Zoom} picture=${{h: layer.shape[0], w: layer.shape[1], c: 1, data: layer.maps[place[2]]}} colour="ramp" frame=${[place[0], place[1], place[0] + 1, place[1] + 1]}
-            onPlace=${(y, x) => onChoose({layer: chosen.layer, place: [y, x, place[2]]})} label=${`Map ${place[2]} of ${chosen.layer}`} /></figure></div>`}
+        ${frame && (before?.maps?.[source_map] || input) && html`<figure><figcaption>Its input: ${before ? `${before.name}${isRows(before) ? "" : `, map ${channel}`}` : "the picture"}.<br />The frame is the window.</figcaption>
+          <${Zoom} picture=${before?.maps?.[source_map] ? {h: before.shape[0], w: before.shape[1], c: 1, data: before.maps[source_map]} : input} colour=${before ? "ramp" : "grey"} frame=${frame} /></figure>`}
+        <figure><figcaption>${what} of ${chosen.layer}.<br />Click, or use the arrow keys.</figcaption>
+          <${Zoom} picture=${{h: layer.shape[0], w: layer.shape[1], c: 1, data: layer.maps[map]}} colour="ramp" frame=${[place[0], place[1], place[0] + 1, place[1] + 1]}
+            onPlace=${(y, x) => onChoose({layer: chosen.layer, place: [y, x, ...place.slice(2)]})} label=${`${what} of ${chosen.layer}`} /></figure></div>`}
       ${error && html`<p class="problem">${error}</p>`}
       ${shown && html`<p>${shown.text}</p>
         ${shown.windows.length > 0 && html`<div class="products">${shown.windows.map((window) => html`<${Products} window=${window} many=${shown.windows.length > 1} key=${window.channel} />`)}</div>`}
         ${shown.terms.length > 0 && html`<${Terms} found=${shown} />`}
+        ${shown.steps.length > 0 && html`<${Steps} steps=${shown.steps} />`}
         ${shown.total !== null && html`<${Sum} found=${shown} />`}
         ${shown.total === null && shown.value !== null && html`<p class="line" id="sum">value = <b>${number(shown.value)}</b></p>`}`}
     </div><//>`;
@@ -78,8 +84,12 @@ function Terms({found}) {
     ${found.others > 0 && html`<tr><td colspan="3">the ${number(found.others)} others together</td><td class="number">${number(found.left)}</td></tr>`}</tbody></table></div>`;
 }
 
+function Steps({steps}) {
+  return html`<div class="scroll"><table style=${{maxWidth: "620px"}}><tbody>${steps.map(([what, value]) => html`<tr><td>${what}</td><td class="number">${number(value)}</td></tr>`)}</tbody></table></div>`;
+}
+
 function Sum({found}) {
-  const parts = found.windows.map((window) => number(window.total));
+  const parts = found.steps.length ? ["products"] : found.windows.map((window) => number(window.total));
   if (found.windows.length && found.others > 0) parts.push(`${number(found.left)} (${found.others} other channels)`);
   if (!found.windows.length) parts.push("products");
   const bias = found.bias === null ? "" : ` + ${number(found.bias)} (bias)`;

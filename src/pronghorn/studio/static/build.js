@@ -52,10 +52,10 @@ export function Build({state}) {
         <${Button} onClick=${() => setDialog("script")}>Open a script<//>
         <${Button} onClick=${() => setDialog("code")}>Show code<//>`}>
       <div class="facts" style=${{marginBottom: "14px"}}><span><b>${graph.parameters === null ? "?" : number(graph.parameters)}</b> parameters</span>
-        <span><b>${graph.boxes.length - 1}</b> layers</span>
+        <span><b>${graph.boxes.filter((one) => !one.is_input).length}</b> layers</span>
         ${state.data && html`<span>learns from <b>${state.data.name}</b></span>`}
         ${measured && html`<span>bars: share of a training step's time</span>`}</div>
-      ${graph.problem && !graph.problem.layer && html`<p class="problem" role="alert">${graph.problem.message}</p>`}
+      ${graph.problem && html`<p class=${`problem ${graph.problem.layer ? "narrow" : ""}`} role="alert">${graph.problem.layer && html`<b>${graph.problem.layer}: </b>`}${graph.problem.message}</p>`}
       ${graph.hints.map((hint) => html`<p class="hint">${hint}</p>`)}
       <${Graph} boxes=${graph.boxes} arrows=${graph.arrows} problem=${graph.problem} selected=${selected} onSelect=${select} onRemove=${fixed ? null : remove} />
     <//>

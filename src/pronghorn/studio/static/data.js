@@ -1,19 +1,21 @@
 // Data: the package's data sets, folders of images, tables, and classes that are drawn or shown to the camera.
 import {act, say, upload} from "./link.js";
-import {Button, Card, encode, Field, html, number, Pixels, plural, Segments, useRef, useState} from "./parts.js";
+import {Button, Card, encode, Field, html, number, Pixels, plural, Segments, useEffect, useRef, useState} from "./parts.js";
 import {Camera, middleOf, Pad, SENT} from "./drawing.js";
+
+const sizeOf = (data) => data.shape.length ? data.shape.join(" × ") : Object.entries(data.inputs).map(([name, dims]) => `${name}: ${dims.join(" × ") || "1"}`).join(", ") || "one number";
 
 export function Data({state}) {
   const data = state.data;
   const fixed = state.script_trains;
   return html`<h1 class="hidden">Data</h1>
     ${data && html`<${Card} title="Now in use"><div class="facts"><span><b>${data.name}</b></span><span><b>${number(data.train)}</b> to learn from</span><span><b>${number(data.test)}</b> to test with</span>
-      <span>${data.kind === "table" ? html`<b>${data.shape[0]}</b> numbers a row` : html`one is <b>${data.shape.join(" × ")}</b>`}</span>${data.classes.length > 0 && html`<span><b>${data.classes.length}</b> classes: ${data.classes.slice(0, 12).join(", ")}${data.classes.length > 12 ? " …" : ""}</span>`}</div>
+      <span>${data.kind === "table" ? html`<b>${data.shape[0]}</b> numbers a row` : html`one is <b>${sizeOf(data)}</b>`}</span>${data.classes.length > 0 && html`<span><b>${data.classes.length}</b> classes: ${data.classes.slice(0, 12).join(", ")}${data.classes.length > 12 ? " …" : ""}</span>`}</div>
       ${data.note && html`<p class="help" style=${{marginTop: "8px"}}>${data.note}</p>`}
       ${state.table && html`<div style=${{maxWidth: "320px", marginTop: "12px"}}><${Field} label="Column to predict" kind="choice" value=${state.table.target} choices=${state.table.columns} onValue=${(column) => act("target", {column})} /></div>`}<//>`}
     ${fixed ? html`<${Card}><p class="help">The data is the script's.</p><//>` : html`
     <${Packaged} state=${state} />
-    <div class="grid"><${Folder} /><${Table} /></div>
+    <div class="grid"><${Folder} inUse=${data?.name} /><${Table} inUse=${data?.name} /></div>
     <${Collect} />`}`;
 }
 
@@ -36,11 +38,12 @@ async function sendImages(name, classes, labels, images, height, width, channels
   await upload("images", name, new Blob([length, head, ...images]));
 }
 
-function Folder() {
+function Folder({inUse}) {
   const [side, setSide] = useState(32);
   const [colour, setColour] = useState("3");
   const [busy, setBusy] = useState("");
   const [error, setError] = useState("");
+  useEffect(() => setError(""), [inUse]);
   const read = async (files) => {
     setError("");
     const found = [...files].filter((file) => /\.(png|jpe?g|gif|bmp|webp)$/i.test(file.name)).map((file) => ({file, parts: file.webkitRelativePath.split("/")}));
@@ -74,9 +77,10 @@ function Folder() {
     ${error && html`<p class="problem" role="alert">${error}</p>`}</div><//>`;
 }
 
-function Table() {
+function Table({inUse}) {
   const [error, setError] = useState("");
   const [busy, setBusy] = useState(false);
+  useEffect(() => setError(""), [inUse]);
   const read = async (file) => {
     setBusy(true);
     setError("");

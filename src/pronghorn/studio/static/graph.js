@@ -1,9 +1,9 @@
 // A model as boxes and arrows, laid out by dagre.
 import {Graph as Dagre, layout} from "dagre";
-import {classes, html, percent, plural, shape, useMemo} from "./parts.js";
+import {classes, html, percent, plural, shape, useLayoutEffect, useMemo, useRef, useState} from "./parts.js";
 
 const WIDTH = 280;
-const LETTERS = 31; // of a problem's text, that go into a line of a box
+const LETTERS = 31; // of a problem's text, that go into a line of a box, as a first guess
 
 const TONES = [
   [/Input/, "input"], [/Conv/, "conv"], [/Dense|LSTM|GRU|RNN|Embedding|Attention/, "dense"], [/Pool/, "pool"],
@@ -11,17 +11,17 @@ const TONES = [
 ];
 export const toneOf = (kind) => `tone-${TONES.find(([pattern]) => pattern.test(kind))[1]}`;
 
-function heightOf(box, problem, compact) {
-  const own = problem?.layer === box.name ? 26 + 19 * Math.ceil(problem.message.length / LETTERS) : 0;
+function heightOf(box, problem, compact, more) {
+  const own = problem?.layer === box.name ? 26 + 19 * Math.ceil(problem.message.length / LETTERS) + more : 0;
   const third = box.parameters || box.share ? (box.share ? 25 : 19) : 0;
   return (compact ? 50 : 58 + third) + own;
 }
 
-function place(boxes, arrows, problem, compact) {
+function place(boxes, arrows, problem, compact, more) {
   const graph = new Dagre();
   graph.setGraph({rankdir: "TB", ranksep: 26, nodesep: 28, marginx: 4, marginy: 4});
   graph.setDefaultEdgeLabel(() => ({}));
-  for (const box of boxes) graph.setNode(box.name, {width: WIDTH, height: heightOf(box, problem, compact)});
+  for (const box of boxes) graph.setNode(box.name, {width: WIDTH, height: heightOf(box, problem, compact, more)});
   // What has no arrows stands in a column.
   const lines = arrows.length ? arrows : boxes.slice(1).map((box, i) => [boxes[i].name, box.name]);
   for (const [from, to] of lines) graph.setEdge(from, to);
@@ -39,7 +39,15 @@ const curve = (points) => points.length < 3
 
 // Boxes are buttons in the order in which values go; arrow keys move between them, Delete removes.
 export function Graph({boxes, arrows, problem, selected, onSelect, onRemove, compact = false, label = "The model's layers"}) {
-  const graph = useMemo(() => place(boxes, arrows, problem, compact), [boxes, arrows, problem, compact]);
+  const [more, setMore] = useState({of: "", height: 0}); // that a problem's text needs, in this browser's letters
+  const height = more.of === problem?.message ? more.height : 0;
+  const graph = useMemo(() => place(boxes, arrows, problem, compact, height), [boxes, arrows, problem, compact, height]);
+  const holder = useRef();
+  useLayoutEffect(() => {
+    const box = holder.current.querySelector(".box.wrong");
+    const cut = box ? box.scrollHeight - box.clientHeight : 0;
+    if (cut > 0) setMore({of: problem.message, height: height + cut});
+  }, [problem?.message, height]);
   const size = graph.graph();
   const width = Math.max(WIDTH, size.width || 0);
   const wrong = boxes.findIndex((box) => box.name === problem?.layer);
@@ -52,7 +60,7 @@ export function Graph({boxes, arrows, problem, selected, onSelect, onRemove, com
       all[Math.min(all.length - 1, Math.max(0, here + (event.key === "ArrowDown" ? 1 : -1)))].focus();
     } else if ((event.key === "Delete" || event.key === "Backspace") && onRemove) onRemove(boxes[here].name);
   };
-  return html`<div class="graph-scroll"><div class="graph" role="group" aria-label=${label} onKeyDown=${keys}
+  return html`<div class="graph-scroll"><div class="graph" role="group" aria-label=${label} onKeyDown=${keys} ref=${holder}
       style=${{width: `${width}px`, height: `${size.height || 0}px`}}>
     <svg width=${width} height=${size.height} aria-hidden="true">
       <defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0,0L8,4L0,8z" /></marker></defs>

@@ -232,5 +232,8 @@ export async function upload(kind, name, body) {
     throw new Error("The studio has stopped.");
   }
   const answer = await response.json();
-  if (answer.error) throw new Error(answer.error);
+  if (answer.error) {
+    say(null); // what was said of another file
+    throw new Error(answer.error);
+  }
 }

@@ -2,7 +2,7 @@
 import {ask, epochsOf, store, usePoints} from "./link.js";
 import {Button, Card, decode, Empty, encode, Field, html, number, paint, percent, Pixels, Segments, useEffect, useLayoutEffect, useRef, useState} from "./parts.js";
 import {Camera, middleOf, Pad, readPad} from "./drawing.js";
-import {Arithmetic} from "./arithmetic.js";
+import {Arithmetic, isRows} from "./arithmetic.js";
 
 const labelOf = (data, label) => (data.classes.length ? data.classes[label] ?? label : number(label));
 
@@ -171,8 +171,8 @@ function Layers({features, source, input}) {
     <${Card} title="Layer by layer"><p class="help" style=${{marginBottom: "14px"}}>What comes out of every layer for this input: dark is the layer's smallest value, bright its largest. Choose a map or a value to
       see the numbers and where they come from.</p>
       ${features.map((layer) => html`<div class="layer-block" key=${layer.name}><div class="layer-head"><h3>${layer.name}</h3><span class="muted">${layer.kind} · ${layer.shape.join(" × ")} · ${number(layer.low, 3)} to ${number(layer.high, 3)}</span></div>
-        ${layer.maps ? html`<div class="maps">${layer.maps.map((map, i) => html`<button type="button" class="map" key=${i} aria-label=${`${layer.name}, map ${i}`} aria-pressed=${chosen?.layer === layer.name && chosen.place[2] === i}
-            onClick=${() => choose(layer.name, [Math.floor(layer.shape[0] / 2), Math.floor(layer.shape[1] / 2), i])}><${Map} map=${map} shape=${layer.shape} /></button>`)}</div>`
+        ${layer.maps ? html`<div class="maps">${layer.maps.map((map, i) => html`<button type="button" class="map" key=${i} aria-label=${isRows(layer) ? `${layer.name}, all values` : `${layer.name}, map ${i}`} aria-pressed=${chosen?.layer === layer.name && (chosen.place[2] ?? 0) === i}
+            onClick=${() => choose(layer.name, [Math.floor(layer.shape[0] / 2), Math.floor(layer.shape[1] / 2), ...(isRows(layer) ? [] : [i])])}><${Map} map=${map} shape=${layer.shape} /></button>`)}</div>`
         : layer.values && layer.shape.length === 1 ? html`<${Cells} layer=${layer} chosen=${chosen} onChoose=${choose} />` : html`<p class="help">Its values are not drawn here.</p>`}
       </div>`)}<//></div>`;
 }
@@ -180,8 +180,10 @@ function Layers({features, source, input}) {
 function Map({map, shape}) {
   const ref = useRef();
   useLayoutEffect(() => paint(ref.current, shape[1], shape[0], 1, decode(map), "ramp"), [map]);
-  const size = Math.max(36, Math.min(64, shape[1] * 2.2));
-  return html`<canvas class="pixels" ref=${ref} style=${{width: `${size}px`, height: `${(size * shape[0]) / shape[1]}px`}}></canvas>`;
+  const rows = shape.length === 2;
+  const width = rows ? Math.max(36, Math.min(280, shape[1] * 6)) : Math.max(36, Math.min(64, shape[1] * 2.2));
+  const height = rows ? Math.max(12, Math.min(240, shape[0] * 6)) : (width * shape[0]) / shape[1];
+  return html`<canvas class="pixels" ref=${ref} style=${{width: `${width}px`, height: `${height}px`}}></canvas>`;
 }
 
 function Cells({layer, chosen, onChoose}) {
