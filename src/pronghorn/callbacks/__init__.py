@@ -12,6 +12,7 @@ attach(
         "EarlyStopping": ".early_stopping",
         "History": ".history",
         "LambdaCallback": ".lambda_callback",
+        "LearningRateFinder": ".learning_rate_finder",
         "LearningRateScheduler": ".learning_rate",
         "ModelCheckpoint": ".model_checkpoint",
         "OrbaxCheckpoint": ".orbax_checkpoint",

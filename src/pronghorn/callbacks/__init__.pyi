@@ -9,6 +9,7 @@ from pronghorn.callbacks.history import History as History
 from pronghorn.callbacks.lambda_callback import LambdaCallback as LambdaCallback
 from pronghorn.callbacks.learning_rate import LearningRateScheduler as LearningRateScheduler
 from pronghorn.callbacks.learning_rate import ReduceLROnPlateau as ReduceLROnPlateau
+from pronghorn.callbacks.learning_rate_finder import LearningRateFinder as LearningRateFinder
 from pronghorn.callbacks.model_checkpoint import ModelCheckpoint as ModelCheckpoint
 from pronghorn.callbacks.progbar_logger import ProgbarLogger as ProgbarLogger
 from pronghorn.callbacks.remote_monitor import RemoteMonitor as RemoteMonitor

@@ -13,6 +13,7 @@ attach(
         "plot_filters": ".inside",
         "plot_history": ".history",
         "plot_image_gallery": ".galleries",
+        "plot_learning_rates": ".rates",
         "plot_model": "pronghorn.utils.dot",
         "plot_predictions": ".results",
         "plot_segmentation_mask_gallery": ".galleries",

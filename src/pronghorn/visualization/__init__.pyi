@@ -9,5 +9,6 @@ from pronghorn.visualization.galleries import plot_segmentation_mask_gallery as 
 from pronghorn.visualization.history import plot_history as plot_history
 from pronghorn.visualization.inside import plot_feature_maps as plot_feature_maps
 from pronghorn.visualization.inside import plot_filters as plot_filters
+from pronghorn.visualization.rates import plot_learning_rates as plot_learning_rates
 from pronghorn.visualization.results import plot_confusion_matrix as plot_confusion_matrix
 from pronghorn.visualization.results import plot_predictions as plot_predictions

@@ -56,6 +56,19 @@ def test_history_of_a_training(model):
     assert list(figure.axes[0].lines[0].get_xdata()) == [4, 5]
 
 
+def test_learning_rates(tmp_path):
+    finder = keras.callbacks.LearningRateFinder()
+    with pytest.raises(ValueError, match="no losses yet"):
+        visualization.plot_learning_rates(finder)
+    finder.rates = list(np.geomspace(1e-5, 1, 30))
+    finder.losses = [2.0 - np.tanh(i - 15) for i in range(25)] + [9.0, 80.0, np.nan, np.nan, np.nan]
+    figure = visualization.plot_learning_rates(finder, show=False)
+    axes = figure.axes[0]
+    assert axes.get_xscale() == "log" and axes.lines[2].get_xdata()[0] == finder.suggestion
+    assert axes.get_ylim()[1] < 9  # the end does not flatten the rest
+    visualization.plot_learning_rates(finder, path=tmp_path / "rates.png")
+
+
 def test_history_refuses_what_is_none():
     with pytest.raises(ValueError, match="what fit\\(\\) returned.*got a list"):
         visualization.plot_history([1, 2])

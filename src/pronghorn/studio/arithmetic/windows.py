@@ -94,7 +94,7 @@ def pool(layer: Any, inputs: np.ndarray, place: Place) -> Explanation:
     largest = isinstance(layer, layers.MaxPooling1D | layers.MaxPooling2D)
     value = float(np.nanmax(values) if largest else np.nanmean(values))
     kept = "largest value" if largest else "mean"
-    text = f"Of the {values.shape[0]}×{values.shape[1]} values in the window of this map, the {kept} is kept."
+    text = f"Of the {_size(*values.shape)} values in the window of this map, the {kept} is kept."
     return Explanation(text, [Window(place[-1], rows(values))], value=short(value), place=corner)
 
 
@@ -120,12 +120,16 @@ def _filtered(
     height, width, channels = weights.shape
     where = "its input" if channels == 1 else f"each of {channels} channels of its input"
     text = (
-        f"Filter {unit} looks at a window of {height}×{width} values in {where}. Each value is multiplied with the "
+        f"Filter {unit} looks at a window of {_size(height, width)} values in {where}. Each value is multiplied with the "
         "weight at its place, all products are added up, and the bias is added."
     )
     rest, total = float(sums.sum() - sums[order].sum()), float(products.sum()) + bias
     found = Explanation(text, shown, left=rest, others=channels - len(order), bias=bias, total=total, place=corner)
     return finished(layer, found)
+
+
+def _size(height: int, width: int) -> str:
+    return f"{height}×{width}" if height > 1 else str(width)
 
 
 def _bias(layer: Any, unit: int) -> float:

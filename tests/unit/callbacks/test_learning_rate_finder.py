@@ -1,0 +1,67 @@
+"""The test of learning rates: what it finds, and that it leaves the model as it was."""
+
+import numpy as np
+import pytest
+
+import pronghorn as keras
+from pronghorn import layers, optimizers
+from pronghorn.callbacks import LearningRateFinder
+
+
+def fitted(optimizer, steps=40, samples=512, **arguments):
+    keras.utils.set_random_seed(0)
+    x = np.random.normal(size=(samples, 4)).astype("float32")
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
+    model.compile(optimizer, "mse")
+    before = [*model.get_weights()]
+    finder = LearningRateFinder(1e-4, steps=steps, **arguments)
+    model.fit(x, x @ np.arange(4.0), batch_size=16, epochs=4, callbacks=[finder], verbose=0)
+    return model, finder, before
+
+
+@pytest.mark.parametrize("optimizer", [optimizers.SGD(0.3), optimizers.Adam(0.3), optimizers.Adagrad(0.3)])
+def test_the_model_is_as_before(optimizer):
+    model, finder, before = fitted(optimizer)
+    for now, then in zip(model.get_weights(), before):
+        np.testing.assert_array_equal(now, then)
+    assert float(np.asarray(optimizer.learning_rate)) == pytest.approx(0.3) and int(optimizer.iterations) == 0
+    fresh = type(optimizer)(0.3)
+    fresh.build(model.trainable_variables)
+    for variable, new in zip(optimizer.variables, fresh.variables):
+        np.testing.assert_array_equal(variable.numpy(), new.numpy())
+    assert len(finder.rates) == len(finder.losses) <= 40
+
+
+def test_rates_grow_evenly_and_the_end_is_where_the_loss_grows():
+    _, finder, _ = fitted(optimizers.SGD(0.01))
+    ratios = np.diff(np.log(finder.rates))
+    np.testing.assert_allclose(ratios, np.log(10 / 1e-4) / 39, rtol=1e-4)
+    assert finder.rates[-1] < 10 and finder.smoothed[-1] > 2 * min(finder.smoothed)  # SGD diverges beyond 1
+    assert 0.005 < finder.suggestion < 0.6
+
+
+def test_losses_are_of_one_batch_each():
+    x = np.arange(48.0)[::-1].reshape(48, 1)
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1, kernel_initializer="zeros", use_bias=False)])
+    model.compile("sgd", "mse")
+    finder = LearningRateFinder(1e-12, 1e-11, steps=12)
+    model.fit(x, x, batch_size=4, shuffle=False, epochs=1, callbacks=[finder], verbose=0)
+    np.testing.assert_allclose(finder.losses, (x.reshape(12, 4) ** 2).mean(axis=1), rtol=1e-3)
+
+
+def test_nothing_falls_and_nothing_is_suggested():
+    finder = LearningRateFinder()
+    assert finder.suggestion is None
+    finder.rates, finder.losses = list(np.geomspace(1e-6, 10, 30)), [1.0] * 30
+    assert finder.suggestion is None
+    finder.losses = [float("nan")] * 30
+    assert finder.suggestion is None
+
+
+def test_what_cannot_be_found():
+    with pytest.raises(ValueError, match="positive and growing"):
+        LearningRateFinder(1.0, 0.1)
+    with pytest.raises(ValueError, match="10 steps or more"):
+        LearningRateFinder(steps=3)
+    with pytest.raises(ValueError, match="a schedule decides"):
+        fitted(optimizers.SGD(optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)))
