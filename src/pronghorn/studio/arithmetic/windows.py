@@ -120,8 +120,8 @@ def _filtered(
     height, width, channels = weights.shape
     where = "its input" if channels == 1 else f"each of {channels} channels of its input"
     text = (
-        f"Filter {unit} looks at a window of {_size(height, width)} values in {where}. Each value is multiplied with the "
-        "weight at its place, all products are added up, and the bias is added."
+        f"Filter {unit} looks at a window of {_size(height, width)} values in {where}. Each value is multiplied "
+        "with the weight at its place, all products are added up, and the bias is added."
     )
     rest, total = float(sums.sum() - sums[order].sum()), float(products.sum()) + bias
     found = Explanation(text, shown, left=rest, others=channels - len(order), bias=bias, total=total, place=corner)
