@@ -91,9 +91,8 @@ class DTypePolicyMap(MutableMapping):
         table = {k: serialize_keras_object(v) for k, v in self._policies.items()}
         if self._default_given is not None:
             return {"default_policy": serialize_keras_object(self._default), "policy_map": table}
-        for policy in table.values():  # what is not quantized goes by the policy in force where this is loaded
-            if "source_name" in policy["config"]:
-                policy["config"]["source_name"] = None
+        for policy in table.values():  # as in Keras: all types are those of the policy in force where this is loaded
+            policy["config"]["source_name" if "source_name" in policy["config"] else "name"] = None
         return {"default_policy": None, "policy_map": table}
 
     @classmethod

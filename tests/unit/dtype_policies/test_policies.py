@@ -81,8 +81,10 @@ def test_quantized_policies_that_cannot_be():
 
 
 def test_a_table_without_a_default_policy_goes_by_the_one_in_force_where_it_is_loaded(restored):
-    table = dtype_policies.DTypePolicyMap(None, {"dense": dtype_policies.get("int8_from_float32")})
+    known = {"dense": dtype_policies.get("int8_from_float32"), "last": dtype_policies.get("float32")}
+    table = dtype_policies.DTypePolicyMap(None, known)
     config = dtype_policies.serialize(table)
     dtype_policies.set_dtype_policy("mixed_bfloat16")
     loaded = dtype_policies.deserialize(config)
-    assert [loaded[path].name for path in ("dense", "other")] == ["int8_from_mixed_bfloat16", "mixed_bfloat16"]
+    names = [loaded[path].name for path in ("dense", "last", "other")]
+    assert names == ["int8_from_mixed_bfloat16", "mixed_bfloat16", "mixed_bfloat16"]
