@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import re
 
 import ml_dtypes
@@ -191,6 +192,20 @@ def test_everything_at_run_time(native, target):
 def test_long_sums(native, name, target):
     for runtime in ((), ("n",)):
         check(native, BLOCKED[name](dtypes=SUMS, runtime=runtime), target, cuts=(0.3,), planner=pairs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("rows", [2052, 2049, 2176])
+def test_several_blocks_of_rows_share_what_is_read_of_b(native, rows, target):
+    """Where the second-level cache is too small, which here is any; the last block and the last unit are not full."""
+
+    def small(spec, machine, multiples=None):
+        return pairs(spec, dataclasses.replace(machine, l2_bytes=1))
+
+    for options in ({}, {"runtime": ("k",)}, {"a_transposed": True}):
+        made = check(native, matmul(rows, 40, 24, dtypes=SUMS, **options), target, cuts=(0.4,), planner=small)
+        assert made.blocks > 1
 
 
 @pytest.mark.mostly_slow(every=3)

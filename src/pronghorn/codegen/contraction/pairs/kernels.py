@@ -8,10 +8,10 @@ from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, vec
 from pronghorn.codegen.contraction.combine import emit_combine, partial_strides
 from pronghorn.codegen.contraction.nest import Coordinates, Place, linear, split_unit, store_elements
-from pronghorn.codegen.contraction.pairs.panels import Depth, Lines, fill_tile, strides_of
-from pronghorn.codegen.contraction.pairs.plan import BLOCK, PACK_TILES, PairPlan
+from pronghorn.codegen.contraction.pairs.panels import Depth, Lines, Run, Steps, fill_tile, strides_of
+from pronghorn.codegen.contraction.pairs.plan import BLOCK, PACK_TILES, STEPWISE, PairPlan
 from pronghorn.codegen.contraction.pairs.products import Block, products_for
-from pronghorn.codegen.contraction.pairs.unit import LINES, TILE_BYTES
+from pronghorn.codegen.contraction.pairs.unit import LINES, ROW_BYTES, TILE_BYTES
 from pronghorn.codegen.contraction.spec import Array, Axis
 from pronghorn.codegen.convert import HasFeatures
 from pronghorn.codegen.slots import Slots, Tables
@@ -119,8 +119,8 @@ class _Packer(_Kernel):
 class _Main(_Kernel):
     """Writes the main kernel: a unit is a block of rows by some columns, in a chunk of the sum.
 
-    Its sums lie on the stack as tiles, those of one block of columns after those of another, in each the tiles of the
-    first 16 rows first.
+    Its sums lie on the stack as tiles, those of one block of rows after those of another, in each one block of columns
+    after another, in each the tiles of the first 16 rows first.
     """
 
     def __init__(
@@ -148,9 +148,12 @@ class _Main(_Kernel):
             self.c_origin = 0
             self.array = Array(scratch["partial sums"], spec.sum_dtype)
         self.c_base = base_pointer(fb, self.array.slot)
-        self.row_table = fb.alloca("i64", plan.block_rows, align=64)
-        self.a_panel = fb.alloca("i8", plan.unit.rows * BLOCK * TILE_BYTES, align=64)
-        self.sums = fb.alloca("i8", plan.unit.rows * plan.columns // LINES * TILE_BYTES, align=64)
+        self.row_table = fb.alloca("i64", plan.blocks * plan.block_rows, align=64)
+        self.panel_bytes = plan.unit.rows * BLOCK * TILE_BYTES
+        self.a_panels = fb.alloca("i8", plan.blocks * self.panel_bytes, align=64)
+        self.run = Run(fb, self.depth, BLOCK) if plan.fill_a == STEPWISE else None
+        self.sum_bytes = plan.unit.rows * plan.columns // LINES * TILE_BYTES
+        self.sums = fb.alloca("i8", plan.blocks * self.sum_bytes, align=64)
 
     def write(self) -> None:
         fb, plan = self.fb, self.plan
@@ -167,7 +170,7 @@ class _Main(_Kernel):
                 start = fb.mul(chunk, length)
                 stop = fb.min(fb.add(start, length), self.depth.total)
             *outer, share, block = indices
-            row, column = fb.mul(block, plan.block_rows), fb.mul(share, plan.columns)
+            row, column = fb.mul(block, plan.blocks * plan.block_rows), fb.mul(share, plan.columns)
             self._sum(outer, row, column, start, stop)
             self._finish(chunk, outer, row, column)
         self.products.end()
@@ -180,37 +183,65 @@ class _Main(_Kernel):
         fb, plan = self.fb, self.plan
         origin = self.origin(plan.spec.a, "a", plan.outer, outer)
         strides = strides_of(self.slots, plan.rows, "a")
-        with fb.loop(0, plan.block_rows) as line:
+        with fb.loop(0, plan.blocks * plan.block_rows) as line:
             at = split_unit(fb, fb.min(fb.add(row, line), fb.sub(self.rows, 1)), self.row_extents)
             fb.store("i64", linear(fb, zip(at, strides, strict=True)), fb.gep("i64", self.row_table, line))
         outer_b = [index for axis, index in zip(plan.outer, outer, strict=True) if axis.b != 0]
         first_block = fb.div(column, plan.block_columns)
         many = fb.ceil_div(fb.min(fb.sub(self.columns, column), plan.columns), plan.block_columns)
+        blocks = fb.min(fb.ceil_div(fb.sub(self.rows, row), plan.block_rows), plan.blocks) if plan.blocks > 1 else 1
         surely = isinstance(start, int) and isinstance(stop, int) and start < stop
         with fb.loop(start, stop if surely else fb.max(stop, fb.add(start, 1)), BLOCK) as here:
             count = fb.min(fb.max(fb.sub(stop, here), 0), BLOCK)
-            with fb.loop(0, count) as tile:
-                self._fill(origin, row, fb.add(here, tile), tile)
-            with fb.loop(0, many) as block:
-                b = self.panel(outer_b, fb.add(first_block, block), here)
-                sums = fb.gep("i8", self.sums, fb.mul(block, plan.unit.rows * plan.unit.columns * TILE_BYTES))
-                first = fb.cmp("eq", "i64", here, start)
-                self.products.add(Block(self.a_panel, b, count, sums, first, fb.sub(self.rows, row)))
+            self._fill(origin, row, blocks, here, count)
+            with fb.loop(0, many) as column_block:
+                b = self.panel(outer_b, fb.add(first_block, column_block), here)
+                with fb.loop(0, blocks) as block:
+                    self._multiply(row, block, column_block, b, count, fb.cmp("eq", "i64", here, start))
 
-    def _fill(self, origin: str, row: Operand, tile: Operand, place: Operand) -> None:
-        """The tiles of A at one tile of steps."""
+    def _fill(self, origin: str, row: Operand, blocks: Operand, first: Operand, count: Operand) -> None:
+        """The tiles of A of some blocks of rows at some tiles of steps."""
         fb, plan = self.fb, self.plan
-        steps = self.depth.tile(tile, strides_of(self.slots, plan.depth, "a"), "a")
+        strides = strides_of(self.slots, plan.depth, "a")
+        if self.run is None:
+            with fb.loop(0, count) as tile:
+                steps = self.depth.tile(fb.add(first, tile), strides, "a")
+                with fb.loop(0, blocks) as block:
+                    self._fill_tiles(origin, row, block, steps, tile)
+            return
+        self.run.find(first, count, strides)
+        with fb.loop(0, fb.min(fb.sub(self.rows, row), plan.blocks * plan.block_rows)) as line:
+            block, number, inside = split_unit(fb, line, (plan.blocks, plan.unit.rows, LINES))
+            place = fb.add(fb.mul(number, TILE_BYTES), fb.mul(inside, ROW_BYTES))
+            place = fb.add(place, fb.mul(block, self.panel_bytes)) if plan.blocks > 1 else place
+            source = fb.gep("i16", origin, fb.load("i64", fb.gep("i64", self.row_table, line)))
+            self.run.fill(fb.gep("i8", self.a_panels, place), plan.unit.rows * TILE_BYTES, source, count)
+
+    def _fill_tiles(self, origin: str, row: Operand, block: Operand, steps: Steps, place: Operand) -> None:
+        """The tiles of A of a block of rows at one tile of steps."""
+        fb, plan = self.fb, self.plan
+        panel = fb.gep("i8", self.a_panels, fb.mul(block, self.panel_bytes))
         with fb.loop(0, plan.unit.rows) as number:
-            first = fb.mul(number, LINES)
+            first = fb.add(fb.mul(block, plan.block_rows), fb.mul(number, LINES))
 
             def offset(line: Operand, first: Operand = first) -> Operand:
                 return fb.load("i64", fb.gep("i64", self.row_table, fb.add(first, line)))
 
             left = fb.sub(self.rows, fb.add(row, first))
             lines = Lines(origin, fb.min(fb.max(left, 0), LINES), offset)
-            target = fb.gep("i8", self.a_panel, fb.mul(fb.add(fb.mul(place, plan.unit.rows), number), TILE_BYTES))
+            target = fb.gep("i8", panel, fb.mul(fb.add(fb.mul(place, plan.unit.rows), number), TILE_BYTES))
             fill_tile(fb, target, lines, steps, plan.fill_a, True)
+
+    def _multiply(
+        self, row: Operand, block: Operand, column_block: Operand, b: str, count: Operand, first: str
+    ) -> None:
+        """Adds some tiles of steps to the sums of a block of rows by one of columns."""
+        fb, plan = self.fb, self.plan
+        sums = fb.gep("i8", self.sums, fb.mul(block, self.sum_bytes))
+        sums = fb.gep("i8", sums, fb.mul(column_block, plan.unit.rows * plan.unit.columns * TILE_BYTES))
+        a = fb.gep("i8", self.a_panels, fb.mul(block, self.panel_bytes))
+        left = fb.sub(self.rows, fb.add(row, fb.mul(block, plan.block_rows)))
+        self.products.add(Block(a, b, count, sums, first, left))
 
     # -- what becomes of them ----------------------------------------------------------------------------------------
 
@@ -218,7 +249,7 @@ class _Main(_Kernel):
         fb, plan = self.fb, self.plan
         others = {axis.name: index for axis, index in zip(plan.outer, outer, strict=True)}
         columns = fb.min(fb.sub(self.columns, column), plan.columns)
-        with fb.loop(0, fb.min(fb.sub(self.rows, row), plan.block_rows)) as line:
+        with fb.loop(0, fb.min(fb.sub(self.rows, row), plan.blocks * plan.block_rows)) as line:
             at = split_unit(fb, fb.add(row, line), self.row_extents)
             values = others | {axis.name: index for axis, index in zip(plan.rows, at, strict=True)}
             padded = plan.chunks is not None  # partial sums are, to whole vectors
@@ -247,9 +278,10 @@ class _Main(_Kernel):
         values = values | {plan.vector.name: fb.add(column, start)}
         tile = fb.div(start, LINES)
         block, j = fb.div(tile, unit.columns), fb.rem(tile, unit.columns)
-        i, inside = fb.div(line, LINES), fb.rem(line, LINES)
+        rows, i, inside = split_unit(fb, line, (plan.blocks, unit.rows, LINES))
         number = fb.add(fb.mul(fb.add(fb.mul(block, unit.rows), i), unit.columns), j)
         place = fb.add(fb.mul(number, TILE_BYTES), fb.mul(inside, LINES * 4))
+        place = fb.add(fb.mul(rows, self.sum_bytes), place) if plan.blocks > 1 else place
         total = fb.load(_SUMS, fb.gep("i8", self.sums, place), 64)
         result = self._place(chunk, values, valid)
         if self.epilogue:

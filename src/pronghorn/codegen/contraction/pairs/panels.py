@@ -19,7 +19,7 @@ from pronghorn.codegen.contraction.spec import Axis
 from pronghorn.codegen.slots import Slots
 from pronghorn.graph.dim import product
 
-__all__ = ["Depth", "Lines", "Steps", "fill_tile"]
+__all__ = ["Depth", "Lines", "Run", "Steps", "fill_tile", "strides_of"]
 
 _WORDS, _LINE = vec("i32", LINES), vec("i16", STEPS)
 _HALF = vec("i16", LINES)
@@ -96,29 +96,54 @@ class Depth:
 
 
 def fill_tile(fb: FunctionBuilder, target: str, lines: Lines, steps: Steps, how: str, is_a: bool) -> None:
-    """Fills the tile at ``target``, in one of the ways of :mod:`.plan`."""
+    """Fills the tile at ``target`` in a way of :mod:`.plan`; rows of A along the steps are filled by a :class:`Run`."""
     if how == STEPWISE:
-        _fill_stepwise(fb, target, lines, steps, is_a)
+        _fill_stepwise(fb, target, lines, steps)
     elif how == LINEWISE:
         _fill_linewise(fb, target, lines, steps, is_a)
     else:
         _fill_scattered(fb, target, lines, steps, is_a)
 
 
-def _fill_stepwise(fb: FunctionBuilder, target: str, lines: Lines, steps: Steps, is_a: bool) -> None:
-    """A line's steps are adjacent: for A as they are, for B transposed, pair by pair."""
+def _fill_stepwise(fb: FunctionBuilder, target: str, lines: Lines, steps: Steps) -> None:
+    """A column's steps are adjacent: they are transposed, pair by pair."""
     mask = fb.mask_first(steps.valid, STEPS)
     first = steps.offset(0)
-
-    def line(number: Operand) -> str:
+    rows = []
+    for number in range(LINES):
         place = fb.gep("i16", lines.origin, fb.add(lines.offset(number), first))
-        return fb.masked_load(_LINE, place, mask) if steps.valid != STEPS else fb.load(_LINE, place)
+        rows.append(fb.cast("bitcast", fb.masked_load(_LINE, place, mask), _LINE, _WORDS))
+    _store_transposed(fb, target, rows)
 
-    if is_a:
-        with fb.loop(0, LINES) as number:
-            fb.store(_LINE, line(number), fb.gep("i16", target, fb.mul(number, STEPS)), 64)
-        return
-    _store_transposed(fb, target, [fb.cast("bitcast", line(number), _LINE, _WORDS) for number in range(LINES)])
+
+class Run:
+    """Some tiles of steps, for rows of A whose steps are adjacent: where each begins, and how many there are."""
+
+    def __init__(self, fb: FunctionBuilder, depth: Depth, most: int) -> None:
+        self.fb, self.depth = fb, depth
+        self.offsets, self.valid = (fb.alloca("i64", most, align=64) for _ in range(2))
+        run = depth.extents[-1]
+        self.are_whole = isinstance(run, int) and run % STEPS == 0
+
+    def find(self, first: Operand, count: Operand, strides: Sequence[Operand]) -> None:
+        """Those from the tile ``first`` on."""
+        fb = self.fb
+        with fb.loop(0, count) as number:
+            steps = self.depth.tile(fb.add(first, number), strides, "")
+            fb.store("i64", steps.offset(0), fb.gep("i64", self.offsets, number))
+            fb.store("i64", steps.valid, fb.gep("i64", self.valid, number))
+
+    def fill(self, target: str, between: int, row: str, count: Operand) -> None:
+        """Fills a row of tiles that are ``between`` bytes apart: one after the other, as memory likes it."""
+        fb = self.fb
+        with fb.loop(0, count) as number:
+            place = fb.gep("i16", row, fb.load("i64", fb.gep("i64", self.offsets, number)))
+            if self.are_whole:
+                value = fb.load(_LINE, place)
+            else:
+                mask = fb.mask_first(fb.load("i64", fb.gep("i64", self.valid, number)), STEPS)
+                value = fb.masked_load(_LINE, place, mask)
+            fb.store(_LINE, value, fb.gep("i8", target, fb.mul(number, between)), 64)
 
 
 def _fill_linewise(fb: FunctionBuilder, target: str, lines: Lines, steps: Steps, is_a: bool) -> None:

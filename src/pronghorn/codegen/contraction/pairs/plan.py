@@ -19,8 +19,11 @@ __all__ = ["LINEWISE", "SCATTERED", "STEPWISE", "PairPlan", "multiplies_pairs", 
 STEPWISE, LINEWISE, SCATTERED = "along the steps", "along the lines", "along neither"
 """Where the elements of an operand are adjacent in memory: along the sum, along its rows or columns, or nowhere."""
 
-MOST_COLUMNS = 512  # of a unit: their sums are in a buffer on the stack, 64 KB with 32 rows
-BLOCK = 16  # tiles of steps that a unit brings of A at a time: 32 KB with 32 rows
+MOST_COLUMNS = 512  # of a unit of work
+MOST_SUMS = 1 << 15  # of a unit: they are in a buffer on the stack, 128 KB
+MOST_BLOCKS = 4  # of rows of a unit
+BLOCK = 16  # tiles of steps that a unit brings of A at a time: 32 KB a block of 32 rows
+FEW_UNITS, MANY_UNITS = 8, 64
 PACK_TILES = 8  # tiles of steps that a unit of packing takes
 MOST_PADDING = 1.6  # times the steps, if runs of adjacent ones are filled up to whole tiles
 CHUNK_STEPS = 256  # of a sum at least that is cut
@@ -29,6 +32,8 @@ CHUNK_STEPS = 256  # of a sum at least that is cut
 # of a vector of results; and of one that is scattered.
 _FILL_A = {STEPWISE: 45.0, LINEWISE: 260.0, SCATTERED: 1500.0}
 _FILL_B = {STEPWISE: 260.0, LINEWISE: 70.0, SCATTERED: 1500.0}
+# Fewer columns of a unit would fill tiles of A for too few products.
+_FEWEST_COLUMNS = {STEPWISE: 128, LINEWISE: 256, SCATTERED: 512}
 _RESULT, _SCATTER = 4.0, 24.0
 _GAIN = 1.1  # that the estimate must be better by
 
@@ -47,7 +52,8 @@ class PairPlan:
         in_runs: whether each run along the last summed axis fills tiles of its own; if not, tiles go on from one run to
             the next.
         fill_a, fill_b: how the operands' tiles are filled.
-        columns: of a unit, a multiple of the tiles that are multiplied at a time.
+        columns: of a unit of work, a multiple of the tiles that are multiplied at a time.
+        blocks: of rows, as many as are multiplied at a time, that a unit of work has: each part of B serves them all.
         chunks: that a long sum is cut into.
         cycles: the model's estimate for all of it.
         kernels, scratch: as in :class:`..plan.Plan`.
@@ -63,6 +69,7 @@ class PairPlan:
     fill_a: str
     fill_b: str
     columns: int
+    blocks: int = 1
     chunks: Chunks | None = None
     cycles: float = 0.0
     kernels: tuple[Kernel, ...] = ()
@@ -71,7 +78,7 @@ class PairPlan:
 
     @property
     def block_rows(self) -> int:
-        """Rows of a unit."""
+        """Rows that are multiplied at a time."""
         return self.unit.rows * LINES
 
     @property
@@ -98,7 +105,12 @@ class PairPlan:
         """The loops that make the units of the main kernel."""
         chunks = (self.chunks.count,) if self.chunks else ()
         others = (Count(axis.extent) for axis in self.outer)
-        return (*chunks, *others, Count(self.vector.extent, self.columns), Count(self.row_count(), self.block_rows))
+        return (
+            *chunks,
+            *others,
+            Count(self.vector.extent, self.columns),
+            Count(self.row_count(), self.blocks * self.block_rows),
+        )
 
     def pack_counts(self) -> tuple[Count, ...]:
         """The loops that make the units of the pack kernel: the tiles of steps, the last of them some at a time."""
@@ -136,7 +148,7 @@ def plan_pairs(
     spec = spec.simplified(keep=apart)
     best: PairPlan | None = None
     for oriented in (spec, spec.swapped()):
-        for made in _candidates(oriented, unit):
+        for made in _candidates(oriented, unit, machine):
             if best is None or made.cycles < best.cycles:
                 best = made
     if best is None or (usual is not None and best.cycles * _GAIN >= usual.tile.cycles):
@@ -144,7 +156,7 @@ def plan_pairs(
     return _with_kernels(best)
 
 
-def _candidates(spec: Contraction, unit: PairUnit) -> Iterator[PairPlan]:
+def _candidates(spec: Contraction, unit: PairUnit, machine: HasPairs) -> Iterator[PairPlan]:
     """The plans with each axis of B alone as that of the columns."""
     rows = sorted((axis for axis in spec.axes if not axis.reduced and axis.b == 0), key=lambda axis: -_far(axis.a))
     depth = _depth(spec)
@@ -169,7 +181,7 @@ def _candidates(spec: Contraction, unit: PairUnit) -> Iterator[PairPlan]:
             fill_b=STEPWISE if in_runs and run.b == 1 else LINEWISE if vector.b == 1 else SCATTERED,
             columns=_columns(vector.extent, unit),
         )
-        made = _shared_out(made)
+        made = _in_cache(_shared_out(made), machine)
         yield replace(made, cycles=_cycles(made))
 
 
@@ -212,14 +224,34 @@ def _columns(extent: Extent, unit: PairUnit) -> int:
 
 def _shared_out(made: PairPlan) -> PairPlan:
     """With as many units as are worth having: fewer columns in each, then a long sum cut into chunks."""
-    block = made.block_columns
-    while made.columns > 2 * block and _units(made) < 8 and _cycles(made) > 4 * GRAIN_CYCLES:
-        made = replace(made, columns=-(-made.columns // (2 * block)) * block)
-    if _units(made) >= 8 or _cycles(made) <= 4 * GRAIN_CYCLES:
+    fewest = _FEWEST_COLUMNS[made.fill_a]
+    while made.columns >= 2 * fewest and _units(made) < MANY_UNITS and _unit_cycles(made) > 2 * GRAIN_CYCLES:
+        made = replace(made, columns=-(-made.columns // (2 * made.block_columns)) * made.block_columns)
+    if _units(made) >= FEW_UNITS or _cycles(made) <= 4 * GRAIN_CYCLES:
         return made
     steps = product(tuple(axis.extent for axis in made.depth))
     count = Count(steps, CHUNK_STEPS, FEW_PARTIALS)
     return replace(made, chunks=Chunks(made.depth[0].name, count)) if count.typical > 1 else made
+
+
+def _in_cache(made: PairPlan, machine: HasPairs) -> PairPlan:
+    """With more rows in a unit, if what it reads of B is gone from the second-level cache before the next unit comes.
+
+    A part of B that fits the first-level cache then meets all those rows.
+    """
+    steps = STEPS * prod(count.typical for count in made.step_tiles())
+    steps = min(steps, -(-steps // made.chunks.count.typical) if made.chunks else steps)
+    blocks = 1
+    if 2 * steps * made.columns > machine.l2_bytes // 2:
+        while blocks < MOST_BLOCKS and _units(made) >= 2 * blocks * 2 * FEW_UNITS:
+            blocks *= 2
+        columns = min(made.columns, MOST_SUMS // (blocks * made.block_rows))
+        made = replace(made, columns=columns // made.block_columns * made.block_columns)
+    return replace(made, blocks=blocks)
+
+
+def _unit_cycles(made: PairPlan) -> float:
+    return _cycles(made) / max(_units(made), 1)
 
 
 def _units(made: PairPlan) -> int:
@@ -230,7 +262,7 @@ def _cycles(made: PairPlan) -> float:
     """The model's estimate."""
     outer = prod(typical(axis.extent) for axis in made.outer)
     tiles = prod(count.typical for count in made.step_tiles())
-    row_tiles = -(-typical(made.row_count()) // made.block_rows) * made.unit.rows
+    row_tiles = Count(made.row_count(), made.block_rows).typical * made.unit.rows
     shares = Count(made.vector.extent, made.columns).typical
     column_tiles = Count(made.vector.extent, made.block_columns).typical * made.unit.columns
     products = row_tiles * column_tiles * tiles * made.unit.cycles

@@ -19,6 +19,8 @@ class HasPairs(Protocol):
 
     @property
     def pairs(self) -> str: ...
+    @property
+    def l2_bytes(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
