@@ -1,6 +1,7 @@
 """Several processes train one model: what one process makes of whole batches, and the same on all."""
 
 import csv
+import json
 import sys
 from pathlib import Path
 
@@ -56,15 +57,41 @@ def test_the_same_bits_for_any_number_of_processes(tmp_path, settings):
 
 
 @pytest.mark.slow
-def test_images_of_a_folder(tmp_path):
+@pytest.mark.parametrize("data", ["generator", "py_dataset", "dataset"])
+@pytest.mark.parametrize("processes", [2, 4])
+def test_each_process_reads_its_share(tmp_path, processes, data):
+    """With the same bits as one process, also where the last batch leaves some without rows."""
+    settings = {"data": data, "reproducible": True, "rows": 99, "batch": 32, "epochs": 2}
+    one = trained(1, tmp_path / "one.npz", **settings)
+    check_same(trained(processes, tmp_path / "several.npz", **settings), one)
+    made = [json.loads((tmp_path / f"{name}.made.json").read_text()) for name in ("one", "several")]
+    if data == "py_dataset":  # 4 batches in each of 2 epochs, and the first to compare it
+        assert made[1] == [1 + 8 // processes] * processes
+    if data == "dataset":  # 99 samples in each, the first batch, and one where the last batch has none for a process
+        assert made[0] == [2 * 99] and max(made[1]) <= -(-2 * 99 // processes) + 32 + 2
+
+
+@pytest.mark.slow
+def test_data_sets_of_steps_that_run_eagerly_or_on_whole_batches(tmp_path):
+    for settings in ({"eager": True}, {"whole": True}):
+        settings |= {"data": "dataset", "rows": 66, "epochs": 1}
+        one = trained(1, tmp_path / "one.npz", plain=True, **settings)
+        check_close(trained(2, tmp_path / "two.npz", **settings), one)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["folder", "mapped folder"])
+def test_images_of_a_folder(tmp_path, kind):
     rng = np.random.default_rng(0)
     for name in "abcd":
         (tmp_path / "images" / name).mkdir(parents=True)
         for i in range(20):
             picture = rng.integers(0, 255, (8, 8, 3))
             keras.utils.save_img(tmp_path / "images" / name / f"{i}.png", picture, scale=False)
-    settings = {"data": "folder", "folder": str(tmp_path / "images")}
-    check_close(trained(2, tmp_path / "two.npz", **settings), trained(1, tmp_path / "one.npz", plain=True, **settings))
+    settings = {"data": kind, "folder": str(tmp_path / "images")}
+    one = trained(1, tmp_path / "one.npz", plain=True, **settings)
+    for processes in (2, 3):
+        check_close(trained(processes, tmp_path / f"{processes}.npz", **settings), one)
 
 
 @pytest.mark.slow
@@ -98,7 +125,7 @@ def test_one_process_prints_and_saves(tmp_path):
     found = run(2, tmp_path / "two.npz", callbacks=True, verbose=True, epochs=3)
     assert found.status == 0, found.output
     assert found.output.count("Epoch 2/3") == 1 and found.output.count("Total params") == 1
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["best.keras", "log.csv", "two.npz"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["best.keras", "log.csv", "two.made.json", "two.npz"]
     with open(tmp_path / "log.csv") as file:
         rows = list(csv.DictReader(file))
     assert [float(row["loss"]) for row in rows] == found.results["log_loss"].tolist()

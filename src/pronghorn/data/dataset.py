@@ -20,6 +20,7 @@ import numpy as np
 from pronghorn.data import storing
 from pronghorn.data.batching import padded_elements, ragged, stack
 from pronghorn.data.element import as_element, as_plain
+from pronghorn.data.lazy import Lazy, LazyBatch, Made
 from pronghorn.data.more_steps import MoreSteps
 from pronghorn.data.structure import array, array_of, call, leaves, map_leaves, result, row, spec_of
 from pronghorn.data.tensor_spec import TensorSpec
@@ -34,15 +35,23 @@ class Dataset(MoreSteps):
     Args:
         source: gives a new iterator of the elements at each call.
         length: how many there are, or None where that is not known before they were read; infinity for no end.
+        lazily: gives a new iterator of the same elements that are not made yet, see `lazily`.
 
     >>> data = Dataset.from_tensor_slices([1, 2, 3, 4]).map(lambda x: x * x).batch(3)
     >>> [batch.tolist() for batch in data]
     [[1, 4, 9], [16]]
     """
 
-    def __init__(self, source: Callable[[], Iterator[Any]], length: float | None = None) -> None:
+    def __init__(
+        self,
+        source: Callable[[], Iterator[Any]],
+        length: float | None = None,
+        lazily: Callable[[], Iterator[Lazy]] | None = None,
+    ) -> None:
         self._source = source
         self._length = length
+        self._lazily = lazily
+        self._ahead = 0  # elements to read ahead in a thread
         self._spec: Any = None
         self._batch_size: int | None = None  # where the last batch may have fewer elements
 
@@ -132,6 +141,18 @@ class Dataset(MoreSteps):
     def __iter__(self) -> Elements:
         return Elements(self)
 
+    def lazily(self) -> Iterator[Lazy]:
+        """Return an iterator of elements that are made when they are asked for, by `value()`.
+
+        A process that trains with others makes only those that it needs: of a `LazyBatch`, some `rows`. The order is
+        that of `iter`, whatever is made.
+        """
+        return map(Made, iter(self)) if self._lazily is None else self._lazily()
+
+    def ahead(self, made: Iterator[Any]) -> Iterator[Any]:
+        """Return what is made of elements, beforehand in a thread where the data set is one that reads ahead."""
+        return read_ahead(made, self._ahead) if self._ahead else made
+
     def __len__(self) -> int:
         if self._length is None:
             raise TypeError("The length of this data set is not known before it was read.")
@@ -185,7 +206,10 @@ class Dataset(MoreSteps):
             for element in self:
                 yield result(call(function, element))
 
-        return Dataset(mapped, self._length)
+        def lazily() -> Iterator[Lazy]:
+            return (each.then(lambda element: result(call(function, element))) for each in self.lazily())
+
+        return Dataset(mapped, self._length, lazily)
 
     def filter(self, predicate: Callable[..., Any], name: str | None = None) -> Dataset:
         """Keep the elements for which a function is true."""
@@ -203,7 +227,7 @@ class Dataset(MoreSteps):
         Raises:
             ValueError: if `batch_size` is not positive, or, when reading, if elements differ in shape.
         """
-        found = self._batched(batch_size, drop_remainder, lambda chunk: map_leaves(stack, *chunk))
+        found = self._batched(batch_size, drop_remainder, lambda chunk: map_leaves(stack, *chunk), are_rows=True)
         if self._spec is not None and all(type(leaf) is TensorSpec for leaf in leaves(self._spec)):
             extent = int(batch_size) if drop_remainder else None
             found._spec = map_leaves(lambda leaf: TensorSpec((extent, *leaf.shape), leaf.dtype), self._spec)
@@ -248,22 +272,33 @@ class Dataset(MoreSteps):
         """
         return self._batched(batch_size, drop_remainder, lambda chunk: map_leaves(ragged, *chunk))
 
-    def _batched(self, batch_size: Any, drop_remainder: bool, gather: Callable[[list[Any]], Any]) -> Dataset:
+    def _batched(
+        self, batch_size: Any, drop_remainder: bool, gather: Callable[[list[Any]], Any], are_rows: bool = False
+    ) -> Dataset:
         batch_size = int(batch_size)
         if batch_size < 1:
             raise ValueError(f"batch: batch_size={batch_size} must be 1 or more.")
 
-        def batches() -> Iterator[Any]:
-            elements = iter(self)
+        def chunks(elements: Iterator[Any]) -> Iterator[list[Any]]:
             while chunk := list(itertools.islice(elements, batch_size)):
                 if len(chunk) == batch_size or not drop_remainder:
-                    yield gather(chunk)
+                    yield chunk
+
+        def batches() -> Iterator[Any]:
+            for chunk in chunks(iter(self)):
+                yield gather(chunk)
+
+        def lazily() -> Iterator[Lazy]:
+            for chunk in chunks(self.lazily()):
+                batch = LazyBatch(chunk, gather)
+                yield batch if are_rows else Lazy(batch.value)  # what is padded depends on all of them
 
         length = self._length
         if isinstance(length, int):
             length = length // batch_size if drop_remainder else -(-length // batch_size)
-        found = Dataset(batches, length)
+        found = Dataset(batches, length, lazily)
         found._batch_size = None if drop_remainder else batch_size
+        found._ahead = self._ahead
         return found
 
     def unbatch(self, name: str | None = None) -> Dataset:
@@ -283,35 +318,38 @@ class Dataset(MoreSteps):
         rng = np.random.default_rng(seed if seed is not None else np.random.randint(2**31))
         fixed = None if reshuffle_each_iteration else int(rng.integers(2**31))
 
-        def shuffled() -> Iterator[Any]:
+        def shuffled(elements: Iterator[Any]) -> Iterator[Any]:
             draw = rng if fixed is None else np.random.default_rng(fixed)
             buffer: list[Any] = []
-            for element in self:
+            for element in elements:
                 buffer.append(element)
                 if len(buffer) > buffer_size:
                     yield buffer.pop(int(draw.integers(len(buffer))))
             for index in draw.permutation(len(buffer)):
                 yield buffer[index]
 
-        return Dataset(shuffled, self._length)
+        return self._reordered(shuffled, self._length)
 
     def repeat(self, count: int | None = None, name: str | None = None) -> Dataset:
         """Repeat the data set, without end where `count` is None or -1."""
         endless = count is None or count < 0
 
-        def repeated() -> Iterator[Any]:
+        def repeated(begin: Callable[[], Iterator[Any]]) -> Iterator[Any]:
             rounds = itertools.count() if endless else range(int(count or 0))
             for _ in rounds:
                 empty = True
-                for element in self:
+                for element in begin():
                     empty = False
                     yield element
                 if empty:
                     return
 
+        length: float | None
         if endless:
-            return Dataset(repeated, 0 if self._length == 0 else math.inf)
-        return Dataset(repeated, None if self._length is None else self._length * int(count or 0) if count else 0)
+            length = 0 if self._length == 0 else math.inf
+        else:
+            length = None if self._length is None else self._length * int(count or 0) if count else 0
+        return Dataset(lambda: repeated(self.__iter__), length, lambda: repeated(self.lazily))
 
     def take(self, count: int, name: str | None = None) -> Dataset:
         """Keep the first `count` elements."""
@@ -319,7 +357,7 @@ class Dataset(MoreSteps):
         if count < 0:
             return self
         length = None if self._length is None else min(count, self._length)
-        return Dataset(lambda: itertools.islice(iter(self), count), length)
+        return self._reordered(lambda elements: itertools.islice(elements, count), length)
 
     def skip(self, count: int, name: str | None = None) -> Dataset:
         """Leave out the first `count` elements; all where it is -1."""
@@ -327,12 +365,20 @@ class Dataset(MoreSteps):
         if count < 0:
             return self.take(0)
         length = None if self._length is None else max(self._length - count, 0)
-        return Dataset(lambda: itertools.islice(iter(self), count, None), length)
+        return self._reordered(lambda elements: itertools.islice(elements, count, None), length)
 
     def concatenate(self, other: Dataset, name: str | None = None) -> Dataset:
         """Append another data set."""
         known = self._length is not None and other._length is not None
-        return Dataset(lambda: itertools.chain(self, other), self._length + other._length if known else None)  # type: ignore[operator]
+        return Dataset(
+            lambda: itertools.chain(self, other),
+            self._length + other._length if known else None,  # type: ignore[operator]
+            lambda: itertools.chain(self.lazily(), other.lazily()),
+        )
+
+    def _reordered(self, order: Callable[[Iterator[Any]], Iterator[Any]], length: float | None) -> Dataset:
+        """A data set of some of the elements, in some order, whatever they are."""
+        return Dataset(lambda: order(iter(self)), length, lambda: order(self.lazily()))
 
     def enumerate(self, start: int = 0, name: str | None = None) -> Dataset:
         """Number the elements."""
@@ -343,27 +389,14 @@ class Dataset(MoreSteps):
         if filename:
             path = storing.file_of(filename)
             return Dataset(lambda: _from_file(self, path), self._length)
-        kept: list[Any] = []
-        complete = False
-
-        def cached() -> Iterator[Any]:
-            nonlocal complete
-            if complete:
-                yield from kept
-                return
-            fresh = []
-            for element in self:
-                fresh.append(element)
-                yield element
-            kept[:] = fresh
-            complete = True
-
-        return Dataset(cached, self._length)
+        return Dataset(_Kept(self.__iter__), self._length, _Kept(self.lazily))
 
     def prefetch(self, buffer_size: int = AUTOTUNE, name: str | None = None) -> Dataset:
         """Read ahead in a thread, `buffer_size` elements, while the model trains."""
         size = buffer_size if buffer_size > 0 else 2
-        return Dataset(lambda: _read_ahead(iter(self), size), self._length)
+        found = Dataset(lambda: read_ahead(iter(self), size), self._length, self.lazily)
+        found._ahead = size
+        return found
 
     def with_options(self, options: Any, name: str | None = None) -> Dataset:
         """Accept options, of which there are none."""
@@ -431,6 +464,7 @@ def _keeping(method: Callable[..., Dataset], spec: bool) -> Callable[..., Datase
         found = method(self, *args, **kwargs)
         if found is not self:
             found._batch_size = self._batch_size
+            found._ahead = found._ahead or self._ahead
             found._spec = self._spec if spec else found._spec
         return found
 
@@ -444,6 +478,28 @@ _SAME_ELEMENTS = (
 for _name in _SAME_ELEMENTS:
     setattr(Dataset, _name, _keeping(getattr(Dataset, _name), spec=True))
 Dataset.map = _keeping(Dataset.map, spec=False)  # type: ignore[method-assign]
+
+
+class _Kept:
+    """Iterators over elements that are kept after the first whole round.
+
+    Args:
+        begin: gives an iterator that makes them.
+    """
+
+    def __init__(self, begin: Callable[[], Iterator[Any]]):
+        self._begin = begin
+        self._elements: list[Any] | None = None
+
+    def __call__(self) -> Iterator[Any]:
+        if self._elements is not None:
+            yield from self._elements
+            return
+        fresh = []
+        for element in self._begin():
+            fresh.append(element)
+            yield element
+        self._elements = fresh
 
 
 def _like_parts(parts: Any, elements: Iterator[Any]) -> Any:
@@ -468,7 +524,8 @@ def _from_file(dataset: Dataset, path: Path) -> Iterator[Any]:
     storing.write(path, kept)
 
 
-def _read_ahead(elements: Iterator[Any], size: int) -> Iterator[Any]:
+def read_ahead(elements: Iterator[Any], size: int) -> Iterator[Any]:
+    """The same elements, of which a thread makes so many beforehand."""
     ready: queue.Queue[tuple[str, Any]] = queue.Queue(maxsize=size)
     abandoned = threading.Event()
 

@@ -290,7 +290,7 @@ class MoreSteps:
         if not 0 <= index < num_shards:
             raise ValueError(f"shard: index={index} must be from 0 to below num_shards={num_shards}.")
         length = -(-(self._length - index) // num_shards) if isinstance(self._length, int) else self._length
-        return self._new(lambda: itertools.islice(iter(self), index, None, num_shards), length)
+        return self._reordered(lambda elements: itertools.islice(elements, index, None, num_shards), length)  # type: ignore[attr-defined,no-any-return]
 
     def take_while(self, predicate: Callable[..., Any], name: str | None = None) -> Dataset:
         """Keep elements up to the first for which a function is false."""

@@ -10,6 +10,7 @@ import numpy as np
 from pronghorn.distribution.agreement import check_same, facts_of, facts_of_data
 from pronghorn.distribution.communicator import Communicator
 from pronghorn.graph.trace import Traced
+from pronghorn.trainers.batch import OwnRows
 
 
 def agreed(
@@ -51,10 +52,13 @@ class AgreedStep:
     def __init__(self, executable: Any, gathered: Sequence[int], communicator: Communicator, name: str):
         self._executable, self._gathered = executable, frozenset(gathered)
         self._communicator, self._name, self._is_agreed = communicator, name, False
+        self.takes_shares = getattr(executable, "takes_shares", False)
 
     def __call__(self, *arguments: Any) -> list[np.ndarray]:
         """Return the step's results; every process gets the same."""
-        if not self._is_agreed:
+        if not self._is_agreed and not any(
+            isinstance(a, OwnRows) for a in arguments
+        ):  # those are looked at as they come
             arrays = [a[0][a[1]] if i in self._gathered else np.asarray(a) for i, a in enumerate(arguments)]
             check_same(self._communicator, self._name, facts_of_data(arrays))
             self._is_agreed = True

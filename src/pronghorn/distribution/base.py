@@ -15,6 +15,7 @@ from pronghorn.distribution.communicator import Communicator
 from pronghorn.distribution.mesh import DeviceMesh, TensorLayout
 from pronghorn.distribution.placing import distribute_tensor
 from pronghorn.distribution.processes import processes
+from pronghorn.distribution.reading import Reading
 from pronghorn.graph.trace import Traced
 from pronghorn.graph.user_code import warn
 
@@ -65,6 +66,11 @@ class Distribution:
         """What the processes that share batches talk by; None where there is nobody to talk to."""
         found = processes()
         return None if self.num_processes == 1 or found.communicator is None else Communicator(found)
+
+    @property
+    def reading(self) -> Reading | None:
+        """How processes read data that all are given; None where each reads all that it is given."""
+        return None
 
     def check_same(self, what: str, facts: dict[str, Any]) -> None:
         """See that all processes are about to do the same.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,21 @@ class Communicator:
         with waiting():
             self._mpi.Allgatherv(_bytes(own), [_bytes(whole), sizes])
         return whole
+
+    def rows_in_turns(self, own: np.ndarray, edges: Sequence[int], counts: Sequence[int]) -> list[np.ndarray]:
+        """Give each process its rows of an array that this one has, and return this one's of everyone's array.
+
+        Args:
+            own: an array of bytes: a row for each row of it.
+            edges: the first row of `own` for each process, and the end.
+            counts: how many bytes this process gets of each one's.
+        """
+        flat, width = _bytes(own), own.shape[1] if own.ndim > 1 else 1
+        sent = [width * (stop - start) for start, stop in itertools.pairwise(edges)]
+        got = np.empty(sum(counts), np.uint8)
+        with waiting():
+            self._mpi.Alltoallv([flat, sent], [got, list(counts)])
+        return np.split(got, np.cumsum(counts)[:-1])
 
     def everyones(self, item: Any) -> list[Any]:
         """Return what each process gave: something small, of any kind."""

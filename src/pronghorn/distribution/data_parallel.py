@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from pronghorn.backends import choice
 from pronghorn.distribution.base import Distribution
 from pronghorn.distribution.devices import list_devices
 from pronghorn.distribution.mesh import DeviceMesh
+from pronghorn.distribution.pieces import row_edges
+from pronghorn.distribution.reading import Reading
 from pronghorn.distribution.share import shared_executable
 from pronghorn.graph.trace import Traced
 from pronghorn.graph.user_code import warn
@@ -74,6 +77,14 @@ class DataParallel(Distribution):
     def reproducible(self) -> bool:
         """Whether sums over a batch are made in a fixed order of fixed pieces."""
         return self._reproducible
+
+    @property
+    def reading(self) -> Reading | None:
+        """How processes read data that all are given: each its share, on Pronghorn's own engine."""
+        others = self.communicator
+        if others is None or not self.auto_shard_dataset or choice.named() is not None:
+            return None
+        return Reading(others, functools.partial(row_edges, processes=others.count, fixed=self._reproducible))
 
     def executable(self, engine: str, traced: Traced, gathered: Sequence[int], jit: bool) -> Any:
         """Return what runs a model's step on all processes; see `Distribution.executable`."""

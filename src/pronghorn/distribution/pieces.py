@@ -39,6 +39,22 @@ def fixed_count(total: int) -> int:
     return count
 
 
+def row_edges(total: int, processes: int, fixed: bool) -> list[int]:
+    """Return the number of the first row that each process computes of a batch, and its end.
+
+    Args:
+        total: rows of the batch.
+        processes: how many there are.
+        fixed: whether the batch is cut into pieces whatever the number of processes.
+
+    >>> row_edges(10, 3, False), row_edges(32, 3, True)
+    ([0, 3, 6, 10], [0, 8, 16, 32])
+    """
+    count = fixed_count(total) if fixed else processes
+    edges = bounds(total, count)
+    return [edges[share(count, processes, rank).start] for rank in range(processes)] + [total]
+
+
 class TreeSum:
     """A sum in an order that the numbers of the pieces alone decide: neighbours first, then neighbouring pairs.
 

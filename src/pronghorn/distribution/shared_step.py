@@ -18,6 +18,7 @@ from pronghorn.distribution.pieces import TreeSum
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import evaluate
 from pronghorn.graph.ir import Value
+from pronghorn.trainers.batch import OwnRows
 
 _MOST_FREE = 64  # arrays, from batches of other sizes
 _LINE = 64  # bytes: parts of a flat buffer begin at a line of the cache
@@ -47,6 +48,7 @@ class SharedStep:
     """
 
     rows_at_once: int | None = None  # rows meet
+    takes_shares = True
 
     def __init__(
         self,
@@ -83,6 +85,8 @@ class SharedStep:
 
     def _rows(self, arguments: Sequence[Any]) -> int:
         number = self._stages.row_arguments[0]
+        if isinstance(arguments[number], OwnRows):
+            return arguments[number].total
         return len(arguments[number][1]) if number in self._gathered else arguments[number].shape[0]
 
     def layout(self, number: int, total: int) -> tuple[dict[str, int], list[Part]]:
@@ -211,6 +215,8 @@ class _Run:
         argument = self._arguments[name]  # type: ignore[index]
         if name not in self._step._stages.row_arguments or self._step._own_rows:
             return argument
+        if isinstance(argument, OwnRows):
+            return argument.array[start - argument.start : stop - argument.start]
         if name in self._step._gathered:
             return argument[0], argument[1][start:stop]
         return argument[start:stop]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -47,6 +47,20 @@ def flatten_batch(data: Any) -> tuple[Layout, list[Any]]:
     return Layout(structure), leaves
 
 
+class OwnRows(NamedTuple):
+    """Some rows of a batch's array: those of one process, of several that share the batch.
+
+    Attributes:
+        array: the rows.
+        start: the number of the first in the batch.
+        total: how many the batch has.
+    """
+
+    array: np.ndarray
+    start: int
+    total: int
+
+
 class Batch:
     """Arrays for one step.
 
@@ -58,6 +72,7 @@ class Batch:
     """
 
     __slots__ = ("arrays", "key", "layout", "rows")
+    is_share = False  # whether the arrays have the rows of one process alone
 
     def __init__(self, layout: Layout, arrays: list[np.ndarray], rows: np.ndarray | None = None, key: Hashable = None):
         self.layout, self.arrays, self.rows = layout, arrays, rows
@@ -106,6 +121,10 @@ class Batch:
     def gather(self) -> list[np.ndarray]:
         """The batch's arrays, rows taken."""
         return self.arrays if self.rows is None else [a[self.rows] for a in self.arrays]
+
+    def whole(self) -> Batch:
+        """The batch with all of its rows."""
+        return self
 
     def part(self, start: int, stop: int) -> Batch:
         """Some of the samples."""

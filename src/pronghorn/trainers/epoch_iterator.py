@@ -31,6 +31,8 @@ class EpochIterator:
     def __init__(self, adapter: DataAdapter, steps_per_epoch: int | None = None, steps_per_execution: int = 1):
         if (found := distribution()) is not None:
             found.check_batches(adapter.batch_size)
+            if (reading := found.reading) is not None:
+                adapter.share(reading)
         limit = config.max_steps_per_epoch()
         if limit is not None:
             known = steps_per_epoch if steps_per_epoch is not None else adapter.num_batches

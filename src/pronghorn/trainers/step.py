@@ -28,13 +28,14 @@ if TYPE_CHECKING:
 class Program:
     """A traced step, compiled, with the structure of its results."""
 
-    __slots__ = ("executable", "host_kinds", "is_flat", "structure", "traced")
+    __slots__ = ("executable", "host_kinds", "is_flat", "structure", "takes_shares", "traced")
 
     def __init__(self, traced: Traced, structure: Any, executable: Any):
         self.traced = traced
         self.structure = structure
         self.is_flat = type(structure) is dict and all(isinstance(i, int | _Fixed) for i in structure.values())
         self.executable = executable
+        self.takes_shares = getattr(executable, "takes_shares", False) and not traced.host
         place = traced.num_args - len(traced.host)
         self.host_kinds = [(v.dtype, v.shape) for v in traced.graph.inputs[place : traced.num_args]]
 
@@ -50,6 +51,8 @@ class Program:
         return [(dtypes.name_of(a.dtype), a.shape) for a in host_arrays] == kinds
 
     def __call__(self, batch: Batch, host_arrays: Sequence[np.ndarray] | None = None) -> Any:
+        if batch.is_share and not self.takes_shares:
+            batch = batch.whole()
         arguments = batch.arguments()
         if self.traced.host:
             arguments = [*arguments, *(self.host_arrays(batch) if host_arrays is None else host_arrays)]
@@ -138,7 +141,7 @@ class StepFunction:
 
     def rows_at_once(self, batch: Batch) -> int | None:
         """How many samples of such a batch are best computed at a time; None where all have to be."""
-        if self.run_eagerly or self._own is not None:
+        if self.run_eagerly or self._own is not None or batch.is_share:
             return None
         try:
             program = self._program(batch)

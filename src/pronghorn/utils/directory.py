@@ -6,17 +6,19 @@ import collections
 import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pronghorn.data.dataset import Dataset
+from pronghorn.data.lazy import Lazy
 from pronghorn.utils import io
 from pronghorn.utils.arguments import shown
 
 _AHEAD = 32  # files read at the same time by a few threads, while the model trains
+_READERS = 4
 
 
 @dataclass
@@ -212,19 +214,48 @@ def _dataset(
     rng = np.random.default_rng(seed)
     rounds = 0
 
-    def read() -> Iterator[Any]:
+    def indices() -> np.ndarray:
         nonlocal rounds
-        indices = rng.permutation(order) if shuffle and rounds else order
         rounds += 1
-        for index, sample in zip(indices, _loaded(load, [files.paths[index] for index in indices])):
-            yield sample if labels is None else (sample, labels[index])
+        return rng.permutation(order) if shuffle and rounds > 1 else order
 
-    return Dataset(read, len(order))
+    def labelled(sample: Any, index: int) -> Any:
+        return sample if labels is None else (sample, labels[index])
+
+    def read() -> Iterator[Any]:
+        numbers = indices()
+        for index, sample in zip(numbers, _loaded(load, [files.paths[index] for index in numbers])):
+            yield labelled(sample, index)
+
+    def lazily() -> Iterator[Lazy]:
+        pool = ThreadPoolExecutor(max_workers=min(_READERS, os.cpu_count() or 1))
+        for index in indices():
+            loading = _Loading(load, files.paths[index], pool)
+            yield Lazy(lambda loading=loading, index=index: labelled(loading.result(), index), loading.begin)
+
+    found = Dataset(read, len(order), lazily)
+    found._ahead = 1
+    return found
+
+
+class _Loading:
+    """A file that is read when it is asked for, or before, in a thread."""
+
+    def __init__(self, load: Callable[[str], Any], path: str, pool: ThreadPoolExecutor):
+        self._load, self._path, self._pool = load, path, pool
+        self._begun: Future[Any] | None = None
+
+    def begin(self) -> None:
+        if self._begun is None:
+            self._begun = self._pool.submit(self._load, self._path)
+
+    def result(self) -> Any:
+        return self._load(self._path) if self._begun is None else self._begun.result()
 
 
 def _loaded(load: Callable[[str], Any], paths: list[str]) -> Iterator[Any]:
     """The samples of files, in order; others are read meanwhile."""
-    pool = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1))
+    pool = ThreadPoolExecutor(max_workers=min(_READERS, os.cpu_count() or 1))
     try:
         waiting = collections.deque(pool.submit(load, path) for path in paths[:_AHEAD])
         for path in itertools.chain(paths[_AHEAD:], itertools.repeat(None)):

@@ -39,10 +39,12 @@ def network():
         parts.append(layers.BatchNormalization(synchronized=True))
     width = 8 + (FAULT == "model" and RANK)
     parts += [layers.Flatten(), layers.Dropout(0.3), layers.Dense(width, activation="relu")]
+    if SETTINGS.get("whole"):  # asks for the number of rows, so that its rows are not shared
+        parts.append(layers.Lambda(lambda x: x * (1.0 if int(x.shape[0] or 1) else 0.0)))
     model = keras.Sequential([*parts, layers.Dense(4, activation="softmax")])
     optimizer = keras.optimizers.SGD(0.05, momentum=0.9, global_clipnorm=1.0)
     metrics = ["accuracy", keras.metrics.AUC(multi_label=True, num_labels=4)]
-    model.compile(optimizer, "categorical_crossentropy", metrics=metrics)
+    model.compile(optimizer, "categorical_crossentropy", metrics=metrics, run_eagerly=SETTINGS.get("eager", False))
     return model
 
 
@@ -51,11 +53,15 @@ def arrays(rows=150):
     return rng.normal(size=(rows, 8, 8, 3)).astype("float32"), np.eye(4, dtype="float32")[rng.integers(0, 4, rows)]
 
 
+made = []  # samples or batches that this process has made
+
+
 class Batches(keras.utils.PyDataset):
     def __len__(self):
         return -(-len(X) // BATCH)
 
     def __getitem__(self, index):
+        made.append(index)
         return X[index * BATCH : (index + 1) * BATCH], Y[index * BATCH : (index + 1) * BATCH]
 
 
@@ -117,12 +123,12 @@ def data():
     from pronghorn.data import Dataset
 
     if kind == "dataset":
-        return {"x": Dataset.from_tensor_slices((X, Y)).shuffle(150, seed=1).batch(BATCH)}
-    return {
-        "x": keras.utils.image_dataset_from_directory(
-            SETTINGS["folder"], image_size=(8, 8), batch_size=BATCH, seed=1, label_mode="categorical", verbose=False
-        )
-    }
+        rows = Dataset.from_tensor_slices((X, Y)).shuffle(150, seed=1)
+        return {"x": rows.map(lambda x, y: (made.append(0), (x, y))[1]).batch(BATCH).prefetch(2)}
+    folder = keras.utils.image_dataset_from_directory(
+        SETTINGS["folder"], image_size=(8, 8), batch_size=BATCH, seed=1, label_mode="categorical", verbose=False
+    )
+    return {"x": folder.map(lambda x, y: (x / 255.0, y)) if kind == "mapped folder" else folder}
 
 
 if "workload" in SETTINGS:
@@ -161,16 +167,18 @@ if FAULT == "steps":
 evaluated = model.evaluate(X[:77], Y[:77], batch_size=32, verbose=0) if not isinstance(X, list) else 0.0
 predicted = model.predict(X[:77] if not isinstance(X, list) else X, batch_size=32, verbose=0)
 weights = {f"w{i}": w for i, w in enumerate(model.get_weights())}
-everyones = [weights]
+everyones, everyones_made = [weights], [len(made)]
 if not PLAIN and COUNT > 1:
     from pronghorn.distribution.processes import processes
 
     everyones = processes().communicator.allgather(weights)
+    everyones_made = processes().communicator.allgather(len(made))
 alike = all(
     np.array_equal(first[name], other[name]) for other in everyones for first in everyones[:1] for name in first
 )
 if RANK == 0:
     logs = {f"log_{name}": np.array(values) for name, values in history.items()}
     fresh = TARGET.with_suffix(".new.npz")
+    TARGET.with_suffix(".made.json").write_text(json.dumps(everyones_made))
     np.savez(fresh, **weights, **logs, evaluated=evaluated, predicted=predicted, alike=alike)
     fresh.replace(TARGET)

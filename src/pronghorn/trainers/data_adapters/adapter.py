@@ -32,6 +32,14 @@ class DataAdapter:
         """A batch like the first, without using it up; None where that is not possible."""
         return None
 
+    def share(self, reading: Any) -> None:
+        """Have each of several processes read its share alone, where the data can give that; see
+        `distribution.reading`.
+
+        Args:
+            reading: says which share, and how processes give each other rows.
+        """
+
     def on_epoch_begin(self) -> None:
         """Called before an epoch."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import types
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.trainers.batch import Batch
+from pronghorn.trainers.data_adapters import draws
 from pronghorn.trainers.data_adapters.adapter import DataAdapter, to_batch
 
 
@@ -36,6 +38,8 @@ class GeneratorAdapter(DataAdapter):
         self.restarts = not isinstance(x, Iterator)
         self._iterator: Iterator[Any] | None = None
         self._peeked: list[Any] = []
+        self._reading: Any = None
+        self._way: Any = None  # from elements that are not made to batches
         if not self.restarts:
             self._iterator = iter(x)
             self._peek()  # an empty one is an error before anything is run
@@ -44,12 +48,20 @@ class GeneratorAdapter(DataAdapter):
         except TypeError:  # a generator, or a data set whose length is not known before it was read
             self.num_batches = None
 
-    def _peek(self) -> None:
+    def share(self, reading: Any) -> None:
+        """Have each process make its rows of the batches alone, or whole batches in turns, of a `data.Dataset`."""
+        if hasattr(self._source, "lazily"):
+            self._reading = reading
+
+    def _begun(self) -> Iterator[Any]:
         if self._iterator is None:
-            self._iterator = iter(self._source)
+            self._iterator = iter(self._source) if self._reading is None else self._source.lazily()
+        return self._iterator
+
+    def _peek(self) -> None:
         if not self._peeked:
             try:
-                self._peeked.append(next(self._iterator))
+                self._peeked.append(next(self._begun()))
             except StopIteration:
                 raise ValueError(
                     "The data set is empty: its generator ended before the first batch. One that was used before is "
@@ -58,19 +70,59 @@ class GeneratorAdapter(DataAdapter):
 
     def first(self) -> Batch:
         self._peek()
-        return to_batch(self._peeked[0], self._class_weight)
+        if self._reading is None:
+            return to_batch(self._peeked[0], self._class_weight)
+        if self._way is None:
+            self._look()
+        return to_batch(self._peeked[0].value(), self._class_weight)
+
+    def _look(self) -> None:
+        """Decide how processes make batches: their rows of each, whole ones in turns, or all of them."""
+        first, batches = self._peeked[0], []
+        if draws.is_drawn(None, lambda: batches.append(to_batch(first.value(), self._class_weight))):
+            draws.warn_of_draws("data set")
+            self._way = self._all
+            return
+        self._reading.check_first(batches[0])
+        if first.is_made or not self._reading.is_rows(batches[0]):
+            self._way = self._all
+        else:
+            self._way = self._own_rows if hasattr(first, "rows") else self._every_other
+
+    def _elements(self) -> Iterator[Any]:
+        """All elements, that which was looked at first."""
+        iterator = self._begun()
+        while self._peeked:
+            yield self._peeked.pop()
+        yield from iterator
 
     def batches(self) -> Iterator[Batch]:
-        if self._iterator is None:
-            self._iterator = iter(self._source)
-        while True:
-            if self._peeked:
-                data = self._peeked.pop()
-            else:
-                try:
-                    data = next(self._iterator)
-                except StopIteration:
-                    break
-            yield to_batch(data, self._class_weight)
+        if self._reading is None:
+            for data in self._elements():
+                yield to_batch(data, self._class_weight)
+        else:
+            yield from self._shared_batches()
         if self.restarts:
             self._iterator = None
+
+    def _shared_batches(self) -> Iterator[Batch]:
+        """The batches, of which this process makes what its share needs."""
+        if self._way is None:
+            self.first()
+        made = self._source.ahead(self._way(self._elements()))
+        yield from self._reading.in_turns(made) if self._way == self._every_other else made
+
+    def _all(self, elements: Iterator[Any]) -> Iterator[Batch]:
+        return (to_batch(each.value(), self._class_weight) for each in elements)
+
+    def _own_rows(self, elements: Iterator[Any]) -> Iterator[Batch]:
+        for each in elements:
+            if hasattr(each, "rows"):
+                rows = each.rows(self._reading.own(len(each)))
+                yield self._reading.share(to_batch(rows, self._class_weight), len(each))
+            else:
+                yield to_batch(each.value(), self._class_weight)
+
+    def _every_other(self, elements: Iterator[Any]) -> Iterator[Batch]:
+        own = itertools.islice(elements, self._reading.rank, None, self._reading.count)
+        return (to_batch(each.value(), self._class_weight) for each in own)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import random
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.trainers.batch import Batch
+from pronghorn.trainers.data_adapters import draws
 from pronghorn.trainers.data_adapters.adapter import DataAdapter, to_batch
 
 
@@ -33,6 +35,23 @@ class PyDatasetAdapter(DataAdapter):
         self._class_weight = class_weight
         self._shuffle = bool(shuffle)
         self.num_batches = self._length()
+        self._reading: Any = None
+
+    def share(self, reading: Any) -> None:
+        """Have processes make batches in turns, so that each is made once, and give each other their rows.
+
+        Where batches are drawn at random, or are strings, each process goes on to make all of them.
+        """
+        first: list[Batch] = []
+        before = draws.Draws.now(self._dataset)
+        if draws.is_drawn(self._dataset, lambda: first.append(self.first())):
+            before.restore(self._dataset)  # as if the batch had not been made
+            draws.warn_of_draws(type(self._dataset).__name__)
+            return
+        (batch,) = first
+        reading.check_first(batch)
+        if reading.is_rows(batch):
+            self._reading = reading
 
     def _length(self) -> int | None:
         length = getattr(self._dataset, "num_batches", None)
@@ -68,12 +87,15 @@ class PyDatasetAdapter(DataAdapter):
     def batches(self) -> Iterator[Batch]:
         workers = getattr(self._dataset, "workers", 1) or 1
         parallel = workers > 1 or getattr(self._dataset, "use_multiprocessing", False)
-        source = self._read_ahead(workers) if parallel else (self._dataset[i] for i in self._order())
-        for data in source:
-            yield to_batch(data, self._class_weight)
+        order, reading = self._order(), self._reading
+        if reading is not None:
+            order = itertools.islice(order, reading.rank, None, reading.count)
+        source = self._read_ahead(workers, order) if parallel else (self._dataset[i] for i in order)
+        batches = (to_batch(data, self._class_weight) for data in source)
+        yield from batches if reading is None else reading.in_turns(batches)
 
-    def _read_ahead(self, workers: int) -> Iterator[Any]:
-        """Batches in order, up to `max_queue_size` of them made beforehand."""
+    def _read_ahead(self, workers: int, order: Iterator[int]) -> Iterator[Any]:
+        """Batches in an order, up to `max_queue_size` of them made beforehand."""
         processes = getattr(self._dataset, "use_multiprocessing", False)
         depth = max(getattr(self._dataset, "max_queue_size", 10) or 10, workers)
         pool: Executor
@@ -83,7 +105,7 @@ class PyDatasetAdapter(DataAdapter):
             pool = ThreadPoolExecutor(workers, initializer=None)
         queue: collections.deque[Future] = collections.deque()
         try:
-            for number in self._order():
+            for number in order:
                 queue.append(pool.submit(_get_kept, number) if processes else pool.submit(self._get, number))
                 if len(queue) >= depth:
                     yield queue.popleft().result()
