@@ -64,6 +64,8 @@ def saving(folder, case):
 def test_what_the_first_process_saves_is_there_for_all(tmp_path, case):
     found = saving(tmp_path, case)
     assert found.status == 0, found.output
+    assert not list(tmp_path.glob("*of_other*"))
+    assert ("which process 0 does not" in found.output) == (case == "load")
 
 
 @pytest.mark.slow

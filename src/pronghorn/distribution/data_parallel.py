@@ -26,7 +26,8 @@ class DataParallel(Distribution):
 
     Batches are *global*: `batch_size`, and the batches of a data set, say how many rows all processes together take in
     a step, so that a run has the same losses and weights however many processes there are. Every process is given the
-    same data and computes its own rows of it.
+    same data, reads its share of it and computes its own rows: of arrays and data sets its rows alone, of a `PyDataset`
+    every so many-th batch, of a generator all of it.
 
     Args:
         device_mesh: the devices; the first axis of the mesh is the one that batches are cut along.

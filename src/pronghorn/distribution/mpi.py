@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from pronghorn.distribution.processes import Job, Processes, started
-from pronghorn.distribution.watch import waiting
+from pronghorn.distribution.watch import before_leaving, before_waiting, number, waiting
 from pronghorn.runtime import threads
 
 _MEND = "pip install 'pronghorn[mpi]' brings mpi4py and Open MPI"
@@ -26,6 +26,13 @@ def join(job: Job) -> Processes:
             f"initialize: num_processes is {job.count}, but MPI has started {count}. Start them all by one command: "
             f"pronghorn run -n {job.count} train.py, mpirun -n {job.count} python train.py, or srun."
         )
+    if count == 1 < started():
+        raise RuntimeError(
+            f"initialize: this is one of {started()} processes that were started together, but MPI finds none of the "
+            "others: the launcher is not that of this MPI, or does not tell it of the others. With Slurm say srun "
+            "--mpi=pmix (srun --mpi=list shows whether it is there), or start mpirun inside of the allocation; "
+            f"otherwise pronghorn run -n {started()}, or the mpirun of the MPI that mpi4py was built for."
+        )
     if world is None:
         return Processes()
     if job.rank is not None:
@@ -36,7 +43,8 @@ def join(job: Job) -> Processes:
 class News:
     """What the first process tells the others, by name; it does not wait for them to hear it.
 
-    So a script may do something on the first process alone, and whoever waits for it there gets on.
+    So a script may do something on the first process alone, and whoever waits for it there gets on. Where the first
+    process goes on to what all do together, it tells that, too: it will not tell what others still wait for.
 
     Args:
         world: MPI's communicator; the news use a copy, so that they never meet the sums of a step.
@@ -46,19 +54,39 @@ class News:
         self._talk = world.Dup()
         self._sent: list[Any] = []
         self._heard: dict[str, collections.deque[Any]] = collections.defaultdict(collections.deque)
+        self._is_at: float = 0  # the first process, by the number of what all do together
+        self._goes_on_is_due = False
+        if not self._talk.Get_rank():
+            before_leaving(self._goes_on)
 
     def tell(self, name: str, item: Any) -> None:
         """Tell all others something small; the first process calls this."""
-        self._sent = [request for request in self._sent if not request.Test()]
-        self._sent += [self._talk.isend((name, item), rank) for rank in range(1, self._talk.Get_size())]
+        self._send((name, item))
+        if not self._goes_on_is_due:
+            self._goes_on_is_due = True
+            before_waiting(self._goes_on)
 
-    def told(self, name: str) -> Any:
-        """Return the next that the first process tells by this name; the others call this, and wait for it."""
+    def told(self, name: str) -> list[Any]:
+        """Return the next that the first process tells by this name, alone in a list; the others call this, and wait.
+
+        The list is empty where the first process has gone on without it.
+        """
         with waiting(for_news=True):
-            while not self._heard[name]:
+            while not self._heard[name] and self._is_at <= number():
                 other, item = self._talk.recv(source=0)
-                self._heard[other].append(item)
-        return self._heard[name].popleft()
+                if other is None:
+                    self._is_at = item
+                else:
+                    self._heard[other].append(item)
+        return [self._heard[name].popleft()] if self._heard[name] else []
+
+    def _goes_on(self, place: float) -> None:
+        self._goes_on_is_due = False
+        self._send((None, place))
+
+    def _send(self, message: Any) -> None:
+        self._sent = [request for request in self._sent if not request.Test()]
+        self._sent += [self._talk.isend(message, rank) for rank in range(1, self._talk.Get_size())]
 
 
 def cores_of_each(world: Any) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 _ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 _COUNT = "KERAS_DISTRIBUTION_NUM_PROCESSES"
 _NUMBER = "KERAS_DISTRIBUTION_PROCESS_ID"
-_STARTED = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE", "MPI_LOCALNRANKS", "SLURM_NTASKS")
+_STARTED = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE", "MPI_LOCALNRANKS", "SLURM_STEP_NUM_TASKS")
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Processes:
         communicator: what they talk by: mpi4py's `MPI.Comm`, or what an engine has under the same names; there may
             be None for a single process.
         news: what the first process tells the others when it has done something that they wait for: `tell(name, item)`
-            there, `told(name)` on the others; None for a single process.
+            there, `told(name)` on the others, a list of one item or none; None for a single process.
         are_mixed: whether their machines have different processors, whose results may differ in the last bits.
     """
 

@@ -130,8 +130,14 @@ def written_by_first(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     elif found.rank:
         yield
-        if (error := found.news.told(name)) is not None:
-            raise _as_error(*error)
+        told = found.news.told(name)
+        if not told:
+            warn(
+                f"Process {found.rank} saves {name!r}, which process 0 does not. The first process alone writes files: "
+                "give the same name on all, and load that."
+            )
+        elif told[0] is not None:
+            raise _as_error(*told[0])
     else:
         try:
             yield

@@ -16,8 +16,8 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -62,6 +62,8 @@ class _State:
     waits_since: float | None = None
     for_news = False
     number = 0
+    before: ClassVar[list[Callable[[float], None]]] = []
+    leaving: ClassVar[list[Callable[[float], None]]] = []
 
 
 @contextlib.contextmanager
@@ -72,12 +74,30 @@ def waiting(for_news: bool = False) -> Iterator[None]:
         for_news: whether for what process 0 is to have done, rather than for what all do together.
     """
     _State.for_news = for_news
-    _State.number += not for_news
+    if not for_news:
+        _State.number += 1
+        while _State.before:
+            _State.before.pop()(_State.number)
     _State.waits_since = time.monotonic()
     try:
         yield
     finally:
         _State.waits_since = None
+
+
+def number() -> int:
+    """Return how often this process has waited for what all do together, which is where in the program it is."""
+    return _State.number
+
+
+def before_waiting(do: Callable[[float], None]) -> None:
+    """Have something done, once, before this process waits for what all do together; it gets the number of that."""
+    _State.before.append(do)
+
+
+def before_leaving(do: Callable[[float], None]) -> None:
+    """Have something done at the end of the script, before this process waits for the others; it gets infinity."""
+    _State.leaving.append(do)
 
 
 def patience() -> float:
@@ -187,6 +207,8 @@ class Watch(threading.Thread):
 
     def leave(self) -> None:
         """At the end of the script: wait for the others, and stop watching."""
+        for do in _State.leaving:
+            do(float("inf"))
         self._has_ended = True
         request = self._leaving.Ibarrier()
         while not request.Test():

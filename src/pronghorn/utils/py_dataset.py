@@ -10,7 +10,8 @@ from typing import Any
 class PyDataset:
     """Base class of a data set of batches, which `fit` can compute in parallel.
 
-    A subclass writes `__getitem__(index)`, which returns a whole batch, and `__len__()`, the number of batches.
+    A subclass writes `__getitem__(index)`, which returns a whole batch, and `__len__()`, the number of batches. Several
+    processes that train together (`distribution.DataParallel`) ask for batches in turns, so that each is made once.
 
     Args:
         workers: how many workers compute batches ahead.

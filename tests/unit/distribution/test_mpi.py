@@ -25,7 +25,7 @@ def test_a_single_process_needs_no_mpi(monkeypatch):
     assert mpi.join(Job(None, 1, 0)).rank == 0
 
 
-@pytest.mark.parametrize("name", ["OMPI_COMM_WORLD_SIZE", "SLURM_NTASKS"])
+@pytest.mark.parametrize("name", ["OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"])
 def test_several_processes_without_mpi(monkeypatch, name):
     monkeypatch.setitem(sys.modules, "mpi4py", None)
     monkeypatch.setenv(name, "4")
@@ -75,7 +75,7 @@ class News:
         self._told.append((name, item))
 
     def told(self, name):
-        return next(item for other, item in self._told if other == name)
+        return [item for other, item in self._told if other == name]
 
 
 @pytest.mark.parametrize("number", [28, 13])
@@ -93,6 +93,20 @@ def test_what_goes_wrong_in_the_process_that_writes_is_told_on_all(monkeypatch, 
     assert found.value.errno == number
     with together.written_by_first("b.keras"):
         pass
+    warned = pytest.warns(UserWarning, match="Process 1 saves 'c.keras', which process 0 does not")
+    with warned, together.written_by_first("c.keras"):
+        pass
+
+
+def test_a_launcher_that_mpi_does_not_know(monkeypatch):
+    class Alone:
+        def Get_size(self):
+            return 1
+
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "4")
+    monkeypatch.setattr(mpi, "_world", lambda wanted: Alone())
+    with pytest.raises(RuntimeError, match=r"one of 4 processes.*MPI finds none of the others.*--mpi=pmix"):
+        mpi.join(NOTHING)
 
 
 class Others:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import json
 from typing import Any
@@ -78,7 +77,7 @@ class Talk:
 
     def __init__(self, patience: float):
         self._said, self._patience = 0, patience
-        self._told: dict[str, int] = {}  # how often, by name
+        self._told = 0
 
     def allgather(self, item: Any) -> list[Any]:
         """What each process gave, made of what JSON has. All have to ask at the same point of the program.
@@ -105,20 +104,25 @@ class Talk:
             ) from error
 
     def tell(self, name: str, item: Any) -> None:
-        """Tell all others something, made of what JSON has; the first process calls this."""
-        distributed.global_state.client.key_value_set(self._key_of_news(name), json.dumps(item, default=repr))
+        """Tell all others something, made of what JSON has; the first process calls this.
 
-    def told(self, name: str) -> Any:
-        """Return the next that the first process tells by this name; the others call this.
+        Args:
+            name: not looked at: what is told first is heard first, since all processes have to do the same here.
+            item: what is told.
+        """
+        distributed.global_state.client.key_value_set(self._key_of_news(), json.dumps(item, default=repr))
+
+    def told(self, name: str) -> list[Any]:
+        """Return the next that the first process tells, alone in a list; the others call this.
 
         Raises:
             TimeoutError: it does not come.
         """
-        return self._heard(distributed.global_state.client, self._key_of_news(name), 0)
+        return [self._heard(distributed.global_state.client, self._key_of_news(), 0)]
 
-    def _key_of_news(self, name: str) -> str:
-        self._told[name] = number = self._told.get(name, 0) + 1
-        return f"pronghorn/news/{hashlib.sha256(name.encode()).hexdigest()[:16]}/{number}"
+    def _key_of_news(self) -> str:
+        self._told += 1
+        return f"pronghorn/news/{self._told}"
 
     def bcast(self, item: Any) -> Any:
         """What the first process gave."""
