@@ -228,6 +228,33 @@ def test_two_regions_that_follow_one_another():
     assert len(loops(rewritten)) == 4
 
 
+def test_regions_of_all_layers_are_found_at_once():
+    def step(key, q, k, v):
+        for _ in range(5):
+            q = ops.matmul(ops.tanh(attention(rate=0.0)(key, q, k, v)[1]), np.eye(DEPTH, dtype="float32"))
+        return [q, *backward([ops.sum(q)], [np.float32(1)], [q, k, v])]
+
+    graph = simplify(trace(step, attention_avals()).graph)
+    found = regions.find_regions(graph)
+    assert len(found) == 5
+    assert len({node for region in found for node in region.phases}) == sum(len(region.phases) for region in found)
+    assert regions.find_regions(compute_in_blocks(graph)) == []
+
+
+def test_regions_each_of_which_needs_the_other_follow_one_another():
+    """Of each product's rows, its greatest numbers are added to the other product's in reverse order."""
+    avals = [Aval((ROWS, DEPTH), "float32"), Aval((DEPTH, COLUMNS), "float32")]
+
+    def step(x, y):
+        first, second = ops.matmul(x, y), ops.matmul(ops.tanh(x), y)
+        of_first, of_second = (ops.flip(ops.max(scores, -1, keepdims=True), 0) for scores in (first, second))
+        return [ops.logsumexp(first + of_second, -1), ops.logsumexp(second + of_first, -1)]
+
+    t = trace(step, avals)
+    assert len(regions.find_regions(simplify(t.graph))) == 1
+    assert len(loops(check(t, arrays(avals)))) == 3
+
+
 def test_infinities_and_nans_stay_in_their_rows():
     t = trace(lambda *operands: [attention(rate=0.0)(*operands)[1]], attention_avals())
     given = arrays(attention_avals())

@@ -16,12 +16,14 @@ whole.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from pronghorn.compiler.blocks.body import Block, resized
-from pronghorn.compiler.blocks.regions import Region, find_region
+from pronghorn.compiler.blocks.region import Region
+from pronghorn.compiler.blocks.regions import find_regions
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dtypes import LOW_PRECISION
@@ -33,8 +35,8 @@ LEAST_ROWS, MOST_ROWS = 32, 512  # of a block: products of fewer are slow, of mo
 
 def compute_in_blocks(graph: Graph) -> Graph:
     """``graph`` with loops over blocks in place of wide arrays."""
-    while (region := find_region(graph)) is not None:
-        graph = _InBlocks(graph, region).run()
+    while regions := find_regions(graph):
+        graph = _InBlocks(graph, regions).run()
     return graph
 
 
@@ -57,17 +59,17 @@ def block_rows(rows: int, row: int) -> int:
 
 
 class _InBlocks:
-    """Copies a graph with a region of it in blocks.
+    """Copies a graph with regions of it in blocks.
 
     Nodes keep their order, but for a loop, which comes where the first of its results is wanted, and what it needs
     before it.
     """
 
-    def __init__(self, graph: Graph, region: Region):
-        self.old, self.region = graph, region
+    def __init__(self, graph: Graph, regions: Sequence[Region]):
+        self.old, self.regions = graph, regions
         self.graph = Graph(graph.name)
         self.map: dict[Value, Value] = {}
-        self.size = block_rows(region.rows, region.row)
+        self.of = {node: number for number, region in enumerate(regions) for node in region.phases}
         self.loops = self._planned()
 
     def run(self) -> Graph:
@@ -75,24 +77,41 @@ class _InBlocks:
         for v in self.old.inputs:
             self.map[v] = self.graph.add_input(v.aval)
         for node in self.old.nodes:
-            if node not in self.region.phases:
+            if node not in self.of:
                 self._emit(node)
+            else:
+                for v in node.inputs:
+                    if v.node is not None and self.of.get(v.node, len(self.regions)) < self.of[node]:
+                        self.value(v)
         self.graph.outputs = [self.value(v) for v in self.old.outputs]
         return self.graph
 
-    def _planned(self) -> dict[int, _Loop]:
-        """The loop of each phase: the last one first, since it may want more of those before."""
-        phases = self.region.phases
-        wanted = dict.fromkeys(self.old.outputs)
-        for node in self.old.nodes:
-            if node not in phases:  # what the loops need of one another they say themselves
-                wanted.update(dict.fromkeys(node.inputs))
-        planned: dict[int, _Loop] = {}
-        for phase in sorted(set(phases.values()), reverse=True):
-            own = [v for v in wanted if v.node is not None and phases.get(v.node) == phase]
-            planned[phase] = _Loop(self, phase, [v for v in own if v not in self.region.wide])
-            wanted.update(dict.fromkeys(value for value, _ in planned[phase].outside))
+    def _planned(self) -> dict[tuple[int, int], _Loop]:
+        """The loop of each phase of each region: a region's last one first, since it may want more of those before."""
+        wanted = self._wanted()
+        planned: dict[tuple[int, int], _Loop] = {}
+        for number, region in enumerate(self.regions):
+            for phase in sorted(set(region.phases.values()), reverse=True):
+                own = [v for v in wanted[number] if v.node is not None and region.phases[v.node] == phase]
+                loop = planned[number, phase] = _Loop(self, region, phase, [v for v in own if v not in region.wide])
+                for v, _ in loop.outside:
+                    if v.node in self.of:
+                        wanted[self.of[v.node]].setdefault(v)
         return planned
+
+    def _wanted(self) -> list[dict[Value, None]]:
+        """For each region what others want of it: the graph's outputs, its other nodes, and those of later regions.
+
+        What the loops of a region need, of one another and of later ones, they say themselves.
+        """
+        wanted: list[dict[Value, None]] = [{} for _ in self.regions]
+        outside = len(self.regions)
+        for user, values in [(None, self.old.outputs), *((node, node.inputs) for node in self.old.nodes)]:
+            by = self.of.get(user, outside) if user is not None else outside
+            for v in values:
+                if v.node is not None and (number := self.of.get(v.node, by)) < by:
+                    wanted[number].setdefault(v)
+        return wanted
 
     def _emit(self, node: Node) -> None:
         """The node, behind all that it needs and that is not there yet."""
@@ -106,8 +125,9 @@ class _InBlocks:
         if value not in self.map:
             node = value.node
             assert node is not None
-            if node in self.region.phases:
-                self.loops[self.region.phases[node]].write()
+            if node in self.of:
+                number = self.of[node]
+                self.loops[number, self.regions[number].phases[node]].write()
             else:
                 self._emit(node)
         return self.map[value]
@@ -120,11 +140,12 @@ class _InBlocks:
 class _Loop:
     """One phase of a region: a `scan` over whole blocks, and the rows behind them."""
 
-    def __init__(self, parent: _InBlocks, phase: int, wanted: list[Value]):
-        self.parent, self.region, self.phase, self.size = parent, parent.region, phase, parent.size
-        self.rows = [v for v in wanted if v not in self.region.sums]
-        self.sums = [v for v in wanted if v in self.region.sums]
-        self.count, self.rest = divmod(self.region.rows, self.size)
+    def __init__(self, parent: _InBlocks, region: Region, phase: int, wanted: list[Value]):
+        self.parent, self.region, self.phase = parent, region, phase
+        self.size = block_rows(region.rows, region.row)
+        self.rows = [v for v in wanted if v not in region.sums]
+        self.sums = [v for v in wanted if v in region.sums]
+        self.count, self.rest = divmod(region.rows, self.size)
         self.outside: dict[tuple[Value, int | None], Value] = {}
         self.body = self._body()
 

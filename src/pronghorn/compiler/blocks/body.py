@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pronghorn.compiler.axes import OperandAxes, operand_axes
-from pronghorn.compiler.blocks.regions import Region
+from pronghorn.compiler.blocks.region import Region
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.ir import Graph, Node, Value
@@ -57,7 +57,7 @@ class Block:
         if axis is None:
             is_number = node.prim.name == "constant" and not value.shape
             return self.graph.copy_node(node, [], node.params)[0] if is_number else self.boundary(value, None)
-        if value in region.remade:
+        if region.is_remade(value):
             axes = operand_axes(node, axis)
             if axes is not None:
                 return self._again(node, axis, axes)

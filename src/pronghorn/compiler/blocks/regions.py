@@ -5,18 +5,18 @@ vocabulary, distances of all pairs. A region is a set of nodes that make and use
 values one axis, such that a block of it can be computed out of blocks of the others: the rows. What leaves the region
 is small: rows of few numbers, or sums over the rows.
 
-Where a region needs a sum over all rows, or anything that is computed from its results outside, it falls into *phases*,
-one loop each: in attention, the forward pass is one and the backward pass another. A later phase computes again what an
-earlier one has made of wide values.
+Regions that have nothing in common are found at once, since a network may have many: what is asked of the whole graph
+is asked once.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from pronghorn.compiler.axes import OperandAxes, operand_axes, result_axis, summed_axes
+from pronghorn.compiler.blocks.phases import in_order, number_phases
+from pronghorn.compiler.blocks.region import MOST_PHASES, Region
 from pronghorn.compiler.costs import typical
 from pronghorn.graph.dim import identical, product
 from pronghorn.graph.ir import Graph, Node, Value, users_of
@@ -26,7 +26,6 @@ LEAST_ELEMENTS = (
 )  # of a product, at a typical batch: far beyond the caches, and worth computing parts of it again
 LEAST_GAIN = 6  # times as large as its operands together
 ABOUT = 4  # a value is wide if it has more than a fourth of the product's elements
-MOST_PHASES = 3  # each computes what it needs of those before again
 MADE_OF_LITTLE = 8  # times as large as what it is made of: masks, noise, what is spread over rows
 LEAST_EXTENT = 64  # of the rows: fewer do not fall into blocks
 _CHEAP = frozenset({"broadcast_in_dim", "reshape", "transpose", "iota", "random_bits"})
@@ -36,27 +35,8 @@ class Unfit(Exception):
     """A product cannot be computed in blocks of an axis."""
 
 
-@dataclass
-class Region:
-    """Nodes that are computed a block of rows at a time.
-
-    Attributes:
-        rows: how many rows there are.
-        row: elements of the widest value in a row, without axes of unknown extent.
-        axes: of each value that has rows, the axis that they lie along.
-        sums: the values that are sums over all rows, each with the axes of its node's operands.
-        phases: of each node of the region, the number of the loop that it belongs to.
-        wide: the wide values.
-        remade: other values of which a block is rather made anew than cut out.
-    """
-
-    rows: int
-    row: int
-    axes: dict[Value, int] = field(default_factory=dict)
-    sums: dict[Value, OperandAxes] = field(default_factory=dict)
-    phases: dict[Node, int] = field(default_factory=dict)
-    wide: set[Value] = field(default_factory=set)
-    remade: set[Value] = field(default_factory=set)
+class Taken(Exception):
+    """What a product is made of or becomes meets another region."""
 
 
 def elements(value: Value) -> int:
@@ -64,21 +44,57 @@ def elements(value: Value) -> int:
     return typical(product(value.shape))
 
 
-def find_region(graph: Graph) -> Region | None:
-    """The first region of a graph that is worth computing in blocks."""
+def find_regions(graph: Graph) -> list[Region]:
+    """Regions of a graph that are worth computing in blocks and can be so together, in the order of their products.
+
+    There may be more, which can be found once these are loops.
+    """
     candidates = [node for node in graph.nodes if _is_candidate(node)]
-    users = users_of(graph) if candidates else {}
+    if not candidates:
+        return []
+    known = _Known(graph)
+    unfit: dict[tuple[Value, int], set[Value]] = {}
+    while True:
+        found = _apart(known, candidates, unfit)
+        number_phases(graph, [region for _, region in found])
+        late = [(start, set(region.axes)) for start, region in found if region.last_phase >= MOST_PHASES]
+        if not late:
+            break
+        unfit.update(late)
+    regions = [region for _, region in found]
+    if not in_order(graph, regions):
+        regions = regions[:1]
+    known.note_remade(regions)
+    return regions
+
+
+def _apart(
+    known: _Known, candidates: list[Node], unfit: dict[tuple[Value, int], set[Value]]
+) -> list[tuple[tuple[Value, int], Region]]:
+    """Regions that have no node in common, each with the product and the axis that it was found from."""
+    found: list[tuple[tuple[Value, int], Region]] = []
     tried: set[Value] = set()
+    taken: set[Node] = set()
     for node in candidates:
-        if node.outputs[0] in tried:
+        value = node.outputs[0]
+        if value in tried or node in taken:
             continue
         for axis in _row_axes(node):
-            search = _Search(graph, users, node, axis)
+            if (value, axis) in unfit:
+                tried |= unfit[value, axis]
+                continue
+            search = _Search(known, taken, node, axis)
             try:
-                return search.run()
+                region = search.run()
             except Unfit:
                 tried.update(search.region.axes)
-    return None
+            except Taken:
+                break
+            else:
+                found.append(((value, axis), region))
+                taken.update(region.phases)
+                break
+    return found
 
 
 def _is_candidate(node: Node) -> bool:
@@ -96,18 +112,70 @@ def _row_axes(node: Node) -> Iterator[int]:
     return (axis for _, axis in sorted(known, key=lambda pair: (-pair[0], -pair[1])))
 
 
+class _Known:
+    """What is known of a whole graph, for all searches in it.
+
+    Attributes:
+        users: the nodes that take each value.
+        place: where each node stands.
+        outputs: the graph's.
+    """
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self.users = users_of(graph)
+        self.place = {node: place for place, node in enumerate(graph.nodes)}
+        self.outputs = frozenset(graph.outputs)
+        self._elements: dict[Value, int] = {}
+        self._wide: dict[int, set[Value]] = {}
+
+    def elements(self, value: Value) -> int:
+        """How many a value has, at a typical batch."""
+        size = self._elements.get(value)
+        if size is None:
+            size = self._elements[value] = elements(value)
+        return size
+
+    def wide(self, size: int) -> set[Value]:
+        """Values that are about as large as a product of ``size`` elements, and made of a product."""
+        if size not in self._wide:
+            found = self._wide[size] = set()
+            for node in self.graph.nodes:
+                if node.prim.name == "dot_general" or not found.isdisjoint(node.inputs):
+                    found.update(value for value in node.outputs if ABOUT * self.elements(value) > size)
+        return self._wide[size]
+
+    def note_remade(self, regions: list[Region]) -> None:
+        """What is as large as the wide values of a region, or much larger than all that it is made of."""
+        made_of: dict[Value, int] = {}
+        little: set[Value] = set()
+        for node in self.graph.nodes:
+            if node.prim.elementwise or node.prim.name in _CHEAP:
+                (value,) = node.outputs
+                size = self.elements(value)
+                made_of[value] = min(size, sum(made_of.get(v, self.elements(v)) for v in node.inputs))
+                if size >= MADE_OF_LITTLE * made_of[value]:
+                    little.add(value)
+        taken = {node for region in regions for node in region.phases}
+        of_size: dict[int, set[Value]] = {}
+        for region in regions:
+            if region.size not in of_size:
+                large = {value for value in made_of if ABOUT * self.elements(value) > region.size}
+                of_size[region.size] = little | large
+            region.cheap, region.taken = of_size[region.size], taken
+
+
 class _Search:
     """Follows the rows of one product through all that is wide."""
 
-    def __init__(self, graph: Graph, users: dict[Value, list[Node]], node: Node, axis: int):
-        self.graph, self.users = graph, users
+    def __init__(self, known: _Known, taken: set[Node], node: Node, axis: int):
+        self.known, self.users, self.taken = known, known.users, taken
         product_ = node.outputs[0]
         rows = product_.shape[axis]
         assert isinstance(rows, int)
-        known = [extent for i, extent in enumerate(product_.shape) if i != axis and isinstance(extent, int)]
-        self.region = Region(rows, int(product(tuple(known))))
-        self.size = elements(product_)
-        self.region.wide = self._wide()
+        others = [extent for i, extent in enumerate(product_.shape) if i != axis and isinstance(extent, int)]
+        self.region = Region(rows, int(product(tuple(others))), known.elements(product_))
+        self.region.wide = known.wide(self.region.size)
         self.queue: deque[Value] = deque()
         self._tag(product_, axis)
 
@@ -116,20 +184,12 @@ class _Search:
             value = self.queue.popleft()
             self._follow(value)
         self._add_chains()
-        self._number_phases()
-        self._note_remade()
         return self.region
 
-    def _wide(self) -> set[Value]:
-        """Values that are about as large as the product, and made of a product."""
-        found: set[Value] = set()
-        for node in self.graph.nodes:
-            for value in node.outputs:
-                if ABOUT * elements(value) <= self.size:
-                    continue
-                if node.prim.name == "dot_general" or any(v in found for v in node.inputs):
-                    found.add(value)
-        return found
+    def _add(self, node: Node) -> None:
+        if node in self.taken:
+            raise Taken
+        self.region.phases.setdefault(node, 0)
 
     def _tag(self, value: Value, axis: int) -> None:
         """Notes the rows' axis of a value that has rows; a wide one is followed."""
@@ -137,14 +197,14 @@ class _Search:
         if known != axis or not identical(value.shape[axis], self.region.rows):
             raise Unfit(f"rows of {value.aval} along axis {axis}")
         if value in self.region.wide and value.node is not None and value.node not in self.region.phases:
-            self.region.phases[value.node] = 0
+            self._add(value.node)
             self.queue.append(value)
 
     def _follow(self, value: Value) -> None:
         """Its node's wide operands, and its users, are of the region, too."""
         node, axis = value.node, self.region.axes[value]
         assert node is not None
-        if value in self.graph.outputs or len(node.outputs) != 1:
+        if value in self.known.outputs or len(node.outputs) != 1:
             raise Unfit(f"{value.aval} is wanted as a whole")
         self._tag_operands(node, operand_axes(node, axis))
         for user in self.users.get(value, []):
@@ -173,15 +233,13 @@ class _Search:
                 raise Unfit(f"{node.prim.name} mixes rows")
             self.region.sums[node.outputs[0]] = over
             self._tag_operands(node, over)
-        self.region.phases.setdefault(node, 0)
+        self._add(node)
 
     def _add_chains(self) -> None:
         """Small nodes between one of the region and another, such as the maxima that are subtracted from scores."""
         axes = dict(self.region.axes)
         chain: list[Node] = []
-        for node in self.graph.nodes:
-            if node in self.region.phases or len(node.outputs) != 1 or node.prim.name == "dot_general":
-                continue
+        for node in self._needed():
             given = [axes.get(v) for v in node.inputs]
             if all(axis is None for axis in given):
                 continue
@@ -195,39 +253,17 @@ class _Search:
                 self.region.phases[node] = 0
                 self.region.axes[value] = axes[value]
 
-    def _number_phases(self) -> None:
-        region = self.region
-        level: dict[Node, int] = {}
-        for node in self.graph.nodes:
-            needed = 0
-            for value, axis in zip(node.inputs, self._read_along(node)):
-                if value.node is not None:
-                    # a row is there in the loop that makes it; sums, and what is read otherwise, behind that loop
-                    is_behind = value.node in region.phases and (axis is None or axis != region.axes.get(value))
-                    needed = max(needed, level[value.node] + is_behind)
-            level[node] = needed
-            if node in region.phases:
-                region.phases[node] = needed
-        if max(region.phases.values()) >= MOST_PHASES:
-            raise Unfit("too many phases")
-
-    def _read_along(self, node: Node) -> OperandAxes:
-        """For each operand the axis along which a node of the region reads its rows; None: as a whole."""
-        if node not in self.region.phases:
-            return (None,) * len(node.inputs)
-        (value,) = node.outputs
-        axes = self.region.sums.get(value) or operand_axes(node, self.region.axes[value])
-        assert axes is not None
-        return axes
-
-    def _note_remade(self) -> None:
-        """What is as large as wide values, or much larger than all that it is made of."""
-        made_of: dict[Value, int] = {}
-        for node in self.graph.nodes:
-            if not node.prim.elementwise and node.prim.name not in _CHEAP:
+    def _needed(self) -> list[Node]:
+        """What nodes of the region are made of since its first one, but for what is behind products, in order."""
+        place = self.known.place
+        first = min(place[node] for node in self.region.phases)
+        found: set[Node] = set()
+        reached = [v.node for node in self.region.phases for v in node.inputs]
+        while reached:
+            node = reached.pop()
+            if node is None or node in found or node in self.region.phases or node in self.taken:
                 continue
-            (value,) = node.outputs
-            size = elements(value)
-            made_of[value] = min(size, sum(made_of.get(v, elements(v)) for v in node.inputs))
-            if ABOUT * size > self.size or size >= MADE_OF_LITTLE * made_of[value]:
-                self.region.remade.add(value)
+            if place[node] > first and len(node.outputs) == 1 and node.prim.name != "dot_general":
+                found.add(node)
+                reached.extend(v.node for v in node.inputs)
+        return sorted(found, key=place.__getitem__)
