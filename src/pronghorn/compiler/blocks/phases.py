@@ -32,15 +32,13 @@ def number_phases(graph: Graph, regions: Sequence[Region]) -> None:
         axes = (None,) * len(node.inputs) if region is None else region.read_along(node)
         known = 0
         for value, axis in zip(node.inputs, axes):
-            made_by = value.node
-            if made_by is None:
-                continue
-            # a row is there in the loop that makes it; sums, and what is read otherwise, behind that loop
-            is_with = region is not None and of.get(made_by) == number
-            is_with = is_with and axis is not None and axis == region.axes.get(value)
-            known |= times[made_by] if is_with else beyond[made_by]
+            if value.node is not None:
+                # a row is there in the loop that makes it; sums, and what is read otherwise, behind that loop
+                is_there = region is not None and axis is not None and of.get(value.node) == number
+                is_there = is_there and region is not None and axis == region.axes.get(value)
+                known |= (times if is_there else beyond)[value.node]
         times[node] = beyond[node] = known
-        if region is not None:
+        if region is not None and number is not None:
             shift = MOST_PHASES * number
             own = (known >> shift) & ones
             region.phases[node] = own.bit_count()
