@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -55,6 +56,8 @@ network = keras.applications.MobileNetV2(weights=None, include_top=False)
 network.trainable = False
 print(keras.__version__, halved.shape, keras.losses.MeanSquaredError(reduction="sum"))
 """
+
+_IMPORTS = ("import pronghorn as keras", "from pronghorn import layers")
 
 # Lines with a mistake, and what a checker is to say of each.
 _MISTAKES = {
@@ -132,11 +135,26 @@ def test_completion(start):
 
 
 @pytest.mark.slow
+def test_pyright_takes_a_correct_script_and_finds_mistakes(tmp_path):
+    """Pyright, which is what VS Code's completion goes by, as the package that brings its own Node.js."""
+    pytest.importorskip("basedpyright")
+    (tmp_path / "correct.py").write_text(_CORRECT)
+    (tmp_path / "mistakes.py").write_text("\n".join([*_IMPORTS, *_MISTAKES]))
+    settings = {"extraPaths": [str(_ROOT / "src")], "typeCheckingMode": "standard", "include": ["*.py"]}
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings))
+    command = [sys.executable, "-m", "basedpyright", "--outputjson", "--level", "error"]
+    command += ["--pythonpath", sys.executable]
+    found = json.loads(subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout)
+    errors = [(Path(one["file"]).name, one["range"]["start"]["line"]) for one in found["generalDiagnostics"]]
+    lines = range(len(_IMPORTS), len(_IMPORTS) + len(_MISTAKES))
+    assert errors == [("mistakes.py", line) for line in lines], found
+
+
+@pytest.mark.slow
 def test_a_checker_takes_a_correct_script_and_finds_mistakes(tmp_path):
     pytest.importorskip("mypy")
-    mistakes = "import pronghorn as keras\nfrom pronghorn import layers\n" + "\n".join(_MISTAKES)
     (tmp_path / "correct.py").write_text(_CORRECT)
-    (tmp_path / "mistakes.py").write_text(mistakes)
+    (tmp_path / "mistakes.py").write_text("\n".join([*_IMPORTS, *_MISTAKES]))
     # As for an installed package, errors inside it are not the script's.
     (tmp_path / "mypy.ini").write_text(
         f"[mypy]\nstrict = True\nmypy_path = {_ROOT / 'src'}\n[mypy-pronghorn.*]\nignore_errors = True\n"
