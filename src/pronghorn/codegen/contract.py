@@ -12,6 +12,7 @@ from typing import TypeVar
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder
 from pronghorn.codegen.contraction import (
     FEW_ROWS,
+    PACKED,
     Array,
     Contraction,
     FilterGradientPlan,
@@ -199,9 +200,10 @@ def _launch(
 ) -> Launch:
 
     info = made.kernels[index]
-    reads = kernel.reads | set(scratch) if info.role != "pack" else {part.b, part.a}
-    writes = set(scratch) if info.role == "pack" or (info.role == "main" and made.chunks) else set(kernel.writes)
-    if info.role == "main" and made.chunks:
+    reads, writes = kernel.reads | set(scratch), set(kernel.writes)
+    if info.role in PACKED:
+        reads, writes = {part.b, part.a}, {v for v, s in zip(scratch, made.scratch) if s.purpose == PACKED[info.role]}
+    elif info.role == "main" and made.chunks:
         reads, writes = {part.a, part.b} | set(scratch), set(scratch)
     return Launch(
         name,

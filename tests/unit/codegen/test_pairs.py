@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from contraction_problems import (
     SLOT_EXTRA,
+    Problem,
     attention,
     check,
     conv,
@@ -206,6 +207,19 @@ def test_several_blocks_of_rows_share_what_is_read_of_b(native, rows, target):
     for options in ({}, {"runtime": ("k",)}, {"a_transposed": True}):
         made = check(native, matmul(rows, 40, 24, dtypes=SUMS, **options), target, cuts=(0.4,), planner=small)
         assert made.blocks > 1
+
+
+@pytest.mark.mostly_slow("avx512-bf16-rows1")
+@pytest.mark.parametrize("rows", [0, 1, 33, 100], ids="rows{}".format)
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_that_is_dear_to_bring_into_tiles_is_brought_once(native, rows, target):
+    """For columns that several units share: rows adjacent in memory, or nothing adjacent; batches of them, too."""
+    for batch in ((), (("batch", 3, 90_000, 60_000, 90_000),)):
+        for strides in ((1, 104), (2, 307)):
+            axes = [("m", rows, strides[0], 0, 620), ("n", 620, 0, 1, 1), ("k", 50, strides[1], 620), *batch]
+            problem = Problem(axes, dtypes=SUMS, runtime=("m", "k"))
+            made = check(native, problem, target, cuts=(0.4,), planner=pairs)
+            assert made.ahead and [kernel.role for kernel in made.kernels] == ["pack", "pack_a", "main"]
 
 
 @pytest.mark.mostly_slow(every=3)

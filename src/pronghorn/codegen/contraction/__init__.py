@@ -7,7 +7,7 @@ register tile by the model in :mod:`.tiling`), and write its kernels: :mod:`.pac
 
 from pronghorn.codegen.contraction.emit import emit
 from pronghorn.codegen.contraction.nest import Place
-from pronghorn.codegen.contraction.pairs import PairPlan, multiplies_pairs, plan_pairs
+from pronghorn.codegen.contraction.pairs import PACKED, PairPlan, multiplies_pairs, plan_pairs
 from pronghorn.codegen.contraction.plan import FEW_ROWS, Kernel, Plan, Scratch, for_few_rows, plan
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
@@ -15,6 +15,7 @@ from pronghorn.codegen.contraction.winograd import FilterGradientPlan, WinogradP
 
 __all__ = [
     "FEW_ROWS",
+    "PACKED",
     "Array",
     "Axis",
     "Contraction",

@@ -37,6 +37,7 @@ __all__ = [
     "for_few_rows",
     "partial_sums",
     "plan",
+    "span_of",
 ]
 
 FEW_PARTIALS = 16  # where there are not enough tiles otherwise
@@ -227,13 +228,13 @@ def _partials(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], longest
     results = 4 * prod(typical(axis.extent) for axis in spec.axes if not axis.reduced)
     panel = tile.vectors * tile.lanes * size_of(llvm_type(spec.b.dtype))
     streamed = steps * (panel + LINE_BYTES)  # a step of a tile reads its vectors of B, and at least a line of A
-    operands = _span(spec, "a") + _span(spec, "b")
+    operands = span_of(spec, "a") + span_of(spec, "b")
     if tiles <= 2 or streamed <= machine.l2_bytes or operands <= 2 * machine.l2_bytes:
         return 1
     by_panel = -(-steps * panel // (machine.l2_bytes // 4))
     whole = min(-(-operands // CHUNK_BYTES), MOST_PARTIALS)
     columns = prod(typical(axis.extent) for axis in spec.axes if not axis.reduced and axis.b != 0)
-    read_again = -(-columns // (tile.vectors * tile.lanes)) * _span(spec, "a")
+    read_again = -(-columns // (tile.vectors * tile.lanes)) * span_of(spec, "a")
     if 4 * results * by_panel + read_again < 4 * results * whole:
         return by_panel
     # Partial sums are little enough against what each tile would read from afar?
@@ -254,7 +255,7 @@ def _tiles(choice: VectorChoice, tile: Tile) -> int:
     return rows * -(-typical(choice.axis.extent) // (tile.lanes * tile.vectors))
 
 
-def _span(spec: Contraction, of: str) -> int:
+def span_of(spec: Contraction, of: str) -> int:
     """An estimate of the bytes from the first to the last element of A or B."""
     array = spec.a if of == "a" else spec.b
     steps = sum((typical(axis.extent) - 1) * abs(typical(getattr(axis, of))) for axis in spec.axes)
@@ -296,7 +297,7 @@ def _block_bytes(spec: Contraction, inner: tuple[Axis, ...], axis: Axis | None, 
         extents[axis.name] = steps
     cut = [replace(other, extent=extents.get(other.name, other.extent)) for other in spec.axes]
     part = replace(spec, axes=tuple(cut))
-    return sum(min(_span(part, of), _bytes_along(part, of)) for of in "ab")
+    return sum(min(span_of(part, of), _bytes_along(part, of)) for of in "ab")
 
 
 def _levels(

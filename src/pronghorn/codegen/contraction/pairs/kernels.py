@@ -8,11 +8,19 @@ from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, vec
 from pronghorn.codegen.contraction.combine import emit_combine, partial_strides
 from pronghorn.codegen.contraction.nest import Coordinates, Place, linear, split_unit, store_elements
-from pronghorn.codegen.contraction.pairs.panels import Depth, Lines, Run, Steps, fill_tile, strides_of
-from pronghorn.codegen.contraction.pairs.plan import BLOCK, PACK_TILES, STEPWISE, PairPlan
+from pronghorn.codegen.contraction.pairs.packing import (
+    Panels,
+    emit_packing,
+    fill_rows,
+    origin_of,
+    split_units,
+    write_offsets,
+)
+from pronghorn.codegen.contraction.pairs.panels import Depth, Run, Steps, strides_of
+from pronghorn.codegen.contraction.pairs.plan import BLOCK, PACKED, STEPWISE, PairPlan
 from pronghorn.codegen.contraction.pairs.products import Block, products_for
 from pronghorn.codegen.contraction.pairs.unit import LINES, ROW_BYTES, TILE_BYTES
-from pronghorn.codegen.contraction.spec import Array, Axis
+from pronghorn.codegen.contraction.spec import Array
 from pronghorn.codegen.convert import HasFeatures
 from pronghorn.codegen.slots import Slots, Tables
 
@@ -32,91 +40,19 @@ def emit_pairs(
     scratch: dict[str, int],
 ) -> list[str]:
     """Writes a plan's kernels; returns their names. ``scratch`` has the slot of each buffer by its purpose."""
-    names = [f"{name}.{kernel.role}" for kernel in plan.kernels]
-    _Packer(module, names[0], plan, tables, scratch["packed B"]).write()
-    _Main(module, names[1], plan, machine, tables, scratch, None if plan.chunks else epilogue).write()
-    if plan.chunks:
-        emit_combine(module, names[2], plan.partial(), machine, tables, scratch["partial sums"], epilogue)
+    names = []
+    for kernel in plan.kernels:
+        names.append(f"{name}.{kernel.role}")
+        if kernel.role in PACKED:
+            emit_packing(module, names[-1], plan, tables, kernel.role, scratch[PACKED[kernel.role]])
+        elif kernel.role == "combine":
+            emit_combine(module, names[-1], plan.partial(), machine, tables, scratch["partial sums"], epilogue)
+        else:
+            _Main(module, names[-1], plan, machine, tables, scratch, None if plan.chunks else epilogue).write()
     return names
 
 
-def _split(fb: FunctionBuilder, unit: Operand, counts: Sequence[Operand]) -> list[Operand]:
-    """The index along each of the loops of the units, 0 where there is one only."""
-    indices = split_unit(fb, unit, counts)
-    return [0 if count == 1 else index for index, count in zip(indices, counts, strict=True)]
-
-
-class _Kernel:
-    """What both kernels know: extents, strides, and where a tile of B lies among the packed ones."""
-
-    def __init__(self, module: ModuleBuilder, name: str, plan: PairPlan, tables: Tables, panels: int) -> None:
-        fb = self.fb = start_kernel(module, name)
-        self.plan = plan
-        slots = self.slots = Slots(fb, tables)
-        self.depth = Depth(fb, slots, plan)
-        self.columns = slots.extent(plan.vector.extent)
-        self.panels = base_pointer(fb, panels)
-        self.blocks = fb.ceil_div(self.columns, plan.block_columns)
-
-    def origin(self, array: Array, which: str, axes: Sequence[Axis], indices: Sequence[Operand]) -> str:
-        """The address of an operand's first element at some coordinates."""
-        offset = linear(self.fb, zip(indices, strides_of(self.slots, axes, which), strict=True))
-        start = self.fb.gep("i16", base_pointer(self.fb, array.slot), self.slots.extent(array.offset))
-        return self.fb.gep("i16", start, offset)
-
-    def panel(self, outer: Sequence[Operand], block: Operand, tile: Operand) -> str:
-        """The address of the tiles of B at a block of columns and a tile of steps."""
-        fb = self.fb
-        number: Operand = 0
-        for axis, index in zip(self.plan.outer_b, outer, strict=True):
-            number = fb.add(fb.mul(number, self.slots.extent(axis.extent)), index)
-        number = fb.add(fb.mul(number, self.blocks), block)
-        number = fb.add(fb.mul(number, self.depth.total), tile)
-        return fb.gep("i8", self.panels, fb.mul(number, self.plan.unit.columns * TILE_BYTES))
-
-
-class _Packer(_Kernel):
-    """Writes the kernel that brings B into tiles: block of columns after block, tile of steps after tile."""
-
-    def write(self) -> None:
-        fb, plan = self.fb, self.plan
-        counts = [self.slots.count(count) for count in plan.pack_counts()]
-        outer = plan.outer_b
-        with fb.loop("%begin", "%end") as unit:
-            indices = _split(fb, unit, counts)
-            block, tiles = indices[len(outer)], indices[len(outer) + 1 :]
-            first = fb.mul(tiles[-1], PACK_TILES)
-            stop = fb.min(fb.add(first, PACK_TILES), self.depth.counts[-1])
-            origin = self.origin(plan.spec.b, "b", outer, indices[: len(outer)])
-            with fb.loop(first, stop) as last:
-                self._tiles(origin, indices[: len(outer)], block, self._number(tiles[:-1], last))
-        fb.ret()
-
-    def _number(self, others: Sequence[Operand], last: Operand) -> Operand:
-        """A tile of steps among all of them."""
-        fb = self.fb
-        number: Operand = 0
-        for index, count in zip((*others, last), self.depth.counts, strict=True):
-            number = fb.add(fb.mul(number, count), index)
-        return number
-
-    def _tiles(self, origin: str, outer: Sequence[Operand], block: Operand, tile: Operand) -> None:
-        fb, plan = self.fb, self.plan
-        target = self.panel(outer, block, tile)
-        steps = self.depth.tile(tile, strides_of(self.slots, plan.depth, "b"), "b")
-        stride = self.slots.extent(plan.vector.b)
-        with fb.loop(0, plan.unit.columns) as number:
-            first = fb.add(fb.mul(block, plan.block_columns), fb.mul(number, LINES))
-            left = fb.sub(self.columns, first)
-
-            def offset(line: Operand, first: Operand = first) -> Operand:
-                return fb.mul(fb.min(fb.add(first, line), fb.sub(self.columns, 1)), stride)
-
-            lines = Lines(origin, fb.min(fb.max(left, 0), LINES), offset)
-            fill_tile(fb, fb.gep("i8", target, fb.mul(number, TILE_BYTES)), lines, steps, plan.fill_b, False)
-
-
-class _Main(_Kernel):
+class _Main:
     """Writes the main kernel: a unit is a block of rows by some columns, in a chunk of the sum.
 
     Its sums lie on the stack as tiles, those of one block of rows after those of another, in each one block of columns
@@ -133,9 +69,12 @@ class _Main(_Kernel):
         scratch: dict[str, int],
         epilogue: Epilogue | None,
     ) -> None:
-        super().__init__(module, name, plan, tables, scratch["packed B"])
-        fb, spec = self.fb, plan.spec
-        self.machine, self.epilogue = machine, epilogue
+        fb, spec = start_kernel(module, name), plan.spec
+        self.fb, self.plan, self.machine, self.epilogue = fb, plan, machine, epilogue
+        self.slots = Slots(fb, tables)
+        self.depth = Depth(fb, self.slots, plan)
+        self.columns = self.slots.extent(plan.vector.extent)
+        self.b_panels = Panels(fb, self.slots, plan.packed("b"), self.depth.total, scratch[PACKED["pack"]])
         self.rows = self.slots.extent(plan.row_count())
         self.row_extents = [self.slots.extent(axis.extent) for axis in plan.rows]
         self.products = products_for(fb, plan.unit)
@@ -148,10 +87,14 @@ class _Main(_Kernel):
             self.c_origin = 0
             self.array = Array(scratch["partial sums"], spec.sum_dtype)
         self.c_base = base_pointer(fb, self.array.slot)
-        self.row_table = fb.alloca("i64", plan.blocks * plan.block_rows, align=64)
-        self.panel_bytes = plan.unit.rows * BLOCK * TILE_BYTES
-        self.a_panels = fb.alloca("i8", plan.blocks * self.panel_bytes, align=64)
-        self.run = Run(fb, self.depth, BLOCK) if plan.fill_a == STEPWISE else None
+        self.a_packed = self.run = None
+        if plan.ahead:
+            self.a_packed = Panels(fb, self.slots, plan.packed("a"), self.depth.total, scratch[PACKED["pack_a"]])
+        else:
+            self.row_table = fb.alloca("i64", plan.blocks * plan.block_rows, align=64)
+            self.panel_bytes = plan.unit.rows * BLOCK * TILE_BYTES
+            self.a_panels = fb.alloca("i8", plan.blocks * self.panel_bytes, align=64)
+            self.run = Run(fb, self.depth, BLOCK) if plan.fill_a == STEPWISE else None
         self.sum_bytes = plan.unit.rows * plan.columns // LINES * TILE_BYTES
         self.sums = fb.alloca("i8", plan.blocks * self.sum_bytes, align=64)
 
@@ -160,7 +103,7 @@ class _Main(_Kernel):
         counts = [self.slots.count(count) for count in plan.unit_counts()]
         self.products.begin()
         with fb.loop("%begin", "%end") as unit:
-            indices = _split(fb, unit, counts)
+            indices = split_units(fb, unit, counts)
             chunk: Operand = 0
             start: Operand = 0
             stop = self.depth.total
@@ -181,23 +124,34 @@ class _Main(_Kernel):
     def _sum(self, outer: Sequence[Operand], row: Operand, column: Operand, start: Operand, stop: Operand) -> None:
         """The sums of a unit over the tiles of steps from ``start`` to ``stop``."""
         fb, plan = self.fb, self.plan
-        origin = self.origin(plan.spec.a, "a", plan.outer, outer)
-        strides = strides_of(self.slots, plan.rows, "a")
-        with fb.loop(0, plan.blocks * plan.block_rows) as line:
-            at = split_unit(fb, fb.min(fb.add(row, line), fb.sub(self.rows, 1)), self.row_extents)
-            fb.store("i64", linear(fb, zip(at, strides, strict=True)), fb.gep("i64", self.row_table, line))
-        outer_b = [index for axis, index in zip(plan.outer, outer, strict=True) if axis.b != 0]
-        first_block = fb.div(column, plan.block_columns)
+        fill = None if self.a_packed else self._filler(outer, row)
+        outer_a, outer_b = (
+            [index for axis, index in zip(plan.outer, outer, strict=True) if getattr(axis, which) != 0]
+            for which in "ab"
+        )
+        first_rows, first_columns = fb.div(row, plan.block_rows), fb.div(column, plan.block_columns)
         many = fb.ceil_div(fb.min(fb.sub(self.columns, column), plan.columns), plan.block_columns)
         blocks = fb.min(fb.ceil_div(fb.sub(self.rows, row), plan.block_rows), plan.blocks) if plan.blocks > 1 else 1
         surely = isinstance(start, int) and isinstance(stop, int) and start < stop
         with fb.loop(start, stop if surely else fb.max(stop, fb.add(start, 1)), BLOCK) as here:
             count = fb.min(fb.max(fb.sub(stop, here), 0), BLOCK)
-            self._fill(origin, row, blocks, here, count)
+            if fill:
+                fill(blocks, here, count)
             with fb.loop(0, many) as column_block:
-                b = self.panel(outer_b, fb.add(first_block, column_block), here)
+                b = self.b_panels.at(outer_b, fb.add(first_columns, column_block), here)
                 with fb.loop(0, blocks) as block:
-                    self._multiply(row, block, column_block, b, count, fb.cmp("eq", "i64", here, start))
+                    if self.a_packed:
+                        a = self.a_packed.at(outer_a, fb.add(first_rows, block), here)
+                    else:
+                        a = fb.gep("i8", self.a_panels, fb.mul(block, self.panel_bytes))
+                    self._multiply(row, block, column_block, a, b, count, fb.cmp("eq", "i64", here, start))
+
+    def _filler(self, outer: Sequence[Operand], row: Operand) -> Callable[[Operand, Operand, Operand], None]:
+        """What fills tiles of A of a unit: of some blocks of rows, from some tile of steps on, so many."""
+        fb, plan = self.fb, self.plan
+        origin = origin_of(fb, self.slots, plan.spec.a, "a", plan.outer, outer)
+        write_offsets(fb, self.slots, plan, row, plan.blocks * plan.block_rows, self.row_table)
+        return lambda blocks, first, count: self._fill(origin, row, blocks, first, count)
 
     def _fill(self, origin: str, row: Operand, blocks: Operand, first: Operand, count: Operand) -> None:
         """The tiles of A of some blocks of rows at some tiles of steps."""
@@ -221,25 +175,18 @@ class _Main(_Kernel):
         """The tiles of A of a block of rows at one tile of steps."""
         fb, plan = self.fb, self.plan
         panel = fb.gep("i8", self.a_panels, fb.mul(block, self.panel_bytes))
-        with fb.loop(0, plan.unit.rows) as number:
-            first = fb.add(fb.mul(block, plan.block_rows), fb.mul(number, LINES))
-
-            def offset(line: Operand, first: Operand = first) -> Operand:
-                return fb.load("i64", fb.gep("i64", self.row_table, fb.add(first, line)))
-
-            left = fb.sub(self.rows, fb.add(row, first))
-            lines = Lines(origin, fb.min(fb.max(left, 0), LINES), offset)
-            target = fb.gep("i8", panel, fb.mul(fb.add(fb.mul(place, plan.unit.rows), number), TILE_BYTES))
-            fill_tile(fb, target, lines, steps, plan.fill_a, True)
+        target = fb.gep("i8", panel, fb.mul(place, plan.unit.rows * TILE_BYTES))
+        first = fb.mul(block, plan.block_rows)
+        table = fb.gep("i64", self.row_table, first)
+        fill_rows(fb, target, origin, table, fb.sub(self.rows, fb.add(row, first)), steps, plan)
 
     def _multiply(
-        self, row: Operand, block: Operand, column_block: Operand, b: str, count: Operand, first: str
+        self, row: Operand, block: Operand, column_block: Operand, a: str, b: str, count: Operand, first: str
     ) -> None:
         """Adds some tiles of steps to the sums of a block of rows by one of columns."""
         fb, plan = self.fb, self.plan
         sums = fb.gep("i8", self.sums, fb.mul(block, self.sum_bytes))
         sums = fb.gep("i8", sums, fb.mul(column_block, plan.unit.rows * plan.unit.columns * TILE_BYTES))
-        a = fb.gep("i8", self.a_panels, fb.mul(block, self.panel_bytes))
         left = fb.sub(self.rows, fb.add(row, fb.mul(block, plan.block_rows)))
         self.products.add(Block(a, b, count, sums, first, left))
 

@@ -7,17 +7,20 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from pronghorn.codegen.contraction.pairs.unit import LINES, STEPS, TILE_BYTES, HasPairs, PairUnit, pair_unit
-from pronghorn.codegen.contraction.plan import FEW_PARTIALS, Chunks, Kernel, Plan, Scratch, partial_sums
+from pronghorn.codegen.contraction.plan import FEW_PARTIALS, Chunks, Kernel, Plan, Scratch, partial_sums, span_of
 from pronghorn.codegen.contraction.spec import Axis, Contraction
 from pronghorn.codegen.contraction.tiling import Tile
 from pronghorn.codegen.units import Count, Units
 from pronghorn.compiler.costs import GRAIN_CYCLES, MULTIPLY_ADDS, typical
 from pronghorn.graph.dim import Extent, product
 
-__all__ = ["LINEWISE", "SCATTERED", "STEPWISE", "PairPlan", "multiplies_pairs", "plan_pairs"]
+__all__ = ["LINEWISE", "PACKED", "SCATTERED", "STEPWISE", "Packed", "PairPlan", "multiplies_pairs", "plan_pairs"]
 
 STEPWISE, LINEWISE, SCATTERED = "along the steps", "along the lines", "along neither"
 """Where the elements of an operand are adjacent in memory: along the sum, along its rows or columns, or nowhere."""
+
+PACKED = {"pack": "packed B", "pack_a": "packed A"}
+"""The kernels that bring an operand into tiles, by their roles, and the buffers that they write."""
 
 MOST_COLUMNS = 512  # of a unit of work
 MOST_SUMS = 1 << 15  # of a unit: they are in a buffer on the stack, 128 KB
@@ -39,6 +42,15 @@ _GAIN = 1.1  # that the estimate must be better by
 
 
 @dataclass(frozen=True, slots=True)
+class Packed:
+    """How an operand lies in tiles: other axes, blocks of rows or columns, and a block's tiles at a tile of steps."""
+
+    outer: tuple[Axis, ...]
+    blocks: Count
+    tiles: int
+
+
+@dataclass(frozen=True, slots=True)
 class PairPlan:
     """How a contraction is computed by products of pairs; it stands in for a :class:`..plan.Plan`.
 
@@ -54,6 +66,7 @@ class PairPlan:
         fill_a, fill_b: how the operands' tiles are filled.
         columns: of a unit of work, a multiple of the tiles that are multiplied at a time.
         blocks: of rows, as many as are multiplied at a time, that a unit of work has: each part of B serves them all.
+        ahead: whether A is brought into tiles ahead, too, rather than in each unit.
         chunks: that a long sum is cut into.
         cycles: the model's estimate for all of it.
         kernels, scratch: as in :class:`..plan.Plan`.
@@ -70,6 +83,7 @@ class PairPlan:
     fill_b: str
     columns: int
     blocks: int = 1
+    ahead: bool = False
     chunks: Chunks | None = None
     cycles: float = 0.0
     kernels: tuple[Kernel, ...] = ()
@@ -86,10 +100,12 @@ class PairPlan:
         """Columns that are multiplied at a time."""
         return self.unit.columns * LINES
 
-    @property
-    def outer_b(self) -> tuple[Axis, ...]:
-        """The other axes of B in the result."""
-        return tuple(axis for axis in self.outer if axis.b != 0)
+    def packed(self, which: str) -> Packed:
+        """The tiles that one operand is brought into."""
+        outer = tuple(axis for axis in self.outer if getattr(axis, which) != 0)
+        if which == "a":
+            return Packed(outer, Count(self.row_count(), self.block_rows), self.unit.rows)
+        return Packed(outer, Count(self.vector.extent, self.block_columns), self.unit.columns)
 
     def row_count(self) -> Extent:
         return product(tuple(axis.extent for axis in self.rows))
@@ -112,12 +128,11 @@ class PairPlan:
             Count(self.row_count(), self.blocks * self.block_rows),
         )
 
-    def pack_counts(self) -> tuple[Count, ...]:
-        """The loops that make the units of the pack kernel: the tiles of steps, the last of them some at a time."""
-        *others, last = self.step_tiles()
-        outer = (Count(axis.extent) for axis in self.outer_b)
-        columns = Count(self.vector.extent, self.block_columns)
-        return (*outer, columns, *others, replace(last, step=last.step * PACK_TILES))
+    def pack_counts(self, which: str) -> tuple[Count, ...]:
+        """The loops that make the units of a kernel that packs: the tiles of steps, the last of them some at a time."""
+        packed, (*others, last) = self.packed(which), self.step_tiles()
+        outer = (Count(axis.extent) for axis in packed.outer)
+        return (*outer, packed.blocks, *others, replace(last, step=last.step * PACK_TILES))
 
     def partial(self) -> Plan:
         """The plan as the kernel that adds up the chunks' sums sees it."""
@@ -224,14 +239,23 @@ def _columns(extent: Extent, unit: PairUnit) -> int:
 
 def _shared_out(made: PairPlan) -> PairPlan:
     """With as many units as are worth having: fewer columns in each, then a long sum cut into chunks."""
-    fewest = _FEWEST_COLUMNS[made.fill_a]
+    made = replace(made, ahead=_may_go_ahead(made))
+    fewest = _FEWEST_COLUMNS[STEPWISE if made.ahead else made.fill_a]
     while made.columns >= 2 * fewest and _units(made) < MANY_UNITS and _unit_cycles(made) > 2 * GRAIN_CYCLES:
         made = replace(made, columns=-(-made.columns // (2 * made.block_columns)) * made.block_columns)
+    made = replace(made, ahead=made.ahead and Count(made.vector.extent, made.columns).typical > 1)
     if _units(made) >= FEW_UNITS or _cycles(made) <= 4 * GRAIN_CYCLES:
         return made
     steps = product(tuple(axis.extent for axis in made.depth))
     count = Count(steps, CHUNK_STEPS, FEW_PARTIALS)
     return replace(made, chunks=Chunks(made.depth[0].name, count)) if count.typical > 1 else made
+
+
+def _may_go_ahead(made: PairPlan) -> bool:
+    """Whether A costs something to bring into tiles, and is not much larger then (as a convolution's windows are)."""
+    outer = made.packed("a").outer
+    elements = prod(typical(axis.extent) for axis in (*outer, *made.rows, *made.depth))
+    return made.fill_a != STEPWISE and 2 * elements <= 2 * span_of(made.spec, "a")
 
 
 def _in_cache(made: PairPlan, machine: HasPairs) -> PairPlan:
@@ -266,23 +290,35 @@ def _cycles(made: PairPlan) -> float:
     shares = Count(made.vector.extent, made.columns).typical
     column_tiles = Count(made.vector.extent, made.block_columns).typical * made.unit.columns
     products = row_tiles * column_tiles * tiles * made.unit.cycles
-    filling = row_tiles * shares * tiles * _FILL_A[made.fill_a]
+    filling = 0.0 if made.ahead else row_tiles * shares * tiles * _FILL_A[made.fill_a]
     results = typical(made.row_count()) * column_tiles * (_RESULT if made.vector.c == 1 else _SCATTER)
     if made.chunks:
         results *= 1 + made.chunks.count.typical
-    packing = prod(typical(axis.extent) for axis in made.outer_b) * column_tiles * tiles * _FILL_B[made.fill_b]
+    packing = _packed_tiles(made, "b") * _FILL_B[made.fill_b]
+    if made.ahead:
+        packing += _packed_tiles(made, "a") * _FILL_A[made.fill_a]
     return outer * (products + filling + results) + packing
+
+
+def _packed_tiles(made: PairPlan, which: str) -> int:
+    """An estimate of how many tiles an operand is brought into."""
+    packed = made.packed(which)
+    outer = prod(typical(axis.extent) for axis in packed.outer)
+    return outer * packed.blocks.typical * packed.tiles * prod(count.typical for count in made.step_tiles())
 
 
 def _with_kernels(made: PairPlan) -> PairPlan:
     """Adds the kernels, and the buffers between them."""
-    elements: list[Extent] = [made.unit.columns * TILE_BYTES // 2]
-    elements += [axis.extent for axis in made.outer_b]
-    elements += [count.most for count in (Count(made.vector.extent, made.block_columns), *made.step_tiles())]
-    scratch = [Scratch("packed B", made.spec.b.dtype, product(tuple(elements)))]
-    fill = PACK_TILES * made.unit.columns * _FILL_B[made.fill_b] / MULTIPLY_ADDS
+    scratch, kernels = [], []
+    ways = {"a": _FILL_A[made.fill_a], "b": _FILL_B[made.fill_b]}
+    for role, which in (("pack", "b"), ("pack_a", "a"))[: 1 + made.ahead]:
+        packed = made.packed(which)
+        sizes = (packed.tiles * TILE_BYTES // 2, *(axis.extent for axis in packed.outer))
+        counts = (packed.blocks, *made.step_tiles())
+        scratch.append(Scratch(PACKED[role], "bfloat16", product((*sizes, *(count.most for count in counts)))))
+        fill = PACK_TILES * packed.tiles * ways[which] / MULTIPLY_ADDS
+        kernels.append(Kernel(role, Units.of(*made.pack_counts(which)), fill))
     main = made.cycles / max(_units(made), 1) / MULTIPLY_ADDS
-    kernels = [Kernel("pack", Units.of(*made.pack_counts()), fill)]
     kernels.append(Kernel("main", Units.of(*made.unit_counts()), main))
     if made.chunks:
         buffer, combine = partial_sums(made.partial())
