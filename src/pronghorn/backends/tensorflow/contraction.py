@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pronghorn.backends.tensorflow.extents import extents, is_empty, shape_of
+from pronghorn.backends.tensorflow.extents import declared, extent, extents, is_empty, shape_of
 from pronghorn.backends.tensorflow.registry import formulas, implements, shaped, signed, tracing, widened
 from pronghorn.graph.dim import Dim, Extent, Shape, product
 from pronghorn.graph.primitives.contraction import conv_shape
@@ -136,7 +136,19 @@ def conv(x: Any, w: Any, *, strides: Ints, padding: Pairs, dilation: Ints, group
     if not kind.suits(x, gradient=False) or _is_slow(kind):
         return formulas.conv(x, w, **settings)
     result = _FORWARD[_which(kind)](input=kind.padded(x), filter=tf.reshape(w, kind.kernel), **kind.how)
-    return shaped(result, out)
+    return shaped(_in_its_shape(result, out) if kind.rank > 1 else result, out)
+
+
+def _in_its_shape(x: Any, shape: Shape) -> Any:
+    """The result of a convolution with an open extent, where oneDNN gives one of no elements its input's shape.
+
+    The second extent is written so that TensorFlow does not know it, and takes the reshape for needless.
+    """
+    unknown = next((extent(n) for n in shape if isinstance(n, Dim)), None)
+    if unknown is None:
+        return x
+    first, second, *rest = extents(shape)
+    return declared(tf.reshape(x, [first, second + tf.minimum(unknown, 0), *rest]), shape)
 
 
 @implements
