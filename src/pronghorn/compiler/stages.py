@@ -20,6 +20,7 @@ from pronghorn.compiler.decompose import decompose
 from pronghorn.compiler.float8 import widen_float8
 from pronghorn.compiler.kernels import Program
 from pronghorn.compiler.narrow import narrow
+from pronghorn.compiler.pads import join_pads
 from pronghorn.compiler.pool_fusion import fuse_pools
 from pronghorn.compiler.pooled import pool_gradients
 from pronghorn.compiler.printer import print_program
@@ -76,8 +77,21 @@ GRAPH_STAGES: tuple[Stage[Graph], ...] = (
     Stage("complex", _anywhere(split_complex), is_needed=True),
     Stage("dead", _anywhere(eliminate_dead)),
 )
+ENGINE_STAGES: tuple[Stage[Graph], ...] = (
+    *(stage for stage in GRAPH_STAGES if stage.is_general),
+    Stage("pads", _anywhere(join_pads)),
+)
+"""What comes before another library runs a graph."""
+
 PROGRAM_STAGES: tuple[Stage[Program], ...] = (Stage("pools", _anywhere(fuse_pools)),)
-OPTIONAL = tuple(dict.fromkeys([*(s.name for s in GRAPH_STAGES if not s.is_needed), *(s.name for s in PROGRAM_STAGES)]))
+OPTIONAL = tuple(
+    dict.fromkeys(
+        [
+            *(stage.name for stage in (*GRAPH_STAGES, *ENGINE_STAGES) if not stage.is_needed),
+            *(stage.name for stage in PROGRAM_STAGES),
+        ]
+    )
+)
 
 
 def skipped() -> frozenset[str]:
@@ -121,8 +135,8 @@ def rewrite(graph: Graph, target: Target, check: bool = False) -> Graph:
 def rewrite_for_engines(graph: Graph) -> Graph:
     """The graph after the stages that hold for every engine, whatever library runs it."""
     left_out = skipped()
-    for stage in GRAPH_STAGES:
-        if stage.is_general and stage.name not in left_out:
+    for stage in ENGINE_STAGES:
+        if stage.name not in left_out:
             graph = stage.run(graph, None)
             debug.emit("graph", f"{graph.name}: {stage.name}", graph.__str__)
     return graph
