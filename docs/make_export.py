@@ -3,9 +3,8 @@
     python docs/make_export.py          writes the page; the libraries of all formats have to be installed
     python docs/make_export.py --check  writes nothing; exit status 1 if the page says otherwise
 
-Each cell is a model of one layer that is exported and run by the format's own runtime with 1, 3 and 17 rows, in two formats
-with 0, too; its
-results must be Pronghorn's within 1e-5 of their size.
+Each cell is a model of one layer that is exported and run by the format's own runtime with 1, 3 and 17 rows, in
+two formats with 0, too; its results must be Pronghorn's within 1e-5 of their size.
 """
 
 from __future__ import annotations
@@ -152,8 +151,8 @@ with inputs of 64 bits asks for `jax_enable_x64` where it runs. A part of known 
 ## Layers
 
 Made by `python docs/make_export.py`, which tries each configuration of `tests/programs/export_sweep.py` with 1, 3 and
-17 rows, ONNX and SavedModel with 0 as well; results agree within 1e-5 of their size. Of {count} configurations of {layers} layers,
-{good}.
+17 rows, ONNX and SavedModel with 0 as well; results agree within 1e-5 of their size. Of {count} configurations of
+{layers} layers, {good}.
 
 """
 
