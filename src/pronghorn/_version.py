@@ -7,5 +7,9 @@ KERAS_API_VERSION = "3.15.1"
 
 
 def version() -> str:
-    """Return Pronghorn's version, as `keras.version()` returns Keras's."""
+    """Return Pronghorn's version, as `keras.version()` returns Keras's.
+
+    >>> version().count(".")
+    2
+    """
     return __version__

@@ -318,12 +318,22 @@ def is_traceback_filtering_enabled() -> bool:
 
 
 def enable_flash_attention() -> None:
-    """Ask for fused attention. The compiler fuses where it can, so this only records the wish."""
+    """Ask for fused attention. The compiler fuses where it can, so this only records the wish.
+
+    >>> enable_flash_attention()  # doctest: +SKIP
+    >>> is_flash_attention_enabled()  # doctest: +SKIP
+    True
+    """
     _settings.flash_attention = True
 
 
 def disable_flash_attention() -> None:
-    """Ask for attention to be computed step by step; see `enable_flash_attention`."""
+    """Ask for attention to be computed step by step; see `enable_flash_attention`.
+
+    >>> disable_flash_attention()  # doctest: +SKIP
+    >>> is_flash_attention_enabled()  # doctest: +SKIP
+    False
+    """
     _settings.flash_attention = False
 
 
@@ -337,7 +347,10 @@ def is_flash_attention_enabled() -> bool | None:
 
 
 def enable_unsafe_deserialization() -> None:
-    """Let `load_model` build `Lambda` layers from Python bytecode in files. Do this for files you trust only."""
+    """Let `load_model` build `Lambda` layers from Python bytecode in files. Do this for files you trust only.
+
+    >>> enable_unsafe_deserialization()  # and load_model("mine.keras") builds its Lambda layers  # doctest: +SKIP
+    """
     _settings.unsafe_deserialization = True
 
 

@@ -45,5 +45,9 @@ def serialize(activation: Any) -> Any:
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The activation of a configuration or of a name."""
+    """The activation of a configuration or of a name.
+
+    >>> deserialize("relu").__name__, deserialize(serialize(activations.gelu)).__name__
+    ('relu', 'gelu')
+    """
     return _registry.deserialize(config, custom_objects)

@@ -88,7 +88,14 @@ def in_stateless_scope() -> bool:
 
 
 class SymbolicScope:
-    """A context that marks the symbolic building of a model; shapes are inferred the same way inside and outside."""
+    """A context that marks the symbolic building of a model; shapes are inferred the same way inside and outside.
+
+    >>> from pronghorn import layers
+    >>> with SymbolicScope():
+    ...     outputs = layers.Dense(3)(layers.Input((2,)))
+    >>> outputs.shape
+    (None, 3)
+    """
 
     def __enter__(self) -> SymbolicScope:
         return self

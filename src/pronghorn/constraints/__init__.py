@@ -40,12 +40,20 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(constraint: Any) -> Any:
-    """The configuration of a constraint."""
+    """The configuration of a constraint.
+
+    >>> serialize(NonNeg())["class_name"]
+    'NonNeg'
+    """
     return _registry.serialize(constraint)
 
 
 def deserialize(config: Any, custom_objects: Any = None) -> Any:
-    """The constraint of a configuration."""
+    """The constraint of a configuration.
+
+    >>> deserialize({"class_name": "MaxNorm", "config": {"max_value": 3.0, "axis": 0}}).max_value
+    3.0
+    """
     return _registry.deserialize(config, custom_objects)
 
 

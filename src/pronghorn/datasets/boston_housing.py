@@ -25,6 +25,10 @@ def load_data(path: str = "boston_housing.npz", test_split: float = 0.2, seed: i
 
     Returns:
         `(x_train, y_train), (x_test, y_test)`: float64 arrays of shape `(n, 13)` and `(n,)`.
+
+    >>> (x_train, y_train), (x_test, y_test) = load_data()  # doctest: +SKIP
+    >>> x_train.shape, y_test.shape  # doctest: +SKIP
+    ((404, 13), (102,))
     """
     if not 0 <= test_split < 1:
         raise ValueError(f"boston_housing.load_data: test_split={test_split} must be at least 0 and below 1.")
@@ -33,7 +37,12 @@ def load_data(path: str = "boston_housing.npz", test_split: float = 0.2, seed: i
 
 
 def split_shuffled(x: np.ndarray, y: np.ndarray, test_split: float, seed: int) -> tuple[Split, Split]:
-    """Shuffle samples and cut off the last fraction as the test set."""
+    """Shuffle samples and cut off the last fraction as the test set.
+
+    >>> (x, y), (x_test, y_test) = split_shuffled(np.arange(5), np.arange(5), test_split=0.2, seed=0)
+    >>> len(x), len(x_test), (x == y).all()
+    (4, 1, np.True_)
+    """
     order = np.arange(len(x))
     np.random.RandomState(seed).shuffle(order)
     x, y = x[order], y[order]

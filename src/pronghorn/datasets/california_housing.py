@@ -27,6 +27,10 @@ def load_data(
 
     Raises:
         ValueError: for another version, or a `test_split` outside 0 to 1.
+
+    >>> (x_train, y_train), (x_test, y_test) = load_data("small")  # doctest: +SKIP
+    >>> x_train.shape, y_test.shape  # doctest: +SKIP
+    ((480, 8), (120,))
     """
     if version not in ("small", "large"):
         raise ValueError(f"california_housing.load_data: version={version!r}; it must be 'large' or 'small'.")

@@ -19,6 +19,10 @@ def load_data() -> tuple[Split, Split]:
     Returns:
         `(x_train, y_train), (x_test, y_test)`: uint8 images of shape `(n, 32, 32, 3)` and uint8 labels of shape
         `(n, 1)`: airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck.
+
+    >>> (x_train, y_train), (x_test, y_test) = load_data()  # doctest: +SKIP
+    >>> x_train.shape, y_test.shape  # doctest: +SKIP
+    ((50000, 32, 32, 3), (10000, 1))
     """
     extracted = fetch(f"{_FILE}.tar.gz", _HASH, _cifar.SITE + "cifar-10-python.tar.gz", extract=True)
     folder = _cifar.batch_folder(extracted, _FILE)

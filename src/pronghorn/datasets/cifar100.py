@@ -23,6 +23,10 @@ def load_data(label_mode: str = "fine") -> tuple[Split, Split]:
 
     Raises:
         ValueError: for another `label_mode`.
+
+    >>> (x_train, y_train), (x_test, y_test) = load_data("coarse")  # doctest: +SKIP
+    >>> x_train.shape, int(y_train.max())  # doctest: +SKIP
+    ((50000, 32, 32, 3), 19)
     """
     if label_mode not in ("fine", "coarse"):
         raise ValueError(f"cifar100.load_data: label_mode={label_mode!r}; it must be 'fine' or 'coarse'.")

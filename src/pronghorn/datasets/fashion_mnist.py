@@ -27,6 +27,10 @@ def load_data() -> tuple[Split, Split]:
     Returns:
         `(x_train, y_train), (x_test, y_test)`: uint8 images of shape `(n, 28, 28)` and uint8 labels of shape `(n,)`:
         T-shirt, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle boot.
+
+    >>> (x_train, y_train), (x_test, y_test) = load_data()  # doctest: +SKIP
+    >>> x_train.shape, y_test.shape  # doctest: +SKIP
+    ((60000, 28, 28), (10000,))
     """
     x_train, y_train, x_test, y_test = (load_idx(_find(name)) for name in _FILES)
     return (x_train, y_train), (x_test, y_test)

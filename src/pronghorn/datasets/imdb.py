@@ -38,6 +38,10 @@ def load_data(
 
     Returns:
         `(x_train, y_train), (x_test, y_test)`: object arrays of lists of integers, and labels 0 (bad) or 1 (good).
+
+    >>> (x_train, y_train), (x_test, y_test) = load_data(num_words=10000)  # doctest: +SKIP
+    >>> len(x_train), y_train[:3]  # doctest: +SKIP
+    (25000, array([1, 0, 0]))
     """
     if kwargs:
         raise TypeError(f"imdb.load_data: unknown arguments: {', '.join(kwargs)}.")
@@ -54,7 +58,12 @@ def load_data(
 
 
 def get_word_index(path: str = "imdb_word_index.json") -> dict[str, int]:
-    """Return the number of each word, to which `load_data` adds `index_from`."""
+    """Return the number of each word, to which `load_data` adds `index_from`.
+
+    >>> words = get_word_index()  # doctest: +SKIP
+    >>> words["the"]  # doctest: +SKIP
+    1
+    """
     return _text.word_index(path, _INDEX_HASH)
 
 

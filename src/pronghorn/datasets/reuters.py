@@ -38,6 +38,10 @@ def load_data(
 
     Returns:
         `(x_train, y_train), (x_test, y_test)`: object arrays of lists of integers, and topics 0 to 45.
+
+    >>> (x_train, y_train), (x_test, y_test) = load_data(num_words=10000)  # doctest: +SKIP
+    >>> len(x_train), len(x_test)  # doctest: +SKIP
+    (8982, 2246)
     """
     _text.check_arguments("reuters.load_data", num_words, skip_top, maxlen, start_char, oov_char, index_from, seed)
     if not is_number(test_split) or not 0 <= test_split <= 1:
@@ -51,7 +55,12 @@ def load_data(
 
 
 def get_word_index(path: str = "reuters_word_index.json") -> dict[str, int]:
-    """Return the number of each word, to which `load_data` adds `index_from`."""
+    """Return the number of each word, to which `load_data` adds `index_from`.
+
+    >>> words = get_word_index()  # doctest: +SKIP
+    >>> words["the"]  # doctest: +SKIP
+    1
+    """
     return _text.word_index(path, _INDEX_HASH)
 
 

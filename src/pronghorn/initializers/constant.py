@@ -63,6 +63,13 @@ class Identity(Initializer):
 
     Raises:
         ValueError: for a shape that is no matrix's.
+
+    A layer that begins with it passes its input on; a recurrent kernel keeps its state (Le, Jaitly and Hinton 2015,
+    arXiv 1504.00941).
+
+    >>> Identity(2.0)((2, 3)).numpy()
+    array([[2., 0., 0.],
+           [0., 2., 0.]], dtype=float32)
     """
 
     def __init__(self, gain: float = 1.0) -> None:
@@ -88,6 +95,10 @@ class STFT(Initializer):
 
     Raises:
         ValueError: for an unknown side, window or scaling.
+
+    >>> kernel = STFT("imag", window=None)((4, 1, 3))  # 4 samples, 3 frequencies: 0, 1/4 and 1/2
+    >>> abs(kernel[:, 0, 1].numpy()).round(3).tolist()
+    [0.0, 1.0, 0.0, 1.0]
     """
 
     def __init__(

@@ -101,10 +101,18 @@ class _FromArray(Initializer):
 
 
 def serialize(initializer: Any) -> Any:
-    """The configuration of an initializer."""
+    """The configuration of an initializer.
+
+    >>> serialize(Constant(2.0))["config"]
+    {'value': 2.0}
+    """
     return _registry.serialize(initializer)
 
 
 def deserialize(config: Any, custom_objects: Any = None) -> Any:
-    """The initializer of a configuration."""
+    """The initializer of a configuration.
+
+    >>> deserialize({"class_name": "Constant", "config": {"value": 2.0}}).value
+    2.0
+    """
     return _registry.deserialize(config, custom_objects)

@@ -65,6 +65,15 @@ def to_jax(model: Any, training: bool = False) -> tuple[Callable[..., Any], dict
         ImportError: JAX is not installed; the message says the command that installs it.
         ValueError: the shapes of the inputs are not known.
         NotImplementedError: the model takes strings, or assigns variables when it is called in inference.
+
+    >>> import numpy as np
+    >>> import pronghorn as keras
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="only")], name="net")
+    >>> function, parameters = to_jax(model)
+    >>> sorted(parameters["trainable"])
+    ['net/only/bias', 'net/only/kernel']
+    >>> function(parameters, np.ones((4, 3), "float32")).shape
+    (4, 2)
     """
     engines.engine("jax")
     from pronghorn.interop import jax_functions
@@ -91,6 +100,9 @@ def to_keras(model: Any, custom_objects: Mapping[str, Any] | None = None, compil
         RuntimeError: in this process `keras` is Pronghorn, as under `pronghorn run`.
         TypeError: there is a class of your own in the model that Keras does not know.
         ValueError: the model is not built, or Keras refuses it.
+
+    >>> theirs = to_keras(model)  # doctest: +SKIP
+    >>> theirs.predict(x)  # of the real Keras, with the same weights  # doctest: +SKIP
     """
     return _keras("to_keras")(model, custom_objects, compile)
 
@@ -112,6 +124,9 @@ def from_keras(model: Any, custom_objects: Mapping[str, Any] | None = None, comp
         RuntimeError: in this process `keras` is Pronghorn, as under `pronghorn run`.
         TypeError: it is no model of Keras's, or has a class or function that is not among `custom_objects`.
         ValueError: the model has no weights yet, or what is in it cannot be read.
+
+    >>> import keras  # the real one  # doctest: +SKIP
+    >>> ours = from_keras(keras.models.load_model("model.keras"))  # doctest: +SKIP
     """
     return _keras("from_keras")(model, custom_objects, compile)
 
@@ -133,6 +148,12 @@ def to_torch(model: Any) -> torch.nn.Module:
         ImportError: PyTorch is not installed; the message says the command that installs it.
         ValueError: the shapes of the inputs are not known.
         NotImplementedError: the model takes strings, or assigns variables when it is called.
+
+    >>> import pronghorn as keras
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    >>> module = to_torch(model)  # doctest: +SKIP
+    >>> module(torch.ones(4, 3)).shape  # doctest: +SKIP
+    torch.Size([4, 2])
     """
     return _torch("to_torch")(model)
 
@@ -149,6 +170,8 @@ def torch_parameters(model: Any) -> dict[str, torch.nn.Parameter]:
 
     Raises:
         ImportError: PyTorch is not installed; the message says the command that installs it.
+
+    >>> optimizer = torch.optim.SGD(torch_parameters(model).values(), lr=0.1)  # doctest: +SKIP
     """
     return dict(_torch("named_parameters")(model))
 
@@ -171,6 +194,10 @@ def to_pytensor(model: Any) -> GraphFunction:
         ValueError: the shapes of the inputs are not known.
         NotImplementedError: the model takes strings, assigns variables when it is called, or has a type that PyTensor
             lacks.
+
+    >>> import pytensor, pytensor.tensor as pt  # doctest: +SKIP
+    >>> x = pt.matrix("x", dtype="float32")  # doctest: +SKIP
+    >>> f = pytensor.function([x], to_pytensor(model)(x))  # doctest: +SKIP
     """
     engines.engine("pytensor")
     from pronghorn.interop import pytensor_graphs

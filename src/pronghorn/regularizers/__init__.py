@@ -40,12 +40,20 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(regularizer: Any) -> Any:
-    """The configuration of a regularizer."""
+    """The configuration of a regularizer.
+
+    >>> serialize(L2(0.5))["config"]
+    {'l2': 0.5}
+    """
     return _registry.serialize(regularizer)
 
 
 def deserialize(config: Any, custom_objects: Any = None) -> Any:
-    """The regularizer of a configuration."""
+    """The regularizer of a configuration.
+
+    >>> deserialize({"class_name": "L2", "config": {"l2": 0.5}}).l2
+    0.5
+    """
     return _registry.deserialize(config, custom_objects)
 
 

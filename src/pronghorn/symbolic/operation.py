@@ -25,6 +25,15 @@ class Operation(CheckedArguments):
 
     Raises:
         ValueError: if the name is no string or has a ``/``.
+
+    >>> from pronghorn import layers, models, ops
+    >>> class Halved(Operation):
+    ...     def call(self, x):
+    ...         return x / 2
+    >>> inputs = layers.Input((1,))
+    >>> model = models.Model(inputs, Halved()(inputs))
+    >>> model(ops.ones((1, 1))).numpy()
+    array([[0.5]], dtype=float32)
     """
 
     #: The `RematScope` that it was made in.

@@ -16,7 +16,12 @@ Path = tuple[Any, ...]
 
 
 class MAP_TO_NONE:
-    """What the function given to `traverse` returns for "put None here"."""
+    """What the function given to `traverse` returns for "put None here".
+
+    >>> from pronghorn import tree
+    >>> tree.traverse(lambda part: tree.MAP_TO_NONE if part == 2 else None, [1, 2, 3])
+    [1, None, 3]
+    """
 
 
 def is_nested(structure: Any) -> bool:

@@ -126,6 +126,12 @@ def model_to_dot(
 
     Raises:
         ValueError: if the model is not built, or for unknown arguments.
+
+    >>> import pronghorn as keras
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="only")])
+    >>> graph = model_to_dot(model, show_shapes=True)
+    >>> "only" in graph.to_string()
+    True
     """
     kwargs.pop("layer_range", None)
     if kwargs:

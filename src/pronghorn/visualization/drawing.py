@@ -54,6 +54,11 @@ def draw_bounding_boxes(
 
     Returns:
         A uint8 array of shape `(batch, height, width, 3)`.
+
+    >>> boxes = {"boxes": np.array([[[4.0, 4.0, 20.0, 20.0]]]), "labels": np.array([[0]])}
+    >>> drawn = draw_bounding_boxes(np.zeros((1, 32, 32, 3)), boxes, "xyxy", class_mapping={0: "cat"})
+    >>> drawn.shape, drawn.dtype
+    ((1, 32, 32, 3), dtype('uint8'))
     """
     who = "draw_bounding_boxes"
     pictures = _images_of(images, data_format, who)
@@ -119,6 +124,11 @@ def draw_segmentation_masks(
 
     Raises:
         ValueError: if the masks do not fit the images.
+
+    >>> mask = np.zeros((1, 8, 8, 1), "int64"); mask[:, :4] = 1
+    >>> drawn = draw_segmentation_masks(np.zeros((1, 8, 8, 3)), mask, num_classes=2)
+    >>> (drawn[0, 0, 0] == drawn[0, 7, 7]).all()
+    np.False_
     """
     who = "draw_segmentation_masks"
     pictures = _images_of(images, data_format, who)

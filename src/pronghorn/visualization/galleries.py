@@ -63,6 +63,12 @@ def plot_image_gallery(
 
     Raises:
         ValueError: if the figure is to be both saved and shown.
+
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).uniform(0, 255, size=(4, 8, 8, 3))
+    >>> figure = plot_image_gallery(images, y_true=[0, 1, 1, 0], label_map={0: "cat", 1: "dog"}, show=False)
+    >>> len(figure.axes)
+    4
     """
     if path is not None and show:
         raise ValueError("plot_image_gallery: pass path to save the figure, or show=True to show it, not both.")
@@ -115,7 +121,15 @@ def plot_bounding_box_gallery(
     data_format: str | None = None,
     **kwargs: Any,
 ) -> Any:
-    """Show images with their true and predicted boxes; see `draw_bounding_boxes` and `plot_image_gallery`."""
+    """Show images with their true and predicted boxes; see `draw_bounding_boxes` and `plot_image_gallery`.
+
+    >>> import numpy as np
+    >>> boxes = {"boxes": np.array([[[4.0, 4.0, 20.0, 20.0]]]), "labels": np.array([[0]])}
+    >>> images = np.zeros((1, 32, 32, 3))
+    >>> figure = plot_bounding_box_gallery(images, "xyxy", y_true=boxes, value_range=(0, 255), show=False)
+    >>> len(figure.axes)
+    1
+    """
     pictures = _prepared(images, value_range, data_format)
     handles = list(legend_handles or ())
     sets = (
@@ -157,7 +171,14 @@ def plot_segmentation_mask_gallery(
     data_format: str | None = None,
     **kwargs: Any,
 ) -> Any:
-    """Show images, then the images with their true and predicted masks; see `draw_segmentation_masks`."""
+    """Show images, then the images with their true and predicted masks; see `draw_segmentation_masks`.
+
+    >>> import numpy as np
+    >>> images, masks = np.zeros((1, 8, 8, 3)), np.ones((1, 8, 8, 1), "int64")
+    >>> figure = plot_segmentation_mask_gallery(images, num_classes=2, value_range=(0, 255), y_true=masks, show=False)
+    >>> len(figure.axes)
+    2
+    """
     pictures = _prepared(images, value_range, data_format)
     shown = [pictures]
     for masks in (y_true, y_pred):

@@ -98,6 +98,17 @@ class SKLearnClassifier(_Wrapper, ClassifierMixin, BaseEstimator):
 
     Attributes:
         model_, history_, classes_: the fitted model, its history, and the labels.
+
+    >>> import numpy as np
+    >>> from pronghorn import layers, models
+    >>> def network(X, y):
+    ...     model = models.Sequential([layers.Input(X.shape[1:]), layers.Dense(2, activation="softmax")])
+    ...     model.compile("adam", "categorical_crossentropy")
+    ...     return model
+    >>> x, y = np.random.default_rng(0).normal(size=(40, 3)), np.array(["no", "yes"] * 20)
+    >>> classifier = SKLearnClassifier(network, fit_kwargs={"epochs": 1, "verbose": 0}).fit(x, y)
+    >>> set(classifier.predict(x)) <= {"no", "yes"}
+    True
     """
 
     def fit(self, X: Any, y: Any, **kwargs: Any) -> SKLearnClassifier:
@@ -123,7 +134,19 @@ class SKLearnClassifier(_Wrapper, ClassifierMixin, BaseEstimator):
 
 
 class SKLearnRegressor(_Wrapper, RegressorMixin, BaseEstimator):
-    """A regressor for scikit-learn; see `SKLearnClassifier` for the arguments."""
+    """A regressor for scikit-learn; see `SKLearnClassifier` for the arguments.
+
+    >>> import numpy as np
+    >>> from pronghorn import layers, models
+    >>> def network(X, y):
+    ...     model = models.Sequential([layers.Input(X.shape[1:]), layers.Dense(1)])
+    ...     model.compile("adam", "mse")
+    ...     return model
+    >>> x = np.random.default_rng(0).normal(size=(40, 3))
+    >>> regressor = SKLearnRegressor(network, fit_kwargs={"epochs": 1, "verbose": 0}).fit(x, x[:, 0])
+    >>> regressor.predict(x).shape
+    (40,)
+    """
 
     def fit(self, X: Any, y: Any, **kwargs: Any) -> SKLearnRegressor:
         """Train on samples `X` of shape `(n, features)` and their targets `y`."""
@@ -143,7 +166,19 @@ class SKLearnRegressor(_Wrapper, RegressorMixin, BaseEstimator):
 
 
 class SKLearnTransformer(_Wrapper, TransformerMixin, BaseEstimator):
-    """A transformer for scikit-learn; see `SKLearnClassifier` for the arguments."""
+    """A transformer for scikit-learn; see `SKLearnClassifier` for the arguments.
+
+    >>> import numpy as np
+    >>> from pronghorn import layers, models
+    >>> def network(X, y):
+    ...     model = models.Sequential([layers.Input(X.shape[1:]), layers.Dense(2)])
+    ...     model.compile("adam", "mse")
+    ...     return model
+    >>> x = np.random.default_rng(0).normal(size=(40, 3))
+    >>> transformer = SKLearnTransformer(network, fit_kwargs={"epochs": 1, "verbose": 0}).fit(x, x[:, :2])
+    >>> transformer.transform(x).shape
+    (40, 2)
+    """
 
     def fit(self, X: Any, y: Any = None, **kwargs: Any) -> SKLearnTransformer:
         """Train on samples `X` of shape `(n, features)`, and targets `y` if the model wants them."""

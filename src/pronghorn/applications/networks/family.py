@@ -54,6 +54,19 @@ _RAISES = """\
         ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand."""
 
 
+_EXAMPLE = """
+    For two classes of one's own, with `weights="imagenet"` where they can be downloaded:
+
+    >>> import pronghorn as keras
+    >>> body = keras.applications.{architecture}(
+    ...     weights=None, include_top=False, input_shape=(128, 128, 3), pooling="avg"
+    ... )
+    >>> body.trainable = False
+    >>> keras.Sequential([body, keras.layers.Dense(2, activation="softmax")]).output_shape
+    (None, 2)
+"""
+
+
 @dataclass
 class Asked:
     """What a call asks for.
@@ -155,7 +168,14 @@ class Family:
         function.__signature__ = signature  # type: ignore[attr-defined]
         lines = [f"        {name}: {_ARGUMENTS[name]}" for name in (*self.arguments, "name")]
         function.__doc__ = "\n".join(
-            [f"Build {architecture}: {self.about[0].lower()}{self.about[1:]}\n", "    Args:", *lines, "", _RAISES]
+            [
+                f"Build {architecture}: {self.about[0].lower()}{self.about[1:]}\n",
+                "    Args:",
+                *lines,
+                "",
+                _RAISES.rstrip(),
+                _EXAMPLE.format(architecture=architecture),
+            ]
         )
         return function
 

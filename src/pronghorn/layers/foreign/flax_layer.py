@@ -26,6 +26,11 @@ class FlaxLayer(JaxLayer):
         ImportError: Flax or JAX is not installed.
         TypeError: it is no module of `flax.linen`.
         ValueError: it has no such method.
+
+    >>> import flax.linen as nn  # doctest: +SKIP
+    >>> layer = FlaxLayer(nn.Dense(4))  # doctest: +SKIP
+    >>> layer(np.ones((2, 3), "float32")).shape  # doctest: +SKIP
+    (2, 4)
     """
 
     def __init__(

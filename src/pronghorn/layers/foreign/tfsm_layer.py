@@ -31,6 +31,9 @@ class TFSMLayer(Layer):
     Raises:
         ImportError: TensorFlow is not installed.
         ValueError: there is no such function; the message names those that there are.
+
+    >>> layer = TFSMLayer("exported", call_endpoint="serve")  # what model.export("exported") wrote  # doctest: +SKIP
+    >>> model = keras.Sequential([keras.Input((3,)), layer])  # doctest: +SKIP
     """
 
     _looks_at_values = True

@@ -37,6 +37,10 @@ class TorchModuleWrapper(Layer):
     Raises:
         ImportError: PyTorch is not installed.
         ValueError: for a lazy module without parameters.
+
+    >>> layer = TorchModuleWrapper(torch.nn.Linear(3, 4))  # doctest: +SKIP
+    >>> layer(np.ones((2, 3), "float32")).shape  # doctest: +SKIP
+    (2, 4)
     """
 
     _looks_at_values = True  # the module may do more than compute
