@@ -55,6 +55,9 @@ kinks. Where they are not, that is meant:
   the like give 0.0 of the two, and the minima -0.0, as in JAX and at any number of elements.)
 - The gradient of `power(0, 0)` to its base is 0, NaN in JAX; of `logaddexp` with one infinite operand 1 and 0; of
   `mod` the exact whole quotient, where JAX takes the rounded one.
+- Sparse categorical cross-entropy looks at the true class alone: a logit of minus infinity elsewhere leaves the loss
+  finite, and makes it NaN in JAX. Binary cross-entropy of logits is infinite where a target is, and NaN in JAX.
+- Of an axis without elements a transposed convolution makes as many as `compute_output_shape` says, and more in JAX.
 """
 
 

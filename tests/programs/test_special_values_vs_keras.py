@@ -37,6 +37,7 @@ PAIRS = [
     "hypot", "arctan2",
 ]  # fmt: skip
 UNARY = ["sign", "cbrt", "angle", "cumsum", "cumprod", "round", "trunc", "expm1", "sin", "negative", "reciprocal"]
+POWERS = (-1, -0.5, 0.5, 1, 2, 3)
 EXTREMES = ("max", "min", "amax", "amin", "nanmax", "nanmin")
 ZEROS = np.float32([[0, -0.0], [-0.0, 0], [-0.0, -0.0], [-1, -0.0], [0, 1]])
 SCORES = np.float32(
@@ -71,6 +72,7 @@ CASES = {
         for t in (0, 1, 0.5)
     },
     "floor_divide by 0": (lambda k, x: k.ops.floor_divide(x, k.ops.zeros_like(x)), SPECIAL),
+    **{f"power {p}": (lambda k, x, p=p: k.ops.power(x, p), SPECIAL) for p in POWERS},
     "kron of matrices": (lambda k, x: k.ops.kron(x, x), np.float32([[np.inf, 1], [0, 2]])),
     "relu above a threshold": (lambda k, x: k.activations.relu(x, threshold=0.5), SPECIAL),
     "relu up to a limit": (lambda k, x: k.activations.relu(x, max_value=4.0), SPECIAL),
@@ -145,6 +147,16 @@ STEEP = {
         for name in ("maximum", "minimum", "hypot")
     },
     "logaddexp": (lambda k, x: k.ops.logaddexp(x, ROLLED[::-1]), SPECIAL[[0, 3, 4, 5, 6, 7, 7, 7]]),
+    **{f"power {p}": (lambda k, x, p=p: k.ops.power(x, p), SPECIAL) for p in POWERS},
+    # An infinite or NaN gradient that comes back is not hidden where an operand has no share of it.
+    "log of maximum": (lambda k, x: k.ops.log(k.ops.maximum(x, 0.0)), SPECIAL),
+    "log of minimum": (lambda k, x: k.ops.log(1.0 - k.ops.minimum(x, 1.0)), SPECIAL),
+    "log of clip": (lambda k, x: k.ops.log(k.ops.clip(x, 0.0, 1.0)), SPECIAL),
+    **{
+        f"{name} of rows": (lambda k, x, name=name: getattr(k.ops, name)(x, axis=-1), SCORES)
+        for name in ("max", "min", "amax")
+    },
+    "log of max": (lambda k, x: k.ops.log(k.ops.max(x, axis=-1)), np.float32([[0, -1], [1, 2]])),
     "maximum and 0": (lambda k, x: k.ops.maximum(0.0, x), SPECIAL),
     "minimum and 0": (lambda k, x: k.ops.minimum(x, -0.0), SPECIAL),
     "clip": (lambda k, x: k.ops.clip(x, -1.0, 1.0), SPECIAL),
@@ -194,3 +206,27 @@ def test_one_meaning_of_a_cast_wherever_it_is_asked_for(target):
     info = np.iinfo(target)
     assert expected[0] == 0 and expected[1] == info.max and expected[2] == info.min
     assert ops.full((2,), 1e30, dtype=target).tolist() == [info.max] * 2
+
+
+LOSSES = [
+    name for name in sorted(pronghorn.losses.__all__) if name[0].isupper() and name not in ("Loss", "CTC", "Circle")
+]
+NOT_A_NUMBER = {"one": [[0.2, NAN, 0.3], [0.1, 0.7, 0.2]], "all": [[NAN] * 3] * 2}
+BEYOND_THE_REST = {str(x): [[0.2, x, 0.3], [0.1, 0.7, 0.2]] for x in (INF, -INF, 0.0, -0.0, 1.0)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LOSSES)
+def test_gradients_of_losses(name):
+    """A prediction that is NaN or infinite is no minimum of a loss: its gradient is what it is in Keras."""
+    import jax
+
+    y = np.float32([[0, 1, 0], [1, 0, 0]])
+    if name.startswith("Sparse") or name == "CategoricalGeneralizedCrossEntropy":
+        y = np.int32([1, 0])
+    theirs, ours = (getattr(k.losses, name)(reduction="sum") for k in (keras, pronghorn))
+    gradient = pronghorn.jit(pronghorn.grad(lambda p: ours(y, p)))
+    for case, values in {**NOT_A_NUMBER, **BEYOND_THE_REST}.items():
+        p = np.float32(values)
+        wanted = np.asarray(jax.grad(lambda p: theirs(y, p))(p))
+        np.testing.assert_allclose(gradient(p), wanted, rtol=1e-5, atol=1e-6, err_msg=case)

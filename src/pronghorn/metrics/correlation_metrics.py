@@ -11,16 +11,20 @@ from pronghorn.metrics.reduction_metrics import MeanMetricWrapper
 
 
 def pearson_correlation(y_true: Any, y_pred: Any, axis: Any = -1) -> Tensor:
-    """Pearson's correlation coefficient along an axis, -1 to 1.
+    """Pearson's correlation coefficient along an axis, -1 to 1; NaN where either is constant, which has none.
 
     >>> float(pearson_correlation([[0.0, 1.0, 2.0]], [[1.0, 2.0, 3.0]])[0]) > 0.999
     True
     """
     y_true, y_pred = as_pair(y_true, y_pred)
-    true, pred = _centred(y_true, axis), _centred(y_pred, axis)
-    true = true / (ops.std(y_true, axis=axis, keepdims=True) + config.epsilon())
-    pred = pred / (ops.std(y_pred, axis=axis, keepdims=True) + config.epsilon())
-    return ops.mean(true * pred, axis=axis)
+    return ops.mean(_standardized(y_true, axis) * _standardized(y_pred, axis), axis=axis)
+
+
+def _standardized(x: Tensor, axis: Any) -> Tensor:
+    """``x`` with mean 0 and variance 1 along an axis. It is measured from its largest element first, so that a constant
+    has a variance of exactly 0, whatever its mean rounds to."""
+    x = _centred(x - ops.max(x, axis=axis, keepdims=True), axis)
+    return x / ops.std(x, axis=axis, keepdims=True)
 
 
 def concordance_correlation(y_true: Any, y_pred: Any, axis: Any = -1) -> Tensor:
@@ -42,6 +46,8 @@ def _centred(x: Tensor, axis: Any) -> Tensor:
 
 class PearsonCorrelation(MeanMetricWrapper):
     """The mean of Pearson's correlation coefficient of each sample, along `axis`.
+
+    It is NaN where a sample's targets or predictions are all equal, since such a sample has no correlation.
 
     >>> metric = PearsonCorrelation()
     >>> metric.update_state([[1.0, 2.0, 3.0]], [[2.0, 3.0, 4.0]])

@@ -47,15 +47,7 @@ class _IoUBase(Metric):
         if not self.sparse_y_pred:
             y_pred = ops.argmax(y_pred, axis=self.axis)
         y_true, y_pred = ops.reshape(y_true, (-1,)), ops.reshape(y_pred, (-1,))
-        weight = None
-        if sample_weight is not None:
-            weight = ops.convert_to_tensor(sample_weight)
-            if dtypes.is_float(weight.dtype) and not dtypes.is_float(self.dtype):
-                warn(
-                    f"{type(self).__name__}: the sample weights are float, the counts {self.dtype} (int): casting cuts "
-                    "off their fractions. Give the metric dtype='float32'."
-                )
-            weight = ops.reshape(ops.cast(weight, self.dtype), (-1,))
+        weight = None if sample_weight is None else self._weight_of_each(sample_weight, y_true)
         if self.ignore_class is not None:
             counts = y_true != ops.cast(self.ignore_class, y_true.dtype)
             # what does not count goes to class 0 with weight 0, since the number of samples stays fixed
@@ -64,6 +56,25 @@ class _IoUBase(Metric):
             kept = ops.cast(counts, self.dtype)
             weight = kept if weight is None else weight * kept
         self.total_cm.assign_add(confusion_matrix(y_true, y_pred, self.num_classes, weight, self.dtype))
+
+    def _weight_of_each(self, sample_weight: Any, labels: Tensor) -> Tensor:
+        """A weight for each label, in the type of the counts."""
+        weight = ops.convert_to_tensor(sample_weight)
+        if dtypes.is_float(weight.dtype) and not dtypes.is_float(self.dtype):
+            warn(
+                f"{type(self).__name__}: the sample weights are float, the counts {self.dtype} (int): casting cuts "
+                "off their fractions. Give the metric dtype='float32'."
+            )
+        weight = ops.reshape(ops.cast(weight, self.dtype), (-1,))
+        given, needed = weight.shape[0], labels.shape[0]
+        if given == needed:
+            return weight
+        if given != 1:
+            raise ValueError(
+                f"{type(self).__name__}: `sample_weight` needs a weight for each label, {needed} in all, or a single "
+                f"one; got shape {tuple(ops.shape(sample_weight))}."
+            )
+        return ops.broadcast_to(weight, labels.shape)
 
     def _by_class(self) -> tuple[Tensor, Tensor]:
         """Intersections and unions, one a class."""

@@ -173,6 +173,29 @@ def test_bad_arguments(make, words):
         make()
 
 
+@pytest.mark.parametrize("constant", [0.1, 0.3, 1e6])
+def test_what_is_constant_has_no_correlation(constant):
+    """As in Keras, and however its mean is rounded; where little varies there is one."""
+    line, flat = np.arange(7, dtype="float32")[None], np.full((1, 7), constant, "float32")
+    for y_true, y_pred in ((line, flat), (flat, line), (flat, flat)):
+        metric = metrics.PearsonCorrelation()
+        metric.update_state(y_true, y_pred)
+        assert np.isnan(metric.result())
+    for scale in (1e-9, 1e-4, 1e4):
+        assert float(metrics.pearson_correlation(line, scale * line)[0]) == pytest.approx(1, rel=1e-5)
+
+
+def test_weights_of_an_intersection_over_union():
+    """One for all, or one for each label."""
+    labels, predictions = np.int32([[0, 1, 1], [1, 0, 1]]), np.int32([[0, 1, 0], [1, 1, 1]])
+    for weight in (np.float32([2]), np.full((2, 3), 2, "float32")):
+        metric = metrics.MeanIoU(2, dtype="float32")
+        metric.update_state(labels, predictions, sample_weight=weight)
+        np.testing.assert_array_equal(metric.total_cm.numpy(), [[2, 2], [2, 6]])
+    with pytest.raises(ValueError, match=r"MeanIoU: `sample_weight` needs a weight for each label, 6 in all.*\(2,\)"):
+        metric.update_state(labels, predictions, sample_weight=np.float32([1, 2]))
+
+
 def test_the_adjusted_r2_score_counts_samples_that_weigh_something():
     """One for each row, however many outputs it has, and none for a weight of 0: as Keras does from 3.16 on."""
     x = np.random.RandomState(0).rand(8, 2).astype("float32")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from pronghorn.autodiff.registry import Context, Gradients, no_gradient, vjp
-from pronghorn.autodiff.rules.common import zeros_like
+from pronghorn.autodiff.rules.common import full, zeros_like
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.tensor import Tensor
@@ -256,9 +256,12 @@ def _ones(x: Tensor) -> Tensor:
 
 
 def _extremum(ctx: Context, g: Tensor, x_wins: Tensor, y_wins: Tensor) -> Gradients:
-    """Ties share the gradient equally; beside a NaN neither gets any, as in JAX."""
-    tied = P.select(P.eq(*ctx.inputs), P.mul(g, 0.5), zeros_like(g))
-    return P.select(x_wins, g, tied), P.select(y_wins, g, tied) if ctx.needs[1] else None
+    """Ties share the gradient equally; beside a NaN neither gets any. What is infinite or NaN times no share is NaN, as
+    in JAX: a selection would hide it."""
+    half, none = full(g.shape, g.dtype, 0.5), zeros_like(g)
+    whole, tied = full(g.shape, g.dtype, 1), P.select(P.eq(*ctx.inputs), half, none)
+    x_share = P.mul(g, P.select(x_wins, whole, tied)) if ctx.needs[0] else None
+    return x_share, P.mul(g, P.select(y_wins, whole, tied)) if ctx.needs[1] else None
 
 
 @vjp("max")

@@ -51,11 +51,12 @@ def _shifted(x: Tensor, axis: int, reverse: bool, fill: float) -> Tensor:
 
 
 def _extremum(ctx: Context, g: Tensor) -> Gradients:
-    """Elements that tie for the extremum share its cotangent equally."""
+    """Elements that tie for the extremum share its cotangent equally. Where it is NaN nothing is equal to it, and all
+    that led to it get NaN, as in JAX."""
     (x,), (y,), axes = ctx.inputs, ctx.outputs, ctx.params["axes"]
-    chosen = P.eq(x, restore(y, axes, x.shape))
-    count = P.reduce_sum(P.cast(chosen, dtype=x.dtype), axes=axes)
-    return (P.select(chosen, restore(P.div(g, count), axes, x.shape), zeros_like(x)),)
+    chosen = P.cast(P.eq(x, restore(y, axes, x.shape)), dtype=x.dtype)
+    count = P.reduce_sum(chosen, axes=axes)
+    return (P.mul(chosen, restore(P.div(g, count), axes, x.shape)),)
 
 
 vjp("reduce_max")(_extremum)

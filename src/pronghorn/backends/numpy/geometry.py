@@ -31,4 +31,4 @@ def taps(
     """For each tap of a kernel: its position, and where in the padded input it reads for all outputs."""
     for tap in itertools.product(*map(range, kernel)):
         starts = [t * d for t, d in zip(tap, dilation)]
-        yield tap, tuple(slice(at, at + (n - 1) * s + 1, s) for at, n, s in zip(starts, out, strides))
+        yield tap, tuple(slice(at, at + max((n - 1) * s + 1, 0), s) for at, n, s in zip(starts, out, strides))

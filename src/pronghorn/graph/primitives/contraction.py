@@ -57,7 +57,7 @@ def _check_conv(name: str, x: Shape, w: Shape, strides: tuple, padding: Pairs, d
     if x[-1] != w[-2] * groups or w[-1] % groups:
         raise fail(name, f"x has {x[-1]} channels; a kernel {w} in {groups} groups needs {w[-2] * groups}.")
     out = conv_shape(x, w, strides, padding, dilation)
-    if any(comparable(d) and d < 1 for d in out[1:-1]):
+    if any(comparable(d) and d < 0 for d in out[1:-1]):  # no step at all may come of an axis without elements
         raise fail(name, f"a kernel {w[:-2]} (dilation {dilation}) is larger than its padded input {x[1:-1]}.")
     return out
 

@@ -21,8 +21,7 @@ def _windowed(name: str, x: Shape, window: tuple, strides: tuple, padding: Pairs
     if not len(window) == len(strides) == len(padding) == len(dilation) == len(x):
         raise fail(name, f"window, strides, padding and dilation need one entry for each axis of {x}.")
     out = window_shape(x, window, strides, padding, dilation)
-    # An axis that is not pooled, such as that of the rows, may be empty; one that is pooled must hold a window.
-    if any(comparable(d) and (n != 0 or k != 1) and d < 1 for d, n, k in zip(out, x, window)):
+    if any(comparable(d) and d < 0 for d in out):  # an axis may be empty, that of the rows or one that is pooled
         raise fail(name, f"a window {window} (dilation {dilation}) is larger than its padded input {x}.")
     return out
 

@@ -39,9 +39,11 @@ def check_rank(layer: Any, input_shape: Any) -> None:
         raise ValueError(wrong_rank(layer, f"ndim={rank}", tuple(input_shape), rank))
 
 
-def check_fits(layer: Layer, out: list[int | None], space: list[int | None], kernel: tuple[int, ...]) -> None:
-    """Raise an error where a window or kernel does not fit in its input."""
-    if any(d is not None and d < 1 for d in out):
+def check_fits(layer: Any, out: list[int | None], space: list[int | None], kernel: tuple[int, ...]) -> None:
+    """Raise an error where a window or kernel does not fit in its input. An axis without elements stays one where the
+    padding would make room."""
+    padded = layer.padding != "valid"
+    if any(d is not None and d < 1 and not (padded and n == d == 0) for n, d in zip(space, out)):
         what = "window" if hasattr(layer, "pool_size") else "kernel"
         reach = tuple((k - 1) * d + 1 for k, d in zip(kernel, getattr(layer, "dilation_rate", (1,) * len(kernel))))
         extent = f"{kernel}" if reach == tuple(kernel) else f"{kernel} (spanning {reach} with its dilation)"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pronghorn import ops, tree
+from pronghorn.graph.dim import comparable
 
 Step = Callable[[Any, Any], tuple[Any, Any]]
 
@@ -37,7 +38,16 @@ def run_over_time(
 
     Returns:
         The outputs and the last states.
+
+    Raises:
+        ValueError: where there are no time steps, of which there is no last one.
     """
+    shape = tree.flatten(inputs)[0].shape
+    if comparable(shape[1]) and shape[1] == 0:
+        raise ValueError(
+            f"a sequence needs at least one time step, and the inputs of shape {tuple(shape)} (batch, time, ...) have "
+            "none. Leave empty sequences out, or pad them to one step and mask it."
+        )
     inputs = tree.map_structure(time_first, inputs)
     if mask is not None:
         mask = ops.cast(mask, "bool")
@@ -122,9 +132,9 @@ def _scanned(runner: _Runner, inputs: Any, states: Any, mask: Any, go_backwards:
 
 def _unrolled(runner: _Runner, inputs: Any, states: Any, mask: Any, go_backwards: bool) -> tuple[Any, Any]:
     steps = tree.flatten(inputs)[0].shape[0]
-    if not isinstance(steps, int) or steps == 0:
+    if not isinstance(steps, int):
         raise ValueError(
-            f"An RNN with unroll=True needs a fixed number of time steps, at least one; got {steps}. Give Input() the "
+            f"An RNN with unroll=True needs a fixed number of time steps; got {steps}. Give Input() the "
             "length of the sequences, or leave unroll out."
         )
     carry = runner.start(_at(inputs, 0), states)

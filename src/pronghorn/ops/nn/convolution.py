@@ -13,6 +13,7 @@ from pronghorn.ops.nn.geometry import (
     Pairs,
     channels_first,
     from_channels_last,
+    leaves_empty,
     padding_pairs,
     per_axis,
     spatial_rank,
@@ -79,7 +80,7 @@ def conv(
         raise ValueError(f"conv: {w.shape[-1]} filters do not divide into the {groups} groups of kernel {w.shape}.")
     strides, dilation = _steps("conv", strides, dilation_rate, rank)
     pairs = padding_pairs("conv", padding, x.shape[1:-1], w.shape[:-2], strides, dilation, causal=True)
-    _check_window("conv", x.shape[1:-1], w.shape[:-2], dilation, pairs)
+    _check_window("conv", x.shape[1:-1], w.shape[:-2], dilation, padding, pairs)
     out = P.conv(x, w, strides=strides, padding=pairs, dilation=dilation, groups=groups)
     return from_channels_last(out, first)
 
@@ -88,9 +89,9 @@ def _steps(name: str, strides: Any, dilation_rate: Any, rank: int) -> tuple[tupl
     return per_axis(strides, rank, name, "strides"), per_axis(dilation_rate, rank, name, "dilation_rate")
 
 
-def _check_window(name: str, sizes: Any, window: Any, dilation: Any, pairs: Pairs) -> None:
+def _check_window(name: str, sizes: Any, window: Any, dilation: Any, padding: str, pairs: Pairs) -> None:
     for axis, (size, k, d, (low, high)) in enumerate(zip(sizes, window, dilation, pairs)):
-        if comparable(size) and (k - 1) * d + 1 > size + low + high:
+        if comparable(size) and (k - 1) * d + 1 > size + low + high and not leaves_empty(size, padding):
             reach = f"{(k - 1) * d + 1} (window {k}, dilation {d})" if d > 1 else str(k)
             raise ValueError(
                 f"{name}: along spatial axis {axis} the kernel reaches over {reach} elements, but the inputs have "
@@ -137,7 +138,7 @@ def depthwise_conv(
     w = P.reshape(w, shape=(*w.shape[:-2], 1, channels * w.shape[-1]))
     strides, dilation = _steps("depthwise_conv", strides, dilation_rate, rank)
     pairs = padding_pairs("depthwise_conv", padding, x.shape[1:-1], w.shape[:-2], strides, dilation, causal=True)
-    _check_window("depthwise_conv", x.shape[1:-1], w.shape[:-2], dilation, pairs)
+    _check_window("depthwise_conv", x.shape[1:-1], w.shape[:-2], dilation, padding, pairs)
     out = P.conv(x, w, strides=strides, padding=pairs, dilation=dilation, groups=channels)
     return from_channels_last(out, first)
 
@@ -171,7 +172,7 @@ def separable_conv(
     (1, 3, 4)
     """
     x = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
-    return conv(x, pointwise_kernel, 1, "valid", data_format, 1)
+    return conv(x, pointwise_kernel, 1, "same", data_format, 1)  # windows of one element need no padding
 
 
 @symbolic_aware

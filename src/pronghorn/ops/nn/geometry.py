@@ -67,6 +67,12 @@ def padding_pairs(
     raise ValueError(f"{name}: padding={padding!r}; it must be {known}.")
 
 
+def leaves_empty(size: Extent, padding: str) -> bool:
+    """Whether an axis without elements stays one: of padding alone nothing is computed, unlike with "valid", where even
+    one window needs elements."""
+    return size == 0 and padding.lower() != "valid"
+
+
 def channels_first(data_format: Any) -> bool:
     """Whether channels come right after the batch axis."""
     return config.standardize_data_format(data_format) == "channels_first"

@@ -15,6 +15,7 @@ from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.nn.geometry import (
     channels_first,
     from_channels_last,
+    leaves_empty,
     padding_pairs,
     per_axis,
     spatial_rank,
@@ -55,7 +56,7 @@ def _geometry(name: str, x: Tensor, pool_size: Any, strides: Any, padding: str) 
     steps = window if strides is None else per_axis(strides, rank, name, "strides")
     pairs = padding_pairs(name, padding, x.shape[1:-1], window, steps, (1,) * rank)
     for axis, (size, k, (low, high)) in enumerate(zip(x.shape[1:-1], window, pairs)):
-        if comparable(size) and k > size + low + high:
+        if comparable(size) and k > size + low + high and not leaves_empty(size, padding):
             raise ValueError(
                 f"{name}: along spatial axis {axis} the window has {k} elements, but the inputs only {size}. Use a "
                 "smaller pool_size, padding='same', or larger inputs."

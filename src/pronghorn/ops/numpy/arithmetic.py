@@ -160,12 +160,20 @@ def power(x1: Any, x2: Any) -> Tensor:
     return P.pow(*B.operands(x1, x2, dtype=_no_bool(x1, x2)))
 
 
+def _radicand(x: Tensor) -> Tensor:
+    """``x`` without the signs of -0.0 and of minus infinity, whose powers of a half are those of 0 and infinity; the
+    root of -0.0 is -0.0."""
+    if x.dtype in dtypes.COMPLEX:
+        return x
+    return P.select(P.and_(P.lt(x, B.zeros_like(x)), P.is_finite(x)), x, P.abs(x))
+
+
 _CHEAP_POWERS = {
     1: lambda x: x,
     2: lambda x: P.mul(x, x),
     3: lambda x: P.mul(P.mul(x, x), x),
-    0.5: lambda x: P.sqrt(x),
-    -0.5: lambda x: P.rsqrt(x),
+    0.5: lambda x: P.sqrt(_radicand(x)),
+    -0.5: lambda x: P.rsqrt(_radicand(x)),
     -1: lambda x: P.div(B.full_like(x, 1), x),
 }
 """Exponents that are a multiplication or a root away; a general power is a logarithm and an exponential."""
