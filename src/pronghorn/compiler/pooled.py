@@ -149,6 +149,7 @@ class _Pooler(Rewriter):
 MOST_VECTORS = 24  # registers that a kernel can keep for taps, of 32
 SUMS_BYTES = 64 * 1024  # of one image, which a kernel may keep on the stack where the gradient is no float32
 LEAST_WINDOW = 4  # positions in a window: with fewer, the dense kernels do less work
+TILES_WINDOW = 16  # the same where those multiply tiles of bfloat16
 
 
 def pooled_operands(node: Node, target: Target) -> PooledOperands | None:
@@ -181,12 +182,13 @@ def _sizes_fit(x: Shape, kernel: Shape, pool: Node, target: Target) -> bool:
     if dtype != "float32" and (dtype not in LOW_PRECISION or not _has_room(x)):
         return False
     lanes = target.lanes("float32")
+    has_tiles = dtype == "bfloat16" and target.pairs.startswith("amx")
     return (
         all(pad == (0, 0) for pad in pool.params["padding"])
         and all(isinstance(d, int) for d in x[1:])
         and x[-1] % lanes == 0
         and prod(kernel[:-1]) // lanes <= MOST_VECTORS * target.registers // 32
-        and prod(pool.params["window"]) >= LEAST_WINDOW
+        and prod(pool.params["window"]) >= (TILES_WINDOW if has_tiles else LEAST_WINDOW)
     )
 
 

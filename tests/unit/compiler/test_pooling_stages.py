@@ -18,7 +18,7 @@ from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
 from pronghorn.graph.verify import verify
-from pronghorn.runtime.host import host_target
+from pronghorn.runtime.host import host_target, named_target
 
 BATCH = Dim.symbol("batch")
 SIZE, CHANNELS, FILTERS = 11, 32, 48
@@ -109,6 +109,22 @@ def test_gradients_of_16_bits(dtype, monkeypatch):
     for got, expected in zip(Executable(traced)(*inputs), run(traced.graph, inputs), strict=True):
         assert got.dtype == expected.dtype and got.astype("float32").any()
         np.testing.assert_array_equal(got.astype("float32"), expected.astype("float32"))
+
+
+def test_tiles_of_bfloat16_are_faster_than_pooled_sums():
+    def step(x, w):
+        y = ops.max_pool(ops.conv(x, w, 1, "valid"), 2, 2, "valid")
+        return backward([ops.sum(y)], [np.ones((), dtypes.to_numpy(x.dtype))], [x, w])
+
+    shapes = [(BATCH, SIZE, SIZE, 16), (3, 3, 16, FILTERS)]
+    found = {}
+    for dtype in ("float32", "bfloat16"):
+        traced = trace(step, [Aval(shape, dtype) for shape in shapes])
+        for name in ("avx512", "amx"):
+            target = named_target(name)
+            graph = rewrite(traced.graph, target, check=True)
+            found[dtype, name] = sum(pooled_operands(node, target) is not None for node in graph.nodes)
+    assert found.pop(("bfloat16", "amx")) == 0 and set(found.values()) == {2}
 
 
 BAD = (np.inf, -np.inf, np.nan)

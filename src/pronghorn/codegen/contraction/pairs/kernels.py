@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, vec
@@ -50,6 +51,15 @@ def emit_pairs(
         else:
             _Main(module, names[-1], plan, machine, tables, scratch, None if plan.chunks else epilogue).write()
     return names
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A row of results of a unit: its coordinates, where its sums begin, and its offset in C."""
+
+    values: dict[str, Operand]
+    sums: str
+    offset: Operand
 
 
 class _Main:
@@ -194,59 +204,56 @@ class _Main:
 
     def _finish(self, chunk: Operand, outer: Sequence[Operand], row: Operand, column: Operand) -> None:
         fb, plan = self.fb, self.plan
-        others = {axis.name: index for axis, index in zip(plan.outer, outer, strict=True)}
         columns = fb.min(fb.sub(self.columns, column), plan.columns)
-        with fb.loop(0, fb.min(fb.sub(self.rows, row), plan.blocks * plan.block_rows)) as line:
-            at = split_unit(fb, fb.add(row, line), self.row_extents)
-            values = others | {axis.name: index for axis, index in zip(plan.rows, at, strict=True)}
+        with fb.loop(0, fb.min(fb.sub(self.rows, row), plan.blocks * plan.block_rows)) as number:
+            line = self._line(chunk, outer, row, number)
             padded = plan.chunks is not None  # partial sums are, to whole vectors
             whole = columns if padded else fb.mul(fb.div(columns, LINES), LINES)
             with fb.loop(0, whole, LINES) as start:
-                self._result(chunk, values, line, column, start, LINES)
+                self._result(line, column, start, LINES)
             if padded or (isinstance(self.columns, int) and self.columns % LINES == 0):
                 return
             left = fb.sub(columns, whole)
             with fb.if_(fb.cmp("sgt", "i64", left, 0)):
                 # A number that is known must show: LLVM 20 takes a mask of one 16-bit lane, found out late, for two.
                 known = self.columns % LINES if isinstance(self.columns, int) else left
-                self._result(chunk, values, line, column, whole, known)
+                self._result(line, column, whole, known)
 
-    def _result(
-        self,
-        chunk: Operand,
-        values: dict[str, Operand],
-        line: Operand,
-        column: Operand,
-        start: Operand,
-        valid: Operand,
-    ) -> None:
-        """What becomes of one vector of sums."""
+    def _line(self, chunk: Operand, outer: Sequence[Operand], row: Operand, number: Operand) -> _Line:
         fb, plan, unit = self.fb, self.plan, self.plan.unit
-        values = values | {plan.vector.name: fb.add(column, start)}
+        at = split_unit(fb, fb.add(row, number), self.row_extents)
+        indices = zip((*plan.outer, *plan.rows), (*outer, *at), strict=True)
+        values = {axis.name: index for axis, index in indices}
+        origin = fb.mul(chunk, self.chunk_stride) if plan.chunks else self.c_origin
+        offset = fb.add(origin, linear(fb, [(value, self.c[name]) for name, value in values.items()]))
+        rows, i, inside = split_unit(fb, number, (plan.blocks, unit.rows, LINES))
+        place = fb.add(fb.mul(i, unit.columns * TILE_BYTES), fb.mul(inside, LINES * 4))
+        place = fb.add(fb.mul(rows, self.sum_bytes), place) if plan.blocks > 1 else place
+        return _Line(values, fb.gep("i8", self.sums, place), offset)
+
+    def _result(self, line: _Line, column: Operand, start: Operand, valid: Operand) -> None:
+        """What becomes of one vector of sums, ``start`` columns behind the first of the unit."""
+        fb, unit = self.fb, self.plan.unit
         tile = fb.div(start, LINES)
         block, j = fb.div(tile, unit.columns), fb.rem(tile, unit.columns)
-        rows, i, inside = split_unit(fb, line, (plan.blocks, unit.rows, LINES))
-        number = fb.add(fb.mul(fb.add(fb.mul(block, unit.rows), i), unit.columns), j)
-        place = fb.add(fb.mul(number, TILE_BYTES), fb.mul(inside, LINES * 4))
-        place = fb.add(fb.mul(rows, self.sum_bytes), place) if plan.blocks > 1 else place
-        total = fb.load(_SUMS, fb.gep("i8", self.sums, place), 64)
-        result = self._place(chunk, values, valid)
+        behind = fb.add(fb.mul(block, unit.rows * unit.columns * TILE_BYTES), fb.mul(j, TILE_BYTES))
+        total = fb.load(_SUMS, fb.gep("i8", line.sums, behind), ROW_BYTES)
+        place = self._place(line, fb.add(column, start), valid)
         if self.epilogue:
-            self.epilogue(fb, total, _SUMS, result)
+            self.epilogue(fb, total, _SUMS, place)
         else:
-            result.store(total)
+            place.store(total)
 
-    def _place(self, chunk: Operand, values: dict[str, Operand], valid: Operand) -> Place:
-        fb, plan = self.fb, self.plan
-        origin = fb.mul(chunk, self.chunk_stride) if plan.chunks else self.c_origin
+    def _place(self, line: _Line, column: Operand, valid: Operand) -> Place:
+        fb, plan, vector = self.fb, self.plan, self.plan.vector
         place = Place(
-            coords=Coordinates(fb, self.slots, plan.spec.axes, values),
-            offset=fb.add(origin, linear(fb, [(value, self.c[name]) for name, value in values.items()])),
+            coords=Coordinates(fb, self.slots, plan.spec.axes, line.values | {vector.name: column}),
+            offset=fb.add(line.offset, fb.mul(column, self.c[vector.name])),
             lanes=LINES,
             valid=valid,
             mask=None if valid == LINES else fb.mask_first(valid, LINES),
-            stride=self.c[plan.vector.name],
-            axis=plan.vector.whole,
+            stride=self.c[vector.name],
+            axis=vector.whole,
             store=lambda value: store_elements(
                 fb, value, self.c_base, place, self.array, plan.spec.sum_dtype, self.machine
             ),

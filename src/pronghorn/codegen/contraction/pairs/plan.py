@@ -33,8 +33,8 @@ CHUNK_STEPS = 256  # of a sum at least that is cut
 
 # In the model's units: of filling one tile in each of the ways, first for A, whose rows are as in memory, then for B;
 # of a vector of results; and of one that is scattered.
-_FILL_A = {STEPWISE: 45.0, LINEWISE: 260.0, SCATTERED: 1500.0}
-_FILL_B = {STEPWISE: 260.0, LINEWISE: 70.0, SCATTERED: 1500.0}
+_FILL_A = {STEPWISE: 70.0, LINEWISE: 200.0, SCATTERED: 1500.0}
+_FILL_B = {STEPWISE: 250.0, LINEWISE: 200.0, SCATTERED: 1500.0}
 # Fewer columns of a unit would fill tiles of A for too few products.
 _FEWEST_COLUMNS = {STEPWISE: 128, LINEWISE: 256, SCATTERED: 512}
 _RESULT, _SCATTER = 4.0, 24.0
