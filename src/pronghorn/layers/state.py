@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +15,7 @@ from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.graph.active import current_trace, state
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.variable import substituted
+from pronghorn.layers.call import parameters_of
 from pronghorn.layers.tracking import Tracker, changes
 from pronghorn.symbolic.operation import Operation
 from pronghorn.variables import Variable
@@ -78,6 +79,10 @@ class StatefulOperation(Operation):
     def _layers(self) -> list[Any]:
         """The layers directly below this one, in the order in which they came."""
         return self._tracker.layers
+
+    @_layers.setter
+    def _layers(self, layers: Iterable[Any]) -> None:
+        self._tracker.layers[:] = layers
 
     @property
     def _metrics(self) -> list[Any]:
@@ -308,6 +313,14 @@ class StatefulOperation(Operation):
     def input_dtype(self) -> str:
         """The element type that float inputs are cast to."""
         return self.compute_dtype
+
+    @property
+    def _call_has_training_arg(self) -> bool:  # this and the next are Keras's, for libraries that ask layers
+        return "training" in parameters_of(self.call).names
+
+    @property
+    def _call_has_mask_arg(self) -> bool:
+        return "mask" in parameters_of(self.call).names
 
     @property
     def quantization_mode(self) -> str | None:

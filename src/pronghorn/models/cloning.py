@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from pronghorn import tree
+from pronghorn import saving, tree
 from pronghorn.layers.core.input_layer import Input, InputLayer
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.registry import clone_layer
@@ -26,10 +26,10 @@ def clone_model(
     recursive: bool = False,
     **kwargs: Any,
 ) -> Model:
-    """A model with the same layers and new weights.
+    """A model with the same layers and new weights; built and compiled where the first one is.
 
     Args:
-        model: a functional or sequential model; a subclassed one needs a ``get_config``.
+        model: a functional or sequential model; a subclassed one, or a layer, needs a ``get_config``.
         input_tensors: KerasTensors to use as inputs, instead of new ones.
         clone_function: makes the new layer from an old one (inputs aside).
         call_function: ``(layer, *args, **kwargs)``: calls a new layer, functional models only.
@@ -48,7 +48,7 @@ def clone_model(
     cache = kwargs.pop("cache", None)
     if kwargs:
         raise ValueError(f"clone_model: unknown keyword arguments {kwargs}.")
-    if not isinstance(model, Model):
+    if not isinstance(model, Layer):
         raise ValueError(f"clone_model: `model` must be a Model, got {shown(model)} of type {type(model).__name__}.")
     options = {"clone_function": clone_function, "call_function": call_function}
     clone = _Clones(options, recursive, {} if cache is None else cache)
@@ -66,7 +66,9 @@ def clone_model(
             "clone_model: `clone_function`, `input_tensors`, `call_function` and `recursive` are for functional and "
             f"sequential models; {type(model).__name__} is a subclassed one."
         )
-    return type(model).from_config(model.get_config())
+    return saving.deserialize_keras_object(
+        saving.serialize_keras_object(model), custom_objects={type(model).__name__: type(model)}
+    )
 
 
 def _compiled_like(model: Model, clone: Model) -> Model:

@@ -17,7 +17,7 @@ from pronghorn.utils.naming import to_snake_case
 # Attributes that the library itself uses; whatever they hold is reached by another way or is not saved.
 _SKIPPED = frozenset(
     ("_tracker", "_layers", "_metrics", "_inbound_nodes", "_outbound_nodes", "_operations", "_nodes", "_nodes_by_depth")
-    + ("_ends", "_graph", "_losses", "layers")
+    + ("_ends", "_graph", "_losses")
     + ("_inputs", "_outputs", "_inputs_struct", "_outputs_struct", "_operations_by_depth", "_input_layers")
     + ("_init_arguments",)
 )
@@ -63,6 +63,7 @@ def _walk_container(container: Any, path: str, seen: set[int]) -> Iterator[tuple
 
 def _children(obj: Any) -> Iterator[tuple[str, Any]]:
     attributes = {_public_name(obj, name): value for name, value in vars(obj).items() if name not in _SKIPPED}
+    attributes |= {name: value for name, value in _users_properties(obj) if name not in attributes}
     if isinstance(obj, models.Model):
         attributes["layers"] = obj.layers
         attributes["optimizer"] = obj.optimizer
@@ -71,6 +72,19 @@ def _children(obj: Any) -> Iterator[tuple[str, Any]]:
         value = attributes[name]
         if _is_saveable(value) or _is_container(value):
             yield name, value
+
+
+def _users_properties(obj: Any) -> Iterator[tuple[str, Any]]:
+    """The properties of users' classes, below whose names Keras saves what they give."""
+    for cls in type(obj).__mro__:
+        if cls.__module__.partition(".")[0] in ("pronghorn", "builtins"):
+            continue
+        for name, found in vars(cls).items():
+            if isinstance(found, property) and not name.startswith("__"):
+                try:
+                    yield name, getattr(obj, name)
+                except Exception:  # of the user's code, which is not asked for a value here
+                    continue
 
 
 def _public_name(obj: Any, name: str) -> str:

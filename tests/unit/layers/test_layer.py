@@ -354,6 +354,30 @@ def test_a_configuration_with_a_wrong_value_is_a_type_error_that_shows_it():
         layers.Embedding.from_config({"input_dim": 3.7, "output_dim": 8})
 
 
+def test_a_list_of_layers_may_be_set_as_a_whole():
+    class Chain(layers.Layer):
+        def __init__(self, chain, **kwargs):
+            super().__init__(**kwargs)
+            self._layers = chain
+
+        def call(self, x):
+            for layer in self._layers:
+                x = layer(x)
+            return x
+
+    first, second = layers.Dense(2), layers.Dense(2)
+    chain = Chain([first, second, first])
+    x = np.ones((1, 2), "float32")
+    np.testing.assert_array_equal(chain(x), first(second(first(x))))
+    assert chain._flatten_layers(include_self=False) == [first, second]
+    assert len(chain.weights) == 4 and chain.weights[0].path.startswith("chain/")
+
+
+def test_layers_tell_what_their_calls_take():
+    found = [(layer._call_has_training_arg, layer._call_has_mask_arg) for layer in (layers.GRU(1), layers.Flatten())]
+    assert found == [(True, True), (False, False)]
+
+
 def test_layers_in_ordered_dicts_and_named_tuples_are_found():
     class Pair(NamedTuple):
         left: layers.Layer

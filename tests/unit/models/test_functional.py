@@ -289,3 +289,36 @@ def test_a_list_of_one_output_stays_one_in_symbolic_calls():
         assert type(found) is type(outputs) and found[0].shape == (None, 2)
     inner = Model(a, [layers.Dense(2)(a)])
     assert np.shape(Model(a, layers.Dense(1)(inner(a)[0]))(np.ones((2, 3), "float32"))) == (2, 1)
+
+
+def test_a_layer_is_cloned_as_a_model_is():
+    layer = layers.Dense(3, activation="relu")
+    assert not clone_model(layer).built
+    layer.build((None, 2))
+    clone = clone_model(layer)
+    assert clone is not layer and clone.get_config() == layer.get_config()
+    assert [w.shape for w in clone.weights] == [(2, 3), (3,)]
+    assert not np.array_equal(clone.kernel, layer.kernel)
+    with pytest.raises(ValueError, match="must be a Model"):
+        clone_model(3)
+
+
+def test_a_subclassed_model_is_cloned_built_and_compiled():
+    class Small(Model):
+        def __init__(self, units=2, **kwargs):
+            super().__init__(**kwargs)
+            self.last = layers.Dense(units)
+            self.units = units
+
+        def call(self, x):
+            return self.last(x)
+
+        def get_config(self):
+            return {**super().get_config(), "units": self.units}
+
+    model = Small(3)
+    model.compile("sgd", "mse")
+    model(A)
+    clone = clone_model(model)
+    assert type(clone) is Small and clone.units == 3 and clone.compiled
+    assert [w.shape for w in clone.weights] == [(3, 3), (3,)]
