@@ -70,6 +70,7 @@ def planned(monkeypatch):
         return made[-1]
 
     monkeypatch.setattr(contract, "plan_pairs", whatever_it_gains)
+    monkeypatch.setattr(contract, "_GAIN", 0.0)
     monkeypatch.setenv("PRONGHORN_CACHE", "0")  # which does not know of this
     return made
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
+from math import prod
 from typing import TypeVar
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder
@@ -36,6 +37,7 @@ from pronghorn.codegen.pooling import PoolEpilogue
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.units import Units
 from pronghorn.codegen.values import round_to
+from pronghorn.compiler.costs import typical
 from pronghorn.compiler.expr import Index, LoopVar, all_indices
 from pronghorn.compiler.kernels import ContractionKernel, Part, PoolFusion
 from pronghorn.compiler.virtual import linear
@@ -104,8 +106,25 @@ def _chosen(
 ) -> tuple[AnyPlan, PoolEpilogue | None]:
     """The plan of a part, and what pools its register tiles if that is done in registers."""
     pairs = _pair_plan(kernel, part, spec, target)
-    if pairs is not None:
+    if pairs is not None and pairs.unit.has_tiles:  # nothing else comes near
         return pairs, None
+    made, pool = _float_plan(kernel, part, spec, tables, target)
+    if pairs is not None:
+        cycles = made.tile.cycles if isinstance(made, Plan) else made.cycles
+        pooled = _POOLING * prod(typical(axis.extent) for axis in spec.axes if not axis.reduced) if pool else 0.0
+        if (pairs.cycles + pooled) * _GAIN < cycles:
+            return pairs, None
+    return made, pool
+
+
+_POOLING = 0.3  # cycles of writing a result and reading it to pool it, in the planners' units
+_GAIN = 0.9  # sums are exacter than by minimal filtering
+
+
+def _float_plan(
+    kernel: ContractionKernel, part: Part, spec: Contraction, tables: Tables, target: Target
+) -> tuple[Plan | WinogradPlan | FilterGradientPlan, PoolEpilogue | None]:
+    """The plan that multiplies floats, and the pooling of its register tiles."""
     if kernel.pool is not None:
         made = _pooling_plan(kernel, part, spec, kernel.pool, target)
         if made is not None:
@@ -153,7 +172,7 @@ def _one_stride(outer: LoopVar, inner: LoopVar, extent: Extent, indices: Sequenc
 
 def _pooling_plan(
     kernel: ContractionKernel, part: Part, spec: Contraction, fusion: PoolFusion, target: Target
-) -> AnyPlan | None:
+) -> Plan | WinogradPlan | FilterGradientPlan | None:
     multiples = {
         axis.name: fusion.window[axis.output]
         for axis in part.axes
