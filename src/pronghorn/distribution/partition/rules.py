@@ -1,13 +1,15 @@
 """How each primitive is computed by processes that have some of the rows each: one rule a primitive.
 
-A primitive without a rule is computed from whole operands, by every process.
+Along which axes rows pass where a primitive does the same to all of them, `compiler.axes` says. A primitive without a
+rule is computed from whole operands, by every process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from pronghorn.compiler.axes import OperandAxes, operand_axes, result_axis, summed_axes
 from pronghorn.distribution.partition.places import (
     TERM,
     WHOLE,
@@ -25,6 +27,7 @@ from pronghorn.graph.ir import Node, Value
 
 #: Sums and what goes through a sum: of terms they give terms, and the sum is left for later.
 _LINEAR = frozenset({"add", "sub", "neg", "stop_gradient"})
+_LINEAR_ALONG_AXES = frozenset({"transpose", "reverse", "slice", "concatenate", "reduce_sum"})
 
 
 @rule("elementwise")
@@ -66,15 +69,42 @@ def _stays_term(node: Node, places: list[Place]) -> bool:
     return False
 
 
+# -- what the compiler knows of axes ----------------------------------------------------------------------------------
+@rule("broadcast_in_dim", "transpose", "reverse", "slice", "concatenate", "argmax", "argmin", "dot_general")
+@rule("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or")
+@rule("cumsum", "cumprod", "cummax", "cummin")
+def _as_axes_pass(walk: Walk, node: Node, xs: list[Value], **params: Any) -> list[Value]:
+    """Along the axis of the result that the operands' rows belong to, or as a term where they are summed."""
+    if node.prim.name in _LINEAR_ALONG_AXES and all(walk.place(x).is_term for x in xs):
+        return walk.emit(node.prim, xs, of_total_params(node.params), TERM)
+    xs = walk.terms_collected(xs)
+    axes = [walk.axis(x) for x in xs]
+    alone = [[a if i == j else None for j in range(len(xs))] for i, a in enumerate(axes) if a is not None]
+    for wanted in [axes, *alone] if alone else []:  # rows of several operands, or those of one with the whole others
+        if (summed := summed_axes(node, wanted)) is not None:
+            return walk.emit(node.prim, _at(walk, xs, summed), of_total_params(node.params), TERM)
+        if (axis := result_axis(node, wanted)) is not None:
+            found = operand_axes(node, axis) or ()
+            return walk.emit(node.prim, _at(walk, xs, found), _of_rows(node, axis, found), rows(axis))
+    return walk.as_whole(node, xs)
+
+
+def _at(walk: Walk, xs: Sequence[Value], axes: OperandAxes) -> list[Value]:
+    """Operands with the process's rows along these axes; None: whole."""
+    return [walk.whole(x) if axis is None else walk.share(x, axis) for x, axis in zip(xs, axes)]
+
+
+def _of_rows(node: Node, axis: int, axes: OperandAxes) -> dict[str, Any]:
+    """Parameters of a node with the process's rows, which lie along these axes of result and operands."""
+    params = of_total_params(node.params)
+    if "shape" in params:
+        params["shape"] = of_share(node.params["shape"], axis)
+    if "limit" in params:
+        params["limit"] = of_share(node.params["limit"], axes[0])
+    return params
+
+
 # -- structure --------------------------------------------------------------------------------------------------------
-@rule("broadcast_in_dim")
-def _broadcast_in_dim(walk: Walk, node: Node, xs: list[Value], *, shape: Shape, dims: tuple[int, ...]) -> list[Value]:
-    axis = walk.axis(xs[0])
-    if axis is None:
-        return walk.as_whole(node, xs)
-    return walk.emit(node.prim, xs, {"shape": of_share(shape, dims[axis]), "dims": dims}, rows(dims[axis]))
-
-
 @rule("reshape")
 def _reshape(walk: Walk, node: Node, xs: list[Value], *, shape: Shape) -> list[Value]:
     axis = walk.axis(xs[0])
@@ -87,35 +117,6 @@ def _reshape(walk: Walk, node: Node, xs: list[Value], *, shape: Shape) -> list[V
     return walk.as_whole(node, xs)
 
 
-@rule("transpose")
-def _transpose(walk: Walk, node: Node, xs: list[Value], *, perm: tuple[int, ...]) -> list[Value]:
-    axis = walk.axis(xs[0])
-    return walk.emit(node.prim, xs, node.params, TERM if axis is None else rows(perm.index(axis)))
-
-
-@rule("reverse")
-def _reverse(walk: Walk, node: Node, xs: list[Value], *, axes: tuple[int, ...]) -> list[Value]:
-    place = walk.place(xs[0])
-    if place.axis in axes:
-        return walk.as_whole(node, xs)
-    return walk.emit(node.prim, xs, node.params, place)
-
-
-@rule("slice")
-def _slice(
-    walk: Walk, node: Node, xs: list[Value], *, start: Shape, limit: Shape, stride: tuple[int, ...]
-) -> list[Value]:
-    place = walk.place(xs[0])
-    axis = place.axis
-    params = of_total_params(node.params)
-    if axis is not None:
-        extent = node.inputs[0].shape[axis]
-        if not (identical(start[axis], 0) and identical(limit[axis], extent) and stride[axis] == 1):
-            return walk.as_whole(node, xs)
-        params["limit"] = of_share(limit, axis)
-    return walk.emit(node.prim, xs, params, place)
-
-
 @rule("pad")
 def _pad(walk: Walk, node: Node, xs: list[Value], *, low: Any, high: Any, interior: Any) -> list[Value]:
     xs = walk.terms_collected(xs)
@@ -123,13 +124,6 @@ def _pad(walk: Walk, node: Node, xs: list[Value], *, low: Any, high: Any, interi
     if axis is None or any(not identical(border[axis], 0) for border in (low, high, interior)):
         return walk.as_whole(node, [xs[0], fill])
     return walk.emit(node.prim, [xs[0], fill], of_total_params(node.params), rows(axis))
-
-
-@rule("concatenate")
-def _concatenate(walk: Walk, node: Node, xs: list[Value], *, axis: int) -> list[Value]:
-    if all(walk.place(x).is_term for x in xs):
-        return walk.emit(node.prim, xs, node.params, TERM)
-    return _along_rows(walk, node, xs, lambda own: own != axis)
 
 
 @rule("dynamic_slice")
@@ -185,61 +179,10 @@ def _scatter(walk: Walk, node: Node, xs: list[Value], *, mode: str) -> list[Valu
     return walk.as_whole(node, [x, indices, updates])
 
 
-# -- sums and orders --------------------------------------------------------------------------------------------------
-@rule("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or")
-def _reduction(walk: Walk, node: Node, xs: list[Value], *, axes: tuple[int, ...]) -> list[Value]:
-    (x,) = xs
-    place, is_sum = walk.place(x), node.prim.name == "reduce_sum"
-    if place.is_term:
-        return walk.emit(node.prim, xs, node.params, TERM) if is_sum else walk.as_whole(node, xs)
-    if place.axis in axes:
-        return walk.emit(node.prim, xs, node.params, TERM) if is_sum else walk.as_whole(node, xs)
-    return walk.emit(node.prim, xs, node.params, _without(place.axis, axes))
-
-
-def _without(axis: Any, axes: tuple[int, ...]) -> Place:
-    return rows(axis - sum(a < axis for a in axes))
-
-
-@rule("argmax", "argmin")
-def _arg_reduction(walk: Walk, node: Node, xs: list[Value], *, axis: int) -> list[Value]:
-    own = walk.axis(xs[0])
-    if own is None or own == axis:
-        return walk.as_whole(node, xs)
-    return walk.emit(node.prim, xs, node.params, _without(own, (axis,)))
-
-
-@rule("cumsum", "cumprod", "cummax", "cummin", "sort")
-def _along_axis(walk: Walk, node: Node, xs: list[Value], *, axis: int, **params: Any) -> list[Value]:
+# -- orders and products ----------------------------------------------------------------------------------------------
+@rule("sort")
+def _sort(walk: Walk, node: Node, xs: list[Value], *, axis: int, **params: Any) -> list[Value]:
     return _along_rows(walk, node, xs, lambda own: own != axis)
-
-
-# -- contractions -----------------------------------------------------------------------------------------------------
-@rule("dot_general")
-def _dot_general(walk: Walk, node: Node, xs: list[Value], *, contract: tuple, batch: tuple) -> list[Value]:
-    x, y = walk.terms_collected(xs)
-    for one, other in ((0, 1), (1, 0)):
-        value = (x, y)[one]
-        axis = walk.axis(value)
-        for pairs, is_sum in ((contract, True), (batch, False)):
-            if axis is not None and axis in pairs[one]:
-                i = pairs[one].index(axis)
-                pair = [value, walk.share((x, y)[other], pairs[other][i])]
-                return walk.emit(node.prim, pair[:: 1 if one == 0 else -1], node.params, TERM if is_sum else rows(i))
-    own = walk.axis(x)
-    if own is not None:  # each row of the one with all of the other
-        place = rows(len(batch[0]) + _free(node.inputs[0], contract[0], batch[0]).index(own))
-        return walk.emit(node.prim, [x, walk.whole(y)], node.params, place)
-    own = walk.axis(y)
-    if own is None:
-        return walk.as_whole(node, [x, y])
-    before = len(batch[0]) + len(_free(node.inputs[0], contract[0], batch[0]))
-    place = rows(before + _free(node.inputs[1], contract[1], batch[1]).index(own))
-    return walk.emit(node.prim, [x, y], node.params, place)
-
-
-def _free(value: Value, summed: tuple[int, ...], shared: tuple[int, ...]) -> list[int]:
-    return [i for i in range(len(value.shape)) if i not in summed and i not in shared]
 
 
 @rule("conv", "conv_input_grad")
