@@ -118,16 +118,28 @@ class STFT(Initializer):
             raise ValueError(f"STFT: the kernel must have one input channel, got shape={tuple(shape)}.")
         if fft_length // 2 + 1 < 1:
             raise ValueError(f"STFT: the kernel needs at least one frequency, got shape={tuple(shape)}.")
-        freqs = fft_length
-        length = (freqs - 1) * 2 if freqs > 1 else 1
+        length = max(2 * (fft_length - 1), 1)
         window = self._window(frame)
-        angle = 2.0 * np.pi * np.outer(np.arange(frame), np.arange(freqs)) / length
-        basis = np.cos(angle) if self.side == "real" else -np.sin(angle)
         if self.scaling is not None and self.window is not None:
             power = np.sum(window**2) if self.scaling == "density" else np.sum(window) ** 2
             window = window / np.sqrt(power)
-        kernel = (basis * window[:, None])[:, None, :]
-        return ops.cast(ops.convert_to_tensor(kernel), element_type(dtype))
+        dtype = element_type(dtype)
+        kernel = self._basis(window, fft_length, length, np.float64 if dtype == "float64" else np.float32)
+        return ops.convert_to_tensor(kernel, dtype=dtype)
+
+    def _basis(self, window: np.ndarray, count: int, length: int, dtype: Any) -> np.ndarray:
+        """Waves of ``count`` frequencies times a window, shape ``(frame, 1, count)``.
+
+        A wave has no values but those of ``length`` places on a circle, and a table of these takes neither the time nor
+        the memory of a cosine for each element.
+        """
+        angle = 2 * np.pi * np.arange(length) / length
+        circle = np.cos(angle) if self.side == "real" else -np.sin(angle)
+        frequencies = np.arange(count)
+        result = np.empty((len(window), 1, count), dtype)
+        for place, height in enumerate(window):
+            result[place, 0] = circle[place * frequencies % length] * height
+        return result
 
     def _window(self, frame: int) -> np.ndarray:
         return window_array(self.window, frame, periodic=self.periodic)

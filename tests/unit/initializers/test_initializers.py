@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -93,3 +95,19 @@ def test_mistakes(make, pattern):
 def test_an_unknown_window_is_refused_at_once():
     with pytest.raises(ValueError, match="STFT.*window='unknown'"):
         initializers.STFT("real", window="unknown")
+
+
+@pytest.mark.parametrize(("frame", "count"), [(1, 1), (5, 1), (1, 2), (16, 9), (7, 12), (512, 257)])
+@pytest.mark.parametrize("side", ["real", "imag"])
+def test_fourier_basis(side, frame, count):
+    """In float64 with the digits of float64; and with hardly more memory than the kernel itself."""
+    angle = 2 * np.pi * np.outer(np.arange(frame), np.arange(count)) / max(2 * (count - 1), 1)
+    expected = np.cos(angle) if side == "real" else -np.sin(angle)
+    for dtype, close in (("float64", 1e-12), ("float32", 1e-7), ("bfloat16", 1e-2)):
+        tracemalloc.start()
+        kernel = initializers.STFT(side, window=None)((frame, 1, count), dtype)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert kernel.dtype == dtype
+        np.testing.assert_allclose(np.asarray(kernel.numpy(), "f8")[:, 0], expected, rtol=0, atol=close)
+        assert peak < 3 * max(expected.size, 1e5) * (8 if dtype == "float64" else 4)
