@@ -1,6 +1,6 @@
 """What constructors of optimizers take beside what their signatures say, for type checkers and editors (PEP 692).
 
-And what they say of arguments that they do not take.
+And what they say of arguments that they do not take, or that do not fit together.
 """
 
 from __future__ import annotations
@@ -49,3 +49,36 @@ def not_recognized(cls: type, names: Iterable[str]) -> str:
         renamed = f", which is called {_RENAMED[name]}" if name in _RENAMED else ""
         told.append(repr(name) + (renamed or nearest_clause(name, known).replace(";", ",", 1)))
     return f"{cls.__name__}: argument(s) not recognized: {'; '.join(told)}."
+
+
+def check_shared_arguments(
+    owner: str,
+    clipnorm: Any,
+    clipvalue: Any,
+    global_clipnorm: Any,
+    use_ema: bool,
+    ema_momentum: float,
+    ema_overwrite_frequency: Any,
+    gradient_accumulation_steps: Any,
+) -> None:
+    """Raise an error where arguments that every optimizer has do not fit together."""
+    if sum(limit is not None for limit in (clipnorm, clipvalue, global_clipnorm)) > 1:
+        raise ValueError(
+            f"{owner}: gradients are clipped in one way only, got clipnorm={clipnorm}, clipvalue={clipvalue} and "
+            f"global_clipnorm={global_clipnorm}. Leave all but one out."
+        )
+    if use_ema and not 0 <= ema_momentum <= 1:
+        raise ValueError(f"{owner}: ema_momentum must lie between 0 and 1, got {ema_momentum}.")
+    if use_ema and ema_overwrite_frequency is not None and not _is_count(ema_overwrite_frequency, 1):
+        raise ValueError(
+            f"{owner}: ema_overwrite_frequency must be an integer of 1 or more, or None; got {ema_overwrite_frequency}."
+        )
+    if gradient_accumulation_steps is not None and not _is_count(gradient_accumulation_steps, 2):
+        raise ValueError(
+            f"{owner}: gradient_accumulation_steps must be an integer of 2 or more, or None; got "
+            f"{gradient_accumulation_steps}."
+        )
+
+
+def _is_count(value: Any, least: int) -> bool:
+    return isinstance(value, int) and value >= least

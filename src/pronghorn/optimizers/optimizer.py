@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Unpack
 
 from pronghorn import config, ops
 from pronghorn.backends.foreign_calls import on_its_engine
-from pronghorn.distribution.active import distribution
 from pronghorn.graph.active import eager, scope
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import warn
 from pronghorn.optimizers import clipping, schedules
-from pronghorn.optimizers.arguments import OldArguments, not_recognized
+from pronghorn.optimizers.arguments import OldArguments, check_shared_arguments, not_recognized
 from pronghorn.optimizers.conditional import update_if
+from pronghorn.optimizers.own_variables import OwnVariables
 from pronghorn.optimizers.schedules import LearningRateSchedule
 from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 from pronghorn.utils.arguments import RATE, CheckedArguments, arguments, check, is_number
@@ -24,7 +23,7 @@ from pronghorn.utils.reprs import ShownByConfig
 from pronghorn.variables import Variable
 
 
-class Optimizer(ShownByConfig, CheckedArguments):
+class Optimizer(OwnVariables, ShownByConfig, CheckedArguments):
     """An optimizer: override `update_step`, and `build` to create slot variables.
 
     Everything it does is ops on variables, so inside a compiled training step it becomes part of the step.
@@ -76,7 +75,7 @@ class Optimizer(ShownByConfig, CheckedArguments):
             warn("`decay` is not supported and is ignored; pass a learning-rate schedule.")
         if kwargs:
             raise ValueError(not_recognized(type(self), kwargs))
-        _check_arguments(
+        check_shared_arguments(
             type(self).__name__, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency,
             gradient_accumulation_steps,
         )  # fmt: skip
@@ -88,7 +87,7 @@ class Optimizer(ShownByConfig, CheckedArguments):
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.built = False
-        self._variables: list[Variable] = []
+        self._variables = []
         self._trainable_variables: list[Variable] = []
         self._placeholders: list[Variable] = []  # of `_variables`, those that nothing reads
         self._positions: dict[int, int] = {}
@@ -165,17 +164,6 @@ class Optimizer(ShownByConfig, CheckedArguments):
         return self.once(("rate", id(learning_rate), dtype), lambda: ops.cast(learning_rate, dtype))
 
     # -- variables --------------------------------------------------------------------------------------------------
-    @property
-    def variables(self) -> list[Variable]:
-        """The step count, the learning rate and the slots, in the order of their creation."""
-        return self._variables[:]
-
-    def _track(self, variable: Variable) -> None:
-        self._variables.append(variable)
-
-    def _untrack(self, variable: Variable) -> None:
-        self._variables = [v for v in self._variables if v is not variable]
-
     def build(self, variables: Sequence[Variable]) -> None:
         """Create the slots for the weights; subclasses call this first."""
         if self.built:
@@ -193,132 +181,8 @@ class Optimizer(ShownByConfig, CheckedArguments):
             ]
         self.built = True
 
-    def add_variable(
-        self,
-        shape: Any,
-        initializer: Any = "zeros",
-        dtype: Any = None,
-        aggregation: str = "none",
-        layout: Any = None,
-        name: str | None = None,
-    ) -> Variable:
-        """Create and track a variable of the optimizer.
-
-        Args:
-            shape: its shape.
-            initializer: as for any variable.
-            dtype: its element type.
-            aggregation: kept for compatibility.
-            layout: how it lies on several devices; whole on each by default.
-            name: its name.
-        """
-        if layout is None and (found := distribution()) is not None:
-            layout = found.whole(len(shape))
-        with NameScope(self.name, caller=self):
-            variable = Variable(
-                initializer,
-                shape=tuple(shape),
-                dtype=dtype,
-                trainable=False,
-                aggregation=aggregation,
-                layout=layout,
-                name=name,
-            )
-        self._track(variable)
-        return variable
-
-    def add_variable_from_reference(
-        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
-    ) -> Variable:
-        """Create and track a slot with the shape and type of a weight.
-
-        Args:
-            reference_variable: the weight.
-            name: the slot's role, such as `"momentum"`; the weight's own path comes before it.
-            initializer: as for any variable.
-        """
-        path = getattr(reference_variable, "path", reference_variable.name).replace("/", "_")
-        dtype = getattr(reference_variable, "storage_dtype", reference_variable.dtype)
-        layout = getattr(reference_variable, "layout", None)
-        slot = self.add_variable(
-            reference_variable.shape, initializer, dtype=dtype, layout=layout, name=f"{path}_{name or 'slot'}"
-        )
-        slot.laid_like = reference_variable  # also where that is laid out later
-        return slot
-
-    def add_optimizer_variables(
-        self, trainable_variables: Sequence[Variable], name: Any, initializer: Any = "zeros"
-    ) -> Any:
-        """Create a slot for each weight; a list of names gives a tuple of such lists.
-
-        Args:
-            trainable_variables: the weights.
-            name: the slot's role, or a list of roles.
-            initializer: for all of them, or one for each role.
-        """
-        names = [name] if isinstance(name, str) else list(name)
-        initializers = (
-            [initializer] * len(names) if isinstance(name, str) or isinstance(initializer, str) else initializer
-        )
-        if len(names) != len(initializers):
-            raise ValueError(f"add_optimizer_variables: {len(names)} names but {len(initializers)} initializers.")
-        slots: tuple[list[Variable | None], ...] = tuple([] for _ in names)
-        for variable in trainable_variables:
-            for slot, role, init in zip(slots, names, initializers):
-                direct = getattr(variable, "overwrite_with_gradient", False)
-                slot.append(None if direct else self.add_variable_from_reference(variable, role, init))
-        return slots[0] if isinstance(name, str) else slots
-
     def _get_variable_index(self, variable: Variable) -> int:
         return self._positions[id(variable)]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Assign all of `variables`.
-
-        Raises:
-            ValueError: if the number or a shape does not fit, or the optimizer has no slots yet.
-        """
-        if not self.built:
-            raise ValueError(
-                f"You are calling set_weights() of {self.name!r} before its slot variables exist; they are created at "
-                "the first step, or by build(model.trainable_variables)."
-            )
-        if len(weights) != len(self.variables):
-            raise ValueError(f"{self.name} has {len(self.variables)} variables, but {len(weights)} weights came.")
-        for variable, weight in zip(self.variables, weights):
-            variable.assign(weight)
-
-    def save_own_variables(self, store: Any) -> None:
-        """Write the variables to a store, under `"0"`, `"1"`, ..."""
-        for i, variable in enumerate(self.variables):
-            store[str(i)] = variable.numpy()
-
-    def load_own_variables(self, store: Any) -> None:
-        """Read the variables from a store; it warns and reads nothing if their number differs."""
-
-        def read(index: int) -> Any:
-            return store[str(index)]
-
-        saved = len(store.keys())
-        left_out = self._left_out(saved, read)
-        if saved + len(left_out) != len(self.variables):
-            hint = "" if self.built else " It has no slots yet: train or build the model before loading."
-            warn(
-                f"Skipping the variables of the optimizer {self.name!r}: it has {len(self.variables)}, and "
-                f"{saved} are saved.{hint}"
-            )
-            return
-        for variable, value in zip(self.variables, itertools.chain(map(read, range(saved)), left_out)):
-            variable.assign(value)
-
-    def _left_out(self, saved: int, read: Callable[[int], Any]) -> list[Any]:
-        """The values of the last variables, where files that do not hold them have what they follow from.
-
-        Args:
-            saved: how many a file holds.
-            read: gives the value of one of them.
-        """
-        return []
 
     # -- the step ---------------------------------------------------------------------------------------------------
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
@@ -618,35 +482,3 @@ class Optimizer(ShownByConfig, CheckedArguments):
 def _is_direct(variable: Variable) -> bool:
     """Whether the variable's 'gradient' is its new value."""
     return getattr(variable, "overwrite_with_gradient", False)
-
-
-def _check_arguments(
-    owner: str,
-    clipnorm: Any,
-    clipvalue: Any,
-    global_clipnorm: Any,
-    use_ema: bool,
-    ema_momentum: float,
-    ema_overwrite_frequency: Any,
-    gradient_accumulation_steps: Any,
-) -> None:
-    if sum(limit is not None for limit in (clipnorm, clipvalue, global_clipnorm)) > 1:
-        raise ValueError(
-            f"{owner}: gradients are clipped in one way only, got clipnorm={clipnorm}, clipvalue={clipvalue} and "
-            f"global_clipnorm={global_clipnorm}. Leave all but one out."
-        )
-    if use_ema and not 0 <= ema_momentum <= 1:
-        raise ValueError(f"{owner}: ema_momentum must lie between 0 and 1, got {ema_momentum}.")
-    if use_ema and ema_overwrite_frequency is not None and not _is_count(ema_overwrite_frequency, 1):
-        raise ValueError(
-            f"{owner}: ema_overwrite_frequency must be an integer of 1 or more, or None; got {ema_overwrite_frequency}."
-        )
-    if gradient_accumulation_steps is not None and not _is_count(gradient_accumulation_steps, 2):
-        raise ValueError(
-            f"{owner}: gradient_accumulation_steps must be an integer of 2 or more, or None; got "
-            f"{gradient_accumulation_steps}."
-        )
-
-
-def _is_count(value: Any, least: int) -> bool:
-    return isinstance(value, int) and value >= least
