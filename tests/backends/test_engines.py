@@ -150,3 +150,34 @@ def test_padding_of_pooled_float8_is_no_number(engine, dtype):
     for name in ("window_max", "window_argmax"):
         traced = trace(lambda x, name=name: [PRIMITIVES[name](x, **how)], [aval(x)])
         assert_same(TableExecutable(engine, traced)(x)[0], IMPLEMENTATIONS[name](x, **how), name)
+
+
+PAIRS = np.random.default_rng(0).integers(-1, 2, (3, 4, 10)).astype("float32").view("complex64")
+NO_NUMBERS = np.complex64([[1 + 2j, complex(0, np.nan), 3], [1 + 5j, 1 - 2j, 1 + 5j], [complex(np.nan, 1), 9, -1]])
+ALONG = {
+    "argmax": {"axis": 1},
+    "argmin": {"axis": 1},
+    "cummax": {"axis": 1, "reverse": False},
+    "cummin": {"axis": 1, "reverse": True},
+    "reduce_max": {"axes": (0, 1)},
+    "reduce_min": {"axes": (1,)},
+    "sort": {"axis": 1, "num_keys": 1},
+}
+
+
+@pytest.mark.mostly_slow("sort-jax")
+@pytest.mark.parametrize("prim", ALONG)
+def test_complex_numbers_are_in_numpys_order(engine, prim):
+    """Our own compiler refuses them."""
+    given = [PAIRS, NO_NUMBERS, PAIRS[:, :, :0]]
+    traced = trace(
+        lambda *xs: [y for x in xs for y in as_tuple(PRIMITIVES[prim](x, **ALONG[prim]))], [aval(x) for x in given]
+    )
+    for got, x in zip(TableExecutable(engine, traced)(*given), given, strict=True):
+        (expected,) = as_tuple(IMPLEMENTATIONS[prim](x, **ALONG[prim]))
+        assert_same(got, expected, prim)
+
+
+def test_the_logistic_function_of_complex_numbers(engine):
+    traced = trace(lambda x: [P.logistic(x)], [aval(PAIRS)])
+    assert_same(TableExecutable(engine, traced)(PAIRS)[0], IMPLEMENTATIONS["logistic"](PAIRS), "logistic")

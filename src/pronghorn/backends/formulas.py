@@ -183,19 +183,19 @@ class Formulas:
         )
 
     def cummax(self, x: Any, *, axis: int, reverse: bool) -> Any:
-        return self._cumulative(x, axis, reverse, "max", least(dtypes.to_numpy(self.dtype_of(x))))
+        return self.running(x, axis, reverse, self.max, least(dtypes.to_numpy(self.dtype_of(x))))
 
     def cummin(self, x: Any, *, axis: int, reverse: bool) -> Any:
-        return self._cumulative(x, axis, reverse, "min", greatest(dtypes.to_numpy(self.dtype_of(x))))
+        return self.running(x, axis, reverse, self.min, greatest(dtypes.to_numpy(self.dtype_of(x))))
 
-    def _cumulative(self, x: Any, axis: int, reverse: bool, combine: str, neutral: Any) -> Any:
+    def running(self, x: Any, axis: int, reverse: bool, combine: Callable[[Any, Any], Any], neutral: Any) -> Any:
         """What is combined with itself, moved by 1, 2, 4 ...: a pass for each doubling."""
         size, step = self.shape_of(x)[axis], 1
         while step < size:
             move = (0, step) if reverse else (step, 0)
             kept = self._range(x, axis, step, size) if reverse else self._range(x, axis, 0, size - step)
             padding = [move if i == axis else (0, 0) for i in range(len(self.shape_of(x)))]
-            x = self._table[combine](x, self.padded(kept, padding, neutral))
+            x = combine(x, self.padded(kept, padding, neutral))
             step *= 2
         return x
 

@@ -13,6 +13,7 @@ import numpy as np
 from jax import lax
 
 from pronghorn.backends import interpreter
+from pronghorn.backends.complex_order import also_of_complex_numbers
 from pronghorn.backends.formulas import Formulas, greatest, least
 from pronghorn.backends.interpreter import Bound, empty_results, is_region
 from pronghorn.backends.numpy.random import MULTIPLIERS, ROUNDS, WEYL
@@ -470,3 +471,6 @@ def eigh(x: Any) -> tuple[Any, ...]:
 @_implements
 def eig(x: Any) -> tuple[Any, ...]:
     return tuple(jnp.linalg.eig(x))
+
+
+also_of_complex_numbers(TABLE, formulas)

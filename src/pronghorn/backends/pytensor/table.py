@@ -27,12 +27,17 @@ from pronghorn.backends.pytensor.registry import (
 )
 from pronghorn.graph import dtypes
 
+
 # -- elementwise ------------------------------------------------------------------------------------------------------
+def _logistic(x: Any) -> Any:
+    return 1 / (1 + pt.exp(-x)) if x.dtype.startswith("complex") else pt.sigmoid(x)
+
+
 _FLOATS: dict[str, Function] = {
     "floor": pt.floor, "ceil": pt.ceil, "round": pt.round, "exp": pt.exp, "expm1": pt.expm1, "log": pt.log,
     "log1p": pt.log1p, "sqrt": pt.sqrt, "rsqrt": lambda x: pt.reciprocal(pt.sqrt(x)), "sin": pt.sin, "cos": pt.cos,
     "tan": pt.tan, "asin": pt.arcsin, "acos": pt.arccos, "atan": pt.arctan, "sinh": pt.sinh, "cosh": pt.cosh,
-    "tanh": pt.tanh, "asinh": pt.arcsinh, "acosh": pt.arccosh, "atanh": pt.arctanh, "logistic": pt.sigmoid,
+    "tanh": pt.tanh, "asinh": pt.arcsinh, "acosh": pt.arccosh, "atanh": pt.arctanh, "logistic": _logistic,
     "erf": pt.erf, "erfinv": pt.erfinv, "lgamma": pt.gammaln, "digamma": pt.psi, "atan2": pt.arctan2,
     "add": pt.add, "sub": pt.sub, "mul": pt.mul, "max": pt.maximum, "min": pt.minimum,
 }  # fmt: skip

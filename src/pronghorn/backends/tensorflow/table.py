@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pronghorn.backends.complex_order import also_of_complex_numbers
 from pronghorn.backends.formulas import NARROW, greatest, least
 from pronghorn.backends.numpy import IMPLEMENTATIONS
 from pronghorn.backends.tensorflow.extents import declared, extent, extents, is_empty, shape_of
@@ -515,3 +516,6 @@ _SCATTERS = {
     "max": _by_rows(tf.tensor_scatter_nd_max),
     "min": _by_rows(tf.tensor_scatter_nd_min),
 }
+
+
+also_of_complex_numbers(TABLE, formulas)

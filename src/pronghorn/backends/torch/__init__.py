@@ -1,6 +1,8 @@
 """PyTorch as an engine: a table from primitive to a function on tensors, in modules named like `backends/numpy`'s."""
 
+from pronghorn.backends.complex_order import also_of_complex_numbers
 from pronghorn.backends.torch.engine import ENGINE
+from pronghorn.backends.torch.registry import TABLE, formulas
 
 from pronghorn.backends.torch import (  # isort: skip  (importing a family registers it)
     contraction,
@@ -12,5 +14,7 @@ from pronghorn.backends.torch import (  # isort: skip  (importing a family regis
     structure,
     window,
 )
+
+also_of_complex_numbers(TABLE, formulas)
 
 __all__ = ["ENGINE"]
