@@ -42,7 +42,12 @@ def test_an_error_ends_all(tmp_path, fault, words, times):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("fault", "words"), [("stopped", "process 1 has given no sign of life"), ("sleep", "process 1 has done nothing")]
+    ("fault", "words"),
+    [
+        ("stopped", "process 1 has given no sign of life"),
+        ("first stopped", "process 0 has given no sign of life"),
+        ("sleep", "process 1 has done nothing"),
+    ],
 )
 def test_a_process_that_hangs_ends_all_within_a_minute(tmp_path, fault, words):
     found = run(2, tmp_path / "two.npz", fault=fault)

@@ -76,7 +76,7 @@ class Odd(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         time.sleep(SETTINGS.get("pause", 0))
-        if epoch == 1 and RANK == COUNT - 1:
+        if epoch == 1 and (0 if FAULT == "first stopped" else COUNT - 1) == RANK:
             if FAULT == "stop":
                 self.model.stop_training = True
             if FAULT == "error":
@@ -85,7 +85,7 @@ class Odd(keras.callbacks.Callback):
                 sys.exit(3)
             if FAULT == "sleep":
                 time.sleep(1000)
-            if FAULT == "stopped":
+            if FAULT in ("stopped", "first stopped"):
                 os.kill(os.getpid(), signal.SIGSTOP)
 
     def on_train_batch_end(self, batch, logs=None):

@@ -83,6 +83,19 @@ def test_a_step_without_exchanges_in_it_has_two_programs():
     assert not any(v.shape and v.shape[0] == ROWS for v in stages.last.traced.graph.inputs)
 
 
+def test_recurrent_layers_are_computed_by_rows_backward_too():
+    """Of the loops' gradients each process has a term; no rows are exchanged."""
+    for layer in (layers.GRU(4, return_sequences=True), layers.Bidirectional(layers.LSTM(3)), layers.SimpleRNN(3)):
+        model = keras.Sequential([keras.Input((6, 5)), layer, layers.Dense(2)])
+        model.compile("sgd", "mse")
+        step = model.make_train_function()
+        step.refresh()
+        y = np.ones((8, *model.output_shape[1:]), "float32")
+        traced, _ = step.trace(as_batch((np.ones((8, 6, 5), "float32"), y)), symbolic=True)
+        stages = in_stages(traced).stages
+        assert len(stages) == 1 and all(e.is_sum for e in stages[0].exchanges), layer
+
+
 def test_a_step_with_no_rows_is_not_shared():
     traced = trace(lambda x: [P.add(x, x)], [Aval((3,), "float32")])
     with pytest.warns(UserWarning, match="each computes whole batches"):

@@ -15,14 +15,25 @@ _MOST_ROUNDS = 8  # until what a loop carries is where it was
 
 
 class Body(Walk):
-    """Writes a loop's body or a branch; what it needs of the process's place in the batch comes in as an operand."""
+    """Writes a loop's body or a branch; what it needs of the process's place in the batch comes in as an operand.
 
-    def __init__(self, graph: Graph, places: Sequence[Place]):
+    Args:
+        graph: the body.
+        places: where its inputs are.
+        zeros: for each input whether it is zeros when the loop begins, so that it may as well be a term there.
+    """
+
+    def __init__(self, graph: Graph, places: Sequence[Place], zeros: Sequence[bool] = ()):
         super().__init__(Graph(graph.name))
         self._start: Value | None = None
-        for value, place in zip(graph.inputs, places):
+        self._zeros: set[Value] = set()
+        self.guesses = False  # whether something whole has been taken for a term, since it begins with zeros
+        for i, (value, place) in enumerate(zip(graph.inputs, places)):
             shape = of_share(value.shape, place.axis)
-            self.places[self.graph.add_input(Aval(shape, value.dtype))] = place
+            made = self.graph.add_input(Aval(shape, value.dtype))
+            self.places[made] = place
+            if place.is_whole and i < len(zeros) and zeros[i]:
+                self._zeros.add(made)
         self.results = self.through(graph, list(self.graph.inputs))
 
     def start(self) -> Value:
@@ -35,6 +46,13 @@ class Body(Walk):
     def collected(self, value: Value) -> Value:
         """Nothing is exchanged inside of a loop."""
         raise RowsMeet(f"a loop or branch needs rows of other processes ({value.aval})")
+
+    def may_be_term(self, value: Value) -> bool:
+        """Whether a whole value may be taken for a term, which a sum over the loop's steps begins as."""
+        if value in self._zeros:
+            self.guesses = True
+            return True
+        return super().may_be_term(value)
 
     def at(self, value: Value, place: Place) -> Value:
         """A result at a place.
@@ -69,13 +87,23 @@ def _met(one: Place, other: Place) -> Place:
 
 
 def _settled(
-    body: Graph, fixed: Sequence[Place], carry: list[Place], rest: Sequence[Place]
+    body: Graph, fixed: Sequence[Place], carry: list[Place], rest: Sequence[Place], zeros: Sequence[bool]
 ) -> tuple[Body, list[Place]]:
-    """The body, written for where the loop's carried values are in the end."""
+    """The body, written for where the loop's carried values are in the end.
+
+    Args:
+        body: the graph.
+        fixed: where its first inputs are.
+        carry: where the carried values begin.
+        rest: where its other inputs are.
+        zeros: for each carried value whether it begins with zeros.
+    """
     for _ in range(_MOST_ROUNDS):
-        walk = Body(body, [*fixed, *carry, *rest])
+        walk = Body(body, [*fixed, *carry, *rest], [*(False for _ in fixed), *zeros])
         found = [_met(place, walk.place(v)) for place, v in zip(carry, walk.results)]
         if found == carry:
+            if walk.guesses:  # what is whole in the end was taken for a term
+                raise RowsMeet("a loop adds terms to what is whole")
             return walk, carry
         carry = found
     raise RowsMeet("what a loop carries does not settle")
@@ -109,7 +137,8 @@ def _scan(
     places = [walk.place(x) for x in xs]
     slices = [place if place.axis is None else rows(place.axis - 1) for place in places[fixed:]]
     try:
-        inner, carry = _settled(body, places[:num_consts], places[num_consts:fixed], slices)
+        zeros = [walk.is_zero(x) for x in xs[num_consts:fixed]]
+        inner, carry = _settled(body, places[:num_consts], places[num_consts:fixed], slices, zeros)
         first = [_begin(walk, x, place) for x, place in zip(xs[num_consts:fixed], carry)]
         stacked = [inner.place(v) for v in inner.results[num_carry:]]
         results = [inner.at(v, place) for v, place in zip(inner.results, carry)]
@@ -145,7 +174,8 @@ def _while_loop(
     before = num_cond_consts + num_body_consts
     places = [walk.place(x) for x in xs]
     try:
-        inner, carry = _settled(body, places[num_cond_consts:before], places[before:], [])
+        zeros = [walk.is_zero(x) for x in xs[before:]]
+        inner, carry = _settled(body, places[num_cond_consts:before], places[before:], [], zeros)
         first = [_begin(walk, x, place) for x, place in zip(xs[before:], carry)]
         test = Body(cond, [*places[:num_cond_consts], *carry])
         tested = [test.at(v, WHOLE) for v in test.results]

@@ -33,7 +33,7 @@ _LINEAR_ALONG_AXES = frozenset({"transpose", "reverse", "slice", "concatenate", 
 @rule("elementwise")
 def _elementwise(walk: Walk, node: Node, xs: list[Value], **params: Any) -> list[Value]:
     places = [walk.place(x) for x in xs]
-    if any(place.is_term for place in places) and _stays_term(node, places):
+    if any(place.is_term for place in places) and _stays_term(walk, node, xs, places):
         return walk.emit(node.prim, xs, params, TERM)
     return _along_rows(walk, node, xs, lambda own: True)
 
@@ -55,10 +55,10 @@ def _with_rows(node: Node, axis: int) -> dict[str, Any]:
     return params
 
 
-def _stays_term(node: Node, places: list[Place]) -> bool:
+def _stays_term(walk: Walk, node: Node, xs: list[Value], places: list[Place]) -> bool:
     name = node.prim.name
     if name in _LINEAR:
-        return all(place.is_term for place in places)
+        return all(place.is_term or (place.is_whole and walk.may_be_term(x)) for place, x in zip(places, xs))
     if name == "mul":
         return any(place.is_whole for place in places)
     if name == "div":
@@ -119,6 +119,8 @@ def _reshape(walk: Walk, node: Node, xs: list[Value], *, shape: Shape) -> list[V
 
 @rule("pad")
 def _pad(walk: Walk, node: Node, xs: list[Value], *, low: Any, high: Any, interior: Any) -> list[Value]:
+    if walk.place(xs[0]).is_term and walk.is_zero(xs[1]):  # as the gradient of a slice is
+        return walk.emit(node.prim, xs, of_total_params(node.params), TERM)
     xs = walk.terms_collected(xs)
     axis, fill = walk.axis(xs[0]), walk.whole(xs[1])
     if axis is None or any(not identical(border[axis], 0) for border in (low, high, interior)):

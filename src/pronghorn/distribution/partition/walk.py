@@ -58,6 +58,10 @@ class Walk:
         """The whole of a value of which each process has rows or a term."""
         raise NotImplementedError
 
+    def may_be_term(self, value: Value) -> bool:
+        """Whether a whole value may be added to a term as one: where it is zeros."""
+        return self.is_zero(value)
+
     # -- through a graph ----------------------------------------------------------------------------------------------
     def through(self, graph: Graph, inputs: Sequence[Value]) -> list[Value]:
         """Write the nodes of a graph, given what stands for its inputs; what stands for its outputs."""
