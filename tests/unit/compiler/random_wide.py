@@ -73,6 +73,22 @@ def _mask(scores: Any, key: Any, bias: Any, seed: int) -> Any:
     return ops.where(seen, scores, BIG)
 
 
+def _seen(scores: Any, key: Any, bias: Any, seed: int) -> Any:
+    """Masks of places as people write them; what is not seen is any number, or nothing."""
+    _, rows, columns = scores.shape
+    row, column = np.arange(rows)[:, None], np.arange(columns)[None, :]
+    far = rows // 4 + seed % 7 - 3
+    masks = [
+        lambda: ops.arange(rows)[:, None] + far >= ops.arange(columns)[None, :],
+        lambda: ops.logical_not(ops.arange(columns) > ops.reshape(ops.arange(rows), (-1, 1)) + far),
+        lambda: ops.cast(ops.tril(ops.ones((rows, columns)), far), "bool"),
+        lambda: ops.logical_and(row + far >= column, ops.arange(columns) % 3 != 1),
+        lambda: ops.convert_to_tensor(np.abs(row - column) <= far),
+    ]
+    hidden = [BIG, 0.0, -1e9, float("-inf")][seed // 5 % 4]
+    return ops.where(masks[seed % 5](), scores, hidden)
+
+
 def _dropped(scores: Any, key: Any, bias: Any, seed: int) -> Any:
     kept = P.random_bits(key + np.uint32(seed % 100), shape=tuple(scores.shape)) >= np.uint32(1 << 30)
     return ops.where(kept, scores * 1.25, 0.0)
@@ -94,6 +110,8 @@ _STEPS: list[Callable[[Any, Any, Any, int], Any]] = [
     lambda s, key, bias, seed: ops.concatenate([s[..., :5], ops.tanh(s[..., 5:])], -1),
     _mask,
     _dropped,
+    _seen,
+    lambda s, key, bias, seed: ops.softmax(_seen(s, key, bias, seed), -1),
 ]
 
 _ENDS: list[Callable[[Any, Any, Any], Any]] = [
@@ -132,11 +150,12 @@ def differences(seed: int, batch: int = 2) -> tuple[int, list[str]]:
 
 
 def main(first: int, last: int) -> None:
-    from pronghorn.compiler import blocks
-    from pronghorn.compiler.blocks import regions
+    from pronghorn.compiler.blocks import columns, regions
+    from pronghorn.compiler.blocks import loops as block_loops
 
     regions.LEAST_ELEMENTS, regions.LEAST_GAIN, regions.LEAST_EXTENT = 64, 1, 4
-    blocks.BLOCK_ELEMENTS, blocks.LEAST_ROWS = 100, 2
+    block_loops.BLOCK_ELEMENTS, block_loops.LEAST_ROWS = 100, 2
+    columns.STEP, columns.LEAST_BAND = 4, 4
     loops = 0
     for seed in range(first, last):
         found, wrong = differences(seed, seed % 4)

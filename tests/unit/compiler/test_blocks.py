@@ -9,8 +9,9 @@ from pronghorn import layers, ops
 from pronghorn.autodiff.backward import backward
 from pronghorn.backends.llvm import Executable
 from pronghorn.backends.numpy import run
-from pronghorn.compiler import blocks
-from pronghorn.compiler.blocks import block_rows, compute_in_blocks, regions
+from pronghorn.compiler.blocks import columns, compute_in_blocks, regions
+from pronghorn.compiler.blocks import loops as block_loops
+from pronghorn.compiler.blocks.loops import block_rows
 from pronghorn.compiler.simplify import simplify
 from pronghorn.compiler.stages import lower, rewrite
 from pronghorn.graph import primitives as P
@@ -29,8 +30,8 @@ def small_arrays_are_wide(monkeypatch):
     monkeypatch.setattr(regions, "LEAST_ELEMENTS", 256)
     monkeypatch.setattr(regions, "LEAST_GAIN", 1)
     monkeypatch.setattr(regions, "LEAST_EXTENT", 4)
-    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 4 * COLUMNS)
-    monkeypatch.setattr(blocks, "LEAST_ROWS", 2)
+    monkeypatch.setattr(block_loops, "BLOCK_ELEMENTS", 4 * COLUMNS)
+    monkeypatch.setattr(block_loops, "LEAST_ROWS", 2)
     monkeypatch.setenv("PRONGHORN_DEBUG", "verify")
     monkeypatch.setenv("PRONGHORN_CACHE", "0")
 
@@ -265,6 +266,96 @@ def test_infinities_and_nans_stay_in_their_rows():
     assert np.isnan(expected).any(-1).sum() == 2
 
 
+@pytest.fixture
+def narrow_bands(monkeypatch):
+    monkeypatch.setattr(columns, "STEP", 4)
+    monkeypatch.setattr(columns, "LEAST_BAND", 4)
+
+
+def columns_of(graph):
+    """Of how many columns the loops of a graph take exponentials, for each."""
+    nodes = [[node for node in loop.params["body"].nodes if node.prim.name == "exp"] for loop in loops(graph)]
+    return [max(node.outputs[0].shape[-1] for node in of_loop) for of_loop in nodes]
+
+
+HIDDEN = {"none": -1e9, "infinite": -np.inf, "some": -1.5, "padding": -1e9}
+
+
+def hiding_attention(kind, rate):
+    """Attention whose hidden scores are of a kind; of ``padding``, the first 12 keys are hidden from all, too."""
+
+    def step(key, q, k, v):
+        scores = ops.einsum("brd,bcd->brc", q, k)
+        seen = ops.arange(ROWS)[:, None] * 3 >= ops.arange(COLUMNS)[None, :]
+        if kind == "padding":
+            seen = ops.logical_and(seen, ops.arange(COLUMNS) >= 12)
+        weights = ops.softmax(ops.where(seen, scores, HIDDEN[kind]))
+        if rate:
+            kept = P.random_bits(key, shape=tuple(weights.shape)) >= np.uint32(rate * 2**32)
+            weights = ops.where(kept, ops.where(seen, weights, 0.0) / (1 - rate), 0.0)
+        return ops.sum(ops.tanh(ops.einsum("brc,bcd->brd", weights, v))), ops.max(weights, -1)
+
+    return step_of(step)
+
+
+@pytest.mark.usefixtures("narrow_bands")
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+@pytest.mark.parametrize("kind", HIDDEN)
+def test_hidden_columns_are_not_computed(kind, rate):
+    """Nor is anything left out: what is hidden counts where it has weight, as it has in rows that see nothing."""
+    t = trace(hiding_attention(kind, rate), attention_avals())
+    graph = simplify(t.graph)
+    blocked = compute_in_blocks(graph)
+    verify(blocked)
+    assert min(columns_of(simplify(blocked))) < COLUMNS // 2
+    given = arrays(attention_avals())
+    for found, expected in zip(run(blocked, given), run(graph, given), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.usefixtures("narrow_bands")
+@pytest.mark.parametrize("operand", [1, 2, 3])
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_hidden_infinities_and_nans_are_seen(operand, number):
+    """0 times inf is NaN, whether the product is computed or not."""
+    t = trace(hiding_attention("none", 0.0), attention_avals())
+    graph = simplify(t.graph)
+    given = arrays(attention_avals())
+    given[operand][0, -1, 1] = number
+    with np.errstate(all="ignore"):
+        for found, expected in zip(run(compute_in_blocks(graph), given), run(graph, given), strict=True):
+            np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
+
+
+@pytest.mark.usefixtures("narrow_bands")
+@pytest.mark.mostly_slow("none-0.0")
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+@pytest.mark.parametrize("kind", HIDDEN)
+def test_bands_in_machine_code(kind, rate):
+    t = trace(hiding_attention(kind, rate), attention_avals())
+    given = arrays(attention_avals())
+    for found, expected in zip(Executable(t)(*given), run(t.graph, given), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        lambda row, column: row >= column,
+        lambda row, column: ops.logical_not(column > row),
+        lambda row, column: ops.cast(ops.tril(ops.ones((8, 32))), "bool"),
+        lambda row, column: ops.logical_and(column - row <= 0, column % 2 == 0),
+        lambda row, column: ops.convert_to_tensor(np.tri(8, 32, dtype=bool)),
+    ],
+    ids=["compared", "not", "tril", "and", "array"],
+)
+def test_masks_are_decided(mask):
+    graph = trace(lambda x: [mask(ops.arange(8)[:, None], ops.arange(32)[None, :])], [Aval((1,), "float32")]).graph
+    (seen,) = simplify(graph).outputs
+    assert columns.decided(seen, {0: (0, 8), 1: (8, 32)}) is False
+    assert columns.decided(seen, {0: (0, 8), 1: (6, 32)}) is None
+
+
 @pytest.mark.slow
 def test_models_train_alike(monkeypatch):
     def trained():
@@ -293,6 +384,7 @@ def test_small_and_ordinary_products_are_left_alone(monkeypatch):
     assert compute_in_blocks(t.graph) is t.graph
 
 
+@pytest.mark.usefixtures("narrow_bands")
 @pytest.mark.parametrize("batch", [0, 1, 3])
 def test_random_programs(batch):
     loops_of = [differences(seed, batch) for seed in range(100 * batch, 100 * batch + 40)]
@@ -301,6 +393,7 @@ def test_random_programs(batch):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("narrow_bands")
 @pytest.mark.parametrize("seed", range(7000, 7030))
 def test_random_programs_in_machine_code(seed):
     program = Program(seed)
@@ -314,4 +407,4 @@ def test_random_programs_in_machine_code(seed):
 def test_blocks_cover_the_rows(monkeypatch, rows, row):
     monkeypatch.undo()
     size = block_rows(rows, row)
-    assert 1 <= size <= max(rows, 1) and size <= 3 * blocks.MOST_ROWS // 2
+    assert 1 <= size <= max(rows, 1) and size <= 3 * block_loops.MOST_ROWS // 2

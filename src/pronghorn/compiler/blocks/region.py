@@ -10,6 +10,10 @@ from pronghorn.graph.ir import Node, Value
 MOST_PHASES = 3  # each computes what it needs of those before again
 
 
+class Unfit(Exception):
+    """A product cannot be computed in blocks of an axis."""
+
+
 @dataclass
 class Region:
     """Nodes that are computed a block of rows at a time.

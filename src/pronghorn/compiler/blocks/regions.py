@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from pronghorn.compiler.axes import OperandAxes, operand_axes, result_axis, summed_axes
 from pronghorn.compiler.blocks.phases import in_order, number_phases
-from pronghorn.compiler.blocks.region import MOST_PHASES, Region
+from pronghorn.compiler.blocks.region import MOST_PHASES, Region, Unfit
 from pronghorn.compiler.costs import typical
 from pronghorn.graph.dim import identical, product
 from pronghorn.graph.ir import Graph, Node, Value, users_of
@@ -29,10 +29,6 @@ ABOUT = 4  # a value is wide if it has more than a fourth of the product's eleme
 MADE_OF_LITTLE = 8  # times as large as what it is made of: masks, noise, what is spread over rows
 LEAST_EXTENT = 64  # of the rows: fewer do not fall into blocks
 _CHEAP = frozenset({"broadcast_in_dim", "reshape", "transpose", "iota", "random_bits"})
-
-
-class Unfit(Exception):
-    """A product cannot be computed in blocks of an axis."""
 
 
 class Taken(Exception):

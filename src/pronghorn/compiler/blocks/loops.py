@@ -1,0 +1,254 @@
+"""Loops over blocks of the rows of a region: one a phase and band, each a `scan` and the rows behind its last block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from pronghorn.compiler.blocks.body import Block, Part, resized
+from pronghorn.compiler.blocks.columns import Band, Bands
+from pronghorn.compiler.blocks.region import Region, Unfit
+from pronghorn.compiler.blocks.tails import BandBlock
+from pronghorn.graph import dtypes
+from pronghorn.graph import primitives as P
+from pronghorn.graph.dtypes import LOW_PRECISION
+from pronghorn.graph.ir import Aval, Graph, Value
+
+BLOCK_ELEMENTS = 1 << 19  # of the widest value in a block, beside axes of unknown extent
+LEAST_ROWS, MOST_ROWS = 32, 512  # of a block: products of fewer are slow, of more gain nothing
+
+
+def block_rows(rows: int, row: int) -> int:
+    """How many rows a block has: a divisor of all, if there is one near what suits the caches.
+
+    Args:
+        rows: of how many.
+        row: elements of one.
+
+    >>> block_rows(4096, 4 * 4096), block_rows(2047, 2047), block_rows(100, 1 << 20)
+    (32, 256, 25)
+    """
+    wanted = min(max(BLOCK_ELEMENTS // max(row, 1), LEAST_ROWS), MOST_ROWS, -(-rows // 2))
+    near = [n for n in range(2 * wanted // 3, 3 * wanted // 2 + 1) if n and rows % n == 0]
+    if near:
+        return min(near, key=lambda n: abs(n - wanted))
+    blocks = -(-rows // wanted)
+    return -(-rows // blocks)
+
+
+class Copier(Protocol):
+    """Who writes the new graph."""
+
+    graph: Graph
+    map: dict[Value, Value]
+
+    def value(self, value: Value) -> Value:
+        """The new graph's value for one of the old."""
+
+    def add(self, prim: P.Primitive, *inputs: Value, **params: Any) -> Value:
+        """A node in the new graph."""
+
+
+class Loop:
+    """One phase of a region.
+
+    Attributes:
+        outside: the values that it takes.
+    """
+
+    def __init__(self, parent: Copier, region: Region, phase: int, wanted: Sequence[Value], bands: Bands):
+        self.parent, self.region = parent, region
+        self.rows = [v for v in wanted if v not in region.sums]
+        self.sums = [v for v in wanted if v in region.sums]
+        if bands.columns is not None and any(v in bands.columns.axes for v in self.rows):
+            raise Unfit("all columns are wanted")
+        self.parts = [_BandLoop(self, phase, band, bands) for band in bands.bands]
+        self.outside = dict.fromkeys(v for part in self.parts for v, _ in part.outside)
+
+    def write(self) -> None:
+        """The loop into the graph, and its results into the parent's map."""
+        found = [part.write() for part in self.parts]
+        for v, totals in zip(self.sums, zip(*(sums for sums, _ in found))):
+            total = totals[0]
+            for more in totals[1:]:
+                total = self.parent.add(P.add, total, more)
+            self.parent.map[v] = total if total.dtype == v.dtype else self.parent.add(P.cast, total, dtype=v.dtype)
+        for v, parts in zip(self.rows, zip(*(rows for _, rows in found))):
+            joined = self.parent.add(P.concatenate, *parts, axis=self.region.axes[v]) if len(parts) > 1 else parts[0]
+            self.parent.map[v] = joined
+
+
+class _BandLoop:
+    """A band of a loop: a `scan` over whole blocks, and the rows behind them."""
+
+    def __init__(self, loop: Loop, phase: int, band: Band, bands: Bands):
+        self.loop, self.parent, self.region = loop, loop.parent, loop.region
+        self.phase, self.band = phase, band
+        self.columns = None if band.columns is None else bands.columns
+        row = self.region.row
+        if self.columns is not None and band.columns is not None:
+            row = row * band.columns // self.columns.extent
+        self.size = block_rows(band.rows, row)
+        self.count, self.rest = divmod(band.rows, self.size)
+        self.outside: dict[tuple[Value, Part], Value] = {}
+        self.body = self._body()
+
+    def write(self) -> tuple[list[Value], list[Value]]:
+        """The loop into the graph; its sums, and what it has of rows."""
+        totals, parts = self._scan()
+        if self.rest:
+            block = self._remaining()
+            shares = self._shares(block)
+            totals = [_added(self.parent.graph, total, share) for total, share in zip(totals, shares)]
+            axes = [self.region.axes[v] for v in self.loop.rows]
+            ends = [block.of(v) for v in self.loop.rows]
+            parts = [self.parent.add(P.concatenate, x, end, axis=a) for x, end, a in zip(parts, ends, axes)]
+        return self._with_others(totals), parts
+
+    def _cut_of(self, value: Value) -> int | None:
+        return None if self.columns is None else self.columns.axes.get(value)
+
+    def _total_avals(self) -> list[Aval]:
+        """Of each sum, and behind it, where its last columns are alike, of what these are."""
+        avals = []
+        for v in self.loop.sums:
+            cut = self._cut_of(v)
+            shapes = [v.shape] if cut is None else [resized(v.shape, cut, n) for n in (self.band.columns or 0, 1)]
+            avals += [Aval(shape, _sum_dtype(v.dtype)) for shape in shapes]
+        return avals
+
+    def _shares(self, block: Block) -> list[Value]:
+        """A block's share of all sums."""
+        shares = []
+        for v in self.loop.sums:
+            shares.append(block.of(v))
+            if isinstance(block, BandBlock) and self._cut_of(v) is not None:
+                shares.append(block.rest_of(v))
+        return shares
+
+    def _with_others(self, totals: list[Value]) -> list[Value]:
+        """Sums with all columns."""
+        found = []
+        given = iter(totals)
+        for v in self.loop.sums:
+            total, cut = next(given), self._cut_of(v)
+            if cut is not None and self.columns is not None and self.band.columns is not None:
+                shape = resized(v.shape, cut, self.columns.extent - self.band.columns)
+                dims = tuple(range(len(shape)))
+                others = self.parent.add(P.broadcast_in_dim, next(given), shape=shape, dims=dims)
+                total = self.parent.add(P.concatenate, total, others, axis=cut)
+            found.append(total)
+        return found
+
+    def _block(self, graph: Graph, size: int, start: Value, boundary: Any) -> Block:
+        kind = Block if self.columns is None else BandBlock
+        return kind(graph, self.region, self.phase, self.band, self.columns, size, start, boundary)
+
+    def _body(self) -> Graph:
+        """``(*wholes, *totals, start, *blocks) -> (*totals, *rows)``; what it takes of others is noted in `outside`."""
+        body = Graph("block")
+        totals = [Value(aval, body) for aval in self._total_avals()]
+        start = Value(Aval((), "int32"), body)
+
+        def boundary(value: Value, part: Part) -> Value:
+            shape = self._shape(value, part)
+            if part.rows is not None:
+                shape = resized(shape, part.rows, self.size)
+            return self.outside.setdefault((value, part), Value(Aval(shape, value.dtype), body))
+
+        block = self._block(body, self.size, start, boundary)
+        added = [_added(body, total, share) for total, share in zip(totals, self._shares(block))]
+        body.outputs = [*added, *(block.of(v) for v in self.loop.rows)]
+        whole = [v for (_, part), v in self.outside.items() if part.rows is None]
+        parts = [v for (_, part), v in self.outside.items() if part.rows is not None]
+        body.inputs = [*whole, *totals, start, *parts]
+        return body
+
+    def _shape(self, value: Value, part: Part) -> Any:
+        if part.columns is None:
+            return value.shape
+        return resized(value.shape, part.columns, 1 if part.is_total else self.band.columns or 0)
+
+    def _scan(self) -> tuple[list[Value], list[Value]]:
+        """Sums over the rows of the whole blocks, and what has rows, for these."""
+        whole = [self._taken(v, part, 0, 0) for v, part in self.outside if part.rows is None]
+        totals = [self._zeros(aval) for aval in self._total_avals()]
+        parts = [self._in_blocks(v, part) for v, part in self.outside if part.rows is not None]
+        found = self.parent.graph.add_node(
+            P.scan,
+            [*whole, *totals, self._starts(), *parts],
+            {
+                "body": self.body,
+                "num_consts": len(whole),
+                "num_carry": len(totals),
+                "length": self.count,
+                "reverse": False,
+            },
+        )
+        joined = [self._joined(x, self.region.axes[v]) for x, v in zip(found[len(totals) :], self.loop.rows)]
+        return found[: len(totals)], joined
+
+    def _remaining(self) -> Block:
+        """The rows behind the last whole block, in the graph itself."""
+        first = self.band.first + self.count * self.size
+
+        def boundary(value: Value, part: Part) -> Value:
+            return self._taken(value, part, first, self.rest)
+
+        start = self.parent.add(P.constant, value=np.asarray(first, np.int32))
+        return self._block(self.parent.graph, self.rest, start, boundary)
+
+    def _taken(self, value: Value, part: Part, first: int, rows: int) -> Value:
+        """Part of a value of the graph around: so many rows, and the band's columns or the sum of the others."""
+        x, add = self.parent.value(value), self.parent.add
+        start, limit = [0] * len(x.shape), list(x.shape)
+        if part.rows is not None:
+            start[part.rows], limit[part.rows] = first, first + rows
+        if part.columns is not None:
+            bound = self.band.columns or 0
+            (start if part.is_total else limit)[part.columns] = bound
+        if any(start) or tuple(limit) != x.shape:
+            x = add(P.slice_, x, start=tuple(start), limit=tuple(limit), stride=(1,) * len(limit))
+        if part.is_total and part.columns is not None:
+            x = add(P.reduce_sum, x, axes=(part.columns,))
+            x = add(P.reshape, x, shape=(*x.shape[: part.columns], 1, *x.shape[part.columns :]))
+        return x
+
+    def _zeros(self, aval: Aval) -> Value:
+        zero = self.parent.add(P.constant, value=np.zeros((), dtypes.to_numpy(aval.dtype)))
+        return self.parent.add(P.broadcast_in_dim, zero, shape=aval.shape, dims=())
+
+    def _starts(self) -> Value:
+        """The first row of each block."""
+        starts = self.band.first + np.arange(self.count, dtype=np.int32) * self.size
+        return self.parent.add(P.constant, value=starts.astype(np.int32))
+
+    def _in_blocks(self, value: Value, part: Part) -> Value:
+        """A value with its blocks along a leading axis, without the rows behind them."""
+        axis = part.rows
+        assert axis is not None
+        x, add = self._taken(value, part, self.band.first, self.count * self.size), self.parent.add
+        cut = add(P.reshape, x, shape=(*x.shape[:axis], self.count, self.size, *x.shape[axis + 1 :]))
+        perm = (axis, *(a for a in range(len(cut.shape)) if a != axis))
+        return add(P.transpose, cut, perm=perm)
+
+    def _joined(self, stacked: Value, axis: int) -> Value:
+        """Blocks along a leading axis as one array."""
+        order = list(range(1, len(stacked.shape)))
+        order.insert(axis, 0)
+        x = self.parent.add(P.transpose, stacked, perm=tuple(order))
+        shape = (*x.shape[:axis], self.count * self.size, *x.shape[axis + 2 :])
+        return self.parent.add(P.reshape, x, shape=shape)
+
+
+def _sum_dtype(dtype: str) -> str:
+    """Sums of 16-bit numbers over many blocks would lose what the sums within a block keep."""
+    return "float32" if dtype in LOW_PRECISION else dtype
+
+
+def _added(graph: Graph, total: Value, share: Value) -> Value:
+    if share.dtype != total.dtype:
+        [share] = graph.add_node(P.cast, [share], {"dtype": total.dtype})
+    return graph.add_node(P.add, [total, share], {})[0]
