@@ -103,6 +103,16 @@ def test_a_step_with_no_rows_is_not_shared():
     np.testing.assert_array_equal(run(np.ones(3, "float32"))[0], 2 * np.ones(3))
 
 
+def test_a_single_process_has_the_whole_data_whatever_it_reads():
+    """A step that cannot be shared runs whole, where of several processes each would have but its share."""
+    model = keras.Sequential([keras.Input((3,)), layers.Lambda(lambda x: x / float(x.shape[0])), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    alone = DataParallel(auto_shard_dataset=False, reproducible=True)
+    with alone.scope(), pytest.warns(UserWarning, match="each computes whole batches"):
+        history = model.fit(np.ones((8, 3), "float32"), np.ones((8, 1), "float32"), batch_size=4, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+
+
 @pytest.mark.parametrize("normalized", [False, True])
 def test_training_in_pieces(normalized):
     x, y = RNG.normal(size=(70, 5)).astype("float32"), RNG.integers(0, 3, 70)
