@@ -52,8 +52,11 @@ class Member:
         buffer[...] = np.concatenate(parts)
 
 
-def read_by(count, data, fixed=False, passes=1):
-    """What `count` processes are given of data that `data(rank)` gives: for each, its batches of all passes."""
+def read_by(count, data, fixed=False, passes=1, steps=None):
+    """What `count` processes are given of data that `data(rank)` gives: for each, its batches of all passes.
+
+    With `steps`, a pass ends after so many batches.
+    """
     common, found, errors = Threads(count), [None] * count, []
 
     def process(rank):
@@ -63,7 +66,7 @@ def read_by(count, data, fixed=False, passes=1):
             )
             adapter = make_adapter(data(rank))
             adapter.share(reading)
-            found[rank] = [[(b, b.whole()) for b in adapter.batches()] for _ in range(passes)]
+            found[rank] = [[(b, b.whole()) for b in itertools.islice(adapter.batches(), steps)] for _ in range(passes)]
         except Exception as error:
             errors.append(error)
             common.barrier.abort()
@@ -142,6 +145,18 @@ def test_each_process_makes_its_rows_of_a_data_set(count):
     check(found, [list(plain), list(plain)])
     # All make the first batch, to compare it; and in the last, of one row, those without any make one to know its kind.
     assert sum(map(len, loaded)) <= 2 * 26 + 5 * (count - 1) + 2 * (count - 1)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_pass_that_ends_early_goes_on_where_it_stopped(late):
+    """As a validation of some steps does; what a thread has read ahead is not lost."""
+
+    def data(rank):
+        rows = of_slices([]).batch(4).prefetch(3)
+        return rows.map(lambda x, y: (x + 1, y)) if late else rows
+
+    batches = list(data(0))
+    check(read_by(2, data, passes=3, steps=2), [batches[:2], batches[2:4], batches[4:6]])
 
 
 @pytest.mark.parametrize("change", ["map", "padded"])

@@ -40,6 +40,7 @@ class GeneratorAdapter(DataAdapter):
         self._peeked: list[Any] = []
         self._reading: Any = None
         self._way: Any = None  # from elements that are not made to batches
+        self._made: Iterator[Batch] | None = None
         if not self.restarts:
             self._iterator = iter(x)
             self._peek()  # an empty one is an error before anything is run
@@ -109,8 +110,12 @@ class GeneratorAdapter(DataAdapter):
         """The batches, of which this process makes what its share needs."""
         if self._way is None:
             self.first()
-        made = self._source.ahead(self._way(self._elements()))
-        yield from self._reading.in_turns(made) if self._way == self._every_other else made
+        if self._made is None:
+            made = self._source.ahead(self._way(self._elements()))
+            self._made = self._reading.in_turns(made) if self._way == self._every_other else made
+        for batch in self._made:  # noqa: UP028 - it goes on where a pass ended early, what was read ahead included
+            yield batch
+        self._made = None
 
     def _all(self, elements: Iterator[Any]) -> Iterator[Batch]:
         return (to_batch(each.value(), self._class_weight) for each in elements)
