@@ -25,6 +25,7 @@ from pronghorn.codegen.contraction import (
     emit,
     for_few_rows,
     multiplies_pairs,
+    pairs_for_few_rows,
     plan,
     plan_pairs,
     plan_winograd,
@@ -81,24 +82,36 @@ def _emit_part(
     slots = [tables.buffer(v) for v in scratch]
     names = emit(module, name, made, target, tables, epilogue, tile_epilogue, slots)
     launches = [_launch(kernel, part, made, i, n, scratch) for i, n in enumerate(names)]
-    few = for_few_rows(made) if isinstance(made, Plan) else None
+    few, most = _for_few_rows(made)
     if few is not None:
         kept = [(value, slot) for value, slot, s in zip(scratch, slots, made.scratch) if s in few.scratch]
         (name,) = emit(module, f"{name}.few", few, target, tables, epilogue, tile_epilogue, [slot for _, slot in kept])
         launch = _launch(kernel, part, few, 0, name, [value for value, _ in kept])
-        launches = _by_rows(launches, launch, few)
+        launches = _by_rows(launches, launch, few, most)
     if fusion is not None and tile_epilogue is None:  # no tile covers whole windows: they are pooled afterwards
         launches += _separate_pools(module, kernel, fusion, launches, tables, target)
     return launches
 
 
-def _by_rows(launches: list[Launch], few: Launch, plan: Plan) -> list[Launch]:
-    """The launches of a packing plan with that of :func:`for_few_rows`: which of them run is up to the rows."""
+def _for_few_rows(made: AnyPlan) -> tuple[Plan | PairPlan | None, int]:
+    """The plan of a kernel that packs nothing ahead, if there is one, and from how many rows on it is not taken."""
+    if isinstance(made, Plan):
+        return for_few_rows(made), FEW_ROWS
+    if isinstance(made, PairPlan):
+        return pairs_for_few_rows(made), made.block_rows + 1
+    return None, 0
+
+
+def _by_rows(launches: list[Launch], few: Launch, plan: Plan | PairPlan, most: int) -> list[Launch]:
+    """The launches of a packing plan with that for few rows: which of them run is up to the rows."""
     rows = product(tuple(axis.extent for axis in plan.spec.axes if axis.b == 0))
-    few.units = replace(few.units, only=(rows, 0, FEW_ROWS))
-    for launch in launches[:2]:  # packing, and the main kernel; partial sums are combined after either
-        launch.units = replace(launch.units, only=(rows, FEW_ROWS, 0))
-    return [launches[0], few, *launches[1:]]
+    if isinstance(plan, PairPlan):
+        rows = plan.row_count()
+    few.units = replace(few.units, only=(rows, 0, most))
+    behind = len(launches) - (plan.chunks is not None)  # partial sums are combined after either
+    for launch in launches[:behind]:
+        launch.units = replace(launch.units, only=(rows, most, 0))
+    return [*launches[: behind - 1], few, *launches[behind - 1 :]]
 
 
 def _chosen(

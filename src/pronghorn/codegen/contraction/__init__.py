@@ -7,7 +7,7 @@ register tile by the model in :mod:`.tiling`), and write its kernels: :mod:`.pac
 
 from pronghorn.codegen.contraction.emit import emit
 from pronghorn.codegen.contraction.nest import Place
-from pronghorn.codegen.contraction.pairs import PACKED, PairPlan, multiplies_pairs, plan_pairs
+from pronghorn.codegen.contraction.pairs import PACKED, PairPlan, multiplies_pairs, pairs_for_few_rows, plan_pairs
 from pronghorn.codegen.contraction.plan import FEW_ROWS, Kernel, Plan, Scratch, for_few_rows, plan
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
@@ -32,6 +32,7 @@ __all__ = [
     "emit",
     "for_few_rows",
     "multiplies_pairs",
+    "pairs_for_few_rows",
     "plan",
     "plan_pairs",
     "plan_winograd",

@@ -12,6 +12,6 @@ tiles, :mod:`.packing` does so ahead, :mod:`.products` multiplies them by the :m
 """
 
 from pronghorn.codegen.contraction.pairs.kernels import emit_pairs
-from pronghorn.codegen.contraction.pairs.plan import PACKED, PairPlan, multiplies_pairs, plan_pairs
+from pronghorn.codegen.contraction.pairs.plan import PACKED, PairPlan, multiplies_pairs, pairs_for_few_rows, plan_pairs
 
-__all__ = ["PACKED", "PairPlan", "emit_pairs", "multiplies_pairs", "plan_pairs"]
+__all__ = ["PACKED", "PairPlan", "emit_pairs", "multiplies_pairs", "pairs_for_few_rows", "plan_pairs"]

@@ -12,6 +12,7 @@ from pronghorn.codegen.contraction.nest import Coordinates, Place, linear, split
 from pronghorn.codegen.contraction.pairs.packing import (
     Panels,
     emit_packing,
+    fill_columns,
     fill_rows,
     origin_of,
     split_units,
@@ -43,7 +44,7 @@ def emit_pairs(
     """Writes a plan's kernels; returns their names. ``scratch`` has the slot of each buffer by its purpose."""
     names = []
     for kernel in plan.kernels:
-        names.append(f"{name}.{kernel.role}")
+        names.append(f"{name}.{kernel.role}" if len(plan.kernels) > 1 else name)
         if kernel.role in PACKED:
             emit_packing(module, names[-1], plan, tables, kernel.role, scratch[PACKED[kernel.role]])
         elif kernel.role == "combine":
@@ -84,7 +85,11 @@ class _Main:
         self.slots = Slots(fb, tables)
         self.depth = Depth(fb, self.slots, plan)
         self.columns = self.slots.extent(plan.vector.extent)
-        self.b_panels = Panels(fb, self.slots, plan.packed("b"), self.depth.total, scratch[PACKED["pack"]])
+        self.b_packed = None
+        if plan.fresh:
+            self.b_panel = fb.alloca("i8", plan.unit.columns * BLOCK * TILE_BYTES, align=64)
+        else:
+            self.b_packed = Panels(fb, self.slots, plan.packed("b"), self.depth.total, scratch[PACKED["pack"]])
         self.rows = self.slots.extent(plan.row_count())
         self.row_extents = [self.slots.extent(axis.extent) for axis in plan.rows]
         self.products = products_for(fb, plan.unit)
@@ -148,7 +153,11 @@ class _Main:
             if fill:
                 fill(blocks, here, count)
             with fb.loop(0, many) as column_block:
-                b = self.b_panels.at(outer_b, fb.add(first_columns, column_block), here)
+                at = fb.add(first_columns, column_block)
+                if self.b_packed:
+                    b = self.b_packed.at(outer_b, at, here)
+                else:
+                    b = self._columns(outer_b, at, here, count)
                 with fb.loop(0, blocks) as block:
                     if self.a_packed:
                         a = self.a_packed.at(outer_a, fb.add(first_rows, block), here)
@@ -180,6 +189,17 @@ class _Main:
             place = fb.add(place, fb.mul(block, self.panel_bytes)) if plan.blocks > 1 else place
             source = fb.gep("i16", origin, fb.load("i64", fb.gep("i64", self.row_table, line)))
             self.run.fill(fb.gep("i8", self.a_panels, place), plan.unit.rows * TILE_BYTES, source, count)
+
+    def _columns(self, outer: Sequence[Operand], block: Operand, first: Operand, count: Operand) -> str:
+        """Fills the tiles of a block of columns at some tiles of steps; their address."""
+        fb, plan = self.fb, self.plan
+        origin = origin_of(fb, self.slots, plan.spec.b, "b", plan.packed("b").outer, outer)
+        strides = strides_of(self.slots, plan.depth, "b")
+        with fb.loop(0, count) as tile:
+            steps = self.depth.tile(fb.add(first, tile), strides, "b")
+            target = fb.gep("i8", self.b_panel, fb.mul(tile, plan.unit.columns * TILE_BYTES))
+            fill_columns(fb, self.slots, target, origin, block, steps, plan)
+        return self.b_panel
 
     def _fill_tiles(self, origin: str, row: Operand, block: Operand, steps: Steps, place: Operand) -> None:
         """The tiles of A of a block of rows at one tile of steps."""

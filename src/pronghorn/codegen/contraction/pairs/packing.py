@@ -13,7 +13,7 @@ from pronghorn.codegen.contraction.pairs.unit import LINES, TILE_BYTES
 from pronghorn.codegen.contraction.spec import Array, Axis
 from pronghorn.codegen.slots import Slots, Tables
 
-__all__ = ["Panels", "emit_packing", "fill_rows", "origin_of", "split_units", "write_offsets"]
+__all__ = ["Panels", "emit_packing", "fill_columns", "fill_rows", "origin_of", "split_units", "write_offsets"]
 
 
 def split_units(fb: FunctionBuilder, unit: Operand, counts: Sequence[Operand]) -> list[Operand]:
@@ -52,6 +52,21 @@ def fill_rows(
 
         lines = Lines(origin, fb.min(fb.max(fb.sub(left, first), 0), LINES), offset)
         fill_tile(fb, fb.gep("i8", target, fb.mul(number, TILE_BYTES)), lines, steps, plan.fill_a, True)
+
+
+def fill_columns(
+    fb: FunctionBuilder, slots: Slots, target: str, origin: str, block: Operand, steps: Steps, plan: PairPlan
+) -> None:
+    """Fills the tiles of a block of columns of B at one tile of steps."""
+    columns, stride = slots.extent(plan.vector.extent), slots.extent(plan.vector.b)
+    with fb.loop(0, plan.unit.columns) as number:
+        first = fb.add(fb.mul(block, plan.block_columns), fb.mul(number, LINES))
+
+        def offset(line: Operand, first: Operand = first) -> Operand:
+            return fb.mul(fb.min(fb.add(first, line), fb.sub(columns, 1)), stride)
+
+        lines = Lines(origin, fb.min(fb.max(fb.sub(columns, first), 0), LINES), offset)
+        fill_tile(fb, fb.gep("i8", target, fb.mul(number, TILE_BYTES)), lines, steps, plan.fill_b, False)
 
 
 class Panels:
@@ -124,16 +139,7 @@ class _ColumnPacker(_Packer):
     which = "b"
 
     def fill(self, target: str, origin: str, block: Operand, steps: Steps) -> None:
-        fb, plan = self.fb, self.plan
-        columns, stride = self.slots.extent(plan.vector.extent), self.slots.extent(plan.vector.b)
-        with fb.loop(0, plan.unit.columns) as number:
-            first = fb.add(fb.mul(block, plan.block_columns), fb.mul(number, LINES))
-
-            def offset(line: Operand, first: Operand = first) -> Operand:
-                return fb.mul(fb.min(fb.add(first, line), fb.sub(columns, 1)), stride)
-
-            lines = Lines(origin, fb.min(fb.max(fb.sub(columns, first), 0), LINES), offset)
-            fill_tile(fb, fb.gep("i8", target, fb.mul(number, TILE_BYTES)), lines, steps, plan.fill_b, False)
+        fill_columns(self.fb, self.slots, target, origin, block, steps, self.plan)
 
 
 class _RowPacker(_Packer):

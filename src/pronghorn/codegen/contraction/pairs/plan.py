@@ -12,9 +12,19 @@ from pronghorn.codegen.contraction.spec import Axis, Contraction
 from pronghorn.codegen.contraction.tiling import Tile
 from pronghorn.codegen.units import Count, Units
 from pronghorn.compiler.costs import GRAIN_CYCLES, MULTIPLY_ADDS, typical
-from pronghorn.graph.dim import Extent, product
+from pronghorn.graph.dim import Extent, least, product
 
-__all__ = ["LINEWISE", "PACKED", "SCATTERED", "STEPWISE", "Packed", "PairPlan", "multiplies_pairs", "plan_pairs"]
+__all__ = [
+    "LINEWISE",
+    "PACKED",
+    "SCATTERED",
+    "STEPWISE",
+    "Packed",
+    "PairPlan",
+    "multiplies_pairs",
+    "pairs_for_few_rows",
+    "plan_pairs",
+]
 
 STEPWISE, LINEWISE, SCATTERED = "along the steps", "along the lines", "along neither"
 """Where the elements of an operand are adjacent in memory: along the sum, along its rows or columns, or nowhere."""
@@ -37,7 +47,8 @@ _FILL_A = {STEPWISE: 70.0, LINEWISE: 200.0, SCATTERED: 1500.0}
 _FILL_B = {STEPWISE: 250.0, LINEWISE: 200.0, SCATTERED: 1500.0}
 # Fewer columns of a unit would fill tiles of A for too few products.
 _FEWEST_COLUMNS = {STEPWISE: 128, LINEWISE: 256, SCATTERED: 512}
-_RESULT, _SCATTER = 4.0, 24.0
+_RESULT, _SCATTER = 4.0, 80.0
+_FRESH = 0.6  # of filling tiles that are not written to memory
 _GAIN = 1.1  # that the estimate must be better by
 
 
@@ -67,6 +78,7 @@ class PairPlan:
         columns: of a unit of work, a multiple of the tiles that are multiplied at a time.
         blocks: of rows, as many as are multiplied at a time, that a unit of work has: each part of B serves them all.
         ahead: whether A is brought into tiles ahead, too, rather than in each unit.
+        fresh: whether B is brought into tiles where it is used, since there is one block of rows alone.
         chunks: that a long sum is cut into.
         cycles: the model's estimate for all of it.
         kernels, scratch: as in :class:`..plan.Plan`.
@@ -84,6 +96,7 @@ class PairPlan:
     columns: int
     blocks: int = 1
     ahead: bool = False
+    fresh: bool = False
     chunks: Chunks | None = None
     cycles: float = 0.0
     kernels: tuple[Kernel, ...] = ()
@@ -196,8 +209,14 @@ def _candidates(spec: Contraction, unit: PairUnit, machine: HasPairs) -> Iterato
             fill_b=STEPWISE if in_runs and run.b == 1 else LINEWISE if vector.b == 1 else SCATTERED,
             columns=_columns(vector.extent, unit),
         )
+        made = replace(made, fresh=_is_one_block(made))
         made = _in_cache(_shared_out(made), machine)
         yield replace(made, cycles=_cycles(made))
+
+
+def _is_one_block(made: PairPlan) -> bool:
+    rows = made.row_count()
+    return isinstance(rows, int) and rows <= made.block_rows
 
 
 def _far(size: Extent) -> int:
@@ -241,10 +260,11 @@ def _shared_out(made: PairPlan) -> PairPlan:
     """With as many units as are worth having: fewer columns in each, then a long sum cut into chunks."""
     made = replace(made, ahead=_may_go_ahead(made))
     fewest = _FEWEST_COLUMNS[STEPWISE if made.ahead else made.fill_a]
-    while made.columns >= 2 * fewest and _units(made) < MANY_UNITS and _unit_cycles(made) > 2 * GRAIN_CYCLES:
-        made = replace(made, columns=-(-made.columns // (2 * made.block_columns)) * made.block_columns)
+    for least_columns, units in ((fewest, MANY_UNITS), (made.block_columns, FEW_UNITS)):
+        while made.columns >= 2 * least_columns and _units(made) < units and _unit_cycles(made) > 2 * GRAIN_CYCLES:
+            made = replace(made, columns=-(-made.columns // (2 * made.block_columns)) * made.block_columns)
     made = replace(made, ahead=made.ahead and Count(made.vector.extent, made.columns).typical > 1)
-    if _units(made) >= FEW_UNITS or _cycles(made) <= 4 * GRAIN_CYCLES:
+    if _units(made) >= FEW_UNITS or _unit_cycles(made) <= 2 * GRAIN_CYCLES:
         return made
     steps = product(tuple(axis.extent for axis in made.depth))
     count = Count(steps, CHUNK_STEPS, FEW_PARTIALS)
@@ -294,7 +314,7 @@ def _cycles(made: PairPlan) -> float:
     results = typical(made.row_count()) * column_tiles * (_RESULT if made.vector.c == 1 else _SCATTER)
     if made.chunks:
         results *= 1 + made.chunks.count.typical
-    packing = _packed_tiles(made, "b") * _FILL_B[made.fill_b]
+    packing = _packed_tiles(made, "b") * _FILL_B[made.fill_b] * (_FRESH if made.fresh else 1.0)
     if made.ahead:
         packing += _packed_tiles(made, "a") * _FILL_A[made.fill_a]
     return outer * (products + filling + results) + packing
@@ -311,7 +331,9 @@ def _with_kernels(made: PairPlan) -> PairPlan:
     """Adds the kernels, and the buffers between them."""
     scratch, kernels = [], []
     ways = {"a": _FILL_A[made.fill_a], "b": _FILL_B[made.fill_b]}
-    for role, which in (("pack", "b"), ("pack_a", "a"))[: 1 + made.ahead]:
+    for role, which, is_packed in (("pack", "b", not made.fresh), ("pack_a", "a", made.ahead)):
+        if not is_packed:
+            continue
         packed = made.packed(which)
         sizes = (packed.tiles * TILE_BYTES // 2, *(axis.extent for axis in packed.outer))
         counts = (packed.blocks, *made.step_tiles())
@@ -325,3 +347,17 @@ def _with_kernels(made: PairPlan) -> PairPlan:
         scratch.append(buffer)
         kernels.append(combine)
     return replace(made, kernels=tuple(kernels), scratch=tuple(scratch))
+
+
+def pairs_for_few_rows(many: PairPlan) -> PairPlan | None:
+    """The plan of a main kernel that packs nothing ahead, if ``many`` does for rows whose number is not known.
+
+    It takes the place of packing and main kernel up to one block of rows, with the same bits; the sums of chunks are
+    added up by the kernel of ``many``.
+    """
+    rows = many.row_count()
+    if isinstance(rows, int) or least(rows) > many.block_rows:
+        return None
+    few = _with_kernels(replace(many, fresh=True, ahead=False, blocks=1))
+    kernels = tuple(kernel for kernel in few.kernels if kernel.role == "main")
+    return replace(few, kernels=kernels)
