@@ -248,6 +248,13 @@ def test_a_phone_the_dark_and_the_keyboard(browser):
         page.locator('.box:has-text("pool_1")').focus()
         page.keyboard.press("Delete")
         page.locator('.box:has-text("pool_1")').wait_for(state="detached")
+
+        # An error is read whole, at its layer and above the model.
+        page.locator('.box:has-text("conv_1")').click()
+        watched.set("Kernel size", 40)
+        page.locator(".box.wrong").wait_for()
+        page.wait_for_function("(b => b.scrollHeight <= b.clientHeight)(document.querySelector('.box.wrong'))")
+        assert page.locator(".problem.narrow").is_visible() and watched.overflow() <= 0
         assert watched.errors == []
         page.close()
 

@@ -24,6 +24,7 @@ from pronghorn.trainers.trainer import Trainer
 LARGEST_DATA = 2 << 30  # bytes
 MOST_SECONDS = 30.0  # that batches are gathered from a script's generator or data set
 MOST_BATCHES = 1000  # of one that has no end
+NO_DATA = "The studio cannot show the script's data:"
 MODEL, DATA = "model.json", "data.npz"
 
 
@@ -91,7 +92,7 @@ def _write_data(target: Path, x: Any, y: Any, named: dict[str, Any]) -> None:
             first, last = slice(0, -kept), slice(-kept, None)
             x, x_test, y, y_test = rows_of(x, first), rows_of(x, last), rows_of(y, first), rows_of(y, last)
     except Exception as error:  # of whatever the script's data is
-        print(f"The data is not shown in the studio: {error}")
+        print(f"{NO_DATA} {error}")
         return
     write_arrays(target / DATA, {"x": x, "y": y, "x_test": x_test, "y_test": y_test})
 

@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 
 from pronghorn import saving, tree
-from pronghorn.studio import arithmetic, comparison, data_sets, diagnosis, look_inside, opened_scripts, saliency
+from pronghorn.studio import (
+    arithmetic,
+    capture,
+    comparison,
+    data_sets,
+    diagnosis,
+    look_inside,
+    opened_scripts,
+    saliency,
+)
 from pronghorn.studio.files import histograms
 from pronghorn.studio.inputs import picture, picture_of, read_input
 from pronghorn.studio.json_text import short
@@ -63,7 +72,8 @@ def _code(bench: Workbench) -> dict[str, str]:
 def _script(bench: Workbench, source: str, name: str = "script.py") -> dict[str, Any]:
     found = opened_scripts.open_source(source, name)
     opened_scripts.use(bench, found)
-    return {"output": found.output}
+    said_so = [line for line in found.output.splitlines() if line.startswith(capture.NO_DATA)]
+    return {"output": found.output, "without_data": said_so[-1] if said_so else ""}
 
 
 def _use_file(bench: Workbench) -> None:

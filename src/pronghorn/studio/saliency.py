@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import models, ops
+from pronghorn import layers, models, ops, tree
 from pronghorn.autodiff.tape import GradientTape
 from pronghorn.studio.drawing import resized
 from pronghorn.studio.look_inside import layer_outputs
@@ -32,6 +32,10 @@ def integrated_gradients(model: Any, x: np.ndarray, target: int, classes: int = 
         float32, shape of one input.
     """
     _check_one_input(model)
+    if any(isinstance(layer, layers.Embedding) for layer in model.layers[:2]):
+        raise ValueError(
+            "The input is numbers of words; no gradient reaches those, so no word can be weighed this way."
+        )
     x = np.asarray(x, np.float32)
     shares = ((np.arange(steps, dtype=np.float32) + 0.5) / steps).reshape(-1, *[1] * (x.ndim - 1))
     way = ops.convert_to_tensor(x * shares)
@@ -80,7 +84,8 @@ def _check_one_input(model: Any) -> None:
 
 
 def _score(outputs: Any, target: int, classes: int) -> Any:
-    flat = ops.reshape(outputs, (outputs.shape[0], -1))
+    first = tree.flatten(outputs)[0]
+    flat = ops.reshape(first, (first.shape[0], -1))
     if is_one_of_two(int(flat.shape[1]), classes):
         return flat[:, 0] if target else 1 - flat[:, 0]
     return flat[:, target]

@@ -35,7 +35,8 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_NO_TOKEN = """<!doctype html><meta charset="utf-8"><title>Pronghorn studio</title>
+_NO_TOKEN = """<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark"><title>Pronghorn studio</title>
 <p>This page needs the token of the studio. Open the address that <code>pronghorn studio</code> printed in the
 terminal; it ends with <code>?token=...</code>.</p>"""
 

@@ -67,8 +67,13 @@ class Settings:
 
     def compile(self, model: Any) -> None:
         """Compile a model with them."""
-        loss, metrics = saving.deserialize_keras_object([self.loss, list(self.metrics)])
+        loss, metrics = saving.deserialize_keras_object([self.loss, self.metrics_argument()])
         model.compile(self.make_optimizer(), loss, metrics=metrics)
+
+    def metrics_argument(self) -> Any:
+        """The metrics as `compile` takes them: a list, or a dict by the names of several outputs."""
+        only = self.metrics[0] if len(self.metrics) == 1 else None
+        return only if isinstance(only, dict) and "class_name" not in only else list(self.metrics)
 
     def shown(self) -> dict[str, Any]:
         """They for the page."""
@@ -140,6 +145,10 @@ def _metrics(compiled: dict[str, Any]) -> tuple[Any, ...]:
 
 def named(described: Any) -> str:
     """A short name of a loss or a metric."""
+    if isinstance(described, list | tuple):
+        return ", ".join(map(named, described))
+    if isinstance(described, dict) and "class_name" not in described:  # of several outputs
+        return ", ".join(f"{output}: {named(one)}" for output, one in described.items())
     if isinstance(described, dict):
         inner = described.get("config")
         return str((inner.get("name") if isinstance(inner, dict) else inner) or described.get("class_name"))

@@ -56,7 +56,7 @@ def _training(settings: Settings, data: DataSet | None) -> str:
         "model.compile(",
         f"    optimizer=keras.optimizers.{settings.optimizer}({', '.join(shown)}),",
         f"    loss={_literal(settings.loss)},",
-        *([f"    metrics={_literal(list(settings.metrics))},"] if settings.metrics else []),
+        *([f"    metrics={_literal(settings.metrics_argument())},"] if settings.metrics else []),
         ")",
     ]
     part = f"[:{settings.examples}]" if settings.examples else ""

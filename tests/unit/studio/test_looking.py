@@ -80,6 +80,19 @@ def test_grad_cam_is_a_map_of_the_input(model, x):
         saliency.grad_cam(dense, np.ones((1, 3)), 0)
 
 
+def test_words_and_one_output_for_two_classes():
+    words = keras.Sequential([keras.Input((3,)), layers.Embedding(5, 2), layers.Flatten(), layers.Dense(1, "sigmoid")])
+    with pytest.raises(ValueError, match="numbers of words"):
+        saliency.integrated_gradients(words, np.ones((1, 3), "int64"), 0)
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1, "sigmoid")])
+    x = np.array([[1.0, -2.0]], "float32")
+    data = DataSet("d", "table", x, np.array([1]), x, np.array([1]), ("no", "yes"), ("a", "b"))
+    shares = look_inside.predict(model, data, x)["values"]
+    assert sum(shares) == pytest.approx(1, abs=1e-3) and diagnosis.test_results(model, data)["tested"] == 1
+    against, towards = (saliency.integrated_gradients(model, x, target, classes=2) for target in (0, 1))
+    np.testing.assert_allclose(against, -towards, rtol=1e-4)
+
+
 def test_drawings_are_moved_to_the_middle():
     drawing = np.zeros((100, 60), np.uint8)
     assert not centred(drawing, (28, 28)).any()

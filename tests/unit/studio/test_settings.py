@@ -36,5 +36,17 @@ def test_a_schedule_stays_until_a_rate_is_given():
     assert settings.changed({"learning_rate": 0.1}).schedule is None
 
 
+def test_metrics_of_several_outputs():
+    inputs = keras.Input((4,))
+    outputs = {"a": keras.layers.Dense(1, name="a")(inputs), "b": keras.layers.Dense(1, name="b")(inputs)}
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", {"a": "mse", "b": "mae"}, metrics={"b": ["mse"]})
+    settings = settings_of(model.get_compile_config(), Settings())
+    settings.compile(model)
+    model.evaluate([[0.0] * 4], {"a": [0.0], "b": [0.0]}, verbose=0)
+    assert settings.shown()["loss"] == "a: mse, b: mae" and settings.shown()["metrics"] == ["b: mse"]
+    assert "metrics={'b': ['mse']}" in code_of(plan_of(model), settings, None).replace('"', "'")
+
+
 def test_a_model_that_was_not_compiled_keeps_what_is_known():
     assert settings_of({}, Settings(learning_rate=0.5)).learning_rate == 0.5

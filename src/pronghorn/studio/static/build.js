@@ -157,8 +157,9 @@ function ScriptDialog({onClose}) {
     setBusy(true);
     setError("");
     try {
-      await ask("script", {source: text, name});
+      const found = await ask("script", {source: text, name});
       onClose();
+      if (found.without_data) say(found.without_data);
     } catch (found) {
       setError(found.message);
     }

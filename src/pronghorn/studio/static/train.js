@@ -187,7 +187,8 @@ function Runs({state, run, beside, onShow, onBeside}) {
     setRows(null);
     if (beside) ask("compare", {first: run.number, second: beside.number}).then(setRows, () => {});
   }, [run.number, beside?.number]);
-  const metric = run.settings.metrics[0] ?? "loss";
+  const named = run.settings.metrics[0];
+  const metric = Object.keys(epochsOf(run).at(-1)?.logs ?? {}).includes(named) ? named : "loss";
   const best = (one) => {
     const ended = epochsOf(one);
     const last = ended[ended.length - 1];
