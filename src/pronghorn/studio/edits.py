@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pronghorn import layers, saving
-from pronghorn.studio.plans import LayerPlan, ModelPlan, replaced, replaced_ends
+from pronghorn.studio.plans import TENSOR, LayerPlan, ModelPlan, replaced, replaced_ends
 from pronghorn.utils.naming import to_snake_case
 
 
@@ -136,7 +136,7 @@ def add_layer(plan: ModelPlan, after: str, kind: str) -> ModelPlan:
     place = [layer.name for layer in plan.layers].index(after) + 1
     if plan.sequential:
         return replace(plan, layers=(*plan.layers[:place], new, *plan.layers[place:]))
-    tensor = {"class_name": "__keras_tensor__", "config": {"keras_history": [after, 0, 0]}}
+    tensor = {"class_name": TENSOR, "config": {"keras_history": [after, 0, 0]}}
     new = replace(new, calls=({"args": [tensor], "kwargs": {}},))
     redirected = _redirected(plan, after, [new.name, 0, 0])
     return replace(redirected, layers=(*redirected.layers[:place], new, *redirected.layers[place:]))

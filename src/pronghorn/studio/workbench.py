@@ -44,7 +44,6 @@ class Workbench:
         self.shares: dict[str, float] = {}
         self.runs: list[runs.Run] = []
         self.script_trains = False
-        self.note = ""
         self._undo: list[tuple[ModelPlan, Settings]] = []
         self._redo: list[tuple[ModelPlan, Settings]] = []
 
@@ -70,7 +69,6 @@ class Workbench:
                 "can_undo": bool(self._undo),
                 "can_redo": bool(self._redo),
                 "script_trains": self.script_trains,
-                "note": self.note,
                 "choices": {
                     "optimizers": list(OPTIMIZERS),
                     "kinds": kinds_for_page(),

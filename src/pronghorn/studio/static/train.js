@@ -1,7 +1,7 @@
 // Train: the run that goes on, its curves, how it does on the test data, its weights, and other runs beside it.
 import {act, ask, epochsOf, loadCurve, store, usePoints} from "./link.js";
 import {Button, Card, Empty, Field, Histogram, html, number, percent, Pixels, plural, Segments, useEffect, useRef, useState} from "./parts.js";
-import {STATES} from "./words.js";
+import {isOver, STATES} from "./words.js";
 import {Curve} from "./charts.js";
 
 const TITLES = {loss: "Loss", accuracy: "Accuracy"};
@@ -80,7 +80,7 @@ function Figures({run, names}) {
   const per = curve?.stepsPerEpoch;
   const total = run.total_epochs;
   const within = per ? steps - (curve.epoch ?? 0) * per : steps;
-  const over = ["done", "stopped", "failed"].includes(run.state);
+  const over = isOver(run);
   const share = per && total ? Math.min(1, steps / (per * total)) : over ? 1 : 0;
   const value = (name) => {
     const place = curve ? curve.names.indexOf(name) : -1;
@@ -102,7 +102,7 @@ const OFTEN = 10_000;
 function useAnswer(command, run) {
   const [answer, setAnswer] = useState({});
   const asked = useRef({at: -OFTEN, run: 0});
-  const still = ["paused", "done", "stopped", "failed"].includes(run.state);
+  const still = run.state === "paused" || isOver(run);
   const when = `${run.number} ${epochsOf(run).length} ${still} ${run.has_model}`;
   useEffect(() => {
     let wanted = true;
