@@ -173,7 +173,8 @@ def export(
 def studio(data: str, port: int | None, host: str, no_browser: bool, target: str | None) -> None:
     """Open a local page on which models are built, trained and looked into.
 
-    TARGET is a Keras script, which is run up to its fit(), or a model's or weights file, of which nothing is run.
+    TARGET is a Keras script, which is run up to its fit(), a table as CSV, or a model's or weights file, of which
+    nothing is run.
 
     \b
       pronghorn studio

@@ -9,12 +9,13 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
-from pronghorn.studio import data_sets, opened_scripts
+from pronghorn.studio import data_sets, opened_scripts, tables
 from pronghorn.studio.files import view_file
 from pronghorn.studio.sessions import Session
 from pronghorn.studio.workbench import Workbench
 
 PORT = 7860
+_TABLES = (".csv", ".tsv")
 _MODELS = (".keras", ".h5", ".hdf5", ".safetensors", ".json")
 
 
@@ -33,7 +34,7 @@ def bench_for(target: str | None, data: str = "mnist") -> Workbench:
     """What a studio begins with.
 
     Args:
-        target: a script, or a model's or weights file; None for a model to begin with.
+        target: a script, a table, or a model's or weights file; None for a model to begin with.
         data: the data set to begin with.
 
     Raises:
@@ -47,10 +48,16 @@ def bench_for(target: str | None, data: str = "mnist") -> Workbench:
         raise FileNotFoundError(f"There is no file {target!r}.")
     if target.endswith(".py"):
         opened_scripts.use(bench, opened_scripts.open_script(target))
+    elif target.endswith(_TABLES):
+        table = tables.read_csv(Path(target).name, tables.read_text(Path(target).read_bytes()))
+        bench.use_data(tables.from_table(table), table)
     elif target.endswith(_MODELS) or Path(target).is_dir():
         bench.file = view_file(target)
     else:
-        raise ValueError(f"{target!r} is neither a script (.py) nor a model's or weights file ({', '.join(_MODELS)}).")
+        raise ValueError(
+            f"{target!r} is neither a script (.py), nor a table ({', '.join(_TABLES)}), nor a model's or weights file "
+            f"({', '.join(_MODELS)})."
+        )
     return bench
 
 

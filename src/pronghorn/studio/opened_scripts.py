@@ -89,7 +89,8 @@ def open_script(path: str, seconds: float = SECONDS) -> OpenedScript:
     if described["model"].get("class_name") not in ("Sequential", "Functional"):
         raise ValueError(
             f"{name} makes a model of its own class {described['model'].get('class_name')}, whose layers are called by "
-            "code. The studio shows Sequential and functional models."
+            "code. The studio shows Sequential and functional models; the curves of this one can be watched with "
+            "keras.callbacks.Studio() among the callbacks of its fit()."
         )
     settings = settings_of(described["compile"], Settings(loss=None, metrics=()))
     settings = settings.changed(described["training"])

@@ -74,6 +74,14 @@ def _with_points(rows: list[list[str]]) -> list[list[str]]:
     return [list(row) for row in zip(*kept)]
 
 
+def read_text(body: bytes) -> str:
+    """The text of a file, in UTF-8 or as older programs write it."""
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return body.decode("latin-1")
+
+
 def from_table(table: Table) -> DataSet:
     """The data set of a table: numbers are standardised, texts become one column a word, empty cells the mean.
 

@@ -77,11 +77,7 @@ def _images(bench: Workbench, name: str, body: bytes) -> None:
 
 
 def _table(bench: Workbench, name: str, body: bytes) -> None:
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = body.decode("latin-1")
-    table = tables.read_csv(name, text)
+    table = tables.read_csv(name, tables.read_text(body))
     bench.use_data(tables.from_table(table), table)
 
 

@@ -34,6 +34,13 @@ def test_what_cannot_be_opened_is_told(tmp_path):
         launch.bench_for(None, "nothing")
 
 
+def test_a_table_is_the_data(tmp_path):
+    rows = "\n".join(f"{i};{i / 7}".replace(".", ",") for i in range(20))
+    (tmp_path / "t.csv").write_bytes(f"gr\xf6\xdfe;preis\n{rows}\n".encode("latin-1"))
+    bench = launch.bench_for(str(tmp_path / "t.csv"))
+    assert bench.table.header == ["gr\xf6\xdfe", "preis"] and bench.data.shape == (1,) and not bench.data.classes
+
+
 def test_a_file_is_shown_and_then_used_with_its_weights(tmp_path):
     model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10, name="end")])
     model.save(tmp_path / "m.keras")
