@@ -152,6 +152,35 @@ def test_padding_of_pooled_float8_is_no_number(engine, dtype):
         assert_same(TableExecutable(engine, traced)(x)[0], IMPLEMENTATIONS[name](x, **how), name)
 
 
+MOVES = {
+    "select": lambda x: P.select(x == x, x, P.reverse(x, axes=(0,))),
+    "broadcast_in_dim": lambda x: P.broadcast_in_dim(x, shape=(3, 4, 5), dims=(1, 2)),
+    "reverse": lambda x: P.reverse(x, axes=(0, 1)),
+    "slice": lambda x: P.slice(x, start=(1, 0), limit=(4, 5), stride=(2, 2)),
+    "transpose": lambda x: P.transpose(x, perm=(1, 0)),
+    "pad": lambda x: P.pad(x, P.cast(np.float32(1.5), dtype=x.dtype), low=(1, 0), high=(0, 2), interior=(0, 1)),
+    "concatenate": lambda x: P.concatenate(x, x, axis=1),
+    "dynamic_update_slice": lambda x: P.dynamic_update_slice(
+        x, P.slice(x, start=(0, 0), limit=(2, 2), stride=(1, 1)), np.int32(1), np.int32(2)
+    ),
+    "take": lambda x: P.take(x, np.int32([2, 0, 7]), axis=0),
+    "reduce_max": lambda x: P.reduce_max(x, axes=(0,)),
+    "reduce_min": lambda x: P.reduce_min(x, axes=(1,)),
+}
+
+
+@pytest.mark.parametrize("dtype", dtypes.FLOAT8)
+def test_float8_is_moved_and_compared(engine, dtype):
+    if dtype in engine.lacks:
+        pytest.skip(f"{engine.name} has no {dtype}")
+    x = np.random.default_rng(0).normal(size=(4, 5)).astype(dtypes.to_numpy(dtype))
+    x[3, 3] = np.nan
+    traced = trace(lambda x: [fn(x) for fn in MOVES.values()], [aval(x)])
+    found = TableExecutable(engine, traced)(x)
+    for name, got, expected in zip(MOVES, found, run(traced.graph, [x]), strict=True):
+        assert_same(got, np.asarray(expected), name)
+
+
 PAIRS = np.random.default_rng(0).integers(-1, 2, (3, 4, 10)).astype("float32").view("complex64")
 NO_NUMBERS = np.complex64([[1 + 2j, complex(0, np.nan), 3], [1 + 5j, 1 - 2j, 1 + 5j], [complex(np.nan, 1), 9, -1]])
 ALONG = {

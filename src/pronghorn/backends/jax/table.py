@@ -194,11 +194,13 @@ def reduce_prod(x: Any, *, axes: Ints) -> Any:
 
 
 @_implements
+@widened
 def reduce_max(x: Any, *, axes: Ints) -> Any:
     return jnp.max(x, axes, initial=least(x.dtype))
 
 
 @_implements
+@widened
 def reduce_min(x: Any, *, axes: Ints) -> Any:
     return jnp.min(x, axes, initial=greatest(x.dtype))
 

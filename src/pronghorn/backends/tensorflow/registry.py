@@ -57,7 +57,7 @@ def is_integer(x: Any) -> bool:
 # What TensorFlow has kernels for everywhere: the other integers are computed in int64.
 _WIDE = {"int32", "int64"}
 _AS_MOVED = {"uint16": tf.int16, "uint32": tf.int32, "uint64": tf.int64, "bfloat16": tf.int16}
-_AS_MOVED |= dict.fromkeys(dtypes.FLOAT8, tf.int8)
+_AS_MOVED |= dict.fromkeys(dtypes.FLOAT8, tf.float16)
 _TOP = np.int64(np.iinfo(np.int64).min)
 
 
@@ -98,8 +98,14 @@ def ordered(fn: Function) -> Function:
 def moved(fn: Function) -> Function:
     """``fn``, which moves elements of its operands, of types for which TensorFlow does not have it."""
     return substituted(
-        fn, lambda dtype: dtype.name in _AS_MOVED, lambda x: tf.bitcast(x, _AS_MOVED[x.dtype.name]), tf.bitcast
+        fn, lambda dtype: dtype.name in _AS_MOVED, lambda x: _same_bits(x, _AS_MOVED[x.dtype.name]), _same_bits
     )
+
+
+def _same_bits(x: Any, dtype: Any) -> Any:
+    """A tensor of another type that has the same bits; of eight-bit floats, which have none, the same numbers."""
+    narrow = {x.dtype.name, tf.as_dtype(dtype).name} & set(dtypes.FLOAT8)
+    return tf.cast(x, dtype) if narrow else tf.bitcast(x, dtype)
 
 
 @dataclasses.dataclass

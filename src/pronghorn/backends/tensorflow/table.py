@@ -351,7 +351,7 @@ def reduce_prod(x: Any, *, axes: Ints) -> Any:
 
 def _extreme(fn: Function, of_bools: Function, edge: Function) -> Function:
     """The extremes over axes; of nothing, the type's own."""
-    wide = widened(ordered(lambda x, *, axes: fn(x, axes)))
+    in_order = ordered(lambda x, *, axes: fn(x, axes))
 
     def extreme(x: Any, *, axes: Ints) -> Any:
         if not axes:
@@ -361,12 +361,12 @@ def _extreme(fn: Function, of_bools: Function, edge: Function) -> Function:
         if any(x.shape[a] == 0 for a in axes):
             shape = [n for i, n in enumerate(shape_of(x)) if i not in axes]
             return formulas.full(shape, edge(dtypes.to_numpy(x.dtype.name)), x.dtype.name)
-        out = wide(x, axes=axes)
+        out = in_order(x, axes=axes)
         if not x.dtype.is_floating:
             return out
         return tf.where(tf.reduce_all(x == x, axes), out, tf.constant(np.nan, out.dtype))  # XLA leaves NaN out
 
-    return extreme
+    return widened(extreme)
 
 
 TABLE.update(
