@@ -107,6 +107,18 @@ def test_the_seeds_of_numpy_and_python_have_a_training_repeat(make_model, data, 
     assert losses(1) != first
 
 
+@pytest.mark.parametrize("kind", ["csr_array", "dok_array", "dok_matrix"])
+def test_sparse_matrices_of_any_kind_are_data(make_model, data, kind):
+    sparse = pytest.importorskip("scipy.sparse")
+    x, y = data
+    x = x * (x > 1)
+    wanted = make_model().fit(x, y, shuffle=False, verbose=0).history["loss"]
+    given = getattr(sparse, kind)(x)
+    model = make_model()
+    assert model.fit(given, y, shuffle=False, verbose=0).history["loss"] == wanted
+    assert model.predict(given, verbose=0).shape == (50, 3)
+
+
 def test_rows_are_in_the_order_that_numpy_draws():
     np.random.seed(3)
     wanted = np.random.permutation(7)

@@ -28,6 +28,8 @@ def to_arrays(data: Any, name: str) -> Any:
     data = _from_pandas(data, name)
     if isinstance(data, list | tuple) and not hasattr(data, "_fields") and _is_of_numbers(data):
         return as_array(data, name, text)
+    if isinstance(data, dict) and hasattr(data, "toarray"):  # SciPy's dictionary of keys
+        data = data.toarray()
     if isinstance(data, dict):
         return {key: to_arrays(value, f"{name}[{key!r}]") for key, value in data.items()}
     if isinstance(data, list | tuple):
