@@ -204,7 +204,7 @@ def test_several_blocks_of_rows_share_what_is_read_of_b(native, rows, target):
         assert made.blocks > 1
 
 
-@pytest.mark.mostly_slow("avx512-bf16-rows1")
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [0, 1, 33, 100], ids="rows{}".format)
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_that_is_dear_to_bring_into_tiles_is_brought_once(native, rows, target):
@@ -217,7 +217,7 @@ def test_a_that_is_dear_to_bring_into_tiles_is_brought_once(native, rows, target
             assert made.ahead and [kernel.role for kernel in made.kernels] == ["pack", "pack_a", "main"]
 
 
-@pytest.mark.mostly_slow("avx512-bf16-rows5")
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 5, 32], ids="rows{}".format)
 @pytest.mark.parametrize("target", TARGETS)
 def test_few_rows_give_the_same_bits(native, rows, target):
@@ -311,14 +311,13 @@ def test_which_contractions_are_taken():
 
     for problem in (
         matmul(64, 256, 256, dtypes=BFLOAT16, runtime=("m",)),
-        matmul(2048, 256, 8000, dtypes=SUMS),
-        conv(16, 34, 34, 64, 64, 3, 3, dtypes=BFLOAT16, runtime=("n",)),
-        filter_gradient(16, 34, 34, 64, 64, 3, 3, dtypes=SUMS, runtime=("n",)),
-        input_gradient(16, 32, 32, 64, 64, 3, 3, dtypes=BFLOAT16, runtime=("n",)),
-        attention(16, 4, 128, 128, 64, dtypes=BFLOAT16),
+        conv(2, 34, 34, 64, 64, 3, 3, dtypes=BFLOAT16, runtime=("n",)),
+        filter_gradient(2, 34, 34, 64, 64, 3, 3, dtypes=SUMS, runtime=("n",)),
+        input_gradient(2, 32, 32, 64, 64, 3, 3, dtypes=BFLOAT16, runtime=("n",)),
+        attention(2, 4, 128, 128, 64, dtypes=BFLOAT16),
     ):
         assert taken(problem)
-        assert not taken(problem, named_target("avx512"))
+        assert plan_pairs(problem.spec, named_target("avx512")) is None
     assert not taken(matmul(64, 256, 256))
     assert not taken(matmul(64, 256, 256, dtypes=("bfloat16", "float32", "float32")))
     assert not taken(matmul(1, 1, 65536, dtypes=BFLOAT16))  # nothing is summed
