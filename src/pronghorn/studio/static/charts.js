@@ -54,7 +54,7 @@ export function Curve({metric, title, runs}) {
       plot?.destroy();
       const axis = {stroke: css("--faint"), grid: {stroke: css("--line"), width: 1}, ticks: {show: false}, font: "12px system-ui", size: 44};
       plot = new uPlot({
-        width: element.clientWidth || 400, height: 260, padding: [10, 10, 0, 0], legend: {show: false}, cursor: {points: {size: 6}, drag: {x: true, y: false}},
+        width: element.clientWidth || 400, height: 260, padding: [10, 18, 0, 0], legend: {show: false}, cursor: {points: {size: 6}, drag: {x: true, y: false}},
         scales: {x: {time: false}, y: {range: (_, low, high) => range(metric, low, high)}},
         axes: [{...axis, size: 30, values: (_, ticks) => ticks.map((tick) => (tick % 1 ? "" : tick.toLocaleString("en")))}, {...axis, size: 52}],
         series: [{}, ...seriesOf(latest.current)],

@@ -138,7 +138,7 @@ function Results({run}) {
 
 function Confusion({matrix, names, chosen, onChoose}) {
   const most = Math.max(1, ...matrix.map((row, i) => Math.max(0, ...row.filter((_, j) => j !== i))));
-  return html`<table class="confusion" aria-label="Confusion matrix"><thead><tr><th></th>${names.map((name) => html`<th scope="col" title=${name}>${name}</th>`)}</tr></thead>
+  return html`<table class=${`confusion ${names.length <= 5 ? "few" : ""}`} aria-label="Confusion matrix"><thead><tr><th></th>${names.map((name) => html`<th scope="col" title=${name}>${name}</th>`)}</tr></thead>
     <tbody>${matrix.map((row, i) => {
       const sum = row.reduce((a, b) => a + b, 0) || 1;
       return html`<tr><th scope="row" title=${names[i]}>${names[i]}</th>${row.map((count, j) => {
