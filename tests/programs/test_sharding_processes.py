@@ -44,7 +44,7 @@ def started(folder, odd="nothing", count=2, ranks=(0, 1), address=None, seconds=
         for r in ranks
     ]
     try:
-        said = [run.communicate(timeout=240) for run in runs]
+        said = [run.communicate(timeout=600) for run in runs]  # on a busy machine
     finally:
         for run in runs:
             run.kill()
