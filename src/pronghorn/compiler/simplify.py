@@ -12,7 +12,7 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval, Graph, Node, Value
 from pronghorn.graph.primitives.registry import MEANINGS
-from pronghorn.graph.rewrite import SMALL, Rewriter, node_key, with_graphs
+from pronghorn.graph.rewrite import SMALL, Rewriter, RewriteRule, node_key, with_graphs
 
 FOLD_LIMIT = SMALL  # elements up to which an operation on constants is done now
 
@@ -196,13 +196,6 @@ def _is_zero(value: Value) -> bool:
     return scalar_constant(value) == 0
 
 
-class _Merger(Rewriter):
-    """Chains of moves become one: transpose of transpose, reshape of reshape."""
-
-    def __init__(self, graph: Graph):
-        super().__init__(graph, {"transpose": _merge_transposes, "reshape": _merge_reshapes})
-
-
 def _merge_transposes(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
     inner = inputs[0].node
     if inner is None or inner.prim is not P.transpose:
@@ -218,6 +211,23 @@ def _merge_reshapes(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value
     return rw.add(P.reshape, [inner.inputs[0]], {"shape": node.params["shape"]})
 
 
+# chains of moves become one
+_MERGED: dict[str, RewriteRule] = {"transpose": _merge_transposes, "reshape": _merge_reshapes}
+
+
+def _merged(graph: Graph) -> Graph:
+    """The graph with chains of moves merged; where there are none, there and in its subgraphs, the graph itself."""
+    return Rewriter(graph, _MERGED).run() if _has_chains(graph) else graph
+
+
+def _has_chains(graph: Graph) -> bool:
+    return any(
+        (node.prim.name in _MERGED and node.inputs[0].node is not None and node.inputs[0].node.prim is node.prim)
+        or any(map(_has_chains, _bodies(node)))
+        for node in graph.nodes
+    )
+
+
 def simplify(graph: Graph) -> Graph:
     """The graph with dead nodes, identities, repeated and constant computations removed."""
-    return eliminate_dead(Simplifier(Rewriter(eliminate_dead(graph), _Merger(graph).rules).run()).run())
+    return eliminate_dead(Simplifier(_merged(eliminate_dead(graph))).run())
