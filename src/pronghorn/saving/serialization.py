@@ -11,6 +11,7 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.graph import dtypes
+from pronghorn.graph.foreign import without_framework
 from pronghorn.graph.messages import short_messages
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops.function_operation import FunctionOperation
@@ -27,6 +28,7 @@ from pronghorn.utils import budget
 from pronghorn.variables import Variable
 
 PLAIN = (str, int, float, bool, type(None))
+_LIBRARIES = ("jaxlib", "tensorflow", "torch")  # whose arrays are kept as ours are
 
 
 def is_serializable(obj: Any) -> bool:
@@ -96,6 +98,9 @@ def _special(obj: Any) -> dict[str, Any] | None:
         return {"class_name": "__ellipsis__", "config": {}}
     if isinstance(obj, np.dtype):
         return obj.name  # type: ignore[return-value]
+    if type(obj).__module__.partition(".")[0] in _LIBRARIES and hasattr(obj, "__array__"):
+        array = np.asarray(without_framework(obj))
+        return _tagged("tensor", value=array.tolist(), dtype=array.dtype.name)
     return None
 
 

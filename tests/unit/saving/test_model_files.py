@@ -257,3 +257,10 @@ def test_what_is_inside_goes_through_the_public_function(monkeypatch):
 
     monkeypatch.setattr(serialization, "deserialize_keras_object", knowing_types)
     assert knowing_types({"a": ["type:int", 1], "b": {"c": "type:int"}}) == {"a": [int, 1], "b": {"c": int}}
+
+
+def test_arrays_of_the_engines_libraries_are_kept_as_tensors():
+    array = pytest.importorskip("jax.numpy").array([1.5, 2.0], "float32")
+    config = saving.serialize_keras_object({"value": array})
+    assert config["value"] == {"class_name": "__tensor__", "config": {"value": [1.5, 2.0], "dtype": "float32"}}
+    np.testing.assert_array_equal(saving.deserialize_keras_object(config)["value"], [1.5, 2.0])
