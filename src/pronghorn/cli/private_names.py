@@ -177,12 +177,14 @@ class PrivateNames(ModuleType):
             return sorted(_names_of(self))
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        if is_there(full):
+        if full in _MODULES or full in _FOLDERS:
             return importlib.import_module(f"{self.__name__}.{name}")
-        for source in self.sources:
+        for source in self.sources:  # `ops.shape` is a function, though there could be a module of that name
             ours = _ours(source)
             if name in _lazy.public_names(ours):
                 return getattr(ours, name)
+        if is_there(full):
+            return importlib.import_module(f"{self.__name__}.{name}")
         raise AttributeError(_missing(self.__name__, name, _names_of(self)))
 
     def __dir__(self) -> list[str]:
