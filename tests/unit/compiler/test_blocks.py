@@ -328,6 +328,48 @@ def test_hidden_infinities_and_nans_are_seen(operand, number):
 
 
 @pytest.mark.usefixtures("narrow_bands")
+@pytest.mark.parametrize("operand", [1, 2], ids=["keys", "values"])
+def test_sums_of_hidden_16_bit_columns_do_not_overflow(operand):
+    """Together the hidden numbers are more than the largest of float16, and 0 times infinity would be NaN."""
+
+    def step(q, k, v):
+        scores = ops.einsum("brd,bcd->brc", q * 1e-3, k)
+        seen = ops.arange(ROWS)[:, None] * 3 >= ops.arange(COLUMNS)[None, :]
+        weights = ops.softmax(ops.where(seen, scores, ops.cast(-1e4, "float16")))
+        mixed = ops.einsum("brc,bcd->brd", weights, v)
+        return [mixed, *backward([ops.sum(ops.tanh(mixed))], [np.float16(1)], [q, k, v])]
+
+    avals = attention_avals(dtype="float16")[1:]
+    graph = simplify(trace(step, avals).graph)
+    blocked = compute_in_blocks(graph)
+    verify(blocked)
+    assert min(columns_of(simplify(blocked))) < COLUMNS // 2
+    given = arrays(avals)
+    given[operand] += np.float16(5000)
+    for found, expected in zip(run(blocked, given), run(graph, given), strict=True):
+        assert np.isfinite(expected).all()
+        np.testing.assert_allclose(found.astype("f4"), expected.astype("f4"), rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.usefixtures("narrow_bands")
+def test_hidden_infinities_that_are_weights_are_computed():
+    """Times values of both signs they add up to NaN, but times the sum of these values to infinity."""
+
+    def step(q, k, v):
+        scores = ops.einsum("brd,bcd->brc", q, k)
+        seen = ops.arange(ROWS)[:, None] * 3 >= ops.arange(COLUMNS)[None, :]
+        return [ops.einsum("brc,bcd->brd", ops.where(seen, scores, -np.inf), v)]
+
+    avals = attention_avals()[1:]
+    graph = simplify(trace(step, avals).graph)
+    blocked = compute_in_blocks(graph)
+    assert loops(blocked)
+    given = arrays(avals)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(np.isnan(run(blocked, given)[0]), np.isnan(run(graph, given)[0]))
+
+
+@pytest.mark.usefixtures("narrow_bands")
 @pytest.mark.mostly_slow("none-0.0")
 @pytest.mark.parametrize("rate", [0.0, 0.5])
 @pytest.mark.parametrize("kind", HIDDEN)

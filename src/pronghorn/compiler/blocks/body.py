@@ -12,6 +12,7 @@ from pronghorn.compiler.blocks.columns import Band, Columns
 from pronghorn.compiler.blocks.region import Region, Unfit
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Extent, Shape
+from pronghorn.graph.dtypes import LOW_PRECISION
 from pronghorn.graph.ir import Graph, Node, Value
 
 
@@ -21,7 +22,7 @@ class Part(NamedTuple):
     Attributes:
         rows: the axis along which it takes its rows; None: all there is.
         columns: the axis along which it takes the band's columns; None: all there is.
-        is_total: whether it takes the sum of the other columns in place of these.
+        is_total: whether it takes the sum of the other columns in place of these, of the type :func:`sum_dtype`.
     """
 
     rows: int | None
@@ -154,3 +155,13 @@ class Block:
 def resized(shape: Shape, axis: int, extent: Extent) -> Shape:
     """A shape with another extent along an axis."""
     return (*shape[:axis], extent, *shape[axis + 1 :])
+
+
+def sum_dtype(dtype: str) -> str:
+    """What sums are kept in: those of 16-bit numbers would lose digits in 16 bits, or overflow."""
+    return "float32" if dtype in LOW_PRECISION else dtype
+
+
+def cast_to(graph: Graph, value: Value, dtype: str) -> Value:
+    """A value as one of another type."""
+    return value if value.dtype == dtype else graph.add_node(P.cast, [value], {"dtype": dtype})[0]

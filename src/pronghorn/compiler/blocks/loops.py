@@ -7,13 +7,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pronghorn.compiler.blocks.body import Block, Part, resized
+from pronghorn.compiler.blocks.body import Block, Part, cast_to, resized, sum_dtype
 from pronghorn.compiler.blocks.columns import Band, Bands
 from pronghorn.compiler.blocks.region import Region, Unfit
 from pronghorn.compiler.blocks.tails import BandBlock
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
-from pronghorn.graph.dtypes import LOW_PRECISION
 from pronghorn.graph.ir import Aval, Graph, Value
 
 BLOCK_ELEMENTS = 1 << 19  # of the widest value in a block, beside axes of unknown extent
@@ -116,7 +115,7 @@ class _BandLoop:
         for v in self.loop.sums:
             cut = self._cut_of(v)
             shapes = [v.shape] if cut is None else [resized(v.shape, cut, n) for n in (self.band.columns or 0, 1)]
-            avals += [Aval(shape, _sum_dtype(v.dtype)) for shape in shapes]
+            avals += [Aval(shape, sum_dtype(v.dtype)) for shape in shapes]
         return avals
 
     def _shares(self, block: Block) -> list[Value]:
@@ -156,7 +155,8 @@ class _BandLoop:
             shape = self._shape(value, part)
             if part.rows is not None:
                 shape = resized(shape, part.rows, self.size)
-            return self.outside.setdefault((value, part), Value(Aval(shape, value.dtype), body))
+            dtype = sum_dtype(value.dtype) if part.is_total else value.dtype
+            return self.outside.setdefault((value, part), Value(Aval(shape, dtype), body))
 
         block = self._block(body, self.size, start, boundary)
         added = [_added(body, total, share) for total, share in zip(totals, self._shares(block))]
@@ -212,7 +212,7 @@ class _BandLoop:
         if any(start) or tuple(limit) != x.shape:
             x = add(P.slice_, x, start=tuple(start), limit=tuple(limit), stride=(1,) * len(limit))
         if part.is_total and part.columns is not None:
-            x = add(P.reduce_sum, x, axes=(part.columns,))
+            x = add(P.reduce_sum, cast_to(self.parent.graph, x, sum_dtype(x.dtype)), axes=(part.columns,))
             x = add(P.reshape, x, shape=(*x.shape[: part.columns], 1, *x.shape[part.columns :]))
         return x
 
@@ -243,12 +243,5 @@ class _BandLoop:
         return self.parent.add(P.reshape, x, shape=shape)
 
 
-def _sum_dtype(dtype: str) -> str:
-    """Sums of 16-bit numbers over many blocks would lose what the sums within a block keep."""
-    return "float32" if dtype in LOW_PRECISION else dtype
-
-
 def _added(graph: Graph, total: Value, share: Value) -> Value:
-    if share.dtype != total.dtype:
-        [share] = graph.add_node(P.cast, [share], {"dtype": total.dtype})
-    return graph.add_node(P.add, [total, share], {})[0]
+    return graph.add_node(P.add, [total, cast_to(graph, share, total.dtype)], {})[0]

@@ -2,7 +2,8 @@
 
 So nothing is left out. A maximum takes in that one column, a sum adds it as often as there are such columns, and a
 product with other rows adds it times the sum of these: weights that are 0 add 0 times what they weigh, which is NaN
-where that is inf or NaN, as it is when all columns are computed.
+where that is inf or NaN, as it is when all columns are computed. Sums of 16-bit numbers are float32, in which they do
+not become infinite where no term is.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.compiler.axes import OperandAxes, operand_axes
-from pronghorn.compiler.blocks.body import Block, Part, resized
+from pronghorn.compiler.blocks.body import Block, Part, cast_to, resized, sum_dtype
 from pronghorn.compiler.blocks.columns import decided
 from pronghorn.compiler.blocks.region import Unfit
 from pronghorn.compiler.simplify import scalar_constant
@@ -23,7 +24,7 @@ from pronghorn.graph.primitives.registry import MEANINGS
 
 _LINEAR = frozenset({"add", "sub", "neg"})  # a sum of results is the result of sums
 _MOVED = frozenset({"broadcast_in_dim", "reshape", "transpose"})
-_JOINED = {"reduce_max": P.max, "reduce_min": P.min, "reduce_sum": P.add}
+_JOINED = {"reduce_max": P.max, "reduce_min": P.min}
 
 Alike = Value | np.ndarray
 """What all other columns are: a number, or a value of extent 1 along the columns."""
@@ -45,20 +46,30 @@ class BandBlock(Block):
 
     def with_rest(self, node: Node, made: Value, axes: OperandAxes, cuts: OperandAxes) -> Value:
         if node.prim.name == "dot_general":
-            return self._add(P.add, made, self._added(node, self._product_operands(node, axes, cuts), None, None))
+            return self._sum(made, self._added(node, self._product_operands(node, axes, cuts), None, None))
         (value,), (axis,), (cut,) = node.inputs, axes, cuts
         assert cut is not None
-        one = self._total(value, axis, cut) if node.prim is P.reduce_sum else self._one(value, axis, cut)
+        if node.prim is P.reduce_sum:
+            return self._sum(made, self._added(node, [self._total(value, axis, cut)], None, None))
+        one = self._one(value, axis, cut)
         return self._add(_JOINED[node.prim.name], made, self._added(node, [one], None, None))
+
+    def _sum(self, made: Value, total: Value) -> Value:
+        """What the band's columns make and what the others add to it, as the former's type."""
+        return cast_to(self.graph, self._add(P.add, self._wide(made), total), made.dtype)
+
+    def _wide(self, value: Value) -> Value:
+        """A value as the type that its sums have."""
+        return cast_to(self.graph, value, sum_dtype(value.dtype))
 
     def _product_operands(self, node: Node, axes: OperandAxes, cuts: OperandAxes) -> list[Value]:
         """One column of one operand, the sum over the columns of the other."""
         (x, y), (of_x, of_y), (x_cut, y_cut) = node.inputs, axes, cuts
         assert x_cut is not None and y_cut is not None
         try:
-            return [self._one(x, of_x, x_cut), self._total(y, of_y, y_cut)]
+            return [self._factor(x, of_x, x_cut), self._total(y, of_y, y_cut)]
         except Unfit:
-            return [self._total(x, of_x, x_cut), self._one(y, of_y, y_cut)]
+            return [self._total(x, of_x, x_cut), self._factor(y, of_y, y_cut)]
 
     def _count(self) -> int:
         assert self.columns is not None and self.band.columns is not None
@@ -72,6 +83,13 @@ class BandBlock(Block):
 
     def _one(self, value: Value, axis: int | None, cut: int) -> Value:
         return self._written(self._alike(value, axis, cut), value, axis, cut)
+
+    def _factor(self, value: Value, axis: int | None, cut: int) -> Value:
+        """What is multiplied with a sum of columns: not infinity, since of terms of both signs it makes NaN."""
+        alike = self._alike(value, axis, cut)
+        if not isinstance(alike, Value) and np.isinf(alike):
+            raise Unfit(f"columns of {value.aval} are infinite")
+        return self._wide(self._written(alike, value, axis, cut))
 
     def _written(self, alike: Alike, like: Value, axis: int | None, cut: int) -> Value:
         """A value of extent 1 along the columns."""
@@ -135,9 +153,9 @@ class BandBlock(Block):
         return decided(mask, ranges)
 
     def _total(self, value: Value, axis: int | None, cut: int) -> Value:
-        """The sum of all columns of a value behind the band's, of extent 1."""
+        """The sum of all columns of a value behind the band's, of extent 1, as the type that its sums have."""
         try:
-            one = self._one(value, axis, cut)
+            one = self._wide(self._one(value, axis, cut))
         except Unfit:
             return self._total_of_different(value, axis, cut)
         [count] = self.graph.add_node(P.constant, [], {"value": np.asarray(self._count(), dtypes.to_numpy(one.dtype))})
@@ -159,10 +177,10 @@ class BandBlock(Block):
             return self._total(node.inputs[1 if known else 2], axis, cut)
         if name in _LINEAR:
             return self._added(node, [self._total(v, axis, cut) for v in node.inputs], axis, cut)
-        if name == "div" or name == "mul":
+        if name == "mul" or (name == "div" and dtypes.is_float(value.dtype)):  # of integers, it rounds each
             return self._added(node, self._factors(node, axis, cut), axis, cut)
         if name in _MOVED or (name == "dot_general" and None in cuts):
-            inputs = [self.needed(v, a) if c is None else self._total(v, a, c) for v, a, c in triples]
+            inputs = [self._wide(self.needed(v, a)) if c is None else self._total(v, a, c) for v, a, c in triples]
             return self._added(node, inputs, axis, cut)
         raise Unfit(f"no sum of columns of {name}")
 
@@ -170,8 +188,8 @@ class BandBlock(Block):
         """The sum of one factor that is not alike in all columns, and the other, which is."""
         x, y = node.inputs
         try:
-            return [self._total(x, axis, cut), self._one(y, axis, cut)]
+            return [self._total(x, axis, cut), self._factor(y, axis, cut)]
         except Unfit:
             if node.prim is P.div:
                 raise
-            return [self._one(x, axis, cut), self._total(y, axis, cut)]
+            return [self._factor(x, axis, cut), self._total(y, axis, cut)]
