@@ -110,6 +110,10 @@ class Callback(CheckedArguments):
     def on_train_end(self, logs: Logs = None) -> None:
         """Called at the end of `fit`."""
 
+    def _on_train_failed(self) -> None:
+        """Called instead of `on_train_end` where an exception or an interrupt ends the training, after all callbacks
+        had their `on_train_begin`."""
+
     def on_test_begin(self, logs: Logs = None) -> None:
         """Called at the start of `evaluate` or of a validation."""
 

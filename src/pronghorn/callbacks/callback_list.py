@@ -177,6 +177,11 @@ class CallbackList(Callback):
         for callback in self.callbacks:
             callback.on_train_end({} if logs is None else logs)
 
+    def _on_train_failed(self) -> None:
+        for callback in self.callbacks:
+            if isinstance(callback, Callback):
+                callback._on_train_failed()
+
     def on_test_begin(self, logs: Logs = None) -> None:
         for callback in self.callbacks:
             callback.on_test_begin({} if logs is None else logs)

@@ -35,7 +35,7 @@ class LearningRateFinder(Callback):
 
     Raises:
         ValueError: for rates that are not positive and growing, too few steps, and in `fit`, for an optimizer whose
-            rate a schedule decides.
+            rate a schedule decides, and for a `train_step` of the model's own that returns no `loss`.
 
     Example:
 
@@ -107,7 +107,14 @@ class LearningRateFinder(Callback):
         self._weights = self.model.get_weights()
         self._state = [np.array(variable.numpy()) for variable in self.model.optimizer.variables]
         steps, epochs = (self.params or {}).get("steps"), (self.params or {}).get("epochs")
-        self._count = min(self.steps, steps * epochs) if steps and epochs else self.steps
+        if steps and epochs:  # as many calls as there will be, some for several steps each
+            steps = -(-steps // getattr(self.model, "steps_per_execution", 1))
+            self._count = min(self.steps, steps * epochs)
+        else:
+            self._count = self.steps
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self._seen = 0, 0.0
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         share = len(self.rates) / max(1, self._count - 1)
@@ -116,8 +123,13 @@ class LearningRateFinder(Callback):
         self.rates.append(rate)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        if "loss" not in (logs or {}):
+            raise ValueError(
+                "LearningRateFinder: the model's train_step returns no 'loss', which the rates are judged by, but "
+                f"{sorted(logs or {})}. Return the one that the optimizer minimizes as 'loss', too."
+            )
         mean = float((logs or {})["loss"])  # of the epoch so far
-        count, before = self._seen if batch else (0, 0.0)
+        count, before = self._seen
         loss = (mean * (batch + 1) - before * count) / (batch + 1 - count)
         self._seen = batch + 1, mean
         self.losses.append(loss)
@@ -127,6 +139,13 @@ class LearningRateFinder(Callback):
             self.model.stop_training = True
 
     def on_train_end(self, logs: Logs = None) -> None:
+        self._restore()
+
+    def _on_train_failed(self) -> None:
+        del self.rates[len(self.losses) :]  # the step that failed has no loss
+        self._restore()
+
+    def _restore(self) -> None:
         self.model.set_weights(self._weights)
         for variable, value in zip(self.model.optimizer.variables, self._state):
             variable.assign(value)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pronghorn.graph.user_code import warn
-from pronghorn.saving.tree_walk import saveables
+from pronghorn.saving.tree_walk import earlier_places, saveables
 from pronghorn.saving.weights_store import WeightsReader, WeightsWriter
 
 
@@ -39,23 +39,42 @@ def read_weights(model: Any, reader: WeightsReader, skip_mismatch: bool = False,
         ValueError: if weights are missing or have other shapes.
     """
     before = [(variable, variable.numpy()) for variable in _variables(model)]
-    failures: list[str] = []
     try:
-        found_any = False
-        for path, obj in saveables(model, skipped):
-            store = reader.get(path)
-            found_any = found_any or len(store) > 0
-            failure = _load_one(path, obj, store)
-            if failure is not None:
-                failures.append(failure)
+        places = list(saveables(model, skipped))
+        failures, found_any = _load_all(places, reader)
+        earlier = earlier_places(model, skipped) if failures else places
+        if earlier != places:
+            _set(before)
+            again, found = _load_all(earlier, reader)
+            if len(again) < len(failures):
+                failures, found_any = again, found
+            else:
+                _set(before)
+                _load_all(places, reader)
         if failures and (not skip_mismatch or not found_any):
             raise ValueError(_failure_message(reader.shown_as, failures, found_any))
     except BaseException:
-        for variable, value in before:
-            variable.assign(value)
+        _set(before)
         raise
     for failure in failures:
         warn(f"{reader.shown_as}: not loaded: {failure}")
+
+
+def _set(values: Sequence[tuple[Any, Any]]) -> None:
+    for variable, value in values:
+        variable.assign(value)
+
+
+def _load_all(places: Sequence[tuple[str, Any]], reader: WeightsReader) -> tuple[list[str], bool]:
+    """Load what stands at each place; return what went wrong, and whether there was anything at all."""
+    failures, found_any = [], False
+    for path, obj in places:
+        store = reader.get(path)
+        found_any = found_any or len(store) > 0
+        failure = _load_one(path, obj, store)
+        if failure is not None:
+            failures.append(failure)
+    return failures, found_any
 
 
 def _load_one(path: str, obj: Any, store: Any) -> str | None:
@@ -120,7 +139,10 @@ def read_assets(model: Any, folder: Path) -> None:
         model: a model or a layer.
         folder: where `write_assets` put them.
     """
-    for path, obj in saveables(model):
-        own = folder.joinpath(*path.split("/")) if path else folder
-        if hasattr(obj, "load_assets") and own.is_dir():
-            obj.load_assets(os.fspath(own))
+    for places in zip(saveables(model), earlier_places(model)):
+        obj = places[0][1]
+        if hasattr(obj, "load_assets"):
+            folders = [folder.joinpath(*path.split("/")) if path else folder for path, _ in places]
+            own = next((each for each in folders if each.is_dir()), None)
+            if own is not None:
+                obj.load_assets(os.fspath(own))

@@ -6,7 +6,7 @@ attributes that hold them; in a container each is called after its class, with a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pronghorn import models
@@ -21,6 +21,7 @@ _SKIPPED = frozenset(
     + ("_inputs", "_outputs", "_inputs_struct", "_outputs_struct", "_operations_by_depth", "_input_layers")
     + ("_init_arguments",)
 )
+_Children = Callable[[Any], Iterator[tuple[str, Any]]]
 
 
 def saveables(root: Any, skipped: Sequence[Any] = ()) -> Iterator[tuple[str, Any]]:
@@ -30,23 +31,30 @@ def saveables(root: Any, skipped: Sequence[Any] = ()) -> Iterator[tuple[str, Any
         root: a model, a layer or an optimizer.
         skipped: objects that are left out, with what is below them only.
     """
-    yield from _walk(root, "", {id(obj) for obj in skipped})
+    yield from _walk(root, "", {id(obj) for obj in skipped}, _children)
 
 
-def _walk(obj: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+def earlier_places(root: Any, skipped: Sequence[Any] = ()) -> list[tuple[str, Any]]:
+    """Return what `saveables` yields, with the paths of earlier releases, which knew neither users' properties nor
+    attributes named ``layers``; what they did not save has today's path."""
+    paths = {id(obj): path for path, obj in _walk(root, "", {id(obj) for obj in skipped}, _children_before)}
+    return [(paths.get(id(obj), path), obj) for path, obj in saveables(root, skipped)]
+
+
+def _walk(obj: Any, path: str, seen: set[int], children: _Children) -> Iterator[tuple[str, Any]]:
     if id(obj) in seen:
         return
     seen.add(id(obj))
     yield path, obj
-    for name, child in _children(obj):
+    for name, child in children(obj):
         inner = f"{path}/{name}" if path else name
         if _is_saveable(child):
-            yield from _walk(child, inner, seen)
+            yield from _walk(child, inner, seen, children)
         else:
-            yield from _walk_container(child, inner, seen)
+            yield from _walk_container(child, inner, seen, children)
 
 
-def _walk_container(container: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+def _walk_container(container: Any, path: str, seen: set[int], children: _Children) -> Iterator[tuple[str, Any]]:
     if id(container) in seen:
         return
     seen.add(id(container))
@@ -58,12 +66,27 @@ def _walk_container(container: Any, path: str, seen: set[int]) -> Iterator[tuple
         name = to_snake_case(type(entry).__name__) if is_leaf else "container"
         count = used[name] = used.get(name, -1) + 1
         inner = f"{path}/{name}_{count}" if count else f"{path}/{name}"
-        yield from (_walk if is_leaf else _walk_container)(entry, inner, seen)
+        yield from (_walk if is_leaf else _walk_container)(entry, inner, seen, children)
 
 
 def _children(obj: Any) -> Iterator[tuple[str, Any]]:
-    attributes = {_public_name(obj, name): value for name, value in vars(obj).items() if name not in _SKIPPED}
+    attributes = _attributes(obj)
     attributes |= {name: value for name, value in _users_properties(obj) if name not in attributes}
+    yield from _in_order(obj, attributes)
+
+
+def _children_before(obj: Any) -> Iterator[tuple[str, Any]]:
+    attributes = _attributes(obj)
+    if "layers" in vars(obj):
+        del attributes["layers"]
+    yield from _in_order(obj, attributes)
+
+
+def _attributes(obj: Any) -> dict[str, Any]:
+    return {_public_name(obj, name): value for name, value in vars(obj).items() if name not in _SKIPPED}
+
+
+def _in_order(obj: Any, attributes: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     if isinstance(obj, models.Model):
         attributes["layers"] = obj.layers
         attributes["optimizer"] = obj.optimizer

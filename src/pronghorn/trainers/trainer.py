@@ -113,7 +113,11 @@ class Trainer(CompiledModel):
         validate = None if others is None else functools.partial(self._test, others, callbacks)
 
         callbacks.on_train_begin()
-        logs = run_epochs(run, run.epochs(initial_epoch, epochs), validate, validation_freq)
+        try:
+            logs = run_epochs(run, run.epochs(initial_epoch, epochs), validate, validation_freq)
+        except BaseException:
+            callbacks._on_train_failed()
+            raise
         if self.optimizer is not None and epochs > initial_epoch and self._uses_built_in_step:
             self.optimizer.finalize_variable_values(self.trainable_variables)
         callbacks.on_train_end(logs)

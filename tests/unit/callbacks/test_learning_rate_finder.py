@@ -65,3 +65,50 @@ def test_what_cannot_be_found():
         LearningRateFinder(steps=3)
     with pytest.raises(ValueError, match="a schedule decides"):
         fitted(optimizers.SGD(optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)))
+
+
+class Interrupts(keras.callbacks.Callback):
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 2:
+            raise self.error
+
+
+@pytest.mark.parametrize("error", [RuntimeError("out of data"), KeyboardInterrupt()])
+def test_the_model_is_as_before_where_the_training_is_interrupted(error):
+    x = np.ones((64, 4), "float32")
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
+    model.compile(optimizers.Adam(0.3), "mse")
+    before, finder = model.get_weights(), LearningRateFinder(0.1, steps=40)
+    with pytest.raises(type(error)):
+        model.fit(x, x[:, :1], batch_size=8, callbacks=[Interrupts(error), finder], verbose=0)
+    for now, then in zip(model.get_weights(), before):
+        np.testing.assert_array_equal(now, then)
+    assert float(np.asarray(model.optimizer.learning_rate)) == pytest.approx(0.3)
+    assert int(model.optimizer.iterations) == 0 and len(finder.rates) == len(finder.losses) == 2
+
+
+@pytest.mark.parametrize(("steps_per_execution", "tried"), [(1, 12), (3, 8), (4, 4)])
+def test_several_steps_at_once_are_one_rate(steps_per_execution, tried):
+    x = np.ones((16, 1), "float32")
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1, kernel_initializer="zeros")])
+    model.compile("sgd", "mse", steps_per_execution=steps_per_execution)
+    finder = LearningRateFinder(1e-12, 1e-11, steps=12)
+    model.fit(x, x, batch_size=4, epochs=4, callbacks=[finder], verbose=0)  # 16 steps
+    np.testing.assert_allclose(finder.losses, np.ones(tried), rtol=1e-4)
+    assert finder.rates[-1] == pytest.approx(1e-11)
+
+
+def test_a_step_of_ones_own_needs_a_loss():
+    class Own(keras.Model):
+        def train_step(self, data):
+            return {"distance": 1.0}
+
+    a = keras.Input((1,))
+    model = Own(a, layers.Dense(1)(a))
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"returns no 'loss'.*\['distance'\]"):
+        model.fit(np.ones((4, 1)), np.ones((4, 1)), callbacks=[LearningRateFinder()], verbose=0)

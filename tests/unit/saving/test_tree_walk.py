@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pronghorn import Sequential, layers
+from pronghorn.saving.tree_walk import _children_before, _walk, earlier_places
 from pronghorn.utils.naming import to_snake_case
 
 
@@ -69,3 +70,44 @@ def test_layers_are_saved_below_the_names_that_keras_saves_them_by(tmp_path, cls
     model.load_weights(tmp_path / "a.weights.h5")
     for a, b in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+class ShowsTheFirst(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.stack = [layers.Dense(2), layers.Dense(2)]
+        self.layers = [*self.stack, layers.Dropout(0.5)]
+
+    @property
+    def entrance(self):
+        return self.stack[0]
+
+    def call(self, x):
+        return self.stack[1](self.stack[0](x))
+
+
+def test_files_of_releases_that_knew_no_properties_are_read(tmp_path, monkeypatch):
+    x = np.ones((1, 2), "float32")
+    model, other = (Sequential([layers.Input((2,)), ShowsTheFirst(), layers.Dense(1)]) for _ in range(2))
+    with monkeypatch.context() as patch:
+        patch.setattr("pronghorn.saving.state.saveables", earlier_places)
+        model.save_weights(tmp_path / "before.weights.h5")
+    with h5py.File(tmp_path / "before.weights.h5") as file:
+        assert list(file["layers/shows_the_first"]) == ["layers", "stack", "vars"]
+        assert list(file["layers/shows_the_first/stack"]) == ["dense", "dense_1"]
+    other.load_weights(tmp_path / "before.weights.h5")
+    np.testing.assert_array_equal(other(x), model(x))
+
+
+def test_what_those_releases_left_out_is_missed(tmp_path, monkeypatch):
+    model = Sequential([layers.Input((2,)), HoldsLayers()])
+    weights = model.get_weights()
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "pronghorn.saving.state.saveables", lambda root, skipped=(): _walk(root, "", set(), _children_before)
+        )
+        model.save_weights(tmp_path / "before.weights.h5")
+    with pytest.raises(ValueError, match="has no weights for this model"):
+        model.load_weights(tmp_path / "before.weights.h5")
+    for now, then in zip(model.get_weights(), weights):
+        np.testing.assert_array_equal(now, then)
