@@ -10,6 +10,7 @@ from pronghorn.callbacks.callback import Callback, Logs
 from pronghorn.callbacks.learning_rate import optimizers_by_name
 
 _LEAST_STEPS = 10
+_PART = 3  # a line through so large a part of the losses tells how fast they fall: single steps tell batches apart
 _BETWEEN = 0.02  # of the loss's height: how much it has to fall before a rate is suggested
 
 
@@ -85,8 +86,10 @@ class LearningRateFinder(Callback):
         end = int(np.argmin(losses))
         if end < 2 or losses[:end].max() - losses[end] < _BETWEEN * abs(losses[: end + 1]).max():
             return None
-        slopes = np.gradient(losses[: end + 1])  # against the logarithm of the rate, whose steps are alike
-        return self.rates[int(np.argmin(slopes))]
+        fitted = min(end + 1, max(3, len(self.losses) // _PART))
+        along = np.arange(fitted) - (fitted - 1) / 2  # against the logarithm of the rate, whose steps are alike
+        slopes = np.correlate(losses[: end + 1], along, "valid")  # of the lines, but for a factor
+        return self.rates[int(np.argmin(slopes)) + fitted // 2]
 
     def on_train_begin(self, logs: Logs = None) -> None:
         found = optimizers_by_name(self.model)

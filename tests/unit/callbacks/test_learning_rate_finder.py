@@ -8,8 +8,8 @@ from pronghorn import layers, optimizers
 from pronghorn.callbacks import LearningRateFinder
 
 
-def fitted(optimizer, steps=40, samples=512, **arguments):
-    keras.utils.set_random_seed(0)
+def fitted(optimizer, steps=40, samples=512, seed=0, **arguments):
+    keras.utils.set_random_seed(seed)
     x = np.random.normal(size=(samples, 4)).astype("float32")
     model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
     model.compile(optimizer, "mse")
@@ -37,7 +37,21 @@ def test_rates_grow_evenly_and_the_end_is_where_the_loss_grows():
     ratios = np.diff(np.log(finder.rates))
     np.testing.assert_allclose(ratios, np.log(10 / 1e-4) / 39, rtol=1e-4)
     assert finder.rates[-1] < 10 and finder.smoothed[-1] > 2 * min(finder.smoothed)  # SGD diverges beyond 1
+
+
+@pytest.mark.parametrize("steps", [40, 100])
+@pytest.mark.parametrize("seed", range(3))
+def test_batches_that_differ_do_not_decide(seed, steps):
+    """The loss of small batches varies by a third from one to the next, more than it falls in any step."""
+    _, finder, _ = fitted(optimizers.SGD(0.01), steps, seed=seed)
     assert 0.005 < finder.suggestion < 0.6
+
+
+def test_the_suggestion_is_where_the_curve_is_steepest():
+    finder = LearningRateFinder()
+    rates = np.geomspace(1e-6, 10, 101)
+    finder.rates, finder.losses = list(rates), list(1 / (1 + (rates / 1e-2) ** 2))
+    assert 2e-3 < finder.suggestion < 5e-2
 
 
 def test_losses_are_of_one_batch_each():
