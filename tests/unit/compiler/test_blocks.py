@@ -401,6 +401,15 @@ def test_masks_are_decided(mask):
     assert columns.decided(seen, {0: (0, 8), 1: (6, 32)}) is None
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "bfloat16"])
+def test_places_in_types_that_do_not_count_so_far_decide_nothing(dtype):
+    def mask(x):
+        return [P.ge(*(P.iota(shape=(300, 300), dtype=dtype, axis=axis) for axis in (0, 1)))]
+
+    (seen,) = trace(mask, [Aval((1,), "float32")]).graph.outputs
+    assert columns.decided(seen, {0: (0, 256), 1: (256, 300)}) is None
+
+
 @pytest.mark.slow
 def test_models_train_alike(monkeypatch):
     def trained():

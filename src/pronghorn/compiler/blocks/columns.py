@@ -184,6 +184,8 @@ def _span(value: Value, ranges: _Ranges) -> tuple[float, float] | None:
     if name == "constant":
         return _span_of_array(node.params["value"], ranges)
     if name == "iota":
+        if value.dtype not in _EXACT:  # narrower types round, or begin anew
+            return None
         low, high = ranges.get(node.params["axis"], (0, value.shape[node.params["axis"]]))
         return (low, high - 1) if isinstance(high, int) else None
     if name not in _MOVED and not node.prim.elementwise:
