@@ -137,7 +137,8 @@ def test_reload_two_pages_and_a_killed_server(browser):
         assert steps[0] == steps[1] != "0"
         second.page.get_by_role("button", name="Step", exact=True).click()
         one_more = f"{int(steps[0].replace(',', '')) + 1:,}"
-        first.page.locator(f"#steps:text-is('{one_more}')").wait_for()
+        for watched in (first, second):
+            watched.page.locator(f"#steps:text-is('{one_more}')").wait_for()
         assert first.errors == second.errors == []
         process.kill()
         for watched in (first, second):

@@ -34,7 +34,7 @@ class Table:
 
 
 def read_csv(name: str, text: str) -> Table:
-    """Read a CSV file whose first line names the columns; the last column is the target at first.
+    r"""Read a CSV file whose first line names the columns; the last column is the target at first.
 
     Raises:
         ValueError: if there are no columns or too few rows, or it is no table at all.
