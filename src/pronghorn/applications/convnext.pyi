@@ -24,6 +24,16 @@ def ConvNeXtBase(include_top: Any = True, include_preprocessing: Any = True, wei
     Raises:
         ValueError: before anything is built, where the arguments do not go together.
         ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+
+    For two classes of one's own, with `weights="imagenet"` where they can be downloaded:
+
+    >>> import pronghorn as keras
+    >>> body = keras.applications.ConvNeXtBase(
+    ...     weights=None, include_top=False, input_shape=(128, 128, 3), pooling="avg"
+    ... )
+    >>> body.trainable = False
+    >>> keras.Sequential([body, keras.layers.Dense(2, activation="softmax")]).output_shape
+    (None, 2)
     """
     ...
 
@@ -47,6 +57,16 @@ def ConvNeXtLarge(include_top: Any = True, include_preprocessing: Any = True, we
     Raises:
         ValueError: before anything is built, where the arguments do not go together.
         ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+
+    For two classes of one's own, with `weights="imagenet"` where they can be downloaded:
+
+    >>> import pronghorn as keras
+    >>> body = keras.applications.ConvNeXtLarge(
+    ...     weights=None, include_top=False, input_shape=(128, 128, 3), pooling="avg"
+    ... )
+    >>> body.trainable = False
+    >>> keras.Sequential([body, keras.layers.Dense(2, activation="softmax")]).output_shape
+    (None, 2)
     """
     ...
 
@@ -70,6 +90,16 @@ def ConvNeXtSmall(include_top: Any = True, include_preprocessing: Any = True, we
     Raises:
         ValueError: before anything is built, where the arguments do not go together.
         ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+
+    For two classes of one's own, with `weights="imagenet"` where they can be downloaded:
+
+    >>> import pronghorn as keras
+    >>> body = keras.applications.ConvNeXtSmall(
+    ...     weights=None, include_top=False, input_shape=(128, 128, 3), pooling="avg"
+    ... )
+    >>> body.trainable = False
+    >>> keras.Sequential([body, keras.layers.Dense(2, activation="softmax")]).output_shape
+    (None, 2)
     """
     ...
 
@@ -93,6 +123,16 @@ def ConvNeXtTiny(include_top: Any = True, include_preprocessing: Any = True, wei
     Raises:
         ValueError: before anything is built, where the arguments do not go together.
         ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+
+    For two classes of one's own, with `weights="imagenet"` where they can be downloaded:
+
+    >>> import pronghorn as keras
+    >>> body = keras.applications.ConvNeXtTiny(
+    ...     weights=None, include_top=False, input_shape=(128, 128, 3), pooling="avg"
+    ... )
+    >>> body.trainable = False
+    >>> keras.Sequential([body, keras.layers.Dense(2, activation="softmax")]).output_shape
+    (None, 2)
     """
     ...
 
@@ -116,6 +156,16 @@ def ConvNeXtXLarge(include_top: Any = True, include_preprocessing: Any = True, w
     Raises:
         ValueError: before anything is built, where the arguments do not go together.
         ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+
+    For two classes of one's own, with `weights="imagenet"` where they can be downloaded:
+
+    >>> import pronghorn as keras
+    >>> body = keras.applications.ConvNeXtXLarge(
+    ...     weights=None, include_top=False, input_shape=(128, 128, 3), pooling="avg"
+    ... )
+    >>> body.trainable = False
+    >>> keras.Sequential([body, keras.layers.Dense(2, activation="softmax")]).output_shape
+    (None, 2)
     """
     ...
 

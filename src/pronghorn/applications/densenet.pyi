@@ -22,6 +22,16 @@ def DenseNet121(include_top: Any = True, weights: Any = 'imagenet', input_tensor
     Raises:
         ValueError: before anything is built, where the arguments do not go together.
         ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+
+    For two classes of one's own, with `weights="imagenet"` where they can be downloaded:
+
+    >>> import pronghorn as keras
+    >>> body = keras.applications.DenseNet121(
+    ...     weights=None, include_top=False, input_shape=(128, 128, 3), pooling="avg"
+    ... )
+    >>> body.trainable = False
+    >>> keras.Sequential([body, keras.layers.Dense(2, activation="softmax")]).output_shape
+    (None, 2)
     """
     ...
 
@@ -44,6 +54,16 @@ def DenseNet169(include_top: Any = True, weights: Any = 'imagenet', input_tensor
     Raises:
         ValueError: before anything is built, where the arguments do not go together.
         ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+
+    For two classes of one's own, with `weights="imagenet"` where they can be downloaded:
+
+    >>> import pronghorn as keras
+    >>> body = keras.applications.DenseNet169(
+    ...     weights=None, include_top=False, input_shape=(128, 128, 3), pooling="avg"
+    ... )
+    >>> body.trainable = False
+    >>> keras.Sequential([body, keras.layers.Dense(2, activation="softmax")]).output_shape
+    (None, 2)
     """
     ...
 
@@ -66,6 +86,16 @@ def DenseNet201(include_top: Any = True, weights: Any = 'imagenet', input_tensor
     Raises:
         ValueError: before anything is built, where the arguments do not go together.
         ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+
+    For two classes of one's own, with `weights="imagenet"` where they can be downloaded:
+
+    >>> import pronghorn as keras
+    >>> body = keras.applications.DenseNet201(
+    ...     weights=None, include_top=False, input_shape=(128, 128, 3), pooling="avg"
+    ... )
+    >>> body.trainable = False
+    >>> keras.Sequential([body, keras.layers.Dense(2, activation="softmax")]).output_shape
+    (None, 2)
     """
     ...
 

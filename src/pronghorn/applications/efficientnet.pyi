@@ -22,6 +22,16 @@ def EfficientNetB0(include_top: Any = True, weights: Any = 'imagenet', input_ten
     Raises:
         ValueError: before anything is built, where the arguments do not go together.
         ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+
+    For two classes of one's own, with `weights="imagenet"` where they can be downloaded:
+
+    >>> import pronghorn as keras
+    >>> body = keras.applications.EfficientNetB0(
+    ...     weights=None, include_top=False, input_shape=(128, 128, 3), pooling="avg"
+    ... )
+    >>> body.trainable = False
+    >>> keras.Sequential([body, keras.layers.Dense(2, activation="softmax")]).output_shape
+    (None, 2)
     """
     ...
 
@@ -44,6 +54,16 @@ def EfficientNetB1(include_top: Any = True, weights: Any = 'imagenet', input_ten
     Raises:
         ValueError: before anything is built, where the arguments do not go together.
         ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+
+    For two classes of one's own, with `weights="imagenet"` where they can be downloaded:
+
+    >>> import pronghorn as keras
+    >>> body = keras.applications.EfficientNetB1(
+    ...     weights=None, include_top=False, input_shape=(128, 128, 3), pooling="avg"
+    ... )
+    >>> body.trainable = False
+    >>> keras.Sequential([body, keras.layers.Dense(2, activation="softmax")]).output_shape
+    (None, 2)
     """
     ...
 
@@ -66,6 +86,16 @@ def EfficientNetB2(include_top: Any = True, weights: Any = 'imagenet', input_ten
     Raises:
         ValueError: before anything is built, where the arguments do not go together.
         ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+
+    For two classes of one's own, with `weights="imagenet"` where they can be downloaded:
+
+    >>> import pronghorn as keras
+    >>> body = keras.applications.EfficientNetB2(
+    ...     weights=None, include_top=False, input_shape=(128, 128, 3), pooling="avg"
+    ... )
+    >>> body.trainable = False
+    >>> keras.Sequential([body, keras.layers.Dense(2, activation="softmax")]).output_shape
+    (None, 2)
     """
     ...
 
@@ -88,6 +118,16 @@ def EfficientNetB3(include_top: Any = True, weights: Any = 'imagenet', input_ten
     Raises:
         ValueError: before anything is built, where the arguments do not go together.
         ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+
+    For two classes of one's own, with `weights="imagenet"` where they can be downloaded:
+
+    >>> import pronghorn as keras
+    >>> body = keras.applications.EfficientNetB3(
+    ...     weights=None, include_top=False, input_shape=(128, 128, 3), pooling="avg"
+    ... )
+    >>> body.trainable = False
+    >>> keras.Sequential([body, keras.layers.Dense(2, activation="softmax")]).output_shape
+    (None, 2)
     """
     ...
 
@@ -110,6 +150,16 @@ def EfficientNetB4(include_top: Any = True, weights: Any = 'imagenet', input_ten
     Raises:
         ValueError: before anything is built, where the arguments do not go together.
         ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+
+    For two classes of one's own, with `weights="imagenet"` where they can be downloaded:
+
+    >>> import pronghorn as keras
+    >>> body = keras.applications.EfficientNetB4(
+    ...     weights=None, include_top=False, input_shape=(128, 128, 3), pooling="avg"
+    ... )
+    >>> body.trainable = False
+    >>> keras.Sequential([body, keras.layers.Dense(2, activation="softmax")]).output_shape
+    (None, 2)
     """
     ...
 
@@ -132,6 +182,16 @@ def EfficientNetB5(include_top: Any = True, weights: Any = 'imagenet', input_ten
     Raises:
         ValueError: before anything is built, where the arguments do not go together.
         ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+
+    For two classes of one's own, with `weights="imagenet"` where they can be downloaded:
+
+    >>> import pronghorn as keras
+    >>> body = keras.applications.EfficientNetB5(
+    ...     weights=None, include_top=False, input_shape=(128, 128, 3), pooling="avg"
+    ... )
+    >>> body.trainable = False
+    >>> keras.Sequential([body, keras.layers.Dense(2, activation="softmax")]).output_shape
+    (None, 2)
     """
     ...
 
@@ -154,6 +214,16 @@ def EfficientNetB6(include_top: Any = True, weights: Any = 'imagenet', input_ten
     Raises:
         ValueError: before anything is built, where the arguments do not go together.
         ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+
+    For two classes of one's own, with `weights="imagenet"` where they can be downloaded:
+
+    >>> import pronghorn as keras
+    >>> body = keras.applications.EfficientNetB6(
+    ...     weights=None, include_top=False, input_shape=(128, 128, 3), pooling="avg"
+    ... )
+    >>> body.trainable = False
+    >>> keras.Sequential([body, keras.layers.Dense(2, activation="softmax")]).output_shape
+    (None, 2)
     """
     ...
 
@@ -176,6 +246,16 @@ def EfficientNetB7(include_top: Any = True, weights: Any = 'imagenet', input_ten
     Raises:
         ValueError: before anything is built, where the arguments do not go together.
         ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+
+    For two classes of one's own, with `weights="imagenet"` where they can be downloaded:
+
+    >>> import pronghorn as keras
+    >>> body = keras.applications.EfficientNetB7(
+    ...     weights=None, include_top=False, input_shape=(128, 128, 3), pooling="avg"
+    ... )
+    >>> body.trainable = False
+    >>> keras.Sequential([body, keras.layers.Dense(2, activation="softmax")]).output_shape
+    (None, 2)
     """
     ...
 

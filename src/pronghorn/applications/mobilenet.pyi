@@ -25,6 +25,16 @@ def MobileNet(input_shape: Any = None, alpha: Any = 1.0, depth_multiplier: Any =
     Raises:
         ValueError: before anything is built, where the arguments do not go together.
         ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+
+    For two classes of one's own, with `weights="imagenet"` where they can be downloaded:
+
+    >>> import pronghorn as keras
+    >>> body = keras.applications.MobileNet(
+    ...     weights=None, include_top=False, input_shape=(128, 128, 3), pooling="avg"
+    ... )
+    >>> body.trainable = False
+    >>> keras.Sequential([body, keras.layers.Dense(2, activation="softmax")]).output_shape
+    (None, 2)
     """
     ...
 

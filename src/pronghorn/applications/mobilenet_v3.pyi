@@ -26,6 +26,16 @@ def MobileNetV3Large(input_shape: Any = None, alpha: Any = 1.0, minimalistic: An
     Raises:
         ValueError: before anything is built, where the arguments do not go together.
         ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+
+    For two classes of one's own, with `weights="imagenet"` where they can be downloaded:
+
+    >>> import pronghorn as keras
+    >>> body = keras.applications.MobileNetV3Large(
+    ...     weights=None, include_top=False, input_shape=(128, 128, 3), pooling="avg"
+    ... )
+    >>> body.trainable = False
+    >>> keras.Sequential([body, keras.layers.Dense(2, activation="softmax")]).output_shape
+    (None, 2)
     """
     ...
 
@@ -52,6 +62,16 @@ def MobileNetV3Small(input_shape: Any = None, alpha: Any = 1.0, minimalistic: An
     Raises:
         ValueError: before anything is built, where the arguments do not go together.
         ConnectionError: where pretrained weights cannot be downloaded; it says where to put the file by hand.
+
+    For two classes of one's own, with `weights="imagenet"` where they can be downloaded:
+
+    >>> import pronghorn as keras
+    >>> body = keras.applications.MobileNetV3Small(
+    ...     weights=None, include_top=False, input_shape=(128, 128, 3), pooling="avg"
+    ... )
+    >>> body.trainable = False
+    >>> keras.Sequential([body, keras.layers.Dense(2, activation="softmax")]).output_shape
+    (None, 2)
     """
     ...
 
