@@ -1,6 +1,7 @@
 """The studio in a browser, as a learner uses it."""
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,16 @@ def test_build_train_draw_look_and_compare(browser, studio):
     page.close()
 
 
+def steps_of_both(first, second, seconds=30):
+    """What two pages show as the number of steps, once they agree: each draws a little later than it is told."""
+    end = time.monotonic() + seconds
+    while True:
+        steps = [watched.page.locator("#steps").inner_text() for watched in (first, second)]
+        if steps[0] == steps[1] or time.monotonic() > end:
+            return steps
+        time.sleep(0.05)
+
+
 @pytest.mark.slow
 def test_reload_two_pages_and_a_killed_server(browser):
     with serving() as (process, url):
@@ -133,7 +144,8 @@ def test_reload_two_pages_and_a_killed_server(browser):
         first.wait_for_state("training")
         first.page.get_by_role("button", name="Pause").click()
         second.wait_for_state("paused")
-        steps = [watched.page.locator("#steps").inner_text() for watched in (first, second)]
+        first.wait_for_state("paused")
+        steps = steps_of_both(first, second)
         assert steps[0] == steps[1] != "0"
         second.page.get_by_role("button", name="Step", exact=True).click()
         one_more = f"{int(steps[0].replace(',', '')) + 1:,}"
