@@ -42,21 +42,22 @@ def plot_learning_rates(finder: Any, title: str | None = None, path: Any = None,
             "no losses yet."
         )
     rates, smoothed = np.array(finder.rates[: len(losses)]), np.array(finder.smoothed)
-    finite = smoothed[np.isfinite(smoothed)]
+    finite, suggestion = smoothed[np.isfinite(smoothed)], finder.suggestion
     with styled() as plt:
         figure, axes = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
         axes.plot(rates, losses, color=GREY, linewidth=0.9, alpha=0.6, label="each step")
         axes.plot(rates, smoothed, color=COLOURS[0], linewidth=2, label="smoothed")
-        if finder.suggestion is not None:
-            place = list(finder.rates).index(finder.suggestion)
-            label = f"suggested: {finder.suggestion:.2g}"
-            axes.plot(finder.suggestion, smoothed[place], "o", color=COLOURS[1], markersize=8, label=label)
-            axes.axvline(finder.suggestion, color=COLOURS[1], linewidth=0.9, linestyle=":")
+        if suggestion is not None:
+            place = list(finder.rates).index(suggestion)
+            axes.plot(
+                suggestion, smoothed[place], "o", color=COLOURS[1], markersize=8, label=f"suggested: {suggestion:.2g}"
+            )
+            axes.axvline(suggestion, color=COLOURS[1], linewidth=0.9, linestyle=":")
         if finite.size:  # what is beyond is divergence, and would flatten all the rest
             space = 0.25 * (finite[0] - finite.min() or 1.0)
             axes.set_ylim(finite.min() - space, max(finite[0], finite[: len(finite) // 2 + 1].max()) + 2 * space)
         axes.set_xscale("log")
         axes.set_xlabel("learning rate")
         axes.set_ylabel("loss")
-        axes.legend(loc="upper left" if finder.suggestion is None else "best")
+        axes.legend(loc="upper left" if suggestion is None else "best")
         return finished(figure, path, show, title)

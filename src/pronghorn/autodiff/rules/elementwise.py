@@ -258,10 +258,10 @@ def _ones(x: Tensor) -> Tensor:
 def _extremum(ctx: Context, g: Tensor, x_wins: Tensor, y_wins: Tensor) -> Gradients:
     """Ties share the gradient equally; beside a NaN neither gets any. What is infinite or NaN times no share is NaN, as
     in JAX: a selection would hide it."""
-    half, none = full(g.shape, g.dtype, 0.5), zeros_like(g)
-    whole, tied = full(g.shape, g.dtype, 1), P.select(P.eq(*ctx.inputs), half, none)
-    x_share = P.mul(g, P.select(x_wins, whole, tied)) if ctx.needs[0] else None
-    return x_share, P.mul(g, P.select(y_wins, whole, tied)) if ctx.needs[1] else None
+    whole = full(g.shape, g.dtype, 1)
+    tied = P.select(P.eq(*ctx.inputs), full(g.shape, g.dtype, 0.5), zeros_like(g))
+    shares = zip(ctx.needs, (x_wins, y_wins))
+    return tuple(P.mul(g, P.select(wins, whole, tied)) if needed else None for needed, wins in shares)
 
 
 @vjp("max")

@@ -178,14 +178,15 @@ def _vector_besides(spec: Contraction, machine: Machine, multiples: Mapping[str,
     return choice
 
 
-def _far(size: Extent) -> int:
-    return abs(size) if isinstance(size, int) else 1 << 40
+def far(stride: Extent) -> int:
+    """How far a step goes in memory, to order axes by: one that shows at run time alone is farther than any number."""
+    return abs(stride) if isinstance(stride, int) else 1 << 40
 
 
 def _depth_order(choice: VectorChoice) -> tuple[Axis, ...]:
     """The summed axes, those with the longest steps outside, so that the innermost loop walks along A."""
     reduced = [axis for axis in choice.spec.axes if axis.reduced and axis is not choice.axis]
-    reduced.sort(key=lambda axis: (-_far(axis.a), -_far(axis.b)))
+    reduced.sort(key=lambda axis: (-far(axis.a), -far(axis.b)))
     return (*reduced, choice.axis) if choice.dot else tuple(reduced)
 
 
@@ -306,8 +307,8 @@ def _levels(
     """The loops around the tile: chunks, blocks, batch axes, then rows and columns with the smaller operand inside."""
     free = [axis for axis in choice.spec.axes if not axis.reduced and axis is not choice.axis]
     batch = [axis for axis in free if axis.a != 0 and axis.b != 0]
-    rows = sorted((axis for axis in free if axis.b == 0), key=lambda axis: -_far(axis.a))
-    columns = sorted((axis for axis in free if axis.a == 0), key=lambda axis: -_far(axis.b))
+    rows = sorted((axis for axis in free if axis.b == 0), key=lambda axis: -far(axis.a))
+    columns = sorted((axis for axis in free if axis.a == 0), key=lambda axis: -far(axis.b))
     across = [] if choice.dot else [Level(choice.axis, tile.vectors * tile.lanes)]
     row_levels = [Level(axis, tile.factor(axis.name)) for axis in rows]
     column_levels = [Level(axis, tile.factor(axis.name)) for axis in columns] + across
@@ -369,7 +370,7 @@ def _panels(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], machine: 
     rows = prod(map(typical, extents))
     if spec.b.dtype in LOW_PRECISION:
         return rows >= PACK_ROWS, 0
-    stride = _far(inner[-1].b) * width
+    stride = far(inner[-1].b) * width
     steps = prod(typical(axis.extent) for axis in inner)
     if stride < 2 * panel or stride % 1024:
         return False, 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from pronghorn.codegen.contraction.pairs.unit import LINES, STEPS, TILE_BYTES, HasPairs, PairUnit, pair_unit
-from pronghorn.codegen.contraction.plan import FEW_PARTIALS, Chunks, Kernel, Plan, Scratch, partial_sums, span_of
+from pronghorn.codegen.contraction.plan import FEW_PARTIALS, Chunks, Kernel, Plan, Scratch, far, partial_sums, span_of
 from pronghorn.codegen.contraction.spec import Axis, Contraction
 from pronghorn.codegen.contraction.tiling import Tile
 from pronghorn.codegen.units import Count, Units
@@ -186,7 +186,7 @@ def plan_pairs(
 
 def _candidates(spec: Contraction, unit: PairUnit, machine: HasPairs) -> Iterator[PairPlan]:
     """The plans with each axis of B alone as that of the columns."""
-    rows = sorted((axis for axis in spec.axes if not axis.reduced and axis.b == 0), key=lambda axis: -_far(axis.a))
+    rows = sorted((axis for axis in spec.axes if not axis.reduced and axis.b == 0), key=lambda axis: -far(axis.a))
     depth = _depth(spec)
     if not depth:
         return
@@ -219,13 +219,9 @@ def _is_one_block(made: PairPlan) -> bool:
     return isinstance(rows, int) and rows <= made.block_rows
 
 
-def _far(size: Extent) -> int:
-    return abs(size) if isinstance(size, int) else 1 << 40
-
-
 def _depth(spec: Contraction) -> tuple[Axis, ...]:
     """The summed axes, those with the longest strides first; the last is one along which an operand is adjacent."""
-    reduced = sorted((axis for axis in spec.axes if axis.reduced), key=lambda axis: (-_far(axis.a), -_far(axis.b)))
+    reduced = sorted((axis for axis in spec.axes if axis.reduced), key=lambda axis: (-far(axis.a), -far(axis.b)))
     last = [axis for axis in reduced if 1 in (axis.a, axis.b)]
     last.sort(key=lambda axis: (axis.a == 1, typical(axis.extent)))
     return tuple(axis for axis in reduced if axis is not (last or reduced)[-1]) + tuple((last or reduced)[-1:])
