@@ -30,6 +30,7 @@ ACTIVE = keras.distribution.distribution()
 RANK, COUNT = (0, 1) if PLAIN else (ACTIVE.data_shard_id, ACTIVE.num_processes)
 FAULT = SETTINGS.get("fault")
 keras.utils.set_random_seed(3)
+keras.config.set_floatx(SETTINGS.get("floatx", "float32"))
 
 
 def network():
