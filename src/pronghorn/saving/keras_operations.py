@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from importlib import resources
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pronghorn
@@ -32,7 +32,7 @@ class KerasOperation(NamedTuple):
 
 @functools.cache
 def _table() -> dict[str, KerasOperation]:
-    text = resources.files(__package__).joinpath("keras_operations.txt").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("keras_operations.txt").read_text(encoding="utf-8")
     rows = {}
     for line in text.splitlines():
         if not line.startswith("#"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Iterator
 
@@ -23,12 +22,19 @@ class EpochIterator:
         steps_per_epoch: batches an epoch; by default as many as the data has. With a number, an epoch goes on in the
             data where the one before it stopped.
         steps_per_execution: batches that are run between two calls of the callbacks.
+        resumable: whether `place` will be asked; reading the generators takes longer than predicting a sample.
 
     Raises:
         ValueError: the distribution in force cannot share batches of that size.
     """
 
-    def __init__(self, adapter: DataAdapter, steps_per_epoch: int | None = None, steps_per_execution: int = 1):
+    def __init__(
+        self,
+        adapter: DataAdapter,
+        steps_per_epoch: int | None = None,
+        steps_per_execution: int = 1,
+        resumable: bool = False,
+    ):
         if (found := distribution()) is not None:
             found.check_batches(adapter.batch_size)
             if (reading := found.reading) is not None:
@@ -44,7 +50,9 @@ class EpochIterator:
         self._is_open = adapter.num_batches is None or together.have_own_data()
         self._running: Iterator[Batch] | None = None
         self._exhausted = False
-        self._place = DataPosition(Seeds.now())
+        self._resumable = resumable
+        self._begun: Seeds | None = None  # the generators when the pass began
+        self._in_pass = self._total = 0  # batches that were taken in the pass, and in all
         self._done = 0  # batches of the coming epoch that an earlier run has done
         self.is_resumed = False  # whether an earlier run has done a part of the epoch that goes on
 
@@ -79,13 +87,13 @@ class EpochIterator:
             group = list(itertools.islice(source, self.steps_per_execution))
             if self._is_open:
                 group = group[: together.least(len(group))]  # the epoch is over where it is over for one process
-            self._place.in_pass += len(group)
-            self._place.total += len(group)
+            self._in_pass += len(group)
+            self._total += len(group)
             if group:
                 yield given, group
             given += len(group)
         if not self.steps_per_epoch:
-            self._place.in_pass = 0  # the next epoch is another pass
+            self._in_pass = 0  # the next epoch is another pass
         if not self.steps_per_epoch and self.adapter.num_batches is None and given:
             self.adapter.num_batches = given  # the next epoch's progress bar knows how long it is
         if self.steps_per_epoch and given < self.steps_per_epoch:
@@ -116,12 +124,12 @@ class EpochIterator:
         if self._running is not None and not self.steps_per_epoch:
             running, self._running = self._running, None
             return running
-        self._place = DataPosition(Seeds.now(), 0, self._place.total)
+        self._begun, self._in_pass = Seeds.now() if self._resumable else None, 0
         return iter(self.adapter.batches())
 
     def place(self) -> DataPosition:
-        """Return the place in the data, as it is between two executions."""
-        return dataclasses.replace(self._place)
+        """Return the place in the data, as it is between two executions, where the steps are `resumable`."""
+        return DataPosition(self._begun or Seeds.now(), self._in_pass, self._total)
 
     def go_to(self, place: Position) -> None:
         """Go on where an earlier run stood, with the same order of the data, and set all seeds as they were then.
@@ -137,5 +145,5 @@ class EpochIterator:
             for _ in range(data.in_pass if self.adapter.restarts else data.total):
                 if next(self._running, None) is None:
                     break
-            self._place = dataclasses.replace(data)
+            self._begun, self._in_pass, self._total = data.seeds, data.in_pass, data.total
         place.seeds.restore()

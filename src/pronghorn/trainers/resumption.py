@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random as python_random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,17 +33,15 @@ class Seeds:
         python: of Python's, which gives the seeds of layers and initializers that are given none.
     """
 
-    seed: list[int]
-    numpy: list[Any]
-    python: list[Any]
+    seed: np.ndarray
+    numpy: tuple[Any, ...]
+    python: tuple[Any, ...]
 
     @classmethod
     def now(cls) -> Seeds:
         """Return the states as they are."""
-        kind, keys, *rest = np.random.get_state()
-        version, words, gauss = python_random.getstate()
-        numpy_state = [kind, np.asarray(keys).tolist(), *(float(r) if isinstance(r, float) else int(r) for r in rest)]
-        return cls([int(k) for k in global_seed_generator().state.numpy()], numpy_state, [version, list(words), gauss])
+        state: Any = np.random.get_state()
+        return cls(global_seed_generator().state.numpy(), state, python_random.getstate())
 
     @classmethod
     def taken_from(cls, data: Mapping[str, Any]) -> Seeds:
@@ -52,22 +50,33 @@ class Seeds:
         Raises:
             KeyError, TypeError, ValueError: if they are none.
         """
-        found = cls(*(data[each.name] for each in fields(cls)))
+        kind, keys, *rest = data["numpy"]
+        version, words, gauss = data["python"]
+        seed = np.array(data["seed"], "uint32")
+        found = cls(seed, (kind, np.array(keys, "uint32"), *rest), (version, tuple(words), gauss))
         found.set(np.random.RandomState(), python_random.Random())  # generators of nobody
-        if np.array(found.seed, "uint32").shape != (2,):
-            raise ValueError(f"the state of the seed is {found.seed}")
+        if seed.shape != (2,):
+            raise ValueError(f"the state of the seed is {data['seed']}")
         return found
+
+    def as_note(self) -> dict[str, list[Any]]:
+        """Return the states as data for JSON."""
+        kind, keys, *rest = self.numpy
+        version, words, gauss = self.python
+        return {
+            "seed": self.seed.tolist(),
+            "numpy": [kind, keys.tolist(), *rest],
+            "python": [version, list(words), gauss],
+        }
 
     def set(self, numpy: Any, python: Any) -> None:
         """Set a generator of NumPy's and one of Python's to these states."""
-        kind, keys, *rest = self.numpy
-        numpy.set_state((kind, np.array(keys, "uint32"), *rest))
-        version, words, gauss = self.python
-        python.setstate((version, tuple(words), gauss))
+        numpy.set_state(self.numpy)
+        python.setstate(self.python)
 
     def restore(self) -> None:
         """Set all generators to these states."""
-        global_seed_generator().state.assign(np.array(self.seed, "uint32"))
+        global_seed_generator().state.assign(self.seed)
         self.set(np.random, python_random)
 
 
@@ -117,9 +126,9 @@ class Position:
     def as_note(self, seeds: Sequence[np.ndarray]) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Return the position, and the states of a model's seeds, as data for JSON and arrays."""
         arrays = [*seeds, *self.metrics]
-        data = {name: getattr(self, name) for name in (*_PLAIN, *_LATER)} | asdict(self.seeds)
+        data = {name: getattr(self, name) for name in (*_PLAIN, *_LATER)} | self.seeds.as_note()
         place = self.data
-        data["data"] = place and {**asdict(place.seeds), "in_pass": place.in_pass, "total": place.total}
+        data["data"] = place and {**place.seeds.as_note(), "in_pass": place.in_pass, "total": place.total}
         data |= {"seeds": len(seeds), "metrics": len(self.metrics), "callbacks": packed(self.callbacks, arrays)}
         ended = {} if self.ended is None else {"epoch": self.ended[0], "logs": self.ended[1]}
         return {**data, "ended": packed({"the record of the epoch": ended}, arrays)}, arrays

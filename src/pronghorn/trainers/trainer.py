@@ -101,7 +101,7 @@ class Trainer(CompiledModel):
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_arrays((x, y, sample_weight), validation_split)
         adapter = make_adapter(x, y, sample_weight, batch_size, shuffle, class_weight, steps=steps_per_epoch)
-        steps = EpochIterator(adapter, steps_per_epoch, self.steps_per_execution)
+        steps = EpochIterator(adapter, steps_per_epoch, self.steps_per_execution, resumable=True)
         checks.check_data(self, adapter)
         others = self._validation_steps(validation_data, validation_batch_size or batch_size, validation_steps)
         callbacks = compiling.callback_list(

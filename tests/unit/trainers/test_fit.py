@@ -393,3 +393,17 @@ def test_a_step_of_its_own_may_give_call_something_else_than_the_first_part_of_a
     batches = Dataset.from_tensor_slices((rows, rows + 0.1, -rows)).batch(4)
     losses = model.fit(batches, epochs=3, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
+
+
+def test_only_fit_keeps_the_states_of_generators(monkeypatch):
+    """To read them takes longer than to predict a sample."""
+    model = pronghorn.Sequential([pronghorn.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.ones((3, 2), "float32")
+    read = []
+    monkeypatch.setattr(np.random, "get_state", lambda state=np.random.get_state: read.append(0) or state())
+    model.predict(x, verbose=0)
+    model.evaluate(x, x[:, :1], verbose=0)
+    assert not read
+    model.fit(x, x[:, :1], verbose=0)
+    assert read

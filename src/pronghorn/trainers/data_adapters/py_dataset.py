@@ -6,7 +6,7 @@ import collections
 import itertools
 import random
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent import futures
 from typing import Any
 
 import numpy as np
@@ -98,12 +98,12 @@ class PyDatasetAdapter(DataAdapter):
         """Batches in an order, up to `max_queue_size` of them made beforehand."""
         processes = getattr(self._dataset, "use_multiprocessing", False)
         depth = max(getattr(self._dataset, "max_queue_size", 10) or 10, workers)
-        pool: Executor
+        pool: futures.Executor
         if processes:
-            pool = ProcessPoolExecutor(workers, initializer=_keep, initargs=(self._dataset,))
+            pool = futures.ProcessPoolExecutor(workers, initializer=_keep, initargs=(self._dataset,))
         else:
-            pool = ThreadPoolExecutor(workers, initializer=None)
-        queue: collections.deque[Future] = collections.deque()
+            pool = futures.ThreadPoolExecutor(workers, initializer=None)
+        queue: collections.deque[futures.Future] = collections.deque()
         try:
             for number in order:
                 queue.append(pool.submit(_get_kept, number) if processes else pool.submit(self._get, number))
