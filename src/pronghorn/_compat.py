@@ -14,7 +14,7 @@ from pronghorn._absent import instead_of
 _QUANTIZATION = "no quantization"
 _DENSE = "`sparse=True` is accepted and gives the same results, in dense arrays; no ragged ones"
 
-_DATASET = "gives a pronghorn.data.Dataset, whatever the format asked for"
+_DATASET = "gives a pronghorn.data.Dataset unless `format` asks for another"
 _REMAT = "honoured by other libraries' engines; our own plans memory itself and recomputes nothing"
 _FLASH = "recorded; the compiler decides how attention is computed"
 _ONE_DEVICE = "there is one device, the CPU"

@@ -31,6 +31,15 @@ def stack(*parts: Any) -> Any:
     return np.stack([np.asarray(part) for part in parts])
 
 
+def stacked(rows: Sequence[Any]) -> Any:
+    """Stack elements, tuples and dicts of arrays.
+
+    >>> stacked([(1.0, "a"), (2.0, "b")])
+    (array([1., 2.]), <Text shape=(2,) array([b'a', b'b'], dtype=object)>)
+    """
+    return map_leaves(stack, *rows)
+
+
 def ragged(*parts: Any) -> Any:
     """Arrays that differ in their first extent, each a row; numbers and arrays without axes are stacked."""
     if isinstance(parts[0], RaggedTensor):
@@ -77,7 +86,7 @@ def padded(parts: Sequence[Any], shape: Any, value: Any) -> Any:
     return result
 
 
-def padded_elements(elements: Sequence[Any], shapes: Any, values: Any) -> Any:
+def padded_elements(elements: Sequence[Any], shapes: Any = None, values: Any = None) -> Any:
     """Pad and stack the arrays of elements; shapes and values are nested as elements are, or one for all."""
     first = elements[0]
     if isinstance(first, tuple | dict):

@@ -90,19 +90,6 @@ class Words(Array):
         return found.view(Words) if isinstance(found, np.ndarray) else found
 
 
-def python_strings(value: Any) -> Any:
-    """Return a `Text` as `Words`, or as a `str` where it has no axes; anything else as it is.
-
-    >>> python_strings(as_text([b"red"]))[0], python_strings(as_text("blue"))
-    ('red', 'blue')
-    """
-    if not isinstance(value, Text):
-        return value
-    strings = np.empty(value.shape, object)
-    strings.ravel()[:] = [text.decode("utf-8", "surrogateescape") for text in value.ravel().tolist()]
-    return strings.view(Words) if value.ndim else strings.item()
-
-
 def check_shape(found: Any, wanted: Any) -> None:
     """Check a shape against one in which None stands for any extent, or which is None for any shape.
 

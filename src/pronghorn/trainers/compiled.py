@@ -14,7 +14,7 @@ from pronghorn.graph.user_code import warn
 from pronghorn.losses.reduction import count
 from pronghorn.metrics import Mean
 from pronghorn.saving import deserialize_keras_object, serialize_keras_object
-from pronghorn.trainers import checks, compiling
+from pronghorn.trainers import checks, compiling, logits
 from pronghorn.trainers.arguments import known_arguments
 from pronghorn.trainers.compile_loss import CompileLoss
 from pronghorn.trainers.compile_metrics import CompileMetrics
@@ -242,6 +242,7 @@ class CompiledModel:
         total = None
         if self._compile_loss is not None:
             total = self._compile_loss(y, y_pred, sample_weight)
+            logits.warn_of_traced_logits(self, self._compile_loss, y_pred)
         for extra in self.losses:
             extra = ops.sum(ops.cast(extra, total.dtype if total is not None else "float32"))
             total = extra if total is None else total + extra

@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.data import formats
+from pronghorn.data.batching import padded_elements
+from pronghorn.data.tensor_spec import TensorSpec
 from pronghorn.utils import directory as folders
 from pronghorn.utils.arguments import is_integer
 
@@ -26,7 +29,7 @@ def audio_dataset_from_directory(
     validation_split: float | None = None,
     subset: str | None = None,
     follow_links: bool = False,
-    format: str = "tf",
+    format: str | None = None,
     verbose: bool = True,
 ) -> Any:
     """Return a data set of the `.wav` files below a folder, labelled by their folders.
@@ -62,7 +65,7 @@ def audio_dataset_from_directory(
     (2, 100, 1)
     """
     who = "audio_dataset_from_directory"
-    folders.check_format(format, who)
+    library = formats.library(format, who)
     if ragged and output_sequence_length is not None:
         raise ValueError(f"{who}: Cannot set both `ragged` and `output_sequence_length`; they contradict each other.")
     if ragged:
@@ -84,18 +87,9 @@ def audio_dataset_from_directory(
             samples = np.pad(samples, ((0, output_sequence_length - len(samples)), (0, 0)))
         return samples
 
+    samples = folders.Samples(load, TensorSpec((output_sequence_length, None)), padded_elements, pad=True)
     return folders.datasets(
-        files,
-        load,
-        label_mode,
-        batch_size,
-        shuffle,
-        seed,
-        validation_split,
-        subset,
-        verbose,
-        pad=True,
-        reshuffle=format != "grain",  # Keras's data sets of that kind have one order for all epochs
+        files, samples, label_mode, batch_size, shuffle, seed, validation_split, subset, verbose, library
     )
 
 

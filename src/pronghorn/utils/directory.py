@@ -8,12 +8,15 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from pronghorn.data import formats
 from pronghorn.data.dataset import Dataset
 from pronghorn.data.lazy import Lazy
+from pronghorn.data.tensor_spec import TensorSpec
 from pronghorn.utils import io
 from pronghorn.utils.arguments import shown
 
@@ -114,19 +117,6 @@ def _walk(folder: str, endings: tuple[str, ...], follow_links: bool) -> Iterator
                 yield os.path.join(root, name)
 
 
-def check_format(format: Any, who: str) -> None:
-    """Check the argument that chooses between Keras's kinds of data sets, which are one here.
-
-    Raises:
-        ValueError: if it is none of them.
-    """
-    if format not in ("tf", "grain"):
-        raise ValueError(
-            f"{who}: `format` should be 'tf' or 'grain' (the result is a pronghorn.data.Dataset either way); got "
-            f"{format!r}."
-        )
-
-
 def check_split(validation_split: float | None, subset: str | None, shuffle: bool, seed: int | None, who: str) -> None:
     """Check the arguments that reserve a part for validation.
 
@@ -150,9 +140,26 @@ def check_split(validation_split: float | None, subset: str | None, shuffle: boo
         )
 
 
+@dataclass(frozen=True)
+class Samples:
+    """How the files of a folder become samples.
+
+    Attributes:
+        load: from a path to a sample.
+        spec: what a sample is like.
+        gather: puts samples, with their labels, together to a batch of a Grain data set.
+        pad: whether samples are padded to the longest of their batch.
+    """
+
+    load: Callable[[str], Any]
+    spec: TensorSpec
+    gather: Callable[[Sequence[Any]], Any]
+    pad: bool = False
+
+
 def datasets(
     files: Files,
-    load: Callable[[str], Any],
+    samples: Samples,
     label_mode: str | None,
     batch_size: int | None,
     shuffle: bool,
@@ -160,14 +167,13 @@ def datasets(
     validation_split: float | None,
     subset: str | None,
     verbose: bool,
-    pad: bool = False,
-    reshuffle: bool = True,
+    library: ModuleType | None = None,
 ) -> Any:
     """Return the data set of the files, or a pair of them where `subset` is `"both"`.
 
     Args:
         files: what `find` found.
-        load: from a path to a sample.
+        samples: what becomes of them.
         label_mode: see `image_dataset_from_directory`, also for the arguments until `subset`.
         batch_size: samples in a batch; None for samples one by one.
         shuffle: whether to shuffle.
@@ -175,20 +181,17 @@ def datasets(
         validation_split: the share of the files that is for validation.
         subset: which part to return.
         verbose: whether to say how many files there are.
-        pad: whether samples are padded to the longest of their batch.
-        reshuffle: whether each epoch has an order of its own.
+        library: the one whose data set is wanted, see `formats.library`; None for ours.
     """
-
-    def dataset(order: np.ndarray, shuffle: bool) -> Dataset:
-        samples = _dataset(files, order, load, label_mode, shuffle and reshuffle, int(seed or 0))
-        batched = samples
-        if batch_size is not None:
-            batched = samples.padded_batch(batch_size) if pad else samples.batch(batch_size)
-        batched.class_names = files.class_names  # type: ignore[attr-defined]
-        batched.file_paths = [files.paths[index] for index in order]  # type: ignore[attr-defined]
-        return batched
-
     seed = int(np.random.randint(10**6)) if seed is None else seed
+
+    def dataset(order: np.ndarray, shuffle: bool) -> Any:
+        rows = _Rows(files, order, samples, label_mode)
+        found = _in_library(rows, batch_size, shuffle, int(seed or 0), library)
+        found.class_names = files.class_names
+        found.file_paths = [files.paths[index] for index in order]
+        return found
+
     order = np.random.default_rng(seed).permutation(len(files.paths)) if shuffle else np.arange(len(files.paths))
     if verbose:
         classes = "" if files.class_names is None else f" of {len(files.class_names)} classes"
@@ -202,38 +205,74 @@ def datasets(
     return {"training": training, "validation": validation, "both": (training, validation)}[str(subset)]
 
 
-def _dataset(
-    files: Files,
-    order: np.ndarray,
-    load: Callable[[str], Any],
-    label_mode: str | None,
-    shuffle: bool,
-    seed: int,
-) -> Dataset:
-    labels = None if files.labels is None else _encoded(files.labels, len(files.class_names or ()), label_mode)
+class _Rows:
+    """Files as samples with their labels, each read when it is asked for.
+
+    Args:
+        files: which files.
+        order: their numbers, in the order of the rows.
+        samples: how they are read.
+        label_mode: what labels are like.
+    """
+
+    def __init__(self, files: Files, order: np.ndarray, samples: Samples, label_mode: str | None):
+        self.paths = [files.paths[index] for index in order]
+        self.samples = samples
+        self.labels = None
+        if files.labels is not None:
+            self.labels = _encoded([files.labels[index] for index in order], len(files.class_names or ()), label_mode)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.labelled(self.samples.load(self.paths[index]), index)
+
+    def labelled(self, sample: Any, index: int) -> Any:
+        """Return a sample with the label of a row."""
+        return sample if self.labels is None else (sample, self.labels[index])
+
+    @property
+    def spec(self) -> Any:
+        """What a row is like."""
+        if self.labels is None:
+            return self.samples.spec
+        return self.samples.spec, TensorSpec(self.labels.shape[1:], self.labels.dtype)
+
+
+def _in_library(rows: _Rows, batch_size: int | None, shuffle: bool, seed: int, library: ModuleType | None) -> Any:
+    """A data set of the rows, in batches; Grain's, as in Keras, has one order for all rounds."""
+    if library is not None and library.__name__ == "grain":
+        return formats.grain_dataset(library, rows, batch_size, rows.samples.gather)
+    found, spec = _dataset(rows, shuffle, seed), rows.spec
+    if batch_size is not None:
+        found = found.padded_batch(batch_size) if rows.samples.pad else found.batch(batch_size)
+        spec = formats.batches_of(spec)
+    found._spec = spec
+    return found if library is None else formats.tensorflow_dataset(library, found)
+
+
+def _dataset(rows: _Rows, shuffle: bool, seed: int) -> Dataset:
     rng = np.random.default_rng(seed)
     rounds = 0
 
     def indices() -> np.ndarray:
         nonlocal rounds
         rounds += 1
-        return rng.permutation(order) if shuffle and rounds > 1 else order
-
-    def labelled(sample: Any, index: int) -> Any:
-        return sample if labels is None else (sample, labels[index])
+        return rng.permutation(len(rows)) if shuffle and rounds > 1 else np.arange(len(rows))
 
     def read() -> Iterator[Any]:
         numbers = indices()
-        for index, sample in zip(numbers, _loaded(load, [files.paths[index] for index in numbers])):
-            yield labelled(sample, index)
+        for index, sample in zip(numbers, _loaded(rows.samples.load, [rows.paths[index] for index in numbers])):
+            yield rows.labelled(sample, index)
 
     def lazily() -> Iterator[Lazy]:
         pool = ThreadPoolExecutor(max_workers=min(_READERS, os.cpu_count() or 1))
         for index in indices():
-            loading = _Loading(load, files.paths[index], pool)
-            yield Lazy(lambda loading=loading, index=index: labelled(loading.result(), index), loading.begin)
+            loading = _Loading(rows.samples.load, rows.paths[index], pool)
+            yield Lazy(lambda loading=loading, index=index: rows.labelled(loading.result(), index), loading.begin)
 
-    found = Dataset(read, len(order), lazily)
+    found = Dataset(read, len(rows), lazily)
     found._ahead = 1
     return found
 

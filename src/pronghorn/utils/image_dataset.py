@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config, ops
+from pronghorn.data import formats
+from pronghorn.data.batching import stacked
+from pronghorn.data.tensor_spec import TensorSpec
 from pronghorn.ops.image import shares
 from pronghorn.ops.image.resizing import taps
 from pronghorn.utils import directory as folders
@@ -15,7 +18,7 @@ from pronghorn.utils.arguments import is_integer
 from pronghorn.utils.image import load_img
 
 _ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
-_COLOR_MODES = ("grayscale", "rgb", "rgba")
+_COLOR_MODES = {"grayscale": 1, "rgb": 3, "rgba": 4}  # their channels
 
 
 def image_dataset_from_directory(
@@ -35,7 +38,7 @@ def image_dataset_from_directory(
     crop_to_aspect_ratio: bool = False,
     pad_to_aspect_ratio: bool = False,
     data_format: str | None = None,
-    format: str = "tf",
+    format: str | None = None,
     verbose: bool = True,
 ) -> Any:
     """Return a data set of the images below a folder, labelled by their folders.
@@ -58,7 +61,9 @@ def image_dataset_from_directory(
         crop_to_aspect_ratio: whether to cut images to the shape of `image_size` instead of stretching them.
         pad_to_aspect_ratio: whether to pad them instead.
         data_format: `"channels_last"`, `"channels_first"`, or None for the default.
-        format: `"tf"`, or `"grain"` for the same order in every epoch; a `pronghorn.data.Dataset` either way.
+        format: None for a `pronghorn.data.Dataset`, which has the methods of a `tf.data.Dataset`; `"tf"` for a
+            `tf.data.Dataset`, where TensorFlow is installed (elsewhere, and under `pronghorn run`, ours stands in for
+            it); `"grain"` for a `grain.IterDataset`, which has one order for all epochs.
         verbose: whether to say how many files there are.
 
     Returns:
@@ -68,6 +73,7 @@ def image_dataset_from_directory(
     Raises:
         ValueError: for arguments that do not fit together, or if there are no images; when reading, for a file that is
             no image, with its path.
+        ImportError: if a Grain data set is asked for and Grain is not installed.
 
     Example:
 
@@ -94,7 +100,7 @@ def image_dataset_from_directory(
     data_format = config.standardize_data_format(data_format)
     if not isinstance(image_size, tuple | list) or len(image_size) != 2 or not all(map(is_integer, image_size)):
         raise ValueError(f"{who}: `image_size` must be two integers, (height, width); got image_size={image_size!r}.")
-    folders.check_format(format, who)
+    library = formats.library(format, who)
     folders.check_split(validation_split, subset, shuffle, seed, who)
     files = folders.find(directory, labels, label_mode, class_names, _ENDINGS, follow_links, who)
 
@@ -111,9 +117,11 @@ def image_dataset_from_directory(
         image = np.asarray(image, "float32")
         return np.transpose(image, (2, 0, 1)) if data_format == "channels_first" else image
 
-    again = format != "grain"  # Keras's data sets of that kind have one order for all epochs
+    channels = _COLOR_MODES[color_mode]
+    shape = (channels, *image_size) if data_format == "channels_first" else (*image_size, channels)
+    samples = folders.Samples(load, TensorSpec(shape), stacked)
     return folders.datasets(
-        files, load, label_mode, batch_size, shuffle, seed, validation_split, subset, verbose, reshuffle=again
+        files, samples, label_mode, batch_size, shuffle, seed, validation_split, subset, verbose, library
     )
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from pronghorn.data import formats
+from pronghorn.data.batching import stacked
 from pronghorn.data.dataset import Dataset
+from pronghorn.data.tensor_spec import TensorSpec
 from pronghorn.utils.arguments import INTEGER, check
-from pronghorn.utils.directory import check_format
 
 
 def timeseries_dataset_from_array(
@@ -23,8 +26,8 @@ def timeseries_dataset_from_array(
     seed: int | None = None,
     start_index: int | None = None,
     end_index: int | None = None,
-    format: str = "tf",
-) -> Dataset:
+    format: str | None = None,
+) -> Any:
     """Return a data set of windows over a time series.
 
     Args:
@@ -37,13 +40,14 @@ def timeseries_dataset_from_array(
         shuffle: whether to shuffle the windows.
         seed: of the shuffling.
         start_index, end_index: use only the time steps between.
-        format: accepted as in Keras; the result is a `pronghorn.data.Dataset` either way.
+        format: see `image_dataset_from_directory`.
 
     Returns:
         A data set of windows of shape `(batch, sequence_length, *data.shape[1:])`, or of pairs of these and targets.
 
     Raises:
         ValueError: for numbers that are not positive or do not fit the data.
+        ImportError: if a Grain data set is asked for and Grain is not installed.
 
     >>> windows = timeseries_dataset_from_array(np.arange(6), np.arange(6) * 10, 3, sequence_stride=2)
     >>> for batch, target in windows:
@@ -51,7 +55,7 @@ def timeseries_dataset_from_array(
     [[0, 1, 2], [2, 3, 4]] [0, 20]
     """
     name = "timeseries_dataset_from_array"
-    check_format(format, name)
+    library = formats.library(format, name)
     series = np.asarray(data)
     count = len(series)
     for argument, value in (
@@ -77,21 +81,68 @@ def timeseries_dataset_from_array(
         limit = min(limit, len(targets))
     starts = np.arange(start, max(limit, start), sequence_stride)
     labels = None if targets is None else np.asarray(targets)
+    windows = _Windows(series, labels, np.arange(0, span, sampling_rate))
     rng = np.random.default_rng(np.random.randint(2**31) if seed is None else seed)
-    offsets = np.arange(0, span, sampling_rate)
+    if library is not None and library.__name__ == "grain":
+        rows = _Rows(windows, rng.permutation(starts) if shuffle else starts)
+        return formats.grain_dataset(library, rows, batch_size, stacked)
 
     def read() -> Iterator[Any]:
         order = rng.permutation(starts) if shuffle else starts
-        for chunk in np.array_split(order, range(batch_size or 1, len(order), batch_size or 1)):
-            if not len(chunk):
-                return
-            windows = series[chunk[:, None] + offsets]
-            batch: Any = windows if labels is None else (windows, labels[chunk])
-            if batch_size is None:
-                batch = windows[0] if labels is None else (windows[0], labels[chunk[0]])
-            yield batch
+        if batch_size is None:
+            yield from (windows.at(start) for start in order)
+            return
+        for first in range(0, len(order), batch_size):
+            yield windows.at(order[first : first + batch_size])
 
-    return Dataset(read, len(starts) if batch_size is None else -(-len(starts) // batch_size))
+    found = Dataset(read, len(starts) if batch_size is None else -(-len(starts) // batch_size))
+    found._spec = windows.spec if batch_size is None else formats.batches_of(windows.spec)
+    return found if library is None else formats.tensorflow_dataset(library, found)
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """What belongs to the starts of windows.
+
+    Attributes:
+        series: the time series.
+        labels: a target for each start, or None.
+        offsets: the time steps of a window, from its start.
+    """
+
+    series: np.ndarray
+    labels: np.ndarray | None
+    offsets: np.ndarray
+
+    def at(self, starts: Any) -> Any:
+        """Return the windows that start there, or the one that does, with their targets."""
+        found = self.series[np.asarray(starts)[..., None] + self.offsets]
+        return found if self.labels is None else (found, self.labels[starts])
+
+    @property
+    def spec(self) -> Any:
+        """What a window is like."""
+        window = TensorSpec((len(self.offsets), *self.series.shape[1:]), self.series.dtype)
+        return window if self.labels is None else (window, TensorSpec(self.labels.shape[1:], self.labels.dtype))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Windows by number.
+
+    Attributes:
+        windows: those of the series.
+        starts: where they start.
+    """
+
+    windows: _Windows
+    starts: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.windows.at(self.starts[index])
 
 
 def _index(name: str, argument: str, value: int | None, default: int, count: int) -> int:

@@ -112,6 +112,66 @@ def test_a_softmax_that_was_forgotten_is_told_once(inner):
         _fit([keras.Input((5,)), layers.Dense(1)], "binary_crossentropy", y=Y > 0)
 
 
+class _Subclassed(keras.Model):
+    """A model that is no graph of layers."""
+
+    def __init__(self, last, end=None):
+        super().__init__()
+        self.first, self.last, self.end = layers.Dense(4, activation="relu"), last, end or (lambda x: x)
+
+    def call(self, x):
+        return self.end(self.last(self.first(x)))
+
+
+def _fit_compiled(model, loss="sparse_categorical_crossentropy", y=Y):
+    model.compile("sgd", loss)
+    return model.fit(X, y, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("last", "loss", "y", "activation"),
+    [
+        (layers.Dense(3, name="last"), "sparse_categorical_crossentropy", Y, "softmax"),
+        (layers.Dense(3, use_bias=False, name="last"), "categorical_crossentropy", np.eye(3)[Y], "softmax"),
+        (layers.Dense(1, dtype="mixed_bfloat16", name="last"), keras.losses.BinaryCrossentropy(), Y > 0, "sigmoid"),
+    ],
+)
+def test_a_softmax_that_a_model_of_ones_own_lacks(last, loss, y, activation):
+    model = _Subclassed(last)
+    with pytest.warns(UserWarning, match=f"'last' for probabilities.*activation='{activation}'"):
+        _fit_compiled(model, loss, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, y, verbose=0)
+        model.evaluate(X, y, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("last", "end"),
+    [
+        (layers.Dense(3, activation="softmax"), None),
+        (layers.Dense(3), keras.ops.softmax),
+        (layers.Dense(3), lambda x: x / keras.ops.sum(x, -1, keepdims=True)),
+        (layers.Dense(3), keras.ops.abs),
+        (layers.Dense(3, trainable=False), None),
+        (layers.Dense(3, kernel_constraint="non_neg"), None),
+    ],
+)
+def test_no_false_alarm_about_a_model_of_ones_own(last, end):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _fit_compiled(_Subclassed(last, end))
+
+
+def test_no_false_alarm_where_a_model_of_ones_own_has_logits_or_several_outputs():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _fit_compiled(_Subclassed(layers.Dense(3)), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        _fit_compiled(_Subclassed(layers.Dense(3)), "mse", np.zeros((32, 3)))
+        both = _Subclassed(layers.Dense(3), lambda x: (x, keras.ops.softmax(x)))
+        _fit_compiled(both, [None, "sparse_categorical_crossentropy"])
+
+
 def test_a_loss_that_is_no_number_for_three_epochs_is_told_once():
     def run(epochs):
         model = keras.Sequential([keras.Input((1,)), layers.Dense(1)])

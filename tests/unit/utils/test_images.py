@@ -161,26 +161,6 @@ def test_folder_of_texts(tmp_path):
     assert texts.tolist() == [b"on", b"zw"]
 
 
-def test_texts_are_python_strings_where_grain_is_asked_for(tmp_path):
-    for number, text in enumerate(("one", "zwölf", "drei")):
-        (tmp_path / f"{number}.txt").write_text(text, encoding="utf-8")
-    arguments = {"labels": None, "shuffle": False, "verbose": False, "format": "grain"}
-    dataset = utils.text_dataset_from_directory(tmp_path, batch_size=2, max_length=3, **arguments)
-    batches = [list(texts) for texts in dataset]
-    assert batches == [["one", "zwö"], ["dre"]] and len(dataset) == 2 and len(dataset.file_paths) == 3
-    assert all(isinstance(text, str) for batch in batches for text in batch)
-    assert dataset.element_spec.dtype == "string"
-    assert list(utils.text_dataset_from_directory(tmp_path, batch_size=None, **arguments)) == ["one", "zwölf", "drei"]
-    numbers = layers.TextVectorization()
-    numbers.adapt(dataset)
-    assert numbers.get_vocabulary()[2:] == ["zwö", "one", "dre"]
-    mapped = next(iter(dataset.map(lambda texts: texts)))  # a step further they are bytes
-    assert mapped.tolist() == [b"one", "zwö".encode()]
-    (tmp_path / "3.txt").write_bytes(b"\xff")
-    with pytest.raises(ValueError, match=r"3\.txt is no text in UTF-8"):
-        list(utils.text_dataset_from_directory(tmp_path, **arguments))
-
-
 @pytest.mark.parametrize("width", [1, 2, 3, 4])
 def test_folder_of_sounds(tmp_path, width):
     for name in ("a", "b"):
@@ -193,8 +173,6 @@ def test_folder_of_sounds(tmp_path, width):
             out.writeframes(half * 8)
     arguments = {"shuffle": False, "verbose": False}
     ((sounds, labels),) = utils.audio_dataset_from_directory(tmp_path, **arguments)
-    ((same, _),) = utils.audio_dataset_from_directory(tmp_path, format="grain", **arguments)
-    np.testing.assert_array_equal(sounds, same)
     assert sounds.shape == (2, 8, 1) and labels.tolist() == [0, 1]
     np.testing.assert_allclose(sounds, 0.5, atol=1e-6)
     ((sounds, _),) = utils.audio_dataset_from_directory(
@@ -229,9 +207,12 @@ def test_folder_of_sounds_of_different_lengths(tmp_path):
 
 
 def test_order_of_the_epochs(folder):
-    for format, same in (("tf", False), ("grain", True)):
-        files = utils.image_dataset_from_directory(folder, image_size=(2, 2), seed=3, format=format, verbose=False)
-        epochs = [next(iter(files))[1] for _ in range(4)]
-        assert all(np.array_equal(epochs[0], epoch) for epoch in epochs) == same
-    with pytest.raises(ValueError, match="`format` should be"):
-        utils.image_dataset_from_directory(folder, format="torch")
+    files = utils.image_dataset_from_directory(folder, image_size=(2, 2), seed=3, verbose=False)
+    epochs = [next(iter(files))[1] for _ in range(4)]
+    assert not all(np.array_equal(epochs[0], epoch) for epoch in epochs)
+
+
+def test_what_the_elements_are_is_known_without_reading_files(folder):
+    (folder / "dogs" / "0.png").write_bytes(b"no image")
+    data = utils.image_dataset_from_directory(folder, image_size=(2, 5), shuffle=False, verbose=False)
+    assert [(spec.shape, spec.dtype) for spec in data.element_spec] == [((None, 2, 5, 3), "float32"), ((None,), "int32")]
