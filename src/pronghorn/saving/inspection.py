@@ -275,6 +275,7 @@ _TOLD = ("units", "filters", "kernel_size", "strides", "pool_size", "rate", "act
 _TOLD += ("num_heads", "key_dim", "axis", "batch_shape", "batch_input_shape", "target_shape", "return_sequences")
 
 
+_LONGEST = 48  # characters of a name that is shown; that of the longest of losses has 37
 _DEEPEST = 8  # models in models in models: a file may have any number
 
 
@@ -288,10 +289,11 @@ def _layer(entry: dict[str, Any], depth: int = 0) -> LayerFacts:
 
 def _short(value: Any) -> str:
     if isinstance(value, dict):
-        return str(value.get("class_name") or value.get("config"))[:30]
+        value = value.get("class_name") or value.get("config")
     if isinstance(value, list):
         return "(" + ", ".join(map(_short, value[:6])) + ("," if len(value) == 1 else "") + ")"
-    return str(value)[:30]
+    text = str(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _describe_model(facts: FileFacts, config: dict[str, Any], compiled: Any) -> None:

@@ -131,7 +131,7 @@ def _examples(bench: Workbench, start: int = 0, count: int = 24, label: int | No
     data = bench.data
     if data is None:
         raise ValueError("There is no data yet.")
-    labels = data.labels() if data.classes else _first_values(data.y_test)
+    labels = _labels(data)
     rows = np.arange(len(labels)) if label is None else np.flatnonzero(labels == label)
     chosen = rows[start : start + min(count, 200)]
     shown = [
@@ -145,16 +145,21 @@ def _examples(bench: Workbench, start: int = 0, count: int = 24, label: int | No
     return {"examples": shown, "of": len(rows)}
 
 
-def _first_values(targets: Any) -> np.ndarray:
-    first = np.asarray(tree.flatten(targets)[0])
+def _labels(data: data_sets.DataSet) -> np.ndarray:
+    """What is true of the test examples, a number each: the class, or the first value."""
+    if data.classes and isinstance(data.y_test, np.ndarray):
+        return data.labels()
+    first = np.asarray(tree.flatten(data.y_test)[0])
     return first.reshape(len(first), -1)[:, 0]
 
 
 def _predict(bench: Workbench, source: dict[str, Any], run: int | None = None) -> dict[str, Any]:
     model, data, looking = _model_and_data(bench, run, BETWEEN_STROKES if "drawing" in source else 0.0)
     x = read_input(data, source)
+    is_test = "example" in source and not source.get("train")
+    truth = short(_labels(data)[int(source["example"])]) if is_test else None
     with looking():
-        return look_inside.predict(model, data, x)
+        return {**look_inside.predict(model, data, x), "truth": truth}
 
 
 def _features(bench: Workbench, source: dict[str, Any], run: int | None = None) -> list[dict[str, Any]]:

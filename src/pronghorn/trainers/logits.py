@@ -109,7 +109,7 @@ def _is_free(layer: Any) -> bool:
 
 
 def _traced_layer(model: Any, output: Any) -> Any:
-    """The layer whose trained kernel an output is a product with, and at most a bias added; None where there is none."""
+    """The layer whose trained kernel an output is a product with, with at most a bias added; None if there is none."""
     value = output.data if isinstance(output, Tensor) else None
     if not isinstance(value, Value):
         return None

@@ -38,6 +38,18 @@ def test_inspect_shows_a_model(model, tmp_path):
     for part in ("Adam, learning_rate=0.01", "mse", "mae", "head", "units=2", "3x2 2", "23 in 4 arrays", "saved"):
         assert part in shown
     assert "\x1b" not in shown
+
+
+def test_inspect_shows_long_names_whole(tmp_path):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["sparse_top_k_categorical_accuracy"])
+    model.save(tmp_path / "m.keras")
+    facts = dict(inspect_file(tmp_path / "m.keras").facts)
+    assert facts["loss"] == "sparse_categorical_crossentropy"
+    assert facts["metrics"] == "sparse_top_k_categorical_accuracy"
+    model.compile("adam", "mse", metrics=[keras.metrics.Mean("x" * 60)])
+    model.save(tmp_path / "m.keras")
+    assert dict(inspect_file(tmp_path / "m.keras").facts)["metrics"] == "x" * 47 + "…"
     assert "vars/0" in run("inspect", "--arrays", tmp_path / "m.keras")
 
 

@@ -1,5 +1,6 @@
 """Starting a studio, and one beside a script's training."""
 
+import base64
 import http.client
 import importlib.util
 import json
@@ -50,7 +51,9 @@ def test_a_file_is_shown_and_then_used_with_its_weights(tmp_path):
     assert [layer.name for layer in bench.built.plan.layers][-1] == "end"
     np.testing.assert_array_equal(bench.runs[-1].model.get_weights()[0], model.get_weights()[0])
     answer = commands.run(bench, {"do": "predict", "with": {"source": {"example": 0}}})
-    assert len(answer["result"]["values"]) == 10
+    assert len(answer["result"]["values"]) == 10 and answer["result"]["truth"] == bench.data.y_test[0]
+    drawing = {"drawing": base64.b64encode(bytes(range(100))).decode(), "width": 10}
+    assert commands.run(bench, {"do": "predict", "with": {"source": drawing}})["result"]["truth"] is None
 
 
 def test_handlers_of_the_scripts_logging_stay_open():

@@ -6,7 +6,7 @@ import wave
 import numpy as np
 import pytest
 
-from pronghorn import layers, ops, preprocessing, utils
+from pronghorn import ops, preprocessing, utils
 
 pytest.importorskip("PIL")
 
@@ -215,4 +215,7 @@ def test_order_of_the_epochs(folder):
 def test_what_the_elements_are_is_known_without_reading_files(folder):
     (folder / "dogs" / "0.png").write_bytes(b"no image")
     data = utils.image_dataset_from_directory(folder, image_size=(2, 5), shuffle=False, verbose=False)
-    assert [(spec.shape, spec.dtype) for spec in data.element_spec] == [((None, 2, 5, 3), "float32"), ((None,), "int32")]
+    assert [(spec.shape, spec.dtype) for spec in data.element_spec] == [
+        ((None, 2, 5, 3), "float32"),
+        ((None,), "int32"),
+    ]

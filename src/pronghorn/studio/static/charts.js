@@ -88,7 +88,8 @@ export function Curve({metric, title, runs}) {
   }, [metric, key]);
   return html`<div><div class="chart" ref=${holder} role="img" aria-label=${`${title} by step`}></div>
     <div class="legend">${runs.map(({run, colour}) => html`<span><i style=${{borderColor: `var(${colour})`}}></i>${run.name}, training</span>
-      <span><i class="dots" style=${{borderColor: `var(${colour})`}}></i>${run.name}, test data</span>`)}</div></div>`;
+      <span><i class="dots" style=${{borderColor: `var(${colour})`}}></i>${run.name}, test data</span>`)}
+      <span class="across">Across: steps, of a batch each</span></div></div>`;
 }
 
 function range(metric, low, high) {

@@ -57,6 +57,7 @@ function asGraph(file) {
   const boxes = shown.map((layer) => ({name: layer.name, kind: layer.kind, settings: layer.kind ? layer.settings : plain(layer), shape: null, parameters: layer.parameters}));
   return {shown, boxes, arrows: file.arrows.filter(([a, b]) => names.has(a) && names.has(b))};
 }
+const named = (name) => (/^\d+$/.test(name) ? `array ${name}` : name); // Keras 3 numbers a layer's arrays
 const plain = (layer) => plural(layer.arrays.length, "array");
 
 function LayerArrays({file, layer}) {
@@ -71,7 +72,7 @@ function LayerArrays({file, layer}) {
   }, [file.name, layer?.name]);
   if (!layer) return html`<${Empty}>Choose a layer to see its weights.<//>`;
   if (!layer.arrays.length) return html`<${Empty}>This layer has no weights.<//>`;
-  return html`<div class="scroll"><table><thead><tr><th>Array</th><th>Shape</th><th>Type</th></tr></thead><tbody>${layer.arrays.slice(0, 60).map((array) => html`<tr><td style=${{overflowWrap: "anywhere"}}>${array.name}</td><td>${array.shape.join(" × ") || "one number"}</td><td>${array.dtype}</td></tr>`)}</tbody></table></div>
+  return html`<div class="scroll"><table><thead><tr><th>Array</th><th>Shape</th><th>Type</th></tr></thead><tbody>${layer.arrays.slice(0, 60).map((array) => html`<tr><td style=${{overflowWrap: "anywhere"}}>${named(array.name)}</td><td>${array.shape.join(" × ") || "one number"}</td><td>${array.dtype}</td></tr>`)}</tbody></table></div>
     ${error && html`<p class="problem">${error}</p>`}
-    ${found && html`<div class="histograms" style=${{marginTop: "14px"}}>${found.map((array) => html`<${Histogram} key=${array.name} data=${array} label=${`${array.name} ${array.shape.join("×")}`} />`)}</div>`}`;
+    ${found && html`<div class="histograms" style=${{marginTop: "14px"}}>${found.map((array) => html`<${Histogram} key=${array.name} data=${array} label=${`${named(array.name)}, ${array.shape.join("×")}`} />`)}</div>`}`;
 }

@@ -120,14 +120,17 @@ function CameraInput({data, onPixels}) {
 
 function Prediction({answer, data}) {
   const classes = data.classes.length === answer.values.length ? data.classes : null;
-  if (!classes && answer.values.length === 1) return html`<div class="figure"><span>Predicted value</span><b id="best">${number(answer.values[0])}</b></div>`;
+  const known = answer.truth !== null && answer.truth !== undefined;
+  if (!classes && answer.values.length === 1) return html`<div class="figures"><div class="figure"><span>Predicted value</span><b id="best">${number(answer.values[0])}</b></div>
+    ${known && html`<div class="figure"><span>True value</span><b>${number(answer.truth)}</b></div>`}</div>`;
   let order = answer.values.map((value, i) => [value ?? 0, i]);
   if (order.length > 12) order = order.sort((a, b) => b[0] - a[0]).slice(0, 12);
   const name = (i) => classes?.[i] ?? `output ${i}`;
   return html`<div style=${{display: "flex", gap: "22px", flexWrap: "wrap"}}>
     ${answer.input && html`<figure><${Pixels} picture=${answer.input} size=${112} label="The input, as the model gets it" /><figcaption class="help" style=${{marginTop: "5px"}}>as the model gets it</figcaption></figure>`}
     ${answer.output && html`<figure><${Pixels} picture=${answer.output} size=${112} label="What the model makes of it" /><figcaption class="help" style=${{marginTop: "5px"}}>what it makes of it</figcaption></figure>`}
-    ${!answer.output && html`<div style=${{flex: "1 1 260px"}}><p style=${{marginBottom: "10px"}}>It says <b id="best">${name(answer.best)}</b>${classes ? html`, and is ${percent(answer.values[answer.best], 0)} sure.` : "."}</p>
+    ${!answer.output && html`<div style=${{flex: "1 1 260px"}}><p style=${{marginBottom: "10px"}}>It says <b id="best">${name(answer.best)}</b>${classes ? html`, and is ${percent(answer.values[answer.best], 0)} sure.` : "."}${classes && known && (answer.truth === answer.best
+      ? html` <span class="tag">right</span>` : html` <span class="tag bad">it is ${name(answer.truth)}</span>`)}</p>
     <div class="bars" role="list">${order.map(([value, i]) => html`<div role="listitem" class=${`bar ${i === answer.best ? "best" : ""}`} key=${i}><span title=${name(i)}>${name(i)}</span>
       <i><b style=${{width: `${Math.max(0, Math.min(100, 100 * value))}%`}}></b></i><span>${classes ? percent(value) : number(value)}</span></div>`)}</div></div>`}</div>`;
 }
