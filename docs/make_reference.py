@@ -130,12 +130,13 @@ FAMILIES = (
     Family("config", "Settings", "config"),
     Family("config", "Settings", "backend"),
     Family("config", "Settings", "dtype_policies"),
+    Family("quantizers", "Quantization", "quantizers"),
     Family("config", "Settings", "mixed_precision"),
     Family("tree", "Trees", "tree"),
 )
 
 #: Modules all of whose names are elsewhere, or are not there yet and only say so.
-NOT_ON_A_PAGE = {"distillation", "legacy", "preprocessing", "quantizers"}
+NOT_ON_A_PAGE = {"distillation", "legacy", "preprocessing"}
 
 
 @dataclass

@@ -11,7 +11,8 @@ from typing import Any
 import pronghorn
 from pronghorn._absent import instead_of
 
-_QUANTIZATION = "no quantization"
+_CALIBRATION = "quantization to int8, int4 and float8; none by GPTQ or AWQ"
+_RECORD = "may be held and compared; no layer is quantized so"
 _DENSE = "`sparse=True` is accepted and gives the same results, in dense arrays; no ragged ones"
 
 _DATASET = "gives a pronghorn.data.Dataset unless `format` asks for another"
@@ -23,20 +24,16 @@ _ONE_DEVICE = "there is one device, the CPU"
 PARTLY: dict[str, str] = {
     "KerasTensor": _DENSE,
     "Input": _DENSE,
-    "Layer": _QUANTIZATION,
-    "Model": _QUANTIZATION,
+    "Model": _CALIBRATION,
     "RematScope": _REMAT,
     "remat": _REMAT,
     "device": _ONE_DEVICE,
     "config.disable_flash_attention": _FLASH,
     "config.enable_flash_attention": _FLASH,
     "config.set_backend": "the own engine only",
-    "dtype_policies.QuantizedDTypePolicy": _QUANTIZATION,
-    "dtype_policies.QuantizedFloat8DTypePolicy": _QUANTIZATION,
+    "dtype_policies.AWQDTypePolicy": _RECORD,
+    "dtype_policies.GPTQDTypePolicy": _RECORD,
     "layers.CategoryEncoding": _DENSE,
-    "layers.Dense": _QUANTIZATION,
-    "layers.EinsumDense": _QUANTIZATION,
-    "layers.Embedding": _QUANTIZATION,
     "layers.HashedCrossing": _DENSE,
     "layers.Hashing": _DENSE,
     "layers.Input": _DENSE,
@@ -100,7 +97,7 @@ class Status:
 def status(name: str) -> Status:
     """Return whether a name such as `"keras.layers.Dense"` is there.
 
-    >>> status("keras.layers.Dropout").kind, status("keras.device").kind, status("keras.quantizers.get").kind
+    >>> status("keras.layers.Dropout").kind, status("keras.device").kind, status("keras.quantizers.GPTQConfig").kind
     ('there', 'partly', 'not')
     """
     short = name.removeprefix("keras.")

@@ -8,32 +8,10 @@ from pronghorn.dtype_policies.policy import get as get
 from pronghorn.dtype_policies.policy import serialize as serialize
 from pronghorn.dtype_policies.policy import set_dtype_policy as set_dtype_policy
 from pronghorn.dtype_policies.policy_map import DTypePolicyMap as DTypePolicyMap
+from pronghorn.dtype_policies.quantized import AWQDTypePolicy as AWQDTypePolicy
+from pronghorn.dtype_policies.quantized import GPTQDTypePolicy as GPTQDTypePolicy
+from pronghorn.dtype_policies.quantized import Int4DTypePolicy as Int4DTypePolicy
 from pronghorn.dtype_policies.quantized import QuantizedDTypePolicy as QuantizedDTypePolicy
 from pronghorn.dtype_policies.quantized import QuantizedFloat8DTypePolicy as QuantizedFloat8DTypePolicy
-from typing import Any
-
-class AWQDTypePolicy(QuantizedDTypePolicy):
-    """Not there: layers are not quantized; use the policy 'mixed_bfloat16' for smaller and faster computations.
-
-    Raises:
-        NotImplementedError: always.
-    """
-    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
 FloatDTypePolicy = _FloatDTypePolicy
-
-class GPTQDTypePolicy(QuantizedDTypePolicy):
-    """Not there: layers are not quantized; use the policy 'mixed_bfloat16' for smaller and faster computations.
-
-    Raises:
-        NotImplementedError: always.
-    """
-    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
-
-class Int4DTypePolicy(QuantizedDTypePolicy):
-    """Not there: layers are not quantized; use the policy 'mixed_bfloat16' for smaller and faster computations.
-
-    Raises:
-        NotImplementedError: always.
-    """
-    def __init__(self, *args: Any, **kwargs: Any) -> None: ...

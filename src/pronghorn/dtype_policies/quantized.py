@@ -1,26 +1,25 @@
-"""Policies of quantized layers. They can be made, kept and compared; no layer is quantized by them."""
+"""Policies of quantized layers."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from pronghorn._absent import absent_class
 from pronghorn._lazy import nearest_clause
 from pronghorn.dtype_policies.policy import DTypePolicy
 from pronghorn.utils.arguments import is_integer, shown
 
-MODES = ("int8", "float8")
-_INSTEAD = "layers are not quantized; use the policy 'mixed_bfloat16' for smaller and faster computations"
+#: The modes that a policy may be of; of gptq and awq there are policies, but no layers.
+MODES = ("int8", "float8", "int4", "gptq", "awq")
 
 
 class QuantizedDTypePolicy(DTypePolicy):
     """A way of quantizing, and the types of what is not quantized.
 
-    A policy that configurations, tables of policies and other libraries may hold. Layers are not quantized: building
-    one with this policy is an error.
+    `Dense`, `EinsumDense`, `Embedding` and `ReversibleEmbedding` can be made with it; `quantize` gives it to layers.
 
     Args:
-        mode: ``"int8"`` or ``"float8"``.
+        mode: ``"int8"``, ``"int4"`` or ``"float8"``.
         source_name: the name of the policy for all that is not quantized; the default policy if None.
 
     Raises:
@@ -37,7 +36,7 @@ class QuantizedDTypePolicy(DTypePolicy):
         if mode not in MODES:
             raise ValueError(
                 f"{type(self).__name__}: Invalid quantization mode {shown(mode)}{nearest_clause(str(mode), MODES)}. "
-                f"Known are {' and '.join(MODES)}."
+                f"Known are {', '.join(MODES)}."
             )
         super().__init__(source_name)
         self._source_name = self._name
@@ -54,19 +53,19 @@ class QuantizedDTypePolicy(DTypePolicy):
         """Return the policy of a name such as ``"int8_from_float32"``.
 
         Raises:
-            NotImplementedError: for the modes int4, gptq and awq.
             ValueError: if it is no such name.
 
         >>> QuantizedDTypePolicy.of_name("float8_from_bfloat16").compute_dtype
         'bfloat16'
         """
         mode, _, source = name.partition("_from_")
-        made = _BY_MODE.get(mode.partition("/")[0])
-        if made is None:
+        kind = mode.partition("/")[0]
+        if kind not in MODES:
             raise ValueError(
-                f"{shown(name)} names no mode of quantization{nearest_clause(mode, _BY_MODE)}. Known are "
-                f"{', '.join(_BY_MODE)}."
+                f"{shown(name)} names no mode of quantization{nearest_clause(mode, MODES)}. Known are "
+                f"{', '.join(MODES)}."
             )
+        made = QuantizedDTypePolicy if mode == "int4" else _BY_MODE.get(kind, QuantizedDTypePolicy)
         return made(mode, source)
 
     @property
@@ -119,12 +118,117 @@ class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
         return {**super().get_config(), "amax_history_length": self.amax_history_length}
 
 
-AWQDTypePolicy = absent_class("AWQDTypePolicy", _INSTEAD, __name__, QuantizedDTypePolicy)
-GPTQDTypePolicy = absent_class("GPTQDTypePolicy", _INSTEAD, __name__, QuantizedDTypePolicy)
-Int4DTypePolicy = absent_class("Int4DTypePolicy", _INSTEAD, __name__, QuantizedDTypePolicy)
+class _NumberedDTypePolicy(QuantizedDTypePolicy):
+    """A policy whose mode has numbers behind slashes, such as ``"int4/128"``; they become attributes."""
 
-_BY_MODE = {
-    "int8": QuantizedDTypePolicy,
+    kind = ""
+    numbers: tuple[str, ...] = ()
+
+    def __init__(self, mode: Any, source_name: str | None = None) -> None:
+        wanted = "/".join((self.kind, *(f"<{name}>" for name in self.numbers)))
+        given = str(mode).split("/")
+        if given[0] != self.kind or len(given) != 1 + len(self.numbers):
+            raise ValueError(
+                f"Invalid mode for {type(self).__name__}. Expected format '{wanted}', such as {self._example()!r}, but "
+                f"got {shown(mode)}."
+            )
+        for name, text in zip(self.numbers, given[1:]):
+            if not re.fullmatch(r"-?\d+", text):
+                raise ValueError(
+                    f"Invalid mode for {type(self).__name__}. {' and '.join(f'<{n}>' for n in self.numbers)} must be "
+                    f"an integer (integers). Expected format '{wanted}', but got {shown(mode)}."
+                )
+            number, (allowed, words) = int(text), _NUMBERS[self.kind, name]
+            if not allowed(number):
+                raise ValueError(
+                    f"Invalid {name} in mode of {type(self).__name__}. Supported values are {words}, but got {number} "
+                    f"from {shown(mode)}."
+                )
+            setattr(self, name, number)
+        super().__init__(self.kind, source_name)
+        self.mode = self.kind
+        self._name = f"{mode}_from_{self._source_name}"
+
+    @classmethod
+    def _example(cls) -> str:
+        return "/".join((cls.kind, *(("4", "128")[-len(cls.numbers) :])))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "mode": "/".join((self.kind, *(str(getattr(self, n)) for n in self.numbers)))}
+
+
+class Int4DTypePolicy(_NumberedDTypePolicy):
+    """The policy of weights in four bits.
+
+    Args:
+        mode: ``"int4/<block_size>"``: how many inputs share a scale and a zero, -1 for one scale for each output.
+        source_name: the name of the policy for all that is not quantized; the default policy if None.
+
+    Raises:
+        ValueError: for another mode.
+
+    Example:
+
+    >>> Int4DTypePolicy("int4/64", "float32").block_size
+    64
+    """
+
+    kind, numbers = "int4", ("block_size",)
+
+
+class GPTQDTypePolicy(_NumberedDTypePolicy):
+    """The policy of weights quantized by GPTQ, which may be held and compared; no layer can be made with it.
+
+    Args:
+        mode: ``"gptq/<weight_bits>/<group_size>"``.
+        source_name: the name of the policy for all that is not quantized; the default policy if None.
+
+    Raises:
+        ValueError: for another mode.
+
+    Example:
+
+    >>> GPTQDTypePolicy("gptq/4/128", "float32").weight_bits
+    4
+    """
+
+    kind, numbers = "gptq", ("weight_bits", "group_size")
+
+
+class AWQDTypePolicy(_NumberedDTypePolicy):
+    """The policy of weights quantized by AWQ, which may be held and compared; no layer can be made with it.
+
+    Args:
+        mode: ``"awq/4/<group_size>"``.
+        source_name: the name of the policy for all that is not quantized; the default policy if None.
+
+    Raises:
+        ValueError: for another mode.
+
+    Example:
+
+    >>> AWQDTypePolicy("awq/4/-1", "float32").group_size
+    -1
+    """
+
+    kind, numbers = "awq", ("weight_bits", "group_size")
+
+
+def _is_size(number: int) -> bool:
+    return number == -1 or number > 0
+
+
+_SIZE = (_is_size, "-1 or a positive integer")
+#: What a number may be, and in words, by the mode and its name.
+_NUMBERS = {
+    ("int4", "block_size"): _SIZE,
+    ("gptq", "weight_bits"): (lambda n: n in (2, 3, 4, 8), "2, 3, 4 and 8"),
+    ("gptq", "group_size"): _SIZE,
+    ("awq", "weight_bits"): (lambda n: n == 4, "4; AWQ only supports 4-bit quantization"),
+    ("awq", "group_size"): _SIZE,
+}
+
+_BY_MODE: dict[str, type[QuantizedDTypePolicy]] = {
     "float8": QuantizedFloat8DTypePolicy,
     "int4": Int4DTypePolicy,
     "gptq": GPTQDTypePolicy,

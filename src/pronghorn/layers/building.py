@@ -43,7 +43,7 @@ def wrap_build(build: Callable[..., Any]) -> Callable[..., Any]:
         try:
             with self._open_name_scope():
                 self._path = current_path()
-                _refuse_quantization(self)
+                self._refuse_quantization()
                 result = build(self, *args, **kwargs)
                 try:
                     shapes = inspect.signature(build).bind(self, *args, **kwargs).arguments
@@ -56,14 +56,6 @@ def wrap_build(build: Callable[..., Any]) -> Callable[..., Any]:
 
     wrapped._pronghorn_wrapped = True  # type: ignore[attr-defined]
     return wrapped
-
-
-def _refuse_quantization(layer: Layer) -> None:
-    if layer.quantization_mode is not None:
-        raise NotImplementedError(
-            f"Layer {layer.name!r} ({type(layer).__name__}) has a dtype policy of the mode {layer.quantization_mode}, "
-            "but layers are not quantized. Pass dtype='mixed_bfloat16' for smaller and faster computations."
-        )
 
 
 def is_default(layer: Any, method: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any, Unpack
 
 from pronghorn import constraints, dtype_policies, initializers, regularizers, tree
@@ -36,6 +37,7 @@ from pronghorn.layers.building import (
 )
 from pronghorn.layers.input_spec import InputSpec, assert_input_compatibility
 from pronghorn.layers.own_code import state_of_call
+from pronghorn.layers.quantization.requests import QuantizationRequests
 from pronghorn.layers.state import StatefulOperation
 from pronghorn.saving import deserialize_keras_object
 from pronghorn.symbolic.infer import infer_spec
@@ -49,7 +51,7 @@ from pronghorn.variables import Variable
 
 
 @as_it_is
-class Layer(StatefulOperation):
+class Layer(QuantizationRequests, StatefulOperation):
     """A computation with weights: ``__init__`` has its settings, ``build`` its weights, ``call`` what it does.
 
     Args:
@@ -391,8 +393,11 @@ class Layer(StatefulOperation):
         """``call`` with weights in the type of the policy, its nodes marked with the layer's name."""
         with self._open_name_scope(), scope(self.name), self._autocast_scope():
             if self._remat_mode is None or not self.built:
-                return self.call(*args, **kwargs)
+                return self._call_of_mode()(*args, **kwargs)
             return self._call_in_regions(args, kwargs)
+
+    def _call_of_mode(self) -> Callable[..., Any]:
+        return self.call if self.quantization_mode is None else self.quantized_call
 
     def _call_in_regions(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """``call`` as the layer's `RematScope` has it, with what is added to the loss among the results."""
@@ -400,7 +405,7 @@ class Layer(StatefulOperation):
 
         def whole(*args: Any, **kwargs: Any) -> Any:
             counts = [len(layer._losses) for layer in below]
-            outputs = self.call(*args, **kwargs)
+            outputs = self._call_of_mode()(*args, **kwargs)
             losses = [layer._losses[n:] for layer, n in zip(below, counts)]
             for layer, n in zip(below, counts):
                 del layer._losses[n:]
@@ -572,20 +577,6 @@ class Layer(StatefulOperation):
         if not overrides_get_config(cls):
             config = {k: deserialize_keras_object(v) if isinstance(v, dict) else v for k, v in config.items()}
         return super().from_config(config)
-
-    # -- what is not there ------------------------------------------------------------------------------------------
-    def quantize(self, mode: Any = None, **kwargs: Any) -> None:
-        """Not there; use the dtype policy ``"mixed_bfloat16"``."""
-        raise NotImplementedError(
-            "quantize: quantized layers are not there. Use dtype='mixed_bfloat16' for smaller and faster computations."
-        )
-
-    def quantized_build(self, input_shape: Any = None, mode: Any = None) -> None:
-        """Not there; see `quantize`."""
-        raise NotImplementedError(
-            "quantized_build: quantized layers are not there. Use dtype='mixed_bfloat16' for smaller and faster "
-            "computations."
-        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

@@ -164,7 +164,7 @@ def one_of(value: Any, allowed: tuple[Any, ...], layer: str, name: str) -> Any:
 
 
 def not_there(layer: Any, **settings: Any) -> None:
-    """Refuse arguments for what is not there (quantization).
+    """Refuse arguments for what is not there (quantization that looks at data).
 
     Raises:
         NotImplementedError: if one of them is not None.
@@ -172,8 +172,8 @@ def not_there(layer: Any, **settings: Any) -> None:
     for name, value in settings.items():
         if value is not None:
             raise NotImplementedError(
-                f"{type(layer).__name__}: `{name}` is for quantized layers, which are not there. Use "
-                "dtype='mixed_bfloat16' for smaller and faster computations."
+                f"{type(layer).__name__}: `{name}` is for layers quantized by GPTQ, which are not there. Use "
+                "quantize('int4') or quantize('int8')."
             )
 
 

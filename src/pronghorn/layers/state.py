@@ -286,6 +286,7 @@ class StatefulOperation(Operation):
             by_path[self.path] = policy
         else:
             self._dtype_policy = policy
+        self._quantize_for(policy)
 
     def _own_policy(self) -> Any:
         """The policy; where layers have theirs by path, this layer's."""

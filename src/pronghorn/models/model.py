@@ -14,6 +14,7 @@ from pronghorn.layers.layer import Layer
 from pronghorn.models import pickling
 from pronghorn.models.compiled_call import CompiledCalls
 from pronghorn.models.functional_config import functional_from_config
+from pronghorn.models.quantizing import quantize_layers
 from pronghorn.models.state_tree import get_state_tree, set_state_tree
 from pronghorn.saving.archive import limited_to, reading
 from pronghorn.saving.legacy.configs import is_keras_2, modernise
@@ -199,6 +200,44 @@ class Model(Trainer, Layer):
     def set_state_tree(self, state_tree: dict[str, Any]) -> None:
         """Assign the values that `get_state_tree` gave, or some of them."""
         set_state_tree(self, state_tree)
+
+    # -- quantization -----------------------------------------------------------------------------------------------
+    def quantize(self, mode: Any = None, config: Any = None, filters: Any = None, **kwargs: Any) -> None:
+        """Quantize the layers that can be: `Dense`, `EinsumDense`, `Embedding` and `ReversibleEmbedding`.
+
+        Args:
+            mode: ``"int8"``, ``"int4"`` or ``"float8"``; may be left out where there is a ``config``.
+            config: a `quantizers.QuantizationConfig` of the mode, in place of the mode's own.
+            filters: which layers: a regular expression that is looked for in their names, a list of them, or a
+                function of a layer.
+            kwargs: ``type_check``: whether subclasses of these layers are left out, as they are by default.
+
+        Raises:
+            ValueError: for an unknown mode, and for a model that is not built or has been quantized.
+
+        Example:
+
+        >>> from pronghorn import layers, models
+        >>> model = models.Sequential([layers.Input((4,)), layers.Dense(3), layers.Dense(2, name="last")])
+        >>> model.quantize("int8", filters="last")
+        >>> [layer.dtype_policy.name for layer in model.layers]
+        ['float32', 'int8_from_float32']
+        """
+        type_check = kwargs.pop("type_check", True)
+        if kwargs:
+            raise ValueError(
+                f"Model.quantize: Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}."
+            )
+        if quantize_layers(self, mode, config, filters, type_check):
+            self._trainer_state.forget_functions()
+            self._post_quantize(mode)
+
+    def _post_quantize(self, mode: str, **kwargs: Any) -> None:
+        """After layers were quantized, for libraries' models that have more to make anew."""
+
+    def get_quantization_layer_structure(self, mode: str | None = None) -> dict[str, Any] | None:
+        """Which layers a quantization that looks at data takes one after another; None where a model does not say."""
+        return None
 
     # -- saving -----------------------------------------------------------------------------------------------------
     def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:

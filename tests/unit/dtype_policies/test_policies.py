@@ -47,11 +47,17 @@ def test_unknown_names():
         dtype_policies.get(123)
 
 
-@pytest.mark.parametrize("name", ["int8_from_float32", "int8_from_mixed_bfloat16", "float8_from_mixed_float16"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("int8_from_float32", "int8_from_mixed_bfloat16", "float8_from_mixed_float16", "int4_from_float32"),
+        *("int4/64_from_bfloat16", "int4/-1_from_float32", "gptq/4/128_from_float32", "awq/4/-1_from_float32"),
+    ],
+)
 def test_quantized_policies_go_into_configurations_and_back(name):
     policy = dtype_policies.get(name)
     mode, source = name.split("_from_")
-    assert (policy.name, policy.quantization_mode) == (name, mode)
+    assert (policy.name, policy.quantization_mode) == (name, mode.partition("/")[0])
     for types in ("compute_dtype", "variable_dtype"):
         assert getattr(policy, types) == getattr(dtype_policies.get(source), types)
     copies = [
@@ -74,8 +80,12 @@ def test_quantized_policies_that_cannot_be():
         dtype_policies.get("int8_from_flaot32")
     with pytest.raises(TypeError, match="amax_history_length"):
         dtype_policies.QuantizedFloat8DTypePolicy("float8", "float32", amax_history_length="long")
-    with pytest.raises(NotImplementedError, match="Int4DTypePolicy.*mixed_bfloat16"):
-        dtype_policies.get("int4/128_from_float32")
+    with pytest.raises(ValueError, match="Supported values are -1 or a positive integer, but got 0 from 'int4/0'"):
+        dtype_policies.get("int4/0_from_float32")
+    with pytest.raises(ValueError, match="Expected format 'gptq/<weight_bits>/<group_size>'.*'gptq/4'"):
+        dtype_policies.get("gptq/4_from_float32")
+    with pytest.raises(ValueError, match="weight_bits.*AWQ only supports 4-bit.*got 8"):
+        dtype_policies.get("awq/8/128_from_float32")
     short = dtype_policies.QuantizedFloat8DTypePolicy("float8", "float32", amax_history_length=2)
     assert short != dtype_policies.get("float8_from_float32")
 

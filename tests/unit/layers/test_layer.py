@@ -341,14 +341,6 @@ def test_constructors_get_the_policy_by_name():
     assert Named.from_config(layers.Dense(2, dtype="bfloat16").get_config()).compute_dtype == "bfloat16"
 
 
-def test_quantized_policies_say_that_they_are_not_there():
-    layer = layers.Dense(2, dtype="int8_from_float32", name="last")
-    assert layer.quantization_mode == "int8" and layer.compute_dtype == "float32"
-    with pytest.raises(NotImplementedError, match="'last' .Dense. has a dtype policy of the mode int8.*mixed_bfloat16"):
-        layer(np.ones((1, 2), "float32"))
-    assert not layer.built and layers.Dense(2).quantization_mode is None
-
-
 def test_a_configuration_with_a_wrong_value_is_a_type_error_that_shows_it():
     with pytest.raises(TypeError, match="Embedding.*'input_dim': 3.7.*positive integer"):
         layers.Embedding.from_config({"input_dim": 3.7, "output_dim": 8})

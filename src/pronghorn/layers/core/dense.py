@@ -10,9 +10,11 @@ from pronghorn.layers.arguments import WeightedArguments
 from pronghorn.layers.core.lora import LoraKernel
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
+from pronghorn.layers.quantization.quantizable import QuantizableProduct
+from pronghorn.layers.quantization.weights import MATRICES, Alignment, Product, QuantizedWeight
 
 
-class Dense(LoraKernel, Layer):
+class Dense(QuantizableProduct, LoraKernel, Layer):
     """``activation(inputs @ kernel + bias)`` along the last axis.
 
     Args:
@@ -28,7 +30,8 @@ class Dense(LoraKernel, Layer):
         bias_constraint: applied to the bias after each update.
         lora_rank: freeze the kernel and train an update of this rank.
         lora_alpha: see `enable_lora`.
-        quantization_config: must be None.
+        quantization_config: a `quantizers.QuantizationConfig`, for a ``dtype`` that is the policy of its mode; see
+            `quantize`.
         kwargs: those of `Layer`.
 
     Raises:
@@ -70,15 +73,17 @@ class Dense(LoraKernel, Layer):
         **kwargs: Unpack[WeightedArguments],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        settings.not_there(self, quantization_config=quantization_config)
         settings.take_named(self, locals(), self.setting_names)
+        self.quantization_config = quantization_config
         self.lora_rank = lora_rank
         self.lora_alpha = lora_alpha if lora_alpha is not None else lora_rank
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
-        self._kernel = settings.weight(self, "kernel", (input_shape[-1], self.units))
+        shape = (input_shape[-1], self.units)
+        if not self._is_built_quantized(shape):
+            self._kernel = settings.weight(self, "kernel", shape)
         self.bias = settings.bias(self, (self.units,))
         self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
         self.built = True
@@ -89,13 +94,17 @@ class Dense(LoraKernel, Layer):
     def kernel(self) -> Any:
         if not self.built:
             raise AttributeError(f"Layer {self.name!r} has no kernel before it is built.")
-        return self._with_lora(self._kernel)
+        return self._with_lora(self._whole(self._kernel))
 
     def call(self, inputs: Any, training: Any = None) -> Any:
-        x = ops.matmul(inputs, self.kernel)
-        if self.bias is not None:
-            x = ops.add(x, self.bias)
-        return x if self.activation is None else self.activation(x)
+        return self._finished(ops.matmul(inputs, self.kernel), self.bias)
+
+    def _product(self) -> Product:
+        return MATRICES
+
+    def _weights_to_quantize(self, shape: Any = None) -> tuple[QuantizedWeight, ...]:
+        shape = tuple(self._kernel.shape if shape is None else shape)
+        return (QuantizedWeight("_kernel", "kernel", shape, (0,), Alignment(dropped=(0,), order=(0,)), matrix=shape),)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape[:-1], self.units)
@@ -104,6 +113,6 @@ class Dense(LoraKernel, Layer):
         return {
             **super().get_config(),
             **settings.give(self, *self.setting_names),
-            "quantization_config": None,
+            **self._quantization_settings(),
             **self._lora_config(),
         }

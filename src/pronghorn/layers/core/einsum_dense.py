@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import copy
+import functools
+import math
 import re
+import string
+from dataclasses import dataclass
 from typing import Any, Unpack
 
 from pronghorn import ops
@@ -12,9 +16,11 @@ from pronghorn.layers import settings
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.core.lora import LoraKernel
 from pronghorn.layers.layer import Layer
+from pronghorn.layers.quantization.quantizable import QuantizableProduct
+from pronghorn.layers.quantization.weights import Alignment, Product, QuantizedWeight
 
 
-class EinsumDense(LoraKernel, Layer):
+class EinsumDense(QuantizableProduct, LoraKernel, Layer):
     """``activation(einsum(equation, inputs, kernel) + bias)``.
 
     Args:
@@ -31,7 +37,8 @@ class EinsumDense(LoraKernel, Layer):
         lora_rank: freeze the kernel and train an update of this rank.
         lora_alpha: see `enable_lora`.
         gptq_unpacked_column_size: must be None.
-        quantization_config: must be None.
+        quantization_config: a `quantizers.QuantizationConfig`, for a ``dtype`` that is the policy of its mode; see
+            `quantize`.
         kwargs: those of `Layer`.
 
     Raises:
@@ -75,11 +82,10 @@ class EinsumDense(LoraKernel, Layer):
         **kwargs: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**kwargs)
-        settings.not_there(
-            self, gptq_unpacked_column_size=gptq_unpacked_column_size, quantization_config=quantization_config
-        )
+        settings.not_there(self, gptq_unpacked_column_size=gptq_unpacked_column_size)
         self.partial_output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
         settings.take_named(self, locals(), self.setting_names)
+        self.quantization_config = quantization_config
         self.lora_rank = lora_rank
         self.lora_alpha = lora_alpha if lora_alpha is not None else lora_rank
 
@@ -87,7 +93,8 @@ class EinsumDense(LoraKernel, Layer):
         kernel_shape, bias_shape, self.full_output_shape = analyze_equation(
             self.equation, self.bias_axes, tuple(input_shape), self.partial_output_shape
         )
-        self._kernel = settings.weight(self, "kernel", kernel_shape, initializer=self._initializer_for_equation())
+        if not self._is_built_quantized(kernel_shape):
+            self._kernel = settings.weight(self, "kernel", kernel_shape, initializer=self._initializer_for_equation())
         self.bias = None
         if bias_shape is not None:
             self.bias = settings.weight(self, "bias", bias_shape)
@@ -112,13 +119,24 @@ class EinsumDense(LoraKernel, Layer):
     def kernel(self) -> Any:
         if not self.built:
             raise AttributeError(f"Layer {self.name!r} has no kernel before it is built.")
-        return self._with_lora(self._kernel)
+        return self._with_lora(self._whole(self._kernel))
 
     def call(self, inputs: Any, training: Any = None) -> Any:
-        x = ops.einsum(self.equation, inputs, self.kernel)
-        if self.bias is not None:
-            x = ops.add(x, self.bias)
-        return x if self.activation is None else self.activation(x)
+        return self._finished(ops.einsum(self.equation, inputs, self.kernel), self.bias)
+
+    def _letters(self) -> _Letters:
+        return _letters(self.equation, len(self.full_output_shape))
+
+    def _product(self) -> Product:
+        return self._letters().product(self.equation)
+
+    def _weights_to_quantize(self, shape: Any = None) -> tuple[QuantizedWeight, ...]:
+        shape = tuple(self._kernel.shape if shape is None else shape)
+        letters = self._letters()
+        reduced = letters.missing(letters.kernel, letters.outputs)
+        rows = math.prod(shape[axis] for axis in reduced)
+        matrix = (rows, math.prod(n for axis, n in enumerate(shape) if axis not in reduced))
+        return (QuantizedWeight("_kernel", "kernel", shape, reduced, letters.alignment(letters.kernel), matrix),)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return analyze_equation(self.equation, self.bias_axes, tuple(input_shape), self.partial_output_shape)[2]
@@ -128,12 +146,58 @@ class EinsumDense(LoraKernel, Layer):
             **super().get_config(),
             "output_shape": self.partial_output_shape,
             **settings.give(self, *self.setting_names),
-            "quantization_config": None,
+            **self._quantization_settings(),
             **self._lora_config(),
         }
 
 
 _EQUATION = re.compile(r"^\s*(\.\.\.)?([a-zA-Z]+)(\.\.\.)?\s*,\s*([a-zA-Z]+)\s*->\s*(\.\.\.)?([a-zA-Z]+)(\.\.\.)?\s*$")
+
+
+@dataclass(frozen=True)
+class _Letters:
+    """The axes of an equation, each with a letter, those of its ellipsis too."""
+
+    inputs: str
+    kernel: str
+    outputs: str
+
+    @staticmethod
+    def missing(axes: str, others: str) -> tuple[int, ...]:
+        """Where axes are that others have not."""
+        return tuple(place for place, letter in enumerate(axes) if letter not in others)
+
+    def alignment(self, axes: str) -> Alignment:
+        """How scales of the inputs or of the kernel are kept, so that outputs can be divided by them."""
+        kept = [letter for letter in axes if letter in self.outputs]
+        order = sorted(range(len(kept)), key=lambda place: self.outputs.index(kept[place]))
+        return Alignment(self.missing(axes, self.outputs), tuple(order), self.missing(self.outputs, axes))
+
+    def product(self, equation: str) -> Product:
+        """The product of the equation. Inputs that are summed before it share their gradient."""
+        shared = self.missing(self.inputs, self.outputs + self.kernel)
+        kept = "".join(letter for place, letter in enumerate(self.inputs) if place not in shared)
+
+        def gradient(upstream: Any, kernel: Any) -> Any:
+            found = ops.einsum(f"{self.outputs},{self.kernel}->{kept}", upstream, kernel)
+            return ops.expand_dims(found, shared) if shared else found
+
+        return Product(
+            reduced=self.missing(self.inputs, self.outputs),
+            aligned=self.alignment(self.inputs).of,
+            times=functools.partial(ops.einsum, equation),
+            gradient=gradient,
+        )
+
+
+def _letters(equation: str, rank: int) -> _Letters:
+    """The letters of an equation whose outputs have so many axes."""
+    front, inputs, _, kernel, _, outputs, _ = _EQUATION.match(equation).groups()  # type: ignore[union-attr]
+    unused = (letter for letter in string.ascii_letters if letter not in inputs + kernel + outputs)
+    hidden = "".join(next(unused) for _ in range(rank - len(outputs)))
+    if front:
+        return _Letters(hidden + inputs, kernel, hidden + outputs)
+    return _Letters(inputs + hidden, kernel, outputs + hidden)
 
 
 def analyze_equation(

@@ -13,10 +13,13 @@ from pronghorn.layers import settings
 from pronghorn.layers.arguments import EmbeddingArguments
 from pronghorn.layers.core.lora import LoraKernel
 from pronghorn.layers.layer import Layer
+from pronghorn.layers.quantization.quantizable import Quantizable
+from pronghorn.layers.quantization.weights import MATRICES, Alignment, QuantizedWeight
+from pronghorn.quantizers.abs_max import AbsMaxQuantizer
 from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
-class Embedding(LoraKernel, Layer):
+class Embedding(Quantizable, LoraKernel, Layer):
     """The rows of a table that the inputs number.
 
     An index must be from 0 to ``input_dim - 1``. Others are an error where the numbers are known: in a call on arrays,
@@ -33,7 +36,8 @@ class Embedding(LoraKernel, Layer):
         weights: the table itself, in a list or as it is.
         lora_rank: freeze the table and train an update of this rank.
         lora_alpha: see `enable_lora`.
-        quantization_config: must be None.
+        quantization_config: a `quantizers.QuantizationConfig`, for a ``dtype`` that is the policy of its mode; see
+            `quantize`. The modes are int8 and int4.
         kwargs: those of `Layer`.
 
     Example:
@@ -43,6 +47,8 @@ class Embedding(LoraKernel, Layer):
     """
 
     _lora_target, _lora_name = "_embeddings", "lora_embeddings"
+
+    _quantization_modes = ("int8", "int4")
 
     _looks_at_values = True
 
@@ -74,10 +80,10 @@ class Embedding(LoraKernel, Layer):
         if length is not None:
             kwargs.setdefault("input_shape", (length,) if isinstance(length, int) else tuple(length))
         super().__init__(**kwargs)
-        settings.not_there(self, quantization_config=quantization_config)
         settings.take_named(self, locals(), self.setting_names)
         self.supports_masking = mask_zero
         self.autocast = False
+        self.quantization_config = quantization_config
         self.lora_rank = lora_rank
         self.lora_alpha = lora_alpha if lora_alpha is not None else lora_rank
         if weights is not None:
@@ -89,7 +95,9 @@ class Embedding(LoraKernel, Layer):
     def build(self, input_shape: Any = None) -> None:
         if self.built:
             return
-        self._embeddings = settings.weight(self, "embeddings", (self.input_dim, self.output_dim))
+        shape = (self.input_dim, self.output_dim)
+        if not self._is_built_quantized(shape):
+            self._embeddings = settings.weight(self, "embeddings", shape)
         self.built = True
         if self.lora_rank:
             self.enable_lora(self.lora_rank, lora_alpha=self.lora_alpha)
@@ -98,7 +106,12 @@ class Embedding(LoraKernel, Layer):
     def embeddings(self) -> Any:
         if not self.built:
             raise AttributeError(f"Layer {self.name!r} has no embeddings before it is built.")
-        return self._with_lora(self._embeddings)
+        return self._with_lora(self._whole(self._embeddings))
+
+    def _weights_to_quantize(self, shape: Any = None) -> tuple[QuantizedWeight, ...]:
+        shape = (self.input_dim, self.output_dim)
+        scale = Alignment(dropped=(1,), order=(0,))
+        return (QuantizedWeight("_embeddings", "embeddings", shape, (1,), scale, matrix=shape, along=1),)
 
     def _check_indices(self, indices: np.ndarray) -> None:
         """Raise an error for indices that the table has no row for.
@@ -126,12 +139,23 @@ class Embedding(LoraKernel, Layer):
             f"but the table has {self.input_dim} rows (input_dim), so indices must be 0 to {self.input_dim - 1}. {mend}"
         )
 
-    def call(self, inputs: Any) -> Any:
+    def _indices(self, inputs: Any) -> Any:
         if isinstance(inputs, Tensor) and not inputs.is_traced:
             self._check_indices(inputs.numpy())
-        if inputs.dtype not in ("int32", "int64"):
-            inputs = ops.cast(inputs, "int32")
-        return ops.cast(ops.take(self.embeddings, inputs, axis=0), self.compute_dtype)
+        return inputs if inputs.dtype in ("int32", "int64") else ops.cast(inputs, "int32")
+
+    def call(self, inputs: Any) -> Any:
+        return ops.cast(ops.take(self.embeddings, self._indices(inputs), axis=0), self.compute_dtype)
+
+    def quantized_call(self, inputs: Any) -> Any:
+        """The rows under the policy of a mode."""
+        indices = self._indices(inputs)
+        rows = self._scheme().take(self, self._quantized_weights[0], indices)
+        if not self.lora_enabled:
+            return rows
+        a, b = self._lora_factors()
+        update = ops.matmul(ops.take(a, indices, axis=0), b)
+        return ops.cast(ops.add(rows, (self.lora_alpha / self.lora_rank) * update), self.compute_dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return ops.not_equal(inputs, 0) if self.mask_zero else None
@@ -143,7 +167,7 @@ class Embedding(LoraKernel, Layer):
         return {
             **super().get_config(),
             **settings.give(self, *self.setting_names),
-            "quantization_config": None,
+            **self._quantization_settings(),
             **self._lora_config(),
         }
 
@@ -198,7 +222,7 @@ class ReversibleEmbedding(Embedding):
         if self.built:
             return
         super().build(inputs_shape)
-        if not self.tie_weights:
+        if not self.tie_weights and not self._quantized_weights:
             self.reverse_embeddings = self.add_weight(
                 shape=(self.output_dim, self.input_dim),
                 initializer=self.embeddings_initializer,
@@ -209,11 +233,40 @@ class ReversibleEmbedding(Embedding):
         if not reverse:
             return super().call(inputs)
         kernel = ops.transpose(self.embeddings) if self.tie_weights else self.reverse_embeddings.tensor
-        dtype = dtypes.name_of(self.reverse_dtype) if self.reverse_dtype is not None else self.compute_dtype
-        logits = ops.matmul(ops.cast(inputs, dtype), ops.cast(kernel, dtype))
-        if self.logit_soft_cap is not None:
-            logits = ops.tanh(logits / self.logit_soft_cap) * self.logit_soft_cap
-        return logits
+        dtype = self._dtype_of_scores()
+        return self._capped(ops.matmul(ops.cast(inputs, dtype), ops.cast(kernel, dtype)))
+
+    def _dtype_of_scores(self) -> str:
+        return dtypes.name_of(self.reverse_dtype) if self.reverse_dtype is not None else self.compute_dtype
+
+    def _capped(self, scores: Any) -> Any:
+        cap = self.logit_soft_cap
+        return scores if cap is None else ops.tanh(scores / cap) * cap
+
+    def _weights_to_quantize(self, shape: Any = None) -> tuple[QuantizedWeight, ...]:
+        (table,) = super()._weights_to_quantize(shape)
+        if self.tie_weights:
+            return (table,)
+        shape = (self.output_dim, self.input_dim)
+        scale = Alignment(dropped=(0,), order=(0,))
+        name = "reverse_embeddings"
+        return table, QuantizedWeight(name, name, shape, (0,), scale, matrix=shape, packed=0)
+
+    def quantized_build(self, input_shape: Any, mode: str, config: Any = None) -> None:
+        super().quantized_build(input_shape, mode, config)
+        if config is None:
+            self.inputs_quantizer = AbsMaxQuantizer()
+
+    def quantized_call(self, inputs: Any, reverse: bool = False) -> Any:
+        """The rows, or the scores, under the policy of a mode."""
+        if not reverse:
+            return super().quantized_call(inputs)
+        weight = self._quantized_weights[-1]
+        scores = self._scheme().multiply(self, weight, MATRICES, inputs, transposed=self.tie_weights)
+        if self.lora_enabled and self.tie_weights:
+            a, b = (ops.transpose(factor) for factor in self._lora_factors())
+            scores = scores + (self.lora_alpha / self.lora_rank) * ops.matmul(ops.matmul(inputs, b), a)
+        return self._capped(ops.cast(scores, self._dtype_of_scores()))
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return super().compute_mask(inputs, mask) if not dtypes.is_float(inputs.dtype) else mask

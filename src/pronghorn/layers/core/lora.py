@@ -53,18 +53,22 @@ class LoraKernel:
                 f"Layer {self.name!r}: lora is already enabled, with rank {self.lora_rank}; there is one a layer."
             )
         self._tracker.locked = False
-        shape_a, shape_b = (*kernel.shape[:-1], rank), (rank, kernel.shape[-1])
+        quantized = getattr(self, "_quantized_weights", ())
+        whole = quantized[0].shape if quantized else kernel.shape  # where two integers share a byte, it has another
+        shape_a, shape_b = (*whole[:-1], rank), (rank, whole[-1])
         for name, shape, initializer in (("a", shape_a, a_initializer), ("b", shape_b, b_initializer)):
             factor = self.add_weight(
                 name=f"{self._lora_name}_{name}",
                 shape=shape,
                 initializer=initializers.get(initializer),
-                regularizer=kernel.regularizer,
+                dtype="float32",  # also where the kernel is kept in fewer bits: small updates would be lost
+                regularizer=getattr(self, f"{self._lora_target.removeprefix('_')}_regularizer", None),
             )
             setattr(self, f"{self._lora_name}_{name}", factor)
         kernel.trainable = False
-        self._tracker.trainable_variables[:] = [v for v in self._tracker.trainable_variables if v is not kernel]
-        self._tracker.non_trainable_variables.append(kernel)
+        if not any(v is kernel for v in self._tracker.non_trainable_variables):
+            self._tracker.trainable_variables[:] = [v for v in self._tracker.trainable_variables if v is not kernel]
+            self._tracker.non_trainable_variables.append(kernel)
         self._tracker.locked = True
         self.lora_enabled = True
         self.lora_rank = rank

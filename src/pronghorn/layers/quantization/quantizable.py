@@ -1,0 +1,192 @@
+"""Layers with weights that can be quantized."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from pronghorn import dtype_policies, ops
+from pronghorn.layers.quantization.requests import checked
+from pronghorn.layers.quantization.scheme import Scheme
+from pronghorn.layers.quantization.schemes import SCHEMES
+from pronghorn.layers.quantization.weights import Product, QuantizedWeight
+from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+
+
+class Quantizable:
+    """Mixed into layers that say, in `_weights_to_quantize`, which weights are kept in few bits.
+
+    Its files have the variables of a mode in Keras's order: the weight, the bias, what belongs to the weight.
+    """
+
+    #: The modes that the layer has.
+    _quantization_modes: tuple[str, ...] = tuple(SCHEMES)
+
+    quantization_config: Any = None
+    inputs_quantizer: Any = None
+    #: What is quantized, once it is.
+    _quantized_weights: tuple[QuantizedWeight, ...] = ()
+
+    def _weights_to_quantize(self, shape: Any = None) -> tuple[QuantizedWeight, ...]:
+        """The weights, given the shape of the first, or as they are."""
+        raise NotImplementedError
+
+    def _scheme(self: Any, mode: str | None = None) -> Scheme:
+        """The mode of a name, or that of the layer's policy.
+
+        Raises:
+            NotImplementedError: if the layer does not have it.
+        """
+        mode = self.quantization_mode if mode is None else mode
+        if mode not in self._quantization_modes:
+            raise NotImplementedError(
+                f"Layer {self.name!r} ({type(self).__name__}): Invalid quantization mode. Expected one of "
+                f"{self._quantization_modes}, got {mode!r}."
+            )
+        return SCHEMES[mode]
+
+    def _is_built_quantized(self: Any, shape: Any) -> bool:
+        """In ``build``: make the variables of the policy's mode; whether they replace the weight in floats."""
+        if self.quantization_mode is None:
+            return False
+        self.quantized_build(shape, self.quantization_mode, self.quantization_config)
+        return self._scheme().replaces
+
+    def quantized_build(self: Any, input_shape: Any, mode: str, config: Any = None) -> None:
+        """Make the variables of a quantized layer.
+
+        Args:
+            input_shape: the shape of the weight that is quantized, in floats.
+            mode: ``"int8"``, ``"int4"`` or ``"float8"``.
+            config: a `quantizers.QuantizationConfig`, or None.
+
+        Raises:
+            NotImplementedError: if the layer does not have the mode.
+        """
+        scheme = self._scheme(mode)
+        self.inputs_quantizer = scheme.inputs_quantizer(self, config)
+        self._quantized_weights = self._weights_to_quantize(input_shape)
+        for weight in self._quantized_weights:
+            scheme.build(self, weight, config)
+        self._is_quantized = True
+
+    @checked
+    def quantize(self: Any, mode: Any = None, type_check: bool = True, config: Any = None) -> None:
+        """Put integers, or eight-bit floats, in the place of the weights.
+
+        Args:
+            mode: ``"int8"``, ``"int4"`` or ``"float8"``.
+            type_check: whether a subclass, which may compute something else, is refused.
+            config: a `quantizers.QuantizationConfig` of the mode, in place of the mode's own.
+
+        Raises:
+            NotImplementedError: for a subclass, or a mode that the layer does not have.
+            ValueError: for an unknown mode, and for a layer that is not built, or quantized already.
+        """
+        if type_check and "_weights_to_quantize" not in type(self).__dict__:
+            raise self._not_quantized("quantize")
+        scheme = self._scheme(mode)
+        weights = self._weights_to_quantize()
+        values: dict[str, Any] = {}
+        for weight in weights:
+            values |= scheme.quantized(self, weight, weight.of(self), config)
+        self.quantization_config = config
+        for weight in weights if scheme.replaces else ():
+            delattr(self, weight.attribute)
+        self.quantized_build(weights[0].shape, mode, config)
+        for place, value in values.items():
+            getattr(self, place).assign(value)
+        if self.quantization_mode is None:
+            source = self._own_policy().name
+            self.dtype_policy = dtype_policies.get(f"{scheme.policy_name(self, config)}_from_{source}")
+
+    def _whole(self: Any, variable: Any) -> Any:
+        """A weight in its own shape, given the variable: where two integers share a byte, apart."""
+        if self.quantization_mode is None or not self._quantized_weights:
+            return variable
+        return self._scheme().integers(self, self._quantized_weights[0])
+
+    def _check_lora(self: Any) -> None:
+        """Raise an error where there is an update of low rank, which the mode does not go with."""
+        if self.lora_enabled and not self._scheme().trains_lora:
+            raise NotImplementedError(
+                f"Layer {self.name!r} ({type(self).__name__}): the mode {self.quantization_mode} doesn't support LoRA. "
+                "Quantize to int8 or int4, or train without enable_lora()."
+            )
+
+    # -- files and configuration ------------------------------------------------------------------------------------
+    def save_own_variables(self: Any, store: Any) -> None:
+        """The variables in Keras's order; an update of low rank is added to the weight, which is quantized again."""
+        if self.quantization_mode is None:
+            super().save_own_variables(store)  # type: ignore[misc]
+            return
+        merged = self._with_update_quantized() if self.lora_enabled else {}
+        for i, place in enumerate(self._places_in_files()):
+            store[f"{i}"] = ops.convert_to_numpy(merged[place]) if place in merged else getattr(self, place).numpy()
+
+    def load_own_variables(self: Any, store: Any) -> None:
+        """The variables in Keras's order; an update of low rank starts anew at zero.
+
+        Raises:
+            ValueError: if there are more or fewer.
+        """
+        if self.quantization_mode is None:
+            super().load_own_variables(store)  # type: ignore[misc]
+            return
+        places = self._places_in_files()
+        if len(places) != len(store.keys()):
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}), quantized to {self.quantization_mode}, has "
+                f"the variables {', '.join(places)}, but received {len(store.keys())} variables from the file. Load "
+                "the file of a layer that is quantized so, or load before quantize()."
+            )
+        for i, place in enumerate(places):
+            getattr(self, place).assign(store[f"{i}"])
+        for factor in self._lora_factors() if self.lora_enabled else ():
+            factor.assign(ops.zeros(factor.shape))
+
+    def _places_in_files(self) -> list[str]:
+        places: list[str] = []
+        for weight in self._quantized_weights:
+            places += [weight.attribute, "bias", *self._scheme().places(weight)]
+        return [place for place in places if getattr(self, place, None) is not None]
+
+    def _with_update_quantized(self: Any) -> dict[str, Any]:
+        self._check_lora()
+        scheme, weight = self._scheme(), self._quantized_weights[0]
+        merged = self._with_lora(scheme.dequantized(self, weight))
+        return scheme.quantized(self, weight, merged, self.quantization_config)
+
+    def _quantization_settings(self) -> dict[str, Any]:
+        return {"quantization_config": serialize_keras_object(self.quantization_config)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        given = config.get("quantization_config")
+        if isinstance(given, dict):
+            config = {**config, "quantization_config": deserialize_keras_object(given)}
+        return super().from_config(config)  # type: ignore[misc]
+
+
+class QuantizableProduct(Quantizable):
+    """Mixed into layers whose outputs are a product with a kernel, a bias and an activation."""
+
+    def _product(self) -> Product:
+        """The product that the layer computes."""
+        raise NotImplementedError
+
+    def quantized_call(self: Any, inputs: Any, training: Any = None) -> Any:
+        """The outputs under the policy of a mode."""
+        self._check_lora()
+        scheme, product = self._scheme(), self._product()
+        x = scheme.multiply(self, self._quantized_weights[0], product, inputs, training=training)
+        if self.lora_enabled:
+            a, b = self._lora_factors()
+            update = ops.matmul(product.times(inputs, a), b)
+            x = ops.cast(ops.add(x, (self.lora_alpha / self.lora_rank) * update), self.compute_dtype)
+        return self._finished(x, scheme.bias(self))
+
+    def _finished(self: Any, x: Any, bias: Any) -> Any:
+        """A product with the bias and the activation."""
+        if bias is not None:
+            x = ops.add(x, bias)
+        return x if self.activation is None else self.activation(x)

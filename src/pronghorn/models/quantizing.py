@@ -1,0 +1,51 @@
+"""`Model.quantize`: which layers of a model are quantized."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from pronghorn.graph.user_code import warn
+from pronghorn.utils.arguments import shown
+
+
+def quantize_layers(model: Any, mode: str, config: Any, filters: Any, type_check: bool) -> bool:
+    """Quantize the layers of a model that have no layers inside; whether there was one that could be.
+
+    Args:
+        model: a built model.
+        mode: the name of a mode.
+        config: the configuration of the mode.
+        filters: which layers; see `Model.quantize`.
+        type_check: whether subclasses of layers are left out.
+
+    Raises:
+        ValueError: if `filters` is nothing that tells layers apart.
+    """
+    is_meant = _filter(filters)
+    some = False
+    for layer in model._flatten_layers():
+        if any(layer._layers) or not is_meant(layer):
+            continue
+        try:
+            layer.quantize(mode, type_check=type_check, config=config)
+            some = True
+        except NotImplementedError as error:
+            if layer.weights:
+                warn(f"{error} Its weights stay as they are.")
+    return some
+
+
+def _filter(filters: Any) -> Callable[[Any], bool]:
+    if filters is None:
+        return lambda layer: True
+    if isinstance(filters, str | list | tuple):
+        patterns = [filters] if isinstance(filters, str) else filters
+        return lambda layer: any(re.search(pattern, layer.name) for pattern in patterns)
+    if callable(filters):
+        return filters
+    raise ValueError(
+        "quantize: The `filters` argument must be a regex string, a list of regex strings, or a callable that is given "
+        f"a layer; got {shown(filters)} of type {type(filters).__name__}."
+    )

@@ -1,0 +1,219 @@
+"""How a layer or a model is to be quantized: what `quantize` takes as ``config``."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from pronghorn._lazy import nearest_clause
+from pronghorn.dtype_policies.quantized import MODES
+from pronghorn.quantizers.abs_max import AbsMaxQuantizer
+from pronghorn.saving import deserialize_keras_object, serialize_keras_object
+from pronghorn.utils.arguments import is_integer, shown
+
+
+class QuantizationConfig:
+    """How weights and inputs become integers; the base of the configurations of each mode.
+
+    Args:
+        weight_quantizer: what quantizes weights; by the mode if None.
+        activation_quantizer: what quantizes the inputs; they stay floats if None.
+    """
+
+    def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = None) -> None:
+        self.weight_quantizer = weight_quantizer
+        self.activation_quantizer = activation_quantizer
+
+    @property
+    def mode(self) -> str:
+        """The name of the mode.
+
+        Raises:
+            NotImplementedError: for a class that is of no mode.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} is of no mode. Do not instantiate QuantizationConfig directly, but one of a mode, "
+            "such as Int8QuantizationConfig; a class of your own has to have the property `mode`."
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "weight_quantizer": serialize_keras_object(self.weight_quantizer),
+            "activation_quantizer": serialize_keras_object(self.activation_quantizer),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make what `get_config` described."""
+        quantizers = {name: deserialize_keras_object(config.get(name)) for name in _QUANTIZERS}
+        return cls(**{**config, **quantizers})
+
+    @staticmethod
+    def weight_quantizer_or_default(config: Any, default: Any) -> Any:
+        """The quantizer of weights that a configuration, or None, has; ``default`` where it has none."""
+        return default if config is None or config.weight_quantizer is None else config.weight_quantizer
+
+    @staticmethod
+    def activation_quantizer_or_default(config: Any, default: Any) -> Any:
+        """The quantizer of inputs that a configuration has, which may be None; ``default`` for no configuration."""
+        return default if config is None else config.activation_quantizer
+
+
+_QUANTIZERS = ("weight_quantizer", "activation_quantizer")
+
+
+class Int8QuantizationConfig(QuantizationConfig):
+    """Weights in eight bits, and inputs, too, so that products are of integers.
+
+    Args:
+        weight_quantizer: what quantizes weights; an `AbsMaxQuantizer` with a scale for each output if None.
+        activation_quantizer: what quantizes the inputs; an `AbsMaxQuantizer` by default; they stay floats if None.
+
+    Raises:
+        ValueError: if the weights would not become int8.
+
+    Example:
+
+    >>> Int8QuantizationConfig(activation_quantizer=None).mode
+    'int8'
+    """
+
+    def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = "default") -> None:
+        super().__init__(
+            weight_quantizer, AbsMaxQuantizer() if activation_quantizer == "default" else activation_quantizer
+        )
+        _check_type(self)
+
+    @property
+    def mode(self) -> str:
+        return "int8"
+
+
+class Int4QuantizationConfig(QuantizationConfig):
+    """Weights in four bits, two in a byte.
+
+    Args:
+        weight_quantizer: what quantizes weights, to -8 to 7; only with one scale for each output.
+        activation_quantizer: what quantizes the inputs; they stay floats by default.
+        block_size: how many inputs share a scale and a zero; -1 or None for one scale for each output.
+
+    Raises:
+        ValueError: for a quantizer or a size that does not go with the others.
+
+    Example:
+
+    >>> Int4QuantizationConfig(block_size=64).get_config()["block_size"]
+    64
+    """
+
+    def __init__(
+        self, weight_quantizer: Any = None, activation_quantizer: Any = "default", block_size: int | None = 128
+    ) -> None:
+        super().__init__(weight_quantizer, None if activation_quantizer == "default" else activation_quantizer)
+        if block_size is not None and (not is_integer(block_size) or (block_size <= 0 and block_size != -1)):
+            raise ValueError(
+                "Int4QuantizationConfig: block_size must be None, -1, or a positive integer, the number of inputs that "
+                f"share a scale; got block_size={shown(block_size)}."
+            )
+        self.block_size = block_size
+        own = [name for name in _QUANTIZERS if getattr(self, name) is not None]
+        if own and block_size not in (None, -1):
+            raise ValueError(
+                f"Int4QuantizationConfig: sub-channel quantization, here with block_size={block_size}, does not "
+                f"support custom quantizers, but {own[0]} was given. Pass block_size=-1 for one scale for each output."
+            )
+        if self.weight_quantizer is not None and tuple(self.weight_quantizer.value_range) != (-8, 7):
+            raise ValueError(
+                "Int4QuantizationConfig requires a weight_quantizer with value_range=(-8, 7), the integers of four "
+                f"bits; got value_range={self.weight_quantizer.value_range}."
+            )
+        _check_type(self)
+
+    @property
+    def mode(self) -> str:
+        return "int4"
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "block_size": self.block_size}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        return super().from_config({"block_size": None, **config})  # files from before there were blocks have none
+
+
+class Float8QuantizationConfig(QuantizationConfig):
+    """Products of eight-bit floats, in training too. Nothing can be set.
+
+    >>> Float8QuantizationConfig().mode
+    'float8'
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    @property
+    def mode(self) -> str:
+        return "float8"
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        return cls()
+
+
+def _check_type(config: QuantizationConfig) -> None:
+    quantizer = config.weight_quantizer
+    if quantizer is not None and quantizer.output_dtype != "int8":
+        raise ValueError(
+            f"{type(config).__name__} requires a weight_quantizer with output_dtype='int8', the type that weights are "
+            f"kept in; got output_dtype={quantizer.output_dtype!r}."
+        )
+
+
+_DEFAULTS = {"int8": Int8QuantizationConfig, "int4": Int4QuantizationConfig, "float8": Float8QuantizationConfig}
+
+
+def resolved(mode: Any, config: Any) -> QuantizationConfig:
+    """The configuration that the arguments of `quantize` stand for.
+
+    Args:
+        mode: the name of a mode, or None.
+        config: a configuration, the name of a mode, or None.
+
+    Raises:
+        ValueError: if there is no such mode, or the two say different things.
+        NotImplementedError: for a mode that is not there.
+
+    >>> resolved("int8", None).mode
+    'int8'
+    """
+    if isinstance(config, str):
+        mode, config = config, None
+    if mode is None and config is None:
+        raise ValueError(
+            "quantize: You must provide either `mode` or `config`: for example quantize('int8'), or "
+            "quantize(config=Int8QuantizationConfig())."
+        )
+    if config is not None and not isinstance(config, QuantizationConfig):
+        raise ValueError(
+            "quantize: Argument `config` must be an instance of `QuantizationConfig`, such as "
+            f"Int8QuantizationConfig(); got {shown(config)} of type {type(config).__name__}."
+        )
+    for given in (mode, *([config.mode] if config is not None else [])):
+        if given is not None and given not in MODES:
+            raise ValueError(
+                f"quantize: Invalid quantization mode {shown(given)}{nearest_clause(str(given), MODES)}. Expected one "
+                f"of {', '.join(_DEFAULTS)}."
+            )
+    if config is None and mode not in _DEFAULTS:
+        raise NotImplementedError(
+            f"quantize: the mode {mode!r}, which looks at data, is not there. Take one of {', '.join(_DEFAULTS)}."
+        )
+    if config is None:
+        return _DEFAULTS[mode]()  # type: ignore[abstract]
+    if mode is not None and config.mode != mode:
+        raise ValueError(
+            f"quantize: Contradictory arguments: mode={mode!r}, but config.mode={config.mode!r}. One of them is enough."
+        )
+    return config
