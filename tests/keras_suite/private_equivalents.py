@@ -21,7 +21,10 @@ from pronghorn.initializers.random import compute_fans
 from pronghorn.layers.rnn.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, ConvLSTMCell
 from pronghorn.layers.rnn.dropout_cell import DropoutRNNCell
 from pronghorn.layers.tracking import TrackedDict, TrackedList, TrackedOrderedDict, TrackedSet
+from pronghorn.models.quantizing import is_meant
 from pronghorn.ops.nn.convolution import transposed_axis
+from pronghorn.quantizers.configs import resolved
+from pronghorn.quantizers.groups import dequantize_with_sz_map
 from pronghorn.random import seed_generator
 from pronghorn.regularizers import OrthogonalRegularizer
 from pronghorn.saving import archive
@@ -135,6 +138,7 @@ EQUIVALENTS: dict[str, Any] = {
     "class_weight_to_sample_weights": lambda y, weights: class_weights(np.asarray(y), weights),
     "compute_output_spec": _compute_output_spec,
     "extract_archive": _extract_archive,
+    "dequantize_with_sz_map": dequantize_with_sz_map,
     "draw_seed": seed_generator.draw_seed,
     "make_default_seed": seed_generator.make_default_seed,
     "get_device": lambda: "cuda" if distribution.list_devices("gpu") else "cpu",  # PyTorch's, as it names it
@@ -151,9 +155,11 @@ EQUIVALENTS: dict[str, Any] = {
     "reset_uids": naming.reset_names,
     "removesuffix": str.removesuffix,
     "set_keras_mask": set_mask,
+    "should_quantize_layer": is_meant,
     "standardize_shape": standardize_shape,
     "to_snake_case": naming.to_snake_case,
     "uniquify": naming.unique_name,
+    "validate_and_resolve_config": resolved,
     "validate_float_arg": _penalty_factor,
 }
 

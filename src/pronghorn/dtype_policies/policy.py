@@ -35,6 +35,8 @@ class DTypePolicy:
     ('bfloat16', 'float32')
     """
 
+    _quantization_mode: str | None = None
+
     def __init__(self, name: Any = None, source_name: str | None = None) -> None:
         name = _policy_name(name)
         self._name = name
@@ -58,7 +60,8 @@ class DTypePolicy:
 
     @property
     def quantization_mode(self) -> str | None:
-        return None
+        """The mode of quantized layers, or None."""
+        return self._quantization_mode
 
     def convert_input(self, x: Any, autocast: bool, dtype: str) -> Any:
         """``x`` as a tensor; a float is cast to ``dtype`` where ``autocast``. Strings stay as they are."""
@@ -149,7 +152,6 @@ def get(identifier: Any) -> Any:
     """A policy from its name, its configuration or itself; the default policy for None.
 
     Raises:
-        NotImplementedError: for a policy of layers quantized to four bits, which are not there.
         ValueError: for anything else.
 
     Example:

@@ -45,7 +45,7 @@ class QuantizedDTypePolicy(DTypePolicy):
                 f"{type(self).__name__}: the mode int8 does not go with computations in float16, which the policy "
                 f"{self._source_name!r} asks for. Take 'float32' or 'mixed_bfloat16' as source_name."
             )
-        self._mode = mode
+        self._quantization_mode = mode
         self._name = f"{mode}_from_{self._source_name}"
 
     @staticmethod
@@ -68,12 +68,8 @@ class QuantizedDTypePolicy(DTypePolicy):
         made = QuantizedDTypePolicy if mode == "int4" else _BY_MODE.get(kind, QuantizedDTypePolicy)
         return made(mode, source)
 
-    @property
-    def quantization_mode(self) -> str:
-        return self._mode
-
     def get_config(self) -> dict[str, Any]:
-        return {"mode": self._mode, "source_name": self._source_name}
+        return {"mode": self._quantization_mode, "source_name": self._source_name}
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.get_config() == other.get_config()  # type: ignore[attr-defined]

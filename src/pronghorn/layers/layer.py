@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from typing import Any, Unpack
 
 from pronghorn import constraints, dtype_policies, initializers, regularizers, tree
@@ -395,9 +394,6 @@ class Layer(QuantizationRequests, StatefulOperation):
             if self._remat_mode is None or not self.built:
                 return self._call_of_mode()(*args, **kwargs)
             return self._call_in_regions(args, kwargs)
-
-    def _call_of_mode(self) -> Callable[..., Any]:
-        return self.call if self.quantization_mode is None else self.quantized_call
 
     def _call_in_regions(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """``call`` as the layer's `RematScope` has it, with what is added to the loss among the results."""

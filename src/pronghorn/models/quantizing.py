@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from pronghorn.graph.user_code import warn
@@ -23,10 +22,14 @@ def quantize_layers(model: Any, mode: str, config: Any, filters: Any, type_check
     Raises:
         ValueError: if `filters` is nothing that tells layers apart.
     """
-    is_meant = _filter(filters)
+    if not (filters is None or isinstance(filters, str | list | tuple) or callable(filters)):
+        raise ValueError(
+            "quantize: The `filters` argument must be a regex string, a list of regex strings, or a callable that is "
+            f"given a layer; got {shown(filters)} of type {type(filters).__name__}."
+        )
     some = False
     for layer in model._flatten_layers():
-        if any(layer._layers) or not is_meant(layer):
+        if any(layer._layers) or not is_meant(layer, filters):
             continue
         try:
             layer.quantize(mode, type_check=type_check, config=config)
@@ -37,15 +40,16 @@ def quantize_layers(model: Any, mode: str, config: Any, filters: Any, type_check
     return some
 
 
-def _filter(filters: Any) -> Callable[[Any], bool]:
+def is_meant(layer: Any, filters: Any) -> bool:
+    """Whether a layer is among those that filters let through.
+
+    >>> from pronghorn import layers
+    >>> is_meant(layers.Dense(1, name="first"), ["^f", "last"])
+    True
+    """
     if filters is None:
-        return lambda layer: True
-    if isinstance(filters, str | list | tuple):
-        patterns = [filters] if isinstance(filters, str) else filters
-        return lambda layer: any(re.search(pattern, layer.name) for pattern in patterns)
+        return True
     if callable(filters):
-        return filters
-    raise ValueError(
-        "quantize: The `filters` argument must be a regex string, a list of regex strings, or a callable that is given "
-        f"a layer; got {shown(filters)} of type {type(filters).__name__}."
-    )
+        return bool(filters(layer))
+    patterns = [filters] if isinstance(filters, str) else filters
+    return any(re.search(pattern, layer.name) for pattern in patterns)

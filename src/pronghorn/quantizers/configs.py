@@ -203,8 +203,8 @@ def resolved(mode: Any, config: Any) -> QuantizationConfig:
     for given in (mode, *([config.mode] if config is not None else [])):
         if given is not None and given not in MODES:
             raise ValueError(
-                f"quantize: Invalid quantization mode {shown(given)}{nearest_clause(str(given), MODES)}. Expected one "
-                f"of {', '.join(_DEFAULTS)}."
+                f"quantize: Invalid quantization mode. Expected one of {', '.join(_DEFAULTS)}, got {shown(given)}"
+                f"{nearest_clause(str(given), MODES)}."
             )
     if config is None and mode not in _DEFAULTS:
         raise NotImplementedError(

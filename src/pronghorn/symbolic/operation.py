@@ -62,7 +62,11 @@ class Operation(CheckedArguments):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if any_symbolic_tensors(args, kwargs):
             return self.symbolic_call(*args, **kwargs)
-        return self.rematerialized_call(self.call, *args, **kwargs)(*args, **kwargs)
+        return self.rematerialized_call(self._call_of_mode(), *args, **kwargs)(*args, **kwargs)
+
+    def _call_of_mode(self) -> Callable[..., Any]:
+        """``call``, or what takes its place where the operation is quantized."""
+        return self.call if getattr(self, "quantization_mode", None) is None else self.quantized_call
 
     def rematerialized_call(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[..., Any]:
         """``call`` as the `RematScope` has it in which this was made: with what it computes computed again in the
@@ -79,6 +83,10 @@ class Operation(CheckedArguments):
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The computation, on arrays."""
         raise NotImplementedError(f"{type(self).__name__} does not have a call() method; write one.")
+
+    def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
+        """The computation of an operation with a ``quantization_mode``, in the place of ``call``."""
+        raise NotImplementedError(f"{type(self).__name__} does not have a quantized_call() method; write one.")
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Shapes and dtypes of the results, as nested KerasTensors."""

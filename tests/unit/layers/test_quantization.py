@@ -55,7 +55,7 @@ def test_once_a_layer(mode):
 def test_refusals():
     with pytest.raises(ValueError, match="'last'.*Cannot quantize a layer that isn't yet built.*Call it once"):
         layers.Dense(3, name="last").quantize("int8")
-    with pytest.raises(ValueError, match="Invalid quantization mode 'int7'; nearest: .*int8"):
+    with pytest.raises(ValueError, match="Invalid quantization mode. Expected one of.*got 'int7'; nearest: .*int8"):
         dense().quantize("int7")
     with pytest.raises(ValueError, match="either `mode` or `config`"):
         dense().quantize()
