@@ -70,13 +70,13 @@ class Quantizable:
         self._is_quantized = True
 
     @checked
-    def quantize(self: Any, mode: Any = None, type_check: bool = True, config: Any = None) -> None:
+    def quantize(self: Any, mode: Any = None, config: Any = None, type_check: bool = True) -> None:
         """Put integers, or eight-bit floats, in the place of the weights.
 
         Args:
             mode: ``"int8"``, ``"int4"`` or ``"float8"``.
-            type_check: whether a subclass, which may compute something else, is refused.
             config: a `quantizers.QuantizationConfig` of the mode, in place of the mode's own.
+            type_check: whether a subclass, which may compute something else, is refused.
 
         Raises:
             NotImplementedError: for a subclass, or a mode that the layer does not have.

@@ -61,13 +61,13 @@ class QuantizationRequests:
             cls.quantize = checked(cls.__dict__["quantize"])  # type: ignore[method-assign]
 
     @checked
-    def quantize(self, mode: Any = None, type_check: bool = True, config: Any = None) -> None:
+    def quantize(self, mode: Any = None, config: Any = None, type_check: bool = True) -> None:
         """Put integers, or eight-bit floats, in the place of the weights.
 
         Args:
             mode: ``"int8"``, ``"int4"`` or ``"float8"``.
+            config: a `quantizers.QuantizationConfig` of the mode, in place of the mode's own.
             type_check: whether a subclass, which may compute something else, is refused.
-            config: a `quantizers.QuantizationConfig` of the mode.
 
         Raises:
             NotImplementedError: for a layer that cannot be quantized.

@@ -32,7 +32,7 @@ def explain(layer: Any, inputs: Any, place: Place) -> dict[str, Any]:
     shape = tuple(layer.compute_output_shape(shapes if several else shapes[0]))[1:]
     if len(place) != len(shape) or not all(0 <= i < n for i, n in zip(place, shape)):
         raise ValueError(f"The output of {layer.name!r} has the shape {shape}; there is no value at {place}.")
-    known = getattr(layer, "data_format", None) != "channels_first"
+    known = getattr(layer, "data_format", None) != "channels_first" and layer.quantization_mode is None
     table: tuple[tuple[Any, Callable[[Any, Any, Place], Explanation]], ...] = _JOINING if several else _EXPLAINED
     for kind, function in table:
         if isinstance(layer, kind) and known:
