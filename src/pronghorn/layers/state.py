@@ -103,6 +103,10 @@ class StatefulOperation(Operation):
     def _own_weights(self) -> list[Variable]:
         return [*self._trainable_variables, *self._non_trainable_variables]
 
+    def _weights_in_files(self) -> list[Variable]:
+        """This layer's own weights in the order in which files have them."""
+        return self._own_weights()
+
     def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Any]:
         """This layer and those below it, each once."""
         found: list[Any] = [self] if include_self else []

@@ -62,9 +62,9 @@ class AbsMaxQuantizer(Quantizer):
 
     Example:
 
-    >>> values, scale = AbsMaxQuantizer()(ops.array([[0.5, -1.0], [2.0, 4.0]]))
+    >>> values, scale = AbsMaxQuantizer()(ops.array([[0.6, -1.0], [1.0, 4.0]]))
     >>> values.tolist(), scale.shape
-    ([[63, -127], [63, 127]], (2, 1))
+    ([[76, -127], [32, 127]], (2, 1))
     """
 
     def __init__(

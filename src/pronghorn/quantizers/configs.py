@@ -17,6 +17,13 @@ class QuantizationConfig:
     Args:
         weight_quantizer: what quantizes weights; by the mode if None.
         activation_quantizer: what quantizes the inputs; they stay floats if None.
+
+    Example:
+
+    >>> class Coarse(QuantizationConfig):
+    ...     mode = "int8"
+    >>> Coarse(AbsMaxQuantizer(axis=0, value_range=(-7, 7))).activation_quantizer is None
+    True
     """
 
     def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = None) -> None:

@@ -19,7 +19,9 @@ def abs_max_quantize_grouped_with_zero_point(
 ) -> tuple[Any, Any, Any]:
     """Integers of a matrix, with a scale and a zero for each ``block_size`` neighbours in a column.
 
-    The lowest number of a group stands for the lowest integer, the highest for the highest.
+    The lowest number of a group stands for the lowest integer, the highest for the highest. The zero is one of the
+    integers, so, as in Keras, a group without one number on either side of 0 loses its largest sizes: take groups large
+    enough to have both.
 
     Args:
         inputs: a matrix ``[rows, columns]``.
@@ -35,9 +37,9 @@ def abs_max_quantize_grouped_with_zero_point(
 
     Example:
 
-    >>> values, scale, zero = abs_max_quantize_grouped_with_zero_point(ops.array([[0.0], [1.5], [3.0], [6.0]]), 2)
+    >>> values, scale, zero = abs_max_quantize_grouped_with_zero_point(ops.array([[0.0], [1.5], [-1.0], [2.0]]), 2)
     >>> values.tolist(), zero.tolist()
-    ([[-8], [7], [-8], [7]], [[-8], [-8]])
+    ([[-8], [7], [-8], [7]], [[-8], [-3]])
     """
     low, high = value_range
     library: Any = np if to_numpy else ops
@@ -49,9 +51,12 @@ def abs_max_quantize_grouped_with_zero_point(
     full = library.reshape(full, (groups, block_size, columns))
     lowest = library.min(full, axis=1, keepdims=True)
     highest = library.max(full, axis=1, keepdims=True)
-    # Numbers that are all the same, and not 0, would have no scale that they are a multiple of.
-    same = library.where((lowest == highest) & (lowest != 0), 1.0, 0.0)
-    lowest, highest = lowest - library.maximum(same * lowest, 0), highest - library.minimum(same * highest, 0)
+    # Numbers that are all the same would have no extent to be a multiple of: that from 0 is taken.
+    same, nothing = lowest == highest, library.zeros_like(lowest)
+    lowest, highest = (
+        library.where(same & (lowest > 0), nothing, lowest),
+        library.where(same & (highest < 0), nothing, highest),
+    )
     scale = library.divide(highest - lowest + epsilon, high - low)
     zero = library.clip(library.round(library.divide(-lowest, scale)) + low, low, high)
     values = library.clip(library.round(library.divide(full, scale)) + zero, low, high)

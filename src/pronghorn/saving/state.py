@@ -81,7 +81,7 @@ def _load_one(path: str, obj: Any, store: Any) -> str | None:
     """Load one object; what went wrong, or None."""
     if not hasattr(obj, "load_own_variables"):
         return None
-    own = obj._own_weights() if hasattr(obj, "_own_weights") else None
+    own = obj._weights_in_files() if hasattr(obj, "_weights_in_files") else None
     try:
         if own is not None and len(own) == len(store):
             # Before anything is read: a shape in a file costs nothing, an array of that shape may cost all the memory.

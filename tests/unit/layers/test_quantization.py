@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pronghorn import Sequential, layers, ops, quantizers
+from pronghorn import GradientTape, Sequential, layers, ops, quantizers
 
 X = np.random.default_rng(0).normal(size=(4, 6)).astype("float32")
 
@@ -130,6 +130,43 @@ def test_setting_the_policy_quantizes():
     layer = dense()
     layer.dtype_policy = "int4/2_from_float32"
     assert layer.kernel_scale.shape == (3, 3)
+
+
+@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
+@pytest.mark.parametrize(
+    ("equation", "plain", "outputs", "shape"),
+    [
+        ("...x,xy->...y", "abx,xy->aby", (4, 3), (2, 4, 6)),
+        ("ax...,yx->ay...", "axbc,yx->aybc", (3, 2, 3), (2, 6, 2, 3)),
+    ],
+)
+def test_an_equation_with_an_ellipsis(equation, plain, outputs, shape, mode):
+    x = np.random.default_rng(0).normal(size=shape).astype("float32")
+    found = []
+    for one, extents in ((equation, (3,)), (plain, outputs)):
+        layer = layers.EinsumDense(one, extents, kernel_initializer="ones")
+        layer.build(shape)
+        layer.quantize(mode)
+        found.append(layer(x).numpy())
+    np.testing.assert_array_equal(*found)
+    with GradientTape() as tape:
+        inputs = ops.convert_to_tensor(x)
+        tape.watch(inputs)
+        total = ops.sum(layer(inputs))
+    assert tape.gradient(total, inputs).shape == shape
+
+
+def test_inputs_that_are_summed_share_their_gradient():
+    layer = layers.EinsumDense("abc,cd->ad", (3,))
+    layer.build((2, 5, 6))
+    layer.quantize("int8")
+    inputs = ops.convert_to_tensor(np.random.default_rng(0).normal(size=(2, 5, 6)).astype("float32"))
+    with GradientTape() as tape:
+        tape.watch(inputs)
+        total = ops.sum(layer(inputs))
+    gradient = tape.gradient(total, inputs).numpy()
+    kernel = layer.kernel.numpy() / layer.kernel_scale.numpy()
+    np.testing.assert_allclose(gradient, np.broadcast_to(kernel.sum(1), (2, 5, 6)), rtol=1e-5)
 
 
 def small_model():

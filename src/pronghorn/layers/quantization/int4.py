@@ -44,7 +44,9 @@ class Int4(Scheme):
             return
         scales = [-(-n // size) if axis == along else n for axis, n in enumerate(extents)]
         add(layer, weight, "scale", scales)
-        add(layer, weight, "zero", scales, "int8")
+        add(
+            layer, weight, "zero", scales, "int8" if weight.packed == 1 else None
+        )  # floats for one, as in Keras's files
         if getattr(layer, "g_idx", None) is None:
 
             def groups(shape: Any, dtype: str) -> Any:

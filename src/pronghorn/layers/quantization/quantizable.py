@@ -144,6 +144,11 @@ class Quantizable:
         for factor in self._lora_factors() if self.lora_enabled else ():
             factor.assign(ops.zeros(factor.shape))
 
+    def _weights_in_files(self: Any) -> list[Any]:
+        if self.quantization_mode is None:
+            return super()._weights_in_files()  # type: ignore[misc]
+        return [getattr(self, place) for place in self._places_in_files()]
+
     def _places_in_files(self) -> list[str]:
         places: list[str] = []
         for weight in self._quantized_weights:
