@@ -23,7 +23,7 @@ DIRECTORY_VARIABLE = "PRONGHORN_CACHE_DIR"
 SWITCH_VARIABLE = "PRONGHORN_CACHE"
 LIMIT_BYTES = 512 << 20
 
-_FOLDER = "code-2"  # a new number when the format of an entry changes
+_FOLDER = "code-3"  # a new number when the format of an entry changes
 _SUFFIX = ".bin"
 _MAGIC = b"pronghorn object\n"
 _HEADER = len(_MAGIC) + hashlib.sha256().digest_size

@@ -2,23 +2,28 @@
 
 The code generator writes vector code with its loops already in place, so the middle of LLVM's usual pipeline has little
 to add: a handful of scalar passes costs a tenth of `-O2`'s time and gives kernels of the same speed. Most of what
-remains is instruction selection and register allocation, about 5 ms for a large kernel.
+remains is instruction selection and register allocation, about 5 ms for a large kernel. Large modules are cut into
+parts (`parts`), which as many threads compile as compute.
 """
 
 from __future__ import annotations
 
+import concurrent.futures
 import ctypes
 import functools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import llvmlite
 import llvmlite.binding as llvm
+from llvmlite.binding import ffi
 
-from pronghorn.runtime import cache, debug
+from pronghorn.runtime import cache, debug, parts
 from pronghorn.runtime.host import Target, host_target, initialize_llvm, target_machine
+from pronghorn.runtime.parts import Part
+from pronghorn.runtime.threads import get_num_threads
 
 _PIPELINE = "always-inline,sroa,instcombine,new-gvn,instcombine,simplifycfg,globaldce"
 
@@ -34,7 +39,7 @@ class CompiledModule:
 
     Attributes:
         name: what the module is, for messages.
-        code: the machine code, an object file.
+        code: the machine code, object files that `parts.pack` has put together.
         from_cache: whether it came from the on-disk cache.
         seconds: how long it took to make.
     """
@@ -48,7 +53,8 @@ class CompiledModule:
         self._target = target
         # The engine wants a module to begin with; the code itself comes as an object, cached or fresh.
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine(target))
-        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        for each in parts.unpack(code):
+            self._engine.add_object_file(llvm.ObjectFileRef.from_data(each))
         self._engine.finalize_object()
 
     def address(self, name: str) -> int:
@@ -79,7 +85,7 @@ class CompiledModule:
     def assembly(self) -> str:
         """The module's code as assembly (compiled once more, since a cached module keeps only its object)."""
         machine = target_machine(self._target)
-        return machine.emit_assembly(_optimised(self._source(), machine, self.name, False))
+        return machine.emit_assembly(_optimised(Part(self._source()), machine, self.name, False))
 
 
 def compile_ir(
@@ -139,13 +145,21 @@ def _load_cached(entry: str, name: str, make: Callable[[], str], target: Target)
 
 def _generate(text: str, target: Target, name: str, verify: bool) -> bytes:
     """The module's object code."""
-    machine = target_machine(target)
-    return machine.emit_object(_optimised(text, machine, name, verify))
+    cuts = parts.cut(text, get_num_threads())
+
+    def generate(part: Part) -> bytes:
+        machine = target_machine(target)
+        return _object_of(_optimised(part, machine, name, verify), machine)
+
+    if len(cuts) == 1:
+        return parts.pack([generate(cuts[0])])
+    with concurrent.futures.ThreadPoolExecutor(len(cuts)) as threads:
+        return parts.pack(list(threads.map(generate, cuts)))
 
 
-def _optimised(text: str, machine: Any, name: str, verify: bool) -> Any:
+def _optimised(part: Part, machine: Any, name: str, verify: bool) -> Any:
     try:
-        module = llvm.parse_assembly(text)
+        module = llvm.parse_assembly(part.text, llvm.create_context())
         module.triple = machine.triple
         module.data_layout = str(machine.target_data)
         if verify:
@@ -155,15 +169,36 @@ def _optimised(text: str, machine: Any, name: str, verify: bool) -> Any:
             f"LLVM does not accept the code generated for {name!r}: {error}\n"
             "This is a defect of Pronghorn; please report it with the output of PRONGHORN_DEBUG=kernels,llvm"
         ) from error
-    _check_externals(module, name)
+    _check_externals(module, part.elsewhere, name)
     _run_passes(module, machine)
     return module
 
 
-def _check_externals(module: Any, name: str) -> None:
+def _object_of(module: Any, machine: Any) -> bytes:
+    """The machine code of a module, an object file."""
+    with ffi.OutputString() as problem:
+        buffer = _unlocked(ffi.lib.LLVMPY_TargetMachineEmitToMemory)(machine, module, 1, problem)
+        if not buffer:
+            raise RuntimeError(str(problem))
+    try:
+        return ctypes.string_at(ffi.lib.LLVMPY_GetBufferStart(buffer), ffi.lib.LLVMPY_GetBufferSize(buffer))
+    finally:
+        ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
+
+
+def _unlocked(function: Any) -> Any:
+    """One of llvmlite's functions without the lock that lets one thread at a time into LLVM.
+
+    LLVM itself asks for no more than a context and a machine for each thread. Where llvmlite has it otherwise, threads
+    wait for one another.
+    """
+    return getattr(function, "_cfn", function)
+
+
+def _check_externals(module: Any, elsewhere: Collection[str], name: str) -> None:
     """Refuse a module that calls a function which does not exist: the loader would end the process."""
-    names = [function.name for function in module.functions if function.is_declaration]
-    for missing in (n for n in names if not n.startswith("llvm.") and not _symbol_exists(n)):
+    names = {function.name for function in module.functions if function.is_declaration} - set(elsewhere)
+    for missing in (n for n in sorted(names) if not n.startswith("llvm.") and not _symbol_exists(n)):
         raise CompilationError(f"The code generated for {name!r} calls {missing!r}, which does not exist")
 
 
@@ -189,4 +224,4 @@ def _run_passes(module: Any, machine: Any) -> None:
     passes.add_instruction_combine_pass()
     passes.add_simplify_cfg_pass()
     passes.add_global_dead_code_eliminate_pass()
-    passes.run(module, builder)
+    _unlocked(ffi.lib.LLVMPY_RunNewModulePassManager)(passes, module, builder)
