@@ -18,8 +18,16 @@ from pronghorn.cli.notebooks import script_of
 
 _INTERRUPTED = 130  # what shells report for a process that Ctrl-C ended
 
-# Packages a script may want, and the extra that brings them.
-_EXTRAS = {"matplotlib": "plot", "pandas": "pandas", "sklearn": "sklearn", "PIL": "images"}
+# Packages a script may want, and how it gets what they give.
+_MENDS = {
+    module: f"To install it: pip install 'pronghorn[{extra}]'"
+    for module, extra in {"matplotlib": "plot", "pandas": "pandas", "sklearn": "sklearn", "PIL": "images"}.items()
+} | {
+    "tensorflow_datasets": (
+        "It is a package of its own, which needs TensorFlow itself. keras.datasets has mnist, fashion_mnist, cifar10, "
+        "cifar100, imdb, reuters and california_housing; keras.utils.image_dataset_from_directory reads a folder."
+    ),
+}
 
 
 def run_file(path: str, arguments: Sequence[str]) -> int:
@@ -112,9 +120,9 @@ def _show(error: BaseException) -> None:
     for link in _tracebacks.chain(error):
         link.__traceback__ = _of_the_script(link.__traceback__)
     if isinstance(error, ModuleNotFoundError):
-        extra = _EXTRAS.get((error.name or "").partition(".")[0])
-        if extra:
-            error.add_note(f"To install it: pip install 'pronghorn[{extra}]'")
+        mend = _MENDS.get((error.name or "").partition(".")[0])
+        if mend:
+            error.add_note(mend)
     if any(
         frame.tb_frame.f_code.co_filename.endswith(".ipynb") for frame in _tracebacks.frames_of(error.__traceback__)
     ):

@@ -41,8 +41,11 @@ def function(func: Callable[..., Any] | None = None, input_signature: Any = None
     """
     if func is None:
         return functools.partial(function, input_signature=input_signature)
-    compiled = pronghorn.jit(func)
-    return compiled if input_signature is None else _WithSignature(compiled, tuple(input_signature))
+    compiled: Any = pronghorn.jit(func)
+    if input_signature is not None:
+        return _WithSignature(compiled, tuple(input_signature))
+    compiled.get_concrete_function = lambda *args, **kwargs: compiled  # compiled when it is called
+    return compiled
 
 
 class _WithSignature:
@@ -66,6 +69,10 @@ class _WithSignature:
                 f"has {len(values) + len(kwargs)} arguments."
             )
         return self._compiled(*args[:own], *map(_fitting, values, self.input_signature))
+
+    def get_concrete_function(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the function, which is compiled for such arguments when it is called."""
+        return self
 
 
 def _fitting(value: Any, spec: Any) -> Any:

@@ -271,6 +271,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "reset_default_graph:nothing disable_resource_variables:nothing enable_resource_variables:nothing "
             "tables_initializer:nothing to_float to_int32 to_int64 local_variables_initializer:nothing"
         ),
+        "tensorflow_sessions": "ConfigProto GPUOptions InteractiveSession:Session Session",
         "tensorflow_random": "set_random_seed:set_seed random_normal:normal random_uniform:uniform truncated_normal",
     },
     "logging": {

@@ -139,7 +139,7 @@ class ExportArchive:
                 "ExportArchive.add_endpoint: input_signature must be a list with an entry for each argument, got "
                 f"{type(input_signature).__name__}."
             )
-        if hasattr(fn, "get_concrete_function"):
+        if hasattr(fn, "_list_all_concrete_functions"):  # a stand-in's function has the public names of TensorFlow's
             return self._add_function(name, fn, input_signature)
         if input_signature is not None:
             arguments = tuple(tree.map_structure(to_spec, part) for part in input_signature)

@@ -51,6 +51,8 @@ class Settings:
             values[name] = _READ[name](name, value)
         if values.get("optimizer", self.optimizer) != self.optimizer:
             values["options"] = {}
+            if self.schedule is None and self.learning_rate == _usual_rate(self.optimizer):
+                values.setdefault("learning_rate", _usual_rate(values["optimizer"]) or self.learning_rate)
         if "learning_rate" in values:
             values["schedule"] = None
         changed = replace(self, **values)
@@ -84,6 +86,13 @@ class Settings:
             "loss": named(self.loss),
             "metrics": [named(metric) for metric in self.metrics],
         }
+
+
+def _usual_rate(optimizer: str) -> float | None:
+    """The step size of an optimizer that is not told one; None for a name of no optimizer."""
+    kind = getattr(optimizers, optimizer, None)
+    rate = kind().get_config().get("learning_rate") if isinstance(kind, type) else None
+    return float(f"{rate:.6g}") if isinstance(rate, int | float) else None
 
 
 def _whole(smallest: int, largest: int) -> Any:

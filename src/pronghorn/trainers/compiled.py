@@ -19,12 +19,13 @@ from pronghorn.trainers.arguments import known_arguments
 from pronghorn.trainers.compile_loss import CompileLoss
 from pronghorn.trainers.compile_metrics import CompileMetrics
 from pronghorn.trainers.library_steps import Programs, also_of_state
+from pronghorn.trainers.older_steps import OlderSteps
 from pronghorn.trainers.state import TrainerState, shown
 from pronghorn.trainers.step import StepFunction
 from pronghorn.utils.data_tuple import unpack_x_y_sample_weight
 
 
-class CompiledModel:
+class CompiledModel(OlderSteps):
     """A model with a loss, an optimizer and metrics: the base of `Trainer`."""
 
     optimizer: Any = shown("optimizer", "The optimizer, or None.")

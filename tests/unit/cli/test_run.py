@@ -212,6 +212,27 @@ def test_missing_file():
 def test_a_missing_package_gets_the_hint(run):
     result = run("import sys; sys.modules['matplotlib'] = None; import matplotlib.pyplot")
     assert result.stderr.splitlines()[-1] == "To install it: pip install 'pronghorn[plot]'"
+    result = run("import sys; sys.modules['tensorflow_datasets'] = None; import tensorflow_datasets as tfds")
+    assert "keras.datasets has mnist" in result.stderr.splitlines()[-1]
+
+
+def test_a_graphics_card_that_is_set_up(run):
+    result = run(
+        """
+        import tensorflow as tf
+        from tensorflow.compat.v1 import ConfigProto, InteractiveSession
+
+        config = ConfigProto(gpu_options=tf.compat.v1.GPUOptions(per_process_gpu_memory_fraction=0.5))
+        config.gpu_options.allow_growth = True
+        session = InteractiveSession(config=config)
+        print(session.run([tf.constant(2), None]))
+        try:
+            session.run(tf.constant(2), feed_dict={"x": 1})
+        except NotImplementedError as error:
+            print("fed" in str(error))
+        """
+    )
+    assert result.stdout.splitlines() == ["[np.int32(2), None]", "True"], result.stderr
 
 
 def test_pictures_are_drawn_without_a_display(run):

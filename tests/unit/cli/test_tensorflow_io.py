@@ -180,6 +180,13 @@ def test_signatures():
         module(tf.ones((2, 2)), 1)
 
 
+def test_concrete_functions():
+    with_signature = tf.function(lambda x: x * 2, input_signature=[tf.TensorSpec([None], "float32")])
+    assert with_signature.get_concrete_function()(tf.ones(2)).tolist() == [2, 2]
+    without = tf.function(lambda x: x + 1)
+    assert without.get_concrete_function(tf.TensorSpec([2], "float32"))(tf.ones(2)).tolist() == [2, 2]
+
+
 def test_modules_and_checkpoints(tmp_path):
     module = Affine()
     assert len(module.variables) == 3 and len(module.trainable_variables) == 2 and module.name == "affine"

@@ -24,6 +24,15 @@ def test_options_go_with_their_optimizer():
     assert settings.changed({"optimizer": "Adam"}).options == {}
 
 
+def test_the_rate_is_the_optimizers_usual_one_until_another_is_given():
+    settings = Settings().changed({"optimizer": "SGD"})
+    assert settings.learning_rate == 0.01
+    assert settings.changed({"optimizer": "Adam"}).learning_rate == 0.001
+    assert settings.changed({"optimizer": "Adam", "learning_rate": 0.3}).learning_rate == 0.3
+    given = settings.changed({"learning_rate": 0.2}).changed({"optimizer": "Adam"})
+    assert given.learning_rate == 0.2
+
+
 def test_a_schedule_stays_until_a_rate_is_given():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
     model.compile(keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.5, 100), momentum=0.9))

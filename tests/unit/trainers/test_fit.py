@@ -275,6 +275,43 @@ def test_a_step_with_a_tape_and_compiled_metrics(data):
     assert list(model.fit(*data, verbose=0).history) == ["accuracy", "loss"]
 
 
+@pytest.mark.filterwarnings("ignore:model.compiled_")
+def test_a_step_for_keras_2(data):
+    class Older(pronghorn.Model):
+        def train_step(self, data):
+            x, y = data
+            with pronghorn.GradientTape() as tape:
+                y_pred = self(x, training=True)
+                loss = self.compiled_loss(y, y_pred, regularization_losses=self.losses)
+            gradients = tape.gradient(loss, self.trainable_variables)
+            self.optimizer.apply_gradients(zip(gradients, self.trainable_variables))
+            self.compiled_metrics.update_state(y, y_pred)
+            return {metric.name: metric.result() for metric in self.metrics}
+
+    histories = []
+    for kind in (pronghorn.Model, Older):
+        pronghorn.utils.set_random_seed(0)
+        inputs = pronghorn.Input((6,))
+        outputs = layers.Dense(3, activation="softmax", kernel_regularizer="l2")(inputs)
+        model = kind(inputs, outputs)
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        histories.append(model.fit(*data, batch_size=7, epochs=2, verbose=0).history)
+    new, old = histories
+    assert set(new) == set(old) == {"loss", "accuracy"}
+    for name in new:
+        np.testing.assert_allclose(old[name], new[name], rtol=1e-6)
+
+
+def test_names_of_keras_2_are_told_what_to_write(data):
+    model = pronghorn.Sequential([layers.Dense(3, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    x, y = data
+    with pytest.warns(UserWarning, match=r"compute_loss\(y=y, y_pred=y_pred\)"):
+        model.compiled_loss(y, model(x))
+    with pytest.warns(UserWarning, match=r"compute_metrics\(x, y, y_pred\)"):
+        model.compiled_metrics.update_state(y, model(x))
+
+
 def test_a_step_that_needs_values_runs_eagerly(make_model, data):
     class Own(pronghorn.Sequential):
         def train_step(self, data):
