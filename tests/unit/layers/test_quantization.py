@@ -188,7 +188,9 @@ def test_models():
         model.quantize("int8")
 
 
-@pytest.mark.parametrize("filters", ["^b$", ["x", "^b$"], lambda layer: layer.name == "b"], ids=str)
+@pytest.mark.parametrize(
+    "filters", ["^b$", ["x", "^b$"], lambda layer: layer.name == "b"], ids=["pattern", "patterns", "function"]
+)
 def test_filters(filters):
     model = small_model()
     model.quantize("int8", filters=filters)
