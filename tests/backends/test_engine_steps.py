@@ -4,6 +4,7 @@ import copy
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -11,6 +12,10 @@ import pytest
 import pronghorn as keras
 from pronghorn.backends import choice
 from pronghorn.backends import engine as engines
+from pronghorn.backends.table_executable import TableExecutable
+from pronghorn.cli import aliases
+from pronghorn.graph.ir import Aval
+from pronghorn.graph.trace import trace
 
 pytestmark = pytest.mark.usefixtures("free_choice")
 
@@ -101,6 +106,24 @@ def test_results_can_be_written_into(engine):
     outputs = compiled(model(), engine.name).predict(X, verbose=0)
     outputs[0] = 0
     assert not outputs[0].any()
+
+
+def test_threads_get_their_own_results(engine):
+    def chain(x):
+        for _ in range(10):
+            x = x * 2 - x
+        return [x]
+
+    run = TableExecutable(engine, trace(chain, [Aval((4, 3), "float32")]))
+    arrays = [np.full((4, 3), i, "float32") for i in range(400)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            results = list(pool.map(run, arrays))
+    finally:
+        sys.setswitchinterval(before)
+    np.testing.assert_array_equal([r[0] for r in results], arrays)
 
 
 def test_the_engine_is_told_in_kerass_words(engine, monkeypatch):
@@ -241,6 +264,29 @@ def test_the_first_call_may_be_one_that_the_library_traces(name):
     assert done.stdout.strip() == "[1.0, 1.0, 1.0]", done.stderr
 
 
+SEEDED = """
+import random, sys
+import numpy as np
+import pronghorn as keras
+from pronghorn.backends.engine import engine
+
+drawn = []
+for use in (lambda: engine(sys.argv[1]), lambda: None):
+    keras.utils.set_random_seed(3)
+    use()
+    drawn.append((random.random(), np.random.random()))
+print(drawn[0] == drawn[1])
+"""
+
+
+@pytest.mark.slow
+def test_the_first_use_of_an_engine_draws_no_numbers(engine):
+    path = ":".join(p for p in sys.path if p)
+    command = [sys.executable, "-c", SEEDED, engine.name]
+    done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": path})
+    assert done.stdout.strip() == "True", done.stderr
+
+
 def test_importing_pronghorn_imports_no_engine():
     code = (
         "import pronghorn as keras, numpy as np, sys\n"
@@ -275,6 +321,30 @@ def test_kerass_variable_chooses_under_pronghorn_run(engine, tmp_path):
         env = {"PYTHONPATH": path, **variables}
         done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=tmp_path)
         assert done.stdout.strip() == expected, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("imports, variables, expected", [("import {0}", {}, "{0}"), ("", {}, "pronghorn"),
+    ("import {0}", {"PRONGHORN_BACKEND": "pronghorn"}, "pronghorn")])  # fmt: skip
+def test_a_program_chooses_as_kerass_guides_do(engine, imports, variables, expected, tmp_path):
+    """Those for one library set the variable, import the library, and then Keras."""
+    imports, expected = imports.format(engine.name), expected.format(engine.name)
+    if engine.name == "tensorflow" and not variables:
+        expected = "pronghorn"  # what is imported is our stand-in
+    lines = ["import os", f"os.environ['KERAS_BACKEND'] = {engine.name!r}", imports, "import keras"]
+    (tmp_path / "script.py").write_text("\n".join([*lines, "print(keras.backend.backend())"]))
+    command = [sys.executable, "-m", "pronghorn", "run", "script.py"]
+    env = {"PYTHONPATH": ":".join(p for p in sys.path if p), **variables}
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=tmp_path)
+    assert done.stdout.strip() == expected, done.stderr
+
+
+def test_a_variable_that_names_no_backend_is_told(monkeypatch):
+    monkeypatch.setattr(aliases, "install", lambda: None)
+    monkeypatch.setattr(aliases, "install_in_children", lambda: None)
+    monkeypatch.setenv("KERAS_BACKEND", "torhc")
+    with pytest.warns(UserWarning, match="KERAS_BACKEND='torhc' is no backend; nearest: torch"):
+        aliases.take_the_name()
 
 
 @pytest.mark.parametrize("name", ["jacks", 3, None])

@@ -82,6 +82,29 @@ def test_a_loop_of_torchs_own_trains_the_model(torch):
     np.testing.assert_allclose(network_with(model.get_weights()).predict(x, verbose=0), before, rtol=1e-4, atol=1e-5)
 
 
+def test_what_inference_mode_left_is_trained_further(torch):
+    model, other, x = network(), network(), torch.tensor(images())
+    with torch.inference_mode():
+        expected = model(x)
+        other(x, training=True)  # moves statistics
+        model.compile("sgd", "mse", backend="torch")
+        model.predict(images(), verbose=0)
+        model.evaluate(images(), np.zeros((5, 3)), verbose=0)
+    got = model(x)
+    np.testing.assert_allclose(got.detach(), expected, rtol=1e-5, atol=1e-6)
+    for found in (got, other(x), other(x, training=True)):
+        found.sum().backward()
+    assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
+    model.fit(images(), np.zeros((5, 3)), verbose=0)
+    # Arrays of the variables alone, that no parameter is made of.
+    choice._choice.name = None
+    third, inputs = network(), torch.tensor(images(), requires_grad=True)
+    with torch.inference_mode():
+        third(x, training=True)
+    third(inputs, training=True).sum().backward()
+    assert inputs.grad.abs().sum() > 0
+
+
 def network_with(weights):
     model = network(9)
     model.set_weights(weights)

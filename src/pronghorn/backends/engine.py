@@ -13,6 +13,7 @@ import functools
 import importlib
 import importlib.util
 import os
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -315,7 +316,11 @@ def engine(name: str) -> Engine:
 
 @contextlib.contextmanager
 def _working(name: str) -> Iterator[None]:
-    """Say of an error inside that the engine is there, but does not work."""
+    """Say of an error inside that the engine is there, but does not work.
+
+    The numbers that Python's and NumPy's generators give next stay the same: importing JAX and TensorFlow draws some.
+    """
+    states = random.getstate(), np.random.get_state()
     try:
         yield
     except Exception as error:
@@ -324,6 +329,9 @@ def _working(name: str) -> Iterator[None]:
             f"{installed.described(LIBRARIES[name])} If that is a file of your own, give it another name; otherwise "
             f"install the library anew: pip install --force-reinstall 'pronghorn[{name}]'"
         ) from error
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
 
 
 def is_installed(name: str) -> bool:

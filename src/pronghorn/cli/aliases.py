@@ -42,6 +42,9 @@ _BESIDES = {
     "value_and_grad",
 }
 
+# Backends of Keras's that are no engines here: Pronghorn's own takes their place.
+_OTHER_BACKENDS = ("numpy", "openvino", *choice.OWN_WAYS)
+
 # TensorBoard works without TensorFlow where there is a module of this name, and asks for it first.
 _NO_TENSORFLOW = "tensorboard.compat.notf"
 
@@ -131,6 +134,8 @@ class _AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         name = module.__name__
+        if name == "keras":
+            _heed_the_program()
         if name in (*_PREFIXES, "tensorflow", _NO_TENSORFLOW):
             return
         # The import system takes what it then finds in sys.modules: Pronghorn's own module.
@@ -237,6 +242,24 @@ def install_in_children() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join([place, *others])
 
 
+def _heed_the_program() -> None:
+    """Take the engine that a program itself has put into `KERAS_BACKEND`, as Keras's guides do, before `import keras`.
+
+    It counts where the program has imported that library, too: it is written for it then. Other programs name a backend
+    and run on any.
+
+    Raises:
+        EngineError: the engine does not work.
+    """
+    wanted = os.environ.get("KERAS_BACKEND")
+    if wanted not in engines.NAMES or os.environ.get(choice.VARIABLE):
+        return
+    library = engines.LIBRARIES[wanted]
+    if library in sys.modules and not engines.is_stand_in(library):
+        engines.untried(wanted)
+        os.environ[choice.VARIABLE] = wanted
+
+
 def take_the_name() -> None:
     """Have `import keras` mean Pronghorn from now on, here and in processes that this one starts.
 
@@ -248,6 +271,9 @@ def take_the_name() -> None:
     wanted = os.environ.get("KERAS_BACKEND")
     if wanted in engines.NAMES and not os.environ.get(choice.VARIABLE):
         os.environ[choice.VARIABLE] = wanted
+    elif wanted and wanted not in (*engines.NAMES, *_OTHER_BACKENDS):
+        near = _lazy.nearest_clause(wanted, engines.NAMES)
+        warnings.warn(f"KERAS_BACKEND={wanted!r} is no backend{near}. Pronghorn's own engine computes.", stacklevel=3)
     install()
     name = choice.named()
     if name is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytensor
@@ -20,8 +21,22 @@ def mode() -> Mode:
     return Mode(VMLinker(use_cloop=False, c_thunks=False) if named == "auto" else named, None)
 
 
-def compiled(inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
-    """A function from arrays to a list of arrays."""
-    return pytensor.function(
-        list(inputs), list(outputs), mode=mode(), on_unused_input="ignore", trust_input=True, accept_inplace=False
-    )
+_compiling = threading.RLock()
+
+
+def compiled(inputs: Sequence[Any], outputs: Sequence[Any]) -> Callable[..., list[Any]]:
+    """A function from arrays to a list of arrays, which threads may call.
+
+    One runs after the other: PyTensor's functions hold what they compute on in places of their own.
+    """
+    with _compiling:
+        function = pytensor.function(
+            list(inputs), list(outputs), mode=mode(), on_unused_input="ignore", trust_input=True, accept_inplace=False
+        )
+    running = threading.Lock()
+
+    def call(*arrays: Any) -> list[Any]:
+        with running:
+            return function(*arrays)
+
+    return call

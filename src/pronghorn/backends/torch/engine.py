@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,18 @@ from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.variable import GraphVariable
 
 
+@contextlib.contextmanager
+def _outside_inference_mode() -> Iterator[None]:
+    with torch.inference_mode(False), torch.no_grad():
+        yield
+
+
+def _numbers() -> contextlib.AbstractContextManager[Any]:
+    """No gradients are recorded inside. Others can be, later on, through what is made inside, even if the program is in
+    `torch.inference_mode` now."""
+    return _outside_inference_mode() if torch.is_inference_mode_enabled() else torch.no_grad()
+
+
 class TorchEngine(engine.Engine):
     """PyTorch. Variables that were asked for as parameters are updated in place, the others get new tensors."""
 
@@ -35,7 +47,8 @@ class TorchEngine(engine.Engine):
     shares_memory = True
 
     def from_numpy(self, array: np.ndarray) -> torch.Tensor:
-        return registry.from_numpy(np.array(array, copy=True)).to(registry.device())
+        with _numbers():
+            return registry.from_numpy(np.array(array, copy=True)).to(registry.device())
 
     def borrowed(self, array: np.ndarray) -> torch.Tensor:
         return registry.from_numpy(array).to(registry.device())
@@ -68,13 +81,17 @@ class TorchEngine(engine.Engine):
         """A variable's value as a parameter, which is the value from now on: what changes one changes the other."""
         found = variable.lent_to(self)
         if found is None:
-            value = variable.on(self)
-            found = torch.nn.Parameter(value.detach().clone(), requires_grad=False)
+            with _numbers():
+                found = torch.nn.Parameter(variable.on(self).detach().clone(), requires_grad=False)
             variable.lend(self, found)
         return found.requires_grad_(variable.trainable and (found.is_floating_point() or found.is_complex()))
 
     def kept(self, value: torch.Tensor) -> torch.Tensor:
-        return value.detach()
+        value = value.detach()
+        if not value.is_inference():
+            return value
+        with _numbers():
+            return value.clone()
 
     def is_concrete(self, value: torch.Tensor) -> bool:
         return registry.is_plain(value)
@@ -106,7 +123,7 @@ class TorchEngine(engine.Engine):
         return run
 
     def computing(self) -> contextlib.AbstractContextManager[Any]:
-        return torch.no_grad()
+        return _numbers()
 
     def devices(self) -> list[str]:
         return ["cpu:0", *(f"gpu:{i}" for i in range(torch.cuda.device_count()))]
