@@ -11,6 +11,7 @@ import numpy as np
 import pronghorn.ops  # noqa: F401  (it gives arrays their methods)
 from pronghorn import config, initializers
 from pronghorn.backends import choice
+from pronghorn.backends.engine import meet_imported
 from pronghorn.backends.foreign_calls import on_its_engine
 from pronghorn.distribution.active import distribution as in_force
 from pronghorn.graph import dtypes
@@ -82,6 +83,7 @@ class Variable(CheckedArguments, GraphVariable):
         with eager():
             array = self._initial(initializer, shape, dtype)
         GraphVariable.__init__(self, array, f"{path}/{self._name}" if path else self._name, trainable)
+        meet_imported()
         self._layout = layout
         if (distribution := in_force()) is not None:
             self._layout = distribution.layout_of(self)

@@ -1,5 +1,8 @@
 """JAX's arrays and transformations through ops, layers, losses, metrics and optimizers."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -187,3 +190,43 @@ def test_fit_and_predict_take_jax_arrays():
 def test_our_own_traces_take_jax_arrays_as_numbers():
     scale = jnp.asarray([1.0, 2.0, 3.0])
     assert keras.jit(lambda x: x * scale)(np.ones(3, "float32")).numpy().tolist() == [1, 2, 3]
+
+
+FRESH = """
+import jax, jax.numpy as jnp, numpy as np
+import pronghorn as keras
+
+model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+x = np.ones((4, 3), "float32")
+
+
+def loss(trainable, others, x):
+    return jnp.mean(model.stateless_call(trainable, others, x)[0] ** 2)
+
+
+gradients = jax.jit(jax.grad(loss))(model.trainable_variables, model.non_trainable_variables, x)
+print([type(g).__name__ for g in gradients])
+"""
+
+
+def test_variables_are_arguments_of_jax_before_anything_else_was_computed():
+    done = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "['ArrayImpl', 'ArrayImpl']", done.stderr
+
+
+@pytest.mark.parametrize("make", [ops.convert_to_tensor, keras.Variable])
+def test_functions_of_jax_take_ours(make):
+    ours, theirs = make(np.float32([1, 2, 3])), jnp.ones(3)
+    found = [jnp.asarray(ours), jnp.add(ours, theirs), jnp.stack([ours, theirs]), jnp.where(theirs > 0, ours, 0)]
+    found += [theirs + ours, ours + theirs, jax.jit(lambda x: x * ours)(theirs)]
+    assert all(isinstance(x, jax.Array) for x in found)
+    for got, expected in zip(found, ([1, 2, 3], [2, 3, 4], [[1, 2, 3], [1, 1, 1]], [1, 2, 3], [2, 3, 4], [2, 3, 4])):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_what_has_no_values_yet_meets_arrays_of_jax_by_our_operators():
+    factor = jnp.float32([1, 2, 3])
+    layer = keras.layers.Lambda(lambda x: factor * x + factor)
+    np.testing.assert_array_equal(layer(np.ones((2, 3), "float32")), [[2, 4, 6]] * 2)
+    model = keras.Sequential([keras.Input((3,)), layer])
+    np.testing.assert_array_equal(model.predict(np.ones((2, 3)), verbose=0), [[2, 4, 6]] * 2)

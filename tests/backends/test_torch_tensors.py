@@ -82,6 +82,16 @@ def test_a_loop_of_torchs_own_trains_the_model(torch):
     np.testing.assert_allclose(network_with(model.get_weights()).predict(x, verbose=0), before, rtol=1e-4, atol=1e-5)
 
 
+def test_functions_that_torch_transforms_go_through_a_model(torch):
+    model, x = network(), torch.tensor(images())
+    gradient = torch.func.grad(lambda image: model(image[None]).sum())
+    got = torch.func.vmap(gradient)(x)
+    inputs = x.clone().requires_grad_()
+    model(inputs).sum().backward()
+    np.testing.assert_allclose(got, inputs.grad, rtol=1e-4, atol=1e-5)
+    assert all(p.requires_grad for p in (v.value for v in model.trainable_variables))
+
+
 def test_what_inference_mode_left_is_trained_further(torch):
     model, other, x = network(), network(), torch.tensor(images())
     with torch.inference_mode():

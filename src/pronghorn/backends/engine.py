@@ -14,6 +14,7 @@ import importlib
 import importlib.util
 import os
 import random
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -296,6 +297,18 @@ def untried(name: str) -> Engine:
         installed.check_version(library)
         found: Engine = importlib.import_module(f"pronghorn.backends.{name}").ENGINE
     return found
+
+
+_met: set[str] = set()
+
+
+def meet_imported() -> None:
+    """Have the functions of libraries that the program has imported take our arrays and variables."""
+    for name, library in LIBRARIES.items():
+        if library in sys.modules and name not in _met:
+            _met.add(name)
+            with contextlib.suppress(ImportError, EngineError):
+                untried(name)
 
 
 @functools.cache

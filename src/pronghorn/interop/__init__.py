@@ -196,7 +196,7 @@ def to_pytensor(model: Any) -> GraphFunction:
             lacks.
 
     >>> import pytensor, pytensor.tensor as pt  # doctest: +SKIP
-    >>> x = pt.matrix("x", dtype="float32")  # doctest: +SKIP
+    >>> x = pt.tensor("x", shape=(4, 3), dtype="float32")  # doctest: +SKIP
     >>> f = pytensor.function([x], to_pytensor(model)(x))  # doctest: +SKIP
     """
     engines.engine("pytensor")

@@ -15,7 +15,7 @@ from pronghorn.backends.foreign_calls import tell_of_tracing
 from pronghorn.backends.jax import processes, sharding
 from pronghorn.backends.jax.table import TABLE
 from pronghorn.graph.ir import Graph
-from pronghorn.graph.tensor import Tensor
+from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.variable import tell_of_classes
 
 try:  # private to JAX, and so may be missing some day
@@ -114,8 +114,16 @@ def _array_of(x: Any) -> Any:
         return ENGINE.from_numpy(np.asarray(x))
 
 
-def _register(cls: type) -> None:
-    """Have tensors or variables be arguments of JAX's transformations; what is transformed sees JAX's arrays."""
+def _converted(x: Any) -> Any:
+    """What JAX's functions take in place of a tensor or variable: of one that has no values yet, itself, so that Python
+    asks our operators."""
+    tensor = as_tensor(x)
+    return x if tensor.is_traced else _array_of(tensor)
+
+
+def _register(cls: Any) -> None:
+    """Have tensors or variables be arguments of JAX's functions and transformations, which see JAX's arrays."""
+    cls.__jax_array__ = _converted
     jax.tree_util.register_pytree_node(cls, lambda x: ((_array_of(x),), None), lambda _, parts: parts[0])
 
 

@@ -80,11 +80,15 @@ class TorchEngine(engine.Engine):
     def parameter(self, variable: GraphVariable) -> torch.nn.Parameter:
         """A variable's value as a parameter, which is the value from now on: what changes one changes the other."""
         found = variable.lent_to(self)
+        dtype = registry.TYPES[variable.storage_dtype]
+        learns = variable.trainable and (dtype.is_floating_point or dtype.is_complex)
         if found is None:
             with _numbers():
-                found = torch.nn.Parameter(variable.on(self).detach().clone(), requires_grad=False)
+                found = torch.nn.Parameter(variable.on(self).detach().clone(), requires_grad=learns)
             variable.lend(self, found)
-        return found.requires_grad_(variable.trainable and (found.is_floating_point() or found.is_complex()))
+        elif found.requires_grad != learns:
+            found.requires_grad_(learns)  # which functions that PyTorch transforms may not call
+        return found
 
     def kept(self, value: torch.Tensor) -> torch.Tensor:
         value = value.detach()
