@@ -40,7 +40,7 @@ def set_seed(seed: int | None) -> None:
     global _seed
     _seed = seed
     if seed is None:  # Python's and NumPy's generators stay as they are
-        seed_generator.set_global_seed(int(np.random.SeedSequence().generate_state(1)[0]))
+        seed_generator.set_global_state([int(np.random.SeedSequence().generate_state(1)[0]), 0])
     else:
         utils.set_random_seed(seed)
     for own, generator in _generators.items():

@@ -12,11 +12,10 @@ from pronghorn.graph.user_code import warn
 from pronghorn.metrics.metric import Metric
 
 
-def confusion_matrix(labels: Tensor, predictions: Tensor, num_classes: int, weights: Any, dtype: str) -> Tensor:
-    """How often class `i` was predicted as class `j`, shape `(num_classes, num_classes)`."""
+def confusion_matrix(labels: Tensor, predictions: Tensor, weights: Tensor, num_classes: int) -> Tensor:
+    """The weight with which class `i` was predicted as class `j`, shape `(num_classes, num_classes)`."""
     cell = ops.cast(labels, "int32") * num_classes + ops.cast(predictions, "int32")
-    amount = ops.ones_like(cell, dtype=dtype) if weights is None else ops.cast(weights, dtype)
-    total = ops.segment_sum(amount, cell, num_segments=num_classes * num_classes)
+    total = ops.segment_sum(weights, cell, num_segments=num_classes * num_classes)
     return ops.reshape(total, (num_classes, num_classes))
 
 
@@ -46,16 +45,18 @@ class _IoUBase(Metric):
             y_true = ops.argmax(y_true, axis=self.axis)
         if not self.sparse_y_pred:
             y_pred = ops.argmax(y_pred, axis=self.axis)
-        y_true, y_pred = ops.reshape(y_true, (-1,)), ops.reshape(y_pred, (-1,))
-        weight = None if sample_weight is None else self._weight_of_each(sample_weight, y_true)
+        # in the type of the counts, in which NaN is class 0 if that is an integer, and no class otherwise
+        y_true, y_pred = (ops.reshape(ops.cast(labels, self.dtype), (-1,)) for labels in (y_true, y_pred))
+        weight = ops.ones_like(y_true) if sample_weight is None else self._weight_of_each(sample_weight, y_true)
+        counts = self._is_class(y_true) & self._is_class(y_pred)
         if self.ignore_class is not None:
-            counts = y_true != ops.cast(self.ignore_class, y_true.dtype)
-            # what does not count goes to class 0 with weight 0, since the number of samples stays fixed
-            y_true = ops.where(counts, y_true, ops.zeros_like(y_true))
-            y_pred = ops.where(counts, y_pred, ops.zeros_like(y_pred))
-            kept = ops.cast(counts, self.dtype)
-            weight = kept if weight is None else weight * kept
-        self.total_cm.assign_add(confusion_matrix(y_true, y_pred, self.num_classes, weight, self.dtype))
+            counts = counts & (y_true != ops.cast(self.ignore_class, self.dtype))
+        # what does not count goes to class 0 with weight 0, since the number of samples stays fixed
+        parts = (ops.where(counts, part, ops.zeros_like(part)) for part in (y_true, y_pred, weight))
+        self.total_cm.assign_add(confusion_matrix(*parts, self.num_classes))
+
+    def _is_class(self, labels: Tensor) -> Tensor:
+        return (labels >= 0) & (labels < self.num_classes)
 
     def _weight_of_each(self, sample_weight: Any, labels: Tensor) -> Tensor:
         """A weight for each label, in the type of the counts."""

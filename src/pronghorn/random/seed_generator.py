@@ -76,27 +76,66 @@ def make_default_seed() -> int:
     return python_random.randint(1, int(1e9))
 
 
-_global: SeedGenerator | None = None
+_NAME = "global_seed_generator"
+_global: SeedGenerator | None = None  # one object for good, since compiled functions hold its variable
+_begun: list[int] | None = None  # its state since it was reset; None once it was asked for
 
 
 def global_seed_generator() -> SeedGenerator:
-    """The generator behind ``seed=None``."""
-    global _global
+    """The generator behind ``seed=None``, which begins at a number that Python's gives when it is first needed."""
+    global _global, _begun
     if _global is None:
-        _global = SeedGenerator(name="global_seed_generator")
+        _global = SeedGenerator(name=_NAME)
+    elif _begun is not None:
+        seed = make_default_seed()
+        if _state_of(_global) == _begun:  # otherwise a compiled function has drawn from it, without asking
+            _set_state(_global, [seed, 0])
+    _begun = None
     return _global
 
 
-def set_global_seed(seed: int) -> None:
-    """Start the generator behind ``seed=None`` at ``seed``."""
-    global _global
-    _global = SeedGenerator(seed, name="global_seed_generator")
-
-
 def reset_global_generator() -> None:
-    """Have the generator behind ``seed=None`` made anew, from Python's generator, when it is next needed."""
-    global _global
-    _global = None
+    """Have the generator behind ``seed=None`` begin anew, at a number from Python's generator, when it is next needed.
+
+    Compiled functions do not ask for it, so it stands, until then, at the number that Python's would give now.
+    """
+    global _begun
+    if _global is not None:
+        before = python_random.getstate()
+        _begun = [make_default_seed(), 0]
+        python_random.setstate(before)
+        _set_state(_global, _begun)
+
+
+def global_state() -> list[int]:
+    """The state of the generator behind ``seed=None``: two numbers, or none where nothing has needed it yet."""
+    state = [] if _global is None else _state_of(_global)
+    return [] if state == _begun else state
+
+
+def set_global_state(state: list[int]) -> None:
+    """Set the generator behind ``seed=None`` to what `global_state` gave."""
+    global _global, _begun
+    if not state:
+        reset_global_generator()
+        return
+    if _global is None:
+        _global = SeedGenerator(0, name=_NAME)
+    _set_state(_global, state)
+    _begun = None
+
+
+# Outside of functions that are being compiled and of scopes, in which assigning has another meaning.
+
+
+def _state_of(generator: SeedGenerator) -> list[int]:
+    return [int(k) for k in generator.state.storage()]
+
+
+def _set_state(generator: SeedGenerator, state: list[int]) -> None:
+    array = generator.state.storage()
+    array[:] = state
+    generator.state.stored(array)
 
 
 when_cleared(reset_global_generator)

@@ -110,6 +110,14 @@ def call_takes_training(model: Any) -> bool:
     return call is not None and takes_training(call)
 
 
+def is_new(model: Any) -> bool:
+    """Whether Keras would look at a batch first, to build the model or what `compile` set, as `fit` begins."""
+    if not _is_built(model):
+        return True
+    is_measured = model._compile_loss is not None or model._compile_metrics is not None
+    return is_measured and not model._trainer_state.has_met_data
+
+
 def check_data(model: Any, adapter: DataAdapter) -> None:
     """Build the model for the data's shapes, and check indices and targets, before any training."""
     _check_targets(model, adapter)

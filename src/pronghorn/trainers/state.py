@@ -35,6 +35,7 @@ class TrainerState:
         compile_metrics: the metrics of all outputs; None without any.
         loss_tracker: the mean of the loss.
         given: the arguments of `compile`, for the configuration; empty before.
+        has_met_data: whether there was a `fit`, an `evaluate` or a single batch since.
         train_function, test_function, predict_function: the steps as functions, once they were needed.
         run: the run of `fit` that goes on, or the last one.
         stop_training, stop_evaluating, stop_predicting: whether the run ends after its step.
@@ -52,6 +53,7 @@ class TrainerState:
     compile_metrics: CompileMetrics | None = None
     loss_tracker: Mean = field(default_factory=lambda: Mean(name="loss"))
     given: Mapping[str, Any] = field(default_factory=dict)
+    has_met_data: bool = False
     train_function: StepFunction | None = None
     test_function: StepFunction | None = None
     predict_function: StepFunction | None = None

@@ -101,8 +101,11 @@ class Trainer(CompiledModel):
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_arrays((x, y, sample_weight), validation_split)
         adapter = make_adapter(x, y, sample_weight, batch_size, shuffle, class_weight, steps=steps_per_epoch)
+        if checks.is_new(self):
+            adapter.skip_first()
         steps = EpochIterator(adapter, steps_per_epoch, self.steps_per_execution, resumable=True)
         checks.check_data(self, adapter)
+        self._trainer_state.has_met_data = True
         others = self._validation_steps(validation_data, validation_batch_size or batch_size, validation_steps)
         callbacks = compiling.callback_list(
             callbacks, model=self, add_history=True, add_progbar=verbose != 0, verbose=verbose, epochs=epochs,
@@ -178,6 +181,7 @@ class Trainer(CompiledModel):
         check_run("evaluate", verbose, steps=steps)
         adapter = make_adapter(x, y, sample_weight, batch_size, steps=steps)
         checks.check_data(self, adapter)
+        self._trainer_state.has_met_data = True
         iterator = EpochIterator(adapter, steps, self.steps_per_execution)
         callbacks = compiling.callback_list(
             callbacks, model=self, add_progbar=verbose != 0, verbose=verbose, epochs=1, steps=iterator.num_batches
@@ -317,6 +321,7 @@ class Trainer(CompiledModel):
         checks.check_compiled(self, "train_on_batch")
         batch = self._one_batch(x, y, sample_weight, class_weight)
         checks.build(self, batch)
+        self._trainer_state.has_met_data = True
         function = self._function("train")
         self.reset_metrics()
         logs = as_floats(function(batch))
@@ -344,6 +349,7 @@ class Trainer(CompiledModel):
         checks.check_compiled(self, "test_on_batch")
         batch = self._one_batch(x, y, sample_weight)
         checks.build(self, batch)
+        self._trainer_state.has_met_data = True
         function = self._function("test")
         self.reset_metrics()
         logs = as_floats(function(batch))

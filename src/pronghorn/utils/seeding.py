@@ -12,6 +12,9 @@ from pronghorn.random import seed_generator
 def set_random_seed(seed: int) -> None:
     """Seed Python's, NumPy's and Pronghorn's generators, so that a script gives the same numbers every time.
 
+    Python's generator gives the seeds of layers and initializers that have none, and that of the random ops that are
+    called without one, in the order in which they are first needed; NumPy's gives the order of `fit`'s samples.
+
     Args:
         seed: an integer from 0 to 2**32 - 1.
 
@@ -31,5 +34,4 @@ def set_random_seed(seed: int) -> None:
         raise ValueError(f"set_random_seed: got {seed!r}; the seed must be an integer from 0 to 2**32 - 1.")
     random.seed(int(seed))
     np.random.seed(int(seed))
-
-    seed_generator.set_global_seed(int(seed))
+    seed_generator.reset_global_generator()

@@ -176,8 +176,8 @@ def intersection(draw: Any, name: str) -> Drawn:
         options["sparse_y_pred"] = sparse = draw(st.booleans())
         return options, (one_hot, predicted if sparse else scores), rows
     options |= {"sparse_y_true": draw(st.booleans()), "sparse_y_pred": draw(st.booleans())}
-    y_true = labels if options["sparse_y_true"] else one_hot
-    return options, (y_true, predicted if options["sparse_y_pred"] else scores), rows
+    y_true = integers(draw, rows, -1, classes + 2) if options["sparse_y_true"] else one_hot  # some are no class
+    return options, (y_true, integers(draw, rows, -1, classes + 2) if options["sparse_y_pred"] else scores), rows
 
 
 @covers("R2Score PearsonCorrelation ConcordanceCorrelation")

@@ -113,6 +113,24 @@ def test_what_callbacks_counted_goes_on(tmp_path, save_freq, steps, last):
     check(whole, run(tmp_path / "resumed", watching, save_freq=save_freq, steps=steps, last=last))
 
 
+@pytest.mark.parametrize(("save_freq", "steps"), [("epoch", 5), (1, 1), (2, 6)])
+def test_random_ops_without_a_seed_go_on(tmp_path, monkeypatch, save_freq, steps):
+    """Their generator begins when the step is compiled, which the resumed run does before it goes on."""
+
+    class Noise(keras.layers.Layer):
+        def call(self, x):
+            return x + keras.random.normal((4,))
+
+    def noisy(optimizer):
+        model = keras.Sequential([keras.Input((4,)), Noise(), keras.layers.Dense(1)])
+        model.compile(optimizer(), "mse")
+        return model
+
+    monkeypatch.setitem(globals(), "build", noisy)
+    whole = run(tmp_path / "whole", lambda folder: [])
+    check(whole, run(tmp_path / "resumed", lambda folder: [], save_freq=save_freq, steps=steps))
+
+
 def test_the_end_of_an_epoch_is_whole_when_a_callback_behind_the_backup_fails(tmp_path):
     def fail(epoch, logs):
         if epoch == 2:

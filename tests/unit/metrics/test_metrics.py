@@ -196,6 +196,21 @@ def test_weights_of_an_intersection_over_union():
         metric.update_state(labels, predictions, sample_weight=np.float32([1, 2]))
 
 
+@pytest.mark.parametrize("dtype, nan", [(None, 0), ("float32", None)])
+def test_what_is_no_class_does_not_count(dtype, nan):
+    """As in Keras: NaN is class 0 where the counts are integers, and what is no class is left out."""
+    labels = np.float32([0, 1, np.nan, 5, 1, -1, 2, np.inf])
+    predictions = np.float32([0, 1, 1, 2, 9, 0, np.nan, 1])
+    for ignored in (None, 0, 1):
+        wanted = np.zeros((3, 3))
+        for label, prediction in ((0, 0), (1, 1), (nan, 1), (2, nan)):
+            if None not in (label, prediction) and label != ignored:
+                wanted[label, prediction] += 1
+        metric = metrics.MeanIoU(3, dtype=dtype, ignore_class=ignored)
+        metric.update_state(labels, predictions)
+        np.testing.assert_array_equal(metric.total_cm.numpy(), wanted)
+
+
 def test_the_adjusted_r2_score_counts_samples_that_weigh_something():
     """One for each row, however many outputs it has, and none for a weight of 0: as Keras does from 3.16 on."""
     x = np.random.RandomState(0).rand(8, 2).astype("float32")

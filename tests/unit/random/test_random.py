@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random as python_random
+
 import numpy as np
 import pytest
 
-from pronghorn import random, utils
+from pronghorn import jit, random, utils
 from pronghorn.backends.numpy import run
 from pronghorn.graph import primitives
 from pronghorn.graph.tensor import as_tensor
 from pronghorn.graph.trace import trace
 from pronghorn.random.random import unit_uniform
+from pronghorn.random.seed_generator import global_state, set_global_state
 
 N = 40_000
 
@@ -101,6 +104,32 @@ def test_the_process_seed():
         return random.uniform((4,)).numpy()
 
     assert (numbers() == numbers()).all()
+
+
+def test_the_process_seed_is_that_of_functions_that_are_compiled_already():
+    compiled = jit(lambda x: random.uniform((4,)) + x)
+    numbers = []
+    for _ in range(3):
+        utils.set_random_seed(11)
+        numbers.append([compiled(np.zeros(4, "float32")).numpy() for _ in range(2)] + [random.uniform((4,)).numpy()])
+    np.testing.assert_array_equal(numbers[1], numbers[0])
+    np.testing.assert_array_equal(numbers[2], numbers[0])
+    assert len({tuple(x) for x in numbers[0]}) == 3  # none comes twice
+
+
+def test_what_needs_no_numbers_draws_nothing_from_pythons_generator():
+    """As in Keras: the generator behind seed=None asks Python's for its seed when it is first needed."""
+    utils.set_random_seed(11)
+    seeds = [python_random.randint(1, 10**9) for _ in range(2)]
+    utils.set_random_seed(11)
+    assert global_state() == []
+    random.uniform((2,))
+    assert global_state() == [seeds[0], 1]
+    assert random.SeedGenerator().seed == seeds[1]
+    kept = global_state()
+    utils.set_random_seed(11)
+    set_global_state(kept)
+    assert global_state() == kept and random.SeedGenerator().seed == seeds[0]
 
 
 def test_traced_functions_draw_anew_at_every_call():

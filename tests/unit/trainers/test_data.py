@@ -127,6 +127,56 @@ def test_rows_are_in_the_order_that_numpy_draws():
     np.testing.assert_array_equal(batch.gather()[0], wanted)
 
 
+@pytest.mark.parametrize("shuffle", [True, "batch", False])
+def test_what_is_not_built_takes_a_batch_of_another_order_first(make_model, data, shuffle):
+    """So does Keras: the orders of the first `fit` are those after another one that nobody sees."""
+    x, y = data
+    passes = {True: [50], "batch": [20, 20, 10], False: []}[shuffle]
+
+    def place():
+        return np.random.get_state()[2]
+
+    def after(*sizes):
+        np.random.seed(1)
+        for size in sizes:
+            np.random.permutation(size)
+        return place()
+
+    def fit(model):
+        np.random.seed(1)
+        model.fit(x, y, batch_size=20, epochs=2, shuffle=shuffle, verbose=0)
+        return place()
+
+    model = make_model()
+    first, later = after(*passes[:1], *passes, *passes), after(*passes, *passes)
+    assert [fit(model), fit(model)] == [first, later]
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    assert [fit(model), fit(model)] == [first, later]
+    for other in ("evaluate", "train_on_batch", "test_on_batch"):
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        getattr(model, other)(x, y)
+        assert fit(model) == later
+    model = make_model()
+    model.profile(x, y, steps=1, verbose=0)
+    assert fit(model) == first
+
+
+def test_batches_by_number_take_another_order_first(make_model, data):
+    def orders(model):
+        random.seed(1)
+        model.fit(Batches(*data, 10), shuffle=True, verbose=0)
+        return random.getstate()
+
+    def after(count):
+        random.seed(1)
+        for _ in range(count):
+            random.shuffle(list(range(5)))
+        return random.getstate()
+
+    model = make_model()
+    assert [orders(model), orders(model)] == [after(2), after(1)]
+
+
 def test_a_generator_that_ends_stops_the_training(make_model, data):
     with pytest.warns(UserWarning, match="exhausted"):
         history = make_model().fit(once(*data, 10), epochs=3, verbose=0)

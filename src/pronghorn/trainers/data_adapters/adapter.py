@@ -32,6 +32,13 @@ class DataAdapter:
         """A batch like the first, without using it up; None where that is not possible."""
         return None
 
+    def skip_first(self) -> None:
+        """Draw the random numbers that a pass over the data draws before its first batch is there.
+
+        Keras takes a batch of another pass to build what is not built yet. Its later orders of the data are those that
+        come after that one, and so are ours under the same seed.
+        """
+
     def share(self, reading: Any) -> None:
         """Have each of several processes read its share alone, where the data can give that; see
         `distribution.reading`.

@@ -148,9 +148,13 @@ class ArrayAdapter(DataAdapter):
             for start in range(0, total, size):
                 yield Batch(self._layout, [a[start : start + size] for a in self._arrays], key=self._key)
             return
-        rows = epoch_order(total, size if self._shuffle == "batch" else total)
+        rows = epoch_order(total, size if self._shuffle == "batch" else None)
         for start in range(0, total, size):
             yield Batch(self._layout, self._arrays, rows[start : start + size], key=self._key)
+
+    def skip_first(self) -> None:
+        if self._shuffle:
+            epoch_order(min(self.batch_size, self.num_samples) if self._shuffle == "batch" else self.num_samples)
 
     def first(self) -> Batch:
         size = min(self.batch_size, self.num_samples)
@@ -159,14 +163,14 @@ class ArrayAdapter(DataAdapter):
         return Batch(self._layout, self._arrays, np.arange(size), key=self._key)
 
 
-def epoch_order(total: int, chunk: int) -> np.ndarray:
+def epoch_order(total: int, chunk: int | None = None) -> np.ndarray:
     """A random order of row numbers, int64, drawn from NumPy's own generator as Keras draws it.
 
     Args:
         total: number of rows.
-        chunk: rows are shuffled within so many; all of them where it is the total.
+        chunk: rows are shuffled within so many; all of them by default.
     """
-    if chunk >= total:
+    if chunk is None or chunk >= total:
         return np.random.permutation(total)
     starts = range(0, total, chunk)
     return np.concatenate([start + np.random.permutation(min(chunk, total - start)) for start in starts])

@@ -71,6 +71,10 @@ class PyDatasetAdapter(DataAdapter):
     def first(self) -> Batch:
         return to_batch(self._dataset[0], self._class_weight)
 
+    def skip_first(self) -> None:
+        if self._shuffle and self.num_batches is not None:
+            next(self._order())
+
     def _order(self) -> Iterator[int]:
         if self.num_batches is None:
             number = 0
