@@ -16,7 +16,7 @@ from pronghorn.saving import archive, shards
 from pronghorn.saving.legacy.h5_files import LegacyFile
 from pronghorn.saving.legacy.zip_files import is_keras_2
 from pronghorn.saving.safetensors_store import SafetensorsReader
-from pronghorn.saving.weights_store import WeightsReader, array_info, member_of
+from pronghorn.saving.weights_store import WeightsReader, array_info, everything
 from pronghorn.utils.naming import to_snake_case
 
 
@@ -207,17 +207,10 @@ def _several_files(place: Path, facts: FileFacts) -> FileFacts:
 
 
 # -- their parts ------------------------------------------------------------------------------------------------------
-def _arrays(group: h5py.Group, shown: str, path: str = "") -> list[ArrayFacts]:
-    """All arrays at and below a group, by their paths."""
-    found = []
-    for name in group:
-        member = member_of(group, name, shown)
-        inner = f"{path}/{name}" if path else name
-        if isinstance(member, h5py.Group):
-            found += _arrays(member, shown, inner)
-        elif isinstance(member, h5py.Dataset):
-            found.append(ArrayFacts(inner, *array_info(member)))
-    return found
+def _arrays(file: h5py.File, shown: str) -> list[ArrayFacts]:
+    """All arrays of a file, by their paths."""
+    found = everything(file, shown)
+    return [ArrayFacts(path, *array_info(data)) for path, data in found if isinstance(data, h5py.Dataset)]
 
 
 def _add_arrays(facts: FileFacts, arrays: list[ArrayFacts]) -> None:

@@ -165,7 +165,8 @@ class WeightsReader:
         Raises:
             ValueError: if something on the way is a link.
         """
-        return sorted(_objects(self._file, self.shown_as))
+        groups = (path for path, found in everything(self._file, self.shown_as) if isinstance(found, h5py.Group))
+        return sorted(path.rpartition("/")[0] for path in groups if path.rpartition("/")[2] == "vars")
 
     def nbytes(self) -> int:
         """Return the size of all arrays, after the checks that cost nothing.
@@ -297,16 +298,39 @@ def checked_size(data: Any, shown_as: str) -> int:
     return size
 
 
-def total_bytes(group: h5py.Group, shown_as: str) -> int:
-    """The size of all arrays at and below a group; see `checked_size`."""
-    total = 0
+def everything(group: h5py.Group, shown_as: str, path: str = "", seen: set[int] | None = None) -> Iterator[Any]:
+    """All groups and arrays below a group: pairs of the path from there and the object, groups before what is in them.
+
+    Args:
+        group: an open group.
+        shown_as: what messages call the file.
+        path: of the group.
+        seen: the addresses of those before, for the calls within.
+
+    Raises:
+        ValueError: for a link, and for what lies at two places: groups that do so in each other, forty deep, would be
+            more than anybody can walk through.
+    """
+    seen = set() if seen is None else seen
     for name in group:
         member = member_of(group, name, shown_as)
+        place = h5py.h5o.get_info(member.id).addr
+        if place in seen:
+            raise ValueError(
+                f"{shown_as}: what is at {member.name} is also at another place. Weights files hold every array and "
+                "every group once; this one is refused."
+            )
+        seen.add(place)
+        inner = f"{path}/{name}" if path else name
+        yield inner, member
         if isinstance(member, h5py.Group):
-            total += total_bytes(member, shown_as)
-        else:
-            total += checked_size(member, shown_as)
-    return total
+            yield from everything(member, shown_as, inner, seen)
+
+
+def total_bytes(group: h5py.Group, shown_as: str) -> int:
+    """The size of all arrays at and below a group; see `checked_size`."""
+    found = (member for _, member in everything(group, shown_as))
+    return sum(checked_size(member, shown_as) for member in found if not isinstance(member, h5py.Group))
 
 
 def array_info(data: h5py.Dataset) -> tuple[tuple[int, ...], str]:
@@ -314,13 +338,3 @@ def array_info(data: h5py.Dataset) -> tuple[tuple[int, ...], str]:
     name = attribute(data, "dtype", data.file.filename)
     known = name if isinstance(name, str) and name in _BY_NAME else None
     return tuple(data.shape or ()), known or data.dtype.name
-
-
-def _objects(group: h5py.Group, shown_as: str, path: str = "") -> Iterator[str]:
-    for name in group:
-        member = member_of(group, name, shown_as)
-        if isinstance(member, h5py.Group):
-            if name == "vars":
-                yield path
-            else:
-                yield from _objects(member, shown_as, f"{path}/{name}" if path else name)

@@ -41,11 +41,12 @@ def members(model, tmp_path_factory):
 
 @pytest.fixture
 def archive_of(members, tmp_path):
-    def make(config=None, added=(), method=zipfile.ZIP_STORED):
+    def make(config=None, added=(), method=zipfile.ZIP_STORED, weights=None):
         path = tmp_path / "bad.keras"
+        others = {"config.json": config, "model.weights.h5": weights}
         with zipfile.ZipFile(path, "w", method) as archive:
-            for name, content in {**members, **({} if config is None else {"config.json": config})}.items():
-                archive.writestr(name, content)
+            for name, content in members.items():
+                archive.writestr(name, content if others.get(name) is None else others[name])
             for name, content in added:
                 archive.writestr(name, content)
         return path
@@ -211,6 +212,39 @@ def test_groups_that_hold_themselves(model, tmp_path):
     with h5py.File(path, "r+") as file:
         file["layers/again"] = file["layers"]
     refused(path, inspect_file)
+
+
+def doubled(path):
+    """Adds forty groups, each at two places of the one before: there are 2**40 ways through them."""
+    with h5py.File(path, "r+") as file:
+        group = file.create_group("more")
+        for _ in range(40):
+            below = group.create_group("a")
+            group["b"] = below
+            group = below
+
+
+@pytest.mark.parametrize("read", [inspect_file, keras.saving.KerasFileEditor])
+def test_groups_that_lie_at_two_places(model, tmp_path, read):
+    path = tmp_path / "bad.weights.h5"
+    model.save_weights(path)
+    doubled(path)
+    refused(path, read, "also at another place")
+
+
+@pytest.mark.parametrize("read", [keras.models.load_model, inspect_file])
+def test_models_whose_groups_lie_at_two_places(archive_of, members, tmp_path_factory, read):
+    weights = tmp_path_factory.mktemp("weights") / "model.weights.h5"
+    weights.write_bytes(members["model.weights.h5"])
+    doubled(weights)
+    refused(archive_of(weights=weights.read_bytes()), read, "also at another place")
+
+
+def test_models_of_keras_2_whose_groups_lie_at_two_places(model, tmp_path):
+    path = tmp_path / "bad.h5"
+    model.save(path)
+    doubled(path)
+    refused(path, keras.models.load_model, "also at another place")
 
 
 def test_giant_attributes(model, tmp_path):
