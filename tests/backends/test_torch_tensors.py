@@ -215,6 +215,28 @@ def test_a_model_as_a_module(torch):
         module(torch.tensor(x), torch.tensor(x))
 
 
+def test_a_module_keeps_its_types(torch):
+    module, x = keras.interop.to_torch(network()), torch.tensor(images())
+    expected = module(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        np.testing.assert_array_equal(module(x).detach(), expected.detach())
+    with pytest.raises(TypeError, match="is torch.float16 now, and what the module computes is fixed to float32"):
+        module.half()(x)
+    np.testing.assert_allclose(module.float()(x.double()).detach(), expected.detach(), rtol=0.01, atol=0.01)
+
+
+def test_autocast_leaves_models_as_they_are(torch):
+    losses = []
+    for enabled in (False, True):
+        model, x = network(), images(20)
+        model.compile("sgd", "mse", backend="torch")
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            losses.append(model.fit(x, np.zeros((20, 3)), epochs=2, verbose=0).history["loss"])
+            outputs = model(torch.tensor(x), training=True)
+        outputs.sum().backward()
+    assert losses[0] == losses[1] and outputs.dtype == torch.float32
+
+
 def test_a_module_of_several_inputs_and_outputs(torch):
     a, b = keras.Input((3,), name="a"), keras.Input((2,), dtype="int32", name="b")
     shared = keras.layers.Concatenate()([a, keras.layers.Embedding(5, 2)(b)[:, 0]])

@@ -112,6 +112,27 @@ def test_dicts_of_inputs_and_outputs(format, path):
     agrees(model, path, format, [drawn(1, 3), drawn(1, 5, 4)], [drawn(6, 3), drawn(6, 2, 4)])
 
 
+class OfDict(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(2)
+
+    def call(self, inputs):
+        return {"scores": self.dense(inputs["b"]), "sums": ops.sum(inputs["a"], axis=-1)}
+
+
+def test_a_model_of_ones_own_that_takes_a_dict(format, path):
+    model = OfDict()
+    model({"b": drawn(2, 4), "a": drawn(2, 3)})
+    model.export(path, format=format, verbose=False)
+    run = export_sweep.RUNTIMES[format](path, {"b": None, "a": None})
+    for rows in (1, 5):
+        arrays = {"a": drawn(rows, 3), "b": drawn(rows, 4)}
+        expected = model.predict_on_batch(arrays)
+        for got, name in zip(run(list(arrays.values())), ("scores", "sums"), strict=True):
+            np.testing.assert_allclose(got, expected[name], rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("layer", "least"),

@@ -119,6 +119,21 @@ def test_dicts_of_inputs_and_outputs(tmp_path):
     assert [o.name for o in session.get_outputs()] == ["best", "seq", "sum"]
 
 
+class OfDict(keras.Model):
+    def call(self, inputs):
+        return {"sums": ops.sum(inputs["b"], axis=-1), "twice": inputs["a"] * 2}
+
+
+def test_a_model_of_ones_own_that_takes_a_dict(tmp_path):
+    model, path = OfDict(), tmp_path / "model.onnx"
+    arrays = {"b": np.ones((2, 4), "float32"), "a": np.ones((2, 3), "float32")}
+    model(arrays)
+    model.export(path, format="onnx", verbose=False)
+    session = onnxruntime.InferenceSession(path)
+    sums, twice = session.run(["sums", "twice"], arrays)
+    assert sums.tolist() == [4, 4] and twice.tolist() == [[2] * 3] * 2
+
+
 #: Rounding of every operation: so many units of the type's own precision, at most.
 @pytest.mark.parametrize(
     ("policy", "tolerance"),

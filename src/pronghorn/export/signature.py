@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -211,11 +212,8 @@ def _own_structure(model: Any) -> tuple[Any, bool]:
     if struct is None and getattr(model, "_ends", None) is not None:
         struct = model._ends[0]
     if struct is not None:
-        own = tree.map_structure(to_spec, struct)
-        if isinstance(own, dict):
-            own = {k: Spec(s.shape, s.dtype, k) if isinstance(s, Spec) else s for k, s in own.items()}
-        return own, False
-    shapes = model._build_shapes
+        return _by_keys(tree.map_structure(to_spec, struct)), False
+    shapes = copy.deepcopy(model._build_shapes)  # in plain containers: those of a layer are not what libraries take
     if not model.built or not shapes:
         return None, False
 
@@ -223,7 +221,14 @@ def _own_structure(model: Any) -> tuple[Any, bool]:
         return Spec((None, *shape[1:]) if shape else (), "float32", None)
 
     structures = [tree.map_shape_structure(of_any_batch, shape) for shape in shapes.values()]
-    return (structures[0], False) if len(structures) == 1 else (tuple(structures), True)
+    return (_by_keys(structures[0]), False) if len(structures) == 1 else (tuple(structures), True)
+
+
+def _by_keys(structure: Any) -> Any:
+    """Nested specs, those of a dict named by its keys."""
+    if not isinstance(structure, dict):
+        return structure
+    return {k: Spec(s.shape, s.dtype, k) if isinstance(s, Spec) else s for k, s in structure.items()}
 
 
 def to_spec(x: Any) -> Spec:

@@ -121,7 +121,15 @@ class GraphModule(torch.nn.Module):
         if len(arrays) != len(self._dtypes):
             raise ValueError(f"{self._graph.name} takes {len(self._dtypes)} tensors, got {len(arrays)}.")
         tensors = [torch.as_tensor(x).to(dtype) for x, dtype in zip(arrays, self._dtypes)]
-        results = ENGINE.run(self._graph, [*tensors, *(getattr(self, name) for name in self._weights)])
+        weights = [getattr(self, name) for name in self._weights]
+        for name, weight, value in zip(self._weights, weights, self._graph.inputs[len(tensors) :]):
+            if weight.dtype != TYPES[value.dtype]:
+                raise TypeError(
+                    f"{self._graph.name}: the weight {name} is {weight.dtype} now, and what the module computes is fixed to "
+                    f"{value.dtype}. Convert it back with .to({TYPES[value.dtype]}), or make it of a model with "
+                    "another dtype, such as keras.config.set_dtype_policy('float16') before its layers are made."
+                )
+        results = ENGINE.run(self._graph, [*tensors, *weights])
         return tree.map_structure(lambda i: results[i], self._structure)
 
 

@@ -36,6 +36,20 @@ def _numbers() -> contextlib.AbstractContextManager[Any]:
     return _outside_inference_mode() if torch.is_inference_mode_enabled() else torch.no_grad()
 
 
+@contextlib.contextmanager
+def _without_autocast(kinds: Sequence[str]) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        for kind in kinds:
+            stack.enter_context(torch.autocast(kind, enabled=False))
+        yield
+
+
+def _own_types() -> contextlib.AbstractContextManager[Any]:
+    """Graphs say themselves in which types they compute, also where a program is in `torch.autocast`."""
+    kinds = [kind for kind in ("cpu", "cuda") if torch.is_autocast_enabled(kind)]
+    return _without_autocast(kinds) if kinds else contextlib.nullcontext()
+
+
 class TorchEngine(engine.Engine):
     """PyTorch. Variables that were asked for as parameters are updated in place, the others get new tensors."""
 
@@ -105,12 +119,12 @@ class TorchEngine(engine.Engine):
 
     def run(self, graph: Graph | Bound, arrays: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         if torch.is_grad_enabled():  # a call of the user's own, of a graph that was made for it alone
-            with registry.placing(arrays[0].device if arrays else None):
+            with _own_types(), registry.placing(arrays[0].device if arrays else None):
                 return interpreter.run(graph, arrays, TABLE)
-        return plans.run(graph, arrays)
+        return _planned(graph, arrays)
 
     def lasting(self, graph: Graph) -> Callable[[Sequence[torch.Tensor]], list[torch.Tensor]]:
-        return functools.partial(plans.run, graph)
+        return functools.partial(_planned, graph)
 
     def checkpointed(self, fn: Callable[[], Any]) -> Any:
         return checkpoint(fn, use_reentrant=False) if torch.is_grad_enabled() else fn()
@@ -131,6 +145,11 @@ class TorchEngine(engine.Engine):
 
     def devices(self) -> list[str]:
         return ["cpu:0", *(f"gpu:{i}" for i in range(torch.cuda.device_count()))]
+
+
+def _planned(graph: Graph | Bound, arrays: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    with _own_types():
+        return plans.run(graph, arrays)
 
 
 def _in_place(parameters: list[Any], old: Sequence[Any], results: list[Any], values: list[Any]) -> tuple[list, list]:
