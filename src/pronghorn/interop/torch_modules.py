@@ -125,8 +125,8 @@ class GraphModule(torch.nn.Module):
         for name, weight, value in zip(self._weights, weights, self._graph.inputs[len(tensors) :]):
             if weight.dtype != TYPES[value.dtype]:
                 raise TypeError(
-                    f"{self._graph.name}: the weight {name} is {weight.dtype} now, and what the module computes is fixed to "
-                    f"{value.dtype}. Convert it back with .to({TYPES[value.dtype]}), or make it of a model with "
+                    f"{self._graph.name}: the weight {name} is {weight.dtype} now, and what the module computes is "
+                    f"fixed to {value.dtype}. Convert it back with .to({TYPES[value.dtype]}), or make it of a model of "
                     "another dtype, such as keras.config.set_dtype_policy('float16') before its layers are made."
                 )
         results = ENGINE.run(self._graph, [*tensors, *weights])
