@@ -22,13 +22,14 @@ from typing import Any
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand
 from pronghorn.codegen.contract import emit_contract
 from pronghorn.codegen.launch import Emitted, HostCall, Launch, Timed
-from pronghorn.codegen.listing import Listing, StepState, count_cycles, read_clock
+from pronghorn.codegen.listing import Listing, StepState
 from pronghorn.codegen.loops import emit_loops
 from pronghorn.codegen.pooled import emit_pooled
 from pronghorn.codegen.signature import Signature
 from pronghorn.codegen.slots import KernelTables, Tables
 from pronghorn.codegen.special_kernels import emit_special
 from pronghorn.codegen.units import Units
+from pronghorn.codegen.walker import count_cycles, read_clock
 from pronghorn.compiler.kernels import ContractionKernel, Kernel, LoopKernel, NodeKernel, PooledKernel, Program
 from pronghorn.compiler.memory import Lifetime
 from pronghorn.compiler.schedule import copy_kernel, fill_kernel
@@ -92,7 +93,7 @@ class ProgramEmitter:
         self.program = program
         self.functions: dict[str, str] = {}  # by their text without the name
         self.written: dict[Hashable, _Written] = {}  # by their signatures
-        self.listing = Listing(self.module)
+        self.listing = Listing(self.module, profile)
 
     def run(self) -> Emitted:
         """Everything."""
@@ -117,7 +118,7 @@ class ProgramEmitter:
         fb.place(self.lost)
         self._report("ph_leave")
         fb.ret()
-        self.listing.finish(self.profile)
+        self.listing.finish()
         return self.out
 
     def _write_listed(self) -> None:

@@ -4,7 +4,7 @@ A *job* is a function `void job(ptr ctx, ptr args, i64 tid, i64 first)` in machi
 calling thread; the other threads of the pool join in as they get to it, and nothing waits for one that has not. The
 work of a job is cut into *grains*, numbered in the order in which the job names them, from `first` on; no number comes
 twice. Every thread runs the whole job and so knows each grain's number; a grain is run by whoever takes it. Why
-late threads can do no harm is in docs/design/threads.md. Generated modules include `RUNTIME_IR`, which defines
+late threads can do no harm is in docs/design/threads.md. Jobs call these functions, which `RUNTIME_IR` defines:
 
 - `i64 @ph_take(ptr ctx, i64 first, i64 end, i64 tid)`: takes one of the grains [first, end) if any is left, else -1;
 - `i64 @ph_take_whole(ptr ctx, i64 first, i64 tid)`: the same for one grain, left to thread 0 if that comes soon;
@@ -355,7 +355,7 @@ out:
 
 
 def runtime_ir(arch: str | None = None, system: str | None = None, kind: str | None = None) -> str:
-    """The IR that a generated module includes once, ahead of its own functions.
+    """The IR of what jobs call, for a module of jobs to include ahead of its own functions.
 
     Args:
         arch: LLVM's name of the architecture; the host's by default.
@@ -381,3 +381,28 @@ def pool_ir(arch: str | None = None, system: str | None = None, kind: str | None
 
 
 RUNTIME_IR = runtime_ir()
+
+EXPORTED = {
+    "ph_take": "i64 (ptr, i64, i64, i64)",
+    "ph_take_whole": "i64 (ptr, i64, i64)",
+    "ph_meet": "void (ptr, i64, i64, i64)",
+    "ph_leave": "void (ptr, i64, i64, i64)",
+    "ph_decide": "void (ptr, i64, i64, i8)",
+    "ph_decided": "i64 (ptr, i64, i64)",
+    "ph_fail": "void (ptr, i64)",
+}
+"""What jobs call, with its type, for modules that find it elsewhere."""
+
+
+def declarations() -> str:
+    """The IR with which a module of jobs names what it calls and does not define."""
+    kinds = ((name, *kind.split(" ", 1)) for name, kind in EXPORTED.items())
+    return "".join(f"declare {result} @{name}{parameters}\n" for name, result, parameters in kinds)
+
+
+def exported(text: str) -> str:
+    """The definitions of `runtime_ir`, for other modules to call."""
+    for name, kind in EXPORTED.items():
+        result = kind.partition(" ")[0]
+        text = text.replace(f"define internal {result} @{name}(", f"define {result} @{name}(")
+    return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from pronghorn.backends.llvm import linking
 from pronghorn.backends.llvm.gathering import gather_rows
 from pronghorn.backends.llvm.step_plan import StepPlan, slots_of
 from pronghorn.codegen.launch import Emitted
@@ -16,7 +17,7 @@ from pronghorn.compiler.outputs import place_outputs
 from pronghorn.compiler.stages import lower, rewrite
 from pronghorn.compiler.verify import verify_memory
 from pronghorn.graph.trace import Traced
-from pronghorn.runtime import debug, native
+from pronghorn.runtime import debug
 from pronghorn.runtime.compile import CompilationError
 from pronghorn.runtime.host import Target
 
@@ -51,7 +52,7 @@ def build(traced: Traced, gathered: Collection[int], target: Target, profile: bo
         by_variable = dict(zip(traced.variables, variables))
         program, results = place_outputs(program, traced.num_results, [by_variable[v] for v in traced.updated])
         emitted = emit_program(program, target, {*graph.inputs, *results}, profile)
-        text = native.RUNTIME_IR + emitted.module.text()
+        text = linking.declarations() + emitted.module.text()
         memory = plan_memory(emitted.lifetimes)
         if debug.enabled("verify"):
             verify_memory(memory, emitted.lifetimes)

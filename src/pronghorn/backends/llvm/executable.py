@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pronghorn.backends.interpreter import bind_extents
-from pronghorn.backends.llvm import kept_steps
+from pronghorn.backends.llvm import kept_steps, linking
 from pronghorn.backends.llvm.gathering import gathered_avals
 from pronghorn.backends.llvm.layout import Layout, address, make_layout
 from pronghorn.backends.numpy.executable import copied_into
@@ -97,6 +97,7 @@ class Executable:
     # -- making it --------------------------------------------------------------------------------------------------
     def _compile(self) -> None:
         target = self._target
+        linking.link(kept_steps.compiler())
         # what is to be looked at, or counted, has to be made
         shown = self._is_profiled or any(debug.enabled(flag) for flag in debug.PRINTED)
         name = None if shown else kept_steps.key(self.traced, self.gathered, target)

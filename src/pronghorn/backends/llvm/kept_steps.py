@@ -32,7 +32,7 @@ def key(traced: Traced, gathered: Collection[int], target: Target) -> str | None
     numbers = {v: i for i, v in enumerate(traced.variables)}
     updated = [numbers[v] for v in traced.updated]
     kind = f"{len(numbers)} {updated} {traced.num_results} {sorted(gathered)} {sorted(skipped())} {target!r}"
-    return cache_key(f"step {_compiler()}\n{kind}\n{graph}", target)
+    return cache_key(f"step {compiler()}\n{kind}\n{graph}", target)
 
 
 def load(name: str) -> tuple[StepPlan, bytes] | None:
@@ -53,7 +53,7 @@ def store(name: str, plan: StepPlan, code: bytes) -> None:
 
 
 @functools.cache
-def _compiler() -> str:
+def compiler() -> str:
     """A hash of the source of all that stands between a graph and its code, so that no change of it meets old code."""
     digest = hashlib.sha256(__version__.encode())
     root = Path(__file__).parents[2]
