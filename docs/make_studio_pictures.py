@@ -79,7 +79,7 @@ def train(camera: Camera, watched: Watched) -> None:
         watched.set(field, value)
     page.get_by_role("button", name="Train it").click()
     watched.wait_for_state("finished", 300)
-    page.locator(".confusion td").first.wait_for()
+    page.get_by_text("of 10,000 right").wait_for()  # and not what was so far while it was trained
     camera.take(watched, "train")
     camera.take(watched, "results", of=".grid:has(.confusion)")
     page.get_by_role("radio", name="Weights").click()
@@ -92,7 +92,7 @@ def train(camera: Camera, watched: Watched) -> None:
     watched.wait_for_state("Run 2 finished", 300)
     page.get_by_role("radio", name="Runs (2)").click()
     page.get_by_label("Compare Run 2 with").select_option("1")
-    page.locator("#differences").wait_for()
+    page.locator('#differences:has-text("0.05")').wait_for()
     camera.take(watched, "runs")
 
 

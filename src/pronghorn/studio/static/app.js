@@ -1,6 +1,6 @@
 // The page: the frame around the views, and which of them is shown.
 import {render} from "preact";
-import {html, useEffect, useErrorBoundary, useState} from "./parts.js";
+import {html, useEffect, useErrorBoundary, useRef, useState} from "./parts.js";
 import {connect, say, useStore} from "./link.js";
 import {Build} from "./build.js";
 import {Train} from "./train.js";
@@ -57,8 +57,12 @@ function App() {
   const {state, online, message} = useStore();
   const view = useHash(state);
   const [theme, setTheme] = useTheme();
+  const opened = useRef(false);
   useEffect(() => {
     scrollTo(0, 0);
+    // What was chosen may be gone with its view, as "Train it" is: then the keyboard goes on in the new one.
+    if (opened.current && document.activeElement === document.body) document.getElementById("main").focus({preventScroll: true});
+    opened.current = true;
     document.title = `${VIEWS.find(([name]) => name === view)[1]} · Pronghorn studio`;
   }, [view]);
   const run = state?.runs[state.runs.length - 1];

@@ -167,10 +167,18 @@ function Layers({features, source, input}) {
   const ref = useRef();
   const choose = (layer, place) => {
     setChosen({layer, place});
-    setTimeout(() => ref.current?.scrollIntoView({behavior: "smooth", block: "nearest"}), 80);
+    setTimeout(() => {
+      ref.current?.scrollIntoView({behavior: "smooth", block: "nearest"});
+      ref.current?.querySelector('.zoom [role="application"]')?.focus({preventScroll: true}); // the arrow keys move on it
+    }, 80);
+  };
+  const close = () => {
+    const from = ref.current.querySelector('.map[aria-pressed="true"], .cell[aria-pressed="true"]');
+    setChosen(null);
+    from?.focus();
   };
   return html`<div style=${{marginTop: "16px"}} ref=${ref}>
-    ${chosen && features.some((one) => one.name === chosen.layer) && html`<${Arithmetic} features=${features} source=${source} input=${input} chosen=${chosen} onChoose=${setChosen} onClose=${() => setChosen(null)} />`}
+    ${chosen && features.some((one) => one.name === chosen.layer) && html`<${Arithmetic} features=${features} source=${source} input=${input} chosen=${chosen} onChoose=${setChosen} onClose=${close} />`}
     <${Card} title="Layer by layer"><p class="help" style=${{marginBottom: "14px"}}>What comes out of every layer for this input: dark is the layer's smallest value, bright its largest. Choose a map or a value to
       see the numbers and where they come from.</p>
       ${features.map((layer) => html`<div class="layer-block" key=${layer.name}><div class="layer-head"><h3>${layer.name}</h3><span class="muted">${layer.kind} · ${layer.shape.join(" × ")} · ${number(layer.low, 3)} to ${number(layer.high, 3)}</span></div>

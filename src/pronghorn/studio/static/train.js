@@ -131,7 +131,7 @@ function Results({run}) {
     <${Card} title="The most wrong" aside=${cell ? html`<span>${names[cell[0]]} taken for ${names[cell[1]]}</span><${Button} kind="plain" onClick=${() => setCell(null)}>Show all<//>` : null}>
       ${worst.length ? html`<div class="thumbs">${worst.map((one) => html`<a class="thumb" style=${{textDecoration: "none"}} href=${`#look`} onClick=${() => { store.example = one.example; }}>
         ${one.image ? html`<${Pixels} picture=${one.image} size=${56} label=${`Example ${one.example}`} />` : html`<span>Row ${one.example}</span>`}
-        <span>is <b>${names[one.truth]}</b></span><span>said <b class="bad">${names[one.best]}</b>, ${percent(one.sure, 0)}</span></a>`)}</div>`
+        <span>is <b>${names[one.truth]}</b></span><span>said <b class="bad">${names[one.best]}</b></span><span>${percent(one.sure, 0)} sure</span></a>`)}</div>`
       : html`<${Empty}>${cell ? "None of these is among the most wrong." : "Nothing is wrong."}<//>`}<//>
   </div>`;
 }
