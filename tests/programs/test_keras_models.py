@@ -39,6 +39,7 @@ def compiled(k):
     return model
 
 
+@pytest.mark.slow
 def test_to_keras_carries_weights_compile_and_the_optimizers_state():
     ours = compiled(keras)
     theirs = interop.to_keras(ours)

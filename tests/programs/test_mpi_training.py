@@ -18,6 +18,7 @@ WORKLOADS = ("tutorial_cnn", "mlp", "resnet", "lstm", "bidirectional_gru", "tran
              "xception")  # fmt: skip
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(tmp_path):
     one = trained(1, tmp_path / "one.npz", plain=True, epochs=1, rows=70)
     two = trained(2, tmp_path / "two.npz", epochs=1, rows=70)

@@ -59,6 +59,7 @@ def test_a_small_residual_network(tmp_path):
     agrees(model, tmp_path / "m.onnx", *([drawn(n, 16, 16, 3)] for n in (1, 3, 7)))
 
 
+@pytest.mark.slow
 def test_a_text_classifier_with_masks_and_any_length(tmp_path):
     ids = keras.Input((None,), dtype="int32")
     h = layers.Embedding(50, 8, mask_zero=True)(ids)

@@ -280,6 +280,7 @@ def _fit_both(theirs, ours, x, y, **arguments):
     return got
 
 
+@pytest.mark.slow
 def test_fit_with_all_its_parts():
     theirs, ours = _pair("mlp")
     for model in (theirs, ours):

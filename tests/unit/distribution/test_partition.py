@@ -114,6 +114,7 @@ def test_a_single_process_has_the_whole_data_whatever_it_reads():
 
 
 @pytest.mark.parametrize("normalized", [False, True])
+@pytest.mark.slow
 def test_training_in_pieces(normalized):
     x, y = RNG.normal(size=(70, 5)).astype("float32"), RNG.integers(0, 3, 70)
     weight = RNG.random(70).astype("float32")

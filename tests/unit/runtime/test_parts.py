@@ -67,6 +67,7 @@ def test_what_is_wrong_in_a_part_is_told(small_parts):
         compile_ir(module(9).replace("store i32 %new", "store i64 %new", 1), use_cache=False)
 
 
+@pytest.mark.slow
 def test_training_gives_the_same_bits(monkeypatch):
     def trained(size):
         monkeypatch.setattr(parts, "PART", size)

@@ -61,6 +61,7 @@ def test_a_pattern_against_a_long_name():
         table["a" * 100_000]
 
 
+@pytest.mark.slow
 def test_many_assets_that_unpack_to_much(tmp_path):
     blank = bytes(1 << 22)
     path = _rewritten(_model(tmp_path), extra=[(f"assets/{i}", blank) for i in range(100)])
@@ -88,6 +89,7 @@ def test_deeply_nested_models():
             keras.models.model_from_json(text)
 
 
+@pytest.mark.slow
 def test_inspecting_many_arrays(tmp_path, capsys):
     path = tmp_path / "m.weights.h5"
     with h5py.File(path, "w") as file:
