@@ -230,3 +230,7 @@ def test_what_has_no_values_yet_meets_arrays_of_jax_by_our_operators():
     np.testing.assert_array_equal(layer(np.ones((2, 3), "float32")), [[2, 4, 6]] * 2)
     model = keras.Sequential([keras.Input((3,)), layer])
     np.testing.assert_array_equal(model.predict(np.ones((2, 3)), verbose=0), [[2, 4, 6]] * 2)
+    variable = keras.Variable(np.float32([3, 4, 5]))
+    with keras.GradientTape() as tape:
+        loss = ops.sum(factor * variable)
+    np.testing.assert_array_equal(tape.gradient(loss, variable), factor)

@@ -299,16 +299,23 @@ def untried(name: str) -> Engine:
     return found
 
 
-_met: set[str] = set()
+class _Met:
+    """The engines whose libraries know our arrays and variables, and how many modules there were at the last look."""
+
+    names: ClassVar[set[str]] = set()
+    modules = 0
 
 
 def meet_imported() -> None:
     """Have the functions of libraries that the program has imported take our arrays and variables."""
+    if len(sys.modules) == _Met.modules:
+        return
     for name, library in LIBRARIES.items():
-        if library in sys.modules and name not in _met:
-            _met.add(name)
+        if library in sys.modules and name not in _Met.names:
+            _Met.names.add(name)
             with contextlib.suppress(ImportError, EngineError):
                 untried(name)
+    _Met.modules = len(sys.modules)
 
 
 @functools.cache

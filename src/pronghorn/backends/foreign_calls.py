@@ -19,7 +19,7 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.backends import choice
-from pronghorn.backends.engine import ROOTS, Engine, engine
+from pronghorn.backends.engine import ROOTS, Engine, engine, meet_imported
 from pronghorn.backends.kept_calls import Kept, KeptCalls, Signature
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import current_trace, state
@@ -103,6 +103,7 @@ def on_its_engine(fn: F) -> F:
                 return fn(*args, **kwargs)
             name = engine_of(args) or (engine_of(kwargs.values()) if kwargs else None)
             if name is None and (not _tracing or (name := _traced_by()) is None):
+                meet_imported()  # which may be given the result
                 return fn(*args, **kwargs)
             if converts and name != choice.chosen() and _are_numbers((args, kwargs)):
                 return fn(*args, **kwargs)

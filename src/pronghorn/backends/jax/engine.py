@@ -14,8 +14,9 @@ from pronghorn.backends.engine import Engine, Step
 from pronghorn.backends.foreign_calls import tell_of_tracing
 from pronghorn.backends.jax import processes, sharding
 from pronghorn.backends.jax.table import TABLE
+from pronghorn.graph.active import state
 from pronghorn.graph.ir import Graph
-from pronghorn.graph.tensor import Tensor, as_tensor
+from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.variable import tell_of_classes
 
 try:  # private to JAX, and so may be missing some day
@@ -115,10 +116,9 @@ def _array_of(x: Any) -> Any:
 
 
 def _converted(x: Any) -> Any:
-    """What JAX's functions take in place of a tensor or variable: of one that has no values yet, itself, so that Python
-    asks our operators."""
-    tensor = as_tensor(x)
-    return x if tensor.is_traced else _array_of(tensor)
+    """What JAX's functions take in place of a tensor or variable: itself in a trace and under a tape, of which JAX's
+    array would know nothing, so that Python asks our operators."""
+    return x if state.traces or state.tapes else _array_of(x)
 
 
 def _register(cls: Any) -> None:
