@@ -4,6 +4,7 @@ import copy
 import pickle
 import subprocess
 import sys
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -124,6 +125,15 @@ def test_threads_get_their_own_results(engine):
     finally:
         sys.setswitchinterval(before)
     np.testing.assert_array_equal([r[0] for r in results], arrays)
+
+
+def test_infinities_are_results_and_no_warnings(engine):
+    traced = trace(lambda x: [keras.ops.log(x), x / x], [Aval((2,), "float32")])
+    run = TableExecutable(engine, traced)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        logarithms, ratios = run(np.float32([0, 1]))
+    np.testing.assert_array_equal([logarithms, ratios], [[-np.inf, 0], [np.nan, 1]])
 
 
 def test_the_engine_is_told_in_kerass_words(engine, monkeypatch):

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytensor
 from pytensor.compile.mode import Mode
 from pytensor.link.vm import VMLinker
@@ -36,7 +37,7 @@ def compiled(inputs: Sequence[Any], outputs: Sequence[Any]) -> Callable[..., lis
     running = threading.Lock()
 
     def call(*arrays: Any) -> list[Any]:
-        with running:
+        with running, np.errstate(all="ignore"):  # NumPy's functions, which it calls, warn of infinities
             return function(*arrays)
 
     return call
