@@ -35,8 +35,8 @@ class QuantizedDTypePolicy(DTypePolicy):
     def __init__(self, mode: Any, source_name: str | None = None) -> None:
         if mode not in MODES:
             raise ValueError(
-                f"{type(self).__name__}: Invalid quantization mode {shown(mode)}{nearest_clause(str(mode), MODES)}. "
-                f"Known are {', '.join(MODES)}."
+                f"{type(self).__name__}: there is no mode {shown(mode)}{nearest_clause(str(mode), MODES)}. Known are "
+                f"{', '.join(MODES)}."
             )
         super().__init__(source_name)
         self._source_name = self._name
@@ -105,8 +105,8 @@ class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
         super().__init__(mode, source_name)
         if not is_integer(amax_history_length):
             raise TypeError(
-                "QuantizedFloat8DTypePolicy: `amax_history_length` must be an integer, got "
-                f"{shown(amax_history_length)}."
+                f"QuantizedFloat8DTypePolicy: amax_history_length={shown(amax_history_length)} is no number of steps, "
+                "such as 1024."
             )
         self.amax_history_length = int(amax_history_length)
 
@@ -125,20 +125,18 @@ class _NumberedDTypePolicy(QuantizedDTypePolicy):
         given = str(mode).split("/")
         if given[0] != self.kind or len(given) != 1 + len(self.numbers):
             raise ValueError(
-                f"Invalid mode for {type(self).__name__}. Expected format '{wanted}', such as {self._example()!r}, but "
-                f"got {shown(mode)}."
+                f"{type(self).__name__}: a mode is {wanted}, for example {self._example()!r}; got {shown(mode)}."
             )
         for name, text in zip(self.numbers, given[1:]):
             if not re.fullmatch(r"-?\d+", text):
                 raise ValueError(
-                    f"Invalid mode for {type(self).__name__}. {' and '.join(f'<{n}>' for n in self.numbers)} must be "
-                    f"an integer (integers). Expected format '{wanted}', but got {shown(mode)}."
+                    f"{type(self).__name__}: in the mode {shown(mode)} {text!r} stands for {name}, where an integer "
+                    f"belongs. A mode is {wanted}, for example {self._example()!r}."
                 )
             number, (allowed, words) = int(text), _NUMBERS[self.kind, name]
             if not allowed(number):
                 raise ValueError(
-                    f"Invalid {name} in mode of {type(self).__name__}. Supported values are {words}, but got {number} "
-                    f"from {shown(mode)}."
+                    f"{type(self).__name__}: the mode {shown(mode)} asks for {name}={number}; there is {words}."
                 )
             setattr(self, name, number)
         super().__init__(self.kind, source_name)
@@ -214,13 +212,13 @@ def _is_size(number: int) -> bool:
     return number == -1 or number > 0
 
 
-_SIZE = (_is_size, "-1 or a positive integer")
+_SIZE = (_is_size, "1 and above, and -1 for no groups")
 #: What a number may be, and in words, by the mode and its name.
 _NUMBERS = {
     ("int4", "block_size"): _SIZE,
     ("gptq", "weight_bits"): (lambda n: n in (2, 3, 4, 8), "2, 3, 4 and 8"),
     ("gptq", "group_size"): _SIZE,
-    ("awq", "weight_bits"): (lambda n: n == 4, "4; AWQ only supports 4-bit quantization"),
+    ("awq", "weight_bits"): (lambda n: n == 4, "nothing but 4"),
     ("awq", "group_size"): _SIZE,
 }
 

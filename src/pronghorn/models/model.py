@@ -226,7 +226,8 @@ class Model(Trainer, Layer):
         type_check = kwargs.pop("type_check", True)
         if kwargs:
             raise ValueError(
-                f"Model.quantize: Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}."
+                f"Model.quantize: there is no argument {', '.join(kwargs)}; it takes mode, config, filters "
+                "and type_check."
             )
         if quantize_layers(self, mode, config, filters, type_check):
             self._trainer_state.forget_functions()

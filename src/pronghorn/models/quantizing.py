@@ -24,8 +24,8 @@ def quantize_layers(model: Any, mode: str, config: Any, filters: Any, type_check
     """
     if not (filters is None or isinstance(filters, str | list | tuple) or callable(filters)):
         raise ValueError(
-            "quantize: The `filters` argument must be a regex string, a list of regex strings, or a callable that is "
-            f"given a layer; got {shown(filters)} of type {type(filters).__name__}."
+            "quantize: filters tells layers apart by a regular expression for their names, several of them, or a "
+            f"function of a layer; got {shown(filters)} of type {type(filters).__name__}."
         )
     some = False
     for layer in model._flatten_layers():

@@ -38,8 +38,8 @@ class Quantizer:
             NotImplementedError: for a class that has not written it.
         """
         raise NotImplementedError(
-            f"{self} does not implement get_config(): write one in {type(self).__name__} that returns the arguments of "
-            "its constructor, so that it can be saved."
+            f"{type(self).__name__} has no get_config() of its own, so it cannot be saved: write one that returns the "
+            "arguments of its constructor."
         )
 
     @classmethod
@@ -80,8 +80,8 @@ class AbsMaxQuantizer(Quantizer):
         self.epsilon = epsilon
         if output_dtype == "int8" and not (value_range[0] >= -128 and value_range[1] <= 127):
             raise ValueError(
-                "AbsMaxQuantizer: Quantizer with output_dtype='int8' holds integers from -128 to 127, got "
-                f"value_range={value_range}. Narrow the range or take a wider output_dtype."
+                f"AbsMaxQuantizer: value_range={value_range} reaches beyond int8, which is -128 to 127. Narrow it, or "
+                "take a wider output_dtype."
             )
 
     def __call__(self, x: Any, axis: Any = None, to_numpy: bool = False) -> tuple[Any, Any]:  # type: ignore[override]
@@ -92,13 +92,12 @@ class AbsMaxQuantizer(Quantizer):
             axis: in place of the constructor's.
             to_numpy: see `abs_max_quantize`.
         """
-        axis = self.axis if axis is None else axis
-        axis = -1 if axis is None else axis
-        return abs_max_quantize(x, axis, self.value_range, self.output_dtype, self.epsilon, to_numpy)
+        along = next((one for one in (axis, self.axis) if one is not None), -1)
+        return abs_max_quantize(x, along, self.value_range, self.output_dtype, self.epsilon, to_numpy)
 
     def get_config(self) -> dict[str, Any]:
-        config = {"value_range": self.value_range, "epsilon": self.epsilon, "output_dtype": self.output_dtype}
-        return config if self.axis is None else {**config, "axis": self.axis}
+        given = {name: getattr(self, name) for name in ("value_range", "epsilon", "output_dtype", "axis")}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 def abs_max_quantize(
@@ -134,8 +133,8 @@ def abs_max_quantize(
     own = x.dtype
     sizes = library.abs(x)
     largest = np.max(sizes, axis=axis, keepdims=True, initial=0) if to_numpy else ops.max(sizes, axis, keepdims=True)
-    scale = library.divide(value_range[1], library.add(largest, epsilon))
-    if not to_numpy:
-        scale = ops.cast(scale, own)
-    values = library.clip(library.round(library.multiply(x, scale)), *value_range)
-    return ops.cast(values, dtype), ops.cast(scale, own)
+    per_unit = library.divide(value_range[1], largest + epsilon)
+    if not to_numpy:  # NumPy, which takes bfloat16 as float32, goes on in that
+        per_unit = ops.cast(per_unit, own)
+    nearest = library.round(x * per_unit)
+    return ops.cast(library.clip(nearest, *value_range), dtype), ops.cast(per_unit, own)

@@ -38,8 +38,8 @@ class QuantizationConfig:
             NotImplementedError: for a class that is of no mode.
         """
         raise NotImplementedError(
-            f"{type(self).__name__} is of no mode. Do not instantiate QuantizationConfig directly, but one of a mode, "
-            "such as Int8QuantizationConfig; a class of your own has to have the property `mode`."
+            f"{type(self).__name__} is of no mode. Take the configuration of one, such as Int8QuantizationConfig; a "
+            "class of your own says in its attribute `mode` of which it is."
         )
 
     def get_config(self) -> dict[str, Any]:
@@ -118,20 +118,21 @@ class Int4QuantizationConfig(QuantizationConfig):
         super().__init__(weight_quantizer, None if activation_quantizer == "default" else activation_quantizer)
         if block_size is not None and (not is_integer(block_size) or (block_size <= 0 and block_size != -1)):
             raise ValueError(
-                "Int4QuantizationConfig: block_size must be None, -1, or a positive integer, the number of inputs that "
-                f"share a scale; got block_size={shown(block_size)}."
+                "Int4QuantizationConfig: block_size says how many inputs share a scale, 1 or more, or -1 or None for "
+                f"all of them; got block_size={shown(block_size)}."
             )
         self.block_size = block_size
         own = [name for name in _QUANTIZERS if getattr(self, name) is not None]
         if own and block_size not in (None, -1):
             raise ValueError(
-                f"Int4QuantizationConfig: sub-channel quantization, here with block_size={block_size}, does not "
-                f"support custom quantizers, but {own[0]} was given. Pass block_size=-1 for one scale for each output."
+                f"Int4QuantizationConfig: blocks of inputs, here of block_size={block_size}, have their own way to be "
+                f"quantized, so that {own[0]} would not be used. Leave it out, or pass block_size=-1, for one scale "
+                "for each output."
             )
         if self.weight_quantizer is not None and tuple(self.weight_quantizer.value_range) != (-8, 7):
             raise ValueError(
-                "Int4QuantizationConfig requires a weight_quantizer with value_range=(-8, 7), the integers of four "
-                f"bits; got value_range={self.weight_quantizer.value_range}."
+                "Int4QuantizationConfig: four bits hold -8 to 7, but the weight_quantizer goes over "
+                f"{self.weight_quantizer.value_range}. Make it with value_range=(-8, 7)."
             )
         _check_type(self)
 
@@ -173,8 +174,8 @@ def _check_type(config: QuantizationConfig) -> None:
     quantizer = config.weight_quantizer
     if quantizer is not None and quantizer.output_dtype != "int8":
         raise ValueError(
-            f"{type(config).__name__} requires a weight_quantizer with output_dtype='int8', the type that weights are "
-            f"kept in; got output_dtype={quantizer.output_dtype!r}."
+            f"{type(config).__name__}: weights are kept as int8, but the weight_quantizer gives "
+            f"{quantizer.output_dtype}. Make it with output_dtype='int8'."
         )
 
 
@@ -199,19 +200,19 @@ def resolved(mode: Any, config: Any) -> QuantizationConfig:
         mode, config = config, None
     if mode is None and config is None:
         raise ValueError(
-            "quantize: You must provide either `mode` or `config`: for example quantize('int8'), or "
+            "quantize: neither a mode nor a config came. For example quantize('int8'), or "
             "quantize(config=Int8QuantizationConfig())."
         )
     if config is not None and not isinstance(config, QuantizationConfig):
         raise ValueError(
-            "quantize: Argument `config` must be an instance of `QuantizationConfig`, such as "
-            f"Int8QuantizationConfig(); got {shown(config)} of type {type(config).__name__}."
+            f"quantize: config={shown(config)}, of type {type(config).__name__}, is no QuantizationConfig, such as "
+            "Int8QuantizationConfig()."
         )
     for given in (mode, *([config.mode] if config is not None else [])):
         if given is not None and given not in MODES:
             raise ValueError(
-                f"quantize: Invalid quantization mode. Expected one of {', '.join(_DEFAULTS)}, got {shown(given)}"
-                f"{nearest_clause(str(given), MODES)}."
+                f"quantize: there is no mode {shown(given)}{nearest_clause(str(given), MODES)}. The modes are "
+                f"{', '.join(_DEFAULTS)}."
             )
     if config is None and mode not in _DEFAULTS:
         raise NotImplementedError(
@@ -220,7 +221,5 @@ def resolved(mode: Any, config: Any) -> QuantizationConfig:
     if config is None:
         return _DEFAULTS[mode]()  # type: ignore[abstract]
     if mode is not None and config.mode != mode:
-        raise ValueError(
-            f"quantize: Contradictory arguments: mode={mode!r}, but config.mode={config.mode!r}. One of them is enough."
-        )
+        raise ValueError(f"quantize: mode={mode!r}, but the config is for {config.mode!r}. One of them is enough.")
     return config

@@ -35,10 +35,8 @@ def compute_float8_scale(amax: Any, scale: Any, dtype_max: Any, margin: int = 0)
     (2.0, 3.0)
     """
     amax = ops.convert_to_tensor(amax)
-    before = ops.reciprocal(scale)
-    factor = ops.divide(ops.divide(dtype_max, amax), 2**margin)
-    usable = ops.logical_and(ops.greater(amax, 0.0), ops.isfinite(amax))
-    return ops.reciprocal(ops.where(usable, factor, before))
+    fits = ops.reciprocal(ops.divide(dtype_max, amax) / 2**margin)
+    return ops.where(ops.isfinite(amax) & (amax > 0), fits, scale)
 
 
 def compute_float8_amax_history(x: Any, amax_history: Any) -> Any:

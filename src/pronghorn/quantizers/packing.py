@@ -29,13 +29,13 @@ def pack_int4(arr: Any, axis: int = 0, dtype: str = "int8") -> tuple[Any, tuple[
 
     Example:
 
-    >>> packed, shape, rows = pack_int4(np.array([[-3, 7], [2, -8], [1, 0]], "int8"))
-    >>> packed.tolist(), shape, rows
-    ([[45, -121], [1, 0]], (2, 2), 3)
+    >>> packed, shape, count = pack_int4(np.array([1, 2, -1], "int8"))
+    >>> packed.tolist(), shape, count  # 33 is 1 + 2 * 16
+    ([33, 15], (2,), 3)
     """
     _check_type(dtype)
     if dtypes.name_of(arr.dtype) != dtype:
-        raise TypeError(f"pack_int4: Expected {dtype} tensor for packing, got {dtypes.name_of(arr.dtype)}.")
+        raise TypeError(f"pack_int4: arr is {dtypes.name_of(arr.dtype)}, but dtype={dtype!r}; cast it before.")
     values = np.moveaxis(ops.convert_to_numpy(arr), axis, 0).view(np.uint8)
     count = len(values)
     even = np.zeros((count + count % 2, *values.shape[1:]), np.uint8)
@@ -59,21 +59,21 @@ def unpack_int4(packed: Any, orig_len: int, axis: int = 0, dtype: str = "int8") 
 
     Example:
 
-    >>> unpack_int4(np.array([[45, -121], [1, 0]], "int8"), 3).tolist()
-    [[-3, 7], [2, -8], [1, 0]]
+    >>> unpack_int4(np.array([33, 15], "int8"), 3).tolist()
+    [1, 2, -1]
     """
     _check_type(dtype)
     if dtypes.name_of(packed.dtype) not in _BYTES:
-        raise TypeError(f"unpack_int4: Expected int8 or uint8 tensor for unpacking, got {packed.dtype}.")
+        raise TypeError(f"unpack_int4: packed is {packed.dtype}; bytes that hold two integers each are int8 or uint8.")
     packed = ops.convert_to_tensor(packed)
     axis %= packed.ndim
 
     def number(bits: Any) -> Any:
-        bits = ops.bitwise_and(bits, ops.cast(15, packed.dtype))
-        if dtype == "int8":  # the highest of four bits is the sign
-            eight = ops.cast(8, packed.dtype)
-            bits = ops.subtract(ops.bitwise_xor(bits, eight), eight)
-        return ops.cast(bits, dtype)
+        four = ops.cast(ops.bitwise_and(bits, ops.cast(15, packed.dtype)), dtype)
+        if dtype == "uint8":
+            return four
+        highest = ops.bitwise_and(four, ops.cast(8, dtype))  # counts as -8
+        return four - highest - highest
 
     pairs = ops.stack([number(packed), number(ops.right_shift(packed, ops.cast(4, packed.dtype)))], axis=axis + 1)
     before, after = tuple(packed.shape[:axis]), tuple(packed.shape[axis + 1 :])
@@ -83,4 +83,4 @@ def unpack_int4(packed: Any, orig_len: int, axis: int = 0, dtype: str = "int8") 
 
 def _check_type(dtype: str) -> None:
     if dtype not in _BYTES:
-        raise ValueError(f"pack_int4, unpack_int4: Expected dtype to be 'int8' or 'uint8', but got {dtype!r}.")
+        raise ValueError(f"pack_int4, unpack_int4: dtype={dtype!r} is no type of a byte; take 'int8' or 'uint8'.")

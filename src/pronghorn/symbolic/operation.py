@@ -86,7 +86,9 @@ class Operation(CheckedArguments):
 
     def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
         """The computation of an operation with a ``quantization_mode``, in the place of ``call``."""
-        raise NotImplementedError(f"{type(self).__name__} does not have a quantized_call() method; write one.")
+        raise NotImplementedError(
+            f"{type(self).__name__}: with a quantization_mode, quantized_call() takes the place of call(); write it."
+        )
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Shapes and dtypes of the results, as nested KerasTensors."""

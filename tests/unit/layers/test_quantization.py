@@ -48,26 +48,26 @@ def test_empty_batches_and_odd_extents(mode):
 def test_once_a_layer(mode):
     layer = dense(name="last")
     layer.quantize(mode)
-    with pytest.raises(ValueError, match="'last'.*already quantized.*_from_float32"):
+    with pytest.raises(ValueError, match="'last'.*_from_float32' already and cannot be quantized again"):
         layer.quantize(mode)
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match="'last'.*Cannot quantize a layer that isn't yet built.*Call it once"):
+    with pytest.raises(ValueError, match="'last'.*no weights to quantize before it is built.*Call it once"):
         layers.Dense(3, name="last").quantize("int8")
-    with pytest.raises(ValueError, match="Invalid quantization mode. Expected one of.*got 'int7'; nearest: .*int8"):
+    with pytest.raises(ValueError, match="no mode 'int7'; nearest: .*int8.*The modes are int8, int4"):
         dense().quantize("int7")
-    with pytest.raises(ValueError, match="either `mode` or `config`"):
+    with pytest.raises(ValueError, match="neither a mode nor a config.*For example"):
         dense().quantize()
-    with pytest.raises(ValueError, match="Contradictory.*'int8'.*'int4'"):
+    with pytest.raises(ValueError, match="mode='int8', but the config is for 'int4'"):
         dense().quantize("int8", config=quantizers.Int4QuantizationConfig())
     with pytest.raises(NotImplementedError, match="'gptq'.*int8"):
         dense().quantize("gptq")
-    with pytest.raises(ValueError, match="compute_dtype='float16'.*mixed_bfloat16"):
+    with pytest.raises(ValueError, match="range of float16.*mixed_bfloat16"):
         dense(dtype="mixed_float16").quantize("int8")
     table = layers.Embedding(4, 2)
     table.build()
-    with pytest.raises(NotImplementedError, match=r"Expected one of \('int8', 'int4'\), got 'float8'"):
+    with pytest.raises(NotImplementedError, match="cannot be quantized to 'float8', but to int8, int4"):
         table.quantize("float8")
     config = quantizers.Int8QuantizationConfig(weight_quantizer=quantizers.AbsMaxQuantizer(axis=1))
     layer = dense(name="last")
@@ -82,7 +82,9 @@ def test_subclasses_may_compute_something_else():
 
     layer = Doubled(3)
     layer.build((None, 6))
-    with pytest.raises(NotImplementedError, match="Doubled does not have a `quantize` method.*type_check=False"):
+    with pytest.raises(
+        NotImplementedError, match=".Doubled. cannot be quantized: .* no quantize.. of its own.*type_check=False"
+    ):
         layer.quantize("int8")
     layer.quantize("int8", type_check=False)
     assert layer.quantization_mode == "int8"
@@ -178,13 +180,13 @@ def small_model():
 def test_models():
     model = small_model()
     before = model.predict(X, verbose=0)
-    with pytest.warns(UserWarning, match="Layer BatchNormalization does not have a `quantize` method"):
+    with pytest.warns(UserWarning, match=".BatchNormalization. cannot be quantized"):
         model.quantize("int8")
     after = model.predict(X, verbose=0)
     assert not np.array_equal(before, after)
     np.testing.assert_allclose(after, model(X).numpy(), atol=1e-6)
     np.testing.assert_allclose(after, before, atol=0.1)
-    with pytest.raises(ValueError, match="already quantized"):
+    with pytest.raises(ValueError, match="cannot be quantized again"):
         model.quantize("int8")
 
 
@@ -198,9 +200,9 @@ def test_filters(filters):
 
 
 def test_what_is_no_filter():
-    with pytest.raises(ValueError, match="`filters` argument must be a regex string.*got 3"):
+    with pytest.raises(ValueError, match="filters tells layers apart.*got 3"):
         small_model().quantize("int8", filters=3)
-    with pytest.raises(ValueError, match="Unrecognized keyword arguments.*layers"):
+    with pytest.raises(ValueError, match="no argument layers; it takes mode"):
         small_model().quantize("int8", layers="b")
 
 
@@ -227,11 +229,11 @@ def test_eight_bit_floats_do_not_go_with_an_update_of_low_rank():
     layer = dense()
     layer.enable_lora(2)
     layer.quantize("float8")
-    with pytest.raises(NotImplementedError, match="float8 doesn't support LoRA"):
+    with pytest.raises(NotImplementedError, match="the mode float8 there is no LoRA"):
         layer(X)
 
 
 def test_a_file_of_a_layer_that_is_not_quantized():
     layer = dense(dtype="int8_from_float32", name="last")
-    with pytest.raises(ValueError, match="'last'.*_kernel, bias, kernel_scale, but received 2 variables"):
+    with pytest.raises(ValueError, match="'last'.*_kernel, bias, kernel_scale, but in the file there are 2"):
         layer.load_own_variables({"0": np.zeros((6, 3)), "1": np.zeros(3)})

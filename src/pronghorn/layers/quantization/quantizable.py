@@ -39,8 +39,8 @@ class Quantizable:
         mode = self.quantization_mode if mode is None else mode
         if mode not in self._quantization_modes:
             raise NotImplementedError(
-                f"Layer {self.name!r} ({type(self).__name__}): Invalid quantization mode. Expected one of "
-                f"{self._quantization_modes}, got {mode!r}."
+                f"Layer {self.name!r} ({type(self).__name__}) cannot be quantized to {mode!r}, but to "
+                f"{', '.join(self._quantization_modes)}."
             )
         return SCHEMES[mode]
 
@@ -109,8 +109,8 @@ class Quantizable:
         """Raise an error where there is an update of low rank, which the mode does not go with."""
         if self.lora_enabled and not self._scheme().trains_lora:
             raise NotImplementedError(
-                f"Layer {self.name!r} ({type(self).__name__}): the mode {self.quantization_mode} doesn't support LoRA. "
-                "Quantize to int8 or int4, or train without enable_lora()."
+                f"Layer {self.name!r} ({type(self).__name__}): with the mode {self.quantization_mode} there is no LoRA."
+                " Quantize to int8 or int4, or train without enable_lora()."
             )
 
     # -- files and configuration ------------------------------------------------------------------------------------
@@ -136,8 +136,8 @@ class Quantizable:
         if len(places) != len(store.keys()):
             raise ValueError(
                 f"Layer {self.name!r} ({type(self).__name__}), quantized to {self.quantization_mode}, has "
-                f"the variables {', '.join(places)}, but received {len(store.keys())} variables from the file. Load "
-                "the file of a layer that is quantized so, or load before quantize()."
+                f"the variables {', '.join(places)}, but in the file there are {len(store.keys())} of it. Load the "
+                "file of a layer that is quantized so, or load before quantize()."
             )
         for i, place in enumerate(places):
             getattr(self, place).assign(store[f"{i}"])

@@ -34,18 +34,18 @@ def _check(layer: Any, mode: str) -> None:
     what = f"Layer {layer.name!r} ({type(layer).__name__})"
     if not layer.built:
         raise ValueError(
-            f"{what}: Cannot quantize a layer that isn't yet built, since there are no weights. Call it once on data, "
-            "or build() it, before quantize()."
+            f"{what}: there are no weights to quantize before it is built. Call it once on data, or build() it, before "
+            "quantize()."
         )
     if layer._is_quantized:
         raise ValueError(
-            f"{what} is already quantized with dtype_policy={layer._own_policy().name!r}; it cannot be quantized "
-            f"again, with mode={mode!r}."
+            f"{what}: its weights are {layer._own_policy().name!r} already and cannot be quantized again, with "
+            f"mode={mode!r}. Quantize a layer in floats."
         )
     if mode == "int8" and layer.compute_dtype == "float16":
         raise ValueError(
-            f"{what}: Quantization mode='int8' doesn't work well with compute_dtype='float16', whose range products "
-            "exceed. Make the layer with the dtype policy 'float32' or 'mixed_bfloat16'."
+            f"{what}: products of int8 exceed the range of float16, in which it computes. Make the layer with the "
+            "dtype policy 'float32' or 'mixed_bfloat16'."
         )
 
 
@@ -88,8 +88,8 @@ class QuantizationRequests:
 
     def _not_quantized(self, method: str) -> NotImplementedError:
         return NotImplementedError(
-            f"Layer {type(self).__name__} does not have a `{method}` method implemented. Of Pronghorn's layers Dense, "  # type: ignore[attr-defined]
-            "EinsumDense, Embedding and ReversibleEmbedding can be quantized, their subclasses with "
+            f"Layer {self.name!r} ({type(self).__name__}) cannot be quantized: its class has no {method}() of its own. "  # type: ignore[attr-defined]
+            "Of Pronghorn's layers Dense, EinsumDense, Embedding and ReversibleEmbedding can be, their subclasses with "
             "quantize(..., type_check=False)."
         )
 
