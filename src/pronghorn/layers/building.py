@@ -64,6 +64,12 @@ def is_default(layer: Any, method: str) -> bool:
     return found is getattr(layers.Layer, method) or getattr(found, "_default_build", False)
 
 
+def builds_without_shapes(layer: Any) -> bool:
+    """Whether a layer has a ``build`` of its own that can do without the shapes of inputs, as an `Embedding`'s."""
+    parameters = calls.parameters_of(layer.build)
+    return not is_default(layer, "build") and set(parameters.names) <= parameters.defaults.keys()
+
+
 def overrides_get_config(cls: type) -> bool:
     """Whether a layer's class, or one between it and `Layer`, writes a ``get_config``."""
     base = layers.Layer

@@ -21,6 +21,7 @@ from pronghorn.layers.building import (
     accepted,
     batch_size,
     build_arguments,
+    builds_without_shapes,
     check_positional,
     input_shape_argument,
     is_default,
@@ -195,6 +196,8 @@ class Layer(QuantizationRequests, StatefulOperation):
         """The shapes that the layer was built with."""
         if self._build_shapes is None:
             return None
+        if not self._build_shapes and builds_without_shapes(self):
+            return {"shapes_dict": {}}
         shapes = calls.to_plain_shape(self._build_shapes)
         if len(shapes) == 1:
             return {"input_shape": next(iter(shapes.values()))}
@@ -208,7 +211,7 @@ class Layer(QuantizationRequests, StatefulOperation):
             shape = config["input_shape"]
             if shape is not None:
                 self.build(shape_structure(shape))
-        elif config.get("shapes_dict"):
+        elif config.get("shapes_dict") or ("shapes_dict" in config and builds_without_shapes(self)):
             self.build(**{k: shape_structure(v) for k, v in config["shapes_dict"].items()})
         self.built = True
 

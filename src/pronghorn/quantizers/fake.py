@@ -50,7 +50,7 @@ def fake_quant_with_min_max_vars(
                 return ops.where(mask, upstream, 0.0)
 
             def of_bound(mask: Any, bound: Any) -> Any:
-                others = [i for i in range(x.ndim) if axis is None or i != axis % x.ndim]
+                others = [i for i in range(x.ndim) if axis is None or not bound.shape or i != axis % x.ndim]
                 return ops.reshape(ops.sum(where(mask), axis=others), bound.shape)
 
             inside = ops.logical_and(ops.greater_equal(x, least), ops.less_equal(x, most))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pronghorn import Input, Model, Sequential, layers
+from pronghorn.saving import load_model
 
 GOOD = np.array([[0, 4], [2, 3]])
 
@@ -47,3 +48,12 @@ def test_before_training(kind):
     with pytest.raises(ValueError, match="index -1.*0 to 4"):
         model.predict(inputs_of(kind, GOOD - 1), verbose=0)
     assert all((a == b).all() for a, b in zip(before, model.get_weights()))
+
+
+def test_a_table_that_was_built_alone_is_built_again_by_its_configuration(tmp_path):
+    table = layers.Embedding(4, 2)
+    table.build()
+    assert table.get_build_config() == {"shapes_dict": {}} and layers.Dense(1).get_build_config() is None
+    Sequential([table]).save(tmp_path / "model.keras")
+    loaded = load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.layers[0].embeddings.numpy(), table.embeddings.numpy())
