@@ -39,7 +39,7 @@ class Int4(Scheme):
         size, along, extents = block_size(layer, config), weight.along, list(weight.matrix)
         packed = [(n + 1) // 2 if axis == weight.packed else n for axis, n in enumerate(extents)]
         add(layer, weight, "", packed, "int8")
-        layer._int4_block_size = size
+        layer._int4_block_size = getattr(config, "block_size", size)
         if size is None:
             add(layer, weight, "scale", (extents[1 - along],))
             return
