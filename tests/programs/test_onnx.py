@@ -120,6 +120,19 @@ def test_dicts_of_inputs_and_outputs(tmp_path):
     assert [o.name for o in session.get_outputs()] == ["best", "seq", "sum"]
 
 
+def test_the_number_of_rows_of_the_first_call_is_none_of_the_file(tmp_path):
+    def shape_of(model):
+        model.export(tmp_path / "m.onnx", format="onnx", verbose=False)
+        return onnxruntime.InferenceSession(tmp_path / "m.onnx").get_inputs()[0].shape
+
+    called = keras.Sequential([layers.Dense(2)])
+    called(np.ones((3, 4)))
+    assert shape_of(called) == ["batch", 4]
+    assert shape_of(keras.Sequential([keras.Input(batch_shape=(3, 4)), layers.Dense(2)])) == ["batch", 4]
+    grid = layers.Lambda(lambda x: ops.matmul(np.ones((2, 3), "float32"), x))  # of three rows alone
+    assert shape_of(keras.Sequential([keras.Input(batch_shape=(3, 4)), grid])) == [3, 4]
+
+
 class OfDict(keras.Model):
     def call(self, inputs):
         return {"sums": ops.sum(inputs["b"], axis=-1), "twice": inputs["a"] * 2}

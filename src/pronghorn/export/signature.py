@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
 from collections.abc import Callable, Iterable
@@ -146,8 +147,16 @@ def inference(model: Any, input_signature: Any = None, training: bool = False, p
         finally:
             model._clear_losses()  # they would be of the trace, no numbers
 
-    arguments = tuple(structure) if spread else (structure,)
-    return inference_of(call, arguments, model.name, lambda results: _output_names(model, results), purpose)
+    def of(inputs: Any) -> Inference:
+        arguments = tuple(inputs) if spread else (inputs,)
+        return inference_of(call, arguments, model.name, lambda results: _output_names(model, results), purpose)
+
+    opened = structure if input_signature is not None else tree.map_structure(_with_any_rows, structure)
+    if opened != structure:
+        # The number of rows is that of the first call, perhaps; where the model needs it, the trace says so.
+        with contextlib.suppress(Exception):
+            return of(opened)
+    return of(structure)
 
 
 def inference_of(
@@ -229,6 +238,10 @@ def _by_keys(structure: Any) -> Any:
     if not isinstance(structure, dict):
         return structure
     return {k: Spec(s.shape, s.dtype, k) if isinstance(s, Spec) else s for k, s in structure.items()}
+
+
+def _with_any_rows(spec: Spec) -> Spec:
+    return replace(spec, shape=(None, *spec.shape[1:])) if spec.shape else spec
 
 
 def to_spec(x: Any) -> Spec:
