@@ -66,9 +66,9 @@ np.testing.assert_allclose(digit, model.predict(x, verbose=0), atol=1e-5)
 or, for a model in a file, `pronghorn export model.keras model.onnx`, where the ending of the second name tells the
 format (`--format` where it does not). [Engines](engines.md) are a way to run a model on another library without a file.
 
-- **Any number of rows**, also where the model was made of the first batch or with `batch_shape`, and any extent for which
-  `Input` has None: they stay open in the file. A model that asks for one, as in `if x.shape[0] > 3`, is exported for one
-  number: `input_signature=[keras.InputSpec(shape=(8, 28, 28, 1))]`.
+- **Any number of rows**, also where the model was made of the first batch or with `batch_shape`, and any extent for
+  which `Input` has None: they stay open in the file. A model that asks for one, as in `if x.shape[0] > 3`, is exported
+  for one number: `input_signature=[keras.InputSpec(shape=(8, 28, 28, 1))]`.
 - **What is written**: the call with `training=False`. A file that is there is replaced once the new one is whole, and
   so is a SavedModel; a folder that holds anything else is left alone.
 - **What cannot be written is named**, layer and primitive with what to use instead, before anything is written. No
