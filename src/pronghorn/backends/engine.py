@@ -340,7 +340,7 @@ def _working(name: str) -> Iterator[None]:
 
     The numbers that Python's and NumPy's generators give next stay the same: importing JAX and TensorFlow draws some.
     """
-    states = random.getstate(), np.random.get_state()
+    states = random.getstate(), np.random.get_state(legacy=False)
     try:
         yield
     except Exception as error:
