@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from pronghorn.graph.user_code import warn
 from pronghorn.utils import archives, io
@@ -43,7 +43,7 @@ def get_file(
     stays until a good file has come.
 
     Args:
-        fname: name of the file; by default the last part of `origin`.
+        fname: name of the file; by default the last part of `origin`, as it stands there.
         origin: the URL.
         untar: an older way to say `extract=True` with `archive_format="tar"`.
         md5_hash: an older name of `file_hash`.
@@ -79,7 +79,7 @@ def get_file(
     """
     if origin is None:
         raise ValueError("get_file: origin is missing; pass the URL of the file.")
-    name = os.fspath(fname) if fname else os.path.basename(unquote(urlsplit(origin).path))
+    name = os.fspath(fname) if fname else os.path.basename(urlsplit(origin).path)
     if not name:
         raise ValueError(f"get_file: origin={origin!r} does not end with a file name; pass fname.")
     if os.path.basename(name) != name or name in (".", ".."):

@@ -135,6 +135,12 @@ def test_where_archives_are_unpacked(site, cache, fname, folder, file, how):
         assert os.listdir(found) == ["a.txt"]
 
 
+def test_a_name_is_taken_as_the_address_has_it(site, cache):
+    """Keras leaves its escapes too."""
+    (site / "my data.txt").write_text("x")
+    assert get_file(origin=(site / "my data.txt").as_uri(), cache_dir=cache).endswith("my%20data.txt")
+
+
 def test_untar_takes_no_zip(site, cache):
     with zipfile.ZipFile(site / "b.zip", "w") as archive:
         archive.writestr("x.txt", "x")
