@@ -58,7 +58,7 @@ WORDING = "wording: the error's message"
 _FRAMEWORKS = ("grain", "jax", "tensorflow", "torch")
 _PLACEHOLDER = re.compile(r"no public equivalent of ([\w.]+)")
 _PRIVATE = re.compile(r"(?:has no attribute|does not have the attribute) '(_[a-z]\w*)'")
-_ABSENT = re.compile(r"([\w.]+) is not part of Pronghorn: |(\w+): quantized layers are not there")
+_ABSENT = re.compile(r"([\w.]+) is not part of Pronghorn: ")
 _WORDING = re.compile(r'^(\w+): "[^\n]*" does not match "|(Regex) pattern did not match', re.DOTALL)
 
 #: Keras's word for our own engine.
@@ -96,7 +96,7 @@ class Result:
         if match := _PRIVATE.search(self.message):
             return f"private: {match[1]}"
         if match := _ABSENT.search(self.message):
-            return f"absent: {match[1] or match[2]}"
+            return f"absent: {match[1]}"
         if _WORDING.search(self.message):
             return WORDING
         return f"{UNEXPLAINED}: {' '.join(self.message.split())[:100]}"
