@@ -249,3 +249,25 @@ def test_a_step_of_small_kernels_between_barriers_stays_on_one_thread():
     x = np.zeros((32, 12, 16), "float32")
     assert is_small(layers.LSTM(32), x)
     assert not is_small(layers.LSTM(256), x)
+
+
+def test_threads_that_compile_first_share_what_steps_call(monkeypatch):
+    monkeypatch.setattr(linking, "_modules", {})
+    monkeypatch.setattr(linking, "_linked", set())
+    made = []
+    compiled = linking.compile_ir
+    met = threading.Barrier(4)
+
+    def compile_together(*args, **kwargs):
+        met.wait()
+        made.append(compiled(*args, **kwargs))
+        return made[-1]
+
+    monkeypatch.setattr(linking, "compile_ir", compile_together)
+    addresses = []
+    monkeypatch.setattr(linking.llvm, "add_symbol", lambda name, address: addresses.append((name, address)))
+    with ThreadPoolExecutor(4) as others:
+        list(others.map(linking.link, ["another"] * 4))
+    assert len(made) == 4 and len(set(addresses)) == len(addresses) / 4
+    linking.link("another")
+    assert len(made) == 4

@@ -5,8 +5,6 @@ A quarter of the time that LLVM took for a small model went into these functions
 
 from __future__ import annotations
 
-import functools
-
 import llvmlite.binding as llvm
 
 from pronghorn.codegen import walker
@@ -24,21 +22,23 @@ def definitions() -> str:
     return native.RUNTIME_IR + walker.walkers("internal")
 
 
-@functools.cache
-def link(version: str) -> CompiledModule:
+_modules: dict[str, CompiledModule] = {}
+_linked: set[str] = set()
+
+
+def link(version: str) -> None:
     """Have these functions be found by every module that is loaded from now on.
 
     Args:
         version: stands for their code in the cache; another where that is another.
-
-    Returns:
-        Their module, which has to stay.
     """
-
-    def text() -> str:
-        return native.exported(native.RUNTIME_IR) + walker.walkers()
-
-    module = compile_ir(text, name="launching", key=f"launching {version}")
+    if version in _linked:
+        return
+    made = compile_ir(
+        lambda: native.exported(native.RUNTIME_IR) + walker.walkers(), name="launching", key=f"launching {version}"
+    )
+    # Of threads that come here together one's module is taken by all: steps call it for ever, and others' are let go.
+    module = _modules.setdefault(version, made)
     for name in (*native.EXPORTED, *walker.WALKERS.values()):
         llvm.add_symbol(name, module.address(name))
-    return module
+    _linked.add(version)
