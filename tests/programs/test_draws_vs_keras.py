@@ -97,7 +97,7 @@ def trained_on_a_batch_first(k, mark):
 
 
 @case
-def tested_on_a_batch_first(k, mark):
+def a_model_tested_on_a_batch_first(k, mark):
     model = made(k, metrics=["mae"])
     model.test_on_batch(X, Y)
     fit(model)
