@@ -95,7 +95,7 @@ def test_build_train_draw_look_and_compare(browser, studio):
     page.get_by_role("button", name="conv_2, map 1", exact=True).click()
     page.locator("#sum").wait_for()
     zoom = page.locator('.zoom canvas[role="application"]')
-    page.wait_for_function("document.activeElement.getAttribute('role') === 'application'")
+    page.locator('.zoom canvas[role="application"]:focus').wait_for()
     before = zoom.get_attribute("aria-label")
     zoom.press("ArrowRight")
     page.locator(f"""canvas[role="application"]:not([aria-label="{before}"])""").wait_for()

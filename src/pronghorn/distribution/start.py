@@ -76,5 +76,5 @@ def _share_machine(found: Processes) -> None:
 
 def _begin_alike(found: Processes) -> None:
     """Give all processes the first one's generators of random numbers: Pronghorn's, NumPy's and Python's."""
-    firsts = Communicator(found).firsts(dataclasses.asdict(Seeds.now()))  # plain data: any way of talking carries it
+    firsts = Communicator(found).firsts(Seeds.now().as_note())  # plain data: any way of talking carries it
     Seeds.taken_from(firsts).restore()
