@@ -18,12 +18,6 @@ WALKERS = {False: "ph_run_list", True: "ph_run_list_timed"}
 """The functions that go through a list, by whether they count cycles."""
 
 
-def declarations() -> str:
-    """The LLVM IR with which a step's module names the functions that go through its list."""
-    types = ", ".join(ty for _, ty in PARAMETERS)
-    return "".join(f"declare void @{name}({types})\n" for name in WALKERS.values())
-
-
 def walkers(linkage: str = "") -> str:
     """The LLVM IR of the functions that go through a list, which call those of `runtime.native`."""
     module = ModuleBuilder()

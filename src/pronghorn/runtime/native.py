@@ -21,6 +21,7 @@ What `ctx` holds is in `context`, how threads wait in `waiting`.
 
 from __future__ import annotations
 
+import re
 import sys
 
 from pronghorn.runtime.context import (
@@ -382,27 +383,10 @@ def pool_ir(arch: str | None = None, system: str | None = None, kind: str | None
 
 RUNTIME_IR = runtime_ir()
 
-EXPORTED = {
-    "ph_take": "i64 (ptr, i64, i64, i64)",
-    "ph_take_whole": "i64 (ptr, i64, i64)",
-    "ph_meet": "void (ptr, i64, i64, i64)",
-    "ph_leave": "void (ptr, i64, i64, i64)",
-    "ph_decide": "void (ptr, i64, i64, i8)",
-    "ph_decided": "i64 (ptr, i64, i64)",
-    "ph_fail": "void (ptr, i64)",
-}
-"""What jobs call, with its type, for modules that find it elsewhere."""
-
-
-def declarations() -> str:
-    """The IR with which a module of jobs names what it calls and does not define."""
-    kinds = ((name, *kind.split(" ", 1)) for name, kind in EXPORTED.items())
-    return "".join(f"declare {result} @{name}{parameters}\n" for name, result, parameters in kinds)
+EXPORTED = ("ph_take", "ph_take_whole", "ph_meet", "ph_leave", "ph_decide", "ph_decided", "ph_fail")
+"""What jobs call."""
 
 
 def exported(text: str) -> str:
     """The definitions of `runtime_ir`, for other modules to call."""
-    for name, kind in EXPORTED.items():
-        result = kind.partition(" ")[0]
-        text = text.replace(f"define internal {result} @{name}(", f"define {result} @{name}(")
-    return text
+    return re.sub(rf"^define internal (\S+ @({'|'.join(EXPORTED)})\()", r"define \1", text, flags=re.MULTILINE)

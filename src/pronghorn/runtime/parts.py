@@ -70,6 +70,15 @@ def cut(text: str, most: int) -> list[Part]:
     return parts
 
 
+def declarations(text: str) -> str:
+    """Declare what a module defines for others.
+
+    >>> print(declarations("define i64 @next(i64 %x) nounwind {\\n  ret i64 %x\\n}\\n"), end="")
+    declare i64 @next(i64 %x)
+    """
+    return "".join(f"declare {_head(function)[1]}\n" for function in _apart(text)[1])
+
+
 def _apart(text: str) -> tuple[str, list[str]]:
     """What all parts need, and the functions that other modules can call."""
     common, functions, end = [], [], 0

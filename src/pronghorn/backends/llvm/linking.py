@@ -5,21 +5,23 @@ A quarter of the time that LLVM took for a small model went into these functions
 
 from __future__ import annotations
 
+import functools
+
 import llvmlite.binding as llvm
 
 from pronghorn.codegen import walker
-from pronghorn.runtime import native
+from pronghorn.runtime import native, parts
 from pronghorn.runtime.compile import CompiledModule, compile_ir
 
 
+def _definitions() -> str:
+    return native.exported(native.RUNTIME_IR) + walker.walkers()
+
+
+@functools.cache
 def declarations() -> str:
     """The LLVM IR with which a step's module names these functions."""
-    return native.declarations() + walker.declarations()
-
-
-def definitions() -> str:
-    """The LLVM IR of these functions, for a module that is to have them to itself."""
-    return native.RUNTIME_IR + walker.walkers("internal")
+    return parts.declarations(_definitions())
 
 
 _modules: dict[str, CompiledModule] = {}
@@ -34,9 +36,7 @@ def link(version: str) -> None:
     """
     if version in _linked:
         return
-    made = compile_ir(
-        lambda: native.exported(native.RUNTIME_IR) + walker.walkers(), name="launching", key=f"launching {version}"
-    )
+    made = compile_ir(_definitions, name="launching", key=f"launching {version}")
     # Of threads that come here together one's module is taken by all: steps call it for ever, and others' are let go.
     module = _modules.setdefault(version, made)
     for name in (*native.EXPORTED, *walker.WALKERS.values()):

@@ -45,9 +45,8 @@ class Int4(Scheme):
             return
         scales = [-(-n // size) if axis == along else n for axis, n in enumerate(extents)]
         add(layer, weight, "scale", scales)
-        add(
-            layer, weight, "zero", scales, "int8" if weight.packed == 1 else None
-        )  # floats for one, as in Keras's files
+        # Floats where rows are packed, as in Keras's files.
+        add(layer, weight, "zero", scales, "int8" if weight.packed == 1 else None)
         if getattr(layer, "g_idx", None) is None:
 
             def groups(shape: Any, dtype: str) -> Any:
