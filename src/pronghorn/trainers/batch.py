@@ -69,14 +69,18 @@ class Batch:
         arrays: the flat arrays; whole data sets, where `rows` says which of their rows are meant.
         rows: None, or int64 row numbers.
         key: tells apart what needs different compiled steps: structure, types, and all extents but the first.
+        source: None, or the data set that the arrays are consecutive rows of; it stays as it is.
+        start: the first of those rows.
     """
 
-    __slots__ = ("arrays", "key", "layout", "rows")
+    __slots__ = ("arrays", "key", "layout", "rows", "source", "start")
     is_share = False  # whether the arrays have the rows of one process alone
 
     def __init__(self, layout: Layout, arrays: list[np.ndarray], rows: np.ndarray | None = None, key: Hashable = None):
         self.layout, self.arrays, self.rows = layout, arrays, rows
         self.key = key if key is not None else batch_key(layout, arrays, rows is not None)
+        self.source: Batch | None = None
+        self.start = 0
 
     @property
     def texts(self) -> tuple[int, ...]:
@@ -132,9 +136,15 @@ class Batch:
             return Batch(self.layout, self.arrays, self.rows[start:stop], self.key)
         return Batch(self.layout, [a[start:stop] if a.ndim else a for a in self.arrays], None, self.key)
 
+    def window(self, start: int, stop: int) -> Batch:
+        """Some of the samples of a data set that stays as it is: neighbouring windows are joined without a copy."""
+        window = self.part(start, stop)
+        window.source, window.start = self, start
+        return window
+
     def kept(self) -> Batch:
         """The same batch, for use after the next one was asked for: a generator may fill its arrays anew."""
-        if self.rows is not None:
+        if self.rows is not None or self.source is not None:
             return self
         return Batch(self.layout, [a.copy() for a in self.arrays], None, self.key)
 

@@ -8,6 +8,7 @@ weights are then read once for all of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -89,9 +90,16 @@ def _alike(batches: Sequence[Batch]) -> bool:
 
 
 def _together(batches: Sequence[Batch]) -> Batch:
-    first = batches[0]
+    first, last = batches[0], batches[-1]
+    if first.source is not None and all(_follows(a, b) for a, b in pairwise(batches)):
+        return first.source.window(first.start, last.start + last.size)
     if first.rows is None:
         arrays = [np.concatenate(parts) for parts in zip(*(b.arrays for b in batches))]
         return Batch(first.layout, arrays, None, first.key)
     rows = np.concatenate([b.rows for b in batches if b.rows is not None])
     return Batch(first.layout, first.arrays, rows, first.key)
+
+
+def _follows(batch: Batch, following: Batch) -> bool:
+    """Whether a batch's samples stand right behind another's in one data set."""
+    return following.source is batch.source and following.start == batch.start + batch.size

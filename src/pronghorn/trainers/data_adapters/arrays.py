@@ -145,8 +145,9 @@ class ArrayAdapter(DataAdapter):
     def batches(self) -> Iterator[Batch]:
         size, total = self.batch_size, self.num_samples
         if not self._shuffle:
+            whole = Batch(self._layout, self._arrays, key=self._key)
             for start in range(0, total, size):
-                yield Batch(self._layout, [a[start : start + size] for a in self._arrays], key=self._key)
+                yield whole.window(start, start + size)
             return
         rows = epoch_order(total, size if self._shuffle == "batch" else None)
         for start in range(0, total, size):
