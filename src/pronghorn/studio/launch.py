@@ -27,7 +27,8 @@ def check_installed() -> None:
     """
     missing = [name for name in ("starlette", "uvicorn", "websockets") if importlib.util.find_spec(name) is None]
     if missing:
-        raise ImportError(f"The studio needs {' and '.join(missing)}; to install: pip install 'pronghorn[studio]'")
+        several = " and ".join(filter(None, (", ".join(missing[:-1]), missing[-1])))
+        raise ImportError(f"The studio needs {several}; to install: pip install 'pronghorn[studio]'")
 
 
 def bench_for(target: str | None, data: str = "mnist") -> Workbench:

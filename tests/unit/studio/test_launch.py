@@ -13,13 +13,23 @@ import pronghorn as keras
 from pronghorn.studio import commands, launch
 
 
-def test_what_is_missing_is_named_with_its_mend(monkeypatch):
-    found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "uvicorn" else found(name))
-    with pytest.raises(ImportError, match=r"needs .*uvicorn; to install: pip install 'pronghorn\[studio\]'"):
-        launch.check_installed()
-    with pytest.raises(ImportError, match="uvicorn"):
-        keras.callbacks.Studio()
+@pytest.mark.parametrize(
+    ("missing", "told"),
+    [
+        ({"uvicorn"}, "uvicorn"),
+        ({"starlette", "websockets"}, "starlette and websockets"),
+        ({"starlette", "uvicorn", "websockets"}, "starlette, uvicorn and websockets"),
+    ],
+)
+def test_what_is_missing_is_named_with_its_mend(monkeypatch, missing, told):
+    found, needed = importlib.util.find_spec, {name: object() for name in ("starlette", "uvicorn", "websockets")}
+    spec = {**needed, **dict.fromkeys(missing)}  # whatever is installed here
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec[name] if name in spec else found(name))
+    message = f"The studio needs {told}; to install: pip install 'pronghorn[studio]'"
+    for start in (launch.check_installed, keras.callbacks.Studio):
+        with pytest.raises(ImportError) as caught:
+            start()
+        assert str(caught.value) == message
 
 
 def test_what_cannot_be_opened_is_told(tmp_path):
