@@ -8,7 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,16 @@ FLAGS = [
     "--disable-component-update", "--disable-sync",
     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",  # a camera
 ]  # fmt: skip
+# Holds back what the studio tells, as a busy machine does: while `late` is a list, events gather there.
+LATE = """
+window.late = null;
+EventSource.prototype.addEventListener = function (kind, listener) {
+  EventTarget.prototype.addEventListener.call(this, kind, (event) => {
+    if (late) late.push({event, listener});
+    else listener(event);
+  });
+};
+"""
 # What the browser is told by a drawing of a 7: places on a pad of 100 by 100.
 SEVEN = [[(25, 22), (50, 22), (76, 22), (66, 42), (56, 62), (46, 84)]]
 
@@ -59,16 +70,18 @@ class Watched:
     Args:
         browser: the browser.
         url: the studio's address.
+        script: what it runs before the page's own.
         options: of the page, such as its `viewport`.
     """
 
-    def __init__(self, browser: Any, url: str, **options: Any) -> None:
+    def __init__(self, browser: Any, url: str, script: str = "", **options: Any) -> None:
         self.page = browser.new_page(**{"viewport": {"width": 1280, "height": 900}, **options})
         self.page.set_default_timeout(60_000)
         self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         kinds = ("error", "warning")
         self.page.on("console", lambda entry: self.errors.append(entry.text) if entry.type in kinds else None)
+        self.page.add_init_script(script)
         self.page.goto(url)
 
     def show(self, view: str) -> None:
@@ -80,7 +93,30 @@ class Watched:
         control = self.page.get_by_label(field, exact=True)
         control.fill(str(value))
         control.press("Enter")
-        self.page.locator(f"#{control.get_attribute('id')}").blur()
+        own = f"#{control.get_attribute('id')}"
+        self.page.locator(own).blur()
+        self.page.locator(f'{own}[aria-busy="false"]').wait_for()
+
+    def until(self, condition: Callable[[], bool], seconds: float = 30) -> None:
+        """Wait until something is so."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "it did not become so"
+            self.page.wait_for_timeout(20)
+
+    def settings(self) -> dict[str, Any]:
+        """How runs train, as the server has it."""
+        return self.page.request.get(self.page.url.split("#")[0] + "state").json()["settings"]
+
+    def hold_events(self) -> None:
+        """From now on, events are late; the page needs the script `LATE`."""
+        self.page.evaluate("void (window.late = [])")
+
+    def let_go(self, name: str, value: object) -> None:
+        """When the state with a setting has come, have the page read it and all that came before."""
+        states = "late.filter(({event}) => event.type === 'state').map(({event}) => JSON.parse(event.data))"
+        self.until(lambda: any(state["settings"][name] == value for state in self.page.evaluate(states)))
+        self.page.evaluate("late.splice(0).forEach(({event, listener}) => listener(event)); window.late = null")
 
     def wait_for_state(self, word: str, seconds: float = 90) -> None:
         """Wait until the last run's state is told to be so."""

@@ -13,7 +13,7 @@ import pronghorn as keras
 pytest.importorskip("starlette", reason="pip install 'pronghorn[studio]'")
 pytest.importorskip("playwright", reason="pip install playwright")
 
-from studio_browser import CHROMIUM, SEVEN, Watched, browsing, serving
+from studio_browser import CHROMIUM, LATE, SEVEN, Watched, browsing, serving
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 STATIC = Path(keras.__file__).parent / "studio" / "static"
@@ -116,6 +116,55 @@ def test_build_train_draw_look_and_compare(browser, studio):
     assert "learning rate" in told and "0.01" in told and "training examples" in told and "batch" not in told
     assert watched.errors == []
     page.close()
+
+
+@pytest.mark.slow
+def test_what_is_entered_counts_though_the_state_comes_late(browser):
+    with serving() as (_, url):
+        watched = Watched(browser, url, LATE)
+        page = watched.page
+        optimizer, rate, batch, epochs = (
+            page.get_by_label(name, exact=True) for name in ("Optimizer", "Learning rate", "Batch", "Epochs")
+        )
+        page.locator(".box").first.wait_for()
+
+        # The rate that comes with an optimizer comes when another is about to be typed.
+        watched.hold_events()
+        optimizer.select_option("SGD")
+        rate.focus()
+        rate.select_text()
+        watched.let_go("optimizer", "SGD")
+        page.keyboard.insert_text("0.05")
+        rate.press("Enter")
+        watched.until(lambda: watched.settings()["learning_rate"] == 0.05)
+        watched.until(lambda: rate.input_value() == "0.05")
+
+        # A value is set and the one before again; the page does not know of the first yet.
+        watched.hold_events()
+        for value in (64, 128):
+            batch.fill(str(value))
+            batch.press("Enter")
+            watched.until(lambda: watched.settings()["batch_size"] == value)  # noqa: B023
+            page.wait_for_timeout(100)
+            assert batch.input_value() == str(value) and batch.get_attribute("aria-busy") == "true"
+        watched.let_go("batch_size", 128)
+        page.locator('#field-batch[aria-busy="false"]').wait_for()
+        assert batch.input_value() == "128"
+
+        # Every press of a key counts from what the one before has made.
+        watched.hold_events()
+        for _ in range(3):
+            epochs.press("ArrowUp")
+        watched.until(lambda: watched.settings()["epochs"] == 8)
+        watched.let_go("epochs", 8)
+
+        # What is refused is said, and does not stay.
+        epochs.fill("many")
+        epochs.press("Enter")
+        page.get_by_role("alert").wait_for()
+        watched.until(lambda: epochs.input_value() == "8")
+        assert watched.errors == []
+        page.close()
 
 
 def steps_of_both(first, second, seconds=30):
@@ -266,7 +315,7 @@ def test_a_phone_the_dark_and_the_keyboard(browser):
         page.locator('.box:has-text("conv_1")').click()
         watched.set("Kernel size", 40)
         page.locator(".box.wrong").wait_for()
-        page.wait_for_function("(b => b.scrollHeight <= b.clientHeight)(document.querySelector('.box.wrong'))")
+        watched.until(lambda: page.locator(".box.wrong").evaluate("b => b.scrollHeight <= b.clientHeight"))
         assert page.locator(".problem.narrow").is_visible() and watched.overflow() <= 0
         assert watched.errors == []
         page.close()

@@ -33,6 +33,8 @@ class Watching:
         """What has happened since the last call: pairs of a kind and what JSON can hold."""
         found: list[tuple[str, Any]] = []
         bench, version = self._bench, self._bench.version
+        # Looked at before the points and sent after them, so that a page that reads "paused" has every step until then.
+        state = bench.shown() if version != self._version else None
         run = bench.runs[-1] if bench.runs else None
         if run is not None:
             if run.number != self._run:
@@ -41,9 +43,9 @@ class Watching:
                 points = run.since(self._place, self._epoch)
                 self._place, self._epoch = points["next"], points["next_epoch"]
                 found.append(("points", points))
-        if version != self._version:  # after the points, so that an epoch's end never comes before its last step
+        if state is not None:
             self._version = version
-            found.append(("state", bench.shown()))
+            found.append(("state", state))
         return found
 
 

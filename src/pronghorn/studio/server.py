@@ -105,7 +105,8 @@ class Studio:
 
     async def _answer(self, socket: WebSocket, message: dict[str, Any]) -> None:
         found = await run_in_threadpool(commands.run, self.bench, message)
-        text = as_json({"id": message.get("id"), **found})
+        # By the version the page knows which state, that comes as an event, is the first with what it has asked for.
+        text = as_json({"id": message.get("id"), "version": self.bench.version, **found})
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # the page has gone
             await socket.send_text(text)
 

@@ -36,6 +36,7 @@ class Workbench:
         self.lock = threading.RLock()
         self.reading = threading.Lock()  # for those who ask the model that is being built
         self.version = 0
+        self._counting = threading.Lock()
         self.data: DataSet | None = None
         self.table: Table | None = None
         self.file: FileView | None = None
@@ -50,7 +51,8 @@ class Workbench:
     # -- what pages see -----------------------------------------------------------------------------------------------
     def changed(self) -> None:
         """Have the pages look again."""
-        self.version += 1
+        with self._counting:  # by pages and by the thread that trains
+            self.version += 1
 
     def shown(self) -> dict[str, Any]:
         """Everything but the points of runs and what is looked into."""
@@ -136,6 +138,8 @@ class Workbench:
             if do not in EDITS:
                 raise ValueError(f"There is no edit {do!r}.")
             plan = EDITS[do](self.built.plan, **arguments)
+            if plan == self.built.plan:
+                return
             self._remember()
             self._build(plan)
             self.changed()
@@ -144,6 +148,8 @@ class Workbench:
         """Change how runs train; see `Settings.changed`."""
         with self.lock:
             settings = self.settings.changed(changes)
+            if settings == self.settings:  # a page cannot know: it may show what was before
+                return
             self._remember()
             self.settings = settings
             self.changed()

@@ -50,6 +50,32 @@ def test_a_run_from_start_to_end(bench):
     assert watching.news() == []
 
 
+def test_a_page_that_reads_of_a_pause_has_every_step_until_then(bench, monkeypatch):
+    run = bench.new_run(Recipe(None, bench.settings, None))
+    run.names, run.points = ("loss",), [(0, 1.0)]
+    watching, shown = Watching(bench), bench.shown
+
+    def while_training_goes_on():
+        run.points.append((1, 0.5))
+        run._set("paused")
+        return shown()
+
+    monkeypatch.setattr(bench, "shown", while_training_goes_on)
+    (first, points), (second, state) = watching.news()
+    assert (first, second) == ("points", "state")
+    assert state["runs"][0]["state"] == "paused" and points["next"] == 2
+
+
+def test_what_changes_nothing_is_no_step_to_take_back(bench):
+    units = bench.built.plan.layer("hidden_1").config["units"]
+    version, undo = bench.version, len(bench._undo)
+    bench.set_settings({"epochs": 3})
+    bench.edit("set", name="hidden_1", field="units", value=units)
+    assert (bench.version, len(bench._undo)) == (version, undo)
+    bench.edit("set", name="hidden_1", field="units", value=units + 1)
+    assert bench.version > version and len(bench._undo) == undo + 1
+
+
 def test_each_step_is_told_by_itself():
     run = Run(1, Recipe(None, Settings(), None), names=("loss",))
     run.points += [(0, 4.0), (1, 3.0), (2, 5.0), (0, 7.0)]  # means so far: 4, then (4 + 2) / 2, ...

@@ -85,6 +85,19 @@ def test_the_socket_answers(server):
     assert "keras.Sequential" in answer["result"]["code"]
 
 
+def test_an_answer_says_which_state_has_what_was_asked_for(server):
+    own = f"http://127.0.0.1:{server.session.port}"
+    with connect(f"ws{own[4:]}/socket", origin=own, additional_headers=cookie(server)) as socket:
+        versions = []
+        for epochs in (7, 8, 8):  # the last changes nothing
+            before = server.bench.version
+            socket.send(json.dumps({"id": 1, "do": "settings", "with": {"epochs": epochs}}))
+            versions.append(json.loads(socket.recv(timeout=30))["version"] - before)
+            state = json.loads(ask(server, "/state", **cookie(server))[2])
+            assert state["settings"]["epochs"] == epochs and state["version"] == server.bench.version
+    assert versions == [1, 1, 0]
+
+
 def test_a_table_and_a_file_are_taken(server, tmp_path):
     text = "a,b\n" + "\n".join(f"{i},{i % 2}" for i in range(12))
     assert ask(server, "/upload/table?name=t.csv", "POST", text, **cookie(server))[0] == 200

@@ -26,18 +26,32 @@ export function useStore() {
 }
 
 // Points come many times a second, so that only what shows something of them is rendered again, and only where `select`
-// gives something else than before.
+// gives something else than before; at most every `pause` milliseconds, the last point never left out.
 const pointListeners = new Set();
 
-export function usePoints(select) {
+export function usePoints(select, pause = 0) {
   const latest = useRef(select);
   latest.current = select;
   const [value, set] = useState(select());
   useEffect(() => {
-    const listener = () => set(latest.current());
+    let timer = 0;
+    let earliest = 0;
+    const take = () => {
+      timer = 0;
+      earliest = performance.now() + pause;
+      set(latest.current());
+    };
+    const listener = () => {
+      const wait = earliest - performance.now();
+      if (wait <= 0) take();
+      else timer ||= setTimeout(take, wait);
+    };
     pointListeners.add(listener);
     listener();
-    return () => pointListeners.delete(listener);
+    return () => {
+      clearTimeout(timer);
+      pointListeners.delete(listener);
+    };
   }, []);
   return value;
 }
@@ -92,6 +106,7 @@ export function connect() {
     store.state = JSON.parse(event.data);
     setOnline(true);
     tell();
+    goOn(store.state.version);
   });
   source.addEventListener("points", (event) => {
     takePoints(JSON.parse(event.data));
@@ -103,6 +118,7 @@ export function connect() {
 function lost() {
   setOnline(false);
   source.close();
+  goOn(Infinity);
   clearTimeout(retry);
   retry = setTimeout(connect, 1500);
 }
@@ -116,11 +132,29 @@ document.addEventListener("visibilitychange", () => {
     leaving = setTimeout(() => {
       clearTimeout(retry);
       source.close();
+      goOn(Infinity);
     }, 20_000);
   } else if (source.readyState === EventSource.CLOSED) {
     connect();
   }
 });
+
+// The state that a command makes may come later than its answer. What waits for it goes on when it, or a newer one, has
+// come, or none comes any more.
+const waits = new Set();
+
+function known(version) {
+  if (store.state?.version >= version || source.readyState === EventSource.CLOSED) return Promise.resolve();
+  return new Promise((resolve) => waits.add({version, resolve}));
+}
+
+function goOn(version) {
+  for (const one of [...waits]) {
+    if (one.version > version) continue;
+    waits.delete(one);
+    one.resolve();
+  }
+}
 
 function setOnline(online) {
   if (store.online !== online) {
@@ -189,7 +223,7 @@ function openSocket() {
     waiting.delete(answer.id);
     if (!pending) return;
     if (answer.error !== undefined) pending.reject(new Error(answer.error));
-    else pending.resolve(answer.result);
+    else pending.resolve(answer);
   });
   own.addEventListener("close", () => {
     for (const [id, pending] of waiting) {
@@ -202,8 +236,7 @@ function openSocket() {
   return own;
 }
 
-// Ask the studio to do something; the promise gives its answer, or is rejected with what was wrong.
-export function ask(command, args = {}) {
+function send(command, args) {
   return new Promise((resolve, reject) => {
     const own = openSocket();
     const id = nextId++;
@@ -214,10 +247,15 @@ export function ask(command, args = {}) {
   });
 }
 
-// The same, where an error is to be shown and nothing else.
+// Ask the studio something; the promise gives its answer, or is rejected with what was wrong.
+export const ask = async (command, args = {}) => (await send(command, args)).result;
+
+// Have the studio change something. When the promise gives its answer `store.state` has the change; an error is shown.
 export async function act(command, args = {}) {
   try {
-    return await ask(command, args);
+    const answer = await send(command, args);
+    await known(answer.version);
+    return answer.result;
   } catch (error) {
     say(error.message);
     return undefined;

@@ -92,38 +92,58 @@ export function Button({children, kind = "", busy = false, ...rest}) {
   return html`<button type="button" class=${classes("button", kind, busy && "busy")} aria-busy=${busy} ...${rest}>${children}</button>`;
 }
 
-// A field with its label above; `onValue` gets what was entered once the user is done.
+// A field with its label above; `onValue` gets what was entered once the user is done. States come at any time, also such
+// as are older than what was entered: until the promise of `onValue` is settled, the field shows what was entered. And
+// text does not change under the hands of whoever has gone to it, who would type into the midst of another.
 export function Field({label, help, kind, value, choices, onValue, disabled, error, min, step}) {
-  const [draft, setDraft] = useState(null);
-  const shown = draft ?? (value === null || value === undefined ? "" : String(value));
+  const [draft, setDraft] = useState(null); // typed, and not entered yet
+  const [held, setHeld] = useState(null); // the text as it was when the field was gone to
+  const [entered, setEntered] = useState(null); // {value}, and not settled yet
+  const current = entered ? entered.value : value;
+  const text = current === null || current === undefined ? "" : String(current);
+  const shown = draft ?? held ?? text;
   const id = `field-${label.replace(/\W+/g, "-").toLowerCase()}`;
-  const commit = () => {
-    if (draft === null) return;
+  const hold = () => setHeld(shown);
+  const leave = () => {
     setDraft(null);
-    if (draft.trim() === "" || draft === String(value)) return;
-    onValue(kind === "text" ? draft : Number.isNaN(Number(draft)) ? draft : Number(draft));
+    setHeld(null);
+  };
+  const enter = async (next) => {
+    const own = {value: next};
+    leave();
+    setEntered(own);
+    try {
+      await onValue(next);
+    } finally {
+      setEntered((now) => (now === own ? null : now));
+    }
+  };
+  const commit = () => {
+    leave();
+    if (draft === null || draft.trim() === "") return; // also what equals the state is entered: that may be an old one
+    enter(kind === "text" || Number.isNaN(Number(draft)) ? draft : Number(draft));
   };
   let control;
   if (kind === "choice") {
-    control = html`<select id=${id} disabled=${disabled} value=${value} onChange=${(e) => onValue(e.target.value)}>
+    control = html`<select id=${id} disabled=${disabled} value=${current} aria-busy=${entered !== null} onChange=${(e) => enter(e.target.value)}>
       ${choices.map((choice) => {
         const [name, title] = Array.isArray(choice) ? choice : [choice, choice];
-        return html`<option value=${name} selected=${String(name) === String(value)}>${title}</option>`;
+        return html`<option value=${name} selected=${String(name) === text}>${title}</option>`;
       })}
     </select>`;
   } else if (kind === "switch") {
-    control = html`<input id=${id} type="checkbox" disabled=${disabled} checked=${value} onChange=${(e) => onValue(e.target.checked)} />`;
+    control = html`<input id=${id} type="checkbox" disabled=${disabled} checked=${current} aria-busy=${entered !== null} onChange=${(e) => enter(e.target.checked)} />`;
   } else {
     control = html`<input id=${id} type="text" inputmode=${kind === "text" ? "text" : "decimal"} autocomplete="off" disabled=${disabled}
-      value=${shown} aria-invalid=${Boolean(error)} onInput=${(e) => setDraft(e.target.value)} onBlur=${commit}
+      value=${shown} aria-invalid=${Boolean(error)} aria-busy=${entered !== null}
+      onFocus=${hold} onSelect=${hold} onInput=${(e) => setDraft(e.target.value)} onBlur=${commit}
       onKeyDown=${(e) => {
         if (e.key === "Enter") commit();
-        if (e.key === "Escape") setDraft(null);
+        if (e.key === "Escape") leave();
         if ((kind === "whole" || kind === "pair") && (e.key === "ArrowUp" || e.key === "ArrowDown")) {
           e.preventDefault();
           const next = Math.max(min ?? 1, Math.round(Number(shown) || 0) + (e.key === "ArrowUp" ? 1 : -1) * (step ?? 1));
-          setDraft(null);
-          onValue(next);
+          enter(next);
         }
       }} />`;
   }

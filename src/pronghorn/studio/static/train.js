@@ -72,7 +72,7 @@ ${state.settings.optimizer}, rate ${state.settings.learning_rate}, batch ${state
 
 const READ = 150; // milliseconds: numbers need not change faster than they are read
 function Figures({run, names}) {
-  usePoints(() => `${Math.floor(performance.now() / READ)} ${epochsOf(run).length}`);
+  usePoints(() => `${store.curves.get(run.number)?.steps} ${epochsOf(run).length}`, READ);
   const curve = store.curves.get(run.number);
   const ended = epochsOf(run);
   const epoch = ended[ended.length - 1];
