@@ -362,6 +362,14 @@ class GradientTape:
         return [n for a, b in self._spans for n in nodes[a:b]]
 
 
+def tape_of_traced(trace: Trace) -> GradientTape:
+    """A tape that has watched all that the function ``trace`` is of has computed so far."""
+    tape = GradientTape()
+    tape._trace = trace
+    tape._spans.append([0, len(trace.graph.nodes)])
+    return tape
+
+
 def _owner(trace: Trace) -> Trace:
     """The trace that keeps the variables' values for ``trace``."""
     while not trace.own_state and trace.parent is not None:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config, losses, ops, random, tree
-from pronghorn.cli import tensorflow_arrays as arrays  # the module: what is a function here is one of the backend's
+from pronghorn.cli import tensorflow_arrays as arrays  # modules: what is a function here is one of the backend's
+from pronghorn.cli import tensorflow_gradients, tensorflow_sparse
 from pronghorn.cli.tensorflow_backend import switch
 from pronghorn.variables import Variable
 
@@ -227,6 +228,17 @@ def ctc_batch_cost(y_true: Any, y_pred: Any, input_length: Any, label_length: An
     return ops.expand_dims(cost, 1)
 
 
+def ctc_label_dense_to_sparse(labels: Any, label_lengths: Any) -> tensorflow_sparse.SparseTensor:
+    """The first labels of each row, as many as its length says.
+
+    >>> ctc_label_dense_to_sparse([[5, 6], [7, 0]], [2, 1]).indices.tolist()
+    [[0, 0], [0, 1], [1, 0]]
+    """
+    rows = np.asarray(labels)
+    places = np.argwhere(np.arange(rows.shape[1]) < np.reshape(label_lengths, (-1, 1)))
+    return tensorflow_sparse.SparseTensor(places, rows[tuple(places.T)], rows.shape)
+
+
 def ctc_decode(
     y_pred: Any, input_length: Any, greedy: bool = True, beam_width: int = 100, top_paths: int = 1
 ) -> tuple[list[Any], Any]:
@@ -253,6 +265,11 @@ def batch_set_value(tuples: Any) -> None:
     """Set variables to values."""
     for variable, value in tuples:
         variable.assign(value)
+
+
+def gradients(loss: Any, variables: Any) -> list[Any]:
+    """Derivatives of a loss, inside of a function that is traced; else an error says how a tape gives them."""
+    return tensorflow_gradients.gradients(loss, variables)
 
 
 def moving_average_update(x: Variable, value: Any, momentum: float) -> Any:

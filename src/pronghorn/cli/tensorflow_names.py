@@ -58,6 +58,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "print:tf_print recompute_grad"
         ),
         "tensorflow_backend_nn": "foldr",
+        "tensorflow_gradients": "gradients",
         "tensorflow_checks": "Assert assert_equal assert_greater assert_less assert_rank",
         "tensorflow_objects": "Module TensorArray numpy_function py_function",
         "tensorflow_sparse": "SparseTensor",
@@ -316,7 +317,10 @@ KERAS_TOO = ("initializers", "losses", "metrics", "optimizers")
 
 ABSENT = {
     "Session": "TensorFlow 1 code does not run on Keras 3",
-    "placeholder": "TensorFlow 1 code does not run on Keras 3; use keras.Input",
+    "placeholder": (
+        "values are not fed into graphs here, but given to functions; make it an argument of a tf.function or, for a "
+        "model's input, keras.Input(batch_shape=shape, dtype=dtype)"
+    ),
     "Graph": "functions are traced by tf.function",
     "estimator": "use model.fit",
     "feature_column": "use keras.utils.FeatureSpace",
@@ -329,7 +333,6 @@ ABSENT = {
     "tpu": "Pronghorn runs on the cores of one machine",
     "queue": "use tf.data",
     "profiler": "use model.profile",
-    "gradients": "use tf.GradientTape",
     "hessians": "use tf.GradientTape",
     "fingerprint": "use tf.strings.to_hash_bucket_fast",
     "SparseFeature": "use tf.io.VarLenFeature",

@@ -7,6 +7,8 @@ import pronghorn
 from pronghorn import layers, ops
 from pronghorn.cli import older_names
 from pronghorn.cli.tensorflow_alias import TensorFlowAlias, submodule
+from pronghorn.graph.ir import Aval
+from pronghorn.graph.trace import trace
 
 tf = TensorFlowAlias("tensorflow")
 math, nn, linalg = (submodule(f"tensorflow.{name}") for name in ("math", "nn", "linalg"))
@@ -99,6 +101,54 @@ def test_what_no_gradient_reaches_can_be_asked_to_be_zero():
     with tf.GradientTape() as tape:
         y = tf.constant(3.0) * 2
     same(tape.gradient(y, v, unconnected_gradients=tf.UnconnectedGradients.ZERO), 0.0)
+
+
+def test_gradients_of_what_a_traced_function_has_computed():
+    v, fixed = tf.Variable([1.0, 2.0]), tf.Variable(3.0, trainable=False)
+
+    @tf.function
+    def derivatives(x):
+        z = x * x
+        y = tf.reduce_sum(z * v) * fixed
+        first = older_names.module("backend").gradients(y, [x, v, z, fixed, x + 1])
+        second = tf.gradients([first[0], z], x, grad_ys=[tf.constant([1.0, 10.0]), None], unconnected_gradients="zero")
+        return first, second, tf.gradients(y, x + 1, unconnected_gradients="zero")
+
+    first, second, none = derivatives(tf.constant([3.0, 4.0]))
+    for found, expected in zip(first[:4], ([18.0, 48.0], [27.0, 48.0], [3.0, 6.0], 41.0), strict=True):
+        same(found, expected)
+    assert first[4] is None and len(second) == 1
+    same(second[0], [6 + 6, 120 + 8])
+    same(none[0], [0, 0])
+
+
+def in_loop(xs, source):
+    return ops.scan(lambda carry, x: (carry, tf.gradients(carry * x, source(x))[0]), xs[0], xs)[1]
+
+
+def test_gradients_of_a_loop_s_own_arrays():
+    same(tf.function(lambda xs: in_loop(xs, lambda x: x))(tf.constant([2.0, 5.0])), [2, 2])
+
+
+def test_gradients_say_how_a_tape_gives_them():
+    backend, v = older_names.module("backend"), tf.Variable(2.0)
+    with pytest.raises(RuntimeError, match="GradientTape"):
+        backend.gradients(v * v, v)
+    with pytest.raises(RuntimeError, match="Make a model that returns them"):
+        backend.gradients(pronghorn.Input((3,)), [v])
+    for source in (v, tf.constant(3.0)):
+        with pytest.raises(RuntimeError, match="body of a loop"):
+            trace(lambda xs, source=source: [in_loop(xs, lambda x: source)], [Aval((3,), "float32")])
+    with pytest.raises(NotImplementedError, match="tf.stop_gradient"):
+        tf.function(lambda x: tf.gradients(x, x, stop_gradients=[x]))(1.0)
+
+
+def test_labels_of_their_lengths_are_sparse():
+    convert = older_names.module("backend").ctc_label_dense_to_sparse
+    found = convert(tf.constant([[1, 2, 3], [4, 5, 6], [7, 8, 9]]), [[1], [0], [9]])
+    assert found.indices.tolist() == [[0, 0], [2, 0], [2, 1], [2, 2]] and found.shape == (3, 3)
+    assert np.asarray(found.values).tolist() == [1, 7, 8, 9] and found.dtype == "int32"
+    assert convert(np.zeros((0, 2), "int64"), []).indices.shape == (0, 2)
 
 
 def test_the_functions_work_on_what_a_functional_model_is_made_of():

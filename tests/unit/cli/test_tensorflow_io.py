@@ -209,7 +209,7 @@ def test_names_that_are_not_there_say_what_is():
         _ = tf.conv2d
     with pytest.raises(AttributeError, match="nearest: decode_jpeg"):
         _ = io.decode_jpg
-    with pytest.raises(AttributeError, match="use keras.Input"):
+    with pytest.raises(AttributeError, match=r"tf\.function or, for a model's input, keras\.Input"):
         _ = submodule("tensorflow.compat.v1").placeholder
 
 
