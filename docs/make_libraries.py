@@ -2,8 +2,8 @@
 
     python docs/make_libraries.py SOURCES
 
-SOURCES is the folder in which `tests/libraries/run.py` has run them. Groups of tests that were run on one side only are
-not counted, and the table says how many groups were.
+SOURCES is the folder in which `tests/libraries/run.py` has run them, and listed all that there are (`--list`). Groups
+of tests that were run on one side only are not counted; the table says how many groups and tests were.
 """
 
 from __future__ import annotations
@@ -11,52 +11,81 @@ from __future__ import annotations
 import argparse
 import datetime
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "libraries")]
 
-from run import SUITES, Suite, groups, outcomes  # noqa: E402
+from run import SUITES, groups, listing, outcomes  # noqa: E402
 
 PAGE = ROOT / "docs" / "libraries.md"
 BEGIN, END = "<!-- table of libraries -->", "<!-- end of the table -->"
-HEAD = "| library | groups of tests run | pass under Keras | of these, with Pronghorn | share | bar |"
+HEAD = (
+    "| library | groups of tests | tests run under Keras | pass there | of these, with Pronghorn | share | bar |",
+    "|---|---|---|---|---|---|---|",
+)
 
 
-def counted(results: Path, name: str, suite: Suite, source: Path) -> tuple[int, int, int, int, list[str]]:
-    """Groups run on both sides and in all; tests that pass under Keras, of them those that pass here, the others."""
-    run = there = here = 0
-    failed: list[str] = []
-    all_groups = [group for group, _ in groups(suite, source)]
-    for group in all_groups:
-        files = [results / f"{name}.{group}.{side}" for side in ("keras", "pronghorn")]
-        if not all(file.exists() and file.stat().st_size for file in files):
-            continue
-        keras, ours = (outcomes(file) for file in files)
+@dataclass
+class Count:
+    """What came of a library's tests in the groups that were run on both sides.
+
+    Attributes:
+        groups: how many groups these are.
+        run: tests run under Keras.
+        there: those that passed.
+        here: those of them that passed with Pronghorn.
+        failed: the names of the others.
+    """
+
+    groups: int = 0
+    run: int = 0
+    there: int = 0
+    here: int = 0
+    failed: list[str] = field(default_factory=list)
+
+    def add(self, keras: dict[str, str], ours: dict[str, str]) -> None:
+        """Count a group in, if any of its tests passed under Keras."""
         passing = {test for test, outcome in keras.items() if outcome == "passed"}
         if not passing:
-            continue
-        run += 1
-        there += len(passing)
+            return
         good = {test for test in passing if ours.get(test) == "passed"}
-        here += len(good)
-        failed += sorted(passing - good)
-    return run, len(all_groups), there, here, failed
+        self.groups += 1
+        self.run += len(keras)
+        self.there += len(passing)
+        self.here += len(good)
+        self.failed += sorted(passing - good)
+
+
+def count(results: Path, name: str, all_groups: list[str]) -> Count:
+    found = Count()
+    for group in all_groups:
+        files = [results / f"{name}.{group}.{side}" for side in ("keras", "pronghorn")]
+        if all(file.exists() and file.stat().st_size for file in files):
+            found.add(*(outcomes(file) for file in files))
+    return found
+
+
+def row(sources: Path, name: str) -> str | None:
+    """A library's row, or None where no test has been counted."""
+    suite, results = SUITES[name], sources / "outcomes"
+    all_groups = [group for group, _ in groups(suite, sources / name)]
+    found = count(results, name, all_groups)
+    if not found.there:
+        return None
+    for test in found.failed:
+        print(f"{name}: {test}")
+    listed = listing(results, name)
+    of_all = f" of {len(listed.read_text('utf-8').splitlines())}" if listed.exists() else ""
+    share = f"{100 * found.here / found.there:.1f} %"
+    cells = (f"{found.groups} of {len(all_groups)}", f"{found.run}{of_all}", found.there, found.here, share)
+    return f"| {suite.title} | {' | '.join(map(str, cells))} | {100 * suite.bar:.0f} % |"
 
 
 def table(sources: Path) -> str:
-    lines = [f"Counted on {datetime.date.today().isoformat()}.", "", HEAD, "|---|---|---|---|---|---|"]
-    for name, suite in SUITES.items():
-        if not (sources / name).is_dir():
-            continue
-        run, everything, there, here, failed = counted(sources / "outcomes", name, suite, sources / name)
-        if there:
-            share = f"{100 * here / there:.1f} %"
-            lines.append(
-                f"| {suite.title} | {run} of {everything} | {there} | {here} | {share} | {100 * suite.bar:.0f} % |"
-            )
-        for test in failed:
-            print(f"{name}: {test}")
+    rows = [row(sources, name) for name in SUITES if (sources / name).is_dir()]
+    lines = [f"Counted on {datetime.date.today().isoformat()}.", "", *HEAD, *(line for line in rows if line)]
     return "\n".join(lines)
 
 

@@ -3,6 +3,8 @@
 Tests whose outcomes are in the file are not run again, and where PASSED is a file too, only those that passed in it.
 
 python -m pytest -p outcomes ...     with OUTCOMES=file and this folder in PYTHONPATH
+
+LISTED is a file for the names of all tests that are found.
 """
 
 import json
@@ -25,6 +27,9 @@ def _known(variable):
 
 
 def pytest_collection_modifyitems(config, items):
+    if listed := os.environ.get("LISTED"):
+        with open(listed, "w", encoding="utf-8") as file:
+            file.writelines(f"{item.nodeid}\n" for item in items)
     done, others = _known("OUTCOMES"), _known("PASSED")
     wanted = [item for item in items if item.nodeid not in done and (not others or others.get(item.nodeid) == "passed")]
     if len(wanted) < len(items):

@@ -7,6 +7,10 @@ runs this has them, Keras, JAX and Pronghorn installed. What each test came to i
 each group of test files and side; a group that is there already is not run again without `--again`, and with `--go-on`
 only for what is missing from it. Where Keras's file is there, only tests that passed with it are run with Pronghorn.
 `docs/make_libraries.py` counts them.
+
+A library whose tests take long is sampled by a rule that is chosen before anything is run, such as every eighth group
+in alphabetical order, `--every 8`, and then those half-way between, `--every 8 --begin 4`. With `--together` a side's
+groups share a process, where importing takes longer than the tests.
 """
 
 from __future__ import annotations
@@ -14,10 +18,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,6 +79,9 @@ SUITES = {
 }
 
 
+Groups = list[tuple[str, list[Path]]]
+
+
 def groups(suite: Suite, source: Path) -> Iterator[tuple[str, list[Path]]]:
     """The test files by folder: a process each."""
     files = sorted({file for pattern in suite.tests for file in source.glob(pattern)})
@@ -86,34 +93,64 @@ def groups(suite: Suite, source: Path) -> Iterator[tuple[str, list[Path]]]:
     yield from found.items()
 
 
-def command(side: str, files: list[Path], each: int) -> list[str]:
+def listing(results: Path, name: str) -> Path:
+    """The file with the names of all tests of a library, one a line."""
+    return results / f"{name}.tests"
+
+
+def group_of(test: str) -> str:
+    """The name of the group that a test is in, from its name in pytest."""
+    return test.partition("::")[0].rpartition("/")[0].replace("/", ".")
+
+
+def command(side: str, files: Iterable[Path], each: int) -> list[str]:
     options = ["-q", "-p", "outcomes", "-p", "no:cacheprovider", "--tb=short", f"--timeout={each}", "-o", "addopts="]
     options += ["--continue-on-collection-errors"]
     begin = ["-m", "pronghorn", "run", "-m", "pytest"] if side == "pronghorn" else ["-m", "pytest"]
     return [sys.executable, *begin, *options, *map(str, files)]
 
 
-def run_group(suite: Suite, source: Path, side: str, files: list[Path], to: Path, each: int, limit: int) -> str:
-    environment = {
+def environment(suite: Suite, source: Path, side: str) -> dict[str, str]:
+    return {
         **os.environ,
-        **suite.environment,
         "KERAS_BACKEND": "jax" if side == "keras" else "",
-        "OUTCOMES": str(to),
+        **suite.environment,
+        **(suite.pronghorn if side == "pronghorn" else {}),
         "PYTHONPATH": os.pathsep.join([str(HERE), str(source), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
-    if side == "pronghorn":
-        under_keras = to.with_suffix(".keras")
-        environment |= {**suite.pronghorn, "PASSED": str(under_keras) if under_keras.exists() else ""}
-    to.touch()
+
+
+def run_tests(suite: Suite, source: Path, side: str, files: list[Path], to: Path, each: int, limit: int) -> str:
+    """Run files of tests in one process; outcomes that `to` has are not found out again."""
+    told = {"OUTCOMES": str(to), "PASSED": str(to.with_suffix(".keras")) if side == "pronghorn" else ""}
     with open(f"{to}.log", "a", encoding="utf-8") as log:
         try:
             done = subprocess.run(
-                command(side, files, each), cwd=source, env=environment, stdout=log, stderr=log, timeout=limit
+                command(side, files, each),
+                cwd=source,
+                env=environment(suite, source, side) | told,
+                stdout=log,
+                stderr=log,
+                timeout=limit,
             )
         except subprocess.TimeoutExpired:
             return f"ended after {limit} s"
     return f"exit status {done.returncode}"
+
+
+def list_tests(name: str, source: Path, results: Path) -> None:
+    """Write down the names of all tests of a library."""
+    suite, file = SUITES[name], listing(results, name)
+    files = (file for _, files in groups(suite, source) for file in files)
+    subprocess.run(
+        [*command("keras", files, 0), "--collect-only"],
+        cwd=source,
+        env=environment(suite, source, "keras") | {"OUTCOMES": os.devnull, "LISTED": str(file)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    print(f"{name}: {len(file.read_text('utf-8').splitlines())} tests", flush=True)
 
 
 def outcomes(file: Path) -> dict[str, str]:
@@ -126,6 +163,44 @@ def outcomes(file: Path) -> dict[str, str]:
     return found
 
 
+def run_groups(name: str, source: Path, side: str, found: Groups, results: Path, each: int, limit: int) -> str:
+    """Run groups in one process; what is known of them goes in, and what becomes known into their own files."""
+    to = results / f"{name}.{found[0][0]}{'-and-others' if found[1:] else ''}.running.{side}"
+    for file in {to, to.with_suffix(".keras")}:  # Keras's says which tests are worth running
+        known = [results / f"{name}.{group}{file.suffix}" for group, _ in found]
+        file.write_text("".join(one.read_text("utf-8") for one in known if one.exists()), "utf-8")
+    ended = run_tests(SUITES[name], source, side, [file for _, files in found for file in files], to, each, limit)
+    lines: dict[str, list[str]] = {}
+    for line in to.read_text("utf-8").splitlines(keepends=True):
+        lines.setdefault(group_of(json.loads(line)[0]), []).append(line)
+    for group, _ in found:
+        (results / f"{name}.{group}.{side}").write_text("".join(lines.get(group, [])), "utf-8")
+    for file in {to, to.with_suffix(".keras")}:
+        file.unlink()
+    return ended
+
+
+def run_batch(name: str, source: Path, side: str, batch: Groups, asked: argparse.Namespace) -> None:
+    """Run what is asked for of some groups, and say what came of each."""
+    results = asked.sources.resolve() / "outcomes"
+    file_of = {group: results / f"{name}.{group}.{side}" for group, _ in batch}
+    if asked.again:
+        for file in file_of.values():
+            file.unlink(missing_ok=True)
+    batch = [(group, files) for group, files in batch if asked.go_on or not file_of[group].exists()]
+    if not batch:
+        return
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ended = run_groups(name, source, side, batch, results, asked.each, asked.limit)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    for group, _ in batch:
+        said = list(outcomes(file_of[group]).values())
+        counts = {word: said.count(word) for word in sorted(set(said))}
+        print(f"{name} {group} {side}: {counts}", flush=True)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"{name} {side}: {ended}, {seconds:.0f} s of the processor", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sources", type=Path)
@@ -133,31 +208,29 @@ def main() -> None:
     parser.add_argument("--side", choices=SIDES, help="both")
     parser.add_argument("--only", default="", help="groups that have this in their name")
     parser.add_argument("--smallest", type=int, help="only so many groups, those with the smallest test files first")
+    parser.add_argument("--every", type=int, default=1, help="only every so many groups, in alphabetical order")
+    parser.add_argument("--begin", type=int, default=0, help="the number of the first of these, from 0 on")
+    parser.add_argument("--together", action="store_true", help="a side's groups in one process")
+    parser.add_argument("--list", action="store_true", help="only write down which tests there are")
     parser.add_argument("--again", action="store_true", help="also what has been run")
     parser.add_argument("--go-on", action="store_true", help="also what is missing from groups that have been run")
     parser.add_argument("--each", type=int, default=120, help="seconds a test may take")
-    parser.add_argument("--limit", type=int, default=1800, help="seconds a group may take")
+    parser.add_argument("--limit", type=int, default=1800, help="seconds a process may take")
     asked = parser.parse_args()
     results = asked.sources.resolve() / "outcomes"
     results.mkdir(exist_ok=True)
     for name in asked.libraries or SUITES:
         source = asked.sources.resolve() / name
+        if asked.list:
+            list_tests(name, source, results)
+            continue
         found = [(group, files) for group, files in groups(SUITES[name], source) if asked.only in group]
+        found = found[asked.begin :: asked.every]
         if asked.smallest is not None:
             found = sorted(found, key=lambda pair: sum(file.stat().st_size for file in pair[1]))[: asked.smallest]
-        for group, files in found:
+        for batch in [found] if asked.together else [[pair] for pair in found]:
             for side in [asked.side] if asked.side else SIDES:
-                to = results / f"{name}.{group}.{side}"
-                if to.exists() and not (asked.again or asked.go_on):
-                    continue
-                if asked.again:
-                    for file in (to, Path(f"{to}.log")):
-                        file.unlink(missing_ok=True)
-                began = time.time()
-                ended = run_group(SUITES[name], source, side, files, to, asked.each, asked.limit)
-                said = list(outcomes(to).values())
-                counts = {word: said.count(word) for word in sorted(set(said))}
-                print(f"{name} {group} {side}: {counts}, {ended}, {time.time() - began:.0f} s", flush=True)
+                run_batch(name, source, side, batch, asked)
 
 
 if __name__ == "__main__":
