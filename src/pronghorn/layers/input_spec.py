@@ -171,15 +171,19 @@ def _extent_hint(axis: int, extent: int, shape: tuple[int | None, ...]) -> str:
     return "Pass such inputs, or use a new layer."
 
 
+def _with_squeezed(shape: tuple[int | None, ...]) -> list[tuple[int | None, ...]]:
+    return [shape, shape[:-1]] if shape and shape[-1] == 1 else [shape]
+
+
+def _agree(expected: tuple[int | None, ...], got: tuple[int | None, ...]) -> bool:
+    return len(expected) == len(got) and all(e is None or g is None or e == g for e, g in zip(expected, got))
+
+
 def _check_shape(spec: InputSpec, shape: tuple[int | None, ...], layer: Any) -> None:
-    expected, got = spec.shape, shape
-    if spec.allow_last_axis_squeeze:
-        if expected and expected[-1] == 1:
-            expected = expected[:-1]
-        if got and got[-1] == 1:
-            got = got[:-1]
-    fits = len(expected) == len(got) and all(e is None or g is None or e == g for e, g in zip(expected, got))
-    if not fits:
+    pairs = [(spec.shape, shape)]
+    if spec.allow_last_axis_squeeze:  # either may lack a last axis of extent 1; that of (1,) are the samples, though
+        pairs = [(e, g) for e in _with_squeezed(spec.shape) for g in _with_squeezed(shape)]
+    if not any(_agree(expected, got) for expected, got in pairs):
         raise ValueError(
             f"{_who(layer)}: expected shape={spec.shape}, found shape={shape}{spec.where}.{spec.shape_hint(shape)}"
         )

@@ -364,3 +364,8 @@ class SafeModeScope:
 def in_safe_mode() -> bool:
     """Whether Python code in the configuration that is being read must be refused; outside of loading it must."""
     return _safety.safe is not False
+
+
+def safe_mode_of_loading() -> bool | None:
+    """What the loading that is going on was told about Python code; None where nothing is being loaded."""
+    return _safety.safe

@@ -43,6 +43,10 @@ class WeightsWriter:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End writing."""
         self._file.close()
 
     def make(self, path: str, name: str | None = None) -> WriteGroup:
@@ -125,6 +129,10 @@ class WeightsReader:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End reading."""
         self._file.close()
 
     def get(self, path: str) -> ReadGroup:
@@ -183,6 +191,24 @@ class WeightsReader:
     def is_legacy(self) -> bool:
         """Return whether the file has the older layout, of `model.save_weights("....h5")` in Keras 2."""
         return "layer_names" in self._file.attrs or "model_weights" in self._file
+
+
+def open_store(
+    root_path: str | os.PathLike[str], archive: Any = None, mode: str = "r"
+) -> WeightsWriter | WeightsReader:
+    """A weights file as other libraries open it for arrays of their own, by Keras's names of the arguments.
+
+    Args:
+        root_path: the file.
+        archive: None; there are no files within files here.
+        mode: ``"r"`` or ``"w"``.
+
+    Raises:
+        ValueError: for another mode, or an archive.
+    """
+    if archive is not None or mode not in ("r", "w"):
+        raise ValueError(f"A weights file is opened by its path with mode 'r' or 'w', got {archive=} and {mode=}.")
+    return WeightsWriter(root_path) if mode == "w" else WeightsReader(root_path)
 
 
 class ReadGroup(Mapping[str, np.ndarray]):

@@ -63,3 +63,41 @@ def test_a_query_and_values_of_different_last_extents_have_no_output_shape():
     with pytest.raises(ValueError, match="last axes of `query` and `value`"):  # before keys are looked at
         layer.compute_output_shape((2, 5, 8), (2, 6, 12), 2)
     assert layer.compute_output_shape((2, 5, 8), (2, 6, 8), (2, 6, 12)) == (2, 5, 8)  # keys may differ
+
+
+class OwnProjections(layers.MultiHeadAttention):
+    """Makes the parts itself, by the names that the layer's own are known by, as layers of other libraries do."""
+
+    def build(self, query_shape, value_shape, key_shape=None):
+        common = self._get_common_kwargs_for_sublayer()
+        bias = "ce" if self._use_bias else None
+        made = [layers.EinsumDense("abd,dce->abce", (None, 2, 3), bias_axes=bias, **common) for _ in range(3)]
+        self._query_dense, self._key_dense, self._value_dense = made
+        self._output_dense = layers.EinsumDense("abcd,cde->abe", (None, query_shape[-1]), bias_axes="e", **common)
+        self._build_attention(4)
+
+    def call(self, query, value, key=None, attention_mask=None):
+        scores = pronghorn.ops.einsum(self._dot_product_equation, self._key_dense(value), self._query_dense(query))
+        weights = self._dropout_layer(self._masked_softmax(scores / np.sqrt(3.0), attention_mask))
+        return self._output_dense(pronghorn.ops.einsum(self._combine_equation, weights, self._value_dense(value)))
+
+
+def test_a_subclass_may_make_the_projections_and_the_weights_of_keys_itself():
+    mask = NO_KEY_FOR_THE_LAST[:, :3]
+    own, plain = OwnProjections(2, 3), layers.MultiHeadAttention(2, 3)
+    plain(X, X)
+    own(X, X)
+    for mine, other in zip(own.weights, plain.weights, strict=True):
+        mine.assign(np.reshape(other, mine.shape) + 0.1)
+        other.assign(mine.numpy().reshape(other.shape))
+    found, expected = own(X[:, :3], X, attention_mask=mask), plain(X[:, :3], X, attention_mask=mask)
+    np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_private_names_of_settings_are_read_and_set_by_subclasses():
+    layer = layers.MultiHeadAttention(2, 3, dropout=0.5, kernel_initializer="ones")
+    layer._use_bias = False
+    layer(X, X)
+    assert [w.path.rpartition("/")[2] for w in layer.weights] == ["kernel"] * 4
+    assert layer._dropout == 0.5 and layer._kernel_initializer is layer.kernel_initializer
+    assert layer.get_config()["use_bias"] is False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pronghorn import Model, Sequential, layers, ops
+from pronghorn import Input, Model, Sequential, layers, ops
 from pronghorn.models import clone_model, model_from_json
 from pronghorn.models.function import Function
 from pronghorn.models.functional import Functional
@@ -322,3 +322,14 @@ def test_a_subclassed_model_is_cloned_built_and_compiled():
     clone = clone_model(model)
     assert type(clone) is Small and clone.units == 3 and clone.compiled
     assert [w.shape for w in clone.weights] == [(3, 3), (3,)]
+
+
+def test_an_input_without_axes_takes_one_sample_as_it_takes_several():
+    x = Input(shape=())
+    model = Model(x, x + 1)
+    for rows in (1, 3):
+        assert model(np.ones(rows, "float32")).shape == (rows,)
+        assert model.predict(np.ones(rows), verbose=0).shape == (rows,)
+    assert model(np.ones((3, 1), "float32")).shape == (3,)
+    with pytest.raises(ValueError, match=r"expected shape=\(None,\), found shape=\(3, 2\)"):
+        model(np.ones((3, 2), "float32"))

@@ -31,7 +31,22 @@ class HeadsLayer(Layer):
     """Base of attention layers with heads: makes their dense layers."""
 
     def _dense(self, name: str, equation: str, output_shape: Any, bias_axes: str | None) -> EinsumDense:
-        """A projection. Initializers are copied, so that projections do not start alike."""
+        """A projection."""
+        dense = EinsumDense(
+            equation,
+            output_shape=output_shape,
+            bias_axes=bias_axes if self.use_bias else None,
+            name=name,
+            **self._get_common_kwargs_for_sublayer(),
+        )
+        dense.supports_masking = True  # the masks of what it projects are this layer's business
+        return dense
+
+    def _get_common_kwargs_for_sublayer(self) -> dict[str, Any]:
+        """What projections are made with; subclasses in other libraries know it by Keras's name.
+
+        Initializers are copied, so that projections do not start alike.
+        """
 
         def fresh(initializer: Any) -> Any:
             return (
@@ -40,22 +55,16 @@ class HeadsLayer(Layer):
                 else initializer
             )
 
-        dense = EinsumDense(
-            equation,
-            output_shape=output_shape,
-            bias_axes=bias_axes if self.use_bias else None,
-            kernel_initializer=fresh(self.kernel_initializer),
-            bias_initializer=fresh(self.bias_initializer),
-            kernel_regularizer=self.kernel_regularizer,
-            bias_regularizer=self.bias_regularizer,
-            kernel_constraint=self.kernel_constraint,
-            bias_constraint=self.bias_constraint,
-            activity_regularizer=self.activity_regularizer,
-            name=name,
-            dtype=self._dtype_policy,
-        )
-        dense.supports_masking = True  # the masks of what it projects are this layer's business
-        return dense
+        return {
+            "kernel_initializer": fresh(self.kernel_initializer),
+            "bias_initializer": fresh(self.bias_initializer),
+            "kernel_regularizer": self.kernel_regularizer,
+            "bias_regularizer": self.bias_regularizer,
+            "kernel_constraint": self.kernel_constraint,
+            "bias_constraint": self.bias_constraint,
+            "activity_regularizer": self.activity_regularizer,
+            "dtype": self._dtype_policy,
+        }
 
     def _weights_of_keys(self, scores: Any, mask: Any, asked_for: bool) -> Any:
         """The softmax of scores, 0 where masked.
@@ -215,21 +224,25 @@ class MultiHeadAttention(HeadsLayer):
         if self.use_gate:
             self._gate_dense = project("gate", query_shape, self._value_dim)
         self._value_dense = project("value", value_shape, self._value_dim)
-        if self._attention_axes is None:
-            self._attention_axes = tuple(range(1, rank - 1))
-        else:
+        if self._attention_axes is not None:
             settings.check_axes(self, self._attention_axes, query_shape, "attention_axes")
-            self._attention_axes = tuple(a % rank for a in self._attention_axes)
-        heads_rank = rank + 1
-        self._dot_equation, self._combine_equation, scores_rank = _attention_equations(heads_rank, self._attention_axes)
-        axes = tuple(range(scores_rank - len(self._attention_axes), scores_rank))
-        self._softmax = Softmax(axis=axes, dtype=self._dtype_policy)
-        self._dropout_layer = Dropout(rate=self.dropout, dtype=self._dtype_policy, seed=self.seed)
+        self._build_attention(rank + 1)
         out = self._output_shape or (query_shape[-1],)
         equation, bias_axes, output_rank = _projection(rank - 1, bound=2, free=len(out))
         self._output_dense = self._dense("attention_output", equation, _last_axes(output_rank, out), bias_axes)
         inner = (*query_shape[:-1], self._num_heads, self._value_dim)
         self._output_dense.build(inner)
+
+    def _build_attention(self, rank: int) -> None:
+        """Make what attention goes by, for projected queries with ``rank`` axes, those of heads included."""
+        axes = self._attention_axes
+        self._attention_axes = tuple(range(1, rank - 2)) if axes is None else tuple(a % (rank - 1) for a in axes)
+        self._dot_product_equation, self._combine_equation, scores_rank = _attention_equations(
+            rank, self._attention_axes
+        )
+        axes_of_keys = tuple(range(scores_rank - len(self._attention_axes), scores_rank))
+        self._softmax = Softmax(axis=axes_of_keys, dtype=self._dtype_policy)
+        self._dropout_layer = Dropout(rate=self.dropout, dtype=self._dtype_policy, seed=self.seed)
 
     def call(
         self,
@@ -277,14 +290,22 @@ class MultiHeadAttention(HeadsLayer):
         return_attention_scores: bool = False,
     ) -> tuple[Any, Any]:
         """Weights of the keys for each query, and the sums of the values with these weights."""
-        scores = ops.einsum(self._dot_equation, key, query * self._inverse_sqrt)
-        if attention_mask is not None:
-            for _ in range(len(scores.shape) - len(attention_mask.shape)):
-                axis = -len(self._attention_axes) * 2 - 1
-                attention_mask = ops.expand_dims(attention_mask, axis=axis)
-        scores = self._weights_of_keys(scores, attention_mask, return_attention_scores)
+        scores = ops.einsum(self._dot_product_equation, key, query * self._inverse_sqrt)
+        mask = self._for_heads(attention_mask, scores)
+        scores = self._weights_of_keys(scores, mask, return_attention_scores)
         weights = self._dropout_layer(scores, training=training) if self.dropout > 0 else scores
         return ops.einsum(self._combine_equation, weights, value), scores
+
+    def _for_heads(self, mask: Any, scores: Any) -> Any:
+        """A mask with an axis for the heads, and for others that it lacks."""
+        if mask is not None:
+            for _ in range(len(scores.shape) - len(mask.shape)):
+                mask = ops.expand_dims(mask, axis=-len(self._attention_axes) * 2 - 1)
+        return mask
+
+    def _masked_softmax(self, attention_scores: Any, attention_mask: Any = None) -> Any:
+        """The weights of the keys, for subclasses in other libraries."""
+        return self._softmax(attention_scores, mask=self._for_heads(attention_mask, attention_scores))
 
     def compute_output_shape(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> Any:
         if value_shape[1:-1] != (value_shape if key_shape is None else key_shape)[1:-1]:
@@ -334,6 +355,19 @@ class MultiHeadAttention(HeadsLayer):
             **settings.give(self, *_WEIGHTS),
             "seed": self.seed,
         }
+
+
+def _known_as(name: str) -> property:
+    """A setting under the name that subclasses in other libraries read and set it by."""
+
+    def get(layer: MultiHeadAttention) -> Any:
+        return getattr(layer, name)
+
+    return property(get, lambda layer, value: setattr(layer, name, value))
+
+
+for _name in ("use_bias", "dropout", *_WEIGHTS):
+    setattr(MultiHeadAttention, f"_{_name}", _known_as(_name))
 
 
 def _output_shape(output_shape: Any) -> tuple[int, ...] | None:
