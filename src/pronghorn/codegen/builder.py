@@ -108,11 +108,17 @@ class ModuleBuilder:
 
     def text(self) -> str:
         """The module as LLVM IR."""
-        parts = [*self._globals]
-        bodies = [item if isinstance(item, str) else item.text() for item in self.functions]
-        parts += bodies
-        parts += [line for name, line in self._declared.items() if not self.defines(name)]
-        return "\n".join(parts) + "\n"
+        return self.text_of(self.functions) + self.shared()
+
+    def text_of(self, functions: Sequence[FunctionBuilder | str]) -> str:
+        """Functions, or text that was given as it is, as LLVM IR."""
+        return "".join(f"{item if isinstance(item, str) else item.text()}\n" for item in functions)
+
+    def shared(self) -> str:
+        """The constants and declarations, as LLVM IR."""
+        defined = {item.name for item in self.functions if isinstance(item, FunctionBuilder)}
+        declared = (line for name, line in self._declared.items() if name not in defined)
+        return "".join(f"{line}\n" for line in (*self._globals, *declared))
 
     def replace(self, function: FunctionBuilder, by: str) -> bool:
         """Drops a function; those that call it call ``by`` instead. Whether any does."""
@@ -530,9 +536,11 @@ class FunctionBuilder:
             phis.append(f"  {name} = phi {ty} [ {first}, %{before} ], [ {last}, %{latch} ]")
         self._lines[mark:mark] = phis
         self.place(done)
+        if not guarded:  # what the last iteration gave is known here
+            state.results.extend(map(str, state.following))
+            return
         for (ty, first), last in zip(initial, state.following, strict=True):
-            incoming = [(last, latch), (first, before)] if guarded else [(last, latch)]
-            state.results.append(self.phi(ty, incoming))
+            state.results.append(self.phi(ty, [(last, latch), (first, before)]))
 
     @contextmanager
     def if_(self, condition: Operand) -> Iterator[None]:

@@ -39,8 +39,9 @@ from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.units import Units
 from pronghorn.codegen.values import round_to
 from pronghorn.compiler.costs import typical
-from pronghorn.compiler.expr import Index, LoopVar, all_indices
+from pronghorn.compiler.expr import Index, LoopVar, all_indices, walk
 from pronghorn.compiler.kernels import ContractionKernel, Part, PoolFusion
+from pronghorn.compiler.storing import code_of
 from pronghorn.compiler.virtual import linear
 from pronghorn.graph.dim import Extent, product
 from pronghorn.graph.ir import Aval, Value
@@ -75,17 +76,19 @@ def _emit_part(
     spec = _specification(kernel, part, tables)
     fusion = kernel.pool
     made, tile_epilogue = _chosen(kernel, part, spec, tables, target)
-    epilogue = None
+    epilogue, code = None, 0
     if tile_epilogue is None and (len(kernel.stores) > 1 or kernel.stores[0].value is not kernel.accumulated[0]):
         epilogue = _epilogue(kernel, part, tables)
+        code = sum(map(code_of, walk(*(s.expr for s in kernel.stores))))
     scratch = [_scratch_value(s, kernel) for s in made.scratch]
     slots = [tables.buffer(v) for v in scratch]
-    names = emit(module, name, made, target, tables, epilogue, tile_epilogue, slots)
+    names = emit(module, name, made, target, tables, epilogue, tile_epilogue, slots, code)
     launches = [_launch(kernel, part, made, i, n, scratch) for i, n in enumerate(names)]
     few, most = _for_few_rows(made)
     if few is not None:
         kept = [(value, slot) for value, slot, s in zip(scratch, slots, made.scratch) if s in few.scratch]
-        (name,) = emit(module, f"{name}.few", few, target, tables, epilogue, tile_epilogue, [slot for _, slot in kept])
+        kept_slots = [slot for _, slot in kept]
+        (name,) = emit(module, f"{name}.few", few, target, tables, epilogue, tile_epilogue, kept_slots, code)
         launch = _launch(kernel, part, few, 0, name, [value for value, _ in kept])
         launches = _by_rows(launches, launch, few, most)
     if fusion is not None and tile_epilogue is None:  # no tile covers whole windows: they are pooled afterwards

@@ -7,7 +7,7 @@ and writes there whatever depends on the loops entered so far: the start of addr
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from pronghorn.codegen.builder import FunctionBuilder, Operand, literal, vec
@@ -38,6 +38,8 @@ from pronghorn.compiler.expr import (
 from pronghorn.compiler.kernels import Store
 from pronghorn.graph.dim import Extent
 from pronghorn.graph.ir import Value
+
+SCATTERED = 4  # lanes that are stored apart, in one turn of the loop over them
 
 
 class Evaluator:
@@ -469,12 +471,29 @@ class Evaluator:
         if c == 1:
             store_value(fb, value.dtype, result, pointer, lanes, self.mask)
             return
-        ty = value_type(value.dtype, lanes)
-        step = self.slots.extent(c if c is not None else 0)
-        for lane in range(lanes):
-            there = self._gep(value, pointer, fb.mul(lane, step))
-            inside = None if self.mask is None else fb.extract(vec("i1", lanes), self.mask, lane)
-            store_value(fb, value.dtype, fb.extract(ty, result, lane), there, 1, inside)
+        self._scatter(value.dtype, result, pointer, self.slots.extent(c if c is not None else 0), lanes)
+
+    def _scatter(self, dtype: str, result: str, pointer: str, step: Operand, lanes: int) -> None:
+        """Store the lanes of a vector ``step`` elements apart.
+
+        They go by way of the stack: taken out of the register, each lane is code of its own, which a processor runs no
+        faster, and LLVM takes longer for than for all else in a short kernel.
+        """
+        fb, memory = self.fb, storage_type(dtype)
+        slot = fb.shared_alloca(vec(memory, lanes))
+        store_value(fb, dtype, result, slot, lanes)
+        flags = "" if self.mask is None else fb.alloca(vec("i8", lanes))
+        if flags:
+            fb.store(vec("i8", lanes), fb.cast("zext", self.mask or 0, vec("i1", lanes), vec("i8", lanes)), flags)
+        together = min(lanes, 1 if flags else SCATTERED)
+        with fb.loop(0, lanes, together) as first:
+            for lane in (fb.add(first, i) for i in range(together)):
+                with ExitStack() as stack:
+                    if flags:
+                        flag = fb.load("i8", fb.gep("i8", flags, lane))
+                        stack.enter_context(fb.if_(fb.cmp("ne", "i8", flag, 0)))
+                    item = fb.load(memory, fb.gep(memory, slot, lane))
+                    fb.store(memory, item, fb.gep(memory, pointer, fb.mul(lane, step)))
 
 
 def _suffix(memory: str) -> str:

@@ -80,7 +80,7 @@ class LoopEmitter:
     """Writes one map or reduce kernel."""
 
     def __init__(self, module: ModuleBuilder, kernel: LoopKernel, tables: Tables, target: Target):
-        self.kernel, self.target = kernel, target
+        self.kernel, self.width = kernel, target.lanes("float32")
         self.fb = start_kernel(module, kernel.name)
         self.slots = Slots(self.fb, tables)
         self.offset = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
@@ -108,11 +108,10 @@ class LoopEmitter:
     def write(self) -> Units:
         """The whole function."""
         along_reduced = bool(self.kernel.reductions) and self._reduce_in_lanes()
-        width = self.target.lanes("float32")
         nest = self.reduced if along_reduced else self.loops
         vector = nest[-1].var if nest else None
         self.evaluator = Evaluator(self.fb, self.slots, self.roots, vector)
-        self.lanes = self._lanes(width, along_reduced)
+        self.lanes = self._lanes(along_reduced)
         with ExitStack() as stack:
             for var in self.bound_zero:
                 stack.enter_context(self.evaluator.bind(var, 0, hoist=False))
@@ -135,8 +134,9 @@ class LoopEmitter:
             return False
         return contiguous(inner) > 0
 
-    def _lanes(self, width: int, along_reduced: bool) -> int:
+    def _lanes(self, along_reduced: bool) -> int:
         """Lanes of a vector; several registers' worth for reductions, whose accumulators wait on one another."""
+        width = self.width
         loop = self.reduced[-1] if along_reduced else self.loops[-1] if self.loops else None
         if loop is None:
             return 1
@@ -176,7 +176,7 @@ class LoopEmitter:
             return self._one_long_loop(last, per_element)
         united, inside = self._shared_out(self.loops[:-1])
         with self._unit_loop(united):
-            self._inner_loops(inside, lambda: self._in_vectors(last, 0, self.slots.extent(last.extent), self._element))
+            self._inner_loops(inside, lambda: self._mapped(last, 0, self.slots.extent(last.extent)))
         size = product(tuple(x.extent for x in (*inside, last)))
         return Units(product(tuple(x.extent for x in united)), per_element * typical(size))
 
@@ -191,7 +191,7 @@ class LoopEmitter:
         block = max(self.lanes, min(BLOCK, BLOCK // max(1, int(per_element)) // self.lanes * self.lanes or self.lanes))
         start = fb.mul("%begin", block)
         stop = fb.min(fb.mul("%end", block), extent)
-        self._in_vectors(loop, start, stop, self._element)
+        self._mapped(loop, start, stop)
         count = (loop.extent + (block - 1)) // block
         return Units(count, per_element * min(block, typical(loop.extent)))
 
@@ -225,14 +225,26 @@ class LoopEmitter:
             self._enter(stack, loops[0], i, hoist=True)
             self._inner_loops(loops[1:], body)
 
-    def _in_vectors(self, loop: Loop, start: Operand, stop: Operand, body: Callable[[int], None]) -> None:
-        """``body`` for each whole vector of a loop's elements, then once under a mask for the rest.
+    def _mapped(self, loop: Loop, start: Operand, stop: Operand) -> None:
+        """Results along ``loop``, from a whole number of vectors on."""
+        left = _left(loop.extent, self.lanes)
+        narrow = self.lanes
+        while left and narrow > self.width and narrow // 2 >= left:  # each lane is a result of its own
+            narrow //= 2
+        self._in_vectors(loop, start, stop, self._element, left, narrow)
+
+    def _in_vectors(
+        self, loop: Loop, start: Operand, stop: Operand, body: Callable[[int], None], left: int | None, last: int
+    ) -> None:
+        """``body`` for each whole vector of a loop's elements, then once for the rest, under a mask if need be.
 
         Args:
             loop: the loop.
             start: its first element.
             stop: the one behind its last.
             body: is told how many lanes to compute.
+            left: how many elements whole vectors leave, if they leave any; None where that is not known.
+            last: how many lanes the vector for those has.
         """
         fb, lanes = self.fb, self.lanes
         ev = self.evaluator
@@ -242,18 +254,19 @@ class LoopEmitter:
                 body(1)
             return
         with ev.level():
-            ev.splats(lanes)
             whole = fb.add(start, fb.mul(fb.div(fb.sub(stop, start), lanes), lanes))
             if not (isinstance(whole, int) and isinstance(start, int) and whole <= start):
+                ev.splats(lanes)
                 with fb.loop(start, whole, lanes) as i, ExitStack() as stack:
                     self._enter(stack, loop, i)
                     body(lanes)
-            if isinstance(whole, int) and isinstance(stop, int) and whole >= stop:
+            if left == 0 or (isinstance(whole, int) and isinstance(stop, int) and whole >= stop):
                 return
             with fb.if_(fb.cmp("slt", "i64", whole, stop)), ExitStack() as stack:
-                ev.mask = fb.mask_first(fb.sub(stop, whole), lanes)
+                ev.splats(last)
+                ev.mask = None if left == last else fb.mask_first(left or fb.sub(stop, whole), last)
                 self._enter(stack, loop, whole)
-                body(lanes)
+                body(last)
                 ev.mask = None
 
     def _element(self, lanes: int) -> None:
@@ -279,12 +292,12 @@ class LoopEmitter:
         if not state.arg:
             return ""
         if reduction.position is not None:
-            return self.evaluator.value(reduction.position, self.lanes)
+            return self.evaluator.value(reduction.position, state.lanes)
         position = self._position()
         narrow = str(position) if isinstance(position, int) else self.fb.let(f"trunc i64 {position} to i32")
-        index = self.fb.splat(narrow, "i32", self.lanes)
-        if self.lanes > 1 and state.along_lanes:
-            index = self.fb.op("add", state.where_ty, index, self.fb.lane_ids("i32", self.lanes))
+        index = self.fb.splat(narrow, "i32", state.lanes)
+        if state.lanes > 1 and state.along_lanes:
+            index = self.fb.op("add", state.where_ty, index, self.fb.lane_ids("i32", state.lanes))
         return index
 
     def _reduction_loops(self, reduction: Reduction, depth: int, body: Body, last: int | None = None) -> None:
@@ -346,7 +359,22 @@ class LoopEmitter:
             with ev.level():
                 state.update(ev.value(reduction.element, lanes), self._place(reduction, state), ev.mask)
 
-        self._in_vectors(loop, *self._range(reduction, len(self.reduced) - 1, loop), element)
+        left: int | None = _left(loop.extent, self.lanes)
+        if len(self.reduced) == 1 and reduction.chunk is not None and _left(reduction.chunk[1], self.lanes) != 0:
+            left = None
+        start, stop = self._range(reduction, len(self.reduced) - 1, loop)
+        self._in_vectors(loop, start, stop, element, left, self.lanes)
+
+
+def _left(extent: Extent, lanes: int) -> int | None:
+    """How many elements whole vectors leave of an extent, where that is known.
+
+    >>> from pronghorn.graph.dim import Dim
+    >>> _left(100, 16), _left(64 * Dim.symbol("batch"), 16), _left(Dim.symbol("batch"), 16)
+    (4, 0, None)
+    """
+    left = extent % lanes
+    return left if isinstance(left, int) else None
 
 
 def _count(loops: Sequence[Loop]) -> int:

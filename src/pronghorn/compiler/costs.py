@@ -28,6 +28,7 @@ MOST_CYCLES = 400  # of one element: longer expressions are cut, for their code
 MOST_STORES = 8  # of one kernel: more would spill registers
 LOOK_BACK = 12  # kernels that are tried for sharing loads
 MOST_CODE = 600  # of one kernel, in additions: LLVM takes longer than in proportion for a larger one
+MOST_TILE_CODE = 160  # of what becomes of a register tile's sums: more is written as a loop over the tile's rows
 MOST_READ = 64  # arrays of one kernel: their addresses are in registers or on the stack
 DEEPEST = 96  # levels of an element's expression: code that walks it recurses
 

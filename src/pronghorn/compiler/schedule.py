@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pronghorn.compiler.contractions import covers, parts_of
 from pronghorn.compiler.costs import CHUNKS, LOOK_BACK, MOST_CODE, MOST_READ, MOST_STORES
-from pronghorn.compiler.expr import Accumulated, Apply, Bits, Const, Expr, Index, Load, LoopVar, walk
+from pronghorn.compiler.expr import Accumulated, Const, Expr, Index, Load, LoopVar, walk
 from pronghorn.compiler.kernels import (
     ContractionKernel,
     Kernel,
@@ -31,7 +31,7 @@ from pronghorn.compiler.lowering import (
 )
 from pronghorn.compiler.pooled import pooled_operands
 from pronghorn.compiler.reductions import chosen_element, reduction_of, split_reduction
-from pronghorn.compiler.storing import choose_stored, cost_of, operands_in_memory
+from pronghorn.compiler.storing import choose_stored, code_of, operands_in_memory
 from pronghorn.compiler.virtual import VIRTUAL, linear, reshape_index
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.dtypes import LOW_PRECISION
@@ -144,7 +144,7 @@ class Scheduler:
         if any(isinstance(e, Load) and e.value in own for e in walk(expr)):
             return False  # reads other elements of what this kernel makes
         below = list(walk(expr, *_roots(kernel)))
-        if sum(map(_code, below)) > MOST_CODE or len({e.value for e in below if isinstance(e, Load)}) > MOST_READ:
+        if sum(map(code_of, below)) > MOST_CODE or len({e.value for e in below if isinstance(e, Load)}) > MOST_READ:
             return False
         kernel.stores.append(Store(value, expr))
         lowering.computed[value] = (index, expr)
@@ -257,13 +257,6 @@ def _roots(kernel: Kernel) -> list[Expr]:
     """The expressions that a kernel computes."""
     stored = [s.expr for s in kernel.stores] if isinstance(kernel, Nest) else []
     return stored + ([r.element for r in kernel.reductions] if isinstance(kernel, LoopKernel) else [])
-
-
-def _code(expr: Expr) -> int:
-    """About how much code an expression takes besides its operands', in additions."""
-    if isinstance(expr, Bits):
-        return cost_of("random_bits")
-    return cost_of(expr.name) if isinstance(expr, Apply) else 1
 
 
 def casts_first(graph: Graph) -> list[Node]:

@@ -12,7 +12,7 @@ from pronghorn.compiler.costs import (
     REUSED_CYCLES,
     STEP_CYCLES,
 )
-from pronghorn.compiler.expr import Index, LoopVar, Quotient, Remainder
+from pronghorn.compiler.expr import Apply, Bits, Expr, Index, LoopVar, Quotient, Remainder
 from pronghorn.compiler.lowering import CONTRACTIONS, REDUCTIONS, is_virtual
 from pronghorn.compiler.pooled import pooled_operands
 from pronghorn.compiler.virtual import reshape_index
@@ -86,6 +86,13 @@ def cost_of(name: str) -> int:
     if name in FREE:
         return 0
     return RANDOM_CYCLES if name == "random_bits" else EXPENSIVE_CYCLES if name in EXPENSIVE else STEP_CYCLES
+
+
+def code_of(expr: Expr) -> int:
+    """About how much code an expression takes besides its operands', in additions."""
+    if isinstance(expr, Bits):
+        return cost_of("random_bits")
+    return cost_of(expr.name) if isinstance(expr, Apply) else 1
 
 
 def operands_in_memory(node: Node) -> list[Value]:

@@ -37,14 +37,15 @@ def emit(
     epilogue: Epilogue | None = None,
     tile_epilogue: TileEpilogue | None = None,
     scratch_slots: Sequence[int] = (),
+    epilogue_code: int = 0,
 ) -> list[str]:
     """Writes a plan's kernels into a module; returns their names, in the order of ``plan.kernels``.
 
     Each is ``void @name(ptr %bufs, ptr %dims, i64 %begin, i64 %end)`` and computes units ``begin`` to ``end``; they run
     one after another, each when all units of the one before are done. Run-time extents are in the slots that ``tables``
     give them; ``scratch_slots`` are the slots of ``plan.scratch``.
-    Without an epilogue the sums are stored to C. Raises ValueError for missing scratch slots, or a tile epilogue on a
-    plan that was not made for one.
+    Without an epilogue the sums are stored to C; ``epilogue_code`` says about how much code it takes, in additions.
+    Raises ValueError for missing scratch slots, or a tile epilogue on a plan that was not made for one.
     """
     if len(scratch_slots) != len(plan.scratch):
         raise ValueError(f"The plan needs {len(plan.scratch)} scratch slots ({plan.scratch}), got {scratch_slots}.")
@@ -65,7 +66,7 @@ def emit(
         elif kernel.role == "combine":
             emit_combine(module, kernel_name, plan, machine, tables, scratch["partial sums"], epilogue)
         else:
-            _Main(module, kernel_name, plan, machine, tables, scratch).write(epilogue, tile_epilogue)
+            _Main(module, kernel_name, plan, machine, tables, scratch).write(epilogue, tile_epilogue, epilogue_code)
         names.append(kernel_name)
     return names
 
@@ -119,8 +120,9 @@ class _Main:
         self.context = Context(module, name, plan, machine, tables, scratch)
         self.fb = self.context.fb
 
-    def write(self, epilogue: Epilogue | None, tile_epilogue: TileEpilogue | None) -> None:
+    def write(self, epilogue: Epilogue | None, tile_epilogue: TileEpilogue | None, epilogue_code: int) -> None:
         self.context.epilogue = None if self.plan.chunks else epilogue
+        self.context.epilogue_code = epilogue_code
         self.context.tile_epilogue = tile_epilogue
         fb, plan = self.fb, self.plan
         outer = plan.levels[: plan.unit_levels]

@@ -143,9 +143,10 @@ class _Packer:
         steps = fb.add(start, fb.mul(fb.div(fb.sub(stop, start), BLOCK), BLOCK))
         ty = vec(self.scalar, BLOCK)
         with fb.loop(0, lanes, BLOCK) as lane, fb.loop(start, steps, BLOCK) as step:
-            rows = [fb.load(ty, self._from(source, fb.add(lane, i), step)) for i in range(BLOCK)]
+            here, there = self._from(source, lane, step), self._to(target, lane, step)
+            rows = [fb.load(ty, fb.gep(self.scalar, here, fb.mul(i, self.lane_stride))) for i in range(BLOCK)]
             for i, row in enumerate(transposed(fb, ty, rows)):
-                self._store(row, self._to(target, lane, fb.add(step, i)), BLOCK)
+                self._store(row, fb.gep(self.packed, there, fb.mul(i, self.width)), BLOCK)
         self._copy_elements(source, target, (0, lanes), (steps, stop))
         self._copy_elements(source, target, (lanes, valid), span)
 

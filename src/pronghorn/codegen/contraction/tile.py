@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 
 from pronghorn.codegen.arguments import base_pointer, start_kernel
-from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, llvm_type, mangle, vec
+from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, llvm_type, mangle, size_of, vec
 from pronghorn.codegen.contraction.combine import partial_strides
 from pronghorn.codegen.contraction.nest import (
     Coordinates,
@@ -28,6 +28,7 @@ from pronghorn.codegen.contraction.plan import Plan
 from pronghorn.codegen.contraction.spec import Axis
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
+from pronghorn.compiler.costs import MOST_TILE_CODE
 from pronghorn.graph.dim import Extent
 
 __all__ = ["Context", "Epilogue", "State", "TileEpilogue", "TileResult", "TileWriter"]
@@ -93,6 +94,7 @@ class Context:
     """What all tiles of a main kernel share: its function, the strides and bases as operands, and the epilogues."""
 
     epilogue: Epilogue | None = None
+    epilogue_code: int = 0  # in additions
     tile_epilogue: TileEpilogue | None = None
 
     def __init__(
@@ -179,6 +181,7 @@ class TileWriter:
         a = fb.gep(storage_type(self.spec.a.dtype), main.a_base, self._offset(main.a))
         b = fb.gep(storage_type(main.b_dtype), main.b_base, self._offset(main.b))
         a, b = fb.opaque(a), fb.opaque(b)
+        self.c_start = self._start_in_c()
         keys = [(row, v) for row in range(len(self.rows)) for v in range(self.vectors)]
         depth = [axis for axis in self.plan.depth if axis.name not in self.state.start]
         sums = self._sum(depth, a, b, [self._initial(self.rows[row], v) for row, v in keys])
@@ -241,7 +244,7 @@ class TileWriter:
             fb.min(step, fb.sub(self.state.limits[axis.name], 1)) if axis.name in self.state.limits else step
             for axis, step in zip(self.row_axes, row, strict=True)
         ]
-        left = fb.load(self.ty, fb.gep(self.scalar, self.main.c_base, self._place_offset(self._values(inside, v))))
+        left = fb.load(self.ty, fb.gep(self.scalar, self.main.c_base, self._place_offset(inside, v)))
         return fb.let(f"select i1 {self.state.first}, {self.ty} {nothing}, {self.ty} {left}")
 
     def _advance(self, axis: Axis, index: Operand, a: str, b: str) -> tuple[str, str]:
@@ -333,6 +336,10 @@ class TileWriter:
         if self.main.tile_epilogue:
             self.main.tile_epilogue(self.fb, self._result(sums, ty))
             return
+        accumulators = len(self.rows) * self.vectors
+        if self.main.epilogue and len(self.rows) > 1 and self.main.epilogue_code * accumulators > MOST_TILE_CODE:
+            self._finish_in_a_loop(self.main.epilogue, sums, ty)
+            return
         for number, row in enumerate(self.rows):
             with ExitStack() as stack:
                 for axis, step in zip(self.row_axes, row, strict=True):
@@ -345,6 +352,23 @@ class TileWriter:
                         self.main.epilogue(self.fb, sums[number, v], ty, place)
                     else:
                         place.store(sums[number, v])
+
+    def _finish_in_a_loop(self, epilogue: Epilogue, sums: dict[tuple[int, int], str], ty: str) -> None:
+        """Put the sums on the stack and go through them row by row, with the code of one row for all."""
+        fb = self.fb
+        slot = fb.alloca(ty, len(sums), align=size_of(ty))
+        for number, v in sums:
+            fb.store(ty, sums[number, v], fb.gep(ty, slot, number * self.vectors + v))
+        with ExitStack() as stack:
+            row: list[Operand] = []
+            number: Operand = 0
+            for axis, steps in zip(self.row_axes, self.row_steps, strict=True):
+                limit = self.state.limits.get(axis.name)
+                row.append(stack.enter_context(fb.loop(0, steps if limit is None else fb.min(steps, limit))))
+                number = fb.add(fb.mul(number, steps), row[-1])
+            for v in range(self.vectors):
+                value = fb.load(ty, fb.gep(ty, slot, fb.add(fb.mul(number, self.vectors), v)))
+                epilogue(fb, value, ty, self._place(row, v))
 
     def _result(self, sums: dict[tuple[int, int], str], ty: str) -> TileResult:
         """The tile as an epilogue over whole tiles sees it: always two row axes."""
@@ -368,20 +392,27 @@ class TileWriter:
             values[self.plan.vector.name] = fb.add(values[self.plan.vector.name], v * self.lanes)
         return values
 
-    def _place_offset(self, values: dict[str, Operand]) -> Operand:
-        """Elements from the base of C, or of the partial sums, to the place at some coordinates."""
+    def _start_in_c(self) -> Operand:
+        """Elements from the base of C, or of the partial sums, to the tile's first element."""
         fb, main = self.fb, self.main
         offset = fb.mul(self.state.chunk, main.chunk_stride) if self.plan.chunks else main.c_origin
-        return fb.add(offset, linear(fb, [(value, main.c[name]) for name, value in values.items()]))
+        return fb.add(offset, linear(fb, [(start, main.c[name]) for name, start in self.state.start.items()]))
 
-    def _place(self, row: Sequence[int], v: int) -> Place:
+    def _place_offset(self, row: Sequence[Operand], v: int) -> Operand:
+        """Elements from the base of C, or of the partial sums, to an accumulator's first lane."""
+        strides = self.main.c
+        steps = [(step, strides[axis.name]) for axis, step in zip(self.row_axes, row, strict=True)]
+        if not self.plan.dot:
+            steps.append((v * self.lanes, strides[self.plan.vector.name]))
+        return self.fb.add(self.c_start, linear(self.fb, steps))
+
+    def _place(self, row: Sequence[Operand], v: int) -> Place:
         fb, main, plan = self.fb, self.main, self.plan
-        values = self._values(row, v)
-        offset = self._place_offset(values)
+        values = self._values(row, v) if main.epilogue or main.tile_epilogue else {}
         lanes, last = (1, False) if plan.dot else (self.lanes, v == self.vectors - 1)
         place = Place(
             coords=Coordinates(fb, main.slots, self.spec.axes, values),
-            offset=offset,
+            offset=self._place_offset(row, v),
             lanes=lanes,
             valid=self.tail_valid if last else lanes,
             mask=self.tail_mask if last else None,

@@ -1,0 +1,99 @@
+"""How the code of kernels is laid out (vectors and what they leave, loops over rows of a tile) shows in no bit."""
+
+import numpy as np
+import pytest
+
+from pronghorn import ops
+from pronghorn.backends.llvm import Executable
+from pronghorn.backends.llvm.build import build
+from pronghorn.codegen.contraction import tile
+from pronghorn.graph.dim import Dim
+from pronghorn.graph.ir import Aval
+from pronghorn.graph.trace import trace
+from pronghorn.runtime.host import host_target
+
+BATCH = Dim.symbol("batch")
+
+
+@pytest.fixture(autouse=True)
+def fresh_code(monkeypatch):
+    monkeypatch.setenv("PRONGHORN_CACHE", "0")
+
+
+def normal(*shape):
+    return np.random.default_rng(0).standard_normal(shape, "float32")
+
+
+def traced(function, *shapes):
+    return trace(function, [Aval(shape, "float32") for shape in shapes])
+
+
+def text(function, *shapes):
+    return build(traced(function, *shapes), (), host_target(), False).text
+
+
+def test_a_column_is_reduced_alike_among_any_number_of_columns():
+    counts = (16, 24, 48, 65, 80, 130)
+
+    def reduced(x):
+        return [r for n in counts for r in (ops.sum(x[:, :n] * x[:, :n], axis=0), ops.argmax(x[:, :n], axis=0))]
+
+    x = normal(37, max(counts))
+    *some, sums, places = Executable(traced(reduced, x.shape))(x)
+    for found, n in zip(some[::2], counts):
+        np.testing.assert_array_equal(found, sums[:n])
+    for found, n in zip(some[1::2], counts):
+        np.testing.assert_array_equal(found, places[:n])
+    np.testing.assert_allclose(sums, (x**2).sum(0), rtol=1e-5)
+    np.testing.assert_array_equal(places, x.argmax(0))
+
+
+def test_no_code_is_written_for_what_vectors_do_not_leave():
+    lanes = host_target().lanes("float32")
+    whole, more = (text(lambda x: [ops.sin(x)], (BATCH, n)) for n in (4 * lanes, 4 * lanes + 1))
+    assert "masked" not in whole and len(more) > 1.3 * len(whole)
+
+
+def test_lanes_that_lie_apart():
+    """Six results a row are too few for a vector: its lanes are rows."""
+    w = normal(9, 6)
+
+    def product(x):
+        y = ops.matmul(x, w)
+        return [ops.greater(y, 0.1), ops.cast(y, "float16"), y * 2]
+
+    executable = Executable(traced(product, (BATCH, 9)))
+    for rows in (0, 1, 16, 37):
+        x = normal(rows, 9)
+        is_greater, halves, doubled = executable(x)
+        np.testing.assert_allclose(doubled, x @ w * 2, atol=1e-5)
+        np.testing.assert_array_equal(is_greater, doubled / 2 > np.float32(0.1))
+        np.testing.assert_array_equal(halves, (doubled / 2).astype("float16"))
+
+
+def test_rows_of_a_tile_in_a_loop(monkeypatch):
+    weights = [(normal(depth, columns), normal(columns)) for depth, columns in ((8, 40), (20, 5), (3, 1))]
+
+    def layers(x):
+        return [ops.gelu(ops.matmul(x[:, : len(w)], w) + b) for w, b in weights]
+
+    found = []
+    for most in (0, 1 << 30):
+        monkeypatch.setattr(tile, "MOST_TILE_CODE", most)
+        executable = Executable(traced(layers, (BATCH, 20)))
+        found.append([executable(normal(rows, 20)) for rows in (0, 1, 7, 29, 64)])
+    for looped, apart in zip(*found):
+        for one, other in zip(looped, apart, strict=True):
+            np.testing.assert_array_equal(one, other)
+    x = normal(29, 20)
+    for (w, b), result in zip(weights, found[0][3]):
+        np.testing.assert_allclose(result, ops.gelu(x[:, : len(w)] @ w + b), atol=1e-5)
+
+
+def test_a_long_end_of_a_product_is_written_once_a_row(monkeypatch):
+    def layer(x, w):
+        return [ops.gelu(ops.matmul(x, w))]
+
+    short = text(layer, (64, 64), (64, 64))
+    monkeypatch.setattr(tile, "MOST_TILE_CODE", 1 << 30)
+    assert len(text(layer, (64, 64), (64, 64))) > 2 * len(short)
