@@ -38,6 +38,7 @@ from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Dim, Extent, product, substitute
 from pronghorn.graph.ir import Aval, Graph, Node, Value
 from pronghorn.runtime import debug
+from pronghorn.runtime.compile import Stream
 from pronghorn.runtime.host import Target
 
 
@@ -77,8 +78,15 @@ class _Written:
 class ProgramEmitter:
     """Writes a program and those nested in its loops and branches."""
 
-    def __init__(self, program: Program, target: Target, external: set[Value], profile: bool = False):
-        self.target, self.external, self.profile = target, external, profile
+    def __init__(
+        self,
+        program: Program,
+        target: Target,
+        external: set[Value],
+        profile: bool = False,
+        stream: Stream | None = None,
+    ):
+        self.target, self.external, self.profile, self.stream = target, external, profile, stream
         self.module = ModuleBuilder()
         self.module.target = target
         self.tables = Tables()
@@ -118,8 +126,15 @@ class ProgramEmitter:
         fb.place(self.lost)
         self._report("ph_leave")
         fb.ret()
+        before = len(self.module.functions)
         self.listing.finish()
+        self._give_out([fb, *self.module.functions[before:]])
         return self.out
+
+    def _give_out(self, functions: Sequence[FunctionBuilder | str]) -> None:
+        """Let functions that are finished be compiled."""
+        if self.stream is not None:
+            self.stream.add(self.module.text_of(functions), self.module.shared)
 
     def _write_listed(self) -> None:
         """Have the step's code run what has been listed, before other code follows."""
@@ -189,6 +204,7 @@ class ProgramEmitter:
         before = len(self.module.functions)
         launches = self._emit(kernel, tables)
         names = self._share(before)
+        self._give_out(self.module.functions[before:])
         for launch in launches:
             launch.label = launch.function
             launch.function = names.get(launch.function, launch.function)
@@ -582,7 +598,9 @@ def _verify_equal(made: list[Launch], fresh: list[Launch], roots: set[Value]) ->
             raise AssertionError(f"{its.label} was given other arrays for the code of {mine.function}")
 
 
-def emit_program(program: Program, target: Target, external: set[Value], profile: bool = False) -> Emitted:
+def emit_program(
+    program: Program, target: Target, external: set[Value], profile: bool = False, stream: Stream | None = None
+) -> Emitted:
     """The machine code (as LLVM IR) of a program.
 
     Args:
@@ -590,5 +608,6 @@ def emit_program(program: Program, target: Target, external: set[Value], profile
         target: the machine.
         external: values whose memory the caller provides.
         profile: whether the step counts the cycles of each kernel.
+        stream: what compiles kernels while others are written.
     """
-    return ProgramEmitter(program, target, external, profile).run()
+    return ProgramEmitter(program, target, external, profile, stream).run()

@@ -3,7 +3,7 @@
 The code generator writes vector code with its loops already in place, so the middle of LLVM's usual pipeline has little
 to add: a handful of scalar passes costs a tenth of `-O2`'s time and gives kernels of the same speed. Most of what
 remains is instruction selection and register allocation, about 5 ms for a large kernel. Large modules are cut into
-parts (`parts`), which as many threads compile as compute.
+parts (`parts`), which as many threads compile as compute, and begin before the whole is written (`Stream`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import ctypes
 import functools
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 import llvmlite
@@ -148,8 +148,7 @@ def _generate(text: str, target: Target, name: str, verify: bool) -> bytes:
     cuts = parts.cut(text, get_num_threads())
 
     def generate(part: Part) -> bytes:
-        machine = target_machine(target)
-        return _object_of(_optimised(part, machine, name, verify), machine)
+        return _part_code(part, target, name, verify)
 
     if len(cuts) == 1:
         return parts.pack([generate(cuts[0])])
@@ -157,7 +156,78 @@ def _generate(text: str, target: Target, name: str, verify: bool) -> bytes:
         return parts.pack(list(threads.map(generate, cuts)))
 
 
+def _part_code(part: Part, target: Target, name: str, verify: bool) -> bytes:
+    machine = target_machine(target)
+    return _object_of(_optimised(part, machine, name, verify), machine)
+
+
+class Stream:
+    """A module that threads compile while it is still being written, part by part.
+
+    Args:
+        name: what the module is, for messages.
+        target: the CPU to compile for.
+        text: declarations that the module's functions need.
+
+    Use it as a context: at its end no thread is at work any more.
+    """
+
+    def __init__(self, name: str, target: Target, text: str = "") -> None:
+        self._name, self._target = name, target
+        self._definitions = parts.Definitions()
+        self._definitions.add(text)
+        self._waiting: list[str] = []
+        self._size = 0
+        self._objects: list[concurrent.futures.Future[bytes]] = []
+        self._threads = concurrent.futures.ThreadPoolExecutor(get_num_threads())
+        self._start = time.perf_counter()
+        initialize_llvm()
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown(cancel_futures=True)
+
+    def add(self, text: str, shared: Callable[[], str]) -> None:
+        """Take in functions that are written.
+
+        Args:
+            text: their LLVM IR.
+            shared: gives the constants and declarations of the module so far.
+        """
+        self._waiting += self._definitions.add(text)
+        self._size += len(text)
+        if self._size >= parts.PART:
+            self._objects.append(self._threads.submit(_part_code, self._part(shared), self._target, self._name, False))
+
+    def finish(self, shared: Callable[[], str], source: Callable[[], str]) -> CompiledModule:
+        """The module, all of whose functions have been added.
+
+        Args:
+            shared: as `add` takes it.
+            source: gives the whole text, for whoever asks for it.
+
+        Raises:
+            CompilationError: LLVM does not accept it.
+        """
+        last = [_part_code(self._part(shared), self._target, self._name, False)] if self._waiting else []
+        code = parts.pack([*(each.result() for each in self._objects), *last])
+        module = CompiledModule(self._name, code, source, self._target, False)
+        module.seconds = time.perf_counter() - self._start
+        return module
+
+    def _part(self, shared: Callable[[], str]) -> Part:
+        self._definitions.add(shared())
+        part = self._definitions.part(self._waiting)
+        self._waiting, self._size = [], 0
+        return part
+
+
 def _optimised(part: Part, machine: Any, name: str, verify: bool) -> Any:
+    for missing in (n for n in parts.externals(part) if not _symbol_exists(n)):
+        raise CompilationError(f"The code generated for {name!r} calls {missing!r}, which does not exist")
+    module = None
     try:
         module = llvm.parse_assembly(part.text, llvm.create_context())
         module.triple = machine.triple
@@ -165,11 +235,11 @@ def _optimised(part: Part, machine: Any, name: str, verify: bool) -> Any:
         if verify:
             module.verify()
     except RuntimeError as error:
+        module = None  # whoever holds the error may end modules after their contexts, which ends the process
         raise CompilationError(
             f"LLVM does not accept the code generated for {name!r}: {error}\n"
             "This is a defect of Pronghorn; please report it with the output of PRONGHORN_DEBUG=kernels,llvm"
         ) from error
-    _check_externals(module, part.elsewhere, name)
     _run_passes(module, machine)
     return module
 
@@ -195,15 +265,9 @@ def _unlocked(function: Any) -> Any:
     return getattr(function, "_cfn", function)
 
 
-def _check_externals(module: Any, elsewhere: Collection[str], name: str) -> None:
-    """Refuse a module that calls a function which does not exist: the loader would end the process."""
-    names = {function.name for function in module.functions if function.is_declaration} - set(elsewhere)
-    for missing in (n for n in sorted(names) if not n.startswith("llvm.") and not _symbol_exists(n)):
-        raise CompilationError(f"The code generated for {name!r} calls {missing!r}, which does not exist")
-
-
 @functools.cache
 def _symbol_exists(name: str) -> bool:
+    """Whether the process has a function: without one that code calls, the loader would end it."""
     _open_process_symbols()
     return bool(llvm.address_of_symbol(name))
 

@@ -1,22 +1,23 @@
 """A module cut into parts that cores compile at the same time, and the objects that come of them.
 
 Kernels are functions that only the step's table of functions refers to, so that any of them may be in a module of its
-own. What is not (constants, declarations and `internal` functions, none of which keeps a state) is in each part; LLVM
-drops what a part does not use.
+own. What is not (constants, declarations and `internal` functions, none of which keeps a state) is in each part that
+uses it.
 """
 
 from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 PART = 1 << 17  # the least text that is worth a thread: LLVM takes about 50 ms for it
 
-_DEFINITION = re.compile(r"^define ", re.MULTILINE)
-_LOCAL = re.compile(r"(internal|private)\b")
+_LOCAL = re.compile(r"define (internal|private)\b")
 _NAME = re.compile(r"@([-\w.$]+)\(")
+_USED = re.compile(r"@([-\w.$]+)")
+_DECLARED = re.compile(r"^declare [^@\n]*@([-\w.$]+)\(", re.MULTILINE)
 
 
 @dataclass
@@ -32,17 +33,69 @@ class Part:
     elsewhere: frozenset[str] = frozenset()
 
 
-@dataclass
-class _Bin:
-    functions: list[str] = field(default_factory=list)
-    size: int = 0
+class Definitions:
+    """What a module defines and declares, by name, so that a part of it gets what it uses."""
+
+    def __init__(self) -> None:
+        self._shared: dict[str, str] = {}  # constants, declarations and internal functions
+        self._heads: dict[str, str] = {}  # of the functions that other modules can call, as declarations have them
+        self._unnamed: dict[str, None] = {}  # what has no name is in every part
+
+    def add(self, text: str) -> list[str]:
+        """Take in some of the module's text, as the code generator writes it.
+
+        Args:
+            text: LLVM IR in which every function, constant and declaration begins on a line of its own. What has been
+                taken in before may come again.
+
+        Returns:
+            The functions in it that other modules can call.
+        """
+        functions, end = [], 0
+        while end < len(text):
+            start, end = end, text.find("\n", end) + 1 or len(text)
+            if text.startswith("define ", start):
+                end = text.index("\n}", start) + 3
+                function = text[start:end].rstrip("\n") + "\n"
+                name, head = _head(function)
+                if _LOCAL.match(function):
+                    self._shared[name] = function
+                else:
+                    self._heads[name] = head
+                    functions.append(function)
+            elif text[start:end].strip():
+                line = text[start:end].rstrip("\n") + "\n"
+                used = _USED.search(line)
+                if used is None:
+                    self._unnamed[line] = None
+                else:
+                    self._shared.setdefault(used[1], line)
+        return functions
+
+    def part(self, functions: Sequence[str]) -> Part:
+        """The part that has these functions of the module, and what they use."""
+        own = {_head(function)[0] for function in functions}
+        needed: dict[str, str] = {}
+        elsewhere = set()
+        unread = [*functions, *self._unnamed]
+        while unread:
+            for name in dict.fromkeys(_USED.findall(unread.pop())):
+                if name in own or name in needed:
+                    continue
+                if name in self._heads:
+                    needed[name] = f"declare {self._heads[name]}\n"
+                    elsewhere.add(name)
+                elif name in self._shared:
+                    needed[name] = self._shared[name]
+                    unread.append(needed[name])
+        return Part("".join([*self._unnamed, *needed.values(), *functions]), frozenset(elsewhere))
 
 
 def cut(text: str, most: int) -> list[Part]:
-    """Cut a module's text, as the code generator writes it, into parts of about equal size.
+    """Cut a module's text into parts of about equal size.
 
     Args:
-        text: LLVM IR in which every function begins and ends on a line of its own.
+        text: LLVM IR, as `Definitions.add` takes it.
         most: how many parts there may be.
 
     Returns:
@@ -55,19 +108,14 @@ def cut(text: str, most: int) -> list[Part]:
     count = min(most, len(text) // PART)
     if count < 2:
         return [Part(text)]
-    common, functions = _apart(text)
-    heads = {function: _head(function) for function in functions}
-    bins = [_Bin() for _ in range(count)]
-    for function in sorted(functions, key=len, reverse=True):
-        smallest = min(bins, key=lambda each: each.size)
-        smallest.functions.append(function)
-        smallest.size += len(function)
-    parts = []
-    for each in filter(lambda each: each.functions, bins):
-        others = heads.keys() - set(each.functions)
-        declared = [f"declare {head}\n" for function, (_, head) in heads.items() if function in others]
-        parts.append(Part("".join([common, *each.functions, *declared]), frozenset(heads[f][0] for f in others)))
-    return parts
+    definitions = Definitions()
+    bins: list[list[str]] = [[] for _ in range(count)]
+    sizes = [0] * count
+    for function in sorted(definitions.add(text), key=len, reverse=True):
+        smallest = sizes.index(min(sizes))
+        bins[smallest].append(function)
+        sizes[smallest] += len(function)
+    return [definitions.part(functions) for functions in bins if functions]
 
 
 def declarations(text: str) -> str:
@@ -76,19 +124,13 @@ def declarations(text: str) -> str:
     >>> print(declarations("define i64 @next(i64 %x) nounwind {\\n  ret i64 %x\\n}\\n"), end="")
     declare i64 @next(i64 %x)
     """
-    return "".join(f"declare {_head(function)[1]}\n" for function in _apart(text)[1])
+    return "".join(f"declare {_head(function)[1]}\n" for function in Definitions().add(text))
 
 
-def _apart(text: str) -> tuple[str, list[str]]:
-    """What all parts need, and the functions that other modules can call."""
-    common, functions, end = [], [], 0
-    for match in _DEFINITION.finditer(text):
-        if match.start() >= end and not _LOCAL.match(text, match.end()):
-            stop = text.index("\n}\n", match.end()) + 3
-            common.append(text[end : match.start()])
-            functions.append(text[match.start() : stop])
-            end = stop
-    return "".join([*common, text[end:]]), functions
+def externals(part: Part) -> Iterable[str]:
+    """The functions that a part calls and no part of its module defines, those of LLVM's own apart."""
+    names = dict.fromkeys(_DECLARED.findall(part.text))
+    return [name for name in names if name not in part.elsewhere and not name.startswith("llvm.")]
 
 
 def _head(function: str) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """A module cut into parts computes as a whole one does."""
 
 import ctypes
+import threading
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import pytest
 import pronghorn as keras
 from pronghorn.runtime import compile as compiling
 from pronghorn.runtime import parts
-from pronghorn.runtime.compile import CompilationError, compile_ir
+from pronghorn.runtime.compile import CompilationError, Stream, compile_ir
+from pronghorn.runtime.host import host_target
 
 _KERNEL = """define void @k{i}(ptr noalias dereferenceable(4) %x) noinline nounwind memory(argmem: readwrite) {{
   %old = load i32, ptr %x
@@ -43,8 +45,12 @@ def test_each_function_is_in_one_part(small_parts):
     names = {f"k{i}" for i in range(7)} | {"all"}
     defined = [{name for name in names if f"define void @{name}(" in part.text} for part in cut]
     assert len(cut) == 3 and sum(map(len, defined)) == 8
-    assert all(found | part.elsewhere == names and not found & part.elsewhere for found, part in zip(defined, cut))
-    assert all("@more(i32 %x) {" in part.text and part.text.count("@step.size = ") == 1 for part in cut)
+    assert set().union(*defined) == names
+    for found, part in zip(defined, cut):
+        assert part.elsewhere == (names - found if "all" in found else set())
+    for part in cut:
+        uses = "call i32 @more(" in part.text
+        assert ("@more(i32 %x) {" in part.text) == uses == (part.text.count("@step.size = ") == 1)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 30])
@@ -54,6 +60,55 @@ def test_parts_call_each_other(small_parts, count):
     compiled.function("all", None, ctypes.c_void_p)(ctypes.byref(number))
     assert number.value == 5 + count
     assert len(parts.unpack(compiled.code)) == min(3, count + 1)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 30])
+def test_functions_are_compiled_as_they_are_written(small_parts, count):
+    *kernels, whole = [f"define {f}" for f in module(count).replace(_HELPER, "").split("define ")[1:]]
+    with Stream("step", host_target()) as stream:
+        for kernel in kernels:
+            stream.add(kernel, lambda: _HELPER)
+        stream.add(whole, lambda: _HELPER)
+        compiled = stream.finish(lambda: _HELPER, lambda: module(count))
+    number = ctypes.c_int32(5)
+    compiled.function("all", None, ctypes.c_void_p)(ctypes.byref(number))
+    assert number.value == 5 + count
+    assert len(parts.unpack(compiled.code)) == (count + 1 if count else 1)
+    assert compiled.ir() == module(count)
+
+
+def test_what_is_wrong_in_a_stream_is_told_at_its_end(small_parts):
+    with Stream("step", host_target()) as stream:
+        for i in range(9):
+            wrong = _KERNEL.replace("@more(i32 %old)", "@nowhere(i32 %old)")
+            stream.add((wrong if i == 4 else _KERNEL).format(i=i), lambda: _HELPER + "declare i32 @nowhere(i32)\n")
+        with pytest.raises(CompilationError, match="'step' calls 'nowhere'"):
+            stream.finish(lambda: _HELPER, str)
+
+
+def test_a_stream_that_is_given_up_leaves_no_thread(small_parts):
+    before = threading.active_count()
+    with pytest.raises(KeyError), Stream("step", host_target()) as stream:
+        for i in range(20):
+            stream.add(_KERNEL.format(i=i), lambda: _HELPER)
+        raise KeyError
+    assert threading.active_count() == before
+
+
+def test_a_part_has_what_it_uses():
+    constants = "".join(f"@table.{i} = private constant i32 {i}\n" for i in range(3))
+    local = "define internal i32 @local(i32 %x) {\n  %y = load i32, ptr @table.2\n  ret i32 %y\n}\n"
+    kernels = [f"define i32 @k{i}() {{\n  %y = call i32 @{used}(i32 0)\n  ret i32 %y\n}}\n"
+               for i, used in enumerate(["local", "k0", "llvm.abs.i32"])]  # fmt: skip
+    definitions = parts.Definitions()
+    definitions.add(constants + "\n; remarks stay\n")
+    assert definitions.add("declare i32 @llvm.abs.i32(i32, i1)\n" + local + "".join(kernels)) == kernels
+    one, two, three = (definitions.part([kernel]) for kernel in kernels)
+    assert "@local(i32 %x) {" in one.text and "@table.2 =" in one.text and "@table.1" not in one.text
+    assert two.elsewhere == {"k0"} and "declare i32 @k0()\n" in two.text and "local" not in two.text
+    assert three.elsewhere == set() and three.text.count("declare") == 1
+    assert list(parts.externals(three)) == [] == list(parts.externals(two))
+    assert list(parts.externals(parts.Part("declare i32 @other(i32)\n"))) == ["other"]
 
 
 def test_short_modules_stay_whole():

@@ -18,20 +18,26 @@ from pronghorn.compiler.stages import lower, rewrite
 from pronghorn.compiler.verify import verify_memory
 from pronghorn.graph.trace import Traced
 from pronghorn.runtime import debug
-from pronghorn.runtime.compile import CompilationError
+from pronghorn.runtime.compile import CompilationError, Stream
 from pronghorn.runtime.host import Target
 
 
 @dataclass
 class Built:
-    """What `build` made: the LLVM IR, the plan of the tables, and the compiler's own view of both."""
+    """What `build` made: the plan of the tables, and the compiler's own view of them and of the code."""
 
-    text: str
     plan: StepPlan
     emitted: Emitted
 
+    @property
+    def text(self) -> str:
+        """The LLVM IR."""
+        return linking.declarations() + self.emitted.module.text()
 
-def build(traced: Traced, gathered: Collection[int], target: Target, profile: bool) -> Built:
+
+def build(
+    traced: Traced, gathered: Collection[int], target: Target, profile: bool, stream: Stream | None = None
+) -> Built:
     """Run all stages on a traced function.
 
     Args:
@@ -39,6 +45,7 @@ def build(traced: Traced, gathered: Collection[int], target: Target, profile: bo
         gathered: arguments that are given as a whole array and row numbers.
         target: the machine.
         profile: whether the step counts the cycles of each kernel.
+        stream: what compiles kernels while others are written.
     """
     name = traced.graph.name
     with debug.timed(f"kernels of {name}"):
@@ -51,8 +58,7 @@ def build(traced: Traced, gathered: Collection[int], target: Target, profile: bo
         arguments, variables = graph.inputs[:count], graph.inputs[count:]
         by_variable = dict(zip(traced.variables, variables))
         program, results = place_outputs(program, traced.num_results, [by_variable[v] for v in traced.updated])
-        emitted = emit_program(program, target, {*graph.inputs, *results}, profile)
-        text = linking.declarations() + emitted.module.text()
+        emitted = emit_program(program, target, {*graph.inputs, *results}, profile, stream)
         memory = plan_memory(emitted.lifetimes)
         if debug.enabled("verify"):
             verify_memory(memory, emitted.lifetimes)
@@ -68,7 +74,7 @@ def build(traced: Traced, gathered: Collection[int], target: Target, profile: bo
         variables=slots_of(variables, slots),
         constants={slots[v]: a for v, a in emitted.constants.items() if v in slots},
     )
-    return Built(text, plan, emitted)
+    return Built(plan, emitted)
 
 
 def _by_slot(memory: MemoryPlan, emitted: Emitted) -> MemoryPlan:

@@ -20,14 +20,16 @@ from pronghorn.backends.numpy.executable import copied_into
 from pronghorn.compiler.rows import rows_apart
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import SymbolicDimError
+from pronghorn.graph.ir import Graph
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import Traced
 from pronghorn.runtime import arena, debug, pool
 from pronghorn.runtime.arena import aligned_copy
-from pronghorn.runtime.compile import CompilationError, CompiledModule, compile_ir
+from pronghorn.runtime.compile import CompilationError, CompiledModule, Stream, compile_ir
 from pronghorn.runtime.garbage import uncollected
 from pronghorn.runtime.guard import guarded, guarded_copy, guarded_empty
 from pronghorn.runtime.host import Target, host_target
+from pronghorn.runtime.threads import get_num_threads
 
 if TYPE_CHECKING:  # the compiler, which a step that was kept does without
     from pronghorn.backends.llvm.build import Built
@@ -102,26 +104,29 @@ class Executable:
         shown = self._is_profiled or any(debug.enabled(flag) for flag in debug.PRINTED)
         name = None if shown else kept_steps.key(self.traced, self.gathered, target)
         kept = kept_steps.load(name) if name is not None else None
+        text = functools.partial(_text, weakref.ref(self), target)  # the code, which a finalizer holds, holds no step
         if kept is not None:
             self.plan, code = kept
-            text = functools.partial(
-                _text, weakref.ref(self), target
-            )  # the code, which a finalizer holds, holds no step
             self.module = CompiledModule(self.name, code, text, target, True)
             return
-        built = self._build(target)
+        if name is None or get_num_threads() == 1 or _calls_host(self.traced.graph):
+            built = self._build(target)
+            may_be_known = name is None or bool(built.emitted.host_calls)  # its text, where the step is not kept
+            self.module = compile_ir(built.text, name=self.name, target=target, use_cache=may_be_known)
+        else:
+            with Stream(self.name, target, linking.declarations()) as stream:
+                built = self._build(target, stream)
+                self.module = stream.finish(built.emitted.module.shared, text)
         self.plan = built.plan
-        keeps = name is not None and not built.emitted.host_calls  # else its text may be known
-        self.module = compile_ir(built.text, name=self.name, target=target, use_cache=not keeps)
-        if name is not None and keeps:
+        if name is not None and not built.emitted.host_calls:
             kept_steps.store(name, built.plan, self.module.code)
         self._attach(built)
 
-    def _build(self, target: Target) -> Built:
+    def _build(self, target: Target, stream: Stream | None = None) -> Built:
         from pronghorn.backends.llvm.build import build
 
         with uncollected():
-            return build(self.traced, self.gathered, target, self._is_profiled)
+            return build(self.traced, self.gathered, target, self._is_profiled, stream)
 
     def _attach(self, built: Built) -> None:
         """What needs the compiler's own view of the step."""
@@ -275,6 +280,11 @@ def _text(executable: weakref.ref[Executable], target: Target) -> str:
     """The IR of a step whose code was kept, made anew, for whoever looks at it while the step is there."""
     found = executable()
     return "" if found is None else found._build(target).text
+
+
+def _calls_host(graph: Graph) -> bool:
+    """Whether a graph has nodes that call NumPy; steps that do are not kept, but their text may be known."""
+    return any(node.prim.family == "linalg" for node in graph.nodes) or any(map(_calls_host, graph.subgraphs()))
 
 
 def _as_array(x: Any, dtype: np.dtype) -> np.ndarray:
