@@ -361,14 +361,14 @@ class TileWriter:
             fb.store(ty, sums[number, v], fb.gep(ty, slot, number * self.vectors + v))
         with ExitStack() as stack:
             row: list[Operand] = []
-            number: Operand = 0
+            first: Operand = 0
             for axis, steps in zip(self.row_axes, self.row_steps, strict=True):
                 limit = self.state.limits.get(axis.name)
                 row.append(stack.enter_context(fb.loop(0, steps if limit is None else fb.min(steps, limit))))
-                number = fb.add(fb.mul(number, steps), row[-1])
+                first = fb.add(fb.mul(first, steps), row[-1])
+            first = fb.mul(first, self.vectors)
             for v in range(self.vectors):
-                value = fb.load(ty, fb.gep(ty, slot, fb.add(fb.mul(number, self.vectors), v)))
-                epilogue(fb, value, ty, self._place(row, v))
+                epilogue(fb, fb.load(ty, fb.gep(ty, slot, fb.add(first, v))), ty, self._place(row, v))
 
     def _result(self, sums: dict[tuple[int, int], str], ty: str) -> TileResult:
         """The tile as an epilogue over whole tiles sees it: always two row axes."""
