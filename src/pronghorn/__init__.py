@@ -6,7 +6,8 @@ Names are imported when they are first used, so the import itself costs little m
 """
 
 from pronghorn import _tracebacks
-from pronghorn._lazy import attach, install_finder
+from pronghorn._lazy import attach as _attach
+from pronghorn._lazy import install_finder as _install_finder
 from pronghorn._version import __version__
 
 _SUBMODULES = (
@@ -76,6 +77,6 @@ _NAMES = {
 # What IPython looks for, and a user does not.
 _UNLISTED = {"load_ipython_extension": ".cli.aliases"}
 
-attach(__name__, _NAMES, _SUBMODULES, _UNLISTED)
-install_finder()
+_attach(__name__, _NAMES, _SUBMODULES, _UNLISTED)
+_install_finder()
 _tracebacks.install()

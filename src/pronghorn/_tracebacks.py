@@ -157,7 +157,9 @@ def install() -> None:
 
     def excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         with Shortened(error) as shown:
-            _say(shown, error)
+            note = _note(shown, error)
+            if note:
+                print(note, file=sys.stderr)
             show = sys.__excepthook__ if is_pythons else previous
             show(kind, error, error.__traceback__ if shown.hidden else trace)
 
@@ -176,13 +178,14 @@ def _install_in_ipython(formatter: Any) -> None:
         if not isinstance(error, BaseException):
             return previous(kind, error, trace, *args, **kwargs)
         with Shortened(error) as shown:
-            _say(shown, error)
-            return previous(kind, error, error.__traceback__ if shown.hidden else trace, *args, **kwargs)
+            lines = previous(kind, error, error.__traceback__ if shown.hidden else trace, *args, **kwargs)
+            note = _note(shown, error)
+            return [note, *lines] if note else lines
 
     formatter.structured_traceback = structured_traceback
 
 
-def _say(shown: Shortened, error: BaseException) -> None:
-    # Before the traceback, so that the message is the last line, as always.
-    if shown.hidden and not isinstance(error, ImportError | AttributeError | KeyboardInterrupt):
-        print(_NOTE, file=sys.stderr)
+def _note(shown: Shortened, error: BaseException) -> str:
+    """What is said before the traceback, so that the message is the last line, as always."""
+    is_told = shown.hidden and not isinstance(error, ImportError | AttributeError | KeyboardInterrupt)
+    return _NOTE if is_told else ""

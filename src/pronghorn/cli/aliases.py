@@ -31,16 +31,7 @@ _PREFIXES = ("keras", "tensorflow.keras")
 _PRIVATE = tuple(f"{prefix}.src" for prefix in _PREFIXES)
 
 # What Pronghorn has at its root besides Keras's names: not what `from keras import *` should bring.
-_BESIDES = {
-    "GradientTape",
-    "attach",
-    "grad",
-    "install_finder",
-    "interop",
-    "jit",
-    "load_ipython_extension",
-    "value_and_grad",
-}
+_BESIDES = {"GradientTape", "grad", "interop", "jit", "load_ipython_extension", "value_and_grad"}
 
 # Backends of Keras's that are no engines here: Pronghorn's own takes their place.
 _OTHER_BACKENDS = ("numpy", "openvino", *choice.OWN_WAYS)

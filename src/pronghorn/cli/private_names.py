@@ -200,7 +200,7 @@ def _ours(source: str) -> ModuleType:
 
 def _names_of(private: PrivateNames) -> set[str]:
     own = {key.rpartition(".")[2] for key in _NAMES if key.rpartition(".")[0] == private.path}
-    return own.union(*(_lazy.public_names(_ours(source)) for source in private.sources)) - {"attach", "install_finder"}
+    return own.union(*(_lazy.public_names(_ours(source)) for source in private.sources)) - {"attach"}
 
 
 def _sources(path: str) -> tuple[str, ...] | None:

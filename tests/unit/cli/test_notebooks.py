@@ -61,8 +61,9 @@ def test_a_kernel_shows_short_errors_bars_and_pictures(notebook, monkeypatch):
     assert text.splitlines() == ["Epoch 1/2", "Epoch 2/2", "2 keras"] or "2 pronghorn" in text
     bars = [output.data for output in outputs[2] if output.output_type == "display_data"]
     assert len(bars) == 2 and all("10/10" in bar["text/html"] and "\b" not in bar["text/plain"] for bar in bars)
-    (error,) = [output for output in outputs[3] if output.output_type == "error"]
-    assert error.ename == "ValueError"
+    (error,) = outputs[3]  # which says by itself that frames are left out
+    assert error.output_type == "error" and error.ename == "ValueError"
     shown = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(error.traceback))
     assert "model.fit" in shown and str(_SOURCE) not in shown and len(shown.splitlines()) < 10
+    assert shown.count("are left out") == 1
     assert any("image/png" in output.get("data", {}) for output in outputs[4])

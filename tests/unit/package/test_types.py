@@ -132,6 +132,9 @@ def test_completion(start):
     project = jedi.Project(_ROOT, added_sys_path=[str(_ROOT / "src")])
     found = jedi.Script(start, project=project).complete()
     assert [completion.name for completion in found][:2] == ["Dense", "DepthwiseConv1D"]
+    found = jedi.Script("import pronghorn\npronghorn.", project=project).complete()
+    offered = {completion.name for completion in found}
+    assert {"layers", "Sequential"} <= offered and not {"attach", "install_finder"} & offered
 
 
 @pytest.mark.slow
