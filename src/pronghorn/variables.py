@@ -70,9 +70,7 @@ class Variable(CheckedArguments, GraphVariable):
     ):
         self._name = name or auto_name(type(self).__name__)
         if not isinstance(self._name, str) or "/" in self._name:
-            raise ValueError(
-                f"Variable: Argument `name` must be a string; it cannot contain character `/`. Got: name={name!r}."
-            )
+            raise ValueError(f"Variable: `name` is a string without `/`, which parts paths; got name={name!r}.")
         self._autocast = bool(autocast)
         self.aggregation, self.synchronization = aggregation, synchronization
         self._regularizer: Callable[..., Any] | None = None
@@ -244,7 +242,7 @@ def _checked_shape(shape: Any) -> tuple[int, ...]:
     except TypeError:
         extents = (-1,)
     if any(d < 0 for d in extents):
-        raise ValueError(f"Variable: `shape` must be a tuple of integers that are not negative, got shape={shape!r}.")
+        raise ValueError(f"Variable: `shape` is a tuple of extents, none of them negative; got shape={shape!r}.")
     return extents
 
 

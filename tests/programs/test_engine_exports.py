@@ -387,7 +387,7 @@ def test_an_archive_is_told_wrongly(tmp_path):
             archive.add_endpoint("f", function)
     with pytest.raises(ValueError, match="must be a list with an entry for each argument, got InputSpec"):
         archive.add_endpoint("f", lambda x: x, keras.InputSpec(shape=(None, 3)))
-    with pytest.raises(ValueError, match="must be a list, tuple or set, got Variable"):
+    with pytest.raises(ValueError, match="come in a list, tuple or set; got Variable"):
         archive.add_variable_collection("v", model.variables[0])
     with pytest.raises(ValueError, match="there is a int"):
         archive.add_variable_collection("v", [3])

@@ -61,7 +61,7 @@ class RemoteMonitor(Callback):
             urllib.request.urlopen(request, timeout=10).close()
         except (urllib.error.URLError, OSError) as error:
             warn(
-                f"Could not reach RemoteMonitor root server {self.root}{self.path} ({error}); the results of epoch "
+                f"RemoteMonitor cannot reach {self.root}{self.path} ({error}); the results of epoch "
                 f"{epoch} are not sent. Is it running, and is `root` its address?"
             )
 

@@ -24,7 +24,7 @@ class TerminateOnNaN(Callback):
     >>> model = models.Sequential([layers.Input((1,)), layers.Dense(1)])
     >>> model.compile(optimizers.SGD(float("nan")), "mse")
     >>> history = model.fit(np.ones((4, 1)), np.ones((4, 1)), epochs=5, callbacks=[TerminateOnNaN()], verbose=0)
-    NaN or Inf loss encountered: it is nan in batch 0; training stops.
+    The loss is nan in batch 0; training stops.
     >>> len(history.history["loss"])
     2
     """
@@ -39,7 +39,7 @@ class TerminateOnNaN(Callback):
         loss = (logs or {}).get("loss")
         if loss is None or np.isfinite(loss):
             return
-        message = f"NaN or Inf loss encountered: it is {float(loss)} in batch {batch}; training stops."
+        message = f"The loss is {float(loss)} in batch {batch}; training stops."
         if self.raise_error:
             raise RuntimeError(message + " A smaller learning rate or scaled inputs usually mend this.")
         io.write(message)

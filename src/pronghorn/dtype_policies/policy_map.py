@@ -27,7 +27,7 @@ class DTypePolicyMap(MutableMapping):
 
     def __init__(self, default_policy: Any = None, policy_map: dict[str, Any] | None = None) -> None:
         if isinstance(default_policy, DTypePolicyMap):
-            raise ValueError("DTypePolicyMap: `default_policy` cannot be a DTypePolicyMap itself.")
+            raise ValueError("DTypePolicyMap: `default_policy` is one policy, and no map of them.")
         if policy_map is not None and not isinstance(policy_map, dict):
             raise TypeError(f"DTypePolicyMap: `policy_map` must be a dict, got {policy_map!r}.")
         self._default_given = default_policy

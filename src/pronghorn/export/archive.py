@@ -101,7 +101,7 @@ class ExportArchive:
         self._check_name("add_variable_collection", name)
         if not isinstance(variables, (list, tuple, set)):
             raise ValueError(
-                "ExportArchive.add_variable_collection: variables must be a list, tuple or set, got "
+                "ExportArchive.add_variable_collection: `variables` come in a list, tuple or set; got "
                 f"{type(variables).__name__}."
             )
         for variable in variables:

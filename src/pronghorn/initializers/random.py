@@ -311,7 +311,7 @@ class Orthogonal(RandomInitializer):
 
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
         if len(shape) < 2:
-            raise ValueError(f"Orthogonal: the weight must be at least two-dimensional, got shape={tuple(shape)}.")
+            raise ValueError(f"Orthogonal: it makes matrices and what has more axes, got shape={tuple(shape)}.")
         rows, columns = math.prod(shape[:-1]), shape[-1]
         drawn = rng.normal((max(rows, columns), min(rows, columns)), seed=self.seed, dtype="float32")
         q = orthonormal_columns(drawn)

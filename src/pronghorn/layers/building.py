@@ -134,9 +134,9 @@ def _why_not_a_shape(layer: Any, name: str) -> str:
     """What is wrong with a parameter of a ``build`` that goes with no tensor given to ``call``."""
     wanted = name.removesuffix("_shape")
     if wanted == name:
-        return f"argument `{name}`, which does not end in `_shape`"
+        return f"argument `{name}`, whose name has no `_shape` at its end"
     if wanted not in calls.parameters_of(layer.call).names:
-        return f"argument `{name}`, but `call()` does not have argument `{wanted}`"
+        return f"argument `{name}`, but `call()` takes no `{wanted}`"
     return f"argument `{name}`, but call() was given no tensor for `{wanted}`"
 
 

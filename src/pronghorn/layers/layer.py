@@ -286,8 +286,7 @@ class Layer(QuantizationRequests, StatefulOperation):
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The computation, on arrays."""
         raise NotImplementedError(
-            f"{type(self).__name__} {self.name!r} does not have a `call` method implemented: write one, which computes "
-            "the outputs from the inputs."
+            f"{type(self).__name__} {self.name!r} has no call(), which computes the outputs from the inputs: write one."
         )
 
     @on_its_engine
@@ -527,8 +526,8 @@ class Layer(QuantizationRequests, StatefulOperation):
         """The outputs' shape, given the inputs'; found by tracing ``call`` where a layer does not say."""
         if is_default(self, "call"):
             raise NotImplementedError(
-                f"{type(self).__name__} {self.name!r} does not have a `compute_output_shape` method implemented, nor a "
-                "call() to find the shape with: write one of them."
+                f"{type(self).__name__} {self.name!r} has neither compute_output_shape() nor a call() to find "
+                "the shape with: write one of them."
             )
         parameters = calls.parameters_of(self.call)
         shapes: dict[str, Any] = dict(zip((f"{n}_shape" for n in parameters.names), args))

@@ -72,13 +72,11 @@ class AUC(Metric):
     @staticmethod
     def _check(num_thresholds: int, curve: str, method: str, thresholds: Any, multi_label: bool, labels: Any) -> None:
         if thresholds is None and num_thresholds <= 1:
-            raise ValueError(f"AUC: Argument `num_thresholds` must be an integer > 1, got {num_thresholds}.")
+            raise ValueError(f"AUC: `num_thresholds` is 2 or more, got {num_thresholds}.")
         if str(curve).upper() not in _CURVES:
-            raise ValueError(f'Invalid AUC curve value: "{curve}". It must be one of {", ".join(_CURVES)}.')
+            raise ValueError(f"AUC: there is no curve {curve!r}; it must be one of {', '.join(_CURVES)}.")
         if str(method).lower() not in _METHODS:
-            raise ValueError(
-                f'Invalid AUC summation method value: "{method}". It must be one of {", ".join(_METHODS)}.'
-            )
+            raise ValueError(f"AUC: there is no summation_method {method!r}; it must be one of {', '.join(_METHODS)}.")
         if labels is not None and not multi_label:
             raise ValueError("AUC: num_labels is needed only if multi_label is True.")
 

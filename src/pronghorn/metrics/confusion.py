@@ -37,7 +37,7 @@ def check_thresholds(owner: str, thresholds: Any, default: float) -> list[float]
     found = list(thresholds) if isinstance(thresholds, list | tuple | np.ndarray) else [thresholds]
     outside = [t for t in found if not is_number(t) or not 0 <= t <= 1]
     if outside:
-        raise ValueError(f"{owner}: Threshold values must be in [0, 1]. Received: {outside}")
+        raise ValueError(f"{owner}: thresholds lie between 0 and 1; got {outside}.")
     return found
 
 

@@ -195,7 +195,7 @@ class SensitivitySpecificityBase(Metric):
         if value < 0 or value > 1:
             raise ValueError(f"{owner}: `{self._given or 'value'}` must be in the range [0, 1], got {value}.")
         if num_thresholds <= 0:
-            raise ValueError(f"{owner}: Argument `num_thresholds` must be an integer > 0, got {num_thresholds}.")
+            raise ValueError(f"{owner}: `num_thresholds` is 1 or more, got {num_thresholds}.")
         super().__init__(name=name, dtype=dtype)
         self._direction = "up"
         self.value, self.class_id, self.num_thresholds = value, class_id, num_thresholds

@@ -131,7 +131,7 @@ def _clone_functional(model: Functional, clone: Any, input_tensors: Any, call_fu
         except ValueError as error:
             if len(flat) != len(model.inputs) or isinstance(model._inputs_struct, dict):
                 raise ValueError(
-                    f"clone_model: `input_tensors` must have the same structure as the model's inputs: {error}"
+                    f"clone_model: `input_tensors` are not nested as the model's inputs are: {error}"
                 ) from None
     else:
         flat = [Input(batch_shape=x.shape, dtype=x.dtype, name=x._keras_history.operation.name) for x in model.inputs]

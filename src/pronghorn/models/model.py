@@ -92,7 +92,7 @@ class Model(Trainer, Layer):
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(
-            f"Model {type(self).__name__} does not have a call() method: write one, or make the model from symbolic "
+            f"Model {type(self).__name__} has no call(): write one, or make the model from symbolic "
             "tensors, Model(inputs, outputs)."
         )
 

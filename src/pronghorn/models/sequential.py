@@ -183,7 +183,9 @@ class Sequential(Model):
 
     @layers.setter
     def layers(self, _: Any) -> None:
-        raise AttributeError("`Sequential.layers` cannot be set. Use `add()` and `pop()` to change the layers.")
+        raise AttributeError(
+            "`Sequential.layers` is read only; `add()` appends a layer and `pop()` takes the last one away."
+        )
 
     # -- building and calling ---------------------------------------------------------------------------------------
     def build(self, input_shape: Any = None) -> None:
@@ -252,7 +254,7 @@ class Sequential(Model):
         if len(required) > 1:
             raise ValueError(
                 f"Sequential {self.name!r}: the call() of its layer {layer.name!r} needs the arguments "
-                f"{', '.join(required)}, but a layer here can only have a single positional argument, the output of "
+                f"{', '.join(required)}, but here a layer gets one argument, the output of "
                 "the one before it. Give the others a default, or write the model with Model(inputs, outputs)."
             )
 

@@ -222,8 +222,8 @@ def _starts(indices: Any, rank: int, name: str) -> list[Any]:
             starts = [P.reshape(_row(indices, i), shape=()) for i in range(int(indices.shape[0]))]
     if len(starts) != rank:
         raise ValueError(
-            f"{name}: dimensions in `start_indices` must match dimensions in `inputs`: an array with {rank} axes needs "
-            f"{rank} start indices, got {len(starts)}."
+            f"{name}: an array with {rank} axes needs {rank} numbers in `start_indices`, one for each axis; got "
+            f"{len(starts)}."
         )
     return starts
 

@@ -253,9 +253,7 @@ def _window(window: Any, length: int, fft_length: int, dtype: str) -> Tensor:
     else:
         given = B.cast(window, dtype)
         if given.ndim != 1 or given.shape[0] != length:
-            raise ValueError(
-                f"The shape of `window` must be equal to ({length},), as sequence_length says; it is {given.shape}."
-            )
+            raise ValueError(f"`window` has shape {given.shape}; by sequence_length it needs ({length},).")
         low = (fft_length - length) // 2
         return pad(given, (low, fft_length - length - low))
     low = (fft_length - length) // 2

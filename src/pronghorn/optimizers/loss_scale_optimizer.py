@@ -141,7 +141,7 @@ class LossScaleOptimizer(Optimizer):
                 self.build(list(trainable_variables or []))
         variables = list(trainable_variables or self._trainable_variables)
         if all(g is None for g in grads):
-            raise ValueError(f"{self.name}: no gradients provided for any variable.")
+            raise ValueError(f"{self.name}: no variable has a gradient.")
         finite = self.check_finite(grads)
         scale = self.dynamic_scale.tensor
         unscaled = [

@@ -168,7 +168,9 @@ class MultiOptimizer(Optimizer):
         for variable in variables:
             optimizer = self.optimizer_map(variable)
             if _is_wrapper(optimizer):
-                raise ValueError(f"{type(optimizer).__name__} cannot be used inside an MultiOptimizer.")
+                raise ValueError(
+                    f"A MultiOptimizer takes no {type(optimizer).__name__}; give it the optimizer that this one wraps."
+                )
             groups.setdefault(id(optimizer), (optimizer, []))[1].append(variable)
             self._owner[id(variable)] = optimizer
         for optimizer, own in groups.values():

@@ -243,7 +243,7 @@ class Optimizer(OwnVariables, ShownByConfig, CheckedArguments):
         kept = [(g, v) for g, v in pairs if g is not None]
         if pairs and not kept:
             raise ValueError(
-                f"{self.name}: No gradients provided for any variable. The loss does not depend on the weights. "
+                f"{self.name}: no variable has a gradient, since the loss does not depend on the weights. "
                 "Compute the loss from the model's output, with ops."
             )
         for gradient, variable in kept:
@@ -395,8 +395,8 @@ class Optimizer(OwnVariables, ShownByConfig, CheckedArguments):
         """
         if self.built:
             raise ValueError(
-                f"{self.name}: exclude_from_weight_decay must be called before the optimizer is built, that is, before "
-                "the first training step."
+                f"{self.name}: exclude_from_weight_decay comes too late: call it before the first training step, "
+                "which builds the optimizer."
             )
         self._no_decay = {id(v) for v in var_list or []}
         self._no_decay_patterns = list(var_names or [])

@@ -75,12 +75,9 @@ def get(identifier: Any) -> Optimizer | None:
     if isinstance(identifier, str):
         return _by_name(identifier)
     if inspect.isclass(identifier) and issubclass(identifier, Optimizer):
-        raise ValueError(
-            f"Could not interpret optimizer identifier: {identifier.__name__} is a class; pass an instance, "
-            f"{identifier.__name__}()."
-        )
+        raise ValueError(f"The optimizer {identifier.__name__} is a class; pass an instance, {identifier.__name__}().")
     raise ValueError(
-        f"Could not interpret optimizer identifier: {shown(identifier)}. An optimizer is a name, an instance of "
+        f"{shown(identifier)} is no optimizer. An optimizer is a name, an instance of "
         "optimizers.Optimizer or a config of one."
     )
 
@@ -94,8 +91,5 @@ def _by_name(name: str) -> Optimizer:
 
     found = get_registered_object(name)
     if found is None:
-        raise ValueError(
-            f"Could not interpret optimizer identifier: there is no optimizer called {shown(name)}"
-            f"{nearest_clause(name, [*_BY_LOWER, 'adamw'])}."
-        )
+        raise ValueError(f"There is no optimizer called {shown(name)}{nearest_clause(name, [*_BY_LOWER, 'adamw'])}.")
     return found() if inspect.isclass(found) else found

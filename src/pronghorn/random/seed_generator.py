@@ -36,11 +36,11 @@ class SeedGenerator(CheckedArguments):
     def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: Any) -> None:
         kwargs.pop("backend", None)
         if kwargs:
-            raise ValueError(f"SeedGenerator: Unrecognized keyword arguments {kwargs}; it takes `seed` and `name`.")
+            raise ValueError(f"SeedGenerator: it takes `seed` and `name`, got also {kwargs}.")
         if seed is None:
             seed = make_default_seed()
         if not is_integer(seed) or seed < 0:
-            raise ValueError(f"SeedGenerator: Argument `seed` must be an integer, not negative; got seed={seed!r}.")
+            raise ValueError(f"SeedGenerator: `seed` is an integer of 0 or more; got seed={seed!r}.")
         self.name = name or auto_name(type(self).__name__)
         self._initial_seed = int(seed)
         with NameScope(self.name, caller=self):

@@ -45,9 +45,7 @@ def _factor(name: str, value: Any) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number) or number < 0:
-        raise ValueError(
-            f"The factor of a penalty, argument `{name}`: expected a non-negative float, got {name}={value!r}."
-        )
+        raise ValueError(f"The factor of a penalty, `{name}`, is a number of 0 or more; got {name}={value!r}.")
     return number
 
 

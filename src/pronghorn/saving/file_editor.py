@@ -203,9 +203,7 @@ class KerasFileEditor:
         """
         path = Path(filepath)
         if not path.name.endswith(".weights.h5"):
-            raise ValueError(
-                f"KerasFileEditor: Invalid `filepath` argument: expected a `.weights.h5` extension, got {str(path)!r}."
-            )
+            raise ValueError(f"KerasFileEditor: `filepath` must end in `.weights.h5`, got {str(path)!r}.")
         with (
             archive.explained(path, "KerasFileEditor"),
             archive.replacing(path) as fresh,
@@ -258,7 +256,7 @@ def _parts(path: str) -> list[str]:
 
 def _checked(weights: Any) -> Weights:
     if not isinstance(weights, Mapping):
-        raise ValueError(f"KerasFileEditor: Argument `weights` should be a dict of arrays by name, got {weights!r}.")
+        raise ValueError(f"KerasFileEditor: `weights` maps names to arrays, as a dict; got {weights!r}.")
     found: Weights = {}
     for key, value in weights.items():
         found[key] = _checked(value) if isinstance(value, Mapping) else np.asarray(value)

@@ -65,7 +65,9 @@ def save_model(
     if "save_format" in kwargs:
         _warn_of_save_format(filepath, kwargs.pop("save_format"))
     if kwargs:
-        raise ValueError(f"save_model: The following argument(s) are not supported: {', '.join(kwargs)}.")
+        raise ValueError(
+            f"save_model: it takes no {', '.join(kwargs)}; `filepath`, `overwrite` and `zipped` are its arguments."
+        )
     together.bring_together(model)
     if hasattr(filepath, "write"):
         with tempfile.TemporaryDirectory(prefix="saving-") as scratch:
@@ -184,8 +186,7 @@ def _load(filepath: Any, custom_objects: Any, compile: bool, safe_mode: bool) ->
         if path.suffix not in (".keras", ".h5", ".hdf5"):
             raise MissingFileError(f"load_model: File format not supported, and no such file: {os.fspath(filepath)!r}.")
         raise MissingFileError(
-            f"load_model: File not found: {os.fspath(filepath)!r}. Please ensure the file is an accessible "
-            f"one; the current folder is {os.getcwd()!r}."
+            f"load_model: there is no file {os.fspath(filepath)!r}; the current folder is {os.getcwd()!r}."
         )
     if path.is_dir():
         if not (path / archive.CONFIG).is_file() or not (path / archive.WEIGHTS).is_file():

@@ -296,7 +296,7 @@ def _make(config: dict[str, Any], name: str, inner: Any, safe_mode: bool, module
     if not hasattr(cls, "from_config"):
         raise TypeError(f"deserialize_keras_object: the class {cls.__name__} has no from_config() class method.")
     if not isinstance(inner, dict):
-        raise TypeError(f"deserialize_keras_object: Expected 'config' to be a dict for {name!r}; got {inner!r}.")
+        raise TypeError(f"deserialize_keras_object: the 'config' of {name!r} is no dict; got {inner!r}.")
     with SafeModeScope(safe_mode):
         instance = cls.from_config(inner)
         if config.get("build_config") and hasattr(instance, "build_from_config"):

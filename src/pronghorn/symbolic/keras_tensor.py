@@ -74,7 +74,7 @@ class KerasTensor(CheckedArguments, ArrayMethods):
 
     def _no_value(self, use: str, kind: type[Exception] = TypeError) -> Exception:
         return kind(
-            f"A KerasTensor doesn't have any actual numerical value, so {use}. {self!r} only describes a part of a "
+            f"A KerasTensor has no numbers, so {use}. {self!r} only describes a part of a "
             "functional model. Use pronghorn.ops and layers on it, or put the computation into a layer's call()."
         )
 

@@ -82,7 +82,7 @@ class Operation(CheckedArguments):
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The computation, on arrays."""
-        raise NotImplementedError(f"{type(self).__name__} does not have a call() method; write one.")
+        raise NotImplementedError(f"{type(self).__name__} has no call(), which computes its outputs; write one.")
 
     def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
         """The computation of an operation with a ``quantization_mode``, in the place of ``call``."""

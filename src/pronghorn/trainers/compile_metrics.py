@@ -49,7 +49,7 @@ def check_names(argument: str, spec: Any) -> None:
     """
     if spec is not None and not isinstance(spec, list | tuple | dict):
         raise ValueError(
-            f"compile: expected `{argument}` to be a list, tuple or dict, got {spec!r}; write {argument}=[{spec!r}]."
+            f"compile: `{argument}` takes a list, tuple or dict, got {spec!r}; write {argument}=[{spec!r}]."
         )
     for entry in tree.flatten(spec):
         by_shape = isinstance(entry, str) and entry.lower() in (*_ACCURACY, *_CROSSENTROPY)

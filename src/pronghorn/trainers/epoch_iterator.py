@@ -98,7 +98,7 @@ class EpochIterator:
             self.adapter.num_batches = given  # the next epoch's progress bar knows how long it is
         if self.steps_per_epoch and given < self.steps_per_epoch:
             warn(
-                f"Your input ran out of data after {given} of {self.steps_per_epoch} steps; this epoch ends early. "
+                f"The data ended after {given} of {self.steps_per_epoch} steps, and the epoch with it. "
                 "Lower steps_per_epoch, or let a generator give steps_per_epoch * epochs batches, for example by "
                 "looping without end."
             )

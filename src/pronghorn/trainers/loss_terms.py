@@ -129,13 +129,12 @@ def _check_keys(spec: dict[Any, Any], y_pred: Any, path: Path) -> None:
     if not isinstance(y_pred, dict):
         found = f"a {type(y_pred).__name__} of {len(y_pred)} outputs" if tree.is_nested(y_pred) else "a single output"
         raise UnknownOutputError(
-            f"compile: `loss` has the keys {_listed(spec)}{_at(path)}, which can't be found in the model's outputs: "
-            f"there is {found}."
+            f"compile: `loss` has the keys {_listed(spec)}{_at(path)}, but of outputs the model has {found}."
         )
     unknown = [key for key in spec if key not in y_pred]
     if unknown:
         raise UnknownOutputError(
-            f"compile: `loss` has keys{_at(path)} that can't be found in the model's outputs: {_listed(unknown)}. "
+            f"compile: `loss` has keys{_at(path)} of no output: {_listed(unknown)}. "
             f"The outputs there are {_listed(y_pred)}."
         )
 
@@ -219,7 +218,7 @@ def term_weights(weights: Any, terms: Sequence[Term], y_pred: Any, names: Sequen
     except ValueError:
         count = sum(term.loss is not None for term in terms)
         raise ValueError(
-            f"compile: the entries of `loss_weights` must match the number of losses, {count}, but {weights!r} has "
+            f"compile: `loss_weights` takes one entry for each of the {count} losses, but {weights!r} has "
             f"{len(given)}. Nest the weights as the losses are, or as the outputs are ({', '.join(names)})."
         ) from None
     return [aligned[term.start] if term.is_single else None for term in terms]

@@ -110,7 +110,7 @@ def flatten_with_path(structure: Any) -> list[tuple[Path, Any]]:
 
 def _differ(expected: str, first: Any, other: Any) -> ValueError:
     return ValueError(
-        f"tree: the structures don't have the same nested form: expected {expected} like {first!r}, got {other!r} of "
+        f"tree: the structures are nested otherwise: expected {expected} like {first!r}, got {other!r} of "
         f"type {type(other).__name__}."
     )
 
@@ -129,12 +129,12 @@ def _check_alike(first: Any, other: Any) -> None:
     if isinstance(first, dict):
         if set(first) != set(other):
             raise ValueError(
-                f"tree: the structures don't have the same nested form, by a dictionary key mismatch: {list(first)} "
+                f"tree: the structures are nested otherwise, by the keys of a dict: {list(first)} "
                 f"against {list(other)}."
             )
     elif len(first) != len(other):
         raise ValueError(
-            "tree: the structures don't have the same nested form, by an arity mismatch (the number of entries): "
+            "tree: the structures are nested otherwise, by the number of entries: "
             f"{first!r} has {len(first)}, {other!r} has {len(other)}."
         )
 
@@ -218,8 +218,7 @@ def assert_same_paths(a: Any, b: Any) -> None:
     if paths_a != paths_b:
         only_a, only_b = sorted(map(str, paths_a - paths_b)), sorted(map(str, paths_b - paths_a))
         raise ValueError(
-            "tree: the structures don't have the same paths: "
-            f"in the first only: {only_a}, in the second only: {only_b}."
+            f"tree: the structures have other paths: in the first only: {only_a}, in the second only: {only_b}."
         )
 
 

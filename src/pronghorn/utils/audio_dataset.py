@@ -67,14 +67,16 @@ def audio_dataset_from_directory(
     who = "audio_dataset_from_directory"
     library = formats.library(format, who)
     if ragged and output_sequence_length is not None:
-        raise ValueError(f"{who}: Cannot set both `ragged` and `output_sequence_length`; they contradict each other.")
+        raise ValueError(
+            f"{who}: ragged samples keep their lengths, which contradicts output_sequence_length; give one of the two."
+        )
     if ragged:
         raise ValueError(f"{who}: ragged batches are not there; without ragged=True samples are padded with zeros.")
     for name, value in (("sampling_rate", sampling_rate), ("output_sequence_length", output_sequence_length)):
         if value is not None and not is_integer(value):
-            raise ValueError(f"{who}: `{name}` should have an integer value. Received: {name}={value!r}.")
+            raise ValueError(f"{who}: `{name}` is an integer; got {name}={value!r}.")
         if value is not None and value <= 0:
-            raise ValueError(f"{who}: `{name}` should be higher than 0. Received: {name}={value}.")
+            raise ValueError(f"{who}: `{name}` is above 0; got {name}={value}.")
     folders.check_split(validation_split, subset, shuffle, seed, who)
     files = folders.find(directory, labels, label_mode, class_names, (".wav",), follow_links, who)
 

@@ -73,7 +73,7 @@ def find(
     names = found if class_names is None else list(class_names)
     if class_names is not None and set(names) != set(found):
         raise ValueError(
-            f"{who}: the `class_names` passed did not match the folders in {folder}, {found}; got class_names={names}."
+            f"{who}: `class_names` has other names than the folders in {folder}, {found}; got class_names={names}."
         )
     paths, numbers = [], []
     for number, name in enumerate(names):
@@ -106,7 +106,7 @@ def _check(
         found = "No images found." if kind == "image" else f"No {kind} files found in directory {folder}."
         raise ValueError(f"{who}: {found} Nothing below {folder} ends with {', '.join(endings)}.")
     if numbers is not None and label_mode == "binary" and classes != 2:
-        raise ValueError(f"{who}: with label_mode='binary' there must be exactly 2 classes; found {classes}.")
+        raise ValueError(f"{who}: label_mode='binary' is for two classes; found {classes}.")
 
 
 def _walk(folder: str, endings: tuple[str, ...], follow_links: bool) -> Iterator[str]:
@@ -129,7 +129,7 @@ def check_split(validation_split: float | None, subset: str | None, shuffle: boo
             f"validation_split={validation_split}."
         )
     if subset not in ("training", "validation", "both", None):
-        raise ValueError(f'{who}: `subset` must be either "training", "validation" or "both"; got subset={subset!r}.')
+        raise ValueError(f'{who}: `subset` takes "training", "validation", "both" or None; got subset={subset!r}.')
     if bool(validation_split) != (subset is not None):
         missing, given = ("validation_split", "subset") if subset else ("subset", "validation_split")
         raise ValueError(f"{who}: `{missing}` must be set where `{given}` is; pass both or neither.")

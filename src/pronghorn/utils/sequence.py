@@ -45,7 +45,7 @@ def pad_sequences(
     element_shape = _element_shape(rows)
     if isinstance(value, str) and np.dtype(dtype).kind not in "OU":
         raise ValueError(
-            f"pad_sequences: `dtype` {dtype} is not compatible with a string, value={value!r}; pass dtype=object."
+            f"pad_sequences: an array of {dtype} cannot hold value={value!r}, a string; pass dtype=object."
         )
     length = max((len(row) for row in rows), default=0) if maxlen is None else maxlen
     result = np.full((len(rows), length, *element_shape), value, dtype=dtype)
@@ -62,7 +62,9 @@ def pad_sequences(
 
 def _as_rows(sequences: Any) -> list[Any]:
     if not hasattr(sequences, "__len__"):
-        raise ValueError(f"pad_sequences: sequences must be a list of sequences; got {type(sequences).__name__}.")
+        raise ValueError(
+            f"pad_sequences: `sequences` is a list whose entries are lists or arrays; got {type(sequences).__name__}."
+        )
     rows = list(sequences)
     for index, row in enumerate(rows):
         if not hasattr(row, "__len__"):

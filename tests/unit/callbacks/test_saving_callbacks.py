@@ -155,7 +155,7 @@ def test_remote_monitor(as_json):
     server.server_close()
     body = received[0] if as_json else urllib.parse.parse_qs(received[0])["data"][0]
     assert json.loads(body) == {"epoch": 2, "loss": 0.5, "cm": [1.0, 1.0]}
-    with pytest.warns(UserWarning, match="Could not reach"):
+    with pytest.warns(UserWarning, match="cannot reach"):
         callbacks.RemoteMonitor(root).on_epoch_end(0, {})
 
 

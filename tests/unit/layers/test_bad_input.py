@@ -94,8 +94,8 @@ CASES = {
         lambda: layers.TimeDistributed(layers.Dense(2))(np.ones((2, 3, 4)), mask=np.ones((2, 5))),
         r"`mask`.*\(2, 5\).*\(2, 3, 4\)",
     ),
-    "unnamed shape in build": (lambda: OddBuild()(np.ones((2, 3))), "`width`.*does not end in `_shape`"),
-    "shape of no argument": (lambda: ForeignBuild()(np.ones((2, 3))), "`z_shape`.*not have argument `z`"),
+    "unnamed shape in build": (lambda: OddBuild()(np.ones((2, 3))), "`width`.*no `_shape` at its end"),
+    "shape of no argument": (lambda: ForeignBuild()(np.ones((2, 3))), "`z_shape`.*takes no `z`"),
     "limits of renormalization": (
         lambda: layers.BatchNormalization(renorm=True, renorm_clipping={"rmin": 2.0, "rmax": 1.0}),
         "rmax.*at least rmin.*'rmin': 2.0",

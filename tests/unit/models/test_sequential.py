@@ -70,7 +70,7 @@ def test_what_it_cannot_be_built_with():
         def call(self, inputs, other):
             return inputs + other
 
-    with pytest.raises(ValueError, match="needs the arguments inputs, other, but a layer here can only have a single"):
+    with pytest.raises(ValueError, match="needs the arguments inputs, other, but here a layer gets one"):
         Sequential([layers.Input((4,)), Two()])
 
 

@@ -43,7 +43,7 @@ def test_grey_images_stay_grey():
         (lambda x: image.extract_patches(x, "5"), TypeError, "got size='5'"),
         (lambda x: image.extract_patches(x, (3, 3, 3, 3)), ValueError, "2 or 3 of them"),
         (lambda x: image.resize(x, (0, 3)), ValueError, "positive height and width"),
-        (lambda x: image.rgb_to_hsv(np.ones((4, 4, 3), "uint8")), ValueError, "expected float dtype"),
+        (lambda x: image.rgb_to_hsv(np.ones((4, 4, 3), "uint8")), ValueError, "must be floats from 0 to 1"),
         (lambda x: image.affine_transform(x[0, :, :, 0], np.ones(8)), ValueError, "expected rank 3"),
         (lambda x: image.affine_transform(x, np.ones((1, 1, 8))), ValueError, "Invalid transform rank"),
     ],

@@ -256,7 +256,7 @@ def test_errors_of_a_step():
         optimizer.apply([np.ones(2)] * 2)
     with pytest.raises(ValueError, match="Unknown variable"):
         optimizer.apply([np.ones(2)], [weight(name="other")])
-    with pytest.raises(ValueError, match="No gradients"):
+    with pytest.raises(ValueError, match="no variable has a gradient"):
         optimizer.apply([None], [w])
     with pytest.warns(UserWarning, match="other"):
         optimizers.SGD().apply([np.ones(2, "float32"), None], [w, weight(name="other")])

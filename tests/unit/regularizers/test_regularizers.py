@@ -39,5 +39,5 @@ def test_mistakes():
 
 @pytest.mark.parametrize("factor", [-0.1, float("nan"), "much", None])
 def test_factors_are_numbers_that_are_not_negative(factor):
-    with pytest.raises(ValueError, match=f"`factor`.*non-negative.*{factor}"):
+    with pytest.raises(ValueError, match=f"`factor`.*0 or more.*{factor}"):
         regularizers.OrthogonalRegularizer(factor)

@@ -71,7 +71,7 @@ def test_it_reads_whole_models(model, tmp_path, capsys):
         (lambda e: e.delete_weight("/layers/dense", "7"), "which has 0, 1"),
         (lambda e: e.add_object("/layers/dense", {}), "there already"),
         (lambda e: e.add_object("../x", {}), "no path"),
-        (lambda e: e.add_weights("/layers/dense", [1]), "dict of arrays"),
+        (lambda e: e.add_weights("/layers/dense", [1]), "maps names to arrays"),
         (lambda e: e.add_weights("/layers/dense", {"0": object()}), "no array of numbers"),
         (lambda e: e.save("x.h5"), ".weights.h5"),
     ],

@@ -87,7 +87,7 @@ def test_a_generator_makes_its_own_batches(make_model, data):
 
 def test_a_generator_that_ends_early(make_model, data):
     x, y = data
-    with pytest.warns(UserWarning, match="ran out of data after 1 of 3 steps") as caught:
+    with pytest.warns(UserWarning, match="data ended after 1 of 3 steps") as caught:
         make_model().fit(iter([(x, y)]), steps_per_epoch=3, verbose=0)
     assert all(warning.filename == __file__ for warning in caught)
 

@@ -184,12 +184,12 @@ def test_a_generator_that_ends_stops_the_training(make_model, data):
 
 
 def test_a_generator_with_too_few_batches(make_model, data):
-    with pytest.warns(UserWarning, match="ran out of data"):
+    with pytest.warns(UserWarning, match="data ended after"):
         history = make_model().fit(once(*data, 10), steps_per_epoch=4, epochs=2, verbose=0)
     assert history.epoch == [0, 1]
 
 
-@pytest.mark.filterwarnings("ignore:Your input ran out")
+@pytest.mark.filterwarnings("ignore:The data ended")
 def test_steps_go_on_where_the_last_epoch_stopped():
     x = np.arange(10, dtype="float32")
     steps = EpochIterator(make_adapter(x, batch_size=2), steps_per_epoch=2)
@@ -207,7 +207,7 @@ def test_executions_of_several_steps():
     steps = EpochIterator(make_adapter(x, batch_size=2), 2, 3)  # whole up to the end of the data
     assert groups(steps) == [(0, 3)]
     assert groups(steps) == [(0, 3)]
-    with pytest.warns(UserWarning, match="ran out of data after 1 of 2 steps"):
+    with pytest.warns(UserWarning, match="data ended after 1 of 2 steps"):
         assert groups(steps) == [(0, 1)]
     assert groups(steps) == [(0, 3)]  # from the start again
 

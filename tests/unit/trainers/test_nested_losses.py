@@ -142,9 +142,9 @@ def test_outputs_without_names_are_called_after_their_losses():
     [
         ({"u": 0, "v": 0}, {"u": "mse", "w": "mse"}, None, KeyError, "'w'. The outputs there are 'u', 'v'"),
         ([0, 0], {"y1": "mse", "y9": "mse"}, None, ValueError, "'y9', which name no output. Expected keys"),
-        ({"u": 0, "v": 0}, {"u": {"k": "mse"}}, None, KeyError, "at 'u'.* there is a single output"),
+        ({"u": 0, "v": 0}, {"u": {"k": "mse"}}, None, KeyError, "at 'u'.* the model has a single output"),
         ([0, 0], ["mse", "mse", "mse"], None, ValueError, "3 entries, but the outputs there are 2"),
-        ([0, 0], ["mse", "mse"], [1.0, 2.0, 3.0], ValueError, "must match the number of losses, 2"),
+        ([0, 0], ["mse", "mse"], [1.0, 2.0, 3.0], ValueError, "one entry for each of the 2 losses"),
         ([0, 0], {"y1": 3}, None, ValueError, "3"),
     ],
 )

@@ -130,7 +130,7 @@ def test_folder_split_for_validation(folder):
         ({"labels": [1, 2]}, "2 labels for the 5 files"),
         ({"labels": "guess"}, "labels='guess'"),
         ({"label_mode": "hot"}, "label_mode='hot'"),
-        ({"class_names": ["cats"]}, "did not match the folders"),
+        ({"class_names": ["cats"]}, "other names than the folders"),
         ({"validation_split": 0.5}, "pass both or neither"),
         ({"validation_split": 2.0, "subset": "both"}, "validation_split=2.0"),
         ({"validation_split": 0.5, "subset": "training"}, "provide a `seed`"),
@@ -197,10 +197,10 @@ def test_folder_of_sounds_of_different_lengths(tmp_path):
     np.testing.assert_array_equal(sounds[:, :, 0], [[0.5] * 4 + [0] * 3, [0.5] * 7])
     assert next(iter(read(tmp_path, output_sequence_length=5, verbose=False)))[0].shape == (2, 5, 1)
     for arguments, message in (
-        ({"sampling_rate": 0}, "higher than 0.*sampling_rate=0"),
+        ({"sampling_rate": 0}, "above 0.*sampling_rate=0"),
         ({"sampling_rate": 1.5}, "integer"),
         ({"ragged": True}, "padded with zeros"),
-        ({"ragged": True, "output_sequence_length": 3}, "Cannot set both"),
+        ({"ragged": True, "output_sequence_length": 3}, "contradicts output_sequence_length"),
     ):
         with pytest.raises(ValueError, match=message):
             read(tmp_path, **arguments)

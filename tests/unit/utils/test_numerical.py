@@ -62,7 +62,7 @@ def test_pad_sequences():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"sequences": 3}, "list of sequences"),
+        ({"sequences": 3}, "a list whose entries are lists"),
         ({"sequences": [1, 2]}, "position 0 is 1"),
         ({"sequences": [[1]], "padding": "left"}, "padding='left'"),
         ({"sequences": [[[1, 2]], [[1]]]}, r"position 1 have shape \(1,\)"),

@@ -235,7 +235,7 @@ class Softmax(_Elementwise):
         for m, n in zip(reversed(mask.shape), reversed(inputs.shape)):
             if isinstance(m, int) and isinstance(n, int) and m not in (1, n):
                 raise ValueError(
-                    f"Layer {self.name!r} (Softmax): the mask must be broadcastable to the inputs, got a mask of shape "
+                    f"Layer {self.name!r} (Softmax): the mask does not broadcast to the inputs, got a mask of shape "
                     f"{tuple(mask.shape)} for inputs of shape {tuple(inputs.shape)}."
                 )
         return ops.broadcast_to(ops.cast(mask, "bool"), inputs.shape)

@@ -102,8 +102,7 @@ class Attention(Layer):
         name = type(self).__name__
         if not isinstance(inputs, (list, tuple)):
             raise ValueError(
-                f"Layer {self.name!r} ({name}) must be called on a list, [query, value] or [query, value, key], got "
-                f"{inputs!r}."
+                f"Layer {self.name!r} ({name}) takes a list, [query, value] or [query, value, key]; got {inputs!r}."
             )
         if len(inputs) not in (2, 3):
             raise ValueError(
@@ -112,9 +111,7 @@ class Attention(Layer):
             )
         if mask is not None:
             if not isinstance(mask, (list, tuple)):
-                raise ValueError(
-                    f"Layer {self.name!r} ({name}): the layer mask must be a list, like the inputs, got {mask!r}."
-                )
+                raise ValueError(f"Layer {self.name!r} ({name}): masks come in a list, as the inputs do; got {mask!r}.")
             if not 2 <= len(mask) <= 3:
                 raise ValueError(
                     f"Layer {self.name!r} ({name}) takes masks in a list of length 2 or 3, like the inputs, got "

@@ -49,7 +49,7 @@ def check_fits(layer: Any, out: list[int | None], space: list[int | None], kerne
         extent = f"{kernel}" if reach == tuple(kernel) else f"{kernel} (spanning {reach} with its dilation)"
         raise ValueError(
             f"Layer {layer.name!r} ({type(layer).__name__}): its {what} {extent} is larger than its input, which is "
-            f"{tuple(space)} in space, so the output size would be zero or negative. Use a smaller {what}, "
+            f"{tuple(space)} in space, so nothing would be left of it. Use a smaller {what}, "
             "padding='same', or larger inputs (fewer strides and poolings before it)."
         )
 

@@ -46,9 +46,7 @@ class InputLayer(Layer):
         **kwargs: Unpack[InputLayerArguments],
     ) -> None:
         if input_tensor is not None and sparse:
-            raise ValueError(
-                f"Input {name!r}: you cannot provide an incompatible `sparse` with an `input_tensor`, which is dense."
-            )
+            raise ValueError(f"Input {name!r}: sparse={sparse!r} contradicts its `input_tensor`, which is dense.")
         if ragged:
             raise ValueError(f"Input {name!r}: `ragged=True` is not supported; pass dense arrays, padded.")
         if "input_shape" in kwargs:
@@ -62,7 +60,7 @@ class InputLayer(Layer):
         if input_tensor is not None:
             if not isinstance(input_tensor, KerasTensor):
                 raise ValueError(
-                    f"Input {self.name!r}: Argument `input_tensor` must be a KerasTensor, as Input() returns, got "
+                    f"Input {self.name!r}: `input_tensor` is a KerasTensor, as Input() returns it; got "
                     f"{input_tensor!r} of type {type(input_tensor).__name__}."
                 )
             _check_given(self.name, input_tensor, shape, batch_size, batch_shape, dtype)

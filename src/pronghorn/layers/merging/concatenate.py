@@ -69,7 +69,7 @@ class Concatenate(Layer):
         if not isinstance(inputs, (list, tuple)):
             raise ValueError(f"Layer {self.name!r}: `inputs` should be a list, got {inputs!r}.")
         if len(mask) != len(inputs):
-            raise ValueError(f"Layer {self.name!r}: `inputs` and `mask` should have the same length.")
+            raise ValueError(f"Layer {self.name!r}: each of the {len(inputs)} inputs needs a mask, got {len(mask)}.")
         if all(m is None for m in mask):
             return None
         full = []

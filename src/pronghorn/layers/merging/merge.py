@@ -37,7 +37,7 @@ class Merge(Layer):
         batches = {s[0] for s in shapes if s and s[0] is not None}
         if len(batches) > 1:
             raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}): cannot merge tensors with different batch sizes, got "
+                f"Layer {self.name!r} ({type(self).__name__}): the numbers of samples differ, got inputs of "
                 f"shapes {shapes}."
             )
         return [tuple(s) for s in shapes]
@@ -107,8 +107,8 @@ class Merge(Layer):
                 )
         if len(mask) != len(inputs):
             raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}): `inputs` and `mask` should have the same length, got "
-                f"{len(inputs)} and {len(mask)}."
+                f"Layer {self.name!r} ({type(self).__name__}): each of the {len(inputs)} inputs needs an entry in "
+                f"`mask`, which has {len(mask)}."
             )
         return None if any(m is None for m in mask) else reduce(ops.logical_or, mask)
 

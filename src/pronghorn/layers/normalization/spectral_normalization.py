@@ -34,9 +34,7 @@ class SpectralNormalization(Wrapper):
     def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(layer, **kwargs)
         if power_iterations <= 0:
-            raise ValueError(
-                f"SpectralNormalization: `power_iterations` should be greater than zero, got {power_iterations}."
-            )
+            raise ValueError(f"SpectralNormalization: `power_iterations` is 1 or more, got {power_iterations}.")
         self.power_iterations = power_iterations
 
     def build(self, input_shape: Any) -> None:

@@ -141,7 +141,4 @@ def checked_salt(salt: Any, layer: str) -> tuple[int, int] | None:
         return int(salt[0]), int(salt[1])
     if hasattr(salt, "__index__"):
         return int(salt), int(salt)
-    raise ValueError(
-        f"{layer}: `salt` must be one integer or two: where it is no integer, it can only be a tuple of size 2 (or a "
-        f"list) of integers, got salt={salt!r}."
-    )
+    raise ValueError(f"{layer}: `salt` is one integer, or two of them in a tuple or list; got salt={salt!r}.")

@@ -165,7 +165,7 @@ class IndexLookup(StringLayer):
         weights = None if idf_weights is None else np.asarray(to_array(idf_weights), "float32")
         if weights is not None and len(weights) != len(tokens):
             raise ValueError(
-                f"{cls}: `idf_weights` must be the same length as the vocabulary, got {len(weights)} weights for "
+                f"{cls}: `idf_weights` has a weight for each token of the vocabulary; got {len(weights)} for "
                 f"{len(tokens)} tokens."
             )
         tokens, weights = self._without_specials(tokens, weights)
@@ -186,8 +186,8 @@ class IndexLookup(StringLayer):
         for name, token in (("mask", self.mask_token), ("OOV", self.oov_token if self.invert else None)):
             if token is not None and token in own:
                 raise ValueError(
-                    f"{cls}: found the reserved {name} token {token!r} at an unexpected location in `vocabulary`, "
-                    f"index {tokens.index(token)}. Leave out all mask and OOV tokens, or have them at the start only, "
+                    f"{cls}: the {name} token {token!r}, which is reserved, stands among the words of `vocabulary`, "
+                    f"index {tokens.index(token)}. Leave the reserved tokens out, or begin with all of them, "
                     f"in this order: {specials}."
                 )
         size = len(specials) + len(own)
@@ -223,8 +223,8 @@ class IndexLookup(StringLayer):
         """
         if self._static:
             raise ValueError(
-                f"Cannot adapt layer {self.name!r}: it has a vocabulary that was given to it. Make a layer without "
-                "one, which learns it from the data."
+                f"Layer {self.name!r} was given its vocabulary, so there is nothing to adapt. Make one without it, "
+                "which learns it from the data."
             )
         self.reset_state()
         for batch in batches_of(data, steps, f"{type(self).__name__}.adapt"):
@@ -279,8 +279,8 @@ class IndexLookup(StringLayer):
         if not self._is_ready:
             raise RuntimeError(
                 f"Layer {self.name!r} ({type(self).__name__}) has no vocabulary yet"
-                f"{f', since {self._failure}' if self._failure else ''}. Pass a `vocabulary` argument to it, or call "
-                "adapt() with some sample data, before you use it."
+                f"{f', since {self._failure}' if self._failure else ''}. Give it a `vocabulary`, or let it learn one "
+                "with adapt(data), before you use it."
             )
 
     def _places_of(self, tokens: np.ndarray) -> np.ndarray:
@@ -405,7 +405,9 @@ def _occurrences(tokens: list[Any]) -> dict[Any, int]:
 
 def _check_numbers(cls: str, max_tokens: int | None, num_oov_indices: int, pad_to_max_tokens: bool) -> None:
     if max_tokens is not None and max_tokens <= 1:
-        raise ValueError(f"{cls}: if set, `max_tokens` must be greater than 1, got max_tokens={max_tokens}.")
+        raise ValueError(
+            f"{cls}: `max_tokens` leaves no room for a token, got max_tokens={max_tokens}; 2 is the least."
+        )
     if pad_to_max_tokens and max_tokens is None:
         raise ValueError(f"{cls}: if pad_to_max_tokens is True, `max_tokens` must be set.")
     if num_oov_indices < 0:

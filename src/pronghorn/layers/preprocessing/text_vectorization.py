@@ -137,8 +137,8 @@ class TextVectorization(StringLayer):
         """
         if self._lookup_layer._static:
             raise ValueError(
-                f"Cannot adapt layer {self.name!r}: it has a vocabulary that was given to it. Make a layer without "
-                "one, which learns it from the data."
+                f"Layer {self.name!r} was given its vocabulary, so there is nothing to adapt. Make one without it, "
+                "which learns it from the data."
             )
         self.reset_state()
         try:

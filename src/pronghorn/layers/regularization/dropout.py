@@ -65,7 +65,7 @@ class Dropout(_Random):
         if noise_shape is None:
             return None
         if not isinstance(noise_shape, (list, tuple)):
-            raise ValueError(f"Dropout: `noise_shape` must be a list or tuple, got noise_shape={noise_shape!r}.")
+            raise ValueError(f"Dropout: `noise_shape` is a tuple or list, got noise_shape={noise_shape!r}.")
         for extent in noise_shape:
             if extent is not None and (not isinstance(extent, int) or extent <= 0):
                 raise ValueError(

@@ -35,8 +35,8 @@ def _channels(name: str, images: Any, data_format: Any) -> tuple[list[Tensor], i
 def _require_floats(name: str, dtype: str) -> None:
     if not dtypes.is_float(dtype):
         raise ValueError(
-            f"{name}: Invalid images dtype: expected float dtype, with values from 0 to 1. Received: {dtype}. Divide "
-            "by 255 first."
+            f"{name}: images must be floats from 0 to 1 here, got {dtype}; cast them to float32 and divide by 255 "
+            "first."
         )
 
 

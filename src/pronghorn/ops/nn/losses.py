@@ -79,7 +79,7 @@ def _check_shapes(name: str, target: Tensor, output: Tensor) -> None:
     same = target.ndim == output.ndim and all(a == b for a, b in zip(target.shape, output.shape) if comparable(a, b))
     if not same:
         raise ValueError(
-            f"{name}: target and output must have the same shape, got target {target.shape} and output {output.shape}."
+            f"{name}: target and output differ in shape, {target.shape} and {output.shape}; give them the same."
         )
 
 

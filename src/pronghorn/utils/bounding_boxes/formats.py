@@ -91,7 +91,7 @@ def convert_format(
     relative = [f.startswith("rel_") for f in (source, target)]
     if any(relative) and (height is None or width is None):
         raise ValueError(
-            f"convert_format must receive `height` and `width` of the image to convert from {source!r} to {target!r}, "
+            f"convert_format: from {source!r} to {target!r} it needs the image's `height` and `width`, "
             f"got height={height} and width={width}."
         )
     boxes = ops.cast(ops.convert_to_tensor(boxes), dtype)

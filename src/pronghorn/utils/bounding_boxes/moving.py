@@ -43,7 +43,7 @@ def clip_to_image_size(
     if fmt.startswith("rel_") and (height is None or width is None):
         height = width = 1.0
     if height is None or width is None:
-        raise ValueError(f"clip_to_image_size: `height` and `width` must be set if the format is {fmt!r}.")
+        raise ValueError(f"clip_to_image_size: for boxes of format {fmt!r} give the image's `height` and `width`.")
     x1, y1, x2, y2 = columns(_to_corners(bounding_boxes["boxes"], fmt, height, width))
     x1, x2 = (_clipped(x, width) for x in (x1, x2))
     y1, y2 = (_clipped(y, height) for y in (y1, y2))

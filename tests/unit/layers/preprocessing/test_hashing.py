@@ -99,7 +99,7 @@ def test_configurations_come_back():
     [
         (lambda: layers.Hashing(0), ValueError, "`num_bins` .* got num_bins=0"),
         (lambda: layers.Hashing(3, output_mode="sum"), ValueError, "`output_mode` must be one of .*'count'.*'sum'"),
-        (lambda: layers.Hashing(3, salt="x"), ValueError, "`salt` must be one integer or two.*'x'"),
+        (lambda: layers.Hashing(3, salt="x"), ValueError, "`salt` is one integer, or two.*'x'"),
         (lambda: layers.Hashing(3, dtype="float32"), ValueError, "integer type, got dtype='float32'"),
         (lambda: layers.Hashing(3, sparse=True), ValueError, "`sparse=True` is for vectors"),
         (lambda: layers.Hashing(3)(np.ones(3)), TypeError, "strings or integers, got an array of float64"),
