@@ -338,13 +338,13 @@ class ProgramEmitter:
 
     @contextmanager
     def _clock(self, row: int) -> Iterator[None]:
-        """Add the cycles that this thread spends on what is written inside to a row, and one to its calls."""
+        """Add the cycles that this thread spends on what is written inside, one unit, to a row."""
         if not self.profile:
             yield
             return
         start = read_clock(self.fb)
         yield
-        count_cycles(self.fb, start, self.state.ticks, row)
+        count_cycles(self.fb, start, self.state.ticks, row, 1)
 
     def _order(self, reads: set[Value], writes: set[Value], small: bool, leader: bool = False) -> bool:
         """A barrier if another thread may still be at work on what the next kernel touches; whether there is one.

@@ -133,7 +133,7 @@ class _Walker:
             return
         start = read_clock(self.fb)
         self.fb.emit(call)
-        count_cycles(self.fb, start, "%ticks", row)
+        count_cycles(self.fb, start, "%ticks", row, self.fb.sub(end, begin))
 
     def _count_done(self) -> None:
         self.fb.store("i64", self.fb.add(self.fb.load("i64", "%done"), 1), "%done")
@@ -144,9 +144,9 @@ def read_clock(fb: FunctionBuilder) -> str:
     return fb.call("llvm.readcyclecounter", "i64", [])
 
 
-def count_cycles(fb: FunctionBuilder, start: str, ticks: str, row: Operand) -> None:
-    """Add the cycles since ``start`` to a row of this thread's table of cycles, and one to the calls."""
-    spent = fb.sub(read_clock(fb), start)
-    for offset, amount in ((0, spent), (1, 1)):
-        cell = fb.gep("i64", ticks, fb.add(fb.mul(row, 2), offset))
+def count_cycles(fb: FunctionBuilder, start: str, ticks: str, row: Operand, units: Operand) -> None:
+    """Add the cycles since ``start`` to a row of this thread's table of cycles, one to the calls, and the units done."""
+    amounts: tuple[Operand, ...] = (fb.sub(read_clock(fb), start), 1, units)
+    for offset, amount in enumerate(amounts):
+        cell = fb.gep("i64", ticks, fb.add(fb.mul(row, len(amounts)), offset))
         fb.store("i64", fb.add(fb.load("i64", cell), amount), cell)

@@ -65,3 +65,11 @@ def test_an_eager_model_has_no_kernels():
 
 def test_the_peak_is_that_of_a_cpu():
     assert 1 < peak_gflops() < 2000
+
+
+def test_work_in_a_loop_counts_for_each_time():
+    model = keras.Sequential([keras.Input((6, 32)), keras.layers.LSTM(64)])
+    profile = model.profile(np.ones((64, 6, 32), "float32"), batch_size=64, steps=3, step="predict", verbose=0)
+    done = [round(row.gflops * row.ms * 1e6) for row in profile.kernels if row.gflops]
+    products = [2 * 64 * 6 * columns * 256 for columns in (64, 32)]  # of the states, step by step, and of the inputs
+    assert sorted(done) == pytest.approx(sorted(products), rel=1e-6)

@@ -36,7 +36,7 @@ class Layout:
         bufs: the address of every buffer.
         dims: run-time extents.
         units: of every launch, see `Units.grain`.
-        ticks: cycles and calls of every thread and kernel, where the step is profiled.
+        ticks: cycles, calls and units done of every thread and kernel, where the step is profiled.
         nbytes: what the temporaries need.
         slots: entries of ``bufs`` for the temporaries.
         offsets: where each of those lies in the arena.
@@ -86,7 +86,7 @@ def make_layout(plan: StepPlan, env: Mapping[str, int], results: list[Aval], tim
         bufs=np.zeros(plan.buffers + 1, np.int64),  # the last is for what the code never reads (slot -1)
         dims=np.array([evaluate(e, env) for e in plan.extents] or [0], np.int64),
         units=_units(plan, env),
-        ticks=np.zeros((MOST_THREADS, timed, 2), np.int64),
+        ticks=np.zeros((MOST_THREADS, timed, 3), np.int64),
         nbytes=nbytes,
         slots=np.array(list(offsets), np.intp),
         offsets=np.array(list(offsets.values()), np.int64),

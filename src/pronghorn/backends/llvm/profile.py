@@ -42,7 +42,7 @@ class KernelTime:
         units: into how many pieces its work is cut.
         gflops: of a contraction, 10^9 multiplications and additions a second of a thread; 0 for others.
         peak: those as a share of what a thread can do at best, 0 to 1.
-        nbytes: the size of the arrays that it reads and writes, each counted once.
+        nbytes: the size of the arrays that it reads and writes, each counted once for each time that it runs in a step.
     """
 
     kernel: str
@@ -81,11 +81,13 @@ class Profile:
         if id(ticks) in self._warm:
             self._cycles += ticks[:, :, 0].sum(axis=0)
             self._calls += ticks[:, :, 1].sum(axis=0)
+            done = ticks[:, :, 2].sum(axis=0)
             for i, timed in enumerate(self._timed):
                 if timed.launch is not None:
-                    self._units[i] = int(units[COLUMNS * timed.launch.slot])
-                    self._work[i] += 2.0 * evaluate(timed.launch.work, env)
-                    self._nbytes[i] = self._touched(timed.launch, env)
+                    once = self._units[i] = int(units[COLUMNS * timed.launch.slot])
+                    runs = done[i] / max(once, 1)  # more than one for what is inside of a loop
+                    self._work[i] += 2.0 * runs * evaluate(timed.launch.work, env)
+                    self._nbytes[i] = round(runs * self._touched(timed.launch, env))
             self.steps += 1
             self.seconds += seconds
             self.threads = int((ticks[:, :, 1].sum(axis=1) > 0).sum())
