@@ -145,7 +145,7 @@ def read_clock(fb: FunctionBuilder) -> str:
 
 
 def count_cycles(fb: FunctionBuilder, start: str, ticks: str, row: Operand, units: Operand) -> None:
-    """Add the cycles since ``start`` to a row of this thread's table of cycles, one to the calls, and the units done."""
+    """Add the cycles since ``start`` to a row of a thread's table of cycles, one to its calls, and the units done."""
     amounts: tuple[Operand, ...] = (fb.sub(read_clock(fb), start), 1, units)
     for offset, amount in enumerate(amounts):
         cell = fb.gep("i64", ticks, fb.add(fb.mul(row, len(amounts)), offset))
