@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "libraries")]
 
-from run import SUITES, groups, listing, outcomes  # noqa: E402
+from run import SUITES, groups, listed, outcomes  # noqa: E402
 
 PAGE = ROOT / "docs" / "libraries.md"
 BEGIN, END = "<!-- table of libraries -->", "<!-- end of the table -->"
@@ -76,8 +76,8 @@ def row(sources: Path, name: str) -> str | None:
         return None
     for test in found.failed:
         print(f"{name}: {test}")
-    listed = listing(results, name)
-    of_all = f" of {len(listed.read_text('utf-8').splitlines())}" if listed.exists() else ""
+    tests = len(listed(results, name))
+    of_all = f" of {tests:,}" if tests else ""
     share = f"{100 * found.here / found.there:.1f} %"
     cells = (f"{found.groups} of {len(all_groups)}", f"{found.run}{of_all}", found.there, found.here, share)
     return f"| {suite.title} | {' | '.join(map(str, cells))} | {100 * suite.bar:.0f} % |"

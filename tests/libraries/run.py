@@ -79,6 +79,9 @@ SUITES = {
 }
 
 
+#: What pytest takes for a test by its name: a method that every test case of TensorFlow's has.
+NO_TEST = "::test_session"
+
 Groups = list[tuple[str, list[Path]]]
 
 
@@ -96,6 +99,13 @@ def groups(suite: Suite, source: Path) -> Iterator[tuple[str, list[Path]]]:
 def listing(results: Path, name: str) -> Path:
     """The file with the names of all tests of a library, one a line."""
     return results / f"{name}.tests"
+
+
+def listed(results: Path, name: str) -> list[str]:
+    """The names of all tests of a library; none where they have not been written down."""
+    file = listing(results, name)
+    lines = file.read_text("utf-8").splitlines() if file.exists() else []
+    return [line for line in lines if not line.endswith(NO_TEST)]
 
 
 def group_of(test: str) -> str:
@@ -150,7 +160,7 @@ def list_tests(name: str, source: Path, results: Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    print(f"{name}: {len(file.read_text('utf-8').splitlines())} tests", flush=True)
+    print(f"{name}: {len(listed(results, name))} tests", flush=True)
 
 
 def outcomes(file: Path) -> dict[str, str]:
@@ -158,7 +168,7 @@ def outcomes(file: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in file.read_text("utf-8").splitlines():
         name, outcome, _ = json.loads(line)
-        if found.get(name) != "failed":
+        if found.get(name) != "failed" and not name.endswith(NO_TEST):
             found[name] = outcome
     return found
 
