@@ -122,10 +122,12 @@ def rewrite(graph: Graph, target: Target, check: bool = False) -> Graph:
     debug.emit("graph", f"{graph.name}: traced", graph.__str__)
     check = check or debug.enabled("verify")
     left_out = skipped()
+    made: dict[str, Graph] = {}
     for stage in GRAPH_STAGES:
         if stage.name in left_out:
             continue
-        graph = stage.run(graph, target)
+        if made.get(stage.name) is not graph:  # one that comes again finds nothing more in what it has made
+            graph = made[stage.name] = stage.run(graph, target)
         debug.emit("graph", f"{graph.name}: {stage.name}", graph.__str__)
         if check:
             verify(graph, is_separated)

@@ -7,12 +7,13 @@ import pronghorn as keras
 from pronghorn import layers
 from pronghorn.backends.llvm import Executable
 from pronghorn.backends.numpy import run
+from pronghorn.compiler import stages
 from pronghorn.compiler.kernels import LoopKernel
 from pronghorn.compiler.memory import Lifetime, Placed, plan_memory
 from pronghorn.compiler.outputs import place_outputs
 from pronghorn.compiler.printer import print_program
 from pronghorn.compiler.schedule import copy_kernel, fuse
-from pronghorn.compiler.simplify import eliminate_dead
+from pronghorn.compiler.simplify import eliminate_dead, simplify
 from pronghorn.compiler.stages import GRAPH_STAGES, OPTIONAL, PROGRAM_STAGES, Stage, lower, rewrite, skipped
 from pronghorn.compiler.verify import InvalidProgram, verify_memory, verify_program
 from pronghorn.graph import dtypes
@@ -85,6 +86,36 @@ def test_stages_leave_what_they_are_given_as_it_is():
         after = stage.run(graph, target)
         assert print_graph(graph) == before, stage.name
         graph = after
+
+
+def test_a_stage_that_comes_again_is_left_out_where_nothing_has_changed(monkeypatch):
+    runs = []
+
+    def simplified(graph, target):
+        runs.append(graph)
+        return simplify(graph)
+
+    def negated(graph, target):
+        return trace(lambda x: [P.neg(x)], [v.aval for v in graph.inputs]).graph
+
+    again = Stage("simplify", simplified)
+    graph = trace(lambda x: [P.mul(x, 1.0)], [Aval((3,), "float32")]).graph
+    table = [again, Stage("nothing", lambda graph, target: graph), again, Stage("negated", negated), again]
+    monkeypatch.setattr(stages, "GRAPH_STAGES", table)
+    assert rewrite(graph, host_target()).nodes[-1].prim is P.neg
+    assert len(runs) == 2
+
+
+def test_what_is_simplified_stays_as_it_is():
+    def chains(x):
+        y = P.reshape(P.reshape(P.mul(P.neg(P.neg(x)), 1.0), shape=(15,)), shape=(3, 5))
+        z = P.transpose(P.transpose(y, perm=(1, 0)), perm=(1, 0))
+        return [P.add(P.reduce_sum(z, axes=(0,)), P.reduce_sum(y, axes=(0,))), P.exp(P.mul(z, 0.0))]
+
+    for graph in (_graph(), trace(chains, [Aval((5, 3), "float32")]).graph):
+        once = simplify(graph)
+        assert len(once.nodes) < len(graph.nodes)
+        assert print_graph(simplify(once)) == print_graph(once)
 
 
 def test_stages_of_programs_leave_what_they_are_given_as_it_is():

@@ -8,6 +8,7 @@ spill. The model counts cycles of the whole contraction for each candidate and t
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -123,6 +124,7 @@ def _vector_candidates(spec: Contraction, machine: Machine) -> Iterator[tuple[fl
             yield score, VectorChoice(spec, axis, False, pack)
 
 
+@functools.lru_cache(maxsize=1 << 12)
 def pieces_of(extent: Extent, factor: int, exact: bool = True) -> tuple[Piece, ...]:
     """How an axis is covered by tiles: whole ones, then the rest.
 
