@@ -61,6 +61,21 @@ def test_pieces_give_what_the_graph_gives(tf_engine):
         np.testing.assert_allclose(tf_engine.to_numpy(g), expected, rtol=1e-5, atol=1e-5)
 
 
+def test_a_pools_gradient_stands_in_another_piece_than_the_positions_of_its_maxima(tf_engine):
+    from pronghorn.backends.tensorflow import pieces
+
+    how = {"window": (1, 3, 3, 1), "strides": (1, 2, 2, 1), "padding": ((0, 0),) * 4, "dilation": (1, 1, 1, 1)}
+
+    def fn(x, w, g):
+        places = P.window_argmax(P.conv(x, w, **IMAGE), **how)
+        return [P.unpool(g, places, input_shape=(2, 5, 5, 4), **how)]
+
+    shapes = [(2, 5, 5, 4), (3, 3, 4, 4), (2, 2, 2, 4)]
+    graph = trace(fn, [Aval(shape, "float32") for shape in shapes]).graph
+    names = [{n.prim.name for n in piece.graph.nodes} for piece in pieces.split(graph)]
+    assert names == [{"conv"}, {"window_argmax"}, {"unpool"}]
+
+
 @pytest.mark.parametrize("groups", [1, 4])
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize(

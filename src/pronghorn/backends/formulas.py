@@ -353,19 +353,52 @@ class Formulas:
         def spread(g: Any) -> Any:
             if all(d == 1 or n == 1 for d, n in zip(dilation, window)) and tuple(strides) == tuple(window):
                 return self._unpadded(self._unpool_apart(g, argmax, whole, window), padding)
-            zero, total = self.like(g, 0), None
-            for index, tap in enumerate(itertools.product(*map(range, window))):
-                share = self.select(self.eq(argmax, self.like(argmax, index)), g, zero)
-                part = self._spread(share, tap, whole, strides, dilation)
-                total = part if total is None else self.add(total, part)
-            return self._unpadded(total, padding)
+            if not all(self.shape_of(g)):
+                return self.full(tuple(input_shape), 0, self.dtype_of(g))
+            return self._unpadded(self._unpool_by_phases(g, argmax, whole, window, strides, dilation), padding)
 
         return self.widened(spread)(g)
+
+    def _unpool_by_phases(self, g: Any, argmax: Any, whole: Ints, window: Ints, strides: Ints, dilation: Ints) -> Any:
+        """`unpool` of any windows: elements whose places leave the same rest by the strides get sums over few taps."""
+        counts = tuple(-(-n // s) for n, s in zip(whole, strides))
+        zero = self.like(g, 0)
+        sums: dict[Ints, Any] = {}
+        for index, tap in enumerate(itertools.product(*map(range, window))):
+            starts = [t * d for t, d in zip(tap, dilation)]
+            shifts, phase = [at // s for at, s in zip(starts, strides)], tuple(at % s for at, s in zip(starts, strides))
+            share = self.select(self.eq(argmax, self.like(argmax, index)), g, zero)
+            part = self.padded(share, [(at, n - at - k) for at, n, k in zip(shifts, counts, self.shape_of(g))])
+            sums[phase] = self.add(sums[phase], part) if phase in sums else part
+        reached = [min((k - 1) * d + 1, s) for k, d, s in zip(window, dilation, strides)]
+        parts = {}
+        for phase in itertools.product(*map(range, reached)):
+            parts[phase] = sums[phase] if phase in sums else self.full(counts, 0, self.dtype_of(g))
+        total = self._interleaved(parts, strides)
+        return self.padded(total, [(0, n - m) for n, m in zip(whole, self.shape_of(total))])
+
+    def _interleaved(self, parts: dict[Ints, Any], strides: Ints) -> Any:
+        """Arrays by their places in a period of so many elements along each axis, in one; the other elements are 0."""
+        for axis in reversed(range(len(strides))):
+            groups: dict[Ints, list[Any]] = {}
+            for place, x in parts.items():
+                groups.setdefault(place[:axis], []).append(x)
+            parts = {place: self._in_turn(xs, axis, strides[axis]) for place, xs in groups.items()}
+        return parts[()]
+
+    def _in_turn(self, xs: Sequence[Any], axis: int, stride: int) -> Any:
+        """Along an axis the first elements of all, zeros up to the stride, the second ones, and so on."""
+        if stride == 1:
+            return xs[0]
+        before, (count, *after) = self.shape_of(xs[0])[:axis], self.shape_of(xs[0])[axis:]
+        joined = self.concatenate(*(self.reshape(x, shape=(*before, count, 1, *after)) for x in xs), axis=axis + 1)
+        border = [(0, stride - len(xs)) if i == axis + 1 else (0, 0) for i in range(len(before) + len(after) + 2)]
+        return self.reshape(self.padded(joined, border), shape=(*before, count * stride, *after))
 
     def unpool_at_once(
         self, g: Any, argmax: Any, *, input_shape: Ints, window: Ints, strides: Ints, padding: Pairs, dilation: Ints
     ) -> Any:
-        """`unpool`, by a scatter where windows overlap: as a sum over taps, XLA computes positions anew for each."""
+        """`unpool`, by a scatter where windows overlap: `unpool` fused by XLA finds positions anew for each tap."""
         if all(k <= s for k, s in zip(window, strides)):
             how = {"window": window, "strides": strides, "padding": padding, "dilation": dilation}
             return self.unpool(g, argmax, input_shape=input_shape, **how)

@@ -83,6 +83,8 @@ def split(graph: Graph) -> list[Piece]:
         stage = max((stages[v] for v in node.inputs if v in stages), default=0)
         # Pieces of even numbers are compiled, those of odd ones are apart.
         stage += (stage + (node.prim.name in APART)) % 2
+        if node.prim.name == "unpool" and stages.get(node.inputs[1]) == stage:
+            stage += 2  # beside it, XLA would compute the positions anew for each element that may be there
         rooms.setdefault(stage, []).append(node)
         stages.update(dict.fromkeys(node.outputs, stage))
     needed = _needed_elsewhere(graph, stages, free)

@@ -445,10 +445,9 @@ def _along_last(x: Any, order: Any) -> Any:
 # -- windows, random bits ---------------------------------------------------------------------------------------------
 for _fn in (
     formulas.window_sum, formulas.window_max, formulas.window_argmax, formulas.window_sum_grad, formulas.pool_gather,
-    formulas.random_bits,
+    formulas.unpool, formulas.random_bits,
 ):  # fmt: skip
     implements(_fn)
-TABLE["unpool"] = widened(formulas.unpool_at_once)
 
 
 # -- indexing ---------------------------------------------------------------------------------------------------------
