@@ -55,6 +55,21 @@ def test_functions_and_gradients(name):
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["isnan", "nan_to_num", "equal", "not_equal"])
+def test_nan_is_found_in_graphs_that_pytensor_has_simplified(name):
+    """It takes ``x != x`` for false, where the other modes than ours simplify graphs."""
+    from pytensor.graph.rewriting.utils import rewrite_graph
+
+    given, x = np.float32([np.nan, 1, -np.inf]), variable((3,))
+    op = getattr(ops, name)
+
+    def fn(x):
+        return ops.cast(op(x, x) if "equal" in name else op(x), "float32")
+
+    found = value(rewrite_graph(fn(x), include=("canonicalize",)), {x: given})
+    np.testing.assert_array_equal(found, fn(ops.convert_to_tensor(given)))
+
+
 def test_a_gradient_of_ones_own():
     @ops.custom_gradient
     def square(x):

@@ -43,7 +43,7 @@ _FLOATS: dict[str, Function] = {
 }  # fmt: skip
 _EXACT: dict[str, Function] = {
     "neg": pt.neg, "real": pt.real, "imag": pt.imag, "stop_gradient": disconnected_grad, "select": pt.switch,
-    "eq": pt.eq, "ne": pt.neq, "lt": pt.lt, "le": pt.le, "gt": pt.gt, "ge": pt.ge,
+    "lt": pt.lt, "le": pt.le, "gt": pt.gt, "ge": pt.ge,
     "not": pt.invert, "and": pt.bitwise_and, "or": pt.bitwise_or, "xor": pt.bitwise_xor,
 }  # fmt: skip
 TABLE.update({name: widened(fn) for name, fn in _FLOATS.items()})
@@ -52,6 +52,18 @@ for _name in ("complex", "nextafter", "shift_left", "shift_right", "bitcast", "r
     TABLE[_name] = by_meaning(_name)  # PyTensor has none, or none of every type
 for _name in ("cholesky", "triangular_solve", "lu", "qr", "svd", "eigh", "eig"):
     TABLE[_name] = by_meaning(_name)  # PyTensor's raise where a matrix has none
+
+
+@implements
+def ne(x: Any, y: Any) -> Any:
+    """Whether elements differ. (PyTensor takes ``x != x`` for false, NaN or not.)"""
+    return pt.isnan(x) if x is y and np.dtype(x.type.dtype).kind == "f" else pt.neq(x, y)
+
+
+@implements
+def eq(x: Any, y: Any) -> Any:
+    """Whether elements are the same; see `ne`."""
+    return pt.invert(ne(x, y)) if x is y else pt.eq(x, y)
 
 
 @implements
