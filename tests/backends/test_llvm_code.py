@@ -54,6 +54,13 @@ def test_no_code_is_written_for_what_vectors_do_not_leave():
     assert "masked" not in whole and len(more) > 1.3 * len(whole)
 
 
+def test_registers_that_are_full_or_empty_have_no_mask():
+    lanes = host_target().lanes("float32")
+    sums, more = (text(lambda x: [ops.sum(x, axis=0)], (9, n * lanes)) for n in (7, 8))
+    assert "masked" not in sums and "masked" not in more
+    assert "masked" in text(lambda x: [ops.sum(x, axis=0)], (9, 7 * lanes - 1))
+
+
 def test_lanes_that_lie_apart():
     """Six results a row are too few for a vector: its lanes are rows."""
     w = normal(9, 6)

@@ -55,6 +55,14 @@ def _only_lane(mask: Operand) -> int | None:
     return text[: text.index("true")].count(",")
 
 
+def _decided(mask: Operand) -> bool | None:
+    """Whether a mask written out as a constant holds in every lane, or in none; None for all others."""
+    text = str(mask)
+    if not text.startswith("<") or ("true" in text and "false" in text):
+        return None
+    return "true" in text
+
+
 class ModuleBuilder:
     """The text of one LLVM module: functions, global constants, and each declaration once."""
 
@@ -363,6 +371,9 @@ class FunctionBuilder:
         """Loads the lanes of a vector where the mask holds, the others are ``other``; never touches their memory."""
         align = size_of(element(ty))
         mask_ty = vec("i1", lanes(ty))
+        always = _decided(mask)
+        if always is not None and other == "zeroinitializer":
+            return self.load(ty, pointer, align) if always else "zeroinitializer"
         lane = _only_lane(mask)
         if lane is not None and other == "zeroinitializer":
             at = self.gep(element(ty), pointer, lane)
@@ -379,6 +390,11 @@ class FunctionBuilder:
         """Stores the lanes where the mask holds."""
         align = size_of(element(ty))
         mask_ty = vec("i1", lanes(ty))
+        always = _decided(mask)
+        if always is not None:
+            if always:
+                self.store(ty, value, pointer, align)
+            return
         lane = _only_lane(mask)
         if lane is not None:  # LLVM makes four bytes of a masked store of one 16-bit lane
             at = self.gep(element(ty), pointer, lane)
