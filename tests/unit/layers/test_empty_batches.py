@@ -64,15 +64,17 @@ def test_an_axis_without_elements_stays_one_where_there_is_padding(layer, extent
             assert not any(np.any(gradient) for gradient in gradients)
 
 
+@pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize(
     "layer",
     [
         layers.LSTM(2, name="memory"),
+        layers.LSTM(2, dropout=0.5, name="memory"),
         layers.GRU(2, unroll=True, name="memory"),
         layers.RNN(layers.SimpleRNNCell(2), return_sequences=True, name="memory"),
     ],
 )
-def test_a_sequence_without_steps_is_refused(layer):
+def test_a_sequence_without_steps_is_refused(layer, training):
     """Before work is done, by the name of the layer; Keras ends with an index out of range."""
     with pytest.raises(ValueError, match=r"'memory'.*at least one time step.*\(2, 0, 3\)"):
-        layer(np.zeros((2, 0, 3), "float32"))
+        layer(np.zeros((2, 0, 3), "float32"), training=training)

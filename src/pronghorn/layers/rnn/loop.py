@@ -42,12 +42,7 @@ def run_over_time(
     Raises:
         ValueError: where there are no time steps, of which there is no last one.
     """
-    shape = tree.flatten(inputs)[0].shape
-    if comparable(shape[1]) and shape[1] == 0:
-        raise ValueError(
-            f"a sequence needs at least one time step, and the inputs of shape {tuple(shape)} (batch, time, ...) have "
-            "none. Leave empty sequences out, or pad them to one step and mask it."
-        )
+    check_steps(inputs)
     inputs = tree.map_structure(time_first, inputs)
     if mask is not None:
         mask = ops.cast(mask, "bool")
@@ -60,6 +55,16 @@ def run_over_time(
     if return_sequences:
         outputs = tree.map_structure(time_first, outputs)
     return outputs, states
+
+
+def check_steps(inputs: Any) -> None:
+    """Raise a ValueError where nested ``[batch, time, ...]`` have no time steps."""
+    shape = tree.flatten(inputs)[0].shape
+    if comparable(shape[1]) and shape[1] == 0:
+        raise ValueError(
+            f"a sequence needs at least one time step, and the inputs of shape {tuple(shape)} (batch, time, ...) have "
+            "none. Leave empty sequences out, or pad them to one step and mask it."
+        )
 
 
 def time_first(x: Any) -> Any:

@@ -9,7 +9,7 @@ from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.call import parameters_of
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.rnn.dropout_cell import DropoutRNNCell
-from pronghorn.layers.rnn.loop import run_over_time
+from pronghorn.layers.rnn.loop import check_steps, run_over_time
 from pronghorn.layers.rnn.stacked_cells import StackedRNNCells
 from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 from pronghorn.variables import Variable
@@ -164,6 +164,7 @@ class RNN(Layer):
 
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: Any = False) -> tuple[Any, Any]:
         """The cell along time: outputs and last states."""
+        check_steps(sequences)
         keywords = {"training": training} if _takes_training(self.cell) else {}
         step_inputs, step = self._step(sequences, keywords)
         self._prepare_dropout(sequences, initial_state, training)
