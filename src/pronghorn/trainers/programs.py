@@ -43,7 +43,7 @@ def engine_of_program(model: Any, kind: str, chosen: str) -> str | None:
     step = getattr(cls, f"{kind}_step")
     if step.__module__.startswith("pronghorn."):
         return None
-    if takes_state(step):
+    if takes_state(step, cls):
         if chosen in ROOTS.values() and engine(chosen).takes_state:
             return chosen
         raise ValueError(_for_another(cls, step, "takes (state, data), as steps for JAX do", "jax", chosen))
@@ -56,11 +56,19 @@ def engine_of_program(model: Any, kind: str, chosen: str) -> str | None:
     return None
 
 
-def takes_state(step: Callable[..., Any]) -> bool:
-    """Whether a step is a function of the state, too: it takes two arguments beside the model."""
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    parameters = [p for p in inspect.signature(step).parameters.values() if p.kind in kinds]
-    return len([p for p in parameters if p.default is inspect.Parameter.empty]) == 3
+def takes_state(step: Callable[..., Any], cls: type | None = None) -> bool:
+    """Whether a step is a function of the state, too: it takes two arguments beside the model.
+
+    One that takes any, ``train_step(self, *args)``, is what a method is that it calls and whose name ends like its own.
+    """
+    parameters = inspect.signature(step).parameters.values()
+    named = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if cls is not None and len(named) == 1 and any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        code = getattr(inspect.unwrap(step), "__code__", None)
+        names = {name for name, _ in _words(code) if name.endswith(step.__name__)} if code else set()
+        called = (inspect.getattr_static(cls, name, None) for name in names)
+        return any(isinstance(method, FunctionType) and takes_state(method) for method in called)
+    return len([p for p in named if p.default is inspect.Parameter.empty]) == 3
 
 
 def _for_another(cls: type, step: Any, reason: str, name: str, chosen: str) -> str:

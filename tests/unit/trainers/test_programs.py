@@ -121,3 +121,23 @@ def test_arguments_with_defaults_are_no_state():
 
     assert not takes_state(Settled.train_step)
     assert takes_state(Pure.train_step)
+
+
+class HandedOn(Pure):
+    def train_step(self, *args, **kwargs):
+        return self.stateless_train_step(*args, **kwargs)
+
+    def stateless_train_step(self, state, data):
+        return {}, state
+
+    def test_step(self, *args):
+        return self.compare(*args)
+
+    def compare(self, first, second):
+        return {}
+
+
+def test_a_step_that_hands_its_arguments_on_takes_what_the_other_takes():
+    assert takes_state(HandedOn.train_step, HandedOn) and not takes_state(HandedOn.test_step, HandedOn)
+    with pytest.raises(ValueError, match=r"HandedOn\.train_step takes \(state, data\)"):
+        engine_of_program(made(HandedOn), "train", OWN)
