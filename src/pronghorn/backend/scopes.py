@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
+from pronghorn import tree
+from pronghorn.backends.engine import Engine, engine
+from pronghorn.backends.foreign_calls import engine_of
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.variable import overlays
 from pronghorn.variables import Variable
@@ -12,6 +17,8 @@ from pronghorn.variables import Variable
 
 class StatelessScope:
     """A context in which variables have given values, and assignments change no variable.
+
+    Where JAX traces one of the values, as in functions for `jax.grad` and `jax.jit`, what is computed inside is JAX's.
 
     Args:
         state_mapping: pairs of a variable and its value inside the scope.
@@ -42,24 +49,42 @@ class StatelessScope:
         self.collect_losses = collect_losses
         self.initialize_variables = initialize_variables
         self.losses: list[Any] = []
-        self.state_mapping: dict[int, Tensor] = {}
-        for variable, value in state_mapping or ():
+        self.state_mapping: dict[int, Any] = {}
+        pairs = list(state_mapping or ())
+        self._engine = _tracing_engine([value for _, value in pairs])
+        self._variables: list[Variable] = []
+        self._before: list[tuple[Any, ...]] = []
+        self._outer: str | None = None
+        for variable, value in pairs:
             if not isinstance(variable, Variable):
                 raise ValueError(f"StatelessScope: the keys of state_mapping must be variables; got {variable!r}.")
-            tensor = as_tensor(value)
-            if tuple(tensor.shape) != tuple(variable.shape):
+            held = as_tensor(value) if self._engine is None else _array_of(self._engine, value)
+            if tuple(held.shape) != tuple(variable.shape):
                 raise ValueError(
                     f"StatelessScope: {variable.path!r} has shape {variable.shape}; its value in state_mapping has "
-                    f"shape {tuple(tensor.shape)}."
+                    f"shape {tuple(held.shape)}."
                 )
-            self.state_mapping[id(variable)] = tensor
+            self._variables.append(variable)
+            self.state_mapping[id(variable)] = held
 
     def __enter__(self) -> StatelessScope:
-        overlays.stack.append(self)
+        if self._engine is None:
+            overlays.stack.append(self)
+        else:
+            of_engine = self._engine
+            self._before = [v.substitute(of_engine, self.state_mapping[id(v)]) for v in self._variables]
+            self._outer, overlays.engine = overlays.engine, of_engine.name
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        overlays.stack.pop()
+        if self._engine is None:
+            overlays.stack.pop()
+            return
+        overlays.engine = self._outer
+        for variable, before in reversed([*zip(self._variables, self._before)]):
+            self.state_mapping[id(variable)] = variable.on(self._engine)
+            variable.restore(before)
+        self._before = []
 
     def read(self, variable: Variable) -> Tensor | None:
         """Return the value of a variable inside the scope, or None where it has its own."""
@@ -77,14 +102,29 @@ class StatelessScope:
         """Keep an assignment given as a pair."""
         self.write(update[0], as_tensor(update[1]))
 
-    def get_current_value(self, variable: Variable) -> Tensor | None:
+    def get_current_value(self, variable: Variable) -> Any:
         """Return the value that a variable has in this scope, or None where it was neither given nor assigned."""
+        if self._before and self._engine is not None and id(variable) in self.state_mapping:
+            return variable.on(self._engine)
         return self.state_mapping.get(id(variable))
+
+
+def _tracing_engine(values: list[Any]) -> Engine | None:
+    """The engine that traces one of the values, if its programs hand their state on as JAX's do."""
+    for value in tree.flatten(values):
+        name = engine_of([value])
+        if name is not None and engine(name).takes_state and not engine(name).is_plain(value):
+            return engine(name)
+    return None
+
+
+def _array_of(of_engine: Engine, value: Any) -> Any:
+    return value if engine_of([value]) == of_engine.name else of_engine.from_numpy(np.asarray(value))
 
 
 def in_stateless_scope() -> bool:
     """Return whether the caller is inside a `StatelessScope`."""
-    return bool(overlays.stack)
+    return bool(overlays.stack or overlays.engine is not None)
 
 
 class SymbolicScope:

@@ -29,7 +29,7 @@ from pronghorn.graph.messages import shorten
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.trace import Traced, trace
 from pronghorn.graph.user_code import warn
-from pronghorn.graph.variable import GraphVariable
+from pronghorn.graph.variable import GraphVariable, overlays
 
 F = TypeVar("F", bound=Callable[..., Any])
 X = TypeVar("X")
@@ -133,6 +133,8 @@ def _is_tracing(name: str | None) -> bool:
 
 
 def _traced_by() -> str | None:
+    if overlays.engine is not None:
+        return overlays.engine
     name = choice.named()
     return name if _is_tracing(name) else None
 
@@ -381,7 +383,7 @@ def _traced_once(
 
 def _assign(found: Engine, traced: Traced, values: list[Any], what: str) -> None:
     for variable, value in zip(traced.updated, values):
-        if not found.can_give(variable, value):
+        if not variable.is_substituted and not found.can_give(variable, value):
             raise RuntimeError(
                 f"{what} assigns the variable {variable.path!r} while {found.name} traces a function, where it has no "
                 "value to keep. Use stateless_call() and its like, which take the variables' values and return the "

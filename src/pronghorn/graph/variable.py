@@ -27,6 +27,7 @@ class _Overlays(threading.local):
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
+        self.engine: str | None = None  # whose arrays one of them has put into the variables
 
 
 overlays = _Overlays()
@@ -62,6 +63,8 @@ class GraphVariable(Operators):
         self._copy: tuple[Engine, Any] | None = None
         # A library's own array that is the value from now on, and that the library may change at any time.
         self._lent: tuple[Engine, Any] | None = None
+        # Whether its value is another for a while, which may be one that a library traces.
+        self.is_substituted = False
         # How it lies on the devices of an engine that has several; None for whole, where the engine puts arrays.
         self._layout: Any = None
         self.laid_like: GraphVariable | None = None  # a variable of the same shape that it has to lie as
@@ -127,6 +130,16 @@ class GraphVariable(Operators):
     def lend(self, engine: Engine, value: Any) -> None:
         """Have a library's array, which its own code may change, be the value: it has the value now."""
         self._lent, self._away, self._copy, self._shared = (engine, value), None, None, False
+
+    def substitute(self, engine: Engine, value: Any) -> tuple[Any, ...]:
+        """Have an engine's array be the value for a while; gives what `restore` takes."""
+        before = (self._host, self._away, self._copy, self._lent, self._shared, self.is_substituted)
+        self._away, self._copy, self._lent, self.is_substituted = (engine, value), None, None, True
+        return before
+
+    def restore(self, before: tuple[Any, ...]) -> None:
+        """Have the value that there was when `substitute` gave ``before``."""
+        self._host, self._away, self._copy, self._lent, self._shared, self.is_substituted = before
 
     def lent_to(self, engine: Engine) -> Any:
         """The library's array that is the value; None where it is not lent to this library."""
