@@ -31,20 +31,25 @@ def saveables(root: Any, skipped: Sequence[Any] = ()) -> Iterator[tuple[str, Any
         root: a model, a layer or an optimizer.
         skipped: objects that are left out, with what is below them only.
     """
-    yield from _walk(root, "", {id(obj) for obj in skipped}, _children)
+    yield from _walk(root, "", _seen(skipped), _children)
 
 
 def earlier_places(root: Any, skipped: Sequence[Any] = ()) -> list[tuple[str, Any]]:
     """Return what `saveables` yields, with the paths of earlier releases, which knew neither users' properties nor
     attributes named ``layers``; what they did not save has today's path."""
-    paths = {id(obj): path for path, obj in _walk(root, "", {id(obj) for obj in skipped}, _children_before)}
+    paths = {id(obj): path for path, obj in _walk(root, "", _seen(skipped), _children_before)}
     return [(paths.get(id(obj), path), obj) for path, obj in saveables(root, skipped)]
 
 
-def _walk(obj: Any, path: str, seen: set[int], children: _Children) -> Iterator[tuple[str, Any]]:
+def _seen(objects: Sequence[Any]) -> dict[int, Any]:
+    """Objects by their numbers. They are kept, or a list that a property makes anew has the number of one of before."""
+    return {id(obj): obj for obj in objects}
+
+
+def _walk(obj: Any, path: str, seen: dict[int, Any], children: _Children) -> Iterator[tuple[str, Any]]:
     if id(obj) in seen:
         return
-    seen.add(id(obj))
+    seen[id(obj)] = obj
     yield path, obj
     for name, child in children(obj):
         inner = f"{path}/{name}" if path else name
@@ -54,10 +59,10 @@ def _walk(obj: Any, path: str, seen: set[int], children: _Children) -> Iterator[
             yield from _walk_container(child, inner, seen, children)
 
 
-def _walk_container(container: Any, path: str, seen: set[int], children: _Children) -> Iterator[tuple[str, Any]]:
+def _walk_container(container: Any, path: str, seen: dict[int, Any], children: _Children) -> Iterator[tuple[str, Any]]:
     if id(container) in seen:
         return
-    seen.add(id(container))
+    seen[id(container)] = container
     used: dict[str, int] = {}
     for entry in container.values() if isinstance(container, dict) else container:
         is_leaf = _is_saveable(entry)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pronghorn import Sequential, layers
-from pronghorn.saving.tree_walk import _children_before, _walk, earlier_places
+from pronghorn.saving.tree_walk import _children_before, _walk, earlier_places, saveables
 from pronghorn.utils.naming import to_snake_case
 
 
@@ -104,10 +104,35 @@ def test_what_those_releases_left_out_is_missed(tmp_path, monkeypatch):
     weights = model.get_weights()
     with monkeypatch.context() as patch:
         patch.setattr(
-            "pronghorn.saving.state.saveables", lambda root, skipped=(): _walk(root, "", set(), _children_before)
+            "pronghorn.saving.state.saveables", lambda root, skipped=(): _walk(root, "", {}, _children_before)
         )
         model.save_weights(tmp_path / "before.weights.h5")
     with pytest.raises(ValueError, match="has no weights for this model"):
         model.load_weights(tmp_path / "before.weights.h5")
     for now, then in zip(model.get_weights(), weights):
         np.testing.assert_array_equal(now, then)
+
+
+class Properties(layers.Layer):
+    """Whose properties make new containers each time."""
+
+    def __init__(self):
+        super().__init__()
+        self._one, self._two = layers.Dense(1), layers.Dense(2)
+
+    @property
+    def named(self):
+        return {"one": [self._one]}
+
+    @property
+    def parts(self):
+        return [self._one, self._two]
+
+
+def test_containers_that_properties_make_anew_are_all_looked_into():
+    """The number (`id`) of one that is gone may be that of another."""
+    outer = layers.Layer()
+    outer.blocks = [Properties() for _ in range(20)]
+    paths = [path for path, obj in saveables(outer) if isinstance(obj, layers.Dense)]
+    names = ["blocks/properties" + f"_{i}" * (i > 0) for i in range(20)]
+    assert paths == [f"{name}/{rest}" for name in names for rest in ("named/container/dense", "parts/dense_1")]
