@@ -41,7 +41,7 @@ def gradients(
         NotImplementedError: for `stop_gradients`.
 
     >>> import pronghorn
-    >>> pronghorn.jit(lambda x: gradients(x * x, x)[0])(3.0).numpy()
+    >>> pronghorn.jit(lambda x: gradients(x * x, x)[0])(pronghorn.ops.array(3.0)).numpy()
     array(6., dtype=float32)
     """
     sources = list(xs) if isinstance(xs, list | tuple) else [xs]
