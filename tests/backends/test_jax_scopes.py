@@ -84,3 +84,16 @@ def test_other_variables_are_not_assigned_while_jax_traces():
     with pytest.raises(RuntimeError, match="stateless_call"):
         jax.jit(function)(np.zeros(2, "float32"))
     assert other.result() == 0.0
+
+
+def test_of_two_values_of_a_variable_the_last_counts():
+    variable = keras.Variable(np.ones(2, "float32"))
+
+    def function(value):
+        with keras.StatelessScope([(variable, value), (variable, value * 2)]) as scope:
+            inside = scope.get_current_value(variable)
+        return inside, scope.get_current_value(variable)
+
+    for got in jax.jit(function)(np.full(2, 3.0, "float32")):
+        np.testing.assert_array_equal(got, [6.0, 6.0])
+    np.testing.assert_array_equal(variable.numpy(), [1.0, 1.0])

@@ -52,7 +52,7 @@ class StatelessScope:
         self.state_mapping: dict[int, Any] = {}
         pairs = list(state_mapping or ())
         self._engine = _tracing_engine([value for _, value in pairs])
-        self._variables: list[Variable] = []
+        self._variables: dict[int, Variable] = {}
         self._before: list[tuple[Any, ...]] = []
         self._outer: str | None = None
         for variable, value in pairs:
@@ -64,7 +64,7 @@ class StatelessScope:
                     f"StatelessScope: {variable.path!r} has shape {variable.shape}; its value in state_mapping has "
                     f"shape {tuple(held.shape)}."
                 )
-            self._variables.append(variable)
+            self._variables[id(variable)] = variable
             self.state_mapping[id(variable)] = held
 
     def __enter__(self) -> StatelessScope:
@@ -72,7 +72,7 @@ class StatelessScope:
             overlays.stack.append(self)
         else:
             of_engine = self._engine
-            self._before = [v.substitute(of_engine, self.state_mapping[id(v)]) for v in self._variables]
+            self._before = [v.substitute(of_engine, self.state_mapping[key]) for key, v in self._variables.items()]
             self._outer, overlays.engine = overlays.engine, of_engine.name
         return self
 
@@ -81,8 +81,8 @@ class StatelessScope:
             overlays.stack.pop()
             return
         overlays.engine = self._outer
-        for variable, before in reversed([*zip(self._variables, self._before)]):
-            self.state_mapping[id(variable)] = variable.on(self._engine)
+        for (key, variable), before in zip(self._variables.items(), self._before):
+            self.state_mapping[key] = variable.on(self._engine)
             variable.restore(before)
         self._before = []
 
