@@ -368,6 +368,7 @@ def _known_as(name: str) -> property:
 
 for _name in ("use_bias", "dropout", *_WEIGHTS):
     setattr(MultiHeadAttention, f"_{_name}", _known_as(_name))
+del _name
 
 
 def _output_shape(output_shape: Any) -> tuple[int, ...] | None:

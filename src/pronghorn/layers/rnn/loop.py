@@ -28,7 +28,7 @@ def run_over_time(
 
     Args:
         step: the cell.
-        inputs: nested arrays ``[batch, time, ...]``.
+        inputs: nested arrays ``[batch, time, ...]`` with at least one time step; see `check_steps`.
         states: nested arrays ``[batch, ...]``.
         mask: ``[batch, time]`` or ``[batch, time, 1]``.
         go_backwards: whether to start at the last step; outputs are in the order in which they are made.
@@ -38,11 +38,7 @@ def run_over_time(
 
     Returns:
         The outputs and the last states.
-
-    Raises:
-        ValueError: where there are no time steps, of which there is no last one.
     """
-    check_steps(inputs)
     inputs = tree.map_structure(time_first, inputs)
     if mask is not None:
         mask = ops.cast(mask, "bool")
@@ -58,7 +54,7 @@ def run_over_time(
 
 
 def check_steps(inputs: Any) -> None:
-    """Raise a ValueError where nested ``[batch, time, ...]`` have no time steps."""
+    """Raise a ValueError where nested ``[batch, time, ...]`` have no time steps, of which there is no last one."""
     shape = tree.flatten(inputs)[0].shape
     if comparable(shape[1]) and shape[1] == 0:
         raise ValueError(
