@@ -30,6 +30,12 @@ EventSource.prototype.addEventListener = function (kind, listener) {
   });
 };
 """
+# Has what a page puts off until after a frame, as Preact does with effects, come later than what the studio tells.
+SLOW_FRAMES = """
+const soon = window.setTimeout;
+window.setTimeout = (call, wait = 0, ...rest) => soon(call, wait + 1000, ...rest);
+window.requestAnimationFrame = (call) => soon(() => call(performance.now()), 1000);
+"""
 # What the browser is told by a drawing of a 7: places on a pad of 100 by 100.
 SEVEN = [[(25, 22), (50, 22), (76, 22), (66, 42), (56, 62), (46, 84)]]
 
@@ -120,7 +126,13 @@ class Watched:
 
     def wait_for_state(self, word: str, seconds: float = 90) -> None:
         """Wait until the last run's state is told to be so."""
-        self.page.locator(f'[role="status"]:has-text("{word}")').wait_for(timeout=1000 * seconds)
+        try:
+            self.page.locator(f'[role="status"]:has-text("{word}")').wait_for(timeout=1000 * seconds)
+        except Exception as error:
+            shown = self.page.locator("body").inner_text()
+            raise AssertionError(
+                f"no {word!r} in {seconds} s; errors: {self.errors}; the page shows:\n{shown}"
+            ) from error
 
     def draw(self, strokes: list[list[tuple[int, int]]]) -> None:
         """Draw on the pad with the mouse."""

@@ -13,7 +13,7 @@ import pronghorn as keras
 pytest.importorskip("starlette", reason="pip install 'pronghorn[studio]'")
 pytest.importorskip("playwright", reason="pip install playwright")
 
-from studio_browser import CHROMIUM, LATE, SEVEN, Watched, browsing, serving
+from studio_browser import CHROMIUM, LATE, SEVEN, SLOW_FRAMES, Watched, browsing, serving
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 STATIC = Path(keras.__file__).parent / "studio" / "static"
@@ -53,6 +53,13 @@ def test_the_page_is_there_in_three_seconds(browser, studio):
     hosts = watched.page.evaluate("performance.getEntriesByType('resource').map((e) => new URL(e.name).hostname)")
     assert ready < 3000 and set(hosts) == {"127.0.0.1"}
     assert watched.page.url.endswith("/")  # the token is out of the address
+    assert watched.errors == []
+    watched.page.close()
+
+
+def test_a_state_that_comes_before_the_first_frame_is_shown(browser, studio):
+    watched = Watched(browser, studio, SLOW_FRAMES)
+    watched.page.locator(".box").first.wait_for(timeout=15_000)
     assert watched.errors == []
     watched.page.close()
 

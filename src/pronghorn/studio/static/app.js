@@ -18,6 +18,7 @@ function useHash(state) {
   useEffect(() => {
     const listen = () => setHash(read());
     addEventListener("hashchange", listen);
+    listen();
     return () => removeEventListener("hashchange", listen);
   }, []);
   if (VIEWS.some(([name]) => name === hash)) return hash;

@@ -10,16 +10,20 @@ export const store = {
   message: null, // {text, kind}
 };
 const listeners = new Set();
+let told = 0;
 
 export function tell() {
+  told++;
   for (const listener of [...listeners]) listener();
 }
 
 export function useStore() {
   const [, again] = useState(0);
+  const rendered = told;
   useEffect(() => {
     const listener = () => again((n) => n + 1);
     listeners.add(listener);
+    if (told !== rendered) listener(); // effects come after the frame: the state may have come meanwhile, and no other may follow
     return () => listeners.delete(listener);
   }, []);
   return store;
