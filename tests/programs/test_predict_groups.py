@@ -82,6 +82,25 @@ def test_small_batches_are_run_together_and_large_ones_in_pieces(sizes, monkeypa
     sizes.clear()
 
 
+def test_pieces_are_written_where_they_stay(monkeypatch):
+    _set_caches(monkeypatch, 1)
+    model, x = a_model(), some_data()
+    places = []
+    run = executable.Executable.__call__
+
+    def watched(self, *args, into=()):
+        results = run(self, *args, into=into)
+        places.append({a.ctypes.data for a in results})
+        return results
+
+    monkeypatch.setattr(executable.Executable, "__call__", watched)
+    got = model.predict(x, batch_size=ROWS, verbose=0)
+    assert len(places) > 5
+    for array in got.values():
+        inside = range(array.ctypes.data, array.ctypes.data + array.nbytes)
+        assert all(any(place in inside for place in step) for step in places)
+
+
 def test_callbacks_hear_of_each_batch(small_caches):
     heard = []
 

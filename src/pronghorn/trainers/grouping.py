@@ -17,6 +17,8 @@ from pronghorn import tree
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.step import StepFunction
 
+LARGE = 1 << 22  # bytes of outputs that are not to be there twice
+
 
 def grouped(
     executions: Iterable[tuple[int, list[Batch]]], function: StepFunction, join: Callable[[], bool]
@@ -64,18 +66,46 @@ def regrouped(batches: list[Batch], at_once: int | None) -> list[Batch]:
 
 def in_pieces(function: StepFunction, batch: Batch) -> Any:
     """The function's outputs for one batch, computed piece by piece where that is faster."""
-    return joined([function(piece) for piece in regrouped([batch], function.rows_at_once(batch))])
+    return outputs_of(function, regrouped([batch], function.rows_at_once(batch)))
 
 
-def joined(outputs: Sequence[Any]) -> Any:
-    """The outputs for pieces as one."""
+def outputs_of(function: StepFunction, batches: Sequence[Batch]) -> Any:
+    """The function's outputs for what an execution is to run, one behind another."""
+    if len(batches) > 1 and _alike(batches) and function.rows_at_once(batches[0]) is not None:
+        return function.in_pieces(batches)
+    return joined([function(batch) for batch in batches])
+
+
+def joined(outputs: list[Any]) -> Any:
+    """The outputs for batches as one. They are taken out of the list, so that what has been copied is let go."""
     if len(outputs) == 1:
-        return outputs[0]
-    return tree.map_structure(_joined_leaf, *outputs)
+        return outputs.pop()
+    columns: list[list[Any]] = []
+
+    def number(*parts: Any) -> int:
+        columns.append(list(parts))
+        return len(columns) - 1
+
+    structure = tree.map_structure(number, *outputs)
+    outputs.clear()
+    wholes = [_joined_leaf(parts) for parts in columns]
+    return tree.map_structure(lambda i: wholes[i], structure)
 
 
-def _joined_leaf(*parts: Any) -> Any:
-    return parts[0] if parts[0] is None or isinstance(parts[0], str) else np.concatenate(parts)
+def _joined_leaf(parts: list[Any]) -> Any:
+    first = parts[0]
+    if first is None or isinstance(first, str):
+        return first
+    kinds = {(part.dtype, part.shape[1:]) if type(part) is np.ndarray and part.ndim else None for part in parts}
+    if None in kinds or len(kinds) > 1 or sum(part.nbytes for part in parts) < LARGE:
+        return np.concatenate(parts)
+    whole = np.empty((sum(map(len, parts)), *first.shape[1:]), first.dtype)
+    start = 0
+    for i, part in enumerate(parts):
+        whole[start : start + len(part)] = part
+        start += len(part)
+        parts[i] = None
+    return whole
 
 
 def _alike(batches: Sequence[Batch]) -> bool:

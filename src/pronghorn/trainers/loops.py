@@ -10,7 +10,7 @@ import numpy as np
 from pronghorn.distribution import together
 from pronghorn.trainers import checks
 from pronghorn.trainers.epoch_iterator import EpochIterator
-from pronghorn.trainers.grouping import grouped, joined
+from pronghorn.trainers.grouping import grouped, joined, outputs_of
 from pronghorn.trainers.run import TrainingRun
 from pronghorn.trainers.step import StepFunction
 
@@ -119,7 +119,7 @@ def run_predict(model: Any, function: StepFunction, steps: EpochIterator, callba
     for numbers, batches in grouped(steps.epoch(), function, join):
         for number in numbers if wanted else ():
             callbacks.on_predict_batch_begin(number)
-        outputs.append(joined([function(batch) for batch in batches]))
+        outputs.append(outputs_of(function, batches))
         for number in numbers if wanted else ():
             callbacks.on_predict_batch_end(number + steps.steps_per_execution - 1, {"outputs": outputs[-1]})
         if model.stop_predicting:

@@ -56,7 +56,25 @@ class Program:
         arguments = batch.arguments()
         if self.traced.host:
             arguments = [*arguments, *(self.host_arrays(batch) if host_arrays is None else host_arrays)]
-        results = self.executable(*arguments)
+        return self._structured(self.executable(*arguments))
+
+    def in_pieces(self, pieces: Sequence[Batch]) -> Any:
+        """The results for pieces of a batch, whose rows do not meet, one behind another.
+
+        They are written where they stay: arrays for each piece, joined in the end, would be all of them twice.
+        """
+        numbers = {"batch": sum(piece.size for piece in pieces)}
+        avals = [v.aval for v in self.traced.graph.outputs[: self.traced.num_results]]
+        shapes = [tuple(evaluate(n, numbers) for n in aval.shape) for aval in avals]
+        results = [np.empty(shape, dtypes.to_numpy(aval.dtype)) for shape, aval in zip(shapes, avals)]
+        start = 0
+        for piece in pieces:
+            stop = start + piece.size
+            self.executable(*piece.arguments(), into=[array[start:stop] for array in results])
+            start = stop
+        return self._structured(results)
+
+    def _structured(self, results: Sequence[np.ndarray]) -> Any:
         structure = self.structure
         if self.is_flat:  # a step's logs, which are read in every step
             return {k: results[i] if type(i) is int else i.value for k, i in structure.items()}
@@ -151,6 +169,12 @@ class StepFunction:
         if program is None or program.traced.host or program.traced.guards:
             return None  # other numbers of rows may need another program
         return program.executable.rows_at_once
+
+    def in_pieces(self, pieces: Sequence[Batch]) -> Any:
+        """The outputs for pieces of one kind, as `rows_at_once` lets them be, one behind another."""
+        program = self._program(pieces[0])
+        assert program is not None, "there is one where rows_at_once gives a number"
+        return program.in_pieces(pieces)
 
     def _program(self, batch: Batch) -> Program | None:
         variants = self._variants.get((self._state, self.engine, batch.key))
