@@ -45,8 +45,8 @@ def _table(namespace: str) -> dict[str, str]:
             for name in dir(ops.numpy)
             if not name.startswith("_") and callable(getattr(ops, name, None))
         }
-    if namespace == "compat.v1":
-        table = _table("") | table
+    if namespace.startswith("compat.v1"):
+        table = _table(namespace.removeprefix("compat.v1").strip(".")) | table
     return {**table, **names.SPECIAL.get(namespace, {})}
 
 

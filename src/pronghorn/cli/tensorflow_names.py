@@ -275,6 +275,12 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         "tensorflow_sessions": "ConfigProto GPUOptions InteractiveSession:Session Session",
         "tensorflow_random": "set_random_seed:set_seed random_normal:normal random_uniform:uniform truncated_normal",
     },
+    "compat.v1.image": {
+        "tensorflow_older_resizing": (
+            "ResizeMethod resize resize_area resize_bicubic resize_bilinear resize_images:resize "
+            "resize_nearest_neighbor"
+        ),
+    },
     "logging": {
         "tensorflow_functions": "debug error fatal info log set_verbosity:nothing warn warning",
         "logging": "DEBUG ERROR FATAL INFO WARN",
@@ -310,7 +316,7 @@ SPECIAL: dict[str, dict[str, str]] = {
 }
 
 #: The namespaces of functions of arrays.
-OF_ARRAYS = ("", "image", "linalg", "math", "nn", "signal")
+OF_ARRAYS = ("", "compat.v1.image", "image", "linalg", "math", "nn", "signal")
 
 #: Parts of Keras that TensorFlow has as its own, too.
 KERAS_TOO = ("initializers", "losses", "metrics", "optimizers")
