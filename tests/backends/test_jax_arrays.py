@@ -234,3 +234,34 @@ def test_what_has_no_values_yet_meets_arrays_of_jax_by_our_operators():
     with keras.GradientTape() as tape:
         loss = ops.sum(factor * variable)
     np.testing.assert_array_equal(tape.gradient(loss, variable), factor)
+
+
+JOINED = {
+    "vjp": lambda make: jax.vjp(ops.square, make(2.0))[1](make(1.0))[0],
+    "vjp of JAX's": lambda make: jax.vjp(ops.square, jnp.full((3,), 2.0))[1](make(1.0))[0],
+    "vjp with more": lambda make: jax.vjp(lambda x: (ops.square(x), [x]), make(2.0), has_aux=True)[1](make(1.0))[0],
+    "vjp compiled": lambda make: jax.jit(lambda x: jax.vjp(ops.square, x)[1])(make(2.0))(make(1.0))[0],
+    "jvp": lambda make: jax.jvp(ops.square, (make(2.0),), (jnp.ones(3),))[1],
+    "linearize": lambda make: jax.linearize(ops.square, jnp.full((3,), 2.0))[1](make(1.0)),
+    "jacfwd": lambda make: jax.jacfwd(ops.square)(make(2.0)).sum(axis=0),
+    "hessian": lambda make: jax.hessian(lambda x: ops.sum(x**3) / 3)(make(2.0)).sum(axis=0),
+}
+
+
+@pytest.mark.parametrize("name", JOINED)
+@pytest.mark.parametrize("variable", [False, True], ids=["tensor", "variable"])
+def test_transformations_of_jax_that_compare_arguments_take_ours(name, variable):
+    def make(value):
+        x = ops.full((3,), value)
+        return keras.Variable(x) if variable else x
+
+    same(JOINED[name](make), np.full((3,), 4.0))
+
+
+def test_what_jax_returns_of_arrays_is_as_without_us():
+    value, pullback = jax.vjp(lambda x, y: {"product": x * y}, jnp.ones(0), jnp.ones(0))
+    assert set(value) == {"product"}
+    assert [part.shape for part in pullback({"product": jnp.ones(0)})] == [(0,), (0,)]
+    with pytest.raises(ValueError, match="tree structure"):
+        pullback(jnp.ones(0))
+    assert jax.vjp.__name__ == "vjp"

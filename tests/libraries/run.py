@@ -10,7 +10,8 @@ only for what is missing from it. Where Keras's file is there, only tests that p
 
 A library whose tests take long is sampled by a rule that is chosen before anything is run, such as every eighth group
 in alphabetical order, `--every 8`, and then those half-way between, `--every 8 --begin 4`. With `--together` a side's
-groups share a process, where importing takes longer than the tests.
+groups share a process, where importing takes longer than the tests. `--every-test 8` takes every eighth test, in the
+order in which pytest finds those of a process.
 """
 
 from __future__ import annotations
@@ -48,6 +49,23 @@ class Suite:
     leave_out: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     pronghorn: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much of what is asked for is run.
+
+    Attributes:
+        each: seconds a test may take.
+        limit: seconds a process may take.
+        every: only every so many of a process's tests, in the order in which pytest finds them.
+        begin: the number of the first of these, from 0 on.
+    """
+
+    each: int
+    limit: int
+    every: int = 1
+    begin: int = 0
 
 
 SUITES = {
@@ -131,21 +149,22 @@ def environment(suite: Suite, source: Path, side: str) -> dict[str, str]:
     }
 
 
-def run_tests(suite: Suite, source: Path, side: str, files: list[Path], to: Path, each: int, limit: int) -> str:
+def run_tests(suite: Suite, source: Path, side: str, files: list[Path], to: Path, bounds: Bounds) -> str:
     """Run files of tests in one process; outcomes that `to` has are not found out again."""
     told = {"OUTCOMES": str(to), "PASSED": str(to.with_suffix(".keras")) if side == "pronghorn" else ""}
+    told["SAMPLE"] = f"{bounds.begin}:{bounds.every}"
     with open(f"{to}.log", "a", encoding="utf-8") as log:
         try:
             done = subprocess.run(
-                command(side, files, each),
+                command(side, files, bounds.each),
                 cwd=source,
                 env=environment(suite, source, side) | told,
                 stdout=log,
                 stderr=log,
-                timeout=limit,
+                timeout=bounds.limit,
             )
         except subprocess.TimeoutExpired:
-            return f"ended after {limit} s"
+            return f"ended after {bounds.limit} s"
     return f"exit status {done.returncode}"
 
 
@@ -173,13 +192,13 @@ def outcomes(file: Path) -> dict[str, str]:
     return found
 
 
-def run_groups(name: str, source: Path, side: str, found: Groups, results: Path, each: int, limit: int) -> str:
+def run_groups(name: str, source: Path, side: str, found: Groups, results: Path, bounds: Bounds) -> str:
     """Run groups in one process; what is known of them goes in, and what becomes known into their own files."""
     to = results / f"{name}.{found[0][0]}{'-and-others' if found[1:] else ''}.running.{side}"
     for file in {to, to.with_suffix(".keras")}:  # Keras's says which tests are worth running
         known = [results / f"{name}.{group}{file.suffix}" for group, _ in found]
         file.write_text("".join(one.read_text("utf-8") for one in known if one.exists()), "utf-8")
-    ended = run_tests(SUITES[name], source, side, [file for _, files in found for file in files], to, each, limit)
+    ended = run_tests(SUITES[name], source, side, [file for _, files in found for file in files], to, bounds)
     lines: dict[str, list[str]] = {}
     for line in to.read_text("utf-8").splitlines(keepends=True):
         lines.setdefault(group_of(json.loads(line)[0]), []).append(line)
@@ -201,7 +220,8 @@ def run_batch(name: str, source: Path, side: str, batch: Groups, asked: argparse
     if not batch:
         return
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    ended = run_groups(name, source, side, batch, results, asked.each, asked.limit)
+    bounds = Bounds(asked.each, asked.limit, asked.every_test, asked.begin_test)
+    ended = run_groups(name, source, side, batch, results, bounds)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     for group, _ in batch:
         said = list(outcomes(file_of[group]).values())
@@ -220,6 +240,8 @@ def main() -> None:
     parser.add_argument("--smallest", type=int, help="only so many groups, those with the smallest test files first")
     parser.add_argument("--every", type=int, default=1, help="only every so many groups, in alphabetical order")
     parser.add_argument("--begin", type=int, default=0, help="the number of the first of these, from 0 on")
+    parser.add_argument("--every-test", type=int, default=1, help="only every so many of the tests of a process")
+    parser.add_argument("--begin-test", type=int, default=0, help="the number of the first of these, from 0 on")
     parser.add_argument("--together", action="store_true", help="a side's groups in one process")
     parser.add_argument("--list", action="store_true", help="only write down which tests there are")
     parser.add_argument("--again", action="store_true", help="also what has been run")

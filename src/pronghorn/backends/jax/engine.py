@@ -14,6 +14,7 @@ from pronghorn.backends.engine import Engine, Step
 from pronghorn.backends.foreign_calls import tell_of_tracing
 from pronghorn.backends.jax import processes, sharding
 from pronghorn.backends.jax.table import TABLE
+from pronghorn.backends.jax.transformations import take_tensors
 from pronghorn.graph.active import state
 from pronghorn.graph.ir import Graph
 from pronghorn.graph.tensor import Tensor
@@ -127,5 +128,6 @@ def _register(cls: Any) -> None:
     jax.tree_util.register_pytree_node(cls, lambda x: ((_array_of(x),), None), lambda _, parts: parts[0])
 
 
+take_tensors()
 _register(Tensor)
 tell_of_classes(_register)
