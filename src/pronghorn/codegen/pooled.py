@@ -55,7 +55,7 @@ def _row_offsets(counts: tuple[int, ...], steps: tuple[int, ...], strides: list[
 
 
 def _geometry(node: Node, operands: PooledOperands) -> _Geometry:
-    p, pool = node.params, operands.pool.params
+    p = node.params
     if node.prim.name == "conv_filter_grad":
         x, w = node.inputs[0].shape, node.outputs[0].shape
     else:
@@ -63,23 +63,28 @@ def _geometry(node: Node, operands: PooledOperands) -> _Geometry:
     *spatial, channels = map(int, x[1:])
     kernel = tuple(map(int, w))
     strides = [prod(spatial[a + 1 :]) * channels for a in range(len(spatial))]
-    counts = tuple(map(int, operands.values.shape[1:-1]))
-    steps = tuple(s * c for s, c in zip(pool["strides"][1:-1], p["strides"]))
-    windows = _row_offsets(counts, steps, strides)
-    positions = _row_offsets(pool["window"][1:-1], p["strides"], strides)
-    scattered = tuple(map(int, operands.pool.outputs[0].shape[1:-1]))
-    pooled = {window + position for window in windows for position in positions}
     return _Geometry(
         x[0],
         channels,
         kernel[-1],
         prod(spatial) * channels,
         _row_offsets(kernel[:-2], p["dilation"], strides),
-        windows,
-        positions,
-        [at for at in _row_offsets(scattered, p["strides"], strides) if at not in pooled],
+        *(_pooled_positions(operands.pool, operands.values, p["strides"], strides) if operands.pool else ([], [], [])),
         _border(node, strides) if node.prim.name == "conv_input_grad" else [],
     )
+
+
+def _pooled_positions(
+    pool: Node, values: Value, steps: tuple[int, ...], strides: list[int]
+) -> tuple[list[int], list[int], list[int]]:
+    """What `_Geometry` calls windows, positions and rest."""
+    p = pool.params
+    window_steps = tuple(s * c for s, c in zip(p["strides"][1:-1], steps))
+    windows = _row_offsets(tuple(map(int, values.shape[1:-1])), window_steps, strides)
+    positions = _row_offsets(p["window"][1:-1], steps, strides)
+    scattered = tuple(map(int, pool.outputs[0].shape[1:-1]))
+    pooled = {window + position for window in windows for position in positions}
+    return windows, positions, [at for at in _row_offsets(scattered, steps, strides) if at not in pooled]
 
 
 def _border(node: Node, element_strides: list[int]) -> list[tuple[int, int]]:
@@ -99,7 +104,9 @@ def _border(node: Node, element_strides: list[int]) -> list[tuple[int, int]]:
     return found
 
 
-class _Pooled:
+class Pooled:
+    """Writes one kernel."""
+
     def __init__(self, module: ModuleBuilder, kernel: PooledKernel, tables: Tables, target: Target):
         self.node, self.operands = kernel.node, kernel.operands
         self.module, self.target = module, target
@@ -112,9 +119,6 @@ class _Pooled:
         self.slots = Slots(self.fb, tables)
         self.ty = vec("float", self.lanes)
         self.values = self.slots.pointer(self.operands.values)
-        self.argmax = self.slots.pointer(self.operands.argmax)
-        self.windows = module.constant("i64", self.g.windows)
-        self.positions = module.constant("i64", self.g.positions)
         self.vectors = [  # offset in the input of each register of taps and channels
             tap + c for tap in self.g.taps for c in range(0, self.g.channels_in, self.lanes)
         ]
@@ -124,13 +128,16 @@ class _Pooled:
         """For each window of (image, channel): its gradient, the number of the position it belongs to, and the
         window's offset in the input."""
         fb, channels = self.fb, self.g.channels_out
+        assert self.operands.argmax is not None
         start = fb.add(fb.mul(image, len(self.g.windows) * channels), channel)
-        values, argmax = fb.gep(self.storage, self.values, start), fb.gep("i32", self.argmax, start)
+        values = fb.gep(self.storage, self.values, start)
+        argmax = fb.gep("i32", self.slots.pointer(self.operands.argmax), start)
+        windows = self.module.constant("i64", self.g.windows)
         with fb.loop(0, len(self.g.windows)) as window:
             at = fb.mul(window, channels)
             gradient = self._load(values, at, 1)
             chosen = fb.cast("zext", fb.load("i32", fb.gep("i32", argmax, at)), "i32", "i64")
-            yield gradient, chosen, fb.load("i64", fb.gep("i64", self.windows, window))
+            yield gradient, chosen, fb.load("i64", fb.gep("i64", windows, window))
 
     @contextmanager
     def _live_windows(self, image: Operand, channel: Operand) -> Iterator[tuple[str, Operand]]:
@@ -140,19 +147,21 @@ class _Pooled:
         with self._gradients(image, channel) as (gradient, chosen, window):
             live = fb.cmp("une", "float", gradient, literal(0.0, "float"))
             with fb.if_(live):
-                position = fb.load("i64", fb.gep("i64", self.positions, chosen))
+                positions = self.module.constant("i64", self.g.positions)
+                position = fb.load("i64", fb.gep("i64", positions, chosen))
                 yield fb.splat(gradient, "float", self.lanes), fb.add(window, position)
 
     def _add_zeros(self, image: Operand, channel: Operand, add: Callable[[str, Operand], None]) -> None:
         """``add`` a gradient of zero at every position of (image, channel) that `_live_windows` leaves out."""
         fb = self.fb
         zero = fb.splat(literal(0.0, "float"), "float", self.lanes)
+        positions = self.module.constant("i64", self.g.positions)
         with self._gradients(image, channel) as (gradient, chosen, window):
             dark = fb.cmp("oeq", "float", gradient, literal(0.0, "float"))
             with fb.loop(0, len(self.g.positions)) as number:
                 left_out = fb.op("or", "i1", dark, fb.cmp("ne", "i64", chosen, number))
                 with fb.if_(left_out):
-                    add(zero, fb.add(window, fb.load("i64", fb.gep("i64", self.positions, number))))
+                    add(zero, fb.add(window, fb.load("i64", fb.gep("i64", positions, number))))
         if self.g.rest:
             rest = self.module.constant("i64", self.g.rest)
             with fb.loop(0, len(self.g.rest)) as number:
@@ -182,7 +191,6 @@ class _Pooled:
         out = self.slots.pointer(partial)
         size = self.slots.extent((g.images + (CHUNKS - 1)) // CHUNKS)
         images = self.slots.extent(g.images)
-        sums = [fb.alloca(self.ty) for _ in self.vectors]
         with fb.loop("%begin", "%end") as unit:
             chunk, block = fb.div(unit, self.blocks), fb.rem(unit, self.blocks)
             first = fb.mul(chunk, size)
@@ -190,16 +198,23 @@ class _Pooled:
             begin = fb.gep(self.storage, x, fb.mul(first, g.image))
             infinite = self._not_finite(begin, fb.mul(fb.sub(last, first), g.image))
             start = fb.mul(block, CHANNELS)
-            with fb.loop(start, fb.min(fb.add(start, CHANNELS), g.channels_out)) as channel:
-                for s in sums:
-                    fb.store(self.ty, literal(0.0, self.ty), s)
-                with fb.loop(first, last) as image:
-                    self._filter_sums(fb.gep(self.storage, x, fb.mul(image, g.image)), image, channel, sums, infinite)
-                row = fb.add(fb.mul(chunk, g.channels_out), channel)
-                row = fb.gep("float", out, fb.mul(row, len(self.vectors) * self.lanes))
-                for number, s in enumerate(sums):
-                    fb.store(self.ty, fb.load(self.ty, s), fb.gep("float", row, number * self.lanes))
+            row = fb.mul(fb.add(fb.mul(chunk, g.channels_out), start), len(self.vectors) * self.lanes)
+            self._filter_rows(x, (first, last), start, fb.gep("float", out, row), infinite)
         fb.ret()
+
+    def _filter_rows(self, x: str, images: tuple[Operand, Operand], start: Operand, rows: str, infinite: str) -> None:
+        """Write what the images from one to another give to the rows of the output channels from ``start`` on."""
+        fb, g = self.fb, self.g
+        sums = [fb.alloca(self.ty) for _ in self.vectors]
+        with fb.loop(0, fb.min(CHANNELS, fb.sub(g.channels_out, start))) as number:
+            channel = fb.add(start, number)
+            for s in sums:
+                fb.store(self.ty, literal(0.0, self.ty), s)
+            with fb.loop(*images) as image:
+                self._filter_sums(fb.gep(self.storage, x, fb.mul(image, g.image)), image, channel, sums, infinite)
+            row = fb.gep("float", rows, fb.mul(number, len(self.vectors) * self.lanes))
+            for n, s in enumerate(sums):
+                fb.store(self.ty, fb.load(self.ty, s), fb.gep("float", row, n * self.lanes))
 
     def _filter_sums(self, base: str, image: Operand, channel: Operand, sums: list[str], infinite: str) -> None:
         """Add what one (image, channel) gives to the sums of the filter's taps."""
@@ -229,11 +244,15 @@ class _Pooled:
             base = sums or place
             with fb.loop(0, g.image, self.lanes) as i:
                 fb.store(self.ty, literal(0.0, self.ty), fb.gep("float", base, i))
-            with fb.loop(0, g.channels_out) as channel:
-                self._add_taps(kernel, base, image, channel, infinite)
+            self._add_image(kernel, base, image, infinite)
             if narrow:
                 self._store_rounded(sums, place)
         fb.ret()
+
+    def _add_image(self, kernel: str, base: str, image: Operand, infinite: str) -> None:
+        """Add what all channels give to the image's gradient."""
+        with self.fb.loop(0, self.g.channels_out) as channel:
+            self._add_taps(kernel, base, image, channel, infinite)
 
     def _add_taps(self, kernel: str, base: str, image: Operand, channel: Operand, infinite: str) -> None:
         """Add what one channel gives to the image's gradient."""
@@ -281,9 +300,11 @@ class _Pooled:
         return len(self.g.windows) * len(self.vectors) * 1.2
 
 
-def emit_pooled(module: ModuleBuilder, kernel: PooledKernel, tables: Tables, target: Target) -> tuple[Extent, float]:
+def emit_pooled(
+    module: ModuleBuilder, kernel: PooledKernel, tables: Tables, target: Target, kind: type[Pooled] = Pooled
+) -> tuple[Extent, float]:
     """Write a pooled gradient kernel; (units, rough cycles of a unit)."""
-    writer = _Pooled(module, kernel, tables, target)
+    writer = kind(module, kernel, tables, target)
     if writer.node.prim.name == "conv_input_grad":
         writer.input_gradient()
         return writer.g.images, writer.cost() * writer.g.channels_out

@@ -24,7 +24,8 @@ from pronghorn.codegen.contract import emit_contract
 from pronghorn.codegen.launch import Emitted, HostCall, Launch, Timed
 from pronghorn.codegen.listing import Listing, StepState
 from pronghorn.codegen.loops import emit_loops
-from pronghorn.codegen.pooled import emit_pooled
+from pronghorn.codegen.pooled import Pooled, emit_pooled
+from pronghorn.codegen.scanned import Scanned
 from pronghorn.codegen.signature import Signature
 from pronghorn.codegen.slots import KernelTables, Tables
 from pronghorn.codegen.special_kernels import emit_special
@@ -247,7 +248,8 @@ class ProgramEmitter:
         if isinstance(kernel, ContractionKernel):
             return emit_contract(self.module, kernel, tables, self.target)
         if isinstance(kernel, PooledKernel):
-            return [_launch_of(kernel, *emit_pooled(self.module, kernel, tables, self.target))]
+            kind = Pooled if kernel.operands.pool else Scanned
+            return [_launch_of(kernel, *emit_pooled(self.module, kernel, tables, self.target, kind))]
         assert isinstance(kernel, LoopKernel)
         units = emit_loops(self.module, kernel, tables, self.target)
         return [_launch_of(kernel, units.count, units.cost)]

@@ -194,12 +194,16 @@ class PoolFusion:
 @dataclass(frozen=True)
 class PooledOperands:
     """What a pooled convolution gradient reads: the pool, its values and positions, and the other operand
-    (the input, or the kernel as ``[co, *k, ci]``)."""
+    (the input, or the kernel as ``[co, *k, ci]``). Without a pool the values are the whole gradient, mostly zeros."""
 
-    pool: Node
+    pool: Node | None
     values: Value
-    argmax: Value
+    argmax: Value | None
     other: Value
+
+    def arrays(self) -> list[Value]:
+        """All that is read."""
+        return [v for v in (self.values, self.argmax, self.other) if v is not None]
 
 
 @dataclass

@@ -4,10 +4,14 @@ The gradient of a max-pool scatters each window's gradient to one position (`unp
 is elementwise and keeps zeros (the gradient of an activation), so it can be done on the pooled values before they are
 scattered: ``f(unpool(g), c) = unpool(f(g, pool_gather(c)))``. Sums over positions then need no scattering at all, and a
 convolution's gradients take the pooled values and their positions directly (`codegen.pooled`).
+
+The gradient of a maximum over whole axes, as of a global max-pool, is as sparse but for ties, which share it. It stays
+as it is; a convolution's gradients look through it for what is not zero (`codegen.scanned`).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 
 from pronghorn.compiler.kernels import PooledOperands
@@ -150,6 +154,57 @@ MOST_VECTORS = 24  # registers that a kernel can keep for taps, of 32
 SUMS_BYTES = 64 * 1024  # of one image, which a kernel may keep on the stack where the gradient is no float32
 LEAST_WINDOW = 4  # positions in a window: with fewer, the dense kernels do less work
 TILES_WINDOW = 16  # the same where those multiply tiles of bfloat16
+LEAST_SCANNED = 16  # the same where the gradient has to be looked through for what is not zero
+DEEPEST_SCANNED = 8  # operations between a gradient and the extremum that it comes from
+
+
+@dataclass(frozen=True)
+class _Selected:
+    """A gradient that is not zero at about one position of each window: by a `pool`, or as equal to an extremum over
+    axes (then ``pool`` is None, and more positions may share an extremum)."""
+
+    pool: Node | None
+    window: int
+
+
+def _selected(value: Value) -> _Selected | None:
+    pool = scattered(value)
+    if pool is not None:
+        return _Selected(pool, prod(pool.params["window"]))
+    window = _share_of_extremum(value, DEEPEST_SCANNED)
+    return _Selected(None, window) if window >= LEAST_SCANNED else None
+
+
+def _share_of_extremum(value: Value, depth: int) -> int:
+    """Of how many elements of ``value`` about one is not zero, because the others are no extremum; 1 if not known."""
+    node = value.node
+    if node is None or not depth:
+        return 1
+    name = node.prim.name
+    if name == "eq":
+        return max(map(_reduced_extent, node.inputs, node.inputs[::-1]))
+    if name in _KEEP_ZERO:
+        return _share_of_extremum(node.inputs[0], depth - 1)
+    if name == "mul":
+        return max(_share_of_extremum(v, depth - 1) for v in node.inputs)
+    if name == "select":
+        arms = node.inputs[1:]
+        return max((_share_of_extremum(v, depth - 1) for v, other in (arms, arms[::-1]) if _is_zero(other)), default=1)
+    return 1
+
+
+def _reduced_extent(top: Value, x: Value) -> int:
+    """Over how many elements of ``x`` each element of ``top`` is the extremum; 1 if it is none."""
+    spread = top.node
+    if spread is None or spread.prim is not P.broadcast_in_dim:
+        return 1
+    reduced = spread.inputs[0].node
+    if reduced is not None and reduced.prim.name == "reshape":
+        reduced = reduced.inputs[0].node
+    if reduced is None or reduced.prim.name not in ("reduce_max", "reduce_min") or reduced.inputs[0] is not x:
+        return 1
+    extents = [x.shape[a] for a in reduced.params["axes"]]
+    return prod(e for e in extents if isinstance(e, int))
 
 
 def pooled_operands(node: Node, target: Target) -> PooledOperands | None:
@@ -157,39 +212,42 @@ def pooled_operands(node: Node, target: Target) -> PooledOperands | None:
     name = node.prim.name
     if name not in ("conv_filter_grad", "conv_input_grad"):
         return None
-    pool = scattered(node.inputs[1 if name == "conv_filter_grad" else 0])
-    if pool is None or not _fits(node, pool, target):
+    gradient = node.inputs[1 if name == "conv_filter_grad" else 0]
+    selected = _selected(gradient)
+    if selected is None or not _fits(node, gradient, selected, target):
         return None
+    values, argmax = selected.pool.inputs if selected.pool else (gradient, None)
     if name == "conv_filter_grad":
-        return PooledOperands(pool, pool.inputs[0], pool.inputs[1], node.inputs[0])
+        return PooledOperands(selected.pool, values, argmax, node.inputs[0])
     turned = node.inputs[1].node  # decompose has made the kernel a view of its transpose
     if turned is None or turned.prim is not P.transpose:
         return None
-    return PooledOperands(pool, pool.inputs[0], pool.inputs[1], turned.inputs[0])
+    return PooledOperands(selected.pool, values, argmax, turned.inputs[0])
 
 
-def _fits(node: Node, pool: Node, target: Target) -> bool:
+def _fits(node: Node, gradient: Value, selected: _Selected, target: Target) -> bool:
     p = node.params
     filters = node.prim.name == "conv_filter_grad"
     x = node.inputs[0].shape if filters else p["input_shape"]
     kernel = node.outputs[0].shape if filters else node.inputs[1].shape
     unpadded = all(pad == (0, 0) for pad in p["padding"])
-    return unpadded and p["groups"] == 1 and _sizes_fit(x, kernel, pool, target)
+    return unpadded and p["groups"] == 1 and _sizes_fit(x, kernel, gradient, selected, target)
 
 
-def _sizes_fit(x: Shape, kernel: Shape, pool: Node, target: Target) -> bool:
-    dtype = pool.outputs[0].dtype
+def _sizes_fit(x: Shape, kernel: Shape, gradient: Value, selected: _Selected, target: Target) -> bool:
+    dtype = gradient.dtype
     if dtype != "float32" and (dtype not in LOW_PRECISION or not _has_room(x)):
         return False
     lanes = target.lanes("float32")
     has_tiles = dtype == "bfloat16" and target.pairs.startswith("amx")
-    return (
-        all(pad == (0, 0) for pad in pool.params["padding"])
-        and all(isinstance(d, int) for d in x[1:])
-        and x[-1] % lanes == 0
-        and prod(kernel[:-1]) // lanes <= MOST_VECTORS * target.registers // 32
-        and prod(pool.params["window"]) >= (TILES_WINDOW if has_tiles else LEAST_WINDOW)
-    )
+    if not all(isinstance(d, int) for d in x[1:]) or x[-1] % lanes != 0:
+        return False
+    if selected.window < (TILES_WINDOW if has_tiles else LEAST_WINDOW):
+        return False
+    if selected.pool is None:
+        return True
+    unpadded = all(pad == (0, 0) for pad in selected.pool.params["padding"])
+    return unpadded and prod(kernel[:-1]) // lanes <= MOST_VECTORS * target.registers // 32
 
 
 def _has_room(x: Shape) -> bool:
@@ -200,14 +258,14 @@ def prepare_input_gradient(rw: Rewriter, node: Node, inputs: list[Value], target
     """For `decompose`: a conv_input_grad of a pooled gradient with its kernel turned to ``[co, *k, ci]``, if it
     fits."""
     g, w = inputs
-    pool = scattered(g)
+    selected = _selected(g)
     p = node.params
     low = tuple(max(lo, 0) for lo, _ in p["padding"])
     shape = p["input_shape"]
     spatial = tuple(d + lo + hi for d, (lo, hi) in zip(shape[1:-1], p["padding"]))
     padded = (shape[0], *spatial, shape[-1])
     cropped = any(pad < 0 for pair in p["padding"] for pad in pair)
-    if pool is None or cropped or p["groups"] != 1 or not _sizes_fit(padded, w.shape, pool, target):
+    if selected is None or cropped or p["groups"] != 1 or not _sizes_fit(padded, w.shape, g, selected, target):
         return None
     rank = len(w.shape)
     (turned,) = rw.add(P.transpose, [w], {"perm": (rank - 1, *range(rank - 1))})

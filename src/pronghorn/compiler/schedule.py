@@ -162,8 +162,7 @@ class Scheduler:
         summed."""
         (value,) = node.outputs
         kernel = PooledKernel(node=node, operands=operands, scope=node.scope)
-        stored = (operands.values, operands.argmax, operands.other)
-        kernel.reads = {view_of(v, self.stored) or v for v in stored}
+        kernel.reads = {view_of(v, self.stored) or v for v in operands.arrays()}
         if node.prim.name == "conv_input_grad":
             kernel.writes = {value}
             self._new(kernel, Lowering(self.graph, self.stored), [value])

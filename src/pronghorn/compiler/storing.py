@@ -153,7 +153,7 @@ def _store_operands(node: Node, stored: set[Value], target: Target) -> None:
     """A contraction reads strided views of buffers; operands that are none are stored."""
     pooled = pooled_operands(node, target)
     if pooled is not None:
-        for operand in (pooled.values, pooled.argmax, pooled.other):
+        for operand in pooled.arrays():
             _store(operand, stored)
         return
     for operand in node.inputs:
