@@ -104,3 +104,18 @@ def test_a_long_end_of_a_product_is_written_once_a_row(monkeypatch):
     short = text(layer, (64, 64), (64, 64))
     monkeypatch.setattr(tile, "MOST_TILE_CODE", 1 << 30)
     assert len(text(layer, (64, 64), (64, 64))) > 2 * len(short)
+
+
+@pytest.mark.parametrize("columns", [1, 7, 8, 100])
+def test_rows_are_summed_along_themselves_whatever_is_done_with_the_sums(columns):
+    def shares(x, n):
+        return [n / ops.sum(x, axis=1), ops.sum(x * n[:, None], axis=1)]
+
+    if columns >= 8:  # of fewer, a vector takes several rows
+        assert "gather" not in text(shares, (BATCH, columns), (BATCH,))
+    executable = Executable(traced(shares, (BATCH, columns), (BATCH,)))
+    for rows in (0, 1, 5, 40):
+        x, n = np.abs(normal(rows, columns)) + 1, normal(rows)
+        first, second = executable(x, n)
+        np.testing.assert_allclose(first, n / x.sum(1), rtol=1e-5)
+        np.testing.assert_allclose(second, (x * n[:, None]).sum(1), rtol=1e-4, atol=1e-5)

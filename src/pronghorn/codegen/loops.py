@@ -125,7 +125,8 @@ class LoopEmitter:
         inner, outer = self.reduced[-1], self.loops[-1] if self.loops else None
         if outer is None or outer.extent == 1 or (self.kernel.reductions[0].chunk and len(self.loops) == 1):
             return inner.extent != 1 or outer is None
-        loads = [e for e in walk(*self.roots) if isinstance(e, Load)]
+        # Those that are the same for all elements of the sum, such as what the sum is divided by, are read once.
+        loads = [e for e in walk(*self.roots) if isinstance(e, Load) and e.offset.coefficient(inner.var) != 0]
 
         def contiguous(loop: Loop) -> int:
             return sum(1 for e in loads if e.offset.coefficient(loop.var) == 1)

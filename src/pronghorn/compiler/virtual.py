@@ -201,6 +201,8 @@ def _concatenate(lowering: Lowering, node: Node, index: Indices) -> Expr:
 
 def _clamped_start(lowering: Lowering, start: Value, last: Extent) -> Index:
     """A run-time start, clamped to ``[0, last]``."""
+    if last == 0:
+        return Index(0)
     return Index.of(lowering.loaded(lowering.element(start, ()), last + 1))
 
 

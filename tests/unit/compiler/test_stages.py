@@ -176,6 +176,15 @@ def test_a_sum_of_one_chosen_element_has_no_loop(extent, dtype):
     np.testing.assert_array_equal(np.signbit(got), np.signbit(expected))
 
 
+def test_a_slice_of_all_rows_begins_at_the_first():
+    """Whatever start is asked for: a run-time number would hide what is known of the places."""
+    traced = trace(lambda x, i: [P.dynamic_slice(x, i, sizes=(5,))], [Aval((5,), "float32"), Aval((), "int32")])
+    assert "Loaded" not in print_program(fuse(rewrite(traced.graph, host_target()), host_target()))
+    for start in (-3, 0, 2):
+        x = np.arange(5, dtype="float32")
+        np.testing.assert_array_equal(Executable(traced)(x, np.int32(start))[0], x)
+
+
 def test_what_a_kernel_reads_has_to_be_made():
     program = verify_program(_program())
     program.kernels.reverse()

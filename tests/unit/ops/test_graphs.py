@@ -42,6 +42,16 @@ def test_pooling_is_one_window():
     assert primitives(lambda x: ops.average_pool(x, 2), (1, 4, 4, 1)) == ["window_sum", "div"]
 
 
+@pytest.mark.parametrize("subscripts", ["ij,jk->ik", "ij,jk->ki", "bki,bqi->bqk", "ibn,jbn->bnij", "ibn,jbn->bnji"])
+def test_a_product_comes_out_in_the_order_of_axes_that_is_asked_for(subscripts):
+    first, second = subscripts.split("->")[0].split(",")
+    sizes = dict(zip("bijknq", (2, 3, 4, 5, 6, 7)))
+    shapes = [tuple(sizes[c] for c in names) for names in (first, second)]
+    assert primitives(lambda x, y: ops.einsum(subscripts, x, y), *shapes) == ["dot_general"]
+    x, y = (np.random.default_rng(0).normal(size=shape).astype("float32") for shape in shapes)
+    np.testing.assert_allclose(ops.einsum(subscripts, x, y), np.einsum(subscripts, x, y), rtol=1e-5, atol=1e-5)
+
+
 def slope(fn, x):
     graph = trace(lambda v: backward([ops.sum(fn(v))], None, [v]), [Aval(x.shape, "float64")]).graph
     return run(graph, [x])[0]

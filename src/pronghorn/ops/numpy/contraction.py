@@ -219,7 +219,7 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Tensor:
     while len(terms) > 1:
         first, second = terms.pop(0), terms.pop(0)
         later = set(output).union(*(names for _, names in terms))
-        terms.insert(0, _contract_pair(first, second, later))
+        terms.insert(0, _contract_pair(*_in_order(first, second, output), later))
     x, names = terms[0]
     x, names = _sum_out(x, names, set(output))
     return permute(x, [names.index(n) for n in output])
@@ -270,6 +270,12 @@ def _sum_out(x: Tensor, names: str, keep: set[str]) -> tuple[Tensor, str]:
         return x, names
     x = P.reduce_or(x, axes=axes) if x.dtype == "bool" else P.reduce_sum(x, axes=axes)
     return x, "".join(n for n in names if n in keep)
+
+
+def _in_order(a: tuple[Tensor, str], b: tuple[Tensor, str], output: str) -> tuple[tuple[Tensor, str], ...]:
+    """Two terms in the order in which the result has their own axes, so that it need not be transposed."""
+    first, second = ([output.find(n) for n in mine if n not in other] for (_, mine), (_, other) in ((a, b), (b, a)))
+    return (b, a) if first and second and -1 < second[0] < first[0] else (a, b)
 
 
 def _contract_pair(a: tuple[Tensor, str], b: tuple[Tensor, str], later: set[str]) -> tuple[Tensor, str]:
