@@ -72,7 +72,7 @@ class Convolution:
 
     def __str__(self) -> str:
         window = f"{self.kernel}x{self.kernel}" + (f" / {self.stride}" if self.stride > 1 else "")
-        return f"conv {window} {self.batch}x{self.size}x{self.size}x{self.channels} -> {self.filters}"
+        return f"{window} {self.batch}x{self.size}x{self.size}x{self.channels} -> {self.filters}"
 
 
 def bottlenecks() -> list[Convolution]:
@@ -146,13 +146,8 @@ def pronghorn_cases(names: list[str]) -> Iterator[Case]:
     from pronghorn import ops
 
     def conv(problem: Convolution) -> Callable[..., Any]:
-        around = problem.padding
-
-        def padded(x: Any, w: Any) -> Any:
-            x = ops.pad(x, ((0, 0), (around, around), (around, around), (0, 0))) if around else x
-            return ops.conv(x, w, strides=problem.stride)
-
-        return padded
+        padding = "same" if problem.padding else "valid"  # a stride may shift the windows by a pixel
+        return lambda x, w: ops.conv(x, w, strides=problem.stride, padding=padding)
 
     for problem, (x, w, g) in problems(names):
         function = ops.matmul if isinstance(problem, Product) else conv(problem)
@@ -225,7 +220,7 @@ def table_of(ours: dict[str, float], theirs: dict[str, float]) -> Any:
 
     table = Table(title=f"GFLOP/s, and by PyTorch's, whose {PEAK} reaches {theirs[f'{PEAK}, forward']:.0f}")
     table.title_justify, table.box, table.pad_edge, table.padding = "left", box.SIMPLE, False, (0, 1, 0, 0)
-    for column in ("", *(part for direction in DIRECTIONS for part in (direction.replace(" ", "\n"), "by\nits"))):
+    for column in ("", *(part for direction in DIRECTIONS for part in (direction.replace(" ", "\n"), "ratio"))):
         table.add_column(column, justify="right" if column else "left", no_wrap=True)
     for problem in dict.fromkeys(case.rpartition(", ")[0] for case in ours):
         cases = [f"{problem}, {direction}" for direction in DIRECTIONS]

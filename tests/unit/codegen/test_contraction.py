@@ -382,6 +382,16 @@ def test_what_is_packed():
     assert packed(128, 784, 500) == (False, None)  # lines at odd distances do not compete
 
 
+def test_rows_that_compete_for_the_same_lines_of_the_cache_are_few_in_a_tile():
+    machine = named_target("avx512")
+
+    def rows(*sizes):
+        return max(factor for _, factor in plan(matmul(*sizes).spec, machine).tile.rows)
+
+    assert rows(1568, 1000, 256) == 14
+    assert rows(1568, 1024, 256) <= 8 and rows(392, 2048, 512) <= 8  # 4096 and 8192 bytes apart
+
+
 def test_wrong_use_is_named(native):
     arrays = tuple(Array(i, "float32") for i in range(3))
     with pytest.raises(ValueError, match="neither A nor B"):

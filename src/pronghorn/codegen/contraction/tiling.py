@@ -48,7 +48,7 @@ MOST_VARIANTS = 6  # each combination of whole and remaining tiles is compiled c
 _VECTOR_LOAD, _SCALAR_LOAD, _CONFLICTING_LOAD, _LATENCY = 1.0, 0.55, 1.6, 4.0
 # From the second-level cache, which a panel of B of some width is in if the sum is long; A, too, unless the windows of
 # neighbouring rows share its elements.
-_FAR_VECTOR_LOAD, _FAR_SCALAR_LOAD, _PANEL_VECTORS = 2.8, 1.6, 4
+_FAR_VECTOR_LOAD, _FAR_SCALAR_LOAD, _FAR_CONFLICTING_LOAD, _PANEL_VECTORS = 2.8, 1.6, 2.0, 4
 _LOOP, _TILE, _RESULT, _FOLD, _SCATTER = 0.7, 14.0, 1.6, 9.0, 1.5
 _VARIANT = 0.03
 _SCATTERED = 0.5  # against stores lane by lane, which a fused epilogue multiplies
@@ -206,9 +206,9 @@ class _Model:
             extent = typical(choice.axis.extent)
             self.depth = self.depth // extent * -(-extent // self.lanes)
         panel = self.depth * _PANEL_VECTORS * self.lanes * size_of(llvm_type(spec.b.dtype))
-        self.vector_load, self.scalar_load = _VECTOR_LOAD, _SCALAR_LOAD
+        self.vector_load, self.scalar_load, self.conflicting_load = _VECTOR_LOAD, _SCALAR_LOAD, _CONFLICTING_LOAD
         if panel > self.machine.l1_bytes:
-            self.vector_load = _FAR_VECTOR_LOAD
+            self.vector_load, self.conflicting_load = _FAR_VECTOR_LOAD, _FAR_CONFLICTING_LOAD
             rows = {axis.a for axis in spec.axes if axis.b == 0}
             self.scalar_load = _SCALAR_LOAD if any(axis.a in rows for axis in reduced) else _FAR_SCALAR_LOAD
         self.contiguous = any(axis.a == 1 for axis in reduced)
@@ -288,7 +288,7 @@ class _Model:
         if whole_vectors:
             loads += a_rows * vectors * _VECTOR_LOAD
         else:
-            loads += a_rows * (_CONFLICTING_LOAD if self._conflicts(axes, factors) else self.scalar_load)
+            loads += a_rows * (self.conflicting_load if self._conflicts(axes, factors) else self.scalar_load)
         sums = prod(factors) * vectors
         if sums + b_rows * vectors + 1 > self.machine.registers and b_rows > 1:
             return float("inf")
@@ -305,7 +305,7 @@ class _Model:
         """
         if not self.contiguous:
             return False
-        width = 4 if self.choice.spec.a.dtype != "float64" else 8
+        width = size_of(llvm_type(self.choice.spec.a.dtype))
         together = [
             factor
             for axis, factor in zip(axes, factors, strict=True)
