@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import Any
 
 import pronghorn
@@ -35,6 +36,9 @@ _OF_NETWORKS = {
     "LayerScale": "keras.src.applications.convnext",
 }
 
+
+# Libraries of Keras's makers, whose classes Keras finds by their modules, registered or not.
+_COMPANIONS = ("keras_cv", "keras_hub", "keras_nlp")
 
 # Classes that are public under another name than their own.
 EXPORTED_AS = {"GroupedQueryAttention": "GroupQueryAttention"}
@@ -94,6 +98,26 @@ def find_class(module: str | None, name: str) -> type | None:
         found = getattr(_namespace(path), EXPORTED_AS.get(name, name), None) if path else _at_root(name)
         if inspect.isclass(found) and found.__module__.startswith("pronghorn."):
             return found
+    return None
+
+
+def is_of_companion(module: Any) -> bool:
+    """Whether what a configuration says is its module is one of KerasHub, KerasNLP or KerasCV."""
+    return isinstance(module, str) and module.partition(".")[0] in _COMPANIONS
+
+
+def find_in_companion(module: str | None, name: str) -> type | None:
+    """The class of that name in KerasHub, KerasNLP or KerasCV, which need not be registered; None where there is none.
+
+    The module has been imported by the program: no file has it imported.
+
+    Args:
+        module: the configuration's module.
+        name: the class's name.
+    """
+    found = vars(sys.modules[str(module)]).get(name) if is_of_companion(module) and module in sys.modules else None
+    if inspect.isclass(found) and any(base.__module__.startswith("pronghorn.") for base in found.__mro__):
+        return found if hasattr(found, "from_config") else None
     return None
 
 

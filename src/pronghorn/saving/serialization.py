@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -284,7 +285,7 @@ def _make(config: dict[str, Any], name: str, inner: Any, safe_mode: bool, module
         cls = public_names.find_class(config.get("module"), name)
         if cls is not None:
             _check_registered_name(name, registered)
-    cls = cls or (module_objects or {}).get(name)
+    cls = cls or public_names.find_in_companion(config.get("module"), name) or (module_objects or {}).get(name)
     if cls is None:
         function = keras_operations.function_of(config.get("module") or "", name)
         if function is None:
@@ -330,10 +331,15 @@ class UnknownObjectError(TypeError):
 
 
 def _unknown(kind: str, name: Any, config: dict[str, Any]) -> TypeError:
+    module = config.get("module")
+    mend = (
+        "If it is your own, decorate it with @saving.register_keras_serializable() in a module that is imported "
+        f"before, or pass custom_objects={{{name!r}: ...}}."
+    )
+    if public_names.is_of_companion(module) and module not in sys.modules:
+        mend = f"Files import nothing by themselves: write `import {module}` above."
     error = UnknownObjectError(
-        f"deserialize_keras_object: the {kind} {name!r} is not known (module {config.get('module')!r}). If it is your "
-        "own, decorate it with @saving.register_keras_serializable() in a module that is imported before, or pass "
-        f"custom_objects={{{name!r}: ...}}."
+        f"deserialize_keras_object: the {kind} {name!r} is not known (module {module!r}). {mend}"
     )
     error.unknown_object = f"{kind} {name!r}"
     return error
