@@ -24,6 +24,7 @@ MULTIPLY_ADDS = 2  # of whole vectors that a core does in a cycle
 # -- what is computed where it is used, and what is stored
 STEP_CYCLES, EXPENSIVE_CYCLES, RANDOM_CYCLES = 1, 12, 60  # of one element of a primitive, in additions
 REUSED_CYCLES = 8  # what several users would each compute is stored from here on
+FAR_CYCLES = 40  # of writing a number beyond the caches and reading it again
 MOST_CYCLES = 400  # of one element: longer expressions are cut, for their code
 MOST_STORES = 8  # of one kernel: more would spill registers
 LOOK_BACK = 12  # kernels that are tried for sharing loads

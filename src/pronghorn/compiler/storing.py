@@ -15,6 +15,7 @@ from pronghorn.compiler.costs import (
 from pronghorn.compiler.expr import Apply, Bits, Expr, Index, LoopVar, Quotient, Remainder
 from pronghorn.compiler.lowering import CONTRACTIONS, REDUCTIONS, is_virtual
 from pronghorn.compiler.pooled import pooled_operands
+from pronghorn.compiler.remaking import make_again
 from pronghorn.compiler.virtual import reshape_index
 from pronghorn.graph.dim import Extent
 from pronghorn.graph.ir import Graph, Node, Value
@@ -53,6 +54,7 @@ def choose_stored(graph: Graph, target: Target) -> set[Value]:
                     _store(operand, stored)
     cost: dict[Value, int] = dict.fromkeys(stored, 0)
     reads: dict[Value, frozenset[Value]] = {}
+    reused: dict[Value, int] = {}
     # in order, so that what an operand costs is known when its user is looked at
     for node in graph.nodes:
         for value in node.outputs:
@@ -62,8 +64,9 @@ def choose_stored(graph: Graph, target: Target) -> set[Value]:
             continue
         (value,) = node.outputs
         if value not in stored:
-            _consider(node, value, stored, cost, uses)
+            reused.update(_consider(node, value, stored, cost, uses))
             _consider_reads(node, value, stored, reads, uses)
+    make_again(graph, stored, reused, target)
     return stored
 
 
@@ -108,7 +111,10 @@ def is_zeros(value: Value) -> bool:
     return node is not None and node.prim.name == "constant" and not any(node.params["value"].tobytes())
 
 
-def _consider(node: Node, value: Value, stored: set[Value], cost: dict[Value, int], uses: dict[Value, int]) -> None:
+def _consider(
+    node: Node, value: Value, stored: set[Value], cost: dict[Value, int], uses: dict[Value, int]
+) -> dict[Value, int]:
+    """Store what is too expensive to be virtual; gives ``value`` and its cost where it is only so for all its users."""
     name = node.prim.name
     own = cost_of(name)
     operand_costs = [0 if v in stored else cost.get(v, 0) for v in node.inputs]
@@ -125,8 +131,10 @@ def _consider(node: Node, value: Value, stored: set[Value], cost: dict[Value, in
     total = own + sum(operand_costs)
     if (uses[value] > 1 and total >= REUSED_CYCLES) or total > MOST_CYCLES:
         stored.add(value)
-        total = 0
+        cost[value] = 0
+        return {value: total} if total <= MOST_CYCLES else {}
     cost[value] = total
+    return {}
 
 
 def _consider_reads(

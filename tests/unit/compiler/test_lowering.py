@@ -1,12 +1,21 @@
 """Which values lie in memory."""
 
+import numpy as np
+import pytest
+
+from pronghorn import ops
+from pronghorn.backends.llvm import Executable
+from pronghorn.backends.numpy import run
+from pronghorn.compiler.stages import rewrite
 from pronghorn.compiler.storing import choose_stored
 from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
 from pronghorn.runtime.host import host_target
 
 SHAPE = (64, 32)
+BATCH = Dim.symbol("batch")
 
 
 def stored_sums(many, readers):
@@ -30,3 +39,54 @@ def test_a_sum_is_stored_where_that_is_less_to_read():
 def test_a_sum_is_computed_where_it_is_used():
     assert stored_sums(many=2, readers=2) == 0
     assert stored_sums(many=6, readers=1) == 0
+
+
+def _gated(wanted=()):
+    """A SiLU between products, forwards and backwards; `wanted`: more of its values that are results."""
+
+    def fn(x, w, v, g):
+        y = ops.matmul(x, w)
+        share = ops.sigmoid(y)
+        kept = {"share": share}
+        h = y * share
+        slope = ops.matmul(g, v) * share * (1 + y * (1 - share))
+        return [ops.matmul(h, ops.transpose(v)), ops.matmul(ops.transpose(x), slope), *(kept[name] for name in wanted)]
+
+    return fn
+
+
+def _shares(rows, width, wanted=()):
+    """How many sigmoids are stored."""
+    shapes = [(rows, 8), (8, width), (8, width), (rows, 8)]
+    traced = trace(_gated(wanted), [Aval(shape, "float32") for shape in shapes])
+    graph = rewrite(traced.graph, host_target())
+    return sum(v.node is not None and v.node.prim.name == "logistic" for v in choose_stored(graph, host_target()))
+
+
+def test_what_is_large_and_quickly_made_again_is_not_stored():
+    large = host_target().l2_bytes // 4 // 64 + 1  # at a typical batch
+    assert _shares(BATCH, large) == 0
+    assert _shares(BATCH, 16) == 1  # in a cache it is read faster than made
+    assert _shares(BATCH, large, ["share"]) == 1
+
+
+def test_what_is_made_of_arrays_that_a_user_does_not_read_is_stored():
+    def fn(x, w, g):
+        y = ops.exp(ops.matmul(x, w))
+        return [ops.matmul(y, ops.transpose(w)), ops.matmul(g, w) * y * 2]
+
+    large = host_target().l2_bytes // 4 // 64 + 1
+    traced = trace(fn, [Aval(shape, "float32") for shape in ((BATCH, 8), (8, large), (BATCH, 8))])
+    stored = choose_stored(rewrite(traced.graph, host_target()), host_target())
+    assert any(v.node is not None and v.node.prim.name == "exp" for v in stored)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3, 40])
+def test_what_is_made_again_has_the_same_values(rows):
+    width = host_target().l2_bytes // 4 // 64 + 1
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=shape).astype("float32") for shape in ((rows, 8), (8, width), (8, width), (rows, 8))]
+    shapes = [(BATCH, 8), (8, width), (8, width), (BATCH, 8)]
+    traced = trace(_gated(), [Aval(shape, "float32") for shape in shapes])
+    for got, expected in zip(Executable(traced)(*arrays), run(traced.graph, arrays), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-3)
