@@ -2,6 +2,7 @@
 
 The error function in a GELU, or the sigmoid in a SiLU, is needed forwards and backwards, and where it is needed, so is
 what it is made of. Stored, it is one more array of that size to write, to keep and to read; made again, a few cycles.
+So are the exponentials of logits: where they are needed, the logits may be read in their place.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ MOST_USERS = 4
 
 
 def make_again(graph: Graph, stored: set[Value], reused: Mapping[Value, int], target: Target) -> None:
-    """Take values out of ``stored`` that are larger than a cache and quickly made of what their users read anyway.
+    """Take values out of ``stored`` that are larger than a cache and quickly made, without more to read for any user.
 
     Args:
         graph: the graph.
@@ -37,8 +38,8 @@ def make_again(graph: Graph, stored: set[Value], reused: Mapping[Value, int], ta
         readers = list(_readers(value, users, stored))
         if len(readers) > MOST_USERS or None in readers or cycles * (len(readers) - 1) > FAR_CYCLES:
             continue
-        made_of = _reads(value.node, stored, value)
-        if all(made_of <= _reads(node, stored, value) for node in readers if node is not None):
+        made_of = {v for v in _reads(value.node, stored, value) if 2 * _nbytes(v) > _nbytes(value)}
+        if all(len(made_of - _reads(node, stored, value)) <= 1 for node in readers if node is not None):
             stored.remove(value)
 
 

@@ -310,10 +310,15 @@ def test_plans():
     chosen = plan(filter_gradient(32, 34, 34, 128, 128, 3, 3).spec, machine)
     assert chosen.chunks is not None and chosen.chunks.count == Count(32, 1, 46)
     # Many results are summed in few chunks (not 64): writing and reading partial sums would take longer than the sums.
-    chosen = plan(filter_gradient(16, 8, 16, 256, 8000, 1, 1, runtime=("n",)).spec, machine)
+    chosen = plan(filter_gradient(16, 8, 16, 1024, 3000, 1, 1, runtime=("n",)).spec, machine)
     assert chosen.chunks is not None
     assert chosen.chunks.count.limit == 16
-    assert chosen.scratch[-1].bytes({"n": 16}) == 16 * 4 * 256 * 8000
+    assert chosen.scratch[-1].bytes({"n": 16}) == 16 * 4 * 1024 * 3008
+    # With panels of B for many threads, each goes through its parts in turn: nothing is there several times.
+    chosen = plan(filter_gradient(16, 8, 16, 256, 8000, 1, 1, runtime=("n",)).spec, machine)
+    assert chosen.chunks is not None and chosen.chunks.count.limit == 1
+    assert chosen.scratch[-1].bytes({"n": 16}) == 4 * 256 * 8000
+    assert chosen.kernels[0].units.evaluate({"n": 16}) == 125
     # No splitting where each tile's own share is small.
     assert plan(matmul(512, 784, 512, runtime=("m",)).spec, machine).chunks is None
     # One column: the lanes run along the sum.
@@ -337,6 +342,18 @@ def test_long_sums_in_blocks(native, name, target):
         assert made.chunks and any(level.axis and level.axis.reduced for level in made.levels)
     ints = BLOCKED[name](dtypes=("int32",) * 3)
     check(native, ints, target)
+
+
+@pytest.mark.parametrize("images", [0, 1, pytest.param(33, marks=pytest.mark.slow)])
+def test_panels_that_go_through_a_long_sum_in_turn(native, images):
+    """Also a sum of which there is nothing, of one part, of one and a little."""
+    for dtypes in (("float32",) * 3, ("float32", "float32", "float16")):
+        problem = filter_gradient(images, 5, 8, 7, 4100, 1, 1, runtime=("n",), dtypes=dtypes)
+        machine = named_target("avx512")
+        chosen = plan(problem.spec, machine)
+        assert chosen.chunks is not None and chosen.chunks.count.limit == 1
+        assert [level.axis and level.axis.reduced for level in chosen.levels] == [None, False, True, False]
+        check(native, problem, cuts=(0.3,))
 
 
 @pytest.mark.parametrize("images", [0, 1, 17])

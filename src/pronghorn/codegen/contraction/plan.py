@@ -42,6 +42,7 @@ __all__ = [
 
 FEW_PARTIALS = 16  # where there are not enough tiles otherwise
 MOST_PARTIALS = 64
+MANY_PANELS = 64  # of B, which are units enough for many threads
 LEAST_BLOCK = 48  # steps, or reading and writing the sums takes long
 CHUNK_BYTES = 768 * 1024  # of A and B, where they are large
 PACK_ROWS = 64  # that reuse a panel before packing it pays at all
@@ -159,9 +160,12 @@ def plan(
     depth = _depth_order(choice)
     pack, kept = _panels(choice, tile, depth, machine)
     chunks = None if multiples or choice.dot else _split(choice, tile, depth, kept, machine)
-    blocks = _blocks(choice, tile, depth, chunks, machine)
-    levels = _levels(choice, tile, chunks, blocks, machine)
-    unit_levels, work = _unit_levels(levels, tile)
+    turns = _turns(choice, tile, depth, chunks, machine)
+    if turns and chunks:
+        chunks = replace(chunks, count=replace(chunks.count, limit=1))
+    blocks = turns or _blocks(choice, tile, depth, chunks, machine)
+    levels = _levels(choice, tile, chunks, blocks, bool(turns), machine)
+    unit_levels, work = _unit_levels(levels, tile, chunks)
     partial = Plan(spec, choice.axis, choice.dot, pack, tile, levels, unit_levels, depth, chunks, (), (), multiples)
     main = Kernel("main", _units(levels[:unit_levels], chunks), work / MULTIPLY_ADDS)
     return _with_kernels(partial, main)
@@ -232,7 +236,7 @@ def _partials(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], longest
     operands = span_of(spec, "a") + span_of(spec, "b")
     if tiles <= 2 or streamed <= machine.l2_bytes or operands <= 2 * machine.l2_bytes:
         return 1
-    by_panel = -(-steps * panel // (machine.l2_bytes // 4))
+    by_panel = -(-steps // _panel_steps(tile, spec, machine))
     whole = min(-(-operands // CHUNK_BYTES), MOST_PARTIALS)
     columns = prod(typical(axis.extent) for axis in spec.axes if not axis.reduced and axis.b != 0)
     read_again = -(-columns // (tile.vectors * tile.lanes)) * span_of(spec, "a")
@@ -243,6 +247,34 @@ def _partials(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], longest
     if whole < FEW_PARTIALS <= affordable and _blocks(choice, tile, depth, _chunks(longest, FEW_PARTIALS), machine):
         whole = FEW_PARTIALS
     return whole if whole <= affordable else 1
+
+
+def _panel_steps(tile: Tile, spec: Contraction, machine: Machine) -> int:
+    """How many steps of a panel of B a quarter of the second-level cache holds."""
+    return machine.l2_bytes // 4 // (tile.vectors * tile.lanes * size_of(llvm_type(spec.b.dtype)))
+
+
+def _turns(
+    choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], chunks: Chunks | None, machine: Machine
+) -> tuple[Level, ...]:
+    """Loops over summed axes inside of those over panels of B, where a long sum is split for the sake of these alone.
+
+    Where there are panels enough for all threads, each can go through the parts of its sum in turn, and the result is
+    there once rather than once for each part. Empty where the parts are better summed apart.
+    """
+    panels = choice.axis.extent
+    if chunks is None or not isinstance(panels, int) or -(-panels // (tile.vectors * tile.lanes)) < MANY_PANELS:
+        return ()
+    steps = _panel_steps(tile, choice.spec, machine)
+    if chunks.count.limit != -(-prod(typical(axis.extent) for axis in depth) // steps):
+        return ()  # it is split into chunks that stay in the cache as a whole
+    for number in reversed(range(len(depth))):
+        axis = depth[number]
+        if number and isinstance(axis.extent, int) and axis.extent <= steps:
+            steps //= axis.extent
+        else:
+            return (*(Level(outer, 1) for outer in depth[:number]), Level(axis, max(1, steps)))
+    return ()
 
 
 def _chunks(longest: list[Axis], partials: int) -> Chunks | None:
@@ -302,9 +334,17 @@ def _block_bytes(spec: Contraction, inner: tuple[Axis, ...], axis: Axis | None, 
 
 
 def _levels(
-    choice: VectorChoice, tile: Tile, chunks: Chunks | None, blocks: tuple[Level, ...], machine: Machine
+    choice: VectorChoice,
+    tile: Tile,
+    chunks: Chunks | None,
+    blocks: tuple[Level, ...],
+    in_turn: bool,
+    machine: Machine,
 ) -> tuple[Level, ...]:
-    """The loops around the tile: chunks, blocks, batch axes, then rows and columns with the smaller operand inside."""
+    """The loops around the tile: chunks, blocks, batch axes, then rows and columns with the smaller operand inside.
+
+    ``in_turn``: the blocks are those of a panel of B, inside of the loops over panels.
+    """
     free = [axis for axis in choice.spec.axes if not axis.reduced and axis is not choice.axis]
     batch = [axis for axis in free if axis.a != 0 and axis.b != 0]
     rows = sorted((axis for axis in free if axis.b == 0), key=lambda axis: -far(axis.a))
@@ -312,13 +352,16 @@ def _levels(
     across = [] if choice.dot else [Level(choice.axis, tile.vectors * tile.lanes)]
     row_levels = [Level(axis, tile.factor(axis.name)) for axis in rows]
     column_levels = [Level(axis, tile.factor(axis.name)) for axis in columns] + across
+    outer = [Level(axis, tile.factor(axis.name)) for axis in batch]
+    if in_turn:
+        return (Level(None, 1), *outer, *column_levels, *blocks, *row_levels)
     alike = prod(typical(axis.extent) for axis in batch)
     if _bytes_along(choice.spec, "b") // max(alike, 1) <= machine.l2_bytes * 3 // 4:
         inside = row_levels + column_levels  # all of B stays in the cache while the rows go by
     else:
         inside = column_levels + row_levels  # a panel of B stays
     head = [Level(None, 1), *blocks] if chunks else []
-    return tuple(head + [Level(axis, tile.factor(axis.name)) for axis in batch] + inside)
+    return tuple(head + outer + inside)
 
 
 def _level_count(level: Level, chunks: Chunks | None) -> Count:
@@ -331,7 +374,7 @@ def _units(levels: tuple[Level, ...], chunks: Chunks | None) -> Units:
     return Units.of(*(_level_count(level, chunks) for level in levels))
 
 
-def _unit_levels(levels: tuple[Level, ...], tile: Tile) -> tuple[int, float]:
+def _unit_levels(levels: tuple[Level, ...], tile: Tile, chunks: Chunks | None) -> tuple[int, float]:
     """How many of the outer loops make the units, and what one takes: units not too small, but enough of them."""
     work = tile.cycles
     fewest = 1
@@ -343,6 +386,8 @@ def _unit_levels(levels: tuple[Level, ...], tile: Tile) -> tuple[int, float]:
         if work <= GRAIN_CYCLES or fewest >= enough:
             break
         used += 1
+        if level.axis is None and chunks is not None and chunks.count.limit == 1:
+            continue
         if level.axis is None:
             fewest, work = fewest * 8, work / FEW_PARTIALS
         else:
