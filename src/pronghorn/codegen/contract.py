@@ -39,11 +39,11 @@ from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.units import Units
 from pronghorn.codegen.values import round_to
 from pronghorn.compiler.costs import typical
-from pronghorn.compiler.expr import Index, LoopVar, all_indices, walk
-from pronghorn.compiler.kernels import ContractionKernel, Part, PoolFusion
+from pronghorn.compiler.expr import Index, all_indices, walk
+from pronghorn.compiler.kernels import Axis, ContractionKernel, Part, PoolFusion
 from pronghorn.compiler.storing import code_of
 from pronghorn.compiler.virtual import linear
-from pronghorn.graph.dim import Extent, product
+from pronghorn.graph.dim import product
 from pronghorn.graph.ir import Aval, Value
 from pronghorn.runtime.host import Target
 
@@ -171,19 +171,22 @@ def _plan_with_epilogue(kernel: ContractionKernel, part: Part, make: Callable[[l
         broken = [
             inner.name
             for outer, inner in pairwise(() if made.dot else made.vector.whole)
-            if not _one_stride(variable_of(kernel, outer), variable_of(kernel, inner), inner.extent, indices)
+            if not _one_stride(kernel, outer, inner, indices)
         ]
         if not broken:
             return made
         apart += broken
 
 
-def _one_stride(outer: LoopVar, inner: LoopVar, extent: Extent, indices: Sequence[Index]) -> bool:
-    """Whether counting on in ``inner`` beyond ``extent`` is, for each of ``indices``, a step of ``outer``.
+def _one_stride(kernel: ContractionKernel, outer: Axis, inner: Axis, indices: Sequence[Index]) -> bool:
+    """Whether counting on in ``inner`` beyond its end is, for each of ``indices``, a step of ``outer``.
 
     What an index holds of quotients and remainders is among ``indices`` itself.
     """
-    return all(index.terms.get(outer, 0) == index.terms.get(inner, 0) * extent for index in indices)
+    if outer.first:  # which the inner does not count
+        return False
+    big, small = variable_of(kernel, outer), variable_of(kernel, inner)
+    return all(i.terms.get(big, 0) * outer.step == i.terms.get(small, 0) * inner.step * inner.extent for i in indices)
 
 
 def _pooling_plan(

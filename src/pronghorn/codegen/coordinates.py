@@ -23,7 +23,7 @@ def lanes_along(kernel: ContractionKernel, place: Place) -> tuple[LoopVar | None
     if not place.axis or place.lanes == 1:
         return None, 1
     axis = place.axis[-1]
-    return variable_of(kernel, axis), axis.c if axis.group else 1
+    return variable_of(kernel, axis), axis.c if axis.group else axis.step
 
 
 def coordinates(
@@ -43,5 +43,6 @@ def coordinates(
                 value = fb.mul(fb.add(value, place.coords[outer.name]), slots.extent(inner.extent))
         if axis.name in place.coords:
             value = fb.add(value, place.coords[axis.name])
-        values[var] = fb.add(values[var], fb.mul(value, slots.extent(axis.c)) if axis.group else value)
+        apart = slots.extent(axis.c) if axis.group else axis.step
+        values[var] = fb.add(values[var], fb.add(fb.mul(value, apart), axis.first))
     return list(values.items())

@@ -112,7 +112,7 @@ class Signature:
             return ("part", self._value(x.a), self._value(x.b), self._all(x.axes), offsets)
         if isinstance(x, Axis):
             extents = tuple(map(self._extent, (x.extent, x.a, x.b, x.c)))
-            return ("axis", x.name, extents, x.output, x.group, self._all(x.parts))
+            return ("axis", x.name, extents, x.output, x.group, self._all(x.parts), x.first, x.step)
         if isinstance(x, Reduction):
             return ("reduction", x.op, self._expr(x.element), self._all(x.vars), x.dtype, self._of(x.chunk),
                     self._of(x.position))  # fmt: skip

@@ -156,7 +156,8 @@ def _conv_input_grad(node: Node, stored: set[Value]) -> list[Part] | None:
             step = s // gcd(s, d)
             first = next((k for k in range(min(step, kernel)) if (r + lo - k * d) % s == 0), None)
             count = 0 if first is None else -((first - kernel) // step)
-            axes.append(Axis(f"o{axis}", (out.shape[axis] - r + s - 1) // s, vg.strides[axis], 0, c[axis] * s, axis))
+            extent = (out.shape[axis] - r + s - 1) // s
+            axes.append(Axis(f"o{axis}", extent, vg.strides[axis], 0, c[axis] * s, axis, first=r, step=s))
             reduced.append(Axis(f"k{axis}", count, -(step * d // s) * vg.strides[axis], step * vw.strides[axis - 1]))
             a_offset += (r + lo - (first or 0) * d) // s * vg.strides[axis]
             b_offset += (first or 0) * vw.strides[axis - 1]

@@ -42,11 +42,27 @@ def decompose(graph: Graph, target: Target) -> Graph:
 
 class _Decomposer(Rewriter):
     def __init__(self, graph: Graph, target: Target):
-        super().__init__(graph, {**RULES, "conv_input_grad": self._conv_input_grad, "dot_general": self._dot_general})
+        own = {"conv": self._conv, "conv_filter_grad": self._conv, "conv_input_grad": self._conv_input_grad}
+        super().__init__(graph, {**RULES, **own, "dot_general": self._dot_general})
         self.target = target
+        self.padded: dict[tuple, Value] = {}
 
     def subgraph(self, graph: Graph) -> Graph:
         return _Decomposer(graph, self.target).run()
+
+    def pad(self, x: Value, low: tuple, high: tuple) -> Value:
+        """``x`` padded with zeros (cropped where negative); the same array where it is asked for again."""
+        key = (x, low, high)
+        if key not in self.padded:
+            self.padded[key] = _pad(self, x, low, high)
+        return self.padded[key]
+
+    def _conv(self, rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value]:
+        """The first operand, which is the convolution's input in both, padded beforehand."""
+        x, other = inputs
+        padding = node.params["padding"]
+        x = self.pad(x, (0, *(low for low, _ in padding), 0), (0, *(high for _, high in padding), 0))
+        return rw.add(node.prim, [x, other], {**node.params, "padding": ((0, 0),) * len(padding)})
 
     def _dot_general(self, rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
         """Without a contracted axis an elementwise product; else as it is, but for rows that compete for the cache."""
@@ -69,7 +85,7 @@ class _Decomposer(Rewriter):
         g, w = inputs
         p = node.params
         low, high = input_grad_border(p["input_shape"], g.shape, w.shape, p["strides"], p["padding"], p["dilation"])
-        g = _pad(rw, g, (0, *low, 0), (0, *high, 0))
+        g = self.pad(g, (0, *low, 0), (0, *high, 0))
         padding = tuple((lo + s * a, hi + s * b) for (lo, hi), s, a, b in zip(p["padding"], p["strides"], low, high))
         return rw.add(P.conv_input_grad, [g, w], {**p, "padding": padding})
 
@@ -81,16 +97,6 @@ def _pad(rw: Rewriter, x: Value, low: tuple, high: tuple) -> Value:
     (zero,) = rw.add(P.constant, [], {"value": np.zeros((), dtypes.to_numpy(x.dtype))})
     rank = len(x.shape)
     return rw.add(P.pad, [x, zero], {"low": low, "high": high, "interior": (0,) * rank})[0]
-
-
-@rule("conv")
-@rule("conv_filter_grad")
-def _conv(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value]:
-    """The first operand, which is the convolution's input in both, padded beforehand."""
-    x, other = inputs
-    padding = node.params["padding"]
-    x = _pad(rw, x, (0, *(low for low, _ in padding), 0), (0, *(high for _, high in padding), 0))
-    return rw.add(node.prim, [x, other], {**node.params, "padding": ((0, 0),) * len(padding)})
 
 
 def _rows_compete(x: Value, y: Value, params: Mapping[str, Any], target: Target) -> bool:

@@ -45,6 +45,7 @@ class Axis:
             array has no such axis.
         output: the axis of the kernel's result that it runs along, if it does.
         group: whether it counts groups of elements along ``output``, ``c`` apart.
+        first, step: the indices along ``output`` that it runs through, if not all.
         parts: for an axis merged from several, those, the outermost first.
     """
 
@@ -56,6 +57,8 @@ class Axis:
     output: int | None = None
     group: bool = False
     parts: tuple[Axis, ...] = ()
+    first: int = 0
+    step: int = 1
 
     @property
     def reduced(self) -> bool:

@@ -134,7 +134,7 @@ class Scheduler:
         kernel, lowering = self.kernels[number], self.lowerings.get(number)
         if lowering is None or not isinstance(kernel, Nest) or kernel.domain != value.shape:
             return False
-        if isinstance(kernel, ContractionKernel) and (len(kernel.parts) > 1 or kernel.zero_first):
+        if isinstance(kernel, ContractionKernel) and kernel.zero_first:
             return False
         if len(kernel.stores) >= MOST_STORES:
             return False

@@ -58,6 +58,7 @@ class Simplifier(Rewriter):
     def __init__(self, graph: Graph, rules: Any = None):
         super().__init__(graph, {})
         self._known: dict[Hashable, list[Value]] = {}
+        self._rectified: dict[Value, Value] = {}  # a test of x against 0, to relu(x)
 
     def run(self) -> Graph:
         for v in self.old.inputs:
@@ -77,7 +78,23 @@ class Simplifier(Rewriter):
         params = node.params
         if _bodies(node):
             params = with_graphs(params, lambda body: Simplifier(body).run())
+        if node.prim.name == "select":
+            return self._select(node, inputs)
         return self.shared(node.prim, inputs, params, node)
+
+    def _select(self, node: Node, inputs: list[Value]) -> list[Value]:
+        """Where relu(x) is known, its gradient's test of x is one of relu(x), so that x itself need not be kept."""
+        condition, *arms = inputs
+        rectified = self._rectified.get(condition)
+        if rectified is not None:
+            test = condition.node
+            assert test is not None
+            again = self.shared(test.prim, [rectified, test.inputs[1]], test.params)
+            return self.shared(node.prim, [*again, *arms], node.params, node)
+        new = self.shared(node.prim, inputs, node.params, node)
+        if _is_rectifier(condition, arms):
+            self._rectified[condition] = new[0]
+        return new
 
     def _zeros(self, aval: Aval) -> Value:
         """An array of zeros."""
@@ -98,6 +115,15 @@ class Simplifier(Rewriter):
             known = self.add(prim, inputs, params) if like is None else self.again(like, inputs, params)
             self._known[key] = known
         return known
+
+
+def _is_rectifier(condition: Value, arms: list[Value]) -> bool:
+    """Whether the choice is ``x > 0 ? x : 0`` or ``x <= 0 ? 0 : x``, which keeps NaN."""
+    test = condition.node
+    if test is None or test.prim.name not in ("gt", "le") or not _is_zero(test.inputs[1]):
+        return False
+    kept, cleared = arms if test.prim.name == "gt" else arms[::-1]
+    return kept is test.inputs[0] and _is_zero(cleared)
 
 
 def _is_of_nothing(node: Node, inputs: list[Value]) -> bool:

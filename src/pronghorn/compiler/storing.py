@@ -150,11 +150,26 @@ def _consider_reads(
         else:
             found |= {v for v in reads.get(operand, ()) if len(v.shape) >= len(value.shape)}
     many, readers = len(found), uses[value]
+    if many > 1 and readers > 1 and _ends_a_product(node, value, uses):
+        stored.add(value)
     if many > MOST_READ:
         stored.add(value)
     if node.prim.elementwise and many * readers > many + 1 + readers:  # reads, or reads and a write
         stored.add(value)
     reads[value] = frozenset(found)
+
+
+def _ends_a_product(node: Node, value: Value, uses: dict[Value, int]) -> bool:
+    """Whether ``value`` is all that a contraction's result is needed for: it is then written in that one's place."""
+    if not node.prim.elementwise:
+        return False
+    for operand in node.inputs:
+        maker = operand.node
+        if maker is None or uses[operand] > 1 or len(operand.shape) < len(value.shape):
+            continue
+        if maker.prim.name in CONTRACTIONS or _ends_a_product(maker, value, uses):
+            return True
+    return False
 
 
 def _store_operands(node: Node, stored: set[Value], target: Target) -> None:
