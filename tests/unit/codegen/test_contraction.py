@@ -32,6 +32,7 @@ from pronghorn.codegen.contraction import (
 )
 from pronghorn.codegen.slots import Tables
 from pronghorn.codegen.units import Count
+from pronghorn.graph.dim import Dim
 from pronghorn.runtime.host import named_target, native_target
 
 CASES = {
@@ -407,6 +408,16 @@ def test_rows_that_compete_for_the_same_lines_of_the_cache_are_few_in_a_tile():
 
     assert rows(1568, 1000, 256) == 14
     assert rows(1568, 1024, 256) <= 8 and rows(392, 2048, 512) <= 8  # 4096 and 8192 bytes apart
+
+
+def test_a_sum_that_turns_out_short_is_cut_into_few_chunks():
+    batch = Dim.symbol("batch")
+    axes = (Axis("m", 256, a=1, c=1024), Axis("n", 1024, b=1, c=1), Axis("k", 128 * batch, a=256, b=1024))
+    problem = Contraction(axes, *(Array(slot, "float32") for slot in range(3)))
+    chunks = plan(problem, named_target("avx512")).chunks
+    count = chunks.count
+    assert count.limit >= 16 and chunks.axis == "k"
+    assert [count.evaluate({"batch": n}) for n in (0, 1, 2, 4, 1000)] == [0, 1, 1, 2, count.limit]
 
 
 def test_wrong_use_is_named(native):
