@@ -44,6 +44,8 @@ CASES = {
     "filter gradient, odd": lambda **o: filter_gradient(5, 9, 11, 16, 20, 3, 3, **o),
     "filter gradient, few tiles": lambda **o: filter_gradient(41, 5, 4, 17, 9, 3, 3, **o),
     "filter gradient, many chunks": lambda **o: filter_gradient(37, 20, 20, 5, 6, 3, 3, **o),
+    "filter gradient, blocks of channels": lambda **o: filter_gradient(5, 8, 7, 128, 192, 3, 3, **o),
+    "filter gradient, blocks of inputs": lambda **o: filter_gradient(3, 7, 8, 256, 80, 3, 3, **o),
 }
 
 
@@ -204,7 +206,7 @@ OTHERS = {
     "three channels are no taps": conv(2, 16, 16, 3, 32, 5, 3),
     "filter gradient, 5x5": filter_gradient(2, 12, 12, 32, 32, 5, 5),
     "filter gradient, one image": filter_gradient(1, 12, 12, 32, 32, 3, 3),
-    "filter gradient, sums that outgrow the cache": filter_gradient(2, 12, 12, 128, 144, 3, 3),
+    "filter gradient, sums that outgrow the cache": filter_gradient(2, 12, 12, 300, 144, 3, 3),
     "filter gradient, double": filter_gradient(2, 12, 12, 32, 32, 3, 3, dtypes=("float64",) * 3),
     "depthwise": depthwise(2, 12, 12, 32, 3, 3),
     "attention": attention(2, 3, 17, 19, 8),
@@ -237,6 +239,11 @@ def test_taken_where_it_gains():
         assert (plan_winograd(spec, machine, plan(spec, machine)) is not None) == gains
         spec = filter_gradient(32, size, size, cin, cout, 3, 3, runtime=("n",)).spec
         assert (plan_winograd(spec, machine, plan(spec, machine)) is not None) == gains
+    for size, channels in ((10, 256), (6, 512)):  # in blocks of channels
+        spec = filter_gradient(32, size, size, channels, channels, 3, 3, runtime=("n",)).spec
+        made = plan_winograd(spec, machine, plan(spec, machine))
+        assert isinstance(made, FilterGradientPlan) and made.blocks > 1
+        assert 4 * 16 * made.sums_plane <= 1.1 * 1024 * 1024 and made.kernels[0].units.typical >= 8
     spec = conv(32, 34, 34, 512, 512, 3, 3).spec  # its transformed filters outgrow the caches
     assert plan_winograd(spec, machine) is None
     merged = dataclasses.replace(spec, axes=tuple(reversed(spec.axes)))
@@ -247,6 +254,6 @@ def test_plan_fits_the_stack():
     for cin, cout in ((16, 16), (256, 64), (256, 256), (64, 512)):
         made = winograd(conv(4, 34, 34, cin, cout, 3, 3).spec, named_target("avx512"))
         assert 4 * 16 * (made.input_plane + made.product_plane) <= 400 * 1024
-    for cin, cout in ((16, 16), (128, 128), (256, 64)):
+    for cin, cout in ((16, 16), (128, 128), (256, 64), (512, 512)):
         made = winograd(filter_gradient(4, 34, 34, cin, cout, 3, 3).spec, named_target("avx512"))
         assert 4 * 16 * (made.input_plane + made.gradient_plane) <= 400 * 1024

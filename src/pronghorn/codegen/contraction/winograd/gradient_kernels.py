@@ -33,7 +33,7 @@ def emit_sums(
     slot: int,
     product: str,
 ) -> None:
-    """Writes the main kernel; a unit is a chunk of the images, whose sums lie in ``slot``.
+    """Writes the main kernel; a unit is a chunk of the images and a block of channels, whose sums lie in ``slot``.
 
     ``product`` is the name of the kernel of ``plan.product``, which adds to its results.
     """
@@ -63,6 +63,8 @@ class _Sums:
         self.inputs = fb.alloca("float", POINTS * plan.input_plane, align=64)
         self.gradients = fb.alloca("float", POINTS * plan.gradient_plane, align=64)
         self.table = fb.alloca("ptr", 3, align=8)
+        self.a_first: Operand = 0  # channels of A and B, of the unit's block
+        self.b_first: Operand = 0
 
     def _base(self, array: Array) -> str:
         return self.fb.gep(
@@ -73,8 +75,11 @@ class _Sums:
         fb, plan = self.fb, self.plan
         images = self.slots.extent(plan.images.extent)
         length = fb.ceil_div(images, fb.max(self.slots.count(plan.chunks), 1))
-        with fb.loop("%begin", "%end") as chunk:
-            sums = fb.gep("float", self.sums, fb.mul(chunk, POINTS * plan.sums_plane))
+        with fb.loop("%begin", "%end") as unit:
+            chunk, block = fb.div(unit, plan.blocks), fb.rem(unit, plan.blocks)
+            self.a_first = fb.mul(fb.div(block, plan.vector_blocks), plan.depth)
+            self.b_first = fb.mul(fb.rem(block, plan.vector_blocks), plan.width)
+            sums = fb.gep("float", self.sums, fb.mul(unit, POINTS * plan.sums_plane))
             for number, pointer in enumerate((self.inputs, self.gradients, sums)):
                 fb.store("ptr", pointer, fb.gep("ptr", self.table, number))
             with fb.loop(0, POINTS * plan.sums_plane, plan.lanes) as at:
@@ -109,11 +114,12 @@ class _Sums:
         fb, plan, slots = self.fb, self.plan, self.slots
         image, inside = fb.div(tile, plan.tiles_of_image), fb.rem(tile, plan.tiles_of_image)
         at = position(fb, plan, inside)
-        source = fb.gep(storage_type(self.spec.a.dtype), self.a_base, fb.mul(image, slots.extent(plan.images.a)))
+        image_at = fb.add(self.a_first, fb.mul(image, slots.extent(plan.images.a)))
+        source = fb.gep(storage_type(self.spec.a.dtype), self.a_base, image_at)
         target = fb.gep("float", self.inputs, fb.mul(number, plan.depth))
         transform_inputs(fb, plan, self.machine, source, at, target)
         pairs = (plan.rows, plan.columns)
-        gradients: Operand = fb.mul(image, slots.extent(plan.images.b))
+        gradients = fb.add(self.b_first, fb.mul(image, slots.extent(plan.images.b)))
         for pair, first in zip(pairs, at, strict=True):
             gradients = fb.add(gradients, fb.mul(first, static(pair.results.b)))
         last = [last_step(fb, pair, first) for pair, first in zip(pairs, at, strict=True)]
@@ -163,14 +169,18 @@ def emit_chunk_sums(
     fb = start_kernel(module, name)
     spec, lanes = plan.spec, plan.lanes
     slots = Slots(fb, tables)
-    ty, extent = vec("float", lanes), static(plan.vector.extent)
+    ty, extent = vec("float", lanes), static(plan.vector.extent) * plan.vector_blocks
+    block = POINTS * plan.sums_plane
+    depth = static(plan.channels.extent)
     sums, c_base = base_pointer(fb, slot), base_pointer(fb, spec.c.slot)
     chunks = slots.count(plan.chunks)
     arithmetic = Arithmetic(fb, ty)
     with fb.loop("%begin", "%end") as channel, fb.loop(0, extent, lanes) as first:
-        here = fb.gep("float", sums, fb.add(fb.mul(channel, plan.width), first))
+        number = fb.add(fb.mul(fb.div(channel, depth), plan.vector_blocks), fb.div(first, plan.width))
+        inside = fb.add(fb.mul(fb.rem(channel, depth), plan.width), fb.rem(first, plan.width))
+        here = fb.gep("float", sums, fb.add(fb.mul(number, block), inside))
         with fb.loop_carry(0, chunks, [(ty, "zeroinitializer")] * POINTS) as loop:
-            chunk = fb.gep("float", here, fb.mul(loop.index, POINTS * plan.sums_plane))
+            chunk = fb.gep("float", here, fb.mul(loop.index, plan.blocks * block))
             for point, carried in enumerate(loop.carried):
                 part = fb.load(ty, fb.gep("float", chunk, point * plan.sums_plane))
                 loop.following.append(fb.op("fadd", ty, carried, part))

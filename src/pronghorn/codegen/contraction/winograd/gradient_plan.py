@@ -6,7 +6,7 @@ sixteen matrices are summed up over tiles, and transformed once in the end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pronghorn.codegen.contraction.plan import Kernel, Plan, Scratch, plan
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
@@ -30,14 +30,16 @@ __all__ = ["FilterGradientPlan", "plan_filter_gradient"]
 
 MOST_TILES = 64  # taken at a time
 FEWEST_TILES = 16  # below which writing sums takes as long as summing
-FEWEST_CHUNKS, MOST_CHUNKS = 8, 16  # of the images, shared out among threads: each has sums of its own
+FEWEST_UNITS = 8  # below which many threads have nothing to do
+MOST_CHUNKS = 16  # of the images, shared out among threads: each has sums of its own
 FEWEST_BLOCKS = 2  # of tiles in a chunk, or its sums would cost more than what is summed
-SUMS_BYTES = 1024 * 1024  # of a chunk, which stay in the second-level cache
+SUMS_BYTES = 1024 * 1024  # of a unit, which should stay in the second-level cache
+FEWEST_CHANNELS = 64  # of a block of channels: with fewer, transforms take as long as products
 ALL_SUMS_BYTES = 4 * 1024 * 1024  # of all chunks, which are combined in the end
 
 # Cycles, in the model's units, of transforming one vector of a tile's inputs and gradients, of taking a vector of sums
-# up, and of combining it.
-_INPUT, _GRADIENT, _SUM, _COMBINE = 55.0, 45.0, 2.0, 12.0
+# up, from the second-level cache and from beyond it, and of combining it.
+_INPUT, _GRADIENT, _SUM, _FAR_SUM, _COMBINE = 55.0, 45.0, 2.0, 6.0, 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class FilterGradientPlan(Tiled):
     """How such a gradient is computed; it stands in for a :class:`..plan.Plan`.
 
     ``rows`` and ``columns`` pair the summed axes of positions with those of taps; ``images`` is summed over in chunks,
-    whose number is ``chunks``; ``channels`` and ``vector`` are A's and B's. ``tiles`` are transformed at a time.
+    whose number is ``chunks``; ``channels`` and ``vector`` are a block of A's and of B's, of which there are
+    ``channel_blocks`` and ``vector_blocks``. ``tiles`` are transformed at a time.
     """
 
     spec: Contraction
@@ -54,6 +57,8 @@ class FilterGradientPlan(Tiled):
     images: Axis
     channels: Axis
     vector: Axis
+    channel_blocks: int
+    vector_blocks: int
     tiles: int
     lanes: int
     product: Plan
@@ -64,8 +69,13 @@ class FilterGradientPlan(Tiled):
     dot: bool = False
 
     @property
+    def blocks(self) -> int:
+        """Pairs of a block of A's channels and one of B's; each is a unit of a chunk."""
+        return self.channel_blocks * self.vector_blocks
+
+    @property
     def width(self) -> int:
-        """B's channels, in whole vectors."""
+        """A block of B's channels, in whole vectors."""
         return whole(static(self.vector.extent), self.lanes)
 
     @property
@@ -75,7 +85,7 @@ class FilterGradientPlan(Tiled):
 
     @property
     def sums_plane(self) -> int:
-        """Elements from one of a chunk's sixteen matrices of sums to the next."""
+        """Elements from one of a unit's sixteen matrices of sums to the next."""
         return static(self.channels.extent) * self.width + self.lanes
 
 
@@ -100,21 +110,66 @@ def plan_filter_gradient(spec: Contraction, machine: Machine, usual: Plan | None
     made = _planned(spec, machine, pairs, images, channel, vector)
     if made is None or usual is None:
         return made
-    # With few chunks, many threads have nothing to do; the usual sums are cut finer.
-    worth = made.cycles * GAIN < usual.tile.cycles and made.chunks.typical >= FEWEST_CHUNKS
+    # With few units the usual sums are better: they are cut finer.
+    worth = made.cycles * GAIN < usual.tile.cycles and made.chunks.typical * made.blocks >= FEWEST_UNITS
     return made if worth else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Blocks:
+    """How the channels are cut: into how many blocks, of how many in whole vectors, and tiles that fit the stack."""
+
+    channels: int
+    vectors: int
+    depth: int
+    width: int
+    tiles: int
+    cycles: float
+    """Of a tile with all channels, but for what its products lose."""
+
+    @property
+    def sums(self) -> int:
+        """Bytes of a unit's sums."""
+        return 4 * POINTS * self.depth * self.width
+
+
+def _cut(channels: Axis, vector: Axis, lanes: int, machine: Machine) -> _Blocks | None:
+    """Blocks of channels whose sums stay near at hand, so that what is transformed again costs the least."""
+    found = []
+    for a, depth in _block_sizes(static(channels.extent), lanes):
+        for b, width in _block_sizes(static(vector.extent), lanes):
+            tiles = min(MOST_TILES, STACK_BYTES // (4 * POINTS * (depth + width)))
+            sums = POINTS * depth * width // lanes
+            if tiles < FEWEST_TILES or 4 * lanes * sums > SUMS_BYTES:
+                continue
+            near = 4 * (lanes * sums + POINTS * tiles * (depth + width)) <= machine.l2_bytes
+            transforms = (depth * _INPUT + width * _GRADIENT) / lanes
+            cycles = a * b * (sums + transforms + sums / tiles * (_SUM if near else _FAR_SUM))
+            found.append(_Blocks(a, b, depth, width, tiles, cycles))
+    return min(found, key=lambda blocks: blocks.cycles, default=None)
+
+
+def _block_sizes(extent: int, lanes: int) -> list[tuple[int, int]]:
+    """Numbers of blocks, and the channels of one in whole vectors."""
+    sizes = [(1, whole(extent, lanes))]
+    for number in range(2, extent // FEWEST_CHANNELS + 1):
+        if extent % (number * lanes) == 0:
+            sizes.append((number, extent // number))
+    return sizes
 
 
 def _planned(
     spec: Contraction, machine: Machine, pairs: tuple[Taps, Taps], images: Axis, channels: Axis, vector: Axis
 ) -> FilterGradientPlan | None:
     lanes = machine.lanes("float32")
-    depth, width = whole(static(channels.extent), lanes), whole(static(vector.extent), lanes)
-    rows, columns = pairs
-    tiles = min(MOST_TILES, STACK_BYTES // (4 * POINTS * (depth + width)))
-    sums = 4 * POINTS * static(channels.extent) * width
-    if tiles < FEWEST_TILES or sums > SUMS_BYTES:
+    cut = _cut(channels, vector, lanes, machine)
+    if cut is None:
         return None
+    channels = replace(channels, extent=static(channels.extent) // cut.channels)
+    vector = replace(vector, extent=static(vector.extent) // cut.vectors)
+    rows, columns = pairs
+    tiles, depth, width = cut.tiles, cut.depth, cut.width
+    sums = 4 * POINTS * static(channels.extent) * width
     plane = static(channels.extent) * width + lanes
     inner = Contraction(
         (
@@ -130,19 +185,21 @@ def _planned(
     product = plan(inner, machine)
     if len(product.kernels) != 1 or product.dot or product.vector.c != 1:
         return None
+    blocks = cut.channels * cut.vectors
     fewest = -(-FEWEST_BLOCKS * tiles // (rows.tiles * columns.tiles))
-    limit = max(FEWEST_CHUNKS, min(MOST_CHUNKS, ALL_SUMS_BYTES // sums))
+    limit = max(-(-MOST_CHUNKS // (2 * blocks)), min(MOST_CHUNKS, ALL_SUMS_BYTES // (sums * blocks)))
     chunks = Count(images.extent, fewest, limit)
-    block = product.tile.cycles + tiles * (depth * _INPUT + width * _GRADIENT) / lanes + sums / 4 / lanes * _SUM
+    loaded = _SUM if sums + 4 * POINTS * tiles * (depth + width) <= machine.l2_bytes else _FAR_SUM
+    block = product.tile.cycles + tiles * (depth * _INPUT + width * _GRADIENT) / lanes + sums / 4 / lanes * loaded
     many = chunks.typical
-    blocks = many * -(-rows.tiles * columns.tiles * -(-typical(images.extent) // many) // tiles)
-    combine = POINTS * static(channels.extent) * width // lanes * _COMBINE
-    cycles = block * blocks + combine * many
+    unit = block * -(-rows.tiles * columns.tiles * -(-typical(images.extent) // many) // tiles)
+    combine = POINTS * width // lanes * cut.vectors * many * _COMBINE  # of one of A's channels
+    total = static(channels.extent) * cut.channels
+    cycles = unit * many * blocks + combine * total
     kernels = (
-        Kernel("main", Units.of(chunks), block * blocks / many / MULTIPLY_ADDS),
-        Kernel("combine", Units(static(channels.extent)), combine * many / static(channels.extent) / MULTIPLY_ADDS),
+        Kernel("main", Units.of(chunks, blocks), unit / MULTIPLY_ADDS),
+        Kernel("combine", Units(total), combine / MULTIPLY_ADDS),
     )
-    scratch = (Scratch("partial sums", "float32", POINTS * plane * chunks.most),)
-    return FilterGradientPlan(
-        spec, rows, columns, images, channels, vector, tiles, lanes, product, cycles, chunks, kernels, scratch
-    )
+    scratch = (Scratch("partial sums", "float32", POINTS * plane * blocks * chunks.most),)
+    made = (spec, rows, columns, images, channels, vector, cut.channels, cut.vectors, tiles, lanes, product, cycles)
+    return FilterGradientPlan(*made, chunks, kernels, scratch)
