@@ -9,7 +9,8 @@ import numpy as np
 
 from pronghorn.data.element import Array, as_element, as_text, encoded, text_of
 from pronghorn.data.ragged import RaggedTensor, values_of
-from pronghorn.data.structure import map_leaves
+from pronghorn.data.structure import leaves, map_leaves
+from pronghorn.data.tensor_spec import RaggedTensorSpec
 
 
 def stack(*parts: Any) -> Any:
@@ -54,6 +55,17 @@ def ragged(*parts: Any) -> Any:
     return RaggedTensor.from_row_lengths(
         as_text(joined) if joined.dtype == object else values_of(joined), [len(a) for a in arrays]
     )
+
+
+def gathered(elements: Sequence[Any], spec: Any) -> Any:
+    """Stack elements; arrays that a description says to be rows of a `RaggedTensor` become one, of whatever lengths."""
+    if spec is None or not any(isinstance(leaf, RaggedTensorSpec) for leaf in leaves(spec)):
+        return map_leaves(stack, *elements)
+
+    def gather(first: Any, described: Any, *rest: Any) -> Any:
+        return (ragged if isinstance(described, RaggedTensorSpec) else stack)(first, *rest)
+
+    return map_leaves(gather, elements[0], spec, *elements[1:])
 
 
 def padded(parts: Sequence[Any], shape: Any, value: Any) -> Any:

@@ -18,11 +18,24 @@ from typing import Any
 import numpy as np
 
 from pronghorn.data import storing
-from pronghorn.data.batching import padded_elements, ragged, stack
+from pronghorn.data.batching import gathered, padded_elements, ragged
 from pronghorn.data.element import as_element, as_plain
 from pronghorn.data.lazy import Lazy, LazyBatch, Made
 from pronghorn.data.more_steps import MoreSteps
-from pronghorn.data.structure import array, array_of, call, leaves, map_leaves, result, row, spec_of
+from pronghorn.data.structure import (
+    array,
+    array_of,
+    call,
+    has_shapes,
+    leaves,
+    map_leaves,
+    result,
+    row,
+    spec_of,
+    spec_of_batches,
+    spec_of_parts,
+    spec_of_rows,
+)
 from pronghorn.data.tensor_spec import TensorSpec
 
 #: The number of parallel calls or of batches to prepare ahead: chosen for you.
@@ -74,7 +87,7 @@ class Dataset(MoreSteps):
                 yield row(arrays, index)
 
         found = Dataset(rows, length)
-        found._spec = map_leaves(spec_of, row(arrays, 0)) if length else None
+        found._spec = map_leaves(spec_of_rows, arrays) if length else None
         return found
 
     @staticmethod
@@ -135,7 +148,10 @@ class Dataset(MoreSteps):
             for elements in zip(*sets):
                 yield _like_parts(parts, iter(elements))
 
-        return Dataset(zipped, _least(part._length for part in sets))
+        found = Dataset(zipped, _least(part._length for part in sets))
+        specs = [part._spec for part in sets]
+        found._spec = None if None in specs else _like_parts(parts, iter(specs))
+        return found
 
     # -- reading it ---------------------------------------------------------------------------------------------------
     def __iter__(self) -> Elements:
@@ -222,15 +238,15 @@ class Dataset(MoreSteps):
         return Dataset(kept)
 
     def batch(self, batch_size: int, drop_remainder: bool = False, **ignored: Any) -> Dataset:
-        """Stack elements into batches; the last may be smaller, or is dropped.
+        """Stack elements into batches; the last may be smaller, or is dropped. Rows of `RaggedTensor`s become such.
 
         Raises:
             ValueError: if `batch_size` is not positive, or, when reading, if elements differ in shape.
         """
-        found = self._batched(batch_size, drop_remainder, lambda chunk: map_leaves(stack, *chunk), are_rows=True)
-        if self._spec is not None and all(type(leaf) is TensorSpec for leaf in leaves(self._spec)):
+        found = self._batched(batch_size, drop_remainder, lambda chunk: gathered(chunk, self._spec), are_rows=True)
+        if has_shapes(self._spec):
             extent = int(batch_size) if drop_remainder else None
-            found._spec = map_leaves(lambda leaf: TensorSpec((extent, *leaf.shape), leaf.dtype), self._spec)
+            found._spec = map_leaves(lambda leaf: spec_of_batches(leaf, extent), self._spec)
         return found
 
     def padded_batch(
@@ -309,7 +325,9 @@ class Dataset(MoreSteps):
                 for index in range(len(next(leaves(batch)))):
                     yield row(batch, index)
 
-        return Dataset(rows)
+        found = Dataset(rows)
+        found._spec = map_leaves(spec_of_parts, self._spec) if has_shapes(self._spec) else None
+        return found
 
     def shuffle(
         self, buffer_size: Any, seed: int | None = None, reshuffle_each_iteration: bool = True, name: str | None = None
@@ -323,7 +341,7 @@ class Dataset(MoreSteps):
             buffer: list[Any] = []
             for element in elements:
                 buffer.append(element)
-                if len(buffer) > buffer_size:
+                if len(buffer) >= buffer_size:
                     yield buffer.pop(int(draw.integers(len(buffer))))
             for index in draw.permutation(len(buffer)):
                 yield buffer[index]

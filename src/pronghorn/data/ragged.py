@@ -10,6 +10,7 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.data.element import Array, Text, as_element, as_text
+from pronghorn.data.tensor_spec import TensorShape
 from pronghorn.graph.tensor import OPERATORS, Tensor
 
 
@@ -145,16 +146,16 @@ class RaggedTensor:
         return "string" if isinstance(flat, Text) else flat.dtype
 
     @property
-    def shape(self) -> tuple[int | None, ...]:
+    def shape(self) -> TensorShape:
         """The extents; None for those that vary."""
-        return (len(self), None, *self.values.shape[1:])
+        return TensorShape((len(self), None, *self.values.shape[1:]))
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
         return len(self.shape)
 
-    def get_shape(self) -> tuple[int | None, ...]:
+    def get_shape(self) -> TensorShape:
         """Return the shape."""
         return self.shape
 

@@ -96,6 +96,34 @@ def spec_of(leaf: Any) -> Any:
     return TensorSpec(found.shape, "string" if found.dtype.kind in "OSU" else found.dtype)
 
 
+def spec_of_rows(leaf: Any) -> Any:
+    """A description of an array's rows. Those of a `RaggedTensor` stay rows that differ, also as arrays."""
+    if isinstance(leaf, RaggedTensor):
+        return RaggedTensorSpec(leaf.shape[1:], leaf.dtype, leaf.ragged_rank - 1)
+    return spec_of(leaf[0])
+
+
+def spec_of_batches(spec: Any, extent: int | None) -> Any:
+    """A description of batches of so many elements; None where that varies."""
+    if isinstance(spec, RaggedTensorSpec):
+        return RaggedTensorSpec((extent, *spec.shape), spec.dtype, (spec.ragged_rank or 0) + 1)
+    return TensorSpec((extent, *spec.shape), spec.dtype)
+
+
+def spec_of_parts(spec: Any) -> Any:
+    """A description of the rows of what this describes."""
+    if isinstance(spec, RaggedTensorSpec) and spec.ragged_rank:
+        return RaggedTensorSpec(spec.shape[1:], spec.dtype, spec.ragged_rank - 1)
+    return TensorSpec(spec.shape[1:], spec.dtype)
+
+
+def has_shapes(spec: Any) -> bool:
+    """Whether a description of elements, which may be None, is one of arrays whose axes are known."""
+    return spec is not None and all(
+        isinstance(leaf, TensorSpec | RaggedTensorSpec) and leaf.shape is not None for leaf in leaves(spec)
+    )
+
+
 def call(function: Callable[..., Any], element: Any) -> Any:
     """Apply a user's function to an element; of a tuple, the parts are the arguments."""
     return function(*element) if type(element) is tuple else function(element)

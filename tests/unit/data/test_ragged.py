@@ -5,7 +5,8 @@ import pytest
 
 from pronghorn import GradientTape, ops
 from pronghorn.cli.tensorflow_alias import TensorFlowAlias, submodule
-from pronghorn.data import RaggedTensor
+from pronghorn.data import Dataset, RaggedTensor, TensorSpec
+from pronghorn.data.tensor_spec import RaggedTensorSpec
 
 tf = TensorFlowAlias("tensorflow")
 ragged = submodule("tensorflow.ragged")
@@ -101,3 +102,49 @@ def test_errors_say_what_to_do(rows):
         rows + rows[::-1]
     with pytest.raises(ValueError, match="number of values, 2"):
         RaggedTensor([1, 2], [0, 3])
+
+
+# -- data sets of rows ------------------------------------------------------------------------------------------------
+ROWS = RaggedTensor.from_row_lengths(np.arange(7, dtype="int32"), [3, 4, 0])
+
+
+@pytest.mark.parametrize(
+    "refined",
+    [
+        lambda data: data.batch(2),
+        lambda data: data.cache().shuffle(1).repeat(1).batch(2),
+        lambda data: data.filter(lambda row: True).batch(2),
+        lambda data: data.batch(3).unbatch().batch(2),
+    ],
+    ids=["batch", "kept", "filter", "unbatch"],
+)
+def test_rows_of_a_data_set_become_ragged_batches(refined):
+    found = refined(Dataset.from_tensor_slices(ROWS))
+    assert [batch.to_list() for batch in found] == [[[0, 1, 2], [3, 4, 5, 6]], [[]]]
+    assert found.element_spec == RaggedTensorSpec((None, None), "int32", 1)
+
+
+def test_rows_of_one_length_become_ragged_too():
+    (batch,) = Dataset.from_tensor_slices(RaggedTensor.from_row_lengths([1.0, 2.0], [1, 1])).batch(2)
+    assert isinstance(batch, RaggedTensor) and batch.to_list() == [[1.0], [2.0]]
+
+
+def test_rows_beside_others():
+    texts = RaggedTensor.from_row_lengths(["a", "b", "c"], [2, 0, 1])
+    data = Dataset.from_tensor_slices({"text": texts, "rows": ROWS, "y": [1.0, 2.0, 3.0]})
+    both = Dataset.zip((data, Dataset.from_tensor_slices(ROWS))).batch(3, drop_remainder=True)
+    ((element, rows),) = both
+    assert element["text"].to_list() == [[b"a", b"b"], [], [b"c"]] and element["y"].tolist() == [1.0, 2.0, 3.0]
+    assert rows.to_list() == element["rows"].to_list() == ROWS.to_list()
+    assert both.element_spec[0]["y"] == TensorSpec((3,), "float32")
+
+
+def test_mapped_rows_are_arrays():
+    lengths = Dataset.from_tensor_slices(ROWS).map(lambda row: row * 2)
+    assert [row.tolist() for row in lengths] == [[0, 2, 4], [6, 8, 10, 12], []]
+    with pytest.raises(ValueError, match="different shapes"):
+        list(lengths.batch(2))
+
+
+def test_shape_answers_as_tensorflow_does():
+    assert ROWS.shape == (3, None) and ROWS.shape.rank == 2 and ROWS.shape.as_list() == [3, None]
