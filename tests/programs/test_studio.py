@@ -170,6 +170,13 @@ def test_what_is_entered_counts_though_the_state_comes_late(browser):
         epochs.press("Enter")
         page.get_by_role("alert").wait_for()
         watched.until(lambda: epochs.input_value() == "8")
+
+        # What is typed counts, too, where the browser's Back leaves the view.
+        watched.show("train")
+        watched.show("build")
+        batch.fill("96")
+        page.go_back()
+        watched.until(lambda: watched.settings()["batch_size"] == 96)
         assert watched.errors == []
         page.close()
 
