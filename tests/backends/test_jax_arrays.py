@@ -255,6 +255,7 @@ def test_transformations_of_jax_that_compare_arguments_take_ours(name, variable)
         x = ops.full((3,), value)
         return keras.Variable(x) if variable else x
 
+    make(0.0)  # JAX's functions are told at the first call
     same(JOINED[name](make), np.full((3,), 4.0))
 
 
@@ -265,3 +266,89 @@ def test_what_jax_returns_of_arrays_is_as_without_us():
     with pytest.raises(ValueError, match="tree structure"):
         pullback(jnp.ones(0))
     assert jax.vjp.__name__ == "vjp"
+
+
+def slope_of(f, x):
+    y, pullback = jax.vjp(f, x)
+    return pullback(jnp.ones_like(y))[0]
+
+
+class OfJax(layers.Layer):
+    """Computes by functions of JAX's in the middle of our own."""
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(shape[-1],), initializer="ones", name="scale")
+        self.places = self.add_weight(shape=(shape[-1],), dtype="int64", initializer="zeros", trainable=False)
+
+    def call(self, x):
+        y = ops.sin(x * self.scale)
+        found = jax.vmap(jnp.searchsorted)(ops.sort(y, axis=-1), y)  # integers, of what is traced here
+        steeper = slope_of(lambda v: ops.square(v) * self.scale, y)
+        return steeper + ops.take(ops.cast(found, "float32"), self.places, axis=-1) + jnp.cos(y)
+
+    def formula(self, x):
+        y = jnp.sin(x)
+        return 2 * y + jnp.argsort(jnp.argsort(y))[:, :1] + jnp.cos(y)
+
+
+@pytest.mark.parametrize("transformed", [lambda f: f, jax.jit], ids=["eager", "jit"])
+def test_functions_of_jax_inside_of_layers_are_given_values(transformed):
+    layer, x = OfJax(), jnp.asarray(X[:, 0])
+    layer.build(x.shape)
+    same(transformed(layer)(x), layer.formula(x))
+    same(layer(x[:0]), jnp.zeros((0, 3)))
+    got = transformed(jax.grad(lambda x: ops.sum(layer(x) ** 2)))(x)
+    same(got, jax.grad(lambda x: jnp.sum(layer.formula(x) ** 2))(x))
+    assert layer.places.dtype == "int64"
+
+
+def test_a_branch_on_what_is_traced_is_taken_anew_at_each_call():
+    class Branching(layers.Layer):
+        def call(self, x):
+            return x + 1 if jnp.sum(ops.abs(x)) > 1 else x - 1
+
+    layer = Branching()
+    same(layer(jnp.ones(3)), jnp.full(3, 2.0))
+    same(layer(jnp.zeros(3)), jnp.full(3, -1.0))
+
+
+@pytest.mark.parametrize("transformed", [lambda f: f, jax.jit], ids=["eager", "jit"])
+@pytest.mark.parametrize("limit", [None, 2, 0])
+def test_functions_of_jax_in_the_body_of_a_loop(transformed, limit):
+    def f(x):
+        step = lambda count, v: (count + 1, v - 0.25 * slope_of(lambda u: u**2, v))  # noqa: E731
+        return ops.while_loop(lambda count, v: count < 3, step, (0, x * 2), maximum_iterations=limit)[1]
+
+    x = jnp.asarray(X[0])
+    same(transformed(f)(x), 2 * x * 0.5 ** (3 if limit is None else limit))
+
+
+def test_what_has_no_array_in_a_loop_says_so():
+    def f(x):
+        return ops.scan(lambda carry, v: (carry, slope_of(lambda u: u**2, v)), x[0], x)[1]
+
+    with pytest.raises(RuntimeError, match="needed at"):
+        f(jnp.asarray(X))
+
+
+def test_variables_of_64_bits_meet_numbers():
+    variable = keras.Variable(np.array([2, 0, 1]), dtype="int64")
+
+    class Counting(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.order = variable
+
+        def call(self, x):
+            self.order.assign((self.order + 1) % 3)
+            return ops.take(x, self.order, axis=-1)
+
+    same(Counting()(jnp.arange(3.0)), [0.0, 1.0, 2.0])
+    assert variable.dtype == "int64"
+    np.testing.assert_array_equal(variable.numpy(), [0, 1, 2])
+
+
+def test_the_type_of_an_array_that_has_no_values():
+    types = []
+    jax.jit(lambda x: types.append(ops.dtype(x)) or x)(jnp.ones(2, jnp.bfloat16))
+    assert types == ["bfloat16"]

@@ -145,6 +145,10 @@ class Engine:
         """An array that a program gave or holds, such as a lent one, as the table's functions take it."""
         return value
 
+    def for_programs(self, value: Any) -> Any:
+        """A variable's array in a type in which the library's programs compute, where they have it set so."""
+        return value
+
     def kept(self, value: Any) -> Any:
         """A result as a variable keeps it: without what the library would differentiate."""
         return value
@@ -156,6 +160,19 @@ class Engine:
     def is_plain(self, value: Any) -> bool:
         """Whether an array is numbers alone: none that stands for some, and none of which gradients are recorded."""
         return self.is_concrete(value)
+
+    def while_loop(
+        self, cond: Callable[..., Any], body: Callable[..., Any], arrays: Sequence[Any], limit: Any
+    ) -> Sequence[Any] | None:
+        """A loop by the library itself over functions that call its own; None where it has none of that kind.
+
+        Args:
+            cond: from arrays to a truth value.
+            body: from arrays to as many arrays, of the same shapes and types.
+            arrays: what the loop begins with.
+            limit: the most rounds; None for any number.
+        """
+        return None
 
     # -- running ------------------------------------------------------------------------------------------------------
     def compile(self, step: Step) -> Step:

@@ -11,7 +11,7 @@ alone are converted. What a library traces or differentiates stays there.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -20,11 +20,12 @@ import numpy as np
 from pronghorn import tree
 from pronghorn.backends import choice
 from pronghorn.backends.engine import ROOTS, Engine, engine, meet_imported
+from pronghorn.backends.foreign_values import Values, needed
 from pronghorn.backends.kept_calls import Kept, KeptCalls, Signature
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import current_trace, state
 from pronghorn.graph.dim import Dim, SymbolicDimError
-from pronghorn.graph.ir import Aval
+from pronghorn.graph.ir import Aval, Value
 from pronghorn.graph.messages import shorten
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.trace import Traced, trace
@@ -210,10 +211,10 @@ def run(name: str, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
         arrays = [found.operand(x) for x in arrays]
     else:
         given, arrays = len(arrays), []
-        traced, structure, left, is_open = _traced(found, fn, args, kwargs, arrays)
+        traced, structure, left, inputs = _traced(found, fn, args, kwargs, arrays)
         found.check(traced.graph)
-        compute = functools.partial(found.run_open if is_open else found.run, traced.graph)
-        if key is not None and len(arrays) == given and fn.state_of(args[0]) is not None:  # type: ignore[attr-defined]
+        compute = functools.partial(found.run_open if inputs.is_open else found.run, traced.graph)
+        if key is not None and len(arrays) == given and not inputs.gave_values and fn.state_of(args[0]) is not None:  # type: ignore[attr-defined]
             traced = replace(traced, host=[])  # which hold the arrays of this call
             kept[key] = Kept(traced, structure, found.lasting(traced.graph))
     with found.computing():
@@ -223,7 +224,7 @@ def run(name: str, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
             found.lend(variable)
         variables = [v.on(found) for v in traced.variables]
     # Outside of it: what the user's own function computes follows the user's settings.
-    results = compute([*arrays, *variables])
+    results = compute([*arrays, *map(found.for_programs, variables)])
     _assign(found, traced, results[traced.num_results :], _name_of(fn))
     for tensors, i, place in left:
         tensors[i] = results[place.number]
@@ -273,11 +274,13 @@ class _Inputs:
         trace: the trace whose inputs they become, once it has begun.
         lists: lists of tensors that outlive the call, such as the losses of a layer.
         is_open: whether there are extents that are not known.
+        gave_values: whether the library's own functions were called with what the function computes.
     """
 
     def __init__(self, found: Engine, what: str, arrays: list[Any], shares: bool):
         self._engine, self._what, self._arrays, self._shares = found, what, arrays, shares
-        self.is_open = False
+        self.is_open = self.gave_values = False
+        self._values = Values(found, self._given)
         self._known: dict[int, Tensor] = {}
         self.trace: Any = None
         self.lists: list[list[Any]] = []
@@ -306,6 +309,44 @@ class _Inputs:
             self._arrays.append(self._engine.operand(x))
         return known
 
+    def array_of(self, x: Any) -> Any:
+        """The library's array for a traced tensor or a variable; None where there is none yet, as in a loop's body."""
+        tensor = as_tensor(x)
+        if not tensor.is_traced or tensor.data.graph is not self.trace.graph or self.is_open:
+            return None
+        self.gave_values = True
+        return self._values.of(tensor.data, self.trace.graph)
+
+    def while_loop(
+        self, cond: Callable[..., Any], body: Callable[..., Any], start: Sequence[Tensor], limit: Any
+    ) -> Sequence[Any] | None:
+        """A loop by the library, in whose body its own functions want values; None where that cannot be done.
+
+        Args:
+            cond: from the library's arrays to a truth value.
+            body: from the library's arrays to a sequence of new ones, or of tensors.
+            start: what the loop begins with.
+            limit: the most rounds; None for any number.
+        """
+        arrays = [self._engine.from_numpy(t.data) if not t.is_traced else self.array_of(t) for t in start]
+        if any(array is None for array in arrays):
+            return None
+        traces, state.traces, state.foreign = state.traces, [], None
+        try:
+            return self._engine.while_loop(cond, body, arrays, limit)
+        finally:
+            state.traces, state.foreign = traces, self
+
+    def _given(self, value: Value) -> Any:
+        """The array of an input of the trace."""
+        for (own, _), array in zip(self.trace.host_inputs, self._arrays):
+            if own is value:
+                return array
+        variable = next(v for v, tensor in self.trace.variables.items() if tensor.data is value)
+        with self._engine.computing():
+            array = variable.on(self._engine)
+        return self._engine.for_programs(array)
+
     def _symbol(self, axis: int) -> Dim:
         self.is_open = True
         return _of_axis(axis, 0 if self._shares else len(self._arrays))
@@ -323,14 +364,14 @@ def _of_axis(axis: int, place: int = 0) -> Dim:
 
 def _traced(
     found: Engine, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[Any]
-) -> tuple[Traced, Any, list[tuple[list[Any], int, _Place]], bool]:
+) -> tuple[Traced, Any, list[tuple[list[Any], int, _Place]], _Inputs]:
     """A call as a graph of the library's ``arrays``, which are added to the list.
 
     Extents that are not known are each one of its own; where that does not fit, those along the same axis are the same.
 
     Returns:
-        The graph, the results with places for arrays, the arrays that lists keep (list, position, place), and whether
-        there are extents that are not known.
+        The graph, the results with places for arrays, the arrays that lists keep (list, position, place), and what the
+        arrays were to it.
 
     Raises:
         TypeError: what is called needs to know one of these.
@@ -339,7 +380,7 @@ def _traced(
         arrays.clear()
         inputs = _Inputs(found, _name_of(fn), arrays, shares)
         try:
-            return (*_traced_once(inputs, fn, args, kwargs), inputs.is_open)
+            return (*_traced_once(inputs, fn, args, kwargs), inputs)
         except (SymbolicDimError, ValueError) as error:  # which one a layer raises where shapes are not alike
             if not inputs.is_open or (shares and not isinstance(error, SymbolicDimError)):
                 raise
@@ -378,7 +419,10 @@ def _traced_once(
             state.foreign = outer
         return results
 
-    return trace(flat, [], _name_of(fn)), structure, left
+    traced = trace(flat, [], _name_of(fn))
+    if inputs.gave_values:  # what the library took from there may stand for values of a function that it has left since
+        traced.graph.nodes = needed(traced.graph, traced.graph.outputs)
+    return traced, structure, left
 
 
 def _assign(found: Engine, traced: Traced, values: list[Any], what: str) -> None:
@@ -389,6 +433,9 @@ def _assign(found: Engine, traced: Traced, values: list[Any], what: str) -> None
                 "value to keep. Use stateless_call() and its like, which take the variables' values and return the "
                 "new ones."
             )
+        if found.is_concrete(value) and found.dtype_of(value) != variable.storage_dtype:
+            with found.computing():
+                value = found.table["cast"](value, dtype=variable.storage_dtype)
         variable.give_to(found, found.kept(value))
 
 

@@ -16,6 +16,7 @@ from pronghorn.backends.engine import engine
 from pronghorn.backends.foreign_calls import engine_of
 from pronghorn.graph import primitives as P
 from pronghorn.graph.active import TraceError, active_tapes, current_trace
+from pronghorn.graph.active import state as active
 from pronghorn.graph.batching import NotBatched, batched
 from pronghorn.graph.ir import Aval, Value
 from pronghorn.graph.regions import region
@@ -171,7 +172,13 @@ def while_loop(
             state = tree.map_structure(B.convert, step(*state))
             count += 1
     else:
-        state = _traced_while(cond, step, state, maximum_iterations)
+        try:
+            state = _traced_while(cond, step, state, maximum_iterations)
+        except TraceError:  # a library's own function in it wants values
+            by_library = _library_while(cond, step, state, maximum_iterations)
+            if by_library is None:
+                raise
+            state = by_library
     return type(loop_vars)(state) if type(loop_vars) in (tuple, list) else state if sequence else state[0]
 
 
@@ -205,6 +212,19 @@ def _traced_while(cond: Any, step: Any, state: tuple[Any, ...], limit: Any) -> t
     )  # fmt: skip
     packed = tree.pack_sequence_as(state, assign_last(changed, out))
     return packed[1:] if limit is not None else packed
+
+
+def _library_while(cond: Any, step: Any, state: tuple[Any, ...], limit: Any) -> tuple[Any, ...] | None:
+    """The loop by the library whose arrays are around; None where there is none, or it has no such loop."""
+    if active.foreign is None:
+        return None
+    results = active.foreign.while_loop(
+        lambda *arrays: cond(*tree.pack_sequence_as(state, arrays)),
+        lambda *arrays: tree.flatten(step(*tree.pack_sequence_as(state, arrays))),
+        _tensors(state),
+        limit,
+    )
+    return None if results is None else tree.pack_sequence_as(state, [B.convert(x) for x in results])
 
 
 def _check_carry(name: str, before: Sequence[Tensor], after: Sequence[Value]) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from pronghorn.backends.foreign_calls import gives_ours, is_of_chosen_engine
+from pronghorn.backends.engine import engine
+from pronghorn.backends.foreign_calls import engine_of, gives_ours, is_of_chosen_engine
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Extent, Shape, comparable, identical, product
@@ -133,7 +134,10 @@ def dtype(x: Any) -> str:
     'float32'
     """
     own = getattr(x, "dtype", None)
-    return own if isinstance(own, str) else B.convert(x).dtype
+    if isinstance(own, str):
+        return own
+    engine_name = engine_of([x])  # an array of another library says it, also where it has no values yet
+    return B.convert(x).dtype if engine_name is None else engine(engine_name).dtype_of(x)
 
 
 def shape(x: Any) -> Shape:

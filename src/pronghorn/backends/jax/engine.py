@@ -76,8 +76,25 @@ class JaxEngine(Engine):
     def spread(self, array: np.ndarray, layout: Any, of_process: bool) -> Any:
         return sharding.spread(array, layout, of_process)
 
+    def for_programs(self, value: Any) -> Any:
+        return value.astype(jax.dtypes.canonicalize_dtype(value.dtype))  # of 64 bits where the user has these on
+
     def is_concrete(self, value: Any) -> bool:
         return not isinstance(value, jax.core.Tracer)
+
+    def while_loop(
+        self, cond: Callable[..., Any], body: Callable[..., Any], arrays: Sequence[Any], limit: Any
+    ) -> Sequence[Any]:
+        def going(state: Sequence[Any]) -> Any:
+            count, *values = state
+            more = jnp.reshape(jnp.asarray(cond(*values)), ()).astype(bool)
+            return more if limit is None else jnp.logical_and(more, count < jnp.asarray(limit))
+
+        def following(state: Sequence[Any]) -> list[Any]:
+            count, *values = state
+            return [count + 1, *(jnp.asarray(new, old.dtype) for new, old in zip(body(*values), values, strict=True))]
+
+        return jax.lax.while_loop(going, following, [jnp.zeros((), jnp.int32), *arrays])[1:]
 
     def compile(self, step: Step) -> Step:
         return jax.jit(step, donate_argnums=2)
@@ -112,6 +129,8 @@ tell_of_tracing("jax", lambda: not trace_state_clean())
 
 
 def _array_of(x: Any) -> Any:
+    if state.foreign is not None and (array := state.foreign.array_of(x)) is not None:
+        return array
     with ENGINE.computing():
         return ENGINE.from_numpy(np.asarray(x))
 
@@ -119,6 +138,8 @@ def _array_of(x: Any) -> Any:
 def _converted(x: Any) -> Any:
     """What JAX's functions take in place of a tensor or variable: itself in a trace and under a tape, of which JAX's
     array would know nothing, so that Python asks our operators."""
+    if state.foreign is not None and (array := state.foreign.array_of(x)) is not None:
+        return array
     return x if state.traces or state.tapes else _array_of(x)
 
 

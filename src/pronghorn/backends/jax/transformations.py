@@ -26,6 +26,16 @@ def _as_arrays(tree: Any) -> Any:
     return jax.tree_util.tree_map(lambda leaf: leaf, tree)
 
 
+def _to_arrays(fun: Callable[..., Any]) -> Callable[..., Any]:
+    """``fun``, whose results are JAX's arrays, too."""
+
+    @functools.wraps(fun)
+    def of_arrays(*args: Any, **kwargs: Any) -> Any:
+        return _as_arrays(fun(*args, **kwargs))
+
+    return of_arrays
+
+
 @jax.tree_util.register_pytree_node_class
 class _OfArrays:
     """A function that `jax.vjp` or `jax.linearize` gave, taking tensors; as before it may come out of `jax.jit`."""
@@ -50,7 +60,7 @@ class _OfArrays:
 def _derivative(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def of_arrays(fun: Any, *args: Any, **kwargs: Any) -> Any:
-        return function(fun, *_as_arrays(args), **_as_arrays(kwargs))
+        return function(_to_arrays(fun), *_as_arrays(args), **_as_arrays(kwargs))
 
     return of_arrays
 
@@ -68,8 +78,8 @@ def _with_pullback(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _jacobian(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
-    def made(*args: Any, **kwargs: Any) -> Any:
-        jacobian = function(*args, **kwargs)
+    def made(fun: Any, *args: Any, **kwargs: Any) -> Any:
+        jacobian = function(_to_arrays(fun), *args, **kwargs)
 
         @functools.wraps(jacobian)
         def of_arrays(*args: Any, **kwargs: Any) -> Any:

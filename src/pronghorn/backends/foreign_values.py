@@ -1,0 +1,58 @@
+"""Values in the middle of a call that is traced for a library: what its own functions are given there.
+
+A call with a library's arrays is traced, and its graph run afterwards (`foreign_calls`). Code in it may hand a traced
+tensor to a function of that library, such as `jax.vjp`, which wants an array. It can be had: the library runs the graph
+so far on the arrays that came. If these stand for values in a function that the library traces or differentiates, so
+does the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+from pronghorn.backends.engine import Engine
+from pronghorn.graph.ir import Graph, Node, Value
+
+
+def needed(graph: Graph, wanted: Iterable[Value], known: Collection[Value] = ()) -> list[Node]:
+    """The nodes of a graph from which values are made, in their order.
+
+    Args:
+        graph: the graph, which may not be finished.
+        wanted: the values.
+        known: values that need not be made.
+    """
+    missing = {value for value in wanted if value not in known}
+    nodes = []
+    for node in reversed(graph.nodes):
+        if not missing.isdisjoint(node.outputs):
+            nodes.append(node)
+            missing.update(value for value in node.inputs if value not in known)
+    return nodes[::-1]
+
+
+class Values:
+    """The arrays that values of an unfinished graph stand for.
+
+    Args:
+        found: the engine that computes them.
+        given: the array of an input of the graph.
+    """
+
+    def __init__(self, found: Engine, given: Callable[[Value], Any]):
+        self._engine, self._given = found, given
+        self._known: dict[Value, Any] = {}
+
+    def of(self, value: Value, graph: Graph) -> Any:
+        """The array of a value of a graph."""
+        if value not in self._known:
+            part = Graph(graph.name)
+            part.nodes, part.outputs = needed(graph, [value], self._known), [value]
+            made = {v for node in part.nodes for v in node.outputs}
+            used = [v for node in part.nodes for v in node.inputs] + [value]
+            part.inputs = [v for v in dict.fromkeys(used) if v not in made]
+            self._engine.check(part)
+            arrays = [self._known[v] if v in self._known else self._given(v) for v in part.inputs]
+            (self._known[value],) = self._engine.run(part, arrays)
+        return self._known[value]
