@@ -10,14 +10,14 @@ from pronghorn import ops
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import settings
 from pronghorn.layers.arguments import LayerArguments
-from pronghorn.layers.layer import Layer
 from pronghorn.layers.preprocessing import encoding, strings
+from pronghorn.layers.preprocessing.data_layer import DataLayer
 from pronghorn.symbolic.keras_tensor import KerasTensor
 
 _MODES = ("count", "one_hot", "multi_hot")
 
 
-class CategoryEncoding(Layer):
+class CategoryEncoding(DataLayer):
     """One-hot, multi-hot or count vectors for integers whose number of values is known.
 
     Args:

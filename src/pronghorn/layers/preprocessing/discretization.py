@@ -9,13 +9,13 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.layers import settings
-from pronghorn.layers.layer import Layer
 from pronghorn.layers.preprocessing import encoding
 from pronghorn.layers.preprocessing.batches import batches_of, to_array
+from pronghorn.layers.preprocessing.data_layer import DataLayer
 from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
-class Discretization(Layer):
+class Discretization(DataLayer):
     """The number of the bin that each value falls into, for bins that are given or learned with `adapt`.
 
     Args:

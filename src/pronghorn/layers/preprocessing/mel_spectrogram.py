@@ -10,10 +10,10 @@ import numpy as np
 from pronghorn import ops
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers.arguments import LayerArguments
-from pronghorn.layers.layer import Layer
+from pronghorn.layers.preprocessing.data_layer import DataLayer
 
 
-class MelSpectrogram(Layer):
+class MelSpectrogram(DataLayer):
     """The power of a signal over time in bands that are equally wide to human ears (the mel scale).
 
     Args:

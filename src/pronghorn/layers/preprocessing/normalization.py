@@ -10,11 +10,11 @@ import numpy as np
 from pronghorn import config, ops
 from pronghorn.graph.dim import Dim
 from pronghorn.layers.arguments import LayerArguments
-from pronghorn.layers.layer import Layer
 from pronghorn.layers.preprocessing.batches import batches_of, is_one_array, to_array
+from pronghorn.layers.preprocessing.data_layer import DataLayer
 
 
-class Normalization(Layer):
+class Normalization(DataLayer):
     """``(inputs - mean) / sqrt(variance)``, with a mean and variance that are given or learned with `adapt`.
 
     Args:

@@ -6,11 +6,11 @@ from typing import Any, Unpack
 
 from pronghorn import config, ops
 from pronghorn.layers.arguments import LayerArguments
-from pronghorn.layers.layer import Layer
+from pronghorn.layers.preprocessing.data_layer import DataLayer
 from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 
 
-class Rescaling(Layer):
+class Rescaling(DataLayer):
     """``inputs * scale + offset``, in training and in inference alike.
 
     ``Rescaling(1 / 255)`` brings pixels into ``[0, 1]``, ``Rescaling(1 / 127.5, offset=-1)`` into ``[-1, 1]``.

@@ -8,7 +8,7 @@ from typing import Any
 
 from pronghorn import config, ops, random
 from pronghorn.graph.tensor import Tensor
-from pronghorn.layers.layer import Layer
+from pronghorn.layers.preprocessing.data_layer import DataLayer
 from pronghorn.layers.preprocessing.images.whole_calls import call_compiled
 from pronghorn.random import SeedGenerator
 from pronghorn.symbolic.infer import infer_spec
@@ -17,7 +17,7 @@ from pronghorn.symbolic.keras_tensor import KerasTensor
 _NESTED = ("images", "labels", "bounding_boxes", "segmentation_masks")
 
 
-class ImageLayer(Layer):
+class ImageLayer(DataLayer):
     """A change of images, the same for what belongs to them.
 
     Inputs are images, one ``[height, width, channels]`` or a batch of them, or a dict with ``"images"`` and any of
