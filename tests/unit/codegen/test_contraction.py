@@ -315,6 +315,8 @@ def test_plans():
     assert chosen.chunks is not None
     assert chosen.chunks.count.limit == 16
     assert chosen.scratch[-1].bytes({"n": 16}) == 16 * 4 * 1024 * 3008
+    # A shorter sum has fewer chunks of the same length, not as many that are too short.
+    assert [chosen.chunks.count.evaluate({"n": n}) for n in (0, 1, 4, 5, 9, 64, 1000)] == [0, 1, 1, 2, 3, 16, 16]
     # With panels of B for many threads, each goes through its parts in turn: nothing is there several times.
     chosen = plan(filter_gradient(16, 8, 16, 256, 8000, 1, 1, runtime=("n",)).spec, machine)
     assert chosen.chunks is not None and chosen.chunks.count.limit == 1

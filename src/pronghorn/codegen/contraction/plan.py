@@ -40,6 +40,7 @@ __all__ = [
     "span_of",
 ]
 
+FEWEST_TILES = 8  # that can be shared out
 FEW_PARTIALS = 16  # where there are not enough tiles otherwise
 MOST_PARTIALS = 64
 MANY_PANELS = 64  # of B, which are units enough for many threads
@@ -165,6 +166,8 @@ def plan(
     if turns and chunks:
         chunks = replace(chunks, count=replace(chunks.count, limit=1))
     blocks = turns or _blocks(choice, tile, depth, chunks, machine)
+    if chunks and not blocks and _tiles(choice, tile) >= FEWEST_TILES:
+        chunks = _of_one_length(chunks, depth)
     levels = _levels(choice, tile, chunks, blocks, bool(turns), machine)
     unit_levels, work = _unit_levels(levels, tile, chunks)
     partial = Plan(spec, choice.axis, choice.dot, pack, tile, levels, unit_levels, depth, chunks, (), (), multiples)
@@ -213,7 +216,7 @@ def _split(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], kept: int,
     results = 4 * prod(typical(axis.extent) for axis in spec.axes if not axis.reduced)
     sums = tile.vectors * prod(factor for _, factor in tile.rows)
     partials = 0
-    if tiles < 8 and steps * sums * tiles > 2 * GRAIN_CYCLES and results <= machine.l2_bytes:
+    if tiles < FEWEST_TILES and steps * sums * tiles > 2 * GRAIN_CYCLES and results <= machine.l2_bytes:
         partials = FEW_PARTIALS
     partials = max(partials, _partials(choice, tile, depth, longest, machine))
     if kept and steps > kept:
@@ -294,6 +297,14 @@ def _chunks(longest: list[Axis], partials: int, inside: int) -> Chunks | None:
 def _inside(longest: list[Axis], steps: int) -> int:
     """How many of a sum's steps one step of its longest axis takes."""
     return max(1, steps // typical(longest[0].extent)) if longest else 1
+
+
+def _of_one_length(chunks: Chunks, depth: tuple[Axis, ...]) -> Chunks:
+    """Chunks as long as they would be at a typical extent, or longer, at most as many: a shorter sum has fewer of them."""
+    count = chunks.count
+    inside = prod(typical(axis.extent) for axis in depth if axis.name != chunks.axis)
+    step = max(typical(count.extent) // count.limit, -(-LEAST_PART // inside))
+    return replace(chunks, count=replace(count, step=step))
 
 
 def _tiles(choice: VectorChoice, tile: Tile) -> int:
@@ -403,8 +414,9 @@ def _unit_levels(levels: tuple[Level, ...], tile: Tile, chunks: Chunks | None) -
         used += 1
         if level.axis is None and chunks is not None and chunks.count.limit == 1:
             continue
-        if level.axis is None:
-            fewest, work = fewest * 8, work / FEW_PARTIALS
+        if level.axis is None:  # of chunks of one length a short sum has one
+            fewest *= 8 if chunks is not None and chunks.count.step == 1 else 1
+            work /= FEW_PARTIALS
         else:
             many = -(-typical(level.axis.extent) // level.step)
             work /= many
