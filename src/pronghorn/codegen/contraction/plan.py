@@ -300,7 +300,7 @@ def _inside(longest: list[Axis], steps: int) -> int:
 
 
 def _of_one_length(chunks: Chunks, depth: tuple[Axis, ...]) -> Chunks:
-    """Chunks as long as they would be at a typical extent, or longer, at most as many: a shorter sum has fewer of them."""
+    """Chunks as long as they would be at a typical extent, or longer, and at most as many: a shorter sum has fewer."""
     count = chunks.count
     inside = prod(typical(axis.extent) for axis in depth if axis.name != chunks.axis)
     step = max(typical(count.extent) // count.limit, -(-LEAST_PART // inside))
