@@ -305,11 +305,15 @@ def test_functions_of_jax_inside_of_layers_are_given_values(transformed):
 def test_a_branch_on_what_is_traced_is_taken_anew_at_each_call():
     class Branching(layers.Layer):
         def call(self, x):
-            return x + 1 if jnp.sum(ops.abs(x)) > 1 else x - 1
+            return x + 1 if self.total(ops.abs(x)) > 1 else x - 1
 
     layer = Branching()
-    same(layer(jnp.ones(3)), jnp.full(3, 2.0))
-    same(layer(jnp.zeros(3)), jnp.full(3, -1.0))
+    for layer.total in (jnp.sum, ops.sum, lambda x: x.numpy().sum()):
+        same(layer(jnp.ones(3)), jnp.full(3, 2.0))
+        same(layer(jnp.zeros(3)), jnp.full(3, -1.0))
+    layer.total = ops.sum
+    with pytest.raises(RuntimeError, match="needed at"):
+        jax.jit(layer)(jnp.ones(3))
 
 
 @pytest.mark.parametrize("transformed", [lambda f: f, jax.jit], ids=["eager", "jit"])

@@ -317,6 +317,13 @@ class _Inputs:
         self.gave_values = True
         return self._values.of(tensor.data, self.trace.graph)
 
+    def numbers_of(self, x: Tensor) -> np.ndarray | None:
+        """The values of a traced tensor, on which a program may branch; None where the library traces it as well."""
+        if not all(map(self._engine.is_concrete, self._arrays)):
+            return None
+        array = self.array_of(x)
+        return None if array is None or not self._engine.is_concrete(array) else self._engine.to_numpy(array)
+
     def while_loop(
         self, cond: Callable[..., Any], body: Callable[..., Any], start: Sequence[Tensor], limit: Any
     ) -> Sequence[Any] | None:
