@@ -49,7 +49,6 @@ CHUNK_BYTES = 768 * 1024  # of A and B, where they are large
 PACK_ROWS = 64  # that reuse a panel before packing it pays at all
 FEW_ROWS = 24  # up to which reading B once, as it lies, beats writing and reading a copy
 MANY_ROWS = 512  # that reuse a panel before packing it is a small part of the time
-LEAST_CHUNK = 256  # steps, or combining chunks of a sum that is shorter than it seemed shows
 LEAST_PART = 512  # steps of a sum that is cut instead, or combining the parts shows
 LINE_BYTES, LINES_APART, WAYS = 64, 2048, 8  # of a second-level cache: lines so far apart compete for so many places
 
@@ -222,7 +221,7 @@ def _split(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], kept: int,
     if kept and steps > kept:
         partials = max(partials, -(-steps // kept))
     partials = min(partials, steps // 32)
-    return _chunks(longest, partials, _inside(longest, steps)) if partials > 1 else None
+    return _chunks(longest, partials) if partials > 1 else None
 
 
 def _partials(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], longest: list[Axis], machine: Machine) -> int:
@@ -248,9 +247,7 @@ def _partials(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], longest
         return by_panel
     # Partial sums are little enough against what each tile would read from afar?
     affordable = tiles * streamed // 8 // (2 * results)
-    if whole < FEW_PARTIALS <= affordable and _blocks(
-        choice, tile, depth, _chunks(longest, FEW_PARTIALS, _inside(longest, steps)), machine
-    ):
+    if whole < FEW_PARTIALS <= affordable and _blocks(choice, tile, depth, _chunks(longest, FEW_PARTIALS), machine):
         whole = FEW_PARTIALS
     return whole if whole <= affordable else 1
 
@@ -283,20 +280,8 @@ def _turns(
     return ()
 
 
-def _chunks(longest: list[Axis], partials: int, inside: int) -> Chunks | None:
-    """At most so many chunks of the longest axis; ``inside`` is how many steps one of its steps takes.
-
-    A sum that turns out shorter than it seemed is cut into fewer, so that combining them stays a small part.
-    """
-    if not longest:
-        return None
-    axis = longest[0]
-    return Chunks(axis.name, Count(axis.extent, max(1, LEAST_CHUNK // inside), partials))
-
-
-def _inside(longest: list[Axis], steps: int) -> int:
-    """How many of a sum's steps one step of its longest axis takes."""
-    return max(1, steps // typical(longest[0].extent)) if longest else 1
+def _chunks(longest: list[Axis], partials: int) -> Chunks | None:
+    return Chunks(longest[0].name, Count(longest[0].extent, 1, partials)) if longest else None
 
 
 def _of_one_length(chunks: Chunks, depth: tuple[Axis, ...]) -> Chunks:
