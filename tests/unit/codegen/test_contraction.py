@@ -422,6 +422,22 @@ def test_a_sum_that_turns_out_short_is_cut_into_few_chunks():
     assert [count.evaluate({"batch": n}) for n in (0, 1, 4, 8, 1000)] == [0, 1, 1, 2, count.limit]
 
 
+def test_lines_are_asked_for_ahead_where_each_step_meets_new_ones():
+    """In sums over an array's rows, as in filter gradients; not where a sum walks along rows, or loads are scarce."""
+
+    def asks(problem, name):
+        module, machine = ModuleBuilder(), named_target(name)
+        module.target = machine
+        made = plan(problem.spec, machine)
+        emit(module, "k", made, machine, Tables(), scratch_slots=range(3, 3 + len(made.scratch)))
+        return "llvm.prefetch" in module.text()
+
+    rows = filter_gradient(4, 12, 12, 64, 64, 1, 1)
+    assert asks(rows, "avx512") and not asks(rows, "avx2")
+    assert asks(matmul(64, 300, 64, a_transposed=True), "avx512")
+    assert not asks(matmul(64, 300, 64), "avx512") and not asks(conv(4, 12, 12, 64, 64, 3, 3), "avx512")
+
+
 def test_wrong_use_is_named(native):
     arrays = tuple(Array(i, "float32") for i in range(3))
     with pytest.raises(ValueError, match="neither A nor B"):

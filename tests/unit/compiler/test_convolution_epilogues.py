@@ -66,6 +66,19 @@ def test_a_strided_transposed_convolution_has_its_epilogue(name, target, monkeyp
             np.testing.assert_array_equal(got, expected)
 
 
+def test_windows_that_meet_need_no_border_around_the_gradient():
+    """Of a kernel as long as its strides, each tap finds an element."""
+
+    def layer(x, w):
+        return [ops.conv_transpose(x, w, strides=2)]
+
+    traced = trace(layer, [Aval((BATCH, 6, 5, 16), "float32"), Aval((2, 2, 8, 16), "float32")])
+    assert [type(k) for k in program(traced).kernels] == [ContractionKernel]
+    rng = np.random.default_rng(0)
+    inputs = [rng.integers(-3, 4, s).astype("float32") for s in ((3, 6, 5, 16), (2, 2, 8, 16))]
+    np.testing.assert_array_equal(Executable(traced)(*inputs)[0], run(traced.graph, inputs)[0])
+
+
 def traced_step(padding="same"):
     """A convolution with a bias and a ReLU, read by another, with all gradients."""
 

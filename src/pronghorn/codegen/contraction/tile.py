@@ -24,12 +24,14 @@ from pronghorn.codegen.contraction.nest import (
     zero,
 )
 from pronghorn.codegen.contraction.pack import packed_strides
-from pronghorn.codegen.contraction.plan import Plan
+from pronghorn.codegen.contraction.plan import LINE_BYTES, Plan
 from pronghorn.codegen.contraction.spec import Axis
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.compiler.costs import MOST_TILE_CODE
 from pronghorn.graph.dim import Extent
+
+STEPS_AHEAD = 12  # that lines are asked for
 
 __all__ = ["Context", "Epilogue", "State", "TileEpilogue", "TileResult", "TileWriter"]
 
@@ -228,8 +230,32 @@ class TileWriter:
         start, stop = self._range(axis)
         with fb.loop_carry(start, stop, [(self.ty, value) for value in sums]) as loop:
             a_here, b_here = self._advance(axis, loop.index, a, b)
+            if not inner:
+                self._prefetch(axis, a_here, b_here)
             loop.following.extend(self._sum(inner, a_here, b_here, loop.carried))
         return loop.results
+
+    def _prefetch(self, axis: Axis, a: str, b: str) -> None:
+        """Ask for the lines of A and B some steps ahead, where each step meets new ones of A, as in sums over the rows
+        of an array: the processor itself sees too late that they will be needed. Not where loads are scarce."""
+        fb, main, (a_type, b_type) = self.fb, self.main, (self.spec.a.dtype, self.main.b_dtype)
+        a_size, b_size = (size_of(storage_type(dtype)) for dtype in (a_type, b_type))
+        step = main.a[axis.name]
+        if isinstance(step, int) and step * a_size < LINE_BYTES:
+            return
+        rows = sorted(
+            {row * a_size // LINE_BYTES * LINE_BYTES // a_size for row in self.a_rows if isinstance(row, int)}
+        )
+        last = [row for row in self.a_rows if isinstance(row, int)][-1:]
+        lines = [(a, a_type, row, step) for row in dict.fromkeys((*rows, *last))]
+        across = range(0, self.vectors * self.lanes, max(1, LINE_BYTES // b_size))
+        lines += [(b, b_type, column, main.b[axis.name]) for column in across]
+        loads = len(set(self.a_rows)) + self.vectors * len(set(self.b_rows))
+        if 8 * (loads + len(lines)) > 7 * len(self.rows) * self.vectors:
+            return
+        for pointer, dtype, place, apart in lines:
+            at = fb.gep(storage_type(dtype), pointer, fb.add(place, fb.mul(STEPS_AHEAD, apart)))
+            fb.call("llvm.prefetch.p0", "void", [("ptr", at), *(("i32", number) for number in (0, 3, 1))])
 
     def _range(self, axis: Axis) -> tuple[Operand, Operand]:
         return self.state.ranges.get(axis.name) or self.main.range_of(axis, self.state.chunk)

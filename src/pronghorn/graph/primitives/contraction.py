@@ -43,7 +43,7 @@ def input_grad_border(
     """How much zero border a gradient has before and after each spatial axis: every tap then finds an element there."""
     low, high = [], []
     for size, count, k, s, (lo, hi), d in zip(x[1:-1], g[1:-1], map(int, w), strides, padding, dilation):
-        low.append(max(0, -((lo - (k - 1) * d) // s)))
+        low.append(max(0, ((k - 1) * d - lo) // s))
         missing = (size - 1 + lo) // s - (count - 1)
         # of an extent that is not known at most so many, sometimes one less
         high.append(max(0, missing if isinstance(missing, int) else -((hi - (k - 1) * d) // s)))
