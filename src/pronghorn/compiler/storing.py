@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pronghorn.compiler.contractions import parts_of, strided_view
+from pronghorn.compiler.contractions import covers, parts_of, strided_view
 from pronghorn.compiler.costs import (
     DEEPEST,
     EXPENSIVE_CYCLES,
@@ -65,7 +65,7 @@ def choose_stored(graph: Graph, target: Target) -> set[Value]:
         (value,) = node.outputs
         if value not in stored:
             reused.update(_consider(node, value, stored, cost, uses))
-            _consider_reads(node, value, stored, reads, uses)
+            _consider_reads(node, value, stored, reads, uses, target)
     make_again(graph, stored, reused, target)
     return stored
 
@@ -138,7 +138,12 @@ def _consider(
 
 
 def _consider_reads(
-    node: Node, value: Value, stored: set[Value], reads: dict[Value, frozenset[Value]], uses: dict[Value, int]
+    node: Node,
+    value: Value,
+    stored: set[Value],
+    reads: dict[Value, frozenset[Value]],
+    uses: dict[Value, int],
+    target: Target,
 ) -> None:
     """Store what several users would each compute from several arrays of its own size, if that is less to read."""
     if value in stored:
@@ -150,7 +155,7 @@ def _consider_reads(
         else:
             found |= {v for v in reads.get(operand, ()) if len(v.shape) >= len(value.shape)}
     many, readers = len(found), uses[value]
-    if many > 1 and readers > 1 and _ends_a_product(node, value, uses):
+    if many > 1 and readers > 1 and _ends_a_product(node, value, uses, target):
         stored.add(value)
     if many > MOST_READ:
         stored.add(value)
@@ -159,7 +164,7 @@ def _consider_reads(
     reads[value] = frozenset(found)
 
 
-def _ends_a_product(node: Node, value: Value, uses: dict[Value, int]) -> bool:
+def _ends_a_product(node: Node, value: Value, uses: dict[Value, int], target: Target) -> bool:
     """Whether ``value`` is all that a contraction's result is needed for: it is then written in that one's place."""
     if not node.prim.elementwise:
         return False
@@ -167,9 +172,16 @@ def _ends_a_product(node: Node, value: Value, uses: dict[Value, int]) -> bool:
         maker = operand.node
         if maker is None or uses[operand] > 1 or len(operand.shape) < len(value.shape):
             continue
-        if maker.prim.name in CONTRACTIONS or _ends_a_product(maker, value, uses):
+        if _takes_an_epilogue(maker, target) or _ends_a_product(maker, value, uses, target):
             return True
     return False
+
+
+def _takes_an_epilogue(node: Node, target: Target) -> bool:
+    """Whether a contraction's kernel computes what follows it, too."""
+    if node.prim.name not in CONTRACTIONS or pooled_operands(node, target) is not None:
+        return False
+    return node.prim.name != "conv_input_grad" or covers(node)
 
 
 def _store_operands(node: Node, stored: set[Value], target: Target) -> None:

@@ -7,7 +7,7 @@ from pronghorn import ops
 from pronghorn.autodiff.backward import backward
 from pronghorn.backends.llvm import Executable
 from pronghorn.backends.numpy import run
-from pronghorn.compiler.kernels import ContractionKernel, Nest
+from pronghorn.compiler.kernels import ContractionKernel, Nest, PooledKernel
 from pronghorn.compiler.stages import lower, rewrite
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval
@@ -109,6 +109,22 @@ def test_a_masked_gradient_and_a_padded_array_are_stored_once():
     assert len({(v.node.inputs[0], v.node.params["low"]) for v in padded}) == len(padded)
     masked = [v for v in written if v.node is not None and v.node.prim.name == "select"]
     assert len(masked) == 1  # the activation's gradient, which three kernels read; itself, it is in the padded array
+
+
+def test_a_gradient_without_an_epilogue_is_not_masked_apart(monkeypatch):
+    """Gradients behind a max-pool have kernels of their own: what follows is computed where it is used."""
+    monkeypatch.setenv("PRONGHORN_TARGET", "avx512-emulated")
+
+    def step(x, w, b, v):
+        y = ops.max_pool(ops.relu(ops.conv(x, w) + b), 2)
+        return backward([ops.sum(ops.max_pool(ops.relu(ops.conv(y, v)), 2) ** 2)], [np.float32(1)], [w, b, v])
+
+    shapes = [(BATCH, 28, 28, 1), (3, 3, 1, 32), (32,), (3, 3, 32, 64)]
+    kernels = program(trace(step, [Aval(shape, "float32") for shape in shapes])).kernels
+    pooled = next(k for k in kernels if isinstance(k, PooledKernel) and k.node.prim.name == "conv_input_grad")
+    (gradient,) = pooled.writes
+    readers = [k for k in kernels if gradient in k.reads]
+    assert len(readers) == 2 and all(s.value.shape != gradient.shape for k in readers for s in k.stores)
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
