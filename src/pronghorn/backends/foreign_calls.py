@@ -319,8 +319,6 @@ class _Inputs:
 
     def numbers_of(self, x: Tensor) -> np.ndarray | None:
         """The values of a traced tensor, on which a program may branch; None where the library traces it as well."""
-        if not all(map(self._engine.is_concrete, self._arrays)):
-            return None
         array = self.array_of(x)
         return None if array is None or not self._engine.is_concrete(array) else self._engine.to_numpy(array)
 
