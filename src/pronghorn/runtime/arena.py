@@ -14,6 +14,7 @@ import numpy as np
 
 ALIGNMENT = 64
 HUGE_PAGE = 2 << 20
+LARGE_IDLE = 64 << 20  # bytes
 
 
 def _map_pages(nbytes: int) -> np.ndarray:
@@ -137,6 +138,19 @@ def borrow() -> Arena:
         return _idle.pop()
     except IndexError:
         return Arena()
+
+
+def make_room(nbytes: int) -> None:
+    """Give large idle arenas back to the system where more than they hold is about to be made and kept.
+
+    Training's stays for its next step otherwise; getting pages again costs little beside those that are new anyway.
+
+    Args:
+        nbytes: how many bytes are to be made.
+    """
+    held = sum(arena.capacity for arena in list(_idle))
+    if LARGE_IDLE < held < nbytes:
+        _idle.clear()
 
 
 def give_back(arena: Arena) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.trace import Traced, trace
 from pronghorn.graph.user_code import warn
+from pronghorn.runtime import arena
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.variants import Variants
 from pronghorn.utils import activity
@@ -66,7 +68,9 @@ class Program:
         numbers = {"batch": sum(piece.size for piece in pieces)}
         avals = [v.aval for v in self.traced.graph.outputs[: self.traced.num_results]]
         shapes = [tuple(evaluate(n, numbers) for n in aval.shape) for aval in avals]
-        results = [np.empty(shape, dtypes.to_numpy(aval.dtype)) for shape, aval in zip(shapes, avals)]
+        kinds = [dtypes.to_numpy(aval.dtype) for aval in avals]
+        arena.make_room(sum(prod(shape) * kind.itemsize for shape, kind in zip(shapes, kinds)))
+        results = [np.empty(shape, kind) for shape, kind in zip(shapes, kinds)]
         start = 0
         for piece in pieces:
             stop = start + piece.size

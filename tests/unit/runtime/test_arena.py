@@ -2,7 +2,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from pronghorn.runtime.arena import Arena, aligned_empty, aligned_zeros
+from pronghorn.runtime import arena as arenas
+from pronghorn.runtime.arena import LARGE_IDLE, Arena, aligned_empty, aligned_zeros
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (3, 0, 2), (1,), (7, 5), (1000, 1000)])
@@ -48,3 +49,18 @@ def test_a_block_too_large_is_a_memory_error_that_names_its_size():
     with pytest.raises(MemoryError, match=r"MiB.*batch_size"):
         arena.reserve(1 << 60)
     assert arena.reserve(100) % 64 == 0  # and the arena is still usable
+
+
+@pytest.mark.parametrize(("held", "wanted", "kept"), [
+    (LARGE_IDLE + 4096, LARGE_IDLE + 8192, 0),  # the larger makes room for what is larger still
+    (LARGE_IDLE + 4096, LARGE_IDLE + 4096, 1),
+    (LARGE_IDLE, 1 << 40, 1),  # soon there again
+    (0, 0, 1),
+])  # fmt: skip
+def test_large_idle_arenas_make_room_for_more(held, wanted, kept, monkeypatch):
+    arena = Arena()
+    arena.reserve(held)
+    monkeypatch.setattr(arenas, "_idle", [arena])
+    arenas.make_room(wanted)
+    assert len(arenas._idle) == kept
+    assert arenas.borrow().reserve(100) % 64 == 0
