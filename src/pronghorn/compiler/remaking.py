@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pronghorn.compiler.costs import FAR_CYCLES, typical
+from pronghorn.compiler.costs import FAR_CYCLES, MOST_CYCLES, typical
 from pronghorn.compiler.lowering import REDUCTIONS, is_virtual
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import product
@@ -36,10 +36,14 @@ def make_again(graph: Graph, stored: set[Value], reused: Mapping[Value, int], ta
         if value in outputs or value.node is None:
             continue
         readers = list(_readers(value, users, stored))
-        if len(readers) > MOST_USERS or None in readers or cycles * (len(readers) - 1) > FAR_CYCLES:
+        if len(readers) > MOST_USERS or None in readers:
             continue
-        made_of = {v for v in _reads(value.node, stored, value) if 2 * _nbytes(v) > _nbytes(value)}
-        if all(len(made_of - _reads(node, stored, value)) <= 1 for node in readers if node is not None):
+        read, virtual = _reads(value.node, stored, value)
+        cycles += sum(large[v] for v in virtual if v in large)  # what is made again for this one, too
+        if cycles * (len(readers) - 1) > FAR_CYCLES or cycles > MOST_CYCLES:
+            continue
+        made_of = {v for v in read if 2 * _nbytes(v) > _nbytes(value)}
+        if all(len(made_of - _reads(node, stored, value)[0]) <= 1 for node in readers if node is not None):
             stored.remove(value)
 
 
@@ -65,8 +69,8 @@ def _readers(value: Value, users: Mapping[Value, list[Node]], stored: set[Value]
                 yield node if node.prim.elementwise or node.prim.name in REDUCTIONS else None
 
 
-def _reads(node: Node, stored: set[Value], without: Value) -> set[Value]:
-    """The stored values that a node's output is computed from, but for one."""
+def _reads(node: Node, stored: set[Value], without: Value) -> tuple[set[Value], set[Value]]:
+    """The stored values that a node's output is computed from, but for one; and the others on the way to them."""
     found: set[Value] = set()
     seen: set[Value] = set()
     waiting = list(node.inputs)
@@ -79,4 +83,4 @@ def _reads(node: Node, stored: set[Value], without: Value) -> set[Value]:
             found.add(value)
         else:
             waiting.extend(value.node.inputs)
-    return found
+    return found, seen - found

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pronghorn import ops
+from pronghorn.autodiff.backward import backward
 from pronghorn.backends.llvm import Executable
 from pronghorn.backends.numpy import run
 from pronghorn.compiler.stages import rewrite
@@ -79,6 +80,21 @@ def test_what_is_made_of_arrays_that_a_user_does_not_read_is_stored():
     traced = trace(fn, [Aval(shape, "float32") for shape in ((BATCH, 8), (8, large), (BATCH, 8))])
     stored = choose_stored(rewrite(traced.graph, host_target()), host_target())
     assert any(v.node is not None and v.node.prim.name == "exp" for v in stored)
+
+
+def test_what_is_made_of_values_that_are_made_again_takes_their_time_too():
+    """Else a chain of activations would be computed from its beginning for the gradient of each bias."""
+
+    def fn(x, *biases):
+        y = x
+        for b in biases:
+            y = ops.tanh(y + b)
+        return backward([ops.sum(y * y)], [np.float32(1)], list(biases))
+
+    large = host_target().l2_bytes // 4 // 64 + 1
+    traced = trace(fn, [Aval(shape, "float32") for shape in ((BATCH, large), *[(large,)] * 6)])
+    stored = choose_stored(rewrite(traced.graph, host_target()), host_target())
+    assert sum(v.node is not None and v.node.prim.name == "tanh" for v in stored) >= 2
 
 
 @pytest.mark.parametrize("rows", [0, 1, 3, 40])
