@@ -245,6 +245,9 @@ JOINED = {
     "linearize": lambda make: jax.linearize(ops.square, jnp.full((3,), 2.0))[1](make(1.0)),
     "jacfwd": lambda make: jax.jacfwd(ops.square)(make(2.0)).sum(axis=0),
     "hessian": lambda make: jax.hessian(lambda x: ops.sum(x**3) / 3)(make(2.0)).sum(axis=0),
+    "grad": lambda make: jax.grad(lambda x: ops.sum(x**2))(make(2.0)),
+    "value and gradient": lambda make: jax.value_and_grad(lambda x: ops.sum(x**2))(make(2.0))[1],
+    "jacrev": lambda make: jax.jacrev(ops.square)(make(2.0)).sum(axis=0),
 }
 
 
@@ -300,6 +303,46 @@ def test_functions_of_jax_inside_of_layers_are_given_values(transformed):
     got = transformed(jax.grad(lambda x: ops.sum(layer(x) ** 2)))(x)
     same(got, jax.grad(lambda x: jnp.sum(layer.formula(x) ** 2))(x))
     assert layer.places.dtype == "int64"
+
+
+GRADIENTS = {
+    "grad": lambda x: jax.grad(lambda v: ops.sum(ops.square(v)))(x),
+    "value and gradient": lambda x: jax.value_and_grad(lambda v: (ops.sum(ops.square(v)), v), has_aux=True)(x)[1],
+    "jacrev": lambda x: jax.jacrev(lambda v: ops.square(v))(x).sum(axis=0),
+}
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_gradients_inside_of_a_call(name):
+    """There results are traced for a graph of ours, and JAX compares their structure with an array's."""
+
+    class Sloped(layers.Layer):
+        def call(self, x):
+            return GRADIENTS[name](ops.sin(x))
+
+    x = jnp.asarray(X[0, 0])
+    same(Sloped()(x), 2 * np.sin(x))
+    same(jax.grad(lambda x: ops.sum(Sloped()(x)))(x), 2 * np.cos(x))
+
+
+@pytest.mark.parametrize("transformed", [lambda f: f, jax.jit], ids=["eager", "jit"])
+def test_layers_whose_call_uses_functions_of_jax_build_those_below_at_the_first_call(transformed):
+    class Nested(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = layers.Dense(4), layers.Dense(2)
+
+        def call(self, x):
+            return self.second(jnp.sin(self.first(x)))
+
+    layer, x = Nested(), jnp.asarray(X[:, 0])
+    got = transformed(layer)(x)
+    assert [w.path for w in layer.weights[::2]] == [
+        f"{layer.name}/{d.name}/kernel" for d in (layer.first, layer.second)
+    ]
+    first, second = (np.asarray(d.kernel) for d in (layer.first, layer.second))
+    same(got, np.sin(x @ first) @ second)
+    same(transformed(layer)(x), got)
 
 
 def test_a_branch_on_what_is_traced_is_taken_anew_at_each_call():

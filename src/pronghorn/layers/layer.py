@@ -9,7 +9,7 @@ from pronghorn import constraints, dtype_policies, initializers, regularizers, t
 from pronghorn.backends.foreign_calls import as_it_is, keeping, on_its_engine
 from pronghorn.distribution.active import distribution as in_force
 from pronghorn.graph import dtypes
-from pronghorn.graph.active import TraceError, scope
+from pronghorn.graph.active import TraceError, scope, state
 from pronghorn.graph.dim import SymbolicDimError
 from pronghorn.graph.primitives.registry import ShapeError
 from pronghorn.graph.tensor import Tensor
@@ -191,6 +191,9 @@ class Layer(QuantizationRequests, StatefulOperation):
                 infer_spec(self._run_call, (), tree.map_structure(to_spec, spec.given))
             except SymbolicDimError:
                 return  # the call itself, on real arrays, builds them
+            except TraceError:  # a library's own function wants values, which there are in a call with its arrays
+                if state.foreign is None:
+                    raise
 
     def get_build_config(self) -> dict[str, Any] | None:
         """The shapes that the layer was built with."""

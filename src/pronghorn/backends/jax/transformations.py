@@ -17,8 +17,8 @@ import jax
 _DERIVATIVES = ("jvp",)
 #: The second of what they return is a function, what it gets has to have a structure that is known already.
 _WITH_PULLBACK = ("vjp", "linearize")
-#: What they return takes the arguments, and puts vectors of JAX's beside them.
-_JACOBIANS = ("jacfwd", "hessian")
+#: What they return takes the arguments, and puts vectors of JAX's beside them or beside the results.
+_OF_ARGUMENTS = ("grad", "value_and_grad", "jacrev", "jacfwd", "hessian")
 
 
 def _as_arrays(tree: Any) -> Any:
@@ -76,14 +76,14 @@ def _with_pullback(function: Callable[..., Any]) -> Callable[..., Any]:
     return of_arrays
 
 
-def _jacobian(function: Callable[..., Any]) -> Callable[..., Any]:
+def _of_arguments(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def made(fun: Any, *args: Any, **kwargs: Any) -> Any:
-        jacobian = function(_to_arrays(fun), *args, **kwargs)
+        derivative = function(_to_arrays(fun), *args, **kwargs)
 
-        @functools.wraps(jacobian)
+        @functools.wraps(derivative)
         def of_arrays(*args: Any, **kwargs: Any) -> Any:
-            return jacobian(*_as_arrays(args), **_as_arrays(kwargs))
+            return derivative(*_as_arrays(args), **_as_arrays(kwargs))
 
         return of_arrays
 
@@ -95,7 +95,7 @@ def take_tensors() -> None:
     for names, of_arrays in (
         (_DERIVATIVES, _derivative),
         (_WITH_PULLBACK, _with_pullback),
-        (_JACOBIANS, _jacobian),
+        (_OF_ARGUMENTS, _of_arguments),
     ):
         for name in names:
             setattr(jax, name, of_arrays(getattr(jax, name)))
