@@ -388,11 +388,13 @@ class Dataset(MoreSteps):
     def concatenate(self, other: Dataset, name: str | None = None) -> Dataset:
         """Append another data set."""
         known = self._length is not None and other._length is not None
-        return Dataset(
+        found = Dataset(
             lambda: itertools.chain(self, other),
             self._length + other._length if known else None,  # type: ignore[operator]
             lambda: itertools.chain(self.lazily(), other.lazily()),
         )
+        found._spec = self._spec if self._spec == other._spec else None
+        return found
 
     def _reordered(self, order: Callable[[Iterator[Any]], Iterator[Any]], length: float | None) -> Dataset:
         """A data set of some of the elements, in some order, whatever they are."""
@@ -400,7 +402,9 @@ class Dataset(MoreSteps):
 
     def enumerate(self, start: int = 0, name: str | None = None) -> Dataset:
         """Number the elements."""
-        return Dataset(lambda: ((np.int64(i), element) for i, element in enumerate(self, int(start))), self._length)
+        found = Dataset(lambda: ((np.int64(i), element) for i, element in enumerate(self, int(start))), self._length)
+        found._spec = None if self._spec is None else (TensorSpec((), "int64"), self._spec)
+        return found
 
     def cache(self, filename: Any = "", name: str | None = None) -> Dataset:
         """Keep the elements after the first round: in memory, or in a file that later programs read, too."""

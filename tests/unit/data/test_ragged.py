@@ -115,13 +115,24 @@ ROWS = RaggedTensor.from_row_lengths(np.arange(7, dtype="int32"), [3, 4, 0])
         lambda data: data.cache().shuffle(1).repeat(1).batch(2),
         lambda data: data.filter(lambda row: True).batch(2),
         lambda data: data.batch(3).unbatch().batch(2),
+        lambda data: data.take(1).concatenate(data.skip(1)).batch(2),
     ],
-    ids=["batch", "kept", "filter", "unbatch"],
+    ids=["batch", "kept", "filter", "unbatch", "concatenate"],
 )
 def test_rows_of_a_data_set_become_ragged_batches(refined):
     found = refined(Dataset.from_tensor_slices(ROWS))
     assert [batch.to_list() for batch in found] == [[[0, 1, 2], [3, 4, 5, 6]], [[]]]
     assert found.element_spec == RaggedTensorSpec((None, None), "int32", 1)
+
+
+def test_numbered_and_appended_rows_say_what_they_are():
+    data = Dataset.from_tensor_slices(ROWS)
+    assert data.enumerate().element_spec == (TensorSpec((), "int64"), data.element_spec)
+    (numbers, rows), _ = data.enumerate().batch(2)
+    assert numbers.tolist() == [0, 1] and rows.to_list() == [[0, 1, 2], [3, 4, 5, 6]]
+    other = Dataset.from_tensor_slices(np.arange(6, dtype="int32").reshape(2, 3))
+    (batch,) = other.concatenate(data.take(1)).batch(3)  # which are no rows of one array
+    assert not isinstance(batch, RaggedTensor) and batch.shape == (3, 3)
 
 
 def test_rows_of_one_length_become_ragged_too():
