@@ -351,11 +351,14 @@ class FunctionBuilder:
             self._shared[ty] = self.alloca(ty, align=size_of(ty))
         return self._shared[ty]
 
-    def gep(self, ty: str, pointer: str, index: Operand) -> str:
-        """The address of element ``index`` of an array of ``ty``; the pointer itself for the constant 0."""
+    def gep(self, ty: str, pointer: str, index: Operand, inbounds: bool = True) -> str:
+        """The address of element ``index`` of an array of ``ty``; the pointer itself for the constant 0.
+
+        ``inbounds``: it is in the array or just behind it; LLVM relies on that.
+        """
         if index == 0:
             return pointer
-        return self.let(f"getelementptr inbounds {ty}, ptr {pointer}, i64 {index}")
+        return self.let(f"getelementptr {'inbounds ' if inbounds else ''}{ty}, ptr {pointer}, i64 {index}")
 
     def load(self, ty: str, pointer: str, align: int = 0, metadata: str = "") -> str:
         """Loads; the alignment is the element's unless given, so unaligned vectors are right by default."""

@@ -254,7 +254,7 @@ class TileWriter:
         if 8 * (loads + len(lines)) > 7 * len(self.rows) * self.vectors:
             return
         for pointer, dtype, place, apart in lines:
-            at = fb.gep(storage_type(dtype), pointer, fb.add(place, fb.mul(STEPS_AHEAD, apart)))
+            at = fb.gep(storage_type(dtype), pointer, fb.add(place, fb.mul(STEPS_AHEAD, apart)), inbounds=False)
             fb.call("llvm.prefetch.p0", "void", [("ptr", at), *(("i32", number) for number in (0, 3, 1))])
 
     def _range(self, axis: Axis) -> tuple[Operand, Operand]:
