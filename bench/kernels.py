@@ -95,9 +95,10 @@ def bottlenecks() -> list[Convolution]:
 #: By name: what is timed.
 SHAPES: dict[str, list[Product | Convolution]] = {
     "common": [
-        *(Product(128, *sizes) for sizes in ((784, 512), (512, 512))),
-        *(Product(2560, *sizes) for sizes in ((128, 256),)),
-        *(Product(2048, *sizes) for sizes in ((64, 64), (64, 128))),
+        *(
+            Product(*sizes)
+            for sizes in ((128, 784, 512), (128, 512, 512), (2560, 128, 256), (2048, 64, 64), (2048, 64, 128))
+        ),
         *(Convolution(*sizes) for sizes in ((32, 34, 32, 32), (128, 13, 32, 64), (32, 18, 64, 64), (32, 18, 128, 128))),
     ],
     "transformer": [
@@ -108,7 +109,7 @@ SHAPES: dict[str, list[Product | Convolution]] = {
         ),
         Product(2048, 256, 8000),  # the last layer of a language model
     ],
-    "resnet50": [*bottlenecks()],
+    "resnet50": bottlenecks(),
 }  # fmt: skip
 PEAK = Product(1024, 1024, 1024)
 

@@ -17,7 +17,7 @@ from pronghorn.autodiff.registry import Context, Gradients, is_differentiable
 from pronghorn.autodiff.rules.common import full, zeros_like
 from pronghorn.graph import primitives as P
 from pronghorn.graph.active import TraceError, current_trace
-from pronghorn.graph.ir import Graph, Node, Value
+from pronghorn.graph.ir import Graph, Node, Value, needed
 from pronghorn.graph.joining import LoopJoiner
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import inline, trace_body
@@ -204,7 +204,7 @@ def _run_backward(loop: _Loop, step: _Step, stacks: Env) -> Gradients:
     ys += [v for v in emitted if v not in ys]
     roots = [*summed, *(g for g in step.carry_grads if g is not None), *ys]
 
-    nodes = _needed([*(n for n in step.forward if _is_invariant(n, later.invariant)), *step.backward], roots)
+    nodes = needed([*(n for n in step.forward if _is_invariant(n, later.invariant)), *step.backward], roots)
     used = set(_used(nodes, roots))
     shared = [v for v in [*step.capture_values, *step.inputs[: loop.num_consts]] if v in used]
     stacked = [v for v in stacks if v in used]
@@ -261,16 +261,6 @@ def _in_place(
 
 def _is_invariant(node: Node, invariant: set[Value]) -> bool:
     return all(v in invariant for v in node.outputs)
-
-
-def _needed(nodes: list[Node], roots: Iterable[Value]) -> list[Node]:
-    """Those of ``nodes`` on which ``roots`` depend, in order."""
-    wanted, kept = set(roots), []
-    for node in reversed(nodes):
-        if any(v in wanted for v in node.outputs):
-            kept.append(node)
-            wanted.update(node.inputs)
-    return kept[::-1]
 
 
 class _Later:

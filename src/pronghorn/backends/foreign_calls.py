@@ -20,12 +20,12 @@ import numpy as np
 from pronghorn import tree
 from pronghorn.backends import choice
 from pronghorn.backends.engine import ROOTS, Engine, engine, meet_imported
-from pronghorn.backends.foreign_values import Values, needed
+from pronghorn.backends.foreign_values import Values
 from pronghorn.backends.kept_calls import Kept, KeptCalls, Signature
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import current_trace, state
 from pronghorn.graph.dim import Dim, SymbolicDimError
-from pronghorn.graph.ir import Aval, Value
+from pronghorn.graph.ir import Aval, Value, needed
 from pronghorn.graph.messages import shorten
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.trace import Traced, trace
@@ -426,7 +426,7 @@ def _traced_once(
 
     traced = trace(flat, [], _name_of(fn))
     if inputs.gave_values:  # what the library took from there may stand for values of a function that it has left since
-        traced.graph.nodes = needed(traced.graph, traced.graph.outputs)
+        traced.graph.nodes = needed(traced.graph.nodes, traced.graph.outputs)
     return traced, structure, left
 
 

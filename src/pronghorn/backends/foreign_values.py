@@ -8,28 +8,11 @@ does the result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from pronghorn.backends.engine import Engine
-from pronghorn.graph.ir import Graph, Node, Value
-
-
-def needed(graph: Graph, wanted: Iterable[Value], known: Collection[Value] = ()) -> list[Node]:
-    """The nodes of a graph from which values are made, in their order.
-
-    Args:
-        graph: the graph, which may not be finished.
-        wanted: the values.
-        known: values that need not be made.
-    """
-    missing = {value for value in wanted if value not in known}
-    nodes = []
-    for node in reversed(graph.nodes):
-        if not missing.isdisjoint(node.outputs):
-            nodes.append(node)
-            missing.update(value for value in node.inputs if value not in known)
-    return nodes[::-1]
+from pronghorn.graph.ir import Graph, Value, needed
 
 
 class Values:
@@ -48,7 +31,7 @@ class Values:
         """The array of a value of a graph."""
         if value not in self._known:
             part = Graph(graph.name)
-            part.nodes, part.outputs = needed(graph, [value], self._known), [value]
+            part.nodes, part.outputs = needed(graph.nodes, [value], self._known), [value]
             made = {v for node in part.nodes for v in node.outputs}
             used = [v for node in part.nodes for v in node.inputs] + [value]
             part.inputs = [v for v in dict.fromkeys(used) if v not in made]

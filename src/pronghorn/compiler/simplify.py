@@ -10,7 +10,7 @@ import numpy as np
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim
-from pronghorn.graph.ir import Aval, Graph, Node, Value
+from pronghorn.graph.ir import Aval, Graph, Node, Value, needed
 from pronghorn.graph.primitives.registry import MEANINGS
 from pronghorn.graph.rewrite import SMALL, Rewriter, RewriteRule, node_key, with_graphs
 
@@ -27,13 +27,7 @@ class _Needed(Rewriter):
 
     def __init__(self, graph: Graph):
         super().__init__(graph, {})
-        needed: set[Value] = set(graph.outputs)
-        self.kept: list[Node] = []
-        for node in reversed(graph.nodes):
-            if any(v in needed for v in node.outputs):
-                needed.update(node.inputs)
-                self.kept.append(node)
-        self.kept.reverse()
+        self.kept = needed(graph.nodes, graph.outputs)
 
     def run(self) -> Graph:
         inner = {sub: eliminate_dead(sub) for node in self.kept for sub in _bodies(node)}

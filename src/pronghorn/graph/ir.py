@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,6 +103,17 @@ def users_of(graph: Graph) -> dict[Value, list[Node]]:
         for value in dict.fromkeys(node.inputs):
             users.setdefault(value, []).append(node)
     return users
+
+
+def needed(nodes: Sequence[Node], wanted: Iterable[Value], known: Collection[Value] = ()) -> list[Node]:
+    """Those of ``nodes`` from which the wanted values are made, in order; values that are known need not be made."""
+    missing = {value for value in wanted if value not in known}
+    kept = []
+    for node in reversed(nodes):
+        if not missing.isdisjoint(node.outputs):
+            kept.append(node)
+            missing.update(value for value in node.inputs if value not in known)
+    return kept[::-1]
 
 
 def print_graph(graph: Graph, indent: str = "") -> str:

@@ -243,11 +243,9 @@ class TileWriter:
         step = main.a[axis.name]
         if isinstance(step, int) and step * a_size < LINE_BYTES:
             return
-        rows = sorted(
-            {row * a_size // LINE_BYTES * LINE_BYTES // a_size for row in self.a_rows if isinstance(row, int)}
-        )
-        last = [row for row in self.a_rows if isinstance(row, int)][-1:]
-        lines = [(a, a_type, row, step) for row in dict.fromkeys((*rows, *last))]
+        known = [row for row in self.a_rows if isinstance(row, int)]
+        rows = sorted({row * a_size // LINE_BYTES * LINE_BYTES // a_size for row in known})
+        lines = [(a, a_type, row, step) for row in dict.fromkeys((*rows, *known[-1:]))]
         across = range(0, self.vectors * self.lanes, max(1, LINE_BYTES // b_size))
         lines += [(b, b_type, column, main.b[axis.name]) for column in across]
         loads = len(set(self.a_rows)) + self.vectors * len(set(self.b_rows))
