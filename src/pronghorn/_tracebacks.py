@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 from collections.abc import Iterator
 from types import TracebackType
@@ -32,6 +33,14 @@ _FOR_THE_USER: tuple[type[BaseException], ...] = (
 )
 
 _NOTE = "(Frames inside Pronghorn are left out; keras.config.disable_traceback_filtering() shows them.)"
+
+# Who raised it had asked which backend there is, and knows no other than Keras's.
+_OF_BACKENDS = re.compile(r"\bbackend\b", re.IGNORECASE)
+_OUR_NAME = re.compile(r"(?<![\w/.\\])pronghorn(?![\w/\\]|\.\w)")  # and no part of a path or a module's name
+_BACKEND_NOTE = (
+    "(It asks for the name of Keras's backend and hears 'pronghorn'. PRONGHORN_BACKEND_NAME=jax in the environment, or "
+    "keras.config.set_backend_name('jax'), has it hear one that it knows: jax, tensorflow or torch.)"
+)
 
 
 @functools.cache
@@ -114,12 +123,14 @@ class Shortened:
 
     Attributes:
         hidden: whether anything was left out.
+        refuses_our_name: whether the error is another's, about a backend of our name.
     """
 
     def __init__(self, error: BaseException) -> None:
         self._error = error
         self._before: list[tuple[BaseException, Any, Any, Any, bool]] = []
         self.hidden = False
+        self.refuses_our_name = _refuses_our_name(error)
 
     def __enter__(self) -> Shortened:
         if not enabled or _is_fault(self._error):
@@ -188,4 +199,15 @@ def _install_in_ipython(formatter: Any) -> None:
 def _note(shown: Shortened, error: BaseException) -> str:
     """What is said before the traceback, so that the message is the last line, as always."""
     is_told = shown.hidden and not isinstance(error, ImportError | AttributeError | KeyboardInterrupt)
-    return _NOTE if is_told else ""
+    notes = [_NOTE] if is_told else []
+    if shown.refuses_our_name:
+        notes.append(_BACKEND_NOTE)
+    return "\n".join(notes)
+
+
+def _refuses_our_name(error: BaseException) -> bool:
+    """Whether an error of a library or a program is about a backend of our name."""
+    frames, words = frames_of(error.__traceback__), str(error)
+    if not frames or _owner(frames[-1]) == "ours" or not isinstance(error, _FOR_THE_USER):
+        return False
+    return bool(_OF_BACKENDS.search(words) and _OUR_NAME.search(words))
