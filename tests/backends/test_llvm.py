@@ -506,3 +506,28 @@ def test_products_of_nothing(shapes):
     traced = trace(lambda x, y: [P.dot_general(x, y, **product)], [Aval(s, "float32") for s in shapes])
     arrays = [np.ones(s, "float32") for s in shapes]
     np.testing.assert_array_equal(Executable(traced)(*arrays)[0], arrays[0] @ arrays[1])
+
+
+# -- sums of many rows to many columns --------------------------------------------------------------------------------
+@pytest.mark.parametrize("columns", [65, 100, 200])
+def test_sums_of_many_rows(columns):
+    """Sums over the same rows are taken together, row by row; of whole numbers every order gives the same."""
+
+    def sums(x, y, m):
+        product = P.mul(x, y)
+        everywhere = [P.reduce_sum(v, axes=(0, 1)) for v in (x, product, P.mul(x, x))]
+        others = P.reduce_max(x, axes=(0, 1)), P.reduce_sum(m, axes=(0, 1)), P.reduce_sum(x, axes=(1,))
+        return (*everywhere, *others)
+
+    rows, rng = (BATCH, 64, columns), np.random.default_rng(columns)
+    executable = compiled(sums, Aval(rows, F), Aval(rows, F), Aval(rows, "int32"))
+    for batch in (0, 1, 3, 17):
+        arrays = [rng.integers(-9, 9, (batch, 64, columns)).astype(dtype) for dtype in (F, F, "int32")]
+        if batch > 1:
+            arrays[0][0, 3, :4] = [np.nan, np.inf, -np.inf, -0.0]
+        x, y, m = arrays
+        with np.errstate(all="ignore"):
+            expected = [v.sum((0, 1)) for v in (x, x * y, x * x)]
+            expected += [x.max((0, 1), initial=-np.inf), m.sum((0, 1), dtype=np.int32), x.sum(1)]
+        for got, wanted in zip(executable(*arrays), expected, strict=True):
+            np.testing.assert_array_equal(got, wanted)

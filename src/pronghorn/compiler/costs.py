@@ -27,6 +27,7 @@ REUSED_CYCLES = 8  # what several users would each compute is stored from here o
 FAR_CYCLES = 40  # of writing a number beyond the caches and reading it again
 MOST_CYCLES = 400  # of one element: longer expressions are cut, for their code
 MOST_STORES = 8  # of one kernel: more would spill registers
+MOST_SUMS = 4  # of one kernel, which are in registers or near
 LOOK_BACK = 12  # kernels that are tried for sharing loads
 MOST_CODE = 600  # of one kernel, in additions: LLVM takes longer than in proportion for a larger one
 MOST_TILE_CODE = 160  # of what becomes of a register tile's sums: more is written as a loop over the tile's rows
@@ -36,6 +37,7 @@ DEEPEST = 96  # levels of an element's expression: code that walks it recurses
 # -- sums that are split; the numbers are fixed, so that no bit depends on how many threads there are
 CHUNKS = 16  # most chunks of a split reduction
 SPLIT_LENGTH = 4096  # a reduction this long whose results are few is split
+MOST_COLUMNS = 4096  # of results that are few; a chunk's are on the stack
 
 
 def typical(extent: Extent) -> int:

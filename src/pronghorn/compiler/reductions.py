@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 import numpy as np
 
-from pronghorn.compiler.costs import CHUNKS, SPLIT_LENGTH, typical
+from pronghorn.compiler.costs import CHUNKS, MOST_COLUMNS, SPLIT_LENGTH, typical
 from pronghorn.compiler.expr import Accumulated, Apply, Bound, Const, Expr, Guard, Index, IndexValue, LoopVar
 from pronghorn.compiler.kernels import LoopKernel, Reduction, Store
 from pronghorn.compiler.lowering import Lowering
@@ -63,11 +64,31 @@ def _position_of(element: Expr, along: LoopVar) -> Expr | None:
     return None
 
 
-def _over_axes(lowering: Lowering, node: Node, index: tuple[Index, ...]) -> Reduction:
+def joined_reduction(lowering: Lowering, node: Node, index: tuple[Index, ...], beside: Reduction) -> Reduction | None:
+    """The reduction that a node is, along the loops of another over the same elements; None where it has others.
+
+    Args:
+        lowering: of the other's kernel.
+        node: the reduction.
+        index: of the element of its output.
+        beside: the other, of a kernel over elements of the same shape.
+    """
+    if not node.prim.name.startswith("reduce_"):
+        return None
+    (x,), axes = node.inputs, sorted(node.params["axes"])
+    if [(f"r{a}", x.shape[a]) for a in axes] != [(var.name, var.extent) for var in beside.vars]:
+        return None
+    joined = _over_axes(lowering, node, index, beside.vars)
+    return replace(joined, chunk=beside.chunk, dtype=_partial_dtype(joined))
+
+
+def _over_axes(
+    lowering: Lowering, node: Node, index: tuple[Index, ...], vars: tuple[LoopVar, ...] | None = None
+) -> Reduction:
     (x,) = node.inputs
     name = node.prim.name
     axes = node.params["axes"] if name.startswith("reduce_") else (node.params["axis"],)
-    vars = tuple(LoopVar(f"r{a}", x.shape[a]) for a in sorted(axes))
+    vars = vars or tuple(LoopVar(f"r{a}", x.shape[a]) for a in sorted(axes))
     by_axis = dict(zip(sorted(axes), vars))
     rest = iter(index)
     inner = tuple(Index.of(by_axis[a]) if a in by_axis else next(rest) for a in range(len(x.shape)))
@@ -193,16 +214,21 @@ def split_reduction(reduction: Reduction, vars: tuple[LoopVar, ...], value: Valu
     length = prod(typical(v.extent) for v in reduction.vars)
     results = prod(typical(v.extent) for v in vars)
     outer = reduction.vars[0]
-    if length < SPLIT_LENGTH // 8 or length * results < 4 * SPLIT_LENGTH or results > 1024:
+    if length < SPLIT_LENGTH // 8 or length * results < 4 * SPLIT_LENGTH or results > MOST_COLUMNS:
         return None
     if typical(outer.extent) < 4:
         return None
     size = (outer.extent + CHUNKS - 1) // CHUNKS
     chunk = LoopVar("chunk", CHUNKS)
-    dtype = "float32" if reduction.dtype in LOW_PRECISION else reduction.dtype
+    dtype = _partial_dtype(reduction)
     partial = Value(Aval((CHUNKS, *(v.extent for v in vars)), dtype), value.graph)
     first = Reduction(reduction.op, reduction.element, reduction.vars, dtype, (chunk, size))
     kernel = LoopKernel(vars=(chunk, *vars), reductions=[first], node=value.node)
     kernel.stores.append(Store(partial, Accumulated(0, dtype, kernel.vars)))
     kernel.scope = value.node.scope if value.node else ""
     return kernel, partial
+
+
+def _partial_dtype(reduction: Reduction) -> str:
+    """The dtype of a chunk's result."""
+    return "float32" if reduction.dtype in LOW_PRECISION else reduction.dtype

@@ -8,7 +8,7 @@ computed from registers.
 from __future__ import annotations
 
 from pronghorn.compiler.contractions import covers, parts_of
-from pronghorn.compiler.costs import CHUNKS, LOOK_BACK, MOST_CODE, MOST_READ, MOST_STORES
+from pronghorn.compiler.costs import CHUNKS, LOOK_BACK, MOST_CODE, MOST_READ, MOST_STORES, MOST_SUMS
 from pronghorn.compiler.expr import Accumulated, Const, Expr, Index, Load, LoopVar, walk
 from pronghorn.compiler.kernels import (
     ContractionKernel,
@@ -30,7 +30,7 @@ from pronghorn.compiler.lowering import (
     view_of,
 )
 from pronghorn.compiler.pooled import pooled_operands
-from pronghorn.compiler.reductions import chosen_element, reduction_of, split_reduction
+from pronghorn.compiler.reductions import chosen_element, joined_reduction, reduction_of, split_reduction
 from pronghorn.compiler.storing import choose_stored, code_of, operands_in_memory
 from pronghorn.compiler.virtual import VIRTUAL, linear, reshape_index
 from pronghorn.graph.dim import Shape
@@ -228,12 +228,39 @@ class Scheduler:
         if split is not None:
             first, partial = split
             self.stored.add(partial)
-            self._new(first, lowering, [partial])
+            if not self._join_sums(node, partial):
+                self._new(first, lowering, [partial])
             lowering = Lowering(self.graph, self.stored)
             reduction = _combine(lowering, reduction, partial, vars)
         kernel = LoopKernel(vars=vars, reductions=[reduction], node=node, scope=node.scope)
         self._accumulate(kernel, lowering, value)
         self._new(kernel, lowering, [value])
+
+    def _join_sums(self, node: Node, partial: Value) -> bool:
+        """Have an earlier kernel of partial sums over the same elements make ``partial``, too, if it reads the same."""
+        (x,) = node.inputs
+        for number in range(len(self.kernels) - 1, max(-1, len(self.kernels) - LOOK_BACK), -1):
+            kernel = self.kernels[number]
+            if not isinstance(kernel, LoopKernel) or not kernel.reductions or kernel.domain != partial.shape:
+                continue
+            (_, *rest), lowering, first = kernel.vars, self.lowerings[number], kernel.reductions[0]
+            if first.chunk is None or len(kernel.reductions) >= MOST_SUMS:
+                continue
+            reduction = joined_reduction(lowering, node, tuple(map(Index.of, rest)), first)
+            if reduction is None:
+                continue
+            below = list(walk(reduction.element, *_roots(kernel)))
+            loads = {e.value for e in walk(reduction.element) if isinstance(e, Load)}
+            whole = {v for v in loads & self._loads(number) if v.shape == x.shape}
+            if not whole or any(self.made_by.get(v, -1) >= number for v in loads):
+                continue
+            if sum(map(code_of, below)) > MOST_CODE or len({e.value for e in below if isinstance(e, Load)}) > MOST_READ:
+                continue
+            kernel.stores.append(Store(partial, Accumulated(len(kernel.reductions), partial.dtype, kernel.vars)))
+            kernel.reductions.append(reduction)
+            self.made_by[partial] = number
+            return True
+        return False
 
     def _special(self, node: Node) -> None:
         kernel = NodeKernel(node=node, scope=node.scope)

@@ -7,6 +7,8 @@ from pronghorn import ops
 from pronghorn.autodiff.backward import backward
 from pronghorn.backends.llvm import Executable
 from pronghorn.backends.numpy import run
+from pronghorn.compiler.kernels import LoopKernel
+from pronghorn.compiler.schedule import fuse
 from pronghorn.compiler.stages import rewrite
 from pronghorn.compiler.storing import choose_stored
 from pronghorn.graph import primitives as P
@@ -106,3 +108,24 @@ def test_what_is_made_again_has_the_same_values(rows):
     traced = trace(_gated(), [Aval(shape, "float32") for shape in shapes])
     for got, expected in zip(Executable(traced)(*arrays), run(traced.graph, arrays), strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-3)
+
+
+def sums_of(function, *shapes):
+    """How many partial sums each kernel over chunks of rows makes."""
+    graph = trace(function, [Aval(shape, "float32") for shape in shapes]).graph
+    kernels = fuse(graph, host_target()).kernels
+    return [len(k.reductions) for k in kernels if isinstance(k, LoopKernel) and k.reductions and k.reductions[0].chunk]
+
+
+def test_sums_that_read_the_same_rows_are_taken_together():
+    rows = (BATCH, 64, 100)
+    total = lambda x: P.reduce_sum(x, axes=(0, 1))  # noqa: E731
+    assert sums_of(lambda x, y: [total(x), total(P.mul(x, y)), total(y)], rows, rows) == [3]
+    assert sums_of(lambda x, y: [total(x), total(y)], rows, rows) == [1, 1]  # they share nothing
+
+    def deviations(x):  # the second sum needs the first
+        first = total(x)
+        return [first, total(P.sub(x, P.broadcast_in_dim(first, shape=x.shape, dims=(2,))))]
+
+    assert sums_of(deviations, rows) == [1, 1]
+    assert sums_of(lambda x: [total(x), P.reduce_sum(P.abs(x), axes=(0, 2))], rows) == [1, 1]  # along other axes
