@@ -142,6 +142,8 @@ class Layer(QuantizationRequests, StatefulOperation):
     # -- building ---------------------------------------------------------------------------------------------------
     def build(self, *args: Any, **kwargs: Any) -> None:
         """Make the weights. The default has none of its own and builds the layers below where it can."""
+        with self._open_name_scope():
+            self._path = self._path or current_path()
         self.built = True
 
     def _open_name_scope(self) -> NameScope:
@@ -257,7 +259,8 @@ class Layer(QuantizationRequests, StatefulOperation):
         dtype = dtypes.name_of(dtype) if dtype is not None else self.variable_dtype
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
-        with self._open_name_scope():
+        # A constructor that makes a weight says nothing yet of where the layer is going to be.
+        with NameScope(self.name, caller=self, override_parent=self._parent_path):
             variable = Variable(
                 initializers.get(initializer),
                 shape=shape,

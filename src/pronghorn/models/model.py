@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable
 from typing import Any, Self
@@ -10,6 +11,7 @@ from pronghorn import export, models, saving, tree
 from pronghorn.backends import choice
 from pronghorn.backends.foreign_calls import brought_to
 from pronghorn.graph.messages import short_messages
+from pronghorn.layers.building import is_default
 from pronghorn.layers.layer import Layer
 from pronghorn.models import pickling
 from pronghorn.models.compiled_call import CompiledCalls
@@ -99,15 +101,26 @@ class Model(Trainer, Layer):
     def build(self, input_shape: Any = None) -> None:
         """Make the weights for inputs of a shape, by tracing ``call``.
 
+        Where a subclass's ``build`` ends with it, only what that has left unbuilt is traced, and only where ``call``
+        can do with these inputs alone; otherwise the first call builds it.
+
         Args:
             input_shape: the whole shape, batch axis included; or a nest of shapes.
         """
-        if input_shape is not None and not self.built:
+        if input_shape is not None and not self.built and (is_default(self, "build") or self._leaves_to_trace()):
             inputs = tree.map_shape_structure(lambda s: KerasTensor(s), input_shape)
             infer_spec(self._run_call, (inputs,))
         self.built = True
 
     build._default_build = True  # type: ignore[attr-defined]
+
+    def _leaves_to_trace(self) -> bool:
+        """Whether there are layers that a ``build`` of the model's own has not built, which a call could."""
+        try:
+            inspect.signature(self.call).bind(None)
+        except TypeError:
+            return False
+        return not all(layer.built for layer in self._flatten_layers(include_self=False))
 
     @property
     def layers(self) -> list[Layer]:

@@ -70,6 +70,39 @@ def test_paths_of_variables():
     assert block.path == "block" and block.first.path == "block/dense"
 
 
+def test_a_weight_made_in_the_constructor_leaves_the_path_open():
+    """Where a layer is going to be is not known then; as in Keras, only that weight's own path says nothing of it."""
+
+    class Scaled(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.scale = self.add_weight(name="scale", shape=())
+            self.dense = layers.Dense(2, name="dense")
+
+        def call(self, x):
+            return self.dense(x) * self.scale
+
+    class Outer(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.inner = Scaled(name="inner")
+
+        def call(self, x):
+            return self.inner(x)
+
+    for outer in (Outer(name="one"), Outer(name="two")):
+        outer(np.ones((1, 3), "float32"))
+        assert outer.inner.path == f"{outer.name}/inner" and outer.inner.dense.path == f"{outer.name}/inner/dense"
+        paths = ["inner/scale", f"{outer.name}/inner/dense/kernel", f"{outer.name}/inner/dense/bias"]
+        assert [w.path for w in outer.weights] == paths
+
+
+def test_building_without_weights_of_its_own_gives_a_path():
+    plain = Block(name="plain")
+    plain.build((None, 4))
+    assert plain.built and plain.path == "plain"
+
+
 def test_layers_in_containers_are_found():
     block = Block()
     block(np.ones((1, 4), "float32"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pronghorn import Model, Sequential, layers
+from pronghorn import Input, Model, Sequential, layers
 from pronghorn.utils.naming import clear_session
 
 X = np.ones((2, 4), "float32")
@@ -124,3 +124,46 @@ def test_subclassed_models_build_by_call_and_by_shape():
     built.build((None, 4))
     assert [w.shape for w in called.weights] == [w.shape for w in built.weights]
     assert [x.name for x in called.layers] == [called.hidden.name, called.head.name]
+
+
+@pytest.mark.parametrize("builds", [("hidden",), ("hidden", "head")])
+def test_a_build_of_ones_own_may_end_with_that_of_models(builds):
+    """It has the shape of the first input alone, which is not enough for this call."""
+
+    class Net(Model):
+        def __init__(self):
+            super().__init__(name="net")
+            self.hidden, self.head = layers.Dense(3, name="hidden"), layers.Dense(1, name="head")
+
+        def build(self, input_shape):
+            for name in builds:
+                getattr(self, name).build((None, 4) if name == "hidden" else (None, 3))
+            super().build(input_shape)
+
+        def call(self, x, more):
+            return self.head(self.hidden(x) + more)
+
+    more = np.ones((len(X), 3), "float32")
+    for make in (lambda net: net(X, more), lambda net: net(Input(X.shape[1:]), Input((3,)))):
+        net = Net()
+        assert make(net).shape[1:] == (1,)
+        paths = ["net/hidden/kernel", "net/hidden/bias", "net/head/kernel", "net/head/bias"]
+        assert net.built and [w.path for w in net.weights] == paths
+
+
+def test_what_a_build_of_ones_own_leaves_is_traced():
+    class Net(Model):
+        def __init__(self):
+            super().__init__()
+            self.hidden, self.head = layers.Dense(3), layers.Dense(1)
+
+        def build(self, input_shape):
+            self.hidden.build(input_shape)
+            super().build(input_shape)
+
+        def call(self, x):
+            return self.head(self.hidden(x))
+
+    net = Net()
+    net.build((None, 4))
+    assert [w.shape for w in net.weights] == [(4, 3), (3,), (3, 1), (1,)]
