@@ -370,6 +370,90 @@ def test_functions_of_jax_in_the_body_of_a_loop(transformed, limit):
     same(transformed(f)(x), 2 * x * 0.5 ** (3 if limit is None else limit))
 
 
+@pytest.mark.parametrize("transformed", [lambda f: f, jax.jit], ids=["eager", "jit"])
+@pytest.mark.parametrize("rounds", [0, 3])
+def test_functions_of_jax_in_a_known_number_of_rounds(transformed, rounds):
+    def f(x):
+        step = lambda i, v: (v[0] - 0.25 * slope_of(lambda u: u**2, v[0]), v[1] + i)  # noqa: E731
+        return ops.fori_loop(2, 2 + rounds, step, (x * 2, 0))
+
+    x = jnp.asarray(X[0])
+    y, numbers = transformed(f)(x)
+    same(y, 2 * x * 0.5**rounds)
+    assert int(numbers) == sum(range(2, 2 + rounds))
+    same(transformed(jax.grad(lambda x: ops.sum(f(x)[0])))(x), jnp.full_like(x, 2 * 0.5**rounds))
+
+
+@pytest.fixture(params=["jax", "pronghorn"])
+def chosen(request):
+    keras.config.set_backend(request.param)
+    yield request.param
+    keras.config.set_backend("pronghorn")
+
+
+def halved(x):
+    return x - 0.25 * slope_of(lambda u: ops.sum(u**2, axis=-1), x)
+
+
+def test_jax_compiles_what_differentiates_by_it_in_a_loop_of_many_rounds(chosen):
+    """Called with arrays of ours, outside of a trace: JAX's functions would record and differentiate in each round."""
+    calls = []
+
+    def step(i, x):
+        calls.append(1)
+        return halved(x)
+
+    x = ops.convert_to_tensor(X[0])
+    for rounds in (0, 4, 20):
+        calls.clear()
+        got = ops.fori_loop(0, rounds, step, x)
+        assert type(got) is type(x)
+        np.testing.assert_allclose(got, X[0] * 0.5**rounds, rtol=1e-6)
+        assert len(calls) == (5 if (chosen, rounds) == ("jax", 20) else rounds)
+    assert ops.fori_loop(0, 20, step, ops.zeros((0, 2))).shape == (0, 2)
+    count, got = ops.while_loop(lambda n, v: ops.max(ops.abs(v)) > 0.01, lambda n, v: (n + 1, halved(v)), (0, x))
+    expected = int(np.ceil(np.log2(np.abs(X[0]).max() / 0.01)))
+    assert int(count) == expected
+    np.testing.assert_allclose(got, X[0] * 0.5**expected, rtol=1e-6)
+    assert int(ops.while_loop(lambda n, v: True, lambda n, v: (n + 1, halved(v)), (0, x), maximum_iterations=9)[0]) == 9
+
+
+def test_loops_that_jax_cannot_compile_go_on_by_python(chosen):
+    x, variable = ops.convert_to_tensor(X[0]), keras.Variable(0.0)
+
+    def counting(i, x):
+        variable.assign_add(1.0)
+        return halved(x)
+
+    np.testing.assert_allclose(ops.fori_loop(0, 9, counting, x), X[0] * 0.5**9, rtol=1e-6)
+    assert float(variable) == 9
+    seeds = keras.random.SeedGenerator(1)
+    noisy = ops.fori_loop(0, 9, lambda i, x: 0 * halved(x) + keras.random.normal((5, 3), seed=seeds), x)
+    again = keras.random.SeedGenerator(1)
+    for _ in range(9):
+        last = keras.random.normal((5, 3), seed=again)
+    np.testing.assert_allclose(noisy, last, rtol=1e-6)
+    branching = ops.fori_loop(0, 9, lambda i, x: halved(x) if float(ops.max(x)) > 0.01 else 2 * x, abs(x))
+    plain = np.abs(X[0])
+    for _ in range(9):
+        plain = plain / 2 if plain.max() > 0.01 else 2 * plain
+    np.testing.assert_allclose(branching, plain, rtol=1e-6)
+    with pytest.raises(ZeroDivisionError):
+        ops.fori_loop(0, 9, lambda i, x: halved(x) if float(ops.max(x)) > 0.01 else 1 / 0, x)
+
+
+def test_jax_compiles_no_branches_where_it_is_known_which_is_taken(monkeypatch):
+    def f(x):
+        return ops.cond(ops.sum(x) * 0 < 1, lambda: x * 2, lambda: x * 3)
+
+    x = jnp.asarray(X[0])
+    same(jax.jit(f)(x), 2 * x)
+    monkeypatch.setattr(jax.lax, "cond", lambda *_: pytest.fail("compiled, as at each call anew"))
+    same(f(x), 2 * x)
+    same(f(x * np.nan), 3 * x * np.nan)
+    same(jax.grad(lambda x: ops.sum(f(x)))(x), jnp.full_like(x, 2))
+
+
 def test_what_has_no_array_in_a_loop_says_so():
     def f(x):
         return ops.scan(lambda carry, v: (carry, slope_of(lambda u: u**2, v)), x[0], x)[1]

@@ -174,6 +174,12 @@ class Engine:
         """
         return None
 
+    def fori_loop(
+        self, lower: int, upper: int, body: Callable[..., Any], arrays: Sequence[Any]
+    ) -> Sequence[Any] | None:
+        """`while_loop` with a known number of rounds, through which gradients go; ``body`` gets the number first."""
+        return None
+
     # -- running ------------------------------------------------------------------------------------------------------
     def compile(self, step: Step) -> Step:
         """What runs ``step`` as one compiled function.

@@ -333,12 +333,21 @@ class _Inputs:
             start: what the loop begins with.
             limit: the most rounds; None for any number.
         """
+        return self._by_library(lambda arrays: self._engine.while_loop(cond, body, arrays, limit), start)
+
+    def fori_loop(
+        self, lower: int, upper: int, body: Callable[..., Any], start: Sequence[Tensor]
+    ) -> Sequence[Any] | None:
+        """`while_loop` with a known number of rounds, from ``body``'s first argument ``lower`` up to ``upper``."""
+        return self._by_library(lambda arrays: self._engine.fori_loop(lower, upper, body, arrays), start)
+
+    def _by_library(self, loop: Callable[[list[Any]], Any], start: Sequence[Tensor]) -> Sequence[Any] | None:
         arrays = [self._engine.from_numpy(t.data) if not t.is_traced else self.array_of(t) for t in start]
         if any(array is None for array in arrays):
             return None
         traces, state.traces, state.foreign = state.traces, [], None
         try:
-            return self._engine.while_loop(cond, body, arrays, limit)
+            return loop(arrays)
         finally:
             state.traces, state.foreign = traces, self
 

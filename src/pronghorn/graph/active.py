@@ -23,7 +23,7 @@ class _State(threading.local):
         self.watch: Callable[[], None] | None = None  # called for each primitive that is traced
         # Makes an input of the function that is traced of another library's array; None for what is no such array. Its
         # `keep` takes lists whose traced tensors are to be that library's arrays afterwards; its `array_of`,
-        # `numbers_of` and `while_loop` are for code that wants values in the middle.
+        # `numbers_of`, `while_loop` and `fori_loop` are for code that wants values in the middle.
         self.foreign: Any = None
 
 

@@ -16,13 +16,13 @@ from pronghorn.backends.engine import engine
 from pronghorn.backends.foreign_calls import engine_of
 from pronghorn.graph import primitives as P
 from pronghorn.graph.active import TraceError, active_tapes, current_trace
-from pronghorn.graph.active import state as active
 from pronghorn.graph.batching import NotBatched, batched
 from pronghorn.graph.ir import Aval, Value
 from pronghorn.graph.regions import region
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import Subgraph, abstract_eval, inline, trace_body
 from pronghorn.ops import _broadcast as B
+from pronghorn.ops import _library_loops as library_loops
 from pronghorn.ops._bodies import assign_last, carry, entry_values, stateful_body
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.numpy.joining import stack
@@ -167,19 +167,39 @@ def while_loop(
         return result[0] if not sequence and isinstance(result[0], tuple) and len(result[0]) == 1 else result
 
     if current_trace() is None:
-        count = 0
-        while (maximum_iterations is None or count < maximum_iterations) and bool(B.convert(cond(*state))):
-            state = tree.map_structure(B.convert, step(*state))
-            count += 1
+        state = _while_now(cond, step, state, maximum_iterations)
     else:
         try:
             state = _traced_while(cond, step, state, maximum_iterations)
         except TraceError:  # a library's own function in it wants values
-            by_library = _library_while(cond, step, state, maximum_iterations)
+            by_library = library_loops.while_loop(cond, step, state, maximum_iterations)
             if by_library is None:
                 raise
             state = by_library
     return type(loop_vars)(state) if type(loop_vars) in (tuple, list) else state if sequence else state[0]
+
+
+#: As many rounds of a loop in which a library differentiates anew take about as long as it needs to compile the loop.
+_ROUNDS_BY_PYTHON = 4
+
+
+def _while_now(cond: Any, step: Any, state: tuple[Any, ...], limit: Any) -> tuple[Any, ...]:
+    """A loop by Python; where the chosen library gives what its body returns, that runs all but the first rounds."""
+    count, results, before = 0, state, state
+    while (limit is None or count < limit) and bool(B.convert(cond(*state))):
+        if count == _ROUNDS_BY_PYTHON and _are_alike(before, state):
+            rest = library_loops.rest(cond, step, results, state, None if limit is None else int(limit) - count)
+            if rest is not None:
+                return rest
+        before, results = state, step(*state)
+        state = tree.map_structure(B.convert, results)
+        count += 1
+    return state
+
+
+def _are_alike(before: Any, after: Any) -> bool:
+    """Whether tensors in nests have the same shapes and types."""
+    return _avals(tree.flatten(before)) == _avals(tree.flatten(after))
 
 
 def _traced_while(cond: Any, step: Any, state: tuple[Any, ...], limit: Any) -> tuple[Any, ...]:
@@ -214,19 +234,6 @@ def _traced_while(cond: Any, step: Any, state: tuple[Any, ...], limit: Any) -> t
     return packed[1:] if limit is not None else packed
 
 
-def _library_while(cond: Any, step: Any, state: tuple[Any, ...], limit: Any) -> tuple[Any, ...] | None:
-    """The loop by the library whose arrays are around; None where there is none, or it has no such loop."""
-    if active.foreign is None:
-        return None
-    results = active.foreign.while_loop(
-        lambda *arrays: cond(*tree.pack_sequence_as(state, arrays)),
-        lambda *arrays: tree.flatten(step(*tree.pack_sequence_as(state, arrays))),
-        _tensors(state),
-        limit,
-    )
-    return None if results is None else tree.pack_sequence_as(state, [B.convert(x) for x in results])
-
-
 def _check_carry(name: str, before: Sequence[Tensor], after: Sequence[Value]) -> None:
     old, new = _avals(before), [v.aval for v in after]
     if old != new:
@@ -247,20 +254,38 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
     value = tree.map_structure(B.convert, init_val)
     if isinstance(low, int) and isinstance(high, int):
         if current_trace() is None:
-            for i in builtins.range(low, high):
-                value = tree.map_structure(B.convert, body_fun(B.convert(i), value))
-            return value
+            return _fori_now(low, high, body_fun, value)
 
         def step(carry: Any, _: Any) -> tuple[Any, Any]:
             i, v = carry
             return (P.add(i, B.full_like(i, 1)), body_fun(i, v)), None
 
-        return scan(step, (B.full((), low, "int32"), value), length=max(0, high - low))[0][1]
+        try:
+            return scan(step, (B.full((), low, "int32"), value), length=max(0, high - low))[0][1]
+        except TraceError:  # a library's own function in it wants values
+            by_library = library_loops.fori_loop(low, high, body_fun, value)
+            if by_library is None:
+                raise
+            return by_library
     _, value = while_loop(
         lambda i, v: P.lt(i, B.cast(high, "int32")),
         lambda i, v: (P.add(i, B.full_like(i, 1)), body_fun(i, v)),
         (B.cast(low, "int32"), value),
     )
+    return value
+
+
+def _fori_now(low: int, high: int, body: Any, value: Any) -> Any:
+    """`_while_now` with a known number of rounds."""
+    before = results = value
+    for i in builtins.range(low, high):
+        if i == low + _ROUNDS_BY_PYTHON and _are_alike(before, value):
+            step = lambda i, v: (i + 1, body(i, v))  # noqa: E731
+            rest = library_loops.rest(lambda i, _: i < high, step, results, (B.convert(i), value), None)
+            if rest is not None:
+                return rest[1]
+        before, results = value, body(B.convert(i), value)
+        value = tree.map_structure(B.convert, results)
     return value
 
 

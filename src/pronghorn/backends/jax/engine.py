@@ -92,9 +92,14 @@ class JaxEngine(Engine):
 
         def following(state: Sequence[Any]) -> list[Any]:
             count, *values = state
-            return [count + 1, *(jnp.asarray(new, old.dtype) for new, old in zip(body(*values), values, strict=True))]
+            return [count + 1, *_typed_as(values, body(*values))]
 
         return jax.lax.while_loop(going, following, [jnp.zeros((), jnp.int32), *arrays])[1:]
+
+    def fori_loop(
+        self, lower: int, upper: int, body: Callable[..., Any], arrays: Sequence[Any]
+    ) -> Sequence[Any] | None:
+        return jax.lax.fori_loop(lower, upper, lambda i, values: _typed_as(values, body(i, *values)), list(arrays))
 
     def compile(self, step: Step) -> Step:
         return jax.jit(step, donate_argnums=2)
@@ -121,6 +126,11 @@ class JaxEngine(Engine):
 
     def on_device(self, name: str) -> contextlib.AbstractContextManager[Any]:
         return jax.default_device(sharding.device_names()[name])
+
+
+def _typed_as(values: Sequence[Any], new: Sequence[Any]) -> list[Any]:
+    """What the body of a loop gives, in the types in which it got the values."""
+    return [jnp.asarray(x, old.dtype) for x, old in zip(new, values, strict=True)]
 
 
 ENGINE = JaxEngine()

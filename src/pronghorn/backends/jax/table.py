@@ -403,6 +403,8 @@ def cond(pred: Any, *xs: Any, true: Body, false: Body) -> tuple[Any, ...]:
     if is_region(true, false):
         # The barrier keeps XLA from taking what is computed again for the same as what was computed before.
         return jax.checkpoint(lambda *xs: tuple(_run(true, xs)))(*lax.optimization_barrier(xs))
+    if not isinstance(pred, jax.core.Tracer) and getattr(pred, "is_fully_addressable", True):
+        return tuple(_run(true if pred else false, xs))  # JAX would compile both branches, at each call anew
     return lax.cond(pred, lambda *xs: tuple(_run(true, xs)), lambda *xs: tuple(_run(false, xs)), *xs)
 
 
