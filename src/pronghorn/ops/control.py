@@ -154,6 +154,8 @@ def while_loop(
         loop_vars: a tuple or list of (nests of) arrays, or one array.
         maximum_iterations: stop after as many, whatever ``cond`` says.
 
+    With JAX's engine chosen, JAX runs a loop whose body calls JAX's own functions: it calls the body a few times only.
+
     >>> while_loop(lambda i: i < 5, lambda i: (i + 2,), (0,))[0].numpy()
     array(6, dtype=int32)
     """
