@@ -21,6 +21,7 @@ from pronghorn.codegen.contraction import (
     Place,
     Plan,
     Scratch,
+    WidePlan,
     WinogradPlan,
     emit,
     for_few_rows,
@@ -48,7 +49,8 @@ from pronghorn.graph.ir import Aval, Value
 from pronghorn.runtime.host import Target
 
 Planned = TypeVar("Planned", Plan, PairPlan | None)
-AnyPlan = Plan | PairPlan | WinogradPlan | FilterGradientPlan
+FloatPlan = Plan | WinogradPlan | WidePlan | FilterGradientPlan
+AnyPlan = FloatPlan | PairPlan
 
 
 def emit_contract(module: ModuleBuilder, kernel: ContractionKernel, tables: Tables, target: Target) -> list[Launch]:
@@ -139,7 +141,7 @@ _GAIN = 0.9  # sums are exacter than by minimal filtering
 
 def _float_plan(
     kernel: ContractionKernel, part: Part, spec: Contraction, tables: Tables, target: Target
-) -> tuple[Plan | WinogradPlan | FilterGradientPlan, PoolEpilogue | None]:
+) -> tuple[FloatPlan, PoolEpilogue | None]:
     """The plan that multiplies floats, and the pooling of its register tiles."""
     if kernel.pool is not None:
         made = _pooling_plan(kernel, part, spec, kernel.pool, target)
@@ -191,7 +193,7 @@ def _one_stride(kernel: ContractionKernel, outer: Axis, inner: Axis, indices: Se
 
 def _pooling_plan(
     kernel: ContractionKernel, part: Part, spec: Contraction, fusion: PoolFusion, target: Target
-) -> Plan | WinogradPlan | FilterGradientPlan | None:
+) -> FloatPlan | None:
     multiples = {
         axis.name: fusion.window[axis.output]
         for axis in part.axes

@@ -19,14 +19,14 @@ from contraction_problems import (
     run,
 )
 
-from pronghorn.codegen.contraction import FilterGradientPlan, WinogradPlan, plan, plan_winograd
+from pronghorn.codegen.contraction import FilterGradientPlan, WidePlan, WinogradPlan, plan, plan_winograd
 from pronghorn.runtime.host import named_target, native_target
 
 
 def winograd(spec, machine, multiples=None):
     """The plan, whatever it gains."""
     made = plan_winograd(spec, machine, multiples=multiples)
-    assert isinstance(made, WinogradPlan | FilterGradientPlan)
+    assert isinstance(made, WinogradPlan | WidePlan | FilterGradientPlan)
     return made
 
 
@@ -40,6 +40,11 @@ CASES = {
     "several blocks of filters": lambda **o: conv(1, 11, 12, 24, 150, 3, 3, **o),
     "input gradient": lambda **o: input_gradient(2, 9, 10, 32, 20, 3, 3, **o),
     "input gradient, odd": lambda **o: input_gradient(2, 11, 7, 17, 48, 3, 3, **o),
+    "few tiles": lambda **o: conv(3, 6, 6, 64, 96, 3, 3, **o),
+    "few tiles, odd": lambda **o: conv(5, 7, 5, 48, 32, 3, 3, **o),
+    "few tiles, blocks of channels": lambda **o: conv(2, 6, 5, 192, 32, 3, 3, **o),
+    "few tiles, many images": lambda **o: conv(70, 5, 6, 32, 32, 3, 3, **o),
+    "few tiles, input gradient": lambda **o: input_gradient(3, 5, 4, 96, 64, 3, 3, **o),
     "filter gradient": lambda **o: filter_gradient(3, 10, 12, 32, 64, 3, 3, **o),
     "filter gradient, odd": lambda **o: filter_gradient(5, 9, 11, 16, 20, 3, 3, **o),
     "filter gradient, few tiles": lambda **o: filter_gradient(41, 5, 4, 17, 9, 3, 3, **o),
@@ -64,6 +69,7 @@ def test_run_time_batch(native, name):
 @pytest.mark.parametrize("images", [0, 1, 7, 40])
 def test_any_batch(native, images):
     check(native, conv(images, 9, 9, 6, 9, 3, 3, runtime=("n",)), planner=winograd)
+    check(native, conv(images, 6, 7, 32, 64, 3, 3, runtime=("n",)), planner=winograd)
     check(native, filter_gradient(images, 9, 9, 6, 9, 3, 3, runtime=("n",)), planner=winograd)
 
 
@@ -79,7 +85,7 @@ def test_bits_do_not_depend_on_the_cuts(native, name):
 @pytest.mark.parametrize("dtypes", [("bfloat16",) * 3, ("float16",) * 3, ("bfloat16", "float32", "float32")], ids=str)
 @pytest.mark.parametrize("target", TARGETS)
 def test_low_precision(native, dtypes, target):
-    for name in ("odd", "input gradient", "filter gradient, odd"):
+    for name in ("odd", "input gradient", "few tiles, odd", "few tiles, input gradient", "filter gradient, odd"):
         check(native, CASES[name](dtypes=dtypes), target, planner=winograd)
 
 
@@ -95,7 +101,11 @@ def test_random_convolutions(native):
 
 def test_error_is_that_of_float32(native):
     """Some times the rounding of a plain sum over as many products, no more."""
-    for problem in (conv(2, 18, 18, 64, 64, 3, 3), filter_gradient(32, 18, 18, 8, 16, 3, 3)):
+    for problem in (
+        conv(2, 18, 18, 64, 64, 3, 3),
+        conv(2, 6, 6, 256, 32, 3, 3),
+        filter_gradient(32, 18, 18, 8, 16, 3, 3),
+    ):
         expected = problem.expected()
         scale = np.abs(expected).max()
         errors = []
@@ -105,18 +115,20 @@ def test_error_is_that_of_float32(native):
         assert errors[0] < 4 * errors[1] < 1e-5
 
 
-def test_a_result_depends_on_its_own_window_only(native):
+@pytest.mark.parametrize("shape", [(12, 13, 16), (7, 8, 32)])
+def test_a_result_depends_on_its_own_window_only(native, shape):
     """A NaN, an infinity or a huge value changes no bit of the results that do not read it, and zeros stay zeros."""
-    problem = conv(1, 12, 13, 16, 16, 3, 3)
+    height, width, channels = shape
+    problem = conv(1, *shape, channels, 3, 3)
     before, _ = run(native, problem, "native", planner=winograd)
     before = problem.result(before).copy()
-    image = problem.arrays[0].reshape(12, 13, 16)
-    for row, column in ((0, 0), (5, 6), (6, 5), (11, 12)):
+    image = problem.arrays[0].reshape(shape)
+    for row, column in ((0, 0), (5, 6), (6, 5), (height - 1, width - 1)):
         kept = image[row, column].copy()
         for value in (np.nan, np.inf, 1e30):
             image[row, column] = value
             after, _ = run(native, problem, "native", planner=winograd)
-            reads = np.zeros((10, 11), bool)
+            reads = np.zeros((height - 2, width - 2), bool)
             reads[max(row - 2, 0) : row + 1, max(column - 2, 0) : column + 1] = True
             np.testing.assert_array_equal(problem.result(after)[0][~reads], before[0][~reads])
         image[row, column] = kept
@@ -127,7 +139,8 @@ def test_a_result_depends_on_its_own_window_only(native):
 
 def test_small_integers_are_exact(native):
     rng = np.random.default_rng(0)
-    for problem in (conv(2, 11, 10, 16, 24, 3, 3), filter_gradient(20, 11, 10, 5, 9, 3, 3)):
+    wide = conv(3, 6, 7, 64, 32, 3, 3)
+    for problem in (conv(2, 11, 10, 16, 24, 3, 3), wide, filter_gradient(20, 11, 10, 5, 9, 3, 3)):
         for array in problem.arrays[:2]:
             array[:] = rng.integers(-4, 5, array.size)
         c, _ = run(native, problem, "native", planner=winograd)
@@ -212,7 +225,7 @@ OTHERS = {
     "attention": attention(2, 3, 17, 19, 8),
     "product": matmul(64, 9, 64),
     "one channel": conv(2, 12, 12, 1, 32, 3, 3),
-    "few tiles": conv(2, 8, 8, 32, 32, 3, 3),
+    "few tiles, channels that are not cut": conv(2, 8, 8, 32, 20, 3, 3),
     "double": conv(2, 12, 12, 32, 32, 3, 3, dtypes=("float64",) * 3),
     "integers": conv(2, 12, 12, 32, 32, 3, 3, dtypes=("int32",) * 3),
     "run-time rows": conv(2, 12, 12, 32, 32, 3, 3, runtime=("oh",)),
@@ -244,16 +257,21 @@ def test_taken_where_it_gains():
         made = plan_winograd(spec, machine, plan(spec, machine))
         assert isinstance(made, FilterGradientPlan) and made.blocks > 1
         assert 4 * 16 * made.sums_plane <= 1.1 * 1024 * 1024 and made.kernels[0].units.typical >= 8
-    spec = conv(32, 34, 34, 512, 512, 3, 3).spec  # its transformed filters outgrow the caches
-    assert plan_winograd(spec, machine) is None
+    for problem in (conv(32, 6, 6, 512, 512, 3, 3), input_gradient(32, 7, 7, 512, 512, 3, 3)):
+        spec = problem.spec  # whose transformed filters outgrow the caches
+        assert isinstance(plan_winograd(spec, machine, plan(spec, machine)), WidePlan)
+    spec = conv(32, 6, 6, 32, 32, 3, 3, runtime=("n",)).spec
+    assert plan_winograd(spec, machine, plan(spec, machine)) is None
     merged = dataclasses.replace(spec, axes=tuple(reversed(spec.axes)))
-    assert plan_winograd(merged, machine) is None
+    assert plan_winograd(merged, machine, plan(merged, machine)) is None
 
 
 def test_plan_fits_the_stack():
     for cin, cout in ((16, 16), (256, 64), (256, 256), (64, 512)):
         made = winograd(conv(4, 34, 34, cin, cout, 3, 3).spec, named_target("avx512"))
         assert 4 * 16 * (made.input_plane + made.product_plane) <= 400 * 1024
+    made = winograd(conv(4, 34, 34, 512, 512, 3, 3).spec, named_target("avx512"))
+    assert 4 * 16 * (made.filter_plane + made.product_plane) <= 400 * 1024
     for cin, cout in ((16, 16), (128, 128), (256, 64), (512, 512)):
         made = winograd(filter_gradient(4, 34, 34, cin, cout, 3, 3).spec, named_target("avx512"))
         assert 4 * 16 * (made.input_plane + made.gradient_plane) <= 400 * 1024

@@ -11,7 +11,7 @@ from pronghorn.codegen.contraction.pairs import PACKED, PairPlan, multiplies_pai
 from pronghorn.codegen.contraction.plan import FEW_ROWS, Kernel, Plan, Scratch, for_few_rows, plan
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
-from pronghorn.codegen.contraction.winograd import FilterGradientPlan, WinogradPlan, plan_winograd
+from pronghorn.codegen.contraction.winograd import FilterGradientPlan, WidePlan, WinogradPlan, plan_winograd
 
 __all__ = [
     "FEW_ROWS",
@@ -28,6 +28,7 @@ __all__ = [
     "Scratch",
     "TileEpilogue",
     "TileResult",
+    "WidePlan",
     "WinogradPlan",
     "emit",
     "for_few_rows",

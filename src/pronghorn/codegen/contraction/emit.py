@@ -18,9 +18,10 @@ from pronghorn.codegen.contraction.plan import Level, Plan
 from pronghorn.codegen.contraction.spec import Axis
 from pronghorn.codegen.contraction.tile import Context, Epilogue, State, TileEpilogue, TileWriter
 from pronghorn.codegen.contraction.tiling import REMAINDER_ROWS
-from pronghorn.codegen.contraction.winograd import FilterGradientPlan, WinogradPlan
+from pronghorn.codegen.contraction.winograd import FilterGradientPlan, WidePlan, WinogradPlan
 from pronghorn.codegen.contraction.winograd.gradient_kernels import accumulate, emit_chunk_sums, emit_sums
 from pronghorn.codegen.contraction.winograd.kernels import emit_filters, emit_tiles
+from pronghorn.codegen.contraction.winograd.wide_kernels import emit_all_tiles, emit_wide
 from pronghorn.codegen.convert import HasFeatures
 from pronghorn.codegen.slots import Tables
 from pronghorn.codegen.units import Count
@@ -31,7 +32,7 @@ __all__ = ["emit"]
 def emit(
     module: ModuleBuilder,
     name: str,
-    plan: Plan | PairPlan | WinogradPlan | FilterGradientPlan,
+    plan: Plan | PairPlan | WinogradPlan | WidePlan | FilterGradientPlan,
     machine: HasFeatures,
     tables: Tables,
     epilogue: Epilogue | None = None,
@@ -51,6 +52,8 @@ def emit(
         raise ValueError(f"The plan needs {len(plan.scratch)} scratch slots ({plan.scratch}), got {scratch_slots}.")
     if isinstance(plan, FilterGradientPlan):
         return _emit_filter_gradient(module, name, plan, machine, tables, epilogue, scratch_slots[0])
+    if isinstance(plan, WidePlan):
+        return _emit_wide(module, name, plan, machine, tables, epilogue, scratch_slots[0])
     if isinstance(plan, WinogradPlan):
         return _emit_winograd(module, name, plan, machine, tables, epilogue, tile_epilogue, scratch_slots[0])
     if tile_epilogue and (isinstance(plan, PairPlan) or not plan.multiples or plan.chunks):
@@ -85,6 +88,22 @@ def _emit_winograd(
     names = [f"{name}.{kernel.role}" for kernel in plan.kernels]
     emit_filters(module, names[0], plan, machine, tables, slot)
     emit_tiles(module, names[1], plan, machine, tables, slot, product, epilogue, tile_epilogue)
+    return names
+
+
+def _emit_wide(
+    module: ModuleBuilder,
+    name: str,
+    plan: WidePlan,
+    machine: HasFeatures,
+    tables: Tables,
+    epilogue: Epilogue | None,
+    slot: int,
+) -> list[str]:
+    (product,) = emit(module, f"{name}.product", plan.product, machine, tables, accumulate)
+    names = [f"{name}.{kernel.role}" for kernel in plan.kernels]
+    emit_all_tiles(module, names[0], plan, machine, tables, slot)
+    emit_wide(module, names[1], plan, machine, tables, slot, product, epilogue)
     return names
 
 

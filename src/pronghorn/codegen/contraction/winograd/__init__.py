@@ -7,7 +7,8 @@ channels the products are sixteen matrix products. A result depends on the same 
 enters its sums: where they are zero it is zero, and a NaN elsewhere does not reach it.
 
 :mod:`.plan` and :mod:`.kernels` are for any contraction of that shape, so for a convolution's gradient by its input,
-too; :mod:`.gradient_plan` and :mod:`.gradient_kernels` for the gradient by its filter, which transposes the transforms.
+too, and :mod:`.wide_plan` and :mod:`.wide_kernels` where these have many channels; :mod:`.gradient_plan` and
+:mod:`.gradient_kernels` are for the gradient by its filter, which transposes the transforms.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from pronghorn.codegen.contraction.spec import Contraction
 from pronghorn.codegen.contraction.tiling import Machine
 from pronghorn.codegen.contraction.winograd.gradient_plan import FilterGradientPlan, plan_filter_gradient
 from pronghorn.codegen.contraction.winograd.plan import WinogradPlan, plan_results
+from pronghorn.codegen.contraction.winograd.wide_plan import WidePlan
 
-__all__ = ["FilterGradientPlan", "WinogradPlan", "plan_winograd"]
+__all__ = ["FilterGradientPlan", "WidePlan", "WinogradPlan", "plan_winograd"]
 
 
 def plan_winograd(
     spec: Contraction, machine: Machine, usual: Plan | None = None, multiples: Mapping[str, int] | None = None
-) -> WinogradPlan | FilterGradientPlan | None:
+) -> WinogradPlan | WidePlan | FilterGradientPlan | None:
     """Plans a contraction so, if it is of such a shape and the estimate is less than that of ``usual``.
 
     Without ``usual``, whatever the estimate. ``multiples`` (for an epilogue over whole tiles) is as in

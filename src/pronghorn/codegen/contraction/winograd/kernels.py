@@ -6,23 +6,21 @@ register-tiled contraction, sixteen matrices at once, and transformed back in re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from functools import partial
 
 from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, vec
 from pronghorn.codegen.contraction.nest import (
-    Place,
     linear,
     load_elements,
     split_unit,
 )
-from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
-from pronghorn.codegen.contraction.winograd.inputs import position, store_planes, transform_inputs
-from pronghorn.codegen.contraction.winograd.places import place_at
+from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue
+from pronghorn.codegen.contraction.winograd.filters import taps_offset, transform_filters, transform_turned
+from pronghorn.codegen.contraction.winograd.inputs import position, transform_inputs
 from pronghorn.codegen.contraction.winograd.plan import WinogradPlan
-from pronghorn.codegen.contraction.winograd.shape import POINTS, STEP, TAPS, WINDOW, static
-from pronghorn.codegen.contraction.winograd.transforms import Arithmetic, Vectors, along_both
+from pronghorn.codegen.contraction.winograd.results import ResultWriter
+from pronghorn.codegen.contraction.winograd.shape import POINTS, TAPS, static
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.units import Count
@@ -33,7 +31,10 @@ __all__ = ["emit_filters", "emit_tiles"]
 def emit_filters(
     module: ModuleBuilder, name: str, plan: WinogradPlan, machine: HasFeatures, tables: Tables, slot: int
 ) -> None:
-    """Writes the kernel that transforms the filters into ``slot``: [points, channels, filters]; a unit is a channel."""
+    """Writes the kernel that transforms the filters into ``slot``: [points, channels, filters].
+
+    A unit is a channel, or a vector of them if the filters are turned.
+    """
     fb = start_kernel(module, name)
     spec, lanes = plan.spec, plan.lanes
     slots = Slots(fb, tables)
@@ -41,29 +42,36 @@ def emit_filters(
     source = fb.gep(scalar, base_pointer(fb, spec.b.slot), slots.extent(spec.b.offset))
     target = base_pointer(fb, slot)
     extent, stride = slots.extent(plan.vector.extent), slots.extent(plan.vector.b)
-    arithmetic = Arithmetic(fb, ty)
-    with fb.loop("%begin", "%end") as channel:
+    room = fb.alloca(ty, TAPS * TAPS * lanes, align=64) if plan.turned else ""
+    with fb.loop("%begin", "%end") as unit:
+        channel = fb.mul(unit, lanes if plan.turned else 1)
         origin = fb.gep(scalar, source, fb.mul(channel, slots.extent(plan.channels.b)))
         row = fb.gep("float", target, fb.mul(channel, plan.filters))
-        with fb.loop(0, plan.filters, lanes) as first:
-            valid = fb.max(fb.min(fb.sub(extent, first), lanes), 0)
-            here = fb.gep(scalar, origin, fb.mul(first, stride))
-            taps = [[_taps_offset(plan, i, j) for j in range(TAPS)] for i in range(TAPS)]
-            grid = [
-                [_lanes(fb, fb.gep(scalar, here, at), spec.b.dtype, stride, valid, plan, machine) for at in line]
-                for line in taps
-            ]
-            out = fb.gep("float", row, first)
-            store_planes(fb, arithmetic, along_both(arithmetic.filters, grid), out, plan.filter_plane)
+        with fb.loop(0, extent if plan.turned else plan.filters, lanes) as first:
+            here, out = fb.gep(scalar, origin, fb.mul(first, stride)), fb.gep("float", row, first)
+            if plan.turned:
+                at = lambda n, out=out: fb.gep("float", out, fb.mul(n, plan.filters))  # noqa: E731
+                transform_turned(fb, plan, machine, here, stride, room, at, plan.filter_plane)
+            else:
+                valid = fb.max(fb.min(fb.sub(extent, first), lanes), 0)
+                load = partial(_tap, fb, here, stride, valid, plan, machine)
+                transform_filters(fb, plan, load, out, plan.filter_plane)
     fb.ret()
 
 
-def _taps_offset(plan: WinogradPlan, i: int, j: int) -> int:
-    """Elements from the first tap in B to the one that meets the tile's input row i and column j."""
-    total = 0
-    for pair, number in ((plan.rows, i), (plan.columns, j)):
-        total += (TAPS - 1 - number if pair.backward else number) * static(pair.taps.b)
-    return total
+def _tap(
+    fb: FunctionBuilder,
+    here: str,
+    stride: Operand,
+    valid: Operand,
+    plan: WinogradPlan,
+    machine: HasFeatures,
+    i: int,
+    j: int,
+) -> str:
+    dtype = plan.spec.b.dtype
+    pointer = fb.gep(storage_type(dtype), here, taps_offset(plan, i, j))
+    return _lanes(fb, pointer, dtype, stride, valid, plan, machine)
 
 
 def _lanes(
@@ -119,17 +127,14 @@ class _Tiles:
         tile_epilogue: TileEpilogue | None,
     ) -> None:
         self.plan, self.spec, self.machine, self.product = plan, plan.spec, machine, product
-        self.epilogue, self.tile_epilogue = epilogue, tile_epilogue
         fb = self.fb = start_kernel(module, name)
         self.slots = Slots(fb, tables)
-        self.ty = vec("float", plan.lanes)
-        self.arithmetic = Arithmetic(fb, self.ty)
+        self.results = ResultWriter(fb, self.slots, plan, plan.vector, machine, epilogue, tile_epilogue)
         spec = plan.spec
         self.a_base = fb.gep(
             storage_type(spec.a.dtype), base_pointer(fb, spec.a.slot), self.slots.extent(spec.a.offset)
         )
         self.b_base = base_pointer(fb, slot)
-        self.c_base = base_pointer(fb, spec.c.slot)
         self.inputs = fb.alloca("float", POINTS * plan.input_plane, align=64)
         self.products = fb.alloca("float", POINTS * plan.product_plane, align=64)
         self.tables = [self._table(block) for block in range(plan.filters // plan.width)]
@@ -171,46 +176,11 @@ class _Tiles:
     def _finish(self, start: dict[str, Operand], number: Operand, tile: Operand, column: int) -> None:
         """One tile's results, from their sixteen products, for one block of filters."""
         fb, plan, lanes = self.fb, self.plan, self.plan.lanes
-        row, across = position(fb, plan, tile)
         source = fb.gep("float", self.products, fb.mul(number, plan.width))
         extent = static(plan.vector.extent)
         with fb.loop(0, min(plan.width, extent - column), lanes) as first:
-            here = fb.gep("float", source, first)
-            grid = [
-                [fb.load(self.ty, fb.gep("float", here, (WINDOW * i + j) * plan.product_plane)) for j in range(WINDOW)]
-                for i in range(WINDOW)
-            ]
             channel = fb.add(first, column)
             valid: Operand = lanes if extent % lanes == 0 else fb.min(fb.sub(extent, channel), lanes)
             values = {**start, plan.vector.name: channel}
-            self._give(along_both(self.arithmetic.results, grid), (row, across), values, valid)
-
-    def _give(self, results: list[Vectors], at: Sequence[Operand], values: dict[str, Operand], valid: Operand) -> None:
-        """Hands 2x2 results to the epilogue, or stores them; those beyond an odd extent are dropped."""
-        fb, pairs = self.fb, (self.plan.rows, self.plan.columns)
-
-        def place(i: int, j: int, _: int = 0) -> Place:
-            here = dict(values)
-            for pair, first, step in zip(pairs, at, (i, j), strict=True):
-                here[pair.results.name] = fb.add(first, step)
-            return place_at(
-                fb, self.spec, self.slots, here, self.plan.vector, self.plan.lanes, valid, self.c_base, self.machine
-            )
-
-        if self.tile_epilogue is not None:
-            sums = {(i, j, 0): results[i][j] for i in range(STEP) for j in range(STEP)}
-            axes = (pairs[0].results, pairs[1].results)
-            self.tile_epilogue(fb, TileResult(axes, (STEP, STEP, 1), sums, self.ty, place))
-            return
-        for i in range(STEP):
-            for j in range(STEP):
-                with ExitStack() as stack:
-                    for pair, first, step in zip(pairs, at, (i, j), strict=True):
-                        if step and pair.extent % STEP:
-                            inside = fb.cmp("slt", "i64", fb.add(first, step), pair.extent)
-                            stack.enter_context(fb.if_(inside))
-                    here = place(i, j)
-                    if self.epilogue is not None:
-                        self.epilogue(fb, results[i][j], self.ty, here)
-                    else:
-                        here.store(results[i][j])
+            here = fb.gep("float", source, first)
+            self.results.write(here, plan.product_plane, position(fb, plan, tile), values, valid)

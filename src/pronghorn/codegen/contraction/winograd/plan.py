@@ -22,6 +22,7 @@ from pronghorn.codegen.contraction.winograd.shape import (
     static,
     whole,
 )
+from pronghorn.codegen.contraction.winograd.wide_plan import WidePlan, plan_wide
 from pronghorn.codegen.units import Units
 from pronghorn.compiler.costs import MULTIPLY_ADDS, typical
 
@@ -67,6 +68,11 @@ class WinogradPlan(Tiled):
         return -(-self.tiles_of_image // self.tiles)
 
     @property
+    def turned(self) -> bool:
+        """Whether a block of filters is turned as it is read, since not they but the channels are adjacent."""
+        return _turned(self.channels, self.vector, self.lanes)
+
+    @property
     def filters(self) -> int:
         """The result's channels, in whole blocks of ``width``."""
         return whole(static(self.vector.extent), self.width)
@@ -85,7 +91,7 @@ class WinogradPlan(Tiled):
 
 def plan_results(
     spec: Contraction, machine: Machine, usual: Plan | None = None, multiples: Mapping[str, int] | None = None
-) -> WinogradPlan | None:
+) -> WinogradPlan | WidePlan | None:
     """Plans a contraction so, if it is a convolution of that kind and the estimate is less than that of ``usual``.
 
     Without ``usual``, whatever the estimate. ``multiples`` (for an epilogue over whole tiles) is as in
@@ -106,9 +112,9 @@ def plan_results(
         made = _planned(spec, machine, rows, columns, images, channels, vector, tiles)
         if made is not None and (best is None or made.cycles < best.cycles):
             best = made
-    if best is None or (usual is not None and best.cycles * GAIN >= usual.tile.cycles):
-        return None
-    return best
+    if best is None:
+        return None if multiples else plan_wide(spec, machine, found, usual)
+    return None if usual is not None and best.cycles * GAIN >= usual.tile.cycles else best
 
 
 def _recognised(spec: Contraction) -> tuple[tuple[Taps, Taps], tuple[Axis, ...], Axis, Axis] | None:
@@ -179,11 +185,17 @@ def _planned(
     block = product.tile.cycles * (filters // width) + transforms
     many = prod(typical(axis.extent) for axis in images)
     cycles = block * blocks * many + depth * filters // lanes * _FILTER
+    step = lanes if _turned(channels, vector, lanes) else 1
     kernels = (
-        Kernel("pack", Units(static(channels.extent)), filters // lanes * _FILTER / MULTIPLY_ADDS),
+        Kernel("pack", Units(static(channels.extent) // step), step * filters // lanes * _FILTER / MULTIPLY_ADDS),
         Kernel("main", Units.of(blocks, *(axis.extent for axis in images)), block / MULTIPLY_ADDS),
     )
     scratch = (Scratch("packed B", "float32", POINTS * (depth * filters + lanes)),)
     return WinogradPlan(
         spec, rows, columns, images, channels, vector, tiles, width, lanes, product, cycles, kernels, scratch
     )
+
+
+def _turned(channels: Axis, vector: Axis, lanes: int) -> bool:
+    whole_blocks = static(channels.extent) % lanes == 0 and static(vector.extent) % lanes == 0
+    return channels.b == 1 and vector.b != 1 and whole_blocks

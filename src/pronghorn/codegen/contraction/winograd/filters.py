@@ -1,0 +1,70 @@
+"""Transforming filters: vectors of them, or blocks whose lanes lie apart and are turned first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pronghorn.codegen.builder import FunctionBuilder, Operand, vec
+from pronghorn.codegen.contraction.nest import load_elements
+from pronghorn.codegen.contraction.pack import transposed
+from pronghorn.codegen.contraction.winograd.inputs import store_planes
+from pronghorn.codegen.contraction.winograd.shape import TAPS, Taps, Tiled, static
+from pronghorn.codegen.contraction.winograd.transforms import Arithmetic, along_both
+from pronghorn.codegen.convert import HasFeatures, storage_type
+
+__all__ = ["taps_offset", "transform_filters", "transform_turned"]
+
+
+def taps_offset(plan: Tiled, i: int, j: int) -> int:
+    """Elements from the first tap in B to the one that meets the tile's input row i and column j."""
+    total = 0
+    pairs: tuple[tuple[Taps, int], ...] = ((plan.rows, i), (plan.columns, j))
+    for pair, number in pairs:
+        total += (TAPS - 1 - number if pair.backward else number) * static(pair.taps.b)
+    return total
+
+
+def transform_filters(fb: FunctionBuilder, plan: Tiled, load: Callable[[int, int], str], out: str, plane: int) -> None:
+    """Transforms a vector of filters, whose taps ``load`` gives, into planes."""
+    arithmetic = Arithmetic(fb, vec("float", plan.lanes))
+    grid = [[load(i, j) for j in range(TAPS)] for i in range(TAPS)]
+    store_planes(fb, arithmetic, along_both(arithmetic.filters, grid), out, plane)
+
+
+def transform_turned(
+    fb: FunctionBuilder,
+    plan: Tiled,
+    machine: HasFeatures,
+    pointer: str,
+    stride: Operand,
+    room: str,
+    target: Callable[[Operand], str],
+    plane: int,
+) -> None:
+    """Transforms as many filters as a vector has lanes, of as many channels, where the channels are adjacent in memory.
+
+    Args:
+        fb: the function being written.
+        plan: the plan.
+        machine: for which.
+        pointer: the first channel of the first filter.
+        stride: from one filter to the next.
+        room: a buffer for a block of each tap.
+        target: where the filters of a channel go.
+        plane: from one of their planes to the next.
+    """
+    lanes, dtype = plan.lanes, plan.spec.b.dtype
+    scalar, ty = storage_type(dtype), vec("float", plan.lanes)
+    for i in range(TAPS):
+        for j in range(TAPS):
+            here = fb.gep(scalar, pointer, taps_offset(plan, i, j))
+            rows = []
+            for lane in range(lanes):
+                row = fb.gep(scalar, here, fb.mul(stride, lane))
+                rows.append(str(load_elements(fb, row, dtype, "float32", lanes, machine, None)))
+            for number, column in enumerate(transposed(fb, ty, rows)):
+                fb.store(ty, column, fb.gep(ty, room, number * TAPS * TAPS + TAPS * i + j))
+    with fb.loop(0, lanes) as channel:
+        taps = fb.gep(ty, room, fb.mul(channel, TAPS * TAPS))
+        grid = {(i, j): fb.load(ty, fb.gep(ty, taps, TAPS * i + j)) for i in range(TAPS) for j in range(TAPS)}
+        transform_filters(fb, plan, lambda i, j: grid[i, j], target(channel), plane)

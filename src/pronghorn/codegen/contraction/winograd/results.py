@@ -1,0 +1,90 @@
+"""From sixteen products to 2x2 results, and to what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from pronghorn.codegen.arguments import base_pointer
+from pronghorn.codegen.builder import FunctionBuilder, Operand, vec
+from pronghorn.codegen.contraction.nest import Place
+from pronghorn.codegen.contraction.spec import Axis
+from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
+from pronghorn.codegen.contraction.winograd.places import place_at
+from pronghorn.codegen.contraction.winograd.shape import STEP, WINDOW, Tiled
+from pronghorn.codegen.contraction.winograd.transforms import Arithmetic, Vectors, along_both
+from pronghorn.codegen.convert import HasFeatures
+from pronghorn.codegen.slots import Slots
+
+__all__ = ["ResultWriter"]
+
+
+class ResultWriter:
+    """Transforms vectors of products back in registers, where the epilogue takes them.
+
+    Args:
+        fb: the function being written.
+        slots: where run-time extents are found.
+        plan: of the contraction, whose results run along ``vector``.
+        vector: the axis of the result's channels.
+        machine: for which it is planned.
+        epilogue: what becomes of a result; it is stored if None.
+        tile_epilogue: what becomes of the four results of a tile, in place of that.
+    """
+
+    def __init__(
+        self,
+        fb: FunctionBuilder,
+        slots: Slots,
+        plan: Tiled,
+        vector: Axis,
+        machine: HasFeatures,
+        epilogue: Epilogue | None,
+        tile_epilogue: TileEpilogue | None = None,
+    ) -> None:
+        self.fb, self.slots, self.plan, self.vector, self.machine = fb, slots, plan, vector, machine
+        self.epilogue, self.tile_epilogue = epilogue, tile_epilogue
+        self.ty = vec("float", plan.lanes)
+        self.arithmetic = Arithmetic(fb, self.ty)
+        self.c_base = base_pointer(fb, plan.spec.c.slot)
+
+    def write(self, source: str, plane: int, at: Sequence[Operand], values: dict[str, Operand], valid: Operand) -> None:
+        """A vector's results of the tile whose first result is ``at``.
+
+        ``source`` has the first of the products, the others ``plane`` elements apart; ``valid`` lanes of them count.
+        """
+        fb = self.fb
+        grid = [
+            [fb.load(self.ty, fb.gep("float", source, (WINDOW * i + j) * plane)) for j in range(WINDOW)]
+            for i in range(WINDOW)
+        ]
+        self._give(along_both(self.arithmetic.results, grid), at, values, valid)
+
+    def _give(self, results: list[Vectors], at: Sequence[Operand], values: dict[str, Operand], valid: Operand) -> None:
+        """Hands 2x2 results to the epilogue, or stores them; those beyond an odd extent are dropped."""
+        fb, pairs = self.fb, (self.plan.rows, self.plan.columns)
+
+        def place(i: int, j: int, _: int = 0) -> Place:
+            here = dict(values)
+            for pair, first, step in zip(pairs, at, (i, j), strict=True):
+                here[pair.results.name] = fb.add(first, step)
+            lanes = self.plan.lanes
+            return place_at(fb, self.plan.spec, self.slots, here, self.vector, lanes, valid, self.c_base, self.machine)
+
+        if self.tile_epilogue is not None:
+            sums = {(i, j, 0): results[i][j] for i in range(STEP) for j in range(STEP)}
+            axes = (pairs[0].results, pairs[1].results)
+            self.tile_epilogue(fb, TileResult(axes, (STEP, STEP, 1), sums, self.ty, place))
+            return
+        for i in range(STEP):
+            for j in range(STEP):
+                with ExitStack() as stack:
+                    for pair, first, step in zip(pairs, at, (i, j), strict=True):
+                        if step and pair.extent % STEP:
+                            inside = fb.cmp("slt", "i64", fb.add(first, step), pair.extent)
+                            stack.enter_context(fb.if_(inside))
+                    here = place(i, j)
+                    if self.epilogue is not None:
+                        self.epilogue(fb, results[i][j], self.ty, here)
+                    else:
+                        here.store(results[i][j])

@@ -1,0 +1,139 @@
+"""Planning 3x3 convolutions of many channels, whose transformed filters would outgrow the caches.
+
+The tiles of all images are transformed first. A unit then takes some tiles and a block of the filters: it transforms
+these, a part of the summed channels at a time, and multiplies them with the tiles while they are near.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import prod
+
+from pronghorn.codegen.contraction.pairs.plan import PACKED
+from pronghorn.codegen.contraction.plan import Kernel, Plan, Scratch, plan
+from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
+from pronghorn.codegen.contraction.tiling import Machine
+from pronghorn.codegen.contraction.winograd.shape import GAIN, POINTS, Taps, Tiled, static
+from pronghorn.codegen.units import Count, Units
+from pronghorn.compiler.costs import MULTIPLY_ADDS, typical
+from pronghorn.graph.dim import Extent
+from pronghorn.graph.dim import product as product_of
+
+__all__ = ["ROWS", "WidePlan", "plan_wide"]
+
+TILES = 128  # that share the transformed filters of a block
+ROWS = 8  # of a product: few, so that a single small image does not leave most of them empty
+WIDTH = 32  # filters of a block
+DEPTH = 64  # most summed channels at a time: their transformed filters take half of a second-level cache
+FEWEST_UNITS = 8  # below which many threads have nothing to do
+
+# Cycles, in the model's units, of transforming one vector of a tile, of a filter (more if its lanes lie apart), and of
+# its results.
+_INPUT, _FILTER, _TURNED_FILTER, _RESULT = 55.0, 60.0, 110.0, 75.0
+
+
+@dataclass(frozen=True, slots=True)
+class WidePlan(Tiled):
+    """How such a contraction is computed; it stands in for a :class:`..plan.Plan`.
+
+    ``channels`` and ``vector`` are a block of the summed channels and of the result's, of which there are
+    ``channel_blocks`` and ``filter_blocks``; ``images`` are other rows of the result. ``tiles`` are a group.
+    ``product`` multiplies some of them with a block of filters, at one of the sixteen points, and adds to its results.
+    """
+
+    spec: Contraction
+    rows: Taps
+    columns: Taps
+    images: tuple[Axis, ...]
+    channels: Axis
+    vector: Axis
+    channel_blocks: int
+    filter_blocks: int
+    tiles: int
+    lanes: int
+    product: Plan
+    cycles: float
+    kernels: tuple[Kernel, ...]
+    scratch: tuple[Scratch, ...]
+    dot: bool = False
+    chunks: None = None
+
+    @property
+    def width(self) -> int:
+        """The result's channels of a block."""
+        return static(self.vector.extent)
+
+    @property
+    def filter_plane(self) -> int:
+        """Elements from one of the sixteen transformed filters to the next."""
+        return self.depth * self.width + self.lanes
+
+    @property
+    def product_plane(self) -> int:
+        """Elements from one of the sixteen products to the next."""
+        return self.tiles * self.width + self.lanes
+
+    @property
+    def all_tiles(self) -> Extent:
+        """Tiles of all images."""
+        return product_of((self.tiles_of_image, *(axis.extent for axis in self.images)))
+
+    @property
+    def groups(self) -> Count:
+        """How many groups of tiles there are."""
+        return Count(self.all_tiles, self.tiles)
+
+
+def plan_wide(
+    spec: Contraction,
+    machine: Machine,
+    roles: tuple[tuple[Taps, Taps], tuple[Axis, ...], Axis, Axis],
+    usual: Plan | None = None,
+) -> WidePlan | None:
+    """Plans a contraction so, if its channels can be cut and the estimate is less than that of ``usual``.
+
+    Args:
+        spec: the contraction.
+        machine: for which it is planned.
+        roles: the parts that its axes play: two pairs, the images, the summed channels and the result's.
+        usual: the direct plan; whatever the estimate if None.
+    """
+    (rows, columns), images, channels, vector = roles
+    lanes, depth = machine.lanes("float32"), static(channels.extent)
+    blocks = next((n for n in range(-(-depth // DEPTH), depth // lanes + 1) if depth % (n * lanes) == 0), None)
+    if blocks is None or static(vector.extent) % WIDTH or WIDTH % lanes or 1 not in (vector.b, channels.b):
+        return None
+    part, filters = depth // blocks, static(vector.extent) // WIDTH
+    inner = Contraction(
+        (
+            Axis("tile", ROWS, a=part, c=WIDTH),
+            Axis("filter", WIDTH, b=1, c=1),
+            Axis("channel", part, a=1, b=WIDTH),
+        ),
+        Array(0, "float32"),
+        Array(1, "float32"),
+        Array(2, "float32"),
+    )
+    made = plan(inner, machine)
+    if len(made.kernels) != 1 or made.dot or made.vector.c != 1:
+        return None
+    tiles = rows.tiles * columns.tiles
+    many = prod(typical(axis.extent) for axis in images) * tiles
+    turned = _FILTER if vector.b == 1 else _TURNED_FILTER
+    inputs, taps = depth // lanes * _INPUT, depth * WIDTH // lanes * turned
+    products, results = blocks * POINTS * made.tile.cycles, WIDTH // lanes * _RESULT
+    block = -(-many // TILES) * taps + -(-many // ROWS) * products + many * results
+    cycles = inputs * many + filters * block
+    extents = tuple(axis.extent for axis in images)
+    groups = Count(product_of((tiles, *extents)), TILES)
+    if usual is not None and (cycles * GAIN >= usual.tile.cycles or filters * groups.typical < FEWEST_UNITS):
+        return None
+    kernels = (
+        Kernel("pack_a", Units.of(tiles, *extents), inputs / MULTIPLY_ADDS),
+        Kernel("main", Units.of(filters, groups), block / max(1, groups.typical) / MULTIPLY_ADDS),
+    )
+    plane = POINTS * (TILES * part + lanes)
+    scratch = (Scratch(PACKED["pack_a"], "float32", product_of((blocks * plane, groups.most))),)
+    cut = replace(channels, extent=part), replace(vector, extent=WIDTH)
+    made_of = (spec, rows, columns, images, *cut, blocks, filters, TILES, lanes, made, cycles, kernels, scratch)
+    return WidePlan(*made_of)
