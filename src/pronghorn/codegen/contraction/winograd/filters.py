@@ -55,15 +55,17 @@ def transform_turned(
     """
     lanes, dtype = plan.lanes, plan.spec.b.dtype
     scalar, ty = storage_type(dtype), vec("float", plan.lanes)
-    for i in range(TAPS):
-        for j in range(TAPS):
-            here = fb.gep(scalar, pointer, taps_offset(plan, i, j))
-            rows = []
-            for lane in range(lanes):
-                row = fb.gep(scalar, here, fb.mul(stride, lane))
-                rows.append(str(load_elements(fb, row, dtype, "float32", lanes, machine, None)))
-            for number, column in enumerate(transposed(fb, ty, rows)):
-                fb.store(ty, column, fb.gep(ty, room, number * TAPS * TAPS + TAPS * i + j))
+    first = fb.gep(scalar, pointer, taps_offset(plan, 0, 0))
+    down, across = (taps_offset(plan, *tap) - taps_offset(plan, 0, 0) for tap in ((1, 0), (0, 1)))
+    with fb.loop(0, TAPS) as i, fb.loop(0, TAPS) as j:
+        here = fb.gep(scalar, first, fb.add(fb.mul(i, down), fb.mul(j, across)))
+        rows = []
+        for lane in range(lanes):
+            row = fb.gep(scalar, here, fb.mul(stride, lane))
+            rows.append(str(load_elements(fb, row, dtype, "float32", lanes, machine, None)))
+        block = fb.gep(ty, room, fb.add(fb.mul(i, TAPS), j))
+        for number, column in enumerate(transposed(fb, ty, rows)):
+            fb.store(ty, column, fb.gep(ty, block, number * TAPS * TAPS))
     with fb.loop(0, lanes) as channel:
         taps = fb.gep(ty, room, fb.mul(channel, TAPS * TAPS))
         grid = {(i, j): fb.load(ty, fb.gep(ty, taps, TAPS * i + j)) for i in range(TAPS) for j in range(TAPS)}
