@@ -370,6 +370,7 @@ class Layer(QuantizationRequests, StatefulOperation):
         try:
             if symbolic:
                 outputs = self.symbolic_call(*args, **kwargs)
+                Node(self, args, self._recorded(spec, args, kwargs), outputs)
             else:
                 if "training" in parameters.names and training is not None:
                     kwargs = {**kwargs, "training": training} if "training" not in spec.given else kwargs
@@ -511,9 +512,19 @@ class Layer(QuantizationRequests, StatefulOperation):
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
         with self._keeping_losses():
             seen, named = self._as_call_sees(args, kwargs) if self._convert_input_args else (args, kwargs)
-            outputs = self.compute_output_spec(*seen, **named)
-        Node(self, args, kwargs, outputs)
-        return outputs
+            return self.compute_output_spec(*seen, **named)
+
+    def _recorded(self, spec: calls.CallSpec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The keyword arguments that a model keeps of this symbolic call.
+
+        As in Keras, the mask of a single array, passed alone and in the type that ``call`` takes, is kept as an
+        argument; masks of others are those that the arrays carry when the model runs.
+        """
+        given = {k: v for k, v in kwargs.items() if k in spec.given}
+        if not self._convert_input_args:
+            return kwargs
+        alone = not given and len(args) == 1 and isinstance(args[0], calls.TENSORS)
+        return kwargs if alone and args[0].dtype == self.input_dtype else given
 
     def _as_call_sees(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
         """Symbolic arguments in the type that ``call`` gets them in. No node of a model stands for that cast."""

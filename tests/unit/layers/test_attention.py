@@ -101,3 +101,22 @@ def test_private_names_of_settings_are_read_and_set_by_subclasses():
     assert [w.path.rpartition("/")[2] for w in layer.weights] == ["kernel"] * 4
     assert layer._dropout == 0.5 and layer._kernel_initializer is layer.kernel_initializer
     assert layer.get_config()["use_bias"] is False
+
+
+def test_multi_head_attention_takes_the_masks_away_from_its_inputs():
+    """As Keras does, so that `x + attention(x, x)` has no mask: models trained there count on it."""
+    x, mask = pronghorn.ops.convert_to_tensor(X), pronghorn.ops.array([[True, True, False, False]])
+    x._keras_mask = mask
+    y = layers.MultiHeadAttention(2, 3)(x, x)
+    assert x._keras_mask is None and y._keras_mask is mask
+    assert layers.Add()([x, y])._keras_mask is None
+
+
+def test_a_model_keeps_masks_as_arguments_of_calls_with_a_single_array_only():
+    tokens = pronghorn.Input((None,), dtype="int32")
+    x = layers.Embedding(10, 6, mask_zero=True)(tokens)
+    attention, mean = layers.MultiHeadAttention(2, 3), layers.GlobalAveragePooling1D()
+    y = layers.Add()([x, attention(x, x)])
+    mean(y)
+    assert attention._inbound_nodes[0].arguments.kwargs == {}
+    assert list(mean._inbound_nodes[0].arguments.kwargs) == ["mask"]

@@ -15,6 +15,7 @@ from pronghorn.layers.core.einsum_dense import EinsumDense
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.regularization.dropout import Dropout
 from pronghorn.symbolic.keras_tensor import KerasTensor
+from pronghorn.utils.masking import get_mask, set_mask
 
 _WEIGHTS = (
     "kernel_initializer",
@@ -106,7 +107,7 @@ class MultiHeadAttention(HeadsLayer):
         query: ``[batch, T, features]``.
         value: ``[batch, S, features]``.
         key: like ``value``, which it is if None.
-        query_mask: ``[batch, T]``.
+        query_mask: ``[batch, T]``; as in Keras, the mask that ``query`` carries counts in its place.
         value_mask: ``[batch, S]``.
         key_mask: ``[batch, S]``.
         attention_mask: ``[batch, T, S]``, False where a query must not see a key.
@@ -258,6 +259,11 @@ class MultiHeadAttention(HeadsLayer):
         use_causal_mask: bool = False,
     ) -> Any:
         key = value if key is None else key
+        # As in Keras, the query's mask is the one that it carries, and the three carry none afterwards: the sum in
+        # `x + mha(x, x)` has no mask, so that a second such block attends to all places.
+        query_mask = get_mask(query)
+        for x in (query, value, key):
+            set_mask(x, None)
         if return_attention_scores and self._flash_attention:
             raise ValueError(
                 f"Layer {self.name!r} ({type(self).__name__}): with flash_attention=True there are no scores to return."

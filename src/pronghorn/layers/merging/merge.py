@@ -113,18 +113,14 @@ class Merge(Layer):
         return None if any(m is None for m in mask) else reduce(ops.logical_or, mask)
 
     def _where_valid(self, op: Any, inputs: list[Any]) -> Any:
-        """Combine the inputs with ``op``, where only one of two is valid take that one."""
+        """Combine the inputs with ``op``; an entry that is not valid has the value of the other one."""
         masks = [get_mask(x) for x in inputs]
         merged, mask = inputs[0], masks[0]
         for x, m in zip(inputs[1:], masks[1:]):
-            both = op(merged, x)
-            if mask is not None:
-                wide = _expanded(mask, len(both.shape))
-                merged = ops.where(
-                    wide, both if m is None else ops.where(_expanded(m, len(both.shape)), both, merged), x
-                )
-            else:
-                merged = both if m is None else ops.where(_expanded(m, len(both.shape)), both, merged)
+            rank = len(x.shape)
+            other = x if m is None else ops.where(_expanded(m, rank), x, merged)
+            first = merged if mask is None else ops.where(_expanded(mask, rank), merged, other)
+            merged = op(first, other)
             mask = None if mask is None or m is None else ops.logical_or(mask, m)
         return merged
 
@@ -165,14 +161,21 @@ class Subtract(Merge):
 
 
 class Multiply(Merge):
-    """The product of the inputs; where only one of two is valid by its mask, that one.
+    """The product of the inputs, of those that are valid by their masks; zero where all have a mask and none is valid.
 
     >>> Multiply()([ops.array([[1.0, 2.0]]), ops.array([[3.0, 6.0]])]).numpy()
     array([[ 3., 12.]], dtype=float32)
     """
 
     def _merge_function(self, inputs: list[Any]) -> Any:
-        return self._where_valid(ops.multiply, inputs)
+        masks = [get_mask(x) for x in inputs]
+        wide = [m if m is None else _expanded(m, len(x.shape)) for x, m in zip(inputs, masks)]
+        product = reduce(
+            ops.multiply, [x if m is None else ops.where(m, x, ops.ones_like(x)) for x, m in zip(inputs, wide)]
+        )
+        if any(m is None for m in masks):
+            return product
+        return ops.where(reduce(ops.logical_or, wide), product, ops.zeros_like(product))
 
 
 def _expanded(mask: Any, rank: int) -> Any:
