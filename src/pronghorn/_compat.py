@@ -11,8 +11,6 @@ from typing import Any
 import pronghorn
 from pronghorn._absent import instead_of
 
-_CALIBRATION = "quantization to int8, int4 and float8; none by GPTQ or AWQ"
-_RECORD = "may be held and compared; no layer is quantized so"
 _DENSE = "`sparse=True` is accepted and gives the same results, in dense arrays; no ragged ones"
 
 _DATASET = "gives a pronghorn.data.Dataset unless `format` asks for another"
@@ -24,15 +22,12 @@ _ONE_DEVICE = "there is one device, the CPU"
 PARTLY: dict[str, str] = {
     "KerasTensor": _DENSE,
     "Input": _DENSE,
-    "Model": _CALIBRATION,
     "RematScope": _REMAT,
     "remat": _REMAT,
     "device": _ONE_DEVICE,
     "config.disable_flash_attention": _FLASH,
     "config.enable_flash_attention": _FLASH,
     "config.set_backend": "the own engine only",
-    "dtype_policies.AWQDTypePolicy": _RECORD,
-    "dtype_policies.GPTQDTypePolicy": _RECORD,
     "layers.CategoryEncoding": _DENSE,
     "layers.HashedCrossing": _DENSE,
     "layers.Hashing": _DENSE,
@@ -97,7 +92,7 @@ class Status:
 def status(name: str) -> Status:
     """Return whether a name such as `"keras.layers.Dense"` is there.
 
-    >>> status("keras.layers.Dropout").kind, status("keras.device").kind, status("keras.quantizers.GPTQConfig").kind
+    >>> status("keras.layers.Dropout").kind, status("keras.device").kind, status("keras.src").kind
     ('there', 'partly', 'not')
     """
     short = name.removeprefix("keras.")

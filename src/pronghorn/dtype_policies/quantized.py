@@ -9,7 +9,7 @@ from pronghorn._lazy import nearest_clause
 from pronghorn.dtype_policies.policy import DTypePolicy
 from pronghorn.utils.arguments import is_integer, shown
 
-#: The modes that a policy may be of; of gptq and awq there are policies, but no layers.
+#: The modes that a policy may be of.
 MODES = ("int8", "float8", "int4", "gptq", "awq")
 
 
@@ -19,7 +19,7 @@ class QuantizedDTypePolicy(DTypePolicy):
     `Dense`, `EinsumDense`, `Embedding` and `ReversibleEmbedding` can be made with it; `quantize` gives it to layers.
 
     Args:
-        mode: ``"int8"``, ``"int4"`` or ``"float8"``.
+        mode: ``"int8"``, ``"int4"`` or ``"float8"``; those that look at data have policies of their own.
         source_name: the name of the policy for all that is not quantized; the default policy if None.
 
     Raises:
@@ -171,7 +171,7 @@ class Int4DTypePolicy(_NumberedDTypePolicy):
 
 
 class GPTQDTypePolicy(_NumberedDTypePolicy):
-    """The policy of weights quantized by GPTQ, which may be held and compared; no layer can be made with it.
+    """The policy of weights quantized by GPTQ, see `quantizers.GPTQConfig`; a layer made with it is for a file.
 
     Args:
         mode: ``"gptq/<weight_bits>/<group_size>"``.
@@ -190,7 +190,7 @@ class GPTQDTypePolicy(_NumberedDTypePolicy):
 
 
 class AWQDTypePolicy(_NumberedDTypePolicy):
-    """The policy of weights quantized by AWQ, which may be held and compared; no layer can be made with it.
+    """The policy of weights quantized by AWQ, see `quantizers.AWQConfig`; a layer made with it is for a file.
 
     Args:
         mode: ``"awq/4/<group_size>"``.

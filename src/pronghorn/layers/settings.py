@@ -163,20 +163,6 @@ def one_of(value: Any, allowed: tuple[Any, ...], layer: str, name: str) -> Any:
     return value
 
 
-def not_there(layer: Any, **settings: Any) -> None:
-    """Refuse arguments for what is not there (quantization that looks at data).
-
-    Raises:
-        NotImplementedError: if one of them is not None.
-    """
-    for name, value in settings.items():
-        if value is not None:
-            raise NotImplementedError(
-                f"{type(layer).__name__}: `{name}` is for layers quantized by GPTQ, which are not there. Use "
-                "quantize('int4') or quantize('int8')."
-            )
-
-
 def _count(layer: Any, name: str, value: Any) -> int:
     return positive(value, type(layer).__name__, name)
 

@@ -283,6 +283,7 @@ class StatefulOperation(Operation):
     @dtype_policy.setter
     def dtype_policy(self, value: Any) -> None:
         policy = dtype_policies.get(value)
+        self._refuse_policy(policy)
         by_path = self.__dict__.get("_dtype_policy")
         if isinstance(by_path, dtype_policies.DTypePolicyMap) and self.path:  # this layer's entry, not the others'
             if self.path in by_path:  # pop() would ask the map, which answers for every path

@@ -218,15 +218,20 @@ class Model(Trainer, Layer):
     def quantize(self, mode: Any = None, config: Any = None, filters: Any = None, **kwargs: Any) -> None:
         """Quantize the layers that can be: `Dense`, `EinsumDense`, `Embedding` and `ReversibleEmbedding`.
 
+        By ``"gptq"`` and ``"awq"`` only `Dense` and `EinsumDense` are, and only in the blocks that the configuration or
+        `get_quantization_layer_structure` names; see `quantizers.GPTQConfig`.
+
         Args:
-            mode: ``"int8"``, ``"int4"`` or ``"float8"``; may be left out where there is a ``config``.
+            mode: ``"int8"``, ``"int4"``, ``"float8"``, ``"gptq"`` or ``"awq"``; may be left out where there is a
+                ``config``.
             config: a `quantizers.QuantizationConfig` of the mode, in place of the mode's own.
             filters: which layers: a regular expression that is looked for in their names, a list of them, or a
                 function of a layer.
             kwargs: ``type_check``: whether subclasses of these layers are left out, as they are by default.
 
         Raises:
-            ValueError: for an unknown mode, and for a model that is not built or has been quantized.
+            ValueError: for an unknown mode, and for a model that is not built or has been quantized; for gptq and awq
+                without a config, data or a structure.
 
         Example:
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from pronghorn.graph.user_code import warn
+from pronghorn.models.calibrating import calibrate_layers
+from pronghorn.models.filters import is_meant
+from pronghorn.quantizers.calibrated import CalibratedConfig
+from pronghorn.quantizers.configs import resolved
 from pronghorn.utils.arguments import shown
 
 
@@ -27,29 +30,17 @@ def quantize_layers(model: Any, mode: str, config: Any, filters: Any, type_check
             "quantize: filters tells layers apart by a regular expression for their names, several of them, or a "
             f"function of a layer; got {shown(filters)} of type {type(filters).__name__}."
         )
+    config = resolved(mode, config)
+    if isinstance(config, CalibratedConfig):
+        return calibrate_layers(model, config, filters, type_check)
     some = False
     for layer in model._flatten_layers():
         if any(layer._layers) or not is_meant(layer, filters):
             continue
         try:
-            layer.quantize(mode, type_check=type_check, config=config)
+            layer.quantize(config.mode, type_check=type_check, config=config)
             some = True
         except NotImplementedError as error:
             if layer.weights:
                 warn(f"{error} Its weights stay as they are.")
     return some
-
-
-def is_meant(layer: Any, filters: Any) -> bool:
-    """Whether a layer is among those that filters let through.
-
-    >>> from pronghorn import layers
-    >>> is_meant(layers.Dense(1, name="first"), ["^f", "last"])
-    True
-    """
-    if filters is None:
-        return True
-    if callable(filters):
-        return bool(filters(layer))
-    patterns = [filters] if isinstance(filters, str) else filters
-    return any(re.search(pattern, layer.name) for pattern in patterns)

@@ -3,6 +3,7 @@
 from pronghorn.quantizers.abs_max import AbsMaxQuantizer as AbsMaxQuantizer
 from pronghorn.quantizers.abs_max import Quantizer as Quantizer
 from pronghorn.quantizers.abs_max import abs_max_quantize as abs_max_quantize
+from pronghorn.quantizers.awq import AWQConfig as AWQConfig
 from pronghorn.quantizers.configs import Float8QuantizationConfig as Float8QuantizationConfig
 from pronghorn.quantizers.configs import Int4QuantizationConfig as Int4QuantizationConfig
 from pronghorn.quantizers.configs import Int8QuantizationConfig as Int8QuantizationConfig
@@ -11,26 +12,10 @@ from pronghorn.quantizers.fake import fake_quant_with_min_max_vars as fake_quant
 from pronghorn.quantizers.float8 import compute_float8_amax_history as compute_float8_amax_history
 from pronghorn.quantizers.float8 import compute_float8_scale as compute_float8_scale
 from pronghorn.quantizers.float8 import quantize_and_dequantize as quantize_and_dequantize
+from pronghorn.quantizers.gptq import GPTQConfig as GPTQConfig
 from pronghorn.quantizers.groups import abs_max_quantize_grouped_with_zero_point as abs_max_quantize_grouped_with_zero_point
 from pronghorn.quantizers.lookup import deserialize as deserialize
 from pronghorn.quantizers.lookup import get as get
 from pronghorn.quantizers.lookup import serialize as serialize
 from pronghorn.quantizers.packing import pack_int4 as pack_int4
 from pronghorn.quantizers.packing import unpack_int4 as unpack_int4
-from typing import Any
-
-class AWQConfig(QuantizationConfig):
-    """Not there: quantization that looks at data is not there; use the modes 'int8' and 'int4'.
-
-    Raises:
-        NotImplementedError: always.
-    """
-    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
-
-class GPTQConfig(QuantizationConfig):
-    """Not there: quantization that looks at data is not there; use the modes 'int8' and 'int4'.
-
-    Raises:
-        NotImplementedError: always.
-    """
-    def __init__(self, *args: Any, **kwargs: Any) -> None: ...

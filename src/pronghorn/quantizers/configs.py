@@ -179,6 +179,8 @@ def _check_type(config: QuantizationConfig) -> None:
         )
 
 
+#: Modes that look at data, with their configurations.
+BY_DATA = {"gptq": "GPTQConfig", "awq": "AWQConfig"}
 _DEFAULTS = {"int8": Int8QuantizationConfig, "int4": Int4QuantizationConfig, "float8": Float8QuantizationConfig}
 
 
@@ -190,8 +192,7 @@ def resolved(mode: Any, config: Any) -> QuantizationConfig:
         config: a configuration, the name of a mode, or None.
 
     Raises:
-        ValueError: if there is no such mode, or the two say different things.
-        NotImplementedError: for a mode that is not there.
+        ValueError: if there is no such mode, the two say different things, or a mode needs a configuration.
 
     >>> resolved("int8", None).mode
     'int8'
@@ -212,11 +213,12 @@ def resolved(mode: Any, config: Any) -> QuantizationConfig:
         if given is not None and given not in MODES:
             raise ValueError(
                 f"quantize: there is no mode {shown(given)}{nearest_clause(str(given), MODES)}. The modes are "
-                f"{', '.join(_DEFAULTS)}."
+                f"{', '.join((*_DEFAULTS, *BY_DATA))}."
             )
-    if config is None and mode not in _DEFAULTS:
-        raise NotImplementedError(
-            f"quantize: the mode {mode!r}, which looks at data, is not there. Take one of {', '.join(_DEFAULTS)}."
+    if config is None and mode in BY_DATA:
+        raise ValueError(
+            f"quantize: the mode {mode!r} looks at data, which its config has: pass "
+            f"config=quantizers.{BY_DATA[mode]}(dataset, tokenizer)."
         )
     if config is None:
         return _DEFAULTS[mode]()  # type: ignore[abstract]

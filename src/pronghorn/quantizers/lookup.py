@@ -1,23 +1,19 @@
-"""Quantizers, and configurations of quantization, by their names; and those that are not there."""
+"""Quantizers, and configurations of quantization, by their names."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pronghorn._absent import absent_class
 from pronghorn.quantizers.abs_max import AbsMaxQuantizer, Quantizer
+from pronghorn.quantizers.awq import AWQConfig
 from pronghorn.quantizers.configs import (
     Float8QuantizationConfig,
     Int4QuantizationConfig,
     Int8QuantizationConfig,
     QuantizationConfig,
 )
+from pronghorn.quantizers.gptq import GPTQConfig
 from pronghorn.utils.registry import Registry, names_of
-
-_INSTEAD = "quantization that looks at data is not there; use the modes 'int8' and 'int4'"
-
-AWQConfig = absent_class("AWQConfig", _INSTEAD, "pronghorn.quantizers", QuantizationConfig)
-GPTQConfig = absent_class("GPTQConfig", _INSTEAD, "pronghorn.quantizers", QuantizationConfig)
 
 _registry = Registry(
     "quantizer",
@@ -25,6 +21,7 @@ _registry = Registry(
         (
             *(Quantizer, AbsMaxQuantizer, QuantizationConfig),
             *(Int8QuantizationConfig, Int4QuantizationConfig, Float8QuantizationConfig),
+            *(GPTQConfig, AWQConfig),
         )
     ),
 )

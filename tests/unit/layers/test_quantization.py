@@ -61,7 +61,7 @@ def test_refusals():
         dense().quantize()
     with pytest.raises(ValueError, match="mode='int8', but the config is for 'int4'"):
         dense().quantize("int8", config=quantizers.Int4QuantizationConfig())
-    with pytest.raises(NotImplementedError, match="'gptq'.*int8"):
+    with pytest.raises(ValueError, match="'gptq' looks at data.*GPTQConfig.dataset, tokenizer"):
         dense().quantize("gptq")
     with pytest.raises(ValueError, match="range of float16.*mixed_bfloat16"):
         dense(dtype="mixed_float16").quantize("int8")

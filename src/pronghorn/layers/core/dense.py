@@ -94,12 +94,12 @@ class Dense(QuantizableProduct, LoraKernel, Layer):
     def kernel(self) -> Any:
         if not self.built:
             raise AttributeError(f"Layer {self.name!r} has no kernel before it is built.")
-        return self._with_lora(self._whole(self._kernel))
+        return self._with_lora(self._whole("_kernel"))
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         return self._finished(ops.matmul(inputs, self.kernel), self.bias)
 
-    def _product(self) -> Product:
+    def _product(self, weights: tuple[QuantizedWeight, ...] = ()) -> Product:
         return MATRICES
 
     def _weights_to_quantize(self, shape: Any = None) -> tuple[QuantizedWeight, ...]:

@@ -36,7 +36,8 @@ class EinsumDense(QuantizableProduct, LoraKernel, Layer):
         bias_constraint: applied to the bias after each update.
         lora_rank: freeze the kernel and train an update of this rank.
         lora_alpha: see `enable_lora`.
-        gptq_unpacked_column_size: must be None.
+        gptq_unpacked_column_size: of how many outputs the kernel is that is loaded from a file in four bits; as it is
+            told by the shapes, it is not used.
         quantization_config: a `quantizers.QuantizationConfig`, for a ``dtype`` that is the policy of its mode; see
             `quantize`.
         kwargs: those of `Layer`.
@@ -82,7 +83,7 @@ class EinsumDense(QuantizableProduct, LoraKernel, Layer):
         **kwargs: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**kwargs)
-        settings.not_there(self, gptq_unpacked_column_size=gptq_unpacked_column_size)
+        self.gptq_unpacked_column_size = gptq_unpacked_column_size
         self.partial_output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
         settings.take_named(self, locals(), self.setting_names)
         self.quantization_config = quantization_config
@@ -119,7 +120,7 @@ class EinsumDense(QuantizableProduct, LoraKernel, Layer):
     def kernel(self) -> Any:
         if not self.built:
             raise AttributeError(f"Layer {self.name!r} has no kernel before it is built.")
-        return self._with_lora(self._whole(self._kernel))
+        return self._with_lora(self._whole("_kernel"))
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         return self._finished(ops.einsum(self.equation, inputs, self.kernel), self.bias)
@@ -127,8 +128,8 @@ class EinsumDense(QuantizableProduct, LoraKernel, Layer):
     def _letters(self) -> _Letters:
         return _letters(self.equation, len(self.full_output_shape))
 
-    def _product(self) -> Product:
-        return self._letters().product(self.equation)
+    def _product(self, weights: tuple[QuantizedWeight, ...] = ()) -> Product:
+        return self._letters().product(self.equation, weights)
 
     def _weights_to_quantize(self, shape: Any = None) -> tuple[QuantizedWeight, ...]:
         shape = tuple(self._kernel.shape if shape is None else shape)
@@ -136,7 +137,8 @@ class EinsumDense(QuantizableProduct, LoraKernel, Layer):
         reduced = letters.missing(letters.kernel, letters.outputs)
         rows = math.prod(shape[axis] for axis in reduced)
         matrix = (rows, math.prod(n for axis, n in enumerate(shape) if axis not in reduced))
-        return (QuantizedWeight("_kernel", "kernel", shape, reduced, letters.alignment(letters.kernel), matrix),)
+        scale, by_data = letters.alignment(letters.kernel), _by_data(shape, matrix)
+        return (QuantizedWeight("_kernel", "kernel", shape, reduced, scale, matrix, by_data=by_data),)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return analyze_equation(self.equation, self.bias_axes, tuple(input_shape), self.partial_output_shape)[2]
@@ -173,7 +175,20 @@ class _Letters:
         order = sorted(range(len(kept)), key=lambda place: self.outputs.index(kept[place]))
         return Alignment(self.missing(axes, self.outputs), tuple(order), self.missing(self.outputs, axes))
 
-    def product(self, equation: str) -> Product:
+    def rows(self, inputs: Any) -> Any:
+        """The inputs as a matrix that is multiplied by the kernel as one of what is summed over and the outputs."""
+        summed = [letter for letter in self.kernel if letter not in self.outputs]
+        others = [letter for letter in self.inputs if letter in self.outputs]
+        turned = ops.einsum(f"{self.inputs}->{''.join(others + summed)}", inputs)
+        return ops.reshape(turned, (-1, math.prod(turned.shape[len(others) :])))
+
+    def is_matrix(self, weight: QuantizedWeight) -> bool:
+        """Whether the kernel, as `QuantizedWeight.by_data` has it, is one of what is summed over and the outputs."""
+        summed = self.missing(self.kernel, self.outputs)
+        shared = set(self.kernel) & set(self.inputs) & set(self.outputs)
+        return summed == tuple(range(len(summed))) and not shared and weight.by_data == weight.matrix
+
+    def product(self, equation: str, weights: tuple[QuantizedWeight, ...] = ()) -> Product:
         """The product of the equation. Inputs that are summed before it share their gradient."""
         shared = self.missing(self.inputs, self.outputs + self.kernel)
         kept = "".join(letter for place, letter in enumerate(self.inputs) if place not in shared)
@@ -187,6 +202,7 @@ class _Letters:
             aligned=self.alignment(self.inputs).of,
             times=functools.partial(ops.einsum, equation),
             gradient=gradient,
+            rows=self.rows if weights and all(map(self.is_matrix, weights)) else None,
         )
 
 
@@ -198,6 +214,17 @@ def _letters(equation: str, rank: int) -> _Letters:
     if front:
         return _Letters(hidden + inputs, kernel, hidden + outputs)
     return _Letters(inputs + hidden, kernel, outputs + hidden)
+
+
+def _by_data(shape: tuple[int, ...], matrix: tuple[int, int]) -> tuple[int, int]:
+    """The extents of inputs and outputs of a kernel in Keras's files of modes that look at data.
+
+    Keras tells by extents, not by the equation: of three axes the first is one of inputs if none is larger, as in
+    attention's query, key and value; otherwise the last alone is one of outputs.
+    """
+    if len(shape) == 3:
+        return (shape[0], shape[1] * shape[2]) if shape[0] == max(shape) else (shape[0] * shape[1], shape[2])
+    return (shape[0], shape[1]) if len(shape) == 2 else matrix
 
 
 def analyze_equation(

@@ -106,7 +106,7 @@ class Embedding(Quantizable, LoraKernel, Layer):
     def embeddings(self) -> Any:
         if not self.built:
             raise AttributeError(f"Layer {self.name!r} has no embeddings before it is built.")
-        return self._with_lora(self._whole(self._embeddings))
+        return self._with_lora(self._whole("_embeddings"))
 
     def _weights_to_quantize(self, shape: Any = None) -> tuple[QuantizedWeight, ...]:
         shape = (self.input_dim, self.output_dim)

@@ -38,7 +38,9 @@ class LoraKernel:
 
         Raises:
             ValueError: if the layer is not built, has an update already, or its kernel has a constraint.
+            NotImplementedError: if it is quantized by a mode that looks at data.
         """
+        self._refuse_lora()
         kernel: Variable | None = getattr(self, self._lora_target, None)
         for what, constraint in (("kernel", "kernel_constraint"), ("embedding", "embeddings_constraint")):
             if getattr(self, constraint, None) is not None:
@@ -73,6 +75,9 @@ class LoraKernel:
         self.lora_enabled = True
         self.lora_rank = rank
         self.lora_alpha = lora_alpha if lora_alpha is not None else rank
+
+    def _refuse_lora(self) -> None:
+        """Raise an error where no update can be added."""
 
     def _lora_factors(self) -> tuple[Variable, Variable]:
         return getattr(self, f"{self._lora_name}_a"), getattr(self, f"{self._lora_name}_b")

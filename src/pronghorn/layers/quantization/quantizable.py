@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from pronghorn import dtype_policies, ops
-from pronghorn.layers.quantization.requests import checked
+from pronghorn.layers.quantization.requests import checked, opened
 from pronghorn.layers.quantization.scheme import Scheme
 from pronghorn.layers.quantization.schemes import SCHEMES
 from pronghorn.layers.quantization.weights import Product, QuantizedWeight
@@ -56,7 +56,7 @@ class Quantizable:
 
         Args:
             input_shape: the shape of the weight that is quantized, in floats.
-            mode: ``"int8"``, ``"int4"`` or ``"float8"``.
+            mode: ``"int8"``, ``"int4"``, ``"float8"``, ``"gptq"`` or ``"awq"``.
             config: a `quantizers.QuantizationConfig`, or None.
 
         Raises:
@@ -73,8 +73,11 @@ class Quantizable:
     def quantize(self: Any, mode: Any = None, config: Any = None, type_check: bool = True) -> None:
         """Put integers, or eight-bit floats, in the place of the weights.
 
+        By ``"gptq"`` and ``"awq"``, which look at data, it only makes the variables: `Model.quantize` shows the layer
+        its inputs, and the integers follow.
+
         Args:
-            mode: ``"int8"``, ``"int4"`` or ``"float8"``.
+            mode: ``"int8"``, ``"int4"``, ``"float8"``, ``"gptq"`` or ``"awq"``.
             config: a `quantizers.QuantizationConfig` of the mode, in place of the mode's own.
             type_check: whether a subclass, which may compute something else, is refused.
 
@@ -82,15 +85,15 @@ class Quantizable:
             NotImplementedError: for a subclass, or a mode that the layer does not have.
             ValueError: for an unknown mode, and for a layer that is not built, or quantized already.
         """
-        if type_check and "_weights_to_quantize" not in type(self).__dict__:
+        if type_check and self.is_of_a_subclass():
             raise self._not_quantized("quantize")
         scheme = self._scheme(mode)
         weights = self._weights_to_quantize()
         values: dict[str, Any] = {}
         for weight in weights:
             values |= scheme.quantized(self, weight, weight.of(self), config)
-        self.quantization_config = config
-        for weight in weights if scheme.replaces else ():
+        self.quantization_config = type(config).from_config(config.get_config()) if scheme.waits else config
+        for weight in weights if scheme.replaces and not scheme.waits else ():
             delattr(self, weight.attribute)
         self.quantized_build(weights[0].shape, mode, config)
         for place, value in values.items():
@@ -99,19 +102,47 @@ class Quantizable:
             source = self._own_policy().name
             self.dtype_policy = dtype_policies.get(f"{scheme.policy_name(self, config)}_from_{source}")
 
-    def _whole(self: Any, variable: Any) -> Any:
-        """A weight in its own shape, given the variable: where two integers share a byte, apart."""
+    def is_of_a_subclass(self) -> bool:
+        """Whether it is of a subclass of a layer that can be quantized, which may compute something else."""
+        return "_weights_to_quantize" not in type(self).__dict__
+
+    def settle(self: Any, seen: Any, config: Any) -> None:
+        """Put integers in the place of the weight, after a ``quantize`` by a mode that looks at data.
+
+        Args:
+            seen: what was gathered of the layer's inputs, a ``statistics`` of the configuration.
+            config: the configuration that was given to ``quantize``.
+
+        Raises:
+            ValueError: if what was seen does not suffice.
+        """
+        scheme, weight = self._scheme(), self._quantized_weights[0]
+        values = scheme.settled(self, weight, seen, config)
+        with opened(self):
+            delattr(self, weight.attribute)
+        for place, value in values.items():
+            getattr(self, place).assign(value)
+
+    def _whole(self: Any, name: str) -> Any:
+        """A weight in its own shape, given the attribute: where two integers share a byte, apart."""
         if self.quantization_mode is None or not self._quantized_weights:
-            return variable
+            return getattr(self, name)
         return self._scheme().integers(self, self._quantized_weights[0])
 
     def _check_lora(self: Any) -> None:
         """Raise an error where there is an update of low rank, which the mode does not go with."""
         if self.lora_enabled and not self._scheme().trains_lora:
-            raise NotImplementedError(
-                f"Layer {self.name!r} ({type(self).__name__}): with the mode {self.quantization_mode} there is no LoRA."
-                " Quantize to int8 or int4, or train without enable_lora()."
-            )
+            self._no_lora()
+
+    def _refuse_lora(self: Any) -> None:
+        if self.quantization_mode is not None and self._scheme().waits:
+            self._no_lora()
+
+    def _no_lora(self: Any) -> None:
+        raise NotImplementedError(
+            f"Layer {self.name!r} ({type(self).__name__}): with the mode {self.quantization_mode} there is no LoRA."
+            " Quantize to int8 or int4, or train without enable_lora()."
+        )
 
     # -- files and configuration ------------------------------------------------------------------------------------
     def save_own_variables(self: Any, store: Any) -> None:
@@ -119,6 +150,7 @@ class Quantizable:
         if self.quantization_mode is None:
             super().save_own_variables(store)  # type: ignore[misc]
             return
+        self._scheme().check_saved(self)
         merged = self._with_update_quantized() if self.lora_enabled else {}
         for i, place in enumerate(self._places_in_files()):
             store[f"{i}"] = ops.convert_to_numpy(merged[place]) if place in merged else getattr(self, place).numpy()
@@ -133,14 +165,16 @@ class Quantizable:
             super().load_own_variables(store)  # type: ignore[misc]
             return
         places = self._places_in_files()
-        if len(places) != len(store.keys()):
+        values = [store[f"{i}"] for i in range(len(store.keys()))]
+        values = self._scheme().from_file(self, self._quantized_weights[0], values, places)
+        if len(places) != len(values):
             raise ValueError(
                 f"Layer {self.name!r} ({type(self).__name__}), quantized to {self.quantization_mode}, has "
-                f"the variables {', '.join(places)}, but in the file there are {len(store.keys())} of it. Load the "
+                f"the variables {', '.join(places)}, but in the file there are {len(values)} of it. Load the "
                 "file of a layer that is quantized so, or load before quantize()."
             )
-        for i, place in enumerate(places):
-            getattr(self, place).assign(store[f"{i}"])
+        for place, value in zip(places, values):
+            getattr(self, place).assign(value)
         for factor in self._lora_factors() if self.lora_enabled else ():
             factor.assign(ops.zeros(factor.shape))
 
@@ -152,7 +186,7 @@ class Quantizable:
     def _places_in_files(self) -> list[str]:
         places: list[str] = []
         for weight in self._quantized_weights:
-            places += [weight.attribute, "bias", *self._scheme().places(weight)]
+            places += self._scheme().in_files(weight)
         return [place for place in places if getattr(self, place, None) is not None]
 
     def _with_update_quantized(self: Any) -> dict[str, Any]:
@@ -175,9 +209,13 @@ class Quantizable:
 class QuantizableProduct(Quantizable):
     """Mixed into layers whose outputs are a product with a kernel, a bias and an activation."""
 
-    def _product(self) -> Product:
-        """The product that the layer computes."""
+    def _product(self, weights: tuple[QuantizedWeight, ...] = ()) -> Product:
+        """The product that the layer computes; with its weights, what modes that look at data have to know, too."""
         raise NotImplementedError
+
+    def rows_to_watch(self: Any) -> Any:
+        """A function of the layer's inputs that gives those of its product with the kernel as a matrix, or None."""
+        return self._product(self._weights_to_quantize()).rows
 
     def quantized_call(self: Any, inputs: Any, training: Any = None) -> Any:
         """The outputs under the policy of a mode."""

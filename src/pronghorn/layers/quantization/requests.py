@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pronghorn.dtype_policies.policy_map import DTypePolicyMap
-from pronghorn.quantizers.configs import Int4QuantizationConfig, resolved
+from pronghorn.quantizers.configs import BY_DATA, Int4QuantizationConfig, resolved
 
 
 def checked(quantize: Callable[..., Any]) -> Callable[..., Any]:
@@ -18,19 +19,32 @@ def checked(quantize: Callable[..., Any]) -> Callable[..., Any]:
         if self.__dict__.get("_being_quantized"):  # super().quantize() inside of a quantize()
             return quantize(self, mode=mode, config=config, **kwargs)
         config = resolved(mode, config)
-        _check(self, config.mode)
-        object.__setattr__(self, "_being_quantized", True)
-        locked, self._tracker.locked = self._tracker.locked, False
-        try:
+        check(self, config.mode)
+        with opened(self):
             return quantize(self, mode=config.mode, config=config, **kwargs)
-        finally:
-            self._tracker.locked = locked
-            object.__setattr__(self, "_being_quantized", False)
 
     return wrapped
 
 
-def _check(layer: Any, mode: str) -> None:
+@contextlib.contextmanager
+def opened(layer: Any) -> Iterator[None]:
+    """While it lasts, a built layer may be given variables, and is known to be quantized just now."""
+    object.__setattr__(layer, "_being_quantized", True)
+    locked, layer._tracker.locked = layer._tracker.locked, False
+    try:
+        yield
+    finally:
+        layer._tracker.locked = locked
+        object.__setattr__(layer, "_being_quantized", False)
+
+
+def check(layer: Any, mode: str) -> None:
+    """Raise an error where a layer as it is cannot be quantized.
+
+    Raises:
+        ValueError: if it is not built, quantized already, or computes in a type that the mode does not go with.
+        NotImplementedError: if it has an update of low rank that the mode would lose.
+    """
     what = f"Layer {layer.name!r} ({type(layer).__name__})"
     if not layer.built:
         raise ValueError(
@@ -46,6 +60,11 @@ def _check(layer: Any, mode: str) -> None:
         raise ValueError(
             f"{what}: products of int8 exceed the range of float16, in which it computes. Make the layer with the "
             "dtype policy 'float32' or 'mixed_bfloat16'."
+        )
+    if mode in BY_DATA and getattr(layer, "lora_enabled", False):
+        raise NotImplementedError(
+            f"{what}: a kernel with an update of low rank cannot be quantized by {mode}. Save the model and load "
+            "it, by which the update is added to the kernel, before quantize()."
         )
 
 
@@ -65,7 +84,7 @@ class QuantizationRequests:
         """Put integers, or eight-bit floats, in the place of the weights.
 
         Args:
-            mode: ``"int8"``, ``"int4"`` or ``"float8"``.
+            mode: ``"int8"``, ``"int4"``, ``"float8"``, ``"gptq"`` or ``"awq"``.
             config: a `quantizers.QuantizationConfig` of the mode, in place of the mode's own.
             type_check: whether a subclass, which may compute something else, is refused.
 
@@ -109,11 +128,27 @@ class QuantizationRequests:
                 "example by a DTypePolicyMap."
             )
 
+    def _refuse_policy(self, policy: Any) -> None:
+        """Raise an error for a policy that a built layer cannot be given.
+
+        Raises:
+            ValueError: if it is one of a mode that looks at data, of which a policy has none.
+        """
+        if self._is_quantized_by(policy) and policy.quantization_mode in BY_DATA:
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}): a dtype policy alone, here {policy.name!r}, does not "  # type: ignore[attr-defined]
+                f"quantize by {policy.quantization_mode}, which looks at data. Call Model.quantize with its config."
+            )
+
+    def _is_quantized_by(self, policy: Any) -> bool:
+        """Whether a layer that is given a policy is to be quantized: if it is built, and in floats."""
+        if isinstance(policy, DTypePolicyMap) or policy.quantization_mode is None:
+            return False
+        return self.built and not self._is_quantized  # type: ignore[attr-defined]
+
     def _quantize_for(self, policy: Any) -> None:
         """Quantize a built layer that is given the policy of a mode."""
-        if isinstance(policy, DTypePolicyMap) or policy.quantization_mode is None:
-            return
-        if self.built and not self._is_quantized:  # type: ignore[attr-defined]
+        if self._is_quantized_by(policy):
             size = getattr(policy, "block_size", None)
             config = None if size is None else Int4QuantizationConfig(block_size=size)
             self.quantize(policy.quantization_mode, config=config)

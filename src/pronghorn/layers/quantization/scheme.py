@@ -18,6 +18,7 @@ class Scheme:
         replaces: whether these variables take the place of the weight in floats.
         quantizes_inputs: whether inputs are quantized, where no configuration says so.
         trains_lora: whether an update of low rank can be trained beside.
+        waits: whether the weight stays in floats until inputs were looked at (`Quantizable.settle`).
         parts: of the variables beside a weight, in the order of files.
     """
 
@@ -25,6 +26,7 @@ class Scheme:
     replaces: ClassVar[bool] = True
     quantizes_inputs: ClassVar[bool] = False
     trains_lora: ClassVar[bool] = True
+    waits: ClassVar[bool] = False
     parts: ClassVar[tuple[str, ...]] = ("scale",)
 
     def build(self, layer: Any, weight: QuantizedWeight, config: Any) -> None:
@@ -66,6 +68,17 @@ class Scheme:
     def places(self, weight: QuantizedWeight) -> tuple[str, ...]:
         """The attributes with the variables beside a weight, in the order of files."""
         return tuple(weight.place(part) for part in self.parts)
+
+    def in_files(self, weight: QuantizedWeight) -> tuple[str, ...]:
+        """The attributes with all variables of a layer, in the order of files."""
+        return (weight.attribute, "bias", *self.places(weight))
+
+    def check_saved(self, layer: Any) -> None:
+        """Raise an error where a file would lack something."""
+
+    def from_file(self, layer: Any, weight: QuantizedWeight, values: list[Any], places: list[str]) -> list[Any]:
+        """The values of the variables at ``places``, given those of a file."""
+        return values
 
     def policy_name(self, layer: Any, config: Any) -> str:
         """What a policy's name has in front of ``"_from_"``."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pronghorn.layers.quantization.calibrated import Awq, Gptq
 from pronghorn.layers.quantization.float8 import Float8
 from pronghorn.layers.quantization.int4 import Int4
 from pronghorn.layers.quantization.int8 import Int8
 from pronghorn.layers.quantization.scheme import Scheme
 
-SCHEMES: dict[str, Scheme] = {scheme.name: scheme for scheme in (Int8(), Int4(), Float8())}
+SCHEMES: dict[str, Scheme] = {scheme.name: scheme for scheme in (Int8(), Int4(), Float8(), Gptq(), Awq())}

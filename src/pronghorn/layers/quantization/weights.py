@@ -56,6 +56,7 @@ class QuantizedWeight:
         matrix: its shape as the matrix that is packed.
         along: the axis of the matrix along which groups of numbers share a scale and a zero.
         packed: the axis of the matrix along which two numbers share a byte.
+        by_data: its shape as the matrix of inputs and outputs for modes that look at data; `matrix` if None.
     """
 
     attribute: str
@@ -66,6 +67,7 @@ class QuantizedWeight:
     matrix: tuple[int, int]
     along: int = 0
     packed: int = 1
+    by_data: tuple[int, int] | None = None
 
     def of(self, layer: Any, part: str = "") -> Any:
         """The layer's variable of it, or the one beside it that holds its `"scale"` or `"zero"`."""
@@ -85,12 +87,15 @@ class Product:
         aligned: scales of the inputs, with an extent of 1 along these axes, as the outputs can be divided by them.
         times: the outputs of inputs and a kernel.
         gradient: the gradient for the inputs, of one for the outputs and a kernel.
+        rows: the inputs as a matrix, to be multiplied by the kernel as the matrix `QuantizedWeight.by_data`; None if
+            the product is no such thing.
     """
 
     reduced: Any
     aligned: Callable[[Any], Any]
     times: Callable[[Any, Any], Any]
     gradient: Callable[[Any, Any], Any]
+    rows: Callable[[Any], Any] | None = None
 
 
 #: That of matrices, or stacks of them, with a kernel ``[inputs, outputs]``.
@@ -99,4 +104,5 @@ MATRICES = Product(
     aligned=lambda scale: scale,
     times=ops.matmul,
     gradient=lambda upstream, kernel: ops.matmul(upstream, ops.transpose(kernel)),
+    rows=lambda inputs: ops.reshape(inputs, (-1, inputs.shape[-1])),
 )
