@@ -166,9 +166,10 @@ def quantized(
     ([[0, 0, 3]], [[1.0]], [0, 0, 0])
     """
     count = weights.shape[1]
-    order = np.argsort(-np.diag(hessian), kind="stable") if activation_order else np.arange(count)
+    damped = _damped(hessian, damping)
+    order = np.argsort(-np.diag(damped), kind="stable") if activation_order else np.arange(count)
     left = weights[:, order].astype(np.float32)
-    factor = _inverse(hessian[np.ix_(order, order)], damping, exact).astype(np.float32)
+    factor = _inverse(damped[np.ix_(order, order)], exact).astype(np.float32)
     size = count if group_size == -1 else group_size
     integers = np.empty_like(left)
     scales, zeros = [], []
@@ -196,12 +197,17 @@ def quantized(
     )
 
 
-def _inverse(hessian: np.ndarray, damping: float, exact: bool) -> np.ndarray:
-    """The inverse of the damped Hessian, or the upper Cholesky factor of it."""
+def _damped(hessian: np.ndarray, damping: float) -> np.ndarray:
+    """The Hessian with a part of its mean on the diagonal; of inputs that were always zero it is 1 before."""
     damped = hessian.copy()
     diagonal = np.einsum("ii->i", damped)
-    diagonal[diagonal == 0] = 1  # inputs that were always zero
+    diagonal[diagonal == 0] = 1
     diagonal += damping * diagonal.mean()
+    return damped
+
+
+def _inverse(damped: np.ndarray, exact: bool) -> np.ndarray:
+    """The inverse of the damped Hessian, or the upper Cholesky factor of it."""
     try:
         np.linalg.cholesky(damped)
         inverse = np.linalg.inv(damped)
