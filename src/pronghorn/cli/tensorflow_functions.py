@@ -16,14 +16,13 @@ import numpy as np
 import pronghorn
 from pronghorn import ops, tree
 from pronghorn.data import Dataset, RaggedTensor
+from pronghorn.data.dataset import INFINITE_CARDINALITY as INFINITE_CARDINALITY
+from pronghorn.data.dataset import UNKNOWN_CARDINALITY as UNKNOWN_CARDINALITY
 from pronghorn.data.element import as_plain, as_text, check_shape, encoded
 from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.graph.active import TraceError, current_trace, eager
 from pronghorn.graph.strings import holds_text
 from pronghorn.trainers import jit
-
-#: What `Dataset.cardinality` gives where there is no end, or where it is not known.
-INFINITE_CARDINALITY, UNKNOWN_CARDINALITY = -1, -2
 
 
 class UnconnectedGradients(enum.Enum):

@@ -40,6 +40,8 @@ from pronghorn.data.tensor_spec import TensorSpec
 
 #: The number of parallel calls or of batches to prepare ahead: chosen for you.
 AUTOTUNE = -1
+#: What `cardinality` is where there is no end, and where it is not known.
+INFINITE_CARDINALITY, UNKNOWN_CARDINALITY = -1, -2
 
 
 class Dataset(MoreSteps):
@@ -185,8 +187,9 @@ class Dataset(MoreSteps):
 
     def cardinality(self) -> Any:
         """Return the number of elements, -1 where there is no end, or -2 where it is not known."""
-        known = self._length is not None
-        return as_element(np.int64(-2 if not known else -1 if self._length == math.inf else int(self._length or 0)))
+        if self._length is None:
+            return as_element(np.int64(UNKNOWN_CARDINALITY))
+        return as_element(np.int64(INFINITE_CARDINALITY if self._length == math.inf else int(self._length)))
 
     @property
     def element_spec(self) -> Any:
@@ -332,7 +335,23 @@ class Dataset(MoreSteps):
     def shuffle(
         self, buffer_size: Any, seed: int | None = None, reshuffle_each_iteration: bool = True, name: str | None = None
     ) -> Dataset:
-        """Draw elements at random out of a buffer of the next `buffer_size`; another order in each round."""
+        """Draw elements at random out of a buffer of the next `buffer_size`; another order in each round.
+
+        Args:
+            buffer_size: how many elements wait at a time; -2 for all of them.
+            seed: of the draws.
+            reshuffle_each_iteration: whether each round has another order.
+            name: ignored.
+
+        Raises:
+            ValueError: for another number below one.
+        """
+        if buffer_size < 1 and buffer_size != UNKNOWN_CARDINALITY:
+            raise ValueError(
+                f"Dataset.shuffle: `buffer_size` is how many elements wait to be drawn from, one at least, or "
+                f"{UNKNOWN_CARDINALITY} for all; got {buffer_size}."
+            )
+        places = math.inf if buffer_size < 0 else buffer_size
         rng = np.random.default_rng(seed if seed is not None else np.random.randint(2**31))
         fixed = None if reshuffle_each_iteration else int(rng.integers(2**31))
 
@@ -341,7 +360,7 @@ class Dataset(MoreSteps):
             buffer: list[Any] = []
             for element in elements:
                 buffer.append(element)
-                if len(buffer) >= buffer_size:
+                if len(buffer) >= places:
                     yield buffer.pop(int(draw.integers(len(buffer))))
             for index in draw.permutation(len(buffer)):
                 yield buffer[index]

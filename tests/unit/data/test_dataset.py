@@ -44,6 +44,18 @@ def test_map_takes_a_tuple_apart():
     assert list(data.map(lambda x, y: (y, x), num_parallel_calls=-1)) == [(0, 0), (10, 1)]
 
 
+@pytest.mark.parametrize("size", [0, -1, -3])
+def test_shuffle_from_no_elements_is_refused(size):
+    with pytest.raises(ValueError, match=rf"one at least, or -2 for all; got {size}"):
+        Dataset.range(5).shuffle(size)
+
+
+def test_shuffle_from_all_elements():
+    assert sorted(Dataset.range(9).shuffle(-2)) == list(range(9))
+    assert list(Dataset.range(9).shuffle(-2, seed=1)) == list(Dataset.range(9).shuffle(9, seed=1))
+    assert list(Dataset.range(9).shuffle(1)) == list(range(9))
+
+
 def test_shuffle_is_another_order_each_time():
     data = Dataset.range(100).shuffle(100, seed=3)
     first, second = list(data), list(data)
