@@ -38,6 +38,7 @@ def modes(model):
     return {layer.name: layer.quantization_mode for layer in model._flatten_layers() if hasattr(layer, "units")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", CONFIGS)
 def test_blocks_are_quantized_and_files_keep_them(mode, tmp_path):
     model, structure = built()
@@ -64,8 +65,6 @@ def test_blocks_are_quantized_and_files_keep_them(mode, tmp_path):
 
 def test_the_second_block_sees_what_the_first_gives_quantized():
     model, structure = built()
-    seen = {}
-    kind = quantizers.GPTQConfig.statistics
     given = config("gptq", structure, weight_bits=2)
     model.quantize(config=given)
     table, (one, two) = structure["pre_block_layers"][0], structure["sequential_blocks"]
@@ -77,7 +76,7 @@ def test_the_second_block_sees_what_the_first_gives_quantized():
     (pair,) = _gathered([up], copy, values, given)
     rows = np.concatenate([value.numpy().reshape(-1, 6) for value in values])
     np.testing.assert_allclose(pair[1].matrix(), 2 * rows.T @ rows / len(rows), rtol=1e-4)
-    assert isinstance(pair[1], kind) and pair[1].count == 25 and not seen and two.layers[0].quantization_mode == "gptq"
+    assert pair[1].count == 25 and two.layers[0].quantization_mode == "gptq"
 
 
 @pytest.mark.parametrize(
