@@ -54,9 +54,7 @@ def rest(cond: Any, step: Any, results: Any, state: tuple[Any, ...], limit: int 
         return None
     try:
         return _packed(state, found.while_loop(*_flat(cond, step, state), arrays, limit))
-    except (
-        Exception
-    ):  # a body that asks for values, or assigns variables: Python goes on, and meets what is wrong in it
+    except Exception:  # the body asks for values, or assigns: Python goes on, and meets what is wrong in it
         return None
 
 
