@@ -25,7 +25,7 @@ def calibrate_layers(model: Any, config: CalibratedConfig, filters: Any, type_ch
     """Quantize the layers in the blocks of a model's structure; whether there was one that could be.
 
     What a block's layers are given is gathered in one pass, with the blocks before quantized; then they are quantized,
-    and what the block gives goes on to the next.
+    and what the block gives goes on to the next. A layer that is in several blocks is quantized with the first.
 
     Args:
         model: a built model.
@@ -35,7 +35,7 @@ def calibrate_layers(model: Any, config: CalibratedConfig, filters: Any, type_ch
 
     Raises:
         ValueError: before anything is changed, for no structure, blocks without layers that can be quantized, or data
-            that are none.
+            that are none; with the blocks before quantized, if what is seen in a block does not suffice.
     """
     before, blocks = _structure(model, config)
     if not any(_layers_in(block) for block in blocks):
@@ -43,12 +43,17 @@ def calibrate_layers(model: Any, config: CalibratedConfig, filters: Any, type_ch
             f"quantize: by {config.mode} the layers Dense and EinsumDense are quantized, but there is none in the "
             f"sequential_blocks {', '.join(block.name for block in blocks)}."
         )
-    plan = [(block, _meant(block, config.mode, filters, type_check)) for block in blocks]
+    plan: list[tuple[Any, list[Any]]] = []
+    for block in blocks:
+        planned = {id(layer) for _, layers in plan for layer in layers}
+        meant = _meant(block, config.mode, filters, type_check)
+        plan.append((block, [layer for layer in meant if id(layer) not in planned]))
     values = [_through(before, sample) for sample in samples(config)]
     for block, layers in plan:
-        for layer, seen in _gathered(layers, block, values, config):
+        gathered = _gathered(layers, block, values, config)
+        for layer, found in [(layer, layer.few_bits(seen, config)) for layer, seen in gathered]:
             layer.quantize(config.mode, config=config, type_check=type_check)
-            layer.settle(seen, config)
+            layer.settle(found)
         values = [block(value) for value in values]
     return any(layers for _, layers in plan)
 
@@ -67,7 +72,13 @@ def _structure(model: Any, config: CalibratedConfig) -> tuple[list[Any], list[An
             f"quantize: quantization_layer_structure is a dict with the keys {_KEYS[0]} and {_KEYS[1]}, got "
             f"{shown(structure)}."
         )
-    before, blocks = (list(structure.get(key) or ()) for key in _KEYS)
+    before, blocks = (structure.get(key) or [] for key in _KEYS)
+    for key, value in zip(_KEYS, (before, blocks)):
+        if not isinstance(value, list | tuple):
+            raise ValueError(
+                f"quantize: {key} of quantization_layer_structure is a list of layers, got {shown(value)} of type "
+                f"{type(value).__name__}. Put a single layer into a list."
+            )
     strange = [layer for layer in (*before, *blocks) if not isinstance(layer, Layer)]
     if strange or not blocks:
         what = f"{shown(strange[0])} is no layer" if strange else "there are no sequential_blocks"
@@ -75,7 +86,7 @@ def _structure(model: Any, config: CalibratedConfig) -> tuple[list[Any], list[An
             f"quantize: quantization_layer_structure has lists of layers, those before the blocks and the blocks, but "
             f"{what}."
         )
-    return before, blocks
+    return list(before), list(blocks)
 
 
 def _layers_in(block: Any) -> list[Any]:

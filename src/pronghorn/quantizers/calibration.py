@@ -10,6 +10,8 @@ import numpy as np
 from pronghorn.quantizers.calibrated import CalibratedConfig
 from pronghorn.utils.arguments import shown
 
+_IDS = np.iinfo(np.int32)
+
 
 def samples(config: CalibratedConfig) -> np.ndarray:
     """Pieces of a configuration's data set, ``[num_samples, 1, sequence_length]``, int32.
@@ -42,7 +44,11 @@ def _entries(dataset: Any, who: str) -> Iterable[Any]:
             f"{who}: there is no dataset, but the layers' inputs are to be looked at. Pass strings with a tokenizer, "
             "or arrays of token ids."
         )
-    if isinstance(dataset, str | bytes) or not (hasattr(dataset, "__iter__") or hasattr(dataset, "__array__")):
+    if (
+        isinstance(dataset, str | bytes)
+        or not (hasattr(dataset, "__iter__") or hasattr(dataset, "__array__"))
+        or (getattr(dataset, "shape", None) == ())
+    ):
         raise TypeError(
             f"{who}: a dataset is a list, a generator or an array, of strings or token ids; got {shown(dataset)} of "
             f"type {type(dataset).__name__}. Read it before, and put a single text into a list."
@@ -64,7 +70,7 @@ def _row(entries: Iterable[Any], tokenizer: Any, who: str) -> np.ndarray:
 
 
 def _tokens(entry: Any, tokenizer: Any, who: str) -> np.ndarray:
-    texts = np.asarray(entry)
+    texts = _array(entry)
     if texts.dtype.kind in "USO" and any(isinstance(text, str | bytes) for text in texts.ravel().tolist()):
         if tokenizer is None:
             raise ValueError(
@@ -78,12 +84,20 @@ def _tokens(entry: Any, tokenizer: Any, who: str) -> np.ndarray:
 
 
 def _ids(entry: Any, who: str) -> np.ndarray:
-    ids = np.asarray(entry).ravel()
+    ids = _array(entry).ravel()
     if not ids.size:
         return np.zeros(0, np.int32)
-    if ids.dtype.kind not in "biuf" or (ids.dtype.kind == "f" and not np.array_equal(ids, np.trunc(ids))):
+    if ids.dtype.kind not in "biuf" or not ((np.trunc(ids) == ids) & (ids >= _IDS.min) & (ids <= _IDS.max)).all():
         raise ValueError(
-            f"{who}: token ids are whole numbers, but the dataset has {shown(entry)}. Pass strings, or what a "
-            "tokenizer makes of them."
+            f"{who}: token ids are whole numbers of type int32, but the dataset has {shown(entry)}. Pass strings, or "
+            "what a tokenizer makes of them; sequences of several lengths as entries of their own."
         )
     return ids.astype(np.int32)
+
+
+def _array(entry: Any) -> np.ndarray:
+    """An entry as an array, of no numbers if it is a nest whose rows are not of one length."""
+    try:
+        return np.asarray(entry)
+    except ValueError:
+        return np.array(None)

@@ -12,7 +12,7 @@ import numpy as np
 
 from pronghorn.quantizers.affine import Grid, QuantizedMatrix, nearest
 from pronghorn.quantizers.calibrated import CalibratedConfig
-from pronghorn.utils.arguments import is_integer, shown
+from pronghorn.utils.arguments import is_integer, is_number, shown
 
 #: So many inputs are rounded before those behind them are told; scales of groups are from before.
 BLOCK = 128
@@ -99,7 +99,7 @@ class GPTQConfig(CalibratedConfig):
         super().__init__(dataset, tokenizer, num_samples, sequence_length, group_size, quantization_layer_structure)
         if not is_integer(weight_bits) or weight_bits not in (2, 3, 4, 8):
             raise ValueError(f"GPTQConfig: weight_bits is 2, 3, 4 or 8, got weight_bits={shown(weight_bits)}.")
-        if isinstance(hessian_damping, bool) or not 0 <= hessian_damping <= 1:
+        if isinstance(hessian_damping, bool) or not is_number(hessian_damping) or not 0 <= hessian_damping <= 1:
             raise ValueError(
                 "GPTQConfig: hessian_damping is the part of the diagonal's mean that is added to it, from 0 to 1, such "
                 f"as 0.01; got hessian_damping={shown(hessian_damping)}."

@@ -104,7 +104,7 @@ def test_what_keras_lays_out_by_extents_is_rounded_number_by_number(mode, equati
     before = layer(x).numpy()
     layer.quantize(mode, config=given)
     np.testing.assert_array_equal(layer(x).numpy(), before)
-    layer.settle(given.statistics(), given)
+    layer.settle(layer.few_bits(given.statistics(), given))
     np.testing.assert_allclose(layer(x).numpy(), before, atol=0.6)
 
 
@@ -113,6 +113,15 @@ def test_filters(filters):
     model, structure = built()
     model.quantize(config=config("awq", structure), filters=filters)
     assert modes(model) == {"dense": None, "up": "awq", "down": None, "head": None}
+
+
+def test_a_layer_in_several_blocks_is_quantized_with_the_first():
+    table, shared = layers.Embedding(9, 6), layers.Dense(6, name="shared")
+    first, second = Sequential([shared, layers.ReLU()]), Sequential([shared, layers.Dense(2, name="last")])
+    ids = Input((5,), dtype="int32")
+    model = Model(ids, second(first(first(table(ids)))))
+    model.quantize(config=config("awq", {"pre_block_layers": [table], "sequential_blocks": [first, first, second]}))
+    assert modes(model) == {"shared": "awq", "last": "awq"}
 
 
 def test_a_model_that_says_its_structure():
@@ -136,6 +145,7 @@ def test_refusals_leave_the_model_as_it_was():
         (config("gptq", {"sequential_blocks": []}), "there are no sequential_blocks"),
         (config("gptq", {"blocks": blocks}), "dict with the keys pre_block_layers and sequential_blocks, got"),
         (config("gptq", {"sequential_blocks": ["one"]}), "'one' is no layer"),
+        (config("gptq", {"sequential_blocks": blocks[0]}), "sequential_blocks.* is a list of layers, got.*into a list"),
         (
             config("awq", {"sequential_blocks": [layers.LayerNormalization(name="norm")]}),
             "none in the sequential_blocks norm",
@@ -143,6 +153,7 @@ def test_refusals_leave_the_model_as_it_was():
         (config("awq", {**structure, "sequential_blocks": [*blocks, nan]}), "'nan'.*NaN or infinite numbers"),
         (config("awq", {**structure, "sequential_blocks": [*blocks, layers.Dense(2)]}), "before it is built"),
         (config("gptq", structure, dataset=[]), "nothing in it"),
+        (config("gptq", structure, hessian_damping=0, num_samples=1, sequence_length=2), "the Hessian has no inverse"),
     ):
         with pytest.raises(ValueError, match=message):
             (plain if given.quantization_layer_structure is None else model).quantize(config=given)
@@ -174,7 +185,7 @@ def test_files_without_zeros(symmetric):
     layer.build((None, 6))
     given = config("gptq", None, symmetric=symmetric)
     layer.quantize(config=given)
-    layer.settle(given.statistics(), given)
+    layer.settle(layer.few_bits(given.statistics(), given))
     store = {}
     layer.save_own_variables(store)
     without = {str(i): store[key] for i, key in enumerate(["0", "1", "2", "4"])}

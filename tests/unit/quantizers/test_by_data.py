@@ -144,12 +144,15 @@ def test_data_that_are_none():
         (None, "there is no dataset"),
         ([], "nothing in it, so there is nothing to look at.*make a list of it"),
         ([[], []], "2 entries without a token"),
-        ([[0.5, 1.0]], "whole numbers, but the dataset has .0.5"),
+        ([[0.5, 1.0]], "whole numbers of type int32, but the dataset has .0.5"),
+        ([[2**40]], "whole numbers of type int32, but the dataset has .1099511627776"),
+        ([[np.inf]], "whole numbers of type int32, but the dataset has .inf"),
+        ([[1, [2, 3]]], "whole numbers of type int32, but.*entries of their own"),
         (["a text"], "has strings, such as 'a text', but there is no tokenizer"),
     ):
         with pytest.raises(ValueError, match=message):
             calibration.samples(config(dataset))
-    for dataset in ("a text", 3):
+    for dataset in ("a text", 3, np.array(3)):
         with pytest.raises(
             TypeError, match="a dataset is a list, a generator or an array.*put a single text into a list"
         ):
@@ -160,6 +163,7 @@ def test_data_that_are_none():
     ("kind", "arguments", "message"),
     [
         (GPTQConfig, {"weight_bits": 5}, "weight_bits is 2, 3, 4 or 8, got weight_bits=5"),
+        (GPTQConfig, {"hessian_damping": None}, "from 0 to 1.*got hessian_damping=None"),
         (GPTQConfig, {"hessian_damping": 1.5}, "from 0 to 1.*got hessian_damping=1.5"),
         (GPTQConfig, {"group_size": 0}, "1 or more, or -1 for all.*got group_size=0"),
         (GPTQConfig, {"num_samples": 0}, "num_samples must be a positive integer, got num_samples=0"),

@@ -9,6 +9,7 @@ import numpy as np
 from pronghorn import ops
 from pronghorn.layers.quantization.scheme import Scheme
 from pronghorn.layers.quantization.weights import Product, QuantizedWeight
+from pronghorn.quantizers.affine import QuantizedMatrix
 from pronghorn.quantizers.groups import dequantize_with_sz_map
 from pronghorn.quantizers.packing import pack_int4, unpack_int4
 
@@ -61,11 +62,15 @@ class Calibrated(Scheme):
         """Whether the layer computes with integers, not yet or no longer with floats."""
         return getattr(layer, self._flag)
 
-    def settled(self, layer: Any, weight: QuantizedWeight, seen: Any, config: Any) -> dict[str, Any]:
-        """The values of the variables, by the attribute of the layer, given what was seen of its inputs."""
+    def few_bits(self, layer: Any, weight: QuantizedWeight, seen: Any, config: Any) -> QuantizedMatrix:
+        """The weight of a layer in floats in few bits, given what was seen of its inputs."""
         matrix = ops.convert_to_numpy(weight.of(layer)).astype(np.float32).reshape(_matrix(weight)).T
-        found = config.quantized(matrix, seen)
-        integers = found.integers if config.weight_bits != 4 else pack_int4(found.integers, dtype="uint8")[0]
+        return config.quantized(matrix, seen)
+
+    def settled(self, layer: Any, weight: QuantizedWeight, found: QuantizedMatrix) -> dict[str, Any]:
+        """The values of the variables, by the attribute of the layer, given what `few_bits` found."""
+        halves = layer._own_policy().weight_bits == 4
+        integers = pack_int4(found.integers, dtype="uint8")[0] if halves else found.integers
         values = {"quantized_kernel": integers, "g_idx": found.groups, "awq_scales": found.inputs_scale}
         values |= {weight.place("scale"): found.scale, weight.place("zero"): found.zero}
         setattr(layer, self._flag, True)

@@ -106,18 +106,26 @@ class Quantizable:
         """Whether it is of a subclass of a layer that can be quantized, which may compute something else."""
         return "_weights_to_quantize" not in type(self).__dict__
 
-    def settle(self: Any, seen: Any, config: Any) -> None:
-        """Put integers in the place of the weight, after a ``quantize`` by a mode that looks at data.
+    def few_bits(self: Any, seen: Any, config: Any) -> Any:
+        """The weight in few bits, a `QuantizedMatrix`, by a mode that looks at data.
 
         Args:
             seen: what was gathered of the layer's inputs, a ``statistics`` of the configuration.
-            config: the configuration that was given to ``quantize``.
+            config: the configuration.
 
         Raises:
             ValueError: if what was seen does not suffice.
         """
+        return self._scheme(config.mode).few_bits(self, self._weights_to_quantize()[0], seen, config)
+
+    def settle(self: Any, found: Any) -> None:
+        """Put integers in the place of the weight, after a ``quantize`` by a mode that looks at data.
+
+        Args:
+            found: what `few_bits` gave before.
+        """
         scheme, weight = self._scheme(), self._quantized_weights[0]
-        values = scheme.settled(self, weight, seen, config)
+        values = scheme.settled(self, weight, found)
         with opened(self):
             delattr(self, weight.attribute)
         for place, value in values.items():
