@@ -207,7 +207,11 @@ def _note(shown: Shortened, error: BaseException) -> str:
 
 def _refuses_our_name(error: BaseException) -> bool:
     """Whether an error of a library or a program is about a backend of our name."""
-    frames, words = frames_of(error.__traceback__), str(error)
+    frames = frames_of(error.__traceback__)
     if not frames or _owner(frames[-1]) == "ours" or not isinstance(error, _FOR_THE_USER):
+        return False
+    try:
+        words = str(error)
+    except Exception:  # an error may fail to say what it is; Python shows it nevertheless
         return False
     return bool(_OF_BACKENDS.search(words) and _OUR_NAME.search(words))

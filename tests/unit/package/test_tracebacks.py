@@ -144,3 +144,8 @@ def test_who_knows_no_backend_of_our_name_can_hear_another(capsys):
 def test_other_errors_say_nothing_of_backends_names(line, capsys):
     shown = _shown(line, capsys)
     assert "Error: " in shown and "PRONGHORN_BACKEND_NAME=jax" not in shown
+
+
+def test_an_error_that_cannot_say_what_it_is_is_shown(capsys):
+    shown = _shown("raise type('Mute', (ValueError,), {'__str__': lambda self: 1 / 0})()", capsys)
+    assert "Mute: " in shown and "ZeroDivisionError" not in shown
