@@ -12,7 +12,7 @@ import os
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ import pytest
 import pronghorn
 
 keras = pytest.importorskip("keras")
+jax = pytest.importorskip("jax")
 
 STEPS, WIDTH, WORDS = 6, 8, 20
 
@@ -117,6 +118,13 @@ def _same(blocks: list[str], end: str) -> None:
     np.testing.assert_allclose(*map(np.ravel, losses), rtol=1e-4)
     for a, b in zip(ours.get_weights(), theirs.get_weights()):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
+@pytest.fixture(autouse=True)
+def _no_code_kept() -> Iterator[None]:
+    """JAX keeps what it compiled for each of these models."""
+    yield
+    jax.clear_caches()
 
 
 @pytest.mark.slow
