@@ -19,7 +19,7 @@ from pronghorn.graph.ir import Aval, Node, Value
 def reduction_of(lowering: Lowering, node: Node, index: tuple[Index, ...]) -> Reduction:
     """The reduction that a node is, for the element of its output at ``index``."""
     name = node.prim.name
-    if name.startswith("reduce_") or name in ("argmax", "argmin"):
+    if is_axis_reduction(node) or name in ("argmax", "argmin"):
         return _over_axes(lowering, node, index)
     return _OTHERS[name](lowering, node, index)
 
@@ -64,17 +64,20 @@ def _position_of(element: Expr, along: LoopVar) -> Expr | None:
     return None
 
 
+def is_axis_reduction(node: Node) -> bool:
+    """Whether a node reduces one array along axes; an argument's place, a window or a product is another matter."""
+    return node.prim.name.startswith("reduce_")
+
+
 def joined_reduction(lowering: Lowering, node: Node, index: tuple[Index, ...], beside: Reduction) -> Reduction | None:
     """The reduction that a node is, along the loops of another over the same elements; None where it has others.
 
     Args:
         lowering: of the other's kernel.
-        node: the reduction.
+        node: the reduction, `is_axis_reduction`.
         index: of the element of its output.
         beside: the other, of a kernel over elements of the same shape.
     """
-    if not node.prim.name.startswith("reduce_"):
-        return None
     (x,), axes = node.inputs, sorted(node.params["axes"])
     if [(f"r{a}", x.shape[a]) for a in axes] != [(var.name, var.extent) for var in beside.vars]:
         return None
@@ -87,7 +90,7 @@ def _over_axes(
 ) -> Reduction:
     (x,) = node.inputs
     name = node.prim.name
-    axes = node.params["axes"] if name.startswith("reduce_") else (node.params["axis"],)
+    axes = node.params["axes"] if is_axis_reduction(node) else (node.params["axis"],)
     vars = vars or tuple(LoopVar(f"r{a}", x.shape[a]) for a in sorted(axes))
     by_axis = dict(zip(sorted(axes), vars))
     rest = iter(index)

@@ -30,7 +30,13 @@ from pronghorn.compiler.lowering import (
     view_of,
 )
 from pronghorn.compiler.pooled import pooled_operands
-from pronghorn.compiler.reductions import chosen_element, joined_reduction, reduction_of, split_reduction
+from pronghorn.compiler.reductions import (
+    chosen_element,
+    is_axis_reduction,
+    joined_reduction,
+    reduction_of,
+    split_reduction,
+)
 from pronghorn.compiler.storing import choose_stored, code_of, operands_in_memory
 from pronghorn.compiler.virtual import VIRTUAL, linear, reshape_index
 from pronghorn.graph.dim import Shape
@@ -238,6 +244,8 @@ class Scheduler:
 
     def _join_sums(self, node: Node, partial: Value) -> bool:
         """Have an earlier kernel of partial sums over the same elements make ``partial``, too, if it reads the same."""
+        if not is_axis_reduction(node):
+            return False
         (x,) = node.inputs
         for number in range(len(self.kernels) - 1, max(-1, len(self.kernels) - LOOK_BACK), -1):
             kernel = self.kernels[number]

@@ -129,3 +129,17 @@ def test_sums_that_read_the_same_rows_are_taken_together():
 
     assert sums_of(deviations, rows) == [1, 1]
     assert sums_of(lambda x: [total(x), P.reduce_sum(P.abs(x), axes=(0, 2))], rows) == [1, 1]  # along other axes
+
+
+def test_products_that_are_sums_in_chunks_are_taken_alone():
+    rows = (BATCH, 6, 16, 6)
+
+    def products(x):
+        whole = {"contract": ((1, 3, 2), (1, 3, 2)), "batch": ((0,), (0,))}
+        return [P.reduce_sum(x, axes=(1, 2, 3)), P.dot_general(x, x, **whole)]
+
+    assert sums_of(products, rows) == [1, 1]
+    x = np.arange(64 * 6 * 16 * 6, dtype="float32").reshape(64, 6, 16, 6) % 7
+    traced = trace(products, [Aval(rows, "float32")])
+    for got, expected in zip(Executable(traced)(x), run(traced.graph, [x]), strict=True):
+        np.testing.assert_array_equal(got, expected)
