@@ -119,7 +119,7 @@ def quantized(library, mode, **arguments):
                 inputs[:, : layer._weights_to_quantize()[0].by_data[0]] if layer.name != "dense" else inputs[:, :6]
             )
             layer.quantize(config=config)
-            layer.settle(layer.few_bits(seen, config))
+            layer._settle(layer._few_bits(seen, config))
     return model
 
 

@@ -51,9 +51,9 @@ def calibrate_layers(model: Any, config: CalibratedConfig, filters: Any, type_ch
     values = [_through(before, sample) for sample in samples(config)]
     for block, layers in plan:
         gathered = _gathered(layers, block, values, config)
-        for layer, found in [(layer, layer.few_bits(seen, config)) for layer, seen in gathered]:
+        for layer, found in [(layer, layer._few_bits(seen, config)) for layer, seen in gathered]:
             layer.quantize(config.mode, config=config, type_check=type_check)
-            layer.settle(found)
+            layer._settle(found)
         values = [block(value) for value in values]
     return any(layers for _, layers in plan)
 
@@ -96,7 +96,7 @@ def _layers_in(block: Any) -> list[Any]:
 def _meant(block: Any, mode: str, filters: Any, type_check: bool) -> list[Any]:
     """The layers of a block that are to be quantized, checked."""
     layers = [layer for layer in _layers_in(block) if is_meant(layer, filters)]
-    layers = [layer for layer in layers if not (type_check and layer.is_of_a_subclass())]
+    layers = [layer for layer in layers if not (type_check and layer._is_of_a_subclass())]
     for layer in layers:
         check(layer, mode)
         if not np.isfinite(ops.convert_to_numpy(layer.kernel)).all():
@@ -125,7 +125,7 @@ def _gathered(layers: list[Any], block: Any, values: list[Any], config: Any) -> 
 @contextlib.contextmanager
 def _watched(layer: Any, seen: Any) -> Iterator[None]:
     """While it lasts, what a layer is called on is taken account of."""
-    call, rows = layer.call, layer.rows_to_watch()
+    call, rows = layer.call, layer._rows_to_watch()
 
     @functools.wraps(call)
     def watching(inputs: Any, *args: Any, **kwargs: Any) -> Any:

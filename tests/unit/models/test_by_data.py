@@ -87,7 +87,7 @@ def test_rows_of_an_equation_are_those_of_a_matrix(equation, shape, outputs):
     layer.build(shape)
     x = np.random.default_rng(0).normal(size=shape).astype("float32")
     weight = layer._weights_to_quantize()[0]
-    product = layer.rows_to_watch()(x).numpy() @ layer.kernel.numpy().reshape(weight.by_data)
+    product = layer._rows_to_watch()(x).numpy() @ layer.kernel.numpy().reshape(weight.by_data)
     np.testing.assert_allclose(product.reshape(layer(x).shape), layer(x).numpy(), rtol=1e-4, atol=1e-5)
 
 
@@ -99,12 +99,12 @@ def test_rows_of_an_equation_are_those_of_a_matrix(equation, shape, outputs):
 def test_what_keras_lays_out_by_extents_is_rounded_number_by_number(mode, equation, shape, outputs):
     layer = layers.EinsumDense(equation, outputs)
     layer.build(shape)
-    assert layer.rows_to_watch() is None
+    assert layer._rows_to_watch() is None
     x, given = np.random.default_rng(0).normal(size=shape).astype("float32"), config(mode, None)
     before = layer(x).numpy()
     layer.quantize(mode, config=given)
     np.testing.assert_array_equal(layer(x).numpy(), before)
-    layer.settle(layer.few_bits(given.statistics(), given))
+    layer._settle(layer._few_bits(given.statistics(), given))
     np.testing.assert_allclose(layer(x).numpy(), before, atol=0.6)
 
 
@@ -185,7 +185,7 @@ def test_files_without_zeros(symmetric):
     layer.build((None, 6))
     given = config("gptq", None, symmetric=symmetric)
     layer.quantize(config=given)
-    layer.settle(layer.few_bits(given.statistics(), given))
+    layer._settle(layer._few_bits(given.statistics(), given))
     store = {}
     layer.save_own_variables(store)
     without = {str(i): store[key] for i, key in enumerate(["0", "1", "2", "4"])}

@@ -85,7 +85,7 @@ class Quantizable:
             NotImplementedError: for a subclass, or a mode that the layer does not have.
             ValueError: for an unknown mode, and for a layer that is not built, or quantized already.
         """
-        if type_check and self.is_of_a_subclass():
+        if type_check and self._is_of_a_subclass():
             raise self._not_quantized("quantize")
         scheme = self._scheme(mode)
         weights = self._weights_to_quantize()
@@ -102,11 +102,11 @@ class Quantizable:
             source = self._own_policy().name
             self.dtype_policy = dtype_policies.get(f"{scheme.policy_name(self, config)}_from_{source}")
 
-    def is_of_a_subclass(self) -> bool:
+    def _is_of_a_subclass(self) -> bool:
         """Whether it is of a subclass of a layer that can be quantized, which may compute something else."""
         return "_weights_to_quantize" not in type(self).__dict__
 
-    def few_bits(self: Any, seen: Any, config: Any) -> Any:
+    def _few_bits(self: Any, seen: Any, config: Any) -> Any:
         """The weight in few bits, a `QuantizedMatrix`, by a mode that looks at data.
 
         Args:
@@ -118,11 +118,11 @@ class Quantizable:
         """
         return self._scheme(config.mode).few_bits(self, self._weights_to_quantize()[0], seen, config)
 
-    def settle(self: Any, found: Any) -> None:
+    def _settle(self: Any, found: Any) -> None:
         """Put integers in the place of the weight, after a ``quantize`` by a mode that looks at data.
 
         Args:
-            found: what `few_bits` gave before.
+            found: what `_few_bits` gave before.
         """
         scheme, weight = self._scheme(), self._quantized_weights[0]
         values = scheme.settled(self, weight, found)
@@ -221,7 +221,7 @@ class QuantizableProduct(Quantizable):
         """The product that the layer computes; with its weights, what modes that look at data have to know, too."""
         raise NotImplementedError
 
-    def rows_to_watch(self: Any) -> Any:
+    def _rows_to_watch(self: Any) -> Any:
         """A function of the layer's inputs that gives those of its product with the kernel as a matrix, or None."""
         return self._product(self._weights_to_quantize()).rows
 
