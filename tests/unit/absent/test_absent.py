@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from pronghorn import applications, distillation, quantizers, utils
+from pronghorn import applications, distillation, utils
 from pronghorn._absent import instead_of
 
 
-@pytest.mark.parametrize("module", [distillation, quantizers], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [distillation], ids=lambda module: module.__name__)
 def test_what_is_not_there_says_what_to_use(module):
     names = [name for name in vars(module) if not name.startswith("_") and callable(getattr(module, name))]
     public = [name for name in names if instead_of(getattr(module, name))]
