@@ -520,9 +520,9 @@ class Layer(QuantizationRequests, StatefulOperation):
         As in Keras, the mask of a single array, passed alone and in the type that ``call`` takes, is kept as an
         argument; masks of others are those that the arrays carry when the model runs.
         """
-        given = {k: v for k, v in kwargs.items() if k in spec.given}
         if not self._convert_input_args:
             return kwargs
+        given = {k: v for k, v in kwargs.items() if k in spec.given}
         alone = not given and len(args) == 1 and isinstance(args[0], calls.TENSORS)
         return kwargs if alone and args[0].dtype == self.input_dtype else given
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Callable
 from typing import Any, Self
@@ -11,6 +10,7 @@ from pronghorn import export, models, saving, tree
 from pronghorn.backends import choice
 from pronghorn.backends.foreign_calls import brought_to
 from pronghorn.graph.messages import short_messages
+from pronghorn.layers import call as calls
 from pronghorn.layers.building import is_default
 from pronghorn.layers.layer import Layer
 from pronghorn.models import pickling
@@ -117,7 +117,7 @@ class Model(Trainer, Layer):
     def _leaves_to_trace(self) -> bool:
         """Whether there are layers that a ``build`` of the model's own has not built, which a call could."""
         try:
-            inspect.signature(self.call).bind(None)
+            calls.parameters_of(self.call).bind((None,), {})
         except TypeError:
             return False
         return not all(layer.built for layer in self._flatten_layers(include_self=False))

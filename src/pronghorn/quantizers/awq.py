@@ -13,7 +13,7 @@ import numpy as np
 
 from pronghorn.quantizers.affine import Grid, QuantizedMatrix, nearest
 from pronghorn.quantizers.calibrated import CalibratedConfig
-from pronghorn.utils.arguments import is_integer, shown
+from pronghorn.utils.arguments import shown
 
 #: Inputs that are never larger count as 1; factors are no smaller.
 _NOTHING, _SMALLEST_FACTOR = 1e-8, 1e-4
@@ -80,10 +80,7 @@ class AWQConfig(CalibratedConfig):
             raise ValueError(
                 f"AWQConfig: AWQ goes to 4 bits, got weight_bits={shown(weight_bits)}. For 2, 3 and 8 take GPTQConfig."
             )
-        if not is_integer(num_grid_points) or num_grid_points <= 0:
-            raise ValueError(
-                f"AWQConfig: num_grid_points must be a positive integer, got num_grid_points={shown(num_grid_points)}."
-            )
+        self._check_positive("num_grid_points", num_grid_points)
         self.weight_bits = 4
         self.num_grid_points = int(num_grid_points)
 

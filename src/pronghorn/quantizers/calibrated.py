@@ -29,10 +29,7 @@ class CalibratedConfig(QuantizationConfig):
     ) -> None:
         super().__init__()
         for name, value in (("num_samples", num_samples), ("sequence_length", sequence_length)):
-            if not is_integer(value) or value <= 0:
-                raise ValueError(
-                    f"{type(self).__name__}: {name} must be a positive integer, got {name}={shown(value)}."
-                )
+            self._check_positive(name, value)
         if not is_integer(group_size) or (group_size <= 0 and group_size != -1):
             raise ValueError(
                 f"{type(self).__name__}: group_size says how many inputs share a scale and a zero, 1 or more, or -1 "
@@ -44,6 +41,10 @@ class CalibratedConfig(QuantizationConfig):
         self.sequence_length = int(sequence_length)
         self.group_size = int(group_size)
         self.quantization_layer_structure = quantization_layer_structure
+
+    def _check_positive(self, name: str, value: Any) -> None:
+        if not is_integer(value) or value <= 0:
+            raise ValueError(f"{type(self).__name__}: {name} must be a positive integer, got {name}={shown(value)}.")
 
     def dtype_policy_string(self) -> str:
         """What a policy's name has in front of ``"_from_"``, such as ``"gptq/4/128"``."""
