@@ -6,6 +6,7 @@ are absent, and each says so when it is asked for. `tf.data.Dataset` is `prongho
 
 from __future__ import annotations
 
+import functools
 import importlib
 from types import ModuleType
 from typing import Any
@@ -16,16 +17,11 @@ from pronghorn.cli import tensorflow_names as names
 from pronghorn.cli.tensorflow_doubles import keeping_doubles
 from pronghorn.cli.tensorflow_ragged import with_ragged
 from pronghorn.cli.tensorflow_text import with_text
+from pronghorn.cli.tensorflow_types import OF_NAME, TENSOR_METHODS, type_of
 from pronghorn.data.tensor_spec import TensorShape
-from pronghorn.graph.tensor import use_shapes
+from pronghorn.graph.tensor import use_dtypes, use_methods, use_shapes
 
-_DTYPES = (
-    *("float16", "float32", "float64", "bfloat16"),
-    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
-    *("bool", "string", "complex64", "complex128"),
-)
-
-_OLDER_DTYPES = {"double": "float64", "half": "float16"}
+_WITH_DTYPES = ("", "dtypes", "experimental.numpy")
 
 
 def _table(namespace: str) -> dict[str, str]:
@@ -58,6 +54,8 @@ class _Namespace(ModuleType):
         self.__path__: list[str] = []
         self._path = name.partition(".")[2]
         self._names = _table(self._path)
+        if self._path in _WITH_DTYPES:
+            vars(self).update(OF_NAME)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -90,9 +88,7 @@ class TensorFlowAlias(_Namespace):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.__version__ = names.VERSION
-        use_shapes(TensorShape)
-        for dtype in (*_DTYPES, *_OLDER_DTYPES):
-            setattr(self, dtype, _OLDER_DTYPES.get(dtype, dtype))
+        _have_tensors_answer()
 
     def __getattr__(self, name: str) -> Any:
         if name == "keras":
@@ -102,6 +98,15 @@ class TensorFlowAlias(_Namespace):
         return super().__getattr__(name)
 
 
+@functools.cache
+def _have_tensors_answer() -> None:
+    """Have tensors answer as TensorFlow's do, from now on."""
+    use_shapes(TensorShape)
+    use_dtypes(type_of)
+    use_methods(TENSOR_METHODS)
+
+
+@functools.cache
 def _children() -> set[str]:
     own = (*names.OPS_OF_SAME_NAME, *names.WRITTEN_OUT, *names.SPECIAL, "compat.v2", "experimental.numpy")
     return {name for name in own if name}

@@ -34,6 +34,14 @@ class InternalError(OpError):
     """`tf.errors.InternalError`."""
 
 
+class OperatorNotAllowedInGraphError(TypeError):
+    """`tf.errors.OperatorNotAllowedInGraphError`."""
+
+
+class UnauthenticatedError(OpError):
+    """`tf.errors.UnauthenticatedError`."""
+
+
 class UnavailableError(OpError):
     """`tf.errors.UnavailableError`."""
 
@@ -50,3 +58,8 @@ OutOfRangeError = StopIteration
 ResourceExhaustedError = MemoryError
 UnimplementedError = NotImplementedError
 DeadlineExceededError = TimeoutError
+
+#: The numbers of the causes.
+OK, CANCELLED, UNKNOWN, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED = range(8)
+RESOURCE_EXHAUSTED, FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = range(8, 15)
+DATA_LOSS, UNAUTHENTICATED = 15, 16

@@ -19,7 +19,6 @@ from pronghorn.data import Dataset, RaggedTensor
 from pronghorn.data.dataset import INFINITE_CARDINALITY as INFINITE_CARDINALITY
 from pronghorn.data.dataset import UNKNOWN_CARDINALITY as UNKNOWN_CARDINALITY
 from pronghorn.data.element import as_plain, as_text, check_shape, encoded
-from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.graph.active import TraceError, current_trace, eager
 from pronghorn.graph.strings import holds_text
 from pronghorn.trainers import jit
@@ -232,11 +231,6 @@ def identity_n(input: Any, name: str | None = None) -> list[Any]:
 def recompute_grad(f: Callable[..., Any]) -> Callable[..., Any]:
     """`tf.recompute_grad`: `pronghorn.remat`."""
     return pronghorn.remat(f)  # type: ignore[attr-defined,no-any-return]
-
-
-def as_dtype(type_value: Any) -> str:
-    """`tf.as_dtype`: the name of a type."""
-    return dtype_name(type_value)
 
 
 def as_bytes(bytes_or_text: Any, encoding: str = "utf-8") -> bytes:

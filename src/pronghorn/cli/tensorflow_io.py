@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import os
 import shutil
 import wave
+import zlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -15,6 +17,7 @@ import numpy as np
 from pronghorn import ops
 from pronghorn.cli.tensorflow_image import convert_image_dtype
 from pronghorn.cli.tensorflow_messages import read_tensor, write_tensor
+from pronghorn.cli.tensorflow_random import uniform
 from pronghorn.cli.tensorflow_strings import on_strings
 from pronghorn.data.element import Text, as_text, text_of
 from pronghorn.data.storing import matching, path_of
@@ -101,6 +104,41 @@ def decode_jpeg(contents: Any, channels: int = 0, ratio: int = 1, *args: Any, **
 
 
 @on_strings
+def decode_and_crop_jpeg(contents: Any, crop_window: Any, channels: int = 0, *args: Any, **ignored: Any) -> Any:
+    """`tf.io.decode_and_crop_jpeg`: the part of a picture that `[top, left, height, width]` gives.
+
+    Raises:
+        ValueError: for bytes that are no JPEG, or a part that is not within the picture.
+    """
+    pixels = _pixels(_opened(contents, "decode_and_crop_jpeg", ("JPEG",), channels), channels, "decode_and_crop_jpeg")
+    top, left, height, width = (int(x) for x in np.asarray(crop_window))
+    if min(top, left) < 0 or min(height, width) < 1 or top + height > pixels.shape[0] or left + width > pixels.shape[1]:
+        raise ValueError(
+            f"tf.io.decode_and_crop_jpeg: crop_window={[top, left, height, width]} (top, left, height, width) is not "
+            f"within the picture of {pixels.shape[0]}x{pixels.shape[1]}."
+        )
+    return ops.convert_to_tensor(pixels[top : top + height, left : left + width])
+
+
+@on_strings
+def extract_jpeg_shape(contents: Any, output_type: Any = "int32", name: str | None = None) -> Any:
+    """`tf.io.extract_jpeg_shape`: `[height, width, channels]`."""
+    image = _opened(contents, "extract_jpeg_shape", ("JPEG",))
+    return ops.convert_to_tensor([image.height, image.width, len(image.getbands())], dtype=str(output_type))
+
+
+@on_strings
+def decode_webp(contents: Any, channels: int = 0, dtype: Any = "uint8", name: str | None = None) -> Any:
+    """`tf.io.decode_webp`: the frames, uint8 `[frames, height, width, channels]`."""
+    image = _opened(contents, "decode_webp", ("WEBP",))
+    frames = []
+    for index in range(getattr(image, "n_frames", 1)):
+        image.seek(index)
+        frames.append(_pixels(image, channels or 4, "decode_webp", dtypes.name_of(dtype)))
+    return ops.convert_to_tensor(np.stack(frames))
+
+
+@on_strings
 def decode_png(contents: Any, channels: int = 0, dtype: Any = "uint8", name: str | None = None) -> Any:
     """`tf.io.decode_png`: uint8 or uint16 `[height, width, channels]`."""
     image = _opened(contents, "decode_png", ("PNG", "JPEG", "GIF", "BMP"))
@@ -164,6 +202,24 @@ def encode_png(image: Any, compression: int = -1, name: str | None = None) -> Te
     return _written(image, "png")
 
 
+def adjust_jpeg_quality(image: Any, jpeg_quality: Any, dct_method: str = "", name: str | None = None) -> Any:
+    """`tf.image.adjust_jpeg_quality`: what JPEG of a quality makes of an image, in the image's type."""
+    image = ops.convert_to_tensor(image)
+    pixels = convert_image_dtype(image, "uint8", saturate=True)
+    return convert_image_dtype(decode_jpeg(encode_jpeg(pixels, quality=int(jpeg_quality))), image.dtype)
+
+
+def random_jpeg_quality(image: Any, min_jpeg_quality: int, max_jpeg_quality: int, seed: Any = None) -> Any:
+    """`tf.image.random_jpeg_quality`."""
+    if not 0 <= min_jpeg_quality < max_jpeg_quality <= 100:
+        raise ValueError(
+            f"tf.image.random_jpeg_quality: the qualities must increase within 0 to 100; got {min_jpeg_quality} and "
+            f"{max_jpeg_quality}."
+        )
+    quality = uniform((), min_jpeg_quality, max_jpeg_quality, dtype="int32", seed=seed)
+    return adjust_jpeg_quality(image, quality)
+
+
 # -- numbers ----------------------------------------------------------------------------------------------------------
 @on_strings
 def decode_raw(
@@ -177,6 +233,25 @@ def decode_raw(
         raise ValueError("tf.io.decode_raw: the strings have different lengths.")
     found = np.stack(rows) if rows else np.zeros((0, 0), dtype)
     return ops.convert_to_tensor(found.reshape(*text.shape, found.shape[-1]))
+
+
+_EXPAND = {"": bytes, "ZLIB": zlib.decompress, "GZIP": gzip.decompress}
+
+
+@on_strings
+def decode_compressed(bytes: Any, compression_type: str = "", name: str | None = None) -> Text:
+    """`tf.io.decode_compressed`: bytes that were made smaller by `"ZLIB"` or `"GZIP"`, as they were.
+
+    Raises:
+        ValueError: for other kinds, and for bytes that are none of the kind.
+    """
+    if compression_type not in _EXPAND:
+        raise ValueError(f"tf.io.decode_compressed: compression_type={compression_type!r}; one of {list(_EXPAND)}.")
+    text = as_text(bytes)
+    try:
+        return text_of([_EXPAND[compression_type](x) for x in text.ravel().tolist()], text.shape)
+    except (zlib.error, OSError, EOFError) as error:
+        raise ValueError(f"tf.io.decode_compressed: the bytes are no {compression_type}: {error}.") from None
 
 
 @on_strings

@@ -53,7 +53,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "reverse_sequence scalar_mul switch_case tensor_scatter_nd_sub truncatediv unravel_index"
         ),
         "tensorflow_functions": (
-            "UnconnectedGradients as_dtype constant convert_to_tensor "
+            "UnconnectedGradients constant convert_to_tensor "
             "control_dependencies executing_eagerly fill function get_logger group identity_n init_scope no_op:nothing "
             "print:tf_print recompute_grad"
         ),
@@ -63,6 +63,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         "tensorflow_objects": "Module TensorArray numpy_function py_function",
         "tensorflow_sparse": "SparseTensor",
         "tensorflow_strings": "as_string",
+        "tensorflow_types": "DType IndexedSlices VariableAggregation VariableSynchronization as_dtype",
         "tensorflow_variables": "Variable",
         "pronghorn.data": "RaggedTensor TensorSpec",
         "pronghorn.data.tensor_spec": "RaggedTensorSpec TensorShape",
@@ -115,7 +116,10 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         ),
     },
     "image": {
-        "tensorflow_io": ("decode_bmp decode_gif decode_image decode_jpeg decode_png encode_jpeg encode_png is_jpeg"),
+        "tensorflow_io": (
+            "adjust_jpeg_quality decode_and_crop_jpeg decode_bmp decode_gif decode_image decode_jpeg decode_png "
+            "decode_webp encode_jpeg encode_png extract_jpeg_shape is_jpeg random_jpeg_quality"
+        ),
         "tensorflow_patches": (
             "draw_bounding_boxes extract_patches image_gradients non_max_suppression rgb_to_yiq rgb_to_yuv sobel_edges "
             "ssim stateless_random_brightness stateless_random_contrast stateless_random_crop "
@@ -139,7 +143,9 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     },
     "dtypes": {
         "tensorflow_arrays": "cast",
-        "tensorflow_functions": "as_dtype",
+        "tensorflow_more_math": "complex:complex_of",
+        "tensorflow_types": "DType as_dtype",
+        "pronghorn.ops": "saturate_cast",
     },
     "signal": {
         "tensorflow_signal": (
@@ -152,8 +158,9 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     "audio": {"tensorflow_io": "decode_wav encode_wav"},
     "io": {
         "tensorflow_io": (
-            "decode_base64 decode_bmp decode_gif decode_image decode_jpeg decode_png decode_raw encode_base64 "
-            "encode_jpeg encode_png is_jpeg matching_files parse_tensor read_file serialize_tensor write_file"
+            "decode_and_crop_jpeg decode_base64 decode_bmp decode_compressed decode_gif decode_image decode_jpeg "
+            "decode_png decode_raw decode_webp encode_base64 encode_jpeg encode_png extract_jpeg_shape is_jpeg "
+            "matching_files parse_tensor read_file serialize_tensor write_file"
         ),
         "tensorflow_records": (
             "FixedLenFeature FixedLenSequenceFeature RaggedFeature TFRecordOptions TFRecordWriter VarLenFeature "
@@ -188,7 +195,10 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         "tensorflow_errors": (
             "AbortedError AlreadyExistsError CancelledError DataLossError DeadlineExceededError "
             "FailedPreconditionError InternalError InvalidArgumentError NotFoundError OpError OutOfRangeError "
-            "PermissionDeniedError ResourceExhaustedError UnavailableError UnimplementedError UnknownError"
+            "OperatorNotAllowedInGraphError PermissionDeniedError ResourceExhaustedError UnauthenticatedError "
+            "UnavailableError UnimplementedError UnknownError OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED "
+            "NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE "
+            "UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED"
         ),
     },
     "debugging": {
@@ -293,9 +303,9 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     "strings": {
         "tensorflow_strings": (
             "as_string bytes_split format join length lower ngrams reduce_join regex_full_match regex_replace split "
-            "strip substr to_hash_bucket_fast to_hash_bucket_strong to_number unicode_decode "
+            "strip substr to_hash_bucket to_hash_bucket_fast to_hash_bucket_strong to_number unicode_decode "
             "unicode_decode_with_offsets unicode_encode unicode_split unicode_split_with_offsets unicode_transcode "
-            "upper"
+            "unsorted_segment_join upper"
         ),
     },
 }
@@ -343,5 +353,4 @@ ABSENT = {
     "fingerprint": "use tf.strings.to_hash_bucket_fast",
     "SparseFeature": "use tf.io.VarLenFeature",
     "parse_sequence_example": "use tf.io.parse_example",
-    "webp": "decode it with Pillow",
 }

@@ -18,7 +18,7 @@ from pronghorn.cli.tensorflow_regex import compiled, rewritten
 from pronghorn.data.element import Text, as_text, each, text_of
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph.strings import has_strings, on_host
-from pronghorn.layers.preprocessing.fingerprint import fingerprint64, siphash
+from pronghorn.layers.preprocessing.fingerprint import fingerprint64, murmur64, siphash
 
 _WHITESPACE = b" \t\n\v\f\r"
 
@@ -157,6 +157,12 @@ def substr(input: Any, pos: Any, len: Any, unit: str = "BYTE", name: str | None 
 def to_hash_bucket_fast(input: Any, num_buckets: int, name: str | None = None) -> Any:
     """`tf.strings.to_hash_bucket_fast`: the numbers that TensorFlow gives, too."""
     return _mapped(lambda x: fingerprint64(x) % num_buckets, input, "int64")
+
+
+@on_strings
+def to_hash_bucket(input: Any, num_buckets: int, name: str | None = None) -> Any:
+    """`tf.strings.to_hash_bucket`, by the older fingerprint; `to_hash_bucket_fast` is the usual one."""
+    return _mapped(lambda x: murmur64(x) % num_buckets, input, "int64")
 
 
 @on_strings
@@ -439,3 +445,32 @@ def ngrams(
         )
     rows = [runs(row) for row in data.reshape(-1, data.shape[-1]).tolist()]
     return text_of(list(itertools.chain.from_iterable(rows)), (*data.shape[:-1], len(rows[0]) if rows else 0))
+
+
+@on_strings
+def unsorted_segment_join(
+    inputs: Any, segment_ids: Any, num_segments: Any, separator: str = "", name: str | None = None
+) -> Text:
+    """`tf.strings.unsorted_segment_join`: the strings of each segment as one.
+
+    >>> unsorted_segment_join(["a", "b", "c"], [0, 1, 0], 2).tolist()
+    [b'ac', b'b']
+    """
+    text, segments = as_text(inputs), np.asarray(segment_ids)
+    if text.shape[: segments.ndim] != segments.shape:
+        raise ValueError(
+            f"tf.strings.unsorted_segment_join: segment_ids has shape {segments.shape}, which is no beginning of the "
+            f"shape of the strings, {text.shape}."
+        )
+    if segments.size and not 0 <= segments.min() <= segments.max() < int(num_segments):
+        raise ValueError(
+            f"tf.strings.unsorted_segment_join: segment_ids must be from 0 to {int(num_segments) - 1}; got "
+            f"{segments.min()} to {segments.max()}."
+        )
+    tail = text.shape[segments.ndim :]
+    rows = np.asarray(text).reshape(segments.size, int(np.prod(tail)))
+    between = as_text(separator).item()
+    joined = [
+        between.join(column[segments.ravel() == segment]) for segment in range(int(num_segments)) for column in rows.T
+    ]
+    return text_of(joined, (int(num_segments), *tail))

@@ -8,8 +8,12 @@ import numpy as np
 
 import pronghorn
 from pronghorn import ops
+from pronghorn.cli.tensorflow_arrays import gather_nd
 from pronghorn.cli.tensorflow_doubles import keeping_doubles
 from pronghorn.cli.tensorflow_functions import constant
+from pronghorn.cli.tensorflow_types import DType, IndexedSlices, Reference, type_of
+from pronghorn.data.element import check_shape
+from pronghorn.data.tensor_spec import TensorShape
 from pronghorn.graph.tensor import Tensor
 
 
@@ -76,9 +80,101 @@ class Variable(pronghorn.Variable):
     def __getitem__(self, key: Any) -> Slice:
         return Slice(self, key)
 
+    @property
+    def dtype(self) -> DType:
+        """The element type."""
+        return type_of(super().dtype)
+
+    @property
+    def shape(self) -> TensorShape:
+        """The shape."""
+        return TensorShape(super().shape)
+
+    def get_shape(self) -> TensorShape:
+        """Return the shape."""
+        return self.shape
+
+    def set_shape(self, shape: Any) -> None:
+        """Say what the shape is.
+
+        Raises:
+            ValueError: if it is another.
+        """
+        check_shape(self.shape, shape)
+
+    def ref(self) -> Reference:
+        """Return a key for dictionaries."""
+        return Reference(self)
+
     def read_value(self) -> Any:
         """Return the value."""
         return ops.convert_to_tensor(self.value)
+
+    initialized_value = read_value
+
+    def sparse_read(self, indices: Any, name: str | None = None) -> Any:
+        """Return some rows."""
+        return ops.take(self.value, indices, axis=0)
+
+    def gather_nd(self, indices: Any, name: str | None = None) -> Any:
+        """Return the entries at coordinates."""
+        return gather_nd(self.value, indices)
+
+    def count_up_to(self, limit: int) -> Any:
+        """Add one, and return the value before.
+
+        Raises:
+            StopIteration: at the limit, and the value stays.
+        """
+        before = self.read_value()
+        if int(before) >= limit:
+            raise StopIteration(f"The variable has come to its limit, {limit}.")
+        self.assign(before + ops.ones_like(before))
+        return before
+
+    def _scatter(self, slices: IndexedSlices, reduction: str | None, what: str) -> Variable:
+        if not hasattr(slices, "indices"):
+            raise TypeError(f"{what}: rows are given as a tf.IndexedSlices; got {type(slices).__name__}.")
+        indices = ops.convert_to_tensor(slices.indices)
+        values = ops.cast(slices.values, self.dtype)
+        flat, tail = ops.reshape(indices, (-1, 1)), self.shape[1:]
+        values = ops.reshape(ops.broadcast_to(values, (*indices.shape, *tail)), (-1, *tail))
+        self.assign(ops.scatter_update(self.value, flat, values, reduction=reduction))
+        return self
+
+    def scatter_update(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Variable:
+        """Set rows.
+
+        >>> Variable([1.0, 2.0]).scatter_update(IndexedSlices([9.0], [1])).numpy().tolist()
+        [1.0, 9.0]
+        """
+        return self._scatter(sparse_delta, None, "scatter_update")
+
+    def scatter_add(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Variable:
+        """Add to rows."""
+        return self._scatter(sparse_delta, "add", "scatter_add")
+
+    def scatter_sub(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Variable:
+        """Subtract from rows."""
+        negative = IndexedSlices(ops.negative(ops.convert_to_tensor(sparse_delta.values)), sparse_delta.indices)
+        return self._scatter(negative, "add", "scatter_sub")
+
+    def scatter_max(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Variable:
+        """Make rows at least as large as others."""
+        return self._scatter(sparse_delta, "max", "scatter_max")
+
+    def scatter_min(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Variable:
+        """Make rows at most as large as others."""
+        return self._scatter(sparse_delta, "min", "scatter_min")
+
+    def scatter_mul(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Variable:
+        """Multiply rows."""
+        return self._scatter(sparse_delta, "mul", "scatter_mul")
+
+    def scatter_div(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Variable:
+        """Divide rows."""
+        inverse = ops.reciprocal(ops.cast(sparse_delta.values, self.dtype))
+        return self._scatter(IndexedSlices(inverse, sparse_delta.indices), "mul", "scatter_div")
 
     def scatter_nd_update(self, indices: Any, updates: Any, name: str | None = None) -> Variable:
         """Set entries at coordinates."""

@@ -254,3 +254,19 @@ def use_shapes(kind: Callable[[Shape], Shape]) -> None:
         return kind(self.data.shape)
 
     Tensor.shape = property(shape)  # type: ignore[method-assign,assignment]
+
+
+def use_dtypes(kind: Callable[[str], str]) -> None:
+    """Have arrays give their element types as another kind of string: TensorFlow's, likewise."""
+    plain = Tensor.dtype.fget  # type: ignore[attr-defined]
+
+    def dtype(self: Tensor) -> str:
+        return kind(plain(self))
+
+    Tensor.dtype = property(dtype)  # type: ignore[method-assign,assignment]
+
+
+def use_methods(methods: dict[str, Any]) -> None:
+    """Have arrays answer to more methods and properties: those of TensorFlow's tensors, likewise."""
+    for name, method in methods.items():
+        setattr(Tensor, name, method)
