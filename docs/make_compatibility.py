@@ -58,6 +58,8 @@ kinks. Where they are not, that is meant:
 - Sparse categorical cross-entropy looks at the true class alone: a logit of minus infinity elsewhere leaves the loss
   finite, and makes it NaN in JAX. Binary cross-entropy of logits is infinite where a target is, and NaN in JAX.
 - Of an axis without elements a transposed convolution makes as many as `compute_output_shape` says, and more in JAX.
+- Evaluating a `Distiller` with losses of features leaves the student as it is, where Keras's batch normalization takes
+  the batches in; a loss of features that names a layer of the student alone compares it with the teacher's outputs.
 """
 
 

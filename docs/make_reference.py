@@ -131,12 +131,13 @@ FAMILIES = (
     Family("config", "Settings", "backend"),
     Family("config", "Settings", "dtype_policies"),
     Family("quantizers", "Quantization", "quantizers"),
+    Family("distillation", "Distillation", "distillation"),
     Family("config", "Settings", "mixed_precision"),
     Family("tree", "Trees", "tree"),
 )
 
-#: Modules all of whose names are elsewhere, or are not there yet and only say so.
-NOT_ON_A_PAGE = {"distillation", "legacy", "preprocessing"}
+#: Modules all of whose names are elsewhere.
+NOT_ON_A_PAGE = {"legacy", "preprocessing"}
 
 
 @dataclass

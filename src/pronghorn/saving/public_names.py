@@ -26,6 +26,7 @@ _NAMESPACES = (
     "callbacks",
     "activations",
     "quantizers",
+    "distillation",
 )
 _AT_ROOT = ("Model", "Sequential", "DTypePolicy", "DTypePolicyMap", "FloatDTypePolicy", "Variable")
 # Spelled as modules in Keras's files although they are not public there.

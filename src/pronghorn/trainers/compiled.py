@@ -168,6 +168,9 @@ class CompiledModel(OlderSteps):
                 "compile() again, or override compile_from_config() and get_compile_config()."
             )
             return
+        self._compile_with(config)
+
+    def _compile_with(self, config: dict[str, Any]) -> None:
         self.compile(**deserialize_keras_object(config))
         if self.optimizer is not None and getattr(self, "built", False):
             self.optimizer.build(self.trainable_variables)
