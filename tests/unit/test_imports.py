@@ -32,6 +32,7 @@ OPTIONAL = {
     "studio.launch": {"pronghorn.studio.server", "uvicorn"},
     "utils.dot": {"IPython"},
     "utils.dot_drawing": {"matplotlib"},
+    "legacy.preprocessing.affine": {"PIL", "scipy"},
     "utils.image": {"PIL"},
     "utils.windows": {"scipy"},
     "visualization.drawing": {"PIL"},

@@ -43,8 +43,14 @@ _NO_TENSORFLOW = "tensorboard.compat.notf"
 _MOVED = {
     "utils.np_utils": "use keras.utils.to_categorical",
     "wrappers.scikit_learn": "use keras.wrappers.SKLearnClassifier or SKLearnRegressor",
-    "preprocessing.image.ImageDataGenerator": "use keras.utils.image_dataset_from_directory",
-    "preprocessing.text": "use the layer keras.layers.TextVectorization",
+    "preprocessing.image.ImageDataGenerator": (
+        "use keras.utils.image_dataset_from_directory, or import it from tensorflow.keras.preprocessing.image"
+    ),
+    "preprocessing.text": "use the layer keras.layers.TextVectorization, or tensorflow.keras.preprocessing.text",
+    "preprocessing.sequence.TimeseriesGenerator": "use keras.utils.timeseries_dataset_from_array",
+    "layers.ThresholdedReLU": "use keras.layers.ReLU(threshold=theta)",
+    "layers.RandomHeight": "use keras.layers.RandomZoom",
+    "layers.RandomWidth": "use keras.layers.RandomZoom",
     "layers.experimental": "its layers are in keras.layers now",
     "optimizers.legacy": "its optimizers are in keras.optimizers now",
     "layers.CuDNNLSTM": "use keras.layers.LSTM",

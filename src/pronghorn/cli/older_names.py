@@ -19,8 +19,18 @@ _FUNCTIONS = {
     **_SHORT,
     **{short.upper(): long for short, long in _SHORT.items()},
     "kullback_leibler_divergence": "kl_divergence",
+    "logcosh": "log_cosh",
 }
-_LOSSES = {name: f"pronghorn.losses:{long}" for name, long in _FUNCTIONS.items()}
+_METRICS = {name: f"pronghorn.losses:{long}" for name, long in _FUNCTIONS.items()}
+_LOSSES = _METRICS | {"Reduction": "pronghorn.legacy.losses:Reduction"}
+
+_LEGACY = "pronghorn.legacy.preprocessing"
+_SEQUENCE = ("TimeseriesGenerator", "make_sampling_table", "skipgrams")
+_IMAGE = (
+    *("DirectoryIterator", "ImageDataGenerator", "Iterator", "NumpyArrayIterator"),
+    *("apply_affine_transform", "apply_brightness_shift", "apply_channel_shift"),
+    *(f"random_{change}" for change in ("brightness", "channel_shift", "rotation", "shear", "shift", "zoom")),
+)
 
 #: What is called otherwise today: names without the root, and what to write.
 MOVED = {
@@ -41,7 +51,18 @@ def _backend() -> dict[str, str]:
     return table | {"name_scope": "pronghorn:name_scope"}
 
 
-_TABLES: dict[str, Any] = {"backend": _backend, "losses": lambda: _LOSSES, "metrics": lambda: _LOSSES}
+_TABLES: dict[str, Any] = {
+    "backend": _backend,
+    "losses": lambda: _LOSSES,
+    "metrics": lambda: _METRICS,
+    "preprocessing": lambda: {
+        name: f"tensorflow.keras.preprocessing.{name}:" for name in ("image", "sequence", "text")
+    },
+    "preprocessing.image": lambda: {name: f"{_LEGACY}.image:{name}" for name in _IMAGE},
+    "preprocessing.sequence": lambda: {name: f"{_LEGACY}.sequence:{name}" for name in _SEQUENCE},
+}
+#: What Keras 3 itself has nothing of.
+_WHOLE = {"preprocessing.text": f"{_LEGACY}.text"}
 
 
 class _WithOlderNames(ModuleType):
@@ -55,8 +76,9 @@ class _WithOlderNames(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         if name in self._table:
-            module, _, attribute = self._table[name].partition(":")
-            return getattr(importlib.import_module(module), attribute)
+            where, _, attribute = self._table[name].partition(":")
+            found = importlib.import_module(where)
+            return getattr(found, attribute) if attribute else found
         return getattr(self._inner, name)
 
     def __reduce__(self) -> Any:
@@ -68,7 +90,7 @@ class _WithOlderNames(ModuleType):
 
 def has(name: str) -> bool:
     """Return whether `tensorflow.keras.<name>` is more than Pronghorn's own module."""
-    return name in _TABLES
+    return name in _TABLES or name in _WHOLE
 
 
 def module(name: str) -> ModuleType:
@@ -77,4 +99,6 @@ def module(name: str) -> ModuleType:
     >>> module("losses").mse.__name__
     'mean_squared_error'
     """
+    if name in _WHOLE:
+        return importlib.import_module(_WHOLE[name])
     return _WithOlderNames(importlib.import_module(f"pronghorn.{name}"), _TABLES[name]())
