@@ -35,11 +35,13 @@ that says what to use instead, and so does this page.
 
 _NEWER = """## Names of Keras 3.16
 
-These are not in Keras 3.15.1, and so not counted above; Keras adds them in 3.16: `layers.TernaryDense`
-(without `quantize`), `ops.column_stack`, `ops.gammainc`, `ops.image.reconstruct_patches`, `ops.matrix_power` (also in
-`ops.linalg`), `ops.top_k(is_stable=)`, `utils.audio_dataset_from_directory(format=)`. Of 3.16, but not there: the names
-of quantization (`dtype_policies.TernaryDTypePolicy`, and in `quantizers` `QuantizationReport`,
-`TernaryQuantizationConfig`, `pack_int2`, `pack_ternary`, `unpack_int2`, `unpack_ternary`).
+These are not in Keras 3.15.1, and so not counted above; Keras adds them in 3.16: `layers.TernaryDense`,
+`dtype_policies.TernaryDTypePolicy` and the mode `"ternary"` of `quantize`, in `quantizers` `TernaryQuantizationConfig`,
+`pack_int2`, `pack_ternary`, `unpack_int2` and `unpack_ternary`, `ops.column_stack`, `ops.gammainc`,
+`ops.image.reconstruct_patches`, `ops.matrix_power` (also in `ops.linalg`), `ops.top_k(is_stable=)`,
+`utils.audio_dataset_from_directory(format=)`. Of 3.16, but not there: `quantizers.QuantizationReport`,
+`Model.quantization_summary`, `Model.quantize(verbose=)`, `GPTQConfig(calibration_batch_size=)`,
+`AWQConfig(apply_clip=)`, `FeatureSpace.adapt(verbose=)`, `num_data_shards` of distributions.
 """
 
 _NUMBERS = """## Numbers

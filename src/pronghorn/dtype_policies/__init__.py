@@ -13,6 +13,7 @@ attach(
         "Int4DTypePolicy": ".quantized",
         "QuantizedDTypePolicy": ".quantized",
         "QuantizedFloat8DTypePolicy": ".quantized",
+        "TernaryDTypePolicy": ".quantized",
         "deserialize": ".policy",
         "dtype_policy": ".policy",
         "get": ".policy",

@@ -13,5 +13,6 @@ from pronghorn.dtype_policies.quantized import GPTQDTypePolicy as GPTQDTypePolic
 from pronghorn.dtype_policies.quantized import Int4DTypePolicy as Int4DTypePolicy
 from pronghorn.dtype_policies.quantized import QuantizedDTypePolicy as QuantizedDTypePolicy
 from pronghorn.dtype_policies.quantized import QuantizedFloat8DTypePolicy as QuantizedFloat8DTypePolicy
+from pronghorn.dtype_policies.quantized import TernaryDTypePolicy as TernaryDTypePolicy
 
 FloatDTypePolicy = _FloatDTypePolicy

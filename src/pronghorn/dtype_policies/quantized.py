@@ -10,7 +10,7 @@ from pronghorn.dtype_policies.policy import DTypePolicy
 from pronghorn.utils.arguments import is_integer, shown
 
 #: The modes that a policy may be of.
-MODES = ("int8", "float8", "int4", "gptq", "awq")
+MODES = ("int8", "float8", "int4", "ternary", "gptq", "awq")
 
 
 class QuantizedDTypePolicy(DTypePolicy):
@@ -19,7 +19,7 @@ class QuantizedDTypePolicy(DTypePolicy):
     `Dense`, `EinsumDense`, `Embedding` and `ReversibleEmbedding` can be made with it; `quantize` gives it to layers.
 
     Args:
-        mode: ``"int8"``, ``"int4"`` or ``"float8"``; those that look at data have policies of their own.
+        mode: ``"int8"``, ``"int4"``, ``"float8"`` or ``"ternary"``; those that look at data have policies of their own.
         source_name: the name of the policy for all that is not quantized; the default policy if None.
 
     Raises:
@@ -112,6 +112,28 @@ class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "amax_history_length": self.amax_history_length}
+
+
+class TernaryDTypePolicy(QuantizedDTypePolicy):
+    """The policy of weights that are -1, 0 and 1, of Keras 3.16; see `quantizers.TernaryQuantizationConfig`.
+
+    Args:
+        mode: ``"ternary"``.
+        source_name: the name of the policy for all that is not quantized; the default policy if None.
+
+    Raises:
+        ValueError: for another mode.
+
+    Example:
+
+    >>> TernaryDTypePolicy("ternary", "mixed_float16").name
+    'ternary_from_mixed_float16'
+    """
+
+    def __init__(self, mode: Any, source_name: str | None = None) -> None:
+        if mode != "ternary":
+            raise ValueError(f"TernaryDTypePolicy: the mode is 'ternary', without numbers; got {shown(mode)}.")
+        super().__init__(mode, source_name)
 
 
 class _NumberedDTypePolicy(QuantizedDTypePolicy):
@@ -225,6 +247,7 @@ _NUMBERS = {
 _BY_MODE: dict[str, type[QuantizedDTypePolicy]] = {
     "float8": QuantizedFloat8DTypePolicy,
     "int4": Int4DTypePolicy,
+    "ternary": TernaryDTypePolicy,
     "gptq": GPTQDTypePolicy,
     "awq": AWQDTypePolicy,
 }

@@ -222,8 +222,8 @@ class Model(Trainer, Layer):
         `get_quantization_layer_structure` names; see `quantizers.GPTQConfig`.
 
         Args:
-            mode: ``"int8"``, ``"int4"``, ``"float8"``, ``"gptq"`` or ``"awq"``; may be left out where there is a
-                ``config``.
+            mode: ``"int8"``, ``"int4"``, ``"float8"``, ``"ternary"``, ``"gptq"`` or ``"awq"``; may be left out
+                where there is a ``config``.
             config: a `quantizers.QuantizationConfig` of the mode, in place of the mode's own.
             filters: which layers: a regular expression that is looked for in their names, a list of them, or a
                 function of a layer.

@@ -8,6 +8,7 @@ from pronghorn.quantizers.configs import Float8QuantizationConfig as Float8Quant
 from pronghorn.quantizers.configs import Int4QuantizationConfig as Int4QuantizationConfig
 from pronghorn.quantizers.configs import Int8QuantizationConfig as Int8QuantizationConfig
 from pronghorn.quantizers.configs import QuantizationConfig as QuantizationConfig
+from pronghorn.quantizers.configs import TernaryQuantizationConfig as TernaryQuantizationConfig
 from pronghorn.quantizers.fake import fake_quant_with_min_max_vars as fake_quant_with_min_max_vars
 from pronghorn.quantizers.float8 import compute_float8_amax_history as compute_float8_amax_history
 from pronghorn.quantizers.float8 import compute_float8_scale as compute_float8_scale
@@ -17,5 +18,9 @@ from pronghorn.quantizers.groups import abs_max_quantize_grouped_with_zero_point
 from pronghorn.quantizers.lookup import deserialize as deserialize
 from pronghorn.quantizers.lookup import get as get
 from pronghorn.quantizers.lookup import serialize as serialize
+from pronghorn.quantizers.packing import pack_int2 as pack_int2
 from pronghorn.quantizers.packing import pack_int4 as pack_int4
+from pronghorn.quantizers.packing import unpack_int2 as unpack_int2
 from pronghorn.quantizers.packing import unpack_int4 as unpack_int4
+from pronghorn.quantizers.ternary import pack_ternary as pack_ternary
+from pronghorn.quantizers.ternary import unpack_ternary as unpack_ternary

@@ -148,19 +148,11 @@ class Int4QuantizationConfig(QuantizationConfig):
         return super().from_config({"block_size": None, **config})  # files from before there were blocks have none
 
 
-class Float8QuantizationConfig(QuantizationConfig):
-    """Products of eight-bit floats, in training too. Nothing can be set.
-
-    >>> Float8QuantizationConfig().mode
-    'float8'
-    """
+class _NothingToSet(QuantizationConfig):
+    """The configuration of a mode that has nothing to be set."""
 
     def __init__(self) -> None:
         super().__init__()
-
-    @property
-    def mode(self) -> str:
-        return "float8"
 
     def get_config(self) -> dict[str, Any]:
         return {}
@@ -168,6 +160,33 @@ class Float8QuantizationConfig(QuantizationConfig):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         return cls()
+
+
+class Float8QuantizationConfig(_NothingToSet):
+    """Products of eight-bit floats, in training too. Nothing can be set.
+
+    >>> Float8QuantizationConfig().mode
+    'float8'
+    """
+
+    @property
+    def mode(self) -> str:
+        return "float8"
+
+
+class TernaryQuantizationConfig(_NothingToSet):
+    """Weights that are -1, 0 and 1, times one number, five weights in a byte; of Keras 3.16. Nothing can be set.
+
+    A weight counts by its sign where its size is above half of the mean size, which is that number; only a layer
+    `TernaryDense` may have another threshold. After `BitNet b1.58 <https://arxiv.org/abs/2402.17764>`_, section 2.
+
+    >>> TernaryQuantizationConfig().mode
+    'ternary'
+    """
+
+    @property
+    def mode(self) -> str:
+        return "ternary"
 
 
 def _check_type(config: QuantizationConfig) -> None:
@@ -181,7 +200,12 @@ def _check_type(config: QuantizationConfig) -> None:
 
 #: Modes that look at data, with their configurations.
 BY_DATA = {"gptq": "GPTQConfig", "awq": "AWQConfig"}
-_DEFAULTS = {"int8": Int8QuantizationConfig, "int4": Int4QuantizationConfig, "float8": Float8QuantizationConfig}
+_DEFAULTS = {
+    "int8": Int8QuantizationConfig,
+    "int4": Int4QuantizationConfig,
+    "float8": Float8QuantizationConfig,
+    "ternary": TernaryQuantizationConfig,
+}
 
 
 def resolved(mode: Any, config: Any) -> QuantizationConfig:

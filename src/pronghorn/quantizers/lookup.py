@@ -11,6 +11,7 @@ from pronghorn.quantizers.configs import (
     Int4QuantizationConfig,
     Int8QuantizationConfig,
     QuantizationConfig,
+    TernaryQuantizationConfig,
 )
 from pronghorn.quantizers.gptq import GPTQConfig
 from pronghorn.utils.registry import Registry, names_of
@@ -20,7 +21,7 @@ _registry = Registry(
     names_of(
         (
             *(Quantizer, AbsMaxQuantizer, QuantizationConfig),
-            *(Int8QuantizationConfig, Int4QuantizationConfig, Float8QuantizationConfig),
+            *(Int8QuantizationConfig, Int4QuantizationConfig, Float8QuantizationConfig, TernaryQuantizationConfig),
             *(GPTQConfig, AWQConfig),
         )
     ),

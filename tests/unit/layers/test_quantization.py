@@ -33,7 +33,7 @@ def test_sums_do_not_overflow_eight_bits():
     np.testing.assert_allclose(layer(np.ones((1, 2000), "float32")).numpy(), [[2000.0]], rtol=1e-5)
 
 
-@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
+@pytest.mark.parametrize("mode", ["int8", "int4", "float8", "ternary"])
 def test_empty_batches_and_odd_extents(mode):
     for extent in (1, 3):
         layer = layers.Dense(extent)
@@ -44,7 +44,7 @@ def test_empty_batches_and_odd_extents(mode):
     assert layers.Dense(2, dtype=f"{mode}_from_float32")(np.zeros((0, 3), "float32")).shape == (0, 2)
 
 
-@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
+@pytest.mark.parametrize("mode", ["int8", "int4", "float8", "ternary"])
 def test_once_a_layer(mode):
     layer = dense(name="last")
     layer.quantize(mode)
@@ -132,6 +132,9 @@ def test_setting_the_policy_quantizes():
     layer = dense()
     layer.dtype_policy = "int4/2_from_float32"
     assert layer.kernel_scale.shape == (3, 3)
+    layer = dense()
+    layer.dtype_policy = "ternary_from_float32"
+    assert layer.kernel_scale.shape == ()
 
 
 @pytest.mark.parametrize("mode", ["int8", "int4", "float8"])

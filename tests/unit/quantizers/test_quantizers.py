@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import pronghorn
 from pronghorn import GradientTape, Variable, ops, quantizers
 
 
@@ -32,15 +33,56 @@ def test_a_group_of_equal_numbers_is_itself(number, to_numpy):
     np.testing.assert_allclose(back.numpy(), x.numpy(), rtol=1e-5)
 
 
+SHAPES = [(3, 4, 5), (2, 1, 1), (1, 6, 2), (5, 7, 11), (0, 3, 2), (4, 0, 3), (10, 8, 0)]
+
+
 @pytest.mark.parametrize("axis", [0, 1, -1])
 @pytest.mark.parametrize("dtype", ["int8", "uint8"])
-@pytest.mark.parametrize("shape", [(3, 4, 5), (2, 1, 1), (1, 6, 2)])
-def test_packing_goes_both_ways(axis, dtype, shape):
-    low = -8 if dtype == "int8" else 0
-    values = np.random.default_rng(0).integers(low, low + 16, shape).astype(dtype)
-    packed, packed_shape, count = quantizers.pack_int4(values, axis=axis, dtype=dtype)
-    assert packed.shape == packed_shape and count == shape[axis] and packed.dtype == dtype
-    np.testing.assert_array_equal(quantizers.unpack_int4(packed, count, axis=axis, dtype=dtype), values)
+@pytest.mark.parametrize("bits", [4, 2])
+def test_packing_goes_both_ways(axis, dtype, bits):
+    pack, unpack = (getattr(quantizers, f"{name}_int{bits}") for name in ("pack", "unpack"))
+    low = -(2 ** (bits - 1)) if dtype == "int8" else 0
+    for shape in SHAPES:
+        values = np.random.default_rng(0).integers(low, low + 2**bits, shape).astype(dtype)
+        packed, packed_shape, count = pack(values, axis=axis, dtype=dtype)
+        assert packed.shape == packed_shape and count == shape[axis] and packed.dtype == dtype
+        assert packed_shape[axis] == -(-count // (8 // bits))
+        np.testing.assert_array_equal(unpack(packed, count, axis=axis, dtype=dtype), values)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("dtype", ["int8", "float32", "bfloat16"])
+def test_packing_ternary_goes_both_ways(axis, dtype):
+    for shape in SHAPES:
+        values = np.random.default_rng(0).integers(-1, 2, shape)
+        packed, packed_shape, count = quantizers.pack_ternary(ops.cast(values, dtype), axis=axis)
+        assert packed.shape == packed_shape and count == shape[axis] and packed.dtype == "uint8"
+        assert packed_shape[axis] == -(-count // 5)
+        for found in (packed, packed.numpy().view("int8")):
+            np.testing.assert_array_equal(quantizers.unpack_ternary(found, count, axis=axis), values)
+
+
+def test_packed_bytes_are_those_of_keras():
+    """Keras 3.16, in development."""
+    numbers = np.array([[[1, 0], [-1, 1], [1, 1], [0, -1], [-1, -1], [0, 1], [1, -1]]], "int8")
+    assert quantizers.pack_ternary(numbers, axis=1)[0].numpy().tolist() == [[[47, 25], [124, 119]]]
+    packed = quantizers.pack_ternary(numbers, axis=-1)[0].numpy()
+    assert packed.tolist() == [[[122], [123], [125], [118], [117], [124], [119]]]
+    assert quantizers.pack_ternary(np.array([-1, 1, 0, -1, 1, 0.6, -7]))[0].numpy().tolist() == [177, 119]
+    numbers = np.array([[1, 0, -2, -1, 1], [-1, 1, 0, 0, -2]], "int8")
+    assert quantizers.pack_int2(numbers, axis=1)[0].numpy().tolist() == [[-31, 1], [7, 2]]
+    assert quantizers.pack_int2(numbers)[0].numpy().tolist() == [[13, 4, 2, 3, 9]]
+    numbers = np.array([0, 1, 2, 3, 3], "uint8")
+    assert quantizers.pack_int2(numbers, dtype="uint8")[0].numpy().tolist() == [228, 3]
+    assert quantizers.unpack_int2(np.array([-58, 1], "int8"), 8, dtype="uint8").numpy().tolist() == [
+        *(2, 1, 0, 3, 1, 0, 0, 0)
+    ]
+
+
+def test_unpacking_in_a_compiled_step():
+    bytes_ = np.arange(243, dtype="uint8").reshape(27, 9)
+    found = pronghorn.jit(lambda packed: quantizers.unpack_ternary(packed, 133))(bytes_)
+    np.testing.assert_array_equal(quantizers.pack_ternary(found)[0].numpy()[:26], bytes_[:26])
 
 
 def test_packing_refuses():
@@ -50,6 +92,14 @@ def test_packing_refuses():
         quantizers.pack_int4(np.zeros((2, 2), "float32"))
     with pytest.raises(TypeError, match="packed is float32.*int8 or uint8"):
         quantizers.unpack_int4(np.zeros((2, 2), "float32"), 2)
+
+
+def test_packing_ternary_refuses():
+    with pytest.raises(ValueError, match="arr has a NaN, which is none of -1, 0 and 1"):
+        quantizers.pack_ternary(np.array([0, np.nan]))
+    with pytest.raises(TypeError, match="unpack_ternary: packed is float32.*uint8 or int8"):
+        quantizers.unpack_ternary(np.zeros(2, "float32"), 2)
+    assert quantizers.pack_ternary([np.inf, True, -np.inf, 2, -0.4])[0].numpy().tolist() == [2 + 6 + 54 + 81]
 
 
 def test_rounding_in_training_has_a_gradient_for_its_bounds():

@@ -64,6 +64,8 @@ class EinsumDense(QuantizableProduct, LoraKernel, Layer):
         "activity_regularizer",
     )
 
+    _quantization_modes = ("int8", "int4", "float8", "gptq", "awq")
+
     def __init__(
         self,
         equation: str,

@@ -9,15 +9,19 @@ from pronghorn.layers import settings
 from pronghorn.layers.arguments import WeightedArguments
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
+from pronghorn.layers.quantization.quantizable import QuantizableProduct
+from pronghorn.layers.quantization.weights import MATRICES, Alignment, Product, QuantizedWeight
+from pronghorn.quantizers.ternary import ternary
 from pronghorn.utils.arguments import shown
 
 
-class TernaryDense(Layer):
+class TernaryDense(QuantizableProduct, Layer):
     """``activation(scale * inputs @ ternary(kernel) + bias)`` along the last axis, of Keras 3.16.
 
     A weight counts as its sign where its size is above a threshold, else as 0. Gradients go to the weights as if they
     counted as they are (the straight-through estimator), so they are trained as those of `Dense`. After
-    `BitNet b1.58 <https://arxiv.org/abs/2402.17764>`_, section 2.
+    `BitNet b1.58 <https://arxiv.org/abs/2402.17764>`_, section 2. After training ``quantize("ternary")`` keeps what the
+    weights count as, five in a byte; the outputs stay the same.
 
     Args:
         units: the extent of the outputs' last axis.
@@ -57,6 +61,9 @@ class TernaryDense(Layer):
         "bias_constraint",
     )
 
+    _quantization_modes = ("ternary",)
+    lora_enabled = False
+
     def __init__(
         self,
         units: int,
@@ -83,26 +90,34 @@ class TernaryDense(Layer):
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
-        self.kernel = settings.weight(self, "kernel", (input_shape[-1], self.units))
+        shape = (input_shape[-1], self.units)
+        if not self._is_built_quantized(shape):
+            self._kernel = settings.weight(self, "kernel", shape)
         self.bias = settings.bias(self, (self.units,))
         self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
         self.built = True
 
+    @property
+    def kernel(self) -> Any:
+        """The weights; once quantized, -1, 0 and 1 as int8."""
+        if not self.built:
+            raise AttributeError(f"Layer {self.name!r} has no kernel before it is built.")
+        return self._whole("_kernel")
+
     def call(self, inputs: Any) -> Any:
-        kernel = ops.convert_to_tensor(self.kernel)
-        sizes = ops.abs(kernel)
-        scale, threshold = None, self.threshold
-        if threshold is None:
-            scale = ops.mean(sizes)
-            threshold = 0.5 * scale
-        counted = ops.where(ops.greater(sizes, threshold), ops.sign(kernel), ops.zeros_like(kernel))
+        kernel = ops.convert_to_tensor(self._kernel)
+        counted, scale = ternary(kernel, self.threshold)
         # The value is what counts; the gradient goes past it, to the kernel.
         x = ops.matmul(inputs, kernel + ops.stop_gradient(counted - kernel))
-        if scale is not None:
-            x = ops.multiply(x, scale)
-        if self.bias is not None:
-            x = ops.add(x, self.bias)
-        return x if self.activation is None else self.activation(x)
+        return self._finished(x if scale is None else ops.multiply(x, scale), self.bias)
+
+    def _product(self, weights: tuple[QuantizedWeight, ...] = ()) -> Product:
+        return MATRICES
+
+    def _weights_to_quantize(self, shape: Any = None) -> tuple[QuantizedWeight, ...]:
+        shape = tuple(self._kernel.shape if shape is None else shape)
+        scales = Alignment(dropped=(0,), order=(0,))
+        return (QuantizedWeight("_kernel", "kernel", shape, (0,), scales, matrix=shape, threshold=self.threshold),)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape[:-1], self.units)

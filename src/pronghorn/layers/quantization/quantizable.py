@@ -56,7 +56,7 @@ class Quantizable:
 
         Args:
             input_shape: the shape of the weight that is quantized, in floats.
-            mode: ``"int8"``, ``"int4"``, ``"float8"``, ``"gptq"`` or ``"awq"``.
+            mode: ``"int8"``, ``"int4"``, ``"float8"``, ``"ternary"``, ``"gptq"`` or ``"awq"``.
             config: a `quantizers.QuantizationConfig`, or None.
 
         Raises:
@@ -77,7 +77,7 @@ class Quantizable:
         its inputs, and the integers follow.
 
         Args:
-            mode: ``"int8"``, ``"int4"``, ``"float8"``, ``"gptq"`` or ``"awq"``.
+            mode: ``"int8"``, ``"int4"``, ``"float8"``, ``"ternary"``, ``"gptq"`` or ``"awq"``.
             config: a `quantizers.QuantizationConfig` of the mode, in place of the mode's own.
             type_check: whether a subclass, which may compute something else, is refused.
 
@@ -143,7 +143,7 @@ class Quantizable:
             self._no_lora()
 
     def _refuse_lora(self: Any) -> None:
-        if self.quantization_mode is not None and self._scheme().waits:
+        if self.quantization_mode is not None and not self._scheme().trains_lora:
             self._no_lora()
 
     def _no_lora(self: Any) -> None:

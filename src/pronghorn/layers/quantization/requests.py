@@ -10,6 +10,9 @@ from typing import Any
 from pronghorn.dtype_policies.policy_map import DTypePolicyMap
 from pronghorn.quantizers.configs import BY_DATA, Int4QuantizationConfig, resolved
 
+#: Modes that would lose an update of low rank.
+_WITHOUT_UPDATE = (*BY_DATA, "ternary")
+
 
 def checked(quantize: Callable[..., Any]) -> Callable[..., Any]:
     """A class's ``quantize`` with what belongs around it: the configuration made, the layer checked and opened."""
@@ -61,7 +64,7 @@ def check(layer: Any, mode: str) -> None:
             f"{what}: products of int8 exceed the range of float16, in which it computes. Make the layer with the "
             "dtype policy 'float32' or 'mixed_bfloat16'."
         )
-    if mode in BY_DATA and getattr(layer, "lora_enabled", False):
+    if mode in _WITHOUT_UPDATE and getattr(layer, "lora_enabled", False):
         raise NotImplementedError(
             f"{what}: a kernel with an update of low rank cannot be quantized by {mode}. Save the model and load "
             "it, by which the update is added to the kernel, before quantize()."
@@ -84,7 +87,7 @@ class QuantizationRequests:
         """Put integers, or eight-bit floats, in the place of the weights.
 
         Args:
-            mode: ``"int8"``, ``"int4"``, ``"float8"``, ``"gptq"`` or ``"awq"``.
+            mode: ``"int8"``, ``"int4"``, ``"float8"``, ``"ternary"``, ``"gptq"`` or ``"awq"``.
             config: a `quantizers.QuantizationConfig` of the mode, in place of the mode's own.
             type_check: whether a subclass, which may compute something else, is refused.
 
@@ -108,8 +111,8 @@ class QuantizationRequests:
     def _not_quantized(self, method: str) -> NotImplementedError:
         return NotImplementedError(
             f"Layer {self.name!r} ({type(self).__name__}) cannot be quantized: its class has no {method}() of its own. "  # type: ignore[attr-defined]
-            "Of Pronghorn's layers Dense, EinsumDense, Embedding and ReversibleEmbedding can be, their subclasses with "
-            "quantize(..., type_check=False)."
+            "Of Pronghorn's layers Dense, TernaryDense, EinsumDense, Embedding and ReversibleEmbedding can be, their "
+            "subclasses with quantize(..., type_check=False)."
         )
 
     def _refuse_quantization(self) -> None:

@@ -7,5 +7,6 @@ from pronghorn.layers.quantization.float8 import Float8
 from pronghorn.layers.quantization.int4 import Int4
 from pronghorn.layers.quantization.int8 import Int8
 from pronghorn.layers.quantization.scheme import Scheme
+from pronghorn.layers.quantization.ternary import Ternary
 
-SCHEMES: dict[str, Scheme] = {scheme.name: scheme for scheme in (Int8(), Int4(), Float8(), Gptq(), Awq())}
+SCHEMES: dict[str, Scheme] = {scheme.name: scheme for scheme in (Int8(), Int4(), Float8(), Ternary(), Gptq(), Awq())}

@@ -56,6 +56,7 @@ class QuantizedWeight:
         matrix: its shape as the matrix that is packed.
         along: the axis of the matrix along which groups of numbers share a scale and a zero.
         packed: the axis of the matrix along which two numbers share a byte.
+        threshold: sizes above it count in ternary; half of the mean size if None.
         by_data: its shape as the matrix of inputs and outputs for modes that look at data; `matrix` if None.
     """
 
@@ -67,6 +68,7 @@ class QuantizedWeight:
     matrix: tuple[int, int]
     along: int = 0
     packed: int = 1
+    threshold: float | None = None
     by_data: tuple[int, int] | None = None
 
     def of(self, layer: Any, part: str = "") -> Any:
