@@ -35,11 +35,14 @@ that says what to use instead, and so does this page.
 
 _NEWER = """## Names of Keras 3.16
 
-These are not in Keras 3.15.1, and so not counted above; Keras adds them in 3.16: `layers.TernaryDense`,
-`dtype_policies.TernaryDTypePolicy` and the mode `"ternary"` of `quantize`, in `quantizers` `TernaryQuantizationConfig`,
-`pack_int2`, `pack_ternary`, `unpack_int2` and `unpack_ternary`, `ops.column_stack`, `ops.gammainc`,
-`ops.image.reconstruct_patches`, `ops.matrix_power` (also in `ops.linalg`), `ops.top_k(is_stable=)`,
-`utils.audio_dataset_from_directory(format=)`. Of 3.16, but not there: `quantizers.QuantizationReport`,
+These are not in Keras 3.15.1, and so not counted above; Keras adds them in 3.16: `layers.GroupedQueryAttention`
+(another name of `GroupQueryAttention`), `layers.TernaryDense`, `dtype_policies.TernaryDTypePolicy` and the mode
+`"ternary"` of `quantize`, in `quantizers` `TernaryQuantizationConfig`, `pack_int2`, `pack_ternary`, `unpack_int2` and
+`unpack_ternary`, `losses.SparseCategoricalFocalCrossentropy` and its function,
+`losses.SparseCategoricalCrossentropy(label_smoothing=)`, `ops.column_stack`, `ops.copysign`, `ops.cov`,
+`ops.float_power`, `ops.gammainc`, `ops.grad`, `ops.image.reconstruct_patches`, `ops.lgamma`, `ops.matrix_power` (also
+in `ops.linalg`), `ops.top_k(is_stable=)`, `utils.audio_dataset_from_directory(format=)`. Of what 3.16 adds up to its
+development version of 2026-10-27, not there: `layers.Mosaic`, `quantizers.QuantizationReport`,
 `Model.quantization_summary`, `Model.quantize(verbose=)`, `GPTQConfig(calibration_batch_size=)`,
 `AWQConfig(apply_clip=)`, `FeatureSpace.adapt(verbose=)`, `num_data_shards` of distributions.
 """

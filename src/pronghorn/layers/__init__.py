@@ -74,6 +74,7 @@ _ALIASES = {
 _table = {name: module for module, names in _MODULES.items() for name in names.split()}
 _table.update({n: f".preprocessing{m}" for m, names in _PREPROCESSING.items() for n in names.split()})
 _table["GroupQueryAttention"] = ".attention.grouped_query_attention:GroupedQueryAttention"
+_table["GroupedQueryAttention"] = ".attention.grouped_query_attention"
 for _alias, _name in _ALIASES.items():
     for _rank in (1, 2, 3):
         _target = _name.format(_rank)

@@ -8,6 +8,7 @@ from pronghorn.layers.activations.layers import ReLU as ReLU
 from pronghorn.layers.activations.layers import Softmax as Softmax
 from pronghorn.layers.attention.attention import AdditiveAttention as AdditiveAttention
 from pronghorn.layers.attention.attention import Attention as Attention
+from pronghorn.layers.attention.grouped_query_attention import GroupedQueryAttention as GroupedQueryAttention
 from pronghorn.layers.attention.grouped_query_attention import GroupedQueryAttention as _GroupQueryAttention
 from pronghorn.layers.attention.multi_head_attention import MultiHeadAttention as MultiHeadAttention
 from pronghorn.layers.convolutional.conv import Conv1D as Conv1D

@@ -27,6 +27,7 @@ _PROBABILISTIC = {
     "kl_divergence": "KLDivergence",
     "poisson": "Poisson",
     "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
+    "sparse_categorical_focal_crossentropy": "SparseCategoricalFocalCrossentropy",
 }
 _SEGMENTATION = {"dice": "Dice", "tversky": "Tversky"}
 

@@ -15,6 +15,7 @@ from pronghorn.losses.probabilistic import ctc as ctc
 from pronghorn.losses.probabilistic import kl_divergence as kl_divergence
 from pronghorn.losses.probabilistic import poisson as poisson
 from pronghorn.losses.probabilistic import sparse_categorical_crossentropy as sparse_categorical_crossentropy
+from pronghorn.losses.probabilistic import sparse_categorical_focal_crossentropy as sparse_categorical_focal_crossentropy
 from pronghorn.losses.registry import deserialize as deserialize
 from pronghorn.losses.registry import get as get
 from pronghorn.losses.registry import serialize as serialize
@@ -37,6 +38,7 @@ from pronghorn.losses.wrappers import CosineSimilarity as CosineSimilarity
 from pronghorn.losses.wrappers import Dice as Dice
 from pronghorn.losses.wrappers import Huber as Huber
 from pronghorn.losses.wrappers import SparseCategoricalCrossentropy as SparseCategoricalCrossentropy
+from pronghorn.losses.wrappers import SparseCategoricalFocalCrossentropy as SparseCategoricalFocalCrossentropy
 from pronghorn.losses.wrappers import Tversky as Tversky
 from typing import Any
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from pronghorn import config, ops
@@ -80,7 +82,12 @@ def _float_pair(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
 
 
 def sparse_categorical_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+    axis: int = -1,
+    label_smoothing: float = 0.0,
 ) -> Tensor:
     """Minus the log of the probability of the right class, for class numbers.
 
@@ -90,6 +97,7 @@ def sparse_categorical_crossentropy(
         from_logits: whether `y_pred` is logits.
         ignore_class: a class number that does not count, such as -1 for unlabelled pixels.
         axis: the axis of the classes.
+        label_smoothing: share, 0 to 1, of each label that is spread over all classes.
 
     Returns:
         Shape `(batch, ...)`.
@@ -99,6 +107,9 @@ def sparse_categorical_crossentropy(
     """
     if len(ops.shape(y_true)) == len(ops.shape(y_pred)) and ops.shape(y_true)[-1] == 1:
         y_true = ops.squeeze(ops.convert_to_tensor(y_true), -1)
+    if label_smoothing:
+        of_rows = functools.partial(categorical_crossentropy, label_smoothing=label_smoothing)
+        return _of_one_hot(of_rows, y_true, y_pred, from_logits, ignore_class, axis)
     if ignore_class is None:
         return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
     y_pred = ops.convert_to_tensor(y_pred)
@@ -109,6 +120,56 @@ def sparse_categorical_crossentropy(
     values = ops.where(counts, values, ops.zeros_like(values))
     set_mask(values, counts)
     return values
+
+
+def _of_one_hot(
+    loss: Callable[..., Tensor], y_true: Any, y_pred: Any, from_logits: bool, ignore_class: int | None, axis: int
+) -> Tensor:
+    """A loss of one-hot rows, for class numbers, of which one may not count."""
+    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+    if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1:
+        y_true = ops.squeeze(y_true, -1)
+    counts = None if ignore_class is None else y_true != ops.cast(ignore_class, y_true.dtype)
+    if counts is not None:
+        y_true = ops.where(counts, y_true, ops.zeros_like(y_true))
+    rows = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[axis], axis=axis, dtype=y_pred.dtype)
+    values = loss(rows, y_pred, from_logits=from_logits, axis=axis)
+    if counts is not None:
+        values = ops.where(counts, values, ops.zeros_like(values))
+        set_mask(values, counts)
+    return values
+
+
+def sparse_categorical_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    alpha: Any = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+    axis: int = -1,
+) -> Tensor:
+    """`categorical_focal_crossentropy` for class numbers (arXiv 1708.02002).
+
+    Args:
+        y_true: class numbers, shape `(batch, ...)` or `(batch, ..., 1)`.
+        y_pred: probabilities, or logits, shape `(batch, ..., classes)`.
+        alpha: a weight for all classes, or one for each.
+        gamma: how much easy samples are discounted.
+        from_logits: whether `y_pred` is logits.
+        ignore_class: a class number that does not count, such as -1 for unlabelled pixels.
+        axis: the axis of the classes.
+
+    Returns:
+        Shape `(batch, ...)`.
+
+    Example:
+
+    >>> sparse_categorical_focal_crossentropy([1], [[0.4, 0.6]]).numpy().round(4)
+    array([0.0204], dtype=float32)
+    """
+    of_rows = functools.partial(categorical_focal_crossentropy, alpha=alpha, gamma=gamma)
+    return _of_one_hot(of_rows, y_true, y_pred, from_logits, ignore_class, axis)
 
 
 def binary_crossentropy(

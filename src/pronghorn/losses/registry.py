@@ -32,6 +32,7 @@ _FUNCTIONS = (
     probabilistic.kl_divergence,
     probabilistic.poisson,
     probabilistic.sparse_categorical_crossentropy,
+    probabilistic.sparse_categorical_focal_crossentropy,
     segmentation.dice,
     segmentation.tversky,
 )

@@ -271,6 +271,7 @@ class SparseCategoricalCrossentropy(_NamedLoss):
         axis: int = -1,
         name: str = "sparse_categorical_crossentropy",
         dtype: Any = None,
+        label_smoothing: float = 0.0,
     ):
         self._set_up(probabilistic.sparse_categorical_crossentropy, locals())
 
@@ -278,8 +279,33 @@ class SparseCategoricalCrossentropy(_NamedLoss):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this loss."""
-        axis = self._fn_kwargs["axis"]
-        return super().get_config() if axis == -1 else {**super().get_config(), "axis": axis}
+        others = {"axis": -1, "label_smoothing": 0.0}
+        changed = {name: self._fn_kwargs[name] for name, usual in others.items() if self._fn_kwargs[name] != usual}
+        return {**super().get_config(), **changed}
+
+
+class SparseCategoricalFocalCrossentropy(_NamedLoss):
+    """The focal cross-entropy of class numbers; see `losses.sparse_categorical_focal_crossentropy` for its arguments.
+
+    >>> loss = SparseCategoricalFocalCrossentropy()
+    >>> round(float(loss([1], [[0.4, 0.6]])), 4)
+    0.0204
+    """
+
+    def __init__(
+        self,
+        alpha: Any = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        axis: int = -1,
+        reduction: str | None = _REDUCTION,
+        name: str = "sparse_categorical_focal_crossentropy",
+        dtype: Any = None,
+    ):
+        self._set_up(probabilistic.sparse_categorical_focal_crossentropy, locals())
+
+    _shown = ("alpha", "gamma", "from_logits", "ignore_class", "axis")
 
 
 class CategoricalGeneralizedCrossEntropy(_NamedLoss):

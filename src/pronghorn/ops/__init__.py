@@ -18,7 +18,8 @@ _MODULES = {
     ),
     ".einops": "rearrange",
     ".fourier": "fft fft2 ifft2 irfft istft rfft stft",
-    ".gamma": "gammainc",
+    ".derivative": "grad",
+    ".gamma": "gammainc lgamma",
     ".linalg.matrices": (
         "cholesky cholesky_inverse det eig eigh inv jvp logdet lstsq lu_factor matrix_power matrix_rank norm pinv qr "
         "slogdet solve solve_triangular svd"
@@ -42,8 +43,8 @@ _MODULES = {
     ".nn.patches": "depth_to_space fold polar space_to_depth unfold",
     ".nn.pooling": "adaptive_average_pool adaptive_max_pool average_pool max_pool",
     ".numpy.arithmetic": (
-        "add clip divide divide_no_nan floor_divide fmax fmin fmod gcd heaviside hypot lcm ldexp logaddexp "
-        "logaddexp2 maximum minimum mod multiply nextafter power reciprocal square subtract true_divide"
+        "add clip copysign divide divide_no_nan float_power floor_divide fmax fmin fmod gcd heaviside hypot lcm ldexp "
+        "logaddexp logaddexp2 maximum minimum mod multiply nextafter power reciprocal square subtract true_divide"
     ),
     ".numpy.comparison": (
         "allclose bitwise_and bitwise_invert bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift "
@@ -69,7 +70,9 @@ _MODULES = {
         "broadcast_to expand_dims flip fliplr flipud moveaxis pad ravel repeat reshape roll rot90 squeeze swapaxes "
         "tile transpose"
     ),
-    ".numpy.signal": "average bartlett blackman corrcoef correlate diff hamming hanning i0 kaiser trapezoid vectorize",
+    ".numpy.signal": (
+        "average bartlett blackman corrcoef correlate cov diff hamming hanning i0 kaiser trapezoid vectorize"
+    ),
     ".numpy.sorting": (
         "argpartition argsort bincount digitize histogram isin median nanmedian nanpercentile nanquantile "
         "percentile quantile searchsorted sort unique"

@@ -26,6 +26,7 @@ from pronghorn.ops.core import slice as slice
 from pronghorn.ops.core import slice_update as slice_update
 from pronghorn.ops.core import stop_gradient as stop_gradient
 from pronghorn.ops.core import unstack as unstack
+from pronghorn.ops.derivative import grad as grad
 from pronghorn.ops.einops import rearrange as rearrange
 from pronghorn.ops.fourier import fft as fft
 from pronghorn.ops.fourier import fft2 as fft2
@@ -35,6 +36,7 @@ from pronghorn.ops.fourier import istft as istft
 from pronghorn.ops.fourier import rfft as rfft
 from pronghorn.ops.fourier import stft as stft
 from pronghorn.ops.gamma import gammainc as gammainc
+from pronghorn.ops.gamma import lgamma as lgamma
 from pronghorn.ops.linalg.matrices import cholesky as cholesky
 from pronghorn.ops.linalg.matrices import cholesky_inverse as cholesky_inverse
 from pronghorn.ops.linalg.matrices import det as det
@@ -125,8 +127,10 @@ from pronghorn.ops.nn.pooling import average_pool as average_pool
 from pronghorn.ops.nn.pooling import max_pool as max_pool
 from pronghorn.ops.numpy.arithmetic import add as add
 from pronghorn.ops.numpy.arithmetic import clip as clip
+from pronghorn.ops.numpy.arithmetic import copysign as copysign
 from pronghorn.ops.numpy.arithmetic import divide as divide
 from pronghorn.ops.numpy.arithmetic import divide_no_nan as divide_no_nan
+from pronghorn.ops.numpy.arithmetic import float_power as float_power
 from pronghorn.ops.numpy.arithmetic import floor_divide as floor_divide
 from pronghorn.ops.numpy.arithmetic import fmax as fmax
 from pronghorn.ops.numpy.arithmetic import fmin as fmin
@@ -279,6 +283,7 @@ from pronghorn.ops.numpy.signal import bartlett as bartlett
 from pronghorn.ops.numpy.signal import blackman as blackman
 from pronghorn.ops.numpy.signal import corrcoef as corrcoef
 from pronghorn.ops.numpy.signal import correlate as correlate
+from pronghorn.ops.numpy.signal import cov as cov
 from pronghorn.ops.numpy.signal import diff as diff
 from pronghorn.ops.numpy.signal import hamming as hamming
 from pronghorn.ops.numpy.signal import hanning as hanning

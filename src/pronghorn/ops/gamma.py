@@ -1,4 +1,4 @@
-"""The incomplete gamma function, by its series and its continued fraction."""
+"""The logarithm of the gamma function; the incomplete one, by its series and its continued fraction."""
 
 from __future__ import annotations
 
@@ -14,6 +14,16 @@ from pronghorn.ops.numpy.reductions import any as any_of
 _MOST_TERMS = 2000
 _TINY = 1e-300
 _CLOSE = 1e-15
+
+
+@symbolic_aware
+def lgamma(x: Any) -> Tensor:
+    """The logarithm of the gamma function's absolute value.
+
+    >>> lgamma([1.0, 3.0]).numpy()
+    array([0.       , 0.6931472], dtype=float32)
+    """
+    return P.lgamma(B.to_float(x))
 
 
 @symbolic_aware

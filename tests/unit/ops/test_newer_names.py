@@ -128,3 +128,77 @@ def test_ternary_dense_counts_signs_and_trains_weights(tmp_path):
     np.testing.assert_array_equal(again(x), model(x))
     with pytest.raises(ValueError, match="threshold must be a number of 0 or more"):
         layers.TernaryDense(2, threshold=-1)
+
+
+def test_copysign_float_power_and_lgamma():
+    sizes, signs = np.array([1, -2, 0, np.nan, np.inf], "float32"), np.array([-0.0, 3, -1, -1, -2], "float32")
+    found = ops.copysign(sizes, signs).numpy()
+    np.testing.assert_array_equal(found, np.copysign(sizes, signs))
+    assert np.signbit(found[2])
+    assert ops.copysign(np.array([1, 2]), -1).dtype == "float32"
+    assert ops.copysign(KerasTensor((None, 1)), KerasTensor((3,))).shape == (None, 3)
+    np.testing.assert_array_equal(ops.float_power([2, 4, 0], -1).numpy(), np.array([0.5, 0.25, np.inf], "float32"))
+    assert np.isnan(ops.float_power(-2.0, 0.5).numpy())
+    x = np.array([0.5, 1, 2, 10, -0.5, np.inf], "float32")
+    np.testing.assert_allclose(ops.lgamma(x), special.gammaln(x), rtol=1e-6, atol=1e-6)
+    assert ops.lgamma([3, 4]).dtype == "float32" and np.isposinf(ops.lgamma(-1.0).numpy())
+
+
+def test_cov():
+    x = np.random.default_rng(3).random((3, 7), np.float32)
+    np.testing.assert_allclose(ops.cov(x), np.cov(x), rtol=1e-5)
+    np.testing.assert_allclose(ops.cov(x[0]), np.cov(x[0]), rtol=1e-5)
+    np.testing.assert_allclose(pronghorn.jit(ops.cov)(x), np.cov(x), rtol=1e-5)
+    assert np.isnan(ops.cov(np.ones((2, 1), "float32")).numpy()).all()
+    assert ops.cov(np.ones((0, 3), "float32")).shape == (0, 0)
+    with pytest.raises(ValueError, match="a vector or a matrix"):
+        ops.cov(np.ones((2, 3, 1)))
+
+
+def test_grad_by_position():
+    x, y = np.array([1, 2], "float32"), np.array([3, 4], "float32")
+    product = ops.grad(lambda a, b: a * b, argnums=(0, -1))
+    np.testing.assert_array_equal(product(x, y), [y, x])
+    np.testing.assert_array_equal(ops.grad(lambda a, b: a * b)(pronghorn.Variable(x), b=y), y)
+    np.testing.assert_array_equal(ops.grad(lambda a, b: a * 1.0, 1)(x, y), [0, 0])
+    np.testing.assert_array_equal(ops.grad(lambda d: d["a"] * 2)({"a": x})["a"], [2, 2])
+    np.testing.assert_array_equal(ops.grad(ops.grad(lambda a: a**3))(x), [6, 12])
+    np.testing.assert_array_equal(pronghorn.jit(ops.grad(ops.square))(x), [2, 4])
+    with pytest.raises(ValueError, match="argnums=5"):
+        ops.grad(ops.square, 5)(x)
+    with pytest.raises(TypeError, match="one array"):
+        ops.grad(lambda a: (a, a))(x)
+
+
+P = np.array([[0.1, 0.7, 0.2], [0.3, 0.3, 0.4], [0.9, 0.05, 0.05]], "float32")
+
+
+def test_focal_loss_of_class_numbers():
+    focal = pronghorn.losses.sparse_categorical_focal_crossentropy
+    labels, rows = np.array([1, 2, 0]), np.eye(3, dtype="float32")[[1, 2, 0]]
+    for settings in ({}, {"from_logits": True}, {"alpha": [0.1, 0.2, 0.3], "gamma": 1.0}, {"gamma": 0.0}):
+        expected = pronghorn.losses.categorical_focal_crossentropy(rows, P, **settings)
+        np.testing.assert_allclose(focal(labels, P, **settings), expected, rtol=1e-6)
+        np.testing.assert_allclose(focal(labels[:, None], P, **settings), expected, rtol=1e-6)
+        if "alpha" not in settings:
+            np.testing.assert_allclose(focal(labels, P.T, axis=0, **settings), expected, rtol=1e-6)
+    np.testing.assert_allclose(focal([1, -1, 0], P, ignore_class=-1), [0.00802519, 0, 0.0002634], rtol=1e-4)
+    loss = pronghorn.losses.SparseCategoricalFocalCrossentropy(ignore_class=-1)
+    np.testing.assert_allclose(loss([1, -1, 0], P), 0.0041442943, rtol=1e-4)  # what is ignored is no sample
+    assert pronghorn.losses.deserialize(pronghorn.losses.serialize(loss)).get_config() == loss.get_config()
+    model = pronghorn.Sequential([pronghorn.Input((4,)), layers.Dense(3, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_focal_crossentropy")
+    assert np.isfinite(model.train_on_batch(np.ones((5, 4)), np.array([0, 1, 2, 0, 1])))
+
+
+def test_label_smoothing_of_class_numbers():
+    loss = pronghorn.losses.SparseCategoricalCrossentropy(label_smoothing=0.1)
+    rows = np.eye(3, dtype="float32")[[1, 2, 0]]
+    expected = pronghorn.losses.CategoricalCrossentropy(label_smoothing=0.1)(rows, P)
+    np.testing.assert_allclose(loss(np.array([1, 2, 0]), P), expected, rtol=1e-6)
+    assert loss.get_config()["label_smoothing"] == 0.1
+    assert "label_smoothing" not in pronghorn.losses.SparseCategoricalCrossentropy().get_config()
+
+
+def test_grouped_query_attention_has_both_names():
+    assert layers.GroupedQueryAttention is layers.GroupQueryAttention

@@ -5,8 +5,8 @@ from pronghorn._lazy import attach
 _MODULES = {
     "pronghorn.ops.linalg.matrices": "slogdet",
     ".arithmetic": (
-        "add clip divide divide_no_nan floor_divide fmax fmin fmod gcd heaviside hypot lcm ldexp logaddexp "
-        "logaddexp2 maximum minimum mod multiply nextafter power reciprocal square subtract true_divide"
+        "add clip copysign divide divide_no_nan float_power floor_divide fmax fmin fmod gcd heaviside hypot lcm ldexp "
+        "logaddexp logaddexp2 maximum minimum mod multiply nextafter power reciprocal square subtract true_divide"
     ),
     ".comparison": (
         "allclose bitwise_and bitwise_invert bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift "
@@ -30,7 +30,7 @@ _MODULES = {
         "broadcast_to expand_dims flip fliplr flipud moveaxis pad ravel repeat reshape roll rot90 squeeze swapaxes "
         "tile transpose"
     ),
-    ".signal": "average bartlett blackman corrcoef correlate diff hamming hanning i0 kaiser trapezoid vectorize",
+    ".signal": ("average bartlett blackman corrcoef correlate cov diff hamming hanning i0 kaiser trapezoid vectorize"),
     ".sorting": (
         "argpartition argsort bincount digitize histogram isin median nanmedian nanpercentile nanquantile "
         "percentile quantile searchsorted sort unique"

@@ -3,8 +3,10 @@
 from pronghorn.ops.linalg.matrices import slogdet as slogdet
 from pronghorn.ops.numpy.arithmetic import add as add
 from pronghorn.ops.numpy.arithmetic import clip as clip
+from pronghorn.ops.numpy.arithmetic import copysign as copysign
 from pronghorn.ops.numpy.arithmetic import divide as divide
 from pronghorn.ops.numpy.arithmetic import divide_no_nan as divide_no_nan
+from pronghorn.ops.numpy.arithmetic import float_power as float_power
 from pronghorn.ops.numpy.arithmetic import floor_divide as floor_divide
 from pronghorn.ops.numpy.arithmetic import fmax as fmax
 from pronghorn.ops.numpy.arithmetic import fmin as fmin
@@ -157,6 +159,7 @@ from pronghorn.ops.numpy.signal import bartlett as bartlett
 from pronghorn.ops.numpy.signal import blackman as blackman
 from pronghorn.ops.numpy.signal import corrcoef as corrcoef
 from pronghorn.ops.numpy.signal import correlate as correlate
+from pronghorn.ops.numpy.signal import cov as cov
 from pronghorn.ops.numpy.signal import diff as diff
 from pronghorn.ops.numpy.signal import hamming as hamming
 from pronghorn.ops.numpy.signal import hanning as hanning

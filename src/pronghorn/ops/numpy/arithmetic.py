@@ -12,7 +12,7 @@ from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
 from pronghorn.ops.control import while_loop
-from pronghorn.ops.numpy.comparison import complex_order
+from pronghorn.ops.numpy.comparison import complex_order, signbit
 from pronghorn.ops.numpy.reductions import any as any_
 
 
@@ -372,6 +372,28 @@ def ldexp(x1: Any, x2: Any) -> Tensor:
     half = P.floor(P.mul(e, 0.5))  # in two steps, since 2**e alone may overflow
     two = B.full_like(e, 2)
     return P.mul(P.mul(x, P.pow(two, half)), P.pow(two, P.sub(e, half)))
+
+
+@symbolic_aware
+def copysign(x1: Any, x2: Any) -> Tensor:
+    """The size of ``x1`` with the sign of ``x2``, whose -0.0 counts as negative.
+
+    >>> copysign([1.0, -2.0], [-0.0, 3.0]).numpy()
+    array([-1.,  2.], dtype=float32)
+    """
+    x, y = B.operands(x1, x2, dtype=_float_result(x1, x2))
+    size = P.abs(x)
+    return P.select(signbit(y), P.neg(size), size)
+
+
+@symbolic_aware
+def float_power(x1: Any, x2: Any) -> Tensor:
+    """``x1`` to the power of ``x2`` in floats, also of integers.
+
+    >>> float_power([1, 2], -1).numpy()
+    array([1. , 0.5], dtype=float32)
+    """
+    return P.pow(*B.operands(x1, x2, dtype=_float_result(x1, x2)))
 
 
 @symbolic_aware

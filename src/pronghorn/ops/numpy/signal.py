@@ -95,6 +95,31 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Tensor:
 
 
 @symbolic_aware
+def cov(x: Any) -> Tensor:
+    """The covariance of each two rows (the variables; the columns are the samples), over one less than the samples.
+
+    Args:
+        x: a vector or a matrix.
+
+    Returns:
+        Shape ``(rows, rows)``, or a number for a vector; NaN for a single sample.
+
+    >>> cov([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]).numpy()
+    array([[ 1., -1.],
+           [-1.,  1.]], dtype=float32)
+    """
+    x = B.to_float(x)
+    if x.ndim > 2:
+        raise ValueError(f"cov: a vector or a matrix is needed, got shape {x.shape}.")
+    single = x.ndim < 2
+    rows = P.reshape(x, shape=(1, x.size)) if single else x
+    apart = P.sub(rows, B.broadcast_to(mean_of(rows, (1,), keepdims=True), rows.shape))
+    products = P.dot_general(apart, conjugate(apart), contract=((1,), (1,)), batch=((), ()))
+    found = P.div(products, B.full_like(products, rows.shape[1] - 1))
+    return P.reshape(found, shape=()) if single else found
+
+
+@symbolic_aware
 def corrcoef(x: Any) -> Tensor:
     """The correlation of each two rows (the variables; the columns are the samples).
 
