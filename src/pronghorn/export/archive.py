@@ -25,7 +25,11 @@ class ExportArchive:
     None, and written in TensorFlow's operations; the variables that it uses are variables of the SavedModel. An
     endpoint may assign variables, too. It needs `pip install 'pronghorn[tensorflow]'`.
 
+    Args:
+        format: ``"saved_model"``.
+
     Raises:
+        ValueError: for another format.
         ImportError: if TensorFlow is not installed.
 
     Example:
@@ -43,7 +47,11 @@ class ExportArchive:
     Plain TensorFlow then has ``tf.saved_model.load(path).scores(x)``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, format: str = "saved_model") -> None:
+        if format != "saved_model":
+            raise ValueError(
+                f"ExportArchive: format={format!r}; it must be 'saved_model'. model.export writes other formats."
+            )
         engines.engine("tensorflow")
         self._saved = importlib.import_module("pronghorn.export.programs.tensorflow").SavedModel()
         self._tf = importlib.import_module("tensorflow")

@@ -57,6 +57,7 @@ class KerasTensor(CheckedArguments, ArrayMethods):
         self.name = name or auto_name(type(self).__name__)
         self.record_history = record_history
         self.sparse, self.ragged = bool(sparse), False
+        self.ragged_rank = self.row_splits_dtype = None
 
     @property
     def shape(self) -> tuple[int | None, ...]:

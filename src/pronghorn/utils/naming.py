@@ -114,8 +114,10 @@ class NameScope:
     """
 
     def __init__(
-        self, name: str, caller: Any = None, deduplicate: bool = True, override_parent: str | None = None
+        self, name: str, caller: Any = None, deduplicate: bool = True, override_parent: str | None = None, **kwargs: Any
     ) -> None:
+        if kwargs:
+            raise ValueError(f"name_scope: there are no arguments {sorted(kwargs)}.")
         if not isinstance(name, str) or "/" in name:
             raise ValueError(f"name_scope: `name` must be a string without '/', got {name!r}.")
         self.name, self.caller, self.deduplicate, self.override_parent = name, caller, deduplicate, override_parent

@@ -70,6 +70,11 @@ class _Wrapper:
         self.model_ = model
         self.history_ = history.history
 
+    @property
+    def epoch_(self) -> int:
+        """How many epochs the last fit took; 0 before one."""
+        return len(next(iter(getattr(self, "history_", {}).values()), ()))
+
     def _checked(self, x: Any) -> np.ndarray:
         if not hasattr(self, "model_"):
             raise NotFittedError(f"{type(self).__name__} is not fitted yet; call fit first.")

@@ -24,9 +24,9 @@ class LoraKernel:
     def enable_lora(
         self,
         rank: int,
+        lora_alpha: float | None = None,
         a_initializer: Any = "he_uniform",
         b_initializer: Any = "zeros",
-        lora_alpha: float | None = None,
     ) -> None:
         """Freeze the kernel and train an update of low rank instead.
 

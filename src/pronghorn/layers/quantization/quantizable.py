@@ -70,7 +70,7 @@ class Quantizable:
         self._is_quantized = True
 
     @checked
-    def quantize(self: Any, mode: Any = None, config: Any = None, type_check: bool = True) -> None:
+    def quantize(self: Any, mode: Any = None, type_check: bool = True, config: Any = None) -> None:
         """Put integers, or eight-bit floats, in the place of the weights.
 
         By ``"gptq"`` and ``"awq"``, which look at data, it only makes the variables: `Model.quantize` shows the layer
@@ -78,8 +78,8 @@ class Quantizable:
 
         Args:
             mode: ``"int8"``, ``"int4"``, ``"float8"``, ``"ternary"``, ``"gptq"`` or ``"awq"``.
-            config: a `quantizers.QuantizationConfig` of the mode, in place of the mode's own.
             type_check: whether a subclass, which may compute something else, is refused.
+            config: a `quantizers.QuantizationConfig` of the mode, in place of the mode's own.
 
         Raises:
             NotImplementedError: for a subclass, or a mode that the layer does not have.

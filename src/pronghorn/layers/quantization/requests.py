@@ -18,7 +18,9 @@ def checked(quantize: Callable[..., Any]) -> Callable[..., Any]:
     """A class's ``quantize`` with what belongs around it: the configuration made, the layer checked and opened."""
 
     @functools.wraps(quantize)
-    def wrapped(self: Any, mode: Any = None, config: Any = None, **kwargs: Any) -> Any:
+    def wrapped(self: Any, mode: Any = None, type_check: bool = True, config: Any = None, **kwargs: Any) -> Any:
+        if not type_check:
+            kwargs["type_check"] = False  # a layer's own `quantize` may have no such argument
         if self.__dict__.get("_being_quantized"):  # super().quantize() inside of a quantize()
             return quantize(self, mode=mode, config=config, **kwargs)
         config = resolved(mode, config)
@@ -83,13 +85,13 @@ class QuantizationRequests:
             cls.quantize = checked(cls.__dict__["quantize"])  # type: ignore[method-assign]
 
     @checked
-    def quantize(self, mode: Any = None, config: Any = None, type_check: bool = True) -> None:
+    def quantize(self, mode: Any = None, type_check: bool = True, config: Any = None) -> None:
         """Put integers, or eight-bit floats, in the place of the weights.
 
         Args:
             mode: ``"int8"``, ``"int4"``, ``"float8"``, ``"ternary"``, ``"gptq"`` or ``"awq"``.
-            config: a `quantizers.QuantizationConfig` of the mode, in place of the mode's own.
             type_check: whether a subclass, which may compute something else, is refused.
+            config: a `quantizers.QuantizationConfig` of the mode, in place of the mode's own.
 
         Raises:
             NotImplementedError: for a layer that cannot be quantized.

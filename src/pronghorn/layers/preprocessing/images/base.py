@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from pronghorn import config, ops, random
+from pronghorn import config, ops, random, tree
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers.preprocessing.data_layer import DataLayer
 from pronghorn.layers.preprocessing.images.whole_calls import call_compiled
@@ -91,6 +91,30 @@ class ImageLayer(DataLayer):
     ) -> Any:
         """The masks that belong to changed images."""
         return segmentation_masks
+
+    # -- one image, in maps of data sets ----------------------------------------------------------------------------
+    def transform_single_image(self, image: Any, transformation: Any, training: bool = True) -> Any:
+        """One image ``[height, width, channels]``, changed."""
+        return self._of_one(self.transform_images, image, transformation, training)
+
+    def transform_single_label(self, label: Any, transformation: Any, training: bool = True) -> Any:
+        """The label of one image that was changed."""
+        return self._of_one(self.transform_labels, label, transformation, training)
+
+    def transform_single_bounding_box(self, bounding_box: Any, transformation: Any, training: bool = True) -> Any:
+        """The boxes ``{"boxes": [n, 4], "labels": [n]}`` of one image that was changed."""
+        return self._of_one(self.transform_bounding_boxes, bounding_box, transformation, training)
+
+    def transform_single_segmentation_mask(
+        self, segmentation_mask: Any, transformation: Any, training: bool = True
+    ) -> Any:
+        """The mask of one image that was changed."""
+        return self._of_one(self.transform_segmentation_masks, segmentation_mask, transformation, training)
+
+    def _of_one(self, transform: Any, sample: Any, transformation: Any, training: bool) -> Any:
+        batch = tree.map_structure(lambda x: ops.expand_dims(ops.convert_to_tensor(x), axis=0), sample)
+        found = transform(batch, transformation, training=training)
+        return tree.map_structure(lambda x: ops.squeeze(x, axis=0), found)
 
     # -- the call ---------------------------------------------------------------------------------------------------
     def call(self, inputs: Any, training: bool = True) -> Any:
