@@ -281,9 +281,10 @@ class FunctionBuilder:
         """A phi node over (value, label) pairs; it must come first in its block."""
         return self.let(f"phi {ty} " + ", ".join(f"[ {value}, %{label} ]" for value, label in incoming))
 
-    def opaque(self, pointer: str) -> str:
-        """The same pointer, but the optimiser no longer knows how it was computed (an empty piece of assembly)."""
-        return self.let(f'call ptr asm "", "=r,0"(ptr {pointer})')
+    def opaque(self, value: Operand, ty: str = "ptr") -> str:
+        """The same pointer or number, but the optimiser no longer knows how it was computed (an empty piece of
+        assembly)."""
+        return self.let(f'call {ty} asm "", "=r,0"({ty} {value})')
 
     # -- vectors -----------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -36,7 +37,7 @@ from pronghorn.codegen.evaluator import Evaluator
 from pronghorn.codegen.launch import Launch
 from pronghorn.codegen.loops import emit_loops
 from pronghorn.codegen.pooling import PoolEpilogue
-from pronghorn.codegen.slots import Slots, Tables
+from pronghorn.codegen.slots import Tables
 from pronghorn.codegen.units import Units
 from pronghorn.codegen.values import round_to
 from pronghorn.compiler.costs import typical
@@ -80,7 +81,7 @@ def _emit_part(
     made, tile_epilogue = _chosen(kernel, part, spec, tables, target)
     epilogue, code = None, 0
     if tile_epilogue is None and (len(kernel.stores) > 1 or kernel.stores[0].value is not kernel.accumulated[0]):
-        epilogue = _epilogue(kernel, part, tables)
+        epilogue = _epilogue(kernel, part)
         code = sum(map(code_of, walk(*(s.expr for s in kernel.stores))))
     scratch = [_scratch_value(s, kernel) for s in made.scratch]
     slots = [tables.buffer(v) for v in scratch]
@@ -256,18 +257,20 @@ def _launch(
     )
 
 
-def _epilogue(
-    kernel: ContractionKernel, part: Part, tables: Tables
-) -> Callable[[FunctionBuilder, str, str, Place], None]:
+def _epilogue(kernel: ContractionKernel, part: Part) -> Callable[[FunctionBuilder, str, str, Place], None]:
     """What is stored instead of the plain sums: the kernel's expressions, computed from the accumulators."""
     offset = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
-    by_function: dict[int, Slots] = {}
+    indices = [*all_indices(*(s.expr for s in kernel.stores)), offset]
+
+    @functools.cache
+    def is_one_stride(outer: Axis, inner: Axis) -> bool:
+        return _one_stride(kernel, outer, inner, indices)
 
     def write(fb: FunctionBuilder, sums: str, ty: str, place: Place) -> None:
-        slots = by_function.setdefault(id(fb), Slots(fb, tables))
+        slots = place.coords.slots
         ev = Evaluator(fb, slots, [s.expr for s in kernel.stores], *lanes_along(kernel, place))
         with ExitStack() as stack:
-            for var, value in coordinates(kernel, part, fb, place, slots):
+            for var, value in coordinates(kernel, part, fb, place, slots, is_one_stride):
                 stack.enter_context(ev.bind(var, value, hoist=False))
             ev.mask = place.mask
             ev.set_accumulated(0, _rounded(fb, sums, kernel, place.lanes), place.lanes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 from pronghorn.codegen.builder import FunctionBuilder, Operand
@@ -27,22 +28,30 @@ def lanes_along(kernel: ContractionKernel, place: Place) -> tuple[LoopVar | None
 
 
 def coordinates(
-    kernel: ContractionKernel, part: Part, fb: FunctionBuilder, place: Place, slots: Slots
+    kernel: ContractionKernel,
+    part: Part,
+    fb: FunctionBuilder,
+    place: Place,
+    slots: Slots,
+    is_one_stride: Callable[[Axis, Axis], bool] | None = None,
 ) -> list[tuple[LoopVar, Operand]]:
-    """(loop variable, value) pairs. Where lanes run along merged axes, the outer ones count in the innermost."""
-    merged = place.axis if place.lanes > 1 else ()
-    counted = {outer.name for outer in merged[:-1]}
+    """(loop variable, value) pairs.
+
+    Where lanes run along merged axes, the outer ones count in the innermost; so do those of other merged axes, the
+    outer and the inner, of which ``is_one_stride`` says that nothing tells them apart.
+    """
+    along = place.axis if place.lanes > 1 else ()
+    counts_on = {(outer.name, inner.name) for outer, inner in pairwise(along)}
+    if is_one_stride is not None:
+        merged = place.coords.merged()
+        counts_on |= {(outer.name, inner.name) for outer, inner in merged if is_one_stride(outer, inner)}
     values: dict[LoopVar, Operand] = dict.fromkeys(kernel.vars, 0)
+    outermost = {outer for outer, _ in counts_on}
     for axis in part.axes:
-        if axis.output is None or axis.name in counted:
+        if axis.output is None or axis.name in outermost:
             continue
         var = variable_of(kernel, axis)
-        value: Operand = 0
-        if merged and axis.name == merged[-1].name:
-            for outer, inner in pairwise(merged):
-                value = fb.mul(fb.add(value, place.coords[outer.name]), slots.extent(inner.extent))
-        if axis.name in place.coords:
-            value = fb.add(value, place.coords[axis.name])
+        value: Operand = place.coords.counted(axis.name, counts_on) if axis.name in place.coords else 0
         apart = slots.extent(axis.c) if axis.group else axis.step
         values[var] = fb.add(values[var], fb.add(fb.mul(value, apart), axis.first))
     return list(values.items())

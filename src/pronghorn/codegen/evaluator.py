@@ -156,9 +156,9 @@ class Evaluator:
         if isinstance(term, LoopVar):
             return self.bound[term]
         if isinstance(term, Quotient):
-            return self.fb.div(self.index(term.index), self.slots.extent(term.divisor))
+            return self.fb.div(self.index(term.index), self.slots.divisor(term.divisor))
         if isinstance(term, Remainder):
-            return self.fb.rem(self.index(term.index), self.slots.extent(term.divisor))
+            return self.fb.rem(self.index(term.index), self.slots.divisor(term.divisor))
         assert isinstance(term, Loaded)
         key = ("loaded", id(term))
         known = self._find(key)
@@ -198,7 +198,7 @@ class Evaluator:
             return fb.op("add", ty, first, ids)
         if isinstance(term, (Quotient, Remainder)):
             opcode = "udiv" if isinstance(term, Quotient) else "urem"
-            divisor = self.slots.extent(term.divisor)
+            divisor = self.slots.divisor(term.divisor)
             # a Python int becomes a constant vector, which LLVM divides by with a multiplication
             by = literal(divisor, ty) if isinstance(divisor, int) else fb.splat(divisor, "i64", lanes)
             return fb.op(opcode, ty, self._index_vector(term.index, lanes), by)

@@ -19,7 +19,7 @@ from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, l
 from pronghorn.codegen.elementwise import emit_elementwise
 from pronghorn.codegen.evaluator import Evaluator
 from pronghorn.codegen.math_functions import FUNCTIONS
-from pronghorn.codegen.slots import Slots, Tables
+from pronghorn.codegen.slots import MOST_WRITTEN, Slots, Tables
 from pronghorn.codegen.values import value_type
 from pronghorn.compiler.costs import MOST_COLUMNS, typical
 from pronghorn.compiler.expr import Apply, Index, Load, LoopVar, all_indices, walk
@@ -83,7 +83,7 @@ class LoopEmitter:
     def __init__(self, module: ModuleBuilder, kernel: LoopKernel, tables: Tables, target: Target):
         self.kernel, self.width = kernel, target.lanes("float32")
         self.fb = start_kernel(module, kernel.name)
-        self.slots = Slots(self.fb, tables)
+        self.slots = Slots(self.fb, tables, MOST_WRITTEN)
         self.offset = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
         self.roots = [s.expr for s in kernel.stores] + [e for r in kernel.reductions for e in r.roots]
         indices = [*all_indices(*self.roots), self.offset]
@@ -184,7 +184,14 @@ class LoopEmitter:
         return Units(product(tuple(x.extent for x in united)), per_element * typical(size))
 
     def _by_columns(self, last: Loop) -> None:
-        self._mapped(last, 0, self.slots.extent(last.extent))
+        self._mapped(last, 0, self._across(last))
+
+    def _across(self, loop: Loop) -> Operand:
+        """The extent of the loop that runs in vectors: written where one vector is all, which needs no loop."""
+        return int(loop.extent) if self._is_written(loop) else self.slots.extent(loop.extent)
+
+    def _is_written(self, loop: Loop) -> bool:
+        return isinstance(loop.extent, int) and loop.extent <= self.width
 
     def _single(self) -> Units:
         with self.fb.loop("%begin", "%end"):
@@ -231,49 +238,62 @@ class LoopEmitter:
             self._enter(stack, loops[0], i, hoist=True)
             self._inner_loops(loops[1:], body)
 
-    def _mapped(self, loop: Loop, start: Operand, stop: Operand, body: Callable[[int], None] | None = None) -> None:
-        """Results along ``loop``, from a whole number of vectors on; ``body`` is told how many lanes to compute."""
-        left = _left(loop.extent, self.lanes)
-        narrow = self.lanes
-        while left and narrow > self.width and narrow // 2 >= left:  # each lane is a result of its own
-            narrow //= 2
-        self._in_vectors(loop, start, stop, body or self._element, left, narrow)
+    def _mapped(
+        self, loop: Loop, start: Operand, stop: Operand, body: Callable[[int], None] | None = None, lanes: int = 0
+    ) -> None:
+        """Results along ``loop``, from a whole number of vectors on.
+
+        ``body`` is told how many lanes to compute: ``lanes`` if given, else those of the kernel, and in the end fewer.
+        """
+        body, lanes = body or self._element, lanes or self.lanes
+        if lanes > self.width:  # several registers at once, then single ones
+            start = self._whole_vectors(loop, start, stop, body, lanes)
+            lanes = self.width
+        self._in_vectors(loop, start, stop, body, lanes)
+
+    def _whole_vectors(
+        self, loop: Loop, start: Operand, stop: Operand, body: Callable[[int], None], lanes: int
+    ) -> Operand:
+        """``body`` for each whole vector of a loop's elements; where what they leave starts."""
+        fb, ev = self.fb, self.evaluator
+        whole = fb.add(start, fb.mul(fb.div(fb.sub(stop, start), lanes), lanes))
+        if not (isinstance(whole, int) and isinstance(start, int) and whole <= start):
+            with ev.level():
+                ev.splats(lanes)
+                with fb.loop(start, whole, lanes) as i, ExitStack() as stack:
+                    self._enter(stack, loop, i)
+                    body(lanes)
+        return whole
 
     def _in_vectors(
-        self, loop: Loop, start: Operand, stop: Operand, body: Callable[[int], None], left: int | None, last: int
+        self, loop: Loop, start: Operand, stop: Operand, body: Callable[[int], None], lanes: int, surely: bool = True
     ) -> None:
-        """``body`` for each whole vector of a loop's elements, then once for the rest, under a mask if need be.
+        """``body`` for each whole vector of a loop's elements, then once for the rest, under a mask.
 
         Args:
             loop: the loop.
             start: its first element.
             stop: the one behind its last.
             body: is told how many lanes to compute.
-            left: how many elements whole vectors leave, if they leave any; None where that is not known.
-            last: how many lanes the vector for those has.
+            lanes: of a vector.
+            surely: whether an extent of whole vectors leaves no rest.
         """
-        fb, lanes = self.fb, self.lanes
-        ev = self.evaluator
+        fb, ev = self.fb, self.evaluator
         if lanes == 1:
             with fb.loop(start, stop) as i, ExitStack() as stack:
                 self._enter(stack, loop, i)
                 body(1)
             return
-        with ev.level():
-            whole = fb.add(start, fb.mul(fb.div(fb.sub(stop, start), lanes), lanes))
-            if not (isinstance(whole, int) and isinstance(start, int) and whole <= start):
-                ev.splats(lanes)
-                with fb.loop(start, whole, lanes) as i, ExitStack() as stack:
-                    self._enter(stack, loop, i)
-                    body(lanes)
-            if left == 0 or (isinstance(whole, int) and isinstance(stop, int) and whole >= stop):
-                return
-            with fb.if_(fb.cmp("slt", "i64", whole, stop)), ExitStack() as stack:
-                ev.splats(last)
-                ev.mask = None if left == last else fb.mask_first(left or fb.sub(stop, whole), last)
-                self._enter(stack, loop, whole)
-                body(last)
-                ev.mask = None
+        whole = self._whole_vectors(loop, start, stop, body, lanes)
+        left = _left(loop.extent, lanes)
+        if (left == 0 and surely) or (isinstance(whole, int) and isinstance(stop, int) and whole >= stop):
+            return
+        with ev.level(), fb.if_(fb.cmp("slt", "i64", whole, stop)), ExitStack() as stack:
+            ev.splats(lanes)
+            ev.mask = fb.mask_first(fb.sub(stop, whole), lanes)
+            self._enter(stack, loop, whole)
+            body(lanes)
+            ev.mask = None
 
     def _element(self, lanes: int) -> None:
         """One vector of results: reductions, then stores."""
@@ -314,14 +334,14 @@ class LoopEmitter:
         if depth == len(loops):
             body()
             return
-        start, stop = self._range(depth)
+        start, stop = self._range(depth, self.slots.extent(loops[depth].extent))
         with self.fb.loop(start, stop) as i, ExitStack() as stack:
             self._enter(stack, loops[depth], i, hoist=True)
             self._reduction_loops(depth + 1, body, last)
 
-    def _range(self, depth: int) -> tuple[Operand, Operand]:
-        fb = self.fb
-        extent, chunk = self.slots.extent(self.reduced[depth].extent), self.kernel.reductions[0].chunk
+    def _range(self, depth: int, extent: Operand) -> tuple[Operand, Operand]:
+        """The part of a reduced loop that is done here: the chunk's of the outermost, if it is in chunks."""
+        fb, chunk = self.fb, self.kernel.reductions[0].chunk
         if depth or chunk is None:
             return 0, extent
         number, size = chunk
@@ -353,7 +373,7 @@ class LoopEmitter:
         lies, so that the processor fetches it ahead. Column by column takes three times as long, beyond the caches."""
         fb, reductions, extent = self.fb, self.kernel.reductions, columns.extent
         assert isinstance(extent, int)
-        sums = [fb.alloca(value_type(r.element.dtype), extent + self.lanes, align=64) for r in reductions]
+        sums = [fb.alloca(value_type(r.element.dtype), MOST_COLUMNS + self.lanes, align=64) for r in reductions]
 
         def columnwise(body: Callable[[list[State]], None], first: bool = False) -> None:
             def here(lanes: int) -> None:
@@ -361,7 +381,7 @@ class LoopEmitter:
                 with self.evaluator.level():
                     body([State(fb, r, lanes, kept=(array, at, first)) for r, array in zip(reductions, sums)])
 
-            self._mapped(columns, 0, extent, here)
+            self._mapped(columns, 0, self._across(columns), here, min(self.lanes, 2 * self.width))
 
         columnwise(_keep, first=True)
         self._reduction_loops(0, lambda: columnwise(self._take_and_keep))
@@ -402,11 +422,10 @@ class LoopEmitter:
                     value = ev.value(state.reduction.element, lanes)
                     state.update(value, self._place(state.reduction, state), ev.mask)
 
-        left: int | None = _left(loop.extent, self.lanes)
-        if len(self.reduced) == 1 and chunk is not None and _left(chunk[1], self.lanes) != 0:
-            left = None
-        start, stop = self._range(len(self.reduced) - 1)
-        self._in_vectors(loop, start, stop, element, left, self.lanes)
+        number = len(self.reduced) - 1
+        surely = number > 0 or chunk is None or _left(chunk[1], self.lanes) == 0
+        start, stop = self._range(number, self._across(loop))
+        self._in_vectors(loop, start, stop, element, self.lanes, surely)
 
 
 def _left(extent: Extent, lanes: int) -> int | None:

@@ -49,17 +49,17 @@ def emit_philox(
     instruction (``pmuludq``), which ignores the upper halves as well. The key's words are i32 scalars.
     """
     wide = vec("i64", lanes)
-    c0, c1, c2, c3 = counter
-    k0, k1 = (_key(fb, word, lanes) for word in key)
-    for number in range(_ROUNDS):
-        if number:
-            k0, k1 = (fb.op("add", wide, k, literal(step, wide)) for k, step in zip((k0, k1), _WEYL))
+    keys = [_key(fb, word, lanes) for word in key]
+    # Written out, the rounds are ten times the code and no faster: a processor works on several blocks anyway.
+    with fb.loop_carry(0, _ROUNDS, [(wide, word) for word in (*counter, *keys)]) as loop:
+        c0, c1, c2, c3, k0, k1 = loop.carried
         product0, product1 = _product(fb, c0, 0, wide), _product(fb, c2, 1, wide)
         high0, high1 = (fb.op("lshr", wide, p, literal(32, wide)) for p in (product0, product1))
         c0 = fb.op("xor", wide, fb.op("xor", wide, high1, c1), k0)
         c2 = fb.op("xor", wide, fb.op("xor", wide, high0, c3), k1)
-        c1, c3 = product1, product0
-    return c0, c1, c2, c3
+        following = [fb.op("add", wide, k, literal(step, wide)) for k, step in zip((k0, k1), _WEYL)]
+        loop.following.extend([c0, product1, c2, product0, *following])
+    return loop.results[0], loop.results[1], loop.results[2], loop.results[3]
 
 
 def _key(fb: FunctionBuilder, word: Operand, lanes: int) -> str:

@@ -8,6 +8,8 @@ from pronghorn.compiler.kernels import root_of
 from pronghorn.graph.dim import Dim, Extent
 from pronghorn.graph.ir import Value
 
+MOST_WRITTEN = 4  # larger numbers are read from the table, in kernels that are no slower for it
+
 
 class Tables:
     """The numbering of a program's buffers (table ``bufs``) and run-time numbers (table ``dims``)."""
@@ -47,12 +49,19 @@ class KernelTables(Tables):
 
 
 class Slots:
-    """Access to the tables from one function: everything is loaded once, in its entry block."""
+    """Access to the tables from one function: everything is loaded once, in its entry block.
 
-    def __init__(self, fb: FunctionBuilder, tables: Tables):
-        self.fb, self.tables = fb, tables
+    Args:
+        fb: the function.
+        tables: the kernel's tables.
+        most_written: the largest number that is written into the code. Larger ones are read from the table, so that
+            kernels that differ in them alone are one function.
+    """
+
+    def __init__(self, fb: FunctionBuilder, tables: Tables, most_written: int | None = None):
+        self.fb, self.tables, self._most_written = fb, tables, most_written
         self._pointers: dict[int, str] = {}
-        self._extents: dict[Dim, str] = {}
+        self._extents: dict[Extent, str] = {}
 
     def pointer(self, value: Value) -> str:
         """The address of a value's buffer."""
@@ -61,12 +70,22 @@ class Slots:
             self._pointers[slot] = self.fb.entry_load("ptr", "bufs", slot)
         return self._pointers[slot]
 
+    def is_written(self, number: int) -> bool:
+        """Whether a number stands in the code."""
+        return self._most_written is None or abs(number) <= self._most_written
+
+    def divisor(self, extent: Extent) -> Operand:
+        """An extent to divide by, which is always written where it is known: that makes it a multiplication."""
+        return extent if isinstance(extent, int) else self.extent(extent)
+
     def extent(self, extent: Extent) -> Operand:
         """An extent: an int, or loaded from the table. Multiples of one number are loaded once."""
-        if isinstance(extent, int):
+        if isinstance(extent, int) and self.is_written(extent):
             return extent
         if extent not in self._extents:
-            base, factor = _base_of(extent)
+            base, factor = (extent, 1) if isinstance(extent, int) else _base_of(extent)
+            if not self.is_written(factor):
+                base, factor = extent, 1
             if base not in self._extents:
                 self._extents[base] = self.fb.entry_load("i64", "dims", self.tables.extent(base))
             self._extents[extent] = self.fb.entry_mul(self._extents[base], factor)
@@ -78,7 +97,7 @@ class Slots:
         return self.fb.min(number, count.limit) if count.limit else number
 
 
-def _base_of(extent: Dim) -> tuple[Dim, int]:
+def _base_of(extent: Dim) -> tuple[Extent, int]:
     """What an extent is a multiple of, and how many times."""
     if len(extent.terms) > 1:
         return extent, 1

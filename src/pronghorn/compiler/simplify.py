@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -96,12 +97,19 @@ class Simplifier(Rewriter):
         [zeros] = self.shared(P.broadcast_in_dim, [zero], {"shape": aval.shape, "dims": ()})
         return zeros
 
+    def _filled(self, array: np.ndarray) -> list[Value]:
+        """An array of one number: that number, which code can hold, rather than memory to read."""
+        [number] = self.shared(P.constant, [], {"value": array.reshape(-1)[0]})
+        return self.shared(P.broadcast_in_dim, [number], {"shape": array.shape, "dims": ()})
+
     def shared(
         self, prim: P.Primitive, inputs: list[Value], params: dict[str, Any], like: Node | None = None
     ) -> list[Value]:
         """A node, or the equal one that is there already. ``like``: the old graph's node that does the same."""
         folded = _fold(prim, inputs, params)
         if folded is not None:
+            if _is_uniform(folded):
+                return self._filled(folded)
             prim, inputs, params, like = P.constant, [], {"value": folded}, None
         key = node_key(prim, inputs, params)
         known = self._known.get(key)
@@ -131,9 +139,27 @@ def _is_empty(value: Value) -> bool:
     return any(isinstance(d, int) and d == 0 for d in value.shape)
 
 
-def _constant(value: Value) -> np.ndarray | None:
+def _small_constant(value: Value) -> np.ndarray | None:
+    """The array that a value is known to be, if it is small."""
+    if any(not isinstance(d, int) for d in value.shape) or prod(map(int, value.shape)) > FOLD_LIMIT:
+        return None
     node = value.node
-    return node.params["value"] if node is not None and node.prim is P.constant else None
+    if node is not None and node.prim is P.constant:
+        return node.params["value"]
+    if node is not None and node.prim is P.broadcast_in_dim:
+        filling = node.inputs[0].node
+        if filling is not None and filling.prim is P.constant and filling.params["value"].size == 1:
+            return np.full(value.shape, filling.params["value"].reshape(-1)[0])
+    return None
+
+
+def _has_one_element(value: Value) -> bool:
+    return all(isinstance(d, int) and d == 1 for d in value.shape)
+
+
+def _is_uniform(array: np.ndarray) -> bool:
+    """Whether an array of several elements has the same bits in each."""
+    return array.size > 1 and array.tobytes() == array.reshape(-1)[:1].tobytes() * array.size
 
 
 _NO_FOLD = frozenset(
@@ -145,8 +171,10 @@ def _fold(prim: P.Primitive, inputs: list[Value], params: dict[str, Any]) -> np.
     """The result of a small operation on constants."""
     if prim.name in _NO_FOLD or prim.family == "linalg" or not inputs:
         return None
-    constants = [_constant(v) for v in inputs]
-    if any(c is None or c.size > FOLD_LIMIT for c in constants) or _has_dim(params):
+    if prim is P.broadcast_in_dim and _has_one_element(inputs[0]):
+        return None
+    constants = [_small_constant(v) for v in inputs]
+    if any(c is None for c in constants) or _has_dim(params):
         return None
     avals = prim.infer([v.aval for v in inputs], params)
     if len(avals) != 1 or np.prod([int(d) for d in avals[0].shape]) > FOLD_LIMIT:

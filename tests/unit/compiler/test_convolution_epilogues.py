@@ -1,11 +1,14 @@
 """What follows a convolution is computed with it, and what several kernels need of it is stored once."""
 
+import re
+
 import numpy as np
 import pytest
 
 from pronghorn import ops
 from pronghorn.autodiff.backward import backward
 from pronghorn.backends.llvm import Executable
+from pronghorn.backends.llvm.build import build
 from pronghorn.backends.numpy import run
 from pronghorn.compiler.kernels import ContractionKernel, Nest, PooledKernel
 from pronghorn.compiler.stages import lower, rewrite
@@ -149,3 +152,16 @@ def test_a_gradient_s_test_of_a_rectified_value_keeps_nan(test):
     inputs = [np.float32([-1, -0.0, 0, 1, np.inf, -np.inf, np.nan]), np.arange(1, 8, dtype="float32")]
     for got, expected in zip(Executable(traced)(*inputs), run(traced.graph, inputs), strict=True):
         np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("gate", [False, True])
+def test_rows_of_an_epilogue_are_told_apart_only_where_it_matters(gate):
+    """Places of images that lie one after another are one axis, unless something is read by the image alone."""
+    shapes = [(BATCH, 7, 7, 20), (1, 1, 20, 24), (BATCH, 1, 1, 24) if gate else (BATCH, 7, 7, 24)]
+    traced = trace(lambda x, w, other: [ops.conv(x, w) + other], [Aval(shape, "float32") for shape in shapes])
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=(3 if s[0] is BATCH else s[0], *s[1:])).astype("float32") for s in shapes]
+    np.testing.assert_allclose(Executable(traced)(*arrays)[0], run(traced.graph, arrays)[0], rtol=1e-5, atol=1e-5)
+    text = build(traced, (), host_target(), False).text
+    divided = set(re.findall(r"(udiv|urem) i64 %v\d+, (\d+)\n", text))
+    assert (("udiv", "49") in divided, ("urem", "49") in divided) == (gate, gate) and ("urem", "7") not in divided

@@ -32,3 +32,23 @@ def test_nothing_is_computed_of_nothing():
 def test_a_sum_over_nothing_stays():
     graph = simplify(trace(lambda x: [P.reduce_prod(x, axes=(1,))], [Aval((2, 0), "float32")]).graph)
     np.testing.assert_array_equal(run(graph, [np.ones((2, 0), "float32")])[0], [1.0, 1.0])
+
+
+@pytest.mark.parametrize("number", [0.75, -0.0, np.nan])
+def test_a_small_array_of_one_number_is_that_number(number):
+    def fn(x):
+        filled = P.broadcast_in_dim(np.float32(number), shape=(8,), dims=())
+        return [P.mul(x, P.add(filled, filled))]
+
+    graph = simplify(trace(fn, [Aval((8,), "float32")]).graph)
+    constants = [node.params["value"] for node in graph.nodes if node.prim is P.constant]
+    assert [value.size for value in constants] == [1] and "add" not in _names(graph)
+    [result] = run(graph, [np.ones(8, "float32")])
+    np.testing.assert_array_equal(result, np.full(8, 2 * number, "float32"))
+    np.testing.assert_array_equal(np.signbit(result), np.signbit(np.full(8, 2 * number, "float32")))
+
+
+def test_a_small_array_of_several_numbers_stays():
+    graph = simplify(trace(lambda x: [P.add(x, P.neg(np.float32([0.0, -0.0])))], [Aval((2,), "float32")]).graph)
+    constants = [node.params["value"] for node in graph.nodes if node.prim is P.constant]
+    assert [value.shape for value in constants] == [(2,)] and "neg" not in _names(graph)

@@ -19,7 +19,7 @@ from pronghorn.codegen.contraction.nest import (
 )
 from pronghorn.codegen.contraction.plan import Plan, combine_counts
 from pronghorn.codegen.convert import HasFeatures
-from pronghorn.codegen.slots import Slots, Tables
+from pronghorn.codegen.slots import MOST_WRITTEN, Slots, Tables
 from pronghorn.codegen.units import Count
 
 __all__ = ["emit_combine", "partial_strides"]
@@ -47,7 +47,7 @@ def emit_combine(
     """Writes the kernel: it adds the partial sums (in ``slot``) in the order of the chunks and calls the epilogue."""
     fb = start_kernel(module, name)
     spec, lanes = plan.spec, plan.tile.lanes
-    slots = Slots(fb, tables)
+    slots = Slots(fb, tables, MOST_WRITTEN)
     strides, chunk_stride = partial_strides(fb, slots, plan)
     partials, c_base = base_pointer(fb, slot), base_pointer(fb, spec.c.slot)
     scalar = llvm_type(spec.sum_dtype)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pronghorn.codegen.builder import FunctionBuilder, Operand, literal, llvm_type, vec
 from pronghorn.codegen.contraction.spec import Array, Axis
 from pronghorn.codegen.convert import HasFeatures, convert, storage_type
 from pronghorn.codegen.slots import Slots
+from pronghorn.graph.dim import product
 
 __all__ = [
     "Coordinates",
@@ -42,21 +44,45 @@ def split_unit(fb: FunctionBuilder, unit: Operand, counts: Sequence[Operand]) ->
 
 
 class Coordinates(Mapping[str, Operand]):
-    """The coordinates of a place by the caller's axis names; those of merged axes are worked out when asked for."""
+    """The coordinates of a place by the caller's axis names; those of merged axes are worked out when asked for.
+
+    ``slots`` are those of the function that asks.
+    """
 
     def __init__(self, fb: FunctionBuilder, slots: Slots, axes: Sequence[Axis], values: Mapping[str, Operand]) -> None:
-        self._fb, self._slots, self._values = fb, slots, values
+        self._fb, self.slots, self._values = fb, slots, values
         self._axes = {name: axis for axis in axes if axis.name in values for name in (part.name for part in axis.whole)}
 
     def __getitem__(self, name: str) -> Operand:
+        return self.counted(name, ())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._axes  # `Mapping` would ask for the coordinate, which is code
+
+    def counted(self, name: str, counts_on: Container[tuple[str, str]]) -> Operand:
+        """The coordinate along an axis that counts beyond its end for those outside of it in ``counts_on``.
+
+        ``counts_on`` has pairs of axes, merged one inside the other. Of such a pair the outer is 0: no division is
+        needed to tell them apart.
+        """
         axis = self._axes[name]
-        value = self._values[axis.name]
-        if not axis.parts:
-            return value
-        position = next(number for number, part in enumerate(axis.parts) if part.name == name)
-        for part in reversed(axis.parts[position + 1 :]):
-            value = self._fb.div(value, self._slots.extent(part.extent))
-        return value if position == 0 else self._fb.rem(value, self._slots.extent(axis.parts[position].extent))
+        value, parts = self._values[axis.name], axis.whole
+        last = first = next(number for number, part in enumerate(parts) if part.name == name)
+        if last + 1 < len(parts) and (name, parts[last + 1].name) in counts_on:
+            return 0
+        while first and (parts[first - 1].name, parts[first].name) in counts_on:
+            first -= 1
+        value = self._fb.div(value, self._size(parts[last + 1 :]))
+        return value if first == 0 else self._fb.rem(value, self._size(parts[first : last + 1]))
+
+    def _size(self, parts: Sequence[Axis]) -> Operand:
+        return self.slots.divisor(product(tuple(part.extent for part in parts)))
+
+    def merged(self) -> Iterator[tuple[Axis, Axis]]:
+        """Pairs of axes of the result that are merged, the outer first."""
+        for axis in dict.fromkeys(self._axes.values()):
+            if not axis.reduced:
+                yield from pairwise(axis.whole)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._axes)

@@ -12,7 +12,7 @@ from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, l
 from pronghorn.codegen.contraction.nest import linear, split_unit
 from pronghorn.codegen.contraction.plan import PACK_DEPTH, Plan, pack_counts
 from pronghorn.codegen.convert import HasFeatures, convert, storage_type
-from pronghorn.codegen.slots import Slots, Tables
+from pronghorn.codegen.slots import MOST_WRITTEN, Slots, Tables
 from pronghorn.codegen.units import Count
 from pronghorn.graph.dim import product
 
@@ -58,7 +58,7 @@ class _Packer:
     ) -> None:
         fb = self.fb = start_kernel(module, name)
         self.plan, self.machine = plan, machine
-        slots = self.slots = Slots(fb, tables)
+        slots = self.slots = Slots(fb, tables, MOST_WRITTEN)
         b = plan.spec.b
         self.scalar, self.packed = storage_type(b.dtype), storage_type(plan.packed_dtype)
         self.source = fb.gep(self.scalar, base_pointer(fb, b.slot), slots.extent(b.offset))

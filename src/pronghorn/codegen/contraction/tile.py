@@ -183,13 +183,17 @@ class TileWriter:
         a = fb.gep(storage_type(self.spec.a.dtype), main.a_base, self._offset(main.a))
         b = fb.gep(storage_type(main.b_dtype), main.b_base, self._offset(main.b))
         a, b = fb.opaque(a), fb.opaque(b)
-        self.c_start = self._start_in_c()
+        self.c_start = self._hidden(self._start_in_c())
         keys = [(row, v) for row in range(len(self.rows)) for v in range(self.vectors)]
         depth = [axis for axis in self.plan.depth if axis.name not in self.state.start]
         sums = self._sum(depth, a, b, [self._initial(self.rows[row], v) for row, v in keys])
         if self.plan.dot:
             sums = [self._fold(value) for value in sums]
         self._finish(dict(zip(keys, sums, strict=True)))
+
+    def _hidden(self, number: Operand) -> Operand:
+        """A number from which addresses are counted, without the loops that it comes from: see `_advance`."""
+        return number if isinstance(number, int) else self.fb.opaque(number, "i64")
 
     def _offset(self, strides: dict[str, Operand]) -> Operand:
         """Elements from an array's origin to the tile's first element."""
@@ -356,6 +360,8 @@ class TileWriter:
     # -- what becomes of the sums ------------------------------------------------------------------------------------
 
     def _finish(self, sums: dict[tuple[int, int], str]) -> None:
+        if self.main.epilogue or self.main.tile_epilogue:
+            self.here = {name: self._hidden(start) for name, start in self.state.start.items()}
         ty = self.scalar if self.plan.dot else self.ty
         if self.main.tile_epilogue:
             self.main.tile_epilogue(self.fb, self._result(sums, ty))
@@ -378,7 +384,7 @@ class TileWriter:
                         place.store(sums[number, v])
 
     def _finish_in_a_loop(self, epilogue: Epilogue, sums: dict[tuple[int, int], str], ty: str) -> None:
-        """Put the sums on the stack and go through them row by row, with the code of one row for all."""
+        """Put the sums on the stack and go through them, with the code of one for all but those under a mask."""
         fb = self.fb
         slot = fb.alloca(ty, len(sums), align=size_of(ty))
         for number, v in sums:
@@ -391,8 +397,16 @@ class TileWriter:
                 row.append(stack.enter_context(fb.loop(0, steps if limit is None else fb.min(steps, limit))))
                 first = fb.add(fb.mul(first, steps), row[-1])
             first = fb.mul(first, self.vectors)
-            for v in range(self.vectors):
+
+            def finish(v: Operand) -> None:
                 epilogue(fb, fb.load(ty, fb.gep(ty, slot, fb.add(first, v))), ty, self._place(row, v))
+
+            whole = self.vectors if self.tail_mask is None else self.vectors - 1
+            if whole:
+                with fb.loop(0, whole) as across:
+                    finish(across)
+            if whole < self.vectors:
+                finish(whole)
 
     def _result(self, sums: dict[tuple[int, int], str], ty: str) -> TileResult:
         """The tile as an epilogue over whole tiles sees it: always two row axes."""
@@ -407,13 +421,13 @@ class TileWriter:
             lambda i, j, v: self._place(self.rows[numbers[i, j]], v),
         )
 
-    def _values(self, row: Sequence[Operand], v: int) -> dict[str, Operand]:
+    def _values(self, row: Sequence[Operand], v: Operand) -> dict[str, Operand]:
         """The coordinates of an accumulator's first lane."""
-        fb, values = self.fb, dict(self.state.start)
+        fb, values = self.fb, dict(self.here)
         for axis, step in zip(self.row_axes, row, strict=True):
             values[axis.name] = fb.add(values[axis.name], step)
         if not self.plan.dot:
-            values[self.plan.vector.name] = fb.add(values[self.plan.vector.name], v * self.lanes)
+            values[self.plan.vector.name] = fb.add(values[self.plan.vector.name], fb.mul(v, self.lanes))
         return values
 
     def _start_in_c(self) -> Operand:
@@ -422,15 +436,15 @@ class TileWriter:
         offset = fb.mul(self.state.chunk, main.chunk_stride) if self.plan.chunks else main.c_origin
         return fb.add(offset, linear(fb, [(start, main.c[name]) for name, start in self.state.start.items()]))
 
-    def _place_offset(self, row: Sequence[Operand], v: int) -> Operand:
+    def _place_offset(self, row: Sequence[Operand], v: Operand) -> Operand:
         """Elements from the base of C, or of the partial sums, to an accumulator's first lane."""
         strides = self.main.c
         steps = [(step, strides[axis.name]) for axis, step in zip(self.row_axes, row, strict=True)]
         if not self.plan.dot:
-            steps.append((v * self.lanes, strides[self.plan.vector.name]))
+            steps.append((self.fb.mul(v, self.lanes), strides[self.plan.vector.name]))
         return self.fb.add(self.c_start, linear(self.fb, steps))
 
-    def _place(self, row: Sequence[Operand], v: int) -> Place:
+    def _place(self, row: Sequence[Operand], v: Operand) -> Place:
         fb, main, plan = self.fb, self.main, self.plan
         values = self._values(row, v) if main.epilogue or main.tile_epilogue else {}
         lanes, last = (1, False) if plan.dot else (self.lanes, v == self.vectors - 1)

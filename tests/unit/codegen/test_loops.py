@@ -1,0 +1,57 @@
+"""Loop kernels: vectors over extents of any size, and one function for kernels that differ in their extents."""
+
+import numpy as np
+import pytest
+
+from pronghorn import ops
+from pronghorn.backends.llvm.build import build
+from pronghorn.graph.dim import Dim
+from pronghorn.graph.ir import Aval
+from pronghorn.graph.trace import trace
+from pronghorn.runtime.host import host_target
+from pronghorn.trainers.jit import jit
+
+EXTENTS = (0, 1, 3, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 80, 96, 100, 112, 129)  # around one and several registers
+
+
+def _functions(fn, shapes):
+    built = build(trace(fn, [Aval(shape, "float32") for shape in shapes]), (), host_target(), False)
+    return [launch.function for launch in built.emitted.launches]
+
+
+@pytest.mark.parametrize("target", ["host", "sse2", "avx512-emulated"])
+def test_sums_over_rows_and_columns_of_any_extent(target, monkeypatch):
+    if target != "host":
+        monkeypatch.setenv("PRONGHORN_TARGET", target)
+    rng = np.random.default_rng(0)
+    xs = [rng.integers(-9, 9, (37, extent)).astype("int32") for extent in EXTENTS]
+    results = jit(lambda xs: [(ops.sum(x, 0) * 2, ops.sum(x, 1), x * x[:1]) for x in xs])(xs)
+    for x, (columns, rows, products) in zip(xs, results):
+        np.testing.assert_array_equal(columns, x.sum(0) * 2)
+        np.testing.assert_array_equal(rows, x.sum(1))
+        np.testing.assert_array_equal(products, x * x[:1])
+
+
+@pytest.mark.parametrize("extent", [24, 100, 240])
+def test_sums_of_many_rows(extent):
+    x = np.random.default_rng(0).integers(-9, 9, (5003, extent)).astype("float32")
+    sums, squares = jit(lambda x: [ops.sum(x, 0), ops.sum(x * x, 0)])(x)
+    np.testing.assert_array_equal(sums, x.sum(0))
+    np.testing.assert_array_equal(squares, (x * x).sum(0))
+
+
+def test_kernels_that_differ_in_extents_are_one_function():
+    def fn(*xs):
+        return [ops.sin(x) * ops.reshape(ops.cos(x[0, 0]), (1, -1)) for x in xs]
+
+    batch = Dim.symbol("batch")
+    shapes = [(batch, 14, 96), (batch, 7, 160), (batch, 28, 1280)]
+    functions = _functions(fn, shapes)
+    assert len(functions) >= 3 and len(set(functions)) == len(set(_functions(fn, shapes[:1])))
+
+
+def test_filled_constants_are_numbers_in_the_code():
+    def fn(*xs):
+        return [x * ops.full(x.shape, 0.25) + ops.full(x.shape, 0.5) for x in xs]
+
+    assert len(set(_functions(fn, [(32,), (48,), (4096,)]))) == 1
