@@ -41,10 +41,11 @@ These are not in Keras 3.15.1, and so not counted above; Keras adds them in 3.16
 `unpack_ternary`, `losses.SparseCategoricalFocalCrossentropy` and its function,
 `losses.SparseCategoricalCrossentropy(label_smoothing=)`, `ops.column_stack`, `ops.copysign`, `ops.cov`,
 `ops.float_power`, `ops.gammainc`, `ops.grad`, `ops.image.reconstruct_patches`, `ops.lgamma`, `ops.matrix_power` (also
-in `ops.linalg`), `ops.top_k(is_stable=)`, `utils.audio_dataset_from_directory(format=)`. Of what 3.16 adds up to its
-development version of 2026-10-27, not there: `layers.Mosaic`, `quantizers.QuantizationReport`,
-`Model.quantization_summary`, `Model.quantize(verbose=)`, `GPTQConfig(calibration_batch_size=)`,
-`AWQConfig(apply_clip=)`, `FeatureSpace.adapt(verbose=)`, `num_data_shards` of distributions.
+in `ops.linalg`), `ops.top_k(is_stable=)`, `utils.audio_dataset_from_directory(format=)`, `Model.quantization_summary`,
+and of `Model.quantize` the `quantizers.QuantizationReport` that it returns and `verbose=` (False unless given, True in
+3.16). Of what 3.16 adds up to its development version of 2026-10-27, not there: `layers.Mosaic`,
+`GPTQConfig(calibration_batch_size=)`, `AWQConfig(apply_clip=)`, `FeatureSpace.adapt(verbose=)`, `num_data_shards` of
+distributions.
 """
 
 _NUMBERS = """## Numbers

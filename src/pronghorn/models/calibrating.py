@@ -21,8 +21,8 @@ from pronghorn.utils.arguments import shown
 _KEYS = ("pre_block_layers", "sequential_blocks")
 
 
-def calibrate_layers(model: Any, config: CalibratedConfig, filters: Any, type_check: bool) -> bool:
-    """Quantize the layers in the blocks of a model's structure; whether there was one that could be.
+def calibrate_layers(model: Any, config: CalibratedConfig, filters: Any, type_check: bool) -> tuple[set[int], set[int]]:
+    """Quantize the layers in the blocks of a model's structure.
 
     What a block's layers are given is gathered in one pass, with the blocks before quantized; then they are quantized,
     and what the block gives goes on to the next. A layer that is in several blocks is quantized with the first.
@@ -33,12 +33,16 @@ def calibrate_layers(model: Any, config: CalibratedConfig, filters: Any, type_ch
         filters: which layers; see `Model.quantize`.
         type_check: whether subclasses of layers are left out.
 
+    Returns:
+        The identities of the layers that were quantized, and of all in the blocks that could be.
+
     Raises:
         ValueError: before anything is changed, for no structure, blocks without layers that can be quantized, or data
             that are none; with the blocks before quantized, if what is seen in a block does not suffice.
     """
     before, blocks = _structure(model, config)
-    if not any(_layers_in(block) for block in blocks):
+    inside = {id(layer) for block in blocks for layer in _layers_in(block, config.mode)}
+    if not inside:
         raise ValueError(
             f"quantize: by {config.mode} the layers Dense and EinsumDense are quantized, but there is none in the "
             f"sequential_blocks {', '.join(block.name for block in blocks)}."
@@ -55,7 +59,7 @@ def calibrate_layers(model: Any, config: CalibratedConfig, filters: Any, type_ch
             layer.quantize(config.mode, config=config, type_check=type_check)
             layer._settle(found)
         values = [block(value) for value in values]
-    return any(layers for _, layers in plan)
+    return {id(layer) for _, layers in plan for layer in layers}, inside
 
 
 def _structure(model: Any, config: CalibratedConfig) -> tuple[list[Any], list[Any]]:
@@ -89,13 +93,14 @@ def _structure(model: Any, config: CalibratedConfig) -> tuple[list[Any], list[An
     return list(before), list(blocks)
 
 
-def _layers_in(block: Any) -> list[Any]:
-    return [layer for layer in block._flatten_layers() if isinstance(layer, QuantizableProduct)]
+def _layers_in(block: Any, mode: str) -> list[Any]:
+    layers = [layer for layer in block._flatten_layers() if isinstance(layer, QuantizableProduct)]
+    return [layer for layer in layers if mode in layer._quantization_modes]
 
 
 def _meant(block: Any, mode: str, filters: Any, type_check: bool) -> list[Any]:
     """The layers of a block that are to be quantized, checked."""
-    layers = [layer for layer in _layers_in(block) if is_meant(layer, filters)]
+    layers = [layer for layer in _layers_in(block, mode) if is_meant(layer, filters) and not layer._is_quantized]
     layers = [layer for layer in layers if not (type_check and layer._is_of_a_subclass())]
     for layer in layers:
         check(layer, mode)

@@ -16,13 +16,15 @@ from pronghorn.layers.layer import Layer
 from pronghorn.models import pickling
 from pronghorn.models.compiled_call import CompiledCalls
 from pronghorn.models.functional_config import functional_from_config
-from pronghorn.models.quantizing import quantize_layers
+from pronghorn.models.quantizing import quantization_summary, quantize_layers
 from pronghorn.models.state_tree import get_state_tree, set_state_tree
+from pronghorn.quantizers.report import QuantizationReport
 from pronghorn.saving.archive import limited_to, reading
 from pronghorn.saving.legacy.configs import is_keras_2, modernise
 from pronghorn.symbolic.infer import infer_spec
 from pronghorn.symbolic.keras_tensor import KerasTensor, is_keras_tensor
 from pronghorn.trainers.trainer import Trainer
+from pronghorn.utils.io import write
 from pronghorn.utils.summary import print_summary
 
 
@@ -215,7 +217,9 @@ class Model(Trainer, Layer):
         set_state_tree(self, state_tree)
 
     # -- quantization -----------------------------------------------------------------------------------------------
-    def quantize(self, mode: Any = None, config: Any = None, filters: Any = None, **kwargs: Any) -> None:
+    def quantize(
+        self, mode: Any = None, config: Any = None, filters: Any = None, verbose: Any = False, **kwargs: Any
+    ) -> QuantizationReport:
         """Quantize the layers that can be: `Dense`, `EinsumDense`, `Embedding` and `ReversibleEmbedding`.
 
         By ``"gptq"`` and ``"awq"`` only `Dense` and `EinsumDense` are, and only in the blocks that the configuration or
@@ -226,32 +230,63 @@ class Model(Trainer, Layer):
                 where there is a ``config``.
             config: a `quantizers.QuantizationConfig` of the mode, in place of the mode's own.
             filters: which layers: a regular expression that is looked for in their names, a list of them, or a
-                function of a layer.
+                function of a layer. Layers that are quantized already stay so.
+            verbose: whether what was done is printed; not by default, as in Keras 3.15.
             kwargs: ``type_check``: whether subclasses of these layers are left out, as they are by default.
 
+        Returns:
+            What was done to each layer, as from Keras 3.16 on.
+
         Raises:
-            ValueError: for an unknown mode, and for a model that is not built or has been quantized; for gptq and awq
-                without a config, data or a structure.
+            ValueError: for an unknown mode, and for a model that is not built; for gptq and awq without a config, data
+                or a structure.
 
         Example:
 
         >>> from pronghorn import layers, models
         >>> model = models.Sequential([layers.Input((4,)), layers.Dense(3), layers.Dense(2, name="last")])
         >>> model.quantize("int8", filters="last")
+        QuantizationReport(mode='int8', quantized=1, skipped=1, errors=0)
         >>> [layer.dtype_policy.name for layer in model.layers]
         ['float32', 'int8_from_float32']
         """
         type_check = kwargs.pop("type_check", True)
         if kwargs:
             raise ValueError(
-                f"Model.quantize: there is no argument {', '.join(kwargs)}; it takes mode, config, filters "
-                "and type_check."
+                f"Model.quantize: there is no argument {', '.join(kwargs)}; it takes mode, config, filters, "
+                "verbose and type_check."
             )
-        if quantize_layers(self, mode, config, filters, type_check):
+        report = quantize_layers(self, mode, config, filters, type_check)
+        if report.quantized:
             self._trainer_state.forget_functions()
-            self._post_quantize(mode)
+            self._post_quantize(report.mode)
+        if verbose:
+            write(report.render())
+        self._quantization_report = report
+        return report
 
-    def _post_quantize(self, mode: str, **kwargs: Any) -> None:
+    def quantization_summary(self, verbose: Any = True) -> str:
+        """Which layers are quantized, and how many bytes their weights take; of Keras 3.16.
+
+        Args:
+            verbose: whether it is printed, too.
+
+        Example:
+
+        >>> from pronghorn import layers, models
+        >>> model = models.Sequential([layers.Input((16,)), layers.Dense(8, name="first")], name="small")
+        >>> _ = model.quantize("int8")
+        >>> print(model.quantization_summary(verbose=False))
+        Quantized layers of model 'small'
+          small/first: int8_from_float32, 128 weights in 160 bytes with their scales
+        In all 160 bytes; as float32 it would be 512, 3.20 times as many.
+        """
+        summary = quantization_summary(self)
+        if verbose:
+            write(summary)
+        return summary
+
+    def _post_quantize(self, mode: str | None, **kwargs: Any) -> None:
         """After layers were quantized, for libraries' models that have more to make anew."""
 
     def get_quantization_layer_structure(self, mode: str | None = None) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ attach(
         "Int4QuantizationConfig": ".configs",
         "Int8QuantizationConfig": ".configs",
         "QuantizationConfig": ".configs",
+        "QuantizationReport": ".report",
         "Quantizer": ".abs_max",
         "TernaryQuantizationConfig": ".configs",
         "AWQConfig": ".awq",

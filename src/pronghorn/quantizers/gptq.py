@@ -71,7 +71,7 @@ class GPTQConfig(CalibratedConfig):
     >>> table, block = keras.layers.Embedding(9, 4), keras.layers.Dense(4)
     >>> model = keras.Sequential([keras.Input((None,), dtype="int32"), table, block])
     >>> structure = {"pre_block_layers": [table], "sequential_blocks": [block]}
-    >>> model.quantize(
+    >>> report = model.quantize(
     ...     config=GPTQConfig([[1, 2, 3, 4]], None, group_size=2, num_samples=2, sequence_length=3,
     ...                       quantization_layer_structure=structure))
     >>> block.dtype_policy.name, block.quantized_kernel.shape

@@ -1,0 +1,122 @@
+"""`QuantizationReport`: what a call of `Model.quantize` did to each layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+class QuantizationReport:
+    """What `Model.quantize` did, layer by layer, of Keras 3.16.
+
+    Args:
+        mode: the mode of the call, such as ``"int8"``.
+
+    Attributes:
+        mode: the same.
+        quantized: for each layer that was quantized its path, its mode, and the name of its dtype policy.
+        skipped: for each other layer its path, and why: one of the names ``SKIP_...`` of this class.
+        errors: paths with messages; `Model.quantize` raises errors and writes none here.
+
+    Example:
+
+    >>> from pronghorn import layers, models
+    >>> model = models.Sequential([layers.Input((4,)), layers.Dense(3, name="first"), layers.Dense(2, name="last")])
+    >>> report = model.quantize("int8", filters="last")
+    >>> [mode for path, mode, scheme in report.quantized], report.num_skipped
+    (['int8'], 1)
+    """
+
+    SKIP_NO_SUPPORT = "no quantize support"
+    SKIP_FILTERED = "filtered out"
+    SKIP_ALREADY_QUANTIZED = "already quantized"
+    SKIP_OUTSIDE_STRUCTURE = "outside quantization structure"
+
+    def __init__(self, mode: str | None = None) -> None:
+        self.mode = mode
+        self.quantized: list[tuple[str, str, str]] = []
+        self.skipped: list[tuple[str, str]] = []
+        self.errors: list[tuple[str, str]] = []
+
+    def add_quantized(self, path: str, mode: str, scheme: str) -> None:
+        """Note a layer that was quantized, with its mode and its policy's name."""
+        self.quantized.append((path, mode, scheme))
+
+    def add_skipped(self, path: str, reason: str) -> None:
+        """Note a layer that stays as it is."""
+        self.skipped.append((path, reason))
+
+    def add_error(self, path: str, error: Any) -> None:
+        """Note an error, or its message, at a layer."""
+        self.errors.append((path, str(error)))
+
+    @property
+    def num_quantized(self) -> int:
+        return len(self.quantized)
+
+    @property
+    def num_skipped(self) -> int:
+        return len(self.skipped)
+
+    @property
+    def num_errors(self) -> int:
+        return len(self.errors)
+
+    def skipped_by_reason(self, reason: str) -> list[str]:
+        """The paths of the layers that stay as they are for a reason."""
+        return [path for path, why in self.skipped if why == reason]
+
+    def summary_warning(self, max_examples: int = 5) -> str | None:
+        """What to warn of: layers that cannot be quantized, and errors; None for neither.
+
+        Args:
+            max_examples: how many layers are named.
+
+        >>> report = QuantizationReport("int8")
+        >>> report.add_skipped("norm", report.SKIP_NO_SUPPORT)
+        >>> report.summary_warning()
+        'quantize: 1 layer cannot be quantized to int8 and stays as before (norm); 0 layers were quantized.'
+        """
+        parts = []
+        unable = self.skipped_by_reason(self.SKIP_NO_SUPPORT)
+        if unable:
+            stay = "stays" if len(unable) == 1 else "stay"
+            parts.append(
+                f"{_layers(unable)} cannot be quantized to {self.mode} and {stay} as before "
+                f"({_some(unable, max_examples)})"
+            )
+        if self.errors:
+            failed = [path for path, _ in self.errors]
+            parts.append(f"{_layers(failed)} had errors ({_some(failed, max_examples)})")
+        if not parts:
+            return None
+        were = "was" if self.num_quantized == 1 else "were"
+        return f"quantize: {'; '.join(parts)}; {_layers(self.quantized)} {were} quantized."
+
+    def render(self) -> str:
+        """All that is noted, as lines of text.
+
+        >>> report = QuantizationReport("int8")
+        >>> report.add_quantized("last", "int8", "int8_from_float32")
+        >>> print(report.render())
+        Quantization to int8: 1 layer quantized, 0 skipped
+          last: int8_from_float32
+        """
+        lines = [f"Quantization to {self.mode}: {_layers(self.quantized)} quantized, {self.num_skipped} skipped"]
+        lines += [f"  {path}: {scheme}" for path, _, scheme in self.quantized]
+        lines += [f"  {path}: skipped, {reason}" for path, reason in self.skipped]
+        lines += [f"  {path}: error, {message}" for path, message in self.errors]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        counts = f"quantized={self.num_quantized}, skipped={self.num_skipped}, errors={self.num_errors}"
+        return f"QuantizationReport(mode={self.mode!r}, {counts})"
+
+
+def _layers(of: list[Any]) -> str:
+    return f"{len(of)} layer{'' if len(of) == 1 else 's'}"
+
+
+def _some(paths: list[str], count: int) -> str:
+    some: Iterable[str] = paths[:count] if len(paths) <= count else [*paths[:count], "..."]
+    return ", ".join(some)
