@@ -20,6 +20,7 @@ def backward(
     wrt: Sequence[Any],
     leaves: Sequence[Any] = (),
     nodes: Sequence[Node] | None = None,
+    known: Sequence[Tensor | None] = (),
 ) -> list[Tensor | None]:
     """The gradient of ``outputs`` with respect to ``wrt``, as new nodes of the graph that is being traced.
 
@@ -30,6 +31,7 @@ def backward(
         wrt: traced arrays, arguments or intermediate results.
         leaves: arrays that count as independent of everything before them.
         nodes: the nodes through which to go back; all of the graph's by default.
+        known: traced arrays to which the gradients are added, one (or None) for each of ``wrt``, if given.
 
     Returns:
         For each of ``wrt`` an array of its shape and type, or None where no output depends on it.
@@ -61,7 +63,7 @@ def backward(
         cotangents = [ones_like(t) for t in outputs]
     records = [record_of(n) for n in (trace.graph.nodes if nodes is None else nodes)]
     seeds = [as_tensor(c) for c in cotangents]
-    return pull_back(records, outputs, seeds, wrt, [_in_graph(trace, t) for t in leaves])
+    return pull_back(records, outputs, seeds, wrt, [_in_graph(trace, t) for t in leaves], known)
 
 
 def value_and_grad(fn: Callable[..., Any], wrt: Sequence[Any]) -> tuple[Any, list[Tensor | None]]:

@@ -26,12 +26,15 @@ class Context:
         outputs: its results.
         params: its parameters.
         needs: for each input, whether its cotangent is wanted; a rule may give None for the others.
+        take: what has been summed up of an input's cotangent so far, or None. A rule that takes it has it in what it
+            gives for that input: so sums have one order, whether terms come one by one or from a part of the graph.
     """
 
     inputs: Sequence[Tensor]
     outputs: Sequence[Tensor]
     params: dict[str, Any]
     needs: Sequence[bool]
+    take: Callable[[Tensor], Tensor | None]
 
 
 Rule = Callable[..., Gradients]

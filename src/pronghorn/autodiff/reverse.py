@@ -37,6 +37,7 @@ def pull_back(
     cotangents: Sequence[Tensor],
     wrt: Sequence[Tensor],
     leaves: Sequence[Tensor] = (),
+    known: Sequence[Tensor | None] = (),
 ) -> list[Tensor | None]:
     """Cotangents of ``wrt``, None for those on which no output depends.
 
@@ -46,10 +47,11 @@ def pull_back(
         cotangents: those, one for each output.
         wrt: arrays whose cotangents are wanted.
         leaves: arrays through which nothing flows further back.
+        known: what is added first to those of ``wrt``, if given.
     """
     stops = {identity(t) for t in leaves}
     active = _depend_on(records, wrt, stops)
-    found: dict[Hashable, Tensor] = {}
+    found = {identity(t): c for t, c in zip(wrt, known) if c is not None}
     for output, cotangent in zip(outputs, cotangents):
         if identity(output) in active:
             _add(found, identity(output), cotangent)
@@ -61,7 +63,7 @@ def pull_back(
         rule = vjp_rule(record.prim)
         if rule is None or not any(needs):
             continue
-        ctx = Context(record.inputs, record.outputs, record.params, needs)
+        ctx = Context(record.inputs, record.outputs, record.params, needs, lambda t: found.pop(identity(t), None))
         with scope_at(_gradient_scope(record)):
             given = rule(ctx, *(None if k in stops else found.get(k) for k in keys))
         for tensor, needed, gradient in zip(record.inputs, needs, given):

@@ -42,6 +42,7 @@ from pronghorn.compiler.virtual import VIRTUAL, linear, reshape_index
 from pronghorn.graph.dim import Shape
 from pronghorn.graph.dtypes import LOW_PRECISION
 from pronghorn.graph.ir import Aval, Graph, Node, Value
+from pronghorn.graph.regions import starts_again
 from pronghorn.runtime.host import Target
 
 
@@ -55,10 +56,12 @@ class Scheduler:
         self.made_by: dict[Value, int] = {}
         self.lowerings: dict[int, Lowering] = {}
         self._loaded: dict[int, tuple[int, set[Value]]] = {}
+        self._earliest: dict[Value, int] = {}  # the first kernel that may make what is computed again
 
     def run(self) -> Program:
         """The program."""
         for node in casts_first(self.graph):
+            self._note_earliest(node)
             if is_virtual(node):
                 (value,) = node.outputs
                 if value in self.stored:
@@ -77,6 +80,14 @@ class Scheduler:
                 if root is not None and root is not v:
                     aliases[v] = root
         return Program(self.graph, self.kernels, aliases)
+
+    def _note_earliest(self, node: Node) -> None:
+        if starts_again(node):
+            self._earliest[node.outputs[0]] = len(self.kernels)
+        elif self._earliest:
+            first = max((self._earliest.get(v, 0) for v in node.inputs), default=0)
+            if first:
+                self._earliest.update(dict.fromkeys(node.outputs, first))
 
     def _drop_dead_stores(self) -> None:
         """Leave out stores that nothing reads, and kernels that are left with none."""
@@ -121,6 +132,7 @@ class Scheduler:
         index = tuple(map(Index.of, self._vars(value.shape)))
         loads = {e.value for e in walk(_virtual_element(probe, value, node, index)) if isinstance(e, Load)}
         last = max((self.made_by.get(v, -1) for v in loads), default=-1)
+        last = max(last, self._earliest.get(value, 0))
         candidates = sorted({self.made_by[v] for v in loads if v in self.made_by}, reverse=True)
         recent = range(len(self.kernels) - 1, max(-1, len(self.kernels) - LOOK_BACK), -1)
         candidates += [k for k in recent if k not in candidates and loads & self._loads(k)]
@@ -247,7 +259,8 @@ class Scheduler:
         if not is_axis_reduction(node):
             return False
         (x,) = node.inputs
-        for number in range(len(self.kernels) - 1, max(-1, len(self.kernels) - LOOK_BACK), -1):
+        earliest = self._earliest.get(node.outputs[0], 0)
+        for number in range(len(self.kernels) - 1, max(earliest - 1, len(self.kernels) - LOOK_BACK), -1):
             kernel = self.kernels[number]
             if not isinstance(kernel, LoopKernel) or not kernel.reductions or kernel.domain != partial.shape:
                 continue
@@ -297,17 +310,24 @@ def casts_first(graph: Graph) -> list[Node]:
     """The nodes, in front of the others those that only bring inputs into another dtype.
 
     In mixed precision a weight is converted where it is used, such as a bias after the product that it is added to;
-    done before, the addition can be the product's epilogue.
+    done before, the addition can be the product's epilogue. Where something is computed again, so are those of what
+    it reads, and no earlier.
     """
-    early: set[Value] = set(graph.inputs)
-    first, rest = [], []
+    first: list[Node] = []
+    among: dict[Value, list[Node]] = dict.fromkeys(graph.inputs, first)
+    parts: list[list[Node]] = [first, []]
     for node in graph.nodes:
-        if node.prim.name in ("cast", "reshape", "stop_gradient") and all(v in early for v in node.inputs):
-            early.update(node.outputs)
-            first.append(node)
+        if starts_again(node):
+            if parts[-1]:
+                parts += [[], []]
+            among[node.outputs[0]] = parts[-2]
+            parts[-2].append(node)
+        elif node.prim.name in ("cast", "reshape", "stop_gradient") and node.inputs[0] in among:
+            among[node.outputs[0]] = among[node.inputs[0]]
+            among[node.inputs[0]].append(node)
         else:
-            rest.append(node)
-    return first + rest
+            parts[-1].append(node)
+    return [node for part in parts for node in part]
 
 
 def _virtual_element(lowering: Lowering, value: Value, node: Node, index: tuple[Index, ...]) -> Expr:

@@ -13,6 +13,7 @@ from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval, Graph, Node, Value, needed
 from pronghorn.graph.primitives.registry import MEANINGS
+from pronghorn.graph.regions import starts_again
 from pronghorn.graph.rewrite import SMALL, Rewriter, RewriteRule, node_key, with_graphs
 
 FOLD_LIMIT = SMALL  # elements up to which an operation on constants is done now
@@ -207,7 +208,7 @@ def _identity(node: Node, inputs: list[Value]) -> list[Value] | None:
     name, params = node.prim.name, node.params
     out = node.outputs[0]
     if name == "stop_gradient":
-        return [inputs[0]]
+        return None if starts_again(node) else [inputs[0]]
     if name == "custom_vjp":
         n = params["num_args"]
         return inputs[n : n + params["num_outs"]]

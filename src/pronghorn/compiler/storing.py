@@ -19,6 +19,7 @@ from pronghorn.compiler.remaking import make_again
 from pronghorn.compiler.virtual import reshape_index
 from pronghorn.graph.dim import Extent
 from pronghorn.graph.ir import Graph, Node, Value
+from pronghorn.graph.regions import starts_again
 from pronghorn.runtime.host import Target
 
 EXPENSIVE = frozenset(
@@ -45,6 +46,8 @@ def choose_stored(graph: Graph, target: Target) -> set[Value]:
         _store(value, stored)
     _cut_deep(graph, stored)
     for node in graph.nodes:
+        if starts_again(node):  # else all that its operand is made of would be kept for it
+            _store(node.inputs[0], stored)
         if not is_virtual(node):
             stored.update(v for v in node.outputs)
             if node.prim.name in CONTRACTIONS:

@@ -28,25 +28,31 @@ def while_loop(ctx: Context, *cotangents: Tensor | None) -> Gradients:
 
 @vjp("cond")
 def cond(ctx: Context, *cotangents: Tensor | None) -> Gradients:
-    """A cond of the branches' gradients, each of which runs its branch again; of a region, a region."""
+    """A cond of the branches' gradients, each of which runs its branch again; of a region, a region.
+
+    A region's gradient begins with the sums so far, so that its terms are added in the order they have without it.
+    """
     pred, *operands = ctx.inputs
     wanted = [i for i, needed in enumerate(ctx.needs[1:]) if needed]
     known = {k: c for k, c in enumerate(cotangents) if c is not None and is_differentiable(ctx.outputs[k])}
-    inputs = [*operands, *known.values()]
+    sums = [ctx.take(operands[i]) if is_region(ctx.params) else None for i in wanted]
+    inputs = [*operands, *known.values(), *(t for t in sums if t is not None)]
     avals = [Aval(t.shape, t.dtype) for t in inputs]
 
     def gradient_of(branch: Graph) -> Subgraph:
         def fn(*args: Tensor) -> list[Tensor]:
-            xs, cts = args[: len(operands)], args[len(operands) :]
+            rest = iter(args)
+            xs, cts = ([next(rest) for _ in ts] for ts in (operands, known))
+            first = [None if t is None else next(rest) for t in sums]
             outs = inline(branch, xs)
-            grads = backward([outs[k] for k in known], cts, [xs[i] for i in wanted])
+            grads = backward([outs[k] for k in known], cts, [xs[i] for i in wanted], known=first)
             return [zeros_like(xs[i]) if g is None else g for i, g in zip(wanted, grads)]
 
         return trace_body(fn, avals, f"gradient of {branch.name}")
 
     true = gradient_of(ctx.params["true"])
     if is_region(ctx.params):
-        found = region(true.graph, [*true.captures, *inputs])
+        found = region(true.graph, [*true.captures, *inputs], pred)
     else:
         false = gradient_of(ctx.params["false"])
         _insert_inputs(true.graph, len(true.captures), false.captures)

@@ -44,7 +44,7 @@ _FLOAT_UNARY: dict[str, Callable[..., Any]] = {
 _ANY_UNARY: dict[str, Callable[..., Any]] = {
     "neg": np.negative,
     "abs": np.abs,
-    "stop_gradient": lambda x: x,
+    "stop_gradient": lambda x, again=0: x,
     "real": lambda x: x.real.copy(),
     "imag": lambda x: x.imag.copy(),
     "conj": np.conj,

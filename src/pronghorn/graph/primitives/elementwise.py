@@ -72,8 +72,17 @@ lgamma = _unary("lgamma", FLOATING)
 digamma = _unary("digamma", FLOATING)
 is_finite = _unary("is_finite", NUMERIC, "bool")
 not_ = _unary("not", BITS)
-stop_gradient = _unary("stop_gradient", ANY)
 conj = _unary("conj", dtypes.COMPLEX)
+
+
+def _stop_gradient(x: Aval, again: int = 0) -> Aval:
+    """``again``, behind differentiation: what is made of the result is no part of what is made of the operand before
+    (`pronghorn.graph.regions`); each region that is computed again has a number."""
+    _check("stop_gradient", ANY, x)
+    return x
+
+
+stop_gradient = define("stop_gradient", "elementwise", _stop_gradient, elementwise=True)
 
 add = _binary("add", NUMERIC)
 sub = _binary("sub", NUMERIC)
