@@ -29,6 +29,12 @@ def layer(x, w):
     return x + ops.matmul(h * ops.sin(h), w)
 
 
+def halves(x, w):
+    """It ends with what costs nothing to make of something larger."""
+    both = ops.matmul(x * x, ops.concatenate([w, ops.transpose(w)], axis=1))
+    return both[:, :WIDTH] - both[:, WIDTH:]
+
+
 def plainly(f):
     return f
 
@@ -67,13 +73,22 @@ def test_products_are_computed_again():
     assert count(remade, "dot_general") == 5 * 6 + 4  # the second product's result is not asked for
 
 
-def test_the_arena_does_not_grow_with_what_is_within():
+@pytest.mark.parametrize(
+    ("inside", "least"),
+    [
+        (layer, 15),  # without: the product, the gelu, what it is multiplied by
+        (lambda x, w: x + ops.matmul(ops.tanh(ops.exp(x)), w), 7),  # begins with what could join what makes x
+        (halves, 11),
+    ],
+    ids=["behind", "in front", "halves"],
+)
+def test_the_arena_grows_by_a_layers_input(inside, least):
     one = MANY * WIDTH * 4
     plain, remade = (
-        [arena(step_of(depth, wrap, rows=MANY)) / one for depth in (3, 7)] for wrap in (plainly, keras.remat)
+        [arena(step_of(depth, wrap, inside, MANY)) / one for depth in (3, 7)] for wrap in (plainly, keras.remat)
     )
-    assert 4 <= remade[1] - remade[0] < 4.1  # a layer's input
-    assert plain[1] - plain[0] > 15  # and the product, the gelu, what is multiplied by
+    assert 4 <= remade[1] - remade[0] < 4.1
+    assert plain[1] - plain[0] > least
 
 
 @pytest.mark.parametrize(
