@@ -14,7 +14,6 @@ from pronghorn._absent import instead_of
 _DENSE = "`sparse=True` is accepted and gives the same results, in dense arrays; no ragged ones"
 
 _DATASET = "gives a pronghorn.data.Dataset unless `format` asks for another"
-_REMAT = "honoured by other libraries' engines; our own plans memory itself and recomputes nothing"
 _FLASH = "recorded; the compiler decides how attention is computed"
 _ONE_DEVICE = "there is one device, the CPU"
 
@@ -22,8 +21,6 @@ _ONE_DEVICE = "there is one device, the CPU"
 PARTLY: dict[str, str] = {
     "KerasTensor": _DENSE,
     "Input": _DENSE,
-    "RematScope": _REMAT,
-    "remat": _REMAT,
     "device": _ONE_DEVICE,
     "config.disable_flash_attention": _FLASH,
     "config.enable_flash_attention": _FLASH,

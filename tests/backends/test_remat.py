@@ -131,6 +131,14 @@ def test_eager_code_and_nests_of_results():
     assert keras.jit(f)(np.ones(2, "float32"))["a"].numpy().tolist() == [2, 2]
 
 
+def test_activations_of_layers_within_layers():
+    """A recurrent layer's activation is its cell's, which was made in the scope, too."""
+    with keras.RematScope("activations"):
+        layer = layers.LSTM(4)
+    assert layer(ops.ones((2, 3, 5))).shape == (2, 4)
+    assert layer(ops.ones((2, 3, 5))).shape == (2, 4)  # built by now, so that the scope counts
+
+
 def test_an_unknown_mode():
     with pytest.raises(ValueError, match=r"mode='some' is not known"):
         keras.RematScope("some")

@@ -17,10 +17,12 @@ _MODES = ("full", "activations", "larger_than", "list_of_layers")
 class RematScope:
     """A context for layers that recompute activations in the backward pass, to save memory.
 
-    It counts for the layers and operations that are made inside, wherever they are called. On other libraries' engines,
-    and where such a library differentiates, their intermediate results are not kept but computed again: that is
-    `jax.checkpoint` on JAX, `torch.utils.checkpoint` on PyTorch and `tf.recompute_grad` on TensorFlow. Pronghorn's own
-    engine plans the memory of a whole step and keeps what it decides to keep. Results are the same everywhere.
+    It counts for the layers and operations that are made inside, wherever they are called. Their intermediate results
+    are not kept for the backward pass but computed again there, from what they are called with, with the same random
+    numbers; what they assign (moving statistics, say) they assign once. Results are the same, on our own engine to the
+    last bit, but for recurrent layers, whose weights' gradients are then summed step by step. A layer within a layer
+    that are both made inside is computed again twice: make the inner ones outside, or name the outer ones. On JAX it is
+    `jax.checkpoint`, on PyTorch `torch.utils.checkpoint` and on TensorFlow `tf.recompute_grad`.
 
     Args:
         mode: `"full"` for everything that a layer computes, `"activations"` for the activation functions of those that
@@ -67,6 +69,8 @@ class RematScope:
         if self.mode == "larger_than":
             return recomputed(call, self._is_large)
         if self.mode == "activations" and callable(getattr(operation, "activation", None)):
+            if isinstance(getattr(type(operation), "activation", None), property):
+                return call  # that of a layer within, which was made inside, too
             return _with_its_activation(operation, call)
         return call
 

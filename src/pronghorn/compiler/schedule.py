@@ -60,7 +60,7 @@ class Scheduler:
 
     def run(self) -> Program:
         """The program."""
-        for node in casts_first(self.graph):
+        for node in inputs_first(self.graph):
             self._note_earliest(node)
             if is_virtual(node):
                 (value,) = node.outputs
@@ -306,28 +306,35 @@ def _roots(kernel: Kernel) -> list[Expr]:
     return stored + ([r.element for r in kernel.reductions] if isinstance(kernel, LoopKernel) else [])
 
 
-def casts_first(graph: Graph) -> list[Node]:
-    """The nodes, in front of the others those that only bring inputs into another dtype.
+def inputs_first(graph: Graph) -> list[Node]:
+    """The nodes, in front of the others those that only bring inputs into another dtype, and single numbers made of
+    inputs and of nothing else.
 
     In mixed precision a weight is converted where it is used, such as a bias after the product that it is added to;
-    done before, the addition can be the product's epilogue. Where something is computed again, so are those of what
-    it reads, and no earlier.
+    done before, the addition can be the product's epilogue. So can an optimizer's update, if what it asks of the number
+    of steps is known. Where something is computed again, casts of what it reads come first, and no earlier.
     """
     first: list[Node] = []
     among: dict[Value, list[Node]] = dict.fromkeys(graph.inputs, first)
     parts: list[list[Node]] = [first, []]
     for node in graph.nodes:
+        place = parts[-1]
         if starts_again(node):
             if parts[-1]:
                 parts += [[], []]
-            among[node.outputs[0]] = parts[-2]
-            parts[-2].append(node)
-        elif node.prim.name in ("cast", "reshape", "stop_gradient") and node.inputs[0] in among:
-            among[node.outputs[0]] = among[node.inputs[0]]
-            among[node.inputs[0]].append(node)
-        else:
-            parts[-1].append(node)
+            place = parts[-2]
+        elif node.prim.name in ("cast", "reshape", "stop_gradient"):
+            place = among.get(node.inputs[0], place)
+        elif _is_number(node) and all(among.get(v) is first for v in node.inputs):
+            place = first
+        if place is not parts[-1]:
+            among.update(dict.fromkeys(node.outputs, place))
+        place.append(node)
     return [node for part in parts for node in part]
+
+
+def _is_number(node: Node) -> bool:
+    return (node.prim.elementwise or node.prim.name == "constant") and node.outputs[0].shape == ()
 
 
 def _virtual_element(lowering: Lowering, value: Value, node: Node, index: tuple[Index, ...]) -> Expr:

@@ -9,7 +9,7 @@ from pronghorn.autodiff.backward import backward
 from pronghorn.backends.llvm import Executable
 from pronghorn.backends.llvm.build import build
 from pronghorn.backends.numpy import run
-from pronghorn.compiler.schedule import casts_first
+from pronghorn.compiler.schedule import inputs_first
 from pronghorn.compiler.stages import rewrite
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.regions import open_regions, starts_again
@@ -133,7 +133,7 @@ def test_nothing_is_computed_again_before_it_is_due():
         return x + ops.cast(ops.gelu(product), "float32")
 
     graph = rewrite(step_of(3, keras.remat, mixed).graph, host_target())
-    nodes = casts_first(graph)
+    nodes = inputs_first(graph)
     assert sorted(map(id, nodes)) == sorted(map(id, graph.nodes))
     known = set(graph.inputs)
     for node in nodes:
