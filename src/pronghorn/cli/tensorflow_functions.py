@@ -259,17 +259,6 @@ def to_int64(x: Any, name: str | None = None) -> Any:
 
 
 # -- tf.data.experimental: the methods of data sets as functions ------------------------------------------------------
-class Options:
-    """`tf.data.Options`: takes any attribute, and means nothing."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        inner = Options()
-        setattr(self, name, inner)
-        return inner
-
-
 class AutoShardPolicy(enum.IntEnum):
     """`tf.data.experimental.AutoShardPolicy`."""
 
@@ -288,7 +277,7 @@ def assert_cardinality(expected_cardinality: int) -> Callable[[Dataset], Dataset
 
 def counter(start: int = 0, step: int = 1, dtype: Any = "int64") -> Dataset:
     """`tf.data.experimental.Counter`: numbers without end."""
-    return Dataset.range(start, start + step * 2**62, step)
+    return Dataset.counter(start, step, dtype)
 
 
 def _applied(method: str) -> Callable[..., Any]:

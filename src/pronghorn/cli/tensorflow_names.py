@@ -23,7 +23,7 @@ OPS_OF_SAME_NAME = {
         "sin sinh sqrt square subtract tan tanh bincount real imag conj reciprocal floormod:mod "
         "floordiv:floor_divide acos:arccos asin:arcsin atan:arctan atan2:arctan2 log_sigmoid "
         "acosh:arccosh asinh:arcsinh atanh:arctanh angle bessel_i0:i0 erfc erfinv "
-        "logical_xor nextafter rint:round"
+        "logical_xor nextafter rint:round igamma:gammainc"
     ),
     "nn": "moments sigmoid tanh bias_add:add",
     "linalg": (
@@ -62,6 +62,11 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         "tensorflow_checks": "Assert assert_equal assert_greater assert_less assert_rank",
         "tensorflow_objects": "Module TensorArray numpy_function py_function",
         "tensorflow_sparse": "SparseTensor",
+        "tensorflow_more_sparse": "edit_distance",
+        "tensorflow_blocks": (
+            "batch_to_space broadcast_dynamic_shape broadcast_static_shape shape_n space_to_batch "
+            "space_to_batch_nd:space_to_batch strided_slice timestamp tuple:tensors unique_with_counts"
+        ),
         "tensorflow_strings": "as_string",
         "tensorflow_types": "DType IndexedSlices VariableAggregation VariableSynchronization as_dtype",
         "tensorflow_variables": "Variable",
@@ -80,6 +85,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "reciprocal_no_nan reduce_euclidean_norm scalar_mul segment_mean segment_min segment_prod "
             "unsorted_segment_min unsorted_segment_prod unsorted_segment_sqrt_n xdivy xlog1py xlogy zero_fraction"
         ),
+        "tensorflow_linalg": "igammac lbeta",
         "tensorflow_arrays": "argmax argmin",
         "tensorflow_math": (
             "reduce_all reduce_any reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_std "
@@ -107,8 +113,13 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "log_poisson_loss normalize_moments scale_regularization_loss weighted_cross_entropy_with_logits "
             "weighted_moments"
         ),
+        "tensorflow_blocks": "atrous_conv2d convolution max_pool_with_argmax pool",
+        "tensorflow_sampling": (
+            "ctc_beam_search_decoder ctc_greedy_decoder embedding_lookup_sparse nce_loss sampled_softmax_loss"
+        ),
     },
     "linalg": {
+        "tensorflow_linalg": "expm sqrtm",
         "tensorflow_math": "matmul matvec global_norm norm l2_normalize band_part diag_part set_diag",
         "tensorflow_arrays": "eye",
         "tensorflow_more_math": (
@@ -140,6 +151,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "Generator categorical gamma get_global_generator normal poisson set_seed shuffle stateless_categorical "
             "stateless_normal stateless_truncated_normal stateless_uniform truncated_normal uniform"
         ),
+        "tensorflow_sampling": "log_uniform_candidate_sampler uniform_candidate_sampler",
     },
     "dtypes": {
         "tensorflow_arrays": "cast",
@@ -183,6 +195,10 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     },
     "sparse": {
         "tensorflow_sparse": "SparseTensor from_dense reduce_sum reorder sparse_dense_matmul to_dense",
+        "tensorflow_more_sparse": (
+            "add concat expand_dims eye fill_empty_rows map_values maximum minimum reduce_max reset_shape reshape "
+            "retain slice:slice_of softmax split to_indicator transpose"
+        ),
     },
     "summary": {
         "tensorflow_summary": (
@@ -253,13 +269,15 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     "nest": {"pronghorn.tree": "assert_same_structure flatten is_nested map_structure pack_sequence_as"},
     "data": {
         "tensorflow_records": "FixedLengthRecordDataset TFRecordDataset TextLineDataset",
-        "tensorflow_functions": "INFINITE_CARDINALITY Options ThreadingOptions:Options UNKNOWN_CARDINALITY",
+        "tensorflow_functions": "INFINITE_CARDINALITY UNKNOWN_CARDINALITY",
+        "pronghorn.data.options": "Options ThreadingOptions:Options",
         "pronghorn.data.dataset": "Iterator:Elements",
     },
     "data.experimental": {
+        "pronghorn.data.options": "AutotuneOptions:Options OptimizationOptions:Options ThreadingOptions:Options",
         "tensorflow_records": "make_csv_dataset",
         "tensorflow_functions": (
-            "AutoShardPolicy Counter:counter INFINITE_CARDINALITY OptimizationOptions:Options UNKNOWN_CARDINALITY "
+            "AutoShardPolicy Counter:counter INFINITE_CARDINALITY UNKNOWN_CARDINALITY "
             "assert_cardinality bucket_by_sequence_length cardinality choose_from_datasets dense_to_ragged_batch "
             "enumerate_dataset get_single_element group_by_window ignore_errors load prefetch_to_device "
             "sample_from_datasets save scan shuffle_and_repeat snapshot take_while unbatch unique"
@@ -276,6 +294,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     "autograph.experimental": {"tensorflow_functions": "do_not_convert:as_it_is set_loop_options:nothing"},
     "compat": {"tensorflow_functions": "as_bytes as_str as_text:as_str path_to_str:as_str"},
     "compat.v1": {
+        "tensorflow_variables": "assign assign_add assign_sub",
         "tensorflow_functions": (
             "disable_eager_execution:nothing disable_v2_behavior:nothing enable_eager_execution:nothing "
             "enable_v2_behavior:nothing get_default_graph:nothing global_variables_initializer:nothing "
@@ -299,6 +318,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     "sysconfig": {"tensorflow_functions": "get_build_info"},
     "ragged": {
         "tensorflow_ragged": "boolean_mask constant map_flat_values range:arange stack",
+        "tensorflow_more_ragged": "row_splits_to_segment_ids segment_ids_to_row_splits stack_dynamic_partitions",
     },
     "strings": {
         "tensorflow_strings": (
@@ -323,6 +343,12 @@ SPECIAL: dict[str, dict[str, str]] = {
     "data": {"AUTOTUNE": "pronghorn.data:AUTOTUNE", "Dataset": "pronghorn.data:Dataset"},
     "data.experimental": {"AUTOTUNE": "pronghorn.data:AUTOTUNE"},
     "experimental": {},
+    "experimental.numpy": {
+        **{name: f"numpy:{name}" for name in ("e", "inf", "newaxis", "pi")},
+        **dict.fromkeys(("asanyarray", "asarray", "ascontiguousarray"), "pronghorn.ops:array"),
+        "experimental_enable_numpy_behavior": "pronghorn.cli.tensorflow_functions:nothing",
+        "ndarray": "pronghorn.graph.tensor:Tensor",
+    },
 }
 
 #: The namespaces of functions of arrays.

@@ -144,6 +144,23 @@ class TensorArray:
         """Return the arrays at places as one."""
         return ops.stack([self.read(index) for index in np.asarray(indices).tolist()])
 
+    def scatter(self, indices: Any, value: Any, name: str | None = None) -> TensorArray:
+        """Put the rows of an array in places."""
+        for index, row in zip(np.asarray(indices).tolist(), value):
+            self.write(index, row)
+        return self
+
+    def split(self, value: Any, lengths: Any, name: str | None = None) -> TensorArray:
+        """Put the parts of an array, of these lengths, in their places."""
+        ends = np.cumsum(np.asarray(lengths)).tolist()
+        for index, (start, end) in enumerate(zip([0, *ends], ends)):
+            self.write(index, value[start:end])
+        return self
+
+    def identity(self) -> TensorArray:
+        """Return the array."""
+        return self
+
     def concat(self, name: str | None = None) -> Any:
         """Return the arrays one behind the other."""
         return ops.concatenate([x for x in self._entries if x is not None], axis=0)
@@ -234,6 +251,14 @@ class StaticHashTable:
         return self._table.get(key, self._default)
 
     __getitem__ = _lookup
+
+    def export(self, name: str | None = None) -> tuple[Any, Any]:
+        """Return the keys and their values."""
+        keys, values = list(self._table), list(self._table.values())
+        return tuple(
+            as_text(part) if dtype == "string" else ops.convert_to_tensor(np.array(part), dtype=str(dtype))
+            for part, dtype in ((keys, self.key_dtype), (values, self.value_dtype))
+        )  # type: ignore[return-value]
 
     def size(self, name: str | None = None) -> Any:
         """Return the number of keys."""

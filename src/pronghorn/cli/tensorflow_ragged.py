@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from pronghorn import ops
+from pronghorn.cli.tensorflow_sparse import SparseTensor
 from pronghorn.data.element import Text, as_text
 from pronghorn.data.ragged import RaggedTensor, joined, map_flat_values, taken, values_of
 
@@ -235,6 +236,24 @@ _ELEMENTWISE = frozenset(
         "gelu",
     ]
 )
+
+
+def _to_sparse(self: RaggedTensor, name: str | None = None) -> SparseTensor:
+    """Return the values and where they would stand in `to_tensor()`."""
+    places = [list(place) for place in _places(self)]
+    return SparseTensor(np.array(places, "int64").reshape(-1, self.ndim), self.flat_values, self.bounding_shape())
+
+
+def _places(rows: Any) -> Iterator[tuple[int, ...]]:
+    """The coordinates of all entries, in order."""
+    if not isinstance(rows, RaggedTensor):
+        yield from np.ndindex(*rows.shape)
+        return
+    for index in range(len(rows)):
+        yield from ((index, *place) for place in _places(rows[index]))
+
+
+RaggedTensor.to_sparse = _to_sparse  # type: ignore[attr-defined]
 
 
 def _has(values: Any) -> bool:

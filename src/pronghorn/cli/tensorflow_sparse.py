@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
+from pronghorn.cli.tensorflow_functions import constant
 from pronghorn.data.element import Text, as_text
 from pronghorn.data.ragged import values_of
+from pronghorn.data.tensor_spec import TensorShape
 
 
 class SparseTensor:
@@ -37,6 +39,25 @@ class SparseTensor:
         """The type of the values."""
         return "string" if isinstance(self.values, Text) else self.values.dtype
 
+    def get_shape(self) -> TensorShape:
+        """Return the extents."""
+        return TensorShape(self.shape)
+
+    def with_values(self, new_values: Any) -> SparseTensor:
+        """Return other values in the same places."""
+        return SparseTensor(self.indices, new_values, self.dense_shape)
+
+    def __mul__(self, other: Any) -> SparseTensor:
+        return self.with_values(self.values * self._there(other))
+
+    def __truediv__(self, other: Any) -> SparseTensor:
+        return self.with_values(self.values / self._there(other))
+
+    def _there(self, other: Any) -> Any:
+        """A number, or what an array that broadcasts to this has in the places."""
+        other = ops.cast(other, self.values.dtype)
+        return ops.broadcast_to(other, self.shape)[tuple(self.indices.astype("int32").T)] if other.shape else other
+
     def __repr__(self) -> str:
         return f"<SparseTensor shape={self.shape} dtype={self.dtype} values={len(self.values)}>"
 
@@ -62,7 +83,7 @@ def to_dense(sp_input: Any, default_value: Any = None, **ignored: Any) -> Any:
 
 def from_dense(tensor: Any, name: str | None = None) -> SparseTensor:
     """`tf.sparse.from_dense`: what is not zero."""
-    array = np.asarray(tensor)
+    array = np.asarray(tensor if hasattr(tensor, "dtype") else constant(tensor))
     places = np.argwhere(array != (b"" if array.dtype == object else 0))
     return SparseTensor(places, array[tuple(places.T)], array.shape)
 

@@ -45,6 +45,24 @@ class Slice(Tensor):
         return self.assign(ops.subtract(self, ops.cast(value, self.dtype)))
 
 
+def assign(ref: Any, value: Any, *ignored: Any, **ignored_too: Any) -> Any:
+    """`tf.compat.v1.assign`."""
+    ref.assign(value)
+    return ref
+
+
+def assign_add(ref: Any, value: Any, *ignored: Any, **ignored_too: Any) -> Any:
+    """`tf.compat.v1.assign_add`."""
+    ref.assign_add(value)
+    return ref
+
+
+def assign_sub(ref: Any, value: Any, *ignored: Any, **ignored_too: Any) -> Any:
+    """`tf.compat.v1.assign_sub`."""
+    ref.assign_sub(value)
+    return ref
+
+
 class Variable(pronghorn.Variable):
     """`tf.Variable`.
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from pronghorn.data import storing
 from pronghorn.data.element import as_plain
+from pronghorn.data.options import Options
 from pronghorn.data.structure import call, map_leaves, result
 
 if TYPE_CHECKING:
@@ -283,6 +284,51 @@ class MoreSteps:
                 yield np.int64(draw.integers(2**32))
 
         return cls(numbers, math.inf)  # type: ignore[call-arg,return-value]
+
+    @classmethod
+    def counter(cls, start: int = 0, step: int = 1, dtype: Any = "int64", name: str | None = None) -> Dataset:
+        """Return numbers without end."""
+        return cls.range(start, start + step * 2**62, step)  # type: ignore[attr-defined,no-any-return]
+
+    def rejection_resample(
+        self,
+        class_func: Callable[..., Any],
+        target_dist: Any,
+        initial_dist: Any = None,
+        seed: int | None = None,
+        name: str | None = None,
+    ) -> Dataset:
+        """Leave elements out so that of each class there is the share that is wanted.
+
+        Args:
+            class_func: gives the number of an element's class.
+            target_dist: the share of each class that is wanted.
+            initial_dist: the share of each class as it is; None counts while elements come.
+            seed: of the drawing.
+            name: ignored.
+
+        Returns:
+            A data set of pairs: the class and the element.
+        """
+        wanted = np.asarray(target_dist, "float64")
+        own = int(np.random.randint(2**31)) if seed is None else int(seed)
+
+        def kept() -> Iterator[Any]:
+            draw = np.random.default_rng(own)
+            counts = np.zeros(len(wanted)) if initial_dist is None else np.asarray(initial_dist, "float64")
+            for element in self:
+                number = int(as_plain(call(class_func, element)))
+                if initial_dist is None:
+                    counts[number] += 1
+                rarity = np.divide(wanted, counts, out=np.zeros(len(wanted)), where=counts > 0)
+                if draw.random() * rarity.max() < rarity[number]:
+                    yield np.int64(number), element
+
+        return self._new(kept)
+
+    def options(self) -> Options:
+        """Return options, which have no meaning here."""
+        return Options()
 
     # -- parts --------------------------------------------------------------------------------------------------------
     def shard(self, num_shards: int, index: int, name: str | None = None) -> Dataset:

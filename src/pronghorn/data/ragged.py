@@ -112,6 +112,29 @@ class RaggedTensor:
             rows = [entry for row in rows for entry in row]
         return cls.from_nested_row_splits(_flat(rows, dtype), splits)
 
+    @classmethod
+    def from_nested_value_rowids(
+        cls, flat_values: Any, nested_value_rowids: Sequence[Any], nested_nrows: Any = None, **ignored: Any
+    ) -> Any:
+        """Return rows of rows, by the row of each value, from the outermost on."""
+        counts = [None] * len(nested_value_rowids) if nested_nrows is None else nested_nrows
+        for rows, count in reversed(list(zip(nested_value_rowids, counts))):
+            flat_values = cls.from_value_rowids(flat_values, rows, count)
+        return flat_values
+
+    @classmethod
+    def from_sparse(cls, st_input: Any, name: Any = None, row_splits_dtype: Any = None) -> RaggedTensor:
+        """Return the values of a sparse array of two axes; each row's must stand at its beginning.
+
+        Raises:
+            ValueError: if they do not.
+        """
+        rows, columns = np.asarray(st_input.indices).reshape(-1, 2).T
+        lengths = np.bincount(rows, minlength=int(st_input.dense_shape[0]))
+        if not np.array_equal(columns, joined([np.arange(length) for length in lengths])):
+            raise ValueError("RaggedTensor.from_sparse: between the values of a row, or before them, some are missing.")
+        return cls.from_row_lengths(st_input.values, lengths)
+
     # -- what it is ---------------------------------------------------------------------------------------------------
     @property
     def flat_values(self) -> Any:
@@ -158,6 +181,15 @@ class RaggedTensor:
     def get_shape(self) -> TensorShape:
         """Return the shape."""
         return self.shape
+
+    @property
+    def uniform_row_length(self) -> None:
+        """None: the rows may differ in length."""
+
+    def nested_value_rowids(self, name: Any = None) -> tuple[Any, ...]:
+        """Return the row of each value, from the outermost on."""
+        inner = self.values.nested_value_rowids() if isinstance(self.values, RaggedTensor) else ()
+        return (self.value_rowids(), *inner)
 
     def nrows(self, out_type: Any = None, name: Any = None) -> int:
         """Return the number of rows."""
