@@ -9,6 +9,7 @@ The names are in docs/keras_api.txt; what is partly there or not is said in the 
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -33,20 +34,39 @@ Made by `python docs/make_compatibility.py` from the code; do not edit. The name
 that says what to use instead, and so does this page.
 """
 
-_NEWER = """## Names of Keras 3.16
-
-These are not in Keras 3.15.1, and so not counted above; Keras adds them in 3.16: `layers.GroupedQueryAttention`
-(another name of `GroupQueryAttention`), `layers.TernaryDense`, `dtype_policies.TernaryDTypePolicy` and the mode
-`"ternary"` of `quantize`, in `quantizers` `TernaryQuantizationConfig`, `pack_int2`, `pack_ternary`, `unpack_int2` and
-`unpack_ternary`, `losses.SparseCategoricalFocalCrossentropy` and its function,
-`losses.SparseCategoricalCrossentropy(label_smoothing=)`, `ops.column_stack`, `ops.copysign`, `ops.cov`,
-`ops.float_power`, `ops.gammainc`, `ops.grad`, `ops.image.reconstruct_patches`, `ops.lgamma`, `ops.matrix_power` (also
-in `ops.linalg`), `ops.top_k(is_stable=)`, `utils.audio_dataset_from_directory(format=)`, `Model.quantization_summary`,
-and of `Model.quantize` the `quantizers.QuantizationReport` that it returns and `verbose=` (False unless given, True in
-3.16). Of what 3.16 adds up to its development version of 2026-10-27, not there: `layers.Mosaic`,
-`GPTQConfig(calibration_batch_size=)`, `AWQConfig(apply_clip=)`, `FeatureSpace.adapt(verbose=)`, `num_data_shards` of
-distributions.
-"""
+#: What Keras adds in 3.16 and we have; then what we have not.
+_ADDED = (
+    "`layers.GroupedQueryAttention` (another name of `GroupQueryAttention`)",
+    "`layers.TernaryDense`",
+    'the mode `"ternary"` of `quantize`',
+    "`dtype_policies.TernaryDTypePolicy` (a name that its development has dropped again)",
+    "`quantizers.TernaryQuantizationConfig`",
+    "`quantizers.pack_int2`, `pack_ternary`, `unpack_int2` and `unpack_ternary`",
+    "`quantizers.QuantizationReport`, which `Model.quantize` returns",
+    "`Model.quantize(verbose=)` (False unless given, True in 3.16)",
+    "`Model.quantization_summary`",
+    "`losses.SparseCategoricalFocalCrossentropy` and its function",
+    "`losses.SparseCategoricalCrossentropy(label_smoothing=)`",
+    *("`ops.column_stack`", "`ops.copysign`", "`ops.cov`", "`ops.float_power`", "`ops.gammainc`", "`ops.grad`"),
+    "`ops.image.reconstruct_patches`",
+    "`ops.lgamma`",
+    "`ops.matrix_power` (also in `ops.linalg`)",
+    "`ops.top_k(is_stable=)`",
+    "`utils.audio_dataset_from_directory(format=)`",
+)
+_ABSENT = (
+    "`layers.Mosaic`",
+    "`GPTQConfig(calibration_batch_size=)`",
+    "`AWQConfig(apply_clip=)`",
+    "`FeatureSpace.adapt(verbose=)`",
+    "`num_data_shards` of distributions",
+)
+_WORDS = (
+    "These are not in Keras 3.15.1, and so not counted above; Keras adds them in 3.16: "
+    f"{', '.join(_ADDED)}. Of what 3.16 adds up to its development version of 2026-10-27, not there: "
+    f"{', '.join(_ABSENT)}."
+)
+_NEWER = f"## Names of Keras 3.16\n\n{textwrap.fill(_WORDS, 120, break_long_words=False, break_on_hyphens=False)}\n"
 
 _NUMBERS = """## Numbers
 

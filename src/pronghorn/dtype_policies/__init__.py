@@ -13,7 +13,7 @@ attach(
         "Int4DTypePolicy": ".quantized",
         "QuantizedDTypePolicy": ".quantized",
         "QuantizedFloat8DTypePolicy": ".quantized",
-        "TernaryDTypePolicy": ".quantized",
+        "TernaryDTypePolicy": ".quantized:QuantizedDTypePolicy",
         "deserialize": ".policy",
         "dtype_policy": ".policy",
         "get": ".policy",

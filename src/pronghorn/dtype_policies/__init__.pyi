@@ -12,7 +12,9 @@ from pronghorn.dtype_policies.quantized import AWQDTypePolicy as AWQDTypePolicy
 from pronghorn.dtype_policies.quantized import GPTQDTypePolicy as GPTQDTypePolicy
 from pronghorn.dtype_policies.quantized import Int4DTypePolicy as Int4DTypePolicy
 from pronghorn.dtype_policies.quantized import QuantizedDTypePolicy as QuantizedDTypePolicy
+from pronghorn.dtype_policies.quantized import QuantizedDTypePolicy as _TernaryDTypePolicy
 from pronghorn.dtype_policies.quantized import QuantizedFloat8DTypePolicy as QuantizedFloat8DTypePolicy
-from pronghorn.dtype_policies.quantized import TernaryDTypePolicy as TernaryDTypePolicy
 
 FloatDTypePolicy = _FloatDTypePolicy
+
+TernaryDTypePolicy = _TernaryDTypePolicy

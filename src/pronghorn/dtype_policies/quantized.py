@@ -114,28 +114,6 @@ class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
         return {**super().get_config(), "amax_history_length": self.amax_history_length}
 
 
-class TernaryDTypePolicy(QuantizedDTypePolicy):
-    """The policy of weights that are -1, 0 and 1, of Keras 3.16; see `quantizers.TernaryQuantizationConfig`.
-
-    Args:
-        mode: ``"ternary"``.
-        source_name: the name of the policy for all that is not quantized; the default policy if None.
-
-    Raises:
-        ValueError: for another mode.
-
-    Example:
-
-    >>> TernaryDTypePolicy("ternary", "mixed_float16").name
-    'ternary_from_mixed_float16'
-    """
-
-    def __init__(self, mode: Any, source_name: str | None = None) -> None:
-        if mode != "ternary":
-            raise ValueError(f"TernaryDTypePolicy: the mode is 'ternary', without numbers; got {shown(mode)}.")
-        super().__init__(mode, source_name)
-
-
 class _NumberedDTypePolicy(QuantizedDTypePolicy):
     """A policy whose mode has numbers behind slashes, such as ``"int4/128"``; they become attributes."""
 
@@ -247,7 +225,6 @@ _NUMBERS = {
 _BY_MODE: dict[str, type[QuantizedDTypePolicy]] = {
     "float8": QuantizedFloat8DTypePolicy,
     "int4": Int4DTypePolicy,
-    "ternary": TernaryDTypePolicy,
     "gptq": GPTQDTypePolicy,
     "awq": AWQDTypePolicy,
 }

@@ -107,6 +107,10 @@ class StatefulOperation(Operation):
         """This layer's own weights in the order in which files have them."""
         return self._own_weights()
 
+    def _other_shapes_in_files(self) -> dict[int, tuple[int, ...]]:
+        """Shapes of these weights in files of other versions that `load_own_variables` takes, too, by their number."""
+        return {}
+
     def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Any]:
         """This layer and those below it, each once."""
         found: list[Any] = [self] if include_self else []

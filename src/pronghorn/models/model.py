@@ -246,7 +246,7 @@ class Model(Trainer, Layer):
         >>> from pronghorn import layers, models
         >>> model = models.Sequential([layers.Input((4,)), layers.Dense(3), layers.Dense(2, name="last")])
         >>> model.quantize("int8", filters="last")
-        QuantizationReport(mode='int8', quantized=1, skipped=1, errors=0)
+        QuantizationReport(mode='int8', quantized=1, skipped=1)
         >>> [layer.dtype_policy.name for layer in model.layers]
         ['float32', 'int8_from_float32']
         """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 
@@ -16,7 +15,6 @@ class QuantizationReport:
         mode: the same.
         quantized: for each layer that was quantized its path, its mode, and the name of its dtype policy.
         skipped: for each other layer its path, and why: one of the names ``SKIP_...`` of this class.
-        errors: paths with messages; `Model.quantize` raises errors and writes none here.
 
     Example:
 
@@ -36,7 +34,6 @@ class QuantizationReport:
         self.mode = mode
         self.quantized: list[tuple[str, str, str]] = []
         self.skipped: list[tuple[str, str]] = []
-        self.errors: list[tuple[str, str]] = []
 
     def add_quantized(self, path: str, mode: str, scheme: str) -> None:
         """Note a layer that was quantized, with its mode and its policy's name."""
@@ -46,10 +43,6 @@ class QuantizationReport:
         """Note a layer that stays as it is."""
         self.skipped.append((path, reason))
 
-    def add_error(self, path: str, error: Any) -> None:
-        """Note an error, or its message, at a layer."""
-        self.errors.append((path, str(error)))
-
     @property
     def num_quantized(self) -> int:
         return len(self.quantized)
@@ -58,16 +51,12 @@ class QuantizationReport:
     def num_skipped(self) -> int:
         return len(self.skipped)
 
-    @property
-    def num_errors(self) -> int:
-        return len(self.errors)
-
     def skipped_by_reason(self, reason: str) -> list[str]:
         """The paths of the layers that stay as they are for a reason."""
         return [path for path, why in self.skipped if why == reason]
 
     def summary_warning(self, max_examples: int = 5) -> str | None:
-        """What to warn of: layers that cannot be quantized, and errors; None for neither.
+        """What to warn of: layers that cannot be quantized; None for none.
 
         Args:
             max_examples: how many layers are named.
@@ -77,21 +66,16 @@ class QuantizationReport:
         >>> report.summary_warning()
         'quantize: 1 layer cannot be quantized to int8 and stays as before (norm); 0 layers were quantized.'
         """
-        parts = []
         unable = self.skipped_by_reason(self.SKIP_NO_SUPPORT)
-        if unable:
-            stay = "stays" if len(unable) == 1 else "stay"
-            parts.append(
-                f"{_layers(unable)} cannot be quantized to {self.mode} and {stay} as before "
-                f"({_some(unable, max_examples)})"
-            )
-        if self.errors:
-            failed = [path for path, _ in self.errors]
-            parts.append(f"{_layers(failed)} had errors ({_some(failed, max_examples)})")
-        if not parts:
+        if not unable:
             return None
+        stay = "stays" if len(unable) == 1 else "stay"
         were = "was" if self.num_quantized == 1 else "were"
-        return f"quantize: {'; '.join(parts)}; {_layers(self.quantized)} {were} quantized."
+        some = ", ".join([*unable[:max_examples], *(["..."] if len(unable) > max_examples else [])])
+        return (
+            f"quantize: {_layers(unable)} cannot be quantized to {self.mode} and {stay} as before ({some}); "
+            f"{_layers(self.quantized)} {were} quantized."
+        )
 
     def render(self) -> str:
         """All that is noted, as lines of text.
@@ -105,18 +89,11 @@ class QuantizationReport:
         lines = [f"Quantization to {self.mode}: {_layers(self.quantized)} quantized, {self.num_skipped} skipped"]
         lines += [f"  {path}: {scheme}" for path, _, scheme in self.quantized]
         lines += [f"  {path}: skipped, {reason}" for path, reason in self.skipped]
-        lines += [f"  {path}: error, {message}" for path, message in self.errors]
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        counts = f"quantized={self.num_quantized}, skipped={self.num_skipped}, errors={self.num_errors}"
-        return f"QuantizationReport(mode={self.mode!r}, {counts})"
+        return f"QuantizationReport(mode={self.mode!r}, quantized={self.num_quantized}, skipped={self.num_skipped})"
 
 
 def _layers(of: list[Any]) -> str:
     return f"{len(of)} layer{'' if len(of) == 1 else 's'}"
-
-
-def _some(paths: list[str], count: int) -> str:
-    some: Iterable[str] = paths[:count] if len(paths) <= count else [*paths[:count], "..."]
-    return ", ".join(some)

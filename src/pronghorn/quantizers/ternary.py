@@ -86,7 +86,7 @@ def unpack_ternary(packed: Any, orig_len: int, axis: int = 0) -> Any:
 
 
 def ternary(weights: Any, threshold: float | None = None) -> tuple[Any, Any]:
-    """What weights count as in ternary, and what a product with that is scaled by.
+    """What weights count as in ternary, and what a product with that is scaled by, found in float32 at least.
 
     After `BitNet b1.58 <https://arxiv.org/abs/2402.17764>`_, section 2.
 
@@ -95,7 +95,7 @@ def ternary(weights: Any, threshold: float | None = None) -> tuple[Any, Any]:
         threshold: sizes above it count by their sign, others as 0; half of the mean size if None.
 
     Returns:
-        -1, 0 and 1 in the type of the weights; and the mean size for no threshold of one's own, otherwise None.
+        -1, 0 and 1 in the type of the weights; and the mean size, or None where there is a threshold.
 
     Example:
 
@@ -104,7 +104,7 @@ def ternary(weights: Any, threshold: float | None = None) -> tuple[Any, Any]:
     ([1.0, 0.0, -1.0, 0.0], 2.0)
     """
     weights = ops.convert_to_tensor(weights)
-    sizes = ops.abs(weights)
+    sizes = ops.abs(ops.cast(weights, dtypes.promote(dtypes.name_of(weights.dtype), "float32")))
     scale = ops.mean(sizes) if threshold is None else None
     least = threshold if scale is None else 0.5 * scale
     return ops.where(ops.greater(sizes, least), ops.sign(weights), ops.zeros_like(weights)), scale

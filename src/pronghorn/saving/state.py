@@ -85,9 +85,10 @@ def _load_one(path: str, obj: Any, store: Any) -> str | None:
     try:
         if own is not None and len(own) == len(store):
             # Before anything is read: a shape in a file costs nothing, an array of that shape may cost all the memory.
+            others = obj._other_shapes_in_files()
             for index, variable in enumerate(own):
                 shape = store.shape(str(index))
-                if shape is not None and shape != tuple(variable.shape):
+                if shape not in (None, tuple(variable.shape), others.get(index)):
                     return (
                         f"{variable.path!r} has the shape {tuple(variable.shape)}, but {path}/vars/{index} in the file "
                         f"has the shape {shape}; they must match."

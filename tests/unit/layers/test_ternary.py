@@ -1,7 +1,8 @@
-"""Layers whose weights are -1, 0 and 1; the literal numbers are what Keras 3.16, in development, gives."""
+"""Layers whose weights are -1, 0 and 1; the literal numbers are those of Keras 3.16, in development (October 2026)."""
 
 import json
 
+import h5py
 import numpy as np
 import pytest
 
@@ -14,7 +15,7 @@ KERNEL = np.array(
 BIAS = np.array([0.5, 0.0, -1.0], "float32")
 X = np.array([[1, -2, 0.5, 3, 0, -1], [0.25, 1.5, -0.75, 2, -1, 4]], "float32")
 
-_HALF = [[206, 102, 181], [120, 122, 121]]
+_HALF = [[119], [113], [133], [109], [131], [123]]
 # A layer; then of Keras its kernel in a file, the scale there, and the outputs.
 CASES = {
     "dense": (
@@ -37,11 +38,11 @@ CASES = {
     ),
     "all_but_zeros": (
         lambda: layers.TernaryDense(3, threshold=0.0),
-        [[197, 183, 182], [120, 122, 121]],
+        [[128], [113], [132], [109], [134], [123]],
         1.0,
         [[0.0, -4.5, -0.5], [-2.0, 0.0, -6.0]],
     ),
-    "none": (lambda: layers.TernaryDense(3, threshold=1e9), [[121] * 3] * 2, 1.0, [[0.5, 0.0, -1.0]] * 2),
+    "none": (lambda: layers.TernaryDense(3, threshold=1e9), [[121]] * 6, 1.0, [[0.5, 0.0, -1.0]] * 2),
 }
 
 
@@ -79,7 +80,7 @@ def test_configurations_are_those_of_keras():
     first, last = (layer.get_config() for layer in model.layers)
     policy = {"mode": "ternary", "source_name": "float32"}
     for config in (first, last):
-        assert config["dtype"]["class_name"] == "TernaryDTypePolicy" and config["dtype"]["config"] == policy
+        assert config["dtype"]["class_name"] == "QuantizedDTypePolicy" and config["dtype"]["config"] == policy
     assert "quantization_config" not in last and first["quantization_config"] == {
         "module": "keras.quantizers",
         "class_name": "TernaryQuantizationConfig",
@@ -158,13 +159,37 @@ def test_there_is_no_update_of_low_rank():
         layer.quantize(config=quantizers.TernaryQuantizationConfig())
 
 
+def test_files_from_before(tmp_path):
+    """In August 2026 Keras had five numbers of an output in a byte, and a policy of the mode's own."""
+    layer = made(lambda: layers.Dense(3))
+    layer.quantize("ternary")
+    config = layer.get_config()
+    assert config["dtype"]["class_name"] == "QuantizedDTypePolicy"
+    config["dtype"]["class_name"] = "TernaryDTypePolicy"
+    old = layers.Dense.from_config(config)
+    old.build((None, 6))
+    packed = np.array([[206, 102, 181], [120, 122, 121]], "uint8")
+    old.load_own_variables({"0": packed, "1": BIAS, "2": np.float32(0.8055555820465088)})
+    np.testing.assert_allclose(old(X), layer(X), rtol=1e-6)
+    np.testing.assert_array_equal(old.kernel, layer.kernel)
+    model = Sequential([layers.Input((6,)), layer])
+    model.save_weights(tmp_path / "old.weights.h5")
+    with h5py.File(tmp_path / "old.weights.h5", "a") as file:
+        variables = file["layers/dense/vars"]
+        del variables["0"]
+        variables["0"] = packed
+    before = layer(X)
+    layer.set_weights([np.zeros_like(weight) for weight in layer.get_weights()])
+    model.load_weights(tmp_path / "old.weights.h5")
+    np.testing.assert_array_equal(layer(X), before)
+
+
 def test_policies():
-    get, policy = pronghorn.dtype_policies.get, pronghorn.dtype_policies.TernaryDTypePolicy("ternary", "mixed_bfloat16")
+    policies = pronghorn.dtype_policies
+    get, policy = policies.get, policies.QuantizedDTypePolicy("ternary", "mixed_bfloat16")
     assert policy == get("ternary_from_mixed_bfloat16") and policy.quantization_mode == "ternary"
+    assert policy == policies.TernaryDTypePolicy("ternary", "mixed_bfloat16")
     assert (policy.compute_dtype, policy.variable_dtype) == ("bfloat16", "float32")
     assert saving.deserialize_keras_object(saving.serialize_keras_object(policy)) == policy
-    for mode in ("int8", "ternary/3", None):
-        with pytest.raises(ValueError, match="TernaryDTypePolicy: the mode is 'ternary'.*got"):
-            pronghorn.dtype_policies.TernaryDTypePolicy(mode, "float32")
-    with pytest.raises(ValueError, match="the mode is 'ternary', without numbers; got 'ternary/3'"):
+    with pytest.raises(ValueError, match="there is no mode 'ternary/3'; nearest: .*ternary"):
         get("ternary/3_from_float32")

@@ -197,3 +197,19 @@ def test_files_without_zeros(symmetric):
         return
     copy.load_own_variables(without)
     np.testing.assert_array_equal(copy.kernel_zero.numpy(), layer.kernel_zero.numpy())
+
+
+def test_files_with_four_integers_of_two_bits_in_a_byte():
+    """Keras 3.16, in development, packs them; 3.15 does not."""
+    rng = np.random.default_rng(0)
+    integers = rng.integers(0, 4, (5, 6)).astype("uint8")
+    scale, zero, groups = rng.uniform(0.1, 1, (5, 2)).astype("float32"), np.full((5, 2), 2, "uint8"), [0, 0, 0, 0, 1, 1]
+    found = []
+    for kernel in (integers, quantizers.pack_int2(integers, dtype="uint8")[0].numpy()):
+        layer = layers.Dense(5, use_bias=False, dtype="gptq/2/4_from_float32")
+        layer.build((None, 6))
+        stored = (kernel, scale, zero, np.array(groups, "float32"))
+        layer.load_own_variables({str(i): value for i, value in enumerate(stored)})
+        found.append(layer(np.eye(6, dtype="float32")))
+    np.testing.assert_allclose(found[0], ((integers - 2.0) * scale[:, groups]).T, rtol=1e-6)
+    np.testing.assert_array_equal(*found)

@@ -108,26 +108,25 @@ def test_what_is_printed(capsys):
     text = model.quantization_summary()
     assert capsys.readouterr().out == f"{text}\n"
     assert text.splitlines()[1:] == [
-        "  m/first: ternary_from_float32, 35 weights in 14 bytes with their scales",
-        "  m/last: ternary_from_float32, 15 weights in 7 bytes with their scales",
-        "In all 21 bytes; as float32 it would be 200, 9.52 times as many.",
+        "  m/first: ternary_from_float32, 35 weights in 11 bytes with their scales",
+        "  m/last: ternary_from_float32, 15 weights in 9 bytes with their scales",
+        "In all 20 bytes; as float32 it would be 200, 10.00 times as many.",
     ]
 
 
 def test_a_report_by_itself():
     report = QuantizationReport()
-    assert report.mode is None and report.summary_warning() is None and report.num_errors == 0
+    assert report.mode is None and report.summary_warning() is None
     report = QuantizationReport("int4")
     for i in range(7):
         report.add_skipped(f"norm_{i}", report.SKIP_NO_SUPPORT)
     report.add_skipped("first", report.SKIP_FILTERED)
     report.add_quantized("last", "int4", "int4/128_from_float32")
-    report.add_error("odd", ValueError("of no use"))
-    assert (report.num_quantized, report.num_skipped, report.num_errors) == (1, 8, 1)
-    assert report.skipped_by_reason("filtered out") == ["first"] and report.errors == [("odd", "of no use")]
+    assert (report.num_quantized, report.num_skipped) == (1, 8)
+    assert report.skipped_by_reason("filtered out") == ["first"]
     assert report.summary_warning(2) == (
-        "quantize: 7 layers cannot be quantized to int4 and stay as before (norm_0, norm_1, ...); 1 layer had errors "
-        "(odd); 1 layer was quantized."
+        "quantize: 7 layers cannot be quantized to int4 and stay as before (norm_0, norm_1, ...); 1 layer was "
+        "quantized."
     )
-    assert report.render().splitlines()[-1] == "  odd: error, of no use"
-    assert repr(report) == "QuantizationReport(mode='int4', quantized=1, skipped=8, errors=1)"
+    assert report.render().splitlines()[-1] == "  first: skipped, filtered out"
+    assert repr(report) == "QuantizationReport(mode='int4', quantized=1, skipped=8)"

@@ -92,7 +92,7 @@ class TernaryDense(QuantizableProduct, Layer):
     def build(self, input_shape: Any) -> None:
         shape = (input_shape[-1], self.units)
         if not self._is_built_quantized(shape):
-            self._kernel = settings.weight(self, "kernel", shape)
+            self._kernel = settings.weight(self, "kernel", shape, autocast=False)
         self.bias = settings.bias(self, (self.units,))
         self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
         self.built = True
@@ -108,8 +108,9 @@ class TernaryDense(QuantizableProduct, Layer):
         kernel = ops.convert_to_tensor(self._kernel)
         counted, scale = ternary(kernel, self.threshold)
         # The value is what counts; the gradient goes past it, to the kernel.
-        x = ops.matmul(inputs, kernel + ops.stop_gradient(counted - kernel))
-        return self._finished(x if scale is None else ops.multiply(x, scale), self.bias)
+        x = ops.matmul(inputs, ops.cast(kernel + ops.stop_gradient(counted - kernel), self.compute_dtype))
+        x = x if scale is None else ops.multiply(x, ops.cast(scale, self.compute_dtype))
+        return self._finished(x, self.bias)
 
     def _product(self, weights: tuple[QuantizedWeight, ...] = ()) -> Product:
         return MATRICES

@@ -11,7 +11,7 @@ from pronghorn.layers.quantization.scheme import Scheme
 from pronghorn.layers.quantization.weights import Product, QuantizedWeight
 from pronghorn.quantizers.affine import QuantizedMatrix
 from pronghorn.quantizers.groups import dequantize_with_sz_map
-from pronghorn.quantizers.packing import pack_int4, unpack_int4
+from pronghorn.quantizers.packing import pack_int4, unpack_int2, unpack_int4
 
 
 class Calibrated(Scheme):
@@ -90,9 +90,18 @@ class Calibrated(Scheme):
                 "one of the blocks of quantization_layer_structure, or leave it out by filters."
             )
 
+    def other_shapes(self, layer: Any, weight: QuantizedWeight) -> dict[str, tuple[int, ...]]:
+        """Keras 3.16 has four integers of two bits in a byte, 3.15 one."""
+        inputs, outputs = _matrix(weight)
+        return {"quantized_kernel": (-(-outputs // 4), inputs)} if layer._own_policy().weight_bits == 2 else {}
+
     def from_file(self, layer: Any, weight: QuantizedWeight, values: list[Any], places: list[str]) -> list[Any]:
         """The values; files of Keras 3.15 lack the zeros, which can be told only where they are in the middle."""
         setattr(layer, self._flag, True)
+        place = places.index("quantized_kernel")
+        shape = self.other_shapes(layer, weight).get("quantized_kernel")
+        if place < len(values) and tuple(values[place].shape) == shape != tuple(layer.quantized_kernel.shape):
+            values[place] = unpack_int2(np.asarray(values[place]), _matrix(weight)[1], dtype="uint8")
         if len(values) != len(places) - 1:
             return values
         if not getattr(layer.quantization_config, "symmetric", False):

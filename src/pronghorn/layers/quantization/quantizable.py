@@ -191,6 +191,12 @@ class Quantizable:
             return super()._weights_in_files()  # type: ignore[misc]
         return [getattr(self, place) for place in self._places_in_files()]
 
+    def _other_shapes_in_files(self: Any) -> dict[int, tuple[int, ...]]:
+        if self.quantization_mode is None:
+            return {}
+        others = self._scheme().other_shapes(self, self._quantized_weights[0])
+        return {i: others[place] for i, place in enumerate(self._places_in_files()) if place in others}
+
     def _places_in_files(self) -> list[str]:
         places: list[str] = []
         for weight in self._quantized_weights:

@@ -76,6 +76,10 @@ class Scheme:
     def check_saved(self, layer: Any) -> None:
         """Raise an error where a file would lack something."""
 
+    def other_shapes(self, layer: Any, weight: QuantizedWeight) -> dict[str, tuple[int, ...]]:
+        """Shapes in files of other versions of Keras that `from_file` takes, too, by the attribute."""
+        return {}
+
     def from_file(self, layer: Any, weight: QuantizedWeight, values: list[Any], places: list[str]) -> list[Any]:
         """The values of the variables at ``places``, given those of a file."""
         return values
