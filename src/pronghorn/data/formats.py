@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from pronghorn.data.dataset import Dataset
+from pronghorn.data.element import Text
 from pronghorn.data.structure import map_leaves
 from pronghorn.data.tensor_spec import TensorSpec
 
@@ -20,25 +23,25 @@ def library(format: Any, who: str) -> ModuleType | None:
 
     Args:
         format: None for ours; `"tf"` for TensorFlow's, for which ours stands in where TensorFlow is not installed or,
-            as under `pronghorn run`, is ours too; `"grain"` for Grain's.
+            as under `pronghorn run`, is ours too; `"grain"` for Grain's; `"torch"` for PyTorch's.
         who: the function that was given it.
 
     Raises:
         ValueError: for another format.
-        ImportError: if Grain is asked for and not installed.
+        ImportError: if Grain or PyTorch is asked for and not installed.
     """
-    if format not in (None, "tf", "grain"):
+    if format not in (None, "tf", "grain", "torch"):
         raise ValueError(
-            f"{who}: `format` should be 'tf' or 'grain', or None for a pronghorn.data.Dataset; got {format!r}."
+            f"{who}: `format` should be 'tf', 'grain' or 'torch', or None for a pronghorn.data.Dataset; got {format!r}."
         )
     if format is None:
         return None
     found = _installed("tensorflow" if format == "tf" else format)
-    if found is None and format == "grain":
+    if found is None and format in ("grain", "torch"):
         raise ImportError(
-            f"{who}: format='grain' gives a data set of the package grain, which is not installed: pip install grain. "
-            "Without `format` the result is a pronghorn.data.Dataset, which needs no package.",
-            name="grain",
+            f"{who}: format={format!r} gives a data set of the package {format}, which is not installed: pip install "
+            f"{format}. Without `format` the result is a pronghorn.data.Dataset, which needs no package.",
+            name=format,
         )
     return found
 
@@ -60,6 +63,39 @@ def batches_of(spec: Any) -> Any:
     TensorSpec(shape=(None, 2, 3), dtype='int32', name=None)
     """
     return map_leaves(lambda leaf: TensorSpec((None, *leaf.shape), leaf.dtype), spec)
+
+
+def of_library(library: Any, dataset: Dataset) -> Any:
+    """Return a data set of TensorFlow's or PyTorch's that reads one of ours, or ours where there is no library."""
+    if library is None:
+        return dataset
+    return torch_loader(library, dataset) if library.__name__ == "torch" else tensorflow_dataset(library, dataset)
+
+
+def torch_loader(torch: Any, dataset: Dataset) -> Any:
+    """Return a `torch.utils.data.DataLoader` of a data set's elements as they are, arrays as tensors, texts as `str`.
+
+    Args:
+        torch: the module PyTorch.
+        dataset: what it reads; its length is known.
+    """
+
+    def tensor(leaf: Any) -> Any:
+        if isinstance(leaf, Text):
+            found = np.vectorize(bytes.decode, otypes=[object])(np.asarray(leaf)) if leaf.size else np.asarray(leaf)
+            return found.tolist()
+        return torch.from_numpy(np.array(leaf))
+
+    class Elements(torch.utils.data.IterableDataset):  # type: ignore[misc,name-defined]
+        """The elements, in each round anew."""
+
+        def __iter__(self) -> Iterator[Any]:
+            return (map_leaves(tensor, element) for element in dataset)
+
+        def __len__(self) -> int:
+            return len(dataset)
+
+    return torch.utils.data.DataLoader(Elements(), batch_size=None)
 
 
 def tensorflow_dataset(tf: Any, dataset: Dataset) -> Any:

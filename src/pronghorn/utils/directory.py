@@ -249,7 +249,7 @@ def _in_library(rows: _Rows, batch_size: int | None, shuffle: bool, seed: int, l
         found = found.padded_batch(batch_size) if rows.samples.pad else found.batch(batch_size)
         spec = formats.batches_of(spec)
     found._spec = spec
-    return found if library is None else formats.tensorflow_dataset(library, found)
+    return formats.of_library(library, found)
 
 
 def _dataset(rows: _Rows, shuffle: bool, seed: int) -> Dataset:

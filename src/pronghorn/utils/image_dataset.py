@@ -63,7 +63,8 @@ def image_dataset_from_directory(
         data_format: `"channels_last"`, `"channels_first"`, or None for the default.
         format: None for a `pronghorn.data.Dataset`, which has the methods of a `tf.data.Dataset`; `"tf"` for a
             `tf.data.Dataset`, where TensorFlow is installed (elsewhere, and under `pronghorn run`, ours stands in for
-            it); `"grain"` for a `grain.IterDataset`, which has one order for all epochs.
+            it); `"grain"` for a `grain.IterDataset`, which has one order for all epochs; `"torch"` for a
+            `torch.utils.data.DataLoader`.
         verbose: whether to say how many files there are.
 
     Returns:

@@ -97,7 +97,7 @@ def timeseries_dataset_from_array(
 
     found = Dataset(read, len(starts) if batch_size is None else -(-len(starts) // batch_size))
     found._spec = windows.spec if batch_size is None else formats.batches_of(windows.spec)
-    return found if library is None else formats.tensorflow_dataset(library, found)
+    return formats.of_library(library, found)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def assert_same(found, expected):
 
 
 def test_a_library_that_is_missing(texts, monkeypatch):
-    for name in ("tensorflow", "grain"):
+    for name in ("tensorflow", "grain", "torch"):
         monkeypatch.setitem(sys.modules, name, None)
     read = utils.text_dataset_from_directory
     with pytest.raises(ImportError, match="text_dataset_from_directory: format='grain' .* pip install grain"):
@@ -55,8 +55,37 @@ def test_a_library_that_is_missing(texts, monkeypatch):
     with pytest.raises(ImportError, match="pip install grain"):
         utils.timeseries_dataset_from_array(np.arange(9), None, 2, format="grain")
     assert isinstance(read(texts, labels=None, format="tf", **QUIET), Dataset)
-    with pytest.raises(ValueError, match="`format` should be 'tf' or 'grain', or None .* got 'torch'"):
+    with pytest.raises(ImportError, match="format='torch' .* pip install torch"):
         read(texts, labels=None, format="torch")
+    with pytest.raises(ValueError, match="`format` should be 'tf', 'grain' or 'torch', or None .* got 'numpy'"):
+        read(texts, labels=None, format="numpy")
+
+
+@pytest.mark.parametrize("label_mode", ["int", "categorical", None])
+@pytest.mark.parametrize("batch_size", [2, None])
+def test_torch(sounds, label_mode, batch_size):
+    torch = pytest.importorskip("torch")
+    arguments = {"label_mode": label_mode, "batch_size": batch_size, **QUIET}
+    ours = utils.audio_dataset_from_directory(sounds, **arguments)
+    found = utils.audio_dataset_from_directory(sounds, format="torch", **arguments)
+    assert isinstance(found, torch.utils.data.DataLoader) and len(found) == len(ours)
+    assert found.class_names == ours.class_names and found.file_paths == ours.file_paths
+    for _ in range(2):
+        batches = list(found)
+        assert_same([tuple(batch) if isinstance(batch, list | tuple) else batch for batch in batches], ours)
+    assert all(isinstance(part, torch.Tensor) for part in (batches[0] if label_mode else [batches[0]]))
+
+
+def test_torch_of_texts_and_series_and_training(texts):
+    torch = pytest.importorskip("torch")
+    assert list(utils.text_dataset_from_directory(texts, labels=None, format="torch", **QUIET)) == [
+        ["one", "zwölf", "drei"]
+    ]
+    windows = utils.timeseries_dataset_from_array(np.arange(9.0), np.arange(9.0), 3, batch_size=4, format="torch")
+    assert isinstance(windows, torch.utils.data.DataLoader)
+    model = models.Sequential([layers.Dense(1)])
+    model.compile("sgd", "mse")
+    assert len(model.fit(windows, epochs=2, verbose=0).history["loss"]) == 2
 
 
 @pytest.mark.parametrize("label_mode", ["int", "binary", "categorical", None])
