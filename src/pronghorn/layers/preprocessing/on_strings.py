@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph.strings import OpenStrings, has_strings, on_host
 from pronghorn.layers.layer import Layer
 
@@ -14,11 +15,27 @@ class StringLayer(Layer):
     _looks_at_values = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if args and isinstance(args[0], RaggedTensor):
+            return self._of_rows(args[0])
         if not has_strings(*args):
             return super().__call__(*args, **kwargs)
         if isinstance(args[0], OpenStrings):
             return self._written_down(args[0])
         return on_host(lambda *values: super(StringLayer, self).__call__(*values, **kwargs), *args)
+
+    def _of_rows(self, rows: RaggedTensor) -> Any:
+        """The results for rows of different lengths: rows of the same lengths, one result for each entry.
+
+        Raises:
+            ValueError: for a mode of output that looks at whole rows.
+        """
+        mode = getattr(self, "output_mode", "int")
+        if mode != "int":
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}): rows of different lengths go with output_mode='int' "
+                f"only, and it is {mode!r}. Pad them to one length first, with x.to_tensor()."
+            )
+        return rows.with_flat_values(self(rows.flat_values))
 
     def _written_down(self, inputs: OpenStrings) -> Any:
         """The results for strings of a model that is exported."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Unpack
 
 import numpy as np
 
 from pronghorn import ops
+from pronghorn.data.ragged import RaggedTensor
 from pronghorn.layers import settings
 from pronghorn.layers.arguments import NamedArguments
 from pronghorn.layers.preprocessing import encoding as encodings
@@ -45,7 +47,8 @@ class TextVectorization(StringLayer):
         vocabulary: the tokens, if not learned with `adapt`: a list, an array, or the path of a file with one a line.
         idf_weights: a factor for each, for the mode ``"tf_idf"``.
         sparse: accepted as in Keras; the result is the same, in a dense array.
-        ragged: must be False.
+        ragged: whether several texts give rows of different lengths, a `data.RaggedTensor`, in place of an array with
+            zeros. For texts that are there, as in a map of a data set, and not inside of functional models.
         encoding: that of bytes.
         name: a name; automatic if None.
         kwargs: those of `Layer`.
@@ -92,12 +95,9 @@ class TextVectorization(StringLayer):
         size = kwargs.pop("vocabulary_size", None)
         super().__init__(name=name, **kwargs)
         self.sparse = encodings.check_sparse(self, sparse, output_mode)
-        if ragged:
-            raise ValueError(
-                "TextVectorization: ragged=True is not there, since all arrays are rectangular. Leave it out: rows are "
-                "padded with 0, which Embedding(mask_zero=True) skips."
-            )
-        self.ragged = False
+        if ragged and output_mode != "int":
+            raise ValueError(f"TextVectorization: ragged=True goes with output_mode='int', not with {output_mode!r}.")
+        self.ragged = bool(ragged)
         self._max_tokens, self._standardize, self._split = max_tokens, standardize, split
         self._ngrams_arg, self._ngrams = ngrams, sizes
         self._output_mode, self._output_sequence_length = output_mode, output_sequence_length
@@ -198,15 +198,42 @@ class TextVectorization(StringLayer):
         lookup._require_vocabulary()
         text = strings.to_strings(inputs, self._encoding)
         alone = text.ndim == 0 or (text.ndim == 1 and self._split is None)  # one text, or its tokens
-        places = self._padded(self._token_rows(text.reshape(1, -1) if alone else text))
+        rows = self._token_rows(text.reshape(1, -1) if alone else text)
+        if self.ragged and not alone:
+            return self._of_different_lengths(rows)
+        places = self._padded(rows)
         return lookup._encode(ops.convert_to_tensor(places[0] if alone else places))
 
-    def _padded(self, rows: list[list[str]]) -> np.ndarray:
-        """The tokens' places, each row filled up with what means nothing."""
+    def _of_rows(self, rows: RaggedTensor) -> Any:
+        if self._split is not None or rows.ragged_rank > 1:
+            raise ValueError(
+                f"Layer {self.name!r} (TextVectorization): rows of different lengths are rows of tokens, for which "
+                "split=None is needed; texts come in an array of shape (batch,)."
+            )
+        self._lookup_layer._require_vocabulary()
+        flat = tokens.standardize(strings.to_strings(rows.flat_values, self._encoding), self._standardize)
+        found = [flat[start:end].tolist() for start, end in itertools.pairwise(rows.splits)]
+        if self._ngrams is not None:
+            found = [tokens.ngrams(row, self._ngrams) for row in found]
+        if self.ragged:
+            return self._of_different_lengths(found)
+        return self._lookup_layer._encode(ops.convert_to_tensor(self._padded(found)))
+
+    def _of_different_lengths(self, rows: list[list[str]]) -> RaggedTensor:
+        rows = [row[: self._output_sequence_length] for row in rows]
+        lengths, places = self._places(rows)
+        return RaggedTensor.from_row_lengths(ops.convert_to_tensor(places.astype("int64"), dtype="int64"), lengths)
+
+    def _places(self, rows: list[list[str]]) -> tuple[np.ndarray, np.ndarray]:
+        """How many tokens each row has, and the places of all in the vocabulary."""
         lengths = np.array([len(row) for row in rows], "int64")
         flat = np.empty(int(lengths.sum()), object)
         flat[:] = [token for row in rows for token in row]
-        found = self._lookup_layer._places_of(flat)
+        return lengths, self._lookup_layer._places_of(flat)
+
+    def _padded(self, rows: list[list[str]]) -> np.ndarray:
+        """The tokens' places, each row filled up with what means nothing."""
+        lengths, found = self._places(rows)
         width = int(lengths.max(initial=0))
         padded = np.full((len(rows), width), 0 if self._output_mode == "int" else -1, "int64")
         padded[np.arange(width) < lengths[:, None]] = found
@@ -223,6 +250,12 @@ class TextVectorization(StringLayer):
         return (*input_shape[:1], None, depth) if self._output_mode == "one_hot" else (*input_shape[:1], depth)
 
     def compute_output_spec(self, inputs: Any) -> Any:
+        if self.ragged:
+            raise ValueError(
+                f"Layer {self.name!r} (TextVectorization): ragged=True is for texts that are there, as in a map of a "
+                "data set; the arrays inside a model are rectangular. Leave it out: rows are padded with 0, which "
+                "Embedding(mask_zero=True) skips."
+            )
         return KerasTensor(self.compute_output_shape(inputs.shape), dtype=self._lookup_layer._output_dtype())
 
     # -- saving -----------------------------------------------------------------------------------------------------
