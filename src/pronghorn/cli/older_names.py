@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -82,10 +83,16 @@ class _WithOlderNames(ModuleType):
         return getattr(self._inner, name)
 
     def __reduce__(self) -> Any:
-        return module, (self._inner.__name__.removeprefix("pronghorn."),)
+        return _of_this_process, (self._inner.__name__.removeprefix("pronghorn."),)
 
     def __dir__(self) -> list[str]:
         return sorted({*dir(self._inner), *self._table})
+
+
+def _of_this_process(name: str) -> ModuleType:
+    """What a pickled module becomes: the one that is imported here, or a new one where TensorFlow is another."""
+    present = sys.modules.get(f"tensorflow.keras.{name}")
+    return present if isinstance(present, _WithOlderNames) else module(name)
 
 
 def has(name: str) -> bool:

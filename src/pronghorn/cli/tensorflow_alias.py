@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -75,11 +76,19 @@ class _Namespace(ModuleType):
         return value
 
     def __reduce__(self) -> Any:
-        return (TensorFlowAlias if not self._path else submodule), (self.__name__,)
+        return _namespace, (self.__name__,)
 
     def __dir__(self) -> list[str]:
         below = (name[len(self._path) :].strip(".") for name in _children() if name.startswith(self._path))
         return sorted({*super().__dir__(), *self._names, *(name for name in below if name and "." not in name)})
+
+
+def _namespace(name: str) -> ModuleType:
+    """What a pickled namespace becomes: the module of this process or, where that is another TensorFlow, one more."""
+    present = sys.modules.get(name)
+    if isinstance(present, _Namespace):
+        return present
+    return submodule(name) if "." in name else TensorFlowAlias(name)
 
 
 class TensorFlowAlias(_Namespace):

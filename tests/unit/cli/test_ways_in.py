@@ -152,6 +152,9 @@ def test_modules_are_pickled_by_name(tool):
             again = pickle.loads({tool}.dumps(module))
             print(again.__name__ == module.__name__, copy.deepcopy(module).__name__ == module.__name__)
         print(pickle.loads({tool}.dumps(keras)) is keras, pickle.loads({tool}.dumps(keras.layers)) is keras.layers)
+        import tensorflow as tf
+        for module in (tf, tf.strings, tf.io, tf.keras.losses, tf.keras.preprocessing.image):
+            assert pickle.loads({tool}.dumps(module)) is module, module
         """
     )
     assert result.stdout.split() == ["True"] * 16, result.stderr
