@@ -109,6 +109,8 @@ class LoopEmitter:
     def write(self) -> Units:
         """The whole function."""
         along_reduced = bool(self.kernel.reductions) and self._reduce_in_lanes()
+        if along_reduced and self.kernel.reductions[0].chunk:
+            self.loops = [*self.loops[1:], self.loops[0]]  # so that a row's chunks are read one after the other
         nest = self.reduced if along_reduced else self.loops
         vector = nest[-1].var if nest else None
         self.evaluator = Evaluator(self.fb, self.slots, self.roots, vector)
@@ -398,7 +400,8 @@ class LoopEmitter:
             with self.fb.loop("%begin", "%end"):
                 self._reduce_in_vectors()
             return Units(1, per_result)
-        united, inside = self._shared_out(self.loops)
+        chunked = self.kernel.reductions[0].chunk is not None
+        united, inside = (self.loops, ()) if chunked else self._shared_out(self.loops)
         with self._unit_loop(united):
             self._inner_loops(inside, self._reduce_in_vectors)
         size = product(tuple(x.extent for x in inside))

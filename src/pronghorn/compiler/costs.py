@@ -38,6 +38,7 @@ DEEPEST = 96  # levels of an element's expression: code that walks it recurses
 CHUNKS = 16  # most chunks of a split reduction
 SPLIT_LENGTH = 4096  # a reduction this long whose results are few is split
 MOST_COLUMNS = 4096  # of results that are few; a chunk's are on the stack
+MANY_ROWS = 256  # each of which is one result: enough for all threads, and read in order where they are not split
 
 
 def typical(extent: Extent) -> int:

@@ -7,8 +7,20 @@ from math import prod
 
 import numpy as np
 
-from pronghorn.compiler.costs import CHUNKS, MOST_COLUMNS, SPLIT_LENGTH, typical
-from pronghorn.compiler.expr import Accumulated, Apply, Bound, Const, Expr, Guard, Index, IndexValue, LoopVar
+from pronghorn.compiler.costs import CHUNKS, MANY_ROWS, MOST_COLUMNS, SPLIT_LENGTH, typical
+from pronghorn.compiler.expr import (
+    Accumulated,
+    Apply,
+    Bound,
+    Const,
+    Expr,
+    Guard,
+    Index,
+    IndexValue,
+    Load,
+    LoopVar,
+    walk,
+)
 from pronghorn.compiler.kernels import LoopKernel, Reduction, Store
 from pronghorn.compiler.lowering import Lowering
 from pronghorn.graph import dtypes
@@ -219,7 +231,7 @@ def split_reduction(reduction: Reduction, vars: tuple[LoopVar, ...], value: Valu
     outer = reduction.vars[0]
     if length < SPLIT_LENGTH // 8 or length * results < 4 * SPLIT_LENGTH or results > MOST_COLUMNS:
         return None
-    if typical(outer.extent) < 4:
+    if typical(outer.extent) < 4 or (results >= MANY_ROWS and _along_rows(reduction, vars)):
         return None
     size = (outer.extent + CHUNKS - 1) // CHUNKS
     chunk = LoopVar("chunk", CHUNKS)
@@ -230,6 +242,14 @@ def split_reduction(reduction: Reduction, vars: tuple[LoopVar, ...], value: Valu
     kernel.stores.append(Store(partial, Accumulated(0, dtype, kernel.vars)))
     kernel.scope = value.node.scope if value.node else ""
     return kernel, partial
+
+
+def _along_rows(reduction: Reduction, vars: tuple[LoopVar, ...]) -> bool:
+    """Whether each result reads elements that lie side by side, and not beside those of the next result."""
+    inner = reduction.vars[-1]
+    reads = [e.offset for e in walk(reduction.element) if isinstance(e, Load) and e.offset.coefficient(inner) != 0]
+    beside = any(offset.coefficient(vars[-1]) == 1 for offset in reads)
+    return not beside and any(offset.coefficient(inner) == 1 for offset in reads)
 
 
 def _partial_dtype(reduction: Reduction) -> str:

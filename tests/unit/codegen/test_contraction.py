@@ -359,6 +359,24 @@ def test_panels_that_go_through_a_long_sum_in_turn(native, images):
         check(native, problem, cuts=(0.3,))
 
 
+@pytest.mark.parametrize("target", [pytest.param(t, marks=() if t == "native" else pytest.mark.slow) for t in TARGETS])
+@pytest.mark.parametrize("rows", [(0, 128), (1, 128), (3, 43), 389])
+def test_rows_in_blocks(native, rows, target):
+    """Panels of B are read for some rows at a time, whose number shows at run time or is known."""
+    depth, width = 1024, 176
+    fixed = [("n", width, 0, 1, 1), ("k", depth, 1, width, 0)]
+    if isinstance(rows, tuple):
+        images, inner = rows
+        axes = [("i", images, inner * depth, 0, inner * width), ("m", inner, depth, 0, width), *fixed]
+        problem = Problem(axes, runtime=("i",))
+    else:
+        problem = Problem([("m", rows, depth, 0, width), *fixed])
+    the_plan = check(native, problem, target, cuts=(0.4, 1.0))
+    block, *_, tile = the_plan.levels
+    assert block.axis is tile.axis and block.step % tile.step == 0 and block.step > tile.step
+    assert the_plan.kernels[-1].units.evaluate(problem.env) <= 2 * 11 * max(1, rows if isinstance(rows, int) else 128)
+
+
 @pytest.mark.parametrize("images", [0, 1, 17])
 def test_blocks_of_empty_chunks(native, images):
     made = check(native, filter_gradient(images, 20, 20, 16, 64, 3, 3, runtime=("n",)))

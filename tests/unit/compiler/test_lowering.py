@@ -143,3 +143,19 @@ def test_products_that_are_sums_in_chunks_are_taken_alone():
     traced = trace(products, [Aval(rows, "float32")])
     for got, expected in zip(Executable(traced)(x), run(traced.graph, [x]), strict=True):
         np.testing.assert_array_equal(got, expected)
+
+
+def test_sums_along_many_rows_are_not_split():
+    total = lambda x: [P.reduce_sum(x, axes=(len(x.shape) - 1,))]  # noqa: E731
+    assert sums_of(total, (BATCH, 16, 8000)) == []  # rows enough for all threads, each read from end to end
+    assert sums_of(total, (BATCH, 8000)) == [1]
+    assert sums_of(lambda x: [P.reduce_sum(x, axes=(0, 1))], (BATCH, 512, 1000)) == [1]  # results side by side
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3])
+def test_the_chunks_of_a_row_have_the_same_values(rows):
+    x = np.random.default_rng(rows).normal(size=(rows, 3, 7, 901)).astype("float32")
+    reductions = lambda x: [P.reduce_max(x, axes=(3, 2)), P.reduce_sum(P.exp(x), axes=(2, 3))]  # noqa: E731
+    traced = trace(reductions, [Aval((BATCH, *x.shape[1:]), "float32")])
+    for got, expected in zip(Executable(traced)(x), run(traced.graph, [x]), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-5)

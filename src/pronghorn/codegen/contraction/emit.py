@@ -7,6 +7,7 @@ the remaining, smaller tile, so that whole tiles carry no test.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 
 from pronghorn.codegen.builder import ModuleBuilder, Operand
@@ -190,6 +191,16 @@ class _Main:
         self, level: Level, axis: Axis, index: Operand | None, inside: Callable[[State], None], state: State
     ) -> None:
         fb, extent, step = self.fb, self.context.extent[axis.name], level.step
+        if axis.name in state.ranges:
+            self._of_block(level, axis, inside, state)
+            return
+        if level.step > self.plan.tile.factor(axis.name) and axis is not self.plan.vector:
+            blocks = fb.ceil_div(extent, step)
+            with ExitStack() as stack:
+                block = stack.enter_context(fb.loop(0, blocks)) if index is None else index
+                start = fb.mul(block, step)
+                inside(state.within_block(axis, (start, fb.min(fb.add(start, step), extent))))
+            return
         whole = fb.mul(fb.div(extent, step), step)
         divides = whole == extent or step == 1
         if index is None:
@@ -210,6 +221,23 @@ class _Main:
                     inside(state.along(axis, start, step))
                 with no:
                     self._rest(axis, whole, step, inside, state)
+
+    def _of_block(self, level: Level, axis: Axis, inside: Callable[[State], None], state: State) -> None:
+        """The steps of an axis that belong to a block of it."""
+        fb, step, extent = self.fb, level.step, self.context.extent[axis.name]
+        begin, end = state.ranges[axis.name]
+        whole = fb.add(begin, fb.mul(fb.div(fb.sub(end, begin), step), step))
+        with fb.loop(begin, whole, step) as start:
+            inside(state.along(axis, start, step))
+        if isinstance(extent, int):
+            if extent % step:
+                left = extent % step
+                with fb.if_(fb.cmp("slt", "i64", whole, end)):
+                    inside(state.along(axis, extent - left, left))
+            return
+        small = min(step, REMAINDER_ROWS)
+        with fb.loop(whole, end, small) as start:
+            inside(state.along(axis, start, small, fb.sub(extent, start)))
 
     def _rest(self, axis: Axis, whole: Operand, step: int, inside: Callable[[State], None], state: State) -> None:
         """What whole tiles leave of an axis: an exact tile if that is known now, else small tiles cut to fit."""

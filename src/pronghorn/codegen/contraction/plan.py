@@ -49,6 +49,7 @@ CHUNK_BYTES = 768 * 1024  # of A and B, where they are large
 PACK_ROWS = 64  # that reuse a panel before packing it pays at all
 FEW_ROWS = 24  # up to which reading B once, as it lies, beats writing and reading a copy
 MANY_ROWS = 512  # that reuse a panel before packing it is a small part of the time
+LEAST_TILES, MANY_BLOCKS = 4, 8  # in a block of rows, and of these
 LEAST_PART = 512  # steps of a sum that is cut instead, or combining the parts shows
 LINE_BYTES, LINES_APART, WAYS = 64, 2048, 8  # of a second-level cache: lines so far apart compete for so many places
 
@@ -371,8 +372,27 @@ def _levels(
         inside = row_levels + column_levels  # all of B stays in the cache while the rows go by
     else:
         inside = column_levels + row_levels  # a panel of B stays
+        if not (chunks or batch):
+            inside = _blocks_of_rows(choice.spec, row_levels, machine) + inside
     head = [Level(None, 1), *blocks] if chunks else []
     return tuple(head + outer + inside)
+
+
+def _blocks_of_rows(spec: Contraction, rows: list[Level], machine: Machine) -> list[Level]:
+    """A loop over blocks of rows around that over the panels of a B that is not much larger than the cache.
+
+    A block of A is then read from near for each panel, and what is written, and what an epilogue reads, is whole rows
+    within a short time, where a panel alone would take narrow strips of all of them. Panels of a larger B come from too
+    far away to be read for each block.
+    """
+    axis, step = (rows[0].axis, rows[0].step) if len(rows) == 1 else (None, 0)
+    if axis is None or _bytes_along(spec, "b") > 2 * machine.l2_bytes:
+        return []
+    row = size_of(llvm_type(spec.a.dtype)) * prod(typical(other.extent) for other in spec.axes if other.reduced)
+    tiles = machine.l2_bytes // 4 // max(1, row * step)
+    if tiles < LEAST_TILES or typical(axis.extent) < MANY_BLOCKS * tiles * step:
+        return []
+    return [Level(axis, tiles * step)]
 
 
 def _level_count(level: Level, chunks: Chunks | None) -> Count:
@@ -391,8 +411,8 @@ def _unit_levels(levels: tuple[Level, ...], tile: Tile, chunks: Chunks | None) -
     fewest = 1
     used = 0
     for level in levels:
-        if level.axis is not None and level.axis.reduced:
-            break
+        if level.axis is not None and (level.axis.reduced or any(outer.axis is level.axis for outer in levels[:used])):
+            break  # a summed axis, or the rows of a block
         enough = 32 if work <= 4 * GRAIN_CYCLES else 64  # small pieces of a row of tiles share its lines
         if work <= GRAIN_CYCLES or fewest >= enough:
             break

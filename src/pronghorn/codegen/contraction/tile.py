@@ -64,7 +64,7 @@ class State:
     """What is known on the way in: start coordinates, steps along each axis, and what limits them.
 
     ``limits`` has, for an axis whose tile may reach beyond its end, how many steps are left. ``ranges`` has the part of
-    a summed axis that is taken in a block, and ``first`` (an i1) says whether the block is the first of its chunk.
+    an axis that is taken in a block, and ``first`` (an i1) says whether the block is the first of its chunk.
     """
 
     start: dict[str, Operand] = field(default_factory=dict)
@@ -77,6 +77,10 @@ class State:
     def within(self, fb: FunctionBuilder, axis: Axis, block: tuple[Operand, Operand], first: Operand) -> State:
         """In a block of a summed axis; ``first``: whether it is the first."""
         return replace(self, ranges={**self.ranges, axis.name: block}, first=self._also(fb, first))
+
+    def within_block(self, axis: Axis, block: tuple[Operand, Operand]) -> State:
+        """In a block of rows."""
+        return replace(self, ranges={**self.ranges, axis.name: block})
 
     def at(self, fb: FunctionBuilder, axis: Axis, place: Operand, first: Operand) -> State:
         """At one place of a summed axis; ``first``: whether it is the first."""
