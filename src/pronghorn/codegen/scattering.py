@@ -105,7 +105,7 @@ class _Scatter:
     def unit(self, x: str | None, at: str, new: str, out: str, column: Operand, mask: str | None) -> None:
         """Starts the unit's columns off, then applies all updates to them."""
         fb = self.fb
-        with fb.loop(0, self.rows) as row:
+        with fb.loop(0, self.rows if x is None else self._rows_to_copy(x, out)) as row:
             self._store(self._start(x, row, column, mask), out, row, column, mask)
         with fb.loop(0, self.count) as number:
             row = self._index(at, number)
@@ -115,6 +115,11 @@ class _Scatter:
                     old = self._load(out, row, column, mask)
                     value = combine(fb, self.mode, old, value, self.dtype, self.lanes)
                 self._store(value, out, row, column, mask)
+
+    def _rows_to_copy(self, x: str, out: str) -> Operand:
+        """All, unless the array lies where the result is to lie, as a variable's old value does."""
+        fb = self.fb
+        return fb.select(fb.cmp("eq", "ptr", x, out), "i64", 0, self.rows)
 
     def _start(self, x: str | None, row: Operand, column: Operand, mask: str | None) -> str:
         if x is None:

@@ -12,7 +12,7 @@ from pronghorn.compiler.expr import Expr, Index, Load, walk
 from pronghorn.compiler.kernels import ContractionKernel, Kernel, LoopKernel, Nest, NodeKernel, Program
 from pronghorn.compiler.schedule import copy_kernel
 from pronghorn.compiler.virtual import linear
-from pronghorn.graph.ir import Value
+from pronghorn.graph.ir import Node, Value
 
 
 def place_outputs(program: Program, num_results: int, variables: Sequence[Value]) -> tuple[Program, list[Value]]:
@@ -69,7 +69,16 @@ def _may_overwrite(kernel: Kernel, root: Value, variable: Value) -> bool:
         return False
     if variable not in kernel.reads:
         return not isinstance(kernel, NodeKernel)
+    if isinstance(kernel, NodeKernel):
+        return _changes_rows(kernel.node, variable)
     return isinstance(kernel, Nest) and _reads_own_element(kernel, root, variable)
+
+
+def _changes_rows(node: Node, variable: Value) -> bool:
+    """Whether a node gives a variable with other values in some rows, which are in memory of their own."""
+    if node.prim.name != "scatter" or node.inputs[0] is not variable:
+        return False
+    return all(v.node is not None and v.node.prim.name not in ("reshape", "stop_gradient") for v in node.inputs[1:])
 
 
 def _reads_own_element(kernel: Nest, root: Value, variable: Value) -> bool:

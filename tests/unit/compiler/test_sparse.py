@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pronghorn.backends.llvm import Executable
+from pronghorn.backends.llvm.build import build
 from pronghorn.backends.numpy import run
 from pronghorn.compiler.sparse import sparse_sums
 from pronghorn.compiler.stages import rewrite
@@ -13,6 +14,7 @@ from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
 from pronghorn.graph.verify import verify
 from pronghorn.runtime.host import host_target
+from pronghorn.variables import Variable
 
 ROWS, WIDTH = 2000, 40
 COUNT = 50
@@ -91,3 +93,46 @@ def test_low_precision():
 def test_others_stay_as_they_are(t):
     graph = sparse_sums(t.graph)
     assert [n.prim.name for n in graph.nodes] == [n.prim.name for n in t.graph.nodes]
+
+
+def descent(steps=1, count=COUNT, index="int32", then=lambda x: x):
+    """A table less a multiple of its sparse gradient, as a variable that is updated."""
+    table = Variable(np.random.default_rng(1).normal(size=(ROWS, WIDTH)).astype("float32"))
+
+    def fn(indices, updates, rate):
+        zeros = P.broadcast_in_dim(np.float32(0), shape=(ROWS, WIDTH), dims=())
+        change = P.scatter(zeros, indices, updates, mode="add")
+        for _ in range(steps):
+            change = P.mul(change, P.broadcast_in_dim(rate, shape=(ROWS, WIDTH), dims=()))
+        table.assign(P.sub(then(table.tensor), change))
+        return [rate]
+
+    return table, trace(fn, [Aval((count,), index), Aval((count, WIDTH), "float32"), Aval((), "float32")])
+
+
+@pytest.mark.parametrize("index", ["int32", "int64", "uint8"])
+@pytest.mark.parametrize(("count", "range_"), [(0, (0, 1)), (1, (0, 9)), (COUNT, (-3, ROWS + 3)), (COUNT, (7, 8))])
+@pytest.mark.parametrize("steps", [1, 2])
+def test_rows_that_change_are_changed_in_place(index, count, range_, steps):
+    low, high = (max(0, range_[0]), min(200, range_[1])) if index == "uint8" else range_
+    table, t = descent(steps, count, index)
+    given = [*arguments(count, low, high, index=index), np.float32(0.3)]
+    old = table.numpy().copy()
+    _, expected = run(t.graph, [*given, old])
+    graph = rewrite(t.graph, host_target(), check=True)
+    [changed] = [n for n in graph.nodes if n.prim is P.scatter and n.params["mode"] == "set"]
+    assert changed.inputs[0] in graph.inputs and changed.outputs[0] in graph.outputs
+    np.testing.assert_array_equal(run(sparse_sums(t.graph), [*given, old])[1], expected)
+    assert build(t, (), host_target(), False).plan.memory.layout({})[1] < old.nbytes / 4
+    Executable(t)(*given)
+    np.testing.assert_array_equal(table.numpy(), expected)
+
+
+def test_rows_of_something_else_are_all_made():
+    """What is changed is not the variable's old value, so that all rows of the new one have to be written."""
+    table, t = descent(then=lambda x: P.mul(x, P.broadcast_in_dim(np.float32(0.5), shape=(ROWS, WIDTH), dims=())))
+    assert not [n for n in rewrite(t.graph, host_target()).nodes if n.params.get("mode") == "set"]
+    given = [*arguments(), np.float32(0.3)]
+    _, expected = run(t.graph, [*given, table.numpy().copy()])
+    Executable(t)(*given)
+    np.testing.assert_array_equal(table.numpy(), expected)
