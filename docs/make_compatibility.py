@@ -45,6 +45,8 @@ _ADDED = (
     "`quantizers.QuantizationReport`, which `Model.quantize` returns",
     "`Model.quantize(verbose=)` (False unless given, True in 3.16)",
     "`Model.quantization_summary`",
+    "`quantizers.GPTQConfig(calibration_batch_size=)`",
+    "`quantizers.AWQConfig(apply_clip=)` (False unless given, True in 3.16)",
     "`losses.SparseCategoricalFocalCrossentropy` and its function",
     "`losses.SparseCategoricalCrossentropy(label_smoothing=)`",
     *("`ops.column_stack`", "`ops.copysign`", "`ops.cov`", "`ops.float_power`", "`ops.gammainc`", "`ops.grad`"),
@@ -53,14 +55,10 @@ _ADDED = (
     "`ops.matrix_power` (also in `ops.linalg`)",
     "`ops.top_k(is_stable=)`",
     "`utils.audio_dataset_from_directory(format=)`",
-)
-_ABSENT = (
-    "`layers.Mosaic`",
-    "`GPTQConfig(calibration_batch_size=)`",
-    "`AWQConfig(apply_clip=)`",
-    "`FeatureSpace.adapt(verbose=)`",
+    "`utils.FeatureSpace.adapt(verbose=)` (0 unless given, 1 in 3.16)",
     "`num_data_shards` of distributions",
 )
+_ABSENT = ("`layers.Mosaic`",)
 _WORDS = (
     "These are not in Keras 3.15.1, and so not counted above; Keras adds them in 3.16: "
     f"{', '.join(_ADDED)}. Of what 3.16 adds up to its development version of 2026-10-27, not there: "

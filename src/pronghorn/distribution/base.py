@@ -91,6 +91,11 @@ class Distribution:
         raise NotImplementedError
 
     @property
+    def num_data_shards(self) -> int:
+        """Into how many shares the data are cut that processes read; of Keras 3.16."""
+        return min(self.num_model_replicas, self.num_processes)
+
+    @property
     def data_shard_id(self) -> int:
         """The number of the share of the data that this process reads."""
         replicas = self.num_model_replicas

@@ -52,7 +52,9 @@ def calibrate_layers(model: Any, config: CalibratedConfig, filters: Any, type_ch
         planned = {id(layer) for _, layers in plan for layer in layers}
         meant = _meant(block, config.mode, filters, type_check)
         plan.append((block, [layer for layer in meant if id(layer) not in planned]))
-    values = [_through(before, sample) for sample in samples(config)]
+    pieces, count = samples(config), config.calibration_batch_size
+    batches = [np.concatenate(pieces[start : start + count]) for start in range(0, len(pieces), count)]
+    values = [_through(before, batch) for batch in batches]
     for block, layers in plan:
         gathered = _gathered(layers, block, values, config)
         for layer, found in [(layer, layer._few_bits(seen, config)) for layer, seen in gathered]:

@@ -6,6 +6,7 @@ After `AWQ: Activation-aware Weight Quantization for LLM Compression and Acceler
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import Any
 
@@ -17,10 +18,15 @@ from pronghorn.utils.arguments import shown
 
 #: Inputs that are never larger count as 1; factors are no smaller.
 _NOTHING, _SMALLEST_FACTOR = 1e-8, 1e-4
+#: With how many inputs a place to cut at is looked for; how many places are tried, down to which part of the largest.
+_ROWS, _CUTS, _LEAST = 512, 20, 0.5
 
 
 class Magnitudes:
-    """The largest size of each of a layer's inputs.
+    """The largest size of each of a layer's inputs, and the first of them.
+
+    Args:
+        kept: how many are kept.
 
     >>> seen = Magnitudes()
     >>> seen.update(np.array([[1.0, 0.0], [-3.0, 2.0]]))
@@ -28,12 +34,17 @@ class Magnitudes:
     [3.0, 2.0]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int = 0) -> None:
         self.largest: Any = np.zeros(1, np.float32)
+        self.rows: Any = None
+        self._kept = kept
 
     def update(self, rows: np.ndarray) -> None:
         """Take account of inputs ``[n, features]``."""
         self.largest = np.maximum(self.largest, np.abs(rows).max(axis=0, initial=0).astype(np.float32))
+        if self._kept:
+            rows = rows if self.rows is None else np.concatenate([self.rows, rows[: self._kept - len(self.rows)]])
+            self.rows = rows[: self._kept].copy()
 
 
 class AWQConfig(CalibratedConfig):
@@ -50,6 +61,8 @@ class AWQConfig(CalibratedConfig):
         group_size: how many inputs share a scale and a zero; -1 for all.
         num_grid_points: how many powers of the inputs' sizes, from 0 to 1, are tried as factors besides 0.
         quantization_layer_structure: see `GPTQConfig`.
+        apply_clip: whether large weights are cut where that changes a layer's outputs less, of Keras 3.16, where it is
+            the default.
 
     Raises:
         ValueError: for a number out of its range.
@@ -74,6 +87,7 @@ class AWQConfig(CalibratedConfig):
         group_size: int = 128,
         num_grid_points: int = 20,
         quantization_layer_structure: dict[str, Any] | None = None,
+        apply_clip: bool = False,
     ) -> None:
         super().__init__(dataset, tokenizer, num_samples, sequence_length, group_size, quantization_layer_structure)
         if weight_bits != 4:
@@ -83,12 +97,19 @@ class AWQConfig(CalibratedConfig):
         self._check_positive("num_grid_points", num_grid_points)
         self.weight_bits = 4
         self.num_grid_points = int(num_grid_points)
+        self.apply_clip = bool(apply_clip)
+        self.statistics = functools.partial(Magnitudes, kept=_ROWS if self.apply_clip else 0)
 
     _settings = ("num_grid_points",)
 
     def quantized(self, weights: np.ndarray, seen: Magnitudes) -> QuantizedMatrix:
         """A matrix ``[outputs, inputs]`` in few bits, given what was seen of the inputs."""
-        return quantized(weights, seen.largest, Grid(4), self.group_size, self.num_grid_points)
+        found = quantized(weights, seen.largest, Grid(4), self.group_size, self.num_grid_points)
+        if seen.rows is None:
+            return found
+        factors = found.inputs_scale
+        cut = clipped(weights * factors, seen.rows / factors, Grid(4), self.group_size)
+        return replace(nearest(cut, Grid(4), self.group_size), inputs_scale=factors)
 
 
 def quantized(
@@ -125,3 +146,36 @@ def quantized(
             best, least = found, loss
     assert best is not None  # there is a first
     return best
+
+
+def clipped(weights: np.ndarray, rows: np.ndarray, grid: Grid, group_size: int = -1) -> np.ndarray:
+    """Weights whose largest are cut, in each output and group where that changes the rounded outputs least.
+
+    Args:
+        weights: ``[outputs, inputs]``.
+        rows: some inputs, ``[n, inputs]``.
+        grid: which integers there are.
+        group_size: how many inputs share a scale and a zero; -1 for all.
+
+    Example:
+
+    >>> weights, inputs = np.array([[-0.3, 0.0, 0.3, 1.0]], "float32"), np.array([[3.0, 1.0, 2.0, 0.1]], "float32")
+    >>> round(float(clipped(weights, inputs, Grid(2)).max()), 3) < 1
+    True
+    """
+    columns = weights.shape[1]
+    size = columns if group_size == -1 else min(group_size, columns)
+    filled = ((0, 0), (0, -columns % size))
+    full, rows = np.pad(weights, filled), np.pad(rows, filled)
+    for start in range(0, columns, size):
+        group = full[:, start : start + size].copy()
+        given = rows[:, start : start + size].T
+        largest, least = np.abs(group).max(axis=1, keepdims=True), np.full(len(group), np.inf)
+        for cut in range(_CUTS):
+            bound = largest * np.float32(1 - (1 - _LEAST) * cut / _CUTS)
+            smaller = np.clip(group, -bound, bound)
+            errors = np.mean(((nearest(smaller, grid).floats() - group) @ given) ** 2, axis=1)
+            better = errors < least
+            full[better, start : start + size] = smaller[better]
+            least = np.minimum(errors, least)
+    return full[:, :columns]

@@ -11,12 +11,14 @@ from pronghorn.utils.arguments import is_integer, shown
 class CalibratedConfig(QuantizationConfig):
     """The data that is looked at, and the size of groups; the base of `GPTQConfig` and `AWQConfig`."""
 
-    #: The class of what is gathered of a layer's inputs.
-    statistics: ClassVar[Any]
+    #: Makes what is gathered of a layer's inputs.
+    statistics: Any
     #: Arguments of the subclass that go into configurations.
     _settings: ClassVar[tuple[str, ...]] = ()
 
     weight_bits: int
+    #: How many samples go through a model at a time.
+    calibration_batch_size = 1
 
     def __init__(
         self,

@@ -61,6 +61,8 @@ class GPTQConfig(CalibratedConfig):
         activation_order: whether the inputs that matter most are rounded first.
         quantization_layer_structure: ``{"pre_block_layers": layers that a sample goes through before,
             "sequential_blocks": the blocks}``; what the model's `get_quantization_layer_structure` gives if None.
+        calibration_batch_size: how many pieces go through the model at a time, of Keras 3.16; up to rounding the
+            weights do not depend on it.
 
     Raises:
         ValueError: for a number out of its range.
@@ -95,6 +97,7 @@ class GPTQConfig(CalibratedConfig):
         symmetric: bool = False,
         activation_order: bool = False,
         quantization_layer_structure: dict[str, Any] | None = None,
+        calibration_batch_size: int = 8,
     ) -> None:
         super().__init__(dataset, tokenizer, num_samples, sequence_length, group_size, quantization_layer_structure)
         if not is_integer(weight_bits) or weight_bits not in (2, 3, 4, 8):
@@ -104,7 +107,9 @@ class GPTQConfig(CalibratedConfig):
                 "GPTQConfig: hessian_damping is the part of the diagonal's mean that is added to it, from 0 to 1, such "
                 f"as 0.01; got hessian_damping={shown(hessian_damping)}."
             )
+        self._check_positive("calibration_batch_size", calibration_batch_size)
         self.weight_bits = int(weight_bits)
+        self.calibration_batch_size = int(calibration_batch_size)
         self.per_channel = per_channel
         self.hessian_damping = hessian_damping
         self.symmetric = symmetric

@@ -11,6 +11,7 @@ from pronghorn import layers as _layers
 from pronghorn import ops, tree
 from pronghorn._lazy import nearest_clause
 from pronghorn.saving import deserialize_keras_object, register_keras_serializable, save_model, serialize_keras_object
+from pronghorn.utils.progbar import Progbar
 
 _OUTPUT_MODES = ("float", "int", "one_hot")
 
@@ -271,17 +272,21 @@ class FeatureSpace(_layers.Layer):
     def _adaptable(self) -> list[str]:
         return [column for column, layer in self.preprocessors.items() if _needs_data(layer)]
 
-    def adapt(self, dataset: Any) -> None:
+    def adapt(self, dataset: Any, verbose: int = 0) -> None:
         """Learn vocabularies, means and bins from data.
 
         Args:
             dataset: a dict of columns, or an iterable of such dicts, of single rows or of batches.
+            verbose: whether a bar shows how many elements were read; not by default, as in Keras 3.15.
 
         Raises:
             ValueError: if the elements are no dicts, or lack a column.
         """
         columns = {column: [] for column in self._adaptable()}
-        for element in [dataset] if isinstance(dataset, Mapping) else dataset:
+        elements = [dataset] if isinstance(dataset, Mapping) else dataset
+        bar = Progbar(len(elements) if hasattr(elements, "__len__") else None, verbose=verbose)
+        step = 0
+        for step, element in enumerate(elements, 1):
             if not isinstance(element, Mapping):
                 raise ValueError(
                     f"FeatureSpace.adapt: the elements must be dicts of columns; got {type(element).__name__}. Take "
@@ -291,6 +296,8 @@ class FeatureSpace(_layers.Layer):
                 if column not in element:
                     raise ValueError(f"FeatureSpace.adapt: the data has no column {column!r}.")
                 values.append(np.asarray(element[column]).reshape(-1, 1))
+            bar.update(step, finalize=False)
+        bar.update(step, finalize=True)
         for column, values in columns.items():
             self.preprocessors[column].adapt(np.concatenate(values))
         self._is_adapted = self.built = True

@@ -97,7 +97,9 @@ def test_a_map_refuses():
 def test_data_parallel_lays_out_batches_and_weights():
     mesh = DeviceMesh((8,), ["data"], EIGHT)
     one = DataParallel(mesh)
-    assert one.num_model_replicas == 8 and one.batch_dim_name == "data" and one.num_processes == 1
+    assert (
+        one.num_model_replicas == 8 and one.batch_dim_name == "data" and one.num_processes == one.num_data_shards == 1
+    )
     assert one.get_data_layout((4, 2, 2)).axes == ("data", None, None)
     weight = np.zeros((3, 2))
     assert one.get_variable_layout(weight).axes == (None, None)

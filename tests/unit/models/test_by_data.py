@@ -213,3 +213,27 @@ def test_files_with_four_integers_of_two_bits_in_a_byte():
         found.append(layer(np.eye(6, dtype="float32")))
     np.testing.assert_allclose(found[0], ((integers - 2.0) * scale[:, groups]).T, rtol=1e-6)
     np.testing.assert_array_equal(*found)
+
+
+def test_samples_go_through_several_at_a_time():
+    found, sizes = [], []
+
+    class Counting(layers.Layer):
+        def call(self, x):
+            sizes.append(x.shape[0])
+            return x
+
+    for count in (1, 2, 8):
+        table, head = layers.Embedding(9, 6), layers.Dense(4)
+        model = Sequential([Input((5,), dtype="int32"), table, Counting(), head])
+        model.set_weights(
+            [np.sin(np.arange(float(weight.size))).reshape(weight.shape) for weight in model.get_weights()]
+        )
+        sizes.clear()
+        structure = {"pre_block_layers": model.layers[:2], "sequential_blocks": [head]}
+        model.quantize(config=config("gptq", structure, calibration_batch_size=count))
+        found.append((head.quantized_kernel.numpy(), head.kernel_scale.numpy(), list(sizes)))
+    assert [sizes for _, _, sizes in found] == [[1] * 5, [2, 2, 1], [5]]
+    for integers, scale, _ in found[1:]:
+        np.testing.assert_array_equal(integers, found[0][0])
+        np.testing.assert_array_equal(scale, found[0][1])

@@ -188,3 +188,37 @@ def test_configurations_go_without_the_data(made):
     assert told["dataset"] is None and told["tokenizer"] is None
     again = type(made).from_config(told)
     assert again.get_config() == told and again.dtype_policy_string() == f"{made.mode}/4/128"
+
+
+def test_large_weights_are_cut_where_keras_cuts_them():
+    """Keras 3.16, in development."""
+    weights = np.array([[-0.35, 0.1, 0.3, 1, 0.5, -0.3], [1.5, -1, 0.25, 0, 2, -0.125]], "float32")
+    rows = np.array([[3, 1, 2, 0.1, 1, -1], [-1, 2, 0.5, 0.2, 0, 3], [2, -2, 1, 0, 0.25, 1]], "float32")
+    cut = awq.clipped(weights, rows, Grid(4), 3)
+    expected = [[-0.35, 0.1, 0.3, 0.8, 0.5, -0.3], [1.4625, -1, 0.25, 0, 2, -0.125]]
+    np.testing.assert_allclose(cut, expected, rtol=1e-6)
+    cut = awq.clipped(weights, rows, Grid(4))
+    np.testing.assert_allclose(cut, np.minimum(weights, [[0.525], [1.9]]), rtol=1e-6)
+
+
+def test_cutting_makes_errors_smaller():
+    rows = alike(700, 10, 4).astype("float32")  # more than are kept
+    weights = RNG.normal(size=(7, 10)).astype("float32") ** 3
+    found = []
+    for cut in (False, True):
+        config = AWQConfig([[1]], None, group_size=4, apply_clip=cut)
+        seen = config.statistics()
+        for part in np.array_split(rows, 3):
+            seen.update(part)
+        assert (seen.rows is None) if not cut else np.array_equal(seen.rows, rows[:512])
+        found.append(error(weights, rows, config.quantized(weights, seen)))
+    assert found[1] < found[0]
+
+
+def test_configurations_of_keras_3_16():
+    config = AWQConfig.from_config({**AWQConfig([[1]], None).get_config(), "apply_clip": True})
+    assert config.apply_clip and "apply_clip" not in config.get_config()  # which Keras 3.15 does not know
+    config = GPTQConfig.from_config({**GPTQConfig([[1]], None).get_config(), "calibration_batch_size": 3})
+    assert config.calibration_batch_size == 3 and "calibration_batch_size" not in config.get_config()
+    with pytest.raises(ValueError, match="calibration_batch_size must be a positive integer, got"):
+        GPTQConfig([[1]], None, calibration_batch_size=0)

@@ -44,6 +44,17 @@ def test_batches_adapt_like_rows():
     np.testing.assert_allclose(spaces[0], spaces[2], rtol=1e-5)
 
 
+def test_a_bar_while_it_adapts(capsys):
+    space = FeatureSpace({"price": "float_normalized"})
+    space.adapt(Dataset.from_tensor_slices(TABLE))
+    assert capsys.readouterr().out == ""
+    count = len(TABLE["price"])
+    space.adapt(Dataset.from_tensor_slices(TABLE), verbose=2)
+    assert f"{count}/{count}" in capsys.readouterr().out
+    space.adapt((row for row in Dataset.from_tensor_slices(TABLE)), verbose=1)
+    assert f"{count}/" in capsys.readouterr().out
+
+
 def test_a_dict_of_integers_saved_and_loaded(tmp_path):
     space = FeatureSpace(
         {
