@@ -107,7 +107,7 @@ class StatefulOperation(Operation):
         """This layer's own weights in the order in which files have them."""
         return self._own_weights()
 
-    def _other_shapes_in_files(self) -> dict[int, tuple[int, ...]]:
+    def _other_shapes_in_files(self) -> dict[int, set[tuple[int, ...]]]:
         """Shapes of these weights in files of other versions that `load_own_variables` takes, too, by their number."""
         return {}
 

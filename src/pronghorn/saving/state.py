@@ -88,7 +88,7 @@ def _load_one(path: str, obj: Any, store: Any) -> str | None:
             others = obj._other_shapes_in_files()
             for index, variable in enumerate(own):
                 shape = store.shape(str(index))
-                if shape not in (None, tuple(variable.shape), others.get(index)):
+                if shape not in {None, tuple(variable.shape), *others.get(index, ())}:
                     return (
                         f"{variable.path!r} has the shape {tuple(variable.shape)}, but {path}/vars/{index} in the file "
                         f"has the shape {shape}; they must match."

@@ -199,20 +199,23 @@ def test_files_without_zeros(symmetric):
     np.testing.assert_array_equal(copy.kernel_zero.numpy(), layer.kernel_zero.numpy())
 
 
-def test_files_with_four_integers_of_two_bits_in_a_byte():
-    """Keras 3.16, in development, packs them; 3.15 does not."""
+@pytest.mark.parametrize("bits", [2, 4, 8])
+@pytest.mark.parametrize("outputs", [5, 6])
+def test_files_of_keras_3_16(bits, outputs):
+    """In development, it has four integers of two bits in a byte, 3.15 one; since October 2026 inputs come first."""
     rng = np.random.default_rng(0)
-    integers = rng.integers(0, 4, (5, 6)).astype("uint8")
-    scale, zero, groups = rng.uniform(0.1, 1, (5, 2)).astype("float32"), np.full((5, 2), 2, "uint8"), [0, 0, 0, 0, 1, 1]
-    found = []
-    for kernel in (integers, quantizers.pack_int2(integers, dtype="uint8")[0].numpy()):
-        layer = layers.Dense(5, use_bias=False, dtype="gptq/2/4_from_float32")
+    integers = rng.integers(0, 2**bits, (outputs, 6)).astype("uint8")
+    scale, zero = rng.uniform(0.1, 1, (outputs, 2)).astype("float32"), np.full((outputs, 2), 2, "uint8")
+    groups = np.array([0, 0, 0, 0, 1, 1], "float32")
+    pack = {2: quantizers.pack_int2, 4: quantizers.pack_int4, 8: lambda x, dtype: (x,)}[bits]
+    expected = (integers - 2.0) * scale[:, groups.astype(int)]
+    packed = np.asarray(pack(integers, dtype="uint8")[0])
+    own = integers if bits == 2 else packed
+    for stored in ((own, scale, zero), (packed, scale, zero), (packed.T, scale.T, zero.T)):
+        layer = layers.Dense(outputs, use_bias=False, dtype=f"gptq/{bits}/4_from_float32")
         layer.build((None, 6))
-        stored = (kernel, scale, zero, np.array(groups, "float32"))
-        layer.load_own_variables({str(i): value for i, value in enumerate(stored)})
-        found.append(layer(np.eye(6, dtype="float32")))
-    np.testing.assert_allclose(found[0], ((integers - 2.0) * scale[:, groups]).T, rtol=1e-6)
-    np.testing.assert_array_equal(*found)
+        layer.load_own_variables({str(i): np.asarray(value) for i, value in enumerate((*stored, groups))})
+        np.testing.assert_allclose(layer(np.eye(6, dtype="float32")), expected.T, rtol=1e-6)
 
 
 def test_samples_go_through_several_at_a_time():

@@ -13,6 +13,9 @@ from pronghorn.quantizers.affine import QuantizedMatrix
 from pronghorn.quantizers.groups import dequantize_with_sz_map
 from pronghorn.quantizers.packing import pack_int4, unpack_int2, unpack_int4
 
+#: How many integers are in a byte of Keras's files, by their bits; one of others.
+_IN_A_BYTE = {4: 2, 2: 4}
+
 
 class Calibrated(Scheme):
     """A weight is ``(integers - zero) * scale`` by groups, turned so that outputs come first; integers are uint8.
@@ -90,18 +93,36 @@ class Calibrated(Scheme):
                 "one of the blocks of quantization_layer_structure, or leave it out by filters."
             )
 
-    def other_shapes(self, layer: Any, weight: QuantizedWeight) -> dict[str, tuple[int, ...]]:
-        """Keras 3.16 has four integers of two bits in a byte, 3.15 one."""
+    def other_shapes(self, layer: Any, weight: QuantizedWeight) -> dict[str, set[tuple[int, ...]]]:
+        """Keras 3.16 has four integers of two bits in a byte, 3.15 one; since October 2026 inputs come first, too."""
+        shapes = {weight.place(part): {weight.of(layer, part).shape[::-1]} for part in self.parts}
+        packed = self._packed_shape(layer, weight)
+        return {"quantized_kernel": {packed, packed[::-1]}, **shapes}
+
+    def _packed_shape(self, layer: Any, weight: QuantizedWeight) -> tuple[int, int]:
         inputs, outputs = _matrix(weight)
-        return {"quantized_kernel": (-(-outputs // 4), inputs)} if layer._own_policy().weight_bits == 2 else {}
+        return -(-outputs // _IN_A_BYTE.get(layer._own_policy().weight_bits, 1)), inputs
+
+    def _as_here(self, layer: Any, weight: QuantizedWeight, values: list[Any], places: list[str]) -> list[Any]:
+        """The values of a file with outputs first, and two bits in a byte of their own."""
+        turning = [places.index(place) for place in ("quantized_kernel", *super().places(weight))]
+        kernel, scale, _ = turning
+        if len(values) <= scale:
+            return values
+        packed, own = self._packed_shape(layer, weight), tuple(layer.quantized_kernel.shape)
+        by_scale, found = tuple(weight.of(layer, "scale").shape), tuple(values[kernel].shape)
+        turned = tuple(values[scale].shape) == by_scale[::-1] != by_scale
+        if turned or found == packed[::-1] not in (packed, own):
+            turning = turning if len(values) == len(places) else [kernel, scale]
+            values = [np.transpose(value) if i in turning else value for i, value in enumerate(values)]
+        if tuple(values[kernel].shape) == packed != own:
+            values[kernel] = unpack_int2(np.asarray(values[kernel]), _matrix(weight)[1], dtype="uint8")
+        return values
 
     def from_file(self, layer: Any, weight: QuantizedWeight, values: list[Any], places: list[str]) -> list[Any]:
         """The values; files of Keras 3.15 lack the zeros, which can be told only where they are in the middle."""
         setattr(layer, self._flag, True)
-        place = places.index("quantized_kernel")
-        shape = self.other_shapes(layer, weight).get("quantized_kernel")
-        if place < len(values) and tuple(values[place].shape) == shape != tuple(layer.quantized_kernel.shape):
-            values[place] = unpack_int2(np.asarray(values[place]), _matrix(weight)[1], dtype="uint8")
+        values = self._as_here(layer, weight, values, places)
         if len(values) != len(places) - 1:
             return values
         if not getattr(layer.quantization_config, "symmetric", False):

@@ -191,7 +191,7 @@ class Quantizable:
             return super()._weights_in_files()  # type: ignore[misc]
         return [getattr(self, place) for place in self._places_in_files()]
 
-    def _other_shapes_in_files(self: Any) -> dict[int, tuple[int, ...]]:
+    def _other_shapes_in_files(self: Any) -> dict[int, set[tuple[int, ...]]]:
         if self.quantization_mode is None:
             return {}
         others = self._scheme().other_shapes(self, self._quantized_weights[0])

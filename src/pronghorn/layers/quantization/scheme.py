@@ -76,7 +76,7 @@ class Scheme:
     def check_saved(self, layer: Any) -> None:
         """Raise an error where a file would lack something."""
 
-    def other_shapes(self, layer: Any, weight: QuantizedWeight) -> dict[str, tuple[int, ...]]:
+    def other_shapes(self, layer: Any, weight: QuantizedWeight) -> dict[str, set[tuple[int, ...]]]:
         """Shapes in files of other versions of Keras that `from_file` takes, too, by the attribute."""
         return {}
 

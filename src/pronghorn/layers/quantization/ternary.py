@@ -34,14 +34,14 @@ class Ternary(Scheme):
     def integers(self, layer: Any, weight: QuantizedWeight) -> Any:
         return ops.reshape(unpack_ternary(weight.of(layer), weight.matrix[1], axis=1), weight.shape)
 
-    def other_shapes(self, layer: Any, weight: QuantizedWeight) -> dict[str, tuple[int, ...]]:
+    def other_shapes(self, layer: Any, weight: QuantizedWeight) -> dict[str, set[tuple[int, ...]]]:
         """Keras's development versions up to August 2026 had five numbers of one output in a byte, not of one input."""
         rows, columns = weight.matrix
-        return {weight.attribute: (-(-rows // 5), columns)}
+        return {weight.attribute: {(-(-rows // 5), columns)}}
 
     def from_file(self, layer: Any, weight: QuantizedWeight, values: list[Any], places: list[str]) -> list[Any]:
-        (shape,) = self.other_shapes(layer, weight).values()
-        if values and tuple(values[0].shape) == shape != tuple(weight.of(layer).shape):
+        others = self.other_shapes(layer, weight)[weight.attribute] - {tuple(weight.of(layer).shape)}
+        if values and tuple(values[0].shape) in others:
             values[0] = pack_ternary(unpack_ternary(np.asarray(values[0]), weight.matrix[0]), axis=1)[0]
         return values
 
