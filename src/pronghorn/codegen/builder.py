@@ -281,10 +281,17 @@ class FunctionBuilder:
         """A phi node over (value, label) pairs; it must come first in its block."""
         return self.let(f"phi {ty} " + ", ".join(f"[ {value}, %{label} ]" for value, label in incoming))
 
-    def opaque(self, value: Operand, ty: str = "ptr") -> str:
-        """The same pointer or number, but the optimiser no longer knows how it was computed (an empty piece of
-        assembly)."""
-        return self.let(f'call {ty} asm "", "=r,0"({ty} {value})')
+    def opaque(self, pointer: str) -> str:
+        """The same pointer, but the optimiser no longer knows how it was computed (an empty piece of assembly).
+
+        Where many addresses are a fixed way from one that a loop moves on, LLVM's loop strength reduction, which would
+        look for the best of all ways to compute them, takes longer than all the rest of code generation.
+        """
+        return self.let(f'call ptr asm "", "=r,0"(ptr {pointer})')
+
+    def opaque_number(self, number: Operand) -> Operand:
+        """The same i64, hidden like a pointer in :meth:`opaque`; a constant stays one."""
+        return number if isinstance(number, int) else self.let(f'call i64 asm "", "=r,0"(i64 {number})')
 
     # -- vectors -----------------------------------------------------------------------------------------------------
 

@@ -187,17 +187,13 @@ class TileWriter:
         a = fb.gep(storage_type(self.spec.a.dtype), main.a_base, self._offset(main.a))
         b = fb.gep(storage_type(main.b_dtype), main.b_base, self._offset(main.b))
         a, b = fb.opaque(a), fb.opaque(b)
-        self.c_start = self._hidden(self._start_in_c())
+        self.c_start = fb.opaque_number(self._start_in_c())
         keys = [(row, v) for row in range(len(self.rows)) for v in range(self.vectors)]
         depth = [axis for axis in self.plan.depth if axis.name not in self.state.start]
         sums = self._sum(depth, a, b, [self._initial(self.rows[row], v) for row, v in keys])
         if self.plan.dot:
             sums = [self._fold(value) for value in sums]
         self._finish(dict(zip(keys, sums, strict=True)))
-
-    def _hidden(self, number: Operand) -> Operand:
-        """A number from which addresses are counted, without the loops that it comes from: see `_advance`."""
-        return number if isinstance(number, int) else self.fb.opaque(number, "i64")
 
     def _offset(self, strides: dict[str, Operand]) -> Operand:
         """Elements from an array's origin to the tile's first element."""
@@ -365,7 +361,7 @@ class TileWriter:
 
     def _finish(self, sums: dict[tuple[int, int], str]) -> None:
         if self.main.epilogue or self.main.tile_epilogue:
-            self.here = {name: self._hidden(start) for name, start in self.state.start.items()}
+            self.here = {name: self.fb.opaque_number(start) for name, start in self.state.start.items()}
         ty = self.scalar if self.plan.dot else self.ty
         if self.main.tile_epilogue:
             self.main.tile_epilogue(self.fb, self._result(sums, ty))

@@ -58,7 +58,7 @@ def transform_turned(
     first = fb.gep(scalar, pointer, taps_offset(plan, 0, 0))
     down, across = (taps_offset(plan, *tap) - taps_offset(plan, 0, 0) for tap in ((1, 0), (0, 1)))
     with fb.loop(0, TAPS) as i, fb.loop(0, TAPS) as j:
-        here = fb.gep(scalar, first, fb.add(fb.mul(i, down), fb.mul(j, across)))
+        here = fb.opaque(fb.gep(scalar, first, fb.add(fb.mul(i, down), fb.mul(j, across))))
         rows = []
         for lane in range(lanes):
             row = fb.gep(scalar, here, fb.mul(stride, lane))
@@ -67,6 +67,6 @@ def transform_turned(
         for number, column in enumerate(transposed(fb, ty, rows)):
             fb.store(ty, column, fb.gep(ty, block, number * TAPS * TAPS))
     with fb.loop(0, lanes) as channel:
-        taps = fb.gep(ty, room, fb.mul(channel, TAPS * TAPS))
+        taps = fb.opaque(fb.gep(ty, room, fb.mul(channel, TAPS * TAPS)))
         grid = {(i, j): fb.load(ty, fb.gep(ty, taps, TAPS * i + j)) for i in range(TAPS) for j in range(TAPS)}
         transform_filters(fb, plan, lambda i, j: grid[i, j], target(channel), plane)

@@ -135,7 +135,7 @@ class _Sums:
         ]
         with fb.loop(0, plan.width, plan.lanes) as channel:
             mask = fb.mask_first(fb.sub(extent, channel), plan.lanes) if extent % plan.lanes else None
-            here = fb.gep(scalar, self.b_base, fb.add(origin, channel))
+            here = fb.opaque(fb.gep(scalar, self.b_base, fb.add(origin, channel)))
             grid = []
             for i in (0, last[0]):
                 line = []
@@ -180,13 +180,14 @@ def emit_chunk_sums(
         inside = fb.add(fb.mul(fb.rem(channel, depth), plan.width), fb.rem(first, plan.width))
         here = fb.gep("float", sums, fb.add(fb.mul(number, block), inside))
         with fb.loop_carry(0, chunks, [(ty, "zeroinitializer")] * POINTS) as loop:
-            chunk = fb.gep("float", here, fb.mul(loop.index, plan.blocks * block))
+            chunk = fb.opaque(fb.gep("float", here, fb.mul(loop.index, plan.blocks * block)))
             for point, carried in enumerate(loop.carried):
                 part = fb.load(ty, fb.gep("float", chunk, point * plan.sums_plane))
                 loop.following.append(fb.op("fadd", ty, carried, part))
         grid = [loop.results[WINDOW * i : WINDOW * (i + 1)] for i in range(WINDOW)]
         taps = along_both(arithmetic.filter_gradients, grid)
         valid: Operand = lanes if extent % lanes == 0 else fb.min(fb.sub(extent, first), lanes)
+        channel, first = fb.opaque_number(channel), fb.opaque_number(first)
         for i in range(TAPS):
             for j in range(TAPS):
                 values = {

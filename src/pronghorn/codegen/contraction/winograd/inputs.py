@@ -47,7 +47,7 @@ def transform_inputs(
     source = fb.gep(scalar, image, origin)
     with fb.loop(0, plan.depth, lanes) as channel:
         mask = fb.mask_first(fb.sub(extent, channel), lanes) if extent % lanes else None
-        here = fb.gep(scalar, source, channel)
+        here = fb.opaque(fb.gep(scalar, source, channel))
         grid = [
             [
                 str(load_elements(fb, fb.gep(scalar, here, fb.add(i, j)), dtype, "float32", lanes, machine, mask))
@@ -61,6 +61,7 @@ def transform_inputs(
 
 def store_planes(fb: FunctionBuilder, arithmetic: Arithmetic, grid: list[Vectors], out: str, plane: int) -> None:
     """Stores a transformed grid, each vector ``plane`` elements from the last."""
+    out = fb.opaque(out)
     for i, line in enumerate(grid):
         for j, value in enumerate(line):
             fb.store(arithmetic.ty, value, fb.gep("float", out, (WINDOW * i + j) * plane))

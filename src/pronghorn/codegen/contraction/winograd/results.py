@@ -54,6 +54,7 @@ class ResultWriter:
         ``source`` has the first of the products, the others ``plane`` elements apart; ``valid`` lanes of them count.
         """
         fb = self.fb
+        source = fb.opaque(source)
         grid = [
             [fb.load(self.ty, fb.gep("float", source, (WINDOW * i + j) * plane)) for j in range(WINDOW)]
             for i in range(WINDOW)
@@ -63,6 +64,8 @@ class ResultWriter:
     def _give(self, results: list[Vectors], at: Sequence[Operand], values: dict[str, Operand], valid: Operand) -> None:
         """Hands 2x2 results to the epilogue, or stores them; those beyond an odd extent are dropped."""
         fb, pairs = self.fb, (self.plan.rows, self.plan.columns)
+        at = [fb.opaque_number(first) for first in at]
+        values = {name: fb.opaque_number(value) for name, value in values.items()}
 
         def place(i: int, j: int, _: int = 0) -> Place:
             here = dict(values)
