@@ -27,5 +27,7 @@ class Reduction:
         Raises:
             ValueError: for another.
         """
-        if key not in cls.all():
-            raise ValueError(f"reduction={key!r}; it must be one of {', '.join(cls.all())}.")
+        known = cls.all()
+        if key in known:
+            return
+        raise ValueError(f"reduction={key!r}; it must be one of {', '.join(known)}.")

@@ -38,7 +38,7 @@ class Iterator(PyDataset):
         self.lock = threading.Lock()
 
     def __len__(self) -> int:
-        return (self.n + self.batch_size - 1) // self.batch_size
+        return -(-self.n // self.batch_size)
 
     def _draw_order(self) -> None:
         self.index_array = np.random.permutation(self.n) if self.shuffle else np.arange(self.n)
@@ -375,7 +375,7 @@ class DataFrameIterator(_Pictures):
             self.labels = table[y_col].values
         elif class_mode == "multi_output":
             self.labels = [np.array(table[column].tolist()) for column in columns]
-        self.sample_weight = table[weight_col].values if weight_col else None
+        self.sample_weight = None if weight_col is None else np.asarray(table[weight_col])
         self.filenames = table[x_col].tolist()
         self.filepaths = [os.path.join(self.directory, name) for name in self.filenames]
         self.samples = len(self.filenames)

@@ -119,13 +119,14 @@ class Tokenizer:
 
     def _words(self, text: Any) -> Sequence[str]:
         """The words of a text, or of a list of words."""
-        if self.char_level or isinstance(text, list):
-            if not self.lower:
-                return text
-            return [word.lower() for word in text] if isinstance(text, list) else text.lower()
-        if self.analyzer is not None:
-            return list(self.analyzer(text))
-        return text_to_word_sequence(text, self.filters, self.lower, self.split)
+        ready = isinstance(text, list)
+        if not ready and not self.char_level:
+            if self.analyzer is not None:
+                return list(self.analyzer(text))
+            return text_to_word_sequence(text, self.filters, self.lower, self.split)
+        if self.lower:
+            return [word.lower() for word in text] if ready else text.lower()
+        return text
 
     def fit_on_texts(self, texts: Iterable[Any]) -> None:
         """Count the words of texts, and number them.
