@@ -164,8 +164,8 @@ def _plan_with_epilogue(kernel: ContractionKernel, part: Part, make: Callable[[l
 
     ``make`` plans, given the axes that are not to be merged.
     """
-    offset = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
-    indices = [*all_indices(*(s.expr for s in kernel.stores)), offset]
+    offset: Index = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
+    indices = [*all_indices(*(s.expr for s in kernel.stores)), *(s.offset or offset for s in kernel.stores)]
     apart: list[str] = []
     while True:
         made = make(apart)
@@ -260,7 +260,7 @@ def _launch(
 def _epilogue(kernel: ContractionKernel, part: Part) -> Callable[[FunctionBuilder, str, str, Place], None]:
     """What is stored instead of the plain sums: the kernel's expressions, computed from the accumulators."""
     offset = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
-    indices = [*all_indices(*(s.expr for s in kernel.stores)), offset]
+    indices = [*all_indices(*(s.expr for s in kernel.stores)), *(s.offset or offset for s in kernel.stores)]
 
     @functools.cache
     def is_one_stride(outer: Axis, inner: Axis) -> bool:

@@ -450,13 +450,13 @@ class Evaluator:
 
     # -- stores -----------------------------------------------------------------------------------------------------
     def stores(self, stores: Iterable[Store], offset: Index, lanes: int) -> None:
-        """Write the expressions of ``stores`` to element ``offset`` of their values. All are evaluated before any is
-        written: they may read what another overwrites."""
+        """Write the expressions of ``stores`` to element ``offset`` of their values, or to their own. All are evaluated
+        before any is written: they may read what another overwrites."""
         stores = list(stores)
         for s in stores:
             self.value(s.expr, lanes)
         for s in stores:
-            self.store(s.value, offset, s.expr, lanes)
+            self.store(s.value, s.offset or offset, s.expr, lanes)
 
     def store(self, value: Value, offset: Index, expr: Expr, lanes: int) -> None:
         """Write ``expr`` to element ``offset`` of a stored value, along the vector variable."""

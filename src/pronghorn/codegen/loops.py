@@ -86,7 +86,7 @@ class LoopEmitter:
         self.slots = Slots(self.fb, tables, MOST_WRITTEN)
         self.offset = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
         self.roots = [s.expr for s in kernel.stores] + [e for r in kernel.reductions for e in r.roots]
-        indices = [*all_indices(*self.roots), self.offset]
+        indices = [*all_indices(*self.roots), *(s.offset or self.offset for s in kernel.stores)]
         # a chunk's own variable is not part of any index
         chunked = list(dict.fromkeys(r.chunk[0] for r in kernel.reductions if r.chunk))
         vars = [v for v in kernel.vars if v not in chunked]

@@ -67,7 +67,7 @@ class PoolEpilogue:
             offset = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
             for s in kernel.stores:
                 if s is not fusion.source or fusion.written:
-                    ev.store(s.value, offset, s.expr, place.lanes)
+                    ev.store(s.value, s.offset or offset, s.expr, place.lanes)
             return ev.value(fusion.source.expr, place.lanes)
 
     def _vector(self, place: Place) -> LoopVar | None:
@@ -99,7 +99,7 @@ class PoolEpilogue:
             ev.set_accumulated(0, result, place.lanes)
             offset = linear(tuple(map(Index.of, reader.vars)), reader.domain)
             for s in reader.stores:
-                ev.store(s.value, offset, s.expr, place.lanes)
+                ev.store(s.value, s.offset or offset, s.expr, place.lanes)
 
 
 def _larger(fb: FunctionBuilder, value: str, best: str, dtype: str, lanes: int) -> str:

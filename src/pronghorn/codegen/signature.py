@@ -106,7 +106,7 @@ class Signature:
         if isinstance(x, Bound):
             return ("bound", self._of(x.index), self._extent(x.low), self._extent(x.high), x.step)
         if isinstance(x, Store):
-            return ("store", self._value(x.value), self._expr(x.expr))
+            return ("store", self._value(x.value), self._expr(x.expr), self._of(x.offset))
         if isinstance(x, Part):
             offsets = tuple(map(self._extent, (x.a_offset, x.b_offset, x.c_offset)))
             return ("part", self._value(x.a), self._value(x.b), self._all(x.axes), offsets)

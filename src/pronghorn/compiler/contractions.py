@@ -12,7 +12,8 @@ from math import gcd
 from pronghorn.compiler.expr import Index, Load, LoopVar
 from pronghorn.compiler.kernels import Axis, Part
 from pronghorn.compiler.lowering import Lowering
-from pronghorn.graph.dim import Extent, Shape
+from pronghorn.compiler.storage import Storage
+from pronghorn.graph.dim import Extent
 from pronghorn.graph.ir import Node, Value
 
 
@@ -23,7 +24,7 @@ class View:
         self.value, self.offset, self.strides = value, offset, strides
 
 
-def strided_view(value: Value, stored: set[Value]) -> View | None:
+def strided_view(value: Value, stored: Storage) -> View | None:
     """``value`` as a strided view of a stored value, where it is one."""
     prim = None if value in stored or value.node is None else value.node.prim
     if prim is not None and prim.elementwise and prim.name not in ("cast", "stop_gradient"):
@@ -38,22 +39,12 @@ def strided_view(value: Value, stored: set[Value]) -> View | None:
     return View(expr.value, expr.offset.const, tuple(expr.offset.terms.get(v, 0) for v in vars))
 
 
-def row_major(shape: Shape) -> tuple[Extent, ...]:
-    """Strides of a contiguous array."""
-    strides: list[Extent] = []
-    stride: Extent = 1
-    for extent in reversed(shape):
-        strides.append(stride)
-        stride = stride * extent
-    return tuple(reversed(strides))
-
-
-def parts_of(node: Node, stored: set[Value]) -> list[Part] | None:
+def parts_of(node: Node, stored: Storage) -> list[Part] | None:
     """The node as contractions that together fill its output, or None where a plain reduction serves better."""
     return _RULES[node.prim.name](node, stored)
 
 
-def _dot_general(node: Node, stored: set[Value]) -> list[Part] | None:
+def _dot_general(node: Node, stored: Storage) -> list[Part] | None:
     x, y = node.inputs
     (xc, yc), (xb, yb) = node.params["contract"], node.params["batch"]
     vx, vy = strided_view(x, stored), strided_view(y, stored)
@@ -62,7 +53,7 @@ def _dot_general(node: Node, stored: set[Value]) -> list[Part] | None:
     yf = [i for i in range(len(y.shape)) if i not in yc and i not in yb]
     if not yf or not xc:
         return None
-    out = row_major(node.outputs[0].shape)
+    out = stored.strides(node.outputs[0])
     axes = []
     axis = 0
     for i, j in zip(xb, yb):
@@ -76,21 +67,21 @@ def _dot_general(node: Node, stored: set[Value]) -> list[Part] | None:
         axis += 1
     for k, (i, j) in enumerate(zip(xc, yc)):
         axes.append(Axis(f"k{k}", x.shape[i], vx.strides[i], vy.strides[j]))
-    return [Part(vx.value, vy.value, axes, vx.offset, vy.offset)]
+    return [Part(vx.value, vy.value, axes, vx.offset, vy.offset, stored.origin(node.outputs[0]))]
 
 
 def _grouped(cin: int, cout: int, groups: int) -> tuple[int, int]:
     return cin // groups, cout // groups
 
 
-def _conv(node: Node, stored: set[Value]) -> list[Part] | None:
+def _conv(node: Node, stored: Storage) -> list[Part] | None:
     """``out[n, o, g*co] = sum x[n, o * stride + k * dilation, g*ci] * w[k, ci, g*co]``."""
     x, w = node.inputs
     p, out = node.params, node.outputs[0]
     vx, vw = strided_view(x, stored), strided_view(w, stored)
     assert vx is not None and vw is not None
     ci, co = _grouped(int(x.shape[-1]), int(out.shape[-1]), p["groups"])
-    c = row_major(out.shape)
+    c = stored.strides(out)
     axes = [Axis("o0", out.shape[0], vx.strides[0], 0, c[0], 0)]
     for i, s in enumerate(p["strides"], 1):
         axes.append(Axis(f"o{i}", out.shape[i], vx.strides[i] * s, 0, c[i], i))
@@ -99,7 +90,7 @@ def _conv(node: Node, stored: set[Value]) -> list[Part] | None:
     for i, (k, d) in enumerate(zip(w.shape[:-2], p["dilation"])):
         axes.append(Axis(f"k{i}", k, vx.strides[i + 1] * d, vw.strides[i]))
     axes.append(Axis("ki", ci, vx.strides[-1], vw.strides[-2]))
-    return [Part(vx.value, vw.value, axes, vx.offset, vw.offset)]
+    return [Part(vx.value, vw.value, axes, vx.offset, vw.offset, stored.origin(out))]
 
 
 def _channels(axis: int, groups: int, size: int, a_group: Extent, b_group: Extent, a: Extent, b: Extent) -> list[Axis]:
@@ -112,14 +103,14 @@ def _channels(axis: int, groups: int, size: int, a_group: Extent, b_group: Exten
     ]
 
 
-def _conv_filter_grad(node: Node, stored: set[Value]) -> list[Part] | None:
+def _conv_filter_grad(node: Node, stored: Storage) -> list[Part] | None:
     """``dw[k, ci, g*co] = sum over n, o of x[n, o * stride + k * dilation, g*ci] * g[n, o, g*co]``."""
     x, g = node.inputs
     p, out = node.params, node.outputs[0]
     vx, vg = strided_view(x, stored), strided_view(g, stored)
     assert vx is not None and vg is not None
     ci, co = _grouped(int(x.shape[-1]), int(out.shape[-1]), p["groups"])
-    c = row_major(out.shape)
+    c = stored.strides(out)
     axes = []
     for i, (k, d) in enumerate(zip(out.shape[:-2], p["dilation"])):
         axes.append(Axis(f"o{i}", k, vx.strides[i + 1] * d, 0, c[i], i))
@@ -129,10 +120,10 @@ def _conv_filter_grad(node: Node, stored: set[Value]) -> list[Part] | None:
     axes.append(Axis("kn", g.shape[0], vx.strides[0], vg.strides[0]))
     for i, s in enumerate(p["strides"]):
         axes.append(Axis(f"k{i}", g.shape[i + 1], vx.strides[i + 1] * s, vg.strides[i + 1]))
-    return [Part(vx.value, vg.value, axes, vx.offset, vg.offset)]
+    return [Part(vx.value, vg.value, axes, vx.offset, vg.offset, stored.origin(out))]
 
 
-def _conv_input_grad(node: Node, stored: set[Value]) -> list[Part] | None:
+def _conv_input_grad(node: Node, stored: Storage) -> list[Part] | None:
     """``dx[n, i, ci] = sum over k, co of g[n, (i + pad - k * dilation) / stride, co] * w[k, ci, co]``.
 
     Inputs ``i = stride * q + r`` of one residue r meet the same taps k, so each residue class is a contraction of its
@@ -143,7 +134,7 @@ def _conv_input_grad(node: Node, stored: set[Value]) -> list[Part] | None:
     vg, vw = strided_view(g, stored), strided_view(w, stored)
     assert vg is not None and vw is not None
     ci, co = _grouped(int(out.shape[-1]), int(w.shape[-1]), p["groups"])
-    c = row_major(out.shape)
+    c = stored.strides(out)
     last = len(out.shape) - 1
     parts = []
     moves = list(zip(range(1, last), w.shape[:-2], p["strides"], p["padding"], p["dilation"]))
@@ -151,7 +142,7 @@ def _conv_input_grad(node: Node, stored: set[Value]) -> list[Part] | None:
         axes = [Axis("o0", out.shape[0], vg.strides[0], 0, c[0], 0)]
         reduced = []
         a_offset, b_offset = vg.offset, vw.offset
-        c_offset: Extent = 0
+        c_offset = stored.origin(out)
         for (axis, kernel, s, (lo, _), d), r in zip(moves, residues):
             step = s // gcd(s, d)
             first = next((k for k in range(min(step, kernel)) if (r + lo - k * d) % s == 0), None)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from pronghorn.compiler.expr import Expr, LoopVar
+from pronghorn.compiler.expr import Expr, Index, LoopVar
 from pronghorn.graph.dim import Extent, product
 from pronghorn.graph.ir import Graph, Node, Value
 
@@ -89,10 +89,14 @@ class Part:
 
 @dataclass
 class Store:
-    """``value``'s element at the kernel's loop variables."""
+    """``value``'s element at the kernel's loop variables.
+
+    ``offset``: which element of its buffer that is, where the buffer is another's that holds more.
+    """
 
     value: Value
     expr: Expr
+    offset: Index | None = None
 
 
 @dataclass(eq=False, kw_only=True)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.compiler.expr import Apply, Const, Expr, Index, Load, Loaded
+from pronghorn.compiler.storage import Storage
 from pronghorn.compiler.virtual import VIRTUAL, linear, reshape_index, windows_overlap
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Extent
@@ -38,7 +39,7 @@ def is_virtual(node: Node) -> bool:
 class Lowering:
     """The state of lowering one graph."""
 
-    def __init__(self, graph: Graph, stored: set[Value]):
+    def __init__(self, graph: Graph, stored: Storage):
         self.graph = graph
         self.stored = stored
         self._memo: dict[tuple, Expr] = {}
@@ -62,7 +63,7 @@ class Lowering:
         if known is not None and known[0] == index:
             return known[1]
         if value in self.stored or value.node is None:
-            return self._load(value, linear(index, value.shape))
+            return self._load(value, self.stored.offset(value, index))
         node = value.node
         if node.prim.name == "reshape":
             source = view_of(value, self.stored)
@@ -70,7 +71,7 @@ class Lowering:
                 known = self.computed.get(source)
                 if known is not None and known[0] == reshape_index(index, value.shape, source.shape):
                     return known[1]
-                return self._load(source, linear(index, value.shape))
+                return self._load(source, linear(index, value.shape))  # what is reshaped lies in no other's buffer
         return VIRTUAL[node.prim.name](self, node, index)
 
     def _load(self, value: Value, offset: Index) -> Expr:

@@ -30,7 +30,7 @@ def fuse_pools(program: Program) -> Program:
             continue
         source = fusion.source.value
         others = [k for n, k in enumerate(program.kernels) if source in k.reads and k not in fusion.readers]
-        fusion.written = bool(others) or source in outputs
+        fusion.written = bool(others) or source in outputs or source in program.aliases  # a part of what others read
         gone.update(n for n, k in enumerate(program.kernels) if k in fusion.readers)
         reads = kernel.reads.union(*(reader.reads - {source} for reader in fusion.readers))
         writes = kernel.writes.union(*(reader.writes for reader in fusion.readers))

@@ -21,5 +21,6 @@ def _kernel(kernel: Kernel, number: int) -> str:
         axes = " ".join(f"{x.name}<{x.extent}:{x.a},{x.b},{x.c}" for x in p.axes)
         lines.append(f"    acc = sum b{id(p.a) % 10007}+{p.a_offset} * b{id(p.b) % 10007}+{p.b_offset} over {axes}")
     for s in kernel.stores if isinstance(kernel, Nest) else ():
-        lines.append(f"    b{id(s.value) % 10007} {s.value.aval} = {s.expr!r}")
+        where = "" if s.offset is None else f" at [{s.offset!r}]"
+        lines.append(f"    b{id(s.value) % 10007} {s.value.aval}{where} = {s.expr!r}")
     return "\n".join(lines)

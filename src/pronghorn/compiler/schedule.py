@@ -73,7 +73,8 @@ class Scheduler:
             elif node.prim.name != "constant":
                 self._special(node)
         self._drop_dead_stores()
-        aliases = {}
+        self._add_frames()
+        aliases = {value: place.whole for value, place in self.stored.places.items()}
         for node in self.graph.nodes:
             for v in node.outputs:
                 root = view_of(v, self.stored)
@@ -101,8 +102,30 @@ class Scheduler:
             if not isinstance(kernel, PooledKernel):
                 kernel.reads, kernel.writes = self._memory(kernel)
             needed |= kernel.reads
+            needed.update(part for v in kernel.reads & self.stored.frames.keys() for part in self.stored.parts(v))
             kept.append(kernel)
         self.kernels = kept[::-1]
+
+    def _add_frames(self) -> None:
+        """Have borders filled before the first part of what they surround is written: no later than needed, and with no
+        barrier of its own, since whatever that part waits for is waited for anyway."""
+        framed: set[Value] = set()
+        kernels: list[Kernel] = []
+        for kernel in self.kernels:
+            for part in kernel.writes:
+                place = self.stored.places.get(part)
+                if place is not None and place.whole not in framed:
+                    framed.add(place.whole)
+                    kernels += [self._border(sides, place.whole) for sides in self.stored.frames[place.whole].borders]
+            kernels.append(kernel)
+        self.kernels = kernels
+
+    def _border(self, sides: tuple[Value, ...], whole: Value) -> Kernel:
+        """Zeros in parts of ``whole``, of one shape."""
+        vars = self._vars(sides[0].shape)
+        stores = [self._store_at(side, Const(0, side.dtype), vars) for side in sides]
+        scope = whole.node.scope if whole.node is not None else ""
+        return LoopKernel(vars=vars, stores=stores, writes=set(sides), scope=scope)
 
     # -- making kernels ---------------------------------------------------------------------------------------------
     def _new(self, kernel: Kernel, lowering: Lowering, outputs: list[Value]) -> None:
@@ -115,14 +138,30 @@ class Scheduler:
     def _vars(self, shape: Shape) -> tuple[LoopVar, ...]:
         return tuple(LoopVar(f"i{a}", e) for a, e in enumerate(shape))
 
+    def _store_at(self, value: Value, expr: Expr, vars: tuple[LoopVar, ...]) -> Store:
+        inside = value in self.stored.places
+        return Store(value, expr, self.stored.offset(value, tuple(map(Index.of, vars))) if inside else None)
+
+    def _copy_part(self, part: Value, source: Value, scope: str) -> None:
+        """A part of a larger array that is a copy of ``source``, or computed like it."""
+        lowering, vars = Lowering(self.graph, self.stored), self._vars(part.shape)
+        expr = lowering.element(source, tuple(map(Index.of, vars)))
+        self._new(LoopKernel(vars=vars, stores=[self._store_at(part, expr, vars)], scope=scope), lowering, [part])
+
     def _map(self, value: Value, node: Node) -> None:
+        frame = self.stored.frames.get(value)
+        if frame is not None:
+            for part, source in frame.copies:
+                self._copy_part(part, source, node.scope)
+            self.made_by[value] = max(self.made_by.get(part, -1) for part in self.stored.parts(value))
+            return
         if self._join(value, node):
             return
         lowering = Lowering(self.graph, self.stored)
         vars = self._vars(value.shape)
         index = tuple(map(Index.of, vars))
         expr = _virtual_element(lowering, value, node, index)
-        kernel = LoopKernel(vars=vars, stores=[Store(value, expr)], scope=node.scope)
+        kernel = LoopKernel(vars=vars, stores=[self._store_at(value, expr, vars)], scope=node.scope)
         lowering.computed[value] = (index, expr)
         self._new(kernel, lowering, [value])
 
@@ -159,12 +198,13 @@ class Scheduler:
         index = tuple(map(Index.of, kernel.vars))
         expr = _virtual_element(lowering, value, node, index)
         own = {s.value for s in kernel.stores} | set(kernel.accumulated)
+        own.update(self.stored.places[v].whole for v in own & self.stored.places.keys())
         if any(isinstance(e, Load) and e.value in own for e in walk(expr)):
             return False  # reads other elements of what this kernel makes
         below = list(walk(expr, *_roots(kernel)))
         if sum(map(code_of, below)) > MOST_CODE or len({e.value for e in below if isinstance(e, Load)}) > MOST_READ:
             return False
-        kernel.stores.append(Store(value, expr))
+        kernel.stores.append(self._store_at(value, expr, kernel.vars))
         lowering.computed[value] = (index, expr)
         self.made_by[value] = number
         return True
@@ -172,7 +212,7 @@ class Scheduler:
     def _accumulate(self, kernel: Nest, lowering: Lowering, value: Value, number: int = 0) -> None:
         expr = Accumulated(number, value.dtype, kernel.vars)
         kernel.accumulated.append(value)
-        kernel.stores.append(Store(value, expr))
+        kernel.stores.append(self._store_at(value, expr, kernel.vars))
         lowering.computed[value] = (tuple(map(Index.of, kernel.vars)), expr)
 
     def _pooled(self, node: Node, operands: PooledOperands) -> None:
@@ -211,7 +251,9 @@ class Scheduler:
         expr = lowering.element(source, (channel, *where))
         expr = lowering.apply("cast", (expr,), value.dtype, {"dtype": value.dtype})
         lowering.computed[value] = (tuple(map(Index.of, vars)), expr)
-        self._new(LoopKernel(vars=vars, stores=[Store(value, expr)], scope=node.scope), lowering, [value])
+        self._new(
+            LoopKernel(vars=vars, stores=[self._store_at(value, expr, vars)], scope=node.scope), lowering, [value]
+        )
 
     def _contraction(self, node: Node) -> None:
         (value,) = node.outputs
@@ -239,7 +281,7 @@ class Scheduler:
         chosen = chosen_element(lowering, node, index, reduction)
         if chosen is not None:
             lowering.computed[value] = (index, chosen)
-            kernel = LoopKernel(vars=vars, stores=[Store(value, chosen)], scope=node.scope)
+            kernel = LoopKernel(vars=vars, stores=[self._store_at(value, chosen, vars)], scope=node.scope)
             self._new(kernel, lowering, [value])
             return
         split = split_reduction(reduction, vars, value)

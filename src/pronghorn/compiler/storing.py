@@ -14,8 +14,10 @@ from pronghorn.compiler.costs import (
 )
 from pronghorn.compiler.expr import Apply, Bits, Expr, Index, LoopVar, Quotient, Remainder
 from pronghorn.compiler.lowering import CONTRACTIONS, REDUCTIONS, is_virtual
+from pronghorn.compiler.placing import place_parts
 from pronghorn.compiler.pooled import pooled_operands
 from pronghorn.compiler.remaking import make_again
+from pronghorn.compiler.storage import Storage
 from pronghorn.compiler.virtual import reshape_index
 from pronghorn.graph.dim import Extent
 from pronghorn.graph.ir import Graph, Node, Value
@@ -32,7 +34,7 @@ MOVES = frozenset({"broadcast_in_dim", "reshape", "transpose", "slice", "reverse
 FREE = MOVES | {"constant", "iota", "extent"}  # nothing is computed for them
 
 
-def choose_stored(graph: Graph, target: Target) -> set[Value]:
+def choose_stored(graph: Graph, target: Target) -> Storage:
     """The values that get a buffer.
 
     Stored are: inputs, outputs of nodes that are kernels of their own, the operands of those (a contraction reads its
@@ -40,7 +42,7 @@ def choose_stored(graph: Graph, target: Target) -> set[Value]:
     users or behind a broadcast, those for which their users would read more than once what they are made of, and
     whatever lies behind a reshape that would need quotients to look through.
     """
-    stored = set(graph.inputs)
+    stored = Storage(graph.inputs)
     uses = _uses(graph)
     for value in graph.outputs:
         _store(value, stored)
@@ -70,6 +72,7 @@ def choose_stored(graph: Graph, target: Target) -> set[Value]:
             reused.update(_consider(node, value, stored, cost, uses))
             _consider_reads(node, value, stored, reads, uses, target)
     make_again(graph, stored, reused, target)
+    place_parts(graph, stored, target)
     return stored
 
 
@@ -187,7 +190,7 @@ def _takes_an_epilogue(node: Node, target: Target) -> bool:
     return node.prim.name != "conv_input_grad" or covers(node)
 
 
-def _store_operands(node: Node, stored: set[Value], target: Target) -> None:
+def _store_operands(node: Node, stored: Storage, target: Target) -> None:
     """A contraction reads strided views of buffers; operands that are none are stored."""
     pooled = pooled_operands(node, target)
     if pooled is not None:

@@ -37,7 +37,7 @@ def verify_program(program: Program) -> Program:
         for value in kernel.writes:
             if value in made:
                 raise InvalidProgram(f"{_named(kernel, number)} writes {value.aval}, which has been made before.")
-        made |= kernel.writes
+        made |= kernel.writes | {root_of(value, aliases) for value in kernel.writes}
     for value in graph.outputs:
         if root_of(value, aliases) not in made:
             raise InvalidProgram(f"the output {value.aval} is not made.")

@@ -95,8 +95,11 @@ class Profile:
         ticks.fill(0)
 
     def _touched(self, launch: Launch, env: Mapping[str, int]) -> int:
-        arrays = {self._root(v) for v in launch.reads | launch.writes}
-        return sum(evaluate(product(v.shape), env) * dtypes.to_numpy(v.dtype).itemsize for v in arrays)
+        touched: dict[Value, int] = {}  # by buffer, of which a value may be a part
+        for value in launch.reads | launch.writes:
+            root = self._root(value)
+            touched[root] = min(touched.get(root, 0) + _nbytes(value, env), _nbytes(root, env))
+        return sum(touched.values())
 
     @property
     def ms(self) -> float:
@@ -216,6 +219,10 @@ class Profile:
             ms, share = sum(row.ms for row in rest), sum(row.share for row in rest)
             table.add_row(f"{len(rest)} smaller ones", "", f"{ms:.4f}", f"{100 * share:.1f}")
         return table
+
+
+def _nbytes(value: Value, env: Mapping[str, int]) -> int:
+    return evaluate(product(value.shape), env) * dtypes.to_numpy(value.dtype).itemsize
 
 
 _rate = 0.0

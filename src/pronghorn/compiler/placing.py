@@ -1,0 +1,163 @@
+"""Arrays that are written straight into the padded array that a contraction reads.
+
+A convolution reads its input with a border of zeros. Where that input is an array that some kernel writes, the kernel
+can write it there, inside of the padded one, and all who read it read it there; the border is filled apart. So no pass
+copies it. Where the input is a concatenation, its pieces are written next to one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pronghorn.compiler.contractions import covers
+from pronghorn.compiler.costs import typical
+from pronghorn.compiler.lowering import CONTRACTIONS, REDUCTIONS, is_virtual
+from pronghorn.compiler.pooled import pooled_operands
+from pronghorn.compiler.storage import Frame, Place, Storage
+from pronghorn.graph.dim import Extent, product
+from pronghorn.graph.ir import Aval, Graph, Node, Value, users_of
+from pronghorn.runtime.host import Target
+
+FEWEST_ELEMENTS = 4096  # for which a kernel that fills the border is worth its launch
+SHORTEST_ROW = 128  # elements side by side: shorter rows take longer to write than longer ones to copy
+LOOKED_THROUGH = frozenset({"reshape", "stop_gradient"})  # whose results are the same buffer
+JOINED = LOOKED_THROUGH | {"pad", "concatenate", "constant"}
+
+
+def place_parts(graph: Graph, stored: Storage, target: Target) -> None:
+    """Give places inside of padded arrays to what these are made of, where no reader minds."""
+    if not any(node.prim.name == "pad" for node in graph.nodes):
+        return
+    placing = _Placing(graph, stored, target)
+    for node in graph.nodes:
+        if node.prim.name == "pad" and node.outputs[0] in stored:
+            placing.place(node)
+
+
+class _Placing:
+    def __init__(self, graph: Graph, stored: Storage, target: Target) -> None:
+        self.graph, self.stored, self.target = graph, stored, target
+        self.users: Mapping[Value, list[Node]] = users_of(graph)
+        self.fixed = {*graph.inputs, *graph.outputs}  # lie where they are asked for
+        for node in graph.nodes:
+            self.fixed.update(self._whole_operands(node))
+
+    def _whole_operands(self, node: Node) -> list[Value]:
+        """The operands that a node's kernel reads as arrays of their own."""
+        name = node.prim.name
+        if name in LOOKED_THROUGH:
+            return node.inputs
+        if name in CONTRACTIONS:
+            pooled = pooled_operands(node, self.target)
+            return pooled.arrays() if pooled is not None else []
+        return [] if is_virtual(node) or name in REDUCTIONS or name == "unpool" else node.inputs
+
+    def place(self, node: Node) -> None:
+        """Place what a padded array consists of."""
+        (whole,) = node.outputs
+        if whole in self.fixed or not _is_bordered(node):
+            return
+        pieces = list(_pieces(node.inputs[0], node.params["low"], self.stored))
+        taken = [value for value, _ in pieces if self._may_lie_inside(value)]
+        if not taken:
+            return
+        copies = []
+        for value, start in pieces:
+            part = value
+            if value not in taken or value in self.stored.places:  # the same piece twice, for one
+                part = Value(value.aval, self.graph)
+                copies.append((part, value))
+            self.stored.put(part, Place(whole, start))
+        self.stored.frames[whole] = Frame(tuple(self._borders(node)), tuple(copies))
+
+    def _may_lie_inside(self, value: Value) -> bool:
+        """Whether a kernel can write ``value`` with gaps between its rows, and all others read it so."""
+        node = value.node
+        if node is None or value in self.fixed or value in self.stored.places or value in self.stored.frames:
+            return False
+        if typical(product(value.shape)) < FEWEST_ELEMENTS or typical(product(value.shape[-2:])) < SHORTEST_ROW:
+            return False
+        if value not in self.stored:
+            return self._ends_a_contraction(value)
+        name = node.prim.name
+        if name in CONTRACTIONS:
+            return self._writes_rows(node)
+        return name not in JOINED and (is_virtual(node) or name in REDUCTIONS)
+
+    def _writes_rows(self, node: Node) -> bool:
+        if node.prim.name not in CONTRACTIONS or pooled_operands(node, self.target) is not None:
+            return False
+        return node.prim.name != "conv_input_grad" or covers(node)
+
+    def _ends_a_contraction(self, value: Value) -> bool:
+        """Whether a contraction's result is there for ``value`` alone, which is computed element by element from it
+        and from smaller arrays: it then has no need of a buffer itself."""
+        found = self._made_of(value)
+        if found is None:
+            return False
+        source, between = found
+
+        def leads_here(x: Value) -> bool:
+            return x is value or (
+                x not in self.fixed
+                and all(u.outputs[0] in between and leads_here(u.outputs[0]) for u in self.users.get(x, ()))
+            )
+
+        return leads_here(source)
+
+    def _made_of(self, value: Value) -> tuple[Value, set[Value]] | None:
+        """The one contraction's result of its size that ``value`` is computed from, and what lies between."""
+        between: set[Value] = set()
+        source: Value | None = None
+        waiting = [value]
+        while waiting:
+            x = waiting.pop()
+            node = x.node
+            if x in between or x is source:
+                continue
+            if node is not None and x not in self.stored and is_virtual(node):
+                between.add(x)
+                if node.prim.elementwise:
+                    waiting.extend(node.inputs)
+                elif node.prim.name != "broadcast_in_dim" or node.inputs[0].shape == x.shape:
+                    return None
+            elif x.shape == value.shape:
+                if source is not None or node is None or not self._writes_rows(node):
+                    return None
+                source = x
+        return None if source is None else (source, between)
+
+    def _borders(self, node: Node) -> Iterator[tuple[Value, ...]]:
+        """What is around the inside, in groups of one shape: axis by axis, within those of the axes before."""
+        (whole,), x = node.outputs, node.inputs[0]
+        shape, start = list(whole.shape), [0] * len(whole.shape)
+        for axis, (low, high) in enumerate(zip(node.params["low"], node.params["high"])):
+            sides: list[tuple[Extent, int]] = [(0, low), (x.shape[axis] + low, high)]
+            groups: dict[int, list[Value]] = {}
+            for first, size in sides:
+                if size:
+                    side = Value(Aval((*shape[:axis], size, *shape[axis + 1 :]), whole.dtype), self.graph)
+                    self.stored.put(side, Place(whole, (*start[:axis], first, *start[axis + 1 :])))
+                    groups.setdefault(size, []).append(side)
+            yield from map(tuple, groups.values())
+            shape[axis], start[axis] = x.shape[axis], low
+
+
+def _is_bordered(node: Node) -> bool:
+    """Whether a padding only adds zeros around its operand."""
+    low, high, interior = (node.params[name] for name in ("low", "high", "interior"))
+    fill = node.inputs[1].node
+    zeros = fill is not None and fill.prim.name == "constant" and not any(fill.params["value"].tobytes())
+    return zeros and not any(interior) and min((*low, *high), default=0) >= 0
+
+
+def _pieces(value: Value, start: tuple[Extent, ...], stored: Storage) -> Iterator[tuple[Value, tuple[Extent, ...]]]:
+    """What a value is joined of, and where each piece begins."""
+    node = value.node
+    if value in stored or node is None or node.prim.name != "concatenate":
+        yield value, start
+        return
+    axis, at = node.params["axis"], start[node.params["axis"]]
+    for piece in node.inputs:
+        yield from _pieces(piece, (*start[:axis], at, *start[axis + 1 :]), stored)
+        at = at + piece.shape[axis]

@@ -1,0 +1,133 @@
+"""What is padded for a convolution is computed inside of the padded array."""
+
+import numpy as np
+import pytest
+
+from pronghorn import ops
+from pronghorn.autodiff.backward import backward
+from pronghorn.backends.llvm import Executable
+from pronghorn.backends.numpy import run
+from pronghorn.compiler.expr import Const
+from pronghorn.compiler.kernels import ContractionKernel, LoopKernel
+from pronghorn.compiler.stages import lower, rewrite
+from pronghorn.graph.dim import Dim
+from pronghorn.graph.ir import Aval
+from pronghorn.graph.trace import trace
+from pronghorn.runtime.host import host_target
+
+BATCH = Dim.symbol("batch")
+
+
+@pytest.fixture(autouse=True)
+def guarded(monkeypatch):
+    """Kernels run on arrays between forbidden pages, in memory full of NaNs."""
+    monkeypatch.setenv("PRONGHORN_DEBUG", "poison,verify")
+
+
+def conv(x, w, **options):
+    return ops.conv(x, w, padding="same", **options)
+
+
+def in_a_row(x, w, b, v):
+    return conv(ops.relu(conv(x, w) + b), v)
+
+
+def strided(x, w, b, v):
+    return conv(ops.relu(conv(x, w) + b), v, strides=2)
+
+
+def transposed(x, w, b, v):
+    wide = ops.relu(ops.conv_transpose(x, w, strides=2, padding="same") + b[: w.shape[-2]])
+    return ops.conv_transpose(wide, v, strides=2, padding="same")
+
+
+def skipping(x, w, b, v):
+    """What is pooled, enlarged, and joined with what it was before."""
+    before = ops.relu(conv(x, w) + b)
+    small = ops.relu(conv(ops.max_pool(before, 2), ops.repeat(w[:1, :1], 2, axis=2)) + b)
+    large = ops.conv_transpose(small, w[:2, :2], strides=2) + b[:16]
+    return conv(ops.concatenate([large, before], axis=-1), v)
+
+
+def joined_with_itself(x, w, b, v):
+    y = ops.relu(conv(x, w) + b)
+    return conv(ops.concatenate([y, x, y], axis=-1), v)
+
+
+def given_away(x, w, b, v):
+    """What is a result itself has memory of its own."""
+    y = ops.relu(conv(x, w) + b)
+    return ops.concatenate([ops.reshape(y, (-1,)), ops.reshape(conv(y, v), (-1,))])
+
+
+CASES = {  # function, sizes of the image, of w and of v; how many of the arrays that are padded are copied
+    "in a row": (in_a_row, (12, 10), (3, 3, 16, 32), (3, 3, 32, 16), 0),
+    "strided": (strided, (13, 12), (3, 3, 16, 32), (5, 3, 32, 16), 0),
+    "transposed": (transposed, (6, 5), (3, 3, 32, 16), (3, 3, 16, 32), 0),
+    "skipping": (skipping, (12, 12), (3, 3, 16, 32), (3, 3, 48, 16), 0),
+    "joined with itself": (joined_with_itself, (12, 10), (3, 3, 16, 32), (3, 3, 80, 16), 2),
+    "row": (in_a_row, (70,), (3, 16, 32), (5, 32, 16), 0),
+    "volume": (in_a_row, (5, 6, 8), (3, 3, 3, 16, 32), (3, 3, 3, 32, 16), 0),
+}
+
+
+def traced(name, with_gradients=True):
+    function, size, w, v, _ = CASES[name]
+
+    def step(*operands):
+        y = function(*operands)
+        total = ops.sum(ops.sin(y))
+        return [total, *(backward([total], [np.float32(1)], list(operands)) if with_gradients else [y])]
+
+    channels = w[-1] if function is transposed else w[-2]
+    shapes = [(BATCH, *size, channels), w, (32,), v]
+    return trace(step, [Aval(shape, "float32") for shape in shapes]), shapes
+
+
+def program(graph):
+    target = host_target()
+    return lower(rewrite(graph, target, check=True), target, check=True)
+
+
+def fills(kernel):
+    return isinstance(kernel, LoopKernel) and all(isinstance(s.expr, Const) for s in kernel.stores)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_convolutions_write_where_others_read(name):
+    made = program(traced(name, with_gradients=False)[0].graph)
+    inside = {v for k in made.kernels if not fills(k) for v in k.writes if v in made.aliases}
+    copies = [v for k in made.kernels if isinstance(k, LoopKernel) and not fills(k) for v in k.writes & inside]
+    assert inside and len(copies) == CASES[name][-1]
+    assert any(isinstance(k, ContractionKernel) and k.writes & inside for k in made.kernels)
+
+
+@pytest.mark.mostly_slow("skipping", "transposed")
+@pytest.mark.parametrize("name", CASES)
+def test_the_numbers_are_the_same(name):
+    made, shapes = traced(name)
+    executable, rng = Executable(made), np.random.default_rng(0)
+    for batch in (3, 1, 0):
+        inputs = [rng.normal(size=[batch if d is BATCH else d for d in s]).astype("float32") * 0.1 for s in shapes]
+        inputs[0][:1, 2, ..., 1] = np.nan if batch == 1 else np.inf if batch == 3 else 0
+        for got, expected in zip(executable(*inputs), run(made.graph, inputs), strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_results_and_small_arrays_are_not_placed():
+    shapes = [(BATCH, 12, 10, 16), (3, 3, 16, 32), (32,), (3, 3, 32, 16)]
+    for function, size in ((given_away, (12, 10)), (in_a_row, (2, 3))):
+        shapes[0] = (BATCH, *size, 16)
+        made = program(trace(lambda *a, f=function: [f(*a)], [Aval(s, "float32") for s in shapes]).graph)
+        assert not any(map(fills, made.kernels))
+
+
+def test_borders_are_filled_once_and_before_a_part_is_written():
+    made = program(traced("skipping")[0].graph)
+    borders = [n for n, k in enumerate(made.kernels) if fills(k) and k.writes]
+    wholes = {made.aliases[v] for n in borders for v in made.kernels[n].writes}
+    for whole in wholes:
+        first = min(n for n, k in enumerate(made.kernels) if not fills(k) and whole in map(made.aliases.get, k.writes))
+        filled = [n for n in borders if whole in map(made.aliases.get, made.kernels[n].writes)]
+        assert max(filled) < first
+        assert min(n for n, k in enumerate(made.kernels) if whole in k.reads) > first
