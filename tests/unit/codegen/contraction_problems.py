@@ -153,8 +153,8 @@ def conv(n, h, w, cin, cout, kh, kw, stride=1, dilation=1, **options):
     )
 
 
-def filter_gradient(n, h, w, cin, cout, kh, kw, **options):
-    oh, ow = h - kh + 1, w - kw + 1
+def filter_gradient(n, h, w, cin, cout, kh, kw, stride=1, **options):
+    oh, ow = (h - kh) // stride + 1, (w - kw) // stride + 1
     return Problem(
         [
             ("kh", kh, w * cin, 0, kw * cin * cout),
@@ -162,8 +162,8 @@ def filter_gradient(n, h, w, cin, cout, kh, kw, **options):
             ("ci", cin, 1, 0, cout),
             ("co", cout, 0, 1, 1),
             ("n", n, h * w * cin, oh * ow * cout),
-            ("oh", oh, w * cin, ow * cout),
-            ("ow", ow, cin, cout),
+            ("oh", oh, stride * w * cin, ow * cout),
+            ("ow", ow, stride * cin, cout),
         ],
         **options,
     )

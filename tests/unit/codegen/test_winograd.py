@@ -51,6 +51,11 @@ CASES = {
     "filter gradient, many chunks": lambda **o: filter_gradient(37, 20, 20, 5, 6, 3, 3, **o),
     "filter gradient, blocks of channels": lambda **o: filter_gradient(5, 8, 7, 128, 192, 3, 3, **o),
     "filter gradient, blocks of inputs": lambda **o: filter_gradient(3, 7, 8, 256, 80, 3, 3, **o),
+    "strides": lambda **o: conv(2, 21, 17, 32, 64, 3, 3, stride=2, **o),
+    "strides, odd": lambda **o: conv(3, 16, 20, 16, 20, 3, 3, stride=2, **o),
+    "strides, few tiles": lambda **o: conv(3, 9, 8, 64, 96, 3, 3, stride=2, **o),
+    "strides, filter gradient": lambda **o: filter_gradient(3, 21, 17, 32, 64, 3, 3, stride=2, **o),
+    "strides, filter gradient, odd": lambda **o: filter_gradient(5, 16, 20, 16, 20, 3, 3, stride=2, **o),
 }
 
 
@@ -115,11 +120,12 @@ def test_error_is_that_of_float32(native):
         assert errors[0] < 4 * errors[1] < 1e-5
 
 
-@pytest.mark.parametrize("shape", [(12, 13, 16), (7, 8, 32)])
-def test_a_result_depends_on_its_own_window_only(native, shape):
+@pytest.mark.parametrize(("shape", "stride"), [((12, 13, 16), 1), ((7, 8, 32), 1), ((13, 15, 16), 2)])
+def test_a_result_depends_on_its_own_window_only(native, shape, stride):
     """A NaN, an infinity or a huge value changes no bit of the results that do not read it, and zeros stay zeros."""
     height, width, channels = shape
-    problem = conv(1, *shape, channels, 3, 3)
+    problem = conv(1, *shape, channels, 3, 3, stride=stride)
+    first = [stride * np.arange((size - 3) // stride + 1) for size in (height, width)]  # input of each result
     before, _ = run(native, problem, "native", planner=winograd)
     before = problem.result(before).copy()
     image = problem.arrays[0].reshape(shape)
@@ -128,19 +134,24 @@ def test_a_result_depends_on_its_own_window_only(native, shape):
         for value in (np.nan, np.inf, 1e30):
             image[row, column] = value
             after, _ = run(native, problem, "native", planner=winograd)
-            reads = np.zeros((height - 2, width - 2), bool)
-            reads[max(row - 2, 0) : row + 1, max(column - 2, 0) : column + 1] = True
+            along = [(f <= here) & (here < f + 3) for f, here in zip(first, (row, column), strict=True)]
+            reads = np.outer(*along)
             np.testing.assert_array_equal(problem.result(after)[0][~reads], before[0][~reads])
         image[row, column] = kept
     image[:5] = 0
     after, _ = run(native, problem, "native", planner=winograd)
-    assert not problem.result(after)[0][:3].any()
+    assert not problem.result(after)[0][first[0] <= 2].any()
 
 
 def test_small_integers_are_exact(native):
     rng = np.random.default_rng(0)
     wide = conv(3, 6, 7, 64, 32, 3, 3)
-    for problem in (conv(2, 11, 10, 16, 24, 3, 3), wide, filter_gradient(20, 11, 10, 5, 9, 3, 3)):
+    for problem in (
+        conv(2, 11, 10, 16, 24, 3, 3),
+        wide,
+        conv(2, 15, 16, 16, 24, 3, 3, stride=2),
+        filter_gradient(20, 11, 10, 5, 9, 3, 3),
+    ):
         for array in problem.arrays[:2]:
             array[:] = rng.integers(-4, 5, array.size)
         c, _ = run(native, problem, "native", planner=winograd)
@@ -211,7 +222,7 @@ def test_tile_epilogue_gets_whole_windows(native, window):
 
 
 OTHERS = {
-    "stride": conv(2, 15, 15, 32, 32, 3, 3, stride=2),
+    "stride": conv(2, 16, 16, 32, 32, 3, 3, stride=3),
     "dilation": conv(2, 15, 15, 32, 32, 3, 3, dilation=2),
     "1x1": conv(2, 12, 12, 32, 32, 1, 1),
     "3x1": conv(2, 12, 12, 32, 32, 3, 1),
@@ -266,7 +277,17 @@ def test_taken_where_it_gains():
     assert plan_winograd(merged, machine, plan(merged, machine)) is None
 
 
+def test_strides_are_taken_where_they_gain():
+    machine = named_target("avx512")
+    for size, cin, cout, gains in ((29, 32, 64, True), (33, 128, 128, True), (33, 1, 32, False), (8, 16, 16, False)):
+        for problem in (conv, filter_gradient):
+            spec = problem(128, size, size, cin, cout, 3, 3, stride=2, runtime=("n",)).spec
+            assert (plan_winograd(spec, machine, plan(spec, machine)) is not None) == gains, (size, problem)
+
+
 def test_plan_fits_the_stack():
+    strided = winograd(conv(4, 33, 33, 64, 64, 3, 3, stride=2).spec, named_target("avx512"))
+    assert 4 * 25 * (strided.input_plane + strided.product_plane) <= 400 * 1024
     for cin, cout in ((16, 16), (256, 64), (256, 256), (64, 512)):
         made = winograd(conv(4, 34, 34, cin, cout, 3, 3).spec, named_target("avx512"))
         assert 4 * 16 * (made.input_plane + made.product_plane) <= 400 * 1024

@@ -9,7 +9,7 @@ from pronghorn.codegen.contraction.nest import load_elements
 from pronghorn.codegen.contraction.pack import transposed
 from pronghorn.codegen.contraction.winograd.inputs import store_planes
 from pronghorn.codegen.contraction.winograd.shape import TAPS, Taps, Tiled, static
-from pronghorn.codegen.contraction.winograd.transforms import Arithmetic, along_both
+from pronghorn.codegen.contraction.winograd.transforms import along_both, arithmetic_for
 from pronghorn.codegen.convert import HasFeatures, storage_type
 
 __all__ = ["taps_offset", "transform_filters", "transform_turned"]
@@ -26,7 +26,7 @@ def taps_offset(plan: Tiled, i: int, j: int) -> int:
 
 def transform_filters(fb: FunctionBuilder, plan: Tiled, load: Callable[[int, int], str], out: str, plane: int) -> None:
     """Transforms a vector of filters, whose taps ``load`` gives, into planes."""
-    arithmetic = Arithmetic(fb, vec("float", plan.lanes))
+    arithmetic = arithmetic_for(fb, vec("float", plan.lanes), plan.rows.stride)
     grid = [[load(i, j) for j in range(TAPS)] for i in range(TAPS)]
     store_planes(fb, arithmetic, along_both(arithmetic.filters, grid), out, plane)
 

@@ -10,8 +10,8 @@ from pronghorn.codegen.contraction.tile import Epilogue
 from pronghorn.codegen.contraction.winograd.gradient_plan import FilterGradientPlan
 from pronghorn.codegen.contraction.winograd.inputs import last_step, position, store_planes, transform_inputs
 from pronghorn.codegen.contraction.winograd.places import place_at
-from pronghorn.codegen.contraction.winograd.shape import POINTS, STEP, TAPS, WINDOW, static
-from pronghorn.codegen.contraction.winograd.transforms import Arithmetic, along_both
+from pronghorn.codegen.contraction.winograd.shape import STEP, TAPS, static
+from pronghorn.codegen.contraction.winograd.transforms import along_both, arithmetic_for
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
 
@@ -57,11 +57,11 @@ class _Sums:
         fb = self.fb = start_kernel(module, name)
         self.slots = Slots(fb, tables)
         self.ty = vec("float", plan.lanes)
-        self.arithmetic = Arithmetic(fb, self.ty)
+        self.arithmetic = arithmetic_for(fb, self.ty, plan.rows.stride)
         self.a_base, self.b_base = self._base(plan.spec.a), self._base(plan.spec.b)
         self.sums = base_pointer(fb, slot)
-        self.inputs = fb.alloca("float", POINTS * plan.input_plane, align=64)
-        self.gradients = fb.alloca("float", POINTS * plan.gradient_plane, align=64)
+        self.inputs = fb.alloca("float", plan.points * plan.input_plane, align=64)
+        self.gradients = fb.alloca("float", plan.points * plan.gradient_plane, align=64)
         self.table = fb.alloca("ptr", 3, align=8)
         self.a_first: Operand = 0  # channels of A and B, of the unit's block
         self.b_first: Operand = 0
@@ -79,10 +79,10 @@ class _Sums:
             chunk, block = fb.div(unit, plan.blocks), fb.rem(unit, plan.blocks)
             self.a_first = fb.mul(fb.div(block, plan.vector_blocks), plan.depth)
             self.b_first = fb.mul(fb.rem(block, plan.vector_blocks), plan.width)
-            sums = fb.gep("float", self.sums, fb.mul(unit, POINTS * plan.sums_plane))
+            sums = fb.gep("float", self.sums, fb.mul(unit, plan.points * plan.sums_plane))
             for number, pointer in enumerate((self.inputs, self.gradients, sums)):
                 fb.store("ptr", pointer, fb.gep("ptr", self.table, number))
-            with fb.loop(0, POINTS * plan.sums_plane, plan.lanes) as at:
+            with fb.loop(0, plan.points * plan.sums_plane, plan.lanes) as at:
                 fb.store(self.ty, literal(0.0, self.ty), fb.gep("float", sums, at))
             first = fb.mul(fb.mul(chunk, length), plan.tiles_of_image)
             last = fb.mul(fb.min(fb.mul(fb.add(chunk, 1), length), images), plan.tiles_of_image)
@@ -104,8 +104,8 @@ class _Sums:
         fb.call(self.product, "void", [("ptr", self.table), ("ptr", "%dims"), ("i64", 0), ("i64", units)])
 
     def _clear(self, base: str, offset: Operand, extent: int, plane: int) -> None:
-        fb = self.fb
-        with fb.loop(0, POINTS) as point, fb.loop(0, extent, self.plan.lanes) as at:
+        fb, plan = self.fb, self.plan
+        with fb.loop(0, plan.points) as point, fb.loop(0, extent, self.plan.lanes) as at:
             where = fb.add(fb.add(offset, at), fb.mul(point, plane))
             fb.store(self.ty, literal(0.0, self.ty), fb.gep("float", base, where))
 
@@ -170,21 +170,21 @@ def emit_chunk_sums(
     spec, lanes = plan.spec, plan.lanes
     slots = Slots(fb, tables)
     ty, extent = vec("float", lanes), static(plan.vector.extent) * plan.vector_blocks
-    block = POINTS * plan.sums_plane
+    block = plan.points * plan.sums_plane
     depth = static(plan.channels.extent)
     sums, c_base = base_pointer(fb, slot), base_pointer(fb, spec.c.slot)
     chunks = slots.count(plan.chunks)
-    arithmetic = Arithmetic(fb, ty)
+    arithmetic = arithmetic_for(fb, ty, plan.rows.stride)
     with fb.loop("%begin", "%end") as channel, fb.loop(0, extent, lanes) as first:
         number = fb.add(fb.mul(fb.div(channel, depth), plan.vector_blocks), fb.div(first, plan.width))
         inside = fb.add(fb.mul(fb.rem(channel, depth), plan.width), fb.rem(first, plan.width))
         here = fb.gep("float", sums, fb.add(fb.mul(number, block), inside))
-        with fb.loop_carry(0, chunks, [(ty, "zeroinitializer")] * POINTS) as loop:
+        with fb.loop_carry(0, chunks, [(ty, "zeroinitializer")] * plan.points) as loop:
             chunk = fb.opaque(fb.gep("float", here, fb.mul(loop.index, plan.blocks * block)))
             for point, carried in enumerate(loop.carried):
                 part = fb.load(ty, fb.gep("float", chunk, point * plan.sums_plane))
                 loop.following.append(fb.op("fadd", ty, carried, part))
-        grid = [loop.results[WINDOW * i : WINDOW * (i + 1)] for i in range(WINDOW)]
+        grid = [loop.results[plan.window * i : plan.window * (i + 1)] for i in range(plan.window)]
         taps = along_both(arithmetic.filter_gradients, grid)
         valid: Operand = lanes if extent % lanes == 0 else fb.min(fb.sub(extent, first), lanes)
         channel, first = fb.opaque_number(channel), fb.opaque_number(first)

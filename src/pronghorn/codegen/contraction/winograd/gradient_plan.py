@@ -1,7 +1,7 @@
 """Planning the gradient of 3x3 convolutions by their filter.
 
 With ``y = A (G g * B d)`` the gradient of ``g`` is ``G' (sum of A' y * B d)`` over all tiles, where ``'`` transposes:
-sixteen matrices are summed up over tiles, and transformed once in the end.
+matrices of products are summed up over tiles, and transformed once in the end.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from pronghorn.codegen.contraction.plan import Kernel, Plan, Scratch, plan
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.codegen.contraction.tiling import Machine
 from pronghorn.codegen.contraction.winograd.shape import (
-    GAIN,
-    POINTS,
     STACK_BYTES,
     TAPS,
     Taps,
     Tiled,
     pairs_of,
+    points_of,
     roles,
     static,
     whole,
@@ -30,6 +29,7 @@ __all__ = ["FilterGradientPlan", "plan_filter_gradient"]
 
 MOST_TILES = 64  # taken at a time
 FEWEST_TILES = 16  # below which writing sums takes as long as summing
+GAIN = 1.1  # less than for results: these estimates come nearer
 FEWEST_UNITS = 8  # below which many threads have nothing to do
 MOST_CHUNKS = 16  # of the images, shared out among threads: each has sums of its own
 FEWEST_BLOCKS = 2  # of tiles in a chunk, or its sums would cost more than what is summed
@@ -80,12 +80,12 @@ class FilterGradientPlan(Tiled):
 
     @property
     def gradient_plane(self) -> int:
-        """Elements from one of the sixteen transformed gradients to the next."""
+        """Elements from one of the transformed gradients to the next."""
         return self.tiles * self.width + self.lanes
 
     @property
     def sums_plane(self) -> int:
-        """Elements from one of a unit's sixteen matrices of sums to the next."""
+        """Elements from one of a unit's matrices of sums to the next."""
         return static(self.channels.extent) * self.width + self.lanes
 
 
@@ -124,28 +124,29 @@ class _Blocks:
     depth: int
     width: int
     tiles: int
+    points: int
     cycles: float
     """Of a tile with all channels, but for what its products lose."""
 
     @property
     def sums(self) -> int:
         """Bytes of a unit's sums."""
-        return 4 * POINTS * self.depth * self.width
+        return 4 * self.points * self.depth * self.width
 
 
-def _cut(channels: Axis, vector: Axis, lanes: int, machine: Machine) -> _Blocks | None:
+def _cut(channels: Axis, vector: Axis, points: int, lanes: int, machine: Machine) -> _Blocks | None:
     """Blocks of channels whose sums stay near at hand, so that what is transformed again costs the least."""
     found = []
     for a, depth in _block_sizes(static(channels.extent), lanes):
         for b, width in _block_sizes(static(vector.extent), lanes):
-            tiles = min(MOST_TILES, STACK_BYTES // (4 * POINTS * (depth + width)))
-            sums = POINTS * depth * width // lanes
+            tiles = min(MOST_TILES, STACK_BYTES // (4 * points * (depth + width)))
+            sums = points * depth * width // lanes
             if tiles < FEWEST_TILES or 4 * lanes * sums > SUMS_BYTES:
                 continue
-            near = 4 * (lanes * sums + POINTS * tiles * (depth + width)) <= machine.l2_bytes
-            transforms = (depth * _INPUT + width * _GRADIENT) / lanes
+            near = 4 * (lanes * sums + points * tiles * (depth + width)) <= machine.l2_bytes
+            transforms = (depth * _INPUT + width * _GRADIENT) / lanes * points**0.5 / 4
             cycles = a * b * (sums + transforms + sums / tiles * (_SUM if near else _FAR_SUM))
-            found.append(_Blocks(a, b, depth, width, tiles, cycles))
+            found.append(_Blocks(a, b, depth, width, tiles, points, cycles))
     return min(found, key=lambda blocks: blocks.cycles, default=None)
 
 
@@ -162,18 +163,19 @@ def _planned(
     spec: Contraction, machine: Machine, pairs: tuple[Taps, Taps], images: Axis, channels: Axis, vector: Axis
 ) -> FilterGradientPlan | None:
     lanes = machine.lanes("float32")
-    cut = _cut(channels, vector, lanes, machine)
+    points = points_of(pairs[0])
+    cut = _cut(channels, vector, points, lanes, machine)
     if cut is None:
         return None
     channels = replace(channels, extent=static(channels.extent) // cut.channels)
     vector = replace(vector, extent=static(vector.extent) // cut.vectors)
     rows, columns = pairs
     tiles, depth, width = cut.tiles, cut.depth, cut.width
-    sums = 4 * POINTS * static(channels.extent) * width
+    sums = 4 * points * static(channels.extent) * width
     plane = static(channels.extent) * width + lanes
     inner = Contraction(
         (
-            Axis("point", POINTS, a=tiles * depth + lanes, b=tiles * width + lanes, c=plane),
+            Axis("point", points, a=tiles * depth + lanes, b=tiles * width + lanes, c=plane),
             Axis("channel", static(channels.extent), a=1, c=width),
             Axis("filter", width, b=1, c=1),
             Axis("tile", tiles, a=depth, b=width),
@@ -189,17 +191,21 @@ def _planned(
     fewest = -(-FEWEST_BLOCKS * tiles // (rows.tiles * columns.tiles))
     limit = max(-(-MOST_CHUNKS // (2 * blocks)), min(MOST_CHUNKS, ALL_SUMS_BYTES // (sums * blocks)))
     chunks = Count(images.extent, fewest, limit)
-    loaded = _SUM if sums + 4 * POINTS * tiles * (depth + width) <= machine.l2_bytes else _FAR_SUM
-    block = product.tile.cycles + tiles * (depth * _INPUT + width * _GRADIENT) / lanes + sums / 4 / lanes * loaded
+    loaded = _SUM if sums + 4 * points * tiles * (depth + width) <= machine.l2_bytes else _FAR_SUM
+    block = (
+        product.tile.cycles
+        + tiles * (depth * _INPUT + width * _GRADIENT) / lanes * rows.window / 4
+        + sums / 4 / lanes * loaded
+    )
     many = chunks.typical
     unit = block * -(-rows.tiles * columns.tiles * -(-typical(images.extent) // many) // tiles)
-    combine = POINTS * width // lanes * cut.vectors * many * _COMBINE  # of one of A's channels
+    combine = points * width // lanes * cut.vectors * many * _COMBINE  # of one of A's channels
     total = static(channels.extent) * cut.channels
     cycles = unit * many * blocks + combine * total
     kernels = (
         Kernel("main", Units.of(chunks, blocks), unit / MULTIPLY_ADDS),
         Kernel("combine", Units(total), combine / MULTIPLY_ADDS),
     )
-    scratch = (Scratch("partial sums", "float32", POINTS * plane * blocks * chunks.most),)
+    scratch = (Scratch("partial sums", "float32", points * plane * blocks * chunks.most),)
     made = (spec, rows, columns, images, channels, vector, cut.channels, cut.vectors, tiles, lanes, product, cycles)
     return FilterGradientPlan(*made, chunks, kernels, scratch)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pronghorn.codegen.builder import FunctionBuilder, Operand, vec
 from pronghorn.codegen.contraction.nest import load_elements
-from pronghorn.codegen.contraction.winograd.shape import STEP, TAPS, WINDOW, Taps, Tiled, static
-from pronghorn.codegen.contraction.winograd.transforms import Arithmetic, Vectors, along_both
+from pronghorn.codegen.contraction.winograd.shape import STEP, TAPS, Taps, Tiled, static
+from pronghorn.codegen.contraction.winograd.transforms import Arithmetic, Vectors, along_both, arithmetic_for
 from pronghorn.codegen.convert import HasFeatures, storage_type
 
 __all__ = ["last_step", "position", "store_planes", "transform_inputs"]
@@ -33,17 +33,19 @@ def transform_inputs(
     """Transforms the tile of an ``image`` whose first result is ``at``, all channels, into the planes of ``target``."""
     dtype, lanes, extent = plan.spec.a.dtype, plan.lanes, static(plan.channels.extent)
     scalar = storage_type(dtype)
-    arithmetic = Arithmetic(fb, vec("float", lanes))
+    arithmetic = arithmetic_for(fb, vec("float", lanes), plan.rows.stride)
     offsets: list[list[Operand]] = []
     origin: Operand = 0
     for pair, first in zip((plan.rows, plan.columns), at, strict=True):
-        step = static(pair.results.a)
-        origin = fb.add(origin, fb.mul(first, step))
+        step = abs(static(pair.taps.a))
+        origin = fb.add(origin, fb.mul(first, static(pair.results.a)))
         if pair.backward:
             origin = fb.add(origin, (TAPS - 1) * static(pair.taps.a))
         # The last tile of an odd extent has results that are not wanted; what they alone would read is not there.
-        last = fb.add(last_step(fb, pair, first), TAPS - 1)
-        offsets.append([fb.mul(number, step) for number in (*range(WINDOW - 1), last)])
+        last = fb.add(fb.mul(last_step(fb, pair, first), pair.stride), TAPS - 1)
+        offsets.append(
+            [fb.mul(fb.min(number, last) if number >= TAPS else number, step) for number in range(pair.window)]
+        )
     source = fb.gep(scalar, image, origin)
     with fb.loop(0, plan.depth, lanes) as channel:
         mask = fb.mask_first(fb.sub(extent, channel), lanes) if extent % lanes else None
@@ -64,4 +66,4 @@ def store_planes(fb: FunctionBuilder, arithmetic: Arithmetic, grid: list[Vectors
     out = fb.opaque(out)
     for i, line in enumerate(grid):
         for j, value in enumerate(line):
-            fb.store(arithmetic.ty, value, fb.gep("float", out, (WINDOW * i + j) * plane))
+            fb.store(arithmetic.ty, value, fb.gep("float", out, (len(line) * i + j) * plane))

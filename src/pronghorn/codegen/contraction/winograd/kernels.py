@@ -1,7 +1,7 @@
 """The kernels of a Winograd plan: one transforms the filters, the other takes blocks of tiles from input to result.
 
 A block's tiles are transformed into a buffer on the stack, multiplied with the transformed filters by the
-register-tiled contraction, sixteen matrices at once, and transformed back in registers, where the epilogue takes them.
+register-tiled contraction, all matrices at once, and transformed back in registers, where the epilogue takes them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pronghorn.codegen.contraction.winograd.filters import taps_offset, transfor
 from pronghorn.codegen.contraction.winograd.inputs import position, transform_inputs
 from pronghorn.codegen.contraction.winograd.plan import WinogradPlan
 from pronghorn.codegen.contraction.winograd.results import ResultWriter
-from pronghorn.codegen.contraction.winograd.shape import POINTS, TAPS, static
+from pronghorn.codegen.contraction.winograd.shape import TAPS, static
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.units import Count
@@ -135,8 +135,8 @@ class _Tiles:
             storage_type(spec.a.dtype), base_pointer(fb, spec.a.slot), self.slots.extent(spec.a.offset)
         )
         self.b_base = base_pointer(fb, slot)
-        self.inputs = fb.alloca("float", POINTS * plan.input_plane, align=64)
-        self.products = fb.alloca("float", POINTS * plan.product_plane, align=64)
+        self.inputs = fb.alloca("float", plan.points * plan.input_plane, align=64)
+        self.products = fb.alloca("float", plan.points * plan.product_plane, align=64)
         self.tables = [self._table(block) for block in range(plan.filters // plan.width)]
 
     def _table(self, block: int) -> str:
@@ -174,7 +174,7 @@ class _Tiles:
         transform_inputs(fb, plan, self.machine, image, position(fb, plan, tile), target)
 
     def _finish(self, start: dict[str, Operand], number: Operand, tile: Operand, column: int) -> None:
-        """One tile's results, from their sixteen products, for one block of filters."""
+        """One tile's results, from their products, for one block of filters."""
         fb, plan, lanes = self.fb, self.plan, self.plan.lanes
         source = fb.gep("float", self.products, fb.mul(number, plan.width))
         extent = static(plan.vector.extent)

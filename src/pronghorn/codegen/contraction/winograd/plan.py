@@ -11,13 +11,13 @@ from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.codegen.contraction.tiling import Machine
 from pronghorn.codegen.contraction.winograd.shape import (
     GAIN,
-    POINTS,
     STACK_BYTES,
     STEP,
     TAPS,
     Taps,
     Tiled,
     pairs_of,
+    points_of,
     roles,
     static,
     whole,
@@ -43,7 +43,7 @@ class WinogradPlan(Tiled):
 
     ``rows`` and ``columns`` are the tile's two axes; ``images`` other rows of the result, ``channels`` is summed over,
     ``vector`` are the result's channels. ``tiles`` are transformed at a time, and multiplied with ``width`` channels of
-    the filters at a time by ``product``, the plan of the sixteen matrix products.
+    the filters at a time by ``product``, the plan of the matrix products.
     """
 
     spec: Contraction
@@ -79,13 +79,13 @@ class WinogradPlan(Tiled):
 
     @property
     def filter_plane(self) -> int:
-        """Elements from one of the sixteen transformed filters to the next; planes a multiple of 4096 bytes apart would
+        """Elements from one of the transformed filters to the next; planes a multiple of 4096 bytes apart would
         share a few lines of the cache."""
         return self.depth * self.filters + self.lanes
 
     @property
     def product_plane(self) -> int:
-        """Elements from one of the sixteen products to the next."""
+        """Elements from one of the products to the next."""
         return self.tiles * self.width + self.lanes
 
 
@@ -107,7 +107,7 @@ def plan_results(
     if multiples and (rows.extent % STEP or columns.extent % STEP):
         return None
     best: WinogradPlan | None = None
-    most = STACK_BYTES // (4 * POINTS * sum(_widths(channels, vector, machine.lanes("float32"))))
+    most = STACK_BYTES // (4 * points_of(rows) * sum(_widths(channels, vector, machine.lanes("float32"))))
     for tiles in _tile_counts(rows.tiles * columns.tiles, min(most, MOST_TILES)):
         made = _planned(spec, machine, rows, columns, images, channels, vector, tiles)
         if made is not None and (best is None or made.cycles < best.cycles):
@@ -164,11 +164,12 @@ def _planned(
     lanes = machine.lanes("float32")
     depth, width = _widths(channels, vector, lanes)
     filters = whole(static(vector.extent), width)
-    if 4 * POINTS * depth * filters > FILTER_BYTES:
+    points = points_of(rows)
+    if 4 * points * depth * filters > FILTER_BYTES:
         return None
     inner = Contraction(
         (
-            Axis("point", POINTS, a=tiles * depth + lanes, b=depth * filters + lanes, c=tiles * width + lanes),
+            Axis("point", points, a=tiles * depth + lanes, b=depth * filters + lanes, c=tiles * width + lanes),
             Axis("tile", tiles, a=depth, c=width),
             Axis("filter", width, b=1, c=1),
             Axis("channel", static(channels.extent), a=1, b=filters),
@@ -181,7 +182,7 @@ def _planned(
     if len(product.kernels) != 1:
         return None
     blocks = -(-rows.tiles * columns.tiles // tiles)
-    transforms = tiles * (depth // lanes * _INPUT + filters // lanes * _RESULT)
+    transforms = tiles * (depth // lanes * _INPUT + filters // lanes * _RESULT) * rows.window / 4
     block = product.tile.cycles * (filters // width) + transforms
     many = prod(typical(axis.extent) for axis in images)
     cycles = block * blocks * many + depth * filters // lanes * _FILTER
@@ -190,7 +191,7 @@ def _planned(
         Kernel("pack", Units(static(channels.extent) // step), step * filters // lanes * _FILTER / MULTIPLY_ADDS),
         Kernel("main", Units.of(blocks, *(axis.extent for axis in images)), block / MULTIPLY_ADDS),
     )
-    scratch = (Scratch("packed B", "float32", POINTS * (depth * filters + lanes)),)
+    scratch = (Scratch("packed B", "float32", points * (depth * filters + lanes)),)
     return WinogradPlan(
         spec, rows, columns, images, channels, vector, tiles, width, lanes, product, cycles, kernels, scratch
     )

@@ -1,4 +1,4 @@
-"""From sixteen products to 2x2 results, and to what becomes of them."""
+"""From products to 2x2 results, and to what becomes of them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pronghorn.codegen.contraction.nest import Place
 from pronghorn.codegen.contraction.spec import Axis
 from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
 from pronghorn.codegen.contraction.winograd.places import place_at
-from pronghorn.codegen.contraction.winograd.shape import STEP, WINDOW, Tiled
-from pronghorn.codegen.contraction.winograd.transforms import Arithmetic, Vectors, along_both
+from pronghorn.codegen.contraction.winograd.shape import STEP, Tiled
+from pronghorn.codegen.contraction.winograd.transforms import Vectors, along_both, arithmetic_for
 from pronghorn.codegen.convert import HasFeatures
 from pronghorn.codegen.slots import Slots
 
@@ -45,7 +45,7 @@ class ResultWriter:
         self.fb, self.slots, self.plan, self.vector, self.machine = fb, slots, plan, vector, machine
         self.epilogue, self.tile_epilogue = epilogue, tile_epilogue
         self.ty = vec("float", plan.lanes)
-        self.arithmetic = Arithmetic(fb, self.ty)
+        self.arithmetic = arithmetic_for(fb, self.ty, plan.rows.stride)
         self.c_base = base_pointer(fb, plan.spec.c.slot)
 
     def write(self, source: str, plane: int, at: Sequence[Operand], values: dict[str, Operand], valid: Operand) -> None:
@@ -53,11 +53,11 @@ class ResultWriter:
 
         ``source`` has the first of the products, the others ``plane`` elements apart; ``valid`` lanes of them count.
         """
-        fb = self.fb
+        fb, window = self.fb, self.plan.window
         source = fb.opaque(source)
         grid = [
-            [fb.load(self.ty, fb.gep("float", source, (WINDOW * i + j) * plane)) for j in range(WINDOW)]
-            for i in range(WINDOW)
+            [fb.load(self.ty, fb.gep("float", source, (window * i + j) * plane)) for j in range(window)]
+            for i in range(window)
         ]
         self._give(along_both(self.arithmetic.results, grid), at, values, valid)
 

@@ -1,4 +1,7 @@
-"""What the algorithms for 3x3 filters have in common: the sizes of their tiles, and which axes move together."""
+"""What the algorithms for 3x3 filters have in common: the sizes of their tiles, and which axes move together.
+
+Results are adjacent, or two inputs apart along both axes (a convolution with strides of two).
+"""
 
 from __future__ import annotations
 
@@ -9,23 +12,21 @@ from pronghorn.graph.dim import Extent
 
 __all__ = [
     "GAIN",
-    "POINTS",
     "STACK_BYTES",
     "STEP",
     "TAPS",
-    "WINDOW",
     "Taps",
     "Tiled",
     "pairs_of",
+    "points_of",
     "roles",
     "static",
     "whole",
 ]
 
 TAPS = 3  # of the filter, along each of two axes
-WINDOW = 4  # inputs of a tile along each axis
-STEP = WINDOW - TAPS + 1  # results of a tile along each axis
-POINTS = WINDOW * WINDOW  # how many products there are
+STEP = 2  # results of a tile along each axis
+STRIDES = (1, 2)  # inputs from one result to the next
 
 STACK_BYTES = 384 * 1024  # for what a block of tiles is transformed to, on a thread's stack
 GAIN = 1.15  # the estimates must differ by more than what they get wrong
@@ -42,6 +43,16 @@ class Taps:
     def backward(self) -> bool:
         """Whether later taps meet earlier inputs."""
         return static(self.taps.a) < 0
+
+    @property
+    def stride(self) -> int:
+        """How many inputs lie from one result to the next."""
+        return static(self.results.a) // abs(static(self.taps.a))
+
+    @property
+    def window(self) -> int:
+        """Inputs of a tile, which are as many as its products."""
+        return (STEP - 1) * self.stride + TAPS
 
     @property
     def extent(self) -> int:
@@ -67,6 +78,16 @@ class Tiled:
     lanes: int
 
     @property
+    def window(self) -> int:
+        """Inputs of a tile along each axis, and products."""
+        return self.rows.window
+
+    @property
+    def points(self) -> int:
+        """How many products of matrices there are."""
+        return points_of(self.rows)
+
+    @property
     def tiles_of_image(self) -> int:
         """Tiles of one image."""
         return self.rows.tiles * self.columns.tiles
@@ -78,7 +99,7 @@ class Tiled:
 
     @property
     def input_plane(self) -> int:
-        """Elements from one of the sixteen transformed inputs to the next; planes a multiple of 4096 bytes apart would
+        """Elements from one of the transformed inputs to the next; planes a multiple of 4096 bytes apart would
         share a few lines of the cache."""
         return self.tiles * self.depth + self.lanes
 
@@ -92,6 +113,11 @@ def static(size: Extent) -> int:
 def whole(number: int, step: int) -> int:
     """The least multiple of ``step`` that is no less."""
     return -(-number // step) * step
+
+
+def points_of(pair: Taps) -> int:
+    """How many products of matrices there are for tiles whose two axes are alike."""
+    return pair.window**2
 
 
 def roles(spec: Contraction) -> tuple[list[Axis], list[Axis], list[Axis]] | None:
@@ -111,9 +137,10 @@ def pairs_of(spec: Contraction, taps: list[Axis], others: list[Axis]) -> tuple[T
         return None
     pairs = []
     for tap in taps:
-        match = [axis for axis in others if axis.a == abs(static(tap.a)) and isinstance(axis.extent, int)]
+        strides = [stride * abs(static(tap.a)) for stride in STRIDES]
+        match = [axis for axis in others if axis.a in strides and isinstance(axis.extent, int)]
         if len(match) != 1:
             return None
         pairs.append(Taps(match[0], tap))
     first, second = sorted(pairs, key=lambda pair: -static(pair.results.a))
-    return None if first.results is second.results else (first, second)
+    return None if first.results is second.results or first.stride != second.stride else (first, second)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pronghorn.codegen.builder import FunctionBuilder, literal
 
-__all__ = ["Arithmetic", "Vectors", "along_both"]
+__all__ = ["Arithmetic", "StridedArithmetic", "Vectors", "along_both", "arithmetic_for"]
 
 Vectors = list[str]
 
@@ -46,6 +46,39 @@ class Arithmetic:
         half = literal(0.5, self.ty)
         both, apart = (self.fb.op("fmul", self.ty, x, half) for x in (self._add(m[1], m[2]), self._sub(m[1], m[2])))
         return [self._add(m[0], both), apart, self._add(both, m[3])]
+
+
+class StridedArithmetic(Arithmetic):
+    """The transforms along one axis where results are two inputs apart.
+
+    The outer taps of two neighbouring results share an input: ``d0 g0 + d2 g2`` and ``d2 g0 + d4 g2`` take three
+    multiplications, and each middle tap one.
+    """
+
+    def inputs(self, d: Vectors) -> Vectors:
+        """Five inputs."""
+        return [self._sub(d[0], d[2]), d[2], self._sub(d[4], d[2]), d[1], d[3]]
+
+    def filters(self, g: Vectors) -> Vectors:
+        """Three taps as five."""
+        return [g[0], self._add(g[0], g[2]), g[2], g[1], g[1]]
+
+    def results(self, m: Vectors) -> Vectors:
+        """Five products as two results."""
+        return [self._add(self._add(m[0], m[1]), m[3]), self._add(self._add(m[1], m[2]), m[4])]
+
+    def result_gradients(self, y: Vectors) -> Vectors:
+        """The gradients of two results, as five."""
+        return [y[0], self._add(y[0], y[1]), y[1], y[0], y[1]]
+
+    def filter_gradients(self, m: Vectors) -> Vectors:
+        """Five sums of products: the gradients of three taps."""
+        return [self._add(m[0], m[1]), self._add(m[3], m[4]), self._add(m[1], m[2])]
+
+
+def arithmetic_for(fb: FunctionBuilder, ty: str, stride: int) -> Arithmetic:
+    """The transforms for results that are ``stride`` inputs apart."""
+    return (Arithmetic if stride == 1 else StridedArithmetic)(fb, ty)
 
 
 def along_both(transform: Callable[[Vectors], Vectors], grid: list[Vectors]) -> list[Vectors]:

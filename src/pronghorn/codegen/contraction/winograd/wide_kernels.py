@@ -11,7 +11,7 @@ from pronghorn.codegen.contraction.tile import Epilogue
 from pronghorn.codegen.contraction.winograd.filters import taps_offset, transform_filters, transform_turned
 from pronghorn.codegen.contraction.winograd.inputs import position, transform_inputs
 from pronghorn.codegen.contraction.winograd.results import ResultWriter
-from pronghorn.codegen.contraction.winograd.shape import POINTS, TAPS, static
+from pronghorn.codegen.contraction.winograd.shape import TAPS, static
 from pronghorn.codegen.contraction.winograd.wide_plan import ROWS, WidePlan
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
@@ -40,7 +40,7 @@ def emit_all_tiles(
         group, inside = fb.div(unit, plan.tiles), fb.rem(unit, plan.tiles)
         with fb.loop(0, plan.channel_blocks) as block:
             number = fb.add(fb.mul(group, plan.channel_blocks), block)
-            where = fb.add(fb.mul(number, POINTS * plan.input_plane), fb.mul(inside, plan.depth))
+            where = fb.add(fb.mul(number, plan.points * plan.input_plane), fb.mul(inside, plan.depth))
             source = fb.gep(scalar, image, fb.mul(block, plan.depth))
             transform_inputs(fb, plan, machine, source, at, fb.gep("float", out, where))
     fb.ret()
@@ -80,8 +80,8 @@ class _Wide:
         self.ty = vec("float", plan.lanes)
         self.results = ResultWriter(fb, self.slots, plan, plan.vector, machine, epilogue)
         self.inputs = base_pointer(fb, slot)
-        self.filters = fb.alloca("float", POINTS * plan.filter_plane, align=64)
-        self.products = fb.alloca("float", POINTS * plan.product_plane, align=64)
+        self.filters = fb.alloca("float", plan.points * plan.filter_plane, align=64)
+        self.products = fb.alloca("float", plan.points * plan.product_plane, align=64)
         self.room = fb.alloca(self.ty, TAPS * TAPS * plan.lanes, align=64)
         self.table = fb.alloca("ptr", 3, align=8)
 
@@ -92,12 +92,12 @@ class _Wide:
             block, group = fb.div(unit, groups), fb.rem(unit, groups)
             first, column = fb.mul(group, plan.tiles), fb.mul(block, plan.width)
             last = fb.min(fb.sub(all_tiles, first), plan.tiles)
-            with fb.loop(0, POINTS * plan.product_plane, plan.lanes) as at:
+            with fb.loop(0, plan.points * plan.product_plane, plan.lanes) as at:
                 fb.store(self.ty, literal(0.0, self.ty), fb.gep("float", self.products, at))
             with fb.loop(0, plan.channel_blocks) as channels:
                 self._transform(fb.mul(channels, plan.depth), column)
-                inputs = fb.mul(fb.add(fb.mul(group, plan.channel_blocks), channels), POINTS * plan.input_plane)
-                with fb.loop(0, POINTS) as point, fb.loop(0, last, ROWS) as number:
+                inputs = fb.mul(fb.add(fb.mul(group, plan.channel_blocks), channels), plan.points * plan.input_plane)
+                with fb.loop(0, plan.points) as point, fb.loop(0, last, ROWS) as number:
                     self._multiply(inputs, point, number)
             with fb.loop(0, last) as number:
                 self._finish(fb.add(first, number), number, column)

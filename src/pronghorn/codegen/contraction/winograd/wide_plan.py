@@ -13,7 +13,7 @@ from pronghorn.codegen.contraction.pairs.plan import PACKED
 from pronghorn.codegen.contraction.plan import Kernel, Plan, Scratch, plan
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.codegen.contraction.tiling import Machine
-from pronghorn.codegen.contraction.winograd.shape import GAIN, POINTS, Taps, Tiled, static
+from pronghorn.codegen.contraction.winograd.shape import GAIN, Taps, Tiled, points_of, static
 from pronghorn.codegen.units import Count, Units
 from pronghorn.compiler.costs import MULTIPLY_ADDS, typical
 from pronghorn.graph.dim import Extent
@@ -38,7 +38,7 @@ class WidePlan(Tiled):
 
     ``channels`` and ``vector`` are a block of the summed channels and of the result's, of which there are
     ``channel_blocks`` and ``filter_blocks``; ``images`` are other rows of the result. ``tiles`` are a group.
-    ``product`` multiplies some of them with a block of filters, at one of the sixteen points, and adds to its results.
+    ``product`` multiplies some of them with a block of filters, at one of the points, and adds to its results.
     """
 
     spec: Contraction
@@ -65,12 +65,12 @@ class WidePlan(Tiled):
 
     @property
     def filter_plane(self) -> int:
-        """Elements from one of the sixteen transformed filters to the next."""
+        """Elements from one of the transformed filters to the next."""
         return self.depth * self.width + self.lanes
 
     @property
     def product_plane(self) -> int:
-        """Elements from one of the sixteen products to the next."""
+        """Elements from one of the products to the next."""
         return self.tiles * self.width + self.lanes
 
     @property
@@ -120,9 +120,10 @@ def plan_wide(
     tiles = rows.tiles * columns.tiles
     many = prod(typical(axis.extent) for axis in images) * tiles
     turned = _FILTER if vector.b == 1 else _TURNED_FILTER
-    inputs, taps = depth // lanes * _INPUT, depth * WIDTH // lanes * turned
-    products, results = blocks * POINTS * made.tile.cycles, WIDTH // lanes * _RESULT
-    block = -(-many // TILES) * taps + -(-many // ROWS) * products + many * results
+    size = rows.window / 4
+    inputs, taps = depth // lanes * _INPUT * size, depth * WIDTH // lanes * turned * size
+    products, results = blocks * points_of(rows) * made.tile.cycles, WIDTH // lanes * _RESULT
+    block = -(-many // TILES) * taps + -(-many // ROWS) * products + many * results * size
     cycles = inputs * many + filters * block
     extents = tuple(axis.extent for axis in images)
     groups = Count(product_of((tiles, *extents)), TILES)
@@ -132,7 +133,7 @@ def plan_wide(
         Kernel("pack_a", Units.of(tiles, *extents), inputs / MULTIPLY_ADDS),
         Kernel("main", Units.of(filters, groups), block / max(1, groups.typical) / MULTIPLY_ADDS),
     )
-    plane = POINTS * (TILES * part + lanes)
+    plane = points_of(rows) * (TILES * part + lanes)
     scratch = (Scratch(PACKED["pack_a"], "float32", product_of((blocks * plane, groups.most))),)
     cut = replace(channels, extent=part), replace(vector, extent=WIDTH)
     made_of = (spec, rows, columns, images, *cut, blocks, filters, TILES, lanes, made, cycles, kernels, scratch)
