@@ -131,3 +131,51 @@ def test_borders_are_filled_once_and_before_a_part_is_written():
         filled = [n for n in borders if whole in map(made.aliases.get, made.kernels[n].writes)]
         assert max(filled) < first
         assert min(n for n, k in enumerate(made.kernels) if whole in k.reads) > first
+
+
+def random_network(rng, x, weights):
+    """Convolutions, activations, joins and pools in random order, of whole numbers that stay small: all is exact."""
+    known = [x]
+    for w in weights:
+        y = known[int(rng.integers(max(0, len(known) - 2), len(known)))]
+        channels = y.shape[-1]
+        others = [v for v in known if v.shape[1:3] == y.shape[1:3] and v is not y]
+        kind = rng.choice(["conv", "conv", "strided", "transposed", "pool", "join", "add"])
+        if kind == "join" and others:
+            axis = int(rng.integers(1, 4)) if others[-1].shape[-1] == channels else 3
+            y = ops.concatenate([y, others[-1], *([y] if rng.random() < 0.3 else [])], axis=axis)
+        elif kind == "add" and others and others[-1].shape[-1] == channels:
+            y = y + others[-1]
+        elif kind == "pool" and min(y.shape[1:3]) > 3:
+            y = ops.max_pool(y, 2)
+        elif kind == "transposed" and max(y.shape[1:3]) < 10:
+            y = ops.conv_transpose(y, w[:, :, :, :channels], strides=int(rng.integers(1, 3)), padding="same")
+        else:
+            options = {"strides": 2} if kind == "strided" else {}
+            y = conv(y, ops.transpose(w[:, :, :, :channels], (0, 1, 3, 2)), **options)
+        y = ops.clip(y, -3, 3) if rng.random() < 0.5 else ops.relu(ops.minimum(y + 1, 4))
+        known.append(y)
+    return [ops.sum(y) for y in known[-2:]] + known[-1:]
+
+
+@pytest.mark.mostly_slow(every=12)
+@pytest.mark.parametrize("seed", range(36))
+def test_random_networks_are_exact(seed, monkeypatch):
+    """However small an array, it is placed."""
+    monkeypatch.setattr("pronghorn.compiler.placing.FEWEST_ELEMENTS", 1)
+    monkeypatch.setattr("pronghorn.compiler.placing.SHORTEST_ROW", 1)
+    draw = np.random.default_rng(seed)
+    size, channels = draw.integers(3, 10, 2), [int(c) for c in draw.integers(1, 20, 5)]
+    shapes = [(BATCH, *map(int, size), channels[0]), *[(*map(int, draw.integers(1, 4, 2)), c, 64) for c in channels]]
+
+    def step(x, *weights):
+        *totals, last = random_network(np.random.default_rng(seed), x, weights)
+        gradients = backward(totals, [np.float32(1)] * len(totals), [x, *weights])
+        return [last, *(g for g in gradients if g is not None)]
+
+    made = trace(step, [Aval(shape, "float32") for shape in shapes])
+    executable = Executable(made)
+    for batch in (3, 1, 0):
+        inputs = [draw.integers(-1, 2, [batch if d is BATCH else d for d in s]).astype("float32") for s in shapes]
+        for got, expected in zip(executable(*inputs), run(made.graph, inputs), strict=True):
+            np.testing.assert_array_equal(got, expected)
