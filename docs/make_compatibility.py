@@ -37,6 +37,7 @@ that says what to use instead, and so does this page.
 #: What Keras adds in 3.16 and we have; then what we have not.
 _ADDED = (
     "`layers.GroupedQueryAttention` (another name of `GroupQueryAttention`)",
+    "`layers.Mosaic`",
     "`layers.TernaryDense`",
     'the mode `"ternary"` of `quantize`',
     "`dtype_policies.TernaryDTypePolicy` (a name that its development has dropped again)",
@@ -49,6 +50,7 @@ _ADDED = (
     "`quantizers.AWQConfig(apply_clip=)` (False unless given, True in 3.16)",
     "`losses.SparseCategoricalFocalCrossentropy` and its function",
     "`losses.SparseCategoricalCrossentropy(label_smoothing=)`",
+    "`ops.amax` and `ops.amin` with `initial=`",
     *("`ops.column_stack`", "`ops.copysign`", "`ops.cov`", "`ops.float_power`", "`ops.gammainc`", "`ops.grad`"),
     "`ops.image.reconstruct_patches`",
     "`ops.lgamma`",
@@ -58,7 +60,7 @@ _ADDED = (
     "`utils.FeatureSpace.adapt(verbose=)` (0 unless given, 1 in 3.16)",
     "`num_data_shards` of distributions",
 )
-_ABSENT = ("`layers.Mosaic`",)
+_ABSENT = ("`Model.state_sync`",)
 _WORDS = (
     "These are not in Keras 3.15.1, and so not counted above; Keras adds them in 3.16: "
     f"{', '.join(_ADDED)}. Of what 3.16 adds up to its development version of 2026-10-27, not there: "

@@ -17,6 +17,11 @@ def test_column_stack():
     assert ops.column_stack([KerasTensor((None, 2)), KerasTensor((None, 3))]).shape == (None, 5)
 
 
+def test_amax_and_amin_of_nothing():
+    np.testing.assert_array_equal(ops.amax(np.zeros((2, 0), "float32"), axis=1, initial=-3.0), [-3, -3])
+    np.testing.assert_array_equal(ops.amin(np.array([[4, 9], [1, 2]]), axis=1, keepdims=True, initial=2), [[2], [1]])
+
+
 @pytest.mark.parametrize("n", [-2, -1, 0, 1, 2, 5, 6])
 def test_matrix_power(n):
     x = np.random.default_rng(1).random((2, 3, 3), np.float32) + np.eye(3, dtype="float32") * 2

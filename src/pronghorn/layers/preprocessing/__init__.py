@@ -23,6 +23,7 @@ MODULES = {
     ".images.sharpness": "RandomGaussianBlur RandomSharpness",
     ".images.histogram": "ContrastLimitedAdaptiveHistogramEqualization Equalization",
     ".images.mixing": "CutMix MixUp RandomErasing",
+    ".images.mosaic": "Mosaic",
     ".images.policies": "AugMix RandAugment",
     ".images.boxes": "MaxNumBoundingBoxes",
 }

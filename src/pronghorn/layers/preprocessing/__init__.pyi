@@ -21,6 +21,7 @@ from pronghorn.layers.preprocessing.images.light import Solarization as Solariza
 from pronghorn.layers.preprocessing.images.mixing import CutMix as CutMix
 from pronghorn.layers.preprocessing.images.mixing import MixUp as MixUp
 from pronghorn.layers.preprocessing.images.mixing import RandomErasing as RandomErasing
+from pronghorn.layers.preprocessing.images.mosaic import Mosaic as Mosaic
 from pronghorn.layers.preprocessing.images.moving import RandomFlip as RandomFlip
 from pronghorn.layers.preprocessing.images.moving import RandomRotation as RandomRotation
 from pronghorn.layers.preprocessing.images.moving import RandomShear as RandomShear

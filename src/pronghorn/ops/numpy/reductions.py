@@ -129,13 +129,13 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) 
 
 
 @symbolic_aware
-def amax(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def amax(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) -> Tensor:
     """The same as `max`.
 
     >>> amax([[1, 5], [3, 2]], axis=0).numpy()
     array([3, 5], dtype=int32)
     """
-    return _extremum(P.reduce_max, P.max, "amax", x, axis, keepdims, None)
+    return _extremum(P.reduce_max, P.max, "amax", x, axis, keepdims, initial)
 
 
 @symbolic_aware
@@ -149,13 +149,13 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) 
 
 
 @symbolic_aware
-def amin(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def amin(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) -> Tensor:
     """The same as `min`.
 
     >>> amin([[1, 5], [3, 2]], axis=0).numpy()
     array([1, 2], dtype=int32)
     """
-    return _extremum(P.reduce_min, P.min, "amin", x, axis, keepdims, None)
+    return _extremum(P.reduce_min, P.min, "amin", x, axis, keepdims, initial)
 
 
 def _extremum(reduce: Any, pair: Any, name: str, x: Any, axis: Axis, keepdims: bool, initial: Any) -> Tensor:

@@ -10,6 +10,7 @@ LAYERS = {
     "AugMix": {},
     "CutMix": {},
     "MixUp": {"alpha": 1.0},
+    "Mosaic": {},
     "RandAugment": {"num_ops": 3},
     "RandomBrightness": {"factor": 0.5},
     "RandomColorDegeneration": {"factor": (0.5, 1.0)},
@@ -39,7 +40,7 @@ LAYERS = {
     "Solarization": {"addition_factor": 0.3, "threshold_factor": 0.5},
 }
 SIZED = ("RandomCrop",)
-MIXING = ("MixUp", "CutMix")
+MIXING = ("MixUp", "CutMix", "Mosaic")
 
 
 def images(count=6, size=(10, 12), channels=3):
@@ -342,6 +343,7 @@ def test_elastic_transforms_refuse_boxes():
         (lambda: layers.Equalization(bins=1), "`bins` argument should be at least 2"),
         (lambda: layers.MixUp(-1.0), "`alpha` argument should not be negative"),
         (lambda: layers.CutMix(2.0), "`factor` argument"),
+        (lambda: layers.Mosaic((0.5, 2)), "`offset` argument"),
         (lambda: layers.RandAugment(num_ops=12), "num_ops must be from 0 to 11"),
         (lambda: layers.AugMix(alpha=0.0), "`alpha` argument should be positive"),
         (lambda: layers.AugMix(num_chains=0), "`num_chains`"),
