@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronghorn import ops, tree
-from pronghorn.distillation.losses import one_loss
+from pronghorn.distillation.losses import check_nesting, one_loss
 from pronghorn.graph.user_code import warn
 from pronghorn.metrics.reduction_metrics import Mean
 from pronghorn.models.model import Model
@@ -147,6 +147,8 @@ class Distiller(Model):
         return total
 
     def _loss_of_targets(self, y: Any, y_pred: Any) -> Any:
+        check_nesting("Distiller", "the loss of compile", self._student_loss, "the student's outputs", y_pred)
+        check_nesting("Distiller", "the targets", y, "the student's outputs", y_pred)
         values = tree.map_structure(_none_is_zero, self._student_loss, y, y_pred)
         flat = [ops.convert_to_tensor(value) for value in tree.flatten(values)]
         return ops.mean(flat[0]) if len(flat) == 1 else sum(ops.sum(value) for value in flat)

@@ -42,7 +42,7 @@ class DistillationLoss:
         Raises:
             ValueError: the two are nested differently.
         """
-        _check_nesting(type(self).__name__, "the teacher's outputs", teacher_outputs, "the student's", student_outputs)
+        check_nesting(type(self).__name__, "the teacher's outputs", teacher_outputs, "the student's", student_outputs)
 
     def validate_model_compatibility(self, teacher: Any, student: Any) -> None:
         """Check the two models; a subclass raises ValueError for those that it cannot compare."""
@@ -106,7 +106,7 @@ class FeatureDistillation(DistillationLoss):
 
     def validate_outputs(self, teacher_outputs: Any, student_outputs: Any) -> None:
         super().validate_outputs(teacher_outputs, student_outputs)
-        _check_nesting(type(self).__name__, "loss", self.loss, "the teacher's outputs", teacher_outputs)
+        check_nesting(type(self).__name__, "loss", self.loss, "the teacher's outputs", teacher_outputs)
 
     def compute_loss(self, teacher_outputs: Any, student_outputs: Any, **kwargs: Any) -> Any:
         return _summed(_mean_loss, self.loss, teacher_outputs, student_outputs)
@@ -164,6 +164,10 @@ class LogitsDistillation(DistillationLoss):
         self.loss = _losses(type(self).__name__, loss)
         self.temperature = temperature if isinstance(temperature, int | float) else float(temperature)
 
+    def validate_outputs(self, teacher_outputs: Any, student_outputs: Any) -> None:
+        super().validate_outputs(teacher_outputs, student_outputs)
+        check_nesting(type(self).__name__, "loss", self.loss, "the teacher's outputs", teacher_outputs)
+
     def compute_loss(self, teacher_outputs: Any, student_outputs: Any, **kwargs: Any) -> Any:
         def scaled(outputs: Any) -> Any:
             return tree.map_structure(lambda logits: ops.divide(logits, self.temperature), outputs)
@@ -216,7 +220,8 @@ def _summed(loss_of_one: Any, nest: Any, teacher_outputs: Any, student_outputs: 
     return sum(tree.flatten(tree.map_structure(one, nest, teacher_outputs, student_outputs)), 0.0)
 
 
-def _check_nesting(whose: str, what: str, value: Any, other_name: str, other: Any) -> None:
+def check_nesting(whose: str, what: str, value: Any, other_name: str, other: Any) -> None:
+    """Raise a ValueError that names both unless two nests have one form."""
     try:
         tree.assert_same_structure(value, other)
     except (TypeError, ValueError):

@@ -168,3 +168,23 @@ def test_a_loss_that_is_no_scalar():
 
     with pytest.raises(ValueError, match=r"Rows.compute_loss must return a scalar, got an array of shape"):
         _compiled(_network(), _network(), Rows()).fit(X, Y, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("of_teacher", "of_targets", "y", "words"),
+    [
+        ("mse", {"a": "mse", "b": "mse"}, {"a": Y, "b": Y}, "LogitsDistillation: loss and the teacher's outputs"),
+        ({"a": "mse", "b": "mse"}, "mse", {"a": Y, "b": Y}, "the loss of compile and the student's outputs"),
+        ({"a": "mse", "b": None}, {"a": "mse", "b": None}, Y, "the targets and the student's outputs"),
+    ],
+    ids=["loss of the teacher", "loss", "targets"],
+)
+def test_losses_nested_unlike_the_outputs(of_teacher, of_targets, y, words):
+    def two_heads():
+        x = Input((4,))
+        return Model(x, {"a": layers.Dense(1)(x), "b": layers.Dense(1)(x)})
+
+    distiller = distillation.Distiller(two_heads(), two_heads(), distillation.LogitsDistillation(loss=of_teacher))
+    distiller.compile("sgd", of_targets)
+    with pytest.raises(ValueError, match=words):
+        distiller.fit(X, y, verbose=0)

@@ -69,8 +69,9 @@ def test_losses_that_are_none(make, loss, words):
         make(loss=loss)
 
 
-def test_outputs_nested_otherwise():
-    loss = distillation.FeatureDistillation(["mse", "mae"])
+@pytest.mark.parametrize("make", [distillation.FeatureDistillation, distillation.LogitsDistillation])
+def test_outputs_nested_otherwise(make):
+    loss = make(loss=["mse", "mae"])
     with pytest.raises(ValueError, match=r"nested alike, got \[·, ·\] and \[·\]"):
         loss.validate_outputs([TEACHER, TEACHER], [STUDENT])
     with pytest.raises(ValueError, match="loss and the teacher's outputs"):

@@ -240,3 +240,15 @@ def test_a_file_of_a_layer_that_is_not_quantized():
     layer = dense(dtype="int8_from_float32", name="last")
     with pytest.raises(ValueError, match="'last'.*_kernel, bias, kernel_scale, but in the file there are 2"):
         layer.load_own_variables({"0": np.zeros((6, 3)), "1": np.zeros(3)})
+
+
+@pytest.mark.parametrize(
+    "layer", [layers.Dense(3), layers.Embedding(5, 4), layers.Conv1D(3, 2)], ids=["dense", "embedding", "conv"]
+)
+def test_an_update_of_low_rank_comes_after_the_weights_that_are_there(layer):
+    """`get_weights` and `set_weights` exchange lists with Keras's layers."""
+    layer.build((None, 7, 6))
+    before = [w.name for w in layer.weights]
+    layer.enable_lora(2)
+    assert [w.name for w in layer.weights][: len(before)] == before
+    assert [w.name for w in layer.non_trainable_weights] == before[:1]

@@ -68,9 +68,6 @@ class LoraKernel:
             )
             setattr(self, f"{self._lora_name}_{name}", factor)
         kernel.trainable = False
-        if not any(v is kernel for v in self._tracker.non_trainable_variables):
-            self._tracker.trainable_variables[:] = [v for v in self._tracker.trainable_variables if v is not kernel]
-            self._tracker.non_trainable_variables.append(kernel)
         self._tracker.locked = True
         self.lora_enabled = True
         self.lora_rank = rank
