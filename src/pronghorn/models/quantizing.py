@@ -10,12 +10,11 @@ from pronghorn.graph import dtypes
 from pronghorn.graph.user_code import warn
 from pronghorn.layers.core.input_layer import InputLayer
 from pronghorn.models.calibrating import calibrate_layers
-from pronghorn.models.filters import is_meant
+from pronghorn.models.filters import check_filters, is_meant
 from pronghorn.quantizers.calibrated import CalibratedConfig
 from pronghorn.quantizers.configs import resolved
 from pronghorn.quantizers.report import QuantizationReport
 from pronghorn.trainers.trainer import Trainer
-from pronghorn.utils.arguments import shown
 
 
 def quantize_layers(model: Any, mode: str, config: Any, filters: Any, type_check: bool) -> QuantizationReport:
@@ -31,11 +30,7 @@ def quantize_layers(model: Any, mode: str, config: Any, filters: Any, type_check
     Raises:
         ValueError: if `filters` is nothing that tells layers apart.
     """
-    if not (filters is None or isinstance(filters, str | list | tuple) or callable(filters)):
-        raise ValueError(
-            "quantize: filters tells layers apart by a regular expression for their names, several of them, or a "
-            f"function of a layer; got {shown(filters)} of type {type(filters).__name__}."
-        )
+    check_filters(filters)
     config = resolved(mode, config)
     if isinstance(config, CalibratedConfig):
         quantized, inside = calibrate_layers(model, config, filters, type_check)

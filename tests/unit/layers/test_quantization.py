@@ -207,6 +207,11 @@ def test_what_is_no_filter():
         small_model().quantize("int8", filters=3)
     with pytest.raises(ValueError, match="no argument layers; it takes mode"):
         small_model().quantize("int8", layers="b")
+    for filters in ("(", ["b", "("], ["b", 3]):
+        model = small_model()
+        with pytest.raises(ValueError, match="in filters is no regular expression"):
+            model.quantize("int8", filters=filters)
+        assert not any(layer.quantization_mode for layer in model.layers)
 
 
 @pytest.mark.parametrize("mode", ["int8", "int4"])
