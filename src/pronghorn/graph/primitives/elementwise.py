@@ -75,7 +75,7 @@ not_ = _unary("not", BITS)
 conj = _unary("conj", dtypes.COMPLEX)
 
 
-def _stop_gradient(x: Aval, again: int = 0) -> Aval:
+def _stop_gradient(x: Aval, *, again: int = 0) -> Aval:
     """``again``, behind differentiation: what is made of the result is no part of what is made of the operand before
     (`pronghorn.graph.regions`); each region that is computed again has a number."""
     _check("stop_gradient", ANY, x)
