@@ -58,9 +58,6 @@ def strided_slice(
             key.append(first)
         else:
             start, stop = (None if begin_mask & bit else first), (None if end_mask & bit else last)
-            extent = np.shape(input_)[axis] if not ellipsis_mask and not new_axis_mask else None
-            if stop is not None and extent is not None and stop < -extent:
-                stop = None  # beyond the first entry
             key.append(slice(start, stop, step))
     if holds_text(input_):
         return as_text(input_)[tuple(key)]
@@ -202,8 +199,10 @@ def pool(
     """`tf.nn.pool`: `"MAX"` or `"AVG"` of windows.
 
     Raises:
-        ValueError: for another kind.
+        ValueError: for another kind, and for windows with gaps.
     """
+    if dilations is not None and (np.asarray(dilations) != 1).any():
+        raise ValueError(f"tf.nn.pool: dilations={dilations!r}; windows here have no gaps: leave it out.")
     kinds = {"MAX": ops.max_pool, "AVG": ops.average_pool}
     if pooling_type not in kinds:
         raise ValueError(f"tf.nn.pool: pooling_type={pooling_type!r}; it must be 'MAX' or 'AVG'.")

@@ -178,3 +178,10 @@ def test_folds_go_from_either_end_and_kernels_of_the_backend_have_its_names():
     pointwise = np.ones((1, 1, 2, 3), "float32")
     assert backend.separable_conv2d(x, kernel, pointwise_kernel=pointwise, strides=(1, 1)).shape == (1, 2, 2, 3)
     assert "arrays" not in dir(backend) and "renamed" not in dir(backend)
+
+
+def test_windows_with_gaps_are_refused_where_there_are_none():
+    x = np.arange(16.0, dtype="float32").reshape(1, 4, 4, 1)
+    with pytest.raises(ValueError, match=r"tf.nn.pool: dilations=\[2, 2\]"):
+        nn.pool(x, [2, 2], "MAX", dilations=[2, 2])
+    same(nn.pool(x, 2, "MAX", dilations=1), nn.pool(x, [2, 2], "MAX"))
