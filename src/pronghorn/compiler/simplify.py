@@ -100,7 +100,7 @@ class Simplifier(Rewriter):
 
     def _filled(self, array: np.ndarray) -> list[Value]:
         """An array of one number: that number, which code can hold, rather than memory to read."""
-        [number] = self.shared(P.constant, [], {"value": array.reshape(-1)[0]})
+        [number] = self.shared(P.constant, [], {"value": array.reshape(-1)[:1].reshape(())})
         return self.shared(P.broadcast_in_dim, [number], {"shape": array.shape, "dims": ()})
 
     def shared(

@@ -88,6 +88,6 @@ def node_key(prim: Primitive, inputs: Sequence[Value], params: Mapping[str, Any]
 
 
 def _param_key(param: Any) -> Any:
-    if isinstance(param, np.ndarray):
+    if isinstance(param, np.ndarray | np.generic):  # numbers of different types, and 0.0 and -0.0, are equal in Python
         return (param.shape, str(param.dtype), param.tobytes()) if param.size <= SMALL else id(param)
     return id(param) if isinstance(param, Graph) else param

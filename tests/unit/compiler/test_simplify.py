@@ -48,6 +48,17 @@ def test_a_small_array_of_one_number_is_that_number(number):
     np.testing.assert_array_equal(np.signbit(result), np.signbit(np.full(8, 2 * number, "float32")))
 
 
+def test_equal_numbers_of_different_types_and_zeros_of_both_signs_are_not_one():
+    arrays = [np.full(3, number) for number in (True, np.float32(1), np.int32(1), np.int64(1), 0.0, -0.0)]
+
+    def fn(x):
+        return [P.reshape(array, shape=(3, 1)) for array in arrays] + [x]
+
+    graph = simplify(trace(fn, [Aval((3,), "float32")]).graph)
+    for got, array in zip(run(graph, [np.ones(3, "float32")]), arrays):
+        assert (got.dtype, got.tobytes()) == (array.dtype, array.tobytes())
+
+
 def test_a_small_array_of_several_numbers_stays():
     graph = simplify(trace(lambda x: [P.add(x, P.neg(np.float32([0.0, -0.0])))], [Aval((2,), "float32")]).graph)
     constants = [node.params["value"] for node in graph.nodes if node.prim is P.constant]
