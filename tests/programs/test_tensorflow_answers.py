@@ -53,3 +53,13 @@ def same(found, expected):
 def test_answer(expression, tf, answers):
     assert expression in answers, "run tensorflow_answers.py with the real TensorFlow"
     same(answer(expression, tf), answers[expression])
+
+
+def test_rows_of_different_lengths_are_taken_whole(tf):
+    rows = tf.ragged.constant([[1, 2], [3]])
+    assert tf.gather(rows, [1, 0]).to_list() == [[3], [1, 2]]
+    for options in ({"axis": 1}, {"batch_dims": 1}):
+        with pytest.raises(ValueError, match="it takes whole rows"):
+            tf.gather(rows, [0], **options)
+    with pytest.raises(ValueError, match="ragged_rank=2"):
+        tf.RaggedTensor.from_tensor(np.ones((2, 2, 2)), ragged_rank=2)

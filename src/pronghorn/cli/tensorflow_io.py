@@ -225,10 +225,13 @@ def random_jpeg_quality(image: Any, min_jpeg_quality: int, max_jpeg_quality: int
 def decode_raw(
     input_bytes: Any, out_type: Any, little_endian: bool = True, fixed_length: Any = None, name: str | None = None
 ) -> Any:
-    """`tf.io.decode_raw`: numbers in bytes, along one more axis."""
+    """`tf.io.decode_raw`: numbers in bytes, along one more axis; strings are cut or filled up to a fixed length."""
     text, dtype = as_text(input_bytes), dtypes.to_numpy(dtypes.name_of(out_type))
     kind = np.dtype(dtype).newbyteorder("<" if little_endian else ">")
-    rows = [np.frombuffer(x, kind).astype(dtype) for x in text.ravel().tolist()]
+    strings = text.ravel().tolist()
+    if fixed_length is not None:
+        strings = [x[: int(fixed_length)].ljust(int(fixed_length), b"\0") for x in strings]
+    rows = [np.frombuffer(x, kind).astype(dtype) for x in strings]
     if len({len(row) for row in rows}) > 1:
         raise ValueError("tf.io.decode_raw: the strings have different lengths.")
     found = np.stack(rows) if rows else np.zeros((0, 0), dtype)

@@ -143,7 +143,14 @@ def _expanded(values: Any, axis: int) -> Any:
     return np.expand_dims(values, axis) if isinstance(values, Text) else ops.expand_dims(values, axis)
 
 
-def _gather(params: Any, indices: Any, validate_indices: Any = None, axis: Any = 0, **ignored: Any) -> Any:
+def _gather(
+    params: Any, indices: Any, validate_indices: Any = None, axis: Any = 0, batch_dims: Any = 0, name: Any = None
+) -> Any:
+    if axis or batch_dims:
+        raise ValueError(
+            f"tf.gather: axis={axis!r} and batch_dims={batch_dims!r} with a RaggedTensor; here it takes whole rows, "
+            "axis=0. Use to_tensor() first."
+        )
     if isinstance(indices, RaggedTensor):
         return indices.with_flat_values(_gather(params, indices.flat_values))
     if not isinstance(params, RaggedTensor):

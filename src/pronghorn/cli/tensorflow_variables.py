@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -16,20 +17,24 @@ from pronghorn.data.element import check_shape
 from pronghorn.data.tensor_spec import TensorShape
 from pronghorn.graph.tensor import Tensor
 
+#: Of which variable a slice is a part, and which, by the slice's id as long as it is there.
+_PARTS: dict[int, tuple[Variable, Any]] = {}
+
 
 class Slice(Tensor):
-    """A part of a variable, which can be assigned: `v[0, 1].assign(5.0)`."""
+    """A part of a variable, which can be assigned: `v[0, 1].assign(5.0)`.
 
-    __slots__ = ("_key", "_variable")
+    It is the array that the operation made, which tapes know by its identity, and so it has no attribute of its own.
+    """
 
-    def __init__(self, variable: Variable, key: Any) -> None:
-        super().__init__(variable.value[key].data)
-        self._variable, self._key = variable, key
+    __slots__ = ()
 
     def assign(self, value: Any, *ignored: Any, **ignored_too: Any) -> Variable:
         """Set the part."""
-        variable = self._variable
-        places = np.arange(int(np.prod(variable.shape, dtype=int)), dtype="int32").reshape(variable.shape)[self._key]
+        if id(self) not in _PARTS:
+            raise TypeError("assign: this is a copy of a part of a variable; take the part itself: v[key].assign(x).")
+        variable, key = _PARTS[id(self)]
+        places = np.arange(int(np.prod(variable.shape, dtype=int)), dtype="int32").reshape(variable.shape)[key]
         values = ops.broadcast_to(ops.cast(value, variable.dtype), places.shape)
         flat = ops.reshape(variable.value, (-1,))
         flat = ops.scatter_update(flat, places.reshape(-1, 1), ops.reshape(values, (-1,)))
@@ -95,8 +100,17 @@ class Variable(pronghorn.Variable):
         super().__init__(value, trainable=trainable is not False, dtype=value.dtype, name=own)
         self.constraint = constraint
 
-    def __getitem__(self, key: Any) -> Slice:
-        return Slice(self, key)
+    def __getitem__(self, key: Any) -> Any:
+        whole = self.value
+        part = whole[key]
+        if part is whole:
+            part = ops.squeeze(ops.expand_dims(whole, 0), 0)  # an array of its own
+        if type(part) is not Tensor:  # another library's
+            return part
+        part.__class__ = Slice
+        _PARTS[id(part)] = self, key
+        weakref.finalize(part, _PARTS.pop, id(part), None)
+        return part
 
     @property
     def dtype(self) -> DType:

@@ -288,7 +288,8 @@ class MoreSteps:
     @classmethod
     def counter(cls, start: int = 0, step: int = 1, dtype: Any = "int64", name: str | None = None) -> Dataset:
         """Return numbers without end."""
-        return cls.range(start, start + step * 2**62, step)  # type: ignore[attr-defined,no-any-return]
+        numbers = start, start + step * 2**62, step
+        return cls.range(*numbers, output_type=dtype)  # type: ignore[attr-defined,no-any-return]
 
     def rejection_resample(
         self,

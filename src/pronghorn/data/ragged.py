@@ -91,7 +91,13 @@ class RaggedTensor:
     def from_tensor(
         cls, tensor: Any, lengths: Any = None, padding: Any = None, ragged_rank: int = 1, **ignored: Any
     ) -> RaggedTensor:
-        """Return the rows of an array, cut to lengths, or without what pads them at their ends."""
+        """Return the rows of an array, cut to lengths, or without what pads them at their ends.
+
+        Raises:
+            ValueError: for another `ragged_rank`.
+        """
+        if ragged_rank != 1:
+            raise ValueError(f"RaggedTensor.from_tensor: ragged_rank={ragged_rank!r}; rows of an array have rank 1.")
         array = np.asarray(values_of(tensor))
         if padding is not None:
             lengths = _lengths_without(array, padding)

@@ -8,6 +8,7 @@ from pronghorn import layers, ops
 from pronghorn.cli import older_names
 from pronghorn.cli.tensorflow_alias import TensorFlowAlias, submodule
 from pronghorn.graph.ir import Aval
+from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import trace
 
 tf = TensorFlowAlias("tensorflow")
@@ -185,3 +186,36 @@ def test_windows_with_gaps_are_refused_where_there_are_none():
     with pytest.raises(ValueError, match=r"tf.nn.pool: dilations=\[2, 2\]"):
         nn.pool(x, [2, 2], "MAX", dilations=[2, 2])
     same(nn.pool(x, 2, "MAX", dilations=1), nn.pool(x, [2, 2], "MAX"))
+
+
+@pytest.mark.parametrize("key", [0, slice(None), slice(1, None), ..., (slice(None), None)], ids=repr)
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (0, 2)], ids=repr)
+def test_gradients_go_through_parts_of_variables(key, shape):
+    if key == 0 and shape[0] == 0:
+        return
+    start = np.arange(float(np.prod(shape)), dtype="float32").reshape(shape)
+    v = tf.Variable(start)
+    with pronghorn.GradientTape(persistent=True) as tape:
+        loss = ops.sum(v[key] ** 2) + ops.sum(v)
+    expected = np.ones(shape, "float32")
+    expected[key] += 2 * start[key]
+    same(tape.gradient(loss, v), expected)
+    v[key].assign_add(ops.ones_like(v[key]))
+    start[key] += 1
+    same(v, start)
+    assert type(v.value) is Tensor
+
+
+def test_parts_of_variables_in_traced_functions():
+    v = tf.Variable([1.0, 2.0, 3.0])
+
+    @tf.function
+    def changed(x):
+        v[1:].assign(x)
+        v[0].assign_add(1.0)
+        with tf.GradientTape() as tape:
+            loss = ops.sum(v[:] ** 2)
+        return tape.gradient(loss, v)
+
+    same(changed(np.float32([5, 6])), [4, 10, 12])
+    same(v, [2, 5, 6])
