@@ -12,8 +12,8 @@ The last of the sums is that of nothing: rows without updates have their place t
 the updates, as before: no bit changes.
 
 Where all that becomes of it is that an input plus or minus some numbers times it is the input's new value, as in plain
-gradient descent, the other rows are not even looked at: they stay as they are. (A learning rate that is not finite
-would have made NaN of them.)
+gradient descent, the other rows are not even looked at: they stay as they are. (A number that is not finite, such as a
+learning rate or what gradients are clipped with whose norm is NaN, would have made NaN of them.)
 
     x - scatter(zeros(rows, ...), indices, updates, mode="add") * c = scatter(x, indices, rows, mode="set")
     rows = take(x, indices) - take(sums, take(place, indices)) * c

@@ -198,8 +198,8 @@ KINDS: dict[str, Kind | None] = {
     **_named(NUMBER_OR_NONE, "label_smoothing weight_decay rms_rate negative_slope ReLU.threshold"),
     **_named(
         NUMBERS,
-        "value CategoricalFocalCrossentropy.alpha Normalization.mean Normalization.variance Rescaling.scale "
-        "Rescaling.offset label_weights",
+        "value CategoricalFocalCrossentropy.alpha SparseCategoricalFocalCrossentropy.alpha Normalization.mean "
+        "Normalization.variance Rescaling.scale Rescaling.offset label_weights",
     ),
     **_named(NUMBER_LIST, "boundaries values AUC.thresholds"),
     **_named(INTEGER, "class_id bins num_ops num_thresholds power_iterations"),

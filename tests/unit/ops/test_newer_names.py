@@ -154,7 +154,8 @@ def test_cov():
     np.testing.assert_allclose(ops.cov(x), np.cov(x), rtol=1e-5)
     np.testing.assert_allclose(ops.cov(x[0]), np.cov(x[0]), rtol=1e-5)
     np.testing.assert_allclose(pronghorn.jit(ops.cov)(x), np.cov(x), rtol=1e-5)
-    assert np.isnan(ops.cov(np.ones((2, 1), "float32")).numpy()).all()
+    for samples in (0, 1):
+        assert np.isnan(ops.cov(np.ones((2, samples), "float32")).numpy()).all()
     assert ops.cov(np.ones((0, 3), "float32")).shape == (0, 0)
     with pytest.raises(ValueError, match="a vector or a matrix"):
         ops.cov(np.ones((2, 3, 1)))
@@ -188,6 +189,10 @@ def test_focal_loss_of_class_numbers():
         if "alpha" not in settings:
             np.testing.assert_allclose(focal(labels, P.T, axis=0, **settings), expected, rtol=1e-6)
     np.testing.assert_allclose(focal([1, -1, 0], P, ignore_class=-1), [0.00802519, 0, 0.0002634], rtol=1e-4)
+    one_each = {"alpha": [0.1, 0.2, 0.3]}
+    loss = pronghorn.losses.SparseCategoricalFocalCrossentropy(**one_each)
+    expected = pronghorn.losses.CategoricalFocalCrossentropy(**one_each)(rows, P)
+    np.testing.assert_allclose(loss(labels, P), expected, rtol=1e-6)
     loss = pronghorn.losses.SparseCategoricalFocalCrossentropy(ignore_class=-1)
     np.testing.assert_allclose(loss([1, -1, 0], P), 0.0041442943, rtol=1e-4)  # what is ignored is no sample
     assert pronghorn.losses.deserialize(pronghorn.losses.serialize(loss)).get_config() == loss.get_config()

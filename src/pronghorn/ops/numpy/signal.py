@@ -102,7 +102,7 @@ def cov(x: Any) -> Tensor:
         x: a vector or a matrix.
 
     Returns:
-        Shape ``(rows, rows)``, or a number for a vector; NaN for a single sample.
+        Shape ``(rows, rows)``, or a number for a vector; NaN for a single sample, and for none.
 
     >>> cov([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]).numpy()
     array([[ 1., -1.],
@@ -115,7 +115,8 @@ def cov(x: Any) -> Tensor:
     rows = P.reshape(x, shape=(1, x.size)) if single else x
     apart = P.sub(rows, B.broadcast_to(mean_of(rows, (1,), keepdims=True), rows.shape))
     products = P.dot_general(apart, conjugate(apart), contract=((1,), (1,)), batch=((), ()))
-    found = P.div(products, B.full_like(products, rows.shape[1] - 1))
+    count = rows.shape[1]
+    found = P.div(products, B.full_like(products, max(count, 1) - 1 if isinstance(count, int) else count - 1))
     return P.reshape(found, shape=()) if single else found
 
 
