@@ -208,8 +208,11 @@ def test_one_meaning_of_a_cast_wherever_it_is_asked_for(target):
     assert ops.full((2,), 1e30, dtype=target).tolist() == [info.max] * 2
 
 
+_OTHERS = {"Loss", "CTC", "Circle"}  # take something else
 LOSSES = [
-    name for name in sorted(pronghorn.losses.__all__) if name[0].isupper() and name not in ("Loss", "CTC", "Circle")
+    name
+    for name in sorted(pronghorn.losses.__all__)
+    if name[0].isupper() and name not in _OTHERS and hasattr(keras.losses, name)  # some are of a newer Keras
 ]
 NOT_A_NUMBER = {"one": [[0.2, NAN, 0.3], [0.1, 0.7, 0.2]], "all": [[NAN] * 3] * 2}
 BEYOND_THE_REST = {str(x): [[0.2, x, 0.3], [0.1, 0.7, 0.2]] for x in (INF, -INF, 0.0, -0.0, 1.0)}
