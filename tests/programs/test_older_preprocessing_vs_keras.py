@@ -264,6 +264,7 @@ def test_generated_batches_of_tables(folder, mode, column):
 
 REFUSED = [
     lambda: image.ImageDataGenerator(zoom_range=[1, 2, 3]),
+    lambda: image.ImageDataGenerator(zoom_range="a"),
     lambda: image.ImageDataGenerator(data_format="last"),
     lambda: image.ImageDataGenerator(validation_split=2.0),
     lambda: image.ImageDataGenerator(brightness_range=1.0),

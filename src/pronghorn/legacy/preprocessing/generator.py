@@ -370,7 +370,7 @@ def _check(data_format: Any, validation_split: Any, zoom_range: Any, brightness_
         raise ValueError(f"{who}: data_format={data_format!r}; it must be one of {', '.join(_AXES)}.")
     if validation_split and not 0 < validation_split < 1:
         raise ValueError(f"{who}: validation_split={validation_split!r}; it must be between 0 and 1.")
-    if np.shape(zoom_range) not in ((), (2,)):
+    if np.shape(zoom_range) not in ((), (2,)) or np.asarray(zoom_range).dtype.kind not in "iuf":
         raise ValueError(f"{who}: zoom_range={zoom_range!r}; it must be a number or a pair.")
     if brightness_range is not None and np.shape(brightness_range) != (2,):
         raise ValueError(f"{who}: brightness_range={brightness_range!r}; it must be a pair.")
