@@ -10,7 +10,7 @@ import numpy as np
 
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import Dim
+from pronghorn.graph.dim import Dim, Shape
 from pronghorn.graph.ir import Aval, Graph, Node, Value, needed
 from pronghorn.graph.primitives.registry import MEANINGS
 from pronghorn.graph.regions import starts_again
@@ -94,14 +94,12 @@ class Simplifier(Rewriter):
 
     def _zeros(self, aval: Aval) -> Value:
         """An array of zeros."""
-        [zero] = self.shared(P.constant, [], {"value": np.zeros((), dtypes.to_numpy(aval.dtype))})
-        [zeros] = self.shared(P.broadcast_in_dim, [zero], {"shape": aval.shape, "dims": ()})
-        return zeros
+        return self._spread(np.zeros((), dtypes.to_numpy(aval.dtype)), aval.shape)
 
-    def _filled(self, array: np.ndarray) -> list[Value]:
+    def _spread(self, number: np.ndarray, shape: Shape) -> Value:
         """An array of one number: that number, which code can hold, rather than memory to read."""
-        [number] = self.shared(P.constant, [], {"value": array.reshape(-1)[:1].reshape(())})
-        return self.shared(P.broadcast_in_dim, [number], {"shape": array.shape, "dims": ()})
+        [scalar] = self.shared(P.constant, [], {"value": number})
+        return self.shared(P.broadcast_in_dim, [scalar], {"shape": shape, "dims": ()})[0]
 
     def shared(
         self, prim: P.Primitive, inputs: list[Value], params: dict[str, Any], like: Node | None = None
@@ -110,7 +108,7 @@ class Simplifier(Rewriter):
         folded = _fold(prim, inputs, params)
         if folded is not None:
             if _is_uniform(folded):
-                return self._filled(folded)
+                return [self._spread(folded.reshape(-1)[:1].reshape(()), folded.shape)]
             prim, inputs, params, like = P.constant, [], {"value": folded}, None
         key = node_key(prim, inputs, params)
         known = self._known.get(key)

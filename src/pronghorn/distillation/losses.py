@@ -48,7 +48,15 @@ class DistillationLoss:
         """Check the two models; a subclass raises ValueError for those that it cannot compare."""
 
 
-class FeatureDistillation(DistillationLoss):
+class _OfLosses(DistillationLoss):
+    """One that is made of losses, which its configuration holds."""
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        return cls(**{**config, "loss": losses.deserialize(config["loss"])})
+
+
+class FeatureDistillation(_OfLosses):
     """The loss between what a layer of the teacher gives and what a layer of the student gives.
 
     With several outputs each has its loss, and theirs are summed.
@@ -119,12 +127,8 @@ class FeatureDistillation(DistillationLoss):
             "student_layer_name": self.student_layer_name,
         }
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        return cls(**{**config, "loss": losses.deserialize(config["loss"])})
 
-
-class LogitsDistillation(DistillationLoss):
+class LogitsDistillation(_OfLosses):
     """The loss between the teacher's and the student's logits, both divided by a temperature.
 
     A `losses.KLDivergence` object compares the softmax of the logits, and is multiplied by the temperature's square,
@@ -182,10 +186,6 @@ class LogitsDistillation(DistillationLoss):
     def get_config(self) -> dict[str, Any]:
         """The arguments."""
         return {"temperature": self.temperature, "loss": serialize_keras_object(self.loss)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        return cls(**{**config, "loss": losses.deserialize(config["loss"])})
 
 
 def one_loss(whose: str, loss: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from pronghorn import ops, random
+from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers.arguments import ImageArguments
 from pronghorn.layers.preprocessing.images.arguments import factor_range
@@ -114,7 +115,7 @@ class Mosaic(ImageLayer):
         if not training or transformation is None:
             return labels
         labels = ops.convert_to_tensor(labels)
-        if len(labels.shape) != 2 or "float" not in str(labels.dtype):
+        if len(labels.shape) != 2 or not dtypes.is_float(dtypes.name_of(labels.dtype)):
             raise ValueError(
                 f"Layer {self.name!r} (Mosaic): labels are mixed, so they must be floats of shape (batch, classes), "
                 f"such as one-hot vectors; got {labels.dtype} of shape {tuple(labels.shape)}. For class numbers: "
