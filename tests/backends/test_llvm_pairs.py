@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from cases import CASES
 
 from pronghorn import ops
 from pronghorn.autodiff.backward import backward
@@ -14,12 +15,15 @@ from pronghorn.codegen.contraction import plan_pairs
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval
+from pronghorn.graph.primitives import PRIMITIVES
 from pronghorn.graph.trace import trace
 from pronghorn.runtime import threads
+from pronghorn.runtime.host import can_multiply, named_target, native_target
 
 BATCH = Dim.symbol("batch")
 BFLOAT16 = dtypes.to_numpy("bfloat16")
-TARGETS = ("amx-emulated", "avx512-bf16-emulated")
+REAL = tuple(name for name in ("amx", "avx512-bf16") if can_multiply(native_target(), named_target(name).pairs))
+TARGETS = ("amx-emulated", "avx512-bf16-emulated", *REAL)
 
 
 def dense(x, w, v):
@@ -118,3 +122,30 @@ def test_same_bits_for_any_number_of_threads(monkeypatch, name, target):
     for others in results[1:]:
         for first, other in zip(results[0], others, strict=True):
             np.testing.assert_array_equal(first.view("u1"), other.view("u1"))
+
+
+CONTRACTIONS = [case for case in CASES if case.prim in ("dot_general", "conv", "conv_input_grad", "conv_filter_grad")]
+
+
+@pytest.mark.mostly_slow("amx-emulated", *REAL)
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_contraction_of_the_table(monkeypatch, planned, target):
+    """The cases that all backends are tested on, as bfloat16: compiled together, and exact on whole numbers."""
+    monkeypatch.setenv("PRONGHORN_TARGET", target)
+    cases = list(
+        {(case.prim, *(a.shape for a in case.args()), str(case.params)): case for case in CONTRACTIONS}.values()
+    )
+    rng = np.random.default_rng(0)
+    arguments = [[rng.integers(-1, 2, array.shape).astype(BFLOAT16) for array in case.args()] for case in cases]
+    inputs = [array for arrays in arguments for array in arrays]
+
+    def every(*tensors):
+        rest = iter(tensors)
+        operands = [[next(rest) for _ in arrays] for arrays in arguments]
+        return [PRIMITIVES[case.prim](*given, **case.params) for case, given in zip(cases, operands)]
+
+    traced = trace(every, [Aval(array.shape, "bfloat16") for array in inputs])
+    results = Executable(traced)(*inputs)
+    assert sum(plan is not None for plan in planned) >= 50
+    for case, got, expected in zip(cases, results, run(traced.graph, inputs), strict=True):
+        np.testing.assert_array_equal(got.astype("f8"), expected.astype("f8"), err_msg=case.id)
