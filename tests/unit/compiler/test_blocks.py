@@ -32,6 +32,8 @@ def small_arrays_are_wide(monkeypatch):
     monkeypatch.setattr(regions, "LEAST_EXTENT", 4)
     monkeypatch.setattr(block_loops, "BLOCK_ELEMENTS", 4 * COLUMNS)
     monkeypatch.setattr(block_loops, "LEAST_ROWS", 2)
+    monkeypatch.setattr(block_loops, "SAMPLES_ELEMENTS", 2 * ROWS * COLUMNS)
+    monkeypatch.setattr(block_loops, "LEAST_SAMPLES_ROWS", 2)
     monkeypatch.setenv("PRONGHORN_DEBUG", "verify")
     monkeypatch.setenv("PRONGHORN_CACHE", "0")
 
@@ -126,17 +128,34 @@ def test_attention_forwards(causal, rate):
     np.testing.assert_allclose(whole, run(t.graph, given)[0], rtol=1e-5, atol=1e-6)
 
 
-def test_loss_over_a_large_vocabulary():
-    def loss(_, x, kernel, bias):
-        logits = ops.matmul(x, kernel) + bias
-        return ops.mean(ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)), ops.max(logits, -1)
+@pytest.mark.parametrize("batch", [0, 1, 2, 5], ids="batch={}".format)
+def test_loss_over_a_large_vocabulary(batch):
+    """In blocks of two samples, and one by one what is left: no array grows with the batch and the vocabulary."""
 
-    avals = [Aval((2,), "uint32"), Aval((BATCH, ROWS, DEPTH), "float32")]
+    def loss(_, targets, x, kernel, bias):
+        logits = ops.matmul(x, kernel) + bias
+        losses = ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
+        return ops.sum(losses) / 7, ops.max(logits, -1), losses
+
+    def step(key, targets, *operands):
+        results = loss(key, targets, *operands)
+        return [*results, *backward(results[:1], [np.float32(1)], list(operands))]
+
+    avals = [Aval((2,), "uint32"), Aval((BATCH, ROWS), "int32"), Aval((BATCH, ROWS, DEPTH), "float32")]
     avals += [Aval((DEPTH, COLUMNS), "float32"), Aval((COLUMNS,), "float32")]
-    targets = np.random.default_rng(0).integers(0, COLUMNS, (1, ROWS))
-    rewritten = check(trace(step_of(loss), avals), arrays(avals, 1))
-    assert len(loops(rewritten)) == 1  # gradients need nothing that only all rows give
-    assert largest(rewritten) < ROWS * COLUMNS
+    rewritten = check(trace(step, avals), arrays(avals, batch))
+    lengths = [loop.params["length"] for loop in loops(rewritten)]
+    assert lengths == [BATCH // 2, BATCH - BATCH // 2 * 2]  # gradients need nothing that only all rows give
+    written = [value.shape for kernel in lower(rewritten, host_target()).kernels for value in kernel.writes]
+    assert not any(COLUMNS in shape for shape in written if any(isinstance(d, Dim) for d in shape))
+
+
+def test_long_samples_are_cut():
+    """Where a sample has more rows than a block, each block has some of every sample."""
+    avals = [Aval((BATCH, 600, DEPTH), "float32"), Aval((DEPTH, COLUMNS), "float32")]
+    traced = trace(lambda x, kernel: [ops.max(ops.exp(ops.matmul(x, kernel)), -1)], avals)
+    (loop,) = loops(check(traced, arrays(avals, 2)))
+    assert isinstance(loop.params["length"], int)
 
 
 def test_a_gradient_that_needs_the_sum_of_all_rows_has_a_loop_of_its_own():

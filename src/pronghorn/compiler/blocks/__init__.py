@@ -20,8 +20,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pronghorn.compiler.blocks.columns import Band, Bands, bands_of
-from pronghorn.compiler.blocks.loops import Loop
+from pronghorn.compiler.blocks.columns import Bands, bands_of
+from pronghorn.compiler.blocks.loops import Loop, whole_bands
 from pronghorn.compiler.blocks.region import Region, Unfit
 from pronghorn.compiler.blocks.regions import find_regions
 from pronghorn.graph import primitives as P
@@ -85,7 +85,7 @@ class _InBlocks:
         loops: dict[int, Loop] = {}
         for phase in sorted(set(region.phases.values()), reverse=True):
             own = [v for v in wanted if v.node is not None and region.phases[v.node] == phase and v not in region.wide]
-            loop = loops[phase] = Loop(self, region, phase, own, bands or Bands(None, [Band(0, region.rows)]))
+            loop = loops[phase] = Loop(self, region, phase, own, bands or Bands(None, whole_bands(region)))
             wanted.update((v, None) for v in loop.outside if v.node is not None and self.of.get(v.node) == number)
         return loops
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from pronghorn.compiler.axes import OperandAxes, operand_axes, result_axis
 from pronghorn.compiler.blocks.region import Region, Unfit
-from pronghorn.graph.dim import identical
+from pronghorn.graph.dim import Extent, identical
 from pronghorn.graph.ir import Node, Value
 
 STEP = 64  # columns: a bound is a multiple of so many
@@ -43,11 +43,13 @@ class Band(NamedTuple):
         first: the first row.
         rows: how many.
         columns: how many columns are computed; None: all there are.
+        block: how many rows a block has; None: as many as suit the caches.
     """
 
-    first: int
-    rows: int
+    first: Extent
+    rows: Extent
     columns: int | None = None
+    block: int | None = None
 
 
 class Bands(NamedTuple):
@@ -129,6 +131,8 @@ class Columns:
 
 def bands_of(region: Region, users: Mapping[Value, list[Node]]) -> Bands | None:
     """The columns of a region of whose rows some see only the first of them, and bands of these rows."""
+    if not isinstance(region.rows, int):
+        return None
     count = min(MOST_BANDS, region.rows // LEAST_BAND)
     if count < 2:
         return None

@@ -13,9 +13,12 @@ from pronghorn.compiler.blocks.region import Region, Unfit
 from pronghorn.compiler.blocks.tails import BandBlock
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import Extent, identical
 from pronghorn.graph.ir import Aval, Graph, Value
 
 BLOCK_ELEMENTS = 1 << 19  # of the widest value in a block, beside axes of unknown extent
+SAMPLES_ELEMENTS = 1 << 22  # of the widest value in a block of whole samples
+LEAST_SAMPLES_ROWS = 256  # of a block of whole samples: each block passes over the product's other operand
 LEAST_ROWS, MOST_ROWS = 32, 512  # of a block: products of fewer are slow, of more gain nothing
 
 
@@ -35,6 +38,30 @@ def block_rows(rows: int, row: int) -> int:
         return min(near, key=lambda n: abs(n - wanted))
     blocks = -(-rows // wanted)
     return -(-rows // blocks)
+
+
+def samples_at_once(sample: int, columns: int) -> int:
+    """How many samples a block has where their number is not known.
+
+    Args:
+        sample: rows of one.
+        columns: elements of a row.
+
+    >>> samples_at_once(128, 8_000), samples_at_once(512, 8_000), samples_at_once(100, 1 << 20)
+    (4, 1, 2)
+    """
+    return max(1, min(max(SAMPLES_ELEMENTS // max(columns, 1), LEAST_SAMPLES_ROWS), MOST_ROWS) // sample)
+
+
+def whole_bands(region: Region) -> list[Band]:
+    """All rows: one band; or samples, some at a time, and those that are left one by one."""
+    if isinstance(region.rows, int):
+        return [Band(0, region.rows)]
+    block = samples_at_once(region.sample, region.row // region.sample)
+    if block == 1:
+        return [Band(0, region.rows, block=1)]
+    whole = region.rows // block * block
+    return [Band(0, whole, block=block), Band(whole, region.rows - whole, block=1)]
 
 
 class Copier(Protocol):
@@ -68,15 +95,24 @@ class Loop:
 
     def write(self) -> None:
         """The loop into the graph, and its results into the parent's map."""
-        found = [part.write() for part in self.parts]
+        found: list[tuple[list[Value], list[Value]]] = []
+        for part in self.parts:
+            if found and part.band.block:  # goes on where the other has ended
+                sums, rows = part.write(found[0][0])
+                found = [(sums, [self.joined(v, x, y) for v, x, y in zip(self.rows, found[0][1], rows)])]
+            else:
+                found.append(part.write())
         for v, totals in zip(self.sums, zip(*(sums for sums, _ in found))):
             total = totals[0]
             for more in totals[1:]:
                 total = self.parent.add(P.add, total, more)
             self.parent.map[v] = total if total.dtype == v.dtype else self.parent.add(P.cast, total, dtype=v.dtype)
         for v, parts in zip(self.rows, zip(*(rows for _, rows in found))):
-            joined = self.parent.add(P.concatenate, *parts, axis=self.region.axes[v]) if len(parts) > 1 else parts[0]
-            self.parent.map[v] = joined
+            self.parent.map[v] = self.joined(v, *parts) if len(parts) > 1 else parts[0]
+
+    def joined(self, value: Value, *parts: Value) -> Value:
+        """Rows of a value in one array."""
+        return self.parent.add(P.concatenate, *parts, axis=self.region.axes[value])
 
 
 class _BandLoop:
@@ -89,21 +125,23 @@ class _BandLoop:
         row = self.region.row
         if self.columns is not None and band.columns is not None:
             row = row * band.columns // self.columns.extent
-        self.size = block_rows(band.rows, row)
-        self.count, self.rest = divmod(band.rows, self.size)
+        if band.block:
+            self.size, self.count, self.rest = band.block, band.rows // band.block, 0
+        else:
+            assert isinstance(band.rows, int)
+            self.size = block_rows(band.rows, row)
+            self.count, self.rest = divmod(band.rows, self.size)
         self.outside: dict[tuple[Value, Part], Value] = {}
         self.body = self._body()
 
-    def write(self) -> tuple[list[Value], list[Value]]:
-        """The loop into the graph; its sums, and what it has of rows."""
-        totals, parts = self._scan()
+    def write(self, before: Sequence[Value] = ()) -> tuple[list[Value], list[Value]]:
+        """The loop into the graph; its sums, with those of the rows before it, and what it has of rows."""
+        totals, parts = self._scan(before)
         if self.rest:
             block = self._remaining()
             shares = self._shares(block)
             totals = [_added(self.parent.graph, total, share) for total, share in zip(totals, shares)]
-            axes = [self.region.axes[v] for v in self.loop.rows]
-            ends = [block.of(v) for v in self.loop.rows]
-            parts = [self.parent.add(P.concatenate, x, end, axis=a) for x, end, a in zip(parts, ends, axes)]
+            parts = [self.loop.joined(v, x, block.of(v)) for v, x in zip(self.loop.rows, parts)]
         return self._with_others(totals), parts
 
     def _cut_of(self, value: Value) -> int | None:
@@ -171,10 +209,10 @@ class _BandLoop:
             return value.shape
         return resized(value.shape, part.columns, 1 if part.is_total else self.band.columns or 0)
 
-    def _scan(self) -> tuple[list[Value], list[Value]]:
+    def _scan(self, before: Sequence[Value]) -> tuple[list[Value], list[Value]]:
         """Sums over the rows of the whole blocks, and what has rows, for these."""
         whole = [self._taken(v, part, 0, 0) for v, part in self.outside if part.rows is None]
-        totals = [self._zeros(aval) for aval in self._total_avals()]
+        totals = list(before) or [self._zeros(aval) for aval in self._total_avals()]
         parts = [self._in_blocks(v, part) for v, part in self.outside if part.rows is not None]
         found = self.parent.graph.add_node(
             P.scan,
@@ -197,19 +235,20 @@ class _BandLoop:
         def boundary(value: Value, part: Part) -> Value:
             return self._taken(value, part, first, self.rest)
 
-        start = self.parent.add(P.constant, value=np.asarray(first, np.int32))
+        start = self._number(first)
         return self._block(self.parent.graph, self.rest, start, boundary)
 
-    def _taken(self, value: Value, part: Part, first: int, rows: int) -> Value:
+    def _taken(self, value: Value, part: Part, first: Extent, rows: Extent) -> Value:
         """Part of a value of the graph around: so many rows, and the band's columns or the sum of the others."""
         x, add = self.parent.value(value), self.parent.add
-        start, limit = [0] * len(x.shape), list(x.shape)
+        start: list[Extent] = [0] * len(x.shape)
+        limit = list(x.shape)
         if part.rows is not None:
             start[part.rows], limit[part.rows] = first, first + rows
         if part.columns is not None:
             bound = self.band.columns or 0
             (start if part.is_total else limit)[part.columns] = bound
-        if any(start) or tuple(limit) != x.shape:
+        if not all(identical(a, 0) and identical(b, extent) for a, b, extent in zip(start, limit, x.shape)):
             x = add(P.slice_, x, start=tuple(start), limit=tuple(limit), stride=(1,) * len(limit))
         if part.is_total and part.columns is not None:
             x = add(P.reduce_sum, cast_to(self.parent.graph, x, sum_dtype(x.dtype)), axes=(part.columns,))
@@ -222,8 +261,20 @@ class _BandLoop:
 
     def _starts(self) -> Value:
         """The first row of each block."""
-        starts = self.band.first + np.arange(self.count, dtype=np.int32) * self.size
-        return self.parent.add(P.constant, value=starts.astype(np.int32))
+        add, shape = self.parent.add, (self.count,)
+        if isinstance(self.count, int) and isinstance(self.band.first, int):
+            starts = self.band.first + np.arange(self.count, dtype=np.int32) * self.size
+            return add(P.constant, value=starts.astype(np.int32))
+        number = add(P.iota, shape=shape, dtype="int32", axis=0)
+        size, first = (
+            add(P.broadcast_in_dim, self._number(n), shape=shape, dims=()) for n in (self.size, self.band.first)
+        )
+        return add(P.add, add(P.mul, number, size), first)
+
+    def _number(self, extent: Extent) -> Value:
+        if isinstance(extent, int):
+            return self.parent.add(P.constant, value=np.asarray(extent, np.int32))
+        return self.parent.add(P.extent, dim=extent)
 
     def _in_blocks(self, value: Value, part: Part) -> Value:
         """A value with its blocks along a leading axis, without the rows behind them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pronghorn.compiler.axes import OperandAxes, operand_axes
+from pronghorn.graph.dim import Extent
 from pronghorn.graph.ir import Node, Value
 
 MOST_PHASES = 3  # each computes what it needs of those before again
@@ -19,7 +20,7 @@ class Region:
     """Nodes that are computed a block of rows at a time.
 
     Attributes:
-        rows: how many rows there are.
+        rows: how many rows there are; where that is not known, samples of as many rows as `sample` says.
         row: elements of the widest value in a row, without axes of unknown extent.
         size: elements of the product that it was found from, at a typical batch.
         axes: of each value that has rows, the axis that they lie along.
@@ -28,9 +29,10 @@ class Region:
         wide: the wide values, and some of other regions.
         cheap: values of which a block is rather made anew than cut out, in the whole graph.
         taken: the nodes of this region and those that are put into blocks with it.
+        sample: how often the product has a row of its columns for one of ``rows``.
     """
 
-    rows: int
+    rows: Extent
     row: int
     size: int
     axes: dict[Value, int] = field(default_factory=dict)
@@ -39,6 +41,7 @@ class Region:
     wide: set[Value] = field(default_factory=set)
     cheap: set[Value] = field(default_factory=set)
     taken: set[Node] = field(default_factory=set)
+    sample: int = 1
 
     @property
     def last_phase(self) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from math import prod
 
 from pronghorn.compiler.axes import OperandAxes, operand_axes, result_axis, summed_axes
 from pronghorn.compiler.blocks.phases import in_order, number_phases
@@ -28,6 +29,7 @@ LEAST_GAIN = 6  # times as large as its operands together
 ABOUT = 4  # a value is wide if it has more than a fourth of the product's elements
 MADE_OF_LITTLE = 8  # times as large as what it is made of: masks, noise, what is spread over rows
 LEAST_EXTENT = 64  # of the rows: fewer do not fall into blocks
+MOST_SAMPLE = 512  # rows of a sample, some of which a block has: of longer ones it has a part of each
 _CHEAP = frozenset({"broadcast_in_dim", "reshape", "transpose", "iota", "random_bits"})
 
 
@@ -101,11 +103,26 @@ def _is_candidate(node: Node) -> bool:
 
 
 def _row_axes(node: Node) -> Iterator[int]:
-    """Free axes of a product that may be its rows, the longest first."""
+    """Free axes of a product that may be its rows: samples that have some rows each, then the longest first."""
     shape = node.outputs[0].shape
     free = range(len(node.params["batch"][0]), len(shape))
     known = [(extent, axis) for axis in free if isinstance(extent := shape[axis], int) and extent >= LEAST_EXTENT]
-    return (axis for _, axis in sorted(known, key=lambda pair: (-pair[0], -pair[1])))
+    for axis in free:
+        if not isinstance(shape[axis], int) and LEAST_EXTENT <= _sample(node, axis) <= MOST_SAMPLE:
+            yield axis
+    for _, axis in sorted(known, key=lambda pair: (-pair[0], -pair[1])):
+        yield axis
+
+
+def _sample(node: Node, axis: int) -> int:
+    """How many rows of a product lie along the other free axes of the operand that has an axis; 0: that is unknown."""
+    first = len(node.params["batch"][0])
+    operand = next(i for i, own in enumerate(operand_axes(node, axis) or ()) if own is not None)
+    end = first + len(node.inputs[0].shape) - first - len(node.params["contract"][0])
+    span = range(first, end) if operand == 0 else range(end, len(node.outputs[0].shape))
+    extents = [node.outputs[0].shape[a] for a in span if a != axis]
+    known = [extent for extent in extents if isinstance(extent, int)]
+    return prod(known) if len(known) == len(extents) and first == 0 else 0
 
 
 class _Known:
@@ -168,9 +185,9 @@ class _Search:
         self.known, self.users, self.taken = known, known.users, taken
         product_ = node.outputs[0]
         rows = product_.shape[axis]
-        assert isinstance(rows, int)
         others = [extent for i, extent in enumerate(product_.shape) if i != axis and isinstance(extent, int)]
         self.region = Region(rows, int(product(tuple(others))), known.elements(product_))
+        self.region.sample = 1 if isinstance(rows, int) else _sample(node, axis)
         self.region.wide = known.wide(self.region.size)
         self.queue: deque[Value] = deque()
         self._tag(product_, axis)

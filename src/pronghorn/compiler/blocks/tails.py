@@ -148,8 +148,9 @@ class BandBlock(Block):
     def _decided(self, mask: Value, axis: int | None, cut: int) -> bool | None:
         assert self.columns is not None and self.band.columns is not None
         ranges = {cut: (self.band.columns, self.columns.extent)}
-        if axis is not None:
-            ranges[axis] = (self.band.first, self.band.first + self.band.rows)
+        first, rows = self.band.first, self.band.rows
+        if axis is not None and isinstance(first, int) and isinstance(rows, int):
+            ranges[axis] = (first, first + rows)
         return decided(mask, ranges)
 
     def _total(self, value: Value, axis: int | None, cut: int) -> Value:
