@@ -118,7 +118,7 @@ def _sample(node: Node, axis: int) -> int:
     """How many rows of a product lie along the other free axes of the operand that has an axis; 0: that is unknown."""
     first = len(node.params["batch"][0])
     operand = next(i for i, own in enumerate(operand_axes(node, axis) or ()) if own is not None)
-    end = first + len(node.inputs[0].shape) - first - len(node.params["contract"][0])
+    end = len(node.inputs[0].shape) - len(node.params["contract"][0])
     span = range(first, end) if operand == 0 else range(end, len(node.outputs[0].shape))
     extents = [node.outputs[0].shape[a] for a in span if a != axis]
     known = [extent for extent in extents if isinstance(extent, int)]
