@@ -5,8 +5,7 @@ Padding of convolutions becomes an explicit pad, so that the contraction kernels
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
@@ -21,9 +20,6 @@ from pronghorn.graph.rewrite import Rewriter
 from pronghorn.runtime.host import Target
 
 MOST_PIECES = 32  # of one concatenation: each element is looked for in all of them
-LINE_BYTES = 64
-FAR_BYTES = 2048  # rows a multiple of this apart share few places of the caches
-LEAST_COPIED = 512  # rows, and columns of either operand, from which a copy of the first operand pays
 RULES: dict[str, Callable[[Rewriter, Node, list[Value]], list[Value] | None]] = {}
 
 
@@ -43,7 +39,7 @@ def decompose(graph: Graph, target: Target) -> Graph:
 class _Decomposer(Rewriter):
     def __init__(self, graph: Graph, target: Target):
         own = {"conv": self._conv, "conv_filter_grad": self._conv, "conv_input_grad": self._conv_input_grad}
-        super().__init__(graph, {**RULES, **own, "dot_general": self._dot_general})
+        super().__init__(graph, {**RULES, **own})
         self.target = target
         self.padded: dict[tuple, Value] = {}
 
@@ -63,19 +59,6 @@ class _Decomposer(Rewriter):
         padding = node.params["padding"]
         x = self.pad(x, (0, *(low for low, _ in padding), 0), (0, *(high for _, high in padding), 0))
         return rw.add(node.prim, [x, other], {**node.params, "padding": ((0, 0),) * len(padding)})
-
-    def _dot_general(self, rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
-        """Without a contracted axis an elementwise product; else as it is, but for rows that compete for the cache."""
-        product = _outer_product(rw, node, inputs)
-        if product is not None:
-            return product
-        x, y = inputs
-        if not _rows_compete(x, y, node.params, self.target):
-            return None
-        lines = LINE_BYTES // dtypes.itemsize(x.dtype)
-        apart = _pad(rw, x, (0, 0), (0, lines))
-        (rows,) = rw.add(P.slice, [apart], {"start": (0, 0), "limit": x.shape, "stride": (1, 1)})
-        return rw.add(node.prim, [rows, y], node.params)
 
     def _conv_input_grad(self, rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value]:
         """A zero border around g: it is then the gradient of the same convolution with more padding."""
@@ -97,16 +80,6 @@ def _pad(rw: Rewriter, x: Value, low: tuple, high: tuple) -> Value:
     (zero,) = rw.add(P.constant, [], {"value": np.zeros((), dtypes.to_numpy(x.dtype))})
     rank = len(x.shape)
     return rw.add(P.pad, [x, zero], {"low": low, "high": high, "interior": (0,) * rank})[0]
-
-
-def _rows_compete(x: Value, y: Value, params: Mapping[str, Any], target: Target) -> bool:
-    """Whether a product sums along many rows of ``x`` so far apart that they compete for few lines of the caches, and
-    has enough columns to make up for a copy of ``x`` whose rows do not. Wider tiles than AVX2's lose nothing."""
-    is_plain = params["contract"][0] == (0,) and not params["batch"][0] and len(x.shape) == len(y.shape) == 2
-    sizes = [size for v in (x, y) for size in v.shape if isinstance(size, int)]
-    if target.vector_bits != 256 or not is_plain or len(sizes) < 4:
-        return False
-    return min(sizes) >= LEAST_COPIED and sizes[1] * dtypes.itemsize(x.dtype) % FAR_BYTES == 0
 
 
 @rule("dot_general")

@@ -430,6 +430,26 @@ def test_rows_that_compete_for_the_same_lines_of_the_cache_are_few_in_a_tile():
     assert rows(1568, 1024, 256) <= 8 and rows(392, 2048, 512) <= 8  # 4096 and 8192 bytes apart
 
 
+@pytest.mark.parametrize("target", [pytest.param(t, marks=() if t == "avx2" else pytest.mark.slow) for t in TARGETS])
+@pytest.mark.parametrize("sizes", [(128, 0, 128), (131, 1, 129), (150, 70, 200)])
+def test_both_operands_in_panels(native, sizes, target):
+    problem = matmul(*sizes, a_transposed=True, runtime=("k",))
+    made = check(native, problem, target, cuts=(0.3, 0.7))
+    assert made.pack_rows or target != "avx2"
+
+
+@pytest.mark.parametrize("dtypes", [("bfloat16",) * 3, ("float64",) * 3, ("int32",) * 3], ids=str)
+def test_both_operands_in_panels_of_other_types(native, dtypes):
+    assert check(native, matmul(130, 9, 140, a_transposed=True, dtypes=dtypes), "avx2").pack_rows
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sizes", [(128, 9000, 128), (140, 9000, 1040)])
+def test_both_operands_in_panels_of_a_long_sum(native, sizes):
+    made = check(native, matmul(*sizes, a_transposed=True), "avx2")
+    assert made.pack_rows and made.chunks
+
+
 def test_a_sum_that_turns_out_short_is_cut_into_few_chunks():
     batch = Dim.symbol("batch")
     axes = (Axis("m", 256, a=1, c=1024), Axis("n", 1024, b=1, c=1), Axis("k", 128 * batch, a=256, b=1024))

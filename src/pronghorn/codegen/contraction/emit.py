@@ -67,6 +67,8 @@ def emit(
         kernel_name = f"{name}.{kernel.role}" if len(plan.kernels) > 1 else name
         if kernel.role == "pack":
             emit_pack(module, kernel_name, plan, machine, tables, scratch["packed B"])
+        elif kernel.role == "pack_a":
+            emit_pack(module, kernel_name, plan.of_rows(), machine, tables, scratch["packed A"])
         elif kernel.role == "combine":
             emit_combine(module, kernel_name, plan, machine, tables, scratch["partial sums"], epilogue)
         else:

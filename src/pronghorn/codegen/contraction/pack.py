@@ -8,7 +8,7 @@ with that axis innermost.)
 from __future__ import annotations
 
 from pronghorn.codegen.arguments import base_pointer, start_kernel
-from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, vec
+from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, size_of, vec
 from pronghorn.codegen.contraction.nest import linear, split_unit
 from pronghorn.codegen.contraction.plan import PACK_DEPTH, Plan, pack_counts
 from pronghorn.codegen.convert import HasFeatures, convert, storage_type
@@ -100,9 +100,20 @@ class _Packer:
 
     def _copy(self, source: str, target: str, valid: Operand, span: Span) -> None:
         """Copies the first ``valid`` lanes, and zeros for the rest of the panel, at the steps of ``span``."""
+        fb = self.fb
         if self.lane_stride == 1 and not self.plan.dot:
-            self._copy_rows(source, target, valid, span)
+            if self.plan.tile.lanes > 1:
+                self._copy_rows(source, target, valid, span)
+                return
+            with fb.if_else(fb.cmp("eq", "i64", valid, self.width)) as (whole, part):
+                with whole:
+                    self._copy_whole(source, target, span)
+                with part:
+                    self._copy_and_fill(source, target, valid, span)
             return
+        self._copy_and_fill(source, target, valid, span)
+
+    def _copy_and_fill(self, source: str, target: str, valid: Operand, span: Span) -> None:
         fb = self.fb
         if self.step_stride == 1:
             self._copy_transposed(source, target, valid, span)
@@ -134,6 +145,17 @@ class _Packer:
             for v in vectors:
                 value = fb.masked_load(ty, fb.gep(self.scalar, row, v * lanes), masks[v])
                 self._store(value, fb.gep(self.packed, out, v * lanes), lanes)
+
+    def _copy_whole(self, source: str, target: str, span: Span) -> None:
+        """Where the lanes are adjacent in B, of a panel that is no multiple of a vector: in powers of two."""
+        fb, panel, at = self.fb, self.plan.panel, 0
+        with fb.loop(*span) as step:
+            row, out = self._from(source, 0, step), self._to(target, 0, step)
+            while at < panel:
+                count = min(BLOCK, 1 << (panel - at).bit_length() - 1)
+                value = fb.load(vec(self.scalar, count), fb.gep(self.scalar, row, at), size_of(self.scalar))
+                self._store(value, fb.gep(self.packed, out, at), count)
+                at += count
 
     def _copy_transposed(self, source: str, target: str, valid: Operand, span: Span) -> None:
         """Where the steps are adjacent in B: square blocks, then what they leave."""

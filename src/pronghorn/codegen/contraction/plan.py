@@ -44,6 +44,7 @@ FEWEST_TILES = 8  # that can be shared out
 FEW_PARTIALS = 16  # where there are not enough tiles otherwise
 MOST_PARTIALS = 64
 MANY_PANELS = 64  # of B, which are units enough for many threads
+LEAST_PACKED = 128  # rows and columns from which copying both operands pays
 LEAST_BLOCK = 48  # steps, or reading and writing the sums takes long
 CHUNK_BYTES = 768 * 1024  # of A and B, where they are large
 PACK_ROWS = 64  # that reuse a panel before packing it pays at all
@@ -101,7 +102,7 @@ class Plan:
 
     ``spec`` may have A and B exchanged and axes merged. ``levels`` are the loops from the outside, of which the first
     ``unit_levels`` make the units; ``depth`` the summed axes from the outermost. Levels over summed axes take a chunk's
-    sum in blocks: each adds to what the one before left in the partial sums.
+    sum in blocks: each adds to what the one before left in the partial sums. ``pack_rows``: A is copied, too.
     """
 
     spec: Contraction
@@ -116,6 +117,7 @@ class Plan:
     kernels: tuple[Kernel, ...]
     scratch: tuple[Scratch, ...]
     multiples: Mapping[str, int] = field(default_factory=dict)
+    pack_rows: bool = False
 
     @property
     def panel(self) -> int:
@@ -134,6 +136,14 @@ class Plan:
     def depth_b(self) -> tuple[Axis, ...]:
         """The summed axes of B, outermost first, without the vector axis."""
         return tuple(axis for axis in self.depth if axis.b != 0 and axis is not self.vector)
+
+    def of_rows(self) -> Plan:
+        """This with A and B exchanged, as far as packing asks: the lanes of its panels are a tile's rows."""
+        ((name, rows),) = self.tile.rows
+        spec = self.spec.swapped()
+        by_name = {axis.name: axis for axis in spec.axes}
+        depth = tuple(by_name[axis.name] for axis in self.depth)
+        return replace(self, spec=spec, vector=by_name[name], tile=Tile((), rows, 1), depth=depth, pack_rows=False)
 
     def free(self) -> tuple[Axis, ...]:
         """The axes of C, the vector axis last."""
@@ -158,19 +168,23 @@ def plan(
     spec = spec.simplified(keep=(*multiples, *apart))
     choice = choose_vector(spec, machine) if not multiples else _vector_besides(spec, machine, multiples)
     tile = choose_tile(choice, machine, multiples)
+    both = not multiples and packs_rows(choice, tile)
+    if both:
+        tile = choose_tile(choice, machine, rows_packed=True)
     spec = choice.spec
     depth = _depth_order(choice)
-    pack, kept = _panels(choice, tile, depth, machine)
-    chunks = None if multiples or choice.dot else _split(choice, tile, depth, kept, machine)
+    pack, kept = (True, 0) if both else _panels(choice, tile, depth, machine)
+    chunks = None if multiples or choice.dot else _split(choice, tile, depth, kept, both, machine)
     turns = _turns(choice, tile, depth, chunks, machine)
     if turns and chunks:
         chunks = replace(chunks, count=replace(chunks.count, limit=1))
-    blocks = turns or _blocks(choice, tile, depth, chunks, machine)
+    blocks = turns or (() if both else _blocks(choice, tile, depth, chunks, machine))
     if chunks and not blocks and _tiles(choice, tile) >= FEWEST_TILES:
         chunks = _of_one_length(chunks, depth)
     levels = _levels(choice, tile, chunks, blocks, bool(turns), machine)
     unit_levels, work = _unit_levels(levels, tile, chunks)
-    partial = Plan(spec, choice.axis, choice.dot, pack, tile, levels, unit_levels, depth, chunks, (), (), multiples)
+    made = (spec, choice.axis, choice.dot, pack, tile, levels, unit_levels, depth, chunks)
+    partial = Plan(*made, (), (), multiples, both)
     main = Kernel("main", _units(levels[:unit_levels], chunks), work / MULTIPLY_ADDS)
     return _with_kernels(partial, main)
 
@@ -204,10 +218,36 @@ def _bytes_along(spec: Contraction, of: str) -> int:
     return size_of(llvm_type(array.dtype)) * prod(typical(axis.extent) for axis in spec.axes if getattr(axis, of) != 0)
 
 
-def _split(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], kept: int, machine: Machine) -> Chunks | None:
+def packs_rows(choice: VectorChoice, tile: Tile) -> bool:
+    """Whether to copy A, too, into panels of a tile's rows, as B into panels of its vectors.
+
+    That is for products that sum along the rows of both arrays, such as a dense layer's filter gradient. Each step of
+    a tile's sum meets lines that lie far apart, in A for the sake of a few adjacent elements. Where a tile has
+    multiply-adds to spare, it asks for these ahead (`tile.py`); a narrow one (AVX2's) would wait for them. Rows and
+    columns enough reuse what is copied.
+    """
+    spec, vector = choice.spec, choice.axis
+    rows = [axis for axis in spec.axes if axis.a != 0 and not axis.reduced]
+    columns = [axis for axis in spec.axes if axis.b != 0 and not axis.reduced]
+    if choice.dot or vector.b != 1 or columns != [vector] or len(rows) != 1 or rows[0].a != 1:
+        return False
+    reduced = [axis for axis in spec.axes if axis.reduced]
+    if any(axis.a == 0 or axis.b == 0 for axis in reduced) or tile.rows == ():
+        return False
+    sizes = [axis.extent for axis in (*rows, vector)]
+    if not all(isinstance(size, int) and size >= LEAST_PACKED for size in sizes):
+        return False
+    ((_, factor),) = tile.rows
+    lines = 2 - (-tile.vectors * tile.lanes * size_of(llvm_type(spec.b.dtype)) // LINE_BYTES)  # A's rows may be in two
+    return 8 * (factor + tile.vectors + lines) > 7 * factor * tile.vectors
+
+
+def _split(
+    choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], kept: int, both: bool, machine: Machine
+) -> Chunks | None:
     """Splits a long reduction if the tiles are too few to share out, or would each read all of a large A and B.
 
-    ``kept`` (0: no matter) is how many steps of a panel of B the cache keeps.
+    ``kept`` (0: no matter) is how many steps of a panel of B the cache keeps; ``both``: both operands are packed.
     """
     spec = choice.spec
     steps = prod(typical(axis.extent) for axis in depth)
@@ -218,7 +258,10 @@ def _split(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], kept: int,
     partials = 0
     if tiles < FEWEST_TILES and steps * sums * tiles > 2 * GRAIN_CYCLES and results <= machine.l2_bytes:
         partials = FEW_PARTIALS
-    partials = max(partials, _partials(choice, tile, depth, longest, machine))
+    if both:
+        partials = max(partials, -(-steps // _panel_steps(tile, spec, machine)))
+    else:
+        partials = max(partials, _partials(choice, tile, depth, longest, machine))
     if kept and steps > kept:
         partials = max(partials, -(-steps // kept))
     partials = min(partials, steps // 32)
@@ -486,6 +529,11 @@ def _with_kernels(partial: Plan, main: Kernel) -> Plan:
         outer = tuple(Count(axis.extent) for axis in (*partial.outer_b(), *partial.depth_b()))
         scratch.append(Scratch("packed B", partial.packed_dtype, _elements(partial.panel, panels, *outer)))
         kernels.insert(0, Kernel("pack", Units.of(*pack_counts(partial)), PACK_CYCLES))
+    if partial.pack_rows:
+        rows = partial.of_rows()
+        panels, outer = Count(rows.vector.extent, rows.panel), tuple(Count(axis.extent) for axis in rows.depth_b())
+        scratch.append(Scratch("packed A", rows.packed_dtype, _elements(rows.panel, panels, *outer)))
+        kernels.insert(0, Kernel("pack_a", Units.of(*pack_counts(rows)), PACK_CYCLES * rows.panel / partial.panel))
     if partial.chunks:
         buffer, combine = partial_sums(partial)
         scratch.append(buffer)

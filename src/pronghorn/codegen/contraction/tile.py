@@ -121,7 +121,11 @@ class Context:
         self.b = {axis.name: slots.extent(axis.b) for axis in spec.axes}
         self.c = {axis.name: slots.extent(axis.c) for axis in spec.axes}
         self.b_dtype = plan.packed_dtype if plan.pack else spec.b.dtype
-        self.a_base = self._base(spec.a.slot, spec.a.dtype, spec.a.offset)
+        self.a_dtype, self.a_rows = spec.a.dtype, self.a
+        if plan.pack_rows:
+            self._take_packed_rows(plan.of_rows(), scratch["packed A"])
+        else:
+            self.a_base = self._base(spec.a.slot, spec.a.dtype, spec.a.offset)
         if plan.pack:
             self.b |= packed_strides(fb, slots, plan)
             self.b_base = base_pointer(fb, scratch["packed B"])
@@ -137,6 +141,12 @@ class Context:
             # An extent of 0 has 0 chunks; max keeps the division defined.
             self.chunk_length = fb.ceil_div(split, fb.max(self.chunk_count, 1))
         self.lanes = plan.tile.lanes
+
+    def _take_packed_rows(self, rows: Plan, slot: int) -> None:
+        """Read A from its panels, which all tiles start with: from row to row of a tile, elements are adjacent."""
+        self.a_dtype, self.a_base = rows.packed_dtype, base_pointer(self.fb, slot)
+        self.a = self.a | packed_strides(self.fb, self.slots, rows)
+        self.a_rows = {**self.a, rows.vector.name: 1}
 
     def _base(self, slot: int, dtype: str, offset: Extent) -> str:
         return self.fb.gep(storage_type(dtype), base_pointer(self.fb, slot), self.slots.extent(offset))
@@ -182,9 +192,9 @@ class TileWriter:
 
     def write(self) -> None:
         fb, main = self.fb, self.main
-        self.a_rows = [self._row_offset(main.a, row) for row in self.rows]
+        self.a_rows = [self._row_offset(main.a_rows, row) for row in self.rows]
         self.b_rows = [self._row_offset(main.b, row) for row in self.rows]
-        a = fb.gep(storage_type(self.spec.a.dtype), main.a_base, self._offset(main.a))
+        a = fb.gep(storage_type(main.a_dtype), main.a_base, self._offset(main.a))
         b = fb.gep(storage_type(main.b_dtype), main.b_base, self._offset(main.b))
         a, b = fb.opaque(a), fb.opaque(b)
         self.c_start = fb.opaque_number(self._start_in_c())
@@ -242,7 +252,7 @@ class TileWriter:
     def _prefetch(self, axis: Axis, a: str, b: str) -> None:
         """Ask for the lines of A and B some steps ahead, where each step meets new ones of A, as in sums over the rows
         of an array: the processor itself sees too late that they will be needed. Not where loads are scarce."""
-        fb, main, (a_type, b_type) = self.fb, self.main, (self.spec.a.dtype, self.main.b_dtype)
+        fb, main, (a_type, b_type) = self.fb, self.main, (self.main.a_dtype, self.main.b_dtype)
         a_size, b_size = (size_of(storage_type(dtype)) for dtype in (a_type, b_type))
         step = main.a[axis.name]
         if isinstance(step, int) and step * a_size < LINE_BYTES:
@@ -277,7 +287,7 @@ class TileWriter:
 
     def _advance(self, axis: Axis, index: Operand, a: str, b: str) -> tuple[str, str]:
         fb, main = self.fb, self.main
-        a = fb.gep(storage_type(self.spec.a.dtype), a, fb.mul(index, main.a[axis.name]))
+        a = fb.gep(storage_type(main.a_dtype), a, fb.mul(index, main.a[axis.name]))
         b = fb.gep(storage_type(main.b_dtype), b, fb.mul(index, main.b[axis.name]))
         # Left to see through the sums of all loops' steps, LLVM's loop strength reduction takes as long as all the rest
         # of code generation, and needs more registers.
@@ -315,7 +325,7 @@ class TileWriter:
         along = self.plan.dot or self.plan.vector.a != 0
         key = ("a", row, v if along else 0)
         if key not in loaded:
-            dtype = spec.a.dtype
+            dtype = self.main.a_dtype
             pointer = fb.gep(storage_type(dtype), a, row)
             if along:
                 loaded[key] = self._vector(pointer, dtype, v, mask)

@@ -142,14 +142,17 @@ def pieces_of(extent: Extent, factor: int, exact: bool = True) -> tuple[Piece, .
     return Piece(factor, (typical(extent) - left) / factor), Piece(small, left / small + 0.5)
 
 
-def choose_tile(choice: VectorChoice, machine: Machine, multiples: Mapping[str, int] | None = None) -> Tile:
+def choose_tile(
+    choice: VectorChoice, machine: Machine, multiples: Mapping[str, int] | None = None, rows_packed: bool = False
+) -> Tile:
     """The register tile with the least estimated time.
 
     ``multiples`` asks that the tile extend along those axes (at most two, of fixed extent) by multiples of the given
-    factors, and along no axis of run-time extent. Raises ValueError if that cannot be had.
+    factors, and along no axis of run-time extent. Raises ValueError if that cannot be had. ``rows_packed``: A is in
+    panels of the tile's rows.
     """
     multiples = dict(multiples or {})
-    model = _Model(choice, machine)
+    model = _Model(choice, machine, rows_packed)
     best: Tile | None = None
     for limit in (MOST_VARIANTS, 1 << 30):
         for axes in _tile_axes(choice, multiples):
@@ -196,7 +199,7 @@ def _factors(extent: Extent, most: int, multiple: int) -> list[int]:
 class _Model:
     """The cost of tiles for one contraction."""
 
-    def __init__(self, choice: VectorChoice, machine: Machine) -> None:
+    def __init__(self, choice: VectorChoice, machine: Machine, rows_packed: bool) -> None:
         spec = choice.spec
         self.choice, self.machine = choice, machine
         self.lanes = 1 if choice.axis.extent == 1 else machine.lanes(spec.sum_dtype)
@@ -210,7 +213,8 @@ class _Model:
         if panel > self.machine.l1_bytes:
             self.vector_load, self.conflicting_load = _FAR_VECTOR_LOAD, _FAR_CONFLICTING_LOAD
             rows = {axis.a for axis in spec.axes if axis.b == 0}
-            self.scalar_load = _SCALAR_LOAD if any(axis.a in rows for axis in reduced) else _FAR_SCALAR_LOAD
+            near = rows_packed or any(axis.a in rows for axis in reduced)
+            self.scalar_load = _SCALAR_LOAD if near else _FAR_SCALAR_LOAD
         self.contiguous = any(axis.a == 1 for axis in reduced)
         self.scatter = not choice.dot and choice.axis.c != 1
         self._seen: dict[tuple, float] = {}
