@@ -275,7 +275,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     },
     "data.experimental": {
         "pronghorn.data.options": "AutotuneOptions:Options OptimizationOptions:Options ThreadingOptions:Options",
-        "tensorflow_records": "make_csv_dataset",
+        "tensorflow_records": "CsvDataset make_csv_dataset",
         "tensorflow_functions": (
             "AutoShardPolicy Counter:counter INFINITE_CARDINALITY UNKNOWN_CARDINALITY "
             "assert_cardinality bucket_by_sequence_length cardinality choose_from_datasets dense_to_ragged_batch "

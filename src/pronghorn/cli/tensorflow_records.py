@@ -366,6 +366,50 @@ def make_csv_dataset(
     return found.repeat(num_epochs).batch(batch_size, drop_remainder=num_epochs is None)
 
 
+def CsvDataset(
+    filenames: Any,
+    record_defaults: Sequence[Any],
+    compression_type: Any = None,
+    buffer_size: Any = None,
+    header: bool = False,
+    field_delim: str = ",",
+    use_quote_delim: bool = True,
+    na_value: str = "",
+    select_cols: Sequence[int] | None = None,
+    exclude_cols: Sequence[int] | None = None,
+    name: Any = None,
+) -> Dataset:
+    """`tf.data.experimental.CsvDataset`: each line as a tuple, a field for each default, of its type.
+
+    Raises:
+        ValueError: where a line has other fields than there are defaults, or one of them is not of its type.
+    """
+    if select_cols is not None and exclude_cols is not None:
+        raise ValueError("CsvDataset: select_cols and exclude_cols were both given; give one of them.")
+    quoting = csv.QUOTE_MINIMAL if use_quote_delim else csv.QUOTE_NONE
+    rows: list[list[str]] = []
+    for path in paths_of(filenames):
+        with _opened(path, compression_type) as stream:
+            lines = list(
+                csv.reader(io.TextIOWrapper(stream, "utf-8", newline=""), delimiter=field_delim, quoting=quoting)
+            )
+        rows += [line for line in lines[1 if header else 0 :] if line]
+    for i, row in enumerate(rows):
+        left_out = exclude_cols if exclude_cols is not None else ()
+        chosen = select_cols if select_cols is not None else [j for j in range(len(row)) if j not in left_out]
+        if len(chosen) != len(record_defaults) or max(chosen, default=-1) >= len(row):
+            raise ValueError(
+                f"CsvDataset: record_defaults has {len(record_defaults)} entries, for the fields {list(chosen)} of a "
+                f"line; but a line has {len(row)} fields: {row}."
+            )
+        rows[i] = [row[j] for j in chosen]
+    columns = [
+        _column([row[i] for row in rows], default, i, na_value, (len(rows),))
+        for i, default in enumerate(record_defaults)
+    ]
+    return Dataset.from_tensor_slices(tuple(columns))
+
+
 def _guessed(cells: list[str], na_value: str) -> Any:
     """The default of a column by what is in it: numbers where all of it are numbers."""
     filled = [cell for cell in cells if cell not in ("", na_value)]

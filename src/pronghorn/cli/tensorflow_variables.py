@@ -138,6 +138,10 @@ class Variable(pronghorn.Variable):
         """Return a key for dictionaries."""
         return Reference(self)
 
+    def numpy(self) -> Any:
+        """Return a copy of the value; of one without axes a NumPy number, as TensorFlow's do and Keras's do not."""
+        return super().numpy()[()]
+
     def read_value(self) -> Any:
         """Return the value."""
         return ops.convert_to_tensor(self.value)

@@ -197,9 +197,9 @@ class RaggedTensor:
         inner = self.values.nested_value_rowids() if isinstance(self.values, RaggedTensor) else ()
         return (self.value_rowids(), *inner)
 
-    def nrows(self, out_type: Any = None, name: Any = None) -> int:
-        """Return the number of rows."""
-        return len(self)
+    def nrows(self, out_type: Any = None, name: Any = None) -> Any:
+        """Return the number of rows, as an array without axes."""
+        return ops.convert_to_tensor(np.asarray(len(self), "int64"), dtype=str(out_type or "int64"))
 
     def row_lengths(self, axis: int = 1, name: Any = None) -> Any:
         """Return the lengths of the rows, or of the rows in rows."""

@@ -93,13 +93,14 @@ class Tensor(ArrayMethods):
         """Whether this stands for a value that will exist only when the traced graph runs."""
         return isinstance(self.data, Value)
 
-    def numpy(self) -> np.ndarray:
-        """The values as a NumPy array.
+    def numpy(self) -> Any:
+        """The values as a NumPy array; of one without axes a NumPy number, which can be a dictionary's key.
 
         Raises:
             TraceError: while the function that makes this array is being traced.
         """
-        return self._values("array")
+        values = self._values("array")
+        return values if values.ndim else values[()]
 
     def _values(self, use: str) -> np.ndarray:
         """The values; the error that there are none yet says what to write instead of this use of them."""
@@ -111,7 +112,7 @@ class Tensor(ArrayMethods):
         return known
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        array = self.numpy()
+        array = self._values("array")
         if dtype is not None and array.dtype != dtype:
             return array.astype(dtype)
         return array.copy() if copy else array

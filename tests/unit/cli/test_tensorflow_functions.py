@@ -219,3 +219,11 @@ def test_parts_of_variables_in_traced_functions():
 
     same(changed(np.float32([5, 6])), [4, 10, 12])
     same(v, [2, 5, 6])
+
+
+@pytest.mark.parametrize("value", [tf.constant(3), tf.Variable(3), tf.reduce_sum(tf.constant([1, 2]))])
+def test_numbers_are_numpys_and_keys_of_dictionaries(value):
+    number = value.numpy()
+    assert isinstance(number, np.int32) and {3: "three"}[number] == "three"
+    assert type(np.asarray(value)) is np.ndarray  # what asks for an array gets one
+    assert isinstance(number * tf.constant([1, 2]), Tensor) and tf.constant([3]).numpy().shape == (1,)

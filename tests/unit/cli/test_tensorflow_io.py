@@ -93,6 +93,23 @@ def test_lines_and_tables(tmp_path):
         Dataset.list_files(str(tmp_path / "*.none"))
 
 
+def test_tables_line_by_line(tmp_path):
+    path = tmp_path / "c.csv"
+    path.write_text('a,b,c\n1.5,"x,y",3\n2,z,\n')
+    lines = list(experimental.CsvDataset(str(path), ["float32", tf.string, [7]], header=True))
+    assert [[x.numpy() for x in line] for line in lines] == [[1.5, b"x,y", 3], [2.0, b"z", 7]]
+    assert lines[0][0].dtype == "float32" and lines[0][2].dtype == "int32"
+    for chosen in ({"select_cols": [2]}, {"exclude_cols": [0, 1]}):
+        found = experimental.CsvDataset([str(path), str(path)], [[7]], header=True, **chosen)
+        assert [x.numpy() for (x,) in found] == [3, 7, 3, 7]
+    with pytest.raises(ValueError, match="record_defaults has 2 entries.*a line has 3 fields"):
+        experimental.CsvDataset(str(path), [[0.0], [""]], header=True)
+    with pytest.raises(ValueError, match="field 2 is required"):
+        experimental.CsvDataset(str(path), [[0.0], [""], tf.int32], header=True)
+    with pytest.raises(ValueError, match="select_cols and exclude_cols"):
+        experimental.CsvDataset(str(path), [[7]], select_cols=[2], exclude_cols=[0, 1])
+
+
 def test_files(tmp_path):
     path = tmp_path / "below" / "x.txt"
     io.write_file(str(path), "hi")

@@ -159,3 +159,7 @@ def test_mapped_rows_are_arrays():
 
 def test_shape_answers_as_tensorflow_does():
     assert ROWS.shape == (3, None) and ROWS.shape.rank == 2 and ROWS.shape.as_list() == [3, None]
+
+
+def test_the_number_of_rows_is_an_array_as_other_counts_are(rows):
+    assert rows.nrows().numpy() == 3 and rows.nrows().dtype == "int64" and rows.nrows("int32").dtype == "int32"
