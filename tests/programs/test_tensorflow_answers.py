@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tensorflow_answers import ANSWERS, answer, expressions
 
-from pronghorn.cli import aliases
+from pronghorn.cli import aliases, tensorflow_printing
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,7 @@ def tf():
         del sys.modules[name]
     sys.meta_path.insert(0, aliases._AliasFinder(("tensorflow",)))
     yield importlib.import_module("tensorflow")
+    tensorflow_printing.write_as_before()
     sys.meta_path[:] = before
     for name in [name for name in sys.modules if name.partition(".")[0] == "tensorflow"]:
         del sys.modules[name]

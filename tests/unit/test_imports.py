@@ -34,6 +34,7 @@ OPTIONAL = {
     "utils.dot_drawing": {"matplotlib"},
     "legacy.preprocessing.affine": {"PIL", "scipy"},
     "utils.image": {"PIL"},
+    "cli.tensorflow_special": {"scipy"},
     "utils.windows": {"scipy"},
     "visualization.drawing": {"PIL"},
     "visualization.figures": {"matplotlib"},
@@ -53,7 +54,8 @@ SLOW = {
         "pronghorn.backends.llvm.host_calls",
         "pronghorn.backends.llvm.profile",
     },
-    "cli.aliases": {"pronghorn.cli.tensorflow_alias"},  # for scripts that import tensorflow
+    # for scripts that import tensorflow
+    "cli.aliases": {"pronghorn.cli.tensorflow_alias", "pronghorn.cli.tensorflow_printing"},
     "cli.main": {  # each command loads what it needs
         "pronghorn.cli",
         "pronghorn.cli.info",

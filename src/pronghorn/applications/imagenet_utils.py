@@ -9,6 +9,7 @@ import numpy as np
 
 from pronghorn import config
 from pronghorn._lazy import attach
+from pronghorn.graph import dtypes
 from pronghorn.utils import get_file
 
 _CLASSES = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
@@ -56,7 +57,7 @@ def prepare(x: Any, data_format: str | None = None, mode: str | None = None) -> 
         x = x / 255.0
     else:
         x = x[..., ::-1, :, :] if channels_first else x[..., ::-1]
-    means, deviations = (np.asarray(values, dtype=str(x.dtype)) for values in _STATISTICS[mode])
+    means, deviations = (np.asarray(values, dtype=dtypes.name_of(x.dtype)) for values in _STATISTICS[mode])
     if mode == "caffe":
         means = means[::-1].copy()
     if channels_first:

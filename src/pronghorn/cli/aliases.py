@@ -125,7 +125,9 @@ class _AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return KerasAlias(spec.name)
         if spec.name == "tensorflow":
             from pronghorn.cli.tensorflow_alias import TensorFlowAlias
+            from pronghorn.cli.tensorflow_printing import write_as_tensorflow
 
+            write_as_tensorflow()
             return TensorFlowAlias(spec.name)
         return None
 

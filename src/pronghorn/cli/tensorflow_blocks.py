@@ -11,7 +11,7 @@ from pronghorn import ops
 from pronghorn.cli import tensorflow_nn
 from pronghorn.cli.tensorflow_math import unique
 from pronghorn.data.element import Text, as_text
-from pronghorn.data.tensor_spec import TensorShape
+from pronghorn.data.tensor_spec import TensorShape, dtype_name
 from pronghorn.graph.strings import holds_text
 
 
@@ -176,7 +176,7 @@ def max_pool_with_argmax(
     )[:, :, :, 0]  # fmt: skip
     if include_batch_in_index:
         index = index + ops.reshape(ops.arange(batch) * (height * width * channels), (-1, 1, 1, 1))
-    return MaxPoolWithArgmax(ops.cast(found, x.dtype), ops.cast(index, str(output_dtype)))
+    return MaxPoolWithArgmax(ops.cast(found, x.dtype), ops.cast(index, dtype_name(output_dtype)))
 
 
 def _pair(sizes: Any) -> tuple[int, int]:

@@ -21,6 +21,7 @@ from pronghorn.cli.tensorflow_random import uniform
 from pronghorn.cli.tensorflow_strings import on_strings
 from pronghorn.data.element import Text, as_text, text_of
 from pronghorn.data.storing import matching, path_of
+from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.graph import dtypes
 from pronghorn.graph.strings import holds_text
 from pronghorn.utils.image import _pillow
@@ -124,7 +125,7 @@ def decode_and_crop_jpeg(contents: Any, crop_window: Any, channels: int = 0, *ar
 def extract_jpeg_shape(contents: Any, output_type: Any = "int32", name: str | None = None) -> Any:
     """`tf.io.extract_jpeg_shape`: `[height, width, channels]`."""
     image = _opened(contents, "extract_jpeg_shape", ("JPEG",))
-    return ops.convert_to_tensor([image.height, image.width, len(image.getbands())], dtype=str(output_type))
+    return ops.convert_to_tensor([image.height, image.width, len(image.getbands())], dtype=dtype_name(output_type))
 
 
 @on_strings
@@ -288,7 +289,7 @@ def parse_tensor(serialized: Any, out_type: Any, name: str | None = None) -> Any
         ValueError: for other data, or a tensor of another type.
     """
     array, dtype = read_tensor(as_text(serialized).item())
-    if dtype != str(out_type):
+    if dtype != dtype_name(out_type):
         raise ValueError(f"tf.io.parse_tensor: the tensor is {dtype}, not {out_type}.")
     return as_text(array) if dtype == "string" else ops.convert_to_tensor(array, dtype=dtype)
 

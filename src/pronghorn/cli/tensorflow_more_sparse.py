@@ -11,6 +11,7 @@ from pronghorn import ops
 from pronghorn.cli.tensorflow_sparse import SparseTensor, reorder, to_dense
 from pronghorn.data.element import Text, as_text
 from pronghorn.data.ragged import taken
+from pronghorn.data.tensor_spec import dtype_name
 
 
 def _made(indices: np.ndarray, values: Any, shape: Any) -> SparseTensor:
@@ -162,7 +163,7 @@ def reduce_max(sp_input: SparseTensor, axis: Any = None, keepdims: bool = False,
     low[tuple(sp_input.indices.T)] = np.asarray(sp_input.values)
     found = np.asarray(low.max(axis=None if axis is None else tuple(np.atleast_1d(axis)), keepdims=keepdims))
     found = np.where(np.isneginf(found), 0, found)
-    return ops.convert_to_tensor(found, dtype=str(sp_input.dtype))
+    return ops.convert_to_tensor(found, dtype=dtype_name(sp_input.dtype))
 
 
 def to_indicator(sp_input: SparseTensor, vocab_size: int, name: str | None = None) -> Any:

@@ -22,7 +22,7 @@ OPS_OF_SAME_NAME = {
         "minimum mod multiply negative not_equal pow:power round rsqrt segment_max segment_sum sigmoid sign "
         "sin sinh sqrt square subtract tan tanh bincount real imag conj reciprocal floormod:mod "
         "floordiv:floor_divide acos:arccos asin:arcsin atan:arctan atan2:arctan2 log_sigmoid "
-        "acosh:arccosh asinh:arcsinh atanh:arctanh angle bessel_i0:i0 erfc erfinv "
+        "acosh:arccosh asinh:arcsinh atanh:arctanh angle erfc erfinv "
         "logical_xor nextafter rint:round igamma:gammainc"
     ),
     "nn": "moments sigmoid tanh bias_add:add",
@@ -86,6 +86,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "unsorted_segment_min unsorted_segment_prod unsorted_segment_sqrt_n xdivy xlog1py xlogy zero_fraction"
         ),
         "tensorflow_linalg": "igammac lbeta",
+        "tensorflow_special": "bessel_i0 bessel_i0e bessel_i1 bessel_i1e betainc polygamma zeta",
         "tensorflow_arrays": "argmax argmin",
         "tensorflow_math": (
             "reduce_all reduce_any reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_std "
@@ -94,6 +95,13 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "unsorted_segment_mean confusion_matrix in_top_k lgamma digamma divide truediv:divide"
         ),
     },
+    "math.special": {
+        "tensorflow_special": (
+            "bessel_i0 bessel_i0e bessel_i1 bessel_i1e bessel_j0 bessel_j1 bessel_k0 bessel_k0e bessel_k1 bessel_k1e "
+            "bessel_y0 bessel_y1 dawsn expint fresnel_cos fresnel_sin spence"
+        ),
+    },
+    "sets": {"tensorflow_sets": "difference intersection size union"},
     "nn": {
         "tensorflow_nn": (
             "elu leaky_relu log_softmax relu relu6 selu softmax softplus softsign silu swish:silu gelu crelu "
@@ -363,14 +371,14 @@ ABSENT = {
         "values are not fed into graphs here, but given to functions; make it an argument of a tf.function or, for a "
         "model's input, keras.Input(batch_shape=shape, dtype=dtype)"
     ),
-    "Graph": "functions are traced by tf.function",
+    "Graph": "take tf.function, which traces a graph; `with tf.Graph().as_default():` around code is not needed",
     "estimator": "use model.fit",
     "feature_column": "use keras.utils.FeatureSpace",
     "saved_model": "use model.save('model.keras'), or model.export",
     "lite": "use model.export",
     "python": "it is private to TensorFlow",
     "contrib": "it is gone from TensorFlow 2",
-    "raw_ops": "use the functions of tf and tf.math",
+    "raw_ops": "use the function of tf, tf.math or tf.nn that has the name in small letters, such as tf.matmul",
     "xla": "tf.function compiles",
     "tpu": "Pronghorn runs on the cores of one machine",
     "queue": "use tf.data",

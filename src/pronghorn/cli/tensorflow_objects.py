@@ -16,6 +16,7 @@ from pronghorn.cli.tensorflow_strings import on_strings
 from pronghorn.data.element import Text, as_element, as_plain, as_text, encoded, text_of
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.data.storing import path_of, write_arrays
+from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.layers import Layer
 from pronghorn.layers.preprocessing.fingerprint import fingerprint64
 
@@ -215,7 +216,7 @@ class TextFileInitializer:
                 return list(range(len(lines)))
             whole = index == TextFileIndex.WHOLE_LINE
             found = lines if whole else [line.split(delimiter.encode())[index] for line in lines]
-            return found if dtype == "string" else [int(x) if "int" in str(dtype) else float(x) for x in found]
+            return found if dtype == "string" else [int(x) if "int" in dtype_name(dtype) else float(x) for x in found]
 
         self.key_dtype, self.value_dtype = key_dtype, value_dtype
         self.keys, self.values = column(key_index, key_dtype), column(value_index, value_dtype)
@@ -245,7 +246,7 @@ class StaticHashTable:
         found = [self._found(key) for key in array.ravel().tolist()]
         if self.value_dtype == "string":
             return text_of(found, array.shape)
-        return ops.convert_to_tensor(np.asarray(found).reshape(array.shape), dtype=str(self.value_dtype))
+        return ops.convert_to_tensor(np.asarray(found).reshape(array.shape), dtype=dtype_name(self.value_dtype))
 
     def _found(self, key: Any) -> Any:
         return self._table.get(key, self._default)
@@ -256,7 +257,7 @@ class StaticHashTable:
         """Return the keys and their values."""
         keys, values = list(self._table), list(self._table.values())
         return tuple(
-            as_text(part) if dtype == "string" else ops.convert_to_tensor(np.array(part), dtype=str(dtype))
+            as_text(part) if dtype == "string" else ops.convert_to_tensor(np.array(part), dtype=dtype_name(dtype))
             for part, dtype in ((keys, self.key_dtype), (values, self.value_dtype))
         )  # type: ignore[return-value]
 

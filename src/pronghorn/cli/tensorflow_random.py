@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops, random, utils
+from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.graph.active import eager
 from pronghorn.random import seed_generator
 
@@ -69,7 +70,7 @@ def uniform(
     Raises:
         ValueError: for integers without `maxval`.
     """
-    if "int" not in str(dtype):
+    if "int" not in dtype_name(dtype):
         return random.uniform(shape, minval, 1.0 if maxval is None else maxval, dtype=dtype, seed=sequence(seed))
     if maxval is None:
         raise ValueError(f"tf.random.uniform: with dtype={dtype!r} maxval must be given.")

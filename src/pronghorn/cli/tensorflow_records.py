@@ -23,6 +23,7 @@ from pronghorn.cli.tensorflow_sparse import SparseTensor
 from pronghorn.data import Dataset, RaggedTensor
 from pronghorn.data.element import Text, as_plain, as_text, text_of
 from pronghorn.data.storing import matching, path_of, paths_of
+from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.graph import dtypes
 
 #: Records longer than this are not summed up byte by byte: a damaged one is for its decoder to find.
@@ -192,14 +193,14 @@ def _values(example: Example, name: str, dtype: Any) -> Any:
     feature = example.features.feature.get(name)
     if feature is None or feature.list is None:
         return None
-    wanted = {"string": "bytes_list", "int64": "int64_list", "float32": "float_list"}.get(str(dtype))
+    wanted = {"string": "bytes_list", "int64": "int64_list", "float32": "float_list"}.get(dtype_name(dtype))
     if feature.WhichOneof("kind") != wanted:
         raise ValueError(
             f"parse_example: feature {name!r} is a {feature.WhichOneof('kind')}, but its dtype was given as {dtype}; "
             "examples hold string, int64 and float32."
         )
     values = feature.list.value
-    return text_of(list(values)) if wanted == "bytes_list" else np.asarray(values, dtypes.to_numpy(str(dtype)))
+    return text_of(list(values)) if wanted == "bytes_list" else np.asarray(values, dtypes.to_numpy(dtype_name(dtype)))
 
 
 def _fixed(name: str, values: Any, spec: Any) -> Any:
@@ -211,7 +212,7 @@ def _fixed(name: str, values: Any, spec: Any) -> Any:
                 f"parse_example: feature {name!r} is missing, and its FixedLenFeature has no default_value."
             )
         default = np.asarray(spec.default_value)
-        values = as_text(default) if spec.dtype == "string" else default.astype(dtypes.to_numpy(str(spec.dtype)))
+        values = as_text(default) if spec.dtype == "string" else default.astype(dtypes.to_numpy(dtype_name(spec.dtype)))
         values = values if values.size == count else np.broadcast_to(values, shape)
     if values.size != count:
         raise ValueError(f"parse_example: feature {name!r} has {values.size} values; shape={shape} needs {count}.")
@@ -227,7 +228,7 @@ def _parsed(example: Example, features: dict[str, Any]) -> dict[str, Any]:
             found[name] = _fixed(name, values, spec)
             continue
         if values is None:
-            values = text_of([]) if spec.dtype == "string" else np.zeros(0, dtypes.to_numpy(str(spec.dtype)))
+            values = text_of([]) if spec.dtype == "string" else np.zeros(0, dtypes.to_numpy(dtype_name(spec.dtype)))
         if isinstance(spec, FixedLenSequenceFeature):
             values = values.reshape(-1, *spec.shape)
         found[name] = values
@@ -246,7 +247,9 @@ def parse_single_example(serialized: Any, features: dict[str, Any], *args: Any, 
         if isinstance(spec, VarLenFeature):
             found[name] = SparseTensor(np.arange(len(values))[:, None], values, [len(values)])
         else:
-            found[name] = values if isinstance(values, Text) else ops.convert_to_tensor(values, dtype=str(spec.dtype))
+            found[name] = (
+                values if isinstance(values, Text) else ops.convert_to_tensor(values, dtype=dtype_name(spec.dtype))
+            )
     return found
 
 
@@ -269,7 +272,7 @@ def parse_example(serialized: Any, features: dict[str, Any], *args: Any, **ignor
         elif spec.dtype == "string":
             found[name] = as_text(np.stack([np.asarray(x) for x in column]))
         else:
-            found[name] = ops.convert_to_tensor(np.stack(column), dtype=str(spec.dtype))
+            found[name] = ops.convert_to_tensor(np.stack(column), dtype=dtype_name(spec.dtype))
     return found
 
 
@@ -311,10 +314,10 @@ def _column(cells: list[str], default: Any, place: int, na_value: str, shape: tu
     if dtype == "string":
         return as_text(np.asarray(values, object).reshape(shape))
     try:
-        numbers = np.asarray([float(v) if "float" in str(dtype) else int(v) for v in values])
+        numbers = np.asarray([float(v) if "float" in dtype_name(dtype) else int(v) for v in values])
     except ValueError as error:
         raise ValueError(f"tf.io.decode_csv: field {place} is no {dtype}: {error}.") from None
-    return ops.convert_to_tensor(numbers.reshape(shape), dtype=str(dtype))
+    return ops.convert_to_tensor(numbers.reshape(shape), dtype=dtype_name(dtype))
 
 
 def make_csv_dataset(

@@ -8,6 +8,7 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.cli.tensorflow_functions import constant
+from pronghorn.cli.tensorflow_printing import shown_tensor
 from pronghorn.data.element import Text, as_text
 from pronghorn.data.ragged import values_of
 from pronghorn.data.tensor_spec import TensorShape
@@ -59,7 +60,8 @@ class SparseTensor:
         return ops.broadcast_to(other, self.shape)[tuple(self.indices.astype("int32").T)] if other.shape else other
 
     def __repr__(self) -> str:
-        return f"<SparseTensor shape={self.shape} dtype={self.dtype} values={len(self.values)}>"
+        parts = ((name, shown_tensor(getattr(self, name))) for name in ("indices", "values", "dense_shape"))
+        return f"SparseTensor({', '.join(f'{name}={text}' for name, text in parts)})"
 
 
 def to_dense(sp_input: Any, default_value: Any = None, **ignored: Any) -> Any:

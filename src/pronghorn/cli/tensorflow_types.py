@@ -31,7 +31,7 @@ class DType(str):
     @property
     def name(self) -> str:
         """The name."""
-        return str(self)
+        return str.__str__(self)
 
     @property
     def as_numpy_dtype(self) -> Any:
@@ -51,7 +51,7 @@ class DType(str):
     @property
     def real_dtype(self) -> DType:
         """The type of the real part of a complex number; of others their own."""
-        return DType({"complex64": "float32", "complex128": "float64"}.get(self, self))
+        return DType({"complex64": "float32", "complex128": "float64"}.get(self, self.name))
 
     @property
     def is_bool(self) -> bool:
@@ -117,7 +117,7 @@ class DType(str):
         if self.is_bool:
             return False, True
         if not (self.is_floating or self.is_integer):
-            raise TypeError(f"tf.{self} has no smallest and largest number.")
+            raise TypeError(f"tf.{self.name} has no smallest and largest number.")
         kind = dtypes.to_numpy(self)
         known: Any = ml_dtypes.finfo(kind) if self.is_floating else np.iinfo(kind)
         return known.min, known.max

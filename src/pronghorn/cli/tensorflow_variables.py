@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -12,10 +12,13 @@ from pronghorn import ops
 from pronghorn.cli.tensorflow_arrays import gather_nd
 from pronghorn.cli.tensorflow_doubles import keeping_doubles
 from pronghorn.cli.tensorflow_functions import constant
+from pronghorn.cli.tensorflow_printing import shown_shape, shown_type, shown_value
 from pronghorn.cli.tensorflow_types import DType, IndexedSlices, Reference, type_of
 from pronghorn.data.element import check_shape
 from pronghorn.data.tensor_spec import TensorShape
+from pronghorn.graph.active import is_plain_code
 from pronghorn.graph.tensor import Tensor
+from pronghorn.runtime.arena import aligned_copy
 
 #: Of which variable a slice is a part, and which, by the slice's id as long as it is there.
 _PARTS: dict[int, tuple[Variable, Any]] = {}
@@ -68,6 +71,17 @@ def assign_sub(ref: Any, value: Any, *ignored: Any, **ignored_too: Any) -> Any:
     return ref
 
 
+def _check_described(found: Any, described: TensorShape) -> None:
+    """Check that a value's shape is one that `shape=` stands for."""
+    if described.rank is None:
+        return
+    if len(found) != len(described) or any(wanted not in (None, extent) for extent, wanted in zip(found, described)):
+        raise ValueError(
+            f"tf.Variable: the value has shape {tuple(found)}, but shape={tuple(described)} was said of the variable. "
+            "Write None for extents that may change, or tf.TensorShape(None) for any shape."
+        )
+
+
 class Variable(pronghorn.Variable):
     """`tf.Variable`.
 
@@ -97,6 +111,13 @@ class Variable(pronghorn.Variable):
             dtype = "float32" if np.asarray(value).dtype == np.float64 else None
         value = keeping_doubles(constant)(value, dtype)
         own = None if name is None else name.replace("/", "_")
+        self._shown_name = "Variable" if name is None else name
+        #: What `shape=` said, where an extent or their number may change.
+        self._described: TensorShape | None = None
+        if shape is not None or not validate_shape:
+            described = TensorShape(shape)
+            _check_described(value.shape, described)
+            self._described = None if described.rank is not None and described.is_fully_defined() else described
         super().__init__(value, trainable=trainable is not False, dtype=value.dtype, name=own)
         self.constraint = constraint
 
@@ -119,12 +140,31 @@ class Variable(pronghorn.Variable):
 
     @property
     def shape(self) -> TensorShape:
-        """The shape."""
+        """The shape that its value has."""
         return TensorShape(super().shape)
 
+    def assign(self, value: Any, *ignored: Any, **ignored_too: Any) -> Self:
+        """Replace the value: by one of another shape where `shape=` left that open.
+
+        Raises:
+            ValueError: if its shape is none that the variable may have, or if it changes in a compiled function.
+        """
+        if self._described is not None and is_plain_code():
+            value = ops.convert_to_tensor(value, dtype=self.dtype)
+            _check_described(value.shape, self._described)
+            if value.shape != self.shape:
+                self._array = aligned_copy(value.numpy())
+                return self
+        return super().assign(value)
+
+    def __repr__(self) -> str:
+        shape = tuple(self.shape) if self._described is None else shown_shape(self._described)
+        value = f", numpy={shown_value(self.value)}" if is_plain_code() else ""
+        return f"<tf.Variable '{self._shown_name}:0' shape={shape} dtype={shown_type(self.dtype)}{value}>"
+
     def get_shape(self) -> TensorShape:
-        """Return the shape."""
-        return self.shape
+        """Return the shape: None for extents that `shape=` left open."""
+        return self.shape if self._described is None else self._described
 
     def set_shape(self, shape: Any) -> None:
         """Say what the shape is.

@@ -39,7 +39,7 @@ def name_of(dtype: Any) -> str:
         TypeError: for what is no numeric element type.
     """
     if isinstance(dtype, str) and dtype in _NUMPY:
-        return dtype
+        return str.__str__(dtype)  # also of a kind of string that is written otherwise, as TensorFlow's types are
     if dtype is bool:
         return "bool"
     if dtype is int:

@@ -131,3 +131,53 @@ def test_resizing_compiles():
 def test_mistakes(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+# TensorFlow's gradients at 0.5, 1.5 and 3.0
+DERIVATIVES = {
+    "bessel_i0": [0.2579, 0.9817, 3.9534],
+    "bessel_i0e": [-0.4886, -0.1484, -0.0462],
+    "bessel_i1": [0.5477, 0.9923, 3.563],
+    "bessel_i1e": [0.1758, 0.0024, -0.0194],
+    "bessel_j0": [-0.2423, -0.5579, -0.3391],
+    "bessel_j1": [0.4539, 0.1399, -0.3731],
+    "bessel_k0": [-1.6564, -0.2774, -0.0402],
+    "bessel_k0e": [-1.2069, -0.285, -0.1088],
+    "bessel_k1": [-4.2373, -0.3987, -0.0481],
+    "bessel_k1e": [-4.2551, -0.5438, -0.1601],
+    "bessel_y0": [1.4715, 0.4123, -0.3247],
+    "bessel_y1": [2.4984, 0.6573, 0.2686],
+    "dawsn": [0.5756, -0.2847, -0.0696],
+    "expint": [3.2974, 2.9878, 6.6952],
+    "fresnel_cos": [0.9239, -0.9239, -0.0],
+    "fresnel_sin": [0.3827, -0.3827, 1.0],
+    "spence": [-1.3863, -0.8109, -0.5493],
+}
+
+
+@pytest.mark.parametrize("name", DERIVATIVES)
+def test_special_functions_are_differentiated(name):
+    x = tf.constant([0.5, 1.5, 3.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = getattr(submodule("tensorflow.math.special"), name)(x)
+    np.testing.assert_allclose(np.asarray(tape.gradient(y, x)), DERIVATIVES[name], atol=1e-4)
+
+
+def test_special_functions_sum_gradients_of_broadcast_arrays_and_refuse_what_they_cannot_take():
+    x = tf.constant([[0.3]])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = math.betainc([1.0, 1.0], 2.0, x)
+    np.testing.assert_allclose(np.asarray(tape.gradient(y, x)), [[2 * 2 * 0.7]], rtol=1e-5)
+    with pytest.raises(TypeError, match="arrays of floats"):
+        math.zeta([2, 3], [1, 1])
+    with pytest.warns(UserWarning, match="runs eagerly"):
+        np.testing.assert_allclose(tf.function(math.bessel_i1)(tf.constant([1.0])), [0.565159], rtol=1e-5)
+
+
+def test_graphs_and_raw_operations_name_what_is_there():
+    with pytest.raises(AttributeError, match=r"tf\.function"):
+        tf.Graph()
+    with pytest.raises(AttributeError, match=r"tf\.matmul"):
+        tf.raw_ops.MatMul  # noqa: B018
