@@ -59,7 +59,8 @@ def image_dataset_from_directory(
             `"area"`, `"gaussian"` or `"mitchellcubic"`.
         follow_links: whether to follow symbolic links to folders.
         crop_to_aspect_ratio: whether to cut images to the shape of `image_size` instead of stretching them.
-        pad_to_aspect_ratio: whether to pad them instead.
+        pad_to_aspect_ratio: whether to put zeros around them instead, when they are as large as fits; with
+            `format="grain"`, as in Keras, before they are resized, as `ops.image.resize` does.
         data_format: `"channels_last"`, `"channels_first"`, or None for the default.
         format: None for a `pronghorn.data.Dataset`, which has the methods of a `tf.data.Dataset`; `"tf"` for a
             `tf.data.Dataset`, where TensorFlow is installed (elsewhere, and under `pronghorn run`, ours stands in for
@@ -114,7 +115,10 @@ def image_dataset_from_directory(
             ) from error
         image = pixels[:, :, None] if pixels.ndim == 2 else pixels
         if image.shape[:2] != tuple(image_size) or interpolation in shares.METHODS:  # those are filters
-            image = resize(image, image_size, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio)
+            if pad_to_aspect_ratio and format != "grain":
+                image = _within_border(image, image_size, interpolation)
+            else:
+                image = resize(image, image_size, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio)
         image = np.asarray(image, "float32")
         return np.transpose(image, (2, 0, 1)) if data_format == "channels_first" else image
 
@@ -139,6 +143,17 @@ def resize(image: np.ndarray, size: tuple[int, int], interpolation: str, crop: b
         pad_to_aspect_ratio=pad,
     )
     return np.asarray(resized)
+
+
+def _within_border(image: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:
+    """Resize one image to the largest that fits with its proportions kept, with zeros around it: float32."""
+    extents, outer = np.asarray(image.shape[:2], "float32"), np.asarray(size, "float32")
+    inner = extents / (extents / outer).max()  # in float32, as Keras on TensorFlow rounds it
+    high, wide = np.maximum(inner, 1).astype(int)
+    top, left = np.maximum((outer - inner) / 2, 0).astype(int)
+    found = np.zeros((*size, image.shape[2]), "float32")
+    found[top : top + high, left : left + wide] = resize(image, (high, wide), interpolation, False, False)
+    return found
 
 
 def _picked(image: np.ndarray, axis: int, new: int, interpolation: str) -> np.ndarray:

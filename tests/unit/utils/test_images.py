@@ -219,3 +219,23 @@ def test_what_the_elements_are_is_known_without_reading_files(folder):
         ((None, 2, 5, 3), "float32"),
         ((None,), "int32"),
     ]
+
+
+#: What Keras on TensorFlow gives for images of 5 x 8 and 3 x 9 pixels that are made 6 x 10: rows of their first channel.
+PADDED = [
+    ((5, 8), 0, [0, 17.5, 36.16667, 54.83333, 73.5, 92.16667, 110.83333, 129.5, 147, 0]),
+    ((3, 9), 3, [122, 139.85, 158.75, 177.65, 196.55, 215.45, 234.35, 189.25, 16.15, 34]),
+]
+
+
+@pytest.mark.parametrize(("extents", "row", "expected"), PADDED)
+def test_images_are_padded_when_they_have_been_resized(tmp_path, extents, row, expected):
+    (tmp_path / "a").mkdir()
+    pixels = (np.arange(np.prod(extents) * 3) * 7 % 256).reshape(*extents, 3).astype("uint8")
+    utils.save_img(tmp_path / "a" / "0.png", pixels, scale=False)
+    options = {"image_size": (6, 10), "labels": None, "pad_to_aspect_ratio": True, "verbose": False}
+    (images,) = utils.image_dataset_from_directory(tmp_path, **options)
+    np.testing.assert_allclose(images[0, row, :, 0], expected, atol=1e-3)
+    options["data_format"] = "channels_first"
+    (first,) = utils.image_dataset_from_directory(tmp_path, **options)
+    np.testing.assert_array_equal(first, np.moveaxis(images, -1, 1))
