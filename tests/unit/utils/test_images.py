@@ -221,7 +221,7 @@ def test_what_the_elements_are_is_known_without_reading_files(folder):
     ]
 
 
-#: What Keras on TensorFlow gives for images of 5 x 8 and 3 x 9 pixels that are made 6 x 10: rows of their first channel.
+#: What Keras on TensorFlow gives for images of 5 x 8 and 3 x 9 pixels that are made 6 x 10: rows of the first channel.
 PADDED = [
     ((5, 8), 0, [0, 17.5, 36.16667, 54.83333, 73.5, 92.16667, 110.83333, 129.5, 147, 0]),
     ((3, 9), 3, [122, 139.85, 158.75, 177.65, 196.55, 215.45, 234.35, 189.25, 16.15, 34]),
