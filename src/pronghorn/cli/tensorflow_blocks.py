@@ -90,7 +90,8 @@ def broadcast_dynamic_shape(shape_x: Any, shape_y: Any) -> Any:
 
 def shape_n(input: Any, out_type: Any = "int32", name: str | None = None) -> list[Any]:
     """`tf.shape_n`."""
-    return [ops.convert_to_tensor(np.array(np.shape(x), str(out_type)), dtype=str(out_type)) for x in input]
+    dtype = dtype_name(out_type)
+    return [ops.convert_to_tensor(np.array(np.shape(x), dtype), dtype=dtype) for x in input]
 
 
 def tensors(tensors: Any, control_inputs: Any = None, name: str | None = None) -> list[Any]:

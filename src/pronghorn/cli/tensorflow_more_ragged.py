@@ -8,6 +8,7 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.data.ragged import RaggedTensor, taken, values_of
+from pronghorn.data.tensor_spec import dtype_name
 
 
 def row_splits_to_segment_ids(splits: Any, name: str | None = None, out_type: Any = "int64") -> Any:
@@ -17,7 +18,7 @@ def row_splits_to_segment_ids(splits: Any, name: str | None = None, out_type: An
     [0, 0, 2]
     """
     lengths = np.diff(np.asarray(splits))
-    return ops.convert_to_tensor(np.repeat(np.arange(len(lengths)), lengths), dtype=str(out_type))
+    return ops.convert_to_tensor(np.repeat(np.arange(len(lengths)), lengths), dtype=dtype_name(out_type))
 
 
 def segment_ids_to_row_splits(
@@ -25,7 +26,7 @@ def segment_ids_to_row_splits(
 ) -> Any:
     """`tf.ragged.segment_ids_to_row_splits`: where rows end, by the row of each value."""
     counts = np.bincount(np.asarray(segment_ids, "int64"), minlength=0 if num_segments is None else int(num_segments))
-    return ops.convert_to_tensor(np.concatenate([[0], np.cumsum(counts)]), dtype=str(out_type))
+    return ops.convert_to_tensor(np.concatenate([[0], np.cumsum(counts)]), dtype=dtype_name(out_type))
 
 
 def stack_dynamic_partitions(data: Any, partitions: Any, num_partitions: Any, name: str | None = None) -> RaggedTensor:

@@ -17,6 +17,7 @@ from pronghorn import ops
 from pronghorn.cli.tensorflow_regex import compiled, rewritten
 from pronghorn.data.element import Text, as_text, each, text_of
 from pronghorn.data.ragged import RaggedTensor
+from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.graph.strings import has_strings, on_host
 from pronghorn.layers.preprocessing.fingerprint import fingerprint64, murmur64, siphash
 
@@ -187,7 +188,7 @@ def to_number(input: Any, out_type: Any = "float32", name: str | None = None) ->
     Raises:
         ValueError: for a string that is none.
     """
-    dtype = str(out_type)
+    dtype = dtype_name(out_type)
 
     def number(x: bytes) -> Any:
         try:

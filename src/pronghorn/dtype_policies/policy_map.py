@@ -37,6 +37,10 @@ class DTypePolicyMap(MutableMapping):
         for pattern in self._policies:
             budget.check_pattern(pattern)
 
+    def convert_input(self, x: Any, autocast: bool, dtype: str) -> Any:
+        """``x`` as a tensor, as the default policy makes it; see `DTypePolicy.convert_input`."""
+        return self._default.convert_input(x, autocast, dtype)
+
     @property
     def name(self) -> str:
         return f"map_{self.default_policy.name}"

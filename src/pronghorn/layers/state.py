@@ -362,6 +362,17 @@ class StatefulOperation(Operation):
         if state.foreign is not None:
             state.foreign.keep(self._losses)
 
+    def add_metric(self, *args: Any, **kwargs: Any) -> None:
+        """Of Keras 2.
+
+        Raises:
+            NotImplementedError: always, as in Keras 3.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} {self.name!r}: `add_metric` is of Keras 2. Make a keras.metrics object in __init__ "
+            "and call its update_state in call, or name the metric in compile(metrics=[...])."
+        )
+
     @property
     def losses(self) -> list[Tensor]:
         """What `add_loss` and regularizers contribute to the loss, for this layer and those below."""

@@ -181,8 +181,8 @@ class SKLearnTransformer(_Wrapper, TransformerMixin, BaseEstimator):
     ...     return model
     >>> x = np.random.default_rng(0).normal(size=(40, 3))
     >>> transformer = SKLearnTransformer(network, fit_kwargs={"epochs": 1, "verbose": 0}).fit(x, x[:, :2])
-    >>> transformer.transform(x).shape
-    (40, 2)
+    >>> transformer.transform(x).shape, transformer.predict(x).shape
+    ((40, 2), (40, 2))
     """
 
     def fit(self, X: Any, y: Any = None, **kwargs: Any) -> SKLearnTransformer:
@@ -196,3 +196,7 @@ class SKLearnTransformer(_Wrapper, TransformerMixin, BaseEstimator):
         """Return what the model gives for each sample."""
         X = self._checked(X)
         return np.asarray(self.model_.predict(X, verbose=0))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return what the model gives for each sample: the same as `transform`."""
+        return self.transform(X)

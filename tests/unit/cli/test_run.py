@@ -270,7 +270,8 @@ def test_tensorflow_stand_in_for_small_things(run):
         print(int(f(1)), int(g(2)), tf.constant(["a"])[0], tf.float32, tf.config.list_physical_devices("GPU"))
         """
     )
-    assert result.stdout == "1 2 b'a' float32 []\n", result.stderr
+    written = "1 2 tf.Tensor(b'a', shape=(), dtype=string) <dtype: 'float32'> []\n"
+    assert result.stdout == written, result.stderr
 
 
 def test_shapes_of_tensors_are_tensorflows(run):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 
+import numpy as np
 import pytest
 
 from pronghorn import dtype_policies, layers, mixed_precision
@@ -98,3 +99,9 @@ def test_a_table_without_a_default_policy_goes_by_the_one_in_force_where_it_is_l
     loaded = dtype_policies.deserialize(config)
     names = [loaded[path].name for path in ("dense", "last", "other")]
     assert names == ["int8_from_mixed_bfloat16", "mixed_bfloat16", "mixed_bfloat16"]
+
+
+def test_a_map_converts_inputs_as_its_default_policy():
+    found = dtype_policies.DTypePolicyMap("mixed_float16")
+    assert found.convert_input(np.ones(2, "float32"), True, "float16").dtype == "float16"
+    assert found.convert_input(np.ones(2, "int32"), True, "float16").dtype == "int32"

@@ -534,3 +534,8 @@ def test_the_type_in_which_weights_of_layers_inside_are_read(outer, policy, auto
     inner = Scaled(dtype=policy, autocast=autocast)
     Scaled(inner=inner, dtype=outer)(np.ones((2, 3), "float32"))
     assert inner.seen == seen
+
+
+def test_add_metric_says_what_to_write_instead():
+    with pytest.raises(NotImplementedError, match=r"'old'.*update_state"):
+        layers.Dense(1, name="old").add_metric(np.ones(2), name="mean")
