@@ -263,6 +263,10 @@ def _is_invariant(node: Node, invariant: set[Value]) -> bool:
     return all(v in invariant for v in node.outputs)
 
 
+def _is_zero(value: Value) -> bool:
+    return value.node is not None and value.node.prim is P.constant and not value.node.params["value"].any()
+
+
 class _Later:
     """Sums over all steps that are cheaper as one operation after the loop.
 
@@ -289,7 +293,7 @@ class _Later:
             return False
         if node.prim.name == "add":
             return all(self._possible(v) for v in node.inputs)
-        if node.prim.name in ("transpose", "reshape"):
+        if node.prim.name in ("transpose", "reshape") or (node.prim.name == "pad" and _is_zero(node.inputs[1])):
             return self._possible(node.inputs[0])
         if node.prim.name == "reduce_sum" or (node.prim.name == "dot_general" and not node.params["batch"][0]):
             return all(self._stackable(v) for v in node.inputs)
@@ -310,6 +314,9 @@ class _Later:
             return P.add(*(self.build(v) for v in node.inputs))
         if node.prim.name in ("transpose", "reshape"):
             return node.prim(self.build(node.inputs[0]), **node.params)
+        if node.prim.name == "pad":  # with zeros, whose sum is zero
+            inner = self.build(node.inputs[0])
+            return P.pad(inner, full((), inner.dtype, 0), **node.params)
         operands = [self.stacks[v] for v in node.inputs]
         if node.prim.name == "reduce_sum":
             return P.reduce_sum(operands[0], axes=(0, *(a + 1 for a in node.params["axes"])))

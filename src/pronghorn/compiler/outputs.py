@@ -28,7 +28,8 @@ def place_outputs(program: Program, num_results: int, variables: Sequence[Value]
     """
     graph = program.graph
     roots = [program.aliases.get(v, v) for v in graph.outputs]
-    made_by = {v: k for k in program.kernels for v in k.writes}
+    made_by = {program.aliases.get(v, v): k for k in program.kernels for v in k.writes}
+    in_parts = {program.aliases[v] for k in program.kernels for v in k.writes if v in program.aliases}
     first: list[Kernel] = []  # copies of old values, before anything is overwritten
     last: list[Kernel] = []
 
@@ -47,7 +48,7 @@ def place_outputs(program: Program, num_results: int, variables: Sequence[Value]
     in_place: dict[Value, Value] = {}
     for root, variable in updates:
         kernel = made_by.get(root)
-        is_last = kernel is not None and last_read.get(variable, -1) <= order[kernel]
+        is_last = kernel is not None and last_read.get(variable, -1) <= order[kernel] and root not in in_parts
         if kernel is not None and is_last and root not in in_place and _may_overwrite(kernel, root, variable):
             in_place[root] = variable
         else:

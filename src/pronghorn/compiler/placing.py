@@ -1,8 +1,12 @@
-"""Arrays that are written straight into the padded array that a contraction reads.
+"""Arrays that are written straight into the padded or joined array that others read.
 
 A convolution reads its input with a border of zeros. Where that input is an array that some kernel writes, the kernel
 can write it there, inside of the padded one, and all who read it read it there; the border is filled apart. So no pass
 copies it. Where the input is a concatenation, its pieces are written next to one another.
+
+So are those of a concatenation that is stored, where they are computed element by element and have one shape: the
+gradients of a recurrent cell's gates, say. One loop computes them all, from what they share, where one over the whole
+would choose among them at every element.
 """
 
 from __future__ import annotations
@@ -26,12 +30,16 @@ JOINED = LOOKED_THROUGH | {"pad", "concatenate", "constant"}
 
 def place_parts(graph: Graph, stored: Storage, target: Target) -> None:
     """Give places inside of padded arrays to what these are made of, where no reader minds."""
-    if not any(node.prim.name == "pad" for node in graph.nodes):
+    if not any(node.prim.name in ("pad", "concatenate") for node in graph.nodes):
         return
     placing = _Placing(graph, stored, target)
     for node in graph.nodes:
-        if node.prim.name == "pad" and node.outputs[0] in stored:
+        if node.outputs[0] not in stored:
+            continue
+        if node.prim.name == "pad":
             placing.place(node)
+        elif node.prim.name == "concatenate":
+            placing.place_joined(node)
 
 
 class _Placing:
@@ -61,6 +69,30 @@ class _Placing:
         taken = [value for value, _ in pieces if self._may_lie_inside(value)]
         if not taken:
             return
+        self._put(whole, pieces, taken, tuple(self._borders(node)))
+
+    def place_joined(self, node: Node) -> None:
+        """Place the pieces of a concatenation, where a loop over one of them can compute them all."""
+        (whole,) = node.outputs
+        if whole in self.stored.places or whole in self.stored.frames or any(e == 0 for e in whole.shape):
+            return
+        pieces = list(_pieces_of(node, (0,) * len(whole.shape), self.stored))
+        if len({value.shape for value, _ in pieces}) > 1:
+            return
+        if not all(value.node is not None and value.node.prim.elementwise for value, _ in pieces):
+            return
+        taken = [value for value, _ in pieces if value not in self.fixed and value not in self.stored.frames]
+        if len(taken) == len(pieces):
+            self._put(whole, pieces, taken, ())
+
+    def _put(
+        self,
+        whole: Value,
+        pieces: list[tuple[Value, tuple[Extent, ...]]],
+        taken: list[Value],
+        borders: tuple[tuple[Value, ...], ...],
+    ) -> None:
+        """Give ``pieces`` their places in ``whole``: themselves if they are ``taken``, or else copies of them."""
         copies = []
         for value, start in pieces:
             part = value
@@ -68,7 +100,7 @@ class _Placing:
                 part = Value(value.aval, self.graph)
                 copies.append((part, value))
             self.stored.put(part, Place(whole, start))
-        self.stored.frames[whole] = Frame(tuple(self._borders(node)), tuple(copies))
+        self.stored.frames[whole] = Frame(borders, tuple(copies))
 
     def _may_lie_inside(self, value: Value) -> bool:
         """Whether a kernel can write ``value`` with gaps between its rows, and all others read it so."""
@@ -156,7 +188,12 @@ def _pieces(value: Value, start: tuple[Extent, ...], stored: Storage) -> Iterato
     node = value.node
     if value in stored or node is None or node.prim.name != "concatenate":
         yield value, start
-        return
+    else:
+        yield from _pieces_of(node, start, stored)
+
+
+def _pieces_of(node: Node, start: tuple[Extent, ...], stored: Storage) -> Iterator[tuple[Value, tuple[Extent, ...]]]:
+    """The same of a concatenation."""
     axis, at = node.params["axis"], start[node.params["axis"]]
     for piece in node.inputs:
         yield from _pieces(piece, (*start[:axis], at, *start[axis + 1 :]), stored)

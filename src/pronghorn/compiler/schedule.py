@@ -93,6 +93,7 @@ class Scheduler:
     def _drop_dead_stores(self) -> None:
         """Leave out stores that nothing reads, and kernels that are left with none."""
         needed = {view_of(v, self.stored) or v for v in self.graph.outputs}
+        needed.update(part for part, place in self.stored.places.items() if place.whole in needed)
         kept = []
         for kernel in reversed(self.kernels):
             if isinstance(kernel, Nest):
@@ -144,9 +145,27 @@ class Scheduler:
 
     def _copy_part(self, part: Value, source: Value, scope: str) -> None:
         """A part of a larger array that is a copy of ``source``, or computed like it."""
+        if self._store_twice(part, source):
+            return
         lowering, vars = Lowering(self.graph, self.stored), self._vars(part.shape)
         expr = lowering.element(source, tuple(map(Index.of, vars)))
         self._new(LoopKernel(vars=vars, stores=[self._store_at(part, expr, vars)], scope=scope), lowering, [part])
+
+    def _store_twice(self, part: Value, source: Value) -> bool:
+        """Have the kernel that computes ``source`` store it in ``part``, too, where it has it in registers."""
+        number = self.made_by.get(source, -1)
+        lowering = self.lowerings.get(number)
+        if lowering is None:
+            return False
+        kernel = self.kernels[number]
+        if not isinstance(kernel, LoopKernel) or kernel.domain != part.shape:
+            return False
+        index, expr = lowering.computed.get(source, ((), None))
+        if expr is None or index != tuple(map(Index.of, kernel.vars)) or len(kernel.stores) >= MOST_STORES:
+            return False
+        kernel.stores.append(self._store_at(part, expr, kernel.vars))
+        self.made_by[part] = number
+        return True
 
     def _map(self, value: Value, node: Node) -> None:
         frame = self.stored.frames.get(value)

@@ -72,15 +72,13 @@ GRAPH_STAGES: tuple[Stage[Graph], ...] = (
     Stage("blocks", _anywhere(compute_in_blocks)),
     Stage("simplify", _anywhere(simplify)),
     Stage("sparse", _anywhere(sparse_sums)),
+    Stage("pads", _anywhere(join_pads), is_general=True),
     Stage("decompose", decompose, is_needed=True),
     Stage("float8", _anywhere(widen_float8), is_needed=True),
     Stage("complex", _anywhere(split_complex), is_needed=True),
     Stage("dead", _anywhere(eliminate_dead)),
 )
-ENGINE_STAGES: tuple[Stage[Graph], ...] = (
-    *(stage for stage in GRAPH_STAGES if stage.is_general),
-    Stage("pads", _anywhere(join_pads)),
-)
+ENGINE_STAGES: tuple[Stage[Graph], ...] = tuple(stage for stage in GRAPH_STAGES if stage.is_general)
 """What comes before another library runs a graph."""
 
 PROGRAM_STAGES: tuple[Stage[Program], ...] = (Stage("pools", _anywhere(fuse_pools)),)

@@ -190,3 +190,28 @@ def test_numbers_of_loops_in_loops():
         given = [moved if i == number else a for i, a in enumerate((u, h, xs))]
         slope = (run(graph, given)[0] - found[0]) / step
         np.testing.assert_allclose(found[1 + number][(0,) * array.ndim], slope, rtol=1e-4, atol=1e-5)
+
+
+def test_a_row_of_a_bias_is_summed_after_the_loop():
+    def cell(b, h, x):
+        row = P.reshape(P.slice(b, start=(1, 0), limit=(2, UNITS), stride=(1, 1)), shape=(UNITS,))
+        h = P.tanh(P.add(P.add(h, P.broadcast_in_dim(row, shape=(BATCH, UNITS), dims=(1,))), x))
+        return [h, h]
+
+    def gradients(b, h, xs):
+        body = trace_body(cell, [Aval((2, UNITS), "float64"), STATE, STATE])
+        _, ys = scan(body, [b], [h], [xs])
+        loss = P.reduce_sum(P.mul(ys, ys), axes=(0, 1, 2))
+        return [loss, *backward([loss], None, [b])]
+
+    made = trace(gradients, [Aval((2, UNITS), "float64"), STATE, Aval((LENGTH, BATCH, UNITS), "float64")]).graph
+    graph = join_loops(verify(made))
+    assert not {"reduce_sum", "pad"} & {
+        name for n in graph.nodes if n.prim is P.scan for name in names(n.params["body"])
+    }
+    rng = np.random.default_rng(0)
+    b, h, xs = (rng.standard_normal(v.aval.shape) for v in graph.inputs)
+    _, slope = run(graph, [b, h, xs])
+    step = 1e-6 * np.eye(2 * UNITS).reshape(-1, 2, UNITS)
+    numeric = [(run(graph, [b + d, h, xs])[0] - run(graph, [b - d, h, xs])[0]) / 2e-6 for d in step]
+    np.testing.assert_allclose(np.asarray(slope).ravel(), np.ravel(numeric), rtol=1e-6, atol=1e-8)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pronghorn import ops
+from pronghorn import Variable, jit, ops
 from pronghorn.autodiff.backward import backward
 from pronghorn.backends.llvm import Executable
 from pronghorn.backends.numpy import run
@@ -179,3 +179,49 @@ def test_random_networks_are_exact(seed, monkeypatch):
         inputs = [draw.integers(-1, 2, [batch if d is BATCH else d for d in s]).astype("float32") for s in shapes]
         for got, expected in zip(executable(*inputs), run(made.graph, inputs), strict=True):
             np.testing.assert_array_equal(got, expected)
+
+
+def gates(a, b, c, d):
+    """Pieces of one shape, of which two share most of their work and one stands twice."""
+    shared = ops.tanh(a) * b
+    first, second = shared * c, shared * d
+    return [ops.concatenate([first, second, first], axis=-1)]
+
+
+def gates_twice(a, b, c, d):
+    """Two arrays that have a piece in common, and another reader of that."""
+    shared = ops.tanh(a) * b
+    both = ops.concatenate([shared * c, shared * d], axis=-1)
+    other = ops.concatenate([shared * c, shared + d], axis=-1)
+    return [ops.matmul(both, ops.transpose(other)), other, ops.sum(shared * c, axis=0)]
+
+
+@pytest.mark.parametrize("fn", [gates, gates_twice])
+@pytest.mark.parametrize(("rows", "columns"), [(5, 32), (1, 1), (0, 3), (33, 7)])
+def test_joined_pieces(fn, rows, columns):
+    made = trace(fn, [Aval((BATCH, columns), "float32")] * 4)
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal((rows, columns)).astype("float32") for _ in range(4)]
+    found = Executable(made)(*arrays)
+    for x, y in zip(found, run(made.graph, arrays), strict=True):
+        np.testing.assert_allclose(np.asarray(x), np.asarray(y), rtol=1e-5, atol=1e-5)
+
+
+def test_pieces_that_are_joined_are_one_loop():
+    graph = trace(gates, [Aval((BATCH, 32), "float32")] * 4).graph
+    (kernel,) = lower(rewrite(graph, host_target()), host_target()).kernels
+    assert isinstance(kernel, LoopKernel)
+    assert kernel.domain == (BATCH, 32)
+    assert len(kernel.stores) == 3
+
+
+def test_a_variable_that_becomes_joined_pieces_is_not_changed_before_it_is_read():
+    v = Variable(np.arange(8, dtype="float32").reshape(2, 4))
+
+    @jit
+    def swap():
+        x = v.tensor
+        v.assign(ops.concatenate([x[:, 2:] * 2.0, x[:, :2] * 3.0], axis=1))
+
+    swap()
+    np.testing.assert_array_equal(v.numpy(), [[4, 6, 0, 3], [12, 14, 12, 15]])

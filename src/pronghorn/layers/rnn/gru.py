@@ -89,16 +89,19 @@ class GRUCell(DenseCell):
             inner = ops.matmul(h, kernel)
             if self.bias is not None:
                 inner = ops.add(inner, self.bias[1])
-            gates = self.recurrent_activation(projected[..., : 2 * units] + inner[..., : 2 * units])
-            z, r = gates[..., :units], gates[..., units:]
+            z, r = self._gates(projected, inner)
             new = projected[..., 2 * units :] + r * inner[..., 2 * units :]
         else:
             inner = ops.matmul(h, kernel[:, : 2 * units])
-            gates = self.recurrent_activation(projected[..., : 2 * units] + inner)
-            z, r = gates[..., :units], gates[..., units:]
+            z, r = self._gates(projected, inner)
             new = projected[..., 2 * units :] + ops.matmul(r * h, kernel[:, 2 * units :])
         h = z * before + (1.0 - z) * self.activation(new)
         return h, [h]
+
+    def _gates(self, projected: Any, inner: Any) -> list[Any]:
+        """The update and the reset gate, each ``[batch, units]`` as the state, so that one loop computes a step."""
+        parts = [slice(k * self.units, (k + 1) * self.units) for k in range(2)]
+        return [self.recurrent_activation(projected[..., part] + inner[..., part]) for part in parts]
 
 
 class GRU(CellRNN):
