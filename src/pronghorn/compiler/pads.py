@@ -1,8 +1,8 @@
 """Stage *pads*: a sum of arrays that are padded with zeros, each where the others are, is one concatenation.
 
 The gradients of the parts of an array, such as the gates of a recurrent layer, are padded and added. Libraries that run
-graphs read all of the arrays for every element of such a sum; for one of a concatenation they read one. Our own compiler
-has one loop compute all parts of a concatenation that have one shape (`placing.py`).
+graphs read all of the arrays for every element of such a sum; for one of a concatenation they read one. Our own
+compiler has one loop compute all parts of a concatenation that have one shape (`placing.py`).
 
     add(pad(a, 0, high=n), pad(b, 0, low=m)) = concatenate(a, b)       a has m elements along the axis, b has n
 
