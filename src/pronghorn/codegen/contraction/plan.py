@@ -281,10 +281,10 @@ def _partials(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], longest
     panel = tile.vectors * tile.lanes * size_of(llvm_type(spec.b.dtype))
     streamed = steps * (panel + LINE_BYTES)  # a step of a tile reads its vectors of B, and at least a line of A
     operands = span_of(spec, "a") + span_of(spec, "b")
-    if tiles <= 2 or streamed <= machine.l2_bytes or operands <= 2 * machine.l2_bytes:
+    if tiles <= 2 or streamed <= machine.l2_bytes * 3 // 4 or operands <= 2 * machine.l2_bytes:
         return 1
     by_panel = -(-steps // _panel_steps(tile, spec, machine))
-    whole = min(-(-operands // CHUNK_BYTES), MOST_PARTIALS)
+    whole = min(-(-operands // min(CHUNK_BYTES, machine.l2_bytes * 3 // 4)), MOST_PARTIALS)
     columns = prod(typical(axis.extent) for axis in spec.axes if not axis.reduced and axis.b != 0)
     read_again = -(-columns // (tile.vectors * tile.lanes)) * span_of(spec, "a")
     if 4 * results * by_panel + read_again < 4 * results * whole:
