@@ -46,7 +46,7 @@ MOST_PARTIALS = 64
 MANY_PANELS = 64  # of B, which are units enough for many threads
 LEAST_PACKED = 128  # rows and columns from which copying both operands pays
 LEAST_BLOCK = 48  # steps, or reading and writing the sums takes long
-CHUNK_BYTES = 768 * 1024  # of A and B, where they are large
+CHUNK_BYTES, SMALL_CHUNK_BYTES = 768 * 1024, 384 * 1024  # of A and B, where they are large
 PACK_ROWS = 64  # that reuse a panel before packing it pays at all
 FEW_ROWS = 24  # up to which reading B once, as it lies, beats writing and reading a copy
 MANY_ROWS = 512  # that reuse a panel before packing it is a small part of the time
@@ -281,10 +281,10 @@ def _partials(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], longest
     panel = tile.vectors * tile.lanes * size_of(llvm_type(spec.b.dtype))
     streamed = steps * (panel + LINE_BYTES)  # a step of a tile reads its vectors of B, and at least a line of A
     operands = span_of(spec, "a") + span_of(spec, "b")
-    if tiles <= 2 or streamed <= machine.l2_bytes * 3 // 4 or operands <= 2 * machine.l2_bytes:
+    if tiles <= 2 or streamed <= min(machine.l2_bytes, _chunk_bytes(machine)) or operands <= 2 * machine.l2_bytes:
         return 1
     by_panel = -(-steps // _panel_steps(tile, spec, machine))
-    whole = min(-(-operands // min(CHUNK_BYTES, machine.l2_bytes * 3 // 4)), MOST_PARTIALS)
+    whole = min(-(-operands // _chunk_bytes(machine)), MOST_PARTIALS)
     columns = prod(typical(axis.extent) for axis in spec.axes if not axis.reduced and axis.b != 0)
     read_again = -(-columns // (tile.vectors * tile.lanes)) * span_of(spec, "a")
     if 4 * results * by_panel + read_again < 4 * results * whole:
@@ -294,6 +294,12 @@ def _partials(choice: VectorChoice, tile: Tile, depth: tuple[Axis, ...], longest
     if whole < FEW_PARTIALS <= affordable and _blocks(choice, tile, depth, _chunks(longest, FEW_PARTIALS), machine):
         whole = FEW_PARTIALS
     return whole if whole <= affordable else 1
+
+
+def _chunk_bytes(machine: Machine) -> int:
+    """What of A and B stays in the second-level cache while a chunk's tiles go by: processors with AVX-512 have one of
+    a megabyte or more, others mostly half of that or less."""
+    return CHUNK_BYTES if machine.vector_bits == 512 else SMALL_CHUNK_BYTES
 
 
 def _panel_steps(tile: Tile, spec: Contraction, machine: Machine) -> int:
