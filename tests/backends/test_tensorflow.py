@@ -111,3 +111,15 @@ def test_what_numpy_computes_is_there_outside_of_traced_functions(tf_engine, nam
     expected = IMPLEMENTATIONS[name](*arrays, **params)
     for g, e in zip(got if isinstance(got, tuple) else [got], expected if isinstance(expected, tuple) else [expected]):
         np.testing.assert_allclose(tf_engine.to_numpy(g), e, **tolerance("float32"))
+
+
+def test_dilated_depthwise_convolutions_do_not_ask_for_onednn(tf_engine):
+    """TensorFlow's own code has none; a model exported on one processor is served on others."""
+    import tensorflow as tf
+
+    settings = {"strides": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (2, 2), "groups": 4}
+    x, w = RNG.random((2, 7, 7, 4), "float32"), RNG.random((3, 3, 1, 4), "float32")
+    graph = trace(lambda a, b: [P.conv(a, b, **settings)], [Aval(v.shape, "float32") for v in (x, w)]).graph
+    called = tf.function(lambda a, b: tf_engine.run(graph, [a, b])).get_concrete_function(x, w)
+    assert not any("Depthwise" in op.type for op in called.graph.get_operations())
+    np.testing.assert_allclose(called(x, w)[0], run(graph, [x, w])[0], rtol=1e-5)

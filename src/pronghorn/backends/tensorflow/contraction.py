@@ -74,7 +74,8 @@ class _Kind:
             return False
         dilated = any(d != 1 for d in self.dilation)
         if self.groups > 1:
-            return self.is_depthwise and len(set(self.strides)) == 1 and not (dilated and gradient)
+            # Dilated ones it has with oneDNN only, which it takes where there is AVX-512.
+            return self.is_depthwise and len(set(self.strides)) == 1 and not dilated
         return not (dilated and (gradient or self.rank == 3))
 
     def padded(self, x: Any) -> Any:
