@@ -18,7 +18,6 @@ from pronghorn.data.element import check_shape
 from pronghorn.data.tensor_spec import TensorShape
 from pronghorn.graph.active import is_plain_code
 from pronghorn.graph.tensor import Tensor
-from pronghorn.runtime.arena import aligned_copy
 
 #: Of which variable a slice is a part, and which, by the slice's id as long as it is there.
 _PARTS: dict[int, tuple[Variable, Any]] = {}
@@ -153,7 +152,7 @@ class Variable(pronghorn.Variable):
             value = ops.convert_to_tensor(value, dtype=self.dtype)
             _check_described(value.shape, self._described)
             if value.shape != self.shape:
-                self._array = aligned_copy(value.numpy())
+                self.replace(np.asarray(value))
                 return self
         return super().assign(value)
 

@@ -33,6 +33,17 @@ class _Overlays(threading.local):
 overlays = _Overlays()
 
 
+class _Reshaped:
+    """How often some variable has got another shape: what is compiled holds for the shapes that variables had."""
+
+    count = 0
+
+
+def times_reshaped() -> int:
+    """How often variables have got another shape."""
+    return _Reshaped.count
+
+
 _classes: list[type] = []
 _told: list[Callable[[type], object]] = []
 
@@ -229,6 +240,13 @@ class GraphVariable(Operators):
             self._array = aligned_copy(np.asarray(tensor.numpy()))
             self._shared = False
         return self
+
+    def replace(self, array: np.ndarray) -> None:
+        """Have a copy of an array be the value, which may have another shape."""
+        if array.shape != self.shape:
+            _Reshaped.count += 1
+        self._array = aligned_copy(array)
+        self._shared = False
 
     def assign_add(self, value: Any) -> Self:
         """Add ``value`` in place."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pronghorn.graph.dim import SymbolicDimError
 from pronghorn.graph.guards import HoldsOnce
+from pronghorn.graph.variable import times_reshaped
 
 if TYPE_CHECKING:
     from pronghorn.trainers.step import Program
@@ -25,9 +26,10 @@ class Variants:
     number's first batch runs eagerly, so that a loop over sizes does not compile for ever.
     """
 
-    __slots__ = ("_concrete", "_failures", "_found", "_seen", "_symbolic")
+    __slots__ = ("_concrete", "_failures", "_found", "_reshaped", "_seen", "_symbolic")
 
     def __init__(self) -> None:
+        self._reshaped = times_reshaped()
         self._found: dict[Hashable, Program] = {}  # by extents
         self._symbolic: list[Program] = []
         self._concrete: dict[Hashable, Program] = {}  # by extents, the oldest first
@@ -36,6 +38,8 @@ class Variants:
 
     def find(self, extents: Hashable, samples: int | None) -> Program | None:
         """The program for a batch, or None. `samples`: the one number of samples that all its arrays have, if any."""
+        if self._reshaped != times_reshaped():
+            self._forget_reshaped()
         program = self._found.get(extents)
         if program is None and samples:
             numbers = {"batch": samples}
@@ -43,6 +47,14 @@ class Variants:
             if program is not None:
                 self._remember(extents, program)
         return program
+
+    def _forget_reshaped(self) -> None:
+        """Leave out the programs with a variable that has got another shape since they were made."""
+        self._reshaped = times_reshaped()
+        kept = set(filter(_suits_variables, self.programs()))
+        self._symbolic = [program for program in self._symbolic if program in kept]
+        self._concrete = {extents: program for extents, program in self._concrete.items() if program in kept}
+        self._found = {extents: program for extents, program in self._found.items() if program in kept}
 
     def programs(self) -> list[Program]:
         """All of them."""
@@ -84,3 +96,9 @@ class Variants:
         if len(self._found) >= MOST_REMEMBERED:
             self._found = dict(self._concrete)
         self._found[extents] = program
+
+
+def _suits_variables(program: Program) -> bool:
+    traced = program.traced
+    inputs = traced.graph.inputs[len(traced.graph.inputs) - len(traced.variables) :]
+    return all(v.shape == taken.shape for v, taken in zip(traced.variables, inputs))

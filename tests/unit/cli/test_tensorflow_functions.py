@@ -227,3 +227,12 @@ def test_numbers_are_numpys_and_keys_of_dictionaries(value):
     assert isinstance(number, np.int32) and {3: "three"}[number] == "three"
     assert type(np.asarray(value)) is np.ndarray  # what asks for an array gets one
     assert isinstance(number * tf.constant([1, 2]), Tensor) and tf.constant([3]).numpy().shape == (1,)
+
+
+def test_compiled_functions_see_another_shape_of_a_variable():
+    v, other = tf.Variable([1.0, 2.0], shape=[None]), tf.Variable([1.0])
+    doubled, unchanged = tf.function(lambda: v * 2), tf.function(lambda: other + 1)
+    for value in ([1, 2], [3, 4, 5], [6], [], [1, 2]):
+        v.assign(value)
+        same(doubled(), [2 * x for x in value])
+        same(unchanged(), [2])
