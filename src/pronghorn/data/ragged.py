@@ -10,7 +10,7 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.data.element import Array, Text, as_element, as_text
-from pronghorn.data.tensor_spec import TensorShape
+from pronghorn.data.tensor_spec import TensorShape, dtype_name
 from pronghorn.graph.tensor import OPERATORS, Tensor
 
 
@@ -199,7 +199,7 @@ class RaggedTensor:
 
     def nrows(self, out_type: Any = None, name: Any = None) -> Any:
         """Return the number of rows, as an array without axes."""
-        return ops.convert_to_tensor(np.asarray(len(self), "int64"), dtype=str(out_type or "int64"))
+        return ops.convert_to_tensor(np.asarray(len(self), "int64"), dtype=dtype_name(out_type or "int64"))
 
     def row_lengths(self, axis: int = 1, name: Any = None) -> Any:
         """Return the lengths of the rows, or of the rows in rows."""

@@ -111,7 +111,7 @@ def _policy_name(name: Any) -> str:
             f"DTypePolicy: Cannot convert {shown(name)} to an element type or a policy{nearest_clause(name, KNOWN)}. "
             "Use a type such as 'float32' or 'bfloat16', or 'mixed_bfloat16' or 'mixed_float16'."
         )
-    return name
+    return str.__str__(name)  # of a kind of string that is written otherwise, as TensorFlow's types are, too
 
 
 _default: DTypePolicy | None = None

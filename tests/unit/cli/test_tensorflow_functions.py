@@ -236,3 +236,13 @@ def test_compiled_functions_see_another_shape_of_a_variable():
         v.assign(value)
         same(doubled(), [2 * x for x in value])
         same(unchanged(), [2])
+
+
+def test_counts_of_rows_are_of_the_type_that_is_asked_for():
+    rows = submodule("tensorflow.ragged").constant([[1, 2], []])
+    assert rows.nrows(tf.int32).dtype == "int32" and rows.nrows(out_type=tf.int64).dtype == "int64"
+
+
+def test_layers_name_their_type_plainly():
+    layer = layers.Dense(1, dtype=tf.float16)
+    assert type(layer.dtype) is str and type(layer.get_config()["dtype"]["config"]["name"]) is str
