@@ -11,6 +11,7 @@ from pronghorn import ops
 from pronghorn.cli.tensorflow_functions import constant
 from pronghorn.cli.tensorflow_sparse import SparseTensor
 from pronghorn.data.element import Text, as_text
+from pronghorn.data.tensor_spec import dtype_name
 
 _Row = set[Any]
 
@@ -56,9 +57,12 @@ def size(a: SparseTensor, validate_indices: bool = True) -> Any:
 
 def _combined(name: str, a: Any, b: Any, operation: Callable[[_Row, _Row], _Row]) -> SparseTensor:
     a, b = (x if isinstance(x, SparseTensor) else constant(x) for x in (a, b))
-    for which, x in (("a", a), ("b", b)):
-        if not (isinstance(x, Text) or "int" in x.dtype or x.dtype == "string"):
-            raise TypeError(f"tf.sets.{name}: `{which}` has the type {x.dtype}; sets are of integers or strings.")
+    kinds = ["string" if isinstance(x, Text) else dtype_name(x.dtype) for x in (a, b)]
+    for which, kind in zip("ab", kinds):
+        if "int" not in kind and kind != "string":
+            raise TypeError(f"tf.sets.{name}: `{which}` has the type {kind}; sets are of integers or strings.")
+    if kinds[0] != kinds[1]:
+        raise TypeError(f"tf.sets.{name}: both are of one type; got {kinds[0]} and {kinds[1]}. See tf.cast.")
     outer = tuple(a.shape)[:-1]
     if not outer or tuple(b.shape)[:-1] != outer:
         raise ValueError(
@@ -69,7 +73,7 @@ def _combined(name: str, a: Any, b: Any, operation: Callable[[_Row, _Row], _Row]
     longest = max(map(len, found), default=0)
     places = [(*at, i) for at, row in zip(np.ndindex(*outer), found) for i in range(len(row))]
     values = [value for row in found for value in row]
-    is_text = isinstance(a, Text) or a.dtype == "string"
+    is_text = kinds[0] == "string"
     made: Any = as_text(values) if is_text else ops.convert_to_tensor(np.array(values, "int64"), dtype=a.dtype)
     return SparseTensor(places, made, (*outer, longest))
 

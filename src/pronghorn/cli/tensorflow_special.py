@@ -59,10 +59,14 @@ def _function(
         return made(of), gradients
 
     def function(*args: Any, name: str | None = None, **named: Any) -> Any:
-        given = [*args[: len(arguments)], *(named.pop(a) for a in arguments[len(args) :])]
+        missing = [a for a in arguments[len(args) :] if a not in named]
+        if missing or len(args) > len(arguments) + 1:  # TensorFlow's last one is the name
+            given = len(args) + len(named)
+            raise TypeError(f"tf.math.{own_name}: its arguments are {', '.join(arguments)}; got {given}.")
+        arrays = [*args[: len(arguments)], *(named.pop(a) for a in arguments[len(args) :])]
         if named:
             raise TypeError(f"tf.math.{own_name}: it has no argument {sorted(named)[0]!r}.")
-        return with_gradient(*(keeping_doubles(ops.convert_to_tensor)(x) for x in given))
+        return with_gradient(*(keeping_doubles(ops.convert_to_tensor)(x) for x in arrays))
 
     own_name = function.__name__ = name
     function.__doc__ = f"`tf.math.{name}` or `tf.math.special.{name}`: by SciPy."

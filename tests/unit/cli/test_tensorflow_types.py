@@ -172,8 +172,17 @@ def test_special_functions_sum_gradients_of_broadcast_arrays_and_refuse_what_the
     np.testing.assert_allclose(np.asarray(tape.gradient(y, x)), [[2 * 2 * 0.7]], rtol=1e-5)
     with pytest.raises(TypeError, match="arrays of floats"):
         math.zeta([2, 3], [1, 1])
+    for given in ([x], [x, x, "name", x]):
+        with pytest.raises(TypeError, match=r"zeta: its arguments are x, q; got \d"):
+            math.zeta(*given)
     with pytest.warns(UserWarning, match="runs eagerly"):
         np.testing.assert_allclose(tf.function(math.bessel_i1)(tf.constant([1.0])), [0.565159], rtol=1e-5)
+
+
+@pytest.mark.parametrize("other", [tf.constant([["a"]]), tf.constant([[1]], "int64")])
+def test_sets_of_two_types_are_refused(other):
+    with pytest.raises(TypeError, match="both are of one type; got int32 and"):
+        submodule("tensorflow.sets").union(tf.constant([[1]]), other)
 
 
 def test_graphs_and_raw_operations_name_what_is_there():
