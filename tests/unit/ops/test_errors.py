@@ -27,6 +27,8 @@ X = np.ones((2, 5, 5, 3), "float32")
         (lambda: ops.convert_to_tensor(X)[0, 9], IndexError, "out of range"),
         (lambda: ops.convert_to_tensor(X)[0, 0, 0, 0, 0], IndexError, "Too many indices"),
         (lambda: ops.convert_to_tensor(X)[np.array([1.5])], IndexError, "must be integers"),
+        (lambda: ops.convert_to_tensor(X)[True], IndexError, "single bool"),
+        (lambda: ops.convert_to_tensor(X)[ops.convert_to_tensor(False)], IndexError, "single bool"),
         (lambda: ops.max(np.ones((0, 2)), axis=0), ValueError, "pass initial="),
         (lambda: ops.conv(X, np.ones((3, 3, 2, 4))), ValueError, "channels"),
         (lambda: ops.conv(X, np.ones((6, 6, 3, 4))), ValueError, "smaller kernel"),

@@ -90,7 +90,7 @@ def _entry(k: Any) -> Any:
         return k
     k = B.convert(k, "int32") if isinstance(k, (list, tuple)) and not len(k) else B.convert(k)
     if not k.is_traced:
-        array = k.numpy()
+        array = np.asarray(k)
         if dtypes.is_float(k.dtype):
             raise IndexError(f"Indices must be integers, slices, None, ... or masks; got an array of {k.dtype}.")
         return int(array) if array.ndim == 0 and array.dtype != bool else array
