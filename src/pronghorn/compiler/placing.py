@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pronghorn.compiler.contractions import covers
-from pronghorn.compiler.costs import typical
+from pronghorn.compiler.costs import MOST_STORES, typical
 from pronghorn.compiler.lowering import CONTRACTIONS, REDUCTIONS, is_virtual
 from pronghorn.compiler.pooled import pooled_operands
 from pronghorn.compiler.storage import Frame, Place, Storage
@@ -77,8 +77,8 @@ class _Placing:
         if whole in self.stored.places or whole in self.stored.frames or any(e == 0 for e in whole.shape):
             return
         pieces = list(_pieces_of(node, (0,) * len(whole.shape), self.stored))
-        if len({value.shape for value, _ in pieces}) > 1:
-            return
+        if len(pieces) > MOST_STORES or len({value.shape for value, _ in pieces}) > 1:
+            return  # each would be written by code of its own
         if not all(value.node is not None and value.node.prim.elementwise for value, _ in pieces):
             return
         taken = [value for value, _ in pieces if value not in self.fixed and value not in self.stored.frames]

@@ -215,6 +215,16 @@ def test_pieces_that_are_joined_are_one_loop():
     assert len(kernel.stores) == 3
 
 
+def test_many_joined_pieces_are_not_written_each_by_code_of_its_own():
+    def joined(count):
+        return trace(lambda x: [ops.concatenate([ops.tanh(x * n) for n in range(2, 2 + count)], axis=1)], avals).graph
+
+    avals = [Aval((BATCH, 16), "float32")]
+    for count, stores in ((8, 8), (9, 1)):
+        (kernel,) = lower(rewrite(joined(count), host_target()), host_target()).kernels
+        assert len(kernel.stores) == stores
+
+
 def test_a_variable_that_becomes_joined_pieces_is_not_changed_before_it_is_read():
     v = Variable(np.arange(8, dtype="float32").reshape(2, 4))
 
