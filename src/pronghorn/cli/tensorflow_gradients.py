@@ -42,7 +42,7 @@ def gradients(
 
     >>> import pronghorn
     >>> pronghorn.jit(lambda x: gradients(x * x, x)[0])(pronghorn.ops.array(3.0)).numpy()
-    array(6., dtype=float32)
+    np.float32(6.0)
     """
     sources = list(xs) if isinstance(xs, list | tuple) else [xs]
     if stop_gradients is not None:

@@ -157,7 +157,7 @@ def while_loop(
     With JAX's engine chosen, JAX runs a loop whose body calls JAX's own functions: it calls the body a few times only.
 
     >>> while_loop(lambda i: i < 5, lambda i: (i + 2,), (0,))[0].numpy()
-    array(6, dtype=int32)
+    np.int32(6)
     """
     sequence = isinstance(loop_vars, (tuple, list))
     state = tuple(loop_vars) if sequence else (loop_vars,)
@@ -250,7 +250,7 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
     """Apply ``body_fun(i, value) -> value`` for ``i`` from ``lower`` up to, but without, ``upper``.
 
     >>> fori_loop(0, 4, lambda i, v: v + i, 0).numpy()
-    array(6, dtype=int32)
+    np.int32(6)
     """
     low, high = (_known(b) for b in (lower, upper))
     value = tree.map_structure(B.convert, init_val)
@@ -495,7 +495,7 @@ def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callabl
     ... def twice(x):
     ...     return x * 2, lambda upstream: upstream * 10
     >>> twice(ops.convert_to_tensor(3.0)).numpy()
-    array(6., dtype=float32)
+    np.float32(6.0)
     """
 
     @functools.wraps(f)

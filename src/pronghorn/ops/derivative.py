@@ -28,7 +28,7 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
         TypeError: when called, if `f` returns more than one array.
 
     >>> grad(lambda x, y: x * y, argnums=(0, 1))(2.0, 3.0)[1].numpy()
-    array(2., dtype=float32)
+    np.float32(2.0)
     """
 
     @functools.wraps(f)

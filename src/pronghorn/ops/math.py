@@ -27,7 +27,7 @@ def erf(x: Any) -> Tensor:
     """The error function.
 
     >>> erf(0.5).numpy()
-    array(0.5204999, dtype=float32)
+    np.float32(0.5204999)
     """
     return P.erf(B.to_float(x))
 
@@ -58,7 +58,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """``log(sum(exp(x)))`` over ``axis``, without overflow.
 
     >>> logsumexp([0.0, 0.0]).numpy()
-    array(0.6931472, dtype=float32)
+    np.float32(0.6931472)
     """
     x = B.to_float(x)
     axes = B.axes_of(axis, x.ndim)

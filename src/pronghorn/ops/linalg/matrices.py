@@ -274,7 +274,7 @@ def det(x: Any) -> Tensor:
     """The determinant of square matrices.
 
     >>> det([[2.0, 1.0], [0.0, 3.0]]).numpy()
-    array(6., dtype=float32)
+    np.float32(6.0)
     """
     packed, sign = _triangle(_matrices("det", x, square=True))
     return P.mul(P.reduce_prod(packed, axes=(packed.ndim - 1,)), B.cast(sign, packed.dtype))
@@ -388,7 +388,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
         ValueError: for an unknown ``ord``, or one that does not fit the number of axes.
 
     >>> norm([3.0, 4.0]).numpy()
-    array(5., dtype=float32)
+    np.float32(5.0)
     """
     x = B.to_float(x)
     if axis is None:

@@ -184,7 +184,7 @@ def sigmoid(x: Any) -> Tensor:
     """``1 / (1 + exp(-x))``.
 
     >>> sigmoid(0.0).numpy()
-    array(0.5, dtype=float32)
+    np.float32(0.5)
     """
     return P.logistic(B.to_float(x))
 
@@ -261,7 +261,7 @@ def gelu(x: Any, approximate: bool = True) -> Tensor:
         approximate: whether to take the formula with tanh instead of the exact one with erf.
 
     >>> gelu(1.0, approximate=False).numpy()
-    array(0.8413447, dtype=float32)
+    np.float32(0.8413447)
     """
     x = B.to_float(x)
     half = P.mul(x, B.full_like(x, 0.5))

@@ -61,7 +61,7 @@ def divide(x1: Any, x2: Any) -> Tensor:
     """``x1 / x2``, element by element; integers give floats.
 
     >>> divide(1, 4).numpy()
-    array(0.25, dtype=float32)
+    np.float32(0.25)
     """
     return P.div(*B.operands(x1, x2, dtype=_float_result(x1, x2)))
 
@@ -287,7 +287,7 @@ def hypot(x1: Any, x2: Any) -> Tensor:
     """The length of the vector ``(x1, x2)``, without overflow.
 
     >>> hypot(3.0, 4.0).numpy()
-    array(5., dtype=float32)
+    np.float32(5.0)
     """
     x, y = (P.abs(t) for t in B.operands(x1, x2, dtype=_float_result(x1, x2)))
     long, short = P.max(x, y), P.min(x, y)

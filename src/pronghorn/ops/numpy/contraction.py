@@ -77,7 +77,7 @@ def dot(x1: Any, x2: Any) -> Tensor:
     """Products summed: the last axis of ``x1`` is gone through along with the only or last but one of ``x2``.
 
     >>> dot([1, 2], [3, 4]).numpy()
-    array(11, dtype=int32)
+    np.int32(11)
     """
     x, y = _product_operands(x1, x2)
     if x.ndim == 0 or y.ndim == 0:

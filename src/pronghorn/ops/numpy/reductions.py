@@ -77,7 +77,7 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The mean along ``axis``, or of all elements; integers give floats.
 
     >>> mean([1, 2, 4]).numpy()
-    array(2.3333333, dtype=float32)
+    np.float32(2.3333333)
     """
     x = B.to_float(x)
     return mean_of(x, B.axes_of(axis, x.ndim), keepdims)
@@ -221,7 +221,7 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The index of the greatest element along ``axis``, or in the flattened array, as int32; the first of equals.
 
     >>> argmax([1, 5, 5]).numpy()
-    array(1, dtype=int32)
+    np.int32(1)
     """
     return _arg(P.argmax, x, axis, keepdims)
 
@@ -347,7 +347,7 @@ def nanmean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The mean along ``axis`` of what is not NaN.
 
     >>> nanmean([1.0, float("nan"), 3.0]).numpy()
-    array(2., dtype=float32)
+    np.float32(2.0)
     """
     x = B.to_float(x)
     return P.div(sum(replace_nan(x, 0), axis, keepdims), sum(_numbers(x, x.dtype), axis, keepdims))

@@ -51,7 +51,7 @@ def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Tensor:
         axis: the axis of the samples.
 
     >>> trapezoid([1.0, 2.0, 3.0]).numpy()
-    array(4., dtype=float32)
+    np.float32(4.0)
     """
     y = B.to_float(y)
     axis = B.axis_of(axis, y.ndim)
@@ -76,7 +76,7 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Tensor:
     """The mean along ``axis``, in which each element may count with a weight.
 
     >>> average([1.0, 3.0], weights=[3.0, 1.0]).numpy()
-    array(1.5, dtype=float32)
+    np.float32(1.5)
     """
     dtype = B.float_dtype(*(B.weak_name(v) for v in (x, weights) if v is not None))
     x = B.cast(x, dtype)
@@ -259,7 +259,7 @@ def i0(x: Any) -> Tensor:
     """The modified Bessel function of the first kind and order 0.
 
     >>> i0(0.0).numpy()
-    array(1., dtype=float32)
+    np.float32(1.0)
     """
     x = B.to_float(x)
     size = P.abs(x)

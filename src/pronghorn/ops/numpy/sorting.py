@@ -232,7 +232,7 @@ def quantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims:
         keepdims: whether the axes stay, with extent 1.
 
     >>> quantile([1.0, 2.0, 4.0], 0.5).numpy()
-    array(2., dtype=float32)
+    np.float32(2.0)
     """
     return _quantile(B.to_float(x), q, axis, method, keepdims, skip_nan=False)
 
@@ -289,7 +289,7 @@ def nanmedian(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """`median` of what is not NaN.
 
     >>> nanmedian([1.0, float("nan"), 3.0]).numpy()
-    array(2., dtype=float32)
+    np.float32(2.0)
     """
     return _quantile(B.to_float(x), 0.5, axis, "midpoint", keepdims, skip_nan=True)
 
