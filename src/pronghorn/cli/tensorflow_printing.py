@@ -25,15 +25,6 @@ def _below(text: str) -> str:
     return f"\n{text}" if "\n" in text else text
 
 
-def shown_type(dtype: Any) -> str:
-    """Return a type's name, whatever its `str` is.
-
-    >>> shown_type(DType("float32"))
-    'float32'
-    """
-    return dtype_name(dtype)
-
-
 def shown_tensor(x: Any) -> str:
     """Return what `print` writes of a tensor in TensorFlow.
 
@@ -55,7 +46,7 @@ def _extents(x: Any) -> tuple[int | None, ...]:
 
 
 def _type(x: Any) -> str:
-    return "string" if isinstance(x, Text) else shown_type(x.dtype)
+    return "string" if isinstance(x, Text) else dtype_name(x.dtype)
 
 
 def _is_traced(x: Any) -> bool:
@@ -113,8 +104,8 @@ _WRITING: dict[type, dict[str, Any]] = {
     UnknownShape: _OF_SHAPES,
     TensorSpec: {"__repr__": _spec_repr},
     DType: {
-        "__repr__": lambda dtype: f"tf.{shown_type(dtype)}",
-        "__str__": lambda dtype: f"<dtype: {shown_type(dtype)!r}>",
+        "__repr__": lambda dtype: f"tf.{dtype_name(dtype)}",
+        "__str__": lambda dtype: f"<dtype: {dtype_name(dtype)!r}>",
     },
 }
 _before: dict[type, dict[str, Any]] = {}

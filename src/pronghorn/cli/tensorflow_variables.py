@@ -12,10 +12,10 @@ from pronghorn import ops
 from pronghorn.cli.tensorflow_arrays import gather_nd
 from pronghorn.cli.tensorflow_doubles import keeping_doubles
 from pronghorn.cli.tensorflow_functions import constant
-from pronghorn.cli.tensorflow_printing import shown_shape, shown_type, shown_value
+from pronghorn.cli.tensorflow_printing import shown_shape, shown_value
 from pronghorn.cli.tensorflow_types import DType, IndexedSlices, Reference, type_of
 from pronghorn.data.element import check_shape
-from pronghorn.data.tensor_spec import TensorShape
+from pronghorn.data.tensor_spec import TensorShape, dtype_name
 from pronghorn.graph.active import is_plain_code
 from pronghorn.graph.tensor import Tensor
 
@@ -159,7 +159,7 @@ class Variable(pronghorn.Variable):
     def __repr__(self) -> str:
         shape = tuple(self.shape) if self._described is None else shown_shape(self._described)
         value = f", numpy={shown_value(self.value)}" if is_plain_code() else ""
-        return f"<tf.Variable '{self._shown_name}:0' shape={shape} dtype={shown_type(self.dtype)}{value}>"
+        return f"<tf.Variable '{self._shown_name}:0' shape={shape} dtype={dtype_name(self.dtype)}{value}>"
 
     def get_shape(self) -> TensorShape:
         """Return the shape: None for extents that `shape=` left open."""

@@ -237,7 +237,7 @@ class GraphVariable(Operators):
         elif trace is not None:
             trace.write(self, tensor)
         else:
-            self._array = aligned_copy(np.asarray(tensor.numpy()))
+            self._array = aligned_copy(np.asarray(tensor))
             self._shared = False
         return self
 

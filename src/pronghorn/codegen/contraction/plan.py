@@ -530,16 +530,13 @@ def for_few_rows(many: Plan) -> Plan | None:
 def _with_kernels(partial: Plan, main: Kernel) -> Plan:
     """Adds the kernels before and after the main one, and their buffers."""
     kernels, scratch = [main], []
-    if partial.pack:
-        panels = Count(partial.vector.extent, partial.panel)
-        outer = tuple(Count(axis.extent) for axis in (*partial.outer_b(), *partial.depth_b()))
-        scratch.append(Scratch("packed B", partial.packed_dtype, _elements(partial.panel, panels, *outer)))
-        kernels.insert(0, Kernel("pack", Units.of(*pack_counts(partial)), PACK_CYCLES))
-    if partial.pack_rows:
-        rows = partial.of_rows()
-        panels, outer = Count(rows.vector.extent, rows.panel), tuple(Count(axis.extent) for axis in rows.depth_b())
-        scratch.append(Scratch("packed A", rows.packed_dtype, _elements(rows.panel, panels, *outer)))
-        kernels.insert(0, Kernel("pack_a", Units.of(*pack_counts(rows)), PACK_CYCLES * rows.panel / partial.panel))
+    packed = [("pack", "packed B", partial)] if partial.pack else []
+    packed += [("pack_a", "packed A", partial.of_rows())] if partial.pack_rows else []
+    for role, purpose, of in packed:
+        panels = Count(of.vector.extent, of.panel)
+        outer = tuple(Count(axis.extent) for axis in (*of.outer_b(), *of.depth_b()))
+        scratch.append(Scratch(purpose, of.packed_dtype, _elements(of.panel, panels, *outer)))
+        kernels.insert(0, Kernel(role, Units.of(*pack_counts(of)), PACK_CYCLES * of.panel / partial.panel))
     if partial.chunks:
         buffer, combine = partial_sums(partial)
         scratch.append(buffer)
