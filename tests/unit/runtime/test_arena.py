@@ -1,3 +1,5 @@
+import os
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -24,6 +26,18 @@ def test_an_integer_shape_is_a_vector():
 @pytest.mark.parametrize("count", [3, 5_000_000])
 def test_zeros(count):
     assert not aligned_zeros((count,), "int32").any()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("count", [100, 5_000_000])
+def test_a_forked_child_writes_into_memory_of_its_own(count):
+    array = aligned_zeros((count,), "float32")
+    child = os.fork()
+    if child == 0:
+        array[:] = 1
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert not array.any()
 
 
 def test_reserve_grows_and_never_shrinks():
