@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pronghorn.callbacks.event_file import bytes_field, varint
+from pronghorn.graph.user_code import warn
 from pronghorn.utils.arguments import is_integer
 
 _FIRST = 3  # the first step worth measuring: one compiles, and the next, which has clocks, pays for page faults
@@ -61,12 +62,16 @@ class Profiler:
 
     def end(self) -> None:
         """No more is measured; what was is written."""
-        if self._is_done or self._function is None:
+        if self._is_done:
             return
         self._is_done = True
-        profiles = self._function.stop_profiles(self._kept)
+        profiles = [] if self._function is None else self._function.stop_profiles(self._kept)
         self._kept = []
         if not profiles:
+            warn(
+                f"TensorBoard: no trace was written: profile_batch asks for batch {self._first}, counted from 1 (the "
+                f"first {_FIRST - 1} are never measured), and the training had fewer batches or runs eagerly."
+            )
             return
         folder = self._folder / "plugins" / "profile" / time.strftime("%Y_%m_%d_%H_%M_%S")
         folder.mkdir(parents=True, exist_ok=True)

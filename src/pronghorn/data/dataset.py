@@ -138,7 +138,9 @@ class Dataset(MoreSteps):
     def range(*arguments: Any, output_type: Any = "int64", name: str | None = None) -> Dataset:
         """Return numbers like Python's `range`."""
         numbers, kind = range(*map(int, arguments)), np.dtype(output_type).type
-        return Dataset(lambda: (kind(number) for number in numbers), len(numbers))
+        found = Dataset(lambda: (kind(number) for number in numbers), len(numbers))
+        found._spec = TensorSpec((), kind)
+        return found
 
     @staticmethod
     def zip(*datasets: Any, name: str | None = None) -> Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,6 +36,7 @@ def global_norm(tensors: Sequence[Any]) -> Tensor:
 
 
 def clip_by_global_norm(tensors: Sequence[Any], limit: float) -> list[Any]:
-    """Scale all gradients down together, to the common norm `limit`, if it is greater."""
-    scale = limit / ops.maximum(global_norm(tensors), limit)
+    """Scale all gradients down together, to the common norm `limit`, if it is greater; NaN where it is infinite."""
+    together = global_norm(tensors)
+    scale = limit / ops.maximum(ops.where(ops.isfinite(together), together, math.nan), limit)
     return [None if x is None else ops.convert_to_tensor(x) * scale for x in tensors]

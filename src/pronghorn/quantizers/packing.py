@@ -24,7 +24,7 @@ def pack_int4(arr: Any, axis: int = 0, dtype: str = "int8") -> tuple[Any, tuple[
         The bytes, their shape, and the extent of the axis before.
 
     Raises:
-        ValueError: for another ``dtype``.
+        ValueError: for another ``dtype``, or integers that need more bits.
         TypeError: if the array is not of that type.
 
     Example:
@@ -48,7 +48,7 @@ def pack_int2(arr: Any, axis: int = 0, dtype: str = "int8") -> tuple[Any, tuple[
         The bytes, their shape, and the extent of the axis before.
 
     Raises:
-        ValueError: for another ``dtype``.
+        ValueError: for another ``dtype``, or integers that need more bits.
         TypeError: if the array is not of that type.
 
     Example:
@@ -107,7 +107,14 @@ def _packed(name: str, bits: int, arr: Any, axis: int, dtype: str) -> tuple[Any,
     _check_type(name, dtype)
     if dtypes.name_of(arr.dtype) != dtype:
         raise TypeError(f"{name}: arr is {dtypes.name_of(arr.dtype)}, but dtype={dtype!r}; cast it before.")
-    values = np.moveaxis(ops.convert_to_numpy(arr), axis, 0).view(np.uint8)
+    given = ops.convert_to_numpy(arr)
+    low, high = (0, 2**bits - 1) if dtype == "uint8" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    if given.size and (given.min() < low or given.max() > high):
+        raise ValueError(
+            f"{name}: {bits} bits hold the integers from {low} to {high} of {dtype}, but arr has some from "
+            f"{given.min()} to {given.max()}; scale or clip it before."
+        )
+    values = np.moveaxis(given, axis, 0).view(np.uint8)
     count, each = len(values), 8 // bits
     full = np.zeros((-(-count // each) * each, *values.shape[1:]), np.uint8)
     full[:count] = values & 2**bits - 1

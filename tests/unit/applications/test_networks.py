@@ -181,6 +181,16 @@ def test_the_checksum_is_checked(site, home, monkeypatch):
     pretrained_network()
 
 
+def test_a_damaged_file_in_the_folder_is_to_be_deleted(site, home):
+    home.mkdir(parents=True)
+    source = site.folder / "tensorflow/keras-applications/mobilenet/mobilenet_2_5_128_tf.h5"
+    (home / source.name).write_bytes(source.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=rf"^MobileNet: .*Delete {home / source.name}, and the next call downloads"):
+        pretrained_network()
+    (home / source.name).unlink()
+    pretrained_network()
+
+
 def test_without_a_network_one_line_says_where_to_put_the_file(home, monkeypatch):
     monkeypatch.setattr(pretrained, "HOST", "http://127.0.0.1:9/")
     monkeypatch.setattr(layers, "Input", None)

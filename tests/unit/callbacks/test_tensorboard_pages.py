@@ -82,11 +82,13 @@ def test_the_same_bits_with_a_profile(tmp_path):
 
 
 def test_no_profile_where_nothing_was_measured(tmp_path):
-    trained(tmp_path, profile_batch=1000)
+    with pytest.warns(UserWarning, match="no trace was written: profile_batch asks for batch 1000"):
+        trained(tmp_path, profile_batch=1000)
     assert not (tmp_path / "plugins").exists()
     model = small()
     model.compile("sgd", "mse", run_eagerly=True)
-    trained(tmp_path / "eager", model, profile_batch=3)
+    with pytest.warns(UserWarning, match="runs eagerly"):
+        trained(tmp_path / "eager", model, profile_batch=3)
     assert not (tmp_path / "eager" / "plugins").exists()
     for batches in (-1, (5, 3), "a", 1.5, (1, 2, 3)):
         with pytest.raises(ValueError, match="profile_batch"):

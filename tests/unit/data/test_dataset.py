@@ -152,6 +152,25 @@ def test_from_generator_converts_to_the_signature():
     assert x.dtype == "uint8" and y == "a"
 
 
+def test_element_spec_of_numbers_and_their_batches():
+    numbers = Dataset.range(10)
+    shapes = {
+        "enumerate": [tuple(leaf.shape) for leaf in numbers.batch(1).enumerate().element_spec],
+        "zip": [tuple(leaf.shape) for leaf in Dataset.zip((numbers.batch(1), numbers.batch(2))).element_spec],
+        "batches of batches": tuple(numbers.batch(1).batch(2).element_spec.shape),
+        "concatenate": tuple(numbers.batch(1).concatenate(numbers.batch(2)).element_spec.shape),
+        "whole batches": tuple(numbers.batch(1, drop_remainder=True).element_spec.shape),
+    }
+    assert shapes == {
+        "enumerate": [(), (None,)],
+        "zip": [(None,), (None,)],
+        "batches of batches": (None, None),
+        "concatenate": (None,),
+        "whole batches": (1,),
+    }
+    assert numbers.element_spec.dtype == "int64" and Dataset.range(0).batch(2).element_spec.shape[0] is None
+
+
 def test_element_spec():
     spec = Dataset.from_tensor_slices((np.zeros((4, 2), "float32"), np.array(["a"] * 4))).element_spec
     assert spec == (TensorSpec((2,), "float32"), TensorSpec((), "string"))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pronghorn import GradientTape, Sequential, layers, ops, quantizers
+from pronghorn import GradientTape, Input, Model, Sequential, layers, ops, quantizers, saving
 
 X = np.random.default_rng(0).normal(size=(4, 6)).astype("float32")
 
@@ -257,3 +257,28 @@ def test_an_update_of_low_rank_comes_after_the_weights_that_are_there(layer):
     layer.enable_lora(2)
     assert [w.name for w in layer.weights][: len(before)] == before
     assert [w.name for w in layer.non_trainable_weights] == before[:1]
+
+
+@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
+@pytest.mark.parametrize(
+    "attention",
+    [
+        lambda: layers.MultiHeadAttention(2, 4, use_gate=True, name="heads"),
+        lambda: layers.GroupedQueryAttention(4, 2, 1, name="heads"),
+    ],
+)
+def test_attention_that_was_quantized_is_saved_and_read(attention, mode, tmp_path):
+    x = np.random.default_rng(0).normal(size=(2, 5, 8)).astype("float32")
+    inputs = Input((5, 8))
+    model = Model(inputs, attention()(inputs, inputs))
+    model.quantize(mode)
+    expected = model.predict(x, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again.predict(x, verbose=0), expected)
+    heads = again.get_layer("heads")
+    assert heads.dtype_policy["heads/query"].quantization_mode == mode and heads.compute_dtype == "float32"
+    again.save(tmp_path / "once_more.keras")
+    once_more = saving.load_model(tmp_path / "once_more.keras")
+    np.testing.assert_array_equal(once_more.predict(x, verbose=0), expected)
+    assert attention().get_config()["dtype"]["class_name"] == "DTypePolicy"

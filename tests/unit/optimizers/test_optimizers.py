@@ -130,6 +130,14 @@ def test_clipping():
         np.testing.assert_allclose(-w.numpy(), wanted, rtol=1e-6)
 
 
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+def test_a_global_norm_that_is_no_number_leaves_none(bad):
+    a, b = Variable([1.0, 2.0]), Variable([3.0])
+    gradients = [np.array([1.0, bad], "float32"), np.array([1.0], "float32")]
+    optimizers.SGD(1.0, global_clipnorm=1.0).apply(gradients, [a, b])
+    assert np.isnan(a.numpy()).all() and np.isnan(b.numpy()).all()
+
+
 def test_global_clipping_is_over_all_gradients():
     a, b = weight((0.0,), "a"), weight((0.0,), "b")
     optimizers.SGD(1.0, global_clipnorm=1.0).apply([np.array([3.0], "float32"), np.array([4.0], "float32")], [a, b])

@@ -90,6 +90,9 @@ def test_packing_refuses():
         quantizers.pack_int4(np.zeros((2, 2), "int32"), dtype="int32")
     with pytest.raises(TypeError, match="arr is float32, but dtype='int8'"):
         quantizers.pack_int4(np.zeros((2, 2), "float32"))
+    for pack, number, dtype in (("int2", 2, "int8"), ("int2", -3, "int8"), ("int4", 8, "int8"), ("int4", 16, "uint8")):
+        with pytest.raises(ValueError, match=f"hold the integers from .* but arr has some from {number} to {number}"):
+            getattr(quantizers, f"pack_{pack}")(np.array([number], dtype), dtype=dtype)
     with pytest.raises(TypeError, match="packed is float32.*int8 or uint8"):
         quantizers.unpack_int4(np.zeros((2, 2), "float32"), 2)
 

@@ -68,6 +68,40 @@ def test_weights_that_do_not_fit_change_nothing():
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights()))
 
 
+def dense_pair(*units):
+    return keras.Sequential([keras.Input((3,)), layers.Dense(4, name="first"), *[layers.Dense(n) for n in units]])
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_weights_of_other_shapes_are_passed_over_one_by_one(tmp_path, by_name):
+    saved = keras.Sequential([keras.Input((3,)), layers.Dense(4, name="first"), layers.Dense(2, name="end")])
+    saved.save(tmp_path / "saved.h5")
+    other = keras.Sequential([keras.Input((5,)), layers.Dense(4, name="first"), layers.Dense(3, name="end")])
+    before = other.get_weights()
+    with pytest.raises(ValueError, match="pass skip_mismatch=True"):
+        other.load_weights(tmp_path / "saved.h5", by_name=by_name)
+    assert all(np.array_equal(a, b) for a, b in zip(before, other.get_weights()))
+    saved.layers[0].bias.assign([1.0, 2.0, 3.0, 4.0])
+    saved.save(tmp_path / "saved.h5")
+    with pytest.warns(UserWarning, match="first/kernel.*not loaded|not loaded.*first/kernel"):
+        other.load_weights(tmp_path / "saved.h5", by_name=by_name, skip_mismatch=True)
+    np.testing.assert_array_equal(other.layers[0].bias.numpy(), [1, 2, 3, 4])  # as in Keras: it fits
+    np.testing.assert_array_equal(other.layers[0].kernel.numpy(), before[0])
+    np.testing.assert_array_equal(other.layers[1].kernel.numpy(), before[2])
+
+
+def test_layers_of_one_side_only_are_named(tmp_path):
+    dense_pair(4, 4, 4).save(tmp_path / "saved.h5")
+    other = keras.Sequential([keras.Input((3,)), layers.Dense(4, name="first"), layers.Dense(1, name="mine")])
+    with pytest.raises(
+        ValueError, match=r"has 4 layers.*model has 2.*Only in the file: dense.*only in the model: mine"
+    ):
+        other.load_weights(tmp_path / "saved.h5")
+    strange = keras.Sequential([keras.Input((3,)), layers.Dense(4, name="strange")])
+    with pytest.warns(UserWarning, match="nothing was loaded: no layer of the file .*strange"):
+        strange.load_weights(tmp_path / "saved.h5", by_name=True)
+
+
 def test_a_model_as_json():
     with h5py.File(FILES / "functional.h5") as file:
         text = file.attrs["model_config"]

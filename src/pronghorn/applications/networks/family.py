@@ -196,7 +196,7 @@ class Family:
         sources = images if asked.input_tensor is None else utils.get_source_inputs(images)
         model = models.Functional(sources, x, name=asked.name)
         if weights is not None:
-            model.load_weights(weights)
+            _load(model, weights, asked)
         return model
 
     def _features(self, x: Any, pooling: str | None) -> Any:
@@ -206,6 +206,15 @@ class Family:
             pool = layers.GlobalAveragePooling2D if average else layers.GlobalMaxPooling2D
             x = pool(name=self.pools[0 if average else 1])(x)
         return x if self.ending is None else self.ending(x)
+
+
+def _load(model: models.Functional, weights: Any, asked: Asked) -> None:
+    try:
+        model.load_weights(weights)
+    except ValueError as error:
+        if not asked.pretrained:
+            raise
+        raise asked.fail(f"{error} Delete {weights}, and the next call downloads it again.") from None
 
 
 def _check(asked: Asked) -> None:

@@ -6,7 +6,7 @@ import math
 import string
 from typing import Any, Unpack
 
-from pronghorn import ops
+from pronghorn import dtype_policies, ops
 from pronghorn.layers import settings
 from pronghorn.layers.activations.layers import Softmax
 from pronghorn.layers.arguments import WeightedArguments
@@ -66,6 +66,17 @@ class HeadsLayer(Layer):
             "activity_regularizer": self.activity_regularizer,
             "dtype": self._dtype_policy,
         }
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments; as `dtype`, where projections were quantized, policies by path."""
+        config = super().get_config()
+        own = self._dtype_policy
+        if isinstance(own, dtype_policies.DTypePolicyMap):
+            return config
+        others = {part.path: part._own_policy() for part in self._layers if part._is_quantized}
+        if others:
+            config["dtype"] = dtype_policies.serialize(dtype_policies.DTypePolicyMap(own, others))
+        return config
 
     def _weights_of_keys(self, scores: Any, mask: Any, asked_for: bool) -> Any:
         """The softmax of scores, 0 where masked.

@@ -48,7 +48,10 @@ class InputLayer(Layer):
         if input_tensor is not None and sparse:
             raise ValueError(f"Input {name!r}: sparse={sparse!r} contradicts its `input_tensor`, which is dense.")
         if ragged:
-            raise ValueError(f"Input {name!r}: `ragged=True` is not supported; pass dense arrays, padded.")
+            raise ValueError(
+                f"Input{'' if name is None else f' {name!r}'}: `ragged=True` is not supported, as in Keras on JAX; "
+                "pass dense arrays, padded, for instance by utils.pad_sequences."
+            )
         if "input_shape" in kwargs:
             warn(f"Input {name!r}: `input_shape` is an old name of the argument `shape`.")
             shape = kwargs.pop("input_shape")

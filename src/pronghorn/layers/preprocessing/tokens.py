@@ -15,7 +15,9 @@ STANDARDIZE = ("lower_and_strip_punctuation", "lower", "strip_punctuation")
 SPLIT = ("whitespace", "character")
 
 _WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _SPACE = re.compile(r"[ \t\n\v\f\r]+")
+_NO_SPACE = "\x1c\x1d\x1e\x1f"  # Python's ``split`` takes these for spaces
 
 
 def standardize(text: np.ndarray, how: Any) -> np.ndarray:
@@ -44,10 +46,15 @@ def standardize(text: np.ndarray, how: Any) -> np.ndarray:
     return result.reshape(text.shape)
 
 
+def _lower(text: str) -> str:
+    """Lower case of A to Z only, as in Keras: its vocabularies keep other letters as they were written."""
+    return text.lower() if text.isascii() else text.translate(_LOWER)
+
+
 _STANDARDIZERS: dict[str, Callable[[str], str]] = {
-    "lower": str.lower,
+    "lower": _lower,
     "strip_punctuation": lambda x: x.translate(_WITHOUT_PUNCTUATION),
-    "lower_and_strip_punctuation": lambda x: x.lower().translate(_WITHOUT_PUNCTUATION),
+    "lower_and_strip_punctuation": lambda x: _lower(x).translate(_WITHOUT_PUNCTUATION),
 }
 
 
@@ -59,12 +66,18 @@ def split(texts: np.ndarray, how: Any) -> list[list[str]]:
         how: one of `SPLIT`, or a function of an array of strings that returns a sequence of tokens for each.
     """
     if how == "whitespace":
-        return [x.split() if x.isascii() else [t for t in _SPACE.split(x) if t] for x in texts.tolist()]
+        return [_words(x) for x in texts.tolist()]
     if how == "character":
         return [list(x) for x in texts.tolist()]
     result = how(texts.astype(str))
     rows = result.to_list() if hasattr(result, "to_list") else result
     return [[t.decode("utf-8") if isinstance(t, bytes) else str(t) for t in row] for row in rows]
+
+
+def _words(text: str) -> list[str]:
+    if text.isascii() and not any(character in text for character in _NO_SPACE):
+        return text.split()
+    return [word for word in _SPACE.split(text) if word]
 
 
 def ngrams(tokens: list[str], sizes: tuple[int, ...]) -> list[str]:

@@ -230,7 +230,8 @@ def load_weights(model: Any, path: str | os.PathLike[str], shown: str, by_name: 
         path: of the file.
         shown: what messages call it.
         by_name: whether to go by the layers' names, and not by their order.
-        skip_mismatch: with `by_name`, whether layers with other shapes keep their weights, with a warning.
+        skip_mismatch: whether weights of other shapes, and layers with another number of them, stay as they are, with
+            a warning.
 
     Raises:
         ValueError: if they do not fit.
@@ -246,27 +247,48 @@ def assign_weights(model: Any, file: LegacyFile, by_name: bool = False, skip_mis
     top = _top_level(model)
     if top:
         own.append(("", top))
+    matches = _by_name(own, stored, file.shown) if by_name else _by_order(own, stored, file.shown)
     pairs: list[tuple[Any, np.ndarray]] = []
-    if by_name:
-        named = dict(own)
-        matches = [(name, named[name], arrays) for name, arrays in stored if name in named]
-    else:
-        if len(own) != len(stored):
-            raise ValueError(
-                f"{file.shown} has {len(stored)} layers with weights, but the model has {len(own)}: "
-                f"{_some([n for n, _ in stored])} against {_some([n for n, _ in own])}."
-            )
-        matches = [(name, variables, arrays) for (name, variables), (_, arrays) in zip(own, stored)]
     for name, variables, arrays in matches:
-        wrong = _misfit(name, variables, arrays)
-        if wrong is None:
-            pairs += zip(variables, arrays)
-        elif by_name and skip_mismatch:
-            warn(f"{file.shown}: not loaded: {wrong}")
-        else:
-            raise ValueError(f"{file.shown} does not fit the model, so nothing was changed: {wrong}")
+        fitting, wrong = _compare(name, variables, arrays)
+        if wrong and not skip_mismatch:
+            raise ValueError(
+                f"{file.shown} does not fit the model, so nothing was changed: {wrong[0]} If the model is meant to "
+                "differ from the file, pass skip_mismatch=True."
+            )
+        for sentence in wrong:
+            warn(f"{file.shown}: not loaded: {sentence}")
+        pairs += fitting
     for variable, array in pairs:
         variable.assign(array)
+
+
+_Owned = Sequence[tuple[str, list[Any]]]
+_Stored = Sequence[tuple[str, list[np.ndarray]]]
+_Matches = list[tuple[str, list[Any], list[np.ndarray]]]
+
+
+def _by_name(own: _Owned, stored: _Stored, shown: str) -> _Matches:
+    named = dict(own)
+    matches = [(name, named[name], arrays) for name, arrays in stored if name in named]
+    if own and not matches:
+        warn(
+            f"{shown}: nothing was loaded: no layer of the file ({_some([n for n, _ in stored])}) has the name of one "
+            f"of the model's ({_some([n for n, _ in own])})."
+        )
+    return matches
+
+
+def _by_order(own: _Owned, stored: _Stored, shown: str) -> _Matches:
+    if len(own) != len(stored):
+        ours, theirs = {name for name, _ in own}, {name for name, _ in stored}
+        raise ValueError(
+            f"{shown} has {len(stored)} layers with weights, but the model has {len(own)}, so nothing was changed. "
+            f"Only in the file: {_some([n for n, _ in stored if n not in ours])}; only in the model: "
+            f"{_some([n for n, _ in own if n not in theirs])}. To load the layers that have the same names, pass "
+            "by_name=True."
+        )
+    return [(name, variables, arrays) for (name, variables), (_, arrays) in zip(own, stored)]
 
 
 def _some(names: list[str]) -> str:
@@ -284,13 +306,19 @@ def _top_level(model: Any) -> list[Any]:
     return [v for v in ordered(model) if id(v) not in below]
 
 
-def _misfit(name: str, variables: Sequence[Any], arrays: Sequence[np.ndarray]) -> str | None:
+def _compare(
+    name: str, variables: Sequence[Any], arrays: Sequence[np.ndarray]
+) -> tuple[list[tuple[Any, np.ndarray]], list[str]]:
+    """The variables of a layer with the arrays that fit them, and a sentence on each that does not."""
     if len(variables) != len(arrays):
-        return f"the layer {name!r} has {len(variables)} weights, the file has {len(arrays)} for it."
+        return [], [f"the layer {name!r} has {len(variables)} weights, the file has {len(arrays)} for it."]
+    fitting, wrong = [], []
     for variable, array in zip(variables, arrays):
-        if tuple(variable.shape) != array.shape:
-            return f"{variable.path!r} has the shape {tuple(variable.shape)}, the file's array {array.shape}."
-    return None
+        if tuple(variable.shape) == array.shape:
+            fitting.append((variable, array))
+        else:
+            wrong.append(f"{variable.path!r} has the shape {tuple(variable.shape)}, the file's array {array.shape}.")
+    return fitting, wrong
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------

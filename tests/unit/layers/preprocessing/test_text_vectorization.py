@@ -147,3 +147,27 @@ def test_words_of_places_are_bytes_as_a_plain_array():
     words = layers.StringLookup(vocabulary=["a", "\u00e9"], invert=True)(np.array([[1, 2]]))
     assert words.tolist() == [["a", "\u00e9"]] and words[0, 1] == "\u00e9"
     assert words.numpy().tolist() == [[b"a", b"\xc3\xa9"]] and words[0].numpy().tolist() == [b"a", b"\xc3\xa9"]
+
+
+def test_letters_beyond_ascii_keep_their_case():
+    layer = layers.TextVectorization(vocabulary=["Äpfel", "äpfel", "ΣΑΣ", "i̇"])
+    assert layer(["ÄPFEL, Äpfel", "äpfel!", "ΣΑΣ", "İ I i"]).numpy().tolist() == [
+        [2, 2, 0],
+        [3, 0, 0],
+        [4, 0, 0],
+        [1, 1, 1],
+    ]
+    lower = layers.TextVectorization(standardize="lower", split="character")
+    lower.adapt(["ÄA-"])
+    assert sorted(map(str, lower.get_vocabulary())) == ["", "-", "[UNK]", "a", "Ä"]
+
+
+def test_words_end_at_spaces_of_ascii_only():
+    layer = layers.TextVectorization(standardize=None)
+    layer.adapt(["a\x1cb c\x85d\u2003e\u00a0f\tg\x0bh"])
+    assert sorted(map(str, layer.get_vocabulary()[2:])) == [
+        "a\x1cb",
+        "c\x85d\u2003e\u00a0f",
+        "g",
+        "h",
+    ]
