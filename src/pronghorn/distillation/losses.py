@@ -117,7 +117,18 @@ class FeatureDistillation(_OfLosses):
         check_nesting(type(self).__name__, "loss", self.loss, "the teacher's outputs", teacher_outputs)
 
     def compute_loss(self, teacher_outputs: Any, student_outputs: Any, **kwargs: Any) -> Any:
-        return _summed(_mean_loss, self.loss, teacher_outputs, student_outputs)
+        try:
+            return _summed(_mean_loss, self.loss, teacher_outputs, student_outputs)
+        except ValueError as error:
+            shapes = [tree.map_structure(lambda x: tuple(x.shape), x) for x in (teacher_outputs, student_outputs)]
+            if shapes[0] == shapes[1]:
+                raise
+            raise ValueError(
+                f"FeatureDistillation: the teacher's {_output_of(self.teacher_layer_name)} has the shape {shapes[0]}, "
+                f"the student's {_output_of(self.student_layer_name)} {shapes[1]}, which the loss cannot compare: "
+                f"{error} Choose layers whose outputs have one shape, put a layer into the student that gives the "
+                "teacher's, or pass a function (y_true, y_pred) that compares them."
+            ) from error
 
     def get_config(self) -> dict[str, Any]:
         """The arguments."""
@@ -205,6 +216,10 @@ def _losses(whose: str, loss: Any) -> Any:
     if all(item is None for item in tree.flatten(found)):
         raise ValueError(f"{whose}: there is nothing to compare, got loss={shown(loss)}: give at least one loss.")
     return found
+
+
+def _output_of(layer: str | None) -> str:
+    return "output" if layer is None else f"layer {layer!r}"
 
 
 def _mean_loss(loss: Any, teacher: Any, student: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 from pronghorn import config, dtype_policies, ops
 from pronghorn._lazy import nearest_clause
 from pronghorn.graph import dtypes, strings
+from pronghorn.graph.foreign import is_sparse
 from pronghorn.graph.tensor import Tensor
 from pronghorn.saving import deserialize_keras_object, serialize_keras_object
 from pronghorn.symbolic.keras_tensor import KerasTensor
@@ -71,7 +72,8 @@ class DTypePolicy:
             if autocast and dtypes.is_float(x.dtype) and x.dtype != dtype:
                 return ops.cast(x, dtype)
             return x
-        if (hasattr(x, "__array__") or hasattr(x, "__pronghorn_tensor__")) and not strings.holds_text(x):
+        is_array = hasattr(x, "__array__") or hasattr(x, "__pronghorn_tensor__") or is_sparse(x)
+        if is_array and not strings.holds_text(x):
             x = ops.convert_to_tensor(x)
             if autocast and dtypes.is_float(x.dtype) and x.dtype != dtype:
                 return ops.cast(x, dtype)

@@ -12,6 +12,11 @@ from pronghorn.graph import dtypes
 _BYTES = ("bfloat16", *dtypes.FLOAT8)
 
 
+def is_sparse(x: Any) -> bool:
+    """Whether this is a sparse array of SciPy, JAX or TensorFlow, which `without_framework` fills up."""
+    return hasattr(x, "toarray") or hasattr(x, "todense") or (hasattr(x, "dense_shape") and hasattr(x, "indices"))
+
+
 def without_framework(x: Any, what: str = "x") -> Any:
     """Give an array of another framework as something that NumPy reads, and anything else as it is.
 

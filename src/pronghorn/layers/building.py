@@ -214,6 +214,11 @@ def check_positional(layer: Layer, args: tuple[Any, ...]) -> None:
                 "TextVectorization layer."
             )
         if value is not None and not isinstance(value, calls.TENSORS):
+            if hasattr(value, "ragged_rank"):
+                raise ValueError(
+                    f"Layer {layer.name!r} ({type(layer).__name__}) takes arrays, got rows of different lengths. Pad "
+                    "them to one length first, with x.to_tensor(); Embedding(mask_zero=True) skips the zeros."
+                )
             raise ValueError(
                 f"Layer {layer.name!r} ({type(layer).__name__}): arguments without a name are its inputs, which are "
                 f"tensors, got {value!r} of type {type(value).__name__}. Pass settings by keyword, data as an array "

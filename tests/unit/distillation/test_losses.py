@@ -109,3 +109,13 @@ def test_configs(loss):
 def test_a_base_without_compute_loss():
     with pytest.raises(NotImplementedError, match="write one that returns a scalar"):
         distillation.DistillationLoss().compute_loss(TEACHER, STUDENT)
+
+
+def test_features_of_other_shapes_name_both_layers():
+    loss = distillation.FeatureDistillation("mse", teacher_layer_name="wide", student_layer_name="thin")
+    with pytest.raises(ValueError, match=r"teacher's layer 'wide' has the shape \(2, 6\).*'thin' \(2, 4\).*Choose"):
+        loss.compute_loss(ops.ones((2, 6)), ops.ones((2, 4)))
+    with pytest.raises(ValueError, match="the teacher's output has the shape"):
+        distillation.FeatureDistillation("mse").compute_loss(ops.ones((2, 6)), ops.ones((2, 4)))
+    other = distillation.FeatureDistillation(lambda wide, thin: ops.mean(wide) - ops.mean(thin))
+    assert float(other.compute_loss(ops.ones((2, 6)), ops.ones((2, 4)))) == 0

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph.foreign import without_framework
 from pronghorn.graph.tensor import Tensor
 from pronghorn.variables import Variable
@@ -27,7 +28,7 @@ def to_array(data: Any) -> np.ndarray:
     return np.asarray(without_framework(data))
 
 
-def batches_of(data: Any, steps: int | None = None, layer: str = "adapt") -> Iterator[np.ndarray]:
+def batches_of(data: Any, steps: int | None = None, layer: str = "adapt") -> Iterator[Any]:
     """The batches of a data set.
 
     Args:
@@ -39,6 +40,9 @@ def batches_of(data: Any, steps: int | None = None, layer: str = "adapt") -> Ite
     Raises:
         TypeError: for anything else.
     """
+    if isinstance(data, RaggedTensor):
+        yield data
+        return
     if is_one_array(data):
         yield to_array(data)
         return
@@ -52,7 +56,7 @@ def batches_of(data: Any, steps: int | None = None, layer: str = "adapt") -> Ite
                 f"{layer}: each element of the data must be a batch: an array with a `.shape`, not {batch!r}. Gather "
                 "the elements in batches, or pass one array of all of them."
             )
-        yield to_array(batch)
+        yield batch if isinstance(batch, RaggedTensor) else to_array(batch)
 
 
 def _as_rows(data: list[Any], layer: str) -> np.ndarray:

@@ -12,12 +12,13 @@ from pronghorn.layers import settings
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.preprocessing import encoding, strings
 from pronghorn.layers.preprocessing.data_layer import DataLayer
+from pronghorn.layers.preprocessing.on_rows import RowsLayer
 from pronghorn.symbolic.keras_tensor import KerasTensor
 
 _MODES = ("count", "one_hot", "multi_hot")
 
 
-class CategoryEncoding(DataLayer):
+class CategoryEncoding(RowsLayer, DataLayer):
     """One-hot, multi-hot or count vectors for integers whose number of values is known.
 
     Args:
@@ -81,6 +82,14 @@ class CategoryEncoding(DataLayer):
         return encoding.encode(
             ops.cast(inputs, "int32"), self.output_mode, self.num_tokens, self.compute_dtype, count_weights
         )
+
+    def _indices_of(self, values: Any) -> np.ndarray:
+        indices = ops.convert_to_tensor(values)
+        self._check_range(indices)
+        return indices.numpy().astype("int64")
+
+    def _vectors(self) -> tuple[int, str, Any]:
+        return self.num_tokens, self.compute_dtype, None
 
     def _check_range(self, x: Tensor) -> None:
         if x.is_traced or not np.size(x.data):

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
+from pronghorn.data.ragged import RaggedTensor
 from pronghorn.layers import settings
 from pronghorn.layers.preprocessing import encoding
 from pronghorn.layers.preprocessing.batches import batches_of, to_array
 from pronghorn.layers.preprocessing.data_layer import DataLayer
+from pronghorn.layers.preprocessing.on_rows import RowsLayer
 from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
-class Discretization(DataLayer):
+class Discretization(RowsLayer, DataLayer):
     """The number of the bin that each value falls into, for bins that are given or learned with `adapt`.
 
     Args:
@@ -99,7 +101,7 @@ class Discretization(DataLayer):
 
     def update_state(self, data: Any) -> None:
         """Take more data into account; `finalize_state` then makes the boundaries."""
-        values = to_array(data)
+        values = to_array(data.flat_values if isinstance(data, RaggedTensor) else data)
         if values.dtype.kind not in "fiub" and values.dtype.name != "bfloat16":
             raise ValueError(
                 f"Discretization: adapt() needs numbers, got an array of {values.dtype}. For strings, use StringLookup."
@@ -119,14 +121,19 @@ class Discretization(DataLayer):
 
     # -- computation ------------------------------------------------------------------------------------------------
     def call(self, inputs: Any) -> Any:
+        indices = self._indices_of(ops.convert_to_tensor(inputs))
+        return encoding.encode(indices, self.output_mode, self._depth, self.output_dtype)
+
+    def _indices_of(self, values: Any) -> Any:
         if self.num_bins is not None and self.num_bins > 1 and not self.bin_boundaries:
             raise ValueError(
                 "Discretization: there are no boundaries yet. You need to pass `bin_boundaries` to the constructor, or "
                 "to call adapt(data) before you use the layer."
             )
-        inputs = ops.convert_to_tensor(inputs)
-        indices = ops.digitize(inputs, np.asarray(self.bin_boundaries, "float32"))
-        return encoding.encode(indices, self.output_mode, self._depth, self.output_dtype)
+        return ops.digitize(values, np.asarray(self.bin_boundaries, "float32"))
+
+    def _vectors(self) -> tuple[int, str, Any]:
+        return self._depth, self.output_dtype, None
 
     @property
     def _depth(self) -> int:

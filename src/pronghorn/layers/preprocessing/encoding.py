@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pronghorn import ops
 from pronghorn.graph.tensor import Tensor
 
@@ -42,6 +44,30 @@ def encode(
         vectors = vectors * ops.expand_dims(ops.reshape(weights, indices.shape), -1)
     counts = ops.sum(vectors, axis=axis)
     return counts if mode == "count" else counts * ops.cast(idf_weights, dtype)
+
+
+def encode_rows(
+    indices: np.ndarray, bounds: np.ndarray, mode: str, depth: int, dtype: str, idf_weights: Any = None
+) -> Tensor:
+    """A vector for each of some rows of different lengths, ``[rows, depth]``; see `encode`.
+
+    Args:
+        indices: those of all rows, one row after the other, ``[n]``.
+        bounds: where rows begin and end, ``[rows + 1]``.
+        mode: ``"multi_hot"``, ``"count"`` or ``"tf_idf"``.
+        depth: the vectors' length.
+        dtype: their element type.
+        idf_weights: the factor of each category ``[depth]``.
+
+    >>> encode_rows(np.array([0, 2, 2]), np.array([0, 3, 3]), "count", 3, "float32").tolist()
+    [[1.0, 0.0, 2.0], [0.0, 0.0, 0.0]]
+    """
+    rows = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+    inside = (indices >= 0) & (indices < depth)
+    places = rows[inside] * depth + indices[inside]
+    counts = np.bincount(places, minlength=(len(bounds) - 1) * depth).reshape(len(bounds) - 1, depth)
+    vectors = ops.cast(np.minimum(counts, 1) if mode == "multi_hot" else counts, dtype)
+    return vectors * ops.cast(idf_weights, dtype) if mode == "tf_idf" else vectors
 
 
 def encoded_shape(shape: Any, mode: str, depth: int | None) -> tuple[Any, ...]:

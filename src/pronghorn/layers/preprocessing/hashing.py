@@ -82,10 +82,16 @@ class Hashing(StringLayer):
             self._check_type(inputs.dtype, dtypes.is_float(inputs.dtype))
             bins = self._traced_bins(inputs)
         else:
-            array = strings.raw(inputs)
-            self._check_type(array.dtype, array.dtype.kind == "f")
-            bins = ops.convert_to_tensor(self._bins(array.astype("int64") if array.dtype == bool else array))
+            bins = ops.convert_to_tensor(self._indices_of(inputs))
         return encoding.encode(bins, self.output_mode, self.num_bins, self.compute_dtype)
+
+    def _indices_of(self, values: Any) -> np.ndarray:
+        array = strings.raw(values)
+        self._check_type(array.dtype, array.dtype.kind == "f")
+        return self._bins(array.astype("int64") if array.dtype == bool else array)
+
+    def _vectors(self) -> tuple[int, str, Any]:
+        return self.num_bins, self.compute_dtype, None
 
     def _check_type(self, dtype: Any, is_float: bool) -> None:
         if is_float:

@@ -3,6 +3,8 @@ back."""
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
 from typing import Any
 
@@ -10,10 +12,12 @@ import numpy as np
 
 from pronghorn import config as global_config
 from pronghorn import ops
+from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import settings
 from pronghorn.layers.preprocessing import encoding
 from pronghorn.layers.preprocessing.batches import batches_of, to_array
+from pronghorn.layers.preprocessing.on_rows import row_bounds
 from pronghorn.layers.preprocessing.on_strings import StringLayer
 from pronghorn.layers.preprocessing.vocabulary import TokenCounts, read_vocabulary, refuse_path, write_vocabulary
 from pronghorn.symbolic.keras_tensor import KerasTensor
@@ -233,8 +237,12 @@ class IndexLookup(StringLayer):
 
     def update_state(self, data: Any) -> None:
         """Count the tokens of more data; `finalize_state` then makes the vocabulary."""
+        if isinstance(data, RaggedTensor):
+            values = self._tokens_of(data.flat_values).tolist()
+            self._counts.add(values[start:end] for start, end in itertools.pairwise(row_bounds(data)))
+            return
         array = self._tokens_of(data)
-        rows = array.reshape(-1, 1) if array.ndim < 2 else array.reshape(array.shape[0], -1)
+        rows = array.reshape(-1, 1) if array.ndim < 2 else array.reshape(array.shape[0], math.prod(array.shape[1:]))
         self._counts.add(rows.tolist())
 
     def finalize_state(self) -> None:
@@ -274,6 +282,13 @@ class IndexLookup(StringLayer):
             return self._to_output(self._tokens_at(to_array(inputs)))
         places = self._places_of(self._tokens_of(inputs))
         return self._encode(ops.convert_to_tensor(places))
+
+    def _indices_of(self, values: Any) -> np.ndarray:
+        self._require_vocabulary()
+        return self._places_of(self._tokens_of(values))
+
+    def _vectors(self) -> tuple[int, str, Any]:
+        return self._depth() or 0, self._output_dtype(), self.idf_weights
 
     def _require_vocabulary(self) -> None:
         if not self._is_ready:

@@ -4,38 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph.strings import OpenStrings, has_strings, on_host
-from pronghorn.layers.layer import Layer
+from pronghorn.layers.preprocessing.on_rows import RowsLayer, is_of_rows
 
 
-class StringLayer(Layer):
+class StringLayer(RowsLayer):
     """A layer that may be called on strings. In a compiled step it runs in front of the compiled part."""
 
     _looks_at_values = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if args and isinstance(args[0], RaggedTensor):
-            return self._of_rows(args[0])
+        if is_of_rows(args) and not kwargs:
+            return self._of_rows_or_places(args[0])
         if not has_strings(*args):
             return super().__call__(*args, **kwargs)
         if isinstance(args[0], OpenStrings):
             return self._written_down(args[0])
         return on_host(lambda *values: super(StringLayer, self).__call__(*values, **kwargs), *args)
-
-    def _of_rows(self, rows: RaggedTensor) -> Any:
-        """The results for rows of different lengths: rows of the same lengths, one result for each entry.
-
-        Raises:
-            ValueError: for a mode of output that looks at whole rows.
-        """
-        mode = getattr(self, "output_mode", "int")
-        if mode != "int":
-            raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}): rows of different lengths go with output_mode='int' "
-                f"only, and it is {mode!r}. Pad them to one length first, with x.to_tensor()."
-            )
-        return rows.with_flat_values(self(rows.flat_values))
 
     def _written_down(self, inputs: OpenStrings) -> Any:
         """The results for strings of a model that is exported."""

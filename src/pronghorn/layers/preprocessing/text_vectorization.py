@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any, Unpack
 
 import numpy as np
@@ -15,6 +16,7 @@ from pronghorn.layers.preprocessing import encoding as encodings
 from pronghorn.layers.preprocessing import strings, tokens
 from pronghorn.layers.preprocessing.batches import batches_of
 from pronghorn.layers.preprocessing.index_lookup import MODES
+from pronghorn.layers.preprocessing.on_rows import rows_of
 from pronghorn.layers.preprocessing.on_strings import StringLayer
 from pronghorn.layers.preprocessing.string_lookup import StringLookup
 from pronghorn.layers.preprocessing.vocabulary import refuse_path
@@ -151,6 +153,9 @@ class TextVectorization(StringLayer):
 
     def update_state(self, data: Any) -> None:
         """Count the tokens of more texts; `finalize_state` then makes the vocabulary."""
+        if isinstance(data, RaggedTensor):
+            self._lookup_layer._counts.add(self._tokens_in_rows(data))
+            return
         text = strings.to_strings(data, self._encoding)
         self._lookup_layer._counts.add(self._token_rows(text.reshape(1) if text.ndim == 0 else text))
 
@@ -190,7 +195,10 @@ class TextVectorization(StringLayer):
                 )
             text = text[:, 0]
         text = tokens.standardize(text, self._standardize)
-        rows = text.reshape(text.shape[0], -1).tolist() if self._split is None else tokens.split(text, self._split)
+        if self._split is None:
+            rows = text.reshape(text.shape[0], math.prod(text.shape[1:])).tolist()
+        else:
+            rows = tokens.split(text, self._split)
         return rows if self._ngrams is None else [tokens.ngrams(row, self._ngrams) for row in rows]
 
     def call(self, inputs: Any) -> Any:
@@ -204,20 +212,25 @@ class TextVectorization(StringLayer):
         places = self._padded(rows)
         return lookup._encode(ops.convert_to_tensor(places[0] if alone else places))
 
+    def _of_rows_or_places(self, x: Any) -> Any:
+        return self._of_rows(rows_of(x))
+
     def _of_rows(self, rows: RaggedTensor) -> Any:
+        self._lookup_layer._require_vocabulary()
+        found = self._tokens_in_rows(rows)
+        if self.ragged:
+            return self._of_different_lengths(found)
+        return self._lookup_layer._encode(ops.convert_to_tensor(self._padded(found)))
+
+    def _tokens_in_rows(self, rows: RaggedTensor) -> list[list[str]]:
         if self._split is not None or rows.ragged_rank > 1:
             raise ValueError(
                 f"Layer {self.name!r} (TextVectorization): rows of different lengths are rows of tokens, for which "
                 "split=None is needed; texts come in an array of shape (batch,)."
             )
-        self._lookup_layer._require_vocabulary()
         flat = tokens.standardize(strings.to_strings(rows.flat_values, self._encoding), self._standardize)
         found = [flat[start:end].tolist() for start, end in itertools.pairwise(rows.splits)]
-        if self._ngrams is not None:
-            found = [tokens.ngrams(row, self._ngrams) for row in found]
-        if self.ragged:
-            return self._of_different_lengths(found)
-        return self._lookup_layer._encode(ops.convert_to_tensor(self._padded(found)))
+        return found if self._ngrams is None else [tokens.ngrams(row, self._ngrams) for row in found]
 
     def _of_different_lengths(self, rows: list[list[str]]) -> RaggedTensor:
         rows = [row[: self._output_sequence_length] for row in rows]

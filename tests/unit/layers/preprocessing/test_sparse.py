@@ -45,6 +45,13 @@ def test_functions_give_the_same():
         np.testing.assert_array_equal(function(*arguments, sparse=True), function(*arguments))
 
 
+def test_layers_take_sparse_arrays():
+    x = sparse.coo_array(np.array([[0.0, 2.0], [0.0, 0.0], [1.0, 0.0]]))
+    for form in (x, x.tocsr(), x.tocsc()):
+        np.testing.assert_array_equal(layers.Dense(1, kernel_initializer="ones")(form), [[2], [0], [1]])
+    assert layers.Rescaling(2.0)(x).dtype == "float32"
+
+
 def test_models_take_sparse_arrays(tmp_path):
     x = sparse.random(20, 5, 0.3, format="csr", dtype="float32", random_state=0)
     model = Sequential([Input((5,), sparse=True), layers.Dense(2)])
