@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,22 @@ from pronghorn.data.element import Array, as_element, as_text, encoded, text_of
 from pronghorn.data.ragged import RaggedTensor, values_of
 from pronghorn.data.structure import leaves, map_leaves
 from pronghorn.data.tensor_spec import RaggedTensorSpec
+
+
+def checked_size(batch_size: Any) -> int:
+    """How many elements a batch has.
+
+    Raises:
+        TypeError: if it is no integer.
+        ValueError: if it is less than 1.
+    """
+    try:
+        count = operator.index(batch_size)
+    except TypeError:
+        raise TypeError(f"batch: batch_size={batch_size!r} must be an integer.") from None
+    if count < 1:
+        raise ValueError(f"batch: batch_size={count} must be 1 or more.")
+    return count
 
 
 def stack(*parts: Any) -> Any:

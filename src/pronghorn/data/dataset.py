@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.data import storing
-from pronghorn.data.batching import gathered, padded_elements, ragged
+from pronghorn.data.batching import checked_size, gathered, padded_elements, ragged
 from pronghorn.data.element import as_element, as_plain
 from pronghorn.data.lazy import Lazy, LazyBatch, Made
 from pronghorn.data.more_steps import MoreSteps
@@ -296,9 +296,7 @@ class Dataset(MoreSteps):
     def _batched(
         self, batch_size: Any, drop_remainder: bool, gather: Callable[[list[Any]], Any], are_rows: bool = False
     ) -> Dataset:
-        batch_size = int(batch_size)
-        if batch_size < 1:
-            raise ValueError(f"batch: batch_size={batch_size} must be 1 or more.")
+        batch_size = checked_size(batch_size)
 
         def chunks(elements: Iterator[Any]) -> Iterator[list[Any]]:
             while chunk := list(itertools.islice(elements, batch_size)):

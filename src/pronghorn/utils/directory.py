@@ -18,7 +18,7 @@ from pronghorn.data.dataset import Dataset
 from pronghorn.data.lazy import Lazy
 from pronghorn.data.tensor_spec import TensorSpec
 from pronghorn.utils import io
-from pronghorn.utils.arguments import shown
+from pronghorn.utils.arguments import is_integer, shown
 
 _AHEAD = 32  # files read at the same time by a few threads, while the model trains
 _READERS = 4
@@ -123,6 +123,8 @@ def check_split(validation_split: float | None, subset: str | None, shuffle: boo
     Raises:
         ValueError: if they do not fit together.
     """
+    if seed is not None and not is_integer(seed):
+        raise ValueError(f"{who}: `seed` must be an integer or None; got seed={seed!r}.")
     if validation_split is not None and validation_split != 0 and not 0 < validation_split < 1:
         raise ValueError(
             f"{who}: `validation_split` must be between 0 and 1, without these; got "

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config, ops
+from pronghorn._lazy import nearest_clause
 from pronghorn.data import formats
 from pronghorn.data.batching import stacked
 from pronghorn.data.tensor_spec import TensorSpec
 from pronghorn.ops.image import shares
-from pronghorn.ops.image.resizing import taps
+from pronghorn.ops.image.resizing import METHODS, taps
 from pronghorn.utils import directory as folders
 from pronghorn.utils.arguments import is_integer
 from pronghorn.utils.image import load_img
@@ -28,7 +29,7 @@ def image_dataset_from_directory(
     class_names: Any = None,
     color_mode: str = "rgb",
     batch_size: int | None = 32,
-    image_size: tuple[int, int] = (256, 256),
+    image_size: int | tuple[int, int] = (256, 256),
     shuffle: bool = True,
     seed: int | None = None,
     validation_split: float | None = None,
@@ -50,7 +51,7 @@ def image_dataset_from_directory(
         class_names: the folders in the order of their numbers, by default alphabetical.
         color_mode: `"grayscale"`, `"rgb"` or `"rgba"`.
         batch_size: images in a batch; None for images one by one.
-        image_size: `(height, width)` that all are resized to.
+        image_size: `(height, width)` that all are resized to; one number for squares.
         shuffle: whether to shuffle, anew in each round.
         seed: of the shuffling.
         validation_split: fraction reserved for validation; `subset` says which part is wanted.
@@ -100,8 +101,18 @@ def image_dataset_from_directory(
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ValueError(f"{who}: crop_to_aspect_ratio and pad_to_aspect_ratio exclude each other.")
     data_format = config.standardize_data_format(data_format)
-    if not isinstance(image_size, tuple | list) or len(image_size) != 2 or not all(map(is_integer, image_size)):
-        raise ValueError(f"{who}: `image_size` must be two integers, (height, width); got image_size={image_size!r}.")
+    size = (image_size, image_size) if is_integer(image_size) else image_size
+    if not isinstance(size, tuple | list) or len(size) != 2 or not all(is_integer(n) and n > 0 for n in size):
+        raise ValueError(
+            f"{who}: `image_size` must be two positive integers, (height, width); got image_size={image_size!r}."
+        )
+    height, width = size
+    method = interpolation.lower() if isinstance(interpolation, str) else interpolation
+    if method not in METHODS:
+        raise ValueError(
+            f"{who}: `interpolation` must be one of {', '.join(METHODS)}; got interpolation={interpolation!r}"
+            f"{nearest_clause(str(method), METHODS)}."
+        )
     library = formats.library(format, who)
     folders.check_split(validation_split, subset, shuffle, seed, who)
     files = folders.find(directory, labels, label_mode, class_names, _ENDINGS, follow_links, who)
@@ -114,16 +125,16 @@ def image_dataset_from_directory(
                 f"{who}: {path} cannot be read as an image: {error}. Replace the file or take it away."
             ) from error
         image = pixels[:, :, None] if pixels.ndim == 2 else pixels
-        if image.shape[:2] != tuple(image_size) or interpolation in shares.METHODS:  # those are filters
+        if image.shape[:2] != (height, width) or method in shares.METHODS:  # those are filters
             if pad_to_aspect_ratio and format != "grain":
-                image = _within_border(image, image_size, interpolation)
+                image = _within_border(image, (height, width), method)
             else:
-                image = resize(image, image_size, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio)
+                image = resize(image, (height, width), method, crop_to_aspect_ratio, pad_to_aspect_ratio)
         image = np.asarray(image, "float32")
         return np.transpose(image, (2, 0, 1)) if data_format == "channels_first" else image
 
     channels = _COLOR_MODES[color_mode]
-    shape = (channels, *image_size) if data_format == "channels_first" else (*image_size, channels)
+    shape = (channels, height, width) if data_format == "channels_first" else (height, width, channels)
     samples = folders.Samples(load, TensorSpec(shape), stacked)
     return folders.datasets(
         files, samples, label_mode, batch_size, shuffle, seed, validation_split, subset, verbose, library

@@ -10,6 +10,7 @@ from pronghorn.data import formats
 from pronghorn.data.batching import stacked
 from pronghorn.data.tensor_spec import TensorSpec
 from pronghorn.utils import directory as folders
+from pronghorn.utils.arguments import is_integer
 
 
 def text_dataset_from_directory(
@@ -59,6 +60,8 @@ def text_dataset_from_directory(
     """
     who = "text_dataset_from_directory"
     library = formats.library(format, who)
+    if max_length is not None and (not is_integer(max_length) or max_length < 1):
+        raise ValueError(f"{who}: `max_length` must be an integer above 0, or None; got max_length={max_length!r}.")
     folders.check_split(validation_split, subset, shuffle, seed, who)
     files = folders.find(directory, labels, label_mode, class_names, (".txt",), follow_links, who)
     load = _characters if format == "grain" else _bytes

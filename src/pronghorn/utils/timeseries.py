@@ -12,7 +12,7 @@ from pronghorn.data import formats
 from pronghorn.data.batching import stacked
 from pronghorn.data.dataset import Dataset
 from pronghorn.data.tensor_spec import TensorSpec
-from pronghorn.utils.arguments import INTEGER, check
+from pronghorn.utils.arguments import INTEGER, check, is_integer
 
 
 def timeseries_dataset_from_array(
@@ -69,6 +69,8 @@ def timeseries_dataset_from_array(
                 f"{name}: `{argument}` must be at least 1 and less than the {count} steps of the data; got "
                 f"{argument}={value}."
             )
+    if batch_size is not None and (not is_integer(batch_size) or batch_size < 1):
+        raise ValueError(f"{name}: `batch_size` must be an integer above 0, or None; got batch_size={batch_size!r}.")
     start = _index(name, "start_index", start_index, 0, count)
     end = _index(name, "end_index", end_index, count, count)
     if end <= start:

@@ -34,6 +34,10 @@ def test_batches():
     assert [type(element) for element in pairs] == [tuple]
     with pytest.raises(ValueError, match="different shapes"):
         list(Dataset.from_generator(lambda: [np.ones(1), np.ones(2)]).batch(2))
+    for size in (2.5, "2", None):
+        with pytest.raises(TypeError, match=f"batch_size={size!r} must be an integer"):
+            Dataset.range(3).batch(size)
+    assert len(Dataset.range(3).batch(np.int64(2))) == 2
     with pytest.raises(ValueError, match="batch_size=0"):
         data.batch(0)
 

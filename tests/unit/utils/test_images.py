@@ -69,6 +69,25 @@ def folder(pixels, tmp_path):
     return tmp_path
 
 
+def test_settings_of_resizing_are_checked_before_anything_is_read(folder):
+    square = utils.image_dataset_from_directory(folder, image_size=6, interpolation="Nearest", verbose=False)
+    assert next(iter(square))[0].shape[1:] == (6, 6, 3)
+    for setting, message in (
+        (
+            {"interpolation": "cubic"},
+            "`interpolation` must be one of nearest.*got interpolation='cubic'; nearest: bicubic",
+        ),
+        ({"interpolation": None}, "got interpolation=None"),
+        ({"image_size": 0}, "two positive integers.*got image_size=0"),
+        ({"image_size": (4, -1)}, "two positive integers"),
+        ({"image_size": (4, 4, 3)}, "two positive integers"),
+        ({"image_size": 2.5}, "two positive integers"),
+        ({"seed": "a"}, "`seed` must be an integer or None; got seed='a'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            utils.image_dataset_from_directory(folder, verbose=False, **setting)
+
+
 def test_folder_of_images(folder, pixels, capsys):
     data = utils.image_dataset_from_directory(folder, image_size=(10, 12), batch_size=4, shuffle=False)
     (images, labels), (rest, _) = data

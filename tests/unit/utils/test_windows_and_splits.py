@@ -100,3 +100,15 @@ def test_py_dataset():
         _ = utils.PyDataset().num_batches
     with pytest.raises(NotImplementedError, match="__getitem__"):
         utils.PyDataset()[0]
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, "a"])
+def test_windows_come_in_batches_of_one_or_more(size):
+    with pytest.raises(ValueError, match="`batch_size` must be an integer above 0, or None; got batch_size="):
+        utils.timeseries_dataset_from_array(np.arange(9.0), None, 3, batch_size=size)
+
+
+@pytest.mark.parametrize("length", [0, -1, 2.5, "a"])
+def test_texts_have_lengths_of_one_or_more(length, tmp_path):
+    with pytest.raises(ValueError, match="`max_length` must be an integer above 0, or None; got max_length="):
+        utils.text_dataset_from_directory(tmp_path, max_length=length)
