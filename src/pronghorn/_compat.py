@@ -38,7 +38,7 @@ PARTLY: dict[str, str] = {
     "ops.moments": "synchronized=True is for several devices",
     "ops.multi_hot": _DENSE,
     "ops.one_hot": _DENSE,
-    "utils.audio_dataset_from_directory": f"{_DATASET}; no ragged batches",
+    "utils.audio_dataset_from_directory": f"{_DATASET}, which goes with no ragged batches",
     "utils.image_dataset_from_directory": _DATASET,
     "utils.text_dataset_from_directory": _DATASET,
     "utils.timeseries_dataset_from_array": _DATASET,

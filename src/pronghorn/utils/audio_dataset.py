@@ -10,7 +10,7 @@ import numpy as np
 
 from pronghorn.data import formats
 from pronghorn.data.batching import padded_elements
-from pronghorn.data.tensor_spec import TensorSpec
+from pronghorn.data.tensor_spec import RaggedTensorSpec, TensorSpec
 from pronghorn.utils import directory as folders
 from pronghorn.utils.arguments import is_integer
 
@@ -39,7 +39,8 @@ def audio_dataset_from_directory(
         sampling_rate: samples a second that all are resampled to.
         output_sequence_length: samples that all are cut or padded to; by default those of a batch are padded to the
             longest of it.
-        ragged: not there.
+        ragged: whether batches are `data.RaggedTensor`s, whose rows keep their lengths, in place of padded arrays; not
+            with `format`.
 
     The other arguments are those of `image_dataset_from_directory`.
 
@@ -70,8 +71,11 @@ def audio_dataset_from_directory(
         raise ValueError(
             f"{who}: ragged samples keep their lengths, which contradicts output_sequence_length; give one of the two."
         )
-    if ragged:
-        raise ValueError(f"{who}: ragged batches are not there; without ragged=True samples are padded with zeros.")
+    if ragged and library is not None:
+        raise ValueError(
+            f"{who}: ragged batches are `data.RaggedTensor`s, which format={format!r} does not give. Leave out "
+            "`format`, or `ragged`: samples are padded with zeros."
+        )
     for name, value in (("sampling_rate", sampling_rate), ("output_sequence_length", output_sequence_length)):
         if value is not None and not is_integer(value):
             raise ValueError(f"{who}: `{name}` is an integer; got {name}={value!r}.")
@@ -89,7 +93,10 @@ def audio_dataset_from_directory(
             samples = np.pad(samples, ((0, output_sequence_length - len(samples)), (0, 0)))
         return samples
 
-    samples = folders.Samples(load, TensorSpec((output_sequence_length, None)), padded_elements, pad=True)
+    spec: Any = TensorSpec((output_sequence_length, None))
+    if ragged and batch_size is not None:
+        spec = RaggedTensorSpec((None, None), "float32", 0)
+    samples = folders.Samples(load, spec, padded_elements, pad=not ragged)
     return folders.datasets(
         files, samples, label_mode, batch_size, shuffle, seed, validation_split, subset, verbose, library
     )

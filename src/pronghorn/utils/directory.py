@@ -16,7 +16,7 @@ import numpy as np
 from pronghorn.data import formats
 from pronghorn.data.dataset import Dataset
 from pronghorn.data.lazy import Lazy
-from pronghorn.data.tensor_spec import TensorSpec
+from pronghorn.data.tensor_spec import RaggedTensorSpec, TensorSpec
 from pronghorn.utils import io
 from pronghorn.utils.arguments import is_integer, shown
 
@@ -154,7 +154,7 @@ class Samples:
     """
 
     load: Callable[[str], Any]
-    spec: TensorSpec
+    spec: TensorSpec | RaggedTensorSpec
     gather: Callable[[Sequence[Any]], Any]
     pad: bool = False
 
@@ -246,11 +246,13 @@ def _in_library(rows: _Rows, batch_size: int | None, shuffle: bool, seed: int, l
     """A data set of the rows, in batches; Grain's, as in Keras, has one order for all rounds."""
     if library is not None and library.__name__ == "grain":
         return formats.grain_dataset(library, rows, batch_size, rows.samples.gather)
-    found, spec = _dataset(rows, shuffle, seed), rows.spec
-    if batch_size is not None:
-        found = found.padded_batch(batch_size) if rows.samples.pad else found.batch(batch_size)
-        spec = formats.batches_of(spec)
-    found._spec = spec
+    found = _dataset(rows, shuffle, seed)
+    found._spec = rows.spec
+    if batch_size is not None and rows.samples.pad:
+        found = found.padded_batch(batch_size)
+        found._spec = formats.batches_of(rows.spec)
+    elif batch_size is not None:
+        found = found.batch(batch_size)
     return formats.of_library(library, found)
 
 

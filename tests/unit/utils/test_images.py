@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pronghorn import ops, preprocessing, utils
+from pronghorn.data import RaggedTensor
 
 pytest.importorskip("PIL")
 
@@ -218,11 +219,33 @@ def test_folder_of_sounds_of_different_lengths(tmp_path):
     for arguments, message in (
         ({"sampling_rate": 0}, "above 0.*sampling_rate=0"),
         ({"sampling_rate": 1.5}, "integer"),
-        ({"ragged": True}, "padded with zeros"),
         ({"ragged": True, "output_sequence_length": 3}, "contradicts output_sequence_length"),
     ):
         with pytest.raises(ValueError, match=message):
             read(tmp_path, **arguments)
+
+
+@pytest.mark.parametrize("mode", ["int", "categorical", None])
+def test_sounds_that_keep_their_lengths(tmp_path, mode):
+    for name, samples in (("a", 4), ("b", 7), ("b", 0)):
+        (tmp_path / name).mkdir(exist_ok=True)
+        with wave.open(str(tmp_path / name / f"{samples}.wav"), "wb") as out:
+            out.setparams((2, 2, 1000, 0, "NONE", ""))
+            out.writeframes(np.full(2 * samples, 2**14, "<i2").tobytes())
+    options = {"ragged": True, "shuffle": False, "verbose": False, "label_mode": mode}
+    sounds = utils.audio_dataset_from_directory(tmp_path, batch_size=2, **options)
+    batches = [batch if mode is None else batch[0] for batch in sounds]
+    assert all(isinstance(batch, RaggedTensor) for batch in batches)
+    assert [batch.row_lengths().tolist() for batch in batches] == [[4, 0], [7]]
+    assert batches[0].to_tensor().shape == (2, 4, 2) and batches[0].to_list()[0] == [[0.5, 0.5]] * 4
+    spec = sounds.element_spec if mode is None else sounds.element_spec[0]
+    assert tuple(spec.shape) == (None, None, None) and spec.ragged_rank == 1
+    if mode == "categorical":
+        assert [labels.tolist() for _, labels in sounds] == [[[1, 0], [0, 1]], [[0, 1]]]
+    padded = sounds.map(lambda x, *y: (x.to_tensor(), *y))
+    assert [np.shape(batch[0]) for batch in padded] == [(2, 4, 2), (1, 7, 2)]
+    one_by_one = utils.audio_dataset_from_directory(tmp_path, batch_size=None, **options)
+    assert [np.shape(x if mode is None else x[0]) for x in one_by_one] == [(4, 2), (0, 2), (7, 2)]
 
 
 def test_order_of_the_epochs(folder):
