@@ -11,6 +11,7 @@ from pronghorn import config
 from pronghorn._lazy import attach
 from pronghorn.graph import dtypes
 from pronghorn.utils import get_file
+from pronghorn.utils.arguments import shown
 
 _CLASSES = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
 _CLASSES_HASH = "c2c37ea517e94d9795004a39431a14cb"
@@ -49,6 +50,7 @@ def prepare(x: Any, data_format: str | None = None, mode: str | None = None) -> 
     if mode is None:
         return x
     channels_first = config.standardize_data_format(data_format) == "channels_first"
+    _check_images(x, mode, channels_first)
     if isinstance(x, np.ndarray) and not np.issubdtype(x.dtype, np.floating):
         x = x.astype(config.floatx())
     if mode == "tf":
@@ -63,6 +65,24 @@ def prepare(x: Any, data_format: str | None = None, mode: str | None = None) -> 
     if channels_first:
         means, deviations = means[:, None, None], deviations[:, None, None]
     return (x - means) / deviations if mode == "torch" else x - means
+
+
+def _check_images(x: Any, mode: str, channels_first: bool) -> None:
+    """Refuse what is no array, and colours that the means of red, green and blue do not go with."""
+    shape = getattr(x, "shape", None)
+    if shape is None:
+        raise TypeError(
+            f"preprocess_input: x must be an array or a tensor of images, got {shown(x)} of type {type(x).__name__}. "
+            "Read a file with utils.load_img and make an array of it with utils.img_to_array."
+        )
+    if mode == "tf":
+        return
+    if len(shape) < 3 or shape[-3 if channels_first else -1] not in (3, None):
+        wanted = "(3, height, width)" if channels_first else "(height, width, 3)"
+        raise ValueError(
+            f"preprocess_input: images are red, green and blue, of the shape {wanted}, with or without a batch in "
+            f"front; got {tuple(shape)}."
+        )
 
 
 def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:

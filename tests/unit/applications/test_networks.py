@@ -119,6 +119,22 @@ def test_channels_first_gives_the_same(channels_first):
     np.testing.assert_allclose(np.moveaxis(found, 1, -1), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("network", ["resnet", "densenet"])
+def test_what_is_no_image_is_not_prepared(network):
+    prepare = getattr(applications, network).preprocess_input
+    for x in ("photo.png", [[[0.0, 0.0, 0.0]]], None):
+        with pytest.raises(TypeError, match="must be an array or a tensor of images.*utils.load_img"):
+            prepare(x)
+    for shape in ((2, 2), (4, 4, 1), (1, 4, 4, 4)):
+        with pytest.raises(ValueError, match=r"\(height, width, 3\).*got \("):
+            prepare(np.zeros(shape, "float32"))
+    with pytest.raises(ValueError, match=r"\(3, height, width\)"):
+        prepare(np.zeros((4, 4, 3), "float32"), data_format="channels_first")
+    assert prepare(np.zeros((2, 1, 4, 4, 3), "float32")).shape == (2, 1, 4, 4, 3)
+    assert prepare(layers.Input((None, None, 3))).shape == (None, None, None, 3)
+    assert applications.mobilenet.preprocess_input(np.zeros((4, 4, 1), "float32")).min() == -1
+
+
 # -- files -----------------------------------------------------------------------------------------------------------
 @pytest.fixture
 def home(tmp_path, monkeypatch):

@@ -246,6 +246,9 @@ def test_sounds_that_keep_their_lengths(tmp_path, mode):
     assert [np.shape(batch[0]) for batch in padded] == [(2, 4, 2), (1, 7, 2)]
     one_by_one = utils.audio_dataset_from_directory(tmp_path, batch_size=None, **options)
     assert [np.shape(x if mode is None else x[0]) for x in one_by_one] == [(4, 2), (0, 2), (7, 2)]
+    pytest.importorskip("grain")
+    with pytest.raises(ValueError, match="which format='grain' does not give"):
+        utils.audio_dataset_from_directory(tmp_path, format="grain", **options)
 
 
 def test_order_of_the_epochs(folder):
