@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -86,13 +86,14 @@ def _emit_part(
     scratch = [_scratch_value(s, kernel) for s in made.scratch]
     slots = [tables.buffer(v) for v in scratch]
     names = emit(module, name, made, target, tables, epilogue, tile_epilogue, slots, code)
-    launches = [_launch(kernel, part, made, i, n, scratch) for i, n in enumerate(names)]
+    packed = _packed_operands(part, made, tables)
+    launches = [_launch(kernel, part, made, i, n, scratch, packed) for i, n in enumerate(names)]
     few, most = _for_few_rows(made)
     if few is not None:
         kept = [(value, slot) for value, slot, s in zip(scratch, slots, made.scratch) if s in few.scratch]
         kept_slots = [slot for _, slot in kept]
         (name,) = emit(module, f"{name}.few", few, target, tables, epilogue, tile_epilogue, kept_slots, code)
-        launch = _launch(kernel, part, few, 0, name, [value for value, _ in kept])
+        launch = _launch(kernel, part, few, 0, name, [value for value, _ in kept], packed)
         launches = _by_rows(launches, launch, few, most)
     if fusion is not None and tile_epilogue is None:  # no tile covers whole windows: they are pooled afterwards
         launches += _separate_pools(module, kernel, fusion, launches, tables, target)
@@ -113,7 +114,7 @@ def _by_rows(launches: list[Launch], few: Launch, plan: Plan | PairPlan, most: i
     rows = product(tuple(axis.extent for axis in plan.spec.axes if axis.b == 0))
     if isinstance(plan, PairPlan):
         rows = plan.row_count()
-    few.units = replace(few.units, only=(rows, 0, most))
+    few.units, few.few_rows = replace(few.units, only=(rows, 0, most)), True
     behind = len(launches) - (plan.chunks is not None)  # partial sums are combined after either
     for launch in launches[:behind]:
         launch.units = replace(launch.units, only=(rows, most, 0))
@@ -236,14 +237,29 @@ def _scratch_value(scratch: Scratch, kernel: ContractionKernel) -> Value:
     return Value(Aval((scratch.elements,), scratch.dtype), kernel.node.outputs[0].graph)
 
 
+def _packed_operands(part: Part, made: AnyPlan, tables: Tables) -> dict[str, Value]:
+    """What each kernel that packs reads, by its role; a plan may have exchanged the operands."""
+    if not isinstance(made, Plan | PairPlan):
+        return {}
+    by_slot = {tables.buffer(v): v for v in (part.a, part.b)}
+    return {"pack": by_slot[made.spec.b.slot], "pack_a": by_slot[made.spec.a.slot]}
+
+
 def _launch(
-    kernel: ContractionKernel, part: Part, made: AnyPlan, index: int, name: str, scratch: list[Value]
+    kernel: ContractionKernel,
+    part: Part,
+    made: AnyPlan,
+    index: int,
+    name: str,
+    scratch: list[Value],
+    packed: Mapping[str, Value],
 ) -> Launch:
 
     info = made.kernels[index]
     reads, writes = kernel.reads | set(scratch), set(kernel.writes)
     if info.role in PACKED:
-        reads, writes = {part.b, part.a}, {v for v, s in zip(scratch, made.scratch) if s.purpose == PACKED[info.role]}
+        reads = {packed[info.role]} if info.role in packed else {part.b, part.a}
+        writes = {v for v, s in zip(scratch, made.scratch) if s.purpose == PACKED[info.role]}
     elif info.role == "main" and made.chunks:
         reads, writes = {part.a, part.b} | set(scratch), set(scratch)
     return Launch(

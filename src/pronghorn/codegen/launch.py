@@ -29,6 +29,8 @@ class Launch:
     barrier: bool = False  # threads meet before it
     phase: int = 0  # the number of barriers written before it
     repeats: Extent = 1  # how often it runs in a step, as far as known
+    by_rows: str = ""  # the extent of which it is run for a block at a time, see `row_loops`
+    few_rows: bool = False  # takes the place of others where there are few rows
     work: Extent = 0  # multiplications (each with an addition) of a contraction
     label: str = ""  # the kernel's own name, where its function is shared with others
     buffers: list[Value] = field(default_factory=list)  # what the function finds in its table of buffers
@@ -69,4 +71,5 @@ class Emitted:
     constants: dict[Value, Any] = field(default_factory=dict)
     callback: Value | None = None
     barriers: int = 0
+    row_symbols: list[str] = field(default_factory=list)  # whose rows loops take a block at a time
     timed: list[Timed] = field(default_factory=list)  # empty unless the step is profiled

@@ -23,7 +23,7 @@ def print_launches(emitted: Emitted) -> str:
     for launch in emitted.launches:
         if launch.barrier:
             lines.append("---- barrier")
-        how = "whole" if launch.serial else "shared"
+        how = "by rows" if launch.by_rows else "whole" if launch.serial else "shared"
         scope = f"   # {launch.scope}" if launch.scope else ""
         size = f"{launch.units.typical} x {launch.cost:.0f} cycles"
         lines.append(

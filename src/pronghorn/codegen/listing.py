@@ -14,11 +14,21 @@ and how many extents a launch has at most.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder
 from pronghorn.codegen.launch import Launch
-from pronghorn.codegen.walker import MEET, NUMBER, PARAMETERS, RUN, SHARE, WALKERS
+from pronghorn.codegen.walker import (
+    MEET,
+    NUMBER,
+    PARAMETERS,
+    ROW_PARAMETERS,
+    ROW_WALKERS,
+    RUN,
+    SHARE,
+    WALKERS,
+)
 
 
 @dataclass
@@ -40,12 +50,26 @@ class StepState:
     ticks: str = ""
 
 
+@dataclass
+class RowTables:
+    """The tables of a block of rows, as operands of the step's code."""
+
+    bufs: str
+    dims: str
+    units: str
+    ticks: str
+
+
+Listed = tuple[Launch, list[int], list[int], int]
+"""A launch, the slots of what it finds in its tables, and its row in that of cycles."""
+
+
 class Listing:
     """The table, while a program is written, and in the end the function that goes through it."""
 
     def __init__(self, module: ModuleBuilder, profile: bool) -> None:
         self._module = module
-        self._walker = WALKERS[profile]
+        self._walker, self._row_walker = WALKERS[profile], ROW_WALKERS[profile]
         self._numbers: list[int] = [0, 0]
         self._functions: dict[str, int] = {}
         self._written = len(self._numbers)  # numbers that the step's code has come to
@@ -82,6 +106,9 @@ class Listing:
         """
         if not self.is_running:
             self._numbers.append(SHARE)
+        self._launch(launch, buffers, extents, row)
+
+    def _launch(self, launch: Launch, buffers: list[int], extents: list[int], row: int) -> None:
         function = self._functions.setdefault(launch.function, len(self._functions))
         self._numbers += [function, launch.slot, row, len(buffers), *buffers, len(extents), *extents]
         self._most = max(self._most[0], len(buffers)), max(self._most[1], len(extents))
@@ -94,6 +121,16 @@ class Listing:
         given += ["@functions", "@list", str(self._written), str(len(self._numbers))]
         operands = (f"{ty} {value}" for (_, ty), value in zip(PARAMETERS, given, strict=True))
         fb.emit(f"call void @{self._walker}({', '.join(operands)})")
+        self._written = len(self._numbers)
+
+    def run_all(self, fb: FunctionBuilder, tables: RowTables, launches: Sequence[Listed]) -> None:
+        """Have the step's code, in which nothing is left to write, run launches one after the other, on this thread."""
+        for launch in launches:
+            self._launch(*launch)
+        given = [tables.bufs, tables.dims, tables.units, tables.ticks or "null", "@functions", "@list"]
+        given += [str(self._written), str(len(self._numbers))]
+        operands = (f"{ty} {value}" for (_, ty), value in zip(ROW_PARAMETERS, given, strict=True))
+        fb.emit(f"call void @{self._row_walker}({', '.join(operands)})")
         self._written = len(self._numbers)
 
     def finish(self) -> None:

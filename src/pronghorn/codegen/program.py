@@ -14,110 +14,37 @@ stack, the tables and what `ph_decided` says, never a buffer.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand
-from pronghorn.codegen.contract import emit_contract
-from pronghorn.codegen.launch import Emitted, HostCall, Launch, Timed
-from pronghorn.codegen.listing import Listing, StepState
-from pronghorn.codegen.loops import emit_loops
-from pronghorn.codegen.pooled import Pooled, emit_pooled
-from pronghorn.codegen.scanned import Scanned
-from pronghorn.codegen.signature import Signature
-from pronghorn.codegen.slots import KernelTables, Tables
-from pronghorn.codegen.special_kernels import emit_special
-from pronghorn.codegen.units import Units
-from pronghorn.codegen.walker import count_cycles, read_clock
-from pronghorn.compiler.kernels import ContractionKernel, Kernel, LoopKernel, NodeKernel, PooledKernel, Program
-from pronghorn.compiler.memory import Lifetime
-from pronghorn.compiler.schedule import copy_kernel, fill_kernel
+from pronghorn.codegen.builder import Operand
+from pronghorn.codegen.launch import Emitted, HostCall, Launch
+from pronghorn.codegen.listing import RowTables
+from pronghorn.codegen.row_loops import LoopParts, RowBlocks, ahead, blocks_of, by_rows
+from pronghorn.codegen.step import StepEmitter, is_special
+from pronghorn.compiler.kernels import Kernel, Program
+from pronghorn.compiler.schedule import copy_kernel
 from pronghorn.compiler.stages import lower
 from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Dim, Extent, product, substitute
+from pronghorn.graph.dim import Extent, product
 from pronghorn.graph.ir import Aval, Graph, Node, Value
-from pronghorn.runtime import debug
 from pronghorn.runtime.compile import Stream
 from pronghorn.runtime.host import Target
 
-
-@dataclass
-class _Pending:
-    """What launches since the last barrier touch, by array: the runs of small kernels that do, 0 for all others."""
-
-    reads: dict[Value, set[int]] = field(default_factory=dict)
-    writes: dict[Value, set[int]] = field(default_factory=dict)
-
-    def add(self, reads: set[Value], writes: set[Value], run: int) -> None:
-        """Note what a launch touches."""
-        for touched, values in ((self.reads, reads), (self.writes, writes)):
-            for v in values:
-                touched.setdefault(v, set()).add(run)
-
-    def conflicts(self, reads: set[Value], writes: set[Value], run: int) -> bool:
-        """Whether what is touched now must wait for any but the launches of ``run`` (0: for any)."""
-        own = {run} if run else set()
-        return any(
-            touched.get(v, own) - own
-            for touched, values in ((self.writes, reads), (self.writes, writes), (self.reads, writes))
-            for v in values
-        )
+FIRST_BLOCKS = 6  # of the step's arguments: the tables of blocks of rows
 
 
-@dataclass
-class _Written:
-    """A kernel whose functions have been written: its name, arrays and memory, and what it launches."""
-
-    name: str
-    signature: Signature
-    tables: KernelTables
-    launches: list[Launch]
-
-
-class ProgramEmitter:
+class ProgramEmitter(StepEmitter):
     """Writes a program and those nested in its loops and branches."""
-
-    def __init__(
-        self,
-        program: Program,
-        target: Target,
-        external: set[Value],
-        profile: bool = False,
-        stream: Stream | None = None,
-    ):
-        self.target, self.external, self.profile, self.stream = target, external, profile, stream
-        self.module = ModuleBuilder()
-        self.module.target = target
-        self.tables = Tables()
-        self.out = Emitted(self.module, self.tables)
-        self.epoch = 0
-        self.pending = _Pending()
-        self.has_pending = False
-        self.fb: FunctionBuilder = self.module.function(
-            "step", [("ptr", "ctx"), ("ptr", "args"), ("i64", "tid"), ("i64", "first")], attributes="nounwind"
-        )
-        self.number = 0
-        self.program = program
-        self.functions: dict[str, str] = {}  # by their text without the name
-        self.written: dict[Hashable, _Written] = {}  # by their signatures
-        self.listing = Listing(self.module, profile)
 
     def run(self) -> Emitted:
         """Everything."""
         fb = self.fb
-        bufs, dims, units = (fb.load("ptr", fb.gep("ptr", "%args", i)) for i in range(3))
-        self.state = StepState(bufs, dims, units, fb.alloca("i64"), fb.alloca("i64"))
         self.decisions = fb.alloca("i64")
-        for variable, start in ((self.state.next, "%first"), (self.state.done, "0"), (self.decisions, "0")):
-            fb.store("i64", start, variable)
+        fb.store("i64", 0, self.decisions)
         self.lost = fb.label("lost")
-        self.repeats: Extent = 1
-        self.run_number, self.run_end = 0, ""  # of the small kernels being written; where one that is code ends
-        if self.profile:
-            row = fb.load("i64", fb.gep("i64", "%args", 5))
-            self.state.ticks = fb.gep("i8", fb.load("ptr", fb.gep("ptr", "%args", 4)), fb.mul(row, "%tid"))
         if any(p.node is not None and p.node.prim.family == "control" for p in self.program.kernels):
             self._private_buffers()
         self._program(self.program)
@@ -132,146 +59,24 @@ class ProgramEmitter:
         self._give_out([fb, *self.module.functions[before:]])
         return self.out
 
-    def _give_out(self, functions: Sequence[FunctionBuilder | str]) -> None:
-        """Let functions that are finished be compiled."""
-        if self.stream is not None:
-            self.stream.add(self.module.text_of(functions), self.module.shared)
-
-    def _write_listed(self) -> None:
-        """Have the step's code run what has been listed, before other code follows."""
-        self.listing.write(self.fb, self.state)
-
     def _private_buffers(self) -> None:
-        """A table of buffers of this thread's own, whose entries loops may change without telling the others."""
+        """A table of buffers of this thread's own, whose entries loops may change without telling the others, and one
+        for a block of rows."""
         fb = self.fb
         count = fb.load("i64", fb.gep("i64", "%args", 3))
-        mine = fb.let(f"alloca i64, i64 {count}, align 64")
-        with fb.loop(0, count) as i:
-            fb.store("i64", fb.load("i64", fb.gep("i64", self.state.bufs, i)), fb.gep("i64", mine, i))
+        mine, self.row_bufs = (fb.let(f"alloca i64, i64 {count}, align 64") for _ in range(2))
+        self._copy_table(self.state.bufs, mine)
         self.state.bufs = mine
 
-    # -- buffers ----------------------------------------------------------------------------------------------------
-    def _touch(self, value: Value) -> None:
-        """Note that a buffer is in use in this epoch."""
-        root = self.tables.root(value)
-        self.tables.buffer(root)
-        if root in self.external or root in self.out.constants:
-            return
-        life = self.out.lifetimes.get(root)
-        if life is None:
-            self.out.lifetimes[root] = Lifetime(self.epoch, self.epoch)
-        else:
-            life.extend(self.epoch)
+    def _copy_table(self, source: str, target: str) -> None:
+        fb = self.fb
+        with fb.loop(0, fb.load("i64", fb.gep("i64", "%args", 3))) as i:
+            fb.store("i64", fb.load("i64", fb.gep("i64", source, i)), fb.gep("i64", target, i))
 
-    def _touch_all(self, touched: set[Value], order: Sequence[Value]) -> None:
-        """Note the use of buffers, those in ``order`` first: slots numbered in the order of a set would give one
-        program another text in every process, which the cache of machine code would never find again."""
-        ordered = dict.fromkeys(root for root in map(self.tables.root, order) if root in touched)
-        for root in [*ordered, *touched.difference(ordered)]:
-            self._touch(root)
-
-    def _roots(self, values: set[Value]) -> set[Value]:
-        return {self.tables.root(v) for v in values}
-
-    def _adopt(self, program: Program) -> None:
-        """Take in a program's aliases and constants."""
-        self.tables.aliases.update(program.aliases)
-        for node in program.graph.nodes:
-            if node.prim.name == "constant" and node.params["value"].size != 1:
-                self.out.constants[node.outputs[0]] = node.params["value"]
-
-    # -- kernels ----------------------------------------------------------------------------------------------------
     def _program(self, program: Program) -> None:
         self._adopt(program)
         for kernel in program.kernels:
             self._kernel(kernel)
-
-    def _kernel(self, kernel: Kernel) -> None:
-        self.number += 1
-        kernel.name = f"k{self.number}_{kernel.node.prim.name if kernel.node else kernel.kind}"
-        if isinstance(kernel, NodeKernel) and kernel.node.prim.family in ("linalg", "control"):
-            self._special(kernel, kernel.node)
-            return
-        if isinstance(kernel, ContractionKernel) and kernel.zero_first:
-            self._kernel(fill_kernel(kernel.stores[0].value))
-        signature = Signature(kernel, self.tables.root)
-        known = self.written.get(signature.key) if signature.key is not None else None
-        for launch in self._write(kernel, signature) if known is None else self._again(known, kernel, signature):
-            self._launch(launch)
-
-    def _write(self, kernel: Kernel, signature: Signature) -> list[Launch]:
-        """Write a kernel's functions; what to launch."""
-        tables = KernelTables(self.tables)
-        before = len(self.module.functions)
-        launches = self._emit(kernel, tables)
-        names = self._share(before)
-        self._give_out(self.module.functions[before:])
-        for launch in launches:
-            launch.label = launch.function
-            launch.function = names.get(launch.function, launch.function)
-            launch.buffers, launch.extents = tables.values, list(tables.extents)
-        if signature.key is not None:
-            self.written.setdefault(signature.key, _Written(kernel.name, signature, tables, launches))
-        return launches
-
-    def _again(self, known: _Written, kernel: Kernel, signature: Signature) -> list[Launch]:
-        """What to launch for a kernel that has the code of one that is written, on its own arrays."""
-        names = dict(zip(known.signature.symbols, map(Dim.symbol, signature.symbols)))
-        arrays = dict(zip(known.signature.values, signature.values))
-        memory = dict(zip(known.signature.roots, signature.roots))
-        for value in known.tables.values:  # beside the kernel's arrays, memory that its functions need
-            if value not in memory:
-                shape = tuple(substitute(extent, names) for extent in value.shape)
-                arrays[value] = memory[value] = Value(Aval(shape, value.dtype), value.graph)
-        made = [
-            replace(
-                launch,
-                units=launch.units.renamed(names),
-                work=substitute(launch.work, names),
-                extents=[substitute(extent, names) for extent in launch.extents],
-                reads={arrays[v] for v in launch.reads},
-                writes={arrays[v] for v in launch.writes},
-                scope=kernel.scope,
-                label=kernel.name + launch.label.removeprefix(known.name),
-                buffers=[memory[v] for v in launch.buffers],
-            )
-            for launch in known.launches
-        ]
-        if debug.enabled("verify"):
-            _verify_equal(made, self._write(kernel, signature), {*signature.roots, *signature.values})
-        return made
-
-    def _emit(self, kernel: Kernel, tables: KernelTables) -> list[Launch]:
-        """Write a kernel's functions."""
-        if isinstance(kernel, NodeKernel):
-            return emit_special(self.module, kernel, tables, self.target)
-        if isinstance(kernel, ContractionKernel):
-            return emit_contract(self.module, kernel, tables, self.target)
-        if isinstance(kernel, PooledKernel):
-            kind = Pooled if kernel.operands.pool else Scanned
-            return [_launch_of(kernel, *emit_pooled(self.module, kernel, tables, self.target, kind))]
-        assert isinstance(kernel, LoopKernel)
-        units = emit_loops(self.module, kernel, tables, self.target)
-        return [_launch_of(kernel, units.count, units.cost)]
-
-    def _share(self, before: int) -> dict[str, str]:
-        """Drop functions written since ``before`` that are the same as earlier ones; the names that replace theirs."""
-        names: dict[str, str] = {}
-        again = True
-        while again:  # functions may become the same once those that they call are
-            again = False
-            for function in self.module.functions[before:]:
-                known = self._same(function) if isinstance(function, FunctionBuilder) else None
-                if known is not None and isinstance(function, FunctionBuilder):
-                    names[function.name] = known
-                    again |= self.module.replace(function, known)
-        return names
-
-    def _same(self, function: FunctionBuilder) -> str | None:
-        """The name of an earlier function with the same text, if there is one."""
-        text = function.text().replace(f"@{function.name}(", "@(")
-        known = self.functions.setdefault(text, function.name)
-        return known if known != function.name else None
 
     def _special(self, kernel: Kernel, node: Node) -> None:
         if node.prim.family == "linalg":
@@ -286,98 +91,6 @@ class ProgramEmitter:
     def _copy(self, source: Value, target: Value) -> None:
         if self.tables.root(source) is not self.tables.root(target):
             self._kernel(copy_kernel(source, target))
-
-    # -- running them -----------------------------------------------------------------------------------------------
-    def _launch(self, launch: Launch) -> None:
-        reads, writes = self._roots(launch.reads), self._roots(launch.writes)
-        launch.barrier = self._order(reads, writes, launch.serial)
-        self._touch_all(reads | writes, launch.buffers)
-        launch.slot = len(self.out.launches)
-        launch.phase, launch.repeats = self.out.barriers, self.repeats
-        self.out.launches.append(launch)
-        row = self._timed(launch.label, launch.scope, launch)
-        buffers, extents = map(self.tables.buffer, launch.buffers), map(self.tables.extent, launch.extents)
-        self.listing.launch(launch, list(buffers), list(extents), max(row, 0))
-
-    def _begin_run(self) -> None:
-        """What follows, up to `_end_run`, is one grain."""
-        self.run_number += 1
-        self.listing.open_run()
-
-    def _begin_code(self) -> None:
-        """The same for code of the step's own, which is left to thread 0."""
-        self._write_listed()
-        fb = self.fb
-        first = fb.load("i64", self.state.next)
-        fb.store("i64", fb.add(first, 1), self.state.next)
-        self.run_number += 1
-        look, work, self.run_end = fb.label("mine"), fb.label("run"), fb.label("ran")
-        fb.branch_if(fb.cmp("eq", "i64", "%tid", 0), look, self.run_end)
-        fb.place(look)
-        number = fb.let(f"call i64 @ph_take_whole(ptr %ctx, i64 {first}, i64 %tid)")
-        fb.branch_if(fb.cmp("slt", "i64", number, 0), self.run_end, work)
-        fb.place(work)
-
-    def _end_run(self) -> None:
-        self.listing.close_run()
-        if self.run_end:
-            fb = self.fb
-            fb.store("i64", fb.add(fb.load("i64", self.state.done), 1), self.state.done)
-            fb.branch(self.run_end)
-            fb.place(self.run_end)
-            self.run_end = ""
-
-    def _report(self, routine: str) -> None:
-        fb = self.fb
-        end, done = fb.load("i64", self.state.next), fb.load("i64", self.state.done)
-        fb.emit(f"call void @{routine}(ptr %ctx, i64 {end}, i64 {done}, i64 %tid)")
-
-    def _timed(self, name: str, scope: str, launch: Launch | None = None) -> int:
-        """A new row of the table of cycles, if there is one."""
-        if self.profile:
-            self.out.timed.append(Timed(name, scope, launch))
-        return len(self.out.timed) - 1
-
-    @contextmanager
-    def _clock(self, row: int) -> Iterator[None]:
-        """Add the cycles that this thread spends on what is written inside, one unit, to a row."""
-        if not self.profile:
-            yield
-            return
-        start = read_clock(self.fb)
-        yield
-        count_cycles(self.fb, start, self.state.ticks, row, 1)
-
-    def _order(self, reads: set[Value], writes: set[Value], small: bool, leader: bool = False) -> bool:
-        """A barrier if another thread may still be at work on what the next kernel touches; whether there is one.
-
-        A small kernel then is in a run, with ``leader`` one of its own.
-        """
-        if not small or leader:
-            self._end_run()
-        needed = self.pending.conflicts(reads, writes, self.run_number if self.listing.is_running else 0)
-        if needed:
-            self._barrier()
-        if leader:
-            self._begin_code()
-        elif small and not self.listing.is_running:
-            self._begin_run()
-        self.pending.add(reads, writes, self.run_number if small else 0)
-        self.has_pending = True
-        return needed
-
-    def _barrier(self) -> None:
-        self._end_run()
-        self.listing.meet()
-        self.out.barriers += 1
-        self.epoch += 1
-        self.pending, self.has_pending = _Pending(), False
-
-    def _settle(self) -> None:
-        """A barrier unless nothing has run since the last one; then other code may follow."""
-        if self.has_pending:
-            self._barrier()
-        self._write_listed()
 
     def _host_call(self, kernel: Kernel, node: Node) -> None:
         if self.out.callback is None:
@@ -460,48 +173,137 @@ class ProgramEmitter:
         p = node.params
         body, nc, nk = p["body"], p["num_consts"], p["num_carry"]
         operands = [self.tables.root(v) for v in node.inputs]
-        carry_in, slices = body.inputs[nc : nc + nk], body.inputs[nc + nk :]
-        program, outputs = self._nested(body, dict(zip(body.inputs[:nc], operands[:nc])))
-        for v, start in zip(carry_in, operands[nc:]):
+        constants = dict(zip(body.inputs[:nc], operands[:nc]))
+        program, outputs = self._nested(body, constants)
+        loop = LoopParts(
+            body=body,
+            length=p["length"],
+            start=operands[nc : nc + nk],
+            end=node.outputs[:nk],
+            carry=body.inputs[nc : nc + nk],
+            outputs=outputs,
+            slices=list(zip(body.inputs[nc + nk :], operands[nc + nk :])),
+            results=list(zip(outputs[nk:], node.outputs[nk:])),
+        )
+        self.external.update(v for v, _ in loop.moving)
+        kept: list[Value] = []
+        has_launches = not any(map(is_special, program.kernels))
+        if has_launches:
+            launches = [launch for kernel in program.kernels for launch in self._launches(kernel)]
+            first, loop.launches = ahead(launches, [*body.inputs[nc:], *outputs], self.tables.root)
+            for launch in first:
+                self._launch(launch)
+                kept += launch.writes
+            blocks = blocks_of(loop, constants, self.tables.root)
+            if blocks is not None:
+                self._scan_by_rows(loop, blocks, p["reverse"])
+                return
+        for v, start in zip(loop.carry, loop.start):
             self._kernel(copy_kernel(start, v))
-        first = self.epoch
-        finals, stacked = node.outputs[:nk], node.outputs[nk:]
-        with self._region(p["length"]):
-            moving = [*zip(slices, operands[nc + nk :]), *zip(outputs[nk:], stacked)]
-            self.external.update(v for v, _ in moving)
-            with self._steps(p["length"], p["reverse"]) as t:
-                for v, whole in moving:
-                    self._point(v, whole, t)
-                for kernel in program.kernels:
-                    self._kernel(kernel)
-                self._settle()
-                for a, b in zip(carry_in, outputs[:nk]):
-                    self._swap(a, b)
-        self._keep([*carry_in, *outputs[:nk], *operands, *stacked], first)
-        for v, final in zip(carry_in, finals):
+        first_epoch = self.epoch
+        with self._region(loop.length), self._steps(loop.length, p["reverse"]) as t:
+            for v, whole in loop.moving:
+                self._point(v, whole, t)
+            for launch in loop.launches:
+                self._launch(launch)
+            for kernel in () if has_launches else program.kernels:
+                self._kernel(kernel)
+            self._settle()
+            for a, b in zip(loop.carry, outputs):
+                self._swap(a, b)
+        self._keep([*loop.carry, *outputs[:nk], *operands, *node.outputs[nk:], *kept], first_epoch)
+        for v, final in zip(loop.carry, loop.end):
             self._kernel(copy_kernel(v, final))
+
+    def _scan_by_rows(self, loop: LoopParts, blocks: RowBlocks, reverse: bool) -> None:
+        """All steps of a loop for a block of rows at a time, each block a grain."""
+        fb, state = self.fb, self.state
+        begin = [launch for v, start in zip(loop.carry, loop.start) for launch in self._launches(copy_kernel(start, v))]
+        end = [launch for v, final in zip(loop.carry, loop.end) for launch in self._launches(copy_kernel(v, final))]
+        begin, body, end = (by_rows(launches, blocks.symbol) for launches in (begin, loop.launches, end))
+        together = [*begin, *body, *end]
+        sliced, stacked = ([whole for _, whole in pairs] for pairs in (loop.slices, loop.results))
+        reads = self._roots({v for launch in together for v in launch.reads}.union(sliced))
+        writes = self._roots({v for launch in together for v in launch.writes}.union(stacked))
+        own = Launch("", blocks.units, blocks.cycles, reads, writes, label=f"loop by {blocks.symbol}")
+        own.barrier = self._order(reads, writes, False)
+        self._touch_all(reads | writes, [*(v for launch in together for v in launch.buffers), *sliced, *stacked])
+        self._record(own)
+        self._write_listed()
+        table = fb.load("ptr", fb.gep("ptr", "%args", FIRST_BLOCKS + self._row_symbol(blocks.symbol)))
+        rows, count = (fb.load("i64", fb.gep("i64", table, i)) for i in (4, 5))
+        listed = [
+            [self._listed(launch, repeats) for launch in launches]
+            for launches, repeats in ((begin, 1), (body, loop.length), (end, 1))
+        ]
+        with self._grains(count) as block:
+            is_last = fb.cmp("eq", "i64", block, fb.sub(count, 1))
+            dims, units = (
+                fb.select(is_last, "ptr", *(fb.load("ptr", fb.gep("ptr", table, i)) for i in (last, last - 1)))
+                for last in (1, 3)
+            )
+            row = fb.mul(block, rows)
+            self._copy_table(state.bufs, self.row_bufs)
+            self.state = replace(state, bufs=self.row_bufs)
+            for v, size in blocks.row_bytes.items():
+                place = self._slot_address(v)
+                fb.store("ptr", fb.gep("i8", fb.load("ptr", place), fb.mul(row, self._number(size))), place)
+            tables = RowTables(self.row_bufs, dims, units, state.ticks)
+            self.listing.run_all(fb, tables, listed[0])
+            with self._steps(loop.length, reverse) as t:
+                for v, whole in loop.moving:
+                    self._point(v, whole, t, fb.mul(row, self._number(blocks.row_bytes[v])))
+                self.listing.run_all(fb, tables, listed[1])
+                for a, b in zip(loop.carry, loop.outputs):
+                    self._swap(a, b)
+            self.listing.run_all(fb, tables, listed[2])
+            self.state = state
+
+    def _row_symbol(self, symbol: str) -> int:
+        """The number of an extent of which loops take a block at a time."""
+        if symbol not in self.out.row_symbols:
+            self.out.row_symbols.append(symbol)
+        return self.out.row_symbols.index(symbol)
+
+    @contextmanager
+    def _grains(self, count: Operand) -> Iterator[Operand]:
+        """Code of the step's own as so many grains; yields the number of one."""
+        fb = self.fb
+        first = fb.load("i64", self.state.next)
+        end = fb.add(first, count)
+        fb.store("i64", end, self.state.next)
+        head, work, done = fb.label("take"), fb.label("work"), fb.label("taken")
+        fb.branch(head)
+        fb.place(head)
+        number = fb.let(f"call i64 @ph_take(ptr %ctx, i64 {first}, i64 {end}, i64 %tid)")
+        fb.branch_if(fb.cmp("slt", "i64", number, 0), done, work)
+        fb.place(work)
+        yield fb.sub(number, first)
+        fb.store("i64", fb.add(fb.load("i64", self.state.done), 1), self.state.done)
+        fb.branch(head)
+        fb.place(done)
+
+    def _number(self, extent: Extent) -> Operand:
+        """An extent as an operand of the step's code."""
+        fb = self.fb
+        if isinstance(extent, int):
+            return extent
+        return fb.load("i64", fb.gep("i64", self.state.dims, self.tables.extent(extent)))
 
     @contextmanager
     def _steps(self, length: Extent, reverse: bool) -> Any:
         fb = self.fb
-        count: Operand = (
-            length
-            if isinstance(length, int)
-            else fb.load("i64", fb.gep("i64", self.state.dims, self.tables.extent(length)))
-        )
+        count = self._number(length)
         # never unrolled away: the body must be written once, whatever the count
         with fb.loop_carry(0, count, []) as loop:
             yield fb.sub(fb.sub(count, 1), loop.index) if reverse else loop.index
 
-    def _point(self, part: Value, whole: Value, t: Operand) -> None:
-        """Have ``part``'s entry in the table point to row ``t`` of ``whole``."""
+    def _point(self, part: Value, whole: Value, t: Operand, offset: Operand = 0) -> None:
+        """Have ``part``'s entry in the table point to row ``t`` of ``whole``, ``offset`` bytes into it."""
         fb = self.fb
-        size = product(part.shape) * dtypes.itemsize(part.dtype)
-        row = (
-            size if isinstance(size, int) else fb.load("i64", fb.gep("i64", self.state.dims, self.tables.extent(size)))
-        )
+        row = self._number(product(part.shape) * dtypes.itemsize(part.dtype))
         base = fb.load("ptr", self._slot_address(whole))
-        fb.store("ptr", fb.gep("i8", base, fb.mul(t, row)), self._slot_address(part))
+        fb.store("ptr", fb.gep("i8", base, fb.add(fb.mul(t, row), offset)), self._slot_address(part))
 
     def _swap(self, a: Value, b: Value) -> None:
         fb = self.fb
@@ -562,42 +364,6 @@ class ProgramEmitter:
             fb.branch(done)
         fb.place(done)
         self._keep([pred, *operands, *node.outputs], first)
-
-
-def _launch_of(kernel: Kernel, count: Extent, cost: float) -> Launch:
-
-    return Launch(kernel.name, Units.of(count), cost, kernel.reads, kernel.writes, scope=kernel.scope)
-
-
-def _verify_equal(made: list[Launch], fresh: list[Launch], roots: set[Value]) -> None:
-    """Refuse launches that reuse a kernel's code and differ from those that writing it once more gives.
-
-    ``roots``: the arrays of the kernel itself; others are memory that its functions need.
-    """
-    for mine, its in zip(made, fresh, strict=True):
-        same = (
-            mine.function,
-            mine.units,
-            mine.cost,
-            mine.work,
-            mine.label,
-            mine.extents,
-            mine.reads & roots,
-            mine.writes & roots,
-        )
-        if same != (
-            its.function,
-            its.units,
-            its.cost,
-            its.work,
-            its.label,
-            its.extents,
-            its.reads & roots,
-            its.writes & roots,
-        ):
-            raise AssertionError(f"{its.label} was given the code of {mine.function}, but has its own")
-        if any(a is not b and (a in roots or a.aval != b.aval) for a, b in zip(mine.buffers, its.buffers, strict=True)):
-            raise AssertionError(f"{its.label} was given other arrays for the code of {mine.function}")
 
 
 def emit_program(

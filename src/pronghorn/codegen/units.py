@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import prod
 
-from pronghorn.compiler.costs import GRAIN_CYCLES, LEAST_GRAIN_CYCLES, MOST_GRAINS, typical
+from pronghorn.compiler.costs import (
+    BLOCK_ROWS,
+    FEW_BLOCKS,
+    GRAIN_CYCLES,
+    LEAST_BLOCK_ROWS,
+    LEAST_GRAIN_CYCLES,
+    MOST_BLOCKS,
+    MOST_GRAINS,
+    typical,
+)
 from pronghorn.graph.dim import Dim, Extent, evaluate, substitute
 
 COLUMNS = 3  # of the table of launches: see `Units.grain`
@@ -43,6 +52,17 @@ class Count:
     def _of(self, extent: int) -> int:
         count = -(-extent // self.step)
         return min(count, self.limit) if self.limit else count
+
+
+def row_blocks(rows: int) -> tuple[int, int]:
+    """Of how many rows a block is that a thread takes through all steps of a loop, and how many blocks there are.
+
+    >>> row_blocks(64), row_blocks(32), row_blocks(9), row_blocks(0)
+    ((16, 4), (16, 2), (9, 1), (1, 0))
+    """
+    blocks = max(-(-rows // BLOCK_ROWS), min(FEW_BLOCKS, rows // LEAST_BLOCK_ROWS))
+    size = max(-(-rows // max(min(blocks, MOST_BLOCKS), 1)), 1)
+    return size, -(-rows // size)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand
 from pronghorn.codegen.units import COLUMNS
 
@@ -17,20 +19,31 @@ PARAMETERS = (
 WALKERS = {False: "ph_run_list", True: "ph_run_list_timed"}
 """The functions that go through a list, by whether they count cycles."""
 
+ROW_PARAMETERS = (
+    *((name, "ptr") for name in ("bufs", "dims", "units", "ticks", "functions", "list")),
+    *((name, "i64") for name in ("begin", "end")),
+)
+ROW_WALKERS = {False: "ph_run_all", True: "ph_run_all_timed"}
+"""The functions that run all launches of a list, which this thread has to itself."""
+
 
 def walkers(linkage: str = "") -> str:
     """The LLVM IR of the functions that go through a list, which call those of `runtime.native`."""
     module = ModuleBuilder()
     for profile, name in WALKERS.items():
-        _Walker(module, name, linkage, profile).write()
+        _Walker(module, name, linkage, profile, PARAMETERS).write()
+    for profile, name in ROW_WALKERS.items():
+        _Walker(module, name, linkage, profile, ROW_PARAMETERS).write_all()
     return module.text()
 
 
 class _Walker:
     """Writes a function that goes through a list from ``begin`` to ``end``."""
 
-    def __init__(self, module: ModuleBuilder, name: str, linkage: str, profile: bool) -> None:
-        parameters = [(ty, name) for name, ty in PARAMETERS]
+    def __init__(
+        self, module: ModuleBuilder, name: str, linkage: str, profile: bool, given: Sequence[tuple[str, str]]
+    ) -> None:
+        parameters = [(ty, name) for name, ty in given]
         self.fb = fb = module.function(name, parameters, linkage=linkage, attributes="noinline nounwind")
         self.profile = profile
         self.at = fb.alloca("i64")
@@ -55,6 +68,21 @@ class _Walker:
             fb.place(label)
             body()
             fb.branch(head)
+        fb.place(out)
+        fb.ret()
+
+    def write_all(self) -> None:
+        """The function that runs launch after launch, all units of each."""
+        fb = self.fb
+        fb.store("i64", "%begin", self.at)
+        head, work, out = fb.label("head"), fb.label("work"), fb.label("out")
+        fb.branch(head)
+        fb.place(head)
+        fb.branch_if(fb.cmp("slt", "i64", fb.load("i64", self.at), "%end"), work, out)
+        fb.place(work)
+        function, units, row = self._launch()
+        self._call(function, row, 0, self._column(units, 0))
+        fb.branch(head)
         fb.place(out)
         fb.ret()
 

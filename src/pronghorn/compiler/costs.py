@@ -19,6 +19,9 @@ JOINING_CYCLES = 30_000  # of a second thread that joins a step
 GRAIN_CYCLES = 25_000  # what a thread takes at a time, and so what a unit of work should at least come near to
 LEAST_GRAIN_CYCLES = 4_000  # taking one costs some hundred where threads compete
 MOST_GRAINS = 1 << 15
+MOST_STEP_CYCLES = 1_000_000  # of a loop's step: longer ones are shared by themselves, at barriers
+BLOCK_ROWS, LEAST_BLOCK_ROWS = 16, 8  # of a loop that is cut by rows: register tiles have some eight
+FEW_BLOCKS, MOST_BLOCKS = 2, 32  # of rows: fewer are cut further, for threads to share, and more become larger
 MULTIPLY_ADDS = 2  # of whole vectors that a core does in a cycle
 
 # -- what is computed where it is used, and what is stored

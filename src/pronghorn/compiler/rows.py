@@ -47,6 +47,19 @@ def rows_apart(graph: Graph, symbol: str = "batch") -> bool:
     return all(axis == 0 and v.shape[0] == Dim.symbol(symbol) for axis, v in zip(axes, graph.outputs))
 
 
+def row_axes(graph: Graph, symbol: str) -> dict[Value, Axis] | None:
+    """Along which axis of each value of a graph its rows lie (None: it has none); None where rows meet.
+
+    Args:
+        graph: its inputs with rows have them along axis 0.
+        symbol: the name of the number of rows.
+    """
+    try:
+        return _axes(graph, symbol, [_first_axis(v.shape, symbol) for v in graph.inputs])
+    except RowsMeet:
+        return None
+
+
 def _first_axis(shape: Shape, symbol: str) -> Axis:
     if not _depends(shape, symbol):
         return None
@@ -57,6 +70,12 @@ def _first_axis(shape: Shape, symbol: str) -> Axis:
 
 def _through(graph: Graph, symbol: str, inputs: Sequence[Axis]) -> list[Axis]:
     """Where the rows of a graph's outputs lie, given where those of its inputs do."""
+    known = _axes(graph, symbol, inputs)
+    return [known[v] for v in graph.outputs]
+
+
+def _axes(graph: Graph, symbol: str, inputs: Sequence[Axis]) -> dict[Value, Axis]:
+    """The same for all values."""
     known: dict[Value, Axis] = dict(zip(graph.inputs, inputs))
     for value, axis in known.items():
         _check(value, axis, symbol)
@@ -65,7 +84,7 @@ def _through(graph: Graph, symbol: str, inputs: Sequence[Axis]) -> list[Axis]:
         for value, axis in zip(node.outputs, _of_node(symbol, node, axes)):
             _check(value, axis, symbol)
             known[value] = axis
-    return [known[v] for v in graph.outputs]
+    return known
 
 
 def _of_node(symbol: str, node: Node, axes: list[Axis]) -> list[Axis]:

@@ -73,6 +73,7 @@ def build(
         results=slots_of(results, slots),
         variables=slots_of(variables, slots),
         constants={slots[v]: a for v, a in emitted.constants.items() if v in slots},
+        row_symbols=emitted.row_symbols,
     )
     return Built(plan, emitted)
 

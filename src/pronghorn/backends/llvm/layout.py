@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pronghorn.backends.llvm.step_plan import StepPlan
-from pronghorn.codegen.units import COLUMNS
+from pronghorn.codegen.units import COLUMNS, row_blocks
 from pronghorn.compiler.costs import JOINING_CYCLES, MEETING_CYCLES, SERIAL_CYCLES
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Shape, evaluate
@@ -28,6 +28,29 @@ def concrete(shape: Shape, env: Mapping[str, int]) -> tuple[int, ...]:
 
 
 @dataclass
+class BlockTables:
+    """The tables that loops use which take a block of rows at a time.
+
+    Attributes:
+        dims, units: those of `Layout` for a block, and for the last one.
+        args: what the step finds: the addresses of these tables, how many rows a block has, and how many blocks there
+            are.
+    """
+
+    dims: tuple[np.ndarray, np.ndarray]
+    units: tuple[np.ndarray, np.ndarray]
+    args: np.ndarray
+
+    @staticmethod
+    def of(plan: StepPlan, env: Mapping[str, int], symbol: str) -> BlockTables:
+        """The tables for the extents ``env``."""
+        size, count = row_blocks(env[symbol])
+        envs = [{**env, symbol: rows} for rows in (size, env[symbol] - max(count - 1, 0) * size)]
+        dims, units = ((of(plan, envs[0]), of(plan, envs[1])) for of in (_dims, _units))
+        return BlockTables(dims, units, np.array([*map(address, (*dims, *units)), size, count], np.int64))
+
+
+@dataclass
 class Layout:
     """A step's tables for one set of extents.
 
@@ -42,6 +65,7 @@ class Layout:
         offsets: where each of those lies in the arena.
         results: shape and type of each result.
         held: the variables' arrays whose addresses are in ``bufs``.
+        blocks: for each extent of which loops take a block at a time, what stands in `BlockTables`.
         is_small: whether no launch is worth waking another thread for.
         base: the arena's address that ``bufs`` was filled in for.
         args: what the step is given: the addresses of the tables above.
@@ -58,6 +82,7 @@ class Layout:
     results: list[tuple[tuple[int, ...], np.dtype]]
     held: list[np.ndarray | None]
     is_small: bool
+    blocks: list[BlockTables] = field(default_factory=list)
     base: int = -1
     args: np.ndarray = field(init=False)
     args_address: int = field(init=False)
@@ -65,7 +90,8 @@ class Layout:
     def __post_init__(self) -> None:
         tables = [address(t) for t in (self.bufs, self.dims, self.units)]
         row = self.ticks.itemsize * self.ticks.shape[1] * self.ticks.shape[2]
-        self.args = np.array([*tables, len(self.bufs), address(self.ticks), row], np.int64)
+        tables += [len(self.bufs), address(self.ticks), row, *(address(blocks.args) for blocks in self.blocks)]
+        self.args = np.array(tables, np.int64)
         self.args_address = address(self.args)
 
     def move(self, base: int) -> None:
@@ -84,7 +110,7 @@ def make_layout(plan: StepPlan, env: Mapping[str, int], results: list[Aval], tim
     return Layout(
         env=dict(env),
         bufs=np.zeros(plan.buffers + 1, np.int64),  # the last is for what the code never reads (slot -1)
-        dims=np.array([evaluate(e, env) for e in plan.extents] or [0], np.int64),
+        dims=_dims(plan, env),
         units=_units(plan, env),
         ticks=np.zeros((MOST_THREADS, timed, 3), np.int64),
         nbytes=nbytes,
@@ -93,7 +119,12 @@ def make_layout(plan: StepPlan, env: Mapping[str, int], results: list[Aval], tim
         results=[(concrete(v.shape, env), dtypes.to_numpy(v.dtype)) for v in results],
         held=[None] * len(plan.variables),
         is_small=_is_small(plan, env),
+        blocks=[BlockTables.of(plan, env, symbol) for symbol in plan.row_symbols],
     )
+
+
+def _dims(plan: StepPlan, env: Mapping[str, int]) -> np.ndarray:
+    return np.array([evaluate(e, env) for e in plan.extents] or [0], np.int64)
 
 
 def _units(plan: StepPlan, env: Mapping[str, int]) -> np.ndarray:

@@ -39,6 +39,6 @@ def link(version: str) -> None:
     made = compile_ir(_definitions, name="launching", key=f"launching {version}")
     # Of threads that come here together one's module is taken by all: steps call it for ever, and others' are let go.
     module = _modules.setdefault(version, made)
-    for name in (*native.EXPORTED, *walker.WALKERS.values()):
+    for name in (*native.EXPORTED, *walker.WALKERS.values(), *walker.ROW_WALKERS.values()):
         llvm.add_symbol(name, module.address(name))
     _linked.add(version)

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pronghorn.codegen.launch import Emitted, Launch
-from pronghorn.codegen.units import COLUMNS
+from pronghorn.codegen.units import COLUMNS, row_blocks
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import evaluate, product
 from pronghorn.graph.ir import Value
@@ -80,12 +80,15 @@ class Profile:
         """Take in the table of one step, which took ``seconds``, and clear it."""
         if id(ticks) in self._warm:
             self._cycles += ticks[:, :, 0].sum(axis=0)
-            self._calls += ticks[:, :, 1].sum(axis=0)
+            calls = ticks[:, :, 1].sum(axis=0)
+            self._calls += calls
             done = ticks[:, :, 2].sum(axis=0)
             for i, timed in enumerate(self._timed):
                 if timed.launch is not None:
                     once = self._units[i] = int(units[COLUMNS * timed.launch.slot])
                     runs = done[i] / max(once, 1)  # more than one for what is inside of a loop
+                    if timed.launch.by_rows:  # a call for each block of rows
+                        runs = calls[i] / max(row_blocks(env[timed.launch.by_rows])[1], 1)
                     self._work[i] += 2.0 * runs * evaluate(timed.launch.work, env)
                     self._nbytes[i] = round(runs * self._touched(timed.launch, env))
             self.steps += 1

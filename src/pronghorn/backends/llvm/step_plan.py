@@ -30,6 +30,7 @@ class StepPlan:
         memory: places of the temporaries, by their slots.
         arguments, results, variables: slots of everything whose address changes from call to call.
         constants: arrays by their slots.
+        row_symbols: the extents of which loops take a block at a time.
     """
 
     buffers: int
@@ -40,6 +41,7 @@ class StepPlan:
     results: list[int]
     variables: list[int]
     constants: dict[int, np.ndarray] = field(default_factory=dict)
+    row_symbols: list[str] = field(default_factory=list)
 
 
 def to_bytes(plan: StepPlan) -> bytes:
@@ -58,6 +60,7 @@ def to_bytes(plan: StepPlan) -> bytes:
             "arguments": plan.arguments,
             "results": plan.results,
             "variables": plan.variables,
+            "row_symbols": plan.row_symbols,
             "constants": [[slot, dtypes.name_of(a.dtype), a.shape] for slot, a in plan.constants.items()],
         }
     ).encode()
@@ -96,6 +99,7 @@ def from_bytes(data: bytes) -> tuple[StepPlan, bytes]:
         results=given["results"],
         variables=given["variables"],
         constants=constants,
+        row_symbols=given["row_symbols"],
     )
     return plan, data[at:]
 
