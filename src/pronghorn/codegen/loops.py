@@ -7,42 +7,31 @@ a kernel are shared out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
+from pronghorn.codegen.accumulators import State, keep_all
 from pronghorn.codegen.arguments import start_kernel
-from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, literal, vec
-from pronghorn.codegen.elementwise import emit_elementwise
+from pronghorn.codegen.builder import ModuleBuilder, Operand
+from pronghorn.codegen.cutting import Chunked, Cut, Loop, chunked, count_of, cut, merge_loops, turns_of
 from pronghorn.codegen.evaluator import Evaluator
 from pronghorn.codegen.math_functions import FUNCTIONS
 from pronghorn.codegen.slots import MOST_WRITTEN, Slots, Tables
 from pronghorn.codegen.values import value_type
 from pronghorn.compiler.costs import MOST_COLUMNS, typical
-from pronghorn.compiler.expr import Apply, Index, Load, LoopVar, all_indices, walk
+from pronghorn.compiler.expr import Apply, Index, Load, all_indices, walk
 from pronghorn.compiler.kernels import LoopKernel, Reduction
 from pronghorn.compiler.virtual import linear
-from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Extent, product
+from pronghorn.graph.dim import Extent
 from pronghorn.runtime.host import Target
 
 BLOCK = 4096  # elements of a unit where a kernel is one long loop
-MANY_UNITS = 32
 MANY_BYTES = 256 * 1024  # that are read once are read in order
 SLOW = FUNCTIONS - {"sqrt", "rsqrt"}  # take some ten times as long as an addition
 Body = Callable[[], None]
-
-
-@dataclass
-class Loop:
-    """One loop of the nest: ``var`` counts, the variables in ``zero`` are merged into it."""
-
-    var: LoopVar
-    extent: Extent
-    zero: tuple[LoopVar, ...] = ()
+Part = tuple[Operand, Operand]  # from where to where
 
 
 @dataclass
@@ -52,29 +41,10 @@ class Units:
     count: Extent
     cost: float
 
-
-def merge_loops(vars: Sequence[LoopVar], indices: Sequence[Index]) -> list[Loop]:
-    """``vars`` with adjacent ones merged where every index moves through both with one stride."""
-    loops: list[Loop] = []
-    for var in vars:
-        if isinstance(var.extent, int) and var.extent == 1:
-            loops.append(Loop(var, 1))
-            continue
-        last = loops[-1] if loops else None
-        if last is not None and last.extent != 1 and _one_stride(last, var, indices):
-            loops[-1] = Loop(var, last.extent * var.extent, (*last.zero, last.var))
-        else:
-            loops.append(Loop(var, var.extent))
-    real = [loop for loop in loops if loop.extent != 1]
-    return real or loops[:1]
-
-
-def _one_stride(outer: Loop, inner: LoopVar, indices: Sequence[Index]) -> bool:
-    for index in indices:
-        a, b = index.coefficient(outer.var), index.coefficient(inner)
-        if a is None or b is None or a != b * inner.extent:
-            return False
-    return True
+    @staticmethod
+    def sharing(cycles: float, count: Extent) -> Units:
+        """Units that share rough cycles of all of them, at typical extents."""
+        return Units(count, cycles / max(1, typical(count)))
 
 
 class LoopEmitter:
@@ -88,20 +58,17 @@ class LoopEmitter:
         self.roots = [s.expr for s in kernel.stores] + [e for r in kernel.reductions for e in r.roots]
         indices = [*all_indices(*self.roots), *(s.offset or self.offset for s in kernel.stores)]
         # a chunk's own variable is not part of any index
-        chunked = list(dict.fromkeys(r.chunk[0] for r in kernel.reductions if r.chunk))
-        vars = [v for v in kernel.vars if v not in chunked]
-        self.loops = [Loop(v, v.extent) for v in chunked] + merge_loops(vars, indices)
-        if chunked and len(self.loops) > 1 and self.loops[-1].extent == 1:
-            self.loops.pop()
+        self.chunk = kernel.reductions[0].chunk if kernel.reductions else None
+        vars = [v for v in kernel.vars if v is not self.chunk]
+        self.loops = merge_loops(vars, indices)
+        if self.chunk is not None:
+            own = Loop(self.chunk, self.chunk.extent)
+            self.loops = [own, *(loop for loop in self.loops if loop.extent != 1)]
         self.bound_zero = [v for v in kernel.vars if v.extent == 1 and all(v is not loop.var for loop in self.loops)]
         self.reduced: list[Loop] = []
         if kernel.reductions:
             r = kernel.reductions[0]
-            first = [Loop(r.vars[0], r.vars[0].extent)] if r.chunk else []
-            rest = r.vars[1:] if r.chunk else r.vars
-            self.reduced = first + (merge_loops(rest, indices) if rest else [])
-            if len(self.reduced) > 1:
-                self.reduced = [x for x in self.reduced if x.extent != 1] or self.reduced[:1]
+            self.reduced = merge_loops(r.vars, indices)
             ones = [v for v in r.vars if v.extent == 1 and all(v is not loop.var for loop in self.reduced)]
             self.bound_zero += ones
 
@@ -109,12 +76,16 @@ class LoopEmitter:
     def write(self) -> Units:
         """The whole function."""
         along_reduced = bool(self.kernel.reductions) and self._reduce_in_lanes()
-        if along_reduced and self.kernel.reductions[0].chunk:
+        if along_reduced and self.chunk is not None:
             self.loops = [*self.loops[1:], self.loops[0]]  # so that a row's chunks are read one after the other
         nest = self.reduced if along_reduced else self.loops
         vector = nest[-1].var if nest else None
         self.evaluator = Evaluator(self.fb, self.slots, self.roots, vector)
         self.lanes = self._lanes(along_reduced)
+        self.chunks: Chunked | None = None
+        if self.chunk is not None:
+            assert isinstance(self.chunk.extent, int)
+            self.chunks = chunked(self.reduced, self.chunk.extent, self.lanes if along_reduced else 1)
         with ExitStack() as stack:
             for var in self.bound_zero:
                 stack.enter_context(self.evaluator.bind(var, 0, hoist=False))
@@ -126,7 +97,7 @@ class LoopEmitter:
     def _reduce_in_lanes(self) -> bool:
         """Whether vectors run along the reduction (else along the results)."""
         inner, outer = self.reduced[-1], self.loops[-1] if self.loops else None
-        if outer is None or outer.extent == 1 or (self.kernel.reductions[0].chunk and len(self.loops) == 1):
+        if outer is None or outer.extent == 1 or (self.chunk is not None and len(self.loops) == 1):
             return inner.extent != 1 or outer is None
         # Those that are the same for all elements of the sum, such as what the sum is divided by, are read once.
         loads = [e for e in walk(*self.roots) if isinstance(e, Load) and e.offset.coefficient(inner.var) != 0]
@@ -160,33 +131,32 @@ class LoopEmitter:
             work += {"Load": 0.3, "Apply": 0.15, "Function": 1.5, "Bits": 6.0, "Guard": 0.3}.get(kind, 0.05)
         return max(work, 0.3)
 
-    def _shared_out(self, loops: Sequence[Loop]) -> tuple[Sequence[Loop], Sequence[Loop]]:
-        """The outer of some loops, which are flattened into units, and those inside of a unit."""
-        taken, units = 0, 1
-        for loop in loops:
-            if units >= MANY_UNITS:
-                break
-            units *= typical(loop.extent)
-            taken += 1
-        return loops[:taken], loops[taken:]
+    def _length(self) -> float:
+        """How many elements a result, or a chunk of one, is made of, at typical extents."""
+        length = float(count_of(self.reduced))
+        return max(1.0, length / self.chunks.count) if self.chunks is not None else length
 
     # -- results in lanes -------------------------------------------------------------------------------------------
     def _nest_mapped(self) -> Units:
         last = self.loops[-1] if self.loops else None
         if last is None:
             return self._single()
-        per_element = self._cost() * float(_count(self.reduced))
+        per_element = self._cost() * self._length()
         if len(self.loops) == 1:
             return self._one_long_loop(last, per_element)
-        united, inside = self._shared_out(self.loops[:-1])
-        with self._unit_loop(united):
-            along = self._by_rows if self._sums_many_columns(last) else self._by_columns
-            self._inner_loops(inside, partial(along, last))
-        size = product(tuple(x.extent for x in (*inside, last)))
-        return Units(product(tuple(x.extent for x in united)), per_element * typical(size))
+        along = self._by_rows if self._sums_many_columns(last) else self._by_columns
+        row = per_element * typical(last.extent)
+        made = cut(self.loops[:-1], row, last)
+        with self.fb.loop("%begin", "%end") as unit:
+            rows: Operand = unit
+            columns: Part = 0, self._across(last)
+            if made.columns:
+                rows, columns = self._columns_of(unit, last, made.columns)
+            self._unit(rows, made, partial(along, last, *columns))
+        return Units.sharing(row * count_of(made.rows), made.count(last))
 
-    def _by_columns(self, last: Loop) -> None:
-        self._mapped(last, 0, self._across(last))
+    def _by_columns(self, last: Loop, start: Operand, stop: Operand) -> None:
+        self._mapped(last, start, stop)
 
     def _across(self, loop: Loop) -> Operand:
         """The extent of the loop that runs in vectors: written where one vector is all, which needs no loop."""
@@ -198,7 +168,7 @@ class LoopEmitter:
     def _single(self) -> Units:
         with self.fb.loop("%begin", "%end"):
             self._element(1)
-        return Units(1, self._cost() * _count(self.reduced))
+        return Units(1, self._cost() * count_of(self.reduced))
 
     def _one_long_loop(self, loop: Loop, per_element: float) -> Units:
         fb = self.fb
@@ -210,35 +180,48 @@ class LoopEmitter:
         count = (loop.extent + (block - 1)) // block
         return Units(count, per_element * min(block, typical(loop.extent)))
 
-    @contextmanager
-    def _unit_loop(self, united: Sequence[Loop]) -> Iterator[None]:
-        """The loop over units, whose number is taken apart into the united loops' variables."""
-        fb = self.fb
-        with fb.loop("%begin", "%end") as unit, ExitStack() as stack:
-            rest: Operand = unit
-            values: list[Operand] = []
-            for loop in reversed(united[1:]):
-                extent = self.slots.extent(loop.extent)
-                values.append(fb.rem(rest, extent))
-                rest = fb.div(rest, extent)
-            values.append(rest)
-            for loop, value in zip(united, reversed(values)):
-                self._enter(stack, loop, value)
-            self.evaluator.hoist()
-            yield
+    def _columns_of(self, unit: Operand, last: Loop, columns: int) -> tuple[Operand, Part]:
+        """The number of a unit's rows, and from where to where its columns are."""
+        fb, extent, size = self.fb, self.slots.extent(last.extent), self.slots.loaded(columns)
+        pieces = fb.ceil_div(extent, size)
+        start = fb.mul(fb.rem(unit, pieces), size)
+        return fb.div(unit, pieces), (start, fb.min(fb.add(start, size), extent))
+
+    def _unit(self, number: Operand, made: Cut, body: Body) -> None:
+        """``body`` for each row of a unit."""
+        start = self.fb.mul(number, self.slots.loaded(made.size))
+        self.evaluator.hoist()
+        self._rows(made.rows, 0, (start, self.fb.add(start, self.slots.loaded(made.size))), body)
+
+    def _rows(self, loops: Sequence[Loop], depth: int, part: Part, body: Body) -> None:
+        """``body`` for a part of what loops are run through as one."""
+        if depth == len(loops):
+            body()
+            return
+        with self.fb.loop(*self._part_of(loops, depth, part)) as i, ExitStack() as stack:
+            self._enter(stack, loops[depth], i, hoist=True)
+            self._rows(loops, depth + 1, part, body)
+
+    def _part_of(self, loops: Sequence[Loop], depth: int, part: Part) -> Part:
+        """From where to where the loop at a depth runs, for a part of what loops are run through as one.
+
+        Those around it have been entered; ``part`` is counted in turns of the innermost.
+        """
+        fb, (start, stop) = self.fb, part
+        for number, loop in enumerate(loops[:depth]):
+            before = fb.mul(self.evaluator.bound[loop.var], self.slots.extent(turns_of(loops[number + 1 :])))
+            start, stop = fb.sub(start, before), fb.sub(stop, before)
+        start = fb.max(start, 0) if depth else start
+        inside, extent = self.slots.extent(turns_of(loops[depth + 1 :])), self.slots.extent(loops[depth].extent)
+        if inside == 1:
+            return start, fb.max(start, fb.min(stop, extent))
+        inside = fb.max(inside, 1)  # nothing is done where it is zero, but it is divided by
+        return fb.div(start, inside), fb.min(fb.ceil_div(fb.max(stop, 0), inside), extent)
 
     def _enter(self, stack: ExitStack, loop: Loop, value: Operand, hoist: bool = False) -> None:
         for var in loop.zero:
             stack.enter_context(self.evaluator.bind(var, 0, hoist=False))
         stack.enter_context(self.evaluator.bind(loop.var, value, hoist=hoist))
-
-    def _inner_loops(self, loops: Sequence[Loop], body: Body) -> None:
-        if not loops:
-            body()
-            return
-        with self.fb.loop(0, self.slots.extent(loops[0].extent)) as i, ExitStack() as stack:
-            self._enter(stack, loops[0], i, hoist=True)
-            self._inner_loops(loops[1:], body)
 
     def _mapped(
         self, loop: Loop, start: Operand, stop: Operand, body: Callable[[int], None] | None = None, lanes: int = 0
@@ -342,13 +325,14 @@ class LoopEmitter:
             self._reduction_loops(depth + 1, body, last)
 
     def _range(self, depth: int, extent: Operand) -> tuple[Operand, Operand]:
-        """The part of a reduced loop that is done here: the chunk's of the outermost, if it is in chunks."""
-        fb, chunk = self.fb, self.kernel.reductions[0].chunk
-        if depth or chunk is None:
+        """The part of a reduced loop that is done here: all of it, unless it is one of those that are in chunks."""
+        fb = self.fb
+        if self.chunks is None or depth >= len(self.chunks.rows):
             return 0, extent
-        number, size = chunk
-        start = fb.mul(self.evaluator.bound[number], self.slots.extent(size))
-        return start, fb.min(fb.add(start, self.slots.extent(size)), extent)
+        assert self.chunk is not None
+        size = self.slots.extent(self.chunks.size)
+        start = fb.mul(self.evaluator.bound[self.chunk], size)
+        return self._part_of(self.chunks.rows, depth, (start, fb.add(start, size)))
 
     def _position(self) -> Operand:
         """The row-major number of the reduced element (for argmax)."""
@@ -368,13 +352,12 @@ class LoopEmitter:
             return False
         loads = [e.offset for e in walk(*self.roots) if isinstance(e, Load) and e.offset.coefficient(row.var) != 0]
         in_order = any(offset.coefficient(columns.var) == 1 for offset in loads)
-        return in_order and 4 * columns.extent * _count(self.reduced) >= MANY_BYTES
+        return in_order and 4 * columns.extent * count_of(self.reduced) >= MANY_BYTES
 
-    def _by_rows(self, columns: Loop) -> None:
-        """All results of a chunk, each row adding to sums in memory: what is read is read in the order in which it
+    def _by_rows(self, columns: Loop, start: Operand, stop: Operand) -> None:
+        """Some results of a chunk, each row adding to sums in memory: what is read is read in the order in which it
         lies, so that the processor fetches it ahead. Column by column takes three times as long, beyond the caches."""
-        fb, reductions, extent = self.fb, self.kernel.reductions, columns.extent
-        assert isinstance(extent, int)
+        fb, reductions = self.fb, self.kernel.reductions
         sums = [fb.alloca(value_type(r.element.dtype), MOST_COLUMNS + self.lanes, align=64) for r in reductions]
 
         def columnwise(body: Callable[[list[State]], None], first: bool = False) -> None:
@@ -383,29 +366,27 @@ class LoopEmitter:
                 with self.evaluator.level():
                     body([State(fb, r, lanes, kept=(array, at, first)) for r, array in zip(reductions, sums)])
 
-            self._mapped(columns, 0, self._across(columns), here, min(self.lanes, 2 * self.width))
+            self._mapped(columns, start, stop, here, min(self.lanes, 2 * self.width))
 
-        columnwise(_keep, first=True)
+        columnwise(keep_all, first=True)
         self._reduction_loops(0, lambda: columnwise(self._take_and_keep))
         columnwise(lambda states: self._finish(states, states[0].lanes))
 
     def _take_and_keep(self, states: list[State]) -> None:
         self._take(states)
-        _keep(states)
+        keep_all(states)
 
     # -- the reduction in lanes -------------------------------------------------------------------------------------
     def _nest_reduced(self) -> Units:
-        per_result = self._cost() * float(_count(self.reduced)) / 2
+        per_result = self._cost() * self._length() / 2
         if not self.loops:
             with self.fb.loop("%begin", "%end"):
                 self._reduce_in_vectors()
             return Units(1, per_result)
-        chunked = self.kernel.reductions[0].chunk is not None
-        united, inside = (self.loops, ()) if chunked else self._shared_out(self.loops)
-        with self._unit_loop(united):
-            self._inner_loops(inside, self._reduce_in_vectors)
-        size = product(tuple(x.extent for x in inside))
-        return Units(product(tuple(x.extent for x in united)), per_result * typical(size))
+        made = cut(self.loops, per_result)
+        with self.fb.loop("%begin", "%end") as unit:
+            self._unit(unit, made, self._reduce_in_vectors)
+        return Units.sharing(per_result * count_of(made.rows), made.count())
 
     def _reduce_in_vectors(self) -> None:
         with self.evaluator.level():
@@ -417,7 +398,7 @@ class LoopEmitter:
 
     def _row(self, states: list[State]) -> None:
         """The innermost reduced loop."""
-        loop, ev, chunk = self.reduced[-1], self.evaluator, self.kernel.reductions[0].chunk
+        loop, ev, chunks = self.reduced[-1], self.evaluator, self.chunks
 
         def element(lanes: int) -> None:
             with ev.level():
@@ -426,7 +407,7 @@ class LoopEmitter:
                     state.update(value, self._place(state.reduction, state), ev.mask)
 
         number = len(self.reduced) - 1
-        surely = number > 0 or chunk is None or _left(chunk[1], self.lanes) == 0
+        surely = chunks is None or number >= len(chunks.rows) or _left(chunks.size, self.lanes) == 0
         start, stop = self._range(number, self._across(loop))
         self._in_vectors(loop, start, stop, element, self.lanes, surely)
 
@@ -440,157 +421,6 @@ def _left(extent: Extent, lanes: int) -> int | None:
     """
     left = extent % lanes
     return left if isinstance(left, int) else None
-
-
-def _count(loops: Sequence[Loop]) -> int:
-    total = 1
-    for loop in loops:
-        total *= typical(loop.extent)
-    return total
-
-
-# -- accumulators ----------------------------------------------------------------------------------------------------
-_COMBINE = {"sum": "add", "prod": "mul", "max": "max", "min": "min", "and": "and", "or": "or"}
-
-
-def neutral(op: str, dtype: str) -> float | int | bool:
-    """The value that changes nothing."""
-    if op in ("sum", "or"):
-        return 0
-    if op == "prod":
-        return 1
-    if op == "and":
-        return True if dtype == "bool" else -1 if dtype.startswith("int") else int(np.iinfo(dtype).max)
-    lowest = op in ("max", "argmax")
-    if dtype == "bool":
-        return not lowest
-    if dtypes.is_integer(dtype):
-        info = np.iinfo(dtype)
-        return int(info.min if lowest else info.max)
-    return float("-inf") if lowest else float("inf")
-
-
-class State:
-    """The accumulator of one reduction: a stack slot that the optimiser turns into a register.
-
-    Args:
-        fb: the function being written.
-        reduction: what is accumulated.
-        lanes: how many of its elements at once.
-        along_lanes: whether the lanes are elements of one result, to be combined in the end.
-        kept: an array of accumulators, the place of the first lane in it, and whether there is nothing in it yet.
-    """
-
-    def __init__(
-        self,
-        fb: FunctionBuilder,
-        reduction: Reduction,
-        lanes: int,
-        along_lanes: bool = False,
-        kept: tuple[str, Operand, bool] | None = None,
-    ):
-        self.fb, self.lanes, self.op, self.along_lanes = fb, lanes, reduction.op, along_lanes
-        self.reduction = reduction
-        self.dtype = reduction.element.dtype
-        self.result = reduction.dtype
-        self.ty = value_type(self.dtype, lanes)
-        self.slot = fb.alloca(self.ty)
-        self.start = neutral(self.op, self.dtype)
-        start = literal(self.start, self.ty)
-        if kept is not None:
-            array, at, empty = kept
-            self.kept = fb.gep(value_type(self.dtype), array, at)
-            start = start if empty else fb.load(self.ty, self.kept)
-        fb.store(self.ty, start, self.slot)
-        self.arg = self.op.startswith("arg")
-        if self.arg:
-            self.where_ty = vec("i32", lanes)
-            self.where = fb.alloca(self.where_ty)
-            fb.store(self.where_ty, literal(-1, self.where_ty), self.where)
-
-    def keep(self) -> None:
-        """Write it back to the array that it was taken from."""
-        self.fb.store(self.ty, self.fb.load(self.ty, self.slot), self.kept)
-
-    def update(self, value: str, index: str, mask: Operand | None = None) -> None:
-        """Take in one element per lane; ``index`` is the number of each, for argmax."""
-        fb = self.fb
-        old = fb.load(self.ty, self.slot)
-        if not self.arg:
-            if mask is not None:
-                value = fb.select(mask, self.ty, value, literal(self.start, self.ty))
-            fb.store(self.ty, self._combined(self.lanes, old, value), self.slot)
-            return
-        where = fb.load(self.where_ty, self.where)
-        better = self._better(self.lanes, value, index, old, where)
-        if mask is not None:
-            better = fb.op("and", vec("i1", self.lanes), better, mask)
-        fb.store(self.ty, fb.select(better, self.ty, value, old), self.slot)
-        fb.store(self.where_ty, fb.select(better, self.where_ty, index, where), self.where)
-
-    def _combined(self, lanes: int, a: str, b: str) -> str:
-        return emit_elementwise(self.fb, _COMBINE[self.op], [a, b], [self.dtype] * 2, self.dtype, lanes, {})
-
-    def _better(self, lanes: int, value: str, index: str, old: str, where: str) -> str:
-        """Whether (value, index) comes before (old, where): larger (or smaller), NaN first, then the lower index."""
-        fb = self.fb
-        ty, ity, b = value_type(self.dtype, lanes), vec("i32", lanes), vec("i1", lanes)
-        compare = "gt" if self.op == "argmax" else "lt"
-
-        def test(name: str, x: str, y: str) -> str:
-            return emit_elementwise(fb, name, [x, y], [self.dtype] * 2, "bool", lanes, {})
-
-        first = fb.cmp("ult", ity, index, where)  # -1, "none yet", is the largest unsigned number
-        wins = fb.op("or", b, test(compare, value, old), fb.op("and", b, test("eq", value, old), first))
-        if ty.endswith("float") or "float" in ty or "double" in ty:
-            nan, was = fb.cmp("uno", ty, value, value), fb.cmp("uno", ty, old, old)
-            keep = fb.op("xor", b, was, literal(True, b))
-            wins = fb.op("and", b, wins, keep)
-            earlier = fb.op("or", b, keep, first)
-            wins = fb.op("or", b, wins, fb.op("and", b, nan, earlier))
-        return wins
-
-    def finish(self) -> str:
-        """The result in each lane."""
-        if self.arg:
-            return self.fb.load(self.where_ty, self.where)
-        return self._as_result(self.fb.load(self.ty, self.slot), self.lanes)
-
-    def finish_lanes(self) -> str:
-        """The one result over all lanes, combined in halves: an order that is always the same."""
-        fb, lanes = self.fb, self.lanes
-        value = fb.load(self.ty, self.slot)
-        where = fb.load(self.where_ty, self.where) if self.arg else ""
-        while lanes > 1:
-            half = lanes // 2
-            parts = self._halves(value_type(self.dtype), value, lanes)
-            if self.arg:
-                places = self._halves("i32", where, lanes)
-                better = self._better(half, parts[1], places[1], parts[0], places[0])
-                value = fb.select(better, value_type(self.dtype, half), parts[1], parts[0])
-                where = fb.select(better, vec("i32", half), places[1], places[0])
-            else:
-                value = self._combined(half, parts[0], parts[1])
-            lanes = half
-        return where if self.arg else self._as_result(value, 1)
-
-    def _halves(self, scalar: str, value: str, lanes: int) -> list[str]:
-        ty = vec(scalar, lanes)
-        if lanes == 2:
-            return [self.fb.extract(ty, value, lane) for lane in (0, 1)]
-        half = lanes // 2
-        return [self.fb.shuffle(ty, value, "poison", range(start, start + half)) for start in (0, half)]
-
-    def _as_result(self, value: str, lanes: int) -> str:
-        if self.dtype == self.result:
-            return value
-        params = {"dtype": self.result}
-        return emit_elementwise(self.fb, "cast", [value], [self.dtype], self.result, lanes, params)
-
-
-def _keep(states: list[State]) -> None:
-    for state in states:
-        state.keep()
 
 
 def emit_loops(module: ModuleBuilder, kernel: LoopKernel, tables: Tables, target: Target) -> Units:

@@ -21,7 +21,7 @@ from pronghorn.codegen.builder import ModuleBuilder, Operand, literal, vec
 from pronghorn.codegen.contraction.nest import load_elements
 from pronghorn.codegen.convert import convert, storage_type
 from pronghorn.codegen.slots import Slots, Tables
-from pronghorn.compiler.costs import CHUNKS
+from pronghorn.compiler.costs import POOLED_CHUNKS
 from pronghorn.compiler.kernels import PooledKernel, PooledOperands
 from pronghorn.graph.dim import Extent
 from pronghorn.graph.ir import Node, Value
@@ -189,7 +189,7 @@ class Pooled:
         fb, g = self.fb, self.g
         x = self.slots.pointer(self.node.inputs[0])
         out = self.slots.pointer(partial)
-        size = self.slots.extent((g.images + (CHUNKS - 1)) // CHUNKS)
+        size = self.slots.extent((g.images + (POOLED_CHUNKS - 1)) // POOLED_CHUNKS)
         images = self.slots.extent(g.images)
         with fb.loop("%begin", "%end") as unit:
             chunk, block = fb.div(unit, self.blocks), fb.rem(unit, self.blocks)
@@ -310,4 +310,4 @@ def emit_pooled(
         return writer.g.images, writer.cost() * writer.g.channels_out
     (partial,) = kernel.writes
     writer.filter_gradient(partial)
-    return CHUNKS * writer.blocks, writer.cost() * 4 * min(CHANNELS, writer.g.channels_out)
+    return POOLED_CHUNKS * writer.blocks, writer.cost() * 4 * min(CHANNELS, writer.g.channels_out)

@@ -82,6 +82,10 @@ class Slots:
         """An extent: an int, or loaded from the table. Multiples of one number are loaded once."""
         if isinstance(extent, int) and self.is_written(extent):
             return extent
+        return self.loaded(extent)
+
+    def loaded(self, extent: Extent) -> Operand:
+        """The same, loaded however small it is, where kernels of any extents are to be one function."""
         if extent not in self._extents:
             base, factor = (extent, 1) if isinstance(extent, int) else _base_of(extent)
             if not self.is_written(factor):

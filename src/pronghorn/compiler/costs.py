@@ -38,7 +38,9 @@ MOST_READ = 64  # arrays of one kernel: their addresses are in registers or on t
 DEEPEST = 96  # levels of an element's expression: code that walks it recurses
 
 # -- sums that are split; the numbers are fixed, so that no bit depends on how many threads there are
-CHUNKS = 16  # most chunks of a split reduction
+POOLED_CHUNKS = 16  # of a filter gradient from pooled values, whose sums are in registers
+FEWEST_CHUNKS, MOST_CHUNKS = 16, 128  # of a split reduction
+CHUNK_ROWS, CHUNK_ELEMENTS = 128, 32768  # of a chunk where there are more; each writes a row that is read again
 SPLIT_LENGTH = 4096  # a reduction this long whose results are few is split
 MOST_COLUMNS = 4096  # of results that are few; a chunk's are on the stack
 MANY_ROWS = 256  # each of which is one result: enough for all threads, and read in order where they are not split
@@ -51,3 +53,17 @@ def typical(extent: Extent) -> int:
     (10, 128)
     """
     return extent.evaluate(dict.fromkeys(extent.symbols, TYPICAL)) if isinstance(extent, Dim) else extent
+
+
+def chunks_of(length: int, results: int) -> int:
+    """How many chunks a split reduction has, a power of two: as many as its work can keep busy.
+
+    Args:
+        length: how many elements each result is made of, at typical extents.
+        results: how many there are.
+
+    >>> chunks_of(8192, 256), chunks_of(8192, 1), chunks_of(1 << 20, 64)
+    (64, 16, 128)
+    """
+    most = min(length // CHUNK_ROWS, length * results // CHUNK_ELEMENTS)
+    return max(FEWEST_CHUNKS, min(MOST_CHUNKS, 1 << max(most, 1).bit_length() - 1))

@@ -15,8 +15,7 @@ from pronghorn.graph.ir import Graph, Node, Value
 class Reduction:
     """``op`` over ``element`` along ``vars``; ``op`` is a reduction primitive's suffix or ``argmax``/``argmin``.
 
-    ``chunks``: when the outermost reduced loop is split, the kernel's first loop variable counts chunks and the loop
-    runs over ``[chunk * chunk_size, min((chunk + 1) * chunk_size, extent))``.
+    ``chunk``: the kernel's first loop variable, where it counts chunks of the reduced loops, of equal lengths.
     ``position``: what ``argmax``/``argmin`` give for an element (-1: it is never chosen); the row-major number of the
     iteration if None.
     """
@@ -25,7 +24,7 @@ class Reduction:
     element: Expr
     vars: tuple[LoopVar, ...]
     dtype: str
-    chunk: tuple[LoopVar, Extent] | None = None
+    chunk: LoopVar | None = None
     position: Expr | None = None
 
     @property

@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from pronghorn.compiler.costs import CHUNKS, MANY_ROWS, MOST_COLUMNS, SPLIT_LENGTH, typical
+from pronghorn.compiler.costs import MANY_ROWS, MOST_COLUMNS, SPLIT_LENGTH, chunks_of, typical
 from pronghorn.compiler.expr import (
     Accumulated,
     Apply,
@@ -228,16 +228,14 @@ def split_reduction(reduction: Reduction, vars: tuple[LoopVar, ...], value: Valu
         return None
     length = prod(typical(v.extent) for v in reduction.vars)
     results = prod(typical(v.extent) for v in vars)
-    outer = reduction.vars[0]
     if length < SPLIT_LENGTH // 8 or length * results < 4 * SPLIT_LENGTH or results > MOST_COLUMNS:
         return None
-    if typical(outer.extent) < 4 or (results >= MANY_ROWS and _along_rows(reduction, vars)):
+    if results >= MANY_ROWS and _along_rows(reduction, vars):
         return None
-    size = (outer.extent + CHUNKS - 1) // CHUNKS
-    chunk = LoopVar("chunk", CHUNKS)
+    chunk = LoopVar("chunk", chunks_of(length, results))
     dtype = _partial_dtype(reduction)
-    partial = Value(Aval((CHUNKS, *(v.extent for v in vars)), dtype), value.graph)
-    first = Reduction(reduction.op, reduction.element, reduction.vars, dtype, (chunk, size))
+    partial = Value(Aval((chunk.extent, *(v.extent for v in vars)), dtype), value.graph)
+    first = Reduction(reduction.op, reduction.element, reduction.vars, dtype, chunk)
     kernel = LoopKernel(vars=(chunk, *vars), reductions=[first], node=value.node)
     kernel.stores.append(Store(partial, Accumulated(0, dtype, kernel.vars)))
     kernel.scope = value.node.scope if value.node else ""

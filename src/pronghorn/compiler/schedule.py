@@ -8,7 +8,7 @@ computed from registers.
 from __future__ import annotations
 
 from pronghorn.compiler.contractions import covers, parts_of
-from pronghorn.compiler.costs import CHUNKS, LOOK_BACK, MOST_CODE, MOST_READ, MOST_STORES, MOST_SUMS
+from pronghorn.compiler.costs import LOOK_BACK, MOST_CODE, MOST_READ, MOST_STORES, MOST_SUMS, POOLED_CHUNKS
 from pronghorn.compiler.expr import Accumulated, Const, Expr, Index, Load, LoopVar, walk
 from pronghorn.compiler.kernels import (
     ContractionKernel,
@@ -247,11 +247,11 @@ class Scheduler:
         *spatial, ci, co = value.shape
         turned = (co, *spatial, ci)  # as the kernel has it: summed first, then turned, everything is read in order
         dtype = "float32" if value.dtype in LOW_PRECISION else value.dtype
-        partial = self._buffer((CHUNKS, *turned), dtype)
+        partial = self._buffer((POOLED_CHUNKS, *turned), dtype)
         kernel.writes = {partial}
         self._new(kernel, Lowering(self.graph, self.stored), [partial])
         total = self._buffer(turned, dtype)
-        lowering, vars, chunk = Lowering(self.graph, self.stored), self._vars(turned), LoopVar("chunk", CHUNKS)
+        lowering, vars, chunk = Lowering(self.graph, self.stored), self._vars(turned), LoopVar("chunk", POOLED_CHUNKS)
         element = lowering.element(partial, (Index.of(chunk), *map(Index.of, vars)))
         sums = LoopKernel(vars=vars, reductions=[Reduction("sum", element, (chunk,), dtype)], scope=node.scope)
         self._accumulate(sums, lowering, total)

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from pronghorn.codegen.loops import merge_loops
+from pronghorn.codegen.cutting import merge_loops
 from pronghorn.compiler.expr import Index, LoopVar, Quotient, Remainder, substitute_index
 from pronghorn.compiler.virtual import linear, reshape_index
 from pronghorn.graph.dim import Dim
