@@ -252,7 +252,8 @@ class ProgramEmitter(StepEmitter):
             self.listing.run_all(fb, tables, listed[0])
             with self._steps(loop.length, reverse) as t:
                 for v, whole in loop.moving:
-                    self._point(v, whole, t, fb.mul(row, self._number(blocks.row_bytes[v])))
+                    size = blocks.row_bytes.get(self.tables.root(v), 0)  # no launch may read it, or it has no rows
+                    self._point(v, whole, t, fb.mul(row, self._number(size)))
                 self.listing.run_all(fb, tables, listed[1])
                 for a, b in zip(loop.carry, loop.outputs):
                     self._swap(a, b)

@@ -163,3 +163,24 @@ def test_what_is_the_same_in_every_step_is_packed_once_ahead_of_the_loop():
         (main,) = (launch for launch in found if launch.label.endswith(".main"))
         assert [launch.repeats for launch in packing] == [1] and main.repeats == 5
         assert not any(launch.few_rows for launch in found)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda h, x, unread, number: h + x * number,
+        lambda h, x, unread, number: h * 0.5 + x,
+        lambda h, x, unread, number: h * number,
+    ],
+)
+def test_slices_without_rows_and_slices_that_nothing_reads(step):
+    def loop(xs, others, numbers):
+        slices = (ops.transpose(xs, (1, 0, 2)), ops.transpose(others, (1, 0, 2)), numbers)
+        return ops.scan(lambda h, x: (step(h, *x), None), ops.zeros_like(xs[:, 0]) + 1, slices)[0]
+
+    shapes = (BATCH, 4, 3), (BATCH, 4, 3), (4,)
+    assert by_rows(loop, *shapes)
+    traced = trace(lambda *xs: [loop(*xs)], [Aval(shape, "float32") for shape in shapes])
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal(shape).astype("float32") for shape in ((21, 4, 3), (21, 4, 3), (4,))]
+    np.testing.assert_allclose(Executable(traced)(*arrays)[0], run(traced.graph, arrays)[0], rtol=1e-5, atol=1e-6)
