@@ -28,7 +28,7 @@ class Launch:
     scope: str = ""
     barrier: bool = False  # threads meet before it
     phase: int = 0  # the number of barriers written before it
-    repeats: Extent = 1  # how often it runs in a step, as far as known
+    repeats: Extent = 1  # how often threads come to its phase in a step, as far as known
     by_rows: str = ""  # the extent of which it is run for a block at a time, see `row_loops`
     few_rows: bool = False  # takes the place of others where there are few rows
     work: Extent = 0  # multiplications (each with an addition) of a contraction

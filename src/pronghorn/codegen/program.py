@@ -203,7 +203,7 @@ class ProgramEmitter(StepEmitter):
         first_epoch = self.epoch
         with self._region(loop.length), self._steps(loop.length, p["reverse"]) as t:
             for v, whole in loop.moving:
-                self._point(v, whole, t)
+                self._point(v, self._place(whole), t)
             for launch in loop.launches:
                 self._launch(launch)
             for kernel in () if has_launches else program.kernels:
@@ -232,10 +232,7 @@ class ProgramEmitter(StepEmitter):
         self._write_listed()
         table = fb.load("ptr", fb.gep("ptr", "%args", FIRST_BLOCKS + self._row_symbol(blocks.symbol)))
         rows, count = (fb.load("i64", fb.gep("i64", table, i)) for i in (4, 5))
-        listed = [
-            [self._listed(launch, repeats) for launch in launches]
-            for launches, repeats in ((begin, 1), (body, loop.length), (end, 1))
-        ]
+        listed = [list(map(self._listed, launches)) for launches in (begin, body, end)]
         with self._grains(count) as block:
             is_last = fb.cmp("eq", "i64", block, fb.sub(count, 1))
             dims, units = (
@@ -243,17 +240,17 @@ class ProgramEmitter(StepEmitter):
                 for last in (1, 3)
             )
             row = fb.mul(block, rows)
+            wholes = [self._place(whole) for _, whole in loop.moving]  # may be memory of rows, too
             self._copy_table(state.bufs, self.row_bufs)
             self.state = replace(state, bufs=self.row_bufs)
             for v, size in blocks.row_bytes.items():
-                place = self._slot_address(v)
-                fb.store("ptr", fb.gep("i8", fb.load("ptr", place), fb.mul(row, self._number(size))), place)
+                here = fb.gep("i8", self._place(v), fb.mul(row, self._number(size)))
+                fb.store("ptr", here, self._slot_address(v))
             tables = RowTables(self.row_bufs, dims, units, state.ticks)
             self.listing.run_all(fb, tables, listed[0])
             with self._steps(loop.length, reverse) as t:
-                for v, whole in loop.moving:
-                    size = blocks.row_bytes.get(self.tables.root(v), 0)  # no launch may read it, or it has no rows
-                    self._point(v, whole, t, fb.mul(row, self._number(size)))
+                for (v, _), whole in zip(loop.moving, wholes):
+                    self._point(v, whole, t, fb.mul(row, self._number(blocks.row_bytes.get(self.tables.root(v), 0))))
                 self.listing.run_all(fb, tables, listed[1])
                 for a, b in zip(loop.carry, loop.outputs):
                     self._swap(a, b)
@@ -299,12 +296,15 @@ class ProgramEmitter(StepEmitter):
         with fb.loop_carry(0, count, []) as loop:
             yield fb.sub(fb.sub(count, 1), loop.index) if reverse else loop.index
 
-    def _point(self, part: Value, whole: Value, t: Operand, offset: Operand = 0) -> None:
-        """Have ``part``'s entry in the table point to row ``t`` of ``whole``, ``offset`` bytes into it."""
+    def _place(self, value: Value) -> str:
+        """Where a value's memory is, by the table in use."""
+        return self.fb.load("ptr", self._slot_address(value))
+
+    def _point(self, part: Value, whole: str, t: Operand, offset: Operand = 0) -> None:
+        """Have ``part``'s entry in the table point to row ``t`` of what is at ``whole``, ``offset`` bytes into it."""
         fb = self.fb
         row = self._number(product(part.shape) * dtypes.itemsize(part.dtype))
-        base = fb.load("ptr", self._slot_address(whole))
-        fb.store("ptr", fb.gep("i8", base, fb.add(fb.mul(t, row), offset)), self._slot_address(part))
+        fb.store("ptr", fb.gep("i8", whole, fb.add(fb.mul(t, row), offset)), self._slot_address(part))
 
     def _swap(self, a: Value, b: Value) -> None:
         fb = self.fb

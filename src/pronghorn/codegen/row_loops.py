@@ -125,7 +125,8 @@ def blocks_of(loop: LoopParts, constants: Mapping[Value, Value], root: Root) -> 
     written = {root(v) for launch in loop.launches for v in launch.writes}
     written.update(map(root, (*loop.outputs, *loop.end)))
     row_bytes: dict[Value, Extent] = {}
-    for memory in [*touched, *map(root, (*loop.carry, *loop.outputs, *loop.start, *loop.end))]:
+    slices = [part for part, _ in loop.slices]  # of which some may be read by nobody
+    for memory in [*touched, *map(root, (*slices, *loop.carry, *loop.outputs, *loop.start, *loop.end))]:
         axis, shape = known.get(memory), shapes.get(memory, memory.shape)
         if axis is not None and product(shape[:axis]) == 1:
             row_bytes[memory] = _of_one(_size(memory), symbol)

@@ -250,15 +250,15 @@ class StepEmitter:
         self._touch_all(reads | writes, launch.buffers)
         self.listing.launch(*self._listed(launch))
 
-    def _record(self, launch: Launch, repeats: Extent = 1) -> None:
+    def _record(self, launch: Launch) -> None:
         """Give a launch its row in the table of launches."""
         launch.slot = len(self.out.launches)
-        launch.phase, launch.repeats = self.out.barriers, self.repeats * repeats
+        launch.phase, launch.repeats = self.out.barriers, self.repeats
         self.out.launches.append(launch)
 
-    def _listed(self, launch: Launch, repeats: Extent = 1) -> Listed:
+    def _listed(self, launch: Launch) -> Listed:
         """A launch as the listing takes it."""
-        self._record(launch, repeats)
+        self._record(launch)
         row = self._timed(launch.label, launch.scope, launch)
         buffers, extents = map(self.tables.buffer, launch.buffers), map(self.tables.extent, launch.extents)
         return launch, list(buffers), list(extents), max(row, 0)

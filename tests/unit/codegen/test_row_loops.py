@@ -108,6 +108,51 @@ def test_every_number_of_rows_and_steps_is_what_numpy_has(steps, reverse):
                 np.testing.assert_array_equal(b, other)
 
 
+def _tanh_sums(start, xs, w, *constants):
+    def step(h, x):
+        new = ops.tanh(ops.matmul(h, w) + sum(constants, x))
+        return new, new
+
+    return list(ops.scan(step, start, xs))
+
+
+SHARED = {
+    "a state is the only slice": (lambda x, w: _tanh_sums(x, x[None], w), (BATCH, 6)),
+    "the only slice is the state": (lambda xs, w: _tanh_sums(ops.reshape(xs, (-1, 6)), xs, w), (1, BATCH, 6)),
+    "a constant is the only slice": (lambda x, w: _tanh_sums(ops.zeros_like(x), x[None], w, x), (BATCH, 6)),
+    "rows and slices of one array": (
+        lambda x, w: _tanh_sums(x[:, 0], ops.reshape(x, (7, -1, 6)), w, ops.sum(x, 1)), (BATCH, 7, 6)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_slices_may_lie_in_memory_that_is_read_by_rows_too(name):
+    fn, shape = SHARED[name]
+    assert by_rows(lambda x, w: fn(x, w)[1], shape, (6, 6))
+    traced = trace(fn, [Aval(shape, "float32"), Aval((6, 6), "float32")])
+    executable, rng = Executable(traced), np.random.default_rng(0)
+    for rows in (0, 3, 16, 33):
+        arrays = [rng.standard_normal([rows if e is BATCH else e for e in s]) for s in (shape, (6, 6))]
+        arrays = [a.astype("float32") for a in arrays]
+        for a, b in zip(executable(*arrays), run(traced.graph, arrays), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_slices_may_have_no_rows_or_be_read_by_nobody():
+    def fn(xs, times, other):
+        start = ops.zeros_like(xs[0])
+        return list(ops.scan(lambda h, x: ((h + x[0]) * x[1], h), start, (xs, times, other, times)))
+
+    shapes = [(5, BATCH, 6), (5, 1), (5, BATCH)]
+    assert by_rows(lambda *xs: fn(*xs)[1], *shapes)
+    traced = trace(fn, [Aval(shape, "float32") for shape in shapes])
+    executable, rng = Executable(traced), np.random.default_rng(0)
+    for rows in (0, 3, 16, 33):
+        arrays = [rng.uniform(0.5, 1, [rows if e is BATCH else e for e in s]).astype("float32") for s in shapes]
+        for a, b in zip(executable(*arrays), run(traced.graph, arrays), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
 def test_special_values_stay_in_their_rows():
     x = np.ones((40, 3, 4), "float32")
     x[5, 1], x[17, 2], x[39, 0] = np.nan, np.inf, -0.0
