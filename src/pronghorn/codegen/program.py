@@ -4,8 +4,9 @@ The step is ``void step(ptr ctx, ptr args, i64 tid, i64 first)``. Every thread r
 grain of work, from ``first`` on: some units of a large kernel, or a few small kernels in a row. A grain is run by the
 thread that takes it, and at a barrier, which stands only where a kernel needs what another thread may be writing, a
 thread waits for the grains before it. ``args`` points to the tables: buffers, run-time extents, (units, units of a
-grain, grains) of every launch; the number of buffers; and, where the step is profiled, a table of cycles and the bytes
-it has for each thread. Launches stand in a table that one function goes through (`listing`); the step's own code is
+grain, grains) of every launch; the number of buffers; where the step is profiled, a table of cycles and the bytes it
+has for each thread; and, for each extent of which loops take a block at a time, the tables of a block (`row_loops`).
+Launches stand in a table that one function goes through (`listing`); the step's own code is
 what loops, branches and calls of Python need in between.
 
 Threads that are late run through what others have done and take nothing: between grains, a step reads only its own
@@ -14,7 +15,7 @@ stack, the tables and what `ph_decided` says, never a buffer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,7 @@ from pronghorn.codegen.launch import Emitted, HostCall, Launch
 from pronghorn.codegen.listing import RowTables
 from pronghorn.codegen.row_loops import LoopParts, RowBlocks, ahead, blocks_of, by_rows
 from pronghorn.codegen.step import StepEmitter, is_special
+from pronghorn.codegen.walker import taken
 from pronghorn.compiler.kernels import Kernel, Program
 from pronghorn.compiler.schedule import copy_kernel
 from pronghorn.compiler.stages import lower
@@ -233,7 +235,7 @@ class ProgramEmitter(StepEmitter):
         table = fb.load("ptr", fb.gep("ptr", "%args", FIRST_BLOCKS + self._row_symbol(blocks.symbol)))
         rows, count = (fb.load("i64", fb.gep("i64", table, i)) for i in (4, 5))
         listed = [list(map(self._listed, launches)) for launches in (begin, body, end)]
-        with self._grains(count) as block:
+        with taken(fb, state.next, state.done, count) as block:
             is_last = fb.cmp("eq", "i64", block, fb.sub(count, 1))
             dims, units = (
                 fb.select(is_last, "ptr", *(fb.load("ptr", fb.gep("ptr", table, i)) for i in (last, last - 1)))
@@ -262,24 +264,6 @@ class ProgramEmitter(StepEmitter):
         if symbol not in self.out.row_symbols:
             self.out.row_symbols.append(symbol)
         return self.out.row_symbols.index(symbol)
-
-    @contextmanager
-    def _grains(self, count: Operand) -> Iterator[Operand]:
-        """Code of the step's own as so many grains; yields the number of one."""
-        fb = self.fb
-        first = fb.load("i64", self.state.next)
-        end = fb.add(first, count)
-        fb.store("i64", end, self.state.next)
-        head, work, done = fb.label("take"), fb.label("work"), fb.label("taken")
-        fb.branch(head)
-        fb.place(head)
-        number = fb.let(f"call i64 @ph_take(ptr %ctx, i64 {first}, i64 {end}, i64 %tid)")
-        fb.branch_if(fb.cmp("slt", "i64", number, 0), done, work)
-        fb.place(work)
-        yield fb.sub(number, first)
-        fb.store("i64", fb.add(fb.load("i64", self.state.done), 1), self.state.done)
-        fb.branch(head)
-        fb.place(done)
 
     def _number(self, extent: Extent) -> Operand:
         """An extent as an operand of the step's code."""

@@ -17,7 +17,7 @@ from pronghorn.codegen.signature import Signature
 from pronghorn.codegen.slots import KernelTables, Tables
 from pronghorn.codegen.special_kernels import emit_special
 from pronghorn.codegen.units import Units
-from pronghorn.codegen.walker import count_cycles, read_clock
+from pronghorn.codegen.walker import count_cycles, count_done, read_clock
 from pronghorn.compiler.kernels import ContractionKernel, Kernel, LoopKernel, NodeKernel, PooledKernel, Program
 from pronghorn.compiler.memory import Lifetime
 from pronghorn.compiler.schedule import fill_kernel
@@ -286,7 +286,7 @@ class StepEmitter:
         self.listing.close_run()
         if self.run_end:
             fb = self.fb
-            fb.store("i64", fb.add(fb.load("i64", self.state.done), 1), self.state.done)
+            count_done(fb, self.state.done)
             fb.branch(self.run_end)
             fb.place(self.run_end)
             self.run_end = ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand
 from pronghorn.codegen.units import COLUMNS
@@ -114,7 +115,7 @@ class _Walker:
         self._call(function, row, 0, self._column(units, 0))
         fb.branch_if(fb.cmp("slt", "i64", fb.load("i64", self.at), end), again, ran)
         fb.place(ran)
-        self._count_done()
+        count_done(fb, "%done")
         fb.branch(out)
         fb.place(out)
         fb.store("i64", end, self.at)
@@ -124,20 +125,9 @@ class _Walker:
         fb = self.fb
         function, row_of_units, row = self._launch()
         units, grain, grains = (self._column(row_of_units, column) for column in range(COLUMNS))
-        first = fb.load("i64", "%next")
-        end = fb.add(first, grains)
-        fb.store("i64", end, "%next")
-        head, work, done = fb.label("take"), fb.label("work"), fb.label("done")
-        fb.branch(head)
-        fb.place(head)
-        number = fb.let(f"call i64 @ph_take(ptr %ctx, i64 {first}, i64 {end}, i64 %tid)")
-        fb.branch_if(fb.cmp("slt", "i64", number, 0), done, work)
-        fb.place(work)
-        begin = fb.mul(fb.sub(number, first), grain)
-        self._call(function, row, begin, fb.min(fb.add(begin, grain), units))
-        self._count_done()
-        fb.branch(head)
-        fb.place(done)
+        with taken(fb, "%next", "%done", grains) as number:
+            begin = fb.mul(number, grain)
+            self._call(function, row, begin, fb.min(fb.add(begin, grain), units))
 
     def _launch(self) -> tuple[str, str, str]:
         """(function, row in the table of launches, row in that of cycles) of the launch that comes next; its tables are
@@ -163,8 +153,35 @@ class _Walker:
         self.fb.emit(call)
         count_cycles(self.fb, start, "%ticks", row, self.fb.sub(end, begin))
 
-    def _count_done(self) -> None:
-        self.fb.store("i64", self.fb.add(self.fb.load("i64", "%done"), 1), "%done")
+
+@contextmanager
+def taken(fb: FunctionBuilder, following: str, done: str, count: Operand) -> Iterator[Operand]:
+    """A loop over grains, of the ``count`` that come next, as long as this thread is given one; yields its number.
+
+    Args:
+        fb: the function being written, which has a ``%ctx`` and a ``%tid``.
+        following: where the number of the first of them stands, and then that of the first behind them.
+        done: where it is counted how many grains this thread has done.
+        count: how many grains there are.
+    """
+    first = fb.load("i64", following)
+    end = fb.add(first, count)
+    fb.store("i64", end, following)
+    head, work, out = fb.label("take"), fb.label("work"), fb.label("done")
+    fb.branch(head)
+    fb.place(head)
+    number = fb.let(f"call i64 @ph_take(ptr %ctx, i64 {first}, i64 {end}, i64 %tid)")
+    fb.branch_if(fb.cmp("slt", "i64", number, 0), out, work)
+    fb.place(work)
+    yield fb.sub(number, first)
+    count_done(fb, done)
+    fb.branch(head)
+    fb.place(out)
+
+
+def count_done(fb: FunctionBuilder, done: str) -> None:
+    """One grain more that this thread has done."""
+    fb.store("i64", fb.add(fb.load("i64", done), 1), done)
 
 
 def read_clock(fb: FunctionBuilder) -> str:

@@ -17,13 +17,20 @@ HUGE_PAGE = 2 << 20
 LARGE_IDLE = 64 << 20  # bytes
 
 
+def private_pages(nbytes: int) -> mmap.mmap:
+    """Zeroed pages of this process alone.
+
+    What `mmap` shares by itself, a forked child writes into, and Linux has no huge pages for it as a rule.
+    """
+    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+    return mmap.mmap(-1, nbytes, **private)
+
+
 def _map_pages(nbytes: int) -> np.ndarray:
     """Zeroed bytes straight from the operating system, on huge pages if it has some to give."""
     # One huge page more than asked, so that the block can begin on a huge-page boundary: only whole ones can be huge.
     # Pages that are never touched cost no memory.
-    # Private: what `mmap` shares by itself, a forked child writes into, and Linux has no huge pages for it as a rule.
-    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
-    pages = mmap.mmap(-1, nbytes + HUGE_PAGE, **private)
+    pages = private_pages(nbytes + HUGE_PAGE)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         with contextlib.suppress(OSError):  # a kernel built without them; ordinary pages serve
             pages.madvise(mmap.MADV_HUGEPAGE)

@@ -12,6 +12,8 @@ import mmap
 
 import numpy as np
 
+from pronghorn.runtime.arena import private_pages
+
 POISON = 0xFF  # in every byte: a NaN in every float type, -1 in every signed integer
 
 _FORBIDDEN = 0  # PROT_NONE
@@ -34,7 +36,7 @@ def guarded(nbytes: int, at_end: bool = True) -> np.ndarray:
     """
     page = mmap.PAGESIZE
     inner = -(-max(nbytes, 1) // page) * page
-    block = np.frombuffer(mmap.mmap(-1, inner + 2 * page), np.uint8)
+    block = np.frombuffer(private_pages(inner + 2 * page), np.uint8)
     inside = block[page : page + inner]
     inside.fill(POISON)
     if can_guard():
