@@ -11,14 +11,14 @@ from pronghorn.layers.layer import Layer
 from pronghorn.layers.preprocessing import encoding
 
 
-def is_sparse(x: Any) -> bool:
-    """Whether this is TensorFlow's kind of sparse array, which says what values it holds and where."""
+def has_places(x: Any) -> bool:
+    """Whether this is a sparse array of TensorFlow's kind, which says what values it holds and where."""
     return hasattr(x, "dense_shape") and hasattr(x, "indices") and hasattr(x, "values")
 
 
 def is_of_rows(args: tuple[Any, ...]) -> bool:
     """Whether a layer is called with rows of different lengths."""
-    return len(args) == 1 and (isinstance(args[0], RaggedTensor) or (is_sparse(args[0]) and len(args[0].shape) == 2))
+    return len(args) == 1 and (isinstance(args[0], RaggedTensor) or (has_places(args[0]) and len(args[0].shape) == 2))
 
 
 def rows_of(x: Any) -> RaggedTensor:
@@ -47,7 +47,7 @@ class RowsLayer(Layer):
         return super().__call__(*args, **kwargs)
 
     def _of_rows_or_places(self, x: Any) -> Any:
-        if is_sparse(x) and self._mode == "int":
+        if has_places(x) and self._mode == "int":
             return x.with_values(self(x.values))
         return self._of_rows(rows_of(x))
 
