@@ -116,6 +116,7 @@ export function Field({label, help, kind, value, choices, onValue, disabled, err
       await onValue(next);
     } finally {
       setEntered((now) => (now === own ? null : now));
+      setHeld((now) => (now === String(next) ? null : now)); // a browser may tell late of a selection: what is refused does not stay
     }
   };
   const commit = () => {
