@@ -155,12 +155,12 @@ def conv(n, h, w, cin, cout, kh, kw, stride=1, dilation=1, **options):
     )
 
 
-def filter_gradient(n, h, w, cin, cout, kh, kw, stride=1, **options):
-    oh, ow = (h - kh) // stride + 1, (w - kw) // stride + 1
+def filter_gradient(n, h, w, cin, cout, kh, kw, stride=1, dilation=1, **options):
+    oh, ow = ((size - (kernel - 1) * dilation - 1) // stride + 1 for size, kernel in ((h, kh), (w, kw)))
     return Problem(
         [
-            ("kh", kh, w * cin, 0, kw * cin * cout),
-            ("kw", kw, cin, 0, cin * cout),
+            ("kh", kh, dilation * w * cin, 0, kw * cin * cout),
+            ("kw", kw, dilation * cin, 0, cin * cout),
             ("ci", cin, 1, 0, cout),
             ("co", cout, 0, 1, 1),
             ("n", n, h * w * cin, oh * ow * cout),
@@ -171,17 +171,17 @@ def filter_gradient(n, h, w, cin, cout, kh, kw, stride=1, **options):
     )
 
 
-def input_gradient(n, h, w, cin, cout, kh, kw, **options):
+def input_gradient(n, h, w, cin, cout, kh, kw, dilation=1, **options):
     """Over the output gradient padded by the kernel, the kernel flipped by negative strides."""
-    ph, pw = h + kh - 1, w + kw - 1
+    ph, pw = (size + (kernel - 1) * dilation for size, kernel in ((h, kh), (w, kw)))
     return Problem(
         [
             ("n", n, ph * pw * cout, 0, h * w * cin),
             ("h", h, pw * cout, 0, w * cin),
             ("w", w, cout, 0, cin),
             ("ci", cin, 0, cout, 1),
-            ("kh", kh, pw * cout, -kw * cin * cout),
-            ("kw", kw, cout, -cin * cout),
+            ("kh", kh, dilation * pw * cout, -kw * cin * cout),
+            ("kw", kw, dilation * cout, -cin * cout),
             ("co", cout, 1, 1),
         ],
         **options,

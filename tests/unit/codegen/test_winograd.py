@@ -51,6 +51,21 @@ CASES = {
     "filter gradient, many chunks": lambda **o: filter_gradient(37, 20, 20, 5, 6, 3, 3, **o),
     "filter gradient, blocks of channels": lambda **o: filter_gradient(5, 8, 7, 128, 192, 3, 3, **o),
     "filter gradient, blocks of inputs": lambda **o: filter_gradient(3, 7, 8, 256, 80, 3, 3, **o),
+    "three taps": lambda **o: conv(2, 40, 1, 32, 48, 3, 1, **o),
+    "three taps, odd": lambda **o: conv(3, 33, 1, 5, 20, 3, 1, **o),
+    "three taps, few tiles": lambda **o: conv(30, 9, 1, 64, 64, 3, 1, **o),
+    "three taps of an image's rows": lambda **o: conv(2, 27, 5, 16, 20, 3, 1, **o),
+    "three taps of an image's columns": lambda **o: conv(2, 5, 27, 16, 20, 1, 3, **o),
+    "three taps, input gradient": lambda **o: input_gradient(2, 31, 1, 17, 48, 3, 1, **o),
+    "three taps, filter gradient": lambda **o: filter_gradient(9, 41, 1, 32, 48, 3, 1, **o),
+    "three taps, filter gradient, odd": lambda **o: filter_gradient(17, 23, 1, 9, 20, 3, 1, **o),
+    "dilation": lambda **o: conv(2, 25, 29, 16, 20, 3, 3, dilation=2, **o),
+    "dilation, filter gradient": lambda **o: filter_gradient(5, 17, 19, 16, 20, 3, 3, dilation=3, **o),
+    "dilated taps": lambda **o: conv(2, 44, 1, 16, 20, 3, 1, dilation=5, **o),
+    "dilated taps, rest of one": lambda **o: conv(2, 39, 1, 16, 20, 3, 1, dilation=7, **o),
+    "dilated taps, most tiles of one result": lambda **o: conv(2, 46, 1, 16, 20, 3, 1, dilation=14, **o),
+    "dilated taps, input gradient": lambda **o: input_gradient(2, 44, 1, 16, 20, 3, 1, dilation=4, **o),
+    "dilated taps, filter gradient": lambda **o: filter_gradient(9, 43, 1, 16, 20, 3, 1, dilation=4, **o),
     "strides": lambda **o: conv(2, 21, 17, 32, 64, 3, 3, stride=2, **o),
     "strides, odd": lambda **o: conv(3, 16, 20, 16, 20, 3, 3, stride=2, **o),
     "strides, few tiles": lambda **o: conv(3, 9, 8, 64, 96, 3, 3, stride=2, **o),
@@ -110,6 +125,9 @@ def test_error_is_that_of_float32(native):
         conv(2, 18, 18, 64, 64, 3, 3),
         conv(2, 6, 6, 256, 32, 3, 3),
         filter_gradient(32, 18, 18, 8, 16, 3, 3),
+        conv(2, 130, 1, 64, 64, 3, 1),
+        conv(2, 130, 1, 64, 64, 3, 1, dilation=8),
+        filter_gradient(32, 130, 1, 8, 16, 3, 1),
     ):
         expected = problem.expected()
         scale = np.abs(expected).max()
@@ -143,6 +161,27 @@ def test_a_result_depends_on_its_own_window_only(native, shape, stride):
     assert not problem.result(after)[0][first[0] <= 2].any()
 
 
+@pytest.mark.parametrize(("size", "dilation"), [(26, 1), (27, 1), (40, 4), (37, 6)])
+def test_a_result_of_three_taps_depends_on_these_only(native, size, dilation):
+    """As above, along one axis; results of a tile lie as far apart as the taps."""
+    problem = conv(1, size, 1, 16, 16, 3, 1, dilation=dilation)
+    before, _ = run(native, problem, "native", planner=winograd)
+    before = problem.result(before).copy()
+    series = problem.arrays[0].reshape(size, 16)
+    first = np.arange(size - 2 * dilation)
+    for at in (0, 1, size // 2, size - 1):
+        kept = series[at].copy()
+        for value in (np.nan, -np.inf, 1e30):
+            series[at] = value
+            after, _ = run(native, problem, "native", planner=winograd)
+            reads = np.isin(at - first, (0, dilation, 2 * dilation))
+            np.testing.assert_array_equal(problem.result(after)[0][~reads], before[0][~reads])
+        series[at] = kept
+    series[: 3 * dilation] = 0
+    after, _ = run(native, problem, "native", planner=winograd)
+    assert not problem.result(after)[0][:dilation].any()
+
+
 def test_small_integers_are_exact(native):
     rng = np.random.default_rng(0)
     wide = conv(3, 6, 7, 64, 32, 3, 3)
@@ -151,6 +190,8 @@ def test_small_integers_are_exact(native):
         wide,
         conv(2, 15, 16, 16, 24, 3, 3, stride=2),
         filter_gradient(20, 11, 10, 5, 9, 3, 3),
+        conv(2, 27, 1, 16, 24, 3, 1),
+        filter_gradient(20, 31, 1, 5, 9, 3, 1, dilation=3),
     ):
         for array in problem.arrays[:2]:
             array[:] = rng.integers(-4, 5, array.size)
@@ -223,9 +264,9 @@ def test_tile_epilogue_gets_whole_windows(native, window):
 
 OTHERS = {
     "stride": conv(2, 16, 16, 32, 32, 3, 3, stride=3),
-    "dilation": conv(2, 15, 15, 32, 32, 3, 3, dilation=2),
     "1x1": conv(2, 12, 12, 32, 32, 1, 1),
-    "3x1": conv(2, 12, 12, 32, 32, 3, 1),
+    "3x1 with strides": conv(2, 25, 12, 32, 32, 3, 1, stride=2),
+    "taps beyond all results": conv(2, 24, 1, 32, 32, 3, 1, dilation=11),
     "5x5": conv(2, 16, 16, 32, 32, 5, 5),
     "three channels are no taps": conv(2, 16, 16, 3, 32, 5, 3),
     "filter gradient, 5x5": filter_gradient(2, 12, 12, 32, 32, 5, 5),
@@ -277,6 +318,23 @@ def test_taken_where_it_gains():
     assert plan_winograd(merged, machine, plan(merged, machine)) is None
 
 
+def test_three_taps_are_taken_where_they_gain():
+    machine = named_target("avx512")
+    for steps, cin, cout, dilation, gains in (
+        (256, 64, 64, 1, True),
+        (256, 64, 64, 32, True),
+        (128, 32, 64, 1, True),
+        (256, 64, 64, 200, False),  # most tiles have one result
+        (256, 8, 16, 1, False),
+        (256, 1, 64, 1, False),
+    ):
+        for problem in (conv, filter_gradient):
+            spec = problem(64, steps + 2 * dilation, 1, cin, cout, 3, 1, dilation=dilation, runtime=("n",)).spec
+            assert (plan_winograd(spec, machine, plan(spec, machine)) is not None) == gains, (steps, cin, problem)
+    spec = conv(2, 130, 1, 64, 64, 3, 1).spec
+    assert plan_winograd(spec, machine, multiples={"oh": 2}) is None  # pooled by register tiles of the direct sums
+
+
 def test_strides_are_taken_where_they_gain():
     machine = named_target("avx512")
     for size, cin, cout, gains in ((29, 32, 64, True), (33, 128, 128, True), (33, 1, 32, False), (8, 16, 16, False)):
@@ -293,6 +351,9 @@ def test_plan_fits_the_stack():
         assert 4 * 16 * (made.input_plane + made.product_plane) <= 400 * 1024
     made = winograd(conv(4, 34, 34, 512, 512, 3, 3).spec, named_target("avx512"))
     assert 4 * 16 * (made.filter_plane + made.product_plane) <= 400 * 1024
+    for cin, cout in ((64, 64), (512, 512)):
+        made = winograd(conv(4, 258, 1, cin, cout, 3, 1).spec, named_target("avx512"))
+        assert 4 * 4 * (made.input_plane + made.product_plane) <= 400 * 1024
     for cin, cout in ((16, 16), (128, 128), (256, 64), (512, 512)):
         made = winograd(filter_gradient(4, 34, 34, cin, cout, 3, 3).spec, named_target("avx512"))
         assert 4 * 16 * (made.input_plane + made.gradient_plane) <= 400 * 1024

@@ -8,7 +8,7 @@ from pronghorn.codegen.builder import FunctionBuilder, Operand, vec
 from pronghorn.codegen.contraction.nest import load_elements
 from pronghorn.codegen.contraction.pack import transposed
 from pronghorn.codegen.contraction.winograd.inputs import store_planes
-from pronghorn.codegen.contraction.winograd.shape import TAPS, Taps, Tiled, static
+from pronghorn.codegen.contraction.winograd.shape import Taps, Tiled, static
 from pronghorn.codegen.contraction.winograd.transforms import along_both, arithmetic_for
 from pronghorn.codegen.convert import HasFeatures, storage_type
 
@@ -18,16 +18,16 @@ __all__ = ["taps_offset", "transform_filters", "transform_turned"]
 def taps_offset(plan: Tiled, i: int, j: int) -> int:
     """Elements from the first tap in B to the one that meets the tile's input row i and column j."""
     total = 0
-    pairs: tuple[tuple[Taps, int], ...] = ((plan.rows, i), (plan.columns, j))
-    for pair, number in pairs:
-        total += (TAPS - 1 - number if pair.backward else number) * static(pair.taps.b)
+    numbered: tuple[tuple[Taps, int], ...] = ((plan.rows, i), (plan.columns, j))
+    for pair, number in numbered:
+        total += (pair.size - 1 - number if pair.backward else number) * static(pair.taps.b)
     return total
 
 
 def transform_filters(fb: FunctionBuilder, plan: Tiled, load: Callable[[int, int], str], out: str, plane: int) -> None:
     """Transforms a vector of filters, whose taps ``load`` gives, into planes."""
     arithmetic = arithmetic_for(fb, vec("float", plan.lanes), plan.rows.stride)
-    grid = [[load(i, j) for j in range(TAPS)] for i in range(TAPS)]
+    grid = [[load(i, j) for j in range(plan.columns.size)] for i in range(plan.rows.size)]
     store_planes(fb, arithmetic, along_both(arithmetic.filters, grid), out, plane)
 
 
@@ -57,16 +57,17 @@ def transform_turned(
     scalar, ty = storage_type(dtype), vec("float", plan.lanes)
     first = fb.gep(scalar, pointer, taps_offset(plan, 0, 0))
     down, across = (taps_offset(plan, *tap) - taps_offset(plan, 0, 0) for tap in ((1, 0), (0, 1)))
-    with fb.loop(0, TAPS) as i, fb.loop(0, TAPS) as j:
+    height, width = plan.rows.size, plan.columns.size
+    with fb.loop(0, height) as i, fb.loop(0, width) as j:
         here = fb.opaque(fb.gep(scalar, first, fb.add(fb.mul(i, down), fb.mul(j, across))))
         rows = []
         for lane in range(lanes):
             row = fb.gep(scalar, here, fb.mul(stride, lane))
             rows.append(str(load_elements(fb, row, dtype, "float32", lanes, machine, None)))
-        block = fb.gep(ty, room, fb.add(fb.mul(i, TAPS), j))
+        block = fb.gep(ty, room, fb.add(fb.mul(i, width), j))
         for number, column in enumerate(transposed(fb, ty, rows)):
-            fb.store(ty, column, fb.gep(ty, block, number * TAPS * TAPS))
+            fb.store(ty, column, fb.gep(ty, block, number * plan.taps))
     with fb.loop(0, lanes) as channel:
-        taps = fb.opaque(fb.gep(ty, room, fb.mul(channel, TAPS * TAPS)))
-        grid = {(i, j): fb.load(ty, fb.gep(ty, taps, TAPS * i + j)) for i in range(TAPS) for j in range(TAPS)}
+        taps = fb.opaque(fb.gep(ty, room, fb.mul(channel, plan.taps)))
+        grid = {(i, j): fb.load(ty, fb.gep(ty, taps, width * i + j)) for i in range(height) for j in range(width)}
         transform_filters(fb, plan, lambda i, j: grid[i, j], target(channel), plane)

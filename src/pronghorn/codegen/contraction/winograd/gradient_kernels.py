@@ -10,7 +10,7 @@ from pronghorn.codegen.contraction.tile import Epilogue
 from pronghorn.codegen.contraction.winograd.gradient_plan import FilterGradientPlan
 from pronghorn.codegen.contraction.winograd.inputs import last_step, position, store_planes, transform_inputs
 from pronghorn.codegen.contraction.winograd.places import place_at
-from pronghorn.codegen.contraction.winograd.shape import STEP, TAPS, static
+from pronghorn.codegen.contraction.winograd.shape import SINGLE, static
 from pronghorn.codegen.contraction.winograd.transforms import along_both, arithmetic_for
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
@@ -118,31 +118,30 @@ class _Sums:
         source = fb.gep(storage_type(self.spec.a.dtype), self.a_base, image_at)
         target = fb.gep("float", self.inputs, fb.mul(number, plan.depth))
         transform_inputs(fb, plan, self.machine, source, at, target)
-        pairs = (plan.rows, plan.columns)
         gradients = fb.add(self.b_first, fb.mul(image, slots.extent(plan.images.b)))
-        for pair, first in zip(pairs, at, strict=True):
+        for pair, first in zip(plan.pairs, at, strict=True):
             gradients = fb.add(gradients, fb.mul(first, static(pair.results.b)))
-        last = [last_step(fb, pair, first) for pair, first in zip(pairs, at, strict=True)]
+        last = [last_step(fb, pair, first) for pair, first in zip(plan.pairs, at, strict=True)]
         self._transform_gradients(gradients, fb.mul(number, plan.width), last)
 
     def _transform_gradients(self, origin: Operand, target: Operand, last: list[Operand]) -> None:
         """Positions beyond an odd extent have no gradient: zeros."""
         fb, plan, spec = self.fb, self.plan, self.spec
         scalar, extent = storage_type(spec.b.dtype), static(plan.vector.extent)
-        pairs = (plan.rows, plan.columns)
-        there = [
-            fb.cmp("sgt", "i64", end, 0) if pair.extent % STEP else None for pair, end in zip(pairs, last, strict=True)
-        ]
+        pairs = plan.pairs
+        there = [fb.cmp("sgt", "i64", end, 0) if pair.uneven else None for pair, end in zip(pairs, last, strict=True)]
+        across = [pair.apart * static(pair.results.b) for pair in pairs]
+        steps = [[0, end][: pair.step] for pair, end in zip(pairs, last, strict=True)]
         with fb.loop(0, plan.width, plan.lanes) as channel:
             mask = fb.mask_first(fb.sub(extent, channel), plan.lanes) if extent % plan.lanes else None
             here = fb.opaque(fb.gep(scalar, self.b_base, fb.add(origin, channel)))
             grid = []
-            for i in (0, last[0]):
+            for row, i in enumerate(steps[0]):
                 line = []
-                for j in (0, last[1]):
-                    at = fb.add(fb.mul(i, static(pairs[0].results.b)), fb.mul(j, static(pairs[1].results.b)))
+                for column, j in enumerate(steps[1]):
+                    at = fb.add(fb.mul(i, across[0]), fb.mul(j, across[1]))
                     value = self._load(fb.gep(scalar, here, at), spec.b.dtype, mask)
-                    for condition, wanted in zip(there, (i != 0, j != 0), strict=True):
+                    for condition, wanted in zip(there, (row, column), strict=True):
                         if condition is not None and wanted:
                             value = fb.let(f"select i1 {condition}, {self.ty} {value}, {self.ty} zeroinitializer")
                     line.append(value)
@@ -184,18 +183,15 @@ def emit_chunk_sums(
             for point, carried in enumerate(loop.carried):
                 part = fb.load(ty, fb.gep("float", chunk, point * plan.sums_plane))
                 loop.following.append(fb.op("fadd", ty, carried, part))
-        grid = [loop.results[plan.window * i : plan.window * (i + 1)] for i in range(plan.window)]
+        width = plan.columns.window
+        grid = [loop.results[width * i : width * (i + 1)] for i in range(plan.rows.window)]
         taps = along_both(arithmetic.filter_gradients, grid)
         valid: Operand = lanes if extent % lanes == 0 else fb.min(fb.sub(extent, first), lanes)
         channel, first = fb.opaque_number(channel), fb.opaque_number(first)
-        for i in range(TAPS):
-            for j in range(TAPS):
-                values = {
-                    plan.rows.taps.name: i,
-                    plan.columns.taps.name: j,
-                    plan.channels.name: channel,
-                    plan.vector.name: first,
-                }
+        for i in range(plan.rows.size):
+            for j in range(plan.columns.size):
+                values = {plan.channels.name: channel, plan.vector.name: first}
+                values |= {pair.taps.name: n for pair, n in zip(plan.pairs, (i, j), strict=True) if pair is not SINGLE}
                 place = place_at(fb, spec, slots, values, plan.vector, lanes, valid, c_base, machine)
                 if epilogue is not None:
                     epilogue(fb, taps[i][j], ty, place)

@@ -1,4 +1,4 @@
-"""Planning the gradient of 3x3 convolutions by their filter.
+"""Planning the gradient of convolutions of 3x3 and of three taps by their filter.
 
 With ``y = A (G g * B d)`` the gradient of ``g`` is ``G' (sum of A' y * B d)`` over all tiles, where ``'`` transposes:
 matrices of products are summed up over tiles, and transformed once in the end.
@@ -12,10 +12,12 @@ from pronghorn.codegen.contraction.plan import Kernel, Plan, Scratch, plan
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.codegen.contraction.tiling import Machine
 from pronghorn.codegen.contraction.winograd.shape import (
+    SINGLE,
     STACK_BYTES,
     TAPS,
     Taps,
     Tiled,
+    effort_of,
     pairs_of,
     points_of,
     roles,
@@ -35,6 +37,7 @@ MOST_CHUNKS = 16  # of the images, shared out among threads: each has sums of it
 FEWEST_BLOCKS = 2  # of tiles in a chunk, or its sums would cost more than what is summed
 SUMS_BYTES = 1024 * 1024  # of a unit, which should stay in the second-level cache
 FEWEST_CHANNELS = 64  # of a block of channels: with fewer, transforms take as long as products
+LEAST_PRODUCT = 512  # channels times filters, with taps along one axis: transforms save less there
 ALL_SUMS_BYTES = 4 * 1024 * 1024  # of all chunks, which are combined in the end
 
 # Cycles, in the model's units, of transforming one vector of a tile's inputs and gradients, of taking a vector of sums
@@ -97,7 +100,7 @@ def plan_filter_gradient(spec: Contraction, machine: Machine, usual: Plan | None
     reduced, rows, columns = found
     taps = [axis for axis in rows if axis.extent == TAPS and axis.a != 1]
     channels = [axis for axis in rows if axis not in taps]
-    if len(channels) != 1 or len(columns) != 1 or len(reduced) != 3:
+    if len(channels) != 1 or len(columns) != 1 or len(reduced) != len(taps) + 1:
         return None
     pairs = pairs_of(spec, taps, reduced)
     (channel,), (vector,) = channels, columns
@@ -105,6 +108,8 @@ def plan_filter_gradient(spec: Contraction, machine: Machine, usual: Plan | None
     if pairs is None or not known or channel.a != 1 or vector.b != 1 or vector.c != 1:
         return None
     if any(pair.backward for pair in pairs):
+        return None
+    if usual is not None and pairs[1] is SINGLE and static(channel.extent) * static(vector.extent) < LEAST_PRODUCT:
         return None
     (images,) = (axis for axis in reduced if all(axis is not pair.results for pair in pairs))
     made = _planned(spec, machine, pairs, images, channel, vector)
@@ -134,9 +139,9 @@ class _Blocks:
         return 4 * self.points * self.depth * self.width
 
 
-def _cut(channels: Axis, vector: Axis, points: int, lanes: int, machine: Machine) -> _Blocks | None:
+def _cut(channels: Axis, vector: Axis, pairs: tuple[Taps, Taps], lanes: int, machine: Machine) -> _Blocks | None:
     """Blocks of channels whose sums stay near at hand, so that what is transformed again costs the least."""
-    found = []
+    found, points = [], points_of(pairs)
     for a, depth in _block_sizes(static(channels.extent), lanes):
         for b, width in _block_sizes(static(vector.extent), lanes):
             tiles = min(MOST_TILES, STACK_BYTES // (4 * points * (depth + width)))
@@ -144,7 +149,7 @@ def _cut(channels: Axis, vector: Axis, points: int, lanes: int, machine: Machine
             if tiles < FEWEST_TILES or 4 * lanes * sums > SUMS_BYTES:
                 continue
             near = 4 * (lanes * sums + points * tiles * (depth + width)) <= machine.l2_bytes
-            transforms = (depth * _INPUT + width * _GRADIENT) / lanes * points**0.5 / 4
+            transforms = (depth * _INPUT + width * _GRADIENT) / lanes * effort_of(pairs)
             cycles = a * b * (sums + transforms + sums / tiles * (_SUM if near else _FAR_SUM))
             found.append(_Blocks(a, b, depth, width, tiles, points, cycles))
     return min(found, key=lambda blocks: blocks.cycles, default=None)
@@ -163,8 +168,8 @@ def _planned(
     spec: Contraction, machine: Machine, pairs: tuple[Taps, Taps], images: Axis, channels: Axis, vector: Axis
 ) -> FilterGradientPlan | None:
     lanes = machine.lanes("float32")
-    points = points_of(pairs[0])
-    cut = _cut(channels, vector, points, lanes, machine)
+    points = points_of(pairs)
+    cut = _cut(channels, vector, pairs, lanes, machine)
     if cut is None:
         return None
     channels = replace(channels, extent=static(channels.extent) // cut.channels)
@@ -194,7 +199,7 @@ def _planned(
     loaded = _SUM if sums + 4 * points * tiles * (depth + width) <= machine.l2_bytes else _FAR_SUM
     block = (
         product.tile.cycles
-        + tiles * (depth * _INPUT + width * _GRADIENT) / lanes * rows.window / 4
+        + tiles * (depth * _INPUT + width * _GRADIENT) / lanes * effort_of(pairs)
         + sums / 4 / lanes * loaded
     )
     many = chunks.typical

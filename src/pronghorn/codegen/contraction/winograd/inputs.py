@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pronghorn.codegen.builder import FunctionBuilder, Operand, vec
 from pronghorn.codegen.contraction.nest import load_elements
-from pronghorn.codegen.contraction.winograd.shape import STEP, TAPS, Taps, Tiled, static
+from pronghorn.codegen.contraction.winograd.shape import Taps, Tiled, static
 from pronghorn.codegen.contraction.winograd.transforms import Arithmetic, Vectors, along_both, arithmetic_for
 from pronghorn.codegen.convert import HasFeatures, storage_type
 
@@ -14,12 +14,22 @@ __all__ = ["last_step", "position", "store_planes", "transform_inputs"]
 def position(fb: FunctionBuilder, plan: Tiled, tile: Operand) -> tuple[Operand, Operand]:
     """The first result of a tile of an image, along both axes."""
     across = plan.columns.tiles
-    return fb.mul(fb.div(tile, across), STEP), fb.mul(fb.rem(tile, across), STEP)
+    return _first_result(fb, plan.rows, fb.div(tile, across)), _first_result(fb, plan.columns, fb.rem(tile, across))
+
+
+def _first_result(fb: FunctionBuilder, pair: Taps, tile: Operand) -> Operand:
+    """The first result of the axis's tile of that number; neighbouring tiles lie between another's results."""
+    if pair.apart == 1:
+        return fb.mul(tile, pair.step)
+    group, inside = fb.div(tile, pair.apart), fb.rem(tile, pair.apart)
+    return fb.add(fb.mul(group, pair.step * pair.apart), inside)
 
 
 def last_step(fb: FunctionBuilder, pair: Taps, first: Operand) -> Operand:
-    """How far a tile's last result is from its ``first``: not at all at the end of an odd extent."""
-    return fb.min(fb.sub(pair.extent - 1, first), STEP - 1) if pair.extent % STEP else STEP - 1
+    """How many results a tile has behind its ``first``: none at the end of an odd extent."""
+    if not pair.uneven:
+        return pair.step - 1
+    return fb.min(fb.div(fb.sub(pair.extent - 1, first), pair.apart), pair.step - 1)
 
 
 def transform_inputs(
@@ -36,15 +46,15 @@ def transform_inputs(
     arithmetic = arithmetic_for(fb, vec("float", lanes), plan.rows.stride)
     offsets: list[list[Operand]] = []
     origin: Operand = 0
-    for pair, first in zip((plan.rows, plan.columns), at, strict=True):
+    for pair, first in zip(plan.pairs, at, strict=True):
         step = abs(static(pair.taps.a))
         origin = fb.add(origin, fb.mul(first, static(pair.results.a)))
         if pair.backward:
-            origin = fb.add(origin, (TAPS - 1) * static(pair.taps.a))
+            origin = fb.add(origin, (pair.size - 1) * static(pair.taps.a))
         # The last tile of an odd extent has results that are not wanted; what they alone would read is not there.
-        last = fb.add(fb.mul(last_step(fb, pair, first), pair.stride), TAPS - 1)
+        last = fb.add(fb.mul(last_step(fb, pair, first), pair.stride), pair.size - 1)
         offsets.append(
-            [fb.mul(fb.min(number, last) if number >= TAPS else number, step) for number in range(pair.window)]
+            [fb.mul(fb.min(number, last) if number >= pair.size else number, step) for number in range(pair.window)]
         )
     source = fb.gep(scalar, image, origin)
     with fb.loop(0, plan.depth, lanes) as channel:

@@ -20,7 +20,7 @@ from pronghorn.codegen.contraction.winograd.filters import taps_offset, transfor
 from pronghorn.codegen.contraction.winograd.inputs import position, transform_inputs
 from pronghorn.codegen.contraction.winograd.plan import WinogradPlan
 from pronghorn.codegen.contraction.winograd.results import ResultWriter
-from pronghorn.codegen.contraction.winograd.shape import TAPS, static
+from pronghorn.codegen.contraction.winograd.shape import static
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.codegen.units import Count
@@ -42,7 +42,7 @@ def emit_filters(
     source = fb.gep(scalar, base_pointer(fb, spec.b.slot), slots.extent(spec.b.offset))
     target = base_pointer(fb, slot)
     extent, stride = slots.extent(plan.vector.extent), slots.extent(plan.vector.b)
-    room = fb.alloca(ty, TAPS * TAPS * lanes, align=64) if plan.turned else ""
+    room = fb.alloca(ty, plan.taps * lanes, align=64) if plan.turned else ""
     with fb.loop("%begin", "%end") as unit:
         channel = fb.mul(unit, lanes if plan.turned else 1)
         origin = fb.gep(scalar, source, fb.mul(channel, slots.extent(plan.channels.b)))

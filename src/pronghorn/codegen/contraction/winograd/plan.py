@@ -1,4 +1,4 @@
-"""Planning 3x3 convolutions, and gradients by their input."""
+"""Planning convolutions of 3x3 and of three taps, and gradients by their input."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.codegen.contraction.tiling import Machine
 from pronghorn.codegen.contraction.winograd.shape import (
     GAIN,
+    SINGLE,
     STACK_BYTES,
     STEP,
     TAPS,
     Taps,
     Tiled,
+    effort_of,
     pairs_of,
     points_of,
     roles,
@@ -104,10 +106,12 @@ def plan_results(
     for name, multiple in (multiples or {}).items():
         if name not in (rows.results.name, columns.results.name) or multiple != STEP:
             return None
+    if multiples and (columns is SINGLE or rows.apart > 1 or columns.apart > 1):
+        return None
     if multiples and (rows.extent % STEP or columns.extent % STEP):
         return None
     best: WinogradPlan | None = None
-    most = STACK_BYTES // (4 * points_of(rows) * sum(_widths(channels, vector, machine.lanes("float32"))))
+    most = STACK_BYTES // (4 * points_of((rows, columns)) * sum(_widths(channels, vector, machine.lanes("float32"))))
     for tiles in _tile_counts(rows.tiles * columns.tiles, min(most, MOST_TILES)):
         made = _planned(spec, machine, rows, columns, images, channels, vector, tiles)
         if made is not None and (best is None or made.cycles < best.cycles):
@@ -164,7 +168,7 @@ def _planned(
     lanes = machine.lanes("float32")
     depth, width = _widths(channels, vector, lanes)
     filters = whole(static(vector.extent), width)
-    points = points_of(rows)
+    points = points_of((rows, columns))
     if 4 * points * depth * filters > FILTER_BYTES:
         return None
     inner = Contraction(
@@ -182,7 +186,7 @@ def _planned(
     if len(product.kernels) != 1:
         return None
     blocks = -(-rows.tiles * columns.tiles // tiles)
-    transforms = tiles * (depth // lanes * _INPUT + filters // lanes * _RESULT) * rows.window / 4
+    transforms = tiles * (depth // lanes * _INPUT + filters // lanes * _RESULT) * effort_of((rows, columns))
     block = product.tile.cycles * (filters // width) + transforms
     many = prod(typical(axis.extent) for axis in images)
     cycles = block * blocks * many + depth * filters // lanes * _FILTER

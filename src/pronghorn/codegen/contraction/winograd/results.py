@@ -1,4 +1,4 @@
-"""From products to 2x2 results, and to what becomes of them."""
+"""From products to a tile's results, and to what becomes of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pronghorn.codegen.contraction.nest import Place
 from pronghorn.codegen.contraction.spec import Axis
 from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue, TileResult
 from pronghorn.codegen.contraction.winograd.places import place_at
-from pronghorn.codegen.contraction.winograd.shape import STEP, Tiled
+from pronghorn.codegen.contraction.winograd.shape import SINGLE, STEP, Tiled
 from pronghorn.codegen.contraction.winograd.transforms import Vectors, along_both, arithmetic_for
 from pronghorn.codegen.convert import HasFeatures
 from pronghorn.codegen.slots import Slots
@@ -53,24 +53,25 @@ class ResultWriter:
 
         ``source`` has the first of the products, the others ``plane`` elements apart; ``valid`` lanes of them count.
         """
-        fb, window = self.fb, self.plan.window
+        fb, (rows, columns) = self.fb, self.plan.pairs
         source = fb.opaque(source)
         grid = [
-            [fb.load(self.ty, fb.gep("float", source, (window * i + j) * plane)) for j in range(window)]
-            for i in range(window)
+            [fb.load(self.ty, fb.gep("float", source, (columns.window * i + j) * plane)) for j in range(columns.window)]
+            for i in range(rows.window)
         ]
         self._give(along_both(self.arithmetic.results, grid), at, values, valid)
 
     def _give(self, results: list[Vectors], at: Sequence[Operand], values: dict[str, Operand], valid: Operand) -> None:
-        """Hands 2x2 results to the epilogue, or stores them; those beyond an odd extent are dropped."""
-        fb, pairs = self.fb, (self.plan.rows, self.plan.columns)
+        """Hands a tile's results to the epilogue, or stores them; those beyond an odd extent are dropped."""
+        fb, pairs = self.fb, self.plan.pairs
         at = [fb.opaque_number(first) for first in at]
         values = {name: fb.opaque_number(value) for name, value in values.items()}
 
         def place(i: int, j: int, _: int = 0) -> Place:
             here = dict(values)
             for pair, first, step in zip(pairs, at, (i, j), strict=True):
-                here[pair.results.name] = fb.add(first, step)
+                if pair is not SINGLE:
+                    here[pair.results.name] = fb.add(first, step * pair.apart)
             lanes = self.plan.lanes
             return place_at(fb, self.plan.spec, self.slots, here, self.vector, lanes, valid, self.c_base, self.machine)
 
@@ -79,12 +80,12 @@ class ResultWriter:
             axes = (pairs[0].results, pairs[1].results)
             self.tile_epilogue(fb, TileResult(axes, (STEP, STEP, 1), sums, self.ty, place))
             return
-        for i in range(STEP):
-            for j in range(STEP):
+        for i in range(pairs[0].step):
+            for j in range(pairs[1].step):
                 with ExitStack() as stack:
                     for pair, first, step in zip(pairs, at, (i, j), strict=True):
-                        if step and pair.extent % STEP:
-                            inside = fb.cmp("slt", "i64", fb.add(first, step), pair.extent)
+                        if step and pair.uneven:
+                            inside = fb.cmp("slt", "i64", fb.add(first, step * pair.apart), pair.extent)
                             stack.enter_context(fb.if_(inside))
                     here = place(i, j)
                     if self.epilogue is not None:

@@ -1,6 +1,7 @@
-"""What the algorithms for 3x3 filters have in common: the sizes of their tiles, and which axes move together.
+"""What the algorithms for filters of 3x3 and of three taps have in common: their tiles, and which axes move together.
 
-Results are adjacent, or two inputs apart along both axes (a convolution with strides of two).
+Results are adjacent, or two inputs apart along both axes (a convolution with strides of two). Where taps lie further
+apart than results (a dilated convolution), the two results of a tile lie as far apart as the taps.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from pronghorn.graph.dim import Extent
 
 __all__ = [
     "GAIN",
+    "SINGLE",
     "STACK_BYTES",
     "STEP",
     "TAPS",
     "Taps",
     "Tiled",
+    "effort_of",
     "pairs_of",
     "points_of",
     "roles",
@@ -24,8 +27,8 @@ __all__ = [
     "whole",
 ]
 
-TAPS = 3  # of the filter, along each of two axes
-STEP = 2  # results of a tile along each axis
+TAPS = 3  # of the filter, along one axis or two
+STEP = 2  # results of a tile along each of these
 STRIDES = (1, 2)  # inputs from one result to the next
 
 STACK_BYTES = 384 * 1024  # for what a block of tiles is transformed to, on a thread's stack
@@ -40,6 +43,16 @@ class Taps:
     taps: Axis
 
     @property
+    def size(self) -> int:
+        """How many taps: three, or one along an axis that is none (`SINGLE`)."""
+        return static(self.taps.extent)
+
+    @property
+    def step(self) -> int:
+        """How many results of a tile lie along the axis."""
+        return STEP if self.size == TAPS else 1
+
+    @property
     def backward(self) -> bool:
         """Whether later taps meet earlier inputs."""
         return static(self.taps.a) < 0
@@ -47,12 +60,17 @@ class Taps:
     @property
     def stride(self) -> int:
         """How many inputs lie from one result to the next."""
-        return static(self.results.a) // abs(static(self.taps.a))
+        return max(1, static(self.results.a) // abs(static(self.taps.a))) if self.size == TAPS else 1
+
+    @property
+    def apart(self) -> int:
+        """How many results lie from one of a tile to the next, as many as from tap to tap."""
+        return max(1, abs(static(self.taps.a)) // static(self.results.a)) if self.size == TAPS else 1
 
     @property
     def window(self) -> int:
         """Inputs of a tile, which are as many as its products."""
-        return (STEP - 1) * self.stride + TAPS
+        return (self.step - 1) * self.stride + self.size
 
     @property
     def extent(self) -> int:
@@ -62,7 +80,17 @@ class Taps:
     @property
     def tiles(self) -> int:
         """How many tiles cover them."""
-        return -(-self.extent // STEP)
+        whole_groups, rest = divmod(self.extent, self.step * self.apart)
+        return whole_groups * self.apart + min(rest, self.apart)
+
+    @property
+    def uneven(self) -> bool:
+        """Whether some tiles have fewer results than others."""
+        return self.extent % (self.step * self.apart) != 0
+
+
+SINGLE = Taps(Axis("", 1), Axis("", 1))
+"""In the place of a second axis, where filters have taps along one alone."""
 
 
 class Tiled:
@@ -78,14 +106,19 @@ class Tiled:
     lanes: int
 
     @property
-    def window(self) -> int:
-        """Inputs of a tile along each axis, and products."""
-        return self.rows.window
+    def pairs(self) -> tuple[Taps, Taps]:
+        """The tile's two axes."""
+        return self.rows, self.columns
+
+    @property
+    def taps(self) -> int:
+        """How many taps a filter has."""
+        return self.rows.size * self.columns.size
 
     @property
     def points(self) -> int:
         """How many products of matrices there are."""
-        return points_of(self.rows)
+        return points_of(self.pairs)
 
     @property
     def tiles_of_image(self) -> int:
@@ -115,9 +148,14 @@ def whole(number: int, step: int) -> int:
     return -(-number // step) * step
 
 
-def points_of(pair: Taps) -> int:
-    """How many products of matrices there are for tiles whose two axes are alike."""
-    return pair.window**2
+def points_of(pairs: tuple[Taps, Taps]) -> int:
+    """How many products of matrices there are."""
+    return pairs[0].window * pairs[1].window
+
+
+def effort_of(pairs: tuple[Taps, Taps]) -> float:
+    """What transforms of a tile take, where 4x4 inputs take 1."""
+    return pairs[0].window / 4 if pairs[1].size == TAPS else pairs[0].window / 16
 
 
 def roles(spec: Contraction) -> tuple[list[Axis], list[Axis], list[Axis]] | None:
@@ -132,15 +170,31 @@ def roles(spec: Contraction) -> tuple[list[Axis], list[Axis], list[Axis]] | None
 
 
 def pairs_of(spec: Contraction, taps: list[Axis], others: list[Axis]) -> tuple[Taps, Taps] | None:
-    """The two axes of taps, each with the one of ``others`` that moves through A with it; the longer steps first."""
-    if spec.sum_dtype != "float32" or len(taps) != 2:
+    """Each axis of taps with the one of ``others`` that moves through A with it; the longer steps first.
+
+    Where there is one axis of taps, the second pair is `SINGLE`.
+    """
+    if spec.sum_dtype != "float32" or len(taps) not in (1, 2):
         return None
     pairs = []
     for tap in taps:
-        strides = [stride * abs(static(tap.a)) for stride in STRIDES]
-        match = [axis for axis in others if axis.a in strides and isinstance(axis.extent, int)]
-        if len(match) != 1:
+        match = _moving_with(tap, others)
+        if match is None:
             return None
-        pairs.append(Taps(match[0], tap))
+        pairs.append(Taps(match, tap))
+    if len(pairs) == 1:
+        return None if pairs[0].stride != 1 else (pairs[0], SINGLE)
     first, second = sorted(pairs, key=lambda pair: -static(pair.results.a))
     return None if first.results is second.results or first.stride != second.stride else (first, second)
+
+
+def _moving_with(tap: Axis, others: list[Axis]) -> Axis | None:
+    """The axis along which results are one or two taps apart, or, with dilated taps, the next best that fits."""
+    step = abs(static(tap.a))
+    known = [axis for axis in others if isinstance(axis.extent, int)]
+    match = [axis for axis in known if axis.a in [stride * step for stride in STRIDES]]
+    if not match:
+        fit = [axis for axis in known if 0 < static(axis.a) < step and step % static(axis.a) == 0]
+        match = [axis for axis in fit if step // static(axis.a) < static(axis.extent)]
+        match = sorted(match, key=lambda axis: static(axis.a))[-1:]
+    return match[0] if len(match) == 1 else None

@@ -82,6 +82,7 @@ def arithmetic_for(fb: FunctionBuilder, ty: str, stride: int) -> Arithmetic:
 
 
 def along_both(transform: Callable[[Vectors], Vectors], grid: list[Vectors]) -> list[Vectors]:
-    """A transform along the columns, then along the rows, of a grid of vectors."""
+    """A transform along the columns, then along the rows, of a grid of vectors; of one column along that alone."""
     columns = [transform(list(column)) for column in zip(*grid, strict=True)]
-    return [transform(list(row)) for row in zip(*columns, strict=True)]
+    rows = [list(row) for row in zip(*columns, strict=True)]
+    return rows if len(columns) == 1 else [transform(row) for row in rows]

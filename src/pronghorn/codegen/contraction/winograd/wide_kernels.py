@@ -11,7 +11,7 @@ from pronghorn.codegen.contraction.tile import Epilogue
 from pronghorn.codegen.contraction.winograd.filters import taps_offset, transform_filters, transform_turned
 from pronghorn.codegen.contraction.winograd.inputs import position, transform_inputs
 from pronghorn.codegen.contraction.winograd.results import ResultWriter
-from pronghorn.codegen.contraction.winograd.shape import TAPS, static
+from pronghorn.codegen.contraction.winograd.shape import static
 from pronghorn.codegen.contraction.winograd.wide_plan import ROWS, WidePlan
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
@@ -82,7 +82,7 @@ class _Wide:
         self.inputs = base_pointer(fb, slot)
         self.filters = fb.alloca("float", plan.points * plan.filter_plane, align=64)
         self.products = fb.alloca("float", plan.points * plan.product_plane, align=64)
-        self.room = fb.alloca(self.ty, TAPS * TAPS * plan.lanes, align=64)
+        self.room = fb.alloca(self.ty, plan.taps * plan.lanes, align=64)
         self.table = fb.alloca("ptr", 3, align=8)
 
     def write(self) -> None:

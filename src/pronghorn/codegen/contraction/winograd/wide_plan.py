@@ -13,7 +13,7 @@ from pronghorn.codegen.contraction.pairs.plan import PACKED
 from pronghorn.codegen.contraction.plan import Kernel, Plan, Scratch, plan
 from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.codegen.contraction.tiling import Machine
-from pronghorn.codegen.contraction.winograd.shape import GAIN, Taps, Tiled, points_of, static
+from pronghorn.codegen.contraction.winograd.shape import GAIN, Taps, Tiled, effort_of, points_of, static
 from pronghorn.codegen.units import Count, Units
 from pronghorn.compiler.costs import MULTIPLY_ADDS, typical
 from pronghorn.graph.dim import Extent
@@ -120,9 +120,9 @@ def plan_wide(
     tiles = rows.tiles * columns.tiles
     many = prod(typical(axis.extent) for axis in images) * tiles
     turned = _FILTER if vector.b == 1 else _TURNED_FILTER
-    size = rows.window / 4
+    size = effort_of((rows, columns))
     inputs, taps = depth // lanes * _INPUT * size, depth * WIDTH // lanes * turned * size
-    products, results = blocks * points_of(rows) * made.tile.cycles, WIDTH // lanes * _RESULT
+    products, results = blocks * points_of((rows, columns)) * made.tile.cycles, WIDTH // lanes * _RESULT
     block = -(-many // TILES) * taps + -(-many // ROWS) * products + many * results * size
     cycles = inputs * many + filters * block
     extents = tuple(axis.extent for axis in images)
@@ -133,7 +133,7 @@ def plan_wide(
         Kernel("pack_a", Units.of(tiles, *extents), inputs / MULTIPLY_ADDS),
         Kernel("main", Units.of(filters, groups), block / max(1, groups.typical) / MULTIPLY_ADDS),
     )
-    plane = points_of(rows) * (TILES * part + lanes)
+    plane = points_of((rows, columns)) * (TILES * part + lanes)
     scratch = (Scratch(PACKED["pack_a"], "float32", product_of((blocks * plane, groups.most))),)
     cut = replace(channels, extent=part), replace(vector, extent=WIDTH)
     made_of = (spec, rows, columns, images, *cut, blocks, filters, TILES, lanes, made, cycles, kernels, scratch)
