@@ -192,7 +192,7 @@ class ProgramEmitter(StepEmitter):
         has_launches = not any(map(is_special, program.kernels))
         if has_launches:
             launches = [launch for kernel in program.kernels for launch in self._launches(kernel)]
-            first, loop.launches = ahead(launches, [*body.inputs[nc:], *outputs], self.tables.root)
+            first, loop.launches = ahead(launches, [*body.inputs[nc:], *outputs], p["length"], self.tables.root)
             for launch in first:
                 self._launch(launch)
                 kept += launch.writes

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from pronghorn.codegen.launch import Launch
 from pronghorn.codegen.units import Units
-from pronghorn.compiler.costs import LEAST_BLOCK_ROWS, MOST_STEP_CYCLES, typical
+from pronghorn.compiler.costs import AHEAD_STEPS, LEAST_BLOCK_ROWS, MOST_STEP_CYCLES, typical
 from pronghorn.compiler.rows import row_axes
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import Dim, Extent, Shape, product
@@ -71,18 +71,22 @@ class RowBlocks:
         return replace(Units.of(rows), only=(rows, 2 * LEAST_BLOCK_ROWS, 0))
 
 
-def ahead(launches: Sequence[Launch], changing: Iterable[Value], root: Root) -> tuple[list[Launch], list[Launch]]:
+def ahead(
+    launches: Sequence[Launch], changing: Iterable[Value], length: Extent, root: Root
+) -> tuple[list[Launch], list[Launch]]:
     """What of a step's launches does the same in every step, such as packing a matrix, and the others.
 
-    A product that packs for many rows alone is made to do so always, since that costs nothing once it is done ahead.
+    A product that packs for many rows alone is made to do so always where steps enough take the panels.
 
     Args:
         launches: those of a step, in order.
         changing: memory that is another, or holds other numbers, in every step.
+        length: how many steps there are.
         root: leads to the memory of a value.
     """
     written = [{root(v) for v in launch.writes} for launch in launches]
-    once = {v for found in written for v in found if sum(v in others for others in written) == 1}
+    usual = [own for launch, own in zip(launches, written, strict=True) if not launch.few_rows]
+    once = {v for found in usual for v in found if sum(v in others for others in usual) == 1}
     varying = {root(v) for v in changing}.union(*written)
     first: list[Launch] = []
     rest: list[Launch] = []
@@ -93,11 +97,11 @@ def ahead(launches: Sequence[Launch], changing: Iterable[Value], root: Root) -> 
         else:
             rest.append(launch)
     packed = {_kernel_of(launch) for launch in first if launch.units.only is not None}
-    return [_always(launch) for launch in first], [
-        _always(launch) if _kernel_of(launch) in packed else launch
-        for launch in rest
-        if not (launch.few_rows and _kernel_of(launch) in packed)
-    ]
+    packed &= {_kernel_of(launch) for launch in rest if launch.few_rows}
+    if typical(length) < AHEAD_STEPS:
+        packed.clear()
+    first, rest = ([_always(v) if _kernel_of(v) in packed else v for v in part] for part in (first, rest))
+    return first, [launch for launch in rest if not (launch.few_rows and _kernel_of(launch) in packed)]
 
 
 def blocks_of(loop: LoopParts, constants: Mapping[Value, Value], root: Root) -> RowBlocks | None:

@@ -138,12 +138,19 @@ def test_slices_may_lie_in_memory_that_is_read_by_rows_too(name):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
-def test_slices_may_have_no_rows_or_be_read_by_nobody():
-    def fn(xs, times, other):
-        start = ops.zeros_like(xs[0])
-        return list(ops.scan(lambda h, x: ((h + x[0]) * x[1], h), start, (xs, times, other, times)))
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda h, x, row, number, unread: (h + x + row[:, None]) * number,
+        lambda h, x, row, number, unread: h * 0.5 + x,
+        lambda h, x, row, number, unread: h * number,
+    ],
+)
+def test_slices_may_have_no_rows_or_be_read_by_nobody(step):
+    def fn(xs, rows, numbers):
+        return list(ops.scan(lambda h, x: (step(h, *x), h), ops.ones_like(xs[0]), (xs, rows, numbers, rows)))
 
-    shapes = [(5, BATCH, 6), (5, 1), (5, BATCH)]
+    shapes = [(5, BATCH, 6), (5, BATCH), (5, 1)]
     assert by_rows(lambda *xs: fn(*xs)[1], *shapes)
     traced = trace(fn, [Aval(shape, "float32") for shape in shapes])
     executable, rng = Executable(traced), np.random.default_rng(0)
@@ -192,40 +199,57 @@ def test_training_gives_the_same_bits_for_every_number_of_threads(make):
             np.testing.assert_array_equal(a, b)
 
 
+def _launches(fn, *shapes):
+    traced = trace(lambda *xs: [fn(*xs)], [Aval(shape, "float32") for shape in shapes])
+    return build(traced, (), named_target("avx512"), False).emitted.launches
+
+
+def _centring(multiply):
+    """A loop that cannot be taken by rows, each of whose steps has a product."""
+    step = lambda h, x, w: (multiply(h - ops.mean(h, axis=0), w) + x, None)  # noqa: E731
+    return lambda xs, w: ops.scan(lambda h, x: step(h, x, w), ops.zeros_like(xs[0]), xs)[0]
+
+
+def _packing_and_others(found):
+    packing = [launch for launch in found if launch.label.endswith(".pack")]
+    return packing, [launch for launch in found if launch.few_rows or launch.label.endswith(".main")]
+
+
 def test_what_is_the_same_in_every_step_is_packed_once_ahead_of_the_loop():
-    def fn(xs, w):
-        start = ops.zeros_like(xs[:, 0])
-        step = lambda h, x: (ops.matmul(h - ops.mean(h, axis=0), ops.transpose(w)) + x, None)  # noqa: E731
-        return ops.scan(step, start, ops.transpose(xs, (1, 0, 2)))[0]
-
-    def launches(rows):
-        avals = [Aval((rows, 5, 64), "float32"), Aval((64, 64), "float32")]
-        return build(trace(lambda *xs: [fn(*xs)], avals), (), named_target("avx512"), False).emitted.launches
-
+    fn = _centring(lambda h, w: ops.matmul(h, ops.transpose(w)))
     for rows in (BATCH, 48):
-        found = launches(rows)
-        packing = [launch for launch in found if launch.label.endswith(".pack")]
-        (main,) = (launch for launch in found if launch.label.endswith(".main"))
-        assert [launch.repeats for launch in packing] == [1] and main.repeats == 5
-        assert not any(launch.few_rows for launch in found)
+        packing, (main,) = _packing_and_others(_launches(fn, (5, rows, 64), (64, 64)))
+        assert [launch.repeats for launch in packing] == [1] and main.repeats == 5 and not main.few_rows
 
 
-@pytest.mark.parametrize(
-    "step",
-    [
-        lambda h, x, unread, number: h + x * number,
-        lambda h, x, unread, number: h * 0.5 + x,
-        lambda h, x, unread, number: h * number,
-    ],
-)
-def test_slices_without_rows_and_slices_that_nothing_reads(step):
-    def loop(xs, others, numbers):
-        slices = (ops.transpose(xs, (1, 0, 2)), ops.transpose(others, (1, 0, 2)), numbers)
-        return ops.scan(lambda h, x: (step(h, *x), None), ops.zeros_like(xs[:, 0]) + 1, slices)[0]
+@pytest.mark.parametrize("steps", [16, 64, Dim.symbol("steps")])
+def test_many_steps_take_packed_panels_however_few_the_rows(steps):
+    (packing,), (main,) = _packing_and_others(_launches(_centring(ops.matmul), (steps, BATCH, 1024), (1024, 1024)))
+    assert packing.repeats == 1 and main.repeats == steps and not main.few_rows
+    assert packing.units.evaluate({"batch": 1}) and main.units.evaluate({"batch": 1})
 
-    shapes = (BATCH, 4, 3), (BATCH, 4, 3), (4,)
-    assert by_rows(loop, *shapes)
-    traced = trace(lambda *xs: [loop(*xs)], [Aval(shape, "float32") for shape in shapes])
-    rng = np.random.default_rng(0)
-    arrays = [rng.standard_normal(shape).astype("float32") for shape in ((21, 4, 3), (21, 4, 3), (4,))]
-    np.testing.assert_allclose(Executable(traced)(*arrays)[0], run(traced.graph, arrays)[0], rtol=1e-5, atol=1e-6)
+
+@pytest.mark.parametrize("steps", [1, 2, 15])
+def test_few_steps_of_few_rows_do_not(steps):
+    found = _launches(_centring(ops.matmul), (steps, BATCH, 1024), (1024, 1024))
+    (packing,), (few, main) = _packing_and_others(found)
+    assert packing.repeats == 1 and few.repeats == main.repeats == steps and few.few_rows
+    for rows in (0, 1, 23, 24, 100):
+        ran = [launch.units.evaluate({"batch": rows}) > 0 for launch in (packing, main, few)]
+        assert ran == [rows >= 24, rows >= 24, 0 < rows < 24]
+
+
+@pytest.mark.parametrize("steps", [1, 3, 20])
+def test_a_product_of_what_is_the_same_in_every_step_is_made_once_for_few_rows_too(steps):
+    def fn(xs, fixed, w):
+        step = lambda h, x: (h + x * ops.max(ops.matmul(fixed, w), axis=1, keepdims=True), None)  # noqa: E731
+        return ops.scan(step, ops.zeros_like(fixed), xs)[0]
+
+    shapes = [(steps, 1), (BATCH, 1024), (1024, 1024)]
+    (packing,), (few, main) = _packing_and_others(_launches(fn, *shapes))
+    assert few.few_rows and packing.repeats == few.repeats == main.repeats == 1
+    traced = trace(lambda *xs: [fn(*xs)], [Aval(shape, "float32") for shape in shapes])
+    executable, rng = Executable(traced), np.random.default_rng(0)
+    for rows in (0, 1, 15, 23, 24, 33):
+        arrays = [rng.uniform(-0.1, 0.1, [rows if e is BATCH else e for e in s]).astype("float32") for s in shapes]
+        np.testing.assert_allclose(executable(*arrays)[0], run(traced.graph, arrays)[0], rtol=1e-4, atol=1e-5)
