@@ -114,8 +114,12 @@ class _AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self.tops = tuple(tops)
 
     def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
-        if fullname in self.tops or fullname.startswith(tuple(f"{top}." for top in self.tops)):
+        if fullname in self.tops:
             return ModuleSpec(fullname, self, is_package=True)
+        if fullname.startswith(tuple(f"{top}." for top in self.tops)):
+            # Who imports what is not there is told what is nearest; who asks whether it is there hears that it is not.
+            is_there = sys._getframe(2).f_globals.get("__name__") != "importlib.util" or _has_module(fullname)
+            return ModuleSpec(fullname, self, is_package=True) if is_there else None
         if fullname == _NO_TENSORFLOW and "tensorflow" in self.tops:
             return ModuleSpec(fullname, self)
         return None
@@ -139,6 +143,14 @@ class _AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return
         # The import system takes what it then finds in sys.modules: Pronghorn's own module.
         sys.modules[name] = _module_for(name)
+
+
+def _has_module(fullname: str) -> bool:
+    try:
+        importlib.import_module(fullname)
+    except ImportError:
+        return False
+    return True
 
 
 def _module_for(fullname: str) -> ModuleType:

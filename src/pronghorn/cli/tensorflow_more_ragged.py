@@ -1,14 +1,18 @@
-"""More of `tf.ragged`: rows by the numbers of their segments, for `pronghorn run`."""
+"""More of `tf.ragged`, and of functions that take rows of different lengths, for `pronghorn run`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from pronghorn import ops
-from pronghorn.data.ragged import RaggedTensor, taken, values_of
-from pronghorn.data.tensor_spec import dtype_name
+from pronghorn.data.batching import ragged, stack
+from pronghorn.data.element import Text
+from pronghorn.data.ragged import RaggedTensor, joined, taken, values_of
+from pronghorn.data.structure import map_leaves
+from pronghorn.data.tensor_spec import RaggedTensorSpec, dtype_name
 
 
 def row_splits_to_segment_ids(splits: Any, name: str | None = None, out_type: Any = "int64") -> Any:
@@ -36,3 +40,69 @@ def stack_dynamic_partitions(data: Any, partitions: Any, num_partitions: Any, na
     return RaggedTensor.from_row_lengths(
         taken(values_of(data), order), np.bincount(parts, minlength=int(num_partitions))
     )
+
+
+# -- functions of arrays ----------------------------------------------------------------------------------------------
+def tile(input: Any, multiples: Any, name: str | None = None) -> RaggedTensor:
+    """`tf.tile` of rows: `multiples` has a number for each axis."""
+    counts = [int(n) for n in np.asarray(multiples)]
+    if len(counts) != input.ndim:
+        raise ValueError(f"tf.tile: multiples={counts} must have a number for each of {input.ndim} axes.")
+    inner = input.values
+    if any(n != 1 for n in counts[2:]):
+        inner = tile(inner, [1, *counts[2:]]) if isinstance(inner, RaggedTensor) else ops.tile(inner, [1, *counts[2:]])
+    lengths = np.diff(input.splits) * counts[1]
+    places = [np.tile(np.arange(a, b), counts[1]) for a, b in zip(input.splits, input.splits[1:])]
+    wide = RaggedTensor.from_row_lengths(taken(inner, joined(places)), lengths)
+    return wide if counts[0] == 1 else wide.take(np.tile(np.arange(len(wide)), counts[0]))
+
+
+def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Any:
+    """`tf.squeeze` of rows, without the axis that is said.
+
+    Raises:
+        ValueError: for no axis or several, or where an extent along it is not 1.
+    """
+    if axis is None or np.size(axis) != 1:
+        raise ValueError(f"tf.squeeze: axis={axis!r}; of rows of different lengths one axis is to be said.")
+    axis = int(np.reshape(axis, ())) % input.ndim
+    if axis > 1:
+        inner = input.values
+        if isinstance(inner, RaggedTensor):
+            return input.with_values(squeeze(inner, axis - 1))
+        return input.with_values((np if isinstance(inner, Text) else ops).squeeze(inner, axis - 1))
+    extents = [len(input)] if axis == 0 else np.diff(input.splits)
+    if any(extent != 1 for extent in extents):
+        raise ValueError(f"tf.squeeze: axis={axis} of a RaggedTensor of shape {input.shape} is not 1 everywhere.")
+    return input[0] if axis == 0 else input.values
+
+
+def softmax(logits: Any, axis: Any = None, name: str | None = None) -> RaggedTensor:
+    """`tf.nn.softmax` along the innermost axis."""
+    if axis is not None and int(axis) % logits.ndim != logits.ndim - 1:
+        raise ValueError(f"tf.nn.softmax: axis={axis} of a RaggedTensor; here it is along the last axis.")
+    flat = logits.values
+    if isinstance(flat, RaggedTensor):
+        return logits.with_values(softmax(flat))
+    if len(flat.shape) > 1:
+        return logits.with_values(ops.softmax(flat))
+    ids, count = logits._rows().astype("int32"), len(logits)
+    exponentials = ops.exp(flat - ops.take(ops.segment_max(flat, ids, count), ids, axis=0))
+    return logits.with_values(exponentials / ops.take(ops.segment_sum(exponentials, ids, count), ids, axis=0))
+
+
+def map_fn(
+    fn: Callable[[Any], Any], elems: Any, dtype: Any = None, fn_output_signature: Any = None, **ignored: Any
+) -> Any:
+    """`tf.map_fn`: a function of each row; its results are joined along a new first axis."""
+    parts = elems if isinstance(elems, tuple | list) else (elems,)
+    is_one = not isinstance(elems, tuple | list)
+    rows = zip(*(iter(part) if isinstance(part, RaggedTensor) else values_of(part) for part in parts))
+    results = [fn(row[0] if is_one else type(elems)(row)) for row in rows]
+    signature = dtype if fn_output_signature is None else fn_output_signature
+    return map_leaves(ragged if isinstance(signature, RaggedTensorSpec) else _stacked, *results)
+
+
+def _stacked(*parts: Any) -> Any:
+    is_text = isinstance(parts[0], Text | str | bytes | RaggedTensor)
+    return stack(*parts) if is_text else ops.stack([ops.convert_to_tensor(part) for part in parts])

@@ -140,7 +140,8 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "decode_webp encode_jpeg encode_png extract_jpeg_shape is_jpeg random_jpeg_quality"
         ),
         "tensorflow_patches": (
-            "draw_bounding_boxes extract_patches image_gradients non_max_suppression rgb_to_yiq rgb_to_yuv sobel_edges "
+            "combined_non_max_suppression draw_bounding_boxes extract_patches image_gradients non_max_suppression "
+            "non_max_suppression_padded rgb_to_yiq rgb_to_yuv sobel_edges "
             "ssim stateless_random_brightness stateless_random_contrast stateless_random_crop "
             "stateless_random_flip_left_right stateless_random_flip_up_down stateless_random_hue "
             "stateless_random_saturation total_variation yiq_to_rgb yuv_to_rgb"
@@ -312,6 +313,9 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         "tensorflow_sessions": "ConfigProto GPUOptions InteractiveSession:Session Session",
         "tensorflow_random": "set_random_seed:set_seed random_normal:normal random_uniform:uniform truncated_normal",
     },
+    "compat.v1.nn": {
+        "tensorflow_functions": "softmax_cross_entropy_with_logits_v2:softmax_cross_entropy_with_logits",
+    },
     "compat.v1.image": {
         "tensorflow_older_resizing": (
             "ResizeMethod resize resize_area resize_bicubic resize_bilinear resize_images:resize "
@@ -360,7 +364,7 @@ SPECIAL: dict[str, dict[str, str]] = {
 }
 
 #: The namespaces of functions of arrays.
-OF_ARRAYS = ("", "compat.v1.image", "image", "linalg", "math", "nn", "signal")
+OF_ARRAYS = ("", "compat.v1.image", "compat.v1.nn", "image", "linalg", "math", "nn", "signal")
 
 #: Parts of Keras that TensorFlow has as its own, too.
 KERAS_TOO = ("initializers", "losses", "metrics", "optimizers")

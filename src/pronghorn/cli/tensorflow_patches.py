@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -143,6 +143,84 @@ def non_max_suppression(
             near = _overlap(places[best], places[waiting]) > iou_threshold
             waiting = [i for i, close in zip(waiting, near) if not close]
     return ops.convert_to_tensor(np.asarray(kept, "int32"))
+
+
+def non_max_suppression_padded(
+    boxes: Any,
+    scores: Any,
+    max_output_size: Any,
+    iou_threshold: float = 0.5,
+    score_threshold: float = float("-inf"),
+    pad_to_max_output_size: bool = False,
+    name: str | None = None,
+    **ignored: Any,
+) -> tuple[Any, Any]:
+    """`tf.image.non_max_suppression_padded`: the boxes to keep, with zeros behind them, and how many they are."""
+    if len(np.shape(boxes)) == 2:
+        kept = non_max_suppression(boxes, scores, max_output_size, iou_threshold, score_threshold)
+        missing = int(max_output_size) - len(kept) if pad_to_max_output_size else 0
+        return ops.pad(kept, ((0, missing),)), ops.convert_to_tensor(len(kept), dtype="int32")
+    found = [
+        non_max_suppression_padded(own, values, max_output_size, iou_threshold, score_threshold, True)
+        for own, values in zip(np.asarray(boxes), np.asarray(scores))
+    ]
+    kept, counts = (ops.stack(parts) for parts in zip(*found))
+    return kept, counts
+
+
+class KeptBoxes(NamedTuple):
+    """The boxes that are kept of each image, best first, and what they show; there are zeros behind them."""
+
+    nmsed_boxes: Any
+    nmsed_scores: Any
+    nmsed_classes: Any
+    valid_detections: Any
+
+
+def combined_non_max_suppression(
+    boxes: Any,
+    scores: Any,
+    max_output_size_per_class: Any,
+    max_total_size: Any,
+    iou_threshold: float = 0.5,
+    score_threshold: float = float("-inf"),
+    pad_per_class: bool = False,
+    clip_boxes: bool = True,
+    name: str | None = None,
+) -> KeptBoxes:
+    """`tf.image.combined_non_max_suppression`: the boxes to keep of each class, for a batch of images.
+
+    Args:
+        boxes: `[batch, boxes, 1 or classes, 4]`.
+        scores: `[batch, boxes, classes]`.
+        max_output_size_per_class: at most so many boxes of a class are kept.
+        max_total_size: at most so many of an image.
+        iou_threshold: boxes of a class that share more are one.
+        score_threshold: scores must be larger.
+        pad_per_class: whether results have room for no more than all classes can give.
+        clip_boxes: whether coordinates are kept from 0 to 1.
+    """
+    places, values = np.asarray(boxes, "float32"), np.asarray(scores, "float32")
+    classes, room = values.shape[2], int(max_total_size)
+    if pad_per_class:
+        room = min(room, int(max_output_size_per_class) * classes)
+    kept_boxes = np.zeros((len(places), room, 4), "float32")
+    kept_scores, kept_classes = np.zeros((2, len(places), room), "float32")
+    counts = np.zeros(len(places), "int32")
+    for image, (own, points) in enumerate(zip(places, values)):
+        found = []
+        for kind in range(classes):
+            of_kind = own[:, min(kind, own.shape[1] - 1)]
+            chosen = non_max_suppression(
+                of_kind, points[:, kind], max_output_size_per_class, iou_threshold, score_threshold
+            )
+            found += [(points[i, kind], kind, of_kind[i]) for i in np.asarray(chosen)]
+        found = sorted(found, key=lambda entry: -entry[0])[:room]
+        counts[image] = len(found)
+        for place, (score, kind, box) in enumerate(found):
+            kept_scores[image, place], kept_classes[image, place] = score, kind
+            kept_boxes[image, place] = np.clip(box, 0, 1) if clip_boxes else box
+    return KeptBoxes(*map(ops.convert_to_tensor, (kept_boxes, kept_scores, kept_classes, counts)))
 
 
 def draw_bounding_boxes(images: Any, boxes: Any, colors: Any, name: str | None = None) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
+from pronghorn.cli.tensorflow_more_ragged import map_fn, softmax, squeeze, tile
 from pronghorn.cli.tensorflow_sparse import SparseTensor
 from pronghorn.data.element import Text, as_text
 from pronghorn.data.ragged import RaggedTensor, joined, map_flat_values, taken, values_of
@@ -86,9 +87,8 @@ def _reduction(name: str) -> Callable[..., Any]:
     """A reduction: of all entries, along the rows, or across them."""
     whole = getattr(ops, name)
 
-    def along_rows(rows: RaggedTensor) -> Any:
-        count, ids = len(rows), rows._rows().astype("int32")
-        flat = rows.values
+    def of_segments(flat: Any, ids: np.ndarray, count: int) -> Any:
+        ids = ids.astype("int32")
         if name in ("all", "any"):
             hits = ops.segment_sum(ops.cast(flat if name == "any" else ops.logical_not(flat), "int32"), ids, count)
             return hits > 0 if name == "any" else ops.equal(hits, 0)
@@ -96,12 +96,10 @@ def _reduction(name: str) -> Callable[..., Any]:
             return ops.segment_max(flat, ids, count)
         if name == "min":
             return -ops.segment_max(-flat, ids, count)
-        if name == "prod":
-            return ops.prod(rows.to_tensor(1), axis=1)
         total = ops.segment_sum(flat, ids, count)
         if name == "sum":
             return total
-        lengths = np.diff(rows.splits).reshape(-1, *[1] * (len(flat.shape) - 1))
+        lengths = np.bincount(ids, minlength=count).reshape(-1, *[1] * (len(flat.shape) - 1))
         return total / ops.cast(ops.convert_to_tensor(lengths), total.dtype)
 
     def function(input_tensor: Any, axis: Any = None, keepdims: bool = False, **ignored: Any) -> Any:
@@ -109,9 +107,15 @@ def _reduction(name: str) -> Callable[..., Any]:
         if axis is None:
             return whole(rows.flat_values)
         axis = int(axis) % rows.ndim
-        if axis == 1 and not isinstance(rows.values, RaggedTensor):
-            found = along_rows(rows)
-            return ops.expand_dims(found, 1) if keepdims else found
+        if axis < 2 and not isinstance(rows.values, RaggedTensor):
+            if name == "prod":
+                found = ops.prod(rows.to_tensor(1), axis=axis)
+            else:
+                ids, count = rows._rows(), len(rows)
+                if axis == 0:
+                    ids, count = np.arange(len(ids)) - rows.splits[ids], int(np.diff(rows.splits).max(initial=0))
+                found = of_segments(rows.values, ids, count)
+            return ops.expand_dims(found, axis) if keepdims else found
         if axis > 1:
             inner = rows.values
             found = (
@@ -173,6 +177,15 @@ def _one_hot(indices: Any, depth: int, **kwargs: Any) -> Any:
     return indices.with_flat_values(ops.one_hot(indices.flat_values, depth, dtype=kwargs.get("dtype") or "float32"))
 
 
+def _where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Any:
+    if (x is None) != (y is None):
+        raise ValueError("tf.where: pass both x and y, or neither of them.")
+    if x is not None:
+        return map_flat_values(ops.where, condition, x, y)
+    places = np.asarray(list(_places(condition)), "int64").reshape(-1, condition.ndim)
+    return ops.convert_to_tensor(places[np.asarray(condition.flat_values, bool).reshape(-1)], dtype="int64")
+
+
 _HANDLERS: dict[str, Callable[..., Any]] = {
     **{f"reduce_{name}": _reduction(name) for name in ("all", "any", "max", "mean", "min", "prod", "sum")},
     "boolean_mask": boolean_mask,
@@ -183,13 +196,17 @@ _HANDLERS: dict[str, Callable[..., Any]] = {
     "gather": _gather,
     "identity": lambda x, *a, **k: x,
     "is_tensor": lambda x: True,
+    "map_fn": map_fn,
     "one_hot": _one_hot,
     "rank": lambda x, **k: x.ndim,
     "reverse": _reverse,
     "shape": lambda x, *a, **k: tuple(x.bounding_shape().tolist()),
     "size": lambda x, *a, **k: int(np.size(np.asarray(x.flat_values))),
+    "softmax": softmax,
+    "squeeze": squeeze,
     "stack": stack,
-    "where": lambda condition, x, y, **k: map_flat_values(ops.where, condition, x, y),
+    "tile": tile,
+    "where": _where,
 }
 _ELEMENTWISE = frozenset(
     [

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pronghorn.data import storing
+from pronghorn.data.batching import checked_size, gathered
 from pronghorn.data.element import as_plain
 from pronghorn.data.options import Options
 from pronghorn.data.structure import call, map_leaves, result
@@ -115,9 +116,31 @@ class MoreSteps:
         return self._new(windows, length)
 
     # -- batches of another size --------------------------------------------------------------------------------------
-    def rebatch(self, batch_size: int, drop_remainder: bool = False, name: str | None = None) -> Dataset:
-        """Return the rows of batches in batches of another size."""
-        return self.unbatch().batch(batch_size, drop_remainder)  # type: ignore[attr-defined,no-any-return]
+    def rebatch(
+        self, batch_size: int | Sequence[int], drop_remainder: bool = False, name: str | None = None
+    ) -> Dataset:
+        """Return the rows of batches in batches of another size, or of several sizes in turn.
+
+        >>> from pronghorn.data import Dataset
+        >>> [batch.tolist() for batch in Dataset.range(6).batch(4).rebatch([1, 2]).as_numpy_iterator()]
+        [[0], [1, 2], [3], [4, 5]]
+        """
+        rows = self.unbatch()
+        if not isinstance(batch_size, list | tuple | np.ndarray):
+            return rows.batch(batch_size, drop_remainder)  # type: ignore[attr-defined,no-any-return]
+        sizes = [checked_size(size) for size in batch_size]
+        if not sizes:
+            raise ValueError("rebatch: batch_size=[] has no size; pass an integer above 0, or a list of such.")
+
+        def batches() -> Iterator[Any]:
+            elements = iter(rows)
+            for size in itertools.cycle(sizes):
+                chosen = list(itertools.islice(elements, size))
+                if not chosen or (drop_remainder and len(chosen) < size):
+                    return
+                yield gathered(chosen, rows._spec)
+
+        return self._new(batches)
 
     def group_by_window(
         self,
@@ -237,15 +260,25 @@ class MoreSteps:
             seed: of the drawing.
             stop_on_empty_dataset: whether it ends with the first that has no more, rather than with the last.
             rerandomize_each_iteration: whether each round draws anew.
+
+        Raises:
+            ValueError: unless there is a weight for each, none negative and one above zero.
         """
         shares = np.ones(len(datasets)) if weights is None else np.asarray(weights, "float64")
+        if shares.shape != (len(datasets),) or not np.isfinite(shares).all() or shares.min() < 0 or not shares.any():
+            raise ValueError(
+                f"sample_from_datasets: weights={weights!r} must be {len(datasets)} numbers, one for each data set, "
+                "none negative and at least one above zero."
+            )
         seed = int(np.random.randint(2**31)) if seed is None else seed
         fixed = np.random.default_rng(seed)
 
-        def choices() -> Iterator[int]:
+        def choices(ended: set[int]) -> Iterator[int]:
             draw = fixed if rerandomize_each_iteration else np.random.default_rng(seed)
-            while True:
-                yield int(draw.choice(len(datasets), p=shares / shares.sum()))
+            left = shares.copy()
+            while left.any():
+                yield int(draw.choice(len(datasets), p=left / left.sum()))
+                left[list(ended)] = 0
 
         return cls._chosen(datasets, choices, stop_on_empty_dataset)
 
@@ -254,14 +287,16 @@ class MoreSteps:
         cls, datasets: Sequence[Any], choice_dataset: Any, stop_on_empty_dataset: bool = True
     ) -> Dataset:
         """Return elements of several data sets, the next one's as a data set of numbers says."""
-        return cls._chosen(datasets, lambda: map(int, choice_dataset), stop_on_empty_dataset)
+        return cls._chosen(datasets, lambda ended: map(int, choice_dataset), stop_on_empty_dataset)
 
     @classmethod
-    def _chosen(cls, datasets: Sequence[Any], choices: Callable[[], Iterator[int]], stop: bool) -> Dataset:
+    def _chosen(cls, datasets: Sequence[Any], choices: Callable[[set[int]], Iterator[int]], stop: bool) -> Dataset:
         def chosen() -> Iterator[Any]:
             rounds = [iter(dataset) for dataset in datasets]
             ended: set[int] = set()
-            for choice in choices():
+            for choice in choices(ended):
+                if not 0 <= choice < len(rounds):
+                    raise ValueError(f"choose_from_datasets: {choice} is no number of one of {len(rounds)} data sets.")
                 if choice in ended:
                     continue
                 try:

@@ -117,6 +117,8 @@ def test_the_protocols_of_importlib():
         print(importlib.reload(keras.layers).Dense is keras.layers.Dense, list(pkgutil.iter_modules(keras.__path__)))
         print("attach" in inspect.getsource(keras), inspect.getmodule(keras.layers.Dense).__name__)
         print(len(inspect.getmembers(keras.layers)) > 100, importlib.util.find_spec("keras.src.saving").name)
+        absent = "keras.nonsense", "keras.Sequential", "keras.layers.nope", "keras.src.zzz", "tensorflow.lite"
+        print([importlib.util.find_spec(name) for name in absent])
         """
     )
     assert result.stdout.splitlines() == [
@@ -125,6 +127,7 @@ def test_the_protocols_of_importlib():
         "True []",
         "True pronghorn.layers.core.dense",
         "True keras.src.saving",
+        "[None, None, None, None, None]",
     ], result.stderr
 
 

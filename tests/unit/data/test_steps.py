@@ -79,8 +79,28 @@ def test_mixing():
     assert 3 < sum(mixed) < 50 and mixed == lists(Dataset.sample_from_datasets([a, b], [0.9, 0.1], seed=1).take(200))
     both = lists(Dataset.sample_from_datasets([Dataset.range(3), Dataset.range(10, 12)], seed=0))
     assert sorted(both) == [0, 1, 2, 10, 11]
+    assert lists(Dataset.sample_from_datasets([Dataset.range(3), Dataset.range(9)], [1, 0], seed=0)) == [0, 1, 2]
+    unlikely = lists(Dataset.sample_from_datasets([Dataset.range(3), Dataset.range(10, 12)], [1, 1e-300], seed=0))
+    assert sorted(unlikely) == [0, 1, 2, 10, 11]
+    for weights in [1.0], [0, 0], [-1, 2], [np.nan, 1]:
+        with pytest.raises(ValueError, match="must be 2 numbers, one for each data set"):
+            Dataset.sample_from_datasets([a, b], weights)
     choice = Dataset.range(2).repeat(2)
     assert lists(Dataset.choose_from_datasets([Dataset.range(3), Dataset.range(10, 12)], choice)) == [0, 10, 1, 11]
+    with pytest.raises(ValueError, match="2 is no number of one of 2 data sets"):
+        lists(Dataset.choose_from_datasets([Dataset.range(3), Dataset.range(10, 12)], Dataset.range(3)))
+
+
+def test_rebatch_with_several_sizes():
+    rows = Dataset.range(7).batch(3)
+    assert lists(rows.rebatch([2, 1])) == [[0, 1], [2], [3, 4], [5], [6]]
+    assert lists(rows.rebatch([2, 3], drop_remainder=True)) == [[0, 1], [2, 3, 4], [5, 6]]
+    assert lists(Dataset.range(0).batch(3).rebatch([2, 3])) == []
+    for sizes in [], [2, 0]:
+        with pytest.raises(ValueError, match="batch_size"):
+            rows.rebatch(sizes)
+    with pytest.raises(TypeError, match=r"2\.5"):
+        rows.rebatch([2.5])
 
 
 def test_parts():
