@@ -318,6 +318,16 @@ def test_taken_where_it_gains():
     assert plan_winograd(merged, machine, plan(merged, machine)) is None
 
 
+def test_blocks_of_a_filter_gradient_are_full():
+    """The last block of a chunk, too; and sums and tiles stay in the second-level cache, where that is had."""
+    machine = named_target("avx512")
+    for size, channels in ((16, 64), (15, 64), (9, 256)):
+        made = winograd(filter_gradient(64, size, size, channels, channels, 3, 3, runtime=("n",)).spec, machine)
+        of_chunk = made.tiles_of_image * (64 // made.chunks.typical)
+        assert -(-of_chunk // made.tiles) * made.tiles - of_chunk < -(-of_chunk // made.tiles)
+        assert 4 * 16 * (made.sums_plane + made.input_plane + made.gradient_plane) <= 1.02 * machine.l2_bytes
+
+
 def test_three_taps_are_taken_where_they_gain():
     machine = named_target("avx512")
     for steps, cin, cout, dilation, gains in (

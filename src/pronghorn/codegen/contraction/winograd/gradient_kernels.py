@@ -7,6 +7,7 @@ from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, l
 from pronghorn.codegen.contraction.nest import Place, load_elements
 from pronghorn.codegen.contraction.spec import Array
 from pronghorn.codegen.contraction.tile import Epilogue
+from pronghorn.codegen.contraction.winograd.ahead import ask_for_inputs, ask_for_lines, multiply
 from pronghorn.codegen.contraction.winograd.gradient_plan import FilterGradientPlan
 from pronghorn.codegen.contraction.winograd.inputs import last_step, position, store_planes, transform_inputs
 from pronghorn.codegen.contraction.winograd.places import place_at
@@ -100,8 +101,11 @@ class _Sums:
                 with no:  # the last block of a chunk is filled up
                     self._clear(self.inputs, fb.mul(number, plan.depth), plan.depth, plan.input_plane)
                     self._clear(self.gradients, fb.mul(number, plan.width), plan.width, plan.gradient_plane)
-        units = plan.product.kernels[0].units.evaluate({})
-        fb.call(self.product, "void", [("ptr", self.table), ("ptr", "%dims"), ("i64", 0), ("i64", units)])
+
+        def ask(number: Operand) -> None:
+            self._ask(fb.min(fb.add(fb.add(start, plan.tiles), number), fb.sub(last, 1)))
+
+        multiply(fb, plan, self.product, self.table, ask)
 
     def _clear(self, base: str, offset: Operand, extent: int, plane: int) -> None:
         fb, plan = self.fb, self.plan
@@ -109,18 +113,33 @@ class _Sums:
             where = fb.add(fb.add(offset, at), fb.mul(point, plane))
             fb.store(self.ty, literal(0.0, self.ty), fb.gep("float", base, where))
 
-    def _transform(self, number: Operand, tile: Operand) -> None:
-        """One tile of the inputs and of the gradients, all channels, into the buffers."""
+    def _place(self, tile: Operand) -> tuple[tuple[Operand, Operand], str, Operand]:
+        """A tile's first result in its image, where the image begins, and where the tile's gradients do, in B."""
         fb, plan, slots = self.fb, self.plan, self.slots
         image, inside = fb.div(tile, plan.tiles_of_image), fb.rem(tile, plan.tiles_of_image)
         at = position(fb, plan, inside)
         image_at = fb.add(self.a_first, fb.mul(image, slots.extent(plan.images.a)))
         source = fb.gep(storage_type(self.spec.a.dtype), self.a_base, image_at)
-        target = fb.gep("float", self.inputs, fb.mul(number, plan.depth))
-        transform_inputs(fb, plan, self.machine, source, at, target)
         gradients = fb.add(self.b_first, fb.mul(image, slots.extent(plan.images.b)))
         for pair, first in zip(plan.pairs, at, strict=True):
             gradients = fb.add(gradients, fb.mul(first, static(pair.results.b)))
+        return at, source, gradients
+
+    def _ask(self, tile: Operand) -> None:
+        """Asks for what a tile reads."""
+        fb, plan, dtype = self.fb, self.plan, self.spec.b.dtype
+        at, source, gradients = self._place(tile)
+        ask_for_inputs(fb, plan, source, at)
+        rows, columns = ([n * pair.apart * static(pair.results.b) for n in range(pair.step)] for pair in plan.pairs)
+        here = fb.gep(storage_type(dtype), self.b_base, gradients, inbounds=False)
+        ask_for_lines(fb, dtype, here, [i + j for i in rows for j in columns], static(plan.vector.extent))
+
+    def _transform(self, number: Operand, tile: Operand) -> None:
+        """One tile of the inputs and of the gradients, all channels, into the buffers."""
+        fb, plan = self.fb, self.plan
+        at, source, gradients = self._place(tile)
+        target = fb.gep("float", self.inputs, fb.mul(number, plan.depth))
+        transform_inputs(fb, plan, self.machine, source, at, target)
         last = [last_step(fb, pair, first) for pair, first in zip(plan.pairs, at, strict=True)]
         self._transform_gradients(gradients, fb.mul(number, plan.width), last)
 

@@ -29,7 +29,7 @@ from pronghorn.compiler.costs import MULTIPLY_ADDS, typical
 
 __all__ = ["FilterGradientPlan", "plan_filter_gradient"]
 
-MOST_TILES = 64  # taken at a time
+TILES = (16, 32, 48, 64)  # taken at a time, at most
 FEWEST_TILES = 16  # below which writing sums takes as long as summing
 GAIN = 1.1  # less than for results: these estimates come nearer
 FEWEST_UNITS = 8  # below which many threads have nothing to do
@@ -112,7 +112,8 @@ def plan_filter_gradient(spec: Contraction, machine: Machine, usual: Plan | None
     if usual is not None and pairs[1] is SINGLE and static(channel.extent) * static(vector.extent) < LEAST_PRODUCT:
         return None
     (images,) = (axis for axis in reduced if all(axis is not pair.results for pair in pairs))
-    made = _planned(spec, machine, pairs, images, channel, vector)
+    plans = (_planned(spec, machine, pairs, images, channel, vector, most) for most in TILES)
+    made = min(filter(None, plans), key=lambda plan: plan.cycles, default=None)
     if made is None or usual is None:
         return made
     # With few units the usual sums are better: they are cut finer.
@@ -139,12 +140,14 @@ class _Blocks:
         return 4 * self.points * self.depth * self.width
 
 
-def _cut(channels: Axis, vector: Axis, pairs: tuple[Taps, Taps], lanes: int, machine: Machine) -> _Blocks | None:
+def _cut(
+    channels: Axis, vector: Axis, pairs: tuple[Taps, Taps], lanes: int, machine: Machine, most: int
+) -> _Blocks | None:
     """Blocks of channels whose sums stay near at hand, so that what is transformed again costs the least."""
     found, points = [], points_of(pairs)
     for a, depth in _block_sizes(static(channels.extent), lanes):
         for b, width in _block_sizes(static(vector.extent), lanes):
-            tiles = min(MOST_TILES, STACK_BYTES // (4 * points * (depth + width)))
+            tiles = min(most, STACK_BYTES // (4 * points * (depth + width)))
             sums = points * depth * width // lanes
             if tiles < FEWEST_TILES or 4 * lanes * sums > SUMS_BYTES:
                 continue
@@ -165,18 +168,26 @@ def _block_sizes(extent: int, lanes: int) -> list[tuple[int, int]]:
 
 
 def _planned(
-    spec: Contraction, machine: Machine, pairs: tuple[Taps, Taps], images: Axis, channels: Axis, vector: Axis
+    spec: Contraction, machine: Machine, pairs: tuple[Taps, Taps], images: Axis, channels: Axis, vector: Axis, most: int
 ) -> FilterGradientPlan | None:
     lanes = machine.lanes("float32")
     points = points_of(pairs)
-    cut = _cut(channels, vector, pairs, lanes, machine)
+    cut = _cut(channels, vector, pairs, lanes, machine, most)
     if cut is None:
         return None
     channels = replace(channels, extent=static(channels.extent) // cut.channels)
     vector = replace(vector, extent=static(vector.extent) // cut.vectors)
     rows, columns = pairs
-    tiles, depth, width = cut.tiles, cut.depth, cut.width
+    depth, width = cut.depth, cut.width
     sums = 4 * points * static(channels.extent) * width
+    blocks = cut.channels * cut.vectors
+    fewest = -(-FEWEST_BLOCKS * cut.tiles // (rows.tiles * columns.tiles))
+    limit = max(-(-MOST_CHUNKS // (2 * blocks)), min(MOST_CHUNKS, ALL_SUMS_BYTES // (sums * blocks)))
+    chunks = Count(images.extent, fewest, limit)
+    many = max(chunks.typical, 1)
+    of_chunk = rows.tiles * columns.tiles * -(-typical(images.extent) // many)
+    turns = max(-(-of_chunk // cut.tiles), 1)
+    tiles = max(-(-of_chunk // turns), FEWEST_TILES)  # so that the last block of a chunk is as full as the others
     plane = static(channels.extent) * width + lanes
     inner = Contraction(
         (
@@ -192,18 +203,13 @@ def _planned(
     product = plan(inner, machine)
     if len(product.kernels) != 1 or product.dot or product.vector.c != 1:
         return None
-    blocks = cut.channels * cut.vectors
-    fewest = -(-FEWEST_BLOCKS * tiles // (rows.tiles * columns.tiles))
-    limit = max(-(-MOST_CHUNKS // (2 * blocks)), min(MOST_CHUNKS, ALL_SUMS_BYTES // (sums * blocks)))
-    chunks = Count(images.extent, fewest, limit)
     loaded = _SUM if sums + 4 * points * tiles * (depth + width) <= machine.l2_bytes else _FAR_SUM
     block = (
         product.tile.cycles
         + tiles * (depth * _INPUT + width * _GRADIENT) / lanes * effort_of(pairs)
         + sums / 4 / lanes * loaded
     )
-    many = chunks.typical
-    unit = block * -(-rows.tiles * columns.tiles * -(-typical(images.extent) // many) // tiles)
+    unit = block * turns
     combine = points * width // lanes * cut.vectors * many * _COMBINE  # of one of A's channels
     total = static(channels.extent) * cut.channels
     cycles = unit * many * blocks + combine * total

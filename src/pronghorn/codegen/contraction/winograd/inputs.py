@@ -8,7 +8,7 @@ from pronghorn.codegen.contraction.winograd.shape import Taps, Tiled, static
 from pronghorn.codegen.contraction.winograd.transforms import Arithmetic, Vectors, along_both, arithmetic_for
 from pronghorn.codegen.convert import HasFeatures, storage_type
 
-__all__ = ["last_step", "position", "store_planes", "transform_inputs"]
+__all__ = ["last_step", "origin_of", "position", "store_planes", "transform_inputs"]
 
 
 def position(fb: FunctionBuilder, plan: Tiled, tile: Operand) -> tuple[Operand, Operand]:
@@ -45,18 +45,14 @@ def transform_inputs(
     scalar = storage_type(dtype)
     arithmetic = arithmetic_for(fb, vec("float", lanes), plan.rows.stride)
     offsets: list[list[Operand]] = []
-    origin: Operand = 0
     for pair, first in zip(plan.pairs, at, strict=True):
         step = abs(static(pair.taps.a))
-        origin = fb.add(origin, fb.mul(first, static(pair.results.a)))
-        if pair.backward:
-            origin = fb.add(origin, (pair.size - 1) * static(pair.taps.a))
         # The last tile of an odd extent has results that are not wanted; what they alone would read is not there.
         last = fb.add(fb.mul(last_step(fb, pair, first), pair.stride), pair.size - 1)
         offsets.append(
             [fb.mul(fb.min(number, last) if number >= pair.size else number, step) for number in range(pair.window)]
         )
-    source = fb.gep(scalar, image, origin)
+    source = fb.gep(scalar, image, origin_of(fb, plan, at))
     with fb.loop(0, plan.depth, lanes) as channel:
         mask = fb.mask_first(fb.sub(extent, channel), lanes) if extent % lanes else None
         here = fb.opaque(fb.gep(scalar, source, channel))
@@ -69,6 +65,16 @@ def transform_inputs(
         ]
         out = fb.gep("float", target, channel)
         store_planes(fb, arithmetic, along_both(arithmetic.inputs, grid), out, plan.input_plane)
+
+
+def origin_of(fb: FunctionBuilder, plan: Tiled, at: tuple[Operand, Operand]) -> Operand:
+    """Elements from an image's first to the first input of the tile whose first result is ``at``."""
+    origin: Operand = 0
+    for pair, first in zip(plan.pairs, at, strict=True):
+        origin = fb.add(origin, fb.mul(first, static(pair.results.a)))
+        if pair.backward:
+            origin = fb.add(origin, (pair.size - 1) * static(pair.taps.a))
+    return origin
 
 
 def store_planes(fb: FunctionBuilder, arithmetic: Arithmetic, grid: list[Vectors], out: str, plane: int) -> None:

@@ -16,6 +16,7 @@ from pronghorn.codegen.contraction.nest import (
     split_unit,
 )
 from pronghorn.codegen.contraction.tile import Epilogue, TileEpilogue
+from pronghorn.codegen.contraction.winograd.ahead import ask_for_inputs, multiply
 from pronghorn.codegen.contraction.winograd.filters import taps_offset, transform_filters, transform_turned
 from pronghorn.codegen.contraction.winograd.inputs import position, transform_inputs
 from pronghorn.codegen.contraction.winograd.plan import WinogradPlan
@@ -152,26 +153,39 @@ class _Tiles:
         fb, plan = self.fb, self.plan
         counts = [*(self.slots.count(Count(axis.extent)) for axis in plan.images), plan.blocks]
         with fb.loop("%begin", "%end") as unit:
-            *images, block = split_unit(fb, unit, counts)
-            start = {axis.name: index for axis, index in zip(plan.images, images, strict=True)}
-            first = fb.mul(block, plan.tiles)
+            start, first = self._place(unit, counts)
+            following, next_first = self._place(fb.min(fb.add(unit, 1), fb.sub("%end", 1)), counts)
+
+            def ask(number: Operand, start: dict[str, Operand] = following, first: Operand = next_first) -> None:
+                tile = fb.min(fb.add(first, number), plan.tiles_of_image - 1)
+                ask_for_inputs(fb, plan, self._image(start), position(fb, plan, tile))
+
             with fb.loop(0, plan.tiles) as number:
                 self._transform(start, number, fb.min(fb.add(first, number), plan.tiles_of_image - 1))
             for index, table in enumerate(self.tables):
-                units = plan.product.kernels[0].units.evaluate({})
-                fb.call(self.product, "void", [("ptr", table), ("ptr", "%dims"), ("i64", 0), ("i64", units)])
+                multiply(fb, plan, self.product, table, None if index else ask)
                 last = fb.min(fb.sub(plan.tiles_of_image, first), plan.tiles)
                 with fb.loop(0, last) as number:
                     self._finish(start, number, fb.add(first, number), index * plan.width)
         fb.ret()
 
+    def _place(self, unit: Operand, counts: list[Operand]) -> tuple[dict[str, Operand], Operand]:
+        """The image of a unit, and its first tile."""
+        *images, block = split_unit(self.fb, unit, counts)
+        start = {axis.name: index for axis, index in zip(self.plan.images, images, strict=True)}
+        return start, self.fb.mul(block, self.plan.tiles)
+
+    def _image(self, start: dict[str, Operand]) -> str:
+        """Where an image of the input begins."""
+        fb, axes = self.fb, self.plan.images
+        terms = [(index, self.slots.extent(axis.a)) for axis, index in zip(axes, start.values(), strict=True)]
+        return fb.gep(storage_type(self.spec.a.dtype), self.a_base, linear(fb, terms))
+
     def _transform(self, start: dict[str, Operand], number: Operand, tile: Operand) -> None:
         """One tile of the input, all channels, into the buffer."""
         fb, plan = self.fb, self.plan
-        terms = [(index, self.slots.extent(axis.a)) for axis, index in zip(plan.images, start.values(), strict=True)]
-        image = fb.gep(storage_type(self.spec.a.dtype), self.a_base, linear(fb, terms))
         target = fb.gep("float", self.inputs, fb.mul(number, plan.depth))
-        transform_inputs(fb, plan, self.machine, image, position(fb, plan, tile), target)
+        transform_inputs(fb, plan, self.machine, self._image(start), position(fb, plan, tile), target)
 
     def _finish(self, start: dict[str, Operand], number: Operand, tile: Operand, column: int) -> None:
         """One tile's results, from their products, for one block of filters."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pronghorn.codegen.contraction.plan import Plan
 from pronghorn.codegen.contraction.spec import Axis, Contraction
 from pronghorn.graph.dim import Extent
 
@@ -104,6 +105,7 @@ class Tiled:
     channels: Axis
     tiles: int
     lanes: int
+    product: Plan
 
     @property
     def pairs(self) -> tuple[Taps, Taps]:

@@ -1,0 +1,56 @@
+"""Products of a block of tiles, and meanwhile lines of memory that arrive for the next block's transforms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pronghorn.codegen.builder import FunctionBuilder, Operand, size_of
+from pronghorn.codegen.contraction.winograd.inputs import origin_of
+from pronghorn.codegen.contraction.winograd.shape import Tiled, static
+from pronghorn.codegen.convert import storage_type
+
+__all__ = ["ask_for_inputs", "ask_for_lines", "multiply"]
+
+LINE_BYTES = 64
+LOCALITY = 2  # the second-level cache: in the first, they would be in the product's way
+PARTS = 16  # of a product, between which lines are asked for
+
+
+def ask_for_inputs(fb: FunctionBuilder, plan: Tiled, image: str, at: tuple[Operand, Operand]) -> None:
+    """Asks for those inputs of a tile that the tiles before it, along both axes, have not read."""
+    fresh = []
+    for pair in plan.pairs:
+        step = abs(static(pair.taps.a))
+        fresh.append([number * step for number in range(pair.window - pair.step * pair.stride, pair.window)])
+    offsets: list[Operand] = [i + j for i in fresh[0] for j in fresh[1]]
+    source = fb.gep(storage_type(plan.spec.a.dtype), image, origin_of(fb, plan, at), inbounds=False)
+    ask_for_lines(fb, plan.spec.a.dtype, source, offsets, static(plan.channels.extent))
+
+
+def ask_for_lines(fb: FunctionBuilder, dtype: str, source: str, offsets: list[Operand], extent: int) -> None:
+    """Asks for ``extent`` adjacent elements at each of some offsets, which need not be there."""
+    scalar = storage_type(dtype)
+    with fb.loop(0, extent, LINE_BYTES // size_of(scalar)) as first:
+        here = fb.opaque(fb.gep(scalar, source, first, inbounds=False))
+        for offset in offsets:
+            line = fb.gep(scalar, here, offset, inbounds=False)
+            fb.call("llvm.prefetch.p0", "void", [("ptr", line), *(("i32", number) for number in (0, LOCALITY, 1))])
+
+
+def multiply(
+    fb: FunctionBuilder, plan: Tiled, product: str, table: str, ask: Callable[[Operand], None] | None = None
+) -> None:
+    """Calls the kernel of the plan's product, part by part; before each, ``ask`` is told some numbers of tiles.
+
+    It asks for what tiles of those numbers read in the next block: so few lines at a time arrive meanwhile, whereas
+    transforms wait for theirs.
+    """
+    units = static(plan.product.kernels[0].units.evaluate({}))
+    parts = 1 if ask is None else min(units, plan.tiles, PARTS)
+    with fb.loop(0, parts) as part:
+        begin, end = (fb.div(fb.mul(fb.add(part, k), units), parts) for k in (0, 1))
+        if ask is not None:
+            first, behind = (fb.div(fb.mul(fb.add(part, k), plan.tiles), parts) for k in (0, 1))
+            with fb.loop(first, behind) as number:
+                ask(number)
+        fb.call(product, "void", [("ptr", table), ("ptr", "%dims"), ("i64", begin), ("i64", end)])
