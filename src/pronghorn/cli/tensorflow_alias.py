@@ -133,7 +133,8 @@ def _absent_message(full_name: str, name: str, known: Any) -> str:
 
 def _nearest(name: str, known: Any) -> str:
     """The nearest names in the namespace; else where the very name is."""
-    places = [f"tf.{path}.{name}".replace("..", ".") for path in ("", *sorted(_children())) if name in _table(path)]
+    paths = "", *sorted(_children(), key=lambda path: (path.startswith("compat."), path))  # older ones last
+    places = [f"tf.{path}.{name}".replace("..", ".") for path in paths if name in _table(path)]
     return f"; there is {', '.join(places[:3])}" if places else nearest_clause(name, known)
 
 

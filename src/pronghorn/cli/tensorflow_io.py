@@ -24,7 +24,7 @@ from pronghorn.data.storing import matching, path_of
 from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.graph import dtypes
 from pronghorn.graph.strings import holds_text
-from pronghorn.utils.image import _pillow
+from pronghorn.utils.image import _pillow, why_unreadable
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
@@ -65,7 +65,7 @@ def _opened(contents: Any, function: str, kinds: tuple[str, ...], channels: int 
     except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(
             f"tf.io.{function}: the {len(data)} bytes, which begin with {data[:8]!r}, are no whole picture of the kind "
-            f"{' or '.join(kinds)}: {error}."
+            f"{' or '.join(kinds)}: {why_unreadable(error)}."
         ) from None
     return image
 

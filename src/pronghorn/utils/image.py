@@ -24,6 +24,11 @@ def _pillow() -> Any:
     return Image
 
 
+def why_unreadable(error: Exception) -> str:
+    """What Pillow says against a picture's bytes."""
+    return "its bytes begin like no kind of picture" if type(error).__name__ == "UnidentifiedImageError" else str(error)
+
+
 def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dtype: Any = None) -> Any:
     """Make a Pillow image of an array.
 

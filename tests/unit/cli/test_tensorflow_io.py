@@ -141,6 +141,8 @@ def test_pictures(tmp_path):
     np.testing.assert_allclose(frames, pixels / np.float32(255), rtol=1e-6)
     with pytest.raises(ValueError, match=r"are no whole picture of the kind PNG"):
         io.decode_png(stored.numpy()[:100])
+    with pytest.raises(ValueError, match=r"are no whole picture of the kind PNG.*begin like no kind of picture\.$"):
+        io.decode_png(b"nonsense")
     data_set = Dataset.list_files(str(tmp_path / "*.jpg")).map(lambda p: io.decode_jpeg(io.read_file(p), channels=3))
     assert next(iter(data_set.batch(1))).shape == (1, 40, 60, 3)
 

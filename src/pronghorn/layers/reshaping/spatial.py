@@ -10,6 +10,7 @@ from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.convolutional.base import pair_with_batch, spatial_axes
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
+from pronghorn.ops.image.resizing import METHODS
 
 
 def _margins(value: Any, rank: int, layer: str, name: str) -> tuple[tuple[int, int], ...]:
@@ -264,7 +265,8 @@ class UpSampling2D(_UpSampling):
     Args:
         size: how often; one integer for both.
         data_format: ``"channels_last"`` or ``"channels_first"``; the default one if None.
-        interpolation: ``"nearest"``, ``"bilinear"``, ``"bicubic"``, ``"lanczos3"`` or ``"lanczos5"``.
+        interpolation: ``"nearest"``, ``"bilinear"``, ``"bicubic"``, ``"lanczos3"``, ``"lanczos5"``, ``"area"``,
+            ``"gaussian"`` or ``"mitchellcubic"``.
         kwargs: those of `Layer`.
 
     Example:
@@ -284,8 +286,7 @@ class UpSampling2D(_UpSampling):
     ) -> None:
         super().__init__(data_format, **kwargs)
         self.size = settings.numbers(size, 2, self, "size")
-        kinds = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
-        self.interpolation = settings.one_of(str(interpolation).lower(), kinds, "UpSampling2D", "interpolation")
+        self.interpolation = settings.one_of(str(interpolation).lower(), METHODS, "UpSampling2D", "interpolation")
 
     def call(self, inputs: Any) -> Any:
         if self.interpolation == "nearest":

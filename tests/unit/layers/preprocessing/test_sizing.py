@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import pronghorn
 from pronghorn import layers
 from pronghorn.utils.image_dataset import resize
 
@@ -121,3 +122,23 @@ def test_random_crop_moves_boxes_with_the_image():
 def test_mistakes(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("size", [6, 300])  # the larger ones are changed by a compiled call
+def test_resizing_keeps_integers_where_a_program_calls_it(size):
+    images = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), dtype="uint8")
+    layer = layers.Resizing(4, 5)
+    exact = layer(images.astype("float32")).numpy()
+    for dtype in "uint8", "int32":
+        found = layer(images.astype(dtype)).numpy()
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found, np.round(exact))
+        assert layer({"images": images.astype(dtype), "labels": np.zeros(2)})["images"].dtype == dtype
+    assert layer(images[0]).numpy().dtype == "uint8" and layer(images.astype("float64")).dtype == "float32"
+    for model in (
+        pronghorn.Sequential([pronghorn.Input((size, size, 3), dtype="uint8"), layer]),
+        pronghorn.Sequential([layers.Resizing(4, 5)]),
+    ):
+        np.testing.assert_allclose(model(images).numpy(), exact, rtol=1e-5)
+        np.testing.assert_allclose(model.predict(images, verbose=0), exact, rtol=1e-5)
+    assert layer(images).dtype == "uint8"

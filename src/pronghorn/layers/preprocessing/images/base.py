@@ -125,7 +125,7 @@ class ImageLayer(DataLayer):
         nested = isinstance(inputs, dict)
         data = dict(inputs) if nested else {"images": inputs}
         self._check(data)
-        data["images"] = ops.cast(ops.convert_to_tensor(data["images"]), self.compute_dtype)
+        data["images"] = self._taken(ops.convert_to_tensor(data["images"]))
         single = len(data["images"].shape) == 3
         if single:
             data = _map(data, lambda x: ops.expand_dims(ops.convert_to_tensor(x), axis=0))
@@ -136,6 +136,10 @@ class ImageLayer(DataLayer):
         if single:
             data = _map(data, lambda x: ops.squeeze(x, axis=0))
         return data if nested else data["images"]
+
+    def _taken(self, images: Tensor) -> Tensor:
+        """The images in the type in which they are changed."""
+        return ops.cast(images, self.compute_dtype)
 
     def _transform_others(self, data: dict[str, Any], transformation: Any, training: bool) -> None:
         if "labels" in data:

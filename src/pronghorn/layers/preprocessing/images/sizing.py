@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from pronghorn import ops, random
+from pronghorn.graph.active import current_trace
 from pronghorn.graph.dim import SymbolicDimError
+from pronghorn.graph.dtypes import is_integer
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import settings
 from pronghorn.layers.arguments import ImageArguments, NamedImageArguments
+from pronghorn.layers.call import current_call_context
 from pronghorn.layers.preprocessing.images.base import ImageLayer
 from pronghorn.ops.image.resizing import METHODS
 from pronghorn.utils.bounding_boxes.formats import columns, convert_format
@@ -77,6 +80,9 @@ class _Sized(ImageLayer):
 class Resizing(_Sized):
     """Resizes images, in training and in inference.
 
+    Where a program calls the layer itself, on arrays, images of integers stay such, as in Keras; in models they come
+    out in the layer's compute type.
+
     Args:
         height: the new height.
         width: the new width.
@@ -122,6 +128,20 @@ class Resizing(_Sized):
         self.crop_to_aspect_ratio, self.pad_to_aspect_ratio = crop_to_aspect_ratio, pad_to_aspect_ratio
         self.fill_mode = settings.one_of(fill_mode, ("constant",), "Resizing", "fill_mode")
         self.fill_value, self.antialias = fill_value, antialias
+
+    def call(self, inputs: Any, training: bool = True) -> Any:
+        images = inputs.get("images") if isinstance(inputs, dict) else inputs
+        if images is not None and not self._keeps_integers():
+            images = super()._taken(ops.convert_to_tensor(images))
+            inputs = {**inputs, "images": images} if isinstance(inputs, dict) else images
+        return super().call(inputs, training)
+
+    def _keeps_integers(self) -> bool:
+        context = current_call_context()
+        return current_trace() is None and context is not None and context.entry_layer is self
+
+    def _taken(self, images: Tensor) -> Tensor:
+        return images if is_integer(images.dtype) else super()._taken(images)
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         return self._image_shape(data)[1:3]
