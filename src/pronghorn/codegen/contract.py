@@ -41,7 +41,7 @@ from pronghorn.codegen.slots import Tables
 from pronghorn.codegen.units import Units
 from pronghorn.codegen.values import round_to
 from pronghorn.compiler.costs import typical
-from pronghorn.compiler.expr import Index, all_indices, walk
+from pronghorn.compiler.expr import Index, Load, all_indices, walk
 from pronghorn.compiler.kernels import Axis, ContractionKernel, Part, PoolFusion
 from pronghorn.compiler.storing import code_of
 from pronghorn.compiler.virtual import linear
@@ -85,14 +85,15 @@ def _emit_part(
         code = sum(map(code_of, walk(*(s.expr for s in kernel.stores))))
     scratch = [_scratch_value(s, kernel) for s in made.scratch]
     slots = [tables.buffer(v) for v in scratch]
-    names = emit(module, name, made, target, tables, epilogue, tile_epilogue, slots, code)
+    beside = () if fusion is not None else _beside(kernel, tables)
+    names = emit(module, name, made, target, tables, epilogue, tile_epilogue, slots, code, beside)
     packed = _packed_operands(part, made, tables)
     launches = [_launch(kernel, part, made, i, n, scratch, packed) for i, n in enumerate(names)]
     few, most = _for_few_rows(made)
     if few is not None:
         kept = [(value, slot) for value, slot, s in zip(scratch, slots, made.scratch) if s in few.scratch]
         kept_slots = [slot for _, slot in kept]
-        (name,) = emit(module, f"{name}.few", few, target, tables, epilogue, tile_epilogue, kept_slots, code)
+        (name,) = emit(module, f"{name}.few", few, target, tables, epilogue, tile_epilogue, kept_slots, code, beside)
         launch = _launch(kernel, part, few, 0, name, [value for value, _ in kept], packed)
         launches = _by_rows(launches, launch, few, most)
     if fusion is not None and tile_epilogue is None:  # no tile covers whole windows: they are pooled afterwards
@@ -293,6 +294,16 @@ def _epilogue(kernel: ContractionKernel, part: Part) -> Callable[[FunctionBuilde
             ev.stores(kernel.stores, offset, place.lanes)
 
     return write
+
+
+def _beside(kernel: ContractionKernel, tables: Tables) -> tuple[tuple[int, str, bool], ...]:
+    """The arrays that the kernel's expressions read or write at the element that is computed: slots, dtypes, and
+    whether they are written."""
+    own = linear(tuple(map(Index.of, kernel.vars)), kernel.domain)
+    loads = {e.value: None for e in walk(*(s.expr for s in kernel.stores)) if isinstance(e, Load) and e.offset == own}
+    stores = [s.value for s in kernel.stores if s.offset is None]
+    arrays = [(v, True) for v in stores] + [(v, False) for v in loads if v not in stores]
+    return tuple((tables.buffer(v), v.dtype, written) for v, written in arrays)
 
 
 def _rounded(fb: FunctionBuilder, sums: str, kernel: ContractionKernel, lanes: int) -> str:

@@ -476,6 +476,26 @@ def test_lines_are_asked_for_ahead_where_each_step_meets_new_ones():
     assert not asks(matmul(64, 300, 64), "avx512") and not asks(conv(4, 12, 12, 64, 64, 3, 3), "avx512")
 
 
+def test_lines_that_are_needed_after_a_sum_are_asked_for_in_its_steps():
+    """Those of the next tile's rows and of the results, where they are not near anyway."""
+
+    def asked(problem, name="avx512"):
+        module, machine = ModuleBuilder(), named_target(name)
+        module.target = machine
+        made = plan(problem.spec, machine)
+        assert not made.chunks
+        slots = range(4, 4 + len(made.scratch))
+        beside = ((2, "float32", True), (3, "float32", False))
+        emit(module, "k", made, machine, Tables(), scratch_slots=slots, beside=beside)
+        calls = [line for line in module.text().splitlines() if "call void @llvm.prefetch" in line]
+        return {"to write" if ", i32 1, i32 3" in call else "to read" for call in calls}
+
+    near, far = 64, 1 << 13
+    assert asked(matmul(near, 64, near)) == set()
+    assert asked(matmul(far, 64, 256)) == {"to read", "to write"}
+    assert asked(matmul(far // 2, 512, 32)) == {"to read"}  # rows alone are far
+
+
 def test_wrong_use_is_named(native):
     arrays = tuple(Array(i, "float32") for i in range(3))
     with pytest.raises(ValueError, match="neither A nor B"):

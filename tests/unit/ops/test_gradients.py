@@ -6,6 +6,7 @@ import pytest
 import pronghorn
 from pronghorn.autodiff.registry import DifferentiationError
 from pronghorn.backends.numpy import run
+from pronghorn.compiler.simplify import simplify
 from pronghorn.graph import primitives as P
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
@@ -95,3 +96,41 @@ def test_mistakes_are_named():
         grad(lambda x: P.mul(x, x))(np.float32([1, 2]))
     with pytest.raises(ValueError, match="argnums=3 but the function got 1"):
         grad(square_sum, argnums=3)(np.float32([1, 2]))
+
+
+def spread(x, weights):
+    """Of which the first derivative is ``2 / n * weights * (x - mean)``, the mean's own part being zero."""
+    mean, variance = pronghorn.ops.moments(x, axes=(0,))
+    return pronghorn.ops.sum(variance * weights)
+
+
+def test_gradients_of_a_variance_are_right_in_every_order():
+    rng = np.random.default_rng(0)
+    x, weights = rng.standard_normal((5, 3)), rng.standard_normal(3)
+    x, weights = pronghorn.ops.cast(x, "float64"), pronghorn.ops.cast(weights, "float64")
+    first = grad(spread)(x, weights)
+    apart = x.numpy() - x.numpy().mean(0)
+    np.testing.assert_allclose(first.numpy(), 2 / 5 * weights.numpy() * apart, rtol=1e-12)
+    cubes = grad(lambda x: pronghorn.ops.sum(grad(spread)(x, weights) ** 3))(x)
+    inner = 3 * (2 / 5 * weights.numpy() * apart) ** 2 * 2 / 5 * weights.numpy()
+    np.testing.assert_allclose(cubes.numpy(), inner - inner.mean(0), rtol=1e-10, atol=1e-14)
+
+
+def test_a_variance_is_differentiated_without_another_sum_of_the_array():
+    def slope(x, weights):
+        return [P.reduce_sum(x, axes=(0,)), grad(spread)(x, weights)]
+
+    graph = simplify(trace(slope, [Aval((64, 3), "float32"), Aval((3,), "float32")]).graph)
+    sums = [node for node in graph.nodes if node.prim is P.reduce_sum and node.inputs[0].shape == (64, 3)]
+    assert len(sums) == 1  # that of the mean
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 3e38, -0.0])
+def test_variances_of_odd_numbers(number):
+    x = np.array([[number, 1], [number, 2], [number, 4]], "float32")
+    with np.errstate(all="ignore"):
+        mean = np.add.reduce(x, 0) / np.float32(3)
+        want = np.add.reduce((x - mean) ** 2, 0) / np.float32(3)
+    np.testing.assert_allclose(pronghorn.ops.moments(x, axes=(0,))[1].numpy(), want, rtol=1e-6)
+    np.testing.assert_allclose(pronghorn.ops.var(x, axis=0).numpy(), want, rtol=1e-6)
+    assert np.isfinite(grad(spread)(x, np.ones(2, "float32")).numpy()[:, 1]).all()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
+from pronghorn.codegen.arguments import base_pointer
 from pronghorn.codegen.builder import ModuleBuilder, Operand
 from pronghorn.codegen.contraction.combine import emit_combine
 from pronghorn.codegen.contraction.nest import split_unit
@@ -40,13 +41,15 @@ def emit(
     tile_epilogue: TileEpilogue | None = None,
     scratch_slots: Sequence[int] = (),
     epilogue_code: int = 0,
+    beside: Sequence[tuple[int, str, bool]] = (),
 ) -> list[str]:
     """Writes a plan's kernels into a module; returns their names, in the order of ``plan.kernels``.
 
     Each is ``void @name(ptr %bufs, ptr %dims, i64 %begin, i64 %end)`` and computes units ``begin`` to ``end``; they run
     one after another, each when all units of the one before are done. Run-time extents are in the slots that ``tables``
     give them; ``scratch_slots`` are the slots of ``plan.scratch``.
-    Without an epilogue the sums are stored to C; ``epilogue_code`` says about how much code it takes, in additions.
+    Without an epilogue the sums are stored to C; ``epilogue_code`` says about how much code it takes, in additions, and
+    ``beside`` which arrays it touches where C has the same element: slots, dtypes, and whether they are written.
     Raises ValueError for missing scratch slots, or a tile epilogue on a plan that was not made for one.
     """
     if len(scratch_slots) != len(plan.scratch):
@@ -72,7 +75,9 @@ def emit(
         elif kernel.role == "combine":
             emit_combine(module, kernel_name, plan, machine, tables, scratch["partial sums"], epilogue)
         else:
-            _Main(module, kernel_name, plan, machine, tables, scratch).write(epilogue, tile_epilogue, epilogue_code)
+            _Main(module, kernel_name, plan, machine, tables, scratch).write(
+                epilogue, tile_epilogue, epilogue_code, beside
+            )
         names.append(kernel_name)
     return names
 
@@ -142,10 +147,20 @@ class _Main:
         self.context = Context(module, name, plan, machine, tables, scratch)
         self.fb = self.context.fb
 
-    def write(self, epilogue: Epilogue | None, tile_epilogue: TileEpilogue | None, epilogue_code: int) -> None:
+    def write(
+        self,
+        epilogue: Epilogue | None,
+        tile_epilogue: TileEpilogue | None,
+        epilogue_code: int,
+        beside: Sequence[tuple[int, str, bool]],
+    ) -> None:
         self.context.epilogue = None if self.plan.chunks else epilogue
         self.context.epilogue_code = epilogue_code
         self.context.tile_epilogue = tile_epilogue
+        if beside and not self.plan.chunks:
+            self.context.beside = tuple(
+                (base_pointer(self.fb, slot), dtype, written) for slot, dtype, written in beside
+            )
         fb, plan = self.fb, self.plan
         outer = plan.levels[: plan.unit_levels]
         counts = [self._count(level) for level in outer]

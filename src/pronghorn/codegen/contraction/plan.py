@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from math import gcd, prod
 
 from pronghorn.codegen.builder import llvm_type, size_of
-from pronghorn.codegen.contraction.spec import Axis, Contraction
+from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.codegen.contraction.tiling import (
     Machine,
     Tile,
@@ -103,6 +103,7 @@ class Plan:
     ``spec`` may have A and B exchanged and axes merged. ``levels`` are the loops from the outside, of which the first
     ``unit_levels`` make the units; ``depth`` the summed axes from the outermost. Levels over summed axes take a chunk's
     sum in blocks: each adds to what the one before left in the partial sums. ``pack_rows``: A is copied, too.
+    ``far_rows`` and ``far_results``: A and C are larger than the second-level cache.
     """
 
     spec: Contraction
@@ -118,6 +119,8 @@ class Plan:
     scratch: tuple[Scratch, ...]
     multiples: Mapping[str, int] = field(default_factory=dict)
     pack_rows: bool = False
+    far_rows: bool = False
+    far_results: bool = False
 
     @property
     def panel(self) -> int:
@@ -184,7 +187,8 @@ def plan(
     levels = _levels(choice, tile, chunks, blocks, bool(turns), machine)
     unit_levels, work = _unit_levels(levels, tile, chunks)
     made = (spec, choice.axis, choice.dot, pack, tile, levels, unit_levels, depth, chunks)
-    partial = Plan(*made, (), (), multiples, both)
+    far = [_bytes_along(spec, of) > machine.l2_bytes for of in "ac"]
+    partial = Plan(*made, (), (), multiples, both, *far)
     main = Kernel("main", _units(levels[:unit_levels], chunks), work / MULTIPLY_ADDS)
     return _with_kernels(partial, main)
 
@@ -213,8 +217,8 @@ def _depth_order(choice: VectorChoice) -> tuple[Axis, ...]:
 
 
 def _bytes_along(spec: Contraction, of: str) -> int:
-    """An estimate of how many bytes of A or B a contraction reads."""
-    array = spec.a if of == "a" else spec.b
+    """An estimate of how many bytes of A, B or C a contraction touches."""
+    array: Array = getattr(spec, of)
     return size_of(llvm_type(array.dtype)) * prod(typical(axis.extent) for axis in spec.axes if getattr(axis, of) != 0)
 
 

@@ -101,6 +101,8 @@ class Context:
 
     epilogue: Epilogue | None = None
     epilogue_code: int = 0  # in additions
+    beside: tuple[tuple[str, str, bool], ...] = ()
+    """What is touched where C has the same element: a pointer, the dtype, and whether it is written."""
     tile_epilogue: TileEpilogue | None = None
 
     def __init__(
@@ -197,6 +199,7 @@ class TileWriter:
         a = fb.gep(storage_type(main.a_dtype), main.a_base, self._offset(main.a))
         b = fb.gep(storage_type(main.b_dtype), main.b_base, self._offset(main.b))
         a, b = fb.opaque(a), fb.opaque(b)
+        self.a_start = a
         self.c_start = fb.opaque_number(self._start_in_c())
         keys = [(row, v) for row in range(len(self.rows)) for v in range(self.vectors)]
         depth = [axis for axis in self.plan.depth if axis.name not in self.state.start]
@@ -246,6 +249,7 @@ class TileWriter:
             a_here, b_here = self._advance(axis, loop.index, a, b)
             if not inner:
                 self._prefetch(axis, a_here, b_here)
+                self._prefetch_for_later(axis, loop.index)
             loop.following.extend(self._sum(inner, a_here, b_here, loop.carried))
         return loop.results
 
@@ -266,8 +270,37 @@ class TileWriter:
         if 8 * (loads + len(lines)) > 7 * len(self.rows) * self.vectors:
             return
         for pointer, dtype, place, apart in lines:
-            at = fb.gep(storage_type(dtype), pointer, fb.add(place, fb.mul(STEPS_AHEAD, apart)), inbounds=False)
-            fb.call("llvm.prefetch.p0", "void", [("ptr", at), *(("i32", number) for number in (0, 3, 1))])
+            self._ask_for(pointer, dtype, fb.add(place, fb.mul(STEPS_AHEAD, apart)))
+
+    def _prefetch_for_later(self, axis: Axis, index: Operand) -> None:
+        """Ask, a line in each step of a sum along A's rows, for what is needed behind it: the next tile's rows of A,
+        where these follow one another, and the lines that results go to, or are made of. In time for a short sum, and
+        not all at once, since a processor has places for few lines on their way."""
+        fb, main, plan = self.fb, self.main, self.plan
+        if plan.dot or len(plan.depth) != 1 or main.a[axis.name] != 1 or len(self.row_axes) != 1 or self.state.limits:
+            return
+        (rows,), count = self.row_axes, len(self.rows)
+        loads = len(set(self.a_rows)) + self.vectors * len(set(self.b_rows))
+        room = 7 * count * self.vectors // 8 - loads
+        if room > 0 and plan.far_rows and main.a_rows[rows.name] == main.extent[axis.name]:
+            next_rows = fb.mul(main.a_rows[rows.name], count)
+            self._ask_for(self.a_start, main.a_dtype, fb.add(next_rows, fb.mul(index, count)))
+            room -= 1
+        if plan.far_results and main.c[plan.vector.name] == 1:
+            for pointer, dtype, written in main.beside[: max(0, room)]:
+                self._ask_for(pointer, dtype, self._line(dtype, index), written)
+
+    def _line(self, dtype: str, number: Operand) -> Operand:
+        """Where a line of the tile's results starts, of arrays of some dtype; the last behind their number."""
+        fb, size = self.fb, size_of(storage_type(dtype))
+        across = max(1, self.vectors * self.lanes * size // LINE_BYTES)
+        number = fb.min(number, len(self.rows) * across - 1)
+        steps = [(fb.div(number, across), self.main.c[self.row_axes[0].name])]
+        return fb.add(fb.add(self.c_start, linear(fb, steps)), fb.mul(fb.rem(number, across), LINE_BYTES // size))
+
+    def _ask_for(self, pointer: str, dtype: str, place: Operand, to_write: bool = False) -> None:
+        at = self.fb.gep(storage_type(dtype), pointer, place, inbounds=False)
+        self.fb.call("llvm.prefetch.p0", "void", [("ptr", at), ("i32", int(to_write)), ("i32", 3), ("i32", 1)])
 
     def _range(self, axis: Axis) -> tuple[Operand, Operand]:
         return self.state.ranges.get(axis.name) or self.main.range_of(axis, self.state.chunk)
