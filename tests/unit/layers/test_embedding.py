@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pronghorn import Input, Model, Sequential, layers
+from pronghorn import GradientTape, Input, Model, Sequential, layers, ops
+from pronghorn.data import RaggedTensor
 from pronghorn.saving import load_model
 
 GOOD = np.array([[0, 4], [2, 3]])
@@ -57,3 +58,22 @@ def test_a_table_that_was_built_alone_is_built_again_by_its_configuration(tmp_pa
     Sequential([table]).save(tmp_path / "model.keras")
     loaded = load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(loaded.layers[0].embeddings.numpy(), table.embeddings.numpy())
+
+
+def test_rows_of_different_lengths():
+    layer = layers.Embedding(5, 2)
+    table = layer(np.arange(5)).numpy()
+    rows = RaggedTensor.of([[1], [], [2, 3]])
+    found = layer(rows)
+    assert found.nested_splits[0].tolist() == [0, 1, 1, 3]
+    np.testing.assert_array_equal(found.flat_values.numpy(), table[[1, 2, 3]])
+    assert layer(RaggedTensor.of([[[1], [2, 3]], []])).shape == (2, None, None, 2)
+    assert layer(RaggedTensor.of([[], []], dtype="int32", depth=1)).flat_values.shape == (0, 2)
+    with GradientTape() as tape:
+        total = ops.sum(layer(rows).flat_values)
+    (gradient,) = tape.gradient(total, layer.trainable_variables)
+    np.testing.assert_array_equal(ops.convert_to_numpy(gradient)[:, 0], [0, 1, 1, 1, 0])
+    with pytest.raises(ValueError, match="the table has 5 rows"):
+        layer(RaggedTensor.of([[1], [7, 3]]))
+    with pytest.raises(ValueError, match=r"Pad them to one length first, with x\.to_tensor"):
+        layers.Dense(2)(RaggedTensor.of([[1.0], [2.0, 3.0]]))

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from pronghorn import ops
+from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import settings
@@ -25,6 +26,8 @@ class Embedding(Quantizable, LoraKernel, Layer):
     An index must be from 0 to ``input_dim - 1``. Others are an error where the numbers are known: in a call on arrays,
     and when `fit`, `evaluate` or `predict` begins with arrays for a model whose input the layer is called on. Inside
     of compiled code they count as the nearest row that there is.
+
+    For a `data.RaggedTensor` of indices, a program that calls the layer itself gets such rows of vectors.
 
     Args:
         input_dim: how many rows the table has: the largest index plus one.
@@ -107,6 +110,11 @@ class Embedding(Quantizable, LoraKernel, Layer):
         if not self.built:
             raise AttributeError(f"Layer {self.name!r} has no embeddings before it is built.")
         return self._with_lora(self._whole("_embeddings"))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and isinstance(args[0], RaggedTensor) and not kwargs:
+            return args[0].with_flat_values(super().__call__(args[0].flat_values))
+        return super().__call__(*args, **kwargs)
 
     def _weights_to_quantize(self, shape: Any = None) -> tuple[QuantizedWeight, ...]:
         shape = (self.input_dim, self.output_dim)
