@@ -295,6 +295,15 @@ def test_tile_epilogue_stays_within_a_run_time_batch(native, images, target):
     assert (summed[images:] == 77).all()
 
 
+@pytest.mark.parametrize(
+    ("rows", "depth", "packs"), [(1, 16, True), (1, 32, False), (2, 64, False), (8, 512, False), (64, 512, True)]
+)
+def test_few_rows_do_not_pack_what_they_hardly_share(native, rows, depth, packs):
+    made = plan(matmul(rows, depth, 4096, b_transposed=True).spec, named_target("avx512"))
+    assert (made.pack, made.dot) == (packs, not packs)
+    check(native, matmul(rows, depth, 300, b_transposed=True))
+
+
 def test_plans():
     machine = named_target("avx512")
     # A 3x3 convolution's kernel columns and channels are one run in A and B.

@@ -40,6 +40,7 @@ class Machine(Protocol):
 
 
 REMAINDER_ROWS = 4  # rows of the tile that finishes an axis of run-time extent
+FEW_SHARE = 16  # rows that share what is packed
 MOST_VECTORS = 8
 MOST_DOTS = 16  # more dot products at once gain nothing, and each ends in code to add up its lanes
 MOST_VARIANTS = 6  # each combination of whole and remaining tiles is compiled code of its own
@@ -51,6 +52,7 @@ _VECTOR_LOAD, _SCALAR_LOAD, _CONFLICTING_LOAD, _LATENCY = 1.0, 0.55, 1.6, 4.0
 _FAR_VECTOR_LOAD, _FAR_SCALAR_LOAD, _FAR_CONFLICTING_LOAD, _PANEL_VECTORS = 2.8, 1.6, 2.0, 4
 _LOOP, _TILE, _RESULT, _FOLD, _SCATTER = 0.7, 14.0, 1.6, 9.0, 1.5
 _VARIANT = 0.03
+_PACKING, _PACKING_FOR_FEW = 2.5, 12.0  # of an element: what few rows reuse is as a rule no longer near
 _SCATTERED = 0.5  # against stores lane by lane, which a fused epilogue multiplies
 
 
@@ -111,7 +113,7 @@ def _vector_candidates(spec: Contraction, machine: Machine) -> Iterator[tuple[fl
     for axis in spec.axes:
         extent = typical(axis.extent)
         waste = -(-extent // lanes) * lanes / extent
-        packing = 0.0 if axis.b == 1 else 2.5 / rows
+        packing = 0.0 if axis.b == 1 else (_PACKING if rows >= FEW_SHARE else _PACKING_FOR_FEW) / rows
         pack = axis.b != 1
         if axis.b == 0 or axis.a not in (0, 1):
             continue  # the lanes of A would have to be gathered anew for every multiplication
