@@ -24,13 +24,14 @@ from pronghorn.data.lazy import Lazy, LazyBatch, Made
 from pronghorn.data.more_steps import MoreSteps
 from pronghorn.data.structure import (
     array,
-    array_of,
+    as_described,
     call,
     has_shapes,
     leaves,
     map_leaves,
     result,
     row,
+    said_of_elements,
     spec_of,
     spec_of_batches,
     spec_of_parts,
@@ -117,18 +118,19 @@ class Dataset(MoreSteps):
             name: accepted as in TensorFlow.
 
         Raises:
-            ValueError: when reading, for an array of another shape.
+            TypeError: where `generator` is no function.
+            ValueError: when reading, for an element that is nested in another way, or an array of another shape.
         """
-        specs = output_types
-        if output_signature is not None:
-            specs = output_signature
-        elif output_types is not None and output_shapes is not None:
-            specs = map_leaves(lambda dtype, shape: TensorSpec(shape, dtype), output_types, output_shapes)
+        if not callable(generator):
+            raise TypeError(
+                f"from_generator: generator must be a function that returns an iterable, got one of type "
+                f"{type(generator).__name__}; pass lambda: it."
+            )
+        specs = said_of_elements(output_types, output_shapes, output_signature)
 
         def elements() -> Iterator[Any]:
-            for element in generator(*(args or ())):
-                element = tuple(element) if isinstance(element, list) and isinstance(specs, tuple) else element
-                yield map_leaves(array, element) if specs is None else map_leaves(array_of, element, specs)
+            for number, element in enumerate(generator(*(args or ()))):
+                yield map_leaves(array, element) if specs is None else as_described(element, specs, number)
 
         found = Dataset(elements)
         found._spec = output_signature

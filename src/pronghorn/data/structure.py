@@ -74,6 +74,50 @@ def array_of(value: Any, spec: Any) -> Any:
     return found
 
 
+def said_of_elements(types: Any, shapes: Any, signature: Any) -> Any:
+    """What was said of a generator's elements: types, `TensorSpec`s, or None."""
+    specs = types if signature is None else signature
+    if signature is None and types is not None and shapes is not None:
+        specs = map_leaves(lambda dtype, shape: TensorSpec(shape, dtype), types, shapes)
+    return tuple(specs) if isinstance(specs, list) else specs
+
+
+def as_described(element: Any, specs: Any, number: int) -> Any:
+    """What a generator gave as its element of that number, as arrays of what was said of it.
+
+    Raises:
+        ValueError: where it is nested in another way, or an array is of another shape or no number.
+    """
+    if not _is_nested_as(element, specs):
+        raise ValueError(
+            f"from_generator: element {number} is {_kinds(element)}, nested in another way than said: {specs}"
+        )
+    try:
+        return map_leaves(lambda spec, value: array_of(value, spec), specs, element)
+    except (OverflowError, TypeError, ValueError) as error:
+        reason = str(error).removeprefix("set_shape: ")
+        raise ValueError(f"from_generator: element {number} is not what was said of it, {specs}: {reason}") from error
+
+
+def _is_nested_as(element: Any, specs: Any) -> bool:
+    if isinstance(specs, dict):
+        is_alike = isinstance(element, dict) and element.keys() == specs.keys()
+        return is_alike and all(_is_nested_as(element[key], spec) for key, spec in specs.items())
+    if isinstance(specs, tuple):
+        is_alike = isinstance(element, tuple | list) and len(element) == len(specs)
+        return is_alike and all(map(_is_nested_as, element, specs))
+    return not isinstance(element, dict)
+
+
+def _kinds(element: Any) -> str:
+    """The types of an element's arrays, nested as they are."""
+    if isinstance(element, dict):
+        return "{" + ", ".join(f"{key!r}: {_kinds(value)}" for key, value in element.items()) + "}"
+    if isinstance(element, tuple):
+        return "(" + ", ".join(map(_kinds, element)) + ("," if len(element) == 1 else "") + ")"
+    return type(element).__name__
+
+
 def result(value: Any) -> Any:
     """What a user's function gave, as an element: tensors become arrays."""
     value = tuple(value) if isinstance(value, list) else value

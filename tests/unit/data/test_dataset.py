@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pronghorn.data import Dataset, TensorSpec
+from pronghorn.data.structure import map_leaves
 
 
 def values(dataset):
@@ -154,6 +155,37 @@ def test_from_generator_converts_to_the_signature():
     assert len(list(data)) == 3
     x, y = next(iter(Dataset.from_generator(lambda: [(1, "a")], output_types=("uint8", "string"))))
     assert x.dtype == "uint8" and y == "a"
+    (row,) = Dataset.from_generator(lambda: [[[1, 2], 3]], output_types=["int32", "int32"])
+    assert [part.tolist() for part in row] == [[1, 2], 3]
+
+
+@pytest.mark.parametrize(
+    ("element", "signature", "reason"),
+    [
+        ((1, 2, 3), (TensorSpec((), "int32"),) * 2, r"is \(int, int, int\), nested in another way"),
+        ((1,), (TensorSpec((), "int32"),) * 2, r"is \(int,\), nested"),
+        (3, (TensorSpec((), "int32"),) * 2, "is int, nested"),
+        ({"a": 1}, {"b": TensorSpec((), "int32")}, "is {'a': int}, nested"),
+        ({"a": 1}, TensorSpec((), "int32"), "is {'a': int}, nested"),
+        (
+            [1],
+            TensorSpec((2,), "int32"),
+            r"is not what was said of it, Tensor.*: the shape is \(1,\), which",
+        ),
+        ("x", TensorSpec((), "int32"), "is not what was said of it, .*'x'"),
+    ],
+)
+def test_from_generator_names_elements_that_are_not_as_was_said(element, signature, reason):
+    good = map_leaves(lambda spec: np.zeros(spec.shape, spec.dtype), signature)
+    data = iter(Dataset.from_generator(lambda: [good, element], output_signature=signature))
+    next(data)
+    with pytest.raises(ValueError, match=f"^from_generator: element 1 {reason}"):
+        next(data)
+
+
+def test_from_generator_wants_a_function():
+    with pytest.raises(TypeError, match=r"must be a function .*, got one of type list; pass lambda: it"):
+        Dataset.from_generator([1, 2])
 
 
 def test_element_spec_of_numbers_and_their_batches():
