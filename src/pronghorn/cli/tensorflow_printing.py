@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn.cli.tensorflow_types import DType
-from pronghorn.data.element import Text
+from pronghorn.data.element import Array, Text
 from pronghorn.data.tensor_spec import TensorShape, TensorSpec, UnknownShape, dtype_name
 from pronghorn.graph.tensor import Tensor
 
@@ -99,6 +99,7 @@ _OF_SHAPES = {"__repr__": _shape_repr, "__str__": shown_shape}
 #: What each class writes with, as long as a script has the stand-in.
 _WRITING: dict[type, dict[str, Any]] = {
     Tensor: _OF_TENSORS,
+    Array: _OF_TENSORS,
     Text: _OF_TENSORS,
     TensorShape: _OF_SHAPES,
     UnknownShape: _OF_SHAPES,

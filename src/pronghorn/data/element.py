@@ -39,10 +39,21 @@ class Array(np.ndarray):
     def __getitem__(self, key: Any) -> Any:
         return as_element(super().__getitem__(key))
 
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """Have NumPy's functions give NumPy's arrays and numbers, as they do of TensorFlow's tensors."""
+        return _of_numpy(super().__array_function__(func, types, args, kwargs))
+
     def __hash__(self) -> int:  # type: ignore[override]
         if self.ndim:
             raise TypeError(f"an array of shape {self.shape} is not hashable; convert it with tuple(x.tolist())")
         return hash(self.item())
+
+
+def _of_numpy(found: Any) -> Any:
+    """What NumPy made of elements, without their class; strings keep theirs."""
+    if type(found) is Array:
+        return found.numpy()
+    return type(found)(map(_of_numpy, found)) if type(found) in (list, tuple) else found
 
 
 class Text(Array):

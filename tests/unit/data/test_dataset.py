@@ -210,3 +210,11 @@ def test_element_spec_of_numbers_and_their_batches():
 def test_element_spec():
     spec = Dataset.from_tensor_slices((np.zeros((4, 2), "float32"), np.array(["a"] * 4))).element_spec
     assert spec == (TensorSpec((2,), "float32"), TensorSpec((), "string"))
+
+
+def test_functions_of_numpy_give_its_arrays():
+    numbers, words = next(iter(Dataset.from_tensor_slices(([3, 1, 2], ["a", "b", "c"])).batch(3)))
+    for found in (np.concatenate([numbers, numbers]), np.split(numbers, 3)[0], *np.unique(numbers, return_counts=True)):
+        assert type(found) is np.ndarray
+    assert isinstance(np.mean(numbers), np.float64) and hasattr(numbers[0], "numpy") and hasattr(numbers + 1, "numpy")
+    assert np.concatenate([words, words])[3] == b"a"
