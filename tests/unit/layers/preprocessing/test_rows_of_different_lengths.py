@@ -124,8 +124,8 @@ def test_what_rows_teach(batched):
 
 
 def test_other_layers_say_to_pad():
-    with pytest.raises(ValueError, match=r"'small' \(Embedding\) takes arrays, got rows .*to_tensor"):
-        layers.Embedding(4, 1, name="small")(NUMBERS)
+    with pytest.raises(ValueError, match=r"'small' \(Dense\) takes arrays, got rows .*to_tensor"):
+        layers.Dense(1, name="small")(NUMBERS)
 
 
 class Sparse:
