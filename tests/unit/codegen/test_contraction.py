@@ -469,6 +469,25 @@ def test_a_sum_that_turns_out_short_is_cut_into_few_chunks():
     assert [count.evaluate({"batch": n}) for n in (0, 1, 4, 8, 1000)] == [0, 1, 1, 2, count.limit]
 
 
+def test_chunks_of_a_shorter_sum_stay_in_the_cache():
+    """Where those of a typical one outgrow it, since no sum has more than 64."""
+
+    def length(rows, columns, pixels, batch):
+        images = Dim.symbol("batch")
+        axes = (Axis("m", rows, a=1, c=columns), Axis("n", columns, b=1, c=1))
+        axes += (Axis("k", pixels * images, a=rows, b=columns),)
+        problem = Contraction(axes, *(Array(slot, "float32") for slot in range(3)))
+        count = plan(problem, named_target("avx512")).chunks.count
+        assert count.evaluate({"batch": 0}) == 0
+        return pixels * batch // count.evaluate({"batch": batch})
+
+    for batch in (1, 2, 8):
+        assert 256 <= length(256, 64, 3136, batch) <= 1024 * 1024 // (4 * 320)
+    assert length(256, 64, 3136, 64) == 3136
+    assert 256 <= length(512, 128, 784, 8) <= 1024 * 1024 // (4 * 640)
+    assert length(1024, 256, 196, 8) == 392  # too few steps would fit
+
+
 def test_lines_are_asked_for_ahead_where_each_step_meets_new_ones():
     """In sums over an array's rows, as in filter gradients; not where a sum walks along rows, or loads are scarce."""
 

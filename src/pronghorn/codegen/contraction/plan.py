@@ -52,6 +52,7 @@ FEW_ROWS = 24  # up to which reading B once, as it lies, beats writing and readi
 MANY_ROWS = 512  # that reuse a panel before packing it is a small part of the time
 LEAST_TILES, MANY_BLOCKS = 4, 8  # in a block of rows, and of these
 LEAST_PART = 512  # steps of a sum that is cut instead, or combining the parts shows
+LEAST_NEAR_PART = 256  # where parts stay in the cache that would not if they were longer
 LINE_BYTES, LINES_APART, WAYS = 64, 2048, 8  # of a second-level cache: lines so far apart compete for so many places
 
 
@@ -183,7 +184,7 @@ def plan(
         chunks = replace(chunks, count=replace(chunks.count, limit=1))
     blocks = turns or (() if both else _blocks(choice, tile, depth, chunks, machine))
     if chunks and not blocks and _tiles(choice, tile) >= FEWEST_TILES:
-        chunks = _of_one_length(chunks, depth)
+        chunks = _of_one_length(chunks, depth, spec, machine)
     levels = _levels(choice, tile, chunks, blocks, bool(turns), machine)
     unit_levels, work = _unit_levels(levels, tile, chunks)
     made = (spec, choice.axis, choice.dot, pack, tile, levels, unit_levels, depth, chunks)
@@ -338,11 +339,17 @@ def _chunks(longest: list[Axis], partials: int) -> Chunks | None:
     return Chunks(longest[0].name, Count(longest[0].extent, 1, partials)) if longest else None
 
 
-def _of_one_length(chunks: Chunks, depth: tuple[Axis, ...]) -> Chunks:
-    """Chunks as long as they would be at a typical extent, or longer, and at most as many: a shorter sum has fewer."""
+def _of_one_length(chunks: Chunks, depth: tuple[Axis, ...], spec: Contraction, machine: Machine) -> Chunks:
+    """Chunks as long as they would be at a typical extent, or longer, and at most as many: a shorter sum has fewer.
+
+    Where a typical sum has as many as there may be, they may outgrow the cache, in which a shorter one's stay.
+    """
     count = chunks.count
     inside = prod(typical(axis.extent) for axis in depth if axis.name != chunks.axis)
     step = max(typical(count.extent) // count.limit, -(-LEAST_PART // inside))
+    near = typical(count.extent) * _chunk_bytes(machine) // (span_of(spec, "a") + span_of(spec, "b"))
+    if count.limit == MOST_PARTIALS and near * inside >= LEAST_NEAR_PART:
+        step = min(step, near)
     return replace(chunks, count=replace(count, step=step))
 
 
