@@ -48,6 +48,22 @@ def native() -> type[Native]:
     return Native
 
 
+@pytest.fixture
+def on_target(monkeypatch):
+    """``on_target(name)`` has what follows compiled for it ("host": this machine). Skips what it cannot run."""
+    from pronghorn.runtime.host import named_target, native_target
+
+    def choose(name):
+        if name == "host":
+            return
+        machine = named_target(name)
+        if machine.arch != native_target().arch or machine.register_bits > native_target().vector_bits:
+            pytest.skip(f"this machine cannot run {name} code")
+        monkeypatch.setenv("PRONGHORN_TARGET", name)
+
+    return choose
+
+
 @pytest.fixture(scope="session")
 def kernel():
     """``kernel(module, target)`` compiles the kernel ``k``: ``run(buffers, dims, units, split)`` then calls it.

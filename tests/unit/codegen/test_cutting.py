@@ -106,9 +106,8 @@ def test_partial_sums_are_few_bytes():
 
 
 @pytest.mark.parametrize("target", ["host", "sse2", "avx512-emulated"])
-def test_sums_in_chunks_of_any_batch(target, monkeypatch):
-    if target != "host":
-        monkeypatch.setenv("PRONGHORN_TARGET", target)
+def test_sums_in_chunks_of_any_batch(target, on_target):
+    on_target(target)
 
     def fn(x, mask):
         masked = x * mask[None, :, None]

@@ -20,9 +20,8 @@ def _functions(fn, shapes):
 
 
 @pytest.mark.parametrize("target", ["host", "sse2", "avx512-emulated"])
-def test_sums_over_rows_and_columns_of_any_extent(target, monkeypatch):
-    if target != "host":
-        monkeypatch.setenv("PRONGHORN_TARGET", target)
+def test_sums_over_rows_and_columns_of_any_extent(target, on_target):
+    on_target(target)
     rng = np.random.default_rng(0)
     xs = [rng.integers(-9, 9, (37, extent)).astype("int32") for extent in EXTENTS]
     results = jit(lambda xs: [(ops.sum(x, 0) * 2, ops.sum(x, 1), x * x[:1]) for x in xs])(xs)
