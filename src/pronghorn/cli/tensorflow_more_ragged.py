@@ -42,6 +42,20 @@ def stack_dynamic_partitions(data: Any, partitions: Any, num_partitions: Any, na
     )
 
 
+def axis_of(axis: Any, rows: RaggedTensor, function: str) -> int:
+    """The number of one axis, from the front.
+
+    Raises:
+        ValueError: for several axes, or one that is not there.
+    """
+    if np.size(axis) != 1 or not -rows.ndim <= int(np.reshape(axis, ())) < rows.ndim:
+        raise ValueError(
+            f"tf.{function}: axis={axis!r}; a RaggedTensor of shape {rows.shape} takes one axis, from {-rows.ndim} to "
+            f"{rows.ndim - 1}."
+        )
+    return int(np.reshape(axis, ())) % rows.ndim
+
+
 # -- functions of arrays ----------------------------------------------------------------------------------------------
 def tile(input: Any, multiples: Any, name: str | None = None) -> RaggedTensor:
     """`tf.tile` of rows: `multiples` has a number for each axis."""
@@ -65,7 +79,7 @@ def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Any:
     """
     if axis is None or np.size(axis) != 1:
         raise ValueError(f"tf.squeeze: axis={axis!r}; of rows of different lengths one axis is to be said.")
-    axis = int(np.reshape(axis, ())) % input.ndim
+    axis = axis_of(np.reshape(axis, ()), input, "squeeze")
     if axis > 1:
         inner = input.values
         if isinstance(inner, RaggedTensor):

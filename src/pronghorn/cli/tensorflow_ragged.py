@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
-from pronghorn.cli.tensorflow_more_ragged import map_fn, softmax, squeeze, tile
+from pronghorn.cli.tensorflow_more_ragged import axis_of, map_fn, softmax, squeeze, tile
 from pronghorn.cli.tensorflow_sparse import SparseTensor
 from pronghorn.data.element import Text, as_text
 from pronghorn.data.ragged import RaggedTensor, joined, map_flat_values, taken, values_of
+from pronghorn.graph.dtypes import is_integer
 
 __all__ = ["constant", "map_flat_values", "with_ragged"]
 
@@ -95,7 +96,8 @@ def _reduction(name: str) -> Callable[..., Any]:
         if name == "max":
             return ops.segment_max(flat, ids, count)
         if name == "min":
-            return -ops.segment_max(-flat, ids, count)
+            turn = ops.bitwise_not if is_integer(flat.dtype) else ops.negative  # the least has no negative
+            return turn(ops.segment_max(turn(flat), ids, count))
         total = ops.segment_sum(flat, ids, count)
         if name == "sum":
             return total
@@ -106,7 +108,7 @@ def _reduction(name: str) -> Callable[..., Any]:
         rows = input_tensor
         if axis is None:
             return whole(rows.flat_values)
-        axis = int(axis) % rows.ndim
+        axis = axis_of(axis, rows, f"reduce_{name}")
         if axis < 2 and not isinstance(rows.values, RaggedTensor):
             if name == "prod":
                 found = ops.prod(rows.to_tensor(1), axis=axis)
@@ -123,7 +125,7 @@ def _reduction(name: str) -> Callable[..., Any]:
             )
             return rows.with_values(found)
         if axis == 0 and name == "sum":
-            return ops.sum(rows.to_tensor(), axis=0)
+            return ops.sum(rows.to_tensor(), axis=0, keepdims=keepdims)
         raise ValueError(
             f"tf.reduce_{name}: axis={axis} of a RaggedTensor of shape {rows.shape}; use to_tensor() first."
         )

@@ -40,8 +40,13 @@ class Array(np.ndarray):
         return as_element(super().__getitem__(key))
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        """Have NumPy's functions give NumPy's arrays and numbers, as they do of TensorFlow's tensors."""
-        return _of_numpy(super().__array_function__(func, types, args, kwargs))
+        """Have NumPy's functions see NumPy's arrays and so give such, as they do of TensorFlow's tensors.
+
+        Strings keep their class, and what ufuncs give is an element.
+        """
+        if any(issubclass(kind, Text | Words) for kind in types):
+            return super().__array_function__(func, types, args, kwargs)
+        return func(*_plain(args), **_plain(kwargs))
 
     def __hash__(self) -> int:  # type: ignore[override]
         if self.ndim:
@@ -49,11 +54,13 @@ class Array(np.ndarray):
         return hash(self.item())
 
 
-def _of_numpy(found: Any) -> Any:
-    """What NumPy made of elements, without their class; strings keep theirs."""
-    if type(found) is Array:
-        return found.numpy()
-    return type(found)(map(_of_numpy, found)) if type(found) in (list, tuple) else found
+def _plain(value: Any) -> Any:
+    """The arguments of a function of NumPy's, arrays in them without their class."""
+    if type(value) is Array:
+        return value.view(np.ndarray)
+    if type(value) is dict:
+        return {name: _plain(part) for name, part in value.items()}
+    return type(value)(map(_plain, value)) if type(value) in (list, tuple) else value
 
 
 class Text(Array):

@@ -264,6 +264,8 @@ class MoreSteps:
         Raises:
             ValueError: unless there is a weight for each, none negative and one above zero.
         """
+        if not datasets:
+            raise ValueError("sample_from_datasets: datasets=[] has no data set.")
         shares = np.ones(len(datasets)) if weights is None else np.asarray(weights, "float64")
         if shares.shape != (len(datasets),) or not np.isfinite(shares).all() or shares.min() < 0 or not shares.any():
             raise ValueError(

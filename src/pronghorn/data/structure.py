@@ -11,6 +11,7 @@ from pronghorn.data.element import Array, Text, as_element
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.data.tensor_spec import RaggedTensorSpec, TensorSpec, dtype_name
 from pronghorn.graph import dtypes
+from pronghorn.graph.active import mapping
 
 
 def map_leaves(function: Callable[..., Any], *structures: Any) -> Any:
@@ -170,4 +171,5 @@ def has_shapes(spec: Any) -> bool:
 
 def call(function: Callable[..., Any], element: Any) -> Any:
     """Apply a user's function to an element; of a tuple, the parts are the arguments."""
-    return function(*element) if type(element) is tuple else function(element)
+    with mapping():
+        return function(*element) if type(element) is tuple else function(element)

@@ -20,6 +20,7 @@ class _State(threading.local):
         self.traces: list[Trace | None] = []  # None: an eager island inside a trace
         self.tapes: list[Any] = []
         self.scopes: list[str] = []
+        self.is_mapping = False
         self.watch: Callable[[], None] | None = None  # called for each primitive that is traced
         # Makes an input of the function that is traced of another library's array; None for what is no such array. Its
         # `keep` takes lists whose traced tensors are to be that library's arrays afterwards; its `array_of`,
@@ -48,6 +49,21 @@ def active_tapes() -> list[Any]:
 def is_plain_code() -> bool:
     """Whether what runs is a program's own line: in no trace, no tape's block and no call of a layer."""
     return not (state.traces or state.tapes or state.scopes)
+
+
+def is_mapping() -> bool:
+    """Whether a data set calls a user's function on an element."""
+    return state.is_mapping
+
+
+@contextlib.contextmanager
+def mapping() -> Iterator[None]:
+    """Mark what a data set has a user's function do."""
+    outside, state.is_mapping = state.is_mapping, True
+    try:
+        yield
+    finally:
+        state.is_mapping = outside
 
 
 def push_tape(tape: Any) -> None:

@@ -218,3 +218,16 @@ def test_functions_of_numpy_give_its_arrays():
         assert type(found) is np.ndarray
     assert isinstance(np.mean(numbers), np.float64) and hasattr(numbers[0], "numpy") and hasattr(numbers + 1, "numpy")
     assert np.concatenate([words, words])[3] == b"a"
+
+
+def test_functions_of_numpy_see_its_arrays():
+    label = next(iter(Dataset.from_tensor_slices([3, 1])))
+    for function in (np.zeros_like, np.ones_like, np.expand_dims, np.squeeze, np.transpose):
+        found = function(label, 0) if function is np.expand_dims else function(label)
+        assert type(found) is np.ndarray and found.dtype == label.dtype
+    numbers = next(iter(Dataset.from_tensor_slices(np.arange(4.0).reshape(1, 2, 2))))
+    np.squeeze(numbers[:1])[...] = 7  # a view, as of any array
+    assert numbers.tolist() == [[7, 7], [2, 3]]
+    assert {type(part) for part in np.linalg.svd(numbers)} == {np.ndarray}
+    out = np.zeros(2)
+    assert np.sum(numbers, axis=1, out=out) is out and out.tolist() == [14, 5]

@@ -15,6 +15,7 @@ from pronghorn.graph.dim import product
 __all__ = [
     "Coordinates",
     "Place",
+    "ask_for",
     "linear",
     "load_elements",
     "split_unit",
@@ -29,6 +30,11 @@ def linear(fb: FunctionBuilder, terms: Iterable[tuple[Operand, Operand]]) -> Ope
     for index, stride in terms:
         total = fb.add(total, fb.mul(index, stride))
     return total
+
+
+def ask_for(fb: FunctionBuilder, line: str, to_write: bool = False, locality: int = 3) -> None:
+    """Has a line of memory brought near, of an address that need not be there; 3 is the first-level cache."""
+    fb.call("llvm.prefetch.p0", "void", [("ptr", line), *(("i32", number) for number in (int(to_write), locality, 1))])
 
 
 def split_unit(fb: FunctionBuilder, unit: Operand, counts: Sequence[Operand]) -> list[Operand]:

@@ -18,6 +18,7 @@ from pronghorn.codegen.contraction.combine import partial_strides
 from pronghorn.codegen.contraction.nest import (
     Coordinates,
     Place,
+    ask_for,
     linear,
     load_elements,
     store_elements,
@@ -299,8 +300,7 @@ class TileWriter:
         return fb.add(fb.add(self.c_start, linear(fb, steps)), fb.mul(fb.rem(number, across), LINE_BYTES // size))
 
     def _ask_for(self, pointer: str, dtype: str, place: Operand, to_write: bool = False) -> None:
-        at = self.fb.gep(storage_type(dtype), pointer, place, inbounds=False)
-        self.fb.call("llvm.prefetch.p0", "void", [("ptr", at), ("i32", int(to_write)), ("i32", 3), ("i32", 1)])
+        ask_for(self.fb, self.fb.gep(storage_type(dtype), pointer, place, inbounds=False), to_write)
 
     def _range(self, axis: Axis) -> tuple[Operand, Operand]:
         return self.state.ranges.get(axis.name) or self.main.range_of(axis, self.state.chunk)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pronghorn.codegen.builder import FunctionBuilder, Operand, size_of
+from pronghorn.codegen.contraction.nest import ask_for
+from pronghorn.codegen.contraction.plan import LINE_BYTES
 from pronghorn.codegen.contraction.winograd.inputs import origin_of
 from pronghorn.codegen.contraction.winograd.shape import Tiled, static
 from pronghorn.codegen.convert import storage_type
 
 __all__ = ["ask_for_inputs", "ask_for_lines", "multiply"]
 
-LINE_BYTES = 64
 LOCALITY = 2  # the second-level cache: in the first, they would be in the product's way
 PARTS = 16  # of a product, between which lines are asked for
 
@@ -33,8 +34,7 @@ def ask_for_lines(fb: FunctionBuilder, dtype: str, source: str, offsets: list[Op
     with fb.loop(0, extent, LINE_BYTES // size_of(scalar)) as first:
         here = fb.opaque(fb.gep(scalar, source, first, inbounds=False))
         for offset in offsets:
-            line = fb.gep(scalar, here, offset, inbounds=False)
-            fb.call("llvm.prefetch.p0", "void", [("ptr", line), *(("i32", number) for number in (0, LOCALITY, 1))])
+            ask_for(fb, fb.gep(scalar, here, offset, inbounds=False), locality=LOCALITY)
 
 
 def multiply(

@@ -1,4 +1,4 @@
-"""Planning 3x3 convolutions of many channels, whose transformed filters would outgrow the caches.
+"""Planning convolutions of 3x3 or three taps and many channels, whose transformed filters would outgrow the caches.
 
 The tiles of all images are transformed first. A unit then takes some tiles and a block of the filters: it transforms
 these, a part of the summed channels at a time, and multiplies them with the tiles while they are near.

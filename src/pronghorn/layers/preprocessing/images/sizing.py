@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from pronghorn import ops, random
-from pronghorn.graph.active import current_trace
+from pronghorn.graph.active import current_trace, is_mapping
 from pronghorn.graph.dim import SymbolicDimError
 from pronghorn.graph.dtypes import is_integer
 from pronghorn.graph.tensor import Tensor
@@ -80,8 +80,8 @@ class _Sized(ImageLayer):
 class Resizing(_Sized):
     """Resizes images, in training and in inference.
 
-    Where a program calls the layer itself, on arrays, images of integers stay such, as in Keras; in models they come
-    out in the layer's compute type.
+    Where a program calls the layer itself, on arrays, images of integers stay such, as in Keras; in models, and in what
+    `Dataset.map` calls, they come out in the layer's compute type.
 
     Args:
         height: the new height.
@@ -138,7 +138,7 @@ class Resizing(_Sized):
 
     def _keeps_integers(self) -> bool:
         context = current_call_context()
-        return current_trace() is None and context is not None and context.entry_layer is self
+        return current_trace() is None and not is_mapping() and context is not None and context.entry_layer is self
 
     def _taken(self, images: Tensor) -> Tensor:
         return images if is_integer(images.dtype) else super()._taken(images)
