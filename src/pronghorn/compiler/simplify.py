@@ -231,23 +231,11 @@ def _identity(node: Node, inputs: list[Value]) -> list[Value] | None:
         return [x]
     if name == "mul" and scalar_constant(x) == 1:
         return [inputs[1]]
-    if name == "mul" and _is_zero(x) and _is_zero(inputs[1]):
-        return [x]
-    if name == "select" and _is_zero(inputs[2]) and _is_difference_of_itself(inputs[1], inputs[0]):
-        return [inputs[2]]
     if name in ("add", "sub") and _is_zero(inputs[1]):
         return [x]
     if name == "add" and _is_zero(x):
         return [inputs[1]]
     return None
-
-
-def _is_difference_of_itself(value: Value, where: Value) -> bool:
-    """Whether ``value`` is ``x - x``, and ``where`` tells whether ``x`` is finite, so that it is zero there."""
-    node, test = value.node, where.node
-    if node is None or test is None or node.prim is not P.sub or test.prim is not P.is_finite:
-        return False
-    return node.inputs[0] is node.inputs[1] is test.inputs[0]
 
 
 def _is_zero(value: Value) -> bool:

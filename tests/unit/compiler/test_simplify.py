@@ -63,16 +63,3 @@ def test_a_small_array_of_several_numbers_stays():
     graph = simplify(trace(lambda x: [P.add(x, P.neg(np.float32([0.0, -0.0])))], [Aval((2,), "float32")]).graph)
     constants = [node.params["value"] for node in graph.nodes if node.prim is P.constant]
     assert [value.shape for value in constants] == [(2,)] and "neg" not in _names(graph)
-
-
-def test_a_number_less_itself_where_it_is_finite_is_zero():
-    def fn(x, y):
-        zero = P.broadcast_in_dim(np.float32(0), shape=(4,), dims=())
-        off = P.select(P.is_finite(x), P.sub(x, P.stop_gradient(x)), zero)
-        other = P.select(P.is_finite(y), P.sub(x, x), zero)
-        return [P.add(y, P.mul(off, off)), other]
-
-    graph = simplify(trace(fn, [Aval((4,), "float32")] * 2).graph)
-    assert graph.outputs[0] is graph.inputs[1]
-    x, y = np.array([1, np.nan, np.inf, -0.0], "float32"), np.zeros(4, "float32")
-    np.testing.assert_array_equal(run(graph, [x, y])[1], [0, np.nan, np.nan, 0])

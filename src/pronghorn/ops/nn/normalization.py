@@ -10,7 +10,7 @@ from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import warn
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
-from pronghorn.ops.numpy.reductions import mean_of, variance_about
+from pronghorn.ops.numpy.reductions import mean_of
 
 
 @symbolic_aware
@@ -33,7 +33,8 @@ def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = Fals
     axes = B.axes_of(axes, x.ndim)
     wide = P.cast(x, dtype="float32") if x.dtype in ("float16", "bfloat16") else x
     mean = mean_of(wide, axes, keepdims=True)
-    variance = variance_about(wide, mean, axes, keepdims)
+    apart = P.sub(wide, B.broadcast_to(mean, wide.shape))
+    variance = mean_of(P.mul(apart, apart), axes, keepdims)
     if not keepdims:
         mean = P.reshape(mean, shape=variance.shape)
     return tuple(_narrowed(t, x.dtype) for t in (mean, variance))  # type: ignore[return-value]

@@ -87,26 +87,11 @@ def variance_of(x: Tensor, axes: tuple[int, ...], keepdims: bool = False) -> Ten
     """The variance of floats over non-negative ``axes``: the mean of the squared distances from the mean."""
     if x.dtype in LOW_PRECISION:
         return B.cast(variance_of(P.cast(x, dtype="float32"), axes, keepdims), x.dtype)
-    mean = mean_of(x, axes, keepdims=True)
+    apart = P.sub(x, B.broadcast_to(mean_of(x, axes, keepdims=True), x.shape))
     if x.dtype in dtypes.COMPLEX:
-        size = P.abs(P.sub(x, B.broadcast_to(mean, x.shape)))
+        size = P.abs(apart)
         return mean_of(P.mul(size, size), axes, keepdims)
-    return variance_about(x, mean, axes, keepdims)
-
-
-def variance_about(x: Tensor, mean: Tensor, axes: tuple[int, ...], keepdims: bool = False) -> Tensor:
-    """The variance over ``axes``, where ``mean`` is that of ``x`` over them, with extents of 1.
-
-    About any number ``c`` it is ``mean((x - c)**2) - (mean - c)**2``. Here ``c`` is the mean as a constant, so that the
-    second term is zero and its gradient zero times something, while gradients of any order are right. Differentiated
-    through the mean, the first term would have the elements' distances summed up, an array read once more for a zero.
-    """
-    centre = P.stop_gradient(mean)
-    apart = P.sub(x, B.broadcast_to(centre, x.shape))
-    off = P.select(P.is_finite(centre), P.sub(mean, centre), B.zeros_like(centre))
-    spread = mean_of(P.mul(apart, apart), axes, keepdims)
-    off = P.reshape(off, shape=spread.shape)
-    return P.sub(spread, P.mul(off, off))
+    return mean_of(P.mul(apart, apart), axes, keepdims)
 
 
 @symbolic_aware
