@@ -46,9 +46,9 @@ def axis_of(axis: Any, rows: RaggedTensor, function: str) -> int:
     """The number of one axis, from the front.
 
     Raises:
-        ValueError: for several axes, or one that is not there.
+        ValueError: for none or several axes, or one that is not there.
     """
-    if np.size(axis) != 1 or not -rows.ndim <= int(np.reshape(axis, ())) < rows.ndim:
+    if axis is None or np.size(axis) != 1 or not -rows.ndim <= int(np.reshape(axis, ())) < rows.ndim:
         raise ValueError(
             f"tf.{function}: axis={axis!r}; a RaggedTensor of shape {rows.shape} takes one axis, from {-rows.ndim} to "
             f"{rows.ndim - 1}."
@@ -77,9 +77,7 @@ def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Any:
     Raises:
         ValueError: for no axis or several, or where an extent along it is not 1.
     """
-    if axis is None or np.size(axis) != 1:
-        raise ValueError(f"tf.squeeze: axis={axis!r}; of rows of different lengths one axis is to be said.")
-    axis = axis_of(np.reshape(axis, ()), input, "squeeze")
+    axis = axis_of(axis, input, "squeeze")
     if axis > 1:
         inner = input.values
         if isinstance(inner, RaggedTensor):

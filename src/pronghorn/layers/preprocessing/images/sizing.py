@@ -130,6 +130,7 @@ class Resizing(_Sized):
         self.fill_value, self.antialias = fill_value, antialias
 
     def call(self, inputs: Any, training: bool = True) -> Any:
+        # Large images are changed by a compiled call, which no longer sees who called the layer.
         images = inputs.get("images") if isinstance(inputs, dict) else inputs
         if images is not None and not self._keeps_integers():
             images = super()._taken(ops.convert_to_tensor(images))
