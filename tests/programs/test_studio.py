@@ -315,6 +315,27 @@ def test_data_and_files_of_ones_own(browser, studio, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_stroke_keeps_its_corner_though_the_browser_tells_of_moves_as_one(browser, studio):
+    watched = Watched(browser, studio + "#data")
+    watched.show("data")
+    ink = watched.page.locator(".pad").evaluate("""(pad) => {
+      pad.setPointerCapture = () => {};  // of a pointer that there is not
+      const box = pad.getBoundingClientRect();
+      const at = ([x, y]) => ({clientX: box.left + x * box.width, clientY: box.top + y * box.height, bubbles: true});
+      const tell = (kind, place, more) => pad.dispatchEvent(new PointerEvent(kind, {...at(place), ...more}));
+      const moves = [[0.9, 0.1], [0.9, 0.9]].map((place) => new PointerEvent("pointermove", at(place)));
+      tell("pointerdown", [0.1, 0.1]);
+      tell("pointermove", [0.9, 0.9], {coalescedEvents: moves});
+      tell("pointerup", [0.9, 0.9]);
+      const drawn = pad.getContext("2d").getImageData(0, 0, pad.width, pad.height);
+      return [[0.9, 0.1], [0.5, 0.5]].map(([x, y]) => drawn.data[4 * (y * pad.height * pad.width + x * pad.width)]);
+    }""")
+    assert ink == [255, 0]  # at the corner, and none on the straight way
+    assert watched.errors == []
+    watched.page.close()
+
+
+@pytest.mark.slow
 def test_a_phone_the_dark_and_the_keyboard(browser):
     with serving() as (_, url):
         watched = Watched(browser, url, viewport={"width": 360, "height": 740}, color_scheme="dark")

@@ -18,16 +18,18 @@ export function Pad({onStroke, clearing = 0, label = "Draw here"}) {
     context.fillRect(0, 0, SIDE, SIDE);
   };
   useEffect(clear, [clearing]);
-  const line = (x, y) => {
+  const line = (...places) => {
     const context = ref.current.getContext("2d");
     context.strokeStyle = "#fff";
     context.lineWidth = 22;
     context.lineCap = context.lineJoin = "round";
     context.beginPath();
     context.moveTo(pen.current.x, pen.current.y);
-    context.lineTo(x + 0.01, y);
+    for (const [x, y] of places) {
+      context.lineTo(x + 0.01, y);
+      Object.assign(pen.current, {x, y});
+    }
     context.stroke();
-    Object.assign(pen.current, {x, y});
     onStroke(ref.current);
   };
   const place = (event) => {
@@ -38,9 +40,14 @@ export function Pad({onStroke, clearing = 0, label = "Draw here"}) {
     ref.current.setPointerCapture(event.pointerId);
     const [x, y] = place(event);
     Object.assign(pen.current, {down: true, x, y});
-    line(x, y);
+    line([x, y]);
   };
-  const move = (event) => pen.current.down && line(...place(event));
+  // A busy browser tells of many moves as one: a corner between them counts too.
+  const moves = (event) => {
+    const found = event.getCoalescedEvents?.() ?? [];
+    return found.length ? found : [event];
+  };
+  const move = (event) => pen.current.down && line(...moves(event).map(place));
   const up = () => { pen.current.down = false; };
   const keys = (event) => {
     const step = {ArrowLeft: [-14, 0], ArrowRight: [14, 0], ArrowUp: [0, -14], ArrowDown: [0, 14]}[event.key];
@@ -49,7 +56,7 @@ export function Pad({onStroke, clearing = 0, label = "Draw here"}) {
     const x = Math.min(SIDE - 8, Math.max(8, pen.current.x + step[0]));
     const y = Math.min(SIDE - 8, Math.max(8, pen.current.y + step[1]));
     if (event.shiftKey) Object.assign(pen.current, {x, y});
-    else line(x, y);
+    else line([x, y]);
   };
   return html`<canvas class="pad" ref=${ref} width=${SIDE} height=${SIDE} tabindex="0" role="img" onKeyDown=${keys}
     aria-label=${`${label}. Arrow keys draw, with Shift they move without drawing.`}
