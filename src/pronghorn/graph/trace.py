@@ -18,6 +18,7 @@ from pronghorn.graph.guards import Guards, guarding
 from pronghorn.graph.ir import Aval, Graph, Value
 from pronghorn.graph.primitives.structure import constant
 from pronghorn.graph.tensor import Tensor, as_tensor
+from pronghorn.runtime.garbage import uncollected
 
 if TYPE_CHECKING:
     from pronghorn.graph.variable import GraphVariable
@@ -158,7 +159,7 @@ def trace(
     ['constant', 'broadcast_in_dim', 'add']
     """
     guards = Guards(hints or {})
-    with _tracing(name, own_state=True) as tr, guarding(guards if hints else None):
+    with uncollected(), _tracing(name, own_state=True) as tr, guarding(guards if hints else None):
         results = fn(*(Tensor(tr.graph.add_input(a)) for a in avals))
         results = [tr.lift(as_tensor(r)) for r in results]
         captured = list(tr.variables)

@@ -19,6 +19,7 @@ from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.trace import Traced, trace
 from pronghorn.graph.user_code import warn
 from pronghorn.runtime import arena
+from pronghorn.runtime.garbage import uncollected
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.variants import Variants
 from pronghorn.utils import activity
@@ -230,7 +231,7 @@ class StepFunction:
         if program is not None or self.run_eagerly:
             return program
         try:
-            with activity.doing("compiling"):
+            with activity.doing("compiling"), uncollected():
                 return self._compile(batch, variants)
         except TraceError as error:
             self._fall_back(error)

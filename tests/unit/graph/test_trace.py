@@ -1,5 +1,7 @@
 """Tracing: what becomes part of a graph, and what is refused."""
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,17 @@ def test_variables_become_inputs_and_outputs():
     y, new = run(traced.graph, [np.ones(3, "float32"), np.float32([1, 2, 3]), np.float32(5)])
     assert (y.tolist(), new) == ([1, 2, 3], 7)
     assert count.numpy() == 0  # tracing changes nothing
+
+
+def test_no_garbage_is_collected_meanwhile():
+    seen = []
+
+    def fn(x):
+        seen.append(gc.isenabled())
+        return [x]
+
+    trace(fn, [VECTOR])
+    assert (seen, gc.isenabled()) == ([False], True)
 
 
 def test_assignment_in_a_loop_is_refused():

@@ -78,7 +78,8 @@ class Executable:
         self._host_calls: HostCalls | None = None
         self.profile: Profile | None = None
         try:
-            self._compile()
+            with uncollected():
+                self._compile()
         except (SymbolicDimError, CompilationError):
             raise
         except Exception as error:
@@ -125,8 +126,7 @@ class Executable:
     def _build(self, target: Target, stream: Stream | None = None) -> Built:
         from pronghorn.backends.llvm.build import build
 
-        with uncollected():
-            return build(self.traced, self.gathered, target, self._is_profiled, stream)
+        return build(self.traced, self.gathered, target, self._is_profiled, stream)
 
     def _attach(self, built: Built) -> None:
         """What needs the compiler's own view of the step."""
