@@ -11,7 +11,7 @@ from typing import Any
 import pronghorn
 from pronghorn._absent import instead_of
 
-_DENSE = "`sparse=True` is accepted and gives the same results, in dense arrays; models take no ragged ones"
+_DENSE = "`sparse=True` is accepted and gives the same results, in dense arrays"
 
 _DATASET = "gives a pronghorn.data.Dataset unless `format` asks for another"
 _FLASH = "recorded; the compiler decides how attention is computed"

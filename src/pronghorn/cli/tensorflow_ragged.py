@@ -12,6 +12,7 @@ from pronghorn import ops
 from pronghorn.cli.tensorflow_more_ragged import axis_of, map_fn, softmax, squeeze, tile
 from pronghorn.cli.tensorflow_sparse import SparseTensor
 from pronghorn.data.element import Text, as_text
+from pronghorn.data.padded_rows import PaddedRows
 from pronghorn.data.ragged import RaggedTensor, joined, map_flat_values, taken, values_of
 from pronghorn.graph.dtypes import is_integer
 
@@ -106,6 +107,8 @@ def _reduction(name: str) -> Callable[..., Any]:
 
     def function(input_tensor: Any, axis: Any = None, keepdims: bool = False, **ignored: Any) -> Any:
         rows = input_tensor
+        if isinstance(rows, PaddedRows):
+            return _of_padded(rows, name, axis, keepdims)
         if axis is None:
             return whole(rows.flat_values)
         axis = axis_of(axis, rows, f"reduce_{name}")
@@ -131,6 +134,16 @@ def _reduction(name: str) -> Callable[..., Any]:
         )
 
     return function
+
+
+def _of_padded(rows: PaddedRows, name: str, axis: Any, keepdims: bool) -> Any:
+    """A reduction of rows in a step that is being compiled."""
+    axis = axis_of(axis, rows, f"reduce_{name}")
+    if axis > 1:
+        return rows.mapped(lambda x: getattr(ops, name)(x, axis=axis, keepdims=keepdims))
+    if axis == 0:
+        raise ValueError(f"tf.reduce_{name}: axis=0 of a RaggedTensor in a model; use to_tensor() first.")
+    return rows.reduced(name, keepdims)
 
 
 def _expand_dims(input: Any, axis: int, name: str | None = None) -> Any:

@@ -242,6 +242,19 @@ class RaggedTensor:
         inner = self.values.with_flat_values(new_values) if isinstance(self.values, RaggedTensor) else new_values
         return RaggedTensor(inner, self.splits)
 
+    def mapped(self, fn: Any) -> RaggedTensor:
+        """Return rows of what a function gives for the values."""
+        return self.with_flat_values(fn(self.flat_values))
+
+    def same_rows(self, other: Any) -> bool:
+        """Whether these are rows of the same lengths."""
+        splits = self.nested_splits
+        return (
+            isinstance(other, RaggedTensor)
+            and len(other.nested_splits) == len(splits)
+            and all(map(np.array_equal, other.nested_splits, splits))
+        )
+
     def merge_dims(self, outer_axis: int, inner_axis: int) -> Any:
         """Return the array with axes `outer_axis` to `inner_axis` as one."""
         if inner_axis <= outer_axis:
@@ -340,6 +353,20 @@ class RaggedTensor:
         places[: len(self)] = np.where(columns < lengths[:, None], at, nothing)
         return taken(_with_last(inner, default_value), places[:rows])
 
+    def _map(self, op: Any, args: Any, kwargs: Any) -> RaggedTensor:
+        """Rows of what a function gives for the values of these and others."""
+
+        def flat(x: Any) -> Any:
+            if isinstance(x, RaggedTensor):
+                if not self.same_rows(x):
+                    raise ValueError(f"RaggedTensors whose rows differ in length: {self.shape} and {x.shape}.")
+                return x.flat_values
+            if isinstance(x, Tensor | np.ndarray) and len(x.shape) == 2 and x.shape == (len(self), 1):
+                return taken(values_of(x[:, 0]), self._rows())
+            return x
+
+        return self.with_flat_values(op(*map(flat, args), **{key: flat(value) for key, value in kwargs.items()}))
+
     def __repr__(self) -> str:
         return f"<tf.RaggedTensor {self.to_list()}>"
 
@@ -419,21 +446,7 @@ def map_flat_values(op: Any, *args: Any, **kwargs: Any) -> Any:
     Raises:
         ValueError: for rows of different lengths.
     """
-    first = next(x for x in (*args, *kwargs.values()) if isinstance(x, RaggedTensor))
-    splits = first.nested_splits
-
-    def flat(x: Any) -> Any:
-        if isinstance(x, RaggedTensor):
-            same = len(x.nested_splits) == len(splits) and all(map(np.array_equal, x.nested_splits, splits))
-            if not same:
-                raise ValueError(f"RaggedTensors whose rows differ in length: {first.shape} and {x.shape}.")
-            return x.flat_values
-        if isinstance(x, Tensor | np.ndarray) and len(x.shape) == 2 and x.shape == (len(first), 1):
-            return taken(values_of(x[:, 0]), first._rows())
-        return x
-
-    found = op(*map(flat, args), **{key: flat(value) for key, value in kwargs.items()})
-    return first.with_flat_values(found)
+    return next(x for x in (*args, *kwargs.values()) if isinstance(x, RaggedTensor))._map(op, args, kwargs)
 
 
 def _operator(method: Any) -> Any:

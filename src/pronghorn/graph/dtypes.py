@@ -108,6 +108,21 @@ def converted(array: np.ndarray, dtype: str) -> np.ndarray:
     return out
 
 
+def limits(dtype: str) -> tuple[float, float]:
+    """The least and the greatest finite value of a type.
+
+    >>> limits("int8"), limits("bool")
+    ((-128, 127), (0, 1))
+    """
+    if dtype == "bool":
+        return 0, 1
+    if is_integer(dtype):
+        info = np.iinfo(to_numpy(dtype))
+        return int(info.min), int(info.max)
+    found = ml_dtypes.finfo(to_numpy(dtype))
+    return float(found.min), float(found.max)
+
+
 # The lattice of promotion: Python scalars are weak ("int" below every integer, "float" below every float).
 _PARENTS: dict[str, tuple[str, ...]] = {
     "bool": ("int",),

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from pronghorn import dtype_policies, layers, tree
 from pronghorn._lazy import nearest_clause
+from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.strings import holds_text
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import call as calls
 from pronghorn.layers.input_spec import InputSpec
+from pronghorn.layers.rows import takes_whole
 from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.utils.masking import set_mask
 from pronghorn.utils.naming import current_path
@@ -202,8 +204,9 @@ def _is_users(layer: Layer) -> bool:
     return type(layer).call.__module__.partition(".")[0] != __name__.partition(".")[0]
 
 
-def check_positional(layer: Layer, args: tuple[Any, ...]) -> None:
-    """Raise an error where a positional argument of a call is no tensor."""
+def check_positional(layer: Layer, args: tuple[Any, ...]) -> bool:
+    """Raise an error where a positional argument of a call is no tensor; whether one is rows of different lengths."""
+    has_rows = False
     for value in tree.flatten(args):
         if holds_text(value) and not isinstance(value, str):
             if layer._takes_text or _is_users(layer) or any(layer._flatten_layers(include_self=False)):
@@ -214,16 +217,15 @@ def check_positional(layer: Layer, args: tuple[Any, ...]) -> None:
                 "TextVectorization layer."
             )
         if value is not None and not isinstance(value, calls.TENSORS):
-            if hasattr(value, "ragged_rank"):
-                raise ValueError(
-                    f"Layer {layer.name!r} ({type(layer).__name__}) takes arrays, got rows of different lengths. Pad "
-                    "them to one length first, with x.to_tensor(); Embedding(mask_zero=True) skips the zeros."
-                )
+            if isinstance(value, RaggedTensor):
+                has_rows = not takes_whole(layer, _is_users(layer))
+                continue
             raise ValueError(
                 f"Layer {layer.name!r} ({type(layer).__name__}): arguments without a name are its inputs, which are "
                 f"tensors, got {value!r} of type {type(value).__name__}. Pass settings by keyword, data as an array "
                 "(ops.convert_to_tensor)."
             )
+    return has_rows
 
 
 def replace_training(parameters: calls.Parameters, args: Any, kwargs: Any, training: Any) -> tuple[Any, Any]:

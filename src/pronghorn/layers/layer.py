@@ -38,6 +38,7 @@ from pronghorn.layers.building import (
 from pronghorn.layers.input_spec import InputSpec, assert_input_compatibility
 from pronghorn.layers.own_code import state_of_call
 from pronghorn.layers.quantization.requests import QuantizationRequests
+from pronghorn.layers.rows import call_on_rows
 from pronghorn.layers.state import StatefulOperation
 from pronghorn.saving import deserialize_keras_object
 from pronghorn.symbolic.infer import infer_spec
@@ -91,6 +92,9 @@ class Layer(QuantizationRequests, StatefulOperation):
 
     #: Whether ``call`` takes strings, and runs in front of the compiled part where it does.
     _takes_text = False
+
+    #: What it makes of rows of different lengths; see `layers/rows.py`.
+    _takes_rows: str | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -304,8 +308,8 @@ class Layer(QuantizationRequests, StatefulOperation):
             )
         if self._convert_input_args:
             args, kwargs = self._convert_arguments(args, kwargs)
-        if not self._allow_non_tensor_positional_args:
-            check_positional(self, args)
+        if not self._allow_non_tensor_positional_args and check_positional(self, args):
+            return call_on_rows(self, args, kwargs)
         parameters = calls.parameters_of(self.call)
         outer = calls.current_call_context()
         context = outer or calls.CallContext(self)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
+from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph.active import active_tapes, current_trace
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import call as calls
@@ -118,6 +119,8 @@ def _arrays_of(inputs: Any) -> tuple[Layout, list[np.ndarray]] | None:
         array = _array(inputs)
         return None if array is None else (_ONE_ARRAY, [array])
     if not isinstance(inputs, list | tuple | dict):
+        return None
+    if any(isinstance(x, RaggedTensor) for x in tree.flatten(inputs)):
         return None
     layout, leaves = flatten_batch(inputs)
     arrays = [_array(leaf) for leaf in leaves]

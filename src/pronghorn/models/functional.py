@@ -9,12 +9,14 @@ from typing import Any, Self
 import numpy as np
 
 from pronghorn import ops, tree
+from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.user_code import warn
 from pronghorn.layers import call as calls
 from pronghorn.layers.core.input_layer import Input, InputLayer
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
+from pronghorn.layers.rows import cast_rows
 from pronghorn.models.function import Function, map_graph, node_of
 from pronghorn.models.functional_config import functional_config
 from pronghorn.models.model import Model
@@ -181,6 +183,8 @@ class Functional(Function, Model):
             return x
         if reference.dtype == "string":
             return _text_of_rank(x, len(reference.shape))
+        if isinstance(x, RaggedTensor):
+            return self._standardize_rows(x, reference)
         if not calls.is_tensor_like(x):
             x = ops.convert_to_tensor(x)
         before = x
@@ -189,6 +193,14 @@ class Functional(Function, Model):
         if x is not before and isinstance(before, (Tensor, KerasTensor)) and get_mask(before) is not None:
             set_mask(x, get_mask(before))
         return self._adjust_rank(x, reference)
+
+    def _standardize_rows(self, x: RaggedTensor, reference: KerasTensor) -> RaggedTensor:
+        if x.ndim == len(reference.shape):
+            return cast_rows(x, reference.dtype)
+        raise ValueError(
+            f"Model {self.name!r}: the input {reference.name!r} has shape {reference.shape}, but rows of different "
+            f"lengths, of shape {tuple(x.shape)}, were passed for it."
+        )
 
     def _adjust_rank(self, x: Any, reference: KerasTensor) -> Any:
         """Add or take away a last axis of extent one, where that makes the shape fit."""

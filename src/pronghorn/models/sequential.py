@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from pronghorn import dtype_policies, ops, tree
+from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph import strings
 from pronghorn.graph.messages import short_messages
 from pronghorn.layers import call as calls
@@ -277,6 +278,9 @@ class Sequential(Model):
             if not self.built and inputs.shape:
                 self.build((None, *inputs.shape[1:]))
         elif self._functional is None and not calls.has_tensors(inputs):
+            if isinstance(inputs, RaggedTensor) and not self.built:
+                self.build((None, *inputs.shape[1:]))
+                return super().__call__(inputs, *args, **kwargs)
             arrays = tree.is_nested(inputs) and any(hasattr(x, "shape") for x in tree.flatten(inputs))
             convert = ops.convert_to_tensor
             inputs = tree.map_structure(convert, inputs) if arrays else convert(inputs)

@@ -9,7 +9,6 @@ import builtins
 from collections.abc import Sequence
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from pronghorn.backends.engine import engine
@@ -39,7 +38,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
         dtype: element type of the result. By default Python numbers become int32, the default float type or bool,
             NumPy's float64 becomes the default float type, and everything else keeps its type.
         sparse: accepted as in Keras; the result is a dense array.
-        ragged: must not be true; there are no ragged arrays.
+        ragged: whether a `data.RaggedTensor` stays one; with False it becomes an array, padded with zeros.
 
     Raises:
         ValueError: for what is no array of numbers.
@@ -47,9 +46,25 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
     >>> convert_to_tensor([1, 2]).dtype
     'int32'
     """
-    if ragged:
-        raise ValueError("convert_to_tensor: ragged arrays are not supported; pass a dense array, padded.")
+    if _is_rows(x):
+        x = _rows(x, dtype, ragged)
+        if _is_rows(x):
+            return x
     return B.convert(x) if dtype is None else B.cast(x, B.standardize_dtype(dtype))
+
+
+def _is_rows(x: Any) -> bool:
+    """Whether this is rows of different lengths, ours or another library's."""
+    return hasattr(x, "ragged_rank") and hasattr(x, "row_lengths")
+
+
+def _rows(x: Any, dtype: Any, ragged: bool | None) -> Any:
+    """Rows of different lengths, of a type, or as an array."""
+    if ragged is False:
+        return x.to_tensor()
+    if dtype is None or not hasattr(x, "mapped"):
+        return x
+    return x.mapped(lambda values: B.cast(values, B.standardize_dtype(dtype)))
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:
@@ -65,7 +80,7 @@ def convert_to_numpy(x: Any) -> np.ndarray:
         return x
     if is_keras_tensor(x):
         return np.asarray(x)  # says why not
-    return np.array(B.convert(x).numpy())
+    return np.array(B.convert(x.to_tensor() if _is_rows(x) else x).numpy())
 
 
 def is_tensor(x: Any) -> bool:
@@ -97,23 +112,13 @@ def saturate_cast(x: Any, dtype: Any) -> Tensor:
     x, target = B.convert(x), B.standardize_dtype(dtype)
     if x.dtype == "bool" or target in dtypes.COMPLEX or x.dtype in dtypes.COMPLEX:
         return B.cast(x, target)
-    low, high = _limits(target)
-    own_low, own_high = _limits(x.dtype)
+    low, high = dtypes.limits(target)
+    own_low, own_high = dtypes.limits(x.dtype)
     if low > own_low:
         x = P.max(x, B.full_like(x, _representable(low, x.dtype)))
     if high < own_high:
         x = P.min(x, B.full_like(x, _representable(high, x.dtype)))
     return B.cast(x, target)
-
-
-def _limits(dtype: str) -> tuple[float, float]:
-    if dtype == "bool":
-        return 0, 1
-    if dtypes.is_integer(dtype):
-        info = np.iinfo(dtypes.to_numpy(dtype))
-        return int(info.min), int(info.max)
-    limits = ml_dtypes.finfo(dtypes.to_numpy(dtype))
-    return float(limits.min), float(limits.max)
 
 
 def _representable(limit: float, dtype: str) -> Any:

@@ -29,7 +29,7 @@ class KerasTensor(CheckedArguments, ArrayMethods):
         shape: integers, and None where the extent is not known yet.
         dtype: element type.
         sparse: whether sparse arrays may be given for it; what layers compute with is dense.
-        ragged: accepted for compatibility; must be False.
+        ragged: whether rows of different lengths may be given for it, a `data.RaggedTensor`.
         record_history: kept for compatibility.
         name: the tensor's name.
 
@@ -50,14 +50,15 @@ class KerasTensor(CheckedArguments, ArrayMethods):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        if ragged:
-            raise ValueError("KerasTensor: ragged tensors are not supported; use a dense one, padded.")
+        if ragged and sparse:
+            raise ValueError("KerasTensor: an array is sparse or ragged, not both: leave out `sparse` or `ragged`.")
         self._shape = standardize_shape(shape)
         self._dtype = dtype if dtype == "string" else dtypes.name_of(dtype)
         self.name = name or auto_name(type(self).__name__)
         self.record_history = record_history
-        self.sparse, self.ragged = bool(sparse), False
-        self.ragged_rank = self.row_splits_dtype = None
+        self.sparse, self.ragged = bool(sparse), bool(ragged)
+        self.ragged_rank = 1 if ragged else None
+        self.row_splits_dtype = "int64" if ragged else None
 
     @property
     def shape(self) -> tuple[int | None, ...]:
@@ -107,7 +108,7 @@ class KerasTensor(CheckedArguments, ArrayMethods):
         return id(self)
 
     def __repr__(self) -> str:
-        kind = f"sparse={self.sparse}, ragged=False"
+        kind = f"sparse={self.sparse}, ragged={self.ragged}"
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, {kind}, name={self.name}>"
 
 

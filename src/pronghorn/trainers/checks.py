@@ -197,9 +197,16 @@ def output_spec(model: Any, batch: Batch) -> Any:
     """The model's outputs as KerasTensors for a batch's shapes, or None where they cannot be told."""
     if batch.texts:
         return _output_spec_for_strings(model, batch)
+    if model.run_eagerly and batch.layout.has_rows:  # whose lengths a step may ask for that is not compiled
+        x, _, _ = unpack_x_y_sample_weight(batch.layout.pack(batch.gather()))
+        return tree.map_structure(lambda t: KerasTensor((None, *t.shape[1:]), t.dtype), model(x))
     inputs = [KerasTensor((None, *shape[1:]), _dtype(array)) for shape, array in zip(batch.shapes(), batch.arrays)]
-    x, _, _ = unpack_x_y_sample_weight(batch.layout.pack(inputs))
-    spec = infer_spec(model, (x,))
+
+    def call(*inputs: Any) -> Any:
+        x, _, _ = unpack_x_y_sample_weight(batch.layout.pack(inputs))
+        return model(x)
+
+    spec = infer_spec(call, tuple(inputs))
     return spec if all(isinstance(leaf, KerasTensor | Tensor) for leaf in tree.flatten(spec)) else None
 
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
+from pronghorn.data.batching import ragged
+from pronghorn.data.ragged import RaggedTensor
 from pronghorn.trainers.batch import Batch
 from pronghorn.trainers.step import StepFunction
 
@@ -96,6 +98,8 @@ def _joined_leaf(parts: list[Any]) -> Any:
     first = parts[0]
     if first is None or isinstance(first, str):
         return first
+    if isinstance(first, RaggedTensor):
+        return ragged(*parts).values
     kinds = {(part.dtype, part.shape[1:]) if type(part) is np.ndarray and part.ndim else None for part in parts}
     if None in kinds or len(kinds) > 1 or sum(part.nbytes for part in parts) < LARGE:
         return np.concatenate(parts)

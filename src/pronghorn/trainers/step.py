@@ -10,6 +10,7 @@ import numpy as np
 
 from pronghorn import tree
 from pronghorn.backends import choice
+from pronghorn.data.ragged import RaggedTensor
 from pronghorn.distribution.active import distribution
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import TraceError
@@ -20,7 +21,7 @@ from pronghorn.graph.trace import Traced, trace
 from pronghorn.graph.user_code import warn
 from pronghorn.runtime import arena
 from pronghorn.runtime.garbage import uncollected
-from pronghorn.trainers.batch import Batch
+from pronghorn.trainers.batch import Batch, RowsPlace, add_rows
 from pronghorn.trainers.variants import Variants
 from pronghorn.utils import activity
 
@@ -83,7 +84,13 @@ class Program:
         structure = self.structure
         if self.is_flat:  # a step's logs, which are read in every step
             return {k: results[i] if type(i) is int else i.value for k, i in structure.items()}
-        return tree.map_structure(lambda i: results[i] if type(i) is int else i.value, structure)
+        return tree.map_structure(lambda i: _result(i, results), structure)
+
+
+def _result(place: Any, results: Sequence[np.ndarray]) -> Any:
+    if isinstance(place, RowsPlace):
+        return place.rows_of(results)
+    return results[place] if type(place) is int else place.value
 
 
 class _Fixed:
@@ -305,6 +312,8 @@ class StepFunction:
             def number(leaf: Any) -> Any:
                 if leaf is None or isinstance(leaf, str):
                     return _Fixed(leaf)
+                if isinstance(leaf, RaggedTensor):
+                    return add_rows(leaf, results)
                 results.append(as_tensor(leaf))
                 return len(results) - 1
 
@@ -318,11 +327,15 @@ class StepFunction:
     def _run_eagerly(self, batch: Batch) -> Any:
         tensors = [Tensor(np.asarray(a)) if a.dtype != object else a for a in batch.gather()]
         result = self._step(batch.layout.pack(tensors))
-        return tree.map_structure(lambda x: x.numpy() if hasattr(x, "numpy") else x, result)
+        return tree.map_structure(_as_numpy, result)
 
     def _fall_back(self, error: TraceError) -> None:
         self.run_eagerly = True
         warn(f"{self.name} cannot be compiled, so it runs eagerly, primitive by primitive: {error}")
+
+
+def _as_numpy(x: Any) -> Any:
+    return x if isinstance(x, RaggedTensor) or not hasattr(x, "numpy") else x.numpy()
 
 
 def _explain_lengths(error: ValueError, batch: Batch) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import losses
+from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph.user_code import warn
 from pronghorn.losses.loss import LossFunctionWrapper
 from pronghorn.losses.probabilistic import (
@@ -50,6 +51,8 @@ def check_lengths(named: Sequence[tuple[str, np.ndarray]]) -> int:
 def check_no_nan(named: Sequence[tuple[str, np.ndarray]]) -> None:
     """Raise a ValueError if an array holds NaN, which would make all weights NaN in one step; warn of infinities."""
     for name, array in named:
+        if isinstance(array, RaggedTensor):
+            array = np.asarray(array.flat_values)
         if array.dtype.kind != "f" or array.size == 0:
             continue
         # the least element is NaN if any is; no temporary array

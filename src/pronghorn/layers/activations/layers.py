@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from pronghorn import activations, ops
-from pronghorn.layers import settings
+from pronghorn.layers import rows, settings
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
@@ -35,6 +35,8 @@ class Activation(_Elementwise):
     >>> Activation("relu")(ops.convert_to_tensor([-1.0, 2.0])).tolist()
     [0.0, 2.0]
     """
+
+    _takes_rows = rows.EACH
 
     def __init__(self, activation: Any, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)
@@ -70,6 +72,8 @@ class ReLU(_Elementwise):
     array([[0., 2., 6.]], dtype=float32)
     """
 
+    _takes_rows = rows.EACH
+
     def __init__(
         self,
         max_value: float | None = None,
@@ -101,6 +105,8 @@ class LeakyReLU(_Elementwise):
     array([[-0.1,  2. ]], dtype=float32)
     """
 
+    _takes_rows = rows.EACH
+
     def __init__(self, negative_slope: float = 0.3, **kwargs: Unpack[LayerArguments]) -> None:
         if "alpha" in kwargs:
             negative_slope = kwargs.pop("alpha")
@@ -121,6 +127,8 @@ class ELU(_Elementwise):
     >>> ELU()(ops.array([[-1.0, 2.0]])).numpy().round(4)
     array([[-0.6321,  2.    ]], dtype=float32)
     """
+
+    _takes_rows = rows.EACH
 
     def __init__(self, alpha: float = 1.0, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)
@@ -209,6 +217,8 @@ class Softmax(_Elementwise):
     >>> Softmax()(ops.array([[1.0, 1.0]])).numpy()
     array([[0.5, 0.5]], dtype=float32)
     """
+
+    _takes_rows = rows.LAST
 
     def __init__(self, axis: Any = -1, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)

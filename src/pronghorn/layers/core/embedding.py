@@ -27,7 +27,7 @@ class Embedding(Quantizable, LoraKernel, Layer):
     and when `fit`, `evaluate` or `predict` begins with arrays for a model whose input the layer is called on. Inside
     of compiled code they count as the nearest row that there is.
 
-    For a `data.RaggedTensor` of indices, a program that calls the layer itself gets such rows of vectors.
+    For a `data.RaggedTensor` of indices it gives such rows of vectors.
 
     Args:
         input_dim: how many rows the table has: the largest index plus one.
@@ -113,7 +113,7 @@ class Embedding(Quantizable, LoraKernel, Layer):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if len(args) == 1 and isinstance(args[0], RaggedTensor) and not kwargs:
-            return args[0].with_flat_values(super().__call__(args[0].flat_values))
+            return args[0].mapped(super().__call__)
         return super().__call__(*args, **kwargs)
 
     def _weights_to_quantize(self, shape: Any = None) -> tuple[QuantizedWeight, ...]:
@@ -170,6 +170,10 @@ class Embedding(Quantizable, LoraKernel, Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape, self.output_dim)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        shape = self.compute_output_shape(inputs.shape)
+        return KerasTensor(shape, dtype=self.compute_dtype, ragged=inputs.ragged and len(shape) > 1)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from pronghorn import tree
+from pronghorn.layers import rows
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.layer import Layer
 from pronghorn.symbolic.keras_tensor import KerasTensor
@@ -17,6 +18,8 @@ class Identity(Layer):
     >>> Identity()(ops.array([[1.0, 2.0]])).numpy()
     array([[1., 2.]], dtype=float32)
     """
+
+    _takes_rows = rows.EACH
 
     def __init__(self, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)

@@ -20,7 +20,7 @@ class InputLayer(Layer):
         batch_size: the batch's extent, if it is fixed.
         dtype: element type.
         sparse: whether its arrays are sparse, such as SciPy's. They become dense batch by batch: results are the same.
-        ragged: must not be True.
+        ragged: whether its arrays are rows of different lengths, such as a `data.RaggedTensor`.
         batch_shape: the whole shape, instead of ``shape`` and ``batch_size``.
         input_tensor: the KerasTensor to use, instead of a new one.
         optional: whether None may be passed for it.
@@ -47,11 +47,6 @@ class InputLayer(Layer):
     ) -> None:
         if input_tensor is not None and sparse:
             raise ValueError(f"Input {name!r}: sparse={sparse!r} contradicts its `input_tensor`, which is dense.")
-        if ragged:
-            raise ValueError(
-                f"Input{'' if name is None else f' {name!r}'}: `ragged=True` is not supported, as in Keras on JAX; "
-                "pass dense arrays, padded, for instance by utils.pad_sequences."
-            )
         if "input_shape" in kwargs:
             warn(f"Input {name!r}: `input_shape` is an old name of the argument `shape`.")
             shape = kwargs.pop("input_shape")
@@ -81,10 +76,12 @@ class InputLayer(Layer):
         self.batch_shape = standardize_shape(batch_shape)
         self._input_dtype = "string" if dtype == "string" else KerasTensor((), dtype or config.floatx()).dtype
         self.optional = optional
-        self.sparse, self.ragged = bool(sparse), False
+        self.sparse, self.ragged = bool(sparse), bool(ragged)
         output = input_tensor
         if output is None:
-            output = KerasTensor(self.batch_shape, dtype=self._input_dtype, sparse=self.sparse, name=self.name)
+            output = KerasTensor(
+                self.batch_shape, dtype=self._input_dtype, sparse=self.sparse, ragged=self.ragged, name=self.name
+            )
         Node(operation=self, call_args=(), call_kwargs={}, outputs=output)
         self.built = True
 
@@ -139,7 +136,7 @@ def Input(
         batch_size: the batch's extent, if it is fixed.
         dtype: element type, the default float type if None.
         sparse: whether its arrays are sparse, such as SciPy's. They become dense batch by batch: results are the same.
-        ragged: must not be True.
+        ragged: whether its arrays are rows of different lengths, such as a `data.RaggedTensor`.
         batch_shape: the whole shape, instead of ``shape`` and ``batch_size``.
         name: a name; automatic if None.
         tensor: a KerasTensor to use, instead of a new one.

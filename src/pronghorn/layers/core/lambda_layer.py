@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Unpack
 
 from pronghorn import tree
+from pronghorn.layers import rows
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.layer import Layer
 from pronghorn.saving import deserialize_keras_object, serialization, serialize_keras_object
@@ -35,6 +36,7 @@ class Lambda(Layer):
 
     _looks_at_values = True
     _takes_text = True
+    _takes_rows = rows.WHOLE
 
     def __init__(
         self,

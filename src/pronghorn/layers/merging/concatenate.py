@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from pronghorn import ops
+from pronghorn.layers import rows
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.layer import Layer
 from pronghorn.symbolic.keras_tensor import is_keras_tensor
@@ -22,6 +23,8 @@ class Concatenate(Layer):
     >>> Concatenate()([ops.ones((2, 3)), ops.ones((2, 4))]).shape
     (2, 7)
     """
+
+    _takes_rows = rows.LAST
 
     def __init__(self, axis: int = -1, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)

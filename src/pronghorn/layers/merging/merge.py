@@ -6,6 +6,7 @@ from functools import reduce
 from typing import Any, Unpack
 
 from pronghorn import ops
+from pronghorn.layers import rows
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.layer import Layer
 from pronghorn.symbolic.infer import infer_spec
@@ -15,6 +16,8 @@ from pronghorn.utils.masking import get_mask, set_mask
 
 class Merge(Layer):
     """Base: combines a list of inputs that broadcast; a missing axis after the batch is added."""
+
+    _takes_rows = rows.EACH
 
     def __init__(self, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)

@@ -6,7 +6,7 @@ import math
 from typing import Any, Unpack
 
 from pronghorn import ops
-from pronghorn.layers import settings
+from pronghorn.layers import rows, settings
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
@@ -47,6 +47,8 @@ class BatchNormalization(Layer):
     >>> BatchNormalization()(ops.ones((4, 3)), training=True).tolist()[0]
     [0.0, 0.0, 0.0]
     """
+
+    _takes_rows = rows.MASKED_ROWS
 
     setting_names = (
         "axis",

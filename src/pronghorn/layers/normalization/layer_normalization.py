@@ -7,7 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from pronghorn import ops
-from pronghorn.layers import settings
+from pronghorn.layers import rows, settings
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
@@ -74,6 +74,8 @@ class LayerNormalization(_Affine):
     >>> LayerNormalization()(ops.convert_to_tensor([[1.0, 1.0]])).tolist()
     [[0.0, 0.0]]
     """
+
+    _takes_rows = rows.LAST
 
     def __init__(
         self,
@@ -226,6 +228,8 @@ class RMSNormalization(Layer):
     [[1.0, 1.0]]
     """
 
+    _takes_rows = rows.LAST
+
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)
         self.axis, self.epsilon = axis, epsilon
@@ -265,6 +269,8 @@ class UnitNormalization(Layer):
     >>> UnitNormalization()(ops.convert_to_tensor([[0.0, 4.0]])).tolist()
     [[0.0, 1.0]]
     """
+
+    _takes_rows = rows.LAST
 
     def __init__(self, axis: Any = -1, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from pronghorn import config, ops
+from pronghorn.layers import rows
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.convolutional.base import spatial_axes
 from pronghorn.layers.input_spec import InputSpec
@@ -67,6 +68,8 @@ class GlobalAveragePooling1D(BaseGlobalPooling):
     (2, 3)
     """
 
+    _takes_rows = rows.MASKED
+
     def __init__(
         self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerArguments]
     ) -> None:
@@ -117,6 +120,8 @@ class GlobalMaxPooling1D(_Max):
     >>> GlobalMaxPooling1D()(ops.ones((1, 6, 3))).shape
     (1, 3)
     """
+
+    _takes_rows = rows.GREATEST
 
     def __init__(
         self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerArguments]

@@ -9,6 +9,7 @@ import numpy as np
 
 from pronghorn import config, ops
 from pronghorn.graph.dim import Dim
+from pronghorn.layers import rows
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.preprocessing.batches import batches_of, is_one_array, to_array
 from pronghorn.layers.preprocessing.data_layer import DataLayer
@@ -35,6 +36,8 @@ class Normalization(DataLayer):
     >>> layer(np.array([[1.0, 10.0]])).tolist()
     [[0.0, 2.0]]
     """
+
+    _takes_rows = rows.EACH
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pronghorn.data.padded_rows import PaddedRows
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.layers.layer import Layer
 from pronghorn.layers.preprocessing import encoding
@@ -62,12 +63,17 @@ class RowsLayer(Layer):
             ValueError: for vectors of each value.
         """
         if self._mode == "int":
-            return rows.with_flat_values(self(rows.flat_values))
+            return rows.mapped(self)
         if self._mode == "one_hot":
             raise ValueError(
                 f"Layer {self.name!r} ({type(self).__name__}): rows of different lengths have no vectors for each "
                 "value, which output_mode='one_hot' gives. Take 'multi_hot' or 'count', or pad them to one length "
                 "first, with x.to_tensor()."
+            )
+        if isinstance(rows, PaddedRows):
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}): in a model that is compiled, output_mode={self._mode!r} "
+                "takes no rows of different lengths. Call the layer in the map of the data set."
             )
         indices = np.asarray(self._indices_of(rows.flat_values))
         depth, dtype, weights = self._vectors()

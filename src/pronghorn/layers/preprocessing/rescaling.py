@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from pronghorn import config, ops
+from pronghorn.layers import rows
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.preprocessing.data_layer import DataLayer
 from pronghorn.saving import deserialize_keras_object, serialize_keras_object
@@ -28,6 +29,8 @@ class Rescaling(DataLayer):
     >>> Rescaling(1 / 4, offset=1)(np.array([[0, 2, 4]])).tolist()
     [[1.0, 1.5, 2.0]]
     """
+
+    _takes_rows = rows.EACH
 
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)

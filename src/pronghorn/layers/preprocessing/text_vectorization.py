@@ -9,7 +9,9 @@ from typing import Any, Unpack
 import numpy as np
 
 from pronghorn import ops
+from pronghorn.data.padded_rows import PaddedRows
 from pronghorn.data.ragged import RaggedTensor
+from pronghorn.graph.strings import OpenStrings, has_strings, on_host
 from pronghorn.layers import settings
 from pronghorn.layers.arguments import NamedArguments
 from pronghorn.layers.preprocessing import encoding as encodings
@@ -263,13 +265,17 @@ class TextVectorization(StringLayer):
         return (*input_shape[:1], None, depth) if self._output_mode == "one_hot" else (*input_shape[:1], depth)
 
     def compute_output_spec(self, inputs: Any) -> Any:
-        if self.ragged:
-            raise ValueError(
-                f"Layer {self.name!r} (TextVectorization): ragged=True is for texts that are there, as in a map of a "
-                "data set; the arrays inside a model are rectangular. Leave it out: rows are padded with 0, which "
-                "Embedding(mask_zero=True) skips."
-            )
-        return KerasTensor(self.compute_output_shape(inputs.shape), dtype=self._lookup_layer._output_dtype())
+        shape = self.compute_output_shape(inputs.shape)
+        return KerasTensor(shape, dtype=self._lookup_layer._output_dtype(), ragged=self.ragged and len(shape) == 2)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not self.ragged or not has_strings(*args) or isinstance(args[0], OpenStrings):
+            return super().__call__(*args, **kwargs)
+        numbers = on_host(self._counted_from_one, *args)  # 0 stands behind the end of a row
+        return PaddedRows(ops.maximum(numbers - 1, 0), ops.sum(ops.cast(numbers > 0, "int32"), axis=1))
+
+    def _counted_from_one(self, inputs: Any) -> np.ndarray:
+        return (self.call(inputs) + 1).to_tensor().numpy()
 
     # -- saving -----------------------------------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import numbers
 from typing import Any, Unpack
 
 from pronghorn import config, ops, random, regularizers
+from pronghorn.layers import rows
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
@@ -21,6 +22,8 @@ def _rate(rate: Any, layer: str) -> float:
 
 class _Random(Layer):
     """Base: has a seed generator if there is anything to draw, and keeps shapes."""
+
+    _takes_rows = rows.EACH
 
     def __init__(self, seed: int | None = None, active: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from pronghorn import tree
+from pronghorn.data.padded_rows import PaddedRows
+from pronghorn.data.ragged import RaggedTensor
 from pronghorn.trainers import validation
 from pronghorn.trainers.arguments import check_batch_size
 from pronghorn.trainers.batch import Batch, as_array, batch_key, flatten_batch
@@ -35,6 +37,8 @@ def to_arrays(data: Any, name: str) -> Any:
     if isinstance(data, list | tuple):
         parts = [to_arrays(value, f"{name}[{i}]") for i, value in enumerate(data)]
         return type(data)(*parts) if hasattr(data, "_fields") else type(data)(parts)
+    if isinstance(data, RaggedTensor) and text:
+        return data
     is_array = hasattr(data, "shape") or hasattr(data, "__array__")
     if isinstance(data, str | bytes) or not (is_array or np.isscalar(data)):
         raise ValueError(
@@ -129,8 +133,9 @@ class ArrayAdapter(DataAdapter):
             validation.check_no_nan(named)
         if class_weight is not None:
             sample_weight = class_weights(y, class_weight)
-        self._inputs, self._labels = x, y
+        self._inputs, self._labels = tree.map_structure(_without_rows, x), y
         self._layout, self._arrays = flatten_batch(pack_x_y_sample_weight(x, y, sample_weight))
+        self._arrays = [as_array(array, text=True) for array in self._arrays]
         self.batch_size = _checked_batch_size(batch_size, self.num_samples, steps)
         self.num_batches = -(-self.num_samples // self.batch_size)
         self._shuffle = shuffle
@@ -162,6 +167,10 @@ class ArrayAdapter(DataAdapter):
         if not self._shuffle:
             return Batch(self._layout, [a[:size] for a in self._arrays], key=self._key)
         return Batch(self._layout, self._arrays, np.arange(size), key=self._key)
+
+
+def _without_rows(x: Any) -> Any:
+    return PaddedRows.of(x).padded.numpy() if isinstance(x, RaggedTensor) else x
 
 
 def epoch_order(total: int, chunk: int | None = None) -> np.ndarray:

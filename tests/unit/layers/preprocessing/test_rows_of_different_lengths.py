@@ -46,9 +46,9 @@ def test_the_setting_is_kept():
     assert layers.TextVectorization.from_config(config)(np.array(["a", "b c"], object)).to_list() == [[4], [3, 2]]
 
 
-def test_models_take_no_rows_of_different_lengths():
-    with pytest.raises(ValueError, match="mask_zero"):
-        fitted()(Input((), dtype="string"))
+def test_models_take_rows_of_different_lengths():
+    rows = fitted()(Input((), dtype="string"))
+    assert rows.ragged and rows.shape == (None, None) and rows.dtype == "int64"
 
 
 def test_looked_up_and_hashed_rows():

@@ -1,0 +1,104 @@
+"""Layers on rows of different lengths: what they give for each value, they give for an array of that row alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pronghorn import GradientTape, layers, ops
+from pronghorn.data import RaggedTensor
+
+VALUES = np.random.default_rng(0).normal(size=(6, 2)).astype("float32")
+LENGTHS = [3, 1, 2]
+ROWS = RaggedTensor.from_row_lengths(VALUES, LENGTHS)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Activation("tanh"),
+        layers.ReLU(),
+        layers.LeakyReLU(),
+        layers.ELU(),
+        layers.Softmax(),
+        layers.Identity(),
+        layers.Dropout(0.5),
+        layers.GaussianNoise(0.5),
+        layers.Rescaling(2.0, 1.0),
+        layers.Normalization(mean=1.0, variance=4.0),
+        layers.LayerNormalization(),
+        layers.LayerNormalization(axis=2),
+        layers.RMSNormalization(),
+        layers.UnitNormalization(),
+        layers.BatchNormalization(),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_each_value(layer):
+    found = layer(ROWS)
+    assert isinstance(found, RaggedTensor) and found.splits.tolist() == ROWS.splits.tolist()
+    for i in range(len(ROWS)):
+        np.testing.assert_allclose(found[i].numpy(), layer(ROWS[i][None])[0].numpy(), rtol=1e-6)
+
+
+def test_pooling():
+    rows = RaggedTensor.from_row_lengths(-np.abs(VALUES), [3, 0, 3])
+    for layer, of in ((layers.GlobalAveragePooling1D(), np.mean), (layers.GlobalMaxPooling1D(), np.max)):
+        found = layer(rows).numpy()
+        np.testing.assert_allclose(found[[0, 2]], [of(rows[i].numpy(), axis=0) for i in (0, 2)], rtol=1e-6)
+    assert found[1].tolist() == [float(np.finfo("float32").min)] * 2  # as TensorFlow has it
+    assert np.isnan(layers.GlobalAveragePooling1D()(rows).numpy()[1]).all()
+
+
+def test_several():
+    double = ROWS + ROWS
+    assert layers.Add()([ROWS, double]).to_list() == (ROWS + double).to_list()
+    joined = layers.Concatenate()([ROWS, double])
+    assert tuple(joined.shape) == (3, None, 4) and joined[1].tolist() == [
+        [*ROWS[1].tolist()[0], *double[1].tolist()[0]]
+    ]
+
+
+def test_batch_statistics_are_of_the_values_alone():
+    found = layers.BatchNormalization()(ROWS, training=True)
+    wanted = layers.BatchNormalization()(VALUES[None], training=True)[0]
+    np.testing.assert_allclose(found.flat_values.numpy(), wanted.numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "inputs", "said"),
+    [
+        (layers.Dense(2, name="d"), ROWS, r"'d' \(Dense\).*different lengths.*to_tensor"),
+        (layers.LSTM(2), ROWS, r"LSTM.*different lengths"),
+        (layers.Conv1D(2, 2), ROWS, r"Conv1D.*different lengths"),
+        (layers.Flatten(), ROWS, r"Flatten.*different lengths"),
+        (layers.LayerNormalization(axis=1), ROWS, r"LayerNormalization.*axis=1"),
+        (layers.BatchNormalization(axis=1), ROWS, r"BatchNormalization.*axis=1"),
+        (layers.Concatenate(axis=1), [ROWS, ROWS], r"Concatenate.*axis=1"),
+        (layers.Softmax(), RaggedTensor.of([[1.0], []]), r"Softmax.*axis=-1"),
+        (layers.Add(), [ROWS, RaggedTensor.from_row_lengths(VALUES, [1, 3, 2])], r"Add.*with others.*same lengths"),
+        (layers.Add(), [ROWS, ops.ones((3, 3, 2))], r"Add.*with an array of shape \(3, 3, 2\)"),
+    ],
+)
+def test_what_there_is_not(layer, inputs, said):
+    with pytest.raises(ValueError, match=said):
+        layer(inputs)
+
+
+def test_layers_of_ones_own_get_rows_as_they_are():
+    class Total(layers.Layer):
+        def call(self, x):
+            return ops.sum(x.to_tensor(), axis=1)
+
+    wanted = [np.sum(row.numpy(), axis=0) for row in ROWS]
+    np.testing.assert_allclose(Total()(ROWS).numpy(), wanted, rtol=1e-5)
+    np.testing.assert_allclose(layers.Lambda(lambda x: ops.sum(x.to_tensor(), axis=1))(ROWS).numpy(), wanted, rtol=1e-5)
+
+
+def test_gradients():
+    table = layers.Embedding(5, 2)
+    rows = RaggedTensor.of([[1, 2], [3]])
+    with GradientTape() as tape:
+        loss = ops.sum(layers.GlobalAveragePooling1D()(layers.ReLU(negative_slope=1.0)(table(rows))))
+    found = tape.gradient(loss, table.trainable_variables)[0].numpy()
+    np.testing.assert_allclose(found[:, 0], [0, 0.5, 0.5, 1, 0])
