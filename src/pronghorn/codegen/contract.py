@@ -262,7 +262,8 @@ def _launch(
         reads = {packed[info.role]} if info.role in packed else {part.b, part.a}
         writes = {v for v, s in zip(scratch, made.scratch) if s.purpose == PACKED[info.role]}
     elif info.role == "main" and made.chunks:
-        reads, writes = {part.a, part.b} | set(scratch), set(scratch)
+        reads = {part.a, part.b} | set(scratch)
+        writes = {v for v, s in zip(scratch, made.scratch) if s.purpose not in PACKED.values()}
     return Launch(
         name,
         info.units,

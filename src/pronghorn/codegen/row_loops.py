@@ -101,7 +101,8 @@ def ahead(
     if typical(length) < AHEAD_STEPS:
         packed.clear()
     first, rest = ([_always(v) if _kernel_of(v) in packed else v for v in part] for part in (first, rest))
-    return first, [launch for launch in rest if not (launch.few_rows and _kernel_of(launch) in packed)]
+    rest = [launch for launch in rest if not (launch.few_rows and _kernel_of(launch) in packed)]
+    return [_if_there_are_steps(launch, length) for launch in first], rest
 
 
 def blocks_of(loop: LoopParts, constants: Mapping[Value, Value], root: Root) -> RowBlocks | None:
@@ -146,6 +147,13 @@ def _kernel_of(launch: Launch) -> str:
 
 def _always(launch: Launch) -> Launch:
     return replace(launch, units=replace(launch.units, only=None))
+
+
+def _if_there_are_steps(launch: Launch, length: Extent) -> Launch:
+    """A launch ahead of a loop, whose results nobody reads where the loop has no step."""
+    if isinstance(length, int) or launch.units.only is not None:
+        return launch
+    return replace(launch, units=replace(launch.units, only=(length, 1, 0)))
 
 
 def by_rows(launches: Sequence[Launch], symbol: str) -> list[Launch]:

@@ -522,6 +522,9 @@ def test_lines_that_are_needed_after_a_sum_are_asked_for_in_its_steps():
     assert asked(matmul(near, 64, near)) == set()
     assert asked(matmul(far, 64, 256)) == {"to read", "to write"}
     assert asked(matmul(far // 2, 512, 32)) == {"to read"}  # rows alone are far
+    # Where a step meets new lines of A anyway, it asks for those of the results, too, unless the sum is long.
+    assert asked(matmul(256, 512, 2000, a_transposed=True)) == {"to read", "to write"}
+    assert asked(matmul(256, 2048, 600, a_transposed=True)) == {"to read"}
 
 
 def test_wrong_use_is_named(native):

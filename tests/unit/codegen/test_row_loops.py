@@ -222,11 +222,22 @@ def test_what_is_the_same_in_every_step_is_packed_once_ahead_of_the_loop():
         assert [launch.repeats for launch in packing] == [1] and main.repeats == 5 and not main.few_rows
 
 
+def test_a_product_that_sums_in_chunks_is_packed_once_ahead_of_the_loop():
+    """Its main kernel writes partial sums, and only reads the panels."""
+    fn = _centring(lambda h, w: ops.matmul(ops.matmul(h, w), ops.transpose(w)))
+    found = _launches(fn, (5, BATCH, 256), (256, 8000))
+    packing, main = ([v for v in found if v.label.endswith(end)] for end in (".pack", ".main"))
+    assert any(v.label.endswith(".combine") for v in found)
+    assert packing and all(v.repeats == 1 for v in packing) and all(v.repeats == 5 for v in main)
+
+
 @pytest.mark.parametrize("steps", [16, 64, Dim.symbol("steps")])
 def test_many_steps_take_packed_panels_however_few_the_rows(steps):
     (packing,), (main,) = _packing_and_others(_launches(_centring(ops.matmul), (steps, BATCH, 1024), (1024, 1024)))
     assert packing.repeats == 1 and main.repeats == steps and not main.few_rows
-    assert packing.units.evaluate({"batch": 1}) and main.units.evaluate({"batch": 1})
+    extents = {"batch": 1, "steps": 16}
+    assert packing.units.evaluate(extents) and main.units.evaluate(extents)
+    assert isinstance(steps, int) or not packing.units.evaluate({**extents, "steps": 0})
 
 
 @pytest.mark.parametrize("steps", [1, 2, 15])

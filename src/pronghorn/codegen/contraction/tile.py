@@ -33,6 +33,7 @@ from pronghorn.compiler.costs import MOST_TILE_CODE
 from pronghorn.graph.dim import Extent
 
 STEPS_AHEAD = 12  # that lines are asked for
+MOST_ASKING = 1024  # steps of a sum along A's columns that ask for what is needed behind it
 
 __all__ = ["Context", "Epilogue", "State", "TileEpilogue", "TileResult", "TileWriter"]
 
@@ -249,19 +250,20 @@ class TileWriter:
         with fb.loop_carry(start, stop, [(self.ty, value) for value in sums]) as loop:
             a_here, b_here = self._advance(axis, loop.index, a, b)
             if not inner:
-                self._prefetch(axis, a_here, b_here)
-                self._prefetch_for_later(axis, loop.index)
+                asked = self._prefetch(axis, a_here, b_here)
+                self._prefetch_for_later(axis, loop.index, asked)
             loop.following.extend(self._sum(inner, a_here, b_here, loop.carried))
         return loop.results
 
-    def _prefetch(self, axis: Axis, a: str, b: str) -> None:
+    def _prefetch(self, axis: Axis, a: str, b: str) -> int:
         """Ask for the lines of A and B some steps ahead, where each step meets new ones of A, as in sums over the rows
-        of an array: the processor itself sees too late that they will be needed. Not where loads are scarce."""
+        of an array: the processor itself sees too late that they will be needed. Not where loads are scarce. Returns
+        for how many."""
         fb, main, (a_type, b_type) = self.fb, self.main, (self.main.a_dtype, self.main.b_dtype)
         a_size, b_size = (size_of(storage_type(dtype)) for dtype in (a_type, b_type))
         step = main.a[axis.name]
         if isinstance(step, int) and step * a_size < LINE_BYTES:
-            return
+            return 0
         known = [row for row in self.a_rows if isinstance(row, int)]
         rows = sorted({row * a_size // LINE_BYTES * LINE_BYTES // a_size for row in known})
         lines = [(a, a_type, row, step) for row in dict.fromkeys((*rows, *known[-1:]))]
@@ -269,21 +271,26 @@ class TileWriter:
         lines += [(b, b_type, column, main.b[axis.name]) for column in across]
         loads = len(set(self.a_rows)) + self.vectors * len(set(self.b_rows))
         if 8 * (loads + len(lines)) > 7 * len(self.rows) * self.vectors:
-            return
+            return 0
         for pointer, dtype, place, apart in lines:
             self._ask_for(pointer, dtype, fb.add(place, fb.mul(STEPS_AHEAD, apart)))
+        return len(lines)
 
-    def _prefetch_for_later(self, axis: Axis, index: Operand) -> None:
-        """Ask, a line in each step of a sum along A's rows, for what is needed behind it: the next tile's rows of A,
-        where these follow one another, and the lines that results go to, or are made of. In time for a short sum, and
-        not all at once, since a processor has places for few lines on their way."""
+    def _prefetch_for_later(self, axis: Axis, index: Operand, asked: int) -> None:
+        """Ask, a line in each step of a sum, for what is needed behind it: the next tile's rows of A, where a sum goes
+        along these and they follow one another, and the lines that results go to, or are made of. In time for a short
+        sum, and not all at once, since a processor has places for few lines on their way. ``asked``: for how many lines
+        a step asks as it is."""
         fb, main, plan = self.fb, self.main, self.plan
-        if plan.dot or len(plan.depth) != 1 or main.a[axis.name] != 1 or len(self.row_axes) != 1 or self.state.limits:
+        if plan.dot or len(plan.depth) != 1 or len(self.row_axes) != 1 or self.state.limits:
+            return
+        along, steps = main.a[axis.name] == 1, main.extent[axis.name]
+        if not along and not (isinstance(steps, int) and steps <= MOST_ASKING):
             return
         (rows,), count = self.row_axes, len(self.rows)
-        loads = len(set(self.a_rows)) + self.vectors * len(set(self.b_rows))
+        loads = len(set(self.a_rows)) + self.vectors * len(set(self.b_rows)) + asked
         room = 7 * count * self.vectors // 8 - loads
-        if room > 0 and plan.far_rows and main.a_rows[rows.name] == main.extent[axis.name]:
+        if along and room > 0 and plan.far_rows and main.a_rows[rows.name] == main.extent[axis.name]:
             next_rows = fb.mul(main.a_rows[rows.name], count)
             self._ask_for(self.a_start, main.a_dtype, fb.add(next_rows, fb.mul(index, count)))
             room -= 1
