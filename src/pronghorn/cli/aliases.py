@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.abc
+import importlib.metadata
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +25,7 @@ from pronghorn._version import KERAS_API_VERSION
 from pronghorn.backends import choice
 from pronghorn.backends import engine as engines
 from pronghorn.cli import older_names, private_names
+from pronghorn.cli.tensorflow_names import VERSION as TENSORFLOW_VERSION
 
 # A folder with a `keras.py` and a `tensorflow.py` that install the hook in a new process.
 FOR_CHILDREN = Path(__file__).resolve().parent / "for_children"
@@ -103,6 +105,19 @@ def _keras(name: str) -> ModuleType:
     return present if isinstance(present, KerasAlias) else KerasAlias(name)
 
 
+class _Package(importlib.metadata.Distribution):
+    """A package that is not installed: no files, a name and a version."""
+
+    def __init__(self, name: str, version: str) -> None:
+        self._text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+
+    def read_text(self, filename: str) -> str | None:
+        return self._text if filename == "METADATA" else None
+
+    def locate_file(self, path: Any) -> Path:
+        return Path(__file__).parent / path
+
+
 class _AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds `keras`, `tensorflow` and what is below them.
 
@@ -123,6 +138,12 @@ class _AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if fullname == _NO_TENSORFLOW and "tensorflow" in self.tops:
             return ModuleSpec(fullname, self)
         return None
+
+    def find_distributions(self, context: Any = None) -> Iterator[importlib.metadata.Distribution]:
+        """What `importlib.metadata` tells of Keras and TensorFlow, whose versions scripts print and compare."""
+        version = {"keras": KERAS_API_VERSION, "tensorflow": TENSORFLOW_VERSION}.get(getattr(context, "name", None))
+        if version is not None and context.name in self.tops and list(context.path) == sys.path:
+            yield _Package(context.name, version)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         if spec.name in _PREFIXES:

@@ -16,12 +16,15 @@ from pronghorn import ops
 from pronghorn._lazy import nearest_clause
 from pronghorn.cli import tensorflow_names as names
 from pronghorn.cli.tensorflow_doubles import keeping_doubles
+from pronghorn.cli.tensorflow_errors import with_causes
 from pronghorn.cli.tensorflow_ragged import with_ragged
 from pronghorn.cli.tensorflow_text import with_text
 from pronghorn.cli.tensorflow_types import OF_NAME, TENSOR_METHODS, type_of
+from pronghorn.data import tensor_spec
 from pronghorn.data.tensor_spec import TensorShape
 from pronghorn.graph.tensor import use_dtypes, use_methods, use_shapes
 
+_RAISING = frozenset(names.OF_ARRAYS) | {"audio", "debugging", "io", "io.gfile", "strings"}
 _WITH_DTYPES = ("", "dtypes", "experimental.numpy")
 
 
@@ -66,6 +69,8 @@ class _Namespace(ModuleType):
             value = getattr(importlib.import_module(module_name), attribute)
             if self._path in names.OF_ARRAYS and callable(value) and not isinstance(value, type):
                 value = with_ragged(name, with_text(name, keeping_doubles(value)))
+            if self._path in _RAISING and callable(value) and not isinstance(value, type):
+                value = with_causes(value)
         elif f"{self._path}.{name}".strip(".") in _children():
             value = importlib.import_module(f"{self.__name__}.{name}")
         elif self._path in ("compat.v1", "compat.v2") and hasattr(root := importlib.import_module("tensorflow"), name):
@@ -112,6 +117,7 @@ def _have_tensors_answer() -> None:
     """Have tensors answer as TensorFlow's do, from now on."""
     use_shapes(TensorShape)
     use_dtypes(type_of)
+    tensor_spec.use_dtypes(type_of)
     use_methods(TENSOR_METHODS)
 
 

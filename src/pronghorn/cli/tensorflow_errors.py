@@ -1,13 +1,22 @@
 """`tf.errors`, for `pronghorn run`: what is raised here for the same causes, and classes for those that there are not.
 
-`except tf.errors.InvalidArgumentError` catches the `ValueError` that stands for it.
+`except tf.errors.InvalidArgumentError` catches the `ValueError` that stands for it, wherever it comes from; what
+functions of the stand-in raise is a `tf.errors.OpError`, too.
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from pronghorn.graph.primitives.registry import ShapeError
+
 
 class OpError(Exception):
     """`tf.errors.OpError`."""
+
+    error_code = 2
 
     def __init__(self, node_def: object = None, op: object = None, message: str = "", *args: object) -> None:
         super().__init__(message)
@@ -17,21 +26,31 @@ class OpError(Exception):
 class AbortedError(OpError):
     """`tf.errors.AbortedError`."""
 
+    error_code = 10
+
 
 class CancelledError(OpError):
     """`tf.errors.CancelledError`."""
+
+    error_code = 1
 
 
 class DataLossError(OpError, ValueError):
     """`tf.errors.DataLossError`."""
 
+    error_code = 15
+
 
 class FailedPreconditionError(OpError):
     """`tf.errors.FailedPreconditionError`."""
 
+    error_code = 9
+
 
 class InternalError(OpError):
     """`tf.errors.InternalError`."""
+
+    error_code = 13
 
 
 class OperatorNotAllowedInGraphError(TypeError):
@@ -41,13 +60,55 @@ class OperatorNotAllowedInGraphError(TypeError):
 class UnauthenticatedError(OpError):
     """`tf.errors.UnauthenticatedError`."""
 
+    error_code = 16
+
 
 class UnavailableError(OpError):
     """`tf.errors.UnavailableError`."""
 
+    error_code = 14
+
 
 class UnknownError(OpError):
     """`tf.errors.UnknownError`."""
+
+
+def _class(name: str, plain: type[Exception], code: int) -> type[OpError]:
+    """The class of errors that functions of the stand-in raise in place of a plain one."""
+    return type(name, (OpError, plain), {"__doc__": f"`tf.errors.{name}`.", "error_code": code})
+
+
+_OF_FUNCTIONS = {
+    ValueError: _class("InvalidArgumentError", ValueError, 3),
+    ShapeError: _class("InvalidArgumentError", ShapeError, 3),
+    FileNotFoundError: _class("NotFoundError", FileNotFoundError, 5),
+    FileExistsError: _class("AlreadyExistsError", FileExistsError, 6),
+    PermissionError: _class("PermissionDeniedError", PermissionError, 7),
+}
+
+
+def with_causes(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of TensorFlow's whose errors are `tf.errors.OpError`s, too, with their `message` and `error_code`.
+
+    >>> try:
+    ...     with_causes(open)("/there/is/none")
+    ... except OpError as error:
+    ...     print(type(error).__name__, error.error_code, isinstance(error, FileNotFoundError))
+    NotFoundError 5 True
+    """
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except tuple(_OF_FUNCTIONS) as error:
+            cause = _OF_FUNCTIONS.get(type(error))
+            if cause is None:
+                raise
+            raised = cause(None, None, str(error)).with_traceback(error.__traceback__)
+        raise raised
+
+    return wrapper
 
 
 InvalidArgumentError = ValueError

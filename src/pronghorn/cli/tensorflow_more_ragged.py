@@ -91,7 +91,7 @@ def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Any:
 
 def softmax(logits: Any, axis: Any = None, name: str | None = None) -> RaggedTensor:
     """`tf.nn.softmax` along the innermost axis."""
-    if axis is not None and int(axis) % logits.ndim != logits.ndim - 1:
+    if axis is not None and axis_of(axis, logits, "nn.softmax") != logits.ndim - 1:
         raise ValueError(f"tf.nn.softmax: axis={axis} of a RaggedTensor; here it is along the last axis.")
     flat = logits.values
     if isinstance(flat, RaggedTensor):

@@ -111,6 +111,8 @@ def _reduction(name: str) -> Callable[..., Any]:
             return _of_padded(rows, name, axis, keepdims)
         if axis is None:
             return whole(rows.flat_values)
+        if np.size(axis) > 1:
+            return _along_several(rows, name, np.reshape(axis, -1).tolist(), keepdims)
         axis = axis_of(axis, rows, f"reduce_{name}")
         if axis < 2 and not isinstance(rows.values, RaggedTensor):
             if name == "prod":
@@ -127,13 +129,40 @@ def _reduction(name: str) -> Callable[..., Any]:
                 function(inner, axis - 1, keepdims) if isinstance(inner, RaggedTensor) else whole(inner, axis=axis - 1)
             )
             return rows.with_values(found)
-        if axis == 0 and name == "sum":
-            return ops.sum(rows.to_tensor(), axis=0, keepdims=keepdims)
-        raise ValueError(
-            f"tf.reduce_{name}: axis={axis} of a RaggedTensor of shape {rows.shape}; use to_tensor() first."
-        )
+        if rows.ragged_rank > 2:
+            raise ValueError(
+                f"tf.reduce_{name}: axis={axis} of a RaggedTensor of shape {rows.shape}; use to_tensor() first."
+            )
+        lengths, ids = _met(rows, axis)
+        if name == "prod":
+            found = RaggedTensor.from_tensor(ops.prod(rows.to_tensor(1), axis=axis), lengths)
+        else:
+            found = RaggedTensor.from_row_lengths(of_segments(rows.flat_values, ids, int(lengths.sum())), lengths)
+        return _expand_dims(found, axis) if keepdims else found
 
     return function
+
+
+def _met(rows: RaggedTensor, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where the values of rows of rows meet, without axis 0 or 1: the lengths of the rows, and each value's place."""
+    inner = rows.values
+    outer = rows._rows()
+    group = outer if axis == 1 else np.arange(len(inner)) - rows.splits[outer]
+    lengths = np.zeros(len(rows) if axis == 1 else np.diff(rows.splits).max(initial=0), "int64")
+    np.maximum.at(lengths, group, np.diff(inner.splits))
+    row = inner._rows()
+    return lengths, (np.cumsum(lengths) - lengths)[group[row]] + np.arange(len(row)) - inner.splits[row]
+
+
+def _along_several(rows: Any, name: str, axes: list[int], keepdims: bool) -> Any:
+    """A reduction along several axes, one after the other; a mean is a sum and a number of values."""
+    if name == "mean":
+        count = _along_several(map_flat_values(ops.ones_like, rows), "sum", axes, keepdims)
+        return _along_several(rows, "sum", axes, keepdims) / count
+    for axis in sorted({axis_of(axis, rows, f"reduce_{name}") for axis in axes}, reverse=True):
+        reduce = _HANDLERS[f"reduce_{name}"] if isinstance(rows, RaggedTensor) else getattr(ops, name)
+        rows = reduce(rows, axis=axis, keepdims=keepdims)
+    return rows
 
 
 def _of_padded(rows: PaddedRows, name: str, axis: Any, keepdims: bool) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any
 
 from pronghorn.graph import dtypes
@@ -238,7 +239,7 @@ class TensorSpec:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", _known(self.shape))
-        object.__setattr__(self, "dtype", dtype_name(self.dtype))
+        object.__setattr__(self, "dtype", _kind(dtype_name(self.dtype)))
 
     @classmethod
     def from_tensor(cls, tensor: Any, name: str | None = None) -> TensorSpec:
@@ -290,13 +291,22 @@ class RaggedTensorSpec:
         object.__setattr__(self, "shape", _known(self.shape))
         if self.shape is not None and self.ragged_rank is None:
             object.__setattr__(self, "ragged_rank", len(self.shape) - 1)
-        object.__setattr__(self, "dtype", dtype_name(self.dtype))
+        object.__setattr__(self, "dtype", _kind(dtype_name(self.dtype)))
 
 
 def _known(shape: Any) -> TensorShape | None:
     """A shape; None where the number of axes is not known."""
     shape = TensorShape(shape)
     return None if shape.rank is None else shape
+
+
+_kind: Callable[[str], str] = str
+
+
+def use_dtypes(kind: Callable[[str], str]) -> None:
+    """Have descriptions give element types as another kind of string: TensorFlow's, for `pronghorn run`."""
+    global _kind
+    _kind = kind
 
 
 def dtype_name(dtype: Any) -> str:

@@ -13,6 +13,7 @@ from pronghorn._lazy import nearest_clause
 from pronghorn.graph.user_code import warn
 
 _MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
+_GRAY_SHARES = np.array([9797, 19234, 3737], "int32")  # of 2 ** 15: 0.299, 0.587 and 0.114
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
 
 
@@ -170,6 +171,21 @@ def load_img(
     if color_mode != "grayscale" or image.mode not in ("I;16", "I", "L"):
         image = image.convert(_MODES[color_mode]) if image.mode != _MODES[color_mode] else image
     return image if target_size is None else _resized(image, target_size, interpolation, keep_aspect_ratio)
+
+
+def gray_pixels(path: Any) -> np.ndarray:
+    """Read an image file as levels of gray, as the decoders do with which Keras reads folders of images.
+
+    Those of a JPEG are the luminance that the file holds; those of other colored images are weighted in whole numbers
+    and cut off, where Pillow rounds.
+    """
+    with open(path, "rb") as stream:
+        image = _pillow().open(io.BytesIO(stream.read()))
+    if image.format == "JPEG":
+        image.draft("L", image.size)
+    if image.mode not in ("RGB", "RGBA", "P"):
+        return np.asarray(load_img(path, color_mode="grayscale") if image.mode != "L" else image)
+    return (np.asarray(image.convert("RGB"), "int32") @ _GRAY_SHARES >> 15).astype("uint8")
 
 
 def _resized(image: Any, target_size: tuple[int, int], interpolation: str, keep_aspect_ratio: bool) -> Any:

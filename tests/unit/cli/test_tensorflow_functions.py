@@ -246,3 +246,52 @@ def test_counts_of_rows_are_of_the_type_that_is_asked_for():
 def test_layers_name_their_type_plainly():
     layer = layers.Dense(1, dtype=tf.float16)
     assert type(layer.dtype) is str and type(layer.get_config()["dtype"]["config"]["name"]) is str
+
+
+ROWS_OF_ROWS = submodule("tensorflow.ragged").constant([[[1.0, 2.0], [3.0]], [[4.0]], []])
+
+
+@pytest.mark.parametrize(
+    ("name", "axis", "expected"),
+    [
+        ("sum", 0, [[5, 2], [3]]),
+        ("sum", 1, [[4, 2], [4], []]),
+        ("sum", -1, [[3, 3], [4], []]),
+        ("sum", (0, 1), [8, 2]),
+        ("sum", [1, 2], [6, 4, 0]),
+        ("mean", 0, [[2.5, 2], [3]]),
+        ("mean", 1, [[2, 2], [4], []]),
+        ("max", 0, [[4, 2], [3]]),
+        ("min", 1, [[1, 2], [4], []]),
+        ("prod", 0, [[4, 2], [3]]),
+        ("prod", 1, [[3, 2], [4], []]),
+    ],
+)
+def test_reductions_of_rows_of_rows_as_tensorflow_has_them(name, axis, expected):
+    found = getattr(tf, f"reduce_{name}")(ROWS_OF_ROWS, axis=axis)
+    assert (found.to_list() if hasattr(found, "to_list") else found.tolist()) == expected
+
+
+def test_the_softmax_of_rows_is_along_an_axis_that_is_there():
+    rows = submodule("tensorflow.ragged").constant([[1.0, 1.0], [3.0]])
+    assert nn.softmax(rows, axis=1).to_list() == nn.softmax(rows, axis=-1).to_list() == [[0.5, 0.5], [1.0]]
+    for axis in (0, 2, -3):
+        with pytest.raises(ValueError, match="axis="):
+            nn.softmax(rows, axis=axis)
+
+
+def test_errors_of_functions_say_their_cause():
+    errors, io = submodule("tensorflow.errors"), submodule("tensorflow.io")
+    with pytest.raises(errors.OpError, match="nonexistent") as caught:
+        io.read_file("/nonexistent")
+    assert type(caught.value).__name__ == "NotFoundError" and isinstance(caught.value, errors.NotFoundError)
+    assert caught.value.error_code == errors.NOT_FOUND and "nonexistent" in caught.value.message
+    with pytest.raises(errors.OpError, match="8") as caught:
+        tf.reshape(np.ones(6), (4, 2))
+    assert isinstance(caught.value, errors.InvalidArgumentError) and caught.value.error_code == errors.INVALID_ARGUMENT
+    assert errors.DataLossError(None, None, "x").error_code == errors.DATA_LOSS
+
+
+def test_descriptions_have_types_of_tensorflows():
+    spec = submodule("tensorflow.data").Dataset.from_tensor_slices([1, 2]).element_spec
+    assert spec.dtype.name == "int32" and spec.dtype == tf.int32 and isinstance(spec.dtype, tf.DType)

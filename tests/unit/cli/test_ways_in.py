@@ -301,3 +301,18 @@ def test_a_grid_search_in_two_processes(tmp_path):
     (tmp_path / "script.py").write_text(SEARCH)
     result = python(tmp_path / "script.py")
     assert result.stdout == "['model_kwargs']\n", result.stderr
+
+
+def test_versions_of_packages():
+    result = after_as_keras(
+        """
+        from importlib.metadata import PackageNotFoundError, version
+        import keras, tensorflow as tf
+        print(version("keras") == keras.__version__, version("tensorflow") == tf.__version__, version("numpy") > "1")
+        try:
+            version("kerass")
+        except PackageNotFoundError:
+            print("no such")
+        """
+    )
+    assert result.stdout == "True True True\nno such\n", result.stderr

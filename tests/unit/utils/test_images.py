@@ -284,3 +284,30 @@ def test_images_are_padded_when_they_have_been_resized(tmp_path, extents, row, e
     options["data_format"] = "channels_first"
     (first,) = utils.image_dataset_from_directory(tmp_path, **options)
     np.testing.assert_array_equal(first, np.moveaxis(images, -1, 1))
+
+
+def test_folders_of_gray_images_are_as_tensorflow_decodes_them(tmp_path):
+    colors = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]], [[200, 100, 50], [1, 2, 3], [77, 77, 77]]], "uint8")
+    array = utils.array_to_img(colors, scale=False)
+    array.save(tmp_path / "a.png")
+    array.convert("RGBA").save(tmp_path / "b.png")
+    array.convert("L").save(tmp_path / "c.png")
+    gray = np.kron(np.arange(0, 256, 85), np.ones((8, 8, 1)).T).reshape(8, 32).astype("uint8")
+    utils.array_to_img(np.repeat(gray[:, :, None], 3, 2), scale=False).save(tmp_path / "d.jpg", quality=95)
+
+    def read(size, number):
+        found = utils.image_dataset_from_directory(
+            tmp_path,
+            labels=None,
+            color_mode="grayscale",
+            image_size=size,
+            batch_size=None,
+            shuffle=False,
+            verbose=False,
+        )
+        return np.asarray(list(found)[number])[..., 0]
+
+    wanted = [[76, 149, 29], [124, 1, 77]]  # with the shares 0.299, 0.587 and 0.114, cut off
+    assert read((2, 3), 0).tolist() == read((2, 3), 1).tolist() == wanted
+    assert read((2, 3), 2).tolist() == np.asarray(array.convert("L")).tolist()  # what the file holds
+    assert np.abs(read((8, 32), 3) - gray).max() <= 1

@@ -41,3 +41,13 @@ def test_configurations_come_back():
         layers.Pipeline.from_config({"name": "p"})
     with pytest.raises(ValueError, match="list of layers, got 3 in it"):
         layers.Pipeline([layers.Rescaling(2.0), 3])
+
+
+def test_images_of_integers_stay_such():
+    images = np.arange(48, dtype="uint8").reshape(1, 4, 4, 3)
+    resizing = layers.Resizing(3, 3)
+    for pipeline in (layers.Pipeline([resizing]), layers.Pipeline([layers.Pipeline([resizing])])):
+        found = pipeline(images)
+        assert found.dtype == "uint8"
+        np.testing.assert_array_equal(found.numpy(), resizing(images).numpy())
+    assert layers.Pipeline([layers.CenterCrop(4, 4), resizing])(images).dtype == "float32"

@@ -13,6 +13,7 @@ from pronghorn.layers import settings
 from pronghorn.layers.arguments import ImageArguments, NamedImageArguments
 from pronghorn.layers.call import current_call_context
 from pronghorn.layers.preprocessing.images.base import ImageLayer
+from pronghorn.layers.preprocessing.pipeline import Pipeline
 from pronghorn.ops.image.resizing import METHODS
 from pronghorn.utils.bounding_boxes.formats import columns, convert_format
 from pronghorn.utils.bounding_boxes.moving import clip_to_image_size
@@ -80,8 +81,8 @@ class _Sized(ImageLayer):
 class Resizing(_Sized):
     """Resizes images, in training and in inference.
 
-    Where a program calls the layer itself, on arrays, images of integers stay such, as in Keras; in models, and in what
-    `Dataset.map` calls, they come out in the layer's compute type.
+    Where a program calls the layer itself, or a `Pipeline` of it, on arrays, images of integers stay such, as in Keras;
+    in models, and in what `Dataset.map` calls, they come out in the layer's compute type.
 
     Args:
         height: the new height.
@@ -139,7 +140,9 @@ class Resizing(_Sized):
 
     def _keeps_integers(self) -> bool:
         context = current_call_context()
-        return current_trace() is None and not is_mapping() and context is not None and context.entry_layer is self
+        if context is None or current_trace() is not None or is_mapping():
+            return False
+        return context.entry_layer is self or isinstance(context.entry_layer, Pipeline)
 
     def _taken(self, images: Tensor) -> Tensor:
         return images if is_integer(images.dtype) else super()._taken(images)
