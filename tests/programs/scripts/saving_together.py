@@ -23,7 +23,7 @@ x = np.ones((8, 3), "float32")
 if case == "load":  # the first is slow to write
     write = keras.Sequential.get_config
     if first:
-        keras.Sequential.get_config = lambda self: (time.sleep(2), write(self))[1]
+        keras.Sequential.get_config = lambda self: (time.sleep(0.7), write(self))[1]
     for _ in range(3):
         model.save(folder / "model.keras")
         keras.models.load_model(folder / "model.keras")
