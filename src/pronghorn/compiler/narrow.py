@@ -1,7 +1,8 @@
 """Stage *narrow*: do not compute rows that no pooling window reads.
 
 A 2x2 pool over 11x11 elements reads 10x10 of them. Where only such windows read a value, the value is cut to what they
-read, and the cut is moved up through elementwise operations to the convolution that makes it, which then does less.
+read, and the cut is moved up through elementwise operations to the convolution that makes it, which then does less, or
+to the padding, so that what is padded can be computed in its place.
 """
 
 from __future__ import annotations
@@ -94,6 +95,11 @@ class _Narrower(Rewriter):
             spatial = zip(node.params["padding"], node.params["strides"], out.shape[1:-1], extent[1:-1])
             padding = tuple((low, high - (size - new) * s) for (low, high), s, size, new in spatial)
             return self.add(P.conv, inputs, {**node.params, "padding": padding})
+        if node.prim is P.pad and not any(node.params["interior"]):
+            ends = list(zip(node.params["high"], out.shape, extent))
+            if all(size == new or more >= size - new for more, size, new in ends):  # what is cut off is padding
+                high = tuple(more if size == new else more - (size - new) for more, size, new in ends)
+                return self.add(P.pad, inputs, {**node.params, "high": high})
         whole = self.add(node.prim, inputs, self._params(node))
         return [self._slice(whole[0], extent)]
 

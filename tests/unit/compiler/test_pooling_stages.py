@@ -273,3 +273,36 @@ def test_what_makes_whole_arrays_alone_is_cut_behind_them(made):
     (expected,) = run(traced.graph, [x])
     np.testing.assert_array_equal(run(verify(narrow(traced.graph)), [x])[0], expected)
     np.testing.assert_array_equal(Executable(traced)(x)[0], expected)
+
+
+@pytest.mark.parametrize("high", [0, 1, 3])
+def test_padding_that_no_window_reads_is_not_made(high):
+    """Rows that are read are never taken for padding: with none behind them, the last one is cut off apart."""
+
+    def padded(x):
+        low, fill = (0, 1), P.constant(value=np.zeros((), "float32"))
+        y = P.pad(P.neg(x), fill, low=low, high=(0, high), interior=(0, 0))
+        rows = {"window": (1, 3), "strides": (1, 2), "padding": ((0, 0),) * 2, "dilation": (1, 1)}
+        return [P.window_max(y, **rows)]
+
+    traced = trace(padded, [Aval((BATCH, 12 if high else 11), "float32")])
+    narrowed = verify(narrow(traced.graph))
+    read = next(n.inputs[0] for n in narrowed.nodes if n.prim is P.window_max)
+    assert read.shape[1] == {0: 11, 1: 13, 3: 15}[high]
+    assert read.node.prim is (P.pad if high else P.slice)
+    x = np.random.default_rng(0).normal(size=(3, *traced.graph.inputs[0].shape[1:])).astype("float32")
+    (expected,) = run(traced.graph, [x])
+    np.testing.assert_array_equal(run(narrowed, [x])[0], expected)
+    np.testing.assert_array_equal(Executable(traced)(x)[0], expected)
+
+
+def test_what_is_padded_for_a_pool_is_computed_inside_of_the_padded_array():
+    def fn(x, w):
+        y = ops.relu(ops.conv(x, w, 1, "same"))
+        return [ops.max_pool(ops.pad(y, ((0, 0), (1, 1), (1, 1), (0, 0))), 3, 2), ops.sum(y, (0, 1, 2))]
+
+    shapes = (BATCH, 24, 24, 3), (3, 3, 3, 32)
+    graph = rewrite(trace(fn, [Aval(shape, "float32") for shape in shapes]).graph, host_target())
+    program = lower(graph, host_target())
+    assert any(value.shape[1:] == (24, 24, 32) for kernel in program.kernels for value in kernel.writes)
+    assert not any(value.shape[1:] == (25, 25, 32) for kernel in program.kernels for value in kernel.writes)
