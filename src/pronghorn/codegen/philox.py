@@ -15,6 +15,7 @@ __all__ = ["emit_philox", "emit_random_bits"]
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 _ROUNDS = 10
+_FIRST, _LAST = 1, 2  # rounds outside of the loop
 _LOW = 0xFFFFFFFF
 
 
@@ -49,17 +50,28 @@ def emit_philox(
     instruction (``pmuludq``), which ignores the upper halves as well. The key's words are i32 scalars.
     """
     wide = vec("i64", lanes)
-    keys = [_key(fb, word, lanes) for word in key]
-    # Written out, the rounds are ten times the code and no faster: a processor works on several blocks anyway.
-    with fb.loop_carry(0, _ROUNDS, [(wide, word) for word in (*counter, *keys)]) as loop:
-        c0, c1, c2, c3, k0, k1 = loop.carried
-        product0, product1 = _product(fb, c0, 0, wide), _product(fb, c2, 1, wide)
-        high0, high1 = (fb.op("lshr", wide, p, literal(32, wide)) for p in (product0, product1))
-        c0 = fb.op("xor", wide, fb.op("xor", wide, high1, c1), k0)
-        c2 = fb.op("xor", wide, fb.op("xor", wide, high0, c3), k1)
-        following = [fb.op("add", wide, k, literal(step, wide)) for k, step in zip((k0, k1), _WEYL)]
-        loop.following.extend([c0, product1, c2, product0, *following])
-    return loop.results[0], loop.results[1], loop.results[2], loop.results[3]
+    words = [*counter, *(_key(fb, word, lanes) for word in key)]
+    # Written out, all rounds are ten times the code and no faster: a processor works on several blocks anyway. But of
+    # the first and the last two, much is for nothing where words of the counter are 0, or one word is wanted.
+    for _ in range(_FIRST):
+        words = _round(fb, words, wide)
+    with fb.loop_carry(0, _ROUNDS - _FIRST - _LAST, [(wide, word) for word in words]) as loop:
+        loop.following.extend(_round(fb, loop.carried, wide))
+    words = loop.results
+    for _ in range(_LAST):
+        words = _round(fb, words, wide)
+    return words[0], words[1], words[2], words[3]
+
+
+def _round(fb: FunctionBuilder, words: Sequence[str], wide: str) -> list[str]:
+    """The words of blocks and the key's after one more round."""
+    c0, c1, c2, c3, k0, k1 = words
+    product0, product1 = _product(fb, c0, 0, wide), _product(fb, c2, 1, wide)
+    high0, high1 = (fb.op("lshr", wide, p, literal(32, wide)) for p in (product0, product1))
+    c0 = fb.op("xor", wide, fb.op("xor", wide, high1, c1), k0)
+    c2 = fb.op("xor", wide, fb.op("xor", wide, high0, c3), k1)
+    following = [fb.op("add", wide, k, literal(step, wide)) for k, step in zip((k0, k1), _WEYL)]
+    return [c0, product1, c2, product0, *following]
 
 
 def _key(fb: FunctionBuilder, word: Operand, lanes: int) -> str:

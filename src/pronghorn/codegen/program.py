@@ -27,6 +27,7 @@ from pronghorn.codegen.row_loops import LoopParts, RowBlocks, ahead, blocks_of, 
 from pronghorn.codegen.step import StepEmitter, is_special
 from pronghorn.codegen.walker import taken
 from pronghorn.compiler.kernels import Kernel, Program
+from pronghorn.compiler.outputs import overwriting
 from pronghorn.compiler.schedule import copy_kernel
 from pronghorn.compiler.stages import lower
 from pronghorn.graph import dtypes
@@ -44,6 +45,7 @@ class ProgramEmitter(StepEmitter):
     def run(self) -> Emitted:
         """Everything."""
         fb = self.fb
+        self.places: dict[Kernel, tuple[Program, int]] = {}  # of loops, in their programs
         self.decisions = fb.alloca("i64")
         fb.store("i64", 0, self.decisions)
         self.lost = fb.label("lost")
@@ -75,6 +77,10 @@ class ProgramEmitter(StepEmitter):
         with fb.loop(0, fb.load("i64", fb.gep("i64", "%args", 3))) as i:
             fb.store("i64", fb.load("i64", fb.gep("i64", source, i)), fb.gep("i64", target, i))
 
+    def _adopt(self, program: Program) -> None:
+        super()._adopt(program)
+        self.places |= {kernel: (program, at) for at, kernel in enumerate(program.kernels) if is_special(kernel)}
+
     def _program(self, program: Program) -> None:
         self._adopt(program)
         for kernel in program.kernels:
@@ -84,7 +90,7 @@ class ProgramEmitter(StepEmitter):
         if node.prim.family == "linalg":
             self._host_call(kernel, node)
         elif node.prim.name == "scan":
-            self._scan(node)
+            self._scan(kernel, node)
         elif node.prim.name == "while_loop":
             self._while(node)
         else:
@@ -171,12 +177,27 @@ class ProgramEmitter(StepEmitter):
             if root in self.out.lifetimes:
                 self.out.lifetimes[root].extend(first)
 
-    def _scan(self, node: Node) -> None:
+    def _is_left(self, kernel: Kernel, memory: Value, value: Value) -> bool:
+        """Whether ``memory``, which a loop or branch reads, is a temporary of its program that nobody needs behind it,
+        and holds as much as ``value``."""
+        if memory in self.external or memory in self.out.constants:
+            return False
+        if (product(memory.shape), memory.dtype) != (product(value.shape), value.dtype):
+            return False
+        program, number = self.places[kernel]
+        made, behind = program.kernels[:number], program.kernels[number + 1 :]
+        needed = {v for later in behind for v in later.reads}.union(program.graph.outputs)
+        return memory in self._roots({v for k in made for v in k.writes}) and memory not in self._roots(needed)
+
+    def _scan(self, kernel: Kernel, node: Node) -> None:
         p = node.params
         body, nc, nk = p["body"], p["num_consts"], p["num_carry"]
         operands = [self.tables.root(v) for v in node.inputs]
         constants = dict(zip(body.inputs[:nc], operands[:nc]))
         program, outputs = self._nested(body, constants)
+        updates = zip(outputs[:nk], body.inputs[nc : nc + nk])
+        in_place = overwriting(program, [(new, old) for new, old in updates if self.tables.root(new) is new])
+        self.tables.aliases.update(in_place)
         loop = LoopParts(
             body=body,
             length=p["length"],
@@ -200,8 +221,13 @@ class ProgramEmitter(StepEmitter):
             if blocks is not None:
                 self._scan_by_rows(loop, blocks, p["reverse"])
                 return
+        for v, new, start, end in zip(loop.carry, outputs, loop.start, loop.end):
+            if in_place.get(new) is v and self.tables.root(end) is end:
+                self.tables.aliases[v] = end
+                if operands.count(start) == 1 and end not in self.external and self._is_left(kernel, start, end):
+                    self.tables.aliases[end] = start
         for v, start in zip(loop.carry, loop.start):
-            self._kernel(copy_kernel(start, v))
+            self._copy(start, v)
         first_epoch = self.epoch
         with self._region(loop.length), self._steps(loop.length, p["reverse"]) as t:
             for v, whole in loop.moving:
@@ -215,7 +241,7 @@ class ProgramEmitter(StepEmitter):
                 self._swap(a, b)
         self._keep([*loop.carry, *outputs[:nk], *operands, *node.outputs[nk:], *kept], first_epoch)
         for v, final in zip(loop.carry, loop.end):
-            self._kernel(copy_kernel(v, final))
+            self._copy(v, final)
 
     def _scan_by_rows(self, loop: LoopParts, blocks: RowBlocks, reverse: bool) -> None:
         """All steps of a loop for a block of rows at a time, each block a grain."""
@@ -291,6 +317,8 @@ class ProgramEmitter(StepEmitter):
         fb.store("ptr", fb.gep("i8", whole, fb.add(fb.mul(t, row), offset)), self._slot_address(part))
 
     def _swap(self, a: Value, b: Value) -> None:
+        if self.tables.root(a) is self.tables.root(b):
+            return
         fb = self.fb
         pa, pb = fb.load("ptr", self._slot_address(a)), fb.load("ptr", self._slot_address(b))
         fb.store("ptr", pb, self._slot_address(a))

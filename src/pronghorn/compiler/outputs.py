@@ -29,7 +29,6 @@ def place_outputs(program: Program, num_results: int, variables: Sequence[Value]
     graph = program.graph
     roots = [program.aliases.get(v, v) for v in graph.outputs]
     made_by = {program.aliases.get(v, v): k for k in program.kernels for v in k.writes}
-    in_parts = {program.aliases[v] for k in program.kernels for v in k.writes if v in program.aliases}
     first: list[Kernel] = []  # copies of old values, before anything is overwritten
     last: list[Kernel] = []
 
@@ -43,16 +42,8 @@ def place_outputs(program: Program, num_results: int, variables: Sequence[Value]
     updates = [(r, v) for r, v in zip(roots[num_results:], variables) if r is not v]
     updates = [(copied(r, first) if r in olds else r, v) for r, v in updates]
     kernels = [*first, *program.kernels]
-    order = {kernel: at for at, kernel in enumerate(kernels)}
-    last_read = {v: at for at, kernel in enumerate(kernels) for v in kernel.reads}
-    in_place: dict[Value, Value] = {}
-    for root, variable in updates:
-        kernel = made_by.get(root)
-        is_last = kernel is not None and last_read.get(variable, -1) <= order[kernel] and root not in in_parts
-        if kernel is not None and is_last and root not in in_place and _may_overwrite(kernel, root, variable):
-            in_place[root] = variable
-        else:
-            last.append(copy_kernel(root, variable))
+    in_place = overwriting(Program(graph, kernels, program.aliases), updates)
+    last += [copy_kernel(root, variable) for root, variable in updates if in_place.get(root) is not variable]
     taken: set[Value] = set(in_place)
     for i, result in enumerate(results):
         if result in taken:
@@ -61,6 +52,26 @@ def place_outputs(program: Program, num_results: int, variables: Sequence[Value]
     # what is copied out of a variable's memory must be there before another copy changes it: none does, as each
     # variable is written once
     return Program(graph, [*kernels, *last], {**program.aliases, **in_place}), results
+
+
+def overwriting(program: Program, updates: Sequence[tuple[Value, Value]]) -> dict[Value, Value]:
+    """Which new values may lie where the old ones do, since the kernel that makes one is the last to look at the old.
+
+    Args:
+        program: it.
+        updates: new values (memory of the program's own) and the old ones, each of which is given once.
+    """
+    made_by = {program.aliases.get(v, v): k for k in program.kernels for v in k.writes}
+    in_parts = {program.aliases[v] for k in program.kernels for v in k.writes if v in program.aliases}
+    order = {kernel: at for at, kernel in enumerate(program.kernels)}
+    last_read = {v: at for at, kernel in enumerate(program.kernels) for v in kernel.reads}
+    in_place: dict[Value, Value] = {}
+    for new, old in updates:
+        kernel = made_by.get(new)
+        is_last = kernel is not None and last_read.get(old, -1) <= order[kernel] and new not in in_parts
+        if kernel is not None and is_last and new not in in_place and _may_overwrite(kernel, new, old):
+            in_place[new] = old
+    return in_place
 
 
 def _may_overwrite(kernel: Kernel, root: Value, variable: Value) -> bool:
