@@ -12,6 +12,10 @@ import pronghorn
 from pronghorn._absent import instead_of
 
 _DENSE = "`sparse=True` is accepted and gives the same results, in dense arrays"
+_RAGGED = (
+    f"{_DENSE}; of `ragged=True`, compiled steps take rows padded to the longest of the batch, or of all where `x` is "
+    "one `RaggedTensor`: each such length is compiled once, and `to_tensor()` is as wide"
+)
 
 _DATASET = "gives a pronghorn.data.Dataset unless `format` asks for another"
 _FLASH = "recorded; the compiler decides how attention is computed"
@@ -19,8 +23,8 @@ _ONE_DEVICE = "there is one device, the CPU"
 
 #: Name without "keras." to what is missing.
 PARTLY: dict[str, str] = {
-    "KerasTensor": _DENSE,
-    "Input": _DENSE,
+    "KerasTensor": _RAGGED,
+    "Input": _RAGGED,
     "device": _ONE_DEVICE,
     "config.disable_flash_attention": _FLASH,
     "config.enable_flash_attention": _FLASH,
@@ -28,8 +32,8 @@ PARTLY: dict[str, str] = {
     "layers.CategoryEncoding": _DENSE,
     "layers.HashedCrossing": _DENSE,
     "layers.Hashing": _DENSE,
-    "layers.Input": _DENSE,
-    "layers.InputLayer": _DENSE,
+    "layers.Input": _RAGGED,
+    "layers.InputLayer": _RAGGED,
     "layers.IntegerLookup": _DENSE,
     "layers.StringLookup": _DENSE,
     "layers.TextVectorization": _DENSE,

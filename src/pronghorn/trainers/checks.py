@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import config, tree
+from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph import dtypes, strings
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor, as_tensor
@@ -179,6 +180,12 @@ def check_labels(loss: Any, labels: Any, spec: Any) -> None:
         labels: nested arrays.
         spec: the outputs as KerasTensors.
     """
+    for rows in tree.flatten(labels):
+        if isinstance(rows, RaggedTensor):
+            raise ValueError(
+                f"The targets are rows of different lengths, of shape {rows.shape}, but losses compare arrays. Pad "
+                "them to one length, with x.to_tensor(), and say by sample weights of 0 what is padding."
+            )
     targets = tree.map_structure(lambda a: None if a is None else KerasTensor((None, *a.shape[1:]), _dtype(a)), labels)
     if not loss.built:
         loss.build(targets, spec)

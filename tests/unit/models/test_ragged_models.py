@@ -118,6 +118,13 @@ def test_predictions_of_rows():
     assert model.predict(np.array([[1, 2]]), verbose=0).shape == (1, 2, 2)
 
 
+def test_copies():
+    for model in (_average(), Sequential([Input((None,), ragged=True, dtype="int32"), layers.Embedding(30, 2)])):
+        assert pronghorn.models.clone_model(model).inputs[0].ragged
+    sparse = Sequential([Input((5,), sparse=True), layers.Dense(2)])
+    assert pronghorn.models.clone_model(sparse).inputs[0].sparse
+
+
 def test_saving(tmp_path):
     model = _average()
     model.save(tmp_path / "model.keras")
@@ -142,6 +149,8 @@ def test_what_there_is_not():
     model = compiled(_average())
     with pytest.raises(ValueError, match="pad_sequences|to_tensor"):
         model.fit(X, X, verbose=0)
+    with pytest.raises(ValueError, match=r"targets are rows.*to_tensor"):
+        model.fit(data.Dataset.from_tensor_slices((X, X)).batch(8), verbose=0)
     with pytest.raises(ValueError, match=r"StringLookup"):
         model.predict(RaggedTensor.of([["a"], []]), verbose=0)
     with pytest.raises(ValueError, match=r"expected shape=\(None, None\)"):
