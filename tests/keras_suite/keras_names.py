@@ -132,7 +132,8 @@ class PublicNames:
             for namespace, value in found:
                 if namespace == wanted:
                     return value
-        return found[0][1]
+        # The order of what is left is that of imports: a namespace called as one of the module's folders comes first.
+        return next((value for namespace, value in found if namespace.rpartition(".")[2] in parts), found[0][1])
 
 
 def path_of(module: str) -> list[str]:
