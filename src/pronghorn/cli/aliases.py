@@ -141,9 +141,10 @@ class _AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def find_distributions(self, context: Any = None) -> Iterator[importlib.metadata.Distribution]:
         """What `importlib.metadata` tells of Keras and TensorFlow, whose versions scripts print and compare."""
-        version = {"keras": KERAS_API_VERSION, "tensorflow": TENSORFLOW_VERSION}.get(getattr(context, "name", None))
-        if version is not None and context.name in self.tops and list(context.path) == sys.path:
-            yield _Package(context.name, version)
+        name = str(getattr(context, "name", None)).lower()
+        version = {"keras": KERAS_API_VERSION, "tensorflow": TENSORFLOW_VERSION}.get(name)
+        if version is not None and name in self.tops and list(context.path) == sys.path:
+            yield _Package(name, version)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         if spec.name in _PREFIXES:

@@ -93,8 +93,8 @@ def with_causes(function: Callable[..., Any]) -> Callable[..., Any]:
     >>> try:
     ...     with_causes(open)("/there/is/none")
     ... except OpError as error:
-    ...     print(type(error).__name__, error.error_code, isinstance(error, FileNotFoundError))
-    NotFoundError 5 True
+    ...     print(type(error).__name__, error.error_code, isinstance(error, FileNotFoundError), error.filename)
+    NotFoundError 5 True /there/is/none
     """
 
     @functools.wraps(function)
@@ -105,7 +105,9 @@ def with_causes(function: Callable[..., Any]) -> Callable[..., Any]:
             cause = _OF_FUNCTIONS.get(type(error))
             if cause is None:
                 raise
-            raised = cause(None, None, str(error)).with_traceback(error.__traceback__)
+            raised: Any = cause(None, None, str(error)).with_traceback(error.__traceback__)
+            if isinstance(error, OSError) and error.errno is not None:
+                raised.errno, raised.strerror, raised.filename = error.errno, error.strerror, error.filename
         raise raised
 
     return wrapper

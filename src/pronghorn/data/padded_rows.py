@@ -7,17 +7,17 @@ from typing import Any, NoReturn
 import numpy as np
 
 from pronghorn import ops
-from pronghorn.data.ragged import RaggedTensor
+from pronghorn.data.ragged import RaggedTensor, taken
 from pronghorn.data.tensor_spec import TensorShape, dtype_name
 from pronghorn.graph import dtypes
-from pronghorn.graph.tensor import Tensor
 
 
 class PaddedRows(RaggedTensor):
     """Rows of different lengths as an array of the longest's length, and how long each is.
 
-    A compiled step has its arrays so, since it knows extents and no values; what stands behind the end of a row is of
-    no meaning.
+    A compiled step has its arrays so, since it knows extents and no values. Behind the end of a row stands its last
+    value once more, or, of an empty one, another row's: what a function makes of these has no meaning, but is finite
+    where it is for the data. So are its gradients there, of which zero times infinity would spoil all.
 
     Args:
         padded: `[rows, longest, ...]`.
@@ -50,7 +50,10 @@ class PaddedRows(RaggedTensor):
                     else "Make an array of it first, with x.to_tensor()."
                 )
             )
-        return cls(rows.to_tensor(), ops.convert_to_tensor(np.diff(rows.splits).astype("int32")))
+        lengths, values = np.diff(rows.splits), rows.flat_values
+        columns = np.minimum(np.arange(lengths.max(initial=0)), np.maximum(lengths[:, None] - 1, 0))
+        places = np.minimum(columns + rows.splits[:-1, None], len(values) - 1)
+        return cls(taken(values, places), ops.convert_to_tensor(lengths.astype("int32")))
 
     def flattened(self) -> RaggedTensor:
         """Return a `RaggedTensor` of the values one after the other, which have to be known."""
@@ -79,6 +82,10 @@ class PaddedRows(RaggedTensor):
     def ragged_rank(self) -> int:
         """One: rows have no rows."""
         return 1
+
+    @property
+    def _count(self) -> Any:
+        return self.lengths.shape[0]
 
     def row_lengths(self, axis: int = 1, name: Any = None) -> Any:
         """Return the lengths of the rows."""
@@ -125,9 +132,7 @@ class PaddedRows(RaggedTensor):
                 if not self.same_rows(x):
                     raise ValueError(_OTHER_ROWS)
                 return x.padded
-            if isinstance(x, Tensor) and len(x.shape) == 2 and x.shape[0] == self.lengths.shape[0] != 1:
-                return self._of_each(x) if len(self.padded.shape) > 2 else x
-            return x
+            return x  # also an array with an entry for each row, which is broadcast as it is
 
         return PaddedRows(op(*map(padded, args), **{k: padded(v) for k, v in kwargs.items()}), self.lengths)
 

@@ -361,11 +361,31 @@ class RaggedTensor:
                 if not self.same_rows(x):
                     raise ValueError(f"RaggedTensors whose rows differ in length: {self.shape} and {x.shape}.")
                 return x.flat_values
-            if isinstance(x, Tensor | np.ndarray) and len(x.shape) == 2 and x.shape == (len(self), 1):
-                return taken(values_of(x[:, 0]), self._rows())
-            return x
+            return taken(values_of(x[:, 0]), self._rows()) if self._has_entry_each(x) else x
 
         return self.with_flat_values(op(*map(flat, args), **{key: flat(value) for key, value in kwargs.items()}))
+
+    @property
+    def _count(self) -> Any:
+        """How many rows there are."""
+        return len(self)
+
+    def _has_entry_each(self, x: Any) -> bool:
+        """Whether this is an array with an entry for each row."""
+        shape = tuple(x.shape) if isinstance(x, Tensor | np.ndarray) else ()
+        return self.ragged_rank == 1 and len(shape) == self.ndim and shape[:2] == (self._count, 1)
+
+    def _check_beside(self, x: Any) -> None:
+        """Raise an error for an array that has neither an entry for each row nor is broadcast to each value."""
+        if not isinstance(x, Tensor | np.ndarray) or self._has_entry_each(x):
+            return
+        own = self.ndim - 1 - self.ragged_rank
+        if any(extent != 1 for extent in x.shape[: max(len(x.shape) - own, 0)]):
+            raise ValueError(
+                f"Rows of different lengths, of shape {self.shape}, meet an array of shape {tuple(x.shape)}. It may "
+                f"have the shape of a value, {tuple(self.shape[1 + self.ragged_rank :])}, or an entry for each row, as "
+                "one of shape (rows, 1) has for rows of numbers."
+            )
 
     def __repr__(self) -> str:
         return f"<tf.RaggedTensor {self.to_list()}>"
@@ -451,6 +471,8 @@ def map_flat_values(op: Any, *args: Any, **kwargs: Any) -> Any:
 
 def _operator(method: Any) -> Any:
     def operator(self: RaggedTensor, *others: Any) -> Any:
+        for other in others:
+            self._check_beside(other)
         return map_flat_values(lambda x, *rest: method(x, *rest), self, *others)
 
     return operator

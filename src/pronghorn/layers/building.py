@@ -199,7 +199,7 @@ def naming_containers(layer: Layer, inputs: Any) -> Iterator[None]:
         ) from error
 
 
-def _is_users(layer: Layer) -> bool:
+def is_users(layer: Layer) -> bool:
     """Whether what a layer computes is written by the user."""
     return type(layer).call.__module__.partition(".")[0] != __name__.partition(".")[0]
 
@@ -209,7 +209,7 @@ def check_positional(layer: Layer, args: tuple[Any, ...]) -> bool:
     has_rows = False
     for value in tree.flatten(args):
         if holds_text(value) and not isinstance(value, str):
-            if layer._takes_text or _is_users(layer) or any(layer._flatten_layers(include_self=False)):
+            if layer._takes_text or is_users(layer) or any(layer._flatten_layers(include_self=False)):
                 continue  # a function of the user's, or one of the layers inside, makes numbers of it
             raise ValueError(
                 f"Layer {layer.name!r} ({type(layer).__name__}) takes numbers, got strings of shape "
@@ -218,7 +218,7 @@ def check_positional(layer: Layer, args: tuple[Any, ...]) -> bool:
             )
         if value is not None and not isinstance(value, calls.TENSORS):
             if isinstance(value, RaggedTensor):
-                has_rows = not takes_whole(layer, _is_users(layer))
+                has_rows = not takes_whole(layer, is_users(layer))
                 continue
             raise ValueError(
                 f"Layer {layer.name!r} ({type(layer).__name__}): arguments without a name are its inputs, which are "

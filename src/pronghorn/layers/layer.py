@@ -25,6 +25,7 @@ from pronghorn.layers.building import (
     check_positional,
     input_shape_argument,
     is_default,
+    is_users,
     naming_containers,
     overrides_get_config,
     replace_training,
@@ -38,7 +39,7 @@ from pronghorn.layers.building import (
 from pronghorn.layers.input_spec import InputSpec, assert_input_compatibility
 from pronghorn.layers.own_code import state_of_call
 from pronghorn.layers.quantization.requests import QuantizationRequests
-from pronghorn.layers.rows import call_on_rows
+from pronghorn.layers.rows import call_on_rows, infer_spec_on_rows, spec_of_rows
 from pronghorn.layers.state import StatefulOperation
 from pronghorn.saving import deserialize_keras_object
 from pronghorn.symbolic.infer import infer_spec
@@ -516,7 +517,7 @@ class Layer(QuantizationRequests, StatefulOperation):
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
         with self._keeping_losses():
             seen, named = self._as_call_sees(args, kwargs) if self._convert_input_args else (args, kwargs)
-            return self.compute_output_spec(*seen, **named)
+            return spec_of_rows(self, seen, self.compute_output_spec(*seen, **named))
 
     def _recorded(self, spec: calls.CallSpec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The keyword arguments that a model keeps of this symbolic call.
@@ -537,7 +538,7 @@ class Layer(QuantizationRequests, StatefulOperation):
         def seen(x: Any) -> Any:
             if not isinstance(x, KerasTensor) or not self.autocast or not dtypes.is_float(x.dtype) or x.dtype == dtype:
                 return x
-            return KerasTensor(x.shape, dtype=dtype)
+            return KerasTensor(x.shape, dtype=dtype, ragged=x.ragged)
 
         with KeepingMasks(args, kwargs) as keep:
             return keep(tree.map_structure(seen, args), tree.map_structure(seen, kwargs))
@@ -572,7 +573,8 @@ class Layer(QuantizationRequests, StatefulOperation):
                 args, kwargs = self._convert_arguments(args, kwargs) if self._convert_input_args else (args, kwargs)
                 return self._run_call(*args, **kwargs)
 
-            return infer_spec(converted, args, kwargs)
+            infer = infer_spec_on_rows if is_users(self) else infer_spec
+            return infer(converted, args, kwargs)
         spec = calls.CallSpec(calls.parameters_of(self.call), args, kwargs)
         shapes = shape_arguments(self.compute_output_shape, spec.shapes())
         output_shape = self.compute_output_shape(**shapes)

@@ -72,8 +72,9 @@ def _int_type(x: int) -> str:
 def _array_of(x: Any) -> np.ndarray:
     if x is None:
         raise ValueError("None is no array: an op got None where it needs an array or a number.")
+    x = without_framework(x)
     try:
-        array = np.asarray(without_framework(x))
+        array = np.asarray(x)
     except ValueError as error:
         raise ValueError(
             f"A {type(x).__name__} whose parts differ in shape cannot become one array ({error}). Pad the parts to "

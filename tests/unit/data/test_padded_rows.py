@@ -56,6 +56,28 @@ def test_reductions(name):
     assert rows_of().reduced(name, keepdims=True).shape == (3, 1)
 
 
+def test_behind_the_end_of_a_row_stand_values_of_the_data():
+    padded = PaddedRows.of(RaggedTensor.of(ROWS)).padded
+    assert padded.tolist() == [[1, -2, 3], [4, 4, 4], [4, 4, 4]]
+    assert PaddedRows.of(RaggedTensor.of([[5], [], [6, 7], []])).padded.tolist() == [[5, 5], [6, 6], [6, 7], [7, 7]]
+
+
+@pytest.mark.parametrize("kind", [RaggedTensor, PaddedRows])
+def test_arrays_beside_rows(kind):
+    vectors = RaggedTensor.from_row_lengths(np.arange(8.0).reshape(4, 2), [1, 3])
+    rows = PaddedRows.of(vectors) if kind is PaddedRows else vectors
+
+    def product(x):
+        found = rows * ops.convert_to_tensor(np.asarray(x, "float64"))
+        return (found.flattened() if kind is PaddedRows else found).to_list()
+
+    assert product([1, 10]) == product([[1, 10]]) == [[[0, 10]], [[2, 30], [4, 50], [6, 70]]]
+    assert product([[[1]], [[10]]]) == [[[0, 1]], [[20, 30], [40, 50], [60, 70]]]
+    for other in (np.ones((2, 2)), np.ones((2, 1)), np.ones((2, 3, 2))):
+        with pytest.raises(ValueError, match=r"meet an array of shape \(2, .*shape of a value, \(2,\)"):
+            product(other)
+
+
 def test_of_conditions():
     rows = rows_of()
     assert (rows > 0).reduced("any").tolist() == [True, False, True]

@@ -76,7 +76,15 @@ def test_batch_statistics_are_of_the_values_alone():
         (layers.BatchNormalization(axis=1), ROWS, r"BatchNormalization.*axis=1"),
         (layers.Concatenate(axis=1), [ROWS, ROWS], r"Concatenate.*axis=1"),
         (layers.Softmax(), RaggedTensor.of([[1.0], []]), r"Softmax.*axis=-1"),
+        (layers.Activation("softmax"), RaggedTensor.of([[1.0], []]), r"Activation.*axis=-1"),
+        (layers.GlobalAveragePooling1D(data_format="channels_first"), ROWS, r"data_format='channels_first'"),
+        (layers.GlobalMaxPooling1D(data_format="channels_first"), ROWS, r"data_format='channels_first'"),
         (layers.Add(), [ROWS, RaggedTensor.from_row_lengths(VALUES, [1, 3, 2])], r"Add.*with others.*same lengths"),
+        (
+            layers.Add(),
+            [ROWS, ROWS.with_flat_values(VALUES[:, 0])],
+            r"Add.*with others.*as many axes",
+        ),
         (layers.Add(), [ROWS, ops.ones((3, 3, 2))], r"Add.*with an array of shape \(3, 3, 2\)"),
     ],
 )
@@ -93,6 +101,28 @@ def test_layers_of_ones_own_get_rows_as_they_are():
     wanted = [np.sum(row.numpy(), axis=0) for row in ROWS]
     np.testing.assert_allclose(Total()(ROWS).numpy(), wanted, rtol=1e-5)
     np.testing.assert_allclose(layers.Lambda(lambda x: ops.sum(x.to_tensor(), axis=1))(ROWS).numpy(), wanted, rtol=1e-5)
+
+
+def test_functions_of_ones_own_get_rows_as_they_are():
+    numbers = RaggedTensor.of([[1.0, 2.0, 3.0], [5.0]])
+
+    class Centred(layers.Activation):
+        def call(self, x):
+            return x - ops.expand_dims(ops.sum(x.to_tensor(), axis=1) / ops.cast(x.row_lengths(), "float32"), 1)
+
+    assert Centred("relu")(numbers).to_list() == [[-1, 0, 1], [0]]
+    assert layers.Activation(lambda x: x * 2.0)(numbers).to_list() == [[2, 4, 6], [10]]
+    assert layers.Activation("relu")(numbers).to_list() == numbers.to_list()
+
+
+def test_softmax_of_vectors():
+    found = layers.Activation("softmax")(ROWS).flat_values.numpy()
+    np.testing.assert_allclose(found, layers.Softmax()(VALUES).numpy(), rtol=1e-6)
+
+
+def test_an_infinity_counts_for_its_own_row_alone():
+    rows = RaggedTensor.from_row_lengths(np.array([[1.0], [np.inf], [3.0], [5.0]], "float32"), [2, 1, 1])
+    assert layers.GlobalAveragePooling1D()(rows).tolist() == [[np.inf], [3], [5]]
 
 
 def test_gradients():

@@ -118,6 +118,58 @@ def test_predictions_of_rows():
     assert model.predict(np.array([[1, 2]]), verbose=0).shape == (1, 2, 2)
 
 
+class Inverse(layers.Layer):
+    """One over numbers, which is not finite for the zeros of padding."""
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(), initializer="ones")
+
+    def call(self, x):
+        return 1.0 / (x * self.scale)
+
+
+@pytest.mark.parametrize("pooling", [layers.GlobalAveragePooling1D, layers.GlobalMaxPooling1D])
+def test_functions_that_are_not_finite_at_zero(pooling):
+    values = np.random.default_rng(2).uniform(0.5, 2, (10, 4)).astype("float32")
+    rows, y = RaggedTensor.from_row_lengths(values, [1, 4, 2, 2, 1]), np.ones((5, 1))
+    found = []
+    for run_eagerly in (False, True):
+        x = Input((None, 4), ragged=True)
+        model = Model(x, layers.Dense(1, kernel_initializer="ones")(pooling()(Inverse()(x))))
+        model.compile("sgd", "mse", run_eagerly=run_eagerly)
+        history = model.fit(rows, y, epochs=3, batch_size=2, shuffle=False, verbose=0).history["loss"]
+        found.append([*history, *model.predict(rows, verbose=0)[:, 0]])
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(*found, rtol=1e-4)
+
+
+def test_layers_of_ones_own_among_others():
+    class Greatest(layers.Layer):
+        def call(self, x):
+            return ops.max(x.to_tensor(-1e9), axis=1) * ops.cast(ops.expand_dims(x.row_lengths(), 1), x.dtype)
+
+    class Half(layers.Layer):
+        def call(self, x):
+            return x * 0.5
+
+    x = Input((None, 2), ragged=True)
+    half = Half()(layers.ReLU()(x))
+    model = Model(x, [half, Greatest()(half)])
+    assert half.ragged and not model.outputs[1].ragged and model.outputs[1].shape == (None, 2)
+    rows = RaggedTensor.from_row_lengths(np.arange(6, dtype="float32").reshape(3, 2), [2, 1])
+    halves, greatest = model.predict(rows, verbose=0)
+    assert halves.to_list() == [[[0, 0.5], [1, 1.5]], [[2, 2.5]]] and greatest.tolist() == [[2, 3], [2, 2.5]]
+
+
+def test_no_mask_of_rows():
+    x = Input((None,), dtype="int32", ragged=True)
+    table = layers.Embedding(3, 2, mask_zero=True)
+    model = Model(x, layers.GlobalAveragePooling1D()(table(x)))
+    rows = RaggedTensor.of([[0, 1, 2], [0, 0]])
+    vectors = table.embeddings.numpy()
+    np.testing.assert_allclose(model.predict(rows, verbose=0), [vectors.mean(axis=0), vectors[0]], rtol=1e-6)
+
+
 def test_copies():
     for model in (_average(), Sequential([Input((None,), ragged=True, dtype="int32"), layers.Embedding(30, 2)])):
         assert pronghorn.models.clone_model(model).inputs[0].ragged

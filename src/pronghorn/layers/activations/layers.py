@@ -36,17 +36,24 @@ class Activation(_Elementwise):
     [0.0, 2.0]
     """
 
-    _takes_rows = rows.EACH
-
     def __init__(self, activation: Any, **kwargs: Unpack[LayerArguments]) -> None:
         super().__init__(**kwargs)
         settings.take(self, activation=activation)
+        self._takes_rows = _of_rows(self.activation)
 
     def call(self, inputs: Any) -> Any:
         return self.activation(inputs)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **settings.give(self, "activation")}
+
+
+def _of_rows(activation: Any) -> str:
+    """What a function makes of rows of different lengths: one of the caller's own gets them whole."""
+    if activation in (activations.glu, activations.log_softmax, activations.softmax, activations.sparsemax):
+        return rows.LAST
+    is_ours = getattr(activations, getattr(activation, "__name__", ""), None) is activation
+    return rows.EACH if is_ours else rows.WHOLE
 
 
 def _not_negative(layer: str, name: str, value: Any, optional: bool = False) -> None:

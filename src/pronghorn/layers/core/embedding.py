@@ -27,7 +27,7 @@ class Embedding(Quantizable, LoraKernel, Layer):
     and when `fit`, `evaluate` or `predict` begins with arrays for a model whose input the layer is called on. Inside
     of compiled code they count as the nearest row that there is.
 
-    For a `data.RaggedTensor` of indices it gives such rows of vectors.
+    For a `data.RaggedTensor` of indices it gives such rows of vectors, and no mask: nothing is padded.
 
     Args:
         input_dim: how many rows the table has: the largest index plus one.
@@ -166,7 +166,7 @@ class Embedding(Quantizable, LoraKernel, Layer):
         return ops.cast(ops.add(rows, (self.lora_alpha / self.lora_rank) * update), self.compute_dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        return ops.not_equal(inputs, 0) if self.mask_zero else None
+        return ops.not_equal(inputs, 0) if self.mask_zero and not getattr(inputs, "ragged", False) else None
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape, self.output_dim)

@@ -13,7 +13,6 @@ from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.layer import Layer
 from pronghorn.saving import deserialize_keras_object, serialization, serialize_keras_object
 from pronghorn.saving.registration import get_registered_object
-from pronghorn.symbolic.infer import infer_spec
 from pronghorn.symbolic.keras_tensor import KerasTensor
 
 
@@ -124,7 +123,7 @@ class Lambda(Layer):
 
 
 def _infer(layer: Lambda, inputs: Any) -> Any:
-    return infer_spec(layer._run_call, (inputs,))
+    return rows.infer_spec_on_rows(layer._run_call, (inputs,), {})
 
 
 def _batch(input_shape: Any) -> Any:

@@ -272,7 +272,9 @@ class TextVectorization(StringLayer):
         if not self.ragged or not has_strings(*args) or isinstance(args[0], OpenStrings):
             return super().__call__(*args, **kwargs)
         numbers = on_host(self._counted_from_one, *args)  # 0 stands behind the end of a row
-        return PaddedRows(ops.maximum(numbers - 1, 0), ops.sum(ops.cast(numbers > 0, "int32"), axis=1))
+        inside = numbers > 0
+        padded = ops.maximum(ops.where(inside, numbers, numbers[:, :1]) - 1, 0)
+        return PaddedRows(padded, ops.sum(ops.cast(inside, "int32"), axis=1))
 
     def _counted_from_one(self, inputs: Any) -> np.ndarray:
         return (self.call(inputs) + 1).to_tensor().numpy()
