@@ -75,7 +75,25 @@ class UnknownError(OpError):
 
 def _class(name: str, plain: type[Exception], code: int) -> type[OpError]:
     """The class of errors that functions of the stand-in raise in place of a plain one."""
-    return type(name, (OpError, plain), {"__doc__": f"`tf.errors.{name}`.", "error_code": code})
+
+    def reduce(self: OpError) -> Any:  # by its name, this module has the plain class
+        return _made, (plain, self.message, *_of_system(self))
+
+    return type(name, (OpError, plain), {"__doc__": f"`tf.errors.{name}`.", "error_code": code, "__reduce__": reduce})
+
+
+def _made(plain: type[Exception], message: str, *of_system: Any) -> OpError:
+    """The error in place of a plain one."""
+    made: Any = _OF_FUNCTIONS[plain](None, None, message)
+    if of_system:
+        made.errno, made.strerror, made.filename = of_system
+    return made  # type: ignore[no-any-return]
+
+
+def _of_system(error: Exception) -> tuple[Any, ...]:
+    """What the operating system said: a number, its words and a file, or nothing."""
+    said = isinstance(error, OSError) and error.errno is not None
+    return (error.errno, error.strerror, error.filename) if said else ()  # type: ignore[attr-defined]
 
 
 _OF_FUNCTIONS = {
@@ -102,12 +120,9 @@ def with_causes(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*args, **kwargs)
         except tuple(_OF_FUNCTIONS) as error:
-            cause = _OF_FUNCTIONS.get(type(error))
-            if cause is None:
+            if type(error) not in _OF_FUNCTIONS:
                 raise
-            raised: Any = cause(None, None, str(error)).with_traceback(error.__traceback__)
-            if isinstance(error, OSError) and error.errno is not None:
-                raised.errno, raised.strerror, raised.filename = error.errno, error.strerror, error.filename
+            raised = _made(type(error), str(error), *_of_system(error)).with_traceback(error.__traceback__)
         raise raised
 
     return wrapper

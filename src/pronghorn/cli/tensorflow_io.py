@@ -24,7 +24,7 @@ from pronghorn.data.storing import matching, path_of
 from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.graph import dtypes
 from pronghorn.graph.strings import holds_text
-from pronghorn.utils.image import _pillow, why_unreadable
+from pronghorn.utils.image import _pillow, high_bytes, why_unreadable
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
@@ -78,6 +78,8 @@ def _pixels(image: Any, channels: int, function: str, dtype: str = "uint8") -> n
     if deep and channels in (0, 1):
         values = np.asarray(image).astype("uint16")
         return (values if dtype == "uint16" else values >> 8).astype(dtype)[..., None]
+    if deep and dtype == "uint8":
+        return high_bytes(image, "rgb" if channels == 3 else "rgba")
     if image.mode == "LA" and channels == 0:
         values = np.asarray(image)
     else:

@@ -173,18 +173,38 @@ def load_img(
     return image if target_size is None else _resized(image, target_size, interpolation, keep_aspect_ratio)
 
 
-def gray_pixels(path: Any) -> np.ndarray:
-    """Read an image file as levels of gray, as the decoders do with which Keras reads folders of images.
+def high_bytes(image: Any, color_mode: str) -> np.ndarray:
+    """The higher byte of the levels of a picture that has 16 bits of gray, as often as there are colors.
 
-    Those of a JPEG are the luminance that the file holds; those of other colored images are weighted in whole numbers
-    and cut off, where Pillow rounds.
+    Raises:
+        ValueError: for a picture of another kind.
+    """
+    if not image.mode.startswith("I"):
+        raise ValueError(f"high_bytes: a picture with 16 bits of gray is needed, got one of mode {image.mode!r}.")
+    gray = (np.asarray(image) >> 8).astype("uint8")
+    if color_mode == "grayscale":
+        return gray
+    parts = [gray] * 3 + [np.full_like(gray, 255)] * (color_mode == "rgba")
+    return np.stack(parts, axis=-1)
+
+
+def pixels(path: Any, color_mode: str) -> np.ndarray:
+    """Read an image file as the decoders do with which Keras reads folders of images: bytes, whatever the file has.
+
+    Levels of gray of a JPEG are the luminance that the file holds; those of other colored images are weighted in whole
+    numbers and cut off, where Pillow rounds.
     """
     with open(path, "rb") as stream:
         image = _pillow().open(io.BytesIO(stream.read()))
+    if image.mode.startswith("I"):
+        return high_bytes(image, color_mode)
+    if color_mode != "grayscale":
+        mode = _MODES[color_mode]
+        return np.asarray(image if image.mode == mode else image.convert(mode))
     if image.format == "JPEG":
         image.draft("L", image.size)
     if image.mode not in ("RGB", "RGBA", "P"):
-        return np.asarray(load_img(path, color_mode="grayscale") if image.mode != "L" else image)
+        return np.asarray(image if image.mode == "L" else image.convert("L"))
     return (np.asarray(image.convert("RGB"), "int32") @ _GRAY_SHARES >> 15).astype("uint8")
 
 

@@ -16,7 +16,7 @@ from pronghorn.ops.image import shares
 from pronghorn.ops.image.resizing import METHODS, taps
 from pronghorn.utils import directory as folders
 from pronghorn.utils.arguments import is_integer
-from pronghorn.utils.image import gray_pixels, load_img, why_unreadable
+from pronghorn.utils.image import pixels, why_unreadable
 
 _ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 _COLOR_MODES = {"grayscale": 1, "rgb": 3, "rgba": 4}  # their channels
@@ -119,13 +119,12 @@ def image_dataset_from_directory(
 
     def load(path: str) -> np.ndarray:
         try:
-            is_gray = color_mode == "grayscale"
-            pixels = gray_pixels(path) if is_gray else np.asarray(load_img(path, color_mode=color_mode))
+            image = pixels(path, color_mode)
         except (OSError, SyntaxError, ValueError) as error:  # of a file that is cut off, or no image; not which
             raise ValueError(
                 f"{who}: {path} cannot be read as an image: {why_unreadable(error)}. Replace the file or take it away."
             ) from error
-        image = pixels[:, :, None] if pixels.ndim == 2 else pixels
+        image = image[:, :, None] if image.ndim == 2 else image
         if image.shape[:2] != (height, width) or method in shares.METHODS:  # those are filters
             if pad_to_aspect_ratio and format != "grain":
                 image = _within_border(image, (height, width), method)

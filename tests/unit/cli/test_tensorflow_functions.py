@@ -1,5 +1,7 @@
 """The functions of the stand-in for TensorFlow mean what TensorFlow's mean, by its names of arguments and defaults."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -286,6 +288,9 @@ def test_errors_of_functions_say_their_cause():
         io.read_file("/nonexistent")
     assert type(caught.value).__name__ == "NotFoundError" and isinstance(caught.value, errors.NotFoundError)
     assert caught.value.error_code == errors.NOT_FOUND and "nonexistent" in caught.value.message
+    assert caught.value.errno == 2 and caught.value.filename == "/nonexistent"
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert type(again) is type(caught.value) and again.message == caught.value.message and again.errno == 2
     with pytest.raises(errors.OpError, match="8") as caught:
         tf.reshape(np.ones(6), (4, 2))
     assert isinstance(caught.value, errors.InvalidArgumentError) and caught.value.error_code == errors.INVALID_ARGUMENT

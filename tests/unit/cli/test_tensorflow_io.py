@@ -137,6 +137,10 @@ def test_pictures(tmp_path):
     )
     assert io.decode_jpeg(stored, ratio=2).shape == (20, 30, 3)
     assert (np.asarray(io.decode_png(io.encode_png(pixels))) == pixels).all()
+    deep = np.array([[0, 255, 256], [54630, 17397, 65535]], "uint16")
+    image.fromarray(deep).save(tmp_path / "deep.png")
+    decoded = np.asarray(io.decode_png(io.read_file(str(tmp_path / "deep.png")), channels=3))
+    assert decoded.dtype == np.uint8 and (decoded == (deep >> 8)[:, :, None]).all()
     frames = io.decode_image(io.encode_png(pixels), dtype="float32")
     np.testing.assert_allclose(frames, pixels / np.float32(255), rtol=1e-6)
     with pytest.raises(ValueError, match=r"are no whole picture of the kind PNG"):

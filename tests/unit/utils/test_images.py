@@ -9,7 +9,7 @@ import pytest
 from pronghorn import ops, preprocessing, utils
 from pronghorn.data import RaggedTensor
 
-pytest.importorskip("PIL")
+Image = pytest.importorskip("PIL.Image")
 
 
 @pytest.fixture
@@ -111,6 +111,19 @@ def test_folder_of_images_resized_and_encoded(folder):
     assert images.shape == (5, 2, 2, 3)
     (first, *_) = utils.image_dataset_from_directory(folder, batch_size=None, verbose=False, image_size=(2, 2))
     assert first[0].shape == (2, 2, 3)
+
+
+def test_sixteen_bits_of_gray_are_read_as_their_higher_bytes(tmp_path):
+    deep = np.array([[0, 255, 256], [54630, 17397, 65535]], "uint16")
+    Image.fromarray(deep).save(tmp_path / "a.png")
+    for color_mode, channels in (("grayscale", 1), ("rgb", 3), ("rgba", 4)):
+        (images,) = utils.image_dataset_from_directory(
+            tmp_path, labels=None, color_mode=color_mode, image_size=(2, 3), verbose=False
+        )
+        wanted = np.repeat((deep >> 8)[:, :, None], channels, 2).astype("float32")
+        if channels == 4:
+            wanted[:, :, 3] = 255
+        np.testing.assert_array_equal(images[0], wanted)
 
 
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos3"])
