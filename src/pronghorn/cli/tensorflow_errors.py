@@ -12,11 +12,16 @@ from typing import Any
 
 from pronghorn.graph.primitives.registry import ShapeError
 
+#: The numbers of the causes.
+OK, CANCELLED, UNKNOWN, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED = range(8)
+RESOURCE_EXHAUSTED, FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = range(8, 15)
+DATA_LOSS, UNAUTHENTICATED = 15, 16
+
 
 class OpError(Exception):
     """`tf.errors.OpError`."""
 
-    error_code = 2
+    error_code = UNKNOWN
 
     def __init__(self, node_def: object = None, op: object = None, message: str = "", *args: object) -> None:
         super().__init__(message)
@@ -26,31 +31,31 @@ class OpError(Exception):
 class AbortedError(OpError):
     """`tf.errors.AbortedError`."""
 
-    error_code = 10
+    error_code = ABORTED
 
 
 class CancelledError(OpError):
     """`tf.errors.CancelledError`."""
 
-    error_code = 1
+    error_code = CANCELLED
 
 
 class DataLossError(OpError, ValueError):
     """`tf.errors.DataLossError`."""
 
-    error_code = 15
+    error_code = DATA_LOSS
 
 
 class FailedPreconditionError(OpError):
     """`tf.errors.FailedPreconditionError`."""
 
-    error_code = 9
+    error_code = FAILED_PRECONDITION
 
 
 class InternalError(OpError):
     """`tf.errors.InternalError`."""
 
-    error_code = 13
+    error_code = INTERNAL
 
 
 class OperatorNotAllowedInGraphError(TypeError):
@@ -60,13 +65,13 @@ class OperatorNotAllowedInGraphError(TypeError):
 class UnauthenticatedError(OpError):
     """`tf.errors.UnauthenticatedError`."""
 
-    error_code = 16
+    error_code = UNAUTHENTICATED
 
 
 class UnavailableError(OpError):
     """`tf.errors.UnavailableError`."""
 
-    error_code = 14
+    error_code = UNAVAILABLE
 
 
 class UnknownError(OpError):
@@ -97,11 +102,11 @@ def _of_system(error: Exception) -> tuple[Any, ...]:
 
 
 _OF_FUNCTIONS = {
-    ValueError: _class("InvalidArgumentError", ValueError, 3),
-    ShapeError: _class("InvalidArgumentError", ShapeError, 3),
-    FileNotFoundError: _class("NotFoundError", FileNotFoundError, 5),
-    FileExistsError: _class("AlreadyExistsError", FileExistsError, 6),
-    PermissionError: _class("PermissionDeniedError", PermissionError, 7),
+    ValueError: _class("InvalidArgumentError", ValueError, INVALID_ARGUMENT),
+    ShapeError: _class("InvalidArgumentError", ShapeError, INVALID_ARGUMENT),
+    FileNotFoundError: _class("NotFoundError", FileNotFoundError, NOT_FOUND),
+    FileExistsError: _class("AlreadyExistsError", FileExistsError, ALREADY_EXISTS),
+    PermissionError: _class("PermissionDeniedError", PermissionError, PERMISSION_DENIED),
 }
 
 
@@ -136,8 +141,3 @@ OutOfRangeError = StopIteration
 ResourceExhaustedError = MemoryError
 UnimplementedError = NotImplementedError
 DeadlineExceededError = TimeoutError
-
-#: The numbers of the causes.
-OK, CANCELLED, UNKNOWN, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED = range(8)
-RESOURCE_EXHAUSTED, FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = range(8, 15)
-DATA_LOSS, UNAUTHENTICATED = 15, 16

@@ -24,7 +24,7 @@ from pronghorn.data.storing import matching, path_of
 from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.graph import dtypes
 from pronghorn.graph.strings import holds_text
-from pronghorn.utils.image import _pillow, high_bytes, why_unreadable
+from pronghorn.utils.image import _pillow, cut_off_gray, high_bytes, why_unreadable
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
@@ -75,19 +75,18 @@ def _pixels(image: Any, channels: int, function: str, dtype: str = "uint8") -> n
     if channels not in (0, 1, 3, 4):
         raise ValueError(f"tf.io.{function}: channels={channels}; it must be 0, 1, 3 or 4.")
     deep = image.mode.startswith("I")
-    if deep and channels in (0, 1):
-        values = np.asarray(image).astype("uint16")
-        return (values if dtype == "uint16" else values >> 8).astype(dtype)[..., None]
     if deep and dtype == "uint8":
-        return high_bytes(image, "rgb" if channels == 3 else "rgba")
+        values = high_bytes(image, {3: "rgb", 4: "rgba"}.get(channels, "grayscale"))
+        return values[..., None] if values.ndim == 2 else values
+    if deep and channels in (0, 1):
+        return np.asarray(image).astype("uint16")[..., None]
     if image.mode == "LA" and channels == 0:
         values = np.asarray(image)
     else:
         own = {"1": "L", "P": "RGBA" if "transparency" in image.info else "RGB", "CMYK": "RGB", "LA": "LA"}
         mode = _MODES.get(channels) or own.get(image.mode, image.mode)
-        if mode == "L" and image.mode not in ("1", "L", "LA"):  # cut off, as the library of PNG does
-            values = np.asarray(image.convert("RGB")).astype("uint32") @ np.array([9798, 19235, 3735], "uint32") >> 15
-            return values.astype("uint8")[..., None]
+        if mode == "L" and image.mode not in ("1", "L", "LA"):
+            return cut_off_gray(image)[..., None]
         values = np.asarray(image if image.mode == mode else image.convert(mode))
     values = values[..., None] if values.ndim == 2 else values
     return values.astype("uint16") * 257 if dtype == "uint16" else values

@@ -97,14 +97,14 @@ class PaddedRows(RaggedTensor):
 
     def to_tensor(self, default_value: Any = None, shape: Any = None, name: Any = None) -> Any:
         """Return an array, with a value behind the rows' ends. See `RaggedTensor.to_tensor`."""
-        found = self.filled(0 if default_value is None else default_value)
+        fill = 0 if default_value is None else default_value
+        found = self.filled(fill)
         wanted, width = None if shape is None else list(shape)[1], found.shape[1]
         if wanted is None or wanted == width:
             return found
         if wanted < width:
             return found[:, :wanted]
         rest = [(0, 0)] * (len(found.shape) - 2)
-        fill = 0 if default_value is None else default_value
         return ops.pad(found, [(0, 0), (0, wanted - width), *rest], constant_values=fill)
 
     def filled(self, value: Any) -> Any:

@@ -17,7 +17,7 @@ from pronghorn.graph.strings import holds_text
 from pronghorn.graph.tensor import Tensor
 from pronghorn.layers import call as calls
 from pronghorn.layers.input_spec import InputSpec
-from pronghorn.layers.rows import takes_whole
+from pronghorn.layers.rows import WHOLE
 from pronghorn.symbolic.keras_tensor import KerasTensor
 from pronghorn.utils.masking import set_mask
 from pronghorn.utils.naming import current_path
@@ -218,7 +218,7 @@ def check_positional(layer: Layer, args: tuple[Any, ...]) -> bool:
             )
         if value is not None and not isinstance(value, calls.TENSORS):
             if isinstance(value, RaggedTensor):
-                has_rows = not takes_whole(layer, is_users(layer))
+                has_rows = layer._takes_rows != WHOLE and not is_users(layer)
                 continue
             raise ValueError(
                 f"Layer {layer.name!r} ({type(layer).__name__}): arguments without a name are its inputs, which are "

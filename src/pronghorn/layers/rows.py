@@ -7,7 +7,7 @@ A layer's class says so by `_takes_rows`:
 - `MASKED`: it takes a mask, which says what is in the rows, and gives one array.
 - `MASKED_ROWS`: it takes a mask, and gives rows, where its `axis` is the last one.
 - `GREATEST`: it gives the greatest value of each row.
-- `WHOLE`: its `call` takes a `RaggedTensor` itself.
+- `WHOLE`: its `call` takes a `RaggedTensor` itself, as that of a user's class does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn import ops, tree
+from pronghorn import tree
 from pronghorn.data.padded_rows import PaddedRows
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph import dtypes
@@ -26,11 +26,6 @@ from pronghorn.symbolic.keras_tensor import KerasTensor, symbolic_leaves
 
 EACH, LAST, MASKED, MASKED_ROWS, GREATEST, WHOLE = "each", "last", "masked", "masked rows", "greatest", "whole"
 _BY_AXIS, _GIVE_ROWS = (LAST, MASKED_ROWS), (EACH, LAST, MASKED_ROWS)
-
-
-def takes_whole(layer: Any, is_users: bool) -> bool:
-    """Whether a layer's `call` is given a `RaggedTensor` as it is: that of a user's class always is."""
-    return is_users or layer._takes_rows == WHOLE
 
 
 def call_on_rows(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -119,8 +114,3 @@ def spec_of_rows(layer: Any, args: tuple[Any, ...], spec: Any) -> Any:
 def as_ragged(x: KerasTensor) -> KerasTensor:
     """One of the same shape and type, for which rows of different lengths may be given."""
     return KerasTensor(x.shape, dtype=x.dtype, ragged=True)
-
-
-def cast_rows(rows: RaggedTensor, dtype: str) -> RaggedTensor:
-    """The same rows with values of a type."""
-    return rows if rows.dtype == dtype else rows.mapped(lambda x: ops.cast(x, dtype))

@@ -104,6 +104,12 @@ class _Clones:
         return clone_model(layer, **options, recursive=True, cache=self.made)
 
 
+def _input_like(x: Any) -> Any:
+    """A new Input of a model's input."""
+    name = x._keras_history.operation.name
+    return Input(batch_shape=x.shape, dtype=x.dtype, sparse=x.sparse, ragged=x.ragged, name=name)
+
+
 def _clone_sequential(model: Sequential, clone: Any, input_tensors: Any) -> Sequential:
     layers: list[Any] = [clone(layer) for layer in model.layers]
     if input_tensors is not None:
@@ -115,15 +121,7 @@ def _clone_sequential(model: Sequential, clone: Any, input_tensors: Any) -> Sequ
             )
         return Sequential([flat[0], *layers], name=model.name)
     if model._sequence and isinstance(model._sequence[0], InputLayer):
-        first = model._sequence[0]
-        new = Input(
-            batch_shape=first.batch_shape,
-            dtype=first.dtype,
-            sparse=first.sparse,
-            ragged=first.ragged,
-            name=first.name,
-        )
-        return Sequential([new, *layers], name=model.name)
+        return Sequential([_input_like(model._sequence[0].output), *layers], name=model.name)
     return Sequential(layers, name=model.name)
 
 
@@ -140,16 +138,7 @@ def _clone_functional(model: Functional, clone: Any, input_tensors: Any, call_fu
                     f"clone_model: `input_tensors` are not nested as the model's inputs are: {error}"
                 ) from None
     else:
-        flat = [
-            Input(
-                batch_shape=x.shape,
-                dtype=x.dtype,
-                sparse=x.sparse,
-                ragged=x.ragged,
-                name=x._keras_history.operation.name,
-            )
-            for x in model.inputs
-        ]
+        flat = [_input_like(x) for x in model.inputs]
 
     def operation_fn(operation: Any) -> Any:
         made = clone(operation) if isinstance(operation, Layer) else type(operation).from_config(operation.get_config())

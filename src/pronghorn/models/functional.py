@@ -16,7 +16,6 @@ from pronghorn.layers import call as calls
 from pronghorn.layers.core.input_layer import Input, InputLayer
 from pronghorn.layers.input_spec import InputSpec
 from pronghorn.layers.layer import Layer
-from pronghorn.layers.rows import cast_rows
 from pronghorn.models.function import Function, map_graph, node_of
 from pronghorn.models.functional_config import functional_config
 from pronghorn.models.model import Model
@@ -196,7 +195,7 @@ class Functional(Function, Model):
 
     def _standardize_rows(self, x: RaggedTensor, reference: KerasTensor) -> RaggedTensor:
         if x.ndim == len(reference.shape):
-            return cast_rows(x, reference.dtype)
+            return ops.convert_to_tensor(x, dtype=reference.dtype)
         raise ValueError(
             f"Model {self.name!r}: the input {reference.name!r} has shape {reference.shape}, but rows of different "
             f"lengths, of shape {tuple(x.shape)}, were passed for it."

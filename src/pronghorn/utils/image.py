@@ -174,13 +174,7 @@ def load_img(
 
 
 def high_bytes(image: Any, color_mode: str) -> np.ndarray:
-    """The higher byte of the levels of a picture that has 16 bits of gray, as often as there are colors.
-
-    Raises:
-        ValueError: for a picture of another kind.
-    """
-    if not image.mode.startswith("I"):
-        raise ValueError(f"high_bytes: a picture with 16 bits of gray is needed, got one of mode {image.mode!r}.")
+    """The higher byte of the levels of a picture that has 16 bits of gray, as often as there are colors."""
     gray = (np.asarray(image) >> 8).astype("uint8")
     if color_mode == "grayscale":
         return gray
@@ -188,11 +182,15 @@ def high_bytes(image: Any, color_mode: str) -> np.ndarray:
     return np.stack(parts, axis=-1)
 
 
+def cut_off_gray(image: Any) -> np.ndarray:
+    """Levels of gray of a colored picture, weighted in whole numbers and cut off, as libpng does."""
+    return (np.asarray(image.convert("RGB"), "int32") @ _GRAY_SHARES >> 15).astype("uint8")
+
+
 def pixels(path: Any, color_mode: str) -> np.ndarray:
     """Read an image file as the decoders do with which Keras reads folders of images: bytes, whatever the file has.
 
-    Levels of gray of a JPEG are the luminance that the file holds; those of other colored images are weighted in whole
-    numbers and cut off, where Pillow rounds.
+    Levels of gray of a JPEG are the luminance that the file holds.
     """
     with open(path, "rb") as stream:
         image = _pillow().open(io.BytesIO(stream.read()))
@@ -205,7 +203,7 @@ def pixels(path: Any, color_mode: str) -> np.ndarray:
         image.draft("L", image.size)
     if image.mode not in ("RGB", "RGBA", "P"):
         return np.asarray(image if image.mode == "L" else image.convert("L"))
-    return (np.asarray(image.convert("RGB"), "int32") @ _GRAY_SHARES >> 15).astype("uint8")
+    return cut_off_gray(image)
 
 
 def _resized(image: Any, target_size: tuple[int, int], interpolation: str, keep_aspect_ratio: bool) -> Any:

@@ -137,6 +137,9 @@ def test_pictures(tmp_path):
     )
     assert io.decode_jpeg(stored, ratio=2).shape == (20, 30, 3)
     assert (np.asarray(io.decode_png(io.encode_png(pixels))) == pixels).all()
+    colors = np.array([[[2, 160, 206], [108, 92, 243]]], "uint8")
+    gray = io.decode_png(io.encode_png(colors), channels=1)
+    assert np.asarray(gray)[0, :, 0].tolist() == [118, 114]  # TensorFlow's
     deep = np.array([[0, 255, 256], [54630, 17397, 65535]], "uint16")
     image.fromarray(deep).save(tmp_path / "deep.png")
     decoded = np.asarray(io.decode_png(io.read_file(str(tmp_path / "deep.png")), channels=3))

@@ -10,7 +10,7 @@ from pronghorn import ops
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph import dtypes
 from pronghorn.graph.tensor import Tensor
-from pronghorn.layers import settings
+from pronghorn.layers import rows, settings
 from pronghorn.layers.arguments import EmbeddingArguments
 from pronghorn.layers.core.lora import LoraKernel
 from pronghorn.layers.layer import Layer
@@ -48,6 +48,8 @@ class Embedding(Quantizable, LoraKernel, Layer):
     >>> Embedding(10, 4)(ops.convert_to_tensor([[1, 2, 3]])).shape
     (1, 3, 4)
     """
+
+    _takes_rows = rows.EACH
 
     _lora_target, _lora_name = "_embeddings", "lora_embeddings"
 
@@ -158,22 +160,18 @@ class Embedding(Quantizable, LoraKernel, Layer):
     def quantized_call(self, inputs: Any) -> Any:
         """The rows under the policy of a mode."""
         indices = self._indices(inputs)
-        rows = self._scheme().take(self, self._quantized_weights[0], indices)
+        vectors = self._scheme().take(self, self._quantized_weights[0], indices)
         if not self.lora_enabled:
-            return rows
+            return vectors
         a, b = self._lora_factors()
         update = ops.matmul(ops.take(a, indices, axis=0), b)
-        return ops.cast(ops.add(rows, (self.lora_alpha / self.lora_rank) * update), self.compute_dtype)
+        return ops.cast(ops.add(vectors, (self.lora_alpha / self.lora_rank) * update), self.compute_dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return ops.not_equal(inputs, 0) if self.mask_zero and not getattr(inputs, "ragged", False) else None
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape, self.output_dim)
-
-    def compute_output_spec(self, inputs: Any) -> Any:
-        shape = self.compute_output_shape(inputs.shape)
-        return KerasTensor(shape, dtype=self.compute_dtype, ragged=inputs.ragged and len(shape) > 1)
 
     def get_config(self) -> dict[str, Any]:
         return {

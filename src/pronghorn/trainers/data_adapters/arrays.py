@@ -133,6 +133,7 @@ class ArrayAdapter(DataAdapter):
             validation.check_no_nan(named)
         if class_weight is not None:
             sample_weight = class_weights(y, class_weight)
+        x = tree.map_structure(lambda v: PaddedRows.of(v) if isinstance(v, RaggedTensor) else v, x)
         self._inputs, self._labels = tree.map_structure(_without_rows, x), y
         self._layout, self._arrays = flatten_batch(pack_x_y_sample_weight(x, y, sample_weight))
         self._arrays = [as_array(array, text=True) for array in self._arrays]
@@ -170,7 +171,7 @@ class ArrayAdapter(DataAdapter):
 
 
 def _without_rows(x: Any) -> Any:
-    return PaddedRows.of(x).padded.numpy() if isinstance(x, RaggedTensor) else x
+    return x.padded.numpy() if isinstance(x, PaddedRows) else x
 
 
 def epoch_order(total: int, chunk: int | None = None) -> np.ndarray:
