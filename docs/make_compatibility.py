@@ -59,12 +59,11 @@ _ADDED = (
     "`utils.audio_dataset_from_directory(format=)`",
     "`utils.FeatureSpace.adapt(verbose=)` (0 unless given, 1 in 3.16)",
     "`num_data_shards` of distributions",
+    "`Model.state_sync` (variables are up to date after each step, so that it does nothing)",
 )
-_ABSENT = ("`Model.state_sync`",)
 _WORDS = (
     "These are not in Keras 3.15.1, and so not counted above; Keras adds them in 3.16: "
-    f"{', '.join(_ADDED)}. Of what 3.16 adds up to its development version of 2026-10-27, not there: "
-    f"{', '.join(_ABSENT)}."
+    f"{', '.join(_ADDED)}. That is all that 3.16 adds up to its development version of 2026-10-27."
 )
 _NEWER = f"## Names of Keras 3.16\n\n{textwrap.fill(_WORDS, 120, break_long_words=False, break_on_hyphens=False)}\n"
 

@@ -367,6 +367,26 @@ class Trainer(CompiledModel):
         """
         return in_pieces(self._function("predict"), self._one_batch(x))
 
+    def state_sync(self) -> None:
+        """Bring the model's variables up to date with what was trained: they are, after every step, so nothing is done.
+
+        A callback that reads weights between two batches calls this in Keras 3.16, whose JAX engine keeps them elsewhere
+        while it trains.
+
+        >>> import numpy as np
+        >>> from pronghorn import callbacks, layers, models
+        >>> model = models.Sequential([layers.Dense(1, kernel_initializer="ones", use_bias=False)])
+        >>> model.compile("sgd", "mse")
+        >>> def show(batch, logs):
+        ...     model.state_sync()
+        ...     print(round(model.get_weights()[0].item(), 2))
+        >>> history = model.fit(
+        ...     np.ones((2, 1)), np.zeros((2, 1)), batch_size=1, verbose=0,
+        ...     callbacks=[callbacks.LambdaCallback(on_train_batch_end=show)])
+        0.98
+        0.96
+        """
+
     def _function(self, kind: str) -> StepFunction:
         """A step as a function, for the model as it is now: "train", "test" or "predict"."""
         function: StepFunction = getattr(self, f"make_{kind}_function")()
