@@ -24,7 +24,7 @@ from pronghorn.data.storing import matching, path_of
 from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.graph import dtypes
 from pronghorn.graph.strings import holds_text
-from pronghorn.utils.image import _pillow, cut_off_gray, high_bytes, why_unreadable
+from pronghorn.utils.image import _pillow, cut_off_gray, high_bytes, set_jpeg_decoder, why_unreadable
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
@@ -50,17 +50,14 @@ def matching_files(pattern: Any, name: str | None = None) -> Text:
 
 
 # -- pictures ---------------------------------------------------------------------------------------------------------
-def _opened(contents: Any, function: str, kinds: tuple[str, ...], channels: int = 0, ratio: int = 1) -> Any:
+def _opened(contents: Any, function: str, kinds: tuple[str, ...], channels: int = 0, **jpeg: Any) -> Any:
     data = as_text(contents).item()
     try:
         image = _pillow().open(io.BytesIO(data))
         if image.format not in kinds:
             raise ValueError(f"it is {image.format}")
-        if image.format == "JPEG" and (
-            channels == 1 or ratio > 1
-        ):  # of a grey picture's colours only the light is read
-            mode = "L" if channels == 1 else image.mode
-            image.draft(mode, (-(-image.width // ratio), -(-image.height // ratio)))
+        if image.format == "JPEG":
+            set_jpeg_decoder(image, gray=channels == 1, **jpeg)
         image.load()
     except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(
@@ -93,7 +90,16 @@ def _pixels(image: Any, channels: int, function: str, dtype: str = "uint8") -> n
 
 
 @on_strings
-def decode_jpeg(contents: Any, channels: int = 0, ratio: int = 1, *args: Any, **ignored: Any) -> Any:
+def decode_jpeg(
+    contents: Any,
+    channels: int = 0,
+    ratio: int = 1,
+    fancy_upscaling: bool = True,
+    try_recover_truncated: bool = False,
+    acceptable_fraction: float = 1.0,
+    dct_method: str = "",
+    name: str | None = None,
+) -> Any:
     """`tf.io.decode_jpeg`: uint8 `[height, width, channels]`; PNG, GIF and BMP too, as in TensorFlow.
 
     Raises:
@@ -101,7 +107,13 @@ def decode_jpeg(contents: Any, channels: int = 0, ratio: int = 1, *args: Any, **
     """
     if channels == 4:
         raise ValueError("tf.io.decode_jpeg: channels=4; JPEG has 0 (as stored), 1 or 3.")
-    image = _opened(contents, "decode_jpeg", ("JPEG", "PNG", "GIF", "BMP"), channels, ratio)
+    if dct_method not in ("", "INTEGER_FAST", "INTEGER_ACCURATE"):
+        raise ValueError(
+            f"tf.io.decode_jpeg: dct_method must be 'INTEGER_FAST', which is the default, or 'INTEGER_ACCURATE'; got "
+            f"{dct_method!r}."
+        )
+    options = {"ratio": ratio, "fancy_upscaling": fancy_upscaling, "accurate": dct_method == "INTEGER_ACCURATE"}
+    image = _opened(contents, "decode_jpeg", ("JPEG", "PNG", "GIF", "BMP"), channels, **options)
     return ops.convert_to_tensor(_pixels(image, channels, "decode_jpeg"))
 
 
@@ -143,7 +155,7 @@ def decode_webp(contents: Any, channels: int = 0, dtype: Any = "uint8", name: st
 @on_strings
 def decode_png(contents: Any, channels: int = 0, dtype: Any = "uint8", name: str | None = None) -> Any:
     """`tf.io.decode_png`: uint8 or uint16 `[height, width, channels]`."""
-    image = _opened(contents, "decode_png", ("PNG", "JPEG", "GIF", "BMP"))
+    image = _opened(contents, "decode_png", ("PNG", "JPEG", "GIF", "BMP"), channels)
     return ops.convert_to_tensor(_pixels(image, channels, "decode_png", dtypes.name_of(dtype)))
 
 

@@ -187,6 +187,30 @@ def cut_off_gray(image: Any) -> np.ndarray:
     return (np.asarray(image.convert("RGB"), "int32") @ _GRAY_SHARES >> 15).astype("uint8")
 
 
+def set_jpeg_decoder(
+    image: Any, gray: bool, ratio: int = 1, fancy_upscaling: bool = True, accurate: bool = False
+) -> None:
+    """Have Pillow decode a JPEG as TensorFlow does: by the quick inverse transform, and of a gray one the luminance.
+
+    Pillow ties to that transform that colors stored at half the size are spread plainly, which would show more than the
+    transform does; such files are decoded by the accurate one.
+
+    Args:
+        image: what Pillow opened and has not read yet.
+        gray: whether its luminance alone is wanted.
+        ratio: by how much it is to be smaller.
+        fancy_upscaling: whether colors stored at half the size are to be spread smoothly.
+        accurate: whether the accurate transform is asked for.
+    """
+    from PIL.JpegImagePlugin import get_sampling
+
+    whole = get_sampling(image) == 0  # colors of the full size
+    if gray or ratio > 1:
+        image.draft("L" if gray else image.mode, (-(-image.width // ratio), -(-image.height // ratio)))
+    if not accurate and (whole or image.mode == "L" or not fancy_upscaling):
+        image.decoderconfig = (*(image.decoderconfig[:1] or (1,)), 1)
+
+
 def pixels(path: Any, color_mode: str) -> np.ndarray:
     """Read an image file as the decoders do with which Keras reads folders of images: bytes, whatever the file has.
 
@@ -196,11 +220,11 @@ def pixels(path: Any, color_mode: str) -> np.ndarray:
         image = _pillow().open(io.BytesIO(stream.read()))
     if image.mode.startswith("I"):
         return high_bytes(image, color_mode)
+    if image.format == "JPEG":
+        set_jpeg_decoder(image, gray=color_mode == "grayscale")
     if color_mode != "grayscale":
         mode = _MODES[color_mode]
         return np.asarray(image if image.mode == mode else image.convert(mode))
-    if image.format == "JPEG":
-        image.draft("L", image.size)
     if image.mode not in ("RGB", "RGBA", "P"):
         return np.asarray(image if image.mode == "L" else image.convert("L"))
     return cut_off_gray(image)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import threading
 from typing import Any
 
 import numpy as np
@@ -144,7 +146,8 @@ def image_dataset_from_directory(
 def resize(image: np.ndarray, size: tuple[int, int], interpolation: str, crop: bool, pad: bool) -> np.ndarray:
     """Resize one image; see `image_dataset_from_directory`."""
     if interpolation in ("bilinear", "bicubic") and not crop and not pad:
-        return _picked(_picked(image, 0, size[0], interpolation), 1, size[1], interpolation)
+        rows = _picked(image, 0, size[0], interpolation, keep=image.shape[1] == size[1])
+        return _picked(rows, 1, size[1], interpolation, keep=True)
     resized = ops.image.resize(
         ops.convert_to_tensor(image.astype("float32")),
         tuple(size),
@@ -167,14 +170,52 @@ def _within_border(image: np.ndarray, size: tuple[int, int], interpolation: str)
     return found
 
 
-def _picked(image: np.ndarray, axis: int, new: int, interpolation: str) -> np.ndarray:
-    """Resize one axis: what `ops.image.resize` gives, out of the bytes of the pixels that count."""
+def _picked(image: np.ndarray, axis: int, new: int, interpolation: str, keep: bool) -> np.ndarray:
+    """Resize one axis: what `ops.image.resize` gives, out of the bytes of the pixels that count.
+
+    Args:
+        image: float32, or whole numbers.
+        axis: which one.
+        new: its extent.
+        interpolation: how.
+        keep: whether the result is for others; where not, it lies in memory that the thread's next image takes.
+    """
     if image.shape[axis] == new:
         return image
     places, shares = taps(image.shape[axis], new, interpolation)
-    total: Any = None
-    for place, share in zip(places, shares.astype("float32")):
-        part = np.take(image, place, axis=axis).astype("float32")
-        part *= share.reshape(-1, *[1] * (2 - axis))
-        total = part if total is None else np.add(total, part, out=total)
-    return total
+    shape = (*image.shape[:axis], new, *image.shape[axis + 1 :])
+    if axis == 1:  # levels of one row, not pixels: NumPy's loops are long then
+        channels = np.arange(image.shape[2])
+        places = (places[:, :, None] * image.shape[2] + channels).reshape(len(places), -1)
+        shares = np.repeat(shares, image.shape[2], axis=1)
+    else:
+        shares = shares[:, :, None]
+    flat = image.reshape(image.shape[0], -1)
+    rows = (shape[0], shape[1] * shape[2])
+    total = np.empty(rows, "float32") if keep else _scratch.array("total", rows, "float32")
+    chosen = _scratch.array(f"chosen {axis}", rows, image.dtype)
+    for number, (place, share) in enumerate(zip(places, shares.astype("float32"))):
+        np.take(flat, place, axis=axis, out=chosen, mode="clip")  # no place is outside; else NumPy copies once more
+        part = _scratch.array("part", rows, "float32") if number else total
+        np.multiply(chosen, share, out=part)
+        if number:
+            np.add(total, part, out=total)
+    return total.reshape(shape)
+
+
+class _Scratch(threading.local):
+    """Memory that a thread's images take one after another: fresh pages for each would cost more than the sums."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, np.ndarray] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """An array with anything in it, until the thread asks for one of this name again."""
+        size = math.prod(shape)
+        held = self._held.get(name)
+        if held is None or held.size < size or held.dtype != dtype:
+            held = self._held[name] = np.empty(size, dtype)
+        return held[:size].reshape(shape)
+
+
+_scratch = _Scratch()

@@ -1,7 +1,10 @@
 """Images, and folders of images, texts and sounds as data sets."""
 
 import io
+import json
+import re
 import wave
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -135,6 +138,41 @@ def test_images_of_a_folder_are_resized_as_ops_does(folder, pixels, interpolatio
     (images,) = data
     expected = ops.image.resize(np.asarray(pixels, "float32"), size, interpolation=interpolation)
     np.testing.assert_allclose(images[0], expected, rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_images_that_follow_each_other_in_memory_keep_their_own(tmp_path, interpolation):
+    rng, size = np.random.default_rng(1), (6, 9)
+    extents = [(20, 30), (5, 4), (6, 40), (33, 9), (1, 1), (6, 9), (20, 30)] * 3
+    arrays = [rng.integers(0, 256, (*extent, 3)).astype("float32") for extent in extents]
+    for number, array in enumerate(arrays):
+        utils.save_img(tmp_path / f"{number:02}.png", array, scale=False)
+    found = utils.image_dataset_from_directory(
+        tmp_path,
+        None,
+        None,
+        image_size=size,
+        interpolation=interpolation,
+        batch_size=None,
+        shuffle=False,
+        verbose=False,
+    )
+    for image, array in zip(list(found), arrays):  # read by several threads, and looked at when all are there
+        np.testing.assert_allclose(image, ops.image.resize(array, size, interpolation), rtol=1e-5, atol=1e-3)
+
+
+def test_jpegs_of_a_folder_are_what_tensorflow_decodes(tmp_path):
+    answers = json.loads((Path(__file__).parents[2] / "data" / "tensorflow_answers.json").read_text("utf-8"))
+    pattern = re.compile(r'tf\.io\.decode_jpeg\(bytes\.fromhex\("(\w+)"\), channels=([13])\)')
+    cases = [(*match.groups(), answer) for key, answer in answers.items() if (match := pattern.fullmatch(key))]
+    assert len(cases) >= 4
+    for data, channels, answer in cases:
+        (tmp_path / "a.jpg").write_bytes(bytes.fromhex(data))
+        mode = {"1": "grayscale", "3": "rgb"}[channels]
+        (images,) = utils.image_dataset_from_directory(
+            tmp_path, None, None, color_mode=mode, image_size=np.shape(answer)[:2], verbose=False
+        )
+        np.testing.assert_array_equal(images[0], answer)
 
 
 def test_a_file_that_is_no_image_is_named(folder):
