@@ -370,8 +370,8 @@ class Trainer(CompiledModel):
     def state_sync(self) -> None:
         """Bring the model's variables up to date with what was trained: they are, after every step, so nothing is done.
 
-        A callback that reads weights between two batches calls this in Keras 3.16, whose JAX engine keeps them elsewhere
-        while it trains.
+        A callback that reads weights between two batches calls this in Keras 3.16, whose JAX engine keeps them
+        elsewhere while it trains.
 
         >>> import numpy as np
         >>> from pronghorn import callbacks, layers, models
