@@ -18,7 +18,8 @@ from pronghorn import ops, tree
 from pronghorn.data import Dataset, RaggedTensor
 from pronghorn.data.dataset import INFINITE_CARDINALITY as INFINITE_CARDINALITY
 from pronghorn.data.dataset import UNKNOWN_CARDINALITY as UNKNOWN_CARDINALITY
-from pronghorn.data.element import as_plain, as_text, check_shape, encoded
+from pronghorn.data.element import Text, as_plain, as_text, encoded, has_shape
+from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.graph.active import TraceError, current_trace, eager
 from pronghorn.graph.strings import holds_text
 from pronghorn.trainers import jit
@@ -66,19 +67,33 @@ class _WithSignature:
                 f"{self.__name__}: input_signature has {len(self.input_signature)} tensors, but the call "  # type: ignore[attr-defined]
                 f"has {len(values) + len(kwargs)} arguments."
             )
-        return self._compiled(*args[:own], *map(_fitting, values, self.input_signature))
+        who = self.__name__  # type: ignore[attr-defined]
+        fitting = (_fitting(value, spec, who) for value, spec in zip(values, self.input_signature))
+        return self._compiled(*args[:own], *fitting)
 
     def get_concrete_function(self, *args: Any, **kwargs: Any) -> Any:
         """Return the function, which is compiled for such arguments when it is called."""
         return self
 
 
-def _fitting(value: Any, spec: Any) -> Any:
+def _fitting(value: Any, spec: Any, who: str) -> Any:
+    """A tensor of an argument; NumPy's arrays and Python's numbers become what the signature says.
+
+    Raises:
+        TypeError: for a tensor of another type, or for another shape.
+    """
     if not hasattr(spec, "dtype"):
-        return tree.map_structure(_fitting, value, spec)
-    value = value if hasattr(value, "dtype") else constant(value, spec.dtype)
-    if not isinstance(value, RaggedTensor):
-        check_shape(value.shape, spec.shape)
+        return tree.map_structure(lambda value, spec: _fitting(value, spec, who), value, spec)
+    if isinstance(value, RaggedTensor):
+        return value
+    if not hasattr(value, "dtype") or type(value) is np.ndarray or isinstance(value, np.generic):
+        value = constant(value, spec.dtype)
+    kind, wanted = (dtype_name(x.dtype) if not isinstance(x, Text) else "string" for x in (value, spec))
+    if kind != wanted or not has_shape(value.shape, spec.shape):
+        raise TypeError(
+            f"{who}: its input_signature has {spec}, and the call gave a tensor of shape {tuple(value.shape)}, dtype "
+            f"{kind}. Cast or reshape it (tf.cast, tf.reshape), or write another signature; None stands for any extent."
+        )
     return value
 
 

@@ -108,17 +108,22 @@ class Words(Array):
         return found.view(Words) if isinstance(found, np.ndarray) else found
 
 
+def has_shape(found: Any, wanted: Any) -> bool:
+    """Whether a shape is one in which None stands for any extent, or which is None for any shape."""
+    if wanted is None:
+        return True
+    pairs = zip(found, wanted)
+    return len(found) == len(wanted) and not any(isinstance(f, int) and w not in (None, f) for f, w in pairs)
+
+
 def check_shape(found: Any, wanted: Any) -> None:
-    """Check a shape against one in which None stands for any extent, or which is None for any shape.
+    """Check a shape as `has_shape` does.
 
     Raises:
         ValueError: if it is another.
     """
-    if wanted is None:
-        return
-    wanted = tuple(wanted)
-    if len(found) != len(wanted) or any(isinstance(f, int) and w not in (None, f) for f, w in zip(found, wanted)):
-        raise ValueError(f"set_shape: the shape is {tuple(found)}, which is not {wanted}.")
+    if not has_shape(found, wanted):
+        raise ValueError(f"set_shape: the shape is {tuple(found)}, which is not {tuple(wanted)}.")
 
 
 def _beside(other: Any) -> Any:

@@ -39,7 +39,7 @@ from pronghorn.layers.building import (
 from pronghorn.layers.input_spec import InputSpec, assert_input_compatibility
 from pronghorn.layers.own_code import state_of_call
 from pronghorn.layers.quantization.requests import QuantizationRequests
-from pronghorn.layers.rows import call_on_rows, infer_spec_on_rows, spec_of_rows
+from pronghorn.layers.rows import call_on_rows, infer_spec_on_rows, rows_by_position, spec_of_rows
 from pronghorn.layers.state import StatefulOperation
 from pronghorn.saving import deserialize_keras_object
 from pronghorn.symbolic.infer import infer_spec
@@ -309,6 +309,8 @@ class Layer(QuantizationRequests, StatefulOperation):
             )
         if self._convert_input_args:
             args, kwargs = self._convert_arguments(args, kwargs)
+        if not args:
+            args, kwargs = rows_by_position(self, kwargs)
         if not self._allow_non_tensor_positional_args and check_positional(self, args):
             return call_on_rows(self, args, kwargs)
         parameters = calls.parameters_of(self.call)

@@ -21,6 +21,7 @@ from pronghorn import tree
 from pronghorn.data.padded_rows import PaddedRows
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph import dtypes
+from pronghorn.layers import call as calls
 from pronghorn.symbolic.infer import infer_spec
 from pronghorn.symbolic.keras_tensor import KerasTensor, symbolic_leaves
 
@@ -56,6 +57,14 @@ def call_on_rows(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         return found
     given = PaddedRows(found, padded.lengths)
     return given if isinstance(rows, PaddedRows) else given.flattened()
+
+
+def rows_by_position(layer: Any, kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call by keywords alone, the first by its position where it has rows of different lengths."""
+    first = calls.parameters_of(layer.call).names[:1]
+    if not any(isinstance(x, RaggedTensor) for name in first for x in tree.flatten(kwargs.get(name))):
+        return (), kwargs
+    return (kwargs[first[0]],), {name: value for name, value in kwargs.items() if name != first[0]}
 
 
 def _rule(layer: Any, rows: RaggedTensor) -> str:

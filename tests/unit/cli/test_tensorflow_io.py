@@ -200,8 +200,11 @@ class Affine(tf.Module):
 def test_signatures():
     module = Affine()
     assert module([[1.0, 2.0]]).tolist() == [[3, 3]] and module(x=tf.ones((3, 2))).shape == (3, 2)
-    with pytest.raises(ValueError, match=r"\(2, 3\), which is not \(None, 2\)"):
+    with pytest.raises(TypeError, match=r"__call__: its input_signature has TensorSpec.* shape \(2, 3\)"):
         module(tf.ones((2, 3)))
+    assert module(np.ones((1, 2), "int64")).numpy().dtype == "float32"  # NumPy's arrays become what is asked for
+    with pytest.raises(TypeError, match="dtype int32"):
+        module(tf.ones((1, 2), "int32"))
     with pytest.raises(TypeError, match="has 1 tensors, but the call has 2"):
         module(tf.ones((2, 2)), 1)
 

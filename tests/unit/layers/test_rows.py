@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pronghorn import GradientTape, layers, ops
+from pronghorn import GradientTape, layers, models, ops
 from pronghorn.data import RaggedTensor
 
 VALUES = np.random.default_rng(0).normal(size=(6, 2)).astype("float32")
@@ -57,6 +57,20 @@ def test_several():
     assert tuple(joined.shape) == (3, None, 4) and joined[1].tolist() == [
         [*ROWS[1].tolist()[0], *double[1].tolist()[0]]
     ]
+
+
+def test_rows_by_keyword():
+    assert layers.ReLU()(inputs=ROWS).to_list() == layers.ReLU()(ROWS).to_list()
+    assert layers.Add()(inputs=[ROWS, ROWS]).to_list() == (ROWS + ROWS).to_list()
+    pooled = layers.GlobalAveragePooling1D()
+    assert pooled(inputs=ROWS).tolist() == pooled(ROWS).tolist()
+    numbers = RaggedTensor.of([[1, 2], [], [3]])
+    table = layers.Embedding(5, 2)
+    assert table(inputs=numbers).to_list() == table(numbers).to_list()
+    model = models.Sequential([layers.Input((None,), dtype="int32", ragged=True), table, layers.GlobalMaxPooling1D()])
+    assert model(inputs=numbers).tolist() == model(numbers).tolist()
+    with pytest.raises(ValueError, match=r"Dense.* takes arrays, got rows of different lengths"):
+        layers.Dense(2)(inputs=ROWS)
 
 
 def test_batch_statistics_are_of_the_values_alone():
