@@ -11,11 +11,13 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import inspect
 import json
 import os
 import sys
 import types
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import engine_meanings
@@ -338,8 +340,34 @@ def _note(test: str, outcome: str, message: str) -> None:
             file.write(json.dumps({"test": test, "outcome": outcome, "message": message[:4000]}) + "\n")
 
 
+def asks_for_types(item: Any) -> bool:
+    """Whether a test calls `jax.numpy` to learn of which type a result is: those that do are in classes named so."""
+    code = getattr(inspect.unwrap(item.obj), "__code__", None)
+    return code is not None and "jax.numpy" in code.co_names and "dtype" in item.cls.__name__.lower()
+
+
+def without_compiling(item: Any, test: Callable[[], None]) -> Callable[[], None]:
+    """A test in which JAX works out shapes and types alone, where it would compile each of thousands of calls.
+
+    What fails so, as where JAX's numbers are needed, is run as it stands, and that is what counts.
+    """
+
+    def call() -> None:
+        import jax
+
+        try:
+            jax.eval_shape(test)
+        except Exception:
+            pytest_runtest_setup(item)
+            test()
+
+    return call
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: Any) -> Any:
     """Tests may save and load what their file defines."""
+    if item.cls is not None and pronghorn.config.backend() == "pronghorn" and asks_for_types(item):
+        item.obj = without_compiling(item, item.obj)
     with private_equivalents.classes_of(getattr(item, "module", None)):
         return (yield)

@@ -3,6 +3,7 @@
 import sys
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +16,7 @@ from pronghorn.graph.primitives import registry
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "keras_suite"))
 import engine_meanings
+import keras_names
 import run
 
 # The list is of one version's tests, run without other frameworks but JAX.
@@ -63,6 +65,31 @@ def test_eager_calls_take_the_table_of_the_engine(monkeypatch):
     finally:
         config.set_backend("pronghorn")
     assert len(calls) == 1
+
+
+def test_types_are_asked_for_without_compiling():
+    jax = pytest.importorskip("jax")
+    seen = []
+
+    def asks():
+        x = jax.numpy.ones((2,), "int8")
+        seen.append(isinstance(x, jax.core.Tracer))
+        assert (x + x).dtype == "int8"
+
+    def reads():
+        x = jax.numpy.ones(())
+        seen.append(isinstance(x, jax.core.Tracer))
+        assert float(x) == 1
+
+    def is_wrong():
+        assert jax.numpy.ones((), "int8").dtype == "int16"
+
+    item = SimpleNamespace(nodeid="a_test.py::A::test_x")
+    keras_names.without_compiling(item, asks)()
+    keras_names.without_compiling(item, reads)()
+    assert seen == [True, True, False]
+    with pytest.raises(AssertionError, match="int16"):
+        keras_names.without_compiling(item, is_wrong)()
 
 
 @exactly
