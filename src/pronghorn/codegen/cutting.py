@@ -69,7 +69,8 @@ class Cut:
 
 
 def cut(rows: Sequence[Loop], cycles: float, last: Loop | None = None) -> Cut:
-    """Units of `LEAST_GRAIN_CYCLES` or more.
+    """Units of `LEAST_GRAIN_CYCLES` or more: a power of two of turns, so that those of kernels over the same rows end
+    where those of others do.
 
     Args:
         rows: the outer loops.
@@ -80,7 +81,7 @@ def cut(rows: Sequence[Loop], cycles: float, last: Loop | None = None) -> Cut:
     >>> cut([Loop(LoopVar("rows", 200), 200)], 500.0).size
     8
     """
-    size = -(-LEAST_GRAIN_CYCLES // max(1, int(cycles)))
+    size = 1 << (-(-LEAST_GRAIN_CYCLES // max(1, int(cycles))) - 1).bit_length()
     known = prod(loop.extent for loop in rows if isinstance(loop.extent, int))
     few = known < MANY_UNITS and cycles >= 2 * GRAIN_CYCLES
     if last is None or not few or typical(last.extent) <= LEAST_COLUMNS:

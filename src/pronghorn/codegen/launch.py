@@ -13,6 +13,9 @@ from pronghorn.compiler.memory import Lifetime
 from pronghorn.graph.dim import Extent
 from pronghorn.graph.ir import Node, Value
 
+Pieces = dict[Value, int]
+"""By array, how many elements of it a unit touches, where each unit touches its own alone."""
+
 
 @dataclass
 class Launch:
@@ -33,6 +36,8 @@ class Launch:
     few_rows: bool = False  # takes the place of others where there are few rows
     work: Extent = 0  # multiplications (each with an addition) of a contraction
     label: str = ""  # the kernel's own name, where its function is shared with others
+    pieces: Pieces = field(default_factory=dict)
+    is_chained: bool = False  # its units are run with those of others over the same rows, see `chains`
     buffers: list[Value] = field(default_factory=list)  # what the function finds in its table of buffers
     extents: list[Extent] = field(default_factory=list)  # and in that of extents
 

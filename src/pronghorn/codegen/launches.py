@@ -23,7 +23,9 @@ def print_launches(emitted: Emitted) -> str:
     for launch in emitted.launches:
         if launch.barrier:
             lines.append("---- barrier")
-        how = "by rows" if launch.by_rows else "whole" if launch.serial else "shared"
+        how = (
+            "chained" if launch.is_chained else "by rows" if launch.by_rows else "whole" if launch.serial else "shared"
+        )
         scope = f"   # {launch.scope}" if launch.scope else ""
         size = f"{launch.units.typical} x {launch.cost:.0f} cycles"
         lines.append(

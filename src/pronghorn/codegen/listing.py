@@ -6,6 +6,9 @@ once; as a constant table it takes no time, and no call of a launch costs more. 
     MEET                        report the grains that were run and wait for the others
     RUN words launch...         small kernels in a row, one grain; ``words`` is how many numbers all of it takes
     SHARE launch                a kernel whose units are shared out
+    CHAIN words row (launch ratio)...
+                                kernels over the same rows, whose units are shared out together: the row of all in the
+                                table of launches, and of each kernel how many units a unit of all is
 
 where ``launch`` is: its function, its row in the table of launches, its row in the table of cycles, and what it finds
 in its own tables: how many buffers and their slots, how many extents and theirs. Ahead of all stands how many buffers
@@ -20,6 +23,7 @@ from dataclasses import dataclass
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder
 from pronghorn.codegen.launch import Launch
 from pronghorn.codegen.walker import (
+    CHAIN,
     MEET,
     NUMBER,
     PARAMETERS,
@@ -107,6 +111,21 @@ class Listing:
         if not self.is_running:
             self._numbers.append(SHARE)
         self._launch(launch, buffers, extents, row)
+
+    def chain(self, whole: Launch, launches: Sequence[Listed], ratios: Sequence[int]) -> None:
+        """Launches over the same rows.
+
+        Args:
+            whole: how all are shared out.
+            launches: what to run.
+            ratios: how many units of each a unit of the whole is.
+        """
+        begin = len(self._numbers)
+        self._numbers += [CHAIN, 0, whole.slot]
+        for launch, ratio in zip(launches, ratios, strict=True):
+            self._launch(*launch)
+            self._numbers.append(ratio)
+        self._numbers[begin + 1] = len(self._numbers) - begin
 
     def _launch(self, launch: Launch, buffers: list[int], extents: list[int], row: int) -> None:
         function = self._functions.setdefault(launch.function, len(self._functions))

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from pronghorn.codegen.accumulators import State, keep_all
 from pronghorn.codegen.arguments import start_kernel
 from pronghorn.codegen.builder import ModuleBuilder, Operand
+from pronghorn.codegen.chains import pieces_of
 from pronghorn.codegen.cutting import Chunked, Cut, Loop, chunked, count_of, cut, merge_loops, turns_of
 from pronghorn.codegen.evaluator import Evaluator
+from pronghorn.codegen.launch import Pieces
 from pronghorn.codegen.math_functions import FUNCTIONS
 from pronghorn.codegen.slots import MOST_WRITTEN, Slots, Tables
 from pronghorn.codegen.values import value_type
@@ -27,7 +29,7 @@ from pronghorn.compiler.virtual import linear
 from pronghorn.graph.dim import Extent
 from pronghorn.runtime.host import Target
 
-BLOCK = 4096  # elements of a unit where a kernel is one long loop
+BLOCK = 64  # elements of a unit where a kernel is one long loop: threads take many at a time, chains only some
 MANY_BYTES = 256 * 1024  # that are read once are read in order
 SLOW = FUNCTIONS - {"sqrt", "rsqrt"}  # take some ten times as long as an addition
 Body = Callable[[], None]
@@ -36,15 +38,16 @@ Part = tuple[Operand, Operand]  # from where to where
 
 @dataclass
 class Units:
-    """How the work of a kernel is counted: ``count`` units of ``cost`` (rough cycles) each."""
+    """How the work of a kernel is counted: ``count`` units of ``cost`` (rough cycles) each, and what they touch."""
 
     count: Extent
     cost: float
+    pieces: Pieces = field(default_factory=dict)
 
     @staticmethod
-    def sharing(cycles: float, count: Extent) -> Units:
+    def sharing(cycles: float, count: Extent, pieces: Pieces) -> Units:
         """Units that share rough cycles of all of them, at typical extents."""
-        return Units(count, cycles / max(1, typical(count)))
+        return Units(count, cycles / max(1, typical(count)), pieces)
 
 
 class LoopEmitter:
@@ -153,7 +156,7 @@ class LoopEmitter:
             if made.columns:
                 rows, columns = self._columns_of(unit, last, made.columns)
             self._unit(rows, made, partial(along, last, *columns))
-        return Units.sharing(row * count_of(made.rows), made.count(last))
+        return Units.sharing(row * count_of(made.rows), made.count(last), self._pieces(made))
 
     def _by_columns(self, last: Loop, start: Operand, stop: Operand) -> None:
         self._mapped(last, start, stop)
@@ -173,12 +176,14 @@ class LoopEmitter:
     def _one_long_loop(self, loop: Loop, per_element: float) -> Units:
         fb = self.fb
         extent = self.slots.extent(loop.extent)
-        block = max(self.lanes, min(BLOCK, BLOCK // max(1, int(per_element)) // self.lanes * self.lanes or self.lanes))
+        fitting = max(1, BLOCK // max(1, int(per_element)))
+        block = max(self.lanes, 1 << fitting.bit_length() - 1)
         start = fb.mul("%begin", block)
         stop = fb.min(fb.mul("%end", block), extent)
         self._mapped(loop, start, stop)
         count = (loop.extent + (block - 1)) // block
-        return Units(count, per_element * min(block, typical(loop.extent)))
+        cut_so = Cut((loop,), block)
+        return Units(count, per_element * min(block, typical(loop.extent)), self._pieces(cut_so))
 
     def _columns_of(self, unit: Operand, last: Loop, columns: int) -> tuple[Operand, Part]:
         """The number of a unit's rows, and from where to where its columns are."""
@@ -386,7 +391,11 @@ class LoopEmitter:
         made = cut(self.loops, per_result)
         with self.fb.loop("%begin", "%end") as unit:
             self._unit(unit, made, self._reduce_in_vectors)
-        return Units.sharing(per_result * count_of(made.rows), made.count())
+        return Units.sharing(per_result * count_of(made.rows), made.count(), self._pieces(made))
+
+    def _pieces(self, made: Cut) -> Pieces:
+        """What units touch, where they are whole rows and a sum is in one of them."""
+        return pieces_of(self.kernel, made.rows, made.size) if self.chunk is None and not made.columns else {}
 
     def _reduce_in_vectors(self) -> None:
         with self.evaluator.level():

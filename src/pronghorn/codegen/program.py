@@ -83,8 +83,7 @@ class ProgramEmitter(StepEmitter):
 
     def _program(self, program: Program) -> None:
         self._adopt(program)
-        for kernel in program.kernels:
-            self._kernel(kernel)
+        self._kernels(program.kernels)
 
     def _special(self, kernel: Kernel, node: Node) -> None:
         if node.prim.family == "linalg":
@@ -98,7 +97,7 @@ class ProgramEmitter(StepEmitter):
 
     def _copy(self, source: Value, target: Value) -> None:
         if self.tables.root(source) is not self.tables.root(target):
-            self._kernel(copy_kernel(source, target))
+            self._kernels([copy_kernel(source, target)])
 
     def _host_call(self, kernel: Kernel, node: Node) -> None:
         if self.out.callback is None:
@@ -232,10 +231,8 @@ class ProgramEmitter(StepEmitter):
         with self._region(loop.length), self._steps(loop.length, p["reverse"]) as t:
             for v, whole in loop.moving:
                 self._point(v, self._place(whole), t)
-            for launch in loop.launches:
-                self._launch(launch)
-            for kernel in () if has_launches else program.kernels:
-                self._kernel(kernel)
+            self._launch_all(loop.launches)
+            self._kernels(() if has_launches else program.kernels)
             self._settle()
             for a, b in zip(loop.carry, outputs):
                 self._swap(a, b)
@@ -333,19 +330,17 @@ class ProgramEmitter(StepEmitter):
         shared = dict(zip(p["cond"].inputs[:nc], operands[:nc])) | dict(zip(p["cond"].inputs[nc:], carry))
         condition, (verdict,) = self._nested(p["cond"], shared)
         for v, start in zip(carry, operands[nc + nb :]):
-            self._kernel(copy_kernel(start, v))
+            self._kernels([copy_kernel(start, v)])
         first = self.epoch
         fb = self.fb
         with self._region():
             head, work, done = fb.label("while"), fb.label("do"), fb.label("done")
             fb.branch(head)
             fb.place(head)
-            for kernel in condition.kernels:
-                self._kernel(kernel)
+            self._kernels(condition.kernels)
             fb.branch_if(self._decide(verdict), work, done)
             fb.place(work)
-            for kernel in body.kernels:
-                self._kernel(kernel)
+            self._kernels(body.kernels)
             self._settle()
             for a, b in zip(carry, outputs):
                 self._swap(a, b)
@@ -353,7 +348,7 @@ class ProgramEmitter(StepEmitter):
             fb.place(done)
         self._keep([*carry, *outputs, *operands, verdict], first)
         for v, final in zip(carry, node.outputs):
-            self._kernel(copy_kernel(v, final))
+            self._kernels([copy_kernel(v, final)])
 
     def _branch(self, node: Node) -> None:
         pred, *operands = (self.tables.root(v) for v in node.inputs)
@@ -370,8 +365,7 @@ class ProgramEmitter(StepEmitter):
         for label, (program, outputs) in zip(labels, arms):
             fb.place(label)
             with self._region():
-                for kernel in program.kernels:
-                    self._kernel(kernel)
+                self._kernels(program.kernels)
                 for v, final in zip(outputs, node.outputs):
                     self._copy(v, final)
             fb.branch(done)

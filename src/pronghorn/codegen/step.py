@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder
+from pronghorn.codegen.chains import Chain, chained
 from pronghorn.codegen.contract import emit_contract
 from pronghorn.codegen.launch import Emitted, Launch, Timed
 from pronghorn.codegen.listing import Listed, Listing, StepState
@@ -143,13 +144,17 @@ class StepEmitter:
                 self.out.constants[node.outputs[0]] = node.params["value"]
 
     # -- kernels ----------------------------------------------------------------------------------------------------
-    def _kernel(self, kernel: Kernel) -> None:
-        if kernel.node is not None and is_special(kernel):
+    def _kernels(self, kernels: Iterable[Kernel]) -> None:
+        launches: list[Launch] = []
+        for kernel in kernels:
+            if kernel.node is None or not is_special(kernel):
+                launches += self._launches(kernel)
+                continue
+            self._launch_all(launches)
+            launches = []
             self._name(kernel)
             self._special(kernel, kernel.node)
-            return
-        for launch in self._launches(kernel):
-            self._launch(launch)
+        self._launch_all(launches)
 
     def _name(self, kernel: Kernel) -> None:
         self.number += 1
@@ -200,6 +205,7 @@ class StepEmitter:
                 writes={arrays[v] for v in launch.writes},
                 scope=kernel.scope,
                 label=kernel.name + launch.label.removeprefix(known.name),
+                pieces={arrays[v]: size for v, size in launch.pieces.items()},
                 buffers=[memory[v] for v in launch.buffers],
             )
             for launch in known.launches
@@ -219,7 +225,7 @@ class StepEmitter:
             return [_launch_of(kernel, *emit_pooled(self.module, kernel, tables, self.target, kind))]
         assert isinstance(kernel, LoopKernel)
         units = emit_loops(self.module, kernel, tables, self.target)
-        return [_launch_of(kernel, units.count, units.cost)]
+        return [replace(_launch_of(kernel, units.count, units.cost), pieces=units.pieces)]
 
     def _share(self, before: int) -> dict[str, str]:
         """Drop functions written since ``before`` that are the same as earlier ones; the names that replace theirs."""
@@ -249,6 +255,22 @@ class StepEmitter:
         launch.barrier = self._order(reads, writes, launch.serial)
         self._touch_all(reads | writes, launch.buffers)
         self.listing.launch(*self._listed(launch))
+
+    def _launch_all(self, launches: Iterable[Launch]) -> None:
+        """Launches in a row."""
+        for chain in chained(launches, self.tables.root, self.target.l2_bytes):
+            if len(chain.launches) == 1:
+                self._launch(*chain.launches)
+            else:
+                self._chain(chain)
+
+    def _chain(self, chain: Chain) -> None:
+        own = chain.launch()
+        own.barrier = self._order(chain.reads, chain.writes, False)
+        self._touch_all(chain.reads | chain.writes, [v for launch in chain.launches for v in launch.buffers])
+        self._record(own)
+        launches = [self._listed(replace(launch, serial=True, is_chained=True)) for launch in chain.launches]
+        self.listing.chain(own, launches, chain.ratios)
 
     def _record(self, launch: Launch) -> None:
         """Give a launch its row in the table of launches."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand
 from pronghorn.codegen.units import COLUMNS
 
-MEET, RUN, SHARE = range(3)
+MEET, RUN, SHARE, CHAIN = range(4)
 
 NUMBER = "i32"
 PARAMETERS = (
@@ -57,6 +57,7 @@ class _Walker:
         fb.store("i64", "%begin", self.at)
         head, look, meet, other = fb.label("head"), fb.label("look"), fb.label("meet"), fb.label("other")
         run, share, out = fb.label("run"), fb.label("share"), fb.label("out")
+        units, chain = fb.label("units"), fb.label("chain")
         fb.branch(head)
         fb.place(head)
         fb.branch_if(fb.cmp("slt", "i64", fb.load("i64", self.at), "%end"), look, out)
@@ -64,8 +65,10 @@ class _Walker:
         kind = self._number()
         fb.branch_if(fb.cmp("eq", "i64", kind, MEET), meet, other)
         fb.place(other)
-        fb.branch_if(fb.cmp("eq", "i64", kind, RUN), run, share)
-        for label, body in ((meet, self._meet), (run, self._run), (share, self._share)):
+        fb.branch_if(fb.cmp("eq", "i64", kind, RUN), run, units)
+        fb.place(units)
+        fb.branch_if(fb.cmp("eq", "i64", kind, SHARE), share, chain)
+        for label, body in ((meet, self._meet), (run, self._run), (share, self._share), (chain, self._chain)):
             fb.place(label)
             body()
             fb.branch(head)
@@ -128,6 +131,27 @@ class _Walker:
         with taken(fb, "%next", "%done", grains) as number:
             begin = fb.mul(number, grain)
             self._call(function, row, begin, fb.min(fb.add(begin, grain), units))
+
+    def _chain(self) -> None:
+        """Threads take a grain of units of all launches at a time until none are left."""
+        fb = self.fb
+        end = fb.add(fb.sub(fb.load("i64", self.at), 1), self._number())
+        own = self._number()
+        units, grain, grains = (self._column(own, column) for column in range(COLUMNS))
+        first = fb.load("i64", self.at)
+        with taken(fb, "%next", "%done", grains) as number:
+            begin = fb.mul(number, grain)
+            stop = fb.min(fb.add(begin, grain), units)
+            fb.store("i64", first, self.at)
+            again, ran = fb.label("again"), fb.label("ran")
+            fb.branch(again)
+            fb.place(again)
+            function, row_of_units, row = self._launch()
+            ratio = self._number()
+            self._call(function, row, fb.mul(begin, ratio), fb.min(fb.mul(stop, ratio), self._column(row_of_units, 0)))
+            fb.branch_if(fb.cmp("slt", "i64", fb.load("i64", self.at), end), again, ran)
+            fb.place(ran)
+        fb.store("i64", end, self.at)
 
     def _launch(self) -> tuple[str, str, str]:
         """(function, row in the table of launches, row in that of cycles) of the launch that comes next; its tables are

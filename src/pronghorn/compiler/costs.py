@@ -20,6 +20,7 @@ GRAIN_CYCLES = 25_000  # what a thread takes at a time, and so what a unit of wo
 LEAST_GRAIN_CYCLES = 4_000  # taking one costs some hundred where threads compete
 MOST_GRAINS = 1 << 15
 MOST_STEP_CYCLES = 400_000  # of a loop's step: longer ones are shared by themselves, at barriers
+MOST_CHAIN_CYCLES = 400_000  # of a unit that goes through several kernels, for which other threads may have to wait
 BLOCK_ROWS, LEAST_BLOCK_ROWS = 16, 8  # of a loop that is cut by rows: register tiles have some eight
 FEW_BLOCKS, MOST_BLOCKS = 2, 32  # of rows: fewer are cut further, for threads to share, and more become larger
 AHEAD_STEPS = 16  # packing ahead of a loop of few rows pays from here on: it takes four steps, and saves a fifth of one
