@@ -339,6 +339,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "unicode_decode_with_offsets unicode_encode unicode_split unicode_split_with_offsets unicode_transcode "
             "unsorted_segment_join upper"
         ),
+        "tensorflow_scripts": "unicode_script",
     },
 }
 
