@@ -14,7 +14,7 @@ from pronghorn._absent import instead_of
 _DENSE = "`sparse=True` is accepted and gives the same results, in dense arrays"
 _RAGGED = (
     f"{_DENSE}; of `ragged=True`, compiled steps take rows padded to the longest of the batch, or of all where `x` is "
-    "one `RaggedTensor`: each such length is compiled once, and `to_tensor()` is as wide"
+    "one `RaggedTensor`: `to_tensor()` is as wide"
 )
 
 _DATASET = "gives a pronghorn.data.Dataset unless `format` asks for another"

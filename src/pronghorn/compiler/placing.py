@@ -18,7 +18,7 @@ from pronghorn.compiler.costs import MOST_STORES, typical
 from pronghorn.compiler.lowering import CONTRACTIONS, REDUCTIONS, is_virtual
 from pronghorn.compiler.pooled import pooled_operands
 from pronghorn.compiler.storage import Frame, Place, Storage
-from pronghorn.graph.dim import Extent, product
+from pronghorn.graph.dim import Extent, may_be_positive, product
 from pronghorn.graph.ir import Aval, Graph, Node, Value, users_of
 from pronghorn.runtime.host import Target
 
@@ -180,7 +180,7 @@ def _is_bordered(node: Node) -> bool:
     low, high, interior = (node.params[name] for name in ("low", "high", "interior"))
     fill = node.inputs[1].node
     zeros = fill is not None and fill.prim.name == "constant" and not any(fill.params["value"].tobytes())
-    return zeros and not any(interior) and min((*low, *high), default=0) >= 0
+    return zeros and not any(interior) and not any(may_be_positive(-n) for n in (*low, *high))
 
 
 def _pieces(value: Value, start: tuple[Extent, ...], stored: Storage) -> Iterator[tuple[Value, tuple[Extent, ...]]]:

@@ -24,6 +24,7 @@ from pronghorn.compiler.expr import (
 from pronghorn.compiler.kernels import LoopKernel, Reduction, Store
 from pronghorn.compiler.lowering import Lowering
 from pronghorn.graph import dtypes
+from pronghorn.graph.dim import may_be_positive
 from pronghorn.graph.dtypes import LOW_PRECISION
 from pronghorn.graph.ir import Aval, Node, Value
 
@@ -137,7 +138,7 @@ def _window(lowering: Lowering, node: Node, index: tuple[Index, ...]) -> Reducti
             position = position * window + Index.of(var)
             moved = index[a] * stride + Index.of(var) * dilation - low
         inner.append(moved)
-        if low > 0 or node.params["padding"][a][1] > 0:
+        if may_be_positive(low) or may_be_positive(node.params["padding"][a][1]):
             bounds.append(Bound(moved, 0, x.shape[a]))
     op = {"window_sum": "sum", "window_max": "max", "window_argmax": "argmax"}[name]
     element = lowering.element(x, tuple(inner))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pronghorn.compiler.expr import Apply, Bits, Bound, Const, Expr, Guard, Index, IndexValue
-from pronghorn.graph.dim import Extent, Shape
+from pronghorn.graph.dim import Extent, Shape, may_be_positive
 from pronghorn.graph.ir import Node, Value
 from pronghorn.graph.primitives import PRIMITIVES
 
@@ -169,7 +169,7 @@ def _pad(lowering: Lowering, node: Node, index: Indices) -> Expr:
     bounds, inner = [], []
     axes = zip(index, x.shape, node.params["low"], node.params["high"], node.params["interior"])
     for i, size, low, high, interior in axes:
-        if low > 0 or high > 0 or interior:
+        if may_be_positive(low) or may_be_positive(high) or interior:
             span = (size - 1) * (interior + 1) + 1
             bounds.append(Bound(i, low, low + span, interior + 1))
         moved = i - low
@@ -288,7 +288,7 @@ def _pool_gather(lowering: Lowering, node: Node, index: Indices) -> Expr:
             moved += position.mod(window) * dilation
             position = position.floor_div(window)
         inner.append(moved)
-        if low > 0 or high > 0:
+        if may_be_positive(low) or may_be_positive(high):
             bounds.append(Bound(moved, 0, n))
     value = lowering.element(x, tuple(reversed(inner)))
     return Guard(tuple(bounds), value, Const(0, x.dtype)) if bounds else value

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import operator
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, SupportsIndex, Union
 
 Extent = Union[int, "Dim"]
@@ -236,9 +236,18 @@ def bounds(extent: Extent, ranges: Mapping[str, Range]) -> Range:
 
     >>> bounds(2 * Dim.symbol("batch") + 3, {"batch": (1, 4)})
     (5, 11)
+
+    What is left of a division is less than the divisor:
+
+    >>> bounds(Dim.symbol("length") % 4, {})
+    (0, 3)
     """
     if isinstance(extent, int):
         return extent, extent
+    for rest, factor, divisor in _remainders(extent):
+        least, most = bounds(rest, ranges)
+        first, last = sorted((0, factor * (divisor - 1)))
+        return None if least is None else least + first, None if most is None else most + last
     low: int | None = 0
     high: int | None = 0
     for monomial, coefficient in extent.terms.items():
@@ -248,6 +257,17 @@ def bounds(extent: Extent, ranges: Mapping[str, Range]) -> Range:
         low = None if low is None or least is None else low + coefficient * least
         high = None if high is None or most is None else high + coefficient * most
     return low, high
+
+
+def _remainders(extent: Dim) -> Iterator[tuple[Extent, int, int]]:
+    """Ways to write an extent as ``rest + factor * (dim mod divisor)``, where the rest is shorter."""
+    for monomial, coefficient in extent.terms.items():
+        atom = monomial[0] if len(monomial) == 1 else None
+        if isinstance(atom, FloorDiv) and atom.divisor > 0 and coefficient % atom.divisor == 0:
+            factor = -coefficient // atom.divisor
+            rest = extent - factor * (atom.dim % atom.divisor)
+            if len(_terms(rest)) < len(extent.terms):
+                yield rest, factor, atom.divisor
 
 
 def _bounds_of_product(monomial: Monomial, ranges: Mapping[str, Range]) -> Range:
@@ -265,6 +285,16 @@ def _bounds_of_product(monomial: Monomial, ranges: Mapping[str, Range]) -> Range
         low = None if low is None or least is None else low * least
         high = None if high is None or most is None else high * most
     return low, high
+
+
+def may_be_positive(extent: Extent) -> bool:
+    """Whether an extent is greater than zero for some number of its symbols, as far as `bounds` can tell.
+
+    >>> may_be_positive(0), may_be_positive(Dim.symbol("batch") // 2), may_be_positive(-Dim.symbol("batch"))
+    (False, True, False)
+    """
+    high = bounds(extent, {})[1]
+    return high is None or high > 0
 
 
 def comparable(*extents: Extent) -> bool:

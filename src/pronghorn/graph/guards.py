@@ -76,6 +76,8 @@ class Guards:
             HoldsOnce: where it is, since that (all but) says what the number is: the trace must know it.
         """
         low, high = bounds(extent, self.ranges)
+        if low == high == 0:
+            return True
         if (low is not None and low > 0) or (high is not None and high < 0):
             return False
         coefficients = [c for m, c in extent.terms.items() if m]

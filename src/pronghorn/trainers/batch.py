@@ -12,7 +12,7 @@ from pronghorn import config, tree
 from pronghorn.data.padded_rows import PaddedRows
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph import dtypes
-from pronghorn.graph.dim import Shape
+from pronghorn.graph.dim import Dim, Shape
 from pronghorn.graph.foreign import without_framework
 from pronghorn.graph.strings import StringArray, is_text
 from pronghorn.graph.tensor import Tensor
@@ -149,6 +149,11 @@ class Batch:
         return next((a.shape[0] for a in self.arrays if a.ndim), 1)
 
     @property
+    def kind(self) -> Hashable:
+        """What else needs different compiled steps than extents: structure, types and numbers of axes."""
+        return self.layout.key, self.rows is not None, tuple([(a.dtype.str, a.dtype.name, a.ndim) for a in self.arrays])
+
+    @property
     def extents(self) -> Hashable:
         """The first extents of the batch's arrays."""
         if self.rows is not None:
@@ -168,6 +173,10 @@ class Batch:
         if self.rows is None:
             return [a.shape for a in self.arrays]
         return [(len(self.rows), *a.shape[1:]) for a in self.arrays]
+
+    def symbolic_shapes(self) -> list[Shape]:
+        """The shapes with a symbol for the number of samples."""
+        return [(Dim.symbol("batch"), *shape[1:]) if shape else () for shape in self.shapes()]
 
     def gather(self) -> list[np.ndarray]:
         """The batch's arrays, rows taken."""

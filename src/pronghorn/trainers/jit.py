@@ -164,9 +164,10 @@ def jit(function: Callable[..., Any]) -> CompiledFunction:
     """Return a function that does what `function` does, compiled: the whole of it runs as one native function.
 
     It may read and assign variables, use `GradientTape`, `value_and_grad`, optimizers and metrics. It is traced once
-    for each kind of arguments: the number of rows may vary, other extents and types not; what is no array (a number,
-    a text, a model) is taken as it is, so that every other value compiles anew. A function that needs the values of
-    arrays in Python cannot be compiled; it runs as it is, with a warning.
+    for each kind of arguments: the number of rows may vary, and what else is seen to, if the function does not need to
+    know it; types may not. What is no array (a number, a text, a model) is taken as it is, so that every other value
+    compiles anew. A function that needs the values of arrays in Python cannot be compiled; it runs as it is, with a
+    warning.
 
     Args:
         function: from arrays, or structures of arrays, to arrays or structures of arrays.

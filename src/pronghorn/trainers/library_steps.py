@@ -90,7 +90,7 @@ class LibraryStep:
         if model.optimizer is not None and not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
         if any(part is not None and not part.built for part in (model._compile_loss, model._compile_metrics)):
-            StepFunction(functools.partial(self.test_step, model), f"{model.name}.build").trace(batch, symbolic=False)
+            StepFunction(functools.partial(self.test_step, model), f"{model.name}.build").trace(batch, batch.shapes())
             model._clear_losses()
 
     def _data(self, batch: Batch) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,7 +14,7 @@ from pronghorn.data.ragged import RaggedTensor
 from pronghorn.distribution.active import distribution
 from pronghorn.graph import dtypes
 from pronghorn.graph.active import TraceError
-from pronghorn.graph.dim import Dim, SymbolicDimError, evaluate
+from pronghorn.graph.dim import Shape, SymbolicDimError, evaluate
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.trace import Traced, trace
@@ -22,6 +22,7 @@ from pronghorn.graph.user_code import warn
 from pronghorn.runtime import arena
 from pronghorn.runtime.garbage import uncollected
 from pronghorn.trainers.batch import Batch, RowsPlace, add_rows
+from pronghorn.trainers.lengths import Lengths
 from pronghorn.trainers.variants import Variants
 from pronghorn.utils import activity
 
@@ -146,6 +147,7 @@ class StepFunction:
         self._distribution: Distribution | None = None
         self._state: Hashable = None
         self._variants: dict[Hashable, Variants] = {}  # by kinds of batches
+        self._lengths: dict[Hashable, Lengths] = {}  # by kinds of batches, but for extents
 
     @property
     def engine(self) -> str:
@@ -232,17 +234,29 @@ class StepFunction:
         if host_kinds is not None:
             key = (*key, host_kinds)
         variants = self._variants.get(key)
-        if variants is None:
-            variants = self._variants[key] = Variants()
-        program = variants.find(batch.extents, batch.common_size)
+        program = None if variants is None else variants.find(batch.extents, batch.common_size)
         if program is not None or self.run_eagerly:
+            return program
+        lengths = self._lengths_of(batch)
+        program = None if lengths is None else lengths.find(batch)
+        if program is not None and lengths is not None and not lengths.come_often(batch.key):
             return program
         try:
             with activity.doing("compiling"), uncollected():
-                return self._compile(batch, variants)
+                if program is None and lengths is not None:
+                    program = self._compile_for_any_length(batch, lengths)
+                    if program is not None:
+                        return program
+                return self._compile(batch, self._variants.setdefault(key, Variants()))
         except TraceError as error:
             self._fall_back(error)
             return None
+
+    def _lengths_of(self, batch: Batch) -> Lengths | None:
+        """What knows batches that differ in extents alone; None where each needs a program of its own."""
+        if self._distribution is not None or batch.texts or not batch.common_size:
+            return None
+        return self._lengths.setdefault((self._state, self.engine, batch.kind), Lengths())
 
     def _compile(self, batch: Batch, variants: Variants) -> Program | None:
         """Compile the step for a batch: for any number of samples, if that is possible, or for that of the batch."""
@@ -253,21 +267,36 @@ class StepFunction:
                 return program
         if not variants.may_compile(batch.extents):
             return None
-        program = self._assembled(batch, *self.trace(batch, symbolic=False))
+        program = self._assembled(batch, *self.trace(batch, batch.shapes()))
         variants.add_concrete(batch.extents, program)
         return program
 
     def _compile_for_any_size(self, batch: Batch, variants: Variants) -> Program | None:
+        return self._symbolic(batch, batch.symbolic_shapes(), {"batch": batch.size}, variants)
+
+    def _compile_for_any_length(self, batch: Batch, lengths: Lengths) -> Program | None:
+        lengths.note(batch.shapes())
+        asked = lengths.symbolic(batch.shapes(), batch.size) if lengths.may_vary() else None
+        program = None if asked is None else self._symbolic(batch, *asked, lengths)
+        if asked is not None and program is not None:
+            lengths.add(asked[0], program)
+        return program
+
+    def _symbolic(
+        self, batch: Batch, shapes: Sequence[Shape], numbers: Mapping[str, int], kept: Variants | Lengths
+    ) -> Program | None:
+        """The program for shapes with symbols, which are these numbers in the batch; None where one has to be known."""
         try:
-            traced, structure = self.trace(batch, symbolic=True)
+            traced, structure = self.trace(batch, shapes, numbers)
+            kept.check(traced, numbers)
         except Exception as error:
-            # The step asks for the number of samples, or is wrong: a trace with numbers tells which.
-            variants.failed(error)
+            # The step asks for a symbol's number, or is wrong: a trace with numbers tells which.
+            kept.failed(error)
             return None
         try:
             return self._assembled(batch, traced, structure)
         except SymbolicDimError as error:  # the compiler asks
-            variants.failed(error)
+            kept.failed(error)
             return None
 
     def _assembled(self, batch: Batch, traced: Traced, structure: Any) -> Program:
@@ -282,8 +311,8 @@ class StepFunction:
             What `stop_profiles` takes.
         """
         kept = []
-        for variants in self._variants.values():
-            for program in variants.programs():
+        for made in (*self._variants.values(), *self._lengths.values()):
+            for program in made.programs():
                 if hasattr(program.executable, "measuring"):
                     kept.append((program, program.executable))
                     program.executable = program.executable.measuring()
@@ -298,10 +327,16 @@ class StepFunction:
             program.executable = executable
         return [profile for profile in profiles if profile is not None and profile.steps]
 
-    def trace(self, batch: Batch, symbolic: bool) -> tuple[Traced, Any]:
-        """The step as a graph, for any number of samples or for that of the batch, with its results' structure."""
-        size = Dim.symbol("batch")
-        shapes = [(size, *shape[1:]) if symbolic and shape else shape for shape in batch.shapes()]
+    def trace(
+        self, batch: Batch, shapes: Sequence[Shape], numbers: Mapping[str, int] | None = None
+    ) -> tuple[Traced, Any]:
+        """The step as a graph, with its results' structure.
+
+        Args:
+            batch: a batch.
+            shapes: of its arrays; extents may be symbols.
+            numbers: what the symbols are in this batch.
+        """
         avals = [Aval(shapes[i], dtypes.name_of(batch.arrays[i].dtype)) for i in batch.numbers]
         structure: Any = None
 
@@ -321,8 +356,7 @@ class StepFunction:
             structure = tree.map_structure(number, self._step(batch.layout.pack(leaves)))
             return results
 
-        hints = {"batch": batch.size} if symbolic else None
-        return trace(flat, avals, self.name, hints), structure
+        return trace(flat, avals, self.name, numbers), structure
 
     def _run_eagerly(self, batch: Batch) -> Any:
         tensors = [Tensor(np.asarray(a)) if a.dtype != object else a for a in batch.gather()]

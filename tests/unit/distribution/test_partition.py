@@ -77,7 +77,8 @@ def test_a_step_without_exchanges_in_it_has_two_programs():
     model.compile("adam", "mse", metrics=["mae"])
     step = model.make_train_function()
     step.refresh()
-    traced, _ = step.trace(as_batch((np.ones((8, 4), "float32"), np.ones((8, 2), "float32"))), symbolic=True)
+    batch = as_batch((np.ones((8, 4), "float32"), np.ones((8, 2), "float32")))
+    traced, _ = step.trace(batch, batch.symbolic_shapes(), {"batch": 8})
     stages = in_stages(traced)
     assert len(stages.stages) == 1 and all(e.is_sum for e in stages.stages[0].exchanges)
     assert not any(v.shape and v.shape[0] == ROWS for v in stages.last.traced.graph.inputs)
@@ -91,7 +92,8 @@ def test_recurrent_layers_are_computed_by_rows_backward_too():
         step = model.make_train_function()
         step.refresh()
         y = np.ones((8, *model.output_shape[1:]), "float32")
-        traced, _ = step.trace(as_batch((np.ones((8, 6, 5), "float32"), y)), symbolic=True)
+        batch = as_batch((np.ones((8, 6, 5), "float32"), y))
+        traced, _ = step.trace(batch, batch.symbolic_shapes(), {"batch": 8})
         stages = in_stages(traced).stages
         assert len(stages) == 1 and all(e.is_sum for e in stages[0].exchanges), layer
 

@@ -19,7 +19,7 @@ from pronghorn.backends.llvm.layout import Layout, address, make_layout
 from pronghorn.backends.numpy.executable import copied_into
 from pronghorn.compiler.rows import rows_apart
 from pronghorn.graph import dtypes
-from pronghorn.graph.dim import SymbolicDimError
+from pronghorn.graph.dim import Dim, SymbolicDimError
 from pronghorn.graph.ir import Graph
 from pronghorn.graph.tensor import Tensor
 from pronghorn.graph.trace import Traced
@@ -145,11 +145,14 @@ class Executable:
     def rows_at_once(self) -> int | None:
         """How many rows of a batch are best computed at a time: those whose intermediate results the caches hold.
 
-        None where rows meet, so that a batch has to be computed as a whole.
+        None where rows meet, so that a batch has to be computed as a whole, or their own length may be any.
         """
-        if self.traced.updated or not rows_apart(self.traced.graph):
-            return None
         symbols = {"batch", *(f"rows{i}" for i in self.gathered)}
+        extents = [extent for aval in self._given for extent in aval.shape if isinstance(extent, Dim)]
+        if self.traced.updated or any(extent.symbols - symbols for extent in extents):
+            return None
+        if not rows_apart(self.traced.graph):
+            return None
         few, many = (self.plan.memory.layout(dict.fromkeys(symbols, rows))[1] for rows in (64, 128))
         rows = self._target.cache_bytes * 64 // max(many - few, 1)
         return max(LEAST_ROWS, min(rows - rows % LEAST_ROWS, MOST_ROWS))

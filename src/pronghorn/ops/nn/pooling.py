@@ -8,7 +8,7 @@ import numpy as np
 
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
-from pronghorn.graph.dim import comparable
+from pronghorn.graph.dim import comparable, may_be_positive
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
@@ -92,7 +92,7 @@ def average_pool(
     x = to_channels_last(x, first)
     geometry = _geometry("average_pool", x, pool_size, strides, padding)
     total = P.window_sum(x, **geometry)
-    if all(pair == (0, 0) for pair in geometry["padding"]):
+    if not any(may_be_positive(pad) for pair in geometry["padding"] for pad in pair):
         count = B.full_like(total, int(np.prod(geometry["window"])))
     else:
         count = _window_counts(x, total, geometry)

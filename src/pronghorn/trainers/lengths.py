@@ -1,0 +1,146 @@
+"""Programs for batches that differ in more than their number of samples, as those of texts of different lengths do."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pronghorn.backends.interpreter import bind_extents
+from pronghorn.graph.dim import Dim, Shape, SymbolicDimError, product
+from pronghorn.graph.guards import HoldsOnce
+
+if TYPE_CHECKING:
+    from pronghorn.graph.ir import Graph
+    from pronghorn.graph.trace import Traced
+    from pronghorn.trainers.batch import Batch
+    from pronghorn.trainers.step import Program
+
+FEWEST_SHAPES = 3  # with so many, more are to be expected; a program for known extents is faster
+MOST_SHAPES = 16  # that are looked at for what varies
+MOST_PROGRAMS = 4
+MOST_FAILURES = 2
+OFTEN, MOST_OWN = 50, 8  # batches of the same lengths from which these get a program of their own, and how many do
+MOST_COUNTED = 4096
+MOST_WIDE = 1 << 23  # elements of an array that grows with the square of a length
+
+
+class Lengths:
+    """Programs for any lengths: of extents that were not the same in all batches, and of the number of samples.
+
+    An extent that varied is a symbol, and extents that varied alike are the same one, so that layers may ask whether
+    they are equal. A batch that these do not fit gets another program, and so do a few lengths that come often.
+
+    >>> lengths = Lengths()
+    >>> for length in (5, 7, 9):
+    ...     lengths.note([(32, length), (32, length, 3), (32, 1)])
+    >>> lengths.symbolic([(32, 9), (32, 9, 3), (32, 1)], 32)
+    ([(batch, length0), (batch, length0, 3), (batch, 1)], {'batch': 32, 'length0': 9})
+    """
+
+    __slots__ = ("_counts", "_failures", "_own", "_programs", "_seen")
+
+    def __init__(self) -> None:
+        self._seen: list[list[tuple[int, ...]]] = []
+        self._programs: list[tuple[list[Shape], tuple[Dim, ...], Program]] = []
+        self._failures = 0
+        self._counts: dict[Hashable, int] = {}
+        self._own = 0
+
+    def find(self, batch: Batch) -> Program | None:
+        """A program for a batch, or None."""
+        if not self._programs or not batch.common_size:
+            return None
+        actual = batch.shapes()
+        for shapes, wide, program in self._programs:
+            try:
+                numbers = bind_extents(shapes, actual)
+            except ValueError:
+                continue
+            if program.traced.guards.hold(numbers) and _are_small(wide, numbers):
+                return program
+        return None
+
+    def come_often(self, key: Hashable) -> bool:
+        """Count a batch of certain lengths; whether a program for these very ones pays now, which is faster.
+
+        It is counts that decide, no clocks, so that no bit of a result depends on how fast a machine is.
+        """
+        if self._own >= MOST_OWN:
+            return False
+        if len(self._counts) >= MOST_COUNTED:
+            self._counts.clear()
+        self._counts[key] = self._counts.get(key, 0) + 1
+        if self._counts[key] < OFTEN:
+            return False
+        self._own += 1
+        return True
+
+    def note(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        """Remember the shapes of a batch for which there is no program."""
+        inner = [shape[1:] for shape in shapes]
+        if inner not in self._seen and len(self._seen) < MOST_SHAPES:
+            self._seen.append(inner)
+
+    def may_vary(self) -> bool:
+        """Whether to make a program for any lengths."""
+        return (
+            len(self._seen) >= FEWEST_SHAPES and len(self._programs) < MOST_PROGRAMS and self._failures < MOST_FAILURES
+        )
+
+    def symbolic(self, shapes: Sequence[tuple[int, ...]], samples: int) -> tuple[list[Shape], dict[str, int]] | None:
+        """Shapes with symbols for what varied, and the numbers that these are in a batch of so many samples.
+
+        None where nothing did, or where one that did is 0 now, for which no rule for symbols holds.
+        """
+        names: dict[tuple[int, ...], str] = {}
+        numbers = {"batch": samples}
+        found: list[Shape] = []
+        for place, shape in enumerate(shapes):
+            extents: list[int | Dim] = [Dim.symbol("batch")] if shape else []
+            for axis, extent in enumerate(shape[1:]):
+                varied = (*(seen[place][axis] for seen in self._seen), extent)
+                if len(set(varied)) == 1:
+                    extents.append(extent)
+                    continue
+                name = names.setdefault(varied, f"length{len(names)}")
+                numbers[name] = extent
+                extents.append(Dim.symbol(name))
+            found.append(tuple(extents))
+        return (found, numbers) if names and all(numbers.values()) else None
+
+    def add(self, shapes: list[Shape], program: Program) -> None:
+        """Keep a program for such shapes."""
+        self._programs.append((shapes, _wide(program.traced.graph), program))
+
+    @staticmethod
+    def check(traced: Traced, numbers: Mapping[str, int]) -> None:
+        """Raise `HoldsOnce` where an array of a step becomes so large that a program for the very lengths is wanted.
+
+        Scores of attention grow with the square of the length. Where it is known, they are made in blocks of rows.
+        """
+        if not _are_small(_wide(traced.graph), numbers):
+            raise HoldsOnce(f"The step makes arrays of more than {MOST_WIDE} elements at these lengths.")
+
+    def failed(self, error: Exception) -> None:
+        """Making a program failed: the function asks for a length, or something is wrong with these."""
+        asks = isinstance(error, SymbolicDimError) and not isinstance(error, HoldsOnce)
+        self._failures += MOST_FAILURES if asks else 1
+
+    def programs(self) -> list[Program]:
+        """All of them."""
+        return [program for *_, program in self._programs]
+
+
+def _wide(graph: Graph) -> tuple[Dim, ...]:
+    """The sizes of a graph's arrays that are of a length squared, or of two lengths' product."""
+    sizes: dict[Dim, None] = {}
+    for node in graph.nodes:
+        for value in node.outputs:
+            size = product(value.shape)
+            if isinstance(size, Dim) and any(sum(atom != "batch" for atom in monomial) > 1 for monomial in size.terms):
+                sizes[size] = None
+    return tuple(sizes)
+
+
+def _are_small(sizes: Sequence[Dim], numbers: Mapping[str, int]) -> bool:
+    return all(size.evaluate(numbers) <= MOST_WIDE for size in sizes)
