@@ -51,6 +51,8 @@ CASES = {
     "conv": lambda **o: conv(3, 9, 11, 5, 20, 3, 3, **o),
     "conv, one channel": lambda **o: conv(2, 28, 28, 1, 32, 3, 3, **o),
     "conv, stride 2": lambda **o: conv(2, 15, 13, 4, 7, 3, 3, stride=2, **o),
+    "conv, stride of its size": lambda **o: conv(2, 64, 35, 40, 70, 2, 2, stride=2, **o),
+    "filter gradient, stride of its size": lambda **o: filter_gradient(2, 64, 35, 40, 70, 2, 2, stride=2, **o),
     "conv, dilated": lambda **o: conv(2, 13, 12, 4, 17, 3, 2, dilation=2, **o),
     "conv, 1x1": lambda **o: conv(2, 6, 5, 8, 40, 1, 1, **o),
     "conv, to one channel": lambda **o: conv(2, 10, 9, 32, 1, 3, 3, **o),
@@ -507,13 +509,12 @@ def test_lines_are_asked_for_ahead_where_each_step_meets_new_ones():
 def test_lines_that_are_needed_after_a_sum_are_asked_for_in_its_steps():
     """Those of the next tile's rows and of the results, where they are not near anyway."""
 
-    def asked(problem, name="avx512"):
+    def asked(problem, name="avx512", beside=((2, "float32", True), (3, "float32", False))):
         module, machine = ModuleBuilder(), named_target(name)
         module.target = machine
         made = plan(problem.spec, machine)
         assert not made.chunks
         slots = range(4, 4 + len(made.scratch))
-        beside = ((2, "float32", True), (3, "float32", False))
         emit(module, "k", made, machine, Tables(), scratch_slots=slots, beside=beside)
         calls = [line for line in module.text().splitlines() if "call void @llvm.prefetch" in line]
         return {"to write" if ", i32 1, i32 3" in call else "to read" for call in calls}
@@ -525,6 +526,34 @@ def test_lines_that_are_needed_after_a_sum_are_asked_for_in_its_steps():
     # Where a step meets new lines of A anyway, it asks for those of the results, too, unless the sum is long.
     assert asked(matmul(256, 512, 2000, a_transposed=True)) == {"to read", "to write"}
     assert asked(matmul(256, 2048, 600, a_transposed=True)) == {"to read"}
+    # Windows beside one another, over several summed axes; those that overlap share what they read.
+    assert asked(conv(64, 32, 32, 32, 64, 2, 2, stride=2)) == {"to read", "to write"}
+    assert asked(conv(64, 32, 32, 32, 64, 2, 2, stride=2), beside=()) == {"to read"}
+    assert asked(conv(64, 32, 32, 16, 64, 3, 3), beside=()) == set()
+
+
+def test_lines_are_asked_for_around_the_end_of_a_row():
+    """A filter gradient's sum goes along rows of the gradient, which lie apart in the image: what some steps lead to is
+    in the next; unless a large filter's many rows need what follows, or they are short."""
+
+    def turns(size, kernel, stride):
+        problem = filter_gradient(8, size, size, 64, 128, kernel, kernel, stride=stride)
+        module, machine = ModuleBuilder(), named_target("avx512")
+        module.target = machine
+        made = plan(problem.spec, machine)
+        emit(module, "k", made, machine, Tables(), scratch_slots=range(3, 3 + len(made.scratch)))
+        return "select i1" in module.text()
+
+    assert turns(32, 2, 2)
+    assert not turns(256, 16, 16) and not turns(16, 2, 2)
+
+
+def test_a_tile_of_a_sum_along_rows_takes_adjacent_ones():
+    """Each step meets new lines of A: as few as may be, though rows apart would divide the extents."""
+    problem = filter_gradient(64, 64, 64, 32, 64, 2, 2, stride=2)
+    axes = [dataclasses.replace(axis, a=2 * axis.a) if axis.a != 1 else axis for axis in problem.spec.axes]
+    made = plan(dataclasses.replace(problem.spec, axes=tuple(axes)), named_target("avx512"))
+    assert [name for name, _ in made.tile.rows] == ["ci"]
 
 
 def test_wrong_use_is_named(native):

@@ -14,26 +14,23 @@ from itertools import product
 
 from pronghorn.codegen.arguments import base_pointer, start_kernel
 from pronghorn.codegen.builder import FunctionBuilder, ModuleBuilder, Operand, llvm_type, mangle, size_of, vec
+from pronghorn.codegen.contraction.ahead import Ahead
 from pronghorn.codegen.contraction.combine import partial_strides
 from pronghorn.codegen.contraction.nest import (
     Coordinates,
     Place,
-    ask_for,
     linear,
     load_elements,
     store_elements,
     zero,
 )
 from pronghorn.codegen.contraction.pack import packed_strides
-from pronghorn.codegen.contraction.plan import LINE_BYTES, Plan
+from pronghorn.codegen.contraction.plan import Plan
 from pronghorn.codegen.contraction.spec import Axis
 from pronghorn.codegen.convert import HasFeatures, storage_type
 from pronghorn.codegen.slots import Slots, Tables
 from pronghorn.compiler.costs import MOST_TILE_CODE
 from pronghorn.graph.dim import Extent
-
-STEPS_AHEAD = 12  # that lines are asked for
-MOST_ASKING = 1024  # steps of a sum along A's columns that ask for what is needed behind it
 
 __all__ = ["Context", "Epilogue", "State", "TileEpilogue", "TileResult", "TileWriter"]
 
@@ -238,8 +235,8 @@ class TileWriter:
             result = fb.add(result, fb.mul(where, strides[axis.name]))
         return result
 
-    def _sum(self, depth: list[Axis], a: str, b: str, sums: list[str]) -> list[str]:
-        """The loops over the summed axes; each carries the accumulators."""
+    def _sum(self, depth: list[Axis], a: str, b: str, sums: list[str], before: tuple[Operand, ...] = ()) -> list[str]:
+        """The loops over the summed axes; each carries the accumulators. ``before``: the indices of those around."""
         if not depth:
             return self._step(a, b, sums, None)
         axis, inner = depth[0], depth[1:]
@@ -250,64 +247,13 @@ class TileWriter:
         with fb.loop_carry(start, stop, [(self.ty, value) for value in sums]) as loop:
             a_here, b_here = self._advance(axis, loop.index, a, b)
             if not inner:
-                asked = self._prefetch(axis, a_here, b_here)
-                self._prefetch_for_later(axis, loop.index, asked)
-            loop.following.extend(self._sum(inner, a_here, b_here, loop.carried))
+                self._ahead(before).ask(axis, loop.index, a_here, b_here)
+            loop.following.extend(self._sum(inner, a_here, b_here, loop.carried, (*before, loop.index)))
         return loop.results
 
-    def _prefetch(self, axis: Axis, a: str, b: str) -> int:
-        """Ask for the lines of A and B some steps ahead, where each step meets new ones of A, as in sums over the rows
-        of an array: the processor itself sees too late that they will be needed. Not where loads are scarce. Returns
-        for how many."""
-        fb, main, (a_type, b_type) = self.fb, self.main, (self.main.a_dtype, self.main.b_dtype)
-        a_size, b_size = (size_of(storage_type(dtype)) for dtype in (a_type, b_type))
-        step = main.a[axis.name]
-        if isinstance(step, int) and step * a_size < LINE_BYTES:
-            return 0
-        known = [row for row in self.a_rows if isinstance(row, int)]
-        rows = sorted({row * a_size // LINE_BYTES * LINE_BYTES // a_size for row in known})
-        lines = [(a, a_type, row, step) for row in dict.fromkeys((*rows, *known[-1:]))]
-        across = range(0, self.vectors * self.lanes, max(1, LINE_BYTES // b_size))
-        lines += [(b, b_type, column, main.b[axis.name]) for column in across]
-        loads = len(set(self.a_rows)) + self.vectors * len(set(self.b_rows))
-        if 8 * (loads + len(lines)) > 7 * len(self.rows) * self.vectors:
-            return 0
-        for pointer, dtype, place, apart in lines:
-            self._ask_for(pointer, dtype, fb.add(place, fb.mul(STEPS_AHEAD, apart)))
-        return len(lines)
-
-    def _prefetch_for_later(self, axis: Axis, index: Operand, asked: int) -> None:
-        """Ask, a line in each step of a sum, for what is needed behind it: the next tile's rows of A, where a sum goes
-        along these and they follow one another, and the lines that results go to, or are made of. In time for a short
-        sum, and not all at once, since a processor has places for few lines on their way. ``asked``: for how many lines
-        a step asks as it is."""
-        fb, main, plan = self.fb, self.main, self.plan
-        if plan.dot or len(plan.depth) != 1 or len(self.row_axes) != 1 or self.state.limits:
-            return
-        along, steps = main.a[axis.name] == 1, main.extent[axis.name]
-        if not along and not (isinstance(steps, int) and steps <= MOST_ASKING):
-            return
-        (rows,), count = self.row_axes, len(self.rows)
-        loads = len(set(self.a_rows)) + self.vectors * len(set(self.b_rows)) + asked
-        room = 7 * count * self.vectors // 8 - loads
-        if along and room > 0 and plan.far_rows and main.a_rows[rows.name] == main.extent[axis.name]:
-            next_rows = fb.mul(main.a_rows[rows.name], count)
-            self._ask_for(self.a_start, main.a_dtype, fb.add(next_rows, fb.mul(index, count)))
-            room -= 1
-        if plan.far_results and main.c[plan.vector.name] == 1:
-            for pointer, dtype, written in main.beside[: max(0, room)]:
-                self._ask_for(pointer, dtype, self._line(dtype, index), written)
-
-    def _line(self, dtype: str, number: Operand) -> Operand:
-        """Where a line of the tile's results starts, of arrays of some dtype; the last behind their number."""
-        fb, size = self.fb, size_of(storage_type(dtype))
-        across = max(1, self.vectors * self.lanes * size // LINE_BYTES)
-        number = fb.min(number, len(self.rows) * across - 1)
-        steps = [(fb.div(number, across), self.main.c[self.row_axes[0].name])]
-        return fb.add(fb.add(self.c_start, linear(fb, steps)), fb.mul(fb.rem(number, across), LINE_BYTES // size))
-
-    def _ask_for(self, pointer: str, dtype: str, place: Operand, to_write: bool = False) -> None:
-        ask_for(self.fb, self.fb.gep(storage_type(dtype), pointer, place, inbounds=False), to_write)
+    def _ahead(self, before: tuple[Operand, ...]) -> Ahead:
+        rows = self.row_axes, self.row_steps, self.a_rows, self.b_rows
+        return Ahead(self.main, self.state, *rows, self.vectors, self.a_start, self.c_start, before)
 
     def _range(self, axis: Axis) -> tuple[Operand, Operand]:
         return self.state.ranges.get(axis.name) or self.main.range_of(axis, self.state.chunk)

@@ -50,6 +50,7 @@ _VECTOR_LOAD, _SCALAR_LOAD, _CONFLICTING_LOAD, _LATENCY = 1.0, 0.55, 1.6, 4.0
 # From the second-level cache, which a panel of B of some width is in if the sum is long; A, too, unless the windows of
 # neighbouring rows share its elements.
 _FAR_VECTOR_LOAD, _FAR_SCALAR_LOAD, _FAR_CONFLICTING_LOAD, _PANEL_VECTORS = 2.8, 1.6, 2.0, 4
+_APART = 1.5  # a line of A more in each step, of sums along its rows
 _LOOP, _TILE, _RESULT, _FOLD, _SCATTER = 0.7, 14.0, 1.6, 9.0, 1.5
 _VARIANT = 0.03
 _PACKING, _PACKING_FOR_FEW = 2.5, 12.0  # of an element: what few rows reuse is as a rule no longer near
@@ -218,6 +219,7 @@ class _Model:
             near = rows_packed or any(axis.a in rows for axis in reduced)
             self.scalar_load = _SCALAR_LOAD if near else _FAR_SCALAR_LOAD
         self.contiguous = any(axis.a == 1 for axis in reduced)
+        self.far_lines = self.scalar_load == _FAR_SCALAR_LOAD and not self.contiguous
         self.scatter = not choice.dot and choice.axis.c != 1
         self._seen: dict[tuple, float] = {}
 
@@ -299,6 +301,9 @@ class _Model:
         if sums + b_rows * vectors + 1 > self.machine.registers and b_rows > 1:
             return float("inf")
         step = max(sums, _LATENCY, loads) + 0.2 * loads + _LOOP
+        if self.far_lines and not whole_vectors:
+            apart = prod(factor for axis, factor in zip(axes, factors, strict=True) if axis.a not in (0, 1))
+            step += _APART * (apart - 1)
         finish = _TILE + sums * (
             _RESULT + (_FOLD if choice.dot else 0) + (_SCATTER * self.lanes if self.scatter else 0)
         )
