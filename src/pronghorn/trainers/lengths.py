@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pronghorn.backends.interpreter import bind_extents
-from pronghorn.graph.dim import Dim, Shape, SymbolicDimError, product
+from pronghorn.graph.dim import Dim, Extent, FloorDiv, Shape, SymbolicDimError, product
 from pronghorn.graph.guards import HoldsOnce
+from pronghorn.graph.variable import times_reshaped
+from pronghorn.trainers.variants import suits_variables
 
 if TYPE_CHECKING:
     from pronghorn.graph.ir import Graph
@@ -37,9 +39,10 @@ class Lengths:
     ([(batch, length0), (batch, length0, 3), (batch, 1)], {'batch': 32, 'length0': 9})
     """
 
-    __slots__ = ("_counts", "_failures", "_own", "_programs", "_seen")
+    __slots__ = ("_counts", "_failures", "_own", "_programs", "_reshaped", "_seen")
 
     def __init__(self) -> None:
+        self._reshaped = times_reshaped()
         self._seen: list[list[tuple[int, ...]]] = []
         self._programs: list[tuple[list[Shape], tuple[Dim, ...], Program]] = []
         self._failures = 0
@@ -50,6 +53,9 @@ class Lengths:
         """A program for a batch, or None."""
         if not self._programs or not batch.common_size:
             return None
+        if self._reshaped != times_reshaped():
+            self._reshaped = times_reshaped()
+            self._programs = [kept for kept in self._programs if suits_variables(kept[-1])]
         actual = batch.shapes()
         for shapes, wide, program in self._programs:
             try:
@@ -132,14 +138,22 @@ class Lengths:
 
 
 def _wide(graph: Graph) -> tuple[Dim, ...]:
-    """The sizes of a graph's arrays that are of a length squared, or of two lengths' product."""
+    """The sizes of a graph's arrays that grow with more lengths at once than any input, such as a length squared."""
+    given = {lengths for value in graph.inputs for lengths in _lengths_in(product(value.shape))}
     sizes: dict[Dim, None] = {}
     for node in graph.nodes:
         for value in node.outputs:
             size = product(value.shape)
-            if isinstance(size, Dim) and any(sum(atom != "batch" for atom in monomial) > 1 for monomial in size.terms):
+            if isinstance(size, Dim) and any(len(found) > 1 and found not in given for found in _lengths_in(size)):
                 sizes[size] = None
     return tuple(sizes)
+
+
+def _lengths_in(size: Extent) -> Iterator[tuple[str, ...]]:
+    """The lengths that each term of a size is a product of, or of parts of."""
+    for monomial in size.terms if isinstance(size, Dim) else ():
+        symbols = [atom.dim.symbols if isinstance(atom, FloorDiv) else {atom} for atom in monomial]
+        yield tuple(sorted(name for names in symbols for name in names - {"batch"}))
 
 
 def _are_small(sizes: Sequence[Dim], numbers: Mapping[str, int]) -> bool:

@@ -52,7 +52,7 @@ class Variants:
     def _forget_reshaped(self) -> None:
         """Leave out the programs with a variable that has got another shape since they were made."""
         self._reshaped = times_reshaped()
-        kept = set(filter(_suits_variables, self.programs()))
+        kept = set(filter(suits_variables, self.programs()))
         self._symbolic = [program for program in self._symbolic if program in kept]
         self._concrete = {extents: program for extents, program in self._concrete.items() if program in kept}
         self._found = {extents: program for extents, program in self._found.items() if program in kept}
@@ -103,7 +103,8 @@ class Variants:
         self._found[extents] = program
 
 
-def _suits_variables(program: Program) -> bool:
+def suits_variables(program: Program) -> bool:
+    """Whether the variables have the shapes that a program was made for."""
     traced = program.traced
     inputs = traced.graph.inputs[len(traced.graph.inputs) - len(traced.variables) :]
     return all(v.shape == taken.shape for v, taken in zip(traced.variables, inputs))

@@ -204,6 +204,23 @@ def test_scores_that_would_be_large_are_made_for_the_very_length(monkeypatch):
     assert len(count) == 2 + 1 + 2 * 2  # lengths of 9 and 10 are tried with symbols in vain
 
 
+def test_large_images_are_no_scores(monkeypatch):
+    monkeypatch.setattr(lengths, "MOST_WIDE", 1)
+    count, run = _counted(lambda x: ops.max_pool(x * 2, 2))
+    for h, w in ((4, 6), (5, 8), (6, 7), (7, 9), (8, 4)):
+        np.testing.assert_array_equal(run(np.ones((2, h, w, 3), "float32")), np.full((2, h // 2, w // 2, 3), 2))
+    assert len(count) == 3
+
+
+def test_variables_that_get_another_shape():
+    table = keras.Variable(np.ones((4,), "float32"))
+    _, run = _counted(lambda x: ops.sum(x, 1) * ops.sum(table))
+    for rows in (4, 5):
+        table.replace(np.ones((rows,), "float32"))
+        for w in (3, 4, 5, 6):
+            np.testing.assert_array_equal(run(np.ones((2, w), "float32")), [rows * w] * 2)
+
+
 def test_rows_of_different_lengths():
     tokens = keras.Input((None,), dtype="int32", ragged=True)
     x = layers.GlobalAveragePooling1D()(layers.Embedding(50, 8)(tokens))
