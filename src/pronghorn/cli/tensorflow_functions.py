@@ -18,7 +18,7 @@ from pronghorn import ops, tree
 from pronghorn.data import Dataset, RaggedTensor
 from pronghorn.data.dataset import INFINITE_CARDINALITY as INFINITE_CARDINALITY
 from pronghorn.data.dataset import UNKNOWN_CARDINALITY as UNKNOWN_CARDINALITY
-from pronghorn.data.element import Text, as_plain, as_text, encoded, has_shape
+from pronghorn.data.element import Array, Text, as_plain, as_text, encoded, has_shape
 from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.graph.active import TraceError, current_trace, eager
 from pronghorn.graph.strings import holds_text
@@ -86,7 +86,8 @@ def _fitting(value: Any, spec: Any, who: str) -> Any:
         return tree.map_structure(lambda value, spec: _fitting(value, spec, who), value, spec)
     if isinstance(value, RaggedTensor):
         return value
-    if not hasattr(value, "dtype") or type(value) is np.ndarray or isinstance(value, np.generic):
+    is_numpy = isinstance(value, np.ndarray | np.generic) and not isinstance(value, Array)
+    if not hasattr(value, "dtype") or is_numpy:
         value = constant(value, spec.dtype)
     kind, wanted = (dtype_name(x.dtype) if not isinstance(x, Text) else "string" for x in (value, spec))
     if kind != wanted or not has_shape(value.shape, spec.shape):

@@ -24,7 +24,7 @@ from pronghorn.data.storing import matching, path_of
 from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.graph import dtypes
 from pronghorn.graph.strings import holds_text
-from pronghorn.utils.image import _pillow, cut_off_gray, high_bytes, set_jpeg_decoder, why_unreadable
+from pronghorn.utils.image import JPEGS, _pillow, cut_off_gray, high_bytes, set_jpeg_decoder, why_unreadable
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
@@ -54,9 +54,10 @@ def _opened(contents: Any, function: str, kinds: tuple[str, ...], channels: int 
     data = as_text(contents).item()
     try:
         image = _pillow().open(io.BytesIO(data))
-        if image.format not in kinds:
-            raise ValueError(f"it is {image.format}")
-        if image.format == "JPEG":
+        kind = "JPEG" if image.format in JPEGS else image.format
+        if kind not in kinds:
+            raise ValueError(f"it is {kind}")
+        if kind == "JPEG":
             set_jpeg_decoder(image, gray=channels == 1, **jpeg)
         image.load()
     except (OSError, SyntaxError, ValueError) as error:
@@ -112,6 +113,8 @@ def decode_jpeg(
             f"tf.io.decode_jpeg: dct_method must be 'INTEGER_FAST', which is the default, or 'INTEGER_ACCURATE'; got "
             f"{dct_method!r}."
         )
+    if ratio not in (1, 2, 4, 8):
+        raise ValueError(f"tf.io.decode_jpeg: ratio must be 1, 2, 4 or 8; got {ratio!r}.")
     options = {"ratio": ratio, "fancy_upscaling": fancy_upscaling, "accurate": dct_method == "INTEGER_ACCURATE"}
     image = _opened(contents, "decode_jpeg", ("JPEG", "PNG", "GIF", "BMP"), channels, **options)
     return ops.convert_to_tensor(_pixels(image, channels, "decode_jpeg"))

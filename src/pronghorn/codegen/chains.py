@@ -23,6 +23,8 @@ from pronghorn.graph import dtypes
 from pronghorn.graph.dim import product
 from pronghorn.graph.ir import Value
 
+FEWEST_UNITS = 2  # of a chain, whatever the batch, if its largest kernel has as many
+
 Root = Callable[[Value], Value]
 
 
@@ -127,6 +129,9 @@ class Chain:
         touched = sum(size * dtypes.itemsize(v.dtype) for v, size in pieces.items())
         if touched > near_bytes or together.units.typical < MANY_UNITS or together.cost > MOST_CHAIN_CYCLES:
             return None
+        main = max(together.launches, key=lambda launch: launch.cost * launch.units.typical)
+        if together.units.fewest < min(FEWEST_UNITS, main.units.fewest):
+            return None  # a single sample would not be shared out any more
         return together
 
     def _of(self, factor: int) -> Chain:

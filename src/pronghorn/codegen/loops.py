@@ -29,7 +29,7 @@ from pronghorn.compiler.virtual import linear
 from pronghorn.graph.dim import Extent
 from pronghorn.runtime.host import Target
 
-BLOCK = 64  # elements of a unit where a kernel is one long loop: threads take many at a time, chains only some
+BLOCK = 16  # elements of a unit where a kernel is one long loop: threads take many at a time, chains only some
 MANY_BYTES = 256 * 1024  # that are read once are read in order
 SLOW = FUNCTIONS - {"sqrt", "rsqrt"}  # take some ten times as long as an addition
 Body = Callable[[], None]

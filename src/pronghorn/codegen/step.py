@@ -389,6 +389,7 @@ def _verify_equal(made: list[Launch], fresh: list[Launch], roots: set[Value]) ->
             mine.work,
             mine.label,
             mine.extents,
+            mine.pieces,
             mine.reads & roots,
             mine.writes & roots,
         )
@@ -399,6 +400,7 @@ def _verify_equal(made: list[Launch], fresh: list[Launch], roots: set[Value]) ->
             its.work,
             its.label,
             its.extents,
+            its.pieces,
             its.reads & roots,
             its.writes & roots,
         ):

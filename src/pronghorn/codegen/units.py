@@ -16,7 +16,7 @@ from pronghorn.compiler.costs import (
     MOST_GRAINS,
     typical,
 )
-from pronghorn.graph.dim import Dim, Extent, evaluate, substitute
+from pronghorn.graph.dim import Dim, Extent, evaluate, least, substitute
 
 COLUMNS = 3  # of the table of launches: see `Units.grain`
 
@@ -41,6 +41,11 @@ class Count:
     def typical(self) -> int:
         """What the number is likely to be."""
         return self._of(typical(self.extent))
+
+    @property
+    def fewest(self) -> int:
+        """What the number is where every symbol is 1."""
+        return self._of(least(self.extent))
 
     @property
     def most(self) -> Extent:
@@ -90,6 +95,11 @@ class Units:
     def typical(self) -> int:
         """What the number is likely to be."""
         return self.constant * prod(count.typical for count in self.counts)
+
+    @property
+    def fewest(self) -> int:
+        """What the number is where every symbol is 1."""
+        return self.constant * prod(count.fewest for count in self.counts)
 
     def evaluate(self, env: Mapping[str, int]) -> int:
         """The number, given one for each symbol."""

@@ -13,7 +13,7 @@ from pronghorn.compiler.expr import Index, Load, LoopVar
 from pronghorn.compiler.kernels import Axis, Part
 from pronghorn.compiler.lowering import Lowering
 from pronghorn.compiler.storage import Storage
-from pronghorn.graph.dim import Extent
+from pronghorn.graph.dim import Extent, SymbolicDimError
 from pronghorn.graph.ir import Node, Value
 
 
@@ -144,6 +144,8 @@ def _conv_input_grad(node: Node, stored: Storage) -> list[Part] | None:
         a_offset, b_offset = vg.offset, vw.offset
         c_offset = stored.origin(out)
         for (axis, kernel, s, (lo, _), d), r in zip(moves, residues):
+            if s > 1 and not isinstance(lo, int):
+                raise SymbolicDimError(f"Which taps an input meets at strides of {s} depends on its padding, {lo}.")
             step = s // gcd(s, d)
             first = next((k for k in range(min(step, kernel)) if (r + lo - k * d) % s == 0), None)
             count = 0 if first is None else -((first - kernel) // step)

@@ -95,6 +95,17 @@ class Guards:
             self._exclude(name, -offset // factor)
         return False
 
+    def is_looked_up(self, extent: Dim) -> None:
+        """Refuse to look up a length, which would be found in no dict or set. (Of the batch nobody keeps tables.)
+
+        Raises:
+            SymbolicDimError: always, for lengths.
+        """
+        if extent.symbols - {"batch"}:
+            error = SymbolicDimError(f"The extent {extent} is looked up, for which its number is needed.")
+            self.needs_numbers = self.needs_numbers or error
+            raise error
+
     def _exclude(self, name: str, number: int) -> None:
         """Keep that a symbol is not this number."""
         low, high = self.ranges[name]

@@ -61,7 +61,7 @@ def call_on_rows(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
 
 def rows_by_position(layer: Any, kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments of a call by keywords alone, the first by its position where it has rows of different lengths."""
-    first = calls.parameters_of(layer.call).names[:1]
+    first = calls.parameters_of(layer.call).positional[:1]
     if not any(isinstance(x, RaggedTensor) for name in first for x in tree.flatten(kwargs.get(name))):
         return (), kwargs
     return (kwargs[first[0]],), {name: value for name, value in kwargs.items() if name != first[0]}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FEWEST_SHAPES = 3  # with so many, more are to be expected; a program for known extents is faster
 MOST_SHAPES = 16  # that are looked at for what varies
 MOST_PROGRAMS = 4
-MOST_FAILURES = 2
+MOST_FAILURES = 3
 OFTEN, MOST_OWN = 50, 8  # batches of the same lengths from which these get a program of their own, and how many do
 MOST_COUNTED = 4096
 MOST_WIDE = 1 << 23  # elements of an array that grows with the square of a length
@@ -33,7 +33,7 @@ class Lengths:
     they are equal. A batch that these do not fit gets another program, and so do a few lengths that come often.
 
     >>> lengths = Lengths()
-    >>> for length in (5, 7, 9):
+    >>> for length in (5, 7):
     ...     lengths.note([(32, length), (32, length, 3), (32, 1)])
     >>> lengths.symbolic([(32, 9), (32, 9, 3), (32, 1)], 32)
     ([(batch, length0), (batch, length0, 3), (batch, 1)], {'batch': 32, 'length0': 9})
@@ -82,16 +82,15 @@ class Lengths:
         return True
 
     def note(self, shapes: Sequence[tuple[int, ...]]) -> None:
-        """Remember the shapes of a batch for which there is no program."""
+        """Remember the shapes of a batch for which a program was made: one that is wrong varies in nothing."""
         inner = [shape[1:] for shape in shapes]
         if inner not in self._seen and len(self._seen) < MOST_SHAPES:
             self._seen.append(inner)
 
     def may_vary(self) -> bool:
-        """Whether to make a program for any lengths."""
-        return (
-            len(self._seen) >= FEWEST_SHAPES and len(self._programs) < MOST_PROGRAMS and self._failures < MOST_FAILURES
-        )
+        """Whether to make a program for any lengths for the next batch that has none."""
+        seen = len(self._seen) + 1
+        return seen >= FEWEST_SHAPES and len(self._programs) < MOST_PROGRAMS and self._failures < MOST_FAILURES
 
     def symbolic(self, shapes: Sequence[tuple[int, ...]], samples: int) -> tuple[list[Shape], dict[str, int]] | None:
         """Shapes with symbols for what varied, and the numbers that these are in a batch of so many samples.

@@ -247,10 +247,13 @@ class StepFunction:
                     program = self._compile_for_any_length(batch, lengths)
                     if program is not None:
                         return program
-                return self._compile(batch, self._variants.setdefault(key, Variants()))
+                program = self._compile(batch, self._variants.setdefault(key, Variants()))
         except TraceError as error:
             self._fall_back(error)
             return None
+        if lengths is not None:
+            lengths.note(batch.shapes())
+        return program
 
     def _lengths_of(self, batch: Batch) -> Lengths | None:
         """What knows batches that differ in extents alone; None where each needs a program of its own."""
@@ -275,7 +278,6 @@ class StepFunction:
         return self._symbolic(batch, batch.symbolic_shapes(), {"batch": batch.size}, variants)
 
     def _compile_for_any_length(self, batch: Batch, lengths: Lengths) -> Program | None:
-        lengths.note(batch.shapes())
         asked = lengths.symbolic(batch.shapes(), batch.size) if lengths.may_vary() else None
         program = None if asked is None else self._symbolic(batch, *asked, lengths)
         if asked is not None and program is not None:

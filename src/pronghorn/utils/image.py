@@ -187,6 +187,10 @@ def cut_off_gray(image: Any) -> np.ndarray:
     return (np.asarray(image.convert("RGB"), "int32") @ _GRAY_SHARES >> 15).astype("uint8")
 
 
+#: What Pillow calls JPEGs; the second kind, of telephones, has more pictures behind the first.
+JPEGS = ("JPEG", "MPO")
+
+
 def set_jpeg_decoder(
     image: Any, gray: bool, ratio: int = 1, fancy_upscaling: bool = True, accurate: bool = False
 ) -> None:
@@ -202,11 +206,9 @@ def set_jpeg_decoder(
         fancy_upscaling: whether colors stored at half the size are to be spread smoothly.
         accurate: whether the accurate transform is asked for.
     """
-    from PIL.JpegImagePlugin import get_sampling
-
-    whole = get_sampling(image) == 0  # colors of the full size
+    whole = len({(across, down) for _, across, down, _ in image.layer}) == 1  # colors of the full size
     if gray or ratio > 1:
-        image.draft("L" if gray else image.mode, (-(-image.width // ratio), -(-image.height // ratio)))
+        image.draft("L" if gray else image.mode, (max(1, image.width // ratio), max(1, image.height // ratio)))
     if not accurate and (whole or image.mode == "L" or not fancy_upscaling):
         image.decoderconfig = (*(image.decoderconfig[:1] or (1,)), 1)
 
@@ -220,7 +222,7 @@ def pixels(path: Any, color_mode: str) -> np.ndarray:
         image = _pillow().open(io.BytesIO(stream.read()))
     if image.mode.startswith("I"):
         return high_bytes(image, color_mode)
-    if image.format == "JPEG":
+    if image.format in JPEGS:
         set_jpeg_decoder(image, gray=color_mode == "grayscale")
     if color_mode != "grayscale":
         mode = _MODES[color_mode]

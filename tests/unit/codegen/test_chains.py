@@ -79,6 +79,9 @@ def test_what_reads_other_rows_waits_for_all():
 
 
 def test_few_rows_are_not_chained():
+    # With the maximum, whose units are the largest, all of one sample would be a single unit.
+    assert chained(CASES["softmax"], BATCH, 512, 64) == [["reduce_sum", "loops"]]
+    assert chained(normalized, BATCH, 64, 768)  # of which two threads get some
     assert chained(CASES["softmax"], 16, 8000) == []  # too few grains for many threads
 
 

@@ -1,5 +1,7 @@
 """Batches whose lengths differ: one program for any length, which gives what programs for the very lengths give."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,7 @@ TEXTS = {
     "differences": lambda x: ops.concatenate([x[:, :1], x[:, 1:] - x[:, :-1]], 1),
     "sorted": lambda x: ops.cumsum(ops.sort(x, 1), 1),
 }
+STRIDED = [(strides, kernel) for strides in (2, 3) for kernel in range(1, 8)]
 IMAGES = {
     "convolution": lambda x: layers.Conv2D(8, 3, padding="same", activation="relu")(x),
     "strides": lambda x: layers.MaxPooling2D()(layers.Conv2D(4, 3, strides=2, padding="same")(x)),
@@ -93,6 +96,17 @@ def _texts():
 @pytest.mark.parametrize("name", TEXTS)
 def test_texts(name, monkeypatch):
     assert _same_as_for_each_length(lambda: _text_model(TEXTS[name]), _texts(), monkeypatch) >= 3
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize(("strides", "kernel"), STRIDED)
+def test_gradients_of_the_inputs_of_strided_convolutions(strides, kernel, padding, monkeypatch):
+    def middle(x):
+        return layers.Conv1D(4, kernel, strides=strides, padding=padding)(x)
+
+    rng = np.random.default_rng(0)
+    batches = [(rng.integers(0, 50, (3, w)), rng.random((3, 1), "float32")) for w in (9, 12, 7, 10, 8, 11)]
+    assert _same_as_for_each_length(lambda: _text_model(middle), batches, monkeypatch) >= 3
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru", "attention", "embedding"])
@@ -187,6 +201,55 @@ def test_a_step_that_asks_for_the_length_has_a_program_for_each():
     _, run = _counted(lambda x: ops.sum(x, 1) + len(range(x.shape[1])))
     for w in (5, 6, 7, 8, 9, 5):
         np.testing.assert_array_equal(run(np.ones((2, w), "float32")), [2 * w] * 2)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda length: {8: 2.0, 13: 3.0}.get(length, 1.0),
+        lambda length: 2.0 if length in {7, 9} else 1.0,
+        lambda length: 2.0 if length in (7, 9) else 1.0,
+        functools.lru_cache(lambda length: 2.0 if length == 8 else 1.0),
+    ],
+    ids=["dict", "set", "tuple", "cache"],
+)
+def test_a_step_that_looks_up_the_length(ask):
+    _, run = _counted(lambda x: ops.sum(x, 1) * ask(x.shape[1]))
+    for w in (5, 6, 7, 8, 9, 13, 8):
+        np.testing.assert_array_equal(run(np.ones((2, w), "float32")), [w * ask(w)] * 2)
+
+
+def test_moving_averages_of_each_step(monkeypatch):
+    def make():
+        series = keras.Input((None, 3))
+        return keras.Model(series, layers.Dense(1)(layers.TimeDistributed(layers.BatchNormalization())(series)))
+
+    rng = np.random.default_rng(0)
+    batches = [(rng.random((4, w, 3), "float32"), rng.random((4, w, 1), "float32")) for w in (3, 4, 5, 6, 7)]
+    _same_as_for_each_length(make, batches, monkeypatch)
+
+
+def test_a_length_that_is_declared_is_checked():
+    inputs = keras.Input((10, 3))
+    model = keras.Model(inputs, layers.Dense(1)(inputs))
+    model.compile("sgd", "mse")
+    for w in (10, 7, 8, 9, 7, 11):
+        x, y = np.ones((2, w, 3), "float32"), np.ones((2, w, 1), "float32")
+        if w == 10:
+            model.train_on_batch(x, y)
+        else:
+            with pytest.raises(ValueError, match="10"):
+                model.train_on_batch(x, y)
+
+
+def test_what_leaves_nothing_of_a_length():
+    _, run = _counted(layers.Cropping1D((1, 2)))
+    for w in (9, 8, 7, 6, 3, 2, 5, 1):
+        if w > 3:
+            assert run(np.ones((2, w, 3), "float32")).shape == (2, w - 3, 3)
+        else:
+            with pytest.raises(ValueError, match="leaves nothing"):
+                run(np.ones((2, w, 3), "float32"))
 
 
 def test_a_step_that_decides_by_the_length():

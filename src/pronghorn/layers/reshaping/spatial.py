@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from pronghorn import config, ops
+from pronghorn.graph.dim import comparable
 from pronghorn.layers import settings
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.convolutional.base import pair_with_batch, spatial_axes
@@ -56,7 +57,7 @@ class _Cropping(_Spatial):
         return inputs[tuple(key)]
 
     def _check(self, extent: Any, low: int, high: int, shape: Any) -> None:
-        if isinstance(extent, int) and extent <= low + high:
+        if extent is not None and comparable(extent) and extent <= low + high:
             raise ValueError(
                 f"Layer {self.name!r} ({type(self).__name__}): cropping={self.cropping} takes {low} and {high} off "
                 f"an axis of {extent} and leaves nothing of an input of shape {tuple(shape)}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from pronghorn import ops, tree
+from pronghorn.graph.dim import SymbolicDimError, comparable
 from pronghorn.layers.arguments import LayerArguments
 from pronghorn.layers.call import parameters_of
 from pronghorn.layers.core.wrapper import Wrapper
@@ -62,7 +63,7 @@ class TimeDistributed(Wrapper):
         names = parameters_of(self.layer.call).names
         keywords = {"training": training} if "training" in names and training is not None else {}
         passes_mask = "mask" in names and mask is not None
-        if isinstance(steps, int) and self._updates_state(training):
+        if self._goes_step_by_step(steps, training):
             return self._step_by_step(inputs, mask if passes_mask else None, keywords)
         # Without state, time steps are samples like any others.
         flat = ops.reshape(inputs, (batch * steps, *inputs.shape[2:]))
@@ -74,6 +75,13 @@ class TimeDistributed(Wrapper):
     def _updates_state(self, training: Any) -> bool:
         """Whether the layer changes variables in a call (moving averages), so that steps must come one by one."""
         return bool(training) and any(not v.trainable for v in self.layer.weights) and self.layer.trainable
+
+    def _goes_step_by_step(self, steps: Any, training: Any) -> bool:
+        if not self._updates_state(training) or isinstance(steps, int):
+            return self._updates_state(training)
+        if steps is not None and comparable(steps):
+            raise SymbolicDimError("A layer with moving averages goes through the steps one by one: how many they are?")
+        return False
 
     def _step_by_step(self, inputs: Any, mask: Any, keywords: dict[str, Any]) -> Any:
         outputs = []

@@ -81,8 +81,18 @@ def conv(
     strides, dilation = _steps("conv", strides, dilation_rate, rank)
     pairs = padding_pairs("conv", padding, x.shape[1:-1], w.shape[:-2], strides, dilation, causal=True)
     _check_window("conv", x.shape[1:-1], w.shape[:-2], dilation, padding, pairs)
-    out = P.conv(x, w, strides=strides, padding=pairs, dilation=dilation, groups=groups)
+    out = _convolved(x, w, pairs, strides=strides, dilation=dilation, groups=groups)
     return from_channels_last(out, first)
+
+
+def _convolved(x: Tensor, w: Tensor, pairs: Pairs, **params: Any) -> Tensor:
+    """`P.conv`. Where the padding is not known yet, it is made beforehand: which taps of a kernel an input meets at
+    strides, for its gradient, depends on it."""
+    if not all(isinstance(n, int) for pair in pairs for n in pair):
+        low, high = ((0, *(pair[side] for pair in pairs), 0) for side in (0, 1))
+        x = P.pad(x, B.full((), 0, x.dtype), low=low, high=high, interior=(0,) * x.ndim)
+        pairs = ((0, 0),) * len(pairs)
+    return P.conv(x, w, padding=pairs, **params)
 
 
 def _steps(name: str, strides: Any, dilation_rate: Any, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -139,7 +149,7 @@ def depthwise_conv(
     strides, dilation = _steps("depthwise_conv", strides, dilation_rate, rank)
     pairs = padding_pairs("depthwise_conv", padding, x.shape[1:-1], w.shape[:-2], strides, dilation, causal=True)
     _check_window("depthwise_conv", x.shape[1:-1], w.shape[:-2], dilation, padding, pairs)
-    out = P.conv(x, w, strides=strides, padding=pairs, dilation=dilation, groups=channels)
+    out = _convolved(x, w, pairs, strides=strides, dilation=dilation, groups=channels)
     return from_channels_last(out, first)
 
 
