@@ -3,6 +3,7 @@
 import gzip
 import os
 import sys
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -136,6 +137,13 @@ def test_pictures(tmp_path):
         1,
     )
     assert io.decode_jpeg(stored, ratio=2).shape == (20, 30, 3)
+    odd = io.encode_jpeg(pixels[:17, :15])
+    assert [tuple(io.decode_jpeg(odd, ratio=n).shape[:2]) for n in (1, 2, 4, 8)] == [(17, 15), (9, 8), (5, 4), (3, 2)]
+    with pytest.raises(ValueError, match="ratio must be 1, 2, 4 or 8; got 3"):
+        io.decode_jpeg(odd, ratio=3)
+    several = BytesIO()
+    image.fromarray(pixels).save(several, "MPO", save_all=True, append_images=[image.fromarray(pixels[::-1])])
+    assert io.decode_jpeg(several.getvalue()).shape == (20, 30, 3)  # the first
     assert (np.asarray(io.decode_png(io.encode_png(pixels))) == pixels).all()
     colors = np.array([[[2, 160, 206], [108, 92, 243]]], "uint8")
     gray = io.decode_png(io.encode_png(colors), channels=1)
@@ -203,6 +211,7 @@ def test_signatures():
     with pytest.raises(TypeError, match=r"__call__: its input_signature has TensorSpec.* shape \(2, 3\)"):
         module(tf.ones((2, 3)))
     assert module(np.ones((1, 2), "int64")).numpy().dtype == "float32"  # NumPy's arrays become what is asked for
+    assert module(np.ones((1, 2)).view(np.recarray)).numpy().dtype == "float32"
     with pytest.raises(TypeError, match="dtype int32"):
         module(tf.ones((1, 2), "int32"))
     with pytest.raises(TypeError, match="has 1 tensors, but the call has 2"):

@@ -72,6 +72,12 @@ def test_rows_by_keyword():
     with pytest.raises(ValueError, match=r"Dense.* takes arrays, got rows of different lengths"):
         layers.Dense(2)(inputs=ROWS)
 
+    class ByKeywordAlone(layers.Layer):
+        def call(self, *, x):
+            return x
+
+    assert ByKeywordAlone()(x=ROWS).to_list() == ROWS.to_list()
+
 
 def test_batch_statistics_are_of_the_values_alone():
     found = layers.BatchNormalization()(ROWS, training=True)
