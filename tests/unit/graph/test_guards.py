@@ -81,13 +81,22 @@ def test_without_a_hint_only_the_form_answers():
 
 
 def test_forms_hashes_and_caches_ask_nothing():
-    def question():
-        kept = {N: 1, (N, 3): 2, N // 2: 3}
-        assert identical(N, N) and not identical(N, 1) and not identical((N, 2), (1, 2)) and (N,) == (N,)
-        return kept[Dim.symbol("n")], kept[(Dim.symbol("n"), 3)], kept[N // 2], kept.get(5)
+    batch, guards = Dim.symbol("batch"), Guards({"batch": 5})
+    with guarding(guards):
+        kept = {batch: 1, (batch, 3): 2, batch // 2: 3}
+        assert identical(batch, batch) and not identical(batch, 1) and not identical((batch, 2), (1, 2))
+        assert (batch,) == (batch,)
+        same = Dim.symbol("batch")
+        assert (kept[same], kept[(same, 3)], kept[same // 2], kept.get(5)) == (1, 2, 3, None)
+    assert not guards
 
-    answers, guards = asked(5, question)
-    assert answers == [(1, 2, 3, None)] and not guards
+
+def test_a_function_that_looks_up_a_length_needs_its_number():
+    for table in ({8: 2}, {8}, frozenset({N})):
+        guards = Guards({"n": 5})
+        with guarding(guards), pytest.raises(SymbolicDimError, match="The extent n is looked up"):
+            assert N not in table
+        assert guards.needs_numbers is not None
 
 
 def test_bodies_of_loops_are_guarded_by_the_trace_around_them():
