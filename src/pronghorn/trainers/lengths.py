@@ -6,10 +6,10 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pronghorn.backends.interpreter import bind_extents
-from pronghorn.graph.dim import Dim, Extent, FloorDiv, Shape, SymbolicDimError, product
+from pronghorn.graph.dim import Dim, Extent, FloorDiv, Shape, product
 from pronghorn.graph.guards import HoldsOnce
 from pronghorn.graph.variable import times_reshaped
-from pronghorn.trainers.variants import suits_variables
+from pronghorn.trainers.variants import asks_for_number, suits_variables
 
 if TYPE_CHECKING:
     from pronghorn.graph.ir import Graph
@@ -128,8 +128,7 @@ class Lengths:
 
     def failed(self, error: Exception) -> None:
         """Making a program failed: the function asks for a length, or something is wrong with these."""
-        asks = isinstance(error, SymbolicDimError) and not isinstance(error, HoldsOnce)
-        self._failures += MOST_FAILURES if asks else 1
+        self._failures += MOST_FAILURES if asks_for_number(error) else 1
 
     def programs(self) -> list[Program]:
         """All of them."""

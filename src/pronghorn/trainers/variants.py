@@ -71,8 +71,7 @@ class Variants:
 
     def failed(self, error: Exception) -> None:
         """Tracing with a symbol failed: the function asks for the number, or something is wrong with this one."""
-        asks = isinstance(error, SymbolicDimError) and not isinstance(error, HoldsOnce)
-        self._failures += MOST_FAILURES if asks else 1
+        self._failures += MOST_FAILURES if asks_for_number(error) else 1
 
     def may_compile(self, extents: Hashable) -> bool:
         """Whether to compile for these very extents, rather than run this once eagerly."""
@@ -101,6 +100,11 @@ class Variants:
         if len(self._found) >= MOST_REMEMBERED:
             self._found = dict(self._concrete)
         self._found[extents] = program
+
+
+def asks_for_number(error: Exception) -> bool:
+    """Whether a trace with a symbol failed because the function needs its number, whatever that is."""
+    return isinstance(error, SymbolicDimError) and not isinstance(error, HoldsOnce)
 
 
 def suits_variables(program: Program) -> bool:

@@ -63,18 +63,21 @@ def outcome(function, x):
         return type(error)
 
 
+def same_outcome(got, expected, where):
+    if isinstance(expected, type) or isinstance(got, type):
+        assert got is expected, f"{where}: {got}, eagerly {expected}"
+    else:
+        assert got.shape == expected.shape and got.dtype == expected.dtype
+        np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6, err_msg=where)
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_any_number_of_rows(name):
     function = FUNCTIONS[name]
     compiled = pronghorn.jit(function)
     for n in SIZES:
         x = np.random.default_rng(n).random(n).astype("float32")
-        expected, got = outcome(function, ops.convert_to_tensor(x)), outcome(compiled, x)
-        if isinstance(expected, type) or isinstance(got, type):
-            assert got is expected, f"{n} rows: {got}, eagerly {expected}"
-        else:
-            assert got.shape == expected.shape and got.dtype == expected.dtype
-            np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6, err_msg=f"{n} rows")
+        same_outcome(outcome(compiled, x), outcome(function, ops.convert_to_tensor(x)), f"{n} rows")
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -83,12 +86,7 @@ def test_any_length_of_rows(name):
     compiled = pronghorn.jit(lambda x: function(x[0]))
     for n in SIZES:
         x = np.random.default_rng(n).random((1, n)).astype("float32")
-        expected, got = outcome(function, ops.convert_to_tensor(x[0])), outcome(compiled, x)
-        if isinstance(expected, type) or isinstance(got, type):
-            assert got is expected, f"length {n}: {got}, eagerly {expected}"
-        else:
-            assert got.shape == expected.shape and got.dtype == expected.dtype
-            np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6, err_msg=f"length {n}")
+        same_outcome(outcome(compiled, x), outcome(function, ops.convert_to_tensor(x[0])), f"length {n}")
 
 
 def _traced(step):
