@@ -39,6 +39,13 @@ MOST_TILE_CODE = 160  # of what becomes of a register tile's sums: more is writt
 MOST_READ = 64  # arrays of one kernel: their addresses are in registers or on the stack
 DEEPEST = 96  # levels of an element's expression: code that walks it recurses
 
+EXPENSIVE = frozenset(
+    {"exp", "expm1", "log", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh"}
+    | {"acosh", "atanh", "logistic", "erf", "erfinv", "lgamma", "digamma", "pow", "atan2", "random_bits", "rem"}
+)
+MOVES = frozenset({"broadcast_in_dim", "reshape", "transpose", "slice", "reverse", "stop_gradient"})
+FREE = MOVES | {"constant", "iota", "extent"}  # nothing is computed for them
+
 # -- sums that are split; the numbers are fixed, so that no bit depends on how many threads there are
 POOLED_CHUNKS = 16  # of a filter gradient from pooled values, whose sums are in registers
 FEWEST_CHUNKS, MOST_CHUNKS = 16, 128  # of a split reduction
@@ -69,3 +76,14 @@ def chunks_of(length: int, results: int) -> int:
     """
     most = min(length // CHUNK_ROWS, length * results // CHUNK_ELEMENTS)
     return max(FEWEST_CHUNKS, min(MOST_CHUNKS, 1 << max(most, 1).bit_length() - 1))
+
+
+def cost_of(name: str) -> int:
+    """Rough cost of an element of a primitive's output, in additions.
+
+    >>> cost_of("reshape"), cost_of("add"), cost_of("erf")
+    (0, 1, 12)
+    """
+    if name in FREE:
+        return 0
+    return RANDOM_CYCLES if name == "random_bits" else EXPENSIVE_CYCLES if name in EXPENSIVE else STEP_CYCLES

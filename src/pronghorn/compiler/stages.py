@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 from pronghorn.compiler.blocks import compute_in_blocks
 from pronghorn.compiler.complex_numbers import is_separated, split_complex
 from pronghorn.compiler.decompose import decompose
+from pronghorn.compiler.derivatives import factor_derivatives
 from pronghorn.compiler.float8 import widen_float8
 from pronghorn.compiler.kernels import Program
 from pronghorn.compiler.narrow import narrow
@@ -71,6 +72,7 @@ GRAPH_STAGES: tuple[Stage[Graph], ...] = (
     Stage("narrow", _anywhere(narrow)),
     Stage("blocks", _anywhere(compute_in_blocks)),
     Stage("simplify", _anywhere(simplify)),
+    Stage("derivatives", _anywhere(factor_derivatives)),
     Stage("sparse", _anywhere(sparse_sums)),
     Stage("pads", _anywhere(join_pads), is_general=True),
     Stage("decompose", decompose, is_needed=True),

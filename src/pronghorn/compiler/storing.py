@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from pronghorn.compiler.contractions import covers, parts_of, strided_view
-from pronghorn.compiler.costs import (
-    DEEPEST,
-    EXPENSIVE_CYCLES,
-    MOST_CYCLES,
-    MOST_READ,
-    RANDOM_CYCLES,
-    REUSED_CYCLES,
-    STEP_CYCLES,
-)
+from pronghorn.compiler.costs import DEEPEST, MOST_CYCLES, MOST_READ, MOVES, REUSED_CYCLES, cost_of
+from pronghorn.compiler.derivatives import derivatives_to_keep
 from pronghorn.compiler.expr import Apply, Bits, Expr, Index, LoopVar, Quotient, Remainder
 from pronghorn.compiler.lowering import CONTRACTIONS, REDUCTIONS, is_virtual
 from pronghorn.compiler.placing import place_parts
@@ -24,14 +17,8 @@ from pronghorn.graph.ir import Graph, Node, Value
 from pronghorn.graph.regions import starts_again
 from pronghorn.runtime.host import Target
 
-EXPENSIVE = frozenset(
-    {"exp", "expm1", "log", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh"}
-    | {"acosh", "atanh", "logistic", "erf", "erfinv", "lgamma", "digamma", "pow", "atan2", "random_bits", "rem"}
-)
 # How many levels a primitive adds, if not one: a guard takes more (and a concatenation has one for each piece).
 LEVELS = {"pad": 8, "dynamic_update_slice": 8, "unpool": 8, "pool_gather": 8, "concatenate": 2}
-MOVES = frozenset({"broadcast_in_dim", "reshape", "transpose", "slice", "reverse", "stop_gradient"})
-FREE = MOVES | {"constant", "iota", "extent"}  # nothing is computed for them
 
 
 def choose_stored(graph: Graph, target: Target) -> Storage:
@@ -71,6 +58,9 @@ def choose_stored(graph: Graph, target: Target) -> Storage:
         if value not in stored:
             reused.update(_consider(node, value, stored, cost, uses))
             _consider_reads(node, value, stored, reads, uses, target)
+    for derivative, beneath in derivatives_to_keep(graph, stored):
+        stored.add(derivative)
+        stored.difference_update(reused.keys() & beneath)
     make_again(graph, stored, reused, target)
     place_parts(graph, stored, target)
     return stored
@@ -88,13 +78,6 @@ def _cut_deep(graph: Graph, stored: set[Value]) -> None:
                 _store(v, stored)
                 depth[v] = 0
         depth[node.outputs[0]] = own + max((depth.get(v, 0) for v in node.inputs if v not in stored), default=0)
-
-
-def cost_of(name: str) -> int:
-    """Rough cost of an element of a primitive's output, in additions."""
-    if name in FREE:
-        return 0
-    return RANDOM_CYCLES if name == "random_bits" else EXPENSIVE_CYCLES if name in EXPENSIVE else STEP_CYCLES
 
 
 def code_of(expr: Expr) -> int:

@@ -1,0 +1,275 @@
+"""Stage *derivatives*: what a gradient is multiplied by behind an activation is one array, made with the activation.
+
+A GELU's gradient is a sum of products of what comes from behind with functions of the activation's argument ``h``, a
+dense layer's or a convolution's result. The argument is kept for it, and an error function and an exponential are
+computed once more from each element. Factored, it is one product:
+
+    g * a(h) + g * b(h) * c(h) = g * d(h)       d = a + b * c
+
+The derivative ``d`` depends on ``h`` alone, as the activation does, so that the kernel which makes ``h`` can make both
+from registers: ``d`` is kept in the place of ``h``, and the backward pass has one multiplication left
+(`derivatives_to_keep`, which `storing.choose_stored` asks). Nothing is gained where a gradient is made from the result,
+as behind a ReLU, a sigmoid or a tanh, or where ``h`` is needed for something else; such graphs stay as they are. So do
+those in 16 bits, whose derivative would be rounded to these, and loops' bodies.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pronghorn.compiler.costs import EXPENSIVE, MOVES, typical
+from pronghorn.compiler.lowering import CONTRACTIONS
+from pronghorn.graph import dtypes
+from pronghorn.graph import primitives as P
+from pronghorn.graph.dim import product
+from pronghorn.graph.ir import Graph, Node, Value, users_of
+from pronghorn.graph.rewrite import Rewriter
+
+SMALL_SHARE = 8  # how many times smaller than the product's result an input is, at least, that is read beside it
+
+
+def factor_derivatives(graph: Graph) -> Graph:
+    """``graph`` with gradients behind activations as products with one derivative; itself where there are none."""
+    users = users_of(graph)
+    order = {node: at for at, node in enumerate(graph.nodes)}
+    found: dict[Value, _Gradient] = {}
+    for node in graph.nodes:
+        if node.prim.name in CONTRACTIONS and node.outputs[0].dtype in ("float32", "float64"):
+            activation = _Activation.of(node.outputs[0], users, graph.outputs)
+            gradient = activation and _gradient(activation, users, order, graph.outputs)
+            if gradient:
+                found[gradient.result] = gradient
+    return _Factored(graph, found).run() if found else graph
+
+
+def derivatives_to_keep(graph: Graph, stored: Collection[Value]) -> Iterator[tuple[Value, set[Value]]]:
+    """The derivatives that are better kept than what they are made of.
+
+    Args:
+        graph: the graph.
+        stored: the values that have a buffer, as far as is known.
+
+    Yields:
+        A derivative, and what need not be kept for it any more.
+    """
+    users = users_of(graph)
+    for node in graph.nodes:
+        if node.prim.name not in CONTRACTIONS:
+            continue
+        activation = _Activation.of(node.outputs[0], users, graph.outputs)
+        if activation is None:
+            continue
+        missing = [v for v in activation.read if v not in stored]
+        if len(missing) == 1 and activation.product not in activation.read:
+            (value,) = missing
+            others = activation.read - {value}
+            if others and value.dtype == activation.product.dtype and activation.needs_product(value, others):
+                yield value, activation.values - activation.read - {activation.product}
+
+
+@dataclass(frozen=True)
+class _Activation:
+    """What is computed element by element from a contraction's result, numbers and inputs that are small beside it.
+
+    Attributes:
+        product: the contraction's result.
+        values: it, and what is computed from it.
+        read: those of the values that other nodes take, or that are results of the graph.
+    """
+
+    product: Value
+    values: set[Value]
+    read: set[Value]
+
+    @staticmethod
+    def of(product: Value, users: Mapping[Value, list[Node]], outputs: Collection[Value]) -> _Activation | None:
+        """That of a contraction; None where nothing of it is expensive."""
+        values, read, expensive = {product}, set(), False
+        waiting = [product]
+        while waiting:
+            value = waiting.pop()
+            if value in outputs:
+                read.add(value)
+            for node in users.get(value, ()):
+                if not _is_of(node, values, product):  # which it may be once its other operand is known to be
+                    read.add(value)
+                elif node.outputs[0] not in values:
+                    expensive |= node.prim.name in EXPENSIVE
+                    values.add(node.outputs[0])
+                    waiting.append(node.outputs[0])
+        if not expensive:
+            return None
+        read = {v for v in read if v in outputs or any(n.outputs[0] not in values for n in users.get(v, ()))}
+        return _Activation(product, values, read)
+
+    def needs_product(self, value: Value, known: Collection[Value]) -> bool:
+        """Whether one of the values cannot be computed from ``known`` ones of them alone."""
+        seen: set[Value] = set()
+        waiting = [value]
+        while waiting:
+            value = waiting.pop()
+            if value is self.product:
+                return True
+            if value in self.values and value not in seen and value not in known and value.node is not None:
+                seen.add(value)
+                waiting.extend(value.node.inputs)
+        return False
+
+
+def _is_of(node: Node, values: Collection[Value], product: Value) -> bool:
+    """Whether a node computes element by element from ``values``, and from numbers and small inputs."""
+    if not node.prim.elementwise or node.outputs[0].shape != product.shape:
+        return False
+    return all(v in values or _is_given(v) for v in node.inputs)
+
+
+def _is_given(value: Value) -> bool:
+    """Whether a value is a number, or a far smaller input such as a bias, for all elements: a kernel can have it early.
+
+    What is computed is not taken for one. It may be there in the backward pass only, as the mean of a gradient is.
+    """
+    node = value.node
+    if node is None or node.prim is not P.broadcast_in_dim:
+        return False
+    (source,) = node.inputs
+    small = SMALL_SHARE * typical(product(source.shape)) <= typical(product(value.shape))
+    while source.node is not None and (source.node.prim is P.cast or source.node.prim.name in MOVES):
+        (source,) = source.node.inputs
+    return small and (source.node is None or source.node.prim is P.constant)
+
+
+@dataclass(frozen=True)
+class _Gradient:
+    """A gradient that is linear in another.
+
+    Attributes:
+        source: the gradient that comes from behind.
+        nodes: what is computed from it, in order, all of them multiples of it element by element.
+        result: the last, the only one that others take.
+    """
+
+    source: Value
+    nodes: list[Node]
+    result: Value
+
+
+def _gradient(
+    activation: _Activation, users: Mapping[Value, list[Node]], order: Mapping[Node, int], outputs: Collection[Value]
+) -> _Gradient | None:
+    """The gradient behind an activation, if all but one value of the activation are only needed for it."""
+    for source in _sources(activation, users, order):
+        nodes, results = _multiples(source, activation, users, order, outputs)
+        within = set(nodes)
+        read = {v for v in activation.read if v in outputs or any(_is_other(n, within, activation) for n in users[v])}
+        own = {v for node in nodes for v in node.inputs if v in activation.values}
+        needs = any(activation.needs_product(v, read) for v in own)
+        if len(results) == 1 and len(read) == 1 and len(own) > 1 and needs and activation.product not in read:
+            return _Gradient(source, nodes, results[0])
+    return None
+
+
+def _is_other(node: Node, within: Collection[Node], activation: _Activation) -> bool:
+    return node not in within and node.outputs[0] not in activation.values
+
+
+def _sources(
+    activation: _Activation, users: Mapping[Value, list[Node]], order: Mapping[Node, int]
+) -> dict[Value, None]:
+    """What is multiplied by values of an activation, or chosen by them, and is none: gradients from behind."""
+    nodes = {n for v in activation.read for n in users.get(v, ()) if n.prim in (P.mul, P.div, P.select)}
+    return {
+        v: None
+        for node in sorted(nodes, key=order.__getitem__)
+        for v in node.inputs
+        if v not in activation.values and not _is_given(v)
+    }
+
+
+def _multiples(
+    source: Value,
+    activation: _Activation,
+    users: Mapping[Value, list[Node]],
+    order: Mapping[Node, int],
+    outputs: Collection[Value],
+) -> tuple[list[Node], list[Value]]:
+    """The nodes that compute multiples of ``source`` by functions of the activation, and which others take."""
+    linear, nodes = {source}, []
+    waiting = [(order[node], node) for node in users.get(source, ())]
+    heapq.heapify(waiting)
+    seen = {node for _, node in waiting}
+    while waiting:
+        _, node = heapq.heappop(waiting)
+        given = [v in linear for v in node.inputs]
+        known = all(v in activation.values or _is_given(v) for v, own in zip(node.inputs, given) if not own)
+        if node.outputs[0].shape != source.shape or not known or not _is_linear(node, given):
+            continue
+        linear.add(node.outputs[0])
+        nodes.append(node)
+        for following in users.get(node.outputs[0], ()):
+            if following not in seen:
+                seen.add(following)
+                heapq.heappush(waiting, (order[following], following))
+    inside = set(nodes)
+    made = [node.outputs[0] for node in nodes]
+    return nodes, [v for v in made if v in outputs or any(n not in inside for n in users.get(v, ()))]
+
+
+def _is_linear(node: Node, given: list[bool]) -> bool:
+    """Whether a node's result is a multiple of what its operands are multiples of; ``given``: which of them are."""
+    name = node.prim.name
+    if name in ("add", "sub"):
+        return all(given)
+    if name == "mul":
+        return given != [True, True]
+    if name == "select":
+        return not given[0] and all(own or _is_zero(v) for own, v in zip(given[1:], node.inputs[1:]))
+    return name == "neg" or (name == "div" and not given[1])
+
+
+def _is_zero(value: Value) -> bool:
+    node = value.node
+    number = node.inputs[0].node if node is not None and node.prim is P.broadcast_in_dim else None
+    return number is not None and number.prim is P.constant and not number.params["value"].any()
+
+
+class _Factored(Rewriter):
+    """Makes each gradient the product of its source and a derivative; what was there is dead then."""
+
+    def __init__(self, graph: Graph, found: Mapping[Value, _Gradient]):
+        super().__init__(graph, {})
+        self.found = {gradient.result.node: gradient for gradient in found.values()}
+
+    def run(self) -> Graph:
+        for v in self.old.inputs:
+            self.map[v] = self.graph.add_input(v.aval)
+        for node in self.old.nodes:
+            self._scope = node.scope
+            gradient = self.found.get(node)
+            inputs = [self.map[v] for v in node.inputs]
+            if gradient is None:
+                new = self.again(node, inputs, node.params)
+            else:
+                new = self.add(P.mul, [self.map[gradient.source], self._derivative(gradient)], {})
+            self.map.update(zip(node.outputs, new))
+        self.graph.outputs = [self.map[v] for v in self.old.outputs]
+        return self.graph
+
+    def _derivative(self, gradient: _Gradient) -> Value:
+        """What the gradient's source is multiplied by: the same nodes, applied to 1."""
+        factors = {gradient.source: self._one(gradient.source)}
+        for node in gradient.nodes:
+            operands = [factors.get(v) or self.map[v] for v in node.inputs]
+            others = [v for v in node.inputs if v is not gradient.source]
+            if node.prim is P.mul and len(others) == 1:
+                factors[node.outputs[0]] = self.map[others[0]]
+            else:
+                [factors[node.outputs[0]]] = self.add(node.prim, operands, node.params)
+        return factors[gradient.result]
+
+    def _one(self, like: Value) -> Value:
+        [one] = self.add(P.constant, [], {"value": np.ones((), dtypes.to_numpy(like.dtype))})
+        return self.add(P.broadcast_in_dim, [one], {"shape": like.shape, "dims": ()})[0]
