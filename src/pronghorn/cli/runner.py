@@ -44,7 +44,8 @@ def run_file(path: str, arguments: Sequence[str]) -> int:
     try:
         source = sys.stdin.buffer.read() if path == "-" else script.read_bytes()
     except OSError as error:
-        print(f"pronghorn run: cannot read {path}: {error.strerror}.", file=sys.stderr)
+        why = f"the folder has no {script.name}" if script.name != Path(path).name else error.strerror
+        print(f"pronghorn run: cannot read {path}: {why}.", file=sys.stderr)
         return 2
     if script.suffix == ".ipynb":
         try:

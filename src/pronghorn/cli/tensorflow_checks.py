@@ -12,6 +12,7 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.data.element import as_text
+from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.graph.tensor import Tensor
 
 
@@ -107,6 +108,19 @@ assert_non_positive = _against_zero("assert_non_positive", np.less_equal, "less 
 def assert_all_finite(x: Any, message: Any = None, name: str | None = None) -> Any:
     """`tf.debugging.assert_all_finite`."""
     return check_numerics(x, message)
+
+
+def assert_type(tensor: Any, tf_type: Any, message: Any = None, name: str | None = None) -> None:
+    """`tf.debugging.assert_type`.
+
+    Raises:
+        TypeError: for an array of another type.
+    """
+    found, wanted = dtype_name(tensor.dtype), dtype_name(tf_type)
+    if found != wanted:
+        raise TypeError(
+            f"tf.debugging.assert_type: {wanted} was expected, got {found}.{f' {message}' if message else ''}"
+        )
 
 
 def check_numerics(tensor: Any, message: Any = None, name: str | None = None) -> Any:

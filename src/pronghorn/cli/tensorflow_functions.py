@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import functools
-import inspect
 import logging
-import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 import pronghorn
-from pronghorn import ops, tree
-from pronghorn.data import Dataset, RaggedTensor
+from pronghorn import ops
+from pronghorn.data import Dataset
 from pronghorn.data.dataset import INFINITE_CARDINALITY as INFINITE_CARDINALITY
 from pronghorn.data.dataset import UNKNOWN_CARDINALITY as UNKNOWN_CARDINALITY
-from pronghorn.data.element import Array, Text, as_plain, as_text, encoded, has_shape
-from pronghorn.data.tensor_spec import dtype_name
+from pronghorn.data.element import as_plain, as_text, encoded
 from pronghorn.graph.active import TraceError, current_trace, eager
 from pronghorn.graph.strings import holds_text
 from pronghorn.trainers import jit
@@ -30,72 +26,6 @@ class UnconnectedGradients(enum.Enum):
 
     NONE = "none"
     ZERO = "zero"
-
-
-def function(func: Callable[..., Any] | None = None, input_signature: Any = None, **options: Any) -> Any:
-    """`tf.function`: `pronghorn.jit`; with a signature, arguments become tensors of its types.
-
-    Raises:
-        ValueError: when called, for an argument of another shape than the signature's.
-    """
-    if func is None:
-        return functools.partial(function, input_signature=input_signature)
-    compiled: Any = pronghorn.jit(func)
-    if input_signature is not None:
-        return _WithSignature(compiled, tuple(input_signature))
-    compiled.get_concrete_function = lambda *args, **kwargs: compiled  # compiled when it is called
-    return compiled
-
-
-class _WithSignature:
-    """A compiled function that makes tensors of its arguments as a signature says."""
-
-    def __init__(self, compiled: Any, signature: tuple[Any, ...]) -> None:
-        self.python_function, self.input_signature = compiled.python_function, signature
-        self._compiled = compiled
-        functools.update_wrapper(self, compiled.python_function)
-
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else types.MethodType(self, instance)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        names = [p.name for p in inspect.signature(self.python_function).parameters.values()]
-        own = len(names) - len(self.input_signature)  # of a method, the object comes first
-        values = [*args[own:], *(kwargs.pop(name) for name in names[len(args) :] if name in kwargs)]
-        if len(values) != len(self.input_signature) or kwargs:
-            raise TypeError(
-                f"{self.__name__}: input_signature has {len(self.input_signature)} tensors, but the call "  # type: ignore[attr-defined]
-                f"has {len(values) + len(kwargs)} arguments."
-            )
-        who = self.__name__  # type: ignore[attr-defined]
-        fitting = (_fitting(value, spec, who) for value, spec in zip(values, self.input_signature))
-        return self._compiled(*args[:own], *fitting)
-
-    def get_concrete_function(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the function, which is compiled for such arguments when it is called."""
-        return self
-
-
-def _fitting(value: Any, spec: Any, who: str) -> Any:
-    """A tensor of an argument; NumPy's arrays and Python's numbers become what the signature says.
-
-    Raises:
-        TypeError: for a tensor of another type, or for another shape.
-    """
-    if not hasattr(spec, "dtype"):
-        return tree.map_structure(lambda value, spec: _fitting(value, spec, who), value, spec)
-    if isinstance(value, RaggedTensor):
-        return value
-    is_numpy = isinstance(value, np.ndarray | np.generic) and not isinstance(value, Array)
-    if not hasattr(value, "dtype") or is_numpy:
-        value = constant(value, spec.dtype)
-    kind, wanted = (dtype_name(x.dtype) if not isinstance(x, Text) else "string" for x in (value, spec))
-    if kind != wanted or not has_shape(value.shape, spec.shape):
-        raise TypeError(
-            f"{who}: its input_signature has {spec}, and the call gave a tensor of shape {tuple(value.shape)}, dtype "
-            f"{kind}. Cast or reshape it (tf.cast, tf.reshape), or write another signature; None stands for any extent."
-        )
-    return value
 
 
 def tf_print(*values: Any, end: str = "\n", output_stream: Any = None, **ignored: Any) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.data.batching import ragged, stack
-from pronghorn.data.element import Text
+from pronghorn.data.element import Text, as_text
 from pronghorn.data.ragged import RaggedTensor, joined, taken, values_of
 from pronghorn.data.structure import map_leaves
 from pronghorn.data.tensor_spec import RaggedTensorSpec, dtype_name
@@ -82,7 +82,8 @@ def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Any:
         inner = input.values
         if isinstance(inner, RaggedTensor):
             return input.with_values(squeeze(inner, axis - 1))
-        return input.with_values((np if isinstance(inner, Text) else ops).squeeze(inner, axis - 1))
+        is_text = isinstance(inner, Text)
+        return input.with_values(as_text(np.squeeze(inner, axis - 1)) if is_text else ops.squeeze(inner, axis - 1))
     extents = [len(input)] if axis == 0 else np.diff(input.splits)
     if any(extent != 1 for extent in extents):
         raise ValueError(f"tf.squeeze: axis={axis} of a RaggedTensor of shape {input.shape} is not 1 everywhere.")

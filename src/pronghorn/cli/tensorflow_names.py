@@ -54,10 +54,11 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         ),
         "tensorflow_functions": (
             "UnconnectedGradients constant convert_to_tensor "
-            "control_dependencies executing_eagerly fill function get_logger group identity_n init_scope no_op:nothing "
+            "control_dependencies executing_eagerly fill get_logger group identity_n init_scope no_op:nothing "
             "print:tf_print recompute_grad"
         ),
         "tensorflow_backend_nn": "foldr",
+        "tensorflow_compiled": "function",
         "tensorflow_gradients": "gradients",
         "tensorflow_checks": "Assert assert_equal assert_greater assert_less assert_rank",
         "tensorflow_objects": "Module TensorArray numpy_function py_function",
@@ -230,7 +231,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         "tensorflow_checks": (
             "Assert assert_all_finite assert_equal assert_greater assert_greater_equal assert_less assert_less_equal "
             "assert_near assert_negative assert_non_negative assert_non_positive assert_none_equal assert_positive "
-            "assert_rank assert_rank_at_least assert_rank_in assert_scalar assert_shapes check_numerics"
+            "assert_rank assert_rank_at_least assert_rank_in assert_scalar assert_shapes assert_type check_numerics"
         ),
         "tensorflow_functions": "set_log_device_placement:nothing",
         "pronghorn.config": "disable_traceback_filtering enable_traceback_filtering is_traceback_filtering_enabled",

@@ -188,7 +188,7 @@ def _expand_dims(input: Any, axis: int, name: str | None = None) -> Any:
 
 
 def _expanded(values: Any, axis: int) -> Any:
-    return np.expand_dims(values, axis) if isinstance(values, Text) else ops.expand_dims(values, axis)
+    return as_text(np.expand_dims(values, axis)) if isinstance(values, Text) else ops.expand_dims(values, axis)
 
 
 def _gather(

@@ -11,7 +11,7 @@ from pronghorn.cli.tensorflow_functions import constant
 from pronghorn.cli.tensorflow_printing import shown_tensor
 from pronghorn.data.element import Text, as_text
 from pronghorn.data.ragged import values_of
-from pronghorn.data.tensor_spec import TensorShape
+from pronghorn.data.tensor_spec import TensorShape, text_dtype
 
 
 class SparseTensor:
@@ -38,7 +38,7 @@ class SparseTensor:
     @property
     def dtype(self) -> str:
         """The type of the values."""
-        return "string" if isinstance(self.values, Text) else self.values.dtype
+        return text_dtype() if isinstance(self.values, Text) else self.values.dtype
 
     def get_shape(self) -> TensorShape:
         """Return the extents."""

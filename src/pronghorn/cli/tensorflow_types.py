@@ -36,7 +36,7 @@ class DType(str):
     @property
     def as_numpy_dtype(self) -> Any:
         """NumPy's class of such numbers; strings are objects."""
-        return np.object_ if self == "string" else dtypes.to_numpy(self).type
+        return object if self == "string" else dtypes.to_numpy(self).type
 
     @property
     def as_datatype_enum(self) -> int:

@@ -42,9 +42,9 @@ class Array(np.ndarray):
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         """Have NumPy's functions see NumPy's arrays and so give such, as they do of TensorFlow's tensors.
 
-        Strings keep their class, and what ufuncs give is an element.
+        The strings of layers keep their class, and what ufuncs give is an element.
         """
-        if any(issubclass(kind, Text | Words) for kind in types):
+        if any(issubclass(kind, Words) for kind in types):
             return super().__array_function__(func, types, args, kwargs)
         return func(*_plain(args), **_plain(kwargs))
 
@@ -56,7 +56,7 @@ class Array(np.ndarray):
 
 def _plain(value: Any) -> Any:
     """The arguments of a function of NumPy's, arrays in them without their class."""
-    if type(value) is Array:
+    if type(value) in (Array, Text):
         return value.view(np.ndarray)
     if type(value) is dict:
         return {name: _plain(part) for name, part in value.items()}

@@ -10,7 +10,7 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.data.element import Array, Text, as_element, as_text
-from pronghorn.data.tensor_spec import TensorShape, dtype_name
+from pronghorn.data.tensor_spec import TensorShape, dtype_name, text_dtype
 from pronghorn.graph.tensor import OPERATORS, Tensor
 
 
@@ -172,7 +172,7 @@ class RaggedTensor:
     def dtype(self) -> str:
         """The type of the values; `"string"` for text."""
         flat = self.flat_values
-        return "string" if isinstance(flat, Text) else flat.dtype
+        return text_dtype() if isinstance(flat, Text) else flat.dtype
 
     @property
     def shape(self) -> TensorShape:

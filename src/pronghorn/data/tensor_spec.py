@@ -7,7 +7,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from pronghorn.graph import dtypes
+
+#: What stands for strings beside the name: arrays of them hold Python's objects.
+_OF_STRINGS = (str, object, np.object_, np.str_, np.bytes_)
 
 
 class TensorShape(tuple[Any, ...]):
@@ -309,6 +314,18 @@ def use_dtypes(kind: Callable[[str], str]) -> None:
     _kind = kind
 
 
+def text_dtype() -> str:
+    """The type of strings, as descriptions give it."""
+    return _kind("string")
+
+
 def dtype_name(dtype: Any) -> str:
-    """The name of a type that was given as a name, a NumPy type or a Python one."""
-    return "string" if dtype in ("string", str) else dtypes.name_of(dtype)
+    """The name of a type that was given as a name, a NumPy type or a Python one.
+
+    >>> dtype_name(np.float32), dtype_name(np.dtype(object)), dtype_name("string")
+    ('float32', 'string', 'string')
+    """
+    if isinstance(dtype, str):
+        return "string" if str.__str__(dtype) == "string" else dtypes.name_of(dtype)
+    is_text = dtype.kind in "OSU" if isinstance(dtype, np.dtype) else dtype in _OF_STRINGS
+    return "string" if is_text else dtypes.name_of(dtype)

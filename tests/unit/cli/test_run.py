@@ -209,6 +209,13 @@ def test_missing_file():
     assert result.returncode == 2 and "cannot read nothing.py" in result.stderr and "Traceback" not in result.stderr
 
 
+def test_a_folder(tmp_path):
+    result = pronghorn_command("run", ".", cwd=tmp_path)
+    assert result.returncode == 2 and result.stderr == "pronghorn run: cannot read .: the folder has no __main__.py.\n"
+    (tmp_path / "__main__.py").write_text("import keras, sys; print(keras.__name__, sys.argv[1:])")
+    assert pronghorn_command("run", ".", "x", cwd=tmp_path).stdout == "keras ['x']\n"
+
+
 def test_a_missing_package_gets_the_hint(run):
     result = run("import sys; sys.modules['matplotlib'] = None; import matplotlib.pyplot")
     assert result.stderr.splitlines()[-1] == "To install it: pip install 'pronghorn[plot]'"

@@ -190,3 +190,30 @@ def test_graphs_and_raw_operations_name_what_is_there():
         tf.Graph()
     with pytest.raises(AttributeError, match=r"tf\.matmul"):
         tf.raw_ops.MatMul  # noqa: B018
+
+
+def test_arrays_of_strings_have_the_type_of_strings():
+    words = tf.constant(["b", "a", "b"])
+    for kind in (words.dtype, np.dtype("S3"), np.dtype("U3"), object, np.object_, np.str_):
+        assert kind == tf.string and tf.string == kind and tf.as_dtype(kind) is tf.string
+    assert words.dtype != tf.float32 and tf.float32 != words.dtype and tf.string != np.float32
+    assert tf.string.as_numpy_dtype is object
+    spec = tf.TensorSpec.from_tensor(words)
+    assert spec == tf.TensorSpec([3], tf.string) and spec.is_compatible_with(words)
+    assert not spec.is_compatible_with(tf.ones(3)) and not tf.TensorSpec([3]).is_compatible_with(words)
+    rows = submodule("tensorflow.ragged").constant([["a"], ["b", "c"]])
+    for kind in (rows.dtype, submodule("tensorflow.sparse").from_dense([["a", ""]]).dtype):
+        assert kind is tf.string  # which prints as TensorFlow's does
+    assert submodule("tensorflow.debugging").assert_type(words, tf.string) is None
+    with pytest.raises(TypeError, match="assert_type: int32 was expected, got string. of words"):
+        submodule("tensorflow.debugging").assert_type(words, tf.int32, "of words")
+
+
+def test_functions_of_numpys_give_plain_arrays_of_strings():
+    words = tf.constant(["b", "a", "b"])
+    values, counts = np.unique(words, return_counts=True)
+    assert type(values) is np.ndarray and values.tolist() == [b"a", b"b"] and counts.tolist() == [1, 2]
+    assert type(np.concatenate([words, words])) is np.ndarray and np.sort(words).tolist() == [b"a", b"b", b"b"]
+    rows = submodule("tensorflow.ragged").constant([["a"], ["b", "c"]])
+    assert tf.expand_dims(rows, -1)[1].numpy().tolist() == [[b"b"], [b"c"]]
+    assert tf.squeeze(tf.expand_dims(rows, -1), -1)[1].numpy().tolist() == [b"b", b"c"]

@@ -9,6 +9,7 @@ import pytest
 
 import pronghorn
 from pronghorn import layers, ops
+from pronghorn.cli import tensorflow_compiled
 from pronghorn.cli import tensorflow_functions as tf
 from pronghorn.trainers.jit import run_functions_eagerly
 
@@ -91,11 +92,11 @@ def test_methods_and_decorators_with_options():
         def __init__(self, factor):
             self.factor = factor
 
-        @tf.function(jit_compile=True)
+        @tensorflow_compiled.function(jit_compile=True)
         def __call__(self, x):
             return x * self.factor
 
-        @tf.function
+        @tensorflow_compiled.function
         def twice(self, x):
             return self(x) * 2.0
 
@@ -124,7 +125,7 @@ def test_what_asks_for_values_runs_as_it_is_with_a_warning():
 
 
 def test_tf_print_prints_values_every_time(capsys):
-    @tf.function
+    @tensorflow_compiled.function
     def show(x):
         tf.tf_print("sum", ops.sum(x))
         return x

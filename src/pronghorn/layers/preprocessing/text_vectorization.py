@@ -149,7 +149,7 @@ class TextVectorization(StringLayer):
             for batch in batches_of(data, steps, "TextVectorization.adapt"):
                 self.update_state(batch)
         except Exception as error:
-            self._lookup_layer._failure = f"adapt() failed: {type(error).__name__}: {error}"
+            self._lookup_layer._failure = f"adapt() failed: {type(error).__name__}: {error}".rstrip(" .:")
             raise
         self.finalize_state()
 

@@ -137,6 +137,21 @@ def test_a_function_that_failed_is_what_is_said_next():
         layer(["a"])
 
 
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [("No such name.", "failed: ValueError: No such name. Give it"), ("", "failed: ValueError. Give")],
+)
+def test_what_a_function_said_ends_once(words, shown):
+    def broken(text):
+        raise ValueError(words)
+
+    layer = layers.TextVectorization(standardize=broken)
+    with pytest.raises(ValueError):
+        layer.adapt(["a"])
+    with pytest.raises(RuntimeError, match=shown):
+        layer(["a"])
+
+
 def test_functions_may_return_bytes():
     layer = layers.TextVectorization(standardize=lambda text: np.array([x.lower().encode() for x in text], object))
     layer.adapt(["\u00c4 B", "b"])
