@@ -4,6 +4,9 @@ Op by op is what one wants at first: nothing to wait for, and errors name the la
 wants speed. From one way to the other results differ as the last bits of sums do. Compiled are only models of
 Pronghorn's own layers, since Python code of a user's may do more than compute; and only calls that nobody watches: no
 gradient tape, no outer layer, no trace.
+
+Where lengths vary from call to call, as that of a text does that grows by a word at a time, none of them comes often.
+There is one function for all of them then, after as many calls, if the model can be traced so (`trainers.lengths`).
 """
 
 from __future__ import annotations
@@ -27,12 +30,27 @@ from pronghorn.trainers.indices import check_indices, is_checked
 from pronghorn.trainers.step import StepFunction
 from pronghorn.trainers.variants import MOST_FAILURES
 
-#: So many calls for arrays of one kind run op by op.
+#: So many calls for arrays of one kind, or of kinds that differ in extents alone, run op by op.
 CALLS_OP_BY_OP = 10
 
 
 class NotCompilable(Exception):
     """The call has results that only running op by op gives."""
+
+
+class _Family:
+    """The calls for arrays that differ in extents alone.
+
+    Attributes:
+        step: what compiles them.
+        count: how many there were.
+        is_compilable: whether they can be compiled, as far as is known.
+    """
+
+    __slots__ = ("count", "is_compilable", "step")
+
+    def __init__(self, step: StepFunction):
+        self.step, self.count, self.is_compilable = step, 0, True
 
 
 class CompiledCalls:
@@ -43,11 +61,14 @@ class CompiledCalls:
         self._changes = -1
         self._counts: dict[Hashable, int] = {}
         self._failures: dict[Hashable, int] = {}
-        self._steps: dict[Hashable, StepFunction | None] = {}
+        self._families: dict[Hashable, _Family] = {}
+        self._steps: dict[Hashable, _Family | None] = {}  # by kinds of arrays that come often
+        self._pending: tuple[StepFunction, Batch] | None = None
         self._looks_up = False  # whether values are checked before a call
 
     def run(self, inputs: Any, training: bool | None) -> Any:
         """The outputs of ``model(inputs, training=training)`` as nested tensors, or None."""
+        self._pending = None
         if current_trace() is not None or calls.current_call_context() is not None or active_tapes():
             return None
         found = _arrays_of(inputs)
@@ -56,37 +77,53 @@ class CompiledCalls:
         layout, arrays = found
         if self._changes != changes.count:  # an attribute of some layer: what was compiled may no longer hold
             self._changes = changes.count
-            self._counts.clear()
-            self._failures.clear()
-            self._steps.clear()
+            for known in (self._counts, self._failures, self._families, self._steps):
+                known.clear()
         key = (layout.key, kinds(arrays), training)
-        step = self._steps.get(key)
-        if step is None:
-            step = self._after_some_calls(key, training)
-            if step is None:
+        batch = Batch(layout, arrays, key=key)
+        comes_often = True
+        family = self._steps.get(key)
+        if family is None:
+            if key in self._steps:
+                return None
+            family, comes_often = self._after_some_calls(key, batch, training)
+            if family is None:
                 return None
         if self._looks_up:
             check_indices(self._model, layout.pack(arrays))
-        return self._outputs(key, step, Batch(layout, arrays, key=key))
+        return self._outputs(key, family, batch, comes_often)
 
-    def _after_some_calls(self, key: Hashable, training: bool | None) -> StepFunction | None:
-        """A compiled function for a kind of calls once there were enough of them."""
-        if key in self._steps:
-            return None
+    def went_well(self) -> None:
+        """The call that `run` let run op by op gave a result."""
+        if self._pending is not None:
+            step, batch = self._pending
+            step.note_extents(batch)
+
+    def _after_some_calls(self, key: Hashable, batch: Batch, training: bool | None) -> tuple[_Family | None, bool]:
+        """What compiles a kind of calls once there were enough of them, and whether there were for their extents."""
         count = self._counts[key] = self._counts.get(key, 0) + 1
-        if count <= CALLS_OP_BY_OP:
-            return None
+        family = self._families.get((batch.kind, training))
+        if family is None:
+            family = self._families[batch.kind, training] = _Family(self._step(batch.kind, training))
+        family.count += 1
+        comes_often = count > CALLS_OP_BY_OP
+        if not comes_often and (family.count <= CALLS_OP_BY_OP or not family.step.takes_any_length(batch)):
+            self._pending = family.step, batch
+            return None, False
         self._looks_up = any(layer._looks_at_values for layer in self._model._flatten_layers())
-        self._steps[key] = self._step(training) if can_be_compiled(self._model) else None
-        return self._steps[key]
+        family.is_compilable = family.is_compilable and can_be_compiled(self._model)
+        if comes_often:
+            self._steps[key] = family if family.is_compilable else None
+        return (family if family.is_compilable else None), comes_often
 
-    def _step(self, training: bool | None) -> StepFunction:
+    def _step(self, kind: Hashable, training: bool | None) -> StepFunction:
         model = self._model
 
         def call(inputs: Any) -> Any:
             try:
                 outputs = model(inputs) if training is None else model(inputs, training=training)
                 if any(layer._losses for layer in model._flatten_layers()) or calls.any_mask(calls.masks_of(outputs)):
+                    self._families[kind, training].is_compilable = False
                     raise NotCompilable
                 return outputs
             finally:
@@ -94,9 +131,10 @@ class CompiledCalls:
 
         return StepFunction(call, f"{model.name}.call", engine=model._engine)
 
-    def _outputs(self, key: Hashable, step: StepFunction, batch: Batch) -> Any:
+    def _outputs(self, key: Hashable, family: _Family, batch: Batch, comes_often: bool) -> Any:
+        step = family.step
         try:
-            program = step.prepare(batch)
+            program = step.prepare(batch) if comes_often else step.prepare_for_any_length(batch)
         except Exception as error:  # it says more where it runs op by op
             self._failures[key] = self._failures.get(key, 0) + 1
             if isinstance(error, NotCompilable) or self._failures[key] > MOST_FAILURES:

@@ -92,6 +92,9 @@ class Model(Trainer, Layer):
             outputs = self._compiled_calls.run(args[0], kwargs.get("training"))
             if outputs is not None:
                 return outputs
+            outputs = super().__call__(*args, **kwargs)
+            self._compiled_calls.went_well()
+            return outputs
         return super().__call__(*args, **kwargs)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:

@@ -82,14 +82,16 @@ class Lengths:
         return True
 
     def note(self, shapes: Sequence[tuple[int, ...]]) -> None:
-        """Remember the shapes of a batch for which a program was made: one that is wrong varies in nothing."""
-        inner = [shape[1:] for shape in shapes]
-        if inner not in self._seen and len(self._seen) < MOST_SHAPES:
-            self._seen.append(inner)
+        """Remember the shapes of a batch for which a program was made, or which ran: a wrong one varies in nothing."""
+        if self._is_new(shapes) and len(self._seen) < MOST_SHAPES:
+            self._seen.append([shape[1:] for shape in shapes])
 
-    def may_vary(self) -> bool:
-        """Whether to make a program for any lengths for the next batch that has none."""
-        seen = len(self._seen) + 1
+    def _is_new(self, shapes: Sequence[tuple[int, ...]]) -> bool:
+        return [shape[1:] for shape in shapes] not in self._seen
+
+    def may_vary(self, shapes: Sequence[tuple[int, ...]]) -> bool:
+        """Whether to make a program for any lengths for a batch of such shapes that has none."""
+        seen = len(self._seen) + self._is_new(shapes)
         return seen >= FEWEST_SHAPES and len(self._programs) < MOST_PROGRAMS and self._failures < MOST_FAILURES
 
     def symbolic(self, shapes: Sequence[tuple[int, ...]], samples: int) -> tuple[list[Shape], dict[str, int]] | None:

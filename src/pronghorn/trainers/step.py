@@ -255,6 +255,26 @@ class StepFunction:
             lengths.note(batch.shapes())
         return program
 
+    def note_extents(self, batch: Batch) -> None:
+        """Remember the extents of a batch that ran without this: those of later ones may vary from them."""
+        lengths = self._lengths_of(batch)
+        if lengths is not None:
+            lengths.note(batch.shapes())
+
+    def takes_any_length(self, batch: Batch) -> bool:
+        """Whether there is a program for any lengths that suits a batch, or one might be made."""
+        lengths = self._lengths_of(batch)
+        return lengths is not None and (lengths.may_vary(batch.shapes()) or lengths.find(batch) is not None)
+
+    def prepare_for_any_length(self, batch: Batch) -> Program | None:
+        """The program for any lengths that suits a batch, compiled if need be; None where there can be none."""
+        lengths = self._lengths_of(batch)
+        program = None if lengths is None else lengths.find(batch)
+        if program is not None or lengths is None:
+            return program
+        with activity.doing("compiling"), uncollected():
+            return self._compile_for_any_length(batch, lengths)
+
     def _lengths_of(self, batch: Batch) -> Lengths | None:
         """What knows batches that differ in extents alone; None where each needs a program of its own."""
         if self._distribution is not None or batch.texts or not batch.common_size:
@@ -278,7 +298,8 @@ class StepFunction:
         return self._symbolic(batch, batch.symbolic_shapes(), {"batch": batch.size}, variants)
 
     def _compile_for_any_length(self, batch: Batch, lengths: Lengths) -> Program | None:
-        asked = lengths.symbolic(batch.shapes(), batch.size) if lengths.may_vary() else None
+        shapes = batch.shapes()
+        asked = lengths.symbolic(shapes, batch.size) if lengths.may_vary(shapes) else None
         program = None if asked is None else self._symbolic(batch, *asked, lengths)
         if asked is not None and program is not None:
             lengths.add(asked[0], program)

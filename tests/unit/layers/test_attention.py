@@ -54,6 +54,20 @@ def test_a_mask_that_arrives_with_the_inputs_raises_no_warning(make):
         model.predict(np.array([[1, 2, 0, 0]]), verbose=0)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [lambda: layers.MultiHeadAttention(2, 3), lambda: layers.GroupQueryAttention(3, 2, 1)]
+    + [lambda: lambda a, b: layers.Attention()([a, b]), lambda: lambda a, b: layers.AdditiveAttention()([a, b])],
+)
+def test_one_key_has_all_of_the_weight_without_a_warning(make):
+    """As at the first word of a text that grows: there is nothing to mend, as there is behind `Dense(1, "softmax")`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert make()(X[:, :1], X[:, :1]).shape == (1, 1, 6)
+    with pytest.warns(UserWarning, match="all ones"):
+        layers.Softmax()(X[:, :, :1])
+
+
 def test_a_query_and_values_of_different_last_extents_have_no_output_shape():
     layer = layers.GroupQueryAttention(4, 2, 1, name="shared")
     with pytest.raises(ValueError, match=r"'shared'.*`query` and `value` must be equal.*\(2, 5, 8\) and \(2, 6, 12\)"):

@@ -6,6 +6,7 @@ import pytest
 import pronghorn as keras
 from pronghorn import layers, ops
 from pronghorn.models.compiled_call import CALLS_OP_BY_OP
+from pronghorn.trainers.step import StepFunction
 
 ENOUGH = CALLS_OP_BY_OP + 2
 
@@ -20,7 +21,7 @@ def dense():
 
 def compiled(model):
     """How many kinds of calls of a model are compiled."""
-    return sum(step is not None for step in model._compiled_calls._steps.values())
+    return sum(family is not None for family in model._compiled_calls._steps.values())
 
 
 def call_often(model, *args, **kwargs):
@@ -155,6 +156,94 @@ def test_errors_are_those_of_the_layers():
     for _ in range(ENOUGH):
         with pytest.raises(ValueError, match="Dense"):
             model(data(5, 7))
+
+
+def texts(kind="attention", **options):
+    tokens = keras.Input((None,), dtype="int32")
+    x = layers.Embedding(30, 8, **options)(tokens)
+    if kind == "attention":
+        x = layers.LayerNormalization()(x + layers.MultiHeadAttention(2, 4)(x, x, use_causal_mask=True))
+    elif kind == "lstm":
+        x = layers.LSTM(5, return_sequences=True)(x)
+    elif kind == "convolution":
+        x = layers.Conv1D(5, 3, padding="causal", activation="relu")(x)
+    return keras.Model(tokens, layers.Dense(30)(x))
+
+
+def traces(monkeypatch):
+    """The shapes for which models are traced from now on."""
+    found = []
+    plain = StepFunction.trace
+
+    def trace(self, batch, shapes, numbers=None):
+        found.append(tuple(map(str, shapes[0])))
+        return plain(self, batch, shapes, numbers)
+
+    monkeypatch.setattr(StepFunction, "trace", trace)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["attention", "lstm", "convolution"])
+def test_texts_that_grow_are_computed_by_one_function(kind, monkeypatch):
+    """None of the lengths comes often; after some calls there is a function for all of them."""
+    model = texts(kind)
+    found = traces(monkeypatch)
+    text = np.random.default_rng(0).integers(0, 30, (1, 40), dtype="int32")
+    results = [np.asarray(model(text[:, :length])) for length in range(1, 41)]
+    assert found == [("batch", "length0")]
+    whole = results[-1]
+    for length, result in enumerate(results, 1):
+        assert result.shape == (1, length, 30)
+        np.testing.assert_allclose(result, whole[:, :length], atol=1e-5)
+    if kind != "lstm":  # which has no last step then
+        assert np.asarray(model(text[:, :0])).shape == (1, 0, 30)
+    assert np.asarray(model(np.tile(text, (3, 1))[:, :7])).shape == (3, 7, 30)
+    assert len(found) == 1
+
+
+def test_two_lengths_that_come_often_have_functions_of_their_own(monkeypatch):
+    model = texts()
+    found = traces(monkeypatch)
+    for _ in range(ENOUGH):
+        for length in (5, 9):
+            model(np.ones((1, length), "int32"))
+    assert sorted(found) == [("batch", "5"), ("batch", "9")]
+
+
+def test_a_call_that_fails_does_not_count_as_another_length(monkeypatch):
+    model = keras.Sequential([keras.Input((None, 4)), layers.Dense(3)])
+    found = traces(monkeypatch)
+    for length in range(1, CALLS_OP_BY_OP):
+        with pytest.raises(ValueError, match="Dense"):
+            model(data(1, length, length + 4))
+    for length in range(1, 6):
+        model(data(1, length, 4))
+    assert set(found) == {("batch", "length0", "4")}
+
+
+def test_lengths_whose_results_carry_masks_run_op_by_op(monkeypatch):
+    model = texts("none", mask_zero=True)
+    found = traces(monkeypatch)
+    for length in range(1, 3 * CALLS_OP_BY_OP):
+        assert model(np.ones((1, length), "int32"))._keras_mask.shape == (1, length)
+    assert len(found) == 1
+
+
+def test_a_model_that_needs_to_know_a_length_runs_op_by_op(monkeypatch):
+    model = keras.Sequential([keras.Input((None, 4)), layers.Reshape((2, -1))])
+    found = traces(monkeypatch)
+    for length in range(2, 50, 2):
+        assert model(data(1, length, 4)).shape == (1, 2, 2 * length)
+    assert len(found) == 1
+
+
+def test_weights_that_change_are_seen_at_any_length():
+    model = texts()
+    for length in range(1, ENOUGH + 2):
+        model(np.ones((1, length), "int32"))
+    for weight in model.weights:
+        weight.assign(ops.zeros_like(weight))
+    assert not np.asarray(model(np.ones((2, 29), "int32"))).any()
 
 
 def test_inside_of_a_model_of_the_user_s():

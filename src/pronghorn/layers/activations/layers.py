@@ -237,8 +237,6 @@ class Softmax(_Elementwise):
             least = -3e4 if inputs.dtype == "float16" else -1e9
             inputs = ops.where(mask, inputs, least)
         axis = tuple(self.axis) if isinstance(self.axis, list) else self.axis
-        if isinstance(axis, tuple) and len(axis) == 1:
-            axis = axis[0]
         outputs = activations.softmax(inputs, axis=axis)
         # Where everything is masked, nothing gets a share.
         return outputs if mask is None else ops.where(mask, outputs, 0.0)

@@ -90,7 +90,7 @@ class Attention(Layer):
         if allowed is not None:
             limit = 65504.0 if scores.dtype == "float16" else 1.0e9
             scores = scores - limit * ops.cast(ops.logical_not(allowed), scores.dtype)
-        weights = ops.softmax(scores, axis=-1)
+        weights = ops.softmax(scores, axis=(-1,))  # of one key, all ones are right
         if training and self.dropout > 0:
             weights = random.dropout(weights, self.dropout, seed=self.seed_generator)
         result = ops.matmul(weights, value)

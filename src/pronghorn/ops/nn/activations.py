@@ -362,7 +362,7 @@ def softmax(x: Any, axis: Any = -1) -> Tensor:
 
     Args:
         x: the array.
-        axis: an axis, several of them, or None for all.
+        axis: an axis, a tuple of some, or None for all. One that is given by itself and has one element is warned of.
 
     >>> softmax([0.0, 0.0]).numpy()
     array([0.5, 0.5], dtype=float32)
