@@ -48,15 +48,15 @@ def join_pads(graph: Graph) -> Graph:
 
 
 def _may_have(graph: Graph) -> bool:
-    return sum(node.prim is P.pad for node in graph.nodes) > 1 or any(map(_may_have, graph.subgraphs()))
+    return any(node.prim is P.add and _in_a_row(node.inputs) for node in graph.nodes) or any(
+        map(_may_have, graph.subgraphs())
+    )
 
 
 def _joined(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
     """The concatenation that a sum is, padded where it does not fill the whole; None where it is none."""
-    parts = sorted(_parts(inputs), key=lambda part: part.start)
-    if not parts or len({part.axis for part in parts}) > 1:
-        return None
-    if any(a.end != b.start for a, b in itertools.pairwise(parts)):
+    parts = _in_a_row(inputs)
+    if not parts:
         return None
     axis, low, extent = parts[0].axis, parts[0].start, node.outputs[0].shape[parts[0].axis]
     [found] = rw.add(P.concatenate, [part.value for part in parts], {"axis": axis})
@@ -66,6 +66,14 @@ def _joined(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None
     none, after = (0,) * len(found.shape), (0,) * (len(found.shape) - axis - 1)
     ends = {"low": (*none[:axis], low, *after), "high": (*none[:axis], extent - parts[-1].end, *after)}
     return rw.add(P.pad, [found, *zero], {**ends, "interior": none})
+
+
+def _in_a_row(values: list[Value]) -> list[_Part]:
+    """The arrays that are padded and added to a sum of ``values``, where each begins where another ends; else none."""
+    parts = sorted(_parts(values), key=lambda part: part.start)
+    if len({part.axis for part in parts}) > 1 or any(a.end != b.start for a, b in itertools.pairwise(parts)):
+        return []
+    return parts
 
 
 def _parts(values: list[Value]) -> list[_Part]:

@@ -32,9 +32,13 @@ _WINDOW = ("window", "strides", "padding", "dilation")
 
 def pool_gradients(graph: Graph) -> Graph:
     """``graph`` with elementwise work moved to the pooled side of `unpool`."""
-    if not any(n.prim is P.unpool for n in graph.nodes):
-        return graph
-    return _Pooler(graph).run()
+    return _Pooler(graph).run() if _scatters(graph) else graph
+
+
+def _scatters(graph: Graph) -> bool:
+    return any(scattered(v) is not None for node in graph.nodes for v in node.outputs) or any(
+        map(_scatters, graph.subgraphs())
+    )
 
 
 def scattered(value: Value) -> Node | None:

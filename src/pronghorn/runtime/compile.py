@@ -12,6 +12,7 @@ import concurrent.futures
 import ctypes
 import functools
 import os
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -84,8 +85,8 @@ class CompiledModule:
 
     def assembly(self) -> str:
         """The module's code as assembly (compiled once more, since a cached module keeps only its object)."""
-        machine = target_machine(self._target)
-        return machine.emit_assembly(_optimised(Part(self._source()), machine, self.name, False))
+        tools = _tools(self._target)
+        return tools.machine.emit_assembly(tools.optimised(Part(self._source()), self.name, False))
 
 
 def compile_ir(
@@ -157,8 +158,8 @@ def _generate(text: str, target: Target, name: str, verify: bool) -> bytes:
 
 
 def _part_code(part: Part, target: Target, name: str, verify: bool) -> bytes:
-    machine = target_machine(target)
-    return _object_of(_optimised(part, machine, name, verify), machine)
+    tools = _tools(target)
+    return tools.object_of(tools.optimised(part, name, verify))
 
 
 class Stream:
@@ -224,36 +225,86 @@ class Stream:
         return part
 
 
-def _optimised(part: Part, machine: Any, name: str, verify: bool) -> Any:
-    for missing in (n for n in parts.externals(part) if not _symbol_exists(n)):
-        raise CompilationError(f"The code generated for {name!r} calls {missing!r}, which does not exist")
-    module = None
-    try:
-        module = llvm.parse_assembly(part.text, llvm.create_context())
-        module.triple = machine.triple
-        module.data_layout = str(machine.target_data)
-        if verify:
-            module.verify()
-    except RuntimeError as error:
-        module = None  # whoever holds the error may end modules after their contexts, which ends the process
-        raise CompilationError(
-            f"LLVM does not accept the code generated for {name!r}: {error}\n"
-            "This is a defect of Pronghorn; please report it with the output of PRONGHORN_DEBUG=kernels,llvm"
-        ) from error
-    _run_passes(module, machine)
-    return module
+class _Tools:
+    """What a thread compiles parts with, made once for all of them.
+
+    After each call of LLVM a thread waits for the interpreter, some milliseconds while another writes code: two dozen
+    short calls to set up what is alike for every part took longer than the compiling.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self.machine = target_machine(target)
+        self._head = f'target datalayout = "{self.machine.target_data}"\ntarget triple = "{self.machine.triple}"\n'
+        self._builder = llvm.create_pass_builder(self.machine, llvm.create_pipeline_tuning_options(speed_level=1))
+        self._passes = _passes()
+
+    def optimised(self, part: Part, name: str, verify: bool) -> Any:
+        """A part as a module of LLVM's, after the passes.
+
+        Args:
+            part: the part.
+            name: what its module is, for messages.
+            verify: whether to have LLVM verify it.
+
+        Raises:
+            CompilationError: LLVM does not accept it, or it calls what does not exist.
+        """
+        for missing in (n for n in parts.externals(part) if not _symbol_exists(n)):
+            raise CompilationError(f"The code generated for {name!r} calls {missing!r}, which does not exist")
+        module = None
+        try:
+            module = _parsed(self._head + part.text)
+            if verify:
+                module.verify()
+        except RuntimeError as error:
+            module = None  # whoever holds the error may end modules after their contexts, which ends the process
+            raise CompilationError(
+                f"LLVM does not accept the code generated for {name!r}: {error}\n"
+                "This is a defect of Pronghorn; please report it with the output of PRONGHORN_DEBUG=kernels,llvm"
+            ) from error
+        _unlocked(ffi.lib.LLVMPY_RunNewModulePassManager)(self._passes, module, self._builder)
+        return module
+
+    def object_of(self, module: Any) -> bytes:
+        """The machine code of a module, an object file."""
+        with ffi.OutputString() as problem:
+            buffer = _unlocked(ffi.lib.LLVMPY_TargetMachineEmitToMemory)(self.machine, module, 1, problem)
+            if not buffer:
+                raise RuntimeError(str(problem))
+        try:
+            return ctypes.string_at(ffi.lib.LLVMPY_GetBufferStart(buffer), ffi.lib.LLVMPY_GetBufferSize(buffer))
+        finally:
+            ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
 
 
-def _object_of(module: Any, machine: Any) -> bytes:
-    """The machine code of a module, an object file."""
+class _OfThread(threading.local):
+    """The tools of one thread, by their targets: LLVM has two threads share none."""
+
+    def __init__(self) -> None:
+        self.tools: dict[Target, _Tools] = {}
+
+
+_of_thread = _OfThread()
+
+
+def _tools(target: Target) -> _Tools:
+    """This thread's tools for a target."""
+    made = _of_thread.tools
+    if target not in made:
+        made[target] = _Tools(target)
+    return made[target]
+
+
+def _parsed(text: str) -> Any:
+    """LLVM IR as a module in a context of its own."""
+    context = llvm.create_context()
     with ffi.OutputString() as problem:
-        buffer = _unlocked(ffi.lib.LLVMPY_TargetMachineEmitToMemory)(machine, module, 1, problem)
-        if not buffer:
+        parse = _unlocked(ffi.lib.LLVMPY_ParseAssembly)
+        module = llvm.ModuleRef(parse(context, ctypes.c_char_p(text.encode()), problem), context)
+        if problem:
+            module.close()
             raise RuntimeError(str(problem))
-    try:
-        return ctypes.string_at(ffi.lib.LLVMPY_GetBufferStart(buffer), ffi.lib.LLVMPY_GetBufferSize(buffer))
-    finally:
-        ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
+    return module
 
 
 def _unlocked(function: Any) -> Any:
@@ -278,8 +329,7 @@ def _open_process_symbols() -> None:
     llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine(host_target()))
 
 
-def _run_passes(module: Any, machine: Any) -> None:
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
+def _passes() -> Any:
     passes = llvm.create_new_module_pass_manager()  # in the order that _PIPELINE names them
     passes.add_always_inliner_pass()
     passes.add_sroa_pass()
@@ -288,4 +338,4 @@ def _run_passes(module: Any, machine: Any) -> None:
     passes.add_instruction_combine_pass()
     passes.add_simplify_cfg_pass()
     passes.add_global_dead_code_eliminate_pass()
-    _unlocked(ffi.lib.LLVMPY_RunNewModulePassManager)(passes, module, builder)
+    return passes

@@ -32,3 +32,9 @@ def uncollected() -> Iterator[None]:
             _resting -= 1
             if not _resting and _was_enabled:
                 gc.enable()
+
+
+def collect_meanwhile() -> None:
+    """Collect what a block has made and dropped so far, while its thread has to wait for others anyway."""
+    if _resting and _was_enabled:
+        gc.collect(0)

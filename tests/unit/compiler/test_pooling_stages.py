@@ -209,6 +209,12 @@ def test_overlapping_windows_stay_dense():
     assert all(pooled_operands(n, host_target()) is None for n in gradients)
 
 
+@pytest.mark.parametrize("name", ["overlapping", "relu"])
+def test_the_stage_leaves_alone_what_it_does_nothing_for(name):
+    graph = simplify(traced_gradients(BLOCKS[name]).graph)
+    assert (pool_gradients(graph) is graph) == (name == "overlapping")
+
+
 def test_convolution_makes_only_the_rows_that_are_pooled():
     graph = rewrite(traced_gradients(BLOCKS["relu"]).graph, host_target(), check=True)
     (conv,) = [n for n in graph.nodes if n.prim is P.conv]

@@ -1,3 +1,4 @@
+import concurrent.futures
 import ctypes
 
 import pytest
@@ -69,6 +70,16 @@ def test_an_unwritable_cache_is_no_error(tmp_path, monkeypatch):
 def test_bad_ir_is_an_error_that_names_the_module(text):
     with pytest.raises(CompilationError, match="'step 3'"):
         compile_ir(text, name="step 3", use_cache=False)
+
+
+def test_what_a_thread_compiles_with_serves_again_and_in_any_thread():
+    texts = [f"define i64 @f() {{\n  ret i64 {number}\n}}" for number in range(4)]
+    first = [compile_ir(text, use_cache=False).code for text in texts]
+    with pytest.raises(CompilationError):
+        compile_ir("gibberish", use_cache=False)
+    assert [compile_ir(text, use_cache=False).code for text in texts] == first
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        assert [made.code for made in threads.map(lambda text: compile_ir(text, use_cache=False), texts)] == first
 
 
 def test_functions_of_libc_can_be_called():

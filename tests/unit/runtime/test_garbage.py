@@ -1,10 +1,11 @@
 """Blocks of code without garbage collections."""
 
 import gc
+import weakref
 
 import pytest
 
-from pronghorn.runtime.garbage import uncollected
+from pronghorn.runtime.garbage import collect_meanwhile, uncollected
 
 
 def test_collections_rest_until_the_outermost_block_ends():
@@ -27,5 +28,31 @@ def test_whoever_turned_collections_off_keeps_them_off():
         with uncollected():
             pass
         assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+class _Cycle:
+    def __init__(self):
+        self.itself = self
+
+
+def test_what_was_dropped_can_be_collected_while_a_block_waits():
+    with uncollected():
+        dropped = weakref.ref(_Cycle())
+        assert dropped() is not None
+        collect_meanwhile()
+        assert dropped() is None
+        assert not gc.isenabled()
+
+
+def test_nothing_is_collected_where_collections_are_off():
+    gc.disable()
+    try:
+        dropped = weakref.ref(_Cycle())
+        with uncollected():
+            collect_meanwhile()
+        collect_meanwhile()
+        assert dropped() is not None
     finally:
         gc.enable()

@@ -26,7 +26,7 @@ from pronghorn.graph.trace import Traced
 from pronghorn.runtime import arena, debug, pool
 from pronghorn.runtime.arena import aligned_copy
 from pronghorn.runtime.compile import CompilationError, CompiledModule, Stream, compile_ir
-from pronghorn.runtime.garbage import uncollected
+from pronghorn.runtime.garbage import collect_meanwhile, uncollected
 from pronghorn.runtime.guard import guarded, guarded_copy, guarded_empty
 from pronghorn.runtime.host import Target, host_target
 from pronghorn.runtime.threads import get_num_threads
@@ -117,6 +117,7 @@ class Executable:
         else:
             with Stream(self.name, target, linking.declarations()) as stream:
                 built = self._build(target, stream)
+                collect_meanwhile()
                 self.module = stream.finish(built.emitted.module.shared, text)
         self.plan = built.plan
         if name is not None and not built.emitted.host_calls:
