@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import logging
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,11 +13,12 @@ import numpy as np
 
 import pronghorn
 from pronghorn import ops
+from pronghorn.cli.tensorflow_errors import FailedPreconditionError
 from pronghorn.data import Dataset
 from pronghorn.data.dataset import INFINITE_CARDINALITY as INFINITE_CARDINALITY
 from pronghorn.data.dataset import UNKNOWN_CARDINALITY as UNKNOWN_CARDINALITY
 from pronghorn.data.element import as_plain, as_text, encoded
-from pronghorn.graph.active import TraceError, current_trace, eager
+from pronghorn.graph.active import current_trace, eager
 from pronghorn.graph.strings import holds_text
 from pronghorn.trainers import jit
 
@@ -26,18 +28,6 @@ class UnconnectedGradients(enum.Enum):
 
     NONE = "none"
     ZERO = "zero"
-
-
-def tf_print(*values: Any, end: str = "\n", output_stream: Any = None, **ignored: Any) -> None:
-    """`tf.print`: prints values, so that what uses it is not compiled.
-
-    Raises:
-        TraceError: where there are none, inside of what is being compiled.
-    """
-    if current_trace() is not None:
-        raise TraceError("tf.print shows values, and there are none while a function is compiled.")
-    shown = (value.numpy() if hasattr(value, "numpy") else value for value in values)
-    print(*shown, end=end, file=output_stream if hasattr(output_stream, "write") else None)
 
 
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None = None) -> Any:
@@ -217,8 +207,27 @@ def cardinality(dataset: Dataset) -> Any:
 
 
 def assert_cardinality(expected_cardinality: int) -> Callable[[Dataset], Dataset]:
-    """`tf.data.experimental.assert_cardinality`: says how many elements there are."""
-    return lambda dataset: Dataset(lambda: iter(dataset), int(expected_cardinality))
+    """`tf.data.experimental.assert_cardinality`: says how many elements there are.
+
+    Raises:
+        FailedPreconditionError: where another number comes.
+    """
+    expected = int(expected_cardinality)
+
+    def counted(dataset: Dataset) -> Iterator[Any]:
+        number = 0
+        for number, element in enumerate(dataset, 1):
+            if number > expected >= 0:
+                break
+            yield element
+        if expected >= 0 and number != expected:
+            which = "more" if number > expected else f"{number:,}"
+            raise FailedPreconditionError(
+                None, None, f"assert_cardinality: {expected:,} elements were expected, and there are {which}."
+            )
+
+    length = {INFINITE_CARDINALITY: math.inf, UNKNOWN_CARDINALITY: None}.get(expected, expected)
+    return lambda dataset: Dataset(lambda: counted(dataset), length)
 
 
 def counter(start: int = 0, step: int = 1, dtype: Any = "int64") -> Dataset:

@@ -55,8 +55,9 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         "tensorflow_functions": (
             "UnconnectedGradients constant convert_to_tensor "
             "control_dependencies executing_eagerly fill get_logger group identity_n init_scope no_op:nothing "
-            "print:tf_print recompute_grad"
+            "recompute_grad"
         ),
+        "tensorflow_print": "print:tf_print",
         "tensorflow_backend_nn": "foldr",
         "tensorflow_compiled": "function",
         "tensorflow_gradients": "gradients",

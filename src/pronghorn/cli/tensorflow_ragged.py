@@ -10,6 +10,7 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.cli.tensorflow_more_ragged import axis_of, map_fn, softmax, squeeze, tile
+from pronghorn.cli.tensorflow_print import tf_print
 from pronghorn.cli.tensorflow_sparse import SparseTensor
 from pronghorn.data.element import Text, as_text
 from pronghorn.data.padded_rows import PaddedRows
@@ -251,6 +252,7 @@ _HANDLERS: dict[str, Callable[..., Any]] = {
     "stack": stack,
     "tile": tile,
     "where": _where,
+    "print": tf_print,
 }
 _ELEMENTWISE = frozenset(
     [

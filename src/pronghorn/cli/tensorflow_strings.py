@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -70,6 +71,11 @@ def _unicode(unit_or_encoding: str | None) -> bool:
     return bool(unit_or_encoding) and str(unit_or_encoding).upper().replace("-", "") in ("UTF8", "UTF8_CHAR")
 
 
+def _check_unit(function: str, unit: str) -> None:
+    if unit not in ("BYTE", "UTF8_CHAR"):
+        raise ValueError(f"tf.strings.{function}: unit={unit!r}; it must be 'BYTE' or 'UTF8_CHAR'.")
+
+
 # -- one string for one -----------------------------------------------------------------------------------------------
 @on_strings
 def lower(input: Any, encoding: str = "", name: str | None = None) -> Any:
@@ -95,13 +101,16 @@ def strip(input: Any, name: str | None = None) -> Any:
 
 @on_strings
 def regex_replace(input: Any, pattern: Any, rewrite: Any, replace_global: bool = True, name: Any = None) -> Any:
-    r"""`tf.strings.regex_replace`; `\1` in `rewrite` is the first group, `\0` the whole.
+    r"""`tf.strings.regex_replace`; `\1` in `rewrite` is the first group, `\0` the whole; others change nothing.
 
     >>> regex_replace("<b>", "[<>]", "").numpy()
     b'b'
     """
     expression = compiled(_decoded(as_text(pattern).item()))
-    template = rewritten(_decoded(as_text(rewrite).item()))
+    written = _decoded(as_text(rewrite).item())
+    if any(x.isdigit() and int(x) > expression.groups for x in re.findall(r"\\(.)", written, re.DOTALL)):
+        return _mapped(lambda x: x, input)
+    template = rewritten(written)
 
     def replaced(x: bytes) -> str:
         end = -1
@@ -127,7 +136,12 @@ def regex_full_match(input: Any, pattern: Any, name: str | None = None) -> Any:
 
 @on_strings
 def length(input: Any, unit: str = "BYTE", name: str | None = None) -> Any:
-    """`tf.strings.length`, in bytes, or with `unit="UTF8_CHAR"` in characters."""
+    """`tf.strings.length`, in bytes, or with `unit="UTF8_CHAR"` in characters.
+
+    Raises:
+        ValueError: for another unit.
+    """
+    _check_unit("length", unit)
     return _mapped((lambda x: len(_decoded(x))) if _unicode(unit) else len, input, "int32")
 
 
@@ -138,6 +152,7 @@ def substr(input: Any, pos: Any, len: Any, unit: str = "BYTE", name: str | None 
     Raises:
         ValueError: where `pos` lies outside of a string.
     """
+    _check_unit("substr", unit)
     text = as_text(input)
     starts, lengths = np.asarray(pos), np.asarray(len)
     shape = np.broadcast_shapes(text.shape, starts.shape)
@@ -154,22 +169,33 @@ def substr(input: Any, pos: Any, len: Any, unit: str = "BYTE", name: str | None 
     return text_of([cut(*each) for each in zip(*every)], shape)
 
 
+def _bucket(function: str, fingerprint: Callable[[bytes], int], num_buckets: int) -> Callable[[bytes], int]:
+    """The function from a string to its bucket.
+
+    Raises:
+        ValueError: if there are no buckets.
+    """
+    if num_buckets < 1:
+        raise ValueError(f"tf.strings.{function}: num_buckets={num_buckets} must be at least 1.")
+    return lambda x: fingerprint(x) % num_buckets
+
+
 @on_strings
 def to_hash_bucket_fast(input: Any, num_buckets: int, name: str | None = None) -> Any:
     """`tf.strings.to_hash_bucket_fast`: the numbers that TensorFlow gives, too."""
-    return _mapped(lambda x: fingerprint64(x) % num_buckets, input, "int64")
+    return _mapped(_bucket("to_hash_bucket_fast", fingerprint64, num_buckets), input, "int64")
 
 
 @on_strings
 def to_hash_bucket(input: Any, num_buckets: int, name: str | None = None) -> Any:
     """`tf.strings.to_hash_bucket`, by the older fingerprint; `to_hash_bucket_fast` is the usual one."""
-    return _mapped(lambda x: murmur64(x) % num_buckets, input, "int64")
+    return _mapped(_bucket("to_hash_bucket", murmur64, num_buckets), input, "int64")
 
 
 @on_strings
 def to_hash_bucket_strong(input: Any, num_buckets: int, key: Any, name: str | None = None) -> Any:
     """`tf.strings.to_hash_bucket_strong`: the numbers that TensorFlow gives, too."""
-    return _mapped(lambda x: siphash(x, key) % num_buckets, input, "int64")
+    return _mapped(_bucket("to_hash_bucket_strong", lambda x: siphash(x, key), num_buckets), input, "int64")
 
 
 @on_strings
@@ -186,7 +212,7 @@ def to_number(input: Any, out_type: Any = "float32", name: str | None = None) ->
     """`tf.strings.to_number`.
 
     Raises:
-        ValueError: for a string that is none.
+        ValueError: for a string that is none, or one that the type does not reach.
     """
     dtype = dtype_name(out_type)
 
@@ -194,8 +220,8 @@ def to_number(input: Any, out_type: Any = "float32", name: str | None = None) ->
         try:
             if b"_" in x:
                 raise ValueError
-            return int(x) if "int" in dtype else float(x)
-        except ValueError:
+            return np.array(int(x), dtype) if "int" in dtype else float(x)
+        except (ValueError, OverflowError):
             raise ValueError(f"tf.strings.to_number: {x!r} is no number of type {dtype}.") from None
 
     return _mapped(number, input, dtype)
@@ -277,7 +303,7 @@ def join(inputs: Any, separator: str = "", name: str | None = None) -> Any:
         like = next(x for x in inputs if isinstance(x, RaggedTensor))
         flat = [x.flat_values if isinstance(x, RaggedTensor) else x for x in inputs]
         return like.with_flat_values(join(flat, separator))
-    texts = [as_text(x) for x in inputs]
+    texts = [as_text(x) for x in inputs] or [as_text("")]
     shape = max((x.shape for x in texts), key=len)
     if any(x.shape not in ((), shape) for x in texts):
         raise ValueError(f"tf.strings.join: shapes {[x.shape for x in texts]} differ.")

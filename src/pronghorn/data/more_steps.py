@@ -51,12 +51,18 @@ class MoreSteps:
 
         Args:
             map_func: makes a data set.
-            cycle_length: how many are read in turns; by default as many as there are cores.
+            cycle_length: how many are read in turns; by default and for -1 as many as there are cores.
             block_length: how many elements each gives in a turn.
             num_parallel_calls: accepted as in TensorFlow.
             deterministic: accepted as in TensorFlow.
             name: accepted as in TensorFlow.
+
+        Raises:
+            ValueError: for numbers below 1.
         """
+        for name, number in (("cycle_length", cycle_length), ("block_length", block_length)):
+            if number is not None and number < 1 and (name, number) != ("cycle_length", -1):
+                raise ValueError(f"interleave: {name} must be at least 1, got {number}.")
         width = cycle_length if cycle_length is not None and cycle_length > 0 else os.cpu_count() or 1
 
         def mixed() -> Iterator[Any]:

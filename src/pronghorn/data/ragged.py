@@ -324,11 +324,12 @@ class RaggedTensor:
     def numpy(self) -> np.ndarray:
         """Return an array of the rows' arrays, or a plain array where all are equally long."""
         rows = [row.numpy() for row in self]
-        if len({np.shape(row) for row in rows}) == 1 and not any(row.dtype == object for row in rows):
+        if len({np.shape(row) for row in rows}) == 1:
             return np.stack(rows)
-        found = np.empty(len(rows), object)
+        is_even = bool(rows) and len({len(row) for row in rows}) == 1  # what is in the rows differs
+        found = np.empty((len(rows), len(rows[0])) if is_even else len(rows), object)
         for i, row in enumerate(rows):
-            found[i] = row
+            found[i] = [*row] if is_even else row
         return found
 
     def to_tensor(self, default_value: Any = None, shape: Any = None, name: Any = None) -> Any:
@@ -388,12 +389,28 @@ class RaggedTensor:
             )
 
     def __repr__(self) -> str:
-        return f"<tf.RaggedTensor {self.to_list()}>"
+        return f"<tf.RaggedTensor {written(self)}>"
 
     def __bool__(self) -> bool:
         raise ValueError("A RaggedTensor has no truth of its own; use tf.reduce_any or tf.reduce_all.")
 
     __hash__ = object.__hash__
+
+
+def written(rows: Any) -> str:
+    """Return rows as text, numbers as short as their type allows, long rows cut off as NumPy does.
+
+    >>> written(RaggedTensor.of([[0.1, 2], [3]]))
+    '[[0.1, 2.0], [3.0]]'
+    """
+    if isinstance(rows, RaggedTensor):
+        return written(rows.numpy())
+    if not isinstance(rows, np.ndarray):
+        return repr(rows) if isinstance(rows, str | bytes) else str(rows)
+    if not rows.size:
+        return str(rows.tolist())  # NumPy writes [] for any number of empty rows
+    with np.printoptions(formatter={"all": written}):
+        return np.array2string(rows, separator=", ")
 
 
 def values_of(values: Any) -> Any:

@@ -300,3 +300,14 @@ def test_errors_of_functions_say_their_cause():
 def test_descriptions_have_types_of_tensorflows():
     spec = submodule("tensorflow.data").Dataset.from_tensor_slices([1, 2]).element_spec
     assert spec.dtype.name == "int32" and spec.dtype == tf.int32 and isinstance(spec.dtype, tf.DType)
+
+
+def test_a_number_of_elements_that_is_asserted():
+    data, errors = submodule("tensorflow.data"), submodule("tensorflow.errors")
+    asserted = submodule("tensorflow.data.experimental").assert_cardinality
+    for count, expected in ((3, 3), (0, 0), (3, -1), (3, -2)):
+        found = data.Dataset.range(count).apply(asserted(expected))
+        assert len(list(found)) == count and int(found.cardinality()) == expected
+    for count, expected, message in ((3, 4, "4 .* and there are 3"), (3, 2, "2 .* are more"), (0, 1, "there are 0")):
+        with pytest.raises(errors.FailedPreconditionError, match=message):
+            list(data.Dataset.range(count).apply(asserted(expected)))

@@ -113,6 +113,27 @@ def test_functions_of_arrays(call, expected):
     assert plain(call()) == expected
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: S.length("a", unit="CHAR"), "unit='CHAR'; it must be 'BYTE' or 'UTF8_CHAR'"),
+        (lambda: S.substr("a", 0, 1, unit="CHAR"), "unit='CHAR'"),
+        (lambda: S.to_number("99999999999", "int32"), "b'99999999999' is no number of type int32"),
+        (lambda: S.to_hash_bucket_fast("a", 0), "num_buckets=0 must be at least 1"),
+        (lambda: S.to_hash_bucket_strong("a", -1, [1, 2]), "num_buckets=-1"),
+    ],
+)
+def test_mistakes(call, message):
+    with pytest.raises(submodule("tensorflow.errors").OpError, match=message):
+        call()
+
+
+def test_odd_cases():
+    assert S.regex_replace("aba", "a", r"\9").numpy() == b"aba"  # there is no such group
+    assert S.regex_replace("aba", "(a)", r"\\1").numpy() == rb"\1b\1"
+    assert S.join([]).numpy() == b""
+
+
 def test_errors_name_the_string():
     with pytest.raises(ValueError, match="pos=3 is outside of b'ab'"):
         S.substr("ab", 3, 1)

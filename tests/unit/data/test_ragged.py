@@ -87,6 +87,39 @@ def test_what_it_says(rows):
     )
 
 
+def test_what_it_prints():
+    for rows, text in (
+        ([[0.1], [2.5, 3]], "[[0.1], [2.5, 3.0]]"),
+        ([["a"], ["b", "c"]], "[[b'a'], [b'b', b'c']]"),
+        ([[1, 2], [3, 4]], "[[1, 2],\n [3, 4]]"),
+        ([["a"], ["b"]], "[[b'a'],\n [b'b']]"),
+        ([[[1, 2]], [[3]]], "[[[1, 2]],\n [[3]]]"),
+        ([[[1]], [[2], [3]]], "[[[1]], [[2],\n         [3]]]"),
+        ([[], []], "[[], []]"),
+        ([[i] for i in range(2000)], "[[0],\n [1],\n [2],\n ...,\n [1997],\n [1998],\n [1999]]"),
+    ):
+        assert repr(RaggedTensor.of(rows)) == f"<tf.RaggedTensor {text}>"
+
+
+@pytest.mark.parametrize(
+    ("rows", "shape"),
+    [
+        ([["a", "b"], ["c", "d"]], (2, 2)),
+        ([["a"], ["b", "c"]], (2,)),
+        ([[[1, 2], [3]], [[4, 5], [6]]], (2, 2)),
+        ([[[1, 2]], [[3]]], (2, 1)),
+        ([[[1]], [[2], [3]]], (2,)),
+        ([[["a"], ["b"]], [["c"], ["d"]]], (2, 2, 1)),
+        ([[["a", "b"], ["b"]], [["c"], ["d"]]], (2, 2)),
+        ([[[], [1]], []], (2,)),
+        ([["a"]], (1, 1)),
+    ],
+)
+def test_as_an_array_of_numpys(rows, shape):
+    found = RaggedTensor.of(rows).numpy()
+    assert found.shape == shape and len(found) == len(rows)
+
+
 def test_gradients_reach_what_rows_are_made_of(rows):
     table = ops.convert_to_tensor(np.ones((4, 2), "float32"))
     with GradientTape() as tape:

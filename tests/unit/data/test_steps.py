@@ -16,6 +16,13 @@ def rows(*lengths):
     )
 
 
+@pytest.mark.parametrize("wrong", [{"cycle_length": 0}, {"block_length": 0}, {"cycle_length": -2}])
+def test_interleave_takes_turns_of_something(wrong):
+    (name,) = wrong
+    with pytest.raises(ValueError, match=f"interleave: {name} must be at least 1"):
+        Dataset.range(2).interleave(Dataset.from_tensors, **wrong)
+
+
 def test_interleave_takes_turns_and_opens_the_next_where_one_ends():
     data = Dataset.range(1, 6).interleave(lambda x: Dataset.from_tensors(x).repeat(6), cycle_length=2, block_length=4)
     turns = [1, 1, 1, 1, 2, 2, 2, 2, 1, 1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 3, 3, 4, 4, 5, 5, 5, 5, 5, 5]
