@@ -30,6 +30,7 @@ from pronghorn.graph.ir import Graph, Node, Value, users_of
 from pronghorn.graph.rewrite import Rewriter
 
 SMALL_SHARE = 8  # how many times smaller than the product's result an input is, at least, that is read beside it
+MOST_CASES = 32  # of what conditions choose: more are not told apart
 
 
 def factor_derivatives(graph: Graph) -> Graph:
@@ -167,7 +168,8 @@ def _gradient(
         read = {v for v in activation.read if v in outputs or any(_is_other(n, within, activation) for n in users[v])}
         own = {v for node in nodes for v in node.inputs if v in activation.values}
         needs = any(activation.needs_product(v, read) for v in own)
-        if len(results) == 1 and len(read) == 1 and len(own) > 1 and needs and activation.product not in read:
+        gains = len(read) == 1 and len(own) > 1 and needs and activation.product not in read
+        if len(results) == 1 and gains and _reaches_all(source, nodes):
             return _Gradient(source, nodes, results[0])
     return None
 
@@ -234,6 +236,36 @@ def _is_zero(value: Value) -> bool:
     node = value.node
     number = node.inputs[0].node if node is not None and node.prim is P.broadcast_in_dim else None
     return number is not None and number.prim is P.constant and not number.params["value"].any()
+
+
+def _reaches_all(source: Value, nodes: list[Node]) -> bool:
+    """Whether the last of the nodes is made from ``source`` at all elements, whatever they choose.
+
+    Where a zero is chosen instead, as behind a ReLU, it is one even of an infinite gradient: a product is not.
+    """
+    cases: dict[Value, _Cases] = {source: {frozenset()}}
+    for node in nodes:
+        if node.prim is P.select:
+            condition, *branches = node.inputs
+            chosen = [(cases.get(v, set()), (condition, nth)) for nth, v in enumerate(branches)]
+            found = {case | {(v, nth)} for known, (v, nth) in chosen for case in known if (v, 1 - nth) not in case}
+        else:
+            found = {case for v in node.inputs for case in cases.get(v, ())}
+        cases[node.outputs[0]] = _joined(found) if len(found) <= MOST_CASES else set()
+    return frozenset() in cases[nodes[-1].outputs[0]]
+
+
+_Cases = set[frozenset[tuple[Value, int]]]  # of each, what all of its conditions choose
+
+
+def _joined(cases: _Cases) -> _Cases:
+    """The same cases with those as one that a condition tells apart."""
+    for case in cases:
+        for condition, nth in case:
+            either = case - {(condition, nth)}
+            if either | {(condition, 1 - nth)} in cases:
+                return _joined({either, *(other for other in cases if not other >= either)})
+    return cases
 
 
 class _Factored(Rewriter):
