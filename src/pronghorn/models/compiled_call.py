@@ -28,7 +28,7 @@ from pronghorn.trainers.batch import Batch, Layout, flatten_batch, kinds
 from pronghorn.trainers.grouping import in_pieces
 from pronghorn.trainers.indices import check_indices, is_checked
 from pronghorn.trainers.step import StepFunction
-from pronghorn.trainers.variants import MOST_FAILURES
+from pronghorn.trainers.variants import MOST_FAILURES, MOST_REMEMBERED
 
 #: So many calls for arrays of one kind, or of kinds that differ in extents alone, run op by op.
 CALLS_OP_BY_OP = 10
@@ -44,17 +44,35 @@ class _Family:
     Attributes:
         step: what compiles them.
         count: how many there were.
-        is_compilable: whether they can be compiled, as far as is known.
+        is_compilable: whether they can be compiled, as far as is known; None before that was looked at.
     """
 
     __slots__ = ("count", "is_compilable", "step")
 
     def __init__(self, step: StepFunction):
-        self.step, self.count, self.is_compilable = step, 0, True
+        self.step, self.count = step, 0
+        self.is_compilable: bool | None = None
+
+
+class OpByOp:
+    """What `CompiledCalls.run` gives for a call that is to run op by op: its extents count if it gives a result.
+
+    >>> OpByOp().went_well()
+    """
+
+    __slots__ = ("_noted",)
+
+    def __init__(self, *noted: tuple[StepFunction, Batch]):
+        self._noted = noted
+
+    def went_well(self) -> None:
+        """The call gave a result."""
+        for step, batch in self._noted:
+            step.note_extents(batch)
 
 
 class CompiledCalls:
-    """The compiled calls of one model; `run` returns None for a call that is to run op by op."""
+    """The compiled calls of one model; `run` gives an `OpByOp` for a call that is to run so."""
 
     def __init__(self, model: Any):
         self._model = model
@@ -63,17 +81,15 @@ class CompiledCalls:
         self._failures: dict[Hashable, int] = {}
         self._families: dict[Hashable, _Family] = {}
         self._steps: dict[Hashable, _Family | None] = {}  # by kinds of arrays that come often
-        self._pending: tuple[StepFunction, Batch] | None = None
         self._looks_up = False  # whether values are checked before a call
 
     def run(self, inputs: Any, training: bool | None) -> Any:
-        """The outputs of ``model(inputs, training=training)`` as nested tensors, or None."""
-        self._pending = None
+        """The outputs of ``model(inputs, training=training)`` as nested tensors, or an `OpByOp`."""
         if current_trace() is not None or calls.current_call_context() is not None or active_tapes():
-            return None
+            return OpByOp()
         found = _arrays_of(inputs)
         if found is None or jit.runs_eagerly() or self._model.run_eagerly:
-            return None
+            return OpByOp()
         layout, arrays = found
         if self._changes != changes.count:  # an attribute of some layer: what was compiled may no longer hold
             self._changes = changes.count
@@ -85,36 +101,37 @@ class CompiledCalls:
         family = self._steps.get(key)
         if family is None:
             if key in self._steps:
-                return None
+                return OpByOp()
             family, comes_often = self._after_some_calls(key, batch, training)
-            if family is None:
-                return None
+            if not comes_often and (family.count <= CALLS_OP_BY_OP or not family.step.takes_any_length(batch)):
+                return OpByOp((family.step, batch))
+            if not self._is_compilable(family):
+                self._steps[key] = None
+                return OpByOp()
+            if comes_often:
+                self._steps[key] = family
         if self._looks_up:
             check_indices(self._model, layout.pack(arrays))
         return self._outputs(key, family, batch, comes_often)
 
-    def went_well(self) -> None:
-        """The call that `run` let run op by op gave a result."""
-        if self._pending is not None:
-            step, batch = self._pending
-            step.note_extents(batch)
-
-    def _after_some_calls(self, key: Hashable, batch: Batch, training: bool | None) -> tuple[_Family | None, bool]:
-        """What compiles a kind of calls once there were enough of them, and whether there were for their extents."""
+    def _after_some_calls(self, key: Hashable, batch: Batch, training: bool | None) -> tuple[_Family, bool]:
+        """Count a call; what compiles such calls, and whether there were enough of them with these extents."""
+        for known in (self._counts, self._failures, self._steps):
+            if len(known) >= MOST_REMEMBERED:  # of extents that are ever others
+                known.clear()
         count = self._counts[key] = self._counts.get(key, 0) + 1
         family = self._families.get((batch.kind, training))
         if family is None:
             family = self._families[batch.kind, training] = _Family(self._step(batch.kind, training))
         family.count += 1
-        comes_often = count > CALLS_OP_BY_OP
-        if not comes_often and (family.count <= CALLS_OP_BY_OP or not family.step.takes_any_length(batch)):
-            self._pending = family.step, batch
-            return None, False
-        self._looks_up = any(layer._looks_at_values for layer in self._model._flatten_layers())
-        family.is_compilable = family.is_compilable and can_be_compiled(self._model)
-        if comes_often:
-            self._steps[key] = family if family.is_compilable else None
-        return (family if family.is_compilable else None), comes_often
+        return family, count > CALLS_OP_BY_OP
+
+    def _is_compilable(self, family: _Family) -> bool:
+        """Whether calls can be compiled, as far as is known; looked at once, as a change of a layer forgets it."""
+        if family.is_compilable is None:
+            self._looks_up = any(layer._looks_at_values for layer in self._model._flatten_layers())
+            family.is_compilable = can_be_compiled(self._model)
+        return family.is_compilable
 
     def _step(self, kind: Hashable, training: bool | None) -> StepFunction:
         model = self._model
@@ -123,7 +140,8 @@ class CompiledCalls:
             try:
                 outputs = model(inputs) if training is None else model(inputs, training=training)
                 if any(layer._losses for layer in model._flatten_layers()) or calls.any_mask(calls.masks_of(outputs)):
-                    self._families[kind, training].is_compilable = False
+                    if (family := self._families.get((kind, training))) is not None:  # else a layer was just changed
+                        family.is_compilable = False
                     raise NotCompilable
                 return outputs
             finally:
@@ -139,11 +157,11 @@ class CompiledCalls:
             self._failures[key] = self._failures.get(key, 0) + 1
             if isinstance(error, NotCompilable) or self._failures[key] > MOST_FAILURES:
                 self._steps[key] = None
-            return None
+            return OpByOp()
         if program is None:
             if step.run_eagerly:
                 self._steps[key] = None
-            return None
+            return OpByOp()
         outputs = in_pieces(step, batch)
         return Tensor(outputs) if isinstance(outputs, np.ndarray) else tree.map_structure(Tensor, outputs)
 

@@ -14,7 +14,7 @@ from pronghorn.layers import call as calls
 from pronghorn.layers.building import is_default
 from pronghorn.layers.layer import Layer
 from pronghorn.models import pickling
-from pronghorn.models.compiled_call import CompiledCalls
+from pronghorn.models.compiled_call import CompiledCalls, OpByOp
 from pronghorn.models.functional_config import functional_from_config
 from pronghorn.models.quantizing import quantization_summary, quantize_layers
 from pronghorn.models.state_tree import get_state_tree, set_state_tree
@@ -90,10 +90,9 @@ class Model(Trainer, Layer):
             if self._compiled_calls is None:
                 object.__setattr__(self, "_compiled_calls", CompiledCalls(self))
             outputs = self._compiled_calls.run(args[0], kwargs.get("training"))
-            if outputs is not None:
-                return outputs
-            outputs = super().__call__(*args, **kwargs)
-            self._compiled_calls.went_well()
+            if isinstance(outputs, OpByOp):
+                call, outputs = outputs, super().__call__(*args, **kwargs)
+                call.went_well()
             return outputs
         return super().__call__(*args, **kwargs)
 

@@ -1,10 +1,14 @@
 """Calls of models on arrays: op by op at first, compiled after some."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
 import pronghorn as keras
 from pronghorn import layers, ops
+from pronghorn.models import compiled_call
 from pronghorn.models.compiled_call import CALLS_OP_BY_OP
 from pronghorn.trainers.step import StepFunction
 
@@ -235,6 +239,33 @@ def test_a_model_that_needs_to_know_a_length_runs_op_by_op(monkeypatch):
     for length in range(2, 50, 2):
         assert model(data(1, length, 4)).shape == (1, 2, 2 * length)
     assert len(found) == 1
+
+
+def test_arrays_that_were_given_are_not_kept():
+    model = dense()
+    x = data(2, 4)
+    given = weakref.ref(x)
+    model(x)
+    del x
+    gc.collect()
+    assert given() is None
+
+
+def test_what_is_remembered_of_ever_other_lengths_is_bounded(monkeypatch):
+    monkeypatch.setattr(compiled_call, "MOST_REMEMBERED", 20)
+    model = keras.Sequential([keras.Input((None, 4)), layers.Dense(3)])
+    for length in range(1, 60):
+        model(data(1, length, 4))
+    assert len(model._compiled_calls._counts) <= 20
+    own = keras.Sequential([keras.Input((None, 4)), OfAUser()])
+    for length in range(1, 60):
+        own(data(1, length, 4))
+    assert len(own._compiled_calls._steps) <= 20
+
+
+class OfAUser(layers.Layer):
+    def call(self, x):
+        return x
 
 
 def test_weights_that_change_are_seen_at_any_length():
