@@ -1,9 +1,10 @@
 """LLVM IR text to machine code: parse, optimise, generate, load; or load from the on-disk cache.
 
 The code generator writes vector code with its loops already in place, so the middle of LLVM's usual pipeline has little
-to add: a handful of scalar passes costs a tenth of `-O2`'s time and gives kernels of the same speed. Most of what
-remains is instruction selection and register allocation, about 5 ms for a large kernel. Large modules are cut into
-parts (`parts`), which as many threads compile as compute, and begin before the whole is written (`Stream`).
+to add: a handful of scalar passes costs a tenth of `-O2`'s time and gives kernels of the same speed. (Value numbering
+would take as long as all of these and finds less than a hundredth of the instructions needless.) Most of what remains
+is instruction selection and register allocation, about 5 ms for a large kernel. Large modules are cut into parts
+(`parts`), which as many threads compile as compute, and begin before the whole is written (`Stream`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from pronghorn.runtime.host import Target, host_target, initialize_llvm, target_
 from pronghorn.runtime.parts import Part
 from pronghorn.runtime.threads import get_num_threads
 
-_PIPELINE = "always-inline,sroa,instcombine,new-gvn,instcombine,simplifycfg,globaldce"
+_PIPELINE = "always-inline,sroa,instcombine,simplifycfg,globaldce"
 
 
 class CompilationError(RuntimeError):
@@ -333,8 +334,6 @@ def _passes() -> Any:
     passes = llvm.create_new_module_pass_manager()  # in the order that _PIPELINE names them
     passes.add_always_inliner_pass()
     passes.add_sroa_pass()
-    passes.add_instruction_combine_pass()
-    passes.add_new_gvn_pass()
     passes.add_instruction_combine_pass()
     passes.add_simplify_cfg_pass()
     passes.add_global_dead_code_eliminate_pass()
