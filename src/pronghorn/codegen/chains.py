@@ -12,18 +12,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from pronghorn.codegen.cutting import MANY_UNITS, Loop, turns_of
+from pronghorn.codegen.cutting import Loop, turns_of
 from pronghorn.codegen.launch import Launch, Pieces
 from pronghorn.codegen.units import Count, Units
-from pronghorn.compiler.costs import MOST_CHAIN_CYCLES
+from pronghorn.compiler.costs import FEWEST_CHAINED, MANY_UNITS, MOST_CHAIN_CYCLES
 from pronghorn.compiler.expr import Index, Load, LoopVar, walk
 from pronghorn.compiler.kernels import LoopKernel
 from pronghorn.compiler.virtual import linear
 from pronghorn.graph import dtypes
 from pronghorn.graph.dim import product
 from pronghorn.graph.ir import Value
-
-FEWEST_UNITS = 2  # of a chain, whatever the batch, if its largest kernel has as many
 
 Root = Callable[[Value], Value]
 
@@ -130,7 +128,7 @@ class Chain:
         if touched > near_bytes or together.units.typical < MANY_UNITS or together.cost > MOST_CHAIN_CYCLES:
             return None
         main = max(together.launches, key=lambda launch: launch.cost * launch.units.typical)
-        if together.units.fewest < min(FEWEST_UNITS, main.units.fewest):
+        if together.units.fewest < min(FEWEST_CHAINED, main.units.fewest):
             return None  # a single sample would not be shared out any more
         return together
 

@@ -10,12 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from pronghorn.compiler.costs import GRAIN_CYCLES, LEAST_GRAIN_CYCLES, typical
+from pronghorn.compiler.costs import GRAIN_CYCLES, LEAST_COLUMNS, LEAST_GRAIN_CYCLES, MANY_UNITS, typical
 from pronghorn.compiler.expr import Index, LoopVar
 from pronghorn.graph.dim import Extent, product
-
-MANY_UNITS = 64  # enough for as many cores
-LEAST_COLUMNS = 4096  # of a unit where the innermost loop is cut, too: sums of parts of rows take up to twice as long
 
 
 @dataclass

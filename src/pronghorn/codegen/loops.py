@@ -22,15 +22,13 @@ from pronghorn.codegen.launch import Pieces
 from pronghorn.codegen.math_functions import FUNCTIONS
 from pronghorn.codegen.slots import MOST_WRITTEN, Slots, Tables
 from pronghorn.codegen.values import value_type
-from pronghorn.compiler.costs import MOST_COLUMNS, typical
+from pronghorn.compiler.costs import MANY_BYTES, MOST_COLUMNS, UNIT_ELEMENTS, typical
 from pronghorn.compiler.expr import Apply, Index, Load, all_indices, walk
 from pronghorn.compiler.kernels import LoopKernel, Reduction
 from pronghorn.compiler.virtual import linear
 from pronghorn.graph.dim import Extent
 from pronghorn.runtime.host import Target
 
-BLOCK = 16  # elements of a unit where a kernel is one long loop: threads take many at a time, chains only some
-MANY_BYTES = 256 * 1024  # that are read once are read in order
 SLOW = FUNCTIONS - {"sqrt", "rsqrt"}  # take some ten times as long as an addition
 Body = Callable[[], None]
 Part = tuple[Operand, Operand]  # from where to where
@@ -176,7 +174,7 @@ class LoopEmitter:
     def _one_long_loop(self, loop: Loop, per_element: float) -> Units:
         fb = self.fb
         extent = self.slots.extent(loop.extent)
-        fitting = max(1, BLOCK // max(1, int(per_element)))
+        fitting = max(1, UNIT_ELEMENTS // max(1, int(per_element)))
         block = max(self.lanes, 1 << fitting.bit_length() - 1)
         start = fb.mul("%begin", block)
         stop = fb.min(fb.mul("%end", block), extent)

@@ -300,18 +300,29 @@ class StepFunction:
     def _compile_for_any_length(self, batch: Batch, lengths: Lengths) -> Program | None:
         shapes = batch.shapes()
         asked = lengths.symbolic(shapes, batch.size) if lengths.may_vary(shapes) else None
-        program = None if asked is None else self._symbolic(batch, *asked, lengths)
-        if asked is not None and program is not None:
+        if asked is None:
+            return None
+        program = self._symbolic(batch, *asked, lengths, lengths.check)
+        if program is not None:
             lengths.add(asked[0], program)
         return program
 
     def _symbolic(
-        self, batch: Batch, shapes: Sequence[Shape], numbers: Mapping[str, int], kept: Variants | Lengths
+        self,
+        batch: Batch,
+        shapes: Sequence[Shape],
+        numbers: Mapping[str, int],
+        kept: Variants | Lengths,
+        check: Callable[[Traced, Mapping[str, int]], None] | None = None,
     ) -> Program | None:
-        """The program for shapes with symbols, which are these numbers in the batch; None where one has to be known."""
+        """The program for shapes with symbols, which are these numbers in the batch; None where one has to be known.
+
+        ``check`` raises what keeps a trace from becoming one.
+        """
         try:
             traced, structure = self.trace(batch, shapes, numbers)
-            kept.check(traced, numbers)
+            if check is not None:
+                check(traced, numbers)
         except Exception as error:
             # The step asks for a symbol's number, or is wrong: a trace with numbers tells which.
             kept.failed(error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from pronghorn.graph.dim import SymbolicDimError
@@ -10,7 +10,6 @@ from pronghorn.graph.guards import HoldsOnce
 from pronghorn.graph.variable import times_reshaped
 
 if TYPE_CHECKING:
-    from pronghorn.graph.trace import Traced
     from pronghorn.trainers.step import Program
 
 MOST_SYMBOLIC = 8  # programs for any number of samples that their guards admit
@@ -64,10 +63,6 @@ class Variants:
     def may_be_symbolic(self, samples: int | None) -> bool:
         """Whether to trace with a symbolic number of samples; no rule for symbols holds for none."""
         return bool(samples) and len(self._symbolic) < MOST_SYMBOLIC and self._failures < MOST_FAILURES
-
-    @staticmethod
-    def check(traced: Traced, numbers: Mapping[str, int]) -> None:
-        """A program for any number of samples is always wanted."""
 
     def failed(self, error: Exception) -> None:
         """Tracing with a symbol failed: the function asks for the number, or something is wrong with this one."""

@@ -5,12 +5,11 @@ import warnings
 
 import numpy as np
 import pytest
+from counted_steps import counted
 
 import pronghorn
 from pronghorn import layers, ops
 from pronghorn.trainers import variants
-from pronghorn.trainers.batch import as_batch
-from pronghorn.trainers.step import StepFunction
 
 SIZES = (5, 9, 3, 1, 2, 0, 16, 4, 7, 33)
 
@@ -91,14 +90,8 @@ def test_any_length_of_rows(name):
 
 def _traced(step):
     """How often a step was traced, and the step as a function of an array's rows."""
-    count = []
-
-    def counted(x):
-        count.append(1)
-        return step(x)
-
-    function = StepFunction(counted, "step")
-    return count, lambda n: function(as_batch(np.arange(n, dtype="float32")))
+    count, run = counted(step)
+    return count, lambda n: run(np.arange(n, dtype="float32"))
 
 
 def test_one_trace_where_the_number_does_not_matter():

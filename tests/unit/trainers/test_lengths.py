@@ -4,13 +4,12 @@ import functools
 
 import numpy as np
 import pytest
+from counted_steps import counted
 
 import pronghorn as keras
 from pronghorn import layers, ops
 from pronghorn.data import RaggedTensor
 from pronghorn.trainers import lengths
-from pronghorn.trainers.batch import as_batch
-from pronghorn.trainers.step import StepFunction
 
 LENGTHS = (9, 12, 7, 10, 13, 8, 21, 1, 16, 9)
 
@@ -136,20 +135,8 @@ def test_an_output_for_each_step(monkeypatch):
     assert _same_as_for_each_length(make, batches, monkeypatch) == 3
 
 
-def _counted(step):
-    """How often a step was traced, and the step as a function of arrays."""
-    count = []
-
-    def counted(x):
-        count.append(1)
-        return step(x)
-
-    function = StepFunction(counted, "step")
-    return count, lambda *arrays: function(as_batch(arrays if len(arrays) > 1 else arrays[0]))
-
-
 def test_the_third_length_makes_a_program_for_all():
-    count, run = _counted(lambda x: ops.sum(x, 1))
+    count, run = counted(lambda x: ops.sum(x, 1))
     for n, w in ((2, 5), (3, 5), (2, 6), (2, 7), (9, 8), (2, 1), (1, 500), (2, 6)):
         np.testing.assert_array_equal(run(np.ones((n, w), "float32")), [w] * n)
     assert len(count) == 3
@@ -158,7 +145,7 @@ def test_the_third_length_makes_a_program_for_all():
 def test_lengths_that_come_often_get_programs_of_their_own(monkeypatch):
     monkeypatch.setattr(lengths, "OFTEN", 3)
     monkeypatch.setattr(lengths, "MOST_OWN", 2)
-    count, run = _counted(lambda x: ops.sum(x, 1))
+    count, run = counted(lambda x: ops.sum(x, 1))
     for _ in range(5):
         for w in (5, 6, 7, 8, 9, 10):
             np.testing.assert_array_equal(run(np.ones((2, w), "float32")), [w] * 2)
@@ -166,14 +153,14 @@ def test_lengths_that_come_often_get_programs_of_their_own(monkeypatch):
 
 
 def test_no_length_and_no_sample():
-    count, run = _counted(lambda x: ops.sum(x, 1))
+    count, run = counted(lambda x: ops.sum(x, 1))
     for n, w in ((2, 5), (2, 6), (2, 7), (2, 0), (0, 7), (0, 9), (2, 8)):
         np.testing.assert_array_equal(run(np.ones((n, w), "float32")), [w] * n)
     assert len(count) <= 6  # three, and one for each that is empty
 
 
 def test_lengths_that_vary_alike_are_one():
-    count, run = _counted(lambda data: ops.sum(data[0] * data[1]))  # which asks whether they are equal
+    count, run = counted(lambda data: ops.sum(data[0] * data[1]))  # which asks whether they are equal
     for w in range(5, 30):
         assert run(np.ones((2, w), "float32"), np.ones((2, w), "float32")) == 2 * w
     assert len(count) == 3
@@ -183,7 +170,7 @@ def test_lengths_that_vary_alike_are_one():
 
 
 def test_lengths_that_vary_apart_are_two():
-    count, run = _counted(lambda data: ops.concatenate(data, 1))
+    count, run = counted(lambda data: ops.concatenate(data, 1))
     for a, b in ((1, 2), (2, 3), (3, 4), (5, 1), (7, 7), (2, 9), (9, 2), (4, 4)):
         got = run(np.zeros((2, a), "float32"), np.ones((2, b), "float32"))
         np.testing.assert_array_equal(got, [[0] * a + [1] * b] * 2)
@@ -191,14 +178,14 @@ def test_lengths_that_vary_apart_are_two():
 
 
 def test_what_did_not_vary_may_yet():
-    count, run = _counted(lambda x: ops.sum(x, (1, 2)))
+    count, run = counted(lambda x: ops.sum(x, (1, 2)))
     for w, v in ((5, 3), (6, 3), (7, 3), (8, 3), (8, 4), (9, 5), (6, 6)):
         np.testing.assert_array_equal(run(np.ones((2, w, v), "float32")), [w * v] * 2)
     assert len(count) == 4
 
 
 def test_a_step_that_asks_for_the_length_has_a_program_for_each():
-    _, run = _counted(lambda x: ops.sum(x, 1) + len(range(x.shape[1])))
+    _, run = counted(lambda x: ops.sum(x, 1) + len(range(x.shape[1])))
     for w in (5, 6, 7, 8, 9, 5):
         np.testing.assert_array_equal(run(np.ones((2, w), "float32")), [2 * w] * 2)
 
@@ -214,7 +201,7 @@ def test_a_step_that_asks_for_the_length_has_a_program_for_each():
     ids=["dict", "set", "tuple", "cache"],
 )
 def test_a_step_that_looks_up_the_length(ask):
-    _, run = _counted(lambda x: ops.sum(x, 1) * ask(x.shape[1]))
+    _, run = counted(lambda x: ops.sum(x, 1) * ask(x.shape[1]))
     for w in (5, 6, 7, 8, 9, 13, 8):
         np.testing.assert_array_equal(run(np.ones((2, w), "float32")), [w * ask(w)] * 2)
 
@@ -243,7 +230,7 @@ def test_a_length_that_is_declared_is_checked():
 
 
 def test_what_leaves_nothing_of_a_length():
-    _, run = _counted(layers.Cropping1D((1, 2)))
+    _, run = counted(layers.Cropping1D((1, 2)))
     for w in (9, 8, 7, 6, 3, 2, 5, 1):
         if w > 3:
             assert run(np.ones((2, w, 3), "float32")).shape == (2, w - 3, 3)
@@ -253,7 +240,7 @@ def test_what_leaves_nothing_of_a_length():
 
 
 def test_a_step_that_decides_by_the_length():
-    count, run = _counted(lambda x: ops.sum(x, 1) if x.shape[1] > 6 else ops.sum(x, 1) * 2)
+    count, run = counted(lambda x: ops.sum(x, 1) if x.shape[1] > 6 else ops.sum(x, 1) * 2)
     for w in (5, 6, 7, 8, 9, 3, 30, 4):
         np.testing.assert_array_equal(run(np.ones((2, w), "float32")), [w if w > 6 else 2 * w] * 2)
     assert len(count) == 4
@@ -261,7 +248,7 @@ def test_a_step_that_decides_by_the_length():
 
 def test_scores_that_would_be_large_are_made_for_the_very_length(monkeypatch):
     monkeypatch.setattr(lengths, "MOST_WIDE", 2 * 64)
-    count, run = _counted(lambda x: ops.matmul(x, ops.transpose(x, (0, 2, 1))))
+    count, run = counted(lambda x: ops.matmul(x, ops.transpose(x, (0, 2, 1))))
     for w in (4, 5, 6, 7, 8, 9, 10, 8):
         np.testing.assert_array_equal(run(np.ones((2, w, 3), "float32")), np.full((2, w, w), 3))
     assert len(count) == 2 + 1 + 2 * 2  # lengths of 9 and 10 are tried with symbols in vain
@@ -269,7 +256,7 @@ def test_scores_that_would_be_large_are_made_for_the_very_length(monkeypatch):
 
 def test_large_images_are_no_scores(monkeypatch):
     monkeypatch.setattr(lengths, "MOST_WIDE", 1)
-    count, run = _counted(lambda x: ops.max_pool(x * 2, 2))
+    count, run = counted(lambda x: ops.max_pool(x * 2, 2))
     for h, w in ((4, 6), (5, 8), (6, 7), (7, 9), (8, 4)):
         np.testing.assert_array_equal(run(np.ones((2, h, w, 3), "float32")), np.full((2, h // 2, w // 2, 3), 2))
     assert len(count) == 3
@@ -277,7 +264,7 @@ def test_large_images_are_no_scores(monkeypatch):
 
 def test_variables_that_get_another_shape():
     table = keras.Variable(np.ones((4,), "float32"))
-    _, run = _counted(lambda x: ops.sum(x, 1) * ops.sum(table))
+    _, run = counted(lambda x: ops.sum(x, 1) * ops.sum(table))
     for rows in (4, 5):
         table.replace(np.ones((rows,), "float32"))
         for w in (3, 4, 5, 6):

@@ -11,7 +11,7 @@ from pronghorn.codegen.contraction.plan import FEW_PARTIALS, Chunks, Kernel, Pla
 from pronghorn.codegen.contraction.spec import Axis, Contraction
 from pronghorn.codegen.contraction.tiling import Tile
 from pronghorn.codegen.units import Count, Units
-from pronghorn.compiler.costs import GRAIN_CYCLES, MULTIPLY_ADDS, typical
+from pronghorn.compiler.costs import FEW_UNITS, GRAIN_CYCLES, MANY_UNITS, MULTIPLY_ADDS, typical
 from pronghorn.graph.dim import Extent, least, product
 
 __all__ = [
@@ -36,7 +36,6 @@ MOST_COLUMNS = 512  # of a unit of work
 MOST_SUMS = 1 << 15  # of a unit: they are in a buffer on the stack, 128 KB
 MOST_BLOCKS = 4  # of rows of a unit
 BLOCK = 16  # tiles of steps that a unit brings of A at a time: 32 KB a block of 32 rows
-FEW_UNITS, MANY_UNITS = 8, 64
 PACK_TILES = 8  # tiles of steps that a unit of packing takes
 MOST_PADDING = 1.6  # times the steps, if runs of adjacent ones are filled up to whole tiles
 CHUNK_STEPS = 256  # of a sum at least that is cut

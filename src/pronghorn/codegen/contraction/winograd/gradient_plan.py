@@ -25,14 +25,13 @@ from pronghorn.codegen.contraction.winograd.shape import (
     whole,
 )
 from pronghorn.codegen.units import Count, Units
-from pronghorn.compiler.costs import MULTIPLY_ADDS, typical
+from pronghorn.compiler.costs import FEW_UNITS, MULTIPLY_ADDS, typical
 
 __all__ = ["FilterGradientPlan", "plan_filter_gradient"]
 
 TILES = (16, 32, 48, 64)  # taken at a time, at most
 FEWEST_TILES = 16  # below which writing sums takes as long as summing
 GAIN = 1.1  # less than for results: these estimates come nearer
-FEWEST_UNITS = 8  # below which many threads have nothing to do
 MOST_CHUNKS = 16  # of the images, shared out among threads: each has sums of its own
 FEWEST_BLOCKS = 2  # of tiles in a chunk, or its sums would cost more than what is summed
 SUMS_BYTES = 1024 * 1024  # of a unit, which should stay in the second-level cache
@@ -117,7 +116,7 @@ def plan_filter_gradient(spec: Contraction, machine: Machine, usual: Plan | None
     if made is None or usual is None:
         return made
     # With few units the usual sums are better: they are cut finer.
-    worth = made.cycles * GAIN < usual.tile.cycles and made.chunks.typical * made.blocks >= FEWEST_UNITS
+    worth = made.cycles * GAIN < usual.tile.cycles and made.chunks.typical * made.blocks >= FEW_UNITS
     return made if worth else None
 
 

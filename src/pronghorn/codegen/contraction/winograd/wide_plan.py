@@ -15,7 +15,7 @@ from pronghorn.codegen.contraction.spec import Array, Axis, Contraction
 from pronghorn.codegen.contraction.tiling import Machine
 from pronghorn.codegen.contraction.winograd.shape import GAIN, Taps, Tiled, effort_of, points_of, static
 from pronghorn.codegen.units import Count, Units
-from pronghorn.compiler.costs import MULTIPLY_ADDS, typical
+from pronghorn.compiler.costs import FEW_UNITS, MULTIPLY_ADDS, typical
 from pronghorn.graph.dim import Extent
 from pronghorn.graph.dim import product as product_of
 
@@ -25,7 +25,6 @@ TILES = 128  # that share the transformed filters of a block
 ROWS = 8  # of a product: few, so that a single small image does not leave most of them empty
 WIDTH = 32  # filters of a block
 DEPTH = 64  # most summed channels at a time: their transformed filters take half of a second-level cache
-FEWEST_UNITS = 8  # below which many threads have nothing to do
 
 # Cycles, in the model's units, of transforming one vector of a tile, of a filter (more if its lanes lie apart), and of
 # its results.
@@ -127,7 +126,7 @@ def plan_wide(
     cycles = inputs * many + filters * block
     extents = tuple(axis.extent for axis in images)
     groups = Count(product_of((tiles, *extents)), TILES)
-    if usual is not None and (cycles * GAIN >= usual.tile.cycles or filters * groups.typical < FEWEST_UNITS):
+    if usual is not None and (cycles * GAIN >= usual.tile.cycles or filters * groups.typical < FEW_UNITS):
         return None
     kernels = (
         Kernel("pack_a", Units.of(tiles, *extents), inputs / MULTIPLY_ADDS),
