@@ -11,9 +11,6 @@ from registers: ``d`` is kept in the place of ``h``, and the backward pass has o
 (`derivatives_to_keep`, which `storing.choose_stored` asks). Nothing is gained where a gradient is made from the result,
 as behind a ReLU, a sigmoid or a tanh, or where ``h`` is needed for something else; such graphs stay as they are. So do
 those in 16 bits, whose derivative would be rounded to these, and loops' bodies.
-
-What dropout draws belongs to the activation, too: its mask is made in the same registers and becomes part of the
-derivative, so that it need not be kept either.
 """
 
 from __future__ import annotations
@@ -32,7 +29,6 @@ from pronghorn.graph.dim import product
 from pronghorn.graph.ir import Graph, Node, Value, users_of
 from pronghorn.graph.rewrite import Rewriter
 
-NOISE_LEVELS = 6  # primitives that make a mask of random bits
 SMALL_SHARE = 8  # how many times smaller than the product's result an input is, at least, that is read beside it
 MOST_CASES = 32  # of what conditions choose: more are not told apart
 
@@ -73,7 +69,7 @@ def derivatives_to_keep(graph: Graph, stored: Collection[Value]) -> Iterator[tup
             (value,) = missing
             others = activation.read - {value}
             if others and value.dtype == activation.product.dtype and activation.needs_product(value, others):
-                yield value, activation.beneath(users)
+                yield value, activation.values - activation.read - {activation.product}
 
 
 @dataclass(frozen=True)
@@ -111,20 +107,6 @@ class _Activation:
         read = {v for v in read if v in outputs or any(n.outputs[0] not in values for n in users.get(v, ()))}
         return _Activation(product, values, read)
 
-    def beneath(self, users: Mapping[Value, list[Node]]) -> set[Value]:
-        """What is needed for the values that are read alone: others of them, and the noise in them."""
-        found = self.values - self.read - {self.product}
-        waiting = [v for made in self.values - {self.product} if made.node is not None for v in made.node.inputs]
-        while waiting:
-            value = waiting.pop()
-            if value.node is None or value in found or value in self.values:
-                continue
-            may_be_noise = value.node.prim.elementwise or value.node.prim is P.random_bits
-            if may_be_noise and all(n.outputs[0] in found or n.outputs[0] in self.values for n in users[value]):
-                found.add(value)
-                waiting.extend(value.node.inputs)
-        return found
-
     def needs_product(self, value: Value, known: Collection[Value]) -> bool:
         """Whether one of the values cannot be computed from ``known`` ones of them alone."""
         seen: set[Value] = set()
@@ -146,26 +128,16 @@ def _is_of(node: Node, values: Collection[Value], product: Value) -> bool:
     return all(v in values or _is_given(v) for v in node.inputs)
 
 
-def _is_given(value: Value, levels: int = NOISE_LEVELS) -> bool:
-    """Whether a kernel can have a value's elements early, and reads next to nothing for them: numbers, far smaller
-    inputs such as a bias, and noise, such as dropout's mask, that is drawn with a key which is an input.
+def _is_given(value: Value) -> bool:
+    """Whether a value is a number, or a far smaller input such as a bias, for all elements: a kernel can have it early.
 
-    What is computed from arrays is not taken for one. It may be there in the backward pass only, as the mean of a
-    gradient is.
+    What is computed is not taken for one. It may be there in the backward pass only, as the mean of a gradient is.
     """
     node = value.node
-    if node is None or not levels:
+    if node is None or node.prim is not P.broadcast_in_dim:
         return False
-    if node.prim is P.random_bits:
-        return node.inputs[0].node is None
-    if node.prim.elementwise and product(value.shape) != 1:
-        return all(_is_given(v, levels - 1) for v in node.inputs)
-    return node.prim is P.broadcast_in_dim and _is_small(node.inputs[0], value)
-
-
-def _is_small(source: Value, whole: Value) -> bool:
-    """Whether a value is a number or an input, far smaller than the array that it is given to all elements of."""
-    small = SMALL_SHARE * typical(product(source.shape)) <= typical(product(whole.shape))
+    (source,) = node.inputs
+    small = SMALL_SHARE * typical(product(source.shape)) <= typical(product(value.shape))
     while source.node is not None and (source.node.prim is P.cast or source.node.prim.name in MOVES):
         (source,) = source.node.inputs
     return small and (source.node is None or source.node.prim is P.constant)
@@ -190,8 +162,7 @@ def _gradient(
     activation: _Activation, users: Mapping[Value, list[Node]], order: Mapping[Node, int], outputs: Collection[Value]
 ) -> _Gradient | None:
     """The gradient behind an activation, if all but one value of the activation are only needed for it."""
-    for found in _sources(activation, users, order):
-        source = _first_source(found, users)
+    for source in _sources(activation, users, order):
         nodes, results = _multiples(source, activation, users, order, outputs)
         within = set(nodes)
         read = {v for v in activation.read if v in outputs or any(_is_other(n, within, activation) for n in users[v])}
@@ -218,20 +189,6 @@ def _sources(
         for v in node.inputs
         if v not in activation.values and not _is_given(v)
     }
-
-
-def _first_source(source: Value, users: Mapping[Value, list[Node]]) -> Value:
-    """What a source is a multiple of by what is given, such as dropout's mask: what a product computes, as a rule."""
-    while source.node is not None and source.node.prim.elementwise:
-        given = [_is_given(v) for v in source.node.inputs]
-        linear = [not known for known in given]
-        if sum(linear) != 1 or not _is_linear(source.node, linear):
-            break
-        (before,) = (v for v, own in zip(source.node.inputs, linear) if own)
-        if len(users[before]) > 1:
-            break
-        source = before
-    return source
 
 
 def _multiples(

@@ -12,7 +12,6 @@ from pronghorn.compiler.kernels import ContractionKernel
 from pronghorn.compiler.simplify import simplify
 from pronghorn.compiler.stages import lower, rewrite
 from pronghorn.graph import dtypes
-from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
@@ -135,44 +134,6 @@ def test_a_convolution():
     kernel, stored = stores(traced)
     assert kernel.node.outputs[0] not in stored
     assert_close(Executable(traced)(*given), expected)
-
-
-def dropped(x, key, rate=0.3):
-    """Some elements of an array as zeros, as `random.dropout` makes them."""
-    bits = P.random_bits(key, shape=x.shape)
-    kept = P.ge(bits, P.broadcast_in_dim(np.uint32(rate * 2**32), shape=x.shape, dims=()))
-    return ops.where(kept, x / (1 - rate), 0.0)
-
-
-def traced_dropout(act, dtype="float32", is_input=True):
-    def step(x, w, b, v, key):
-        y = dropped(act(layer(x, w, b)), key if is_input else P.cast(ops.sum(ops.abs(x)) + key, dtype="uint32"))
-        loss = ops.sum(ops.square(ops.matmul(y, v)))
-        return [ops.sum(y), *backward([loss], [np.ones((), dtypes.to_numpy(dtype))], [x, w, b, v])]
-
-    shapes = ((BATCH, INPUTS), (INPUTS, UNITS), (UNITS,), (UNITS, 8))
-    return trace(step, [*(Aval(shape, dtype) for shape in shapes), Aval((2,), "uint32")])
-
-
-@pytest.mark.parametrize("batch", [0, 1, 37])
-@pytest.mark.parametrize("name", ["gelu", "silu"])
-def test_a_mask_becomes_part_of_the_derivative(name, batch):
-    """Dropout behind an activation is made in its product's kernel, and nothing but two arrays is stored."""
-    traced = traced_dropout(KEPT[name])
-    program = lower(rewrite(traced.graph, host_target(), check=True), host_target(), check=True)
-    stored = [store.value for kernel in program.kernels for store in getattr(kernel, "stores", ())]
-    assert sum(value.shape == (BATCH, UNITS) for value in stored) == 3  # these, and the gradient
-    given, key = arrays(batch), np.array([3, 9], "uint32")
-    expected = run(traced_dropout(KEPT[name], "float64").graph, [*(a.astype("float64") for a in given), key])
-    assert_close(Executable(traced)(*given, key), expected)
-
-
-def test_noise_whose_key_is_computed_is_none_that_a_kernel_has_early():
-    traced = traced_dropout(KEPT["gelu"], is_input=False)
-    kernel, stored = stores(traced)
-    assert kernel.node.outputs[0] in stored
-    given, key = arrays(), np.array([3, 9], "uint32")
-    assert_close(Executable(traced)(*given, key), run(traced.graph, [*given, key]))
 
 
 def test_what_is_computed_in_the_backward_pass_is_no_part_of_it():
