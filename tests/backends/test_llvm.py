@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from cases import CASES, tolerance
 
+from pronghorn import ops
 from pronghorn.backends.llvm import Executable
 from pronghorn.backends.numpy import IMPLEMENTATIONS, run
 from pronghorn.graph import dtypes
@@ -381,6 +382,21 @@ def test_arguments():
         executable(x, np.ones((5, 3), F))
     with pytest.raises(ValueError, match="do not fit the shapes"):
         executable(np.ones((4, 2), F), np.ones((4, 2), F))
+
+
+def test_extents_that_the_trace_does_not_hold_for():
+    def compiled_for(fn, rows):
+        return Executable(trace(fn, [Aval((BATCH, 3), F)], hints={"batch": rows}))
+
+    first = compiled_for(lambda x: (ops.add(x[:1], 0),), 5)  # one row, of any number but none
+    np.testing.assert_array_equal(first(np.ones((2, 3), F))[0], np.ones((1, 3), F))
+    with pytest.raises(ValueError, match=r"cannot run with batch = 0: it was traced for extents of 1 or more\. Trace"):
+        first(np.ones((0, 3), F))
+    third = compiled_for(lambda x: (ops.add(x[2], 0),), 5)
+    for rows in (0, 1, 2):
+        with pytest.raises(ValueError, match=rf"batch = {rows}: .* and Guards\(batch >= 3\)"):
+            third(np.ones((rows, 3), F))
+    np.testing.assert_array_equal(third(np.ones((3, 3), F))[0], np.ones(3, F))
 
 
 def test_results_are_the_callers_own():

@@ -269,10 +269,18 @@ class Executable:
 
     def _extents(self, arrays: Sequence[np.ndarray]) -> Mapping[str, int]:
         try:
-            return bind_extents([v.shape for v in self._given], [a.shape for a in arrays])
+            env = bind_extents([v.shape for v in self._given], [a.shape for a in arrays])
         except ValueError as error:
             shapes = ", ".join(str(v.shape) for v in self._given)
             raise ValueError(f"{self.name}: the arguments do not fit the shapes ({shapes}): {error}") from None
+        guards = self.traced.guards
+        if not guards.hold({**guards.hints, **env}):  # the code might read and write beyond its arrays
+            numbers = ", ".join(f"{name} = {env[name]}" for name in guards.ranges if name in env)
+            raise ValueError(
+                f"{self.name} cannot run with {numbers}: it was traced for extents of 1 or more"
+                f"{f' and {guards}' if guards else ''}. Trace it again with these, or ask `traced.guards.hold` first."
+            )
+        return env
 
 
 def _made(layout: Layout, into: Sequence[np.ndarray | None]) -> list[np.ndarray]:
