@@ -10,7 +10,8 @@ The derivative ``d`` depends on ``h`` alone, as the activation does, so that the
 from registers: ``d`` is kept in the place of ``h``, and the backward pass has one multiplication left
 (`derivatives_to_keep`, which `storing.choose_stored` asks). Nothing is gained where a gradient is made from the result,
 as behind a ReLU, a sigmoid or a tanh, or where ``h`` is needed for something else; such graphs stay as they are. So do
-those in 16 bits, whose derivative would be rounded to these, and loops' bodies.
+those in 16 bits, whose derivative would be rounded to these, and loops' bodies; and those where a zero is chosen, which
+is one of an infinite gradient, too.
 """
 
 from __future__ import annotations
@@ -187,7 +188,7 @@ def _sources(
         v: None
         for node in sorted(nodes, key=order.__getitem__)
         for v in node.inputs
-        if v not in activation.values and not _is_given(v)
+        if v not in activation.values and not _is_given(v) and v.dtype == activation.product.dtype
     }
 
 

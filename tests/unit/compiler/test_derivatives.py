@@ -126,6 +126,15 @@ def test_no_derivative_is_rounded_to_sixteen_bits(dtype):
     assert factor_derivatives(traced.graph) is traced.graph
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_nor_is_that_of_an_activation_in_sixteen_bits_alone(dtype):
+    def act(x):
+        return ops.cast(ops.gelu(ops.cast(x, dtype), approximate=False), x.dtype)
+
+    plain = simplify(traced_step(act).graph)
+    assert factor_derivatives(plain) is plain
+
+
 def test_a_convolution():
     options = {"layer": lambda x, w, b: ops.conv(x, w, padding="same") + b, "x": (7, 5, 3), "w": (3, 3, 3, UNITS)}
     given = arrays(4, options["x"], options["w"])
