@@ -33,6 +33,20 @@ def test_signatures():
         applications.VGG16(clases=3)
 
 
+@pytest.mark.parametrize("name", ["EfficientNetB0", "EfficientNetV2B0"])
+def test_layers_of_the_same_shape_begin_with_weights_of_their_own(name):
+    """Which follow the seed that was set, also in a second network of one process."""
+
+    def kernels(seed):
+        utils.set_random_seed(seed)
+        model = getattr(applications, name)(weights=None, input_shape=(32, 32, 3), classes=3)
+        return [np.asarray(weight).tobytes() for weight in model.trainable_weights if len(weight.shape) > 1]
+
+    first, again, other = kernels(1), kernels(1), kernels(2)
+    assert first == again
+    assert len(set(first + other)) == 2 * len(first)
+
+
 def test_importing_builds_nothing():
     code = (
         "import pronghorn, sys; pronghorn.applications.resnet50.preprocess_input; "

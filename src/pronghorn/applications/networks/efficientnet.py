@@ -22,8 +22,17 @@ from pronghorn.applications.networks import blocks
 from pronghorn.applications.networks.blocks import round_to_eights
 from pronghorn.applications.networks.family import Asked, Family
 
-_KERNEL = initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")
-_DENSE = initializers.VarianceScaling(1.0 / 3.0, "fan_out", "uniform")
+
+def _scaled(scale: float, distribution: str) -> dict[str, Any]:
+    """An initializer's configuration: each layer makes one, with a seed of its own."""
+    return {
+        "class_name": "VarianceScaling",
+        "config": {"scale": scale, "mode": "fan_out", "distribution": distribution},
+    }
+
+
+_KERNEL = _scaled(2.0, "truncated_normal")
+_DENSE = _scaled(1.0 / 3.0, "uniform")
 _LEFT_OUT = 0.2  # how often the last block is left out in training; the others less
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
