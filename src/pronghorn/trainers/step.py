@@ -262,8 +262,11 @@ class StepFunction:
             lengths.note(batch.shapes())
 
     def takes_any_length(self, batch: Batch) -> bool:
-        """Whether there is a program for any lengths that suits a batch, or one might be made."""
-        lengths = self._lengths_of(batch)
+        """Whether there is a program for any lengths that suits a batch, or one might be made.
+
+        There is none where another library runs it, which compiles it anew for each length.
+        """
+        lengths = self._lengths_of(batch) if self.engine in choice.OWN_WAYS else None
         return lengths is not None and (lengths.may_vary(batch.shapes()) or lengths.find(batch) is not None)
 
     def prepare_for_any_length(self, batch: Batch) -> Program | None:

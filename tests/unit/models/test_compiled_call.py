@@ -205,6 +205,16 @@ def test_texts_that_grow_are_computed_by_one_function(kind, monkeypatch):
     assert len(found) == 1
 
 
+def test_lengths_are_not_compiled_for_one_by_one_where_a_library_would(monkeypatch):
+    """One that runs arrays of known extents alone compiles a program for any length at each of them."""
+    monkeypatch.setattr(StepFunction, "engine", "jax")
+    model = texts()
+    found = traces(monkeypatch)
+    for length in range(1, 3 * CALLS_OP_BY_OP):
+        model(np.ones((1, length), "int32"))
+    assert not found
+
+
 def test_two_lengths_that_come_often_have_functions_of_their_own(monkeypatch):
     model = texts()
     found = traces(monkeypatch)
