@@ -113,7 +113,8 @@ def read_wav(path: str) -> tuple[np.ndarray, int]:
             width, channels, rate = stream.getsampwidth(), stream.getnchannels(), stream.getframerate()
             data = stream.readframes(stream.getnframes())
     except (wave.Error, EOFError) as error:
-        raise ValueError(f"{path} is no uncompressed WAV file: {error}.") from None
+        why = str(error) or "it ends too early"
+        raise ValueError(f"{path} is no uncompressed WAV file: {why}. Replace the file or take it away.") from None
     if width == 1:
         values = (np.frombuffer(data, "u1").astype("float32") - 128) / 128
     elif width == 3:
