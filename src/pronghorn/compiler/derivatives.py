@@ -24,6 +24,7 @@ import numpy as np
 
 from pronghorn.compiler.costs import EXPENSIVE, MOVES, typical
 from pronghorn.compiler.lowering import CONTRACTIONS
+from pronghorn.compiler.simplify import scalar_constant
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import product
@@ -38,13 +39,13 @@ def factor_derivatives(graph: Graph) -> Graph:
     """``graph`` with gradients behind activations as products with one derivative; itself where there are none."""
     users = users_of(graph)
     order = {node: at for at, node in enumerate(graph.nodes)}
-    found: dict[Value, _Gradient] = {}
+    found: dict[Node, _Gradient] = {}
     for node in graph.nodes:
         if node.prim.name in CONTRACTIONS and node.outputs[0].dtype in ("float32", "float64"):
             activation = _Activation.of(node.outputs[0], users, graph.outputs)
             gradient = activation and _gradient(activation, users, order, graph.outputs)
             if gradient:
-                found[gradient.result] = gradient
+                found[gradient.last] = gradient
     return _Factored(graph, found).run() if found else graph
 
 
@@ -90,22 +91,17 @@ class _Activation:
     @staticmethod
     def of(product: Value, users: Mapping[Value, list[Node]], outputs: Collection[Value]) -> _Activation | None:
         """That of a contraction; None where nothing of it is expensive."""
-        values, read, expensive = {product}, set(), False
+        values, expensive = {product}, False
         waiting = [product]
         while waiting:
-            value = waiting.pop()
-            if value in outputs:
-                read.add(value)
-            for node in users.get(value, ()):
-                if not _is_of(node, values, product):  # which it may be once its other operand is known to be
-                    read.add(value)
-                elif node.outputs[0] not in values:
+            for node in users.get(waiting.pop(), ()):  # one may be of it only once its other operand is known to be
+                if node.outputs[0] not in values and _is_of(node, values, product):
                     expensive |= node.prim.name in EXPENSIVE
                     values.add(node.outputs[0])
                     waiting.append(node.outputs[0])
         if not expensive:
             return None
-        read = {v for v in read if v in outputs or any(n.outputs[0] not in values for n in users.get(v, ()))}
+        read = {v for v in values if v in outputs or any(n.outputs[0] not in values for n in users.get(v, ()))}
         return _Activation(product, values, read)
 
     def needs_product(self, value: Value, known: Collection[Value]) -> bool:
@@ -151,12 +147,12 @@ class _Gradient:
     Attributes:
         source: the gradient that comes from behind.
         nodes: what is computed from it, in order, all of them multiples of it element by element.
-        result: the last, the only one that others take.
+        last: the only one of them whose result others take.
     """
 
     source: Value
     nodes: list[Node]
-    result: Value
+    last: Node
 
 
 def _gradient(
@@ -164,14 +160,14 @@ def _gradient(
 ) -> _Gradient | None:
     """The gradient behind an activation, if all but one value of the activation are only needed for it."""
     for source in _sources(activation, users, order):
-        nodes, results = _multiples(source, activation, users, order, outputs)
+        nodes, ends = _multiples(source, activation, users, order, outputs)
         within = set(nodes)
         read = {v for v in activation.read if v in outputs or any(_is_other(n, within, activation) for n in users[v])}
         own = {v for node in nodes for v in node.inputs if v in activation.values}
         needs = any(activation.needs_product(v, read) for v in own)
         gains = len(read) == 1 and len(own) > 1 and needs and activation.product not in read
-        if len(results) == 1 and gains and _reaches_all(source, nodes):
-            return _Gradient(source, nodes, results[0])
+        if len(ends) == 1 and gains and _reaches_all(source, nodes, ends[0]):
+            return _Gradient(source, nodes, ends[0])
     return None
 
 
@@ -198,8 +194,8 @@ def _multiples(
     users: Mapping[Value, list[Node]],
     order: Mapping[Node, int],
     outputs: Collection[Value],
-) -> tuple[list[Node], list[Value]]:
-    """The nodes that compute multiples of ``source`` by functions of the activation, and which others take."""
+) -> tuple[list[Node], list[Node]]:
+    """The nodes that compute multiples of ``source`` by functions of the activation, and those that others take."""
     linear, nodes = {source}, []
     waiting = [(order[node], node) for node in users.get(source, ())]
     heapq.heapify(waiting)
@@ -217,8 +213,13 @@ def _multiples(
                 seen.add(following)
                 heapq.heappush(waiting, (order[following], following))
     inside = set(nodes)
-    made = [node.outputs[0] for node in nodes]
-    return nodes, [v for v in made if v in outputs or any(n not in inside for n in users.get(v, ()))]
+    return nodes, [node for node in nodes if _leaves(node.outputs[0], inside, users, outputs)]
+
+
+def _leaves(
+    value: Value, inside: Collection[Node], users: Mapping[Value, list[Node]], outputs: Collection[Value]
+) -> bool:
+    return value in outputs or any(node not in inside for node in users.get(value, ()))
 
 
 def _is_linear(node: Node, given: list[bool]) -> bool:
@@ -229,17 +230,11 @@ def _is_linear(node: Node, given: list[bool]) -> bool:
     if name == "mul":
         return given != [True, True]
     if name == "select":
-        return not given[0] and all(own or _is_zero(v) for own, v in zip(given[1:], node.inputs[1:]))
+        return not given[0] and all(own or scalar_constant(v) == 0 for own, v in zip(given[1:], node.inputs[1:]))
     return name == "neg" or (name == "div" and not given[1])
 
 
-def _is_zero(value: Value) -> bool:
-    node = value.node
-    number = node.inputs[0].node if node is not None and node.prim is P.broadcast_in_dim else None
-    return number is not None and number.prim is P.constant and not number.params["value"].any()
-
-
-def _reaches_all(source: Value, nodes: list[Node]) -> bool:
+def _reaches_all(source: Value, nodes: list[Node], last: Node) -> bool:
     """Whether the last of the nodes is made from ``source`` at all elements, whatever they choose.
 
     Where a zero is chosen instead, as behind a ReLU, it is one even of an infinite gradient: a product is not.
@@ -253,7 +248,7 @@ def _reaches_all(source: Value, nodes: list[Node]) -> bool:
         else:
             found = {case for v in node.inputs for case in cases.get(v, ())}
         cases[node.outputs[0]] = _joined(found) if len(found) <= MOST_CASES else set()
-    return frozenset() in cases[nodes[-1].outputs[0]]
+    return frozenset() in cases[last.outputs[0]]
 
 
 _Cases = set[frozenset[tuple[Value, int]]]  # of each, what all of its conditions choose
@@ -272,26 +267,14 @@ def _joined(cases: _Cases) -> _Cases:
 class _Factored(Rewriter):
     """Makes each gradient the product of its source and a derivative; what was there is dead then."""
 
-    def __init__(self, graph: Graph, found: Mapping[Value, _Gradient]):
-        super().__init__(graph, {})
-        self.found = {gradient.result.node: gradient for gradient in found.values()}
+    def __init__(self, graph: Graph, found: Mapping[Node, _Gradient]):
+        super().__init__(graph, {node.prim.name: _factored for node in found})
+        self.found = found
 
-    def run(self) -> Graph:
-        for v in self.old.inputs:
-            self.map[v] = self.graph.add_input(v.aval)
-        for node in self.old.nodes:
-            self._scope = node.scope
-            gradient = self.found.get(node)
-            inputs = [self.map[v] for v in node.inputs]
-            if gradient is None:
-                new = self.again(node, inputs, node.params)
-            else:
-                new = self.add(P.mul, [self.map[gradient.source], self._derivative(gradient)], {})
-            self.map.update(zip(node.outputs, new))
-        self.graph.outputs = [self.map[v] for v in self.old.outputs]
-        return self.graph
+    def subgraph(self, graph: Graph) -> Graph:
+        return graph
 
-    def _derivative(self, gradient: _Gradient) -> Value:
+    def derivative(self, gradient: _Gradient) -> Value:
         """What the gradient's source is multiplied by: the same nodes, applied to 1."""
         factors = {gradient.source: self._one(gradient.source)}
         for node in gradient.nodes:
@@ -301,8 +284,16 @@ class _Factored(Rewriter):
                 factors[node.outputs[0]] = self.map[others[0]]
             else:
                 [factors[node.outputs[0]]] = self.add(node.prim, operands, node.params)
-        return factors[gradient.result]
+        return factors[gradient.last.outputs[0]]
 
     def _one(self, like: Value) -> Value:
         [one] = self.add(P.constant, [], {"value": np.ones((), dtypes.to_numpy(like.dtype))})
         return self.add(P.broadcast_in_dim, [one], {"shape": like.shape, "dims": ()})[0]
+
+
+def _factored(rw: Rewriter, node: Node, inputs: list[Value]) -> list[Value] | None:
+    assert isinstance(rw, _Factored)
+    gradient = rw.found.get(node)
+    if gradient is None:
+        return None
+    return rw.add(P.mul, [rw.map[gradient.source], rw.derivative(gradient)], {})

@@ -103,7 +103,7 @@ class GroupedQueryAttention(HeadsLayer):
         if self.use_gate:
             self._gate_dense = project("gate", query_shape, self.num_query_heads)
         self._value_dense = project("value", value_shape, self.num_key_value_heads)
-        self._softmax = Softmax(axis=(-1,), dtype=self._dtype_policy)
+        self._softmax = Softmax(axis=(-1,), dtype=self._dtype_policy)  # of one key, all ones are right
         self._dropout_layer = Dropout(rate=self.dropout, dtype=self._dtype_policy, seed=self.seed)
         self._output_dense = self._dense("attention_output", "bquh,uhm->bqm", (None, query_shape[-1]), "m")
         self._output_dense.build((*query_shape[:2], self.num_query_heads, self.head_dim))
