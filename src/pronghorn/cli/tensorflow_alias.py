@@ -15,6 +15,7 @@ from typing import Any
 from pronghorn import ops
 from pronghorn._lazy import nearest_clause
 from pronghorn.cli import tensorflow_names as names
+from pronghorn.cli.tensorflow_calls import called_as_there
 from pronghorn.cli.tensorflow_doubles import keeping_doubles
 from pronghorn.cli.tensorflow_errors import with_causes
 from pronghorn.cli.tensorflow_ragged import with_ragged
@@ -67,6 +68,8 @@ class _Namespace(ModuleType):
         if name in self._names:
             module_name, _, attribute = self._names[name].partition(":")
             value = getattr(importlib.import_module(module_name), attribute)
+            if module_name == "pronghorn.ops" and self._path != "experimental.numpy":
+                value = called_as_there(value)
             if self._path in names.OF_ARRAYS and callable(value) and not isinstance(value, type):
                 value = with_ragged(name, with_text(name, keeping_doubles(value)))
             if self._path in _RAISING and callable(value) and not isinstance(value, type):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops, tree
+from pronghorn.graph.tensor import Tensor
 
 
 def renamed(op: Callable[..., Any], **names: str) -> Callable[..., Any]:
@@ -55,7 +56,6 @@ roll = renamed(ops.roll, input="x")
 squeeze = renamed(ops.squeeze, input="x")
 stack = renamed(ops.stack, values="x")
 tile = renamed(ops.tile, input="x", multiples="repeats")
-transpose = renamed(ops.transpose, a="x", perm="axes")
 unstack = renamed(ops.unstack, value="x")
 zeros_like = renamed(ops.zeros_like, input="x")
 
@@ -92,6 +92,18 @@ def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Any:
     return x
 
 
+def _check_places(indices: Any, extent: Any) -> None:
+    """Refuse indices that are known to be none of an axis: `ops.take` would take another element."""
+    places = getattr(indices, "data", None)
+    if not isinstance(places, np.ndarray) or not isinstance(extent, int):
+        return
+    wrong = places[(places < 0) | (places >= extent)]
+    if wrong.size:
+        raise ValueError(
+            f"tf.gather: index {wrong.flat[0]} is not within an axis of {extent}, whose indices begin at 0."
+        )
+
+
 def gather(
     params: Any,
     indices: Any,
@@ -104,10 +116,14 @@ def gather(
 
     >>> gather([[1, 2], [3, 4]], [1]).numpy()
     array([[3, 4]], dtype=int32)
+
+    Raises:
+        ValueError: for indices that are known to be out of range.
     """
     params, indices = ops.convert_to_tensor(params), ops.convert_to_tensor(indices)
     axis = batch_dims if axis is None else axis % params.ndim
     if not batch_dims:
+        _check_places(indices, params.shape[axis])
         return ops.take(params, indices, axis=axis)
     inner = gather
 
@@ -217,6 +233,34 @@ def split(value: Any, num_or_size_splits: Any, axis: int = 0, num: int | None = 
     if sum(sizes) != extent or min(sizes) < 0:
         raise ValueError(f"tf.split: sizes {list(num_or_size_splits)} do not add up to axis {axis} of {value.shape}.")
     return list(ops.split(value, list(itertools.accumulate(sizes))[:-1], axis=axis))
+
+
+def slice_of(input_: Any, begin: Any, size: Any, name: str | None = None) -> Any:
+    """`tf.slice`: so many elements of each axis from a place on; -1 for all that there are.
+
+    >>> slice_of([1, 2, 3, 4], [1], [-1]).tolist()
+    [2, 3, 4]
+
+    Raises:
+        ValueError: if there are not so many.
+    """
+    x, begin, size = ops.convert_to_tensor(input_), list(begin), list(map(int, size))
+    if len(begin) != x.ndim or len(size) != x.ndim:
+        raise ValueError(f"tf.slice: begin={begin} and size={size} must have a number for each axis of {x.shape}.")
+    if any(isinstance(start, Tensor) and start.is_traced for start in begin):
+        return ops.slice(x, ops.stack(begin), size)
+    starts = list(map(int, begin))
+    ends = [extent if n == -1 else start + n for start, n, extent in zip(starts, size, x.shape)]
+    for start, end, extent in zip(starts, ends, x.shape):
+        if isinstance(extent, int) and not 0 <= start <= end <= extent:
+            raise ValueError(f"tf.slice: begin={starts} and size={size} reach outside of an array of shape {x.shape}.")
+    return x[tuple(map(slice, starts, ends))]
+
+
+def transpose(a: Any, perm: Any = None, conjugate: bool = False, name: str | None = None) -> Any:
+    """`tf.transpose`."""
+    found = ops.transpose(a, axes=perm)
+    return ops.conj(found) if conjugate else found
 
 
 def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 
 import pronghorn
 from pronghorn import ops
+from pronghorn.cli.tensorflow_arrays import gather
 from pronghorn.cli.tensorflow_errors import FailedPreconditionError
 from pronghorn.data import Dataset
 from pronghorn.data.dataset import INFINITE_CARDINALITY as INFINITE_CARDINALITY
@@ -51,32 +52,36 @@ def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, nam
     return constant(value, dtype)
 
 
-def fill(dims: Any, value: Any) -> Any:
+def fill(dims: Any, value: Any, name: str | None = None, layout: Any = None) -> Any:
     """`tf.fill`."""
     return ops.full(dims, value, dtype=ops.convert_to_tensor(value).dtype)
 
 
-def sigmoid_cross_entropy_with_logits(labels: Any, logits: Any) -> Any:
+def sigmoid_cross_entropy_with_logits(labels: Any, logits: Any, name: str | None = None) -> Any:
     """`tf.nn.sigmoid_cross_entropy_with_logits`."""
     return ops.binary_crossentropy(labels, logits, from_logits=True)
 
 
-def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1) -> Any:
+def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1, name: str | None = None) -> Any:
     """`tf.nn.softmax_cross_entropy_with_logits`."""
     return ops.categorical_crossentropy(labels, logits, from_logits=True, axis=axis)
 
 
-def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any) -> Any:
+def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any, name: str | None = None) -> Any:
     """`tf.nn.sparse_softmax_cross_entropy_with_logits`."""
     return ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
 
 
-def embedding_lookup(params: Any, ids: Any) -> Any:
-    """`tf.nn.embedding_lookup`."""
-    return ops.take(params, ids, axis=0)
+def embedding_lookup(params: Any, ids: Any, max_norm: float | None = None, name: str | None = None) -> Any:
+    """`tf.nn.embedding_lookup`; rows that are longer than `max_norm` are made as long."""
+    found = gather(params, ids)
+    if max_norm is None:
+        return found
+    length = ops.norm(found, axis=-1, keepdims=True)
+    return found * ops.where(length > max_norm, max_norm / length, ops.ones_like(length))
 
 
-def squared_difference(x: Any, y: Any) -> Any:
+def squared_difference(x: Any, y: Any, name: str | None = None) -> Any:
     """`tf.math.squared_difference`."""
     return ops.square(ops.subtract(x, y))
 

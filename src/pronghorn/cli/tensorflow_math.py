@@ -13,6 +13,7 @@ from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
+from pronghorn.ops.math import highest, lowest
 
 
 class TopK(NamedTuple):
@@ -43,6 +44,17 @@ def _keeping_type(op: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def _extreme(op: Callable[..., Any], of_nothing: Callable[[str], Any]) -> Callable[..., Any]:
+    """`tf.reduce_max` and `tf.reduce_min`, of no elements too."""
+
+    def function(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+        x = ops.convert_to_tensor(input_tensor)
+        empty = any(isinstance(extent, int) and not extent for extent in x.shape)
+        return op(x, axis=axis, keepdims=keepdims, **({"initial": of_nothing(x.dtype)} if empty else {}))
+
+    return function
+
+
 def _mean(x: Any, axis: Any, keepdims: bool) -> Any:
     if not dtypes.is_integer(x.dtype):
         return ops.mean(x, axis=axis, keepdims=keepdims)
@@ -54,9 +66,9 @@ def _mean(x: Any, axis: Any, keepdims: bool) -> Any:
 reduce_all = _reduction(ops.all)
 reduce_any = _reduction(ops.any)
 reduce_logsumexp = _reduction(ops.logsumexp)
-reduce_max = _reduction(ops.max)
+reduce_max = _extreme(ops.max, lowest)
 reduce_mean = _keeping_type(_mean)
-reduce_min = _reduction(ops.min)
+reduce_min = _extreme(ops.min, highest)
 reduce_prod = _keeping_type(ops.prod)
 reduce_std = _reduction(ops.std)
 reduce_sum = _keeping_type(ops.sum)
@@ -122,11 +134,6 @@ def turned(x: Any, transposed: bool, adjoint: bool) -> Any:
     return ops.conj(found) if adjoint else found
 
 
-def matvec(a: Any, b: Any, transpose_a: bool = False, **ignored: Any) -> Any:
-    """`tf.linalg.matvec`."""
-    return ops.squeeze(matmul(a, ops.expand_dims(b, -1), transpose_a=transpose_a), -1)
-
-
 def add_n(inputs: Sequence[Any], name: str | None = None) -> Any:
     """`tf.add_n`."""
     total = ops.convert_to_tensor(inputs[0])
@@ -155,16 +162,6 @@ def divide(x: Any, y: Any, name: str | None = None) -> Any:
 def divide_no_nan(x: Any, y: Any, name: str | None = None) -> Any:
     """`tf.math.divide_no_nan`."""
     return _quotient(ops.divide_no_nan, x, y)
-
-
-def shape(input: Any, out_type: Any = None, name: str | None = None) -> Any:
-    """`tf.shape`: a tuple, whatever `out_type` is, of which entries may not be known yet."""
-    return ops.shape(input)
-
-
-def size(input: Any, out_type: Any = None, name: str | None = None) -> Any:
-    """`tf.size`: an int, whatever `out_type` is, or a scalar where it is not known yet."""
-    return ops.size(input)
 
 
 def multiply_no_nan(x: Any, y: Any, name: str | None = None) -> Any:
@@ -242,9 +239,17 @@ def unsorted_segment_sum(data: Any, segment_ids: Any, num_segments: int, name: s
     return ops.segment_sum(data, segment_ids, num_segments)
 
 
+def in_empty_segments(found: Any, segment_ids: Any, value: Any) -> Any:
+    """Results of segments, with another value in those that have no elements."""
+    count = ops.segment_sum(ops.ones_like(segment_ids), segment_ids, found.shape[0])
+    empty = ops.reshape(ops.equal(count, 0), (found.shape[0], *[1] * (found.ndim - 1)))
+    return ops.where(empty, ops.cast(value, found.dtype), found)
+
+
 def unsorted_segment_max(data: Any, segment_ids: Any, num_segments: int, name: str | None = None) -> Any:
-    """`tf.math.unsorted_segment_max`."""
-    return ops.segment_max(data, segment_ids, num_segments)
+    """`tf.math.unsorted_segment_max`; a segment without elements is the least number of the type."""
+    found = ops.segment_max(data, segment_ids, num_segments)
+    return in_empty_segments(found, segment_ids, dtypes.limits(found.dtype)[0])
 
 
 def unsorted_segment_mean(data: Any, segment_ids: Any, num_segments: int, name: str | None = None) -> Any:
@@ -266,12 +271,6 @@ def band_part(input: Any, num_lower: int, num_upper: int, name: str | None = Non
 def diag_part(input: Any, name: str = "diag_part", k: int = 0) -> Any:
     """`tf.linalg.diag_part`."""
     return ops.diagonal(input, offset=k, axis1=-2, axis2=-1)
-
-
-def set_diag(input: Any, diagonal: Any, name: str = "set_diag") -> Any:
-    """`tf.linalg.set_diag`, of the main diagonal."""
-    x = ops.convert_to_tensor(input)
-    return ops.where(ops.eye(*x.shape[-2:], dtype="bool"), ops.expand_dims(diagonal, -1), x)
 
 
 def confusion_matrix(

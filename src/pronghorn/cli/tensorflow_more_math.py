@@ -8,17 +8,23 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pronghorn import ops
-from pronghorn.cli.tensorflow_math import turned, unsorted_segment_mean
+from pronghorn.cli.tensorflow_math import in_empty_segments, turned, unsorted_segment_mean
 from pronghorn.graph import dtypes
 
 # -- of one array or two ----------------------------------------------------------------------------------------------
 
 
-def cumulative_logsumexp(x: Any, axis: int = 0, name: str | None = None) -> Any:
+def cumulative_logsumexp(
+    x: Any, axis: int = 0, exclusive: bool = False, reverse: bool = False, name: str | None = None
+) -> Any:
     """`tf.math.cumulative_logsumexp`."""
     x = ops.moveaxis(ops.convert_to_tensor(x), axis, 0)
+    x = ops.flip(x, axis=0) if reverse else x
     found = ops.associative_scan(ops.logaddexp, x, axis=0)
-    return ops.moveaxis(found, 0, axis)
+    if exclusive:
+        nothing = ops.full((1, *x.shape[1:]), -np.inf, dtype=x.dtype)
+        found = ops.concatenate([nothing, found[:-1]], axis=0)
+    return ops.moveaxis(ops.flip(found, axis=0) if reverse else found, 0, axis)
 
 
 def erfcinv(x: Any, name: str | None = None) -> Any:
@@ -110,6 +116,50 @@ def unravel_index(indices: Any, dims: Any, name: str | None = None) -> Any:
     return ops.stack(ops.unravel_index(indices, tuple(int(n) for n in dims)))
 
 
+def bincount(
+    arr: Any,
+    weights: Any = None,
+    minlength: Any = None,
+    maxlength: Any = None,
+    dtype: Any = "int32",
+    name: str | None = None,
+    axis: int | None = None,
+    binary_output: bool = False,
+) -> Any:
+    """`tf.math.bincount`: how often each integer comes, in all or, with `axis=-1`, in each row.
+
+    >>> bincount([[1, 1], [0, 2]]).tolist(), bincount([[1, 1], [0, 2]], axis=-1).tolist()
+    ([1, 2, 1], [[0, 2, 0], [1, 0, 1]])
+
+    Raises:
+        ValueError: for another axis.
+    """
+    if axis not in (None, 0, -1):
+        raise ValueError(f"tf.math.bincount: axis={axis}; it must be 0, for all, or -1, for each row.")
+    x, weights = ops.convert_to_tensor(arr), None if weights is None else ops.convert_to_tensor(weights)
+    if axis != -1:
+        x, weights = ops.reshape(x, (-1,)), None if weights is None else ops.reshape(weights, (-1,))
+    least = 0 if minlength is None else int(minlength)
+    found = ops.bincount(x, weights=weights, minlength=least)
+    found = found if maxlength is None else found[..., : int(maxlength)]
+    if binary_output:
+        found = ops.not_equal(found, 0)
+    return found if weights is not None and not binary_output else ops.cast(found, dtype)
+
+
+def searchsorted(
+    sorted_sequence: Any, values: Any, side: str = "left", out_type: Any = "int32", name: str | None = None
+) -> Any:
+    """`tf.searchsorted`: of values of each row, the places in the same row of the sorted ones."""
+    x, values = ops.convert_to_tensor(sorted_sequence), ops.convert_to_tensor(values)
+    if x.ndim == 1:
+        return ops.cast(ops.searchsorted(x, values, side=side), out_type)
+    if side not in ("left", "right"):
+        raise ValueError(f"tf.searchsorted: side={side!r}; it must be 'left' or 'right'.")
+    x, values = ops.expand_dims(x, -2), ops.expand_dims(values, -1)
+    return ops.sum(ops.cast(x < values if side == "left" else x <= values, out_type), axis=-1)
+
+
 def histogram_fixed_width(
     values: Any, value_range: Any, nbins: int = 100, dtype: Any = "int32", name: str | None = None
 ) -> Any:
@@ -184,6 +234,8 @@ def case(pred_fn_pairs: Any, default: Any = None, exclusive: bool = False, **ign
 # -- segments ---------------------------------------------------------------------------------------------------------
 def _count(segment_ids: Any) -> int:
     ids = np.asarray(segment_ids)
+    if (ids[1:] < ids[:-1]).any():
+        raise ValueError(f"tf.math.segment_sum and its like: segment_ids must not decrease, got {ids.tolist()[:20]}.")
     return int(ids[-1]) + 1 if ids.size else 0
 
 
@@ -192,14 +244,22 @@ def _ordered(op: Callable[..., Any]) -> Callable[..., Any]:
     return lambda data, segment_ids, name=None: op(data, segment_ids, _count(segment_ids))
 
 
+def _or_zero(op: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of segments in order that is 0 where there are no elements."""
+    return _ordered(lambda data, ids, count: in_empty_segments(op(data, ids, count), ids, 0))
+
+
+segment_max = _or_zero(ops.segment_max)
 segment_mean = _ordered(unsorted_segment_mean)
-segment_min = _ordered(ops.segment_min)
+segment_min = _or_zero(ops.segment_min)
 segment_prod = _ordered(ops.segment_prod)
+segment_sum = _ordered(ops.segment_sum)
 
 
 def unsorted_segment_min(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Any:
-    """`tf.math.unsorted_segment_min`."""
-    return ops.segment_min(data, segment_ids, num_segments)
+    """`tf.math.unsorted_segment_min`; a segment without elements is the greatest number of the type."""
+    found = ops.segment_min(data, segment_ids, num_segments)
+    return in_empty_segments(found, segment_ids, dtypes.limits(found.dtype)[1])
 
 
 def unsorted_segment_prod(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Any:

@@ -10,26 +10,23 @@ OPS_OF_SAME_NAME = {
     "": (
         "abs add cond cos einsum equal exp floor greater greater_equal less less_equal linspace "
         "logical_and logical_not logical_or maximum meshgrid minimum multiply not_equal ones pow:power round "
-        "sigmoid sign sin sinh cosh slice sqrt square stop_gradient subtract tan tanh tensordot "
-        "vectorized_map while_loop zeros identity:copy searchsorted eig "
+        "sigmoid sign sin sinh cosh sqrt square stop_gradient subtract tan tanh tensordot "
+        "vectorized_map while_loop zeros identity:copy eig "
         "negative acos:arccos asin:arcsin atan:arctan floordiv:floor_divide acosh:arccosh asinh:arcsinh atanh:arctanh "
-        "atan2:arctan2 rank:ndim is_tensor get_static_value:convert_to_numpy no_gradient:stop_gradient "
+        "atan2:arctan2 is_tensor get_static_value:convert_to_numpy no_gradient:stop_gradient "
         "grad_pass_through:stop_gradient realdiv:true_divide saturate_cast"
     ),
     "math": (
         "abs add ceil cos cosh equal erf exp expm1 floor greater greater_equal is_finite:isfinite "
         "is_inf:isinf is_nan:isnan less less_equal log log1p logical_and logical_not logical_or maximum "
-        "minimum mod multiply negative not_equal pow:power round rsqrt segment_max segment_sum sigmoid sign "
-        "sin sinh sqrt square subtract tan tanh bincount real imag conj reciprocal floormod:mod "
+        "minimum mod multiply negative not_equal pow:power round rsqrt sigmoid sign "
+        "sin sinh sqrt square subtract tan tanh real imag conj reciprocal floormod:mod "
         "floordiv:floor_divide acos:arccos asin:arcsin atan:arctan atan2:arctan2 log_sigmoid "
         "acosh:arccosh asinh:arcsinh atanh:arctanh angle erfc erfinv "
         "logical_xor nextafter rint:round igamma:gammainc"
     ),
-    "nn": "moments sigmoid tanh bias_add:add",
-    "linalg": (
-        "cholesky det diag einsum eigh inv lu:lu_factor pinv qr solve svd trace eig lstsq matrix_rank "
-        "tensordot tensor_diag:diag tensor_diag_part:diagonal"
-    ),
+    "nn": "moments sigmoid tanh",
+    "linalg": ("cholesky det einsum eigh pinv eig matrix_rank tensordot"),
     "bitwise": "bitwise_and bitwise_or bitwise_xor left_shift right_shift",
 }
 
@@ -42,15 +39,16 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
             "reverse roll squeeze stack tile transpose unstack zeros_like boolean_mask eye ensure_shape "
             "gather gather_nd one_hot pad range:arange scatter_nd tensor_scatter_nd_update "
             "tensor_scatter_nd_add tensor_scatter_nd_max tensor_scatter_nd_min sequence_mask sort argsort "
-            "split where map_fn scan foldl"
+            "slice:slice_of split where map_fn scan foldl"
         ),
         "tensorflow_math": (
             "reduce_all reduce_any reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_sum "
-            "cumsum matmul add_n clip_by_norm clip_by_global_norm norm unique shape size divide truediv:divide"
+            "cumsum matmul add_n clip_by_norm clip_by_global_norm norm unique divide truediv:divide"
         ),
+        "tensorflow_shapes": "rank shape size",
         "tensorflow_more_math": (
             "bitcast case complex:complex_of dynamic_partition dynamic_stitch histogram_fixed_width "
-            "reverse_sequence scalar_mul switch_case tensor_scatter_nd_sub truncatediv unravel_index"
+            "reverse_sequence scalar_mul searchsorted switch_case tensor_scatter_nd_sub truncatediv unravel_index"
         ),
         "tensorflow_functions": (
             "UnconnectedGradients constant convert_to_tensor "
@@ -84,8 +82,9 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         "tensorflow_nn": "log_softmax softmax softplus softsign",
         "tensorflow_more_math": (
             "cumulative_logsumexp erfcinv invert_permutation is_non_decreasing is_strictly_increasing ndtri polyval "
-            "reciprocal_no_nan reduce_euclidean_norm scalar_mul segment_mean segment_min segment_prod "
-            "unsorted_segment_min unsorted_segment_prod unsorted_segment_sqrt_n xdivy xlog1py xlogy zero_fraction"
+            "bincount reciprocal_no_nan reduce_euclidean_norm scalar_mul segment_max segment_mean segment_min "
+            "segment_prod segment_sum unsorted_segment_min unsorted_segment_prod unsorted_segment_sqrt_n xdivy xlog1py "
+            "xlogy zero_fraction"
         ),
         "tensorflow_linalg": "igammac lbeta",
         "tensorflow_special": "bessel_i0 bessel_i0e bessel_i1 bessel_i1e betainc polygamma zeta",
@@ -106,7 +105,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     "sets": {"tensorflow_sets": "difference intersection size union"},
     "nn": {
         "tensorflow_nn": (
-            "elu leaky_relu log_softmax relu relu6 selu softmax softplus softsign silu swish:silu gelu crelu "
+            "bias_add elu leaky_relu log_softmax relu relu6 selu softmax softplus softsign silu swish:silu gelu crelu "
             "l2_loss batch_normalization conv1d conv2d conv3d depthwise_conv2d separable_conv2d "
             "conv1d_transpose conv2d_transpose conv3d_transpose max_pool avg_pool max_pool1d "
             "avg_pool1d max_pool2d avg_pool2d max_pool3d avg_pool3d depth_to_space space_to_depth"
@@ -130,7 +129,11 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     },
     "linalg": {
         "tensorflow_linalg": "expm sqrtm",
-        "tensorflow_math": "matmul matvec global_norm norm l2_normalize band_part diag_part set_diag",
+        "tensorflow_matrices": (
+            "diag eigvals inv lstsq lu lu_matrix_inverse lu_reconstruct lu_solve matvec qr set_diag solve svd "
+            "tensor_diag tensor_diag_part trace"
+        ),
+        "tensorflow_math": "matmul global_norm norm l2_normalize band_part diag_part",
         "tensorflow_arrays": "eye",
         "tensorflow_more_math": (
             "adjoint cholesky_solve cross eigvalsh logdet matrix_transpose normalize slogdet triangular_solve"

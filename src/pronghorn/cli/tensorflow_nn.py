@@ -20,7 +20,20 @@ selu = renamed(ops.selu, features="x")
 softmax = renamed(ops.softmax, logits="x")
 softplus = renamed(ops.softplus, features="x")
 softsign = renamed(ops.softsign, features="x")
-silu = renamed(ops.silu, features="x")
+
+
+def silu(features: Any, beta: Any = 1.0) -> Any:
+    """`tf.nn.silu` and `tf.nn.swish`."""
+    if isinstance(beta, int | float) and beta == 1:
+        return ops.silu(features)
+    return ops.multiply(features, ops.sigmoid(ops.multiply(features, beta)))
+
+
+def bias_add(value: Any, bias: Any, data_format: str | None = None, name: str | None = None) -> Any:
+    """`tf.nn.bias_add`."""
+    if _format(data_format) == "channels_first":
+        bias = ops.reshape(bias, (-1, *[1] * (ops.ndim(value) - 2)))
+    return ops.add(value, bias)
 
 
 def relu6(features: Any, name: str | None = None) -> Any:
@@ -75,12 +88,14 @@ def _convolution(rank: int) -> Callable[..., Any]:
         input: Any,
         filters: Any,
         strides: Any = 1,
-        padding: str = "VALID",
+        padding: Any = "VALID",
         data_format: str | None = None,
         dilations: Any = 1,
         name: str | None = None,
         stride: Any = None,
     ) -> Any:
+        if not isinstance(padding, str):  # zeros at each end of each axis
+            input, padding = ops.pad(input, [list(map(int, pair)) for pair in padding]), "valid"
         return ops.conv(
             input,
             filters,

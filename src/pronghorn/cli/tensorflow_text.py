@@ -10,6 +10,7 @@ import numpy as np
 
 from pronghorn import ops
 from pronghorn.cli.tensorflow_math import Unique
+from pronghorn.cli.tensorflow_shapes import Extent, Extents
 from pronghorn.cli.tensorflow_strings import on_strings
 from pronghorn.data.element import Text, Words, as_text, text_of
 from pronghorn.data.ragged import RaggedTensor
@@ -84,8 +85,8 @@ _HANDLERS: dict[str, Callable[..., Any]] = {
     "repeat": lambda input, repeats, axis=None, name=None: as_text(np.repeat(as_text(input), repeats, axis)),
     "reshape": _shaped(lambda x, shape: np.reshape(x, tuple(map(int, np.atleast_1d(shape)))), "tensor"),
     "reverse": _shaped(lambda x, axis: np.flip(x, tuple(np.atleast_1d(axis))), "tensor"),
-    "shape": lambda input, out_type=None, name=None: as_text(input).shape,
-    "size": lambda input, out_type=None, name=None: as_text(input).size,
+    "shape": lambda input, out_type=None, name=None: Extents(as_text(input).shape, out_type),
+    "size": lambda input, out_type=None, name=None: Extent(as_text(input).size),
     "squeeze": _shaped(lambda x, axis=None: np.squeeze(x, None if axis is None else tuple(np.atleast_1d(axis)))),
     "stack": lambda values, axis=0, name=None: as_text(np.stack(_texts(values), axis=axis)),
     "tile": _shaped(np.tile),

@@ -20,7 +20,7 @@ import numpy as np
 from pronghorn.data import storing
 from pronghorn.data.batching import checked_size, gathered, padded_elements, ragged
 from pronghorn.data.element import as_element, as_plain
-from pronghorn.data.lazy import Lazy, LazyBatch, Made
+from pronghorn.data.lazy import Lazy, LazyBatch, Made, Mapped
 from pronghorn.data.more_steps import MoreSteps
 from pronghorn.data.structure import (
     array,
@@ -226,8 +226,7 @@ class Dataset(MoreSteps):
         """Apply a function to each element; of a tuple, its parts are the arguments."""
 
         def mapped() -> Iterator[Any]:
-            for element in self:
-                yield result(call(function, element))
+            return Mapped(lambda element: result(call(function, element)), iter(self))
 
         def lazily() -> Iterator[Lazy]:
             return (each.then(lambda element: result(call(function, element))) for each in self.lazily())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pronghorn.data.element import as_element
@@ -91,3 +91,35 @@ class LazyBatch(Lazy):
     def _whole(self) -> Any:
         self.prepare()
         return self._gather([element.value() for element in self._elements])
+
+
+class Mapped(Iterator[Any]):
+    """What a function makes of elements; where it fails at one, the others can still be asked for.
+
+    Args:
+        function: of an element.
+        elements: of one round through a data set.
+
+    >>> inverse = Mapped(lambda x: 1 / x, iter([0, 2]))
+    >>> try:
+    ...     next(inverse)
+    ... except ZeroDivisionError:
+    ...     print(next(inverse))
+    0.5
+    """
+
+    def __init__(self, function: Callable[[Any], Any], elements: Iterator[Any]):
+        self._function = function
+        self._elements = elements
+
+    def __next__(self) -> Any:
+        element = next(self._elements)
+        try:
+            return self._function(element)
+        except StopIteration as error:  # which would end the round as if there were no more elements
+            raise RuntimeError("The function of Dataset.map raised StopIteration.") from error
+
+    def close(self) -> None:
+        """End the round."""
+        if hasattr(self._elements, "close"):
+            self._elements.close()

@@ -23,7 +23,7 @@ def map_leaves(function: Callable[..., Any], *structures: Any) -> Any:
     first = structures[0]
     if isinstance(first, dict):
         return {key: map_leaves(function, *(structure[key] for structure in structures)) for key in first}
-    if isinstance(first, tuple):
+    if isinstance(first, tuple) and not hasattr(first, "numpy"):  # a shape with that is an array
         parts = [map_leaves(function, *parts) for parts in zip(*structures)]
         return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
     return function(*structures)

@@ -168,3 +168,20 @@ def test_files(tmp_path):
     (tmp_path / "bad.elements.npz").write_bytes(b"no archive")
     with pytest.raises(ValueError):
         list(data.cache(str(tmp_path / "bad")))
+
+
+def test_errors_that_are_ignored_leave_out_their_elements_alone():
+    def inverse(x):
+        if x == 0:
+            raise ValueError("no inverse")
+        return 1.0 / x
+
+    found = Dataset.from_tensor_slices([1.0, 0.0, 2.0, 0.0]).map(inverse).map(lambda x: 2 * x).ignore_errors()
+    assert [float(x) for x in found] == [float(x) for x in found] == [2.0, 1.0]
+    with pytest.raises(ValueError, match="no inverse"):
+        list(Dataset.from_tensor_slices([0.0]).map(inverse))
+
+
+def test_the_end_of_something_else_is_not_the_end_of_a_round():
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        list(Dataset.from_tensor_slices([1, 2]).map(lambda x: next(iter([]))))
