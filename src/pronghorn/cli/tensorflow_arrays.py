@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops, tree
+from pronghorn.data import RaggedTensor
+from pronghorn.data.tensor_spec import RaggedTensorSpec
 from pronghorn.graph.tensor import Tensor
 
 
@@ -273,7 +275,12 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
 def map_fn(
     fn: Callable[[Any], Any], elems: Any, dtype: Any = None, fn_output_signature: Any = None, **ignored: Any
 ) -> Any:
-    """`tf.map_fn`."""
+    """`tf.map_fn`: rows of different lengths where `fn_output_signature` says so."""
+    if isinstance(fn_output_signature, RaggedTensorSpec):
+        elems = tree.map_structure(ops.convert_to_tensor, elems)
+        count = len(tree.flatten(elems)[0])
+        rows = [fn(tree.map_structure(lambda x: x[i], elems)) for i in range(count)]  # noqa: B023
+        return RaggedTensor.of([np.asarray(row).tolist() for row in rows], fn_output_signature.dtype)
     return ops.map(fn, tree.map_structure(ops.convert_to_tensor, elems))
 
 

@@ -7,7 +7,7 @@ import enum
 import logging
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -86,9 +86,21 @@ def squared_difference(x: Any, y: Any, name: str | None = None) -> Any:
     return ops.square(ops.subtract(x, y))
 
 
-def list_physical_devices(device_type: str | None = None) -> list[Any]:
-    """`tf.config.list_physical_devices`: no GPUs."""
-    return []
+class Device(NamedTuple):
+    """`tf.config.PhysicalDevice` and `LogicalDevice`."""
+
+    name: str
+    device_type: str
+
+
+def list_physical_devices(device_type: str | None = None) -> list[Device]:
+    """`tf.config.list_physical_devices`: one processor, no GPUs."""
+    return [Device("/physical_device:CPU:0", "CPU")] if device_type in (None, "CPU") else []
+
+
+def list_logical_devices(device_type: str | None = None) -> list[Device]:
+    """`tf.config.list_logical_devices`: one processor, no GPUs."""
+    return [Device("/device:CPU:0", "CPU")] if device_type in (None, "CPU") else []
 
 
 def no_gpu(*ignored: Any, **ignored_too: Any) -> bool:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pronghorn import ops
+from pronghorn.cli.tensorflow_sparse import SparseTensor, to_dense
 
 
 def compute_average_loss(per_example_loss: Any, sample_weight: Any = None, global_batch_size: Any = None) -> Any:
@@ -31,8 +34,11 @@ def ctc_loss(
     blank_index: Any = None,
     name: str | None = None,
 ) -> Any:
-    """`tf.nn.ctc_loss`, of labels in an array: of each row."""
+    """`tf.nn.ctc_loss`: of each row of labels, which may be sparse."""
     logits = ops.convert_to_tensor(logits)
+    if isinstance(labels, SparseTensor):
+        label_length = np.bincount(labels.indices[:, 0], minlength=labels.shape[0]).astype("int32")
+        labels = to_dense(labels)
     if logits_time_major:
         logits = ops.swapaxes(logits, 0, 1)
     blank = 0 if blank_index is None else int(blank_index)

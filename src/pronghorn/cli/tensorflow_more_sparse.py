@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
-from pronghorn.cli.tensorflow_sparse import SparseTensor, reorder, to_dense
+from pronghorn.cli.tensorflow_sparse import SparseTensor, from_dense, reorder, to_dense
 from pronghorn.data.element import Text, as_text
 from pronghorn.data.ragged import taken
 from pronghorn.data.tensor_spec import dtype_name
@@ -157,13 +157,20 @@ def softmax(sp_input: SparseTensor, name: str | None = None) -> SparseTensor:
     return SparseTensor(sp_input.indices, found, sp_input.dense_shape)
 
 
-def reduce_max(sp_input: SparseTensor, axis: Any = None, keepdims: bool = False, **ignored: Any) -> Any:
+def reduce_max(
+    sp_input: SparseTensor,
+    axis: Any = None,
+    keepdims: bool = False,
+    output_is_sparse: bool = False,
+    name: str | None = None,
+) -> Any:
     """`tf.sparse.reduce_max`: of what is there; 0 where nothing is."""
     low = np.full(sp_input.shape, -np.inf)
     low[tuple(sp_input.indices.T)] = np.asarray(sp_input.values)
     found = np.asarray(low.max(axis=None if axis is None else tuple(np.atleast_1d(axis)), keepdims=keepdims))
     found = np.where(np.isneginf(found), 0, found)
-    return ops.convert_to_tensor(found, dtype=dtype_name(sp_input.dtype))
+    found = ops.convert_to_tensor(found, dtype=dtype_name(sp_input.dtype))
+    return from_dense(found) if output_is_sparse else found
 
 
 def to_indicator(sp_input: SparseTensor, vocab_size: int, name: str | None = None) -> Any:

@@ -250,16 +250,16 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     },
     "config": {
         "tensorflow_functions": (
-            "functions_run_eagerly get_visible_devices:list_physical_devices "
-            "list_logical_devices:list_physical_devices "
-            "list_physical_devices run_functions_eagerly set_soft_device_placement:nothing set_visible_devices:nothing "
-            "set_logical_device_configuration:nothing experimental_run_functions_eagerly:run_functions_eagerly"
+            "LogicalDevice:Device PhysicalDevice:Device experimental_run_functions_eagerly:run_functions_eagerly "
+            "functions_run_eagerly get_visible_devices:list_physical_devices list_logical_devices "
+            "list_physical_devices run_functions_eagerly set_logical_device_configuration:nothing "
+            "set_soft_device_placement:nothing set_visible_devices:nothing"
         ),
     },
     "config.experimental": {
         "tensorflow_functions": (
             "enable_op_determinism:nothing enable_tensor_float_32_execution:nothing "
-            "list_logical_devices:list_physical_devices list_physical_devices set_memory_growth:nothing "
+            "list_logical_devices list_physical_devices set_memory_growth:nothing "
             "set_virtual_device_configuration:nothing set_visible_devices:nothing"
         ),
     },

@@ -278,11 +278,20 @@ def parse_example(serialized: Any, features: dict[str, Any], *args: Any, **ignor
 
 # -- tables -----------------------------------------------------------------------------------------------------------
 def decode_csv(
-    records: Any, record_defaults: Sequence[Any], field_delim: str = ",", na_value: str = "", **ignored: Any
+    records: Any,
+    record_defaults: Sequence[Any],
+    field_delim: str = ",",
+    use_quote_delim: bool = True,
+    na_value: str = "",
+    select_cols: Sequence[int] | None = None,
+    name: str | None = None,
 ) -> list[Any]:
     """`tf.io.decode_csv`: a column for each default, of its type; a default without a value must be filled."""
     text = as_text(records)
-    rows = list(csv.reader([x.decode() for x in text.ravel().tolist()], delimiter=field_delim))
+    quoting = csv.QUOTE_MINIMAL if use_quote_delim else csv.QUOTE_NONE
+    rows = list(csv.reader([x.decode() for x in text.ravel().tolist()], delimiter=field_delim, quoting=quoting))
+    if select_cols is not None:
+        rows = [[row[i] for i in select_cols if i < len(row)] for row in rows]
     for row in rows:
         if len(row) != len(record_defaults):
             raise ValueError(

@@ -113,6 +113,13 @@ def sparse_dense_matmul(
     return ops.segment_sum(parts, rows, count)
 
 
-def reduce_sum(sp_input: SparseTensor, axis: Any = None, keepdims: bool = False, **ignored: Any) -> Any:
+def reduce_sum(
+    sp_input: SparseTensor,
+    axis: Any = None,
+    keepdims: bool = False,
+    output_is_sparse: bool = False,
+    name: str | None = None,
+) -> Any:
     """`tf.sparse.reduce_sum`."""
-    return ops.sum(to_dense(sp_input), axis=axis, keepdims=keepdims)
+    found = ops.sum(to_dense(sp_input), axis=axis, keepdims=keepdims)
+    return from_dense(found) if output_is_sparse else found

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pronghorn import ops
+from pronghorn.cli.tensorflow_characters import REPLACEMENT, characters, decoded, text_of_points
 from pronghorn.cli.tensorflow_regex import compiled, rewritten
 from pronghorn.data.element import Text, as_text, each, text_of
 from pronghorn.data.ragged import RaggedTensor
@@ -200,10 +201,17 @@ def to_hash_bucket_strong(input: Any, num_buckets: int, key: Any, name: str | No
 
 @on_strings
 def unicode_transcode(
-    input: Any, input_encoding: str, output_encoding: str, errors: str = "replace", **ignored: Any
+    input: Any,
+    input_encoding: str,
+    output_encoding: str,
+    errors: str = "replace",
+    replacement_char: int = REPLACEMENT,
+    replace_control_characters: bool = False,
+    name: str | None = None,
 ) -> Any:
     """`tf.strings.unicode_transcode`."""
-    return _mapped(lambda x: x.decode(input_encoding, errors).encode(output_encoding), input)
+    options = (input_encoding, errors, replacement_char, replace_control_characters)
+    return _mapped(lambda x: "".join(characters(x, *options)).encode(output_encoding), input)
 
 
 # -- numbers ----------------------------------------------------------------------------------------------------------
@@ -375,28 +383,29 @@ def bytes_split(input: Any, name: str | None = None) -> Any:
     return _in_rows(lambda x: [x[i : i + 1] for i in range(len(x))], input)
 
 
-def _characters(x: bytes, encoding: str, errors: str) -> list[str]:
-    return list(x.decode(encoding, errors))
-
-
 @on_strings
-def unicode_split(input: Any, input_encoding: str, errors: str = "replace", **ignored: Any) -> Any:
+def unicode_split(
+    input: Any,
+    input_encoding: str,
+    errors: str = "replace",
+    replacement_char: int = REPLACEMENT,
+    name: str | None = None,
+) -> Any:
     """`tf.strings.unicode_split`: characters."""
-    return _in_rows(lambda x: [c.encode(input_encoding) for c in _characters(x, input_encoding, errors)], input)
+    options = (input_encoding, errors, replacement_char)
+    return _in_rows(lambda x: [c.encode(input_encoding) for c in characters(x, *options)], input)
 
 
 @on_strings
-def unicode_split_with_offsets(input: Any, input_encoding: str, errors: str = "replace", **ignored: Any) -> Any:
+def unicode_split_with_offsets(
+    input: Any, input_encoding: str, errors: str = "replace", *args: Any, **named: Any
+) -> Any:
     """`tf.strings.unicode_split_with_offsets`: characters, and the byte at which each begins."""
-    return unicode_split(input, input_encoding, errors), _offsets(input, input_encoding, errors)
+    return unicode_split(input, input_encoding, errors, *args, **named), _offsets(input, input_encoding, errors)
 
 
 def _offsets(input: Any, encoding: str, errors: str) -> Any:
-    def offsets(x: bytes) -> list[int]:
-        sizes = [len(c.encode(encoding)) for c in _characters(x, encoding, errors)]
-        return [0, *itertools.accumulate(sizes)][: len(sizes)]
-
-    return _in_rows(offsets, input, _numbers("int64"))
+    return _in_rows(lambda x: [start for start, _ in decoded(x, encoding, errors)], input, _numbers("int64"))
 
 
 def _numbers(dtype: str) -> Callable[[list[Any]], Any]:
@@ -404,18 +413,34 @@ def _numbers(dtype: str) -> Callable[[list[Any]], Any]:
 
 
 @on_strings
-def unicode_decode(input: Any, input_encoding: str, errors: str = "replace", **ignored: Any) -> Any:
+def unicode_decode(
+    input: Any,
+    input_encoding: str,
+    errors: str = "replace",
+    replacement_char: int = REPLACEMENT,
+    replace_control_characters: bool = False,
+    name: str | None = None,
+) -> Any:
     """`tf.strings.unicode_decode`: the characters' code points."""
-    return _in_rows(lambda x: [ord(c) for c in _characters(x, input_encoding, errors)], input, _numbers("int32"))
+    options = (input_encoding, errors, replacement_char, replace_control_characters)
+    return _in_rows(lambda x: list(map(ord, characters(x, *options))), input, _numbers("int32"))
 
 
 @on_strings
-def unicode_decode_with_offsets(input: Any, input_encoding: str, errors: str = "replace", **ignored: Any) -> Any:
+def unicode_decode_with_offsets(
+    input: Any, input_encoding: str, errors: str = "replace", *args: Any, **named: Any
+) -> Any:
     """`tf.strings.unicode_decode_with_offsets`."""
-    return unicode_decode(input, input_encoding, errors), _offsets(input, input_encoding, errors)
+    return unicode_decode(input, input_encoding, errors, *args, **named), _offsets(input, input_encoding, errors)
 
 
-def unicode_encode(input: Any, output_encoding: str, errors: str = "replace", name: str | None = None) -> Any:
+def unicode_encode(
+    input: Any,
+    output_encoding: str,
+    errors: str = "replace",
+    replacement_char: int = REPLACEMENT,
+    name: str | None = None,
+) -> Any:
     """`tf.strings.unicode_encode`: strings of code points along the last axis.
 
     >>> unicode_encode([104, 105], "UTF-8").numpy()
@@ -423,12 +448,12 @@ def unicode_encode(input: Any, output_encoding: str, errors: str = "replace", na
     """
     if isinstance(input, RaggedTensor):
         if isinstance(input.values, RaggedTensor):
-            return input.with_values(unicode_encode(input.values, output_encoding, errors))
+            return input.with_values(unicode_encode(input.values, output_encoding, errors, replacement_char))
         rows, shape = input.to_list(), (len(input),)
     else:
         array = np.asarray(ops.convert_to_tensor(input))
         rows, shape = array.reshape(-1, array.shape[-1]).tolist(), array.shape[:-1]
-    encoded = ["".join(map(chr, row)).encode(output_encoding, errors) for row in rows]
+    encoded = [text_of_points(row, errors, replacement_char).encode(output_encoding) for row in rows]
     return text_of(encoded, shape)
 
 

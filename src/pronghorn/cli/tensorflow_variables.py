@@ -156,6 +156,14 @@ class Variable(pronghorn.Variable):
                 return self
         return super().assign(value)
 
+    def assign_add(self, delta: Any, *ignored: Any, **ignored_too: Any) -> Self:
+        """Add to the value."""
+        return super().assign_add(delta)
+
+    def assign_sub(self, delta: Any, *ignored: Any, **ignored_too: Any) -> Self:
+        """Subtract from the value."""
+        return super().assign_sub(delta)
+
     def __repr__(self) -> str:
         shape = tuple(self.shape) if self._described is None else shown_shape(self._described)
         value = f", numpy={shown_value(self.value)}" if is_plain_code() else ""

@@ -311,3 +311,21 @@ def test_a_number_of_elements_that_is_asserted():
     for count, expected, message in ((3, 4, "4 .* and there are 3"), (3, 2, "2 .* are more"), (0, 1, "there are 0")):
         with pytest.raises(errors.FailedPreconditionError, match=message):
             list(data.Dataset.range(count).apply(asserted(expected)))
+
+
+def test_modules_say_what_is_not_trained_and_name_what_their_methods_make():
+    class Layer(tf.Module):
+        def __init__(self):
+            super().__init__(name="mine")
+            self.w, self.b = tf.Variable([1.0, 2.0]), tf.Variable(0.0, trainable=False)
+
+        @tf.Module.with_name_scope
+        def __call__(self, x, *, twice=False):
+            """Compute."""
+            return self.w * x * (2 if twice else 1) + self.b
+
+    layer = Layer()
+    assert layer(2.0, twice=True).numpy().tolist() == [4.0, 8.0] and Layer.__call__.__doc__ == "Compute."
+    assert len(layer.non_trainable_variables) == 1 and layer.non_trainable_variables[0] is layer.b
+    layer.w.assign_add(delta=[1.0, 1.0], name="sum", read_value=False)
+    assert layer.w.assign_sub([0.0, 3.0]).numpy().tolist() == [2.0, 0.0]
