@@ -103,6 +103,7 @@ add(
     "Conv1D",
     {"filters": 4, "kernel_size": 2},
     {"filters": 4, "kernel_size": 3, "padding": "causal", "dilation_rate": 2},
+    {"filters": 4, "kernel_size": 2, "padding": "causal", "data_format": "channels_first"},
     inputs=[(2, 7, 3)],
 )
 add("Conv1D", {"filters": 6, "kernel_size": 3, "groups": 3, "padding": "same", "strides": 2}, inputs=[(2, 8, 3)])

@@ -309,6 +309,20 @@ def comparable(*extents: Extent) -> bool:
     return all(isinstance(n, int) or (ACTIVE.decider is not None and ACTIVE.decider.covers(n)) for n in extents)
 
 
+def equal_extents(first: Extent, second: Extent) -> bool:
+    """Whether two extents are equal.
+
+    Raises:
+        ExtentsMayDiffer: if that is not known yet.
+    """
+    if identical(first, second):
+        return True
+    difference = first - second
+    if isinstance(difference, Dim) and (ACTIVE.decider is None or not ACTIVE.decider.covers(difference)):
+        raise ExtentsMayDiffer(first, second)
+    return first == second
+
+
 def _extent(x: Any) -> Extent | None:
     """``x`` as an extent; None if it is none."""
     if isinstance(x, (int, Dim)):

@@ -11,7 +11,7 @@ import numpy as np
 
 from pronghorn.graph import dlpack, dtypes
 from pronghorn.graph.active import active_tapes, current_trace, state
-from pronghorn.graph.dim import Shape
+from pronghorn.graph.dim import Shape, equal_extents
 from pronghorn.graph.foreign import without_framework
 from pronghorn.graph.operators import Operators
 from pronghorn.graph.tensor import Tensor, as_tensor
@@ -220,11 +220,12 @@ class GraphVariable(Operators):
 
         Raises:
             ValueError: if the shape differs.
+            ExtentsMayDiffer: if that is not known yet.
         """
         if not isinstance(value, Tensor) and state.foreign is None:
             value = without_framework(value)
         tensor = as_tensor(value)
-        if tuple(tensor.shape) != self.shape:
+        if tensor.ndim != len(self.shape) or not all(map(equal_extents, tensor.shape, self.shape)):
             raise ValueError(
                 f"Variable {self._path!r} has shape {self.shape}; a value of shape {tuple(tensor.shape)} cannot be "
                 "assigned to it."

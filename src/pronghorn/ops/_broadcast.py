@@ -15,7 +15,7 @@ from pronghorn import config
 from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.active import state
-from pronghorn.graph.dim import ACTIVE, Dim, Extent, ExtentsMayDiffer, Shape, identical
+from pronghorn.graph.dim import Dim, Extent, Shape, equal_extents, identical
 from pronghorn.graph.foreign import without_framework
 from pronghorn.graph.tensor import Tensor
 
@@ -160,20 +160,6 @@ def cast(x: Any, dtype: str) -> Tensor:
 
 class BadIndex(IndexError, ValueError):
     """An index that does not fit the array: an IndexError as in NumPy, and a ValueError as in Keras."""
-
-
-def equal_extents(first: Extent, second: Extent) -> bool:
-    """Whether two extents are equal.
-
-    Raises:
-        ExtentsMayDiffer: if that is not known yet.
-    """
-    if identical(first, second):
-        return True
-    difference = first - second
-    if isinstance(difference, Dim) and (ACTIVE.decider is None or not ACTIVE.decider.covers(difference)):
-        raise ExtentsMayDiffer(first, second)
-    return first == second
 
 
 def _is_complex(x: Any) -> bool:

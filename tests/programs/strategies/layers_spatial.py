@@ -61,8 +61,6 @@ def conv(d: Draw, name: str) -> Sample:
     if groups > 1:
         kwargs["groups"] = groups
     x = spatial(d, sizes, groups * d.int(1, 2), kwargs)
-    if kwargs["padding"] == "causal" and kwargs.get("data_format") == "channels_first":
-        kwargs["padding"] = "same"  # Keras does not take the two together
     return Sample(name, kwargs | activity(d, x), [x])
 
 

@@ -9,7 +9,7 @@ from pronghorn.backends.interpreter import bind_extents
 from pronghorn.backends.numpy import run
 from pronghorn.graph import primitives as P
 from pronghorn.graph.active import TraceError, current_trace, eager, scope
-from pronghorn.graph.dim import Dim
+from pronghorn.graph.dim import Dim, ExtentsMayDiffer
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.trace import abstract_eval, inline, trace, trace_body
@@ -34,6 +34,16 @@ def test_variables_become_inputs_and_outputs():
     y, new = run(traced.graph, [np.ones(3, "float32"), np.float32([1, 2, 3]), np.float32(5)])
     assert (y.tolist(), new) == ([1, 2, 3], 7)
     assert count.numpy() == 0  # tracing changes nothing
+
+
+def test_an_extent_that_an_assignment_needs_is_asked_for():
+    kept, unknown = Variable(np.zeros((2, 3), "float32"), name="kept"), Dim.symbol("batch")
+    with pytest.raises(ExtentsMayDiffer) as question:
+        abstract_eval(lambda x: [kept.assign(x).value], Aval((unknown, 3), "float32"))
+    assert question.value.extents == (unknown, 2)
+    for shape in ((2,), (4, 3), (3, unknown)):
+        with pytest.raises((ValueError, ExtentsMayDiffer)):
+            abstract_eval(lambda x: [kept.assign(x).value], Aval(shape, "float32"))
 
 
 def test_no_garbage_is_collected_meanwhile():

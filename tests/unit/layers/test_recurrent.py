@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pronghorn import Input, Sequential, layers, ops
+from pronghorn import Input, Model, Sequential, layers, ops
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.trace import trace
 
@@ -86,6 +86,19 @@ def test_stateful_layers_work_while_traced():
     layer.build((2, 3, 2))
     traced = trace(lambda x: [layer(x)], [Aval((2, 3, 2), "float32")])
     assert [v.name for v in traced.updated] == ["rnn_state"]
+
+
+def test_stateful_layers_train_from_states_that_a_model_computes():
+    inputs = Input(batch_shape=(2, 3, 2))
+    layer = layers.GRU(2, stateful=True)
+    model = Model(inputs, layer(inputs, initial_state=layers.Dense(2)(inputs[:, 0])))
+    model.compile("sgd", "mse")
+    y = np.zeros((4, 2), "float32")
+    x = np.concatenate([X, X[::-1]])
+    model.fit(x, y, batch_size=2, shuffle=False, verbose=0)
+    assert np.isfinite(model.evaluate(x, y, batch_size=2, verbose=0))
+    last = model.predict(x, batch_size=2, verbose=0)[2:]
+    np.testing.assert_allclose(layer.states[0].numpy(), last, rtol=1e-6)
 
 
 def test_the_loop_is_one_node_however_long():

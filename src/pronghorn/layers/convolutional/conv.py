@@ -36,13 +36,10 @@ class BaseConv(LoraKernel, Convolution):
 
     def __init__(self, rank: int, lora_rank: int | None = None, lora_alpha: float | None = None, **given: Any) -> None:
         super().__init__(rank, **given)
-        name = type(self).__name__
-        if self.padding == "causal" and self.data_format != "channels_last":
-            raise ValueError(f"{name}: padding='causal' needs data_format='channels_last'.")
         if self.filters % self.groups:
             raise ValueError(
-                f"{name}: filters={self.filters} cannot be split into groups={self.groups} of one size; make it a "
-                f"multiple of {self.groups}."
+                f"{type(self).__name__}: filters={self.filters} cannot be split into groups={self.groups} of one size; "
+                f"make it a multiple of {self.groups}."
             )
         self.lora_rank = lora_rank
         self.lora_alpha = lora_alpha if lora_alpha is not None else lora_rank
