@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from pronghorn.cli import tensorflow_backend, tensorflow_backend_nn
+from pronghorn.cli.tensorflow_calls import called_as_there
 
 _SHORT = {
     "mae": "mean_absolute_error",
@@ -79,7 +80,10 @@ class _WithOlderNames(ModuleType):
         if name in self._table:
             where, _, attribute = self._table[name].partition(":")
             found = importlib.import_module(where)
-            return getattr(found, attribute) if attribute else found
+            if not attribute:
+                return found
+            value = getattr(found, attribute)
+            return called_as_there(value) if where == "pronghorn.ops" else value
         return getattr(self._inner, name)
 
     def __reduce__(self) -> Any:

@@ -12,14 +12,16 @@ import numpy as np
 
 from pronghorn import activations, ops, random
 from pronghorn.backend import floatx
+from pronghorn.cli import tensorflow_math
+from pronghorn.cli.tensorflow_shapes import shape as shape
 from pronghorn.variables import Variable
 
 #: Those that are ops; another name after a colon.
 OPS = (
-    "abs all any arange cast clip cos dot equal exp greater greater_equal less less_equal log map_fn:map max maximum "
-    "mean min minimum ndim not_equal one_hot "
-    "permute_dimensions:transpose pow:power prod repeat_elements:repeat reshape round shape sign sin squeeze stack std "
-    "stop_gradient sum tile transpose var binary_crossentropy categorical_crossentropy sparse_categorical_crossentropy "
+    "abs all any arange cast cos dot equal exp greater greater_equal less less_equal log map_fn:map max maximum "
+    "min minimum ndim not_equal one_hot "
+    "permute_dimensions:transpose pow:power prod repeat_elements:repeat reshape round sign sin squeeze stack std "
+    "stop_gradient sum tile transpose var binary_crossentropy categorical_crossentropy "
     "ones_like zeros_like eval:convert_to_numpy get_value:convert_to_numpy"
 )
 
@@ -38,6 +40,13 @@ def batch_flatten(x: Any) -> Any:
 
 def cast_to_floatx(x: Any) -> Any:
     return np.asarray(x, dtype=floatx()) if isinstance(x, np.ndarray) else ops.cast(x, floatx())
+
+
+def clip(x: Any, min_value: Any, max_value: Any) -> Any:
+    """As TensorFlow's: the least value counts where it is the greater of the two."""
+    if isinstance(min_value, int | float) and isinstance(max_value, int | float):
+        max_value = max(min_value, max_value)
+    return ops.clip(x, min_value, max_value)
 
 
 def concatenate(tensors: Any, axis: int = -1) -> Any:
@@ -93,6 +102,12 @@ def l2_normalize(x: Any, axis: int | None = None) -> Any:
     return ops.normalize(x, axis=axis, order=2)
 
 
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """As TensorFlow's: of integers an integer, of booleans a share."""
+    x = ops.convert_to_tensor(x)
+    return tensorflow_math.reduce_mean(ops.cast(x, floatx()) if x.dtype == "bool" else x, axis=axis, keepdims=keepdims)
+
+
 def ones(shape: Any, dtype: Any = None, name: str | None = None) -> Any:
     return ops.ones(shape, dtype=dtype or floatx())
 
@@ -129,6 +144,19 @@ def set_value(x: Variable, value: Any) -> None:
     x.assign(value)
 
 
+def sparse_categorical_crossentropy(
+    target: Any, output: Any, from_logits: bool = False, axis: int = -1, ignore_class: int | None = None
+) -> Any:
+    """As the op, 0 where the target is the class that is ignored."""
+    if ignore_class is None:
+        return ops.sparse_categorical_crossentropy(target, output, from_logits=from_logits, axis=axis)
+    target = ops.convert_to_tensor(target)
+    counts = ops.not_equal(target, ignore_class)
+    kept = ops.where(counts, target, ops.zeros_like(target))
+    found = ops.sparse_categorical_crossentropy(kept, output, from_logits=from_logits, axis=axis)
+    return ops.where(ops.reshape(counts, ops.shape(found)), found, ops.zeros_like(found))
+
+
 def sqrt(x: Any) -> Any:
     return ops.sqrt(ops.maximum(x, 0.0))
 
@@ -141,7 +169,7 @@ def switch(condition: Any, then_expression: Any, else_expression: Any) -> Any:
     if callable(then_expression):
         return ops.cond(condition, then_expression, else_expression)
     condition = ops.cast(condition, "bool")
-    while len(condition.shape) < len(then_expression.shape):
+    while len(condition.shape) > 1 and len(condition.shape) < len(then_expression.shape):
         condition = ops.expand_dims(condition, -1)
     return ops.where(condition, then_expression, else_expression)
 
@@ -166,8 +194,12 @@ def zeros(shape: Any, dtype: Any = None, name: str | None = None) -> Any:
     return ops.zeros(shape, dtype=dtype or floatx())
 
 
+def hard_sigmoid(x: Any) -> Any:
+    """As TensorFlow's: a fifth of `x` and a half, where the activation takes a sixth."""
+    return ops.clip(ops.add(ops.multiply(x, 0.2), 0.5), 0.0, 1.0)
+
+
 #: Those that are activations.
-hard_sigmoid: Callable[..., Any] = activations.hard_sigmoid
 sigmoid: Callable[..., Any] = activations.sigmoid
 softmax: Callable[..., Any] = activations.softmax
 softplus: Callable[..., Any] = activations.softplus

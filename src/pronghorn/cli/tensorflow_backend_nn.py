@@ -10,7 +10,6 @@ import numpy as np
 from pronghorn import config, losses, ops, random, tree
 from pronghorn.cli import tensorflow_arrays as arrays  # modules: what is a function here is one of the backend's
 from pronghorn.cli import tensorflow_gradients, tensorflow_sparse
-from pronghorn.cli.tensorflow_backend import switch
 from pronghorn.variables import Variable
 
 
@@ -148,6 +147,13 @@ def batch_normalization(
 
 
 # -- recurrence -------------------------------------------------------------------------------------------------------
+def _by_row(marked: Any, new: Any, old: Any) -> Any:
+    """Rows of one array where they are marked, and of another elsewhere."""
+    while len(marked.shape) < len(new.shape):
+        marked = ops.expand_dims(marked, -1)
+    return ops.where(ops.cast(marked, "bool"), new, old)
+
+
 def rnn(
     step_function: Callable[..., Any],
     inputs: Any,
@@ -189,8 +195,8 @@ def rnn(
         fresh, after = step_function(value, [*before, *beside])
         if marked is not None:
             shown = ops.zeros_like(fresh) if zero_output_for_mask else output
-            fresh, output = switch(marked, fresh, shown), switch(marked, fresh, output)
-            after = [switch(marked, new, old) for new, old in zip(after, before)]
+            fresh, output = _by_row(marked, fresh, shown), _by_row(marked, fresh, output)
+            after = [_by_row(marked, new, old) for new, old in zip(after, before)]
         else:
             output = fresh
         return (list(after), output), fresh

@@ -12,6 +12,14 @@ _OF_FUNCTIONS = {
     "arctan2": {"y": "x1", "x": "x2"},
     "einsum": {"equation": "subscripts"},
     "gammainc": {"a": "x1", "x": "x2"},
+    "map": {"fn": "f", "elems": "xs"},
+    "one_hot": {"indices": "x"},
+    "power": {"a": "x2"},
+    "repeat": {"rep": "repeats"},
+    "reshape": {"shape": "newshape"},
+    "stop_gradient": {"variables": "variable"},
+    "tile": {"n": "repeats"},
+    "transpose": {"pattern": "axes"},
     "vectorized_map": {"fn": "function", "elems": "elements"},
 }
 _OF_ARGUMENTS = {
@@ -36,6 +44,7 @@ def _names(op: Callable[..., Any]) -> dict[str, str]:
     return theirs | _OF_FUNCTIONS.get(op.__name__, {})
 
 
+@functools.cache
 def called_as_there(op: Callable[..., Any]) -> Callable[..., Any]:
     """An op that takes TensorFlow's names of its arguments, too; the names given to nodes (`name=`) are ignored.
 

@@ -81,7 +81,7 @@ _HANDLERS: dict[str, Callable[..., Any]] = {
     "identity": lambda input, name=None: as_text(input),
     "not_equal": _compared(False),
     "pad": _pad,
-    "rank": lambda input, name=None: as_text(input).ndim,
+    "rank": lambda input, name=None: Extent(as_text(input).ndim),
     "repeat": lambda input, repeats, axis=None, name=None: as_text(np.repeat(as_text(input), repeats, axis)),
     "reshape": _shaped(lambda x, shape: np.reshape(x, tuple(map(int, np.atleast_1d(shape)))), "tensor"),
     "reverse": _shaped(lambda x, axis: np.flip(x, tuple(np.atleast_1d(axis))), "tensor"),

@@ -329,3 +329,33 @@ def test_modules_say_what_is_not_trained_and_name_what_their_methods_make():
     assert len(layer.non_trainable_variables) == 1 and layer.non_trainable_variables[0] is layer.b
     layer.w.assign_add(delta=[1.0, 1.0], name="sum", read_value=False)
     assert layer.w.assign_sub([0.0, 3.0]).numpy().tolist() == [2.0, 0.0]
+
+
+def test_functions_of_keras_backend_mean_what_they_meant():
+    backend = older_names.module("backend")
+    same(backend.hard_sigmoid(np.array([-3.0, -1.0, 0.0, 1.0, 3.0], "float32")), [0.0, 0.3, 0.5, 0.7, 1.0])
+    assert int(backend.mean(np.array([1, 2, 6]))) == 3 and int(backend.mean(np.array([1, 2]))) == 1
+    same(backend.mean(np.array([True, False])), 0.5)
+    same(backend.clip([1.0, 5.0], min_value=3.0, max_value=2.0), [3.0, 3.0])
+    same(backend.switch(np.array([True, False]), np.ones((2, 2)), np.zeros((2, 2))), [[1, 0], [1, 0]])
+    same(backend.switch(np.array([[True], [False]]), np.ones((2, 2)), np.zeros((2, 2))), [[1, 1], [0, 0]])
+    found = backend.sparse_categorical_crossentropy([1, -1], np.array([[0.2, 0.8], [0.5, 0.5]]), ignore_class=-1)
+    same(found, [-np.log(0.8), 0.0])
+    assert (backend.shape(np.ones((2, 3))) * 2).numpy().tolist() == [4, 6]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "expected"),
+    [
+        ("dot", {"x": [[1.0]], "y": [[2.0]]}, [[2.0]]),
+        ("map_fn", {"fn": lambda x: x * 2, "elems": np.array([1.0, 2.0]), "name": "twice"}, [2.0, 4.0]),
+        ("one_hot", {"indices": [1], "num_classes": 3}, [[0.0, 1.0, 0.0]]),
+        ("permute_dimensions", {"x": [[1, 2]], "pattern": (1, 0)}, [[1], [2]]),
+        ("pow", {"x": 2.0, "a": 3.0}, 8.0),
+        ("repeat_elements", {"x": [[1, 2]], "rep": 2, "axis": 1}, [[1, 1, 2, 2]]),
+        ("reshape", {"x": [1, 2], "shape": (2, 1)}, [[1], [2]]),
+        ("tile", {"x": [1, 2], "n": 2}, [1, 2, 1, 2]),
+    ],
+)
+def test_functions_of_keras_backend_by_their_names_of_arguments(name, arguments, expected):
+    same(getattr(older_names.module("backend"), name)(**arguments), expected)
