@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.backends.numpy.random import MULTIPLIERS, ROUNDS, WEYL
+from pronghorn.backends.numpy.random import MULTIPLIERS, ROUNDS, WEYL, WORDS
 from pronghorn.backends.numpy.reduction import greatest, least
 from pronghorn.backends.substitution import substituted
 from pronghorn.graph import dtypes
@@ -215,11 +215,13 @@ class Formulas:
 
     # -- random -----------------------------------------------------------------------------------------------------
     def random_bits(self, key: Any, *, shape: Ints) -> Any:
-        """Philox-4x32-10 in 64-bit integers: element ``i`` is the first word of the block with counter ``i``.
+        """Philox-4x32-10 in 64-bit integers: element ``i`` is word ``i % 4`` of the block with counter ``i // 4``.
 
         Words are int64 between 0 and 2**32. A product wraps around, but shifted and masked its words are right.
         """
-        size = (math.prod(shape),)
+        count = math.prod(shape)
+        blocks = (count + WORDS - 1) // WORDS
+        size = (blocks,)
 
         def number(n: int) -> Any:
             return self.full(size, n, "int64")
@@ -242,7 +244,9 @@ class Formulas:
             c0, c1 = self.xor(self.xor(high(p1), c1), k0), low(p1)
             c2, c3 = self.xor(self.xor(high(p0), c3), k1), low(p0)
             k0, k1 = low(self.add(k0, number(WEYL[0]))), low(self.add(k1, number(WEYL[1])))
-        return self.reshape(self.cast(c0, dtype="uint32"), shape=shape)
+        words = [self.reshape(self.cast(c, dtype="uint32"), shape=(blocks, 1)) for c in (c0, c1, c2, c3)]
+        all_words = self.reshape(self.concatenate(*words, axis=1), shape=(WORDS * blocks,))
+        return self.reshape(self.slice(all_words, start=(0,), limit=(count,), stride=(1,)), shape=shape)
 
     # -- windows ----------------------------------------------------------------------------------------------------
     def _taps(self, x: Any, kernel: Ints, out: Ints, strides: Ints, dilation: Ints) -> Iterator[tuple[Ints, Any]]:

@@ -1,6 +1,6 @@
-"""Random bits: Philox-4x32-10 (Salmon et al. 2011, doi 10.1145/2063384.2063405), one block an element.
+"""Random bits: Philox-4x32-10 (Salmon et al. 2011, doi 10.1145/2063384.2063405), four elements a block.
 
-As in the NumPy backend, the element with index i is the first word of the block whose 128-bit counter is i, so that any
+As in the NumPy backend, the element with index i is word i % 4 of the block whose 128-bit counter is i // 4, so that any
 part of an array can be made by itself, by any thread.
 """
 
@@ -17,6 +17,7 @@ _WEYL = (0x9E3779B9, 0xBB67AE85)
 _ROUNDS = 10
 _FIRST, _LAST = 1, 2  # rounds outside of the loop
 _LOW = 0xFFFFFFFF
+_WORDS = 4  # of a block
 
 
 def emit_random_bits(fb: FunctionBuilder, key0: Operand, key1: Operand, index: Operand, lanes: int = 1) -> str:
@@ -32,13 +33,50 @@ def emit_random_bits(fb: FunctionBuilder, key0: Operand, key1: Operand, index: O
     Returns:
         ``<lanes x i32>``, or an i32 for one lane.
     """
-    wide = vec("i64", lanes)
-    first = fb.splat(index, "i64", lanes) if not isinstance(index, int) else literal(index, wide)
-    counter = first if lanes == 1 else fb.op("add", wide, first, fb.lane_ids("i64", lanes))
+    block, word = fb.div(index, _WORDS), fb.rem(index, _WORDS)
+    if lanes == 1:
+        return _word_of(fb, _blocks(fb, block, (key0, key1), 1), word)
+    # Where the first element is not the first of its block, the last ones are in the next vector of whole blocks.
+    blocks = -(-lanes // _WORDS)
+    room = fb.alloca("i32", 2 * blocks * _WORDS, align=64)
+    with fb.loop(0, fb.ceil_div(fb.add(word, lanes), blocks * _WORDS)) as number:
+        words = _blocks(fb, fb.add(block, fb.mul(number, blocks)), (key0, key1), blocks)
+        _store_in_order(fb, words, fb.gep("i32", room, fb.mul(number, blocks * _WORDS)), blocks)
+    return fb.load(vec("i32", lanes), fb.gep("i32", room, word), align=4)
+
+
+def _blocks(fb: FunctionBuilder, first: Operand, key: Sequence[Operand], count: int) -> tuple[str, str, str, str]:
+    """The words of ``count`` blocks from the one whose counter is ``first``, an i64."""
+    wide = vec("i64", count)
+    counter = fb.splat(first, "i64", count) if not isinstance(first, int) else literal(first, wide)
+    if count > 1:
+        counter = fb.op("add", wide, counter, fb.lane_ids("i64", count))
     high = fb.op("lshr", wide, counter, literal(32, wide))
     zero = literal(0, wide)
-    word = emit_philox(fb, (counter, high, zero, zero), (key0, key1), lanes)[0]
-    return fb.cast("trunc", word, wide, vec("i32", lanes))
+    return emit_philox(fb, (counter, high, zero, zero), key, count)
+
+
+def _word_of(fb: FunctionBuilder, words: Sequence[str], number: Operand) -> str:
+    """One word of a block, an i32."""
+    found = words[0]
+    for other in range(1, _WORDS):
+        found = fb.select(fb.cmp("eq", "i64", number, other), "i64", words[other], found)
+    return fb.cast("trunc", found, "i64", "i32")
+
+
+def _store_in_order(fb: FunctionBuilder, words: Sequence[str], pointer: str, count: int) -> None:
+    """Stores the words of blocks, those of a block one after the other."""
+    wide, twice = vec("i64", count), vec("i64", 2 * count)
+    pairs = []
+    for low, high in (words[:2], words[2:]):
+        low, high = fb.op("and", wide, low, literal(_LOW, wide)), fb.op("shl", wide, high, literal(32, wide))
+        pairs.append(fb.op("or", wide, low, high))
+    if count == 1:
+        for number, pair in enumerate(pairs):
+            fb.store("i64", pair, fb.gep("i64", pointer, number))
+    else:
+        order = [lane + count * which for lane in range(count) for which in (0, 1)]
+        fb.store(twice, fb.shuffle(wide, *pairs, order), pointer, align=4 * _WORDS)
 
 
 def emit_philox(

@@ -32,7 +32,8 @@ AHEAD_STEPS = 16  # packing ahead of a loop of few rows pays from here on: it ta
 MULTIPLY_ADDS = 2  # of whole vectors that a core does in a cycle
 
 # -- what is computed where it is used, and what is stored
-STEP_CYCLES, EXPENSIVE_CYCLES, RANDOM_CYCLES = 1, 12, 60  # of one element of a primitive, in additions
+STEP_CYCLES, EXPENSIVE_CYCLES, RANDOM_CYCLES = 1, 12, 20  # of one element of a primitive, in additions
+RANDOM_CODE = 60  # what random bits take of a kernel's code, in additions: a block's rounds, for four elements
 REUSED_CYCLES = 8  # what several users would each compute is stored from here on
 FAR_CYCLES = 40  # of writing a number beyond the caches and reading it again
 MOST_CYCLES = 400  # of one element: longer expressions are cut, for their code

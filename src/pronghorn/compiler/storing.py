@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pronghorn.compiler.contractions import covers, parts_of, strided_view
-from pronghorn.compiler.costs import DEEPEST, MOST_CYCLES, MOST_READ, MOVES, REUSED_CYCLES, cost_of
+from pronghorn.compiler.costs import DEEPEST, MOST_CYCLES, MOST_READ, MOVES, RANDOM_CODE, REUSED_CYCLES, cost_of
 from pronghorn.compiler.derivatives import derivatives_to_keep
 from pronghorn.compiler.expr import Apply, Bits, Expr, Index, LoopVar, Quotient, Remainder
 from pronghorn.compiler.lowering import CONTRACTIONS, REDUCTIONS, is_virtual
@@ -83,7 +83,7 @@ def _cut_deep(graph: Graph, stored: set[Value]) -> None:
 def code_of(expr: Expr) -> int:
     """About how much code an expression takes besides its operands', in additions."""
     if isinstance(expr, Bits):
-        return cost_of("random_bits")
+        return RANDOM_CODE
     return cost_of(expr.name) if isinstance(expr, Apply) else 1
 
 

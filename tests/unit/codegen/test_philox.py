@@ -1,4 +1,4 @@
-"""Philox: the published known answers, and the NumPy backend's bits for any alignment of the index."""
+"""Philox: the published known answers, and the NumPy backend's bits wherever in a block a vector begins."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_known_answers(kernel, counter, key, words) -> None:
 
 
 @pytest.mark.parametrize("target, lanes", [("native", 1), ("native", 16), ("native", 5), ("sse2", 4), ("avx2", 8)])
-def test_elements_are_numbered_by_the_counter(kernel, target: str, lanes: int) -> None:
+def test_elements_are_words_of_numbered_blocks(kernel, target: str, lanes: int) -> None:
     module = ModuleBuilder()
     fb = start_kernel(module, "k")
     out, key = base_pointer(fb, 0), base_pointer(fb, 1)
@@ -49,7 +49,7 @@ def test_elements_are_numbered_by_the_counter(kernel, target: str, lanes: int) -
     key_array = np.array([0xDEADBEEF, 0xFFFFFF01], np.uint32)
     want = IMPLEMENTATIONS["random_bits"](key_array, shape=(400,))
     run = kernel(module, target)
-    for begin in (0, 3):
+    for begin in range(4):
         got = np.zeros(400, np.uint32)
         # one call a range: ``run`` would start at 0
         run.between([got, key_array], begin, begin + 320)
@@ -59,7 +59,7 @@ def test_elements_are_numbered_by_the_counter(kernel, target: str, lanes: int) -
 def test_counters_above_32_bits(kernel) -> None:
     module = ModuleBuilder()
     fb = start_kernel(module, "k")
-    first = 2**32 - 3
+    first = 4 * 2**32 - 3  # from the last block whose number has 32 bits to the next
     fb.store("<8 x i32>", emit_random_bits(fb, "7", "9", first, 8), base_pointer(fb, 0))
     for lane in range(8):
         one = emit_random_bits(fb, "7", "9", first + lane, 1)
@@ -69,3 +69,9 @@ def test_counters_above_32_bits(kernel) -> None:
     kernel(module)([vector, scalars], [], 1)
     np.testing.assert_array_equal(vector, scalars)
     assert len(set(vector.tolist())) == 8
+
+
+def test_all_words_of_a_block_are_elements() -> None:
+    _, key, words = KNOWN[0]  # of the block whose counter is 0
+    drawn = IMPLEMENTATIONS["random_bits"](np.array(key, np.uint32), shape=(2, 3))
+    assert tuple(drawn.ravel()[:4].tolist()) == words

@@ -16,7 +16,7 @@ from pronghorn.backends import interpreter
 from pronghorn.backends.complex_order import also_of_complex_numbers
 from pronghorn.backends.formulas import Formulas, greatest, least
 from pronghorn.backends.interpreter import Bound, empty_results, is_region
-from pronghorn.backends.numpy.random import MULTIPLIERS, ROUNDS, WEYL
+from pronghorn.backends.numpy.random import MULTIPLIERS, ROUNDS, WEYL, WORDS
 from pronghorn.graph import dtypes
 from pronghorn.graph.ir import Graph
 
@@ -306,14 +306,15 @@ def _product(x: Any, factor: int) -> tuple[Any, Any]:
 @_implements
 def random_bits(key: Any, *, shape: Ints) -> Any:
     size = math.prod(shape)
-    c0 = lax.iota(jnp.uint32, size)  # XLA has no arrays of 2**32 elements, so that the counter's other words are 0
-    c1 = c2 = c3 = jnp.zeros(size, jnp.uint32)
+    blocks = (size + WORDS - 1) // WORDS
+    c0 = lax.iota(jnp.uint32, blocks)  # XLA has no arrays of 2**32 elements, so that the counter's other words are 0
+    c1 = c2 = c3 = jnp.zeros(blocks, jnp.uint32)
     k0, k1 = key[0], key[1]
     for _ in range(ROUNDS):
         (h0, l0), (h1, l1) = _product(c0, MULTIPLIERS[0]), _product(c2, MULTIPLIERS[1])
         c0, c1, c2, c3 = h1 ^ c1 ^ k0, l1, h0 ^ c3 ^ k1, l0
         k0, k1 = k0 + np.uint32(WEYL[0]), k1 + np.uint32(WEYL[1])
-    return c0.reshape(shape)
+    return jnp.stack((c0, c1, c2, c3), axis=-1).reshape(WORDS * blocks)[:size].reshape(shape)
 
 
 # -- windows ----------------------------------------------------------------------------------------------------------

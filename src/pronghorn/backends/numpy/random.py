@@ -11,16 +11,19 @@ from pronghorn.backends.numpy.registry import implements
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
 ROUNDS = 10
+WORDS = 4  # of a block
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
 
 @implements("random_bits")
 def random_bits(key: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
-    """Element ``i`` in row-major order is the first word of the block whose 128-bit counter is ``i``."""
-    index = np.arange(math.prod(shape), dtype=np.uint64)
-    words = (index & _LOW, index >> _HALF, np.zeros_like(index), np.zeros_like(index))
-    return philox(words, (int(key[0]), int(key[1])))[0].astype(np.uint32).reshape(shape)
+    """Element ``i`` in row-major order is word ``i % 4`` of the block whose 128-bit counter is ``i // 4``."""
+    count = math.prod(shape)
+    block = np.arange(-(-count // WORDS), dtype=np.uint64)
+    zero = np.zeros_like(block)
+    words = philox((block & _LOW, block >> _HALF, zero, zero), (int(key[0]), int(key[1])))
+    return np.stack(words, axis=-1).astype(np.uint32).ravel()[:count].reshape(shape)
 
 
 def philox(counter: tuple[np.ndarray, ...], key: tuple[int, int]) -> tuple[np.ndarray, ...]:

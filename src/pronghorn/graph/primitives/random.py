@@ -1,5 +1,6 @@
 """The one source of randomness: counter-based bits (Philox-4x32-10, Salmon et al. 2011, doi
-10.1145/2063384.2063405)."""
+10.1145/2063384.2063405), whose blocks of four words are numbered from 0: element ``i``, in row-major order, is word
+``i % 4`` of block ``i // 4``."""
 
 from __future__ import annotations
 
