@@ -141,7 +141,7 @@ def test_a_train_step_of_ones_own():
     plain = table_model()
     model = Mine(plain.input, plain.output)
     model.compile(keras.optimizers.Adam(0.05), "binary_crossentropy")
-    losses = model.fit(TABLE, GREEN, epochs=10, verbose=0).history["my_loss"]
+    losses = model.fit(TABLE, GREEN, epochs=15, verbose=0).history["my_loss"]
     assert losses[-1] < 0.3 < losses[0]
 
 
