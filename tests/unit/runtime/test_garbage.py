@@ -5,6 +5,7 @@ import weakref
 
 import pytest
 
+from pronghorn.runtime import garbage
 from pronghorn.runtime.garbage import collect_meanwhile, uncollected
 
 
@@ -53,6 +54,36 @@ def test_nothing_is_collected_where_collections_are_off():
         with uncollected():
             collect_meanwhile()
         collect_meanwhile()
+        assert dropped() is not None
+    finally:
+        gc.enable()
+
+
+def test_old_cycles_end_when_many_objects_were_made_in_blocks(monkeypatch):
+    """As models that a search builds and drops, each of which was made where collections rested."""
+    monkeypatch.setattr(garbage, "_alive", 4_000)
+    old = _Cycle()
+    dropped = weakref.ref(old)
+    gc.collect()  # it is old now: only looking through all finds that it is dropped
+    del old
+    with uncollected():
+        made = [[] for _ in range(900)]
+    with uncollected():
+        made += [[] for _ in range(900)]
+        collect_meanwhile()
+    with uncollected():
+        assert dropped() is None
+    assert len(made) == 1_800
+
+
+def test_nobody_looks_through_all_where_collections_are_off(monkeypatch):
+    monkeypatch.setattr(garbage, "_alive", 0)
+    monkeypatch.setattr(garbage, "_left", 1_000)
+    dropped = weakref.ref(_Cycle())
+    gc.disable()
+    try:
+        with uncollected():
+            pass
         assert dropped() is not None
     finally:
         gc.enable()
