@@ -60,7 +60,7 @@ SHORT = {
     "transfer_learning": Short(
         [(r"Digits 0 to 6, [\d,]+ images: ([\d.]+)%", 90, 100), (r"with frozen eyes: ([\d.]+)%", 60, 100)],
         epochs=15,
-        steps=20,
+        steps=40,
     ),
     "fine_tuning": Short(
         [(r"Digits 0 to 6: ([\d.]+)%", 60, 100), (r"a new end: ([\d.]+)%", 45, 100), (r"tuned: ([\d.]+)%", 45, 100)],
