@@ -1,7 +1,7 @@
 """Random bits: Philox-4x32-10 (Salmon et al. 2011, doi 10.1145/2063384.2063405), four elements a block.
 
-As in the NumPy backend, the element with index i is word i % 4 of the block whose 128-bit counter is i // 4. So any part
-of an array can be made by itself, by any thread.
+As in the NumPy backend, the element with index i is word i % 4 of the block whose 128-bit counter is i // 4. So any
+part of an array can be made by itself, by any thread.
 """
 
 from __future__ import annotations
