@@ -66,17 +66,20 @@ def _word_of(fb: FunctionBuilder, words: Sequence[str], number: Operand) -> str:
 
 def _store_in_order(fb: FunctionBuilder, words: Sequence[str], pointer: str, count: int) -> None:
     """Stores the words of blocks, those of a block one after the other."""
-    wide, twice = vec("i64", count), vec("i64", 2 * count)
-    pairs = []
-    for low, high in (words[:2], words[2:]):
-        low, high = fb.op("and", wide, low, literal(_LOW, wide)), fb.op("shl", wide, high, literal(32, wide))
-        pairs.append(fb.op("or", wide, low, high))
+    wide = vec("i64", count)
+
+    def pair(low: str, high: str) -> str:
+        return fb.op(
+            "or", wide, fb.op("and", wide, low, literal(_LOW, wide)), fb.op("shl", wide, high, literal(32, wide))
+        )
+
+    first, second = pair(words[0], words[1]), pair(words[2], words[3])
     if count == 1:
-        for number, pair in enumerate(pairs):
-            fb.store("i64", pair, fb.gep("i64", pointer, number))
+        fb.store("i64", first, pointer)
+        fb.store("i64", second, fb.gep("i64", pointer, 1))
     else:
         order = [lane + count * which for lane in range(count) for which in (0, 1)]
-        fb.store(twice, fb.shuffle(wide, *pairs, order), pointer, align=4 * _WORDS)
+        fb.store(vec("i64", 2 * count), fb.shuffle(wide, first, second, order), pointer, align=4 * _WORDS)
 
 
 def emit_philox(
