@@ -424,16 +424,30 @@ class CheckpointManager:
 
 
 # -- Python in the place of a function of TensorFlow ------------------------------------------------------------------
-def py_function(func: Callable[..., Any], inp: Any, Tout: Any, name: str | None = None) -> Any:
-    """`tf.py_function`: what a function of tensors gives, in the types that are said."""
+def py_function(
+    func: Callable[..., Any] | None = None, inp: Any = None, Tout: Any = None, name: str | None = None
+) -> Any:
+    """`tf.py_function`: what a function of tensors gives, in the types that are said; without one, a decorator."""
+    if func is None:
+        return _decorator(py_function, Tout)
     return _typed(func(*[x if isinstance(x, Text) else ops.convert_to_tensor(x) for x in inp]), Tout)
 
 
 def numpy_function(
-    func: Callable[..., Any], inp: Any, Tout: Any, stateful: bool = True, name: str | None = None
+    func: Callable[..., Any] | None = None,
+    inp: Any = None,
+    Tout: Any = None,
+    stateful: bool = True,
+    name: str | None = None,
 ) -> Any:
-    """`tf.numpy_function`: what a function of NumPy arrays gives, in the types that are said."""
+    """`tf.numpy_function`: what one of NumPy arrays gives, in the types that are said; without one, a decorator."""
+    if func is None:
+        return _decorator(numpy_function, Tout)
     return _typed(func(*[as_plain(x) if isinstance(x, np.ndarray) else np.asarray(x) for x in inp]), Tout)
+
+
+def _decorator(run: Callable[..., Any], Tout: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return lambda func: functools.wraps(func)(lambda *inp: run(func, inp, Tout))
 
 
 def _typed(found: Any, dtypes: Any) -> Any:

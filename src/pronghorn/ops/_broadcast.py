@@ -90,7 +90,9 @@ def _array_of(x: Any) -> np.ndarray:
 
 def _has_tensor(nest: Iterable[Any]) -> bool:
     return any(
-        isinstance(x, Tensor) or hasattr(x, "__pronghorn_tensor__") or (isinstance(x, (list, tuple)) and _has_tensor(x))
+        isinstance(x, (Tensor, Dim))
+        or hasattr(x, "__pronghorn_tensor__")
+        or (isinstance(x, (list, tuple)) and _has_tensor(x))
         for x in nest
     )
 

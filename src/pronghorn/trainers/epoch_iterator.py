@@ -70,6 +70,7 @@ class EpochIterator:
         """Have the next epoch begin at the start of the data, where that can be."""
         if self.adapter.restarts:
             self._running = None
+            self.adapter.restart()
 
     def epoch(self) -> Iterator[tuple[int, list[Batch]]]:
         """The steps of an epoch: the number of the first batch of each execution, and its batches.

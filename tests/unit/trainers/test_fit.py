@@ -51,6 +51,16 @@ def test_validation_begins_anew_in_each_epoch(make_model, data):
     assert history.history["val_loss"] == pytest.approx([expected] * 3)
 
 
+@pytest.mark.parametrize("steps", [1, 2, 7])
+def test_validation_begins_anew_in_a_data_set(make_model, data, steps):
+    x, y = data
+    model = make_model(optimizer=pronghorn.optimizers.SGD(0.0))
+    batches = pronghorn.data.Dataset.from_tensor_slices((x, y)).batch(8)
+    history = model.fit(x, y, epochs=3, verbose=0, validation_data=batches, validation_steps=steps)
+    expected = model.evaluate(x[: steps * 8], y[: steps * 8], verbose=0)[0]
+    assert history.history["val_loss"] == pytest.approx([expected] * 3, rel=1e-5)
+
+
 def test_steps_without_a_batch_size_share_the_samples(make_model, data):
     x, y = data  # 50 samples
     model = make_model()

@@ -11,6 +11,8 @@ import numpy as np
 from pronghorn import ops
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import Dim, Extent, Shape, SymbolicDimError, comparable, product
+from pronghorn.graph.held_extents import held_extents
+from pronghorn.graph.ir import Value
 from pronghorn.graph.tensor import Tensor
 from pronghorn.ops import _broadcast as B
 from pronghorn.ops._symbolic import symbolic_aware
@@ -26,6 +28,8 @@ def extents(shape: Any, name: str = "shape") -> tuple[Any, ...]:
     """A shape given as a number, a sequence or an array, as a tuple of extents; -1 and None are kept as -1."""
     if isinstance(shape, (int, np.integer, Dim)):
         return (shape if isinstance(shape, Dim) else int(shape),)
+    if (held := _held(shape)) is not None:
+        return held
     if is_described(shape):
         return tuple(unknown_extent() for _ in builtins.range(int(shape.shape[0])))
     if isinstance(shape, (Tensor, np.ndarray)):
@@ -37,6 +41,8 @@ def extents(shape: Any, name: str = "shape") -> tuple[Any, ...]:
             out.append(n)
         elif n is None:
             out.append(-1)
+        elif (held := _held(n)) is not None:
+            out.extend(held)
         elif is_described(n):
             out.append(unknown_extent())
         elif isinstance(n, (np.integer, Tensor)) or hasattr(n, "__index__"):
@@ -44,6 +50,11 @@ def extents(shape: Any, name: str = "shape") -> tuple[Any, ...]:
         else:
             raise ValueError(f"{name} must be integers, got {n!r} in {shape!r}.")
     return tuple(out)
+
+
+def _held(x: Any) -> Shape | None:
+    """What a traced array is known to hold: extents of other arrays, and what was computed of them."""
+    return held_extents(x.data) if isinstance(x, Tensor) and isinstance(x.data, Value) else None
 
 
 def known_extents(shape: Any, op: str, name: str = "shape") -> tuple[Any, ...]:
@@ -83,7 +94,7 @@ def reshape(x: Any, newshape: Any) -> Tensor:
 
 
 def _has_described(shape: Any) -> bool:
-    return is_described(shape) or any(map(is_described, _listed(shape)))
+    return any(is_described(n) and _held(n) is None for n in (shape, *_listed(shape)))
 
 
 def _listed(shape: Any) -> Sequence[Any]:

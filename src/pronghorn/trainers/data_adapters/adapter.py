@@ -47,6 +47,9 @@ class DataAdapter:
             reading: says which share, and how processes give each other rows.
         """
 
+    def restart(self) -> None:
+        """Have the next `batches` begin at the start of the data, also where a pass ended early."""
+
     def on_epoch_begin(self) -> None:
         """Called before an epoch."""
 

@@ -38,6 +38,7 @@ class GeneratorAdapter(DataAdapter):
         self.restarts = not isinstance(x, Iterator)
         self._iterator: Iterator[Any] | None = None
         self._peeked: list[Any] = []
+        self._is_read = False  # whether a pass has begun that has not come to the end
         self._reading: Any = None
         self._way: Any = None  # from elements that are not made to batches
         self._made: Iterator[Batch] | None = None
@@ -92,7 +93,7 @@ class GeneratorAdapter(DataAdapter):
 
     def _elements(self) -> Iterator[Any]:
         """All elements, that which was looked at first."""
-        iterator = self._begun()
+        iterator, self._is_read = self._begun(), True
         while self._peeked:
             yield self._peeked.pop()
         yield from iterator
@@ -104,7 +105,12 @@ class GeneratorAdapter(DataAdapter):
         else:
             yield from self._shared_batches()
         if self.restarts:
-            self._iterator = None
+            self._iterator, self._is_read = None, False
+
+    def restart(self) -> None:
+        if self.restarts and self._is_read:
+            self._iterator, self._made, self._is_read = None, None, False
+            self._peeked.clear()
 
     def _shared_batches(self) -> Iterator[Batch]:
         """The batches, of which this process makes what its share needs."""
