@@ -29,6 +29,7 @@ from pronghorn.graph import dtypes
 from pronghorn.graph import primitives as P
 from pronghorn.graph.dim import product
 from pronghorn.graph.ir import Graph, Node, Value, users_of
+from pronghorn.graph.regions import starts_again
 from pronghorn.graph.rewrite import Rewriter
 
 SMALL_SHARE = 8  # how many times smaller than the product's result an input is, at least, that is read beside it
@@ -120,7 +121,7 @@ class _Activation:
 
 def _is_of(node: Node, values: Collection[Value], product: Value) -> bool:
     """Whether a node computes element by element from ``values``, and from numbers and small inputs."""
-    if not node.prim.elementwise or node.outputs[0].shape != product.shape:
+    if not node.prim.elementwise or starts_again(node) or node.outputs[0].shape != product.shape:
         return False
     return all(v in values or _is_given(v) for v in node.inputs)
 
