@@ -146,7 +146,7 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
         ),
         "tensorflow_patches": (
             "combined_non_max_suppression draw_bounding_boxes extract_patches image_gradients non_max_suppression "
-            "non_max_suppression_padded rgb_to_yiq rgb_to_yuv sobel_edges "
+            "non_max_suppression_padded non_max_suppression_with_scores rgb_to_yiq rgb_to_yuv sobel_edges "
             "ssim stateless_random_brightness stateless_random_contrast stateless_random_crop "
             "stateless_random_flip_left_right stateless_random_flip_up_down stateless_random_hue "
             "stateless_random_saturation total_variation yiq_to_rgb yuv_to_rgb"
@@ -176,8 +176,8 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     "signal": {
         "tensorflow_signal": (
             "dct fft fft2d fftshift frame hamming_window hann_window ifft ifft2d ifftshift inverse_stft "
-            "inverse_stft_window_fn irfft linear_to_mel_weight_matrix mfccs_from_log_mel_spectrograms overlap_and_add "
-            "rfft stft"
+            "inverse_stft_window_fn irfft irfft2d linear_to_mel_weight_matrix mfccs_from_log_mel_spectrograms "
+            "overlap_and_add rfft rfft2d stft"
         ),
     },
     "bitwise": {"tensorflow_more_math": "invert"},

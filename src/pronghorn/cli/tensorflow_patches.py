@@ -131,18 +131,39 @@ def non_max_suppression(
     name: str | None = None,
 ) -> Any:
     """`tf.image.non_max_suppression`: the boxes to keep, best first; how many depends on the values."""
+    return non_max_suppression_with_scores(boxes, scores, max_output_size, iou_threshold, score_threshold)[0]
+
+
+def non_max_suppression_with_scores(
+    boxes: Any,
+    scores: Any,
+    max_output_size: Any,
+    iou_threshold: float = 0.5,
+    score_threshold: float = float("-inf"),
+    soft_nms_sigma: float = 0.0,
+    name: str | None = None,
+) -> tuple[Any, Any]:
+    """`tf.image.non_max_suppression_with_scores`: the boxes to keep, best first, and their scores.
+
+    With a ``soft_nms_sigma``, what overlaps a better box is not left out: its score is lowered, by
+    N. Bodla et al., Soft-NMS, 2017.
+    """
     corners = np.asarray(boxes, "float32").reshape(-1, 2, 2)
     places = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
-    values = np.asarray(scores, "float32")
-    waiting = [i for i in np.argsort(-values, kind="stable").tolist() if values[i] > score_threshold]
+    values = np.array(scores, "float32")
+    waiting = np.flatnonzero(values > score_threshold)
     kept: list[int] = []
-    while waiting and len(kept) < int(max_output_size):
-        best = waiting.pop(0)
-        kept.append(best)
-        if waiting:
-            near = _overlap(places[best], places[waiting]) > iou_threshold
-            waiting = [i for i, close in zip(waiting, near) if not close]
-    return ops.convert_to_tensor(np.asarray(kept, "int32"))
+    while len(waiting) and len(kept) < int(max_output_size):
+        best = waiting[values[waiting].argmax()]
+        kept.append(int(best))
+        waiting = waiting[waiting != best]
+        overlap = _overlap(places[best], places[waiting])
+        if soft_nms_sigma > 0:
+            values[waiting] *= np.exp(-0.5 / soft_nms_sigma * overlap**2)
+            waiting = waiting[values[waiting] > score_threshold]
+        else:
+            waiting = waiting[~(overlap > iou_threshold)]
+    return ops.convert_to_tensor(np.asarray(kept, "int32")), ops.convert_to_tensor(values[kept])
 
 
 def non_max_suppression_padded(

@@ -52,6 +52,36 @@ def irfft(input_tensor: Any, fft_length: Any = None, name: str | None = None) ->
     return ops.irfft(_parts(input_tensor), fft_length=_one(fft_length))
 
 
+def rfft2d(input_tensor: Any, fft_length: Any = None, name: str | None = None) -> Any:
+    """`tf.signal.rfft2d`: complex, half of the frequencies along the last axis.
+
+    >>> rfft2d(np.ones((4, 6))).shape
+    (4, 4)
+    """
+    x, columns = _with_rows(input_tensor, fft_length)
+    return _along_rows(fft, rfft(x, columns))
+
+
+def irfft2d(input_tensor: Any, fft_length: Any = None, name: str | None = None) -> Any:
+    """`tf.signal.irfft2d`."""
+    x, columns = _with_rows(input_tensor, fft_length)
+    return irfft(_along_rows(ifft, x), columns)
+
+
+def _with_rows(x: Any, fft_length: Any) -> tuple[Any, int | None]:
+    """The array with as many rows as are asked for, cut off or with zeros behind them, and how many columns are."""
+    x = ops.convert_to_tensor(x)
+    if fft_length is None:
+        return x, None
+    rows, columns = map(int, fft_length)
+    x = x[..., :rows, :]
+    return ops.pad(x, [*[(0, 0)] * (x.ndim - 2), (0, rows - x.shape[-2]), (0, 0)]), columns
+
+
+def _along_rows(transform: Callable[..., Any], x: Any) -> Any:
+    return ops.swapaxes(transform(ops.swapaxes(x, -1, -2)), -1, -2)
+
+
 def _one(length: Any) -> int | None:
     return None if length is None else int(np.asarray(length).reshape(-1)[0])
 

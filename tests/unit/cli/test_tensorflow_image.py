@@ -162,3 +162,16 @@ def test_the_functions_work_on_what_a_functional_model_is_made_of():
     model = pronghorn.Model(x, y)
     assert model.output_shape == (None, 8, 8, 2)
     assert model.predict(np.ones((2, 8, 8, 3)), verbose=0).shape == (2, 8, 8, 2)
+
+
+def test_boxes_are_kept_with_their_scores():
+    boxes = [[0, 0, 4, 4], [0, 0, 4, 3], [6, 6, 8, 8], [9, 9, 9, 9]]
+    scores = np.float32([0.9, 0.8, 0.7, np.nan])
+    kept, values = image.non_max_suppression_with_scores(boxes, scores, 4, score_threshold=0.1)
+    assert kept.numpy().tolist() == [0, 2] and values.numpy().tolist() == scores[[0, 2]].tolist()
+    kept, values = image.non_max_suppression_with_scores(boxes, scores, 4, score_threshold=0.1, soft_nms_sigma=0.5)
+    lowered = 0.8 * np.exp(-(0.75**2))  # three quarters of the union of the first two are common
+    assert kept.numpy().tolist() == [0, 2, 1]
+    np.testing.assert_allclose(values, [0.9, 0.7, lowered], rtol=1e-6)
+    kept, values = image.non_max_suppression_with_scores(np.zeros((0, 4)), np.zeros(0), 4)
+    assert (kept.shape, values.shape, kept.dtype) == ((0,), (0,), "int32")
