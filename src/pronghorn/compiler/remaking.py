@@ -40,7 +40,8 @@ def make_again(graph: Graph, stored: set[Value], reused: Mapping[Value, int], ta
             continue
         read, virtual = _reads(value.node, stored, value)
         cycles += sum(large[v] for v in virtual if v in large)  # what is made again for this one, too
-        if cycles * (len(readers) - 1) > FAR_CYCLES or cycles > MOST_CYCLES:
+        far = FAR_CYCLES * dtypes.itemsize(value.dtype)
+        if cycles * (len(readers) - 1) > far or cycles > MOST_CYCLES:
             continue
         made_of = {v for v in read if 2 * _nbytes(v) > _nbytes(value)}
         if all(len(made_of - _reads(node, stored, value)[0]) <= 1 for node in readers if node is not None):

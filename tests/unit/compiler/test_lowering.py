@@ -74,6 +74,19 @@ def test_what_is_large_and_quickly_made_again_is_not_stored(monkeypatch):
     assert _shares(BATCH, large, ["share"]) == 1
 
 
+def test_a_mask_of_bytes_is_stored_where_drawing_it_again_takes_longer_than_to_read_it():
+    def fn(x, w, g, key):
+        kept = ops.less(P.random_bits(key, shape=(BATCH, large)), 1 << 31)
+        y = ops.where(kept, ops.matmul(x, w), 0.0)
+        return [ops.matmul(y, ops.transpose(w)), ops.where(kept, ops.matmul(g, w), 0.0)]
+
+    large = host_target().l2_bytes // 64 + 1
+    avals = [Aval(shape, "float32") for shape in ((BATCH, 8), (8, large), (BATCH, 8))]
+    graph = rewrite(trace(fn, [*avals, Aval((2,), "uint32")]).graph, host_target())
+    stored = choose_stored(graph, host_target())
+    assert [v.dtype for v in stored if v.node is not None and v.node.prim.name in ("lt", "random_bits")] == ["bool"]
+
+
 def test_what_is_made_of_arrays_that_a_user_does_not_read_is_stored():
     def fn(x, w, g):
         y = ops.exp(ops.matmul(x, w))
