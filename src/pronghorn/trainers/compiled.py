@@ -72,7 +72,7 @@ class CompiledModel(OlderSteps):
         auto_scale_loss: bool = True,
         backend: str | None = None,
     ) -> None:
-        """Set how the model is trained.
+        """Set how the model is trained. A loss and metrics that an earlier call was given are kept where none are now.
 
         Args:
             optimizer: an optimizer or its name.
@@ -110,17 +110,24 @@ class CompiledModel(OlderSteps):
         checks.check_flags(run_eagerly, steps_per_execution, jit_compile)
         names = compiling.known_output_names(self)
         has_metrics = metrics is not None or weighted_metrics is not None
+        before = self._trainer_state
+        if loss is None:
+            compile_loss = before.compile_loss
+        else:
+            compile_loss = CompileLoss(loss, loss_weights, output_names=names) if loss else None
         self._trainer_state = TrainerState(
             optimizer=compiling.scaled_optimizer(self, optimizer) if auto_scale_loss else optimizer,
-            loss=loss,
+            loss=before.loss if loss is None else loss,
             loss_weights=loss_weights,
             compiled=True,
             run_eagerly=bool(run_eagerly),
             jit_compile=jit_compile,
             steps_per_execution=steps_per_execution,
             engine=engine,
-            compile_loss=CompileLoss(loss, loss_weights, output_names=names) if loss else None,
-            compile_metrics=CompileMetrics(metrics, weighted_metrics, output_names=names) if has_metrics else None,
+            compile_loss=compile_loss,
+            compile_metrics=(
+                CompileMetrics(metrics, weighted_metrics, output_names=names) if has_metrics else before.compile_metrics
+            ),
             given={
                 "optimizer": optimizer,
                 "loss": loss,
@@ -131,7 +138,7 @@ class CompiledModel(OlderSteps):
                 "steps_per_execution": steps_per_execution,
                 "jit_compile": jit_compile,
             },
-            run=self._trainer_state.run,  # of a callback that compiles the model that it trains
+            run=before.run,  # of a callback that compiles the model that it trains
         )
 
     @property

@@ -454,3 +454,13 @@ def test_only_fit_keeps_the_states_of_generators(monkeypatch):
     assert not read
     model.fit(x, x[:, :1], verbose=0)
     assert read
+
+
+def test_a_loss_and_metrics_are_kept_by_a_compile_without(make_model, data):
+    x, y = data
+    model = make_model(metrics=["accuracy"])
+    loss, names = model.loss, set(model.fit(x, y, verbose=0).history)
+    model.compile(pronghorn.optimizers.SGD(0.1))
+    assert model.loss == loss and set(model.fit(x, y, verbose=0).history) == names
+    model.compile("sgd", loss, metrics=[])
+    assert set(model.fit(x, y, verbose=0).history) == {"loss"}
