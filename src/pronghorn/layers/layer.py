@@ -52,6 +52,10 @@ from pronghorn.utils.naming import NameScope, current_path
 from pronghorn.variables import Variable
 
 
+def _has_no_values(x: Any) -> bool:
+    return isinstance(x, KerasTensor) or getattr(x, "is_traced", False)
+
+
 @as_it_is
 class Layer(QuantizationRequests, StatefulOperation):
     """A computation with weights: ``__init__`` has its settings, ``build`` its weights, ``call`` what it does.
@@ -198,8 +202,8 @@ class Layer(QuantizationRequests, StatefulOperation):
                 infer_spec(self._run_call, (), tree.map_structure(to_spec, spec.given))
             except SymbolicDimError:
                 return  # the call itself, on real arrays, builds them
-            except TraceError:  # a library's own function wants values, which there are in a call with its arrays
-                if state.foreign is None:
+            except TraceError:  # it wants values, which there are in a call with arrays
+                if state.foreign is None and any(map(_has_no_values, tree.flatten(spec.given))):
                     raise
 
     def get_build_config(self) -> dict[str, Any] | None:

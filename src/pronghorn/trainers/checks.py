@@ -12,6 +12,7 @@ import numpy as np
 from pronghorn import config, tree
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph import dtypes, strings
+from pronghorn.graph.active import TraceError
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.tensor import Tensor, as_tensor
 from pronghorn.graph.trace import abstract_eval
@@ -205,16 +206,26 @@ def output_spec(model: Any, batch: Batch) -> Any:
     if batch.texts:
         return _output_spec_for_strings(model, batch)
     if model.run_eagerly and batch.layout.has_rows:  # whose lengths a step may ask for that is not compiled
-        x, _, _ = unpack_x_y_sample_weight(batch.layout.pack(batch.gather()))
-        return tree.map_structure(lambda t: KerasTensor((None, *t.shape[1:]), t.dtype), model(x))
+        return _output_spec_by_values(model, batch)
     inputs = [KerasTensor((None, *shape[1:]), _dtype(array)) for shape, array in zip(batch.shapes(), batch.arrays)]
 
     def call(*inputs: Any) -> Any:
         x, _, _ = unpack_x_y_sample_weight(batch.layout.pack(inputs))
         return model(x)
 
-    spec = infer_spec(call, tuple(inputs))
+    try:
+        spec = infer_spec(call, tuple(inputs))
+    except TraceError:
+        if not model.run_eagerly:
+            raise
+        return _output_spec_by_values(model, batch)
     return spec if all(isinstance(leaf, KerasTensor | Tensor) for leaf in tree.flatten(spec)) else None
+
+
+def _output_spec_by_values(model: Any, batch: Batch) -> Any:
+    """`output_spec` of a model whose `call` may look at values, since it runs as it is written."""
+    x, _, _ = unpack_x_y_sample_weight(batch.layout.pack(batch.gather()))
+    return tree.map_structure(lambda t: KerasTensor((None, *t.shape[1:]), t.dtype), model(x))
 
 
 def _output_spec_for_strings(model: Any, batch: Batch) -> Any:

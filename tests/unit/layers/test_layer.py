@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pronghorn import dtype_policies, jit, layers, models, ops
+from pronghorn.graph.active import TraceError
 from pronghorn.utils.masking import get_mask, set_mask
 from pronghorn.utils.naming import clear_session
 from pronghorn.variables import Variable
@@ -539,3 +540,34 @@ def test_the_type_in_which_weights_of_layers_inside_are_read(outer, policy, auto
 def test_add_metric_says_what_to_write_instead():
     with pytest.raises(NotImplementedError, match=r"'old'.*update_state"):
         layers.Dense(1, name="old").add_metric(np.ones(2), name="mean")
+
+
+class UntilLarge(models.Model):
+    """A model that looks at its values."""
+
+    def __init__(self):
+        super().__init__()
+        self.grow = layers.Dense(3, kernel_initializer="ones")
+
+    def call(self, x):
+        y = self.grow(x)
+        while float(ops.mean(y)) < 5.0:
+            y = y * 2.0
+        return y
+
+
+def test_a_model_that_looks_at_values_builds_its_layers_in_a_call_with_arrays():
+    model = UntilLarge()
+    assert ops.convert_to_numpy(model(np.ones((2, 3), "float32"))).tolist() == [[6.0] * 3] * 2
+    assert len(model.weights) == 2 and model.built
+    with pytest.raises(TraceError, match="The values of"):
+        UntilLarge()(layers.Input((3,)))
+    model.compile("sgd", "mse")
+    with pytest.raises(TraceError, match="run_eagerly=True"):
+        model.fit(np.ones((2, 3)), np.ones((2, 3)), verbose=0)
+    model.compile("sgd", "mse", run_eagerly=True)
+    model.fit(np.ones((2, 3)), np.ones((2, 3)), verbose=0)
+    model = UntilLarge()
+    model.compile("sgd", "mse", run_eagerly=True)
+    model.fit(np.ones((2, 3)), np.ones((2, 3)), verbose=0)
+    assert model.evaluate(np.ones((2, 3)), np.ones((2, 3)), verbose=0) > 0
