@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.backends.numpy.random import MULTIPLIERS, ROUNDS, WEYL, WORDS
 from pronghorn.backends.numpy.reduction import greatest, least
 from pronghorn.backends.substitution import substituted
 from pronghorn.graph import dtypes
 from pronghorn.graph.primitives.contraction import conv_shape
+from pronghorn.graph.primitives.random import MULTIPLIERS, ROUNDS, WEYL, WORDS
 from pronghorn.graph.primitives.window import window_shape
 
 Ints = tuple[int, ...]

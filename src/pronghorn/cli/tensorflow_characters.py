@@ -22,6 +22,11 @@ def _marked(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("pronghorn.marked", _marked)
 
 
+def _check(errors: str) -> None:
+    if errors not in _ERRORS:
+        raise ValueError(f"tf.strings: errors={errors!r}; it must be one of {', '.join(_ERRORS)}.")
+
+
 def decoded(
     x: bytes, encoding: str, errors: str, replacement: int = REPLACEMENT, without_control: bool = False
 ) -> Iterator[tuple[int, str]]:
@@ -33,8 +38,7 @@ def decoded(
     >>> list(decoded(b"a" + bytes([255]) + b"b", "UTF-8", "replace", ord("?")))
     [(0, 'a'), (1, '?'), (2, 'b')]
     """
-    if errors not in _ERRORS:
-        raise ValueError(f"tf.strings: errors={errors!r}; it must be one of {', '.join(_ERRORS)}.")
+    _check(errors)
     place = 0
     for c in x.decode(encoding, "strict" if errors == "strict" else "pronghorn.marked"):
         is_mark = _MARK <= ord(c) < 0xE000
@@ -61,8 +65,7 @@ def text_of_points(points: Iterable[int], errors: str, replacement: int = REPLAC
     >>> text_of_points([97, -1, 98], "ignore"), text_of_points([97, 0xD800], "replace", ord("?"))
     ('ab', 'a?')
     """
-    if errors not in _ERRORS:
-        raise ValueError(f"tf.strings: errors={errors!r}; it must be one of {', '.join(_ERRORS)}.")
+    _check(errors)
     found = []
     for point in points:
         if 0 <= point < 0xD800 or 0xE000 <= point < 0x110000:

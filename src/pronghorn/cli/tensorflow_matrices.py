@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 from pronghorn import ops
@@ -73,11 +74,15 @@ def _rows(x: Any, order: Any) -> Any:
     return ops.take_along_axis(x, ops.broadcast_to(ops.expand_dims(order, -1), x.shape), axis=-2)
 
 
+def _below(factors: Any) -> Any:
+    """The lower triangle of `lu`, whose diagonal of ones is not kept."""
+    return ops.tril(factors, -1) + ops.eye(factors.shape[-1], dtype=factors.dtype)
+
+
 def lu_solve(lower_upper: Any, perm: Any, rhs: Any, validate_args: bool = False, name: str | None = None) -> Any:
     """`tf.linalg.lu_solve`."""
     factors, rhs = ops.convert_to_tensor(lower_upper), ops.convert_to_tensor(rhs)
-    below = ops.tril(factors, -1) + ops.eye(factors.shape[-1], dtype=factors.dtype)
-    found = ops.linalg.solve_triangular(below, _rows(rhs, ops.convert_to_tensor(perm)), lower=True)
+    found = ops.linalg.solve_triangular(_below(factors), _rows(rhs, ops.convert_to_tensor(perm)), lower=True)
     return ops.linalg.solve_triangular(ops.triu(factors), found)
 
 
@@ -91,8 +96,7 @@ def lu_matrix_inverse(lower_upper: Any, perm: Any, validate_args: bool = False, 
 def lu_reconstruct(lower_upper: Any, perm: Any, validate_args: bool = False, name: str | None = None) -> Any:
     """`tf.linalg.lu_reconstruct`: the matrix from its `tf.linalg.lu`, square here."""
     factors = ops.convert_to_tensor(lower_upper)
-    below = ops.tril(factors, -1) + ops.eye(factors.shape[-1], dtype=factors.dtype)
-    return _rows(ops.matmul(below, ops.triu(factors)), ops.argsort(perm, axis=-1))
+    return _rows(ops.matmul(_below(factors), ops.triu(factors)), ops.argsort(perm, axis=-1))
 
 
 # -- systems of equations ---------------------------------------------------------------------------------------------
@@ -213,7 +217,5 @@ def tensor_diag_part(input: Any, name: str | None = None) -> Any:
         raise ValueError(
             f"tf.linalg.tensor_diag_part: the axes must be there twice, as in (2, 3, 2, 3); got {x.shape}."
         )
-    count = 1
-    for extent in half:
-        count *= extent
+    count = math.prod(half)
     return ops.reshape(ops.diagonal(ops.reshape(x, (count, count))), half)

@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pronghorn.codegen.builder import FunctionBuilder, Operand, literal, vec
+from pronghorn.graph.primitives.random import MULTIPLIERS, ROUNDS, WEYL, WORDS
 
 __all__ = ["emit_philox", "emit_random_bits"]
 
-_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
-_WEYL = (0x9E3779B9, 0xBB67AE85)
-_ROUNDS = 10
 _FIRST, _LAST = 1, 2  # rounds outside of the loop
 _LOW = 0xFFFFFFFF
-_WORDS = 4  # of a block
 
 
 def emit_random_bits(fb: FunctionBuilder, key0: Operand, key1: Operand, index: Operand, lanes: int = 1) -> str:
@@ -33,15 +30,15 @@ def emit_random_bits(fb: FunctionBuilder, key0: Operand, key1: Operand, index: O
     Returns:
         ``<lanes x i32>``, or an i32 for one lane.
     """
-    block, word = fb.div(index, _WORDS), fb.rem(index, _WORDS)
+    block, word = fb.div(index, WORDS), fb.rem(index, WORDS)
     if lanes == 1:
         return _word_of(fb, _blocks(fb, block, (key0, key1), 1), word)
     # Where the first element is not the first of its block, the last ones are in the next vector of whole blocks.
-    blocks = -(-lanes // _WORDS)
-    room = fb.alloca("i32", 2 * blocks * _WORDS, align=64)
-    with fb.loop(0, fb.ceil_div(fb.add(word, lanes), blocks * _WORDS)) as number:
+    blocks = -(-lanes // WORDS)
+    room = fb.alloca("i32", 2 * blocks * WORDS, align=64)
+    with fb.loop(0, fb.ceil_div(fb.add(word, lanes), blocks * WORDS)) as number:
         words = _blocks(fb, fb.add(block, fb.mul(number, blocks)), (key0, key1), blocks)
-        _store_in_order(fb, words, fb.gep("i32", room, fb.mul(number, blocks * _WORDS)), blocks)
+        _store_in_order(fb, words, fb.gep("i32", room, fb.mul(number, blocks * WORDS)), blocks)
     return fb.load(vec("i32", lanes), fb.gep("i32", room, word), align=4)
 
 
@@ -59,7 +56,7 @@ def _blocks(fb: FunctionBuilder, first: Operand, key: Sequence[Operand], count: 
 def _word_of(fb: FunctionBuilder, words: Sequence[str], number: Operand) -> str:
     """One word of a block, an i32."""
     found = words[0]
-    for other in range(1, _WORDS):
+    for other in range(1, WORDS):
         found = fb.select(fb.cmp("eq", "i64", number, other), "i64", words[other], found)
     return fb.cast("trunc", found, "i64", "i32")
 
@@ -79,7 +76,7 @@ def _store_in_order(fb: FunctionBuilder, words: Sequence[str], pointer: str, cou
         fb.store("i64", second, fb.gep("i64", pointer, 1))
     else:
         order = [lane + count * which for lane in range(count) for which in (0, 1)]
-        fb.store(vec("i64", 2 * count), fb.shuffle(wide, first, second, order), pointer, align=4 * _WORDS)
+        fb.store(vec("i64", 2 * count), fb.shuffle(wide, first, second, order), pointer, align=4 * WORDS)
 
 
 def emit_philox(
@@ -96,7 +93,7 @@ def emit_philox(
     # the first and the last two, much is for nothing where words of the counter are 0, or one word is wanted.
     for _ in range(_FIRST):
         words = _round(fb, words, wide)
-    with fb.loop_carry(0, _ROUNDS - _FIRST - _LAST, [(wide, word) for word in words]) as loop:
+    with fb.loop_carry(0, ROUNDS - _FIRST - _LAST, [(wide, word) for word in words]) as loop:
         loop.following.extend(_round(fb, loop.carried, wide))
     words = loop.results
     for _ in range(_LAST):
@@ -111,7 +108,7 @@ def _round(fb: FunctionBuilder, words: Sequence[str], wide: str) -> list[str]:
     high0, high1 = (fb.op("lshr", wide, p, literal(32, wide)) for p in (product0, product1))
     c0 = fb.op("xor", wide, fb.op("xor", wide, high1, c1), k0)
     c2 = fb.op("xor", wide, fb.op("xor", wide, high0, c3), k1)
-    following = [fb.op("add", wide, k, literal(step, wide)) for k, step in zip((k0, k1), _WEYL)]
+    following = [fb.op("add", wide, k, literal(step, wide)) for k, step in zip((k0, k1), WEYL)]
     return [c0, product1, c2, product0, *following]
 
 
@@ -120,4 +117,4 @@ def _key(fb: FunctionBuilder, word: Operand, lanes: int) -> str:
 
 
 def _product(fb: FunctionBuilder, word: str, which: int, wide: str) -> str:
-    return fb.op("mul", wide, fb.op("and", wide, word, literal(_LOW, wide)), literal(_MULTIPLIERS[which], wide))
+    return fb.op("mul", wide, fb.op("and", wide, word, literal(_LOW, wide)), literal(MULTIPLIERS[which], wide))

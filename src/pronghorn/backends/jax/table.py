@@ -16,9 +16,9 @@ from pronghorn.backends import interpreter
 from pronghorn.backends.complex_order import also_of_complex_numbers
 from pronghorn.backends.formulas import Formulas, greatest, least
 from pronghorn.backends.interpreter import Bound, empty_results, is_region
-from pronghorn.backends.numpy.random import MULTIPLIERS, ROUNDS, WEYL, WORDS
 from pronghorn.graph import dtypes
 from pronghorn.graph.ir import Graph
+from pronghorn.graph.primitives.random import MULTIPLIERS, ROUNDS, WEYL, WORDS
 
 Ints = tuple[int, ...]
 Body = Graph | Bound

@@ -7,11 +7,8 @@ import math
 import numpy as np
 
 from pronghorn.backends.numpy.registry import implements
+from pronghorn.graph.primitives.random import MULTIPLIERS, ROUNDS, WEYL, WORDS
 
-MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
-WEYL = (0x9E3779B9, 0xBB67AE85)
-ROUNDS = 10
-WORDS = 4  # of a block
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 

@@ -8,6 +8,12 @@ from pronghorn.graph.dim import Shape
 from pronghorn.graph.ir import Aval
 from pronghorn.graph.primitives.registry import fail, primitive
 
+#: Philox-4x32-10: what words are multiplied by, what the key grows by in each round, rounds, and words of a block.
+MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+WEYL = (0x9E3779B9, 0xBB67AE85)
+ROUNDS = 10
+WORDS = 4
+
 
 @primitive("random")
 def random_bits(key: Aval, *, shape: Shape) -> Aval:
