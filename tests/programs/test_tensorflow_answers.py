@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from tensorflow_answers import ANSWERS, answer, expressions
 
-from pronghorn.cli import aliases, tensorflow_printing
+from pronghorn.cli import aliases
+from pronghorn.tensorflow.printing import tensors as tensorflow_printing
 
 
 @pytest.fixture(scope="module")

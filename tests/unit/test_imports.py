@@ -34,7 +34,7 @@ OPTIONAL = {
     "utils.dot_drawing": {"matplotlib"},
     "legacy.preprocessing.affine": {"PIL", "scipy"},
     "utils.image": {"PIL"},
-    "cli.tensorflow_special": {"scipy"},
+    "tensorflow.math.special": {"scipy"},
     "utils.windows": {"scipy"},
     "visualization.drawing": {"PIL"},
     "visualization.figures": {"matplotlib"},
@@ -55,7 +55,7 @@ SLOW = {
         "pronghorn.backends.llvm.profile",
     },
     # for scripts that import tensorflow
-    "cli.aliases": {"pronghorn.cli.tensorflow_alias", "pronghorn.cli.tensorflow_printing"},
+    "cli.aliases": {"pronghorn.tensorflow.alias", "pronghorn.tensorflow.printing.tensors"},
     "cli.main": {  # each command loads what it needs
         "pronghorn.cli",
         "pronghorn.cli.info",
@@ -96,20 +96,27 @@ def imports(tree):
 
 
 @functools.cache
-def rooms():
+def rooms(package="pronghorn"):
     """By folder or module below the package: those that it imports, functions' imports included."""
+    above = package.split(".")
+    depth = len(above)
     found = collections.defaultdict(set)
     for module, tree in MODULES.items():
         for base, name, _ in imports(tree):
             path = [*base.split("."), *([name] if name else [])]
-            if path[0] == "pronghorn" and len(path) > 1 and "." in module:
-                found[module.split(".")[1]].add(path[1])
+            if path[:depth] == above and len(path) > depth and module.startswith(f"{package}."):
+                found[module.split(".")[depth]].add(path[depth])
     return {room: others - {room} for room, others in found.items()}
 
 
-@pytest.mark.parametrize("group", [ENGINE, MODELS], ids=["engine", "models"])
-def test_rooms_import_downwards(group):
-    above = {room: rooms()[room] & set(group) for room in group}
+@pytest.mark.parametrize(
+    "package, group",
+    [("pronghorn", ENGINE), ("pronghorn", MODELS), ("pronghorn.tensorflow", None)],
+    ids=["engine", "models", "tensorflow"],
+)
+def test_rooms_import_downwards(package, group):
+    found = rooms(package)
+    above = {room: found[room] & set(group or found) for room in group or found}
     while above:
         lowest = [room for room, others in above.items() if not others & above.keys()]
         assert lowest, f"a circle: {above}"

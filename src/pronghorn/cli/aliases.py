@@ -25,7 +25,7 @@ from pronghorn._version import KERAS_API_VERSION
 from pronghorn.backends import choice
 from pronghorn.backends import engine as engines
 from pronghorn.cli import older_names, private_names
-from pronghorn.cli.tensorflow_names import VERSION as TENSORFLOW_VERSION
+from pronghorn.tensorflow.names import VERSION as TENSORFLOW_VERSION
 
 # A folder with a `keras.py` and a `tensorflow.py` that install the hook in a new process.
 FOR_CHILDREN = Path(__file__).resolve().parent / "for_children"
@@ -150,8 +150,8 @@ class _AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if spec.name in _PREFIXES:
             return KerasAlias(spec.name)
         if spec.name == "tensorflow":
-            from pronghorn.cli.tensorflow_alias import TensorFlowAlias
-            from pronghorn.cli.tensorflow_printing import write_as_tensorflow
+            from pronghorn.tensorflow.alias import TensorFlowAlias
+            from pronghorn.tensorflow.printing.tensors import write_as_tensorflow
 
             write_as_tensorflow()
             return TensorFlowAlias(spec.name)
@@ -179,7 +179,7 @@ def _module_for(fullname: str) -> ModuleType:
     """Return Pronghorn's module for a name such as `keras.layers` or `tensorflow.keras.layers`."""
     keras_name = fullname.removeprefix("tensorflow.")
     if not keras_name.startswith("keras."):
-        from pronghorn.cli.tensorflow_alias import submodule
+        from pronghorn.tensorflow.alias import submodule
 
         return submodule(fullname)
     if f"{fullname}.".startswith(tuple(f"{private}." for private in _PRIVATE)):

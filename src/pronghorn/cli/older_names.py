@@ -7,8 +7,8 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from pronghorn.cli import tensorflow_backend, tensorflow_backend_nn
-from pronghorn.cli.tensorflow_calls import called_as_there
+from pronghorn.tensorflow.calls import called_as_there
+from pronghorn.tensorflow.keras_backend import basic, layers
 
 _SHORT = {
     "mae": "mean_absolute_error",
@@ -44,10 +44,10 @@ MOVED = {
 
 def _backend() -> dict[str, str]:
     table = {}
-    for entry in tensorflow_backend.OPS.split():
+    for entry in basic.OPS.split():
         name, _, ours = entry.partition(":")
         table[name] = f"pronghorn.ops:{ours or name}"
-    for module in (tensorflow_backend, tensorflow_backend_nn):
+    for module in (basic, layers):
         own = [name for name, value in vars(module).items() if callable(value) and name[:1].islower()]
         table |= {name: f"{module.__name__}:{name}" for name in own if name != "floatx"}
     return table | {"name_scope": "pronghorn:name_scope"}

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from pronghorn import GradientTape, ops
-from pronghorn.cli.tensorflow_alias import TensorFlowAlias, submodule
 from pronghorn.data import Dataset, RaggedTensor, TensorSpec
 from pronghorn.data.tensor_spec import RaggedTensorSpec
+from pronghorn.tensorflow.alias import TensorFlowAlias, submodule
 
 tf = TensorFlowAlias("tensorflow")
 ragged = submodule("tensorflow.ragged")

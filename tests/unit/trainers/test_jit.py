@@ -9,8 +9,8 @@ import pytest
 
 import pronghorn
 from pronghorn import layers, ops
-from pronghorn.cli import tensorflow_compiled
-from pronghorn.cli.tensorflow_print import tf_print
+from pronghorn.tensorflow.printing.print import tf_print
+from pronghorn.tensorflow.program.compiled import function
 from pronghorn.trainers.jit import run_functions_eagerly
 
 RNG = np.random.default_rng(0)
@@ -92,11 +92,11 @@ def test_methods_and_decorators_with_options():
         def __init__(self, factor):
             self.factor = factor
 
-        @tensorflow_compiled.function(jit_compile=True)
+        @function(jit_compile=True)
         def __call__(self, x):
             return x * self.factor
 
-        @tensorflow_compiled.function
+        @function
         def twice(self, x):
             return self(x) * 2.0
 
@@ -125,7 +125,7 @@ def test_what_asks_for_values_runs_as_it_is_with_a_warning():
 
 
 def test_tf_print_prints_values_every_time(capsys):
-    @tensorflow_compiled.function
+    @function
     def show(x):
         tf_print("sum", ops.sum(x))
         return x

@@ -1,0 +1,1 @@
+"""What stands for TensorFlow where a script says `import tensorflow`."""

@@ -1,0 +1,1 @@
+"""Functions of `tf` that build, cut and order arrays; shapes, types and doubles."""

@@ -1,0 +1,1 @@
+"""`tf.io`, records, protocol buffers and summaries."""

@@ -1,0 +1,1 @@
+"""`tf.math`, `tf.linalg`, `tf.signal` and `tf.random`."""

@@ -1,0 +1,1 @@
+"""`tf.nn`, and functions that cut arrays into blocks and windows."""

@@ -1,0 +1,1 @@
+"""How TensorFlow writes its tensors, and `tf.print`."""

@@ -1,0 +1,1 @@
+"""`tf.ragged`, `tf.sparse` and `tf.sets`: rows of different lengths, and few values of many."""

@@ -1,0 +1,1 @@
+"""`tf.strings`, and functions of arrays whose elements are strings."""

@@ -1,0 +1,41 @@
+"""`tf.linalg` by its own arguments; what it gives is compared in test_tensorflow_answers.py."""
+
+import numpy as np
+import pytest
+
+from pronghorn.tensorflow.math import matrices
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (2, 3), (2, 4, 3), (0, 3, 2)])
+def test_singular_values_come_first_and_v_is_not_transposed(shape):
+    x = np.random.default_rng(0).normal(size=shape).astype("float32")
+    s, u, v = (np.asarray(part) for part in matrices.svd(x))
+    np.testing.assert_allclose((u * s[..., None, :]) @ np.swapaxes(v, -1, -2), x, atol=1e-5)
+    assert s.shape == (*shape[:-2], min(shape[-2:])) and v.shape[-2] == shape[-1]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (4, 4), (3, 5, 5)])
+def test_a_matrix_from_its_triangles(shape):
+    x = np.random.default_rng(1).normal(size=shape).astype("float32")
+    factors, order = matrices.lu(x)
+    np.testing.assert_allclose(matrices.lu_reconstruct(factors, order).numpy(), x, atol=1e-5)
+    np.testing.assert_allclose(
+        matrices.lu_matrix_inverse(factors, order).numpy(), np.linalg.inv(x), rtol=2e-3, atol=1e-3
+    )
+
+
+@pytest.mark.parametrize("k", [-2, 0, 1])
+def test_vectors_on_a_diagonal(k):
+    x = np.arange(6.0, dtype="float32").reshape(2, 3)
+    found = matrices.diag(x, k=k).numpy()
+    np.testing.assert_array_equal(found, [np.diag(row, k) for row in x])
+    np.testing.assert_array_equal(matrices.set_diag(found * 0, x, k=k).numpy(), found)
+
+
+def test_what_is_refused():
+    with pytest.raises(ValueError, match=r"k=\(0, 1\); one diagonal"):
+        matrices.diag([1.0], k=(0, 1))
+    with pytest.raises(ValueError, match="diagonal has 2 elements, and diagonal 0 of 1 rows and 2 columns has 1"):
+        matrices.diag([1.0, 2.0], num_rows=1)
+    with pytest.raises(ValueError, match="axes must be there twice"):
+        matrices.tensor_diag_part(np.ones((2, 3)))
