@@ -6,7 +6,7 @@ They are no tensors, so that shapes can be made of them while a function is comp
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -96,18 +96,25 @@ class Extents(tuple[Any, ...]):
 
     def _with(self, op: Callable[[Any, Any], Any], other: Any, turned: bool = False) -> Any:
         """The extents, each computed with another number, or with its own of several."""
-        others = [other] * len(self) if isinstance(other, int) else other
+        others = (other,) if isinstance(other, int) else other
         if self._is_known() and isinstance(others, list | tuple) and all(isinstance(each, int) for each in others):
-            if 1 in (len(self), len(others)) and len(self) != len(others):
-                others, mine = list(others) * (len(self) if len(others) == 1 else 1), tuple(self) * len(others)
-            else:
-                mine = tuple(self)
-            if len(mine) != len(others):
-                raise ValueError(f"tf.shape: {len(mine)} extents, {mine}, and {len(others)} numbers, {tuple(others)}.")
-            return Extents((op(b, a) if turned else op(a, b) for a, b in zip(mine, others)), self._dtype)
+            pairs = _pairs(tuple(self), tuple(others))
+            return Extents((op(b, a) if turned else op(a, b) for a, b in pairs), self._dtype)
         vector, other = self._vector(), tuple(other) if isinstance(other, Extents) else other
         other = ops.convert_to_tensor(other) if isinstance(other, list | tuple) else other
         return op(other, vector) if turned else op(vector, other)
+
+
+def _pairs(extents: tuple[int, ...], others: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    """Each extent beside its number; one alone stands beside all.
+
+    >>> list(_pairs((2, 3), (10,)))
+    [(2, 10), (3, 10)]
+    """
+    if len(extents) != len(others) and 1 not in (len(extents), len(others)):
+        raise ValueError(f"tf.shape: {len(extents)} extents, {extents}, and {len(others)} numbers, {others}.")
+    count = len(extents) if len(others) == 1 else len(others)
+    return zip(extents * (count if len(extents) == 1 else 1), others * (count if len(others) == 1 else 1))
 
 
 def _operator(op: Callable[[Any, Any], Any], turned: bool = False) -> Callable[[Any, Any], Any]:

@@ -20,6 +20,7 @@ from pronghorn.data.ragged import RaggedTensor
 from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.graph.strings import has_strings, on_host
 from pronghorn.layers.preprocessing.fingerprint import fingerprint64, murmur64, siphash
+from pronghorn.tensorflow.arrays.shapes import Extents
 from pronghorn.tensorflow.strings.characters import REPLACEMENT, characters, decoded, text_of_points
 from pronghorn.tensorflow.strings.regex import compiled, rewritten
 
@@ -272,7 +273,8 @@ def as_string(
 
 def format(template: str, inputs: Any, placeholder: str = "{}", summarize: int = 3, name: str | None = None) -> Any:
     """`tf.strings.format`: a string with values in the places that are kept for them."""
-    inputs = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    several = isinstance(inputs, list | tuple) and not isinstance(inputs, Extents)  # a shape is one array
+    inputs = list(inputs) if several else [inputs]
     parts = template.split(placeholder)
     if len(parts) != len(inputs) + 1:
         raise ValueError(f"tf.strings.format: {template!r} has {len(parts) - 1} places for {len(inputs)} values.")

@@ -81,6 +81,8 @@ E = b"\xc3\xa9"
         (lambda: S.to_hash_bucket_fast(["a", ""], 10), [9, 3]),
         (lambda: S.to_hash_bucket_strong(["a"], 10, [1, 2]), [6]),
         (lambda: S.format("x {} y {}", (tf.constant([1, 2]), tf.constant("a"))), b'x [1 2] y "a"'),
+        (lambda: S.format("{} {}", (tf.shape([[1, 2]]), tf.size([3]))), b"[1 2] 1"),
+        (lambda: S.format("of {}", tf.shape([[1, 2]])), b"of [1 2]"),
         (lambda: S.lower(S.split(["A b", "C"])), [[b"a", b"b"], [b"c"]]),
     ],
 )
