@@ -164,11 +164,19 @@ def reduce_max(
     output_is_sparse: bool = False,
     name: str | None = None,
 ) -> Any:
-    """`tf.sparse.reduce_max`: of what is there; 0 where nothing is."""
-    low = np.full(sp_input.shape, -np.inf)
-    low[tuple(sp_input.indices.T)] = np.asarray(sp_input.values)
-    found = np.asarray(low.max(axis=None if axis is None else tuple(np.atleast_1d(axis)), keepdims=keepdims))
-    found = np.where(np.isneginf(found), 0, found)
+    """`tf.sparse.reduce_max`: of what is there; 0 where nothing is.
+
+    >>> reduce_max(from_dense([[0, -5], [0, 0]]), axis=1).numpy().tolist()
+    [-5, 0]
+    """
+    values, places = np.asarray(sp_input.values), tuple(sp_input.indices.T)
+    lowest = np.iinfo(values.dtype).min if np.issubdtype(values.dtype, np.integer) else -np.inf
+    there, filled = np.zeros(sp_input.shape, bool), np.full(sp_input.shape, lowest, values.dtype)
+    there[places], filled[places] = True, values
+    axes = None if axis is None else tuple(np.atleast_1d(axis))
+    found = np.where(
+        there.any(axis=axes, keepdims=keepdims), filled.max(axis=axes, keepdims=keepdims, initial=lowest), 0
+    )
     found = ops.convert_to_tensor(found, dtype=dtype_name(sp_input.dtype))
     return from_dense(found) if output_is_sparse else found
 
