@@ -46,9 +46,12 @@ def uncollected() -> Iterator[None]:
 
 def collect_meanwhile() -> None:
     """Collect what a block has made and dropped so far, while its thread has to wait for others anyway."""
-    if _resting and _was_enabled:
-        _count()
-        gc.collect(0)
+    with _lock:
+        wanted = bool(_resting and _was_enabled)
+        if wanted:
+            _count()
+    if wanted:
+        gc.collect(0)  # not under the lock: what is freed may begin a block
 
 
 def _count() -> None:
@@ -70,6 +73,9 @@ def _many_are_left() -> bool:
 
 def _look_through_all() -> None:
     global _left, _alive
-    _left = 0
+    with _lock:  # not around the collection: what is freed may begin a block
+        _left = 0
     gc.collect()
-    _alive = len(gc.get_objects())
+    alive = len(gc.get_objects())
+    with _lock:
+        _alive = alive
