@@ -26,6 +26,21 @@ def same_random_numbers():
     set_random_seed(20)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """A file of tests that cannot be imported is an error.
+
+    Modules of an engine that is not installed are left out of the doctests. A file of tests would be too, and the second
+    import, for its tests, takes what the first has left of it for the whole: none of them would run, and all be green.
+    """
+    option = collector.config.option
+    ignored, option.doctest_ignore_import_errors = option.doctest_ignore_import_errors, False
+    try:
+        return (yield)
+    finally:
+        option.doctest_ignore_import_errors = ignored
+
+
 @pytest.hookimpl(tryfirst=True)  # before cases are chosen by their marks
 def pytest_collection_modifyitems(items):
     """Mark the cases slow that ``mostly_slow`` leaves out.

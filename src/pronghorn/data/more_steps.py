@@ -182,8 +182,8 @@ class MoreSteps:
                 size = window_size if window_size_func is None else window_size_func(np.int64(key))
                 if len(waiting[key]) == int(size):  # type: ignore[arg-type]
                     yield from group(key, waiting.pop(key))
-            for key, chosen in waiting.items():
-                yield from group(key, chosen)
+            for key in sorted(waiting):
+                yield from group(key, waiting[key])
 
         return self._new(grouped)
 

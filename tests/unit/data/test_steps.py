@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from pronghorn.data import Dataset, RaggedTensor, RaggedTensorSpec, TensorSpec
+from pronghorn import ops
+from pronghorn.data import Dataset, RaggedTensor, TensorSpec
+from pronghorn.data.tensor_spec import RaggedTensorSpec
+from pronghorn.layers import StringLookup
 
 
 def lists(dataset):
@@ -29,6 +32,28 @@ def test_interleave_takes_turns_and_opens_the_next_where_one_ends():
     assert lists(data) == turns
 
 
+def test_types_of_lists():
+    numbers = [ops.convert_to_tensor(1, "float64"), ops.convert_to_tensor(2, "float64")]
+    for values, dtype in (
+        (numbers, "float64"),
+        ([np.int64(1)], "int64"),
+        ([[1]], "int32"),
+        ([0.5], "float32"),
+        ([], "float32"),
+    ):
+        assert next(iter(Dataset.from_tensors((values,))))[0].dtype == dtype
+    assert Dataset.from_tensor_slices(numbers).element_spec.dtype == "float64"
+
+
+def test_lists_in_what_a_function_gives_are_arrays():
+    (element,) = Dataset.range(1).map(lambda x: (x, [x, x + 1], {"words": ["a", "b"]}))
+    assert element[1].tolist() == [0, 1] and StringLookup(vocabulary=["b"])(element[2]["words"]).numpy().tolist() == [
+        0,
+        1,
+    ]
+    assert lists(next(iter(Dataset.range(1).map(lambda x: [x, x + 1])))) == [0, 1]  # an element of two parts
+
+
 def test_flat_map_and_windows():
     data = Dataset.range(7).window(3, shift=2, drop_remainder=True)
     assert lists(data.flat_map(lambda window: window.batch(3))) == [[0, 1, 2], [2, 3, 4], [4, 5, 6]] and len(data) == 3
@@ -52,6 +77,8 @@ def test_padded_batches():
         lists(rows(1, 3).padded_batch(2, padded_shapes=[2]))
     texts = Dataset.from_generator(lambda: iter([["a"], ["b", "c"]]), output_signature=TensorSpec((None,), "string"))
     assert lists(texts.padded_batch(2)) == [[[b"a", b""], [b"b", b"c"]]]
+    (words,) = Dataset.from_tensor_slices(["x", "y"]).padded_batch(2)
+    assert StringLookup(vocabulary=["x", "y"])(words).numpy().tolist() == [1, 2]
     pairs = Dataset.zip(rows(1, 2), Dataset.range(2)).padded_batch(2, ([None], []), (np.int32(9), np.int64(0)))
     assert [(x.tolist(), y.tolist()) for x, y in pairs] == [([[1, 9], [1, 2]], [0, 1])]
 
