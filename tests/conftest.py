@@ -30,7 +30,7 @@ def same_random_numbers():
 def pytest_make_collect_report(collector):
     """A file of tests that cannot be imported is an error.
 
-    Modules of an engine that is not installed are left out of the doctests. A file of tests would be too, and the second
+    Modules of an engine that is not installed are left out of the doctests. A file of tests would be too, and the next
     import, for its tests, takes what the first has left of it for the whole: none of them would run, and all be green.
     """
     option = collector.config.option

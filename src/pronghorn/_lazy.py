@@ -214,13 +214,13 @@ class _NearestNameFinder:
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
         parent_name, _, name = fullname.rpartition(".")
         parent = sys.modules.get(parent_name)
-        if fullname.partition(".")[0] != _ROOT or not isinstance(parent, LazyModule) or name.startswith("_"):
+        if fullname.partition(".")[0] != _ROOT or not isinstance(parent, LazyModule) or name[:1] in ("", "_"):
             return None
         if name in _table(parent):
             return None  # a module that should be there: Python's own words are right
         if importlib.machinery.PathFinder.find_spec(fullname, parent.__path__) is not None:
             return None  # it is there: pytest asks every finder, whatever the others said
-        raise ImportError(
+        raise ModuleNotFoundError(
             f"cannot import name {name!r} from {display_name(parent_name)!r}{missing_clause(parent, name)}",
             name=parent_name,
         )

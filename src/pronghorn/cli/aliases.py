@@ -131,7 +131,7 @@ class _AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
         if fullname in self.tops:
             return ModuleSpec(fullname, self, is_package=True)
-        if fullname.startswith(tuple(f"{top}." for top in self.tops)):
+        if fullname.startswith(tuple(f"{top}." for top in self.tops)) and not fullname.endswith("."):
             # Who imports what is not there is told what is nearest; who asks whether it is there hears that it is not.
             is_there = sys._getframe(2).f_globals.get("__name__") != "importlib.util" or _has_module(fullname)
             return ModuleSpec(fullname, self, is_package=True) if is_there else None
@@ -195,10 +195,12 @@ def _module_for(fullname: str) -> ModuleType:
     if isinstance(value, ModuleType):
         return value
     if value is not None:
-        raise ImportError(f"{shown}.{name} is no module; write: from {shown} import {name}", name=fullname)
-    raise ImportError(
+        raise ModuleNotFoundError(f"{shown}.{name} is no module; write: from {shown} import {name}", name=fullname)
+    raise ModuleNotFoundError(
         f"cannot import name {name!r} from {shown!r}{_lazy.missing_clause(parent, name)}",
-        name=fullname,
+        name=keras_name.rpartition(".")[
+            0
+        ],  # of the whole name, `from keras import x` would put Python's words for ours
     )
 
 

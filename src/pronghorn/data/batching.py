@@ -111,7 +111,7 @@ def padded(parts: Sequence[Any], shape: Any, value: Any) -> Any:
         value = value.numpy()
     result = np.full((len(arrays), *wanted), 0 if value is None else value, dtype=arrays[0].dtype)
     for number, array in enumerate(arrays):
-        result[(number, *(slice(extent) for extent in array.shape))] = array
+        result[(number, *(slice(extent) for extent in array.shape))] = array[()]  # of one string, the bytes
     return result
 
 

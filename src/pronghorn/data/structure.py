@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pronghorn.data.element import Array, Text, as_element
+from pronghorn.data.element import Array, Text, as_element, as_text
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.data.tensor_spec import RaggedTensorSpec, TensorSpec, dtype_name
 from pronghorn.graph import dtypes
@@ -47,13 +47,28 @@ def row(structure: Any, index: int) -> Any:
 
 
 def array(value: Any) -> Any:
-    """A value as an array; Python's floats are float32."""
+    """A value as an array; Python's floats are float32, and its integers int32 where they fit.
+
+    >>> array([0.5]).dtype, array([np.float64(0.5)]).dtype
+    (dtype('float32'), dtype('float64'))
+    """
     if isinstance(value, RaggedTensor):
         return value
     found = np.asarray(value)
-    if found.dtype == np.int64 and not hasattr(value, "dtype") and _fits(found):
-        return found.astype("int32")
-    return found if found.dtype != np.float64 or hasattr(value, "dtype") else found.astype("float32")
+    if found.dtype.kind in "US":
+        return as_text(value)  # NumPy's own would lose zero bytes at the ends
+    if found.dtype not in (np.int64, np.float64) or _has_dtype(value):
+        return found
+    if found.dtype == np.int64:
+        return found.astype("int32") if _fits(found) else found
+    return found.astype("float32")
+
+
+def _has_dtype(value: Any) -> bool:
+    """Whether a value says what its type is, or the first one in nested lists does."""
+    while isinstance(value, list | tuple) and value and not hasattr(value, "dtype"):
+        value = value[0]
+    return hasattr(value, "dtype")
 
 
 def _fits(numbers: np.ndarray) -> bool:
@@ -120,12 +135,14 @@ def _kinds(element: Any) -> str:
 
 
 def result(value: Any) -> Any:
-    """What a user's function gave, as an element: tensors become arrays."""
+    """What a user's function gave, as an element: tensors become arrays, and so do lists that are parts of it."""
     value = tuple(value) if isinstance(value, list) else value
     return map_leaves(_plain, value)
 
 
 def _plain(leaf: Any) -> Any:
+    if isinstance(leaf, list):
+        return leaf if any(isinstance(part, RaggedTensor) for part in leaf) else array(leaf)
     if isinstance(leaf, Array | RaggedTensor) or not hasattr(leaf, "numpy"):
         return leaf
     return leaf.numpy()

@@ -215,7 +215,10 @@ class Model(Trainer, Layer):
         return get_state_tree(self, value_format)
 
     def set_state_tree(self, state_tree: dict[str, Any]) -> None:
-        """Assign the values that `get_state_tree` gave, or some of them."""
+        """Assign the values that `get_state_tree` gave, or some of them.
+
+        Values of paths that the model has not are left out, with a warning.
+        """
         set_state_tree(self, state_tree)
 
     # -- quantization -----------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from pronghorn.variables import Variable
@@ -43,12 +44,20 @@ def set_state_tree(model: Any, state: dict[str, Any]) -> None:
     unknown = set(state) - set(_KINDS)
     if unknown:
         raise ValueError(f"set_state_tree: unknown kinds of variables {sorted(unknown)}; known: {', '.join(_KINDS)}.")
+    absent = []
     for kind, nested in state.items():
         by_path = {v.path: v for v in _variables(model, kind)}
         for path, value in _flat(nested, ""):
-            if path not in by_path:
-                raise ValueError(f"set_state_tree: the model has no {kind} {path!r}; it has {sorted(by_path)}.")
-            by_path[path].assign(value)
+            if path in by_path:
+                by_path[path].assign(value)
+            else:
+                absent.append(f"{kind} {path!r} (there: {', '.join(sorted(by_path)) or 'none'})")
+    if absent:
+        warnings.warn(
+            f"set_state_tree: {len(absent)} values have no variable of their path in this model and are left out, the "
+            f"first of {absent[0]}. Give layers and optimizers of both models the same names.",
+            stacklevel=3,
+        )
 
 
 def _flat(nested: Any, prefix: str) -> list[tuple[str, Any]]:

@@ -154,7 +154,7 @@ def submodule(fullname: str) -> ModuleType:
     """Return the stand-in's module of that name.
 
     Raises:
-        ImportError: if it has none.
+        ModuleNotFoundError: if it has none.
     """
     path = fullname.partition(".")[2]
     if path in _children():
@@ -163,6 +163,7 @@ def submodule(fullname: str) -> ModuleType:
         return importlib.import_module(f"tensorflow.{inner}")
     table = _table(path.rpartition(".")[0])
     first = path.partition(".")[0]
-    raise ImportError(
-        _absent_message(fullname, first if first in names.ABSENT else path.rpartition(".")[2], table), name=fullname
+    raise ModuleNotFoundError(
+        _absent_message(fullname, first if first in names.ABSENT else path.rpartition(".")[2], table),
+        name=fullname.rpartition(".")[0],
     )

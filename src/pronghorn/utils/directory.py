@@ -194,7 +194,9 @@ def datasets(
         found.file_paths = [files.paths[index] for index in order]
         return found
 
-    order = np.random.default_rng(seed).permutation(len(files.paths)) if shuffle else np.arange(len(files.paths))
+    order = np.arange(len(files.paths))
+    if shuffle:
+        np.random.RandomState(seed).shuffle(order)  # Keras's generator: a seed splits files as it does there
     if verbose:
         classes = "" if files.class_names is None else f" of {len(files.class_names)} classes"
         io.write(f"Found {len(files.paths)} files{classes}.")

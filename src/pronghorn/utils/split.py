@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from typing import Any
 
 import numpy as np
@@ -41,9 +42,10 @@ def split_dataset(
     """
     samples = _samples(dataset)
     left, right = _sizes(len(samples), left_size, right_size)
-    order = np.arange(len(samples))
+    order = list(range(len(samples)))
     if shuffle:
-        np.random.default_rng(np.random.randint(2**31) if seed is None else seed).shuffle(order)
+        # Python's generator, as Keras takes it: a seed splits samples as it does there.
+        random.Random(int(np.random.randint(2**31)) if seed is None else seed).shuffle(order)
     picked = [samples[index] for index in order]
     return _as_dataset(picked[:left]), _as_dataset(picked[len(picked) - right :])
 

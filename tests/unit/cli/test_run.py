@@ -172,6 +172,18 @@ def test_a_name_that_is_not_there_says_what_is_nearest(run, line, message):
     assert message in result.stderr.splitlines()[-1]
 
 
+def test_a_module_that_is_not_there_is_not_found(run):
+    modules = "keras.nosuch", "keras.layers.nosuch", "keras.src.nosuch", "tensorflow.nosuch", "tensorflow.keras.nosuch"
+    result = run(f"""
+for name in {modules}:
+    try:
+        __import__(name)
+    except ModuleNotFoundError as error:
+        print(name.rpartition(".")[0].removeprefix("tensorflow.") in str(error))
+print(__import__("keras.layers", fromlist=[""]).Dense.__name__)""")
+    assert result.stdout.split() == ["True"] * 5 + ["Dense"], result.stderr
+
+
 def test_tracebacks_show_the_script_and_not_the_runner(run, tmp_path):
     result = run("def f():\n    1 / 0\n\nf()")
     lines = result.stderr.splitlines()

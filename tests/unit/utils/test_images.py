@@ -188,6 +188,15 @@ def test_reading_a_folder_can_be_left(folder):
         break
 
 
+def test_a_seed_splits_as_in_keras(tmp_path):
+    for number in range(12):
+        (tmp_path / "ab"[number // 6]).mkdir(exist_ok=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / "ab"[number // 6] / f"{number % 6}.png")
+    both = utils.image_dataset_from_directory(tmp_path, validation_split=0.4, subset="both", seed=1, verbose=False)
+    names = [[f"{Path(path).parent.name}{Path(path).stem}" for path in part.file_paths] for part in both]
+    assert names == [["a2", "a3", "a4", "b4", "a1", "b0", "a0", "b1"], ["b5", "b3", "b2", "a5"]]
+
+
 def test_folder_split_for_validation(folder):
     both = utils.image_dataset_from_directory(folder, validation_split=0.4, subset="both", seed=1, verbose=False)
     assert [len(part.file_paths) for part in both] == [3, 2]

@@ -63,6 +63,8 @@ def test_split_keeps_pairs_together_and_shuffles():
     left, right = utils.split_dataset((np.arange(10), np.arange(10) * 2), left_size=0.5, shuffle=True, seed=1)
     pairs = [*left, *right]
     assert all(y == 2 * x for x, y in pairs) and [x for x, _ in pairs] != list(range(10))
+    left, right = utils.split_dataset(np.arange(10), left_size=0.7, shuffle=True, seed=3)
+    assert [list(left), list(right)] == [[1, 5, 6, 0, 9, 4, 7], [2, 8, 3]]  # as Keras splits them by that seed
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ class STFTSpectrogram(Layer):
         if self.mode == "psd":
             # All but the lowest and the highest frequency stand for their negatives too.
             return ops.concatenate([power[..., :1], power[..., 1:-1] * 2, power[..., -1:][..., : self._bins - 1]], -1)
-        magnitude = ops.sqrt(ops.maximum(power, config.epsilon() ** 2))
+        magnitude = ops.sqrt(ops.maximum(power, config.epsilon()))
         return magnitude if self.mode == "magnitude" else ops.log(magnitude)
 
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -52,6 +52,13 @@ def test_a_spectrogram_is_a_fourier_transform(length, step, transform):
     np.testing.assert_allclose(measured("stft"), np.concatenate([expected.real, expected.imag], -1), atol=1e-3)
 
 
+@pytest.mark.parametrize(("mode", "expected"), [("log", -8.059048), ("magnitude", 3.1622776e-4), ("psd", 0.0)])
+def test_silence(mode, expected):
+    layer = layers.STFTSpectrogram(mode=mode, frame_length=64, frame_step=32, fft_length=64)
+    silence = layer(np.zeros((1, 128, 1), "float32")).numpy()
+    np.testing.assert_allclose(silence, np.full((1, 3, 33), expected), rtol=1e-6)  # Keras's figures
+
+
 def test_power_counts_negative_frequencies_but_once_at_both_ends():
     signal = np.random.default_rng(0).normal(size=64).astype("float32")
     layer = layers.STFTSpectrogram(mode="psd", frame_length=16, frame_step=16, window=None)
