@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -63,8 +64,14 @@ class RaggedTensor:
     def from_value_rowids(
         cls, values: Any, value_rowids: Any, nrows: Any = None, name: Any = None, validate: bool = True
     ) -> RaggedTensor:
-        """Return rows by the row of each value."""
-        rows = np.asarray(value_rowids, "int64")
+        """Return rows by the row of each value.
+
+        Raises:
+            ValueError: if the values do not stand in the order of their rows, or a row is none of `nrows`.
+        """
+        values, rows = values_of(values), np.asarray(value_rowids, "int64")
+        if validate:
+            _check_rowids(rows, len(values), None if nrows is None else int(nrows))
         return cls.from_row_lengths(values, np.bincount(rows, minlength=int(nrows or 0)))
 
     @classmethod
@@ -256,21 +263,18 @@ class RaggedTensor:
         )
 
     def merge_dims(self, outer_axis: int, inner_axis: int) -> Any:
-        """Return the array with axes `outer_axis` to `inner_axis` as one."""
-        if inner_axis <= outer_axis:
-            return self
-        if outer_axis > 0:
-            inner = self.values
-            if isinstance(inner, RaggedTensor):
-                merged = inner.merge_dims(outer_axis - 1, inner_axis - 1)
-                if outer_axis > 1:
-                    return self.with_values(merged)
-                return RaggedTensor(merged, inner.splits[self.splits]).merge_dims(1, inner_axis - 1)
-            return self.with_values(ops.reshape(inner, (-1, *inner.shape[inner_axis - outer_axis + 1 :])))
-        inner = self.values
-        if isinstance(inner, RaggedTensor):
-            return inner.merge_dims(0, inner_axis - 1)
-        return inner if inner_axis == 1 else ops.reshape(inner, (-1, *inner.shape[inner_axis:]))
+        """Return the array with axes `outer_axis` to `inner_axis` as one; negative axes count from the last.
+
+        Raises:
+            ValueError: if one is no axis, or the outer one comes behind the inner one.
+        """
+        outer, inner = (axis + self.ndim if axis < 0 else axis for axis in (outer_axis, inner_axis))
+        if not 0 <= outer <= inner < self.ndim:
+            raise ValueError(
+                f"merge_dims: outer_axis={outer_axis} and inner_axis={inner_axis} of shape {self.shape}; both must be "
+                f"from {-self.ndim} to {self.ndim - 1}, the outer one first."
+            )
+        return self if outer == inner else _merged(self, outer, inner)
 
     # -- reading it ---------------------------------------------------------------------------------------------------
     def __len__(self) -> int:
@@ -435,6 +439,42 @@ def taken(values: Any, places: np.ndarray) -> Any:
     return values[places] if isinstance(values, Text) else ops.take(values, places.astype("int32"), axis=0)
 
 
+def _merged(values: Any, outer: int, inner: int) -> Any:
+    """Rows, or an array, with several axes as one."""
+    if not isinstance(values, RaggedTensor):
+        shape = tuple(values.shape)
+        shape = (*shape[:outer], math.prod(shape[outer : inner + 1]), *shape[inner + 1 :])
+        return values.reshape(shape) if isinstance(values, Text) else ops.reshape(values, shape)
+    within = values.values
+    if outer > 1:
+        return values.with_values(_merged(within, outer - 1, inner - 1))
+    merged = within if inner == 1 else _merged(within, 0, inner - 1)
+    return merged if outer == 0 else RaggedTensor(merged, _ends(within, inner - 1)[values.splits])
+
+
+def _ends(values: Any, axis: int) -> np.ndarray:
+    """How many entries there are before each row, and in all, once the axes up to this one are one."""
+    if not isinstance(values, RaggedTensor):
+        return np.arange(len(values) + 1) * math.prod(values.shape[1 : axis + 1])
+    return values.splits if axis == 1 else _ends(values.values, axis - 1)[values.splits]
+
+
+def _check_rowids(rows: np.ndarray, count: int, nrows: int | None) -> None:
+    """Refuse rows of values that are not one for each, in order, or none of so many."""
+    before = "RaggedTensor.from_value_rowids: "
+    if rows.shape != (count,):
+        raise ValueError(f"{before}value_rowids has shape {rows.shape}; each of {count} values needs its row.")
+    if nrows is not None and nrows < 0:
+        raise ValueError(f"{before}nrows={nrows}; it must be 0 or more.")
+    if count and (rows[0] < 0 or (np.diff(rows) < 0).any()):
+        raise ValueError(
+            f"{before}value_rowids must begin with 0 or more and never fall; got {rows.tolist()}. Sort the values by "
+            "their rows first."
+        )
+    if count and nrows is not None and rows[-1] >= nrows:
+        raise ValueError(f"{before}value_rowids has row {rows[-1]}, but nrows={nrows}; rows begin at 0.")
+
+
 def _with_last(values: Any, default: Any) -> Any:
     """Values, and behind them one row of a default."""
     row = (1, *values.shape[1:])
@@ -466,13 +506,20 @@ def _depth(rows: Any) -> int:
 def _flat(entries: Any, dtype: Any) -> Any:
     """Entries as one array; without any they are float32, as TensorFlow's."""
     entries = [x.numpy() if isinstance(x, Tensor | Array) else x for x in entries]
-    plain = all(isinstance(x, bool | int | float) for x in entries)
+    plain = _is_plain(entries)
     if dtype == "string" or (entries and isinstance(entries[0], str | bytes)):
         return as_text(entries)
     if not entries:
         return ops.convert_to_tensor(np.zeros(0, "float32"), dtype=dtype or "float32")
     array = np.asarray(entries)
+    if array.dtype.kind in "SU":
+        return as_text(entries)
     return ops.convert_to_tensor(entries if plain else array, dtype=dtype)
+
+
+def _is_plain(entries: Any) -> bool:
+    """Whether these are Python's numbers, in lists."""
+    return all(_is_plain(x) if isinstance(x, list | tuple) else isinstance(x, bool | int | float) for x in entries)
 
 
 def map_flat_values(op: Any, *args: Any, **kwargs: Any) -> Any:

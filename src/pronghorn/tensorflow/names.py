@@ -337,12 +337,13 @@ WRITTEN_OUT: dict[str, dict[str, str]] = {
     },
     "strings": {
         "strings.basic": (
-            "as_string bytes_split format join length lower ngrams reduce_join regex_full_match regex_replace split "
+            "as_string bytes_split join length lower ngrams reduce_join regex_full_match regex_replace split "
             "strip substr to_hash_bucket to_hash_bucket_fast to_hash_bucket_strong to_number unicode_decode "
             "unicode_decode_with_offsets unicode_encode unicode_split unicode_split_with_offsets unicode_transcode "
             "unsorted_segment_join upper"
         ),
         "strings.scripts": "unicode_script",
+        "strings.templates": "format",
     },
 }
 

@@ -57,7 +57,6 @@ reverse = renamed(ops.flip, tensor="x")
 roll = renamed(ops.roll, input="x")
 squeeze = renamed(ops.squeeze, input="x")
 stack = renamed(ops.stack, values="x")
-tile = renamed(ops.tile, input="x", multiples="repeats")
 unstack = renamed(ops.unstack, value="x")
 zeros_like = renamed(ops.zeros_like, input="x")
 
@@ -68,6 +67,30 @@ def boolean_mask(tensor: Any, mask: Any, axis: int = 0, name: str | None = None)
     if axis:
         return ops.take(tensor, ops.nonzero(mask)[0], axis=axis)
     return tensor[ops.nonzero(mask)]
+
+
+def tile(input: Any, multiples: Any, name: str | None = None) -> Any:
+    """`tf.tile`: `multiples` has a number for each axis.
+
+    >>> tile([1, 2], [2]).tolist()
+    [1, 2, 1, 2]
+
+    Raises:
+        ValueError: if it has not.
+    """
+    check_multiples(ops.ndim(input), multiples)
+    return ops.tile(input, multiples)
+
+
+def check_multiples(rank: int, multiples: Any) -> None:
+    """Refuse numbers that are not one for each axis: NumPy would make axes, or take the last ones."""
+    shape = (len(multiples),) if isinstance(multiples, list | tuple) else tuple(ops.shape(multiples))
+    if shape not in ((rank,), (None,)):
+        said = list(multiples) if isinstance(multiples, list | tuple) else f"an array of shape {shape}"
+        raise ValueError(
+            f"tf.tile: multiples must be a vector with a number for each of the {rank} axes of input; got {said}. "
+            "Write 1 for axes that stay."
+        )
 
 
 def eye(

@@ -6,6 +6,7 @@ import base64
 import gzip
 import io
 import os
+import re
 import shutil
 import wave
 import zlib
@@ -26,6 +27,7 @@ from pronghorn.tensorflow.math.random import uniform
 from pronghorn.tensorflow.strings.basic import on_strings
 from pronghorn.utils.image import JPEGS, _pillow, cut_off_gray, high_bytes, set_jpeg_decoder, why_unreadable
 
+_BASE64 = re.compile(rb"[A-Za-z0-9_-]*")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
@@ -76,8 +78,9 @@ def _pixels(image: Any, channels: int, function: str, dtype: str = "uint8") -> n
     if deep and dtype == "uint8":
         values = high_bytes(image, {3: "rgb", 4: "rgba"}.get(channels, "grayscale"))
         return values[..., None] if values.ndim == 2 else values
-    if deep and channels in (0, 1):
-        return np.asarray(image).astype("uint16")[..., None]
+    if deep:
+        values = np.repeat(np.asarray(image).astype("uint16")[..., None], min(channels, 3) or 1, axis=-1)
+        return values if channels < 4 else np.pad(values, [(0, 0), (0, 0), (0, 1)], constant_values=65535)
     if image.mode == "LA" and channels == 0:
         values = np.asarray(image)
     else:
@@ -183,12 +186,18 @@ def decode_gif(contents: Any, name: str | None = None) -> Any:
 def decode_image(
     contents: Any, channels: int = 0, dtype: Any = "uint8", name: str | None = None, expand_animations: bool = True
 ) -> Any:
-    """`tf.io.decode_image`: a picture of any kind; the frames of a GIF, unless `expand_animations` is off."""
+    """`tf.io.decode_image`: a picture of any kind; the frames of a GIF, unless `expand_animations` is off.
+
+    Other types than uint8 are made of a PNG's 16 bits, to which 8 are spread, and of the 8 bits of other kinds.
+    """
     image = _opened(contents, "decode_image", ("JPEG", "PNG", "GIF", "BMP"), channels)
     if image.format == "GIF" and expand_animations:
         pixels = decode_gif(contents)
     else:
-        pixels = ops.convert_to_tensor(_pixels(image, channels or (3 if image.format == "GIF" else 0), "decode_image"))
+        # float16 does not reach to 65535
+        bits = "uint16" if image.format == "PNG" and dtypes.name_of(dtype) not in ("uint8", "float16") else "uint8"
+        channels = channels or (3 if image.format == "GIF" else 0)
+        pixels = ops.convert_to_tensor(_pixels(image, channels, "decode_image", bits))
     return pixels if dtypes.name_of(dtype) == "uint8" else convert_image_dtype(pixels, dtype)
 
 
@@ -276,9 +285,25 @@ def decode_compressed(bytes: Any, compression_type: str = "", name: str | None =
 
 @on_strings
 def decode_base64(input: Any, name: str | None = None) -> Text:
-    """`tf.io.decode_base64`, of the kind that is safe in addresses."""
+    """`tf.io.decode_base64`, of the kind that is safe in addresses.
+
+    Raises:
+        ValueError: for other characters, a `=` that fills up to no multiple of 4, or a length that there is not.
+    """
     text = as_text(input)
-    return text_of([base64.urlsafe_b64decode(x + b"=" * (-len(x) % 4)) for x in text.ravel().tolist()], text.shape)
+    return text_of([_of_base64(x) for x in text.ravel().tolist()], text.shape)
+
+
+def _of_base64(value: bytes) -> bytes:
+    body = value.rstrip(b"=")
+    filled = len(value) - len(body)
+    if len(body) % 4 == 1 or filled > 2 or (filled and len(value) % 4) or not _BASE64.fullmatch(body):
+        raise ValueError(
+            f"tf.io.decode_base64: {value[:40]!r} is no base64 of the kind that is safe in addresses: letters, digits, "
+            "'-' and '_' (for '+' and '/'), of a length that is no multiple of 4 and 1 more; '=' may fill it up to a "
+            "multiple of 4."
+        )
+    return base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4))
 
 
 @on_strings

@@ -167,12 +167,23 @@ def TextLineDataset(filenames: Any, compression_type: Any = None, *args: Any, **
 def FixedLengthRecordDataset(
     filenames: Any, record_bytes: int, header_bytes: int = 0, footer_bytes: int = 0, *args: Any, **ignored: Any
 ) -> Dataset:
-    """`tf.data.FixedLengthRecordDataset`: parts of files that are equally long."""
+    """`tf.data.FixedLengthRecordDataset`: parts of files that are equally long.
+
+    Raises:
+        ValueError: as it is read, for a file of which something is left over.
+    """
 
     def parts(path: str) -> Iterator[bytes]:
         with open(path, "rb") as stream:
             stream.seek(header_bytes)
-            size = os.path.getsize(path) - header_bytes - footer_bytes
+            whole = os.path.getsize(path)
+            size = whole - header_bytes - footer_bytes
+            if size < 0 or size % record_bytes:
+                raise ValueError(
+                    f"tf.data.FixedLengthRecordDataset: {path} has {whole} bytes, {size} without header_bytes="
+                    f"{header_bytes} and footer_bytes={footer_bytes}; they must be records of record_bytes="
+                    f"{record_bytes} each, with nothing left over."
+                )
             for _ in range(size // record_bytes):
                 yield _whole(stream, record_bytes, path)
 
@@ -322,11 +333,28 @@ def _column(cells: list[str], default: Any, place: int, na_value: str, shape: tu
     values = [cell(value) for value in cells]
     if dtype == "string":
         return as_text(np.asarray(values, object).reshape(shape))
+    dtype = dtype_name(dtype)
+    numbers = [_number(value, dtype, f"field {place} in record {i}") for i, value in enumerate(values)]
+    with np.errstate(over="ignore"):  # a float that is too large is infinite
+        array = np.asarray(numbers, dtypes.to_numpy(dtype))
+    return ops.convert_to_tensor(array.reshape(shape), dtype=dtype)
+
+
+def _number(value: Any, dtype: str, where: str) -> Any:
+    """A cell as a number; what is no cell is one already."""
     try:
-        numbers = np.asarray([float(v) if "float" in dtype_name(dtype) else int(v) for v in values])
-    except ValueError as error:
-        raise ValueError(f"tf.io.decode_csv: field {place} is no {dtype}: {error}.") from None
-    return ops.convert_to_tensor(numbers.reshape(shape), dtype=dtype_name(dtype))
+        if isinstance(value, str) and "_" in value:  # Python's numbers have them
+            raise ValueError
+        number = float(value) if dtypes.is_float(dtype) else int(value)
+    except ValueError:
+        raise ValueError(f"tf.io.decode_csv: {where} is {value!r}, which is no {dtype}.") from None
+    least, greatest = dtypes.limits(dtype)
+    if dtypes.is_integer(dtype) and not least <= number <= greatest:
+        raise ValueError(
+            f"tf.io.decode_csv: {where} is {value}, which is not within {dtype}, {least} to {greatest}. A default of "
+            "another type, such as tf.constant(0, tf.int64) or 0.0, gives the column that type."
+        )
+    return number
 
 
 def make_csv_dataset(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from pronghorn import ops
 from pronghorn.tensorflow.math.basic import turned
 
@@ -103,13 +105,44 @@ def lu_reconstruct(lower_upper: Any, perm: Any, validate_args: bool = False, nam
 
 
 def solve(matrix: Any, rhs: Any, adjoint: bool = False, name: str | None = None) -> Any:
-    """`tf.linalg.solve`."""
-    return ops.linalg.solve(turned(matrix, False, adjoint), rhs)
+    """`tf.linalg.solve`.
+
+    Raises:
+        ValueError: for a matrix that is known and has no inverse.
+    """
+    matrix = turned(matrix, False, adjoint)
+    _check_invertible(matrix, "solve")
+    return ops.linalg.solve(matrix, rhs)
 
 
 def inv(input: Any, adjoint: bool = False, name: str | None = None) -> Any:
-    """`tf.linalg.inv`."""
-    return ops.inv(turned(input, False, adjoint))
+    """`tf.linalg.inv`.
+
+    >>> inv([[2.0, 0.0], [0.0, 4.0]]).tolist()
+    [[0.5, 0.0], [0.0, 0.25]]
+
+    Raises:
+        ValueError: for a matrix that is known and has no inverse.
+    """
+    input = turned(input, False, adjoint)
+    _check_invertible(input, "inv")
+    return ops.inv(input)
+
+
+def _check_invertible(matrix: Any, function: str) -> None:
+    """Refuse matrices whose values are known and of which elimination leaves a pivot that is 0 or no number."""
+    known = getattr(ops.convert_to_tensor(matrix), "data", None)
+    if not isinstance(known, np.ndarray) or not known.size or known.ndim < 2 or known.shape[-1] != known.shape[-2]:
+        return
+    factors = np.asarray(ops.lu_factor(ops.convert_to_tensor(known, dtype=known.dtype.name))[0])
+    pivots = np.abs(np.diagonal(factors, axis1=-2, axis2=-1)).reshape(-1, known.shape[-1])
+    wrong = np.flatnonzero(~(pivots > 0).all(axis=-1))
+    if wrong.size:
+        which = "" if known.ndim == 2 else f" {np.unravel_index(wrong[0], known.shape[:-2])} of shape {known.shape}"
+        raise ValueError(
+            f"tf.linalg.{function}: matrix{which} has no inverse: its rows depend on one another, or have values that "
+            "are no numbers. tf.linalg.pinv or tf.linalg.lstsq take such matrices."
+        )
 
 
 def lstsq(matrix: Any, rhs: Any, l2_regularizer: float = 0.0, fast: bool = True, name: str | None = None) -> Any:

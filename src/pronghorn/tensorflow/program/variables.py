@@ -122,6 +122,7 @@ class Variable(pronghorn.Variable):
 
     def __getitem__(self, key: Any) -> Any:
         whole = self.value
+        key = tuple(key) if isinstance(key, list) else key  # a list is a place here, and not several rows
         part = whole[key]
         if part is whole:
             part = ops.squeeze(ops.expand_dims(whole, 0), 0)  # an array of its own

@@ -12,7 +12,7 @@ from pronghorn import ops
 from pronghorn.data.element import Text, as_text
 from pronghorn.data.padded_rows import PaddedRows
 from pronghorn.data.ragged import RaggedTensor, joined, map_flat_values, taken, values_of
-from pronghorn.graph.dtypes import is_integer
+from pronghorn.graph.dtypes import is_integer, limits
 from pronghorn.tensorflow.printing.print import tf_print
 from pronghorn.tensorflow.rows.more_ragged import axis_of, map_fn, softmax, squeeze, tile
 from pronghorn.tensorflow.rows.sparse import SparseTensor
@@ -35,9 +35,7 @@ def stack(values: Any, axis: int = 0, name: str | None = None) -> Any:
     """`tf.ragged.stack`: arrays of different lengths, each a row."""
     if axis:
         raise ValueError(f"tf.ragged.stack: axis={axis}; the first axis is the one that is there.")
-    values = [
-        x if isinstance(x, RaggedTensor) else values_of(np.asarray(x) if isinstance(x, list) else x) for x in values
-    ]
+    values = [values_of(x) for x in values]
     return RaggedTensor.from_row_lengths(_joined(values), [len(x) for x in values])
 
 
@@ -71,14 +69,14 @@ def arange(starts: Any, limits: Any = None, deltas: Any = 1, **ignored: Any) -> 
     starts, limits = (0, starts) if limits is None else (starts, limits)
     rows = [np.arange(*entry) for entry in np.broadcast(np.asarray(starts), np.asarray(limits), np.asarray(deltas))]
     flat = np.concatenate([*rows, np.zeros(0, rows[0].dtype if rows else "int32")])
-    return RaggedTensor.from_row_lengths(
-        flat.astype("int32") if flat.dtype.kind == "i" else flat, [len(r) for r in rows]
-    )
+    is_double = any(getattr(x, "dtype", "") == "float64" for x in (starts, limits, deltas))
+    dtype = "int32" if flat.dtype.kind == "i" else "float64" if is_double else "float32"
+    return RaggedTensor.from_row_lengths(flat.astype(dtype), [len(r) for r in rows])
 
 
 def boolean_mask(data: Any, mask: Any, name: str | None = None) -> Any:
     """`tf.ragged.boolean_mask`: the entries of each row that a mask marks."""
-    data = data if isinstance(data, RaggedTensor) else RaggedTensor.from_tensor(np.asarray(values_of(data)))
+    data = data if isinstance(data, RaggedTensor) else RaggedTensor.from_tensor(data)
     mask = mask if isinstance(mask, RaggedTensor) else RaggedTensor.from_tensor(np.asarray(mask))
     marked = np.asarray(mask.flat_values)
     lengths = [int(marked[a:b].sum()) for a, b in zip(data.splits, data.splits[1:])]
@@ -96,10 +94,12 @@ def _reduction(name: str) -> Callable[..., Any]:
             hits = ops.segment_sum(ops.cast(flat if name == "any" else ops.logical_not(flat), "int32"), ids, count)
             return hits > 0 if name == "any" else ops.equal(hits, 0)
         if name == "max":
-            return ops.segment_max(flat, ids, count)
+            found = ops.segment_max(flat, ids, count)
+            return found if is_integer(flat.dtype) else ops.maximum(found, limits(flat.dtype)[0])  # of none: finite
         if name == "min":
             turn = ops.bitwise_not if is_integer(flat.dtype) else ops.negative  # the least has no negative
-            return turn(ops.segment_max(turn(flat), ids, count))
+            found = turn(ops.segment_max(turn(flat), ids, count))
+            return found if is_integer(flat.dtype) else ops.minimum(found, limits(flat.dtype)[1])
         total = ops.segment_sum(flat, ids, count)
         if name == "sum":
             return total
@@ -108,6 +108,8 @@ def _reduction(name: str) -> Callable[..., Any]:
 
     def function(input_tensor: Any, axis: Any = None, keepdims: bool = False, **ignored: Any) -> Any:
         rows = input_tensor
+        if name == "mean" and is_integer(rows.dtype):
+            rows = rows.mapped(lambda x: ops.cast(x, "float64"))
         if isinstance(rows, PaddedRows):
             return _of_padded(rows, name, axis, keepdims)
         if axis is None:

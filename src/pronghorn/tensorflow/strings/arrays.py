@@ -12,6 +12,7 @@ from pronghorn import ops
 from pronghorn.data.element import Text, Words, as_text, text_of
 from pronghorn.data.ragged import RaggedTensor
 from pronghorn.graph.strings import StringArray
+from pronghorn.tensorflow.arrays.basic import check_multiples
 from pronghorn.tensorflow.arrays.shapes import Extent, Extents
 from pronghorn.tensorflow.math.basic import Unique
 from pronghorn.tensorflow.strings.basic import on_strings
@@ -70,6 +71,12 @@ def _shaped(function: Callable[..., Any], array: str = "input") -> Callable[...,
     return changed
 
 
+def _tile(input: Any, multiples: Any, name: Any = None) -> Text:
+    array = np.asarray(as_text(input))
+    check_multiples(array.ndim, multiples)
+    return as_text(np.tile(array, tuple(map(int, multiples))))
+
+
 _HANDLERS: dict[str, Callable[..., Any]] = {
     "boolean_mask": _boolean_mask,
     "broadcast_to": _shaped(np.broadcast_to),
@@ -89,7 +96,7 @@ _HANDLERS: dict[str, Callable[..., Any]] = {
     "size": lambda input, out_type=None, name=None: Extent(as_text(input).size),
     "squeeze": _shaped(lambda x, axis=None: np.squeeze(x, None if axis is None else tuple(np.atleast_1d(axis)))),
     "stack": lambda values, axis=0, name=None: as_text(np.stack(_texts(values), axis=axis)),
-    "tile": _shaped(np.tile),
+    "tile": _tile,
     "transpose": _shaped(np.transpose, "a"),
     "unique": _unique,
     "unstack": _unstack,

@@ -20,7 +20,6 @@ from pronghorn.data.ragged import RaggedTensor
 from pronghorn.data.tensor_spec import dtype_name
 from pronghorn.graph.strings import has_strings, on_host
 from pronghorn.layers.preprocessing.fingerprint import fingerprint64, murmur64, siphash
-from pronghorn.tensorflow.arrays.shapes import Extents
 from pronghorn.tensorflow.strings.characters import REPLACEMENT, characters, decoded, text_of_points
 from pronghorn.tensorflow.strings.regex import compiled, rewritten
 
@@ -271,36 +270,6 @@ def as_string(
     return text_of([written(x) for x in array.ravel().tolist()], array.shape)
 
 
-def format(template: str, inputs: Any, placeholder: str = "{}", summarize: int = 3, name: str | None = None) -> Any:
-    """`tf.strings.format`: a string with values in the places that are kept for them."""
-    several = isinstance(inputs, list | tuple) and not isinstance(inputs, Extents)  # a shape is one array
-    inputs = list(inputs) if several else [inputs]
-    parts = template.split(placeholder)
-    if len(parts) != len(inputs) + 1:
-        raise ValueError(f"tf.strings.format: {template!r} has {len(parts) - 1} places for {len(inputs)} values.")
-    shown = [_shown(x, summarize) for x in inputs]
-    return as_text("".join(part + value for part, value in itertools.zip_longest(parts, shown, fillvalue="")))
-
-
-def _shown(value: Any, summarize: int) -> str:
-    if not isinstance(value, Text) and (isinstance(value, str | bytes) or np.asarray(value).dtype.kind in "OUS"):
-        value = as_text(value)
-    if isinstance(value, Text):
-        quoted = [f'"{_decoded(x)}"' for x in value.ravel().tolist()]
-        value = np.array(quoted, object).reshape(value.shape)
-    array = np.asarray(value)
-    if not array.ndim:
-        return f"{array.item():g}" if array.dtype.kind == "f" else str(array.item())
-    entries = [_shown_entry(x, summarize) for x in array]
-    if 0 <= 2 * summarize < len(entries):
-        entries = [*entries[:summarize], "...", *entries[-summarize:]]
-    return f"[{(' ' if array.ndim == 1 else chr(10)).join(entries)}]"
-
-
-def _shown_entry(value: Any, summarize: int) -> str:
-    return value if isinstance(value, str) else _shown(value, summarize)
-
-
 # -- several strings for one, and one for several ---------------------------------------------------------------------
 @on_strings
 def join(inputs: Any, separator: str = "", name: str | None = None) -> Any:
@@ -326,17 +295,24 @@ def join(inputs: Any, separator: str = "", name: str | None = None) -> Any:
 def reduce_join(
     inputs: Any, axis: Any = None, keepdims: bool = False, separator: str = "", name: str | None = None
 ) -> Any:
-    """`tf.strings.reduce_join`: the strings along an axis as one.
+    """`tf.strings.reduce_join`: the strings along an axis as one, or along several, of which the first goes fastest.
 
     >>> reduce_join([["a", "b"], ["c", "d"]], axis=-1, separator=" ").tolist()
     [b'a b', b'c d']
+    >>> reduce_join([["a", "b"], ["c", "d"]], axis=[0, 1]).numpy(), reduce_join([["a", "b"], ["c", "d"]]).numpy()
+    (b'acbd', b'abcd')
+
+    Raises:
+        ValueError: for an axis that is there twice.
     """
     between = as_text(separator).item()
     if isinstance(inputs, RaggedTensor):
         return _joined_rows(inputs, axis, between)
     array = np.asarray(as_text(inputs))
-    axes = range(array.ndim) if axis is None else np.atleast_1d(axis).tolist()
+    axes = range(array.ndim) if axis is None else np.atleast_1d(axis)[::-1].tolist()
     axes = [a % max(array.ndim, 1) for a in axes]
+    if len(set(axes)) < len(axes):
+        raise ValueError(f"tf.strings.reduce_join: axis={axis}; each axis may be there once.")
     rest = [a for a in range(array.ndim) if a not in axes]
     rows = array.transpose([*rest, *axes]).reshape(int(np.prod([array.shape[a] for a in rest], dtype=int)), -1)
     shape = tuple(1 if a in axes else n for a, n in enumerate(array.shape) if keepdims or a not in axes)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pronghorn.tensorflow.alias import TensorFlowAlias
 from pronghorn.tensorflow.math import matrices
 
 
@@ -39,3 +40,44 @@ def test_what_is_refused():
         matrices.diag([1.0, 2.0], num_rows=1)
     with pytest.raises(ValueError, match="axes must be there twice"):
         matrices.tensor_diag_part(np.ones((2, 3)))
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        [[1.0, 2.0], [2.0, 4.0]],
+        [[0.0]],
+        [[np.nan]],
+        [[0.1, 0.2], [0.3, 0.6]],
+        [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]],
+    ],
+)
+def test_a_matrix_without_an_inverse_is_refused(x):
+    x = np.array(x, "float32")
+    with pytest.raises(ValueError, match=r"tf.linalg.inv: matrix has no inverse.*pinv"):
+        matrices.inv(x)
+    with pytest.raises(ValueError, match=r"tf.linalg.solve: matrix has no inverse"):
+        matrices.solve(x, x)
+
+
+def test_which_matrix_has_no_inverse_is_said():
+    x = np.stack([np.eye(2, dtype="float32"), np.ones((2, 2), "float32")])
+    with pytest.raises(ValueError, match=r"matrix \(.*1.*\) of shape \(2, 2, 2\) has no inverse"):
+        matrices.inv(x)
+
+
+def test_inverses_at_the_edges():
+    for shape in [(0, 0), (0, 2, 2), (2, 0, 0)]:
+        assert matrices.inv(np.zeros(shape, "float32")).shape == shape
+    assert matrices.inv([[1e-30]]).tolist() == [[np.float32(1e30)]]
+    assert matrices.inv([[np.inf]]).tolist() == [[0.0]]
+
+
+def test_values_that_are_not_known_are_inverted():
+    tf = TensorFlowAlias("tensorflow")
+    found = tf.function(matrices.inv)(tf.zeros((1, 1)))
+    assert not np.isfinite(found.numpy()).any()
+    with tf.GradientTape() as tape:
+        x = tf.Variable([[2.0]])
+        y = matrices.inv(x)
+    assert tape.gradient(y, x).numpy().tolist() == [[-0.25]]

@@ -38,7 +38,7 @@ E = b"\xc3\xa9"
         (lambda: S.join(["a", ["b", "c"]], separator="-"), [b"a-b", b"a-c"]),
         (lambda: S.reduce_join([["a", "b"], ["c", "d"]], axis=-1, separator=" "), [b"a b", b"c d"]),
         (lambda: S.reduce_join([["a", "b"], ["c", "d"]]), b"abcd"),
-        (lambda: S.reduce_join([["a", "b"], ["c", "d"]], axis=[1, 0]), b"acbd"),
+        (lambda: S.reduce_join([["a", "b"], ["c", "d"]], axis=[0, 1]), b"acbd"),
         (lambda: S.reduce_join([["a", "b"]], axis=1, keepdims=True), [[b"ab"]]),
         (lambda: S.reduce_join(ragged.constant([["a", "b"], []]), axis=-1, separator="_"), [b"a_b", b""]),
         (lambda: S.unicode_split(["a\u00e9", ""], "UTF-8"), [[b"a", E], []]),
